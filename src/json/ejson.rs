@@ -1,0 +1,178 @@
+use bson::{Bson, Document};
+use serde_json::{Value, json};
+use thiserror::Error;
+
+use super::{Kind, Member, Node};
+use crate::text::{Code, Located};
+
+/// Why a JSON value is no extended JSON, and where.
+pub type EjsonError = Located<EjsonErrorKind>;
+
+/// The ways in which a JSON value can fail to be extended JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum EjsonErrorKind {
+    /// `{"$oid": "xyz"}`
+    #[error("`{key}` is not a valid extended JSON value here: {reason}")]
+    Invalid {
+        /// The key that announces the type.
+        key: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A document was wanted.
+    #[error("expected a document, found {0}")]
+    NotDocument(&'static str),
+    /// A key that no BSON document can hold.
+    #[error("a key must not contain the character U+0000")]
+    KeyNul,
+}
+
+impl Code for EjsonErrorKind {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid { .. } => "ejson-invalid",
+            Self::NotDocument(_) => "ejson-not-document",
+            Self::KeyNul => "ejson-key-nul",
+        }
+    }
+}
+
+/// The keys by which an object announces itself as a literal of a type that JSON lacks
+/// ([extended JSON v2](https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/)).
+const LITERALS: [&str; 16] = [
+    "$oid",
+    "$date",
+    "$numberInt",
+    "$numberLong",
+    "$numberDouble",
+    "$numberDecimal",
+    "$binary",
+    "$uuid",
+    "$timestamp",
+    "$regularExpression",
+    "$minKey",
+    "$maxKey",
+    "$undefined",
+    "$code",
+    "$symbol",
+    "$dbPointer",
+];
+
+/// Whether an object is written as a literal of extended JSON, such as `{"$oid": "…"}`.
+#[must_use]
+pub fn is_literal(members: &[Member]) -> bool {
+    members.iter().any(|member| LITERALS.contains(&member.key.as_str()))
+}
+
+/// Reads a JSON value as extended JSON, canonical or relaxed: an integer becomes an int32 if it fits, else an int64 if
+/// it fits, else a double.
+///
+/// # Errors
+/// The first malformed literal in it.
+pub fn to_bson(node: &Node) -> Result<Bson, EjsonError> {
+    Ok(match &node.kind {
+        Kind::Null => Bson::Null,
+        Kind::Boolean(value) => Bson::Boolean(*value),
+        Kind::String(text) => Bson::String(text.clone()),
+        Kind::Number(text) => number(text),
+        Kind::Array(elements) => Bson::Array(elements.iter().map(to_bson).collect::<Result<_, _>>()?),
+        Kind::Object(members) if is_literal(members) => literal(node, members)?,
+        Kind::Object(members) => Bson::Document(document(members)?),
+    })
+}
+
+/// As [`to_bson`], for what must be a document.
+///
+/// # Errors
+/// As [`to_bson`], and [`EjsonErrorKind::NotDocument`].
+pub fn to_document(node: &Node) -> Result<Document, EjsonError> {
+    match to_bson(node)? {
+        Bson::Document(document) => Ok(document),
+        _ => Err(EjsonError::new(EjsonErrorKind::NotDocument(node.describe()), node.span)),
+    }
+}
+
+fn document(members: &[Member]) -> Result<Document, EjsonError> {
+    members
+        .iter()
+        .map(|member| {
+            if member.key.contains('\0') {
+                return Err(EjsonError::new(EjsonErrorKind::KeyNul, member.key_span));
+            }
+            Ok((member.key.clone(), to_bson(&member.value)?))
+        })
+        .collect()
+}
+
+fn number(text: &str) -> Bson {
+    match text.parse::<i64>() {
+        // `-0` is an integer to the grammar, but only a double can hold it.
+        Ok(0) if text.starts_with('-') => Bson::Double(-0.0),
+        Ok(value) => i32::try_from(value).map_or(Bson::Int64(value), Bson::Int32),
+        Err(_) => Bson::Double(text.parse().unwrap_or(f64::NAN)),
+    }
+}
+
+fn literal(node: &Node, members: &[Member]) -> Result<Bson, EjsonError> {
+    let key = members.iter().find(|m| LITERALS.contains(&m.key.as_str())).map_or("", |m| m.key.as_str());
+    let invalid = |reason: String| {
+        EjsonError::new(EjsonErrorKind::Invalid { key: key.to_owned(), reason }, node.span)
+    };
+    if let Some(other) = members.iter().find(|m| m.key != key && !(key == "$code" && m.key == "$scope")) {
+        return Err(invalid(format!("`{}` cannot stand beside it", other.key)));
+    }
+    // The scope is converted here because the library would lose the order of nothing but its own map.
+    let read = match (key, node.get("$code"), node.get("$scope")) {
+        ("$code", Some(code), Some(scope)) => Bson::JavaScriptCodeWithScope(bson::JavaScriptCodeWithScope {
+            code: code.as_str().ok_or_else(|| invalid("the code must be a string".to_owned()))?.to_owned(),
+            scope: to_document(scope)?,
+        }),
+        _ => Bson::try_from(node.to_json()).map_err(|error| invalid(reason(&error)))?,
+    };
+    match read {
+        // The library takes a document for a value it does not recognise.
+        Bson::Document(_) => Err(invalid("its value has the wrong form".to_owned())),
+        read => Ok(read),
+    }
+}
+
+/// The library's reason, on one line and short.
+fn reason(error: &bson::error::Error) -> String {
+    let text = error.to_string().replace('\n', " ");
+    match text.char_indices().nth(160) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text,
+    }
+}
+
+/// Writes a value as extended JSON that [`to_bson`] reads back to the very same value, in the shortest form for which
+/// that holds: plain JSON where it can be, canonical literals where it cannot.
+#[must_use]
+pub fn from_bson(value: &Bson) -> Value {
+    match value {
+        Bson::Null => Value::Null,
+        Bson::Boolean(value) => json!(value),
+        Bson::String(text) => json!(text),
+        Bson::Int32(value) => json!(value),
+        Bson::Int64(value) if i32::try_from(*value).is_err() => json!(value),
+        Bson::Double(value) if value.is_finite() => json!(value),
+        Bson::Array(elements) => elements.iter().map(from_bson).collect(),
+        Bson::Document(document) => {
+            Value::Object(document.iter().map(|(key, value)| (key.clone(), from_bson(value))).collect())
+        }
+        Bson::JavaScriptCodeWithScope(code) => {
+            json!({ "$code": code.code, "$scope": from_bson(&Bson::Document(code.scope.clone())) })
+        }
+        Bson::DateTime(date) => date_to_json(*date),
+        other => other.clone().into_canonical_extjson(),
+    }
+}
+
+/// Dates of the years 1970 to 9999 in ISO 8601, as relaxed extended JSON has it; others in milliseconds.
+fn date_to_json(date: bson::DateTime) -> Value {
+    let millis = date.timestamp_millis();
+    match date.try_to_rfc3339_string() {
+        Ok(text) if (0..253_402_300_800_000).contains(&millis) => json!({ "$date": text }),
+        _ => json!({ "$date": { "$numberLong": millis.to_string() } }),
+    }
+}

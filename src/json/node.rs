@@ -1,0 +1,150 @@
+use crate::text::Span;
+
+/// A JSON value and the place it was written at.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Where it stands, delimiters included.
+    pub span: Span,
+    /// The value.
+    pub kind: Kind,
+}
+
+/// The kinds of JSON values.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// `null`
+    Null,
+    /// `true`, `false`
+    Boolean(bool),
+    /// `-1.50e3`: the text as written, which is a valid JSON number in the range of a double
+    Number(String),
+    /// `"…"`, unescaped
+    String(String),
+    /// `[…]`
+    Array(Vec<Node>),
+    /// `{…}`, in the order as written; no key stands twice
+    Object(Vec<Member>),
+}
+
+/// One `"key": value` of an object.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// The key, unescaped.
+    pub key: String,
+    /// Where the key stands, quotes included.
+    pub key_span: Span,
+    /// The value.
+    pub value: Node,
+}
+
+impl Node {
+    /// What to call this value in a message: `an object`.
+    #[must_use]
+    pub const fn describe(&self) -> &'static str {
+        match self.kind {
+            Kind::Null => "null",
+            Kind::Boolean(_) => "a boolean",
+            Kind::Number(_) => "a number",
+            Kind::String(_) => "a string",
+            Kind::Array(_) => "an array",
+            Kind::Object(_) => "an object",
+        }
+    }
+
+    /// The text of a string.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The members of an object.
+    #[must_use]
+    pub fn as_object(&self) -> Option<&[Member]> {
+        match &self.kind {
+            Kind::Object(members) => Some(members),
+            _ => None,
+        }
+    }
+
+    /// The elements of an array.
+    #[must_use]
+    pub fn as_array(&self) -> Option<&[Node]> {
+        match &self.kind {
+            Kind::Array(elements) => Some(elements),
+            _ => None,
+        }
+    }
+
+    /// The value of a boolean.
+    #[must_use]
+    pub const fn as_bool(&self) -> Option<bool> {
+        match self.kind {
+            Kind::Boolean(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The value under a key of an object.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Self> {
+        self.member(key).map(|member| &member.value)
+    }
+
+    /// The member with a key of an object.
+    #[must_use]
+    pub fn member(&self, key: &str) -> Option<&Member> {
+        self.as_object()?.iter().find(|member| member.key == key)
+    }
+
+    /// The JSON pointer (RFC 6901) of the innermost value, or of the member whose key, a span lies in.
+    #[must_use]
+    pub fn pointer_at(&self, span: Span) -> String {
+        let mut pointer = String::new();
+        let mut node = self;
+        loop {
+            let next = match &node.kind {
+                Kind::Array(elements) => elements
+                    .iter()
+                    .position(|element| element.span.contains(span))
+                    .and_then(|index| elements.get(index).map(|element| (index.to_string(), element, true))),
+                Kind::Object(members) => members
+                    .iter()
+                    .find(|member| member.key_span.contains(span) || member.value.span.contains(span))
+                    .map(|member| (member.key.clone(), &member.value, member.value.span.contains(span))),
+                _ => None,
+            };
+            let Some((token, child, inside)) = next else { return pointer };
+            pointer.push('/');
+            pointer.push_str(&token.replace('~', "~0").replace('/', "~1"));
+            if !inside {
+                return pointer;
+            }
+            node = child;
+        }
+    }
+
+    /// This value as compact JSON text.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        self.to_json().to_string()
+    }
+
+    /// This value without its places. A number beyond 64 bits becomes the nearest double.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        use serde_json::Value;
+        match &self.kind {
+            Kind::Null => Value::Null,
+            Kind::Boolean(value) => Value::Bool(*value),
+            Kind::Number(text) => serde_json::from_str(text).unwrap_or(Value::Null),
+            Kind::String(text) => Value::String(text.clone()),
+            Kind::Array(elements) => elements.iter().map(Self::to_json).collect(),
+            Kind::Object(members) => {
+                Value::Object(members.iter().map(|m| (m.key.clone(), m.value.to_json())).collect())
+            }
+        }
+    }
+}

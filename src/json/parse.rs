@@ -1,0 +1,326 @@
+use std::collections::HashMap;
+
+use thiserror::Error;
+
+use super::{Kind, Member, Node};
+use crate::text::{Code, Located, Span};
+
+/// The largest text that is read, in bytes: 16 MiB, as MongoDB's largest document.
+pub const MAX_SIZE: usize = 16 * 1024 * 1024;
+
+/// How deep arrays and objects may stand in each other.
+pub const MAX_DEPTH: usize = 128;
+
+/// Why a text is not JSON, and where.
+pub type JsonError = Located<JsonErrorKind>;
+
+/// The ways in which a text can fail to be JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum JsonErrorKind {
+    /// Something else stands where the grammar wants this.
+    #[error("expected {expected}, found {found}")]
+    Unexpected {
+        /// What could have stood there.
+        expected: &'static str,
+        /// What stands there.
+        found: String,
+    },
+    /// `{"a": 1, "a": 2}`
+    #[error("the key `{key}` stands twice in one object, first on line {first}")]
+    KeyDuplicate {
+        /// The key.
+        key: String,
+        /// The line, from 1, on which it stood first.
+        first: usize,
+    },
+    /// More than [`MAX_DEPTH`] levels.
+    #[error("nested deeper than {MAX_DEPTH} levels")]
+    Depth,
+    /// More than [`MAX_SIZE`] bytes.
+    #[error("the text has {0} bytes; at most {MAX_SIZE} are read")]
+    Size(usize),
+    /// The bytes are not UTF-8.
+    #[error("byte {0} is not valid UTF-8")]
+    Encoding(usize),
+    /// A string with a bad escape or a control character.
+    #[error("invalid string: {0}")]
+    String(String),
+    /// `01`, `1.`, `.5`, `1e999`
+    #[error("`{0}` is not a JSON number, or lies outside the range of a double")]
+    Number(String),
+}
+
+impl Code for JsonErrorKind {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Unexpected { .. } => "json-syntax",
+            Self::KeyDuplicate { .. } => "json-key-duplicate",
+            Self::Depth => "json-depth",
+            Self::Size(_) => "json-size",
+            Self::Encoding(_) => "json-encoding",
+            Self::String(_) => "json-string",
+            Self::Number(_) => "json-number",
+        }
+    }
+}
+
+/// Reads one JSON text; a byte order mark before it is passed over.
+///
+/// # Errors
+/// The first place at which the text is not JSON as this module takes it.
+///
+/// ```
+/// let node = portcullis::json::parse(r#"{"a": [1, true]}"#).unwrap();
+/// assert_eq!(node.get("a").unwrap().as_array().unwrap().len(), 2);
+/// let error = portcullis::json::parse(r#"{"a": 1, "a": 2}"#).unwrap_err();
+/// assert_eq!(error.to_string(), "the key `a` stands twice in one object, first on line 1");
+/// ```
+pub fn parse(text: &str) -> Result<Node, JsonError> {
+    if text.len() > MAX_SIZE {
+        return Err(JsonError::new(JsonErrorKind::Size(text.len()), Span::default()));
+    }
+    let mut parser = Parser { text, at: if text.starts_with('\u{feff}') { 3 } else { 0 } };
+    let node = parser.value(0)?;
+    parser.space();
+    match parser.peek() {
+        None => Ok(node),
+        Some(_) => Err(parser.unexpected("the end of the text")),
+    }
+}
+
+/// As [`parse`], from bytes that may not be UTF-8.
+///
+/// # Errors
+/// As [`parse`], and [`JsonErrorKind::Encoding`].
+pub fn parse_bytes(bytes: &[u8]) -> Result<Node, JsonError> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => parse(text),
+        Err(error) => {
+            let at = error.valid_up_to();
+            Err(JsonError::new(JsonErrorKind::Encoding(at), Span::new(at, at + 1))
+                .help("save the file as UTF-8 without a byte order mark"))
+        }
+    }
+}
+
+struct Parser<'t> {
+    text: &'t str,
+    at: usize,
+}
+
+impl<'t> Parser<'t> {
+    fn rest(&self) -> &'t str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    fn take(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn value(&mut self, depth: usize) -> Result<Node, JsonError> {
+        self.space();
+        let start = self.at;
+        let kind = match self.peek() {
+            Some(b'{') => self.object(depth)?,
+            Some(b'[') => self.array(depth)?,
+            Some(b'"') => Kind::String(self.string()?),
+            Some(b'-' | b'0'..=b'9') => self.number()?,
+            _ => self.word()?,
+        };
+        Ok(Node { span: Span::new(start, self.at), kind })
+    }
+
+    fn deeper(&self, depth: usize) -> Result<usize, JsonError> {
+        if depth >= MAX_DEPTH {
+            return Err(JsonError::new(JsonErrorKind::Depth, Span::new(self.at, self.at + 1)));
+        }
+        Ok(depth + 1)
+    }
+
+    fn object(&mut self, depth: usize) -> Result<Kind, JsonError> {
+        let depth = self.deeper(depth)?;
+        self.at += 1;
+        let mut members: Vec<Member> = Vec::new();
+        let mut seen: HashMap<String, usize> = HashMap::new();
+        loop {
+            self.space();
+            if self.peek() == Some(b'}') && members.is_empty() {
+                break;
+            }
+            if self.peek() != Some(b'"') {
+                return Err(self.unexpected("a key in double quotes"));
+            }
+            let start = self.at;
+            let key = self.string()?;
+            let key_span = Span::new(start, self.at);
+            if let Some(first) = seen.insert(key.clone(), start) {
+                let first = self.text.get(..first).unwrap_or_default().matches('\n').count() + 1;
+                return Err(JsonError::new(JsonErrorKind::KeyDuplicate { key, first }, key_span)
+                    .help("keep one of the two"));
+            }
+            self.space();
+            if !self.take(b':') {
+                return Err(self.unexpected("`:`"));
+            }
+            let value = self.value(depth)?;
+            members.push(Member { key, key_span, value });
+            self.space();
+            if self.take(b',') {
+                self.space();
+                if self.peek() == Some(b'}') {
+                    return Err(self.unexpected("a key in double quotes").help("remove the comma before it"));
+                }
+            } else if self.peek() == Some(b'}') {
+                break;
+            } else {
+                return Err(self.unexpected("`,` or `}`"));
+            }
+        }
+        self.at += 1;
+        Ok(Kind::Object(members))
+    }
+
+    fn array(&mut self, depth: usize) -> Result<Kind, JsonError> {
+        let depth = self.deeper(depth)?;
+        self.at += 1;
+        let mut elements = Vec::new();
+        loop {
+            self.space();
+            if self.peek() == Some(b']') && elements.is_empty() {
+                break;
+            }
+            elements.push(self.value(depth)?);
+            self.space();
+            if self.take(b',') {
+                self.space();
+                if self.peek() == Some(b']') {
+                    return Err(self.unexpected("a value").help("remove the comma before it"));
+                }
+            } else if self.peek() == Some(b']') {
+                break;
+            } else {
+                return Err(self.unexpected("`,` or `]`"));
+            }
+        }
+        self.at += 1;
+        Ok(Kind::Array(elements))
+    }
+
+    fn string(&mut self) -> Result<String, JsonError> {
+        let start = self.at;
+        let bytes = self.text.as_bytes();
+        let mut end = start + 1;
+        let mut plain = true;
+        loop {
+            match bytes.get(end) {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    plain = false;
+                    end += 2;
+                }
+                Some(0..=0x1f) => {
+                    let error = JsonErrorKind::String("a control character, such as a line break, must be escaped".into());
+                    return Err(JsonError::new(error, Span::new(end, end + 1))
+                        .help("is the closing `\"` missing? a line break is written `\\n`"));
+                }
+                Some(_) => end += 1,
+                None => {
+                    return Err(JsonError::new(
+                        JsonErrorKind::Unexpected { expected: "`\"`", found: "the end of the text".into() },
+                        Span::new(start, start + 1),
+                    )
+                    .help("this string is never closed"));
+                }
+            }
+        }
+        self.at = end + 1;
+        if plain {
+            return Ok(self.text.get(start + 1..end).unwrap_or_default().to_owned());
+        }
+        let quoted = self.text.get(start..=end).unwrap_or_default();
+        serde_json::from_str(quoted).map_err(|error| {
+            // The library appends a position within this one string, which would mislead.
+            let message = error.to_string();
+            let message = message.split(" at line ").next().unwrap_or_default().to_owned();
+            JsonError::new(JsonErrorKind::String(message), Span::new(start, end + 1))
+        })
+    }
+
+    fn number(&mut self) -> Result<Kind, JsonError> {
+        let length = self
+            .rest()
+            .bytes()
+            .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.'))
+            .count();
+        let span = Span::new(self.at, self.at + length);
+        let text = self.rest().get(..length).unwrap_or_default();
+        match serde_json::from_str::<serde_json::Number>(text) {
+            Ok(_) => {
+                self.at = span.end;
+                Ok(Kind::Number(text.to_owned()))
+            }
+            Err(_) => Err(JsonError::new(JsonErrorKind::Number(text.chars().take(40).collect()), span).help(
+                "write plain decimal digits; infinities and very large numbers need {\"$numberDouble\": …} or {\"$numberDecimal\": …}",
+            )),
+        }
+    }
+
+    fn word(&mut self) -> Result<Kind, JsonError> {
+        let word: String = self.rest().chars().take_while(|c| c.is_alphanumeric()).take(40).collect();
+        let kind = match word.as_str() {
+            "true" => Kind::Boolean(true),
+            "false" => Kind::Boolean(false),
+            "null" => Kind::Null,
+            _ => {
+                let error = self.unexpected("a value");
+                return Err(match word.as_str() {
+                    "NaN" | "Infinity" => error.help(format!("write {{\"$numberDouble\": \"{word}\"}}")),
+                    "True" | "False" | "None" | "undefined" | "TRUE" | "FALSE" => {
+                        error.help("JSON knows `true`, `false` and `null`, in lower case")
+                    }
+                    _ => error,
+                });
+            }
+        };
+        self.at += word.len();
+        Ok(kind)
+    }
+
+    /// What stands at this place although `expected` should.
+    fn unexpected(&self, expected: &'static str) -> JsonError {
+        let rest = self.rest();
+        let word: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').take(40).collect();
+        let (found, length) = match rest.chars().next() {
+            None => ("the end of the text".to_owned(), 0),
+            Some(_) if !word.is_empty() => (format!("`{word}`"), word.len()),
+            Some(c) => (format!("`{}`", c.escape_debug()), c.len_utf8()),
+        };
+        let error = JsonError::new(
+            JsonErrorKind::Unexpected { expected, found },
+            Span::new(self.at, self.at + length),
+        );
+        if rest.starts_with("//") || rest.starts_with("/*") || rest.starts_with('#') {
+            error.help("JSON has no comments")
+        } else if rest.starts_with('\'') || rest.starts_with(['\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}']) {
+            error.help("JSON strings stand in straight double quotes")
+        } else if expected.contains('`') && rest.starts_with('"') {
+            error.help("is a `,` missing before it?")
+        } else if expected.contains("key") && !word.is_empty() {
+            error.help(format!("write \"{word}\""))
+        } else {
+            error
+        }
+    }
+}

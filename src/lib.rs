@@ -1,0 +1,5 @@
+//! Portcullis
+pub mod json;
+pub mod path;
+pub mod text;
+pub mod value;

@@ -1,0 +1,130 @@
+use std::fmt;
+
+use nom::bytes::complete::take_till;
+use nom::character::complete::char;
+use nom::multi::separated_list1;
+use nom::{IResult, Parser};
+use thiserror::Error;
+
+/// How many segments a path may have: more than any document that MongoDB stores has levels.
+pub const MAX_SEGMENTS: usize = 200;
+
+/// A dotted path such as `address.zip` or `team.0.id`; without segments, the whole value.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct FieldPath {
+    segments: Box<[Segment]>,
+}
+
+/// One name of a path.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Segment {
+    name: Box<str>,
+    index: Option<usize>,
+}
+
+/// Why a text is not a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum PathError {
+    /// `a..b`, `.a`, `a.`
+    #[error("a path must not have an empty segment")]
+    SegmentEmpty,
+    /// A key that no BSON document can hold.
+    #[error("a path must not contain the character U+0000")]
+    Nul,
+    /// More than [`MAX_SEGMENTS`] names.
+    #[error("a path has at most {MAX_SEGMENTS} segments")]
+    TooLong,
+}
+
+impl Segment {
+    fn new(name: &str) -> Self {
+        // As MongoDB: `01` is a field name, not an index.
+        let canonical = name == "0" || !name.starts_with('0');
+        let digits = name.bytes().all(|b| b.is_ascii_digit());
+        Self { name: name.into(), index: if canonical && digits { name.parse().ok() } else { None } }
+    }
+
+    /// The name.
+    #[must_use]
+    pub const fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The array index that the name can also stand for, counted from 0.
+    #[must_use]
+    pub const fn index(&self) -> Option<usize> {
+        self.index
+    }
+}
+
+fn segments(text: &str) -> IResult<&str, Vec<&str>> {
+    separated_list1(char('.'), take_till(|c| c == '.')).parse(text)
+}
+
+impl FieldPath {
+    /// The path to the whole value.
+    #[must_use]
+    pub fn root() -> Self {
+        Self::default()
+    }
+
+    /// Reads a dotted path.
+    ///
+    /// # Errors
+    /// See [`PathError`].
+    ///
+    /// ```
+    /// use portcullis::path::{FieldPath, PathError};
+    /// assert_eq!(FieldPath::parse("address.zip").unwrap().segments().len(), 2);
+    /// assert_eq!(FieldPath::parse("address..zip"), Err(PathError::SegmentEmpty));
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, PathError> {
+        let names = segments(text).map_or_else(|_| Vec::new(), |(_, names)| names);
+        if names.is_empty() || names.iter().any(|name| name.is_empty()) {
+            return Err(PathError::SegmentEmpty);
+        }
+        if text.contains('\0') {
+            return Err(PathError::Nul);
+        }
+        if names.len() > MAX_SEGMENTS {
+            return Err(PathError::TooLong);
+        }
+        Ok(Self { segments: names.into_iter().map(Segment::new).collect() })
+    }
+
+    /// The names in order.
+    #[must_use]
+    pub const fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    /// Whether it leads to the whole value.
+    #[must_use]
+    pub const fn is_root(&self) -> bool {
+        self.segments.is_empty()
+    }
+
+    /// The first name.
+    #[must_use]
+    pub fn first(&self) -> Option<&str> {
+        self.segments.first().map(Segment::name)
+    }
+
+    /// The path without its first name.
+    #[must_use]
+    pub fn rest(&self) -> Self {
+        Self { segments: self.segments.get(1..).unwrap_or_default().into() }
+    }
+}
+
+impl fmt::Display for FieldPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, segment) in self.segments.iter().enumerate() {
+            if index > 0 {
+                f.write_str(".")?;
+            }
+            f.write_str(&segment.name)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,11 @@
+//! Places in a source text, and how a finding there is shown to a person.
+
+mod finding;
+mod source;
+mod span;
+mod suggest;
+
+pub use finding::{Code, Finding, Located, Severity};
+pub use source::{Source, Style};
+pub use span::{Span, Spanned};
+pub use suggest::closest;

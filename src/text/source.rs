@@ -1,0 +1,138 @@
+use std::fmt::Write as _;
+
+use super::{Finding, Severity, Span};
+
+/// A text with a name, in which places can be shown to a person.
+#[derive(Clone, Debug)]
+pub struct Source {
+    name: String,
+    text: String,
+}
+
+/// The escape sequences put around the parts of a rendered finding; empty strings for plain text.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Style {
+    /// Before the severity of an error.
+    pub error: &'static str,
+    /// Before the severity of a warning.
+    pub warning: &'static str,
+    /// Before the severity of a note.
+    pub note: &'static str,
+    /// Before what is less important: arrows, line numbers.
+    pub dim: &'static str,
+    /// Ends any of the above.
+    pub reset: &'static str,
+}
+
+/// A line longer than this many characters is cut to a window around the place.
+const WINDOW: usize = 120;
+
+impl Source {
+    /// A text under the name that errors shall give it: a path, or `<expression>`.
+    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { name: name.into(), text: text.into() }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Line and column of a byte offset, both counted from 1, the column in characters.
+    #[must_use]
+    pub fn position(&self, offset: usize) -> (usize, usize) {
+        let before = self.text.get(..self.floor(offset)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        (line, before.get(start..).unwrap_or_default().chars().count() + 1)
+    }
+
+    /// A finding as a person wants to see it: the message, the place, the line with a caret under it, the way out.
+    /// Ends with a newline. `pointer` is the JSON pointer of the place, if there is one.
+    #[must_use]
+    pub fn render(&self, finding: &Finding, pointer: Option<&str>, style: Style) -> String {
+        let Style { dim, reset, .. } = style;
+        let colour = match finding.severity {
+            Severity::Error => style.error,
+            Severity::Warning => style.warning,
+            Severity::Note => style.note,
+        };
+        let (line, column) = self.position(finding.span.start);
+        let place = pointer.map_or_else(String::new, |p| format!("  ({})", if p.is_empty() { "/" } else { p }));
+        let (shown, before, marked) = self.line_around(finding.span);
+        let number = line.to_string();
+        let gutter = " ".repeat(number.len().max(3));
+        let help = finding.help.as_deref().unwrap_or_default();
+        let mut out = String::new();
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(out, "{colour}{}[{}]{reset}: {}", finding.severity, finding.code, finding.message);
+        let _ = writeln!(out, "  {dim}-->{reset} {}:{line}:{column}{place}", printable(&self.name));
+        if !shown.trim().is_empty() {
+            let _ = writeln!(out, "{dim}{number:>3} |{reset} {shown}");
+            let _ = writeln!(
+                out,
+                "{dim}{gutter} |{reset} {}{colour}{}{reset} {help}",
+                " ".repeat(before),
+                "^".repeat(marked.max(1))
+            );
+        } else if !help.is_empty() {
+            let _ = writeln!(out, "{dim}{gutter} ={reset} {help}");
+        }
+        while out.ends_with([' ', '\n']) {
+            out.pop();
+        }
+        out.push('\n');
+        out
+    }
+
+    /// The line that holds the start of a span, made printable and cut to a window; the number of columns before the
+    /// span in it; and the number of columns that the span takes on it.
+    fn line_around(&self, span: Span) -> (String, usize, usize) {
+        let at = self.floor(span.start);
+        let head = self.text.get(..at).unwrap_or_default();
+        let tail = self.text.get(at..).unwrap_or_default();
+        let head = head.get(head.rfind('\n').map_or(0, |i| i + 1)..).unwrap_or_default();
+        let tail = tail.split('\n').next().unwrap_or_default().trim_end_matches('\r');
+        let cut_before = head.chars().count().saturating_sub(WINDOW / 2);
+        let head: String = head.chars().skip(cut_before).collect();
+        let cut_after = tail.chars().count() > WINDOW;
+        let tail: String = tail.chars().take(WINDOW).collect();
+        let marked: String = {
+            let length = self.floor(span.end).saturating_sub(at);
+            tail.char_indices().take_while(|(i, _)| *i < length).map(|(_, c)| c).collect()
+        };
+        let (head, marked, tail) = (printable(&head), printable(&marked), printable(&tail));
+        let (left, right) = (if cut_before > 0 { "… " } else { "" }, if cut_after { " …" } else { "" });
+        let before = left.chars().count() + head.chars().count();
+        (format!("{left}{head}{tail}{right}"), before, marked.chars().count())
+    }
+
+    /// The largest character boundary that is not after `offset`.
+    fn floor(&self, offset: usize) -> usize {
+        let mut at = offset.min(self.text.len());
+        while !self.text.is_char_boundary(at) {
+            at -= 1;
+        }
+        at
+    }
+}
+
+/// Tabs as a space, and what a terminal might obey or reorder as a replacement character.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\t' => ' ',
+            c if c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
+                '\u{fffd}'
+            }
+            c => c,
+        })
+        .collect()
+}

@@ -1,0 +1,15 @@
+//! BSON values, decoded or still raw, behind one view; their equality, order and types, as MongoDB has them.
+
+mod compare;
+mod decimal;
+mod number;
+mod types;
+mod view;
+
+pub use compare::{equal, identical, order};
+pub use number::Number;
+pub use types::{Type, TypeSet};
+pub use view::{ArrayRef, DbPointerRef, DocumentRef, Malformed, ValueRef};
+
+/// How deep values may be nested before comparing them ends in an error: MongoDB stores no more than 100 levels.
+pub const MAX_DEPTH: usize = 200;

@@ -1,0 +1,363 @@
+use bson::raw::{RawArray, RawBsonRef, RawDbPointerRef, RawDocument};
+use bson::{Bson, Decimal128, Document};
+use thiserror::Error;
+
+/// Bytes that are not BSON, met while reading a raw document.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("malformed BSON: {0}")]
+pub struct Malformed(Box<str>);
+
+impl Malformed {
+    pub(crate) fn new(reason: impl Into<Box<str>>) -> Self {
+        Self(reason.into())
+    }
+
+    pub(crate) fn depth() -> Self {
+        Self::new(format!("nested deeper than {} levels", super::MAX_DEPTH))
+    }
+}
+
+impl From<bson::error::Error> for Malformed {
+    fn from(error: bson::error::Error) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+/// A document, decoded or raw. Of a key that stands twice in raw bytes, the first counts, as in MongoDB.
+#[derive(Clone, Copy, Debug)]
+pub enum DocumentRef<'a> {
+    /// A decoded document.
+    Decoded(&'a Document),
+    /// A document in BSON's own bytes.
+    Raw(&'a RawDocument),
+}
+
+/// An array, decoded or raw.
+#[derive(Clone, Copy, Debug)]
+pub enum ArrayRef<'a> {
+    /// A decoded array.
+    Decoded(&'a [Bson]),
+    /// An array in BSON's own bytes.
+    Raw(&'a RawArray),
+}
+
+/// A DBPointer, decoded or raw. A deprecated type: it is only ever compared whole.
+#[derive(Clone, Copy, Debug)]
+pub enum DbPointerRef<'a> {
+    /// A decoded one.
+    Decoded(&'a bson::DbPointer),
+    /// One in BSON's own bytes.
+    Raw(RawDbPointerRef<'a>),
+}
+
+/// A BSON value, decoded or raw. Cheap to copy.
+#[derive(Clone, Copy, Debug)]
+pub enum ValueRef<'a> {
+    /// The lowest of all values.
+    MinKey,
+    /// The deprecated `undefined`.
+    Undefined,
+    /// `null`
+    Null,
+    /// A 32-bit integer.
+    Int32(i32),
+    /// A 64-bit integer.
+    Int64(i64),
+    /// A 64-bit binary floating-point number.
+    Double(f64),
+    /// A 128-bit decimal floating-point number.
+    Decimal128(Decimal128),
+    /// A string.
+    String(&'a str),
+    /// A symbol, the deprecated kind of string.
+    Symbol(&'a str),
+    /// A document.
+    Document(DocumentRef<'a>),
+    /// An array.
+    Array(ArrayRef<'a>),
+    /// Bytes with a subtype.
+    Binary {
+        /// 4 is a UUID.
+        subtype: u8,
+        /// The bytes.
+        bytes: &'a [u8],
+    },
+    /// An ObjectId.
+    ObjectId([u8; 12]),
+    /// `true` or `false`
+    Boolean(bool),
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    DateTime(i64),
+    /// A timestamp of the replication log.
+    Timestamp {
+        /// Seconds since 1970.
+        time: u32,
+        /// Ordinal within the second.
+        increment: u32,
+    },
+    /// A regular expression.
+    Regex {
+        /// The pattern.
+        pattern: &'a str,
+        /// The options.
+        options: &'a str,
+    },
+    /// The deprecated DBPointer.
+    DbPointer(DbPointerRef<'a>),
+    /// JavaScript.
+    Code(&'a str),
+    /// JavaScript with variables.
+    CodeWithScope {
+        /// The code.
+        code: &'a str,
+        /// The variables.
+        scope: DocumentRef<'a>,
+    },
+    /// The highest of all values.
+    MaxKey,
+}
+
+impl<'a> From<&'a Document> for DocumentRef<'a> {
+    fn from(document: &'a Document) -> Self {
+        Self::Decoded(document)
+    }
+}
+
+impl<'a> From<&'a RawDocument> for DocumentRef<'a> {
+    fn from(document: &'a RawDocument) -> Self {
+        Self::Raw(document)
+    }
+}
+
+impl<'a> From<&'a bson::RawDocumentBuf> for DocumentRef<'a> {
+    fn from(document: &'a bson::RawDocumentBuf) -> Self {
+        Self::Raw(document)
+    }
+}
+
+impl<'a> From<&'a Bson> for ValueRef<'a> {
+    fn from(value: &'a Bson) -> Self {
+        match value {
+            Bson::Double(v) => Self::Double(*v),
+            Bson::String(v) => Self::String(v),
+            Bson::Array(v) => Self::Array(ArrayRef::Decoded(v)),
+            Bson::Document(v) => Self::Document(DocumentRef::Decoded(v)),
+            Bson::Boolean(v) => Self::Boolean(*v),
+            Bson::Null => Self::Null,
+            Bson::RegularExpression(v) => {
+                Self::Regex { pattern: v.pattern.as_str(), options: v.options.as_str() }
+            }
+            Bson::JavaScriptCode(v) => Self::Code(v),
+            Bson::JavaScriptCodeWithScope(v) => {
+                Self::CodeWithScope { code: &v.code, scope: DocumentRef::Decoded(&v.scope) }
+            }
+            Bson::Int32(v) => Self::Int32(*v),
+            Bson::Int64(v) => Self::Int64(*v),
+            Bson::Timestamp(v) => Self::Timestamp { time: v.time, increment: v.increment },
+            Bson::Binary(v) => Self::Binary { subtype: v.subtype.into(), bytes: &v.bytes },
+            Bson::ObjectId(v) => Self::ObjectId(v.bytes()),
+            Bson::DateTime(v) => Self::DateTime(v.timestamp_millis()),
+            Bson::Symbol(v) => Self::Symbol(v),
+            Bson::Decimal128(v) => Self::Decimal128(*v),
+            Bson::Undefined => Self::Undefined,
+            Bson::MaxKey => Self::MaxKey,
+            Bson::MinKey => Self::MinKey,
+            Bson::DbPointer(v) => Self::DbPointer(DbPointerRef::Decoded(v)),
+        }
+    }
+}
+
+impl<'a> From<RawBsonRef<'a>> for ValueRef<'a> {
+    fn from(value: RawBsonRef<'a>) -> Self {
+        match value {
+            RawBsonRef::Double(v) => Self::Double(v),
+            RawBsonRef::String(v) => Self::String(v),
+            RawBsonRef::Array(v) => Self::Array(ArrayRef::Raw(v)),
+            RawBsonRef::Document(v) => Self::Document(DocumentRef::Raw(v)),
+            RawBsonRef::Boolean(v) => Self::Boolean(v),
+            RawBsonRef::Null => Self::Null,
+            RawBsonRef::RegularExpression(v) => {
+                Self::Regex { pattern: v.pattern.as_str(), options: v.options.as_str() }
+            }
+            RawBsonRef::JavaScriptCode(v) => Self::Code(v),
+            RawBsonRef::JavaScriptCodeWithScope(v) => {
+                Self::CodeWithScope { code: v.code, scope: DocumentRef::Raw(v.scope) }
+            }
+            RawBsonRef::Int32(v) => Self::Int32(v),
+            RawBsonRef::Int64(v) => Self::Int64(v),
+            RawBsonRef::Timestamp(v) => Self::Timestamp { time: v.time, increment: v.increment },
+            RawBsonRef::Binary(v) => Self::Binary { subtype: v.subtype.into(), bytes: v.bytes },
+            RawBsonRef::ObjectId(v) => Self::ObjectId(v.bytes()),
+            RawBsonRef::DateTime(v) => Self::DateTime(v.timestamp_millis()),
+            RawBsonRef::Symbol(v) => Self::Symbol(v),
+            RawBsonRef::Decimal128(v) => Self::Decimal128(v),
+            RawBsonRef::Undefined => Self::Undefined,
+            RawBsonRef::MaxKey => Self::MaxKey,
+            RawBsonRef::MinKey => Self::MinKey,
+            RawBsonRef::DbPointer(v) => Self::DbPointer(DbPointerRef::Raw(v)),
+        }
+    }
+}
+
+impl<'a> From<DocumentRef<'a>> for ValueRef<'a> {
+    fn from(document: DocumentRef<'a>) -> Self {
+        Self::Document(document)
+    }
+}
+
+impl<'a> DocumentRef<'a> {
+    /// The value of a field, if the document has it.
+    ///
+    /// # Errors
+    /// If raw bytes up to that field are no BSON.
+    pub fn get(self, key: &str) -> Result<Option<ValueRef<'a>>, Malformed> {
+        match self {
+            Self::Decoded(document) => Ok(document.get(key).map(ValueRef::from)),
+            Self::Raw(document) => Ok(document.get(key)?.map(ValueRef::from)),
+        }
+    }
+
+    /// The fields in order.
+    pub fn iter(self) -> impl Iterator<Item = Result<(&'a str, ValueRef<'a>), Malformed>> {
+        let (decoded, raw) = match self {
+            Self::Decoded(document) => (Some(document), None),
+            Self::Raw(document) => (None, Some(document)),
+        };
+        let decoded = decoded.into_iter().flatten().map(|(key, value)| Ok((key.as_str(), ValueRef::from(value))));
+        let raw = raw.into_iter().flat_map(|document| document.iter_elements()).map(|element| {
+            let element = element?;
+            Ok((element.key().as_str(), ValueRef::from(element.value()?)))
+        });
+        decoded.chain(raw)
+    }
+
+    /// Whether it has no field.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        match self {
+            Self::Decoded(document) => document.is_empty(),
+            Self::Raw(document) => document.is_empty(),
+        }
+    }
+
+    /// A decoded copy; of a key that stands twice the first is kept.
+    ///
+    /// # Errors
+    /// If raw bytes are no BSON.
+    pub fn to_document(self) -> Result<Document, Malformed> {
+        match self {
+            Self::Decoded(document) => Ok(document.clone()),
+            Self::Raw(_) => self.decode(0),
+        }
+    }
+
+    fn decode(self, depth: usize) -> Result<Document, Malformed> {
+        let mut document = Document::new();
+        for field in self.iter() {
+            let (key, value) = field?;
+            if !document.contains_key(key) {
+                document.insert(key, value.decode(depth + 1)?);
+            }
+        }
+        Ok(document)
+    }
+}
+
+impl<'a> ArrayRef<'a> {
+    /// The elements in order.
+    pub fn iter(self) -> impl Iterator<Item = Result<ValueRef<'a>, Malformed>> {
+        let (decoded, raw) = match self {
+            Self::Decoded(array) => (array, None),
+            Self::Raw(array) => (&[] as &[Bson], Some(array)),
+        };
+        let decoded = decoded.iter().map(|value| Ok(ValueRef::from(value)));
+        let raw = raw
+            .into_iter()
+            .flat_map(|array| array.iter_elements())
+            .map(|element| Ok(ValueRef::from(element?.value()?)));
+        decoded.chain(raw)
+    }
+
+    /// The element at an index, counted from 0.
+    ///
+    /// # Errors
+    /// If raw bytes up to that element are no BSON.
+    pub fn get(self, index: usize) -> Result<Option<ValueRef<'a>>, Malformed> {
+        match self {
+            Self::Decoded(array) => Ok(array.get(index).map(ValueRef::from)),
+            Self::Raw(_) => self.iter().nth(index).transpose(),
+        }
+    }
+
+    /// Whether it has no element.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        match self {
+            Self::Decoded(array) => array.is_empty(),
+            Self::Raw(array) => array.is_empty(),
+        }
+    }
+
+    /// The number of elements.
+    ///
+    /// # Errors
+    /// If raw bytes are no BSON.
+    pub fn len(self) -> Result<usize, Malformed> {
+        match self {
+            Self::Decoded(array) => Ok(array.len()),
+            Self::Raw(_) => self.iter().try_fold(0, |count, element| element.map(|_| count + 1)),
+        }
+    }
+}
+
+impl ValueRef<'_> {
+    /// A decoded copy.
+    ///
+    /// # Errors
+    /// If raw bytes are no BSON, or nested deeper than [`MAX_DEPTH`](super::MAX_DEPTH).
+    pub fn to_bson(self) -> Result<Bson, Malformed> {
+        self.decode(0)
+    }
+
+    fn decode(self, depth: usize) -> Result<Bson, Malformed> {
+        if depth > super::MAX_DEPTH {
+            return Err(Malformed::depth());
+        }
+        Ok(match self {
+            Self::MinKey => Bson::MinKey,
+            Self::Undefined => Bson::Undefined,
+            Self::Null => Bson::Null,
+            Self::Int32(v) => Bson::Int32(v),
+            Self::Int64(v) => Bson::Int64(v),
+            Self::Double(v) => Bson::Double(v),
+            Self::Decimal128(v) => Bson::Decimal128(v),
+            Self::String(v) => Bson::String(v.to_owned()),
+            Self::Symbol(v) => Bson::Symbol(v.to_owned()),
+            Self::Document(v) => Bson::Document(v.decode(depth)?),
+            Self::Array(v) => {
+                Bson::Array(v.iter().map(|element| element?.decode(depth + 1)).collect::<Result<_, _>>()?)
+            }
+            Self::Binary { subtype, bytes } => {
+                Bson::Binary(bson::Binary { subtype: subtype.into(), bytes: bytes.to_owned() })
+            }
+            Self::ObjectId(v) => Bson::ObjectId(bson::oid::ObjectId::from_bytes(v)),
+            Self::Boolean(v) => Bson::Boolean(v),
+            Self::DateTime(v) => Bson::DateTime(bson::DateTime::from_millis(v)),
+            Self::Timestamp { time, increment } => Bson::Timestamp(bson::Timestamp { time, increment }),
+            Self::Regex { pattern, options } => Bson::RegularExpression(bson::Regex {
+                pattern: pattern.to_owned().try_into()?,
+                options: options.to_owned().try_into()?,
+            }),
+            Self::DbPointer(DbPointerRef::Decoded(v)) => Bson::DbPointer(v.clone()),
+            Self::DbPointer(DbPointerRef::Raw(v)) => RawBsonRef::DbPointer(v).try_into()?,
+            Self::Code(v) => Bson::JavaScriptCode(v.to_owned()),
+            Self::CodeWithScope { code, scope } => {
+                Bson::JavaScriptCodeWithScope(bson::JavaScriptCodeWithScope {
+                    code: code.to_owned(),
+                    scope: scope.decode(depth)?,
+                })
+            }
+            Self::MaxKey => Bson::MaxKey,
+        })
+    }
+}
