@@ -1,0 +1,145 @@
+use std::fmt;
+
+use nom::bytes::complete::{tag, take_till};
+use nom::character::complete::char;
+use nom::combinator::{all_consuming, opt, rest};
+use nom::sequence::preceded;
+use nom::{IResult, Parser};
+
+use super::{ExprErrorKind, Operator};
+use crate::path::FieldPath;
+use crate::text::closest;
+
+/// A reference to something outside the expression: `%%user.custom_data.team`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Expansion {
+    /// What it begins at.
+    pub root: Root,
+    /// What it leads to from there.
+    pub path: FieldPath,
+}
+
+/// What an expansion can begin at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Root {
+    /// `%%true`
+    True,
+    /// `%%false`
+    False,
+    /// `%%user`
+    User,
+    /// `%%values`
+    Values,
+    /// `%%environment`
+    Environment,
+    /// `%%request`
+    Request,
+    /// `%%root`
+    Root,
+    /// `%%prevRoot`
+    PrevRoot,
+    /// `%%this`
+    This,
+    /// `%%prev`
+    Prev,
+    /// `%%args`
+    Args,
+    /// `%%partition`
+    Partition,
+}
+
+impl Root {
+    /// Every root with its name.
+    pub const ALL: [(Self, &'static str); 12] = [
+        (Self::True, "%%true"),
+        (Self::False, "%%false"),
+        (Self::User, "%%user"),
+        (Self::Values, "%%values"),
+        (Self::Environment, "%%environment"),
+        (Self::Request, "%%request"),
+        (Self::Root, "%%root"),
+        (Self::PrevRoot, "%%prevRoot"),
+        (Self::This, "%%this"),
+        (Self::Prev, "%%prev"),
+        (Self::Args, "%%args"),
+        (Self::Partition, "%%partition"),
+    ];
+
+    /// The name, with its `%%`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(root, _)| *root == self).map_or("", |(_, name)| name)
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, found)| found.get(2..) == Some(name)).map(|(root, _)| *root)
+    }
+}
+
+impl fmt::Display for Expansion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.root.name())?;
+        if !self.path.is_root() {
+            write!(f, ".{}", self.path)?;
+        }
+        Ok(())
+    }
+}
+
+/// `%%` name [`.` path]. The whole name is taken before it is looked up, so that an error can show all of it.
+fn grammar(text: &str) -> IResult<&str, (&str, Option<&str>)> {
+    all_consuming(preceded(tag("%%"), (take_till(|c| c == '.'), opt(preceded(char('.'), rest))))).parse(text)
+}
+
+impl Expansion {
+    /// Reads an expansion, which takes up the whole text.
+    ///
+    /// # Errors
+    /// [`ExprErrorKind::ExpansionUnknown`], [`ExprErrorKind::ExpansionMalformed`], [`ExprErrorKind::ExpansionPath`] or
+    /// [`ExprErrorKind::Path`].
+    ///
+    /// ```
+    /// use portcullis::expr::{Expansion, Root};
+    /// let expansion = Expansion::parse("%%user.custom_data.team").unwrap();
+    /// assert_eq!((expansion.root, expansion.path.to_string().as_str()), (Root::User, "custom_data.team"));
+    /// assert!(Expansion::parse("%%usr.id").is_err());
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, ExprErrorKind> {
+        let unknown = || ExprErrorKind::ExpansionUnknown(text.to_owned());
+        let (_, (name, path)) = grammar(text).map_err(|_| unknown())?;
+        if name.contains("%%") || path.is_some_and(|path| path.contains("%%")) {
+            return Err(ExprErrorKind::ExpansionMalformed(text.to_owned()));
+        }
+        let root = Root::from_name(name).ok_or_else(unknown)?;
+        let path = path.map_or(Ok(FieldPath::root()), FieldPath::parse).map_err(ExprErrorKind::Path)?;
+        if matches!(root, Root::True | Root::False) && !path.is_root() {
+            return Err(ExprErrorKind::ExpansionPath(root.name()));
+        }
+        Ok(Self { root, path })
+    }
+
+    /// What the author of an unreadable expansion, or of an expansion with one `%` or with `$`, probably meant.
+    #[must_use]
+    pub fn suggest(text: &str) -> Option<String> {
+        let body = text.trim_matches('%').trim_start_matches('$');
+        let (name, path) = body.split_once('.').map_or((body, None), |(name, path)| (name, Some(path)));
+        let meant = match Root::from_name(name) {
+            Some(root) => root.name(),
+            None => closest(name, Root::ALL.iter().filter_map(|(_, name)| name.get(2..)))
+                .and_then(Root::from_name)?
+                .name(),
+        };
+        let meant = path.map_or_else(|| meant.to_owned(), |path| format!("{meant}.{path}"));
+        (meant != text).then_some(meant)
+    }
+
+    /// Whether a text is an expansion but for a `%`: `%user.id`. The original let such rules be saved; they never
+    /// matched.
+    #[must_use]
+    pub fn is_near_miss(text: &str) -> bool {
+        let Some(body) = text.strip_prefix('%') else { return false };
+        !body.starts_with('%')
+            && Operator::parse(text).is_none()
+            && Root::from_name(body.split('.').next().unwrap_or_default()).is_some()
+    }
+}

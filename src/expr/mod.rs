@@ -1,0 +1,18 @@
+//! The rule language as it is written: operators, expansions, expressions; reading and printing them.
+
+mod ast;
+mod error;
+mod expansion;
+mod operator;
+mod parse;
+mod pattern;
+mod print;
+mod template;
+
+pub use ast::{Argument, Check, Clause, Condition, ElemMatch, Expr, FunctionCall, List, Name, Operand};
+pub use error::{ExprError, ExprErrorKind};
+pub use expansion::{Expansion, Root};
+pub use operator::{Comparison, Conversion, Logic, Operator};
+pub use parse::{parse, parse_str};
+pub use pattern::{Pattern, PatternError};
+pub use template::{Substitutions, TemplateError, TemplateErrorKind, expand};

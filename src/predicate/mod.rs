@@ -1,0 +1,11 @@
+//! Expressions as they are meant: names resolved, operators reduced to and / or / not over tests of one operand.
+
+mod error;
+mod lower;
+mod scope;
+mod tree;
+
+pub use error::{LowerError, LowerErrorKind};
+pub use lower::lower;
+pub use scope::Scope;
+pub use tree::{Call, Check, ContextRoot, DocumentRoot, Left, List, Predicate, Reference, Right, Template, Test};

@@ -1,0 +1,183 @@
+use bson::Bson;
+
+use crate::expr::{Comparison, Conversion, Pattern};
+use crate::path::FieldPath;
+use crate::text::Span;
+use crate::value::TypeSet;
+
+/// What an expression means.
+#[derive(Clone, Debug)]
+pub enum Predicate {
+    /// `true`, `false`
+    Constant(bool),
+    /// All of them hold.
+    All(Vec<Predicate>),
+    /// At least one of them holds.
+    Any(Vec<Predicate>),
+    /// It does not hold.
+    Not(Box<Predicate>),
+    /// One question about one operand.
+    Test(Box<Test>),
+}
+
+/// One question about one operand.
+#[derive(Clone, Debug)]
+pub struct Test {
+    /// What is looked at.
+    pub left: Left,
+    /// What is asked about it.
+    pub check: Check,
+    /// The test in the rule language, on one line.
+    pub text: Box<str>,
+    /// Where it was written.
+    pub span: Span,
+}
+
+/// What a test looks at.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Left {
+    /// `%%true`, `%%false`
+    Boolean(bool),
+    /// `%%user.id`
+    Context(Reference),
+    /// `owner.id`, `%%prevRoot.owner`, `%%this`
+    Document(DocumentRoot, FieldPath),
+    /// Within `$elemMatch`: a field of the element, or the element itself.
+    Element(FieldPath),
+}
+
+/// The documents and fields that an expression can look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DocumentRoot {
+    /// `%%root`
+    Root,
+    /// `%%prevRoot`
+    PrevRoot,
+    /// `%%this`
+    This,
+    /// `%%prev`
+    Prev,
+}
+
+/// The parts of the context that an expression can look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ContextRoot {
+    /// `%%user`
+    User,
+    /// `%%values`
+    Values,
+    /// `%%environment`
+    Environment,
+    /// `%%request`
+    Request,
+    /// `%%args`
+    Args,
+    /// `%%partition`
+    Partition,
+}
+
+/// A place in the context.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Reference {
+    /// The part.
+    pub root: ContextRoot,
+    /// The path from there.
+    pub path: FieldPath,
+}
+
+/// What is asked about an operand.
+#[derive(Clone, Debug)]
+pub enum Check {
+    /// It equals this.
+    Equals(Right),
+    /// It stands in this order to that; never `Eq` or `Ne`.
+    Order(Comparison, Right),
+    /// It equals an element of the list.
+    In(List),
+    /// It equals, or contains, every one of these.
+    All(Vec<Right>),
+    /// It is not Missing.
+    Exists,
+    /// It is an array of this length.
+    Size(i64),
+    /// It is of one of these types.
+    Type(TypeSet),
+    /// Dividing it leaves this remainder.
+    Mod {
+        /// By what to divide; not 0.
+        divisor: i64,
+        /// What must remain.
+        remainder: i64,
+    },
+    /// It matches.
+    Regex(Pattern),
+    /// It is an array with an element for which this holds.
+    ElemMatch(Box<Predicate>),
+}
+
+/// A value on the right.
+#[derive(Clone, Debug)]
+pub enum Right {
+    /// A literal.
+    Literal(Bson),
+    /// A place in the context.
+    Context(Reference),
+    /// A place in a document.
+    Document(DocumentRoot, FieldPath),
+    /// A literal with places inside.
+    Template(Template),
+    /// A converted literal or place.
+    Convert(Conversion, Box<Right>),
+    /// The result of a function.
+    Function(Call),
+}
+
+/// The right side of `$in`.
+#[derive(Clone, Debug)]
+pub enum List {
+    /// The elements as written.
+    Elements(Vec<Right>),
+    /// A place where the array is.
+    Place(Right),
+}
+
+/// A value that is known, or is put together of what is known later.
+#[derive(Clone, Debug)]
+pub enum Template {
+    /// Known.
+    Literal(Bson),
+    /// A place in the context.
+    Context(Reference),
+    /// A place in a document.
+    Document(DocumentRoot, FieldPath),
+    /// A document of such.
+    Fields(Vec<(String, Template)>),
+    /// An array of such.
+    Elements(Vec<Template>),
+}
+
+/// A call of a function.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The name of the function.
+    pub name: String,
+    /// What it is called with.
+    pub arguments: Vec<Template>,
+}
+
+impl Predicate {
+    /// Calls `visit` with every test, those within `$elemMatch` included.
+    pub fn each_test<'p>(&'p self, visit: &mut dyn FnMut(&'p Test)) {
+        match self {
+            Self::Constant(_) => {}
+            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.each_test(visit)),
+            Self::Not(inner) => inner.each_test(visit),
+            Self::Test(test) => {
+                visit(test);
+                if let Check::ElemMatch(inner) = &test.check {
+                    inner.each_test(visit);
+                }
+            }
+        }
+    }
+}
