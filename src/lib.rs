@@ -1,7 +1,9 @@
 //! Portcullis
+pub mod eval;
 pub mod expr;
 pub mod json;
 pub mod path;
 pub mod predicate;
 pub mod text;
+pub mod user;
 pub mod value;

@@ -125,9 +125,9 @@ impl Expansion {
         let (name, path) = body.split_once('.').map_or((body, None), |(name, path)| (name, Some(path)));
         let meant = match Root::from_name(name) {
             Some(root) => root.name(),
-            None => closest(name, Root::ALL.iter().filter_map(|(_, name)| name.get(2..)))
-                .and_then(Root::from_name)?
-                .name(),
+            None => {
+                closest(name, Root::ALL.iter().filter_map(|(_, name)| name.get(2..))).and_then(Root::from_name)?.name()
+            }
         };
         let meant = path.map_or_else(|| meant.to_owned(), |path| format!("{meant}.{path}"));
         (meant != text).then_some(meant)

@@ -84,9 +84,7 @@ fn is_condition(node: &Node) -> bool {
     let Some(members) = node.as_object() else { return false };
     !members.is_empty()
         && members.iter().all(|member| match Operator::parse(&member.key) {
-            Some(Operator::Logic(_)) => {
-                member.value.as_array().and_then(<[Node]>::first).is_some_and(is_condition)
-            }
+            Some(Operator::Logic(_)) => member.value.as_array().and_then(<[Node]>::first).is_some_and(is_condition),
             Some(Operator::Not) => is_condition(&member.value),
             Some(_) => true,
             None => false,
@@ -183,9 +181,8 @@ impl Parser {
     }
 
     fn unknown_operator(&mut self, key: &str, span: Span) {
-        let help = schema_word(key)
-            .map(str::to_owned)
-            .or_else(|| closest(key, Operator::spellings()).map(did_you_mean));
+        let help =
+            schema_word(key).map(str::to_owned).or_else(|| closest(key, Operator::spellings()).map(did_you_mean));
         self.report_help(ExprErrorKind::OperatorUnknown(key.to_owned()), span, help);
     }
 
@@ -262,9 +259,7 @@ impl Parser {
         {
             return Condition::Checks(self.checks(members));
         }
-        let compares = members
-            .iter()
-            .find(|m| !matches!(operator(m), None | Some(Operator::Logic(_) | Operator::Not)));
+        let compares = members.iter().find(|m| !matches!(operator(m), None | Some(Operator::Logic(_) | Operator::Not)));
         if let Some(compares) = compares {
             let help = match operator(compares) {
                 Some(Operator::Function) => "let the `%function` stand alone",
@@ -469,8 +464,11 @@ impl Parser {
             };
             let Some(found) = found else {
                 let operator = member.key.clone();
-                let kind =
-                    ExprErrorKind::OperandType { operator, expected: "the name of a BSON type", found: node.describe() };
+                let kind = ExprErrorKind::OperandType {
+                    operator,
+                    expected: "the name of a BSON type",
+                    found: node.describe(),
+                };
                 let help = node
                     .as_str()
                     .and_then(|text| closest(text, Type::ALL.iter().map(|(_, alias, _)| *alias)))

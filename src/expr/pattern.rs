@@ -68,13 +68,8 @@ impl Pattern {
             .build()
             .parse(pattern)
             .map_err(|error| syntax(error.kind()))?;
-        let mut rewriting = Rewriting {
-            text: pattern,
-            multi_line: has('m'),
-            folding: has('i'),
-            extended: has('x'),
-            edits: Vec::new(),
-        };
+        let mut rewriting =
+            Rewriting { text: pattern, multi_line: has('m'), folding: has('i'), extended: has('x'), edits: Vec::new() };
         rewriting.visit(&tree, Follow::Nothing)?;
         let regex = RegexBuilder::new(&rewriting.finish())
             .case_insensitive(has('i'))
@@ -205,8 +200,7 @@ impl Rewriting<'_> {
             Ast::Assertion(assertion) => self.assertion(assertion, follow)?,
             Ast::Repetition(repetition) => {
                 // To PCRE `{,n}` is text, and `a*+` is possessive.
-                let is_text =
-                    self.text.get(repetition.op.span.start.offset..).is_some_and(|op| op.starts_with("{,"));
+                let is_text = self.text.get(repetition.op.span.start.offset..).is_some_and(|op| op.starts_with("{,"));
                 if is_text || matches!(*repetition.ast, Ast::Repetition(_)) {
                     return Err(self.unsupported(&repetition.op.span));
                 }

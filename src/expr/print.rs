@@ -2,9 +2,7 @@ use std::fmt;
 
 use serde_json::{Map, Value, json};
 
-use super::{
-    Check, Clause, Condition, ElemMatch, Expansion, Expr, FunctionCall, List, Logic, Name, Operand, Operator,
-};
+use super::{Check, Clause, Condition, ElemMatch, Expansion, Expr, FunctionCall, List, Logic, Name, Operand, Operator};
 use crate::json::from_bson;
 use crate::text::Spanned;
 use crate::value::{Type, TypeSet};
@@ -55,7 +53,9 @@ impl Check {
     /// The operator with its operand as JSON in canonical spelling.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        Value::Object(check(self).into_iter().map(|(operator, value)| (operator.spelling().to_owned(), value)).collect())
+        Value::Object(
+            check(self).into_iter().map(|(operator, value)| (operator.spelling().to_owned(), value)).collect(),
+        )
     }
 }
 
@@ -111,7 +111,8 @@ fn checks(list: &[Spanned<Check>]) -> Value {
 fn key(operator: Operator, object: &Map<String, Value>) -> String {
     let canonical = operator.spelling();
     let name = canonical.get(1..).unwrap_or_default();
-    let spellings = [canonical.to_owned(), format!("%{name}"), format!("${name}"), "%neq".to_owned(), "$neq".to_owned()];
+    let spellings =
+        [canonical.to_owned(), format!("%{name}"), format!("${name}"), "%neq".to_owned(), "$neq".to_owned()];
     let free = |spelling: &&String| Operator::parse(spelling) == Some(operator) && !object.contains_key(*spelling);
     spellings.iter().find(free).map_or_else(|| canonical.to_owned(), Clone::clone)
 }

@@ -17,7 +17,9 @@ pub enum TemplateErrorKind {
     #[error("`%(` is never closed")]
     Unclosed,
     /// `%(%%user.id)`
-    #[error("`%({0})` cannot be replaced here: only `%%environment.values.<name>`, `%%environment.tag` and `%%values.<name>` can")]
+    #[error(
+        "`%({0})` cannot be replaced here: only `%%environment.values.<name>`, `%%environment.tag` and `%%values.<name>` can"
+    )]
     NotConfiguration(String),
     /// No value of that name is configured.
     #[error("`%({0})` has no value")]
@@ -111,9 +113,8 @@ impl Expander<'_> {
         while let Some((before, after)) = rest.split_once("%(") {
             out.push_str(before);
             let Some((inner, tail)) = after.split_once(')') else {
-                self.errors.push(
-                    TemplateError::new(TemplateErrorKind::Unclosed, node.span).help("add the missing `)`"),
-                );
+                self.errors
+                    .push(TemplateError::new(TemplateErrorKind::Unclosed, node.span).help("add the missing `)`"));
                 return out;
             };
             match self.value(inner.trim()) {
@@ -141,7 +142,12 @@ impl Expander<'_> {
 
     fn value(&self, inner: &str) -> Result<String, (TemplateErrorKind, Option<String>)> {
         let name = || inner.to_owned();
-        let not_configuration = || (TemplateErrorKind::NotConfiguration(name()), Expansion::suggest(inner).map(|s| format!("did you mean `%({s})`?")));
+        let not_configuration = || {
+            (
+                TemplateErrorKind::NotConfiguration(name()),
+                Expansion::suggest(inner).map(|s| format!("did you mean `%({s})`?")),
+            )
+        };
         let expansion = Expansion::parse(inner).map_err(|_| not_configuration())?;
         let path = expansion.path.to_string();
         if expansion.root == Root::Environment && path == "tag" {

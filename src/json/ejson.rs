@@ -115,9 +115,7 @@ fn number(text: &str) -> Bson {
 
 fn literal(node: &Node, members: &[Member]) -> Result<Bson, EjsonError> {
     let key = members.iter().find(|m| LITERALS.contains(&m.key.as_str())).map_or("", |m| m.key.as_str());
-    let invalid = |reason: String| {
-        EjsonError::new(EjsonErrorKind::Invalid { key: key.to_owned(), reason }, node.span)
-    };
+    let invalid = |reason: String| EjsonError::new(EjsonErrorKind::Invalid { key: key.to_owned(), reason }, node.span);
     if let Some(other) = members.iter().find(|m| m.key != key && !(key == "$code" && m.key == "$scope")) {
         return Err(invalid(format!("`{}` cannot stand beside it", other.key)));
     }

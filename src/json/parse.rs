@@ -167,8 +167,9 @@ impl<'t> Parser<'t> {
             let key_span = Span::new(start, self.at);
             if let Some(first) = seen.insert(key.clone(), start) {
                 let first = self.text.get(..first).unwrap_or_default().matches('\n').count() + 1;
-                return Err(JsonError::new(JsonErrorKind::KeyDuplicate { key, first }, key_span)
-                    .help("keep one of the two"));
+                return Err(
+                    JsonError::new(JsonErrorKind::KeyDuplicate { key, first }, key_span).help("keep one of the two")
+                );
             }
             self.space();
             if !self.take(b':') {
@@ -231,7 +232,8 @@ impl<'t> Parser<'t> {
                     end += 2;
                 }
                 Some(0..=0x1f) => {
-                    let error = JsonErrorKind::String("a control character, such as a line break, must be escaped".into());
+                    let error =
+                        JsonErrorKind::String("a control character, such as a line break, must be escaped".into());
                     return Err(JsonError::new(error, Span::new(end, end + 1))
                         .help("is the closing `\"` missing? a line break is written `\\n`"));
                 }
@@ -259,11 +261,8 @@ impl<'t> Parser<'t> {
     }
 
     fn number(&mut self) -> Result<Kind, JsonError> {
-        let length = self
-            .rest()
-            .bytes()
-            .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.'))
-            .count();
+        let length =
+            self.rest().bytes().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.')).count();
         let span = Span::new(self.at, self.at + length);
         let text = self.rest().get(..length).unwrap_or_default();
         match serde_json::from_str::<serde_json::Number>(text) {
@@ -307,10 +306,7 @@ impl<'t> Parser<'t> {
             Some(_) if !word.is_empty() => (format!("`{word}`"), word.len()),
             Some(c) => (format!("`{}`", c.escape_debug()), c.len_utf8()),
         };
-        let error = JsonError::new(
-            JsonErrorKind::Unexpected { expected, found },
-            Span::new(self.at, self.at + length),
-        );
+        let error = JsonError::new(JsonErrorKind::Unexpected { expected, found }, Span::new(self.at, self.at + length));
         if rest.starts_with("//") || rest.starts_with("/*") || rest.starts_with('#') {
             error.help("JSON has no comments")
         } else if rest.starts_with('\'') || rest.starts_with(['\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}']) {

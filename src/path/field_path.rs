@@ -92,6 +92,11 @@ impl FieldPath {
         Ok(Self { segments: names.into_iter().map(Segment::new).collect() })
     }
 
+    /// The path of these segments.
+    pub(crate) fn from_segments(segments: &[Segment]) -> Self {
+        Self { segments: segments.into() }
+    }
+
     /// The names in order.
     #[must_use]
     pub const fn segments(&self) -> &[Segment] {

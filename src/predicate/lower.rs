@@ -1,8 +1,8 @@
 use bson::Bson;
 
 use super::{
-    Call, Check, ContextRoot, DocumentRoot, Left, List, LowerError, LowerErrorKind, Predicate, Reference, Right, Scope,
-    Template, Test,
+    Call, Check, ContextRoot, DocumentRoot, Elements, Left, List, LowerError, LowerErrorKind, Predicate, Reference,
+    Right, Scope, Template, Test,
 };
 use crate::expr::{self, Clause, Comparison, Condition, ElemMatch, Expansion, Expr, Logic, Name, Operand, Root};
 use crate::path::FieldPath;
@@ -172,8 +172,7 @@ impl Lowering {
             reference.root,
             ContextRoot::User | ContextRoot::Values | ContextRoot::Environment | ContextRoot::Request
         ) && reference.path.is_root();
-        let values = reference.root == ContextRoot::Environment && reference.path.to_string() == "values";
-        if headers || whole || values {
+        if headers || whole {
             self.report(
                 LowerErrorKind::WholeObject(reference.to_string()),
                 span,
@@ -212,11 +211,11 @@ impl Lowering {
             C::ElemMatch(ElemMatch::Element(checks)) => {
                 let element = Left::Element(FieldPath::root());
                 let inner = self.checks(&Subject { left: &element, name: "" }, checks);
-                test(Check::ElemMatch(Box::new(inner)))
+                test(Check::ElemMatch(Elements::All, Box::new(inner)))
             }
             C::ElemMatch(ElemMatch::Fields(expr)) => {
                 let inner = self.expr(expr, Plain::Element);
-                test(Check::ElemMatch(Box::new(inner)))
+                test(Check::ElemMatch(Elements::Containers, Box::new(inner)))
             }
             C::Not(checks) => not(self.checks(subject, checks)),
             C::Logic(kind, lists) => logic(*kind, lists.iter().map(|list| self.checks(subject, list)).collect()),
@@ -232,7 +231,9 @@ impl Lowering {
 
     fn list(&mut self, list: &expr::List) -> List {
         match list {
-            expr::List::Elements(elements) => List::Elements(elements.iter().map(|element| self.right(element)).collect()),
+            expr::List::Elements(elements) => {
+                List::Elements(elements.iter().map(|element| self.right(element)).collect())
+            }
             expr::List::Expansion(expansion) => {
                 let operand = Spanned::new(Operand::Expansion(expansion.value.clone()), expansion.span);
                 List::Place(self.right(&operand))
@@ -267,9 +268,9 @@ impl Lowering {
                     }
                 }
             }
-            Operand::Document(fields) => Template::Fields(
-                fields.iter().map(|(key, value)| (key.clone(), self.template(value, whole))).collect(),
-            ),
+            Operand::Document(fields) => {
+                Template::Fields(fields.iter().map(|(key, value)| (key.clone(), self.template(value, whole))).collect())
+            }
             Operand::Array(elements) => {
                 Template::Elements(elements.iter().map(|element| self.template(element, whole)).collect())
             }

@@ -8,4 +8,6 @@ mod tree;
 pub use error::{LowerError, LowerErrorKind};
 pub use lower::lower;
 pub use scope::Scope;
-pub use tree::{Call, Check, ContextRoot, DocumentRoot, Left, List, Predicate, Reference, Right, Template, Test};
+pub use tree::{
+    Call, Check, ContextRoot, DocumentRoot, Elements, Left, List, Predicate, Reference, Right, Template, Test,
+};

@@ -112,7 +112,16 @@ pub enum Check {
     /// It matches.
     Regex(Pattern),
     /// It is an array with an element for which this holds.
-    ElemMatch(Box<Predicate>),
+    ElemMatch(Elements, Box<Predicate>),
+}
+
+/// Which elements `$elemMatch` asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Elements {
+    /// All, each by itself: `{"$elemMatch": {"$gt": 5}}`
+    All,
+    /// Those that have fields: documents, and arrays, whose names are their indexes: `{"$elemMatch": {"a": 5}}`
+    Containers,
 }
 
 /// A value on the right.
@@ -174,10 +183,23 @@ impl Predicate {
             Self::Not(inner) => inner.each_test(visit),
             Self::Test(test) => {
                 visit(test);
-                if let Check::ElemMatch(inner) = &test.check {
+                if let Check::ElemMatch(_, inner) = &test.check {
                     inner.each_test(visit);
                 }
             }
+        }
+    }
+}
+
+impl Template {
+    /// The places in the context that it refers to.
+    #[must_use]
+    pub fn references(&self) -> Vec<&Reference> {
+        match self {
+            Self::Literal(_) | Self::Document(..) => Vec::new(),
+            Self::Context(reference) => vec![reference],
+            Self::Fields(fields) => fields.iter().flat_map(|(_, value)| value.references()).collect(),
+            Self::Elements(elements) => elements.iter().flat_map(Self::references).collect(),
         }
     }
 }

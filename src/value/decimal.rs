@@ -77,7 +77,13 @@ impl Finite {
 
     /// Compares with a finite double, exactly.
     pub(super) fn cmp_double(self, other: f64) -> Ordering {
-        let sign = if other == 0.0 { 0 } else if other < 0.0 { -1 } else { 1 };
+        let sign = if other == 0.0 {
+            0
+        } else if other < 0.0 {
+            -1
+        } else {
+            1
+        };
         self.signum().cmp(&sign).then_with(|| {
             let order = self.cmp_magnitude_double(other.abs());
             if self.negative { order.reverse() } else { order }

@@ -79,9 +79,8 @@ pub struct TypeSet(u32);
 
 impl TypeSet {
     /// int32, int64, double and decimal128: what `$type: "number"` means.
-    pub const NUMBER: Self = Self(
-        1 << Type::Int as u32 | 1 << Type::Long as u32 | 1 << Type::Double as u32 | 1 << Type::Decimal as u32,
-    );
+    pub const NUMBER: Self =
+        Self(1 << Type::Int as u32 | 1 << Type::Long as u32 | 1 << Type::Double as u32 | 1 << Type::Decimal as u32);
 
     /// All types.
     pub const ALL: Self = Self((1 << Type::ALL.len()) - 1);

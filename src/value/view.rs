@@ -144,9 +144,7 @@ impl<'a> From<&'a Bson> for ValueRef<'a> {
             Bson::Document(v) => Self::Document(DocumentRef::Decoded(v)),
             Bson::Boolean(v) => Self::Boolean(*v),
             Bson::Null => Self::Null,
-            Bson::RegularExpression(v) => {
-                Self::Regex { pattern: v.pattern.as_str(), options: v.options.as_str() }
-            }
+            Bson::RegularExpression(v) => Self::Regex { pattern: v.pattern.as_str(), options: v.options.as_str() },
             Bson::JavaScriptCode(v) => Self::Code(v),
             Bson::JavaScriptCodeWithScope(v) => {
                 Self::CodeWithScope { code: &v.code, scope: DocumentRef::Decoded(&v.scope) }
@@ -351,12 +349,10 @@ impl ValueRef<'_> {
             Self::DbPointer(DbPointerRef::Decoded(v)) => Bson::DbPointer(v.clone()),
             Self::DbPointer(DbPointerRef::Raw(v)) => RawBsonRef::DbPointer(v).try_into()?,
             Self::Code(v) => Bson::JavaScriptCode(v.to_owned()),
-            Self::CodeWithScope { code, scope } => {
-                Bson::JavaScriptCodeWithScope(bson::JavaScriptCodeWithScope {
-                    code: code.to_owned(),
-                    scope: scope.decode(depth)?,
-                })
-            }
+            Self::CodeWithScope { code, scope } => Bson::JavaScriptCodeWithScope(bson::JavaScriptCodeWithScope {
+                code: code.to_owned(),
+                scope: scope.decode(depth)?,
+            }),
             Self::MaxKey => Bson::MaxKey,
         })
     }

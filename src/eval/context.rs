@@ -1,0 +1,326 @@
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+
+use bson::{Bson, Document};
+use thiserror::Error;
+
+use super::functions::Calls;
+use super::{EvalError, FunctionError, Functions, PendingCall};
+use crate::path::{Resolved, Segment, resolve};
+use crate::predicate::{ContextRoot, Reference};
+use crate::user::{CustomData, User};
+use crate::value::{ArrayRef, DocumentRef, Malformed, ValueRef};
+
+/// Everything about one request that rules can refer to, but for the documents. A part that is not supplied is
+/// Unknown. Results of functions are remembered here, so one context serves one request.
+#[derive(Default)]
+pub struct Context {
+    user: Option<User>,
+    values: Option<Document>,
+    secrets: HashSet<String>,
+    environment: Option<Environment>,
+    request: Option<Request>,
+    args: Option<Document>,
+    partition: Option<Bson>,
+    functions: Option<Arc<dyn Functions>>,
+    calls: Calls,
+}
+
+/// `%%environment`
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Environment {
+    /// `%%environment.tag`; empty where the application has no environment.
+    pub tag: String,
+    /// `%%environment.values`
+    pub values: Document,
+}
+
+/// `%%request`: a document with some of the fields of [`Request::FIELDS`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Request {
+    fields: Document,
+    /// Header names in lower case, each with the array of its values.
+    headers: HashMap<String, Bson>,
+}
+
+/// Why a document is no request.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RequestError {
+    /// A key that no request has.
+    #[error("`%%request` has no field `{0}`; it has {fields}", fields = Request::FIELDS.join(", "))]
+    FieldUnknown(String),
+    /// Headers that are no document of strings or arrays of strings.
+    #[error("`requestHeaders` must be a document of arrays of strings")]
+    Headers,
+}
+
+impl Request {
+    /// The names of its fields; any other is unknown to every request.
+    pub const FIELDS: [&'static str; 9] = [
+        "httpMethod",
+        "httpReferrer",
+        "httpUserAgent",
+        "rawQueryString",
+        "remoteIPAddress",
+        "requestHeaders",
+        "service",
+        "action",
+        "webhookUrl",
+    ];
+
+    /// Reads a request. The names of headers are matched without regard to case; one string as a header's value is an
+    /// array of one.
+    ///
+    /// # Errors
+    /// See [`RequestError`].
+    pub fn from_document(document: Document) -> Result<Self, RequestError> {
+        let mut request = Self::default();
+        for (key, value) in document {
+            if !Self::FIELDS.contains(&key.as_str()) {
+                return Err(RequestError::FieldUnknown(key));
+            }
+            if key == "requestHeaders" {
+                let Bson::Document(headers) = &value else { return Err(RequestError::Headers) };
+                for (name, values) in headers {
+                    request.add_header(name, values)?;
+                }
+            }
+            request.fields.insert(key, value);
+        }
+        Ok(request)
+    }
+
+    fn add_header(&mut self, name: &str, values: &Bson) -> Result<(), RequestError> {
+        let entry = self.headers.entry(name.to_lowercase()).or_insert_with(|| Bson::Array(Vec::new()));
+        let Bson::Array(all) = entry else { return Err(RequestError::Headers) };
+        match values {
+            Bson::String(_) => all.push(values.clone()),
+            Bson::Array(values) if values.iter().all(|value| matches!(value, Bson::String(_))) => {
+                all.extend(values.iter().cloned());
+            }
+            _ => return Err(RequestError::Headers),
+        }
+        Ok(())
+    }
+}
+
+/// Where a reference begins to be looked up.
+enum Start<'c> {
+    /// Nobody can tell what stands there.
+    Unknown,
+    /// A value, or nothing, from which the rest of the path goes on.
+    Known(Option<ValueRef<'c>>, usize),
+}
+
+impl Context {
+    /// Nothing is supplied.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Supplies `%%user`.
+    #[must_use]
+    pub fn with_user(mut self, user: User) -> Self {
+        self.user = Some(user);
+        self
+    }
+
+    /// Supplies `%%values`.
+    #[must_use]
+    pub fn with_values(mut self, values: Document) -> Self {
+        self.values = Some(values);
+        self
+    }
+
+    /// Supplies secrets, which rules see as `%%values` too, and which are never shown to anybody.
+    #[must_use]
+    pub fn with_secrets(mut self, secrets: Document) -> Self {
+        let values = self.values.get_or_insert_with(Document::new);
+        for (name, value) in secrets {
+            self.secrets.insert(name.clone());
+            values.insert(name, value);
+        }
+        self
+    }
+
+    /// Supplies `%%environment`.
+    #[must_use]
+    pub fn with_environment(mut self, environment: Environment) -> Self {
+        self.environment = Some(environment);
+        self
+    }
+
+    /// Supplies `%%request`.
+    #[must_use]
+    pub fn with_request(mut self, request: Request) -> Self {
+        self.request = Some(request);
+        self
+    }
+
+    /// Supplies `%%args`.
+    #[must_use]
+    pub fn with_args(mut self, args: Document) -> Self {
+        self.args = Some(args);
+        self
+    }
+
+    /// Supplies `%%partition`.
+    #[must_use]
+    pub fn with_partition(mut self, partition: Bson) -> Self {
+        self.partition = Some(partition);
+        self
+    }
+
+    /// Supplies what `%function` calls.
+    #[must_use]
+    pub fn with_functions(mut self, functions: Arc<dyn Functions>) -> Self {
+        self.functions = Some(functions);
+        self
+    }
+
+    /// The user, if supplied.
+    #[must_use]
+    pub const fn user(&self) -> Option<&User> {
+        self.user.as_ref()
+    }
+
+    /// The calls that were asked for and whose results are not there yet; asking takes them off the list.
+    #[must_use]
+    pub fn pending(&self) -> Vec<PendingCall> {
+        self.calls.take_pending()
+    }
+
+    /// Hands over the result of a pending call.
+    ///
+    /// # Errors
+    /// [`FunctionError::ArgumentsTooLarge`], if the call cannot be one of this engine's.
+    pub fn supply(&self, call: &PendingCall, result: Result<Bson, FunctionError>) -> Result<(), FunctionError> {
+        self.calls.supply(call, result)
+    }
+
+    /// Whether the value of a reference must not be shown: a secret, or a header.
+    pub(super) fn hides(&self, reference: &Reference) -> bool {
+        let first = reference.path.first();
+        match reference.root {
+            ContextRoot::Values => first.is_none_or(|name| self.secrets.contains(name)),
+            ContextRoot::Request => first.is_none_or(|name| name == "requestHeaders"),
+            _ => false,
+        }
+    }
+
+    pub(super) fn has_function(&self, name: &str) -> bool {
+        self.functions.as_ref().is_some_and(|functions| functions.contains(name))
+    }
+
+    pub(super) fn call(&self, name: &str, arguments: &[Bson]) -> Result<Arc<Bson>, EvalError> {
+        match &self.functions {
+            Some(functions) => self.calls.call(&**functions, name, arguments),
+            None => Err(FunctionError::NotFound(name.to_owned())),
+        }
+        .map_err(EvalError::Function)
+    }
+
+    /// What a reference on the left stands for: none if Unknown, else a value to walk from and the path to walk.
+    pub(super) fn left<'r>(&self, reference: &'r Reference) -> Option<(Option<ValueRef<'_>>, &'r [Segment])> {
+        match self.start(reference) {
+            Start::Unknown => None,
+            Start::Known(value, used) => Some((value, reference.path.segments().get(used..).unwrap_or_default())),
+        }
+    }
+
+    /// What a reference on the right stands for: none if Unknown or Missing.
+    pub(super) fn right(&self, reference: &Reference) -> Result<Option<Bson>, Malformed> {
+        if let Some(whole) = self.whole(reference) {
+            return Ok(Some(whole));
+        }
+        let Some((start, path)) = self.left(reference) else { return Ok(None) };
+        match resolve(start, path)? {
+            Resolved::One(value) => value.map(ValueRef::to_bson).transpose(),
+            Resolved::Many(values) => {
+                let met: Vec<Bson> = values.into_iter().flatten().map(ValueRef::to_bson).collect::<Result<_, _>>()?;
+                Ok((!met.is_empty()).then_some(Bson::Array(met)))
+            }
+        }
+    }
+
+    /// An object of the context as a whole, as an argument of a function.
+    fn whole(&self, reference: &Reference) -> Option<Bson> {
+        if !reference.path.is_root() {
+            return None;
+        }
+        match reference.root {
+            ContextRoot::User => self.user.as_ref().map(|user| user.to_document().into()),
+            ContextRoot::Environment => self
+                .environment
+                .as_ref()
+                .map(|environment| bson::doc! { "tag": &environment.tag, "values": environment.values.clone() }.into()),
+            _ => None,
+        }
+    }
+
+    fn start(&self, reference: &Reference) -> Start<'_> {
+        match reference.root {
+            ContextRoot::User => self.user_start(reference),
+            ContextRoot::Request => self.request_start(reference),
+            ContextRoot::Environment => match (&self.environment, reference.path.first()) {
+                (Some(environment), Some("tag")) => Start::Known(Some(ValueRef::String(&environment.tag)), 1),
+                (Some(environment), Some("values")) => known_document(&environment.values, 1),
+                _ => Start::Unknown,
+            },
+            ContextRoot::Values => self.values.as_ref().map_or(Start::Unknown, |values| known_document(values, 0)),
+            ContextRoot::Args => self.args.as_ref().map_or(Start::Unknown, |args| known_document(args, 0)),
+            ContextRoot::Partition => {
+                self.partition.as_ref().map_or(Start::Unknown, |value| Start::Known(Some(value.into()), 0))
+            }
+        }
+    }
+
+    fn user_start(&self, reference: &Reference) -> Start<'_> {
+        let Some(user) = &self.user else { return Start::Unknown };
+        match reference.path.first() {
+            Some("id") => Start::Known(Some(ValueRef::String(&user.id)), 1),
+            Some("type") => Start::Known(Some(ValueRef::String(user.kind.name())), 1),
+            Some("data") => known_document(&user.data, 1),
+            Some("identities") => Start::Known(Some(ValueRef::Array(ArrayRef::Decoded(&user.identities))), 1),
+            Some("custom_data") => match &user.custom_data {
+                CustomData::NotLoaded => Start::Unknown,
+                CustomData::Loaded(data) if !data.is_empty() => known_document(data, 1),
+                CustomData::Loaded(_) | CustomData::Absent => Start::Known(None, 1),
+            },
+            _ => Start::Unknown,
+        }
+    }
+
+    fn request_start(&self, reference: &Reference) -> Start<'_> {
+        let Some(request) = &self.request else { return Start::Unknown };
+        match reference.path.segments() {
+            [] => known_document(&request.fields, 0),
+            [headers, name, ..] if headers.name() == "requestHeaders" => {
+                Start::Known(request.headers.get(&name.name().to_lowercase()).map(ValueRef::from), 2)
+            }
+            [field, ..] if Request::FIELDS.contains(&field.name()) => known_document(&request.fields, 0),
+            _ => Start::Unknown,
+        }
+    }
+}
+
+fn known_document(document: &Document, used: usize) -> Start<'_> {
+    Start::Known(Some(ValueRef::Document(DocumentRef::Decoded(document))), used)
+}
+
+impl fmt::Debug for Context {
+    /// Names what is supplied; values may be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("user", &self.user.as_ref().map(|user| &user.id))
+            .field("values", &self.values.is_some())
+            .field("environment", &self.environment.is_some())
+            .field("request", &self.request.is_some())
+            .field("args", &self.args.is_some())
+            .field("partition", &self.partition.is_some())
+            .field("functions", &self.functions.is_some())
+            .finish_non_exhaustive()
+    }
+}

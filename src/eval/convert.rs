@@ -1,0 +1,51 @@
+use bson::Bson;
+use bson::oid::ObjectId;
+
+use crate::expr::Conversion;
+use crate::value::ValueRef;
+
+/// Converts a value; none if it does not convert. A value of the target type passes through.
+pub(super) fn convert(conversion: Conversion, value: ValueRef<'_>) -> Option<Bson> {
+    match (conversion, value) {
+        (Conversion::StringToOid, ValueRef::String(text)) => oid(text).map(Bson::ObjectId),
+        (Conversion::StringToOid, ValueRef::ObjectId(bytes)) => Some(Bson::ObjectId(ObjectId::from_bytes(bytes))),
+        (Conversion::OidToString, ValueRef::ObjectId(bytes)) => Some(ObjectId::from_bytes(bytes).to_hex().into()),
+        (Conversion::StringToUuid, ValueRef::String(text)) => uuid(text).map(|bytes| uuid_binary(&bytes)),
+        (Conversion::StringToUuid, ValueRef::Binary { subtype: 4, bytes }) if bytes.len() == 16 => {
+            Some(uuid_binary(bytes))
+        }
+        (Conversion::UuidToString, ValueRef::Binary { subtype: 4, bytes }) => {
+            let bytes: [u8; 16] = bytes.try_into().ok()?;
+            Some(bson::Uuid::from_bytes(bytes).to_string().into())
+        }
+        (Conversion::OidToString | Conversion::UuidToString, ValueRef::String(text)) => Some(text.into()),
+        _ => None,
+    }
+}
+
+fn uuid_binary(bytes: &[u8]) -> Bson {
+    Bson::Binary(bson::Binary { subtype: bson::spec::BinarySubtype::Uuid, bytes: bytes.to_owned() })
+}
+
+/// 24 hexadecimal digits, or a string of exactly 12 bytes taken as they are.
+fn oid(text: &str) -> Option<ObjectId> {
+    match text.as_bytes().try_into() {
+        Ok(bytes) => Some(ObjectId::from_bytes(bytes)),
+        Err(_) => ObjectId::parse_str(text).ok(),
+    }
+}
+
+/// The 36 characters with hyphens at their places, in any case.
+fn uuid(text: &str) -> Option<[u8; 16]> {
+    let hyphens = [8, 13, 18, 23];
+    let formed = text.len() == 36
+        && text.bytes().enumerate().all(
+            |(at, byte)| {
+                if hyphens.contains(&at) { byte == b'-' } else { byte.is_ascii_hexdigit() }
+            },
+        );
+    if !formed {
+        return None;
+    }
+    bson::Uuid::parse_str(text).ok().map(bson::Uuid::bytes)
+}

@@ -1,0 +1,57 @@
+use std::cell::RefCell;
+
+use thiserror::Error;
+
+use super::FunctionError;
+use crate::value::Malformed;
+
+/// What failed while a condition was evaluated.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum EvalError {
+    /// A function could not be called, or failed.
+    #[error("{0}")]
+    Function(FunctionError),
+    /// Bytes that are not BSON, or values nested too deep.
+    #[error("{0}")]
+    Malformed(Malformed),
+    /// A filter includes some fields and another one excludes some.
+    #[error("the filters' projections mix inclusion and exclusion: `{included}` and `{excluded}`")]
+    ProjectionMixed {
+        /// A field that is included.
+        included: String,
+        /// A field that is excluded.
+        excluded: String,
+    },
+    /// A document to be written that has a key twice.
+    #[error("the key `{0}` stands twice in one document")]
+    KeyDuplicate(String),
+}
+
+impl From<Malformed> for EvalError {
+    fn from(error: Malformed) -> Self {
+        Self::Malformed(error)
+    }
+}
+
+/// The failures met in the course of one decision, each once.
+#[derive(Debug, Default)]
+pub struct Errors(RefCell<Vec<EvalError>>);
+
+/// More are not kept.
+const MAX_ERRORS: usize = 100;
+
+impl Errors {
+    /// Adds a failure.
+    pub fn add(&self, error: EvalError) {
+        let mut errors = self.0.borrow_mut();
+        if errors.len() < MAX_ERRORS && !errors.contains(&error) {
+            errors.push(error);
+        }
+    }
+
+    /// The failures in the order in which they were met.
+    #[must_use]
+    pub fn into_vec(self) -> Vec<EvalError> {
+        self.0.into_inner()
+    }
+}

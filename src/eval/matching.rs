@@ -1,0 +1,524 @@
+use std::cell::Cell;
+use std::sync::Arc;
+
+use bson::Bson;
+
+use super::convert::convert;
+use super::residual::{
+    BoundCall, BoundCheck, BoundLeft, BoundList, BoundRight, BoundTemplate, BoundTest, BoundValue, Members, Residual,
+    Standing, Unresolved,
+};
+use super::{Context, Errors, EvalError, FunctionError, Truth};
+use crate::expr::Comparison;
+use crate::path::{Leaf, Resolved, Segment, any, resolve};
+use crate::predicate::{DocumentRoot, Elements};
+use crate::value::{Malformed, ValueRef, equal, order};
+
+/// The documents and fields that a condition looks at; one that is absent is Missing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Documents<'d> {
+    /// `%%root`
+    pub root: Option<ValueRef<'d>>,
+    /// `%%prevRoot`
+    pub prev_root: Option<ValueRef<'d>>,
+    /// `%%this`
+    pub this: Option<ValueRef<'d>>,
+    /// `%%prev`
+    pub prev: Option<ValueRef<'d>>,
+}
+
+impl<'d> Documents<'d> {
+    pub(super) fn get(&self, root: DocumentRoot) -> Option<ValueRef<'d>> {
+        match root {
+            DocumentRoot::Root => self.root,
+            DocumentRoot::PrevRoot => self.prev_root,
+            DocumentRoot::This => self.this,
+            DocumentRoot::Prev => self.prev,
+        }
+    }
+}
+
+/// Evaluates residuals on documents.
+#[derive(Clone, Copy)]
+pub struct Evaluation<'e> {
+    documents: Documents<'e>,
+    context: &'e Context,
+    errors: &'e Errors,
+}
+
+/// Why a right operand has no value.
+enum Absent {
+    Unknown,
+    Failed(EvalError),
+}
+
+impl From<Malformed> for Absent {
+    fn from(error: Malformed) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<EvalError> for Absent {
+    fn from(error: EvalError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// A right operand as it is compared.
+enum Operand<'v> {
+    /// One value, and what else equals it.
+    Value(ValueRef<'v>, Option<&'v Members>),
+    /// As above, made for this comparison.
+    Made(BoundValue),
+    /// What a document's place holds.
+    Place(Resolved<'v>),
+}
+
+type Outcome = Result<Truth, Absent>;
+
+impl<'e> Evaluation<'e> {
+    /// Of these documents; failures are added to `errors`.
+    #[must_use]
+    pub const fn new(documents: Documents<'e>, context: &'e Context, errors: &'e Errors) -> Self {
+        Self { documents, context, errors }
+    }
+
+    /// The truth of a residual.
+    #[must_use]
+    pub fn truth(&self, residual: &Residual) -> Truth {
+        self.within(residual, None)
+    }
+
+    fn within(&self, residual: &Residual, element: Option<ValueRef<'_>>) -> Truth {
+        match residual {
+            Residual::Constant(truth) => *truth,
+            Residual::Not(inner) => !self.within(inner, element),
+            Residual::Test(test) => self.test(test, element),
+            Residual::All(parts) => {
+                let mut truth = Truth::True;
+                for part in parts {
+                    truth = truth.and(self.within(part, element));
+                    if truth == Truth::False {
+                        break;
+                    }
+                }
+                truth
+            }
+            Residual::Any(parts) => {
+                let mut truth = Truth::False;
+                for part in parts {
+                    truth = truth.or(self.within(part, element));
+                    if truth == Truth::True {
+                        break;
+                    }
+                }
+                truth
+            }
+        }
+    }
+
+    pub(super) fn test(&self, test: &BoundTest, element: Option<ValueRef<'_>>) -> Truth {
+        match self.ask(test, element) {
+            Ok(truth) => truth,
+            Err(Absent::Unknown) => Truth::Unknown,
+            Err(Absent::Failed(error)) => {
+                self.errors.add(error);
+                Truth::Error
+            }
+        }
+    }
+
+    fn ask(&self, test: &BoundTest, element: Option<ValueRef<'_>>) -> Outcome {
+        let left = match &test.left {
+            BoundLeft::Unknown => {
+                // A function that fails is an Error even here.
+                self.probe(&test.check)?;
+                return Ok(Truth::Unknown);
+            }
+            BoundLeft::Value(value, path) => {
+                Subject { start: value.as_ref().map(ValueRef::from), path: path.segments(), kind: Kind::Context }
+            }
+            BoundLeft::Document(root, path) => {
+                Subject { start: self.documents.get(*root), path: path.segments(), kind: Kind::Document }
+            }
+            BoundLeft::Element(path) => Subject::element(element, path.segments())?,
+        };
+        match &test.check {
+            BoundCheck::Equals(right) => self.equals(left, right),
+            BoundCheck::Order(comparison, right) => self.order(left, *comparison, right),
+            BoundCheck::In(list) => self.in_list(left, list),
+            BoundCheck::All(list) if list.is_empty() => Ok(Truth::False),
+            BoundCheck::All(list) => {
+                let mut truth = Truth::True;
+                for right in list {
+                    truth = truth.and(match self.equals(left, right) {
+                        Err(Absent::Unknown) => Truth::Unknown,
+                        outcome => outcome?,
+                    });
+                }
+                Ok(truth)
+            }
+            BoundCheck::Exists => Ok(left.any(Leaf::Whole, &mut |value| Ok(value.is_some()))?.into()),
+            BoundCheck::Size(size) => Ok(left
+                .any(Leaf::Whole, &mut |value| match value {
+                    Some(ValueRef::Array(array)) => Ok(i64::try_from(array.len()?).is_ok_and(|length| length == *size)),
+                    _ => Ok(false),
+                })?
+                .into()),
+            BoundCheck::Type(set) => Ok(left
+                .any(Leaf::Expand, &mut |value| Ok(value.is_some_and(|value| set.contains(value.kind()))))?
+                .into()),
+            BoundCheck::Mod { divisor, remainder } => Ok(left
+                .any(Leaf::Expand, &mut |value| {
+                    let number = value.and_then(|value| value.number()).and_then(|number| number.truncate());
+                    Ok(number.is_some_and(|number| number.wrapping_rem(*divisor) == *remainder))
+                })?
+                .into()),
+            BoundCheck::Regex(pattern) => Ok(left
+                .any(Leaf::Expand, &mut |value| {
+                    Ok(match value {
+                        Some(ValueRef::String(text) | ValueRef::Symbol(text)) => pattern.is_match(text),
+                        // As MongoDB: a stored expression matches itself.
+                        Some(ValueRef::Regex { pattern: stored, options }) => {
+                            stored == pattern.pattern() && options == pattern.options()
+                        }
+                        _ => false,
+                    })
+                })?
+                .into()),
+            BoundCheck::ElemMatch { elements, inner, operands } => {
+                if let Residual::Constant(Truth::Unknown) = inner {
+                    return Ok(Truth::Unknown);
+                }
+                self.probe_all(operands)?;
+                self.elem_match(left, *elements, inner)
+            }
+        }
+    }
+
+    /// Looks whether what a check compares with can be resolved.
+    fn probe(&self, check: &BoundCheck) -> Result<(), Absent> {
+        match check {
+            BoundCheck::Equals(right) | BoundCheck::Order(_, right) => self.operand(right).map(|_| ()),
+            BoundCheck::All(list) => list.iter().try_for_each(|right| self.operand(right).map(|_| ())),
+            BoundCheck::In(BoundList::Unknown) => Err(Absent::Unknown),
+            BoundCheck::In(BoundList::Document(root, path)) => self.list(*root, path.segments()).map(|_| ()),
+            BoundCheck::In(BoundList::Elements { unknown, later, .. }) => {
+                later.iter().try_for_each(|right| self.operand(right).map(|_| ()))?;
+                if *unknown == Unresolved::Operand { Err(Absent::Unknown) } else { Ok(()) }
+            }
+            BoundCheck::ElemMatch { operands, .. } => self.probe_all(operands),
+            _ => Ok(()),
+        }
+    }
+
+    /// As [`Self::probe`] for several tests: a failure of any goes before an Unknown of another.
+    fn probe_all(&self, tests: &[BoundTest]) -> Result<(), Absent> {
+        let mut unknown = false;
+        for test in tests {
+            match self.probe(&test.check) {
+                Err(Absent::Unknown) => unknown = true,
+                outcome => outcome?,
+            }
+            unknown |= matches!(test.left, BoundLeft::Unknown);
+        }
+        if unknown { Err(Absent::Unknown) } else { Ok(()) }
+    }
+
+    fn elem_match(&self, left: Subject<'_, '_>, elements: Elements, inner: &Residual) -> Outcome {
+        let truth = Cell::new(Truth::False);
+        left.any(Leaf::Whole, &mut |value| {
+            let Some(ValueRef::Array(array)) = value else { return Ok(false) };
+            for element in array.iter() {
+                let element = element?;
+                let asked = elements == Elements::All || matches!(element, ValueRef::Document(_) | ValueRef::Array(_));
+                if !asked {
+                    continue;
+                }
+                truth.set(truth.get().or(self.within(inner, Some(element))));
+                if truth.get() == Truth::True {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        })?;
+        Ok(truth.get())
+    }
+
+    fn equals(&self, left: Subject<'_, '_>, right: &BoundRight) -> Outcome {
+        match self.operand(right)? {
+            Operand::Place(place) if left.kind == Kind::Document => left.same_place(&place).map_err(Absent::from),
+            Operand::Place(place) => {
+                let value = whole(place)?;
+                left.equals(value.as_value(), None).map_err(Absent::from)
+            }
+            Operand::Value(value, members) => left.equals(value, members).map_err(Absent::from),
+            Operand::Made(bound) => {
+                left.equals(ValueRef::from(&bound.value), bound.members.as_ref()).map_err(Absent::from)
+            }
+        }
+    }
+
+    fn order(&self, left: Subject<'_, '_>, comparison: Comparison, right: &BoundRight) -> Outcome {
+        let operand = self.operand(right)?;
+        let ordered = |left: Option<ValueRef<'_>>, right| {
+            left.and_then(|left| order(left, right)).is_some_and(|ordering| comparison.accepts(ordering))
+        };
+        let value = match &operand {
+            Operand::Place(Resolved::One(Some(right))) if left.kind == Kind::Document => {
+                // Between documents, an array has no order and no elements.
+                return Ok(match left.resolve()? {
+                    Resolved::One(left) => ordered(left, *right).into(),
+                    Resolved::Many(_) => Truth::False,
+                });
+            }
+            Operand::Place(Resolved::One(Some(value))) | Operand::Value(value, _) => *value,
+            // An array has no order.
+            Operand::Place(_) => return Ok(Truth::False),
+            Operand::Made(bound) => ValueRef::from(&bound.value),
+        };
+        Ok(left.any(Leaf::Expand, &mut |left| Ok(ordered(left, value)))?.into())
+    }
+
+    fn in_list(&self, left: Subject<'_, '_>, list: &BoundList) -> Outcome {
+        match list {
+            BoundList::Unknown => Err(Absent::Unknown),
+            BoundList::Document(root, path) => {
+                let list = self.list(*root, path.segments())?;
+                Ok(left
+                    .any(Leaf::Expand, &mut |value| match value {
+                        None => Ok(false),
+                        Some(value) => any_equal(value, list.iter().copied()),
+                    })?
+                    .into())
+            }
+            BoundList::Elements { known, null, unknown, later } => {
+                let found = left.any(Leaf::Expand, &mut |value| match value {
+                    None => Ok(*null),
+                    Some(value) => any_equal(value, known.iter().map(ValueRef::from)),
+                })?;
+                let mut truth = Truth::from(found);
+                if *unknown != Unresolved::No {
+                    truth = truth.or(Truth::Unknown);
+                }
+                for right in later {
+                    if truth == Truth::True {
+                        break;
+                    }
+                    truth = truth.or(match self.equals(left, right) {
+                        Err(Absent::Unknown) => Truth::Unknown,
+                        outcome => outcome?,
+                    });
+                }
+                Ok(truth)
+            }
+        }
+    }
+
+    /// The elements of a document's array, as a list.
+    fn list(&self, root: DocumentRoot, path: &[Segment]) -> Result<Vec<ValueRef<'e>>, Absent> {
+        match resolve(self.documents.get(root), path)? {
+            Resolved::One(Some(ValueRef::Array(array))) => Ok(array.iter().collect::<Result<_, _>>()?),
+            Resolved::One(_) => Err(Absent::Unknown),
+            Resolved::Many(values) => {
+                let met: Vec<_> = values.into_iter().flatten().collect();
+                if met.is_empty() { Err(Absent::Unknown) } else { Ok(met) }
+            }
+        }
+    }
+
+    fn operand<'s>(&'s self, right: &'s BoundRight) -> Result<Operand<'s>, Absent> {
+        match right {
+            BoundRight::Unknown => Err(Absent::Unknown),
+            BoundRight::Value(bound) => Ok(Operand::Value(ValueRef::from(&bound.value), bound.members.as_ref())),
+            BoundRight::Document(root, path, standing) => {
+                let place = self.place(*root, path.segments())?;
+                let array = matches!(place, Resolved::Many(_) | Resolved::One(Some(ValueRef::Array(_))));
+                if *standing == Standing::Listed && array { Err(Absent::Unknown) } else { Ok(Operand::Place(place)) }
+            }
+            BoundRight::Template(template) => Ok(Operand::Made(BoundValue::literal(self.build(template)?))),
+            BoundRight::Convert(conversion, root, path) => match self.place(*root, path.segments())? {
+                Resolved::One(Some(value)) => convert(*conversion, value)
+                    .map(|value| Operand::Made(BoundValue::literal(value)))
+                    .ok_or(Absent::Unknown),
+                _ => Err(Absent::Unknown),
+            },
+            BoundRight::Function(call) => {
+                let result = self.call(call)?;
+                BoundValue::from_context(Bson::clone(&result)).map(Operand::Made).ok_or(Absent::Unknown)
+            }
+        }
+    }
+
+    /// What a place in a document leads to; Unknown if that is nothing.
+    fn place(&self, root: DocumentRoot, path: &[Segment]) -> Result<Resolved<'e>, Absent> {
+        let place = resolve(self.documents.get(root), path)?;
+        let missing = match &place {
+            Resolved::One(value) => value.is_none(),
+            Resolved::Many(values) => values.iter().all(Option::is_none),
+        };
+        if missing { Err(Absent::Unknown) } else { Ok(place) }
+    }
+
+    fn build(&self, template: &BoundTemplate) -> Result<Bson, Absent> {
+        Ok(match template {
+            BoundTemplate::Unknown => return Err(Absent::Unknown),
+            BoundTemplate::Literal(value) => value.clone(),
+            BoundTemplate::Document(root, path) => match whole(self.place(*root, path.segments())?)? {
+                Whole::Value(value) => value.to_bson()?,
+                Whole::Made(value) => value,
+            },
+            BoundTemplate::Fields(fields) => Bson::Document(
+                fields
+                    .iter()
+                    .map(|(key, value)| Ok((key.clone(), self.build(value)?)))
+                    .collect::<Result<_, Absent>>()?,
+            ),
+            BoundTemplate::Elements(elements) => {
+                Bson::Array(elements.iter().map(|element| self.build(element)).collect::<Result<_, _>>()?)
+            }
+        })
+    }
+
+    fn call(&self, call: &BoundCall) -> Result<Arc<Bson>, Absent> {
+        if !self.context.has_function(&call.name) {
+            return Err(EvalError::Function(FunctionError::NotFound(call.name.clone())).into());
+        }
+        let arguments: Vec<Bson> =
+            call.arguments.iter().map(|argument| self.build(argument)).collect::<Result<_, _>>()?;
+        Ok(self.context.call(&call.name, &arguments)?)
+    }
+}
+
+/// What a place holds, as one value.
+enum Whole<'v> {
+    Value(ValueRef<'v>),
+    Made(Bson),
+}
+
+impl Whole<'_> {
+    fn as_value(&self) -> ValueRef<'_> {
+        match self {
+            Self::Value(value) => *value,
+            Self::Made(value) => ValueRef::from(value),
+        }
+    }
+}
+
+/// What a path fans out to is the array of what it met.
+fn whole(place: Resolved<'_>) -> Result<Whole<'_>, Absent> {
+    match place {
+        Resolved::One(Some(value)) => Ok(Whole::Value(value)),
+        Resolved::One(None) => Err(Absent::Unknown),
+        Resolved::Many(values) => {
+            let met: Vec<Bson> = values.into_iter().flatten().map(ValueRef::to_bson).collect::<Result<_, _>>()?;
+            Ok(Whole::Made(Bson::Array(met)))
+        }
+    }
+}
+
+fn any_equal<'v>(value: ValueRef<'_>, list: impl IntoIterator<Item = ValueRef<'v>>) -> Result<bool, Malformed> {
+    for element in list {
+        if equal(value, element)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Where a left operand comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Context,
+    Document,
+    /// The element of `$elemMatch` itself: an array that it is does not stand for its elements.
+    Itself,
+}
+
+/// A left operand: where to walk from, and the path.
+#[derive(Clone, Copy)]
+struct Subject<'v, 'p> {
+    start: Option<ValueRef<'v>>,
+    path: &'p [Segment],
+    kind: Kind,
+}
+
+impl<'v, 'p> Subject<'v, 'p> {
+    /// A field of an element of `$elemMatch`, or the element itself. An element that is an array is entered as if it
+    /// were a document whose names are the indexes, as MongoDB does.
+    fn element(element: Option<ValueRef<'v>>, path: &'p [Segment]) -> Result<Self, Malformed> {
+        Ok(match (element, path.split_first()) {
+            (_, None) => Self { start: element, path, kind: Kind::Itself },
+            (Some(ValueRef::Array(array)), Some((segment, rest))) => {
+                let start = segment.index().map(|index| array.get(index)).transpose()?.flatten();
+                Self { start, path: rest, kind: Kind::Document }
+            }
+            (_, Some(_)) => Self { start: element, path, kind: Kind::Document },
+        })
+    }
+
+    fn any(
+        self,
+        leaf: Leaf,
+        test: &mut dyn FnMut(Option<ValueRef<'v>>) -> Result<bool, Malformed>,
+    ) -> Result<bool, Malformed> {
+        if self.kind == Kind::Itself { test(self.start) } else { any(self.start, self.path, leaf, test) }
+    }
+
+    fn resolve(self) -> Result<Resolved<'v>, Malformed> {
+        resolve(self.start, self.path)
+    }
+
+    /// Equality as MongoDB has it, for a right operand that is no document's; and, if that is an array from the context,
+    /// with an element of it.
+    fn equals(self, right: ValueRef<'_>, members: Option<&Members>) -> Result<Truth, Malformed> {
+        let found = self.any(Leaf::Expand, &mut |left| match left {
+            None => Ok(matches!(right, ValueRef::Null)),
+            Some(left) => Ok(equal(left, right)?
+                || match members {
+                    Some(members) => any_equal(left, members.values.iter().map(ValueRef::from))?,
+                    None => false,
+                }),
+        })?;
+        Ok(match (found, members.is_some_and(|members| members.unknown)) {
+            (true, _) => Truth::True,
+            (false, true) => Truth::Unknown,
+            (false, false) => Truth::False,
+        })
+    }
+
+    /// Equality of two places in documents: whole values only, and lists of the same length and order where paths cross
+    /// arrays.
+    fn same_place(self, right: &Resolved<'_>) -> Result<Truth, Malformed> {
+        let left = self.resolve()?;
+        let same = match (&left, right) {
+            (Resolved::One(None), _) | (_, Resolved::One(None)) => false,
+            (Resolved::One(Some(left)), Resolved::One(Some(right))) => equal(*left, *right)?,
+            (Resolved::Many(left), Resolved::Many(right)) => same_lists(left, right)?,
+            (Resolved::Many(many), Resolved::One(Some(ValueRef::Array(array))))
+            | (Resolved::One(Some(ValueRef::Array(array))), Resolved::Many(many)) => {
+                let elements: Vec<_> = array.iter().map(|element| element.map(Some)).collect::<Result<_, _>>()?;
+                same_lists(many, &elements)?
+            }
+            _ => false,
+        };
+        Ok(same.into())
+    }
+}
+
+fn same_lists(left: &[Option<ValueRef<'_>>], right: &[Option<ValueRef<'_>>]) -> Result<bool, Malformed> {
+    if left.len() != right.len() {
+        return Ok(false);
+    }
+    for pair in left.iter().zip(right) {
+        let same = match pair {
+            (None, None) => true,
+            (Some(left), Some(right)) => equal(*left, *right)?,
+            _ => false,
+        };
+        if !same {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,20 @@
+//! From predicates to answers: what the context settles is settled once, the rest is asked of each document.
+
+mod bind;
+mod context;
+mod convert;
+mod error;
+mod functions;
+mod matching;
+mod residual;
+mod trace;
+mod truth;
+
+pub use bind::bind;
+pub use context::{Context, Environment, Request, RequestError};
+pub use error::{Errors, EvalError};
+pub use functions::{Closures, FunctionError, Functions, MAX_CALLS, PendingCall};
+pub use matching::{Documents, Evaluation};
+pub use residual::Residual;
+pub use trace::{Part, Trace, trace};
+pub use truth::Truth;

@@ -1,0 +1,306 @@
+use bson::Bson;
+
+use super::Truth;
+use crate::expr::{Comparison, Conversion, Pattern};
+use crate::path::FieldPath;
+use crate::predicate::{DocumentRoot, Elements};
+use crate::value::{Type, TypeSet, ValueRef};
+
+/// What is left of a predicate once the context is settled: questions about documents only.
+#[derive(Clone, Debug)]
+pub enum Residual {
+    /// The context decides.
+    Constant(Truth),
+    /// All of them hold.
+    All(Box<[Residual]>),
+    /// At least one of them holds.
+    Any(Box<[Residual]>),
+    /// It does not hold.
+    Not(Box<Residual>),
+    /// One question.
+    Test(Box<BoundTest>),
+}
+
+/// One question about a document's value, or about a value of the context that is compared with a document's.
+#[derive(Clone, Debug)]
+pub struct BoundTest {
+    pub(super) left: BoundLeft,
+    pub(super) check: BoundCheck,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum BoundLeft {
+    /// In a part of the context that was not supplied.
+    Unknown,
+    /// From the context: where to walk from, and the path.
+    Value(Option<Bson>, FieldPath),
+    /// From a document.
+    Document(DocumentRoot, FieldPath),
+    /// From the element that `$elemMatch` looks at.
+    Element(FieldPath),
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum BoundCheck {
+    Equals(BoundRight),
+    Order(Comparison, BoundRight),
+    In(BoundList),
+    All(Vec<BoundRight>),
+    Exists,
+    Size(i64),
+    Type(TypeSet),
+    Mod {
+        divisor: i64,
+        remainder: i64,
+    },
+    Regex(Pattern),
+    ElemMatch {
+        /// Which elements are asked.
+        elements: Elements,
+        /// What an element must satisfy.
+        inner: Residual,
+        /// The tests in it whose operands are only known with the document: one that is Unknown makes the whole
+        /// Unknown, whether or not an element asks for it.
+        operands: Vec<BoundTest>,
+    },
+}
+
+/// A right operand with everything from the context in place.
+#[derive(Clone, Debug)]
+pub(super) enum BoundRight {
+    Unknown,
+    Value(BoundValue),
+    Document(DocumentRoot, FieldPath, Standing),
+    Template(BoundTemplate),
+    Convert(Conversion, DocumentRoot, FieldPath),
+    Function(BoundCall),
+}
+
+/// Where a right operand stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Behind the operator.
+    Alone,
+    /// In a list, where an expansion that is an array is Unknown.
+    Listed,
+}
+
+/// A known right operand.
+#[derive(Clone, Debug)]
+pub(super) struct BoundValue {
+    pub(super) value: Bson,
+    /// The elements of an array that came from the context: being equal to one of them is enough.
+    pub(super) members: Option<Members>,
+}
+
+/// The elements of an array from the context.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Members {
+    pub(super) values: Vec<Bson>,
+    /// Whether there is an element that nothing can be compared with.
+    pub(super) unknown: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum BoundTemplate {
+    Unknown,
+    Literal(Bson),
+    Document(DocumentRoot, FieldPath),
+    Fields(Vec<(String, BoundTemplate)>),
+    Elements(Vec<BoundTemplate>),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct BoundCall {
+    pub(super) name: String,
+    pub(super) arguments: Vec<BoundTemplate>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum BoundList {
+    Unknown,
+    Elements {
+        known: Vec<Bson>,
+        /// Whether `null` was written as an element, which Missing equals.
+        null: bool,
+        /// Whether an element cannot be resolved.
+        unknown: Unresolved,
+        /// Elements that only the document decides.
+        later: Vec<BoundRight>,
+    },
+    Document(DocumentRoot, FieldPath),
+}
+
+/// Whether a list has an element that cannot be resolved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unresolved {
+    No,
+    /// An array of the context has an element that nothing can be compared with. The array itself is there.
+    Inside,
+    /// An operand written in the list is not there.
+    Operand,
+}
+
+/// Whether a value that came from the context is one that nothing may be compared with, because in a query it would
+/// mean something else or everything.
+pub(super) fn is_unresolved(value: &Bson) -> bool {
+    match value {
+        Bson::Array(elements) => elements.is_empty(),
+        Bson::Document(fields) => fields.is_empty(),
+        _ => matches!(
+            ValueRef::from(value).kind(),
+            Type::Null
+                | Type::MinKey
+                | Type::MaxKey
+                | Type::Undefined
+                | Type::Regex
+                | Type::JavaScript
+                | Type::JavaScriptWithScope
+        ),
+    }
+}
+
+impl BoundValue {
+    pub(super) const fn literal(value: Bson) -> Self {
+        Self { value, members: None }
+    }
+
+    /// A value that came from the context; none if nothing may be compared with it.
+    pub(super) fn from_context(value: Bson) -> Option<Self> {
+        if is_unresolved(&value) {
+            return None;
+        }
+        let members = match &value {
+            Bson::Array(elements) => {
+                let (unknown, values): (Vec<_>, Vec<_>) = elements.iter().cloned().partition(is_unresolved);
+                Some(Members { values, unknown: !unknown.is_empty() })
+            }
+            _ => None,
+        };
+        Some(Self { value, members })
+    }
+}
+
+impl BoundTest {
+    /// Whether evaluating it can call a function.
+    pub(super) fn calls(&self) -> bool {
+        match &self.check {
+            BoundCheck::Equals(right) | BoundCheck::Order(_, right) => matches!(right, BoundRight::Function(_)),
+            BoundCheck::ElemMatch { inner, operands, .. } => inner.calls() || operands.iter().any(Self::calls),
+            _ => false,
+        }
+    }
+
+    /// Whether an operand of it is Unknown already.
+    pub(super) fn has_unknown_operand(&self) -> bool {
+        let unknown = |right: &BoundRight| match right {
+            BoundRight::Unknown => true,
+            BoundRight::Template(template) => template.is_unknown(),
+            _ => false,
+        };
+        matches!(self.left, BoundLeft::Unknown)
+            || match &self.check {
+                BoundCheck::Equals(right) | BoundCheck::Order(_, right) => unknown(right),
+                BoundCheck::All(list) => list.iter().any(unknown),
+                BoundCheck::In(BoundList::Unknown) => true,
+                BoundCheck::In(BoundList::Elements { unknown: some, later, .. }) => {
+                    *some == Unresolved::Operand || later.iter().any(unknown)
+                }
+                _ => false,
+            }
+    }
+}
+
+impl BoundTemplate {
+    pub(super) fn is_unknown(&self) -> bool {
+        match self {
+            Self::Unknown => true,
+            Self::Literal(_) | Self::Document(..) => false,
+            Self::Fields(fields) => fields.iter().any(|(_, value)| value.is_unknown()),
+            Self::Elements(elements) => elements.iter().any(Self::is_unknown),
+        }
+    }
+}
+
+impl Residual {
+    /// Whether evaluating it can call a function, and so fail.
+    pub(super) fn calls(&self) -> bool {
+        match self {
+            Self::Constant(truth) => *truth == Truth::Error,
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::calls),
+            Self::Not(inner) => inner.calls(),
+            Self::Test(test) => test.calls(),
+        }
+    }
+
+    /// The truth, if no document is needed to know it.
+    #[must_use]
+    pub const fn constant(&self) -> Option<Truth> {
+        match self {
+            Self::Constant(truth) => Some(*truth),
+            _ => None,
+        }
+    }
+
+    /// All of them hold, simplified.
+    pub(super) fn all(parts: Vec<Self>) -> Self {
+        Self::join(parts, Truth::False, Truth::True, Self::All)
+    }
+
+    /// At least one of them holds, simplified.
+    pub(super) fn any(parts: Vec<Self>) -> Self {
+        Self::join(parts, Truth::True, Truth::False, Self::Any)
+    }
+
+    /// `winner` decides alone, `neutral` decides nothing. Unknown stays beside what documents may decide otherwise; what
+    /// can call functions goes last, so that they are called only if need be.
+    fn join(parts: Vec<Self>, winner: Truth, neutral: Truth, wrap: fn(Box<[Self]>) -> Self) -> Self {
+        let mut kept = Vec::with_capacity(parts.len());
+        let mut unknown = false;
+        for part in parts {
+            match part {
+                Self::Constant(truth) if truth == winner => return Self::Constant(winner),
+                Self::Constant(truth) if truth == neutral => {}
+                Self::Constant(Truth::Unknown) => unknown = true,
+                part => kept.push(part),
+            }
+        }
+        if unknown {
+            kept.push(Self::Constant(Truth::Unknown));
+        }
+        kept.sort_by_key(Self::calls);
+        match kept.len() {
+            0 => Self::Constant(neutral),
+            1 => kept.remove(0),
+            _ => wrap(kept.into()),
+        }
+    }
+
+    /// It does not hold, simplified.
+    pub(super) fn negate(self) -> Self {
+        match self {
+            Self::Constant(truth) => Self::Constant(!truth),
+            Self::Not(inner) => *inner,
+            other => Self::Not(Box::new(other)),
+        }
+    }
+
+    /// The same condition for a place where only True grants, with every Unknown of the context settled: to False, or,
+    /// where it stands under a negation, to True. Settling it to False there would make the negation grant.
+    ///
+    /// What can call functions stays as it is: whether it fails may depend on what stands beside it.
+    #[must_use]
+    pub fn settle(self) -> Self {
+        if self.calls() { self } else { self.settle_to(Truth::False) }
+    }
+
+    fn settle_to(self, unknown: Truth) -> Self {
+        match self {
+            Self::Constant(Truth::Unknown) => Self::Constant(unknown),
+            Self::All(parts) => Self::all(parts.into_iter().map(|part| part.settle_to(unknown)).collect()),
+            Self::Any(parts) => Self::any(parts.into_iter().map(|part| part.settle_to(unknown)).collect()),
+            Self::Not(inner) => inner.settle_to(!unknown).negate(),
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,169 @@
+use bson::Bson;
+
+use super::bind::bind_operands;
+use super::residual::{BoundCheck, BoundLeft, BoundList, BoundRight, Unresolved};
+use super::{Context, Documents, Errors, Evaluation, Residual, Truth};
+use crate::path::{FieldPath, Resolved, resolve};
+use crate::predicate::{Check, Left, List, Predicate, Reference, Right, Test};
+use crate::text::Span;
+use crate::value::ValueRef;
+
+/// How a condition came to its outcome: the tree of its parts, every one of them evaluated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trace {
+    /// The outcome of this part.
+    pub truth: Truth,
+    /// What the part is.
+    pub part: Part,
+}
+
+/// The parts of a condition.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Part {
+    /// `true`, `false`
+    Constant,
+    /// All of them must hold.
+    All(Vec<Trace>),
+    /// At least one of them must hold.
+    Any(Vec<Trace>),
+    /// It must not hold.
+    Not(Box<Trace>),
+    /// One question.
+    Test {
+        /// The test in the rule language.
+        text: String,
+        /// Where it was written.
+        span: Span,
+        /// What stood on the left; secrets and header values as type and length only.
+        left: String,
+        /// What stood on the right, if anything was to be compared with.
+        right: Option<String>,
+    },
+}
+
+/// Values are shown up to this many characters.
+const SHOWN: usize = 200;
+
+/// Evaluates every part of a predicate by itself, without settling anything beforehand: the slow way to the same truth,
+/// which shows how it comes about.
+#[must_use]
+pub fn trace(predicate: &Predicate, documents: Documents<'_>, context: &Context, errors: &Errors) -> Trace {
+    let of = |part: &Predicate| trace(part, documents, context, errors);
+    match predicate {
+        Predicate::Constant(value) => Trace { truth: (*value).into(), part: Part::Constant },
+        Predicate::All(parts) => {
+            let parts: Vec<_> = parts.iter().map(of).collect();
+            Trace { truth: parts.iter().fold(Truth::True, |truth, part| truth.and(part.truth)), part: Part::All(parts) }
+        }
+        Predicate::Any(parts) => {
+            let parts: Vec<_> = parts.iter().map(of).collect();
+            Trace { truth: parts.iter().fold(Truth::False, |truth, part| truth.or(part.truth)), part: Part::Any(parts) }
+        }
+        Predicate::Not(inner) => {
+            let inner = of(inner);
+            Trace { truth: !inner.truth, part: Part::Not(Box::new(inner)) }
+        }
+        Predicate::Test(test) => {
+            let bound = bind_operands(test, context);
+            let left = show_left(test, &bound.left, documents, context);
+            let right = show_right(test, &bound.check, documents, context);
+            let truth = Evaluation::new(documents, context, errors).truth(&Residual::Test(Box::new(bound)));
+            Trace { truth, part: Part::Test { text: test.text.to_string(), span: test.span, left, right } }
+        }
+    }
+}
+
+fn show_left(test: &Test, bound: &BoundLeft, documents: Documents<'_>, context: &Context) -> String {
+    let hidden = matches!(&test.left, Left::Context(reference) if context.hides(reference));
+    match bound {
+        BoundLeft::Unknown => "unknown".to_owned(),
+        BoundLeft::Value(value, path) => show_place(value.as_ref().map(ValueRef::from), path, hidden),
+        BoundLeft::Document(root, path) => show_place(documents.get(*root), path, false),
+        BoundLeft::Element(_) => "each element".to_owned(),
+    }
+}
+
+fn show_place(start: Option<ValueRef<'_>>, path: &FieldPath, hidden: bool) -> String {
+    match resolve(start, path.segments()) {
+        Ok(Resolved::One(None)) => "missing".to_owned(),
+        Ok(Resolved::One(Some(value))) => show_value(value, hidden),
+        Ok(Resolved::Many(values)) if values.iter().all(Option::is_none) => "missing".to_owned(),
+        Ok(Resolved::Many(values)) => {
+            let met: Result<Vec<Bson>, _> = values.into_iter().flatten().map(ValueRef::to_bson).collect();
+            met.map_or_else(|error| error.to_string(), |met| show_value((&Bson::Array(met)).into(), hidden))
+        }
+        Err(error) => error.to_string(),
+    }
+}
+
+fn show_right(test: &Test, bound: &BoundCheck, documents: Documents<'_>, context: &Context) -> Option<String> {
+    let hidden = match &test.check {
+        Check::Equals(right) | Check::Order(_, right) => right_hides(right, context),
+        Check::In(List::Place(right)) => right_hides(right, context),
+        Check::In(List::Elements(list)) | Check::All(list) => list.iter().any(|right| right_hides(right, context)),
+        _ => false,
+    };
+    let shown = |right: &BoundRight| show_operand(right, documents, hidden);
+    match bound {
+        BoundCheck::Equals(right) | BoundCheck::Order(_, right) => Some(shown(right)),
+        BoundCheck::All(list) => Some(join(list.iter().map(shown))),
+        BoundCheck::In(BoundList::Unknown) => Some("unknown".to_owned()),
+        BoundCheck::In(BoundList::Document(root, path)) => Some(show_place(documents.get(*root), path, false)),
+        BoundCheck::In(BoundList::Elements { known, unknown, later, .. }) => {
+            let known = known.iter().map(|value| show_value(value.into(), hidden));
+            let unknown = (*unknown != Unresolved::No).then(|| "unknown".to_owned());
+            Some(join(known.chain(later.iter().map(shown)).chain(unknown)))
+        }
+        _ => None,
+    }
+}
+
+fn join(parts: impl Iterator<Item = String>) -> String {
+    let all = parts.collect::<Vec<_>>().join(", ");
+    format!("[{}]", shorten(&all))
+}
+
+fn show_operand(right: &BoundRight, documents: Documents<'_>, hidden: bool) -> String {
+    match right {
+        BoundRight::Unknown => "unknown".to_owned(),
+        BoundRight::Value(bound) => show_value((&bound.value).into(), hidden),
+        BoundRight::Document(root, path, _) | BoundRight::Convert(_, root, path) => {
+            show_place(documents.get(*root), path, false)
+        }
+        BoundRight::Template(_) => "put together of the document".to_owned(),
+        BoundRight::Function(call) => format!("the result of function `{}`", call.name),
+    }
+}
+
+fn right_hides(right: &Right, context: &Context) -> bool {
+    let hides = |reference: &Reference| context.hides(reference);
+    match right {
+        Right::Context(reference) => hides(reference),
+        Right::Convert(_, inner) => right_hides(inner, context),
+        Right::Template(template) => template.references().into_iter().any(hides),
+        _ => false,
+    }
+}
+
+/// A value as one line of extended JSON; a hidden one as its type and length.
+fn show_value(value: ValueRef<'_>, hidden: bool) -> String {
+    if hidden {
+        let length = match value {
+            ValueRef::String(text) => format!(" of {} characters", text.chars().count()),
+            ValueRef::Array(array) => format!(" of {} elements", array.len().unwrap_or(0)),
+            _ => String::new(),
+        };
+        return format!("<{}{length}>", value.kind().alias());
+    }
+    match value.to_bson() {
+        Ok(value) => shorten(&crate::json::from_bson(&value).to_string()),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn shorten(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
