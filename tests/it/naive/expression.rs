@@ -1,0 +1,629 @@
+//! Evaluates an expression as it is written, again and again from its text.
+
+use std::cmp::Ordering;
+
+use bson::Bson;
+use serde_json::{Map, Value as Json};
+
+use super::check::{TYPES, is_expansion, is_on_element_itself, pattern_of};
+use super::coverage;
+use super::name::{Expansion, has_sign, is_logical, operator, plain_path};
+use super::path::{Whole, candidates, whole};
+use super::truth::Truth;
+use super::value::{Number, equal, from_ejson, is_ejson_literal, order, text, type_name};
+use super::world::World;
+
+/// The left side of a test.
+#[derive(Debug, Clone)]
+pub enum Left {
+    /// Not supplied, not loaded, or not known.
+    Unknown,
+    Known {
+        /// Everything the path stands for, arrays at its end spread.
+        candidates: Vec<Option<Bson>>,
+        /// The same without spreading.
+        ends: Vec<Option<Bson>>,
+        /// Set for `%%root`, `%%prevRoot`, `%%this` and `%%prev`.
+        document: Option<Whole>,
+    },
+}
+
+/// The right side of a test.
+#[derive(Debug, Clone)]
+pub enum Right {
+    Unknown,
+    Error(String),
+    Known(Box<Operand>),
+}
+
+#[derive(Debug, Clone)]
+pub struct Operand {
+    value: Bson,
+    /// Written in the rules, as opposed to found through an expansion.
+    literal: bool,
+    /// An array of the context: membership in it counts as equality.
+    member: bool,
+    /// Set for `%%root`, `%%prevRoot`, `%%this` and `%%prev`.
+    document: Option<Whole>,
+}
+
+impl Operand {
+    fn literal(value: Bson) -> Operand {
+        Operand { value, literal: true, member: false, document: None }
+    }
+
+    fn found(value: Bson) -> Operand {
+        Operand { value, literal: false, member: false, document: None }
+    }
+}
+
+/// Evaluates an expression. `element` is the element that plain names are relative to inside `$elemMatch`.
+pub fn evaluate(world: &World, element: Option<&Element>, json: &Json) -> Truth {
+    let object = match json {
+        Json::Bool(value) => return Truth::from(*value),
+        Json::Object(object) => object,
+        other => unreachable!("checked before: {other}"),
+    };
+    Truth::all(object.iter().map(|(name, value)| {
+        if is_logical(name) {
+            return logical(name, value, |inner| evaluate(world, element, inner));
+        }
+        let (left, constant) = left(world, element, name);
+        match constant {
+            Some(wanted) => constant_test(world, element, wanted, &left, value),
+            None => test(world, &left, value),
+        }
+    }))
+}
+
+/// An element of an array, while `$elemMatch` looks into it.
+#[derive(Debug, Clone)]
+pub struct Element {
+    value: Bson,
+    of_document: bool,
+}
+
+fn logical(name: &str, value: &Json, evaluate: impl Fn(&Json) -> Truth) -> Truth {
+    let each = || value.as_array().expect("checked before").iter().map(&evaluate).collect::<Vec<Truth>>();
+    match operator(name) {
+        Some("and") => Truth::all(each()),
+        Some("or") => Truth::any(each()),
+        Some("nor") => !Truth::any(each()),
+        _ => !evaluate(value),
+    }
+}
+
+/// The left operand that a name stands for; with its value if it is `%%true` or `%%false`.
+fn left(world: &World, element: Option<&Element>, name: &str) -> (Left, Option<bool>) {
+    if let Some(expansion) = Expansion::parse(name) {
+        let expansion = expansion.expect("checked before");
+        let constant = expansion.is_constant().then_some(expansion.name == "true");
+        let left = match world.source(&expansion) {
+            None => Left::Unknown,
+            Some(source) => known(source.value.as_ref(), &source.path, expansion.is_document()),
+        };
+        return (left, constant);
+    }
+    let path = plain_path(name).expect("checked before");
+    let left = match element {
+        Some(element) => known(Some(&as_document(&element.value)), &path, element.of_document),
+        None if world.scope == super::name::Scope::Service => match &world.args {
+            None => Left::Unknown,
+            Some(args) => known(from_ejson(args).ok().as_ref(), &path, false),
+        },
+        None => known(world.root.as_ref(), &path, true),
+    };
+    (left, None)
+}
+
+/// To a query inside `$elemMatch`, an array is a document whose names are the indexes.
+fn as_document(value: &Bson) -> Bson {
+    match value {
+        Bson::Array(elements) => {
+            let fields = elements.iter().enumerate().map(|(index, element)| (index.to_string(), element.clone()));
+            Bson::Document(fields.collect())
+        }
+        other => other.clone(),
+    }
+}
+
+fn known(value: Option<&Bson>, path: &[String], of_document: bool) -> Left {
+    Left::Known {
+        candidates: candidates(value, path, true),
+        ends: candidates(value, path, false),
+        document: of_document.then(|| whole(value, path)),
+    }
+}
+
+/// `%%true` and `%%false` compare with the result of an embedded expression, or with a value.
+fn constant_test(world: &World, element: Option<&Element>, wanted: bool, left: &Left, value: &Json) -> Truth {
+    match value {
+        Json::Object(object) if !is_ejson_literal(value) => {
+            if object.keys().any(|name| operator(name) == Some("function")) {
+                return test(world, left, value);
+            }
+            let result = evaluate(world, element, value);
+            if wanted { result } else { !result }
+        }
+        _ => test(world, left, value),
+    }
+}
+
+/// One field of an expression: the left operand against a value or against operators.
+fn test(world: &World, left: &Left, value: &Json) -> Truth {
+    match value {
+        Json::Object(object) if !is_ejson_literal(value) && object.keys().any(|name| has_sign(name)) => {
+            operators(world, left, object)
+        }
+        _ => compare("plain", left, &right(world, value)),
+    }
+}
+
+fn operators(world: &World, left: &Left, object: &Map<String, Json>) -> Truth {
+    Truth::all(object.iter().map(|(name, operand)| {
+        let known = operator(name).expect("checked before");
+        one_operator(world, left, object, name, known, operand)
+    }))
+}
+
+fn one_operator(
+    world: &World,
+    left: &Left,
+    beside: &Map<String, Json>,
+    name: &str,
+    known: &str,
+    operand: &Json,
+) -> Truth {
+    match known {
+        "and" | "or" | "nor" | "not" => {
+            coverage::operator(known, &left_type(left), "condition");
+            logical(name, operand, |inner| operators(world, left, inner.as_object().expect("checked before")))
+        }
+        "eq" | "gt" | "gte" | "lt" | "lte" => compare(known, left, &right(world, operand)),
+        "ne" => !compare(known, left, &right(world, operand)),
+        "in" => in_list(known, left, list(world, operand)),
+        "nin" => !in_list(known, left, list(world, operand)),
+        "all" => all(left, list(world, operand)),
+        "stringToOid" | "oidToString" | "stringToUuid" | "uuidToString" => {
+            let operand = right(world, operand);
+            coverage::operator(known, &left_type(left), right_type(&operand));
+            settle(known, left, &convert(known, operand))
+        }
+        "function" => compare(known, left, &call(world, operand)),
+        "elemMatch" => {
+            coverage::operator(known, &left_type(left), "condition");
+            element_match(world, left, operand)
+        }
+        "options" => Truth::True,
+        _ => {
+            let written = from_ejson(operand).ok();
+            coverage::operator(known, &left_type(left), type_name(written.as_ref()));
+            let Left::Known { candidates, ends, .. } = left else {
+                return Truth::Unknown;
+            };
+            Truth::from(match known {
+                "exists" => {
+                    let wanted = match written.expect("checked before") {
+                        Bson::Boolean(wanted) => wanted,
+                        Bson::String(wanted) => wanted == "%%true",
+                        number => Number::of(&number).and_then(|number| number.truncated()) == Some(1),
+                    };
+                    candidates.iter().any(Option::is_some) == wanted
+                }
+                "size" => {
+                    let wanted = Number::of(&written.expect("checked before")).and_then(|number| number.truncated());
+                    ends.iter()
+                        .flatten()
+                        .filter_map(Bson::as_array)
+                        .any(|array| i64::try_from(array.len()).ok() == wanted)
+                }
+                "type" => candidates.iter().flatten().any(|candidate| has_type(candidate, operand)),
+                "mod" => candidates.iter().flatten().any(|candidate| has_remainder(candidate, operand)),
+                "regex" => candidates.iter().flatten().any(|candidate| matches_pattern(candidate, beside, operand)),
+                other => unreachable!("operator {other}"),
+            })
+        }
+    }
+}
+
+fn left_type(left: &Left) -> String {
+    match left {
+        Left::Unknown => "unknown".to_string(),
+        Left::Known { candidates, .. } => match candidates.as_slice() {
+            [] => "nothing".to_string(),
+            // The last candidate of a spread array is the array.
+            [.., last] => type_name(last.as_ref()).to_string(),
+        },
+    }
+}
+
+fn right_type(right: &Right) -> &'static str {
+    match right {
+        Right::Unknown => "unknown",
+        Right::Error(_) => "error",
+        Right::Known(operand) => type_name(Some(&operand.value)),
+    }
+}
+
+/// `eq` (also under other names), or an order.
+fn compare(name: &str, left: &Left, right: &Right) -> Truth {
+    coverage::operator(name, &left_type(left), right_type(right));
+    settle(name, left, right)
+}
+
+fn settle(name: &str, left: &Left, right: &Right) -> Truth {
+    let operand = match (left, right) {
+        (_, Right::Error(text)) => return Truth::Error(text.clone()),
+        (Left::Unknown, _) | (_, Right::Unknown) => return Truth::Unknown,
+        (_, Right::Known(operand)) => operand,
+    };
+    match name {
+        "gt" => ordered(left, operand, |order| order == Ordering::Greater),
+        "gte" => ordered(left, operand, |order| order != Ordering::Less),
+        "lt" => ordered(left, operand, |order| order == Ordering::Less),
+        "lte" => ordered(left, operand, |order| order != Ordering::Greater),
+        _ => eq(left, operand),
+    }
+}
+
+fn eq(left: &Left, operand: &Operand) -> Truth {
+    let Left::Known { candidates, document, .. } = left else {
+        return Truth::Unknown;
+    };
+    if let (Some(left), Some(right)) = (document, &operand.document) {
+        return Truth::from(same_whole(left, right));
+    }
+    let meets = |wanted: &Bson| candidates.iter().flatten().any(|candidate| equal(candidate, wanted));
+    let missing_is_null = operand.literal && operand.value == Bson::Null && candidates.iter().any(Option::is_none);
+    let mut result = Truth::from(meets(&operand.value) || missing_is_null);
+    if let (true, Bson::Array(elements)) = (operand.member, &operand.value) {
+        for element in elements {
+            result = result.or(if is_unusable(element) { Truth::Unknown } else { Truth::from(meets(element)) });
+        }
+    }
+    result
+}
+
+/// Two documents' operands: whole values, and lists of the same length and order.
+fn same_whole(left: &Whole, right: &Whole) -> bool {
+    match (left, right) {
+        (Whole::One(None), Whole::One(None)) => true,
+        (Whole::One(Some(left)), Whole::One(Some(right))) => equal(left, right),
+        (Whole::Many(left), Whole::Many(right)) => {
+            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same_whole(left, right))
+        }
+        (Whole::Many(list), Whole::One(Some(Bson::Array(array))))
+        | (Whole::One(Some(Bson::Array(array))), Whole::Many(list)) => {
+            list.len() == array.len()
+                && list.iter().zip(array).all(|(part, element)| same_whole(part, &Whole::One(Some(element.clone()))))
+        }
+        _ => false,
+    }
+}
+
+fn ordered(left: &Left, operand: &Operand, fits: impl Fn(Ordering) -> bool) -> Truth {
+    let Left::Known { candidates, document, .. } = left else {
+        return Truth::Unknown;
+    };
+    let holds = |left: &Bson| order(left, &operand.value).is_some_and(&fits);
+    Truth::from(match (document, &operand.document) {
+        (Some(Whole::One(Some(left))), Some(Whole::One(_))) => holds(left),
+        (Some(_), Some(_)) => false,
+        _ => candidates.iter().flatten().any(holds),
+    })
+}
+
+/// What an operand from the context cannot be compared with.
+fn is_unusable(value: &Bson) -> bool {
+    match value {
+        Bson::Null
+        | Bson::MinKey
+        | Bson::MaxKey
+        | Bson::Undefined
+        | Bson::RegularExpression(_)
+        | Bson::JavaScriptCode(_)
+        | Bson::JavaScriptCodeWithScope(_) => true,
+        Bson::Array(array) => array.is_empty(),
+        Bson::Document(document) => document.is_empty(),
+        _ => false,
+    }
+}
+
+/// The value of an operand on the right.
+fn right(world: &World, json: &Json) -> Right {
+    if is_expansion(json) {
+        return expanded(world, json);
+    }
+    match resolved(world, json, true) {
+        Some(value) => Right::Known(Box::new(Operand::literal(value))),
+        None => Right::Unknown,
+    }
+}
+
+fn expanded(world: &World, json: &Json) -> Right {
+    let expansion = Expansion::parse(json.as_str().expect("a string")).expect("an expansion").expect("checked before");
+    let Some(source) = world.source(&expansion) else {
+        return Right::Unknown;
+    };
+    let met = whole(source.value.as_ref(), &source.path);
+    match met.met() {
+        None => Right::Unknown,
+        Some(value) if expansion.is_constant() => Right::Known(Box::new(Operand::literal(value))),
+        Some(value) if expansion.is_document() => {
+            Right::Known(Box::new(Operand { value, literal: false, member: false, document: Some(met) }))
+        }
+        Some(value) => of_context(value),
+    }
+}
+
+fn of_context(value: Bson) -> Right {
+    if is_unusable(&value) {
+        return Right::Unknown;
+    }
+    Right::Known(Box::new(Operand { value, literal: false, member: true, document: None }))
+}
+
+/// A literal with the expansions inside replaced by their values; `None` if one of them has none.
+fn resolved(world: &World, json: &Json, strict: bool) -> Option<Bson> {
+    if is_expansion(json) {
+        return match expanded(world, json) {
+            Right::Known(operand) => Some(operand.value),
+            _ if strict => None,
+            // A function may be given a null, but nothing that is not there.
+            _ => {
+                let expansion = Expansion::parse(json.as_str()?)?.ok()?;
+                let source = world.source(&expansion)?;
+                whole(source.value.as_ref(), &source.path).met()
+            }
+        };
+    }
+    match json {
+        Json::Object(_) if is_ejson_literal(json) => from_ejson(json).ok(),
+        Json::Object(object) => {
+            let fields: Option<bson::Document> =
+                object.iter().map(|(name, inner)| Some((name.clone(), resolved(world, inner, strict)?))).collect();
+            fields.map(Bson::Document)
+        }
+        Json::Array(items) => {
+            let items: Option<Vec<Bson>> = items.iter().map(|item| resolved(world, item, strict)).collect();
+            items.map(Bson::Array)
+        }
+        _ => from_ejson(json).ok(),
+    }
+}
+
+/// The list of `$in`, `$nin` and `$all`; `None` if it is no array.
+fn list(world: &World, json: &Json) -> Option<Vec<Right>> {
+    if let Json::Array(items) = json {
+        let item = |item: &Json| match right(world, item) {
+            // Neither spread nor compared whole: both would grant something under one of the operators.
+            Right::Known(operand) if is_expansion(item) && operand.value.as_array().is_some() => Right::Unknown,
+            other => other,
+        };
+        return Some(items.iter().map(item).collect());
+    }
+    let expansion = Expansion::parse(json.as_str()?)?.expect("checked before");
+    let source = world.source(&expansion)?;
+    let Bson::Array(elements) = whole(source.value.as_ref(), &source.path).met()? else {
+        return None;
+    };
+    let from_context = !expansion.is_document() && !expansion.is_constant();
+    let element = |value: Bson| {
+        if from_context && is_unusable(&value) { Right::Unknown } else { Right::Known(Box::new(Operand::found(value))) }
+    };
+    Some(elements.into_iter().map(element).collect())
+}
+
+fn in_list(name: &str, left: &Left, list: Option<Vec<Right>>) -> Truth {
+    let Some(list) = list else {
+        coverage::operator(name, &left_type(left), "unknown");
+        return Truth::Unknown;
+    };
+    if matches!(left, Left::Unknown) || list.is_empty() {
+        coverage::operator(name, &left_type(left), "nothing");
+    }
+    match left {
+        Left::Unknown => Truth::Unknown,
+        Left::Known { .. } => Truth::any(list.iter().map(|right| compare(name, left, right))),
+    }
+}
+
+fn all(left: &Left, list: Option<Vec<Right>>) -> Truth {
+    let list = list.expect("checked before");
+    if matches!(left, Left::Unknown) {
+        coverage::operator("all", "unknown", "nothing");
+        return Truth::Unknown;
+    }
+    if list.is_empty() {
+        coverage::operator("all", &left_type(left), "nothing");
+        return Truth::False;
+    }
+    Truth::all(list.iter().map(|right| compare("all", left, right)))
+}
+
+fn convert(name: &str, right: Right) -> Right {
+    let Right::Known(operand) = right else {
+        return right;
+    };
+    let converted = match (name, &operand.value) {
+        ("stringToOid", Bson::ObjectId(_)) | ("oidToString" | "uuidToString", Bson::String(_)) => {
+            Some(operand.value.clone())
+        }
+        ("stringToOid", Bson::String(text)) => object_id(text),
+        ("oidToString", Bson::ObjectId(id)) => Some(Bson::String(id.to_hex())),
+        ("stringToUuid", Bson::Binary(_)) => uuid_text(&operand.value).map(|_| operand.value.clone()),
+        ("stringToUuid", Bson::String(text)) => uuid(text),
+        ("uuidToString", Bson::Binary(_)) => uuid_text(&operand.value).map(Bson::String),
+        _ => None,
+    };
+    converted.map_or(Right::Unknown, |value| Right::Known(Box::new(Operand::found(value))))
+}
+
+fn object_id(text: &str) -> Option<Bson> {
+    if text.len() == 24 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return bson::oid::ObjectId::parse_str(text).ok().map(Bson::ObjectId);
+    }
+    let bytes: [u8; 12] = text.as_bytes().try_into().ok()?;
+    Some(Bson::ObjectId(bson::oid::ObjectId::from_bytes(bytes)))
+}
+
+fn uuid(text: &str) -> Option<Bson> {
+    let dashes: Vec<usize> = text.match_indices('-').map(|(at, _)| at).collect();
+    if text.len() != 36 || dashes != [8, 13, 18, 23] {
+        return None;
+    }
+    let digits: String = text.chars().filter(|letter| *letter != '-').collect();
+    if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let bytes =
+        (0..16).map(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).ok()).collect::<Option<Vec<u8>>>()?;
+    Some(Bson::Binary(bson::Binary { subtype: bson::spec::BinarySubtype::Uuid, bytes }))
+}
+
+fn uuid_text(value: &Bson) -> Option<String> {
+    let Bson::Binary(binary) = value else {
+        return None;
+    };
+    if binary.subtype != bson::spec::BinarySubtype::Uuid || binary.bytes.len() != 16 {
+        return None;
+    }
+    let digits: Vec<String> = binary.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let groups = [&digits[..4], &digits[4..6], &digits[6..8], &digits[8..10], &digits[10..]];
+    Some(groups.map(<[String]>::concat).join("-"))
+}
+
+fn call(world: &World, call: &Json) -> Right {
+    let name = call["name"].as_str().expect("checked before");
+    if !world.has_function(name) {
+        return Right::Error(format!("function not found: '{name}'"));
+    }
+    let arguments = match call.get("arguments") {
+        None => Some(Vec::new()),
+        Some(Json::Array(arguments)) => arguments.iter().map(|argument| resolved(world, argument, false)).collect(),
+        Some(argument) => resolved(world, argument, false).map(|argument| vec![argument]),
+    };
+    match arguments.map(|arguments| world.call(name, &arguments)) {
+        None => Right::Unknown,
+        Some(Err(text)) => Right::Error(text),
+        Some(Ok(value)) => of_context(value),
+    }
+}
+
+fn element_match(world: &World, left: &Left, condition: &Json) -> Truth {
+    let askable = asks(world, condition);
+    let Left::Known { ends, document, .. } = left else {
+        return Truth::Unknown.and(askable);
+    };
+    if !askable.holds() {
+        return askable;
+    }
+    let of_document = document.is_some();
+    let elements = ends.iter().flatten().filter_map(Bson::as_array).flatten();
+    Truth::any(elements.map(|element| {
+        if is_on_element_itself(condition) {
+            let itself = Left::Known {
+                candidates: vec![Some(element.clone())],
+                ends: vec![Some(element.clone())],
+                document: of_document.then(|| Whole::One(Some(element.clone()))),
+            };
+            return operators(world, &itself, condition.as_object().expect("checked before"));
+        }
+        match element {
+            Bson::Document(_) | Bson::Array(_) => {
+                evaluate(world, Some(&Element { value: element.clone(), of_document }), condition)
+            }
+            _ => Truth::False,
+        }
+    }))
+}
+
+/// Whether every operand in a condition can be resolved, whatever element it is asked for.
+fn asks(world: &World, condition: &Json) -> Truth {
+    let Json::Object(object) = condition else {
+        return Truth::True;
+    };
+    Truth::all(object.iter().map(|(name, value)| {
+        if let Some(known) = operator(name) {
+            return asks_operator(world, known, value);
+        }
+        let left = match Expansion::parse(name).map(|expansion| world.source(&expansion.expect("checked before"))) {
+            Some(None) => Truth::Unknown,
+            _ => Truth::True,
+        };
+        let right = match value {
+            Json::Object(inner) if !is_ejson_literal(value) && inner.keys().any(|name| has_sign(name)) => {
+                asks(world, value)
+            }
+            _ => settled(&right(world, value)),
+        };
+        left.and(right)
+    }))
+}
+
+fn asks_operator(world: &World, known: &str, operand: &Json) -> Truth {
+    match known {
+        "and" | "or" | "nor" => Truth::all(operand.as_array().into_iter().flatten().map(|inner| asks(world, inner))),
+        "not" | "elemMatch" => asks(world, operand),
+        "eq" | "ne" | "gt" | "gte" | "lt" | "lte" => settled(&right(world, operand)),
+        "in" | "nin" | "all" => match list(world, operand) {
+            None => Truth::Unknown,
+            Some(_) if is_expansion(operand) => Truth::True,
+            Some(list) => Truth::all(list.iter().map(settled)),
+        },
+        "function" => settled(&call(world, operand)),
+        "stringToOid" | "oidToString" | "stringToUuid" | "uuidToString" => {
+            settled(&convert(known, right(world, operand)))
+        }
+        _ => Truth::True,
+    }
+}
+
+fn settled(right: &Right) -> Truth {
+    match right {
+        Right::Unknown => Truth::Unknown,
+        Right::Error(text) => Truth::Error(text.clone()),
+        Right::Known(_) => Truth::True,
+    }
+}
+
+fn has_type(candidate: &Bson, wanted: &Json) -> bool {
+    let one = |wanted: &Json| {
+        let Ok(wanted) = from_ejson(wanted) else {
+            return false;
+        };
+        match text(&wanted) {
+            Some("number") => Number::of(candidate).is_some(),
+            Some(alias) => type_name(Some(candidate)) == alias,
+            None => {
+                let code = Number::of(&wanted).and_then(|number| number.truncated());
+                TYPES.iter().any(|(alias, known)| *alias == type_name(Some(candidate)) && Some(*known) == code)
+            }
+        }
+    };
+    match wanted {
+        Json::Array(types) => types.iter().any(one),
+        other => one(other),
+    }
+}
+
+fn has_remainder(candidate: &Bson, operand: &Json) -> bool {
+    let part = |at: usize| {
+        from_ejson(&operand[at])
+            .ok()
+            .as_ref()
+            .and_then(Number::of)
+            .and_then(|number| number.truncated())
+            .expect("checked")
+    };
+    Number::of(candidate)
+        .and_then(|number| number.truncated())
+        .is_some_and(|number| i128::from(number) % i128::from(part(0)) == i128::from(part(1)))
+}
+
+fn matches_pattern(candidate: &Bson, beside: &Map<String, Json>, pattern: &Json) -> bool {
+    let options = beside.iter().find(|(name, _)| operator(name) == Some("options"));
+    let options = options.and_then(|(_, options)| options.as_str()).unwrap_or("");
+    let pattern = pattern.as_str().expect("checked before");
+    text(candidate).is_some_and(|text| pattern_of(pattern, options).expect("checked before").is_match(text))
+}

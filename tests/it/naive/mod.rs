@@ -1,0 +1,158 @@
+//! A second interpreter of the rules, written from their description alone: it shares no code with the engine, compiles
+//! nothing and binds nothing, but reads the JSON text of the rules anew at every step. It is slow and plain, so that
+//! where the two disagree, one of them is wrong.
+#![allow(
+    unreachable_pub,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "in a test, what was checked before and is not so should end the test"
+)]
+
+mod agree;
+mod check;
+mod coverage;
+mod expression;
+pub mod generate;
+mod name;
+mod path;
+mod policy;
+mod projection;
+mod schema;
+mod template;
+mod truth;
+mod value;
+mod world;
+
+use bson::{Bson, Document};
+use serde_json::{Map, Value as Json, json};
+
+pub use agree::agrees;
+pub use coverage::Coverage;
+
+use name::Scope;
+use policy::Request;
+use truth::Truth;
+use world::World;
+
+/// Answers one case of a test file without looking at what it expects.
+pub fn answer(file: &Json, case: &Json) -> Json {
+    let empty = Json::Object(Map::new());
+    let rules = case.get("rules").or_else(|| file.get("rules")).unwrap_or(&empty);
+    if case.get("expression").is_some() {
+        return expression_case(file, case).unwrap_or_else(unsupported);
+    }
+    if let Some(template) = case.get("template") {
+        let part = |name: &str| case.get(name).or_else(|| file.get(name)).unwrap_or(&empty);
+        return match template::expand(template, part("environment"), part("values")) {
+            Ok(expanded) => expanded,
+            Err(text) => json!({"invalid": text}),
+        };
+    }
+    if let Some(load) = case.get("load") {
+        return match policy::check(load) {
+            Ok(()) => json!({"valid": true}),
+            Err(_) => json!({"invalid": true}),
+        };
+    }
+    if file.get("app").is_some() && case.get("rules").is_none() {
+        return unsupported("an application directory");
+    }
+    if !["read", "search", "insert", "update", "delete"].iter().any(|kind| case.get(*kind).is_some()) {
+        return unsupported("this kind of case");
+    }
+    if let Err(text) = policy::check(rules) {
+        return json!({"invalid": text});
+    }
+    document_case(file, case, rules).unwrap_or_else(unsupported)
+}
+
+fn unsupported(what: impl Into<String>) -> Json {
+    let what: String = what.into();
+    json!({"unsupported": what})
+}
+
+fn expression_case(file: &Json, case: &Json) -> Result<Json, String> {
+    let name = case.get("scope").map_or(Some("role"), Json::as_str);
+    let scope = name.and_then(Scope::parse).ok_or("this scope")?;
+    let given = case.get("given").cloned().unwrap_or_else(|| json!({}));
+    if let Err(text) = check::expression(scope, false, &case["expression"]) {
+        return Ok(json!({"invalid": text}));
+    }
+    let mut world = context(file, case, scope);
+    for (key, value) in given.as_object().ok_or("given without keys")? {
+        let document = || value::from_ejson(value).map(Some);
+        match key.as_str() {
+            "user" => world.user = Some(user(file, value)?),
+            "root" => world.root = document()?,
+            "prevRoot" => world.prev_root = document()?,
+            "this" => world.this = document()?,
+            "prev" => world.prev = document()?,
+            "args" => world.args = Some(value.clone()),
+            "partition" => world.partition = Some(value.clone()),
+            "values" => world.values = Some(value.clone()),
+            "environment" => world.environment = Some(value.clone()),
+            "request" => world.request = Some(value.clone()),
+            other => return Err(format!("`{other}` given")),
+        }
+    }
+    Ok(match expression::evaluate(&world, None, &case["expression"]) {
+        Truth::True => json!(true),
+        Truth::False => json!(false),
+        Truth::Unknown => json!("unknown"),
+        Truth::Error(text) => json!({"error": text}),
+    })
+}
+
+/// The context that the file supplies and a case may replace.
+fn context(file: &Json, case: &Json, scope: Scope) -> World {
+    let part = |name: &str| case.get(name).or_else(|| file.get(name)).cloned();
+    World {
+        values: part("values"),
+        environment: part("environment"),
+        request: part("request"),
+        functions: file.get("functions").cloned().unwrap_or_else(|| json!({})),
+        ..World::new(scope)
+    }
+}
+
+/// A user, by name or as an object.
+fn user(file: &Json, user: &Json) -> Result<Json, String> {
+    match user {
+        Json::String(name) => {
+            file.get("users").and_then(|users| users.get(name)).cloned().ok_or_else(|| format!("user `{name}`"))
+        }
+        other => Ok(other.clone()),
+    }
+}
+
+fn document_case(file: &Json, case: &Json, rules: &Json) -> Result<Json, String> {
+    let mut world = context(file, case, Scope::Role);
+    if let Some(given) = case.get("user") {
+        world.user = Some(user(file, given)?);
+    }
+    let request = Request { rules, world };
+    if let Some(stored) = case.get("read") {
+        return Ok(request.read(&document(stored)?, false));
+    }
+    if let Some(stored) = case.get("search") {
+        return Ok(request.read(&document(stored)?, true));
+    }
+    if let Some(new) = case.get("insert") {
+        return Ok(request.write(None, Some(&document(new)?)));
+    }
+    if let Some(stored) = case.get("delete") {
+        return Ok(request.write(Some(&document(stored)?), None));
+    }
+    let update = &case["update"];
+    Ok(request.write(Some(&document(&update["before"])?), Some(&document(&update["after"])?)))
+}
+
+fn document(json: &Json) -> Result<Document, String> {
+    match value::from_ejson(json)? {
+        Bson::Document(document) => Ok(document),
+        other => Err(format!("{other} as a document")),
+    }
+}

@@ -1,0 +1,94 @@
+//! What a dotted path meets in a value.
+
+use bson::Bson;
+
+/// The left operand of a test: every candidate, in the manner of a query. A missing field is a candidate too.
+///
+/// `spread` says whether an array at the end of the path stands for its elements as well as for itself.
+pub fn candidates(value: Option<&Bson>, path: &[String], spread: bool) -> Vec<Option<Bson>> {
+    match (value, path) {
+        (Some(Bson::Array(elements)), []) if spread => {
+            let mut found: Vec<Option<Bson>> = elements.iter().cloned().map(Some).collect();
+            found.push(value.cloned());
+            found
+        }
+        (_, []) => vec![value.cloned()],
+        (Some(Bson::Document(document)), [name, rest @ ..]) => candidates(document.get(name), rest, spread),
+        (Some(Bson::Array(elements)), _) => in_array(elements, path, spread),
+        _ => vec![None],
+    }
+}
+
+/// A path that goes on inside an array: into each document of it, and by a numeric segment into one element.
+/// Elements that are neither are no candidates, not even missing ones.
+fn in_array(elements: &[Bson], path: &[String], spread: bool) -> Vec<Option<Bson>> {
+    let mut found = Vec::new();
+    for (index, element) in elements.iter().enumerate() {
+        if matches!(element, Bson::Document(_)) {
+            found.extend(candidates(Some(element), path, spread));
+        }
+        if path[0] != index.to_string() {
+            continue;
+        }
+        match (&path[1..], element) {
+            // The element that an index names is taken whole, even if it is an array.
+            ([], _) => found.push(Some(element.clone())),
+            (rest, Bson::Document(_)) => found.extend(candidates(Some(element), rest, spread)),
+            (rest, Bson::Array(inner)) => found.extend(in_array(inner, rest, spread)),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The value of a path taken whole: one value, or a list where the path crosses an array by name.
+#[derive(Debug, Clone)]
+pub enum Whole {
+    One(Option<Bson>),
+    Many(Vec<Whole>),
+}
+
+pub fn whole(value: Option<&Bson>, path: &[String]) -> Whole {
+    match (value, path) {
+        (_, []) => Whole::One(value.cloned()),
+        (Some(Bson::Document(document)), [name, rest @ ..]) => whole(document.get(name), rest),
+        (Some(Bson::Array(elements)), [name, rest @ ..]) if is_index(name) => {
+            let element = name.parse::<usize>().ok().and_then(|index| elements.get(index));
+            whole(element, rest)
+        }
+        (Some(Bson::Array(elements)), _) => Whole::Many(
+            elements
+                .iter()
+                .map(|element| match element {
+                    Bson::Document(_) => whole(Some(element), path),
+                    _ => Whole::One(None),
+                })
+                .collect(),
+        ),
+        _ => Whole::One(None),
+    }
+}
+
+fn is_index(name: &str) -> bool {
+    name == "0" || (!name.starts_with('0') && !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+impl Whole {
+    /// The value of an operand on the right: a list is the array of what the path met.
+    pub fn met(&self) -> Option<Bson> {
+        match self {
+            Whole::One(value) => value.clone(),
+            Whole::Many(_) => {
+                let met = self.leaves();
+                (!met.is_empty()).then_some(Bson::Array(met))
+            }
+        }
+    }
+
+    fn leaves(&self) -> Vec<Bson> {
+        match self {
+            Whole::One(value) => value.iter().cloned().collect(),
+            Whole::Many(parts) => parts.iter().flat_map(Whole::leaves).collect(),
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! What expansions stand for while one expression is evaluated.
+
+use bson::{Bson, Document};
+use serde_json::{Map, Value as Json};
+
+use super::name::Expansion;
+use super::name::Scope;
+use super::truth::Truth;
+use super::value::{equal, from_ejson};
+
+#[derive(Debug, Clone)]
+pub struct World {
+    pub scope: Scope,
+    /// Context as the test file writes it; `None`: not supplied.
+    pub user: Option<Json>,
+    pub values: Option<Json>,
+    pub environment: Option<Json>,
+    pub request: Option<Json>,
+    pub args: Option<Json>,
+    pub partition: Option<Json>,
+    pub functions: Json,
+    /// Documents and fields; `None`: missing.
+    pub root: Option<Bson>,
+    pub prev_root: Option<Bson>,
+    pub this: Option<Bson>,
+    pub prev: Option<Bson>,
+}
+
+/// Where an expansion's path starts, and what is left of the path.
+#[derive(Debug, Clone)]
+pub struct Source {
+    pub value: Option<Bson>,
+    pub path: Vec<String>,
+}
+
+impl World {
+    pub fn new(scope: Scope) -> World {
+        World {
+            scope,
+            user: None,
+            values: None,
+            environment: None,
+            request: None,
+            args: None,
+            partition: None,
+            functions: Json::Object(Map::new()),
+            root: None,
+            prev_root: None,
+            this: None,
+            prev: None,
+        }
+    }
+
+    /// `None`: inside an object that was not supplied or not loaded, or an unknown property of a closed one.
+    pub fn source(&self, expansion: &Expansion) -> Option<Source> {
+        let path = expansion.path.clone();
+        let at = |value: Option<Bson>| Some(Source { value, path: path.clone() });
+        match expansion.name.as_str() {
+            "true" => at(Some(Bson::Boolean(true))),
+            "false" => at(Some(Bson::Boolean(false))),
+            "root" => at(self.root.clone()),
+            "prevRoot" => at(self.prev_root.clone()),
+            "this" => at(self.this.clone()),
+            "prev" => at(self.prev.clone()),
+            "args" => at(Some(read(self.args.as_ref()?))),
+            // A partition is a plain value: nothing is known below it.
+            "partition" if !path.is_empty() => None,
+            "partition" => at(Some(read(self.partition.as_ref()?))),
+            "values" => at(Some(read(self.values.as_ref()?))),
+            "environment" => {
+                let environment = self.environment.as_ref()?;
+                closed(&path, &["tag", "values"])?;
+                at(Some(read(environment)))
+            }
+            "user" => self.user_source(path),
+            "request" => self.request_source(path),
+            other => unreachable!("expansion {other}"),
+        }
+    }
+
+    fn user_source(&self, path: Vec<String>) -> Option<Source> {
+        let user = self.user.as_ref()?;
+        closed(&path, &["id", "type", "data", "custom_data", "identities"])?;
+        let loaded = user.get("custom_data_loaded") != Some(&Json::Bool(false));
+        if !loaded && path.first().is_none_or(|first| first == "custom_data") {
+            return None;
+        }
+        let mut whole = document(user);
+        whole.remove("custom_data_loaded");
+        if !whole.contains_key("type") {
+            whole.insert("type", "normal");
+        }
+        match whole.get_mut("custom_data") {
+            Some(Bson::Document(custom_data)) if custom_data.is_empty() => {
+                whole.remove("custom_data");
+            }
+            Some(Bson::Document(custom_data)) => {
+                if let Some(Bson::ObjectId(id)) = custom_data.get("_id") {
+                    let id = id.to_hex();
+                    custom_data.insert("_id", id);
+                }
+            }
+            _ => {}
+        }
+        Some(Source { value: Some(Bson::Document(whole)), path })
+    }
+
+    fn request_source(&self, path: Vec<String>) -> Option<Source> {
+        let request = self.request.as_ref()?;
+        closed(
+            &path,
+            &[
+                "httpMethod",
+                "httpReferrer",
+                "httpUserAgent",
+                "rawQueryString",
+                "remoteIPAddress",
+                "requestHeaders",
+                "service",
+                "action",
+                "webhookUrl",
+            ],
+        )?;
+        let whole = document(request);
+        match path.as_slice() {
+            [headers, name, rest @ ..] if headers == "requestHeaders" => {
+                let found = match whole.get("requestHeaders") {
+                    Some(Bson::Document(headers)) => headers
+                        .iter()
+                        .find(|(header, _)| header.eq_ignore_ascii_case(name))
+                        .map(|(_, value)| value.clone()),
+                    _ => None,
+                };
+                Some(Source { value: found, path: rest.to_vec() })
+            }
+            _ => Some(Source { value: Some(Bson::Document(whole)), path }),
+        }
+    }
+
+    /// Calls a stub of the test file.
+    pub fn call(&self, name: &str, arguments: &[Bson]) -> Result<Bson, String> {
+        match self.functions.get(name) {
+            None => Err(format!("function not found: '{name}'")),
+            Some(stub) => call_stub(stub, arguments),
+        }
+    }
+
+    pub fn has_function(&self, name: &str) -> bool {
+        self.functions.get(name).is_some()
+    }
+}
+
+fn call_stub(stub: &Json, arguments: &[Bson]) -> Result<Bson, String> {
+    if let Some(text) = stub.get("fails") {
+        return Err(text.as_str().unwrap_or("failed").to_string());
+    }
+    if let Some(value) = stub.get("returns") {
+        return from_ejson(value);
+    }
+    for case in stub.get("cases").and_then(Json::as_array).into_iter().flatten() {
+        let wanted = case.get("arguments").cloned().unwrap_or_else(|| Json::Array(Vec::new()));
+        if equal(&from_ejson(&wanted)?, &Bson::Array(arguments.to_vec())) {
+            return call_stub(case, arguments);
+        }
+    }
+    match stub.get("otherwise") {
+        Some(otherwise) => call_stub(otherwise, arguments),
+        None => Err("no case for these arguments".to_string()),
+    }
+}
+
+/// Only the listed properties exist; `None` for another.
+fn closed(path: &[String], known: &[&str]) -> Option<()> {
+    path.first().is_none_or(|first| known.contains(&first.as_str())).then_some(())
+}
+
+fn read(json: &Json) -> Bson {
+    from_ejson(json).expect("EJSON in the context")
+}
+
+fn document(json: &Json) -> Document {
+    match read(json) {
+        Bson::Document(document) => document,
+        other => panic!("an object belongs here, not {other}"),
+    }
+}
+
+impl From<Result<Truth, String>> for Truth {
+    fn from(result: Result<Truth, String>) -> Truth {
+        result.unwrap_or_else(Truth::Error)
+    }
+}
