@@ -60,11 +60,10 @@ impl<K> Located<K> {
         self.span
     }
 
-    /// Moves the place, for a text that is a part of a larger one.
+    /// The same as an error of a later stage.
     #[must_use]
-    pub const fn at(mut self, span: Span) -> Self {
-        self.span = span;
-        self
+    pub fn map<L>(self, wrap: impl FnOnce(K) -> L) -> Located<L> {
+        Located { kind: wrap(self.kind), span: self.span, help: self.help }
     }
 }
 
