@@ -17,8 +17,8 @@ pub(super) enum Decimal {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Finite {
     pub(super) negative: bool,
-    coefficient: u128,
-    exponent: i32,
+    pub(super) coefficient: u128,
+    pub(super) exponent: i32,
 }
 
 const EXPONENT_BIAS: i32 = 6176;

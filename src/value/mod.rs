@@ -2,6 +2,7 @@
 
 mod compare;
 mod decimal;
+mod multiple;
 mod number;
 mod types;
 mod view;
