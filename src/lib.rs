@@ -4,6 +4,7 @@ pub mod expr;
 pub mod json;
 pub mod path;
 pub mod predicate;
+pub mod schema;
 pub mod text;
 pub mod user;
 pub mod value;

@@ -1,0 +1,135 @@
+use std::sync::Arc;
+
+use super::SchemaError;
+use super::compile::compile;
+use super::failure::Failure;
+use super::report::{Place, Report};
+use super::shape::{Shape, Standing, Validate};
+use super::visit::Visit;
+use crate::eval::{Context, Documents, Errors, Evaluation, Residual, Truth, bind};
+use crate::json::Node;
+use crate::predicate::Predicate;
+use crate::text::Spanned;
+use crate::value::{DocumentRef, Malformed};
+
+/// A compiled `schema.json`: [JSON Schema as MongoDB writes it][mongodb], draft 4 with `bsonType`, and with
+/// `validate`, an [expression on the field][validate] as App Services adds it.
+///
+/// Of JSON Schema's later drafts it takes `const` and a number as `exclusiveMinimum` and `exclusiveMaximum`. A keyword
+/// that it does not know, or knows and does not look at (`$ref`, `format`), is an error: a schema is never weaker than
+/// it looks.
+///
+/// [mongodb]: https://www.mongodb.com/docs/manual/reference/operator/query/jsonSchema/
+/// [validate]: https://www.mongodb.com/docs/atlas/app-services/schemas/enforce-a-schema/
+///
+/// ```
+/// use bson::doc;
+/// use portcullis::eval::{Context, Errors};
+/// use portcullis::schema::Schema;
+/// let schema = r#"{
+///     "required": ["createdAt"],
+///     "properties": {
+///         "address": {"bsonType": "object", "properties": {"zip": {"bsonType": "string"}}},
+///         "owner": {"validate": {"%or": [{"%%prev": {"$exists": false}}, {"%%this": "%%prev"}]}}
+///     }
+/// }"#;
+/// let schema = Schema::compile(&portcullis::json::parse(schema).unwrap()).unwrap();
+/// let (context, errors) = (Context::new(), Errors::default());
+/// let schema = schema.bind(&context);
+///
+/// let (before, after) = (doc! { "owner": "ada" }, doc! { "owner": "ken", "address": { "zip": 28195 } });
+/// let failures = schema.check(Some((&before).into()), (&after).into(), &context, &errors).unwrap();
+/// let failures: Vec<String> = failures.iter().map(ToString::to_string).collect();
+/// assert_eq!(failures, [
+///     "(root): createdAt is required",
+///     "address.zip: must be of type string, not int",
+///     "owner: validate does not hold",
+/// ]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Schema {
+    shape: Arc<Shape>,
+    validates: Vec<Validate>,
+    ignored: Vec<Spanned<String>>,
+}
+
+/// A schema with every `validate` bound to one request.
+#[derive(Clone, Debug)]
+pub struct BoundSchema {
+    shape: Arc<Shape>,
+    validates: Vec<Residual>,
+}
+
+impl Schema {
+    /// Compiles a schema.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in the order of the text.
+    ///
+    /// ```
+    /// use portcullis::schema::Schema;
+    /// let node = portcullis::json::parse(r#"{"requierd": ["a"], "bsonType": "objekt"}"#).unwrap();
+    /// let errors = Schema::compile(&node).unwrap_err();
+    /// assert_eq!(errors[0].to_string(), "unknown keyword `requierd` in a schema");
+    /// assert_eq!(errors[1].to_string(), "unknown type `objekt`");
+    /// ```
+    pub fn compile(node: &Node) -> Result<Self, Vec<SchemaError>> {
+        let compiled = compile(node)?;
+        Ok(Self { shape: Arc::new(compiled.shape), validates: compiled.validates, ignored: compiled.ignored })
+    }
+
+    /// The keys in it that demand nothing although they may look as if they did, such as `unique` and `default`.
+    #[must_use]
+    pub fn ignored(&self) -> &[Spanned<String>] {
+        &self.ignored
+    }
+
+    /// Every `validate` in it.
+    pub fn validates(&self) -> impl Iterator<Item = &Predicate> {
+        self.validates.iter().map(|validate| &validate.predicate)
+    }
+
+    /// Settles what depends on the context only.
+    #[must_use]
+    pub fn bind(&self, context: &Context) -> BoundSchema {
+        let validates = self.validates.iter().map(|validate| {
+            let residual = bind(&validate.predicate, context);
+            match validate.standing {
+                Standing::Plain => residual.settle(),
+                // An Unknown that became False would let `not` hold.
+                Standing::Inverted => residual,
+            }
+        });
+        BoundSchema { shape: Arc::clone(&self.shape), validates: validates.collect() }
+    }
+}
+
+impl BoundSchema {
+    /// Every reason against replacing `before` by `after`, up to [`MAX_FAILURES`](super::MAX_FAILURES); none if the
+    /// schema accepts. `before` is absent at an insert.
+    ///
+    /// What fails while a `validate` is evaluated is added to `errors`, and refuses.
+    ///
+    /// # Errors
+    /// If raw bytes are no BSON, or values are nested too deep to be compared.
+    pub fn check(
+        &self,
+        before: Option<DocumentRef<'_>>,
+        after: DocumentRef<'_>,
+        context: &Context,
+        errors: &Errors,
+    ) -> Result<Vec<Failure>, Malformed> {
+        let (before, after) = (before.map(Into::into), Some(after.into()));
+        let ask = |index: usize, this, prev| {
+            let documents = Documents { root: after, prev_root: before, this, prev };
+            let evaluation = Evaluation::new(documents, context, errors);
+            self.validates.get(index).map_or(Truth::Unknown, |residual| evaluation.truth(residual))
+        };
+        let mut report = Report::Listing(Vec::new());
+        Visit::new(&ask).visit(&self.shape, &Place::Root, before, after, &mut report)?;
+        Ok(match report {
+            Report::Listing(failures) => failures,
+            Report::Silent => Vec::new(),
+        })
+    }
+}

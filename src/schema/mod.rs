@@ -1,0 +1,17 @@
+//! `schema.json`: which documents a collection takes, from whomever they come; every reason against one at once.
+
+mod bound;
+mod compile;
+mod error;
+mod failure;
+mod keyword;
+mod report;
+mod rule;
+mod shape;
+mod types;
+mod unique;
+mod visit;
+
+pub use bound::{BoundSchema, Schema};
+pub use error::{SchemaError, SchemaErrorKind};
+pub use failure::{Failure, MAX_FAILURES};

@@ -1,0 +1,47 @@
+use std::fmt;
+
+use super::failure::{Failure, MAX_FAILURES, Shown};
+
+/// Where in a document a value stands; only written out if it fails.
+#[derive(Clone, Copy)]
+pub(super) enum Place<'p> {
+    /// The document itself.
+    Root,
+    /// A field of what stands there.
+    Field(&'p Place<'p>, &'p str),
+    /// An element of what stands there.
+    Element(&'p Place<'p>, usize),
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Field(parent, _) | Self::Element(parent, _) = self
+            && !matches!(parent, Place::Root)
+        {
+            write!(f, "{parent}.")?;
+        }
+        match self {
+            Self::Root => Ok(()),
+            Self::Field(_, name) => Shown(name).fmt(f),
+            Self::Element(_, index) => index.fmt(f),
+        }
+    }
+}
+
+/// Who listens to failures.
+pub(super) enum Report {
+    /// They are listed.
+    Listing(Vec<Failure>),
+    /// Only the verdict counts, as in a branch of `anyOf`.
+    Silent,
+}
+
+impl Report {
+    pub(super) fn fail(&mut self, place: &Place<'_>, message: fmt::Arguments<'_>) {
+        if let Self::Listing(failures) = self
+            && failures.len() < MAX_FAILURES
+        {
+            failures.push(Failure { path: place.to_string(), message: message.to_string() });
+        }
+    }
+}

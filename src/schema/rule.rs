@@ -1,0 +1,194 @@
+use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::fmt;
+
+use bson::Bson;
+
+use super::types::Types;
+use super::unique::has_twins;
+use crate::expr::Pattern;
+use crate::value::{DocumentRef, Malformed, Number, ValueRef, equal};
+
+/// One demand on a value alone. A value of a type that a rule does not speak of passes it, as JSON Schema has it.
+#[derive(Clone, Debug)]
+pub(super) enum Rule {
+    /// `bsonType`, `type`
+    Type(Types),
+    /// `enum`, `const`: the values, and what the value must be, as a message has it.
+    OneOf(Vec<Bson>, Box<str>),
+    /// `minimum`, `maximum` and their exclusive forms: how the value must stand to the number, and the number as
+    /// written.
+    Order(Order, Number, Box<str>),
+    /// `multipleOf`: the number, and as written.
+    MultipleOf(Number, Box<str>),
+    /// `minLength`, `maxItems` and their like
+    Count(Counted, Limit, usize),
+    /// `pattern`
+    Pattern(Pattern),
+    /// `uniqueItems: true`
+    Unique,
+    /// `required`
+    Required(Vec<Box<str>>),
+    /// A `dependencies` entry that is a list: where the first is, the others must be.
+    RequiredBeside(Box<str>, Vec<Box<str>>),
+}
+
+/// How a number must stand to a bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    AtLeast,
+    Above,
+    AtMost,
+    Below,
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Counted {
+    /// The characters of a string; a symbol is one.
+    Characters,
+    /// The elements of an array.
+    Items,
+    /// The fields of a document.
+    Properties,
+}
+
+/// On which side of a count the limit is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Limit {
+    AtLeast,
+    AtMost,
+}
+
+impl Order {
+    /// A number that is in no order to the bound, which only NaN can be, fails.
+    const fn accepts(self, order: Option<Ordering>) -> bool {
+        match (self, order) {
+            (Self::AtLeast, Some(order)) => order.is_ge(),
+            (Self::Above, Some(order)) => order.is_gt(),
+            (Self::AtMost, Some(order)) => order.is_le(),
+            (Self::Below, Some(order)) => order.is_lt(),
+            (_, None) => false,
+        }
+    }
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AtLeast => "at least",
+            Self::Above => "greater than",
+            Self::AtMost => "at most",
+            Self::Below => "less than",
+        })
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AtLeast => "at least",
+            Self::AtMost => "at most",
+        })
+    }
+}
+
+impl Counted {
+    fn count(self, value: ValueRef<'_>) -> Result<Option<usize>, Malformed> {
+        Ok(match (self, value) {
+            (Self::Characters, ValueRef::String(text) | ValueRef::Symbol(text)) => Some(text.chars().count()),
+            (Self::Items, ValueRef::Array(array)) => Some(array.len()?),
+            (Self::Properties, ValueRef::Document(DocumentRef::Decoded(document))) => Some(document.len()),
+            (Self::Properties, ValueRef::Document(document)) => {
+                Some(document.iter().map(|field| Ok(field?.0)).collect::<Result<HashSet<_>, Malformed>>()?.len())
+            }
+            _ => None,
+        })
+    }
+
+    const fn noun(self, count: usize) -> &'static str {
+        match (self, count) {
+            (Self::Characters, 1) => "character",
+            (Self::Characters, _) => "characters",
+            (Self::Items, 1) => "item",
+            (Self::Items, _) => "items",
+            (Self::Properties, 1) => "property",
+            (Self::Properties, _) => "properties",
+        }
+    }
+}
+
+impl Rule {
+    /// Calls `fail` with each way in which a value breaks the rule.
+    pub(super) fn check(&self, value: ValueRef<'_>, fail: &mut dyn FnMut(fmt::Arguments<'_>)) -> Result<(), Malformed> {
+        match self {
+            Self::Type(types) => {
+                if !types.contains(value) {
+                    fail(format_args!("must be of type {}, not {}", types.names(), value.kind().alias()));
+                }
+            }
+            Self::OneOf(values, text) => {
+                for one in values {
+                    if equal(value, one.into())? {
+                        return Ok(());
+                    }
+                }
+                fail(format_args!("must be {text}"));
+            }
+            Self::Order(order, bound, text) => {
+                if value.number().is_some_and(|number| !order.accepts(number.order(*bound))) {
+                    fail(format_args!("must be {order} {text}"));
+                }
+            }
+            Self::MultipleOf(divisor, text) => {
+                if value.number().is_some_and(|number| !number.is_multiple_of(*divisor)) {
+                    fail(format_args!("must be a multiple of {text}"));
+                }
+            }
+            Self::Count(counted, limit, bound) => {
+                let fits = counted.count(value)?.is_none_or(|count| match limit {
+                    Limit::AtLeast => count >= *bound,
+                    Limit::AtMost => count <= *bound,
+                });
+                if !fits {
+                    fail(format_args!("must have {limit} {bound} {}", counted.noun(*bound)));
+                }
+            }
+            Self::Pattern(pattern) => {
+                if let ValueRef::String(text) | ValueRef::Symbol(text) = value
+                    && !pattern.is_match(text)
+                {
+                    fail(format_args!("must match the pattern {}", pattern.pattern()));
+                }
+            }
+            Self::Unique => {
+                if let ValueRef::Array(array) = value
+                    && has_twins(array)?
+                {
+                    fail(format_args!("must not contain an item twice"));
+                }
+            }
+            Self::Required(names) => {
+                if let ValueRef::Document(document) = value {
+                    for name in names {
+                        if document.get(name)?.is_none() {
+                            fail(format_args!("{name} is required"));
+                        }
+                    }
+                }
+            }
+            Self::RequiredBeside(field, names) => {
+                if let ValueRef::Document(document) = value
+                    && document.get(field)?.is_some()
+                {
+                    for name in names {
+                        if document.get(name)?.is_none() {
+                            fail(format_args!("{name} is required beside {field}"));
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,68 @@
+use crate::text::closest;
+use crate::value::{Type, TypeSet, ValueRef};
+
+/// The types that a `bsonType` or `type` names.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Types {
+    set: TypeSet,
+    /// Whether binary data that is a UUID is among them.
+    uuid: bool,
+    /// As written: `string or null`.
+    names: String,
+}
+
+/// Spellings beside the aliases of `$type`: those of JSON Schema, and those found in exported applications.
+const OTHERS: [&str; 7] = ["objectID", "boolean", "float", "number", "integer", "mixed", "uuid"];
+
+impl Types {
+    /// Adds the type of a name; false if there is none.
+    pub(super) fn add(&mut self, name: &str) -> bool {
+        let set = match name {
+            "objectID" => TypeSet::default().with(Type::ObjectId),
+            "boolean" => TypeSet::default().with(Type::Bool),
+            "float" => TypeSet::default().with(Type::Double),
+            "number" => TypeSet::NUMBER,
+            "integer" => TypeSet::default().with(Type::Int).with(Type::Long),
+            "mixed" => TypeSet::ALL,
+            "uuid" => {
+                self.uuid = true;
+                TypeSet::default()
+            }
+            alias => match Type::from_alias(alias) {
+                Some(kind) => TypeSet::default().with(kind),
+                None => return false,
+            },
+        };
+        self.set = self.set.union(set);
+        if !self.names.is_empty() {
+            self.names.push_str(" or ");
+        }
+        self.names.push_str(name);
+        true
+    }
+
+    /// Whether a value is of one of them.
+    pub(super) fn contains(&self, value: ValueRef<'_>) -> bool {
+        self.set.contains(value.kind())
+            || self.uuid && matches!(value, ValueRef::Binary { subtype: 4, bytes } if bytes.len() == 16)
+    }
+
+    /// The names, as a message has them.
+    pub(super) fn names(&self) -> &str {
+        &self.names
+    }
+
+    /// The name that was most likely meant.
+    pub(super) fn suggest(name: &str) -> Option<&'static str> {
+        match name.to_lowercase().as_str() {
+            "int32" => return Some("int"),
+            "int64" => return Some("long"),
+            "decimal128" => return Some("decimal"),
+            "datetime" => return Some("date"),
+            "binary" => return Some("binData"),
+            "any" => return Some("mixed"),
+            _ => {}
+        }
+        closest(name, Type::ALL.iter().map(|(_, alias, _)| *alias).chain(OTHERS))
+    }
+}

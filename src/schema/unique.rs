@@ -1,0 +1,68 @@
+use std::cmp::Ordering;
+
+use bson::Bson;
+
+use crate::json::from_bson;
+use crate::value::{ArrayRef, Malformed, ValueRef, order};
+
+/// Whether an array has two equal elements, as [`equal`](crate::value::equal) has it, in time `n log n`.
+pub(super) fn has_twins(array: ArrayRef<'_>) -> Result<bool, Malformed> {
+    let mut elements = array.iter().map(|element| element?.to_bson()).collect::<Result<Vec<_>, _>>()?;
+    elements.sort_unstable_by(line_up);
+    Ok(elements.iter().zip(elements.iter().skip(1)).any(|(a, b)| line_up(a, b) == Ordering::Equal))
+}
+
+/// A total order in which exactly the equal values stand together.
+fn line_up(a: &Bson, b: &Bson) -> Ordering {
+    use Bson as B;
+    rank(a).cmp(&rank(b)).then_with(|| match (a, b) {
+        (B::Document(a), B::Document(b)) => line_up_fields(a, b),
+        (B::Array(a), B::Array(b)) => {
+            a.iter().zip(b).map(|(a, b)| line_up(a, b)).find(|o| o.is_ne()).unwrap_or(a.len().cmp(&b.len()))
+        }
+        (B::JavaScriptCodeWithScope(a), B::JavaScriptCodeWithScope(b)) => {
+            a.code.cmp(&b.code).then_with(|| line_up_fields(&a.scope, &b.scope))
+        }
+        (B::JavaScriptCode(a), B::JavaScriptCode(b)) => a.cmp(b),
+        (B::RegularExpression(a), B::RegularExpression(b)) => {
+            (a.pattern.as_str(), a.options.as_str()).cmp(&(b.pattern.as_str(), b.options.as_str()))
+        }
+        (B::DbPointer(_), B::DbPointer(_)) => from_bson(a).to_string().cmp(&from_bson(b).to_string()),
+        // Of one rank: ordered among themselves, or all equal.
+        _ => order(a.into(), b.into()).unwrap_or(Ordering::Equal),
+    })
+}
+
+fn line_up_fields(a: &bson::Document, b: &bson::Document) -> Ordering {
+    a.iter()
+        .zip(b)
+        .map(|((key, a), (other, b))| key.cmp(other).then_with(|| line_up(a, b)))
+        .find(|o| o.is_ne())
+        .unwrap_or(a.len().cmp(&b.len()))
+}
+
+/// Values of different ranks are never equal.
+fn rank(value: &Bson) -> u8 {
+    match value {
+        Bson::MinKey => 0,
+        Bson::Undefined => 1,
+        Bson::Null => 2,
+        Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_) | Bson::Decimal128(_) => {
+            // NaN equals NaN only, and has no place among the others.
+            if ValueRef::from(value).number().is_some_and(crate::value::Number::is_nan) { 3 } else { 4 }
+        }
+        Bson::String(_) | Bson::Symbol(_) => 5,
+        Bson::Document(_) => 6,
+        Bson::Array(_) => 7,
+        Bson::Binary(_) => 8,
+        Bson::ObjectId(_) => 9,
+        Bson::Boolean(_) => 10,
+        Bson::DateTime(_) => 11,
+        Bson::Timestamp(_) => 12,
+        Bson::RegularExpression(_) => 13,
+        Bson::DbPointer(_) => 14,
+        Bson::JavaScriptCode(_) => 15,
+        Bson::JavaScriptCodeWithScope(_) => 16,
+        Bson::MaxKey => 17,
+    }
+}

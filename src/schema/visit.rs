@@ -1,0 +1,273 @@
+use std::collections::{HashMap, HashSet};
+
+use super::failure::Shown;
+use super::report::{Place, Report};
+use super::shape::{Combination, Items, Others, Properties, Shape};
+use crate::eval::Truth;
+use crate::value::{ArrayRef, DocumentRef, Malformed, ValueRef};
+
+/// What a schema says of one place: nothing, if the value there is removed and no `validate` asks about it.
+type Verdict = Option<Truth>;
+
+type Value<'d> = Option<ValueRef<'d>>;
+
+/// The truth of one of the schema's `validate`s for a field after and before.
+type Ask<'v, 'd> = &'v dyn Fn(usize, Value<'d>, Value<'d>) -> Truth;
+
+/// Goes through two documents beside each other, as a schema leads.
+pub(super) struct Visit<'v, 'd> {
+    ask: Ask<'v, 'd>,
+}
+
+/// Both must hold.
+fn both(a: Verdict, b: Verdict) -> Verdict {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.and(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+fn document(value: Value<'_>) -> Option<DocumentRef<'_>> {
+    match value {
+        Some(ValueRef::Document(document)) => Some(document),
+        _ => None,
+    }
+}
+
+fn array(value: Value<'_>) -> Option<ArrayRef<'_>> {
+    match value {
+        Some(ValueRef::Array(array)) => Some(array),
+        _ => None,
+    }
+}
+
+fn field<'d>(document: Option<DocumentRef<'d>>, name: &str) -> Result<Value<'d>, Malformed> {
+    document.map_or(Ok(None), |document| document.get(name))
+}
+
+/// The fields in order; of a key that stands twice, the first.
+fn fields(document: Option<DocumentRef<'_>>) -> Result<Vec<(&str, ValueRef<'_>)>, Malformed> {
+    let Some(document) = document else { return Ok(Vec::new()) };
+    let mut fields = document.iter().collect::<Result<Vec<_>, _>>()?;
+    if let DocumentRef::Raw(_) = document {
+        let mut seen = HashSet::with_capacity(fields.len());
+        fields.retain(|(name, _)| seen.insert(*name));
+    }
+    Ok(fields)
+}
+
+impl<'v, 'd> Visit<'v, 'd> {
+    pub(super) const fn new(ask: Ask<'v, 'd>) -> Self {
+        Self { ask }
+    }
+
+    /// What `shape` says of the value at `place`, which was `before` and is to be `after`.
+    pub(super) fn visit(
+        &self,
+        shape: &Shape,
+        place: &Place<'_>,
+        before: Value<'d>,
+        after: Value<'d>,
+        report: &mut Report,
+    ) -> Result<Verdict, Malformed> {
+        if after.is_none() && (before.is_none() || !shape.validates) {
+            return Ok(None);
+        }
+        let mut verdict = None;
+        if let Some(value) = after {
+            let mut holds = true;
+            for rule in &shape.rules {
+                rule.check(value, &mut |message| {
+                    holds = false;
+                    report.fail(place, message);
+                })?;
+            }
+            verdict = Some(holds.into());
+        }
+        if let Some(index) = shape.validate {
+            let truth = (self.ask)(index, after, before);
+            match truth {
+                Truth::True => {}
+                Truth::False | Truth::Unknown => report.fail(place, format_args!("validate does not hold")),
+                Truth::Error => report.fail(place, format_args!("validate failed")),
+            }
+            verdict = both(verdict, Some(truth));
+        }
+        let documents = (document(before), document(after));
+        if documents.0.is_some() || documents.1.is_some() {
+            verdict = both(verdict, self.named(&shape.properties, place, documents, report)?);
+            if !shape.properties.is_free() {
+                verdict = both(verdict, self.others(&shape.properties, place, documents, report)?);
+            }
+            for (name, inner) in &shape.dependencies {
+                // Where the whole document is removed, the one that was there tells.
+                if field(documents.1.or(documents.0), name)?.is_some() {
+                    verdict = both(verdict, self.visit(inner, place, before, after, report)?);
+                }
+            }
+        }
+        if !shape.items.is_free() {
+            verdict = both(verdict, self.items(&shape.items, place, (array(before), array(after)), report)?);
+        }
+        for combination in &shape.combinations {
+            verdict = both(verdict, self.combination(combination, place, before, after, report)?);
+        }
+        Ok(verdict)
+    }
+
+    /// The fields that `properties` names.
+    fn named(
+        &self,
+        properties: &Properties,
+        place: &Place<'_>,
+        (before, after): (Option<DocumentRef<'d>>, Option<DocumentRef<'d>>),
+        report: &mut Report,
+    ) -> Result<Verdict, Malformed> {
+        let mut verdict = None;
+        for (name, inner) in &properties.named {
+            let old = if inner.validates { field(before, name)? } else { None };
+            let new = field(after, name)?;
+            verdict = both(verdict, self.visit(inner, &Place::Field(place, name), old, new, report)?);
+        }
+        Ok(verdict)
+    }
+
+    /// The fields that are found by pattern, and those that neither a name nor a pattern finds.
+    fn others(
+        &self,
+        properties: &Properties,
+        place: &Place<'_>,
+        (before, after): (Option<DocumentRef<'d>>, Option<DocumentRef<'d>>),
+        report: &mut Report,
+    ) -> Result<Verdict, Malformed> {
+        let new = fields(after)?;
+        let old = if properties.others_validate() { fields(before)? } else { Vec::new() };
+        let old_values: HashMap<_, _> = old.iter().copied().collect();
+        let mut verdict = None;
+        for (name, value) in &new {
+            let old = old_values.get(name).copied();
+            verdict = both(verdict, self.other(properties, place, name, (old, Some(*value)), report)?);
+        }
+        if !old.is_empty() {
+            let kept: HashSet<_> = new.iter().map(|(name, _)| *name).collect();
+            for (name, value) in old.iter().filter(|(name, _)| !kept.contains(name)) {
+                verdict = both(verdict, self.other(properties, place, name, (Some(*value), None), report)?);
+            }
+        }
+        Ok(verdict)
+    }
+
+    fn other(
+        &self,
+        properties: &Properties,
+        place: &Place<'_>,
+        name: &str,
+        (before, after): (Value<'d>, Value<'d>),
+        report: &mut Report,
+    ) -> Result<Verdict, Malformed> {
+        let mut verdict = None;
+        let mut known = properties.names.contains(name);
+        let inside = Place::Field(place, name);
+        for (_, inner) in properties.patterns.iter().filter(|(pattern, _)| pattern.is_match(name)) {
+            known = true;
+            verdict = both(verdict, self.visit(inner, &inside, before, after, report)?);
+        }
+        Ok(match &properties.others {
+            Others::Shape(inner) if !known => both(verdict, self.visit(inner, &inside, before, after, report)?),
+            Others::Forbidden if !known && after.is_some() => {
+                report.fail(place, format_args!("additional property {} is not allowed", Shown(name)));
+                Some(Truth::False)
+            }
+            _ => verdict,
+        })
+    }
+
+    /// The elements of an array, each beside the one that stood at its position.
+    fn items(
+        &self,
+        items: &Items,
+        place: &Place<'_>,
+        (before, after): (Option<ArrayRef<'d>>, Option<ArrayRef<'d>>),
+        report: &mut Report,
+    ) -> Result<Verdict, Malformed> {
+        let mut old = before.into_iter().flat_map(ArrayRef::iter);
+        let mut new = after.into_iter().flat_map(ArrayRef::iter);
+        let mut verdict = None;
+        for index in 0.. {
+            let (old, new) = (old.next().transpose()?, new.next().transpose()?);
+            if old.is_none() && new.is_none() {
+                break;
+            }
+            let inner = match (items.first.get(index), &items.others) {
+                (Some(inner), _) => inner,
+                (None, Others::Shape(inner)) => inner,
+                (None, Others::Free) => break,
+                (None, Others::Forbidden) => {
+                    if new.is_some() {
+                        report.fail(place, format_args!("additional item {index} is not allowed"));
+                        verdict = Some(Truth::False);
+                    }
+                    continue;
+                }
+            };
+            verdict = both(verdict, self.visit(inner, &Place::Element(place, index), old, new, report)?);
+        }
+        Ok(verdict)
+    }
+
+    /// Several schemas about one value. Those that say nothing of a removed value have no part in it.
+    fn combination(
+        &self,
+        combination: &Combination,
+        place: &Place<'_>,
+        before: Value<'d>,
+        after: Value<'d>,
+        report: &mut Report,
+    ) -> Result<Verdict, Malformed> {
+        let silent = |shape| self.visit(shape, place, before, after, &mut Report::Silent);
+        let mut verdict = None;
+        match combination {
+            Combination::All(shapes) => {
+                for shape in shapes {
+                    verdict = both(verdict, self.visit(shape, place, before, after, report)?);
+                }
+                return Ok(verdict);
+            }
+            Combination::Any(shapes) => {
+                for shape in shapes {
+                    verdict = match (verdict, silent(shape)?) {
+                        (Some(a), Some(b)) => Some(a.or(b)),
+                        (a, b) => a.or(b),
+                    };
+                    if verdict == Some(Truth::True) {
+                        break;
+                    }
+                }
+                if verdict.is_some_and(|truth| !truth.is_true()) {
+                    report.fail(place, format_args!("must match at least one schema of anyOf"));
+                }
+            }
+            Combination::One(shapes) => {
+                // The truth of "one so far" and of "more than one".
+                let (mut one, mut more) = (None, Truth::False);
+                for shape in shapes {
+                    let Some(truth) = silent(shape)? else { continue };
+                    let before = one.unwrap_or(Truth::False);
+                    more = more.or(before.and(truth));
+                    one = Some(before.or(truth));
+                }
+                verdict = one.map(|one| one.and(!more));
+                if verdict.is_some_and(|truth| !truth.is_true()) {
+                    report.fail(place, format_args!("must match exactly one schema of oneOf"));
+                }
+            }
+            Combination::Not(shape) => {
+                verdict = silent(shape)?.map(|truth| !truth);
+                if verdict.is_some_and(|truth| !truth.is_true()) {
+                    report.fail(place, format_args!("must not match the schema of not"));
+                }
+            }
+        }
+        Ok(verdict)
+    }
+}
