@@ -1,6 +1,13 @@
 //! Who the user is: from verified claims, a provider's configuration and custom-data documents to a
 //! [`User`](crate::user::User). Nothing here reads a clock, a database or a token's signature.
 
+mod config_error;
+mod metadata;
 mod metadata_path;
+mod provider;
+mod reader;
 
+pub use config_error::{ConfigError, ConfigErrorKind};
+pub use metadata::{MAX_FIELD_NAME, MAX_METADATA_VALUE, MetadataError, MetadataField};
 pub use metadata_path::{MetadataPath, MetadataPathError};
+pub use provider::{Provider, ProviderType};
