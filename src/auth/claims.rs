@@ -1,0 +1,56 @@
+use bson::{Bson, Document};
+
+use super::error::AssembleError;
+use crate::value::ValueRef;
+
+/// The claims of a token whose signature, audience and times hold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VerifiedClaims(Document);
+
+impl VerifiedClaims {
+    /// Takes claims for verified: the caller vouches for them. `user_data` of an access token of ours has been read as
+    /// extended JSON; other claims, and all those of a third party, as plain JSON.
+    #[must_use]
+    pub const fn trusted(claims: Document) -> Self {
+        Self(claims)
+    }
+
+    /// The claims.
+    #[must_use]
+    pub const fn document(&self) -> &Document {
+        &self.0
+    }
+
+    /// The claim `sub`.
+    pub(super) fn subject(&self) -> Result<&str, AssembleError> {
+        match self.0.get("sub") {
+            None => Err(AssembleError::SubjectMissing),
+            Some(Bson::String(sub)) if sub.is_empty() => Err(AssembleError::SubjectEmpty),
+            Some(value) => text("sub", value),
+        }
+    }
+}
+
+pub(super) fn text<'c>(claim: &'static str, value: &'c Bson) -> Result<&'c str, AssembleError> {
+    value.as_str().ok_or_else(|| wrong(claim, "a string", value))
+}
+
+pub(super) fn document<'c>(claim: &'static str, value: &'c Bson) -> Result<&'c Document, AssembleError> {
+    value.as_document().ok_or_else(|| wrong(claim, "a document", value))
+}
+
+pub(super) fn array<'c>(claim: &'static str, value: &'c Bson) -> Result<&'c [Bson], AssembleError> {
+    value.as_array().map(Vec::as_slice).ok_or_else(|| wrong(claim, "an array", value))
+}
+
+fn wrong(claim: &'static str, expected: &'static str, value: &Bson) -> AssembleError {
+    AssembleError::ClaimType { claim, expected, found: ValueRef::from(value).kind().alias() }
+}
+
+/// As much of a claim as a message can show.
+pub(super) fn excerpt(text: &str) -> String {
+    match text.char_indices().nth(40) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}

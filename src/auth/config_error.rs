@@ -1,0 +1,84 @@
+use thiserror::Error;
+
+use super::metadata::MAX_FIELD_NAME;
+use super::metadata_path::MetadataPathError;
+use crate::path::PathError;
+use crate::text::{Code, Located};
+
+/// Why a configuration file below `auth/` does not load, and where.
+pub type ConfigError = Located<ConfigErrorKind>;
+
+/// The ways in which the configuration of users can be wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ConfigErrorKind {
+    /// `[]` in place of `{ … }`
+    #[error("{what} must be an object, not {found}")]
+    NotObject {
+        /// What was read.
+        what: &'static str,
+        /// What stands there.
+        found: &'static str,
+    },
+    /// `"enabled": "yes"`
+    #[error("`{key}` must be {expected}, not {found}")]
+    FieldType {
+        /// The key.
+        key: &'static str,
+        /// What it must be.
+        expected: &'static str,
+        /// What stands there.
+        found: &'static str,
+    },
+    /// A configuration of custom data without `enabled`, a provider without `type`, a metadata field without `name`;
+    /// or the empty string in their place.
+    #[error("{what} needs `{key}`")]
+    FieldMissing {
+        /// What was read.
+        what: &'static str,
+        /// The key.
+        key: &'static str,
+    },
+    /// `"user_id_field": "a..b"`
+    #[error("`user_id_field` is no field path: {0}")]
+    UserIdPath(PathError),
+    /// `"user_id_field": "$where"`
+    #[error("`user_id_field` must not begin with `$`: `{0}` names no field")]
+    UserIdOperator(String),
+    /// `"type": "custom-tokn"`
+    #[error("unknown provider type `{0}`")]
+    ProviderTypeUnknown(String),
+    /// `"name": "a..b"`
+    #[error("the metadata field's `name` is no path: {0}")]
+    MetadataPath(MetadataPathError),
+    /// A name under which the value would be kept that is too long.
+    #[error("the field name `{name}` has {characters} characters; at most {MAX_FIELD_NAME} are allowed")]
+    FieldNameLong {
+        /// The name.
+        name: String,
+        /// Its length.
+        characters: usize,
+    },
+    /// A name that no BSON document can hold.
+    #[error("a field name must not contain the character U+0000")]
+    FieldNameNul,
+    /// Two claims that would be kept under one name.
+    #[error("two metadata fields have the field name `{0}`")]
+    FieldNameDuplicate(String),
+}
+
+impl Code for ConfigErrorKind {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotObject { .. } => "auth-not-object",
+            Self::FieldType { .. } => "auth-field-type",
+            Self::FieldMissing { .. } => "auth-field-missing",
+            Self::UserIdPath(_) => "user-id-path",
+            Self::UserIdOperator(_) => "user-id-operator",
+            Self::ProviderTypeUnknown(_) => "provider-type-unknown",
+            Self::MetadataPath(_) => "metadata-path",
+            Self::FieldNameLong { .. } => "metadata-field-name-long",
+            Self::FieldNameNul => "metadata-field-name-nul",
+            Self::FieldNameDuplicate(_) => "metadata-field-name-duplicate",
+        }
+    }
+}

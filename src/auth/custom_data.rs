@@ -1,0 +1,118 @@
+use super::config_error::{ConfigError, ConfigErrorKind};
+use super::reader::Reader;
+use crate::json::Node;
+use crate::path::FieldPath;
+use crate::text::Spanned;
+
+/// Where the documents behind `%%user.custom_data` are kept: `auth/custom_user_data.json`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CustomDataConfig {
+    source: Option<CustomDataSource>,
+    on_user_creation: Option<String>,
+    unknown_keys: Vec<Spanned<String>>,
+}
+
+/// A collection of custom-data documents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustomDataSource {
+    /// The data source; none where the file names none.
+    pub service: Option<String>,
+    /// The database.
+    pub database: String,
+    /// The collection.
+    pub collection: String,
+    /// The field that is the user's id.
+    pub user_id_field: FieldPath,
+}
+
+const WHAT: &str = "the custom user data configuration";
+
+impl CustomDataConfig {
+    /// Reads the file. What is disabled needs nothing but the right types.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in the order of the text.
+    ///
+    /// ```
+    /// use portcullis::auth::CustomDataConfig;
+    /// let compile = |text| CustomDataConfig::compile(&portcullis::json::parse(text).unwrap());
+    /// assert!(!compile(r#"{ "enabled": false, "database_name": "" }"#).unwrap().is_enabled());
+    /// let errors = compile(r#"{ "enabled": true, "database_name": "hr", "collectionName": "users" }"#).unwrap_err();
+    /// assert_eq!(errors.len(), 2);
+    /// assert_eq!(errors[1].to_string(), "the custom user data configuration needs `collection_name`");
+    /// ```
+    pub fn compile(node: &Node) -> Result<Self, Vec<ConfigError>> {
+        let mut reader = Reader::new(WHAT, node)?;
+        let enabled = reader.boolean("enabled").map(|enabled| enabled.value);
+        let service = reader.filled("mongo_service_name").map(|name| (*name).to_owned());
+        let database = reader.filled("database_name");
+        let collection = reader.filled("collection_name");
+        let field = reader.filled("user_id_field");
+        let on_user_creation = reader.filled("on_user_creation_function_name").map(|name| (*name).to_owned());
+        reader.pass_over(&["mongo_service_id"]);
+        let source = match enabled {
+            None => {
+                reader.missing("enabled", "set it to true or false");
+                None
+            }
+            Some(false) => None,
+            Some(true) => {
+                if database.is_none() {
+                    reader.missing("database_name", "name the database that holds the documents");
+                }
+                if collection.is_none() {
+                    reader.missing("collection_name", "name the collection that holds the documents");
+                }
+                let user_id_field = match field {
+                    Some(field) => user_id_field(&mut reader, field),
+                    None => {
+                        reader.missing("user_id_field", "name the field that holds the user's id");
+                        None
+                    }
+                };
+                database.zip(collection).zip(user_id_field).map(|((database, collection), user_id_field)| {
+                    CustomDataSource {
+                        service,
+                        database: (*database).to_owned(),
+                        collection: (*collection).to_owned(),
+                        user_id_field,
+                    }
+                })
+            }
+        };
+        Ok(Self { source, on_user_creation, unknown_keys: reader.finish()? })
+    }
+
+    /// Whether users have custom data.
+    #[must_use]
+    pub const fn is_enabled(&self) -> bool {
+        self.source.is_some()
+    }
+
+    /// Where it is kept; none where it is disabled.
+    #[must_use]
+    pub const fn source(&self) -> Option<&CustomDataSource> {
+        self.source.as_ref()
+    }
+
+    /// The function to be called when a user is created, `on_user_creation_function_name`.
+    #[must_use]
+    pub fn on_user_creation(&self) -> Option<&str> {
+        self.on_user_creation.as_deref()
+    }
+
+    /// Keys that the file does not have.
+    #[must_use]
+    pub fn unknown_keys(&self) -> &[Spanned<String>] {
+        &self.unknown_keys
+    }
+}
+
+fn user_id_field(reader: &mut Reader<'_>, field: Spanned<&str>) -> Option<FieldPath> {
+    // In a query to the database it would be an operator.
+    if field.starts_with('$') {
+        reader.report(ConfigErrorKind::UserIdOperator((*field).to_owned()), field.span);
+        return None;
+    }
+    FieldPath::parse(&field).map_err(|error| reader.report(ConfigErrorKind::UserIdPath(error), field.span)).ok()
+}

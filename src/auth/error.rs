@@ -1,0 +1,68 @@
+use thiserror::Error;
+
+use super::metadata::MetadataError;
+use super::provider::ProviderType;
+use super::selection::CustomDataError;
+
+/// Why claims make no user.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum AssembleError {
+    /// No claim `sub`.
+    #[error("the token has no claim `sub`, which says who the user is")]
+    SubjectMissing,
+    /// `"sub": ""`
+    #[error("the claim `sub` must not be empty")]
+    SubjectEmpty,
+    /// A claim of the wrong type: `"sub": 7`.
+    #[error("the claim `{claim}` must be {expected}, not of type `{found}`")]
+    ClaimType {
+        /// The claim, or the path into it.
+        claim: &'static str,
+        /// What it must be.
+        expected: &'static str,
+        /// The type it has, as `$type` calls it.
+        found: &'static str,
+    },
+    /// No claim `typ`: not one of our tokens.
+    #[error("the token has no claim `typ`: it is no access token, and no provider was named for it")]
+    TokenTypeMissing,
+    /// `"typ": "refresh"`
+    #[error("a refresh token is no access token")]
+    TokenTypeRefresh,
+    /// `"typ": "id"`
+    #[error("a token of the type `{0}` is no access token")]
+    TokenTypeUnknown(String),
+    /// An access token without our own claim.
+    #[error("the access token has no claim `portcullis`, which says what the user is")]
+    PortcullisMissing,
+    /// `"portcullis": { "type": "system" }`
+    #[error("no claim makes a user of the type \"system\"")]
+    UserTypeSystem,
+    /// `"portcullis": { "type": "admin" }`
+    #[error("the claim `portcullis.type` must be \"normal\" or \"server\", not `{0}`")]
+    UserTypeUnknown(String),
+    /// The provider is switched off.
+    #[error("the provider `{0}` is disabled")]
+    ProviderDisabled(String),
+    /// A provider that takes no tokens of others.
+    #[error("a provider of the type `{}` takes no token of a third party", .0.name())]
+    ProviderTakesNoToken(ProviderType),
+    /// What the provider's `metadata_fields` refuse.
+    #[error("{0}")]
+    Metadata(MetadataError),
+    /// What the custom-data document refuses.
+    #[error("{0}")]
+    CustomData(CustomDataError),
+}
+
+impl From<MetadataError> for AssembleError {
+    fn from(error: MetadataError) -> Self {
+        Self::Metadata(error)
+    }
+}
+
+impl From<CustomDataError> for AssembleError {
+    fn from(error: CustomDataError) -> Self {
+        Self::CustomData(error)
+    }
+}

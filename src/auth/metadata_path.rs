@@ -1,0 +1,122 @@
+use std::fmt;
+
+use bson::{Bson, Document};
+use nom::branch::alt;
+use nom::bytes::complete::{is_not, tag};
+use nom::character::complete::char;
+use nom::multi::{fold_many0, separated_list1};
+use nom::sequence::preceded;
+use nom::{IResult, Parser};
+use thiserror::Error;
+
+use crate::path::MAX_SEGMENTS;
+
+/// The path to a claim, `profile.name` or `https://hr\.example\.com/role`: names joined by dots, where `\.` is a dot
+/// within a name and `\\` a backslash.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MetadataPath {
+    /// At least one; none of them empty.
+    names: Box<[String]>,
+}
+
+/// Why a text is no path to a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum MetadataPathError {
+    /// `a..b`, `.a`, `a.`, the empty text
+    #[error("a path must not have an empty segment")]
+    SegmentEmpty,
+    /// `a\b`
+    #[error("a backslash stands only before a dot or another backslash")]
+    Escape,
+    /// A name that no BSON document can hold.
+    #[error("a path must not contain the character U+0000")]
+    Nul,
+    /// More than [`MAX_SEGMENTS`] names.
+    #[error("a path has at most {MAX_SEGMENTS} segments")]
+    TooLong,
+}
+
+/// Characters without a meaning of their own, or one escaped character.
+fn piece(text: &str) -> IResult<&str, &str> {
+    alt((is_not(r".\"), preceded(char('\\'), alt((tag("."), tag(r"\")))))).parse(text)
+}
+
+fn name(text: &str) -> IResult<&str, String> {
+    fold_many0(piece, String::new, |name, piece| name + piece).parse(text)
+}
+
+fn names(text: &str) -> IResult<&str, Vec<String>> {
+    separated_list1(char('.'), name).parse(text)
+}
+
+impl MetadataPath {
+    /// Reads a path.
+    ///
+    /// # Errors
+    /// See [`MetadataPathError`].
+    ///
+    /// ```
+    /// use portcullis::auth::{MetadataPath, MetadataPathError};
+    /// let path = MetadataPath::parse(r"https://hr\.example\.com/claims.role").unwrap();
+    /// assert_eq!(path.names(), ["https://hr.example.com/claims", "role"]);
+    /// assert_eq!(path.to_string(), r"https://hr\.example\.com/claims.role");
+    /// assert_eq!(MetadataPath::parse("a..b"), Err(MetadataPathError::SegmentEmpty));
+    /// assert_eq!(MetadataPath::parse(r"a\b"), Err(MetadataPathError::Escape));
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, MetadataPathError> {
+        let (rest, names) = names(text).unwrap_or((text, Vec::new()));
+        // Only a backslash that escapes nothing stops the grammar.
+        if !rest.is_empty() {
+            return Err(MetadataPathError::Escape);
+        }
+        Self::from_names(names)
+    }
+
+    /// The path of these names, first to last, as the token has them.
+    ///
+    /// # Errors
+    /// As [`MetadataPath::parse`], but for [`MetadataPathError::Escape`]: nothing need be escaped.
+    pub fn from_names(names: Vec<String>) -> Result<Self, MetadataPathError> {
+        if names.is_empty() || names.iter().any(String::is_empty) {
+            return Err(MetadataPathError::SegmentEmpty);
+        }
+        if names.iter().any(|name| name.contains('\0')) {
+            return Err(MetadataPathError::Nul);
+        }
+        if names.len() > MAX_SEGMENTS {
+            return Err(MetadataPathError::TooLong);
+        }
+        Ok(Self { names: names.into() })
+    }
+
+    /// The names in order.
+    #[must_use]
+    pub const fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The last name: under it the value is kept, unless configured otherwise.
+    #[must_use]
+    pub fn last(&self) -> &str {
+        self.names.last().map_or("", String::as_str)
+    }
+
+    /// The value that the path leads to. Arrays are not entered.
+    #[must_use]
+    pub fn look_up<'c>(&self, claims: &'c Document) -> Option<&'c Bson> {
+        let (first, rest) = self.names.split_first()?;
+        rest.iter().try_fold(claims.get(first)?, |value, name| value.as_document()?.get(name))
+    }
+}
+
+impl fmt::Display for MetadataPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, name) in self.names.iter().enumerate() {
+            if index > 0 {
+                f.write_str(".")?;
+            }
+            f.write_str(&name.replace('\\', r"\\").replace('.', r"\."))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,53 @@
+//! Who the user is: from verified claims, a provider's configuration and custom-data documents to a
+//! [`User`](crate::user::User). Nothing here reads a clock, a database or a token's signature.
+//!
+//! ```
+//! use bson::doc;
+//! use portcullis::auth::{Assembly, CustomDataConfig, Provider, VerifiedClaims, assemble};
+//!
+//! let provider = portcullis::json::parse(r#"{
+//!     "type": "custom-token",
+//!     "metadata_fields": [{ "required": true, "name": "https://example\\.com/mail", "field_name": "email" }]
+//! }"#).unwrap();
+//! let provider = Provider::compile(&provider).unwrap();
+//! let config = portcullis::json::parse(r#"{
+//!     "enabled": true, "database_name": "hr", "collection_name": "users", "user_id_field": "user_id"
+//! }"#).unwrap();
+//! let config = CustomDataConfig::compile(&config).unwrap();
+//!
+//! let claims = VerifiedClaims::trusted(doc! { "sub": "third|7", "https://example.com/mail": "ada@example.com" });
+//! let stored = [doc! { "_id": 1, "user_id": "third|7", "role": "lead" }];
+//! let assembly = Assembly { provider: Some(&provider), custom_data: Some((&config, &stored)) };
+//! let assembled = assemble(&claims, &assembly).unwrap();
+//! assert_eq!(assembled.user.to_document(), doc! {
+//!     "id": "third|7",
+//!     "type": "normal",
+//!     "data": { "email": "ada@example.com" },
+//!     "custom_data": { "_id": 1, "user_id": "third|7", "role": "lead" },
+//!     "identities": [{ "id": "third|7", "provider_type": "custom-token", "data": { "email": "ada@example.com" } }],
+//! });
+//! ```
+
+mod access_token;
+mod assemble;
+mod claims;
+mod config_error;
+mod custom_data;
+mod error;
+mod identities;
+mod metadata;
+mod metadata_path;
+mod provider;
+mod reader;
+mod selection;
+
+pub use assemble::{Assembled, Assembly, assemble};
+pub use claims::VerifiedClaims;
+pub use config_error::{ConfigError, ConfigErrorKind};
+pub use custom_data::{CustomDataConfig, CustomDataSource};
+pub use error::AssembleError;
+pub use identities::union_of_identities;
+pub use metadata::{MAX_FIELD_NAME, MAX_METADATA_VALUE, MetadataError, MetadataField};
+pub use metadata_path::{MetadataPath, MetadataPathError};
+pub use provider::{Provider, ProviderType};
+pub use selection::{CustomDataError, LARGE_CUSTOM_DATA, MAX_CUSTOM_DATA, Selection, Warning};

@@ -1,0 +1,165 @@
+use bson::Document;
+
+use super::config_error::{ConfigError, ConfigErrorKind};
+use super::metadata::{MetadataError, MetadataField};
+use super::reader::Reader;
+use crate::json::Node;
+use crate::text::{Spanned, closest};
+
+/// A way to log in, one entry of `auth/providers.json`, as far as it says what a user looks like. How a token is
+/// verified (`config`, `secret_config`) is not its concern.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Provider {
+    name: String,
+    kind: ProviderType,
+    state: State,
+    metadata_fields: Vec<MetadataField>,
+    unknown_keys: Vec<Spanned<String>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Enabled,
+    Disabled,
+}
+
+/// The kinds of providers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProviderType {
+    /// `anon-user`
+    Anonymous,
+    /// `api-key`
+    ApiKey,
+    /// `custom-function`
+    CustomFunction,
+    /// `custom-token`: a JWT of a third party.
+    CustomToken,
+    /// `local-userpass`
+    EmailPassword,
+    /// `oauth2-apple`
+    Apple,
+    /// `oauth2-facebook`
+    Facebook,
+    /// `oauth2-google`
+    Google,
+}
+
+impl ProviderType {
+    /// Every type with its name.
+    const ALL: [(Self, &'static str); 8] = [
+        (Self::Anonymous, "anon-user"),
+        (Self::ApiKey, "api-key"),
+        (Self::CustomFunction, "custom-function"),
+        (Self::CustomToken, "custom-token"),
+        (Self::EmailPassword, "local-userpass"),
+        (Self::Apple, "oauth2-apple"),
+        (Self::Facebook, "oauth2-facebook"),
+        (Self::Google, "oauth2-google"),
+    ];
+
+    /// The word in `%%user.identities.provider_type`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(kind, _)| *kind == self).map_or("", |(_, name)| name)
+    }
+
+    /// The type of a word.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, found)| *found == name).map(|(kind, _)| *kind)
+    }
+}
+
+impl Provider {
+    /// Reads one provider's configuration.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in the order of the text.
+    ///
+    /// ```
+    /// use portcullis::auth::Provider;
+    /// let node = portcullis::json::parse(
+    ///     r#"{ "type": "custom-token", "metadata_fields": [{ "name": "a.mail" }, { "name": "b.mail" }] }"#,
+    /// ).unwrap();
+    /// let errors = Provider::compile(&node).unwrap_err();
+    /// assert_eq!(errors[0].to_string(), "two metadata fields have the field name `mail`");
+    /// ```
+    pub fn compile(node: &Node) -> Result<Self, Vec<ConfigError>> {
+        let mut reader = Reader::new("a provider", node)?;
+        let name = reader.filled("name");
+        let written = reader.filled("type");
+        let disabled = reader.boolean("disabled").is_some_and(|disabled| disabled.value);
+        let entries = reader.array("metadata_fields");
+        reader.object("config");
+        reader.object("secret_config");
+        reader.pass_over(&["_id", "id", "redirect_uris", "domain_restrictions"]);
+        let kind = written.and_then(|written| ProviderType::from_name(&written));
+        match (written, kind) {
+            (None, _) => reader.missing("type", "such as \"custom-token\""),
+            (Some(written), None) => {
+                let error =
+                    ConfigError::new(ConfigErrorKind::ProviderTypeUnknown(written.value.to_owned()), written.span);
+                reader.add(match closest(&written, ProviderType::ALL.map(|(_, name)| name)) {
+                    Some(known) => error.help(format!("did you mean `{known}`?")),
+                    None => error,
+                });
+            }
+            (Some(_), Some(_)) => {}
+        }
+        let mut inner = Vec::new();
+        let metadata_fields = MetadataField::compile_all(entries.map_or(&[], |entries| entries.value), &mut inner)
+            .map_err(|errors| errors.into_iter().for_each(|error| reader.add(error)))
+            .ok();
+        let mut unknown_keys = reader.finish()?;
+        unknown_keys.extend(inner);
+        // Where one of them is missing there was an error.
+        let Some((kind, metadata_fields)) = kind.zip(metadata_fields) else { return Err(Vec::new()) };
+        let name = name.map_or(kind.name(), |name| name.value).to_owned();
+        let state = if disabled { State::Disabled } else { State::Enabled };
+        Ok(Self { name, kind, state, metadata_fields, unknown_keys })
+    }
+
+    /// The name; without one, that of the type.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The type.
+    #[must_use]
+    pub const fn kind(&self) -> ProviderType {
+        self.kind
+    }
+
+    /// Whether nobody can log in by it.
+    #[must_use]
+    pub fn is_disabled(&self) -> bool {
+        self.state == State::Disabled
+    }
+
+    /// The claims that become fields of `%%user.data`; no two under one name.
+    #[must_use]
+    pub fn metadata_fields(&self) -> &[MetadataField] {
+        &self.metadata_fields
+    }
+
+    /// Keys that no provider has, of its metadata fields too.
+    #[must_use]
+    pub fn unknown_keys(&self) -> &[Spanned<String>] {
+        &self.unknown_keys
+    }
+
+    /// What a token says about its user, in the order of the metadata fields.
+    ///
+    /// # Errors
+    /// A required claim that is missing, or a value that is too long.
+    pub fn metadata(&self, claims: &Document) -> Result<Document, MetadataError> {
+        let mut data = Document::new();
+        for field in &self.metadata_fields {
+            if let Some(value) = field.take(claims)? {
+                data.insert(field.field_name(), value);
+            }
+        }
+        Ok(data)
+    }
+}

@@ -1,0 +1,107 @@
+use super::config_error::{ConfigError, ConfigErrorKind};
+use crate::json::{Member, Node};
+use crate::text::{Span, Spanned, closest};
+
+/// One object of a configuration file while it is read: collects what is wrong with it, and the keys that nobody asked
+/// for.
+pub(super) struct Reader<'n> {
+    what: &'static str,
+    span: Span,
+    members: &'n [Member],
+    asked: Vec<&'static str>,
+    errors: Vec<ConfigError>,
+}
+
+impl<'n> Reader<'n> {
+    /// Begins with an object; `what` is its name in messages.
+    pub(super) fn new(what: &'static str, node: &'n Node) -> Result<Self, Vec<ConfigError>> {
+        let Some(members) = node.as_object() else {
+            let kind = ConfigErrorKind::NotObject { what, found: node.describe() };
+            return Err(vec![ConfigError::new(kind, node.span)]);
+        };
+        Ok(Self { what, span: node.span, members, asked: Vec::new(), errors: Vec::new() })
+    }
+
+    /// A string.
+    pub(super) fn string(&mut self, key: &'static str) -> Option<Spanned<&'n str>> {
+        self.take(key, "a string", Node::as_str)
+    }
+
+    /// A string that is there and not empty: exports write the empty string for what is not set.
+    pub(super) fn filled(&mut self, key: &'static str) -> Option<Spanned<&'n str>> {
+        self.string(key).filter(|text| !text.is_empty())
+    }
+
+    /// A boolean.
+    pub(super) fn boolean(&mut self, key: &'static str) -> Option<Spanned<bool>> {
+        self.take(key, "true or false", Node::as_bool)
+    }
+
+    /// An array.
+    pub(super) fn array(&mut self, key: &'static str) -> Option<Spanned<&'n [Node]>> {
+        self.take(key, "an array", Node::as_array)
+    }
+
+    /// An object that is read elsewhere.
+    pub(super) fn object(&mut self, key: &'static str) -> Option<Spanned<&'n [Member]>> {
+        self.take(key, "an object", Node::as_object)
+    }
+
+    /// Keys that exports carry and that mean nothing here.
+    pub(super) fn pass_over(&mut self, keys: &[&'static str]) {
+        self.asked.extend(keys);
+    }
+
+    fn take<T>(
+        &mut self,
+        key: &'static str,
+        expected: &'static str,
+        read: impl Fn(&'n Node) -> Option<T>,
+    ) -> Option<Spanned<T>> {
+        self.asked.push(key);
+        let value = &self.members.iter().find(|member| member.key == key)?.value;
+        let read = read(value);
+        if read.is_none() {
+            self.report(ConfigErrorKind::FieldType { key, expected, found: value.describe() }, value.span);
+        }
+        Some(Spanned::new(read?, value.span))
+    }
+
+    /// Reports that a key is missing or empty, unless it was of the wrong type, which has been said. To be called when
+    /// all other keys have been asked for.
+    pub(super) fn missing(&mut self, key: &'static str, help: &str) {
+        let member = self.members.iter().find(|member| member.key == key);
+        if member.is_some_and(|member| member.value.as_str() != Some("")) {
+            return;
+        }
+        let meant = self.unknown().find(|unknown| closest(&unknown.key, [key]).is_some());
+        let (span, help) = match (member, meant) {
+            (Some(member), _) => (member.value.span, help.to_owned()),
+            (None, Some(meant)) => (meant.key_span, format!("is `{}` meant to be `{key}`?", meant.key)),
+            (None, None) => (self.span, help.to_owned()),
+        };
+        let kind = ConfigErrorKind::FieldMissing { what: self.what, key };
+        self.add(ConfigError::new(kind, span).help(help));
+    }
+
+    pub(super) fn report(&mut self, kind: ConfigErrorKind, span: Span) {
+        self.add(ConfigError::new(kind, span));
+    }
+
+    pub(super) fn add(&mut self, error: ConfigError) {
+        self.errors.push(error);
+    }
+
+    fn unknown(&self) -> impl Iterator<Item = &'n Member> {
+        self.members.iter().filter(|member| !self.asked.contains(&member.key.as_str()))
+    }
+
+    /// The keys that nobody asked for, or the errors in the order of the text.
+    pub(super) fn finish(mut self) -> Result<Vec<Spanned<String>>, Vec<ConfigError>> {
+        if self.errors.is_empty() {
+            return Ok(self.unknown().map(|member| Spanned::new(member.key.clone(), member.key_span)).collect());
+        }
+        self.errors.sort_by_key(ConfigError::span);
+        Err(self.errors)
+    }
+}
