@@ -164,7 +164,7 @@ fn converted(conversion: crate::expr::Conversion, value: Option<&Bson>) -> Bound
 }
 
 fn bind_template_right(template: &Template, context: &Context) -> BoundRight {
-    match bind_template(template, context) {
+    match bind_template(template, Use::Operand, context) {
         BoundTemplate::Literal(value) => BoundRight::Value(BoundValue::literal(value)),
         template if template.is_unknown() => BoundRight::Unknown,
         template => BoundRight::Template(template),
@@ -210,26 +210,37 @@ fn bind_list(list: &List, context: &Context) -> BoundList {
 }
 
 fn bind_call(call: &Call, context: &Context) -> BoundCall {
-    let arguments = call.arguments.iter().map(|argument| bind_template(argument, context)).collect();
+    let arguments = call.arguments.iter().map(|argument| bind_template(argument, Use::Argument, context)).collect();
     BoundCall { name: call.name.clone(), arguments }
 }
 
-fn bind_template(template: &Template, context: &Context) -> BoundTemplate {
+/// What a value is put together for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// To be compared with.
+    Operand,
+    /// To be handed to a function, which may be given null and empty values: it compares nothing.
+    Argument,
+}
+
+fn bind_template(template: &Template, used: Use, context: &Context) -> BoundTemplate {
     match template {
         Template::Literal(value) => BoundTemplate::Literal(value.clone()),
-        Template::Context(reference) => {
-            known(reference, context).map_or(BoundTemplate::Unknown, BoundTemplate::Literal)
+        Template::Context(reference) => match used {
+            Use::Operand => known(reference, context),
+            Use::Argument => context.right(reference).ok().flatten(),
         }
+        .map_or(BoundTemplate::Unknown, BoundTemplate::Literal),
         Template::Document(root, path) => BoundTemplate::Document(*root, path.clone()),
         Template::Fields(fields) => {
             let fields: Vec<_> =
-                fields.iter().map(|(key, value)| (key.clone(), bind_template(value, context))).collect();
+                fields.iter().map(|(key, value)| (key.clone(), bind_template(value, used, context))).collect();
             let literal: Option<bson::Document> =
                 fields.iter().map(|(key, value)| Some((key.clone(), value.literal()?.clone()))).collect();
             literal.map_or(BoundTemplate::Fields(fields), |fields| BoundTemplate::Literal(fields.into()))
         }
         Template::Elements(elements) => {
-            let elements: Vec<_> = elements.iter().map(|element| bind_template(element, context)).collect();
+            let elements: Vec<_> = elements.iter().map(|element| bind_template(element, used, context)).collect();
             let literal: Option<Vec<Bson>> = elements.iter().map(|element| element.literal().cloned()).collect();
             literal.map_or(BoundTemplate::Elements(elements), |elements| BoundTemplate::Literal(elements.into()))
         }

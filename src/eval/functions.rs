@@ -113,10 +113,12 @@ impl Functions for Closures {
     }
 }
 
+type Answer = Result<Arc<Bson>, FunctionError>;
+
 /// The results of one request's calls, by the bytes of name and arguments.
 #[derive(Default)]
 pub(super) struct Calls {
-    results: Mutex<HashMap<Vec<u8>, Result<Arc<Bson>, FunctionError>>>,
+    results: Mutex<HashMap<Vec<u8>, Answer>>,
     pending: Mutex<Vec<PendingCall>>,
 }
 

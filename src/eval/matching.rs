@@ -250,11 +250,11 @@ impl<'e> Evaluation<'e> {
             Operand::Place(place) if left.kind == Kind::Document => left.same_place(&place).map_err(Absent::from),
             Operand::Place(place) => {
                 let value = whole(place)?;
-                left.equals(value.as_value(), None).map_err(Absent::from)
+                left.equals(value.as_value(), None, Null::Value).map_err(Absent::from)
             }
-            Operand::Value(value, members) => left.equals(value, members).map_err(Absent::from),
+            Operand::Value(value, members) => left.equals(value, members, Null::Literal).map_err(Absent::from),
             Operand::Made(bound) => {
-                left.equals(ValueRef::from(&bound.value), bound.members.as_ref()).map_err(Absent::from)
+                left.equals(ValueRef::from(&bound.value), bound.members.as_ref(), Null::Literal).map_err(Absent::from)
             }
         }
     }
@@ -426,6 +426,13 @@ fn any_equal<'v>(value: ValueRef<'_>, list: impl IntoIterator<Item = ValueRef<'v
     Ok(false)
 }
 
+/// Where a null on the right comes from: only one that is written equals Missing too.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Null {
+    Literal,
+    Value,
+}
+
 /// Where a left operand comes from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -471,9 +478,9 @@ impl<'v, 'p> Subject<'v, 'p> {
 
     /// Equality as MongoDB has it, for a right operand that is no document's; and, if that is an array from the context,
     /// with an element of it.
-    fn equals(self, right: ValueRef<'_>, members: Option<&Members>) -> Result<Truth, Malformed> {
+    fn equals(self, right: ValueRef<'_>, members: Option<&Members>, null: Null) -> Result<Truth, Malformed> {
         let found = self.any(Leaf::Expand, &mut |left| match left {
-            None => Ok(matches!(right, ValueRef::Null)),
+            None => Ok(null == Null::Literal && matches!(right, ValueRef::Null)),
             Some(left) => Ok(equal(left, right)?
                 || match members {
                     Some(members) => any_equal(left, members.values.iter().map(ValueRef::from))?,

@@ -18,8 +18,8 @@ pub enum ExprErrorKind {
     #[error("`{0}` is not an expansion")]
     ExpansionMalformed(String),
     /// `%%true.x`
-    #[error("`{0}` has no fields")]
-    ExpansionPath(&'static str),
+    #[error("`{0}` leads nowhere: `%%true` and `%%false` have no fields")]
+    ExpansionPath(String),
     /// `a..b`
     #[error("{0}")]
     Path(PathError),
@@ -54,8 +54,13 @@ pub enum ExprErrorKind {
     #[error("a regular expression cannot be a value")]
     RegexLiteral,
     /// `"read": "yes"`
-    #[error("an expression is `true`, `false` or an object, not {0}")]
-    NotExpression(&'static str),
+    #[error("{place} is not an expression: that is `true`, `false` or an object, not {found}")]
+    NotExpression {
+        /// What holds it: `` `%not` ``.
+        place: String,
+        /// What it is.
+        found: String,
+    },
     /// `{"%and": []}`
     #[error("`{0}` needs at least one condition")]
     ListEmpty(String),
@@ -98,7 +103,7 @@ impl Code for ExprErrorKind {
             Self::NameInLiteral(_) => "name-in-literal",
             Self::OperandType { .. } => "operand-type",
             Self::RegexLiteral => "regex-literal",
-            Self::NotExpression(_) => "expression-type",
+            Self::NotExpression { .. } => "expression-type",
             Self::ListEmpty(_) => "list-empty",
             Self::OptionsAlone(_) => "options-alone",
             Self::OperatorTwice(_) => "operator-twice",

@@ -7,7 +7,7 @@ use nom::sequence::preceded;
 use nom::{IResult, Parser};
 
 use super::{ExprErrorKind, Operator};
-use crate::path::FieldPath;
+use crate::path::{FieldPath, PathError};
 use crate::text::closest;
 
 /// A reference to something outside the expression: `%%user.custom_data.team`.
@@ -111,9 +111,16 @@ impl Expansion {
             return Err(ExprErrorKind::ExpansionMalformed(text.to_owned()));
         }
         let root = Root::from_name(name).ok_or_else(unknown)?;
-        let path = path.map_or(Ok(FieldPath::root()), FieldPath::parse).map_err(ExprErrorKind::Path)?;
+        let path = match path.map(FieldPath::parse) {
+            None => FieldPath::root(),
+            Some(Ok(path)) => path,
+            Some(Err(PathError::SegmentEmpty(_))) => {
+                return Err(ExprErrorKind::Path(PathError::SegmentEmpty(text.to_owned())));
+            }
+            Some(Err(error)) => return Err(ExprErrorKind::Path(error)),
+        };
         if matches!(root, Root::True | Root::False) && !path.is_root() {
-            return Err(ExprErrorKind::ExpansionPath(root.name()));
+            return Err(ExprErrorKind::ExpansionPath(text.to_owned()));
         }
         Ok(Self { root, path })
     }

@@ -14,8 +14,28 @@ use crate::value::{Number, Type, TypeSet, ValueRef};
 /// # Errors
 /// Everything that is wrong with it, in the order of the text.
 pub fn parse(node: &Node) -> Result<Spanned<Expr>, Vec<ExprError>> {
-    let mut parser = Parser { errors: Vec::new() };
-    let expr = parser.expr(node);
+    run(node, "this", Dialect::Rule)
+}
+
+/// As [`parse`], for what stands under a key, so that an error can name it: `` `read` ``.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_at(node: &Node, place: &str) -> Result<Spanned<Expr>, Vec<ExprError>> {
+    run(node, place, Dialect::Rule)
+}
+
+/// Reads the filter of a client's query: the operators that are MongoDB's, in MongoDB's spelling, and no expansions.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_query(node: &Node) -> Result<Spanned<Expr>, Vec<ExprError>> {
+    run(node, "a query's filter", Dialect::Query)
+}
+
+fn run(node: &Node, place: &str, dialect: Dialect) -> Result<Spanned<Expr>, Vec<ExprError>> {
+    let mut parser = Parser { dialect, errors: Vec::new() };
+    let expr = parser.expr(node, place);
     if parser.errors.is_empty() {
         Ok(expr)
     } else {
@@ -37,17 +57,23 @@ pub fn parse(node: &Node) -> Result<Spanned<Expr>, Vec<ExprError>> {
 /// assert_eq!(errors[0].to_string(), "unknown expansion `%%usr.id`");
 /// ```
 pub fn parse_str(text: &str) -> Result<Spanned<Expr>, Vec<ExprError>> {
-    let node = json::parse(text).map_err(|error| vec![convert(error, ExprErrorKind::Json)])?;
+    let node = json::parse(text).map_err(|error| vec![error.map(ExprErrorKind::Json)])?;
     parse(&node)
-}
-
-fn convert<K: Clone>(error: crate::text::Located<K>, wrap: fn(K) -> ExprErrorKind) -> ExprError {
-    ExprError::new(wrap(error.kind().clone()), error.span())
 }
 
 /// Collects errors; what it returns beside an error only stands in for what could not be read.
 struct Parser {
+    dialect: Dialect,
     errors: Vec<ExprError>,
+}
+
+/// Who wrote the text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Dialect {
+    /// The author of rules.
+    Rule,
+    /// A client: `%` and `%%` are plain text.
+    Query,
 }
 
 /// What the keys of an object behind a name announce.
@@ -62,20 +88,32 @@ enum Keys<'n> {
     Mixed { operator: &'n Member, name: &'n Member },
 }
 
-fn is_operator_like(key: &str) -> bool {
-    key.starts_with(['%', '$'])
-}
-
-fn keys(members: &[Member]) -> Keys<'_> {
-    if json::is_literal(members) {
-        return Keys::Literal;
+impl Dialect {
+    fn is_operator_like(self, key: &str) -> bool {
+        key.starts_with('$') || (self == Self::Rule && key.starts_with('%'))
     }
-    let operator = members.iter().find(|m| is_operator_like(&m.key));
-    let name = members.iter().find(|m| !is_operator_like(&m.key));
-    match (operator, name) {
-        (Some(operator), Some(name)) => Keys::Mixed { operator, name },
-        (Some(_), None) => Keys::Operators,
-        (None, _) => Keys::Names,
+
+    fn is_expansion_like(self, text: &str) -> bool {
+        self == Self::Rule && text.starts_with("%%")
+    }
+
+    fn operator(self, key: &str) -> Option<Operator> {
+        let operator = Operator::parse(key)?;
+        let own = matches!(operator, Operator::Convert(_) | Operator::Function);
+        (self.is_operator_like(key) && !(own && self == Self::Query)).then_some(operator)
+    }
+
+    fn keys(self, members: &[Member]) -> Keys<'_> {
+        if json::is_literal(members) {
+            return Keys::Literal;
+        }
+        let operator = members.iter().find(|m| self.is_operator_like(&m.key) && !self.is_expansion_like(&m.key));
+        let name = members.iter().find(|m| !self.is_operator_like(&m.key) || self.is_expansion_like(&m.key));
+        match (operator, name) {
+            (Some(operator), Some(name)) => Keys::Mixed { operator, name },
+            (Some(_), None) => Keys::Operators,
+            (None, _) => Keys::Names,
+        }
     }
 }
 
@@ -106,24 +144,25 @@ impl Parser {
         });
     }
 
-    fn expr(&mut self, node: &Node) -> Spanned<Expr> {
+    /// `place` is what holds the expression, for a message.
+    fn expr(&mut self, node: &Node, place: &str) -> Spanned<Expr> {
         let expr = match &node.kind {
             Kind::Boolean(value) => Expr::Boolean(*value),
             Kind::Object(members) => self.clauses(members),
-            Kind::String(text) => {
-                let help = match text.as_str() {
-                    "true" | "false" => Some(format!("write {text} without quotes")),
-                    _ if text.trim_start().starts_with('{') => {
-                        Some("write the object itself, not a text that contains it".to_owned())
-                    }
-                    _ => None,
-                };
-                self.report_help(ExprErrorKind::NotExpression(node.describe()), node.span, help);
-                FALSE
-            }
             _ => {
-                let help = matches!(node.kind, Kind::Null).then(|| "write `true`, `false` or an object".to_owned());
-                self.report_help(ExprErrorKind::NotExpression(node.describe()), node.span, help);
+                let found = match node.as_str() {
+                    Some(text) => format!("the string `{}`", text.chars().take(40).collect::<String>()),
+                    None => node.describe().to_owned(),
+                };
+                let help = match node.as_str() {
+                    Some(text @ ("true" | "false")) => format!("write {text} without quotes"),
+                    Some(text) if text.trim_start().starts_with('{') => {
+                        "write the object itself, not a text that contains it".to_owned()
+                    }
+                    _ => "write `true`, `false` or an object such as {\"owner\": \"%%user.id\"}".to_owned(),
+                };
+                let kind = ExprErrorKind::NotExpression { place: place.to_owned(), found };
+                self.report_help(kind, node.span, Some(help));
                 FALSE
             }
         };
@@ -135,12 +174,12 @@ impl Parser {
     }
 
     fn clause(&mut self, member: &Member) -> Option<Clause> {
-        if !is_operator_like(&member.key) {
+        if !self.dialect.is_operator_like(&member.key) {
             let name = self.path(&member.key, member.key_span)?;
             let condition = self.condition(&member.value, member);
             return Some(Clause::Test(Spanned::new(Name::Path(name), member.key_span), condition));
         }
-        if member.key.starts_with("%%") {
+        if self.dialect.is_expansion_like(&member.key) {
             let expansion = self.expansion(&member.key, member.key_span);
             let condition = match &expansion {
                 Some(Expansion { root: Root::True | Root::False, .. }) => self.boolean_condition(member),
@@ -148,12 +187,14 @@ impl Parser {
             };
             return Some(Clause::Test(Spanned::new(Name::Expansion(expansion?), member.key_span), condition));
         }
-        match Operator::parse(&member.key) {
+        let place = format!("`{}`", member.key);
+        match self.dialect.operator(&member.key) {
             Some(Operator::Logic(logic)) => {
                 let list = self.list(member)?;
-                Some(Clause::Logic(logic, list.iter().map(|node| self.expr(node)).collect()))
+                let place = format!("an element of {place}");
+                Some(Clause::Logic(logic, list.iter().map(|node| self.expr(node, &place)).collect()))
             }
-            Some(Operator::Not) => Some(Clause::Not(Box::new(self.expr(&member.value)))),
+            Some(Operator::Not) => Some(Clause::Not(Box::new(self.expr(&member.value, &place)))),
             Some(_) => {
                 let kind = ExprErrorKind::OperatorMisplaced(member.key.clone());
                 let help = match Operator::parse(&member.key) {
@@ -233,10 +274,8 @@ impl Parser {
     /// What stands behind a name; `member` is the whole of it.
     fn condition(&mut self, node: &Node, member: &Member) -> Condition {
         let Some(members) = node.as_object() else { return Condition::Equals(self.operand(node)) };
-        match keys(members) {
-            Keys::Operators if !members.iter().any(|m| m.key.starts_with("%%")) => {
-                Condition::Checks(self.checks(members))
-            }
+        match self.dialect.keys(members) {
+            Keys::Operators => Condition::Checks(self.checks(members)),
             Keys::Mixed { operator, name } => {
                 let kind = ExprErrorKind::NamesMixed { operator: operator.key.clone(), name: name.key.clone() };
                 self.report(kind, member.value.span);
@@ -249,10 +288,14 @@ impl Parser {
     /// What stands behind `%%true` or `%%false`.
     fn boolean_condition(&mut self, member: &Member) -> Condition {
         let node = &member.value;
-        let Some(members) = node.as_object() else { return Condition::Equals(self.operand(node)) };
-        if json::is_literal(members) {
-            return Condition::Equals(self.operand(node));
-        }
+        let place = format!("the value of `{}`", member.key);
+        let Some(members) = node.as_object() else {
+            // An expansion is compared; anything else must be an expression.
+            if node.as_str().is_some_and(|text| text.starts_with("%%")) {
+                return Condition::Equals(self.operand(node));
+            }
+            return Condition::Expression(Box::new(self.expr(node, &place)));
+        };
         let operator = |m: &Member| if m.key.starts_with("%%") { None } else { Operator::parse(&m.key) };
         if let [only] = members
             && operator(only) == Some(Operator::Function)
@@ -272,7 +315,7 @@ impl Parser {
             );
             return Condition::Checks(Vec::new());
         }
-        Condition::Expression(Box::new(self.expr(node)))
+        Condition::Expression(Box::new(self.expr(node, &place)))
     }
 
     fn operand(&mut self, node: &Node) -> Spanned<Operand> {
@@ -281,18 +324,19 @@ impl Parser {
 
     fn operand_value(&mut self, node: &Node) -> Operand {
         match &node.kind {
-            Kind::String(text) if text.starts_with("%%") => match self.expansion(text, node.span) {
+            Kind::String(text) if self.dialect.is_expansion_like(text) => match self.expansion(text, node.span) {
                 Some(expansion) => Operand::Expansion(expansion),
                 None => Operand::Literal(Bson::Null),
             },
-            Kind::String(text) if Expansion::is_near_miss(text) => {
+            Kind::String(text) if self.dialect == Dialect::Rule && Expansion::is_near_miss(text) => {
                 let help = Expansion::suggest(text).map(did_you_mean);
                 self.report_help(ExprErrorKind::ExpansionMalformed(text.clone()), node.span, help);
                 Operand::Literal(Bson::Null)
             }
             Kind::Array(elements) => array(elements.iter().map(|element| self.operand(element)).collect()),
             Kind::Object(members) if !json::is_literal(members) => {
-                for member in members.iter().filter(|m| is_operator_like(&m.key)) {
+                let dialect = self.dialect;
+                for member in members.iter().filter(|m| dialect.is_operator_like(&m.key)) {
                     self.report(ExprErrorKind::NameInLiteral(member.key.clone()), member.key_span);
                 }
                 document(members.iter().map(|m| (m.key.clone(), self.operand(&m.value))).collect())
@@ -310,7 +354,7 @@ impl Parser {
             }
             Ok(value) => value,
             Err(error) => {
-                self.errors.push(convert(error, ExprErrorKind::Ejson));
+                self.errors.push(error.map(ExprErrorKind::Ejson));
                 Bson::Null
             }
         }
@@ -320,7 +364,7 @@ impl Parser {
         let mut seen: Vec<Operator> = Vec::new();
         let mut checks = Vec::new();
         for member in members {
-            let Some(operator) = Operator::parse(&member.key) else {
+            let Some(operator) = self.dialect.operator(&member.key) else {
                 self.unknown_name(&member.key, member.key_span);
                 continue;
             };
@@ -380,7 +424,7 @@ impl Parser {
     /// An object of operators behind `%not`, or in the list of `%and`, `%or`, `%nor`.
     fn inner_checks(&mut self, node: &Node, operator: &str) -> Option<Vec<Spanned<Check>>> {
         let members = node.as_object().unwrap_or_default();
-        if matches!(keys(members), Keys::Operators) {
+        if matches!(self.dialect.keys(members), Keys::Operators) {
             return Some(self.checks(members));
         }
         let kind = ExprErrorKind::OperandType {
@@ -397,6 +441,10 @@ impl Parser {
         let operand = self.operand(&member.value);
         if matches!(comparison, Comparison::Eq | Comparison::Ne) {
             return operand;
+        }
+        // A regular expression has no order; that says more than that it cannot be a value.
+        if matches!(self.errors.get(errors..), Some([only]) if *only.kind() == ExprErrorKind::RegexLiteral) {
+            self.errors.truncate(errors);
         }
         let ordered = match &operand.value {
             Operand::Literal(value) => {
@@ -422,7 +470,7 @@ impl Parser {
             Kind::Array(elements) => {
                 Some(List::Elements(elements.iter().map(|element| self.operand(element)).collect()))
             }
-            Kind::String(text) if text.starts_with("%%") => {
+            Kind::String(text) if self.dialect.is_expansion_like(text) => {
                 let span = member.value.span;
                 self.expansion(text, span).map(|expansion| List::Expansion(Spanned::new(expansion, span)))
             }
@@ -510,7 +558,7 @@ impl Parser {
             self.operand_type(member, "a pattern, a string", member.value.describe());
             return None;
         };
-        if pattern.starts_with("%%") {
+        if self.dialect.is_expansion_like(pattern) {
             self.operand_type(member, "a literal pattern", "an expansion");
             return None;
         }
@@ -542,20 +590,23 @@ impl Parser {
             }
             Some(members) if is_condition(&member.value) => Some(ElemMatch::Element(self.checks(members))),
             Some(members) => {
-                if let Keys::Mixed { operator, name } = keys(members)
-                    && !operator.key.starts_with("%%")
+                if let Keys::Mixed { operator, name } = self.dialect.keys(members)
                     && !matches!(Operator::parse(&operator.key), Some(Operator::Logic(_) | Operator::Not))
                 {
                     let kind = ExprErrorKind::NamesMixed { operator: operator.key.clone(), name: name.key.clone() };
                     self.report(kind, member.value.span);
                     return None;
                 }
-                Some(ElemMatch::Fields(Box::new(self.expr(&member.value))))
+                Some(ElemMatch::Fields(Box::new(self.expr(&member.value, "`$elemMatch`"))))
             }
         }
     }
 
     fn conversion(&mut self, conversion: Conversion, member: &Member) -> Check {
+        if let (Some(_), None) = (member.value.as_object(), json::to_bson(&member.value).ok().filter(is_scalar)) {
+            self.operand_type(member, "a literal or an expansion, with no operator inside", member.value.describe());
+            return Check::Convert(conversion, Spanned::new(Operand::Literal(Bson::Null), member.value.span));
+        }
         let errors = self.errors.len();
         let operand = self.operand(&member.value);
         let fits = match (conversion, &operand.value) {
@@ -603,6 +654,10 @@ impl Parser {
             }
         }
     }
+}
+
+fn is_scalar(value: &Bson) -> bool {
+    !matches!(value, Bson::Document(_))
 }
 
 fn did_you_mean(word: impl AsRef<str>) -> String {

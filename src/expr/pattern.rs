@@ -25,7 +25,7 @@ pub enum PatternError {
     #[error("the regular expression is too large")]
     TooLarge,
     /// `$options` other than `i`, `m`, `s`, `x`.
-    #[error("unknown option `{0}` of a regular expression: `i`, `m`, `s` and `x` are known")]
+    #[error("unknown letter `{0}` in `$options`: `i`, `m`, `s` and `x` are known")]
     OptionUnknown(char),
     /// PCRE gives it another meaning than the linear engine does.
     #[error("`{0}` in a regular expression means something else in MongoDB; it is not supported")]
@@ -114,7 +114,7 @@ fn syntax(kind: &ast::ErrorKind) -> PatternError {
             PatternError::Syntax("backreferences need a backtracking engine and are not supported".to_owned())
         }
         ast::ErrorKind::UnsupportedLookAround => {
-            PatternError::Syntax("look-around needs a backtracking engine and is not supported".to_owned())
+            PatternError::Syntax("lookahead and lookbehind need a backtracking engine and are not supported".to_owned())
         }
         other => PatternError::Syntax(other.to_string()),
     }

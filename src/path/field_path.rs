@@ -23,11 +23,11 @@ pub struct Segment {
 }
 
 /// Why a text is not a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PathError {
     /// `a..b`, `.a`, `a.`
-    #[error("a path must not have an empty segment")]
-    SegmentEmpty,
+    #[error("the path `{0}` has an empty segment")]
+    SegmentEmpty(String),
     /// A key that no BSON document can hold.
     #[error("a path must not contain the character U+0000")]
     Nul,
@@ -76,12 +76,12 @@ impl FieldPath {
     /// ```
     /// use portcullis::path::{FieldPath, PathError};
     /// assert_eq!(FieldPath::parse("address.zip").unwrap().segments().len(), 2);
-    /// assert_eq!(FieldPath::parse("address..zip"), Err(PathError::SegmentEmpty));
+    /// assert_eq!(FieldPath::parse("address..zip"), Err(PathError::SegmentEmpty("address..zip".to_owned())));
     /// ```
     pub fn parse(text: &str) -> Result<Self, PathError> {
         let names = segments(text).map_or_else(|_| Vec::new(), |(_, names)| names);
         if names.is_empty() || names.iter().any(|name| name.is_empty()) {
-            return Err(PathError::SegmentEmpty);
+            return Err(PathError::SegmentEmpty(text.to_owned()));
         }
         if text.contains('\0') {
             return Err(PathError::Nul);

@@ -1,0 +1,184 @@
+use std::fmt;
+use std::sync::Arc;
+
+use bson::Document;
+
+use crate::eval::EvalError;
+use crate::schema::Failure;
+use crate::value::{DocumentRef, Malformed};
+
+/// What was decided about one document, for which role, and what failed on the way. `T` is what an allowance gives.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Decision<T> {
+    pub(super) outcome: Outcome<T>,
+    pub(super) role: Option<Arc<str>>,
+    pub(super) errors: Vec<EvalError>,
+}
+
+/// Allowed or denied.
+#[derive(Clone, Debug)]
+pub enum Outcome<T> {
+    /// Allowed.
+    Allow(T),
+    /// Denied, and why.
+    Deny(Reason),
+}
+
+/// The part of a document that a user may see.
+#[derive(Clone, Debug)]
+pub enum Visible<'d> {
+    /// All of it.
+    Whole(DocumentRef<'d>),
+    /// Some fields of it.
+    Part(Document),
+}
+
+/// Which half of `document_filters`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Half {
+    /// `read`, or else `write`.
+    Read,
+    /// `write`.
+    Write,
+}
+
+/// Why something is denied.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reason {
+    /// Neither the collection nor the defaults have roles.
+    NoRule,
+    /// The collection's rules do not load.
+    RulesInvalid,
+    /// A filter hides the document.
+    Filtered {
+        /// The filter's name.
+        filter: Arc<str>,
+    },
+    /// No role's `apply_when` holds.
+    NoRole,
+    /// The role's `document_filters` do not hold.
+    DocumentFilters(Half),
+    /// The role's `search` does not hold.
+    Search,
+    /// The role's `read` is there and does not hold.
+    Read,
+    /// No field of the document may be seen.
+    NothingVisible,
+    /// The role's `write` is there and does not hold.
+    Write,
+    /// These fields change and may not be written: their paths, sorted.
+    Fields(Vec<String>),
+    /// The role's `insert` does not hold.
+    Insert,
+    /// The role's `delete` does not hold.
+    Delete,
+    /// The new document does not satisfy the schema.
+    Schema(Vec<Failure>),
+    /// Something failed; the errors say what.
+    Failed,
+}
+
+impl<T> Decision<T> {
+    /// What was decided.
+    pub const fn outcome(&self) -> &Outcome<T> {
+        &self.outcome
+    }
+
+    /// Whether it is allowed.
+    pub const fn is_allowed(&self) -> bool {
+        matches!(self.outcome, Outcome::Allow(_))
+    }
+
+    /// What the allowance gives, if it is one.
+    pub fn allowed(self) -> Option<T> {
+        match self.outcome {
+            Outcome::Allow(value) => Some(value),
+            Outcome::Deny(_) => None,
+        }
+    }
+
+    /// Why it is denied, if it is.
+    pub const fn reason(&self) -> Option<&Reason> {
+        match &self.outcome {
+            Outcome::Allow(_) => None,
+            Outcome::Deny(reason) => Some(reason),
+        }
+    }
+
+    /// The role that decided; none if none applies or none was asked.
+    pub fn role(&self) -> Option<&str> {
+        self.role.as_deref()
+    }
+
+    /// Everything that failed while deciding, whether or not it decided.
+    pub fn errors(&self) -> &[EvalError] {
+        &self.errors
+    }
+}
+
+impl Visible<'_> {
+    /// A decoded copy of what is visible.
+    ///
+    /// # Errors
+    /// If it is a whole raw document that is no BSON.
+    pub fn to_document(&self) -> Result<Document, Malformed> {
+        match self {
+            Self::Whole(document) => document.to_document(),
+            Self::Part(document) => Ok(document.clone()),
+        }
+    }
+}
+
+impl Reason {
+    /// A stable name for machines: `no-role`.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NoRule => "no-rule",
+            Self::RulesInvalid => "rules-invalid",
+            Self::Filtered { .. } => "filtered",
+            Self::NoRole => "no-role",
+            Self::DocumentFilters(Half::Read) => "document-filters-read",
+            Self::DocumentFilters(Half::Write) => "document-filters-write",
+            Self::Search => "search",
+            Self::Read => "read",
+            Self::NothingVisible => "nothing-visible",
+            Self::Write => "write",
+            Self::Fields(_) => "fields",
+            Self::Insert => "insert",
+            Self::Delete => "delete",
+            Self::Schema(_) => "schema",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRule => f.write_str("no rule exists for the collection"),
+            Self::RulesInvalid => f.write_str("the collection's rules do not load"),
+            Self::Filtered { filter } if filter.is_empty() => f.write_str("a filter hides the document"),
+            Self::Filtered { filter } => write!(f, "the filter `{filter}` hides the document"),
+            Self::NoRole => f.write_str("no role applies"),
+            Self::DocumentFilters(Half::Read) => f.write_str("neither half of the role's `document_filters` holds"),
+            Self::DocumentFilters(Half::Write) => f.write_str("the role's `document_filters.write` does not hold"),
+            Self::Search => f.write_str("the role's `search` does not hold"),
+            Self::Read => f.write_str("the role's `read` does not hold"),
+            Self::NothingVisible => f.write_str("no field of the document may be read"),
+            Self::Write => f.write_str("the role's `write` does not hold"),
+            Self::Fields(fields) => {
+                let fields: Vec<_> = fields.iter().map(|field| format!("`{field}`")).collect();
+                write!(f, "the role may not write {}", fields.join(", "))
+            }
+            Self::Insert => f.write_str("the role's `insert` does not hold"),
+            Self::Delete => f.write_str("the role's `delete` does not hold"),
+            Self::Schema(failures) => {
+                let failures: Vec<_> = failures.iter().map(ToString::to_string).collect();
+                write!(f, "the schema refuses the document: {}", failures.join("; "))
+            }
+            Self::Failed => f.write_str("something that decides failed"),
+        }
+    }
+}

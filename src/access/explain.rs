@@ -1,0 +1,245 @@
+use std::sync::Arc;
+
+use super::guard::{Entrance, Guard};
+use super::write::{Write, alone};
+use crate::eval::{Documents, Errors, Trace, Truth, trace};
+use crate::policy::{FieldRule, Role, Rule};
+use crate::value::{DocumentRef, ValueRef};
+
+/// What is asked about one document.
+#[derive(Clone, Copy, Debug)]
+pub enum Operation<'d> {
+    /// To read a stored document.
+    Read(DocumentRef<'d>),
+    /// To find a stored document by a search.
+    Search(DocumentRef<'d>),
+    /// To insert a document.
+    Insert(DocumentRef<'d>),
+    /// To make of a stored document another.
+    Update(DocumentRef<'d>, DocumentRef<'d>),
+    /// To delete a stored document.
+    Delete(DocumentRef<'d>),
+}
+
+/// Every condition that bears on one decision, evaluated part by part.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    /// Whether rules do not apply, because the user is the system.
+    pub bypass: bool,
+    /// The filters, in order.
+    pub filters: Vec<RuleTrace>,
+    /// The roles that were tried, in order.
+    pub roles: Vec<RoleTrace>,
+    /// The conditions of the role that applies.
+    pub rules: Vec<RuleTrace>,
+}
+
+/// How a role's `apply_when` came to its outcome.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RoleTrace {
+    /// The role.
+    pub name: Arc<str>,
+    /// Its `apply_when`.
+    pub apply_when: Trace,
+}
+
+/// How one rule came to its outcome.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RuleTrace {
+    /// The rule's place: `write`, `fields.salary.read`.
+    pub place: String,
+    /// How it came about.
+    pub trace: Trace,
+}
+
+/// Elements of an array whose field rules are shown one by one.
+const SHOWN_ELEMENTS: usize = 10;
+
+impl Guard {
+    /// Every condition that bears on an operation, with what each looked at. It evaluates them one by one and so takes
+    /// longer than the decision itself.
+    #[must_use]
+    pub fn explain(&self, operation: Operation<'_>) -> Explanation {
+        let mut explanation = Explanation {
+            bypass: matches!(self.entrance, Entrance::Bypass),
+            filters: Vec::new(),
+            roles: Vec::new(),
+            rules: Vec::new(),
+        };
+        if !matches!(self.entrance, Entrance::Rules { .. }) {
+            return explanation;
+        }
+        let (stored, chosen, seen) = match operation {
+            Operation::Read(stored) | Operation::Search(stored) => (Some(stored), stored, alone(stored, Some(stored))),
+            Operation::Insert(new) => (None, new, Write::Insert(new).documents()),
+            Operation::Update(stored, new) => (Some(stored), stored, Write::Update(stored, new).documents()),
+            Operation::Delete(stored) => (Some(stored), stored, Write::Delete(stored).documents()),
+        };
+        if let Some(stored) = stored {
+            explanation.filters = self.explain_filters(stored);
+        }
+        for role in &self.policy.roles {
+            let apply_when = self.trace(&role.apply_when, alone(chosen, stored));
+            let truth = apply_when.truth;
+            explanation.roles.push(RoleTrace { name: role.name.clone(), apply_when });
+            match truth {
+                Truth::True => {
+                    explanation.rules = self.explain_role(role, operation, seen);
+                    break;
+                }
+                Truth::Error => break,
+                Truth::False | Truth::Unknown => {}
+            }
+        }
+        explanation
+    }
+
+    fn trace(&self, rule: &Rule, documents: Documents<'_>) -> Trace {
+        trace(&rule.predicate, documents, &self.context, &Errors::default())
+    }
+
+    fn explain_filters(&self, stored: DocumentRef<'_>) -> Vec<RuleTrace> {
+        let mut traces = Vec::new();
+        for filter in &self.policy.filters {
+            let apply_when = self.trace(&filter.apply_when, Documents::default());
+            let applies = apply_when.truth != Truth::False;
+            traces.push(RuleTrace { place: format!("filter {}: apply_when", filter.name), trace: apply_when });
+            if let (true, Some(query)) = (applies, &filter.query) {
+                let trace = self.trace(query, alone(stored, Some(stored)));
+                traces.push(RuleTrace { place: format!("filter {}: query", filter.name), trace });
+            }
+        }
+        traces
+    }
+
+    fn explain_role(&self, role: &Role, operation: Operation<'_>, seen: Documents<'_>) -> Vec<RuleTrace> {
+        let mut traces = Vec::new();
+        let mut add = |place: &str, rule: Option<&Rule>, documents: Documents<'_>| {
+            if let Some(rule) = rule {
+                traces.push(RuleTrace { place: place.to_owned(), trace: self.trace(rule, documents) });
+            }
+        };
+        let halves = role.document_filters.as_ref();
+        match operation {
+            Operation::Read(_) | Operation::Search(_) => {
+                if matches!(operation, Operation::Search(_)) {
+                    add("search", role.search.as_ref(), seen);
+                }
+                add("document_filters.read", halves.and_then(|halves| halves.read.as_ref()), seen);
+                add("document_filters.write", halves.and_then(|halves| halves.write.as_ref()), seen);
+            }
+            Operation::Insert(new) => {
+                add("document_filters.write", halves.and_then(|halves| halves.write.as_ref()), alone(new, None));
+                add("insert", role.insert.as_ref(), seen);
+            }
+            Operation::Update(stored, new) => {
+                let write = halves.and_then(|halves| halves.write.as_ref());
+                add("document_filters.write, as stored", write, alone(stored, Some(stored)));
+                add("document_filters.write, as written", write, alone(new, Some(stored)));
+            }
+            Operation::Delete(stored) => {
+                let write = halves.and_then(|halves| halves.write.as_ref());
+                add("document_filters.write", write, alone(stored, Some(stored)));
+                add("delete", role.delete.as_ref(), seen);
+            }
+        }
+        add("read", role.read.as_ref(), seen);
+        add("write", role.write.as_ref(), seen);
+        // `read` and `write` of the whole document leave fields nothing to decide, unless they are absent.
+        if role.read.is_none() && role.write.is_none() {
+            self.explain_fields(role, operation, seen, &mut traces);
+        }
+        traces
+    }
+
+    fn explain_fields(&self, role: &Role, operation: Operation<'_>, seen: Documents<'_>, traces: &mut Vec<RuleTrace>) {
+        let (before, after) = match operation {
+            Operation::Read(stored) | Operation::Search(stored) => (Some(stored), Some(stored)),
+            Operation::Insert(new) => (None, Some(new)),
+            Operation::Update(stored, new) => (Some(stored), Some(new)),
+            Operation::Delete(stored) => (Some(stored), None),
+        };
+        let mut names: Vec<&str> = Vec::new();
+        for (name, _) in before.into_iter().chain(after).flat_map(DocumentRef::iter).flatten() {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        for name in names {
+            let value = |document: Option<DocumentRef<'_>>| {
+                document.and_then(|document| document.get(name).ok().flatten().map(ValueRef::to_bson))
+            };
+            let (prev, this) = (value(before).transpose(), value(after).transpose());
+            let (Ok(prev), Ok(this)) = (prev, this) else { continue };
+            let change = Change { prev: prev.as_ref().map(ValueRef::from), this: this.as_ref().map(ValueRef::from) };
+            let own = role.fields.iter().find(|field| &*field.name == name);
+            match (own, &role.additional_fields) {
+                (Some(rule), _) => self.explain_field(&format!("fields.{name}"), rule, change, seen, traces),
+                (None, Some(rule)) => {
+                    self.explain_field(&format!("additional_fields ({name})"), rule, change, seen, traces);
+                }
+                (None, None) => {}
+            }
+        }
+    }
+
+    fn explain_field(
+        &self,
+        place: &str,
+        rule: &FieldRule,
+        change: Change<'_>,
+        seen: Documents<'_>,
+        traces: &mut Vec<RuleTrace>,
+    ) {
+        let documents = Documents { this: change.this, prev: change.prev, ..seen };
+        for (key, part) in [("read", &rule.read), ("write", &rule.write)] {
+            if let Some(part) = part {
+                traces.push(RuleTrace { place: format!("{place}.{key}"), trace: self.trace(part, documents) });
+            }
+        }
+        for field in rule.fields.iter().flatten() {
+            for (suffix, inner) in change.inside(&field.name) {
+                self.explain_field(&format!("{place}{suffix}.{}", field.name), field, inner, seen, traces);
+            }
+        }
+    }
+}
+
+/// A field before and after.
+#[derive(Clone, Copy)]
+struct Change<'d> {
+    prev: Option<ValueRef<'d>>,
+    this: Option<ValueRef<'d>>,
+}
+
+impl<'d> Change<'d> {
+    /// The field of that name inside: in the embedded document, or in each document of the array.
+    fn inside(self, name: &str) -> Vec<(String, Self)> {
+        let of = |value: Option<ValueRef<'d>>, index: Option<usize>| -> Option<ValueRef<'d>> {
+            let value = match (value?, index) {
+                (ValueRef::Array(array), Some(index)) => array.get(index).ok()??,
+                (value, _) => value,
+            };
+            match value {
+                ValueRef::Document(document) => document.get(name).ok()?,
+                _ => None,
+            }
+        };
+        let length = |value: Option<ValueRef<'d>>| match value {
+            Some(ValueRef::Array(array)) => array.len().ok(),
+            _ => None,
+        };
+        let places: Vec<Option<usize>> = match length(self.prev).max(length(self.this)) {
+            Some(length) => (0..length.min(SHOWN_ELEMENTS)).map(Some).collect(),
+            None => vec![None],
+        };
+        places
+            .into_iter()
+            .map(|index| {
+                let inner = Self { prev: of(self.prev, index), this: of(self.this, index) };
+                (index.map_or_else(String::new, |index| format!("[{index}]")), inner)
+            })
+            .filter(|(_, inner)| inner.prev.is_some() || inner.this.is_some())
+            .collect()
+    }
+}

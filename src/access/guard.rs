@@ -1,0 +1,193 @@
+use std::sync::Arc;
+
+use super::bound::BoundRole;
+use super::decision::{Decision, Outcome, Reason};
+use crate::eval::{Context, Documents, Errors, EvalError, Evaluation, Residual, Truth, bind};
+use crate::policy::{Policy, Projection};
+use crate::schema::BoundSchema;
+use crate::user::UserType;
+use crate::value::DocumentRef;
+
+/// A policy bound to the context of one request: the front door of the engine. Binding costs once what depends on the
+/// user; each document then costs only what depends on it.
+///
+/// ```
+/// use portcullis::{access::Guard, eval::Context, policy, user::User};
+/// let rules = portcullis::json::parse(r#"{"roles": [{
+///     "name": "Owner", "apply_when": {"owner": "%%user.id"},
+///     "fields": {"title": {"read": true, "write": true}, "audit": {"read": true}}
+/// }]}"#).unwrap();
+/// let rules = policy::compile(&rules).unwrap();
+/// let policy = policy::RulesFile::effective(Some(&rules), None);
+/// let guard = Guard::new(policy, Context::new().with_user(User::new("u1")));
+///
+/// let before = bson::doc! { "_id": 1, "owner": "u1", "title": "a", "audit": "x" };
+/// let seen = guard.read(&before).allowed().unwrap().to_document().unwrap();
+/// assert_eq!(seen, bson::doc! { "title": "a", "audit": "x" });
+///
+/// let mut after = before.clone();
+/// after.insert("audit", "y");
+/// let decision = guard.update(&before, &after);
+/// assert_eq!(decision.reason().unwrap().to_string(), "the role may not write `audit`");
+/// ```
+#[derive(Debug)]
+pub struct Guard {
+    pub(super) context: Context,
+    pub(super) policy: Arc<Policy>,
+    pub(super) entrance: Entrance,
+    pub(super) schema: Option<BoundSchema>,
+}
+
+/// How documents are looked at.
+#[derive(Debug)]
+pub(super) enum Entrance {
+    /// The system user: rules do not apply.
+    Bypass,
+    /// Nothing is allowed, for a reason that has nothing to do with documents.
+    Closed(Reason),
+    /// By rules.
+    Rules { filters: BoundFilters, roles: Vec<BoundRole> },
+}
+
+/// The filters that apply to the request, or what failed in choosing them.
+#[derive(Debug)]
+pub(super) struct BoundFilters {
+    pub(super) queries: Vec<(Arc<str>, Residual)>,
+    pub(super) projections: Vec<Projection>,
+    pub(super) errors: Vec<EvalError>,
+}
+
+impl Guard {
+    /// Binds the policy of a collection; none if neither the collection nor the defaults have rules.
+    #[must_use]
+    pub fn new(policy: Option<impl Into<Arc<Policy>>>, context: Context) -> Self {
+        let policy: Option<Arc<Policy>> = policy.map(Into::into);
+        let is_system = context.user().is_some_and(|user| user.kind == UserType::System);
+        let schema = policy.as_ref().and_then(|policy| policy.schema.as_ref()).map(|schema| schema.bind(&context));
+        let entrance = match &policy {
+            _ if is_system => Entrance::Bypass,
+            None => Entrance::Closed(Reason::NoRule),
+            Some(policy) => Entrance::Rules {
+                filters: BoundFilters::new(policy, &context),
+                roles: policy.roles.iter().map(|role| BoundRole::new(role, &context)).collect(),
+            },
+        };
+        Self { context, policy: policy.unwrap_or_default(), entrance, schema }
+    }
+
+    /// Denies everything to everybody: for a collection whose rules do not load.
+    #[must_use]
+    pub fn closed(context: Context) -> Self {
+        Self { context, policy: Arc::default(), entrance: Entrance::Closed(Reason::RulesInvalid), schema: None }
+    }
+
+    /// The context it is bound to.
+    #[must_use]
+    pub const fn context(&self) -> &Context {
+        &self.context
+    }
+}
+
+impl BoundFilters {
+    fn new(policy: &Policy, context: &Context) -> Self {
+        let errors = Errors::default();
+        let evaluation = Evaluation::new(Documents::default(), context, &errors);
+        let mut filters = Self { queries: Vec::new(), projections: Vec::new(), errors: Vec::new() };
+        let mut failed = false;
+        for filter in &policy.filters {
+            match evaluation.truth(&bind(&filter.apply_when.predicate, context)) {
+                Truth::False => continue,
+                Truth::Error => failed = true,
+                // What cannot be told restricts.
+                Truth::True | Truth::Unknown => {}
+            }
+            if let Some(query) = &filter.query {
+                filters.queries.push((filter.name.clone(), bind(&query.predicate, context).settle()));
+            }
+            filters.projections.extend(filter.projection.clone());
+        }
+        let included = filters.projections.iter().find_map(Projection::inclusion);
+        let excluded = filters.projections.iter().find_map(Projection::exclusion);
+        if let (Some(included), Some(excluded)) = (included, excluded) {
+            let (included, excluded) = (included.to_string(), excluded.to_string());
+            errors.add(EvalError::ProjectionMixed { included, excluded });
+            failed = true;
+        }
+        if failed {
+            filters.errors = errors.into_vec();
+        }
+        filters
+    }
+
+    /// Whether the filters leave a stored document.
+    pub(super) fn admit(&self, stored: DocumentRef<'_>, context: &Context, errors: &Errors) -> Result<(), Reason> {
+        if !self.errors.is_empty() {
+            self.errors.iter().cloned().for_each(|error| errors.add(error));
+            return Err(Reason::Failed);
+        }
+        let documents = Documents { root: Some(stored.into()), prev_root: Some(stored.into()), ..Documents::default() };
+        let evaluation = Evaluation::new(documents, context, errors);
+        let mut failed = false;
+        for (filter, query) in &self.queries {
+            match evaluation.truth(query) {
+                Truth::True => {}
+                Truth::Error => failed = true,
+                Truth::False | Truth::Unknown => return Err(Reason::Filtered { filter: filter.clone() }),
+            }
+        }
+        if failed { Err(Reason::Failed) } else { Ok(()) }
+    }
+}
+
+/// The role of a document: the first whose `apply_when` holds.
+pub(super) fn assign<'r>(roles: &'r [BoundRole], evaluation: &Evaluation<'_>) -> Result<&'r BoundRole, Refusal<'r>> {
+    for role in roles {
+        match evaluation.truth(&role.apply_when) {
+            Truth::True => return Ok(role),
+            Truth::Error => return Err(Refusal { role: Some(role), reason: Reason::Failed }),
+            Truth::False | Truth::Unknown => {}
+        }
+    }
+    Err(Refusal { role: None, reason: Reason::NoRole })
+}
+
+/// A denial, and by which role.
+pub(super) struct Refusal<'r> {
+    pub(super) role: Option<&'r BoundRole>,
+    pub(super) reason: Reason,
+}
+
+impl<'r> Refusal<'r> {
+    pub(super) const fn by(role: &'r BoundRole, reason: Reason) -> Self {
+        Self { role: Some(role), reason }
+    }
+}
+
+impl From<Reason> for Refusal<'_> {
+    fn from(reason: Reason) -> Self {
+        Self { role: None, reason }
+    }
+}
+
+/// Puts a decision together.
+pub(super) fn decide<T>(result: Result<(T, Option<&BoundRole>), Refusal<'_>>, errors: Errors) -> Decision<T> {
+    let (outcome, role) = match result {
+        Ok((value, role)) => (Outcome::Allow(value), role),
+        Err(refusal) => (Outcome::Deny(refusal.reason), refusal.role),
+    };
+    Decision { outcome, role: role.map(|role| role.name.clone()), errors: errors.into_vec() }
+}
+
+/// The truth of a rule; an absent one is `absent`.
+pub(super) fn truth(rule: Option<&Residual>, absent: Truth, evaluation: &Evaluation<'_>) -> Truth {
+    rule.map_or(absent, |rule| evaluation.truth(rule))
+}
+
+/// Turns a truth that must be True into a refusal if it is not.
+pub(super) fn require(truth: Truth, otherwise: Reason) -> Result<(), Reason> {
+    match truth {
+        Truth::True => Ok(()),
+        Truth::Error => Err(Reason::Failed),
+        Truth::False | Truth::Unknown => Err(otherwise),
+    }
+}

@@ -1,0 +1,12 @@
+//! Decisions: which role a user has for a document, and what it may do with it.
+
+mod bound;
+mod decision;
+mod explain;
+mod guard;
+mod read;
+mod write;
+
+pub use decision::{Decision, Half, Outcome, Reason, Visible};
+pub use explain::{Explanation, Operation, RoleTrace, RuleTrace};
+pub use guard::Guard;

@@ -1,0 +1,245 @@
+use super::keys::{self, Keys};
+use super::{DocumentFilters, FieldRule, Filter, PolicyError, PolicyErrorKind, Projection, Role, Rule, RulesFile};
+use crate::expr::{self, Expr};
+use crate::json::{Member, Node};
+use crate::predicate::{self, Predicate, Scope};
+use crate::schema::Schema;
+use crate::text::{Located, Spanned};
+
+/// Compiles a collection's `rules.json`, a `default_rule.json`, or a rules file of the older layouts.
+///
+/// # Errors
+/// Every error of the file, in the order of the text.
+///
+/// ```
+/// let node = portcullis::json::parse(r#"{"roles": [{"name": "Owner", "apply_when": {"owner": "%%user.id"}, "write": true}]}"#);
+/// let rules = portcullis::policy::compile(&node.unwrap()).unwrap();
+/// assert_eq!(&*rules.roles.unwrap()[0].name, "Owner");
+///
+/// let node = portcullis::json::parse(r#"{"roles": [{"name": "Owner", "aply_when": {}}]}"#).unwrap();
+/// let errors = portcullis::policy::compile(&node).unwrap_err();
+/// assert_eq!(errors[0].to_string(), "a role needs `apply_when`");
+/// assert_eq!(errors[1].to_string(), "unknown key `aply_when` in a role");
+/// ```
+pub fn compile(node: &Node) -> Result<RulesFile, Vec<PolicyError>> {
+    let mut compiler = Compiler { errors: Vec::new() };
+    let file = compiler.file(node);
+    if compiler.errors.is_empty() {
+        Ok(file)
+    } else {
+        compiler.errors.sort_by_key(Located::span);
+        Err(compiler.errors)
+    }
+}
+
+struct Compiler {
+    errors: Vec<PolicyError>,
+}
+
+impl Compiler {
+    fn file(&mut self, node: &Node) -> RulesFile {
+        if node.as_object().is_none() {
+            self.errors.push(PolicyError::new(PolicyErrorKind::NotObject(node.describe()), node.span));
+            return RulesFile::default();
+        }
+        keys::FILE.check(node, &mut self.errors);
+        let roles = self.list(&keys::FILE, node, "roles");
+        let filters = self.list(&keys::FILE, node, "filters");
+        let schema = self.find(&keys::FILE, node, "schema").map(|member| &member.value);
+        RulesFile {
+            roles: roles.map(|roles| roles.iter().filter_map(|role| self.role(role)).collect()),
+            filters: filters.unwrap_or_default().iter().filter_map(|filter| self.filter(filter)).collect(),
+            // Exports write an empty object where there is no schema.
+            schema: schema
+                .filter(|schema| !matches!(schema.as_object(), Some([])))
+                .and_then(|schema| self.schema(schema)),
+        }
+    }
+
+    fn schema(&mut self, node: &Node) -> Option<Schema> {
+        match Schema::compile(node) {
+            Ok(schema) => Some(schema),
+            Err(errors) => {
+                self.errors.extend(errors.into_iter().map(|error| error.map(PolicyErrorKind::Schema)));
+                None
+            }
+        }
+    }
+
+    fn find<'n>(&mut self, keys: &Keys, node: &'n Node, key: &str) -> Option<&'n Member> {
+        keys.find(node, key, &mut self.errors)
+    }
+
+    fn wrong_type(&mut self, member: &Member, expected: &'static str) {
+        let kind = PolicyErrorKind::Type { key: member.key.clone(), expected, found: member.value.describe() };
+        self.errors.push(PolicyError::new(kind, member.value.span));
+    }
+
+    fn list<'n>(&mut self, keys: &Keys, node: &'n Node, key: &str) -> Option<&'n [Node]> {
+        let member = self.find(keys, node, key)?;
+        let list = member.value.as_array();
+        if list.is_none() {
+            self.wrong_type(member, "an array");
+        }
+        list
+    }
+
+    /// An object with known keys; reports what is none.
+    fn object<'n>(&mut self, keys: &Keys, node: &'n Node, name: &str) -> Option<&'n [Member]> {
+        let members = node.as_object();
+        if members.is_none() {
+            let kind = PolicyErrorKind::Type { key: name.to_owned(), expected: "an object", found: node.describe() };
+            self.errors.push(PolicyError::new(kind, node.span));
+        }
+        keys.check(node, &mut self.errors);
+        members
+    }
+
+    fn missing(&mut self, keys: &Keys, key: &'static str, node: &Node) {
+        self.errors.push(PolicyError::new(PolicyErrorKind::KeyMissing { key, place: keys.place }, node.span));
+    }
+
+    fn rule(&mut self, node: &Node, key: &str, scope: Scope) -> Rule {
+        let stand_in =
+            || Rule { expr: Spanned::new(Expr::Boolean(false), node.span), predicate: Predicate::Constant(false) };
+        let expr = match expr::parse_at(node, &format!("`{key}`")) {
+            Ok(expr) => expr,
+            Err(errors) => {
+                self.errors.extend(errors.into_iter().map(|error| error.map(PolicyErrorKind::Expr)));
+                return stand_in();
+            }
+        };
+        match predicate::lower(&expr, scope) {
+            Ok(predicate) => Rule { expr, predicate },
+            Err(errors) => {
+                self.errors.extend(errors.into_iter().map(|error| error.map(PolicyErrorKind::Lower)));
+                stand_in()
+            }
+        }
+    }
+
+    fn optional(&mut self, keys: &Keys, node: &Node, key: &str, scope: Scope) -> Option<Rule> {
+        let member = self.find(keys, node, key)?;
+        Some(self.rule(&member.value, &member.key, scope))
+    }
+
+    fn apply_when(&mut self, keys: &Keys, node: &Node, scope: Scope) -> Option<Rule> {
+        let rule = self.optional(keys, node, "apply_when", scope);
+        if rule.is_none() {
+            self.missing(keys, "apply_when", node);
+        }
+        rule
+    }
+
+    fn role(&mut self, node: &Node) -> Option<Role> {
+        let keys = &keys::ROLE;
+        self.object(keys, node, "roles")?;
+        let name = self.find(keys, node, "name");
+        if name.is_none() {
+            self.missing(keys, "name", node);
+        }
+        let name = name.and_then(|member| {
+            let text = member.value.as_str().filter(|text| !text.is_empty());
+            if text.is_none() {
+                self.wrong_type(member, "a string that is not empty");
+            }
+            text.map(|text| (text, member.value.span))
+        });
+        let apply_when = self.apply_when(keys, node, Scope::Role);
+        let document_filters =
+            self.find(keys, node, "document_filters").map(|member| self.document_filters(&member.value));
+        let read = self.optional(keys, node, "read", Scope::Role);
+        let write = self.optional(keys, node, "write", Scope::Role);
+        let insert = self.optional(keys, node, "insert", Scope::Role);
+        let delete = self.optional(keys, node, "delete", Scope::Role);
+        let search = self.optional(keys, node, "search", Scope::Role);
+        let fields = self.find(keys, node, "fields").map(|member| self.fields(member)).unwrap_or_default();
+        let additional_fields = self.find(keys, node, "additional_fields").map(|member| {
+            self.object(&keys::ADDITIONAL_FIELDS, &member.value, &member.key);
+            self.field_rule("", &member.value, &keys::ADDITIONAL_FIELDS)
+        });
+        let (name, name_span) = name?;
+        Some(Role {
+            name: name.into(),
+            name_span,
+            apply_when: apply_when?,
+            document_filters,
+            read,
+            write,
+            insert,
+            delete,
+            search,
+            fields,
+            additional_fields,
+            span: node.span,
+        })
+    }
+
+    fn document_filters(&mut self, node: &Node) -> DocumentFilters {
+        let keys = &keys::DOCUMENT_FILTERS;
+        self.object(keys, node, "document_filters");
+        DocumentFilters {
+            read: self.optional(keys, node, "read", Scope::Role),
+            write: self.optional(keys, node, "write", Scope::Role),
+            span: node.span,
+        }
+    }
+
+    fn fields(&mut self, member: &Member) -> Vec<FieldRule> {
+        let Some(members) = member.value.as_object() else {
+            self.wrong_type(member, "an object of field rules");
+            return Vec::new();
+        };
+        let mut fields = Vec::with_capacity(members.len());
+        for field in members {
+            if field.key.contains('.') {
+                let kind = PolicyErrorKind::FieldDotted(field.key.clone());
+                let help = "nest a rule for each level: {\"address\": {\"fields\": {\"zip\": {…}}}}";
+                self.errors.push(PolicyError::new(kind, field.key_span).help(help));
+            }
+            self.object(&keys::FIELD, &field.value, &field.key);
+            fields.push(self.field_rule(&field.key, &field.value, &keys::FIELD));
+        }
+        fields
+    }
+
+    fn field_rule(&mut self, name: &str, node: &Node, keys: &Keys) -> FieldRule {
+        FieldRule {
+            name: name.into(),
+            read: self.optional(keys, node, "read", Scope::Field),
+            write: self.optional(keys, node, "write", Scope::Field),
+            fields: match keys.known.iter().any(|(key, _)| *key == "fields") {
+                true => self.find(keys, node, "fields").map(|member| self.fields(member)),
+                false => None,
+            },
+            span: node.span,
+        }
+    }
+
+    fn filter(&mut self, node: &Node) -> Option<Filter> {
+        let keys = &keys::FILTER;
+        self.object(keys, node, "filters")?;
+        let name = self.find(keys, node, "name").and_then(|member| {
+            let name = member.value.as_str();
+            if name.is_none() {
+                self.wrong_type(member, "a string");
+            }
+            name
+        });
+        let apply_when = self.apply_when(keys, node, Scope::Filter);
+        let query = self.optional(keys, node, "query", Scope::Query);
+        let projection = self.find(keys, node, "projection").map(|member| {
+            let mut errors = Vec::new();
+            let projection = Projection::compile(&member.value, &mut errors);
+            self.errors.extend(errors.into_iter().map(|error| error.map(PolicyErrorKind::Projection)));
+            projection
+        });
+        Some(Filter {
+            name: name.unwrap_or_default().into(),
+            apply_when: apply_when?,
+            query,
+            projection,
+            span: node.span,
+        })
+    }
+}

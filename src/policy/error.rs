@@ -1,0 +1,84 @@
+use thiserror::Error;
+
+use super::ProjectionError;
+use crate::expr::ExprErrorKind;
+use crate::predicate::LowerErrorKind;
+use crate::schema::SchemaErrorKind;
+use crate::text::{Code, Located};
+
+/// Why a rules file does not load, and where.
+pub type PolicyError = Located<PolicyErrorKind>;
+
+/// The ways in which a rules file can be wrong.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum PolicyErrorKind {
+    /// `"aply_when"`
+    #[error("unknown key `{key}` in {place}")]
+    KeyUnknown {
+        /// The key.
+        key: String,
+        /// What it stands in: `a role`.
+        place: &'static str,
+    },
+    /// A key that must be there is not.
+    #[error("{place} needs `{key}`")]
+    KeyMissing {
+        /// The key.
+        key: &'static str,
+        /// What lacks it.
+        place: &'static str,
+    },
+    /// `apply_when` beside `applyWhen`
+    #[error("`{first}` and `{second}` are two spellings of one key")]
+    KeyTwice {
+        /// One spelling.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// `"roles": {}`
+    #[error("`{key}` must be {expected}, not {found}")]
+    Type {
+        /// The key.
+        key: String,
+        /// What it must be.
+        expected: &'static str,
+        /// What it is.
+        found: &'static str,
+    },
+    /// The file is not an object.
+    #[error("a rules file is an object, not {0}")]
+    NotObject(&'static str),
+    /// `"fields": {"address.zip": {}}`
+    #[error("the field rule `{0}` has a dot in its name")]
+    FieldDotted(String),
+    /// A malformed expression.
+    #[error("{0}")]
+    Expr(ExprErrorKind),
+    /// An expression that has no meaning in its place.
+    #[error("{0}")]
+    Lower(LowerErrorKind),
+    /// A malformed projection.
+    #[error("{0}")]
+    Projection(ProjectionError),
+    /// A malformed schema.
+    #[error("{0}")]
+    Schema(SchemaErrorKind),
+}
+
+impl Code for PolicyErrorKind {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::KeyUnknown { .. } => "key-unknown",
+            Self::KeyMissing { .. } => "key-missing",
+            Self::KeyTwice { .. } => "key-twice",
+            Self::Type { .. } => "key-type",
+            Self::NotObject(_) => "rules-type",
+            Self::FieldDotted(_) => "field-dotted",
+            Self::Expr(kind) => kind.code(),
+            Self::Lower(kind) => kind.code(),
+            Self::Projection(_) => "projection-invalid",
+            Self::Schema(kind) => kind.code(),
+        }
+    }
+}

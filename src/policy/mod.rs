@@ -1,0 +1,12 @@
+//! A collection's rules: roles, field rules and filters, compiled from `rules.json` with every error of the file at once.
+
+mod compile;
+mod error;
+mod keys;
+mod projection;
+mod rules;
+
+pub use compile::compile;
+pub use error::{PolicyError, PolicyErrorKind};
+pub use projection::{Projection, ProjectionError};
+pub use rules::{DocumentFilters, FieldRule, Filter, Policy, Role, Rule, RulesFile};

@@ -1,0 +1,308 @@
+use std::collections::{HashMap, HashSet};
+
+use bson::{Bson, Document};
+
+use super::file::{FormatError, Given, check_keys, document, format_error, read_user, text};
+use crate::json::{self, Node};
+use crate::predicate::Scope;
+use crate::text::Span;
+use crate::user::User;
+
+/// One test.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Its name, unique in the file.
+    pub name: String,
+    /// Where it stands.
+    pub span: Span,
+    /// What it asks.
+    pub kind: Kind,
+    /// Who asks; none if nobody was named.
+    pub user: Option<User>,
+    /// The rules that replace the file's.
+    pub rules: Option<Node>,
+    /// The namespace that replaces the file's.
+    pub namespace: Option<String>,
+    /// What replaces the file's values, environment and request.
+    pub given: Given,
+    /// What is expected.
+    pub expect: Node,
+}
+
+/// What a case asks.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// The truth of an expression.
+    Expression {
+        /// The expression.
+        expression: Node,
+        /// Where it stands.
+        scope: Scope,
+        /// The documents it sees.
+        documents: Box<GivenDocuments>,
+    },
+    /// What of a document may be read.
+    Read(Document),
+    /// As a read, by a search.
+    Search(Document),
+    /// Whether a document may be inserted.
+    Insert(Document),
+    /// Whether a document may become another.
+    Update(Document, Document),
+    /// Whether a document may be deleted.
+    Delete(Document),
+    /// Which documents a query brings.
+    Query {
+        /// The client's filter.
+        filter: Document,
+        /// The client's projection.
+        projection: Option<Node>,
+        /// The client's order.
+        sort: Document,
+        /// The collection in insertion order.
+        documents: Vec<Document>,
+    },
+    /// Whether rules load.
+    Load(Node),
+    /// What templates become.
+    Template(Node),
+    /// Which user claims make.
+    User {
+        /// The verified claims.
+        claims: Document,
+        /// The documents of the custom-data collection in insertion order.
+        documents: Vec<Document>,
+        /// `custom_user_data.json`
+        config: Option<Node>,
+        /// The provider's configuration.
+        provider: Option<Node>,
+    },
+}
+
+/// What an expression sees beside the context.
+#[derive(Clone, Debug, Default)]
+pub struct GivenDocuments {
+    /// `%%root`
+    pub root: Option<Bson>,
+    /// `%%prevRoot`
+    pub prev_root: Option<Bson>,
+    /// `%%this`
+    pub this: Option<Bson>,
+    /// `%%prev`
+    pub prev: Option<Bson>,
+    /// `%%args`
+    pub args: Option<Document>,
+    /// `%%partition`
+    pub partition: Option<Bson>,
+}
+
+const COMMON: [&str; 6] = ["name", "expect", "values", "environment", "request", "user"];
+
+/// The kinds of cases by the key that announces them, and the other keys of each.
+const KINDS: [(&str, &[&str]); 10] = [
+    ("expression", &["given", "scope", "in", "rules"]),
+    ("read", &["in", "rules"]),
+    ("search", &["in", "rules"]),
+    ("insert", &["in", "rules"]),
+    ("update", &["in", "rules"]),
+    ("delete", &["in", "rules"]),
+    ("query", &["in", "rules", "documents"]),
+    ("load", &[]),
+    ("template", &[]),
+    ("claims", &["custom_data_documents", "config", "provider"]),
+];
+
+/// The keys of each kind's expectation, where it is an object.
+const EXPECTED: [(&str, &[&str]); 9] = [
+    ("expression", &["error", "invalid"]),
+    ("read", &["role", "document", "denied", "error"]),
+    ("search", &["role", "document", "denied", "error"]),
+    ("insert", &["role", "allowed", "denied", "fields", "schema", "error"]),
+    ("update", &["role", "allowed", "denied", "fields", "schema", "error"]),
+    ("delete", &["role", "allowed", "denied", "fields", "schema", "error"]),
+    ("query", &["ids", "documents", "filter", "error"]),
+    ("load", &["invalid", "valid"]),
+    ("claims", &["user", "error"]),
+];
+
+pub(super) fn read_cases(nodes: &[Node], users: &HashMap<String, User>, errors: &mut Vec<FormatError>) -> Vec<Case> {
+    let mut names = HashSet::new();
+    let cases: Vec<Case> = nodes.iter().filter_map(|node| read_case(node, users, errors)).collect();
+    for case in &cases {
+        if !names.insert(case.name.as_str()) {
+            errors.push(FormatError::new(
+                super::file::FormatErrorKind(format!("two cases have the name `{}`", case.name)),
+                case.span,
+            ));
+        }
+    }
+    cases
+}
+
+fn read_case(node: &Node, users: &HashMap<String, User>, errors: &mut Vec<FormatError>) -> Option<Case> {
+    let before = errors.len();
+    let announced: Vec<_> = KINDS.iter().filter(|(key, _)| node.get(key).is_some()).collect();
+    let [(kind, others)] = announced.as_slice() else {
+        let all: Vec<_> = KINDS.iter().map(|(key, _)| format!("`{key}`")).collect();
+        errors.push(format_error(format!("a case has exactly one of {}", all.join(", ")), node));
+        return None;
+    };
+    let known: Vec<&str> = COMMON.iter().chain(*others).chain([kind]).copied().collect();
+    check_keys(node, &known, &format!("a case with `{kind}`"), errors);
+    let name = text(node, "name", errors);
+    if name.is_none() {
+        errors.push(format_error("a case needs a `name`, a string", node));
+    }
+    let expect = node.get("expect");
+    match expect {
+        None => errors.push(format_error("a case needs `expect`", node)),
+        Some(expect) => check_expectation(kind, expect, errors),
+    }
+    let given = Given::read(node, errors);
+    let mut user = node.get("user").and_then(|node| find_user(node, users, errors));
+    let mut given = given;
+    let kind = read_kind(kind, node, users, &mut user, &mut given, errors)?;
+    if errors.len() > before {
+        return None;
+    }
+    Some(Case {
+        name: name?,
+        span: node.span,
+        kind,
+        user,
+        rules: node.get("rules").cloned(),
+        namespace: text(node, "in", errors),
+        given,
+        expect: expect?.clone(),
+    })
+}
+
+fn check_expectation(kind: &str, expect: &Node, errors: &mut Vec<FormatError>) {
+    let Some((_, known)) = EXPECTED.iter().find(|(key, _)| *key == kind) else { return };
+    if kind == "expression" && (expect.as_bool().is_some() || expect.as_str() == Some("unknown")) {
+        return;
+    }
+    check_keys(expect, known, &format!("the expectation of a case with `{kind}`"), errors);
+    let has = |key: &str| expect.get(key).is_some();
+    for key in ["denied", "allowed", "valid"] {
+        if expect.get(key).is_some_and(|value| value.as_bool() != Some(true)) {
+            errors.push(format_error(format!("`{key}` can only be `true`"), expect));
+        }
+    }
+    let decisive: &[&str] = match kind {
+        "expression" => &["error", "invalid"],
+        "read" | "search" => &["document", "denied"],
+        "insert" | "update" | "delete" => &["allowed", "denied"],
+        "query" => &["ids", "error"],
+        "load" => &["invalid", "valid"],
+        _ => &["user", "error"],
+    };
+    if expect.as_object().is_some() && decisive.iter().filter(|key| has(key)).count() != 1 {
+        errors.push(format_error(format!("an expectation has exactly one of `{}`", decisive.join("`, `")), expect));
+    }
+}
+
+fn find_user(node: &Node, users: &HashMap<String, User>, errors: &mut Vec<FormatError>) -> Option<User> {
+    match node.as_str() {
+        None => read_user(node, errors),
+        Some(name) => {
+            let found = users.get(name).cloned();
+            if found.is_none() {
+                errors.push(format_error(format!("no user is called `{name}`"), node));
+            }
+            found
+        }
+    }
+}
+
+fn read_kind(
+    kind: &str,
+    node: &Node,
+    users: &HashMap<String, User>,
+    user: &mut Option<User>,
+    given: &mut Given,
+    errors: &mut Vec<FormatError>,
+) -> Option<Kind> {
+    let value = node.get(kind)?;
+    let documents = |key: &str, errors: &mut Vec<FormatError>| -> Vec<Document> {
+        let list = node.get(key).and_then(Node::as_array).unwrap_or_default();
+        let read = |node: &Node| json::to_document(node).map_err(|error| format_error(error.to_string(), node));
+        list.iter().filter_map(|node| read(node).map_err(|error| errors.push(error)).ok()).collect()
+    };
+    Some(match kind {
+        "expression" => {
+            let mut seen = GivenDocuments::default();
+            if let Some(inner) = node.get("given") {
+                read_given(inner, users, user, given, &mut seen, errors);
+            }
+            let scope = match text(node, "scope", errors) {
+                None => Scope::Role,
+                Some(name) => Scope::from_name(&name).or_else(|| {
+                    let all: Vec<_> = Scope::ALL.iter().map(|(_, name)| *name).collect();
+                    errors
+                        .push(format_error(format!("no scope is called `{name}`; known are {}", all.join(", ")), node));
+                    None
+                })?,
+            };
+            Kind::Expression { expression: value.clone(), scope, documents: Box::new(seen) }
+        }
+        "read" => Kind::Read(document(node, kind, errors)?),
+        "search" => Kind::Search(document(node, kind, errors)?),
+        "insert" => Kind::Insert(document(node, kind, errors)?),
+        "delete" => Kind::Delete(document(node, kind, errors)?),
+        "update" => {
+            check_keys(value, &["before", "after"], "`update`", errors);
+            match (document(value, "before", errors), document(value, "after", errors)) {
+                (Some(before), Some(after)) => Kind::Update(before, after),
+                _ => {
+                    errors.push(format_error("`update` needs `before` and `after`", value));
+                    return None;
+                }
+            }
+        }
+        "query" => {
+            check_keys(value, &["filter", "projection", "sort"], "`query`", errors);
+            Kind::Query {
+                filter: document(value, "filter", errors).unwrap_or_default(),
+                projection: value.get("projection").cloned(),
+                sort: document(value, "sort", errors).unwrap_or_default(),
+                documents: documents("documents", errors),
+            }
+        }
+        "load" => Kind::Load(value.clone()),
+        "template" => Kind::Template(value.clone()),
+        _ => Kind::User {
+            claims: document(node, kind, errors)?,
+            documents: documents("custom_data_documents", errors),
+            config: node.get("config").cloned(),
+            provider: node.get("provider").cloned(),
+        },
+    })
+}
+
+fn read_given(
+    node: &Node,
+    users: &HashMap<String, User>,
+    user: &mut Option<User>,
+    given: &mut Given,
+    seen: &mut GivenDocuments,
+    errors: &mut Vec<FormatError>,
+) {
+    const KEYS: [&str; 10] =
+        ["user", "root", "prevRoot", "this", "prev", "args", "partition", "values", "environment", "request"];
+    check_keys(node, &KEYS, "`given`", errors);
+    if let Some(node) = node.get("user") {
+        *user = find_user(node, users, errors);
+    }
+    *given = given.replaced_by(&Given::read(node, errors));
+    let value = |key: &str, errors: &mut Vec<FormatError>| {
+        let value = node.get(key)?;
+        json::to_bson(value).map_err(|error| errors.push(format_error(error.to_string(), value))).ok()
+    };
+    seen.root = value("root", errors);
+    seen.prev_root = value("prevRoot", errors);
+    seen.this = value("this", errors);
+    seen.prev = value("prev", errors);
+    seen.partition = value("partition", errors);
+    seen.args = document(node, "args", errors);
+}

@@ -1,0 +1,245 @@
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bson::Document;
+use thiserror::Error;
+
+use super::case::{Case, read_cases};
+use super::stubs::{Stub, read_functions};
+use crate::eval::{Environment, Functions, Request};
+use crate::json::{self, Member, Node};
+use crate::text::{Code, Finding, Located, Severity, Source, closest};
+use crate::user::User;
+
+/// A file of test cases.
+#[derive(Debug)]
+pub struct TestFile {
+    /// The file's text, for messages.
+    pub source: Source,
+    /// The application directory, if the cases run on one.
+    pub app: Option<PathBuf>,
+    /// The rules of cases that have none of their own.
+    pub rules: Option<Node>,
+    /// The namespace of cases that name none.
+    pub namespace: Option<String>,
+    /// What is supplied to every case.
+    pub given: Given,
+    /// The users by name.
+    pub users: HashMap<String, User>,
+    /// The functions by name.
+    pub functions: HashMap<String, Stub>,
+    /// The cases in order.
+    pub cases: Vec<Case>,
+}
+
+/// What is supplied to a case; what is absent is not supplied.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    /// `%%values`
+    pub values: Option<Document>,
+    /// `%%environment`
+    pub environment: Option<Environment>,
+    /// `%%request`
+    pub request: Option<Request>,
+}
+
+/// Why a test file cannot be used.
+#[derive(Debug, Error)]
+pub enum FileError {
+    /// It cannot be read.
+    #[error("cannot read {path}: {error}")]
+    Read {
+        /// The file.
+        path: String,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// It does not follow the format.
+    #[error("{}: {}", .text.name(), first(.findings))]
+    Format {
+        /// The file's text.
+        text: Box<Source>,
+        /// What is wrong with it.
+        findings: Vec<Finding>,
+    },
+}
+
+fn first(findings: &[Finding]) -> &str {
+    findings.first().map_or("it does not follow the format", |finding| &finding.message)
+}
+
+/// What is wrong with a test file, and where.
+pub(super) type FormatError = Located<FormatErrorKind>;
+
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub(super) struct FormatErrorKind(pub(super) String);
+
+impl Code for FormatErrorKind {
+    fn code(&self) -> &'static str {
+        "testfile"
+    }
+}
+
+pub(super) fn format_error(message: impl Into<String>, node: &Node) -> FormatError {
+    FormatError::new(FormatErrorKind(message.into()), node.span)
+}
+
+const KEYS: [&str; 9] = ["app", "rules", "in", "values", "environment", "request", "users", "functions", "cases"];
+
+impl TestFile {
+    /// Reads a test file.
+    ///
+    /// # Errors
+    /// If it cannot be read or does not follow the format; a misspelt key is an error, so that a misspelt expectation
+    /// cannot pass.
+    pub fn load(path: &Path) -> Result<Self, FileError> {
+        let name = path.display().to_string();
+        let bytes = std::fs::read(path).map_err(|error| FileError::Read { path: name.clone(), error })?;
+        Self::parse(&name, &bytes, path.parent().unwrap_or(Path::new(".")))
+    }
+
+    /// Reads a test file's text; `folder` is what its `app` is relative to.
+    ///
+    /// # Errors
+    /// As [`TestFile::load`].
+    pub fn parse(name: &str, bytes: &[u8], folder: &Path) -> Result<Self, FileError> {
+        let source = Source::new(name, String::from_utf8_lossy(bytes));
+        let fail = |findings: Vec<Finding>| FileError::Format { text: Box::new(source.clone()), findings };
+        let node = json::parse_bytes(bytes).map_err(|error| fail(vec![error.into()]))?;
+        Self::from_node(&node, source.clone(), folder)
+            .map_err(|errors| fail(errors.into_iter().map(Finding::from).collect()))
+    }
+
+    fn from_node(node: &Node, source: Source, folder: &Path) -> Result<Self, Vec<FormatError>> {
+        let mut errors = Vec::new();
+        if node.as_object().is_none() {
+            return Err(vec![format_error(format!("a test file is an object, not {}", node.describe()), node)]);
+        }
+        check_keys(node, &KEYS, "a test file", &mut errors);
+        let text = |key: &str, errors: &mut Vec<FormatError>| text(node, key, errors);
+        let app = text("app", &mut errors).map(|app| folder.join(app));
+        let namespace = text("in", &mut errors);
+        let given = Given::read(node, &mut errors);
+        let users = named(node, "users", &mut errors, read_user);
+        let functions = node.get("functions").map(|node| read_functions(node, &mut errors)).unwrap_or_default();
+        let cases = match node.get("cases").and_then(Node::as_array) {
+            Some(cases) => read_cases(cases, &users, &mut errors),
+            None => {
+                errors.push(format_error("a test file needs `cases`, an array", node));
+                Vec::new()
+            }
+        };
+        if app.is_some() && node.get("rules").is_some() {
+            errors.push(format_error("a test file has either `app` or `rules`", node));
+        }
+        if errors.is_empty() {
+            let rules = node.get("rules").cloned();
+            Ok(Self { source, app, rules, namespace, given, users, functions, cases })
+        } else {
+            Err(errors)
+        }
+    }
+
+    pub(super) fn host(&self) -> Arc<dyn Functions> {
+        Arc::new(super::stubs::Stubs(self.functions.clone()))
+    }
+}
+
+impl Given {
+    pub(super) fn read(node: &Node, errors: &mut Vec<FormatError>) -> Self {
+        let mut given = Self { values: document(node, "values", errors), ..Self::default() };
+        if let Some(environment) = node.get("environment") {
+            check_keys(environment, &["tag", "values"], "`environment`", errors);
+            given.environment = Some(Environment {
+                tag: text(environment, "tag", errors).unwrap_or_default(),
+                values: document(environment, "values", errors).unwrap_or_default(),
+            });
+        }
+        if let Some(request) = document(node, "request", errors) {
+            match Request::from_document(request) {
+                Ok(request) => given.request = Some(request),
+                Err(error) => errors.push(format_error(error.to_string(), node.get("request").unwrap_or(node))),
+            }
+        }
+        given
+    }
+
+    /// This one, with every part that `other` supplies replaced.
+    pub(super) fn replaced_by(&self, other: &Self) -> Self {
+        Self {
+            values: other.values.clone().or_else(|| self.values.clone()),
+            environment: other.environment.clone().or_else(|| self.environment.clone()),
+            request: other.request.clone().or_else(|| self.request.clone()),
+        }
+    }
+}
+
+pub(super) fn check_keys(node: &Node, known: &[&str], place: &str, errors: &mut Vec<FormatError>) {
+    let Some(members) = node.as_object() else {
+        errors.push(format_error(format!("{place} must be an object, not {}", node.describe()), node));
+        return;
+    };
+    for Member { key, key_span, .. } in members {
+        if !known.contains(&key.as_str()) {
+            let error = FormatError::new(FormatErrorKind(format!("unknown key `{key}` in {place}")), *key_span);
+            errors.push(match closest(key, known.iter().copied()) {
+                Some(word) => error.help(format!("did you mean `{word}`?")),
+                None => error.help(format!("known are {}", known.join(", "))),
+            });
+        }
+    }
+}
+
+pub(super) fn text(node: &Node, key: &str, errors: &mut Vec<FormatError>) -> Option<String> {
+    let value = node.get(key)?;
+    match value.as_str() {
+        Some(text) => Some(text.to_owned()),
+        None => {
+            errors.push(format_error(format!("`{key}` must be a string, not {}", value.describe()), value));
+            None
+        }
+    }
+}
+
+pub(super) fn document(node: &Node, key: &str, errors: &mut Vec<FormatError>) -> Option<Document> {
+    let value = node.get(key)?;
+    json::to_document(value)
+        .map_err(|error| errors.push(error.map(|kind| FormatErrorKind(format!("`{key}`: {kind}")))))
+        .ok()
+}
+
+pub(super) fn read_user(node: &Node, errors: &mut Vec<FormatError>) -> Option<User> {
+    let document = json::to_document(node)
+        .map_err(|error| errors.push(error.map(|kind| FormatErrorKind(kind.to_string()))))
+        .ok()?;
+    User::from_document(document).map_err(|error| errors.push(format_error(error.to_string(), node))).ok()
+}
+
+fn named<T>(
+    node: &Node,
+    key: &str,
+    errors: &mut Vec<FormatError>,
+    read: fn(&Node, &mut Vec<FormatError>) -> Option<T>,
+) -> HashMap<String, T> {
+    let Some(node) = node.get(key) else { return HashMap::new() };
+    let Some(members) = node.as_object() else {
+        errors.push(format_error(format!("`{key}` must be an object, not {}", node.describe()), node));
+        return HashMap::new();
+    };
+    members.iter().filter_map(|member| Some((member.key.clone(), read(&member.value, errors)?))).collect()
+}
+
+impl FileError {
+    /// The error as a person wants to see it.
+    #[must_use]
+    pub fn render(&self, style: crate::text::Style) -> String {
+        match self {
+            Self::Read { .. } => format!("{}: {self}\n", Severity::Error),
+            Self::Format { text, findings } => {
+                findings.iter().map(|finding| text.render(finding, None, style)).collect()
+            }
+        }
+    }
+}

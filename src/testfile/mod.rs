@@ -1,0 +1,14 @@
+//! Rule tests as data: cases in JSON files that `portcullis test` runs and that this project's own tests read.
+
+mod case;
+mod compare;
+mod file;
+mod report;
+mod run;
+mod stubs;
+
+pub use case::{Case, GivenDocuments, Kind};
+pub use file::{FileError, Given, TestFile};
+pub use report::{Outcome, Report};
+pub use run::{RunError, run};
+pub use stubs::Stub;

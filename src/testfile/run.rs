@@ -1,0 +1,209 @@
+use std::sync::Arc;
+
+use bson::Document;
+use serde_json::json;
+use thiserror::Error;
+
+use super::case::{Case, GivenDocuments, Kind};
+use super::compare::{self, Answer};
+use super::file::TestFile;
+use super::report::{Outcome, Report};
+use crate::access::Guard;
+use crate::auth::{self, Assembly, CustomDataConfig, Provider, VerifiedClaims};
+use crate::eval::{Context, Documents, Errors, Evaluation, Truth, bind};
+use crate::expr::{self, Substitutions};
+use crate::json::{self, Node};
+use crate::policy::{self, Policy, RulesFile};
+use crate::predicate::{self, Scope};
+use crate::text::Finding;
+use crate::user::User;
+use crate::value::ValueRef;
+
+/// Why cases cannot be run at all.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The rules that a case needs do not load.
+    #[error("the rules of the case `{case}` do not load: {}", .findings.first().map_or("", |finding| &finding.message))]
+    RulesInvalid {
+        /// The case.
+        case: String,
+        /// What is wrong with the rules; places are in the test file.
+        findings: Vec<Finding>,
+    },
+    /// A case needs rules or a namespace, and neither it nor the file has any.
+    #[error("the case `{0}` has no rules: give `rules`, or `app` with `in`")]
+    RulesMissing(String),
+}
+
+/// Runs the cases of a file.
+///
+/// # Errors
+/// If the rules that a case needs are missing or do not load.
+pub fn run(file: &TestFile) -> Result<Report, RunError> {
+    let mut report = Report::default();
+    let shared = file.rules.as_ref().map(load);
+    for case in &file.cases {
+        let answer = answer(file, case, shared.as_ref())?;
+        let outcome = if answer.agrees {
+            Outcome::Passed
+        } else {
+            Outcome::Failed { expected: case.expect.to_json(), got: answer.got }
+        };
+        report.cases.push((case.name.clone(), outcome));
+    }
+    Ok(report)
+}
+
+type Loaded = Result<Option<Arc<Policy>>, Vec<Finding>>;
+
+fn load(node: &Node) -> Loaded {
+    match policy::compile(node) {
+        Ok(rules) => Ok(RulesFile::effective(Some(&rules), None).map(Arc::new)),
+        Err(errors) => Err(errors.into_iter().map(Finding::from).collect()),
+    }
+}
+
+fn context(file: &TestFile, case: &Case) -> Context {
+    let given = file.given.replaced_by(&case.given);
+    let mut context = Context::new().with_functions(file.host());
+    if let Some(user) = &case.user {
+        context = context.with_user(user.clone());
+    }
+    if let Some(values) = given.values {
+        context = context.with_values(values);
+    }
+    if let Some(environment) = given.environment {
+        context = context.with_environment(environment);
+    }
+    if let Some(request) = given.request {
+        context = context.with_request(request);
+    }
+    context
+}
+
+fn guard(file: &TestFile, case: &Case, shared: Option<&Loaded>) -> Result<Guard, RunError> {
+    let own = case.rules.as_ref().map(load);
+    let policy = match own.as_ref().or(shared) {
+        None => return Err(RunError::RulesMissing(case.name.clone())),
+        Some(Ok(policy)) => policy.clone(),
+        Some(Err(findings)) => {
+            return Err(RunError::RulesInvalid { case: case.name.clone(), findings: findings.clone() });
+        }
+    };
+    Ok(Guard::new(policy, context(file, case)))
+}
+
+fn answer(file: &TestFile, case: &Case, shared: Option<&Loaded>) -> Result<Answer, RunError> {
+    let guard = || guard(file, case, shared);
+    let expect = &case.expect;
+    Ok(match &case.kind {
+        Kind::Expression { expression, scope, documents } => {
+            expression_case(expect, expression, *scope, documents, context(file, case))
+        }
+        Kind::Read(document) => compare::read(expect, guard()?.read(document)),
+        Kind::Search(document) => compare::read(expect, guard()?.search(document)),
+        Kind::Insert(new) => compare::write(expect, &guard()?.insert(new)),
+        Kind::Update(before, after) => compare::write(expect, &guard()?.update(before, after)),
+        Kind::Delete(stored) => compare::write(expect, &guard()?.delete(stored)),
+        Kind::Load(node) => load_case(expect, node),
+        Kind::Template(node) => template_case(expect, node, file, case),
+        Kind::Query { .. } => Answer { agrees: false, got: json!({"error": "queries are not supported yet"}) },
+        Kind::User { claims, documents, config, provider } => {
+            user_case(expect, claims, documents, config.as_ref(), provider.as_ref())
+        }
+    })
+}
+
+fn expression_case(expect: &Node, node: &Node, scope: Scope, given: &GivenDocuments, mut context: Context) -> Answer {
+    let expr = match expr::parse(node) {
+        Ok(expr) => expr,
+        Err(errors) => return compare::message(expect, "invalid", &strings(&errors)),
+    };
+    let predicate = match predicate::lower(&expr, scope) {
+        Ok(predicate) => predicate,
+        Err(errors) => return compare::message(expect, "invalid", &strings(&errors)),
+    };
+    if let Some(args) = &given.args {
+        context = context.with_args(args.clone());
+    }
+    if let Some(partition) = &given.partition {
+        context = context.with_partition(partition.clone());
+    }
+    let documents = Documents {
+        root: given.root.as_ref().map(ValueRef::from),
+        prev_root: given.prev_root.as_ref().map(ValueRef::from),
+        this: given.this.as_ref().map(ValueRef::from),
+        prev: given.prev.as_ref().map(ValueRef::from),
+    };
+    let errors = Errors::default();
+    let truth = Evaluation::new(documents, &context, &errors).truth(&bind(&predicate, &context));
+    match truth {
+        Truth::True => Answer { agrees: expect.as_bool() == Some(true), got: json!(true) },
+        Truth::False => Answer { agrees: expect.as_bool() == Some(false), got: json!(false) },
+        Truth::Unknown => Answer { agrees: expect.as_str() == Some("unknown"), got: json!("unknown") },
+        Truth::Error => compare::message(expect, "error", &strings(&errors.into_vec())),
+    }
+}
+
+fn strings<T: ToString>(list: &[T]) -> Vec<String> {
+    list.iter().map(ToString::to_string).collect()
+}
+
+fn load_case(expect: &Node, node: &Node) -> Answer {
+    match policy::compile(node) {
+        Ok(_) => Answer { agrees: expect.get("valid").is_some(), got: json!({"valid": true}) },
+        Err(errors) => compare::messages(expect, "invalid", &strings(&errors)),
+    }
+}
+
+fn user_case(
+    expect: &Node,
+    claims: &Document,
+    documents: &[Document],
+    config: Option<&Node>,
+    provider: Option<&Node>,
+) -> Answer {
+    match assemble(claims, documents, config, provider) {
+        Ok(user) => {
+            let user = user.to_document();
+            let expected = expect.get("user").and_then(|node| json::to_document(node).ok());
+            // An expectation may leave out what is empty.
+            let expected = expected.and_then(|document| User::from_document(document).ok());
+            let agrees = expected.is_some_and(|expected| expected.to_document() == user);
+            Answer { agrees, got: json!({ "user": json::from_bson(&user.into()) }) }
+        }
+        Err(messages) => compare::message(expect, "error", &messages),
+    }
+}
+
+fn assemble(
+    claims: &Document,
+    documents: &[Document],
+    config: Option<&Node>,
+    provider: Option<&Node>,
+) -> Result<User, Vec<String>> {
+    let config = config.map(CustomDataConfig::compile).transpose().map_err(|errors| strings(&errors))?;
+    let provider = provider.map(Provider::compile).transpose().map_err(|errors| strings(&errors))?;
+    let assembly =
+        Assembly { provider: provider.as_ref(), custom_data: config.as_ref().map(|config| (config, documents)) };
+    let assembled = auth::assemble(&VerifiedClaims::trusted(claims.clone()), &assembly);
+    assembled.map(|assembled| assembled.user).map_err(|error| vec![error.to_string()])
+}
+
+fn template_case(expect: &Node, node: &Node, file: &TestFile, case: &Case) -> Answer {
+    let given = file.given.replaced_by(&case.given);
+    let environment = given.environment.unwrap_or_default();
+    let substitutions = Substitutions {
+        tag: Some(environment.tag),
+        environment: Substitutions::named(&environment.values),
+        values: given.values.as_ref().map(Substitutions::named).unwrap_or_default(),
+        secrets: Vec::new(),
+    };
+    match expr::expand(node, &substitutions) {
+        Ok(expanded) => {
+            let got = expanded.to_json();
+            Answer { agrees: expect.to_json() == got, got }
+        }
+        Err(errors) => compare::message(expect, "invalid", &strings(&errors)),
+    }
+}
