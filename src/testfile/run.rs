@@ -8,7 +8,7 @@ use super::case::{Case, GivenDocuments, Kind};
 use super::compare::{self, Answer};
 use super::file::TestFile;
 use super::report::{Outcome, Report};
-use crate::access::Guard;
+use crate::access::{Guard, Query};
 use crate::auth::{self, Assembly, CustomDataConfig, Provider, VerifiedClaims};
 use crate::eval::{Context, Documents, Errors, Evaluation, Truth, bind};
 use crate::expr::{self, Substitutions};
@@ -17,7 +17,7 @@ use crate::policy::{self, Policy, RulesFile};
 use crate::predicate::{self, Scope};
 use crate::text::Finding;
 use crate::user::User;
-use crate::value::ValueRef;
+use crate::value::{DocumentRef, ValueRef};
 
 /// Why cases cannot be run at all.
 #[derive(Debug, Error)]
@@ -107,7 +107,7 @@ fn answer(file: &TestFile, case: &Case, shared: Option<&Loaded>) -> Result<Answe
         Kind::Delete(stored) => compare::write(expect, &guard()?.delete(stored)),
         Kind::Load(node) => load_case(expect, node),
         Kind::Template(node) => template_case(expect, node, file, case),
-        Kind::Query { .. } => Answer { agrees: false, got: json!({"error": "queries are not supported yet"}) },
+        Kind::Query { query, documents } => query_case(expect, query, documents, &guard()?),
         Kind::User { claims, documents, config, provider } => {
             user_case(expect, claims, documents, config.as_ref(), provider.as_ref())
         }
@@ -147,6 +147,18 @@ fn expression_case(expect: &Node, node: &Node, scope: Scope, given: &GivenDocume
 
 fn strings<T: ToString>(list: &[T]) -> Vec<String> {
     list.iter().map(ToString::to_string).collect()
+}
+
+fn query_case(expect: &Node, query: &Node, documents: &[Document], guard: &Guard) -> Answer {
+    let found = Query::compile(query.get("filter"), query.get("projection"), query.get("sort"))
+        .map_err(|error| error.to_string())
+        .and_then(|query| {
+            guard.find(&query, documents.iter().map(DocumentRef::from)).map_err(|error| error.to_string())
+        });
+    match found {
+        Ok(found) => compare::query(expect, &found),
+        Err(message) => compare::message(expect, "error", &[message]),
+    }
 }
 
 fn load_case(expect: &Node, node: &Node) -> Answer {
