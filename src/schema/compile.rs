@@ -26,7 +26,7 @@ pub(super) fn compile(node: &Node) -> Result<Compiled, Vec<SchemaError>> {
     if compiler.errors.is_empty() {
         return Ok(Compiled { shape, validates: compiler.validates, ignored: compiler.ignored });
     }
-    compiler.errors.sort_by_key(|error| error.span());
+    compiler.errors.sort_by_key(SchemaError::span);
     Err(compiler.errors)
 }
 
@@ -205,8 +205,7 @@ impl Compiler {
     fn remark(&mut self, key: &str, member: &Member) {
         let Some(remark) = Remark::of(key) else { return self.unknown(key, member) };
         match (remark, &member.value.kind) {
-            (Remark::Anything, _) | (Remark::Text | Remark::Mark, Kind::String(_)) => {}
-            (Remark::Mark, Kind::Boolean(_)) => {}
+            (Remark::Anything, _) | (_, Kind::String(_)) | (Remark::Mark, Kind::Boolean(_)) => {}
             (Remark::Text, _) => return self.wrong_type(member, "a string"),
             (Remark::Mark, _) => return self.wrong_type(member, "a boolean or a string"),
         }
