@@ -1,4 +1,5 @@
 //! Portcullis
+pub mod app;
 pub mod eval;
 pub mod expr;
 pub mod json;
