@@ -101,7 +101,8 @@ impl App {
         let functions = functions::functions(&mut reader);
         let triggers = functions::triggers(&mut reader);
         let providers = functions::providers(&mut reader);
-        let data_api = reader.object("http_endpoints/data_api_config.json");
+        let mut data_api = reader.object("http_endpoints/data_api_config.json");
+        data_api.join(reader.object("https_endpoints/data_api_config.json"));
         let ignored = leftover::leftovers(&mut reader);
         Ok(Self {
             name: name(directory, settings.root.present()),

@@ -6,7 +6,7 @@ use super::problem::Problem;
 use super::reader::Reader;
 use super::{ConfigFile, Part, ProblemKind};
 use crate::json::{Kind, Node};
-use crate::text::Span;
+use crate::text::{Source, Span};
 
 /// A function: an entry of `functions/config.json`, or `functions/<name>/config.json` of an older application.
 #[derive(Clone, Debug)]
@@ -189,7 +189,7 @@ fn unique(
     what: &'static str,
     configs: Vec<(String, ConfigFile)>,
 ) -> Vec<(String, ConfigFile)> {
-    let mut seen: HashMap<String, Arc<crate::text::Source>> = HashMap::new();
+    let mut seen: HashMap<String, Arc<Source>> = HashMap::new();
     let mut kept = Vec::new();
     for (name, config) in configs {
         if let Some(first) = seen.get(&name) {

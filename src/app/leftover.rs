@@ -1,8 +1,11 @@
+use std::fs;
+use std::sync::Arc;
+
 use super::ProblemKind;
 use super::discover::{LAYOUT, is_app};
 use super::problem::Problem;
 use super::reader::Reader;
-use crate::text::{Span, closest};
+use crate::text::{Source, Span, closest};
 
 /// How deep files are looked for.
 const MAX_DEPTH: usize = 16;
@@ -11,7 +14,7 @@ const MAX_DEPTH: usize = 16;
 const MAX_DIRECTORIES: usize = 20_000;
 
 /// The directories of which every JSON file has a meaning.
-const STRICT: [&str; 9] = [
+const STRICT: [&str; 10] = [
     "auth",
     "auth_providers",
     "data_sources",
@@ -21,6 +24,7 @@ const STRICT: [&str; 9] = [
     "services",
     "sync",
     "triggers",
+    "values",
 ];
 
 /// The names that files with rules have.
@@ -50,7 +54,7 @@ pub(super) fn leftovers(reader: &mut Reader<'_>) -> Vec<String> {
             break;
         }
         let directory = reader.directory().join(&path);
-        for entry in std::fs::read_dir(&directory).into_iter().flatten().flatten() {
+        for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
             let (Ok(kind), Ok(name)) = (entry.file_type(), entry.file_name().into_string()) else { continue };
             if name.starts_with('.') || name == "node_modules" {
                 continue;
@@ -73,7 +77,7 @@ pub(super) fn leftovers(reader: &mut Reader<'_>) -> Vec<String> {
         if !ours && (!TELLING.contains(&name) || matches!(top, "functions" | "hosting" | "graphql")) {
             continue;
         }
-        let source = std::sync::Arc::new(crate::text::Source::new(path.clone(), ""));
+        let source = Arc::new(Source::new(path.clone(), ""));
         let problem = Problem::new(ProblemKind::FileUnused, Span::default());
         let help = match closest(name, NAMES) {
             Some(known) if known != name => format!("did you mean `{known}`?"),

@@ -54,6 +54,17 @@ impl Namespace {
         format!("{}.{}", self.database, self.collection)
     }
 
+    /// Broken, if a file does not load and its keys have templates: it may be for any collection, so none may fall
+    /// back to the default roles.
+    pub(super) fn doubt(part: &Part, raw: &Raw) -> Part {
+        let keys = ["database", "collection", "namespace"];
+        let mut texts = keys.iter().filter_map(|key| raw.node.as_ref()?.get(key)?.as_str());
+        match part {
+            Part::Broken(source) if texts.any(|text| text.contains("%(")) => Part::Broken(Arc::clone(source)),
+            _ => Part::Absent,
+        }
+    }
+
     /// By the keys of a rules file, of which each counts more than the path.
     pub(super) fn of(
         reader: &mut Reader<'_>,

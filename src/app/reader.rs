@@ -236,13 +236,17 @@ impl<'d> Reader<'d> {
         self.findings.push(FileFinding { source: Arc::clone(source), pointer: None, finding });
     }
 
-    /// The findings, each with the JSON pointer of its place.
+    /// The findings, each with the JSON pointer of its place, in the order of the files.
     pub(super) fn into_findings(mut self) -> Vec<FileFinding> {
         let mut nodes: HashMap<String, Option<Node>> = HashMap::new();
         for found in &mut self.findings {
             let node = nodes.entry(found.source.name().to_owned()).or_insert_with(|| parse(found.source.text()).ok());
             found.pointer = node.as_ref().map(|node| node.pointer_at(found.finding.span));
         }
+        self.findings.sort_by(|a, b| {
+            let place = |found: &FileFinding| (found.finding.span.start, found.finding.span.end);
+            a.source.name().cmp(b.source.name()).then_with(|| place(a).cmp(&place(b)))
+        });
         self.findings
     }
 

@@ -92,7 +92,7 @@ impl Services {
             for collection in listing.directories {
                 let path = format!("{path}/{database}/{collection}");
                 let by_path = Namespace::new(&database, &collection);
-                self.collection(reader, &path, &name, by_path, &default_rule);
+                self.collection(reader, &path, &name, by_path, &mut default_rule);
             }
         }
         self.add(DataSource { name, kind, config, default_rule });
@@ -105,7 +105,7 @@ impl Services {
         path: &str,
         service: &str,
         by_path: Namespace,
-        default_rule: &Part,
+        default_rule: &mut Part,
     ) {
         let raw = reader.raw(&format!("{path}/rules.json"));
         let schema = reader.part(&format!("{path}/schema.json"));
@@ -117,6 +117,7 @@ impl Services {
         let mut namespace = Some(by_path);
         if let Some(raw) = raw {
             rules = reader.expanded(&raw);
+            default_rule.join(Namespace::doubt(&rules, &raw));
             namespace = Namespace::of(reader, &rules, &raw, namespace, default_rule);
         }
         // There is one: the path has it, if nothing else does.
@@ -143,8 +144,15 @@ impl Services {
             let Some(raw) = reader.raw(&format!("{rules}/{file}")) else { continue };
             let by_path = Namespace::parse(stem);
             let part = reader.expanded(&raw);
-            if is_database.unwrap_or_else(|| raw.node.as_ref().map_or(by_path.is_some(), has_roles)) {
+            // A misspelt type must not make roles disappear, so the content counts as well.
+            let has_roles = match (is_database, &raw.node) {
+                (Some(true), _) => true,
+                (_, Some(node)) => has_roles(node),
+                (known, None) => known.is_none() && by_path.is_some(),
+            };
+            if has_roles {
                 is_database = Some(true);
+                default_rule.join(Namespace::doubt(&part, &raw));
                 match Namespace::of(reader, &part, &raw, by_path, &default_rule) {
                     Some(namespace) => namespace.entry(&mut self.collections, &name).take_rules(part),
                     // It may be for any collection, so none may fall back to the default roles.

@@ -9,7 +9,7 @@ use super::{FileFinding, Part, ProblemKind};
 use crate::eval::Environment;
 use crate::expr::Substitutions;
 use crate::json::{to_bson, to_document};
-use crate::text::Span;
+use crate::text::{Finding, Source, Span, closest};
 
 /// The application's own file, the environment that holds, and the configured values.
 pub(super) struct Settings {
@@ -138,13 +138,19 @@ fn environment(reader: &mut Reader<'_>, wanted: Option<&str>, root: Option<&Raw>
     }
     let name = if tag.is_empty() { NO_ENVIRONMENT } else { tag };
     if !tag.is_empty() && !stems.iter().any(|stem| stem == tag) {
-        let kind = ProblemKind::EnvironmentUnknown(tag.to_owned());
+        let known = stems.iter().map(String::as_str).filter(|stem| *stem != NO_ENVIRONMENT);
+        let help = closest(tag, known).map(|known| format!("did you mean `{known}`?"));
+        let problem = |span| {
+            let problem = Problem::new(ProblemKind::EnvironmentUnknown(tag.to_owned()), span);
+            help.into_iter().fold(problem, Problem::help)
+        };
         match (wanted, written) {
             (Some(_), _) => {
-                reader.problem_with("environments", kind);
+                let source = Source::new("environments", "").into();
+                reader.problem(&source, problem(Span::default()));
             }
             // Before 2021 an application had a tag and no values.
-            (None, Some((source, node))) if !stems.is_empty() => reader.problem(source, Problem::new(kind, node.span)),
+            (None, Some((source, node))) if !stems.is_empty() => reader.problem(source, problem(node.span)),
             _ => {}
         }
     }
@@ -161,8 +167,8 @@ fn secret_names(reader: &mut Reader<'_>) -> BTreeSet<String> {
     let Some(node) = raw.node else {
         let reported = reader.findings.split_off(before);
         let hidden = |found: FileFinding| FileFinding {
-            source: crate::text::Source::new("secrets.json", "").into(),
-            finding: crate::text::Finding { message: "the file is not readable as JSON".to_owned(), ..found.finding },
+            source: Source::new("secrets.json", "").into(),
+            finding: Finding { message: "the file is not readable as JSON".to_owned(), ..found.finding },
             ..found
         };
         reader.findings.extend(reported.into_iter().map(hidden));
