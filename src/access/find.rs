@@ -1,4 +1,5 @@
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use bson::Document;
 use thiserror::Error;
@@ -47,8 +48,8 @@ pub enum QueryError {
     #[error("{0}")]
     Path(PathError),
     /// Neither the collection nor the defaults have rules.
-    #[error("no rule exists for the collection")]
-    NoRule,
+    #[error("no rule exists for namespace '{0}'")]
+    NoRule(Arc<str>),
     /// The collection's rules do not load.
     #[error("the collection's rules do not load")]
     RulesInvalid,
@@ -118,7 +119,7 @@ impl Guard {
         documents: impl IntoIterator<Item = DocumentRef<'d>>,
     ) -> Result<Vec<Document>, QueryError> {
         match &self.entrance {
-            Entrance::Closed(Reason::NoRule) => return Err(QueryError::NoRule),
+            Entrance::Closed(Reason::NoRule { namespace }) => return Err(QueryError::NoRule(namespace.clone())),
             Entrance::Closed(_) => return Err(QueryError::RulesInvalid),
             Entrance::Rules { filters, .. } if !filters.errors.is_empty() => {
                 return Err(QueryError::Failed(filters.errors.clone()));

@@ -1,5 +1,5 @@
 //! The application directory: where each file lies in layouts old and new, which environment holds, what `%()`
-//! templates stand for. Files are found, read and handed out with their sources; what they mean is said elsewhere.
+//! templates stand for. Files are found, read and handed out with their sources, and the rules among them compiled.
 //!
 //! | what | where | where older applications have it |
 //! | --- | --- | --- |
@@ -26,6 +26,7 @@ mod file;
 mod functions;
 mod leftover;
 mod namespace;
+mod policies;
 mod problem;
 mod reader;
 mod services;
@@ -37,6 +38,7 @@ pub use error::AppError;
 pub use file::{ConfigFile, FileFinding, Part};
 pub use functions::{Endpoint, Function, Provider, Trigger};
 pub use namespace::Collection;
+pub use policies::{Applicable, Loaded, Policies};
 pub use problem::ProblemKind;
 pub use services::{DataSource, ServiceRule};
 pub use sync::SyncConfig;

@@ -152,6 +152,20 @@ impl Context {
         self
     }
 
+    /// Supplies `%%values` if nothing did.
+    #[must_use]
+    pub fn or_values(mut self, values: &Document) -> Self {
+        self.values.get_or_insert_with(|| values.clone());
+        self
+    }
+
+    /// Supplies `%%environment` if nothing did.
+    #[must_use]
+    pub fn or_environment(mut self, environment: &Environment) -> Self {
+        self.environment.get_or_insert_with(|| environment.clone());
+        self
+    }
+
     /// Supplies `%%request`.
     #[must_use]
     pub fn with_request(mut self, request: Request) -> Self {

@@ -1,3 +1,4 @@
+use std::path::Path;
 use std::sync::Arc;
 
 use bson::Document;
@@ -9,6 +10,7 @@ use super::compare::{self, Answer};
 use super::file::TestFile;
 use super::report::{Outcome, Report};
 use crate::access::{Guard, Query};
+use crate::app::{App, AppError, LoadOptions, Policies, ServiceAmbiguous};
 use crate::auth::{self, Assembly, CustomDataConfig, Provider, VerifiedClaims};
 use crate::eval::{Context, Documents, Errors, Evaluation, Truth, bind};
 use crate::expr::{self, Substitutions};
@@ -30,6 +32,12 @@ pub enum RunError {
         /// What is wrong with the rules; places are in the test file.
         findings: Vec<Finding>,
     },
+    /// The application directory cannot be read.
+    #[error("{0}")]
+    App(AppError),
+    /// The application has the namespace in several data sources.
+    #[error("{0}")]
+    Service(ServiceAmbiguous),
     /// A case needs rules or a namespace, and neither it nor the file has any.
     #[error("the case `{0}` has no rules: give `rules`, or `app` with `in`")]
     RulesMissing(String),
@@ -41,9 +49,9 @@ pub enum RunError {
 /// If the rules that a case needs are missing or do not load.
 pub fn run(file: &TestFile) -> Result<Report, RunError> {
     let mut report = Report::default();
-    let shared = file.rules.as_ref().map(load);
+    let shared = Shared { rules: file.rules.as_ref().map(load), app: file.app.as_deref().map(load_app).transpose()? };
     for case in &file.cases {
-        let answer = answer(file, case, shared.as_ref())?;
+        let answer = answer(file, case, &shared)?;
         let outcome = if answer.agrees {
             Outcome::Passed
         } else {
@@ -52,6 +60,18 @@ pub fn run(file: &TestFile) -> Result<Report, RunError> {
         report.cases.push((case.name.clone(), outcome));
     }
     Ok(report)
+}
+
+/// What the cases of a file have in common.
+struct Shared {
+    rules: Option<Loaded>,
+    app: Option<(App, Policies)>,
+}
+
+fn load_app(directory: &Path) -> Result<(App, Policies), RunError> {
+    let app = App::load(directory, &LoadOptions::default()).map_err(RunError::App)?;
+    let policies = app.policies();
+    Ok((app, policies))
 }
 
 type Loaded = Result<Option<Arc<Policy>>, Vec<Finding>>;
@@ -81,19 +101,30 @@ fn context(file: &TestFile, case: &Case) -> Context {
     context
 }
 
-fn guard(file: &TestFile, case: &Case, shared: Option<&Loaded>) -> Result<Guard, RunError> {
+fn guard(file: &TestFile, case: &Case, shared: &Shared) -> Result<Guard, RunError> {
     let own = case.rules.as_ref().map(load);
-    let policy = match own.as_ref().or(shared) {
-        None => return Err(RunError::RulesMissing(case.name.clone())),
-        Some(Ok(policy)) => policy.clone(),
-        Some(Err(findings)) => {
+    let namespace = case.namespace.as_ref().or(file.namespace.as_ref());
+    let policy = match (own.as_ref().or(shared.rules.as_ref()), &shared.app, namespace) {
+        (None, Some((app, policies)), Some(namespace)) => {
+            return app.guard(policies, namespace, None, context(file, case)).map_err(RunError::Service);
+        }
+        (None, ..) => return Err(RunError::RulesMissing(case.name.clone())),
+        (Some(loaded), ..) => loaded,
+    };
+    let policy = match policy {
+        Ok(policy) => policy.clone(),
+        Err(findings) => {
             return Err(RunError::RulesInvalid { case: case.name.clone(), findings: findings.clone() });
         }
     };
-    Ok(Guard::new(policy, context(file, case)))
+    let context = context(file, case);
+    Ok(match policy {
+        Some(policy) => Guard::new(Some(policy), context),
+        None => Guard::without_rules(namespace.map_or("", String::as_str), context),
+    })
 }
 
-fn answer(file: &TestFile, case: &Case, shared: Option<&Loaded>) -> Result<Answer, RunError> {
+fn answer(file: &TestFile, case: &Case, shared: &Shared) -> Result<Answer, RunError> {
     let guard = || guard(file, case, shared);
     let expect = &case.expect;
     Ok(match &case.kind {
