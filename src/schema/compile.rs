@@ -2,6 +2,7 @@ use bson::Bson;
 
 use super::keyword::{Remark, suggest, unsupported};
 use super::rule::{Counted, Limit, Order, Rule};
+use super::same::sorted;
 use super::shape::{Combination, Others, Shape, Standing, Validate};
 use super::types::Types;
 use super::{SchemaError, SchemaErrorKind};
@@ -104,7 +105,7 @@ impl Compiler {
             "enum" => self.values(member),
             "const" => self.value(&member.value).map(|value| {
                 let text = cut(&json::from_bson(&value).to_string());
-                Rule::OneOf(vec![value], text.into())
+                Rule::OneOf(vec![sorted(value)], text.into())
             }),
             "minimum" if exclusive("exclusiveMinimum") => self.order(member, Order::Above),
             "minimum" => self.order(member, Order::AtLeast),
@@ -302,6 +303,7 @@ impl Compiler {
             Some(elements) => {
                 let values: Vec<_> = elements.iter().filter_map(|element| self.value(element)).collect();
                 let texts: Vec<_> = values.iter().map(|value| json::from_bson(value).to_string()).collect();
+                let values = values.into_iter().map(sorted).collect();
                 return Some(Rule::OneOf(values, cut(&format!("one of {}", texts.join(", "))).into()));
             }
         }
