@@ -69,7 +69,10 @@ impl App {
         service: Option<&str>,
         context: Context,
     ) -> Result<Guard, ServiceAmbiguous> {
-        let context = context.or_values(&self.values).or_environment(&self.environment);
+        let context = context
+            .or_values(&self.values)
+            .or_environment(&self.environment)
+            .without_values(self.secret_values.keys().cloned());
         Ok(match policies.applicable(self, namespace, service)? {
             Applicable::Policy(policy) => Guard::new(Some(policy), context),
             Applicable::NoRule => Guard::without_rules(namespace, context),

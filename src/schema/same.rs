@@ -7,8 +7,8 @@ use crate::value::{ArrayRef, Malformed, Number, ValueRef, equal, order};
 
 /// Whether an array has two elements that are the same, in time `n log n`.
 pub(super) fn has_twins(array: ArrayRef<'_>) -> Result<bool, Malformed> {
-    let mut elements =
-        array.iter().map(|element| Ok(sorted(element?.to_bson()?))).collect::<Result<Vec<_>, Malformed>>()?;
+    let elements = array.iter().map(|element| element?.to_bson().map(sorted));
+    let mut elements = elements.collect::<Result<Vec<_>, _>>()?;
     elements.sort_unstable_by(line_up);
     Ok(elements.iter().zip(elements.iter().skip(1)).any(|(a, b)| line_up(a, b) == Ordering::Equal))
 }
