@@ -78,7 +78,7 @@ pub(super) fn is_app(path: &Path) -> bool {
 pub(super) fn says_app(path: &Path) -> bool {
     let path = path.join("config.json");
     let small = fs::metadata(&path).is_ok_and(|metadata| {
-        metadata.is_file() && usize::try_from(metadata.len()).is_ok_and(|length| length <= MAX_SIZE)
+        metadata.is_file() && usize::try_from(metadata.len()).is_ok_and(|length| (1..=MAX_SIZE).contains(&length))
     });
     let node = small.then(|| fs::read(&path).ok()).flatten().and_then(|bytes| parse_bytes(&bytes).ok());
     node.is_some_and(|node| APP_KEYS.iter().any(|key| node.get(key).is_some()))

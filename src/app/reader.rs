@@ -212,7 +212,7 @@ impl<'d> Reader<'d> {
                 // What is no directory, or cannot be told, is found out by whoever reads it.
                 Ok(_) => listing.files.push(entry_name),
                 Err(error) => {
-                    if !entry_name.contains('.') {
+                    if !entry_name.ends_with(".json") && !entry_name.ends_with(".js") {
                         let kind = ProblemKind::DirectoryUnreadable(error.to_string());
                         listing.hidden = Some(self.problem_with(&format!("{name}/{entry_name}"), kind));
                     }
@@ -272,7 +272,11 @@ impl<'d> Reader<'d> {
             return Err(problem(LIMIT));
         }
         let mut bytes = Vec::new();
-        // The file may have grown since, or have no length at all, as those under /proc.
+        // Of files without a length, as those under /proc, some never end and some never begin.
+        if metadata.len() == 0 {
+            return Ok(bytes);
+        }
+        // The file may have grown since.
         let read = File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes));
         read.map_err(|error| unreadable(&error))?;
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);

@@ -131,10 +131,9 @@ impl Services {
     fn service(&mut self, reader: &mut Reader<'_>, path: &str, directory: &str) {
         let config = reader.object(&format!("{path}/config.json"));
         let (name, kind) = self.name(reader, &config, path, directory);
-        let mut is_database = kind.as_deref().map(|kind| DATABASES.contains(&kind));
-        if is_database.is_none() && directory == "mongodb-atlas" {
-            is_database = Some(true);
-        }
+        let is_database = kind.as_deref().map(|kind| DATABASES.contains(&kind));
+        let is_database = is_database.or((directory == "mongodb-atlas").then_some(true));
+        let mut has_collections = false;
         let mut default_rule = reader.object(&format!("{path}/default_rule.json"));
         let rules = format!("{path}/rules");
         let listing = reader.list(&rules);
@@ -145,13 +144,13 @@ impl Services {
             let by_path = Namespace::parse(stem);
             let part = reader.expanded(&raw);
             // A misspelt type must not make roles disappear, so the content counts as well.
-            let has_roles = match (is_database, &raw.node) {
+            let for_collection = match (is_database, &raw.node) {
                 (Some(true), _) => true,
                 (_, Some(node)) => has_roles(node),
                 (known, None) => known.is_none() && by_path.is_some(),
             };
-            if has_roles {
-                is_database = Some(true);
+            if for_collection {
+                has_collections = true;
                 default_rule.join(Namespace::doubt(&part, &raw));
                 match Namespace::of(reader, &part, &raw, by_path, &default_rule) {
                     Some(namespace) => namespace.entry(&mut self.collections, &name).take_rules(part),
@@ -170,7 +169,7 @@ impl Services {
             }
         }
         self.webhooks(reader, &format!("{path}/incoming_webhooks"), &name);
-        if is_database.unwrap_or(!default_rule.is_absent()) {
+        if has_collections || is_database.unwrap_or(!default_rule.is_absent()) {
             self.add(DataSource { name, kind, config, default_rule });
         }
     }
