@@ -1,5 +1,21 @@
-//! Portcullis decides, per user, who may read and write which MongoDB document and which field, by the rules of
+//! Portcullis decides, per user, who may read and write which MongoDB document and which field of it, by the rules of
 //! MongoDB Atlas App Services.
+//!
+//! A rule goes through the modules in this order:
+//!
+//! 1. [`json`] reads the text, with the place of everything;
+//! 2. [`policy`] takes a rules file apart, with [`schema`] for its schema, and hands each expression to
+//! 3. [`expr`], which reads it as written, and [`predicate`], which says what it means where it stands;
+//! 4. [`eval`] binds it to the [`Context`](eval::Context) of a request, above all to the [`User`](user::User), and leaves a
+//!    [`Residual`](eval::Residual) that is asked of documents, decoded or raw ([`value`], [`path`]);
+//! 5. [`access`] puts these together: a [`Guard`](access::Guard) decides, with a [`Reason`](access::Reason).
+//!
+//! [`auth`] assembles users from claims and custom data, [`app`] reads whole application directories, `lint` finds
+//! rules that load but are probably not meant, [`testfile`] runs rule tests. [`text`] shows findings to people.
+//!
+//! Only what is [`True`](eval::Truth::True) grants. What cannot be resolved is [`Unknown`](eval::Truth::Unknown), what fails
+//! is an [`Error`](eval::Truth::Error), and the negation of either is the same again.
+
 pub mod access;
 pub mod app;
 pub mod auth;
@@ -14,3 +30,8 @@ pub mod testfile;
 pub mod text;
 pub mod user;
 pub mod value;
+
+/// The examples of the README run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -285,6 +285,7 @@ impl<'t> Parser<'t> {
             _ => {
                 let error = self.unexpected("a value");
                 return Err(match word.as_str() {
+                    _ if self.text.trim().is_empty() => error.help("the text is empty"),
                     "NaN" | "Infinity" => error.help(format!("write {{\"$numberDouble\": \"{word}\"}}")),
                     "True" | "False" | "None" | "undefined" | "TRUE" | "FALSE" => {
                         error.help("JSON knows `true`, `false` and `null`, in lower case")
