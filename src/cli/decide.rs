@@ -109,22 +109,16 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         return Err(Trouble::usage(problem));
     }
     let guard = guard(args)?;
-    let mut decider = Decider { args, guard: &guard, output, decided: Vec::new(), denied: 0, several: streamed };
-    let broken = if streamed {
-        decider.stream()?
+    let mut decider = Decider { args, guard: &guard, output, decided: 0, denied: 0, broken: 0, several: streamed };
+    if streamed {
+        decider.begin()?;
+        decider.stream()?;
     } else {
-        decider.decide(&subject(args)?)?;
-        None
-    };
-    let answer = Answer::from_bool(decider.denied == 0);
-    let decided = std::mem::take(&mut decider.decided);
-    if output.is_json() {
-        output.document(&json!({ "decisions": decided }))?;
+        let subject = subject(args)?;
+        decider.begin()?;
+        decider.decide(&subject, None)?;
     }
-    match broken {
-        Some(trouble) => Err(trouble),
-        None => Ok(answer),
-    }
+    decider.end()
 }
 
 fn wrong_number(operation: Verb, documents: &[String], streamed: bool) -> Option<&'static str> {
@@ -212,25 +206,52 @@ struct Decider<'a> {
     args: &'a Args,
     guard: &'a Guard,
     output: &'a mut Output,
-    decided: Vec<Value>,
+    decided: usize,
     denied: usize,
+    broken: usize,
     several: bool,
 }
 
 impl Decider<'_> {
+    /// The JSON document is written piece by piece, so that any number of documents can be decided about.
+    fn begin(&mut self) -> Result<(), Trouble> {
+        if self.output.is_json() { self.output.text("{\"decisions\": [") } else { Ok(()) }
+    }
+
+    fn end(self) -> Result<Answer, Trouble> {
+        if self.output.is_json() {
+            self.output.line("\n]}")?;
+        }
+        match self.broken {
+            0 => Ok(Answer::from_bool(self.denied == 0)),
+            1 => Err(Trouble::Reported("1 document could not be read".to_owned())),
+            several => Err(Trouble::Reported(format!("{several} documents could not be read"))),
+        }
+    }
+
+    fn element(&mut self, value: &Value) -> Result<(), Trouble> {
+        let comma = if self.decided + self.broken > 1 { ",\n" } else { "\n" };
+        self.output.text(format!("{comma}{value}"))
+    }
+
     /// Decides about every document on standard input. One that cannot be read does not keep the others from being
-    /// decided; the first such is returned.
-    fn stream(&mut self) -> Result<Option<Trouble>, Trouble> {
+    /// decided.
+    fn stream(&mut self) -> Result<(), Trouble> {
         let mut values = Values::new(io::stdin().lock());
-        let mut broken = None;
         while let Some(Chunk { line, bytes }) = values.next()? {
             match self.read(line, &bytes) {
-                Ok(subject) => self.decide(&subject)?,
-                Err(trouble) if broken.is_none() => broken = Some(trouble),
-                Err(trouble) => self.output.trouble(&trouble),
+                Ok(subject) => self.decide(&subject, Some(line))?,
+                Err(trouble) => {
+                    self.broken += 1;
+                    if self.output.is_json() {
+                        self.element(&json!({ "line": line, "error": trouble.to_string() }))?;
+                    }
+                    self.output.flush()?;
+                    self.output.report(&trouble);
+                }
             }
         }
-        Ok(broken)
+        Ok(())
     }
 
     fn read(&self, line: usize, bytes: &[u8]) -> Result<Subject, Trouble> {
@@ -247,7 +268,8 @@ impl Decider<'_> {
         }
     }
 
-    fn decide(&mut self, subject: &Subject) -> Result<(), Trouble> {
+    /// `line` is where the document begins on standard input.
+    fn decide(&mut self, subject: &Subject, line: Option<usize>) -> Result<(), Trouble> {
         let operation = subject.operation(self.args.operation);
         let summary = match operation {
             Operation::Read(stored) => Summary::of_read(self.guard.read(stored)),
@@ -256,6 +278,7 @@ impl Decider<'_> {
             Operation::Update(stored, new) => Summary::of_write(&self.guard.update(stored, new)),
             Operation::Delete(stored) => Summary::of_write(&self.guard.delete(stored)),
         };
+        self.decided += 1;
         self.denied += usize::from(summary.reason.is_some());
         let explanation = self.args.explain.then(|| self.guard.explain(operation));
         if self.output.is_json() {
@@ -263,8 +286,8 @@ impl Decider<'_> {
             if let Some(explanation) = &explanation {
                 decision.insert("explanation".to_owned(), explain::to_json(explanation));
             }
-            self.decided.push(Value::Object(decision));
-            return Ok(());
+            decision.extend(line.map(|line| ("line".to_owned(), json!(line))));
+            return self.element(&Value::Object(decision));
         }
         self.output.line(summary.headline())?;
         for line in summary.details() {

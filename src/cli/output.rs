@@ -61,6 +61,15 @@ impl Output {
 
     /// Says what went wrong: on standard error, and as the JSON document if one is wanted.
     pub(super) fn trouble(&mut self, trouble: &Trouble) {
+        let findings = self.report(trouble);
+        // Of trouble whose particulars were shown, the document has been written too.
+        if self.json && !matches!(trouble, Trouble::Reported(_)) {
+            let _ = self.document(&json!({ "error": trouble.to_string(), "findings": findings }));
+        }
+    }
+
+    /// Says what went wrong on standard error; returns its findings for machines.
+    pub(super) fn report(&mut self, trouble: &Trouble) -> Vec<Value> {
         let mut text = String::new();
         let mut findings = Vec::new();
         match trouble {
@@ -74,18 +83,11 @@ impl Output {
                 text = format!("{}: {error}\n", paint("error", AnsiColor::Red));
                 text.extend(error.help().map(|help| format!("  help: {help}\n")));
             }
-            // The JSON document has been written too.
-            Trouble::Reported(message) => {
-                let _ = writeln!(anstream::stderr(), "{}: {message}", paint("error", AnsiColor::Red));
-                return;
-            }
             other => text = format!("{}: {other}\n", paint("error", AnsiColor::Red)),
         }
         // Nothing can be done if even this fails.
         let _ = write!(anstream::stderr(), "{text}");
-        if self.json {
-            let _ = self.document(&json!({ "error": trouble.to_string(), "findings": findings }));
-        }
+        findings
     }
 }
 

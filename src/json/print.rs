@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use super::{Kind, Member, Node};
+use super::{Kind, Node};
 
 impl Node {
     /// This value as JSON text over several lines, indented by two blanks, numbers as they were written. An array or
@@ -61,40 +61,51 @@ fn write_lines<T>(
     out.push(close);
 }
 
-fn is_simple(node: &Node) -> bool {
-    !matches!(node.kind, Kind::Array(_) | Kind::Object(_))
-}
-
-/// The value on one line, if it is simple and short enough for that.
+/// The value on one line, if it is shallow and short enough for that.
 fn one_line(node: &Node, indent: usize) -> Option<String> {
-    let simple = |node: &Node| {
-        is_simple(node)
-            || matches!(&node.kind, Kind::Object(members) if members.iter().all(|m| is_simple(&m.value)))
-            || matches!(&node.kind, Kind::Array(elements) if elements.iter().all(is_simple))
-    };
-    let line = match &node.kind {
-        Kind::Array(elements) if elements.len() <= WIDTH && elements.iter().all(simple) => {
-            let parts: Vec<String> = elements.iter().map(line).collect();
-            format!("[{}]", parts.join(", "))
-        }
-        Kind::Object(members) if members.len() <= 4 && members.iter().all(|member| simple(&member.value)) => line(node),
-        _ => return None,
-    };
-    (line.len() + indent <= WIDTH).then_some(line)
+    let mut line = String::new();
+    inline(node, 5, WIDTH.saturating_sub(indent), &mut line).then_some(line)
 }
 
-fn line(node: &Node) -> String {
-    match &node.kind {
-        Kind::Array(elements) => format!("[{}]", elements.iter().map(line).collect::<Vec<_>>().join(", ")),
-        Kind::Object(members) if members.is_empty() => "{}".to_owned(),
-        Kind::Object(members) => {
-            let member = |member: &Member| format!("{}: {}", quoted(&member.key), line(&member.value));
-            format!("{{ {} }}", members.iter().map(member).collect::<Vec<_>>().join(", "))
+/// Writes a value behind what is on the line already; false if it is nested deeper or the line becomes longer.
+fn inline(node: &Node, depth: usize, width: usize, line: &mut String) -> bool {
+    if line.len() > width {
+        return false;
+    }
+    (match &node.kind {
+        Kind::Array(elements) if !elements.is_empty() => {
+            depth > 0
+                && inline_parts(["[", "]"], elements, line, |element, line| inline(element, depth - 1, width, line))
+        }
+        Kind::Object(members) if !members.is_empty() => {
+            depth > 0
+                && inline_parts(["{ ", " }"], members, line, |member, line| {
+                    let _ = write!(line, "{}: ", quoted(&member.key));
+                    inline(&member.value, depth - 1, width, line)
+                })
         }
         _ => {
-            let mut out = String::new();
-            write_node(node, 0, &mut out);
-            out
+            write_node(node, 0, line);
+            true
+        }
+    }) && line.len() <= width
+}
+
+fn inline_parts<T>(
+    [open, close]: [&str; 2],
+    parts: &[T],
+    line: &mut String,
+    write: impl Fn(&T, &mut String) -> bool,
+) -> bool {
+    line.push_str(open);
+    for (index, part) in parts.iter().enumerate() {
+        if index > 0 {
+            line.push_str(", ");
+        }
+        if !write(part, line) {
+            return false;
         }
     }
+    line.push_str(close);
+    true
 }

@@ -1,0 +1,73 @@
+//! The command line: fixtures/cli holds arguments, input, exit code and what must be said.
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn run(case: &Value) -> Output {
+    let arguments = case["arguments"].as_array().unwrap().iter().map(|argument| argument.as_str().unwrap());
+    let mut child = Command::new(env!("CARGO_BIN_EXE_portcullis"))
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that does not read its input closes it.
+    let _ = child.stdin.take().unwrap().write_all(case["stdin"].as_str().unwrap_or_default().as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+fn texts<'c>(case: &'c Value, key: &str) -> Vec<&'c str> {
+    case[key].as_array().map_or_else(Vec::new, |list| list.iter().map(|text| text.as_str().unwrap()).collect())
+}
+
+#[test]
+fn commands_answer_as_their_fixtures_say() {
+    let file = include_str!("../../fixtures/cli/commands.json");
+    let file: Value = serde_json::from_str(file).unwrap();
+    let cases = file["cases"].as_array().unwrap();
+    for case in cases {
+        let name = case["name"].as_str().unwrap();
+        let output = run(case);
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let shown = format!("{name}\nstdout: {stdout}\nstderr: {stderr}");
+        assert_eq!(output.status.code().map(i64::from), case["exit"].as_i64(), "{shown}");
+        for text in texts(case, "stdout") {
+            assert!(stdout.contains(text), "no {text:?} on standard output: {shown}");
+        }
+        for text in texts(case, "stdout_not") {
+            assert!(!stdout.contains(text), "{text:?} on standard output: {shown}");
+        }
+        for text in texts(case, "stderr") {
+            assert!(stderr.contains(text), "no {text:?} on standard error: {shown}");
+        }
+        assert!(!stdout.contains('\u{1b}') && !stderr.contains('\u{1b}'), "colour without a terminal: {shown}");
+        if !case["json"].is_null() {
+            assert_eq!(serde_json::from_str::<Value>(&stdout).unwrap(), case["json"], "{shown}");
+        }
+        for (key, text) in case["json_has"].as_object().into_iter().flatten() {
+            let document: Value = serde_json::from_str(&stdout).unwrap();
+            assert!(document[key].to_string().contains(text.as_str().unwrap()), "{shown}");
+        }
+    }
+    assert!(cases.len() > 40, "the fixture lost its cases");
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_panic() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_portcullis"))
+        .args(["decide", "read", "-", "--rules", r#"{"roles": [{"name": "R", "apply_when": {}, "read": true}]}"#])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let _ = child.stdin.take().unwrap().write_all("{\"a\": 1}\n".repeat(100_000).as_bytes());
+    let output = child.wait_with_output().unwrap();
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"));
+}
