@@ -236,20 +236,26 @@ fn ratios() {
         println!("{title:<16} {:>8} {:>8}   engine / by hand", "ns", "ratio");
         let by_hand = |raw| by_hand_raw_in_one_pass(raw, OWNER);
         let table: [(&str, [&dyn Fn() -> bool; 5]); 2] = [
-            ("raw", [
-                &|| by_hand_raw(black_box(raw), OWNER),
-                &|| by_hand(black_box(raw)),
-                &|| bound.holds(black_box(raw)),
-                &|| guard.read(black_box(raw)).is_allowed(),
-                &|| guard.update(black_box(raw), black_box(raw)).is_allowed(),
-            ]),
-            ("decoded", [
-                &|| by_hand_decoded(black_box(document), OWNER),
-                &|| by_hand_decoded(black_box(document), OWNER),
-                &|| bound.holds(black_box(document)),
-                &|| guard.read(black_box(document)).is_allowed(),
-                &|| guard.update(black_box(document), black_box(document)).is_allowed(),
-            ]),
+            (
+                "raw",
+                [
+                    &|| by_hand_raw(black_box(raw), OWNER),
+                    &|| by_hand(black_box(raw)),
+                    &|| bound.holds(black_box(raw)),
+                    &|| guard.read(black_box(raw)).is_allowed(),
+                    &|| guard.update(black_box(raw), black_box(raw)).is_allowed(),
+                ],
+            ),
+            (
+                "decoded",
+                [
+                    &|| by_hand_decoded(black_box(document), OWNER),
+                    &|| by_hand_decoded(black_box(document), OWNER),
+                    &|| bound.holds(black_box(document)),
+                    &|| guard.read(black_box(document)).is_allowed(),
+                    &|| guard.update(black_box(document), black_box(document)).is_allowed(),
+                ],
+            ),
         ];
         for (form, runs) in table {
             let best = best_of_turns(&runs);
