@@ -1,6 +1,7 @@
 use std::fmt;
 
 use super::Span;
+use super::one_line::OneLine;
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,9 +68,10 @@ impl<K> Located<K> {
     }
 }
 
+/// On one line, whatever text of the user it quotes.
 impl<K: fmt::Display> fmt::Display for Located<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.kind.fmt(f)
+        OneLine(&self.kind).fmt(f)
     }
 }
 
@@ -95,9 +97,9 @@ impl<K: fmt::Display + Code> From<Located<K>> for Finding {
         Self {
             severity: Severity::Error,
             code: error.kind.code(),
-            message: error.kind.to_string(),
+            message: error.to_string(),
             span: error.span,
-            help: error.help,
+            help: error.help.map(|help| OneLine(help).to_string()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Places in a source text, and how a finding there is shown to a person.
 
 mod finding;
+mod one_line;
 mod source;
 mod span;
 mod suggest;

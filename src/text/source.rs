@@ -1,5 +1,6 @@
 use std::fmt::Write as _;
 
+use super::one_line::{OneLine, is_unprintable};
 use super::{Finding, Severity, Span};
 
 /// A text with a name, in which places can be shown to a person.
@@ -69,10 +70,10 @@ impl Source {
         let (shown, before, marked) = self.line_around(finding.span);
         let number = line.to_string();
         let gutter = " ".repeat(number.len().max(3));
-        let help = finding.help.as_deref().unwrap_or_default();
+        let help = OneLine(finding.help.as_deref().unwrap_or_default()).to_string();
         let mut out = String::new();
         // Writing to a `String` cannot fail.
-        let _ = writeln!(out, "{colour}{}[{}]{reset}: {}", finding.severity, finding.code, finding.message);
+        let _ = writeln!(out, "{colour}{}[{}]{reset}: {}", finding.severity, finding.code, OneLine(&finding.message));
         let _ = writeln!(out, "  {dim}-->{reset} {}:{line}:{column}{place}", printable(&self.name));
         if !shown.trim().is_empty() {
             let _ = writeln!(out, "{dim}{number:>3} |{reset} {shown}");
@@ -129,11 +130,7 @@ fn printable(text: &str) -> String {
     text.chars()
         .map(|c| match c {
             '\t' => ' ',
-            c if c.is_control()
-                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
-            {
-                '\u{fffd}'
-            }
+            c if is_unprintable(c) => '\u{fffd}',
             c => c,
         })
         .collect()

@@ -1,0 +1,31 @@
+use std::fmt::{self, Display, Write};
+
+/// Shows something on one line: what would break it, or what a terminal might obey or reorder, is escaped.
+pub(super) struct OneLine<T>(pub(super) T);
+
+impl<T: Display> Display for OneLine<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(Escape(f), "{}", self.0)
+    }
+}
+
+struct Escape<'f, 'w>(&'f mut fmt::Formatter<'w>);
+
+impl Write for Escape<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for part in text.split_inclusive(is_unprintable) {
+            let plain = part.trim_end_matches(is_unprintable);
+            self.0.write_str(plain)?;
+            for c in part.chars().skip(plain.chars().count()) {
+                write!(self.0, "{}", c.escape_debug())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a terminal might obey a character, or order others by it.
+pub(super) fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
