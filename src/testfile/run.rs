@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use bson::Document;
-use serde_json::json;
+use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::case::{Case, GivenDocuments, Kind};
@@ -52,6 +52,21 @@ pub fn run(file: &TestFile) -> Result<Report, RunError> {
         report.cases.push((case.name.clone(), outcome));
     }
     Ok(report)
+}
+
+/// What comes of every case, in order and in the form of an expectation, whatever the case expects. Beside a denial,
+/// `reason` says in words why.
+///
+/// ```
+/// use portcullis::testfile::{TestFile, answers};
+/// let text = br#"{"cases": [{"name": "one", "expression": {"a": 1}, "given": {"root": {"a": 2}}, "expect": true}]}"#;
+/// let file = TestFile::parse("tests.json", text, ".".as_ref()).unwrap();
+/// assert_eq!(answers(&file)[0].as_ref().unwrap(), &serde_json::json!(false));
+/// ```
+#[must_use]
+pub fn answers(file: &TestFile) -> Vec<Result<Value, RunError>> {
+    let shared = file.rules.as_ref().map(load);
+    file.cases.iter().map(|case| Ok(answer(file, case, shared.as_ref())?.got)).collect()
 }
 
 type Loaded = Result<Option<Arc<Policy>>, Vec<Finding>>;
