@@ -1,6 +1,7 @@
 //! Portcullis decides, per user, who may read and write which MongoDB document and which field, by the rules of
 //! MongoDB Atlas App Services.
 pub mod access;
+pub mod app;
 pub mod auth;
 pub mod eval;
 pub mod expr;

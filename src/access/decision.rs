@@ -47,7 +47,10 @@ pub enum Half {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reason {
     /// Neither the collection nor the defaults have roles.
-    NoRule,
+    NoRule {
+        /// `database.collection`, if known.
+        namespace: Arc<str>,
+    },
     /// The collection's rules do not load.
     RulesInvalid,
     /// A filter hides the document.
@@ -135,7 +138,7 @@ impl Reason {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::NoRule => "no-rule",
+            Self::NoRule { .. } => "no-rule",
             Self::RulesInvalid => "rules-invalid",
             Self::Filtered { .. } => "filtered",
             Self::NoRole => "no-role",
@@ -157,7 +160,7 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoRule => f.write_str("no rule exists for the collection"),
+            Self::NoRule { namespace } => write!(f, "no rule exists for namespace '{namespace}'"),
             Self::RulesInvalid => f.write_str("the collection's rules do not load"),
             Self::Filtered { filter } if filter.is_empty() => f.write_str("a filter hides the document"),
             Self::Filtered { filter } => write!(f, "the filter `{filter}` hides the document"),

@@ -66,13 +66,23 @@ impl Guard {
         let schema = policy.as_ref().and_then(|policy| policy.schema.as_ref()).map(|schema| schema.bind(&context));
         let entrance = match &policy {
             _ if is_system => Entrance::Bypass,
-            None => Entrance::Closed(Reason::NoRule),
+            None => Entrance::Closed(Reason::NoRule { namespace: "".into() }),
             Some(policy) => Entrance::Rules {
                 filters: BoundFilters::new(policy, &context),
                 roles: policy.roles.iter().map(|role| BoundRole::new(role, &context)).collect(),
             },
         };
         Self { context, policy: policy.unwrap_or_default(), entrance, schema }
+    }
+
+    /// For a namespace for which there are no rules: denies everything, but to the system user.
+    #[must_use]
+    pub fn without_rules(namespace: &str, context: Context) -> Self {
+        let mut guard = Self::new(None::<Arc<Policy>>, context);
+        if let Entrance::Closed(reason) = &mut guard.entrance {
+            *reason = Reason::NoRule { namespace: namespace.into() };
+        }
+        guard
     }
 
     /// Denies everything to everybody: for a collection whose rules do not load.

@@ -3,10 +3,12 @@
 mod bound;
 mod decision;
 mod explain;
+mod find;
 mod guard;
 mod read;
 mod write;
 
 pub use decision::{Decision, Half, Outcome, Reason, Visible};
 pub use explain::{Explanation, Operation, RoleTrace, RuleTrace};
+pub use find::{Query, QueryError};
 pub use guard::Guard;

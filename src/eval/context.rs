@@ -19,6 +19,7 @@ pub struct Context {
     user: Option<User>,
     values: Option<Document>,
     secrets: HashSet<String>,
+    withheld: HashSet<String>,
     environment: Option<Environment>,
     request: Option<Request>,
     args: Option<Document>,
@@ -145,10 +146,31 @@ impl Context {
         self
     }
 
+    /// Names values that are configured but not at hand, such as secrets: they are Unknown, not Missing.
+    #[must_use]
+    pub fn without_values(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        self.withheld.extend(names);
+        self
+    }
+
     /// Supplies `%%environment`.
     #[must_use]
     pub fn with_environment(mut self, environment: Environment) -> Self {
         self.environment = Some(environment);
+        self
+    }
+
+    /// Supplies `%%values` if nothing did.
+    #[must_use]
+    pub fn or_values(mut self, values: &Document) -> Self {
+        self.values.get_or_insert_with(|| values.clone());
+        self
+    }
+
+    /// Supplies `%%environment` if nothing did.
+    #[must_use]
+    pub fn or_environment(mut self, environment: &Environment) -> Self {
+        self.environment.get_or_insert_with(|| environment.clone());
         self
     }
 
@@ -269,7 +291,13 @@ impl Context {
                 (Some(environment), Some("values")) => known_document(&environment.values, 1),
                 _ => Start::Unknown,
             },
-            ContextRoot::Values => self.values.as_ref().map_or(Start::Unknown, |values| known_document(values, 0)),
+            ContextRoot::Values => match (&self.values, reference.path.first()) {
+                (Some(values), Some(name)) if values.contains_key(name) => known_document(values, 0),
+                (Some(_), Some(name)) if self.withheld.contains(name) => Start::Unknown,
+                (Some(_), None) if !self.withheld.is_empty() => Start::Unknown,
+                (Some(values), _) => known_document(values, 0),
+                (None, _) => Start::Unknown,
+            },
             ContextRoot::Args => self.args.as_ref().map_or(Start::Unknown, |args| known_document(args, 0)),
             ContextRoot::Partition => {
                 self.partition.as_ref().map_or(Start::Unknown, |value| Start::Known(Some(value.into()), 0))

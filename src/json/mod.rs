@@ -4,6 +4,7 @@
 mod ejson;
 mod node;
 mod parse;
+mod print;
 
 pub use ejson::{EjsonError, EjsonErrorKind, from_bson, is_literal, to_bson, to_document};
 pub use node::{Kind, Member, Node};

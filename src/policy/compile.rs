@@ -228,11 +228,13 @@ impl Compiler {
         });
         let apply_when = self.apply_when(keys, node, Scope::Filter);
         let query = self.optional(keys, node, "query", Scope::Query);
-        let projection = self.find(keys, node, "projection").map(|member| {
-            let mut errors = Vec::new();
-            let projection = Projection::compile(&member.value, &mut errors);
-            self.errors.extend(errors.into_iter().map(|error| error.map(PolicyErrorKind::Projection)));
+        let projection = self.find(keys, node, "projection").and_then(|member| {
+            let projection = Projection::compile(&member.value);
             projection
+                .map_err(|errors| {
+                    self.errors.extend(errors.into_iter().map(|error| error.map(PolicyErrorKind::Projection)));
+                })
+                .ok()
         });
         Some(Filter {
             name: name.unwrap_or_default().into(),

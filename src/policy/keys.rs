@@ -65,6 +65,11 @@ impl Keys {
         first
     }
 
+    /// Whether a key is a spelling of a known one.
+    pub(super) fn is(&self, known: &str, key: &str) -> bool {
+        self.known.iter().any(|(name, older)| *name == known && (*name == key || older.contains(&key)))
+    }
+
     /// Reports every key that is none.
     pub(super) fn check(&self, node: &Node, errors: &mut Vec<PolicyError>) {
         for member in node.as_object().unwrap_or_default() {

@@ -2,11 +2,13 @@
 
 mod compile;
 mod error;
+mod format;
 mod keys;
 mod projection;
 mod rules;
 
 pub use compile::compile;
 pub use error::{PolicyError, PolicyErrorKind};
+pub use format::canonical;
 pub use projection::{Projection, ProjectionError};
 pub use rules::{DocumentFilters, FieldRule, Filter, Policy, Role, Rule, RulesFile};

@@ -31,11 +31,15 @@ pub enum ProjectionError {
 }
 
 impl Projection {
-    pub(super) fn compile(node: &Node, errors: &mut Vec<Located<ProjectionError>>) -> Self {
+    /// Reads a projection.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn compile(node: &Node) -> Result<Self, Vec<Located<ProjectionError>>> {
+        let mut errors = Vec::new();
         let mut projection = Self { span: node.span, ..Self::default() };
         let Some(members) = node.as_object() else {
-            errors.push(Located::new(ProjectionError::NotObject(node.describe()), node.span));
-            return projection;
+            return Err(vec![Located::new(ProjectionError::NotObject(node.describe()), node.span)]);
         };
         for member in members {
             let include = match json::to_bson(&member.value).as_ref().map(ValueRef::from) {
@@ -53,7 +57,7 @@ impl Projection {
                 (Ok(path), Some(false)) => projection.excluded.push(path),
             }
         }
-        projection
+        if errors.is_empty() { Ok(projection) } else { Err(errors) }
     }
 
     /// A field that is included, other than `_id`.

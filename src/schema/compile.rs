@@ -2,6 +2,7 @@ use bson::Bson;
 
 use super::keyword::{Remark, suggest, unsupported};
 use super::rule::{Counted, Limit, Order, Rule};
+use super::same::sorted;
 use super::shape::{Combination, Others, Shape, Standing, Validate};
 use super::types::Types;
 use super::{SchemaError, SchemaErrorKind};
@@ -26,7 +27,7 @@ pub(super) fn compile(node: &Node) -> Result<Compiled, Vec<SchemaError>> {
     if compiler.errors.is_empty() {
         return Ok(Compiled { shape, validates: compiler.validates, ignored: compiler.ignored });
     }
-    compiler.errors.sort_by_key(|error| error.span());
+    compiler.errors.sort_by_key(SchemaError::span);
     Err(compiler.errors)
 }
 
@@ -104,7 +105,7 @@ impl Compiler {
             "enum" => self.values(member),
             "const" => self.value(&member.value).map(|value| {
                 let text = cut(&json::from_bson(&value).to_string());
-                Rule::OneOf(vec![value], text.into())
+                Rule::OneOf(vec![sorted(value)], text.into())
             }),
             "minimum" if exclusive("exclusiveMinimum") => self.order(member, Order::Above),
             "minimum" => self.order(member, Order::AtLeast),
@@ -205,8 +206,7 @@ impl Compiler {
     fn remark(&mut self, key: &str, member: &Member) {
         let Some(remark) = Remark::of(key) else { return self.unknown(key, member) };
         match (remark, &member.value.kind) {
-            (Remark::Anything, _) | (Remark::Text | Remark::Mark, Kind::String(_)) => {}
-            (Remark::Mark, Kind::Boolean(_)) => {}
+            (Remark::Anything, _) | (_, Kind::String(_)) | (Remark::Mark, Kind::Boolean(_)) => {}
             (Remark::Text, _) => return self.wrong_type(member, "a string"),
             (Remark::Mark, _) => return self.wrong_type(member, "a boolean or a string"),
         }
@@ -303,6 +303,7 @@ impl Compiler {
             Some(elements) => {
                 let values: Vec<_> = elements.iter().filter_map(|element| self.value(element)).collect();
                 let texts: Vec<_> = values.iter().map(|value| json::from_bson(value).to_string()).collect();
+                let values = values.into_iter().map(sorted).collect();
                 return Some(Rule::OneOf(values, cut(&format!("one of {}", texts.join(", "))).into()));
             }
         }

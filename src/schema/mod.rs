@@ -7,9 +7,9 @@ mod failure;
 mod keyword;
 mod report;
 mod rule;
+mod same;
 mod shape;
 mod types;
-mod unique;
 mod visit;
 
 pub use bound::{BoundSchema, Schema};

@@ -4,17 +4,17 @@ use std::fmt;
 
 use bson::Bson;
 
+use super::same::{has_twins, is_among};
 use super::types::Types;
-use super::unique::has_twins;
 use crate::expr::Pattern;
-use crate::value::{DocumentRef, Malformed, Number, ValueRef, equal};
+use crate::value::{DocumentRef, Malformed, Number, ValueRef};
 
 /// One demand on a value alone. A value of a type that a rule does not speak of passes it, as JSON Schema has it.
 #[derive(Clone, Debug)]
 pub(super) enum Rule {
     /// `bsonType`, `type`
     Type(Types),
-    /// `enum`, `const`: the values, and what the value must be, as a message has it.
+    /// `enum`, `const`: the values, sorted, and what the value must be, as a message has it.
     OneOf(Vec<Bson>, Box<str>),
     /// `minimum`, `maximum` and their exclusive forms: how the value must stand to the number, and the number as
     /// written.
@@ -128,12 +128,9 @@ impl Rule {
                 }
             }
             Self::OneOf(values, text) => {
-                for one in values {
-                    if equal(value, one.into())? {
-                        return Ok(());
-                    }
+                if !is_among(value, values)? {
+                    fail(format_args!("must be {text}"));
                 }
-                fail(format_args!("must be {text}"));
             }
             Self::Order(order, bound, text) => {
                 if value.number().is_some_and(|number| !order.accepts(number.order(*bound))) {

@@ -53,12 +53,8 @@ pub enum Kind {
     Delete(Document),
     /// Which documents a query brings.
     Query {
-        /// The client's filter.
-        filter: Document,
-        /// The client's projection.
-        projection: Option<Node>,
-        /// The client's order.
-        sort: Document,
+        /// The client's filter, projection and order.
+        query: Node,
         /// The collection in insertion order.
         documents: Vec<Document>,
     },
@@ -262,12 +258,7 @@ fn read_kind(
         }
         "query" => {
             check_keys(value, &["filter", "projection", "sort"], "`query`", errors);
-            Kind::Query {
-                filter: document(value, "filter", errors).unwrap_or_default(),
-                projection: value.get("projection").cloned(),
-                sort: document(value, "sort", errors).unwrap_or_default(),
-                documents: documents("documents", errors),
-            }
+            Kind::Query { query: value.clone(), documents: documents("documents", errors) }
         }
         "load" => Kind::Load(value.clone()),
         "template" => Kind::Template(value.clone()),

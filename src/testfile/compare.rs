@@ -1,6 +1,6 @@
 //! Whether what came is what was expected.
 
-use bson::Bson;
+use bson::{Bson, Document};
 use serde_json::{Value, json};
 
 use crate::access::{Decision, Reason, Visible};
@@ -105,6 +105,21 @@ pub(super) fn write(expect: &Node, decision: &Decision<()>) -> Answer {
         }
     }
     Answer { agrees, got: Value::Object(got) }
+}
+
+/// What a query brings. The filter that would be sent to a database is not known here, so an expectation of it fails.
+pub(super) fn query(expect: &Node, found: &[Document]) -> Answer {
+    let ids: Bson =
+        found.iter().map(|document| document.get("_id").cloned().unwrap_or(Bson::Null)).collect::<Vec<_>>().into();
+    let documents: Bson = found.iter().cloned().map(Bson::Document).collect::<Vec<_>>().into();
+    let agrees = expect.get("ids").is_some_and(|expected| same_document(expected, &ids))
+        && expect.get("documents").is_none_or(|expected| same_document(expected, &documents))
+        && expect.get("filter").is_none();
+    let mut got = json!({ "ids": json::from_bson(&ids), "documents": json::from_bson(&documents) });
+    if expect.get("filter").is_some() {
+        got["filter"] = json!("not known: there is no database here");
+    }
+    Answer { agrees, got }
 }
 
 /// For an expectation `{key: text}`: whether one of the messages contains the text.

@@ -11,4 +11,4 @@ pub use case::{Case, GivenDocuments, Kind};
 pub use file::{FileError, Given, TestFile};
 pub use report::{Outcome, Report};
 pub use run::{RunError, answers, run};
-pub use stubs::Stub;
+pub use stubs::{Stub, functions};

@@ -1,3 +1,4 @@
+use std::path::Path;
 use std::sync::Arc;
 
 use bson::Document;
@@ -8,7 +9,8 @@ use super::case::{Case, GivenDocuments, Kind};
 use super::compare::{self, Answer};
 use super::file::TestFile;
 use super::report::{Outcome, Report};
-use crate::access::Guard;
+use crate::access::{Guard, Query};
+use crate::app::{App, AppError, LoadOptions, Policies, ServiceAmbiguous};
 use crate::auth::{self, Assembly, CustomDataConfig, Provider, VerifiedClaims};
 use crate::eval::{Context, Documents, Errors, Evaluation, Truth, bind};
 use crate::expr::{self, Substitutions};
@@ -17,7 +19,7 @@ use crate::policy::{self, Policy, RulesFile};
 use crate::predicate::{self, Scope};
 use crate::text::Finding;
 use crate::user::User;
-use crate::value::ValueRef;
+use crate::value::{DocumentRef, ValueRef};
 
 /// Why cases cannot be run at all.
 #[derive(Debug, Error)]
@@ -30,6 +32,12 @@ pub enum RunError {
         /// What is wrong with the rules; places are in the test file.
         findings: Vec<Finding>,
     },
+    /// The application directory cannot be read.
+    #[error("{0}")]
+    App(AppError),
+    /// The application has the namespace in several data sources.
+    #[error("{0}")]
+    Service(ServiceAmbiguous),
     /// A case needs rules or a namespace, and neither it nor the file has any.
     #[error("the case `{0}` has no rules: give `rules`, or `app` with `in`")]
     RulesMissing(String),
@@ -41,9 +49,9 @@ pub enum RunError {
 /// If the rules that a case needs are missing or do not load.
 pub fn run(file: &TestFile) -> Result<Report, RunError> {
     let mut report = Report::default();
-    let shared = file.rules.as_ref().map(load);
+    let shared = Shared::load(file)?;
     for case in &file.cases {
-        let answer = answer(file, case, shared.as_ref())?;
+        let answer = answer(file, case, &shared)?;
         let outcome = if answer.agrees {
             Outcome::Passed
         } else {
@@ -57,16 +65,37 @@ pub fn run(file: &TestFile) -> Result<Report, RunError> {
 /// What comes of every case, in order and in the form of an expectation, whatever the case expects. Beside a denial,
 /// `reason` says in words why.
 ///
+/// # Errors
+/// If the application directory cannot be read; for a single case, as [`run`].
+///
 /// ```
 /// use portcullis::testfile::{TestFile, answers};
 /// let text = br#"{"cases": [{"name": "one", "expression": {"a": 1}, "given": {"root": {"a": 2}}, "expect": true}]}"#;
 /// let file = TestFile::parse("tests.json", text, ".".as_ref()).unwrap();
-/// assert_eq!(answers(&file)[0].as_ref().unwrap(), &serde_json::json!(false));
+/// let answers = answers(&file).unwrap();
+/// assert_eq!(answers[0].as_ref().unwrap(), &serde_json::json!(false));
 /// ```
-#[must_use]
-pub fn answers(file: &TestFile) -> Vec<Result<Value, RunError>> {
-    let shared = file.rules.as_ref().map(load);
-    file.cases.iter().map(|case| Ok(answer(file, case, shared.as_ref())?.got)).collect()
+pub fn answers(file: &TestFile) -> Result<Vec<Result<Value, RunError>>, RunError> {
+    let shared = Shared::load(file)?;
+    Ok(file.cases.iter().map(|case| Ok(answer(file, case, &shared)?.got)).collect())
+}
+
+/// What the cases of a file have in common.
+struct Shared {
+    rules: Option<Loaded>,
+    app: Option<(App, Policies)>,
+}
+
+impl Shared {
+    fn load(file: &TestFile) -> Result<Self, RunError> {
+        Ok(Self { rules: file.rules.as_ref().map(load), app: file.app.as_deref().map(load_app).transpose()? })
+    }
+}
+
+fn load_app(directory: &Path) -> Result<(App, Policies), RunError> {
+    let app = App::load(directory, &LoadOptions::default()).map_err(RunError::App)?;
+    let policies = app.policies();
+    Ok((app, policies))
 }
 
 type Loaded = Result<Option<Arc<Policy>>, Vec<Finding>>;
@@ -96,19 +125,30 @@ fn context(file: &TestFile, case: &Case) -> Context {
     context
 }
 
-fn guard(file: &TestFile, case: &Case, shared: Option<&Loaded>) -> Result<Guard, RunError> {
+fn guard(file: &TestFile, case: &Case, shared: &Shared) -> Result<Guard, RunError> {
     let own = case.rules.as_ref().map(load);
-    let policy = match own.as_ref().or(shared) {
-        None => return Err(RunError::RulesMissing(case.name.clone())),
-        Some(Ok(policy)) => policy.clone(),
-        Some(Err(findings)) => {
+    let namespace = case.namespace.as_ref().or(file.namespace.as_ref());
+    let policy = match (own.as_ref().or(shared.rules.as_ref()), &shared.app, namespace) {
+        (None, Some((app, policies)), Some(namespace)) => {
+            return app.guard(policies, namespace, None, context(file, case)).map_err(RunError::Service);
+        }
+        (None, ..) => return Err(RunError::RulesMissing(case.name.clone())),
+        (Some(loaded), ..) => loaded,
+    };
+    let policy = match policy {
+        Ok(policy) => policy.clone(),
+        Err(findings) => {
             return Err(RunError::RulesInvalid { case: case.name.clone(), findings: findings.clone() });
         }
     };
-    Ok(Guard::new(policy, context(file, case)))
+    let context = context(file, case);
+    Ok(match policy {
+        Some(policy) => Guard::new(Some(policy), context),
+        None => Guard::without_rules(namespace.map_or("", String::as_str), context),
+    })
 }
 
-fn answer(file: &TestFile, case: &Case, shared: Option<&Loaded>) -> Result<Answer, RunError> {
+fn answer(file: &TestFile, case: &Case, shared: &Shared) -> Result<Answer, RunError> {
     let guard = || guard(file, case, shared);
     let expect = &case.expect;
     Ok(match &case.kind {
@@ -122,7 +162,7 @@ fn answer(file: &TestFile, case: &Case, shared: Option<&Loaded>) -> Result<Answe
         Kind::Delete(stored) => compare::write(expect, &guard()?.delete(stored)),
         Kind::Load(node) => load_case(expect, node),
         Kind::Template(node) => template_case(expect, node, file, case),
-        Kind::Query { .. } => Answer { agrees: false, got: json!({"error": "queries are not supported yet"}) },
+        Kind::Query { query, documents } => query_case(expect, query, documents, &guard()?),
         Kind::User { claims, documents, config, provider } => {
             user_case(expect, claims, documents, config.as_ref(), provider.as_ref())
         }
@@ -162,6 +202,18 @@ fn expression_case(expect: &Node, node: &Node, scope: Scope, given: &GivenDocume
 
 fn strings<T: ToString>(list: &[T]) -> Vec<String> {
     list.iter().map(ToString::to_string).collect()
+}
+
+fn query_case(expect: &Node, query: &Node, documents: &[Document], guard: &Guard) -> Answer {
+    let found = Query::compile(query.get("filter"), query.get("projection"), query.get("sort"))
+        .map_err(|error| error.to_string())
+        .and_then(|query| {
+            guard.find(&query, documents.iter().map(DocumentRef::from)).map_err(|error| error.to_string())
+        });
+    match found {
+        Ok(found) => compare::query(expect, &found),
+        Err(message) => compare::message(expect, "error", &[message]),
+    }
 }
 
 fn load_case(expect: &Node, node: &Node) -> Answer {

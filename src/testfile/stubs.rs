@@ -1,10 +1,12 @@
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bson::Bson;
 
 use super::file::{FormatError, check_keys, format_error, text};
 use crate::eval::{FunctionError, Functions};
 use crate::json::{self, Node};
+use crate::text::Finding;
 use crate::value::identical;
 
 /// What a test file says that a function does.
@@ -77,6 +79,16 @@ impl Stub {
         let arguments = arguments.map_err(|error| errors.push(format_error(error.to_string(), node))).ok()?;
         Some((arguments, Self::read(node, &["arguments", "returns", "fails"], errors)?))
     }
+}
+
+/// Reads functions as a test file writes them, for use outside of one.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub fn functions(node: &Node) -> Result<Arc<dyn Functions>, Vec<Finding>> {
+    let mut errors = Vec::new();
+    let stubs = read_functions(node, &mut errors);
+    if errors.is_empty() { Ok(Arc::new(Stubs(stubs))) } else { Err(errors.into_iter().map(Finding::from).collect()) }
 }
 
 const STUB: [&str; 4] = ["returns", "fails", "cases", "otherwise"];

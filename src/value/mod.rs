@@ -4,11 +4,13 @@ mod compare;
 mod decimal;
 mod multiple;
 mod number;
+mod sort;
 mod types;
 mod view;
 
 pub use compare::{equal, identical, order};
 pub use number::Number;
+pub use sort::sort_order;
 pub use types::{Type, TypeSet};
 pub use view::{ArrayRef, DbPointerRef, DocumentRef, Malformed, ValueRef};
 

@@ -203,6 +203,12 @@ impl<'a> From<DocumentRef<'a>> for ValueRef<'a> {
     }
 }
 
+impl<'a> From<&'a Document> for ValueRef<'a> {
+    fn from(document: &'a Document) -> Self {
+        Self::Document(document.into())
+    }
+}
+
 impl<'a> DocumentRef<'a> {
     /// The value of a field, if the document has it.
     ///

@@ -1,18 +1,49 @@
 use std::cmp::Ordering;
 
-use bson::Bson;
+use bson::{Bson, Document};
 
 use crate::json::from_bson;
-use crate::value::{ArrayRef, Malformed, ValueRef, order};
+use crate::value::{ArrayRef, Malformed, Number, ValueRef, equal, order};
 
-/// Whether an array has two equal elements, as [`equal`](crate::value::equal) has it, in time `n log n`.
+/// Whether an array has two elements that are the same, in time `n log n`.
 pub(super) fn has_twins(array: ArrayRef<'_>) -> Result<bool, Malformed> {
-    let mut elements = array.iter().map(|element| element?.to_bson()).collect::<Result<Vec<_>, _>>()?;
+    let elements = array.iter().map(|element| element?.to_bson().map(sorted));
+    let mut elements = elements.collect::<Result<Vec<_>, _>>()?;
     elements.sort_unstable_by(line_up);
     Ok(elements.iter().zip(elements.iter().skip(1)).any(|(a, b)| line_up(a, b) == Ordering::Equal))
 }
 
-/// A total order in which exactly the equal values stand together.
+/// Whether a value is the same as one of those listed, which are [`sorted`].
+pub(super) fn is_among(value: ValueRef<'_>, listed: &[Bson]) -> Result<bool, Malformed> {
+    if let ValueRef::Document(_) | ValueRef::Array(_) = value {
+        let value = sorted(value.to_bson()?);
+        return Ok(listed.iter().any(|one| line_up(&value, one) == Ordering::Equal));
+    }
+    for one in listed {
+        if equal(value, one.into())? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A value with the fields of every document in it in the order of their names, which makes no difference to `enum`,
+/// `const` and `uniqueItems`: a stranger must not get round them by writing the fields in another order.
+///
+/// Source: `$jsonSchema` of MongoDB, observed on server 6.0.
+pub(super) fn sorted(value: Bson) -> Bson {
+    match value {
+        Bson::Document(fields) => {
+            let mut fields: Vec<_> = fields.into_iter().map(|(key, value)| (key, sorted(value))).collect();
+            fields.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+            fields.into_iter().collect::<Document>().into()
+        }
+        Bson::Array(elements) => elements.into_iter().map(sorted).collect::<Vec<_>>().into(),
+        other => other,
+    }
+}
+
+/// A total order in which exactly those values stand together that [`equal`] calls equal.
 fn line_up(a: &Bson, b: &Bson) -> Ordering {
     use Bson as B;
     rank(a).cmp(&rank(b)).then_with(|| match (a, b) {
@@ -33,7 +64,7 @@ fn line_up(a: &Bson, b: &Bson) -> Ordering {
     })
 }
 
-fn line_up_fields(a: &bson::Document, b: &bson::Document) -> Ordering {
+fn line_up_fields(a: &Document, b: &Document) -> Ordering {
     a.iter()
         .zip(b)
         .map(|((key, a), (other, b))| key.cmp(other).then_with(|| line_up(a, b)))
@@ -49,7 +80,7 @@ fn rank(value: &Bson) -> u8 {
         Bson::Null => 2,
         Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_) | Bson::Decimal128(_) => {
             // NaN equals NaN only, and has no place among the others.
-            if ValueRef::from(value).number().is_some_and(crate::value::Number::is_nan) { 3 } else { 4 }
+            if ValueRef::from(value).number().is_some_and(Number::is_nan) { 3 } else { 4 }
         }
         Bson::String(_) | Bson::Symbol(_) => 5,
         Bson::Document(_) => 6,

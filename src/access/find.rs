@@ -1,0 +1,200 @@
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use bson::Document;
+use thiserror::Error;
+
+use super::decision::{Decision, Reason, Visible};
+use super::guard::{Entrance, Guard};
+use crate::eval::{Documents, Errors, EvalError, Evaluation, bind};
+use crate::expr::{self, ExprErrorKind};
+use crate::json::Node;
+use crate::path::{FieldPath, Leaf, PathError, any};
+use crate::policy::{Projection, ProjectionError};
+use crate::predicate::{LowerErrorKind, Predicate, Scope, lower};
+use crate::text::Located;
+use crate::value::{DocumentRef, Malformed, ValueRef, sort_order};
+
+/// A client's query: MongoDB's filter, projection and order.
+#[derive(Clone, Debug)]
+pub struct Query {
+    filter: Predicate,
+    projection: Option<Projection>,
+    sort: Vec<(FieldPath, Direction)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Direction {
+    Up,
+    Down,
+}
+
+/// Why a query cannot be run.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum QueryError {
+    /// A malformed filter.
+    #[error("{0}")]
+    Filter(ExprErrorKind),
+    /// A filter with parts that no query has.
+    #[error("{0}")]
+    Lower(LowerErrorKind),
+    /// A malformed projection.
+    #[error("{0}")]
+    Projection(ProjectionError),
+    /// A malformed order.
+    #[error("a sort says 1 or -1 about a field")]
+    Sort,
+    /// A malformed path in the order.
+    #[error("{0}")]
+    Path(PathError),
+    /// Neither the collection nor the defaults have rules.
+    #[error("no rule exists for namespace '{0}'")]
+    NoRule(Arc<str>),
+    /// The collection's rules do not load.
+    #[error("the collection's rules do not load")]
+    RulesInvalid,
+    /// Something that decides failed.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Failed(Vec<EvalError>),
+}
+
+impl Query {
+    /// Reads a query as a client sends it.
+    ///
+    /// # Errors
+    /// If a part is malformed, or uses what is not supported.
+    pub fn compile(
+        filter: Option<&Node>,
+        projection: Option<&Node>,
+        sort: Option<&Node>,
+    ) -> Result<Self, Located<QueryError>> {
+        Ok(Self {
+            filter: filter.map_or(Ok(Predicate::Constant(true)), compile_filter)?,
+            projection: projection.map(compile_projection).transpose()?,
+            sort: sort.map_or(Ok(Vec::new()), compile_sort)?,
+        })
+    }
+}
+
+fn compile_filter(node: &Node) -> Result<Predicate, Located<QueryError>> {
+    let expr = expr::parse_query(node).map_err(|errors| first(errors, QueryError::Filter, node))?;
+    lower(&expr, Scope::Query).map_err(|errors| first(errors, QueryError::Lower, node))
+}
+
+fn compile_projection(node: &Node) -> Result<Projection, Located<QueryError>> {
+    Projection::compile(node).map_err(|errors| first(errors, QueryError::Projection, node))
+}
+
+fn first<K>(errors: Vec<Located<K>>, wrap: fn(K) -> QueryError, node: &Node) -> Located<QueryError> {
+    errors.into_iter().next().map_or_else(|| Located::new(QueryError::Sort, node.span), |error| error.map(wrap))
+}
+
+fn compile_sort(node: &Node) -> Result<Vec<(FieldPath, Direction)>, Located<QueryError>> {
+    let members = node.as_object().ok_or_else(|| Located::new(QueryError::Sort, node.span))?;
+    members
+        .iter()
+        .map(|member| {
+            let path = FieldPath::parse(&member.key)
+                .map_err(|error| Located::new(QueryError::Path(error), member.key_span))?;
+            let number = crate::json::to_bson(&member.value).ok();
+            let number = number.as_ref().and_then(|number| ValueRef::from(number).number()?.integer());
+            match number {
+                Some(1) => Ok((path, Direction::Up)),
+                Some(-1) => Ok((path, Direction::Down)),
+                _ => Err(Located::new(QueryError::Sort, member.value.span)),
+            }
+        })
+        .collect()
+}
+
+impl Guard {
+    /// What a query brings of a collection in memory. The query means what it would mean on the documents as the user
+    /// may read them: a hidden field is Missing to it.
+    ///
+    /// # Errors
+    /// If there are no rules, or something that decides about any document fails.
+    pub fn find<'d>(
+        &self,
+        query: &Query,
+        documents: impl IntoIterator<Item = DocumentRef<'d>>,
+    ) -> Result<Vec<Document>, QueryError> {
+        match &self.entrance {
+            Entrance::Closed(Reason::NoRule { namespace }) => return Err(QueryError::NoRule(namespace.clone())),
+            Entrance::Closed(_) => return Err(QueryError::RulesInvalid),
+            Entrance::Rules { filters, .. } if !filters.errors.is_empty() => {
+                return Err(QueryError::Failed(filters.errors.clone()));
+            }
+            Entrance::Bypass | Entrance::Rules { .. } => {}
+        }
+        let filter = bind(&query.filter, &self.context);
+        let mut found = Vec::new();
+        for document in documents {
+            let Some(visible) = seen(self.read(document))? else { continue };
+            let errors = Errors::default();
+            let documents = Documents { root: Some((&visible).into()), ..Documents::default() };
+            if Evaluation::new(documents, &self.context, &errors).truth(&filter).is_true() {
+                found.push(visible);
+            }
+        }
+        let found = sorted(found, &query.sort).map_err(|error| QueryError::Failed(vec![error.into()]))?;
+        let Some(projection) = &query.projection else { return Ok(found) };
+        Ok(found.into_iter().map(|document| projection.apply(document)).collect())
+    }
+}
+
+/// The visible part of a document; none if it is left out.
+fn seen(decision: Decision<Visible<'_>>) -> Result<Option<Document>, QueryError> {
+    if let Some(Reason::Failed) = decision.reason() {
+        return Err(QueryError::Failed(decision.errors().to_vec()));
+    }
+    let visible = decision.allowed().map(|visible| visible.to_document()).transpose();
+    visible.map_err(|error| QueryError::Failed(vec![error.into()]))
+}
+
+fn sorted(documents: Vec<Document>, sort: &[(FieldPath, Direction)]) -> Result<Vec<Document>, Malformed> {
+    let mut order: Vec<(usize, Vec<Option<ValueRef<'_>>>)> = Vec::with_capacity(documents.len());
+    for (place, document) in documents.iter().enumerate() {
+        let keys = sort.iter().map(|(path, direction)| sort_key(document, path, *direction));
+        let keys = keys.collect::<Result<Vec<_>, _>>()?;
+        // What compares with itself compares with anything: the comparisons below cannot fail.
+        keys.iter().try_for_each(|key| sort_order(*key, *key).map(|_| ()))?;
+        order.push((place, keys));
+    }
+    order.sort_by(|(_, a), (_, b)| {
+        let keys = a.iter().zip(b).zip(sort).map(|((a, b), (_, direction))| {
+            let order = sort_order(*a, *b).unwrap_or(Ordering::Equal);
+            if *direction == Direction::Up { order } else { order.reverse() }
+        });
+        keys.fold(Ordering::Equal, Ordering::then)
+    });
+    let places: Vec<usize> = order.into_iter().map(|(place, _)| place).collect();
+    let mut documents: Vec<Option<Document>> = documents.into_iter().map(Some).collect();
+    Ok(places.into_iter().filter_map(|place| documents.get_mut(place)?.take()).collect())
+}
+
+/// The value that a document is sorted by: of several that a path leads to, the lowest going up, the highest going down.
+fn sort_key<'d>(
+    document: &'d Document,
+    path: &FieldPath,
+    direction: Direction,
+) -> Result<Option<ValueRef<'d>>, Malformed> {
+    let mut best: Option<Option<ValueRef<'d>>> = None;
+    let mut array = false;
+    any(Some(document.into()), path.segments(), Leaf::Expand, &mut |value| {
+        // The whole array comes last, after its elements, and only counts if it has none.
+        if let Some(ValueRef::Array(whole)) = value
+            && (array || best.is_some())
+            && !whole.is_empty()
+        {
+            return Ok(false);
+        }
+        array = true;
+        let order = best.map_or(Ok(Ordering::Less), |best| sort_order(value, best))?;
+        let better = if direction == Direction::Up { order.is_lt() } else { order.is_gt() };
+        if best.is_none() || better {
+            best = Some(value);
+        }
+        Ok(false)
+    })?;
+    Ok(best.flatten())
+}

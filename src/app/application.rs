@@ -1,0 +1,196 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bson::Document;
+use thiserror::Error;
+
+use super::discover::{discover, is_app};
+use super::reader::Reader;
+use super::services::Services;
+use super::settings::Settings;
+use super::{
+    AppError, Collection, ConfigFile, DataSource, Endpoint, FileFinding, Function, Part, Provider, ServiceRule,
+    SyncConfig, Trigger, custom_data, functions, leftover,
+};
+use crate::eval::Environment;
+use crate::text::Severity;
+
+/// An application directory, read: every file that means something, with its templates replaced.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// The application's name: `name` or `app_id` of its own file, or else that of its directory.
+    pub name: String,
+    /// The directory.
+    pub directory: PathBuf,
+    /// The application's own file: `root_config.json`, `realm_config.json`, `config.json` or `stitch.json`.
+    pub config: Part,
+    /// The databases, sorted by name.
+    pub data_sources: Vec<DataSource>,
+    /// The collections of which some file speaks, sorted by namespace and data source.
+    pub collections: Vec<Collection>,
+    /// `%%environment`
+    pub environment: Environment,
+    /// `%%values`, but for those that are secrets.
+    pub values: Document,
+    /// The values that are secrets, each with the name of the secret. Secrets themselves are not in the directory.
+    pub secret_values: BTreeMap<String, String>,
+    /// The names of all secrets that the files speak of.
+    pub secrets: BTreeSet<String>,
+    /// The functions, sorted by name.
+    pub functions: Vec<Function>,
+    /// HTTP endpoints and incoming webhooks.
+    pub endpoints: Vec<Endpoint>,
+    /// `http_endpoints/data_api_config.json`
+    pub data_api: Part,
+    /// Triggers.
+    pub triggers: Vec<Trigger>,
+    /// Ways to log in.
+    pub providers: Vec<Provider>,
+    /// `auth/custom_user_data.json`, or the same inside the application's own file.
+    pub custom_user_data: Part,
+    /// Settings of device sync.
+    pub sync: Vec<SyncConfig>,
+    /// Rules of services that are no databases.
+    pub service_rules: Vec<ServiceRule>,
+    /// What is wrong with the files, as far as reading them shows.
+    pub findings: Vec<FileFinding>,
+    /// The JSON files that nothing reads, relative to the directory.
+    pub ignored: Vec<String>,
+    /// How many files were read.
+    pub files_read: usize,
+}
+
+/// How to read an application.
+#[derive(Clone, Debug, Default)]
+pub struct LoadOptions {
+    /// The tag of the environment whose values hold. None: the one in the application's own file, if it names one;
+    /// the empty text: none.
+    pub environment: Option<String>,
+}
+
+/// A namespace that several data sources have, asked for without saying which is meant.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("several data sources could hold `{namespace}`: {}", services.join(", "))]
+pub struct ServiceAmbiguous {
+    namespace: String,
+    services: Vec<String>,
+}
+
+impl App {
+    /// Reads an application. Whatever is wrong with a file becomes one of [`App::findings`].
+    ///
+    /// # Errors
+    /// The directory cannot be read or holds no application; see [`AppError`].
+    pub fn load(directory: &Path, options: &LoadOptions) -> Result<Self, AppError> {
+        if let Err(reason) = fs::read_dir(directory) {
+            return Err(AppError::Unreadable { path: directory.to_path_buf(), reason });
+        }
+        if !is_app(directory) {
+            return Err(AppError::NotApplication { path: directory.to_path_buf(), below: discover(directory) });
+        }
+        let mut reader = Reader::new(directory);
+        let settings = Settings::load(&mut reader, options.environment.as_deref());
+        let mut services = Services::load(&mut reader);
+        if let Part::Present(config) = reader.object("sync/config.json") {
+            services.sync.push(SyncConfig { service: config.text("service_name").map(str::to_owned), config });
+        }
+        let custom_user_data = custom_data::custom_user_data(&mut reader, &settings.root, &services.data_sources);
+        let mut endpoints = functions::endpoints(&mut reader);
+        endpoints.append(&mut services.webhooks);
+        let functions = functions::functions(&mut reader);
+        let triggers = functions::triggers(&mut reader);
+        let providers = functions::providers(&mut reader);
+        let mut data_api = reader.object("http_endpoints/data_api_config.json");
+        data_api.join(reader.object("https_endpoints/data_api_config.json"));
+        let ignored = leftover::leftovers(&mut reader);
+        Ok(Self {
+            name: name(directory, settings.root.present()),
+            directory: directory.to_path_buf(),
+            config: settings.root,
+            data_sources: services.data_sources,
+            collections: services.collections.into_values().collect(),
+            environment: settings.environment,
+            values: settings.values,
+            secret_values: settings.secret_values,
+            secrets: settings.secrets,
+            functions,
+            endpoints,
+            data_api,
+            triggers,
+            providers,
+            custom_user_data,
+            sync: services.sync,
+            service_rules: services.rules,
+            ignored,
+            files_read: reader.files_read,
+            findings: reader.into_findings(),
+        })
+    }
+
+    /// Every application directory at or below a directory, in the order of their paths.
+    #[must_use]
+    pub fn discover(directory: &Path) -> Vec<PathBuf> {
+        discover(directory)
+    }
+
+    /// The collection of a namespace, of one data source or of the only one that has it. None: no file speaks of it,
+    /// so that the default roles of the data source hold.
+    ///
+    /// # Errors
+    /// Several data sources have the namespace and none is named.
+    pub fn collection(&self, namespace: &str, service: Option<&str>) -> Result<Option<&Collection>, ServiceAmbiguous> {
+        let wanted = |collection: &&Collection| {
+            collection.namespace == namespace && service.is_none_or(|service| collection.service == service)
+        };
+        let found: Vec<&Collection> = self.collections.iter().filter(wanted).collect();
+        match found.as_slice() {
+            [] => Ok(None),
+            [collection] => Ok(Some(collection)),
+            several => Err(ServiceAmbiguous {
+                namespace: namespace.to_owned(),
+                services: several.iter().map(|collection| collection.service.clone()).collect(),
+            }),
+        }
+    }
+
+    /// The data source that holds a namespace: the named one, or the one whose files speak of the namespace, or the
+    /// only one.
+    ///
+    /// # Errors
+    /// Several could be meant and none is named.
+    pub fn data_source(&self, namespace: &str, service: Option<&str>) -> Result<Option<&DataSource>, ServiceAmbiguous> {
+        let collection = self.collection(namespace, service)?;
+        let service = service.or(collection.map(|collection| collection.service.as_str()));
+        let wanted = |source: &&DataSource| service.is_none_or(|service| source.name == service);
+        let found: Vec<&DataSource> = self.data_sources.iter().filter(wanted).collect();
+        match found.as_slice() {
+            [] => Ok(None),
+            [source] => Ok(Some(source)),
+            several => Err(ServiceAmbiguous {
+                namespace: namespace.to_owned(),
+                services: several.iter().map(|source| source.name.clone()).collect(),
+            }),
+        }
+    }
+
+    /// A function.
+    #[must_use]
+    pub fn function(&self, name: &str) -> Option<&Function> {
+        self.functions.iter().find(|function| function.name == name)
+    }
+
+    /// Whether some finding is an error.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.findings.iter().any(|found| found.finding.severity == Severity::Error)
+    }
+}
+
+fn name(directory: &Path, config: Option<&ConfigFile>) -> String {
+    let written = config.and_then(|config| config.text("name").or_else(|| config.text("app_id")));
+    written.map(str::to_owned).filter(|name| !name.is_empty()).unwrap_or_else(|| {
+        let directory = directory.canonicalize().unwrap_or_else(|_| directory.to_path_buf());
+        directory.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    })
+}

@@ -1,0 +1,40 @@
+use super::problem::Problem;
+use super::reader::Reader;
+use super::{DataSource, Part, ProblemKind};
+use crate::text::closest;
+
+/// `auth/custom_user_data.json`, or `custom_user_data_config` in the application's file.
+pub(super) fn custom_user_data(reader: &mut Reader<'_>, root: &Part, data_sources: &[DataSource]) -> Part {
+    let mut part = match root {
+        Part::Present(file) => file.part("custom_user_data_config").map_or(Part::Absent, Part::Present),
+        _ => Part::Absent,
+    };
+    part.join(reader.object("auth/custom_user_data.json"));
+    if let (Part::Absent, Part::Broken(source)) = (&part, root) {
+        // Nobody can tell whether users have custom data, and some rule may ask for its absence.
+        part = Part::Broken(source.clone());
+    }
+    if let Part::Contested(files) = &part {
+        for file in files.iter().skip(1) {
+            let kind = ProblemKind::DefinitionDuplicate {
+                what: "configuration of",
+                name: "custom user data".to_owned(),
+                first: files.first().map_or_else(String::new, |file| file.source.name().to_owned()),
+            };
+            reader.problem_in(file, Problem::new(kind, file.node.span).help("remove one of them"));
+        }
+    }
+    let enabled =
+        part.present().filter(|file| file.node.get("enabled").is_some_and(|node| node.as_bool() != Some(false)));
+    if let Some(file) = enabled
+        && let Some(node) = file.node.get("mongo_service_name")
+        && let Some(name) = node.as_str()
+        && !data_sources.iter().any(|source| source.name == name)
+    {
+        let problem = Problem::new(ProblemKind::DataSourceUnknown(name.to_owned()), node.span);
+        let known = closest(name, data_sources.iter().map(|source| source.name.as_str()));
+        let help = known.map(|known| format!("did you mean `{known}`?"));
+        reader.problem_in(file, help.into_iter().fold(problem, Problem::help));
+    }
+    part
+}

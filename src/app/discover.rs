@@ -1,0 +1,108 @@
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::json::{MAX_SIZE, parse_bytes};
+
+/// How deep below a directory applications are looked for.
+const MAX_DEPTH: usize = 16;
+
+/// How many directories are looked into.
+const MAX_DIRECTORIES: usize = 50_000;
+
+/// How many applications are listed.
+const MAX_APPS: usize = 1_000;
+
+/// The files that say of themselves that they are an application's.
+pub(super) const ROOTS: [&str; 4] = ["root_config.json", "realm_config.json", "config.json", "stitch.json"];
+
+/// Keys of which a `config.json` must have one to be an application's.
+const APP_KEYS: [&str; 6] =
+    ["app_id", "config_version", "deployment_model", "provider_region", "custom_user_data_config", "client_app_id"];
+
+/// The directories in which an application keeps its files; no other application is looked for in them.
+pub(super) const LAYOUT: [&str; 14] = [
+    "auth",
+    "auth_providers",
+    "data_sources",
+    "environments",
+    "functions",
+    "graphql",
+    "hosting",
+    "http_endpoints",
+    "https_endpoints",
+    "log_forwarders",
+    "services",
+    "sync",
+    "triggers",
+    "values",
+];
+
+/// Every application directory at or below a directory, in the order of their paths. Hidden directories,
+/// `node_modules` and symbolic links are passed over.
+pub(super) fn discover(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut visited = 0;
+    let mut waiting = vec![(directory.to_path_buf(), 0)];
+    while let Some((path, depth)) = waiting.pop() {
+        visited += 1;
+        if visited > MAX_DIRECTORIES || found.len() >= MAX_APPS {
+            break;
+        }
+        let is_app = is_app(&path);
+        if depth < MAX_DEPTH {
+            let below = directories(&path).into_iter().filter(|name| !is_app || !LAYOUT.contains(&name.as_str()));
+            waiting.extend(below.map(|name| (path.join(name), depth + 1)));
+        }
+        if is_app {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Whether a directory is an application's: by a file that says so, or by its layout.
+pub(super) fn is_app(path: &Path) -> bool {
+    let has_root = ROOTS.iter().any(|name| path.join(name).is_file() && (*name != "config.json" || says_app(path)));
+    has_root
+        || any_below(&path.join("data_sources"), &["config.json", "default_rule.json"])
+        || any_collection(&path.join("data_sources"))
+        || any_below(&path.join("services"), &["rules", "incoming_webhooks", "default_rule.json"])
+        || ["auth/providers.json", "auth/custom_user_data.json", "sync/config.json"]
+            .iter()
+            .any(|name| path.join(name).is_file())
+}
+
+/// Whether the `config.json` of a directory is an application's.
+pub(super) fn says_app(path: &Path) -> bool {
+    let path = path.join("config.json");
+    let small = fs::metadata(&path).is_ok_and(|metadata| {
+        metadata.is_file() && usize::try_from(metadata.len()).is_ok_and(|length| (1..=MAX_SIZE).contains(&length))
+    });
+    let node = small.then(|| fs::read(&path).ok()).flatten().and_then(|bytes| parse_bytes(&bytes).ok());
+    node.is_some_and(|node| APP_KEYS.iter().any(|key| node.get(key).is_some()))
+}
+
+/// Whether `data_sources/` holds the rules or the schema of some collection.
+fn any_collection(path: &Path) -> bool {
+    let services = directories(path).into_iter().map(|service| path.join(service));
+    let mut databases = services.flat_map(|path| directories(&path).into_iter().map(move |name| path.join(name)));
+    databases.any(|path| any_below(&path, &["rules.json", "schema.json"]))
+}
+
+/// Whether one of the directories in a directory holds something of one of these names.
+fn any_below(path: &Path, names: &[&str]) -> bool {
+    directories(path).iter().any(|directory| names.iter().any(|name| path.join(directory).join(name).exists()))
+}
+
+/// The names of the directories in a directory that could hold applications.
+pub(super) fn directories(path: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    entries
+        // The type of the entry itself: a symbolic link is not followed.
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| !name.starts_with('.') && name != "node_modules")
+        .collect()
+}

@@ -1,0 +1,42 @@
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Why there is no application in a directory. Whatever is wrong with a single file is a finding instead.
+#[derive(Debug, Error)]
+pub enum AppError {
+    /// The directory is not there, is not a directory, or must not be read.
+    #[error("the directory `{}` cannot be read: {reason}", path.display())]
+    Unreadable {
+        /// The directory.
+        path: PathBuf,
+        /// Why not.
+        reason: io::Error,
+    },
+    /// The directory holds something else.
+    #[error(
+        "`{}` holds no application: it has none of root_config.json, realm_config.json, config.json (with an \
+         application's keys) and stitch.json, and no rules under data_sources/ or services/, no auth/, no sync/",
+        path.display()
+    )]
+    NotApplication {
+        /// The directory.
+        path: PathBuf,
+        /// Application directories below it.
+        below: Vec<PathBuf>,
+    },
+}
+
+impl AppError {
+    /// The way out.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let Self::NotApplication { below, .. } = self else { return None };
+        let (first, others) = below.split_first()?;
+        Some(match others.len() {
+            0 => format!("did you mean `{}`?", first.display()),
+            more => format!("did you mean `{}`, or one of {more} others below?", first.display()),
+        })
+    }
+}

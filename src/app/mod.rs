@@ -1,0 +1,44 @@
+//! The application directory: where each file lies in layouts old and new, which environment holds, what `%()`
+//! templates stand for. Files are found, read and handed out with their sources, and the rules among them compiled.
+//!
+//! | what | where | where older applications have it |
+//! | --- | --- | --- |
+//! | the application | `root_config.json`, `realm_config.json` | `config.json`, `stitch.json` |
+//! | a data source | `data_sources/<service>/config.json` | `services/<service>/config.json` |
+//! | default roles | `data_sources/<service>/default_rule.json` | `services/<service>/default_rule.json` |
+//! | roles, filters | `data_sources/<service>/<database>/<collection>/rules.json` | `services/<service>/rules/<database>.<collection>.json` |
+//! | a schema | `schema.json` beside `rules.json` | the key `schema` of the rules |
+//! | values | `values/*.json` | |
+//! | environments | `environments/<tag>.json`, `environments/no-environment.json` | |
+//! | custom user data | `auth/custom_user_data.json` | `custom_user_data_config` of the application |
+//! | providers | `auth/providers.json` | `auth_providers/*.json` |
+//! | functions | `functions/config.json`, `functions/**.js` | `functions/<name>/{config.json, source.js}` |
+//! | endpoints | `http_endpoints/config.json`, `https_endpoints/config.json` | `{services, http_endpoints}/<service>/incoming_webhooks/` |
+//! | triggers | `triggers/*.json` | |
+//! | sync | `sync/config.json` | `config.sync`, `config.flexible_sync` of the data source |
+//! | rules of a service | | `{services, http_endpoints}/<service>/rules/*.json` |
+
+mod application;
+mod custom_data;
+mod discover;
+mod error;
+mod file;
+mod functions;
+mod leftover;
+mod namespace;
+mod policies;
+mod problem;
+mod reader;
+mod services;
+mod settings;
+mod sync;
+
+pub use application::{App, LoadOptions, ServiceAmbiguous};
+pub use error::AppError;
+pub use file::{ConfigFile, FileFinding, Part};
+pub use functions::{Endpoint, Function, Provider, Trigger};
+pub use namespace::Collection;
+pub use policies::{Applicable, Loaded, Policies};
+pub use problem::ProblemKind;
+pub use services::{DataSource, ServiceRule};
+pub use sync::SyncConfig;

@@ -1,0 +1,196 @@
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+
+use super::problem::Problem;
+use super::reader::{Raw, Reader};
+use super::{Part, ProblemKind};
+use crate::json::Node;
+use crate::text::{Source, Span};
+
+/// What the application says of one collection.
+#[derive(Clone, Debug)]
+pub struct Collection {
+    /// `database.collection`
+    pub namespace: String,
+    /// The database; there is no dot in it.
+    pub database: String,
+    /// The collection.
+    pub collection: String,
+    /// The name of its data source.
+    pub service: String,
+    /// Roles and filters: `rules.json`, or `services/<service>/rules/<database>.<collection>.json`.
+    pub rules: Part,
+    /// The schema: `schema.json`, or the key `schema` of the rules.
+    pub schema: Part,
+    /// Whether the schema is a key of the rules file and not a file of its own.
+    pub schema_in_rules: bool,
+    /// `relationships.json`, or the key `relationships` of the rules; no rule depends on them.
+    pub relationships: Part,
+}
+
+/// The collections found so far, by namespace and data source.
+pub(super) type Collections = BTreeMap<(String, String), Collection>;
+
+/// Which collection a file is for.
+pub(super) struct Namespace {
+    database: String,
+    collection: String,
+}
+
+impl Namespace {
+    /// As a path has it.
+    pub(super) fn new(database: &str, collection: &str) -> Self {
+        Self { database: database.to_owned(), collection: collection.to_owned() }
+    }
+
+    /// `hr.employees`; the first dot ends the database's name.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (database, collection) = text.split_once('.')?;
+        (!database.is_empty() && !collection.is_empty()).then(|| Self::new(database, collection))
+    }
+
+    fn full(&self) -> String {
+        format!("{}.{}", self.database, self.collection)
+    }
+
+    /// Broken, if a file does not load and its keys have templates: it may be for any collection, so none may fall
+    /// back to the default roles.
+    pub(super) fn doubt(part: &Part, raw: &Raw) -> Part {
+        let keys = ["database", "collection", "namespace"];
+        let mut texts = keys.iter().filter_map(|key| raw.node.as_ref()?.get(key)?.as_str());
+        match part {
+            Part::Broken(source) if texts.any(|text| text.contains("%(")) => Part::Broken(Arc::clone(source)),
+            _ => Part::Absent,
+        }
+    }
+
+    /// By the keys of a rules file, of which each counts more than the path.
+    pub(super) fn of(
+        reader: &mut Reader<'_>,
+        part: &Part,
+        raw: &Raw,
+        path: Option<Self>,
+        default_rule: &Part,
+    ) -> Option<Self> {
+        let (source, written) = (&raw.source, raw.node.as_ref());
+        // A file that lacks the value of some template can still say plainly for which collection it is.
+        let node = part.present().map(|file| &file.node).or(written);
+        let database = key(reader, source, node, "database", "database");
+        let collection = key(reader, source, node, "collection", "collection");
+        // The first Stitch had one key for both.
+        let both = node.and_then(|node| node.get("namespace")?.as_str()).and_then(Self::parse);
+        let found = match (database, collection, both, &path) {
+            (Some(database), Some(collection), ..) => Self { database, collection },
+            (None, None, Some(both), _) => both,
+            (database, collection, _, Some(path)) => Self {
+                database: database.unwrap_or_else(|| path.database.clone()),
+                collection: collection.unwrap_or_else(|| path.collection.clone()),
+            },
+            _ => {
+                if let Some(node) = node {
+                    let problem =
+                        Problem::new(ProblemKind::NamespaceUnknown, Span::new(node.span.start, node.span.start));
+                    reader.problem(source, problem.help("give it the keys `database` and `collection`"));
+                }
+                return None;
+            }
+        };
+        if let Some(path) = path.filter(|path| path.full() != found.full()) {
+            let same_database = path.database == found.database;
+            let keys = if same_database { ["collection", "database"] } else { ["database", "collection"] };
+            let keys = [keys.as_slice(), &["namespace"]].concat();
+            let members: Vec<&Node> = keys.iter().filter_map(|key| written?.get(key)).collect();
+            // A template is there to make the two differ.
+            if !members.iter().any(|node| node.as_str().is_some_and(|text| text.contains("%("))) {
+                let (written, path) = (found.full(), path.full());
+                let kind = if default_rule.is_absent() {
+                    ProblemKind::NamespaceMismatch { written, path }
+                } else {
+                    ProblemKind::NamespaceExposed { written, path }
+                };
+                let span = members.first().map_or_else(Span::default, |node| node.span);
+                let help = "its keys count: correct them, or move the file";
+                reader.problem(source, Problem::new(kind, span).help(help));
+            }
+        }
+        Some(found)
+    }
+
+    /// The collection of this namespace; a new one where there is none yet.
+    pub(super) fn entry<'c>(&self, collections: &'c mut Collections, service: &str) -> &'c mut Collection {
+        match collections.entry((self.full(), service.to_owned())) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(Collection {
+                namespace: self.full(),
+                database: self.database.clone(),
+                collection: self.collection.clone(),
+                service: service.to_owned(),
+                rules: Part::Absent,
+                schema: Part::Absent,
+                schema_in_rules: false,
+                relationships: Part::Absent,
+            }),
+        }
+    }
+}
+
+/// A name under a key, if it is one.
+fn key(
+    reader: &mut Reader<'_>,
+    source: &Arc<Source>,
+    node: Option<&Node>,
+    key: &str,
+    what: &'static str,
+) -> Option<String> {
+    let node = node?.get(key)?;
+    let Some(text) = node.as_str() else {
+        reader.wrong_type(source, node, "a string");
+        return None;
+    };
+    if text.is_empty() || text.contains('\0') || (key == "database" && text.contains('.')) {
+        let kind = ProblemKind::NamespaceInvalid(text.to_owned(), what);
+        reader.problem(source, Problem::new(kind, node.span));
+        return None;
+    }
+    (!text.contains("%(")).then(|| text.to_owned())
+}
+
+impl Collection {
+    /// Takes in a rules file, and the schema and the relationships in it.
+    pub(super) fn take_rules(&mut self, rules: Part) {
+        if let Some(file) = rules.present() {
+            if let Some(schema) = file.part("schema") {
+                self.schema_in_rules = true;
+                self.schema.join(Part::Present(schema));
+            }
+            if let Some(relationships) = file.part("relationships") {
+                self.relationships.join(Part::Present(relationships));
+            }
+        }
+        self.rules.join(rules);
+    }
+
+    /// Reports that several files claim to hold its rules, or its schema.
+    pub(super) fn report_contests(&self, reader: &mut Reader<'_>) {
+        for (what, part, key) in [("rules of", &self.rules, "collection"), ("schema of", &self.schema, "bsonType")] {
+            let Part::Contested(files) = part else { continue };
+            if key == "bsonType" && self.schema_in_rules && self.rules.files().len() > 1 {
+                // They came with the rules.
+                continue;
+            }
+            let Some((first, others)) = files.split_first() else { continue };
+            for file in others {
+                let kind = ProblemKind::DefinitionDuplicate {
+                    what,
+                    name: self.namespace.clone(),
+                    first: first.source.name().to_owned(),
+                };
+                let span = file.node.get(key).map_or(file.node.span, |node| node.span);
+                let span = if span == file.node.span { Span::new(span.start, span.start) } else { span };
+                let help = "remove one of them; until then nobody has access";
+                reader.problem_in(file, Problem::new(kind, span).help(help));
+            }
+        }
+    }
+}

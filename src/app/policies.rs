@@ -1,0 +1,181 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{App, Collection, ConfigFile, FileFinding, Part, ServiceAmbiguous};
+use crate::access::Guard;
+use crate::eval::Context;
+use crate::policy::{self, Policy, RulesFile};
+use crate::schema::Schema;
+use crate::text::{Code, Finding, Located};
+
+/// The rules of an application's collections, compiled.
+#[derive(Debug)]
+pub struct Policies {
+    /// The collections of which some file speaks, by namespace and data source.
+    collections: BTreeMap<(String, String), Loaded>,
+    /// The default rules of each data source.
+    defaults: BTreeMap<String, Loaded>,
+    /// What is wrong with the files.
+    findings: Vec<FileFinding>,
+}
+
+/// What became of the rules of one place.
+#[derive(Clone, Debug)]
+pub enum Loaded {
+    /// There are none.
+    Absent,
+    /// They loaded.
+    Rules(Arc<RulesFile>),
+    /// They did not: what they were to protect stays closed.
+    Invalid,
+}
+
+/// What applies to a namespace.
+#[derive(Clone, Debug)]
+pub enum Applicable {
+    /// These rules.
+    Policy(Arc<Policy>),
+    /// Nothing: neither the collection nor the defaults have rules.
+    NoRule,
+    /// The rules do not load.
+    Invalid,
+}
+
+impl App {
+    /// Compiles every rules file and schema of the application.
+    #[must_use]
+    pub fn policies(&self) -> Policies {
+        let mut policies = Policies { collections: BTreeMap::new(), defaults: BTreeMap::new(), findings: Vec::new() };
+        for source in &self.data_sources {
+            let loaded = policies.load(&source.default_rule);
+            policies.defaults.insert(source.name.clone(), loaded);
+        }
+        for collection in &self.collections {
+            let loaded = policies.load_collection(collection);
+            policies.collections.insert((collection.namespace.clone(), collection.service.clone()), loaded);
+        }
+        policies
+    }
+
+    /// The guard of a namespace for one request, to which the application adds its values and its environment where the
+    /// context has none of its own.
+    ///
+    /// # Errors
+    /// Several data sources could hold the namespace and none is named.
+    pub fn guard(
+        &self,
+        policies: &Policies,
+        namespace: &str,
+        service: Option<&str>,
+        context: Context,
+    ) -> Result<Guard, ServiceAmbiguous> {
+        let context = context
+            .or_values(&self.values)
+            .or_environment(&self.environment)
+            .without_values(self.secret_values.keys().cloned());
+        Ok(match policies.applicable(self, namespace, service)? {
+            Applicable::Policy(policy) => Guard::new(Some(policy), context),
+            Applicable::NoRule => Guard::without_rules(namespace, context),
+            Applicable::Invalid => Guard::closed(context),
+        })
+    }
+}
+
+impl Policies {
+    /// What is wrong with the files.
+    #[must_use]
+    pub fn findings(&self) -> &[FileFinding] {
+        &self.findings
+    }
+
+    /// The compiled rules of a collection's own files; none if no file speaks of it.
+    #[must_use]
+    pub fn own(&self, namespace: &str, service: &str) -> Option<&Loaded> {
+        self.collections.get(&(namespace.to_owned(), service.to_owned()))
+    }
+
+    /// The compiled default rules of a data source; none if there is no such data source.
+    #[must_use]
+    pub fn default_of(&self, service: &str) -> Option<&Loaded> {
+        self.defaults.get(service)
+    }
+
+    /// What applies to a namespace.
+    ///
+    /// # Errors
+    /// Several data sources could hold the namespace and none is named.
+    pub fn applicable(
+        &self,
+        app: &App,
+        namespace: &str,
+        service: Option<&str>,
+    ) -> Result<Applicable, ServiceAmbiguous> {
+        let source = app.data_source(namespace, service)?.map(|source| source.name.as_str());
+        let collection = app.collection(namespace, service)?;
+        let service = collection.map(|collection| collection.service.as_str()).or(source).or(service);
+        let own = service.and_then(|service| self.own(namespace, service));
+        let default = service.and_then(|service| self.default_of(service));
+        let own = match own {
+            Some(Loaded::Invalid) => return Ok(Applicable::Invalid),
+            Some(Loaded::Rules(rules)) => Some(&**rules),
+            Some(Loaded::Absent) | None => None,
+        };
+        let default = match default {
+            Some(Loaded::Invalid) if own.is_none_or(|own| own.roles.is_none()) => return Ok(Applicable::Invalid),
+            Some(Loaded::Rules(rules)) => Some(&**rules),
+            Some(Loaded::Invalid | Loaded::Absent) | None => None,
+        };
+        Ok(RulesFile::effective(own, default).map_or(Applicable::NoRule, |policy| Applicable::Policy(Arc::new(policy))))
+    }
+
+    fn report<K: Code + std::fmt::Display>(&mut self, file: &ConfigFile, errors: Vec<Located<K>>) {
+        for error in errors {
+            let pointer = Some(file.node.pointer_at(error.span()));
+            self.findings.push(FileFinding {
+                source: Arc::clone(&file.source),
+                pointer,
+                finding: Finding::from(error),
+            });
+        }
+    }
+
+    fn load(&mut self, part: &Part) -> Loaded {
+        match part {
+            Part::Absent => Loaded::Absent,
+            Part::Broken(_) | Part::Contested(_) => Loaded::Invalid,
+            Part::Present(file) => match policy::compile(&file.node) {
+                Ok(rules) => Loaded::Rules(Arc::new(rules)),
+                Err(errors) => {
+                    self.report(file, errors);
+                    Loaded::Invalid
+                }
+            },
+        }
+    }
+
+    fn load_collection(&mut self, collection: &Collection) -> Loaded {
+        let rules = self.load(&collection.rules);
+        let schema = match &collection.schema {
+            _ if collection.schema_in_rules => return rules,
+            Part::Absent => return rules,
+            Part::Broken(_) | Part::Contested(_) => return Loaded::Invalid,
+            Part::Present(file) if matches!(file.node.as_object(), Some([])) => return rules,
+            Part::Present(file) => match Schema::compile(&file.node) {
+                Ok(schema) => schema,
+                Err(errors) => {
+                    self.report(file, errors);
+                    return Loaded::Invalid;
+                }
+            },
+        };
+        match rules {
+            Loaded::Invalid => Loaded::Invalid,
+            Loaded::Absent => Loaded::Rules(Arc::new(RulesFile { schema: Some(schema), ..RulesFile::default() })),
+            Loaded::Rules(rules) => {
+                let mut rules = RulesFile::clone(&rules);
+                rules.schema = Some(schema);
+                Loaded::Rules(Arc::new(rules))
+            }
+        }
+    }
+}

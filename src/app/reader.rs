@@ -1,0 +1,289 @@
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::problem::{Problem, finding};
+use super::{ConfigFile, FileFinding, Part, ProblemKind};
+use crate::expr::{Substitutions, expand};
+use crate::json::{JsonError, JsonErrorKind, MAX_SIZE, Node, parse, parse_bytes};
+use crate::text::{Code, Finding, Source, Span};
+
+/// How many files are read; the largest public application has some hundred.
+pub(super) const MAX_FILES: usize = 20_000;
+
+/// How many bytes are read, over all files: 256 MiB.
+pub(super) const MAX_BYTES: u64 = 256 * 1024 * 1024;
+
+/// More than any of these.
+const LIMIT: ProblemKind = ProblemKind::Limit { files: MAX_FILES, bytes: MAX_BYTES };
+
+/// How many names in directories are looked at, so that links which lead in circles come to an end.
+const MAX_ENTRIES: usize = 500_000;
+
+/// Reads the files of one application and collects what is wrong with them. Names are paths relative to the
+/// application directory, with `/`.
+pub(super) struct Reader<'d> {
+    directory: &'d Path,
+    /// What templates are replaced by, once it is known.
+    pub(super) substitutions: Substitutions,
+    pub(super) findings: Vec<FileFinding>,
+    pub(super) files_read: usize,
+    bytes_read: u64,
+    entries_seen: usize,
+    /// The file at which one of the limits was reached.
+    limit: Option<Arc<Source>>,
+    /// The files that something has asked for.
+    seen: HashSet<String>,
+}
+
+/// A file as written.
+pub(super) struct Raw {
+    pub(super) source: Arc<Source>,
+    /// What it says; none if it is not JSON.
+    pub(super) node: Option<Node>,
+}
+
+/// What stands in a directory, in the order of the names; hidden files do not count.
+#[derive(Default)]
+pub(super) struct Listing {
+    pub(super) files: Vec<String>,
+    pub(super) directories: Vec<String>,
+    /// What could not be told: a file whose rules hold may be hidden there.
+    pub(super) hidden: Option<Arc<Source>>,
+}
+
+impl<'d> Reader<'d> {
+    pub(super) fn new(directory: &'d Path) -> Self {
+        Self {
+            directory,
+            substitutions: Substitutions::default(),
+            findings: Vec::new(),
+            files_read: 0,
+            bytes_read: 0,
+            entries_seen: 0,
+            limit: None,
+            seen: HashSet::new(),
+        }
+    }
+
+    pub(super) const fn directory(&self) -> &'d Path {
+        self.directory
+    }
+
+    /// Whether something has asked for a file.
+    pub(super) fn has_seen(&self, name: &str) -> bool {
+        self.seen.contains(name)
+    }
+
+    /// Reports a problem at a place of a file.
+    pub(super) fn problem(&mut self, source: &Arc<Source>, problem: Problem) {
+        self.report(source, finding(problem));
+    }
+
+    /// Reports a problem with a file, or a directory, as a whole.
+    pub(super) fn problem_with(&mut self, name: &str, kind: ProblemKind) -> Arc<Source> {
+        let source = Arc::new(Source::new(name, ""));
+        self.problem(&source, Problem::new(kind, Span::default()));
+        source
+    }
+
+    /// Reports a problem at a part of a file.
+    pub(super) fn problem_in(&mut self, file: &ConfigFile, problem: Problem) {
+        self.problem(&file.source, problem);
+    }
+
+    /// Reports a value of the wrong type.
+    pub(super) fn wrong_type(&mut self, source: &Arc<Source>, node: &Node, expected: &'static str) {
+        let kind = ProblemKind::Type { expected, found: node.describe() };
+        self.problem(source, Problem::new(kind, node.span));
+    }
+
+    /// Reads a file as written; none if there is no such file.
+    pub(super) fn raw(&mut self, name: &str) -> Option<Raw> {
+        let path = self.directory.join(name);
+        match fs::symlink_metadata(&path) {
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return None,
+            _ => {}
+        }
+        self.seen.insert(name.to_owned());
+        Some(match self.bytes(&path) {
+            Ok(bytes) => {
+                self.files_read += 1;
+                let source = Arc::new(Source::new(name, String::from_utf8_lossy(&bytes)));
+                let node = match parse_bytes(&bytes) {
+                    Ok(node) => Some(node),
+                    Err(error) => {
+                        self.report(&source, error.into());
+                        None
+                    }
+                };
+                Raw { source, node }
+            }
+            Err(finding) => {
+                let source = Arc::new(Source::new(name, ""));
+                // That a limit is reached is said once, and not of everything beyond it.
+                let beyond = finding.code == LIMIT.code();
+                if !beyond || self.limit.is_none() {
+                    self.report(&source, finding);
+                }
+                if beyond {
+                    self.limit.get_or_insert_with(|| Arc::clone(&source));
+                }
+                Raw { source, node: None }
+            }
+        })
+    }
+
+    /// Reads a file and replaces its templates.
+    pub(super) fn part(&mut self, name: &str) -> Part {
+        self.raw(name).map_or(Part::Absent, |raw| self.expanded(&raw))
+    }
+
+    /// As [`Self::part`], for a file that must be an object.
+    pub(super) fn object(&mut self, name: &str) -> Part {
+        let part = self.part(name);
+        match part.present() {
+            Some(file) if file.node.as_object().is_none() => {
+                self.wrong_type(&file.source, &file.node, "an object");
+                Part::Broken(Arc::clone(&file.source))
+            }
+            _ => part,
+        }
+    }
+
+    /// Replaces the templates of a file.
+    pub(super) fn expanded(&mut self, raw: &Raw) -> Part {
+        let source = Arc::clone(&raw.source);
+        let Some(node) = &raw.node else { return Part::Broken(source) };
+        match expand(node, &self.substitutions) {
+            Ok(node) => Part::Present(ConfigFile { source, node }),
+            Err(errors) => {
+                for error in errors {
+                    self.report(&source, error.into());
+                }
+                Part::Broken(source)
+            }
+        }
+    }
+
+    /// What stands in a directory; nothing, if there is none.
+    pub(super) fn list(&mut self, name: &str) -> Listing {
+        let mut listing = Listing { hidden: self.limit.clone(), ..Listing::default() };
+        if self.limit.is_some() {
+            return listing;
+        }
+        let path = self.directory.join(name);
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return listing,
+            Err(error) => {
+                let kind = ProblemKind::DirectoryUnreadable(error.to_string());
+                listing.hidden = Some(self.problem_with(name, kind));
+                return listing;
+            }
+        };
+        for entry in entries {
+            self.entries_seen += 1;
+            if self.entries_seen > MAX_ENTRIES {
+                let source = self.problem_with(name, LIMIT);
+                self.limit = Some(Arc::clone(&source));
+                listing.hidden = Some(source);
+                break;
+            }
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    let kind = ProblemKind::DirectoryUnreadable(error.to_string());
+                    listing.hidden = Some(self.problem_with(name, kind));
+                    return listing;
+                }
+            };
+            let Ok(entry_name) = entry.file_name().into_string() else {
+                listing.hidden = Some(self.problem_with(name, ProblemKind::NameEncoding));
+                continue;
+            };
+            if entry_name.starts_with('.') {
+                continue;
+            }
+            match fs::metadata(entry.path()) {
+                Ok(metadata) if metadata.is_dir() => listing.directories.push(entry_name),
+                // What is no directory, or cannot be told, is found out by whoever reads it.
+                Ok(_) => listing.files.push(entry_name),
+                Err(error) => {
+                    if !entry_name.ends_with(".json") && !entry_name.ends_with(".js") {
+                        let kind = ProblemKind::DirectoryUnreadable(error.to_string());
+                        listing.hidden = Some(self.problem_with(&format!("{name}/{entry_name}"), kind));
+                    }
+                    listing.files.push(entry_name);
+                }
+            }
+        }
+        listing.files.sort();
+        listing.directories.sort();
+        listing
+    }
+
+    /// The names of the JSON files of a directory, without `.json`.
+    pub(super) fn stems(&mut self, name: &str) -> Vec<String> {
+        let files = self.list(name).files;
+        files.iter().filter_map(|file| file.strip_suffix(".json")).map(str::to_owned).collect()
+    }
+
+    /// Reports a finding of an earlier stage.
+    pub(super) fn report(&mut self, source: &Arc<Source>, finding: Finding) {
+        self.findings.push(FileFinding { source: Arc::clone(source), pointer: None, finding });
+    }
+
+    /// The findings, each with the JSON pointer of its place, in the order of the files.
+    pub(super) fn into_findings(mut self) -> Vec<FileFinding> {
+        let mut nodes: HashMap<String, Option<Node>> = HashMap::new();
+        for found in &mut self.findings {
+            let node = nodes.entry(found.source.name().to_owned()).or_insert_with(|| parse(found.source.text()).ok());
+            found.pointer = node.as_ref().map(|node| node.pointer_at(found.finding.span));
+        }
+        self.findings.sort_by(|a, b| {
+            let place = |found: &FileFinding| (found.finding.span.start, found.finding.span.end);
+            a.source.name().cmp(b.source.name()).then_with(|| place(a).cmp(&place(b)))
+        });
+        self.findings
+    }
+
+    fn bytes(&mut self, path: &Path) -> Result<Vec<u8>, Finding> {
+        let problem = |kind| finding(Problem::new(kind, Span::default()));
+        let unreadable = |error: &std::io::Error| problem(ProblemKind::FileUnreadable(error.to_string()));
+        let too_large = |size: u64| {
+            let size = usize::try_from(size).unwrap_or(usize::MAX);
+            Finding::from(JsonError::new(JsonErrorKind::Size(size), Span::default()))
+        };
+        let metadata = fs::metadata(path).map_err(|error| unreadable(&error))?;
+        if !metadata.is_file() {
+            return Err(problem(ProblemKind::FileKind));
+        }
+        let limit = u64::try_from(MAX_SIZE).unwrap_or(u64::MAX);
+        if metadata.len() > limit {
+            return Err(too_large(metadata.len()));
+        }
+        if self.limit.is_some()
+            || self.files_read >= MAX_FILES
+            || self.bytes_read.saturating_add(metadata.len()) > MAX_BYTES
+        {
+            return Err(problem(LIMIT));
+        }
+        let mut bytes = Vec::new();
+        // Of files without a length, as those under /proc, some never end and some never begin.
+        if metadata.len() == 0 {
+            return Ok(bytes);
+        }
+        // The file may have grown since.
+        let read = File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes));
+        read.map_err(|error| unreadable(&error))?;
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if length > limit {
+            return Err(too_large(length));
+        }
+        self.bytes_read = self.bytes_read.saturating_add(length);
+        Ok(bytes)
+    }
+}

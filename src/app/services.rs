@@ -1,0 +1,236 @@
+use std::collections::HashMap;
+
+use super::namespace::{Collections, Namespace};
+use super::problem::Problem;
+use super::reader::Reader;
+use super::{ConfigFile, Endpoint, Part, ProblemKind, SyncConfig};
+use crate::json::Node;
+use crate::text::Span;
+
+/// A database connection: `data_sources/<name>/`, or `services/<name>/` of an older application.
+#[derive(Clone, Debug)]
+pub struct DataSource {
+    /// The name by which rules, custom user data and clients know it: the key `name` of its `config.json`, or else
+    /// that of its directory.
+    pub name: String,
+    /// `mongodb-atlas`, `mongodb`, `datalake`; none if no file says so.
+    pub kind: Option<String>,
+    /// `config.json`
+    pub config: Part,
+    /// `default_rule.json`: the roles and filters of collections that define none. Broken, too, where a part of the
+    /// directory cannot be read, because the rules of some collection may lie there.
+    pub default_rule: Part,
+}
+
+/// A rule of a service that is no database: `services/<service>/rules/<name>.json` with `actions` and `when`.
+#[derive(Clone, Debug)]
+pub struct ServiceRule {
+    /// The service.
+    pub service: String,
+    /// `twilio`, `http`, `aws`, …; none if no file says so.
+    pub kind: Option<String>,
+    /// The rule's name.
+    pub name: String,
+    /// The actions that it allows.
+    pub actions: Vec<String>,
+    /// The rule.
+    pub config: ConfigFile,
+}
+
+impl ServiceRule {
+    /// The condition, an expression of [`Scope::Service`](crate::predicate::Scope::Service).
+    #[must_use]
+    pub fn when(&self) -> Option<&Node> {
+        self.config.node.get("when")
+    }
+}
+
+/// The types of services that are databases.
+const DATABASES: [&str; 4] = ["mongodb-atlas", "mongodb", "datalake", "mongodb-datafederation"];
+
+/// What the directories of services and data sources hold.
+#[derive(Default)]
+pub(super) struct Services {
+    pub(super) data_sources: Vec<DataSource>,
+    pub(super) collections: Collections,
+    pub(super) rules: Vec<ServiceRule>,
+    pub(super) webhooks: Vec<Endpoint>,
+    pub(super) sync: Vec<SyncConfig>,
+    /// The names so far, each with its directory.
+    names: HashMap<String, String>,
+}
+
+impl Services {
+    /// Reads `data_sources/`, `services/`, and the HTTP services in `http_endpoints/`.
+    pub(super) fn load(reader: &mut Reader<'_>) -> Self {
+        let mut services = Self::default();
+        for directory in reader.list("data_sources").directories {
+            services.data_source(reader, &directory);
+        }
+        for parent in ["services", "http_endpoints", "https_endpoints"] {
+            for directory in reader.list(parent).directories {
+                services.service(reader, &format!("{parent}/{directory}"), &directory);
+            }
+        }
+        for collection in services.collections.values() {
+            collection.report_contests(reader);
+        }
+        services.data_sources.sort_by(|a, b| a.name.cmp(&b.name));
+        services
+    }
+
+    fn data_source(&mut self, reader: &mut Reader<'_>, directory: &str) {
+        let path = format!("data_sources/{directory}");
+        let config = reader.object(&format!("{path}/config.json"));
+        let (name, kind) = self.name(reader, &config, &path, directory);
+        let mut default_rule = reader.object(&format!("{path}/default_rule.json"));
+        let databases = reader.list(&path);
+        default_rule.join(databases.hidden.map_or(Part::Absent, Part::Broken));
+        for database in databases.directories {
+            let listing = reader.list(&format!("{path}/{database}"));
+            default_rule.join(listing.hidden.map_or(Part::Absent, Part::Broken));
+            for collection in listing.directories {
+                let path = format!("{path}/{database}/{collection}");
+                let by_path = Namespace::new(&database, &collection);
+                self.collection(reader, &path, &name, by_path, &mut default_rule);
+            }
+        }
+        self.add(DataSource { name, kind, config, default_rule });
+    }
+
+    /// A directory with `rules.json`, `schema.json` and `relationships.json`, or some of them.
+    fn collection(
+        &mut self,
+        reader: &mut Reader<'_>,
+        path: &str,
+        service: &str,
+        by_path: Namespace,
+        default_rule: &mut Part,
+    ) {
+        let raw = reader.raw(&format!("{path}/rules.json"));
+        let schema = reader.part(&format!("{path}/schema.json"));
+        let relationships = reader.part(&format!("{path}/relationships.json"));
+        if raw.is_none() && schema.is_absent() && relationships.is_absent() {
+            return;
+        }
+        let mut rules = Part::Absent;
+        let mut namespace = Some(by_path);
+        if let Some(raw) = raw {
+            rules = reader.expanded(&raw);
+            default_rule.join(Namespace::doubt(&rules, &raw));
+            namespace = Namespace::of(reader, &rules, &raw, namespace, default_rule);
+        }
+        // There is one: the path has it, if nothing else does.
+        let Some(namespace) = namespace else { return };
+        let collection = namespace.entry(&mut self.collections, service);
+        collection.schema.join(schema);
+        collection.relationships.join(relationships);
+        collection.take_rules(rules);
+    }
+
+    fn service(&mut self, reader: &mut Reader<'_>, path: &str, directory: &str) {
+        let config = reader.object(&format!("{path}/config.json"));
+        let (name, kind) = self.name(reader, &config, path, directory);
+        let is_database = kind.as_deref().map(|kind| DATABASES.contains(&kind));
+        let is_database = is_database.or((directory == "mongodb-atlas").then_some(true));
+        let mut has_collections = false;
+        let mut default_rule = reader.object(&format!("{path}/default_rule.json"));
+        let rules = format!("{path}/rules");
+        let listing = reader.list(&rules);
+        default_rule.join(listing.hidden.map_or(Part::Absent, Part::Broken));
+        for file in &listing.files {
+            let Some(stem) = file.strip_suffix(".json") else { continue };
+            let Some(raw) = reader.raw(&format!("{rules}/{file}")) else { continue };
+            let by_path = Namespace::parse(stem);
+            let part = reader.expanded(&raw);
+            // A misspelt type must not make roles disappear, so the content counts as well.
+            let for_collection = match (is_database, &raw.node) {
+                (Some(true), _) => true,
+                (_, Some(node)) => has_roles(node),
+                (known, None) => known.is_none() && by_path.is_some(),
+            };
+            if for_collection {
+                has_collections = true;
+                default_rule.join(Namespace::doubt(&part, &raw));
+                match Namespace::of(reader, &part, &raw, by_path, &default_rule) {
+                    Some(namespace) => namespace.entry(&mut self.collections, &name).take_rules(part),
+                    // It may be for any collection, so none may fall back to the default roles.
+                    None => default_rule.join(Part::Broken(raw.source)),
+                }
+            } else if let Part::Present(config) = part {
+                let actions = config.node.get("actions").and_then(Node::as_array).unwrap_or_default();
+                self.rules.push(ServiceRule {
+                    service: name.clone(),
+                    kind: kind.clone(),
+                    name: config.text("name").unwrap_or(stem).to_owned(),
+                    actions: actions.iter().filter_map(Node::as_str).map(str::to_owned).collect(),
+                    config,
+                });
+            }
+        }
+        self.webhooks(reader, &format!("{path}/incoming_webhooks"), &name);
+        if has_collections || is_database.unwrap_or(!default_rule.is_absent()) {
+            self.add(DataSource { name, kind, config, default_rule });
+        }
+    }
+
+    /// `<name>.json`, or `<name>/config.json`
+    fn webhooks(&mut self, reader: &mut Reader<'_>, path: &str, service: &str) {
+        let listing = reader.list(path);
+        let files = listing.files.iter().filter_map(|file| file.strip_suffix(".json").map(|stem| (stem, "")));
+        let nested = listing.directories.iter().map(|directory| (directory.as_str(), "/config"));
+        for (name, rest) in files.chain(nested) {
+            if let Part::Present(config) = reader.object(&format!("{path}/{name}{rest}.json")) {
+                let name = config.text("name").unwrap_or(name).to_owned();
+                self.webhooks.push(Endpoint { name, service: Some(service.to_owned()), config });
+            }
+        }
+    }
+
+    /// Adds a data source, or to the one of the same name.
+    fn add(&mut self, source: DataSource) {
+        match self.data_sources.iter_mut().find(|known| known.name == source.name) {
+            Some(known) => {
+                known.config.join(source.config);
+                known.default_rule.join(source.default_rule);
+            }
+            None => self.data_sources.push(source),
+        }
+    }
+
+    /// The name and the type of a service, and the sync settings that older ones hold.
+    fn name(
+        &mut self,
+        reader: &mut Reader<'_>,
+        config: &Part,
+        path: &str,
+        directory: &str,
+    ) -> (String, Option<String>) {
+        let file = config.present();
+        let name = file.and_then(|file| file.text("name")).filter(|name| !name.is_empty()).unwrap_or(directory);
+        if let Some(first) = self.names.get(name) {
+            let first = first.clone();
+            let kind = ProblemKind::DefinitionDuplicate { what: "service", name: name.to_owned(), first };
+            let span = file.and_then(|file| file.node.get("name")).map_or_else(Span::default, |node| node.span);
+            match file {
+                Some(file) => reader.problem_in(file, Problem::new(kind, span)),
+                None => {
+                    reader.problem_with(path, kind);
+                }
+            }
+        } else {
+            self.names.insert(name.to_owned(), path.to_owned());
+        }
+        for key in ["sync", "flexible_sync"] {
+            if let Some(config) = file.and_then(|file| file.part("config")).and_then(|config| config.part(key)) {
+                self.sync.push(SyncConfig { service: Some(name.to_owned()), config });
+            }
+        }
+        (name.to_owned(), file.and_then(|file| file.text("type")).map(str::to_owned))
+    }
+}
+
+/// Whether a rules file of an unknown service speaks of documents.
+fn has_roles(node: &Node) -> bool {
+    ["database", "collection", "namespace", "roles", "filters", "schema"].iter().any(|key| node.get(key).is_some())
+}

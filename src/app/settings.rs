@@ -1,0 +1,179 @@
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use bson::Document;
+
+use super::discover::{ROOTS, says_app};
+use super::problem::Problem;
+use super::reader::{Raw, Reader};
+use super::{FileFinding, Part, ProblemKind};
+use crate::eval::Environment;
+use crate::expr::Substitutions;
+use crate::json::{to_bson, to_document};
+use crate::text::{Finding, Source, Span, closest};
+
+/// The application's own file, the environment that holds, and the configured values.
+pub(super) struct Settings {
+    pub(super) root: Part,
+    pub(super) environment: Environment,
+    pub(super) values: Document,
+    /// By the name of the value, the name of the secret.
+    pub(super) secret_values: BTreeMap<String, String>,
+    pub(super) secrets: BTreeSet<String>,
+}
+
+impl Settings {
+    /// Reads them, after which the reader can replace templates.
+    pub(super) fn load(reader: &mut Reader<'_>, environment: Option<&str>) -> Self {
+        let root = root(reader);
+        let environment = self::environment(reader, environment, root.as_ref());
+        reader.substitutions = Substitutions {
+            tag: (!environment.tag.is_empty()).then(|| environment.tag.clone()),
+            environment: Substitutions::named(&environment.values),
+            ..Substitutions::default()
+        };
+        let mut settings = Self {
+            root: Part::Absent,
+            environment,
+            values: Document::new(),
+            secret_values: BTreeMap::new(),
+            secrets: secret_names(reader),
+        };
+        settings.read_values(reader);
+        reader.substitutions.values = Substitutions::named(&settings.values);
+        reader.substitutions.secrets = settings.secret_values.keys().cloned().collect();
+        settings.root = root.map_or(Part::Absent, |raw| reader.expanded(&raw));
+        settings
+    }
+
+    /// `values/<name>.json`. A value cannot be built from other values, only from the environment's.
+    fn read_values(&mut self, reader: &mut Reader<'_>) {
+        let mut seen: HashMap<String, String> = HashMap::new();
+        for stem in reader.stems("values") {
+            let Part::Present(file) = reader.object(&format!("values/{stem}.json")) else { continue };
+            let name = file.text("name").filter(|name| !name.is_empty()).unwrap_or(&stem).to_owned();
+            if let Some(first) = seen.get(&name) {
+                let kind = ProblemKind::DefinitionDuplicate { what: "value", name, first: first.clone() };
+                let span = file.node.get("name").map_or_else(Span::default, |node| node.span);
+                reader.problem_in(&file, Problem::new(kind, span).help("the first one counts"));
+                continue;
+            }
+            seen.insert(name.clone(), file.source.name().to_owned());
+            let from_secret = file.node.get("from_secret");
+            if let Some(node) = from_secret.filter(|node| node.as_bool().is_none()) {
+                reader.wrong_type(&file.source, node, "a boolean");
+            }
+            // Anything but a plain no keeps the value out of rules' sight.
+            if from_secret.is_some_and(|node| node.as_bool() != Some(false)) {
+                let secret = file.text("value").unwrap_or(&name).to_owned();
+                self.secrets.insert(secret.clone());
+                self.secret_values.insert(name, secret);
+                continue;
+            }
+            let Some(value) = file.node.get("value") else {
+                let span = Span::new(file.node.span.start, file.node.span.start);
+                reader.problem_in(&file, Problem::new(ProblemKind::ValueMissing, span));
+                continue;
+            };
+            match to_bson(value) {
+                Ok(value) => {
+                    self.values.insert(name, value);
+                }
+                Err(error) => reader.report(&file.source, error.into()),
+            }
+        }
+    }
+}
+
+/// The first of the application's own files that is there; others are reported.
+fn root(reader: &mut Reader<'_>) -> Option<Raw> {
+    let mut found: Option<Raw> = None;
+    for name in ROOTS {
+        let others = ROOTS.iter().any(|other| *other != name && reader.directory().join(other).exists());
+        if name == "config.json" && others && !says_app(reader.directory()) {
+            continue;
+        }
+        let Some(raw) = reader.raw(name) else { continue };
+        match &found {
+            None => found = Some(raw),
+            Some(first) => {
+                let kind = ProblemKind::DefinitionDuplicate {
+                    what: "configuration of",
+                    name: "the application".to_owned(),
+                    first: first.source.name().to_owned(),
+                };
+                reader.problem(&raw.source, Problem::new(kind, Span::default()).help("the first one counts"));
+            }
+        }
+    }
+    found
+}
+
+/// The environment with the wanted tag, or that of the application's file, or none: then the values of
+/// `environments/no-environment.json` hold.
+fn environment(reader: &mut Reader<'_>, wanted: Option<&str>, root: Option<&Raw>) -> Environment {
+    let written = root.and_then(|raw| Some((&raw.source, raw.node.as_ref()?.get("environment")?)));
+    if let Some((source, node)) = written.filter(|(_, node)| node.as_str().is_none()) {
+        reader.wrong_type(source, node, "a string");
+    }
+    let tag = wanted.or_else(|| written.and_then(|(_, node)| node.as_str())).unwrap_or_default();
+    let tag = if tag == NO_ENVIRONMENT { "" } else { tag };
+    let mut files: BTreeMap<String, Document> = BTreeMap::new();
+    let stems = reader.stems("environments");
+    for stem in &stems {
+        // Not expanded: these are the values that templates are replaced by.
+        let Some(Raw { source, node: Some(node) }) = reader.raw(&format!("environments/{stem}.json")) else { continue };
+        if node.as_object().is_none() {
+            reader.wrong_type(&source, &node, "an object");
+            continue;
+        }
+        match node.get("values").map(to_document) {
+            Some(Ok(values)) => {
+                files.insert(stem.clone(), values);
+            }
+            Some(Err(error)) => reader.report(&source, error.into()),
+            None => {
+                files.insert(stem.clone(), Document::new());
+            }
+        }
+    }
+    let name = if tag.is_empty() { NO_ENVIRONMENT } else { tag };
+    if !tag.is_empty() && !stems.iter().any(|stem| stem == tag) {
+        let known = stems.iter().map(String::as_str).filter(|stem| *stem != NO_ENVIRONMENT);
+        let help = closest(tag, known).map(|known| format!("did you mean `{known}`?"));
+        let problem = |span| {
+            let problem = Problem::new(ProblemKind::EnvironmentUnknown(tag.to_owned()), span);
+            help.into_iter().fold(problem, Problem::help)
+        };
+        match (wanted, written) {
+            (Some(_), _) => {
+                let source = Source::new("environments", "").into();
+                reader.problem(&source, problem(Span::default()));
+            }
+            // Before 2021 an application had a tag and no values.
+            (None, Some((source, node))) if !stems.is_empty() => reader.problem(source, problem(node.span)),
+            _ => {}
+        }
+    }
+    Environment { tag: tag.to_owned(), values: files.remove(name).unwrap_or_default() }
+}
+
+/// The stem of the file that holds where there is no environment.
+const NO_ENVIRONMENT: &str = "no-environment";
+
+/// The names in `secrets.json`. Nothing else of that file is kept, and no finding shows any of its text.
+fn secret_names(reader: &mut Reader<'_>) -> BTreeSet<String> {
+    let before = reader.findings.len();
+    let Some(raw) = reader.raw("secrets.json") else { return BTreeSet::new() };
+    let Some(node) = raw.node else {
+        let reported = reader.findings.split_off(before);
+        let hidden = |found: FileFinding| FileFinding {
+            source: Source::new("secrets.json", "").into(),
+            finding: Finding { message: "the file is not readable as JSON".to_owned(), ..found.finding },
+            ..found
+        };
+        reader.findings.extend(reported.into_iter().map(hidden));
+        return BTreeSet::new();
+    };
+    let members = node.as_object().unwrap_or_default();
+    members.iter().filter(|member| member.value.as_str().is_some()).map(|member| member.key.clone()).collect()
+}
