@@ -19,6 +19,7 @@
 //! | rules of a service | | `{services, http_endpoints}/<service>/rules/*.json` |
 
 mod application;
+mod check;
 mod custom_data;
 mod discover;
 mod error;

@@ -1,0 +1,163 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use portcullis::app::{App, FileFinding, LoadOptions};
+use portcullis::auth::CustomDataConfig;
+use portcullis::json::Node;
+use portcullis::policy;
+use portcullis::schema::Schema;
+use portcullis::text::{Finding, Located, Severity, Source};
+use serde_json::{Value, json};
+
+use super::Answer;
+use super::input;
+use super::output::{Output, finding_to_json, style};
+use super::trouble::Trouble;
+
+const EXAMPLES: &str = "\
+Examples:
+  portcullis check .                     every application directory here and below
+  portcullis check rules.json schema.json
+  portcullis check --json . | jq '.findings[].code'
+
+Errors: it does not load, or gives away what it should protect. Warnings and notes: it loads, but is probably not what
+its author means.";
+
+/// Check application directories, or single rules and schema files: prints every error and lint
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// Application directories, folders that hold some, or files
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// The tag of the environment whose values replace templates
+    #[arg(long)]
+    tag: Option<String>,
+    /// Print errors only
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// What was found so far.
+#[derive(Default)]
+struct Checked {
+    findings: Vec<FileFinding>,
+    files: usize,
+    applications: usize,
+}
+
+pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
+    let mut checked = Checked::default();
+    for path in &args.paths {
+        if path.is_dir() { checked.directory(path, args)? } else { checked.file(path)? }
+    }
+    let count = |severity| checked.findings.iter().filter(|found| found.finding.severity == severity).count();
+    let (errors, warnings, notes) = (count(Severity::Error), count(Severity::Warning), count(Severity::Note));
+    if output.is_json() {
+        let findings: Value = checked
+            .findings
+            .iter()
+            .map(|found| finding_to_json(&found.source, &found.finding, found.pointer.as_deref()))
+            .collect();
+        output.document(&json!({
+            "files": checked.files, "applications": checked.applications,
+            "errors": errors, "warnings": warnings, "notes": notes, "findings": findings,
+        }))?;
+    } else {
+        let shown = checked.findings.iter().filter(|f| !args.quiet || f.finding.severity == Severity::Error);
+        for found in shown {
+            output.line(found.render(style()))?;
+        }
+        output.line(format!(
+            "{}: {}, {}, {}",
+            plural(checked.files, "file"),
+            plural(errors, "error"),
+            plural(warnings, "warning"),
+            plural(notes, "note")
+        ))?;
+    }
+    Ok(Answer::from_bool(errors == 0))
+}
+
+fn plural(count: usize, word: &str) -> String {
+    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
+}
+
+impl Checked {
+    fn directory(&mut self, path: &Path, args: &Args) -> Result<(), Trouble> {
+        let applications = App::discover(path);
+        if applications.is_empty() {
+            // Says what was looked for.
+            App::load(path, &LoadOptions::default())?;
+        }
+        for directory in applications {
+            let app = App::load(&directory, &LoadOptions { environment: args.tag.clone() })?;
+            let below = directory.strip_prefix(path).unwrap_or(&directory);
+            self.applications += 1;
+            self.files += app.files_read;
+            let mut findings = app.findings.clone();
+            findings.extend(app.check());
+            // The files of several applications are told apart by their directories.
+            let renamed = renamed(findings, &directory, below);
+            self.findings.extend(renamed);
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, path: &Path) -> Result<(), Trouble> {
+        let bytes = input::read_file(path)?;
+        self.files += 1;
+        let name = path.display().to_string();
+        let source = Arc::new(Source::new(name, String::from_utf8_lossy(&bytes)));
+        let node = match portcullis::json::parse_bytes(&bytes) {
+            Ok(node) => node,
+            Err(error) => {
+                self.findings.push(FileFinding { source, pointer: None, finding: error.into() });
+                return Ok(());
+            }
+        };
+        let found = check_file(path, &node);
+        self.findings.extend(found.into_iter().map(|finding| FileFinding {
+            source: Arc::clone(&source),
+            pointer: Some(node.pointer_at(finding.span)),
+            finding,
+        }));
+        Ok(())
+    }
+}
+
+/// What a single file is, is told by its name, and else by its keys.
+fn check_file(path: &Path, node: &Node) -> Vec<Finding> {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let has = |key: &str| node.get(key).is_some();
+    if name == "custom_user_data.json" || has("user_id_field") {
+        return errors(CustomDataConfig::compile(node).err());
+    }
+    if name == "schema.json" || (!has("roles") && !has("filters") && (has("bsonType") || has("properties"))) {
+        return errors(Schema::compile(node).err());
+    }
+    errors(policy::compile(node).err())
+}
+
+fn errors<K>(found: Option<Vec<Located<K>>>) -> Vec<Finding>
+where
+    Finding: From<Located<K>>,
+{
+    found.unwrap_or_default().into_iter().map(Finding::from).collect()
+}
+
+/// The same findings with their files named from where the user stands.
+fn renamed(findings: Vec<FileFinding>, directory: &Path, below: &Path) -> Vec<FileFinding> {
+    let _ = below;
+    let mut sources: BTreeMap<String, Arc<Source>> = BTreeMap::new();
+    findings
+        .into_iter()
+        .map(|found| {
+            let name = directory.join(found.source.name()).display().to_string();
+            let source =
+                sources.entry(name.clone()).or_insert_with(|| Arc::new(Source::new(name, found.source.text()))).clone();
+            FileFinding { source, ..found }
+        })
+        .collect()
+}

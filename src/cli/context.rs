@@ -1,0 +1,85 @@
+use portcullis::eval::{Context, Environment, Request};
+use portcullis::testfile;
+use portcullis::user::User;
+
+use super::input::{self, Input};
+use super::trouble::Trouble;
+
+/// What rules can refer to beside documents.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Context")]
+pub(super) struct ContextArgs {
+    /// The user object, `%%user`: {"id": "…", "custom_data": {…}, …}
+    #[arg(long, short, value_name = "JSON|FILE")]
+    user: Option<String>,
+    /// The configured values, `%%values`: {"name": value}
+    #[arg(long, value_name = "JSON|FILE")]
+    values: Option<String>,
+    /// The environment, `%%environment`: {"tag": "…", "values": {…}}
+    #[arg(long, value_name = "JSON|FILE")]
+    environment: Option<String>,
+    /// The request, `%%request`: {"remoteIPAddress": "…", "requestHeaders": {…}, …}
+    #[arg(long, value_name = "JSON|FILE")]
+    request: Option<String>,
+    /// What `%function` calls: {"name": {"returns": value} | {"fails": "…"} | {"cases": […]}}
+    #[arg(long, value_name = "JSON|FILE")]
+    functions: Option<String>,
+}
+
+impl ContextArgs {
+    /// The context; what is not given is not supplied, and so Unknown.
+    pub(super) fn context(&self) -> Result<Context, Trouble> {
+        let mut context = Context::new();
+        if let Some(user) = &self.user {
+            context = context.with_user(read_user(user)?);
+        }
+        if let Some(values) = &self.values {
+            context = context.with_values(input::document(values, "--values")?);
+        }
+        if let Some(environment) = &self.environment {
+            context = context.with_environment(read_environment(environment)?);
+        }
+        if let Some(request) = &self.request {
+            let request = Request::from_document(input::document(request, "--request")?)
+                .map_err(|error| Trouble::usage(format!("--request: {error}")))?;
+            context = context.with_request(request);
+        }
+        if let Some(functions) = &self.functions {
+            let input = Input::read(functions, "--functions")?;
+            let functions = testfile::functions(&input.node)
+                .map_err(|findings| Trouble::findings("--functions", &input.source, Some(&input.node), findings))?;
+            context = context.with_functions(functions);
+        }
+        Ok(context)
+    }
+
+    /// Whether more than one part is to be read from standard input.
+    pub(super) fn reads_standard_input(&self) -> usize {
+        [&self.user, &self.values, &self.environment, &self.request, &self.functions]
+            .into_iter()
+            .filter(|argument| argument.as_deref() == Some("-"))
+            .count()
+    }
+}
+
+fn read_user(argument: &str) -> Result<User, Trouble> {
+    let document = input::document(argument, "--user")?;
+    User::from_document(document).map_err(|error| Trouble::usage(format!("--user: {error}")))
+}
+
+pub(super) fn read_environment(argument: &str) -> Result<Environment, Trouble> {
+    let document = input::document(argument, "--environment")?;
+    let mut environment = Environment::default();
+    for (key, value) in document {
+        match (key.as_str(), value) {
+            ("tag", bson::Bson::String(tag)) => environment.tag = tag,
+            ("values", bson::Bson::Document(values)) => environment.values = values,
+            _ => {
+                return Err(Trouble::usage(format!(
+                    "--environment: `{key}` does not belong there; write {{\"tag\": \"…\", \"values\": {{…}}}}"
+                )));
+            }
+        }
+    }
+    Ok(environment)
+}

@@ -1,0 +1,367 @@
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anstyle::AnsiColor;
+use bson::{Bson, Document};
+use clap::ValueEnum;
+use portcullis::access::{Decision, Guard, Operation, Reason, Visible};
+use portcullis::app::{App, LoadOptions};
+use portcullis::json;
+use portcullis::policy::{self, Policy, RulesFile};
+use portcullis::schema::Schema;
+use portcullis::text::Finding;
+use portcullis::value::DocumentRef;
+use serde_json::{Map, Value, json};
+
+use super::context::ContextArgs;
+use super::input::{Chunk, Input, Values};
+use super::output::{Output, paint};
+use super::trouble::Trouble;
+use super::{Answer, explain};
+
+const EXAMPLES: &str = "\
+Examples:
+  portcullis decide read employee.json --app DIR --in hr.employees --user ada.json
+  portcullis decide update before.json after.json --rules rules.json --user ada.json --explain
+  mongoexport … | portcullis decide read - --app DIR --in hr.employees --user ada.json
+
+Of documents on standard input each is decided by itself; for an update each is {\"before\": …, \"after\": …}.";
+
+/// Decide what a user may do with a document: prints the decision, its reason, and what a read shows
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// What the user wants to do
+    operation: Verb,
+    /// The document; for an update the stored one and the new one; `-`: documents on standard input, one after the other
+    #[arg(value_name = "JSON|FILE|-", required = true, num_args = 1..=2)]
+    documents: Vec<String>,
+    /// The application directory
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["rules", "schema"])]
+    app: Option<PathBuf>,
+    /// The document's collection, as `database.collection`
+    #[arg(long = "in", value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    /// The data source, where several have the collection
+    #[arg(long, requires = "app")]
+    service: Option<String>,
+    /// The tag of the application's environment
+    #[arg(long, requires = "app")]
+    tag: Option<String>,
+    /// A rules file, instead of an application
+    #[arg(long, value_name = "FILE")]
+    rules: Option<String>,
+    /// A schema file beside --rules
+    #[arg(long, value_name = "FILE", requires = "rules")]
+    schema: Option<String>,
+    /// Print every role tried and every condition with both operands and its truth
+    #[arg(long)]
+    explain: bool,
+    #[command(flatten)]
+    context: ContextArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Verb {
+    /// Read a stored document
+    Read,
+    /// Find a stored document by a search
+    Search,
+    /// Insert a document
+    Insert,
+    /// Make of a stored document another
+    Update,
+    /// Delete a stored document
+    Delete,
+}
+
+/// What is asked about.
+enum Subject {
+    One(Document),
+    Pair(Document, Document),
+}
+
+impl Subject {
+    /// What is asked about it.
+    fn operation(&self, verb: Verb) -> Operation<'_> {
+        let (first, second) = match self {
+            Self::One(document) => (DocumentRef::from(document), DocumentRef::from(document)),
+            Self::Pair(before, after) => (DocumentRef::from(before), DocumentRef::from(after)),
+        };
+        match verb {
+            Verb::Read => Operation::Read(first),
+            Verb::Search => Operation::Search(first),
+            Verb::Insert => Operation::Insert(first),
+            Verb::Update => Operation::Update(first, second),
+            Verb::Delete => Operation::Delete(first),
+        }
+    }
+}
+
+pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
+    let streamed = args.documents.first().is_some_and(|first| first == "-");
+    let piped = args.documents.iter().chain(&args.rules).chain(&args.schema).filter(|input| *input == "-").count();
+    if piped + args.context.reads_standard_input() > 1 {
+        return Err(Trouble::usage("only one input can be `-`: standard input can be read once"));
+    }
+    if let Some(problem) = wrong_number(args.operation, &args.documents, streamed) {
+        return Err(Trouble::usage(problem));
+    }
+    let guard = guard(args)?;
+    let mut decider = Decider { args, guard: &guard, output, decided: Vec::new(), denied: 0, several: streamed };
+    let broken = if streamed {
+        decider.stream()?
+    } else {
+        decider.decide(&subject(args)?)?;
+        None
+    };
+    let answer = Answer::from_bool(decider.denied == 0);
+    let decided = std::mem::take(&mut decider.decided);
+    if output.is_json() {
+        output.document(&json!({ "decisions": decided }))?;
+    }
+    match broken {
+        Some(trouble) => Err(trouble),
+        None => Ok(answer),
+    }
+}
+
+fn wrong_number(operation: Verb, documents: &[String], streamed: bool) -> Option<&'static str> {
+    match (operation, documents.len(), streamed) {
+        (_, 2, true) => Some("documents come either as arguments or from standard input"),
+        (Verb::Update, 1, false) => Some("an update takes two documents: the stored one and the new one"),
+        (Verb::Read | Verb::Search | Verb::Insert | Verb::Delete, 2, _) => {
+            Some("only an update takes two documents; to decide about several, pipe them in and write `-`")
+        }
+        _ => None,
+    }
+}
+
+fn subject(args: &Args) -> Result<Subject, Trouble> {
+    let read = |argument: &String| Input::read(argument, "document")?.document("the document");
+    match args.documents.as_slice() {
+        [before, after] => Ok(Subject::Pair(read(before)?, read(after)?)),
+        [document] => Ok(Subject::One(read(document)?)),
+        _ => Err(Trouble::usage("a document is missing")),
+    }
+}
+
+fn guard(args: &Args) -> Result<Guard, Trouble> {
+    let context = args.context.context()?;
+    match (&args.app, &args.rules) {
+        (Some(directory), _) => {
+            let namespace = args.namespace.as_deref().ok_or_else(|| {
+                Trouble::usage("--app needs --in, the document's collection: `--in database.collection`")
+            })?;
+            if !namespace
+                .split_once('.')
+                .is_some_and(|(database, collection)| !database.is_empty() && !collection.is_empty())
+            {
+                return Err(Trouble::usage(format!("--in `{namespace}` is not of the form database.collection")));
+            }
+            app_guard(args, directory, namespace, context)
+        }
+        (None, Some(rules)) => {
+            let policy = rules_policy(rules, args.schema.as_deref())?;
+            let namespace = args.namespace.as_deref().unwrap_or_default();
+            Ok(match policy {
+                Some(policy) => Guard::new(Some(policy), context),
+                None => Guard::without_rules(namespace, context),
+            })
+        }
+        (None, None) => Err(Trouble::usage("by which rules? give --app DIR with --in NAMESPACE, or --rules FILE")),
+    }
+}
+
+fn app_guard(
+    args: &Args,
+    directory: &Path,
+    namespace: &str,
+    context: portcullis::eval::Context,
+) -> Result<Guard, Trouble> {
+    let app = App::load(directory, &LoadOptions { environment: args.tag.clone() })?;
+    let policies = app.policies();
+    if let portcullis::app::Applicable::Invalid = policies.applicable(&app, namespace, args.service.as_deref())? {
+        let errors: Vec<_> = app.findings.iter().chain(policies.findings()).collect();
+        let shown = errors.iter().map(|found| found.render(super::output::style())).collect::<String>();
+        let message = format!("the rules of `{namespace}` do not load, so nothing is decided by them\n{shown}");
+        return Err(Trouble::usage(message.trim_end()));
+    }
+    Ok(app.guard(&policies, namespace, args.service.as_deref(), context)?)
+}
+
+fn rules_policy(rules: &str, schema: Option<&str>) -> Result<Option<Arc<Policy>>, Trouble> {
+    let input = Input::read(rules, "rules")?;
+    let mut rules = policy::compile(&input.node).map_err(|errors| {
+        let findings = errors.into_iter().map(Finding::from).collect();
+        Trouble::findings("the rules", &input.source, Some(&input.node), findings)
+    })?;
+    if let Some(schema) = schema {
+        let input = Input::read(schema, "schema")?;
+        let schema = Schema::compile(&input.node).map_err(|errors| {
+            let findings = errors.into_iter().map(Finding::from).collect();
+            Trouble::findings("the schema", &input.source, Some(&input.node), findings)
+        })?;
+        rules.schema = Some(schema);
+    }
+    Ok(RulesFile::effective(Some(&rules), None).map(Arc::new))
+}
+
+struct Decider<'a> {
+    args: &'a Args,
+    guard: &'a Guard,
+    output: &'a mut Output,
+    decided: Vec<Value>,
+    denied: usize,
+    several: bool,
+}
+
+impl Decider<'_> {
+    /// Decides about every document on standard input. One that cannot be read does not keep the others from being
+    /// decided; the first such is returned.
+    fn stream(&mut self) -> Result<Option<Trouble>, Trouble> {
+        let mut values = Values::new(io::stdin().lock());
+        let mut broken = None;
+        while let Some(Chunk { line, bytes }) = values.next()? {
+            match self.read(line, &bytes) {
+                Ok(subject) => self.decide(&subject)?,
+                Err(trouble) if broken.is_none() => broken = Some(trouble),
+                Err(trouble) => self.output.trouble(&trouble),
+            }
+        }
+        Ok(broken)
+    }
+
+    fn read(&self, line: usize, bytes: &[u8]) -> Result<Subject, Trouble> {
+        let input = Input::parse(&format!("<standard input, from line {line}>"), bytes, "a document")?;
+        if self.args.operation != Verb::Update {
+            return Ok(Subject::One(input.document("a document")?));
+        }
+        let mut pair = input.document("an update")?;
+        match (pair.remove("before"), pair.remove("after"), pair.is_empty()) {
+            (Some(Bson::Document(before)), Some(Bson::Document(after)), true) => Ok(Subject::Pair(before, after)),
+            _ => Err(Trouble::usage(format!(
+                "line {line}: an update on standard input is {{\"before\": {{…}}, \"after\": {{…}}}}"
+            ))),
+        }
+    }
+
+    fn decide(&mut self, subject: &Subject) -> Result<(), Trouble> {
+        let operation = subject.operation(self.args.operation);
+        let summary = match operation {
+            Operation::Read(stored) => Summary::of_read(self.guard.read(stored)),
+            Operation::Search(stored) => Summary::of_read(self.guard.search(stored)),
+            Operation::Insert(new) => Summary::of_write(&self.guard.insert(new)),
+            Operation::Update(stored, new) => Summary::of_write(&self.guard.update(stored, new)),
+            Operation::Delete(stored) => Summary::of_write(&self.guard.delete(stored)),
+        };
+        self.denied += usize::from(summary.reason.is_some());
+        let explanation = self.args.explain.then(|| self.guard.explain(operation));
+        if self.output.is_json() {
+            let mut decision = summary.to_json();
+            if let Some(explanation) = &explanation {
+                decision.insert("explanation".to_owned(), explain::to_json(explanation));
+            }
+            self.decided.push(Value::Object(decision));
+            return Ok(());
+        }
+        self.output.line(summary.headline())?;
+        for line in summary.details() {
+            self.output.line(format!("  {line}"))?;
+        }
+        if let Some(visible) = &summary.visible {
+            self.output.line(if self.several { visible.to_string() } else { pretty(visible) })?;
+        }
+        for line in explanation.iter().flat_map(explain::lines) {
+            self.output.line(line)?;
+        }
+        Ok(())
+    }
+}
+
+fn pretty(value: &Value) -> String {
+    json::parse(&value.to_string()).map_or_else(|_| value.to_string(), |node| node.to_pretty())
+}
+
+/// A decision, ready to be shown.
+struct Summary {
+    role: Option<String>,
+    reason: Option<Reason>,
+    errors: Vec<String>,
+    visible: Option<Value>,
+}
+
+impl Summary {
+    fn new<T>(decision: &Decision<T>) -> Self {
+        Self {
+            role: decision.role().map(str::to_owned),
+            reason: decision.reason().cloned(),
+            errors: decision.errors().iter().map(ToString::to_string).collect(),
+            visible: None,
+        }
+    }
+
+    fn of_read(decision: Decision<Visible<'_>>) -> Self {
+        let mut summary = Self::new(&decision);
+        match decision.allowed().map(|visible| visible.to_document()) {
+            Some(Ok(document)) => summary.visible = Some(json::from_bson(&Bson::Document(document))),
+            Some(Err(error)) => {
+                summary.reason = Some(Reason::Failed);
+                summary.errors.push(error.to_string());
+            }
+            None => {}
+        }
+        summary
+    }
+
+    fn of_write(decision: &Decision<()>) -> Self {
+        Self::new(decision)
+    }
+
+    fn headline(&self) -> String {
+        let role = self.role.as_ref().map_or_else(String::new, |role| format!(" as `{role}`"));
+        match &self.reason {
+            None => format!("{}{role}", paint("allowed", AnsiColor::Green)),
+            Some(Reason::Fields(_)) => {
+                format!("{}{role}: some fields may not be written", paint("denied", AnsiColor::Red))
+            }
+            Some(Reason::Schema(_)) => {
+                format!("{}{role}: the schema refuses the document", paint("denied", AnsiColor::Red))
+            }
+            Some(reason) => format!("{}{role}: {reason}", paint("denied", AnsiColor::Red)),
+        }
+    }
+
+    fn details(&self) -> Vec<String> {
+        let mut lines: Vec<String> = match &self.reason {
+            Some(Reason::Fields(fields)) => fields.iter().map(|field| format!("field: {field}")).collect(),
+            Some(Reason::Schema(failures)) => failures.iter().map(|failure| format!("schema: {failure}")).collect(),
+            _ => Vec::new(),
+        };
+        lines.extend(self.errors.iter().map(|error| format!("error: {error}")));
+        lines
+    }
+
+    fn to_json(&self) -> Map<String, Value> {
+        let mut object = Map::new();
+        object.insert("allowed".to_owned(), json!(self.reason.is_none()));
+        object.insert("role".to_owned(), json!(self.role));
+        if let Some(reason) = &self.reason {
+            object.insert("reason".to_owned(), json!({ "code": reason.code(), "message": reason.to_string() }));
+            match reason {
+                Reason::Fields(fields) => {
+                    object.insert("fields".to_owned(), json!(fields));
+                }
+                Reason::Schema(failures) => {
+                    let failures: Vec<String> = failures.iter().map(ToString::to_string).collect();
+                    object.insert("schema".to_owned(), json!(failures));
+                }
+                _ => {}
+            }
+        }
+        object.insert("errors".to_owned(), json!(self.errors));
+        object.extend(self.visible.clone().map(|visible| ("document".to_owned(), visible)));
+        object
+    }
+}

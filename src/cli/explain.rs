@@ -1,0 +1,94 @@
+//! Traces as text and as JSON.
+
+use anstyle::AnsiColor;
+use portcullis::access::Explanation;
+use portcullis::eval::{Part, Trace, Truth};
+use serde_json::{Value, json};
+
+use super::output::paint;
+
+fn painted(truth: Truth) -> String {
+    let word = format!("{:7}", truth.to_string());
+    match truth {
+        Truth::True => paint(&word, AnsiColor::Green),
+        Truth::False => paint(&word, AnsiColor::Red),
+        Truth::Unknown => paint(&word, AnsiColor::Yellow),
+        Truth::Error => paint(&word, AnsiColor::Magenta),
+    }
+}
+
+/// A trace as indented lines.
+pub(super) fn trace_lines(label: &str, trace: &Trace, indent: usize, out: &mut Vec<String>) {
+    let pad = "  ".repeat(indent);
+    let label = if label.is_empty() { String::new() } else { format!("{label}: ") };
+    let truth = painted(trace.truth);
+    match &trace.part {
+        Part::Constant => out.push(format!("{pad}{truth} {label}as it stands")),
+        Part::All(parts) => {
+            out.push(format!("{pad}{truth} {label}all of"));
+            parts.iter().for_each(|part| trace_lines("", part, indent + 1, out));
+        }
+        Part::Any(parts) => {
+            out.push(format!("{pad}{truth} {label}any of"));
+            parts.iter().for_each(|part| trace_lines("", part, indent + 1, out));
+        }
+        Part::Not(inner) => {
+            out.push(format!("{pad}{truth} {label}not"));
+            trace_lines("", inner, indent + 1, out);
+        }
+        Part::Test { text, left, right, .. } => {
+            let right = right.as_ref().map_or_else(String::new, |right| format!("   right: {right}"));
+            out.push(format!("{pad}{truth} {label}{text}"));
+            out.push(format!("{pad}          left: {left}{right}"));
+        }
+    }
+}
+
+/// Everything that bears on a decision, as lines.
+pub(super) fn lines(explanation: &Explanation) -> Vec<String> {
+    let mut out = Vec::new();
+    if explanation.bypass {
+        out.push("  the system user: rules do not apply".to_owned());
+    }
+    for filter in &explanation.filters {
+        trace_lines(&filter.place, &filter.trace, 1, &mut out);
+    }
+    for role in &explanation.roles {
+        trace_lines(&format!("role `{}`: apply_when", role.name), &role.apply_when, 1, &mut out);
+    }
+    for rule in &explanation.rules {
+        trace_lines(&rule.place, &rule.trace, 2, &mut out);
+    }
+    out
+}
+
+pub(super) fn trace_to_json(trace: &Trace) -> Value {
+    let truth = trace.truth.to_string();
+    let list = |parts: &[Trace]| parts.iter().map(trace_to_json).collect::<Value>();
+    match &trace.part {
+        Part::Constant => json!({ "truth": truth }),
+        Part::All(parts) => json!({ "truth": truth, "all": list(parts) }),
+        Part::Any(parts) => json!({ "truth": truth, "any": list(parts) }),
+        Part::Not(inner) => json!({ "truth": truth, "not": trace_to_json(inner) }),
+        Part::Test { text, left, right, .. } => {
+            json!({ "truth": truth, "test": text, "left": left, "right": right })
+        }
+    }
+}
+
+pub(super) fn to_json(explanation: &Explanation) -> Value {
+    let rules = |rules: &[portcullis::access::RuleTrace]| {
+        rules.iter().map(|rule| json!({ "place": rule.place, "trace": trace_to_json(&rule.trace) })).collect::<Value>()
+    };
+    let roles: Value = explanation
+        .roles
+        .iter()
+        .map(|role| json!({ "role": &*role.name, "apply_when": trace_to_json(&role.apply_when) }))
+        .collect();
+    json!({
+        "bypass": explanation.bypass,
+        "filters": rules(&explanation.filters),
+        "roles": roles,
+        "rules": rules(&explanation.rules),
+    })
+}

@@ -1,0 +1,94 @@
+//! The command line: a thin face of the library.
+
+mod check;
+mod context;
+mod decide;
+mod eval;
+mod expand;
+mod explain;
+mod fmt;
+mod input;
+mod output;
+mod test;
+mod trouble;
+
+use std::io::ErrorKind;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use output::Output;
+use trouble::Trouble;
+
+const AFTER: &str = "\
+Exit codes:
+  0  yes: true, allowed, all passed, no errors
+  1  no: false, unknown, denied, a failed case, an error found by `check`
+  2  trouble: usage, a file that cannot be read, rules that do not load where they are needed
+
+Wherever a value is expected, give JSON, the path of a file, or `-` for standard input.";
+
+/// Decides, checks, tests and explains the rules of MongoDB Atlas App Services
+#[derive(Debug, Parser)]
+#[command(name = "portcullis", version, after_help = AFTER, max_term_width = 100)]
+struct Cli {
+    /// Print one JSON document instead of text
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Eval(eval::Args),
+    Decide(decide::Args),
+    Check(check::Args),
+    Test(test::Args),
+    Expand(expand::Args),
+    Fmt(fmt::Args),
+}
+
+/// The answer of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    Yes,
+    No,
+}
+
+impl Answer {
+    const fn from_bool(yes: bool) -> Self {
+        if yes { Self::Yes } else { Self::No }
+    }
+}
+
+/// Runs the command that the process was called with.
+pub(crate) fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no trouble.
+            let code = if error.use_stderr() { 2 } else { 0 };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let mut output = Output::new(cli.json);
+    let result = match cli.command {
+        Command::Eval(args) => eval::run(&args, &mut output),
+        Command::Decide(args) => decide::run(&args, &mut output),
+        Command::Check(args) => check::run(&args, &mut output),
+        Command::Test(args) => test::run(&args, &mut output),
+        Command::Expand(args) => expand::run(&args, &mut output),
+        Command::Fmt(args) => fmt::run(&args, &mut output),
+    };
+    match result.and_then(|answer| output.flush().map(|()| answer)) {
+        Ok(Answer::Yes) => ExitCode::SUCCESS,
+        Ok(Answer::No) => ExitCode::from(1),
+        // Whoever read the output has seen enough.
+        Err(Trouble::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::from(2),
+        Err(trouble) => {
+            output.trouble(&trouble);
+            ExitCode::from(2)
+        }
+    }
+}

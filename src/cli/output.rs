@@ -1,0 +1,105 @@
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Color, Reset, Style as Ansi};
+use portcullis::text::{Finding, Source, Style};
+use serde_json::{Value, json};
+
+use super::trouble::Trouble;
+
+/// Standard output, as text or as one JSON document.
+pub(super) struct Output {
+    json: bool,
+    stream: anstream::AutoStream<io::Stdout>,
+}
+
+/// The styles of a terminal. What is written to anything else loses them on the way.
+pub(super) fn style() -> Style {
+    Style {
+        error: "\x1b[1m\x1b[31m",
+        warning: "\x1b[1m\x1b[33m",
+        note: "\x1b[1m\x1b[36m",
+        dim: "\x1b[34m",
+        reset: "\x1b[0m",
+    }
+}
+
+/// A word in a colour, for a terminal.
+pub(super) fn paint(word: &str, colour: AnsiColor) -> String {
+    let style = Ansi::new().bold().fg_color(Some(Color::Ansi(colour)));
+    format!("{style}{word}{Reset}")
+}
+
+impl Output {
+    pub(super) fn new(json: bool) -> Self {
+        Self { json, stream: anstream::stdout() }
+    }
+
+    /// Whether one JSON document is wanted.
+    pub(super) const fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Writes a line.
+    pub(super) fn line(&mut self, text: impl AsRef<str>) -> Result<(), Trouble> {
+        Ok(writeln!(self.stream, "{}", text.as_ref())?)
+    }
+
+    /// Writes a text as it is.
+    pub(super) fn text(&mut self, text: impl AsRef<str>) -> Result<(), Trouble> {
+        Ok(write!(self.stream, "{}", text.as_ref())?)
+    }
+
+    /// Writes the one JSON document.
+    pub(super) fn document(&mut self, value: &Value) -> Result<(), Trouble> {
+        let text = serde_json::to_string_pretty(value).map_err(io::Error::from)?;
+        self.line(text)
+    }
+
+    pub(super) fn flush(&mut self) -> Result<(), Trouble> {
+        Ok(self.stream.flush()?)
+    }
+
+    /// Says what went wrong: on standard error, and as the JSON document if one is wanted.
+    pub(super) fn trouble(&mut self, trouble: &Trouble) {
+        let mut text = String::new();
+        let mut findings = Vec::new();
+        match trouble {
+            Trouble::Findings { source_text, findings: found, pointers, .. } => {
+                for (finding, pointer) in found.iter().zip(pointers) {
+                    text.push_str(&source_text.render(finding, pointer.as_deref(), style()));
+                    findings.push(finding_to_json(source_text, finding, pointer.as_deref()));
+                }
+            }
+            Trouble::App(error) => {
+                text = format!("{}: {error}\n", paint("error", AnsiColor::Red));
+                text.extend(error.help().map(|help| format!("  help: {help}\n")));
+            }
+            // The JSON document has been written too.
+            Trouble::Reported(message) => {
+                let _ = writeln!(anstream::stderr(), "{}: {message}", paint("error", AnsiColor::Red));
+                return;
+            }
+            other => text = format!("{}: {other}\n", paint("error", AnsiColor::Red)),
+        }
+        // Nothing can be done if even this fails.
+        let _ = write!(anstream::stderr(), "{text}");
+        if self.json {
+            let _ = self.document(&json!({ "error": trouble.to_string(), "findings": findings }));
+        }
+    }
+}
+
+/// A finding for machines.
+pub(super) fn finding_to_json(source: &Source, finding: &Finding, pointer: Option<&str>) -> Value {
+    let (line, column) = source.position(finding.span.start);
+    json!({
+        "file": source.name(),
+        "line": line,
+        "column": column,
+        "pointer": pointer,
+        "severity": finding.severity.to_string(),
+        "code": finding.code,
+        "message": finding.message,
+        "help": finding.help,
+    })
+}

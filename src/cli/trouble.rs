@@ -1,0 +1,51 @@
+use std::io;
+
+use portcullis::app::{AppError, ServiceAmbiguous};
+use portcullis::text::{Finding, Source};
+use thiserror::Error;
+
+/// Why a command cannot do its work.
+#[derive(Debug, Error)]
+pub(super) enum Trouble {
+    /// Arguments that do not fit together, with the way out.
+    #[error("{0}")]
+    Usage(String),
+    /// A file, or standard input, that cannot be read.
+    #[error("cannot read {name}: {error}")]
+    Read { name: String, error: io::Error },
+    /// A file that cannot be written.
+    #[error("cannot write {name}: {error}")]
+    Write { name: String, error: io::Error },
+    /// Standard output that cannot be written.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] io::Error),
+    /// An input that is not what it must be.
+    #[error("{what} cannot be used: {}", .findings.first().map_or("", |finding| &finding.message))]
+    Findings { what: String, source_text: Box<Source>, findings: Vec<Finding>, pointers: Vec<Option<String>> },
+    /// Trouble whose particulars were shown already.
+    #[error("{0}")]
+    Reported(String),
+    /// An application directory that cannot be read.
+    #[error("{0}")]
+    App(#[from] AppError),
+    /// A namespace that several data sources have.
+    #[error("{0}; name one with --service")]
+    Service(#[from] ServiceAmbiguous),
+}
+
+impl Trouble {
+    pub(super) fn usage(message: impl Into<String>) -> Self {
+        Self::Usage(message.into())
+    }
+
+    /// Findings in a text; `root` is its JSON, if it is any.
+    pub(super) fn findings(
+        what: impl Into<String>,
+        source: &Source,
+        root: Option<&portcullis::json::Node>,
+        findings: Vec<Finding>,
+    ) -> Self {
+        let pointers = findings.iter().map(|finding| root.map(|root| root.pointer_at(finding.span))).collect();
+        Self::Findings { what: what.into(), source_text: Box::new(source.clone()), findings, pointers }
+    }
+}
