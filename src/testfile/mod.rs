@@ -10,5 +10,5 @@ mod stubs;
 pub use case::{Case, GivenDocuments, Kind};
 pub use file::{FileError, Given, TestFile};
 pub use report::{Outcome, Report};
-pub use run::{RunError, run};
+pub use run::{RunError, answers, run};
 pub use stubs::{Stub, functions};

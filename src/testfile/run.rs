@@ -2,7 +2,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bson::Document;
-use serde_json::json;
+use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::case::{Case, GivenDocuments, Kind};
@@ -49,7 +49,7 @@ pub enum RunError {
 /// If the rules that a case needs are missing or do not load.
 pub fn run(file: &TestFile) -> Result<Report, RunError> {
     let mut report = Report::default();
-    let shared = Shared { rules: file.rules.as_ref().map(load), app: file.app.as_deref().map(load_app).transpose()? };
+    let shared = Shared::load(file)?;
     for case in &file.cases {
         let answer = answer(file, case, &shared)?;
         let outcome = if answer.agrees {
@@ -62,10 +62,34 @@ pub fn run(file: &TestFile) -> Result<Report, RunError> {
     Ok(report)
 }
 
+/// What comes of every case, in order and in the form of an expectation, whatever the case expects. Beside a denial,
+/// `reason` says in words why.
+///
+/// # Errors
+/// If the application directory cannot be read; for a single case, as [`run`].
+///
+/// ```
+/// use portcullis::testfile::{TestFile, answers};
+/// let text = br#"{"cases": [{"name": "one", "expression": {"a": 1}, "given": {"root": {"a": 2}}, "expect": true}]}"#;
+/// let file = TestFile::parse("tests.json", text, ".".as_ref()).unwrap();
+/// let answers = answers(&file).unwrap();
+/// assert_eq!(answers[0].as_ref().unwrap(), &serde_json::json!(false));
+/// ```
+pub fn answers(file: &TestFile) -> Result<Vec<Result<Value, RunError>>, RunError> {
+    let shared = Shared::load(file)?;
+    Ok(file.cases.iter().map(|case| Ok(answer(file, case, &shared)?.got)).collect())
+}
+
 /// What the cases of a file have in common.
 struct Shared {
     rules: Option<Loaded>,
     app: Option<(App, Policies)>,
+}
+
+impl Shared {
+    fn load(file: &TestFile) -> Result<Self, RunError> {
+        Ok(Self { rules: file.rules.as_ref().map(load), app: file.app.as_deref().map(load_app).transpose()? })
+    }
 }
 
 fn load_app(directory: &Path) -> Result<(App, Policies), RunError> {
