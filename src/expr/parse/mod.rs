@@ -1,0 +1,93 @@
+//! Reading expressions: clauses, the operands in them, and the checks that operators make of operands.
+
+mod check;
+mod clause;
+mod dialect;
+mod operand;
+
+use dialect::Dialect;
+
+use super::{Expr, ExprError, ExprErrorKind};
+use crate::json::{self, Member, Node};
+use crate::text::{Span, Spanned};
+
+/// Reads an expression from a JSON value.
+///
+/// # Errors
+/// Everything that is wrong with it, in the order of the text.
+pub fn parse(node: &Node) -> Result<Spanned<Expr>, Vec<ExprError>> {
+    run(node, "this", Dialect::Rule)
+}
+
+/// As [`parse`], for what stands under a key, so that an error can name it: `` `read` ``.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_at(node: &Node, place: &str) -> Result<Spanned<Expr>, Vec<ExprError>> {
+    run(node, place, Dialect::Rule)
+}
+
+/// Reads the filter of a client's query: the operators that are MongoDB's, in MongoDB's spelling, and no expansions.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_query(node: &Node) -> Result<Spanned<Expr>, Vec<ExprError>> {
+    run(node, "a query's filter", Dialect::Query)
+}
+
+fn run(node: &Node, place: &str, dialect: Dialect) -> Result<Spanned<Expr>, Vec<ExprError>> {
+    let mut parser = Parser { dialect, errors: Vec::new() };
+    let expr = parser.expr(node, place);
+    if parser.errors.is_empty() {
+        Ok(expr)
+    } else {
+        parser.errors.sort_by_key(|error| error.span());
+        Err(parser.errors)
+    }
+}
+
+/// Reads an expression from a JSON text.
+///
+/// # Errors
+/// As [`parse`], and what keeps the text from being JSON.
+///
+/// ```
+/// let expr = portcullis::expr::parse_str(r#"{"owner": "%%user.id", "age": {"%gte": 18}}"#).unwrap();
+/// assert_eq!(expr.to_string(), r#"{"owner":"%%user.id","age":{"$gte":18}}"#);
+///
+/// let errors = portcullis::expr::parse_str(r#"{"owner": "%%usr.id"}"#).unwrap_err();
+/// assert_eq!(errors[0].to_string(), "unknown expansion `%%usr.id`");
+/// ```
+pub fn parse_str(text: &str) -> Result<Spanned<Expr>, Vec<ExprError>> {
+    let node = json::parse(text).map_err(|error| vec![error.map(ExprErrorKind::Json)])?;
+    parse(&node)
+}
+
+/// Collects errors; what it returns beside an error only stands in for what could not be read.
+struct Parser {
+    dialect: Dialect,
+    errors: Vec<ExprError>,
+}
+
+impl Parser {
+    fn report(&mut self, kind: ExprErrorKind, span: Span) {
+        self.report_help(kind, span, None);
+    }
+
+    fn report_help(&mut self, kind: ExprErrorKind, span: Span, help: Option<String>) {
+        let error = ExprError::new(kind, span);
+        self.errors.push(match help {
+            Some(help) => error.help(help),
+            None => error,
+        });
+    }
+
+    fn operand_type(&mut self, member: &Member, expected: &'static str, found: &'static str) {
+        let operator = member.key.clone();
+        self.report(ExprErrorKind::OperandType { operator, expected, found }, member.value.span);
+    }
+}
+
+fn did_you_mean(word: impl AsRef<str>) -> String {
+    format!("did you mean `{}`?", word.as_ref())
+}

@@ -1,0 +1,74 @@
+use bson::Bson;
+
+use super::{Dialect, Parser, did_you_mean};
+use crate::expr::{Expansion, ExprErrorKind, Operand};
+use crate::json::{self, Kind, Node};
+use crate::text::Spanned;
+
+impl Parser {
+    pub(super) fn operand(&mut self, node: &Node) -> Spanned<Operand> {
+        Spanned::new(self.operand_value(node), node.span)
+    }
+
+    pub(super) fn operand_value(&mut self, node: &Node) -> Operand {
+        match &node.kind {
+            Kind::String(text) if self.dialect.is_expansion_like(text) => match self.expansion(text, node.span) {
+                Some(expansion) => Operand::Expansion(expansion),
+                None => Operand::Literal(Bson::Null),
+            },
+            Kind::String(text) if self.dialect == Dialect::Rule && Expansion::is_near_miss(text) => {
+                let help = Expansion::suggest(text).map(did_you_mean);
+                self.report_help(ExprErrorKind::ExpansionMalformed(text.clone()), node.span, help);
+                Operand::Literal(Bson::Null)
+            }
+            Kind::Array(elements) => array(elements.iter().map(|element| self.operand(element)).collect()),
+            Kind::Object(members) if !json::is_literal(members) => {
+                let dialect = self.dialect;
+                for member in members.iter().filter(|m| dialect.is_operator_like(&m.key)) {
+                    self.report(ExprErrorKind::NameInLiteral(member.key.clone()), member.key_span);
+                }
+                document(members.iter().map(|m| (m.key.clone(), self.operand(&m.value))).collect())
+            }
+            _ => Operand::Literal(self.literal(node)),
+        }
+    }
+
+    pub(super) fn literal(&mut self, node: &Node) -> Bson {
+        match json::to_bson(node) {
+            Ok(Bson::RegularExpression(_)) => {
+                let help = "write {\"$regex\": …} behind the field's name".to_owned();
+                self.report_help(ExprErrorKind::RegexLiteral, node.span, Some(help));
+                Bson::Null
+            }
+            Ok(value) => value,
+            Err(error) => {
+                self.errors.push(error.map(ExprErrorKind::Ejson));
+                Bson::Null
+            }
+        }
+    }
+}
+
+/// An array of operands: a literal when every element is one.
+fn array(elements: Vec<Spanned<Operand>>) -> Operand {
+    let literals: Option<Vec<Bson>> = elements
+        .iter()
+        .map(|element| match &element.value {
+            Operand::Literal(value) => Some(value.clone()),
+            _ => None,
+        })
+        .collect();
+    literals.map_or(Operand::Array(elements), |literals| Operand::Literal(Bson::Array(literals)))
+}
+
+/// A document of operands: a literal when every field is one.
+fn document(fields: Vec<(String, Spanned<Operand>)>) -> Operand {
+    let literals: Option<bson::Document> = fields
+        .iter()
+        .map(|(key, value)| match &value.value {
+            Operand::Literal(value) => Some((key.clone(), value.clone())),
+            _ => None,
+        })
+        .collect();
+    literals.map_or(Operand::Document(fields), |literals| Operand::Literal(Bson::Document(literals)))
+}
