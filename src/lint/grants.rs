@@ -1,0 +1,222 @@
+//! What the parts of one role do to each other.
+
+use super::catalogue::{
+    DOCUMENT_FILTERS_HALF, FIELD_READS_DEAD, FIELD_RULES_REDUNDANT, FIELD_WRITES_DEAD, INSERT_WITHOUT_ID,
+    INSERT_WITHOUT_WRITE, ROLE_GRANTS_NOTHING, WRITE_SHOWS_ALL,
+};
+use super::extent::{
+    Extent, Writing, always, never, possible, reading, reading_unfiltered, top_level, writing, writing_of,
+    writing_unfiltered,
+};
+use super::report::Report;
+use super::shape::settled;
+use crate::path::FieldPath;
+use crate::policy::{FieldRule, Role, Rule};
+
+pub(super) fn lint(role: &Role, report: &mut Report) {
+    shows(role, report);
+    reads(role, report);
+    writes(role, report);
+    for field in top_level(role) {
+        nested(field, report);
+    }
+    halves(role, report);
+    inserts(role, report);
+    nothing(role, report);
+}
+
+/// `write: true` beside a `read` that hides.
+fn shows(role: &Role, report: &mut Report) {
+    let mut pair = |what: &str, read: Option<&Rule>, write: Option<&Rule>| {
+        if let (Some(read), Some(_)) = (read, write.filter(|write| always(Some(write))))
+            && !always(Some(read))
+        {
+            let message = format!("`read` hides nothing of {what}: who may write may read, and `write` is true");
+            let help = "let `write` be as narrow as `read`, or leave `read` out";
+            report.add(WRITE_SHOWS_ALL, read.expr.span, message, help);
+        }
+    };
+    pair("a document", role.read.as_ref(), role.write.as_ref());
+    let mut fields: Vec<&FieldRule> = top_level(role).collect();
+    while let Some(field) = fields.pop() {
+        pair(&title(field), field.read.as_ref(), field.write.as_ref());
+        fields.extend(field.fields.iter().flatten());
+    }
+}
+
+fn title(field: &FieldRule) -> String {
+    if field.name.is_empty() { "the other fields".to_owned() } else { format!("`{}`", field.name) }
+}
+
+/// One kind of permission of field rules.
+type Kind = fn(&FieldRule) -> Option<&Rule>;
+
+fn read(field: &FieldRule) -> Option<&Rule> {
+    field.read.as_ref()
+}
+
+fn write(field: &FieldRule) -> Option<&Rule> {
+    field.write.as_ref()
+}
+
+/// The rules of a kind in field rules, those of inner fields included, with the fields that have them.
+fn rules(role: &Role, kind: Kind) -> Vec<(&FieldRule, &Rule)> {
+    fn collect<'r>(field: &'r FieldRule, kind: Kind, found: &mut Vec<(&'r FieldRule, &'r Rule)>) {
+        found.extend(kind(field).map(|rule| (field, rule)));
+        field.fields.iter().flatten().for_each(|inner| collect(inner, kind, found));
+    }
+    let mut found = Vec::new();
+    top_level(role).for_each(|field| collect(field, kind, &mut found));
+    found
+}
+
+fn reads(role: &Role, report: &mut Report) {
+    let (above, grants) = match (&role.read, &role.write) {
+        (_, Some(write)) if always(Some(write)) => ("`write: true`", Some(true)),
+        (Some(read), _) => ("the document's own `read`", settled(&read.predicate)),
+        _ => return,
+    };
+    dead(rules(role, read), grants, |differing, others| match grants {
+        Some(true) => (
+            FIELD_READS_DEAD,
+            format!("{differing} is readable all the same{others}: {above} lets every field be read"),
+            "leave it out, and let each field say who may read it",
+        ),
+        _ => (
+            FIELD_READS_DEAD,
+            format!("`read` of {differing} is never asked{others}: {above} decides about all fields"),
+            "leave out the document's `read`, and let each field say who may read it",
+        ),
+    }, report);
+}
+
+fn writes(role: &Role, report: &mut Report) {
+    let grants = match &role.write {
+        Some(write) => settled(&write.predicate),
+        None if never(role.read.as_ref()) => Some(false),
+        None => return,
+    };
+    let above = if role.write.is_some() { "the document's own `write`" } else { "`read: false`" };
+    dead(rules(role, write), grants, |differing, others| match grants {
+        Some(true) => (
+            FIELD_WRITES_DEAD,
+            format!("{differing} is writable all the same{others}: {above} lets every field be written"),
+            "leave out the document's `write`, and let each field say who may write it",
+        ),
+        Some(false) => (
+            FIELD_WRITES_DEAD,
+            format!("{differing} cannot be written{others}: {above} denies every write"),
+            "leave it out, so that the fields decide",
+        ),
+        None => (
+            FIELD_WRITES_DEAD,
+            format!("`write` of {differing} is never asked{others}: {above} decides about all fields"),
+            "leave out the document's `write`, and let each field say who may write it",
+        ),
+    }, report);
+}
+
+/// Reports rules that the document level makes dead: those that differ from it, else that all only repeat it.
+fn dead(
+    found: Vec<(&FieldRule, &Rule)>,
+    grants: Option<bool>,
+    words: impl Fn(&str, &str) -> (super::LintInfo, String, &'static str),
+    report: &mut Report,
+) {
+    let Some((_, first)) = found.first() else { return };
+    let differing: Vec<_> =
+        found.iter().filter(|(_, rule)| grants.is_none() || settled(&rule.predicate) != grants).collect();
+    // Under a condition, a field that is denied stays denied only if the condition does not hold; it is never asked.
+    let Some((field, rule)) = differing.first() else {
+        if grants == Some(true) {
+            let message = "the field rules only repeat what holds for the whole document";
+            report.add(FIELD_RULES_REDUNDANT, first.expr.span, message, "leave them out");
+        }
+        return;
+    };
+    let others = match differing.len() - 1 {
+        0 => String::new(),
+        1 => ", and 1 other".to_owned(),
+        count => format!(", and {count} others"),
+    };
+    let (lint, message, help) = words(&title(field), &others);
+    report.add(lint, rule.expr.span, message, help);
+}
+
+/// An entry with a `read` or `write` of its own settles what it contains.
+fn nested(field: &FieldRule, report: &mut Report) {
+    for inner in field.fields.iter().flatten() {
+        for (key, kind, lint, settles) in [
+            ("read", read as Kind, FIELD_READS_DEAD, field.read.is_some() || field.write.is_some()),
+            ("write", write as Kind, FIELD_WRITES_DEAD, field.write.is_some()),
+        ] {
+            if let Some(rule) = kind(inner).filter(|_| settles) {
+                let message = format!(
+                    "`{key}` of `{}` is never asked: `{}` decides about all that it contains",
+                    inner.name, field.name
+                );
+                let help = format!("leave out the `{key}` of `{}`, and let each of its fields decide", field.name);
+                report.add(lint, rule.expr.span, message, help);
+            }
+        }
+        nested(inner, report);
+    }
+}
+
+fn halves(role: &Role, report: &mut Report) {
+    let Some(halves) = &role.document_filters else { return };
+    let name = &role.name;
+    let reads = reading_unfiltered(role) != Extent::Nothing;
+    let writes = writing_unfiltered(role) != Extent::Nothing;
+    let (missing, message) = match (&halves.read, &halves.write) {
+        (None, None) if reads || writes => {
+            ("read", format!("`document_filters` without `read` and `write` closes role `{name}`"))
+        }
+        (None, Some(write)) if reads && !always(Some(write)) => {
+            ("read", format!("role `{name}` reads only what it may write: `document_filters` has no `read`"))
+        }
+        (Some(_), None) if writes => {
+            ("write", format!("role `{name}` writes nothing: `document_filters` has no `write`"))
+        }
+        _ => return,
+    };
+    report.add(DOCUMENT_FILTERS_HALF, halves.span, message, format!("say what `{missing}` asks: true, or a condition"));
+}
+
+fn inserts(role: &Role, report: &mut Report) {
+    let extent = writing(role);
+    for (key, rule) in [("insert", &role.insert), ("delete", &role.delete)] {
+        let Some(rule) = rule.as_ref().filter(|rule| possible(Some(rule))) else { continue };
+        let name = &role.name;
+        if extent == Extent::Nothing {
+            let message = format!("`{key}` grants nothing: role `{name}` has no write permission");
+            let help = format!("to {key}, `write` must hold too; else write \"{key}\": false");
+            report.add(INSERT_WITHOUT_WRITE, rule.expr.span, message, help);
+        } else if extent == Extent::SomeFields
+            && let Ok(id) = FieldPath::parse("_id")
+            && matches!(writing_of(role, id.segments()), Writing::Never)
+        {
+            let message = format!("role `{name}` can {key} nothing: it may not write `_id`");
+            let help = format!("give `_id` a field rule with `write`, or write \"{key}\": false");
+            report.add(INSERT_WITHOUT_ID, rule.expr.span, message, help);
+        }
+    }
+}
+
+fn nothing(role: &Role, report: &mut Report) {
+    if reading(role) != Extent::Nothing || writing(role) != Extent::Nothing || never(Some(&role.apply_when)) {
+        return;
+    }
+    // Who writes it down means it: roles that deny keep later ones from being chosen.
+    let meant = |read: Option<&Rule>, write: Option<&Rule>| never(read) || never(write);
+    let halves = role.document_filters.as_ref();
+    let denies = meant(role.read.as_ref(), role.write.as_ref())
+        || halves.is_some_and(|halves| meant(halves.read.as_ref(), halves.write.as_ref()))
+        || top_level(role).any(|field| meant(field.read.as_ref(), field.write.as_ref()));
+    let told = halves.is_some_and(|halves| halves.read.is_none() && halves.write.is_none());
+    if !denies && !told {
+        let message = format!("role `{}` grants nothing", role.name);
+        let help = "give it `read`, `write` or field rules; if it is there to deny, write \"read\": false";
+        report.add(ROLE_GRANTS_NOTHING, role.name_span, message, help);
+    }
+}
