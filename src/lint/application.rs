@@ -303,9 +303,9 @@ fn is_privilege(test: &Test) -> bool {
             Check::Regex(_) => true,
             _ => all,
         },
-        (ContextRoot::Values | ContextRoot::Environment, _) => rights
-            .iter()
-            .any(|right| matches!(right, Right::Context(reference) if is_user(reference, "id"))),
+        (ContextRoot::Values | ContextRoot::Environment, _) => {
+            rights.iter().any(|right| matches!(right, Right::Context(reference) if is_user(reference, "id")))
+        }
         _ => false,
     }
 }

@@ -78,14 +78,12 @@ catalogue! {
         "an operator without `$` or `%` is a field's name, and its object is compared whole";
     PREVIOUS_IN_READ: "previous-in-read", Note,
         "when a document is read, `%%prevRoot` and `%%prev` are the same as `%%root` and `%%this`";
-    PROJECTIONS_MAY_MIX: "projections-may-mix", Warning,
-        "a request to which an including and an excluding projection apply fails";
     PROJECTION_MIXED: "projection-mixed", Error,
         "a projection that includes and excludes fields fails every request";
+    PROJECTIONS_MAY_MIX: "projections-may-mix", Warning,
+        "a request to which an including and an excluding projection apply fails";
     PROPERTY_UNKNOWN: "property-unknown", Warning,
         "a property that does not exist is Unknown, and its test never grants";
-    ROLES_EMPTY: "roles-empty", Warning,
-        "an empty list of roles closes the collection; default roles do not serve it";
     ROLE_GRANTS_NOTHING: "role-grants-nothing", Warning,
         "a role that neither reads nor writes denies all for which it is chosen";
     ROLE_NAME_TWICE: "role-name-twice", Warning,
@@ -96,6 +94,8 @@ catalogue! {
         "a negated comparison with what a user may lack is Unknown, so a later role that grants more is chosen";
     ROLE_UNREACHABLE: "role-unreachable", Warning,
         "an earlier role applies whenever this one does; roles are tried in order";
+    ROLES_EMPTY: "roles-empty", Warning,
+        "an empty list of roles closes the collection; default roles do not serve it";
     SCHEMA_WORD: "schema-word", Warning,
         "words of JSON Schema are field names in a rule, and their object is compared whole";
     WRITE_SHOWS_ALL: "write-shows-all", Warning,

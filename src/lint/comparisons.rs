@@ -60,7 +60,9 @@ fn context(left: &Reference, test: &Test, report: &mut Report) {
         if let Some(found) = other_type(left, right) {
             let message = format!("`{left}` is a string and never equals {found}");
             let help = match is_user(left, "id") && matches!(right, Right::Convert(..)) {
-                true => "leave the conversion out, or convert the other side: {\"_id\": {\"%stringToOid\": \"%%user.id\"}}",
+                true => {
+                    "leave the conversion out, or convert the other side: {\"_id\": {\"%stringToOid\": \"%%user.id\"}}"
+                }
                 false => "compare it with a string",
             };
             report.add(COMPARISON_NEVER_HOLDS, test.span, message, help);

@@ -110,7 +110,9 @@ fn expansion_within(text: &str) -> Option<&str> {
         let known = Root::ALL.iter().any(|(_, root)| root.strip_prefix("%%") == Some(name));
         known.then(|| tail.get(..signs + body.len())).flatten()
     };
-    let inside = text.match_indices("%%").find_map(|(at, _)| word(at, 2));
+    // `%(%%environment.values.x)` is replaced when an application is loaded.
+    let templated = |at: usize| text.get(..at).is_some_and(|before| before.ends_with("%("));
+    let inside = text.match_indices("%%").filter(|(at, _)| !templated(*at)).find_map(|(at, _)| word(at, 2));
     inside.or_else(|| match text.strip_prefix("$$") {
         Some(_) => word(0, 2),
         None if text.starts_with('$') => word(0, 1),

@@ -1,6 +1,6 @@
 //! Filters that restrict nobody, and projections that fail requests.
 
-use super::catalogue::{FILTER_WITHOUT_EFFECT, PROJECTIONS_MAY_MIX, PROJECTION_MIXED};
+use super::catalogue::{FILTER_WITHOUT_EFFECT, PROJECTION_MIXED, PROJECTIONS_MAY_MIX};
 use super::extent::{always, never};
 use super::report::Report;
 use super::shape::text;
@@ -13,7 +13,8 @@ pub(super) fn lint(filters: &[Filter], report: &mut Report) {
         if let Some(projection) = &filter.projection
             && let (Some(included), Some(excluded)) = (projection.inclusion(), projection.exclusion())
         {
-            let message = format!("the projection includes `{included}` and excludes `{excluded}`: every request fails");
+            let message =
+                format!("the projection includes `{included}` and excludes `{excluded}`: every request fails");
             report.add(PROJECTION_MIXED, projection.span(), message, "name what is shown, or what is hidden, not both");
         }
     }
@@ -54,7 +55,8 @@ fn pair(one: &Filter, other: &Filter, report: &mut Report) {
     {
         return;
     }
-    let what = format!("this projection and that of {} mix `{included}` included with `{excluded}` excluded", title(one));
+    let what =
+        format!("this projection and that of {} mix `{included}` included with `{excluded}` excluded", title(one));
     let help = "let both include, or both exclude";
     if [one, other].iter().all(|filter| always(Some(&filter.apply_when))) {
         report.add(PROJECTION_MIXED, b.span(), format!("{what}: every request fails"), help);

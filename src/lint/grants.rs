@@ -21,8 +21,9 @@ pub(super) fn lint(role: &Role, report: &mut Report) {
         nested(field, report);
     }
     halves(role, report);
-    inserts(role, report);
-    nothing(role, report);
+    if !nothing(role, report) {
+        inserts(role, report);
+    }
 }
 
 /// `write: true` beside a `read` that hides.
@@ -76,18 +77,23 @@ fn reads(role: &Role, report: &mut Report) {
         (Some(read), _) => ("the document's own `read`", settled(&read.predicate)),
         _ => return,
     };
-    dead(rules(role, read), grants, |differing, others| match grants {
-        Some(true) => (
-            FIELD_READS_DEAD,
-            format!("{differing} is readable all the same{others}: {above} lets every field be read"),
-            "leave it out, and let each field say who may read it",
-        ),
-        _ => (
-            FIELD_READS_DEAD,
-            format!("`read` of {differing} is never asked{others}: {above} decides about all fields"),
-            "leave out the document's `read`, and let each field say who may read it",
-        ),
-    }, report);
+    dead(
+        &rules(role, read),
+        grants,
+        |differing, others| match grants {
+            Some(true) => (
+                FIELD_READS_DEAD,
+                format!("{differing} is readable all the same{others}: {above} lets every field be read"),
+                "leave it out, and let each field say who may read it",
+            ),
+            _ => (
+                FIELD_READS_DEAD,
+                format!("`read` of {differing} is never asked{others}: {above} decides about all fields"),
+                "leave out the document's `read`, and let each field say who may read it",
+            ),
+        },
+        report,
+    );
 }
 
 fn writes(role: &Role, report: &mut Report) {
@@ -97,28 +103,33 @@ fn writes(role: &Role, report: &mut Report) {
         None => return,
     };
     let above = if role.write.is_some() { "the document's own `write`" } else { "`read: false`" };
-    dead(rules(role, write), grants, |differing, others| match grants {
-        Some(true) => (
-            FIELD_WRITES_DEAD,
-            format!("{differing} is writable all the same{others}: {above} lets every field be written"),
-            "leave out the document's `write`, and let each field say who may write it",
-        ),
-        Some(false) => (
-            FIELD_WRITES_DEAD,
-            format!("{differing} cannot be written{others}: {above} denies every write"),
-            "leave it out, so that the fields decide",
-        ),
-        None => (
-            FIELD_WRITES_DEAD,
-            format!("`write` of {differing} is never asked{others}: {above} decides about all fields"),
-            "leave out the document's `write`, and let each field say who may write it",
-        ),
-    }, report);
+    dead(
+        &rules(role, write),
+        grants,
+        |differing, others| match grants {
+            Some(true) => (
+                FIELD_WRITES_DEAD,
+                format!("{differing} is writable all the same{others}: {above} lets every field be written"),
+                "leave out the document's `write`, and let each field say who may write it",
+            ),
+            Some(false) => (
+                FIELD_WRITES_DEAD,
+                format!("{differing} cannot be written{others}: {above} denies every write"),
+                "leave it out, so that the fields decide",
+            ),
+            None => (
+                FIELD_WRITES_DEAD,
+                format!("`write` of {differing} is never asked{others}: {above} decides about all fields"),
+                "leave out the document's `write`, and let each field say who may write it",
+            ),
+        },
+        report,
+    );
 }
 
 /// Reports rules that the document level makes dead: those that differ from it, else that all only repeat it.
 fn dead(
-    found: Vec<(&FieldRule, &Rule)>,
+    found: &[(&FieldRule, &Rule)],
     grants: Option<bool>,
     words: impl Fn(&str, &str) -> (super::LintInfo, String, &'static str),
     report: &mut Report,
@@ -183,29 +194,36 @@ fn halves(role: &Role, report: &mut Report) {
     report.add(DOCUMENT_FILTERS_HALF, halves.span, message, format!("say what `{missing}` asks: true, or a condition"));
 }
 
+/// `insert` and `delete` of a role that cannot write what they need.
 fn inserts(role: &Role, report: &mut Report) {
+    let granted: Vec<(&str, &Rule)> = [("insert", &role.insert), ("delete", &role.delete)]
+        .into_iter()
+        .filter_map(|(key, rule)| Some((key, rule.as_ref().filter(|rule| possible(Some(rule)))?)))
+        .collect();
+    let Some((_, rule)) = granted.first() else { return };
+    let keys: Vec<_> = granted.iter().map(|(key, _)| *key).collect();
+    let quoted: Vec<_> = keys.iter().map(|key| format!("`{key}`")).collect();
+    let (name, keys, quoted) = (&role.name, keys.join(" or "), quoted.join(" and "));
     let extent = writing(role);
-    for (key, rule) in [("insert", &role.insert), ("delete", &role.delete)] {
-        let Some(rule) = rule.as_ref().filter(|rule| possible(Some(rule))) else { continue };
-        let name = &role.name;
-        if extent == Extent::Nothing {
-            let message = format!("`{key}` grants nothing: role `{name}` has no write permission");
-            let help = format!("to {key}, `write` must hold too; else write \"{key}\": false");
-            report.add(INSERT_WITHOUT_WRITE, rule.expr.span, message, help);
-        } else if extent == Extent::SomeFields
-            && let Ok(id) = FieldPath::parse("_id")
-            && matches!(writing_of(role, id.segments()), Writing::Never)
-        {
-            let message = format!("role `{name}` can {key} nothing: it may not write `_id`");
-            let help = format!("give `_id` a field rule with `write`, or write \"{key}\": false");
-            report.add(INSERT_WITHOUT_ID, rule.expr.span, message, help);
-        }
+    if extent == Extent::Nothing {
+        let verb = if granted.len() == 1 { "grants" } else { "grant" };
+        let message = format!("{quoted} {verb} nothing: role `{name}` has no write permission");
+        let help = format!("to {keys}, `write` must hold too; else say false");
+        report.add(INSERT_WITHOUT_WRITE, rule.expr.span, message, help);
+    } else if extent == Extent::SomeFields
+        && let Ok(id) = FieldPath::parse("_id")
+        && matches!(writing_of(role, id.segments()), Writing::Never)
+    {
+        let message = format!("role `{name}` can {keys} nothing: it may not write `_id`");
+        let help = "give `_id` a field rule with `write`; else say false";
+        report.add(INSERT_WITHOUT_ID, rule.expr.span, message, help);
     }
 }
 
-fn nothing(role: &Role, report: &mut Report) {
+/// Whether a role that does nothing was reported.
+fn nothing(role: &Role, report: &mut Report) -> bool {
     if reading(role) != Extent::Nothing || writing(role) != Extent::Nothing || never(Some(&role.apply_when)) {
-        return;
+        return false;
     }
     // Who writes it down means it: roles that deny keep later ones from being chosen.
     let meant = |read: Option<&Rule>, write: Option<&Rule>| never(read) || never(write);
@@ -214,9 +232,11 @@ fn nothing(role: &Role, report: &mut Report) {
         || halves.is_some_and(|halves| meant(halves.read.as_ref(), halves.write.as_ref()))
         || top_level(role).any(|field| meant(field.read.as_ref(), field.write.as_ref()));
     let told = halves.is_some_and(|halves| halves.read.is_none() && halves.write.is_none());
-    if !denies && !told {
+    let reported = !denies && !told;
+    if reported {
         let message = format!("role `{}` grants nothing", role.name);
         let help = "give it `read`, `write` or field rules; if it is there to deny, write \"read\": false";
         report.add(ROLE_GRANTS_NOTHING, role.name_span, message, help);
     }
+    reported
 }

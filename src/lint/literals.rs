@@ -42,7 +42,8 @@ fn keys(operand: &Operand) -> Option<Vec<&str>> {
 fn object(name: &str, value: &Spanned<Operand>, keys: &[&str], report: &mut Report) {
     let Some(first) = keys.first() else {
         let message = format!("`{name}` is compared with the empty document");
-        let help = format!("for \"no condition\" leave it out; for \"is there\" write {{\"{name}\": {{\"$exists\": true}}}}");
+        let help =
+            format!("for \"no condition\" leave it out; for \"is there\" write {{\"{name}\": {{\"$exists\": true}}}}");
         return report.add(OBJECT_EMPTY, value.span, message, help);
     };
     if keys.iter().all(|key| is_bare_operator(key)) {
@@ -67,9 +68,7 @@ fn schema_help(key: &str) -> Option<&'static str> {
         "minLength" | "maxLength" => Some("that is JSON Schema; write `$regex`, or put it into the schema"),
         "const" => Some("that is JSON Schema; write the value itself"),
         "multipleOf" => Some("that is JSON Schema; write `$mod`"),
-        "properties" | "additionalProperties" | "uniqueItems" => {
-            Some("that is JSON Schema; put it into the schema")
-        }
+        "properties" | "additionalProperties" | "uniqueItems" => Some("that is JSON Schema; put it into the schema"),
         _ => None,
     })
 }
@@ -95,7 +94,8 @@ fn list(operator: &str, elements: &[Spanned<Operand>], report: &mut Report) {
                 report.add(LIST_NESTED, element.span, message, "write its elements into the list");
             }
             Operand::Expansion(expansion) if is_list(expansion) => {
-                let message = format!("`{expansion}` is probably an array, which a list of `{operator}` does not spread");
+                let message =
+                    format!("`{expansion}` is probably an array, which a list of `{operator}` does not spread");
                 let help = match elements {
                     [_] => format!("write {{\"{operator}\": \"{expansion}\"}}"),
                     _ => format!("ask of each by itself: {{\"{operator}\": \"{expansion}\"}}"),

@@ -103,7 +103,9 @@ fn name(left: &Left) -> String {
 /// Whether `deeper` is `left` or something inside it: where that is, this is.
 fn reaches(deeper: &Left, left: &Left) -> bool {
     match (deeper, left) {
-        (Left::Document(a, deeper), Left::Document(b, path)) => a == b && deeper.segments().starts_with(path.segments()),
+        (Left::Document(a, deeper), Left::Document(b, path)) => {
+            a == b && deeper.segments().starts_with(path.segments())
+        }
         (Left::Context(deeper), Left::Context(reference)) => {
             deeper.root == reference.root && deeper.path.segments().starts_with(reference.path.segments())
         }

@@ -14,7 +14,13 @@ impl Report {
     pub(super) fn add(&mut self, lint: LintInfo, span: Span, message: impl Into<String>, help: impl Into<String>) {
         if self.seen.insert((lint.code, span)) {
             let help = Some(help.into()).filter(|help: &String| !help.is_empty());
-            self.findings.push(Finding { severity: lint.severity, code: lint.code, message: message.into(), span, help });
+            self.findings.push(Finding {
+                severity: lint.severity,
+                code: lint.code,
+                message: message.into(),
+                span,
+                help,
+            });
         }
     }
 

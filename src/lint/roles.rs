@@ -20,7 +20,12 @@ pub(super) fn lint(roles: &[Role], report: &mut Report) {
         }
         if never(Some(&role.apply_when)) {
             let message = format!("role `{name}` never applies");
-            report.add(ROLE_NEVER_APPLIES, role.apply_when.expr.span, message, "remove it, if it is not kept for later");
+            report.add(
+                ROLE_NEVER_APPLIES,
+                role.apply_when.expr.span,
+                message,
+                "remove it, if it is not kept for later",
+            );
             continue;
         }
         let earlier = || roles.iter().zip(&conditions).take(index);
@@ -69,12 +74,10 @@ fn unresolvable(predicate: &Predicate, polarity: Polarity) -> Option<(&Test, &Re
             parts.iter().find_map(|part| unresolvable(part, polarity))
         }
         View::Test(test, Polarity::Denied) => {
-            let lacking = rights(test).into_iter().flat_map(references).find(|reference| {
-                match reference.root {
-                    ContextRoot::User => matches!(reference.path.first(), Some("custom_data" | "data")),
-                    ContextRoot::Request => true,
-                    _ => false,
-                }
+            let lacking = rights(test).into_iter().flat_map(references).find(|reference| match reference.root {
+                ContextRoot::User => matches!(reference.path.first(), Some("custom_data" | "data")),
+                ContextRoot::Request => true,
+                _ => false,
             });
             lacking.map(|reference| (test, reference))
         }

@@ -145,8 +145,7 @@ pub(super) fn references(right: &Right) -> Vec<&Reference> {
 
 /// A property of the user that every user has.
 pub(super) fn is_user(reference: &Reference, name: &str) -> bool {
-    reference.root == ContextRoot::User
-        && matches!(reference.path.segments(), [only] if only.name() == name)
+    reference.root == ContextRoot::User && matches!(reference.path.segments(), [only] if only.name() == name)
 }
 
 /// The field of `%%user.custom_data` that a reference begins with: none if it is another reference, empty for the whole.

@@ -115,7 +115,8 @@ fn evaded(role: &Role, report: &mut Report) -> bool {
     let Some(path) = asked.into_iter().find(|path| !path.is_root() && unchecked(role, path).is_some()) else {
         return false;
     };
-    let message = format!("only `insert` asks about `{path}`: an update of role `{}` can set it to anything", role.name);
+    let message =
+        format!("only `insert` asks about `{path}`: an update of role `{}` can set it to anything", role.name);
     report.add(INSERT_CHECK_EVADED, insert.expr.span, message, "put the condition into `write`, which both must meet");
     true
 }
@@ -123,8 +124,7 @@ fn evaded(role: &Role, report: &mut Report) -> bool {
 /// Reports a role whose users can make themselves the owners that an earlier role serves better.
 fn taken(role: &Role, owner: &Role, report: &mut Report) -> bool {
     let deletes = |role: &Role| writing(role) == Extent::Everything && !never(role.delete.as_ref());
-    let better =
-        reading(owner) > reading(role) || writing(owner) > writing(role) || (deletes(owner) && !deletes(role));
+    let better = reading(owner) > reading(role) || writing(owner) > writing(role) || (deletes(owner) && !deletes(role));
     if !better {
         return false;
     }
