@@ -1,15 +1,13 @@
 //! What can be seen only with the rules of all collections side by side.
 
-use bson::Bson;
-
-use super::catalogue::{CUSTOM_DATA_ABSENT, CUSTOM_DATA_GRANTED, CUSTOM_DATA_OPEN, CUSTOM_DATA_WRITABLE};
-use super::extent::{Extent, Writing, never, writing, writing_of};
+use super::catalogue::CUSTOM_DATA_ABSENT;
+use super::custom_data::Store;
 use super::report::Report;
-use super::roles::covers;
-use super::shape::{Polarity, conjuncts, custom_data_field, demands, is_user, references, rights};
-use crate::path::{FieldPath, Segment};
-use crate::policy::{Policy, Role, Rule};
-use crate::predicate::{Check, ContextRoot, DocumentRoot, Left, List, Predicate, Reference, Right, Test};
+use super::shape::{custom_data_field, references, rights};
+use crate::path::FieldPath;
+use crate::policy::{Policy, Rule};
+use crate::predicate::{ContextRoot, Left, Predicate, Reference, Test};
+use crate::schema::Schema;
 use crate::text::Finding;
 
 /// The rules that are in force for one collection.
@@ -24,10 +22,12 @@ pub struct CollectionRules<'r> {
 /// What is probably not meant in the rules of all collections together, each finding with the index of its collection.
 ///
 /// `custom_data` is the collection behind `%%user.custom_data` and the field that holds the user's id; none where there
-/// is no custom data. That collection must be among the others even if only default rules serve it.
+/// is no custom data. That collection must be among the others even if only default rules serve it. `elsewhere` are the
+/// other rules of the application, such as each `can_evaluate`: what they read of custom data counts as well.
 #[must_use]
 pub fn lint_application(
     collections: &[CollectionRules<'_>],
+    elsewhere: &[&Rule],
     custom_data: Option<(&str, &str)>,
 ) -> Vec<(usize, Finding)> {
     let mut findings = Vec::new();
@@ -40,8 +40,9 @@ pub fn lint_application(
         return findings;
     };
     let mut believed = Vec::new();
-    for collection in collections {
-        each_reference(collection.policy, &mut |reference, _| {
+    let conditions = collections.iter().flat_map(|collection| conditions(collection.policy));
+    for predicate in conditions.chain(elsewhere.iter().map(|rule| &rule.predicate)) {
+        each_reference(predicate, &mut |reference, _| {
             let path = match (reference.root, custom_data_field(reference)) {
                 (_, Some(_)) => reference.path.rest(),
                 (ContextRoot::User, None) if reference.path.is_root() => FieldPath::root(),
@@ -62,250 +63,37 @@ pub fn lint_application(
     findings
 }
 
-/// Every rule of a policy.
-fn rules(policy: &Policy) -> impl Iterator<Item = &Rule> {
-    let roles = policy.roles.iter().flat_map(|role| role.rules().into_iter().map(|(_, rule)| rule));
-    roles.chain(policy.filters.iter().flat_map(|filter| std::iter::once(&filter.apply_when).chain(&filter.query)))
+fn of_roles(policy: &Policy) -> impl Iterator<Item = &Predicate> {
+    policy.roles.iter().flat_map(|role| role.rules().into_iter().map(|(_, rule)| &rule.predicate))
 }
 
-fn each_reference<'p>(policy: &'p Policy, visit: &mut dyn FnMut(&'p Reference, &'p Test)) {
-    for rule in rules(policy) {
-        rule.predicate.each_test(&mut |test| {
-            if let Left::Context(reference) = &test.left {
-                visit(reference, test);
-            }
-            rights(test).into_iter().flat_map(references).for_each(|reference| visit(reference, test));
-        });
-    }
+/// Every condition: of roles, of filters, of the schema.
+fn conditions(policy: &Policy) -> impl Iterator<Item = &Predicate> {
+    let filters = policy.filters.iter().flat_map(|filter| std::iter::once(&filter.apply_when).chain(&filter.query));
+    of_roles(policy).chain(filters.map(|rule| &rule.predicate)).chain(policy.schema.iter().flat_map(Schema::validates))
 }
 
-/// Rules that read custom data where there is none; the first of a file stands for all.
+fn each_reference<'p>(predicate: &'p Predicate, visit: &mut dyn FnMut(&'p Reference, &'p Test)) {
+    predicate.each_test(&mut |test| {
+        if let Left::Context(reference) = &test.left {
+            visit(reference, test);
+        }
+        rights(test).into_iter().flat_map(references).for_each(|reference| visit(reference, test));
+    });
+}
+
+/// Roles that read custom data where there is none; the first place stands for all. Filters may be from another text.
 fn absent(policy: &Policy, report: &mut Report) {
     let mut first: Option<(&Reference, &Test)> = None;
-    each_reference(policy, &mut |reference, test| {
-        if custom_data_field(reference).is_some() && first.is_none_or(|(_, found)| test.span < found.span) {
-            first = Some((reference, test));
-        }
-    });
+    for predicate in of_roles(policy) {
+        each_reference(predicate, &mut |reference, test| {
+            if custom_data_field(reference).is_some() && first.is_none_or(|(_, found)| test.span < found.span) {
+                first = Some((reference, test));
+            }
+        });
+    }
     if let Some((reference, test)) = first {
         let message = format!("`{reference}` is Missing for every user: custom data is not enabled");
         report.add(CUSTOM_DATA_ABSENT, test.span, message, "configure it in `auth/custom_user_data.json`");
-    }
-}
-
-/// The collection of custom-data documents.
-struct Store {
-    id_field: FieldPath,
-    /// The paths in a custom-data document that rules read.
-    believed: Vec<FieldPath>,
-}
-
-/// What the write permission of a role on a path amounts to.
-enum Permission<'r> {
-    None,
-    Privileged(&'r Rule),
-    Anyone(&'r Rule),
-}
-
-impl Store {
-    fn lint(&self, policy: &Policy, report: &mut Report) {
-        let conditions: Vec<_> = policy.roles.iter().map(|role| conjuncts(&role.apply_when.predicate)).collect();
-        for (index, (role, condition)) in policy.roles.iter().zip(&conditions).enumerate() {
-            let hidden = policy.roles.iter().zip(&conditions).take(index).any(|(r, wider)| covers(r, wider, condition));
-            if !hidden && !never(Some(&role.apply_when)) && writing(role) != Extent::Nothing {
-                self.role(role, report);
-            }
-        }
-    }
-
-    fn role(&self, role: &Role, report: &mut Report) {
-        let own = demands(&role.apply_when.predicate, Polarity::Asserted, &mut |test, polarity| {
-            polarity == Polarity::Asserted && self.is_own(test)
-        });
-        // Who may write the id into another's document makes it the own one.
-        let claimed = (!own && !self.believed.is_empty()).then_some(&self.id_field);
-        let mut privileged = None;
-        for path in self.believed.iter().chain(claimed) {
-            match self.permission(role, path) {
-                Permission::None => {}
-                Permission::Privileged(rule) => privileged = privileged.or(Some((path, rule))),
-                Permission::Anyone(rule) => {
-                    let read = match path.is_root() {
-                        true => "%%user.custom_data".to_owned(),
-                        false => format!("%%user.custom_data.{path}"),
-                    };
-                    let message = match *path == self.id_field {
-                        true => format!(
-                            "users of role `{}` can make any custom data their own: they can write `{path}`",
-                            role.name
-                        ),
-                        false => format!(
-                            "users of role `{}` can write their own custom data: what rules read as `{read}` is theirs \
-                             to choose",
-                            role.name
-                        ),
-                    };
-                    return report.add(CUSTOM_DATA_WRITABLE, rule.expr.span, message, self.way_out(role, path));
-                }
-            }
-        }
-        if let Some((path, rule)) = privileged {
-            let message = format!(
-                "users of role `{}` can write `{path}` of custom data, which rules read: they can promote anybody",
-                role.name
-            );
-            let help = "make sure that only administrators have the role, and that nobody becomes one by it";
-            return report.add(CUSTOM_DATA_GRANTED, rule.expr.span, message, help);
-        }
-        if let Some(rule) = self.open(role) {
-            let message =
-                format!("users of role `{}` can write parts of their custom data that no rule reads", role.name);
-            report.add(CUSTOM_DATA_OPEN, rule.expr.span, message, "let no function trust what stands there");
-        }
-    }
-
-    fn way_out(&self, role: &Role, path: &FieldPath) -> String {
-        let field = path.first().unwrap_or("role");
-        match (&role.write, role.fields.iter().any(|rule| &*rule.name == field)) {
-            (Some(_), _) => format!(
-                "write \"write\": false, or leave `write` out and give field rules with `write` to other fields than \
-                 `{field}`"
-            ),
-            (None, true) => format!("write \"write\": false in the field rule of `{field}`"),
-            (None, false) => format!("add the field rule \"{field}\": {{\"read\": true, \"write\": false}}"),
-        }
-    }
-
-    /// A rule by which anyone may write something of what may be the own document.
-    fn open<'r>(&self, role: &'r Role) -> Option<&'r Rule> {
-        let whole = FieldPath::root();
-        let rule = match &role.write {
-            Some(rule) => rule,
-            None => super::extent::top_level(role).find_map(first_write)?,
-        };
-        matches!(self.judge(role, rule, &whole), Permission::Anyone(_)).then_some(rule)
-    }
-
-    fn permission<'r>(&self, role: &'r Role, path: &FieldPath) -> Permission<'r> {
-        let rule = if path.is_root() {
-            // Rules read all of it; any field counts.
-            match &role.write {
-                Some(rule) => Some(rule),
-                None => super::extent::top_level(role).find_map(first_write),
-            }
-        } else {
-            match writing_of(role, path.segments()) {
-                Writing::By(rule) => Some(rule),
-                Writing::Never => None,
-            }
-        };
-        rule.map_or(Permission::None, |rule| self.judge(role, rule, path))
-    }
-
-    fn judge<'r>(&self, role: &'r Role, rule: &'r Rule, path: &FieldPath) -> Permission<'r> {
-        let filter = role.document_filters.as_ref().and_then(|halves| halves.write.as_ref());
-        let new_document: Vec<&Predicate> = [Some(rule), filter].into_iter().flatten().map(|r| &r.predicate).collect();
-        let closed = new_document.iter().any(|predicate| {
-            demands(predicate, Polarity::Asserted, &mut |test, polarity| {
-                self.is_own(test) && polarity == Polarity::Denied || is_kept(test, polarity, path)
-            })
-        });
-        if closed {
-            return Permission::None;
-        }
-        let asked = new_document.into_iter().chain([&role.apply_when.predicate]);
-        let privileged = asked.into_iter().any(|predicate| {
-            demands(predicate, Polarity::Asserted, &mut |test, polarity| {
-                polarity == Polarity::Asserted && is_privilege(test)
-            })
-        });
-        if privileged { Permission::Privileged(rule) } else { Permission::Anyone(rule) }
-    }
-
-    /// Whether a test asks for the user's own custom-data document.
-    fn is_own(&self, test: &Test) -> bool {
-        let here = |root: DocumentRoot, path: &FieldPath| {
-            matches!(root, DocumentRoot::Root | DocumentRoot::PrevRoot) && *path == self.id_field
-        };
-        match (&test.left, &test.check) {
-            (Left::Document(root, path), Check::Equals(right)) => {
-                here(*root, path) && references(right).iter().any(|reference| is_user(reference, "id"))
-            }
-            (Left::Context(reference), Check::Equals(Right::Document(root, path))) => {
-                here(*root, path) && is_user(reference, "id")
-            }
-            (Left::Context(reference), Check::Equals(Right::Convert(_, inner))) => {
-                is_user(reference, "id") && matches!(&**inner, Right::Document(root, path) if here(*root, path))
-            }
-            _ => false,
-        }
-    }
-}
-
-fn first_write(field: &crate::policy::FieldRule) -> Option<&Rule> {
-    match &field.write {
-        Some(write) => (!never(Some(write))).then_some(write),
-        None => field.fields.iter().flatten().find_map(first_write),
-    }
-}
-
-/// Whether a test keeps the writer from choosing the new value of a path: it is unchanged, one of those in the rule, or
-/// missing.
-fn is_kept(test: &Test, polarity: Polarity, path: &FieldPath) -> bool {
-    let Left::Document(root, left) = &test.left else { return false };
-    let holds = |left: &FieldPath| !path.is_root() && path.segments().starts_with(left.segments());
-    let here = match root {
-        DocumentRoot::Root | DocumentRoot::PrevRoot => holds(left),
-        DocumentRoot::This | DocumentRoot::Prev => left.is_root(),
-    };
-    if !here {
-        return false;
-    }
-    let new = matches!(root, DocumentRoot::Root | DocumentRoot::This);
-    match (&test.check, polarity) {
-        (Check::Equals(Right::Document(other, right)), Polarity::Asserted) => right == left && other != root,
-        (Check::Equals(Right::Literal(_)), Polarity::Asserted) => new,
-        (Check::In(List::Elements(elements)), Polarity::Asserted) => {
-            new && elements.iter().all(|element| matches!(element, Right::Literal(_)))
-        }
-        (Check::Exists, Polarity::Denied) => new && !left.is_root(),
-        _ => false,
-    }
-}
-
-/// Whether a test holds only for users who have something that they cannot give themselves.
-fn is_privilege(test: &Test) -> bool {
-    let configured = |right: &&Right| match right {
-        Right::Literal(value) => !matches!(value, Bson::Null | Bson::Boolean(false)),
-        Right::Context(reference) => matches!(reference.root, ContextRoot::Values | ContextRoot::Environment),
-        // What a function asks cannot be seen.
-        Right::Function(_) => true,
-        _ => false,
-    };
-    if matches!(&test.check, Check::Equals(Right::Function(_))) {
-        return true;
-    }
-    let Left::Context(left) = &test.left else { return false };
-    let names: Vec<&str> = left.path.segments().iter().map(Segment::name).collect();
-    let rights = rights(test);
-    let all = !rights.is_empty() && rights.iter().all(configured);
-    match (left.root, names.as_slice()) {
-        (ContextRoot::User, ["custom_data", ..]) => match &test.check {
-            Check::Equals(_) | Check::Order(..) | Check::In(_) | Check::All(_) => all,
-            Check::Exists | Check::Type(_) | Check::Regex(_) | Check::ElemMatch(..) => true,
-            Check::Size(_) | Check::Mod { .. } => false,
-        },
-        (ContextRoot::User, ["type"]) => {
-            all && !rights.iter().any(|right| matches!(right, Right::Literal(Bson::String(text)) if text == "normal"))
-        }
-        (ContextRoot::User, ["identities", last]) if *last != "id" => false,
-        (ContextRoot::User, ["id" | "data" | "identities", ..]) => match &test.check {
-            Check::Regex(_) => true,
-            _ => all,
-        },
-        (ContextRoot::Values | ContextRoot::Environment, _) => {
-            rights.iter().any(|right| matches!(right, Right::Context(reference) if is_user(reference, "id")))
-        }
-        _ => false,
     }
 }

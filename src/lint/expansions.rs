@@ -71,6 +71,7 @@ fn property(expansion: &Expansion, span: Span, report: &mut Report) {
     }
     let below: String = rest.iter().map(Segment::name).flat_map(|name| [".", name]).collect();
     let meant = |property: &str| format!("did you mean `{root}.{property}{below}`?");
+    let message = format!("`{root}` has no property `{name}`");
     let help = match expansion.root {
         Root::User if METADATA.contains(&name) => meant(&format!("data.{name}")),
         Root::Environment if closest(name, ENVIRONMENT).is_none() => meant(&format!("values.{name}")),
@@ -79,13 +80,14 @@ fn property(expansion: &Expansion, span: Span, report: &mut Report) {
         }
         _ => match closest(name, known.iter().copied()) {
             Some(property) => meant(property),
+            None if expansion.root == Root::User => meant(&format!("custom_data.{name}")),
             None => {
                 let names: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
                 format!("`{root}` has {}", names.join(", "))
             }
         },
     };
-    report.add(PROPERTY_UNKNOWN, span, format!("`{root}` has no property `{name}`"), help);
+    report.add(PROPERTY_UNKNOWN, span, message, help);
 }
 
 /// Reports an expansion that is only part of a text, or begins with another sign.

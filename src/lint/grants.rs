@@ -1,5 +1,6 @@
 //! What the parts of one role do to each other.
 
+use super::LintInfo;
 use super::catalogue::{
     DOCUMENT_FILTERS_HALF, FIELD_READS_DEAD, FIELD_RULES_REDUNDANT, FIELD_WRITES_DEAD, INSERT_WITHOUT_ID,
     INSERT_WITHOUT_WRITE, ROLE_GRANTS_NOTHING, WRITE_SHOWS_ALL,
@@ -12,11 +13,18 @@ use super::report::Report;
 use super::shape::settled;
 use crate::path::FieldPath;
 use crate::policy::{FieldRule, Role, Rule};
+use crate::text::Span;
 
 pub(super) fn lint(role: &Role, report: &mut Report) {
     shows(role, report);
-    reads(role, report);
-    writes(role, report);
+    let mut redundant = false;
+    for Dead { lint, span, message, help } in [reads(role), writes(role)].into_iter().flatten() {
+        let again = redundant && lint == FIELD_RULES_REDUNDANT;
+        redundant |= lint == FIELD_RULES_REDUNDANT;
+        if !again {
+            report.add(lint, span, message, help);
+        }
+    }
     for field in top_level(role) {
         nested(field, report);
     }
@@ -71,87 +79,65 @@ fn rules(role: &Role, kind: Kind) -> Vec<(&FieldRule, &Rule)> {
     found
 }
 
-fn reads(role: &Role, report: &mut Report) {
+fn reads(role: &Role) -> Option<Dead> {
     let (above, grants) = match (&role.read, &role.write) {
         (_, Some(write)) if always(Some(write)) => ("`write: true`", Some(true)),
         (Some(read), _) => ("the document's own `read`", settled(&read.predicate)),
-        _ => return,
+        _ => return None,
     };
-    dead(
-        &rules(role, read),
-        grants,
-        |differing, others| match grants {
-            Some(true) => (
-                FIELD_READS_DEAD,
-                format!("{differing} is readable all the same{others}: {above} lets every field be read"),
-                "leave it out, and let each field say who may read it",
-            ),
-            _ => (
-                FIELD_READS_DEAD,
-                format!("`read` of {differing} is never asked{others}: {above} decides about all fields"),
-                "leave out the document's `read`, and let each field say who may read it",
-            ),
-        },
-        report,
-    );
+    let help = "leave out the document's own rule, and let each field say who may read it";
+    dead(FIELD_READS_DEAD, &rules(role, read), grants, help, |field, others| match grants {
+        Some(true) => format!("{field} is readable all the same{others}: {above} lets every field be read"),
+        _ => format!("`read` of {field} is never asked{others}: {above} decides about all fields"),
+    })
 }
 
-fn writes(role: &Role, report: &mut Report) {
+fn writes(role: &Role) -> Option<Dead> {
     let grants = match &role.write {
         Some(write) => settled(&write.predicate),
         None if never(role.read.as_ref()) => Some(false),
-        None => return,
+        None => return None,
     };
     let above = if role.write.is_some() { "the document's own `write`" } else { "`read: false`" };
-    dead(
-        &rules(role, write),
-        grants,
-        |differing, others| match grants {
-            Some(true) => (
-                FIELD_WRITES_DEAD,
-                format!("{differing} is writable all the same{others}: {above} lets every field be written"),
-                "leave out the document's `write`, and let each field say who may write it",
-            ),
-            Some(false) => (
-                FIELD_WRITES_DEAD,
-                format!("{differing} cannot be written{others}: {above} denies every write"),
-                "leave it out, so that the fields decide",
-            ),
-            None => (
-                FIELD_WRITES_DEAD,
-                format!("`write` of {differing} is never asked{others}: {above} decides about all fields"),
-                "leave out the document's `write`, and let each field say who may write it",
-            ),
-        },
-        report,
-    );
+    let help = "leave out the document's own rule, and let each field say who may write it";
+    dead(FIELD_WRITES_DEAD, &rules(role, write), grants, help, |field, others| match grants {
+        Some(true) => format!("{field} is writable all the same{others}: {above} lets every field be written"),
+        Some(false) => format!("{field} cannot be written{others}: {above} denies every write"),
+        None => format!("`write` of {field} is never asked{others}: {above} decides about all fields"),
+    })
 }
 
-/// Reports rules that the document level makes dead: those that differ from it, else that all only repeat it.
+/// Field rules that the document level makes dead.
+struct Dead {
+    lint: LintInfo,
+    span: Span,
+    message: String,
+    help: &'static str,
+}
+
+/// The rules that differ from what the document level `grants`, which is none under a condition; else all, where they
+/// only repeat that it grants.
 fn dead(
+    lint: LintInfo,
     found: &[(&FieldRule, &Rule)],
     grants: Option<bool>,
-    words: impl Fn(&str, &str) -> (super::LintInfo, String, &'static str),
-    report: &mut Report,
-) {
-    let Some((_, first)) = found.first() else { return };
-    let differing: Vec<_> =
-        found.iter().filter(|(_, rule)| grants.is_none() || settled(&rule.predicate) != grants).collect();
-    // Under a condition, a field that is denied stays denied only if the condition does not hold; it is never asked.
-    let Some((field, rule)) = differing.first() else {
-        if grants == Some(true) {
-            let message = "the field rules only repeat what holds for the whole document";
-            report.add(FIELD_RULES_REDUNDANT, first.expr.span, message, "leave them out");
-        }
-        return;
-    };
-    let others = match differing.len() - 1 {
-        0 => String::new(),
-        1 => ", and 1 other".to_owned(),
-        count => format!(", and {count} others"),
-    };
-    let (lint, message, help) = words(&title(field), &others);
-    report.add(lint, rule.expr.span, message, help);
+    help: &'static str,
+    message: impl Fn(&str, &str) -> String,
+) -> Option<Dead> {
+    let (_, first) = found.first()?;
+    let differs = |rule: &Rule| grants.is_none() || settled(&rule.predicate) != grants;
+    let differing: Vec<_> = found.iter().filter(|(_, rule)| differs(rule)).collect();
+    if let Some((field, rule)) = differing.first() {
+        let others = match differing.len() - 1 {
+            0 => String::new(),
+            1 => ", and 1 other".to_owned(),
+            count => format!(", and {count} others"),
+        };
+        return Some(Dead { lint, span: rule.expr.span, message: message(&title(field), &others), help });
+    }
+    let message = "the field rules only repeat what holds for the whole document".to_owned();
+    let repeated = Dead { lint: FIELD_RULES_REDUNDANT, span: first.expr.span, message, help: "leave them out" };
+    (grants == Some(true)).then_some(repeated)
 }
 
 /// An entry with a `read` or `write` of its own settles what it contains.

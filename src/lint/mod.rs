@@ -3,6 +3,7 @@
 mod application;
 mod catalogue;
 mod comparisons;
+mod custom_data;
 mod expansions;
 mod extent;
 mod filters;
@@ -19,4 +20,4 @@ mod times;
 
 pub use application::{CollectionRules, lint_application};
 pub use catalogue::{CATALOGUE, LintInfo};
-pub use rules::{lint_rule, lint_rules};
+pub use rules::{lint_rule, lint_rules, lint_schema};

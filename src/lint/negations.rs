@@ -5,7 +5,7 @@ use bson::Bson;
 use super::catalogue::NEGATION_OF_MISSING;
 use super::report::Report;
 use super::shape::{Polarity, View, place_name, view};
-use crate::predicate::{Check, ContextRoot, Left, List, Predicate, Right, Test};
+use crate::predicate::{Check, ContextRoot, DocumentRoot, Left, List, Predicate, Right, Test};
 
 pub(super) fn lint(predicate: &Predicate, report: &mut Report) {
     walk(predicate, Polarity::Asserted, &[], report);
@@ -66,7 +66,8 @@ fn holds_for_null(test: &Test) -> bool {
 
 fn negated(test: &Test, settled: &[&Left], report: &mut Report) {
     let missable = match &test.left {
-        Left::Document(..) => true,
+        // A document always has its `_id`.
+        Left::Document(root, path) => *root != DocumentRoot::Root || path.first() != Some("_id"),
         Left::Context(reference) => {
             reference.root == ContextRoot::User && matches!(reference.path.first(), Some("custom_data" | "data"))
         }

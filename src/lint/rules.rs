@@ -5,6 +5,8 @@ use super::times::{self, Time};
 use super::{comparisons, expansions, filters, grants, literals, negations, roles, take_over};
 use crate::json::Node;
 use crate::policy::{Rule, RulesFile};
+use crate::predicate::Predicate;
+use crate::schema::Schema;
 use crate::text::Finding;
 
 /// What is probably not meant in one rules file, whose text is `node`; in the order of the text.
@@ -28,7 +30,7 @@ pub fn lint_rules(rules: &RulesFile, node: &Node) -> Vec<Finding> {
     }
     let own = rules.roles.as_deref().unwrap_or_default();
     roles::lint(own, &mut report);
-    take_over::lint(own, &mut report);
+    take_over::lint(own, rules.schema.as_ref(), &mut report);
     for role in own {
         grants::lint(role, &mut report);
         for (pointer, rule) in role.rules() {
@@ -50,7 +52,25 @@ pub fn lint_rules(rules: &RulesFile, node: &Node) -> Vec<Finding> {
             negations::lint(&query.predicate, &mut report);
         }
     }
+    if let (Some(schema), Some(_)) = (&rules.schema, node.member("schema")) {
+        validates(schema, &mut report);
+    }
     report.finish()
+}
+
+/// What is probably not meant in a `schema.json` by itself.
+#[must_use]
+pub fn lint_schema(schema: &Schema) -> Vec<Finding> {
+    let mut report = Report::default();
+    validates(schema, &mut report);
+    report.finish()
+}
+
+fn validates(schema: &Schema, report: &mut Report) {
+    for predicate in schema.validates() {
+        tests(predicate, Time::Writing, report);
+        negations::lint(predicate, report);
+    }
 }
 
 /// What is probably not meant in one expression by itself, such as the `can_evaluate` of a function.
@@ -67,7 +87,11 @@ fn expression(rule: &Rule, time: Time, report: &mut Report) {
         expansions::lint(part, report);
         literals::lint(part, report);
     });
-    rule.predicate.each_test(&mut |test| {
+    tests(&rule.predicate, time, report);
+}
+
+fn tests(predicate: &Predicate, time: Time, report: &mut Report) {
+    predicate.each_test(&mut |test| {
         comparisons::lint(test, report);
         times::lint(test, time, report);
     });

@@ -7,16 +7,18 @@ use super::shape::{Polarity, View, conjuncts, mentions, references, rights, view
 use crate::path::FieldPath;
 use crate::policy::{Role, Rule};
 use crate::predicate::{Check, ContextRoot, DocumentRoot, Left, List, Predicate, Right, Test};
+use crate::schema::Schema;
 
-pub(super) fn lint(roles: &[Role], report: &mut Report) {
+/// `schema` is what new documents must satisfy besides.
+pub(super) fn lint(roles: &[Role], schema: Option<&Schema>, report: &mut Report) {
     for (index, role) in roles.iter().enumerate() {
         if writing(role) == Extent::Nothing || never(Some(&role.apply_when)) {
             continue;
         }
-        let evaded = evaded(role, report);
-        let taken = roles.iter().take(index).any(|owner| taken(role, owner, report));
+        let evaded = evaded(role, schema, report);
+        let taken = roles.iter().take(index).any(|owner| taken(role, owner, schema, report));
         if !evaded && !taken {
-            movable(role, report);
+            movable(role, schema, report);
         }
     }
 }
@@ -56,10 +58,12 @@ fn owner_path(test: &Test) -> Option<&FieldPath> {
 }
 
 /// The rule that lets a role change a path, if nothing asks about the path's new value.
-fn unchecked<'r>(role: &'r Role, path: &FieldPath) -> Option<&'r Rule> {
+fn unchecked<'r>(role: &'r Role, schema: Option<&Schema>, path: &FieldPath) -> Option<&'r Rule> {
     let Writing::By(rule) = writing_of(role, path.segments()) else { return None };
     let filter = role.document_filters.as_ref().and_then(|halves| halves.write.as_ref());
-    let checked = [Some(rule), filter].into_iter().flatten().any(|rule| asks_about(&rule.predicate, path));
+    let own = [Some(rule), filter].into_iter().flatten().map(|rule| &rule.predicate);
+    let validates = schema.map(|schema| schema.validates_at(path.segments())).unwrap_or_default();
+    let checked = own.chain(validates).any(|predicate| asks_about(predicate, path));
     (!checked).then_some(rule)
 }
 
@@ -83,9 +87,9 @@ fn asks_about(predicate: &Predicate, path: &FieldPath) -> bool {
     })
 }
 
-fn movable(role: &Role, report: &mut Report) {
+fn movable(role: &Role, schema: Option<&Schema>, report: &mut Report) {
     for (_, path) in owner_tests(&role.apply_when.predicate) {
-        if let Some(rule) = unchecked(role, path) {
+        if let Some(rule) = unchecked(role, schema, path) {
             let message = format!(
                 "role `{}` may change `{path}`, by which it is chosen: its users can give the document away",
                 role.name
@@ -98,7 +102,7 @@ fn movable(role: &Role, report: &mut Report) {
 }
 
 /// Reports an `insert` whose question an update can undo.
-fn evaded(role: &Role, report: &mut Report) -> bool {
+fn evaded(role: &Role, schema: Option<&Schema>, report: &mut Report) -> bool {
     let Some(insert) = role.insert.as_ref().filter(|rule| possible(Some(rule)) && !always(Some(rule))) else {
         return false;
     };
@@ -112,7 +116,7 @@ fn evaded(role: &Role, report: &mut Report) -> bool {
             _ => None,
         }));
     });
-    let Some(path) = asked.into_iter().find(|path| !path.is_root() && unchecked(role, path).is_some()) else {
+    let Some(path) = asked.into_iter().find(|path| !path.is_root() && unchecked(role, schema, path).is_some()) else {
         return false;
     };
     let message =
@@ -122,7 +126,7 @@ fn evaded(role: &Role, report: &mut Report) -> bool {
 }
 
 /// Reports a role whose users can make themselves the owners that an earlier role serves better.
-fn taken(role: &Role, owner: &Role, report: &mut Report) -> bool {
+fn taken(role: &Role, owner: &Role, schema: Option<&Schema>, report: &mut Report) -> bool {
     let deletes = |role: &Role| writing(role) == Extent::Everything && !never(role.delete.as_ref());
     let better = reading(owner) > reading(role) || writing(owner) > writing(role) || (deletes(owner) && !deletes(role));
     if !better {
@@ -135,7 +139,7 @@ fn taken(role: &Role, owner: &Role, report: &mut Report) -> bool {
         if !alone || own.iter().any(|text| **text == *test.text) {
             continue;
         }
-        if let Some(rule) = unchecked(role, path) {
+        if let Some(rule) = unchecked(role, schema, path) {
             let message = format!(
                 "users of role `{}` can write `{path}` and so become `{}` of any document",
                 role.name, owner.name
