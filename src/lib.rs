@@ -22,6 +22,7 @@ pub mod auth;
 pub mod eval;
 pub mod expr;
 pub mod json;
+pub mod lint;
 pub mod path;
 pub mod policy;
 pub mod predicate;

@@ -1,10 +1,13 @@
 use std::sync::Arc;
 
-use super::{App, ConfigFile, FileFinding};
+use super::{App, Collection, ConfigFile, Endpoint, FileFinding, Function, Loaded, Part, Policies};
 use crate::auth::{CustomDataConfig, Provider};
 use crate::expr;
 use crate::json::Node;
+use crate::lint::{CollectionRules, lint_application, lint_rule, lint_rules, lint_schema};
+use crate::policy::{Policy, Rule, RulesFile};
 use crate::predicate::{self, Scope};
+use crate::schema::Schema;
 use crate::text::{Code, Finding, Located};
 
 impl App {
@@ -14,7 +17,8 @@ impl App {
     pub fn check(&self) -> Vec<FileFinding> {
         let policies = self.policies();
         let mut check = Check { app: self, findings: policies.findings().to_vec() };
-        check.custom_data();
+        check.rules(&policies);
+        check.together(&policies);
         check.configuration();
         check.sync();
         check.findings.sort_by(|a, b| (a.source.name(), a.finding.span).cmp(&(b.source.name(), b.finding.span)));
@@ -37,11 +41,85 @@ impl Check<'_> {
         errors.into_iter().for_each(|error| self.add(file, error.into()));
     }
 
-    fn custom_data(&mut self) {
-        let Some(file) = self.app.custom_user_data.present() else { return };
-        if let Err(errors) = CustomDataConfig::compile(&file.node) {
-            self.add_errors(file, errors);
+    fn rules(&mut self, policies: &Policies) {
+        for source in &self.app.data_sources {
+            self.lint(&source.default_rule, policies.default_of(&source.name));
         }
+        for collection in &self.app.collections {
+            self.lint(&collection.rules, policies.own(&collection.namespace, &collection.service));
+            if let (Some(file), false) = (collection.schema.present(), collection.schema_in_rules)
+                && let Ok(schema) = Schema::compile(&file.node)
+            {
+                lint_schema(&schema).into_iter().for_each(|finding| self.add(file, finding));
+            }
+        }
+    }
+
+    fn lint(&mut self, part: &Part, loaded: Option<&Loaded>) {
+        if let (Some(file), Some(Loaded::Rules(rules))) = (part.present(), loaded) {
+            lint_rules(rules, &file.node).into_iter().for_each(|finding| self.add(file, finding));
+        }
+    }
+
+    /// What several files show only together: above all, who can write the document that the rules trust.
+    fn together(&mut self, policies: &Policies) {
+        let app = self.app;
+        let custom_data = self.custom_data();
+        let mut applied: Vec<(String, Policy, &ConfigFile)> = Vec::new();
+        for collection in &app.collections {
+            let source = app.data_sources.iter().find(|source| source.name == collection.service);
+            let default = source.map(|source| &source.default_rule);
+            applied.extend(applying(policies, &collection.namespace, &collection.service, Some(collection), default));
+        }
+        // The collection of custom data may be one that no file speaks of, served by default roles only.
+        if let Some((namespace, service, _)) = &custom_data {
+            for source in &app.data_sources {
+                let wanted = service.as_ref().is_none_or(|service| *service == source.name);
+                let known = app.collections.iter().any(|c| c.namespace == *namespace && c.service == source.name);
+                if wanted && !known {
+                    applied.extend(applying(policies, namespace, &source.name, None, Some(&source.default_rule)));
+                }
+            }
+        }
+        let collections: Vec<CollectionRules<'_>> =
+            applied.iter().map(|(namespace, policy, _)| CollectionRules { namespace, policy }).collect();
+        let elsewhere = self.elsewhere();
+        let elsewhere: Vec<&Rule> = elsewhere.iter().collect();
+        let custom_data = custom_data.as_ref().map(|(namespace, _, field)| (namespace.as_str(), field.as_str()));
+        for (index, finding) in lint_application(&collections, &elsewhere, custom_data) {
+            if let Some((.., file)) = applied.get(index) {
+                self.add(file, finding);
+            }
+        }
+    }
+
+    /// The namespace, data source and id field of custom data, if the application has any.
+    fn custom_data(&mut self) -> Option<(String, Option<String>, String)> {
+        let file = self.app.custom_user_data.present()?;
+        match CustomDataConfig::compile(&file.node) {
+            Err(errors) => {
+                self.add_errors(file, errors);
+                None
+            }
+            Ok(config) => config.source().map(|source| {
+                let namespace = format!("{}.{}", source.database, source.collection);
+                (namespace, source.service.clone(), source.user_id_field.to_string())
+            }),
+        }
+    }
+
+    /// The rules that are no collection's.
+    fn elsewhere(&self) -> Vec<Rule> {
+        let functions = self.app.functions.iter().filter_map(Function::can_evaluate);
+        let endpoints = self.app.endpoints.iter().filter_map(Endpoint::can_evaluate);
+        functions
+            .chain(endpoints)
+            .filter_map(|node| {
+                let expr = expr::parse(node).ok()?;
+                let predicate = predicate::lower(&expr, Scope::Endpoint).ok()?;
+                Some(Rule { expr, predicate })
+            })
+            .collect()
     }
 
     /// Expressions and settings outside of collections.
@@ -90,11 +168,36 @@ impl Check<'_> {
         let Some(node) = node else { return };
         match expr::parse(node) {
             Err(errors) => self.add_errors(file, errors),
-            Ok(expr) => {
-                if let Err(errors) = predicate::lower(&expr, scope) {
-                    self.add_errors(file, errors);
+            Ok(expr) => match predicate::lower(&expr, scope) {
+                Err(errors) => self.add_errors(file, errors),
+                Ok(predicate) => {
+                    let rule = Rule { expr, predicate };
+                    lint_rule(&rule).into_iter().for_each(|finding| self.add(file, finding));
                 }
-            }
+            },
         }
+    }
+}
+
+/// What applies to a namespace, and the file whose roles these are.
+fn applying<'a>(
+    policies: &Policies,
+    namespace: &str,
+    service: &str,
+    collection: Option<&'a Collection>,
+    default: Option<&'a Part>,
+) -> Option<(String, Policy, &'a ConfigFile)> {
+    let own = rules(policies.own(namespace, service)).map(Arc::as_ref);
+    let default_rules = rules(policies.default_of(service)).map(Arc::as_ref);
+    let own_roles = own.is_some_and(|own| own.roles.is_some());
+    let part = if own_roles { collection.map(|collection| &collection.rules) } else { default };
+    let policy = RulesFile::effective(own, default_rules)?;
+    Some((namespace.to_owned(), policy, part?.present()?))
+}
+
+const fn rules(loaded: Option<&Loaded>) -> Option<&Arc<RulesFile>> {
+    match loaded {
+        Some(Loaded::Rules(rules)) => Some(rules),
+        Some(Loaded::Absent | Loaded::Invalid) | None => None,
     }
 }

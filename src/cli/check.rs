@@ -5,6 +5,7 @@ use std::sync::Arc;
 use portcullis::app::{App, FileFinding, LoadOptions};
 use portcullis::auth::CustomDataConfig;
 use portcullis::json::Node;
+use portcullis::lint;
 use portcullis::policy;
 use portcullis::schema::Schema;
 use portcullis::text::{Finding, Located, Severity, Source};
@@ -135,9 +136,15 @@ fn check_file(path: &Path, node: &Node) -> Vec<Finding> {
         return errors(CustomDataConfig::compile(node).err());
     }
     if name == "schema.json" || (!has("roles") && !has("filters") && (has("bsonType") || has("properties"))) {
-        return errors(Schema::compile(node).err());
+        return match Schema::compile(node) {
+            Ok(schema) => lint::lint_schema(&schema),
+            Err(found) => errors(Some(found)),
+        };
     }
-    errors(policy::compile(node).err())
+    match policy::compile(node) {
+        Ok(rules) => lint::lint_rules(&rules, node),
+        Err(found) => errors(Some(found)),
+    }
 }
 
 fn errors<K>(found: Option<Vec<Located<K>>>) -> Vec<Finding>

@@ -5,7 +5,7 @@ use crate::expr::Conversion;
 use crate::value::ValueRef;
 
 /// Converts a value; none if it does not convert. A value of the target type passes through.
-pub(super) fn convert(conversion: Conversion, value: ValueRef<'_>) -> Option<Bson> {
+pub(crate) fn convert(conversion: Conversion, value: ValueRef<'_>) -> Option<Bson> {
     match (conversion, value) {
         (Conversion::StringToOid, ValueRef::String(text)) => oid(text).map(Bson::ObjectId),
         (Conversion::StringToOid, ValueRef::ObjectId(bytes)) => Some(Bson::ObjectId(ObjectId::from_bytes(bytes))),

@@ -12,6 +12,7 @@ mod truth;
 
 pub use bind::bind;
 pub use context::{Context, Environment, Request, RequestError};
+pub(crate) use convert::convert;
 pub use error::{Errors, EvalError};
 pub use functions::{Closures, FunctionError, Functions, MAX_CALLS, PendingCall};
 pub use matching::{Documents, Evaluation};

@@ -99,7 +99,7 @@ impl Node {
         self.as_object()?.iter().find(|member| member.key == key)
     }
 
-    /// The JSON pointer (RFC 6901) of the innermost value, or of the member whose key, a span lies in.
+    /// The JSON pointer (RFC 6901) of the innermost value or member that a span lies in.
     #[must_use]
     pub fn pointer_at(&self, span: Span) -> String {
         let mut pointer = String::new();
@@ -112,7 +112,7 @@ impl Node {
                     .and_then(|index| elements.get(index).map(|element| (index.to_string(), element, true))),
                 Kind::Object(members) => members
                     .iter()
-                    .find(|member| member.key_span.contains(span) || member.value.span.contains(span))
+                    .find(|member| Span::new(member.key_span.start, member.value.span.end).contains(span))
                     .map(|member| (member.key.clone(), &member.value, member.value.span.contains(span))),
                 _ => None,
             };

@@ -72,6 +72,12 @@ impl Projection {
         self.excluded.first()
     }
 
+    /// Whether it names no field, and so leaves every document as it is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.included.is_empty() && self.excluded.is_empty() && self.id.is_none()
+    }
+
     /// Where it stands.
     #[must_use]
     pub const fn span(&self) -> Span {

@@ -8,6 +8,7 @@ use super::shape::{Shape, Standing, Validate};
 use super::visit::Visit;
 use crate::eval::{Context, Documents, Errors, Evaluation, Residual, Truth, bind};
 use crate::json::Node;
+use crate::path::Segment;
 use crate::predicate::Predicate;
 use crate::text::Spanned;
 use crate::value::{DocumentRef, Malformed};
@@ -87,6 +88,20 @@ impl Schema {
     /// Every `validate` in it.
     pub fn validates(&self) -> impl Iterator<Item = &Predicate> {
         self.validates.iter().map(|validate| &validate.predicate)
+    }
+
+    /// Every `validate` that is asked of a field or of what contains it, found by `properties` alone.
+    #[must_use]
+    pub fn validates_at(&self, path: &[Segment]) -> Vec<&Predicate> {
+        let mut shape = &*self.shape;
+        let mut found: Vec<&Predicate> = Vec::new();
+        for segment in path {
+            let named = shape.properties.named.iter().find(|(name, _)| **name == *segment.name());
+            let Some((_, inner)) = named else { return found };
+            shape = inner;
+            found.extend(shape.validate.and_then(|index| self.validates.get(index)).map(|v| &v.predicate));
+        }
+        found
     }
 
     /// Settles what depends on the context only.

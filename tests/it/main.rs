@@ -6,3 +6,5 @@
 mod app;
 mod cli;
 mod functions;
+mod lints;
+mod regressions;

@@ -179,7 +179,7 @@ impl Parser {
 }
 
 /// The rule language's word for one of JSON Schema that people write in its place.
-fn schema_word(key: &str) -> Option<&'static str> {
+pub(crate) fn schema_word(key: &str) -> Option<&'static str> {
     Some(match key.trim_start_matches(['%', '$']) {
         "minimum" | "min" => "that is JSON Schema; write `$gte`",
         "maximum" | "max" => "that is JSON Schema; write `$lte`",

@@ -5,6 +5,7 @@ mod clause;
 mod dialect;
 mod operand;
 
+pub(crate) use clause::schema_word;
 use dialect::Dialect;
 
 use super::{Expr, ExprError, ExprErrorKind};

@@ -1,0 +1,99 @@
+//! What can be seen only with the rules of all collections side by side.
+
+use super::catalogue::CUSTOM_DATA_ABSENT;
+use super::custom_data::Store;
+use super::report::Report;
+use super::shape::{custom_data_field, references, rights};
+use crate::path::FieldPath;
+use crate::policy::{Policy, Rule};
+use crate::predicate::{ContextRoot, Left, Predicate, Reference, Test};
+use crate::schema::Schema;
+use crate::text::Finding;
+
+/// The rules that are in force for one collection.
+#[derive(Clone, Copy, Debug)]
+pub struct CollectionRules<'r> {
+    /// The database and the collection: `hr.users`.
+    pub namespace: &'r str,
+    /// Its own rules, or the default ones where they serve it. Findings are placed in the text that the roles are from.
+    pub policy: &'r Policy,
+}
+
+/// What is probably not meant in the rules of all collections together, each finding with the index of its collection.
+///
+/// `custom_data` is the collection behind `%%user.custom_data` and the field that holds the user's id; none where there
+/// is no custom data. That collection must be among the others even if only default rules serve it. `elsewhere` are the
+/// other rules of the application, such as each `can_evaluate`: what they read of custom data counts as well.
+#[must_use]
+pub fn lint_application(
+    collections: &[CollectionRules<'_>],
+    elsewhere: &[&Rule],
+    custom_data: Option<(&str, &str)>,
+) -> Vec<(usize, Finding)> {
+    let mut findings = Vec::new();
+    let Some((namespace, id_field)) = custom_data else {
+        for (index, collection) in collections.iter().enumerate() {
+            let mut report = Report::default();
+            absent(collection.policy, &mut report);
+            findings.extend(report.finish().into_iter().map(|finding| (index, finding)));
+        }
+        return findings;
+    };
+    let mut believed = Vec::new();
+    let conditions = collections.iter().flat_map(|collection| conditions(collection.policy));
+    for predicate in conditions.chain(elsewhere.iter().map(|rule| &rule.predicate)) {
+        each_reference(predicate, &mut |reference, _| {
+            let path = match (reference.root, custom_data_field(reference)) {
+                (_, Some(_)) => reference.path.rest(),
+                (ContextRoot::User, None) if reference.path.is_root() => FieldPath::root(),
+                _ => return,
+            };
+            if !believed.contains(&path) {
+                believed.push(path);
+            }
+        });
+    }
+    let id_field = FieldPath::parse(id_field).unwrap_or_default();
+    let store = Store { id_field, believed };
+    for (index, collection) in collections.iter().enumerate().filter(|(_, found)| found.namespace == namespace) {
+        let mut report = Report::default();
+        store.lint(collection.policy, &mut report);
+        findings.extend(report.finish().into_iter().map(|finding| (index, finding)));
+    }
+    findings
+}
+
+fn of_roles(policy: &Policy) -> impl Iterator<Item = &Predicate> {
+    policy.roles.iter().flat_map(|role| role.rules().into_iter().map(|(_, rule)| &rule.predicate))
+}
+
+/// Every condition: of roles, of filters, of the schema.
+fn conditions(policy: &Policy) -> impl Iterator<Item = &Predicate> {
+    let filters = policy.filters.iter().flat_map(|filter| std::iter::once(&filter.apply_when).chain(&filter.query));
+    of_roles(policy).chain(filters.map(|rule| &rule.predicate)).chain(policy.schema.iter().flat_map(Schema::validates))
+}
+
+fn each_reference<'p>(predicate: &'p Predicate, visit: &mut dyn FnMut(&'p Reference, &'p Test)) {
+    predicate.each_test(&mut |test| {
+        if let Left::Context(reference) = &test.left {
+            visit(reference, test);
+        }
+        rights(test).into_iter().flat_map(references).for_each(|reference| visit(reference, test));
+    });
+}
+
+/// Roles that read custom data where there is none; the first place stands for all. Filters may be from another text.
+fn absent(policy: &Policy, report: &mut Report) {
+    let mut first: Option<(&Reference, &Test)> = None;
+    for predicate in of_roles(policy) {
+        each_reference(predicate, &mut |reference, test| {
+            if custom_data_field(reference).is_some() && first.is_none_or(|(_, found)| test.span < found.span) {
+                first = Some((reference, test));
+            }
+        });
+    }
+    if let Some((reference, test)) = first {
+        let message = format!("`{reference}` is Missing for every user: custom data is not enabled");
+        report.add(CUSTOM_DATA_ABSENT, test.span, message, "configure it in `auth/custom_user_data.json`");
+    }
+}

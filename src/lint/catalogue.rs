@@ -1,0 +1,103 @@
+use crate::text::Severity;
+
+/// A kind of finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LintInfo {
+    /// The stable name.
+    pub code: &'static str,
+    /// How much a finding of the kind matters.
+    pub severity: Severity,
+    /// Why it is reported, in one line.
+    pub reason: &'static str,
+}
+
+/// One row a kind of finding. A finding can be made from a row only, so every code there is stands in [`CATALOGUE`].
+macro_rules! catalogue {
+    ($($name:ident: $code:literal, $severity:ident, $reason:literal;)*) => {
+        $(pub(super) const $name: LintInfo =
+            LintInfo { code: $code, severity: Severity::$severity, reason: $reason };)*
+
+        /// Every kind of finding, in the order of the alphabet.
+        pub const CATALOGUE: &[LintInfo] = &[$($name),*];
+    };
+}
+
+catalogue! {
+    ARRAY_COMPARED_WHOLE: "array-compared-whole", Warning,
+        "a literal array is compared whole, element by element and in order; one of several values is `$in`";
+    ARRAY_ON_RIGHT: "array-on-right", Warning,
+        "a value of the context never equals an array of a document that holds it; the array belongs on the left";
+    CHANGE_UNSEEN: "change-unseen", Warning,
+        "where a role is chosen and where documents are read, before and after are the same document";
+    COMPARISON_NEVER_HOLDS: "comparison-never-holds", Warning,
+        "the two sides are of different types, or the value does not occur";
+    CONVERSION_FAILS: "conversion-fails", Warning,
+        "a literal that does not convert makes its test Unknown for everyone";
+    CUSTOM_DATA_ABSENT: "custom-data-absent", Warning,
+        "without a custom-data collection `%%user.custom_data` is Missing for every user";
+    CUSTOM_DATA_GRANTED: "custom-data-granted", Warning,
+        "users of a privileged role can write the custom data that rules read, and so promote others and themselves";
+    CUSTOM_DATA_OPEN: "custom-data-open", Note,
+        "users can write parts of their custom data that no rule reads, but functions may";
+    CUSTOM_DATA_WRITABLE: "custom-data-writable", Error,
+        "a user who can write the own custom data, or insert it, chooses what the rules believe";
+    DOCUMENT_FILTERS_HALF: "document-filters-half", Warning,
+        "an absent half of `document_filters` never holds";
+    DOCUMENT_MOVABLE: "document-movable", Note,
+        "who is a document's owner only by `apply_when` may give it away";
+    DOCUMENT_TAKE_OVER: "document-take-over", Warning,
+        "who can write the field that makes an owner can become one";
+    EXPANSION_IN_TEXT: "expansion-in-text", Warning,
+        "an expansion is resolved only where it is the whole string, and begins with `%%`";
+    FIELD_READS_DEAD: "field-reads-dead", Warning,
+        "beside a document-level `read`, or `write: true`, reading by field is never asked";
+    FIELD_RULES_REDUNDANT: "field-rules-redundant", Note,
+        "field rules that only repeat what the document level grants are never asked";
+    FIELD_WRITES_DEAD: "field-writes-dead", Warning,
+        "beside a document-level `write`, or `read: false`, writing by field is never asked";
+    FILTER_WITHOUT_EFFECT: "filter-without-effect", Warning,
+        "a filter that never applies, or neither asks nor hides anything, restricts nobody";
+    ID_NOT_CONVERTED: "id-not-converted", Note,
+        "`%%user.id` is a string and never equals an ObjectId";
+    INSERT_CHECK_EVADED: "insert-check-evaded", Warning,
+        "what only `insert` asks of a document can be changed by a later update";
+    INSERT_WITHOUT_ID: "insert-without-id", Warning,
+        "to insert or delete takes write permission on every field, `_id` included";
+    INSERT_WITHOUT_WRITE: "insert-without-write", Warning,
+        "`insert` and `delete` grant nothing without write permission";
+    LIST_NESTED: "list-nested", Warning,
+        "an array inside the list of `$in` is not spread";
+    NEGATION_OF_MISSING: "negation-of-missing", Warning,
+        "a negated comparison holds for a field that is missing";
+    OBJECT_COMPARED_WHOLE: "object-compared-whole", Warning,
+        "an object without operators is compared whole, field by field and in order";
+    OBJECT_EMPTY: "object-empty", Warning,
+        "`{}` behind a field equals the empty document; it is not \"no condition\"";
+    OPERATOR_BARE: "operator-bare", Warning,
+        "an operator without `$` or `%` is a field's name, and its object is compared whole";
+    PREVIOUS_IN_READ: "previous-in-read", Note,
+        "when a document is read, `%%prevRoot` and `%%prev` are the same as `%%root` and `%%this`";
+    PROJECTION_MIXED: "projection-mixed", Error,
+        "a projection that includes and excludes fields fails every request";
+    PROJECTIONS_MAY_MIX: "projections-may-mix", Warning,
+        "a request to which an including and an excluding projection apply fails";
+    PROPERTY_UNKNOWN: "property-unknown", Warning,
+        "a property that does not exist is Unknown, and its test never grants";
+    ROLE_GRANTS_NOTHING: "role-grants-nothing", Warning,
+        "a role that neither reads nor writes denies all for which it is chosen";
+    ROLE_NAME_TWICE: "role-name-twice", Warning,
+        "roles of the same name cannot be told apart in logs and answers";
+    ROLE_NEVER_APPLIES: "role-never-applies", Note,
+        "`apply_when` can never hold";
+    ROLE_SKIPPABLE: "role-skippable", Warning,
+        "a negated comparison with what a user may lack is Unknown, so a later role that grants more is chosen";
+    ROLE_UNREACHABLE: "role-unreachable", Warning,
+        "an earlier role applies whenever this one does; roles are tried in order";
+    ROLES_EMPTY: "roles-empty", Warning,
+        "an empty list of roles closes the collection; default roles do not serve it";
+    SCHEMA_WORD: "schema-word", Warning,
+        "words of JSON Schema are field names in a rule, and their object is compared whole";
+    WRITE_SHOWS_ALL: "write-shows-all", Warning,
+        "who may write a field may read it: `write: true` outdoes `read`";
+}

@@ -1,0 +1,228 @@
+//! What the parts of one role do to each other.
+
+use super::LintInfo;
+use super::catalogue::{
+    DOCUMENT_FILTERS_HALF, FIELD_READS_DEAD, FIELD_RULES_REDUNDANT, FIELD_WRITES_DEAD, INSERT_WITHOUT_ID,
+    INSERT_WITHOUT_WRITE, ROLE_GRANTS_NOTHING, WRITE_SHOWS_ALL,
+};
+use super::extent::{
+    Extent, Writing, always, never, possible, reading, reading_unfiltered, top_level, writing, writing_of,
+    writing_unfiltered,
+};
+use super::report::Report;
+use super::shape::settled;
+use crate::path::FieldPath;
+use crate::policy::{FieldRule, Role, Rule};
+use crate::text::Span;
+
+pub(super) fn lint(role: &Role, report: &mut Report) {
+    shows(role, report);
+    let mut redundant = false;
+    for Dead { lint, span, message, help } in [reads(role), writes(role)].into_iter().flatten() {
+        let again = redundant && lint == FIELD_RULES_REDUNDANT;
+        redundant |= lint == FIELD_RULES_REDUNDANT;
+        if !again {
+            report.add(lint, span, message, help);
+        }
+    }
+    for field in top_level(role) {
+        nested(field, report);
+    }
+    halves(role, report);
+    if !nothing(role, report) {
+        inserts(role, report);
+    }
+}
+
+/// `write: true` beside a `read` that hides.
+fn shows(role: &Role, report: &mut Report) {
+    let mut pair = |what: &str, read: Option<&Rule>, write: Option<&Rule>| {
+        if let (Some(read), Some(_)) = (read, write.filter(|write| always(Some(write))))
+            && !always(Some(read))
+        {
+            let message = format!("`read` hides nothing of {what}: who may write may read, and `write` is true");
+            let help = "let `write` be as narrow as `read`, or leave `read` out";
+            report.add(WRITE_SHOWS_ALL, read.expr.span, message, help);
+        }
+    };
+    pair("a document", role.read.as_ref(), role.write.as_ref());
+    let mut fields: Vec<&FieldRule> = top_level(role).collect();
+    while let Some(field) = fields.pop() {
+        pair(&title(field), field.read.as_ref(), field.write.as_ref());
+        fields.extend(field.fields.iter().flatten());
+    }
+}
+
+fn title(field: &FieldRule) -> String {
+    if field.name.is_empty() { "the other fields".to_owned() } else { format!("`{}`", field.name) }
+}
+
+/// One kind of permission of field rules.
+type Kind = fn(&FieldRule) -> Option<&Rule>;
+
+fn read(field: &FieldRule) -> Option<&Rule> {
+    field.read.as_ref()
+}
+
+fn write(field: &FieldRule) -> Option<&Rule> {
+    field.write.as_ref()
+}
+
+/// The rules of a kind in field rules, those of inner fields included, with the fields that have them.
+fn rules(role: &Role, kind: Kind) -> Vec<(&FieldRule, &Rule)> {
+    fn collect<'r>(field: &'r FieldRule, kind: Kind, found: &mut Vec<(&'r FieldRule, &'r Rule)>) {
+        found.extend(kind(field).map(|rule| (field, rule)));
+        field.fields.iter().flatten().for_each(|inner| collect(inner, kind, found));
+    }
+    let mut found = Vec::new();
+    top_level(role).for_each(|field| collect(field, kind, &mut found));
+    found
+}
+
+fn reads(role: &Role) -> Option<Dead> {
+    let (above, grants) = match (&role.read, &role.write) {
+        (_, Some(write)) if always(Some(write)) => ("`write: true`", Some(true)),
+        (Some(read), _) => ("the document's own `read`", settled(&read.predicate)),
+        _ => return None,
+    };
+    let help = "leave out the document's own rule, and let each field say who may read it";
+    dead(FIELD_READS_DEAD, &rules(role, read), grants, help, |field, others| match grants {
+        Some(true) => format!("{field} is readable all the same{others}: {above} lets every field be read"),
+        _ => format!("`read` of {field} is never asked{others}: {above} decides about all fields"),
+    })
+}
+
+fn writes(role: &Role) -> Option<Dead> {
+    let grants = match &role.write {
+        Some(write) => settled(&write.predicate),
+        None if never(role.read.as_ref()) => Some(false),
+        None => return None,
+    };
+    let above = if role.write.is_some() { "the document's own `write`" } else { "`read: false`" };
+    let help = "leave out the document's own rule, and let each field say who may write it";
+    dead(FIELD_WRITES_DEAD, &rules(role, write), grants, help, |field, others| match grants {
+        Some(true) => format!("{field} is writable all the same{others}: {above} lets every field be written"),
+        Some(false) => format!("{field} cannot be written{others}: {above} denies every write"),
+        None => format!("`write` of {field} is never asked{others}: {above} decides about all fields"),
+    })
+}
+
+/// Field rules that the document level makes dead.
+struct Dead {
+    lint: LintInfo,
+    span: Span,
+    message: String,
+    help: &'static str,
+}
+
+/// The rules that differ from what the document level `grants`, which is none under a condition; else all, where they
+/// only repeat that it grants.
+fn dead(
+    lint: LintInfo,
+    found: &[(&FieldRule, &Rule)],
+    grants: Option<bool>,
+    help: &'static str,
+    message: impl Fn(&str, &str) -> String,
+) -> Option<Dead> {
+    let (_, first) = found.first()?;
+    let differs = |rule: &Rule| grants.is_none() || settled(&rule.predicate) != grants;
+    let differing: Vec<_> = found.iter().filter(|(_, rule)| differs(rule)).collect();
+    if let Some((field, rule)) = differing.first() {
+        let others = match differing.len() - 1 {
+            0 => String::new(),
+            1 => ", and 1 other".to_owned(),
+            count => format!(", and {count} others"),
+        };
+        return Some(Dead { lint, span: rule.expr.span, message: message(&title(field), &others), help });
+    }
+    let message = "the field rules only repeat what holds for the whole document".to_owned();
+    let repeated = Dead { lint: FIELD_RULES_REDUNDANT, span: first.expr.span, message, help: "leave them out" };
+    (grants == Some(true)).then_some(repeated)
+}
+
+/// An entry with a `read` or `write` of its own settles what it contains.
+fn nested(field: &FieldRule, report: &mut Report) {
+    for inner in field.fields.iter().flatten() {
+        for (key, kind, lint, settles) in [
+            ("read", read as Kind, FIELD_READS_DEAD, field.read.is_some() || field.write.is_some()),
+            ("write", write as Kind, FIELD_WRITES_DEAD, field.write.is_some()),
+        ] {
+            if let Some(rule) = kind(inner).filter(|_| settles) {
+                let message = format!(
+                    "`{key}` of `{}` is never asked: `{}` decides about all that it contains",
+                    inner.name, field.name
+                );
+                let help = format!("leave out the `{key}` of `{}`, and let each of its fields decide", field.name);
+                report.add(lint, rule.expr.span, message, help);
+            }
+        }
+        nested(inner, report);
+    }
+}
+
+fn halves(role: &Role, report: &mut Report) {
+    let Some(halves) = &role.document_filters else { return };
+    let name = &role.name;
+    let reads = reading_unfiltered(role) != Extent::Nothing;
+    let writes = writing_unfiltered(role) != Extent::Nothing;
+    let (missing, message) = match (&halves.read, &halves.write) {
+        (None, None) if reads || writes => {
+            ("read", format!("`document_filters` without `read` and `write` closes role `{name}`"))
+        }
+        (None, Some(write)) if reads && !always(Some(write)) => {
+            ("read", format!("role `{name}` reads only what it may write: `document_filters` has no `read`"))
+        }
+        (Some(_), None) if writes => {
+            ("write", format!("role `{name}` writes nothing: `document_filters` has no `write`"))
+        }
+        _ => return,
+    };
+    report.add(DOCUMENT_FILTERS_HALF, halves.span, message, format!("say what `{missing}` asks: true, or a condition"));
+}
+
+/// `insert` and `delete` of a role that cannot write what they need.
+fn inserts(role: &Role, report: &mut Report) {
+    let granted: Vec<(&str, &Rule)> = [("insert", &role.insert), ("delete", &role.delete)]
+        .into_iter()
+        .filter_map(|(key, rule)| Some((key, rule.as_ref().filter(|rule| possible(Some(rule)))?)))
+        .collect();
+    let Some((_, rule)) = granted.first() else { return };
+    let keys: Vec<_> = granted.iter().map(|(key, _)| *key).collect();
+    let quoted: Vec<_> = keys.iter().map(|key| format!("`{key}`")).collect();
+    let (name, keys, quoted) = (&role.name, keys.join(" or "), quoted.join(" and "));
+    let extent = writing(role);
+    if extent == Extent::Nothing {
+        let verb = if granted.len() == 1 { "grants" } else { "grant" };
+        let message = format!("{quoted} {verb} nothing: role `{name}` has no write permission");
+        let help = format!("to {keys}, `write` must hold too; else say false");
+        report.add(INSERT_WITHOUT_WRITE, rule.expr.span, message, help);
+    } else if extent == Extent::SomeFields
+        && let Ok(id) = FieldPath::parse("_id")
+        && matches!(writing_of(role, id.segments()), Writing::Never)
+    {
+        let message = format!("role `{name}` can {keys} nothing: it may not write `_id`");
+        let help = "give `_id` a field rule with `write`; else say false";
+        report.add(INSERT_WITHOUT_ID, rule.expr.span, message, help);
+    }
+}
+
+/// Whether a role that does nothing was reported.
+fn nothing(role: &Role, report: &mut Report) -> bool {
+    if reading(role) != Extent::Nothing || writing(role) != Extent::Nothing || never(Some(&role.apply_when)) {
+        return false;
+    }
+    // Who writes it down means it: roles that deny keep later ones from being chosen.
+    let meant = |read: Option<&Rule>, write: Option<&Rule>| never(read) || never(write);
+    let halves = role.document_filters.as_ref();
+    let denies = meant(role.read.as_ref(), role.write.as_ref())
+        || halves.is_some_and(|halves| meant(halves.read.as_ref(), halves.write.as_ref()))
+        || top_level(role).any(|field| meant(field.read.as_ref(), field.write.as_ref()));
+    let told = halves.is_some_and(|halves| halves.read.is_none() && halves.write.is_none());
+    let reported = !denies && !told;
+    if reported {
+        let message = format!("role `{}` grants nothing", role.name);
+        let help = "give it `read`, `write` or field rules; if it is there to deny, write \"read\": false";
+        report.add(ROLE_GRANTS_NOTHING, role.name_span, message, help);
+    }
+    reported
+}

@@ -1,0 +1,23 @@
+//! Findings about rules that load and are probably not what their author means.
+
+mod application;
+mod catalogue;
+mod comparisons;
+mod custom_data;
+mod expansions;
+mod extent;
+mod filters;
+mod grants;
+mod literals;
+mod negations;
+mod parts;
+mod report;
+mod roles;
+mod rules;
+mod shape;
+mod take_over;
+mod times;
+
+pub use application::{CollectionRules, lint_application};
+pub use catalogue::{CATALOGUE, LintInfo};
+pub use rules::{lint_rule, lint_rules, lint_schema};

@@ -1,0 +1,32 @@
+use std::collections::HashSet;
+
+use super::LintInfo;
+use crate::text::{Finding, Span};
+
+/// Collects findings; the same one at the same place counts once.
+#[derive(Default)]
+pub(super) struct Report {
+    findings: Vec<Finding>,
+    seen: HashSet<(&'static str, Span)>,
+}
+
+impl Report {
+    pub(super) fn add(&mut self, lint: LintInfo, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        if self.seen.insert((lint.code, span)) {
+            let help = Some(help.into()).filter(|help: &String| !help.is_empty());
+            self.findings.push(Finding {
+                severity: lint.severity,
+                code: lint.code,
+                message: message.into(),
+                span,
+                help,
+            });
+        }
+    }
+
+    /// The findings in the order of the text.
+    pub(super) fn finish(mut self) -> Vec<Finding> {
+        self.findings.sort_by_key(|finding| (finding.span, finding.code));
+        self.findings
+    }
+}

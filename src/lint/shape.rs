@@ -1,0 +1,186 @@
+//! What can be said about a predicate without any document or user.
+
+use bson::Bson;
+
+use crate::expr::Root;
+use crate::path::FieldPath;
+use crate::predicate::{Check, ContextRoot, DocumentRoot, Left, List, Predicate, Reference, Right, Template, Test};
+
+/// The truth of a predicate that is the same for all documents and users.
+pub(super) fn settled(predicate: &Predicate) -> Option<bool> {
+    match predicate {
+        Predicate::Constant(value) => Some(*value),
+        Predicate::All(parts) => {
+            let parts: Vec<_> = parts.iter().map(settled).collect();
+            if parts.contains(&Some(false)) {
+                return Some(false);
+            }
+            parts.iter().all(|part| *part == Some(true)).then_some(true)
+        }
+        Predicate::Any(parts) => {
+            let parts: Vec<_> = parts.iter().map(settled).collect();
+            if parts.contains(&Some(true)) {
+                return Some(true);
+            }
+            parts.iter().all(|part| *part == Some(false)).then_some(false)
+        }
+        Predicate::Not(inner) => settled(inner).map(|value| !value),
+        Predicate::Test(test) => match (&test.left, &test.check) {
+            (Left::Boolean(left), Check::Equals(Right::Literal(Bson::Boolean(right)))) => Some(left == right),
+            _ => None,
+        },
+    }
+}
+
+/// Whether a test stands under an even or an odd number of negations.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Polarity {
+    Asserted,
+    Denied,
+}
+
+impl Polarity {
+    pub(super) const fn flipped(self) -> Self {
+        match self {
+            Self::Asserted => Self::Denied,
+            Self::Denied => Self::Asserted,
+        }
+    }
+}
+
+/// What all of must hold, or one of must, once negations are pushed down to the tests.
+pub(super) enum View<'p> {
+    Constant(bool),
+    All(&'p [Predicate], Polarity),
+    Any(&'p [Predicate], Polarity),
+    Test(&'p Test, Polarity),
+}
+
+pub(super) fn view(predicate: &Predicate, polarity: Polarity) -> View<'_> {
+    match (predicate, polarity) {
+        (Predicate::Constant(value), _) => View::Constant(*value == (polarity == Polarity::Asserted)),
+        (Predicate::All(parts), Polarity::Asserted) | (Predicate::Any(parts), Polarity::Denied) => {
+            View::All(parts, polarity)
+        }
+        (Predicate::Any(parts), Polarity::Asserted) | (Predicate::All(parts), Polarity::Denied) => {
+            View::Any(parts, polarity)
+        }
+        (Predicate::Not(inner), _) => view(inner, polarity.flipped()),
+        (Predicate::Test(test), _) => View::Test(test, polarity),
+    }
+}
+
+/// Whether `asked` holds of a test that must hold: of one in a conjunction, of one in every branch of a disjunction.
+pub(super) fn demands(
+    predicate: &Predicate,
+    polarity: Polarity,
+    asked: &mut dyn FnMut(&Test, Polarity) -> bool,
+) -> bool {
+    match view(predicate, polarity) {
+        View::Constant(value) => !value,
+        View::All(parts, polarity) => parts.iter().any(|part| demands(part, polarity, asked)),
+        View::Any(parts, polarity) => parts.iter().all(|part| demands(part, polarity, asked)),
+        View::Test(test, polarity) => asked(test, polarity),
+    }
+}
+
+/// Whether `asked` holds of any test, wherever it stands.
+pub(super) fn mentions(predicate: &Predicate, asked: &mut dyn FnMut(&Test) -> bool) -> bool {
+    let mut found = false;
+    predicate.each_test(&mut |test| found |= asked(test));
+    found
+}
+
+/// The conditions that must all hold, as texts that are equal for equal conditions.
+pub(super) fn conjuncts(predicate: &Predicate) -> Vec<String> {
+    let mut texts = Vec::new();
+    collect(predicate, &mut texts);
+    texts.sort();
+    texts.dedup();
+    texts
+}
+
+fn collect(predicate: &Predicate, texts: &mut Vec<String>) {
+    match predicate {
+        Predicate::All(parts) => parts.iter().for_each(|part| collect(part, texts)),
+        _ if settled(predicate) == Some(true) => {}
+        _ => texts.push(text(predicate)),
+    }
+}
+
+pub(super) fn text(predicate: &Predicate) -> String {
+    let list = |name: &str, parts: &[Predicate]| {
+        let mut texts: Vec<_> = parts.iter().map(text).collect();
+        texts.sort();
+        format!("{name}[{}]", texts.join(","))
+    };
+    match predicate {
+        Predicate::Constant(value) => value.to_string(),
+        Predicate::All(parts) => list("and", parts),
+        Predicate::Any(parts) => list("or", parts),
+        Predicate::Not(inner) => format!("not {}", text(inner)),
+        Predicate::Test(test) => test.text.to_string(),
+    }
+}
+
+/// The operands on the right of a test, those in lists included.
+pub(super) fn rights(test: &Test) -> Vec<&Right> {
+    match &test.check {
+        Check::Equals(right) | Check::Order(_, right) | Check::In(List::Place(right)) => vec![right],
+        Check::In(List::Elements(rights)) | Check::All(rights) => rights.iter().collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The places in the context that a right operand needs.
+pub(super) fn references(right: &Right) -> Vec<&Reference> {
+    match right {
+        Right::Literal(_) | Right::Document(..) => Vec::new(),
+        Right::Context(reference) => vec![reference],
+        Right::Template(template) => template.references(),
+        Right::Convert(_, inner) => references(inner),
+        Right::Function(call) => call.arguments.iter().flat_map(Template::references).collect(),
+    }
+}
+
+/// A property of the user that every user has.
+pub(super) fn is_user(reference: &Reference, name: &str) -> bool {
+    reference.root == ContextRoot::User && matches!(reference.path.segments(), [only] if only.name() == name)
+}
+
+/// The field of `%%user.custom_data` that a reference begins with: none if it is another reference, empty for the whole.
+pub(super) fn custom_data_field(reference: &Reference) -> Option<&str> {
+    match (reference.root, reference.path.segments()) {
+        (ContextRoot::User, [first]) if first.name() == "custom_data" => Some(""),
+        (ContextRoot::User, [first, field, ..]) if first.name() == "custom_data" => Some(field.name()),
+        _ => None,
+    }
+}
+
+/// Whether a name is that of a list, as far as names tell.
+pub(super) fn is_plural(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    let singular = ["ss", "us", "is", "as", "news", "series", "http", "https"];
+    let listed = ["list", "array", "people", "children"];
+    listed.iter().any(|end| lower.ends_with(end))
+        || (lower.len() > 3 && lower.ends_with('s') && !singular.iter().any(|end| lower.ends_with(end)))
+}
+
+/// A document's root as it is written.
+pub(super) fn root_name(root: DocumentRoot) -> &'static str {
+    match root {
+        DocumentRoot::Root => Root::Root.name(),
+        DocumentRoot::PrevRoot => Root::PrevRoot.name(),
+        DocumentRoot::This => Root::This.name(),
+        DocumentRoot::Prev => Root::Prev.name(),
+    }
+}
+
+/// A place in a document as it is written on the left.
+pub(super) fn place_name(root: DocumentRoot, path: &FieldPath) -> String {
+    match root {
+        _ if path.is_root() => root_name(root).to_owned(),
+        DocumentRoot::Root => path.to_string(),
+        _ => format!("{}.{path}", root_name(root)),
+    }
+}

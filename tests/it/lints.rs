@@ -1,0 +1,139 @@
+//! Findings about rules that load: `fixtures/lints/*.json`.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use portcullis::expr;
+use portcullis::json::{self, Node};
+use portcullis::lint::{CATALOGUE, CollectionRules, lint_application, lint_rules};
+use portcullis::policy::{self, Policy, Rule, RulesFile};
+use portcullis::predicate::{Scope, lower};
+use portcullis::text::{Finding, Severity};
+
+struct Case {
+    /// The file and the name, for messages.
+    title: String,
+    expect: Vec<String>,
+    /// Each finding with its place: `code@/roles/0/read`, and the namespace before the `/` where there are several.
+    found: Vec<(String, Finding)>,
+}
+
+fn rules(node: &Node, title: &str) -> RulesFile {
+    policy::compile(node).unwrap_or_else(|errors| panic!("{title}: {errors:?}"))
+}
+
+fn place(finding: &Finding, namespace: &str, node: &Node) -> String {
+    format!("{}@{namespace}{}", finding.code, node.pointer_at(finding.span))
+}
+
+/// The findings of one rules file by itself.
+fn alone(node: &Node, title: &str) -> Vec<(String, Finding)> {
+    let findings = lint_rules(&rules(node, title), node);
+    findings.into_iter().map(|finding| (place(&finding, "", node), finding)).collect()
+}
+
+fn together(case: &Node, title: &str) -> Vec<(String, Finding)> {
+    let default = case.get("default").map(|node| (node, rules(node, title)));
+    let defaults = default.as_ref().map(|(_, rules)| rules);
+    let policies: Vec<(&str, &Node, Policy)> = case
+        .get("collections")
+        .and_then(Node::as_object)
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|member| {
+            let own = rules(&member.value, title);
+            let from = match (&own.roles, &default) {
+                (None, Some((node, _))) => *node,
+                _ => &member.value,
+            };
+            Some((member.key.as_str(), from, RulesFile::effective(Some(&own), defaults)?))
+        })
+        .collect();
+    let collections: Vec<_> =
+        policies.iter().map(|(namespace, _, policy)| CollectionRules { namespace, policy }).collect();
+    let text = |key| case.get("custom_data").and_then(|node| node.get(key)).and_then(Node::as_str);
+    let elsewhere: Vec<_> = case
+        .get("elsewhere")
+        .and_then(Node::as_array)
+        .unwrap_or_default()
+        .iter()
+        .map(|node| {
+            let expr = expr::parse(node).unwrap_or_else(|errors| panic!("{title}: {errors:?}"));
+            let predicate = lower(&expr, Scope::Endpoint).unwrap_or_else(|errors| panic!("{title}: {errors:?}"));
+            Rule { expr, predicate }
+        })
+        .collect();
+    let elsewhere: Vec<_> = elsewhere.iter().collect();
+    lint_application(&collections, &elsewhere, text("collection").zip(text("user_id_field")))
+        .into_iter()
+        .map(|(index, finding)| (place(&finding, policies[index].0, policies[index].1), finding))
+        .collect()
+}
+
+fn cases() -> Vec<Case> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/lints");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let mut cases = Vec::new();
+    for file in files {
+        let name = file.file_stem().unwrap().to_string_lossy().into_owned();
+        let node = json::parse(&std::fs::read_to_string(&file).unwrap()).unwrap_or_else(|e| panic!("{name}: {e}"));
+        for case in node.get("cases").and_then(Node::as_array).unwrap() {
+            let title = format!("{name}: {}", case.get("name").and_then(Node::as_str).unwrap());
+            let expect = case.get("expect").and_then(Node::as_array).unwrap();
+            let expect = expect.iter().map(|text| text.as_str().unwrap().to_owned()).collect();
+            let found = match case.get("rules") {
+                Some(node) => alone(node, &title),
+                None => together(case, &title),
+            };
+            cases.push(Case { title, expect, found });
+        }
+    }
+    cases
+}
+
+#[test]
+fn every_case_finds_what_it_expects() {
+    let mut failures = Vec::new();
+    for Case { title, mut expect, found } in cases() {
+        let mut found: Vec<_> = found.into_iter().map(|(place, _)| place).collect();
+        found.sort();
+        expect.sort();
+        if found != expect {
+            failures.push(format!("{title}\n  expected {expect:?}\n  found    {found:?}"));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn every_code_that_is_found_is_in_the_catalogue_and_every_other_is_fixed_by_a_case() {
+    let found: BTreeSet<_> =
+        cases().into_iter().flat_map(|case| case.found).map(|(_, f)| (f.code, f.severity)).collect();
+    let listed: BTreeSet<_> = CATALOGUE.iter().map(|info| (info.code, info.severity)).collect();
+    assert_eq!(found, listed);
+}
+
+#[test]
+fn the_catalogue_is_in_order_and_its_reasons_are_one_line() {
+    assert!(CATALOGUE.is_sorted_by(|a, b| a.code < b.code));
+    for info in CATALOGUE {
+        assert!(!info.reason.contains('\n') && !info.reason.ends_with('.'), "{}", info.code);
+    }
+}
+
+#[test]
+fn every_message_is_one_line_in_lower_case_with_a_way_out() {
+    for (place, finding) in cases().into_iter().flat_map(|case| case.found) {
+        let first = finding.message.chars().next().unwrap();
+        assert!(!first.is_uppercase() && !finding.message.contains('\n'), "{place}: {}", finding.message);
+        assert!(finding.help.is_some(), "{place}: {}", finding.message);
+    }
+}
+
+#[test]
+fn the_findings_that_make_check_fail_are_few() {
+    let errors: Vec<_> = CATALOGUE.iter().filter(|i| i.severity == Severity::Error).map(|info| info.code).collect();
+    assert_eq!(errors, ["custom-data-writable", "projection-mixed"]);
+}
