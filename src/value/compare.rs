@@ -103,7 +103,7 @@ fn same_elements(a: ArrayRef<'_>, b: ArrayRef<'_>, exactness: Exactness, depth: 
 fn same_pointer(a: DbPointerRef<'_>, b: DbPointerRef<'_>) -> Result<bool, Malformed> {
     match (a, b) {
         (DbPointerRef::Decoded(a), DbPointerRef::Decoded(b)) => Ok(a == b),
-        (DbPointerRef::Raw(a), DbPointerRef::Raw(b)) => Ok(a == b),
+        (DbPointerRef::Raw { namespace: a, id: i }, DbPointerRef::Raw { namespace: b, id: j }) => Ok((a, i) == (b, j)),
         _ => Ok(ValueRef::DbPointer(a).to_bson()? == ValueRef::DbPointer(b).to_bson()?),
     }
 }

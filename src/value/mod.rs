@@ -4,6 +4,7 @@ mod compare;
 mod decimal;
 mod multiple;
 mod number;
+mod raw;
 mod types;
 mod view;
 
