@@ -2,11 +2,14 @@
 
 mod compare;
 mod decimal;
+mod field;
 mod multiple;
 mod number;
 mod raw;
 mod types;
 mod view;
+
+pub(crate) use field::Field;
 
 pub use compare::{equal, identical, order};
 pub use number::Number;

@@ -15,11 +15,16 @@ pub(super) struct Walk<'a> {
 
 /// One element: its type, its key without the NUL, and the bytes of its value.
 #[derive(Clone, Copy)]
-pub(super) struct Element<'a> {
+pub(crate) struct Element<'a> {
     kind: u8,
     key: &'a [u8],
     value: &'a [u8],
 }
+
+const STRING: u8 = 0x02;
+const OBJECT_ID: u8 = 0x07;
+const DATE_TIME: u8 = 0x09;
+const INT32: u8 = 0x10;
 
 /// The least size of a document: its length and the NUL at its end.
 const DOCUMENT: usize = 5;
@@ -29,11 +34,12 @@ impl<'a> Walk<'a> {
         Self { rest: document.as_bytes().get(4..).unwrap_or_default(), failed: false }
     }
 
-    /// The value of the first element with a key.
-    pub(super) fn find(mut self, key: &str) -> Result<Option<ValueRef<'a>>, Malformed> {
+    /// The first element with a key.
+    #[inline]
+    pub(super) fn find(mut self, key: &str) -> Result<Option<Element<'a>>, Malformed> {
         while let Some(element) = self.step()? {
             if element.key == key.as_bytes() {
-                return element.value().map(Some);
+                return Ok(Some(element));
             }
         }
         Ok(None)
@@ -74,24 +80,60 @@ impl<'a> Element<'a> {
         text(self.key)
     }
 
+    /// Whether the value is the string `text`; none if it is no string, or a malformed one.
+    #[inline]
+    pub(super) fn is_string(self, text: &str) -> Option<bool> {
+        match self.value {
+            [_, _, _, _, content @ .., 0] if self.kind == STRING => {
+                if content == text.as_bytes() {
+                    return Some(true);
+                }
+                // What is not UTF-8 is an error, not another string.
+                std::str::from_utf8(content).is_ok().then_some(false)
+            }
+            _ => None,
+        }
+    }
+
+    /// The value of a 32-bit integer.
+    #[inline]
+    pub(super) fn int32(self) -> Option<i32> {
+        let bytes = self.value.first_chunk()?;
+        (self.kind == INT32).then(|| i32::from_le_bytes(*bytes))
+    }
+
+    /// The value of an ObjectId.
+    #[inline]
+    pub(super) fn object_id(self) -> Option<[u8; 12]> {
+        let bytes = self.value.first_chunk()?;
+        (self.kind == OBJECT_ID).then_some(*bytes)
+    }
+
+    /// The milliseconds of a date.
+    #[inline]
+    pub(super) fn date_time(self) -> Option<i64> {
+        let bytes = self.value.first_chunk()?;
+        (self.kind == DATE_TIME).then(|| i64::from_le_bytes(*bytes))
+    }
+
     /// The value; a document or an array in it is looked into only when it is walked.
     #[inline]
     pub(super) fn value(self) -> Result<ValueRef<'a>, Malformed> {
         let bytes = self.value;
         Ok(match self.kind {
             0x01 => ValueRef::Double(f64::from_le_bytes(exact(bytes)?)),
-            0x02 => ValueRef::String(string(bytes)?),
+            STRING => ValueRef::String(string(bytes)?),
             0x03 => ValueRef::Document(document(bytes)?),
             0x04 => ValueRef::Array(ArrayRef::Raw(raw(bytes)?)),
-            0x07 => ValueRef::ObjectId(exact(bytes)?),
+            OBJECT_ID => ValueRef::ObjectId(exact(bytes)?),
             0x08 => match bytes {
                 [0] => ValueRef::Boolean(false),
                 [1] => ValueRef::Boolean(true),
                 _ => return Err(malformed("a boolean is neither 0 nor 1")),
             },
-            0x09 => ValueRef::DateTime(i64::from_le_bytes(exact(bytes)?)),
+            DATE_TIME => ValueRef::DateTime(i64::from_le_bytes(exact(bytes)?)),
             0x0A => ValueRef::Null,
-            0x10 => ValueRef::Int32(i32::from_le_bytes(exact(bytes)?)),
+            INT32 => ValueRef::Int32(i32::from_le_bytes(exact(bytes)?)),
             0x12 => ValueRef::Int64(i64::from_le_bytes(exact(bytes)?)),
             _ => self.rare_value()?,
         })
@@ -135,10 +177,10 @@ impl<'a> Element<'a> {
 #[inline]
 fn size(kind: u8, bytes: &[u8]) -> Result<usize, Malformed> {
     Ok(match kind {
-        0x02 | 0x0D | 0x0E => string_size(bytes)?,
-        0x07 => 12,
-        0x10 => 4,
-        0x01 | 0x09 | 0x11 | 0x12 => 8,
+        STRING | 0x0D | 0x0E => string_size(bytes)?,
+        OBJECT_ID => 12,
+        INT32 => 4,
+        0x01 | DATE_TIME | 0x11 | 0x12 => 8,
         0x08 => 1,
         0x06 | 0x0A | 0x7F | 0xFF => 0,
         0x03 | 0x04 => document_size(bytes)?,
@@ -196,18 +238,41 @@ fn text(bytes: &[u8]) -> Result<&str, Malformed> {
 /// What stands before the next NUL, and what after it. It is UTF-8.
 #[inline]
 fn take_cstring(bytes: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
+    let mut at = 0;
     let mut all = 0;
-    for (at, byte) in bytes.iter().enumerate() {
-        all |= byte;
-        if *byte == 0 {
-            let (content, rest) = bytes.split_at_checked(at).ok_or_else(too_short)?;
-            if all >= 0x80 {
-                text(content)?;
-            }
-            return Ok((content, rest.get(1..).unwrap_or_default()));
+    // Eight bytes at a time: the least of the high bits of `nul` marks the first byte that is 0.
+    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        let word = u64::from_le_bytes(*chunk);
+        let nul = word.wrapping_sub(ONES) & !word & HIGH_BITS;
+        if nul != 0 {
+            // Of the bytes before it; a `word` that begins with 0 has none.
+            all |= word & (nul & nul.wrapping_neg()).wrapping_sub(1);
+            return split_at_nul(bytes, at + (nul.trailing_zeros() / 8) as usize, all);
         }
+        all |= word;
+        at += 8;
+    }
+    for byte in bytes.get(at..).unwrap_or_default() {
+        if *byte == 0 {
+            return split_at_nul(bytes, at, all);
+        }
+        all |= u64::from(*byte);
+        at += 1;
     }
     Err(malformed("a key does not end with NUL"))
+}
+
+const ONES: u64 = u64::from_le_bytes([0x01; 8]);
+const HIGH_BITS: u64 = u64::from_le_bytes([0x80; 8]);
+
+/// `all` holds every bit that a byte before `at` has.
+#[inline]
+fn split_at_nul(bytes: &[u8], at: usize, all: u64) -> Result<(&[u8], &[u8]), Malformed> {
+    let (content, rest) = bytes.split_at_checked(at).ok_or_else(too_short)?;
+    if all & HIGH_BITS != 0 {
+        text(content)?;
+    }
+    Ok((content, rest.get(1..).unwrap_or_default()))
 }
 
 fn document(bytes: &[u8]) -> Result<DocumentRef<'_>, Malformed> {

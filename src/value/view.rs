@@ -1,7 +1,7 @@
 use bson::{Bson, Decimal128, Document, RawDocument, RawDocumentBuf};
 use thiserror::Error;
 
-use super::raw::Walk;
+use super::raw::{Element, Walk};
 
 /// Bytes that are not BSON, met while reading a raw document.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -185,7 +185,7 @@ impl<'a> DocumentRef<'a> {
     pub fn get(self, key: &str) -> Result<Option<ValueRef<'a>>, Malformed> {
         match self {
             Self::Decoded(document) => Ok(document.get(key).map(ValueRef::from)),
-            Self::Raw(document) => Walk::new(document).find(key),
+            Self::Raw(document) => Walk::new(document).find(key)?.map(Element::value).transpose(),
         }
     }
 
