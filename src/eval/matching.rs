@@ -12,7 +12,7 @@ use super::{Context, Errors, EvalError, FunctionError, Truth};
 use crate::expr::Comparison;
 use crate::path::{Leaf, Resolved, Segment, any, resolve};
 use crate::predicate::{DocumentRoot, Elements};
-use crate::value::{Malformed, ValueRef, equal, order};
+use crate::value::{Field, Malformed, ValueRef, equal, order};
 
 /// The documents and fields that a condition looks at; one that is absent is Missing.
 #[derive(Clone, Copy, Debug, Default)]
@@ -117,7 +117,44 @@ impl<'e> Evaluation<'e> {
         }
     }
 
+    #[inline]
     pub(super) fn test(&self, test: &BoundTest, element: Option<ValueRef<'_>>) -> Truth {
+        match self.glance(test) {
+            Some(found) => found.into(),
+            None => self.look(test, element),
+        }
+    }
+
+    /// The outcome of the most frequent tests, of a top-level field that is a plain value of the type that it is
+    /// compared with. None for any other, and where anything is malformed: those take the long way.
+    #[inline]
+    fn glance(&self, test: &BoundTest) -> Option<bool> {
+        let BoundLeft::Document(root, path) = &test.left else { return None };
+        let ([segment], Some(ValueRef::Document(document))) = (path.segments(), self.documents.get(*root)) else {
+            return None;
+        };
+        match &test.check {
+            BoundCheck::Equals(BoundRight::Value(BoundValue { value, members: None })) => {
+                Field::find(document, segment.name()).ok()??.equals(value)
+            }
+            BoundCheck::Order(comparison, BoundRight::Value(BoundValue { value, .. })) => {
+                let ordering = Field::find(document, segment.name()).ok()??.order(value)?;
+                Some(comparison.accepts(ordering))
+            }
+            BoundCheck::In(BoundList::Elements { known, unknown: Unresolved::No, later, .. }) if later.is_empty() => {
+                let field = Field::find(document, segment.name()).ok()??;
+                for value in known {
+                    if field.equals(value)? {
+                        return Some(true);
+                    }
+                }
+                Some(false)
+            }
+            _ => None,
+        }
+    }
+
+    fn look(&self, test: &BoundTest, element: Option<ValueRef<'_>>) -> Truth {
         match self.ask(test, element) {
             Ok(truth) => truth,
             Err(Absent::Unknown) => Truth::Unknown,
@@ -245,7 +282,17 @@ impl<'e> Evaluation<'e> {
         Ok(truth.get())
     }
 
+    #[inline]
     fn equals(&self, left: Subject<'_, '_>, right: &BoundRight) -> Outcome {
+        match right {
+            BoundRight::Value(BoundValue { value, members }) => {
+                left.equals(ValueRef::from(value), members.as_ref(), Null::Literal).map_err(Absent::from)
+            }
+            _ => self.equals_operand(left, right),
+        }
+    }
+
+    fn equals_operand(&self, left: Subject<'_, '_>, right: &BoundRight) -> Outcome {
         match self.operand(right)? {
             Operand::Place(place) if left.kind == Kind::Document => left.same_place(&place).map_err(Absent::from),
             Operand::Place(place) => {
@@ -259,16 +306,24 @@ impl<'e> Evaluation<'e> {
         }
     }
 
+    #[inline]
     fn order(&self, left: Subject<'_, '_>, comparison: Comparison, right: &BoundRight) -> Outcome {
+        match right {
+            BoundRight::Value(bound) => {
+                let right = ValueRef::from(&bound.value);
+                Ok(left.any(Leaf::Expand, &mut |left| Ok(ordered(left, comparison, right)))?.into())
+            }
+            _ => self.order_operand(left, comparison, right),
+        }
+    }
+
+    fn order_operand(&self, left: Subject<'_, '_>, comparison: Comparison, right: &BoundRight) -> Outcome {
         let operand = self.operand(right)?;
-        let ordered = |left: Option<ValueRef<'_>>, right| {
-            left.and_then(|left| order(left, right)).is_some_and(|ordering| comparison.accepts(ordering))
-        };
         let value = match &operand {
             Operand::Place(Resolved::One(Some(right))) if left.kind == Kind::Document => {
                 // Between documents, an array has no order and no elements.
                 return Ok(match left.resolve()? {
-                    Resolved::One(left) => ordered(left, *right).into(),
+                    Resolved::One(left) => ordered(left, comparison, *right).into(),
                     Resolved::Many(_) => Truth::False,
                 });
             }
@@ -277,7 +332,7 @@ impl<'e> Evaluation<'e> {
             Operand::Place(_) => return Ok(Truth::False),
             Operand::Made(bound) => ValueRef::from(&bound.value),
         };
-        Ok(left.any(Leaf::Expand, &mut |left| Ok(ordered(left, value)))?.into())
+        Ok(left.any(Leaf::Expand, &mut |left| Ok(ordered(left, comparison, value)))?.into())
     }
 
     fn in_list(&self, left: Subject<'_, '_>, list: &BoundList) -> Outcome {
@@ -390,6 +445,12 @@ impl<'e> Evaluation<'e> {
     }
 }
 
+/// Whether a value that is there stands in an order to another.
+#[inline]
+fn ordered(left: Option<ValueRef<'_>>, comparison: Comparison, right: ValueRef<'_>) -> bool {
+    left.and_then(|left| order(left, right)).is_some_and(|ordering| comparison.accepts(ordering))
+}
+
 /// What a place holds, as one value.
 enum Whole<'v> {
     Value(ValueRef<'v>),
@@ -417,6 +478,7 @@ fn whole(place: Resolved<'_>) -> Result<Whole<'_>, Absent> {
     }
 }
 
+#[inline]
 fn any_equal<'v>(value: ValueRef<'_>, list: impl IntoIterator<Item = ValueRef<'v>>) -> Result<bool, Malformed> {
     for element in list {
         if equal(value, element)? {
@@ -464,10 +526,11 @@ impl<'v, 'p> Subject<'v, 'p> {
         })
     }
 
+    #[inline]
     fn any(
         self,
         leaf: Leaf,
-        test: &mut dyn FnMut(Option<ValueRef<'v>>) -> Result<bool, Malformed>,
+        test: &mut impl FnMut(Option<ValueRef<'v>>) -> Result<bool, Malformed>,
     ) -> Result<bool, Malformed> {
         if self.kind == Kind::Itself { test(self.start) } else { any(self.start, self.path, leaf, test) }
     }

@@ -27,14 +27,14 @@ pub enum Resolved<'a> {
 ///
 /// # Errors
 /// If raw bytes on the way are no BSON, or `test` fails.
-pub fn any<'a>(
-    start: Option<ValueRef<'a>>,
-    path: &[Segment],
-    leaf: Leaf,
-    test: &mut dyn FnMut(Option<ValueRef<'a>>) -> Result<bool, Malformed>,
-) -> Result<bool, Malformed> {
+#[inline]
+pub fn any<'a, F>(start: Option<ValueRef<'a>>, path: &[Segment], leaf: Leaf, test: &mut F) -> Result<bool, Malformed>
+where
+    F: FnMut(Option<ValueRef<'a>>) -> Result<bool, Malformed>,
+{
     let mut here = start;
     let mut path = path;
+    // Nearly every path leads through documents only, so this much of the way is compiled together with the test.
     loop {
         match (here, path.split_first()) {
             (Some(ValueRef::Document(document)), Some((segment, rest))) => {
@@ -43,17 +43,22 @@ pub fn any<'a>(
             }
             (Some(ValueRef::Array(array)), Some(_)) => return any_element(array, path, leaf, test),
             (_, Some(_)) => return test(None),
-            (Some(ValueRef::Array(array)), None) if leaf == Leaf::Expand => {
-                for element in array.iter() {
-                    if test(Some(element?))? {
-                        return Ok(true);
-                    }
-                }
-                return test(here);
-            }
+            (Some(ValueRef::Array(array)), None) if leaf == Leaf::Expand => return any_expanded(array, test),
             (_, None) => return test(here),
         }
     }
+}
+
+type Test<'t, 'a> = dyn FnMut(Option<ValueRef<'a>>) -> Result<bool, Malformed> + 't;
+
+/// Each element, then the array itself.
+fn any_expanded<'a>(array: ArrayRef<'a>, test: &mut Test<'_, 'a>) -> Result<bool, Malformed> {
+    for element in array.iter() {
+        if test(Some(element?))? {
+            return Ok(true);
+        }
+    }
+    test(Some(ValueRef::Array(array)))
 }
 
 /// The part of [`any`] inside an array: each document is entered by the whole rest of the path, and where the next name
@@ -62,12 +67,12 @@ fn any_element<'a>(
     array: ArrayRef<'a>,
     path: &[Segment],
     leaf: Leaf,
-    test: &mut dyn FnMut(Option<ValueRef<'a>>) -> Result<bool, Malformed>,
+    test: &mut Test<'_, 'a>,
 ) -> Result<bool, Malformed> {
     let Some((segment, rest)) = path.split_first() else { return Ok(false) };
     for (index, element) in array.iter().enumerate() {
         let element = element?;
-        if matches!(element, ValueRef::Document(_)) && any(Some(element), path, leaf, test)? {
+        if matches!(element, ValueRef::Document(_)) && any(Some(element), path, leaf, &mut |value| test(value))? {
             return Ok(true);
         }
         if segment.index() != Some(index) {
@@ -75,7 +80,7 @@ fn any_element<'a>(
         }
         let found = match element {
             _ if rest.is_empty() => test(Some(element))?,
-            ValueRef::Document(_) => any(Some(element), rest, leaf, test)?,
+            ValueRef::Document(_) => any(Some(element), rest, leaf, &mut |value| test(value))?,
             ValueRef::Array(inner) => any_element(inner, rest, leaf, test)?,
             _ => false,
         };

@@ -15,8 +15,16 @@ use super::{ArrayRef, DbPointerRef, DocumentRef, MAX_DEPTH, Malformed, ValueRef}
 /// assert!(equal((&bson!(1)).into(), (&bson!(1.0)).into()).unwrap());
 /// assert!(!equal((&Bson::ObjectId(id)).into(), (&bson!(id.to_hex())).into()).unwrap());
 /// ```
+#[inline]
 pub fn equal(a: ValueRef<'_>, b: ValueRef<'_>) -> Result<bool, Malformed> {
-    same(a, b, Exactness::Value, 0)
+    // The types of most operands, so that comparing them costs no call.
+    match (a, b) {
+        (ValueRef::String(a), ValueRef::String(b)) => Ok(a == b),
+        (ValueRef::Int32(a), ValueRef::Int32(b)) => Ok(a == b),
+        (ValueRef::ObjectId(a), ValueRef::ObjectId(b)) => Ok(a == b),
+        (ValueRef::Boolean(a), ValueRef::Boolean(b)) => Ok(a == b),
+        _ => same(a, b, Exactness::Value, 0),
+    }
 }
 
 /// Whether two values are the same to the byte: type, order of fields, sign of zero.
@@ -30,7 +38,15 @@ pub fn identical(a: ValueRef<'_>, b: ValueRef<'_>) -> Result<bool, Malformed> {
 /// Orders two values of one ordered type: numbers, strings (by their bytes), dates, ObjectIds, booleans, timestamps,
 /// binary data (by length, subtype, bytes). Anything else has no order.
 #[must_use]
+#[inline]
 pub fn order(a: ValueRef<'_>, b: ValueRef<'_>) -> Option<Ordering> {
+    match (a, b) {
+        (ValueRef::Int32(a), ValueRef::Int32(b)) => Some(a.cmp(&b)),
+        _ => order_any(a, b),
+    }
+}
+
+fn order_any(a: ValueRef<'_>, b: ValueRef<'_>) -> Option<Ordering> {
     use ValueRef as V;
     if let (Some(a), Some(b)) = (a.number(), b.number()) {
         return a.order(b);
@@ -103,7 +119,7 @@ fn same_elements(a: ArrayRef<'_>, b: ArrayRef<'_>, exactness: Exactness, depth: 
 fn same_pointer(a: DbPointerRef<'_>, b: DbPointerRef<'_>) -> Result<bool, Malformed> {
     match (a, b) {
         (DbPointerRef::Decoded(a), DbPointerRef::Decoded(b)) => Ok(a == b),
-        (DbPointerRef::Raw(a), DbPointerRef::Raw(b)) => Ok(a == b),
+        (DbPointerRef::Raw { namespace: a, id: i }, DbPointerRef::Raw { namespace: b, id: j }) => Ok((a, i) == (b, j)),
         _ => Ok(ValueRef::DbPointer(a).to_bson()? == ValueRef::DbPointer(b).to_bson()?),
     }
 }

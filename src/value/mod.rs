@@ -2,11 +2,15 @@
 
 mod compare;
 mod decimal;
+mod field;
 mod multiple;
 mod number;
+mod raw;
 mod sort;
 mod types;
 mod view;
+
+pub(crate) use field::Field;
 
 pub use compare::{equal, identical, order};
 pub use number::Number;

@@ -1,6 +1,7 @@
-use bson::raw::{RawArray, RawBsonRef, RawDbPointerRef, RawDocument};
-use bson::{Bson, Decimal128, Document};
+use bson::{Bson, Decimal128, Document, RawDocument, RawDocumentBuf};
 use thiserror::Error;
+
+use super::raw::{Element, Walk};
 
 /// Bytes that are not BSON, met while reading a raw document.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -37,8 +38,8 @@ pub enum DocumentRef<'a> {
 pub enum ArrayRef<'a> {
     /// A decoded array.
     Decoded(&'a [Bson]),
-    /// An array in BSON's own bytes.
-    Raw(&'a RawArray),
+    /// An array in BSON's own bytes: those of a document whose keys nobody looks at.
+    Raw(&'a RawDocument),
 }
 
 /// A DBPointer, decoded or raw. A deprecated type: it is only ever compared whole.
@@ -47,7 +48,12 @@ pub enum DbPointerRef<'a> {
     /// A decoded one.
     Decoded(&'a bson::DbPointer),
     /// One in BSON's own bytes.
-    Raw(RawDbPointerRef<'a>),
+    Raw {
+        /// The collection.
+        namespace: &'a str,
+        /// The document's ObjectId.
+        id: [u8; 12],
+    },
 }
 
 /// A BSON value, decoded or raw. Cheap to copy.
@@ -129,8 +135,8 @@ impl<'a> From<&'a RawDocument> for DocumentRef<'a> {
     }
 }
 
-impl<'a> From<&'a bson::RawDocumentBuf> for DocumentRef<'a> {
-    fn from(document: &'a bson::RawDocumentBuf) -> Self {
+impl<'a> From<&'a RawDocumentBuf> for DocumentRef<'a> {
+    fn from(document: &'a RawDocumentBuf) -> Self {
         Self::Raw(document)
     }
 }
@@ -165,38 +171,6 @@ impl<'a> From<&'a Bson> for ValueRef<'a> {
     }
 }
 
-impl<'a> From<RawBsonRef<'a>> for ValueRef<'a> {
-    fn from(value: RawBsonRef<'a>) -> Self {
-        match value {
-            RawBsonRef::Double(v) => Self::Double(v),
-            RawBsonRef::String(v) => Self::String(v),
-            RawBsonRef::Array(v) => Self::Array(ArrayRef::Raw(v)),
-            RawBsonRef::Document(v) => Self::Document(DocumentRef::Raw(v)),
-            RawBsonRef::Boolean(v) => Self::Boolean(v),
-            RawBsonRef::Null => Self::Null,
-            RawBsonRef::RegularExpression(v) => {
-                Self::Regex { pattern: v.pattern.as_str(), options: v.options.as_str() }
-            }
-            RawBsonRef::JavaScriptCode(v) => Self::Code(v),
-            RawBsonRef::JavaScriptCodeWithScope(v) => {
-                Self::CodeWithScope { code: v.code, scope: DocumentRef::Raw(v.scope) }
-            }
-            RawBsonRef::Int32(v) => Self::Int32(v),
-            RawBsonRef::Int64(v) => Self::Int64(v),
-            RawBsonRef::Timestamp(v) => Self::Timestamp { time: v.time, increment: v.increment },
-            RawBsonRef::Binary(v) => Self::Binary { subtype: v.subtype.into(), bytes: v.bytes },
-            RawBsonRef::ObjectId(v) => Self::ObjectId(v.bytes()),
-            RawBsonRef::DateTime(v) => Self::DateTime(v.timestamp_millis()),
-            RawBsonRef::Symbol(v) => Self::Symbol(v),
-            RawBsonRef::Decimal128(v) => Self::Decimal128(v),
-            RawBsonRef::Undefined => Self::Undefined,
-            RawBsonRef::MaxKey => Self::MaxKey,
-            RawBsonRef::MinKey => Self::MinKey,
-            RawBsonRef::DbPointer(v) => Self::DbPointer(DbPointerRef::Raw(v)),
-        }
-    }
-}
-
 impl<'a> From<DocumentRef<'a>> for ValueRef<'a> {
     fn from(document: DocumentRef<'a>) -> Self {
         Self::Document(document)
@@ -217,22 +191,16 @@ impl<'a> DocumentRef<'a> {
     pub fn get(self, key: &str) -> Result<Option<ValueRef<'a>>, Malformed> {
         match self {
             Self::Decoded(document) => Ok(document.get(key).map(ValueRef::from)),
-            Self::Raw(document) => Ok(document.get(key)?.map(ValueRef::from)),
+            Self::Raw(document) => Walk::new(document).find(key)?.map(Element::value).transpose(),
         }
     }
 
     /// The fields in order.
     pub fn iter(self) -> impl Iterator<Item = Result<(&'a str, ValueRef<'a>), Malformed>> {
-        let (decoded, raw) = match self {
-            Self::Decoded(document) => (Some(document), None),
-            Self::Raw(document) => (None, Some(document)),
-        };
-        let decoded = decoded.into_iter().flatten().map(|(key, value)| Ok((key.as_str(), ValueRef::from(value))));
-        let raw = raw.into_iter().flat_map(|document| document.iter_elements()).map(|element| {
-            let element = element?;
-            Ok((element.key().as_str(), ValueRef::from(element.value()?)))
-        });
-        decoded.chain(raw)
+        match self {
+            Self::Decoded(document) => Fields::Decoded(document.iter()),
+            Self::Raw(document) => Fields::Raw(Walk::new(document)),
+        }
     }
 
     /// Whether it has no field.
@@ -267,19 +235,50 @@ impl<'a> DocumentRef<'a> {
     }
 }
 
+/// The fields of a document, decoded or raw.
+enum Fields<'a> {
+    Decoded(bson::document::Iter<'a>),
+    Raw(Walk<'a>),
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Result<(&'a str, ValueRef<'a>), Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Decoded(fields) => fields.next().map(|(key, value)| Ok((key.as_str(), value.into()))),
+            Self::Raw(walk) => walk.next().map(|element| {
+                let element = element?;
+                Ok((element.key()?, element.value()?))
+            }),
+        }
+    }
+}
+
+/// The elements of an array, decoded or raw.
+enum Elements<'a> {
+    Decoded(std::slice::Iter<'a, Bson>),
+    Raw(Walk<'a>),
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = Result<ValueRef<'a>, Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Decoded(elements) => elements.next().map(|value| Ok(value.into())),
+            Self::Raw(walk) => walk.next().map(|element| element?.value()),
+        }
+    }
+}
+
 impl<'a> ArrayRef<'a> {
     /// The elements in order.
     pub fn iter(self) -> impl Iterator<Item = Result<ValueRef<'a>, Malformed>> {
-        let (decoded, raw) = match self {
-            Self::Decoded(array) => (array, None),
-            Self::Raw(array) => (&[] as &[Bson], Some(array)),
-        };
-        let decoded = decoded.iter().map(|value| Ok(ValueRef::from(value)));
-        let raw = raw
-            .into_iter()
-            .flat_map(|array| array.iter_elements())
-            .map(|element| Ok(ValueRef::from(element?.value()?)));
-        decoded.chain(raw)
+        match self {
+            Self::Decoded(array) => Elements::Decoded(array.iter()),
+            Self::Raw(array) => Elements::Raw(Walk::new(array)),
+        }
     }
 
     /// The element at an index, counted from 0.
@@ -353,7 +352,7 @@ impl ValueRef<'_> {
                 options: options.to_owned().try_into()?,
             }),
             Self::DbPointer(DbPointerRef::Decoded(v)) => Bson::DbPointer(v.clone()),
-            Self::DbPointer(DbPointerRef::Raw(v)) => RawBsonRef::DbPointer(v).try_into()?,
+            Self::DbPointer(DbPointerRef::Raw { namespace, id }) => db_pointer(namespace, id)?,
             Self::Code(v) => Bson::JavaScriptCode(v.to_owned()),
             Self::CodeWithScope { code, scope } => Bson::JavaScriptCodeWithScope(bson::JavaScriptCodeWithScope {
                 code: code.to_owned(),
@@ -362,4 +361,15 @@ impl ValueRef<'_> {
             Self::MaxKey => Bson::MaxKey,
         })
     }
+}
+
+/// The library makes a DBPointer of nothing but a document's bytes.
+fn db_pointer(namespace: &str, id: [u8; 12]) -> Result<Bson, Malformed> {
+    let length = |content: usize| i32::try_from(content).map(i32::to_le_bytes).map_err(|_| Malformed::new("too long"));
+    let mut bytes = length(namespace.len() + 24)?.to_vec();
+    bytes.extend([0x0C, 0]);
+    bytes.extend(length(namespace.len() + 1)?);
+    bytes.extend(namespace.bytes().chain([0]).chain(id).chain([0]));
+    let document = RawDocumentBuf::from_bytes(bytes)?;
+    document.get("")?.map_or(Ok(Bson::Undefined), |value| Ok(value.try_into()?))
 }

@@ -1,0 +1,319 @@
+//! A walk over the elements of a raw document: keys are compared as bytes, and a value that nobody asks for is passed
+//! over by its length. Every access is checked; what is not BSON is an error, not a panic.
+
+use bson::{Decimal128, RawDocument};
+
+use super::{ArrayRef, DbPointerRef, DocumentRef, Malformed, ValueRef};
+
+/// The elements of a document that are still to come.
+#[derive(Clone)]
+pub(super) struct Walk<'a> {
+    /// From the next element's type to the last byte of the document.
+    rest: &'a [u8],
+    failed: bool,
+}
+
+/// One element: its type, its key without the NUL, and the bytes of its value.
+#[derive(Clone, Copy)]
+pub(crate) struct Element<'a> {
+    kind: u8,
+    key: &'a [u8],
+    value: &'a [u8],
+}
+
+const STRING: u8 = 0x02;
+const OBJECT_ID: u8 = 0x07;
+const DATE_TIME: u8 = 0x09;
+const INT32: u8 = 0x10;
+
+/// The least size of a document: its length and the NUL at its end.
+const DOCUMENT: usize = 5;
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(document: &'a RawDocument) -> Self {
+        Self { rest: document.as_bytes().get(4..).unwrap_or_default(), failed: false }
+    }
+
+    /// The first element with a key.
+    #[inline]
+    pub(super) fn find(mut self, key: &str) -> Result<Option<Element<'a>>, Malformed> {
+        while let Some(element) = self.step()? {
+            if element.key == key.as_bytes() {
+                return Ok(Some(element));
+            }
+        }
+        Ok(None)
+    }
+
+    #[inline]
+    fn step(&mut self) -> Result<Option<Element<'a>>, Malformed> {
+        match *self.rest {
+            [0] => Ok(None),
+            [kind, ref after @ ..] => {
+                let (key, after) = take_cstring(after)?;
+                let size = size(kind, after)?;
+                let (value, rest) =
+                    after.split_at_checked(size).ok_or_else(|| malformed("a value ends after its document"))?;
+                self.rest = rest;
+                Ok(Some(Element { kind, key, value }))
+            }
+            [] => Err(malformed("a document does not end with NUL")),
+        }
+    }
+}
+
+impl<'a> Iterator for Walk<'a> {
+    type Item = Result<Element<'a>, Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
+        let step = self.step().transpose();
+        self.failed = matches!(step, Some(Err(_)));
+        step
+    }
+}
+
+impl<'a> Element<'a> {
+    pub(super) fn key(self) -> Result<&'a str, Malformed> {
+        text(self.key)
+    }
+
+    /// Whether the value is the string `text`; none if it is no string, or a malformed one.
+    #[inline]
+    pub(super) fn is_string(self, text: &str) -> Option<bool> {
+        match self.value {
+            [_, _, _, _, content @ .., 0] if self.kind == STRING => {
+                if content == text.as_bytes() {
+                    return Some(true);
+                }
+                // What is not UTF-8 is an error, not another string.
+                std::str::from_utf8(content).is_ok().then_some(false)
+            }
+            _ => None,
+        }
+    }
+
+    /// The value of a 32-bit integer.
+    #[inline]
+    pub(super) fn int32(self) -> Option<i32> {
+        let bytes = self.value.first_chunk()?;
+        (self.kind == INT32).then(|| i32::from_le_bytes(*bytes))
+    }
+
+    /// The value of an ObjectId.
+    #[inline]
+    pub(super) fn object_id(self) -> Option<[u8; 12]> {
+        let bytes = self.value.first_chunk()?;
+        (self.kind == OBJECT_ID).then_some(*bytes)
+    }
+
+    /// The milliseconds of a date.
+    #[inline]
+    pub(super) fn date_time(self) -> Option<i64> {
+        let bytes = self.value.first_chunk()?;
+        (self.kind == DATE_TIME).then(|| i64::from_le_bytes(*bytes))
+    }
+
+    /// The value; a document or an array in it is looked into only when it is walked.
+    #[inline]
+    pub(super) fn value(self) -> Result<ValueRef<'a>, Malformed> {
+        let bytes = self.value;
+        Ok(match self.kind {
+            0x01 => ValueRef::Double(f64::from_le_bytes(exact(bytes)?)),
+            STRING => ValueRef::String(string(bytes)?),
+            0x03 => ValueRef::Document(document(bytes)?),
+            0x04 => ValueRef::Array(ArrayRef::Raw(raw(bytes)?)),
+            OBJECT_ID => ValueRef::ObjectId(exact(bytes)?),
+            0x08 => match bytes {
+                [0] => ValueRef::Boolean(false),
+                [1] => ValueRef::Boolean(true),
+                _ => return Err(malformed("a boolean is neither 0 nor 1")),
+            },
+            DATE_TIME => ValueRef::DateTime(i64::from_le_bytes(exact(bytes)?)),
+            0x0A => ValueRef::Null,
+            INT32 => ValueRef::Int32(i32::from_le_bytes(exact(bytes)?)),
+            0x12 => ValueRef::Int64(i64::from_le_bytes(exact(bytes)?)),
+            _ => self.rare_value()?,
+        })
+    }
+
+    #[cold]
+    fn rare_value(self) -> Result<ValueRef<'a>, Malformed> {
+        let bytes = self.value;
+        Ok(match self.kind {
+            0x05 => binary(bytes)?,
+            0x06 => ValueRef::Undefined,
+            0x0B => {
+                let (pattern, rest) = take_cstring(bytes)?;
+                let (options, _) = take_cstring(rest)?;
+                ValueRef::Regex { pattern: text(pattern)?, options: text(options)? }
+            }
+            0x0C => {
+                let (namespace, id) = bytes.split_last_chunk().ok_or_else(too_short)?;
+                ValueRef::DbPointer(DbPointerRef::Raw { namespace: string(namespace)?, id: *id })
+            }
+            0x0D => ValueRef::Code(string(bytes)?),
+            0x0E => ValueRef::Symbol(string(bytes)?),
+            0x0F => {
+                let content = bytes.get(4..).ok_or_else(too_short)?;
+                let (code, scope) = content.split_at_checked(string_size(content)?).ok_or_else(too_short)?;
+                ValueRef::CodeWithScope { code: string(code)?, scope: document(scope)? }
+            }
+            0x11 => {
+                let [a, b, c, d, time @ ..] = exact::<8>(bytes)?;
+                ValueRef::Timestamp { time: u32::from_le_bytes(time), increment: u32::from_le_bytes([a, b, c, d]) }
+            }
+            0x13 => ValueRef::Decimal128(Decimal128::from_bytes(exact(bytes)?)),
+            0x7F => ValueRef::MaxKey,
+            0xFF => ValueRef::MinKey,
+            kind => return Err(unknown(kind)),
+        })
+    }
+}
+
+/// How many bytes the value of a type takes that stands at the beginning of `bytes`.
+#[inline]
+fn size(kind: u8, bytes: &[u8]) -> Result<usize, Malformed> {
+    Ok(match kind {
+        STRING | 0x0D | 0x0E => string_size(bytes)?,
+        OBJECT_ID => 12,
+        INT32 => 4,
+        0x01 | DATE_TIME | 0x11 | 0x12 => 8,
+        0x08 => 1,
+        0x06 | 0x0A | 0x7F | 0xFF => 0,
+        0x03 | 0x04 => document_size(bytes)?,
+        0x05 => length(bytes)?.saturating_add(5),
+        0x0B => {
+            let (_, rest) = take_cstring(bytes)?;
+            let (_, rest) = take_cstring(rest)?;
+            bytes.len().saturating_sub(rest.len())
+        }
+        0x0C => string_size(bytes)?.saturating_add(12),
+        0x0F => length(bytes)?,
+        0x13 => 16,
+        kind => return Err(unknown(kind)),
+    })
+}
+
+#[inline]
+fn length(bytes: &[u8]) -> Result<usize, Malformed> {
+    let length = bytes.first_chunk().map(|bytes| i32::from_le_bytes(*bytes)).ok_or_else(too_short)?;
+    usize::try_from(length).map_err(|_| malformed("a length is negative"))
+}
+
+/// The size of a string with its length before and the NUL after it.
+#[inline]
+fn string_size(bytes: &[u8]) -> Result<usize, Malformed> {
+    let length = length(bytes)?;
+    match bytes.get(length.saturating_add(3)) {
+        Some(0) if length > 0 => Ok(length.saturating_add(4)),
+        _ => Err(malformed("a string does not end with NUL")),
+    }
+}
+
+#[inline]
+fn document_size(bytes: &[u8]) -> Result<usize, Malformed> {
+    let length = length(bytes)?;
+    match bytes.get(length.saturating_sub(1)) {
+        Some(0) if length >= DOCUMENT => Ok(length),
+        _ => Err(malformed("a document inside does not end with NUL")),
+    }
+}
+
+#[inline]
+fn string(bytes: &[u8]) -> Result<&str, Malformed> {
+    match bytes {
+        [_, _, _, _, content @ .., 0] => text(content),
+        _ => Err(too_short()),
+    }
+}
+
+#[inline]
+fn text(bytes: &[u8]) -> Result<&str, Malformed> {
+    std::str::from_utf8(bytes).map_err(|_| malformed("a string is not UTF-8"))
+}
+
+/// What stands before the next NUL, and what after it. It is UTF-8.
+#[inline]
+fn take_cstring(bytes: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
+    let mut at = 0;
+    let mut all = 0;
+    // Eight bytes at a time: the least of the high bits of `nul` marks the first byte that is 0.
+    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        let word = u64::from_le_bytes(*chunk);
+        let nul = word.wrapping_sub(ONES) & !word & HIGH_BITS;
+        if nul != 0 {
+            // Of the bytes before it; a `word` that begins with 0 has none.
+            all |= word & (nul & nul.wrapping_neg()).wrapping_sub(1);
+            return split_at_nul(bytes, at + (nul.trailing_zeros() / 8) as usize, all);
+        }
+        all |= word;
+        at += 8;
+    }
+    for byte in bytes.get(at..).unwrap_or_default() {
+        if *byte == 0 {
+            return split_at_nul(bytes, at, all);
+        }
+        all |= u64::from(*byte);
+        at += 1;
+    }
+    Err(malformed("a key does not end with NUL"))
+}
+
+const ONES: u64 = u64::from_le_bytes([0x01; 8]);
+const HIGH_BITS: u64 = u64::from_le_bytes([0x80; 8]);
+
+/// `all` holds every bit that a byte before `at` has.
+#[inline]
+fn split_at_nul(bytes: &[u8], at: usize, all: u64) -> Result<(&[u8], &[u8]), Malformed> {
+    let (content, rest) = bytes.split_at_checked(at).ok_or_else(too_short)?;
+    if all & HIGH_BITS != 0 {
+        text(content)?;
+    }
+    Ok((content, rest.get(1..).unwrap_or_default()))
+}
+
+fn document(bytes: &[u8]) -> Result<DocumentRef<'_>, Malformed> {
+    raw(bytes).map(DocumentRef::Raw)
+}
+
+fn raw(bytes: &[u8]) -> Result<&RawDocument, Malformed> {
+    Ok(RawDocument::from_bytes(bytes)?)
+}
+
+/// Of the old generic subtype, 2, the content begins with its own length once more.
+fn binary(bytes: &[u8]) -> Result<ValueRef<'_>, Malformed> {
+    match bytes {
+        [_, _, _, _, 2, content @ ..] => {
+            let inner = content.get(4..).ok_or_else(too_short)?;
+            if length(content)? != inner.len() {
+                return Err(malformed("binary data of subtype 2 has another length inside"));
+            }
+            Ok(ValueRef::Binary { subtype: 2, bytes: inner })
+        }
+        [_, _, _, _, subtype, content @ ..] => Ok(ValueRef::Binary { subtype: *subtype, bytes: content }),
+        _ => Err(too_short()),
+    }
+}
+
+#[inline]
+fn exact<const N: usize>(bytes: &[u8]) -> Result<[u8; N], Malformed> {
+    bytes.try_into().map_err(|_| too_short())
+}
+
+#[cold]
+fn malformed(reason: &str) -> Malformed {
+    Malformed::new(reason)
+}
+
+#[cold]
+fn too_short() -> Malformed {
+    malformed("a value is too short for its type")
+}
+
+#[cold]
+fn unknown(kind: u8) -> Malformed {
+    Malformed::new(format!("there is no type {kind:#04x}"))
+}

@@ -1,0 +1,88 @@
+//! No memory is allocated per document on the way to a plain allow or a plain deny.
+//!
+//! `allocation-counter` replaces the allocator of the whole test binary and counts by thread.
+
+use std::sync::Arc;
+
+use bson::{Document, RawDocumentBuf, doc};
+use portcullis::access::Guard;
+use portcullis::eval::Context;
+use portcullis::user::User;
+use portcullis::{json, policy};
+
+const RULES: &str = r#"{
+    "roles": [
+        {"name": "Admin", "apply_when": {"%%user.custom_data.role": "admin"}, "read": true, "write": true},
+        {"name": "Clerk", "apply_when": {"address.zip": "27568", "tags": {"$in": ["ship", "tug"]}}, "read": false},
+        {
+            "name": "Owner",
+            "apply_when": {
+                "owner_id": "%%user.id",
+                "status": {"$in": ["active", "pending"]},
+                "age": {"$gte": 18, "$ne": 99},
+                "address.city": {"$exists": true},
+                "team": {"$in": "%%user.custom_data.teams"},
+                "tags": {"$not": {"$elemMatch": {"$regex": "^x"}}}
+            },
+            "read": true,
+            "write": {"%or": [{"salary": {"$lt": 100000}}, {"%%prevRoot.status": "new"}]}
+        }
+    ],
+    "filters": [{"name": "site", "apply_when": true, "query": {"site": {"$type": "string"}}}]
+}"#;
+
+fn guard() -> Guard {
+    let rules = policy::compile(&json::parse(RULES).unwrap()).unwrap();
+    let policy = policy::RulesFile::effective(Some(&rules), None).map(Arc::new);
+    let user = User::new("ada").with_custom_data(doc! { "role": "employee", "teams": ["pilots", "tugs"] });
+    Guard::new(policy, Context::new().with_user(user))
+}
+
+fn document() -> Document {
+    doc! {
+        "_id": 1, "owner_id": "ada", "status": "active", "age": 42, "salary": 61_250.5, "team": "tugs", "site": "north",
+        "tags": ["pilot", "night"], "address": { "zip": "27570", "city": "Bremerhaven" },
+    }
+}
+
+/// What one decision allocates, the second time it is made.
+fn allocations(decide: impl Fn()) -> u64 {
+    decide();
+    allocation_counter::measure(decide).count_total
+}
+
+#[test]
+fn a_plain_allow_allocates_nothing() {
+    let (guard, document) = (guard(), document());
+    let raw = RawDocumentBuf::try_from(&document).unwrap();
+    assert_eq!(allocations(|| assert!(guard.read(&document).is_allowed())), 0, "read, decoded");
+    assert_eq!(allocations(|| assert!(guard.read(&raw).is_allowed())), 0, "read, raw");
+    assert_eq!(allocations(|| assert!(guard.search(&raw).is_allowed())), 0, "search, raw");
+    assert_eq!(allocations(|| assert!(guard.insert(&document).is_allowed())), 0, "insert, decoded");
+    assert_eq!(allocations(|| assert!(guard.insert(&raw).is_allowed())), 0, "insert, raw");
+    assert_eq!(allocations(|| assert!(guard.update(&document, &document).is_allowed())), 0, "update, decoded");
+    assert_eq!(allocations(|| assert!(guard.update(&raw, &raw).is_allowed())), 0, "update, raw");
+    assert_eq!(allocations(|| assert!(guard.delete(&raw).is_allowed())), 0, "delete, raw");
+}
+
+#[test]
+fn a_plain_deny_allocates_nothing() {
+    let guard = guard();
+    // Whose it is, what it costs, where it is: no role applies, `write` does not hold, a filter hides it.
+    for (key, value) in [("owner_id", bson::bson!("ken")), ("salary", 200_000.into()), ("site", 7.into())] {
+        let mut document = document();
+        document.insert(key, value);
+        let raw = RawDocumentBuf::try_from(&document).unwrap();
+        assert_eq!(
+            allocations(|| assert!(!guard.update(&document, &document).is_allowed())),
+            0,
+            "{key}: update, decoded"
+        );
+        assert_eq!(allocations(|| assert!(!guard.update(&raw, &raw).is_allowed())), 0, "{key}: update, raw");
+        assert_eq!(allocations(|| assert!(!guard.delete(&raw).is_allowed())), 0, "{key}: delete, raw");
+        if key != "salary" {
+            assert_eq!(allocations(|| assert!(!guard.read(&document).is_allowed())), 0, "{key}: read, decoded");
+            assert_eq!(allocations(|| assert!(!guard.read(&raw).is_allowed())), 0, "{key}: read, raw");
+        }
+    }
+}
