@@ -72,6 +72,14 @@ impl Part {
         }
     }
 
+    /// The names of the files, readable or not.
+    pub(super) fn names(&self) -> Vec<String> {
+        match self {
+            Self::Broken(source) => vec![source.name().to_owned()],
+            _ => self.files().iter().map(|file| file.source.name().to_owned()).collect(),
+        }
+    }
+
     /// Adds what another file says of the same thing.
     pub(super) fn join(&mut self, other: Self) {
         *self = match (std::mem::take(self), other) {

@@ -57,6 +57,16 @@ impl App {
         policies
     }
 
+    /// The names of the files on which the rules of a namespace depend.
+    #[must_use]
+    pub fn files_of(&self, namespace: &str, service: Option<&str>) -> Vec<String> {
+        let collections = self.collections.iter().filter(|collection| collection.namespace == namespace);
+        let own = collections.flat_map(|collection| [&collection.rules, &collection.schema]);
+        let sources = self.data_sources.iter().filter(|source| service.is_none_or(|service| source.name == service));
+        let parts = own.chain(sources.map(|source| &source.default_rule));
+        parts.flat_map(Part::names).collect()
+    }
+
     /// The guard of a namespace for one request, to which the application adds its values and its environment where the
     /// context has none of its own.
     ///
@@ -72,7 +82,7 @@ impl App {
         let context = context
             .or_values(&self.values)
             .or_environment(&self.environment)
-            .without_values(self.secret_values.keys().cloned());
+            .with_secret_names(self.secret_values.keys().cloned());
         Ok(match policies.applicable(self, namespace, service)? {
             Applicable::Policy(policy) => Guard::new(Some(policy), context),
             Applicable::NoRule => Guard::without_rules(namespace, context),

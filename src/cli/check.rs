@@ -53,6 +53,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     for path in &args.paths {
         if path.is_dir() { checked.directory(path, args)? } else { checked.file(path)? }
     }
+    checked.findings.sort_by(|a, b| (a.source.name(), a.finding.span).cmp(&(b.source.name(), b.finding.span)));
     let count = |severity| checked.findings.iter().filter(|found| found.finding.severity == severity).count();
     let (errors, warnings, notes) = (count(Severity::Error), count(Severity::Warning), count(Severity::Note));
     if output.is_json() {
@@ -94,14 +95,12 @@ impl Checked {
         }
         for directory in applications {
             let app = App::load(&directory, &LoadOptions { environment: args.tag.clone() })?;
-            let below = directory.strip_prefix(path).unwrap_or(&directory);
             self.applications += 1;
             self.files += app.files_read;
             let mut findings = app.findings.clone();
             findings.extend(app.check());
             // The files of several applications are told apart by their directories.
-            let renamed = renamed(findings, &directory, below);
-            self.findings.extend(renamed);
+            self.findings.extend(renamed(findings, &directory));
         }
         Ok(())
     }
@@ -118,7 +117,7 @@ impl Checked {
                 return Ok(());
             }
         };
-        let found = check_file(path, &node);
+        let found = check_file(path, &node)?;
         self.findings.extend(found.into_iter().map(|finding| FileFinding {
             source: Arc::clone(&source),
             pointer: Some(node.pointer_at(finding.span)),
@@ -129,22 +128,31 @@ impl Checked {
 }
 
 /// What a single file is, is told by its name, and else by its keys.
-fn check_file(path: &Path, node: &Node) -> Vec<Finding> {
+fn check_file(path: &Path, node: &Node) -> Result<Vec<Finding>, Trouble> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let has = |key: &str| node.get(key).is_some();
     if name == "custom_user_data.json" || has("user_id_field") {
-        return errors(CustomDataConfig::compile(node).err());
+        return Ok(errors(CustomDataConfig::compile(node).err()));
     }
     if name == "schema.json" || (!has("roles") && !has("filters") && (has("bsonType") || has("properties"))) {
-        return match Schema::compile(node) {
+        return Ok(match Schema::compile(node) {
             Ok(schema) => lint::lint_schema(&schema),
             Err(found) => errors(Some(found)),
-        };
+        });
     }
-    match policy::compile(node) {
+    let is_rules = matches!(name.as_str(), "rules.json" | "default_rule.json")
+        || ["roles", "filters", "schema", "collection"].into_iter().any(has);
+    if !is_rules && node.as_object().is_some() {
+        return Err(Trouble::usage(format!(
+            "`{}` is no rules file (`roles`, `filters`), no schema (`bsonType`) and no custom user data \
+             (`user_id_field`); other files are checked with their application: `portcullis check DIR`",
+            path.display()
+        )));
+    }
+    Ok(match policy::compile(node) {
         Ok(rules) => lint::lint_rules(&rules, node),
         Err(found) => errors(Some(found)),
-    }
+    })
 }
 
 fn errors<K>(found: Option<Vec<Located<K>>>) -> Vec<Finding>
@@ -154,9 +162,8 @@ where
     found.unwrap_or_default().into_iter().map(Finding::from).collect()
 }
 
-/// The same findings with their files named from where the user stands.
-fn renamed(findings: Vec<FileFinding>, directory: &Path, below: &Path) -> Vec<FileFinding> {
-    let _ = below;
+/// The same findings with the application's directory before the names of their files.
+fn renamed(findings: Vec<FileFinding>, directory: &Path) -> Vec<FileFinding> {
     let mut sources: BTreeMap<String, Arc<Source>> = BTreeMap::new();
     findings
         .into_iter()

@@ -52,19 +52,12 @@ impl ContextArgs {
         }
         Ok(context)
     }
-
-    /// Whether more than one part is to be read from standard input.
-    pub(super) fn reads_standard_input(&self) -> usize {
-        [&self.user, &self.values, &self.environment, &self.request, &self.functions]
-            .into_iter()
-            .filter(|argument| argument.as_deref() == Some("-"))
-            .count()
-    }
 }
 
 fn read_user(argument: &str) -> Result<User, Trouble> {
     let document = input::document(argument, "--user")?;
-    User::from_document(document).map_err(|error| Trouble::usage(format!("--user: {error}")))
+    User::from_document(document)
+        .map_err(|error| Trouble::usage(format!("--user: {error}; write {{\"id\": \"…\", \"custom_data\": {{…}}}}")))
 }
 
 pub(super) fn read_environment(argument: &str) -> Result<Environment, Trouble> {
@@ -74,6 +67,8 @@ pub(super) fn read_environment(argument: &str) -> Result<Environment, Trouble> {
         match (key.as_str(), value) {
             ("tag", bson::Bson::String(tag)) => environment.tag = tag,
             ("values", bson::Bson::Document(values)) => environment.values = values,
+            ("tag", _) => return Err(Trouble::usage("--environment: `tag` must be a string")),
+            ("values", _) => return Err(Trouble::usage("--environment: `values` must be an object")),
             _ => {
                 return Err(Trouble::usage(format!(
                     "--environment: `{key}` does not belong there; write {{\"tag\": \"…\", \"values\": {{…}}}}"

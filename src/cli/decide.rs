@@ -1,4 +1,3 @@
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -6,17 +5,18 @@ use anstyle::AnsiColor;
 use bson::{Bson, Document};
 use clap::ValueEnum;
 use portcullis::access::{Decision, Guard, Operation, Reason, Visible};
-use portcullis::app::{App, LoadOptions};
+use portcullis::app::Applicable;
 use portcullis::json;
 use portcullis::policy::{self, Policy, RulesFile};
 use portcullis::schema::Schema;
-use portcullis::text::Finding;
+use portcullis::text::{Finding, OneLine, Source, closest};
 use portcullis::value::DocumentRef;
 use serde_json::{Map, Value, json};
 
+use super::application::load_app;
 use super::context::ContextArgs;
-use super::input::{Chunk, Input, Values};
-use super::output::{Output, paint};
+use super::input::{Chunk, Input, Values, standard_input};
+use super::output::{Output, note, paint};
 use super::trouble::Trouble;
 use super::{Answer, explain};
 
@@ -101,9 +101,8 @@ impl Subject {
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let streamed = args.documents.first().is_some_and(|first| first == "-");
-    let piped = args.documents.iter().chain(&args.rules).chain(&args.schema).filter(|input| *input == "-").count();
-    if piped + args.context.reads_standard_input() > 1 {
-        return Err(Trouble::usage("only one input can be `-`: standard input can be read once"));
+    if args.app.is_none() && (args.service.is_some() || args.tag.is_some()) {
+        return Err(Trouble::usage("--service and --tag belong to --app"));
     }
     if let Some(problem) = wrong_number(args.operation, &args.documents, streamed) {
         return Err(Trouble::usage(problem));
@@ -174,13 +173,24 @@ fn app_guard(
     namespace: &str,
     context: portcullis::eval::Context,
 ) -> Result<Guard, Trouble> {
-    let app = App::load(directory, &LoadOptions { environment: args.tag.clone() })?;
+    let app = load_app(directory, args.tag.as_deref())?;
+    if let Some(service) = &args.service
+        && !app.data_sources.iter().any(|source| source.name == *service)
+    {
+        let known: Vec<_> = app.data_sources.iter().map(|source| format!("`{}`", source.name)).collect();
+        return Err(Trouble::usage(format!("no data source is called `{service}`; there are {}", known.join(", "))));
+    }
     let policies = app.policies();
-    if let portcullis::app::Applicable::Invalid = policies.applicable(&app, namespace, args.service.as_deref())? {
-        let errors: Vec<_> = app.findings.iter().chain(policies.findings()).collect();
-        let shown = errors.iter().map(|found| found.render(super::output::style())).collect::<String>();
-        let message = format!("the rules of `{namespace}` do not load, so nothing is decided by them\n{shown}");
-        return Err(Trouble::usage(message.trim_end()));
+    if let Applicable::Invalid = policies.applicable(&app, namespace, args.service.as_deref())? {
+        let files = app.files_of(namespace, args.service.as_deref());
+        let found = app.findings.iter().chain(policies.findings());
+        let found = found.filter(|found| files.iter().any(|file| file == found.source.name())).cloned().collect();
+        return Err(Trouble::Files { what: format!("the rules of `{namespace}` do not load"), found });
+    }
+    if app.collection(namespace, args.service.as_deref())?.is_none() {
+        let names = app.collections.iter().map(|collection| collection.namespace.as_str());
+        let hint = closest(namespace, names).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+        note(&format!("no file of the application speaks of `{namespace}`{hint}"));
     }
     Ok(app.guard(&policies, namespace, args.service.as_deref(), context)?)
 }
@@ -223,6 +233,7 @@ impl Decider<'_> {
             self.output.line("\n]}")?;
         }
         match self.broken {
+            0 if self.decided == 0 => Err(Trouble::Reported("there was no document on standard input".to_owned())),
             0 => Ok(Answer::from_bool(self.denied == 0)),
             1 => Err(Trouble::Reported("1 document could not be read".to_owned())),
             several => Err(Trouble::Reported(format!("{several} documents could not be read"))),
@@ -237,7 +248,7 @@ impl Decider<'_> {
     /// Decides about every document on standard input. One that cannot be read does not keep the others from being
     /// decided.
     fn stream(&mut self) -> Result<(), Trouble> {
-        let mut values = Values::new(io::stdin().lock());
+        let mut values = Values::new(standard_input()?);
         while let Some(Chunk { line, bytes }) = values.next()? {
             match self.read(line, &bytes) {
                 Ok(subject) => self.decide(&subject, Some(line))?,
@@ -255,7 +266,8 @@ impl Decider<'_> {
     }
 
     fn read(&self, line: usize, bytes: &[u8]) -> Result<Subject, Trouble> {
-        let input = Input::parse(&format!("<standard input, from line {line}>"), bytes, "a document")?;
+        let source = Source::new("<standard input>", String::from_utf8_lossy(bytes)).from_line(line);
+        let input = Input::parse(source, bytes, "a document")?;
         if self.args.operation != Verb::Update {
             return Ok(Subject::One(input.document("a document")?));
         }
@@ -289,9 +301,10 @@ impl Decider<'_> {
             decision.extend(line.map(|line| ("line".to_owned(), json!(line))));
             return self.element(&Value::Object(decision));
         }
-        self.output.line(summary.headline())?;
+        let place = line.map_or_else(String::new, |line| format!("line {line}: "));
+        self.output.line(format!("{place}{}", summary.headline(self.args.operation)))?;
         for line in summary.details() {
-            self.output.line(format!("  {line}"))?;
+            self.output.line(format!("  {}", OneLine(line)))?;
         }
         if let Some(visible) = &summary.visible {
             self.output.line(if self.several { visible.to_string() } else { pretty(visible) })?;
@@ -342,17 +355,22 @@ impl Summary {
         Self::new(decision)
     }
 
-    fn headline(&self) -> String {
-        let role = self.role.as_ref().map_or_else(String::new, |role| format!(" as `{role}`"));
+    fn headline(&self, verb: Verb) -> String {
+        let role = self.role.as_ref().map_or_else(String::new, |role| format!(" as `{}`", OneLine(role)));
         match &self.reason {
             None => format!("{}{role}", paint("allowed", AnsiColor::Green)),
             Some(Reason::Fields(_)) => {
-                format!("{}{role}: some fields may not be written", paint("denied", AnsiColor::Red))
+                let what = match verb {
+                    Verb::Delete => "deleting needs every field to be writable; not writable are",
+                    Verb::Insert => "inserting needs every field to be writable; not writable are",
+                    Verb::Read | Verb::Search | Verb::Update => "some fields may not be written",
+                };
+                format!("{}{role}: {what}", paint("denied", AnsiColor::Red))
             }
             Some(Reason::Schema(_)) => {
                 format!("{}{role}: the schema refuses the document", paint("denied", AnsiColor::Red))
             }
-            Some(reason) => format!("{}{role}: {reason}", paint("denied", AnsiColor::Red)),
+            Some(reason) => format!("{}{role}: {}", paint("denied", AnsiColor::Red), OneLine(reason)),
         }
     }
 

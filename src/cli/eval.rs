@@ -65,19 +65,6 @@ struct DocumentArgs {
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let documents = &args.documents;
-    let inputs = [
-        Some(&args.expression),
-        documents.root.as_ref(),
-        documents.prev_root.as_ref(),
-        documents.this.as_ref(),
-        documents.prev.as_ref(),
-        documents.args.as_ref(),
-        documents.partition.as_ref(),
-    ];
-    let piped = inputs.into_iter().flatten().filter(|input| *input == "-").count();
-    if piped + args.context.reads_standard_input() > 1 {
-        return Err(Trouble::usage("only one input can be `-`: standard input can be read once"));
-    }
     let input = Input::read(&args.expression, "expression")?;
     let fail = |findings: Vec<Finding>| Trouble::findings("the expression", &input.source, Some(&input.node), findings);
     let scope = Scope::from_name(&args.scope).unwrap_or(Scope::Role);

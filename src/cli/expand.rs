@@ -1,10 +1,10 @@
 use std::path::PathBuf;
 
-use portcullis::app::{App, LoadOptions};
 use portcullis::expr::{self, Substitutions};
 use portcullis::text::Finding;
 
 use super::Answer;
+use super::application::load_app;
 use super::context::read_environment;
 use super::input::{self, Input};
 use super::output::Output;
@@ -53,7 +53,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
 
 fn substitutions(args: &Args) -> Result<Substitutions, Trouble> {
     if let Some(directory) = &args.app {
-        let app = App::load(directory, &LoadOptions { environment: args.tag.clone() })?;
+        let app = load_app(directory, args.tag.as_deref())?;
         return Ok(Substitutions {
             tag: Some(app.environment.tag.clone()),
             environment: Substitutions::named(&app.environment.values),

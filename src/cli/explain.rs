@@ -3,6 +3,7 @@
 use anstyle::AnsiColor;
 use portcullis::access::Explanation;
 use portcullis::eval::{Part, Trace, Truth};
+use portcullis::text::OneLine;
 use serde_json::{Value, json};
 
 use super::output::paint;
@@ -17,10 +18,10 @@ fn painted(truth: Truth) -> String {
     }
 }
 
-/// A trace as indented lines.
+/// A trace as indented lines; what it quotes stays on its line.
 pub(super) fn trace_lines(label: &str, trace: &Trace, indent: usize, out: &mut Vec<String>) {
     let pad = "  ".repeat(indent);
-    let label = if label.is_empty() { String::new() } else { format!("{label}: ") };
+    let label = if label.is_empty() { String::new() } else { format!("{}: ", OneLine(label)) };
     let truth = painted(trace.truth);
     match &trace.part {
         Part::Constant => out.push(format!("{pad}{truth} {label}as it stands")),
@@ -38,8 +39,8 @@ pub(super) fn trace_lines(label: &str, trace: &Trace, indent: usize, out: &mut V
         }
         Part::Test { text, left, right, .. } => {
             let right = right.as_ref().map_or_else(String::new, |right| format!("   right: {right}"));
-            out.push(format!("{pad}{truth} {label}{text}"));
-            out.push(format!("{pad}          left: {left}{right}"));
+            out.push(format!("{pad}{truth} {label}{}", OneLine(text)));
+            out.push(format!("{pad}          {}", OneLine(format!("left: {left}{right}"))));
         }
     }
 }

@@ -1,6 +1,7 @@
 use std::fs;
 use std::io::{self, BufRead, Read};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bson::Document;
 use portcullis::json::{self, MAX_SIZE, Node};
@@ -22,13 +23,19 @@ impl Input {
         } else if is_json(argument) {
             (format!("<{what}>"), argument.as_bytes().to_vec())
         } else {
-            (argument.to_owned(), read_file(Path::new(argument))?)
+            match read_file(Path::new(argument)) {
+                Err(Trouble::Read { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
+                    return Err(Trouble::usage(format!(
+                        "{what}: `{argument}` is neither JSON nor a file that is there"
+                    )));
+                }
+                read => (argument.to_owned(), read?),
+            }
         };
-        Self::parse(&name, &bytes, what)
+        Self::parse(Source::new(name, String::from_utf8_lossy(&bytes)), &bytes, what)
     }
 
-    pub(super) fn parse(name: &str, bytes: &[u8], what: &str) -> Result<Self, Trouble> {
-        let source = Source::new(name, String::from_utf8_lossy(bytes));
+    pub(super) fn parse(source: Source, bytes: &[u8], what: &str) -> Result<Self, Trouble> {
         match json::parse_bytes(bytes) {
             Ok(node) => Ok(Self { source, node }),
             Err(error) => Err(Trouble::findings(what, &source, None, vec![Finding::from(error)])),
@@ -57,7 +64,16 @@ fn is_json(argument: &str) -> bool {
 
 /// Reads all of standard input, of at most [`MAX_SIZE`] bytes and one.
 pub(super) fn read_standard_input() -> Result<Vec<u8>, Trouble> {
-    read_limited(io::stdin().lock(), "standard input")
+    read_limited(standard_input()?, "standard input")
+}
+
+/// Standard input, which can be read once.
+pub(super) fn standard_input() -> Result<io::StdinLock<'static>, Trouble> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    if TAKEN.swap(true, Ordering::Relaxed) {
+        return Err(Trouble::usage("only one input can be `-`: standard input can be read once"));
+    }
+    Ok(io::stdin().lock())
 }
 
 /// Reads a file of at most [`MAX_SIZE`] bytes and one.
@@ -79,10 +95,14 @@ fn read_limited(reader: impl Read, name: &str) -> Result<Vec<u8>, Trouble> {
     Ok(bytes)
 }
 
-/// The JSON values of a stream, one after the other: each on a line of its own, or over several lines.
+/// The documents of a stream, one after the other: each on a line of its own, or over several lines of which only the
+/// first begins with `{`.
 pub(super) struct Values<R> {
     reader: R,
+    /// The number of the line read last, from 1.
     line: usize,
+    /// A line that was read and belongs to the next document.
+    next: Option<Vec<u8>>,
 }
 
 /// A value of a stream: the number of its first line, from 1, and its text.
@@ -93,38 +113,56 @@ pub(super) struct Chunk {
 
 impl<R: BufRead> Values<R> {
     pub(super) const fn new(reader: R) -> Self {
-        Self { reader, line: 0 }
+        Self { reader, line: 0, next: None }
     }
 
-    /// The next value's text, as far as its brackets say where it ends.
+    /// The next value's text, as far as its brackets say where it ends. A line that begins with `{` begins a new one, so
+    /// that one broken document does not take the rest with it.
     pub(super) fn next(&mut self) -> Result<Option<Chunk>, Trouble> {
         let mut chunk = Chunk { line: 0, bytes: Vec::new() };
         let mut nesting = Nesting::default();
-        loop {
-            let start = chunk.bytes.len();
-            let read = self.read_line(&mut chunk.bytes)?;
-            if read == 0 {
-                return Ok((!chunk.bytes.is_empty()).then_some(chunk));
-            }
-            self.line += 1;
-            if chunk.line == 0 {
-                if chunk.bytes.iter().all(u8::is_ascii_whitespace) {
-                    chunk.bytes.clear();
+        while let Some(line) = self.take_line()? {
+            if chunk.bytes.is_empty() {
+                if line.iter().all(u8::is_ascii_whitespace) {
                     continue;
                 }
                 chunk.line = self.line;
+            } else if line.first() == Some(&b'{') {
+                self.next = Some(line);
+                break;
             }
-            nesting.read(chunk.bytes.get(start..).unwrap_or_default());
+            nesting.read(&line);
+            chunk.bytes.extend(line);
             if nesting.depth == 0 || chunk.bytes.len() > MAX_SIZE {
-                return Ok(Some(chunk));
+                break;
             }
         }
+        Ok((!chunk.bytes.is_empty()).then_some(chunk))
     }
 
-    fn read_line(&mut self, bytes: &mut Vec<u8>) -> Result<usize, Trouble> {
+    fn take_line(&mut self) -> Result<Option<Vec<u8>>, Trouble> {
+        if let Some(line) = self.next.take() {
+            return Ok(Some(line));
+        }
+        let failed = |error| Trouble::Read { name: "standard input".to_owned(), error };
         let limit = u64::try_from(MAX_SIZE).unwrap_or(u64::MAX).saturating_add(1);
-        let read = self.reader.by_ref().take(limit).read_until(b'\n', bytes);
-        read.map_err(|error| Trouble::Read { name: "standard input".to_owned(), error })
+        let mut line = Vec::new();
+        let read = self.reader.by_ref().take(limit).read_until(b'\n', &mut line).map_err(failed)?;
+        if read == 0 {
+            return Ok(None);
+        }
+        self.line += 1;
+        // What is too long is an error already; the rest of it is no document.
+        if read > MAX_SIZE && line.last() != Some(&b'\n') {
+            let mut rest = Vec::new();
+            while line.last() != Some(&b'\n') && rest.last() != Some(&b'\n') {
+                rest.clear();
+                if self.reader.by_ref().take(limit).read_until(b'\n', &mut rest).map_err(failed)? == 0 {
+                    break;
+                }
+            }
+        }
+        Ok(Some(line))
     }
 }
 
@@ -132,18 +170,17 @@ impl<R: BufRead> Values<R> {
 #[derive(Default)]
 struct Nesting {
     depth: usize,
-    in_string: bool,
-    escaped: bool,
 }
 
 impl Nesting {
-    fn read(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            match (self.in_string, byte) {
-                (true, _) if self.escaped => self.escaped = false,
-                (true, b'\\') => self.escaped = true,
-                // No JSON string goes on over the end of a line; without this one missing quote would swallow the rest.
-                (_, b'"') | (true, b'\n') => self.in_string = !self.in_string,
+    /// Reads a line. No JSON string goes on over its end.
+    fn read(&mut self, line: &[u8]) {
+        let (mut in_string, mut escaped) = (false, false);
+        for byte in line {
+            match (in_string, byte) {
+                (true, _) if escaped => escaped = false,
+                (true, b'\\') => escaped = true,
+                (_, b'"') => in_string = !in_string,
                 (false, b'{' | b'[') => self.depth += 1,
                 (false, b'}' | b']') => self.depth = self.depth.saturating_sub(1),
                 _ => {}

@@ -1,5 +1,6 @@
 //! The command line: a thin face of the library.
 
+mod application;
 mod check;
 mod context;
 mod decide;
@@ -69,6 +70,10 @@ pub(crate) fn run() -> ExitCode {
             // Help and version are no trouble.
             let code = if error.use_stderr() { 2 } else { 0 };
             let _ = error.print();
+            if code != 0 && std::env::args_os().any(|argument| argument == "--json") {
+                let _ = Output::new(true)
+                    .document(&serde_json::json!({ "error": error.kind().to_string(), "findings": [] }));
+            }
             return ExitCode::from(code);
         }
     };

@@ -1,7 +1,7 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Color, Reset, Style as Ansi};
-use portcullis::text::{Finding, Source, Style};
+use portcullis::text::{Finding, OneLine, Source, Style};
 use serde_json::{Value, json};
 
 use super::trouble::Trouble;
@@ -79,16 +79,28 @@ impl Output {
                     findings.push(finding_to_json(source_text, finding, pointer.as_deref()));
                 }
             }
+            Trouble::Files { what, found } => {
+                text = format!("{}: {what}\n", paint("error", AnsiColor::Red));
+                for found in found {
+                    text.push_str(&found.render(style()));
+                    findings.push(finding_to_json(&found.source, &found.finding, found.pointer.as_deref()));
+                }
+            }
             Trouble::App(error) => {
                 text = format!("{}: {error}\n", paint("error", AnsiColor::Red));
                 text.extend(error.help().map(|help| format!("  help: {help}\n")));
             }
-            other => text = format!("{}: {other}\n", paint("error", AnsiColor::Red)),
+            other => text = format!("{}: {}\n", paint("error", AnsiColor::Red), OneLine(other)),
         }
         // Nothing can be done if even this fails.
         let _ = write!(anstream::stderr(), "{text}");
         findings
     }
+}
+
+/// Says something beside the output, on standard error.
+pub(super) fn note(message: &str) {
+    let _ = writeln!(anstream::stderr(), "{}: {}", paint("note", AnsiColor::Cyan), OneLine(message));
 }
 
 /// A finding for machines.

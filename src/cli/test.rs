@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use portcullis::testfile::{self, RunError, TestFile};
+use portcullis::text::OneLine;
 use serde_json::{Value, json};
 
 use super::Answer;
@@ -29,8 +30,8 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let mut unusable = Vec::new();
     for path in &args.files {
         let name = path.display().to_string();
-        let report = match load(path).and_then(|file| run_file(&file)) {
-            Ok(report) => report,
+        let (file, report) = match load(path).and_then(|file| run_file(&file).map(|report| (file, report))) {
+            Ok(both) => both,
             Err(message) => {
                 files.push(json!({ "file": name, "error": anstream::adapter::strip_str(&message).to_string() }));
                 unusable.push(message);
@@ -41,10 +42,13 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         failed += report.failed();
         let mut failures = Vec::new();
         for (case, expected, got) in report.failures() {
-            failures.push(json!({ "case": case, "expected": expected, "got": got }));
+            let place = file.cases.iter().find(|found| found.name == case).map_or(0, |found| found.span.start);
+            let (line, _) = file.source.position(place);
+            failures.push(json!({ "case": case, "line": line, "expected": expected, "got": got }));
             if !output.is_json() {
                 let word = paint("failed", anstyle::AnsiColor::Red);
-                output.line(format!("{word} {name}: {case}: expected {expected}, got {got}"))?;
+                let (file, case) = (OneLine(file.source.name()), OneLine(case));
+                output.line(format!("{word} {file}:{line}: {case}: expected {expected}, got {got}"))?;
             }
         }
         files.push(json!({

@@ -1,6 +1,6 @@
 use std::io;
 
-use portcullis::app::{AppError, ServiceAmbiguous};
+use portcullis::app::{AppError, FileFinding, ServiceAmbiguous};
 use portcullis::text::{Finding, Source};
 use thiserror::Error;
 
@@ -22,6 +22,9 @@ pub(super) enum Trouble {
     /// An input that is not what it must be.
     #[error("{what} cannot be used: {}", .findings.first().map_or("", |finding| &finding.message))]
     Findings { what: String, source_text: Box<Source>, findings: Vec<Finding>, pointers: Vec<Option<String>> },
+    /// Files of an application that do not do.
+    #[error("{what}: {}", .found.first().map_or("", |found| &found.finding.message))]
+    Files { what: String, found: Vec<FileFinding> },
     /// Trouble whose particulars were shown already.
     #[error("{0}")]
     Reported(String),

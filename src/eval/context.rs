@@ -19,7 +19,6 @@ pub struct Context {
     user: Option<User>,
     values: Option<Document>,
     secrets: HashSet<String>,
-    withheld: HashSet<String>,
     environment: Option<Environment>,
     request: Option<Request>,
     args: Option<Document>,
@@ -146,10 +145,10 @@ impl Context {
         self
     }
 
-    /// Names values that are configured but not at hand, such as secrets: they are Unknown, not Missing.
+    /// Names values that are secrets: they are never shown, and those that are not supplied are Unknown, not Missing.
     #[must_use]
-    pub fn without_values(mut self, names: impl IntoIterator<Item = String>) -> Self {
-        self.withheld.extend(names);
+    pub fn with_secret_names(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        self.secrets.extend(names);
         self
     }
 
@@ -160,10 +159,15 @@ impl Context {
         self
     }
 
-    /// Supplies `%%values` if nothing did.
+    /// Supplies those of the values that nothing supplied.
     #[must_use]
     pub fn or_values(mut self, values: &Document) -> Self {
-        self.values.get_or_insert_with(|| values.clone());
+        let supplied = self.values.get_or_insert_with(Document::new);
+        for (name, value) in values {
+            if !supplied.contains_key(name) {
+                supplied.insert(name, value.clone());
+            }
+        }
         self
     }
 
@@ -293,8 +297,8 @@ impl Context {
             },
             ContextRoot::Values => match (&self.values, reference.path.first()) {
                 (Some(values), Some(name)) if values.contains_key(name) => known_document(values, 0),
-                (Some(_), Some(name)) if self.withheld.contains(name) => Start::Unknown,
-                (Some(_), None) if !self.withheld.is_empty() => Start::Unknown,
+                (Some(_), Some(name)) if self.secrets.contains(name) => Start::Unknown,
+                (Some(values), None) if !self.secrets.is_subset(&values.keys().cloned().collect()) => Start::Unknown,
                 (Some(values), _) => known_document(values, 0),
                 (None, _) => Start::Unknown,
             },

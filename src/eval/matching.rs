@@ -208,7 +208,7 @@ impl<'e> Evaluation<'e> {
             BoundCheck::Mod { divisor, remainder } => Ok(left
                 .any(Leaf::Expand, &mut |value| {
                     let number = value.and_then(|value| value.number()).and_then(|number| number.truncate());
-                    Ok(number.is_some_and(|number| number.wrapping_rem(*divisor) == *remainder))
+                    Ok(number.is_some_and(|number| *divisor != 0 && number.wrapping_rem(*divisor) == *remainder))
                 })?
                 .into()),
             BoundCheck::Regex(pattern) => Ok(left

@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::{Kind, Member, Node};
 use crate::text::{Code, Located};
+use crate::value::ValueRef;
 
 /// Why a JSON value is no extended JSON, and where.
 pub type EjsonError = Located<EjsonErrorKind>;
@@ -88,7 +89,11 @@ pub fn to_bson(node: &Node) -> Result<Bson, EjsonError> {
 pub fn to_document(node: &Node) -> Result<Document, EjsonError> {
     match to_bson(node)? {
         Bson::Document(document) => Ok(document),
-        _ => Err(EjsonError::new(EjsonErrorKind::NotDocument(node.describe()), node.span)),
+        other => {
+            let found =
+                if node.as_object().is_some() { ValueRef::from(&other).kind().alias() } else { node.describe() };
+            Err(EjsonError::new(EjsonErrorKind::NotDocument(found), node.span))
+        }
     }
 }
 
@@ -119,7 +124,7 @@ fn literal(node: &Node, members: &[Member]) -> Result<Bson, EjsonError> {
     if let Some(other) = members.iter().find(|m| m.key != key && !(key == "$code" && m.key == "$scope")) {
         return Err(invalid(format!("`{}` cannot stand beside it", other.key)));
     }
-    // The scope is converted here because the library would lose the order of nothing but its own map.
+    // The scope is read here, so that its own literals have their places.
     let read = match (key, node.get("$code"), node.get("$scope")) {
         ("$code", Some(code), Some(scope)) => Bson::JavaScriptCodeWithScope(bson::JavaScriptCodeWithScope {
             code: code.as_str().ok_or_else(|| invalid("the code must be a string".to_owned()))?.to_owned(),
@@ -137,6 +142,9 @@ fn literal(node: &Node, members: &[Member]) -> Result<Bson, EjsonError> {
 /// The library's reason, on one line and short.
 fn reason(error: &bson::error::Error) -> String {
     let text = error.to_string().replace('\n', " ");
+    // Its kinds of errors are its own affair.
+    let text = text.split_once("Message: ").map_or(text.as_str(), |(_, message)| message);
+    let text = text.trim_end_matches('.').to_owned();
     match text.char_indices().nth(160) {
         Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
         None => text,

@@ -305,7 +305,8 @@ impl<'t> Parser<'t> {
         let (found, length) = match rest.chars().next() {
             None => ("the end of the text".to_owned(), 0),
             Some(_) if !word.is_empty() => (format!("`{word}`"), word.len()),
-            Some(c) => (format!("`{}`", c.escape_debug()), c.len_utf8()),
+            Some(c) if c.is_control() => (format!("the character U+{:04X}", u32::from(c)), c.len_utf8()),
+            Some(c) => (format!("`{c}`"), c.len_utf8()),
         };
         let error = JsonError::new(JsonErrorKind::Unexpected { expected, found }, Span::new(self.at, self.at + length));
         if rest.starts_with("//") || rest.starts_with("/*") || rest.starts_with('#') {

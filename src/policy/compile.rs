@@ -18,8 +18,7 @@ use crate::text::{Located, Spanned};
 ///
 /// let node = portcullis::json::parse(r#"{"roles": [{"name": "Owner", "aply_when": {}}]}"#).unwrap();
 /// let errors = portcullis::policy::compile(&node).unwrap_err();
-/// assert_eq!(errors[0].to_string(), "a role needs `apply_when`");
-/// assert_eq!(errors[1].to_string(), "unknown key `aply_when` in a role");
+/// assert_eq!(errors[0].to_string(), "unknown key `aply_when` in a role");
 /// ```
 pub fn compile(node: &Node) -> Result<RulesFile, Vec<PolicyError>> {
     let mut compiler = Compiler { errors: Vec::new() };
@@ -28,9 +27,18 @@ pub fn compile(node: &Node) -> Result<RulesFile, Vec<PolicyError>> {
         Ok(file)
     } else {
         compiler.errors.sort_by_key(Located::span);
+        let more = compiler.errors.len().saturating_sub(MAX_ERRORS);
+        if let (true, Some(last)) = (more > 0, compiler.errors.get(MAX_ERRORS)) {
+            let span = last.span();
+            compiler.errors.truncate(MAX_ERRORS);
+            compiler.errors.push(PolicyError::new(PolicyErrorKind::More(more), span));
+        }
         Err(compiler.errors)
     }
 }
+
+/// More errors of one file than anybody reads.
+const MAX_ERRORS: usize = 1000;
 
 struct Compiler {
     errors: Vec<PolicyError>,
@@ -96,6 +104,10 @@ impl Compiler {
     }
 
     fn missing(&mut self, keys: &Keys, key: &'static str, node: &Node) {
+        // A misspelt key has its own error, with the same way out.
+        if keys.has_near_miss(key, node) {
+            return;
+        }
         self.errors.push(PolicyError::new(PolicyErrorKind::KeyMissing { key, place: keys.place }, node.span));
     }
 

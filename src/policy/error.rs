@@ -61,6 +61,9 @@ pub enum PolicyErrorKind {
     /// A malformed projection.
     #[error("{0}")]
     Projection(ProjectionError),
+    /// There are more than anybody reads.
+    #[error("and {0} more errors from here on")]
+    More(usize),
     /// A malformed schema.
     #[error("{0}")]
     Schema(SchemaErrorKind),
@@ -78,6 +81,7 @@ impl Code for PolicyErrorKind {
             Self::Expr(kind) => kind.code(),
             Self::Lower(kind) => kind.code(),
             Self::Projection(_) => "projection-invalid",
+            Self::More(_) => "errors-more",
             Self::Schema(kind) => kind.code(),
         }
     }

@@ -70,6 +70,15 @@ impl Keys {
         self.known.iter().any(|(name, older)| *name == known && (*name == key || older.contains(&key)))
     }
 
+    /// Whether an object has an unknown key that was probably meant to be this one.
+    pub(super) fn has_near_miss(&self, key: &str, node: &Node) -> bool {
+        let names = || self.known.iter().map(|(known, _)| *known);
+        node.as_object().unwrap_or_default().iter().any(|member| {
+            let known = names().any(|name| self.is(name, &member.key)) || self.carried.contains(&member.key.as_str());
+            !known && closest(&member.key, names()) == Some(key)
+        })
+    }
+
     /// Reports every key that is none.
     pub(super) fn check(&self, node: &Node, errors: &mut Vec<PolicyError>) {
         for member in node.as_object().unwrap_or_default() {

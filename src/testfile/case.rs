@@ -180,6 +180,30 @@ fn check_expectation(kind: &str, expect: &Node, errors: &mut Vec<FormatError>) {
     }
     check_keys(expect, known, &format!("the expectation of a case with `{kind}`"), errors);
     let has = |key: &str| expect.get(key).is_some();
+    for member in expect.as_object().unwrap_or_default() {
+        let texts = |node: &Node| node.as_array().is_some_and(|list| list.iter().all(|text| text.as_str().is_some()));
+        let (fits, wanted) = match (kind, member.key.as_str()) {
+            (_, "role") => {
+                (member.value.as_str().is_some() || matches!(member.value.kind, json::Kind::Null), "a string or null")
+            }
+            ("load", "invalid") | (_, "fields" | "schema") => (texts(&member.value), "an array of strings"),
+            (_, "error" | "invalid") => (member.value.as_str().is_some(), "a string"),
+            (_, "ids" | "documents") => (member.value.as_array().is_some(), "an array"),
+            (_, "document" | "user" | "filter") => (member.value.as_object().is_some(), "an object"),
+            _ => continue,
+        };
+        if !fits {
+            let message = format!("`{}` must be {wanted}, not {}", member.key, member.value.describe());
+            errors.push(format_error(message, &member.value));
+        }
+    }
+    for (key, other) in
+        [("allowed", "fields"), ("allowed", "schema"), ("allowed", "error"), ("document", "error"), ("ids", "error")]
+    {
+        if has(key) && has(other) {
+            errors.push(format_error(format!("`{key}` and `{other}` cannot both be expected"), expect));
+        }
+    }
     for key in ["denied", "allowed", "valid"] {
         if expect.get(key).is_some_and(|value| value.as_bool() != Some(true)) {
             errors.push(format_error(format!("`{key}` can only be `true`"), expect));
@@ -221,7 +245,11 @@ fn read_kind(
 ) -> Option<Kind> {
     let value = node.get(kind)?;
     let documents = |key: &str, errors: &mut Vec<FormatError>| -> Vec<Document> {
-        let list = node.get(key).and_then(Node::as_array).unwrap_or_default();
+        let Some(value) = node.get(key) else { return Vec::new() };
+        let Some(list) = value.as_array() else {
+            errors.push(format_error(format!("`{key}` must be an array, not {}", value.describe()), value));
+            return Vec::new();
+        };
         let read = |node: &Node| json::to_document(node).map_err(|error| format_error(error.to_string(), node));
         list.iter().filter_map(|node| read(node).map_err(|error| errors.push(error)).ok()).collect()
     };

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -48,7 +49,7 @@ pub struct Given {
 #[derive(Debug, Error)]
 pub enum FileError {
     /// It cannot be read.
-    #[error("cannot read {path}: {error}")]
+    #[error("cannot read `{path}`: {error}")]
     Read {
         /// The file.
         path: String,
@@ -96,7 +97,14 @@ impl TestFile {
     /// cannot pass.
     pub fn load(path: &Path) -> Result<Self, FileError> {
         let name = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|error| FileError::Read { path: name.clone(), error })?;
+        let read = |file: std::fs::File| {
+            let mut bytes = Vec::new();
+            // One byte more than is accepted, so that what is too long is seen to be.
+            file.take(u64::try_from(json::MAX_SIZE).unwrap_or(u64::MAX).saturating_add(1)).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        let bytes =
+            std::fs::File::open(path).and_then(read).map_err(|error| FileError::Read { path: name.clone(), error })?;
         Self::parse(&name, &bytes, path.parent().unwrap_or(Path::new(".")))
     }
 

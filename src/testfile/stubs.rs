@@ -61,7 +61,10 @@ impl Stub {
             (Some(value), None, None) => Some(Self::Returns(value)),
             (None, Some(message), None) => Some(Self::Fails(message)),
             (None, None, Some(cases)) => {
-                let cases = cases.as_array().unwrap_or_default();
+                let Some(cases) = cases.as_array() else {
+                    errors.push(format_error(format!("`cases` must be an array, not {}", cases.describe()), cases));
+                    return None;
+                };
                 let cases = cases.iter().filter_map(|case| Self::read_case(case, errors)).collect();
                 let otherwise = node.get("otherwise").and_then(|node| Self::read(node, &STUB, errors));
                 Some(Self::Cases(cases, otherwise.map(Box::new)))
@@ -74,7 +77,10 @@ impl Stub {
     }
 
     fn read_case(node: &Node, errors: &mut Vec<FormatError>) -> Option<(Vec<Bson>, Self)> {
-        let arguments = node.get("arguments").and_then(Node::as_array).unwrap_or_default();
+        let Some(arguments) = node.get("arguments").and_then(Node::as_array) else {
+            errors.push(format_error("a case of a stub needs `arguments`, an array", node));
+            return None;
+        };
         let arguments: Result<Vec<Bson>, _> = arguments.iter().map(json::to_bson).collect();
         let arguments = arguments.map_err(|error| errors.push(format_error(error.to_string(), node))).ok()?;
         Some((arguments, Self::read(node, &["arguments", "returns", "fails"], errors)?))

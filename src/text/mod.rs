@@ -7,6 +7,7 @@ mod span;
 mod suggest;
 
 pub use finding::{Code, Finding, Located, Severity};
+pub use one_line::OneLine;
 pub use source::{Source, Style};
 pub use span::{Span, Spanned};
 pub use suggest::closest;

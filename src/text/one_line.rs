@@ -1,7 +1,7 @@
 use std::fmt::{self, Display, Write};
 
 /// Shows something on one line: what would break it, or what a terminal might obey or reorder, is escaped.
-pub(super) struct OneLine<T>(pub(super) T);
+pub struct OneLine<T>(pub T);
 
 impl<T: Display> Display for OneLine<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

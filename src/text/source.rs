@@ -8,6 +8,10 @@ use super::{Finding, Severity, Span};
 pub struct Source {
     name: String,
     text: String,
+    /// The number of the first line, from 1.
+    first_line: usize,
+    /// Where each line begins, in bytes.
+    lines: Vec<usize>,
 }
 
 /// The escape sequences put around the parts of a rendered finding; empty strings for plain text.
@@ -31,7 +35,17 @@ const WINDOW: usize = 120;
 impl Source {
     /// A text under the name that errors shall give it: a path, or `<expression>`.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { name: name.into(), text: text.into() }
+        let text = text.into();
+        let after = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        let lines = std::iter::once(0).chain(after).collect();
+        Self { name: name.into(), text, first_line: 1, lines }
+    }
+
+    /// Numbers the lines from this one, for a text that is a part of a longer one.
+    #[must_use]
+    pub const fn from_line(mut self, line: usize) -> Self {
+        self.first_line = line;
+        self
     }
 
     /// The name.
@@ -49,10 +63,10 @@ impl Source {
     /// Line and column of a byte offset, both counted from 1, the column in characters.
     #[must_use]
     pub fn position(&self, offset: usize) -> (usize, usize) {
-        let before = self.text.get(..self.floor(offset)).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        let start = before.rfind('\n').map_or(0, |at| at + 1);
-        (line, before.get(start..).unwrap_or_default().chars().count() + 1)
+        let offset = self.floor(offset);
+        let line = self.lines.partition_point(|start| *start <= offset).saturating_sub(1);
+        let start = self.lines.get(line).copied().unwrap_or(0);
+        (self.first_line + line, self.text.get(start..offset).unwrap_or_default().chars().count() + 1)
     }
 
     /// A finding as a person wants to see it: the message, the place, the line with a caret under it, the way out.
@@ -66,7 +80,10 @@ impl Source {
             Severity::Note => style.note,
         };
         let (line, column) = self.position(finding.span.start);
-        let place = pointer.map_or_else(String::new, |p| format!("  ({})", if p.is_empty() { "/" } else { p }));
+        let place = pointer.map_or_else(String::new, |pointer| match pointer {
+            "" => String::new(),
+            pointer => format!("  ({})", OneLine(pointer)),
+        });
         let (shown, before, marked) = self.line_around(finding.span);
         let number = line.to_string();
         let gutter = " ".repeat(number.len().max(3));
