@@ -74,7 +74,7 @@ impl App {
             .or_environment(&self.environment)
             .without_values(self.secret_values.keys().cloned());
         Ok(match policies.applicable(self, namespace, service)? {
-            Applicable::Policy(policy) => Guard::new(Some(policy), context),
+            Applicable::Policy(policy) => Guard::new(Some(policy), context).in_namespace(namespace),
             Applicable::NoRule => Guard::without_rules(namespace, context),
             Applicable::Invalid => Guard::closed(context),
         })

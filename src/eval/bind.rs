@@ -113,7 +113,7 @@ fn bind_check(check: &Check, context: &Context) -> BoundCheck {
 }
 
 fn bind_elem_match(elements: Elements, inner: &Predicate, context: &Context) -> BoundCheck {
-    let mut operands = Vec::new();
+    let (mut operands, mut unresolved) = (Vec::new(), false);
     inner.each_test(&mut |test| {
         let bound = bind_operands(test, context);
         let later = match &bound.check {
@@ -123,15 +123,19 @@ fn bind_elem_match(elements: Elements, inner: &Predicate, context: &Context) -> 
             BoundCheck::In(BoundList::Document(..)) => true,
             _ => false,
         };
+        // What the context alone leaves Unknown stays so, whether or not there is an element to ask.
+        unresolved |=
+            bound.has_unknown_operand() || matches!(bind_test(test, context), Residual::Constant(Truth::Unknown));
         if later || bound.has_unknown_operand() {
             operands.push(bound);
         }
     });
-    let unknown = operands.iter().any(BoundTest::has_unknown_operand);
-    if unknown && !operands.iter().any(BoundTest::calls) {
-        return BoundCheck::ElemMatch { elements, inner: Residual::Constant(Truth::Unknown), operands: Vec::new() };
+    if !unresolved {
+        return BoundCheck::ElemMatch { elements, inner: bind(inner, context), operands };
     }
-    BoundCheck::ElemMatch { elements, inner: bind(inner, context), operands }
+    // Only a call that may fail still has a say.
+    operands.retain(BoundTest::calls);
+    BoundCheck::ElemMatch { elements, inner: Residual::Constant(Truth::Unknown), operands }
 }
 
 /// The value of a reference on the right; none if Unknown, Missing, or nothing that may be compared with.
