@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::bound::BoundRole;
 use super::decision::{Decision, Outcome, Reason};
 use crate::eval::{Context, Documents, Errors, EvalError, Evaluation, Residual, Truth, bind};
-use crate::policy::{Policy, Projection};
+use crate::policy::{Policy, Presence, Projection};
 use crate::schema::BoundSchema;
 use crate::user::UserType;
 use crate::value::DocumentRef;
@@ -64,9 +64,11 @@ impl Guard {
         let policy: Option<Arc<Policy>> = policy.map(Into::into);
         let is_system = context.user().is_some_and(|user| user.kind == UserType::System);
         let schema = policy.as_ref().and_then(|policy| policy.schema.as_ref()).map(|schema| schema.bind(&context));
-        let entrance = match &policy {
+        let entrance = match policy.as_deref() {
             _ if is_system => Entrance::Bypass,
-            None => Entrance::Closed(Reason::NoRule { namespace: "".into() }),
+            None | Some(Policy { presence: Presence::Unruled, .. }) => {
+                Entrance::Closed(Reason::NoRule { namespace: "".into() })
+            }
             Some(policy) => Entrance::Rules {
                 filters: BoundFilters::new(policy, &context),
                 roles: policy.roles.iter().map(|role| BoundRole::new(role, &context)).collect(),
@@ -78,11 +80,16 @@ impl Guard {
     /// For a namespace for which there are no rules: denies everything, but to the system user.
     #[must_use]
     pub fn without_rules(namespace: &str, context: Context) -> Self {
-        let mut guard = Self::new(None::<Arc<Policy>>, context);
-        if let Entrance::Closed(reason) = &mut guard.entrance {
-            *reason = Reason::NoRule { namespace: namespace.into() };
+        Self::new(None::<Arc<Policy>>, context).in_namespace(namespace)
+    }
+
+    /// The same guard, which names the namespace where it says that there are no rules.
+    #[must_use]
+    pub fn in_namespace(mut self, namespace: &str) -> Self {
+        if let Entrance::Closed(Reason::NoRule { namespace: named }) = &mut self.entrance {
+            *named = namespace.into();
         }
-        guard
+        self
     }
 
     /// Denies everything to everybody: for a collection whose rules do not load.

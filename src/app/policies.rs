@@ -84,7 +84,7 @@ impl App {
             .or_environment(&self.environment)
             .with_secret_names(self.secret_values.keys().cloned());
         Ok(match policies.applicable(self, namespace, service)? {
-            Applicable::Policy(policy) => Guard::new(Some(policy), context),
+            Applicable::Policy(policy) => Guard::new(Some(policy), context).in_namespace(namespace),
             Applicable::NoRule => Guard::without_rules(namespace, context),
             Applicable::Invalid => Guard::closed(context),
         })

@@ -158,10 +158,7 @@ fn guard(args: &Args) -> Result<Guard, Trouble> {
         (None, Some(rules)) => {
             let policy = rules_policy(rules, args.schema.as_deref())?;
             let namespace = args.namespace.as_deref().unwrap_or_default();
-            Ok(match policy {
-                Some(policy) => Guard::new(Some(policy), context),
-                None => Guard::without_rules(namespace, context),
-            })
+            Ok(Guard::new(policy, context).in_namespace(namespace))
         }
         (None, None) => Err(Trouble::usage("by which rules? give --app DIR with --in NAMESPACE, or --rules FILE")),
     }

@@ -24,24 +24,28 @@ use crate::value::ValueRef;
 /// ```
 #[must_use]
 pub fn bind(predicate: &Predicate, context: &Context) -> Residual {
-    match predicate {
-        Predicate::Constant(value) => Residual::Constant((*value).into()),
-        Predicate::All(parts) => Residual::all(parts.iter().map(|part| bind(part, context)).collect()),
-        Predicate::Any(parts) => Residual::any(parts.iter().map(|part| bind(part, context)).collect()),
-        Predicate::Not(inner) => bind(inner, context).negate(),
-        Predicate::Test(test) => bind_test(test, context),
-    }
+    bind_each(predicate, context, &mut |_, _| {})
 }
 
-/// Binds one test; it becomes a constant if no document and no function is needed to decide it.
-pub(super) fn bind_test(test: &Test, context: &Context) -> Residual {
-    let bound = bind_operands(test, context);
-    if !bound.calls() && is_settled(&bound) {
-        let errors = Errors::default();
-        let truth = Evaluation::new(Documents::default(), context, &errors).test(&bound, None);
-        return Residual::Constant(truth);
+/// Binds a predicate and shows each of its tests to `visit`, with its truth if no document is needed to know it. Each test is bound once, however
+/// deep `$elemMatch` stands in `$elemMatch`.
+fn bind_each(predicate: &Predicate, context: &Context, visit: &mut dyn FnMut(&BoundTest, Option<Truth>)) -> Residual {
+    let mut all = |parts: &[Predicate]| parts.iter().map(|part| bind_each(part, context, visit)).collect();
+    match predicate {
+        Predicate::Constant(value) => Residual::Constant((*value).into()),
+        Predicate::All(parts) => Residual::all(all(parts)),
+        Predicate::Any(parts) => Residual::any(all(parts)),
+        Predicate::Not(inner) => bind_each(inner, context, visit).negate(),
+        Predicate::Test(test) => {
+            let bound = bind_operands(test, context);
+            let truth = (!bound.calls() && is_settled(&bound)).then(|| {
+                let errors = Errors::default();
+                Evaluation::new(Documents::default(), context, &errors).test(&bound, None)
+            });
+            visit(&bound, truth);
+            truth.map_or_else(|| Residual::Test(Box::new(bound)), Residual::Constant)
+        }
     }
-    Residual::Test(Box::new(bound))
 }
 
 pub(super) fn bind_operands(test: &Test, context: &Context) -> BoundTest {
@@ -113,25 +117,26 @@ fn bind_check(check: &Check, context: &Context) -> BoundCheck {
 }
 
 fn bind_elem_match(elements: Elements, inner: &Predicate, context: &Context) -> BoundCheck {
-    let mut operands = Vec::new();
-    inner.each_test(&mut |test| {
-        let bound = bind_operands(test, context);
-        let later = match &bound.check {
-            BoundCheck::Equals(right) | BoundCheck::Order(_, right) => !matches!(right, BoundRight::Value(_)),
-            BoundCheck::All(list) => list.iter().any(|right| !matches!(right, BoundRight::Value(_))),
-            BoundCheck::In(BoundList::Elements { later, .. }) => !later.is_empty(),
-            BoundCheck::In(BoundList::Document(..)) => true,
-            _ => false,
-        };
-        if later || bound.has_unknown_operand() {
-            operands.push(bound);
+    let (mut operands, mut unresolved) = (Vec::new(), false);
+    let inner = bind_each(inner, context, &mut |bound, truth| {
+        // What the context alone leaves Unknown stays so, whether or not there is an element to ask.
+        unresolved |= bound.has_unknown_operand() || truth == Some(Truth::Unknown);
+        match &bound.check {
+            // Those inside have been collected there.
+            BoundCheck::ElemMatch { operands: inside, inner, .. } => {
+                unresolved |= matches!(inner, Residual::Constant(Truth::Unknown));
+                operands.extend(inside.iter().cloned());
+            }
+            _ if bound.waits() => operands.push(bound.clone()),
+            _ => {}
         }
     });
-    let unknown = operands.iter().any(BoundTest::has_unknown_operand);
-    if unknown && !operands.iter().any(BoundTest::calls) {
-        return BoundCheck::ElemMatch { elements, inner: Residual::Constant(Truth::Unknown), operands: Vec::new() };
+    if !unresolved {
+        return BoundCheck::ElemMatch { elements, inner, operands };
     }
-    BoundCheck::ElemMatch { elements, inner: bind(inner, context), operands }
+    // Only a call that may fail still has a say.
+    operands.retain(BoundTest::calls);
+    BoundCheck::ElemMatch { elements, inner: Residual::Constant(Truth::Unknown), operands }
 }
 
 /// The value of a reference on the right; none if Unknown, Missing, or nothing that may be compared with.

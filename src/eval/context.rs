@@ -120,9 +120,15 @@ impl Context {
         Self::default()
     }
 
-    /// Supplies `%%user`.
+    /// Supplies `%%user`. An ObjectId that is the `_id` of its custom data reads as its hex string.
     #[must_use]
-    pub fn with_user(mut self, user: User) -> Self {
+    pub fn with_user(mut self, mut user: User) -> Self {
+        if let CustomData::Loaded(data) = &mut user.custom_data
+            && let Some(id) = data.get_mut("_id")
+            && let Bson::ObjectId(hex) = id
+        {
+            *id = Bson::String(hex.to_hex());
+        }
         self.user = Some(user);
         self
     }
@@ -264,10 +270,11 @@ impl Context {
         let Some((start, path)) = self.left(reference) else { return Ok(None) };
         match resolve(start, path)? {
             Resolved::One(value) => value.map(ValueRef::to_bson).transpose(),
-            Resolved::Many(values) => {
-                let met: Vec<Bson> = values.into_iter().flatten().map(ValueRef::to_bson).collect::<Result<_, _>>()?;
+            place @ Resolved::Many(_) => {
+                let met: Vec<Bson> = place.met().into_iter().map(ValueRef::to_bson).collect::<Result<_, _>>()?;
                 Ok((!met.is_empty()).then_some(Bson::Array(met)))
             }
+            Resolved::Ambiguous => Ok(None),
         }
     }
 

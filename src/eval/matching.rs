@@ -224,10 +224,10 @@ impl<'e> Evaluation<'e> {
                 })?
                 .into()),
             BoundCheck::ElemMatch { elements, inner, operands } => {
+                self.probe_all(operands)?;
                 if let Residual::Constant(Truth::Unknown) = inner {
                     return Ok(Truth::Unknown);
                 }
-                self.probe_all(operands)?;
                 self.elem_match(left, *elements, inner)
             }
         }
@@ -325,6 +325,7 @@ impl<'e> Evaluation<'e> {
                 return Ok(match left.resolve()? {
                     Resolved::One(left) => ordered(left, comparison, *right).into(),
                     Resolved::Many(_) => Truth::False,
+                    Resolved::Ambiguous => Truth::Unknown,
                 });
             }
             Operand::Place(Resolved::One(Some(value))) | Operand::Value(value, _) => *value,
@@ -374,9 +375,9 @@ impl<'e> Evaluation<'e> {
     fn list(&self, root: DocumentRoot, path: &[Segment]) -> Result<Vec<ValueRef<'e>>, Absent> {
         match resolve(self.documents.get(root), path)? {
             Resolved::One(Some(ValueRef::Array(array))) => Ok(array.iter().collect::<Result<_, _>>()?),
-            Resolved::One(_) => Err(Absent::Unknown),
-            Resolved::Many(values) => {
-                let met: Vec<_> = values.into_iter().flatten().collect();
+            Resolved::One(_) | Resolved::Ambiguous => Err(Absent::Unknown),
+            place @ Resolved::Many(_) => {
+                let met = place.met();
                 if met.is_empty() { Err(Absent::Unknown) } else { Ok(met) }
             }
         }
@@ -405,14 +406,11 @@ impl<'e> Evaluation<'e> {
         }
     }
 
-    /// What a place in a document leads to; Unknown if that is nothing.
+    /// What a place in a document leads to; Unknown if that is nothing, or not one thing.
     fn place(&self, root: DocumentRoot, path: &[Segment]) -> Result<Resolved<'e>, Absent> {
         let place = resolve(self.documents.get(root), path)?;
-        let missing = match &place {
-            Resolved::One(value) => value.is_none(),
-            Resolved::Many(values) => values.iter().all(Option::is_none),
-        };
-        if missing { Err(Absent::Unknown) } else { Ok(place) }
+        let unknown = place.is_missing() || matches!(place, Resolved::Ambiguous);
+        if unknown { Err(Absent::Unknown) } else { Ok(place) }
     }
 
     fn build(&self, template: &BoundTemplate) -> Result<Bson, Absent> {
@@ -470,9 +468,9 @@ impl Whole<'_> {
 fn whole(place: Resolved<'_>) -> Result<Whole<'_>, Absent> {
     match place {
         Resolved::One(Some(value)) => Ok(Whole::Value(value)),
-        Resolved::One(None) => Err(Absent::Unknown),
-        Resolved::Many(values) => {
-            let met: Vec<Bson> = values.into_iter().flatten().map(ValueRef::to_bson).collect::<Result<_, _>>()?;
+        Resolved::One(None) | Resolved::Ambiguous => Err(Absent::Unknown),
+        Resolved::Many(_) => {
+            let met: Vec<Bson> = place.met().into_iter().map(ValueRef::to_bson).collect::<Result<_, _>>()?;
             Ok(Whole::Made(Bson::Array(met)))
         }
     }
@@ -560,33 +558,34 @@ impl<'v, 'p> Subject<'v, 'p> {
     /// Equality of two places in documents: whole values only, and lists of the same length and order where paths cross
     /// arrays.
     fn same_place(self, right: &Resolved<'_>) -> Result<Truth, Malformed> {
-        let left = self.resolve()?;
-        let same = match (&left, right) {
-            (Resolved::One(None), _) | (_, Resolved::One(None)) => false,
-            (Resolved::One(Some(left)), Resolved::One(Some(right))) => equal(*left, *right)?,
-            (Resolved::Many(left), Resolved::Many(right)) => same_lists(left, right)?,
-            (Resolved::Many(many), Resolved::One(Some(ValueRef::Array(array))))
-            | (Resolved::One(Some(ValueRef::Array(array))), Resolved::Many(many)) => {
-                let elements: Vec<_> = array.iter().map(|element| element.map(Some)).collect::<Result<_, _>>()?;
-                same_lists(many, &elements)?
-            }
-            _ => false,
-        };
-        Ok(same.into())
+        match self.resolve()? {
+            Resolved::Ambiguous => Ok(Truth::Unknown),
+            left => same_places(&left, right).map(Truth::from),
+        }
     }
 }
 
-fn same_lists(left: &[Option<ValueRef<'_>>], right: &[Option<ValueRef<'_>>]) -> Result<bool, Malformed> {
+/// Each array that a path crosses counts by itself: what moved from one inner list to another has changed.
+fn same_places(left: &Resolved<'_>, right: &Resolved<'_>) -> Result<bool, Malformed> {
+    match (left, right) {
+        (Resolved::One(None), Resolved::One(None)) => Ok(true),
+        (Resolved::One(Some(left)), Resolved::One(Some(right))) => equal(*left, *right),
+        (Resolved::Many(left), Resolved::Many(right)) => same_lists(left, right),
+        (Resolved::Many(parts), Resolved::One(Some(ValueRef::Array(array))))
+        | (Resolved::One(Some(ValueRef::Array(array))), Resolved::Many(parts)) => {
+            let elements = array.iter().map(|element| element.map(|element| Resolved::One(Some(element))));
+            same_lists(parts, &elements.collect::<Result<Vec<_>, _>>()?)
+        }
+        _ => Ok(false),
+    }
+}
+
+fn same_lists(left: &[Resolved<'_>], right: &[Resolved<'_>]) -> Result<bool, Malformed> {
     if left.len() != right.len() {
         return Ok(false);
     }
-    for pair in left.iter().zip(right) {
-        let same = match pair {
-            (None, None) => true,
-            (Some(left), Some(right)) => equal(*left, *right)?,
-            _ => false,
-        };
-        if !same {
+    for (left, right) in left.iter().zip(right) {
+        if !same_places(left, right)? {
             return Ok(false);
         }
     }

@@ -191,6 +191,18 @@ impl BoundTest {
         }
     }
 
+    /// Whether a right operand is only known with the document, or never.
+    pub(super) fn waits(&self) -> bool {
+        let waits = |right: &BoundRight| !matches!(right, BoundRight::Value(_));
+        match &self.check {
+            BoundCheck::Equals(right) | BoundCheck::Order(_, right) => waits(right),
+            BoundCheck::All(list) => list.iter().any(waits),
+            BoundCheck::In(BoundList::Elements { later, .. }) => !later.is_empty(),
+            BoundCheck::In(BoundList::Document(..) | BoundList::Unknown) => true,
+            _ => false,
+        }
+    }
+
     /// Whether an operand of it is Unknown already.
     pub(super) fn has_unknown_operand(&self) -> bool {
         let unknown = |right: &BoundRight| match right {

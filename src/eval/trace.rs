@@ -87,9 +87,10 @@ fn show_place(start: Option<ValueRef<'_>>, path: &FieldPath, hidden: bool) -> St
     match resolve(start, path.segments()) {
         Ok(Resolved::One(None)) => "missing".to_owned(),
         Ok(Resolved::One(Some(value))) => show_value(value, hidden),
-        Ok(Resolved::Many(values)) if values.iter().all(Option::is_none) => "missing".to_owned(),
-        Ok(Resolved::Many(values)) => {
-            let met: Result<Vec<Bson>, _> = values.into_iter().flatten().map(ValueRef::to_bson).collect();
+        Ok(Resolved::Ambiguous) => "ambiguous: a name of the path is an index and a key".to_owned(),
+        Ok(place) if place.is_missing() => "missing".to_owned(),
+        Ok(place) => {
+            let met: Result<Vec<Bson>, _> = place.met().into_iter().map(ValueRef::to_bson).collect();
             met.map_or_else(|error| error.to_string(), |met| show_value((&Bson::Array(met)).into(), hidden))
         }
         Err(error) => error.to_string(),

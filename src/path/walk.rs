@@ -15,8 +15,39 @@ pub enum Leaf {
 pub enum Resolved<'a> {
     /// One value, or none.
     One(Option<ValueRef<'a>>),
-    /// The path crossed an array: what each element led to, in order; none for one that lacks the field.
-    Many(Vec<Option<ValueRef<'a>>>),
+    /// The path crossed an array: what each element led to, in order; nothing for one that lacks the field.
+    Many(Vec<Resolved<'a>>),
+    /// A name of the path is an index of an array and also a key of documents in it, and both lead somewhere. Taking
+    /// either, or both, would grant something under `$eq` or under `$ne`.
+    Ambiguous,
+}
+
+impl<'a> Resolved<'a> {
+    /// Whether it leads to nothing at all.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        match self {
+            Self::One(value) => value.is_none(),
+            Self::Many(parts) => parts.iter().all(Self::is_missing),
+            Self::Ambiguous => false,
+        }
+    }
+
+    /// The values that were met, in order.
+    #[must_use]
+    pub fn met(&self) -> Vec<ValueRef<'a>> {
+        let mut met = Vec::new();
+        self.collect(&mut met);
+        met
+    }
+
+    fn collect(&self, met: &mut Vec<ValueRef<'a>>) {
+        match self {
+            Self::One(value) => met.extend(*value),
+            Self::Many(parts) => parts.iter().for_each(|part| part.collect(met)),
+            Self::Ambiguous => {}
+        }
+    }
 }
 
 /// Whether `test` holds for any value that MongoDB's queries would look at for a path. It is asked about Missing
@@ -115,29 +146,26 @@ fn resolve_elements<'a>(
     path: &[Segment],
     rest: &[Segment],
 ) -> Result<Resolved<'a>, Malformed> {
-    let mut met = Vec::new();
+    let mut parts = Vec::new();
     for element in array.iter() {
-        let element = element?;
-        match element {
-            ValueRef::Document(_) => match resolve(Some(element), path)? {
-                Resolved::One(value) => met.push(value),
-                Resolved::Many(values) => met.extend(values),
-            },
-            _ => met.push(None),
+        let part = match element? {
+            element @ ValueRef::Document(_) => resolve(Some(element), path)?,
+            _ => Resolved::One(None),
+        };
+        if matches!(part, Resolved::Ambiguous) {
+            return Ok(part);
         }
+        parts.push(part);
     }
-    let Some(index) = segment.index() else { return Ok(Resolved::Many(met)) };
+    let by_name = Resolved::Many(parts);
+    let Some(index) = segment.index() else { return Ok(by_name) };
     let by_index = match array.get(index)? {
         None => Resolved::One(None),
         Some(element) => resolve(Some(element), rest)?,
     };
-    if met.iter().all(Option::is_none) {
-        return Ok(by_index);
-    }
-    // The name is a key of some elements and also an index: both are met, as on the left.
-    match by_index {
-        Resolved::One(value) => met.push(value),
-        Resolved::Many(values) => met.extend(values),
-    }
-    Ok(Resolved::Many(met))
+    Ok(match (by_name.is_missing(), by_index.is_missing()) {
+        (true, _) => by_index,
+        (false, true) => by_name,
+        (false, false) => Resolved::Ambiguous,
+    })
 }

@@ -11,4 +11,4 @@ pub use compile::compile;
 pub use error::{PolicyError, PolicyErrorKind};
 pub use format::canonical;
 pub use projection::{Projection, ProjectionError};
-pub use rules::{DocumentFilters, FieldRule, Filter, Policy, Role, Rule, RulesFile};
+pub use rules::{DocumentFilters, FieldRule, Filter, Policy, Presence, Role, Rule, RulesFile};

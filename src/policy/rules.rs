@@ -15,6 +15,18 @@ pub struct Policy {
     pub filters: Vec<Filter>,
     /// What every written document must satisfy.
     pub schema: Option<Schema>,
+    /// Whether there are roles to try.
+    pub presence: Presence,
+}
+
+/// Whether anything says who may do what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Presence {
+    /// The collection or the defaults have the key `roles`, be the list empty.
+    #[default]
+    Ruled,
+    /// Neither has: there is only a schema, which holds for the system user too.
+    Unruled,
 }
 
 /// A rules file as it stands, which may leave roles to the defaults.
@@ -30,18 +42,25 @@ pub struct RulesFile {
 
 impl RulesFile {
     /// What applies to a collection: its own roles and filters if it defines roles, else those of the defaults. Its own
-    /// filters beside default roles restrict in addition to the defaults'. None if neither defines roles.
+    /// filters beside default roles restrict in addition to the defaults'. Where neither defines roles, there is at most a
+    /// schema.
     #[must_use]
     pub fn effective(own: Option<&Self>, default: Option<&Self>) -> Option<Policy> {
         let schema = own.and_then(|own| own.schema.clone());
         if let Some(roles) = own.and_then(|own| own.roles.clone()) {
             let filters = own.map(|own| own.filters.clone()).unwrap_or_default();
-            return Some(Policy { roles, filters, schema });
+            return Some(Policy { roles, filters, schema, presence: Presence::Ruled });
         }
-        let default = default?;
-        let roles = default.roles.clone()?;
+        let Some((default, roles)) = default.and_then(|default| Some((default, default.roles.clone()?))) else {
+            return schema.map(|schema| Policy {
+                schema: Some(schema),
+                presence: Presence::Unruled,
+                ..Policy::default()
+            });
+        };
         let own = own.map(|own| own.filters.as_slice()).unwrap_or_default();
-        Some(Policy { roles, filters: default.filters.iter().chain(own).cloned().collect(), schema })
+        let filters = default.filters.iter().chain(own).cloned().collect();
+        Some(Policy { roles, filters, schema, presence: Presence::Ruled })
     }
 }
 

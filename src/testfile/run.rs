@@ -141,11 +141,7 @@ fn guard(file: &TestFile, case: &Case, shared: &Shared) -> Result<Guard, RunErro
             return Err(RunError::RulesInvalid { case: case.name.clone(), findings: findings.clone() });
         }
     };
-    let context = context(file, case);
-    Ok(match policy {
-        Some(policy) => Guard::new(Some(policy), context),
-        None => Guard::without_rules(namespace.map_or("", String::as_str), context),
-    })
+    Ok(Guard::new(policy, context(file, case)).in_namespace(namespace.map_or("", String::as_str)))
 }
 
 fn answer(file: &TestFile, case: &Case, shared: &Shared) -> Result<Answer, RunError> {

@@ -108,6 +108,11 @@ fn operators(scope: Scope, value: &Json) -> Check {
     if object.is_empty() || is_ejson_literal(value) {
         return Err(format!("operators belong here, not {value}"));
     }
+    for single in ["regex", "options"] {
+        if object.keys().filter(|name| operator(name) == Some(single)).count() > 1 {
+            return Err(format!("`{single}` twice"));
+        }
+    }
     for (name, operand) in object {
         let Some(known) = operator(name) else {
             return Err(format!("`{name}` among operators"));

@@ -121,6 +121,16 @@ impl Coverage {
         }
     }
 
+    /// Adds what another thread met.
+    pub fn merge(&mut self, other: Coverage) {
+        for (cell, count) in other.operators {
+            *self.operators.entry(cell).or_default() += count;
+        }
+        for (cell, count) in other.outcomes {
+            *self.outcomes.entry(cell).or_default() += count;
+        }
+    }
+
     /// Counts the outcome of one case.
     pub fn record(&mut self, case: &Json, answer: &Json) {
         let kinds = ["read", "search", "insert", "update", "delete", "load"];

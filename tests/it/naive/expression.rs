@@ -271,6 +271,9 @@ fn eq(left: &Left, operand: &Operand) -> Truth {
         return Truth::Unknown;
     };
     if let (Some(left), Some(right)) = (document, &operand.document) {
+        if matches!(left, Whole::Ambiguous) {
+            return Truth::Unknown;
+        }
         return Truth::from(same_whole(left, right));
     }
     let meets = |wanted: &Bson| candidates.iter().flatten().any(|candidate| equal(candidate, wanted));
@@ -307,6 +310,7 @@ fn ordered(left: &Left, operand: &Operand, fits: impl Fn(Ordering) -> bool) -> T
     };
     let holds = |left: &Bson| order(left, &operand.value).is_some_and(&fits);
     Truth::from(match (document, &operand.document) {
+        (Some(Whole::Ambiguous), Some(Whole::One(_))) => return Truth::Unknown,
         (Some(Whole::One(Some(left))), Some(Whole::One(_))) => holds(left),
         (Some(_), Some(_)) => false,
         _ => candidates.iter().flatten().any(holds),
@@ -538,44 +542,98 @@ fn element_match(world: &World, left: &Left, condition: &Json) -> Truth {
     }))
 }
 
-/// Whether every operand in a condition can be resolved, whatever element it is asked for.
+/// Whether every operand in a condition can be resolved, whatever element it is asked for; and whether every test in
+/// it that looks at the context alone can be told.
 fn asks(world: &World, condition: &Json) -> Truth {
     let Json::Object(object) = condition else {
         return Truth::True;
     };
     Truth::all(object.iter().map(|(name, value)| {
-        if let Some(known) = operator(name) {
-            return asks_operator(world, known, value);
+        if operator(name).is_some() {
+            return asks_operator(world, None, object, name, value);
         }
-        let left = match Expansion::parse(name).map(|expansion| world.source(&expansion.expect("checked before"))) {
-            Some(None) => Truth::Unknown,
-            _ => Truth::True,
-        };
-        let right = match value {
-            Json::Object(inner) if !is_ejson_literal(value) && inner.keys().any(|name| has_sign(name)) => {
+        let expansion = Expansion::parse(name).map(|expansion| expansion.expect("checked before"));
+        let of_context = expansion.as_ref().is_some_and(|expansion| !expansion.is_document());
+        let left = of_context.then(|| left(world, None, name).0);
+        let constant = expansion.is_some_and(|expansion| expansion.is_constant());
+        match value {
+            // An embedded expression.
+            Json::Object(inner)
+                if constant
+                    && !is_ejson_literal(value)
+                    && !inner.keys().any(|name| operator(name) == Some("function")) =>
+            {
                 asks(world, value)
             }
-            _ => settled(&right(world, value)),
-        };
-        left.and(right)
+            Json::Object(inner) if !is_ejson_literal(value) && inner.keys().any(|name| has_sign(name)) => {
+                let unknown = matches!(left, Some(Left::Unknown));
+                let inner = inner.iter().map(|(name, value)| asks_operator(world, left.as_ref(), inner, name, value));
+                Truth::all(inner).and(if unknown { Truth::Unknown } else { Truth::True })
+            }
+            _ => {
+                let right = right(world, value);
+                settled(&right).and(match left {
+                    Some(left) if !mentions_document(value) => told(compare("plain", &left, &right)),
+                    Some(Left::Unknown) => Truth::Unknown,
+                    _ => Truth::True,
+                })
+            }
+        }
     }))
 }
 
-fn asks_operator(world: &World, known: &str, operand: &Json) -> Truth {
-    match known {
-        "and" | "or" | "nor" => Truth::all(operand.as_array().into_iter().flatten().map(|inner| asks(world, inner))),
-        "not" | "elemMatch" => asks(world, operand),
+/// What is left of a truth that is asked only whether it can be told.
+fn told(truth: Truth) -> Truth {
+    match truth {
+        Truth::Unknown => Truth::Unknown,
+        _ => Truth::True,
+    }
+}
+
+fn mentions_document(operand: &Json) -> bool {
+    match operand {
+        Json::String(text) => {
+            matches!(Expansion::parse(text), Some(Ok(expansion)) if expansion.is_document())
+        }
+        Json::Array(items) => items.iter().any(mentions_document),
+        Json::Object(fields) => fields.values().any(mentions_document),
+        _ => false,
+    }
+}
+
+fn asks_operator(world: &World, left: Option<&Left>, beside: &Map<String, Json>, name: &str, operand: &Json) -> Truth {
+    let known = operator(name).expect("checked before");
+    let inside = |inner: &Json| match (left, inner) {
+        (Some(_), Json::Object(object)) => {
+            Truth::all(object.iter().map(|(name, operand)| asks_operator(world, left, object, name, operand)))
+        }
+        _ => asks(world, inner),
+    };
+    let resolved = match known {
+        "and" | "or" | "nor" => return Truth::all(operand.as_array().into_iter().flatten().map(inside)),
+        "not" => return inside(operand),
+        "elemMatch" => return asks(world, operand),
+        "function" => return settled(&call(world, operand)),
         "eq" | "ne" | "gt" | "gte" | "lt" | "lte" => settled(&right(world, operand)),
         "in" | "nin" | "all" => match list(world, operand) {
             None => Truth::Unknown,
-            Some(_) if is_expansion(operand) => Truth::True,
+            // Of an expanded list something must be there to compare with.
+            Some(list) if is_expansion(operand) => {
+                let nothing = list.iter().all(|right| matches!(right, Right::Unknown));
+                if nothing && !list.is_empty() { Truth::Unknown } else { Truth::True }
+            }
             Some(list) => Truth::all(list.iter().map(settled)),
         },
-        "function" => settled(&call(world, operand)),
         "stringToOid" | "oidToString" | "stringToUuid" | "uuidToString" => {
             settled(&convert(known, right(world, operand)))
         }
         _ => Truth::True,
+    };
+    match left {
+        Some(left) if !mentions_document(operand) => {
+            resolved.and(told(one_operator(world, left, beside, name, known, operand)))
+        }
+        _ => resolved,
     }
 }
 
@@ -625,5 +683,8 @@ fn matches_pattern(candidate: &Bson, beside: &Map<String, Json>, pattern: &Json)
     let options = beside.iter().find(|(name, _)| operator(name) == Some("options"));
     let options = options.and_then(|(_, options)| options.as_str()).unwrap_or("");
     let pattern = pattern.as_str().expect("checked before");
+    if let Bson::RegularExpression(stored) = candidate {
+        return stored.pattern.as_str() == pattern && stored.options.as_str() == options;
+    }
     text(candidate).is_some_and(|text| pattern_of(pattern, options).expect("checked before").is_match(text))
 }

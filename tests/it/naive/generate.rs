@@ -689,6 +689,7 @@ impl Maker {
                 ];
                 self.pick(&choices)
             }
+            "all" if self.has_document() && self.chance(40) => json!([self.odd_operand()]),
             "all" => {
                 let count = self.below(3);
                 (0..count).map(|_| self.template(1)).collect()
@@ -758,7 +759,7 @@ impl Maker {
     }
 
     fn ordered(&mut self) -> Json {
-        if self.has_document() && self.chance(25) {
+        if self.has_document() && self.chance(40) {
             return self.odd_operand();
         }
         if self.chance(55) {
@@ -785,7 +786,7 @@ impl Maker {
     }
 
     fn converted(&mut self, name: &str) -> Json {
-        if self.has_document() && self.chance(25) {
+        if self.has_document() && self.chance(40) {
             return self.odd_operand();
         }
         if self.chance(55) {

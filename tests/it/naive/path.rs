@@ -46,6 +46,8 @@ fn in_array(elements: &[Bson], path: &[String], spread: bool) -> Vec<Option<Bson
 pub enum Whole {
     One(Option<Bson>),
     Many(Vec<Whole>),
+    /// A number in the path is an index of an array and a name in its documents, and both are there.
+    Ambiguous,
 }
 
 pub fn whole(value: Option<&Bson>, path: &[String]) -> Whole {
@@ -54,19 +56,27 @@ pub fn whole(value: Option<&Bson>, path: &[String]) -> Whole {
         (Some(Bson::Document(document)), [name, rest @ ..]) => whole(document.get(name), rest),
         (Some(Bson::Array(elements)), [name, rest @ ..]) if is_index(name) => {
             let element = name.parse::<usize>().ok().and_then(|index| elements.get(index));
-            whole(element, rest)
+            let (by_index, by_name) = (whole(element, rest), each(elements, path));
+            match (by_index.is_nothing(), by_name.is_nothing()) {
+                (false, false) => Whole::Ambiguous,
+                (true, false) => by_name,
+                _ => by_index,
+            }
         }
-        (Some(Bson::Array(elements)), _) => Whole::Many(
-            elements
-                .iter()
-                .map(|element| match element {
-                    Bson::Document(_) => whole(Some(element), path),
-                    _ => Whole::One(None),
-                })
-                .collect(),
-        ),
+        (Some(Bson::Array(elements)), _) => each(elements, path),
         _ => Whole::One(None),
     }
+}
+
+fn each(elements: &[Bson], path: &[String]) -> Whole {
+    let parts: Vec<Whole> = elements
+        .iter()
+        .map(|element| match element {
+            Bson::Document(_) => whole(Some(element), path),
+            _ => Whole::One(None),
+        })
+        .collect();
+    if parts.iter().any(|part| matches!(part, Whole::Ambiguous)) { Whole::Ambiguous } else { Whole::Many(parts) }
 }
 
 fn is_index(name: &str) -> bool {
@@ -78,6 +88,7 @@ impl Whole {
     pub fn met(&self) -> Option<Bson> {
         match self {
             Whole::One(value) => value.clone(),
+            Whole::Ambiguous => None,
             Whole::Many(_) => {
                 let met = self.leaves();
                 (!met.is_empty()).then_some(Bson::Array(met))
@@ -89,6 +100,11 @@ impl Whole {
         match self {
             Whole::One(value) => value.iter().cloned().collect(),
             Whole::Many(parts) => parts.iter().flat_map(Whole::leaves).collect(),
+            Whole::Ambiguous => Vec::new(),
         }
+    }
+
+    fn is_nothing(&self) -> bool {
+        !matches!(self, Whole::Ambiguous) && self.leaves().is_empty()
     }
 }

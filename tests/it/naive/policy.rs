@@ -145,6 +145,11 @@ impl Request<'_> {
         self.world.user.as_ref().is_some_and(|user| user.get("type") == Some(&json!("system")))
     }
 
+    /// Without them there is no rule for the collection, whatever its filters.
+    fn has_roles(&self) -> bool {
+        self.rules.get("roles").is_some()
+    }
+
     fn truth(&self, condition: &Json) -> Truth {
         evaluate(&self.world, None, condition)
     }
@@ -199,16 +204,17 @@ impl Request<'_> {
     }
 
     /// The first role that applies.
-    fn role(&self, root: &Document, prev_root: Option<&Document>) -> Result<&Json, Refusal> {
+    fn role(&self, root: &Document, prev_root: Option<&Document>) -> Result<&Json, (&Json, Refusal)> {
         let seeing = self.on(Some(root), prev_root);
         for role in self.rules.get("roles").and_then(Json::as_array).into_iter().flatten() {
             match seeing.truth(&role["apply_when"]) {
                 Truth::True => return Ok(role),
-                Truth::Error(text) => return Err(Refusal::error(text)),
+                // The role whose condition failed is the one that denies.
+                Truth::Error(text) => return Err((&role["name"], Refusal::error(text))),
                 Truth::False | Truth::Unknown => {}
             }
         }
-        Err(Refusal::default())
+        Err((&Json::Null, Refusal::default()))
     }
 
     /// A read, or a search.
@@ -217,13 +223,16 @@ impl Request<'_> {
             return shown(&Json::Null, stored.clone());
         }
         let none = Json::Null;
+        if !self.has_roles() {
+            return denied(&none, Refusal::default());
+        }
         let projection = match self.filter(stored) {
             Ok(projection) => projection,
             Err(refusal) => return denied(&none, refusal),
         };
         let role = match self.role(stored, Some(stored)) {
             Ok(role) => role,
-            Err(refusal) => return denied(&none, refusal),
+            Err((name, refusal)) => return denied(name, refusal),
         };
         let seeing = self.on(Some(stored), Some(stored));
         if searching {
@@ -330,13 +339,16 @@ impl Request<'_> {
                 Err(refusal) => denied(&none, refusal),
             };
         }
+        if !self.has_roles() {
+            return denied(&none, Refusal::default());
+        }
         if let Some(Err(refusal)) = before.map(|stored| self.filter(stored)) {
             return denied(&none, refusal);
         }
         let root = before.or(after).expect("a document");
         let role = match self.role(root, before) {
             Ok(role) => role,
-            Err(refusal) => return denied(&none, refusal),
+            Err((name, refusal)) => return denied(name, refusal),
         };
         match self.write_as(role, before, after) {
             Ok(()) => json!({"role": role["name"], "allowed": true}),
@@ -410,6 +422,9 @@ impl Request<'_> {
         }
         if let Some(write) = entry.get("write") {
             return refused.unless(self.at_field(new, old).truth(write), path);
+        }
+        if entry.get("fields").is_none() {
+            return refused.add(path);
         }
         match (old, new) {
             (Some(Bson::Document(old)), Some(Bson::Document(new))) => {

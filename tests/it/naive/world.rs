@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 use super::name::Expansion;
 use super::name::Scope;
 use super::truth::Truth;
-use super::value::{equal, from_ejson};
+use super::value::{from_ejson, same_bytes};
 
 #[derive(Debug, Clone)]
 pub struct World {
@@ -90,6 +90,12 @@ impl World {
         if !whole.contains_key("type") {
             whole.insert("type", "normal");
         }
+        if !whole.contains_key("data") {
+            whole.insert("data", Document::new());
+        }
+        if !whole.contains_key("identities") {
+            whole.insert("identities", Vec::<Bson>::new());
+        }
         match whole.get_mut("custom_data") {
             Some(Bson::Document(custom_data)) if custom_data.is_empty() => {
                 whole.remove("custom_data");
@@ -159,7 +165,7 @@ fn call_stub(stub: &Json, arguments: &[Bson]) -> Result<Bson, String> {
     }
     for case in stub.get("cases").and_then(Json::as_array).into_iter().flatten() {
         let wanted = case.get("arguments").cloned().unwrap_or_else(|| Json::Array(Vec::new()));
-        if equal(&from_ejson(&wanted)?, &Bson::Array(arguments.to_vec())) {
+        if same_bytes(Some(&from_ejson(&wanted)?), Some(&Bson::Array(arguments.to_vec()))) {
             return call_stub(case, arguments);
         }
     }

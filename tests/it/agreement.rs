@@ -1,0 +1,199 @@
+//! The engine and the naive interpreter, which share no code, decide random cases alike.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use portcullis::testfile::{TestFile, answers};
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use serde_json::{Value as Json, json};
+
+use crate::naive::{self, Coverage};
+
+/// So many cases meet every operator with every type on each side.
+const CASES: usize = 60_000;
+
+/// How many disagreements are shown.
+const SHOWN: usize = 10;
+
+fn wanted_cases() -> usize {
+    std::env::var("PORTCULLIS_CASES").map_or(CASES, |text| text.parse().expect("PORTCULLIS_CASES is a number"))
+}
+
+/// A case with something in the place of its expectation, without which it could not be read.
+fn with_expectation(case: &Json) -> Json {
+    let mut case = case.clone();
+    case["expect"] = if case.get("expression").is_some() {
+        json!(true)
+    } else if case.get("load").is_some() {
+        json!({"valid": true})
+    } else {
+        json!({"denied": true})
+    };
+    case
+}
+
+/// What the engine answers to the cases of a file; none if it is no test file.
+fn engine(file: &Json) -> Option<Vec<Json>> {
+    let mut file = file.clone();
+    let cases = file["cases"].as_array()?.iter().map(with_expectation).collect();
+    file["cases"] = Json::Array(cases);
+    let file = TestFile::parse("generated.json", file.to_string().as_bytes(), Path::new(".")).ok()?;
+    let answers = answers(&file).ok()?.into_iter();
+    Some(answers.map(|answer| answer.unwrap_or_else(|error| json!({"invalid": error.to_string()}))).collect())
+}
+
+/// Whether the two answers are the same: stricter than what a fixture's expectation asks for.
+fn same(naive: &Json, engine: &Json) -> bool {
+    let (Json::Object(by_naive), Json::Object(by_engine)) = (naive, engine) else { return naive == engine };
+    let decided_by_failure = engine["reason"] == json!("something that decides failed");
+    let keys = ["invalid", "valid", "document", "allowed", "denied", "fields", "schema"];
+    keys.iter().all(|key| by_naive.contains_key(*key) == by_engine.contains_key(*key))
+        && (by_engine.contains_key("invalid") || naive["role"] == engine["role"])
+        && naive["fields"] == engine["fields"]
+        && (by_naive.contains_key("error") == by_engine.contains_key("error")
+            || by_engine.contains_key("denied") && !by_naive.contains_key("error") && !decided_by_failure)
+        && naive::agrees(naive, engine)
+}
+
+/// A file with one of its cases only.
+fn with_one(file: &Json, at: usize) -> Json {
+    let mut one = file.clone();
+    one["cases"] = json!([file["cases"][at]]);
+    one
+}
+
+struct Disagreement {
+    file: Json,
+    naive: Json,
+    engine: Json,
+}
+
+/// Whether the two disagree on the one case of a file.
+fn disagreement(file: &Json) -> Option<Disagreement> {
+    let engine = engine(file)?.pop()?;
+    let case = &file["cases"][0];
+    if file.get("rules").is_none() && case.get("expression").is_none() && case.get("load").is_none() {
+        return None;
+    }
+    let naive = naive::answer(file, case);
+    (!same(&naive, &engine)).then(|| Disagreement { file: file.clone(), naive, engine })
+}
+
+/// A smaller file on whose one case they still disagree: whatever can be left out is.
+fn reduced(mut found: Disagreement) -> Disagreement {
+    let mut rounds = 0;
+    loop {
+        let smaller = smaller(&found.file);
+        let alike = |next: &Disagreement| {
+            shape(&next.naive) == shape(&found.naive) && shape(&next.engine) == shape(&found.engine)
+        };
+        let next = smaller.iter().filter_map(disagreement).find(alike);
+        rounds += 1;
+        match next {
+            Some(next) if rounds < 300 => found = next,
+            _ => return found,
+        }
+    }
+}
+
+/// What kind of answer it is.
+fn shape(answer: &Json) -> Vec<String> {
+    match answer {
+        Json::Object(fields) => fields.keys().cloned().collect(),
+        other => vec![other.to_string()],
+    }
+}
+
+/// Every file that comes of leaving out one part of this one, the largest parts first.
+fn smaller(json: &Json) -> Vec<Json> {
+    let mut all: Vec<Json> = match json {
+        Json::Object(fields) => {
+            let without = fields.keys().map(|key| {
+                let mut fields = fields.clone();
+                fields.shift_remove(key);
+                Json::Object(fields)
+            });
+            let inside = fields.iter().flat_map(|(key, value)| {
+                smaller(value).into_iter().map(|value| {
+                    let mut fields = fields.clone();
+                    fields.insert(key.clone(), value);
+                    Json::Object(fields)
+                })
+            });
+            without.chain(inside).collect()
+        }
+        Json::Array(elements) => {
+            let without = (0..elements.len()).map(|at| {
+                let mut elements = elements.clone();
+                elements.remove(at);
+                Json::Array(elements)
+            });
+            let inside = elements.iter().enumerate().flat_map(|(at, value)| {
+                smaller(value).into_iter().map(move |value| {
+                    let mut elements = elements.clone();
+                    elements[at] = value;
+                    Json::Array(elements)
+                })
+            });
+            without.chain(inside).collect()
+        }
+        _ => Vec::new(),
+    };
+    all.sort_by_key(|json| json.to_string().len());
+    all
+}
+
+/// What one thread did.
+#[derive(Default)]
+struct Run {
+    coverage: Coverage,
+    cases: usize,
+    disagreements: Vec<Disagreement>,
+}
+
+fn run(seed: u8, wanted: usize) -> Run {
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let strategy = naive::generate::file();
+    let mut run = Run::default();
+    while run.cases < wanted && run.disagreements.len() < SHOWN {
+        let file = strategy.new_tree(&mut runner).unwrap().current();
+        let by_engine = engine(&file).unwrap_or_else(|| panic!("no test file: {file}"));
+        Coverage::start();
+        let mut found = Vec::new();
+        for (at, (case, engine)) in file["cases"].as_array().unwrap().iter().zip(by_engine).enumerate() {
+            let naive = naive::answer(&file, case);
+            run.coverage.record(case, &naive);
+            run.cases += 1;
+            if !same(&naive, &engine) {
+                found.push(Disagreement { file: with_one(&file, at), naive, engine });
+            }
+        }
+        run.coverage.collect();
+        run.disagreements.extend(found.into_iter().map(reduced));
+    }
+    run
+}
+
+#[test]
+fn the_naive_interpreter_agrees() {
+    let wanted = wanted_cases() / 2;
+    let runs: Vec<Run> = std::thread::scope(|scope| {
+        let threads: Vec<_> = [1, 2].map(|seed| scope.spawn(move || run(seed, wanted))).into();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let (mut coverage, mut cases, mut text) = (Coverage::default(), 0, String::new());
+    for run in runs {
+        coverage.merge(run.coverage);
+        cases += run.cases;
+        for Disagreement { file, naive, engine } in run.disagreements {
+            write!(text, "\n{file}\n  naive  {naive}\n  engine {engine}\n").unwrap();
+        }
+    }
+    println!("{cases} cases");
+    coverage.print();
+    assert!(text.is_empty(), "the two disagree:{text}");
+    let empty = coverage.empty_cells();
+    assert!(empty.is_empty(), "no case met: {}", empty.join("; "));
+}
