@@ -1,10 +1,11 @@
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::guard::{Entrance, Guard};
 use super::write::{Write, alone};
 use crate::eval::{Documents, Errors, Trace, Truth, trace};
 use crate::policy::{FieldRule, Role, Rule};
-use crate::value::{DocumentRef, ValueRef};
+use crate::value::{DocumentRef, ValueRef, identical};
 
 /// What is asked about one document.
 #[derive(Clone, Copy, Debug)]
@@ -48,9 +49,12 @@ pub struct RoleTrace {
 pub struct RuleTrace {
     /// The rule's place: `write`, `fields.salary.read`.
     pub place: String,
-    /// How it came about.
-    pub trace: Trace,
+    /// How it came about; none if there is no such rule, which denies.
+    pub trace: Option<Trace>,
 }
+
+/// Fields that are shown one by one.
+const SHOWN_FIELDS: usize = 1000;
 
 /// Elements of an array whose field rules are shown one by one.
 const SHOWN_ELEMENTS: usize = 10;
@@ -103,10 +107,11 @@ impl Guard {
         for filter in &self.policy.filters {
             let apply_when = self.trace(&filter.apply_when, Documents::default());
             let applies = apply_when.truth != Truth::False;
-            traces.push(RuleTrace { place: format!("filter {}: apply_when", filter.name), trace: apply_when });
+            let place = format!("filter {}: apply_when", filter.name);
+            traces.push(RuleTrace { place, trace: Some(apply_when) });
             if let (true, Some(query)) = (applies, &filter.query) {
                 let trace = self.trace(query, alone(stored, Some(stored)));
-                traces.push(RuleTrace { place: format!("filter {}: query", filter.name), trace });
+                traces.push(RuleTrace { place: format!("filter {}: query", filter.name), trace: Some(trace) });
             }
         }
         traces
@@ -115,70 +120,78 @@ impl Guard {
     fn explain_role(&self, role: &Role, operation: Operation<'_>, seen: Documents<'_>) -> Vec<RuleTrace> {
         let mut traces = Vec::new();
         let mut add = |place: &str, rule: Option<&Rule>, documents: Documents<'_>| {
-            if let Some(rule) = rule {
-                traces.push(RuleTrace { place: place.to_owned(), trace: self.trace(rule, documents) });
-            }
+            let trace = self.trace(rule?, documents);
+            let truth = trace.truth;
+            traces.push(RuleTrace { place: place.to_owned(), trace: Some(trace) });
+            Some(truth)
         };
         let halves = role.document_filters.as_ref();
+        let reads = halves.and_then(|halves| halves.read.as_ref());
+        let writes = halves.and_then(|halves| halves.write.as_ref());
+        let reading = matches!(operation, Operation::Read(_) | Operation::Search(_));
         match operation {
             Operation::Read(_) | Operation::Search(_) => {
                 if matches!(operation, Operation::Search(_)) {
                     add("search", role.search.as_ref(), seen);
                 }
-                add("document_filters.read", halves.and_then(|halves| halves.read.as_ref()), seen);
-                add("document_filters.write", halves.and_then(|halves| halves.write.as_ref()), seen);
+                add("document_filters.read", reads, seen);
+                add("document_filters.write", writes, seen);
             }
             Operation::Insert(new) => {
-                add("document_filters.write", halves.and_then(|halves| halves.write.as_ref()), alone(new, None));
-                add("insert", role.insert.as_ref(), seen);
+                add("document_filters.write", writes, alone(new, None));
             }
             Operation::Update(stored, new) => {
-                let write = halves.and_then(|halves| halves.write.as_ref());
-                add("document_filters.write, as stored", write, alone(stored, Some(stored)));
-                add("document_filters.write, as written", write, alone(new, Some(stored)));
+                add("document_filters.write, as stored", writes, alone(stored, Some(stored)));
+                add("document_filters.write, as written", writes, alone(new, Some(stored)));
             }
             Operation::Delete(stored) => {
-                let write = halves.and_then(|halves| halves.write.as_ref());
-                add("document_filters.write", write, alone(stored, Some(stored)));
-                add("delete", role.delete.as_ref(), seen);
+                add("document_filters.write", writes, alone(stored, Some(stored)));
             }
         }
-        add("read", role.read.as_ref(), seen);
-        add("write", role.write.as_ref(), seen);
-        // `read` and `write` of the whole document leave fields nothing to decide, unless they are absent.
-        if role.read.is_none() && role.write.is_none() {
+        // The same way as the decision: fields have a say only where the document's own rules leave it to them.
+        let write = add("write", role.write.as_ref(), seen);
+        let fields = if reading {
+            let read = add("read", role.read.as_ref(), seen);
+            read.is_none() && write != Some(Truth::True)
+        } else {
+            write.is_none() && add("read", role.read.as_ref(), seen).is_none_or(Truth::is_true)
+        };
+        match operation {
+            Operation::Insert(_) => add("insert", role.insert.as_ref(), seen),
+            Operation::Delete(_) => add("delete", role.delete.as_ref(), seen),
+            _ => None,
+        };
+        if fields {
             self.explain_fields(role, operation, seen, &mut traces);
         }
         traces
     }
 
     fn explain_fields(&self, role: &Role, operation: Operation<'_>, seen: Documents<'_>, traces: &mut Vec<RuleTrace>) {
-        let (before, after) = match operation {
-            Operation::Read(stored) | Operation::Search(stored) => (Some(stored), Some(stored)),
-            Operation::Insert(new) => (None, Some(new)),
-            Operation::Update(stored, new) => (Some(stored), Some(new)),
-            Operation::Delete(stored) => (Some(stored), None),
+        let (before, after, asked) = match operation {
+            Operation::Read(stored) | Operation::Search(stored) => (Some(stored), Some(stored), Asked::Reading),
+            Operation::Insert(new) => (None, Some(new), Asked::Writing),
+            Operation::Update(stored, new) => (Some(stored), Some(new), Asked::Writing),
+            Operation::Delete(stored) => (Some(stored), None, Asked::Writing),
         };
-        let mut names: Vec<&str> = Vec::new();
-        for (name, _) in before.into_iter().chain(after).flat_map(DocumentRef::iter).flatten() {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        for name in names {
+        let rules: HashMap<&str, &FieldRule> = role.fields.iter().map(|rule| (&*rule.name, rule)).collect();
+        let mut names = HashSet::new();
+        let both = before.into_iter().chain(after).flat_map(DocumentRef::iter).flatten();
+        for name in both.map(|(name, _)| name).filter(|name| names.insert(*name)).take(SHOWN_FIELDS) {
             let value = |document: Option<DocumentRef<'_>>| {
                 document.and_then(|document| document.get(name).ok().flatten().map(ValueRef::to_bson))
             };
-            let (prev, this) = (value(before).transpose(), value(after).transpose());
-            let (Ok(prev), Ok(this)) = (prev, this) else { continue };
+            let (Ok(prev), Ok(this)) = (value(before).transpose(), value(after).transpose()) else { continue };
             let change = Change { prev: prev.as_ref().map(ValueRef::from), this: this.as_ref().map(ValueRef::from) };
-            let own = role.fields.iter().find(|field| &*field.name == name);
-            match (own, &role.additional_fields) {
-                (Some(rule), _) => self.explain_field(&format!("fields.{name}"), rule, change, seen, traces),
+            if asked == Asked::Writing && change.is_none() {
+                continue;
+            }
+            match (rules.get(name), &role.additional_fields) {
+                (Some(rule), _) => self.explain_field(&format!("fields.{name}"), rule, asked, change, seen, traces),
                 (None, Some(rule)) => {
-                    self.explain_field(&format!("additional_fields ({name})"), rule, change, seen, traces);
+                    self.explain_field(&format!("additional_fields ({name})"), rule, asked, change, seen, traces);
                 }
-                (None, None) => {}
+                (None, None) => traces.push(RuleTrace { place: format!("fields.{name}"), trace: None }),
             }
         }
     }
@@ -187,22 +200,42 @@ impl Guard {
         &self,
         place: &str,
         rule: &FieldRule,
+        asked: Asked,
         change: Change<'_>,
         seen: Documents<'_>,
         traces: &mut Vec<RuleTrace>,
     ) {
         let documents = Documents { this: change.this, prev: change.prev, ..seen };
-        for (key, part) in [("read", &rule.read), ("write", &rule.write)] {
+        let asks: &[(&str, &Option<Rule>)] = match asked {
+            Asked::Reading => &[("read", &rule.read), ("write", &rule.write)],
+            Asked::Writing => &[("write", &rule.write)],
+        };
+        let before = traces.len();
+        for (key, part) in asks {
             if let Some(part) = part {
-                traces.push(RuleTrace { place: format!("{place}.{key}"), trace: self.trace(part, documents) });
+                traces.push(RuleTrace { place: format!("{place}.{key}"), trace: Some(self.trace(part, documents)) });
             }
+        }
+        // Such a rule settles what is inside as well.
+        if traces.len() > before {
+            return;
         }
         for field in rule.fields.iter().flatten() {
             for (suffix, inner) in change.inside(&field.name) {
-                self.explain_field(&format!("{place}{suffix}.{}", field.name), field, inner, seen, traces);
+                self.explain_field(&format!("{place}{suffix}.{}", field.name), field, asked, inner, seen, traces);
             }
         }
+        if traces.len() == before {
+            traces.push(RuleTrace { place: place.to_owned(), trace: None });
+        }
     }
+}
+
+/// What a field is asked about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Reading,
+    Writing,
 }
 
 /// A field before and after.
@@ -213,6 +246,14 @@ struct Change<'d> {
 }
 
 impl<'d> Change<'d> {
+    /// Whether there is no change.
+    fn is_none(self) -> bool {
+        match (self.prev, self.this) {
+            (Some(prev), Some(this)) => identical(prev, this).unwrap_or(false),
+            (prev, this) => prev.is_none() && this.is_none(),
+        }
+    }
+
     /// The field of that name inside: in the embedded document, or in each document of the array.
     fn inside(self, name: &str) -> Vec<(String, Self)> {
         let of = |value: Option<ValueRef<'d>>, index: Option<usize>| -> Option<ValueRef<'d>> {

@@ -144,15 +144,22 @@ impl BoundFilters {
         }
         let documents = Documents { root: Some(stored.into()), prev_root: Some(stored.into()), ..Documents::default() };
         let evaluation = Evaluation::new(documents, context, errors);
-        let mut failed = false;
+        let mut hidden_by = None;
         for (filter, query) in &self.queries {
+            // A query that fails does so whatever the others say; one that cannot fail need not be asked any more.
+            if hidden_by.is_some() && !query.can_fail() {
+                continue;
+            }
             match evaluation.truth(query) {
                 Truth::True => {}
-                Truth::Error => failed = true,
-                Truth::False | Truth::Unknown => return Err(Reason::Filtered { filter: filter.clone() }),
+                Truth::Error => return Err(Reason::Failed),
+                Truth::False | Truth::Unknown => hidden_by = hidden_by.or(Some(filter)),
             }
         }
-        if failed { Err(Reason::Failed) } else { Ok(()) }
+        match hidden_by {
+            Some(filter) => Err(Reason::Filtered { filter: filter.clone() }),
+            None => Ok(()),
+        }
     }
 }
 

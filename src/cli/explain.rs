@@ -1,7 +1,7 @@
 //! Traces as text and as JSON.
 
 use anstyle::AnsiColor;
-use portcullis::access::Explanation;
+use portcullis::access::{Explanation, RuleTrace};
 use portcullis::eval::{Part, Trace, Truth};
 use portcullis::text::OneLine;
 use serde_json::{Value, json};
@@ -37,10 +37,23 @@ pub(super) fn trace_lines(label: &str, trace: &Trace, indent: usize, out: &mut V
             out.push(format!("{pad}{truth} {label}not"));
             trace_lines("", inner, indent + 1, out);
         }
-        Part::Test { text, left, right, .. } => {
+        Part::Test { text, left, right, error, .. } => {
             let right = right.as_ref().map_or_else(String::new, |right| format!("   right: {right}"));
             out.push(format!("{pad}{truth} {label}{}", OneLine(text)));
             out.push(format!("{pad}          {}", OneLine(format!("left: {left}{right}"))));
+            if let Some(error) = error {
+                out.push(format!("{pad}          error: {}", OneLine(error)));
+            }
+        }
+    }
+}
+
+fn rule_lines(rule: &RuleTrace, indent: usize, out: &mut Vec<String>) {
+    match &rule.trace {
+        Some(trace) => trace_lines(&rule.place, trace, indent, out),
+        None => {
+            let pad = "  ".repeat(indent);
+            out.push(format!("{pad}{} {}: there is no rule for it", painted(Truth::False), OneLine(&rule.place)));
         }
     }
 }
@@ -52,13 +65,13 @@ pub(super) fn lines(explanation: &Explanation) -> Vec<String> {
         out.push("  the system user: rules do not apply".to_owned());
     }
     for filter in &explanation.filters {
-        trace_lines(&filter.place, &filter.trace, 1, &mut out);
+        rule_lines(filter, 1, &mut out);
     }
     for role in &explanation.roles {
         trace_lines(&format!("role `{}`: apply_when", role.name), &role.apply_when, 1, &mut out);
     }
     for rule in &explanation.rules {
-        trace_lines(&rule.place, &rule.trace, 2, &mut out);
+        rule_lines(rule, 2, &mut out);
     }
     out
 }
@@ -71,15 +84,22 @@ pub(super) fn trace_to_json(trace: &Trace) -> Value {
         Part::All(parts) => json!({ "truth": truth, "all": list(parts) }),
         Part::Any(parts) => json!({ "truth": truth, "any": list(parts) }),
         Part::Not(inner) => json!({ "truth": truth, "not": trace_to_json(inner) }),
-        Part::Test { text, left, right, .. } => {
-            json!({ "truth": truth, "test": text, "left": left, "right": right })
+        Part::Test { text, left, right, error, .. } => {
+            let mut test = json!({ "truth": truth, "test": text, "left": left, "right": right });
+            if let (Some(error), Some(object)) = (error, test.as_object_mut()) {
+                object.insert("error".to_owned(), json!(error));
+            }
+            test
         }
     }
 }
 
 pub(super) fn to_json(explanation: &Explanation) -> Value {
-    let rules = |rules: &[portcullis::access::RuleTrace]| {
-        rules.iter().map(|rule| json!({ "place": rule.place, "trace": trace_to_json(&rule.trace) })).collect::<Value>()
+    let rules = |rules: &[RuleTrace]| {
+        rules
+            .iter()
+            .map(|rule| json!({ "place": rule.place, "trace": rule.trace.as_ref().map(trace_to_json) }))
+            .collect::<Value>()
     };
     let roles: Value = explanation
         .roles

@@ -262,6 +262,31 @@ impl Context {
         }
     }
 
+    /// Why nothing can be compared with what stands at a reference, for a person.
+    pub(super) fn why_unknown(&self, reference: &Reference) -> String {
+        let why = match (self.start(reference), reference.root) {
+            (Start::Known(..), _) => match self.right(reference) {
+                Ok(None) => "there is no such value".to_owned(),
+                Ok(Some(value)) => format!("its value is {}", ValueRef::from(&value).kind().alias()),
+                Err(error) => error.to_string(),
+            },
+            (Start::Unknown, ContextRoot::User) if self.user.is_none() => "no user is given".to_owned(),
+            (Start::Unknown, ContextRoot::User) if reference.path.first() == Some("custom_data") => {
+                "the custom data was not fetched".to_owned()
+            }
+            (Start::Unknown, ContextRoot::Request) if self.request.is_none() => "no request is given".to_owned(),
+            (Start::Unknown, ContextRoot::Environment) if self.environment.is_none() => {
+                "no environment is given".to_owned()
+            }
+            (Start::Unknown, ContextRoot::Values) if self.values.is_none() => "no values are given".to_owned(),
+            (Start::Unknown, ContextRoot::Values) => "the secret is not given".to_owned(),
+            (Start::Unknown, ContextRoot::Args) => "no arguments are given".to_owned(),
+            (Start::Unknown, ContextRoot::Partition) => "no partition is given".to_owned(),
+            (Start::Unknown, _) => "there is no such property".to_owned(),
+        };
+        format!("unknown: {why}")
+    }
+
     /// What a reference on the right stands for: none if Unknown or Missing.
     pub(super) fn right(&self, reference: &Reference) -> Result<Option<Bson>, Malformed> {
         if let Some(whole) = self.whole(reference) {

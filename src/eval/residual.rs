@@ -245,6 +245,12 @@ impl Residual {
         }
     }
 
+    /// Whether evaluating it can end in an Error, apart from bytes that are no BSON.
+    #[must_use]
+    pub fn can_fail(&self) -> bool {
+        self.calls()
+    }
+
     /// The truth, if no document is needed to know it.
     #[must_use]
     pub const fn constant(&self) -> Option<Truth> {

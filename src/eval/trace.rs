@@ -38,6 +38,8 @@ pub enum Part {
         left: String,
         /// What stood on the right, if anything was to be compared with.
         right: Option<String>,
+        /// What failed, if something did.
+        error: Option<String>,
     },
 }
 
@@ -67,8 +69,12 @@ pub fn trace(predicate: &Predicate, documents: Documents<'_>, context: &Context,
             let bound = bind_operands(test, context);
             let left = show_left(test, &bound.left, documents, context);
             let right = show_right(test, &bound.check, documents, context);
-            let truth = Evaluation::new(documents, context, errors).truth(&Residual::Test(Box::new(bound)));
-            Trace { truth, part: Part::Test { text: test.text.to_string(), span: test.span, left, right } }
+            let met = Errors::default();
+            let truth = Evaluation::new(documents, context, &met).truth(&Residual::Test(Box::new(bound)));
+            let met = met.into_vec();
+            let error = met.first().map(ToString::to_string);
+            met.into_iter().for_each(|error| errors.add(error));
+            Trace { truth, part: Part::Test { text: test.text.to_string(), span: test.span, left, right, error } }
         }
     }
 }
@@ -76,7 +82,10 @@ pub fn trace(predicate: &Predicate, documents: Documents<'_>, context: &Context,
 fn show_left(test: &Test, bound: &BoundLeft, documents: Documents<'_>, context: &Context) -> String {
     let hidden = matches!(&test.left, Left::Context(reference) if context.hides(reference));
     match bound {
-        BoundLeft::Unknown => "unknown".to_owned(),
+        BoundLeft::Unknown => match &test.left {
+            Left::Context(reference) => context.why_unknown(reference),
+            _ => "unknown".to_owned(),
+        },
         BoundLeft::Value(value, path) => show_place(value.as_ref().map(ValueRef::from), path, hidden),
         BoundLeft::Document(root, path) => show_place(documents.get(*root), path, false),
         BoundLeft::Element(_) => "each element".to_owned(),
@@ -106,6 +115,14 @@ fn show_right(test: &Test, bound: &BoundCheck, documents: Documents<'_>, context
     };
     let shown = |right: &BoundRight| show_operand(right, documents, hidden);
     match bound {
+        BoundCheck::Equals(BoundRight::Unknown) | BoundCheck::Order(_, BoundRight::Unknown) => {
+            Some(match &test.check {
+                Check::Equals(Right::Context(reference)) | Check::Order(_, Right::Context(reference)) => {
+                    context.why_unknown(reference)
+                }
+                _ => "unknown".to_owned(),
+            })
+        }
         BoundCheck::Equals(right) | BoundCheck::Order(_, right) => Some(shown(right)),
         BoundCheck::All(list) => Some(join(list.iter().map(shown))),
         BoundCheck::In(BoundList::Unknown) => Some("unknown".to_owned()),

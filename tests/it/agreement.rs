@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 use crate::naive::{self, Coverage};
 
 /// So many cases meet every operator with every type on each side.
-const CASES: usize = 60_000;
+const CASES: usize = 100_000;
 
 /// How many disagreements are shown.
 const SHOWN: usize = 10;

@@ -96,8 +96,9 @@ fn a_million_fields_are_read_and_decided() {
     let decision = in_time(|| guard.update(&document, &after));
     assert_eq!(decision.reason(), Some(&Reason::Fields(vec!["f1".to_owned(), "f5".to_owned()][1..].to_vec())));
     assert!(in_time(|| guard.update(&raw, &raw)).is_allowed());
+    // Deleting leaves no `%%this` that could be above 0.
     let decision = in_time(|| guard.delete(&raw));
-    assert_eq!(decision.reason(), Some(&Reason::Fields(vec!["f1".to_owned()])));
+    assert!(matches!(decision.reason(), Some(Reason::Fields(fields)) if fields.len() == 1_000_000));
 }
 
 #[test]
@@ -203,16 +204,17 @@ fn a_path_of_a_hundred_thousand_segments_is_refused() {
 }
 
 #[test]
-fn a_hundred_thousand_errors_are_reported() {
+fn of_a_hundred_thousand_errors_the_first_thousand_are_reported() {
     let roles: Vec<String> = (0..50_000).map(|number| format!(r#"{{"name":"R{number}","aply_when":{{}}}}"#)).collect();
     let rules = format!(r#"{{"roles":[{}]}}"#, roles.join(",\n"));
     let node = json::parse(&rules).unwrap();
     let errors = in_time(|| policy::compile(&node)).unwrap_err();
-    assert_eq!(errors.len(), 100_000);
+    assert_eq!(errors.len(), 1_001);
+    assert_eq!(errors[1_000].to_string(), "and 49000 more errors from here on");
     let fields: Vec<String> = (0..100_000).map(|number| format!(r#""%%usr.{number}":1"#)).collect();
     let rules = format!(r#"{{"roles":[{{"name":"R","apply_when":{{{}}}}}]}}"#, fields.join(",\n"));
     let node = json::parse(&rules).unwrap();
-    assert_eq!(in_time(|| policy::compile(&node)).unwrap_err().len(), 100_000);
+    assert_eq!(in_time(|| policy::compile(&node)).unwrap_err().len(), 1_001);
 }
 
 /// `{"a": {"a": …}}`, or arrays in arrays, as bytes: made without recursion.
