@@ -20,10 +20,9 @@ fuzz_target!(|bytes: &[u8]| {
 });
 
 fn reads(guard: &Guard, stored: &Document) {
-    for (decision, operation) in [
-        (guard.read(stored), Operation::Read(stored.into())),
-        (guard.search(stored), Operation::Search(stored.into())),
-    ] {
+    for (decision, operation) in
+        [(guard.read(stored), Operation::Read(stored.into())), (guard.search(stored), Operation::Search(stored.into()))]
+    {
         explained(guard, operation, decision.role(), decision.reason());
         let bypass = decision.role().is_none();
         if let Some(visible) = decision.allowed() {
@@ -57,7 +56,10 @@ fn no_op(guard: &Guard, stored: &Document) {
     let update = guard.update(stored, stored);
     assert!(!matches!(update.reason(), Some(Reason::Fields(_))), "{:?}", update.reason());
     let explanation = guard.explain(Operation::Update(stored.into(), stored.into()));
-    let may_write = explanation.rules.iter().any(|rule| rule.place == "write" && rule.trace.truth == Truth::True);
+    let may_write = explanation
+        .rules
+        .iter()
+        .any(|rule| rule.place == "write" && rule.trace.as_ref().is_some_and(|trace| trace.truth == Truth::True));
     let decided_by_role = update.is_allowed() || matches!(update.reason(), Some(Reason::Schema(_)));
     if may_write && decided_by_role {
         let read = guard.read(stored);

@@ -150,7 +150,9 @@ impl TestFile {
         }
     }
 
-    pub(super) fn host(&self) -> Arc<dyn Functions> {
+    /// The functions of the file as a host of them.
+    #[must_use]
+    pub fn host(&self) -> Arc<dyn Functions> {
         Arc::new(super::stubs::Stubs(self.functions.clone()))
     }
 }

@@ -21,7 +21,7 @@ fn wanted_cases() -> usize {
 }
 
 /// A case with something in the place of its expectation, without which it could not be read.
-fn with_expectation(case: &Json) -> Json {
+pub(crate) fn with_expectation(case: &Json) -> Json {
     let mut case = case.clone();
     case["expect"] = if case.get("expression").is_some() {
         json!(true)

@@ -10,6 +10,7 @@ mod auth_laws;
 mod cli;
 mod fixtures;
 mod functions;
+mod laws;
 mod limits;
 mod lints;
 mod naive;

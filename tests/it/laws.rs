@@ -1,0 +1,303 @@
+//! What holds for every rule, user and document: random tests, each named by the law that it states.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bson::{Bson, Document, RawDocumentBuf};
+use portcullis::access::{Guard, Outcome, Reason};
+use portcullis::eval::{Context, Documents, Errors, Evaluation, Truth, bind, trace};
+use portcullis::expr::{self, Expr};
+use portcullis::json;
+use portcullis::policy::{RulesFile, compile};
+use portcullis::predicate::{Predicate, Scope, lower};
+use portcullis::testfile::{Case, GivenDocuments, Kind, TestFile};
+use portcullis::text::Spanned;
+use portcullis::value::ValueRef;
+use proptest::prelude::*;
+use serde_json::{Value as Json, json};
+
+use crate::agreement::with_expectation;
+use crate::naive::generate;
+
+/// A generated file as the engine reads it; none if it is refused.
+fn read(file: &Json) -> Option<TestFile> {
+    let mut file = file.clone();
+    let cases = file["cases"].as_array()?.iter().map(with_expectation).collect();
+    file["cases"] = Json::Array(cases);
+    TestFile::parse("generated.json", file.to_string().as_bytes(), Path::new(".")).ok()
+}
+
+/// The expressions of a file that have a meaning, each with what it sees.
+fn expressions(file: &TestFile) -> Vec<(Spanned<Expr>, Scope, Predicate, &GivenDocuments, &Case)> {
+    let cases = file.cases.iter().filter_map(|case| {
+        let Kind::Expression { expression, scope, documents } = &case.kind else { return None };
+        let expr = expr::parse(expression).ok()?;
+        let predicate = lower(&expr, *scope).ok()?;
+        Some((expr, *scope, predicate, &**documents, case))
+    });
+    cases.collect()
+}
+
+fn documents(given: &GivenDocuments) -> Documents<'_> {
+    Documents {
+        root: given.root.as_ref().map(ValueRef::from),
+        prev_root: given.prev_root.as_ref().map(ValueRef::from),
+        this: given.this.as_ref().map(ValueRef::from),
+        prev: given.prev.as_ref().map(ValueRef::from),
+    }
+}
+
+/// What a case supplies, but for the parts that are withheld.
+fn context(file: &TestFile, case: &Case, given: &GivenDocuments, withheld: &[&str]) -> Context {
+    let mut context = Context::new().with_functions(Arc::clone(&file.host()));
+    let part = |name: &str| !withheld.contains(&name);
+    if let (true, Some(user)) = (part("user"), &case.user) {
+        context = context.with_user(user.clone());
+    }
+    if let (true, Some(values)) = (part("values"), case.given.values.as_ref().or(file.given.values.as_ref())) {
+        context = context.with_values(values.clone());
+    }
+    let environment = case.given.environment.as_ref().or(file.given.environment.as_ref());
+    if let (true, Some(environment)) = (part("environment"), environment) {
+        context = context.with_environment(environment.clone());
+    }
+    if let (true, Some(request)) = (part("request"), case.given.request.as_ref().or(file.given.request.as_ref())) {
+        context = context.with_request(request.clone());
+    }
+    if let (true, Some(args)) = (part("args"), &given.args) {
+        context = context.with_args(args.clone());
+    }
+    if let (true, Some(partition)) = (part("partition"), &given.partition) {
+        context = context.with_partition(partition.clone());
+    }
+    context
+}
+
+fn truth(predicate: &Predicate, given: &GivenDocuments, context: &Context) -> Truth {
+    let errors = Errors::default();
+    Evaluation::new(documents(given), context, &errors).truth(&bind(predicate, context))
+}
+
+/// The document that a case asks about, and the guard that decides about it.
+fn guards(file: &TestFile) -> Vec<(Guard, Document, Document)> {
+    let nothing = GivenDocuments::default();
+    let cases = file.cases.iter().filter_map(|case| {
+        let (before, after) = match &case.kind {
+            Kind::Read(one) | Kind::Search(one) | Kind::Insert(one) | Kind::Delete(one) => (one.clone(), one.clone()),
+            Kind::Update(before, after) => (before.clone(), after.clone()),
+            _ => return None,
+        };
+        let rules = compile(case.rules.as_ref().or(file.rules.as_ref())?).ok()?;
+        let context = context(file, case, &nothing, &[]);
+        Some((Guard::new(RulesFile::effective(Some(&rules), None), context), before, after))
+    });
+    cases.collect()
+}
+
+/// The same conditions in the opposite order, at every level.
+fn reversed(json: &Json) -> Json {
+    match json {
+        Json::Object(fields) if !fields.keys().any(|key| key.starts_with('$') && key.len() > 9) => {
+            Json::Object(fields.iter().rev().map(|(key, value)| (key.clone(), value.clone())).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// Every field of one value is a field of the other, with a value of which the same holds.
+fn is_part(part: &Bson, whole: &Bson) -> bool {
+    match (part, whole) {
+        (Bson::Document(part), Bson::Document(whole)) => {
+            part.iter().all(|(key, value)| whole.get(key).is_some_and(|whole| is_part(value, whole)))
+        }
+        (Bson::Array(part), Bson::Array(whole)) => {
+            let mut rest = whole.iter();
+            part.iter().all(|element| rest.any(|whole| is_part(element, whole)))
+        }
+        // NaN is unlike itself to this comparison.
+        (part, whole) => part == whole || format!("{part:?}") == format!("{whole:?}"),
+    }
+}
+
+fn visible(guard: &Guard, document: &Document) -> Option<Document> {
+    guard.read(document).allowed().map(|visible| visible.to_document().unwrap())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn binding_first_or_last_is_the_same(file in generate::file()) {
+        let Some(file) = read(&file) else { return Ok(()) };
+        for (expr, _, predicate, given, case) in expressions(&file) {
+            let context = context(&file, case, given, &[]);
+            let bound = truth(&predicate, given, &context);
+            let traced = trace(&predicate, documents(given), &context, &Errors::default());
+            prop_assert_eq!(bound, traced.truth, "{}", expr.value);
+        }
+    }
+
+    #[test]
+    fn settling_only_turns_unknown_to_false(file in generate::file()) {
+        let Some(file) = read(&file) else { return Ok(()) };
+        for (expr, _, predicate, given, case) in expressions(&file) {
+            let context = context(&file, case, given, &[]);
+            let errors = Errors::default();
+            let evaluation = Evaluation::new(documents(given), &context, &errors);
+            let (exact, settled) =
+                (evaluation.truth(&bind(&predicate, &context)), evaluation.truth(&bind(&predicate, &context).settle()));
+            let allowed = settled == exact || (exact, settled) == (Truth::Unknown, Truth::False);
+            prop_assert!(allowed, "{exact} became {settled}: {}", expr.value);
+        }
+    }
+
+    #[test]
+    fn printing_then_parsing_gives_the_same_expression(file in generate::file()) {
+        let Some(file) = read(&file) else { return Ok(()) };
+        for (expr, ..) in expressions(&file) {
+            let printed = expr.value.to_string();
+            let again = expr::parse_str(&printed).unwrap();
+            prop_assert_eq!(&again.value.to_string(), &printed);
+            // NaN is unlike itself.
+            prop_assert!(again.value == expr.value || printed.contains("NaN"), "{}", printed);
+        }
+    }
+
+    #[test]
+    fn the_order_of_conditions_never_changes_a_result(file in generate::file()) {
+        let Some(file) = read(&file) else { return Ok(()) };
+        for (expr, scope, predicate, given, case) in expressions(&file) {
+            let turned = expr::parse_str(&reversed(&expr.value.to_json()).to_string()).unwrap();
+            let turned = lower(&turned, scope).unwrap();
+            let context = context(&file, case, given, &[]);
+            prop_assert_eq!(truth(&predicate, given, &context), truth(&turned, given, &context), "{}", expr.value);
+        }
+    }
+
+    #[test]
+    fn an_unknown_condition_never_grants(file in generate::file()) {
+        let Some(file) = read(&file) else { return Ok(()) };
+        for (expr, _, predicate, given, case) in expressions(&file) {
+            let supplied = truth(&predicate, given, &context(&file, case, given, &[]));
+            for part in ["user", "values", "environment", "request", "args", "partition"] {
+                let withheld = truth(&predicate, given, &context(&file, case, given, &[part]));
+                // What is known without a part stays so with it, whatever the part says.
+                let kept = !matches!(withheld, Truth::True | Truth::False) || withheld == supplied;
+                prop_assert!(kept, "{withheld} without the {part}, {supplied} with it: {}", expr.value);
+            }
+        }
+    }
+
+    #[test]
+    fn decoded_and_raw_documents_agree(file in generate::file()) {
+        let Some(file) = read(&file) else { return Ok(()) };
+        for (guard, before, after) in guards(&file) {
+            let (Ok(raw_before), Ok(raw_after)) =
+                (RawDocumentBuf::try_from(&before), RawDocumentBuf::try_from(&after)) else { continue };
+            let seen = |outcome: &Outcome<portcullis::access::Visible<'_>>| match outcome {
+                Outcome::Allow(visible) => format!("{:?}", visible.to_document().unwrap()),
+                Outcome::Deny(reason) => format!("{reason:?}"),
+            };
+            prop_assert_eq!(seen(guard.read(&before).outcome()), seen(guard.read(&raw_before).outcome()));
+            prop_assert_eq!(seen(guard.search(&before).outcome()), seen(guard.search(&raw_before).outcome()));
+            let decoded = [guard.insert(&after), guard.update(&before, &after), guard.delete(&before)];
+            let raw = [guard.insert(&raw_after), guard.update(&raw_before, &raw_after), guard.delete(&raw_before)];
+            for (decoded, raw) in decoded.iter().zip(&raw) {
+                prop_assert_eq!(decoded.reason(), raw.reason());
+                prop_assert_eq!(decoded.role(), raw.role());
+                prop_assert_eq!(decoded.errors(), raw.errors());
+            }
+        }
+    }
+
+    #[test]
+    fn a_read_never_invents_a_field(file in generate::file()) {
+        let Some(file) = read(&file) else { return Ok(()) };
+        for (guard, document, _) in guards(&file) {
+            if let Some(visible) = visible(&guard, &document) {
+                prop_assert!(is_part(&visible.clone().into(), &document.clone().into()), "{visible} of {document}");
+                prop_assert!(!visible.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn a_no_op_changes_nothing(file in generate::file()) {
+        let Some(file) = read(&file) else { return Ok(()) };
+        for (guard, document, _) in guards(&file) {
+            let decision = guard.update(&document, &document);
+            prop_assert!(!matches!(decision.reason(), Some(Reason::Fields(_))), "{:?}", decision.reason());
+        }
+    }
+
+    #[test]
+    fn write_permission_implies_read(file in generate::file()) {
+        let Some(file) = read(&file) else { return Ok(()) };
+        for (expr, scope, _, _, case) in expressions(&file) {
+            let rules = json!({"roles": [{"name": "R", "apply_when": {}, "write": expr.value.to_json()}]});
+            let (Scope::Role, Ok(rules)) = (scope, compile(&json::parse(&rules.to_string()).unwrap())) else { continue };
+            let nothing = GivenDocuments::default();
+            let guard = Guard::new(RulesFile::effective(Some(&rules), None), context(&file, case, &nothing, &[]));
+            for (_, document, _) in guards(&file).into_iter().filter(|(_, document, _)| !document.is_empty()) {
+                if guard.update(&document, &document).is_allowed() {
+                    let seen = visible(&guard, &document);
+                    prop_assert_eq!(format!("{seen:?}"), format!("{:?}", Some(&document)), "{}", expr.value);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn narrowing_never_widens(file in generate::file(), other in generate::file()) {
+        let (true, Some(filters)) = (file["rules"].is_object(), other["rules"]["filters"].as_array()) else {
+            return Ok(());
+        };
+        let mut narrow = file.clone();
+        let own = narrow["rules"]["filters"].as_array().cloned().unwrap_or_default();
+        narrow["rules"]["filters"] = own.iter().chain(filters).cloned().collect();
+        narrow["cases"].as_array_mut().unwrap().iter_mut().for_each(|case| {
+            case.as_object_mut().unwrap().remove("rules");
+        });
+        let mut plain = file.clone();
+        plain["cases"] = narrow["cases"].clone();
+        let (Some(plain), Some(narrow)) = (read(&plain), read(&narrow)) else { return Ok(()) };
+        for ((wide, document, _), (narrow, ..)) in guards(&plain).iter().zip(guards(&narrow)) {
+            if let Some(seen) = visible(&narrow, document) {
+                let all = visible(wide, document);
+                prop_assert!(all.is_some_and(|all| is_part(&seen.clone().into(), &all.into())));
+            }
+        }
+    }
+
+    #[test]
+    fn an_ejson_value_reads_back_the_same(file in generate::file()) {
+        let Some(file) = read(&file) else { return Ok(()) };
+        for (_, document, _) in guards(&file) {
+            let value = Bson::Document(document);
+            let text = json::from_bson(&value).to_string();
+            let back = json::to_bson(&json::parse(&text).unwrap()).unwrap();
+            prop_assert!(portcullis::value::identical((&value).into(), (&back).into()).unwrap(), "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_panics(text in ".{0,200}", bytes in proptest::collection::vec(any::<u8>(), 0..200), file in generate::file()) {
+        let _ = expr::parse_str(&text);
+        if let Ok(node) = json::parse(&text) {
+            let _ = compile(&node);
+        }
+        let Ok(mut raw) = RawDocumentBuf::from_bytes({
+            let mut framed = i32::try_from(bytes.len() + 5).unwrap().to_le_bytes().to_vec();
+            framed.extend(&bytes);
+            framed.push(0);
+            framed
+        }) else { return Ok(()) };
+        let Some(file) = read(&file) else { return Ok(()) };
+        for (guard, document, _) in guards(&file) {
+            let _ = guard.read(&raw);
+            let _ = guard.update(&document, &raw);
+            let _ = guard.delete(&raw);
+            raw = RawDocumentBuf::try_from(&document).unwrap_or(raw);
+        }
+    }
+}
