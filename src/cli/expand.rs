@@ -44,9 +44,9 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         Trouble::findings("the file", &input.source, Some(&input.node), findings)
     })?;
     if output.is_json() {
-        output.document(&expanded.to_json())?
+        output.document(&expanded.to_json())?;
     } else {
-        output.line(expanded.to_pretty())?
+        output.line(expanded.to_pretty())?;
     }
     Ok(Answer::Yes)
 }

@@ -12,7 +12,7 @@ use super::{Context, Errors, EvalError, FunctionError, Truth};
 use crate::expr::Comparison;
 use crate::path::{Leaf, Resolved, Segment, any, resolve};
 use crate::predicate::{DocumentRoot, Elements};
-use crate::value::{Field, Malformed, ValueRef, equal, order};
+use crate::value::{Field, Malformed, Number, ValueRef, equal, order};
 
 /// The documents and fields that a condition looks at; one that is absent is Missing.
 #[derive(Clone, Copy, Debug, Default)]
@@ -207,7 +207,7 @@ impl<'e> Evaluation<'e> {
                 .into()),
             BoundCheck::Mod { divisor, remainder } => Ok(left
                 .any(Leaf::Expand, &mut |value| {
-                    let number = value.and_then(|value| value.number()).and_then(|number| number.truncate());
+                    let number = value.and_then(|value| value.number()).and_then(Number::truncate);
                     Ok(number.is_some_and(|number| *divisor != 0 && number.wrapping_rem(*divisor) == *remainder))
                 })?
                 .into()),
@@ -465,6 +465,7 @@ impl Whole<'_> {
 }
 
 /// What a path fans out to is the array of what it met.
+#[expect(clippy::needless_pass_by_value, reason = "the value goes on into the result")]
 fn whole(place: Resolved<'_>) -> Result<Whole<'_>, Absent> {
     match place {
         Resolved::One(Some(value)) => Ok(Whole::Value(value)),

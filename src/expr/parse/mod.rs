@@ -42,7 +42,7 @@ fn run(node: &Node, place: &str, dialect: Dialect) -> Result<Spanned<Expr>, Vec<
     if parser.errors.is_empty() {
         Ok(expr)
     } else {
-        parser.errors.sort_by_key(|error| error.span());
+        parser.errors.sort_by_key(ExprError::span);
         Err(parser.errors)
     }
 }

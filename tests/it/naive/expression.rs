@@ -583,6 +583,7 @@ fn asks(world: &World, condition: &Json) -> Truth {
 }
 
 /// What is left of a truth that is asked only whether it can be told.
+#[allow(clippy::needless_pass_by_value, reason = "its callers hold what they hand over")]
 fn told(truth: Truth) -> Truth {
     match truth {
         Truth::Unknown => Truth::Unknown,
