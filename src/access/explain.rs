@@ -213,7 +213,12 @@ impl Guard {
         let before = traces.len();
         for (key, part) in asks {
             if let Some(part) = part {
-                traces.push(RuleTrace { place: format!("{place}.{key}"), trace: Some(self.trace(part, documents)) });
+                let trace = self.trace(part, documents);
+                let settled = trace.truth.is_true();
+                traces.push(RuleTrace { place: format!("{place}.{key}"), trace: Some(trace) });
+                if settled {
+                    break;
+                }
             }
         }
         // Such a rule settles what is inside as well.
