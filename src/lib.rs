@@ -10,7 +10,7 @@
 //!    [`Residual`](eval::Residual) that is asked of documents, decoded or raw ([`value`], [`path`]);
 //! 5. [`access`] puts these together: a [`Guard`](access::Guard) decides, with a [`Reason`](access::Reason).
 //!
-//! [`auth`] assembles users from claims and custom data, [`app`] reads whole application directories, `lint` finds
+//! [`auth`] assembles users from claims and custom data, [`store`] keeps users, sessions and custom data, [`app`] reads whole application directories, `lint` finds
 //! rules that load but are probably not meant, [`testfile`] runs rule tests. [`text`] shows findings to people.
 //!
 //! Only what is [`True`](eval::Truth::True) grants. What cannot be resolved is [`Unknown`](eval::Truth::Unknown), what fails
@@ -27,6 +27,7 @@ pub mod path;
 pub mod policy;
 pub mod predicate;
 pub mod schema;
+pub mod store;
 pub mod testfile;
 pub mod text;
 pub mod user;

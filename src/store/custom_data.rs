@@ -1,0 +1,24 @@
+use thiserror::Error;
+
+use super::StoreError;
+use crate::auth::{BoxFuture, CustomDataError, Selection};
+
+/// Where the documents behind `%%user.custom_data` are.
+///
+/// An application whose custom data is disabled has no such store at all.
+pub trait CustomDataStore: Send + Sync {
+    /// The user's document as [`CustomDataConfig::select`](crate::auth::CustomDataConfig::select) picks it, none if no
+    /// document is the user's.
+    fn find<'a>(&'a self, user_id: &'a str) -> BoxFuture<'a, Result<Selection, LookUpError>>;
+}
+
+/// Why nobody can tell what a user's custom data is. It never reads as having none.
+#[derive(Debug, Error)]
+pub enum LookUpError {
+    /// The store cannot be asked.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// The document cannot be used.
+    #[error("{0}")]
+    Document(#[from] CustomDataError),
+}

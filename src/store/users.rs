@@ -1,0 +1,172 @@
+use bson::{Bson, DateTime, Document, doc};
+use thiserror::Error;
+
+use super::StoreError;
+use crate::auth::{BoxFuture, ProviderType, union_of_identities};
+use crate::user::{CustomData, User, UserType};
+
+/// A way in which a provider knows somebody.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Identity {
+    /// The type of the provider.
+    pub provider_type: ProviderType,
+    /// The provider's own id of the person: the claim `sub` of a third party's token. Together with the type it belongs to
+    /// one user at most.
+    pub id: String,
+    /// What the provider says about the person.
+    pub data: Document,
+}
+
+/// A user as stored: a stable id of ours and the identities that lead to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Account {
+    /// `%%user.id`: 24 hexadecimal digits if we made it, whatever it was if it was imported.
+    pub id: String,
+    /// `%%user.type`, never the system user.
+    pub kind: UserType,
+    /// Whether the user can log in.
+    pub state: AccountState,
+    /// At least one; no two with the same provider type and id, in all users together.
+    pub identities: Vec<Identity>,
+    /// When the account was made, here or where it was imported from.
+    pub created_at: DateTime,
+    /// The last login.
+    pub last_login_at: Option<DateTime>,
+}
+
+/// Whether a user can log in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountState {
+    /// Made by a first login whose user-creation function has not yet succeeded; it is called again at the next one.
+    Pending,
+    /// As usual.
+    Active,
+    /// Nobody can log in.
+    Disabled,
+}
+
+/// Why something cannot be done with a user.
+#[derive(Debug, Error)]
+pub enum UsersError {
+    /// The store cannot be asked.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// There is no user of that id.
+    #[error("there is no user `{0}`")]
+    Unknown(String),
+    /// The identity leads to another user already.
+    #[error("the identity `{id}` of the provider `{}` belongs to another user", .provider_type.name())]
+    IdentityTaken {
+        /// The type of the provider.
+        provider_type: ProviderType,
+        /// The provider's id of the person.
+        id: String,
+    },
+}
+
+/// What became of one imported user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImportOutcome {
+    /// It was added.
+    Added,
+    /// It was there already, exactly so but for the last login.
+    Unchanged,
+    /// Its id is that of another user.
+    IdTaken,
+    /// One of its identities belongs to another user.
+    IdentityTaken {
+        /// The type of the provider.
+        provider_type: ProviderType,
+        /// The provider's id of the person.
+        id: String,
+    },
+}
+
+/// The users of an application.
+pub trait Users: Send + Sync {
+    /// The user that an identity leads to; one is made, [`AccountState::Pending`], where there is none. What the provider
+    /// says now replaces what it said before, and `now` is the last login, unless the user is disabled. However
+    /// many do this at once for one identity, all get the same user.
+    fn find_or_create<'a>(
+        &'a self,
+        identity: &'a Identity,
+        now: DateTime,
+    ) -> BoxFuture<'a, Result<Account, StoreError>>;
+
+    /// A user.
+    fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Account>, StoreError>>;
+
+    /// Adds an identity to a user, or replaces what it says where the user has it.
+    fn link<'a>(&'a self, id: &'a str, identity: &'a Identity) -> BoxFuture<'a, Result<Account, UsersError>>;
+
+    /// Makes a user active or disabled.
+    fn set_state<'a>(&'a self, id: &'a str, state: AccountState) -> BoxFuture<'a, Result<(), UsersError>>;
+
+    /// Makes a pending user active; does nothing to any other, so that it cannot undo a disabling.
+    fn activate<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), UsersError>>;
+
+    /// Deletes a user with all identities; whether there was one.
+    fn delete<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>>;
+
+    /// Adds users with the ids that they have; never changes one that is there. One outcome each, in the same order.
+    fn import<'a>(&'a self, accounts: &'a [Account]) -> BoxFuture<'a, Result<Vec<ImportOutcome>, StoreError>>;
+
+    /// At most `limit` users whose ids follow `after`, in the order of their ids (bytewise).
+    fn list<'a>(&'a self, after: Option<&'a str>, limit: usize) -> BoxFuture<'a, Result<Vec<Account>, StoreError>>;
+}
+
+impl Account {
+    /// How long an anonymous user's account lasts.
+    pub const ANONYMOUS_DAYS: i64 = 90;
+
+    /// A user of one identity, as a first login makes it.
+    #[must_use]
+    pub fn new(id: impl Into<String>, identity: Identity, now: DateTime) -> Self {
+        let kind = if identity.provider_type == ProviderType::ApiKey { UserType::Server } else { UserType::Normal };
+        Self {
+            id: id.into(),
+            kind,
+            state: AccountState::Pending,
+            identities: vec![identity],
+            created_at: now,
+            last_login_at: Some(now),
+        }
+    }
+
+    /// Whether the user has none but anonymous identities.
+    #[must_use]
+    pub fn is_anonymous(&self) -> bool {
+        self.identities.iter().all(|identity| identity.provider_type == ProviderType::Anonymous)
+    }
+
+    /// Whether this is an anonymous user's account that is 90 days old.
+    #[must_use]
+    pub fn has_expired(&self, now: DateTime) -> bool {
+        const DAY: i64 = 24 * 60 * 60 * 1000;
+        let age = now.timestamp_millis().saturating_sub(self.created_at.timestamp_millis());
+        self.is_anonymous() && age >= Self::ANONYMOUS_DAYS * DAY
+    }
+
+    /// The user object, `%%user`, with custom data that was looked up for it.
+    #[must_use]
+    pub fn to_user(&self, custom_data: CustomData) -> User {
+        let identities: Vec<Bson> =
+            self.identities.iter().map(|identity| Bson::Document(identity.to_document())).collect();
+        let data = union_of_identities(&identities);
+        User { id: self.id.clone(), kind: self.kind, data, custom_data, identities }
+    }
+}
+
+impl Identity {
+    /// The identity as one of `%%user.identities`.
+    #[must_use]
+    pub fn to_document(&self) -> Document {
+        doc! { "id": &self.id, "provider_type": self.provider_type.name(), "data": self.data.clone() }
+    }
+
+    /// Whether both are the same person at the same provider, whatever it says about them.
+    #[must_use]
+    pub fn is_same_person(&self, other: &Self) -> bool {
+        self.provider_type == other.provider_type && self.id == other.id
+    }
+}
