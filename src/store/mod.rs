@@ -9,6 +9,8 @@
 
 mod custom_data;
 mod error;
+#[cfg(feature = "mongodb")]
+pub mod mongodb;
 mod sessions;
 mod users;
 
