@@ -121,10 +121,7 @@ pub(crate) async fn a_dotted_field_names_a_user_but_not_through_arrays(world: Wo
 }
 
 pub(crate) async fn the_field_may_be_the_document_id(world: World) {
-    let documents = [
-        doc! { "_id": object_id(HEX), "is": "object id" },
-        doc! { "_id": "ada", "is": "string" },
-    ];
+    let documents = [doc! { "_id": object_id(HEX), "is": "object id" }, doc! { "_id": "ada", "is": "string" }];
     world.custom().insert_many(documents).await.unwrap();
     let selection = find(&world, "_id", HEX).await;
     assert_eq!(selection.document, Some(doc! { "_id": HEX, "is": "object id" }));
@@ -143,7 +140,8 @@ pub(crate) async fn a_key_that_stands_twice_counts_by_its_first(world: World) {
 }
 
 pub(crate) async fn another_collation_finds_nobody_else(world: World) {
-    let collation = Collation::builder().locale("en".to_owned()).strength(mongodb::options::CollationStrength::Secondary);
+    let collation =
+        Collation::builder().locale("en".to_owned()).strength(mongodb::options::CollationStrength::Secondary);
     world.database.create_collection("custom").collation(collation.build()).await.unwrap();
     index(&world, doc! { "user_id": 1 }).await;
     let claims = (0..MongoCustomData::MAX_DOCUMENTS).map(|_| doc! { "user_id": "ADA", "is": "another's" });

@@ -13,10 +13,16 @@ const INSTALLATION: Duration = Duration::from_secs(180);
 pub(crate) fn mongod() -> Result<PathBuf, String> {
     if let Some(path) = env::var_os("PORTCULLIS_MONGOD") {
         let path = PathBuf::from(path);
-        return if path.is_file() { Ok(path) } else { Err(format!("PORTCULLIS_MONGOD names no file: {}", path.display())) };
+        return if path.is_file() {
+            Ok(path)
+        } else {
+            Err(format!("PORTCULLIS_MONGOD names no file: {}", path.display()))
+        };
     }
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
-        return Err("a MongoDB server is installed on x86_64 Linux only; name another's path in PORTCULLIS_MONGOD".to_owned());
+        return Err(
+            "a MongoDB server is installed on x86_64 Linux only; name another's path in PORTCULLIS_MONGOD".to_owned()
+        );
     }
     let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools");
     let folder = tools.join("mongod");

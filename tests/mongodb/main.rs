@@ -10,16 +10,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use portcullis::store::mongodb::{MongoSessions, MongoUsers};
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
+mod accounts;
+#[path = "../contracts/mod.rs"]
+mod contracts;
 mod custom_data;
 mod install;
 mod server;
 mod world;
 
 use server::Server;
-use world::{Run, World};
+use world::{Finished, Run, World};
 
 const LIMIT: Duration = Duration::from_secs(180);
 
@@ -28,13 +32,26 @@ type Shared = Result<(PathBuf, Server), String>;
 
 macro_rules! cases {
     ($($module:ident: $($name:ident)+;)+) => {
-        [$($((concat!(stringify!($module), "::", stringify!($name)), (|world| Box::pin($module::$name(world))) as Run)),+),+]
+        vec![$($((
+            concat!(stringify!($module), "::", stringify!($name)).to_owned(),
+            Box::new(|world| Box::pin($module::$name(world)) as Finished) as Run,
+        )),+),+]
     };
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let cases = cases! {
+    let mut cases: Vec<(String, Run)> = cases! {
+        accounts:
+            a_stored_user_that_does_not_read_back_is_an_error_that_names_it
+            processes_that_start_at_once_make_one_user
+            an_account_that_breaks_a_rule_is_not_imported
+            a_collection_in_which_different_ids_are_equal_is_refused
+            users_that_share_an_identity_are_not_served
+            every_write_waits_for_a_majority
+            look_ups_use_an_index
+            anonymous_users_are_purged_after_their_days
+            a_stored_session_that_does_not_read_back_is_an_error;
         custom_data:
             nobody_has_data_in_an_empty_collection
             a_string_and_an_object_id_name_a_user
@@ -52,6 +69,14 @@ fn main() -> ExitCode {
             a_server_that_comes_back_answers_again
             no_error_shows_a_password;
     };
+    for &(name, law) in contracts::users::LAWS {
+        let run: Run = Box::new(move |world| law(Arc::new(MongoUsers::new(&world.database))));
+        cases.push((format!("users::{name}"), run));
+    }
+    for &(name, law) in contracts::sessions::LAWS {
+        let run: Run = Box::new(move |world| law(Arc::new(MongoSessions::new(&world.database))));
+        cases.push((format!("sessions::{name}"), run));
+    }
     let shared: Arc<Shared> = Arc::new(if arguments.list { Err("only listed".to_owned()) } else { shared() });
     if let Err(reason) = shared.as_ref()
         && !arguments.list

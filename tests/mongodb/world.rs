@@ -1,6 +1,5 @@
 //! What a test gets: a server, a database of its own, and short ways to configurations and clients.
 
-use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -15,7 +14,9 @@ use portcullis::store::mongodb::{MongoCustomData, connect};
 
 use crate::server::Server;
 
-pub(crate) type Run = fn(World) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+pub(crate) type Finished = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+pub(crate) type Run = Box<dyn FnOnce(World) -> Finished + Send>;
 
 pub(crate) struct World {
     pub(crate) mongod: PathBuf,

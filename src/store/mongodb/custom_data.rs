@@ -68,7 +68,8 @@ impl MongoCustomData {
 impl CustomDataStore for MongoCustomData {
     fn find<'a>(&'a self, user_id: &'a str) -> BoxFuture<'a, Result<Selection, LookUpError>> {
         Box::pin(async move {
-            let documents = self.documents(user_id).await.map_err(|error| error.during("cannot look up custom data"))?;
+            let documents =
+                self.documents(user_id).await.map_err(|error| error.during("cannot look up custom data"))?;
             Ok(self.config.select(user_id, &documents)?)
         })
     }

@@ -96,7 +96,8 @@ fn message(error: &Error) -> String {
             format!("not acknowledged by a majority, {} ({}): {}", error.code_name, error.code, error.message)
         }
         ErrorKind::InsertMany(error) => {
-            let codes: Vec<_> = error.write_errors.iter().flatten().map(|error| error.code.to_string()).take(5).collect();
+            let codes: Vec<_> =
+                error.write_errors.iter().flatten().map(|error| error.code.to_string()).take(5).collect();
             format!("an insert of several documents failed, error codes {}", codes.join(", "))
         }
         kind => kind.to_string(),
