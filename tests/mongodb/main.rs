@@ -20,6 +20,7 @@ mod contracts;
 mod custom_data;
 mod install;
 mod server;
+mod watcher;
 mod world;
 
 use server::Server;
@@ -68,6 +69,23 @@ fn main() -> ExitCode {
             a_server_that_is_not_there_is_an_error
             a_server_that_comes_back_answers_again
             no_error_shows_a_password;
+        watcher:
+            every_write_names_the_user_of_its_document
+            a_document_that_changes_hands_names_both
+            what_names_nobody_is_not_told
+            a_dotted_field_is_followed
+            a_name_with_a_dot_hides_no_user
+            the_document_id_may_be_the_field
+            an_abandoned_call_loses_nothing
+            a_change_is_told_until_it_is_settled
+            a_saved_state_goes_on_where_it_was
+            what_is_no_state_is_refused
+            a_collection_that_is_dropped_or_renamed_may_change_everyone
+            a_state_saved_after_the_end_of_a_collection_tells_of_it
+            a_connection_that_breaks_is_taken_up_again
+            a_lost_history_may_have_changed_everyone
+            a_change_ends_the_sessions_of_its_users
+            a_large_update_is_told;
     };
     for &(name, law) in contracts::users::LAWS {
         let run: Run = Box::new(move |world| law(Arc::new(MongoUsers::new(&world.database))));

@@ -14,8 +14,10 @@ mod naming;
 mod ours;
 mod sessions;
 mod users;
+mod watch;
 
 pub use connect::{ConnectError, connect};
 pub use custom_data::MongoCustomData;
 pub use sessions::MongoSessions;
 pub use users::MongoUsers;
+pub use watch::{CustomDataChange, CustomDataWatcher, WatchStateError};

@@ -1,7 +1,7 @@
 use bson::oid::ObjectId;
 use bson::{Bson, Document, doc};
 
-use crate::path::FieldPath;
+use crate::path::{FieldPath, Segment};
 use crate::value::{DocumentRef, Malformed, ValueRef};
 
 /// The values that name a user: the id as a string and, if it is one, as an ObjectId. Another spelling of the hexadecimal
@@ -37,7 +37,7 @@ pub(super) fn prefixes(field: &FieldPath) -> impl Iterator<Item = String> {
 
 /// The id of the user whom a document names, none if its field is missing or anything but a string or an ObjectId.
 pub(super) fn user_named_by(document: DocumentRef<'_>, field: &FieldPath) -> Result<Option<String>, Malformed> {
-    user_named_below(ValueRef::Document(document), field.segments().iter().map(|segment| segment.name()))
+    user_named_below(ValueRef::Document(document), field.segments().iter().map(Segment::name))
 }
 
 /// The same for a value and the names that lead on from it.
