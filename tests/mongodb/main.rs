@@ -84,6 +84,7 @@ fn main() -> ExitCode {
             a_state_saved_after_the_end_of_a_collection_tells_of_it
             a_connection_that_breaks_is_taken_up_again
             a_lost_history_may_have_changed_everyone
+            a_token_that_means_nothing_may_hide_any_change
             a_change_ends_the_sessions_of_its_users
             a_large_update_is_told;
     };

@@ -84,7 +84,8 @@ impl Server {
             .arg(&self.folder)
             .arg("--logpath")
             .arg(self.folder.join("log"))
-            .args(["--port", &self.port.to_string()])
+            // Checkpoints often: only then does it forget what its log has no room for.
+            .args(["--syncdelay", "2", "--port", &self.port.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -1,6 +1,6 @@
 //! Watching custom data.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document, doc};
@@ -310,23 +310,38 @@ pub(crate) async fn a_connection_that_breaks_is_taken_up_again(world: World) {
 }
 
 pub(crate) async fn a_lost_history_may_have_changed_everyone(world: World) {
-    insert(&world.custom(), [doc! { "_id": 1, "user_id": "ada" }, doc! { "_id": 2, "user_id": "bob" }]).await;
-    let state = saved(&open(&world, "user_id").await);
-
-    // To a server that began later, the state's place in the history is unknown.
-    tokio::time::sleep(Duration::from_millis(1100)).await;
     let server = world.own_server().await;
     let client = connect(&server.uri()).await.unwrap();
-    let custom = client.database(world.database.name()).collection("custom");
-    insert(&custom, [doc! { "_id": 2, "user_id": "bob" }, doc! { "_id": 3, "user_id": "eve" }]).await;
-    let mut watcher = resume(&client, &world.config("user_id"), state.clone());
+    let custom = client.database("hr").collection("custom");
+    let config = config("hr", "user_id");
+    insert(&custom, [doc! { "_id": 1, "user_id": "ada" }, doc! { "_id": 2, "user_id": "bob" }]).await;
+    let watcher = CustomDataWatcher::open(&client, config.source().unwrap()).await.unwrap();
+    let state = saved(&watcher);
+    drop(watcher);
+    custom.delete_one(doc! { "_id": 1 }).await.unwrap();
+    insert(&custom, [doc! { "_id": 3, "user_id": "eve" }]).await;
+
+    // Writes until the server has forgotten its beginning.
+    let oplog = client.database("local").collection::<Document>("oplog.rs");
+    let first = async || oplog.find_one(doc! {}).sort(doc! { "$natural": 1 }).await.unwrap().unwrap();
+    let (beginning, other) = (first().await, client.database("hr").collection("other"));
+    let began = Instant::now();
+    while first().await == beginning {
+        assert!(began.elapsed() < Duration::from_secs(90), "the server forgets nothing");
+        insert(&other, [doc! { "text": "x".repeat(15_000_000) }]).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let mut watcher = resume(&client, &config, state);
     let (known, differing) = everything(&mut watcher).await;
     assert_eq!(known, ["ada", "bob", "eve"]);
     assert_eq!(differing, ["ada", "eve"]);
     custom.delete_one(doc! { "_id": 3 }).await.unwrap();
     assert_eq!(users(&mut watcher).await, ["eve"]);
+}
 
-    // A token that is none, or is missing.
+pub(crate) async fn a_token_that_means_nothing_may_hide_any_change(world: World) {
+    insert(&world.custom(), [doc! { "user_id": "ada" }, doc! { "user_id": "bob" }]).await;
+    let state = saved(&open(&world, "user_id").await);
     for token in [Bson::from(doc! { "_data": "8200" }), doc! {}.into(), Bson::Null] {
         let mut broken = state.clone();
         broken.insert("token", token);

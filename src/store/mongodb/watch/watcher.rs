@@ -68,9 +68,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Error codes after which the same token leads to the same error again: the history is lost, the token means nothing to
-/// this server, the next event is too large.
-const LOST: [i32; 10] = [136, 222, 260, 280, 286, 10334, 40576, 40585, 40647, 50811];
+/// Error codes after which the same token leads to the same error again: the history is lost, the next event is too large,
+/// or the token means nothing to this server.
+const LOST: [i32; 16] = [2, 9, 14, 15, 136, 222, 260, 280, 286, 10334, 40414, 40576, 40585, 40647, 40649, 50811];
 
 /// Error codes that waiting does not mend: not allowed, no such user, no replica set, no such kind of collection.
 const HOPELESS: [i32; 5] = [13, 18, 73, 166, 40573];
@@ -170,16 +170,17 @@ impl CustomDataWatcher {
                 let token = token_of(&event)?;
                 (self.apply(&event)?, Some(token))
             }
+            // Without an event that says why.
+            None if !stream.is_alive() => {
+                self.state.rescan = Some(Rescan::FromNow);
+                return Ok(None);
+            }
             None => (BTreeSet::new(), stream.resume_token()),
         };
         if let Some(token) = token {
             self.state.token = Some(token);
         }
-        if stream.is_alive() {
-            self.stream = Some(stream);
-        } else if self.state.rescan.is_none() {
-            self.state.rescan = Some(Rescan::FromNow);
-        }
+        self.stream = Some(stream);
         Ok(if users.is_empty() { None } else { Some(CustomDataChange::Users(users)) })
     }
 
