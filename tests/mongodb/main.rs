@@ -19,6 +19,7 @@ mod accounts;
 mod contracts;
 mod custom_data;
 mod install;
+mod live;
 mod server;
 mod watcher;
 mod world;
@@ -69,6 +70,14 @@ fn main() -> ExitCode {
             a_server_that_is_not_there_is_an_error
             a_server_that_comes_back_answers_again
             no_error_shows_a_password;
+        live:
+            a_collection_that_is_none_is_found
+            only_an_index_that_serves_look_ups_counts
+            the_document_id_always_has_an_index
+            documents_that_mislead_are_found
+            arrays_along_a_dotted_field_are_found
+            few_examples_are_shown_of_many
+            what_does_not_finish_in_time_is_found;
         watcher:
             every_write_names_the_user_of_its_document
             a_document_that_changes_hands_names_both

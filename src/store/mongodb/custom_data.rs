@@ -2,7 +2,7 @@ use std::cmp::Ordering;
 
 use ::mongodb::options::{Collation, CollectionOptions, FindOptions, ReadConcern, ReadPreference, SelectionCriteria};
 use ::mongodb::{Client, Collection};
-use bson::{Bson, Document, RawDocumentBuf};
+use bson::{Bson, Document, RawDocumentBuf, doc};
 
 use super::deadline::{SERVER_TIME, patiently};
 use super::failure::Failure;
@@ -87,6 +87,11 @@ pub(super) fn collection(client: &Client, source: &CustomDataSource) -> Collecti
 /// Comparison byte by byte, whatever the collection's default is: another collation finds others' ids.
 pub(super) fn simple_collation() -> Collation {
     Collation::builder().locale("simple".to_owned()).build()
+}
+
+/// The same as a part of a command.
+pub(super) fn simple_collation_document() -> Document {
+    doc! { "locale": "simple" }
 }
 
 fn options() -> FindOptions {

@@ -10,6 +10,7 @@ mod custom_data;
 mod deadline;
 mod failure;
 mod import;
+mod live;
 mod naming;
 mod ours;
 mod sessions;
@@ -18,6 +19,7 @@ mod watch;
 
 pub use connect::{ConnectError, connect};
 pub use custom_data::MongoCustomData;
+pub use live::{Examples, LiveCheck, LiveFinding, LiveFindingKind, Others, check_live};
 pub use sessions::MongoSessions;
 pub use users::MongoUsers;
 pub use watch::{CustomDataChange, CustomDataWatcher, WatchStateError};
