@@ -91,8 +91,8 @@ fn read(id: &str, mut document: Document) -> Result<Account, String> {
         Some(Bson::Array(identities)) => identities.into_iter().map(identity).collect::<Result<_, _>>()?,
         _ => return Err("has no array as `identities`".to_owned()),
     };
-    let created_at = date(take("created_at"), "created_at")?.ok_or("has no date as `created_at`")?;
-    let last_login_at = date(take("last_login_at"), "last_login_at")?;
+    let created_at = date(take("created_at").as_ref(), "created_at")?.ok_or("has no date as `created_at`")?;
+    let last_login_at = date(take("last_login_at").as_ref(), "last_login_at")?;
     let account = Account { id: id.to_owned(), kind, state, identities, created_at, last_login_at };
     fault_of(&account).map_or(Ok(account), Err)
 }
@@ -109,10 +109,10 @@ fn identity(value: Bson) -> Result<Identity, String> {
     }
 }
 
-fn date(value: Option<Bson>, key: &str) -> Result<Option<DateTime>, String> {
+fn date(value: Option<&Bson>, key: &str) -> Result<Option<DateTime>, String> {
     match value {
         None | Some(Bson::Null) => Ok(None),
-        Some(Bson::DateTime(at)) => Ok(Some(at)),
+        Some(Bson::DateTime(at)) => Ok(Some(*at)),
         Some(_) => Err(format!("has no date as `{key}`")),
     }
 }
