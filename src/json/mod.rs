@@ -5,7 +5,9 @@ mod ejson;
 mod node;
 mod parse;
 mod print;
+mod stream;
 
 pub use ejson::{EjsonError, EjsonErrorKind, from_bson, is_literal, to_bson, to_document};
 pub use node::{Kind, Member, Node};
 pub use parse::{JsonError, JsonErrorKind, MAX_DEPTH, MAX_SIZE, parse, parse_bytes};
+pub use stream::{Chunk, Stream};

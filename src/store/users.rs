@@ -133,6 +133,14 @@ impl Account {
         }
     }
 
+    /// Takes what a provider says now for what it said before, or as another identity.
+    pub(super) fn say(&mut self, identity: &Identity) {
+        match self.identities.iter_mut().find(|known| known.is_same_person(identity)) {
+            Some(known) => known.data.clone_from(&identity.data),
+            None => self.identities.push(identity.clone()),
+        }
+    }
+
     /// Whether the user has none but anonymous identities.
     #[must_use]
     pub fn is_anonymous(&self) -> bool {
