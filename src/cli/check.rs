@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::Answer;
 use super::input;
-use super::output::{Output, finding_to_json, style};
+use super::output::{Output, finding_to_json, plural, style};
 use super::trouble::Trouble;
 
 const EXAMPLES: &str = "\
@@ -80,10 +80,6 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         ))?;
     }
     Ok(Answer::from_bool(errors == 0))
-}
-
-fn plural(count: usize, word: &str) -> String {
-    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
 }
 
 impl Checked {

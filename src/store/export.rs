@@ -78,8 +78,8 @@ impl Account {
             Some(Bson::Boolean(true)) => AccountState::Disabled,
             Some(_) => return Err(ExportError::Field { field: "disabled", expected: "a boolean" }),
         };
-        let created_at = time(exported.remove("creation_date"), "creation_date")?.unwrap_or(now);
-        let last_login_at = time(exported.remove("last_authentication_date"), "last_authentication_date")?;
+        let created_at = time(exported.remove("creation_date").as_ref(), "creation_date")?.unwrap_or(now);
+        let last_login_at = time(exported.remove("last_authentication_date").as_ref(), "last_authentication_date")?;
         let mut identities = identities(exported.remove("identities"))?;
         let data = match exported.remove("data") {
             None | Some(Bson::Null) => Document::new(),
@@ -131,13 +131,13 @@ fn identities(value: Option<Bson>) -> Result<Vec<Identity>, ExportError> {
 }
 
 /// A date, or seconds since 1970 as App Services writes them, or milliseconds where there are too many for seconds.
-fn time(value: Option<Bson>, field: &'static str) -> Result<Option<DateTime>, ExportError> {
+fn time(value: Option<&Bson>, field: &'static str) -> Result<Option<DateTime>, ExportError> {
     const SECONDS_AT_MOST: i64 = 100_000_000_000;
     let number = match value {
         None | Some(Bson::Null) => return Ok(None),
-        Some(Bson::DateTime(time)) => return Ok(Some(time)),
-        Some(Bson::Int32(number)) => i64::from(number),
-        Some(Bson::Int64(number)) => number,
+        Some(Bson::DateTime(time)) => return Ok(Some(*time)),
+        Some(Bson::Int32(number)) => i64::from(*number),
+        Some(Bson::Int64(number)) => *number,
         Some(_) => return Err(ExportError::Field { field, expected: "a date or a number of seconds since 1970" }),
     };
     let is_seconds = number.unsigned_abs() < SECONDS_AT_MOST.unsigned_abs();

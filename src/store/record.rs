@@ -24,8 +24,12 @@ pub enum RecordError {
 }
 
 impl AccountState {
-    const ALL: [(Self, &'static str); 3] =
-        [(Self::Pending, "pending"), (Self::Active, "active"), (Self::Disabled, "disabled")];
+    const ALL: [(Self, &'static str); 4] = [
+        (Self::Pending, "pending"),
+        (Self::Active, "active"),
+        (Self::Disabled, "disabled"),
+        (Self::DisabledPending, "disabled-pending"),
+    ];
 
     /// The word for it.
     #[must_use]

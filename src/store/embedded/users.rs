@@ -86,7 +86,7 @@ impl Embedded {
                 let Identity { provider_type, id, .. } = identity.clone();
                 return Ok(Err(UsersError::IdentityTaken { provider_type, id }));
             }
-            account.say(identity);
+            account.put_identity(identity);
             tables.put(&account)?;
             Ok(Ok(account))
         })
@@ -107,10 +107,10 @@ impl Users for Embedded {
                     Some(id) => {
                         let lost = || Failure::from(format!("an identity leads to the user `{id}`, who is not there"));
                         let mut account = tables.find(&id)?.ok_or_else(lost)?;
-                        if account.state == AccountState::Disabled {
+                        if account.state.is_disabled() {
                             return Ok(account);
                         }
-                        account.say(identity);
+                        account.put_identity(identity);
                         account.last_login_at = Some(now);
                         account
                     }
