@@ -13,6 +13,8 @@ mod error;
 mod export;
 mod files;
 mod memory;
+#[cfg(feature = "mongodb")]
+pub mod mongodb;
 mod record;
 mod sessions;
 mod users;
