@@ -1,6 +1,8 @@
 use bson::{Bson, Document};
 
 use super::error::AssembleError;
+#[cfg(feature = "jwt")]
+use crate::text::OneLine;
 use crate::value::ValueRef;
 
 /// The claims of a token whose signature, audience and times hold.
@@ -53,4 +55,10 @@ pub(super) fn excerpt(text: &str) -> String {
         Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
         None => text.to_owned(),
     }
+}
+
+/// The same, for a message that is not made printable elsewhere.
+#[cfg(feature = "jwt")]
+pub(super) fn one_line(text: &str) -> String {
+    OneLine(excerpt(text)).to_string()
 }

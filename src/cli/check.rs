@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 use super::Answer;
 use super::input;
-use super::output::{Output, finding_to_json, style};
+use super::output::{Output, finding_to_json, plural, style};
+use super::secrets::SecretArgs;
 use super::trouble::Trouble;
 
 const EXAMPLES: &str = "\
@@ -38,6 +39,8 @@ pub(super) struct Args {
     /// Print errors only
     #[arg(long, short)]
     quiet: bool,
+    #[command(flatten)]
+    secrets: SecretArgs,
 }
 
 /// What was found so far.
@@ -82,10 +85,6 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     Ok(Answer::from_bool(errors == 0))
 }
 
-fn plural(count: usize, word: &str) -> String {
-    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
-}
-
 impl Checked {
     fn directory(&mut self, path: &Path, args: &Args) -> Result<(), Trouble> {
         let applications = App::discover(path);
@@ -99,6 +98,11 @@ impl Checked {
             self.files += app.files_read;
             let mut findings = app.findings.clone();
             findings.extend(app.check());
+            if args.secrets.is_given() {
+                let secrets = args.secrets.read(&app)?;
+                findings.retain(|found| found.finding.code != "secret-unlisted");
+                findings.extend(app.missing_secrets(&secrets));
+            }
             // The files of several applications are told apart by their directories.
             self.findings.extend(renamed(findings, &directory));
         }

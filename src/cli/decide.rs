@@ -6,7 +6,7 @@ use bson::{Bson, Document};
 use clap::ValueEnum;
 use portcullis::access::{Decision, Guard, Operation, Reason, Visible};
 use portcullis::app::Applicable;
-use portcullis::json;
+use portcullis::json::{self, Chunk};
 use portcullis::policy::{self, Policy, RulesFile};
 use portcullis::schema::Schema;
 use portcullis::text::{Finding, OneLine, Source, closest};
@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use super::application::load_app;
 use super::context::ContextArgs;
-use super::input::{Chunk, Input, Values, standard_input};
+use super::input::{Input, standard_input};
 use super::output::{Output, note, paint};
 use super::trouble::Trouble;
 use super::{Answer, explain};
@@ -245,8 +245,9 @@ impl Decider<'_> {
     /// Decides about every document on standard input. One that cannot be read does not keep the others from being
     /// decided.
     fn stream(&mut self) -> Result<(), Trouble> {
-        let mut values = Values::new(standard_input()?);
-        while let Some(Chunk { line, bytes }) = values.next()? {
+        for chunk in json::Stream::new(standard_input()?) {
+            let failed = |error| Trouble::Read { name: "standard input".to_owned(), error };
+            let Chunk { line, bytes } = chunk.map_err(failed)?;
             match self.read(line, &bytes) {
                 Ok(subject) => self.decide(&subject, Some(line))?,
                 Err(trouble) => {

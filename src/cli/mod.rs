@@ -10,6 +10,7 @@ mod explain;
 mod fmt;
 mod input;
 mod output;
+mod secrets;
 mod test;
 mod trouble;
 

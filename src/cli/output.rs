@@ -1,3 +1,4 @@
+use std::fmt::Display;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Color, Reset, Style as Ansi};
@@ -116,4 +117,10 @@ pub(super) fn finding_to_json(source: &Source, finding: &Finding, pointer: Optio
         "message": finding.message,
         "help": finding.help,
     })
+}
+
+/// `1 file`, `2 files`
+pub(super) fn plural(count: impl Display + PartialEq + From<bool>, word: &str) -> String {
+    let is_one = count == From::from(true);
+    if is_one { format!("1 {word}") } else { format!("{count} {word}s") }
 }

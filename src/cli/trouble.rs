@@ -1,6 +1,6 @@
 use std::io;
 
-use portcullis::app::{AppError, FileFinding, ServiceAmbiguous};
+use portcullis::app::{AppError, FileFinding, SecretError, ServiceAmbiguous};
 use portcullis::text::{Finding, Source};
 use thiserror::Error;
 
@@ -34,6 +34,9 @@ pub(super) enum Trouble {
     /// A namespace that several data sources have.
     #[error("{0}; name one with --service")]
     Service(#[from] ServiceAmbiguous),
+    /// A secret that cannot be had.
+    #[error("{0}")]
+    Secret(#[from] SecretError),
 }
 
 impl Trouble {

@@ -15,3 +15,5 @@ mod limits;
 mod lints;
 mod naive;
 mod regressions;
+#[cfg(feature = "jwt")]
+mod tokens;

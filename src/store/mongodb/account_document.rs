@@ -9,19 +9,12 @@ use crate::text::OneLine;
 use crate::user::UserType;
 use crate::value::DocumentRef;
 
-const STATES: [(AccountState, &str); 3] =
-    [(AccountState::Pending, "pending"), (AccountState::Active, "active"), (AccountState::Disabled, "disabled")];
-
-pub(super) fn state_name(state: AccountState) -> &'static str {
-    STATES.iter().find(|(known, _)| *known == state).map_or("", |(_, name)| name)
-}
-
 pub(super) fn to_document(account: &Account) -> Document {
     let identities: Vec<Bson> = account.identities.iter().map(|identity| identity.to_document().into()).collect();
     let mut document = doc! {
         "_id": &account.id,
         "type": account.kind.name(),
-        "state": state_name(account.state),
+        "state": account.state.name(),
         "identities": identities,
         "created_at": account.created_at,
     };
@@ -84,7 +77,7 @@ fn read(id: &str, mut document: Document) -> Result<Account, String> {
         _ => return Err("has no string as `type`".to_owned()),
     };
     let state = match take("state") {
-        Some(Bson::String(name)) => STATES.iter().find(|(_, known)| *known == name).ok_or("has an unknown `state`")?.0,
+        Some(Bson::String(name)) => AccountState::from_name(&name).ok_or("has an unknown `state`")?,
         _ => return Err("has no string as `state`".to_owned()),
     };
     let identities = match take("identities") {

@@ -6,7 +6,7 @@ use bson::oid::ObjectId;
 use bson::{DateTime, Document, RawDocumentBuf, doc};
 use tokio::time::sleep;
 
-use super::account_document::{fault_of, from_raw, shown, state_name, to_document};
+use super::account_document::{fault_of, from_raw, shown, to_document};
 use super::deadline::{SERVER_TIME, patiently};
 use super::failure::Failure;
 use super::import::import;
@@ -38,27 +38,6 @@ impl MongoUsers {
         Self { users: Ours::new(database, Self::COLLECTION, indexes) }
     }
 
-    /// Deletes the anonymous users whose accounts have [expired](Account::has_expired); how many there were. It reads
-    /// every user, and is for a job at night.
-    ///
-    /// # Errors
-    /// If the database cannot be asked.
-    pub async fn purge_anonymous(&self, now: DateTime) -> Result<u64, StoreError> {
-        const DAY: i64 = 24 * 60 * 60 * 1000;
-        let born = now.timestamp_millis().saturating_sub(Account::ANONYMOUS_DAYS.saturating_mul(DAY));
-        let another = doc! { "provider_type": { "$ne": ProviderType::Anonymous.name() } };
-        let filter = doc! {
-            "created_at": { "$lte": DateTime::from_millis(born) },
-            "identities.0": { "$exists": true },
-            "identities": { "$not": { "$elemMatch": another } },
-        };
-        let deleted = async {
-            let users = self.users.ready().await?;
-            patiently(async { users.delete_many(filter).await }).await
-        };
-        Ok(deleted.await.map_err(|error| error.during("cannot delete expired users"))?.deleted_count)
-    }
-
     async fn find_or_create(&self, identity: &Identity, now: DateTime) -> Result<Account, Failure> {
         let users = self.users.ready().await?;
         for attempt in 0..ATTEMPTS {
@@ -74,7 +53,7 @@ impl MongoUsers {
                 Err(error) => return Err(error),
             }
             let known = find_one(users, doc! { "identities": element(identity) }).await?;
-            if let Some(account) = known.filter(|account| account.state == AccountState::Disabled) {
+            if let Some(account) = known.filter(|account| account.state.is_disabled()) {
                 return Ok(account);
             }
         }
@@ -115,7 +94,7 @@ impl MongoUsers {
     /// Sets the state of the user that the filter picks; whether it picks one.
     async fn set_state(&self, filter: Document, state: AccountState) -> Result<bool, Failure> {
         let users = self.users.ready().await?;
-        let set = doc! { "$set": { "state": state_name(state) } };
+        let set = doc! { "$set": { "state": state.name() } };
         Ok(patiently(async { users.update_one(filter, set).await }).await?.matched_count > 0)
     }
 
@@ -182,7 +161,7 @@ impl Users for MongoUsers {
     fn activate<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), UsersError>> {
         Box::pin(async move {
             let activated = async {
-                let pending = doc! { "_id": id, "state": state_name(AccountState::Pending) };
+                let pending = doc! { "_id": id, "state": AccountState::Pending.name() };
                 Ok(self.set_state(pending, AccountState::Active).await? || self.find(id).await?.is_some())
             };
             let known = activated.await.map_err(|error: Failure| error.during("cannot activate the user"))?;
@@ -239,8 +218,8 @@ async fn log_in(
     identity: &Identity,
     now: DateTime,
 ) -> Result<Option<Account>, Failure> {
-    let disabled = state_name(AccountState::Disabled);
-    let filter = doc! { "identities": element(identity), "state": { "$ne": disabled } };
+    let disabled = [AccountState::Disabled.name(), AccountState::DisabledPending.name()];
+    let filter = doc! { "identities": element(identity), "state": { "$nin": disabled } };
     let set = doc! { "$set": { "identities.$.data": &identity.data, "last_login_at": now } };
     update(users, filter, set).await
 }
