@@ -186,10 +186,13 @@ async fn only_a_pending_user_is_activated(users: Store) {
 
 async fn a_disabled_user_is_found_but_not_changed(users: Store) {
     let ada = users.find_or_create(&said("ada", doc! { "n": 1 }), at(0)).await.unwrap();
-    users.set_state(&ada.id, AccountState::Disabled).await.unwrap();
-    let expected = Account { state: AccountState::Disabled, ..ada };
-    assert_eq!(users.find_or_create(&said("ada", doc! { "n": 2 }), at(9)).await.unwrap(), expected);
-    assert_eq!(users.find(&expected.id).await.unwrap(), Some(expected));
+    for state in [AccountState::Disabled, AccountState::DisabledPending] {
+        users.set_state(&ada.id, state).await.unwrap();
+        users.activate(&ada.id).await.unwrap();
+        let expected = Account { state, ..ada.clone() };
+        assert_eq!(users.find_or_create(&said("ada", doc! { "n": 2 }), at(9)).await.unwrap(), expected);
+        assert_eq!(users.find(&expected.id).await.unwrap(), Some(expected));
+    }
 }
 
 async fn a_deleted_user_frees_the_identities(users: Store) {

@@ -38,6 +38,27 @@ impl MongoUsers {
         Self { users: Ours::new(database, Self::COLLECTION, indexes) }
     }
 
+    /// Deletes the anonymous users whose accounts have [expired](Account::has_expired); how many there were. It reads
+    /// every user, and is for a job at night.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn purge_anonymous(&self, now: DateTime) -> Result<u64, StoreError> {
+        let lifetime = i64::try_from(Account::ANONYMOUS_LIFETIME.as_millis()).unwrap_or(i64::MAX);
+        let born = now.timestamp_millis().saturating_sub(lifetime);
+        let another = doc! { "provider_type": { "$ne": ProviderType::Anonymous.name() } };
+        let filter = doc! {
+            "created_at": { "$lte": DateTime::from_millis(born) },
+            "identities.0": { "$exists": true },
+            "identities": { "$not": { "$elemMatch": another } },
+        };
+        let deleted = async {
+            let users = self.users.ready().await?;
+            patiently(async { users.delete_many(filter).await }).await
+        };
+        Ok(deleted.await.map_err(|error| error.during("cannot delete expired users"))?.deleted_count)
+    }
+
     async fn find_or_create(&self, identity: &Identity, now: DateTime) -> Result<Account, Failure> {
         let users = self.users.ready().await?;
         for attempt in 0..ATTEMPTS {
