@@ -23,6 +23,8 @@ pub mod eval;
 pub mod expr;
 pub mod json;
 pub mod lint;
+#[cfg(feature = "jwt")]
+pub mod login;
 pub mod path;
 pub mod policy;
 pub mod predicate;

@@ -1,7 +1,14 @@
 //! One binary, a module a topic.
 
 // A test that cannot go on fails by panicking, also inside its helpers, which clippy does not take for tests.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::unwrap_in_result,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)]
 
 mod agreement;
 mod allocations;
@@ -13,7 +20,7 @@ mod functions;
 mod laws;
 mod limits;
 mod lints;
+mod login;
 mod naive;
 mod regressions;
-#[cfg(feature = "jwt")]
 mod tokens;

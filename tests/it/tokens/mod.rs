@@ -1,7 +1,7 @@
 //! Tokens of third parties and our own: what each refusal says, and the laws that hold for all of them.
 
 mod config;
-mod keys;
+pub(crate) mod keys;
 mod laws;
 mod own;
 mod refusals;
