@@ -15,6 +15,7 @@ mod files;
 mod memory;
 #[cfg(feature = "mongodb")]
 pub mod mongodb;
+#[cfg(any(feature = "embedded", feature = "mongodb"))]
 mod record;
 mod sessions;
 mod users;
@@ -26,6 +27,5 @@ pub use error::StoreError;
 pub use export::{ExportError, Exported};
 pub use files::{FileCustomData, FileError};
 pub use memory::MemoryCustomData;
-pub use record::RecordError;
 pub use sessions::{Session, Sessions};
 pub use users::{Account, AccountState, Identity, ImportOutcome, Users, UsersError};

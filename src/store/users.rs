@@ -50,6 +50,25 @@ pub enum AccountState {
 }
 
 impl AccountState {
+    const ALL: [(Self, &'static str); 4] = [
+        (Self::Pending, "pending"),
+        (Self::Active, "active"),
+        (Self::Disabled, "disabled"),
+        (Self::DisabledPending, "disabled-pending"),
+    ];
+
+    /// The word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(state, _)| *state == self).map_or("", |(_, name)| name)
+    }
+
+    /// The state of a word.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, found)| *found == name).map(|(state, _)| *state)
+    }
+
     /// The state after disabling.
     #[must_use]
     pub const fn disabled(self) -> Self {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bson::{Bson, DateTime, Document, doc};
 use mongodb::options::Collation;
 use portcullis::auth::ProviderType;
+use portcullis::login::Accounts;
 use portcullis::store::mongodb::{MongoSessions, MongoUsers, connect};
 use portcullis::store::{Account, AccountState, Identity, Session, Sessions, Users};
 use portcullis::user::UserType;
@@ -192,7 +193,9 @@ pub(crate) async fn anonymous_users_are_purged_after_their_days(world: World) {
     let accounts = [born("old", anonymous("1")), linked, young, born("person", identity("4"))];
     users.import(&accounts).await.unwrap();
     let now = DateTime::from_millis(90 * day);
-    assert_eq!(users.purge_anonymous(now).await.unwrap(), 1);
+    let sessions = Arc::new(MongoSessions::new(&world.database));
+    let everyone = Accounts::new(Arc::new(MongoUsers::new(&world.database)), sessions);
+    assert_eq!(everyone.delete_expired(now).await.unwrap(), 1);
     let left: Vec<_> = users.list(None, 10).await.unwrap().into_iter().map(|account| account.id).collect();
     let expected: Vec<_> = ["linked", "person", "young"].into();
     assert_eq!(left, expected);

@@ -10,7 +10,7 @@ fn remove(transaction: &WriteTransaction, id: &str) -> Result<bool, Failure> {
     let mut sessions = transaction.open_table(SESSIONS)?;
     let Some(record) = sessions.remove(id)? else { return Ok(false) };
     // The way to a session that does not read back is left; it leads nowhere.
-    if let Ok(session) = decode(record.value()).and_then(|record| Ok(Session::from_record(&record)?)) {
+    if let Ok(session) = decode(record.value()).and_then(|record| Ok(Session::from_record(record)?)) {
         transaction.open_multimap_table(SESSIONS_OF_USER)?.remove(session.user_id.as_str(), id)?;
     }
     Ok(true)
@@ -33,7 +33,7 @@ impl Sessions for Embedded {
         Box::pin(async move {
             self.read("cannot read the session", |transaction| match transaction.open_table(SESSIONS)?.get(id)? {
                 None => Ok(None),
-                Some(record) => Ok(Some(Session::from_record(&decode(record.value())?)?)),
+                Some(record) => Ok(Some(Session::from_record(decode(record.value())?)?)),
             })
         })
     }
@@ -62,7 +62,7 @@ impl Sessions for Embedded {
                 let mut expired = Vec::new();
                 for entry in transaction.open_table(SESSIONS)?.iter()? {
                     let (id, record) = entry?;
-                    let session = Session::from_record(&decode(record.value())?)?;
+                    let session = Session::from_record(decode(record.value())?)?;
                     if session.expires_at.is_some_and(|time| time < expired_before) {
                         expired.push(id.value().to_owned());
                     }

@@ -6,6 +6,7 @@ use redb::{ReadableTable, Table, WriteTransaction};
 
 use super::database::{Embedded, Failure, IDENTITIES, USERS, decode, identity_key};
 use crate::auth::BoxFuture;
+use crate::store::record::shown;
 use crate::store::{Account, AccountState, Identity, ImportOutcome, StoreError, Users, UsersError};
 
 /// The tables of users while they are changed.
@@ -42,8 +43,7 @@ impl<'t> Tables<'t> {
 
     fn import(&mut self, account: &Account) -> Result<ImportOutcome, Failure> {
         if let Some(known) = self.find(&account.id)? {
-            let same = Account { last_login_at: account.last_login_at, ..known };
-            return Ok(if same == *account { ImportOutcome::Unchanged } else { ImportOutcome::IdTaken });
+            return Ok(if known.is_unchanged(account) { ImportOutcome::Unchanged } else { ImportOutcome::IdTaken });
         }
         for identity in &account.identities {
             if self.owner(identity)?.is_some() {
@@ -59,7 +59,7 @@ impl<'t> Tables<'t> {
 fn find(users: &impl ReadableTable<&'static str, &'static [u8]>, id: &str) -> Result<Option<Account>, Failure> {
     match users.get(id)? {
         None => Ok(None),
-        Some(record) => Ok(Some(Account::from_record(&decode(record.value())?)?)),
+        Some(record) => Ok(Some(Account::from_record(decode(record.value())?)?)),
     }
 }
 
@@ -168,6 +168,11 @@ impl Users for Embedded {
     fn import<'a>(&'a self, accounts: &'a [Account]) -> BoxFuture<'a, Result<Vec<ImportOutcome>, StoreError>> {
         Box::pin(async move {
             self.write("cannot import users", |transaction| {
+                for account in accounts {
+                    if let Some(fault) = account.fault() {
+                        return Err(Failure::from(format!("the user `{}` {fault}", shown(&account.id))));
+                    }
+                }
                 let mut tables = Tables::open(transaction)?;
                 accounts.iter().map(|account| tables.import(account)).collect()
             })
@@ -180,7 +185,7 @@ impl Users for Embedded {
                 let users = transaction.open_table(USERS)?;
                 let from = after.map_or(Bound::Unbounded, Bound::Excluded);
                 let found = users.range::<&str>((from, Bound::Unbounded))?.take(limit);
-                found.map(|entry| Ok(Account::from_record(&decode(entry?.1.value())?)?)).collect()
+                found.map(|entry| Ok(Account::from_record(decode(entry?.1.value())?)?)).collect()
             })
         })
     }

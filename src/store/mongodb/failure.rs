@@ -4,7 +4,8 @@ use ::mongodb::error::{Error, ErrorKind, WriteFailure};
 use thiserror::Error;
 
 use crate::store::StoreError;
-use crate::text::OneLine;
+use crate::store::record::RecordError;
+use crate::text::{OneLine, excerpt};
 use crate::value::Malformed;
 
 /// How much of a server's message is shown, in characters.
@@ -71,6 +72,12 @@ impl From<Error> for Failure {
     }
 }
 
+impl From<RecordError> for Failure {
+    fn from(error: RecordError) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
 impl From<Malformed> for Failure {
     fn from(error: Malformed) -> Self {
         Self::new(error.to_string())
@@ -102,9 +109,5 @@ fn message(error: &Error) -> String {
         }
         kind => kind.to_string(),
     };
-    let text = OneLine(text).to_string();
-    match text.char_indices().nth(SHOWN) {
-        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
-        None => text,
-    }
+    excerpt(&OneLine(text).to_string(), SHOWN)
 }

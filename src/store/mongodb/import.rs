@@ -4,10 +4,11 @@ use ::mongodb::Collection;
 use ::mongodb::error::{Error, ErrorKind};
 use bson::{Document, RawDocumentBuf, doc};
 
-use super::account_document::{fault_of, from_raw, is_unchanged, shown, to_document};
 use super::deadline::{SERVER_TIME, patiently};
 use super::failure::Failure;
+use super::users::read;
 use super::users::{ATTEMPTS, contended, element, find_one, pause_before};
+use crate::store::record::shown;
 use crate::store::{Account, ImportOutcome};
 
 /// How many users are written at once.
@@ -22,7 +23,7 @@ pub(super) async fn import(
     accounts: &[Account],
 ) -> Result<Vec<ImportOutcome>, Failure> {
     for account in accounts {
-        if let Some(fault) = fault_of(account) {
+        if let Some(fault) = account.fault() {
             return Err(Failure::new(format!("the user `{}` {fault}", shown(&account.id))));
         }
     }
@@ -49,7 +50,7 @@ async fn import_batch(users: &Collection<RawDocumentBuf>, batch: &[Account]) -> 
         for ((account, outcome), refused) in open.into_iter().zip(refused) {
             *outcome = match (refused, known.get(&account.id)) {
                 (false, _) => Some(ImportOutcome::Added),
-                (true, Some(stored)) if is_unchanged(stored, account) => Some(ImportOutcome::Unchanged),
+                (true, Some(stored)) if stored.is_unchanged(account) => Some(ImportOutcome::Unchanged),
                 (true, Some(_)) => Some(ImportOutcome::IdTaken),
                 // What stood in the way may be gone by now; then the user is tried once more.
                 (true, None) => taken_identity(users, account).await?,
@@ -61,7 +62,7 @@ async fn import_batch(users: &Collection<RawDocumentBuf>, batch: &[Account]) -> 
 
 /// Inserts all that a unique index lets in; for each whether it was refused.
 async fn insert_all(users: &Collection<RawDocumentBuf>, accounts: &[&Account]) -> Result<Vec<bool>, Failure> {
-    let documents: Vec<Document> = accounts.iter().map(|account| to_document(account)).collect();
+    let documents: Vec<Document> = accounts.iter().map(|account| account.to_record()).collect();
     let users = users.clone_with_type::<Document>();
     let refused = patiently(async {
         match users.insert_many(&documents).ordered(false).await {
@@ -99,7 +100,7 @@ async fn by_id<'a>(
     let find = users.find(doc! { "_id": { "$in": ids } }).max_time(SERVER_TIME);
     let mut cursor = patiently(async { find.await }).await?;
     while patiently(cursor.advance()).await? {
-        let account = from_raw(cursor.current())?;
+        let account = read(cursor.current())?;
         known.insert(account.id.clone(), account);
     }
     Ok(known)

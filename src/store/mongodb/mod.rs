@@ -4,7 +4,6 @@
 //! has write concern `majority`. What the server, the network or a stored document does wrong is a
 //! [`StoreError`](super::StoreError), in which no connection string ever shows.
 
-mod account_document;
 mod connect;
 mod custom_data;
 mod deadline;

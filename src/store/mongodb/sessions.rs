@@ -1,5 +1,5 @@
 use ::mongodb::Database;
-use bson::{Bson, DateTime, Document, RawDocument, doc};
+use bson::{DateTime, Document, RawDocument, doc};
 
 use super::deadline::{SERVER_TIME, patiently};
 use super::failure::Failure;
@@ -29,14 +29,14 @@ impl MongoSessions {
 
     async fn start(&self, session: &Session) -> Result<(), Failure> {
         let sessions = self.sessions.ready().await?.clone_with_type::<Document>();
-        patiently(async { sessions.insert_one(to_document(session)).await }).await?;
+        patiently(async { sessions.insert_one(session.to_record()).await }).await?;
         Ok(())
     }
 
     async fn find(&self, id: &str) -> Result<Option<Session>, Failure> {
         let sessions = self.sessions.ready().await?;
         let found = patiently(async { sessions.find_one(doc! { "_id": id }).max_time(SERVER_TIME).await });
-        found.await?.map(|session| from_raw(&session)).transpose()
+        found.await?.map(|session| read(&session)).transpose()
     }
 
     async fn delete(&self, filter: Document) -> Result<u64, Failure> {
@@ -76,32 +76,6 @@ impl Sessions for MongoSessions {
     }
 }
 
-/// A session without an end keeps a null, so that one whose end somebody removed reads as an error.
-fn to_document(session: &Session) -> Document {
-    doc! {
-        "_id": &session.id,
-        "user_id": &session.user_id,
-        "device_id": &session.device_id,
-        "started_at": session.started_at,
-        "expires_at": session.expires_at,
-    }
-}
-
-fn from_raw(raw: &RawDocument) -> Result<Session, Failure> {
-    let mut document = DocumentRef::Raw(raw).to_document()?;
-    let mut take = |key: &str| document.remove(key);
-    match (take("_id"), take("user_id"), take("device_id"), take("started_at"), take("expires_at")) {
-        (
-            Some(Bson::String(id)),
-            Some(Bson::String(user_id)),
-            Some(Bson::String(device_id)),
-            Some(Bson::DateTime(started_at)),
-            Some(end @ (Bson::Null | Bson::DateTime(_))),
-        ) => Ok(Session { id, user_id, device_id, started_at, expires_at: end.as_datetime().copied() }),
-        (_, Some(Bson::String(user_id)), ..) => Err(Failure::new(format!(
-            "a stored session of the user `{}` does not read",
-            super::account_document::shown(&user_id)
-        ))),
-        _ => Err(Failure::new("a stored session names no user")),
-    }
+fn read(raw: &RawDocument) -> Result<Session, Failure> {
+    Ok(Session::from_record(DocumentRef::Raw(raw).to_document()?)?)
 }

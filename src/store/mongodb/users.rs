@@ -3,16 +3,17 @@ use std::time::Duration;
 use ::mongodb::options::{Hint, ReturnDocument};
 use ::mongodb::{Collection, Database};
 use bson::oid::ObjectId;
-use bson::{DateTime, Document, RawDocumentBuf, doc};
+use bson::{DateTime, Document, RawDocument, RawDocumentBuf, doc};
 use tokio::time::sleep;
 
-use super::account_document::{fault_of, from_raw, shown, to_document};
 use super::deadline::{SERVER_TIME, patiently};
 use super::failure::Failure;
 use super::import::import;
 use super::ours::{Ours, unique_index};
 use crate::auth::{BoxFuture, ProviderType};
+use crate::store::record::shown;
 use crate::store::{Account, AccountState, Identity, ImportOutcome, StoreError, Users, UsersError};
+use crate::value::DocumentRef;
 
 /// Users in the collection `users` of a database of ours.
 ///
@@ -36,27 +37,6 @@ impl MongoUsers {
     pub fn new(database: &Database) -> Self {
         let indexes = || vec![unique_index("identity", doc! { "identities.provider_type": 1, "identities.id": 1 })];
         Self { users: Ours::new(database, Self::COLLECTION, indexes) }
-    }
-
-    /// Deletes the anonymous users whose accounts have [expired](Account::has_expired); how many there were. It reads
-    /// every user, and is for a job at night.
-    ///
-    /// # Errors
-    /// If the database cannot be asked.
-    pub async fn purge_anonymous(&self, now: DateTime) -> Result<u64, StoreError> {
-        let lifetime = i64::try_from(Account::ANONYMOUS_LIFETIME.as_millis()).unwrap_or(i64::MAX);
-        let born = now.timestamp_millis().saturating_sub(lifetime);
-        let another = doc! { "provider_type": { "$ne": ProviderType::Anonymous.name() } };
-        let filter = doc! {
-            "created_at": { "$lte": DateTime::from_millis(born) },
-            "identities.0": { "$exists": true },
-            "identities": { "$not": { "$elemMatch": another } },
-        };
-        let deleted = async {
-            let users = self.users.ready().await?;
-            patiently(async { users.delete_many(filter).await }).await
-        };
-        Ok(deleted.await.map_err(|error| error.during("cannot delete expired users"))?.deleted_count)
     }
 
     async fn find_or_create(&self, identity: &Identity, now: DateTime) -> Result<Account, Failure> {
@@ -144,7 +124,7 @@ impl MongoUsers {
         let mut cursor = patiently(async { find.await }).await?;
         let mut accounts = Vec::new();
         while patiently(cursor.advance()).await? {
-            accounts.push(from_raw(cursor.current())?);
+            accounts.push(read(cursor.current())?);
         }
         Ok(accounts)
     }
@@ -245,6 +225,11 @@ async fn log_in(
     update(users, filter, set).await
 }
 
+/// Reads a stored user.
+pub(super) fn read(raw: &RawDocument) -> Result<Account, Failure> {
+    Ok(Account::from_record(DocumentRef::Raw(raw).to_document()?)?)
+}
+
 /// Changes the user that the filter picks; the user as it is then.
 async fn update(
     users: &Collection<RawDocumentBuf>,
@@ -254,19 +239,19 @@ async fn update(
     let changed = patiently(async {
         users.find_one_and_update(filter, change).return_document(ReturnDocument::After).max_time(SERVER_TIME).await
     });
-    changed.await?.map(|account| from_raw(&account)).transpose()
+    changed.await?.map(|account| read(&account)).transpose()
 }
 
 pub(super) async fn find_one(users: &Collection<RawDocumentBuf>, filter: Document) -> Result<Option<Account>, Failure> {
     let found = patiently(async { users.find_one(filter).max_time(SERVER_TIME).await });
-    found.await?.map(|account| from_raw(&account)).transpose()
+    found.await?.map(|account| read(&account)).transpose()
 }
 
 async fn insert(users: &Collection<RawDocumentBuf>, account: &Account) -> Result<(), Failure> {
-    if let Some(fault) = fault_of(account) {
+    if let Some(fault) = account.fault() {
         return Err(Failure::new(format!("the user `{}` {fault}", shown(&account.id))));
     }
     let users = users.clone_with_type::<Document>();
-    patiently(async { users.insert_one(to_document(account)).await }).await?;
+    patiently(async { users.insert_one(account.to_record()).await }).await?;
     Ok(())
 }

@@ -8,10 +8,10 @@ use super::index::{begins_with, explain, is_unique_on, reads_everything};
 use crate::auth::CustomDataSource;
 use crate::json;
 use crate::store::StoreError;
-use crate::store::mongodb::account_document::shown;
 use crate::store::mongodb::custom_data::{collection, simple_collation};
 use crate::store::mongodb::deadline::{PATIENCE, patiently, within};
 use crate::store::mongodb::failure::Failure;
+use crate::store::record::shown;
 use crate::value::DocumentRef;
 
 /// The error code of a command that took longer than `maxTimeMS`.
