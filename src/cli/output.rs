@@ -1,4 +1,3 @@
-use std::fmt::Display;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Color, Reset, Style as Ansi};
@@ -120,7 +119,8 @@ pub(super) fn finding_to_json(source: &Source, finding: &Finding, pointer: Optio
 }
 
 /// `1 file`, `2 files`
-pub(super) fn plural(count: impl Display + PartialEq + From<bool>, word: &str) -> String {
-    let is_one = count == From::from(true);
-    if is_one { format!("1 {word}") } else { format!("{count} {word}s") }
+pub(super) fn plural(count: &dyn ToString, word: &str) -> String {
+    let count = count.to_string();
+    let ending = if count == "1" { "" } else { "s" };
+    format!("{count} {word}{ending}")
 }
