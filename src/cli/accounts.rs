@@ -8,9 +8,10 @@ use portcullis::auth::token::{StaticJwks, TokenIssuer};
 use portcullis::auth::{BoxFuture, CustomDataConfig, Selection, Warning};
 use portcullis::eval::Functions;
 use portcullis::login::{
-    Authenticator, DataAge, DataSource, FunctionMissing, UserCreation, UserCreationRefused, custom_data_config,
-    token_providers,
+    Authenticator, DataAge, DataSource, FunctionMissing, UserAssembler, UserCreation, UserCreationRefused,
+    custom_data_config, token_providers,
 };
+use portcullis::store::CustomDataStore;
 use portcullis::testfile;
 use portcullis::user::{CustomData, User};
 
@@ -62,9 +63,25 @@ pub(super) async fn authenticator(app: &App, stores: &StoreArgs, missing: Missin
     let keys = stores.signing_keys(missing)?;
     let opened = stores.open(missing).await?;
     let authenticator = Authenticator::new(TokenIssuer::new(keys, app.id()), opened.accounts());
+    Ok(match custom_data(app, stores).await? {
+        Some(custom_data) => authenticator.with_custom_data(custom_data),
+        None => authenticator,
+    })
+}
+
+/// What is enough to look up users.
+pub(super) async fn assembler(app: &App, stores: &StoreArgs) -> Result<UserAssembler, Trouble> {
+    let assembler = UserAssembler::new(stores.open(Missing::Refuse).await?.accounts());
+    Ok(match custom_data(app, stores).await? {
+        Some(custom_data) => assembler.with_custom_data(custom_data),
+        None => assembler,
+    })
+}
+
+async fn custom_data(app: &App, stores: &StoreArgs) -> Result<Option<Arc<dyn CustomDataStore>>, Trouble> {
     match custom_data_config(app)? {
-        Some(config) if config.is_enabled() => Ok(authenticator.with_custom_data(stores.custom_data(config).await?)),
-        _ => Ok(authenticator),
+        Some(config) if config.is_enabled() => Ok(Some(stores.custom_data(config).await?)),
+        _ => Ok(None),
     }
 }
 

@@ -1,10 +1,11 @@
 use bson::Bson;
+use portcullis::auth::{Clock, SystemClock};
 use portcullis::json;
 use portcullis::login::Freshness;
 use serde_json::json;
 
 use super::Answer;
-use super::accounts::{AppArgs, authenticator, block_on, read_token, warn};
+use super::accounts::{AppArgs, assembler, authenticator, block_on, read_token, warn};
 use super::freshness::FreshnessArgs;
 use super::output::{Output, note};
 use super::stores::{Missing, StoreArgs};
@@ -39,11 +40,12 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let token = args.token.as_deref().map(|token| read_token(token, "access_token")).transpose()?;
     let freshness: Freshness = args.freshness.freshness();
     let found = block_on(async {
+        if let Some(id) = &args.id {
+            let now = SystemClock.now();
+            return Ok(assembler(&app, &args.stores).await?.look_up(id, now).await?);
+        }
         let authenticator = authenticator(&app, &args.stores, Missing::Refuse).await?;
-        Ok(match (&token, &args.id) {
-            (Some(token), _) => authenticator.authenticate(token, freshness).await?,
-            (None, id) => authenticator.look_up(id.as_deref().unwrap_or_default()).await?,
-        })
+        Ok(authenticator.authenticate(token.as_deref().unwrap_or_default(), freshness).await?)
     })?;
     warn(&found.warnings);
     let user = json::from_bson(&Bson::Document(found.user.to_document()));

@@ -91,10 +91,8 @@ impl Authenticator {
     /// See [`LoginError`].
     pub async fn look_up(&self, user_id: &str) -> Result<Authenticated, LoginError> {
         let now = self.clock.now();
-        let account = self.account(user_id, now).await?;
-        let (user, warnings) = self.assemble(&account).await?;
-        self.looked_up.insert(user.clone(), now);
-        let age = DataAge { source: DataSource::Store, age: Duration::ZERO };
-        Ok(Authenticated { user, age, warnings })
+        let found = self.assembler.look_up(user_id, now).await?;
+        self.looked_up.insert(found.user.clone(), now);
+        Ok(found)
     }
 }

@@ -55,7 +55,7 @@ impl Authenticator {
     pub async fn link(&self, access_token: &str, provider: &str, token: &str) -> Result<Account, LoginError> {
         let bearer = self.authenticate(access_token, Freshness::Live).await?;
         let identity = self.identify(provider, token).await?;
-        let account = self.accounts.users.link(&bearer.user.id, &identity).await?;
+        let account = self.assembler.accounts.users.link(&bearer.user.id, &identity).await?;
         self.looked_up.remove(&account.id);
         Ok(account)
     }
@@ -76,9 +76,9 @@ impl Authenticator {
 
     async fn enter(&self, identity: Identity, device_id: Option<&str>) -> Result<Login, LoginError> {
         let now = self.clock.now();
-        let account = self.accounts.users.find_or_create(&identity, now).await?;
+        let account = self.assembler.accounts.users.find_or_create(&identity, now).await?;
         self.admit(&account, now).await?;
-        let (user, warnings) = self.assemble(&account).await?;
+        let (user, warnings) = self.assembler.assemble(&account).await?;
         let provider_type = identity.provider_type;
         let expires_at = self.issuer.refresh_expiry(provider_type, now);
         let session = Session {
@@ -98,10 +98,10 @@ impl Authenticator {
             expires_at,
         };
         let refresh_token = self.issuer.issue_refresh(&grant, now)?;
-        self.accounts.sessions.start(&session).await?;
+        self.assembler.accounts.sessions.start(&session).await?;
         // Who disables or deletes a user ends the sessions afterwards, but may have done so before this one began.
-        if let Err(refusal) = self.account(&account.id, now).await {
-            self.accounts.sessions.end(&session.id).await?;
+        if let Err(refusal) = self.assembler.account(&account.id, now).await {
+            self.assembler.accounts.sessions.end(&session.id).await?;
             return Err(refusal);
         }
         self.looked_up.insert(user.clone(), now);
@@ -123,7 +123,7 @@ impl Authenticator {
         if let Some(function) = &self.user_creation {
             function.user_created(&account.to_user(CustomData::NotLoaded)).await?;
         }
-        Ok(self.accounts.users.activate(&account.id).await?)
+        Ok(self.assembler.accounts.users.activate(&account.id).await?)
     }
 }
 

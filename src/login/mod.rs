@@ -8,6 +8,7 @@
 
 mod accounts;
 mod application;
+mod assembler;
 mod authenticator;
 mod cache;
 mod error;
@@ -18,6 +19,7 @@ mod user_creation;
 
 pub use accounts::Accounts;
 pub use application::{SetupError, custom_data_config, token_providers};
+pub use assembler::UserAssembler;
 pub use authenticator::Authenticator;
 pub use error::LoginError;
 pub use freshness::{Authenticated, DataAge, DataSource, Freshness};

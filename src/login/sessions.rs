@@ -23,8 +23,8 @@ impl Authenticator {
         let now = self.clock.now();
         let token = self.issuer.verify_refresh(refresh_token, now)?;
         let session = self.session(&token.session.id, &token.user_id, now).await?;
-        let account = self.account(&token.user_id, now).await?;
-        let (user, warnings) = self.assemble(&account).await?;
+        let account = self.assembler.account(&token.user_id, now).await?;
+        let (user, warnings) = self.assembler.assemble(&account).await?;
         let session = TokenSession { id: session.id, device_id: session.device_id };
         let access_token = self.issuer.issue_access(&user, &session, now)?;
         self.looked_up.insert(user.clone(), now);
@@ -41,6 +41,6 @@ impl Authenticator {
             Ok(token) => token.session,
             Err(refused) => self.issuer.verify_access(token, now).map_err(|_| refused)?.session,
         };
-        Ok(self.accounts.sessions.end(&session.id).await?)
+        Ok(self.assembler.accounts.sessions.end(&session.id).await?)
     }
 }
