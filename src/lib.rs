@@ -22,6 +22,8 @@ pub mod auth;
 pub mod eval;
 pub mod expr;
 pub mod json;
+#[cfg(feature = "jwks")]
+pub mod jwks;
 pub mod lint;
 #[cfg(feature = "jwt")]
 pub mod login;

@@ -7,9 +7,10 @@ use portcullis::app::App;
 use portcullis::auth::token::{StaticJwks, TokenIssuer};
 use portcullis::auth::{BoxFuture, CustomDataConfig, Selection, Warning};
 use portcullis::eval::Functions;
+use portcullis::jwks::{HttpsJwks, HttpsJwksOptions};
 use portcullis::login::{
-    Authenticator, DataAge, DataSource, FunctionMissing, UserAssembler, UserCreation, UserCreationRefused,
-    custom_data_config, token_providers,
+    Authenticated, Authenticator, DataAge, DataSource, Freshness, FunctionMissing, UserAssembler, UserCreation,
+    UserCreationRefused, custom_data_config, token_providers,
 };
 use portcullis::store::CustomDataStore;
 use portcullis::testfile;
@@ -58,12 +59,31 @@ pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Trouble>>) -> Res
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(work)
 }
 
-/// An authenticator for tokens of ours: enough to verify and refresh them and to look up users.
-pub(super) async fn authenticator(app: &App, stores: &StoreArgs, missing: Missing) -> Result<Authenticator, Trouble> {
+/// The bearer of an access token. Without a look-up nothing need be said of where custom data is.
+pub(super) async fn bearer(
+    app: &App,
+    stores: &StoreArgs,
+    token: &str,
+    freshness: Freshness,
+) -> Result<Authenticated, Trouble> {
+    let authenticator = match freshness {
+        Freshness::Snapshot => of_tokens(app, stores, Missing::Refuse).await?,
+        Freshness::Live | Freshness::AtMost(_) => authenticator(app, stores, Missing::Refuse).await?,
+    };
+    Ok(authenticator.authenticate(token, freshness).await?)
+}
+
+/// An authenticator that looks up no custom data: enough to tell whose a token is and to end its session.
+pub(super) async fn of_tokens(app: &App, stores: &StoreArgs, missing: Missing) -> Result<Authenticator, Trouble> {
     let keys = stores.signing_keys(missing)?;
-    let opened = stores.open(missing).await?;
-    let authenticator = Authenticator::new(TokenIssuer::new(keys, app.id()), opened.accounts());
-    Ok(match custom_data(app, stores).await? {
+    Ok(Authenticator::new(TokenIssuer::new(keys, app.id()), stores.open(missing).await?.accounts()))
+}
+
+/// An authenticator that looks up custom data: enough to refresh tokens.
+pub(super) async fn authenticator(app: &App, stores: &StoreArgs, missing: Missing) -> Result<Authenticator, Trouble> {
+    let custom_data = custom_data(app, stores).await?;
+    let authenticator = of_tokens(app, stores, missing).await?;
+    Ok(match custom_data {
         Some(custom_data) => authenticator.with_custom_data(custom_data),
         None => authenticator,
     })
@@ -103,7 +123,11 @@ pub(super) async fn authenticator_with_providers(
                     .map_err(|error| Trouble::usage(format!("--jwks `{}`: {error}", path.display())))?;
                 provider.with_jwks(Arc::new(keys))
             }
-            (Some(uri), None) => return Err(Trouble::usage(format!("give the keys of `{uri}` with --jwks"))),
+            (Some(uri), None) => {
+                let keys = HttpsJwks::new(uri, HttpsJwksOptions::default())
+                    .map_err(|error| Trouble::usage(format!("`jwkURI` of the provider: {error}")))?;
+                provider.with_jwks(Arc::new(keys))
+            }
         });
     }
     if app.takes_anonymous_users() {

@@ -15,14 +15,14 @@ use portcullis::user::{CustomData, User};
 use portcullis::value::DocumentRef;
 use serde_json::{Map, Value, json};
 
-use super::accounts::{authenticator, block_on, read_token, warn, with_custom_data};
+use super::accounts::{bearer, block_on, read_token, warn, with_custom_data};
 use super::application::load_app;
 use super::context::ContextArgs;
 use super::freshness::FreshnessArgs;
 use super::input::{Input, standard_input};
 use super::output::{Output, note, paint};
 use super::secrets::SecretArgs;
-use super::stores::{Missing, StoreArgs};
+use super::stores::StoreArgs;
 use super::trouble::Trouble;
 use super::{Answer, explain};
 
@@ -212,10 +212,7 @@ fn user(args: &Args, app: &App) -> Result<(Option<User>, Option<DataAge>), Troub
     if let Some(token) = &args.token {
         let token = read_token(token, "access_token")?;
         let freshness = args.freshness.freshness();
-        let bearer = block_on(async {
-            let authenticator = authenticator(app, &args.stores, Missing::Refuse).await?;
-            Ok(authenticator.authenticate(&token, freshness).await?)
-        })?;
+        let bearer = block_on(bearer(app, &args.stores, &token, freshness))?;
         warn(&bearer.warnings);
         return Ok((Some(bearer.user), Some(bearer.age)));
     }

@@ -4,7 +4,7 @@ use portcullis::text::OneLine;
 use serde_json::json;
 
 use super::Answer;
-use super::accounts::{AppArgs, authenticator, block_on, read_token, warn};
+use super::accounts::{AppArgs, authenticator, bearer, block_on, of_tokens, read_token, warn};
 use super::output::{Output, plural};
 use super::stores::{Missing, StoreArgs};
 use super::trouble::Trouble;
@@ -72,16 +72,12 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
 fn verify(args: &Token, output: &mut Output) -> Result<Answer, Trouble> {
     let app = args.app.load()?;
     let token = read_token(&args.token, "access_token")?;
-    let bearer = block_on(async {
-        let authenticator = authenticator(&app, &args.stores, Missing::Refuse).await?;
-        Ok(authenticator.authenticate(&token, Freshness::Snapshot).await?)
-    })?;
+    let found = block_on(bearer(&app, &args.stores, &token, Freshness::Snapshot))?;
     if output.is_json() {
-        output
-            .document(&json!({ "valid": true, "user_id": bearer.user.id, "age_seconds": bearer.age.age.as_secs() }))?;
+        output.document(&json!({ "valid": true, "user_id": found.user.id, "age_seconds": found.age.age.as_secs() }))?;
     } else {
-        let user = OneLine(&bearer.user.id);
-        output.line(format!("valid: user {user}, issued {} ago", plural(&bearer.age.age.as_secs(), "second")))?;
+        let user = OneLine(&found.user.id);
+        output.line(format!("valid: user {user}, issued {} ago", plural(&found.age.age.as_secs(), "second")))?;
     }
     Ok(Answer::Yes)
 }
@@ -106,7 +102,7 @@ fn revoke(args: &Revoke, output: &mut Output) -> Result<Answer, Trouble> {
     let app = args.app.load()?;
     let token = args.token.as_deref().map(|token| read_token(token, "refresh_token")).transpose()?;
     let ended = block_on(async {
-        let authenticator = authenticator(&app, &args.stores, Missing::Refuse).await?;
+        let authenticator = of_tokens(&app, &args.stores, Missing::Refuse).await?;
         Ok(match (&token, &args.user) {
             (Some(token), _) => u64::from(authenticator.log_out(token).await?),
             (None, Some(user)) => authenticator.accounts().revoke_sessions(user).await?,

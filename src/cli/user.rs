@@ -5,10 +5,10 @@ use portcullis::login::Freshness;
 use serde_json::json;
 
 use super::Answer;
-use super::accounts::{AppArgs, assembler, authenticator, block_on, read_token, warn};
+use super::accounts::{AppArgs, assembler, bearer, block_on, read_token, warn};
 use super::freshness::FreshnessArgs;
 use super::output::{Output, note};
-use super::stores::{Missing, StoreArgs};
+use super::stores::StoreArgs;
 use super::trouble::Trouble;
 
 const EXAMPLES: &str = "\
@@ -44,8 +44,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
             let now = SystemClock.now();
             return Ok(assembler(&app, &args.stores).await?.look_up(id, now).await?);
         }
-        let authenticator = authenticator(&app, &args.stores, Missing::Refuse).await?;
-        Ok(authenticator.authenticate(token.as_deref().unwrap_or_default(), freshness).await?)
+        bearer(&app, &args.stores, token.as_deref().unwrap_or_default(), freshness).await
     })?;
     warn(&found.warnings);
     let user = json::from_bson(&Bson::Document(found.user.to_document()));

@@ -10,17 +10,22 @@
     clippy::string_slice
 )]
 
+mod accounts;
 mod agreement;
 mod allocations;
 mod app;
 mod auth_laws;
 mod cli;
+#[path = "../contracts/mod.rs"]
+mod contracts;
 mod fixtures;
 mod functions;
+mod jwks;
 mod laws;
 mod limits;
 mod lints;
 mod login;
 mod naive;
 mod regressions;
+mod stores;
 mod tokens;

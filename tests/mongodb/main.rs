@@ -20,6 +20,7 @@ mod contracts;
 mod custom_data;
 mod install;
 mod live;
+mod logins;
 mod server;
 mod watcher;
 mod world;
@@ -78,6 +79,13 @@ fn main() -> ExitCode {
             arrays_along_a_dotted_field_are_found
             few_examples_are_shown_of_many
             what_does_not_finish_in_time_is_found;
+        logins:
+            a_token_goes_stale_until_its_refresh_sees_the_change
+            a_login_asks_for_custom_data_once
+            a_revoked_session_is_over_in_every_process
+            a_changed_document_ends_the_sessions_of_its_user
+            a_server_that_is_down_lets_nobody_in_and_forgets_nobody
+            the_commands_do_the_same_on_a_server;
         watcher:
             every_write_names_the_user_of_its_document
             a_document_that_changes_hands_names_both
