@@ -50,6 +50,10 @@ impl Compiler {
             self.errors.push(PolicyError::new(PolicyErrorKind::NotObject(node.describe()), node.span));
             return RulesFile::default();
         }
+        if let Some(error) = keys::first_stitch(node) {
+            self.errors.push(error);
+            return RulesFile::default();
+        }
         keys::FILE.check(node, &mut self.errors);
         let roles = self.list(&keys::FILE, node, "roles");
         let filters = self.list(&keys::FILE, node, "filters");

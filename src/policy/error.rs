@@ -49,6 +49,9 @@ pub enum PolicyErrorKind {
     /// The file is not an object.
     #[error("a rules file is an object, not {0}")]
     NotObject(&'static str),
+    /// `{"namespace": "db.coll", "read": {}, "valid": {}, "other_fields": {}}`
+    #[error("`{0}` stands outside of a role: these are rules of the first Stitch, which had no roles")]
+    FirstStitch(String),
     /// `"fields": {"address.zip": {}}`
     #[error("the field rule `{0}` has a dot in its name")]
     FieldDotted(String),
@@ -77,6 +80,7 @@ impl Code for PolicyErrorKind {
             Self::KeyTwice { .. } => "key-twice",
             Self::Type { .. } => "key-type",
             Self::NotObject(_) => "rules-type",
+            Self::FirstStitch(_) => "rules-stitch",
             Self::FieldDotted(_) => "field-dotted",
             Self::Expr(kind) => kind.code(),
             Self::Lower(kind) => kind.code(),

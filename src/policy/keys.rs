@@ -111,3 +111,18 @@ impl Keys {
         }
     }
 }
+
+/// The keys that the first Stitch had at the top of a rules file, where now only roles have them.
+const FIRST_STITCH: [&str; 6] = ["other_fields", "valid", "fields", "privileges", "read", "write"];
+
+/// Why rules of the first Stitch do not load: the file had no roles then, and what it said cannot be told from the names
+/// of its keys alone.
+pub(super) fn first_stitch(node: &Node) -> Option<PolicyError> {
+    let member = FIRST_STITCH.iter().find_map(|key| node.member(key))?;
+    if node.get("roles").is_some() {
+        return None;
+    }
+    let help = "write {\"roles\": [{\"name\": \"…\", \"apply_when\": {}, …}]}: `read`, `write` and `fields` belong in the \
+                role, `other_fields` is `additional_fields`, `valid` is `validate` in the schema";
+    Some(PolicyError::new(PolicyErrorKind::FirstStitch(member.key.clone()), member.key_span).help(help))
+}
