@@ -95,9 +95,8 @@ fn role(node: &Node) -> Result<Node, String> {
         return Err(format!("a role has the unknown key `{other}`"));
     }
     let name = node.get("name").ok_or("a role has no `name`")?;
-    let apply_when = match (node.get("applyWhen"), node.get("apply_when")) {
-        (Some(condition), None) | (None, Some(condition)) => condition,
-        _ => return Err("a role needs `applyWhen`, once".to_owned()),
+    let ((Some(apply_when), None) | (None, Some(apply_when))) = (node.get("applyWhen"), node.get("apply_when")) else {
+        return Err("a role needs `applyWhen`, once".to_owned());
     };
     loads(apply_when, Scope::Endpoint)?;
     let halves = [("read", node.get("read")), ("write", node.get("write"))];
