@@ -1,15 +1,16 @@
 use std::sync::Arc;
 
 use super::policies::rules;
+use super::reader::located;
 use super::{App, Collection, ConfigFile, Endpoint, FileFinding, Function, Loaded, Part, Policies};
 use crate::auth::{CustomDataConfig, Provider};
 use crate::expr;
 use crate::json::Node;
 use crate::lint::{CollectionRules, Names, lint_application, lint_references, lint_rule, lint_rules, lint_schema};
-use crate::policy::{Policy, Role, Rule, RulesFile};
+use crate::policy::{self, Policy, Role, Rule, RulesFile};
 use crate::predicate::{self, Predicate, Scope};
 use crate::schema::Schema;
-use crate::text::{Code, Finding, Located};
+use crate::text::{Code, Finding, Located, Severity};
 
 impl App {
     /// Everything that is wrong, or probably not meant, with the application as a whole: errors of rules, schemas,
@@ -24,10 +25,14 @@ impl App {
         check.sync();
         check.named();
         check.keys();
-        check.findings.sort_by(|a, b| (a.source.name(), a.finding.span).cmp(&(b.source.name(), b.finding.span)));
-        check.findings
+        check.findings = located(check.findings);
+        check.without_functions();
+        located(check.findings)
     }
 }
+
+/// The code of what is said once, in place of what.
+const FUNCTIONS_ABSENT: (&str, &str) = ("functions-absent", "function-unknown");
 
 pub(super) struct Check<'a> {
     pub(super) app: &'a App,
@@ -37,8 +42,7 @@ pub(super) struct Check<'a> {
 
 impl<'a> Check<'a> {
     pub(super) fn add(&mut self, file: &ConfigFile, finding: Finding) {
-        let pointer = Some(file.node.pointer_at(finding.span));
-        self.findings.push(FileFinding { source: Arc::clone(&file.source), pointer, finding });
+        self.findings.push(FileFinding { source: Arc::clone(&file.source), pointer: None, finding });
     }
 
     fn add_errors<K: Code + std::fmt::Display>(&mut self, file: &ConfigFile, errors: Vec<Located<K>>) {
@@ -50,7 +54,15 @@ impl<'a> Check<'a> {
             self.lint(&source.default_rule, policies.default_of(&source.name));
         }
         for collection in &self.app.collections {
-            self.lint(&collection.rules, policies.own(&collection.namespace, &collection.service));
+            let compiled = match policies.synced(&collection.namespace, &collection.service) {
+                None => policies.own(&collection.namespace, &collection.service).cloned(),
+                // What is in force has roles from another text.
+                Some(_) => collection
+                    .rules
+                    .present()
+                    .and_then(|file| policy::compile(&file.node).ok().map(|rules| Loaded::Rules(Arc::new(rules)))),
+            };
+            self.lint(&collection.rules, compiled.as_ref());
             if let (Some(file), false) = (collection.schema.present(), collection.schema_in_rules)
                 && let Ok(schema) = Schema::compile(&file.node)
             {
@@ -76,6 +88,25 @@ impl<'a> Check<'a> {
     fn references<'p>(&mut self, file: &ConfigFile, predicates: impl IntoIterator<Item = &'p Predicate>) {
         let found = lint_references(predicates, &self.names);
         found.into_iter().for_each(|finding| self.add(file, finding));
+    }
+
+    /// Says once that the functions of an application are elsewhere: who embeds the engine may bring them along.
+    fn without_functions(&mut self) {
+        if !self.app.functions.is_empty() || self.app.directory.join("functions").is_dir() {
+            return;
+        }
+        let is_call = |found: &FileFinding| found.finding.code == FUNCTIONS_ABSENT.1;
+        let (calls, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.findings).into_iter().partition(is_call);
+        self.findings = others;
+        let count = calls.len();
+        if let Some(FileFinding { source, pointer, finding }) = calls.into_iter().next() {
+            let message = format!(
+                "the application has no functions, but calls some in {count} places, of which this is the first"
+            );
+            let help = Some("put their configuration into `functions/`; until then these calls fail".to_owned());
+            let finding = Finding { severity: Severity::Warning, code: FUNCTIONS_ABSENT.0, message, help, ..finding };
+            self.findings.push(FileFinding { source, pointer, finding });
+        }
     }
 
     /// What several files show only together: above all, who can write the document that the rules trust.

@@ -93,7 +93,7 @@ pub enum ProblemKind {
     #[error("nothing supplies the secret `{0}`")]
     SecretMissing(String),
     /// `"secret_config": {"signingKeys": ["x"]}` where no other file speaks of a secret `x`
-    #[error("the secret `{0}` is not in these files, as it should be; who logs users in must supply it")]
+    #[error("the secret `{0}` is in none of these files, as it should be: it must be supplied")]
     SecretUnlisted(String),
     /// `"disbled": true`
     #[error("nothing reads the key `{key}` of {what}")]

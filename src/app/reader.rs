@@ -237,17 +237,8 @@ impl<'d> Reader<'d> {
     }
 
     /// The findings, each with the JSON pointer of its place, in the order of the files.
-    pub(super) fn into_findings(mut self) -> Vec<FileFinding> {
-        let mut nodes: HashMap<String, Option<Node>> = HashMap::new();
-        for found in &mut self.findings {
-            let node = nodes.entry(found.source.name().to_owned()).or_insert_with(|| parse(found.source.text()).ok());
-            found.pointer = node.as_ref().map(|node| node.pointer_at(found.finding.span));
-        }
-        self.findings.sort_by(|a, b| {
-            let place = |found: &FileFinding| (found.finding.span.start, found.finding.span.end);
-            a.source.name().cmp(b.source.name()).then_with(|| place(a).cmp(&place(b)))
-        });
-        self.findings
+    pub(super) fn into_findings(self) -> Vec<FileFinding> {
+        located(self.findings)
     }
 
     fn bytes(&mut self, path: &Path) -> Result<Vec<u8>, Finding> {
@@ -286,4 +277,18 @@ impl<'d> Reader<'d> {
         self.bytes_read = self.bytes_read.saturating_add(length);
         Ok(bytes)
     }
+}
+
+/// Findings, each with the JSON pointer of its place in its file, in the order of the files.
+pub(super) fn located(mut findings: Vec<FileFinding>) -> Vec<FileFinding> {
+    let mut nodes: HashMap<String, Option<Node>> = HashMap::new();
+    for found in &mut findings {
+        let node = nodes.entry(found.source.name().to_owned()).or_insert_with(|| parse(found.source.text()).ok());
+        found.pointer = node.as_ref().map(|node| node.pointer_at(found.finding.span));
+    }
+    findings.sort_by(|a, b| {
+        let place = |found: &FileFinding| (found.finding.span.start, found.finding.span.end);
+        a.source.name().cmp(b.source.name()).then_with(|| place(a).cmp(&place(b)))
+    });
+    findings
 }
