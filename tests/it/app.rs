@@ -4,8 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use portcullis::app::{App, AppError, LoadOptions, Part};
+use portcullis::app::{App, AppError, LoadOptions, Part, Secrets};
+use portcullis::eval::{Context, Documents, Errors, Evaluation, Truth, bind};
+use portcullis::expr;
+use portcullis::predicate::{Scope, lower};
 use portcullis::text::{Severity, Style};
+use portcullis::user::User;
 
 /// A directory that is removed when the test ends.
 struct Tree(PathBuf);
@@ -424,4 +428,335 @@ fn every_public_application_is_read_whole() {
         let app = App::load(&path, &LoadOptions::default()).unwrap();
         assert!(app.ignored.is_empty(), "{}: {:?}", path.display(), app.ignored);
     }
+}
+
+/// Every finding of reading and of checking as `severity code file pointer`, sorted.
+fn checked(app: &App) -> Vec<String> {
+    let mut all: Vec<String> = app
+        .findings
+        .iter()
+        .chain(&app.check())
+        .map(|found| {
+            let pointer = found.pointer.as_deref().unwrap_or_default();
+            format!("{} {} {}{}", found.finding.severity, found.finding.code, found.source.name(), pointer)
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn what_one_file_names_another_must_define() {
+    let app = fixture("dangling");
+    assert_eq!(
+        checked(&app),
+        [
+            "error data-source-unknown auth/custom_user_data.json/mongo_service_name",
+            "error data-source-unknown triggers/arrivals.json/config/service_name",
+            "error environment-value-unknown data_sources/mongodb-atlas/port/ships/rules.json/roles/0/read/region",
+            "error function-unknown auth/custom_user_data.json/on_user_creation_function_name",
+            "error function-unknown auth/providers.json/custom-function/config/authFunctionName",
+            "error function-unknown auth/providers.json/local-userpass/config/confirmationFunctionName",
+            "error function-unknown data_sources/mongodb-atlas/port/ships/rules.json/roles/0/write/%%true/%function",
+            "error function-unknown data_sources/mongodb-atlas/port/ships/schema.json/properties/flag/validate/%%true/%function",
+            "error function-unknown functions/config.json/0/can_evaluate/%%true/%function",
+            "error function-unknown http_endpoints/config.json/0/function_name",
+            "error function-unknown triggers/arrivals.json/event_processors/FUNCTION/config/function_name",
+            "error value-unknown data_sources/mongodb-atlas/port/ships/rules.json/filters/0/apply_when/%%values.nightShft",
+            "note key-unused auth/custom_user_data.json/comment",
+            "note key-unused realm_config.json/colour",
+            "note secret-unlisted auth/providers.json/custom-token/secret_config/signingKeys/0",
+            "warning data-api-system http_endpoints/data_api_config.json/run_as_system",
+            "warning environment-value-partial data_sources/mongodb-atlas/port/ships/rules.json/roles/0/apply_when/port",
+            "warning function-unknown triggers/departures.json/function_name",
+            "warning key-unused triggers/departures.json/nmae",
+        ]
+    );
+    let helps: Vec<_> = app.check().into_iter().filter_map(|found| found.finding.help).collect();
+    for help in ["did you mean `%%values.nightShift`?", "did you mean `mayDock`?", "did you mean `name`?"] {
+        assert!(helps.iter().any(|found| found == help), "{help}: {helps:?}");
+    }
+}
+
+#[test]
+fn names_are_not_missed_where_their_files_cannot_be_read() {
+    let rule = r#"{"roles": [{"name": "a", "apply_when": {"a": "%%values.x", "b": "%%environment.values.y",
+        "%%true": {"%function": {"name": "f"}}}, "read": true}]}"#;
+    let tree = Tree::new(&[
+        ROOT,
+        SOURCE,
+        ("data_sources/mongodb-atlas/hr/a/rules.json", rule),
+        ("functions/config.json", "["),
+        ("values/x.json", "{"),
+        ("environments/production.json", "{"),
+    ]);
+    assert!(tree.load().check().is_empty());
+    let tree = Tree::new(&[ROOT, SOURCE, ("data_sources/mongodb-atlas/hr/a/rules.json", rule)]);
+    assert_eq!(tree.load().check().len(), 3);
+}
+
+#[test]
+fn an_application_without_any_functions_is_told_so_once() {
+    let rule = r#"{"roles": [{"name": "a", "apply_when": {"%%true": {"%function": {"name": "f"}}},
+        "read": {"%%true": {"%function": {"name": "g"}}}}]}"#;
+    let tree = Tree::new(&[ROOT, SOURCE, ("data_sources/mongodb-atlas/hr/a/rules.json", rule)]);
+    let place = "data_sources/mongodb-atlas/hr/a/rules.json/roles/0/apply_when/%%true/%function";
+    assert_eq!(checked(&tree.load()), [format!("warning functions-absent {place}")]);
+    tree.write("functions/config.json", b"[]");
+    assert_eq!(checked(&tree.load()).len(), 2);
+}
+
+#[test]
+fn rules_of_the_first_stitch_are_refused_by_that_name() {
+    let old = r#"{"namespace": "todo.items", "read": {"owner": "%%user.id"}, "write": {}, "valid": {},
+        "fields": {"_id": {}}, "other_fields": {}}"#;
+    let tree = Tree::new(&[("stitch.json", "{}"), ("services/mongodb-atlas/rules/todo.items.json", old)]);
+    let app = tree.load();
+    assert_eq!(checked(&app), ["error rules-stitch services/mongodb-atlas/rules/todo.items.json/other_fields"]);
+    let shown = app.check()[0].render(Style::default());
+    assert!(shown.contains("the first Stitch") && shown.contains("`additional_fields`"), "{shown}");
+    let guard = app.guard(&app.policies(), "todo.items", None, Context::new().with_user(User::new("u"))).unwrap();
+    assert!(!guard.read(&bson::doc! {"owner": "u"}).is_allowed());
+}
+
+#[test]
+fn a_namespace_is_not_defined_in_two_layouts() {
+    let rule = r#"{"database": "hr", "collection": "a", "roles": []}"#;
+    let tree = Tree::new(&[
+        ROOT,
+        SOURCE,
+        ("data_sources/mongodb-atlas/hr/a/rules.json", rule),
+        ("services/mongodb-atlas/config.json", r#"{"name": "mongodb-atlas", "type": "mongodb-atlas"}"#),
+        ("services/mongodb-atlas/rules/hr.a.json", rule),
+    ]);
+    let app = tree.load();
+    assert!(matches!(rules(&app, "hr.a"), Part::Contested(files) if files.len() == 2));
+    assert!(found(&app).contains(&"definition-duplicate services/mongodb-atlas/rules/hr.a.json".to_owned()));
+}
+
+#[test]
+fn letter_case_neither_hides_a_file_nor_makes_a_database() {
+    let tree = Tree::new(&[
+        ROOT,
+        SOURCE,
+        ("data_sources/mongodb-atlas/hr/a/Rules.json", "{}"),
+        ("data_sources/mongodb-atlas/hr/b/rules.json", "{}"),
+        ("data_sources/mongodb-atlas/HR/b/rules.json", "{}"),
+    ]);
+    let found = checked(&tree.load());
+    assert!(found.contains(&"warning file-unused data_sources/mongodb-atlas/hr/a/Rules.json".to_owned()), "{found:?}");
+    assert!(
+        found.contains(&"warning database-case data_sources/mongodb-atlas/hr/b/rules.json".to_owned()),
+        "{found:?}"
+    );
+}
+
+const SCHEMA: &str = r#"{"title": "Task", "bsonType": "object", "properties": {
+    "_id": {"bsonType": "objectId"}, "owner": {"bsonType": "string"}, "_partition": {"bsonType": "string"}}}"#;
+
+/// An application whose permissions stand in its sync settings only.
+fn synced(settings: &str, more: &[(&str, &str)]) -> Tree {
+    let files = [
+        ROOT,
+        SOURCE,
+        ("data_sources/mongodb-atlas/todo/tasks/schema.json", SCHEMA),
+        ("data_sources/mongodb-atlas/todo/tasks/rules.json", r#"{"database": "todo", "collection": "tasks"}"#),
+        ("data_sources/mongodb-atlas/todo/unsynced/rules.json", r#"{"database": "todo", "collection": "unsynced"}"#),
+        ("sync/config.json", settings),
+    ];
+    Tree::new(&[&files, more].concat())
+}
+
+/// Whether user `u` may read and may delete a document of `todo.tasks`.
+fn may(tree: &Tree, document: &bson::Document) -> (bool, bool) {
+    let app = tree.load();
+    let context = Context::new().with_user(User::new("u"));
+    let guard = app.guard(&app.policies(), "todo.tasks", None, context).unwrap();
+    (guard.read(document).is_allowed(), guard.delete(document).is_allowed())
+}
+
+const FLEXIBLE: &str = r#"{"type": "flexible", "state": "enabled", "service_name": "mongodb-atlas",
+    "database_name": "todo", "permissions": {"rules": {}, "defaultRoles": [
+        {"name": "admin", "applyWhen": {"%%user.custom_data.admin": true}, "read": true, "write": true},
+        {"name": "user", "applyWhen": {}, "read": {"%or": [{"owner": "%%user.id"}, {"shared": true}]},
+         "write": {"owner": "%%user.id"}}]}}"#;
+
+#[test]
+fn permissions_of_flexible_sync_serve_as_roles_where_there_are_none() {
+    let tree = synced(FLEXIBLE, &[]);
+    let absent =
+        "warning custom-data-absent sync/config.json/permissions/defaultRoles/0/applyWhen/%%user.custom_data.admin";
+    assert_eq!(checked(&tree.load()), ["note sync-converted sync/config.json/permissions", absent]);
+    assert_eq!(may(&tree, &bson::doc! {"owner": "u"}), (true, true));
+    assert_eq!(may(&tree, &bson::doc! {"owner": "v", "shared": true}), (true, false));
+    assert_eq!(may(&tree, &bson::doc! {"owner": "v"}), (false, false));
+    let app = tree.load();
+    let guard = app.guard(&app.policies(), "todo.unsynced", None, Context::new().with_user(User::new("u"))).unwrap();
+    assert!(!guard.read(&bson::doc! {"owner": "u"}).is_allowed(), "without a schema nothing was synced");
+}
+
+#[test]
+fn roles_of_their_own_outdo_permissions_of_sync() {
+    let none = ("data_sources/mongodb-atlas/todo/tasks/rules.json", r#"{"roles": []}"#);
+    let default =
+        ("data_sources/mongodb-atlas/default_rule.json", r#"{"roles": [{"name": "none", "apply_when": false}]}"#);
+    for own in [none, default] {
+        let tree = synced(FLEXIBLE, &[own]);
+        assert_eq!(may(&tree, &bson::doc! {"owner": "u"}), (false, false));
+        let found = checked(&tree.load());
+        assert!(found.contains(&"warning sync-overruled sync/config.json/permissions".to_owned()), "{found:?}");
+    }
+}
+
+#[test]
+fn sync_that_is_not_enabled_grants_nothing() {
+    for state in [r#""state": "disabled""#, r#""state": """#, r#""development_mode_enabled": false"#] {
+        let tree = synced(&FLEXIBLE.replace(r#""state": "enabled""#, state), &[]);
+        assert_eq!(may(&tree, &bson::doc! {"owner": "u"}), (false, false));
+        assert_eq!(checked(&tree.load()), ["note sync-disabled sync/config.json/permissions"]);
+    }
+}
+
+#[test]
+fn permissions_of_sync_that_mean_something_else_as_roles_close_their_collections() {
+    let changes = [
+        (r#""rules": {}"#, r#""rules": {"Task": []}"#, "`Task`"),
+        (r#""rules": {}"#, r#""rules": {}, "extra": 1"#, "`extra`"),
+        (r#""name": "user","#, r#""name": "user", "fields": {},"#, "`fields`"),
+        (r#""applyWhen": {}"#, r#""applyWhen": {"owner": "%%user.id"}"#, "does not load"),
+        (r#""write": true"#, r#""write": "%%true""#, "does not load"),
+        (r#""applyWhen": {}, "#, "", "`applyWhen`"),
+    ];
+    for (before, after, reason) in changes {
+        assert!(FLEXIBLE.contains(before));
+        let tree = synced(&FLEXIBLE.replace(before, after), &[]);
+        assert_eq!(may(&tree, &bson::doc! {"owner": "u"}), (false, false), "{after}");
+        let app = tree.load();
+        let found = app.check().into_iter().find(|found| found.finding.code == "sync-refused").expect(after);
+        assert!(found.finding.message.contains("`todo.tasks`"), "{}", found.finding.message);
+        assert!(found.finding.message.contains(reason), "{}", found.finding.message);
+    }
+}
+
+const PARTITION: &str = r#"{"state": "enabled", "service_name": "mongodb-atlas", "partition": {
+    "key": "_partition", "type": "string", "required": true,
+    "permissions": {"read": {"%%partition": {"$in": ["%%user.id", "PUBLIC"]}}, "write": {"%%partition": "%%user.id"}}}}"#;
+
+#[test]
+fn the_partition_of_a_document_takes_the_place_of_the_partition() {
+    let tree = synced(PARTITION, &[]);
+    assert_eq!(checked(&tree.load()), ["note sync-converted sync/config.json/partition"]);
+    assert_eq!(may(&tree, &bson::doc! {"_partition": "u"}), (true, true));
+    assert_eq!(may(&tree, &bson::doc! {"_partition": "PUBLIC"}), (true, false));
+    assert_eq!(may(&tree, &bson::doc! {"_partition": "v"}), (false, false));
+    assert_eq!(may(&tree, &bson::doc! {"_partition": ["u", "v"]}), (false, false), "in no partition");
+    assert_eq!(may(&tree, &bson::doc! {"a": 1}), (false, false));
+    for anyone in ["true", "{}"] {
+        let tree = synced(&PARTITION.replace(r#"{"%%partition": "%%user.id"}"#, anyone), &[]);
+        assert_eq!(may(&tree, &bson::doc! {"_partition": "v"}), (true, true));
+        assert_eq!(may(&tree, &bson::doc! {"_partition": 1}), (false, false), "in no partition");
+        assert_eq!(may(&tree, &bson::doc! {"a": 1}), (false, false), "the key is required");
+        let optional = PARTITION.replace(r#"{"%%partition": "%%user.id"}"#, anyone).replace("\"required\": true,", "");
+        let tree = synced(&optional, &[]);
+        assert_eq!(may(&tree, &bson::doc! {"a": 1}), (true, true));
+        assert_eq!(may(&tree, &bson::doc! {"_partition": [null]}), (false, false));
+    }
+}
+
+#[test]
+fn a_partition_that_cannot_be_found_in_documents_closes_its_collections() {
+    for (before, after) in [
+        (r#""type": "string""#, r#""type": "date""#),
+        (r#""write":"#, r#""wirte":"#),
+        (r#""%%partition": "%%user.id""#, r#""%%partition.x": "%%user.id""#),
+        (r#""partition": {"#, r#""permissions": {"defaultRoles": [{}]}, "partition": {"#),
+    ] {
+        assert!(PARTITION.contains(before));
+        let tree = synced(&PARTITION.replace(before, after), &[]);
+        assert_eq!(may(&tree, &bson::doc! {"_partition": "u"}), (false, false), "{after}");
+        let app = tree.load();
+        assert!(app.check().iter().any(|found| found.finding.code == "sync-refused"), "{after}");
+    }
+    let tree = synced(&PARTITION.replace(r#""key": "_partition""#, r#""key": "nowhere""#), &[]);
+    assert_eq!(may(&tree, &bson::doc! {"_partition": "u", "nowhere": "u"}), (false, false));
+    assert_eq!(checked(&tree.load()), ["warning sync-idle sync/config.json/partition"]);
+}
+
+#[test]
+fn two_settings_of_sync_for_one_collection_close_it() {
+    let old = r#"{"name": "mongodb-atlas", "type": "mongodb-atlas", "config": {"flexible_sync": FLEXIBLE}}"#;
+    let old = old.replace("FLEXIBLE", FLEXIBLE);
+    let tree = synced(
+        FLEXIBLE,
+        &[("services/mongodb-atlas/config.json", &old), ("data_sources/mongodb-atlas/config.json", "{}")],
+    );
+    assert_eq!(may(&tree, &bson::doc! {"owner": "u"}), (false, false));
+}
+
+#[test]
+fn who_can_promote_themselves_by_permissions_of_sync_is_told_so() {
+    let data = r#"{"enabled": true, "mongo_service_name": "mongodb-atlas", "database_name": "todo",
+        "collection_name": "tasks", "user_id_field": "owner"}"#;
+    let tree = synced(FLEXIBLE, &[("auth/custom_user_data.json", data)]);
+    let found = checked(&tree.load());
+    assert!(found.iter().any(|found| found.starts_with("error custom-data-writable sync/config.json")), "{found:?}");
+}
+
+#[test]
+fn a_secret_reaches_the_values_that_are_secrets_and_nothing_else() {
+    let tree = Tree::new(&[
+        ROOT,
+        ("values/shown.json", r#"{"name": "shown", "value": "door", "from_secret": true}"#),
+        ("values/other.json", r#"{"name": "other", "value": "gate", "from_secret": true}"#),
+        ("door.txt", "hunter2\n"),
+        ("secrets-here.json", r#"{"gate": "hunter3"}"#),
+    ]);
+    let app = tree.load();
+    let mut secrets = Secrets::default();
+    secrets.add(&format!("door=file:{}", tree.0.join("door.txt").display())).unwrap();
+    let truth = |secrets: &Secrets, rule: &str| {
+        let predicate = lower(&expr::parse_str(rule).unwrap(), Scope::Endpoint).unwrap();
+        let context = app.with_secrets(Context::new(), secrets);
+        Evaluation::new(Documents::default(), &context, &Errors::default()).truth(&bind(&predicate, &context))
+    };
+    assert_eq!(truth(&secrets, r#"{"%%values.shown": "hunter2"}"#), Truth::True);
+    assert_eq!(truth(&secrets, r#"{"%%values.door": "hunter2"}"#), Truth::False);
+    assert_eq!(truth(&secrets, r#"{"%%values.other": {"$exists": false}}"#), Truth::Unknown);
+    secrets.add_file(&tree.0.join("secrets-here.json")).unwrap();
+    assert_eq!(truth(&secrets, r#"{"%%values.other": "hunter3"}"#), Truth::True);
+    assert!(app.verify_secrets(&secrets).is_ok());
+    assert!(!format!("{secrets:?} {:?}", app.with_secrets(Context::new(), &secrets)).contains("hunter"));
+}
+
+#[test]
+fn no_error_about_a_secret_shows_it() {
+    let tree = Tree::new(&[
+        ("list.json", r#"["hunter2"]"#),
+        ("number.json", r#"{"hunter": {"a": "hunter2"}}"#),
+        ("broken.json", r#"{"a": hunter2}"#),
+        ("twice.json", r#"{"a": "hunter2"}"#),
+    ]);
+    let mut secrets = Secrets::default();
+    secrets.insert("a", "hunter2");
+    for wrong in
+        ["hunter2", "a=hunter2", "=hunter2", "a=env:", "a=file:", "b=env:NOT_THERE_AT_ALL", "b=file:/not/there"]
+    {
+        let error = secrets.add(wrong).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+        assert!(!error.to_string().contains('\n'));
+    }
+    for file in ["list.json", "number.json", "broken.json", "twice.json"] {
+        let error = secrets.add_file(&tree.0.join(file)).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn a_secret_that_the_application_does_not_know_is_an_error_with_a_suggestion() {
+    let app = fixture("employees");
+    let mut secrets = Secrets::default();
+    secrets.insert("intranetSigninKey", "x");
+    let error = app.verify_secrets(&secrets).unwrap_err();
+    assert!(error.to_string().ends_with("did you mean `intranetSigningKey`?"), "{error}");
+    assert_eq!(app.missing_secrets(&secrets).len(), 1);
 }
