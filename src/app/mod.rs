@@ -28,6 +28,7 @@ mod error;
 mod file;
 mod functions;
 mod leftover;
+mod login;
 mod namespace;
 mod policies;
 mod problem;

@@ -160,6 +160,12 @@ impl Secrets {
         self.values.get(name).map(String::as_str)
     }
 
+    /// All of them by their names.
+    #[must_use]
+    pub const fn as_map(&self) -> &BTreeMap<String, String> {
+        &self.values
+    }
+
     /// The names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.values.keys().map(String::as_str)
