@@ -22,7 +22,11 @@ pub mod auth;
 pub mod eval;
 pub mod expr;
 pub mod json;
+#[cfg(feature = "jwks")]
+pub mod jwks;
 pub mod lint;
+#[cfg(feature = "jwt")]
+pub mod login;
 pub mod path;
 pub mod policy;
 pub mod predicate;

@@ -11,7 +11,7 @@ use super::services::Services;
 use super::settings::Settings;
 use super::{
     AppError, Collection, ConfigFile, DataSource, Endpoint, FileFinding, Function, Part, Provider, ServiceRule,
-    SyncConfig, Trigger, custom_data, functions, leftover,
+    SyncConfig, Trigger, custom_data, functions, leftover, secret_names,
 };
 use crate::eval::Environment;
 use crate::text::Severity;
@@ -31,6 +31,8 @@ pub struct App {
     pub collections: Vec<Collection>,
     /// `%%environment`
     pub environment: Environment,
+    /// The names of the values of each environment, by its tag; `no-environment` is the one without a tag.
+    pub environments: BTreeMap<String, BTreeSet<String>>,
     /// `%%values`, but for those that are secrets.
     pub values: Document,
     /// The values that are secrets, each with the name of the secret. Secrets themselves are not in the directory.
@@ -103,6 +105,8 @@ impl App {
         let providers = functions::providers(&mut reader);
         let mut data_api = reader.object("http_endpoints/data_api_config.json");
         data_api.join(reader.object("https_endpoints/data_api_config.json"));
+        let mut secrets = settings.secrets;
+        secret_names::mentioned(&mut reader, &mut secrets, &providers, &endpoints, &data_api);
         let ignored = leftover::leftovers(&mut reader);
         Ok(Self {
             name: name(directory, settings.root.present()),
@@ -111,9 +115,10 @@ impl App {
             data_sources: services.data_sources,
             collections: services.collections.into_values().collect(),
             environment: settings.environment,
+            environments: settings.environments,
             values: settings.values,
             secret_values: settings.secret_values,
-            secrets: settings.secrets,
+            secrets,
             functions,
             endpoints,
             data_api,

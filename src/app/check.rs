@@ -1,12 +1,13 @@
 use std::sync::Arc;
 
+use super::policies::rules;
 use super::{App, Collection, ConfigFile, Endpoint, FileFinding, Function, Loaded, Part, Policies};
 use crate::auth::{CustomDataConfig, Provider};
 use crate::expr;
 use crate::json::Node;
-use crate::lint::{CollectionRules, lint_application, lint_rule, lint_rules, lint_schema};
-use crate::policy::{Policy, Rule, RulesFile};
-use crate::predicate::{self, Scope};
+use crate::lint::{CollectionRules, Names, lint_application, lint_references, lint_rule, lint_rules, lint_schema};
+use crate::policy::{Policy, Role, Rule, RulesFile};
+use crate::predicate::{self, Predicate, Scope};
 use crate::schema::Schema;
 use crate::text::{Code, Finding, Located};
 
@@ -16,23 +17,26 @@ impl App {
     #[must_use]
     pub fn check(&self) -> Vec<FileFinding> {
         let policies = self.policies();
-        let mut check = Check { app: self, findings: policies.findings().to_vec() };
+        let mut check = Check { app: self, names: self.names(), findings: policies.findings().to_vec() };
         check.rules(&policies);
         check.together(&policies);
         check.configuration();
         check.sync();
+        check.named();
+        check.keys();
         check.findings.sort_by(|a, b| (a.source.name(), a.finding.span).cmp(&(b.source.name(), b.finding.span)));
         check.findings
     }
 }
 
-struct Check<'a> {
-    app: &'a App,
+pub(super) struct Check<'a> {
+    pub(super) app: &'a App,
+    pub(super) names: Names,
     findings: Vec<FileFinding>,
 }
 
-impl Check<'_> {
-    fn add(&mut self, file: &ConfigFile, finding: Finding) {
+impl<'a> Check<'a> {
+    pub(super) fn add(&mut self, file: &ConfigFile, finding: Finding) {
         let pointer = Some(file.node.pointer_at(finding.span));
         self.findings.push(FileFinding { source: Arc::clone(&file.source), pointer, finding });
     }
@@ -51,6 +55,7 @@ impl Check<'_> {
                 && let Ok(schema) = Schema::compile(&file.node)
             {
                 lint_schema(&schema).into_iter().for_each(|finding| self.add(file, finding));
+                self.references(file, schema.validates());
             }
         }
     }
@@ -58,14 +63,29 @@ impl Check<'_> {
     fn lint(&mut self, part: &Part, loaded: Option<&Loaded>) {
         if let (Some(file), Some(Loaded::Rules(rules))) = (part.present(), loaded) {
             lint_rules(rules, &file.node).into_iter().for_each(|finding| self.add(file, finding));
+            // A schema that is a file of its own has other places.
+            let schema = rules.schema.iter().filter(|_| file.node.get("schema").is_some());
+            let roles = rules.roles.iter().flatten().flat_map(Role::rules).map(|(_, rule)| rule);
+            let filters = rules.filters.iter();
+            let filters = filters.flat_map(|filter| std::iter::once(&filter.apply_when).chain(&filter.query));
+            let predicates = roles.chain(filters).map(|rule| &rule.predicate);
+            self.references(file, predicates.chain(schema.flat_map(Schema::validates)));
         }
     }
 
+    fn references<'p>(&mut self, file: &ConfigFile, predicates: impl IntoIterator<Item = &'p Predicate>) {
+        let found = lint_references(predicates, &self.names);
+        found.into_iter().for_each(|finding| self.add(file, finding));
+    }
+
     /// What several files show only together: above all, who can write the document that the rules trust.
-    fn together(&mut self, policies: &Policies) {
+    fn together<'p>(&mut self, policies: &'p Policies)
+    where
+        'a: 'p,
+    {
         let app = self.app;
         let custom_data = self.custom_data();
-        let mut applied: Vec<(String, Policy, &ConfigFile)> = Vec::new();
+        let mut applied: Vec<(String, Policy, &'p ConfigFile)> = Vec::new();
         for collection in &app.collections {
             let source = app.data_sources.iter().find(|source| source.name == collection.service);
             let default = source.map(|source| &source.default_rule);
@@ -136,6 +156,9 @@ impl Check<'_> {
         for endpoint in &app.endpoints {
             self.expression(&endpoint.config, endpoint.can_evaluate(), Scope::Endpoint);
         }
+        if let Some(config) = app.data_api.present() {
+            self.expression(config, config.node.get("can_evaluate"), Scope::Endpoint);
+        }
         for rule in &app.service_rules {
             self.expression(&rule.config, rule.when(), Scope::Service);
         }
@@ -173,6 +196,7 @@ impl Check<'_> {
                 Ok(predicate) => {
                     let rule = Rule { expr, predicate };
                     lint_rule(&rule).into_iter().for_each(|finding| self.add(file, finding));
+                    self.references(file, [&rule.predicate]);
                 }
             },
         }
@@ -181,7 +205,7 @@ impl Check<'_> {
 
 /// What applies to a namespace, and the file whose roles these are.
 fn applying<'a>(
-    policies: &Policies,
+    policies: &'a Policies,
     namespace: &str,
     service: &str,
     collection: Option<&'a Collection>,
@@ -191,13 +215,7 @@ fn applying<'a>(
     let default_rules = rules(policies.default_of(service)).map(Arc::as_ref);
     let own_roles = own.is_some_and(|own| own.roles.is_some());
     let part = if own_roles { collection.map(|collection| &collection.rules) } else { default };
+    let file = policies.synced(namespace, service).or_else(|| part?.present())?;
     let policy = RulesFile::effective(own, default_rules)?;
-    Some((namespace.to_owned(), policy, part?.present()?))
-}
-
-const fn rules(loaded: Option<&Loaded>) -> Option<&Arc<RulesFile>> {
-    match loaded {
-        Some(Loaded::Rules(rules)) => Some(rules),
-        Some(Loaded::Absent | Loaded::Invalid) | None => None,
-    }
+    Some((namespace.to_owned(), policy, file))
 }

@@ -73,7 +73,8 @@ impl Part {
     }
 
     /// The names of the files, readable or not.
-    pub(super) fn names(&self) -> Vec<String> {
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
         match self {
             Self::Broken(source) => vec![source.name().to_owned()],
             _ => self.files().iter().map(|file| file.source.name().to_owned()).collect(),

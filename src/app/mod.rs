@@ -20,19 +20,26 @@
 
 mod application;
 mod check;
+mod check_keys;
+mod check_names;
 mod custom_data;
 mod discover;
 mod error;
 mod file;
 mod functions;
 mod leftover;
+mod login;
 mod namespace;
 mod policies;
 mod problem;
 mod reader;
+mod secret_names;
+mod secrets;
 mod services;
 mod settings;
 mod sync;
+mod sync_policies;
+mod sync_roles;
 
 pub use application::{App, LoadOptions, ServiceAmbiguous};
 pub use error::AppError;
@@ -41,5 +48,6 @@ pub use functions::{Endpoint, Function, Provider, Trigger};
 pub use namespace::Collection;
 pub use policies::{Applicable, Loaded, Policies};
 pub use problem::ProblemKind;
+pub use secrets::{SECRET_VARIABLE, SecretError, Secrets};
 pub use services::{DataSource, ServiceRule};
 pub use sync::SyncConfig;

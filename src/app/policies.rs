@@ -9,14 +9,16 @@ use crate::schema::Schema;
 use crate::text::{Code, Finding, Located};
 
 /// The rules of an application's collections, compiled.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Policies {
     /// The collections of which some file speaks, by namespace and data source.
-    collections: BTreeMap<(String, String), Loaded>,
+    pub(super) collections: BTreeMap<(String, String), Loaded>,
     /// The default rules of each data source.
-    defaults: BTreeMap<String, Loaded>,
+    pub(super) defaults: BTreeMap<String, Loaded>,
+    /// The settings of device sync whose permissions have become the roles of a collection.
+    pub(super) synced: BTreeMap<(String, String), ConfigFile>,
     /// What is wrong with the files.
-    findings: Vec<FileFinding>,
+    pub(super) findings: Vec<FileFinding>,
 }
 
 /// What became of the rules of one place.
@@ -45,7 +47,7 @@ impl App {
     /// Compiles every rules file and schema of the application.
     #[must_use]
     pub fn policies(&self) -> Policies {
-        let mut policies = Policies { collections: BTreeMap::new(), defaults: BTreeMap::new(), findings: Vec::new() };
+        let mut policies = Policies::default();
         for source in &self.data_sources {
             let loaded = policies.load(&source.default_rule);
             policies.defaults.insert(source.name.clone(), loaded);
@@ -53,6 +55,9 @@ impl App {
         for collection in &self.collections {
             let loaded = policies.load_collection(collection);
             policies.collections.insert((collection.namespace.clone(), collection.service.clone()), loaded);
+        }
+        for sync in &self.sync {
+            policies.take_sync(self, sync);
         }
         policies
     }
@@ -64,7 +69,8 @@ impl App {
         let own = collections.flat_map(|collection| [&collection.rules, &collection.schema]);
         let sources = self.data_sources.iter().filter(|source| service.is_none_or(|service| source.name == service));
         let parts = own.chain(sources.map(|source| &source.default_rule));
-        parts.flat_map(Part::names).collect()
+        let sync = self.sync.iter().map(|sync| sync.config.source.name().to_owned());
+        parts.flat_map(Part::names).chain(sync).collect()
     }
 
     /// The guard of a namespace for one request, to which the application adds its values and its environment where the
@@ -108,6 +114,11 @@ impl Policies {
     #[must_use]
     pub fn default_of(&self, service: &str) -> Option<&Loaded> {
         self.defaults.get(service)
+    }
+
+    /// The settings of device sync from which a collection has its roles.
+    pub(super) fn synced(&self, namespace: &str, service: &str) -> Option<&ConfigFile> {
+        self.synced.get(&(namespace.to_owned(), service.to_owned()))
     }
 
     /// What applies to a namespace.
@@ -187,5 +198,13 @@ impl Policies {
                 Loaded::Rules(Arc::new(rules))
             }
         }
+    }
+}
+
+/// The rules, if they loaded.
+pub(super) const fn rules(loaded: Option<&Loaded>) -> Option<&Arc<RulesFile>> {
+    match loaded {
+        Some(Loaded::Rules(rules)) => Some(rules),
+        Some(Loaded::Absent | Loaded::Invalid) | None => None,
     }
 }

@@ -80,6 +80,77 @@ pub enum ProblemKind {
     /// `"mongo_service_name": "x"` without a data source `x`
     #[error("there is no data source `{0}`")]
     DataSourceUnknown(String),
+    /// `"function_name": "x"` without a function `x`
+    #[error("there is no function `{0}`")]
+    FunctionUnknown(String),
+    /// The same in what is switched off.
+    #[error("there is no function `{0}`; it is not called as long as this is switched off")]
+    FunctionUnused(String),
+    /// A trigger of a data source that is not there.
+    #[error("there is no data source `{0}`; the trigger sees nothing")]
+    TriggerSource(String),
+    /// A secret that nobody supplies.
+    #[error("nothing supplies the secret `{0}`")]
+    SecretMissing(String),
+    /// `"secret_config": {"signingKeys": ["x"]}` where no other file speaks of a secret `x`
+    #[error("the secret `{0}` is not in these files, as it should be; who logs users in must supply it")]
+    SecretUnlisted(String),
+    /// `"disbled": true`
+    #[error("nothing reads the key `{key}` of {what}")]
+    KeyUnused {
+        /// The key.
+        key: String,
+        /// What has it.
+        what: &'static str,
+    },
+    /// The same where it may be a slip of the hand.
+    #[error("nothing reads the key `{key}` of {what}")]
+    KeyMisspelt {
+        /// The key.
+        key: String,
+        /// What has it.
+        what: &'static str,
+    },
+    /// `"run_as_system": true` of the data API
+    #[error("the data API runs as the system user, for whom no rule holds")]
+    DataApiSystem,
+    /// `HR` beside `hr`
+    #[error("the database `{name}` differs from `{other}` in letter case only, which a server does not allow")]
+    DatabaseCase {
+        /// One name.
+        name: String,
+        /// The other.
+        other: String,
+    },
+    /// Permissions of device sync that have become roles.
+    #[error("the permissions of device sync become roles of {}", list(.0))]
+    SyncConverted(Vec<String>),
+    /// Permissions of device sync beside roles.
+    #[error("the permissions of device sync do not count where roles serve a collection: {}", list(.0))]
+    SyncOverruled(Vec<String>),
+    /// Permissions of device sync where no collection can have them.
+    #[error("the permissions of device sync grant nothing: no collection here has a schema by which it was synced")]
+    SyncIdle,
+    /// Permissions of device sync that was switched off.
+    #[error("device sync is not enabled, so its permissions grant nothing")]
+    SyncDisabled,
+    /// Permissions of device sync that would grant more, or other things, as roles.
+    #[error("the permissions of device sync cannot become roles of {}: {reason}", list(.names))]
+    SyncRefused {
+        /// The collections, which are closed.
+        names: Vec<String>,
+        /// Why not.
+        reason: String,
+    },
+}
+
+/// The first few names.
+fn list(names: &[String]) -> String {
+    let shown: Vec<String> = names.iter().take(5).map(|name| format!("`{name}`")).collect();
+    match names.len().saturating_sub(shown.len()) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }
 
 impl Code for ProblemKind {
@@ -100,7 +171,18 @@ impl Code for ProblemKind {
             Self::NameMissing(_) => "name-missing",
             Self::ValueMissing => "value-missing",
             Self::EnvironmentUnknown(_) => "environment-unknown",
-            Self::DataSourceUnknown(_) => "data-source-unknown",
+            Self::DataSourceUnknown(_) | Self::TriggerSource(_) => "data-source-unknown",
+            Self::FunctionUnknown(_) | Self::FunctionUnused(_) => "function-unknown",
+            Self::SecretMissing(_) => "secret-missing",
+            Self::SecretUnlisted(_) => "secret-unlisted",
+            Self::KeyUnused { .. } | Self::KeyMisspelt { .. } => "key-unused",
+            Self::DataApiSystem => "data-api-system",
+            Self::DatabaseCase { .. } => "database-case",
+            Self::SyncConverted(_) => "sync-converted",
+            Self::SyncOverruled(_) => "sync-overruled",
+            Self::SyncIdle => "sync-idle",
+            Self::SyncDisabled => "sync-disabled",
+            Self::SyncRefused { .. } => "sync-refused",
         }
     }
 }
@@ -111,7 +193,19 @@ pub(super) type Problem = Located<ProblemKind>;
 /// The finding that a problem makes: an error, unless it takes nobody's protection away.
 pub(super) fn finding(problem: Problem) -> Finding {
     let severity = match problem.kind() {
-        ProblemKind::FileUnused | ProblemKind::NamespaceMismatch { .. } => Severity::Warning,
+        ProblemKind::FileUnused
+        | ProblemKind::NamespaceMismatch { .. }
+        | ProblemKind::FunctionUnused(_)
+        | ProblemKind::KeyMisspelt { .. }
+        | ProblemKind::SecretMissing(_)
+        | ProblemKind::DataApiSystem
+        | ProblemKind::DatabaseCase { .. }
+        | ProblemKind::SyncIdle
+        | ProblemKind::SyncOverruled(_) => Severity::Warning,
+        ProblemKind::SecretUnlisted(_)
+        | ProblemKind::KeyUnused { .. }
+        | ProblemKind::SyncConverted(_)
+        | ProblemKind::SyncDisabled => Severity::Note,
         _ => Severity::Error,
     };
     Finding { severity, ..problem.into() }

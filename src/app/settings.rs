@@ -15,6 +15,8 @@ use crate::text::{Finding, Source, Span, closest};
 pub(super) struct Settings {
     pub(super) root: Part,
     pub(super) environment: Environment,
+    /// The names of the values of each environment, by its tag.
+    pub(super) environments: BTreeMap<String, BTreeSet<String>>,
     pub(super) values: Document,
     /// By the name of the value, the name of the secret.
     pub(super) secret_values: BTreeMap<String, String>,
@@ -25,7 +27,7 @@ impl Settings {
     /// Reads them, after which the reader can replace templates.
     pub(super) fn load(reader: &mut Reader<'_>, environment: Option<&str>) -> Self {
         let root = root(reader);
-        let environment = self::environment(reader, environment, root.as_ref());
+        let (environment, environments) = self::environment(reader, environment, root.as_ref());
         reader.substitutions = Substitutions {
             tag: (!environment.tag.is_empty()).then(|| environment.tag.clone()),
             environment: Substitutions::named(&environment.values),
@@ -34,6 +36,7 @@ impl Settings {
         let mut settings = Self {
             root: Part::Absent,
             environment,
+            environments,
             values: Document::new(),
             secret_values: BTreeMap::new(),
             secrets: secret_names(reader),
@@ -109,8 +112,12 @@ fn root(reader: &mut Reader<'_>) -> Option<Raw> {
 }
 
 /// The environment with the wanted tag, or that of the application's file, or none: then the values of
-/// `environments/no-environment.json` hold.
-fn environment(reader: &mut Reader<'_>, wanted: Option<&str>, root: Option<&Raw>) -> Environment {
+/// `environments/no-environment.json` hold. Beside it, the names of the values of every environment.
+fn environment(
+    reader: &mut Reader<'_>,
+    wanted: Option<&str>,
+    root: Option<&Raw>,
+) -> (Environment, BTreeMap<String, BTreeSet<String>>) {
     let written = root.and_then(|raw| Some((&raw.source, raw.node.as_ref()?.get("environment")?)));
     if let Some((source, node)) = written.filter(|(_, node)| node.as_str().is_none()) {
         reader.wrong_type(source, node, "a string");
@@ -154,7 +161,8 @@ fn environment(reader: &mut Reader<'_>, wanted: Option<&str>, root: Option<&Raw>
             _ => {}
         }
     }
-    Environment { tag: tag.to_owned(), values: files.remove(name).unwrap_or_default() }
+    let names = files.iter().map(|(stem, values)| (stem.clone(), values.keys().cloned().collect())).collect();
+    (Environment { tag: tag.to_owned(), values: files.remove(name).unwrap_or_default() }, names)
 }
 
 /// The stem of the file that holds where there is no environment.

@@ -2,6 +2,7 @@ use thiserror::Error;
 
 use super::metadata::MAX_FIELD_NAME;
 use super::metadata_path::MetadataPathError;
+use super::provider::ProviderType;
 use crate::path::PathError;
 use crate::text::{Code, Located};
 
@@ -64,6 +65,46 @@ pub enum ConfigErrorKind {
     /// Two claims that would be kept under one name.
     #[error("two metadata fields have the field name `{0}`")]
     FieldNameDuplicate(String),
+    /// `"audience": [""]`
+    #[error("`{0}` must not hold an empty string")]
+    ElementEmpty(&'static str),
+    /// A provider of another type where one for tokens of third parties is wanted.
+    #[error("a provider of the type `{}` takes no token of a third party", .0.name())]
+    ProviderTakesNoToken(ProviderType),
+    /// `"signingAlgorithm": "ES256"`
+    #[error("unknown signing algorithm `{0}`; tokens are signed with `HS256` or `RS256`")]
+    AlgorithmUnknown(String),
+    /// `"useJWKURI": true` beside `"signingAlgorithm": "HS256"`
+    #[error("keys from an address (`useJWKURI`) verify `RS256` only, not `HS256`")]
+    JwksNeedsRs256,
+    /// `"jwkURI": "http://…"`
+    #[error("`jwkURI` must be an address that begins with `https://`, without user and password")]
+    JwkUriNotHttps,
+    /// Four names in `signingKeys`.
+    #[error("`signingKeys` has {0} keys; at most three are allowed")]
+    KeysTooMany(usize),
+    /// No `audience`, and an application without a client id, which would be in its place.
+    #[error("the provider has no `audience`, and the application no client id to take its place")]
+    AudienceMissing,
+    /// A name in `signingKeys` of which no secret was given.
+    #[error("the secret `{0}` was not supplied")]
+    SecretMissing(String),
+    /// A secret that no HS256 key can be.
+    #[error("the secret `{name}` has {characters} characters; a key for `HS256` has 32 to 512")]
+    SecretLength {
+        /// The name of the secret.
+        name: String,
+        /// The length of its value.
+        characters: usize,
+    },
+    /// A secret that no RS256 key can be.
+    #[error("the secret `{name}` is no key for `RS256`: {reason}")]
+    SecretNotKey {
+        /// The name of the secret.
+        name: String,
+        /// What is wrong with its value.
+        reason: String,
+    },
 }
 
 impl Code for ConfigErrorKind {
@@ -79,6 +120,16 @@ impl Code for ConfigErrorKind {
             Self::FieldNameLong { .. } => "metadata-field-name-long",
             Self::FieldNameNul => "metadata-field-name-nul",
             Self::FieldNameDuplicate(_) => "metadata-field-name-duplicate",
+            Self::ElementEmpty(_) => "auth-element-empty",
+            Self::ProviderTakesNoToken(_) => "provider-takes-no-token",
+            Self::AlgorithmUnknown(_) => "signing-algorithm-unknown",
+            Self::JwksNeedsRs256 => "jwks-needs-rs256",
+            Self::JwkUriNotHttps => "jwk-uri-not-https",
+            Self::KeysTooMany(_) => "signing-keys-too-many",
+            Self::AudienceMissing => "audience-missing",
+            Self::SecretMissing(_) => "secret-missing",
+            Self::SecretLength { .. } => "secret-length",
+            Self::SecretNotKey { .. } => "secret-not-key",
         }
     }
 }

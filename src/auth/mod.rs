@@ -1,5 +1,6 @@
 //! Who the user is: from verified claims, a provider's configuration and custom-data documents to a
-//! [`User`](crate::user::User). Nothing here reads a clock, a database or a token's signature.
+//! [`User`](crate::user::User); with the feature `jwt`, also the tokens that claims come from. Nothing here reads a clock
+//! or a database.
 //!
 //! ```
 //! use bson::doc;
@@ -42,6 +43,8 @@ mod metadata_path;
 mod provider;
 mod reader;
 mod selection;
+#[cfg(feature = "jwt")]
+pub mod token;
 
 pub use assemble::{Assembled, Assembly, assemble};
 pub use claims::VerifiedClaims;

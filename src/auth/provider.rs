@@ -7,7 +7,7 @@ use crate::json::Node;
 use crate::text::{Spanned, closest};
 
 /// A way to log in, one entry of `auth/providers.json`, as far as it says what a user looks like. How a token is
-/// verified (`config`, `secret_config`) is not its concern.
+/// verified (`config`, `secret_config`) is the concern of `auth::token`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Provider {
     name: String,

@@ -42,6 +42,31 @@ impl<'n> Reader<'n> {
         self.take(key, "an array", Node::as_array)
     }
 
+    /// A string or an array of strings. The empty string, and an empty array, are what is not set.
+    #[cfg(feature = "jwt")]
+    pub(super) fn strings(&mut self, key: &'static str) -> Vec<Spanned<&'n str>> {
+        const EXPECTED: &str = "a string or an array of strings";
+        let Some(nodes) = self.take(key, EXPECTED, |node| match node.as_str() {
+            Some("") => Some(Default::default()),
+            Some(_) => Some(std::slice::from_ref(node)),
+            None => node.as_array(),
+        }) else {
+            return Vec::new();
+        };
+        let mut strings = Vec::new();
+        for node in nodes.value {
+            match node.as_str() {
+                Some("") => self.report(ConfigErrorKind::ElementEmpty(key), node.span),
+                Some(text) => strings.push(Spanned::new(text, node.span)),
+                None => {
+                    let kind = ConfigErrorKind::FieldType { key, expected: EXPECTED, found: node.describe() };
+                    self.report(kind, node.span);
+                }
+            }
+        }
+        strings
+    }
+
     /// An object that is read elsewhere.
     pub(super) fn object(&mut self, key: &'static str) -> Option<Spanned<&'n [Member]>> {
         self.take(key, "an object", Node::as_object)

@@ -84,6 +84,13 @@ enum Match {
 }
 
 impl CustomDataConfig {
+    /// Whether a document is a user's: whether [`select`](Self::select) would count it.
+    #[must_use]
+    pub fn is_of(&self, user_id: &str, document: &Document) -> bool {
+        let field = self.source().map(|source| &source.user_id_field);
+        field.is_some_and(|field| matches(document, field, user_id, object_id(user_id)).is_some())
+    }
+
     /// Picks a user's document from `documents`, which stand in natural order: that whose field *is* the id, as a
     /// string or else as an ObjectId. Of several, the one with the lowest `_id` if each `_id` is an ObjectId, else the
     /// first. An array that contains the id does not count: anybody could write one.
@@ -104,8 +111,7 @@ impl CustomDataConfig {
     /// ```
     pub fn select(&self, user_id: &str, documents: &[Document]) -> Result<Selection, CustomDataError> {
         let Some(source) = self.source() else { return Ok(Selection::default()) };
-        // Another spelling of the hex digits is another id.
-        let object_id = ObjectId::parse_str(user_id).ok().filter(|id| id.to_hex() == user_id);
+        let object_id = object_id(user_id);
         let (mut texts, mut object_ids) = (Vec::new(), Vec::new());
         for document in documents {
             match matches(document, &source.user_id_field, user_id, object_id) {
@@ -131,6 +137,11 @@ impl CustomDataConfig {
         }
         Ok(Selection { document: Some(as_seen_by_rules(document.clone())), warnings })
     }
+}
+
+/// The ObjectId that an id can stand for. Another spelling of the hex digits is another id.
+fn object_id(user_id: &str) -> Option<ObjectId> {
+    ObjectId::parse_str(user_id).ok().filter(|id| id.to_hex() == user_id)
 }
 
 fn matches(document: &Document, field: &FieldPath, user_id: &str, object_id: Option<ObjectId>) -> Option<Match> {

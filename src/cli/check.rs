@@ -13,13 +13,16 @@ use serde_json::{Value, json};
 
 use super::Answer;
 use super::input;
-use super::output::{Output, finding_to_json, style};
+use super::live::LiveArgs;
+use super::output::{Output, finding_to_json, plural, style};
+use super::secrets::SecretArgs;
 use super::trouble::Trouble;
 
 const EXAMPLES: &str = "\
 Examples:
   portcullis check .                     every application directory here and below
   portcullis check rules.json schema.json
+  portcullis check . --live --mongodb-uri mongodb://localhost:27017
   portcullis check --json . | jq '.findings[].code'
 
 Errors: it does not load, or gives away what it should protect. Warnings and notes: it loads, but is probably not what
@@ -38,6 +41,10 @@ pub(super) struct Args {
     /// Print errors only
     #[arg(long, short)]
     quiet: bool,
+    #[command(flatten)]
+    secrets: SecretArgs,
+    #[command(flatten)]
+    live: LiveArgs,
 }
 
 /// What was found so far.
@@ -73,17 +80,13 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         }
         output.line(format!(
             "{}: {}, {}, {}",
-            plural(checked.files, "file"),
-            plural(errors, "error"),
-            plural(warnings, "warning"),
-            plural(notes, "note")
+            plural(&checked.files, "file"),
+            plural(&errors, "error"),
+            plural(&warnings, "warning"),
+            plural(&notes, "note")
         ))?;
     }
     Ok(Answer::from_bool(errors == 0))
-}
-
-fn plural(count: usize, word: &str) -> String {
-    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
 }
 
 impl Checked {
@@ -99,6 +102,12 @@ impl Checked {
             self.files += app.files_read;
             let mut findings = app.findings.clone();
             findings.extend(app.check());
+            if args.secrets.is_given() {
+                let secrets = args.secrets.read(&app)?;
+                findings.retain(|found| found.finding.code != "secret-unlisted");
+                findings.extend(app.missing_secrets(&secrets));
+            }
+            findings.extend(args.live.findings(&app)?);
             // The files of several applications are told apart by their directories.
             self.findings.extend(renamed(findings, &directory));
         }

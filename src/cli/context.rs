@@ -27,11 +27,16 @@ pub(super) struct ContextArgs {
 }
 
 impl ContextArgs {
+    /// The user object, if one is given.
+    pub(super) fn user(&self) -> Result<Option<User>, Trouble> {
+        self.user.as_deref().map(read_user).transpose()
+    }
+
     /// The context; what is not given is not supplied, and so Unknown.
-    pub(super) fn context(&self) -> Result<Context, Trouble> {
+    pub(super) fn context(&self, user: Option<User>) -> Result<Context, Trouble> {
         let mut context = Context::new();
-        if let Some(user) = &self.user {
-            context = context.with_user(read_user(user)?);
+        if let Some(user) = user {
+            context = context.with_user(user);
         }
         if let Some(values) = &self.values {
             context = context.with_values(input::document(values, "--values")?);

@@ -5,18 +5,24 @@ use anstyle::AnsiColor;
 use bson::{Bson, Document};
 use clap::ValueEnum;
 use portcullis::access::{Decision, Guard, Operation, Reason, Visible};
-use portcullis::app::Applicable;
-use portcullis::json;
+use portcullis::app::{App, Applicable};
+use portcullis::json::{self, Chunk};
+use portcullis::login::DataAge;
 use portcullis::policy::{self, Policy, RulesFile};
 use portcullis::schema::Schema;
 use portcullis::text::{Finding, OneLine, Source, closest};
+use portcullis::user::{CustomData, User};
 use portcullis::value::DocumentRef;
 use serde_json::{Map, Value, json};
 
+use super::accounts::{bearer, block_on, read_token, warn, with_custom_data};
 use super::application::load_app;
 use super::context::ContextArgs;
-use super::input::{Chunk, Input, Values, standard_input};
+use super::freshness::FreshnessArgs;
+use super::input::{Input, standard_input};
 use super::output::{Output, note, paint};
+use super::secrets::SecretArgs;
+use super::stores::StoreArgs;
 use super::trouble::Trouble;
 use super::{Answer, explain};
 
@@ -25,6 +31,8 @@ Examples:
   portcullis decide read employee.json --app DIR --in hr.employees --user ada.json
   portcullis decide update before.json after.json --rules rules.json --user ada.json --explain
   mongoexport … | portcullis decide read - --app DIR --in hr.employees --user ada.json
+  portcullis decide read employee.json --app DIR --in hr.employees --user '{\"id\": \"u1\"}' --custom-data users.json
+  portcullis decide read employee.json --app DIR --in hr.employees --token login.json --fresh live
 
 Of documents on standard input each is decided by itself; for an update each is {\"before\": …, \"after\": …}.";
 
@@ -58,8 +66,17 @@ pub(super) struct Args {
     /// Print every role tried and every condition with both operands and its truth
     #[arg(long)]
     explain: bool,
+    /// The access token of the user, ours: itself, or a file that `portcullis login --json` printed
+    #[arg(long, value_name = "TOKEN|FILE|-", requires = "app", conflicts_with_all = ["user", "rules"])]
+    token: Option<String>,
+    #[command(flatten)]
+    freshness: FreshnessArgs,
     #[command(flatten)]
     context: ContextArgs,
+    #[command(flatten)]
+    stores: StoreArgs,
+    #[command(flatten)]
+    secrets: SecretArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -107,8 +124,8 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     if let Some(problem) = wrong_number(args.operation, &args.documents, streamed) {
         return Err(Trouble::usage(problem));
     }
-    let guard = guard(args)?;
-    let mut decider = Decider { args, guard: &guard, output, decided: 0, denied: 0, broken: 0, several: streamed };
+    let (guard, age) = guard(args)?;
+    let mut decider = Decider { args, guard: &guard, age, output, decided: 0, denied: 0, broken: 0, several: streamed };
     if streamed {
         decider.begin()?;
         decider.stream()?;
@@ -140,8 +157,8 @@ fn subject(args: &Args) -> Result<Subject, Trouble> {
     }
 }
 
-fn guard(args: &Args) -> Result<Guard, Trouble> {
-    let context = args.context.context()?;
+/// The guard, and how old the user object is if it was not given.
+fn guard(args: &Args) -> Result<(Guard, Option<DataAge>), Trouble> {
     match (&args.app, &args.rules) {
         (Some(directory), _) => {
             let namespace = args.namespace.as_deref().ok_or_else(|| {
@@ -153,23 +170,19 @@ fn guard(args: &Args) -> Result<Guard, Trouble> {
             {
                 return Err(Trouble::usage(format!("--in `{namespace}` is not of the form database.collection")));
             }
-            app_guard(args, directory, namespace, context)
+            app_guard(args, directory, namespace)
         }
         (None, Some(rules)) => {
             let policy = rules_policy(rules, args.schema.as_deref())?;
             let namespace = args.namespace.as_deref().unwrap_or_default();
-            Ok(Guard::new(policy, context).in_namespace(namespace))
+            let context = args.context.context(args.context.user()?)?;
+            Ok((Guard::new(policy, context).in_namespace(namespace), None))
         }
         (None, None) => Err(Trouble::usage("by which rules? give --app DIR with --in NAMESPACE, or --rules FILE")),
     }
 }
 
-fn app_guard(
-    args: &Args,
-    directory: &Path,
-    namespace: &str,
-    context: portcullis::eval::Context,
-) -> Result<Guard, Trouble> {
+fn app_guard(args: &Args, directory: &Path, namespace: &str) -> Result<(Guard, Option<DataAge>), Trouble> {
     let app = load_app(directory, args.tag.as_deref())?;
     if let Some(service) = &args.service
         && !app.data_sources.iter().any(|source| source.name == *service)
@@ -189,7 +202,31 @@ fn app_guard(
         let hint = closest(namespace, names).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
         note(&format!("no file of the application speaks of `{namespace}`{hint}"));
     }
-    Ok(app.guard(&policies, namespace, args.service.as_deref(), context)?)
+    let (user, age) = user(args, &app)?;
+    let context = app.with_secrets(args.context.context(user)?, &args.secrets.read(&app)?);
+    Ok((app.guard(&policies, namespace, args.service.as_deref(), context)?, age))
+}
+
+/// Who asks: the bearer of the token, or the user given, with custom data looked up where that is possible and wanted.
+fn user(args: &Args, app: &App) -> Result<(Option<User>, Option<DataAge>), Trouble> {
+    if let Some(token) = &args.token {
+        let token = read_token(token, "access_token")?;
+        let freshness = args.freshness.freshness();
+        let bearer = block_on(bearer(app, &args.stores, &token, freshness))?;
+        warn(&bearer.warnings);
+        return Ok((Some(bearer.user), Some(bearer.age)));
+    }
+    match args.context.user()? {
+        Some(user) if user.custom_data == CustomData::Absent && args.stores.has_custom_data() => {
+            let (user, age) = block_on(with_custom_data(app, &args.stores, user))?;
+            Ok((Some(user), Some(age)))
+        }
+        user if args.stores.names_custom_data() => Err(Trouble::usage(match user {
+            None => "--custom-data needs a user: --user '{\"id\": \"…\"}'",
+            Some(_) => "--custom-data looks up what the object given by --user has already: `custom_data`",
+        })),
+        user => Ok((user, None)),
+    }
 }
 
 fn rules_policy(rules: &str, schema: Option<&str>) -> Result<Option<Arc<Policy>>, Trouble> {
@@ -212,6 +249,7 @@ fn rules_policy(rules: &str, schema: Option<&str>) -> Result<Option<Arc<Policy>>
 struct Decider<'a> {
     args: &'a Args,
     guard: &'a Guard,
+    age: Option<DataAge>,
     output: &'a mut Output,
     decided: usize,
     denied: usize,
@@ -245,8 +283,9 @@ impl Decider<'_> {
     /// Decides about every document on standard input. One that cannot be read does not keep the others from being
     /// decided.
     fn stream(&mut self) -> Result<(), Trouble> {
-        let mut values = Values::new(standard_input()?);
-        while let Some(Chunk { line, bytes }) = values.next()? {
+        for chunk in json::Stream::new(standard_input()?) {
+            let failed = |error| Trouble::Read { name: "standard input".to_owned(), error };
+            let Chunk { line, bytes } = chunk.map_err(failed)?;
             match self.read(line, &bytes) {
                 Ok(subject) => self.decide(&subject, Some(line))?,
                 Err(trouble) => {
@@ -293,7 +332,7 @@ impl Decider<'_> {
         if self.output.is_json() {
             let mut decision = summary.to_json();
             if let Some(explanation) = &explanation {
-                decision.insert("explanation".to_owned(), explain::to_json(explanation));
+                decision.insert("explanation".to_owned(), explain::to_json(explanation, self.age));
             }
             decision.extend(line.map(|line| ("line".to_owned(), json!(line))));
             return self.element(&Value::Object(decision));
@@ -306,7 +345,7 @@ impl Decider<'_> {
         if let Some(visible) = &summary.visible {
             self.output.line(if self.several { visible.to_string() } else { pretty(visible) })?;
         }
-        for line in explanation.iter().flat_map(explain::lines) {
+        for line in explanation.iter().flat_map(|explanation| explain::lines(explanation, self.age)) {
             self.output.line(line)?;
         }
         Ok(())

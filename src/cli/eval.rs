@@ -72,7 +72,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let predicate =
         predicate::lower(&expr, scope).map_err(|errors| fail(errors.into_iter().map(Finding::from).collect()))?;
 
-    let mut context = args.context.context()?;
+    let mut context = args.context.context(args.context.user()?)?;
     if let Some(arguments) = &documents.args {
         context = context.with_args(input::document(arguments, "--args")?);
     }

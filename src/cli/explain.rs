@@ -3,6 +3,7 @@
 use anstyle::AnsiColor;
 use portcullis::access::{Explanation, RuleTrace};
 use portcullis::eval::{Part, Trace, Truth};
+use portcullis::login::{DataAge, DataSource};
 use portcullis::text::OneLine;
 use serde_json::{Value, json};
 
@@ -58,9 +59,9 @@ fn rule_lines(rule: &RuleTrace, indent: usize, out: &mut Vec<String>) {
     }
 }
 
-/// Everything that bears on a decision, as lines.
-pub(super) fn lines(explanation: &Explanation) -> Vec<String> {
-    let mut out = Vec::new();
+/// Everything that bears on a decision, as lines; `age` is that of the user object, if it was not given.
+pub(super) fn lines(explanation: &Explanation, age: Option<DataAge>) -> Vec<String> {
+    let mut out: Vec<String> = age.iter().map(|age| format!("  user: {age}")).collect();
     if explanation.bypass {
         out.push("  the system user: rules do not apply".to_owned());
     }
@@ -94,7 +95,7 @@ pub(super) fn trace_to_json(trace: &Trace) -> Value {
     }
 }
 
-pub(super) fn to_json(explanation: &Explanation) -> Value {
+pub(super) fn to_json(explanation: &Explanation, age: Option<DataAge>) -> Value {
     let rules = |rules: &[RuleTrace]| {
         rules
             .iter()
@@ -106,10 +107,18 @@ pub(super) fn to_json(explanation: &Explanation) -> Value {
         .iter()
         .map(|role| json!({ "role": &*role.name, "apply_when": trace_to_json(&role.apply_when) }))
         .collect();
-    json!({
+    let mut object = json!({
         "bypass": explanation.bypass,
         "filters": rules(&explanation.filters),
         "roles": roles,
         "rules": rules(&explanation.rules),
-    })
+    });
+    if let (Some(age), Some(object)) = (age, object.as_object_mut()) {
+        let source = match age.source {
+            DataSource::Token => "token",
+            DataSource::Store => "store",
+        };
+        object.insert("user".to_owned(), json!({ "source": source, "age_seconds": age.age.as_secs() }));
+    }
+    object
 }

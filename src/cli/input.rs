@@ -1,5 +1,5 @@
 use std::fs;
-use std::io::{self, BufRead, Read};
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -93,98 +93,4 @@ fn read_limited(reader: impl Read, name: &str) -> Result<Vec<u8>, Trouble> {
     let limit = u64::try_from(MAX_SIZE).unwrap_or(u64::MAX).saturating_add(1);
     reader.take(limit).read_to_end(&mut bytes).map_err(|error| Trouble::Read { name: name.to_owned(), error })?;
     Ok(bytes)
-}
-
-/// The documents of a stream, one after the other: each on a line of its own, or over several lines of which only the
-/// first begins with `{`.
-pub(super) struct Values<R> {
-    reader: R,
-    /// The number of the line read last, from 1.
-    line: usize,
-    /// A line that was read and belongs to the next document.
-    next: Option<Vec<u8>>,
-}
-
-/// A value of a stream: the number of its first line, from 1, and its text.
-pub(super) struct Chunk {
-    pub(super) line: usize,
-    pub(super) bytes: Vec<u8>,
-}
-
-impl<R: BufRead> Values<R> {
-    pub(super) const fn new(reader: R) -> Self {
-        Self { reader, line: 0, next: None }
-    }
-
-    /// The next value's text, as far as its brackets say where it ends. A line that begins with `{` begins a new one, so
-    /// that one broken document does not take the rest with it.
-    pub(super) fn next(&mut self) -> Result<Option<Chunk>, Trouble> {
-        let mut chunk = Chunk { line: 0, bytes: Vec::new() };
-        let mut nesting = Nesting::default();
-        while let Some(line) = self.take_line()? {
-            if chunk.bytes.is_empty() {
-                if line.iter().all(u8::is_ascii_whitespace) {
-                    continue;
-                }
-                chunk.line = self.line;
-            } else if line.first() == Some(&b'{') {
-                self.next = Some(line);
-                break;
-            }
-            nesting.read(&line);
-            chunk.bytes.extend(line);
-            if nesting.depth == 0 || chunk.bytes.len() > MAX_SIZE {
-                break;
-            }
-        }
-        Ok((!chunk.bytes.is_empty()).then_some(chunk))
-    }
-
-    fn take_line(&mut self) -> Result<Option<Vec<u8>>, Trouble> {
-        if let Some(line) = self.next.take() {
-            return Ok(Some(line));
-        }
-        let failed = |error| Trouble::Read { name: "standard input".to_owned(), error };
-        let limit = u64::try_from(MAX_SIZE).unwrap_or(u64::MAX).saturating_add(1);
-        let mut line = Vec::new();
-        let read = self.reader.by_ref().take(limit).read_until(b'\n', &mut line).map_err(failed)?;
-        if read == 0 {
-            return Ok(None);
-        }
-        self.line += 1;
-        // What is too long is an error already; the rest of it is no document.
-        if read > MAX_SIZE && line.last() != Some(&b'\n') {
-            let mut rest = Vec::new();
-            while line.last() != Some(&b'\n') && rest.last() != Some(&b'\n') {
-                rest.clear();
-                if self.reader.by_ref().take(limit).read_until(b'\n', &mut rest).map_err(failed)? == 0 {
-                    break;
-                }
-            }
-        }
-        Ok(Some(line))
-    }
-}
-
-/// How deep a text stands in brackets.
-#[derive(Default)]
-struct Nesting {
-    depth: usize,
-}
-
-impl Nesting {
-    /// Reads a line. No JSON string goes on over its end.
-    fn read(&mut self, line: &[u8]) {
-        let (mut in_string, mut escaped) = (false, false);
-        for byte in line {
-            match (in_string, byte) {
-                (true, _) if escaped => escaped = false,
-                (true, b'\\') => escaped = true,
-                (_, b'"') => in_string = !in_string,
-                (false, b'{' | b'[') => self.depth += 1,
-                (false, b'}' | b']') => self.depth = self.depth.saturating_sub(1),
-                _ => {}
-            }
-        }
-    }
 }

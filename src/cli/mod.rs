@@ -1,5 +1,6 @@
 //! The command line: a thin face of the library.
 
+mod accounts;
 mod application;
 mod check;
 mod context;
@@ -8,10 +9,20 @@ mod eval;
 mod expand;
 mod explain;
 mod fmt;
+mod freshness;
+mod import;
 mod input;
+mod live;
+mod login;
 mod output;
+mod secrets;
+mod server;
+mod stores;
 mod test;
+mod token;
 mod trouble;
+mod user;
+mod users;
 
 use std::io::ErrorKind;
 use std::process::ExitCode;
@@ -23,7 +34,7 @@ use trouble::Trouble;
 const AFTER: &str = "\
 Exit codes:
   0  yes: true, allowed, all passed, no errors
-  1  no: false, unknown, denied, a failed case, an error found by `check`
+  1  no: false, unknown, denied, a token refused, a failed case, an error found by `check`
   2  trouble: usage, a file that cannot be read, rules that do not load where they are needed
 
 Wherever a value is expected, give JSON, the path of a file, or `-` for standard input.";
@@ -47,6 +58,10 @@ enum Command {
     Test(test::Args),
     Expand(expand::Args),
     Fmt(fmt::Args),
+    Login(login::Args),
+    Token(token::Args),
+    User(user::Args),
+    Users(users::Args),
 }
 
 /// The answer of a command.
@@ -85,6 +100,10 @@ pub(crate) fn run() -> ExitCode {
         Command::Test(args) => test::run(&args, &mut output),
         Command::Expand(args) => expand::run(&args, &mut output),
         Command::Fmt(args) => fmt::run(&args, &mut output),
+        Command::Login(args) => login::run(&args, &mut output),
+        Command::Token(args) => token::run(&args, &mut output),
+        Command::User(args) => user::run(&args, &mut output),
+        Command::Users(args) => users::run(&args, &mut output),
     };
     match result.and_then(|answer| output.flush().map(|()| answer)) {
         Ok(Answer::Yes) => ExitCode::SUCCESS,
@@ -93,7 +112,7 @@ pub(crate) fn run() -> ExitCode {
         Err(Trouble::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::from(2),
         Err(trouble) => {
             output.trouble(&trouble);
-            ExitCode::from(2)
+            ExitCode::from(if trouble.is_refusal() { 1 } else { 2 })
         }
     }
 }

@@ -117,3 +117,10 @@ pub(super) fn finding_to_json(source: &Source, finding: &Finding, pointer: Optio
         "help": finding.help,
     })
 }
+
+/// `1 file`, `2 files`
+pub(super) fn plural(count: &dyn ToString, word: &str) -> String {
+    let count = count.to_string();
+    let ending = if count == "1" { "" } else { "s" };
+    format!("{count} {word}{ending}")
+}

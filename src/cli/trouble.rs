@@ -1,6 +1,9 @@
 use std::io;
 
-use portcullis::app::{AppError, FileFinding, ServiceAmbiguous};
+use portcullis::app::{AppError, FileFinding, SecretError, ServiceAmbiguous};
+use portcullis::login::{LoginError, SetupError};
+use portcullis::store::mongodb::ConnectError;
+use portcullis::store::{LookUpError, StoreError};
 use portcullis::text::{Finding, Source};
 use thiserror::Error;
 
@@ -34,9 +37,32 @@ pub(super) enum Trouble {
     /// A namespace that several data sources have.
     #[error("{0}; name one with --service")]
     Service(#[from] ServiceAmbiguous),
+    /// Somebody who is not let in, or of whom nobody can tell.
+    #[error("{0}")]
+    Login(#[from] LoginError),
+    /// An application's users that cannot be served.
+    #[error("{0}")]
+    Setup(SetupError),
+    /// Users, sessions or custom data that cannot be asked.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// Custom data that cannot be looked up.
+    #[error("{0}")]
+    LookUp(#[from] LookUpError),
+    /// A MongoDB server that cannot be used.
+    #[error("{0}")]
+    Connect(#[from] ConnectError),
+    /// A secret that cannot be had.
+    #[error("{0}")]
+    Secret(#[from] SecretError),
 }
 
 impl Trouble {
+    /// Whether the answer is a plain no: somebody is not let in.
+    pub(super) const fn is_refusal(&self) -> bool {
+        matches!(self, Self::Login(error) if error.is_refusal())
+    }
+
     pub(super) fn usage(message: impl Into<String>) -> Self {
         Self::Usage(message.into())
     }
@@ -50,5 +76,16 @@ impl Trouble {
     ) -> Self {
         let pointers = findings.iter().map(|finding| root.map(|root| root.pointer_at(finding.span))).collect();
         Self::Findings { what: what.into(), source_text: Box::new(source.clone()), findings, pointers }
+    }
+}
+
+impl From<SetupError> for Trouble {
+    fn from(error: SetupError) -> Self {
+        match error {
+            SetupError::Files { what, findings } => {
+                Self::Files { what: format!("{what} cannot be used"), found: findings }
+            }
+            unreadable => Self::Setup(unreadable),
+        }
     }
 }

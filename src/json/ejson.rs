@@ -109,7 +109,7 @@ fn document(members: &[Member]) -> Result<Document, EjsonError> {
         .collect()
 }
 
-fn number(text: &str) -> Bson {
+pub(super) fn number(text: &str) -> Bson {
     match text.parse::<i64>() {
         // `-0` is an integer to the grammar, but only a double can hold it.
         Ok(0) if text.starts_with('-') => Bson::Double(-0.0),

@@ -1,11 +1,16 @@
 //! JSON that keeps the place and the order of everything, and refuses what a permission file must not contain:
-//! duplicate keys, nesting deeper than [`MAX_DEPTH`], texts larger than [`MAX_SIZE`]; and its reading as extended JSON.
+//! duplicate keys, nesting deeper than [`MAX_DEPTH`], texts larger than [`MAX_SIZE`]; and its reading as extended or as
+//! plain JSON.
 
 mod ejson;
 mod node;
 mod parse;
+mod plain;
 mod print;
+mod stream;
 
 pub use ejson::{EjsonError, EjsonErrorKind, from_bson, is_literal, to_bson, to_document};
 pub use node::{Kind, Member, Node};
 pub use parse::{JsonError, JsonErrorKind, MAX_DEPTH, MAX_SIZE, parse, parse_bytes};
+pub use plain::{to_plain_bson, to_plain_document};
+pub use stream::{Chunk, Stream};

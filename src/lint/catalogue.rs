@@ -48,6 +48,10 @@ catalogue! {
         "who is a document's owner only by `apply_when` may give it away";
     DOCUMENT_TAKE_OVER: "document-take-over", Warning,
         "who can write the field that makes an owner can become one";
+    ENVIRONMENT_VALUE_PARTIAL: "environment-value-partial", Warning,
+        "a value that some environment lacks is Missing there, and as a right operand Unknown";
+    ENVIRONMENT_VALUE_UNKNOWN: "environment-value-unknown", Error,
+        "a value that no environment has is Missing, and as a right operand Unknown";
     EXPANSION_IN_TEXT: "expansion-in-text", Warning,
         "an expansion is resolved only where it is the whole string, and begins with `%%`";
     FIELD_READS_DEAD: "field-reads-dead", Warning,
@@ -58,6 +62,8 @@ catalogue! {
         "beside a document-level `write`, or `read: false`, writing by field is never asked";
     FILTER_WITHOUT_EFFECT: "filter-without-effect", Warning,
         "a filter that never applies, or neither asks nor hides anything, restricts nobody";
+    FUNCTION_UNKNOWN: "function-unknown", Error,
+        "a call of a function that is not there ends in an error, which denies";
     ID_NOT_CONVERTED: "id-not-converted", Note,
         "`%%user.id` is a string and never equals an ObjectId";
     INSERT_CHECK_EVADED: "insert-check-evaded", Warning,
@@ -98,6 +104,8 @@ catalogue! {
         "an empty list of roles closes the collection; default roles do not serve it";
     SCHEMA_WORD: "schema-word", Warning,
         "words of JSON Schema are field names in a rule, and their object is compared whole";
+    VALUE_UNKNOWN: "value-unknown", Error,
+        "a value that no file defines is Missing, and as a right operand Unknown";
     WRITE_SHOWS_ALL: "write-shows-all", Warning,
         "who may write a field may read it: `write: true` outdoes `read`";
 }

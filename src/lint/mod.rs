@@ -11,6 +11,7 @@ mod grants;
 mod literals;
 mod negations;
 mod parts;
+mod references;
 mod report;
 mod roles;
 mod rules;
@@ -20,4 +21,5 @@ mod times;
 
 pub use application::{CollectionRules, lint_application};
 pub use catalogue::{CATALOGUE, LintInfo};
+pub use references::{Names, lint_references};
 pub use rules::{lint_rule, lint_rules, lint_schema};

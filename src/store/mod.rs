@@ -3,16 +3,29 @@
 //!
 //! | trait | without a server | on MongoDB (feature `mongodb`) |
 //! | --- | --- | --- |
-//! | [`Users`] | memory, a file (feature `embedded`) | a collection |
-//! | [`Sessions`] | memory, a file (feature `embedded`) | a collection |
-//! | [`CustomDataStore`] | memory, files of extended JSON | the application's collection |
+//! | [`Users`], [`Sessions`] | a file, or memory (feature `embedded`) | two collections |
+//! | [`CustomDataStore`] | files of extended JSON, or memory | the application's collection |
 
 mod custom_data;
+#[cfg(feature = "embedded")]
+mod embedded;
 mod error;
+mod export;
+mod files;
+mod memory;
+#[cfg(feature = "mongodb")]
+pub mod mongodb;
+#[cfg(any(feature = "embedded", feature = "mongodb"))]
+mod record;
 mod sessions;
 mod users;
 
 pub use custom_data::{CustomDataStore, LookUpError};
+#[cfg(feature = "embedded")]
+pub use embedded::Embedded;
 pub use error::StoreError;
+pub use export::{ExportError, Exported};
+pub use files::{FileCustomData, FileError};
+pub use memory::MemoryCustomData;
 pub use sessions::{Session, Sessions};
 pub use users::{Account, AccountState, Identity, ImportOutcome, Users, UsersError};

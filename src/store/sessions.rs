@@ -14,7 +14,7 @@ pub struct Session {
     pub device_id: String,
     /// When it began.
     pub started_at: DateTime,
-    /// When it ends by itself; none for an anonymous user's.
+    /// When it ends by itself, if it does.
     pub expires_at: Option<DateTime>,
 }
 

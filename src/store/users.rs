@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use bson::{Bson, DateTime, Document, doc};
 use thiserror::Error;
 
@@ -43,6 +45,53 @@ pub enum AccountState {
     Active,
     /// Nobody can log in.
     Disabled,
+    /// Disabled while pending; pending again once it is enabled.
+    DisabledPending,
+}
+
+impl AccountState {
+    const ALL: [(Self, &'static str); 4] = [
+        (Self::Pending, "pending"),
+        (Self::Active, "active"),
+        (Self::Disabled, "disabled"),
+        (Self::DisabledPending, "disabled-pending"),
+    ];
+
+    /// The word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(state, _)| *state == self).map_or("", |(_, name)| name)
+    }
+
+    /// The state of a word.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, found)| *found == name).map(|(state, _)| *state)
+    }
+
+    /// The state after disabling.
+    #[must_use]
+    pub const fn disabled(self) -> Self {
+        match self {
+            Self::Pending | Self::DisabledPending => Self::DisabledPending,
+            Self::Active | Self::Disabled => Self::Disabled,
+        }
+    }
+
+    /// The state after enabling.
+    #[must_use]
+    pub const fn enabled(self) -> Self {
+        match self {
+            Self::Pending | Self::DisabledPending => Self::Pending,
+            Self::Active | Self::Disabled => Self::Active,
+        }
+    }
+
+    /// Whether nobody can log in.
+    #[must_use]
+    pub const fn is_disabled(self) -> bool {
+        matches!(self, Self::Disabled | Self::DisabledPending)
+    }
 }
 
 /// Why something cannot be done with a user.
@@ -99,7 +148,7 @@ pub trait Users: Send + Sync {
     /// Adds an identity to a user, or replaces what it says where the user has it.
     fn link<'a>(&'a self, id: &'a str, identity: &'a Identity) -> BoxFuture<'a, Result<Account, UsersError>>;
 
-    /// Makes a user active or disabled.
+    /// Puts a user into a state.
     fn set_state<'a>(&'a self, id: &'a str, state: AccountState) -> BoxFuture<'a, Result<(), UsersError>>;
 
     /// Makes a pending user active; does nothing to any other, so that it cannot undo a disabling.
@@ -116,8 +165,8 @@ pub trait Users: Send + Sync {
 }
 
 impl Account {
-    /// How long an anonymous user's account lasts.
-    pub const ANONYMOUS_DAYS: i64 = 90;
+    /// How long an anonymous user's account lasts: 90 days.
+    pub const ANONYMOUS_LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
     /// A user of one identity, as a first login makes it.
     #[must_use]
@@ -133,18 +182,31 @@ impl Account {
         }
     }
 
+    /// Takes what a provider says now for what it said before, or as another identity.
+    pub fn put_identity(&mut self, identity: &Identity) {
+        match self.identities.iter_mut().find(|known| known.is_same_person(identity)) {
+            Some(known) => known.data.clone_from(&identity.data),
+            None => self.identities.push(identity.clone()),
+        }
+    }
+
     /// Whether the user has none but anonymous identities.
     #[must_use]
     pub fn is_anonymous(&self) -> bool {
         self.identities.iter().all(|identity| identity.provider_type == ProviderType::Anonymous)
     }
 
+    /// When the account of an anonymous user ends.
+    #[must_use]
+    pub fn anonymous_end(&self) -> DateTime {
+        let millis = i64::try_from(Self::ANONYMOUS_LIFETIME.as_millis()).unwrap_or(i64::MAX);
+        DateTime::from_millis(self.created_at.timestamp_millis().saturating_add(millis))
+    }
+
     /// Whether this is an anonymous user's account that is 90 days old.
     #[must_use]
     pub fn has_expired(&self, now: DateTime) -> bool {
-        const DAY: i64 = 24 * 60 * 60 * 1000;
-        let age = now.timestamp_millis().saturating_sub(self.created_at.timestamp_millis());
-        self.is_anonymous() && age >= Self::ANONYMOUS_DAYS * DAY
+        self.is_anonymous() && now >= self.anonymous_end()
     }
 
     /// The user object, `%%user`, with custom data that was looked up for it.

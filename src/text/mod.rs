@@ -1,11 +1,13 @@
 //! Places in a source text, and how a finding there is shown to a person.
 
+mod excerpt;
 mod finding;
 mod one_line;
 mod source;
 mod span;
 mod suggest;
 
+pub(crate) use excerpt::excerpt;
 pub use finding::{Code, Finding, Located, Severity};
 pub use one_line::OneLine;
 pub use source::{Source, Style};

@@ -1,17 +1,31 @@
 //! One binary, a module a topic.
 
 // A test that cannot go on fails by panicking, also inside its helpers, which clippy does not take for tests.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::unwrap_in_result,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)]
 
+mod accounts;
 mod agreement;
 mod allocations;
 mod app;
 mod auth_laws;
 mod cli;
+#[path = "../contracts/mod.rs"]
+mod contracts;
 mod fixtures;
 mod functions;
+mod jwks;
 mod laws;
 mod limits;
 mod lints;
+mod login;
 mod naive;
 mod regressions;
+mod stores;
+mod tokens;

@@ -1,0 +1,3 @@
+//! Verifying a token and assembling the user.
+
+fn main() {}

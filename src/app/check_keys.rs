@@ -1,0 +1,188 @@
+//! Keys of configuration files that nothing reads. Most are harmless, so they are never errors.
+
+use super::check::Check;
+use super::problem::Problem;
+use super::{ConfigFile, ProblemKind};
+use crate::auth::{CustomDataConfig, Provider};
+use crate::json::Node;
+use crate::text::{Span, closest};
+
+/// The keys of one kind of object, those that exports are known to carry included.
+struct Keys {
+    what: &'static str,
+    known: &'static [&'static str],
+}
+
+const APPLICATION: Keys = Keys {
+    what: "the application's configuration",
+    known: &[
+        "_id",
+        "allowed_request_origins",
+        "app_id",
+        "client_app_id",
+        "config_version",
+        "custom_user_data_config",
+        "deployment_model",
+        "environment",
+        "hosting",
+        "id",
+        "location",
+        "name",
+        "provider_region",
+        "security",
+        "sync",
+    ],
+};
+
+const TRIGGER: Keys = Keys {
+    what: "a trigger",
+    known: &["_id", "config", "disabled", "event_processors", "function_name", "id", "name", "type"],
+};
+
+const TRIGGER_CONFIG: Keys = Keys {
+    what: "a trigger's `config`",
+    known: &[
+        "clusterName",
+        "cluster_name",
+        "collection",
+        "database",
+        "full_document",
+        "full_document_before_change",
+        "match",
+        "maximum_throughput",
+        "operation_type",
+        "operation_types",
+        "project",
+        "providers",
+        "schedule",
+        "schedule_type",
+        "service_name",
+        "skip_catchup_events",
+        "tolerate_resume_errors",
+        "unordered",
+    ],
+};
+
+const FUNCTION: Keys = Keys {
+    what: "a function",
+    known: &[
+        "_id",
+        "can_evaluate",
+        "disable_arg_logs",
+        "id",
+        "name",
+        "private",
+        "run_as_authed_user",
+        "run_as_system",
+        "run_as_user_id",
+        "run_as_user_id_script_source",
+    ],
+};
+
+const ENDPOINT: Keys = Keys {
+    what: "an endpoint",
+    known: &[
+        "_id",
+        "can_evaluate",
+        "create_user_on_auth",
+        "disable_arg_logs",
+        "disabled",
+        "fetch_custom_user_data",
+        "function_name",
+        "http_method",
+        "id",
+        "name",
+        "respond_result",
+        "return_type",
+        "route",
+        "run_as_authed_user",
+        "run_as_system",
+        "run_as_user_id",
+        "run_as_user_id_script_source",
+        "secret_name",
+        "validation_method",
+    ],
+};
+
+const DATA_API: Keys = Keys {
+    what: "the data API's configuration",
+    known: &[
+        "_id",
+        "can_evaluate",
+        "create_user_on_auth",
+        "disable_arg_logs",
+        "disabled",
+        "fetch_custom_user_data",
+        "id",
+        "log_function_arguments",
+        "return_type",
+        "run_as_system",
+        "run_as_user_id",
+        "run_as_user_id_script_source",
+        "secret_name",
+        "validation_method",
+        "version",
+        "versions",
+    ],
+};
+
+impl Check<'_> {
+    /// Keys that nothing reads.
+    pub(super) fn keys(&mut self) {
+        let app = self.app;
+        if let Some(file) = app.config.present() {
+            self.unknown(file, &file.node, &APPLICATION);
+        }
+        for trigger in &app.triggers {
+            self.unknown(&trigger.config, &trigger.config.node, &TRIGGER);
+            if let Some(settings) = trigger.config.node.get("config") {
+                self.unknown(&trigger.config, settings, &TRIGGER_CONFIG);
+            }
+        }
+        for function in &app.functions {
+            self.unknown(&function.config, &function.config.node, &FUNCTION);
+        }
+        // Webhooks have other keys, which say how a service calls them.
+        for endpoint in app.endpoints.iter().filter(|endpoint| endpoint.service.is_none()) {
+            self.unknown(&endpoint.config, &endpoint.config.node, &ENDPOINT);
+        }
+        if let Some(file) = app.data_api.present() {
+            self.unknown(file, &file.node, &DATA_API);
+        }
+        for provider in &app.providers {
+            if let Ok(compiled) = Provider::compile(&provider.config.node) {
+                for key in compiled.unknown_keys() {
+                    self.unused(&provider.config, key, key.span, "a provider", None);
+                }
+            }
+        }
+        if let Some(file) = app.custom_user_data.present()
+            && let Ok(compiled) = CustomDataConfig::compile(&file.node)
+        {
+            for key in compiled.unknown_keys() {
+                self.unused(file, key, key.span, "the custom user data configuration", None);
+            }
+        }
+    }
+
+    fn unknown(&mut self, file: &ConfigFile, node: &Node, keys: &Keys) {
+        for member in node.as_object().unwrap_or_default() {
+            let key = member.key.as_str();
+            if !keys.known.contains(&key) {
+                let known = keys.known.iter().copied().filter(|known| node.get(known).is_none());
+                self.unused(file, key, member.key_span, keys.what, closest(key, known));
+            }
+        }
+    }
+
+    fn unused(&mut self, file: &ConfigFile, key: &str, span: Span, what: &'static str, meant: Option<&str>) {
+        let key = key.to_owned();
+        let problem = match meant {
+            None => Problem::new(ProblemKind::KeyUnused { key, what }, span),
+            Some(meant) => {
+                Problem::new(ProblemKind::KeyMisspelt { key, what }, span).help(format!("did you mean `{meant}`?"))
+            }
+        };
+        self.problem(file, problem);
+    }
+}

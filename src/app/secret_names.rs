@@ -1,0 +1,44 @@
+use std::collections::BTreeSet;
+
+use super::problem::Problem;
+use super::reader::Reader;
+use super::{ConfigFile, Endpoint, Part, ProblemKind, Provider};
+use crate::json::{Kind, Node};
+
+/// Adds the secrets that providers and endpoints name. Exports never hold the secrets themselves, so that one which
+/// nothing else speaks of is only worth a note.
+pub(super) fn mentioned(
+    reader: &mut Reader<'_>,
+    secrets: &mut BTreeSet<String>,
+    providers: &[Provider],
+    endpoints: &[Endpoint],
+    data_api: &Part,
+) {
+    let configs = providers.iter().map(|provider| (&provider.config, "secret_config"));
+    let endpoints = endpoints.iter().map(|endpoint| (&endpoint.config, "secret_name"));
+    let data_api = data_api.present().into_iter().map(|config| (config, "secret_name"));
+    let mut found: Vec<(&ConfigFile, &Node)> = Vec::new();
+    for (config, key) in configs.chain(endpoints).chain(data_api) {
+        let node = config.node.get(key);
+        node.into_iter().for_each(|node| names(node, &mut |name| found.push((config, name))));
+    }
+    let listed = secrets.clone();
+    for (config, node) in found {
+        let Some(name) = node.as_str().filter(|name| !name.is_empty()) else { continue };
+        if !listed.contains(name) {
+            let problem = Problem::new(ProblemKind::SecretUnlisted(name.to_owned()), node.span);
+            reader.problem_in(config, problem);
+        }
+        secrets.insert(name.to_owned());
+    }
+}
+
+/// Calls `visit` with every string: `secret_config` has one, or a list of them, behind each of its keys.
+fn names<'n>(node: &'n Node, visit: &mut dyn FnMut(&'n Node)) {
+    match &node.kind {
+        Kind::String(_) => visit(node),
+        Kind::Array(elements) => elements.iter().for_each(|element| names(element, visit)),
+        Kind::Object(members) => members.iter().for_each(|member| names(&member.value, visit)),
+        Kind::Null | Kind::Boolean(_) | Kind::Number(_) => {}
+    }
+}

@@ -1,0 +1,257 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bson::Document;
+use thiserror::Error;
+
+use super::problem::{Problem, finding};
+use super::{App, FileFinding, ProblemKind};
+use crate::eval::Context;
+use crate::json::{MAX_SIZE, parse_bytes};
+use crate::text::{OneLine, Source, Span, closest};
+
+/// What the name of an environment variable begins with that holds a secret: `PORTCULLIS_SECRET_<NAME>`.
+pub const SECRET_VARIABLE: &str = "PORTCULLIS_SECRET_";
+
+/// The longest secret, in bytes: 64 KiB.
+const MAX_SECRET: u64 = 64 * 1024;
+
+/// The secrets of an application by their names. They are never in its directory, and nothing shows them: not
+/// [`Debug`](fmt::Debug), no error, no log.
+///
+/// ```
+/// use portcullis::app::Secrets;
+/// let mut secrets = Secrets::default();
+/// secrets.insert("signingKey", "hunter2");
+/// assert_eq!(format!("{secrets:?}"), r#"{"signingKey"}"#);
+/// let error = secrets.add("otherKey=hunter2").unwrap_err();
+/// assert!(!error.to_string().contains("hunter2"));
+/// ```
+#[derive(Clone, Default)]
+pub struct Secrets {
+    values: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.values.keys()).finish()
+    }
+}
+
+/// Why a secret cannot be had. No variant holds what may be one.
+#[derive(Debug, Error)]
+pub enum SecretError {
+    /// `hunter2`, `name=hunter2`
+    #[error("a secret is given as NAME=env:VARIABLE or NAME=file:PATH, so that no other process sees its value")]
+    Form,
+    /// Two values for one secret.
+    #[error("the secret `{}` is given twice", OneLine(.0))]
+    Twice(String),
+    /// `name=env:VARIABLE` without such a variable.
+    #[error(
+        "there is no environment variable `{}`, which shall hold the secret `{}`",
+        OneLine(variable),
+        OneLine(name)
+    )]
+    VariableMissing {
+        /// The secret.
+        name: String,
+        /// The variable.
+        variable: String,
+    },
+    /// A value that is no text, or longer than 64 KiB.
+    #[error("the secret `{}` is not UTF-8, or longer than {MAX_SECRET} bytes", OneLine(.0))]
+    Text(String),
+    /// A file that cannot be read.
+    #[error("the file `{}`, which shall hold secrets, cannot be read: {reason}", path.display())]
+    FileUnreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: io::Error,
+    },
+    /// A file of all secrets that is no object of strings.
+    #[error("the file `{}` is not JSON of the form {{\"name\": \"secret\"}}: {problem}", path.display())]
+    FileForm {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, without any of its values.
+        problem: String,
+    },
+    /// A name that no file of the application speaks of.
+    #[error("no file of the application speaks of a secret `{}`{}", OneLine(name), help.as_deref().map_or(String::new(), |help| format!("; {help}")))]
+    Unknown {
+        /// The name.
+        name: String,
+        /// What was probably meant.
+        help: Option<String>,
+    },
+}
+
+impl Secrets {
+    /// Takes in a secret; one of the same name is replaced.
+    pub fn insert(&mut self, name: impl Into<String>, value: impl Into<String>) {
+        self.values.insert(name.into(), value.into());
+    }
+
+    /// Reads `NAME=env:VARIABLE` or `NAME=file:PATH`. One line end at the end of a file does not belong to the secret.
+    ///
+    /// # Errors
+    /// Another form, a variable or a file that is not there, a secret that was given before.
+    pub fn add(&mut self, argument: &str) -> Result<(), SecretError> {
+        let (name, place) = argument.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or(SecretError::Form)?;
+        let value = if let Some(variable) = place.strip_prefix("env:").filter(|variable| !variable.is_empty()) {
+            from_variable(name, variable)?
+                .ok_or_else(|| SecretError::VariableMissing { name: name.to_owned(), variable: variable.to_owned() })?
+        } else if let Some(path) = place.strip_prefix("file:").filter(|path| !path.is_empty()) {
+            from_file(name, Path::new(path))?
+        } else {
+            return Err(SecretError::Form);
+        };
+        self.add_new(name, value)
+    }
+
+    /// Reads a JSON file of all secrets: `{"name": "secret"}`.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is something else, a secret that was given before.
+    pub fn add_file(&mut self, path: &Path) -> Result<(), SecretError> {
+        let limit = u64::try_from(MAX_SIZE).unwrap_or(u64::MAX);
+        let form = |problem: String| SecretError::FileForm { path: path.to_path_buf(), problem };
+        let bytes = read(path, limit)?.ok_or_else(|| form(format!("it is longer than {limit} bytes")))?;
+        // The message of a JSON error may quote the text.
+        let node =
+            parse_bytes(&bytes).map_err(|error| form(format!("it is no JSON from byte {} on", error.span().start)))?;
+        let members = node.as_object().ok_or_else(|| form(format!("it is {}", node.describe())))?;
+        for member in members {
+            let Some(value) = member.value.as_str() else {
+                let problem = format!("`{}` is {}, not a string", member.key, member.value.describe());
+                return Err(form(problem));
+            };
+            self.add_new(&member.key, value.to_owned())?;
+        }
+        Ok(())
+    }
+
+    /// Takes the secrets of these names that nothing gave from environment variables, `PORTCULLIS_SECRET_<NAME>`.
+    ///
+    /// # Errors
+    /// A variable that is no text.
+    pub fn add_variables<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) -> Result<(), SecretError> {
+        for name in names {
+            // Such a name cannot be looked up.
+            if self.values.contains_key(name) || name.contains(['=', '\0']) {
+                continue;
+            }
+            if let Some(value) = from_variable(name, &format!("{SECRET_VARIABLE}{name}"))? {
+                self.values.insert(name.to_owned(), value);
+            }
+        }
+        Ok(())
+    }
+
+    /// A secret.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+
+    /// All of them by their names.
+    #[must_use]
+    pub const fn as_map(&self) -> &BTreeMap<String, String> {
+        &self.values
+    }
+
+    /// The names, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
+    }
+
+    fn add_new(&mut self, name: &str, value: String) -> Result<(), SecretError> {
+        if self.values.contains_key(name) {
+            return Err(SecretError::Twice(name.to_owned()));
+        }
+        self.values.insert(name.to_owned(), value);
+        Ok(())
+    }
+}
+
+fn from_variable(name: &str, variable: &str) -> Result<Option<String>, SecretError> {
+    // The standard library panics at names that no variable can have.
+    if variable.contains(['=', '\0']) {
+        return Ok(None);
+    }
+    let Some(value) = std::env::var_os(variable) else { return Ok(None) };
+    let limit = usize::try_from(MAX_SECRET).unwrap_or(usize::MAX);
+    let text = value.into_string().ok().filter(|text| text.len() <= limit);
+    text.map(Some).ok_or_else(|| SecretError::Text(name.to_owned()))
+}
+
+fn from_file(name: &str, path: &Path) -> Result<String, SecretError> {
+    let text = read(path, MAX_SECRET)?.and_then(|bytes| String::from_utf8(bytes).ok());
+    let mut text = text.ok_or_else(|| SecretError::Text(name.to_owned()))?;
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    Ok(text)
+}
+
+/// The bytes of a file; none if there are more than `limit`.
+fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, SecretError> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut bytes));
+    let length = read.map_err(|reason| SecretError::FileUnreadable { path: path.to_path_buf(), reason })?;
+    Ok(u64::try_from(length).is_ok_and(|length| length <= limit).then_some(bytes))
+}
+
+impl App {
+    /// Whether the application knows every one of these secrets.
+    ///
+    /// # Errors
+    /// [`SecretError::Unknown`], for the first that it does not know.
+    pub fn verify_secrets(&self, secrets: &Secrets) -> Result<(), SecretError> {
+        let Some(name) = secrets.names().find(|name| !self.secrets.contains(*name)) else { return Ok(()) };
+        let help = match self.secret_values.get(name) {
+            Some(secret) => Some(format!("the value `{name}` is the secret `{secret}`")),
+            None => closest(name, self.secrets.iter().map(String::as_str))
+                .map(|known| format!("did you mean `{known}`?"))
+                .or_else(|| {
+                    let known: Vec<String> = self.secrets.iter().take(10).map(|name| format!("`{name}`")).collect();
+                    (!known.is_empty()).then(|| format!("it speaks of {}", known.join(", ")))
+                }),
+        };
+        Err(SecretError::Unknown { name: name.to_owned(), help })
+    }
+
+    /// What the application needs of secrets and is not supplied.
+    #[must_use]
+    pub fn missing_secrets(&self, secrets: &Secrets) -> Vec<FileFinding> {
+        let source = Arc::new(Source::new("secrets", ""));
+        let missing = self.secrets.iter().filter(|name| secrets.get(name).is_none());
+        missing
+            .map(|name| {
+                let problem = Problem::new(ProblemKind::SecretMissing(name.clone()), Span::default());
+                let help = format!("give --secret {name}=env:VARIABLE, or set {SECRET_VARIABLE}{name}");
+                FileFinding { source: Arc::clone(&source), pointer: None, finding: finding(problem.help(help)) }
+            })
+            .collect()
+    }
+
+    /// The context with those of `%%values` that are secrets. One that is not supplied stays Unknown.
+    #[must_use]
+    pub fn with_secrets(&self, context: Context, secrets: &Secrets) -> Context {
+        let supplied: Document = self
+            .secret_values
+            .iter()
+            .filter_map(|(value, secret)| Some((value.clone(), secrets.get(secret)?.into())))
+            .collect();
+        context.with_secrets(supplied).with_secret_names(self.secret_values.keys().cloned())
+    }
+}

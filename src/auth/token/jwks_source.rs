@@ -1,0 +1,97 @@
+use bson::DateTime;
+use thiserror::Error;
+
+use super::jwk::RsaKey;
+use super::jwk_set::{Found, JwkSet, JwkSetError};
+use crate::auth::BoxFuture;
+use crate::auth::claims::one_line;
+use crate::text::Code;
+
+/// Where the keys of a third party come from.
+pub trait JwksSource: Send + Sync {
+    /// The key of a `kid`; none if the set has no such one, as far as is known at the time `now`.
+    ///
+    /// # Errors
+    /// If nobody can tell: the set cannot be had, or the `kid` names several keys.
+    fn key<'a>(&'a self, kid: &'a str, now: DateTime) -> BoxFuture<'a, Result<Option<RsaKey>, JwksError>>;
+}
+
+/// Why nobody can tell which key is meant. It never reads as an unknown key.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum JwksError {
+    /// The address does not answer, or not as it should.
+    #[error("the key set at {address} cannot be had: {reason}")]
+    Unavailable {
+        /// The address, without user, password and query.
+        address: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// What the address answers is no key set.
+    #[error("the key set at {address} cannot be read: {reason}")]
+    Malformed {
+        /// The address, without user, password and query.
+        address: String,
+        /// What is wrong with it.
+        reason: JwkSetError,
+    },
+    /// Two keys with one `kid`.
+    #[error("several keys of the set have the `kid` `{0}`")]
+    KeyAmbiguous(String),
+}
+
+impl Code for JwksError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Unavailable { .. } => "jwks-unavailable",
+            Self::Malformed { .. } => "jwks-malformed",
+            Self::KeyAmbiguous(_) => "jwks-key-ambiguous",
+        }
+    }
+}
+
+impl JwkSet {
+    /// The key of a `kid`, none if there is no such one that can be used.
+    ///
+    /// # Errors
+    /// [`JwksError::KeyAmbiguous`]
+    pub fn key(&self, kid: &str) -> Result<Option<&RsaKey>, JwksError> {
+        match self.find(kid) {
+            None => Ok(None),
+            Some(Found::One(key)) => Ok(Some(key)),
+            Some(Found::Several) => Err(JwksError::KeyAmbiguous(one_line(kid))),
+        }
+    }
+}
+
+/// A key set that was read once, from a file perhaps.
+#[derive(Clone, Debug)]
+pub struct StaticJwks(JwkSet);
+
+impl StaticJwks {
+    /// Reads a key set.
+    ///
+    /// # Errors
+    /// As [`JwkSet::parse`].
+    ///
+    /// ```
+    /// use portcullis::auth::token::{JwkSetError, StaticJwks};
+    /// assert!(StaticJwks::parse(br#"{ "keys": [] }"#).is_ok());
+    /// assert_eq!(StaticJwks::parse(b"{}").unwrap_err(), JwkSetError::KeysMissing);
+    /// ```
+    pub fn parse(bytes: &[u8]) -> Result<Self, JwkSetError> {
+        JwkSet::parse(bytes).map(Self)
+    }
+}
+
+impl From<JwkSet> for StaticJwks {
+    fn from(set: JwkSet) -> Self {
+        Self(set)
+    }
+}
+
+impl JwksSource for StaticJwks {
+    fn key<'a>(&'a self, kid: &'a str, _: DateTime) -> BoxFuture<'a, Result<Option<RsaKey>, JwksError>> {
+        Box::pin(std::future::ready(self.0.key(kid).map(Option::<&RsaKey>::cloned)))
+    }
+}

@@ -1,0 +1,26 @@
+use jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER;
+use jsonwebtoken::{Algorithm as Jwt, DecodingKey};
+
+use super::compact::Compact;
+use super::config::Algorithm;
+use super::error::TokenError;
+
+/// Whether a token is signed by one of these keys. A key of the wrong kind signs nothing.
+///
+/// The library's cryptography is named here: asked for its default, it panics where another crate has switched on a
+/// second one.
+pub(super) fn verify<'k>(
+    token: &Compact<'_>,
+    keys: impl IntoIterator<Item = &'k DecodingKey>,
+    algorithm: Algorithm,
+) -> Result<(), TokenError> {
+    let algorithm = match algorithm {
+        Algorithm::Hs256 => Jwt::HS256,
+        Algorithm::Rs256 => Jwt::RS256,
+    };
+    let signed = keys.into_iter().any(|key| {
+        (DEFAULT_PROVIDER.verifier_factory)(&algorithm, key)
+            .is_ok_and(|verifier| verifier.verify(token.message.as_bytes(), &token.signature).is_ok())
+    });
+    if signed { Ok(()) } else { Err(TokenError::Signature) }
+}

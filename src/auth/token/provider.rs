@@ -1,0 +1,164 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bson::DateTime;
+use jsonwebtoken::DecodingKey;
+
+use super::audience::Audience;
+use super::compact::Compact;
+use super::config::{Algorithm, Keys, TokenProviderConfig};
+use super::error::{MAX_TOKEN, TokenError};
+use super::jwk::RsaKey;
+use super::jwks_source::JwksSource;
+use super::key;
+use super::times::{Expiry, Times};
+use crate::auth::claims::{excerpt, one_line};
+use crate::auth::config_error::{ConfigError, ConfigErrorKind};
+use crate::auth::{Provider, VerifiedClaims};
+use crate::json::{self, Node};
+use crate::text::Spanned;
+
+/// Verifies the tokens of a third party, by the configuration of a `custom-token` provider.
+pub struct TokenProvider {
+    config: TokenProviderConfig,
+    audience: Audience,
+    /// None where they come from an address.
+    keys: Vec<DecodingKey>,
+    jwks: Option<Arc<dyn JwksSource>>,
+    leeway: Duration,
+}
+
+impl TokenProvider {
+    /// Reads one entry of `auth/providers.json`. `application` is the client id of the application, which is the audience
+    /// where none is configured; `secrets` are the values of secrets by their names.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it; then secrets that are missing or no keys. No message holds a secret's value.
+    pub fn compile(
+        node: &Node,
+        application: &str,
+        secrets: &BTreeMap<String, String>,
+    ) -> Result<Self, Vec<ConfigError>> {
+        TokenProviderConfig::compile(node)?.with_secrets(application, secrets)
+    }
+
+    pub(super) fn new(
+        config: TokenProviderConfig,
+        application: &str,
+        secrets: &BTreeMap<String, String>,
+    ) -> Result<Self, Vec<ConfigError>> {
+        let mut errors = Vec::new();
+        let mut keys = Vec::new();
+        if let (Keys::Secrets(names), false) = (&config.keys, config.provider.is_disabled()) {
+            for name in names {
+                match signing_key(name, config.algorithm, secrets) {
+                    Ok(key) => keys.push(key),
+                    Err(error) => errors.push(error),
+                }
+            }
+        }
+        match config.audience(application) {
+            Ok(audience) if errors.is_empty() => {
+                Ok(Self { config, audience, keys, jwks: None, leeway: Duration::ZERO })
+            }
+            Ok(_) => Err(errors),
+            Err(error) => {
+                errors.insert(0, error);
+                Err(errors)
+            }
+        }
+    }
+
+    /// Where the keys come from if the configuration names an address.
+    #[must_use]
+    pub fn with_jwks(mut self, source: Arc<dyn JwksSource>) -> Self {
+        self.jwks = Some(source);
+        self
+    }
+
+    /// For how long a token is still good after `exp`, and already good before `nbf` and `iat`: for clocks that go wrong.
+    /// None unless set.
+    #[must_use]
+    pub const fn with_leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// The address that the keys come from, if they do.
+    #[must_use]
+    pub fn jwk_uri(&self) -> Option<&str> {
+        self.config.jwk_uri()
+    }
+
+    /// What the provider says about users; [`assemble`](crate::auth::assemble) takes it together with the claims.
+    #[must_use]
+    pub const fn provider(&self) -> &Provider {
+        &self.config.provider
+    }
+
+    /// The claims of a token: signed by one of the keys, for the audience, and good at the time `now`.
+    ///
+    /// # Errors
+    /// See [`TokenError`]; of several, the signature's comes before those of claims.
+    pub async fn verify(&self, token: &str, now: DateTime) -> Result<VerifiedClaims, TokenError> {
+        if self.config.provider.is_disabled() {
+            return Err(TokenError::ProviderDisabled(excerpt(self.config.provider.name())));
+        }
+        let token = Compact::read(token, MAX_TOKEN, self.config.algorithm)?;
+        match &self.config.keys {
+            Keys::Secrets(_) => key::verify(&token, &self.keys, self.config.algorithm)?,
+            Keys::Address(_) => {
+                let key = self.key_of(&token, now).await?;
+                key::verify(&token, [key.decoding()], Algorithm::Rs256)?;
+            }
+        }
+        let claims = token.claims(json::to_plain_document)?;
+        Times::check(&claims, now, self.leeway, Expiry::Required)?;
+        self.audience.check(&claims)?;
+        Ok(VerifiedClaims::trusted(claims))
+    }
+
+    async fn key_of(&self, token: &Compact<'_>, now: DateTime) -> Result<RsaKey, TokenError> {
+        let kid = token.key_id()?;
+        let source = self.jwks.as_ref().ok_or(TokenError::JwksNotConnected)?;
+        source.key(kid, now).await?.ok_or_else(|| TokenError::KeyUnknown(one_line(kid)))
+    }
+}
+
+/// Without the keys.
+impl fmt::Debug for TokenProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenProvider")
+            .field("config", &self.config)
+            .field("leeway", &self.leeway)
+            .finish_non_exhaustive()
+    }
+}
+
+fn signing_key(
+    name: &Spanned<String>,
+    algorithm: Algorithm,
+    secrets: &BTreeMap<String, String>,
+) -> Result<DecodingKey, ConfigError> {
+    let shown = || excerpt(name);
+    let Some(secret) = secrets.get(&name.value) else {
+        return Err(ConfigError::new(ConfigErrorKind::SecretMissing(shown()), name.span));
+    };
+    match algorithm {
+        Algorithm::Hs256 => {
+            let characters = secret.chars().count();
+            if !(32..=512).contains(&characters) {
+                let kind = ConfigErrorKind::SecretLength { name: shown(), characters };
+                return Err(ConfigError::new(kind, name.span));
+            }
+            Ok(DecodingKey::from_secret(secret.as_bytes()))
+        }
+        Algorithm::Rs256 => RsaKey::from_pem(secret).map(|key| key.decoding().clone()).map_err(|error| {
+            let kind = ConfigErrorKind::SecretNotKey { name: shown(), reason: error.to_string() };
+            ConfigError::new(kind, name.span)
+                .help("the secret holds a public key, such as `openssl rsa -pubout` writes it")
+        }),
+    }
+}

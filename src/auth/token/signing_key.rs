@@ -1,0 +1,87 @@
+use std::fmt;
+use std::slice::Iter;
+
+use jsonwebtoken::{DecodingKey, EncodingKey};
+use thiserror::Error;
+
+/// A secret that signs and verifies our own tokens (HS256). It is never shown.
+#[derive(Clone)]
+pub struct SigningKey {
+    pub(super) encoding: EncodingKey,
+    pub(super) decoding: DecodingKey,
+}
+
+/// The keys of our own tokens: the first signs, each verifies, so that keys can be changed while tokens are about.
+#[derive(Clone, Debug)]
+pub struct SigningKeys {
+    first: SigningKey,
+    others: Vec<SigningKey>,
+}
+
+/// Why there are no keys to sign with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum SigningKeyError {
+    /// A secret that is too easily guessed, or too long.
+    #[error("a signing key has {min} to {max} bytes, not {0}", min = SigningKey::MIN_BYTES, max = SigningKey::MAX_BYTES)]
+    Length(usize),
+    /// No key, or more than are worth trying.
+    #[error("there are 1 to {max} signing keys, not {0}", max = SigningKeys::MAX)]
+    Count(usize),
+}
+
+impl SigningKey {
+    /// The least number of bytes.
+    pub const MIN_BYTES: usize = 32;
+
+    /// The greatest number of bytes.
+    pub const MAX_BYTES: usize = 512;
+
+    /// Takes a secret, which should be random bytes.
+    ///
+    /// # Errors
+    /// [`SigningKeyError::Length`]
+    #[expect(clippy::needless_pass_by_value, reason = "who hands over a secret should not go on holding it")]
+    pub fn from_secret(secret: Vec<u8>) -> Result<Self, SigningKeyError> {
+        if !(Self::MIN_BYTES..=Self::MAX_BYTES).contains(&secret.len()) {
+            return Err(SigningKeyError::Length(secret.len()));
+        }
+        Ok(Self { encoding: EncodingKey::from_secret(&secret), decoding: DecodingKey::from_secret(&secret) })
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningKey").finish_non_exhaustive()
+    }
+}
+
+impl SigningKeys {
+    /// The greatest number of keys.
+    pub const MAX: usize = 8;
+
+    /// Takes the keys: first the one that signs, then those that tokens may still be signed with.
+    ///
+    /// # Errors
+    /// [`SigningKeyError::Count`]
+    pub fn new(keys: Vec<SigningKey>) -> Result<Self, SigningKeyError> {
+        let count = keys.len();
+        let mut keys = keys.into_iter();
+        match keys.next() {
+            Some(first) if count <= Self::MAX => Ok(Self { first, others: keys.collect() }),
+            _ => Err(SigningKeyError::Count(count)),
+        }
+    }
+
+    pub(super) const fn first(&self) -> &SigningKey {
+        &self.first
+    }
+}
+
+impl<'k> IntoIterator for &'k SigningKeys {
+    type Item = &'k SigningKey;
+    type IntoIter = std::iter::Chain<std::iter::Once<&'k SigningKey>, Iter<'k, SigningKey>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+}

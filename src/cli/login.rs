@@ -1,0 +1,91 @@
+use portcullis::login::Login;
+use portcullis::text::OneLine;
+use serde_json::json;
+
+use super::Answer;
+use super::accounts::{AppArgs, ProviderArgs, authenticator_with_providers, block_on, read_token, warn};
+use super::output::Output;
+use super::stores::StoreArgs;
+use super::trouble::Trouble;
+
+const EXAMPLES: &str = "\
+Examples:
+  portcullis login token.jwt --app DIR --custom-data users.json
+  portcullis login token.jwt --app DIR --mongodb-uri mongodb://localhost:27017 --json > login.json
+  portcullis login --anonymous --app DIR
+
+What --json prints is a file that `--token` of other commands reads.";
+
+/// Log in by a third party's JSON Web Token: prints our access token and refresh token
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// The third party's token
+    #[arg(value_name = "TOKEN|FILE|-", required_unless_present = "anonymous")]
+    token: Option<String>,
+    /// Log in as a new user about whom nothing is known
+    #[arg(long, conflicts_with = "token")]
+    anonymous: bool,
+    /// The provider that vouches for the token, where the application has several
+    #[arg(long, value_name = "NAME")]
+    provider: Option<String>,
+    /// The id that the device was given at an earlier login
+    #[arg(long, value_name = "ID")]
+    device: Option<String>,
+    #[command(flatten)]
+    app: AppArgs,
+    #[command(flatten)]
+    stores: StoreArgs,
+    #[command(flatten)]
+    providers: ProviderArgs,
+}
+
+pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
+    let app = args.app.load()?;
+    let token = args.token.as_deref().map(|token| read_token(token, "token")).transpose()?;
+    let login = block_on(async {
+        let authenticator = authenticator_with_providers(&app, &args.stores, &args.providers).await?;
+        let device = args.device.as_deref();
+        let login = match &token {
+            None => authenticator.log_in_anonymously(device).await,
+            Some(token) => {
+                let provider = provider(args, &authenticator.provider_names().collect::<Vec<_>>())?;
+                authenticator.log_in(&provider, token, device).await
+            }
+        };
+        Ok(login?)
+    })?;
+    warn(&login.warnings);
+    print(&login, output)?;
+    Ok(Answer::Yes)
+}
+
+/// The provider meant: the one named, or the only one.
+fn provider(args: &Args, names: &[&str]) -> Result<String, Trouble> {
+    match (&args.provider, names) {
+        (Some(name), _) => Ok(name.clone()),
+        (None, [name]) => Ok((*name).to_owned()),
+        (None, []) => {
+            Err(Trouble::usage("the application has no provider of the type `custom-token`, which takes tokens"))
+        }
+        (None, several) => {
+            let names: Vec<String> = several.iter().map(|name| format!("`{}`", OneLine(name))).collect();
+            Err(Trouble::usage(format!("which provider? name one with --provider: {}", names.join(", "))))
+        }
+    }
+}
+
+fn print(login: &Login, output: &mut Output) -> Result<(), Trouble> {
+    if output.is_json() {
+        return output.document(&json!({
+            "user_id": login.user.id,
+            "device_id": login.device_id,
+            "access_token": login.access_token,
+            "refresh_token": login.refresh_token,
+        }));
+    }
+    output.line(format!("user:          {}", OneLine(&login.user.id)))?;
+    output.line(format!("device:        {}", login.device_id))?;
+    output.line(format!("access token:  {}", login.access_token))?;
+    output.line(format!("refresh token: {}", login.refresh_token))
+}

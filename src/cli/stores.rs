@@ -1,0 +1,175 @@
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use portcullis::auth::CustomDataConfig;
+use portcullis::auth::token::{SigningKey, SigningKeys};
+use portcullis::login::Accounts;
+use portcullis::store::mongodb::{MongoCustomData, MongoSessions, MongoUsers};
+use portcullis::store::{CustomDataStore, Embedded, FileCustomData, Sessions, Users};
+
+use super::input::read_file;
+use super::output::note;
+use super::server::ServerUri;
+use super::trouble::Trouble;
+
+/// Where users, sessions, keys and custom data are.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Users")]
+pub(super) struct StoreArgs {
+    /// The directory of users and sessions, where no server keeps them, and of the key that signs tokens
+    #[arg(long, value_name = "DIR", env = "PORTCULLIS_STATE", default_value = ".portcullis")]
+    state: PathBuf,
+    /// Keep users and sessions in MongoDB, and look up custom data there: `mongodb://localhost:27017`
+    #[arg(long, value_name = "URI", env = "PORTCULLIS_MONGODB_URI", hide_env_values = true)]
+    mongodb_uri: Option<ServerUri>,
+    /// The database of users and sessions in MongoDB
+    #[arg(long, value_name = "NAME", default_value = "portcullis")]
+    mongodb_database: String,
+    /// Custom data: a file of extended JSON documents as `mongoexport` writes it, or a folder of such files
+    #[arg(long, value_name = "FILE|DIR")]
+    custom_data: Option<PathBuf>,
+    /// A file with a key that signs tokens, of at least 32 bytes; of several the first signs, all verify
+    #[arg(long = "signing-key", value_name = "FILE")]
+    signing_keys: Vec<PathBuf>,
+}
+
+/// What may be done where something is not there yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// Make it.
+    Create,
+    /// Say so.
+    Refuse,
+}
+
+/// The stores, opened.
+pub(super) struct Stores {
+    pub(super) users: Arc<dyn Users>,
+    pub(super) sessions: Arc<dyn Sessions>,
+}
+
+impl Stores {
+    pub(super) fn accounts(self) -> Accounts {
+        Accounts::new(self.users, self.sessions)
+    }
+}
+
+impl StoreArgs {
+    /// Whether custom data can be looked up.
+    pub(super) const fn has_custom_data(&self) -> bool {
+        self.custom_data.is_some() || self.mongodb_uri.is_some()
+    }
+
+    /// Whether the command line says where custom data is looked up.
+    pub(super) const fn names_custom_data(&self) -> bool {
+        self.custom_data.is_some()
+    }
+
+    /// Opens users and sessions.
+    pub(super) async fn open(&self, missing: Missing) -> Result<Stores, Trouble> {
+        if let Some(client) = self.client().await? {
+            let database = client.database(&self.mongodb_database);
+            let users = Arc::new(MongoUsers::new(&database));
+            return Ok(Stores { users, sessions: Arc::new(MongoSessions::new(&database)) });
+        }
+        let path = self.state.join("state.redb");
+        if missing == Missing::Refuse && !path.exists() {
+            return Err(Trouble::usage(format!(
+                "there are no users yet: `{}` is not there; `portcullis login` and `portcullis users import` make it, \
+                 --state and --mongodb-uri name other places",
+                path.display()
+            )));
+        }
+        self.make_directory()?;
+        let embedded = Arc::new(Embedded::open(&path)?);
+        Ok(Stores { users: Arc::clone(&embedded) as Arc<dyn Users>, sessions: embedded })
+    }
+
+    /// Where the custom data of a configuration is looked up: in files where such are named, else in MongoDB.
+    pub(super) async fn custom_data(&self, config: CustomDataConfig) -> Result<Arc<dyn CustomDataStore>, Trouble> {
+        if let Some(path) = &self.custom_data {
+            return Ok(Arc::new(FileCustomData::new(config, path)));
+        }
+        match self.client().await? {
+            Some(client) => {
+                let custom_data = MongoCustomData::new(&client, &config);
+                Ok(Arc::new(
+                    custom_data.ok_or_else(|| Trouble::usage("the application's custom user data is disabled"))?,
+                ))
+            }
+            None => Err(Trouble::usage(
+                "where is the custom data? give --custom-data with a file or folder of documents, or --mongodb-uri",
+            )),
+        }
+    }
+
+    /// A client of the server, if one is named.
+    pub(super) async fn client(&self) -> Result<Option<::mongodb::Client>, Trouble> {
+        match &self.mongodb_uri {
+            None => Ok(None),
+            Some(uri) => Ok(Some(uri.connect().await?)),
+        }
+    }
+
+    /// The keys that sign and verify our tokens.
+    pub(super) fn signing_keys(&self, missing: Missing) -> Result<SigningKeys, Trouble> {
+        let mut paths = self.signing_keys.clone();
+        if paths.is_empty() {
+            let path = self.state.join("signing.key");
+            if !path.exists() {
+                if missing == Missing::Refuse {
+                    return Err(Trouble::usage(format!(
+                        "there is no key yet that signs tokens: `{}` is not there; `portcullis login` makes it, --signing-key \
+                         names another file",
+                        path.display()
+                    )));
+                }
+                self.make_directory()?;
+                make_key(&path)?;
+            }
+            paths.push(path);
+        }
+        let keys: Result<Vec<SigningKey>, Trouble> = paths.iter().map(|path| read_key(path)).collect();
+        SigningKeys::new(keys?).map_err(|error| Trouble::usage(format!("--signing-key: {error}")))
+    }
+
+    /// Nobody else may look into it.
+    fn make_directory(&self) -> Result<(), Trouble> {
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.state);
+        made.map_err(|error| Trouble::Write { name: format!("`{}`", self.state.display()), error })
+    }
+}
+
+fn make_key(path: &Path) -> Result<(), Trouble> {
+    let failed = |error| Trouble::Write { name: format!("`{}`", path.display()), error };
+    let mut random = [0; 32];
+    getrandom::fill(&mut random).map_err(|error| failed(std::io::Error::other(error)))?;
+    let mut text: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    text.push('\n');
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        // Another process was faster; its key counts.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        file => {
+            file.and_then(|mut file| write_and_sync(&mut file, &text)).map_err(failed)?;
+            note(&format!("made a key that signs tokens: `{}`; whoever has it can make tokens", path.display()));
+            Ok(())
+        }
+    }
+}
+
+fn write_and_sync(file: &mut File, text: &str) -> std::io::Result<()> {
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// A key is all that stands in the file but for one line end.
+fn read_key(path: &Path) -> Result<SigningKey, Trouble> {
+    let mut bytes = read_file(path)?;
+    if bytes.last() == Some(&b'\n') {
+        bytes.pop();
+    }
+    SigningKey::from_secret(bytes).map_err(|error| Trouble::usage(format!("the key `{}`: {error}", path.display())))
+}

@@ -1,0 +1,118 @@
+use clap::Subcommand;
+use portcullis::login::Freshness;
+use portcullis::text::OneLine;
+use serde_json::json;
+
+use super::Answer;
+use super::accounts::{AppArgs, authenticator, bearer, block_on, of_tokens, read_token, warn};
+use super::output::{Output, plural};
+use super::stores::{Missing, StoreArgs};
+use super::trouble::Trouble;
+
+const EXAMPLES: &str = "\
+Examples:
+  portcullis token verify login.json --app DIR
+  portcullis token refresh login.json --app DIR --custom-data users.json
+  portcullis token revoke login.json --app DIR
+  portcullis token revoke --user 65a0000000000000000000b2 --app DIR
+
+A token is given as itself, as a file, or as a file that `portcullis login --json` printed.";
+
+/// Verify, refresh and revoke our tokens
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Verify an access token: its signature and times, and that its session has not ended
+    Verify(Token),
+    /// Make a new access token by a refresh token, with custom data as it is now
+    Refresh(Token),
+    /// End the session of a token, or every session of a user
+    Revoke(Revoke),
+}
+
+#[derive(Debug, clap::Args)]
+struct Token {
+    /// The token
+    #[arg(value_name = "TOKEN|FILE|-")]
+    token: String,
+    #[command(flatten)]
+    app: AppArgs,
+    #[command(flatten)]
+    stores: StoreArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct Revoke {
+    /// The access or refresh token
+    #[arg(value_name = "TOKEN|FILE|-", required_unless_present = "user")]
+    token: Option<String>,
+    /// The user whose sessions are all to end
+    #[arg(long, value_name = "ID", conflicts_with = "token")]
+    user: Option<String>,
+    #[command(flatten)]
+    app: AppArgs,
+    #[command(flatten)]
+    stores: StoreArgs,
+}
+
+pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
+    match &args.command {
+        Command::Verify(args) => verify(args, output),
+        Command::Refresh(args) => refresh(args, output),
+        Command::Revoke(args) => revoke(args, output),
+    }
+}
+
+fn verify(args: &Token, output: &mut Output) -> Result<Answer, Trouble> {
+    let app = args.app.load()?;
+    let token = read_token(&args.token, "access_token")?;
+    let found = block_on(bearer(&app, &args.stores, &token, Freshness::Snapshot))?;
+    if output.is_json() {
+        output.document(&json!({ "valid": true, "user_id": found.user.id, "age_seconds": found.age.age.as_secs() }))?;
+    } else {
+        let user = OneLine(&found.user.id);
+        output.line(format!("valid: user {user}, issued {} ago", plural(&found.age.age.as_secs(), "second")))?;
+    }
+    Ok(Answer::Yes)
+}
+
+fn refresh(args: &Token, output: &mut Output) -> Result<Answer, Trouble> {
+    let app = args.app.load()?;
+    let token = read_token(&args.token, "refresh_token")?;
+    let refreshed = block_on(async {
+        let authenticator = authenticator(&app, &args.stores, Missing::Refuse).await?;
+        Ok(authenticator.refresh(&token).await?)
+    })?;
+    warn(&refreshed.warnings);
+    if output.is_json() {
+        output.document(&json!({ "access_token": refreshed.access_token }))?;
+    } else {
+        output.line(&refreshed.access_token)?;
+    }
+    Ok(Answer::Yes)
+}
+
+fn revoke(args: &Revoke, output: &mut Output) -> Result<Answer, Trouble> {
+    let app = args.app.load()?;
+    let token = args.token.as_deref().map(|token| read_token(token, "refresh_token")).transpose()?;
+    let ended = block_on(async {
+        let authenticator = of_tokens(&app, &args.stores, Missing::Refuse).await?;
+        Ok(match (&token, &args.user) {
+            (Some(token), _) => u64::from(authenticator.log_out(token).await?),
+            (None, Some(user)) => authenticator.accounts().revoke_sessions(user).await?,
+            (None, None) => 0,
+        })
+    })?;
+    if output.is_json() {
+        output.document(&json!({ "ended": ended }))?;
+    } else {
+        output.line(format!("{} ended", plural(&ended, "session")))?;
+    }
+    Ok(Answer::from_bool(ended > 0))
+}

@@ -1,0 +1,52 @@
+use bson::{Bson, Document};
+
+use super::ejson::number;
+use super::{EjsonError, EjsonErrorKind, Kind, Member, Node};
+
+/// Reads a JSON value as plain JSON: an object is a document, whatever its keys. Numbers become what
+/// [`to_bson`](super::to_bson) makes of them.
+///
+/// This is for the text of strangers, who must not be able to choose the type of a value by writing `{"$oid": …}`.
+///
+/// # Errors
+/// [`EjsonErrorKind::KeyNul`]
+pub fn to_plain_bson(node: &Node) -> Result<Bson, EjsonError> {
+    Ok(match &node.kind {
+        Kind::Null => Bson::Null,
+        Kind::Boolean(value) => Bson::Boolean(*value),
+        Kind::String(text) => Bson::String(text.clone()),
+        Kind::Number(text) => number(text),
+        Kind::Array(elements) => Bson::Array(elements.iter().map(to_plain_bson).collect::<Result<_, _>>()?),
+        Kind::Object(members) => Bson::Document(document(members)?),
+    })
+}
+
+/// As [`to_plain_bson`], for what must be a document.
+///
+/// # Errors
+/// As [`to_plain_bson`], and [`EjsonErrorKind::NotDocument`].
+///
+/// ```
+/// use bson::doc;
+/// let node = portcullis::json::parse(r#"{ "id": { "$oid": "65a0000000000000000000a1" } }"#).unwrap();
+/// let document = portcullis::json::to_plain_document(&node).unwrap();
+/// assert_eq!(document, doc! { "id": { "$oid": "65a0000000000000000000a1" } });
+/// ```
+pub fn to_plain_document(node: &Node) -> Result<Document, EjsonError> {
+    match node.as_object() {
+        Some(members) => document(members),
+        None => Err(EjsonError::new(EjsonErrorKind::NotDocument(node.describe()), node.span)),
+    }
+}
+
+fn document(members: &[Member]) -> Result<Document, EjsonError> {
+    members
+        .iter()
+        .map(|member| {
+            if member.key.contains('\0') {
+                return Err(EjsonError::new(EjsonErrorKind::KeyNul, member.key_span));
+            }
+            Ok((member.key.clone(), to_plain_bson(&member.value)?))
+        })
+        .collect()
+}

@@ -1,0 +1,123 @@
+use std::io::{self, BufRead, Read};
+
+use super::MAX_SIZE;
+
+/// The texts of a stream of JSON values, one after the other: each on a line of its own, or over several lines of which
+/// only the first begins with `{`.
+///
+/// ```
+/// use portcullis::json::Stream;
+/// let mut stream = Stream::new("{\"a\": 1}\n{\n  \"a\": 2\n}\n".as_bytes());
+/// assert_eq!(stream.next().unwrap().unwrap().line, 1);
+/// let second = stream.next().unwrap().unwrap();
+/// assert_eq!((second.line, second.bytes.as_slice()), (2, "{\n  \"a\": 2\n}\n".as_bytes()));
+/// assert!(stream.next().is_none());
+/// ```
+#[derive(Debug)]
+pub struct Stream<R> {
+    reader: R,
+    /// The number of the line read last, from 1.
+    line: usize,
+    /// A line that was read and belongs to the next value.
+    waiting: Option<Vec<u8>>,
+}
+
+/// A value of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// The number of its first line, from 1.
+    pub line: usize,
+    /// Its text, not yet parsed. Of one longer than [`MAX_SIZE`] so much that parsing says so.
+    pub bytes: Vec<u8>,
+}
+
+impl<R: BufRead> Stream<R> {
+    /// A stream that nothing has been read of.
+    pub const fn new(reader: R) -> Self {
+        Self { reader, line: 0, waiting: None }
+    }
+
+    /// The next value's text, as far as its brackets say where it ends. A line that begins with `{` begins a new one, so
+    /// that one broken value does not take the rest with it.
+    fn read(&mut self) -> io::Result<Option<Chunk>> {
+        let mut chunk = Chunk { line: 0, bytes: Vec::new() };
+        let mut nesting = Nesting::default();
+        while let Some(line) = self.take_line()? {
+            if chunk.bytes.is_empty() {
+                if line.iter().all(u8::is_ascii_whitespace) {
+                    continue;
+                }
+                chunk.line = self.line;
+            } else if line.first() == Some(&b'{') && !nesting.is_array {
+                self.waiting = Some(line);
+                break;
+            }
+            nesting.read(&line);
+            chunk.bytes.extend(line);
+            if nesting.depth == 0 || chunk.bytes.len() > MAX_SIZE {
+                break;
+            }
+        }
+        Ok((!chunk.bytes.is_empty()).then_some(chunk))
+    }
+
+    fn take_line(&mut self) -> io::Result<Option<Vec<u8>>> {
+        if let Some(line) = self.waiting.take() {
+            return Ok(Some(line));
+        }
+        let limit = u64::try_from(MAX_SIZE).unwrap_or(u64::MAX).saturating_add(1);
+        let mut line = Vec::new();
+        let read = self.reader.by_ref().take(limit).read_until(b'\n', &mut line)?;
+        if read == 0 {
+            return Ok(None);
+        }
+        self.line += 1;
+        // What is too long is an error already; the rest of it is no value.
+        if read > MAX_SIZE && line.last() != Some(&b'\n') {
+            let mut rest = Vec::new();
+            while line.last() != Some(&b'\n') && rest.last() != Some(&b'\n') {
+                rest.clear();
+                if self.reader.by_ref().take(limit).read_until(b'\n', &mut rest)? == 0 {
+                    break;
+                }
+            }
+        }
+        Ok(Some(line))
+    }
+}
+
+impl<R: BufRead> Iterator for Stream<R> {
+    type Item = io::Result<Chunk>;
+
+    fn next(&mut self) -> Option<io::Result<Chunk>> {
+        self.read().transpose()
+    }
+}
+
+/// How deep a text stands in brackets.
+#[derive(Default)]
+struct Nesting {
+    depth: usize,
+    /// Whether the outermost bracket is that of an array, as `mongoexport --jsonArray` writes.
+    is_array: bool,
+}
+
+impl Nesting {
+    /// Reads a line. No JSON string goes on over its end.
+    fn read(&mut self, line: &[u8]) {
+        let (mut in_string, mut escaped) = (false, false);
+        for byte in line {
+            match (in_string, byte) {
+                (true, _) if escaped => escaped = false,
+                (true, b'\\') => escaped = true,
+                (_, b'"') => in_string = !in_string,
+                (false, b'{' | b'[') => {
+                    self.is_array |= self.depth == 0 && *byte == b'[';
+                    self.depth += 1;
+                }
+                (false, b'}' | b']') => self.depth = self.depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::app::{App, ConfigFile, FileFinding, Part, Secrets};
+use crate::auth::token::TokenProvider;
+use crate::auth::{ConfigError, CustomDataConfig, ProviderType};
+use crate::text::Finding;
+
+/// Why nobody can log in to an application.
+#[derive(Debug, Error)]
+pub enum SetupError {
+    /// A file that does not load, or whose secrets are missing. The findings say why.
+    #[error("{what} cannot be used: {}", .findings.first().map_or("", |found| &found.finding.message))]
+    Files {
+        /// What is needed.
+        what: &'static str,
+        /// What is wrong with it.
+        findings: Vec<FileFinding>,
+    },
+    /// A file that cannot be read, or several that contradict each other; loading the application says which.
+    #[error("{what} cannot be used: {files} cannot be read, or contradict each other")]
+    Unreadable {
+        /// What is needed.
+        what: &'static str,
+        /// The files.
+        files: String,
+    },
+}
+
+/// The custom data of an application; none where it is disabled or no file speaks of it.
+///
+/// # Errors
+/// The file does not load: then nobody can tell what custom data a user has.
+pub fn custom_data_config(app: &App) -> Result<Option<CustomDataConfig>, SetupError> {
+    const WHAT: &str = "the configuration of custom user data";
+    match &app.custom_user_data {
+        Part::Absent => Ok(None),
+        Part::Present(file) => {
+            let config = CustomDataConfig::compile(&file.node)
+                .map_err(|errors| SetupError::Files { what: WHAT, findings: findings(file, errors) })?;
+            Ok(Some(config))
+        }
+        broken => Err(SetupError::Unreadable { what: WHAT, files: broken.names().join(", ") }),
+    }
+}
+
+/// The providers of an application that take tokens of third parties. Where nothing else is configured, a token must be meant
+/// for the application's id; `secrets` holds the keys by name.
+///
+/// # Errors
+/// One of them does not load, or lacks a secret.
+pub fn token_providers(app: &App, secrets: &Secrets) -> Result<Vec<TokenProvider>, SetupError> {
+    let mut providers = Vec::new();
+    for provider in app.providers.iter().filter(|provider| provider.kind == ProviderType::CustomToken.name()) {
+        let file = &provider.config;
+        let compiled = TokenProvider::compile(&file.node, app.id(), secrets.as_map())
+            .map_err(|errors| SetupError::Files { what: "the provider of tokens", findings: findings(file, errors) })?;
+        providers.push(compiled);
+    }
+    Ok(providers)
+}
+
+fn findings(file: &ConfigFile, errors: Vec<ConfigError>) -> Vec<FileFinding> {
+    let located = |finding: Finding| {
+        let pointer = Some(file.node.pointer_at(finding.span));
+        FileFinding { source: Arc::clone(&file.source), pointer, finding }
+    };
+    errors.into_iter().map(|error| located(error.into())).collect()
+}

@@ -1,0 +1,96 @@
+use std::sync::Arc;
+
+use bson::DateTime;
+
+use super::cache::Cache;
+use super::{Accounts, LoginError, UserAssembler, UserCreation};
+use crate::auth::token::{TokenIssuer, TokenProvider};
+use crate::auth::{Clock, SystemClock};
+use crate::store::{CustomDataStore, Session};
+
+/// Logs users in and tells who makes a request.
+pub struct Authenticator {
+    pub(super) issuer: TokenIssuer,
+    pub(super) providers: Vec<TokenProvider>,
+    pub(super) anonymous: Anonymous,
+    pub(super) assembler: UserAssembler,
+    pub(super) user_creation: Option<Arc<dyn UserCreation>>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) looked_up: Cache,
+}
+
+/// Whether users can log in without saying who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Anonymous {
+    Refused,
+    Welcome,
+}
+
+impl Authenticator {
+    /// One without a provider, in which nobody can log in; without custom data, of which each user then has none.
+    #[must_use]
+    pub fn new(issuer: TokenIssuer, accounts: Accounts) -> Self {
+        Self {
+            issuer,
+            providers: Vec::new(),
+            anonymous: Anonymous::Refused,
+            assembler: UserAssembler::new(accounts),
+            user_creation: None,
+            clock: Arc::new(SystemClock),
+            looked_up: Cache::default(),
+        }
+    }
+
+    /// Takes tokens of a third party.
+    #[must_use]
+    pub fn with_provider(mut self, provider: TokenProvider) -> Self {
+        self.providers.push(provider);
+        self
+    }
+
+    /// Takes anonymous users: the provider `anon-user`.
+    #[must_use]
+    pub const fn with_anonymous_users(mut self) -> Self {
+        self.anonymous = Anonymous::Welcome;
+        self
+    }
+
+    /// Looks up custom data here.
+    #[must_use]
+    pub fn with_custom_data(mut self, store: Arc<dyn CustomDataStore>) -> Self {
+        self.assembler = self.assembler.with_custom_data(store);
+        self
+    }
+
+    /// Calls this before a new user's first token.
+    #[must_use]
+    pub fn with_user_creation(mut self, function: Arc<dyn UserCreation>) -> Self {
+        self.user_creation = Some(function);
+        self
+    }
+
+    /// Reads the time here.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The users and sessions.
+    #[must_use]
+    pub const fn accounts(&self) -> &Accounts {
+        &self.assembler.accounts
+    }
+
+    /// The names of the providers that take tokens.
+    pub fn provider_names(&self) -> impl Iterator<Item = &str> {
+        self.providers.iter().map(|provider| provider.provider().name())
+    }
+
+    /// The session of a token, if it has not ended.
+    pub(super) async fn session(&self, id: &str, user_id: &str, now: DateTime) -> Result<Session, LoginError> {
+        let session = self.assembler.accounts.sessions.find(id).await?.ok_or(LoginError::SessionEnded)?;
+        let lasts = session.expires_at.is_none_or(|end| end > now);
+        if lasts && session.user_id == user_id { Ok(session) } else { Err(LoginError::SessionEnded) }
+    }
+}

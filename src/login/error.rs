@@ -1,0 +1,87 @@
+use thiserror::Error;
+
+use super::UserCreationRefused;
+use crate::auth::token::{IssueError, TokenError};
+use crate::auth::{AssembleError, CustomDataError};
+use crate::store::{LookUpError, StoreError, UsersError};
+use crate::text::OneLine;
+
+/// Why somebody is not logged in.
+#[derive(Debug, Error)]
+pub enum LoginError {
+    /// No provider of the name takes tokens.
+    #[error("the application has no provider `{}` that takes a token", OneLine(.0))]
+    ProviderUnknown(String),
+    /// `"disabled": true`
+    #[error("the provider `{}` is disabled", OneLine(.0))]
+    ProviderDisabled(String),
+    /// Anonymous users are not enabled.
+    #[error("the application takes no anonymous users: enable the provider `anon-user`")]
+    AnonymousRefused,
+    /// A token, of a third party or of ours, that does not verify.
+    #[error("{0}")]
+    Token(#[from] TokenError),
+    /// Claims that make no user.
+    #[error("{0}")]
+    Assemble(#[from] AssembleError),
+    /// The user-creation function refuses the user, or cannot be called.
+    #[error("{0}")]
+    UserCreation(#[from] UserCreationRefused),
+    /// The user was disabled.
+    #[error("the user `{}` is disabled", OneLine(.0))]
+    UserDisabled(String),
+    /// The user was deleted, or never was.
+    #[error("there is no user `{}`", OneLine(.0))]
+    UserUnknown(String),
+    /// An anonymous user's account has ended.
+    #[error("the account of the anonymous user `{}` has ended, after 90 days", OneLine(.0))]
+    UserExpired(String),
+    /// The session was ended, by the user or for them, or has expired.
+    #[error("invalid session: it has ended; log in again")]
+    SessionEnded,
+    /// What is wanted of a user cannot be done.
+    #[error("{0}")]
+    Users(UsersError),
+    /// Users or sessions cannot be asked.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// The user's custom-data document cannot be used.
+    #[error("{0}")]
+    CustomData(CustomDataError),
+    /// The user's tokens cannot be written.
+    #[error("{0}")]
+    Issue(#[from] IssueError),
+}
+
+impl LoginError {
+    /// Whether somebody is refused. Otherwise nobody can tell: a store cannot be asked, or holds what cannot be used.
+    #[must_use]
+    pub const fn is_refusal(&self) -> bool {
+        !matches!(
+            self,
+            Self::Store(_)
+                | Self::CustomData(_)
+                | Self::Issue(_)
+                | Self::Token(TokenError::Jwks(_) | TokenError::JwksNotConnected)
+        )
+    }
+}
+
+impl From<UsersError> for LoginError {
+    fn from(error: UsersError) -> Self {
+        match error {
+            UsersError::Store(error) => Self::Store(error),
+            UsersError::Unknown(id) => Self::UserUnknown(id),
+            UsersError::IdentityTaken { .. } => Self::Users(error),
+        }
+    }
+}
+
+impl From<LookUpError> for LoginError {
+    fn from(error: LookUpError) -> Self {
+        match error {
+            LookUpError::Store(error) => Self::Store(error),
+            LookUpError::Document(error) => Self::CustomData(error),
+        }
+    }
+}

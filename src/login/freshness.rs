@@ -1,0 +1,98 @@
+use std::fmt;
+use std::time::Duration;
+
+use super::cache::age;
+use super::{Authenticator, LoginError};
+use crate::auth::Warning;
+use crate::user::User;
+
+/// How old what is known about a user may be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Freshness {
+    /// As old as the access token, whatever has changed since. So App Services did it.
+    #[default]
+    Snapshot,
+    /// Looked up at each request.
+    Live,
+    /// Looked up unless the token, or an earlier look-up, is at most so old.
+    AtMost(Duration),
+}
+
+/// Who makes a request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Authenticated {
+    /// The user.
+    pub user: User,
+    /// How old what is known about them is.
+    pub age: DataAge,
+    /// What a log should say.
+    pub warnings: Vec<Warning>,
+}
+
+/// How old a user object is, custom data and all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataAge {
+    /// Where it comes from.
+    pub source: DataSource,
+    /// How long ago it was read there, to the second if it comes from a token.
+    pub age: Duration,
+}
+
+/// Where a user object comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataSource {
+    /// The access token.
+    Token,
+    /// The stores of users and custom data.
+    Store,
+}
+
+impl fmt::Display for DataAge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let source = match self.source {
+            DataSource::Token => "from the access token",
+            DataSource::Store => "looked up",
+        };
+        match (self.source, self.age.as_secs()) {
+            (DataSource::Store, 0) => write!(f, "{source} now"),
+            (_, 1) => write!(f, "{source}, 1 second old"),
+            (_, seconds) => write!(f, "{source}, {seconds} seconds old"),
+        }
+    }
+}
+
+impl Authenticator {
+    /// The bearer of an access token, whose session has not ended.
+    ///
+    /// # Errors
+    /// See [`LoginError`].
+    pub async fn authenticate(&self, access_token: &str, freshness: Freshness) -> Result<Authenticated, LoginError> {
+        let now = self.clock.now();
+        let token = self.issuer.verify_access(access_token, now)?;
+        self.session(&token.session.id, &token.user.id, now).await?;
+        let limit = match freshness {
+            Freshness::Snapshot => Duration::MAX,
+            Freshness::AtMost(limit) => limit,
+            Freshness::Live => return self.look_up(&token.user.id).await,
+        };
+        let known = |user, source, age| Authenticated { user, age: DataAge { source, age }, warnings: Vec::new() };
+        if let Some(age) = age(token.issued_at, now).filter(|age| *age <= limit) {
+            return Ok(known(token.user, DataSource::Token, age));
+        }
+        match self.looked_up.find(&token.user.id, limit, now) {
+            Some((user, age)) => Ok(known(user, DataSource::Store, age)),
+            None => self.look_up(&token.user.id).await,
+        }
+    }
+
+    /// A user as it is now.
+    ///
+    /// # Errors
+    /// See [`LoginError`].
+    pub async fn look_up(&self, user_id: &str) -> Result<Authenticated, LoginError> {
+        let now = self.clock.now();
+        let found = self.assembler.look_up(user_id, now).await?;
+        self.looked_up.insert(found.user.clone(), now);
+        Ok(found)
+    }
+}

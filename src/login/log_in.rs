@@ -1,0 +1,135 @@
+use bson::oid::ObjectId;
+use bson::{DateTime, Document};
+
+use super::authenticator::{Anonymous, Authenticator};
+use super::{Freshness, LoginError};
+use crate::auth::token::{RefreshGrant, TokenIdentity, TokenSession};
+use crate::auth::{Assembly, ProviderType, Warning, assemble};
+use crate::store::{Account, AccountState, Identity, Session};
+use crate::user::{CustomData, User};
+
+/// What somebody gets who has logged in.
+#[derive(Clone, PartialEq)]
+pub struct Login {
+    /// The access token, for requests.
+    pub access_token: String,
+    /// The refresh token, for new access tokens.
+    pub refresh_token: String,
+    /// The device's id, which a client sends again at its next login.
+    pub device_id: String,
+    /// The user, as the access token has it.
+    pub user: User,
+    /// What a log should say.
+    pub warnings: Vec<Warning>,
+}
+
+impl Authenticator {
+    /// Logs in by a third party's token. `provider` is the name of the one that vouches for it, `device_id` what the
+    /// device was given at an earlier login.
+    ///
+    /// # Errors
+    /// See [`LoginError`]. Nothing is left behind but the user, who may be new.
+    pub async fn log_in(&self, provider: &str, token: &str, device_id: Option<&str>) -> Result<Login, LoginError> {
+        let identity = self.identify(provider, token).await?;
+        self.enter(identity, device_id).await
+    }
+
+    /// Logs in as a new user about whom nothing is known.
+    ///
+    /// # Errors
+    /// See [`LoginError`].
+    pub async fn log_in_anonymously(&self, device_id: Option<&str>) -> Result<Login, LoginError> {
+        if self.anonymous == Anonymous::Refused {
+            return Err(LoginError::AnonymousRefused);
+        }
+        let id = ObjectId::new().to_hex();
+        let identity = Identity { provider_type: ProviderType::Anonymous, id, data: Document::new() };
+        self.enter(identity, device_id).await
+    }
+
+    /// Gives the bearer of an access token a further way to log in: the person of a third party's token. What that says
+    /// about the user is in the next access token.
+    ///
+    /// # Errors
+    /// See [`LoginError`]; above all, the person is another user already.
+    pub async fn link(&self, access_token: &str, provider: &str, token: &str) -> Result<Account, LoginError> {
+        let bearer = self.authenticate(access_token, Freshness::Live).await?;
+        let identity = self.identify(provider, token).await?;
+        let account = self.assembler.accounts.users.link(&bearer.user.id, &identity).await?;
+        self.looked_up.remove(&account.id);
+        Ok(account)
+    }
+
+    /// Whom a third party's token speaks of.
+    async fn identify(&self, name: &str, token: &str) -> Result<Identity, LoginError> {
+        let provider = self.providers.iter().find(|provider| provider.provider().name() == name);
+        let provider = provider.ok_or_else(|| LoginError::ProviderUnknown(name.to_owned()))?;
+        // Before keys are fetched for it.
+        if provider.provider().is_disabled() {
+            return Err(LoginError::ProviderDisabled(name.to_owned()));
+        }
+        let claims = provider.verify(token, self.clock.now()).await?;
+        let assembly = Assembly { provider: Some(provider.provider()), custom_data: None };
+        let User { id, data, .. } = assemble(&claims, &assembly)?.user;
+        Ok(Identity { provider_type: provider.provider().kind(), id, data })
+    }
+
+    async fn enter(&self, identity: Identity, device_id: Option<&str>) -> Result<Login, LoginError> {
+        let now = self.clock.now();
+        let account = self.assembler.accounts.users.find_or_create(&identity, now).await?;
+        self.admit(&account, now).await?;
+        let (user, warnings) = self.assembler.assemble(&account).await?;
+        let provider_type = identity.provider_type;
+        let expires_at = self.issuer.refresh_expiry(provider_type, now);
+        let session = Session {
+            id: ObjectId::new().to_hex(),
+            user_id: account.id.clone(),
+            device_id: device(device_id),
+            started_at: now,
+            // An anonymous user's token has no end, but the account has.
+            expires_at: expires_at.or_else(|| Some(account.anonymous_end())),
+        };
+        let reference = TokenSession { id: session.id.clone(), device_id: session.device_id.clone() };
+        let access_token = self.issuer.issue_access(&user, &reference, now)?;
+        let grant = RefreshGrant {
+            user_id: account.id.clone(),
+            session: reference,
+            identity: TokenIdentity { id: identity.id, provider_type, provider_id: provider_type.name().to_owned() },
+            expires_at,
+        };
+        let refresh_token = self.issuer.issue_refresh(&grant, now)?;
+        self.assembler.accounts.sessions.start(&session).await?;
+        // Who disables or deletes a user ends the sessions afterwards, but may have done so before this one began.
+        if let Err(refusal) = self.assembler.account(&account.id, now).await {
+            self.assembler.accounts.sessions.end(&session.id).await?;
+            return Err(refusal);
+        }
+        self.looked_up.insert(user.clone(), now);
+        Ok(Login { access_token, refresh_token, device_id: session.device_id, user, warnings })
+    }
+
+    /// Lets a user in: calls the user-creation function for one who is new.
+    async fn admit(&self, account: &Account, now: DateTime) -> Result<(), LoginError> {
+        match account.state {
+            AccountState::Disabled | AccountState::DisabledPending => {
+                return Err(LoginError::UserDisabled(account.id.clone()));
+            }
+            AccountState::Active | AccountState::Pending if account.has_expired(now) => {
+                return Err(LoginError::UserExpired(account.id.clone()));
+            }
+            AccountState::Active => return Ok(()),
+            AccountState::Pending => {}
+        }
+        if let Some(function) = &self.user_creation {
+            function.user_created(&account.to_user(CustomData::NotLoaded)).await?;
+        }
+        Ok(self.assembler.accounts.users.activate(&account.id).await?)
+    }
+}
+
+/// The id that a device was given before, or a new one. Clients that have none yet send zeros.
+fn device(known: Option<&str>) -> String {
+    let is_id = |id: &&str| id.len() == 24 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let known = known.filter(is_id).filter(|id| id.bytes().any(|byte| byte != b'0'));
+    known.map_or_else(|| ObjectId::new().to_hex(), str::to_ascii_lowercase)
+}

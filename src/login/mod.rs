@@ -1,0 +1,28 @@
+//! Logging in and staying logged in: a third party's token becomes a user of ours with custom data, a session, and our
+//! tokens; an access token becomes the [`User`](crate::user::User) of a request.
+//!
+//! Everything goes through an [`Authenticator`]. It knows no database and no HTTP: users, sessions and custom data come
+//! through the traits of [`store`](crate::store), keys through [`auth::token`](crate::auth::token), the time through
+//! [`Clock`](crate::auth::Clock). Whatever of these cannot answer makes the login, the refresh or the request fail; a
+//! database error never reads as "no custom data".
+
+mod accounts;
+mod application;
+mod assembler;
+mod authenticator;
+mod cache;
+mod error;
+mod freshness;
+mod log_in;
+mod sessions;
+mod user_creation;
+
+pub use accounts::Accounts;
+pub use application::{SetupError, custom_data_config, token_providers};
+pub use assembler::UserAssembler;
+pub use authenticator::Authenticator;
+pub use error::LoginError;
+pub use freshness::{Authenticated, DataAge, DataSource, Freshness};
+pub use log_in::Login;
+pub use sessions::Refreshed;
+pub use user_creation::{FunctionMissing, UserCreation, UserCreationRefused};

@@ -1,0 +1,46 @@
+use super::{Authenticator, LoginError};
+use crate::auth::Warning;
+use crate::auth::token::TokenSession;
+use crate::user::User;
+
+/// What a refresh token is good for.
+#[derive(Clone, PartialEq)]
+pub struct Refreshed {
+    /// A new access token.
+    pub access_token: String,
+    /// The user, as it has it.
+    pub user: User,
+    /// What a log should say.
+    pub warnings: Vec<Warning>,
+}
+
+impl Authenticator {
+    /// Makes a new access token by a refresh token, with the user as it is now. The refresh token stays good.
+    ///
+    /// # Errors
+    /// See [`LoginError`].
+    pub async fn refresh(&self, refresh_token: &str) -> Result<Refreshed, LoginError> {
+        let now = self.clock.now();
+        let token = self.issuer.verify_refresh(refresh_token, now)?;
+        let session = self.session(&token.session.id, &token.user_id, now).await?;
+        let account = self.assembler.account(&token.user_id, now).await?;
+        let (user, warnings) = self.assembler.assemble(&account).await?;
+        let session = TokenSession { id: session.id, device_id: session.device_id };
+        let access_token = self.issuer.issue_access(&user, &session, now)?;
+        self.looked_up.insert(user.clone(), now);
+        Ok(Refreshed { access_token, user, warnings })
+    }
+
+    /// Ends the session of an access or refresh token; whether it had not ended before.
+    ///
+    /// # Errors
+    /// The token does not verify, or the sessions cannot be asked.
+    pub async fn log_out(&self, token: &str) -> Result<bool, LoginError> {
+        let now = self.clock.now();
+        let session = match self.issuer.verify_refresh(token, now) {
+            Ok(token) => token.session,
+            Err(refused) => self.issuer.verify_access(token, now).map_err(|_| refused)?.session,
+        };
+        Ok(self.assembler.accounts.sessions.end(&session.id).await?)
+    }
+}

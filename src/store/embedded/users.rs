@@ -1,0 +1,192 @@
+use std::ops::Bound;
+
+use bson::DateTime;
+use bson::oid::ObjectId;
+use redb::{ReadableTable, Table, WriteTransaction};
+
+use super::database::{Embedded, Failure, IDENTITIES, USERS, decode, identity_key};
+use crate::auth::BoxFuture;
+use crate::store::record::shown;
+use crate::store::{Account, AccountState, Identity, ImportOutcome, StoreError, Users, UsersError};
+
+/// The tables of users while they are changed.
+struct Tables<'t> {
+    users: Table<'t, &'static str, &'static [u8]>,
+    identities: Table<'t, &'static str, &'static str>,
+}
+
+impl<'t> Tables<'t> {
+    fn open(transaction: &'t WriteTransaction) -> Result<Self, Failure> {
+        Ok(Self { users: transaction.open_table(USERS)?, identities: transaction.open_table(IDENTITIES)? })
+    }
+
+    fn find(&self, id: &str) -> Result<Option<Account>, Failure> {
+        find(&self.users, id)
+    }
+
+    /// The user that an identity leads to.
+    fn owner(&self, identity: &Identity) -> Result<Option<String>, Failure> {
+        let key = identity_key(identity.provider_type, &identity.id);
+        Ok(self.identities.get(key.as_str())?.map(|id| id.value().to_owned()))
+    }
+
+    /// Writes a user and the ways to it.
+    fn put(&mut self, account: &Account) -> Result<(), Failure> {
+        let record = account.to_record().to_vec()?;
+        self.users.insert(account.id.as_str(), record.as_slice())?;
+        for identity in &account.identities {
+            let key = identity_key(identity.provider_type, &identity.id);
+            self.identities.insert(key.as_str(), account.id.as_str())?;
+        }
+        Ok(())
+    }
+
+    fn import(&mut self, account: &Account) -> Result<ImportOutcome, Failure> {
+        if let Some(known) = self.find(&account.id)? {
+            return Ok(if known.is_unchanged(account) { ImportOutcome::Unchanged } else { ImportOutcome::IdTaken });
+        }
+        for identity in &account.identities {
+            if self.owner(identity)?.is_some() {
+                let Identity { provider_type, id, .. } = identity.clone();
+                return Ok(ImportOutcome::IdentityTaken { provider_type, id });
+            }
+        }
+        self.put(account)?;
+        Ok(ImportOutcome::Added)
+    }
+}
+
+fn find(users: &impl ReadableTable<&'static str, &'static [u8]>, id: &str) -> Result<Option<Account>, Failure> {
+    match users.get(id)? {
+        None => Ok(None),
+        Some(record) => Ok(Some(Account::from_record(decode(record.value())?)?)),
+    }
+}
+
+impl Embedded {
+    /// Changes a user that must be there.
+    fn change<T>(
+        &self,
+        action: &'static str,
+        id: &str,
+        change: impl FnOnce(&mut Tables<'_>, Account) -> Result<Result<T, UsersError>, Failure>,
+    ) -> Result<T, UsersError> {
+        self.write(action, |transaction| {
+            let mut tables = Tables::open(transaction)?;
+            match tables.find(id)? {
+                None => Ok(Err(UsersError::Unknown(id.to_owned()))),
+                Some(account) => change(&mut tables, account),
+            }
+        })?
+    }
+
+    fn link_identity(&self, id: &str, identity: &Identity) -> Result<Account, UsersError> {
+        self.change("cannot link the identity", id, |tables, mut account| {
+            if tables.owner(identity)?.is_some_and(|owner| owner != id) {
+                let Identity { provider_type, id, .. } = identity.clone();
+                return Ok(Err(UsersError::IdentityTaken { provider_type, id }));
+            }
+            account.put_identity(identity);
+            tables.put(&account)?;
+            Ok(Ok(account))
+        })
+    }
+}
+
+impl Users for Embedded {
+    fn find_or_create<'a>(
+        &'a self,
+        identity: &'a Identity,
+        now: DateTime,
+    ) -> BoxFuture<'a, Result<Account, StoreError>> {
+        Box::pin(async move {
+            self.write("cannot find or create the user", |transaction| {
+                let mut tables = Tables::open(transaction)?;
+                let account = match tables.owner(identity)? {
+                    None => Account::new(ObjectId::new().to_hex(), identity.clone(), now),
+                    Some(id) => {
+                        let lost = || Failure::from(format!("an identity leads to the user `{id}`, who is not there"));
+                        let mut account = tables.find(&id)?.ok_or_else(lost)?;
+                        if account.state.is_disabled() {
+                            return Ok(account);
+                        }
+                        account.put_identity(identity);
+                        account.last_login_at = Some(now);
+                        account
+                    }
+                };
+                tables.put(&account)?;
+                Ok(account)
+            })
+        })
+    }
+
+    fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Account>, StoreError>> {
+        Box::pin(
+            async move { self.read("cannot read the user", |transaction| find(&transaction.open_table(USERS)?, id)) },
+        )
+    }
+
+    fn link<'a>(&'a self, id: &'a str, identity: &'a Identity) -> BoxFuture<'a, Result<Account, UsersError>> {
+        Box::pin(async move { self.link_identity(id, identity) })
+    }
+
+    fn set_state<'a>(&'a self, id: &'a str, state: AccountState) -> BoxFuture<'a, Result<(), UsersError>> {
+        Box::pin(async move {
+            self.change("cannot change the user's state", id, |tables, account| {
+                tables.put(&Account { state, ..account })?;
+                Ok(Ok(()))
+            })
+        })
+    }
+
+    fn activate<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), UsersError>> {
+        Box::pin(async move {
+            self.change("cannot activate the user", id, |tables, account| {
+                if account.state == AccountState::Pending {
+                    tables.put(&Account { state: AccountState::Active, ..account })?;
+                }
+                Ok(Ok(()))
+            })
+        })
+    }
+
+    fn delete<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            self.write("cannot delete the user", |transaction| {
+                let mut tables = Tables::open(transaction)?;
+                let Some(account) = tables.find(id)? else { return Ok(false) };
+                for identity in &account.identities {
+                    tables.identities.remove(identity_key(identity.provider_type, &identity.id).as_str())?;
+                }
+                tables.users.remove(id)?;
+                Ok(true)
+            })
+        })
+    }
+
+    fn import<'a>(&'a self, accounts: &'a [Account]) -> BoxFuture<'a, Result<Vec<ImportOutcome>, StoreError>> {
+        Box::pin(async move {
+            self.write("cannot import users", |transaction| {
+                for account in accounts {
+                    if let Some(fault) = account.fault() {
+                        return Err(Failure::from(format!("the user `{}` {fault}", shown(&account.id))));
+                    }
+                }
+                let mut tables = Tables::open(transaction)?;
+                accounts.iter().map(|account| tables.import(account)).collect()
+            })
+        })
+    }
+
+    fn list<'a>(&'a self, after: Option<&'a str>, limit: usize) -> BoxFuture<'a, Result<Vec<Account>, StoreError>> {
+        Box::pin(async move {
+            self.read("cannot list the users", |transaction| {
+                let users = transaction.open_table(USERS)?;
+                let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+                let found = users.range::<&str>((from, Bound::Unbounded))?.take(limit);
+                found.map(|entry| Ok(Account::from_record(decode(entry?.1.value())?)?)).collect()
+            })
+        })
+    }
+}

@@ -1,0 +1,145 @@
+use bson::{Bson, DateTime, Document};
+use thiserror::Error;
+
+use super::{Account, AccountState, Identity};
+use crate::auth::ProviderType;
+use crate::user::UserType;
+
+/// Why an exported user cannot be imported.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ExportError {
+    /// No `_id`.
+    #[error("the user has no `_id`, a string or an ObjectId")]
+    Id,
+    /// A field of the wrong type.
+    #[error("the user's `{field}` must be {expected}")]
+    Field {
+        /// The field.
+        field: &'static str,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// `"type": "system"`
+    #[error("the user's `type` must be \"normal\" or \"server\"")]
+    UserType,
+    /// `"identities": []`
+    #[error("the user has no identity: nobody could log in")]
+    IdentityMissing,
+    /// An identity without `id`.
+    #[error("an identity of the user has no `id`, a string")]
+    IdentityId,
+    /// `"provider_type": "x"`
+    #[error("an identity of the user has no known `provider_type`")]
+    ProviderType,
+    /// One identity twice.
+    #[error("the user has one identity twice")]
+    IdentityDuplicate,
+}
+
+/// An exported user, read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exported {
+    /// The user.
+    pub account: Account,
+    /// The fields that mean nothing here, such as `custom_data`, which is kept in a collection of its own.
+    pub ignored: Vec<String>,
+}
+
+impl Account {
+    /// Reads a user as the administration interface of App Services listed it:
+    ///
+    /// ```json
+    /// {"_id": "…", "type": "normal", "disabled": false, "creation_date": 1600000000, "last_authentication_date": 1600000000,
+    ///  "identities": [{"id": "…", "provider_type": "local-userpass", "provider_id": "…", "provider_data": {…}}],
+    ///  "data": {…}}
+    /// ```
+    ///
+    /// The id may be an ObjectId and dates may be dates. `data` of the user, where no identity says anything itself, is
+    /// what the first identity says. A user without a date is as old as `now`.
+    ///
+    /// # Errors
+    /// See [`ExportError`].
+    pub fn from_export(mut exported: Document, now: DateTime) -> Result<Exported, ExportError> {
+        let id = match exported.remove("_id").or_else(|| exported.remove("id")) {
+            Some(Bson::String(id)) if !id.is_empty() => id,
+            Some(Bson::ObjectId(id)) => id.to_hex(),
+            _ => return Err(ExportError::Id),
+        };
+        let kind = match exported.remove("type") {
+            None => UserType::Normal,
+            Some(Bson::String(name)) => UserType::from_name(&name).ok_or(ExportError::UserType)?,
+            Some(_) => return Err(ExportError::UserType),
+        };
+        if kind == UserType::System {
+            return Err(ExportError::UserType);
+        }
+        let state = match exported.remove("disabled") {
+            None | Some(Bson::Boolean(false)) => AccountState::Active,
+            Some(Bson::Boolean(true)) => AccountState::Disabled,
+            Some(_) => return Err(ExportError::Field { field: "disabled", expected: "a boolean" }),
+        };
+        let created_at = time(exported.remove("creation_date").as_ref(), "creation_date")?.unwrap_or(now);
+        let last_login_at = time(exported.remove("last_authentication_date").as_ref(), "last_authentication_date")?;
+        let mut identities = identities(exported.remove("identities"))?;
+        let data = match exported.remove("data") {
+            None | Some(Bson::Null) => Document::new(),
+            Some(Bson::Document(data)) => data,
+            Some(_) => return Err(ExportError::Field { field: "data", expected: "a document" }),
+        };
+        if identities.iter().all(|identity| identity.data.is_empty())
+            && let Some(first) = identities.first_mut()
+        {
+            first.data = data;
+        }
+        let account = Self { id, kind, state, identities, created_at, last_login_at };
+        Ok(Exported { account, ignored: exported.keys().cloned().collect() })
+    }
+}
+
+fn identities(value: Option<Bson>) -> Result<Vec<Identity>, ExportError> {
+    let wrong = ExportError::Field { field: "identities", expected: "an array of documents" };
+    let listed = match value {
+        None => return Err(ExportError::IdentityMissing),
+        Some(Bson::Array(listed)) if listed.is_empty() => return Err(ExportError::IdentityMissing),
+        Some(Bson::Array(listed)) => listed,
+        Some(_) => return Err(wrong),
+    };
+    let mut identities: Vec<Identity> = Vec::new();
+    for identity in listed {
+        let Bson::Document(mut identity) = identity else { return Err(wrong) };
+        let provider_type = match identity.remove("provider_type") {
+            Some(Bson::String(name)) => ProviderType::from_name(&name).ok_or(ExportError::ProviderType)?,
+            _ => return Err(ExportError::ProviderType),
+        };
+        let id = match identity.remove("id") {
+            Some(Bson::String(id)) if !id.is_empty() => id,
+            Some(Bson::ObjectId(id)) => id.to_hex(),
+            _ => return Err(ExportError::IdentityId),
+        };
+        let data = match identity.remove("provider_data").or_else(|| identity.remove("data")) {
+            None | Some(Bson::Null) => Document::new(),
+            Some(Bson::Document(data)) => data,
+            Some(_) => return Err(ExportError::Field { field: "provider_data", expected: "a document" }),
+        };
+        let identity = Identity { provider_type, id, data };
+        if identities.iter().any(|known| known.is_same_person(&identity)) {
+            return Err(ExportError::IdentityDuplicate);
+        }
+        identities.push(identity);
+    }
+    Ok(identities)
+}
+
+/// A date, or seconds since 1970 as App Services writes them, or milliseconds where there are too many for seconds.
+fn time(value: Option<&Bson>, field: &'static str) -> Result<Option<DateTime>, ExportError> {
+    const SECONDS_AT_MOST: i64 = 100_000_000_000;
+    let number = match value {
+        None | Some(Bson::Null) => return Ok(None),
+        Some(Bson::DateTime(time)) => return Ok(Some(*time)),
+        Some(Bson::Int32(number)) => i64::from(*number),
+        Some(Bson::Int64(number)) => *number,
+        Some(_) => return Err(ExportError::Field { field, expected: "a date or a number of seconds since 1970" }),
+    };
+    let is_seconds = number.unsigned_abs() < SECONDS_AT_MOST.unsigned_abs();
+    Ok(Some(DateTime::from_millis(if is_seconds { number.saturating_mul(1000) } else { number })))
+}

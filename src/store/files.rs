@@ -1,0 +1,132 @@
+use std::fs::{self, File};
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+
+use bson::Document;
+use thiserror::Error;
+
+use super::{CustomDataStore, LookUpError, StoreError};
+use crate::auth::{BoxFuture, CustomDataConfig, Selection};
+use crate::json::{self, Chunk, Kind, Stream};
+use crate::text::Source;
+
+/// The endings of the names of files in a folder that hold documents.
+const ENDINGS: [&str; 3] = ["json", "jsonl", "ndjson"];
+
+/// Custom-data documents in a file of extended JSON, or in all such files of a folder (`.json`, `.jsonl`, `.ndjson`): one
+/// document after the other, as `mongoexport` writes them, or an array of them. Their order, that of the files' names
+/// first, is the natural order.
+///
+/// Files are read anew at each look-up, from beginning to end, so that a change is seen at once and memory holds one
+/// document at a time.
+#[derive(Clone, Debug)]
+pub struct FileCustomData {
+    config: CustomDataConfig,
+    path: PathBuf,
+}
+
+/// Why files of custom data cannot be read.
+#[derive(Debug, Error)]
+pub enum FileError {
+    /// The file or the folder cannot be read.
+    #[error("`{path}`: {reason}", path = path.display())]
+    Unreadable {
+        /// Its path.
+        path: PathBuf,
+        /// What the system says.
+        reason: io::Error,
+    },
+    /// A folder without a file of documents.
+    #[error("the folder `{path}` holds no file of documents (.json, .jsonl, .ndjson)", path = path.display())]
+    Empty {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// What stands there is no document.
+    #[error("`{path}`, line {line}: {message}", path = path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+impl FileCustomData {
+    /// The documents of a file or folder. It is first read when somebody is looked up.
+    pub fn new(config: CustomDataConfig, path: impl Into<PathBuf>) -> Self {
+        Self { config, path: path.into() }
+    }
+
+    /// A user's document.
+    fn select(&self, user_id: &str) -> Result<Selection, LookUpError> {
+        let failed = |error: FileError| StoreError::new("cannot read the custom data", error);
+        let mut mine = Vec::new();
+        for file in files(&self.path).map_err(failed)? {
+            each_document(&file, &mut |document| {
+                if self.config.is_of(user_id, &document) {
+                    mine.push(document);
+                }
+            })
+            .map_err(failed)?;
+        }
+        Ok(self.config.select(user_id, &mine)?)
+    }
+}
+
+impl CustomDataStore for FileCustomData {
+    fn find<'a>(&'a self, user_id: &'a str) -> BoxFuture<'a, Result<Selection, LookUpError>> {
+        Box::pin(async move { self.select(user_id) })
+    }
+}
+
+/// The files that hold documents, in the order of their names.
+fn files(path: &Path) -> Result<Vec<PathBuf>, FileError> {
+    let failed = |reason| FileError::Unreadable { path: path.to_owned(), reason };
+    if !fs::metadata(path).map_err(failed)?.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut found = Vec::new();
+    for entry in fs::read_dir(path).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        if ending.is_some_and(|ending| ENDINGS.contains(&ending)) && !path.is_dir() {
+            found.push(path);
+        }
+    }
+    // A misspelt path must not read as "nobody has custom data".
+    if found.is_empty() {
+        return Err(FileError::Empty { path: path.to_owned() });
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Hands each document of a file to `take`.
+fn each_document(path: &Path, take: &mut dyn FnMut(Document)) -> Result<(), FileError> {
+    let failed = |reason| FileError::Unreadable { path: path.to_owned(), reason };
+    let file = File::open(path).map_err(failed)?;
+    for chunk in Stream::new(BufReader::new(file)) {
+        let chunk = chunk.map_err(failed)?;
+        read_chunk(path, &chunk, take)?;
+    }
+    Ok(())
+}
+
+fn read_chunk(path: &Path, chunk: &Chunk, take: &mut dyn FnMut(Document)) -> Result<(), FileError> {
+    let source = || Source::new("", String::from_utf8_lossy(&chunk.bytes)).from_line(chunk.line);
+    let malformed = |at: usize, message: String| FileError::Malformed {
+        path: path.to_owned(),
+        line: source().position(at).0,
+        message,
+    };
+    let node = json::parse_bytes(&chunk.bytes).map_err(|error| malformed(error.span().start, error.to_string()))?;
+    let one = std::slice::from_ref(&node);
+    let nodes = if let Kind::Array(elements) = &node.kind { elements.as_slice() } else { one };
+    for node in nodes {
+        take(json::to_document(node).map_err(|error| malformed(error.span().start, error.to_string()))?);
+    }
+    Ok(())
+}

@@ -1,0 +1,113 @@
+use std::time::Duration;
+
+use ::mongodb::error::{Error, ErrorKind, WriteFailure};
+use thiserror::Error;
+
+use crate::store::StoreError;
+use crate::store::record::RecordError;
+use crate::text::{OneLine, excerpt};
+use crate::value::Malformed;
+
+/// How much of a server's message is shown, in characters.
+const SHOWN: usize = 300;
+
+/// The error code of a write that a unique index refuses.
+const DUPLICATE_KEY: i32 = 11000;
+
+/// Why a command brought no answer. The driver's own error is not kept: it prints the server's whole reply, with stored
+/// values in it.
+#[derive(Debug, Error)]
+#[error("{message}")]
+pub(super) struct Failure {
+    code: Option<i32>,
+    cause: Cause,
+    message: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    Authentication,
+    Other,
+}
+
+impl Failure {
+    /// Nothing came within a time.
+    pub(super) fn late(limit: Duration) -> Self {
+        Self::new(format!("no answer within {} seconds", limit.as_secs()))
+    }
+
+    /// Something that the server answered, or holds, makes no sense or is too much.
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self { code: None, cause: Cause::Other, message: message.into() }
+    }
+
+    /// The server's error code.
+    pub(super) const fn code(&self) -> Option<i32> {
+        self.code
+    }
+
+    /// Whether a unique index refused a write.
+    pub(super) fn is_duplicate_key(&self) -> bool {
+        self.code == Some(DUPLICATE_KEY)
+    }
+
+    /// Whether the server does not take the user name and password.
+    pub(super) fn is_authentication(&self) -> bool {
+        self.cause == Cause::Authentication
+    }
+
+    /// The same for a caller: `action` could not be done.
+    pub(super) fn during(self, action: &'static str) -> StoreError {
+        StoreError::new(action, self)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let cause = match *error.kind {
+            ErrorKind::Authentication { .. } => Cause::Authentication,
+            _ => Cause::Other,
+        };
+        Self { code: code(&error), cause, message: message(&error) }
+    }
+}
+
+impl From<RecordError> for Failure {
+    fn from(error: RecordError) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+impl From<Malformed> for Failure {
+    fn from(error: Malformed) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+fn code(error: &Error) -> Option<i32> {
+    match error.kind.as_ref() {
+        ErrorKind::Command(error) => Some(error.code),
+        ErrorKind::Write(WriteFailure::WriteError(error)) => Some(error.code),
+        ErrorKind::Write(WriteFailure::WriteConcernError(error)) => Some(error.code),
+        _ => None,
+    }
+}
+
+fn message(error: &Error) -> String {
+    let text = match error.kind.as_ref() {
+        // The server quotes the key.
+        _ if code(error) == Some(DUPLICATE_KEY) => "a unique index has that key already".to_owned(),
+        ErrorKind::Command(error) => format!("{} ({}): {}", error.code_name, error.code, error.message),
+        ErrorKind::Write(WriteFailure::WriteError(error)) => format!("write error {}: {}", error.code, error.message),
+        ErrorKind::Write(WriteFailure::WriteConcernError(error)) => {
+            format!("not acknowledged by a majority, {} ({}): {}", error.code_name, error.code, error.message)
+        }
+        ErrorKind::InsertMany(error) => {
+            let codes: Vec<_> =
+                error.write_errors.iter().flatten().map(|error| error.code.to_string()).take(5).collect();
+            format!("an insert of several documents failed, error codes {}", codes.join(", "))
+        }
+        kind => kind.to_string(),
+    };
+    excerpt(&OneLine(text).to_string(), SHOWN)
+}

@@ -1,0 +1,24 @@
+//! The stores on MongoDB (feature `mongodb`), by the official driver; the one module in which anything speaks to a server.
+//!
+//! Every look-up is one command to the primary with read concern `majority`, with limits on its time and size; every write
+//! has write concern `majority`. What the server, the network or a stored document does wrong is a
+//! [`StoreError`](super::StoreError), in which no connection string ever shows.
+
+mod connect;
+mod custom_data;
+mod deadline;
+mod failure;
+mod import;
+mod live;
+mod naming;
+mod ours;
+mod sessions;
+mod users;
+mod watch;
+
+pub use connect::{ConnectError, connect};
+pub use custom_data::MongoCustomData;
+pub use live::{Examples, LiveCheck, LiveFinding, LiveFindingKind, Others, check_live};
+pub use sessions::MongoSessions;
+pub use users::MongoUsers;
+pub use watch::{CustomDataChange, CustomDataWatcher, WatchStateError};

@@ -1,0 +1,12 @@
+//! Which users' custom data changes, while it happens.
+
+mod change;
+mod event;
+mod owners;
+mod scan;
+mod state;
+mod watcher;
+
+pub use change::CustomDataChange;
+pub use state::WatchStateError;
+pub use watcher::CustomDataWatcher;

@@ -1,0 +1,162 @@
+//! How users and sessions are stored.
+
+use bson::{Bson, Document, doc};
+use thiserror::Error;
+
+use super::{Account, AccountState, Identity, Session};
+use crate::auth::ProviderType;
+use crate::text::{OneLine, excerpt};
+use crate::user::UserType;
+
+/// How much of an id a message shows, in characters.
+const SHOWN: usize = 64;
+
+/// A stored user or session that does not read back: somebody else wrote it. What it lacks is never made up, as a default
+/// in its place could grant.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(super) enum RecordError {
+    /// There is no id to name it by.
+    #[error("a stored {0} has no string as `_id`")]
+    NoId(&'static str),
+    #[error("a stored session names no user")]
+    SessionOfNobody,
+    #[error("the stored {what} `{id}` {fault}")]
+    Fault { what: &'static str, id: String, fault: &'static str },
+    #[error("the stored user `{id}` {fault}")]
+    Account { id: String, fault: AccountFault },
+}
+
+/// Why an account is none that a login or an import may make.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(super) enum AccountFault {
+    #[error("is the system user")]
+    System,
+    #[error("has no identity")]
+    NoIdentity,
+    #[error("has the identity `{0}` twice")]
+    IdentityTwice(String),
+}
+
+/// As much of an id as a message shows.
+pub(super) fn shown(id: &str) -> String {
+    OneLine(excerpt(id, SHOWN)).to_string()
+}
+
+impl Account {
+    /// The user as it is stored: `{_id, type, state, identities: [{provider_type, id, data}], created_at, last_login_at}`.
+    pub(super) fn to_record(&self) -> Document {
+        let identities: Vec<Bson> = self.identities.iter().map(|found| Bson::Document(found.to_document())).collect();
+        let mut record = doc! {
+            "_id": &self.id,
+            "type": self.kind.name(),
+            "state": self.state.name(),
+            "identities": identities,
+            "created_at": self.created_at,
+        };
+        record.extend(self.last_login_at.map(|time| ("last_login_at".to_owned(), Bson::DateTime(time))));
+        record
+    }
+
+    /// Reads a stored user.
+    pub(super) fn from_record(mut record: Document) -> Result<Self, RecordError> {
+        let Some(Bson::String(id)) = record.remove("_id") else { return Err(RecordError::NoId("user")) };
+        let account =
+            Self::read(&id, record).map_err(|fault| RecordError::Fault { what: "user", id: shown(&id), fault })?;
+        match account.fault() {
+            None => Ok(account),
+            Some(fault) => Err(RecordError::Account { id: shown(&id), fault }),
+        }
+    }
+
+    fn read(id: &str, mut record: Document) -> Result<Self, &'static str> {
+        let mut take = |key: &str| record.remove(key);
+        let kind = match take("type") {
+            Some(Bson::String(name)) => UserType::from_name(&name).ok_or("has an unknown `type`")?,
+            _ => return Err("has no string as `type`"),
+        };
+        let state = match take("state") {
+            Some(Bson::String(name)) => AccountState::from_name(&name).ok_or("has an unknown `state`")?,
+            _ => return Err("has no string as `state`"),
+        };
+        let identities = match take("identities") {
+            Some(Bson::Array(found)) => found.into_iter().map(Identity::from_record).collect::<Result<_, _>>()?,
+            _ => return Err("has no array as `identities`"),
+        };
+        let Some(Bson::DateTime(created_at)) = take("created_at") else { return Err("has no date as `created_at`") };
+        let last_login_at = match take("last_login_at") {
+            None | Some(Bson::Null) => None,
+            Some(Bson::DateTime(time)) => Some(time),
+            Some(_) => return Err("has no date as `last_login_at`"),
+        };
+        Ok(Self { id: id.to_owned(), kind, state, identities, created_at, last_login_at })
+    }
+
+    /// Why this is an account that no login or import may make, if it is.
+    pub(super) fn fault(&self) -> Option<AccountFault> {
+        if self.kind == UserType::System {
+            return Some(AccountFault::System);
+        }
+        if self.identities.is_empty() {
+            return Some(AccountFault::NoIdentity);
+        }
+        let mut identities = self.identities.iter().enumerate();
+        let twice =
+            identities.find(|(at, one)| self.identities.iter().take(*at).any(|earlier| earlier.is_same_person(one)));
+        twice.map(|(_, identity)| AccountFault::IdentityTwice(shown(&identity.id)))
+    }
+
+    /// Whether both are the same user but for the last login, to the byte.
+    pub(super) fn is_unchanged(&self, other: &Self) -> bool {
+        let bytes = |account: &Self| Self { last_login_at: None, ..account.clone() }.to_record().to_vec().ok();
+        bytes(self).is_some_and(|mine| Some(mine) == bytes(other))
+    }
+}
+
+impl Identity {
+    fn from_record(record: Bson) -> Result<Self, &'static str> {
+        let Bson::Document(mut record) = record else { return Err("has an identity that is no document") };
+        let mut take = |key: &str| record.remove(key);
+        match (take("provider_type"), take("id"), take("data")) {
+            (Some(Bson::String(name)), Some(Bson::String(id)), Some(Bson::Document(data))) => {
+                let provider_type =
+                    ProviderType::from_name(&name).ok_or("has an identity of an unknown provider type")?;
+                Ok(Self { provider_type, id, data })
+            }
+            _ => Err("has an identity without `provider_type`, `id` or `data`"),
+        }
+    }
+}
+
+impl Session {
+    /// The session as it is stored: `{_id, user_id, device_id, started_at, expires_at}`. One without an end keeps a null, so
+    /// that one whose end somebody removed reads as an error.
+    pub(super) fn to_record(&self) -> Document {
+        doc! {
+            "_id": &self.id,
+            "user_id": &self.user_id,
+            "device_id": &self.device_id,
+            "started_at": self.started_at,
+            "expires_at": self.expires_at,
+        }
+    }
+
+    /// Reads a stored session. Its id is a secret of a kind, so that a message names the user in its place.
+    pub(super) fn from_record(mut record: Document) -> Result<Self, RecordError> {
+        let mut take = |key: &str| record.remove(key);
+        let Some(Bson::String(id)) = take("_id") else { return Err(RecordError::NoId("session")) };
+        let Some(Bson::String(user_id)) = take("user_id") else { return Err(RecordError::SessionOfNobody) };
+        let wrong = |fault| RecordError::Fault { what: "session of the user", id: shown(&user_id), fault };
+        let Some(Bson::String(device_id)) = take("device_id") else {
+            return Err(wrong("has no string as `device_id`"));
+        };
+        let Some(Bson::DateTime(started_at)) = take("started_at") else {
+            return Err(wrong("has no date as `started_at`"));
+        };
+        let expires_at = match take("expires_at") {
+            Some(Bson::Null) => None,
+            Some(Bson::DateTime(time)) => Some(time),
+            _ => return Err(wrong("has neither a date nor null as `expires_at`")),
+        };
+        Ok(Self { id, user_id, device_id, started_at, expires_at })
+    }
+}

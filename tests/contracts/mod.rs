@@ -1,0 +1,19 @@
+//! What every implementation of the store's traits must do, as laws that each test binary runs against its own: a law gets an
+//! empty store and panics where the store breaks it.
+
+use std::pin::Pin;
+
+pub(crate) mod sessions;
+pub(crate) mod users;
+
+/// What a law returns: it holds when it is ready.
+pub(crate) type Holds = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A law's name and the law, in a table of those in this module.
+macro_rules! laws {
+    ($type:ty: $($name:ident)+) => {
+        pub(crate) const LAWS: &[(&str, fn($type) -> crate::contracts::Holds)] =
+            &[$((stringify!($name), |store| Box::pin($name(store)))),+];
+    };
+}
+pub(crate) use laws;

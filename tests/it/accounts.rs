@@ -1,0 +1,227 @@
+//! The commands for users and tokens, one after the other as somebody would type them, with everything in files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+const APP: &str = "fixtures/apps/employees";
+const KEN: &str = "65a0000000000000000000b2";
+
+/// A directory for users and keys, and the commands that use it.
+struct State(PathBuf);
+
+/// What a command said.
+struct Said {
+    exit: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl State {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("portcullis-accounts-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    /// The path of a file in the directory.
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Said {
+        let output = Command::new(env!("CARGO_BIN_EXE_portcullis"))
+            .args(arguments)
+            .env("PORTCULLIS_STATE", self.path("state"))
+            .env_remove("PORTCULLIS_MONGODB_URI")
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Said { exit: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// Runs a command that must succeed, for its JSON.
+    fn json(&self, arguments: &[&str]) -> Value {
+        let said = self.run(&[arguments, &["--json"]].concat());
+        assert_eq!(said.exit, 0, "{arguments:?}\n{}{}", said.stdout, said.stderr);
+        serde_json::from_str(&said.stdout).unwrap()
+    }
+
+    /// Runs a command that must end so, and say so.
+    fn fails(&self, arguments: &[&str], exit: i32, text: &str) {
+        let said = self.run(arguments);
+        assert_eq!(said.exit, exit, "{arguments:?}\n{}{}", said.stdout, said.stderr);
+        assert!(said.stderr.contains(text), "no {text:?} in: {}", said.stderr);
+    }
+
+    /// Imports the exported users and logs Ken in; the file that then holds his tokens.
+    fn log_in(&self, custom_data: &str) -> String {
+        self.json(&["users", "import", &example("exported-users.ndjson")]);
+        let tokens = self.json(&[&LOGIN[..], &["--custom-data", custom_data]].concat());
+        let path = self.path("login.json");
+        fs::write(&path, tokens.to_string()).unwrap();
+        path
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+const LOGIN: [&str; 6] = [
+    "login",
+    "fixtures/apps/employees/example/ken.jwt",
+    "--app",
+    APP,
+    "--jwks",
+    "fixtures/apps/employees/example/jwks.json",
+];
+
+fn example(name: &str) -> String {
+    format!("{APP}/example/{name}")
+}
+
+#[test]
+fn a_login_leads_to_a_decision_and_a_revoked_one_to_none() {
+    let state = State::new("story");
+    let documents = state.path("hr.users.json");
+    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(example("hr.users.json")), &documents).unwrap();
+    let tokens = state.log_in(&documents);
+
+    let ada = example("ada-employee.json");
+    let decide = ["decide", "read", &ada, "--app", APP, "--in", "hr.employees", "--token", &tokens, "--explain"];
+    let said = state.run(&decide);
+    assert_eq!(said.exit, 0, "{}{}", said.stdout, said.stderr);
+    assert!(said.stdout.contains("allowed as `Manager`"), "{}", said.stdout);
+    assert!(said.stdout.contains("user: from the access token"), "{}", said.stdout);
+
+    // Ken becomes an employee; his token does not know.
+    let changed = fs::read_to_string(&documents).unwrap().replace("\"manager\"", "\"employee\"");
+    fs::write(&documents, changed).unwrap();
+    let data = ["--custom-data", documents.as_str()];
+    assert!(state.run(&decide).stdout.contains("allowed as `Manager`"));
+    let live = state.run(&[&decide[..], &["--fresh", "live"], &data].concat());
+    assert!(!live.stdout.contains("Manager`\n") && live.stdout.contains("user: looked up now"), "{}", live.stdout);
+    let user = state.json(&["user", "--token", &tokens, "--app", APP, "--custom-data", &documents]);
+    assert_eq!(user["user"]["custom_data"]["role"], "manager");
+    let user = state.json(&[&["user", "--id", KEN, "--app", APP], &data[..]].concat());
+    assert_eq!((&user["user"]["custom_data"]["role"], &user["user"]["id"]), (&json!("employee"), &json!(KEN)));
+    let refreshed = state.json(&[&["token", "refresh", &tokens, "--app", APP], &data[..]].concat());
+    let access = refreshed["access_token"].as_str().unwrap();
+    let user = state.json(&[&["user", "--token", access, "--app", APP], &data[..]].concat());
+    assert_eq!(user["user"]["custom_data"]["role"], "employee");
+
+    assert_eq!(state.json(&["token", "verify", &tokens, "--app", APP, "--custom-data", &documents])["user_id"], KEN);
+    assert_eq!(state.json(&["token", "revoke", &tokens, "--app", APP, "--custom-data", &documents])["ended"], 1);
+    state.fails(&["token", "verify", access, "--app", APP, "--custom-data", &documents], 1, "invalid session");
+    state.fails(&decide, 1, "invalid session");
+}
+
+#[test]
+fn users_are_imported_once_listed_disabled_and_deleted() {
+    let state = State::new("users");
+    let export = example("exported-users.ndjson");
+    let import = ["users", "import", export.as_str()];
+    assert_eq!(state.json(&import), json!({ "added": 4, "unchanged": 0, "refused": [] }));
+    assert_eq!(state.json(&import), json!({ "added": 0, "unchanged": 4, "refused": [] }));
+    let listed = state.json(&["users", "list"]);
+    let states: Vec<&str> =
+        listed["users"].as_array().unwrap().iter().map(|user| user["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["active", "active", "active", "disabled"]);
+    assert_eq!(state.run(&["users", "disable", KEN, "nobody"]).exit, 1);
+    let data = example("hr.users.json");
+    state.fails(&[&LOGIN[..], &["--custom-data", &data]].concat(), 1, &format!("the user `{KEN}` is disabled"));
+    assert_eq!(state.run(&["users", "enable", KEN]).stdout, format!("enabled {KEN}\n"));
+    state.json(&[&LOGIN[..], &["--custom-data", &data]].concat());
+    assert_eq!(state.run(&["users", "delete", KEN]).stdout, format!("deleted {KEN}\n"));
+    assert_eq!(state.json(&["users", "list"])["users"].as_array().unwrap().len(), 3);
+    assert_eq!(state.run(&["users", "delete", "--expired-anonymous"]).stdout, "deleted 0 anonymous users\n");
+}
+
+#[test]
+fn an_import_says_of_each_line_why_it_was_refused() {
+    let state = State::new("import");
+    let identity = r#""identities": [{"id": "a", "provider_type": "custom-token"}]"#;
+    let lines = [
+        format!(r#"{{"_id": "u1", {identity}}}"#),
+        format!(r#"{{"_id": "u2", {identity}}}"#),
+        r#"{"_id": "u3", "identities": []}"#.to_owned(),
+        "{\"_id\": ".to_owned(),
+        r#"{"_id": "u1", "identities": [{"id": "b", "provider_type": "custom-token"}]}"#.to_owned(),
+        r#"{"_id": "u4", "type": "system", "identities": [{"id": "c", "provider_type": "custom-token"}]}"#.to_owned(),
+        r#"{"_id": {"$oid": "65a0000000000000000000b2"}, "creation_date": {"$date": "2020-01-01T00:00:00Z"},
+            "identities": [{"id": "d", "provider_type": "api-key", "data": {"n": 1}}]}"#
+            .to_owned(),
+    ];
+    let path = state.path("users.ndjson");
+    fs::write(&path, lines.join("\n")).unwrap();
+    let said = state.run(&["users", "import", &path]);
+    assert_eq!(said.exit, 1);
+    for text in [
+        "line 2: the identity `a` of `custom-token`, of the user `u2`, belongs to another user",
+        "line 3: the user has no identity",
+        "line 4: ",
+        "line 5: there is another user of the id `u1`",
+        "line 6: the user's `type` must be",
+        "2 users added, 0 unchanged, 5 refused",
+    ] {
+        assert!(said.stdout.contains(text), "no {text:?} in: {}", said.stdout);
+    }
+    state.fails(&["users", "import", &state.path("nothing")], 2, "cannot read");
+}
+
+#[test]
+fn what_is_missing_is_named_with_the_way_out() {
+    let state = State::new("missing");
+    let data = example("hr.users.json");
+    state.fails(&["users", "list"], 2, "there are no users yet");
+    state.fails(&["token", "verify", "ey.e.y", "--app", APP], 2, "there is no key yet that signs tokens");
+    state.fails(&LOGIN, 2, "where is the custom data? give --custom-data");
+    state.fails(
+        &["login", "nothing.jwt", "--app", APP, "--custom-data", &data],
+        2,
+        "neither a JSON Web Token nor a file",
+    );
+    let missing = state.path("nowhere.json");
+    state.fails(&[&LOGIN[..], &["--custom-data", &missing]].concat(), 2, "nowhere.json");
+    state.fails(&["login", "--anonymous", "--app", APP, "--custom-data", &data], 1, "takes no anonymous users");
+    let short = state.path("short.key");
+    fs::write(&short, "secret").unwrap();
+    let said = state.run(&[&LOGIN[..], &["--custom-data", &data, "--signing-key", &short]].concat());
+    assert_eq!(said.exit, 2);
+    assert!(said.stderr.contains("32") && !said.stderr.contains("secret`"), "{}", said.stderr);
+}
+
+#[test]
+fn a_key_is_replaced_while_old_tokens_stay_good() {
+    let state = State::new("rotation");
+    let data = example("hr.users.json");
+    let tokens = state.log_in(&data);
+    let old = state.path("state/signing.key");
+    let new = state.path("new.key");
+    fs::write(&new, crate::tokens::keys::secret()).unwrap();
+    let verify = |keys: &[&str]| {
+        let mut arguments = vec!["token", "verify", tokens.as_str(), "--app", APP, "--custom-data", data.as_str()];
+        keys.iter().for_each(|key| arguments.extend(["--signing-key", key]));
+        state.run(&arguments).exit
+    };
+    assert_eq!(verify(&[&new, &old]), 0);
+    assert_eq!(verify(&[&new]), 1);
+    assert_eq!(verify(&[&old]), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn nobody_else_can_read_the_key() {
+    use std::os::unix::fs::PermissionsExt;
+    let state = State::new("mode");
+    state.log_in(&example("hr.users.json"));
+    let mode = |name: &str| fs::metadata(state.path(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("state"), mode("state/signing.key")), (0o700, 0o600));
+}

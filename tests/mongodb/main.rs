@@ -1,0 +1,154 @@
+//! What stands on MongoDB, against a real server. Where none can be had, every test is counted as ignored, with the reason;
+//! with `PORTCULLIS_MONGODB_REQUIRED=1` as failed.
+
+// A test that cannot go on fails by panicking, also inside its helpers, which clippy does not take for tests.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use portcullis::store::mongodb::{MongoSessions, MongoUsers};
+use tokio::runtime::Runtime;
+use tokio::time::timeout;
+
+mod accounts;
+#[path = "../contracts/mod.rs"]
+mod contracts;
+mod custom_data;
+mod install;
+mod live;
+mod logins;
+mod server;
+mod watcher;
+mod world;
+
+use server::Server;
+use world::{Finished, Run, World};
+
+const LIMIT: Duration = Duration::from_secs(180);
+
+/// The server that all tests share which do not stop it, or why there is none.
+type Shared = Result<(PathBuf, Server), String>;
+
+macro_rules! cases {
+    ($($module:ident: $($name:ident)+;)+) => {
+        vec![$($((
+            concat!(stringify!($module), "::", stringify!($name)).to_owned(),
+            Box::new(|world| Box::pin($module::$name(world)) as Finished) as Run,
+        )),+),+]
+    };
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let mut cases: Vec<(String, Run)> = cases! {
+        accounts:
+            a_stored_user_that_does_not_read_back_is_an_error_that_names_it
+            processes_that_start_at_once_make_one_user
+            an_account_that_breaks_a_rule_is_not_imported
+            a_collection_in_which_different_ids_are_equal_is_refused
+            users_that_share_an_identity_are_not_served
+            every_write_waits_for_a_majority
+            look_ups_use_an_index
+            anonymous_users_are_purged_after_their_days
+            a_stored_session_that_does_not_read_back_is_an_error;
+        custom_data:
+            nobody_has_data_in_an_empty_collection
+            a_string_and_an_object_id_name_a_user
+            a_string_beats_an_object_id_in_either_order
+            of_several_the_lowest_id_counts_or_else_the_first_inserted
+            an_array_that_claims_an_id_does_not_count
+            a_dotted_field_names_a_user_but_not_through_arrays
+            the_field_may_be_the_document_id
+            a_key_that_stands_twice_counts_by_its_first
+            another_collation_finds_nobody_else
+            large_documents_warn_and_larger_ones_fail
+            too_many_documents_are_an_error
+            a_look_up_is_one_command_with_its_guarantees
+            a_server_that_is_not_there_is_an_error
+            a_server_that_comes_back_answers_again
+            no_error_shows_a_password;
+        live:
+            a_collection_that_is_none_is_found
+            only_an_index_that_serves_look_ups_counts
+            the_document_id_always_has_an_index
+            documents_that_mislead_are_found
+            arrays_along_a_dotted_field_are_found
+            few_examples_are_shown_of_many
+            what_does_not_finish_in_time_is_found;
+        logins:
+            a_token_goes_stale_until_its_refresh_sees_the_change
+            a_login_asks_for_custom_data_once
+            a_revoked_session_is_over_in_every_process
+            a_changed_document_ends_the_sessions_of_its_user
+            a_server_that_is_down_lets_nobody_in_and_forgets_nobody
+            the_commands_do_the_same_on_a_server;
+        watcher:
+            every_write_names_the_user_of_its_document
+            a_document_that_changes_hands_names_both
+            what_names_nobody_is_not_told
+            a_dotted_field_is_followed
+            a_name_with_a_dot_hides_no_user
+            the_document_id_may_be_the_field
+            an_abandoned_call_loses_nothing
+            a_change_is_told_until_it_is_settled
+            a_saved_state_goes_on_where_it_was
+            what_is_no_state_is_refused
+            a_collection_that_is_dropped_or_renamed_may_change_everyone
+            a_state_saved_after_the_end_of_a_collection_tells_of_it
+            a_connection_that_breaks_is_taken_up_again
+            a_lost_history_may_have_changed_everyone
+            a_token_that_means_nothing_may_hide_any_change
+            a_change_ends_the_sessions_of_its_users
+            a_large_update_is_told;
+    };
+    for &(name, law) in contracts::users::LAWS {
+        let run: Run = Box::new(move |world| law(Arc::new(MongoUsers::new(&world.database))));
+        cases.push((format!("users::{name}"), run));
+    }
+    for &(name, law) in contracts::sessions::LAWS {
+        let run: Run = Box::new(move |world| law(Arc::new(MongoSessions::new(&world.database))));
+        cases.push((format!("sessions::{name}"), run));
+    }
+    let shared: Arc<Shared> = Arc::new(if arguments.list { Err("only listed".to_owned()) } else { shared() });
+    if let Err(reason) = shared.as_ref()
+        && !arguments.list
+    {
+        eprintln!("\nTHE TESTS ON MONGODB CANNOT RUN: {reason}\n");
+    }
+    let trials = cases.into_iter().enumerate().map(|(number, (name, run))| {
+        let shared = Arc::clone(&shared);
+        Trial::ignorable_test(name, move || trial(&shared, number, run))
+    });
+    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    // The server ends with its last owner, which an exit would not wait for.
+    drop(shared);
+    conclusion.exit_code()
+}
+
+fn shared() -> Shared {
+    let mongod = install::mongod()?;
+    let runtime = Runtime::new().map_err(|error| error.to_string())?;
+    let server = runtime.block_on(Server::start(mongod.clone()))?;
+    Ok((mongod, server))
+}
+
+fn trial(shared: &Shared, number: usize, run: Run) -> Result<Completion, Failed> {
+    match shared {
+        Ok((mongod, server)) => {
+            let test = async {
+                run(World::new(mongod.clone(), server.uri(), &format!("test{number}")).await).await;
+            };
+            let finished = Runtime::new()?.block_on(async { timeout(LIMIT, test).await });
+            finished.map_err(|_| Failed::from(format!("not done within {} seconds", LIMIT.as_secs())))?;
+            Ok(Completion::Completed)
+        }
+        Err(reason) if std::env::var_os("PORTCULLIS_MONGODB_REQUIRED").is_some_and(|value| value == "1") => {
+            Err(Failed::from(reason))
+        }
+        Err(reason) => Ok(Completion::ignored_with(reason)),
+    }
+}
