@@ -760,3 +760,39 @@ fn a_secret_that_the_application_does_not_know_is_an_error_with_a_suggestion() {
     assert!(error.to_string().ends_with("did you mean `intranetSigningKey`?"), "{error}");
     assert_eq!(app.missing_secrets(&secrets).len(), 1);
 }
+
+#[test]
+fn values_that_cannot_be_read_are_unknown_and_not_missing() {
+    let role = |condition: &str| {
+        let role = r#"{"roles": [{"name": "a", "apply_when": {"%not": CONDITION}, "read": true}]}"#;
+        role.replace("CONDITION", condition)
+    };
+    let closed = |name: &str| role(&r#"{"NAME": true}"#.replace("NAME", name));
+    let value = |name: &str| format!(r#"{{"name": "{name}", "value": true}}"#);
+    let (shut, other) = (value("shut"), value("other"));
+    let rule = "data_sources/mongodb-atlas/hr/a/rules.json";
+    let cases: [(&str, bool, &[(&str, &str)]); 11] = [
+        ("%%values.shut", true, &[("values/other.json", &other)]),
+        ("%%values.shut", false, &[("values/shut.json", "{")]),
+        ("%%values.shut", false, &[("values/other.json", "[]")]),
+        ("%%values.shut", false, &[("values/shut.json", "{}")]),
+        ("%%values.shut", false, &[("values/a.json", r#"{"name": "shut", "value": false}"#), ("values/b.json", &shut)]),
+        ("%%environment.values.shut", true, &[("environments/no-environment.json", r#"{"values": {}}"#)]),
+        ("%%environment.values.shut", true, &[("environments/production.json", "{")]),
+        ("%%environment.values.shut", false, &[("environments/no-environment.json", "{")]),
+        ("%%environment.values.shut", false, &[("environments/no-environment.json", r#"{"values": 1}"#)]),
+        ("%%environment.values.shut", false, &[("realm_config.json", "{")]),
+        (
+            "%%environment.values.shut",
+            false,
+            &[("realm_config.json", r#"{"environment": "qa"}"#), ("environments/production.json", "{}")],
+        ),
+    ];
+    for (name, allowed, files) in cases {
+        let tree = Tree::new(&[ROOT, SOURCE, (rule, &closed(name))]);
+        files.iter().for_each(|(path, text)| tree.write(path, text.as_bytes()));
+        let app = tree.load();
+        let guard = app.guard(&app.policies(), "hr.a", None, Context::new().with_user(User::new("u"))).unwrap();
+        assert_eq!(guard.read(&bson::doc! {"a": 1}).is_allowed(), allowed, "{name} {files:?}");
+    }
+}
