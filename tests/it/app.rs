@@ -501,7 +501,9 @@ fn an_application_without_any_functions_is_told_so_once() {
         "read": {"%%true": {"%function": {"name": "g"}}}}]}"#;
     let tree = Tree::new(&[ROOT, SOURCE, ("data_sources/mongodb-atlas/hr/a/rules.json", rule)]);
     let place = "data_sources/mongodb-atlas/hr/a/rules.json/roles/0/apply_when/%%true/%function";
-    assert_eq!(checked(&tree.load()), [format!("warning functions-absent {place}")]);
+    let app = tree.load();
+    assert_eq!(checked(&app), [format!("warning functions-absent {place}")]);
+    assert!(app.check()[0].finding.message.ends_with("calls one here, and in one more place"));
     tree.write("functions/config.json", b"[]");
     assert_eq!(checked(&tree.load()).len(), 2);
 }
@@ -549,6 +551,10 @@ fn letter_case_neither_hides_a_file_nor_makes_a_database() {
         found.contains(&"warning database-case data_sources/mongodb-atlas/hr/b/rules.json".to_owned()),
         "{found:?}"
     );
+    let roles = r#"{"roles": [{"name": "all", "apply_when": {}, "write": true}]}"#;
+    tree.write("data_sources/mongodb-atlas/default_rule.json", roles.as_bytes());
+    let found = checked(&tree.load());
+    assert!(found.contains(&"error file-exposed data_sources/mongodb-atlas/hr/a/Rules.json".to_owned()), "{found:?}");
 }
 
 const SCHEMA: &str = r#"{"title": "Task", "bsonType": "object", "properties": {
