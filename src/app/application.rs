@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::discover::{discover, is_app};
 use super::reader::Reader;
 use super::services::Services;
-use super::settings::Settings;
+use super::settings::{Extents, Settings};
 use super::{
     AppError, Collection, ConfigFile, DataSource, Endpoint, FileFinding, Function, Part, Provider, ServiceRule,
     SyncConfig, Trigger, custom_data, functions, leftover, secret_names,
@@ -61,6 +61,8 @@ pub struct App {
     pub ignored: Vec<String>,
     /// How many files were read.
     pub files_read: usize,
+    /// What of the values and of the environment could be read.
+    pub(super) extent: Extents,
 }
 
 /// How to read an application.
@@ -127,6 +129,7 @@ impl App {
             custom_user_data,
             sync: services.sync,
             service_rules: services.rules,
+            extent: settings.extent,
             ignored,
             files_read: reader.files_read,
             findings: reader.into_findings(),

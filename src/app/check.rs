@@ -100,9 +100,12 @@ impl<'a> Check<'a> {
         self.findings = others;
         let count = calls.len();
         if let Some(FileFinding { source, pointer, finding }) = calls.into_iter().next() {
-            let message = format!(
-                "the application has no functions, but calls some in {count} places, of which this is the first"
-            );
+            let others = match count.saturating_sub(1) {
+                0 => String::new(),
+                1 => ", and in one more place".to_owned(),
+                more => format!(", and in {more} more places"),
+            };
+            let message = format!("the application has no functions, but calls one here{others}");
             let help = Some("put their configuration into `functions/`; until then these calls fail".to_owned());
             let finding = Finding { severity: Severity::Warning, code: FUNCTIONS_ABSENT.0, message, help, ..finding };
             self.findings.push(FileFinding { source, pointer, finding });

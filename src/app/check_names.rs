@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::check::Check;
+use super::custom_data::data_source_help;
 use super::problem::{Problem, finding};
 use super::{App, ConfigFile, ProblemKind};
 use crate::json::Node;
@@ -101,9 +102,8 @@ impl Check<'_> {
         let app = self.app;
         let known = || app.data_sources.iter().map(|source| source.name.as_str());
         if !name.is_empty() && state == Use::On && known().all(|known| known != name) {
-            let help = closest(name, known()).map(|known| format!("did you mean `{known}`?"));
             let problem = Problem::new(ProblemKind::TriggerSource(name.to_owned()), node.span);
-            self.problem(config, help.into_iter().fold(problem, Problem::help));
+            self.problem(config, problem.help(data_source_help(name, known())));
         }
     }
 

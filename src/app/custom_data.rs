@@ -32,9 +32,14 @@ pub(super) fn custom_user_data(reader: &mut Reader<'_>, root: &Part, data_source
         && !data_sources.iter().any(|source| source.name == name)
     {
         let problem = Problem::new(ProblemKind::DataSourceUnknown(name.to_owned()), node.span);
-        let known = closest(name, data_sources.iter().map(|source| source.name.as_str()));
-        let help = known.map(|known| format!("did you mean `{known}`?"));
-        reader.problem_in(file, help.into_iter().fold(problem, Problem::help));
+        let known = data_sources.iter().map(|source| source.name.as_str());
+        reader.problem_in(file, problem.help(data_source_help(name, known)));
     }
     part
+}
+
+/// What to do about a data source that is not there.
+pub(super) fn data_source_help<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    closest(name, known)
+        .map_or_else(|| "add data_sources/<name>/config.json".to_owned(), |known| format!("did you mean `{known}`?"))
 }

@@ -1,4 +1,5 @@
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::ProblemKind;
@@ -78,12 +79,24 @@ pub(super) fn leftovers(reader: &mut Reader<'_>) -> Vec<String> {
             continue;
         }
         let source = Arc::new(Source::new(path.clone(), ""));
-        let problem = Problem::new(ProblemKind::FileUnused, Span::default());
-        let help = match closest(name, NAMES) {
+        let meant = closest(name, NAMES);
+        let exposed = meant == Some("rules.json") && takes_default(reader.directory(), path);
+        let kind = if exposed { ProblemKind::FileExposed } else { ProblemKind::FileUnused };
+        let problem = Problem::new(kind, Span::default());
+        let help = match meant {
             Some(known) if known != name => format!("did you mean `{known}`?"),
             _ => "the rules of a collection belong to data_sources/<service>/<database>/<collection>/".to_owned(),
         };
         reader.problem(&source, problem.help(help));
     }
     left
+}
+
+/// Whether a file lies in the directory of a collection without rules, which the default roles of its data source serve.
+fn takes_default(directory: &Path, path: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').collect();
+    let ["data_sources", service, _, _, _] = parts.as_slice() else { return false };
+    let source = directory.join("data_sources").join(service);
+    let beside = directory.join(path).with_file_name("rules.json");
+    source.join("default_rule.json").exists() && !beside.exists()
 }

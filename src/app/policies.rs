@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::settings::Extent;
 use super::{App, Collection, ConfigFile, FileFinding, Part, ServiceAmbiguous};
 use crate::access::Guard;
 use crate::eval::Context;
@@ -73,6 +74,21 @@ impl App {
         parts.flat_map(Part::names).chain(sync).collect()
     }
 
+    /// The context with the application's values and its environment where it has none of its own. What the files say of
+    /// these and cannot be read is Unknown.
+    #[must_use]
+    pub fn with_configuration(&self, context: Context) -> Context {
+        let context = context.or_values(&self.values).with_secret_names(self.secret_values.keys().cloned());
+        let context = match self.extent.values {
+            Extent::Whole => context,
+            Extent::Partial => context.with_partial_values(),
+        };
+        match self.extent.environment {
+            Extent::Whole => context.or_environment(&self.environment),
+            Extent::Partial => context,
+        }
+    }
+
     /// The guard of a namespace for one request, to which the application adds its values and its environment where the
     /// context has none of its own.
     ///
@@ -85,10 +101,7 @@ impl App {
         service: Option<&str>,
         context: Context,
     ) -> Result<Guard, ServiceAmbiguous> {
-        let context = context
-            .or_values(&self.values)
-            .or_environment(&self.environment)
-            .with_secret_names(self.secret_values.keys().cloned());
+        let context = self.with_configuration(context);
         Ok(match policies.applicable(self, namespace, service)? {
             Applicable::Policy(policy) => Guard::new(Some(policy), context).in_namespace(namespace),
             Applicable::NoRule => Guard::without_rules(namespace, context),

@@ -22,6 +22,9 @@ pub enum ProblemKind {
     /// `rule.json`: a file that nothing reads, where rules belong.
     #[error("nothing reads this file")]
     FileUnused,
+    /// The same where the rules of a collection belong and the data source has default roles.
+    #[error("nothing reads this file, so the default roles serve the collection")]
+    FileExposed,
     /// A directory that must not be listed.
     #[error("the directory cannot be read: {0}")]
     DirectoryUnreadable(String),
@@ -160,6 +163,7 @@ impl Code for ProblemKind {
             Self::FileKind => "file-kind",
             Self::Limit { .. } => "limit",
             Self::FileUnused => "file-unused",
+            Self::FileExposed => "file-exposed",
             Self::DirectoryUnreadable(_) => "directory-unreadable",
             Self::NameEncoding => "name-encoding",
             Self::Type { .. } => "file-type",

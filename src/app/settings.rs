@@ -21,13 +21,27 @@ pub(super) struct Settings {
     /// By the name of the value, the name of the secret.
     pub(super) secret_values: BTreeMap<String, String>,
     pub(super) secrets: BTreeSet<String>,
+    pub(super) extent: Extents,
+}
+
+/// How much of what files say could be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    Whole,
+    Partial,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Extents {
+    pub(super) values: Extent,
+    pub(super) environment: Extent,
 }
 
 impl Settings {
     /// Reads them, after which the reader can replace templates.
     pub(super) fn load(reader: &mut Reader<'_>, environment: Option<&str>) -> Self {
         let root = root(reader);
-        let (environment, environments) = self::environment(reader, environment, root.as_ref());
+        let (environment, extent, environments) = self::environment(reader, environment, root.as_ref());
         reader.substitutions = Substitutions {
             tag: (!environment.tag.is_empty()).then(|| environment.tag.clone()),
             environment: Substitutions::named(&environment.values),
@@ -40,6 +54,7 @@ impl Settings {
             values: Document::new(),
             secret_values: BTreeMap::new(),
             secrets: secret_names(reader),
+            extent: Extents { values: Extent::Whole, environment: extent },
         };
         settings.read_values(reader);
         reader.substitutions.values = Substitutions::named(&settings.values);
@@ -51,13 +66,23 @@ impl Settings {
     /// `values/<name>.json`. A value cannot be built from other values, only from the environment's.
     fn read_values(&mut self, reader: &mut Reader<'_>) {
         let mut seen: HashMap<String, String> = HashMap::new();
-        for stem in reader.stems("values") {
-            let Part::Present(file) = reader.object(&format!("values/{stem}.json")) else { continue };
+        let mut twice: BTreeSet<String> = BTreeSet::new();
+        let before = reader.findings.len();
+        let stems = reader.stems("values");
+        if reader.findings.len() > before {
+            self.extent.values = Extent::Partial;
+        }
+        for stem in stems {
+            let Part::Present(file) = reader.object(&format!("values/{stem}.json")) else {
+                self.extent.values = Extent::Partial;
+                continue;
+            };
             let name = file.text("name").filter(|name| !name.is_empty()).unwrap_or(&stem).to_owned();
             if let Some(first) = seen.get(&name) {
+                twice.insert(name.clone());
                 let kind = ProblemKind::DefinitionDuplicate { what: "value", name, first: first.clone() };
                 let span = file.node.get("name").map_or_else(Span::default, |node| node.span);
-                reader.problem_in(&file, Problem::new(kind, span).help("the first one counts"));
+                reader.problem_in(&file, Problem::new(kind, span).help("remove one of them; until then none counts"));
                 continue;
             }
             seen.insert(name.clone(), file.source.name().to_owned());
@@ -75,14 +100,23 @@ impl Settings {
             let Some(value) = file.node.get("value") else {
                 let span = Span::new(file.node.span.start, file.node.span.start);
                 reader.problem_in(&file, Problem::new(ProblemKind::ValueMissing, span));
+                self.extent.values = Extent::Partial;
                 continue;
             };
             match to_bson(value) {
                 Ok(value) => {
                     self.values.insert(name, value);
                 }
-                Err(error) => reader.report(&file.source, error.into()),
+                Err(error) => {
+                    reader.report(&file.source, error.into());
+                    self.extent.values = Extent::Partial;
+                }
             }
+        }
+        for name in twice {
+            self.values.remove(&name);
+            self.secret_values.remove(&name);
+            self.extent.values = Extent::Partial;
         }
     }
 }
@@ -117,7 +151,8 @@ fn environment(
     reader: &mut Reader<'_>,
     wanted: Option<&str>,
     root: Option<&Raw>,
-) -> (Environment, BTreeMap<String, BTreeSet<String>>) {
+) -> (Environment, Extent, BTreeMap<String, BTreeSet<String>>) {
+    let before = reader.findings.len();
     let written = root.and_then(|raw| Some((&raw.source, raw.node.as_ref()?.get("environment")?)));
     if let Some((source, node)) = written.filter(|(_, node)| node.as_str().is_none()) {
         reader.wrong_type(source, node, "a string");
@@ -126,6 +161,7 @@ fn environment(
     let tag = if tag == NO_ENVIRONMENT { "" } else { tag };
     let mut files: BTreeMap<String, Document> = BTreeMap::new();
     let stems = reader.stems("environments");
+    let listed = reader.findings.len() == before;
     for stem in &stems {
         // Not expanded: these are the values that templates are replaced by.
         let Some(Raw { source, node: Some(node) }) = reader.raw(&format!("environments/{stem}.json")) else { continue };
@@ -162,7 +198,16 @@ fn environment(
         }
     }
     let names = files.iter().map(|(stem, values)| (stem.clone(), values.keys().cloned().collect())).collect();
-    (Environment { tag: tag.to_owned(), values: files.remove(name).unwrap_or_default() }, names)
+    // A file that does not load, as the application's own that may name another, must not look like one without values.
+    let named = wanted.is_some() || root.is_none_or(|raw| raw.node.is_some());
+    // Before 2021 an application had a tag and no values.
+    let needless = tag.is_empty() || (wanted.is_none() && stems.is_empty());
+    let there = files.contains_key(name) || (needless && !stems.iter().any(|stem| stem == name));
+    let (values, extent) = match (files.remove(name), listed && named && there) {
+        (values, true) => (values.unwrap_or_default(), Extent::Whole),
+        (_, false) => (Document::new(), Extent::Partial),
+    };
+    (Environment { tag: tag.to_owned(), values }, extent, names)
 }
 
 /// The stem of the file that holds where there is no environment.

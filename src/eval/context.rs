@@ -19,6 +19,8 @@ pub struct Context {
     user: Option<User>,
     values: Option<Document>,
     secrets: HashSet<String>,
+    /// Whether there may be more values than those supplied.
+    values_partial: bool,
     environment: Option<Environment>,
     request: Option<Request>,
     args: Option<Document>,
@@ -158,6 +160,13 @@ impl Context {
         self
     }
 
+    /// Says that there may be more values than those supplied: the others are Unknown, not Missing.
+    #[must_use]
+    pub const fn with_partial_values(mut self) -> Self {
+        self.values_partial = true;
+        self
+    }
+
     /// Supplies `%%environment`.
     #[must_use]
     pub fn with_environment(mut self, environment: Environment) -> Self {
@@ -279,6 +288,11 @@ impl Context {
                 "no environment is given".to_owned()
             }
             (Start::Unknown, ContextRoot::Values) if self.values.is_none() => "no values are given".to_owned(),
+            (Start::Unknown, ContextRoot::Values)
+                if reference.path.first().is_some_and(|name| !self.secrets.contains(name)) =>
+            {
+                "not all values could be read".to_owned()
+            }
             (Start::Unknown, ContextRoot::Values) => "the secret is not given".to_owned(),
             (Start::Unknown, ContextRoot::Args) => "no arguments are given".to_owned(),
             (Start::Unknown, ContextRoot::Partition) => "no partition is given".to_owned(),
@@ -329,7 +343,8 @@ impl Context {
             },
             ContextRoot::Values => match (&self.values, reference.path.first()) {
                 (Some(values), Some(name)) if values.contains_key(name) => known_document(values, 0),
-                (Some(_), Some(name)) if self.secrets.contains(name) => Start::Unknown,
+                (Some(_), Some(name)) if self.values_partial || self.secrets.contains(name) => Start::Unknown,
+                (Some(_), None) if self.values_partial => Start::Unknown,
                 (Some(values), None) if !self.secrets.is_subset(&values.keys().cloned().collect()) => Start::Unknown,
                 (Some(values), _) => known_document(values, 0),
                 (None, _) => Start::Unknown,

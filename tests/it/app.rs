@@ -501,7 +501,9 @@ fn an_application_without_any_functions_is_told_so_once() {
         "read": {"%%true": {"%function": {"name": "g"}}}}]}"#;
     let tree = Tree::new(&[ROOT, SOURCE, ("data_sources/mongodb-atlas/hr/a/rules.json", rule)]);
     let place = "data_sources/mongodb-atlas/hr/a/rules.json/roles/0/apply_when/%%true/%function";
-    assert_eq!(checked(&tree.load()), [format!("warning functions-absent {place}")]);
+    let app = tree.load();
+    assert_eq!(checked(&app), [format!("warning functions-absent {place}")]);
+    assert!(app.check()[0].finding.message.ends_with("calls one here, and in one more place"));
     tree.write("functions/config.json", b"[]");
     assert_eq!(checked(&tree.load()).len(), 2);
 }
@@ -549,6 +551,10 @@ fn letter_case_neither_hides_a_file_nor_makes_a_database() {
         found.contains(&"warning database-case data_sources/mongodb-atlas/hr/b/rules.json".to_owned()),
         "{found:?}"
     );
+    let roles = r#"{"roles": [{"name": "all", "apply_when": {}, "write": true}]}"#;
+    tree.write("data_sources/mongodb-atlas/default_rule.json", roles.as_bytes());
+    let found = checked(&tree.load());
+    assert!(found.contains(&"error file-exposed data_sources/mongodb-atlas/hr/a/Rules.json".to_owned()), "{found:?}");
 }
 
 const SCHEMA: &str = r#"{"title": "Task", "bsonType": "object", "properties": {
@@ -759,4 +765,40 @@ fn a_secret_that_the_application_does_not_know_is_an_error_with_a_suggestion() {
     let error = app.verify_secrets(&secrets).unwrap_err();
     assert!(error.to_string().ends_with("did you mean `intranetSigningKey`?"), "{error}");
     assert_eq!(app.missing_secrets(&secrets).len(), 1);
+}
+
+#[test]
+fn values_that_cannot_be_read_are_unknown_and_not_missing() {
+    let role = |condition: &str| {
+        let role = r#"{"roles": [{"name": "a", "apply_when": {"%not": CONDITION}, "read": true}]}"#;
+        role.replace("CONDITION", condition)
+    };
+    let closed = |name: &str| role(&r#"{"NAME": true}"#.replace("NAME", name));
+    let value = |name: &str| format!(r#"{{"name": "{name}", "value": true}}"#);
+    let (shut, other) = (value("shut"), value("other"));
+    let rule = "data_sources/mongodb-atlas/hr/a/rules.json";
+    let cases: [(&str, bool, &[(&str, &str)]); 11] = [
+        ("%%values.shut", true, &[("values/other.json", &other)]),
+        ("%%values.shut", false, &[("values/shut.json", "{")]),
+        ("%%values.shut", false, &[("values/other.json", "[]")]),
+        ("%%values.shut", false, &[("values/shut.json", "{}")]),
+        ("%%values.shut", false, &[("values/a.json", r#"{"name": "shut", "value": false}"#), ("values/b.json", &shut)]),
+        ("%%environment.values.shut", true, &[("environments/no-environment.json", r#"{"values": {}}"#)]),
+        ("%%environment.values.shut", true, &[("environments/production.json", "{")]),
+        ("%%environment.values.shut", false, &[("environments/no-environment.json", "{")]),
+        ("%%environment.values.shut", false, &[("environments/no-environment.json", r#"{"values": 1}"#)]),
+        ("%%environment.values.shut", false, &[("realm_config.json", "{")]),
+        (
+            "%%environment.values.shut",
+            false,
+            &[("realm_config.json", r#"{"environment": "qa"}"#), ("environments/production.json", "{}")],
+        ),
+    ];
+    for (name, allowed, files) in cases {
+        let tree = Tree::new(&[ROOT, SOURCE, (rule, &closed(name))]);
+        files.iter().for_each(|(path, text)| tree.write(path, text.as_bytes()));
+        let app = tree.load();
+        let guard = app.guard(&app.policies(), "hr.a", None, Context::new().with_user(User::new("u"))).unwrap();
+        assert_eq!(guard.read(&bson::doc! {"a": 1}).is_allowed(), allowed, "{name} {files:?}");
+    }
 }
