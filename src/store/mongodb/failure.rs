@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ::mongodb::error::{Error, ErrorKind, WriteFailure};
@@ -107,7 +108,19 @@ fn message(error: &Error) -> String {
                 error.write_errors.iter().flatten().map(|error| error.code.to_string()).take(5).collect();
             format!("an insert of several documents failed, error codes {}", codes.join(", "))
         }
+        ErrorKind::ServerSelection { message, .. } => unreachable_servers(message),
         kind => kind.to_string(),
     };
     excerpt(&OneLine(text).to_string(), SHOWN)
+}
+
+/// What the driver says of each server, without its description of the whole topology.
+fn unreachable_servers(message: &str) -> String {
+    let causes = message.split("Error: Kind: ").skip(1).filter_map(|rest| rest.split(", labels:").next());
+    let causes: BTreeSet<&str> = causes.collect();
+    if causes.is_empty() {
+        return message.to_owned();
+    }
+    let causes: Vec<&str> = causes.into_iter().collect();
+    format!("no server can be reached: {}", causes.join("; "))
 }
