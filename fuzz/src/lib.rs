@@ -81,8 +81,8 @@ pub fn inspect(finding: &Finding, bytes: &[u8], source: &Source, node: Option<&N
     let Span { start, end } = finding.span;
     assert!(start <= end && end <= bytes.len(), "{start}..{end} lies outside of {} bytes: {finding:?}", bytes.len());
     assert!(!finding.message.is_empty() && !finding.message.contains('\n'), "{finding:?}");
-    if source.text().len() == bytes.len() {
-        let text = source.text();
+    let text = source.text();
+    if text.as_bytes() == bytes {
         assert!(text.is_char_boundary(start) && text.is_char_boundary(end), "{finding:?} splits a character");
     }
     let pointer = node.map(|node| node.pointer_at(finding.span));

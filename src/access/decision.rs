@@ -5,6 +5,7 @@ use bson::Document;
 
 use crate::eval::EvalError;
 use crate::schema::Failure;
+use crate::text::{OneLine, excerpt};
 use crate::value::{DocumentRef, Malformed};
 
 /// What was decided about one document, for which role, and what failed on the way. `T` is what an allowance gives.
@@ -157,6 +158,13 @@ impl Reason {
     }
 }
 
+/// More fields than anybody reads; a stranger's document can have a million.
+const SHOWN_FIELDS: usize = 20;
+
+/// Names are shown up to this many characters.
+const SHOWN_NAME: usize = 200;
+
+/// On one line, whatever names a stranger's document has.
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -172,14 +180,19 @@ impl fmt::Display for Reason {
             Self::NothingVisible => f.write_str("no field of the document may be read"),
             Self::Write => f.write_str("the role's `write` does not hold"),
             Self::Fields(fields) => {
-                let fields: Vec<_> = fields.iter().map(|field| format!("`{field}`")).collect();
-                write!(f, "the role may not write {}", fields.join(", "))
+                let shown = fields.iter().take(SHOWN_FIELDS);
+                let shown: Vec<_> = shown.map(|field| format!("`{}`", OneLine(excerpt(field, SHOWN_NAME)))).collect();
+                write!(f, "the role may not write {}", shown.join(", "))?;
+                match fields.len().saturating_sub(SHOWN_FIELDS) {
+                    0 => Ok(()),
+                    more => write!(f, " and {more} more"),
+                }
             }
             Self::Insert => f.write_str("the role's `insert` does not hold"),
             Self::Delete => f.write_str("the role's `delete` does not hold"),
             Self::Schema(failures) => {
                 let failures: Vec<_> = failures.iter().map(ToString::to_string).collect();
-                write!(f, "the schema refuses the document: {}", failures.join("; "))
+                write!(f, "the schema refuses the document: {}", OneLine(failures.join("; ")))
             }
             Self::Failed => f.write_str("something that decides failed"),
         }

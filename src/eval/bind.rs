@@ -70,7 +70,8 @@ fn is_settled(test: &BoundTest) -> bool {
         BoundCheck::All(list) => list.is_empty() || (left && list.iter().all(known)),
         BoundCheck::Equals(right) | BoundCheck::Order(_, right) => left && known(right),
         BoundCheck::ElemMatch { inner, operands, .. } => {
-            operands.is_empty() && (left || matches!(inner, Residual::Constant(Truth::Unknown)))
+            operands.is_empty()
+                && (matches!(inner, Residual::Constant(Truth::Unknown)) || (left && !inner.asks_documents()))
         }
         _ => left,
     }

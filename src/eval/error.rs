@@ -3,6 +3,7 @@ use std::cell::RefCell;
 use thiserror::Error;
 
 use super::FunctionError;
+use crate::text::{OneLine, excerpt};
 use crate::value::Malformed;
 
 /// What failed while a condition was evaluated.
@@ -23,7 +24,7 @@ pub enum EvalError {
         excluded: String,
     },
     /// A document to be written that has a key twice.
-    #[error("the key `{0}` stands twice in one document")]
+    #[error("the key `{}` stands twice in one document", OneLine(excerpt(.0, 200)))]
     KeyDuplicate(String),
 }
 

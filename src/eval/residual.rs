@@ -235,6 +235,20 @@ impl BoundTemplate {
 }
 
 impl Residual {
+    /// Whether a document stands on the left of a test, as it can inside `$elemMatch` over an array of the context.
+    pub(super) fn asks_documents(&self) -> bool {
+        match self {
+            Self::Constant(_) => false,
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::asks_documents),
+            Self::Not(inner) => inner.asks_documents(),
+            Self::Test(test) => match (&test.left, &test.check) {
+                (BoundLeft::Document(..), _) => true,
+                (_, BoundCheck::ElemMatch { inner, .. }) => inner.asks_documents(),
+                _ => false,
+            },
+        }
+    }
+
     /// Whether evaluating it can call a function, and so fail.
     pub(super) fn calls(&self) -> bool {
         match self {

@@ -9,6 +9,10 @@ use thiserror::Error;
 /// How many segments a path may have: more than any document that MongoDB stores has levels.
 pub const MAX_SEGMENTS: usize = 200;
 
+/// How many segments of a path may be numbers. In an array of documents each of them can be an index or a name, so each
+/// doubles the ways that a path can go through arrays in each other.
+pub const MAX_INDEXES: usize = 8;
+
 /// A dotted path such as `address.zip` or `team.0.id`; without segments, the whole value.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct FieldPath {
@@ -34,6 +38,9 @@ pub enum PathError {
     /// More than [`MAX_SEGMENTS`] names.
     #[error("a path has at most {MAX_SEGMENTS} segments")]
     TooLong,
+    /// More than [`MAX_INDEXES`] numbers.
+    #[error("a path has at most {MAX_INDEXES} segments that are numbers")]
+    IndexesTooMany,
 }
 
 impl Segment {
@@ -89,7 +96,11 @@ impl FieldPath {
         if names.len() > MAX_SEGMENTS {
             return Err(PathError::TooLong);
         }
-        Ok(Self { segments: names.into_iter().map(Segment::new).collect() })
+        let segments: Box<[Segment]> = names.into_iter().map(Segment::new).collect();
+        if segments.iter().filter(|segment| segment.index.is_some()).count() > MAX_INDEXES {
+            return Err(PathError::IndexesTooMany);
+        }
+        Ok(Self { segments })
     }
 
     /// The path of these segments.

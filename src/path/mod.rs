@@ -3,5 +3,5 @@
 mod field_path;
 mod walk;
 
-pub use field_path::{FieldPath, MAX_SEGMENTS, PathError, Segment};
+pub use field_path::{FieldPath, MAX_INDEXES, MAX_SEGMENTS, PathError, Segment};
 pub use walk::{Leaf, Resolved, any, resolve};

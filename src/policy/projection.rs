@@ -92,8 +92,9 @@ impl Projection {
             let paths: Vec<&[Segment]> = self.included.iter().map(FieldPath::segments).collect();
             let id = document.get("_id").cloned();
             let mut kept = include(document, &paths);
-            // `_id` keeps its place at the front unless it was included like any other field.
-            if let (Some(id), false) = (id, kept.contains_key("_id")) {
+            // `_id` keeps its place at the front unless only a part of it was included, like of any other field.
+            let partly = self.included.iter().any(|path| path.first() == Some("_id"));
+            if let (Some(id), false, false) = (id, partly, kept.contains_key("_id")) {
                 let mut with_id = Document::new();
                 with_id.insert("_id", id);
                 with_id.extend(kept);

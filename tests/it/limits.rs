@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use bson::{Bson, RawDocumentBuf, doc};
-use portcullis::access::{Decision, Guard, Reason};
+use portcullis::access::{Decision, Guard, Query, Reason};
 use portcullis::eval::Context;
 use portcullis::json::{self, JsonErrorKind, MAX_SIZE, Node};
-use portcullis::path::{FieldPath, PathError};
+use portcullis::path::{FieldPath, MAX_INDEXES, PathError};
 use portcullis::policy::{self, RulesFile};
 use portcullis::user::User;
 use portcullis::value::{ValueRef, equal, identical};
@@ -201,6 +201,23 @@ fn a_path_of_a_hundred_thousand_segments_is_refused() {
     let node = json::parse(&rules).unwrap();
     let errors = on_small_stack(|| in_time(|| policy::compile(&node))).unwrap_err();
     assert_eq!(errors.len(), 4, "{errors:?}");
+}
+
+/// In an array of documents whose keys are indexes, each number of a path can be taken either way.
+#[test]
+fn a_path_of_many_numbers_is_refused() {
+    let path = format!("a{}", ".0".repeat(MAX_INDEXES + 1));
+    assert_eq!(FieldPath::parse(&path), Err(PathError::IndexesTooMany));
+    let document = (0..40).fold(Bson::Int32(1), |inner, _| Bson::Array(vec![doc! { "0": inner }.into()]));
+    let guard = guard_of(r#"{"roles":[{"name":"R","apply_when":{},"read":true}]}"#);
+    for numbers in [MAX_INDEXES, 100] {
+        let filter = json::parse(&format!(r#"{{"a{}":2}}"#, ".0".repeat(numbers))).unwrap();
+        // The longest that is taken is answered, the others are refused.
+        if let Ok(query) = Query::compile(Some(&filter), None, None) {
+            let stored = doc! { "a": document.clone() };
+            assert!(in_time(|| guard.find(&query, [(&stored).into()])).unwrap().is_empty());
+        }
+    }
 }
 
 #[test]

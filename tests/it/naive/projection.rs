@@ -52,7 +52,7 @@ impl Projection {
             }
         }
         if !shown.is_empty() {
-            if !id_hidden {
+            if !id_hidden && shown.iter().all(|path| path[0] != "_id") {
                 shown.push(vec!["_id".to_string()]);
             }
             self.inclusions.push(shown);

@@ -102,8 +102,7 @@ fn a_modulus_has_2048_to_4096_bits() {
     assert_eq!(read(2048, 65_537), Ok(2048));
     assert_eq!(read(4096, 3), Ok(4096));
     assert!(read(4097, 65_537).is_err());
-    assert_eq!(read(2048, 65_536), Err(RsaKeyError::Malformed));
-    assert!(read(2048, 1).is_err());
+    assert!(read(2048, 65_536).is_err() && read(2048, 1).is_err());
 }
 
 #[test]
