@@ -43,7 +43,8 @@ impl Settings {
         let root = root(reader);
         let (environment, extent, environments) = self::environment(reader, environment, root.as_ref());
         reader.substitutions = Substitutions {
-            tag: (!environment.tag.is_empty()).then(|| environment.tag.clone()),
+            // Where the application's own file is broken, a tag would be a guess.
+            tag: (extent == Extent::Whole || !environment.tag.is_empty()).then(|| environment.tag.clone()),
             environment: Substitutions::named(&environment.values),
             ..Substitutions::default()
         };

@@ -173,7 +173,7 @@ fn guard(args: &Args) -> Result<(Guard, Option<DataAge>), Trouble> {
             app_guard(args, directory, namespace)
         }
         (None, Some(rules)) => {
-            let policy = rules_policy(rules, args.schema.as_deref())?;
+            let policy = rules_policy(rules, args)?;
             let namespace = args.namespace.as_deref().unwrap_or_default();
             let context = args.context.context(args.context.user()?)?;
             Ok((Guard::new(policy, context).in_namespace(namespace), None))
@@ -229,14 +229,14 @@ fn user(args: &Args, app: &App) -> Result<(Option<User>, Option<DataAge>), Troub
     }
 }
 
-fn rules_policy(rules: &str, schema: Option<&str>) -> Result<Option<Arc<Policy>>, Trouble> {
-    let input = Input::read(rules, "rules")?;
+fn rules_policy(rules: &str, args: &Args) -> Result<Option<Arc<Policy>>, Trouble> {
+    let input = args.context.expanded(Input::read(rules, "rules")?, "the rules")?;
     let mut rules = policy::compile(&input.node).map_err(|errors| {
         let findings = errors.into_iter().map(Finding::from).collect();
         Trouble::findings("the rules", &input.source, Some(&input.node), findings)
     })?;
-    if let Some(schema) = schema {
-        let input = Input::read(schema, "schema")?;
+    if let Some(schema) = &args.schema {
+        let input = args.context.expanded(Input::read(schema, "schema")?, "the schema")?;
         let schema = Schema::compile(&input.node).map_err(|errors| {
             let findings = errors.into_iter().map(Finding::from).collect();
             Trouble::findings("the schema", &input.source, Some(&input.node), findings)

@@ -65,7 +65,7 @@ struct DocumentArgs {
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let documents = &args.documents;
-    let input = Input::read(&args.expression, "expression")?;
+    let input = args.context.expanded(Input::read(&args.expression, "expression")?, "the expression")?;
     let fail = |findings: Vec<Finding>| Trouble::findings("the expression", &input.source, Some(&input.node), findings);
     let scope = Scope::from_name(&args.scope).unwrap_or(Scope::Role);
     let expr = expr::parse(&input.node).map_err(|errors| fail(errors.into_iter().map(Finding::from).collect()))?;

@@ -1,4 +1,4 @@
-use std::fs;
+use std::path::Path;
 
 use portcullis::policy;
 use portcullis::text::Finding;
@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::Answer;
 use super::input::Input;
 use super::output::Output;
+use super::replace::replace;
 use super::trouble::Trouble;
 
 const EXAMPLES: &str = "\
@@ -46,7 +47,8 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
             if input.source.name().starts_with('<') {
                 return Err(Trouble::usage("--write needs the path of a file"));
             }
-            fs::write(argument, &text).map_err(|error| Trouble::Write { name: format!("`{argument}`"), error })?;
+            replace(Path::new(argument), &text)
+                .map_err(|error| Trouble::Write { name: format!("`{argument}`"), error })?;
         }
         files.push(json!({ "file": input.source.name(), "canonical": is_canonical, "text": canonical.to_json() }));
         if output.is_json() {

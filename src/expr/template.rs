@@ -55,7 +55,7 @@ impl Code for TemplateErrorKind {
 /// What the templates of configuration files are replaced by.
 #[derive(Clone, Debug, Default)]
 pub struct Substitutions {
-    /// The environment's tag; none where the application has no environment.
+    /// The environment's tag, empty where the application has no environment; none if nobody can tell.
     pub tag: Option<String>,
     /// `%%environment.values`
     pub environment: HashMap<String, Bson>,
@@ -151,7 +151,7 @@ impl Expander<'_> {
         let expansion = Expansion::parse(inner).map_err(|_| not_configuration())?;
         let path = expansion.path.to_string();
         if expansion.root == Root::Environment && path == "tag" {
-            return Ok(self.substitutions.tag.clone().unwrap_or_default());
+            return self.substitutions.tag.clone().ok_or_else(|| (TemplateErrorKind::Missing(name()), None));
         }
         let (map, path) = match (expansion.root, path.strip_prefix("values.")) {
             (Root::Environment, Some(path)) => (&self.substitutions.environment, path.to_owned()),

@@ -151,6 +151,7 @@ impl<'t> Parser<'t> {
 
     fn object(&mut self, depth: usize) -> Result<Kind, JsonError> {
         let depth = self.deeper(depth)?;
+        let open = self.at;
         self.at += 1;
         let mut members: Vec<Member> = Vec::new();
         let mut seen: HashMap<String, usize> = HashMap::new();
@@ -160,7 +161,7 @@ impl<'t> Parser<'t> {
                 break;
             }
             if self.peek() != Some(b'"') {
-                return Err(self.unexpected("a key in double quotes"));
+                return Err(self.in_bracket(open, "a key in double quotes"));
             }
             let start = self.at;
             let key = self.string()?;
@@ -173,7 +174,11 @@ impl<'t> Parser<'t> {
             }
             self.space();
             if !self.take(b':') {
-                return Err(self.unexpected("`:`"));
+                return Err(self.in_bracket(open, "`:`"));
+            }
+            self.space();
+            if self.peek().is_none() {
+                return Err(self.in_bracket(open, "a value"));
             }
             let value = self.value(depth)?;
             members.push(Member { key, key_span, value });
@@ -186,7 +191,7 @@ impl<'t> Parser<'t> {
             } else if self.peek() == Some(b'}') {
                 break;
             } else {
-                return Err(self.unexpected("`,` or `}`"));
+                return Err(self.in_bracket(open, "`,` or `}`"));
             }
         }
         self.at += 1;
@@ -195,12 +200,16 @@ impl<'t> Parser<'t> {
 
     fn array(&mut self, depth: usize) -> Result<Kind, JsonError> {
         let depth = self.deeper(depth)?;
+        let open = self.at;
         self.at += 1;
         let mut elements = Vec::new();
         loop {
             self.space();
             if self.peek() == Some(b']') && elements.is_empty() {
                 break;
+            }
+            if self.peek().is_none() {
+                return Err(self.in_bracket(open, "a value"));
             }
             elements.push(self.value(depth)?);
             self.space();
@@ -212,7 +221,7 @@ impl<'t> Parser<'t> {
             } else if self.peek() == Some(b']') {
                 break;
             } else {
-                return Err(self.unexpected("`,` or `]`"));
+                return Err(self.in_bracket(open, "`,` or `]`"));
             }
         }
         self.at += 1;
@@ -296,6 +305,16 @@ impl<'t> Parser<'t> {
         };
         self.at += word.len();
         Ok(kind)
+    }
+
+    /// As [`Self::unexpected`], but where the text ends too early it is said where it began to be wrong.
+    fn in_bracket(&self, open: usize, expected: &'static str) -> JsonError {
+        let error = self.unexpected(expected);
+        let Some(bracket) = self.text.get(open..=open).filter(|_| self.peek().is_none()) else { return error };
+        let before = self.text.get(..open).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        error.help(format!("the `{bracket}` at {line}:{column} is never closed"))
     }
 
     /// What stands at this place although `expected` should.

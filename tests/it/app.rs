@@ -777,7 +777,8 @@ fn values_that_cannot_be_read_are_unknown_and_not_missing() {
     let value = |name: &str| format!(r#"{{"name": "{name}", "value": true}}"#);
     let (shut, other) = (value("shut"), value("other"));
     let rule = "data_sources/mongodb-atlas/hr/a/rules.json";
-    let cases: [(&str, bool, &[(&str, &str)]); 11] = [
+    type Files<'f> = &'f [(&'f str, &'f str)];
+    let cases: [(&str, bool, Files<'_>); 11] = [
         ("%%values.shut", true, &[("values/other.json", &other)]),
         ("%%values.shut", false, &[("values/shut.json", "{")]),
         ("%%values.shut", false, &[("values/other.json", "[]")]),

@@ -71,3 +71,26 @@ fn a_reader_that_leaves_early_is_no_panic() {
     let output = child.wait_with_output().unwrap();
     assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_rewritten_file_keeps_its_permissions_and_its_links() {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    let directory = std::env::temp_dir().join(format!("portcullis-fmt-{}", std::process::id()));
+    fs::create_dir_all(&directory).unwrap();
+    let (file, link) = (directory.join("rules.json"), directory.join("link.json"));
+    fs::write(&file, r#"{"roles":[]}"#).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    symlink(&file, &link).unwrap();
+    let format = |path: &std::path::Path| {
+        Command::new(env!("CARGO_BIN_EXE_portcullis")).args(["fmt", "--write"]).arg(path).output().unwrap()
+    };
+    assert!(format(&link).status.success());
+    assert_eq!(fs::read_to_string(&file).unwrap(), "{ \"roles\": [] }\n");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 2, "nothing is left behind");
+    fs::remove_dir_all(&directory).unwrap();
+}
