@@ -204,6 +204,9 @@ pub(super) fn read_token(argument: &str, key: &str) -> Result<String, Trouble> {
         }
     };
     let text = text.trim();
+    if text.is_empty() {
+        return Err(Trouble::usage("there is no token in it: the file, or standard input, is empty"));
+    }
     if !text.starts_with('{') {
         return Ok(text.to_owned());
     }

@@ -78,7 +78,7 @@ pub fn to_bson(node: &Node) -> Result<Bson, EjsonError> {
         Kind::Number(text) => number(text),
         Kind::Array(elements) => Bson::Array(elements.iter().map(to_bson).collect::<Result<_, _>>()?),
         Kind::Object(members) if is_literal(members) => literal(node, members)?,
-        Kind::Object(members) => Bson::Document(document(members)?),
+        Kind::Object(members) => Bson::Document(document(members, to_bson)?),
     })
 }
 
@@ -97,14 +97,18 @@ pub fn to_document(node: &Node) -> Result<Document, EjsonError> {
     }
 }
 
-fn document(members: &[Member]) -> Result<Document, EjsonError> {
+/// How a value is read.
+type Read = fn(&Node) -> Result<Bson, EjsonError>;
+
+/// The document of these members; its values are read as extended or as plain JSON.
+pub(super) fn document(members: &[Member], read: Read) -> Result<Document, EjsonError> {
     members
         .iter()
         .map(|member| {
             if member.key.contains('\0') {
                 return Err(EjsonError::new(EjsonErrorKind::KeyNul, member.key_span));
             }
-            Ok((member.key.clone(), to_bson(&member.value)?))
+            Ok((member.key.clone(), read(&member.value)?))
         })
         .collect()
 }

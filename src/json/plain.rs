@@ -1,7 +1,7 @@
 use bson::{Bson, Document};
 
-use super::ejson::number;
-use super::{EjsonError, EjsonErrorKind, Kind, Member, Node};
+use super::ejson::{document, number};
+use super::{EjsonError, EjsonErrorKind, Kind, Node};
 
 /// Reads a JSON value as plain JSON: an object is a document, whatever its keys. Numbers become what
 /// [`to_bson`](super::to_bson) makes of them.
@@ -17,7 +17,7 @@ pub fn to_plain_bson(node: &Node) -> Result<Bson, EjsonError> {
         Kind::String(text) => Bson::String(text.clone()),
         Kind::Number(text) => number(text),
         Kind::Array(elements) => Bson::Array(elements.iter().map(to_plain_bson).collect::<Result<_, _>>()?),
-        Kind::Object(members) => Bson::Document(document(members)?),
+        Kind::Object(members) => Bson::Document(document(members, to_plain_bson)?),
     })
 }
 
@@ -34,19 +34,7 @@ pub fn to_plain_bson(node: &Node) -> Result<Bson, EjsonError> {
 /// ```
 pub fn to_plain_document(node: &Node) -> Result<Document, EjsonError> {
     match node.as_object() {
-        Some(members) => document(members),
+        Some(members) => document(members, to_plain_bson),
         None => Err(EjsonError::new(EjsonErrorKind::NotDocument(node.describe()), node.span)),
     }
-}
-
-fn document(members: &[Member]) -> Result<Document, EjsonError> {
-    members
-        .iter()
-        .map(|member| {
-            if member.key.contains('\0') {
-                return Err(EjsonError::new(EjsonErrorKind::KeyNul, member.key_span));
-            }
-            Ok((member.key.clone(), to_plain_bson(&member.value)?))
-        })
-        .collect()
 }
