@@ -83,8 +83,8 @@ impl TokenProviderConfig {
     ///     r#"{ "type": "custom-token", "config": { "signingAlgorithm": "HS256", "useJWKURI": true } }"#,
     /// ).unwrap();
     /// let errors = TokenProviderConfig::compile(&node).unwrap_err();
-    /// assert_eq!(errors[0].to_string(), "keys from an address (`useJWKURI`) verify `RS256` only, not `HS256`");
-    /// assert_eq!(errors[1].to_string(), "the provider's `config` needs `jwkURI`");
+    /// assert_eq!(errors[0].to_string(), "the provider's `config` needs `jwkURI`");
+    /// assert_eq!(errors[1].to_string(), "keys from an address (`useJWKURI`) verify `RS256` only, not `HS256`");
     /// ```
     pub fn compile(node: &Node) -> Result<Self, Vec<ConfigError>> {
         let mut errors = Vec::new();
