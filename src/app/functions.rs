@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::problem::Problem;
 use super::reader::Reader;
 use super::{ConfigFile, Part, ProblemKind};
+use crate::auth::ProviderType;
 use crate::json::{Kind, Node};
 use crate::text::{Source, Span};
 
@@ -151,14 +152,20 @@ pub(super) fn providers(reader: &mut Reader<'_>) -> Vec<Provider> {
             configs.push((config.text("name").unwrap_or(&stem).to_owned(), config));
         }
     }
-    let configs = unique(reader, "provider", configs);
-    configs
-        .into_iter()
-        .map(|(name, config)| {
-            let kind = config.text("type").unwrap_or(&name).to_owned();
-            Provider { name, kind, config }
-        })
-        .collect()
+    let mut providers: Vec<Provider> = Vec::new();
+    for (name, config) in unique(reader, "provider", configs) {
+        let kind = config.text("type").unwrap_or(&name).to_owned();
+        match ProviderType::from_name(&kind).filter(|_| providers.iter().any(|known| known.kind == kind)) {
+            None => providers.push(Provider { name, kind, config }),
+            // Users are known by the type of their provider.
+            Some(kind) => {
+                let span = config.node.get("type").map_or(config.node.span, |node| node.span);
+                let problem = Problem::new(ProblemKind::ProviderTypeTwice(kind.name()), span);
+                reader.problem_in(&config, problem.help("remove one of them; until then only the first one counts"));
+            }
+        }
+    }
+    providers
 }
 
 /// The objects of a file that is an array of them.

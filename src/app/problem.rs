@@ -71,6 +71,11 @@ pub enum ProblemKind {
         /// The file that defines it first.
         first: String,
     },
+    /// `"sso": {"type": "custom-token"}, "intranet": {"type": "custom-token"}`
+    #[error(
+        "a second provider of the type `{0}`: its tokens could speak for users of the first, whose ids may be the same"
+    )]
+    ProviderTypeTwice(&'static str),
     /// `functions/config.json` with an entry without `name`
     #[error("this {0} has no name")]
     NameMissing(&'static str),
@@ -172,6 +177,7 @@ impl Code for ProblemKind {
             Self::NamespaceInvalid(..) => "namespace-invalid",
             Self::NamespaceUnknown => "namespace-unknown",
             Self::DefinitionDuplicate { .. } => "definition-duplicate",
+            Self::ProviderTypeTwice(_) => "provider-type-twice",
             Self::NameMissing(_) => "name-missing",
             Self::ValueMissing => "value-missing",
             Self::EnvironmentUnknown(_) => "environment-unknown",

@@ -10,7 +10,7 @@ use portcullis::eval::Functions;
 use portcullis::jwks::{HttpsJwks, HttpsJwksOptions};
 use portcullis::login::{
     Authenticated, Authenticator, DataAge, DataSource, Freshness, FunctionMissing, UserAssembler, UserCreation,
-    UserCreationRefused, custom_data_config, token_providers,
+    UserCreationRefused, custom_data_config, token_provider,
 };
 use portcullis::store::CustomDataStore;
 use portcullis::testfile;
@@ -106,16 +106,16 @@ async fn custom_data(app: &App, stores: &StoreArgs) -> Result<Option<Arc<dyn Cus
 }
 
 /// The same, with the ways to log in.
-pub(super) async fn authenticator_with_providers(
+pub(super) async fn authenticator_with_provider(
     app: &App,
     stores: &StoreArgs,
     providers: &ProviderArgs,
 ) -> Result<Authenticator, Trouble> {
     // What is wrong with providers is said before anything is made.
-    let compiled = token_providers(app, &providers.secrets.read(app)?)?;
+    let compiled = token_provider(app, &providers.secrets.read(app)?)?;
     let function = user_creation(app, providers)?;
     let mut authenticator = authenticator(app, stores, Missing::Create).await?;
-    for provider in compiled {
+    if let Some(provider) = compiled {
         authenticator = authenticator.with_provider(match (provider.jwk_uri(), &providers.jwks) {
             (None, _) => provider,
             (Some(_), Some(path)) => {

@@ -3,7 +3,7 @@ use portcullis::text::OneLine;
 use serde_json::json;
 
 use super::Answer;
-use super::accounts::{AppArgs, ProviderArgs, authenticator_with_providers, block_on, read_token, warn};
+use super::accounts::{AppArgs, ProviderArgs, authenticator_with_provider, block_on, read_token, warn};
 use super::output::Output;
 use super::stores::StoreArgs;
 use super::trouble::Trouble;
@@ -26,9 +26,6 @@ pub(super) struct Args {
     /// Log in as a new user about whom nothing is known
     #[arg(long, conflicts_with = "token")]
     anonymous: bool,
-    /// The provider that vouches for the token, where the application has several
-    #[arg(long, value_name = "NAME")]
-    provider: Option<String>,
     /// The id that the device was given at an earlier login
     #[arg(long, value_name = "ID")]
     device: Option<String>,
@@ -44,13 +41,15 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let app = args.app.load()?;
     let token = args.token.as_deref().map(|token| read_token(token, "token")).transpose()?;
     let login = block_on(async {
-        let authenticator = authenticator_with_providers(&app, &args.stores, &args.providers).await?;
+        let authenticator = authenticator_with_provider(&app, &args.stores, &args.providers).await?;
         let device = args.device.as_deref();
         let login = match &token {
             None => authenticator.log_in_anonymously(device).await,
             Some(token) => {
-                let provider = provider(args, &authenticator.provider_names().collect::<Vec<_>>())?;
-                authenticator.log_in(&provider, token, device).await
+                let provider = authenticator.provider_name().ok_or_else(|| {
+                    Trouble::usage("the application has no provider of the type `custom-token`, which takes tokens")
+                })?;
+                authenticator.log_in(provider, token, device).await
             }
         };
         Ok(login?)
@@ -58,21 +57,6 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     warn(&login.warnings);
     print(&login, output)?;
     Ok(Answer::Yes)
-}
-
-/// The provider meant: the one named, or the only one.
-fn provider(args: &Args, names: &[&str]) -> Result<String, Trouble> {
-    match (&args.provider, names) {
-        (Some(name), _) => Ok(name.clone()),
-        (None, [name]) => Ok((*name).to_owned()),
-        (None, []) => {
-            Err(Trouble::usage("the application has no provider of the type `custom-token`, which takes tokens"))
-        }
-        (None, several) => {
-            let names: Vec<String> = several.iter().map(|name| format!("`{}`", OneLine(name))).collect();
-            Err(Trouble::usage(format!("which provider? name one with --provider: {}", names.join(", "))))
-        }
-    }
 }
 
 fn print(login: &Login, output: &mut Output) -> Result<(), Trouble> {

@@ -45,20 +45,18 @@ pub fn custom_data_config(app: &App) -> Result<Option<CustomDataConfig>, SetupEr
     }
 }
 
-/// The providers of an application that take tokens of third parties. Where nothing else is configured, a token must be meant
-/// for the application's id; `secrets` holds the keys by name.
+/// The provider of an application that takes tokens of a third party; none if it has no such one. Where nothing else is
+/// configured, a token must be meant for the application's id; `secrets` holds the keys by name.
 ///
 /// # Errors
-/// One of them does not load, or lacks a secret.
-pub fn token_providers(app: &App, secrets: &Secrets) -> Result<Vec<TokenProvider>, SetupError> {
-    let mut providers = Vec::new();
-    for provider in app.providers.iter().filter(|provider| provider.kind == ProviderType::CustomToken.name()) {
-        let file = &provider.config;
-        let compiled = TokenProvider::compile(&file.node, app.id(), secrets.as_map())
-            .map_err(|errors| SetupError::Files { what: "the provider of tokens", findings: findings(file, errors) })?;
-        providers.push(compiled);
-    }
-    Ok(providers)
+/// It does not load, or lacks a secret.
+pub fn token_provider(app: &App, secrets: &Secrets) -> Result<Option<TokenProvider>, SetupError> {
+    // An application has one at most of each type: of others only the first was kept.
+    let provider = app.providers.iter().find(|provider| provider.kind == ProviderType::CustomToken.name());
+    let Some(file) = provider.map(|provider| &provider.config) else { return Ok(None) };
+    let compiled = TokenProvider::compile(&file.node, app.id(), secrets.as_map());
+    let broken = |errors| SetupError::Files { what: "the provider of tokens", findings: findings(file, errors) };
+    compiled.map(Some).map_err(broken)
 }
 
 fn findings(file: &ConfigFile, errors: Vec<ConfigError>) -> Vec<FileFinding> {

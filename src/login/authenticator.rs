@@ -11,7 +11,7 @@ use crate::store::{CustomDataStore, Session};
 /// Logs users in and tells who makes a request.
 pub struct Authenticator {
     pub(super) issuer: TokenIssuer,
-    pub(super) providers: Vec<TokenProvider>,
+    pub(super) provider: Option<TokenProvider>,
     pub(super) anonymous: Anonymous,
     pub(super) assembler: UserAssembler,
     pub(super) user_creation: Option<Arc<dyn UserCreation>>,
@@ -32,7 +32,7 @@ impl Authenticator {
     pub fn new(issuer: TokenIssuer, accounts: Accounts) -> Self {
         Self {
             issuer,
-            providers: Vec::new(),
+            provider: None,
             anonymous: Anonymous::Refused,
             assembler: UserAssembler::new(accounts),
             user_creation: None,
@@ -41,10 +41,11 @@ impl Authenticator {
         }
     }
 
-    /// Takes tokens of a third party.
+    /// Takes tokens of a third party, in place of any that it took before. There is one, as App Services had it: users
+    /// are known by the type of their provider and `sub`, so that a second one could speak for users of the first.
     #[must_use]
     pub fn with_provider(mut self, provider: TokenProvider) -> Self {
-        self.providers.push(provider);
+        self.provider = Some(provider);
         self
     }
 
@@ -82,9 +83,10 @@ impl Authenticator {
         &self.assembler.accounts
     }
 
-    /// The names of the providers that take tokens.
-    pub fn provider_names(&self) -> impl Iterator<Item = &str> {
-        self.providers.iter().map(|provider| provider.provider().name())
+    /// The name of the provider that takes tokens.
+    #[must_use]
+    pub fn provider_name(&self) -> Option<&str> {
+        self.provider.as_ref().map(|provider| provider.provider().name())
     }
 
     /// The session of a token, if it has not ended.

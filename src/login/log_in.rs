@@ -62,7 +62,7 @@ impl Authenticator {
 
     /// Whom a third party's token speaks of.
     async fn identify(&self, name: &str, token: &str) -> Result<Identity, LoginError> {
-        let provider = self.providers.iter().find(|provider| provider.provider().name() == name);
+        let provider = self.provider.as_ref().filter(|provider| provider.provider().name() == name);
         let provider = provider.ok_or_else(|| LoginError::ProviderUnknown(name.to_owned()))?;
         // Before keys are fetched for it.
         if provider.provider().is_disabled() {

@@ -18,7 +18,7 @@ mod sessions;
 mod user_creation;
 
 pub use accounts::Accounts;
-pub use application::{SetupError, custom_data_config, token_providers};
+pub use application::{SetupError, custom_data_config, token_provider};
 pub use assembler::UserAssembler;
 pub use authenticator::Authenticator;
 pub use error::LoginError;

@@ -320,6 +320,21 @@ fn a_function_name_does_not_lead_out_of_its_folder() {
     assert_eq!(found(&app), ["definition-duplicate functions/config.json", "name-missing functions/config.json"]);
 }
 
+/// Users are known by the type of their provider and its `sub`: a second one could log in as users of the first.
+#[test]
+fn of_two_providers_of_one_type_the_first_counts() {
+    let providers = r#"{
+        "intranet": {"name": "intranet", "type": "custom-token"},
+        "api-key": {"name": "api-key", "type": "api-key"},
+        "partners": {"name": "partners", "type": "custom-token"}
+    }"#;
+    let tree = Tree::new(&[("realm_config.json", "{}"), ("auth/providers.json", providers)]);
+    let app = tree.load();
+    let names: Vec<_> = app.providers.iter().map(|provider| provider.name.as_str()).collect();
+    assert_eq!(names, ["intranet", "api-key"]);
+    assert_eq!(found(&app), ["provider-type-twice auth/providers.json"]);
+}
+
 #[test]
 fn a_directory_without_an_application_says_what_was_looked_for() {
     let tree = Tree::new(&[("backend/realm_config.json", "{}"), ("config.json", r#"{"compilerOptions": {}}"#)]);

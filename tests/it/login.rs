@@ -354,6 +354,17 @@ async fn providers_that_are_not_there_or_disabled_let_nobody_in() {
     assert_eq!(users.list(None, 10).await.unwrap().len(), 0);
 }
 
+/// Two third parties may both call somebody `ada`.
+#[tokio::test]
+async fn there_is_one_provider_of_tokens() {
+    let house = House::new();
+    house.log_in("ada").await.unwrap();
+    let (ours, other) = (house.token(doc! { "sub": "ada" }), secret());
+    let house = house.with(|house| house.with_provider(provider(&other, false)));
+    let refused = house.authenticator.log_in("intranet", &ours, None).await.err().unwrap();
+    assert!(matches!(refused, LoginError::Token(TokenError::Signature)), "{refused}");
+}
+
 #[tokio::test]
 async fn anonymous_users_last_ninety_days() {
     let house = House::new();
