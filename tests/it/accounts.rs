@@ -218,10 +218,12 @@ fn a_key_is_replaced_while_old_tokens_stay_good() {
 
 #[cfg(unix)]
 #[test]
-fn nobody_else_can_read_the_key() {
+fn nobody_else_can_read_keys_and_users() {
     use std::os::unix::fs::PermissionsExt;
     let state = State::new("mode");
     state.log_in(&example("hr.users.json"));
     let mode = |name: &str| fs::metadata(state.path(name)).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode("state"), mode("state/signing.key")), (0o700, 0o600));
 }
+    // Also in a directory that others can look into.
+    assert_eq!(mode("state/state.redb"), 0o600);

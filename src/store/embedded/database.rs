@@ -1,7 +1,9 @@
+use std::fs::{File, OpenOptions};
+use std::io;
 use std::path::Path;
 
 use bson::Document;
-use redb::backends::InMemoryBackend;
+use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{Database, DatabaseError, MultimapTableDefinition, ReadTransaction, TableDefinition, WriteTransaction};
 
 use crate::auth::ProviderType;
@@ -25,18 +27,19 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Opens a file, or makes it.
+    /// Opens a file, or makes one that nobody else can read.
     ///
     /// # Errors
     /// It is open in another process, is something else, or cannot be read and written.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let database = Database::create(path).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => {
-                StoreError::new("cannot open the file of users and sessions", "another process has it open")
-            }
-            error => StoreError::new("cannot open the file of users and sessions", error),
-        })?;
-        Self::with_tables(database)
+        const ACTION: &str = "cannot open the file of users and sessions";
+        let file = open_private(path).map_err(|error| StoreError::new(ACTION, error))?;
+        let backend = FileBackend::new(file);
+        let database = backend.and_then(|backend| Database::builder().create_with_backend(backend));
+        Self::with_tables(database.map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => StoreError::new(ACTION, "another process has it open"),
+            error => StoreError::new(ACTION, error),
+        })?)
     }
 
     /// Users and sessions that last as long as this value.
@@ -90,6 +93,15 @@ impl Embedded {
         };
         run().map_err(|error: Failure| StoreError::new(action, error))
     }
+}
+
+/// Opens a file. One that is made is its owner's alone, whatever directory it stands in: it names people and their sessions.
+fn open_private(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 /// Any of the errors of the database, or of what stands in it.
