@@ -1,3 +1,4 @@
+use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document};
 use thiserror::Error;
 
@@ -55,7 +56,8 @@ impl Account {
     /// ```
     ///
     /// The id may be an ObjectId and dates may be dates. `data` of the user, where no identity says anything itself, is
-    /// what the first identity says. A user without a date is as old as `now`.
+    /// what the first identity says. A user without a date is as old as the ObjectId that is the id, so that to import it
+    /// again finds it unchanged; where the id is none, as old as `now`.
     ///
     /// # Errors
     /// See [`ExportError`].
@@ -78,7 +80,8 @@ impl Account {
             Some(Bson::Boolean(true)) => AccountState::Disabled,
             Some(_) => return Err(ExportError::Field { field: "disabled", expected: "a boolean" }),
         };
-        let created_at = time(exported.remove("creation_date").as_ref(), "creation_date")?.unwrap_or(now);
+        let created_at = time(exported.remove("creation_date").as_ref(), "creation_date")?;
+        let created_at = created_at.unwrap_or_else(|| ObjectId::parse_str(&id).map_or(now, |id| id.timestamp()));
         let last_login_at = time(exported.remove("last_authentication_date").as_ref(), "last_authentication_date")?;
         let mut identities = identities(exported.remove("identities"))?;
         let data = match exported.remove("data") {

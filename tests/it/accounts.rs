@@ -177,6 +177,20 @@ fn an_import_says_of_each_line_why_it_was_refused() {
 }
 
 #[test]
+fn a_user_without_a_date_is_imported_once() {
+    let state = State::new("dateless");
+    let path = state.path("users.ndjson");
+    fs::write(
+        &path,
+        format!(r#"{{"_id": "{KEN}", "identities": [{{"id": "ken", "provider_type": "custom-token"}}]}}"#),
+    )
+    .unwrap();
+    assert_eq!(state.json(&["users", "import", &path])["added"], 1);
+    assert_eq!(state.json(&["users", "import", &path])["unchanged"], 1);
+    assert_eq!(state.json(&["users", "list"])["users"][0]["created_at"], "2024-01-11T14:49:36Z");
+}
+
+#[test]
 fn what_is_missing_is_named_with_the_way_out() {
     let state = State::new("missing");
     let data = example("hr.users.json");
@@ -224,6 +238,6 @@ fn nobody_else_can_read_keys_and_users() {
     state.log_in(&example("hr.users.json"));
     let mode = |name: &str| fs::metadata(state.path(name)).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode("state"), mode("state/signing.key")), (0o700, 0o600));
-}
     // Also in a directory that others can look into.
     assert_eq!(mode("state/state.redb"), 0o600);
+}
