@@ -191,6 +191,14 @@ fn a_user_without_a_date_is_imported_once() {
 }
 
 #[test]
+fn sessions_are_revoked_without_a_key_and_an_application() {
+    let state = State::new("keyless");
+    state.log_in(&example("hr.users.json"));
+    fs::remove_file(state.path("state/signing.key")).unwrap();
+    assert_eq!(state.json(&["token", "revoke", "--user", KEN, "--app", "fixtures"])["ended"], 1);
+}
+
+#[test]
 fn what_is_missing_is_named_with_the_way_out() {
     let state = State::new("missing");
     let data = example("hr.users.json");
