@@ -3,13 +3,10 @@
 use bson::{Bson, Document, doc};
 use thiserror::Error;
 
+use super::users::shown;
 use super::{Account, AccountState, Identity, Session};
 use crate::auth::ProviderType;
-use crate::text::{OneLine, excerpt};
 use crate::user::UserType;
-
-/// How much of an id a message shows, in characters.
-const SHOWN: usize = 64;
 
 /// A stored user or session that does not read back: somebody else wrote it. What it lacks is never made up, as a default
 /// in its place could grant.
@@ -35,11 +32,6 @@ pub(super) enum AccountFault {
     NoIdentity,
     #[error("has the identity `{0}` twice")]
     IdentityTwice(String),
-}
-
-/// As much of an id as a message shows.
-pub(super) fn shown(id: &str) -> String {
-    OneLine(excerpt(id, SHOWN)).to_string()
 }
 
 impl Account {

@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use super::StoreError;
 use crate::auth::{BoxFuture, ProviderType, union_of_identities};
+use crate::text::{OneLine, excerpt};
 use crate::user::{CustomData, User, UserType};
 
 /// A way in which a provider knows somebody.
@@ -101,16 +102,24 @@ pub enum UsersError {
     #[error("{0}")]
     Store(#[from] StoreError),
     /// There is no user of that id.
-    #[error("there is no user `{0}`")]
+    #[error("there is no user `{}`", shown(.0))]
     Unknown(String),
     /// The identity leads to another user already.
-    #[error("the identity `{id}` of the provider `{}` belongs to another user", .provider_type.name())]
+    #[error("the identity `{}` of the provider `{}` belongs to another user", shown(id), .provider_type.name())]
     IdentityTaken {
         /// The type of the provider.
         provider_type: ProviderType,
         /// The provider's id of the person.
         id: String,
     },
+}
+
+/// How much of an id a message shows, in characters: a third party chooses what it is.
+const SHOWN: usize = 64;
+
+/// As much of an id as a message shows, on one line.
+pub(super) fn shown(id: &str) -> String {
+    OneLine(excerpt(id, SHOWN)).to_string()
 }
 
 /// What became of one imported user.

@@ -136,7 +136,14 @@ async fn an_identity_is_linked_to_one_user_only(users: Store) {
     let UsersError::IdentityTaken { provider_type, id } = error else { panic!("{error}") };
     assert_eq!((provider_type, id.as_str()), (ProviderType::CustomToken, "ada"));
     assert_eq!(users.find(&ada.id).await.unwrap(), Some(ada));
-    assert_eq!(users.find(&eve.id).await.unwrap(), Some(eve));
+    assert_eq!(users.find(&eve.id).await.unwrap(), Some(eve.clone()));
+    // The id is what a third party says it is; no line of a log may be made up by it.
+    let forged = identity(&format!("a\nlogged in as root{}", "x".repeat(10_000)));
+    users.find_or_create(&forged, at(0)).await.unwrap();
+    let message = users.link(&eve.id, &forged).await.unwrap_err().to_string();
+    assert!(!message.contains('\n') && message.len() < 300, "{message}");
+    let message = users.link(&forged.id, &forged).await.unwrap_err().to_string();
+    assert!(!message.contains('\n') && message.len() < 300, "{message}");
 }
 
 async fn links_at_once_give_an_identity_to_one_user(users: Store) {

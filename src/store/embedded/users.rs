@@ -6,7 +6,7 @@ use redb::{ReadableTable, Table, WriteTransaction};
 
 use super::database::{Embedded, Failure, IDENTITIES, USERS, decode, identity_key};
 use crate::auth::BoxFuture;
-use crate::store::record::shown;
+use crate::store::users::shown;
 use crate::store::{Account, AccountState, Identity, ImportOutcome, StoreError, Users, UsersError};
 
 /// The tables of users while they are changed.
@@ -105,7 +105,9 @@ impl Users for Embedded {
                 let account = match tables.owner(identity)? {
                     None => Account::new(ObjectId::new().to_hex(), identity.clone(), now),
                     Some(id) => {
-                        let lost = || Failure::from(format!("an identity leads to the user `{id}`, who is not there"));
+                        let lost = || {
+                            Failure::from(format!("an identity leads to the user `{}`, who is not there", shown(&id)))
+                        };
                         let mut account = tables.find(&id)?.ok_or_else(lost)?;
                         if account.state.is_disabled() {
                             return Ok(account);

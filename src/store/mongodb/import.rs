@@ -8,7 +8,7 @@ use super::deadline::{SERVER_TIME, patiently};
 use super::failure::Failure;
 use super::users::read;
 use super::users::{ATTEMPTS, contended, element, find_one, pause_before};
-use crate::store::record::shown;
+use crate::store::users::shown;
 use crate::store::{Account, ImportOutcome};
 
 /// How many users are written at once.

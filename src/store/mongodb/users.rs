@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::import::import;
 use super::ours::{Ours, unique_index};
 use crate::auth::{BoxFuture, ProviderType};
-use crate::store::record::shown;
+use crate::store::users::shown;
 use crate::store::{Account, AccountState, Identity, ImportOutcome, StoreError, Users, UsersError};
 use crate::value::DocumentRef;
 

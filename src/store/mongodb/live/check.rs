@@ -11,7 +11,7 @@ use crate::store::StoreError;
 use crate::store::mongodb::custom_data::{collection, simple_collation};
 use crate::store::mongodb::deadline::{PATIENCE, patiently, within};
 use crate::store::mongodb::failure::Failure;
-use crate::store::record::shown;
+use crate::store::users::shown;
 use crate::value::DocumentRef;
 
 /// The error code of a command that took longer than `maxTimeMS`.
