@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use bson::Document;
 use thiserror::Error;
 
+use super::custom_data::{MAX_BYTES, MAX_DOCUMENTS};
 use super::{CustomDataStore, LookUpError, StoreError};
 use crate::auth::{BoxFuture, CustomDataConfig, Selection};
 use crate::json::{self, Chunk, Kind, Stream};
@@ -52,6 +53,12 @@ pub enum FileError {
         /// What is wrong.
         message: String,
     },
+    /// So many documents name one user that which of them counts would be a guess, as on MongoDB.
+    #[error("`{path}`: more than {MAX_DOCUMENTS} documents, or {MAX_BYTES} bytes of them, name one user", path = path.display())]
+    TooMany {
+        /// The file or folder.
+        path: PathBuf,
+    },
 }
 
 impl FileCustomData {
@@ -63,12 +70,17 @@ impl FileCustomData {
     /// A user's document.
     fn select(&self, user_id: &str) -> Result<Selection, LookUpError> {
         let failed = |error: FileError| StoreError::new("cannot read the custom data", error);
-        let mut mine = Vec::new();
+        let (mut mine, mut bytes) = (Vec::new(), 0_usize);
         for file in files(&self.path).map_err(failed)? {
             each_document(&file, &mut |document| {
                 if self.config.is_of(user_id, &document) {
+                    bytes = bytes.saturating_add(document.to_vec().map_or(0, |document| document.len()));
+                    if mine.len() == MAX_DOCUMENTS || bytes > MAX_BYTES {
+                        return Err(FileError::TooMany { path: self.path.clone() });
+                    }
                     mine.push(document);
                 }
+                Ok(())
             })
             .map_err(failed)?;
         }
@@ -105,7 +117,7 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, FileError> {
 }
 
 /// Hands each document of a file to `take`.
-fn each_document(path: &Path, take: &mut dyn FnMut(Document)) -> Result<(), FileError> {
+fn each_document(path: &Path, take: &mut dyn FnMut(Document) -> Result<(), FileError>) -> Result<(), FileError> {
     let failed = |reason| FileError::Unreadable { path: path.to_owned(), reason };
     let file = File::open(path).map_err(failed)?;
     for chunk in Stream::new(BufReader::new(file)) {
@@ -115,7 +127,11 @@ fn each_document(path: &Path, take: &mut dyn FnMut(Document)) -> Result<(), File
     Ok(())
 }
 
-fn read_chunk(path: &Path, chunk: &Chunk, take: &mut dyn FnMut(Document)) -> Result<(), FileError> {
+fn read_chunk(
+    path: &Path,
+    chunk: &Chunk,
+    take: &mut dyn FnMut(Document) -> Result<(), FileError>,
+) -> Result<(), FileError> {
     let source = || Source::new("", String::from_utf8_lossy(&chunk.bytes)).from_line(chunk.line);
     let malformed = |at: usize, message: String| FileError::Malformed {
         path: path.to_owned(),
@@ -126,7 +142,7 @@ fn read_chunk(path: &Path, chunk: &Chunk, take: &mut dyn FnMut(Document)) -> Res
     let one = std::slice::from_ref(&node);
     let nodes = if let Kind::Array(elements) = &node.kind { elements.as_slice() } else { one };
     for node in nodes {
-        take(json::to_document(node).map_err(|error| malformed(error.span().start, error.to_string()))?);
+        take(json::to_document(node).map_err(|error| malformed(error.span().start, error.to_string()))?)?;
     }
     Ok(())
 }

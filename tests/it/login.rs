@@ -9,13 +9,16 @@ use std::time::Duration;
 
 use bson::{Bson, DateTime, Document, doc};
 use portcullis::auth::token::{SigningKey, SigningKeys, TokenError, TokenIssuer, TokenProvider};
-use portcullis::auth::{BoxFuture, Clock, CustomDataConfig, ProviderType};
+use portcullis::auth::{BoxFuture, Clock, CustomDataConfig, ProviderType, Selection};
 use portcullis::json;
 use portcullis::login::{
     Accounts, Authenticator, DataSource, Freshness, FunctionMissing, Login, LoginError, UserCreation,
     UserCreationRefused,
 };
-use portcullis::store::{AccountState, Embedded, FileCustomData, MemoryCustomData, Sessions, Users};
+use portcullis::store::{
+    Account, AccountState, CustomDataStore, Embedded, FileCustomData, Identity, LookUpError, MemoryCustomData,
+    Sessions, Users,
+};
 use portcullis::user::{CustomData, User};
 
 use crate::tokens::keys::{hs256, secret, sign};
@@ -189,6 +192,22 @@ async fn a_source_of_custom_data_that_cannot_be_read_is_not_no_custom_data() {
     let refused_refresh = house.authenticator.refresh(&login.refresh_token).await.err().unwrap();
     assert!(matches!(refused_refresh, LoginError::Store(_)));
     assert!(house.bearer(&login.access_token, Freshness::Live).await.is_err());
+}
+
+#[tokio::test]
+async fn files_in_which_too_many_documents_name_a_user_are_no_custom_data_of_theirs() {
+    let file = std::env::temp_dir().join(format!("portcullis-many-{}.json", std::process::id()));
+    let custom_data = FileCustomData::new(config(), &file);
+    let document = "{\"user_id\": \"ada\", \"level\": 1}\n";
+    fs::write(&file, document.repeat(1000)).unwrap();
+    assert!(custom_data.find("ada").await.unwrap().document.is_some());
+    fs::write(&file, document.repeat(1001)).unwrap();
+    assert!(custom_data.find("ada").await.unwrap_err().to_string().contains("more than 1000 documents"));
+    assert_eq!(custom_data.find("eve").await.unwrap().document, None);
+    let large = format!("{{\"user_id\": \"ada\", \"much\": \"{}\"}}\n", "x".repeat(12 << 20));
+    fs::write(&file, large.repeat(3)).unwrap();
+    assert!(custom_data.find("ada").await.unwrap_err().to_string().contains("33554432 bytes"));
+    fs::remove_file(&file).unwrap();
 }
 
 #[tokio::test]

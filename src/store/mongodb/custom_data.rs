@@ -8,6 +8,7 @@ use super::deadline::{SERVER_TIME, patiently};
 use super::failure::Failure;
 use super::naming::{filter_for, names_of};
 use crate::auth::{BoxFuture, CustomDataConfig, CustomDataSource, Selection};
+use crate::store::custom_data::{MAX_BYTES, MAX_DOCUMENTS};
 use crate::store::{CustomDataStore, LookUpError};
 use crate::value::DocumentRef;
 
@@ -28,10 +29,10 @@ const RECORD_ID: &str = "$recordId";
 
 impl MongoCustomData {
     /// How many documents may name one user.
-    pub const MAX_DOCUMENTS: usize = 1000;
+    pub const MAX_DOCUMENTS: usize = MAX_DOCUMENTS;
 
     /// How large the documents that name one user may be together, in bytes: two of the largest, 32 MiB.
-    pub const MAX_BYTES: usize = 32 * 1024 * 1024;
+    pub const MAX_BYTES: usize = MAX_BYTES;
 
     /// The collection that a configuration names; none where custom data is disabled.
     #[must_use]
