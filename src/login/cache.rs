@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bson::DateTime;
@@ -9,33 +9,65 @@ use crate::user::User;
 /// How many users are remembered.
 const MAX_USERS: usize = 10_000;
 
+/// How many bytes they may take together, written as BSON: 64 MiB. The custom data of one user can be 1 MiB.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+
 /// The users looked up last, each with the time.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
-    users: Mutex<HashMap<String, (DateTime, User)>>,
+    users: Mutex<Users>,
+}
+
+#[derive(Debug, Default)]
+struct Users {
+    entries: HashMap<String, Entry>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    at: DateTime,
+    user: User,
+    bytes: usize,
 }
 
 impl Cache {
     /// A user looked up at most `limit` ago, and how long ago.
     pub(super) fn find(&self, id: &str, limit: Duration, now: DateTime) -> Option<(User, Duration)> {
-        let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, user) = users.get(id)?;
+        let users = self.users();
+        let Entry { at, user, .. } = users.entries.get(id)?;
         let age = age(*at, now)?;
         (age <= limit).then(|| (user.clone(), age))
     }
 
     /// Remembers a user. Where there is no room, all others are forgotten: they are looked up again when they come.
     pub(super) fn insert(&self, user: User, now: DateTime) {
-        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
-        if users.len() >= MAX_USERS && !users.contains_key(&user.id) {
-            users.clear();
+        let bytes = user.to_document().to_vec().map(|bytes| bytes.len());
+        let mut users = self.users();
+        users.remove(&user.id);
+        // One whose size nobody can tell is not remembered.
+        let Ok(bytes) = bytes else { return };
+        if users.entries.len() >= MAX_USERS || users.bytes.saturating_add(bytes) > MAX_BYTES {
+            *users = Users::default();
         }
-        users.insert(user.id.clone(), (now, user));
+        users.bytes = users.bytes.saturating_add(bytes);
+        users.entries.insert(user.id.clone(), Entry { at: now, user, bytes });
     }
 
     /// Forgets a user.
     pub(super) fn remove(&self, id: &str) {
-        self.users.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.users().remove(id);
+    }
+
+    fn users(&self) -> MutexGuard<'_, Users> {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Users {
+    fn remove(&mut self, id: &str) {
+        let bytes = self.entries.remove(id).map_or(0, |entry| entry.bytes);
+        self.bytes = self.bytes.saturating_sub(bytes);
     }
 }
 

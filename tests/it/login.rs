@@ -210,6 +210,42 @@ async fn files_in_which_too_many_documents_name_a_user_are_no_custom_data_of_the
     fs::remove_file(&file).unwrap();
 }
 
+/// Custom data of nearly a mebibyte for everyone.
+struct Bulk(AtomicI64);
+
+impl CustomDataStore for Bulk {
+    fn find<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Selection, LookUpError>> {
+        let document = doc! { "much": "x".repeat(1_000_000), "level": self.0.load(Ordering::Relaxed) };
+        Box::pin(async move { Ok(Selection { document: Some(document), warnings: Vec::new() }) })
+    }
+}
+
+#[tokio::test]
+async fn what_is_remembered_of_users_has_an_end() {
+    let bulk = Arc::new(Bulk(AtomicI64::new(1)));
+    let house = House::new().with(|authenticator| authenticator.with_custom_data(Arc::clone(&bulk) as Arc<_>));
+    let ada = house.log_in("ada").await.unwrap();
+    let others = (0..70).map(|n| {
+        let identity = Identity { provider_type: ProviderType::CustomToken, id: n.to_string(), data: doc! {} };
+        Account { state: AccountState::Active, ..Account::new(format!("user {n}"), identity, house.clock.now()) }
+    });
+    let others: Vec<Account> = others.collect();
+    house.users.import(&others).await.unwrap();
+    house.clock.advance(10 * MINUTE);
+    house.authenticator.look_up(&ada.user.id).await.unwrap();
+    bulk.0.store(2, Ordering::Relaxed);
+    let level = async || {
+        let user = house.bearer(&ada.access_token, Freshness::AtMost(MINUTE)).await.unwrap();
+        let CustomData::Loaded(data) = user.custom_data else { panic!("custom data was not looked up") };
+        data.get_i64("level").unwrap()
+    };
+    assert_eq!(level().await, 1);
+    for other in &others {
+        house.authenticator.look_up(&other.id).await.unwrap();
+    }
+    assert_eq!(level().await, 2);
+}
+
 #[tokio::test]
 async fn a_document_that_is_too_large_fails_the_login() {
     let house = House::new();
