@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufReader, IsTerminal, Read};
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use super::Answer;
 use super::accounts::block_on;
 use super::input::{Input, standard_input};
-use super::output::{Output, plural};
+use super::output::{Output, note, plural};
 use super::stores::{Missing, StoreArgs};
 use super::trouble::Trouble;
 
@@ -44,7 +45,12 @@ struct Imported {
     unchanged: u64,
     /// The line and why.
     refused: Vec<(usize, String)>,
+    /// The names of fields that mean nothing here.
+    ignored: BTreeSet<String>,
 }
+
+/// How many names of fields that mean nothing are told.
+const MAX_IGNORED: usize = 20;
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let bar = ProgressBar::hidden();
@@ -77,7 +83,11 @@ async fn import(args: &Args, reader: Box<dyn Read>, bar: &ProgressBar) -> Result
     for chunk in json::Stream::new(BufReader::new(reader)) {
         let chunk = chunk.map_err(|error| Trouble::Read { name: format!("`{name}`"), error })?;
         match read(&chunk, &name) {
-            Ok(Exported { account, .. }) => batch.push((chunk.line, account)),
+            Ok(Exported { account, ignored }) => {
+                let room = MAX_IGNORED.saturating_sub(imported.ignored.len());
+                imported.ignored.extend(ignored.into_iter().take(room));
+                batch.push((chunk.line, account));
+            }
             Err(message) => imported.refused.push((chunk.line, message)),
         }
         if batch.len() >= BATCH {
@@ -126,8 +136,13 @@ fn print(imported: &Imported, output: &mut Output) -> Result<(), Trouble> {
     if output.is_json() {
         let refused: Value =
             imported.refused.iter().map(|(line, message)| json!({ "line": line, "error": message })).collect();
-        return output
-            .document(&json!({ "added": imported.added, "unchanged": imported.unchanged, "refused": refused }));
+        return output.document(&json!({
+            "added": imported.added, "unchanged": imported.unchanged, "refused": refused, "ignored": imported.ignored,
+        }));
+    }
+    if !imported.ignored.is_empty() {
+        let names: Vec<String> = imported.ignored.iter().map(|name| format!("`{name}`")).collect();
+        note(&format!("fields of users that mean nothing here were left out: {}", names.join(", ")));
     }
     for (line, message) in &imported.refused {
         output.line(format!("line {line}: {}", OneLine(message)))?;

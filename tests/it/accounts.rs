@@ -128,8 +128,8 @@ fn users_are_imported_once_listed_disabled_and_deleted() {
     let state = State::new("users");
     let export = example("exported-users.ndjson");
     let import = ["users", "import", export.as_str()];
-    assert_eq!(state.json(&import), json!({ "added": 4, "unchanged": 0, "refused": [] }));
-    assert_eq!(state.json(&import), json!({ "added": 0, "unchanged": 4, "refused": [] }));
+    assert_eq!(state.json(&import), json!({ "added": 4, "unchanged": 0, "refused": [], "ignored": [] }));
+    assert_eq!(state.json(&import), json!({ "added": 0, "unchanged": 4, "refused": [], "ignored": [] }));
     let listed = state.json(&["users", "list"]);
     let states: Vec<&str> =
         listed["users"].as_array().unwrap().iter().map(|user| user["state"].as_str().unwrap()).collect();
@@ -188,6 +188,17 @@ fn a_user_without_a_date_is_imported_once() {
     assert_eq!(state.json(&["users", "import", &path])["added"], 1);
     assert_eq!(state.json(&["users", "import", &path])["unchanged"], 1);
     assert_eq!(state.json(&["users", "list"])["users"][0]["created_at"], "2024-01-11T14:49:36Z");
+}
+
+#[test]
+fn an_import_names_the_fields_that_mean_nothing() {
+    let state = State::new("ignored");
+    let path = state.path("users.ndjson");
+    let user = r#"{"_id": "65a0000000000000000000b2", "disbled": true, "identities": [{"id": "ken", "provider_type": "custom-token"}]}"#;
+    fs::write(&path, user).unwrap();
+    let said = state.run(&["users", "import", &path]);
+    assert!(said.stderr.contains("mean nothing here were left out: `disbled`"), "{}", said.stderr);
+    assert_eq!(state.json(&["users", "import", &path])["ignored"], json!(["disbled"]));
 }
 
 #[test]
