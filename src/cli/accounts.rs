@@ -141,9 +141,9 @@ pub(super) async fn authenticator_with_provider(
 
 /// A user with custom data looked up now.
 pub(super) async fn with_custom_data(app: &App, stores: &StoreArgs, user: User) -> Result<(User, DataAge), Trouble> {
-    let config = custom_data_config(app)?.filter(CustomDataConfig::is_enabled).ok_or_else(|| {
-        Trouble::usage("the application has no custom user data; leave --custom-data and --mongodb-uri away")
-    })?;
+    let config = custom_data_config(app)?
+        .filter(CustomDataConfig::is_enabled)
+        .ok_or_else(|| Trouble::usage("the application has no custom user data; leave --custom-data away"))?;
     let Selection { document, warnings } = stores.custom_data(config).await?.find(&user.id).await?;
     warn(&warnings);
     let custom_data = document.map_or(CustomData::Absent, CustomData::Loaded);

@@ -217,7 +217,8 @@ fn user(args: &Args, app: &App) -> Result<(Option<User>, Option<DataAge>), Troub
         return Ok((Some(bearer.user), Some(bearer.age)));
     }
     match args.context.user()? {
-        Some(user) if user.custom_data == CustomData::Absent && args.stores.has_custom_data() => {
+        // A server can be named for everything that a shell runs; custom data that there is none of is not asked for by it.
+        Some(user) if user.custom_data == CustomData::Absent && args.stores.serves_custom_data(app)? => {
             let (user, age) = block_on(with_custom_data(app, &args.stores, user))?;
             Ok((Some(user), Some(age)))
         }

@@ -4,9 +4,10 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use portcullis::app::App;
 use portcullis::auth::CustomDataConfig;
 use portcullis::auth::token::{SigningKey, SigningKeys};
-use portcullis::login::Accounts;
+use portcullis::login::{Accounts, custom_data_config};
 use portcullis::store::mongodb::{MongoCustomData, MongoSessions, MongoUsers};
 use portcullis::store::{CustomDataStore, Embedded, FileCustomData, Sessions, Users};
 
@@ -58,9 +59,13 @@ impl Stores {
 }
 
 impl StoreArgs {
-    /// Whether custom data can be looked up.
-    pub(super) const fn has_custom_data(&self) -> bool {
-        self.custom_data.is_some() || self.mongodb_uri.is_some()
+    /// Whether an application's custom data is to be looked up: in files that the command line names, or on a server if the
+    /// application has any.
+    pub(super) fn serves_custom_data(&self, app: &App) -> Result<bool, Trouble> {
+        if self.names_custom_data() || self.mongodb_uri.is_none() {
+            return Ok(self.names_custom_data());
+        }
+        Ok(custom_data_config(app)?.is_some_and(|config| config.is_enabled()))
     }
 
     /// Whether the command line says where custom data is looked up.
@@ -91,6 +96,12 @@ impl StoreArgs {
     /// Where the custom data of a configuration is looked up: in files where such are named, else in MongoDB.
     pub(super) async fn custom_data(&self, config: CustomDataConfig) -> Result<Arc<dyn CustomDataStore>, Trouble> {
         if let Some(path) = &self.custom_data {
+            // A message that it is no file would show its password.
+            if path.to_str().is_some_and(|path| path.starts_with("mongodb:") || path.starts_with("mongodb+srv:")) {
+                return Err(Trouble::usage(
+                    "--custom-data takes a file or a folder; a connection string is given with --mongodb-uri",
+                ));
+            }
             return Ok(Arc::new(FileCustomData::new(config, path)));
         }
         match self.client().await? {

@@ -202,6 +202,40 @@ fn an_import_names_the_fields_that_mean_nothing() {
 }
 
 #[test]
+fn a_connection_string_in_the_wrong_place_is_not_shown() {
+    let state = State::new("uri");
+    for uri in ["mongodb://ada:hunter2@localhost/", "mongodb+srv://ada:hunter2@localhost/"] {
+        let said = state.run(&[&LOGIN[..], &["--custom-data", uri]].concat());
+        assert_eq!(said.exit, 2, "{}{}", said.stdout, said.stderr);
+        assert!(said.stderr.contains("--mongodb-uri") && !said.stderr.contains("hunter2"), "{}", said.stderr);
+    }
+}
+
+#[test]
+fn a_server_that_is_named_for_all_commands_is_not_asked_for_custom_data_that_there_is_none_of() {
+    let state = State::new("ambient");
+    let ada = example("ada-employee.json");
+    let app = "fixtures/apps/defaults";
+    let said = state.run(&[
+        "decide",
+        "read",
+        &ada,
+        "--app",
+        app,
+        "--in",
+        "hr.employees",
+        "--user",
+        r#"{"id": "u"}"#,
+        "--mongodb-uri",
+        "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=1",
+    ]);
+    assert!(said.exit < 2, "{}{}", said.stdout, said.stderr);
+    let data = example("hr.users.json");
+    let decide = ["decide", "read", &ada, "--app", app, "--in", "hr.employees", "--user", r#"{"id": "u"}"#];
+    state.fails(&[&decide[..], &["--custom-data", &data]].concat(), 2, "leave --custom-data away");
+}
+
+#[test]
 fn an_application_with_two_providers_of_tokens_is_told_to_disable_one() {
     let state = State::new("two");
     let auth = state.path("app/auth");
