@@ -21,7 +21,7 @@ impl FromStr for Fresh {
         match word {
             "snapshot" => Ok(Self(Freshness::Snapshot)),
             "live" => Ok(Self(Freshness::Live)),
-            seconds => match seconds.trim_end_matches('s').parse() {
+            seconds => match seconds.strip_suffix('s').unwrap_or(seconds).parse() {
                 Ok(seconds) => Ok(Self(Freshness::AtMost(Duration::from_secs(seconds)))),
                 Err(_) => Err("write `snapshot`, `live` or a number of seconds".to_owned()),
             },
