@@ -1,10 +1,9 @@
 use std::sync::Arc;
 
 use super::policies::rules;
-use super::problem::{Problem, finding};
 use super::reader::located;
-use super::{App, Collection, ConfigFile, Endpoint, FileFinding, Function, Loaded, Part, Policies, ProblemKind};
-use crate::auth::{CustomDataConfig, Provider, ProviderType};
+use super::{App, Collection, ConfigFile, Endpoint, FileFinding, Function, Loaded, Part, Policies};
+use crate::auth::{CustomDataConfig, Provider};
 use crate::expr;
 use crate::json::Node;
 use crate::lint::{CollectionRules, Names, lint_application, lint_references, lint_rule, lint_rules, lint_schema};
@@ -180,7 +179,11 @@ impl<'a> Check<'a> {
     /// Expressions and settings outside of collections.
     fn configuration(&mut self) {
         let app = self.app;
-        self.providers();
+        for provider in &app.providers {
+            if let Err(errors) = Provider::compile(&provider.config.node) {
+                self.add_errors(&provider.config, errors);
+            }
+        }
         for function in &app.functions {
             self.expression(&function.config, function.can_evaluate(), Scope::Endpoint);
         }
@@ -192,24 +195,6 @@ impl<'a> Check<'a> {
         }
         for rule in &app.service_rules {
             self.expression(&rule.config, rule.when(), Scope::Service);
-        }
-    }
-
-    fn providers(&mut self) {
-        let mut enabled = Vec::new();
-        for provider in &self.app.providers {
-            match Provider::compile(&provider.config.node) {
-                Err(errors) => self.add_errors(&provider.config, errors),
-                Ok(compiled) if compiled.kind() == ProviderType::CustomToken && !compiled.is_disabled() => {
-                    enabled.push(provider);
-                }
-                Ok(_) => {}
-            }
-        }
-        for provider in enabled.into_iter().skip(1) {
-            let kind = ProblemKind::ProvidersSeveral(provider.name.clone());
-            let help = "a `sub` that two of them know would be one user; disable all but one";
-            self.add(&provider.config, finding(Problem::new(kind, provider.config.node.span).help(help)));
         }
     }
 

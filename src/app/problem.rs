@@ -103,9 +103,6 @@ pub enum ProblemKind {
     /// `"secret_config": {"signingKeys": ["x"]}` where no other file speaks of a secret `x`
     #[error("the secret `{0}` is in none of these files, as it should be: it must be supplied")]
     SecretUnlisted(String),
-    /// `"guests": {"type": "custom-token"}` beside another enabled provider of this type.
-    #[error("the provider `{0}` is not the only one of the type `custom-token` that is enabled: nobody can log in")]
-    ProvidersSeveral(String),
     /// `"disbled": true`
     #[error("nothing reads the key `{key}` of {what}")]
     KeyUnused {
@@ -188,7 +185,6 @@ impl Code for ProblemKind {
             Self::FunctionUnknown(_) | Self::FunctionUnused(_) => "function-unknown",
             Self::SecretMissing(_) => "secret-missing",
             Self::SecretUnlisted(_) => "secret-unlisted",
-            Self::ProvidersSeveral(_) => "providers-several",
             Self::KeyUnused { .. } | Self::KeyMisspelt { .. } => "key-unused",
             Self::DataApiSystem => "data-api-system",
             Self::DatabaseCase { .. } => "database-case",

@@ -236,34 +236,6 @@ fn a_server_that_is_named_for_all_commands_is_not_asked_for_custom_data_that_the
 }
 
 #[test]
-fn an_application_with_two_providers_of_tokens_is_told_to_disable_one() {
-    let state = State::new("two");
-    let auth = state.path("app/auth");
-    fs::create_dir_all(&auth).unwrap();
-    fs::write(state.path("app/realm_config.json"), r#"{"app_id": "two"}"#).unwrap();
-    let one = |name: &str, disabled: bool| {
-        json!({
-            "name": name, "type": "custom-token", "disabled": disabled,
-            "config": {"audience": ["hr"], "useJWKURI": true, "jwkURI": "https://login.example.com/"},
-        })
-    };
-    let write = |disabled| {
-        let providers = json!({ "staff": one("staff", false), "guests": one("guests", disabled) });
-        fs::write(Path::new(&auth).join("providers.json"), providers.to_string()).unwrap();
-    };
-    let app = state.path("app");
-    let login = ["login", "eyJ.e.y", "--app", &app, "--provider", "guests"];
-    write(false);
-    let said = state.run(&["check", &app]);
-    assert_eq!(said.exit, 1, "{}", said.stdout);
-    assert!(said.stdout.contains("the provider `guests` is not the only one"), "{}", said.stdout);
-    state.fails(&login, 2, "the providers `staff`, `guests` cannot be used together");
-    write(true);
-    assert_eq!(state.run(&["check", &app]).exit, 0);
-    state.fails(&login, 1, "the provider `guests` is disabled");
-}
-
-#[test]
 fn sessions_are_revoked_without_a_key_and_an_application() {
     let state = State::new("keyless");
     state.log_in(&example("hr.users.json"));
