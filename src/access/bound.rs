@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::eval::{Context, Residual, bind};
+use crate::eval::{Binder, Residual, Truth};
 use crate::policy::{FieldRule, Role, Rule};
 
 /// A role, bound.
@@ -33,38 +33,43 @@ pub(super) struct BoundField {
 pub(super) type BoundFields = HashMap<Box<str>, BoundField>;
 
 impl BoundRole {
-    pub(super) fn new(role: &Role, context: &Context) -> Self {
-        let rule = |rule: &Option<Rule>| settled(rule.as_ref(), context);
-        Self {
+    /// None if it applies to no document.
+    pub(super) fn new<'p>(role: &'p Role, binder: &mut Binder<'p>) -> Option<Self> {
+        let apply_when = binder.bind(&role.apply_when.predicate).settle();
+        if apply_when.constant().is_some_and(|truth| matches!(truth, Truth::False | Truth::Unknown)) {
+            return None;
+        }
+        let mut rule = |rule: &'p Option<Rule>| settled(rule.as_ref(), binder);
+        Some(Self {
             name: role.name.clone(),
-            apply_when: bind(&role.apply_when.predicate, context).settle(),
+            apply_when,
             document_filters: role.document_filters.as_ref().map(|halves| (rule(&halves.read), rule(&halves.write))),
             read: rule(&role.read),
             write: rule(&role.write),
             insert: rule(&role.insert),
             delete: rule(&role.delete),
             search: rule(&role.search),
-            fields: bound_fields(&role.fields, context),
-            additional_fields: role.additional_fields.as_ref().map(|field| BoundField::new(field, context)),
-        }
+            fields: bound_fields(&role.fields, binder),
+            additional_fields: role.additional_fields.as_ref().map(|field| BoundField::new(field, binder)),
+        })
     }
 }
 
 impl BoundField {
-    fn new(field: &FieldRule, context: &Context) -> Self {
+    fn new<'p>(field: &'p FieldRule, binder: &mut Binder<'p>) -> Self {
         Self {
-            read: settled(field.read.as_ref(), context),
-            write: settled(field.write.as_ref(), context),
-            fields: field.fields.as_ref().map(|fields| bound_fields(fields, context)),
+            read: settled(field.read.as_ref(), binder),
+            write: settled(field.write.as_ref(), binder),
+            fields: field.fields.as_ref().map(|fields| bound_fields(fields, binder)),
         }
     }
 }
 
-fn bound_fields(fields: &[FieldRule], context: &Context) -> BoundFields {
-    fields.iter().map(|field| (field.name.clone(), BoundField::new(field, context))).collect()
+fn bound_fields<'p>(fields: &'p [FieldRule], binder: &mut Binder<'p>) -> BoundFields {
+    fields.iter().map(|field| (field.name.clone(), BoundField::new(field, binder))).collect()
 }
 
 /// Only True grants in every one of these places, so what the context leaves Unknown is settled.
-fn settled(rule: Option<&Rule>, context: &Context) -> Option<Residual> {
-    rule.map(|rule| bind(&rule.predicate, context).settle())
+fn settled<'p>(rule: Option<&'p Rule>, binder: &mut Binder<'p>) -> Option<Residual> {
+    rule.map(|rule| binder.bind(&rule.predicate).settle())
 }

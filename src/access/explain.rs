@@ -70,7 +70,7 @@ impl Guard {
             roles: Vec::new(),
             rules: Vec::new(),
         };
-        if !matches!(self.entrance, Entrance::Rules { .. }) {
+        if !matches!(self.entrance, Entrance::Rules(_)) {
             return explanation;
         }
         let (stored, chosen, seen) = match operation {

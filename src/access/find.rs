@@ -121,10 +121,10 @@ impl Guard {
         match &self.entrance {
             Entrance::Closed(Reason::NoRule { namespace }) => return Err(QueryError::NoRule(namespace.clone())),
             Entrance::Closed(_) => return Err(QueryError::RulesInvalid),
-            Entrance::Rules { filters, .. } if !filters.errors.is_empty() => {
-                return Err(QueryError::Failed(filters.errors.clone()));
+            Entrance::Rules(rules) if !rules.filters.errors.is_empty() => {
+                return Err(QueryError::Failed(rules.filters.errors.clone()));
             }
-            Entrance::Bypass | Entrance::Rules { .. } => {}
+            Entrance::Bypass | Entrance::Rules(_) => {}
         }
         let filter = bind(&query.filter, &self.context);
         let mut found = Vec::new();

@@ -2,11 +2,11 @@ use std::sync::Arc;
 
 use super::bound::BoundRole;
 use super::decision::{Decision, Outcome, Reason};
-use crate::eval::{Context, Documents, Errors, EvalError, Evaluation, Residual, Truth, bind};
+use crate::eval::{Binder, Context, Documents, Errors, EvalError, Evaluation, Residual, Truth};
 use crate::policy::{Policy, Presence, Projection};
 use crate::schema::BoundSchema;
 use crate::user::UserType;
-use crate::value::DocumentRef;
+use crate::value::Wanted;
 
 /// A policy bound to the context of one request: the front door of the engine. Binding costs once what depends on the
 /// user; each document then costs only what depends on it.
@@ -46,7 +46,17 @@ pub(super) enum Entrance {
     /// Nothing is allowed, for a reason that has nothing to do with documents.
     Closed(Reason),
     /// By rules.
-    Rules { filters: BoundFilters, roles: Vec<BoundRole> },
+    Rules(BoundRules),
+}
+
+/// The rules of a collection, bound.
+#[derive(Debug)]
+pub(super) struct BoundRules {
+    pub(super) filters: BoundFilters,
+    /// Those that can apply, in order.
+    pub(super) roles: Vec<BoundRole>,
+    /// The fields that the rules look at.
+    pub(super) fields: Wanted,
 }
 
 /// The filters that apply to the request, or what failed in choosing them.
@@ -69,10 +79,7 @@ impl Guard {
             None | Some(Policy { presence: Presence::Unruled, .. }) => {
                 Entrance::Closed(Reason::NoRule { namespace: "".into() })
             }
-            Some(policy) => Entrance::Rules {
-                filters: BoundFilters::new(policy, &context),
-                roles: policy.roles.iter().map(|role| BoundRole::new(role, &context)).collect(),
-            },
+            Some(policy) => Entrance::Rules(BoundRules::new(policy, &context)),
         };
         Self { context, policy: policy.unwrap_or_default(), entrance, schema }
     }
@@ -105,21 +112,30 @@ impl Guard {
     }
 }
 
-impl BoundFilters {
+impl BoundRules {
     fn new(policy: &Policy, context: &Context) -> Self {
+        let mut binder = Binder::numbering(context);
+        let filters = BoundFilters::new(policy, context, &mut binder);
+        let roles = policy.roles.iter().filter_map(|role| BoundRole::new(role, &mut binder)).collect();
+        Self { filters, roles, fields: binder.into_fields() }
+    }
+}
+
+impl BoundFilters {
+    fn new<'p>(policy: &'p Policy, context: &Context, binder: &mut Binder<'p>) -> Self {
         let errors = Errors::default();
         let evaluation = Evaluation::new(Documents::default(), context, &errors);
         let mut filters = Self { queries: Vec::new(), projections: Vec::new(), errors: Vec::new() };
         let mut failed = false;
         for filter in &policy.filters {
-            match evaluation.truth(&bind(&filter.apply_when.predicate, context)) {
+            match evaluation.truth(&binder.bind(&filter.apply_when.predicate)) {
                 Truth::False => continue,
                 Truth::Error => failed = true,
                 // What cannot be told restricts.
                 Truth::True | Truth::Unknown => {}
             }
             if let Some(query) = &filter.query {
-                filters.queries.push((filter.name.clone(), bind(&query.predicate, context).settle()));
+                filters.queries.push((filter.name.clone(), binder.bind(&query.predicate).settle()));
             }
             filters.projections.extend(filter.projection.clone());
         }
@@ -136,14 +152,12 @@ impl BoundFilters {
         filters
     }
 
-    /// Whether the filters leave a stored document.
-    pub(super) fn admit(&self, stored: DocumentRef<'_>, context: &Context, errors: &Errors) -> Result<(), Reason> {
+    /// Whether the filters leave a stored document, of which `evaluation` asks.
+    pub(super) fn admit(&self, evaluation: &Evaluation<'_>, errors: &Errors) -> Result<(), Reason> {
         if !self.errors.is_empty() {
             self.errors.iter().cloned().for_each(|error| errors.add(error));
             return Err(Reason::Failed);
         }
-        let documents = Documents { root: Some(stored.into()), prev_root: Some(stored.into()), ..Documents::default() };
-        let evaluation = Evaluation::new(documents, context, errors);
         let mut hidden_by = None;
         for (filter, query) in &self.queries {
             // A query that fails does so whatever the others say; one that cannot fail need not be asked any more.

@@ -2,9 +2,9 @@ use bson::{Bson, Document};
 
 use super::bound::{BoundField, BoundFields, BoundRole};
 use super::decision::{Decision, Half, Reason, Visible};
-use super::guard::{BoundFilters, Entrance, Guard, Refusal, assign, decide, require, truth};
-use crate::eval::{Context, Documents, Errors, Evaluation, Truth};
-use crate::value::{DocumentRef, Malformed, ValueRef};
+use super::guard::{BoundFilters, BoundRules, Entrance, Guard, Refusal, assign, decide, require, truth};
+use crate::eval::{Context, Errors, Evaluation, Seen, Truth};
+use crate::value::{DocumentRef, Lookup, Malformed, ValueRef};
 
 /// Whether a document is asked for by a plain read or by a search.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl Guard {
         let result = match &self.entrance {
             Entrance::Bypass => Ok((Visible::Whole(stored), None)),
             Entrance::Closed(reason) => Err(reason.clone().into()),
-            Entrance::Rules { filters, roles } => see_by_rules(stored, request, filters, roles, &self.context, &errors),
+            Entrance::Rules(rules) => see_by_rules(stored, request, rules, &self.context, &errors),
         };
         decide(result, errors)
     }
@@ -38,22 +38,22 @@ impl Guard {
 fn see_by_rules<'d, 'r>(
     stored: DocumentRef<'d>,
     request: Request,
-    filters: &BoundFilters,
-    roles: &'r [BoundRole],
+    BoundRules { filters, roles, fields }: &'r BoundRules,
     context: &Context,
     errors: &Errors,
 ) -> Result<(Visible<'d>, Option<&'r BoundRole>), Refusal<'r>> {
-    filters.admit(stored, context, errors)?;
-    let documents = Documents { root: Some(stored.into()), prev_root: Some(stored.into()), ..Documents::default() };
-    let evaluation = Evaluation::new(documents, context, errors);
+    let lookup = Lookup::new(stored, fields);
+    let seen = Seen::new(Some(&lookup), Some(&lookup));
+    let evaluation = Evaluation::of(&seen, context, errors);
+    filters.admit(&evaluation, errors)?;
     let role = assign(roles, &evaluation)?;
     if request == Request::Search {
         require(truth(role.search.as_ref(), Truth::True, &evaluation), Reason::Search)
             .map_err(|reason| Refusal::by(role, reason))?;
     }
-    let reader = Reader { documents, context, errors };
+    let reader = Reader { evaluation, errors };
     let visible = reader
-        .visible(role, stored, &evaluation)
+        .visible(role, stored)
         .map_err(|reason| Refusal::by(role, reason))
         .and_then(|visible| project(visible, filters).map_err(|error| failed(role, error, errors)))?;
     if is_empty(&visible) {
@@ -83,18 +83,13 @@ fn project<'d>(visible: Visible<'d>, filters: &BoundFilters) -> Result<Visible<'
 }
 
 struct Reader<'e> {
-    documents: Documents<'e>,
-    context: &'e Context,
+    evaluation: Evaluation<'e>,
     errors: &'e Errors,
 }
 
-impl Reader<'_> {
-    fn visible<'d>(
-        &self,
-        role: &BoundRole,
-        stored: DocumentRef<'d>,
-        evaluation: &Evaluation<'_>,
-    ) -> Result<Visible<'d>, Reason> {
+impl<'e> Reader<'e> {
+    fn visible<'d: 'e>(&self, role: &BoundRole, stored: DocumentRef<'d>) -> Result<Visible<'d>, Reason> {
+        let evaluation = &self.evaluation;
         if let Some((read, write)) = &role.document_filters {
             let half = either(read.as_ref(), write.as_ref(), evaluation);
             require(half, Reason::DocumentFilters(Half::Read))?;
@@ -111,7 +106,7 @@ impl Reader<'_> {
     /// The fields that may be seen. Of a key that stands twice the first counts.
     fn fields(
         &self,
-        document: DocumentRef<'_>,
+        document: DocumentRef<'e>,
         rules: &BoundFields,
         others: Option<&BoundField>,
     ) -> Result<Document, Reason> {
@@ -138,10 +133,9 @@ impl Reader<'_> {
         Ok(visible)
     }
 
-    fn field(&self, value: ValueRef<'_>, rule: &BoundField) -> Result<Option<Bson>, Reason> {
+    fn field(&self, value: ValueRef<'e>, rule: &BoundField) -> Result<Option<Bson>, Reason> {
         if rule.read.is_some() || rule.write.is_some() {
-            let documents = Documents { this: Some(value), prev: Some(value), ..self.documents };
-            let evaluation = Evaluation::new(documents, self.context, self.errors);
+            let evaluation = self.evaluation.at(Some(value), Some(value));
             return match either(rule.read.as_ref(), rule.write.as_ref(), &evaluation) {
                 Truth::True => value.to_bson().map(Some).map_err(|error| self.malformed(error)),
                 Truth::Error => Err(Reason::Failed),

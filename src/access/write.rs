@@ -2,9 +2,9 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::bound::{BoundField, BoundFields, BoundRole};
 use super::decision::{Decision, Half, Reason};
-use super::guard::{BoundFilters, Entrance, Guard, Refusal, assign, decide, require, truth};
-use crate::eval::{Context, Documents, Errors, EvalError, Evaluation, Truth};
-use crate::value::{ArrayRef, DocumentRef, MAX_DEPTH, Malformed, ValueRef, identical};
+use super::guard::{BoundRules, Entrance, Guard, Refusal, assign, decide, require, truth};
+use crate::eval::{Context, Documents, Errors, EvalError, Evaluation, Seen, Truth};
+use crate::value::{ArrayRef, DocumentRef, Lookup, Malformed, ValueRef, identical};
 
 /// A write of one document.
 #[derive(Clone, Copy)]
@@ -68,17 +68,16 @@ impl Guard {
     }
 
     fn judge<'g>(&'g self, write: Write<'_>, errors: &Errors) -> Result<((), Option<&'g BoundRole>), Refusal<'g>> {
-        if let Some(DocumentRef::Raw(_)) = write.after()
-            && let Some(after) = write.after()
-            && let Err(error) = no_key_twice(after, 0)
-        {
+        // A document with a key twice means one thing to one reader and another to the next, so none is written.
+        let repeated = write.after().map_or(Ok(None), DocumentRef::repeated_key);
+        if let Some(error) = repeated.map_or_else(|error| Some(error.into()), |key| key.map(repeats)) {
             errors.add(error);
             return Err(Reason::Failed.into());
         }
         let role = match &self.entrance {
             Entrance::Bypass => None,
             Entrance::Closed(reason) => return Err(reason.clone().into()),
-            Entrance::Rules { filters, roles } => Some(judge_by_rules(write, filters, roles, &self.context, errors)?),
+            Entrance::Rules(rules) => Some(judge_by_rules(write, rules, &self.context, errors)?),
         };
         self.check_schema(write, errors).map_err(|reason| Refusal { role, reason })?;
         Ok(((), role))
@@ -97,35 +96,37 @@ impl Guard {
     }
 }
 
+fn repeats(key: &str) -> EvalError {
+    EvalError::KeyDuplicate(key.to_owned())
+}
+
 fn judge_by_rules<'r>(
     write: Write<'_>,
-    filters: &BoundFilters,
-    roles: &'r [BoundRole],
+    BoundRules { filters, roles, fields }: &'r BoundRules,
     context: &Context,
     errors: &Errors,
 ) -> Result<&'r BoundRole, Refusal<'r>> {
-    if let Some(stored) = write.before() {
-        filters.admit(stored, context, errors)?;
-    }
+    let look_up = |document| Lookup::new(document, fields);
+    let (old, new) = (write.before().map(look_up), write.after().map(look_up));
+    let (old, new) = (old.as_ref(), new.as_ref());
     // Which role it is, is asked of the document as it was, so that a write cannot choose its own role.
-    let seen = match write {
-        Write::Insert(new) => alone(new, None),
-        Write::Update(stored, _) | Write::Delete(stored) => alone(stored, Some(stored)),
-    };
-    let role = assign(roles, &Evaluation::new(seen, context, errors))?;
+    let seen = Seen::new(old.or(new), old);
+    let assigning = Evaluation::of(&seen, context, errors);
+    if old.is_some() {
+        filters.admit(&assigning, errors)?;
+    }
+    let role = assign(roles, &assigning)?;
     let by_role = |reason| Refusal::by(role, reason);
+    let changed = Seen::new(new.or(old), old);
+    let evaluation = Evaluation::of(&changed, context, errors);
     if let Some((_, half)) = &role.document_filters {
-        let of = |document| {
-            let evaluation = Evaluation::new(alone(document, write.before()), context, errors);
-            truth(half.as_ref(), Truth::False, &evaluation)
-        };
-        let both = [write.before(), write.after()]
-            .into_iter()
-            .flatten()
-            .fold(Truth::True, |both, document| if both == Truth::False { both } else { both.and(of(document)) });
+        let of = |evaluation| truth(half.as_ref(), Truth::False, evaluation);
+        let mut both = of(&assigning);
+        if old.is_some() && new.is_some() && both != Truth::False {
+            both = both.and(of(&evaluation));
+        }
         require(both, Reason::DocumentFilters(Half::Write)).map_err(by_role)?;
     }
-    let evaluation = Evaluation::new(write.documents(), context, errors);
     match truth(role.write.as_ref(), Truth::False, &evaluation) {
         Truth::True => {}
         Truth::Error => return Err(by_role(Reason::Failed)),
@@ -134,7 +135,7 @@ fn judge_by_rules<'r>(
             if role.read.is_some() {
                 require(truth(role.read.as_ref(), Truth::True, &evaluation), Reason::Read).map_err(by_role)?;
             }
-            Changes::of(write, role, context, errors).map_err(by_role)?;
+            Changes::of(write, role, evaluation, errors).map_err(by_role)?;
         }
     }
     let (flag, reason) = match write {
@@ -148,9 +149,7 @@ fn judge_by_rules<'r>(
 
 /// Goes through what a write changes and collects what may not be.
 struct Changes<'e> {
-    documents: Documents<'e>,
-    context: &'e Context,
-    errors: &'e Errors,
+    evaluation: Evaluation<'e>,
     refused: BTreeSet<String>,
     failed: bool,
 }
@@ -183,9 +182,8 @@ fn pairs<'d>(before: Option<DocumentRef<'d>>, after: Option<DocumentRef<'d>>) ->
 }
 
 impl<'e> Changes<'e> {
-    fn of(write: Write<'e>, role: &BoundRole, context: &'e Context, errors: &'e Errors) -> Result<(), Reason> {
-        let mut changes =
-            Self { documents: write.documents(), context, errors, refused: BTreeSet::new(), failed: false };
+    fn of(write: Write<'e>, role: &BoundRole, evaluation: Evaluation<'e>, errors: &Errors) -> Result<(), Reason> {
+        let mut changes = Self { evaluation, refused: BTreeSet::new(), failed: false };
         if let Err(error) = changes.top(write, role) {
             errors.add(error.into());
             return Err(Reason::Failed);
@@ -218,14 +216,11 @@ impl<'e> Changes<'e> {
             return Ok(());
         }
         match rule {
-            Some(BoundField { write: Some(write), .. }) => {
-                let documents = Documents { this: after, prev: before, ..self.documents };
-                match Evaluation::new(documents, self.context, self.errors).truth(write) {
-                    Truth::True => {}
-                    Truth::Error => self.failed = true,
-                    Truth::False | Truth::Unknown => self.refuse(path),
-                }
-            }
+            Some(BoundField { write: Some(write), .. }) => match self.evaluation.at(after, before).truth(write) {
+                Truth::True => {}
+                Truth::Error => self.failed = true,
+                Truth::False | Truth::Unknown => self.refuse(path),
+            },
             Some(BoundField { fields: Some(rules), .. }) => self.inside(path, rules, before, after)?,
             _ => self.refuse(path),
         }
@@ -326,55 +321,6 @@ fn is_reordered(changed: &[(ValueRef<'_>, ValueRef<'_>)]) -> Result<bool, Malfor
     before.sort_unstable();
     after.sort_unstable();
     Ok(!changed.is_empty() && before == after)
-}
-
-/// A raw document with a key twice means one thing to one reader and another to the next, so none is written.
-fn no_key_twice(document: DocumentRef<'_>, depth: usize) -> Result<(), EvalError> {
-    if depth > MAX_DEPTH {
-        return Err(Malformed::depth().into());
-    }
-    let mut seen = Seen { first: [""; 32], used: 0, more: HashSet::new() };
-    for field in document.iter() {
-        let (key, value) = field?;
-        if !seen.insert(key) {
-            return Err(EvalError::KeyDuplicate(key.to_owned()));
-        }
-        no_key_twice_in(value, depth + 1)?;
-    }
-    Ok(())
-}
-
-/// The keys met so far; a document of ordinary size takes no memory for them.
-struct Seen<'d> {
-    first: [&'d str; 32],
-    used: usize,
-    more: HashSet<&'d str>,
-}
-
-impl<'d> Seen<'d> {
-    /// Whether the key is new.
-    fn insert(&mut self, key: &'d str) -> bool {
-        if self.first.iter().take(self.used).any(|seen| *seen == key) {
-            return false;
-        }
-        match self.first.get_mut(self.used) {
-            Some(place) => {
-                *place = key;
-                self.used += 1;
-                true
-            }
-            None => self.more.insert(key),
-        }
-    }
-}
-
-fn no_key_twice_in(value: ValueRef<'_>, depth: usize) -> Result<(), EvalError> {
-    match value {
-        ValueRef::Document(document) | ValueRef::CodeWithScope { scope: document, .. } => no_key_twice(document, depth),
-        ValueRef::Array(_) if depth > MAX_DEPTH => Err(Malformed::depth().into()),
-        ValueRef::Array(array) => array.iter().try_for_each(|element| no_key_twice_in(element?, depth + 1)),
-        _ => Ok(()),
-    }
 }
 
 mod indexed {

@@ -5,10 +5,10 @@ use bson::Bson;
 
 use super::convert::convert;
 use super::residual::{
-    BoundCall, BoundCheck, BoundLeft, BoundList, BoundRight, BoundTemplate, BoundTest, BoundValue, Members, Residual,
-    Standing, Unresolved,
+    BoundCall, BoundCheck, BoundLeft, BoundList, BoundRight, BoundTemplate, BoundTest, BoundValue, Members, Place,
+    Residual, Standing, Unresolved,
 };
-use super::{Context, Errors, EvalError, FunctionError, Truth};
+use super::{Context, Errors, EvalError, FunctionError, Seen, Truth};
 use crate::expr::Comparison;
 use crate::path::{Leaf, Resolved, Segment, any, resolve};
 use crate::predicate::{DocumentRoot, Elements};
@@ -44,6 +44,7 @@ pub struct Evaluation<'e> {
     documents: Documents<'e>,
     context: &'e Context,
     errors: &'e Errors,
+    seen: Option<&'e Seen<'e>>,
 }
 
 /// Why a right operand has no value.
@@ -80,7 +81,19 @@ impl<'e> Evaluation<'e> {
     /// Of these documents; failures are added to `errors`.
     #[must_use]
     pub const fn new(documents: Documents<'e>, context: &'e Context, errors: &'e Errors) -> Self {
-        Self { documents, context, errors }
+        Self { documents, context, errors, seen: None }
+    }
+
+    /// Of documents that are looked at often. What is asked must have been bound by the [`Binder`](super::Binder) that
+    /// numbered the fields of their lookups.
+    pub(crate) fn of(seen: &'e Seen<'e>, context: &'e Context, errors: &'e Errors) -> Self {
+        Self { documents: seen.documents(), context, errors, seen: Some(seen) }
+    }
+
+    /// The same with these fields as `%%this` and `%%prev`.
+    #[must_use]
+    pub(crate) fn at(self, this: Option<ValueRef<'e>>, prev: Option<ValueRef<'e>>) -> Self {
+        Self { documents: Documents { this, prev, ..self.documents }, ..self }
     }
 
     /// The truth of a residual.
@@ -119,31 +132,39 @@ impl<'e> Evaluation<'e> {
 
     #[inline]
     pub(super) fn test(&self, test: &BoundTest, element: Option<ValueRef<'_>>) -> Truth {
-        match self.glance(test) {
+        if let Some(truth) = self.seen.and_then(|seen| seen.answer(test.number)) {
+            return truth;
+        }
+        let truth = match self.glance(test) {
             Some(found) => found.into(),
             None => self.look(test, element),
+        };
+        if let Some(seen) = self.seen {
+            seen.note(test.number, truth);
         }
+        truth
     }
 
     /// The outcome of the most frequent tests, of a top-level field that is a plain value of the type that it is
     /// compared with. None for any other, and where anything is malformed: those take the long way.
     #[inline]
     fn glance(&self, test: &BoundTest) -> Option<bool> {
-        let BoundLeft::Document(root, path) = &test.left else { return None };
-        let ([segment], Some(ValueRef::Document(document))) = (path.segments(), self.documents.get(*root)) else {
-            return None;
-        };
+        let BoundLeft::Document(place) = &test.left else { return None };
         match &test.check {
-            BoundCheck::Equals(BoundRight::Value(BoundValue { value, members: None })) => {
-                Field::find(document, segment.name()).ok()??.equals(value)
+            BoundCheck::Equals(BoundRight::Value(BoundValue { value, members: None })) => match self.field(place)? {
+                Some(field) => field.equals(value),
+                None => (*value != Bson::Null).then_some(false),
+            },
+            BoundCheck::Equals(BoundRight::Document(other, Standing::Alone)) => {
+                self.field(place)??.same(self.field(other)??)
             }
-            BoundCheck::Order(comparison, BoundRight::Value(BoundValue { value, .. })) => {
-                let ordering = Field::find(document, segment.name()).ok()??.order(value)?;
-                Some(comparison.accepts(ordering))
-            }
-            BoundCheck::In(BoundList::Elements { known, unknown: Unresolved::No, later, .. }) if later.is_empty() => {
-                let field = Field::find(document, segment.name()).ok()??;
-                for value in known {
+            BoundCheck::Order(comparison, BoundRight::Value(BoundValue { value, .. })) => match self.field(place)? {
+                Some(field) => Some(comparison.accepts(field.order(value)?)),
+                None => Some(false),
+            },
+            BoundCheck::In(BoundList::Elements { known, null, unknown: Unresolved::No, later }) if later.is_empty() => {
+                let Some(field) = self.field(place)? else { return Some(*null) };
+                for value in known.few()? {
                     if field.equals(value)? {
                         return Some(true);
                     }
@@ -152,6 +173,36 @@ impl<'e> Evaluation<'e> {
             }
             _ => None,
         }
+    }
+
+    /// A top-level field of a document; none if the place is another, or cannot be looked at.
+    #[inline]
+    fn field(&self, place: &Place) -> Option<Option<Field<'e>>> {
+        let [segment] = place.path.segments() else { return None };
+        if let Some(lookup) = self.seen.and_then(|seen| seen.lookup(place.root)) {
+            return lookup.field(place.slot, segment.name()).ok();
+        }
+        match self.documents.get(place.root) {
+            Some(ValueRef::Document(document)) => Field::find(document, segment.name()).ok(),
+            _ => None,
+        }
+    }
+
+    /// Where to walk from to a place, and the path that is left to walk.
+    fn start<'p>(&self, place: &'p Place) -> Result<(Option<ValueRef<'e>>, &'p [Segment]), Malformed> {
+        let path = place.path.segments();
+        match (self.seen.and_then(|seen| seen.lookup(place.root)), path.split_first()) {
+            (Some(lookup), Some((segment, rest))) => {
+                let field = lookup.field(place.slot, segment.name())?;
+                Ok((field.map(Field::value).transpose()?, rest))
+            }
+            _ => Ok((self.documents.get(place.root), path)),
+        }
+    }
+
+    fn resolve(&self, place: &Place) -> Result<Resolved<'e>, Malformed> {
+        let (start, path) = self.start(place)?;
+        resolve(start, path)
     }
 
     fn look(&self, test: &BoundTest, element: Option<ValueRef<'_>>) -> Truth {
@@ -175,8 +226,9 @@ impl<'e> Evaluation<'e> {
             BoundLeft::Value(value, path) => {
                 Subject { start: value.as_ref().map(ValueRef::from), path: path.segments(), kind: Kind::Context }
             }
-            BoundLeft::Document(root, path) => {
-                Subject { start: self.documents.get(*root), path: path.segments(), kind: Kind::Document }
+            BoundLeft::Document(place) => {
+                let (start, path) = self.start(place)?;
+                Subject { start, path, kind: Kind::Document }
             }
             BoundLeft::Element(path) => Subject::element(element, path.segments())?,
         };
@@ -239,7 +291,7 @@ impl<'e> Evaluation<'e> {
             BoundCheck::Equals(right) | BoundCheck::Order(_, right) => self.operand(right).map(|_| ()),
             BoundCheck::All(list) => list.iter().try_for_each(|right| self.operand(right).map(|_| ())),
             BoundCheck::In(BoundList::Unknown) => Err(Absent::Unknown),
-            BoundCheck::In(BoundList::Document(root, path)) => self.list(*root, path.segments()).map(|_| ()),
+            BoundCheck::In(BoundList::Document(place)) => self.list(place).map(|_| ()),
             BoundCheck::In(BoundList::Elements { unknown, later, .. }) => {
                 later.iter().try_for_each(|right| self.operand(right).map(|_| ()))?;
                 if *unknown == Unresolved::Operand { Err(Absent::Unknown) } else { Ok(()) }
@@ -339,8 +391,8 @@ impl<'e> Evaluation<'e> {
     fn in_list(&self, left: Subject<'_, '_>, list: &BoundList) -> Outcome {
         match list {
             BoundList::Unknown => Err(Absent::Unknown),
-            BoundList::Document(root, path) => {
-                let list = self.list(*root, path.segments())?;
+            BoundList::Document(place) => {
+                let list = self.list(place)?;
                 Ok(left
                     .any(Leaf::Expand, &mut |value| match value {
                         None => Ok(false),
@@ -351,7 +403,7 @@ impl<'e> Evaluation<'e> {
             BoundList::Elements { known, null, unknown, later } => {
                 let found = left.any(Leaf::Expand, &mut |value| match value {
                     None => Ok(*null),
-                    Some(value) => any_equal(value, known.iter().map(ValueRef::from)),
+                    Some(value) => known.contains(value),
                 })?;
                 let mut truth = Truth::from(found);
                 if *unknown != Unresolved::No {
@@ -372,8 +424,8 @@ impl<'e> Evaluation<'e> {
     }
 
     /// The elements of a document's array, as a list.
-    fn list(&self, root: DocumentRoot, path: &[Segment]) -> Result<Vec<ValueRef<'e>>, Absent> {
-        match resolve(self.documents.get(root), path)? {
+    fn list(&self, place: &Place) -> Result<Vec<ValueRef<'e>>, Absent> {
+        match self.resolve(place)? {
             Resolved::One(Some(ValueRef::Array(array))) => Ok(array.iter().collect::<Result<_, _>>()?),
             Resolved::One(_) | Resolved::Ambiguous => Err(Absent::Unknown),
             place @ Resolved::Many(_) => {
@@ -387,13 +439,13 @@ impl<'e> Evaluation<'e> {
         match right {
             BoundRight::Unknown => Err(Absent::Unknown),
             BoundRight::Value(bound) => Ok(Operand::Value(ValueRef::from(&bound.value), bound.members.as_ref())),
-            BoundRight::Document(root, path, standing) => {
-                let place = self.place(*root, path.segments())?;
+            BoundRight::Document(place, standing) => {
+                let place = self.place(place)?;
                 let array = matches!(place, Resolved::Many(_) | Resolved::One(Some(ValueRef::Array(_))));
                 if *standing == Standing::Listed && array { Err(Absent::Unknown) } else { Ok(Operand::Place(place)) }
             }
             BoundRight::Template(template) => Ok(Operand::Made(BoundValue::literal(self.build(template)?))),
-            BoundRight::Convert(conversion, root, path) => match self.place(*root, path.segments())? {
+            BoundRight::Convert(conversion, place) => match self.place(place)? {
                 Resolved::One(Some(value)) => convert(*conversion, value)
                     .map(|value| Operand::Made(BoundValue::literal(value)))
                     .ok_or(Absent::Unknown),
@@ -407,8 +459,8 @@ impl<'e> Evaluation<'e> {
     }
 
     /// What a place in a document leads to; Unknown if that is nothing, or not one thing.
-    fn place(&self, root: DocumentRoot, path: &[Segment]) -> Result<Resolved<'e>, Absent> {
-        let place = resolve(self.documents.get(root), path)?;
+    fn place(&self, place: &Place) -> Result<Resolved<'e>, Absent> {
+        let place = self.resolve(place)?;
         let unknown = place.is_missing() || matches!(place, Resolved::Ambiguous);
         if unknown { Err(Absent::Unknown) } else { Ok(place) }
     }
@@ -417,7 +469,7 @@ impl<'e> Evaluation<'e> {
         Ok(match template {
             BoundTemplate::Unknown => return Err(Absent::Unknown),
             BoundTemplate::Literal(value) => value.clone(),
-            BoundTemplate::Document(root, path) => match whole(self.place(*root, path.segments())?)? {
+            BoundTemplate::Document(place) => match whole(self.place(place)?)? {
                 Whole::Value(value) => value.to_bson()?,
                 Whole::Made(value) => value,
             },
@@ -545,7 +597,7 @@ impl<'v, 'p> Subject<'v, 'p> {
             None => Ok(null == Null::Literal && matches!(right, ValueRef::Null)),
             Some(left) => Ok(equal(left, right)?
                 || match members {
-                    Some(members) => any_equal(left, members.values.iter().map(ValueRef::from))?,
+                    Some(members) => members.values.contains(left)?,
                     None => false,
                 }),
         })?;

@@ -4,7 +4,7 @@ use super::Truth;
 use crate::expr::{Comparison, Conversion, Pattern};
 use crate::path::FieldPath;
 use crate::predicate::{DocumentRoot, Elements};
-use crate::value::{Type, TypeSet, ValueRef};
+use crate::value::{List, Slot, Type, TypeSet, ValueRef};
 
 /// What is left of a predicate once the context is settled: questions about documents only.
 #[derive(Clone, Debug)]
@@ -26,6 +26,35 @@ pub enum Residual {
 pub struct BoundTest {
     pub(super) left: BoundLeft,
     pub(super) check: BoundCheck,
+    pub(super) number: TestNumber,
+}
+
+/// The number of a test that a policy may ask several times of one pair of documents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TestNumber(u8);
+
+impl TestNumber {
+    /// Of a test that is asked anew each time.
+    pub(super) const NONE: Self = Self(u8::MAX);
+
+    /// As many as there are bits to note the outcomes in.
+    pub(super) fn new(number: usize) -> Self {
+        u8::try_from(number).ok().filter(|number| *number < 64).map_or(Self::NONE, Self)
+    }
+
+    /// The bit that stands for the test; none set for one without a number.
+    pub(super) const fn bit(self) -> u64 {
+        if self.0 < 64 { 1 << self.0 } else { 0 }
+    }
+}
+
+/// A place in a document.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) root: DocumentRoot,
+    pub(super) path: FieldPath,
+    /// The number of the path's first name, where the fields of the document are looked up by numbers.
+    pub(super) slot: Slot,
 }
 
 #[derive(Clone, Debug)]
@@ -35,7 +64,7 @@ pub(super) enum BoundLeft {
     /// From the context: where to walk from, and the path.
     Value(Option<Bson>, FieldPath),
     /// From a document.
-    Document(DocumentRoot, FieldPath),
+    Document(Place),
     /// From the element that `$elemMatch` looks at.
     Element(FieldPath),
 }
@@ -70,9 +99,9 @@ pub(super) enum BoundCheck {
 pub(super) enum BoundRight {
     Unknown,
     Value(BoundValue),
-    Document(DocumentRoot, FieldPath, Standing),
+    Document(Place, Standing),
     Template(BoundTemplate),
-    Convert(Conversion, DocumentRoot, FieldPath),
+    Convert(Conversion, Place),
     Function(BoundCall),
 }
 
@@ -96,7 +125,7 @@ pub(super) struct BoundValue {
 /// The elements of an array from the context.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Members {
-    pub(super) values: Vec<Bson>,
+    pub(super) values: List,
     /// Whether there is an element that nothing can be compared with.
     pub(super) unknown: bool,
 }
@@ -105,7 +134,7 @@ pub(super) struct Members {
 pub(super) enum BoundTemplate {
     Unknown,
     Literal(Bson),
-    Document(DocumentRoot, FieldPath),
+    Document(Place),
     Fields(Vec<(String, BoundTemplate)>),
     Elements(Vec<BoundTemplate>),
 }
@@ -120,7 +149,7 @@ pub(super) struct BoundCall {
 pub(super) enum BoundList {
     Unknown,
     Elements {
-        known: Vec<Bson>,
+        known: List,
         /// Whether `null` was written as an element, which Missing equals.
         null: bool,
         /// Whether an element cannot be resolved.
@@ -128,7 +157,7 @@ pub(super) enum BoundList {
         /// Elements that only the document decides.
         later: Vec<BoundRight>,
     },
-    Document(DocumentRoot, FieldPath),
+    Document(Place),
 }
 
 /// Whether a list has an element that cannot be resolved.
@@ -173,7 +202,7 @@ impl BoundValue {
         let members = match &value {
             Bson::Array(elements) => {
                 let (unknown, values): (Vec<_>, Vec<_>) = elements.iter().cloned().partition(is_unresolved);
-                Some(Members { values, unknown: !unknown.is_empty() })
+                Some(Members { values: List::new(values), unknown: !unknown.is_empty() })
             }
             _ => None,
         };

@@ -1,6 +1,6 @@
 use bson::Bson;
 
-use super::bind::bind_operands;
+use super::bind::Binder;
 use super::residual::{BoundCheck, BoundLeft, BoundList, BoundRight, Unresolved};
 use super::{Context, Documents, Errors, Evaluation, Residual, Truth};
 use crate::path::{FieldPath, Resolved, resolve};
@@ -66,7 +66,7 @@ pub fn trace(predicate: &Predicate, documents: Documents<'_>, context: &Context,
             Trace { truth: !inner.truth, part: Part::Not(Box::new(inner)) }
         }
         Predicate::Test(test) => {
-            let bound = bind_operands(test, context);
+            let bound = Binder::new(context).test(test);
             let left = show_left(test, &bound.left, documents, context);
             let right = show_right(test, &bound.check, documents, context);
             let met = Errors::default();
@@ -87,7 +87,7 @@ fn show_left(test: &Test, bound: &BoundLeft, documents: Documents<'_>, context: 
             _ => "unknown".to_owned(),
         },
         BoundLeft::Value(value, path) => show_place(value.as_ref().map(ValueRef::from), path, hidden),
-        BoundLeft::Document(root, path) => show_place(documents.get(*root), path, false),
+        BoundLeft::Document(place) => show_place(documents.get(place.root), &place.path, false),
         BoundLeft::Element(_) => "each element".to_owned(),
     }
 }
@@ -126,7 +126,7 @@ fn show_right(test: &Test, bound: &BoundCheck, documents: Documents<'_>, context
         BoundCheck::Equals(right) | BoundCheck::Order(_, right) => Some(shown(right)),
         BoundCheck::All(list) => Some(join(list.iter().map(shown))),
         BoundCheck::In(BoundList::Unknown) => Some("unknown".to_owned()),
-        BoundCheck::In(BoundList::Document(root, path)) => Some(show_place(documents.get(*root), path, false)),
+        BoundCheck::In(BoundList::Document(place)) => Some(show_place(documents.get(place.root), &place.path, false)),
         BoundCheck::In(BoundList::Elements { known, unknown, later, .. }) => {
             let known = known.iter().map(|value| show_value(value.into(), hidden));
             let unknown = (*unknown != Unresolved::No).then(|| "unknown".to_owned());
@@ -145,8 +145,8 @@ fn show_operand(right: &BoundRight, documents: Documents<'_>, hidden: bool) -> S
     match right {
         BoundRight::Unknown => "unknown".to_owned(),
         BoundRight::Value(bound) => show_value((&bound.value).into(), hidden),
-        BoundRight::Document(root, path, _) | BoundRight::Convert(_, root, path) => {
-            show_place(documents.get(*root), path, false)
+        BoundRight::Document(place, _) | BoundRight::Convert(_, place) => {
+            show_place(documents.get(place.root), &place.path, false)
         }
         BoundRight::Template(_) => "put together of the document".to_owned(),
         BoundRight::Function(call) => format!("the result of function `{}`", call.name),

@@ -49,7 +49,7 @@ fn field<'d>(document: Option<DocumentRef<'d>>, name: &str) -> Result<Value<'d>,
 fn fields(document: Option<DocumentRef<'_>>) -> Result<Vec<(&str, ValueRef<'_>)>, Malformed> {
     let Some(document) = document else { return Ok(Vec::new()) };
     let mut fields = document.iter().collect::<Result<Vec<_>, _>>()?;
-    if let DocumentRef::Raw(_) = document {
+    if document.may_repeat_keys() {
         let mut seen = HashSet::with_capacity(fields.len());
         fields.retain(|(name, _)| seen.insert(*name));
     }

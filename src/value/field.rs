@@ -3,7 +3,8 @@ use std::cmp::Ordering;
 use bson::{Bson, Document};
 
 use super::raw::{Element, Walk};
-use super::{DocumentRef, Malformed};
+use super::wanted::KeyHead;
+use super::{DocumentRef, Malformed, ValueRef};
 
 /// A field's value as it stands in its document, to be compared without looking further into it than the comparison
 /// needs. Most comparisons are of two values of one plain type; the others go by
@@ -12,6 +13,8 @@ use super::{DocumentRef, Malformed};
 pub(crate) enum Field<'a> {
     Decoded(&'a Bson),
     Raw(Element<'a>),
+    /// In bytes that are known to be BSON.
+    Checked(Element<'a>),
 }
 
 impl<'a> Field<'a> {
@@ -21,10 +24,21 @@ impl<'a> Field<'a> {
         Ok(match document {
             DocumentRef::Decoded(document) => Document::get(document, name).map(Self::Decoded),
             DocumentRef::Raw(document) => Walk::new(document).find(name)?.map(Self::Raw),
+            DocumentRef::Prepared(document) => document.find(name, KeyHead::of(name.as_bytes())).map(Self::Checked),
         })
     }
 
-    /// As [`equal`](super::equal); none if that takes more than a look at two plain values of one type.
+    /// The value.
+    #[inline]
+    pub(crate) fn value(self) -> Result<ValueRef<'a>, Malformed> {
+        match self {
+            Self::Decoded(value) => Ok(value.into()),
+            Self::Raw(element) | Self::Checked(element) => element.value(),
+        }
+    }
+
+    /// Whether it equals a value, or as an array contains it; none if that takes more than a look at plain values of one
+    /// type.
     #[inline]
     pub(crate) fn equals(self, right: &Bson) -> Option<bool> {
         match (self, right) {
@@ -32,9 +46,26 @@ impl<'a> Field<'a> {
             (Self::Decoded(Bson::Int32(left)), Bson::Int32(right)) => Some(left == right),
             (Self::Decoded(Bson::ObjectId(left)), Bson::ObjectId(right)) => Some(left == right),
             (Self::Decoded(Bson::Boolean(left)), Bson::Boolean(right)) => Some(left == right),
-            (Self::Raw(left), Bson::String(right)) => left.is_string(right),
-            (Self::Raw(left), Bson::Int32(right)) => Some(left.int32()? == *right),
-            (Self::Raw(left), Bson::ObjectId(right)) => Some(left.object_id()? == right.bytes()),
+            (Self::Decoded(Bson::Array(list)), Bson::String(right)) => any_decoded(list, right),
+            (Self::Raw(left), Bson::String(right)) => left.is_string(right).or_else(|| any_raw(left, right)),
+            (Self::Checked(left), Bson::String(right)) => match left.string_bytes() {
+                Some(left) => Some(left == right.as_bytes()),
+                None => any_raw(left, right),
+            },
+            (Self::Raw(left) | Self::Checked(left), Bson::Int32(right)) => Some(left.int32()? == *right),
+            (Self::Raw(left) | Self::Checked(left), Bson::ObjectId(right)) => Some(left.object_id()? == right.bytes()),
+            _ => None,
+        }
+    }
+
+    /// Whether two fields are equal, as wholes; none if that takes more than a look at two plain values of one type.
+    #[inline]
+    pub(crate) fn same(self, other: Self) -> Option<bool> {
+        match (self, other) {
+            (Self::Decoded(left @ (Bson::String(_) | Bson::Int32(_) | Bson::ObjectId(_))), Self::Decoded(right)) => {
+                Self::Decoded(left).equals(right)
+            }
+            (Self::Raw(left) | Self::Checked(left), Self::Raw(right) | Self::Checked(right)) => left.is_same(right),
             _ => None,
         }
     }
@@ -45,9 +76,33 @@ impl<'a> Field<'a> {
         match (self, right) {
             (Self::Decoded(Bson::Int32(left)), Bson::Int32(right)) => Some(left.cmp(right)),
             (Self::Decoded(Bson::DateTime(left)), Bson::DateTime(right)) => Some(left.cmp(right)),
-            (Self::Raw(left), Bson::Int32(right)) => Some(left.int32()?.cmp(right)),
-            (Self::Raw(left), Bson::DateTime(right)) => Some(left.date_time()?.cmp(&right.timestamp_millis())),
+            (Self::Raw(left) | Self::Checked(left), Bson::Int32(right)) => Some(left.int32()?.cmp(right)),
+            (Self::Raw(left) | Self::Checked(left), Bson::DateTime(right)) => {
+                Some(left.date_time()?.cmp(&right.timestamp_millis()))
+            }
             _ => None,
         }
     }
+}
+
+/// Whether a text is among strings; none if anything else is among them.
+fn any_decoded(list: &[Bson], text: &str) -> Option<bool> {
+    for element in list {
+        match element {
+            Bson::String(element) if element == text => return Some(true),
+            Bson::String(_) => {}
+            _ => return None,
+        }
+    }
+    Some(false)
+}
+
+/// As [`any_decoded`], of an array in bytes.
+fn any_raw(array: Element<'_>, text: &str) -> Option<bool> {
+    for element in array.elements()? {
+        if element.ok()?.is_string(text)? {
+            return Some(true);
+        }
+    }
+    Some(false)
 }

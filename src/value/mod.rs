@@ -3,17 +3,26 @@
 mod compare;
 mod decimal;
 mod field;
+mod list;
+mod lookup;
 mod multiple;
 mod number;
+mod prepared;
 mod raw;
+mod repeated;
 mod sort;
 mod types;
 mod view;
+mod wanted;
 
 pub(crate) use field::Field;
+pub(crate) use list::List;
+pub(crate) use lookup::Lookup;
+pub(crate) use wanted::{Slot, Wanted};
 
 pub use compare::{equal, identical, order};
 pub use number::Number;
+pub use prepared::Prepared;
 pub use sort::sort_order;
 pub use types::{Type, TypeSet};
 pub use view::{ArrayRef, DbPointerRef, DocumentRef, Malformed, ValueRef};

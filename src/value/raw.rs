@@ -3,6 +3,7 @@
 
 use bson::{Decimal128, RawDocument};
 
+use super::wanted::KeyHead;
 use super::{ArrayRef, DbPointerRef, DocumentRef, Malformed, ValueRef};
 
 /// The elements of a document that are still to come.
@@ -22,6 +23,7 @@ pub(crate) struct Element<'a> {
 }
 
 const STRING: u8 = 0x02;
+const ARRAY: u8 = 0x04;
 const OBJECT_ID: u8 = 0x07;
 const DATE_TIME: u8 = 0x09;
 const INT32: u8 = 0x10;
@@ -31,7 +33,24 @@ const DOCUMENT: usize = 5;
 
 impl<'a> Walk<'a> {
     pub(super) fn new(document: &'a RawDocument) -> Self {
-        Self { rest: document.as_bytes().get(4..).unwrap_or_default(), failed: false }
+        Self::of_bytes(document.as_bytes())
+    }
+
+    /// Of a document's bytes.
+    pub(super) fn of_bytes(document: &'a [u8]) -> Self {
+        Self { rest: document.get(4..).unwrap_or_default(), failed: false }
+    }
+
+    /// From an element of a document on, which begins at `place`.
+    #[inline]
+    pub(super) fn at(document: &'a [u8], place: u32) -> Self {
+        Self { rest: document.get(place as usize..).unwrap_or_default(), failed: false }
+    }
+
+    /// Where in a document's bytes the next element begins.
+    #[inline]
+    pub(super) fn position(&self, document: &[u8]) -> u32 {
+        u32::try_from(document.len() - self.rest.len()).unwrap_or(u32::MAX)
     }
 
     /// The first element with a key.
@@ -51,14 +70,54 @@ impl<'a> Walk<'a> {
             [0] => Ok(None),
             [kind, ref after @ ..] => {
                 let (key, after) = take_cstring(after)?;
-                let size = size(kind, after)?;
-                let (value, rest) =
-                    after.split_at_checked(size).ok_or_else(|| malformed("a value ends after its document"))?;
-                self.rest = rest;
-                Ok(Some(Element { kind, key, value }))
+                self.element(kind, key, after).map(Some)
             }
             [] => Err(malformed("a document does not end with NUL")),
         }
+    }
+
+    /// The next element with the head of its key.
+    #[inline]
+    pub(super) fn step_with_head(&mut self) -> Result<Option<(Element<'a>, KeyHead)>, Malformed> {
+        let text = self.rest.get(1..).unwrap_or_default();
+        let Some(element) = self.step()? else { return Ok(None) };
+        let length = element.key.len();
+        let key = match text.first_chunk() {
+            Some(first) => {
+                let first = u64::from_le_bytes(*first);
+                let first = if length < 8 { first & ((1 << (8 * length)) - 1) } else { first };
+                KeyHead { first, length }
+            }
+            None => KeyHead::of(element.key),
+        };
+        Ok(Some((element, key)))
+    }
+
+    /// The next element if it has this key.
+    #[inline]
+    pub(super) fn step_if(mut self, key: &str) -> Option<Element<'a>> {
+        let [kind, after @ ..] = self.rest else { return None };
+        let (text, after) = after.split_at_checked(key.len())?;
+        match after {
+            [0, after @ ..] if text == key.as_bytes() => self.element(*kind, text, after).ok(),
+            _ => None,
+        }
+    }
+
+    /// The next element, which has this key.
+    #[inline]
+    pub(super) fn step_over(mut self, key: &str) -> Result<Element<'a>, Malformed> {
+        let [kind, after @ ..] = self.rest else { return Err(too_short()) };
+        let (text, after) = after.split_at_checked(key.len()).ok_or_else(too_short)?;
+        self.element(*kind, text, after.get(1..).unwrap_or_default())
+    }
+
+    #[inline]
+    fn element(&mut self, kind: u8, key: &'a [u8], after: &'a [u8]) -> Result<Element<'a>, Malformed> {
+        let size = size(kind, after)?;
+        let (value, rest) = after.split_at_checked(size).ok_or_else(|| malformed("a value ends after its document"))?;
+        self.rest = rest;
+        Ok(Element { kind, key, value })
     }
 }
 
@@ -80,19 +139,45 @@ impl<'a> Element<'a> {
         text(self.key)
     }
 
+    pub(super) const fn key_bytes(self) -> &'a [u8] {
+        self.key
+    }
+
     /// Whether the value is the string `text`; none if it is no string, or a malformed one.
     #[inline]
     pub(super) fn is_string(self, text: &str) -> Option<bool> {
+        let content = self.string_bytes()?;
+        if content == text.as_bytes() {
+            return Some(true);
+        }
+        // What is not UTF-8 is an error, not another string.
+        is_utf8(content).then_some(false)
+    }
+
+    /// Whether two plain values of one type are equal; none if they are no such values, or malformed.
+    #[inline]
+    pub(super) fn is_same(self, other: Self) -> Option<bool> {
+        let plain = matches!(self.kind, STRING | OBJECT_ID | DATE_TIME | INT32);
+        let text = || {
+            let of = |element: Self| element.string_bytes().is_some_and(is_utf8);
+            self.kind != STRING || (of(self) && of(other))
+        };
+        (plain && self.kind == other.kind && text()).then(|| self.value == other.value)
+    }
+
+    /// The bytes of a string.
+    #[inline]
+    pub(super) const fn string_bytes(self) -> Option<&'a [u8]> {
         match self.value {
-            [_, _, _, _, content @ .., 0] if self.kind == STRING => {
-                if content == text.as_bytes() {
-                    return Some(true);
-                }
-                // What is not UTF-8 is an error, not another string.
-                std::str::from_utf8(content).is_ok().then_some(false)
-            }
+            [_, _, _, _, content @ .., 0] if self.kind == STRING => Some(content),
             _ => None,
         }
+    }
+
+    /// The elements of an array.
+    #[inline]
+    pub(super) fn elements(self) -> Option<Walk<'a>> {
+        (self.kind == ARRAY).then(|| Walk::of_bytes(self.value))
     }
 
     /// The value of a 32-bit integer.
@@ -124,7 +209,7 @@ impl<'a> Element<'a> {
             0x01 => ValueRef::Double(f64::from_le_bytes(exact(bytes)?)),
             STRING => ValueRef::String(string(bytes)?),
             0x03 => ValueRef::Document(document(bytes)?),
-            0x04 => ValueRef::Array(ArrayRef::Raw(raw(bytes)?)),
+            ARRAY => ValueRef::Array(ArrayRef::Raw(raw(bytes)?)),
             OBJECT_ID => ValueRef::ObjectId(exact(bytes)?),
             0x08 => match bytes {
                 [0] => ValueRef::Boolean(false),
@@ -183,7 +268,7 @@ fn size(kind: u8, bytes: &[u8]) -> Result<usize, Malformed> {
         0x01 | DATE_TIME | 0x11 | 0x12 => 8,
         0x08 => 1,
         0x06 | 0x0A | 0x7F | 0xFF => 0,
-        0x03 | 0x04 => document_size(bytes)?,
+        0x03 | ARRAY => document_size(bytes)?,
         0x05 => length(bytes)?.saturating_add(5),
         0x0B => {
             let (_, rest) = take_cstring(bytes)?;
@@ -273,6 +358,15 @@ fn split_at_nul(bytes: &[u8], at: usize, all: u64) -> Result<(&[u8], &[u8]), Mal
         text(content)?;
     }
     Ok((content, rest.get(1..).unwrap_or_default()))
+}
+
+/// Short texts are looked at eight bytes at a time here, which costs no call.
+#[inline]
+fn is_utf8(bytes: &[u8]) -> bool {
+    let (words, rest) = bytes.as_chunks();
+    let all = words.iter().fold(0, |all, word| all | u64::from_le_bytes(*word));
+    let all = rest.iter().fold(all, |all, byte| all | u64::from(*byte));
+    all & HIGH_BITS == 0 || std::str::from_utf8(bytes).is_ok()
 }
 
 fn document(bytes: &[u8]) -> Result<DocumentRef<'_>, Malformed> {

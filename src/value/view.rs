@@ -1,7 +1,10 @@
 use bson::{Bson, Decimal128, Document, RawDocument, RawDocumentBuf};
 use thiserror::Error;
 
+use super::Prepared;
 use super::raw::{Element, Walk};
+use super::repeated::repeated_key;
+use super::wanted::KeyHead;
 
 /// Bytes that are not BSON, met while reading a raw document.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -31,6 +34,8 @@ pub enum DocumentRef<'a> {
     Decoded(&'a Document),
     /// A document in BSON's own bytes.
     Raw(&'a RawDocument),
+    /// A document in BSON's own bytes, checked and indexed.
+    Prepared(&'a Prepared),
 }
 
 /// An array, decoded or raw.
@@ -192,6 +197,7 @@ impl<'a> DocumentRef<'a> {
         match self {
             Self::Decoded(document) => Ok(document.get(key).map(ValueRef::from)),
             Self::Raw(document) => Walk::new(document).find(key)?.map(Element::value).transpose(),
+            Self::Prepared(document) => document.find(key, KeyHead::of(key.as_bytes())).map(Element::value).transpose(),
         }
     }
 
@@ -200,6 +206,7 @@ impl<'a> DocumentRef<'a> {
         match self {
             Self::Decoded(document) => Fields::Decoded(document.iter()),
             Self::Raw(document) => Fields::Raw(Walk::new(document)),
+            Self::Prepared(document) => Fields::Raw(Walk::of_bytes(document.as_bytes())),
         }
     }
 
@@ -209,6 +216,34 @@ impl<'a> DocumentRef<'a> {
         match self {
             Self::Decoded(document) => document.is_empty(),
             Self::Raw(document) => document.is_empty(),
+            Self::Prepared(document) => document.is_empty(),
+        }
+    }
+
+    /// Whether a key may stand twice in it.
+    pub(crate) const fn may_repeat_keys(self) -> bool {
+        match self {
+            Self::Decoded(_) => false,
+            Self::Raw(_) => true,
+            Self::Prepared(document) => !document.keys_unique(),
+        }
+    }
+
+    /// A key that stands twice in it, or in a document inside. Of raw bytes every value is checked.
+    pub(crate) fn repeated_key(self) -> Result<Option<&'a str>, Malformed> {
+        match self {
+            Self::Raw(document) => repeated_key(document.as_bytes()),
+            Self::Prepared(document) if !document.keys_unique() => repeated_key(document.as_bytes()),
+            Self::Prepared(_) | Self::Decoded(_) => Ok(None),
+        }
+    }
+
+    /// BSON's bytes; none of a decoded document.
+    pub(super) fn raw_bytes(self) -> &'a [u8] {
+        match self {
+            Self::Decoded(_) => &[],
+            Self::Raw(document) => document.as_bytes(),
+            Self::Prepared(document) => document.as_bytes(),
         }
     }
 
@@ -219,7 +254,7 @@ impl<'a> DocumentRef<'a> {
     pub fn to_document(self) -> Result<Document, Malformed> {
         match self {
             Self::Decoded(document) => Ok(document.clone()),
-            Self::Raw(_) => self.decode(0),
+            Self::Raw(_) | Self::Prepared(_) => self.decode(0),
         }
     }
 

@@ -1,0 +1,57 @@
+use std::cell::Cell;
+
+use super::residual::TestNumber;
+use super::{Documents, Truth};
+use crate::predicate::DocumentRoot;
+use crate::value::Lookup;
+
+/// A pair of documents of which many questions are asked: where their fields are, and what was answered already.
+#[derive(Default)]
+pub(crate) struct Seen<'d> {
+    root: Option<&'d Lookup<'d>>,
+    prev_root: Option<&'d Lookup<'d>>,
+    /// A bit for each test that was answered with True or False, and one for True.
+    asked: Cell<u64>,
+    held: Cell<u64>,
+}
+
+impl<'d> Seen<'d> {
+    /// As `%%root` and `%%prevRoot`.
+    pub(crate) fn new(root: Option<&'d Lookup<'d>>, prev_root: Option<&'d Lookup<'d>>) -> Self {
+        Self { root, prev_root, ..Self::default() }
+    }
+
+    pub(super) fn documents(&self) -> Documents<'d> {
+        let document = |lookup: &Lookup<'d>| lookup.document().into();
+        Documents { root: self.root.map(document), prev_root: self.prev_root.map(document), ..Documents::default() }
+    }
+
+    #[inline]
+    pub(super) const fn lookup(&self, root: DocumentRoot) -> Option<&'d Lookup<'d>> {
+        match root {
+            DocumentRoot::Root => self.root,
+            DocumentRoot::PrevRoot => self.prev_root,
+            DocumentRoot::This | DocumentRoot::Prev => None,
+        }
+    }
+
+    /// What a test was answered with, if it was asked already.
+    #[inline]
+    pub(super) const fn answer(&self, test: TestNumber) -> Option<Truth> {
+        if self.asked.get() & test.bit() == 0 {
+            return None;
+        }
+        Some(if self.held.get() & test.bit() == 0 { Truth::False } else { Truth::True })
+    }
+
+    /// Notes an answer. An Unknown or an Error is looked at again.
+    #[inline]
+    pub(super) fn note(&self, test: TestNumber, truth: Truth) {
+        match truth {
+            Truth::True => self.held.set(self.held.get() | test.bit()),
+            Truth::False => {}
+            Truth::Unknown | Truth::Error => return,
+        }
+        self.asked.set(self.asked.get() | test.bit());
+    }
+}

@@ -1,0 +1,74 @@
+use std::cell::Cell;
+
+use super::raw::{Element, Walk};
+use super::wanted::WANTED;
+use super::{DocumentRef, Field, Malformed, Slot, Wanted};
+
+/// A document of which several fields will be asked for. Of a raw one, every wanted field that is passed on the way to
+/// another is noted, so that all questions together take one pass at most, and no more of it than they need.
+pub(crate) struct Lookup<'d> {
+    document: DocumentRef<'d>,
+    wanted: &'d Wanted,
+    /// Up to where the bytes have been passed.
+    passed: Cell<u32>,
+    /// Where each wanted field's element begins; 0 for those not met yet.
+    found: [Cell<u32>; WANTED],
+}
+
+/// Of a document's first element: its length stands before it.
+const FIRST: u32 = 4;
+
+impl<'d> Lookup<'d> {
+    #[inline]
+    pub(crate) fn new(document: DocumentRef<'d>, wanted: &'d Wanted) -> Self {
+        Self { document, wanted, passed: Cell::new(FIRST), found: [const { Cell::new(0) }; WANTED] }
+    }
+
+    pub(crate) const fn document(&self) -> DocumentRef<'d> {
+        self.document
+    }
+
+    /// The field with a name, whose number is `slot`.
+    #[inline]
+    pub(crate) fn field(&self, slot: Slot, name: &str) -> Result<Option<Field<'d>>, Malformed> {
+        match (self.document, self.found.get(slot.index())) {
+            (DocumentRef::Raw(document), Some(found)) => match found.get() {
+                0 => self.seek(document.as_bytes(), slot),
+                at => Walk::at(document.as_bytes(), at).step_over(name).map(|element| Some(Field::Raw(element))),
+            },
+            (DocumentRef::Prepared(document), Some(_)) => {
+                Ok(self.wanted.name(slot).and_then(|(name, key)| document.find(name, key)).map(Field::Checked))
+            }
+            _ => Field::find(self.document, name),
+        }
+    }
+
+    /// Goes on until the wanted field, and notes the other wanted ones.
+    fn seek(&self, bytes: &'d [u8], slot: Slot) -> Result<Option<Field<'d>>, Malformed> {
+        let mut walk = Walk::at(bytes, self.passed.get());
+        let field = loop {
+            let at = walk.position(bytes);
+            match self.step(&mut walk, at) {
+                Ok(Some((of, element))) if of == Some(slot) => break Ok(Some(Field::Raw(element))),
+                Ok(Some(_)) => {}
+                Ok(None) => break Ok(None),
+                Err(error) => break Err(error),
+            }
+        };
+        // At the end of the document, and where it is malformed, the walk stays: it will meet the same again.
+        self.passed.set(walk.position(bytes));
+        field
+    }
+
+    #[inline]
+    fn step(&self, walk: &mut Walk<'d>, at: u32) -> Result<Option<(Option<Slot>, Element<'d>)>, Malformed> {
+        let Some((element, key)) = walk.step_with_head()? else { return Ok(None) };
+        let slot = self.wanted.find(element.key_bytes(), key);
+        if let Some(found) = slot.and_then(|slot| self.found.get(slot.index()))
+            && found.get() == 0
+        {
+            found.set(at);
+        }
+        Ok(Some((slot, element)))
+    }
+}

@@ -1,0 +1,98 @@
+/// How many names one table holds; a document's place for each is noted in two cache lines.
+pub(super) const WANTED: usize = 32;
+
+/// The names of top-level fields that somebody will ask for, so that one pass over a document finds them all.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wanted {
+    names: Vec<Name>,
+    /// A bit for the bucket of each name: a key whose bit is not set is none of them.
+    buckets: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Name {
+    text: Box<str>,
+    key: KeyHead,
+}
+
+/// The number of a wanted name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slot(u8);
+
+/// The first eight bytes of a key, with zeros behind a shorter one, and its length. They tell most keys apart, and keys of up to
+/// eight bytes entirely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct KeyHead {
+    pub(super) first: u64,
+    pub(super) length: usize,
+}
+
+impl Slot {
+    /// Of a name that is in no table: it is looked for by itself.
+    pub(crate) const NONE: Self = Self(u8::MAX);
+
+    pub(super) const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl KeyHead {
+    pub(super) fn of(key: &[u8]) -> Self {
+        let mut first = [0; 8];
+        for (byte, of_key) in first.iter_mut().zip(key) {
+            *byte = *of_key;
+        }
+        Self { first: u64::from_le_bytes(first), length: key.len() }
+    }
+
+    /// One of 64, by the length and the first bytes.
+    pub(super) const fn bucket(self) -> u32 {
+        self.mixed() >> 26
+    }
+
+    /// One of 256, never the same as a bucket by itself.
+    pub(super) const fn fingerprint(self) -> u8 {
+        self.mixed().to_le_bytes()[2]
+    }
+
+    const fn mixed(self) -> u32 {
+        let mixed = (self.first ^ (self.length as u64).rotate_right(8)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let [.., a, b, c, d] = mixed.to_le_bytes();
+        u32::from_le_bytes([a, b, c, d])
+    }
+}
+
+impl Wanted {
+    /// The number of a name, which is added if it is new and there is room.
+    pub(crate) fn slot(&mut self, name: &str) -> Slot {
+        let key = KeyHead::of(name.as_bytes());
+        if let Some(slot) = self.find(name.as_bytes(), key) {
+            return slot;
+        }
+        match u8::try_from(self.names.len()) {
+            Ok(number) if self.names.len() < WANTED => {
+                self.names.push(Name { text: name.into(), key });
+                self.buckets |= 1 << key.bucket();
+                Slot(number)
+            }
+            _ => Slot::NONE,
+        }
+    }
+
+    /// The number of a key that is wanted.
+    #[inline]
+    pub(super) fn find(&self, text: &[u8], key: KeyHead) -> Option<Slot> {
+        if (self.buckets >> key.bucket()) & 1 == 0 {
+            return None;
+        }
+        let same = |name: &Name| name.key == key && (key.length <= 8 || name.text.as_bytes() == text);
+        let number = self.names.iter().position(same)?;
+        u8::try_from(number).ok().map(Slot)
+    }
+
+    /// The name of a number, and its head.
+    #[inline]
+    pub(super) fn name(&self, slot: Slot) -> Option<(&str, KeyHead)> {
+        self.names.get(slot.index()).map(|name| (&*name.text, name.key))
+    }
+}
