@@ -1,10 +1,11 @@
 //! Rules and a user, a line each, then any bytes as BSON: one document, or two in a row. Where the bytes are documents
-//! without a key twice, the decisions are those of the decoded documents; in any case they are made without a panic.
+//! without a key twice, the decisions are those of the decoded documents, and of the prepared ones; in any case they are made without a panic.
 #![no_main]
 
 use bson::{Bson, Document, RawDocument};
 use libfuzzer_sys::fuzz_target;
 use portcullis::access::{Guard, Operation};
+use portcullis::value::Prepared;
 use portcullis_fuzz::{document, guard, has_key_twice, node, outline, policy, same};
 
 /// Decides where the input has no rules that load: each kind of test, at each place where one may stand.
@@ -27,6 +28,12 @@ fuzz_target!(|bytes: &[u8]| {
     let (before, after) = split(bytes);
     let (Ok(before), Ok(after)) = (RawDocument::from_bytes(before), RawDocument::from_bytes(after)) else { return };
     let raw = decisions(&guard, before.into(), after.into());
+    // Only whole documents can be prepared; what is malformed where no rule looks may still be decided.
+    if let (Ok(before), Ok(after)) = (Prepared::new(before), Prepared::new(after)) {
+        let prepared = decisions(&guard, (&before).into(), (&after).into());
+        assert_eq!(raw.0, prepared.0);
+        assert_eq!(raw.1, prepared.1);
+    }
     if has_key_twice(before) || has_key_twice(after) {
         return;
     }

@@ -130,7 +130,7 @@ impl<'e> Evaluation<'e> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn test(&self, test: &BoundTest, element: Option<ValueRef<'_>>) -> Truth {
         if let Some(truth) = self.seen.and_then(|seen| seen.answer(test.number)) {
             return truth;
@@ -147,7 +147,7 @@ impl<'e> Evaluation<'e> {
 
     /// The outcome of the most frequent tests, of a top-level field that is a plain value of the type that it is
     /// compared with. None for any other, and where anything is malformed: those take the long way.
-    #[inline]
+    #[inline(always)]
     fn glance(&self, test: &BoundTest) -> Option<bool> {
         let BoundLeft::Document(place) = &test.left else { return None };
         match &test.check {
@@ -176,7 +176,7 @@ impl<'e> Evaluation<'e> {
     }
 
     /// A top-level field of a document; none if the place is another, or cannot be looked at.
-    #[inline]
+    #[inline(always)]
     fn field(&self, place: &Place) -> Option<Option<Field<'e>>> {
         let [segment] = place.path.segments() else { return None };
         if let Some(lookup) = self.seen.and_then(|seen| seen.lookup(place.root)) {

@@ -19,7 +19,7 @@ pub(crate) enum Field<'a> {
 
 impl<'a> Field<'a> {
     /// The field of a document with a name, if there is one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find(document: DocumentRef<'a>, name: &str) -> Result<Option<Self>, Malformed> {
         Ok(match document {
             DocumentRef::Decoded(document) => Document::get(document, name).map(Self::Decoded),
@@ -39,7 +39,7 @@ impl<'a> Field<'a> {
 
     /// Whether it equals a value, or as an array contains it; none if that takes more than a look at plain values of one
     /// type.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn equals(self, right: &Bson) -> Option<bool> {
         match (self, right) {
             (Self::Decoded(Bson::String(left)), Bson::String(right)) => Some(left == right),
@@ -59,7 +59,7 @@ impl<'a> Field<'a> {
     }
 
     /// Whether two fields are equal, as wholes; none if that takes more than a look at two plain values of one type.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn same(self, other: Self) -> Option<bool> {
         match (self, other) {
             (Self::Decoded(left @ (Bson::String(_) | Bson::Int32(_) | Bson::ObjectId(_))), Self::Decoded(right)) => {
@@ -71,7 +71,7 @@ impl<'a> Field<'a> {
     }
 
     /// As [`order`](super::order), but none if that takes more than a look at two plain values of one type.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn order(self, right: &Bson) -> Option<Ordering> {
         match (self, right) {
             (Self::Decoded(Bson::Int32(left)), Bson::Int32(right)) => Some(left.cmp(right)),

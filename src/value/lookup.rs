@@ -1,6 +1,6 @@
 use std::cell::Cell;
 
-use super::raw::{Element, Walk};
+use super::raw::Walk;
 use super::wanted::WANTED;
 use super::{DocumentRef, Field, Malformed, Slot, Wanted};
 
@@ -29,7 +29,7 @@ impl<'d> Lookup<'d> {
     }
 
     /// The field with a name, whose number is `slot`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn field(&self, slot: Slot, name: &str) -> Result<Option<Field<'d>>, Malformed> {
         match (self.document, self.found.get(slot.index())) {
             (DocumentRef::Raw(document), Some(found)) => match found.get() {
@@ -46,29 +46,25 @@ impl<'d> Lookup<'d> {
     /// Goes on until the wanted field, and notes the other wanted ones.
     fn seek(&self, bytes: &'d [u8], slot: Slot) -> Result<Option<Field<'d>>, Malformed> {
         let mut walk = Walk::at(bytes, self.passed.get());
-        let field = loop {
-            let at = walk.position(bytes);
-            match self.step(&mut walk, at) {
-                Ok(Some((of, element))) if of == Some(slot) => break Ok(Some(Field::Raw(element))),
-                Ok(Some(_)) => {}
+        let mut at = walk.position(bytes);
+        let found = loop {
+            let (element, key) = match walk.step_with_head() {
+                Ok(Some(step)) => step,
                 Ok(None) => break Ok(None),
                 Err(error) => break Err(error),
+            };
+            if self.wanted.may_have(key)
+                && let Some(met) = self.wanted.find(element.key_bytes(), key)
+            {
+                self.found.get(met.index()).filter(|found| found.get() == 0).inspect(|found| found.set(at));
+                if met == slot {
+                    break Ok(Some(Field::Raw(element)));
+                }
             }
+            at = walk.position(bytes);
         };
         // At the end of the document, and where it is malformed, the walk stays: it will meet the same again.
         self.passed.set(walk.position(bytes));
-        field
-    }
-
-    #[inline]
-    fn step(&self, walk: &mut Walk<'d>, at: u32) -> Result<Option<(Option<Slot>, Element<'d>)>, Malformed> {
-        let Some((element, key)) = walk.step_with_head()? else { return Ok(None) };
-        let slot = self.wanted.find(element.key_bytes(), key);
-        if let Some(found) = slot.and_then(|slot| self.found.get(slot.index()))
-            && found.get() == 0
-        {
-            found.set(at);
-        }
-        Ok(Some((slot, element)))
+        found
     }
 }

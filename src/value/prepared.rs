@@ -18,7 +18,8 @@ use super::{DocumentRef, Malformed};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Prepared {
-    /// A fingerprint of each key, padded to whole words; where each field begins in the document; the document.
+    /// A fingerprint of each key, padded to whole words; where each field begins in the document, and where the last one
+    /// ends; the document.
     bytes: Box<[u8]>,
     fields: u32,
     keys_unique: bool,
@@ -44,6 +45,7 @@ impl Prepared {
             places.extend(at.to_le_bytes());
             at = walk.position(whole);
         }
+        places.extend(at.to_le_bytes());
         let fields = u32::try_from(keys.len()).map_err(|_| Malformed::new("too many fields"))?;
         let keys_unique = repeated_key(whole)?.is_none();
         let mut bytes = Vec::with_capacity(keys.len().next_multiple_of(WORD) + places.len() + whole.len());
@@ -76,27 +78,29 @@ impl Prepared {
         self.fields as usize
     }
 
-    fn start(&self) -> usize {
-        self.field_count().next_multiple_of(WORD) + self.field_count() * PLACE
+    const fn start(&self) -> usize {
+        self.field_count().next_multiple_of(WORD) + (self.field_count() + 1) * PLACE
     }
 
     /// The first field with a name, whose head is `key`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn find(&self, name: &str, key: KeyHead) -> Option<Element<'_>> {
         let (words, rest) = self.bytes.split_at_checked(self.field_count().next_multiple_of(WORD))?;
-        let (places, document) = rest.split_at_checked(self.field_count() * PLACE)?;
+        let (places, document) = rest.split_at_checked((self.field_count() + 1) * PLACE)?;
         let wanted = ONES.wrapping_mul(u64::from(key.fingerprint()));
-        for (number, word) in words.chunks_exact(WORD).enumerate() {
-            let differences = u64::from_le_bytes(*word.first_chunk()?) ^ wanted;
+        for (number, word) in words.as_chunks().0.iter().enumerate() {
+            let differences = u64::from_le_bytes(*word) ^ wanted;
             // The high bit of each byte that is 0, and perhaps of a few above the lowest of them.
             let mut same = differences.wrapping_sub(ONES) & !differences & HIGH_BITS;
             while same != 0 {
                 let field = number * WORD + (same.trailing_zeros() / 8) as usize;
                 same &= same - 1;
-                let place = places.get(field * PLACE..).and_then(<[u8]>::first_chunk);
-                // Padding stands behind the last field.
-                let Some(place) = place.filter(|_| field < self.field_count()) else { break };
-                if let Some(element) = Walk::at(document, u32::from_le_bytes(*place)).step_if(name) {
+                // Padding stands behind the last field, which has no end.
+                let [from, to] = *places.get(field * PLACE..)?.first_chunk::<8>()?.as_chunks::<PLACE>().0 else {
+                    return None;
+                };
+                let element = document.get(u32::from_le_bytes(from) as usize..u32::from_le_bytes(to) as usize)?;
+                if let Some(element) = Element::with_key(element, name) {
                     return Some(element);
                 }
             }

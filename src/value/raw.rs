@@ -25,6 +25,7 @@ pub(crate) struct Element<'a> {
 const STRING: u8 = 0x02;
 const ARRAY: u8 = 0x04;
 const OBJECT_ID: u8 = 0x07;
+const BOOLEAN: u8 = 0x08;
 const DATE_TIME: u8 = 0x09;
 const INT32: u8 = 0x10;
 
@@ -56,8 +57,9 @@ impl<'a> Walk<'a> {
     /// The first element with a key.
     #[inline]
     pub(super) fn find(mut self, key: &str) -> Result<Option<Element<'a>>, Malformed> {
-        while let Some(element) = self.step()? {
-            if element.key == key.as_bytes() {
+        let head = KeyHead::of(key.as_bytes());
+        while let Some((element, other)) = self.step_with_head()? {
+            if other == head && (head.length <= 8 || element.key == key.as_bytes()) {
                 return Ok(Some(element));
             }
         }
@@ -66,6 +68,23 @@ impl<'a> Walk<'a> {
 
     #[inline]
     fn step(&mut self) -> Result<Option<Element<'a>>, Malformed> {
+        self.step_with_head().map(|step| step.map(|(element, _)| element))
+    }
+
+    /// The next element with the head of its key.
+    #[inline(always)]
+    pub(super) fn step_with_head(&mut self) -> Result<Option<(Element<'a>, KeyHead)>, Malformed> {
+        if let Some((element, head, rest)) = glance(self.rest) {
+            self.rest = rest;
+            return Ok(Some((element, head)));
+        }
+        let Some(element) = self.careful_step()? else { return Ok(None) };
+        Ok(Some((element, KeyHead::of(element.key))))
+    }
+
+    /// The next element, whatever it is.
+    #[inline(never)]
+    fn careful_step(&mut self) -> Result<Option<Element<'a>>, Malformed> {
         match *self.rest {
             [0] => Ok(None),
             [kind, ref after @ ..] => {
@@ -76,43 +95,15 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The next element with the head of its key.
-    #[inline]
-    pub(super) fn step_with_head(&mut self) -> Result<Option<(Element<'a>, KeyHead)>, Malformed> {
-        let text = self.rest.get(1..).unwrap_or_default();
-        let Some(element) = self.step()? else { return Ok(None) };
-        let length = element.key.len();
-        let key = match text.first_chunk() {
-            Some(first) => {
-                let first = u64::from_le_bytes(*first);
-                let first = if length < 8 { first & ((1 << (8 * length)) - 1) } else { first };
-                KeyHead { first, length }
-            }
-            None => KeyHead::of(element.key),
-        };
-        Ok(Some((element, key)))
-    }
-
-    /// The next element if it has this key.
-    #[inline]
-    pub(super) fn step_if(mut self, key: &str) -> Option<Element<'a>> {
-        let [kind, after @ ..] = self.rest else { return None };
-        let (text, after) = after.split_at_checked(key.len())?;
-        match after {
-            [0, after @ ..] if text == key.as_bytes() => self.element(*kind, text, after).ok(),
-            _ => None,
-        }
-    }
-
     /// The next element, which has this key.
-    #[inline]
+    #[inline(always)]
     pub(super) fn step_over(mut self, key: &str) -> Result<Element<'a>, Malformed> {
         let [kind, after @ ..] = self.rest else { return Err(too_short()) };
         let (text, after) = after.split_at_checked(key.len()).ok_or_else(too_short)?;
         self.element(*kind, text, after.get(1..).unwrap_or_default())
     }
 
-    #[inline]
+    #[inline(always)]
     fn element(&mut self, kind: u8, key: &'a [u8], after: &'a [u8]) -> Result<Element<'a>, Malformed> {
         let size = size(kind, after)?;
         let (value, rest) = after.split_at_checked(size).ok_or_else(|| malformed("a value ends after its document"))?;
@@ -135,6 +126,17 @@ impl<'a> Iterator for Walk<'a> {
 }
 
 impl<'a> Element<'a> {
+    /// Of an element's bytes, if it has this key.
+    #[inline(always)]
+    pub(super) fn with_key(element: &'a [u8], key: &str) -> Option<Self> {
+        let [kind, after @ ..] = element else { return None };
+        let (text, after) = after.split_at_checked(key.len())?;
+        match after {
+            [0, value @ ..] if text == key.as_bytes() => Some(Self { kind: *kind, key: text, value }),
+            _ => None,
+        }
+    }
+
     pub(super) fn key(self) -> Result<&'a str, Malformed> {
         text(self.key)
     }
@@ -144,7 +146,7 @@ impl<'a> Element<'a> {
     }
 
     /// Whether the value is the string `text`; none if it is no string, or a malformed one.
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_string(self, text: &str) -> Option<bool> {
         let content = self.string_bytes()?;
         if content == text.as_bytes() {
@@ -166,11 +168,21 @@ impl<'a> Element<'a> {
     }
 
     /// The bytes of a string.
-    #[inline]
+    #[inline(always)]
     pub(super) const fn string_bytes(self) -> Option<&'a [u8]> {
         match self.value {
             [_, _, _, _, content @ .., 0] if self.kind == STRING => Some(content),
             _ => None,
+        }
+    }
+
+    /// Whether it is known that the value is well-formed without looking further into it.
+    #[inline]
+    pub(super) fn is_plain(self) -> bool {
+        match self.kind {
+            STRING => self.string_bytes().is_some_and(is_utf8),
+            0x01 | OBJECT_ID | DATE_TIME | 0x0A | INT32 | 0x12 => true,
+            _ => false,
         }
     }
 
@@ -211,7 +223,7 @@ impl<'a> Element<'a> {
             0x03 => ValueRef::Document(document(bytes)?),
             ARRAY => ValueRef::Array(ArrayRef::Raw(raw(bytes)?)),
             OBJECT_ID => ValueRef::ObjectId(exact(bytes)?),
-            0x08 => match bytes {
+            BOOLEAN => match bytes {
                 [0] => ValueRef::Boolean(false),
                 [1] => ValueRef::Boolean(true),
                 _ => return Err(malformed("a boolean is neither 0 nor 1")),
@@ -258,15 +270,75 @@ impl<'a> Element<'a> {
     }
 }
 
+/// The element that stands first, the head of its key and what follows, where the key is short and ASCII and the type
+/// a frequent one: most steps of a walk, in few instructions. None for all others, and for what is malformed.
+#[inline(always)]
+fn glance(rest: &[u8]) -> Option<(Element<'_>, KeyHead, &[u8])> {
+    let [kind, first @ ..] = *rest.first_chunk::<9>()?;
+    let word = u64::from_le_bytes(first);
+    let nul = zero_bytes(word);
+    let (first, length, high) = if nul == 0 {
+        let second = u64::from_le_bytes(*rest.get(9..)?.first_chunk()?);
+        let nul = zero_bytes(second);
+        if nul == 0 {
+            return None;
+        }
+        let length = nul.trailing_zeros() / 8;
+        (word, 8 + length, word | before(second, length))
+    } else {
+        let length = nul.trailing_zeros() / 8;
+        let first = before(word, length);
+        (first, length, first)
+    };
+    if high & HIGH_BITS != 0 {
+        return None;
+    }
+    let length = length as usize;
+    let (key, after) = rest.get(1..)?.split_at_checked(length)?;
+    let after = after.get(1..)?;
+    let size = match kind {
+        STRING => {
+            let size = i32::from_le_bytes(*after.first_chunk()?);
+            let size = usize::try_from(size).ok().filter(|size| *size > 0)?;
+            (*after.get(size + 3)? == 0).then_some(size + 4)?
+        }
+        0x03 | ARRAY => {
+            let size = i32::from_le_bytes(*after.first_chunk()?);
+            let size = usize::try_from(size).ok().filter(|size| *size >= DOCUMENT)?;
+            (*after.get(size - 1)? == 0).then_some(size)?
+        }
+        0x01 | DATE_TIME | 0x12 => 8,
+        INT32 => 4,
+        OBJECT_ID => 12,
+        BOOLEAN => 1,
+        0x0A => 0,
+        _ => return None,
+    };
+    let (value, rest) = after.split_at_checked(size)?;
+    Some((Element { kind, key, value }, KeyHead { first, length }, rest))
+}
+
+/// The lowest bit that is set stands in the first byte that is 0.
+#[inline(always)]
+const fn zero_bytes(word: u64) -> u64 {
+    word.wrapping_sub(ONES) & !word & HIGH_BITS
+}
+
+/// The first bytes of a word, of which there are fewer than eight.
+#[inline(always)]
+const fn before(word: u64, length: u32) -> u64 {
+    word & !(u64::MAX << (8 * length))
+}
+
 /// How many bytes the value of a type takes that stands at the beginning of `bytes`.
-#[inline]
+#[inline(always)]
 fn size(kind: u8, bytes: &[u8]) -> Result<usize, Malformed> {
     Ok(match kind {
         STRING | 0x0D | 0x0E => string_size(bytes)?,
         OBJECT_ID => 12,
         INT32 => 4,
         0x01 | DATE_TIME | 0x11 | 0x12 => 8,
-        0x08 => 1,
+        BOOLEAN => 1,
         0x06 | 0x0A | 0x7F | 0xFF => 0,
         0x03 | ARRAY => document_size(bytes)?,
         0x05 => length(bytes)?.saturating_add(5),
@@ -328,7 +400,7 @@ fn take_cstring(bytes: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
     // Eight bytes at a time: the least of the high bits of `nul` marks the first byte that is 0.
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
         let word = u64::from_le_bytes(*chunk);
-        let nul = word.wrapping_sub(ONES) & !word & HIGH_BITS;
+        let nul = zero_bytes(word);
         if nul != 0 {
             // Of the bytes before it; a `word` that begins with 0 has none.
             all |= word & (nul & nul.wrapping_neg()).wrapping_sub(1);

@@ -36,7 +36,9 @@ fn in_document(document: &[u8], depth: usize) -> Result<Option<&str>, Malformed>
         if count == FEW {
             many = Some(keys_before(document, walk.position(document))?);
         }
-        if let Some(key) = in_value(element.value()?, depth + 1)? {
+        if !element.is_plain()
+            && let Some(key) = in_value(element.value()?, depth + 1)?
+        {
             return Ok(Some(key));
         }
         at = walk.position(document);

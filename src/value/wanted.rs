@@ -55,10 +55,10 @@ impl KeyHead {
         self.mixed().to_le_bytes()[2]
     }
 
+    #[inline(always)]
     const fn mixed(self) -> u32 {
         let mixed = (self.first ^ (self.length as u64).rotate_right(8)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let [.., a, b, c, d] = mixed.to_le_bytes();
-        u32::from_le_bytes([a, b, c, d])
+        (mixed >> 32) as u32
     }
 }
 
@@ -79,13 +79,16 @@ impl Wanted {
         }
     }
 
+    /// Whether a key may be wanted.
+    #[inline(always)]
+    pub(super) const fn may_have(&self, key: KeyHead) -> bool {
+        (self.buckets >> key.bucket()) & 1 != 0
+    }
+
     /// The number of a key that is wanted.
     #[inline]
     pub(super) fn find(&self, text: &[u8], key: KeyHead) -> Option<Slot> {
-        if (self.buckets >> key.bucket()) & 1 == 0 {
-            return None;
-        }
-        let same = |name: &Name| name.key == key && (key.length <= 8 || name.text.as_bytes() == text);
+        let same = |name: &Name| name.key == key && (key.length <= 8 || *name.text.as_bytes() == *text);
         let number = self.names.iter().position(same)?;
         u8::try_from(number).ok().map(Slot)
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use bson::{Bson, Document, RawDocumentBuf};
+use bson::{Bson, Document, RawDocumentBuf, doc};
 use portcullis::access::{Guard, Outcome, Reason};
 use portcullis::eval::{Context, Documents, Errors, Evaluation, Truth, bind, trace};
 use portcullis::expr::{self, Expr};
@@ -12,7 +12,8 @@ use portcullis::policy::{RulesFile, compile};
 use portcullis::predicate::{Predicate, Scope, lower};
 use portcullis::testfile::{Case, GivenDocuments, Kind, TestFile};
 use portcullis::text::Spanned;
-use portcullis::value::ValueRef;
+use portcullis::user::User;
+use portcullis::value::{DocumentRef, Prepared, ValueRef};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -36,6 +37,24 @@ fn expressions(file: &TestFile) -> Vec<(Spanned<Expr>, Scope, Predicate, &GivenD
         Some((expr, *scope, predicate, &**documents, case))
     });
     cases.collect()
+}
+
+/// Values of which some are equal although they are written differently.
+fn scalar() -> impl Strategy<Value = Bson> {
+    prop_oneof![
+        (0..20_i32).prop_map(Bson::Int32),
+        (0..20_i64).prop_map(Bson::Int64),
+        (0..40_i32).prop_map(|half| Bson::Double(f64::from(half) / 2.0)),
+        (0..20_i32).prop_map(|number| Bson::Decimal128(format!("{number}.0").parse().unwrap())),
+        Just(Bson::Double(f64::NAN)),
+        Just(Bson::Null),
+        "[ab]{1,2}".prop_map(Bson::String),
+        "[ab]{1,2}".prop_map(Bson::Symbol),
+        any::<bool>().prop_map(Bson::Boolean),
+        (0..3_u8).prop_map(|byte| Bson::ObjectId(bson::oid::ObjectId::from_bytes([byte; 12]))),
+        (0..3_i64).prop_map(|millis| Bson::DateTime(bson::DateTime::from_millis(millis))),
+        (0..3_u8).prop_map(|byte| doc! { "b": i32::from(byte) }.into()),
+    ]
 }
 
 fn documents(given: &GivenDocuments) -> Documents<'_> {
@@ -189,7 +208,7 @@ proptest! {
     }
 
     #[test]
-    fn decoded_and_raw_documents_agree(file in generate::file()) {
+    fn decoded_raw_and_prepared_documents_agree(file in generate::file()) {
         let Some(file) = read(&file) else { return Ok(()) };
         for (guard, before, after) in guards(&file) {
             let (Ok(raw_before), Ok(raw_after)) =
@@ -198,15 +217,71 @@ proptest! {
                 Outcome::Allow(visible) => format!("{:?}", visible.to_document().unwrap()),
                 Outcome::Deny(reason) => format!("{reason:?}"),
             };
-            prop_assert_eq!(seen(guard.read(&before).outcome()), seen(guard.read(&raw_before).outcome()));
-            prop_assert_eq!(seen(guard.search(&before).outcome()), seen(guard.search(&raw_before).outcome()));
-            let decoded = [guard.insert(&after), guard.update(&before, &after), guard.delete(&before)];
-            let raw = [guard.insert(&raw_after), guard.update(&raw_before, &raw_after), guard.delete(&raw_before)];
-            for (decoded, raw) in decoded.iter().zip(&raw) {
-                prop_assert_eq!(decoded.reason(), raw.reason());
-                prop_assert_eq!(decoded.role(), raw.role());
-                prop_assert_eq!(decoded.errors(), raw.errors());
+            let (prepared_before, prepared_after) =
+                (Prepared::new(&raw_before).unwrap(), Prepared::new(&raw_after).unwrap());
+            let forms: [(DocumentRef<'_>, DocumentRef<'_>); 2] =
+                [((&raw_before).into(), (&raw_after).into()), ((&prepared_before).into(), (&prepared_after).into())];
+            for (old, new) in forms {
+                prop_assert_eq!(seen(guard.read(&before).outcome()), seen(guard.read(old).outcome()));
+                prop_assert_eq!(seen(guard.search(&before).outcome()), seen(guard.search(old).outcome()));
+                let decoded = [guard.insert(&after), guard.update(&before, &after), guard.delete(&before)];
+                let other = [guard.insert(new), guard.update(old, new), guard.delete(old)];
+                for (decoded, other) in decoded.iter().zip(&other) {
+                    prop_assert_eq!(decoded.reason(), other.reason());
+                    prop_assert_eq!(decoded.role(), other.role());
+                    prop_assert_eq!(decoded.errors(), other.errors());
+                }
             }
+        }
+    }
+
+    #[test]
+    fn a_long_list_means_what_its_elements_mean(
+        list in proptest::collection::vec(scalar(), 0..40),
+        asked in scalar(),
+        in_array in any::<bool>(),
+    ) {
+        let document = if in_array { doc! { "a": [asked] } } else { doc! { "a": asked } };
+        let elements = list.iter().map(json::from_bson);
+        let one_by_one: Vec<Json> = elements.clone().map(|element| json!({ "a": { "$eq": element } })).collect();
+        let one_by_one = if list.is_empty() { json!(false) } else { json!({ "%or": one_by_one }) };
+        let user = User::new("u").with_custom_data(doc! { "list": list.clone() });
+        let held = |expression: Json| {
+            let expr = expr::parse_str(&expression.to_string()).unwrap();
+            let context = Context::new().with_user(user.clone());
+            let documents = Documents { root: Some((&document).into()), ..Documents::default() };
+            Evaluation::new(documents, &context, &Errors::default())
+                .truth(&bind(&lower(&expr, Scope::Role).unwrap(), &context))
+        };
+        let literal = held(json!({ "a": { "$in": elements.collect::<Vec<_>>() } }));
+        prop_assert_eq!(literal, held(one_by_one));
+        // Of the context, an element that nothing may be compared with is Unknown.
+        let of_context = held(json!({ "a": { "$in": "%%user.custom_data.list" } }));
+        prop_assert!(of_context == literal || list.contains(&Bson::Null) && of_context == Truth::Unknown);
+    }
+
+    #[test]
+    fn a_field_is_found_wherever_it_stands(
+        keys in proptest::collection::btree_set("[a-cé]{0,3}|[a-c]{6,10}|[a-c]{15,18}|owner|status", 0..60),
+        values in proptest::collection::vec(scalar(), 60),
+        order in any::<u64>(),
+    ) {
+        let mut keys: Vec<_> = keys.into_iter().filter(|key| !key.is_empty()).collect();
+        if !keys.is_empty() {
+            let turn = usize::try_from(order).unwrap_or(7) % keys.len();
+            keys.rotate_left(turn);
+        }
+        let document: Document = keys.iter().cloned().zip(values).collect();
+        let raw = RawDocumentBuf::try_from(&document).unwrap();
+        let prepared = Prepared::new(&raw).unwrap();
+        prop_assert_eq!(prepared.as_bytes(), raw.as_bytes());
+        for key in keys.iter().map(String::as_str).chain(["a", "owner", "missing", "aaaaaaaa"]) {
+            // As text, in which NaN is itself.
+            let of = |document: DocumentRef<'_>| {
+                format!("{:?}", document.get(key).unwrap().map(|value| value.to_bson().unwrap()))
+            };
+            prop_assert_eq!(of((&document).into()), of((&raw).into()));
+            prop_assert_eq!(of((&document).into()), of((&prepared).into()));
         }
     }
 

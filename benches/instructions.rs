@@ -1,0 +1,84 @@
+//! Three small cases that decide a document many times, to be counted instruction by instruction:
+//! `benches/count-instructions` runs them under callgrind and compares the counts with those on record.
+
+// A benchmark that cannot be set up fails by panicking.
+#![allow(clippy::expect_used)]
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use bson::{Document, RawDocumentBuf, doc};
+use portcullis::access::Guard;
+use portcullis::eval::Context;
+use portcullis::policy::{self, Policy, RulesFile};
+use portcullis::user::User;
+use portcullis::value::Prepared;
+
+const OWNER: &str = "64b7f0c2a1d3e4f5a6b7c8d9";
+
+/// The owner, who edits, or a member.
+const READERS: &str = r#"{"roles": [{
+    "name": "Reader",
+    "apply_when": {"%or": [
+        {"owner": "%%user.id", "%%user.custom_data.role": {"$in": ["editor", "admin"]}},
+        {"members": "%%user.id"}
+    ]},
+    "read": true
+}]}"#;
+
+/// Several roles, of which one applies, that may change some fields.
+const WRITERS: &str = r#"{"roles": [
+    {"name": "Admin", "apply_when": {"%%user.custom_data.role": "admin"}, "read": true, "write": true},
+    {"name": "Guest", "apply_when": {"status": "guest"}, "read": true},
+    {
+        "name": "Owner",
+        "apply_when": {"owner": "%%user.id", "status": {"$in": ["active", "pending"]}, "level": {"$gte": 18}},
+        "read": true,
+        "write": {"%%root.owner": "%%prevRoot.owner", "%%root.site": "%%prevRoot.site"}
+    }
+]}"#;
+
+/// About 400 bytes of BSON.
+fn document() -> Document {
+    doc! {
+        "_id": bson::oid::ObjectId::from_bytes([7; 12]),
+        "name": "Ada Kielmann",
+        "email": "ada.kielmann@harbour.example",
+        "site": "Bremerhaven",
+        "address": { "street": "Am Alten Hafen 118", "zip": "27568", "city": "Bremerhaven" },
+        "notes": "On call in the first week of the month; holds the certificate for the northern approach.",
+        "owner": OWNER,
+        "status": "pending",
+        "level": 42,
+        "members": ["64b7f0c2a1d3e4f5a6b7c8aa", "64b7f0c2a1d3e4f5a6b7c8bb"],
+        "salary": 61_250.5,
+    }
+}
+
+fn guard(rules: &str) -> Guard {
+    let rules = policy::compile(&portcullis::json::parse(rules).expect("JSON")).expect("rules");
+    let policy: Option<Arc<Policy>> = RulesFile::effective(Some(&rules), None).map(Arc::new);
+    Guard::new(policy, Context::new().with_user(User::new(OWNER).with_custom_data(doc! { "role": "editor" })))
+}
+
+fn main() {
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    let case = arguments.next().unwrap_or_default();
+    let times = arguments.next().map_or(1, |times| times.parse().expect("a number"));
+    let raw = RawDocumentBuf::try_from(&document()).expect("BSON");
+    let mut changed = document();
+    changed.insert("salary", 70_000.0);
+    let changed = RawDocumentBuf::try_from(&changed).expect("BSON");
+    let prepared = Prepared::new(&raw).expect("BSON");
+    let (readers, writers) = (guard(READERS), guard(WRITERS));
+    let allowed = (0..times)
+        .filter(|_| match case.as_str() {
+            "read-raw" => readers.read(black_box(&raw)).is_allowed(),
+            "read-prepared" => readers.read(black_box(&prepared)).is_allowed(),
+            "update-raw" => writers.update(black_box(&raw), black_box(&changed)).is_allowed(),
+            "read-decoded" => readers.read(black_box(&document())).is_allowed(),
+            _ => true,
+        })
+        .count();
+    println!("{allowed} of {times} allowed");
+}
