@@ -3,11 +3,11 @@ use std::cmp::Ordering;
 use bson::{Bson, Document};
 
 use super::raw::{Element, Walk};
-use super::{DocumentRef, Malformed};
+use super::{DocumentRef, Malformed, ValueRef};
 
 /// A field's value as it stands in its document, to be compared without looking further into it than the comparison
 /// needs. Most comparisons are of two values of one plain type; the others go by
-/// [`ValueRef`](super::ValueRef).
+/// [`ValueRef`].
 #[derive(Clone, Copy)]
 pub(crate) enum Field<'a> {
     Decoded(&'a Bson),
@@ -22,6 +22,22 @@ impl<'a> Field<'a> {
             DocumentRef::Decoded(document) => Document::get(document, name).map(Self::Decoded),
             DocumentRef::Raw(document) => Walk::new(document).find(name)?.map(Self::Raw),
         })
+    }
+
+    /// The value.
+    pub(crate) fn value(self) -> Result<ValueRef<'a>, Malformed> {
+        match self {
+            Self::Decoded(value) => Ok(value.into()),
+            Self::Raw(element) => element.value(),
+        }
+    }
+
+    /// Whether it is a document or an array.
+    pub(crate) fn is_container(self) -> bool {
+        match self {
+            Self::Decoded(value) => matches!(value, Bson::Document(_) | Bson::Array(_)),
+            Self::Raw(element) => element.is_container(),
+        }
     }
 
     /// As [`equal`](super::equal); none if that takes more than a look at two plain values of one type.

@@ -3,14 +3,18 @@
 mod compare;
 mod decimal;
 mod field;
+mod fields;
 mod multiple;
 mod number;
 mod raw;
 mod sort;
 mod types;
 mod view;
+mod write;
 
 pub(crate) use field::Field;
+pub(crate) use fields::{Elements, Fields};
+pub(crate) use write::{Container, DocumentWriter, Empty, Place, RawWriter, Writer};
 
 pub use compare::{equal, identical, order};
 pub use number::Number;
