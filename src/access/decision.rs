@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bson::Document;
+use bson::{Document, RawDocumentBuf};
 
 use crate::eval::EvalError;
 use crate::schema::Failure;
@@ -31,8 +31,10 @@ pub enum Outcome<T> {
 pub enum Visible<'d> {
     /// All of it.
     Whole(DocumentRef<'d>),
-    /// Some fields of it.
+    /// Some fields of a decoded document.
     Part(Document),
+    /// Some fields of a raw document, in BSON's own bytes.
+    RawPart(RawDocumentBuf),
 }
 
 /// Which half of `document_filters`.
@@ -110,6 +112,21 @@ impl<T> Decision<T> {
         }
     }
 
+    /// The same decision with another allowance; a denial if there is none after all.
+    pub(super) fn map<U>(mut self, allow: impl FnOnce(T) -> Result<U, Malformed>) -> Decision<U> {
+        let outcome = match self.outcome {
+            Outcome::Allow(value) => allow(value).map_or_else(
+                |error| {
+                    self.errors.push(error.into());
+                    Outcome::Deny(Reason::Failed)
+                },
+                Outcome::Allow,
+            ),
+            Outcome::Deny(reason) => Outcome::Deny(reason),
+        };
+        Decision { outcome, role: self.role, errors: self.errors }
+    }
+
     /// The role that decided; none if none applies or none was asked.
     pub fn role(&self) -> Option<&str> {
         self.role.as_deref()
@@ -122,15 +139,22 @@ impl<T> Decision<T> {
 }
 
 impl Visible<'_> {
+    /// What is visible, as it is.
+    #[must_use]
+    pub fn as_document(&self) -> DocumentRef<'_> {
+        match self {
+            Self::Whole(document) => *document,
+            Self::Part(document) => document.into(),
+            Self::RawPart(document) => document.into(),
+        }
+    }
+
     /// A decoded copy of what is visible.
     ///
     /// # Errors
     /// If it is a whole raw document that is no BSON.
     pub fn to_document(&self) -> Result<Document, Malformed> {
-        match self {
-            Self::Whole(document) => document.to_document(),
-            Self::Part(document) => Ok(document.clone()),
-        }
+        self.as_document().to_document()
     }
 }
 

@@ -138,7 +138,8 @@ impl Guard {
         }
         let found = sorted(found, &query.sort).map_err(|error| QueryError::Failed(vec![error.into()]))?;
         let Some(projection) = &query.projection else { return Ok(found) };
-        Ok(found.into_iter().map(|document| projection.apply(document)).collect())
+        let left = found.iter().map(|document| projection.apply(document)).collect::<Result<_, _>>();
+        left.map_err(|error| QueryError::Failed(vec![error.into()]))
     }
 }
 

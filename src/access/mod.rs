@@ -1,6 +1,7 @@
 //! Decisions: which role a user has for a document, and what it may do with it.
 
 mod bound;
+mod buffer;
 mod decision;
 mod explain;
 mod find;
@@ -8,6 +9,7 @@ mod guard;
 mod read;
 mod write;
 
+pub use buffer::Buffer;
 pub use decision::{Decision, Half, Outcome, Reason, Visible};
 pub use explain::{Explanation, Operation, RoleTrace, RuleTrace};
 pub use find::{Query, QueryError};

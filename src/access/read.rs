@@ -1,10 +1,13 @@
-use bson::{Bson, Document};
+use bson::{Document, RawDocument, RawDocumentBuf};
 
 use super::bound::{BoundField, BoundFields, BoundRole};
+use super::buffer::{Buffer, Page};
 use super::decision::{Decision, Half, Reason, Visible};
 use super::guard::{BoundFilters, BoundRules, Entrance, Guard, Refusal, assign, decide, require, truth};
 use crate::eval::{Context, Errors, Evaluation, Seen, Truth};
-use crate::value::{DocumentRef, Lookup, Malformed, ValueRef};
+use crate::value::{
+    ArrayRef, Container, DocumentRef, Empty, Field, Fields, Lookup, Malformed, Place, ValueRef, Writer,
+};
 
 /// Whether a document is asked for by a plain read or by a search.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -14,7 +17,7 @@ enum Request {
 }
 
 impl Guard {
-    /// What of a stored document the user may read.
+    /// What of a stored document the user may read. Of a raw document it is made without decoding it.
     pub fn read<'d>(&self, stored: impl Into<DocumentRef<'d>>) -> Decision<Visible<'d>> {
         self.see(stored.into(), Request::Read)
     }
@@ -24,24 +27,91 @@ impl Guard {
         self.see(stored.into(), Request::Search)
     }
 
+    /// As [`Guard::read`], but what is visible is the stored document itself or else stands in `buffer`, in BSON's own
+    /// bytes: document after document is read without memory being allocated.
+    ///
+    /// ```
+    /// use portcullis::{access::{Buffer, Guard}, eval::Context, policy};
+    /// let rules = portcullis::json::parse(r#"{"roles": [{
+    ///     "name": "Reader", "apply_when": {}, "fields": {"title": {"read": true}}
+    /// }]}"#).unwrap();
+    /// let rules = policy::compile(&rules).unwrap();
+    /// let guard = Guard::new(policy::RulesFile::effective(Some(&rules), None), Context::new());
+    ///
+    /// let mut buffer = Buffer::new();
+    /// for stored in [bson::rawdoc! { "title": "a", "audit": "x" }, bson::rawdoc! { "audit": "y", "title": "b" }] {
+    ///     let visible = guard.read_into(&stored, &mut buffer).allowed().unwrap();
+    ///     assert_eq!(visible.iter().count(), 1);
+    ///     assert!(visible.get_str("title").is_ok());
+    /// }
+    /// ```
+    pub fn read_into<'d>(&self, stored: &'d RawDocument, buffer: &'d mut Buffer) -> Decision<&'d RawDocument> {
+        self.see_into(stored, Request::Read, buffer)
+    }
+
+    /// As [`Guard::read_into`], for a document that a search found.
+    pub fn search_into<'d>(&self, stored: &'d RawDocument, buffer: &'d mut Buffer) -> Decision<&'d RawDocument> {
+        self.see_into(stored, Request::Search, buffer)
+    }
+
     fn see<'d>(&self, stored: DocumentRef<'d>, request: Request) -> Decision<Visible<'d>> {
+        match stored {
+            DocumentRef::Decoded(_) => {
+                let mut document = Document::new();
+                self.see_on(stored, request, &mut document).map(|extent| match extent {
+                    Extent::Whole => Ok(Visible::Whole(stored)),
+                    Extent::Part => Ok(Visible::Part(document)),
+                })
+            }
+            DocumentRef::Raw(_) | DocumentRef::Prepared(_) => {
+                let mut buffer = Buffer::new();
+                self.see_on(stored, request, &mut buffer).map(|extent| match extent {
+                    Extent::Whole => Ok(Visible::Whole(stored)),
+                    Extent::Part => Ok(Visible::RawPart(RawDocumentBuf::from_bytes(buffer.into_bytes())?)),
+                })
+            }
+        }
+    }
+
+    fn see_into<'d>(
+        &self,
+        stored: &'d RawDocument,
+        request: Request,
+        buffer: &'d mut Buffer,
+    ) -> Decision<&'d RawDocument> {
+        self.see_on(stored.into(), request, buffer).map(|extent| match extent {
+            Extent::Whole => Ok(stored),
+            Extent::Part => buffer.document(),
+        })
+    }
+
+    /// Decides, and writes what is visible on the page unless it is the whole document.
+    fn see_on(&self, stored: DocumentRef<'_>, request: Request, page: &mut impl Page) -> Decision<Extent> {
         let errors = Errors::default();
         let result = match &self.entrance {
-            Entrance::Bypass => Ok((Visible::Whole(stored), None)),
+            Entrance::Bypass => Ok((Extent::Whole, None)),
             Entrance::Closed(reason) => Err(reason.clone().into()),
-            Entrance::Rules(rules) => see_by_rules(stored, request, rules, &self.context, &errors),
+            Entrance::Rules(rules) => see_by_rules(stored, request, rules, &self.context, &errors, page),
         };
         decide(result, errors)
     }
 }
 
-fn see_by_rules<'d, 'r>(
-    stored: DocumentRef<'d>,
+/// How much of a document may be seen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    Whole,
+    Part,
+}
+
+fn see_by_rules<'r>(
+    stored: DocumentRef<'_>,
     request: Request,
     BoundRules { filters, roles, fields }: &'r BoundRules,
     context: &Context,
     errors: &Errors,
-) -> Result<(Visible<'d>, Option<&'r BoundRole>), Refusal<'r>> {
+    page: &mut impl Page,
+) -> Result<(Extent, Option<&'r BoundRole>), Refusal<'r>> {
     let lookup = Lookup::new(stored, fields);
     let seen = Seen::new(Some(&lookup), Some(&lookup));
     let evaluation = Evaluation::of(&seen, context, errors);
@@ -51,121 +121,161 @@ fn see_by_rules<'d, 'r>(
         require(truth(role.search.as_ref(), Truth::True, &evaluation), Reason::Search)
             .map_err(|reason| Refusal::by(role, reason))?;
     }
-    let reader = Reader { evaluation, errors };
-    let visible = reader
-        .visible(role, stored)
-        .map_err(|reason| Refusal::by(role, reason))
-        .and_then(|visible| project(visible, filters).map_err(|error| failed(role, error, errors)))?;
-    if is_empty(&visible) {
+    let extent = extent(role, &evaluation).map_err(|reason| Refusal::by(role, reason))?;
+    let written = write(role, extent, stored, evaluation, page).and_then(|()| project(extent, stored, filters, page));
+    let extent = written.map_err(|stop| Refusal::by(role, stop.reason(errors)))?;
+    let is_empty = match extent {
+        Extent::Whole => stored.is_empty(),
+        Extent::Part => page.is_empty(),
+    };
+    if is_empty {
         return Err(Refusal::by(role, Reason::NothingVisible));
     }
-    Ok((visible, Some(role)))
+    Ok((extent, Some(role)))
 }
 
-fn failed<'r>(role: &'r BoundRole, error: Malformed, errors: &Errors) -> Refusal<'r> {
-    errors.add(error.into());
-    Refusal::by(role, Reason::Failed)
+/// What ends the writing of a document.
+enum Stop {
+    Failed,
+    Malformed(Malformed),
 }
 
-fn is_empty(visible: &Visible<'_>) -> bool {
-    match visible {
-        Visible::Whole(document) => document.is_empty(),
-        Visible::Part(document) => document.is_empty(),
+impl From<Malformed> for Stop {
+    fn from(error: Malformed) -> Self {
+        Self::Malformed(error)
     }
 }
 
-fn project<'d>(visible: Visible<'d>, filters: &BoundFilters) -> Result<Visible<'d>, Malformed> {
-    if filters.projections.is_empty() {
-        return Ok(visible);
+impl Stop {
+    fn reason(self, errors: &Errors) -> Reason {
+        if let Self::Malformed(error) = self {
+            errors.add(error.into());
+        }
+        Reason::Failed
     }
-    let document = filters.projections.iter().fold(visible.to_document()?, |left, projection| projection.apply(left));
-    Ok(Visible::Part(document))
 }
 
+fn project(
+    mut extent: Extent,
+    stored: DocumentRef<'_>,
+    filters: &BoundFilters,
+    page: &mut impl Page,
+) -> Result<Extent, Stop> {
+    for projection in &filters.projections {
+        match extent {
+            Extent::Whole => page.write(|writer| projection.write(stored, writer))?,
+            Extent::Part => page.rewrite(|document, writer| projection.write(document, writer))?,
+        }
+        extent = Extent::Part;
+    }
+    Ok(extent)
+}
+
+/// How much of a document a role may see, before it is asked about single fields.
+fn extent(role: &BoundRole, evaluation: &Evaluation<'_>) -> Result<Extent, Reason> {
+    if let Some((read, write)) = &role.document_filters {
+        let half = either(read.as_ref(), write.as_ref(), evaluation);
+        require(half, Reason::DocumentFilters(Half::Read))?;
+    }
+    match either(role.read.as_ref(), role.write.as_ref(), evaluation) {
+        Truth::True => Ok(Extent::Whole),
+        Truth::Error => Err(Reason::Failed),
+        Truth::False | Truth::Unknown if role.read.is_some() => Err(Reason::Read),
+        Truth::False | Truth::Unknown => Ok(Extent::Part),
+    }
+}
+
+fn write(
+    role: &BoundRole,
+    extent: Extent,
+    stored: DocumentRef<'_>,
+    evaluation: Evaluation<'_>,
+    page: &mut impl Page,
+) -> Result<(), Stop> {
+    match extent {
+        Extent::Whole => Ok(()),
+        Extent::Part => page.write(|writer| {
+            Reader { evaluation }.fields(stored, &role.fields, role.additional_fields.as_ref(), writer)
+        }),
+    }
+}
+
+/// Goes through a document by the rules of its fields.
 struct Reader<'e> {
     evaluation: Evaluation<'e>,
-    errors: &'e Errors,
 }
 
 impl<'e> Reader<'e> {
-    fn visible<'d: 'e>(&self, role: &BoundRole, stored: DocumentRef<'d>) -> Result<Visible<'d>, Reason> {
-        let evaluation = &self.evaluation;
-        if let Some((read, write)) = &role.document_filters {
-            let half = either(read.as_ref(), write.as_ref(), evaluation);
-            require(half, Reason::DocumentFilters(Half::Read))?;
-        }
-        match either(role.read.as_ref(), role.write.as_ref(), evaluation) {
-            Truth::True => return Ok(Visible::Whole(stored)),
-            Truth::Error => return Err(Reason::Failed),
-            Truth::False | Truth::Unknown if role.read.is_some() => return Err(Reason::Read),
-            Truth::False | Truth::Unknown => {}
-        }
-        self.fields(stored, &role.fields, role.additional_fields.as_ref()).map(Visible::Part)
-    }
-
-    /// The fields that may be seen. Of a key that stands twice the first counts.
+    /// Writes the fields that may be seen. Of a key that stands twice the first counts.
     fn fields(
         &self,
         document: DocumentRef<'e>,
         rules: &BoundFields,
         others: Option<&BoundField>,
-    ) -> Result<Document, Reason> {
-        let mut visible = Document::new();
-        let mut hidden_twice = std::collections::HashSet::new();
-        for field in document.iter() {
-            let (key, value) = field.map_err(|error| self.malformed(error))?;
-            if visible.contains_key(key) || hidden_twice.contains(key) {
-                continue;
-            }
-            let shown = match rules.get(key).or(others) {
-                Some(rule) => self.field(value, rule)?,
-                None => None,
-            };
-            match shown {
-                Some(shown) => {
-                    visible.insert(key, shown);
-                }
-                None => {
-                    hidden_twice.insert(key);
-                }
+        writer: &mut impl Writer,
+    ) -> Result<(), Stop> {
+        let mut fields = Fields::of(document);
+        while let Some(field) = fields.next() {
+            let (key, value) = field?;
+            if let Some(rule) = rules.get(key).or(others)
+                && !fields.repeats(key)
+            {
+                self.field(key, value, rule, writer)?;
             }
         }
-        Ok(visible)
+        Ok(())
     }
 
-    fn field(&self, value: ValueRef<'e>, rule: &BoundField) -> Result<Option<Bson>, Reason> {
+    fn field(&self, key: &str, field: Field<'e>, rule: &BoundField, writer: &mut impl Writer) -> Result<(), Stop> {
+        let place = Place::Key(key);
         if rule.read.is_some() || rule.write.is_some() {
-            let evaluation = self.evaluation.at(Some(value), Some(value));
+            let value = Some(field.value()?);
+            let evaluation = self.evaluation.at(value, value);
             return match either(rule.read.as_ref(), rule.write.as_ref(), &evaluation) {
-                Truth::True => value.to_bson().map(Some).map_err(|error| self.malformed(error)),
-                Truth::Error => Err(Reason::Failed),
-                Truth::False | Truth::Unknown => Ok(None),
+                Truth::True => Ok(writer.whole(place, field)?),
+                Truth::Error => Err(Stop::Failed),
+                Truth::False | Truth::Unknown => Ok(()),
             };
         }
-        let Some(fields) = &rule.fields else { return Ok(None) };
-        match value {
-            ValueRef::Document(document) => Ok(not_empty(self.fields(document, fields, None)?)),
-            ValueRef::Array(array) => {
-                let mut visible = Vec::new();
-                for element in array.iter() {
-                    if let ValueRef::Document(document) = element.map_err(|error| self.malformed(error))? {
-                        visible.extend(not_empty(self.fields(document, fields, None)?));
-                    }
-                }
-                Ok((!visible.is_empty()).then_some(Bson::Array(visible)))
+        let (Some(fields), true) = (&rule.fields, field.is_container()) else { return Ok(()) };
+        match field.value()? {
+            ValueRef::Document(document) => {
+                self.embedded(place, document, fields, writer)?;
             }
-            _ => Ok(None),
+            ValueRef::Array(array) => {
+                writer.container(place, Container::Array, Empty::LeftOut, |writer| {
+                    self.elements(array, fields, writer)
+                })?;
+            }
+            _ => {}
         }
+        Ok(())
     }
 
-    fn malformed(&self, error: Malformed) -> Reason {
-        self.errors.add(error.into());
-        Reason::Failed
+    /// Writes what may be seen of the documents in an array. Other elements may not be seen.
+    fn elements(&self, array: ArrayRef<'e>, rules: &BoundFields, writer: &mut impl Writer) -> Result<(), Stop> {
+        let mut index = 0;
+        for element in array.iter() {
+            if let ValueRef::Document(document) = element?
+                && self.embedded(Place::Index(index), document, rules, writer)?
+            {
+                index += 1;
+            }
+        }
+        Ok(())
     }
-}
 
-fn not_empty(document: Document) -> Option<Bson> {
-    (!document.is_empty()).then_some(Bson::Document(document))
+    /// Writes what may be seen of an embedded document; says whether that is anything.
+    fn embedded(
+        &self,
+        place: Place<'_>,
+        document: DocumentRef<'e>,
+        rules: &BoundFields,
+        writer: &mut impl Writer,
+    ) -> Result<bool, Stop> {
+        let fill = |writer: &mut _| self.fields(document, rules, None, writer);
+        writer.container(place, Container::Document, Empty::LeftOut, fill)
+    }
 }
 
 /// `read` holds or `write` does.

@@ -54,9 +54,9 @@ pub(super) struct ProviderArgs {
     secrets: SecretArgs,
 }
 
-/// Runs a command that waits for servers.
+/// Runs a command that waits for servers. One thread does: starting others takes longer than most commands.
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(work)
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
 
 /// The bearer of an access token. Without a look-up nothing need be said of where custom data is.

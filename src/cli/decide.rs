@@ -1,12 +1,14 @@
+use std::borrow::Cow;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anstyle::AnsiColor;
-use bson::{Bson, Document};
+use bson::{Bson, Document, RawDocument};
 use clap::ValueEnum;
 use portcullis::access::{Decision, Guard, Operation, Reason, Visible};
 use portcullis::app::{App, Applicable};
-use portcullis::json::{self, Chunk};
+use portcullis::json;
 use portcullis::login::DataAge;
 use portcullis::policy::{self, Policy, RulesFile};
 use portcullis::schema::Schema;
@@ -21,6 +23,7 @@ use super::context::ContextArgs;
 use super::freshness::FreshnessArgs;
 use super::input::{Input, standard_input};
 use super::output::{Output, note, paint};
+use super::pipeline::{self, Batch};
 use super::secrets::SecretArgs;
 use super::stores::StoreArgs;
 use super::trouble::Trouble;
@@ -102,17 +105,31 @@ enum Subject {
 impl Subject {
     /// What is asked about it.
     fn operation(&self, verb: Verb) -> Operation<'_> {
-        let (first, second) = match self {
-            Self::One(document) => (DocumentRef::from(document), DocumentRef::from(document)),
-            Self::Pair(before, after) => (DocumentRef::from(before), DocumentRef::from(after)),
-        };
-        match verb {
-            Verb::Read => Operation::Read(first),
-            Verb::Search => Operation::Search(first),
-            Verb::Insert => Operation::Insert(first),
-            Verb::Update => Operation::Update(first, second),
-            Verb::Delete => Operation::Delete(first),
+        match self {
+            Self::One(document) => verb.of(document.into(), document.into()),
+            Self::Pair(before, after) => verb.of(before.into(), after.into()),
         }
+    }
+}
+
+impl Verb {
+    fn of<'d>(self, first: DocumentRef<'d>, second: DocumentRef<'d>) -> Operation<'d> {
+        match self {
+            Self::Read => Operation::Read(first),
+            Self::Search => Operation::Search(first),
+            Self::Insert => Operation::Insert(first),
+            Self::Update => Operation::Update(first, second),
+            Self::Delete => Operation::Delete(first),
+        }
+    }
+
+    /// What is asked about a document on standard input; none if it is not what an update is written as.
+    fn of_raw(self, document: &RawDocument) -> Option<Operation<'_>> {
+        if self != Self::Update {
+            return Some(self.of(document.into(), document.into()));
+        }
+        let (before, after) = (document.get_document("before").ok()?, document.get_document("after").ok()?);
+        (document.iter().count() == 2).then(|| self.of(before.into(), after.into()))
     }
 }
 
@@ -125,16 +142,25 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         return Err(Trouble::usage(problem));
     }
     let (guard, age) = guard(args)?;
-    let mut decider = Decider { args, guard: &guard, age, output, decided: 0, denied: 0, broken: 0, several: streamed };
+    let decider = Decider {
+        guard,
+        age,
+        operation: args.operation,
+        explain: args.explain,
+        json: output.is_json(),
+        several: streamed,
+    };
     if streamed {
-        decider.begin()?;
-        decider.stream()?;
-    } else {
-        let subject = subject(args)?;
-        decider.begin()?;
-        decider.decide(&subject, None)?;
+        begin(output)?;
+        let counts = stream(decider, output)?;
+        return end(&counts, output);
     }
-    decider.end()
+    let subject = subject(args)?;
+    begin(output)?;
+    let mut answers = Answers::default();
+    decider.decide(subject.operation(args.operation), None, &mut answers);
+    write_answers(&answers, &mut Counts::default(), output)?;
+    end(&answers.counts, output)
 }
 
 fn wrong_number(operation: Verb, documents: &[String], streamed: bool) -> Option<&'static str> {
@@ -247,65 +273,133 @@ fn rules_policy(rules: &str, args: &Args) -> Result<Option<Arc<Policy>>, Trouble
     Ok(RulesFile::effective(Some(&rules), None).map(Arc::new))
 }
 
-struct Decider<'a> {
-    args: &'a Args,
-    guard: &'a Guard,
-    age: Option<DataAge>,
-    output: &'a mut Output,
+/// The JSON document is written piece by piece, so that any number of documents can be decided about.
+fn begin(output: &mut Output) -> Result<(), Trouble> {
+    if output.is_json() { output.text("{\"decisions\": [") } else { Ok(()) }
+}
+
+fn end(counts: &Counts, output: &mut Output) -> Result<Answer, Trouble> {
+    if output.is_json() {
+        output.line("\n]}")?;
+    }
+    match counts.broken {
+        0 if counts.decided == 0 => Err(Trouble::Reported("there was no document on standard input".to_owned())),
+        0 => Ok(Answer::from_bool(counts.denied == 0)),
+        1 => Err(Trouble::Reported("1 document could not be read".to_owned())),
+        several => Err(Trouble::Reported(format!("{several} documents could not be read"))),
+    }
+}
+
+/// Decides about every document on standard input. One that cannot be read does not keep the others from being decided.
+fn stream(decider: Decider, output: &mut Output) -> Result<Counts, Trouble> {
+    // Whoever reads it does so on a thread of its own.
+    drop(standard_input()?);
+    let mut counts = Counts::default();
+    let decide = move |batch: &Batch| {
+        let mut answers = Answers::default();
+        let mut scratch = Scratch::default();
+        for (line, bytes) in batch.iter() {
+            decider.decide_text(line, bytes, &mut scratch, &mut answers);
+        }
+        answers
+    };
+    pipeline::run(io::stdin(), decide, |answers| {
+        let failed = |error| Trouble::Read { name: "standard input".to_owned(), error };
+        write_answers(&answers.map_err(failed)?, &mut counts, output)
+    })?;
+    Ok(counts)
+}
+
+fn write_answers(answers: &Answers, counts: &mut Counts, output: &mut Output) -> Result<(), Trouble> {
+    let mut text = answers.text.as_slice();
+    // Of the elements of the JSON document, the first has no comma before it.
+    if output.is_json() && counts.decided + counts.broken == 0 {
+        text = text.strip_prefix(b",").unwrap_or(text);
+    }
+    let start = answers.text.len() - text.len();
+    let mut written = 0;
+    for (at, trouble) in &answers.troubles {
+        let at = at.saturating_sub(start);
+        output.bytes(text.get(written..at).unwrap_or_default())?;
+        output.flush()?;
+        output.report(trouble);
+        written = at;
+    }
+    output.bytes(text.get(written..).unwrap_or_default())?;
+    counts.decided += answers.counts.decided;
+    counts.denied += answers.counts.denied;
+    counts.broken += answers.counts.broken;
+    Ok(())
+}
+
+/// How many documents were decided about, and how many were not.
+#[derive(Default)]
+struct Counts {
     decided: usize,
     denied: usize,
     broken: usize,
+}
+
+/// The answers about some documents.
+#[derive(Default)]
+struct Answers {
+    /// In JSON, each begins with a comma.
+    text: Vec<u8>,
+    /// What is said about documents that could not be read, and where in the text.
+    troubles: Vec<(usize, Trouble)>,
+    counts: Counts,
+}
+
+impl Answers {
+    fn line(&mut self, line: impl AsRef<[u8]>) {
+        self.text.extend_from_slice(line.as_ref());
+        self.text.push(b'\n');
+    }
+
+    fn element(&mut self, element: impl AsRef<[u8]>) {
+        self.text.extend_from_slice(b",\n");
+        self.text.extend_from_slice(element.as_ref());
+    }
+}
+
+/// What is used again for document after document.
+#[derive(Default)]
+struct Scratch {
+    document: Vec<u8>,
+}
+
+struct Decider {
+    guard: Guard,
+    age: Option<DataAge>,
+    operation: Verb,
+    explain: bool,
+    json: bool,
     several: bool,
 }
 
-impl Decider<'_> {
-    /// The JSON document is written piece by piece, so that any number of documents can be decided about.
-    fn begin(&mut self) -> Result<(), Trouble> {
-        if self.output.is_json() { self.output.text("{\"decisions\": [") } else { Ok(()) }
-    }
-
-    fn end(self) -> Result<Answer, Trouble> {
-        if self.output.is_json() {
-            self.output.line("\n]}")?;
+impl Decider {
+    /// Decides about a document, or two for an update, that begins on this line of standard input.
+    fn decide_text(&self, line: usize, bytes: &[u8], scratch: &mut Scratch, answers: &mut Answers) {
+        let straight = json::to_raw_document(bytes, &mut scratch.document);
+        if let Some(operation) = straight.and_then(|document| self.operation.of_raw(document)) {
+            return self.decide(operation, Some(line), answers);
         }
-        match self.broken {
-            0 if self.decided == 0 => Err(Trouble::Reported("there was no document on standard input".to_owned())),
-            0 => Ok(Answer::from_bool(self.denied == 0)),
-            1 => Err(Trouble::Reported("1 document could not be read".to_owned())),
-            several => Err(Trouble::Reported(format!("{several} documents could not be read"))),
-        }
-    }
-
-    fn element(&mut self, value: &Value) -> Result<(), Trouble> {
-        let comma = if self.decided + self.broken > 1 { ",\n" } else { "\n" };
-        self.output.text(format!("{comma}{value}"))
-    }
-
-    /// Decides about every document on standard input. One that cannot be read does not keep the others from being
-    /// decided.
-    fn stream(&mut self) -> Result<(), Trouble> {
-        for chunk in json::Stream::new(standard_input()?) {
-            let failed = |error| Trouble::Read { name: "standard input".to_owned(), error };
-            let Chunk { line, bytes } = chunk.map_err(failed)?;
-            match self.read(line, &bytes) {
-                Ok(subject) => self.decide(&subject, Some(line))?,
-                Err(trouble) => {
-                    self.broken += 1;
-                    if self.output.is_json() {
-                        self.element(&json!({ "line": line, "error": trouble.to_string() }))?;
-                    }
-                    self.output.flush()?;
-                    self.output.report(&trouble);
+        match self.read(line, bytes) {
+            Ok(subject) => self.decide(subject.operation(self.operation), Some(line), answers),
+            Err(trouble) => {
+                answers.counts.broken += 1;
+                if self.json {
+                    answers.element(json!({ "line": line, "error": trouble.to_string() }).to_string());
                 }
+                answers.troubles.push((answers.text.len(), trouble));
             }
         }
-        Ok(())
     }
 
     fn read(&self, line: usize, bytes: &[u8]) -> Result<Subject, Trouble> {
         let source = Source::new("<standard input>", String::from_utf8_lossy(bytes)).from_line(line);
         let input = Input::parse(source, bytes, "a document")?;
-        if self.args.operation != Verb::Update {
+        if self.operation != Verb::Update {
             return Ok(Subject::One(input.document("a document")?));
         }
         let mut pair = input.document("an update")?;
@@ -318,8 +412,7 @@ impl Decider<'_> {
     }
 
     /// `line` is where the document begins on standard input.
-    fn decide(&mut self, subject: &Subject, line: Option<usize>) -> Result<(), Trouble> {
-        let operation = subject.operation(self.args.operation);
+    fn decide(&self, operation: Operation<'_>, line: Option<usize>, answers: &mut Answers) {
         let summary = match operation {
             Operation::Read(stored) => Summary::of_read(self.guard.read(stored)),
             Operation::Search(stored) => Summary::of_read(self.guard.search(stored)),
@@ -327,34 +420,29 @@ impl Decider<'_> {
             Operation::Update(stored, new) => Summary::of_write(&self.guard.update(stored, new)),
             Operation::Delete(stored) => Summary::of_write(&self.guard.delete(stored)),
         };
-        self.decided += 1;
-        self.denied += usize::from(summary.reason.is_some());
-        let explanation = self.args.explain.then(|| self.guard.explain(operation));
-        if self.output.is_json() {
-            let mut decision = summary.to_json();
-            if let Some(explanation) = &explanation {
-                decision.insert("explanation".to_owned(), explain::to_json(explanation, self.age));
-            }
-            decision.extend(line.map(|line| ("line".to_owned(), json!(line))));
-            return self.element(&Value::Object(decision));
+        answers.counts.decided += 1;
+        answers.counts.denied += usize::from(summary.reason.is_some());
+        let explanation = self.explain.then(|| self.guard.explain(operation));
+        if self.json {
+            let explanation = explanation.map(|explanation| explain::to_json(&explanation, self.age));
+            return answers.element(summary.to_json(explanation, line));
         }
         let place = line.map_or_else(String::new, |line| format!("line {line}: "));
-        self.output.line(format!("{place}{}", summary.headline(self.args.operation)))?;
+        answers.line(format!("{place}{}", summary.headline(self.operation)));
         for line in summary.details() {
-            self.output.line(format!("  {}", OneLine(line)))?;
+            answers.line(format!("  {}", OneLine(line)));
         }
         if let Some(visible) = &summary.visible {
-            self.output.line(if self.several { visible.to_string() } else { pretty(visible) })?;
+            if self.several { answers.line(visible) } else { answers.line(pretty(visible)) }
         }
         for line in explanation.iter().flat_map(|explanation| explain::lines(explanation, self.age)) {
-            self.output.line(line)?;
+            answers.line(line);
         }
-        Ok(())
     }
 }
 
-fn pretty(value: &Value) -> String {
-    json::parse(&value.to_string()).map_or_else(|_| value.to_string(), |node| node.to_pretty())
+fn pretty(text: &[u8]) -> Vec<u8> {
+    json::parse_bytes(text).map_or_else(|_| text.to_vec(), |node| node.to_pretty().into_bytes())
 }
 
 /// A decision, ready to be shown.
@@ -362,7 +450,8 @@ struct Summary {
     role: Option<String>,
     reason: Option<Reason>,
     errors: Vec<String>,
-    visible: Option<Value>,
+    /// As one line of JSON.
+    visible: Option<Vec<u8>>,
 }
 
 impl Summary {
@@ -377,8 +466,9 @@ impl Summary {
 
     fn of_read(decision: Decision<Visible<'_>>) -> Self {
         let mut summary = Self::new(&decision);
-        match decision.allowed().map(|visible| visible.to_document()) {
-            Some(Ok(document)) => summary.visible = Some(json::from_bson(&Bson::Document(document))),
+        let mut text = Vec::new();
+        match decision.allowed().map(|visible| json::write(visible.as_document(), &mut text)) {
+            Some(Ok(())) => summary.visible = Some(text),
             Some(Err(error)) => {
                 summary.reason = Some(Reason::Failed);
                 summary.errors.push(error.to_string());
@@ -421,7 +511,7 @@ impl Summary {
         lines
     }
 
-    fn to_json(&self) -> Map<String, Value> {
+    fn to_json(&self, explanation: Option<Value>, line: Option<usize>) -> Vec<u8> {
         let mut object = Map::new();
         object.insert("allowed".to_owned(), json!(self.reason.is_none()));
         object.insert("role".to_owned(), json!(self.role));
@@ -439,7 +529,17 @@ impl Summary {
             }
         }
         object.insert("errors".to_owned(), json!(self.errors));
-        object.extend(self.visible.clone().map(|visible| ("document".to_owned(), visible)));
-        object
+        let mut text = Value::Object(object).to_string().into_bytes();
+        text.pop();
+        let visible = self.visible.as_deref().map(|visible| ("document", Cow::Borrowed(visible)));
+        let explanation =
+            explanation.map(|explanation| ("explanation", Cow::Owned(explanation.to_string().into_bytes())));
+        let line = line.map(|line| ("line", Cow::Owned(line.to_string().into_bytes())));
+        for (key, value) in [visible, explanation, line].into_iter().flatten() {
+            text.extend_from_slice(format!(",\"{key}\":").as_bytes());
+            text.extend_from_slice(&value);
+        }
+        text.push(b'}');
+        text
     }
 }

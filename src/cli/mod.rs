@@ -15,6 +15,7 @@ mod input;
 mod live;
 mod login;
 mod output;
+mod pipeline;
 mod replace;
 mod secrets;
 mod server;

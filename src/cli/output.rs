@@ -49,6 +49,11 @@ impl Output {
         Ok(write!(self.stream, "{}", text.as_ref())?)
     }
 
+    /// Writes a text, in UTF-8, as it is.
+    pub(super) fn bytes(&mut self, text: &[u8]) -> Result<(), Trouble> {
+        Ok(self.stream.write_all(text)?)
+    }
+
     /// Writes the one JSON document.
     pub(super) fn document(&mut self, value: &Value) -> Result<(), Trouble> {
         let text = serde_json::to_string_pretty(value).map_err(io::Error::from)?;

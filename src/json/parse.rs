@@ -103,9 +103,9 @@ pub fn parse_bytes(bytes: &[u8]) -> Result<Node, JsonError> {
     }
 }
 
-struct Parser<'t> {
-    text: &'t str,
-    at: usize,
+pub(super) struct Parser<'t> {
+    pub(super) text: &'t str,
+    pub(super) at: usize,
 }
 
 impl<'t> Parser<'t> {
@@ -129,7 +129,7 @@ impl<'t> Parser<'t> {
         found
     }
 
-    fn value(&mut self, depth: usize) -> Result<Node, JsonError> {
+    pub(super) fn value(&mut self, depth: usize) -> Result<Node, JsonError> {
         self.space();
         let start = self.at;
         let kind = match self.peek() {

@@ -53,7 +53,11 @@ impl<R: BufRead> Stream<R> {
                 break;
             }
             nesting.read(&line);
-            chunk.bytes.extend(line);
+            if chunk.bytes.is_empty() {
+                chunk.bytes = line;
+            } else {
+                chunk.bytes.extend(line);
+            }
             if nesting.depth == 0 || chunk.bytes.len() > MAX_SIZE {
                 break;
             }

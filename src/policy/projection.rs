@@ -1,16 +1,22 @@
-use bson::{Bson, Document};
+use bson::Document;
 use thiserror::Error;
 
 use crate::json::{self, Node};
 use crate::path::{FieldPath, PathError, Segment};
 use crate::text::{Located, Span};
-use crate::value::ValueRef;
+use crate::value::{
+    ArrayRef, Container, DocumentRef, DocumentWriter, Elements, Empty, Field, Fields, MAX_DEPTH, Malformed, Place,
+    ValueRef, Writer,
+};
 
 /// Which fields of a document are left: MongoDB's `{a: 1}` or `{a: 0}`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Projection {
     included: Vec<FieldPath>,
     excluded: Vec<FieldPath>,
+    /// The same, as documents are gone through by them.
+    includes: Names,
+    excludes: Names,
     /// What is said about `_id`, which may stand beside either.
     id: Option<bool>,
     span: Span,
@@ -53,8 +59,14 @@ impl Projection {
                     errors.push(Located::new(ProjectionError::Value(member.value.describe()), member.value.span));
                 }
                 (Ok(_), Some(include)) if member.key == "_id" => projection.id = Some(include),
-                (Ok(path), Some(true)) => projection.included.push(path),
-                (Ok(path), Some(false)) => projection.excluded.push(path),
+                (Ok(path), Some(true)) => {
+                    projection.includes.add(path.segments());
+                    projection.included.push(path);
+                }
+                (Ok(path), Some(false)) => {
+                    projection.excludes.add(path.segments());
+                    projection.excluded.push(path);
+                }
             }
         }
         if errors.is_empty() { Ok(projection) } else { Err(errors) }
@@ -85,80 +97,136 @@ impl Projection {
     }
 
     /// What is left of a document. `{"_id": 1}` alone includes only `_id`.
-    #[must_use]
-    pub fn apply(&self, mut document: Document) -> Document {
+    ///
+    /// # Errors
+    /// If raw bytes are no BSON, or the document is nested deeper than [`MAX_DEPTH`].
+    pub fn apply<'d>(&self, document: impl Into<DocumentRef<'d>>) -> Result<Document, Malformed> {
+        DocumentWriter::write(|writer| self.write(document.into(), writer))
+    }
+
+    /// Writes what is left of a document.
+    pub(crate) fn write(&self, document: DocumentRef<'_>, writer: &mut impl Writer) -> Result<(), Malformed> {
         let includes = !self.included.is_empty() || (self.id == Some(true) && self.excluded.is_empty());
-        if includes {
-            let paths: Vec<&[Segment]> = self.included.iter().map(FieldPath::segments).collect();
-            let id = document.get("_id").cloned();
-            let mut kept = include(document, &paths);
-            // `_id` keeps its place at the front unless only a part of it was included, like of any other field.
-            let partly = self.included.iter().any(|path| path.first() == Some("_id"));
-            if let (Some(id), false, false) = (id, partly, kept.contains_key("_id")) {
-                let mut with_id = Document::new();
-                with_id.insert("_id", id);
-                with_id.extend(kept);
-                kept = with_id;
-            }
-            document = kept;
+        let left = Left { included: includes.then_some(&self.includes), excluded: Some(&self.excludes) };
+        // `_id` keeps its place at the front unless only a part of it was included, like of any other field.
+        let partly = self.includes.below("_id").is_some();
+        let separately = self.id == Some(false) || (includes && !partly);
+        if separately
+            && self.id != Some(false)
+            && let Some(id) = Field::find(document, "_id")?
+        {
+            let left = Left { included: None, excluded: self.excludes.below("_id") };
+            left.value(Place::Key("_id"), id, 0, writer)?;
         }
-        for path in &self.excluded {
-            exclude(&mut document, path.segments());
-        }
-        if self.id == Some(false) {
-            document.remove("_id");
-        }
-        document
+        left.fields(document, separately.then_some("_id"), 0, writer)
     }
 }
 
-fn include(document: Document, paths: &[&[Segment]]) -> Document {
-    document
-        .into_iter()
-        .filter_map(|(key, value)| {
-            let below: Vec<&[Segment]> = paths
-                .iter()
-                .filter_map(|path| path.split_first())
-                .filter(|(segment, _)| segment.name() == key)
-                .map(|(_, rest)| rest)
-                .collect();
-            match (below.is_empty(), below.iter().any(|rest| rest.is_empty())) {
-                (true, _) => None,
-                (false, true) => Some((key, value)),
-                (false, false) => include_value(value, &below).map(|value| (key, value)),
-            }
-        })
-        .collect()
+/// Paths by their names: what is said about a value, and about what stands in it.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Names {
+    /// Whether a path ends here.
+    ends: bool,
+    below: Vec<(Box<str>, Names)>,
 }
 
-fn include_value(value: Bson, paths: &[&[Segment]]) -> Option<Bson> {
-    match value {
-        Bson::Document(document) => Some(include(document, paths).into()),
-        Bson::Array(elements) => {
-            Some(elements.into_iter().filter_map(|element| include_value(element, paths)).collect::<Vec<_>>().into())
+impl Names {
+    fn add(&mut self, path: &[Segment]) {
+        let Some((first, rest)) = path.split_first() else {
+            self.ends = true;
+            return;
+        };
+        let known = self.below.iter().position(|(name, _)| **name == *first.name());
+        let at = known.unwrap_or_else(|| {
+            self.below.push((first.name().into(), Self::default()));
+            self.below.len() - 1
+        });
+        if let Some((_, names)) = self.below.get_mut(at) {
+            names.add(rest);
         }
-        _ => None,
+    }
+
+    fn below(&self, name: &str) -> Option<&Self> {
+        self.below.iter().find(|(known, _)| **known == *name).map(|(_, names)| names)
     }
 }
 
-fn exclude(document: &mut Document, path: &[Segment]) {
-    match path.split_first() {
-        None => {}
-        Some((last, [])) => {
-            document.remove(last.name());
-        }
-        Some((segment, rest)) => {
-            if let Some(value) = document.get_mut(segment.name()) {
-                exclude_value(value, rest);
-            }
-        }
-    }
+/// What is to be left of a value: only what is included, if that is given, and nothing that is excluded.
+#[derive(Clone, Copy)]
+struct Left<'p> {
+    included: Option<&'p Names>,
+    excluded: Option<&'p Names>,
 }
 
-fn exclude_value(value: &mut Bson, path: &[Segment]) {
-    match value {
-        Bson::Document(document) => exclude(document, path),
-        Bson::Array(elements) => elements.iter_mut().for_each(|element| exclude_value(element, path)),
-        _ => {}
+impl<'p> Left<'p> {
+    fn fields(
+        self,
+        document: DocumentRef<'_>,
+        but: Option<&str>,
+        depth: usize,
+        writer: &mut impl Writer,
+    ) -> Result<(), Malformed> {
+        let mut fields = Fields::of(document);
+        while let Some(field) = fields.next() {
+            let (key, value) = field?;
+            if let Some(left) = self.below(key)
+                && but != Some(key)
+                && !fields.repeats(key)
+            {
+                left.value(Place::Key(key), value, depth, writer)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is to be left of a field; none if nothing is.
+    fn below(self, key: &str) -> Option<Left<'p>> {
+        let included = match self.included {
+            None => None,
+            Some(names) => Some(names.below(key)?).filter(|names| !names.ends),
+        };
+        let excluded = self.excluded.and_then(|names| names.below(key));
+        (!excluded.is_some_and(|names| names.ends)).then_some(Left { included, excluded })
+    }
+
+    fn value(
+        self,
+        place: Place<'_>,
+        value: Field<'_>,
+        depth: usize,
+        writer: &mut impl Writer,
+    ) -> Result<(), Malformed> {
+        if self.included.is_none() && self.excluded.is_none() {
+            return writer.whole(place, value);
+        }
+        if depth > MAX_DEPTH {
+            return Err(Malformed::depth());
+        }
+        match value.value()? {
+            ValueRef::Document(document) => {
+                let fill = |writer: &mut _| self.fields(document, None, depth + 1, writer);
+                writer.container(place, Container::Document, Empty::Kept, fill)?;
+            }
+            ValueRef::Array(array) => {
+                let fill = |writer: &mut _| self.elements(array, depth + 1, writer);
+                writer.container(place, Container::Array, Empty::Kept, fill)?;
+            }
+            // Of a value in which nothing can stand, nothing in it is included.
+            _ if self.included.is_some() => {}
+            _ => writer.whole(place, value)?,
+        }
+        Ok(())
+    }
+
+    fn elements(self, array: ArrayRef<'_>, depth: usize, writer: &mut impl Writer) -> Result<(), Malformed> {
+        let mut index = 0;
+        for element in Elements::of(array) {
+            let element = element?;
+            if self.included.is_none() || element.is_container() {
+                self.value(Place::Index(index), element, depth, writer)?;
+                index += 1;
+            }
+        }
+        Ok(())
     }
 }

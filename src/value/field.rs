@@ -8,7 +8,7 @@ use super::{DocumentRef, Malformed, ValueRef};
 
 /// A field's value as it stands in its document, to be compared without looking further into it than the comparison
 /// needs. Most comparisons are of two values of one plain type; the others go by
-/// [`ValueRef`](super::ValueRef).
+/// [`ValueRef`].
 #[derive(Clone, Copy)]
 pub(crate) enum Field<'a> {
     Decoded(&'a Bson),
@@ -26,6 +26,14 @@ impl<'a> Field<'a> {
             DocumentRef::Raw(document) => Walk::new(document).find(name)?.map(Self::Raw),
             DocumentRef::Prepared(document) => document.find(name, KeyHead::of(name.as_bytes())).map(Self::Checked),
         })
+    }
+
+    /// Whether it is a document or an array.
+    pub(crate) const fn is_container(self) -> bool {
+        match self {
+            Self::Decoded(value) => matches!(value, Bson::Document(_) | Bson::Array(_)),
+            Self::Raw(element) | Self::Checked(element) => element.is_container(),
+        }
     }
 
     /// The value.

@@ -3,6 +3,7 @@
 mod compare;
 mod decimal;
 mod field;
+mod fields;
 mod list;
 mod lookup;
 mod multiple;
@@ -14,11 +15,14 @@ mod sort;
 mod types;
 mod view;
 mod wanted;
+mod write;
 
 pub(crate) use field::Field;
+pub(crate) use fields::{Elements, Fields};
 pub(crate) use list::List;
 pub(crate) use lookup::Lookup;
 pub(crate) use wanted::{Slot, Wanted};
+pub(crate) use write::{Container, DocumentWriter, Empty, Place, RawWriter, Writer};
 
 pub use compare::{equal, identical, order};
 pub use number::Number;

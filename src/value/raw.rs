@@ -4,11 +4,11 @@
 use bson::{Decimal128, RawDocument};
 
 use super::wanted::KeyHead;
-use super::{ArrayRef, DbPointerRef, DocumentRef, Malformed, ValueRef};
+use super::{ArrayRef, DbPointerRef, DocumentRef, MAX_DEPTH, Malformed, ValueRef};
 
 /// The elements of a document that are still to come.
 #[derive(Clone)]
-pub(super) struct Walk<'a> {
+pub(crate) struct Walk<'a> {
     /// From the next element's type to the last byte of the document.
     rest: &'a [u8],
     failed: bool,
@@ -143,6 +143,39 @@ impl<'a> Element<'a> {
 
     pub(super) const fn key_bytes(self) -> &'a [u8] {
         self.key
+    }
+
+    /// BSON's number of the value's type.
+    pub(super) const fn kind(self) -> u8 {
+        self.kind
+    }
+
+    pub(super) const fn is_container(self) -> bool {
+        matches!(self.kind, 0x03 | ARRAY)
+    }
+
+    /// The value's own bytes.
+    pub(super) const fn bytes(self) -> &'a [u8] {
+        self.value
+    }
+
+    /// Goes through the value, and what it contains, as decoding it would.
+    pub(super) fn check(self) -> Result<(), Malformed> {
+        self.check_at(0)
+    }
+
+    fn check_at(self, depth: usize) -> Result<(), Malformed> {
+        if depth > MAX_DEPTH {
+            return Err(Malformed::depth());
+        }
+        match self.value()? {
+            ValueRef::Document(DocumentRef::Raw(inside))
+            | ValueRef::Array(ArrayRef::Raw(inside))
+            | ValueRef::CodeWithScope { scope: DocumentRef::Raw(inside), .. } => {
+                Walk::new(inside).try_for_each(|element| element?.check_at(depth + 1))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether the value is the string `text`; none if it is no string, or a malformed one.

@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use bson::{Document, RawDocumentBuf, doc};
-use portcullis::access::Guard;
+use bson::{Document, RawDocument, RawDocumentBuf, doc};
+use portcullis::access::{Buffer, Guard};
 use portcullis::eval::Context;
 use portcullis::user::User;
 use portcullis::{json, policy};
@@ -85,4 +85,46 @@ fn a_plain_deny_allocates_nothing() {
             assert_eq!(allocations(|| assert!(!guard.read(&raw).is_allowed())), 0, "{key}: read, raw");
         }
     }
+}
+
+const REDACTION: &str = r#"{
+    "roles": [{
+        "name": "Owner", "apply_when": {"owner_id": "%%user.id"},
+        "fields": {
+            "salary": {"read": {"%%this": {"$lt": 100}}},
+            "address": {"fields": {"city": {"read": true}}},
+            "jobs": {"fields": {"at": {"read": true}, "pay": {"read": false}}},
+            "notes": {"fields": {"none": {"read": true}}}
+        },
+        "additional_fields": {"read": true}
+    }],
+    "filters": [
+        {"name": "tags", "apply_when": true, "projection": {"tags": 0, "jobs.at.time": 0}},
+        {"name": "site", "apply_when": true, "projection": {"site": 0}}
+    ]
+}"#;
+
+#[test]
+fn a_part_of_a_raw_document_is_written_without_an_allocation() {
+    let rules = policy::compile(&json::parse(REDACTION).unwrap()).unwrap();
+    let policy = policy::RulesFile::effective(Some(&rules), None).map(Arc::new);
+    let guard = Guard::new(policy, Context::new().with_user(User::new("ada")));
+    let mut document = document();
+    document.insert("notes", doc! { "own": 1 });
+    document.insert("jobs", [doc! { "pay": 1 }, doc! { "at": { "place": "pier", "time": 7 }, "pay": 2 }].to_vec());
+    let raw = RawDocumentBuf::try_from(&document).unwrap();
+    let buffer = std::cell::RefCell::new(Buffer::new());
+    let visible = doc! {
+        "_id": 1, "owner_id": "ada", "status": "active", "age": 42, "team": "tugs",
+        "address": { "city": "Bremerhaven" }, "jobs": [{ "at": { "place": "pier" } }],
+    };
+    let visible = RawDocumentBuf::try_from(&visible).unwrap();
+    let read = || {
+        let mut buffer = buffer.borrow_mut();
+        let read = guard.read_into(&raw, &mut buffer);
+        assert_eq!(read.allowed().map(RawDocument::as_bytes), Some(visible.as_bytes()));
+    };
+    assert_eq!(allocations(read), 0, "read");
+    let search = || assert!(guard.search_into(&raw, &mut buffer.borrow_mut()).is_allowed());
+    assert_eq!(allocations(search), 0, "search");
 }

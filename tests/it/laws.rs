@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use bson::{Bson, Document, RawDocumentBuf, doc};
-use portcullis::access::{Guard, Outcome, Reason};
+use bson::raw::CString;
+use bson::{Bson, Document, RawBson, RawDocumentBuf, doc};
+use portcullis::access::{Buffer, Decision, Guard, Outcome, Reason, Visible};
 use portcullis::eval::{Context, Documents, Errors, Evaluation, Truth, bind, trace};
 use portcullis::expr::{self, Expr};
 use portcullis::json;
@@ -138,8 +139,105 @@ fn is_part(part: &Bson, whole: &Bson) -> bool {
     }
 }
 
+/// The same document in BSON's bytes, in which each key of each document stands a second time, as a null.
+fn doubled(document: &Document) -> Option<RawDocumentBuf> {
+    fn value(of: &Bson) -> Option<RawBson> {
+        match of {
+            Bson::Document(inside) => doubled(inside).map(RawBson::Document),
+            Bson::Array(inside) => {
+                Some(RawBson::Array(inside.iter().map(value).collect::<Option<Vec<_>>>()?.into_iter().collect()))
+            }
+            other => RawBson::try_from(other.clone()).ok(),
+        }
+    }
+    let mut bytes = RawDocumentBuf::new();
+    for (key, field) in document {
+        bytes.append(CString::try_from(key.as_str()).ok()?, value(field)?);
+    }
+    for key in document.keys() {
+        bytes.append(CString::try_from(key.as_str()).ok()?, RawBson::Null);
+    }
+    Some(bytes)
+}
+
+/// A decision in words, and what it shows.
+fn shown<T>(decision: &Decision<T>, show: impl Fn(&T) -> Document) -> String {
+    let outcome = match decision.outcome() {
+        Outcome::Allow(visible) => show(visible).to_string(),
+        Outcome::Deny(reason) => format!("{reason:?}"),
+    };
+    format!("{:?}: {outcome} {:?}", decision.role(), decision.errors())
+}
+
 fn visible(guard: &Guard, document: &Document) -> Option<Document> {
     guard.read(document).allowed().map(|visible| visible.to_document().unwrap())
+}
+
+/// A piece of a JSON text.
+fn token() -> impl Strategy<Value = &'static str> {
+    proptest::sample::select(vec![
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        ",",
+        " ",
+        "\n",
+        "\t",
+        "\"",
+        "\\",
+        "$",
+        "\"a\"",
+        "\"a\":",
+        "\"b\":",
+        "\"$oid\":",
+        "\"\\u0024oid\":",
+        "\"$date\":",
+        "\"x\\u0000y\":",
+        "\"\\ud800\"",
+        "\"\\n\"",
+        "\"\u{e9}\"",
+        "0",
+        "1",
+        "-0",
+        "01",
+        "1.5",
+        "-2e3",
+        "1e999",
+        "2147483648",
+        "9223372036854775808",
+        "-9223372036854775808",
+        "true",
+        "false",
+        "null",
+        "nullx",
+        "NaN",
+        "\u{feff}",
+        "{\"$oid\":\"65b00000000000000000000A\"}",
+        "{\"$numberLong\":\"1\"}",
+        "{\"$oid\":\"65\"}",
+        "{\"a\":1,\"$oid\":\"65b000000000000000000001\"}",
+        "{\"$a\":1}",
+        "{\"a\":1,\"a\":2}",
+        "[1,[2,{}]]",
+        "[]",
+        "{}",
+    ])
+}
+
+#[test]
+fn ordinary_texts_are_read_straight() {
+    for text in [
+        r#"{"_id": {"$oid":"65b000000000000000000001"}, "a": [1, -2.5, "x\ny", true, null, {"b": {}}], "c": []}"#,
+        r#" {"_id": {"$oid": "65b000000000000000000001"}, "at": {"$date": "2024-01-01T00:00:00Z"}, "n": 12345678901} "#,
+        "{}",
+    ] {
+        assert!(json::to_raw_document(text.as_bytes(), &mut Vec::new()).is_some(), "{text}");
+    }
+    let keys: Vec<String> = (0..100).map(|key| format!("\"k{key}\": {key}")).collect();
+    let text = format!("{{{}}}", keys.join(", "));
+    assert!(json::to_raw_document(text.as_bytes(), &mut Vec::new()).is_some());
 }
 
 proptest! {
@@ -286,6 +384,70 @@ proptest! {
     }
 
     #[test]
+    fn redacting_the_bytes_is_redacting_the_document(file in generate::file()) {
+        let Some(file) = read(&file) else { return Ok(()) };
+        let mut buffer = Buffer::new();
+        for (guard, stored, other) in guards(&file) {
+            let Ok(raw) = RawDocumentBuf::try_from(&stored) else { continue };
+            let decoded = shown(&guard.read(&stored), |visible| visible.to_document().unwrap());
+            let bytes = guard.read(&raw);
+            prop_assert_eq!(&decoded, &shown(&bytes, |visible| visible.to_document().unwrap()));
+            let whole = |visible: &Visible<'_>| matches!(visible, Visible::Whole(_));
+            let decoded_whole = guard.read(&stored).allowed().is_some_and(|visible| whole(&visible));
+            prop_assert_eq!(decoded_whole, bytes.allowed().is_some_and(|visible| whole(&visible)));
+            // The buffer holds whatever was written on it before.
+            let _ = guard.read_into(&RawDocumentBuf::try_from(&other).unwrap_or_default(), &mut buffer);
+            let read = guard.read_into(&raw, &mut buffer);
+            prop_assert_eq!(&decoded, &shown(&read, |visible| Document::try_from(*visible).unwrap()));
+            // What is written is what encoding the visible part would have written.
+            if let Some(visible) = read.allowed() {
+                let encoded = RawDocumentBuf::try_from(&Document::try_from(visible).unwrap()).unwrap();
+                prop_assert_eq!(encoded.as_bytes(), visible.as_bytes());
+            }
+            let searched = guard.search_into(&raw, &mut buffer);
+            let searched = shown(&searched, |visible| Document::try_from(*visible).unwrap());
+            prop_assert_eq!(shown(&guard.search(&stored), |visible| visible.to_document().unwrap()), searched);
+        }
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_is_redacted_by_its_first_value(file in generate::file()) {
+        let Some(file) = read(&file) else { return Ok(()) };
+        for (guard, stored, _) in guards(&file) {
+            let Some(twice) = doubled(&stored) else { continue };
+            let once = DocumentRef::from(&twice).to_document().unwrap();
+            prop_assert_eq!(once.to_string(), stored.to_string());
+            let (once, twice) = (guard.read(&once), guard.read(&twice));
+            // Whole bytes are compared as bytes.
+            if once.errors().is_empty() && once.role() == twice.role() {
+                let once = shown(&once, |visible| visible.to_document().unwrap());
+                prop_assert_eq!(once, shown(&twice, |visible| visible.to_document().unwrap()));
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_document_never_become_a_part_of_one(
+        file in generate::file(),
+        changes in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let Some(file) = read(&file) else { return Ok(()) };
+        for (guard, stored, _) in guards(&file) {
+            let Ok(raw) = RawDocumentBuf::try_from(&stored) else { continue };
+            let mut bytes = raw.into_bytes();
+            // The document's own length and end are looked at before it is a raw document at all.
+            let inside = bytes.len() - 5;
+            for (at, byte) in changes.iter().filter(|_| inside > 0) {
+                bytes[4 + at.index(inside)] = *byte;
+            }
+            let raw = RawDocumentBuf::from_bytes(bytes).unwrap();
+            if let Some(Visible::RawPart(part)) = guard.read(&raw).allowed() {
+                prop_assert!(DocumentRef::from(&part).to_document().is_ok(), "{part:?} of {raw:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_read_never_invents_a_field(file in generate::file()) {
         let Some(file) = read(&file) else { return Ok(()) };
         for (guard, document, _) in guards(&file) {
@@ -352,6 +514,53 @@ proptest! {
             let text = json::from_bson(&value).to_string();
             let back = json::to_bson(&json::parse(&text).unwrap()).unwrap();
             prop_assert!(portcullis::value::identical((&value).into(), (&back).into()).unwrap(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_document_is_written_as_its_value_prints(file in generate::file()) {
+        let Some(file) = read(&file) else { return Ok(()) };
+        for (_, document, _) in guards(&file) {
+            let printed = json::from_bson(&Bson::Document(document.clone())).to_string();
+            let mut written = Vec::new();
+            json::write(&document, &mut written).unwrap();
+            prop_assert_eq!(&printed, &String::from_utf8(written).unwrap());
+            for raw in RawDocumentBuf::try_from(&document).ok().into_iter().chain(doubled(&document)) {
+                let mut written = Vec::new();
+                json::write(&raw, &mut written).unwrap();
+                prop_assert_eq!(&printed, &String::from_utf8(written).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_read_straight_is_the_document_that_it_is_carefully(
+        file in generate::file(),
+        changes in proptest::collection::vec((any::<proptest::sample::Index>(), token(), any::<bool>()), 0..4),
+        tokens in proptest::collection::vec(token(), 0..14),
+    ) {
+        let mut texts = vec![format!("{{{}}}", tokens.concat()), format!("{{\"a\":{}}}", tokens.concat())];
+        for (_, document, _) in read(&file).iter().flat_map(guards) {
+            let text = json::from_bson(&Bson::Document(document.clone())).to_string();
+            let pretty = json::parse(&text).unwrap().to_pretty();
+            texts.extend([text, pretty, Bson::Document(document).into_canonical_extjson().to_string()]);
+        }
+        let mut bytes = Vec::new();
+        for text in texts {
+            for changed in changes.iter().map(Some).chain([None]) {
+                let mut text = text.clone();
+                if let Some((at, token, insert)) = changed {
+                    let places: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+                    let at = *at.get(&places);
+                    let end = if *insert { at } else { at + text[at..].chars().next().map_or(0, char::len_utf8) };
+                    text.replace_range(at..end, token);
+                }
+                if let Some(straight) = json::to_raw_document(text.as_bytes(), &mut bytes) {
+                    let careful = json::to_document(&json::parse(&text).unwrap()).unwrap();
+                    let careful = RawDocumentBuf::try_from(&careful).unwrap();
+                    prop_assert_eq!(straight.as_bytes(), careful.as_bytes(), "{}", text);
+                }
+            }
         }
     }
 

@@ -1,0 +1,92 @@
+use std::mem;
+
+use bson::{Document, RawDocument};
+
+use crate::value::{DocumentRef, DocumentWriter, Malformed, RawWriter, Writer};
+
+/// Where [`Guard::read_into`](super::Guard::read_into) writes what is visible of a document. Used again for the next one
+/// it needs no new memory.
+#[derive(Clone, Debug, Default)]
+pub struct Buffer {
+    bytes: Vec<u8>,
+    /// Holds what is read while `bytes` are written anew.
+    spare: Vec<u8>,
+}
+
+impl Buffer {
+    /// An empty buffer.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { bytes: Vec::new(), spare: Vec::new() }
+    }
+
+    /// The document written last.
+    pub(super) fn document(&self) -> Result<&RawDocument, Malformed> {
+        Ok(RawDocument::from_bytes(&self.bytes)?)
+    }
+
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+/// What the visible part of a document is written on.
+pub(super) trait Page {
+    type Writer<'p>: Writer
+    where
+        Self: 'p;
+
+    /// Writes a document.
+    fn write<E: From<Malformed>>(&mut self, fill: impl FnOnce(&mut Self::Writer<'_>) -> Result<(), E>)
+    -> Result<(), E>;
+
+    /// Writes what is to be left of the document written last.
+    fn rewrite<E: From<Malformed>>(
+        &mut self,
+        fill: impl FnOnce(DocumentRef<'_>, &mut Self::Writer<'_>) -> Result<(), E>,
+    ) -> Result<(), E>;
+
+    fn is_empty(&self) -> bool;
+}
+
+impl Page for Document {
+    type Writer<'p> = DocumentWriter;
+
+    fn write<E: From<Malformed>>(&mut self, fill: impl FnOnce(&mut DocumentWriter) -> Result<(), E>) -> Result<(), E> {
+        *self = DocumentWriter::write(fill)?;
+        Ok(())
+    }
+
+    fn rewrite<E: From<Malformed>>(
+        &mut self,
+        fill: impl FnOnce(DocumentRef<'_>, &mut DocumentWriter) -> Result<(), E>,
+    ) -> Result<(), E> {
+        *self = DocumentWriter::write(|writer| fill((&*self).into(), writer))?;
+        Ok(())
+    }
+
+    fn is_empty(&self) -> bool {
+        Self::is_empty(self)
+    }
+}
+
+impl Page for Buffer {
+    type Writer<'p> = RawWriter<'p>;
+
+    fn write<E: From<Malformed>>(&mut self, fill: impl FnOnce(&mut RawWriter<'_>) -> Result<(), E>) -> Result<(), E> {
+        RawWriter::write(&mut self.bytes, fill)
+    }
+
+    fn rewrite<E: From<Malformed>>(
+        &mut self,
+        fill: impl FnOnce(DocumentRef<'_>, &mut RawWriter<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        mem::swap(&mut self.bytes, &mut self.spare);
+        let written = RawDocument::from_bytes(&self.spare).map_err(Malformed::from)?;
+        RawWriter::write(&mut self.bytes, |writer| fill(written.into(), writer))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.document().is_ok_and(RawDocument::is_empty)
+    }
+}

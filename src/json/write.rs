@@ -1,0 +1,86 @@
+use serde_json::to_writer;
+
+use super::from_bson;
+use crate::value::{ArrayRef, DocumentRef, Elements, Fields, MAX_DEPTH, Malformed, ValueRef};
+
+/// Writes a document as [`from_bson`] does, as one line of text, straight from its bytes where it is raw.
+///
+/// ```
+/// let document = bson::rawdoc! { "a": [1, true], "b": bson::oid::ObjectId::from_bytes([7; 12]) };
+/// let mut text = Vec::new();
+/// portcullis::json::write(&document, &mut text).unwrap();
+/// assert_eq!(text, br#"{"a":[1,true],"b":{"$oid":"070707070707070707070707"}}"#);
+/// ```
+///
+/// # Errors
+/// If raw bytes are no BSON, or nested deeper than [`MAX_DEPTH`].
+pub fn write<'d>(document: impl Into<DocumentRef<'d>>, text: &mut Vec<u8>) -> Result<(), Malformed> {
+    object(document.into(), 0, text)
+}
+
+fn object(document: DocumentRef<'_>, depth: usize, text: &mut Vec<u8>) -> Result<(), Malformed> {
+    text.push(b'{');
+    let mut fields = Fields::of(document);
+    let mut first = true;
+    while let Some(field) = fields.next() {
+        let (key, field) = field?;
+        if fields.repeats(key) {
+            continue;
+        }
+        if !first {
+            text.push(b',');
+        }
+        first = false;
+        to_writer(&mut *text, key).map_err(failed)?;
+        text.push(b':');
+        value(field.value()?, depth + 1, text)?;
+    }
+    text.push(b'}');
+    Ok(())
+}
+
+fn value(value: ValueRef<'_>, depth: usize, text: &mut Vec<u8>) -> Result<(), Malformed> {
+    if depth > MAX_DEPTH {
+        return Err(Malformed::depth());
+    }
+    let written = match value {
+        ValueRef::Null => to_writer(text, &()),
+        ValueRef::Boolean(value) => to_writer(text, &value),
+        ValueRef::String(value) => to_writer(text, value),
+        ValueRef::Int32(value) => to_writer(text, &value),
+        ValueRef::Int64(value) if i32::try_from(value).is_err() => to_writer(text, &value),
+        ValueRef::Double(value) if value.is_finite() => to_writer(text, &value),
+        ValueRef::ObjectId(id) => {
+            object_id(id, text);
+            Ok(())
+        }
+        ValueRef::Document(document) => return object(document, depth, text),
+        ValueRef::Array(array) => return elements(array, depth, text),
+        rare => to_writer(text, &from_bson(&rare.to_bson()?)),
+    };
+    written.map_err(failed)
+}
+
+fn elements(array: ArrayRef<'_>, depth: usize, text: &mut Vec<u8>) -> Result<(), Malformed> {
+    text.push(b'[');
+    for (index, element) in Elements::of(array).enumerate() {
+        if index > 0 {
+            text.push(b',');
+        }
+        value(element?.value()?, depth + 1, text)?;
+    }
+    text.push(b']');
+    Ok(())
+}
+
+fn object_id(id: [u8; 12], text: &mut Vec<u8>) {
+    text.extend_from_slice(br#"{"$oid":""#);
+    let digit = |digit: u8| if digit < 10 { b'0' + digit } else { b'a' + (digit - 10) };
+    text.extend(id.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+    text.extend_from_slice(br#""}"#);
+}
+
+/// Writing to memory does not fail; what JSON cannot hold would.
+fn failed(error: serde_json::Error) -> Malformed {
+    Malformed::new(error.to_string())
+}

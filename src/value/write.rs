@@ -1,0 +1,206 @@
+//! Writing of a document out of parts of another, decoded or in BSON's own bytes.
+
+use std::io::Write as _;
+use std::mem;
+
+use bson::{Bson, Document, RawDocumentBuf};
+
+use super::raw::{Element, Walk};
+use super::{Field, Malformed};
+
+/// Where a value stands: under a key of a document or at an index of an array.
+#[derive(Clone, Copy)]
+pub(crate) enum Place<'k> {
+    Key(&'k str),
+    Index(usize),
+}
+
+/// What other values stand in.
+#[derive(Clone, Copy)]
+pub(crate) enum Container {
+    Document,
+    Array,
+}
+
+/// What becomes of a container in which nothing was written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Empty {
+    Kept,
+    LeftOut,
+}
+
+/// Writes the values of one document in order.
+pub(crate) trait Writer {
+    /// Writes a value as it is.
+    ///
+    /// # Errors
+    /// If the value is no BSON, or nested deeper than [`MAX_DEPTH`](super::MAX_DEPTH).
+    fn whole(&mut self, place: Place<'_>, value: Field<'_>) -> Result<(), Malformed>;
+
+    /// Writes a container, which `fill` writes the contents of; says whether it was kept.
+    fn container<E: From<Malformed>>(
+        &mut self,
+        place: Place<'_>,
+        container: Container,
+        empty: Empty,
+        fill: impl FnOnce(&mut Self) -> Result<(), E>,
+    ) -> Result<bool, E>;
+}
+
+/// Writes a decoded document.
+pub(crate) struct DocumentWriter {
+    open: Open,
+}
+
+/// The container that is being filled.
+enum Open {
+    Document(Document),
+    Array(Vec<Bson>),
+}
+
+impl DocumentWriter {
+    /// The document that `fill` writes.
+    pub(crate) fn write<E>(fill: impl FnOnce(&mut Self) -> Result<(), E>) -> Result<Document, E> {
+        let mut writer = Self { open: Open::Document(Document::new()) };
+        fill(&mut writer)?;
+        Ok(match writer.open {
+            Open::Document(document) => document,
+            Open::Array(_) => Document::new(),
+        })
+    }
+
+    fn put(&mut self, place: Place<'_>, value: Bson) {
+        match (&mut self.open, place) {
+            (Open::Array(elements), _) => elements.push(value),
+            (Open::Document(document), Place::Key(key)) => _ = document.insert(key, value),
+            (Open::Document(document), Place::Index(index)) => _ = document.insert(index.to_string(), value),
+        }
+    }
+}
+
+impl Writer for DocumentWriter {
+    fn whole(&mut self, place: Place<'_>, value: Field<'_>) -> Result<(), Malformed> {
+        let value = value.value()?.to_bson()?;
+        self.put(place, value);
+        Ok(())
+    }
+
+    fn container<E: From<Malformed>>(
+        &mut self,
+        place: Place<'_>,
+        container: Container,
+        empty: Empty,
+        fill: impl FnOnce(&mut Self) -> Result<(), E>,
+    ) -> Result<bool, E> {
+        let inner = match container {
+            Container::Document => Open::Document(Document::new()),
+            Container::Array => Open::Array(Vec::new()),
+        };
+        let outer = mem::replace(&mut self.open, inner);
+        let filled = fill(self);
+        let (is_empty, inner) = match mem::replace(&mut self.open, outer) {
+            Open::Document(document) => (document.is_empty(), Bson::Document(document)),
+            Open::Array(elements) => (elements.is_empty(), Bson::Array(elements)),
+        };
+        filled?;
+        let kept = !(is_empty && empty == Empty::LeftOut);
+        if kept {
+            self.put(place, inner);
+        }
+        Ok(kept)
+    }
+}
+
+/// Writes a document in BSON's own bytes. Values that are taken whole are copied without being decoded; the length of a
+/// container is put in when its contents have been written.
+pub(crate) struct RawWriter<'b> {
+    bytes: &'b mut Vec<u8>,
+}
+
+/// Stands for the length of a container that is not known yet.
+const LENGTH: [u8; 4] = [0; 4];
+
+impl<'b> RawWriter<'b> {
+    /// Puts the document that `fill` writes in the place of whatever `bytes` hold.
+    pub(crate) fn write<E: From<Malformed>>(
+        bytes: &'b mut Vec<u8>,
+        fill: impl FnOnce(&mut Self) -> Result<(), E>,
+    ) -> Result<(), E> {
+        bytes.clear();
+        bytes.extend(LENGTH);
+        let mut writer = Self { bytes };
+        fill(&mut writer)?;
+        Ok(writer.end(0)?)
+    }
+
+    fn begin(&mut self, kind: u8, place: Place<'_>) {
+        self.bytes.push(kind);
+        match place {
+            Place::Key(key) => self.bytes.extend_from_slice(key.as_bytes()),
+            // Writing to memory does not fail.
+            Place::Index(index) => _ = write!(self.bytes, "{index}"),
+        }
+        self.bytes.push(0);
+    }
+
+    /// Ends the container whose length stands at `start`.
+    fn end(&mut self, start: usize) -> Result<(), Malformed> {
+        self.bytes.push(0);
+        let length = i32::try_from(self.bytes.len().saturating_sub(start));
+        let length = length.map_err(|_| Malformed::new("a document is longer than BSON allows"))?;
+        if let Some(place) = self.bytes.get_mut(start..).and_then(<[u8]>::first_chunk_mut) {
+            *place = length.to_le_bytes();
+        }
+        Ok(())
+    }
+
+    fn copy(&mut self, place: Place<'_>, element: Element<'_>) -> Result<(), Malformed> {
+        element.check()?;
+        self.begin(element.kind(), place);
+        self.bytes.extend_from_slice(element.bytes());
+        Ok(())
+    }
+}
+
+impl Writer for RawWriter<'_> {
+    fn whole(&mut self, place: Place<'_>, value: Field<'_>) -> Result<(), Malformed> {
+        match value {
+            Field::Raw(element) | Field::Checked(element) => self.copy(place, element),
+            Field::Decoded(value) => {
+                let encoded = RawDocumentBuf::try_from(&bson::doc! { "": value.clone() })?;
+                Walk::new(&encoded).try_for_each(|element| self.copy(place, element?))
+            }
+        }
+    }
+
+    fn container<E: From<Malformed>>(
+        &mut self,
+        place: Place<'_>,
+        container: Container,
+        empty: Empty,
+        fill: impl FnOnce(&mut Self) -> Result<(), E>,
+    ) -> Result<bool, E> {
+        let before = self.bytes.len();
+        self.begin(container.kind(), place);
+        let start = self.bytes.len();
+        self.bytes.extend(LENGTH);
+        let contents = self.bytes.len();
+        fill(self)?;
+        if self.bytes.len() == contents && empty == Empty::LeftOut {
+            self.bytes.truncate(before);
+            return Ok(false);
+        }
+        self.end(start)?;
+        Ok(true)
+    }
+}
+
+impl Container {
+    /// BSON's number of its type.
+    const fn kind(self) -> u8 {
+        match self {
+            Self::Document => 0x03,
+            Self::Array => 0x04,
+        }
+    }
+}
