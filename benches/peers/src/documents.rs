@@ -1,6 +1,7 @@
 //! The documents: employees of about 405 bytes of BSON, the same in every run.
 
 use std::fmt::Write;
+use std::ops::Range;
 
 use bson::{RawDocument, rawdoc};
 
@@ -19,37 +20,45 @@ pub enum Form {
     Json,
 }
 
-/// Texts or bytes one after the other in memory.
+/// Texts or bytes one after the other in memory: either the one or the other.
 #[derive(Default)]
 struct Slab {
     bytes: Vec<u8>,
+    text: String,
     ends: Vec<usize>,
 }
 
 impl Slab {
-    fn push(&mut self, bytes: &[u8]) {
+    fn push_bytes(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
         self.ends.push(self.bytes.len());
     }
 
-    fn get(&self, at: usize) -> &[u8] {
-        let start = at.checked_sub(1).map_or(0, |previous| self.ends[previous]);
-        &self.bytes[start..self.ends[at]]
+    fn push_text(&mut self, write: impl FnOnce(&mut String)) {
+        write(&mut self.text);
+        self.ends.push(self.text.len());
+    }
+
+    fn range(&self, at: usize) -> Range<usize> {
+        at.checked_sub(1).map_or(0, |previous| self.ends[previous])..self.ends[at]
+    }
+
+    fn document(&self, at: usize) -> &RawDocument {
+        RawDocument::from_bytes(&self.bytes[self.range(at)]).expect("BSON")
+    }
+
+    fn text(&self, at: usize) -> &str {
+        &self.text[self.range(at)]
     }
 }
 
 impl Documents {
     /// The documents of these numbers; number 0 is the one that is asked about alone.
-    pub fn generate(numbers: std::ops::Range<usize>, form: Form, pairs: bool) -> Self {
+    pub fn generate(numbers: Range<usize>, form: Form, pairs: bool) -> Self {
         let mut documents = Self { before: Slab::default(), after: Slab::default() };
-        let mut written = String::new();
-        let mut write = |employee: &Employee, slab: &mut Slab| match form {
-            Form::Bson => slab.push(employee.bson().as_bytes()),
-            Form::Json => {
-                written.clear();
-                employee.json(&mut written);
-                slab.push(written.as_bytes());
-            }
+        let write = |employee: &Employee, slab: &mut Slab| match form {
+            Form::Bson => slab.push_bytes(employee.bson().as_bytes()),
+            Form::Json => slab.push_text(|text| employee.json(text)),
         };
         for number in numbers {
             let employee = Employee::new(number);
@@ -67,29 +76,21 @@ impl Documents {
 
     /// A document from its bytes.
     pub fn bson(&self, at: usize) -> &RawDocument {
-        raw(self.before.get(at))
+        self.before.document(at)
     }
 
     /// What the document is to become.
     pub fn bson_after(&self, at: usize) -> &RawDocument {
-        raw(self.after.get(at))
+        self.after.document(at)
     }
 
     pub fn json(&self, at: usize) -> &str {
-        text(self.before.get(at))
+        self.before.text(at)
     }
 
     pub fn json_after(&self, at: usize) -> &str {
-        text(self.after.get(at))
+        self.after.text(at)
     }
-}
-
-fn raw(bytes: &[u8]) -> &RawDocument {
-    RawDocument::from_bytes(bytes).expect("BSON")
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).expect("UTF-8")
 }
 
 /// The names of all fields, and of those inside them.

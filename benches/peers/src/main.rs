@@ -20,6 +20,7 @@ mod table;
 mod versions;
 
 use std::collections::HashMap;
+use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -31,7 +32,7 @@ use decisions::{Decision, Tier};
 const SIZES: [usize; 3] = [1, 10_000, 1_000_000];
 
 /// How often the measurements of a size are repeated.
-const ROUNDS: [usize; 3] = [7, 5, 3];
+const ROUNDS: [usize; 3] = [5, 3, 2];
 
 /// What takes longer than this for a document is measured once over a million.
 const SLOW_NS: f64 = 2_000.0;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
 
 fn race(arguments: &Arguments) -> ExitCode {
     let cells = chosen(arguments);
+    let shows_progress = std::io::stderr().is_terminal();
     let sizes = if arguments.quick { &SIZES[..2] } else { &SIZES };
     let mut runs: HashMap<Cell, Vec<Run>> = HashMap::new();
     for (size, rounds) in sizes.iter().zip(ROUNDS) {
@@ -65,12 +67,16 @@ fn race(arguments: &Arguments) -> ExitCode {
                     continue;
                 }
                 let cell = Cell { n: *size, ..*cell };
-                eprint!("\r\x1b[K{size} documents, round {round} of {rounds}: {cell}");
+                if shows_progress {
+                    eprint!("\r\x1b[K{size} documents, round {round} of {rounds}: {cell}");
+                }
                 runs.entry(cell).or_default().push(cell.measure_apart());
             }
         }
     }
-    eprint!("\r\x1b[K");
+    if shows_progress {
+        eprint!("\r\x1b[K");
+    }
     let rows = table::rows(&cells, sizes, &runs);
     table::print(&rows);
     let disagreements = table::disagreements(&rows);

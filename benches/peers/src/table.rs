@@ -8,7 +8,7 @@ use crate::cells::{Cell, Run};
 use crate::clock::median;
 use crate::decisions::{Decision, Tier};
 use crate::engines::{self, REDACTION};
-use crate::versions::version_of;
+use crate::versions::{HAND_WRITTEN, version_of};
 
 /// What the others are put in relation to.
 pub const YARDSTICK: &str = "portcullis";
@@ -57,9 +57,13 @@ impl Row {
     }
 
     fn name(&self) -> String {
+        let mut name = self.engine.to_owned();
+        if self.engine != HAND_WRITTEN {
+            name = format!("{name} {}", self.version);
+        }
         match self.variant {
-            Some(variant) => format!("{} {}, {variant}", self.engine, self.version),
-            None => format!("{} {}", self.engine, self.version),
+            Some(variant) => format!("{name}, {variant}"),
+            None => name,
         }
     }
 }
@@ -121,7 +125,8 @@ pub fn print(rows: &[Row]) {
     let mut sizes: Vec<usize> = rows.iter().map(|row| row.n).collect();
     sizes.sort_unstable();
     sizes.dedup();
-    let heads: String = sizes.iter().map(|n| format!("{:>20}", format!("{} documents", grouped(*n)))).collect();
+    let head = |n: usize| if n == 1 { "1, hot".to_owned() } else { grouped(n) };
+    let heads: String = sizes.iter().map(|n| format!("{:>20}", head(*n))).collect();
     println!("Nanoseconds of CPU time for a document; in brackets how many times those of {YARDSTICK}.");
     for decision in Decision::ALL.map(Decision::name) {
         for tier in Tier::ALL.map(Tier::name) {
@@ -130,6 +135,12 @@ pub fn print(rows: &[Row]) {
                 continue;
             }
             println!("\n{:<40}{heads}", format!("({decision}) from {}", form(tier)));
+            let allowed: String = sizes
+                .iter()
+                .filter_map(|n| of_table.iter().find(|row| row.n == *n))
+                .map(|row| format!("{:>20}", format!("{} %", row.allowed * 100 / row.n)))
+                .collect();
+            println!("{:<40}{allowed}", "  of which are allowed");
             for line in of_table.iter().filter(|row| row.n == sizes[0]) {
                 let cells = of_table.iter().filter(|row| row.engine == line.engine && row.variant == line.variant);
                 let cells: String = cells.map(|row| format!("{:>20}", time(row, rows))).collect();

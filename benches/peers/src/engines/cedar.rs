@@ -19,7 +19,7 @@ pub(super) fn contenders() -> Vec<Contender> {
     let plain = Contender {
         engine: "cedar-policy",
         variant: None,
-        prepared_bytes: 4_000,
+        prepared_bytes: 6_000,
         runs: everything,
         race: |decision, tier, documents, stopwatch| {
             race(decision, tier, Wanted::of(decision), documents, stopwatch);

@@ -15,7 +15,7 @@ pub(super) fn contenders() -> Vec<Contender> {
     let plain = Contender {
         engine: "datalogic-rs",
         variant: None,
-        prepared_bytes: 1_500,
+        prepared_bytes: 1_200,
         runs: everything,
         race: |decision, tier, documents, stopwatch| {
             race(decision, tier, Wanted::of(decision), documents, stopwatch);

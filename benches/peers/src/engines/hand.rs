@@ -8,13 +8,14 @@ use crate::clock::Stopwatch;
 use crate::decisions::{Answer, Decision, NO_ROLE, Tier, answer, is_allowed, user};
 use crate::documents::Documents;
 use crate::fields::Fields;
+use crate::versions::HAND_WRITTEN;
 
 pub(super) fn redacts(decision: Decision, tier: Tier) -> bool {
     decision == Decision::B && tier != Tier::Json
 }
 
 pub(super) fn contenders() -> Vec<Contender> {
-    let plain = Contender { engine: "hand-written", variant: None, prepared_bytes: 3_000, runs: everything, race };
+    let plain = Contender { engine: HAND_WRITTEN, variant: None, prepared_bytes: 4_000, runs: everything, race };
     vec![
         Contender { variant: Some("one pass"), runs: only_bson, race: race_in_one_pass, ..plain },
         Contender { variant: Some(REDACTION), runs: redacts, race: redact, ..plain },

@@ -15,7 +15,7 @@ use crate::decisions::{Answer, Decision, NO_ROLE, Tier, answer, user};
 use crate::documents::Documents;
 
 pub(super) fn contenders() -> Vec<Contender> {
-    let plain = Contender { engine: "portcullis", variant: None, prepared_bytes: 3_000, runs: everything, race };
+    let plain = Contender { engine: "portcullis", variant: None, prepared_bytes: 4_000, runs: everything, race };
     let redaction = Contender { variant: Some(REDACTION), runs: super::hand::redacts, race: redact, ..plain };
     vec![plain, redaction]
 }

@@ -17,7 +17,7 @@ pub(super) fn contenders() -> Vec<Contender> {
     let plain = Contender {
         engine: "regorus",
         variant: None,
-        prepared_bytes: 3_000,
+        prepared_bytes: 1_700,
         runs: everything,
         race: |decision, tier, documents, stopwatch| {
             race(decision, tier, Wanted::of(decision), documents, stopwatch);

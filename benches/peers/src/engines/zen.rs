@@ -15,7 +15,7 @@ pub(super) fn contenders() -> Vec<Contender> {
     let plain = Contender {
         engine: "zen-expression",
         variant: None,
-        prepared_bytes: 3_000,
+        prepared_bytes: 2_700,
         runs: everything,
         race: |decision, tier, documents, stopwatch| {
             race(decision, tier, Wanted::of(decision), documents, stopwatch);
