@@ -2,6 +2,7 @@
 
 use crate::cells::{Cell, Run};
 use crate::decisions::{Decision, Tier};
+use crate::documents::{Documents, Form};
 use crate::engines::{self, REDACTION};
 
 const DOCUMENTS: usize = 3_000;
@@ -40,5 +41,23 @@ fn every_engine_gives_the_same_answers() {
 fn what_is_visible_is_as_long_by_hand_as_by_rules() {
     for tier in [Tier::Prepared, Tier::Bson] {
         agree(&answers(Decision::B, tier, true));
+    }
+}
+
+#[test]
+fn a_document_is_of_about_405_bytes() {
+    let documents = Documents::generate(0..DOCUMENTS, Form::Bson, false);
+    let bytes: usize = (0..DOCUMENTS).map(|at| documents.bson(at).as_bytes().len()).sum();
+    let mean = bytes / DOCUMENTS;
+    assert!((395..=415).contains(&mean), "{mean} bytes");
+}
+
+#[test]
+fn a_document_is_the_same_as_bytes_and_as_text() {
+    let (bytes, texts) = (Documents::generate(0..100, Form::Bson, true), Documents::generate(0..100, Form::Json, true));
+    for at in 0..bytes.len() {
+        let from_text = |text| serde_json::from_str::<bson::Document>(text).unwrap();
+        assert_eq!(bson::Document::try_from(bytes.bson(at)).unwrap(), from_text(texts.json(at)));
+        assert_eq!(bson::Document::try_from(bytes.bson_after(at)).unwrap(), from_text(texts.json_after(at)));
     }
 }
