@@ -32,7 +32,6 @@ pub struct Row {
     hash: u64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 const fn is_one(chunks: &usize) -> bool {
     *chunks == 1
 }
@@ -73,7 +72,7 @@ pub fn rows(cells: &[Cell], sizes: &[usize], runs: &HashMap<Cell, Vec<Run>>) -> 
     let contenders = engines::all();
     for cell in cells {
         for n in sizes {
-            let runs = &runs[&Cell { n: *n, ..*cell }];
+            let Some(runs) = runs.get(&Cell { n: *n, ..*cell }) else { continue };
             let contender = &contenders[cell.contender];
             let first = &runs[0];
             assert!(runs.iter().all(|run| run.hash == first.hash), "{cell} answers otherwise the next time");
@@ -175,7 +174,7 @@ fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);

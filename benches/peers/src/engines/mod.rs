@@ -40,7 +40,7 @@ pub fn all() -> Vec<Contender> {
 pub const REDACTION: &str = "redaction";
 
 /// The name of the way in which a peer converts all of a document.
-const WHOLE: &str = "whole document";
+pub const WHOLE: &str = "whole document";
 
 fn everything(_: Decision, _: Tier) -> bool {
     true
