@@ -1,0 +1,14 @@
+//! The versions of what races, as the lock file has them.
+
+const LOCK: &str = include_str!("../Cargo.lock");
+
+/// What code by hand is called.
+pub const HAND_WRITTEN: &str = "hand-written";
+
+/// The version of an engine's crate; of code by hand that of the BSON library, which does most of it.
+pub fn version_of(engine: &str) -> &'static str {
+    let package = if engine == HAND_WRITTEN { "bson" } else { engine };
+    let line = format!("name = \"{package}\"");
+    let version = LOCK.lines().skip_while(|other| *other != line).nth(1).and_then(|line| line.split('"').nth(1));
+    version.expect("a locked package")
+}
