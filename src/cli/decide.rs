@@ -3,6 +3,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anstream::adapter::strip_bytes;
 use anstyle::AnsiColor;
 use bson::{Bson, Document, RawDocument};
 use clap::ValueEnum;
@@ -148,6 +149,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         operation: args.operation,
         explain: args.explain,
         json: output.is_json(),
+        colourless: output.is_colourless(),
         several: streamed,
     };
     if streamed {
@@ -159,6 +161,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     begin(output)?;
     let mut answers = Answers::default();
     decider.decide(subject.operation(args.operation), None, &mut answers);
+    let answers = decider.finish(answers);
     write_answers(&answers, &mut Counts::default(), output)?;
     end(&answers.counts, output)
 }
@@ -301,7 +304,7 @@ fn stream(decider: Decider, output: &mut Output) -> Result<Counts, Trouble> {
         for (line, bytes) in batch.iter() {
             decider.decide_text(line, bytes, &mut scratch, &mut answers);
         }
-        answers
+        decider.finish(answers)
     };
     pipeline::run(io::stdin(), decide, |answers| {
         let failed = |error| Trouble::Read { name: "standard input".to_owned(), error };
@@ -360,6 +363,23 @@ impl Answers {
         self.text.extend_from_slice(b",\n");
         self.text.extend_from_slice(element.as_ref());
     }
+
+    fn without_colours(mut self) -> Self {
+        let mut text = Vec::with_capacity(self.text.len());
+        let mut from = 0;
+        let mut take = |to: usize| {
+            let part = self.text.get(from..to).unwrap_or_default();
+            strip_bytes(part).for_each(|plain| text.extend_from_slice(plain));
+            from = to;
+            text.len()
+        };
+        for (at, _) in &mut self.troubles {
+            *at = take(*at);
+        }
+        take(self.text.len());
+        self.text = text;
+        self
+    }
 }
 
 /// What is used again for document after document.
@@ -374,10 +394,16 @@ struct Decider {
     operation: Verb,
     explain: bool,
     json: bool,
+    colourless: bool,
     several: bool,
 }
 
 impl Decider {
+    /// The answers as they are written: what standard output cannot show is taken out here, on the thread that decides.
+    fn finish(&self, answers: Answers) -> Answers {
+        if self.colourless { answers.without_colours() } else { answers }
+    }
+
     /// Decides about a document, or two for an update, that begins on this line of standard input.
     fn decide_text(&self, line: usize, bytes: &[u8], scratch: &mut Scratch, answers: &mut Answers) {
         let straight = json::to_raw_document(bytes, &mut scratch.document);

@@ -49,9 +49,15 @@ impl Output {
         Ok(write!(self.stream, "{}", text.as_ref())?)
     }
 
-    /// Writes a text, in UTF-8, as it is.
+    /// Whether colours are lost on the way.
+    pub(super) fn is_colourless(&self) -> bool {
+        self.stream.current_choice() == anstream::ColorChoice::Never
+    }
+
+    /// Writes a text, in UTF-8, that has colours only where they are not lost: all of it at once.
     pub(super) fn bytes(&mut self, text: &[u8]) -> Result<(), Trouble> {
-        Ok(self.stream.write_all(text)?)
+        let mut stdout = self.stream.as_inner();
+        Ok(stdout.write_all(text)?)
     }
 
     /// Writes the one JSON document.

@@ -72,6 +72,56 @@ fn a_reader_that_leaves_early_is_no_panic() {
     assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"));
 }
 
+const READERS: &str = r#"{"roles": [{"name": "R", "apply_when": {}, "fields": {"a": {"read": true}}}]}"#;
+
+fn reading() -> std::process::Child {
+    Command::new(env!("CARGO_BIN_EXE_portcullis"))
+        .args(["decide", "read", "-", "--rules", READERS])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn many_documents_are_answered_in_their_order() {
+    let input =
+        |line: usize| if line % 1000 == 0 { "{\"a\": }\n".into() } else { format!("{{\"a\": {line}, \"b\": 1}}\n") };
+    let mut child = reading();
+    let mut stdin = child.stdin.take().unwrap();
+    let text: String = (1..=50_000).map(input).collect();
+    let writing = std::thread::spawn(move || stdin.write_all(text.as_bytes()));
+    let output = child.wait_with_output().unwrap();
+    writing.join().unwrap().unwrap();
+    let expected: String = (1..=50_000)
+        .filter(|line| line % 1000 != 0)
+        .map(|line| format!("line {line}: allowed as `R`\n{{\"a\":{line}}}\n"))
+        .collect();
+    assert!(String::from_utf8(output.stdout).unwrap() == expected, "the answers differ");
+    let errors = String::from_utf8(output.stderr).unwrap();
+    let places: Vec<&str> = errors.lines().filter(|line| line.contains("-->")).collect();
+    assert_eq!(places.len(), 50);
+    assert_eq!((places[0], places[49]), ("  --> <standard input>:1000:7", "  --> <standard input>:50000:7"));
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn an_answer_does_not_wait_for_another_document() {
+    use std::io::{BufRead, BufReader};
+
+    let mut child = reading();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut answers = BufReader::new(child.stdout.take().unwrap()).lines();
+    for (text, line) in [("{\"a\": 1}\n", 1), ("{\"a\": 2}\n{\"a\":\n", 2), ("3}\n", 3)] {
+        stdin.write_all(text.as_bytes()).unwrap();
+        assert_eq!(answers.next().unwrap().unwrap(), format!("line {line}: allowed as `R`"));
+        assert_eq!(answers.next().unwrap().unwrap(), format!("{{\"a\":{line}}}"));
+    }
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
+}
+
 #[cfg(unix)]
 #[test]
 fn a_rewritten_file_keeps_its_permissions_and_its_links() {
