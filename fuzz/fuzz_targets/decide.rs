@@ -65,7 +65,7 @@ fn no_op(guard: &Guard, stored: &Document) {
         let read = guard.read(stored);
         let hidden = matches!(read.reason(), Some(Reason::NothingVisible));
         assert!(hidden || read.is_allowed(), "may write and not read: {}", outline(&read));
-        assert!(hidden || matches!(read.allowed(), Some(Visible::Whole(_) | Visible::Part(_))));
+        assert!(hidden || matches!(read.allowed(), Some(Visible::Whole(_) | Visible::Part(_) | Visible::RawPart(_))));
     }
 }
 

@@ -1,6 +1,6 @@
 use std::mem;
 
-use bson::{Document, RawDocument};
+use bson::{Document, RawDocument, RawDocumentBuf};
 
 use crate::value::{DocumentRef, DocumentWriter, Malformed, RawWriter, Writer};
 
@@ -25,8 +25,8 @@ impl Buffer {
         Ok(RawDocument::from_bytes(&self.bytes)?)
     }
 
-    pub(super) fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+    pub(super) fn into_document(self) -> Result<RawDocumentBuf, Malformed> {
+        Ok(RawDocumentBuf::from_bytes(self.bytes)?)
     }
 }
 
@@ -49,11 +49,12 @@ pub(super) trait Page {
     fn is_empty(&self) -> bool;
 }
 
-impl Page for Document {
+/// A decoded document, once one was written.
+impl Page for Option<Box<Document>> {
     type Writer<'p> = DocumentWriter;
 
     fn write<E: From<Malformed>>(&mut self, fill: impl FnOnce(&mut DocumentWriter) -> Result<(), E>) -> Result<(), E> {
-        *self = DocumentWriter::write(fill)?;
+        *self = Some(Box::new(DocumentWriter::write(fill)?));
         Ok(())
     }
 
@@ -61,12 +62,12 @@ impl Page for Document {
         &mut self,
         fill: impl FnOnce(DocumentRef<'_>, &mut DocumentWriter) -> Result<(), E>,
     ) -> Result<(), E> {
-        *self = DocumentWriter::write(|writer| fill((&*self).into(), writer))?;
-        Ok(())
+        let written = self.take().unwrap_or_default();
+        self.write(|writer| fill((&*written).into(), writer))
     }
 
     fn is_empty(&self) -> bool {
-        Self::is_empty(self)
+        self.as_ref().is_none_or(|document| document.is_empty())
     }
 }
 

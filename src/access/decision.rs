@@ -32,7 +32,7 @@ pub enum Visible<'d> {
     /// All of it.
     Whole(DocumentRef<'d>),
     /// Some fields of a decoded document.
-    Part(Document),
+    Part(Box<Document>),
     /// Some fields of a raw document, in BSON's own bytes.
     RawPart(RawDocumentBuf),
 }
@@ -112,21 +112,6 @@ impl<T> Decision<T> {
         }
     }
 
-    /// The same decision with another allowance; a denial if there is none after all.
-    pub(super) fn map<U>(mut self, allow: impl FnOnce(T) -> Result<U, Malformed>) -> Decision<U> {
-        let outcome = match self.outcome {
-            Outcome::Allow(value) => allow(value).map_or_else(
-                |error| {
-                    self.errors.push(error.into());
-                    Outcome::Deny(Reason::Failed)
-                },
-                Outcome::Allow,
-            ),
-            Outcome::Deny(reason) => Outcome::Deny(reason),
-        };
-        Decision { outcome, role: self.role, errors: self.errors }
-    }
-
     /// The role that decided; none if none applies or none was asked.
     pub fn role(&self) -> Option<&str> {
         self.role.as_deref()
@@ -144,7 +129,7 @@ impl Visible<'_> {
     pub fn as_document(&self) -> DocumentRef<'_> {
         match self {
             Self::Whole(document) => *document,
-            Self::Part(document) => document.into(),
+            Self::Part(document) => (&**document).into(),
             Self::RawPart(document) => document.into(),
         }
     }

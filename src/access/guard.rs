@@ -153,7 +153,15 @@ impl BoundFilters {
     }
 
     /// Whether the filters leave a stored document, of which `evaluation` asks.
+    #[inline(always)]
     pub(super) fn admit(&self, evaluation: &Evaluation<'_>, errors: &Errors) -> Result<(), Reason> {
+        if self.errors.is_empty() && self.queries.is_empty() {
+            return Ok(());
+        }
+        self.admit_by_queries(evaluation, errors)
+    }
+
+    fn admit_by_queries(&self, evaluation: &Evaluation<'_>, errors: &Errors) -> Result<(), Reason> {
         if !self.errors.is_empty() {
             self.errors.iter().cloned().for_each(|error| errors.add(error));
             return Err(Reason::Failed);
@@ -178,6 +186,7 @@ impl BoundFilters {
 }
 
 /// The role of a document: the first whose `apply_when` holds.
+#[inline]
 pub(super) fn assign<'r>(roles: &'r [BoundRole], evaluation: &Evaluation<'_>) -> Result<&'r BoundRole, Refusal<'r>> {
     for role in roles {
         match evaluation.truth(&role.apply_when) {
@@ -208,6 +217,7 @@ impl From<Reason> for Refusal<'_> {
 }
 
 /// Puts a decision together.
+#[inline(always)]
 pub(super) fn decide<T>(result: Result<(T, Option<&BoundRole>), Refusal<'_>>, errors: Errors) -> Decision<T> {
     let (outcome, role) = match result {
         Ok((value, role)) => (Outcome::Allow(value), role),
@@ -217,6 +227,7 @@ pub(super) fn decide<T>(result: Result<(T, Option<&BoundRole>), Refusal<'_>>, er
 }
 
 /// The truth of a rule; an absent one is `absent`.
+#[inline(always)]
 pub(super) fn truth(rule: Option<&Residual>, absent: Truth, evaluation: &Evaluation<'_>) -> Truth {
     rule.map_or(absent, |rule| evaluation.truth(rule))
 }

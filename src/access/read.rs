@@ -1,4 +1,4 @@
-use bson::{Document, RawDocument, RawDocumentBuf};
+use bson::RawDocument;
 
 use super::bound::{BoundField, BoundFields, BoundRole};
 use super::buffer::{Buffer, Page};
@@ -55,22 +55,27 @@ impl Guard {
     }
 
     fn see<'d>(&self, stored: DocumentRef<'d>, request: Request) -> Decision<Visible<'d>> {
-        match stored {
+        let errors = Errors::default();
+        let result = match stored {
             DocumentRef::Decoded(_) => {
-                let mut document = Document::new();
-                self.see_on(stored, request, &mut document).map(|extent| match extent {
-                    Extent::Whole => Ok(Visible::Whole(stored)),
-                    Extent::Part => Ok(Visible::Part(document)),
+                let mut document = None;
+                self.see_on(stored, request, &mut document, &errors).map(|(extent, role)| {
+                    let part = || Visible::Part(document.unwrap_or_default());
+                    (if extent == Extent::Whole { Visible::Whole(stored) } else { part() }, role)
                 })
             }
             DocumentRef::Raw(_) | DocumentRef::Prepared(_) => {
                 let mut buffer = Buffer::new();
-                self.see_on(stored, request, &mut buffer).map(|extent| match extent {
-                    Extent::Whole => Ok(Visible::Whole(stored)),
-                    Extent::Part => Ok(Visible::RawPart(RawDocumentBuf::from_bytes(buffer.into_bytes())?)),
+                self.see_on(stored, request, &mut buffer, &errors).and_then(|(extent, role)| match extent {
+                    Extent::Whole => Ok((Visible::Whole(stored), role)),
+                    Extent::Part => match buffer.into_document() {
+                        Ok(document) => Ok((Visible::RawPart(document), role)),
+                        Err(error) => Err(failed(role, error, &errors)),
+                    },
                 })
             }
-        }
+        };
+        decide(result, errors)
     }
 
     fn see_into<'d>(
@@ -79,22 +84,38 @@ impl Guard {
         request: Request,
         buffer: &'d mut Buffer,
     ) -> Decision<&'d RawDocument> {
-        self.see_on(stored.into(), request, buffer).map(|extent| match extent {
-            Extent::Whole => Ok(stored),
-            Extent::Part => buffer.document(),
-        })
-    }
-
-    /// Decides, and writes what is visible on the page unless it is the whole document.
-    fn see_on(&self, stored: DocumentRef<'_>, request: Request, page: &mut impl Page) -> Decision<Extent> {
         let errors = Errors::default();
-        let result = match &self.entrance {
-            Entrance::Bypass => Ok((Extent::Whole, None)),
-            Entrance::Closed(reason) => Err(reason.clone().into()),
-            Entrance::Rules(rules) => see_by_rules(stored, request, rules, &self.context, &errors, page),
+        let result = match self.see_on(stored.into(), request, buffer, &errors) {
+            Ok((Extent::Whole, role)) => Ok((stored, role)),
+            Ok((Extent::Part, role)) => {
+                buffer.document().map(|part| (part, role)).map_err(|error| failed(role, error, &errors))
+            }
+            Err(refusal) => Err(refusal),
         };
         decide(result, errors)
     }
+
+    /// Decides, and writes what is visible on the page unless it is the whole document.
+    #[inline]
+    fn see_on(
+        &self,
+        stored: DocumentRef<'_>,
+        request: Request,
+        page: &mut impl Page,
+        errors: &Errors,
+    ) -> Result<(Extent, Option<&BoundRole>), Refusal<'_>> {
+        match &self.entrance {
+            Entrance::Bypass => Ok((Extent::Whole, None)),
+            Entrance::Closed(reason) => Err(reason.clone().into()),
+            Entrance::Rules(rules) => see_by_rules(stored, request, rules, &self.context, errors, page),
+        }
+    }
+}
+
+#[cold]
+fn failed<'r>(role: Option<&'r BoundRole>, error: Malformed, errors: &Errors) -> Refusal<'r> {
+    errors.add(error.into());
+    Refusal { role, reason: Reason::Failed }
 }
 
 /// How much of a document may be seen.
@@ -104,6 +125,7 @@ enum Extent {
     Part,
 }
 
+#[inline]
 fn see_by_rules<'r>(
     stored: DocumentRef<'_>,
     request: Request,
@@ -122,7 +144,7 @@ fn see_by_rules<'r>(
             .map_err(|reason| Refusal::by(role, reason))?;
     }
     let extent = extent(role, &evaluation).map_err(|reason| Refusal::by(role, reason))?;
-    let written = write(role, extent, stored, evaluation, page).and_then(|()| project(extent, stored, filters, page));
+    let written = write(role, extent, stored, &evaluation, page).and_then(|()| project(extent, stored, filters, page));
     let extent = written.map_err(|stop| Refusal::by(role, stop.reason(errors)))?;
     let is_empty = match extent {
         Extent::Whole => stored.is_empty(),
@@ -172,6 +194,7 @@ fn project(
 }
 
 /// How much of a document a role may see, before it is asked about single fields.
+#[inline]
 fn extent(role: &BoundRole, evaluation: &Evaluation<'_>) -> Result<Extent, Reason> {
     if let Some((read, write)) = &role.document_filters {
         let half = either(read.as_ref(), write.as_ref(), evaluation);
@@ -185,17 +208,18 @@ fn extent(role: &BoundRole, evaluation: &Evaluation<'_>) -> Result<Extent, Reaso
     }
 }
 
+#[inline]
 fn write(
     role: &BoundRole,
     extent: Extent,
     stored: DocumentRef<'_>,
-    evaluation: Evaluation<'_>,
+    evaluation: &Evaluation<'_>,
     page: &mut impl Page,
 ) -> Result<(), Stop> {
     match extent {
         Extent::Whole => Ok(()),
         Extent::Part => page.write(|writer| {
-            Reader { evaluation }.fields(stored, &role.fields, role.additional_fields.as_ref(), writer)
+            Reader { evaluation: *evaluation }.fields(stored, &role.fields, role.additional_fields.as_ref(), writer)
         }),
     }
 }

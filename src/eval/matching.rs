@@ -98,8 +98,13 @@ impl<'e> Evaluation<'e> {
 
     /// The truth of a residual.
     #[must_use]
+    #[inline]
     pub fn truth(&self, residual: &Residual) -> Truth {
-        self.within(residual, None)
+        match residual {
+            // What binding settled is not worth a call.
+            Residual::Constant(truth) => *truth,
+            _ => self.within(residual, None),
+        }
     }
 
     fn within(&self, residual: &Residual, element: Option<ValueRef<'_>>) -> Truth {

@@ -1,6 +1,6 @@
 use std::cell::Cell;
 
-use super::raw::Walk;
+use super::raw::{Element, Walk};
 use super::wanted::WANTED;
 use super::{DocumentRef, Field, Malformed, Slot, Wanted};
 
@@ -11,8 +11,8 @@ pub(crate) struct Lookup<'d> {
     wanted: &'d Wanted,
     /// Up to where the bytes have been passed.
     passed: Cell<u32>,
-    /// Where each wanted field's element begins; 0 for those not met yet.
-    found: [Cell<u32>; WANTED],
+    /// From where to where each wanted field's element goes; nowhere for those not met yet.
+    found: [Cell<(u32, u32)>; WANTED],
 }
 
 /// Of a document's first element: its length stands before it.
@@ -21,7 +21,7 @@ const FIRST: u32 = 4;
 impl<'d> Lookup<'d> {
     #[inline]
     pub(crate) fn new(document: DocumentRef<'d>, wanted: &'d Wanted) -> Self {
-        Self { document, wanted, passed: Cell::new(FIRST), found: [const { Cell::new(0) }; WANTED] }
+        Self { document, wanted, passed: Cell::new(FIRST), found: [const { Cell::new((0, 0)) }; WANTED] }
     }
 
     pub(crate) const fn document(&self) -> DocumentRef<'d> {
@@ -33,8 +33,12 @@ impl<'d> Lookup<'d> {
     pub(crate) fn field(&self, slot: Slot, name: &str) -> Result<Option<Field<'d>>, Malformed> {
         match (self.document, self.found.get(slot.index())) {
             (DocumentRef::Raw(document), Some(found)) => match found.get() {
-                0 => self.seek(document.as_bytes(), slot),
-                at => Walk::at(document.as_bytes(), at).step_over(name).map(|element| Some(Field::Raw(element))),
+                (0, _) => self.seek(document.as_bytes(), slot),
+                (from, to) => Ok(document
+                    .as_bytes()
+                    .get(from as usize..to as usize)
+                    .and_then(|element| Element::after_key(element, name.len()))
+                    .map(Field::Raw)),
             },
             (DocumentRef::Prepared(document), Some(_)) => {
                 Ok(self.wanted.name(slot).and_then(|(name, key)| document.find(name, key)).map(Field::Checked))
@@ -56,7 +60,11 @@ impl<'d> Lookup<'d> {
             if self.wanted.may_have(key)
                 && let Some(met) = self.wanted.find(element.key_bytes(), key)
             {
-                self.found.get(met.index()).filter(|found| found.get() == 0).inspect(|found| found.set(at));
+                if let Some(found) = self.found.get(met.index())
+                    && found.get().0 == 0
+                {
+                    found.set((at, walk.position(bytes)));
+                }
                 if met == slot {
                     break Ok(Some(Field::Raw(element)));
                 }

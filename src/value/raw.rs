@@ -95,14 +95,6 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The next element, which has this key.
-    #[inline(always)]
-    pub(super) fn step_over(mut self, key: &str) -> Result<Element<'a>, Malformed> {
-        let [kind, after @ ..] = self.rest else { return Err(too_short()) };
-        let (text, after) = after.split_at_checked(key.len()).ok_or_else(too_short)?;
-        self.element(*kind, text, after.get(1..).unwrap_or_default())
-    }
-
     #[inline(always)]
     fn element(&mut self, kind: u8, key: &'a [u8], after: &'a [u8]) -> Result<Element<'a>, Malformed> {
         let size = size(kind, after)?;
@@ -135,6 +127,14 @@ impl<'a> Element<'a> {
             [0, value @ ..] if text == key.as_bytes() => Some(Self { kind: *kind, key: text, value }),
             _ => None,
         }
+    }
+
+    /// Of an element's bytes, whose key has this length.
+    #[inline(always)]
+    pub(super) fn after_key(element: &'a [u8], length: usize) -> Option<Self> {
+        let [kind, after @ ..] = element else { return None };
+        let (key, after) = after.split_at_checked(length)?;
+        Some(Self { kind: *kind, key, value: after.get(1..)? })
     }
 
     pub(super) fn key(self) -> Result<&'a str, Malformed> {
@@ -195,7 +195,7 @@ impl<'a> Element<'a> {
         let plain = matches!(self.kind, STRING | OBJECT_ID | DATE_TIME | INT32);
         let text = || {
             let of = |element: Self| element.string_bytes().is_some_and(is_utf8);
-            self.kind != STRING || (of(self) && of(other))
+            self.kind != STRING || (of(self) && (self.value == other.value || of(other)))
         };
         (plain && self.kind == other.kind && text()).then(|| self.value == other.value)
     }
@@ -210,13 +210,19 @@ impl<'a> Element<'a> {
     }
 
     /// Whether it is known that the value is well-formed without looking further into it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_plain(self) -> bool {
         match self.kind {
             STRING => self.string_bytes().is_some_and(is_utf8),
             0x01 | OBJECT_ID | DATE_TIME | 0x0A | INT32 | 0x12 => true,
             _ => false,
         }
+    }
+
+    /// The bytes of an embedded document.
+    #[inline]
+    pub(super) fn document_bytes(self) -> Option<&'a [u8]> {
+        (self.kind == 0x03).then_some(self.value)
     }
 
     /// The elements of an array.

@@ -1,6 +1,7 @@
 use std::collections::HashSet;
+use std::mem;
 
-use super::raw::Walk;
+use super::raw::{Element, Walk};
 use super::wanted::KeyHead;
 use super::{MAX_DEPTH, Malformed, ValueRef};
 
@@ -14,30 +15,34 @@ pub(crate) fn repeated_key(document: &[u8]) -> Result<Option<&str>, Malformed> {
 
 /// Up to so many keys are told apart by a bit for each, which takes no memory.
 const FEW: u32 = 48;
+/// How many words of bits there are.
+const BUCKETS: usize = 8;
 
 fn in_document(document: &[u8], depth: usize) -> Result<Option<&str>, Malformed> {
     if depth > MAX_DEPTH {
         return Err(Malformed::depth());
     }
-    let (mut buckets, mut count, mut many) = (0_u64, 0, None);
+    let (mut buckets, mut count, mut many) = ([0_u64; BUCKETS], 0, None);
     let mut walk = Walk::of_bytes(document);
     let mut at = walk.position(document);
     while let Some((element, head)) = walk.step_with_head()? {
-        let bit = 1 << head.bucket();
         let known = match &mut many {
             Some(keys) => !HashSet::insert(keys, element.key_bytes()),
-            None => buckets & bit != 0 && stands_before(document, at, element.key_bytes(), head)?,
+            None => {
+                let (bucket, bit) = (head.fingerprint() as usize % BUCKETS, 1 << head.bucket());
+                let bits = buckets.get_mut(bucket).map_or(u64::MAX, |bits| mem::replace(bits, *bits | bit));
+                bits & bit != 0 && stands_before(document, at, element.key_bytes(), head)?
+            }
         };
         if known {
             return element.key().map(Some);
         }
-        buckets |= bit;
         count += 1;
         if count == FEW {
             many = Some(keys_before(document, walk.position(document))?);
         }
         if !element.is_plain()
-            && let Some(key) = in_value(element.value()?, depth + 1)?
+            && let Some(key) = in_element(element, depth + 1)?
         {
             return Ok(Some(key));
         }
@@ -46,22 +51,28 @@ fn in_document(document: &[u8], depth: usize) -> Result<Option<&str>, Malformed>
     Ok(None)
 }
 
-fn in_value(value: ValueRef<'_>, depth: usize) -> Result<Option<&str>, Malformed> {
-    match value {
-        ValueRef::Document(document) | ValueRef::CodeWithScope { scope: document, .. } => {
-            in_document(document.raw_bytes(), depth)
-        }
-        ValueRef::Array(_) if depth > MAX_DEPTH => Err(Malformed::depth()),
-        ValueRef::Array(array) => {
-            for element in array.iter() {
-                if let Some(key) = in_value(element?, depth + 1)? {
-                    return Ok(Some(key));
-                }
-            }
-            Ok(None)
-        }
-        _ => Ok(None),
+fn in_element(element: Element<'_>, depth: usize) -> Result<Option<&str>, Malformed> {
+    if let Some(document) = element.document_bytes() {
+        return in_document(document, depth);
     }
+    let Some(elements) = element.elements() else {
+        return match element.value()? {
+            ValueRef::CodeWithScope { scope, .. } => in_document(scope.raw_bytes(), depth),
+            _ => Ok(None),
+        };
+    };
+    if depth > MAX_DEPTH {
+        return Err(Malformed::depth());
+    }
+    for element in elements {
+        let element = element?;
+        if !element.is_plain()
+            && let Some(key) = in_element(element, depth + 1)?
+        {
+            return Ok(Some(key));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether a key stands before a place.
