@@ -31,7 +31,7 @@ fn object(document: DocumentRef<'_>, depth: usize, text: &mut Vec<u8>) -> Result
             text.push(b',');
         }
         first = false;
-        to_writer(&mut *text, key).map_err(failed)?;
+        to_writer(&mut *text, key).map_err(|error| failed(&error))?;
         text.push(b':');
         value(field.value()?, depth + 1, text)?;
     }
@@ -58,7 +58,7 @@ fn value(value: ValueRef<'_>, depth: usize, text: &mut Vec<u8>) -> Result<(), Ma
         ValueRef::Array(array) => return elements(array, depth, text),
         rare => to_writer(text, &from_bson(&rare.to_bson()?)),
     };
-    written.map_err(failed)
+    written.map_err(|error| failed(&error))
 }
 
 fn elements(array: ArrayRef<'_>, depth: usize, text: &mut Vec<u8>) -> Result<(), Malformed> {
@@ -81,6 +81,6 @@ fn object_id(id: [u8; 12], text: &mut Vec<u8>) {
 }
 
 /// Writing to memory does not fail; what JSON cannot hold would.
-fn failed(error: serde_json::Error) -> Malformed {
+fn failed(error: &serde_json::Error) -> Malformed {
     Malformed::new(error.to_string())
 }

@@ -2,24 +2,28 @@ use std::collections::HashSet;
 
 use bson::Bson;
 
-use super::raw::Walk;
+use super::raw::{Element, Walk};
 use super::{ArrayRef, DocumentRef, Field, Malformed};
 
 /// The fields of a document one by one, for whoever takes it apart.
-pub(crate) enum Fields<'a> {
-    /// Those of a decoded document, which has no key twice.
+pub(crate) struct Fields<'a> {
+    rest: Rest<'a>,
+    /// A decoded document has no key twice.
+    keys: Option<Keys<'a>>,
+}
+
+enum Rest<'a> {
     Decoded(bson::document::Iter<'a>),
-    /// Those of a raw one.
-    Raw { walk: Walk<'a>, keys: Keys<'a> },
+    Raw(Walk<'a>),
 }
 
 impl<'a> Fields<'a> {
     pub(crate) fn of(document: DocumentRef<'a>) -> Self {
         match document {
-            DocumentRef::Decoded(document) => Self::Decoded(document.iter()),
+            DocumentRef::Decoded(document) => Self { rest: Rest::Decoded(document.iter()), keys: None },
             DocumentRef::Raw(document) => {
                 let walk = Walk::new(document);
-                Self::Raw { keys: Keys::new(walk.clone()), walk }
+                Self { rest: Rest::Raw(walk.clone()), keys: Some(Keys::new(walk)) }
             }
             DocumentRef::Prepared(document) => {
                 let walk = Walk::of_bytes(document.as_bytes());
@@ -31,10 +35,7 @@ impl<'a> Fields<'a> {
     /// Whether the key of the field that was taken last stood in the document before, as raw bytes can have it. Only keys
     /// that it is asked about each time cost anything.
     pub(crate) fn repeats(&mut self, key: &'a str) -> bool {
-        match self {
-            Self::Decoded(_) => false,
-            Self::Raw { keys, .. } => keys.repeats(key.as_bytes()),
-        }
+        self.keys.as_mut().is_some_and(|keys| keys.repeats(key.as_bytes()))
     }
 }
 
@@ -42,13 +43,13 @@ impl<'a> Iterator for Fields<'a> {
     type Item = Result<(&'a str, Field<'a>), Malformed>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match self {
-            Self::Decoded(fields) => fields.next().map(|(key, value)| Ok((key.as_str(), Field::Decoded(value)))),
-            Self::Raw { walk, keys } => walk.next().map(|element| {
-                let element = element?;
-                keys.passed += 1;
-                Ok((element.key()?, Field::Raw(element)))
-            }),
+        match &mut self.rest {
+            Rest::Decoded(fields) => fields.next().map(|(key, value)| Ok((key.as_str(), Field::Decoded(value)))),
+            Rest::Raw(walk) => {
+                let element = walk.next()?;
+                self.keys.iter_mut().for_each(|keys| keys.passed += 1);
+                Some(element.and_then(|element| Ok((element.key()?, Field::Raw(element)))))
+            }
         }
     }
 }
@@ -81,7 +82,7 @@ impl<'a> Iterator for Elements<'a> {
 
 /// The keys of a raw document that were asked about. Nearly always a few bits tell that a key is new, without memory being
 /// allocated; if not, the document itself is looked at again, and of a document with many keys a list is made.
-pub(crate) struct Keys<'a> {
+struct Keys<'a> {
     document: Walk<'a>,
     /// How many fields have been passed, the one asked about among them.
     passed: usize,
@@ -105,7 +106,7 @@ impl<'a> Keys<'a> {
         self.asked += 1;
         if self.asked > FEW {
             if self.many.is_empty() {
-                self.many = before().map(|element| element.key_bytes()).collect();
+                self.many = before().map(Element::key_bytes).collect();
             }
             return !self.many.insert(key);
         }

@@ -86,16 +86,17 @@ fn reading() -> std::process::Child {
 
 #[test]
 fn many_documents_are_answered_in_their_order() {
-    let input =
-        |line: usize| if line % 1000 == 0 { "{\"a\": }\n".into() } else { format!("{{\"a\": {line}, \"b\": 1}}\n") };
+    let input = |line: u32| {
+        if line.is_multiple_of(1000) { "{\"a\": }\n".into() } else { format!("{{\"a\": {line}, \"b\": 1}}\n") }
+    };
     let mut child = reading();
     let mut stdin = child.stdin.take().unwrap();
-    let text: String = (1..=50_000).map(input).collect();
+    let text: String = (1..=50_000_u32).map(input).collect();
     let writing = std::thread::spawn(move || stdin.write_all(text.as_bytes()));
     let output = child.wait_with_output().unwrap();
     writing.join().unwrap().unwrap();
-    let expected: String = (1..=50_000)
-        .filter(|line| line % 1000 != 0)
+    let expected: String = (1..=50_000_u32)
+        .filter(|line| !line.is_multiple_of(1000))
         .map(|line| format!("line {line}: allowed as `R`\n{{\"a\":{line}}}\n"))
         .collect();
     assert!(String::from_utf8(output.stdout).unwrap() == expected, "the answers differ");
