@@ -27,7 +27,8 @@ impl<'a> Fields<'a> {
             }
             DocumentRef::Prepared(document) => {
                 let walk = Walk::of_bytes(document.as_bytes());
-                Self::Raw { keys: Keys::new(walk.clone()), walk }
+                let keys = (!document.keys_unique()).then(|| Keys::new(walk.clone()));
+                Self { rest: Rest::Raw(walk), keys }
             }
         }
     }

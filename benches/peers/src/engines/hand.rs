@@ -2,7 +2,6 @@
 
 use bson::{Bson, Document, RawArray, RawBsonRef, RawDocument, RawDocumentBuf};
 
-use super::portcullis::{decoded, decoded_after};
 use super::{Contender, REDACTION, everything, only_bson};
 use crate::clock::Stopwatch;
 use crate::decisions::{Answer, Decision, NO_ROLE, Tier, answer, is_allowed, user};
@@ -407,4 +406,12 @@ fn visible_bytes(document: &RawDocument) -> RawDocumentBuf {
         }
     }
     visible
+}
+
+pub(super) fn decoded(documents: &Documents) -> Vec<Document> {
+    (0..documents.len()).map(|at| documents.bson(at).try_into().expect("BSON")).collect()
+}
+
+fn decoded_after(documents: &Documents) -> Vec<Document> {
+    (0..documents.len()).map(|at| documents.bson_after(at).try_into().expect("BSON")).collect()
 }

@@ -39,8 +39,9 @@ pub fn all() -> Vec<Contender> {
 /// The name of the way in which what may be seen of a document is also written out.
 pub const REDACTION: &str = "redaction";
 
-/// The name of the way in which a peer converts all of a document.
-pub const WHOLE: &str = "whole document";
+/// The name of the way in which code by hand picks the fields that the rule names out of the bytes, for an engine that
+/// takes whole values and by itself would be given the whole document.
+pub const NAMED: &str = "named fields";
 
 fn everything(_: Decision, _: Tier) -> bool {
     true
