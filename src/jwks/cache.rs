@@ -35,8 +35,8 @@ impl Cache {
         let usable = |limit: Duration| age.filter(|age| *age < limit).and(found.clone());
         match usable(options.max_age) {
             Some(Ok(Some(key))) => return Known::Answer(Ok(Some(key.clone()))),
-            Some(Err(error)) => return Known::Answer(Err(error)),
-            Some(Ok(None)) | None => {}
+            // A newer set may have the key, or no longer have two of the `kid`.
+            Some(Ok(None) | Err(_)) | None => {}
         }
         if state.attempted_at.is_none_or(|attempted_at| between(attempted_at, now) >= options.pause) {
             return Known::Fetch;
