@@ -1,7 +1,7 @@
 //! Public applications, which are no part of the project: where they are not at hand, the test is counted as ignored.
 
 // A test that cannot go on fails by panicking.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::panic)]
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -22,7 +22,7 @@ fn every_public_application_is_read_whole() -> Result<Completion, Failed> {
     let apps = App::discover(&corpus);
     assert!(apps.len() >= 73, "{}", apps.len());
     for path in apps {
-        let app = App::load(&path, &LoadOptions::default()).unwrap();
+        let app = App::load(&path, &LoadOptions::default())?;
         assert!(app.ignored.is_empty(), "{}: {:?}", path.display(), app.ignored);
         let refused = app.check().into_iter().find(|found| found.finding.code == "auth-key-unknown");
         assert!(refused.is_none(), "{}: {refused:?}", path.display());
