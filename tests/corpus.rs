@@ -1,8 +1,5 @@
 //! Public applications, which are no part of the project: where they are not at hand, the test is counted as ignored.
 
-// A test that cannot go on fails by panicking.
-#![allow(clippy::panic)]
-
 use std::path::Path;
 use std::process::ExitCode;
 

@@ -278,6 +278,14 @@ fn an_empty_file_of_custom_data_is_told() {
 }
 
 #[test]
+fn a_check_that_has_not_looked_at_the_server_says_so() {
+    let state = State::new("unseen");
+    let check = ["check", "fixtures/apps/defaults", "--live", "--mongodb-uri", "mongodb://127.0.0.1:1/"];
+    let said = state.run(&check);
+    assert!(said.stderr.contains("--live has not looked at the server"), "{}", said.stderr);
+}
+
+#[test]
 fn the_collections_of_the_store_are_closed() {
     let state = State::new("ours");
     let server = ["--mongodb-uri", "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=1"];

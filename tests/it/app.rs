@@ -516,6 +516,24 @@ fn a_provider_by_which_nobody_can_log_in_is_told() {
 }
 
 #[test]
+fn a_data_source_is_to_be_added_where_the_layout_has_them() {
+    let help = |source: &str| {
+        let config = r#"{"enabled": true, "mongo_service_name": "x", "database_name": "hr", "collection_name": "u",
+            "user_id_field": "id"}"#;
+        let app = Tree::new(&[
+            ROOT,
+            (source, r#"{"name": "other", "type": "mongodb"}"#),
+            ("auth/custom_user_data.json", config),
+        ])
+        .load();
+        let found = app.findings.into_iter().find(|found| found.finding.code == "data-source-unknown");
+        found.unwrap().finding.help.unwrap()
+    };
+    assert_eq!(help("services/other/config.json"), "add services/<name>/config.json");
+    assert_eq!(help("data_sources/other/config.json"), "add data_sources/<name>/config.json");
+}
+
+#[test]
 fn an_application_is_known_by_its_own_file_and_not_by_its_directory() {
     let id = |text: &str| Tree::new(&[("realm_config.json", text)]).load().id().map(str::to_owned);
     assert_eq!(id(r#"{"client_app_id": "hr-abcde", "app_id": "5c", "name": "hr"}"#).as_deref(), Some("hr-abcde"));

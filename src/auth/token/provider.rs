@@ -137,9 +137,11 @@ impl fmt::Debug for TokenProvider {
     }
 }
 
-/// Whether a text is a key or a certificate as PEM, or a JWK or a set of them.
+/// Whether a text is a key or a certificate: as PEM, as DER in Base64 without the lines around it, as OpenSSH writes it, or
+/// as a JWK or a set of them.
 fn is_key_material(secret: &str) -> bool {
-    secret.contains("-----BEGIN") || secret.trim_start_matches('\u{feff}').trim_start().starts_with('{')
+    let text = secret.trim_start_matches('\u{feff}').trim_start();
+    secret.contains("-----BEGIN") || ["{", "MII", "ssh-"].iter().any(|beginning| text.starts_with(beginning))
 }
 
 fn signing_key(

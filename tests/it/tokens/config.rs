@@ -72,6 +72,9 @@ fn a_secret_that_is_no_key_is_named_and_never_shown() {
     let is_key = "secret-is-key the secret `s` is a key or a certificate, not a secret for `HS256`";
     give("HS256", &RSA.pem, is_key);
     give("HS256", &format!("subject=hr\n{}", RSA.pem.replace("PUBLIC KEY", "CERTIFICATE")), is_key);
+    let lines = RSA.pem.lines().filter(|line| !line.starts_with('-')).collect::<Vec<_>>();
+    give("HS256", &lines.join("\n"), is_key);
+    give("HS256", &lines.concat(), is_key);
     give("HS256", " \n{\"kty\": \"RSA\", \"n\": \"AQAB\", \"e\": \"AQAB\"}", is_key);
     give("HS256", &"ß".repeat(31), &length(31));
     give("HS256", &"ß".repeat(32), "");
