@@ -3,7 +3,9 @@ use std::sync::Arc;
 use super::policies::rules;
 use super::reader::located;
 use super::{App, Collection, ConfigFile, Endpoint, FileFinding, Function, Loaded, Part, Policies};
-use crate::auth::{CustomDataConfig, Provider};
+use crate::auth::{ConfigError, CustomDataConfig, Provider};
+#[cfg(feature = "jwt")]
+use crate::auth::{ProviderType, token::TokenProviderConfig};
 use crate::expr;
 use crate::json::Node;
 use crate::lint::{CollectionRules, Names, lint_application, lint_references, lint_rule, lint_rules, lint_schema};
@@ -180,9 +182,7 @@ impl<'a> Check<'a> {
     fn configuration(&mut self) {
         let app = self.app;
         for provider in &app.providers {
-            if let Err(errors) = Provider::compile(&provider.config.node) {
-                self.add_errors(&provider.config, errors);
-            }
+            self.add_errors(&provider.config, provider_errors(provider));
         }
         for function in &app.functions {
             self.expression(&function.config, function.can_evaluate(), Scope::Endpoint);
@@ -235,6 +235,16 @@ impl<'a> Check<'a> {
             },
         }
     }
+}
+
+/// What is wrong with a way to log in: of one that takes tokens also by which keys and for whom.
+fn provider_errors(provider: &super::Provider) -> Vec<ConfigError> {
+    let node = &provider.config.node;
+    #[cfg(feature = "jwt")]
+    if provider.kind == ProviderType::CustomToken.name() {
+        return TokenProviderConfig::compile(node).err().unwrap_or_default();
+    }
+    Provider::compile(node).err().unwrap_or_default()
 }
 
 /// What applies to a namespace, and the file whose roles these are.

@@ -4,8 +4,10 @@ use super::check::Check;
 use super::problem::Problem;
 use super::{ConfigFile, ProblemKind};
 use crate::auth::{CustomDataConfig, Provider};
+#[cfg(feature = "jwt")]
+use crate::auth::{ProviderType, token::TokenProviderConfig};
 use crate::json::Node;
-use crate::text::{Span, closest};
+use crate::text::{Span, Spanned, closest};
 
 /// The keys of one kind of object, those that exports are known to carry included.
 struct Keys {
@@ -126,6 +128,16 @@ const DATA_API: Keys = Keys {
     ],
 };
 
+/// Keys of a way to log in that are no errors; what does not load has none.
+fn unknown_keys(provider: &super::Provider) -> Vec<Spanned<String>> {
+    let node = &provider.config.node;
+    #[cfg(feature = "jwt")]
+    if provider.kind == ProviderType::CustomToken.name() {
+        return TokenProviderConfig::compile(node).map_or_else(|_| Vec::new(), |config| config.unknown_keys().to_vec());
+    }
+    Provider::compile(node).map_or_else(|_| Vec::new(), |compiled| compiled.unknown_keys().to_vec())
+}
+
 impl Check<'_> {
     /// Keys that nothing reads.
     pub(super) fn keys(&mut self) {
@@ -150,10 +162,8 @@ impl Check<'_> {
             self.unknown(file, &file.node, &DATA_API);
         }
         for provider in &app.providers {
-            if let Ok(compiled) = Provider::compile(&provider.config.node) {
-                for key in compiled.unknown_keys() {
-                    self.unused(&provider.config, key, key.span, "a provider", None);
-                }
+            for key in unknown_keys(provider) {
+                self.unused(&provider.config, &key, key.span, "a provider", None);
             }
         }
         if let Some(file) = app.custom_user_data.present()

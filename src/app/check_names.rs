@@ -103,7 +103,7 @@ impl Check<'_> {
         let known = || app.data_sources.iter().map(|source| source.name.as_str());
         if !name.is_empty() && state == Use::On && known().all(|known| known != name) {
             let problem = Problem::new(ProblemKind::TriggerSource(name.to_owned()), node.span);
-            self.problem(config, problem.help(data_source_help(name, known())));
+            self.problem(config, problem.help(data_source_help(name, known(), &app.directory)));
         }
     }
 

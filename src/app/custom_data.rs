@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use super::problem::Problem;
 use super::reader::Reader;
 use super::{DataSource, Part, ProblemKind};
@@ -33,13 +35,17 @@ pub(super) fn custom_user_data(reader: &mut Reader<'_>, root: &Part, data_source
     {
         let problem = Problem::new(ProblemKind::DataSourceUnknown(name.to_owned()), node.span);
         let known = data_sources.iter().map(|source| source.name.as_str());
-        reader.problem_in(file, problem.help(data_source_help(name, known)));
+        reader.problem_in(file, problem.help(data_source_help(name, known, reader.directory())));
     }
     part
 }
 
 /// What to do about a data source that is not there.
-pub(super) fn data_source_help<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    closest(name, known)
-        .map_or_else(|| "add data_sources/<name>/config.json".to_owned(), |known| format!("did you mean `{known}`?"))
+pub(super) fn data_source_help<'a>(name: &str, known: impl Iterator<Item = &'a str>, directory: &Path) -> String {
+    if let Some(known) = closest(name, known) {
+        return format!("did you mean `{known}`?");
+    }
+    let is_there = |layout| directory.join(layout).is_dir();
+    let layout = if is_there("services") && !is_there("data_sources") { "services" } else { "data_sources" };
+    format!("add {layout}/<name>/config.json")
 }

@@ -2,11 +2,14 @@ use super::App;
 use crate::auth::{self, ProviderType};
 
 impl App {
-    /// The application's id, which tokens are meant for: `app_id` of its own file, or else its name.
+    /// The application's id, which tokens are meant for and by which its users are told from those of others: of its own
+    /// file `client_app_id`, else `app_id`, else `name`. None where it has none of them: the name of a directory is no id,
+    /// as another application can have it too.
     #[must_use]
-    pub fn id(&self) -> &str {
-        let written = self.config.present().and_then(|config| config.text("app_id"));
-        written.filter(|id| !id.is_empty()).unwrap_or(&self.name)
+    pub fn id(&self) -> Option<&str> {
+        let config = self.config.present()?;
+        let written = ["client_app_id", "app_id", "name"].into_iter().filter_map(|key| config.text(key));
+        written.into_iter().find(|id| !id.is_empty())
     }
 
     /// Whether users can log in without saying who they are: whether the provider `anon-user` is there and not disabled.

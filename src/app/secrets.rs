@@ -52,29 +52,20 @@ pub enum SecretError {
     #[error("the secret `{}` is given twice", OneLine(.0))]
     Twice(String),
     /// `name=env:VARIABLE` without such a variable.
-    #[error(
-        "there is no environment variable `{}`, which shall hold the secret `{}`",
-        OneLine(variable),
-        OneLine(name)
-    )]
-    VariableMissing {
-        /// The secret.
-        name: String,
-        /// The variable.
-        variable: String,
-    },
+    #[error("there is no environment variable of the name that was given for the secret `{}`", OneLine(.0))]
+    VariableMissing(String),
     /// A value that is no text, or longer than 64 KiB.
     #[error("the secret `{}` is not UTF-8, or longer than {MAX_SECRET} bytes", OneLine(.0))]
     Text(String),
     /// A file that cannot be read.
-    #[error("the file `{}`, which shall hold secrets, cannot be read: {reason}", path.display())]
+    #[error("the file given for {what} cannot be read: {reason}")]
     FileUnreadable {
-        /// The file.
-        path: PathBuf,
+        /// What it shall hold. The path itself may be a secret that was given in the wrong place.
+        what: String,
         /// Why not.
         reason: io::Error,
     },
-    /// A file of all secrets that is no object of strings.
+    /// A file of all secrets, which is there, that is no object of strings.
     #[error("the file `{}` is not JSON of the form {{\"name\": \"secret\"}}: {problem}", path.display())]
     FileForm {
         /// The file.
@@ -105,8 +96,7 @@ impl Secrets {
     pub fn add(&mut self, argument: &str) -> Result<(), SecretError> {
         let (name, place) = argument.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or(SecretError::Form)?;
         let value = if let Some(variable) = place.strip_prefix("env:").filter(|variable| !variable.is_empty()) {
-            from_variable(name, variable)?
-                .ok_or_else(|| SecretError::VariableMissing { name: name.to_owned(), variable: variable.to_owned() })?
+            from_variable(name, variable)?.ok_or_else(|| SecretError::VariableMissing(name.to_owned()))?
         } else if let Some(path) = place.strip_prefix("file:").filter(|path| !path.is_empty()) {
             from_file(name, Path::new(path))?
         } else {
@@ -122,7 +112,8 @@ impl Secrets {
     pub fn add_file(&mut self, path: &Path) -> Result<(), SecretError> {
         let limit = u64::try_from(MAX_SIZE).unwrap_or(u64::MAX);
         let form = |problem: String| SecretError::FileForm { path: path.to_path_buf(), problem };
-        let bytes = read(path, limit)?.ok_or_else(|| form(format!("it is longer than {limit} bytes")))?;
+        let bytes = read(path, limit, || "secrets".to_owned())?
+            .ok_or_else(|| form(format!("it is longer than {limit} bytes")))?;
         // The message of a JSON error may quote the text.
         let node =
             parse_bytes(&bytes).map_err(|error| form(format!("it is no JSON from byte {} on", error.span().start)))?;
@@ -192,7 +183,8 @@ fn from_variable(name: &str, variable: &str) -> Result<Option<String>, SecretErr
 }
 
 fn from_file(name: &str, path: &Path) -> Result<String, SecretError> {
-    let text = read(path, MAX_SECRET)?.and_then(|bytes| String::from_utf8(bytes).ok());
+    let text = read(path, MAX_SECRET, || format!("the secret `{}`", OneLine(name)))?
+        .and_then(|bytes| String::from_utf8(bytes).ok());
     let mut text = text.ok_or_else(|| SecretError::Text(name.to_owned()))?;
     if text.ends_with('\n') {
         text.pop();
@@ -204,10 +196,10 @@ fn from_file(name: &str, path: &Path) -> Result<String, SecretError> {
 }
 
 /// The bytes of a file; none if there are more than `limit`.
-fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, SecretError> {
+fn read(path: &Path, limit: u64, what: impl Fn() -> String) -> Result<Option<Vec<u8>>, SecretError> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut bytes));
-    let length = read.map_err(|reason| SecretError::FileUnreadable { path: path.to_path_buf(), reason })?;
+    let length = read.map_err(|reason| SecretError::FileUnreadable { what: what(), reason })?;
     Ok(u64::try_from(length).is_ok_and(|length| length <= limit).then_some(bytes))
 }
 

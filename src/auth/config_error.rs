@@ -5,9 +5,32 @@ use super::metadata_path::MetadataPathError;
 use super::provider::ProviderType;
 use crate::path::PathError;
 use crate::text::{Code, Located};
+#[cfg(feature = "jwt")]
+use {
+    super::claims::excerpt,
+    crate::text::{Span, closest},
+};
 
 /// Why a configuration file below `auth/` does not load, and where.
 pub type ConfigError = Located<ConfigErrorKind>;
+
+#[cfg(feature = "jwt")]
+impl ConfigError {
+    /// A key that is none of those that are known, with the one that was probably meant.
+    pub(super) fn unknown_key(
+        what: &'static str,
+        key: &str,
+        span: Span,
+        known: impl IntoIterator<Item = &'static str>,
+    ) -> Self {
+        let kind = ConfigErrorKind::KeyUnknown { what, key: excerpt(key) };
+        let error = Self::new(kind, span);
+        match closest(key, known) {
+            Some(known) => error.help(format!("did you mean `{known}`?")),
+            None => error.help("take it out: nothing reads it"),
+        }
+    }
+}
 
 /// The ways in which the configuration of users can be wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -38,6 +61,14 @@ pub enum ConfigErrorKind {
         what: &'static str,
         /// The key.
         key: &'static str,
+    },
+    /// `"audiance": "hr"`, where it decides who gets in.
+    #[error("{what} has no key `{key}`")]
+    KeyUnknown {
+        /// What was read.
+        what: &'static str,
+        /// The key.
+        key: String,
     },
     /// `"user_id_field": "a..b"`
     #[error("`user_id_field` is no field path: {0}")]
@@ -97,6 +128,9 @@ pub enum ConfigErrorKind {
         /// The length of its value.
         characters: usize,
     },
+    /// A public key, which everybody may know, where a secret is wanted: whoever has it could sign.
+    #[error("the secret `{0}` is a key or a certificate, not a secret for `HS256`")]
+    SecretIsKey(String),
     /// A secret that no RS256 key can be.
     #[error("the secret `{name}` is no key for `RS256`: {reason}")]
     SecretNotKey {
@@ -113,6 +147,7 @@ impl Code for ConfigErrorKind {
             Self::NotObject { .. } => "auth-not-object",
             Self::FieldType { .. } => "auth-field-type",
             Self::FieldMissing { .. } => "auth-field-missing",
+            Self::KeyUnknown { .. } => "auth-key-unknown",
             Self::UserIdPath(_) => "user-id-path",
             Self::UserIdOperator(_) => "user-id-operator",
             Self::ProviderTypeUnknown(_) => "provider-type-unknown",
@@ -129,6 +164,7 @@ impl Code for ConfigErrorKind {
             Self::AudienceMissing => "audience-missing",
             Self::SecretMissing(_) => "secret-missing",
             Self::SecretLength { .. } => "secret-length",
+            Self::SecretIsKey(_) => "secret-is-key",
             Self::SecretNotKey { .. } => "secret-not-key",
         }
     }

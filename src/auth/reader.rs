@@ -117,6 +117,19 @@ impl<'n> Reader<'n> {
         self.errors.push(error);
     }
 
+    /// Reports each key that nobody asked for: where a misspelt one decides who gets in, it must not read as not set. To be
+    /// called when all keys have been asked for.
+    #[cfg(feature = "jwt")]
+    pub(super) fn refuse_unknown(&mut self) {
+        let said: Vec<Span> = self.errors.iter().map(ConfigError::span).collect();
+        let unknown: Vec<&Member> = self.unknown().filter(|member| !said.contains(&member.key_span)).collect();
+        for member in unknown {
+            let free = self.asked.iter().copied().filter(|key| self.members.iter().all(|member| member.key != *key));
+            let error = ConfigError::unknown_key(self.what, &member.key, member.key_span, free);
+            self.add(error);
+        }
+    }
+
     fn unknown(&self) -> impl Iterator<Item = &'n Member> {
         self.members.iter().filter(|member| !self.asked.contains(&member.key.as_str()))
     }

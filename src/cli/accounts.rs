@@ -20,7 +20,8 @@ use super::application::load_app;
 use super::input::{self, Input, read_file};
 use super::output::note;
 use super::secrets::SecretArgs;
-use super::stores::{Missing, StoreArgs};
+use super::server;
+use super::stores::{Missing, StoreArgs, Stores};
 use super::trouble::Trouble;
 
 /// The application whose users these are.
@@ -37,6 +38,18 @@ pub(super) struct AppArgs {
 impl AppArgs {
     pub(super) fn load(&self) -> Result<App, Trouble> {
         load_app(&self.app, self.tag.as_deref())
+    }
+
+    /// Opens the users of the application. Where the command line says its id, the directory need not be there.
+    pub(super) async fn open(&self, stores: &StoreArgs, missing: Missing) -> Result<Stores, Trouble> {
+        if let Some(application) = stores.application() {
+            return stores.open(application, missing).await;
+        }
+        let app = self.load().map_err(|trouble| match trouble {
+            Trouble::App(error) => Trouble::usage(format!("whose users? {error}; give --app DIR, or --application ID")),
+            trouble => trouble,
+        })?;
+        stores.open(stores.id_of(&app)?, missing).await
     }
 }
 
@@ -56,7 +69,12 @@ pub(super) struct ProviderArgs {
 
 /// Runs a command that waits for servers. One thread does: starting others takes longer than most commands.
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let result = work.await;
+        server::shut_down().await;
+        result
+    })
 }
 
 /// The bearer of an access token. Without a look-up nothing need be said of where custom data is.
@@ -75,8 +93,10 @@ pub(super) async fn bearer(
 
 /// An authenticator that looks up no custom data: enough to tell whose a token is and to end its session.
 pub(super) async fn of_tokens(app: &App, stores: &StoreArgs, missing: Missing) -> Result<Authenticator, Trouble> {
+    let application = stores.id_of(app)?;
     let keys = stores.signing_keys(missing)?;
-    Ok(Authenticator::new(TokenIssuer::new(keys, app.id()), stores.open(missing).await?.accounts()))
+    let accounts = stores.open(application, missing).await?.accounts();
+    Ok(Authenticator::new(TokenIssuer::new(keys, application), accounts))
 }
 
 /// An authenticator that looks up custom data: enough to refresh tokens.
@@ -91,7 +111,7 @@ pub(super) async fn authenticator(app: &App, stores: &StoreArgs, missing: Missin
 
 /// What is enough to look up users.
 pub(super) async fn assembler(app: &App, stores: &StoreArgs) -> Result<UserAssembler, Trouble> {
-    let assembler = UserAssembler::new(stores.open(Missing::Refuse).await?.accounts());
+    let assembler = UserAssembler::new(stores.open(stores.id_of(app)?, Missing::Refuse).await?.accounts());
     Ok(match custom_data(app, stores).await? {
         Some(custom_data) => assembler.with_custom_data(custom_data),
         None => assembler,
@@ -112,7 +132,7 @@ pub(super) async fn authenticator_with_provider(
     providers: &ProviderArgs,
 ) -> Result<Authenticator, Trouble> {
     // What is wrong with providers is said before anything is made.
-    let compiled = token_provider(app, &providers.secrets.read(app)?)?;
+    let compiled = token_provider(app, stores.id_of(app)?, &providers.secrets.read(app)?)?;
     let function = user_creation(app, providers)?;
     let mut authenticator = authenticator(app, stores, Missing::Create).await?;
     if let Some(provider) = compiled {
@@ -186,8 +206,8 @@ pub(super) fn warn(warnings: &[Warning]) {
 }
 
 /// Reads a token: itself, or from standard input or a file, which may be what `login --json` prints; there it stands under
-/// `key`.
-pub(super) fn read_token(argument: &str, key: &str) -> Result<String, Trouble> {
+/// the first of `keys` that is there.
+pub(super) fn read_token(argument: &str, keys: &[&str]) -> Result<String, Trouble> {
     // A path with two dots and without a slash would be rare luck.
     let is_token = argument.matches('.').count() == 2 && argument.starts_with("ey");
     let text = if argument == "-" {
@@ -211,8 +231,9 @@ pub(super) fn read_token(argument: &str, key: &str) -> Result<String, Trouble> {
         return Ok(text.to_owned());
     }
     let document: Option<serde_json::Value> = serde_json::from_str(text).ok();
-    let token = document.as_ref().and_then(|document| document.get(key)).and_then(serde_json::Value::as_str);
-    token
-        .map(str::to_owned)
-        .ok_or_else(|| Trouble::usage(format!("there is no `{key}` in the JSON given for the token")))
+    let token = keys.iter().find_map(|key| document.as_ref()?.get(key)?.as_str());
+    token.map(str::to_owned).ok_or_else(|| {
+        let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+        Trouble::usage(format!("there is no {} in the JSON given for the token", keys.join(" or ")))
+    })
 }

@@ -213,6 +213,11 @@ fn guard(args: &Args) -> Result<(Guard, Option<DataAge>), Trouble> {
 
 fn app_guard(args: &Args, directory: &Path, namespace: &str) -> Result<(Guard, Option<DataAge>), Trouble> {
     let app = load_app(directory, args.tag.as_deref())?;
+    if args.stores.is_ours(namespace) {
+        return Err(Trouble::usage(format!(
+            "`{namespace}` holds our users or sessions: it is closed, whatever the rules say"
+        )));
+    }
     if let Some(service) = &args.service
         && !app.data_sources.iter().any(|source| source.name == *service)
     {
@@ -239,7 +244,7 @@ fn app_guard(args: &Args, directory: &Path, namespace: &str) -> Result<(Guard, O
 /// Who asks: the bearer of the token, or the user given, with custom data looked up where that is possible and wanted.
 fn user(args: &Args, app: &App) -> Result<(Option<User>, Option<DataAge>), Trouble> {
     if let Some(token) = &args.token {
-        let token = read_token(token, "access_token")?;
+        let token = read_token(token, &["access_token"])?;
         let freshness = args.freshness.freshness();
         let bearer = block_on(bearer(app, &args.stores, &token, freshness))?;
         warn(&bearer.warnings);

@@ -11,7 +11,7 @@ use portcullis::text::{OneLine, Source};
 use serde_json::{Value, json};
 
 use super::Answer;
-use super::accounts::block_on;
+use super::accounts::{AppArgs, block_on};
 use super::input::{Input, standard_input};
 use super::output::{Output, note, plural};
 use super::stores::{Missing, StoreArgs};
@@ -34,6 +34,8 @@ pub(super) struct Args {
     /// The file
     #[arg(value_name = "FILE|-")]
     file: PathBuf,
+    #[command(flatten)]
+    app: AppArgs,
     #[command(flatten)]
     stores: StoreArgs,
 }
@@ -76,7 +78,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
 }
 
 async fn import(args: &Args, reader: Box<dyn Read>, bar: &ProgressBar) -> Result<Imported, Trouble> {
-    let users = args.stores.open(Missing::Create).await?.users;
+    let users = args.app.open(&args.stores, Missing::Create).await?.users;
     let name = args.file.display().to_string();
     let mut imported = Imported::default();
     let mut batch = Vec::new();
@@ -103,6 +105,11 @@ async fn import(args: &Args, reader: Box<dyn Read>, bar: &ProgressBar) -> Result
 fn read(chunk: &Chunk, name: &str) -> Result<Exported, String> {
     let source = Source::new(name, String::from_utf8_lossy(&chunk.bytes)).from_line(chunk.line);
     let input = Input::parse(source, &chunk.bytes, "a user").map_err(|trouble| trouble.to_string())?;
+    if input.node.as_array().is_some() {
+        return Err(
+            "this is an array of users; one user after the other is wanted: `jq -c '.[]'` makes it so".to_owned()
+        );
+    }
     let document = input.document("a user").map_err(|trouble| trouble.to_string())?;
     Account::from_export(document, SystemClock.now()).map_err(|error| error.to_string())
 }

@@ -9,6 +9,7 @@ use portcullis::store::mongodb::{LiveFinding, check_live};
 use portcullis::text::{Finding, OneLine};
 
 use super::accounts::block_on;
+use super::output::note;
 use super::server::ServerUri;
 use super::trouble::Trouble;
 
@@ -31,10 +32,18 @@ impl LiveArgs {
     /// What the server shows of an application's custom data, found at the application's configuration of it.
     pub(super) fn findings(&self, app: &App) -> Result<Vec<FileFinding>, Trouble> {
         let (true, Some(uri)) = (self.live, &self.mongodb_uri) else { return Ok(Vec::new()) };
-        let Part::Present(file) = &app.custom_user_data else { return Ok(Vec::new()) };
+        let unseen = |why: &str| {
+            note(&format!("--live has not looked at the server for `{}`: {why}", app.directory.display()));
+            Ok(Vec::new())
+        };
+        let Part::Present(file) = &app.custom_user_data else {
+            return unseen("the application has no custom user data that can be read");
+        };
         // What does not load is among the other findings.
-        let Ok(Some(config)) = custom_data_config(app) else { return Ok(Vec::new()) };
-        let Some(source) = config.source() else { return Ok(Vec::new()) };
+        let Ok(Some(config)) = custom_data_config(app) else {
+            return unseen("its configuration of custom user data does not load");
+        };
+        let Some(source) = config.source() else { return unseen("its custom user data is disabled") };
         let bar = if std::io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
         bar.set_message(format!("searching `{}.{}`", OneLine(&source.database), OneLine(&source.collection)));
         bar.enable_steady_tick(Duration::from_millis(100));

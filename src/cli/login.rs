@@ -39,7 +39,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let app = args.app.load()?;
-    let token = args.token.as_deref().map(|token| read_token(token, "token")).transpose()?;
+    let token = args.token.as_deref().map(|token| read_token(token, &["token"])).transpose()?;
     let login = block_on(async {
         let authenticator = authenticator_with_provider(&app, &args.stores, &args.providers).await?;
         let device = args.device.as_deref();

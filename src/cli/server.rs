@@ -1,6 +1,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 
 use mongodb::Client;
 use portcullis::store::mongodb::connect;
@@ -25,8 +26,22 @@ impl FromStr for ServerUri {
     }
 }
 
+/// The clients of the work that runs now.
+static CLIENTS: Mutex<Vec<Client>> = Mutex::new(Vec::new());
+
 impl ServerUri {
+    /// A client, which [`shut_down`] ends.
     pub(super) async fn connect(&self) -> Result<Client, Trouble> {
-        Ok(connect(&self.0).await?)
+        let client = connect(&self.0).await?;
+        CLIENTS.lock().unwrap_or_else(PoisonError::into_inner).push(client.clone());
+        Ok(client)
+    }
+}
+
+/// Ends the clients: the driver's tasks can panic where they outlast the runtime.
+pub(super) async fn shut_down() {
+    let clients = std::mem::take(&mut *CLIENTS.lock().unwrap_or_else(PoisonError::into_inner));
+    for client in clients {
+        client.shutdown().immediate(true).await;
     }
 }

@@ -10,6 +10,7 @@ use portcullis::auth::token::{SigningKey, SigningKeys};
 use portcullis::login::{Accounts, custom_data_config};
 use portcullis::store::mongodb::{MongoCustomData, MongoSessions, MongoUsers};
 use portcullis::store::{CustomDataStore, Embedded, FileCustomData, Sessions, Users};
+use portcullis::text::{OneLine, Severity};
 
 use super::input::read_file;
 use super::output::note;
@@ -20,6 +21,9 @@ use super::trouble::Trouble;
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Users")]
 pub(super) struct StoreArgs {
+    /// The id of the application whose users these are, in place of the one in its files
+    #[arg(long, value_name = "ID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    application: Option<String>,
     /// The directory of users and sessions, where no server keeps them, and of the key that signs tokens
     #[arg(long, value_name = "DIR", env = "PORTCULLIS_STATE", default_value = ".portcullis")]
     state: PathBuf,
@@ -73,12 +77,78 @@ impl StoreArgs {
         self.custom_data.is_some()
     }
 
-    /// Opens users and sessions.
-    pub(super) async fn open(&self, missing: Missing) -> Result<Stores, Trouble> {
+    /// Refuses a connection string in place of a name. None of it is shown: it may hold a password.
+    fn verify(&self) -> Result<(), Trouble> {
+        const HELP: &str = "a connection string is given with --mongodb-uri";
+        if self.state.to_str().is_some_and(|path| path.contains("://")) {
+            return Err(Trouble::usage(format!("--state takes a directory; {HELP}")));
+        }
+        // The characters that a database's name must not have.
+        if self.mongodb_database.is_empty()
+            || self.mongodb_database.contains(['/', '\\', '.', ' ', '"', '$', ':', '\0'])
+        {
+            return Err(Trouble::usage(format!("--mongodb-database takes the name of a database; {HELP}")));
+        }
+        Ok(())
+    }
+
+    /// Whether a namespace holds users and sessions on the server: no rule opens it, whatever it says.
+    pub(super) fn is_ours(&self, namespace: &str) -> bool {
+        let Some((database, collection)) = namespace.split_once('.') else { return false };
+        self.mongodb_uri.is_some()
+            && database.eq_ignore_ascii_case(&self.mongodb_database)
+            && [MongoUsers::COLLECTION, MongoSessions::COLLECTION].contains(&collection)
+    }
+
+    /// Refuses a database in which users and sessions would be written into collections of the application.
+    pub(super) fn keep_apart(&self, app: &App) -> Result<(), Trouble> {
+        let config = custom_data_config(app).ok().flatten();
+        let source = config.as_ref().and_then(CustomDataConfig::source);
+        let source = source.map(|source| format!("{}.{}", source.database, source.collection));
+        let mut theirs = app.collections.iter().map(|collection| &collection.namespace).chain(&source);
+        match theirs.find(|namespace| self.is_ours(namespace)) {
+            None => Ok(()),
+            Some(namespace) => Err(Trouble::usage(format!(
+                "`{}` is a collection of the application, and would be that of our users or sessions: name another \
+                 database with --mongodb-database",
+                OneLine(namespace)
+            ))),
+        }
+    }
+
+    /// The id that the command line gives the application.
+    pub(super) fn application(&self) -> Option<&str> {
+        self.application.as_deref()
+    }
+
+    /// The id of an application.
+    pub(super) fn id_of<'a>(&'a self, app: &'a App) -> Result<&'a str, Trouble> {
+        self.keep_apart(app)?;
+        if let Some(id) = self.application().or_else(|| app.id()) {
+            return Ok(id);
+        }
+        let names = app.config.names();
+        let found = app.findings.iter().filter(|found| names.iter().any(|name| name == found.source.name()));
+        let found: Vec<_> = found.filter(|found| found.finding.severity == Severity::Error).cloned().collect();
+        if found.is_empty() {
+            return Err(Trouble::usage(format!(
+                "the application in `{}` has no id, by which its users are told from those of other applications: write \
+                 `app_id` or `name` into its own file (realm_config.json), or give --application ID",
+                app.directory.display()
+            )));
+        }
+        let what =
+            "the application's own file, which has its id, does not load; --application ID gives it one".to_owned();
+        Err(Trouble::Files { what, found })
+    }
+
+    /// Opens the users and sessions of an application.
+    pub(super) async fn open(&self, application: &str, missing: Missing) -> Result<Stores, Trouble> {
+        self.verify()?;
         if let Some(client) = self.client().await? {
             let database = client.database(&self.mongodb_database);
-            let users = Arc::new(MongoUsers::new(&database));
-            return Ok(Stores { users, sessions: Arc::new(MongoSessions::new(&database)) });
+            let users = Arc::new(MongoUsers::new(&database, application));
+            return Ok(Stores { users, sessions: Arc::new(MongoSessions::new(&database, application)) });
         }
         let path = self.state.join("state.redb");
         if missing == Missing::Refuse && !path.exists() {
@@ -89,7 +159,7 @@ impl StoreArgs {
             )));
         }
         self.make_directory()?;
-        let embedded = Arc::new(Embedded::open(&path)?);
+        let embedded = Arc::new(Embedded::open(&path, application)?);
         Ok(Stores { users: Arc::clone(&embedded) as Arc<dyn Users>, sessions: embedded })
     }
 
@@ -101,6 +171,9 @@ impl StoreArgs {
                 return Err(Trouble::usage(
                     "--custom-data takes a file or a folder; a connection string is given with --mongodb-uri",
                 ));
+            }
+            if fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() == 0) {
+                note(&format!("`{}` is empty: nobody has custom data", path.display()));
             }
             return Ok(Arc::new(FileCustomData::new(config, path)));
         }
@@ -127,6 +200,7 @@ impl StoreArgs {
 
     /// The keys that sign and verify our tokens.
     pub(super) fn signing_keys(&self, missing: Missing) -> Result<SigningKeys, Trouble> {
+        self.verify()?;
         let mut paths = self.signing_keys.clone();
         if paths.is_empty() {
             let path = self.state.join("signing.key");
@@ -178,6 +252,10 @@ fn write_and_sync(file: &mut File, text: &str) -> std::io::Result<()> {
 
 /// A key is all that stands in the file but for one line end.
 fn read_key(path: &Path) -> Result<SigningKey, Trouble> {
+    // What is no file may be the key itself.
+    if !path.exists() {
+        return Err(Trouble::usage("--signing-key takes a file that holds the key; there is none of the name given"));
+    }
     let mut bytes = read_file(path)?;
     if bytes.last() == Some(&b'\n') {
         bytes.pop();

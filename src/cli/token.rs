@@ -14,7 +14,7 @@ Examples:
   portcullis token verify login.json --app DIR
   portcullis token refresh login.json --app DIR --custom-data users.json
   portcullis token revoke login.json --app DIR
-  portcullis token revoke --user 65a0000000000000000000b2
+  portcullis token revoke --user 65a0000000000000000000b2 --app DIR
 
 A token is given as itself, as a file, or as a file that `portcullis login --json` printed.";
 
@@ -71,7 +71,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
 
 fn verify(args: &Token, output: &mut Output) -> Result<Answer, Trouble> {
     let app = args.app.load()?;
-    let token = read_token(&args.token, "access_token")?;
+    let token = read_token(&args.token, &["access_token"])?;
     let found = block_on(bearer(&app, &args.stores, &token, Freshness::Snapshot))?;
     if output.is_json() {
         output.document(&json!({ "valid": true, "user_id": found.user.id, "age_seconds": found.age.age.as_secs() }))?;
@@ -84,7 +84,7 @@ fn verify(args: &Token, output: &mut Output) -> Result<Answer, Trouble> {
 
 fn refresh(args: &Token, output: &mut Output) -> Result<Answer, Trouble> {
     let app = args.app.load()?;
-    let token = read_token(&args.token, "refresh_token")?;
+    let token = read_token(&args.token, &["refresh_token"])?;
     let refreshed = block_on(async {
         let authenticator = authenticator(&app, &args.stores, Missing::Refuse).await?;
         Ok(authenticator.refresh(&token).await?)
@@ -100,11 +100,13 @@ fn refresh(args: &Token, output: &mut Output) -> Result<Answer, Trouble> {
 
 fn revoke(args: &Revoke, output: &mut Output) -> Result<Answer, Trouble> {
     let ended = if let Some(user) = &args.user {
-        // Whoever lost the key, or has to be quick, needs neither it nor the application for this.
-        block_on(async { Ok(args.stores.open(Missing::Refuse).await?.accounts().revoke_sessions(user).await?) })?
+        // Whoever lost the key, or has to be quick, needs neither it nor more of the application than its id for this.
+        block_on(async {
+            Ok(args.app.open(&args.stores, Missing::Refuse).await?.accounts().revoke_sessions(user).await?)
+        })?
     } else {
         let app = args.app.load()?;
-        let token = read_token(args.token.as_deref().unwrap_or_default(), "refresh_token")?;
+        let token = read_token(args.token.as_deref().unwrap_or_default(), &["refresh_token", "access_token"])?;
         block_on(async {
             let authenticator = of_tokens(&app, &args.stores, Missing::Refuse).await?;
             Ok(u64::from(authenticator.log_out(&token).await?))

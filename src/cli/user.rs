@@ -37,7 +37,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let app = args.app.load()?;
-    let token = args.token.as_deref().map(|token| read_token(token, "access_token")).transpose()?;
+    let token = args.token.as_deref().map(|token| read_token(token, &["access_token"])).transpose()?;
     let freshness: Freshness = args.freshness.freshness();
     let found = block_on(async {
         if let Some(id) = &args.id {

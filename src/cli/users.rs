@@ -6,7 +6,7 @@ use portcullis::text::OneLine;
 use serde_json::{Value, json};
 
 use super::Answer;
-use super::accounts::block_on;
+use super::accounts::{AppArgs, block_on};
 use super::import;
 use super::output::{Output, plural};
 use super::stores::{Missing, StoreArgs};
@@ -14,10 +14,10 @@ use super::trouble::Trouble;
 
 const EXAMPLES: &str = "\
 Examples:
-  portcullis users import exported-users.ndjson
-  portcullis users list --mongodb-uri mongodb://localhost:27017
-  portcullis users disable 65a0000000000000000000b2
-  portcullis users delete --expired-anonymous";
+  portcullis users import exported-users.ndjson --app DIR
+  portcullis users list --app DIR --mongodb-uri mongodb://localhost:27017
+  portcullis users disable 65a0000000000000000000b2 --application my-app-abcde
+  portcullis users delete --expired-anonymous --app DIR";
 
 /// Import, list, disable, enable and delete users
 #[derive(Debug, clap::Args)]
@@ -40,6 +40,8 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct List {
     #[command(flatten)]
+    app: AppArgs,
+    #[command(flatten)]
     stores: StoreArgs,
 }
 
@@ -49,6 +51,8 @@ struct Ids {
     /// The ids of users
     #[arg(value_name = "ID", required = true)]
     ids: Vec<String>,
+    #[command(flatten)]
+    app: AppArgs,
     #[command(flatten)]
     stores: StoreArgs,
 }
@@ -63,6 +67,8 @@ struct Delete {
     #[arg(long, conflicts_with = "ids")]
     expired_anonymous: bool,
     #[command(flatten)]
+    app: AppArgs,
+    #[command(flatten)]
     stores: StoreArgs,
 }
 
@@ -70,10 +76,10 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     match &args.command {
         Command::Import(args) => import::run(args, output),
         Command::List(args) => block_on(list(args, output)),
-        Command::Disable(args) => block_on(change(Change::Disable, &args.ids, &args.stores, output)),
-        Command::Enable(args) => block_on(change(Change::Enable, &args.ids, &args.stores, output)),
+        Command::Disable(args) => block_on(change(Change::Disable, &args.ids, (&args.app, &args.stores), output)),
+        Command::Enable(args) => block_on(change(Change::Enable, &args.ids, (&args.app, &args.stores), output)),
         Command::Delete(args) if args.expired_anonymous => block_on(delete_expired(args, output)),
-        Command::Delete(args) => block_on(change(Change::Delete, &args.ids, &args.stores, output)),
+        Command::Delete(args) => block_on(change(Change::Delete, &args.ids, (&args.app, &args.stores), output)),
     }
 }
 
@@ -82,7 +88,7 @@ const PAGE: usize = 1000;
 
 /// Prints page by page, so that there may be any number of users.
 async fn list(args: &List, output: &mut Output) -> Result<Answer, Trouble> {
-    let users = args.stores.open(Missing::Refuse).await?.users;
+    let users = args.app.open(&args.stores, Missing::Refuse).await?.users;
     if output.is_json() {
         output.text("{\"users\": [")?;
     }
@@ -149,8 +155,13 @@ enum Change {
 }
 
 /// Goes through all ids, so that one that is not there keeps no other from being disabled.
-async fn change(change: Change, ids: &[String], stores: &StoreArgs, output: &mut Output) -> Result<Answer, Trouble> {
-    let accounts = stores.open(Missing::Refuse).await?.accounts();
+async fn change(
+    change: Change,
+    ids: &[String],
+    (app, stores): (&AppArgs, &StoreArgs),
+    output: &mut Output,
+) -> Result<Answer, Trouble> {
+    let accounts = app.open(stores, Missing::Refuse).await?.accounts();
     let mut results = Vec::new();
     for id in ids {
         let done = match change {
@@ -184,7 +195,7 @@ async fn change(change: Change, ids: &[String], stores: &StoreArgs, output: &mut
 }
 
 async fn delete_expired(args: &Delete, output: &mut Output) -> Result<Answer, Trouble> {
-    let accounts = args.stores.open(Missing::Refuse).await?.accounts();
+    let accounts = args.app.open(&args.stores, Missing::Refuse).await?.accounts();
     let deleted = accounts.delete_expired(SystemClock.now()).await?;
     if output.is_json() {
         output.document(&json!({ "deleted": deleted }))?;

@@ -137,17 +137,10 @@ impl<'e> Evaluation<'e> {
 
     #[inline(always)]
     pub(super) fn test(&self, test: &BoundTest, element: Option<ValueRef<'_>>) -> Truth {
-        if let Some(truth) = self.seen.and_then(|seen| seen.answer(test.number)) {
-            return truth;
-        }
-        let truth = match self.glance(test) {
+        match self.glance(test) {
             Some(found) => found.into(),
             None => self.look(test, element),
-        };
-        if let Some(seen) = self.seen {
-            seen.note(test.number, truth);
         }
-        truth
     }
 
     /// The outcome of the most frequent tests, of a top-level field that is a plain value of the type that it is
@@ -210,7 +203,20 @@ impl<'e> Evaluation<'e> {
         resolve(start, path)
     }
 
+    /// As [`Self::test`], the long way; not again for a test that was asked of the same documents.
+    #[inline(never)]
     fn look(&self, test: &BoundTest, element: Option<ValueRef<'_>>) -> Truth {
+        if let Some(truth) = self.seen.and_then(|seen| seen.answer(test.number)) {
+            return truth;
+        }
+        let truth = self.outcome(test, element);
+        if let Some(seen) = self.seen {
+            seen.note(test.number, truth);
+        }
+        truth
+    }
+
+    fn outcome(&self, test: &BoundTest, element: Option<ValueRef<'_>>) -> Truth {
         match self.ask(test, element) {
             Ok(truth) => truth,
             Err(Absent::Unknown) => Truth::Unknown,

@@ -33,11 +33,10 @@ impl Cache {
         let age = state.set.as_ref().map(|(_, fetched_at)| between(*fetched_at, now));
         let found = state.set.as_ref().map(|(set, _)| set.key(kid));
         let usable = |limit: Duration| age.filter(|age| *age < limit).and(found.clone());
-        match usable(options.max_age) {
-            Some(Ok(Some(key))) => return Known::Answer(Ok(Some(key.clone()))),
-            Some(Err(error)) => return Known::Answer(Err(error)),
-            Some(Ok(None)) | None => {}
+        if let Some(Ok(Some(key))) = usable(options.max_age) {
+            return Known::Answer(Ok(Some(key.clone())));
         }
+        // A newer set may have the key, or no longer have two of the `kid`.
         if state.attempted_at.is_none_or(|attempted_at| between(attempted_at, now) >= options.pause) {
             return Known::Fetch;
         }

@@ -46,15 +46,15 @@ pub fn custom_data_config(app: &App) -> Result<Option<CustomDataConfig>, SetupEr
 }
 
 /// The provider of an application that takes tokens of a third party; none if it has no such one. Where nothing else is
-/// configured, a token must be meant for the application's id; `secrets` holds the keys by name.
+/// configured, a token must be meant for `application`, the application's id; `secrets` holds the keys by name.
 ///
 /// # Errors
 /// It does not load, or lacks a secret.
-pub fn token_provider(app: &App, secrets: &Secrets) -> Result<Option<TokenProvider>, SetupError> {
+pub fn token_provider(app: &App, application: &str, secrets: &Secrets) -> Result<Option<TokenProvider>, SetupError> {
     // An application has one at most of each type: of others only the first was kept.
     let provider = app.providers.iter().find(|provider| provider.kind == ProviderType::CustomToken.name());
     let Some(file) = provider.map(|provider| &provider.config) else { return Ok(None) };
-    let compiled = TokenProvider::compile(&file.node, app.id(), secrets.as_map());
+    let compiled = TokenProvider::compile(&file.node, application, secrets.as_map());
     let broken = |errors| SetupError::Files { what: "the provider of tokens", findings: findings(file, errors) };
     compiled.map(Some).map_err(broken)
 }

@@ -78,9 +78,7 @@ impl Authenticator {
         let now = self.clock.now();
         let account = self.assembler.accounts.users.find_or_create(&identity, now).await?;
         self.admit(&account, now).await?;
-        let (user, warnings) = self.assembler.assemble(&account).await?;
-        let provider_type = identity.provider_type;
-        let expires_at = self.issuer.refresh_expiry(provider_type, now);
+        let expires_at = self.issuer.refresh_expiry(identity.provider_type, now);
         let session = Session {
             id: ObjectId::new().to_hex(),
             user_id: account.id.clone(),
@@ -89,8 +87,29 @@ impl Authenticator {
             // An anonymous user's token has no end, but the account has.
             expires_at: expires_at.or_else(|| Some(account.anonymous_end())),
         };
+        self.assembler.accounts.sessions.start(&session).await?;
+        let entered = self.enter_by(&session, identity, expires_at, now).await;
+        if entered.is_err() {
+            // What cannot be ended here is a session of which nobody has a token.
+            self.assembler.accounts.sessions.end(&session.id).await.ok();
+        }
+        entered
+    }
+
+    /// Makes the tokens of a session that has begun. Whoever disables or deletes the user, or changes the custom data, ends
+    /// the user's sessions afterwards: from here on, this one too. What was done before is seen.
+    async fn enter_by(
+        &self,
+        session: &Session,
+        identity: Identity,
+        expires_at: Option<DateTime>,
+        now: DateTime,
+    ) -> Result<Login, LoginError> {
+        let account = self.assembler.account(&session.user_id, now).await?;
+        let (user, warnings) = self.assembler.assemble(&account).await?;
         let reference = TokenSession { id: session.id.clone(), device_id: session.device_id.clone() };
         let access_token = self.issuer.issue_access(&user, &reference, now)?;
+        let provider_type = identity.provider_type;
         let grant = RefreshGrant {
             user_id: account.id.clone(),
             session: reference,
@@ -98,14 +117,9 @@ impl Authenticator {
             expires_at,
         };
         let refresh_token = self.issuer.issue_refresh(&grant, now)?;
-        self.assembler.accounts.sessions.start(&session).await?;
-        // Who disables or deletes a user ends the sessions afterwards, but may have done so before this one began.
-        if let Err(refusal) = self.assembler.account(&account.id, now).await {
-            self.assembler.accounts.sessions.end(&session.id).await?;
-            return Err(refusal);
-        }
+        self.session(&session.id, &account.id, now).await?;
         self.looked_up.insert(user.clone(), now);
-        Ok(Login { access_token, refresh_token, device_id: session.device_id, user, warnings })
+        Ok(Login { access_token, refresh_token, device_id: session.device_id.clone(), user, warnings })
     }
 
     /// Lets a user in: calls the user-creation function for one who is new.

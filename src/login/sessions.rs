@@ -25,8 +25,10 @@ impl Authenticator {
         let session = self.session(&token.session.id, &token.user_id, now).await?;
         let account = self.assembler.account(&token.user_id, now).await?;
         let (user, warnings) = self.assembler.assemble(&account).await?;
-        let session = TokenSession { id: session.id, device_id: session.device_id };
-        let access_token = self.issuer.issue_access(&user, &session, now)?;
+        let reference = TokenSession { id: session.id, device_id: session.device_id };
+        let access_token = self.issuer.issue_access(&user, &reference, now)?;
+        // It may have ended while the user was looked up, because of what was looked up.
+        self.session(&reference.id, &token.user_id, now).await?;
         self.looked_up.insert(user.clone(), now);
         Ok(Refreshed { access_token, user, warnings })
     }

@@ -83,7 +83,7 @@ impl Account {
         let created_at = time(exported.remove("creation_date").as_ref(), "creation_date")?;
         let created_at = created_at.unwrap_or_else(|| ObjectId::parse_str(&id).map_or(now, |id| id.timestamp()));
         let last_login_at = time(exported.remove("last_authentication_date").as_ref(), "last_authentication_date")?;
-        let mut identities = identities(exported.remove("identities"))?;
+        let (mut identities, mut ignored) = identities(exported.remove("identities"))?;
         let data = match exported.remove("data") {
             None | Some(Bson::Null) => Document::new(),
             Some(Bson::Document(data)) => data,
@@ -95,11 +95,14 @@ impl Account {
             first.data = data;
         }
         let account = Self { id, kind, state, identities, created_at, last_login_at };
-        Ok(Exported { account, ignored: exported.keys().cloned().collect() })
+        ignored.extend(exported.keys().cloned());
+        Ok(Exported { account, ignored })
     }
 }
 
-fn identities(value: Option<Bson>) -> Result<Vec<Identity>, ExportError> {
+/// The identities, and the fields in them that mean nothing here, such as `provider_id`, an id of the provider as it was
+/// stored there.
+fn identities(value: Option<Bson>) -> Result<(Vec<Identity>, Vec<String>), ExportError> {
     let wrong = ExportError::Field { field: "identities", expected: "an array of documents" };
     let listed = match value {
         None => return Err(ExportError::IdentityMissing),
@@ -107,7 +110,7 @@ fn identities(value: Option<Bson>) -> Result<Vec<Identity>, ExportError> {
         Some(Bson::Array(listed)) => listed,
         Some(_) => return Err(wrong),
     };
-    let mut identities: Vec<Identity> = Vec::new();
+    let (mut identities, mut ignored): (Vec<Identity>, Vec<String>) = (Vec::new(), Vec::new());
     for identity in listed {
         let Bson::Document(mut identity) = identity else { return Err(wrong) };
         let provider_type = match identity.remove("provider_type") {
@@ -124,13 +127,14 @@ fn identities(value: Option<Bson>) -> Result<Vec<Identity>, ExportError> {
             Some(Bson::Document(data)) => data,
             Some(_) => return Err(ExportError::Field { field: "provider_data", expected: "a document" }),
         };
+        ignored.extend(identity.keys().map(|key| format!("identities.{key}")));
         let identity = Identity { provider_type, id, data };
         if identities.iter().any(|known| known.is_same_person(&identity)) {
             return Err(ExportError::IdentityDuplicate);
         }
         identities.push(identity);
     }
-    Ok(identities)
+    Ok((identities, ignored))
 }
 
 /// A date, or seconds since 1970 as App Services writes them, or milliseconds where there are too many for seconds.

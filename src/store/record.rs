@@ -12,8 +12,8 @@ use crate::user::UserType;
 /// in its place could grant.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(super) enum RecordError {
-    /// There is no id to name it by.
-    #[error("a stored {0} has no string as `_id`")]
+    /// There is no id to name it by, or it is another application's.
+    #[error("a stored {0} has no `_id` of the form {{application, id}}, with this application and a string")]
     NoId(&'static str),
     #[error("a stored session names no user")]
     SessionOfNobody,
@@ -34,12 +34,28 @@ pub(super) enum AccountFault {
     IdentityTwice(String),
 }
 
+/// The `_id` of what an application stores. A store is one for all applications, each of which has its own identity
+/// provider: an id by itself is nobody's.
+pub(super) fn key(application: &str, id: impl Into<Bson>) -> Document {
+    doc! { "application": application, "id": id.into() }
+}
+
+/// The id in an `_id`, if it is one of this application.
+fn id_of(stored: Option<Bson>, application: &str) -> Option<String> {
+    let Some(Bson::Document(mut stored)) = stored else { return None };
+    match (stored.remove("application"), stored.remove("id")) {
+        (Some(Bson::String(owner)), Some(Bson::String(id))) if owner == application && stored.is_empty() => Some(id),
+        _ => None,
+    }
+}
+
 impl Account {
-    /// The user as it is stored: `{_id, type, state, identities: [{provider_type, id, data}], created_at, last_login_at}`.
-    pub(super) fn to_record(&self) -> Document {
+    /// The user as it is stored: `{_id: {application, id}, type, state, identities: [{provider_type, id, data}], created_at,
+    /// last_login_at}`.
+    pub(super) fn to_record(&self, application: &str) -> Document {
         let identities: Vec<Bson> = self.identities.iter().map(|found| Bson::Document(found.to_document())).collect();
         let mut record = doc! {
-            "_id": &self.id,
+            "_id": key(application, &self.id),
             "type": self.kind.name(),
             "state": self.state.name(),
             "identities": identities,
@@ -49,9 +65,9 @@ impl Account {
         record
     }
 
-    /// Reads a stored user.
-    pub(super) fn from_record(mut record: Document) -> Result<Self, RecordError> {
-        let Some(Bson::String(id)) = record.remove("_id") else { return Err(RecordError::NoId("user")) };
+    /// Reads a stored user of an application.
+    pub(super) fn from_record(mut record: Document, application: &str) -> Result<Self, RecordError> {
+        let id = id_of(record.remove("_id"), application).ok_or(RecordError::NoId("user"))?;
         let account =
             Self::read(&id, record).map_err(|fault| RecordError::Fault { what: "user", id: shown(&id), fault })?;
         match account.fault() {
@@ -99,7 +115,7 @@ impl Account {
 
     /// Whether both are the same user but for the last login, to the byte.
     pub(super) fn is_unchanged(&self, other: &Self) -> bool {
-        let bytes = |account: &Self| Self { last_login_at: None, ..account.clone() }.to_record().to_vec().ok();
+        let bytes = |account: &Self| Self { last_login_at: None, ..account.clone() }.to_record("").to_vec().ok();
         bytes(self).is_some_and(|mine| Some(mine) == bytes(other))
     }
 }
@@ -120,11 +136,11 @@ impl Identity {
 }
 
 impl Session {
-    /// The session as it is stored: `{_id, user_id, device_id, started_at, expires_at}`. One without an end keeps a null, so
-    /// that one whose end somebody removed reads as an error.
-    pub(super) fn to_record(&self) -> Document {
+    /// The session as it is stored: `{_id: {application, id}, user_id, device_id, started_at, expires_at}`. One without an end
+    /// keeps a null, so that one whose end somebody removed reads as an error.
+    pub(super) fn to_record(&self, application: &str) -> Document {
         doc! {
-            "_id": &self.id,
+            "_id": key(application, &self.id),
             "user_id": &self.user_id,
             "device_id": &self.device_id,
             "started_at": self.started_at,
@@ -132,10 +148,10 @@ impl Session {
         }
     }
 
-    /// Reads a stored session. Its id is a secret of a kind, so that a message names the user in its place.
-    pub(super) fn from_record(mut record: Document) -> Result<Self, RecordError> {
+    /// Reads a stored session of an application. Its id is a secret of a kind, so that a message names the user in its place.
+    pub(super) fn from_record(mut record: Document, application: &str) -> Result<Self, RecordError> {
         let mut take = |key: &str| record.remove(key);
-        let Some(Bson::String(id)) = take("_id") else { return Err(RecordError::NoId("session")) };
+        let id = id_of(take("_id"), application).ok_or(RecordError::NoId("session"))?;
         let Some(Bson::String(user_id)) = take("user_id") else { return Err(RecordError::SessionOfNobody) };
         let wrong = |fault| RecordError::Fault { what: "session of the user", id: shown(&user_id), fault };
         let Some(Bson::String(device_id)) = take("device_id") else {

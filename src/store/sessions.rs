@@ -18,7 +18,7 @@ pub struct Session {
     pub expires_at: Option<DateTime>,
 }
 
-/// The sessions that have not ended.
+/// The sessions of one application that have not ended.
 pub trait Sessions: Send + Sync {
     /// Begins one.
     fn start<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Result<(), StoreError>>;

@@ -14,7 +14,7 @@ pub struct Identity {
     /// The type of the provider.
     pub provider_type: ProviderType,
     /// The provider's own id of the person: the claim `sub` of a third party's token. Together with the type it belongs to
-    /// one user at most.
+    /// one user of an application at most.
     pub id: String,
     /// What the provider says about the person.
     pub data: Document,
@@ -29,7 +29,7 @@ pub struct Account {
     pub kind: UserType,
     /// Whether the user can log in.
     pub state: AccountState,
-    /// At least one; no two with the same provider type and id, in all users together.
+    /// At least one; no two with the same provider type and id, in all users of the application together.
     pub identities: Vec<Identity>,
     /// When the account was made, here or where it was imported from.
     pub created_at: DateTime,
@@ -140,7 +140,7 @@ pub enum ImportOutcome {
     },
 }
 
-/// The users of an application.
+/// The users of one application: nobody else's are found, changed or listed through it.
 pub trait Users: Send + Sync {
     /// The user that an identity leads to; one is made, [`AccountState::Pending`], where there is none. What the provider
     /// says now replaces what it said before, and `now` is the last login, unless the user is disabled. However

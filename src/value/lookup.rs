@@ -1,7 +1,7 @@
 use std::cell::Cell;
 
-use super::raw::{Element, Walk};
-use super::wanted::WANTED;
+use super::raw::{Element, Glance, Walk};
+use super::wanted::{KeyHead, WANTED};
 use super::{DocumentRef, Field, Malformed, Slot, Wanted};
 
 /// A document of which several fields will be asked for. Of a raw one, every wanted field that is passed on the way to
@@ -49,30 +49,45 @@ impl<'d> Lookup<'d> {
 
     /// Goes on until the wanted field, and notes the other wanted ones.
     fn seek(&self, bytes: &'d [u8], slot: Slot) -> Result<Option<Field<'d>>, Malformed> {
-        let mut walk = Walk::at(bytes, self.passed.get());
-        let mut at = walk.position(bytes);
+        let mut at = self.passed.get();
         let found = loop {
-            let (element, key) = match walk.step_with_head() {
-                Ok(Some(step)) => step,
-                Ok(None) => break Ok(None),
-                Err(error) => break Err(error),
-            };
-            if self.wanted.may_have(key)
-                && let Some(met) = self.wanted.find(element.key_bytes(), key)
-            {
-                if let Some(found) = self.found.get(met.index())
-                    && found.get().0 == 0
-                {
-                    found.set((at, walk.position(bytes)));
-                }
-                if met == slot {
+            let rest = bytes.get(at as usize..).unwrap_or_default();
+            let Some(glance) = Glance::at(rest) else {
+                let mut walk = Walk::at(bytes, at);
+                let (element, key) = match walk.step_with_head() {
+                    Ok(Some(step)) => step,
+                    // Here the walk stays: it will meet the same again.
+                    Ok(None) => break Ok(None),
+                    Err(error) => break Err(error),
+                };
+                let next = walk.position(bytes);
+                let met = self.note(element.key_bytes(), key, (at, next));
+                at = next;
+                if met == Some(slot) {
                     break Ok(Some(Field::Raw(element)));
                 }
+                continue;
+            };
+            let here = at;
+            at = at.saturating_add(u32::try_from(glance.size).unwrap_or(u32::MAX));
+            if self.wanted.may_have(glance.key)
+                && self.note(glance.key_bytes(rest), glance.key, (here, at)) == Some(slot)
+            {
+                break Ok(Some(Field::Raw(glance.element(rest))));
             }
-            at = walk.position(bytes);
         };
-        // At the end of the document, and where it is malformed, the walk stays: it will meet the same again.
-        self.passed.set(walk.position(bytes));
+        self.passed.set(at);
         found
+    }
+
+    /// Notes where an element is, if it is wanted and the first with its key.
+    fn note(&self, text: &[u8], key: KeyHead, extent: (u32, u32)) -> Option<Slot> {
+        let slot = self.wanted.find(text, key)?;
+        if let Some(found) = self.found.get(slot.index())
+            && found.get().0 == 0
+        {
+            found.set(extent);
+        }
+        Some(slot)
     }
 }

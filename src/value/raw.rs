@@ -74,9 +74,10 @@ impl<'a> Walk<'a> {
     /// The next element with the head of its key.
     #[inline(always)]
     pub(super) fn step_with_head(&mut self) -> Result<Option<(Element<'a>, KeyHead)>, Malformed> {
-        if let Some((element, head, rest)) = glance(self.rest) {
-            self.rest = rest;
-            return Ok(Some((element, head)));
+        if let Some(glance) = Glance::at(self.rest) {
+            let element = glance.element(self.rest);
+            self.rest = self.rest.get(glance.size..).unwrap_or_default();
+            return Ok(Some((element, glance.key)));
         }
         let Some(element) = self.careful_step()? else { return Ok(None) };
         Ok(Some((element, KeyHead::of(element.key))))
@@ -309,53 +310,90 @@ impl<'a> Element<'a> {
     }
 }
 
-/// The element that stands first, the head of its key and what follows, where the key is short and ASCII and the type
-/// a frequent one: most steps of a walk, in few instructions. None for all others, and for what is malformed.
-#[inline(always)]
-fn glance(rest: &[u8]) -> Option<(Element<'_>, KeyHead, &[u8])> {
-    let [kind, first @ ..] = *rest.first_chunk::<9>()?;
-    let word = u64::from_le_bytes(first);
-    let nul = zero_bytes(word);
-    let (first, length, high) = if nul == 0 {
-        let second = u64::from_le_bytes(*rest.get(9..)?.first_chunk()?);
-        let nul = zero_bytes(second);
-        if nul == 0 {
+/// An element whose key is short and ASCII and whose type is a frequent one, as nearly all are.
+#[derive(Clone, Copy)]
+pub(super) struct Glance {
+    kind: u8,
+    pub(super) key: KeyHead,
+    /// How many bytes it takes altogether.
+    pub(super) size: usize,
+}
+
+impl Glance {
+    /// Looks at the element that stands first, in few instructions: most steps of a walk. None for what takes more, and
+    /// for what is malformed.
+    #[inline(always)]
+    pub(super) fn at(rest: &[u8]) -> Option<Self> {
+        let [kind, first @ ..] = *rest.first_chunk::<9>()?;
+        let word = u64::from_le_bytes(first);
+        let nul = zero_bytes(word);
+        let (first, length, high) = if nul == 0 {
+            let second = u64::from_le_bytes(*rest.get(9..)?.first_chunk()?);
+            let nul = zero_bytes(second);
+            if nul == 0 {
+                return None;
+            }
+            let length = nul.trailing_zeros() / 8;
+            (word, 8 + length, word | before(second, length))
+        } else {
+            let length = nul.trailing_zeros() / 8;
+            let first = before(word, length);
+            (first, length, first)
+        };
+        if high & HIGH_BITS != 0 {
             return None;
         }
-        let length = nul.trailing_zeros() / 8;
-        (word, 8 + length, word | before(second, length))
-    } else {
-        let length = nul.trailing_zeros() / 8;
-        let first = before(word, length);
-        (first, length, first)
-    };
-    if high & HIGH_BITS != 0 {
-        return None;
+        let length = length as usize;
+        let value = length + 2;
+        let fixed = FIXED_SIZES.get(kind as usize).copied().unwrap_or(VARIES);
+        let size = if fixed == VARIES {
+            let size = i32::from_le_bytes(*rest.get(value..)?.first_chunk()?);
+            let size = usize::try_from(size).ok()?;
+            // A string's length counts neither itself nor the type and key; a document's counts itself.
+            let (least, before) = match kind {
+                STRING => (1, value + 4),
+                0x03 | ARRAY => (DOCUMENT, value),
+                _ => return None,
+            };
+            if size < least || *rest.get(before + size - 1)? != 0 {
+                return None;
+            }
+            before + size
+        } else {
+            value + fixed as usize
+        };
+        (size <= rest.len()).then_some(Self { kind, key: KeyHead { first, length }, size })
     }
-    let length = length as usize;
-    let (key, after) = rest.get(1..)?.split_at_checked(length)?;
-    let after = after.get(1..)?;
-    let size = match kind {
-        STRING => {
-            let size = i32::from_le_bytes(*after.first_chunk()?);
-            let size = usize::try_from(size).ok().filter(|size| *size > 0)?;
-            (*after.get(size + 3)? == 0).then_some(size + 4)?
-        }
-        0x03 | ARRAY => {
-            let size = i32::from_le_bytes(*after.first_chunk()?);
-            let size = usize::try_from(size).ok().filter(|size| *size >= DOCUMENT)?;
-            (*after.get(size - 1)? == 0).then_some(size)?
-        }
-        0x01 | DATE_TIME | 0x12 => 8,
-        INT32 => 4,
-        OBJECT_ID => 12,
-        BOOLEAN => 1,
-        0x0A => 0,
-        _ => return None,
-    };
-    let (value, rest) = after.split_at_checked(size)?;
-    Some((Element { kind, key, value }, KeyHead { first, length }, rest))
+
+    /// The bytes of the key.
+    #[inline(always)]
+    pub(super) fn key_bytes(self, rest: &[u8]) -> &[u8] {
+        rest.get(1..1 + self.key.length).unwrap_or_default()
+    }
+
+    /// The element; `rest` is where it was looked at.
+    #[inline(always)]
+    pub(super) fn element(self, rest: &[u8]) -> Element<'_> {
+        let value = rest.get(self.key.length + 2..self.size).unwrap_or_default();
+        Element { kind: self.kind, key: self.key_bytes(rest), value }
+    }
 }
+
+/// Of a type whose values are of different sizes, or that is rare.
+const VARIES: u8 = u8::MAX;
+
+/// The size of a value by its type.
+const FIXED_SIZES: [u8; 32] = {
+    let mut sizes = [VARIES; 32];
+    sizes[0x01] = 8;
+    sizes[OBJECT_ID as usize] = 12;
+    sizes[BOOLEAN as usize] = 1;
+    sizes[DATE_TIME as usize] = 8;
+    sizes[0x0A] = 0;
+    sizes[INT32 as usize] = 4;
+    sizes[0x12] = 8;
+    sizes
+};
 
 /// The lowest bit that is set stands in the first byte that is 0.
 #[inline(always)]

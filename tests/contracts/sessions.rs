@@ -75,3 +75,18 @@ async fn expired_sessions_are_forgotten(sessions: Store) {
     }
     assert_eq!(sessions.end_all("ada").await.unwrap(), 3);
 }
+
+/// Not in the table above, since it needs two views of one store.
+pub(crate) async fn two_applications_in_one_store_never_meet(mine: Store, other: Store) {
+    mine.start(&session("1", "ada")).await.unwrap();
+    assert_eq!(other.find("1").await.unwrap(), None);
+    assert!(!other.end("1").await.unwrap());
+    other.start(&session("1", "eve")).await.unwrap();
+    other.start(&session("2", "ada")).await.unwrap();
+    assert_eq!(mine.find("1").await.unwrap(), Some(session("1", "ada")));
+    assert_eq!(mine.find("2").await.unwrap(), None);
+    assert_eq!(other.end_all("ada").await.unwrap(), 1);
+    assert_eq!(other.purge(at(100)).await.unwrap(), 1);
+    assert_eq!(mine.find("1").await.unwrap(), Some(session("1", "ada")));
+    assert_eq!(mine.end_all("ada").await.unwrap(), 1);
+}

@@ -306,3 +306,32 @@ async fn users_are_listed_in_the_order_of_their_ids(users: Store) {
     }
     assert_eq!(paged, sorted);
 }
+
+/// Not in the table above, since it needs two views of one store. Whose identity provider says that it speaks of `ada` says
+/// nothing about another application's.
+pub(crate) async fn two_applications_in_one_store_never_meet(mine: Store, other: Store) {
+    let ada = mine.find_or_create(&said("ada", doc! { "role": "user" }), at(0)).await.unwrap();
+    let eve = other.find_or_create(&said("ada", doc! { "role": "admin" }), at(1)).await.unwrap();
+    assert_ne!(ada.id, eve.id);
+    other.activate(&eve.id).await.unwrap();
+    assert_eq!(mine.find(&ada.id).await.unwrap(), Some(ada.clone()));
+    assert_eq!((mine.find(&eve.id).await.unwrap(), other.find(&ada.id).await.unwrap()), (None, None));
+    assert!(matches!(other.link(&ada.id, &identity("x")).await.unwrap_err(), UsersError::Unknown(_)));
+    assert!(matches!(other.activate(&ada.id).await.unwrap_err(), UsersError::Unknown(_)));
+    assert!(matches!(other.set_state(&ada.id, AccountState::Disabled).await.unwrap_err(), UsersError::Unknown(_)));
+    assert!(!other.delete(&ada.id).await.unwrap());
+    // An imported id can be the same in both.
+    let twins = [Account { kind: UserType::Server, ..account(&ada.id, &["lovelace"]) }, account("~", &["b"])];
+    assert_eq!(other.import(&twins).await.unwrap(), [ImportOutcome::Added, ImportOutcome::Added]);
+    let linked = mine.link(&ada.id, &identity("lovelace")).await.unwrap();
+    assert_eq!(linked.kind, UserType::Normal);
+    assert_eq!(mine.list(None, 10).await.unwrap(), std::slice::from_ref(&linked));
+    assert_eq!(mine.list(Some(&ada.id), 10).await.unwrap(), []);
+    let ids: Vec<_> = other.list(None, 10).await.unwrap().into_iter().map(|account| account.id).collect();
+    assert!(ids.len() == 3 && ids.contains(&eve.id) && ids.contains(&ada.id), "{ids:?}");
+    for id in &ids {
+        assert!(other.delete(id).await.unwrap());
+    }
+    assert_eq!(mine.find_or_create(&identity("lovelace"), at(2)).await.unwrap().id, ada.id);
+    assert!(mine.delete(&ada.id).await.unwrap());
+}

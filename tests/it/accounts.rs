@@ -60,7 +60,7 @@ impl State {
 
     /// Imports the exported users and logs Ken in; the file that then holds his tokens.
     fn log_in(&self, custom_data: &str) -> String {
-        self.json(&["users", "import", &example("exported-users.ndjson")]);
+        self.json(&["users", "import", &example("exported-users.ndjson"), "--app", APP]);
         let tokens = self.json(&[&LOGIN[..], &["--custom-data", custom_data]].concat());
         let path = self.path("login.json");
         fs::write(&path, tokens.to_string()).unwrap();
@@ -127,21 +127,30 @@ fn a_login_leads_to_a_decision_and_a_revoked_one_to_none() {
 fn users_are_imported_once_listed_disabled_and_deleted() {
     let state = State::new("users");
     let export = example("exported-users.ndjson");
-    let import = ["users", "import", export.as_str()];
-    assert_eq!(state.json(&import), json!({ "added": 4, "unchanged": 0, "refused": [], "ignored": [] }));
-    assert_eq!(state.json(&import), json!({ "added": 0, "unchanged": 4, "refused": [], "ignored": [] }));
-    let listed = state.json(&["users", "list"]);
+    let import = ["users", "import", export.as_str(), "--app", APP];
+    assert_eq!(
+        state.json(&import),
+        json!({ "added": 4, "unchanged": 0, "refused": [], "ignored": ["identities.provider_id"] })
+    );
+    assert_eq!(
+        state.json(&import),
+        json!({ "added": 0, "unchanged": 4, "refused": [], "ignored": ["identities.provider_id"] })
+    );
+    let listed = state.json(&["users", "list", "--app", APP]);
     let states: Vec<&str> =
         listed["users"].as_array().unwrap().iter().map(|user| user["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["active", "active", "active", "disabled"]);
-    assert_eq!(state.run(&["users", "disable", KEN, "nobody"]).exit, 1);
+    assert_eq!(state.run(&["users", "disable", KEN, "nobody", "--app", APP]).exit, 1);
     let data = example("hr.users.json");
     state.fails(&[&LOGIN[..], &["--custom-data", &data]].concat(), 1, &format!("the user `{KEN}` is disabled"));
-    assert_eq!(state.run(&["users", "enable", KEN]).stdout, format!("enabled {KEN}\n"));
+    assert_eq!(state.run(&["users", "enable", KEN, "--app", APP]).stdout, format!("enabled {KEN}\n"));
     state.json(&[&LOGIN[..], &["--custom-data", &data]].concat());
-    assert_eq!(state.run(&["users", "delete", KEN]).stdout, format!("deleted {KEN}\n"));
-    assert_eq!(state.json(&["users", "list"])["users"].as_array().unwrap().len(), 3);
-    assert_eq!(state.run(&["users", "delete", "--expired-anonymous"]).stdout, "deleted 0 anonymous users\n");
+    assert_eq!(state.run(&["users", "delete", KEN, "--app", APP]).stdout, format!("deleted {KEN}\n"));
+    assert_eq!(state.json(&["users", "list", "--app", APP])["users"].as_array().unwrap().len(), 3);
+    assert_eq!(
+        state.run(&["users", "delete", "--expired-anonymous", "--app", APP]).stdout,
+        "deleted 0 anonymous users\n"
+    );
 }
 
 #[test]
@@ -161,7 +170,7 @@ fn an_import_says_of_each_line_why_it_was_refused() {
     ];
     let path = state.path("users.ndjson");
     fs::write(&path, lines.join("\n")).unwrap();
-    let said = state.run(&["users", "import", &path]);
+    let said = state.run(&["users", "import", &path, "--app", APP]);
     assert_eq!(said.exit, 1);
     for text in [
         "line 2: the identity `a` of `custom-token`, of the user `u2`, belongs to another user",
@@ -173,7 +182,7 @@ fn an_import_says_of_each_line_why_it_was_refused() {
     ] {
         assert!(said.stdout.contains(text), "no {text:?} in: {}", said.stdout);
     }
-    state.fails(&["users", "import", &state.path("nothing")], 2, "cannot read");
+    state.fails(&["users", "import", &state.path("nothing"), "--app", APP], 2, "cannot read");
 }
 
 #[test]
@@ -185,20 +194,127 @@ fn a_user_without_a_date_is_imported_once() {
         format!(r#"{{"_id": "{KEN}", "identities": [{{"id": "ken", "provider_type": "custom-token"}}]}}"#),
     )
     .unwrap();
-    assert_eq!(state.json(&["users", "import", &path])["added"], 1);
-    assert_eq!(state.json(&["users", "import", &path])["unchanged"], 1);
-    assert_eq!(state.json(&["users", "list"])["users"][0]["created_at"], "2024-01-11T14:49:36Z");
+    assert_eq!(state.json(&["users", "import", &path, "--app", APP])["added"], 1);
+    assert_eq!(state.json(&["users", "import", &path, "--app", APP])["unchanged"], 1);
+    assert_eq!(state.json(&["users", "list", "--app", APP])["users"][0]["created_at"], "2024-01-11T14:49:36Z");
 }
 
 #[test]
 fn an_import_names_the_fields_that_mean_nothing() {
     let state = State::new("ignored");
     let path = state.path("users.ndjson");
-    let user = r#"{"_id": "65a0000000000000000000b2", "disbled": true, "identities": [{"id": "ken", "provider_type": "custom-token"}]}"#;
+    let user = r#"{"_id": "65a0000000000000000000b2", "disbled": true, "identities": [{"id": "ken", "provider_type": "custom-token", "provider_id": "5c"}]}"#;
     fs::write(&path, user).unwrap();
-    let said = state.run(&["users", "import", &path]);
-    assert!(said.stderr.contains("mean nothing here were left out: `disbled`"), "{}", said.stderr);
-    assert_eq!(state.json(&["users", "import", &path])["ignored"], json!(["disbled"]));
+    let said = state.run(&["users", "import", &path, "--app", APP]);
+    assert!(
+        said.stderr.contains("mean nothing here were left out: `disbled`, `identities.provider_id`"),
+        "{}",
+        said.stderr
+    );
+    assert_eq!(
+        state.json(&["users", "import", &path, "--app", APP])["ignored"],
+        json!(["disbled", "identities.provider_id"])
+    );
+}
+
+#[test]
+fn an_array_of_users_is_told_how_to_become_lines() {
+    let state = State::new("array");
+    let path = state.path("users.json");
+    fs::write(&path, r#"[{"_id": "u1", "identities": [{"id": "a", "provider_type": "custom-token"}]}]"#).unwrap();
+    let said = state.run(&["users", "import", &path, "--app", APP]);
+    assert!(said.exit == 1 && said.stdout.contains("`jq -c '.[]'`"), "{}{}", said.stdout, said.stderr);
+}
+
+/// Whoever is `ken` to another application's identity provider is nobody here.
+#[test]
+fn applications_that_share_a_store_have_their_own_users() {
+    let state = State::new("apart");
+    let data = example("hr.users.json");
+    let tokens = state.log_in(&data);
+    let other = |arguments: &[&str]| state.run(&[arguments, &["--application", "other"]].concat());
+    let listed = other(&["users", "list"]);
+    assert_eq!(listed.stdout, "there are no users\n", "{}", listed.stderr);
+    assert_eq!(other(&["users", "delete", KEN]).exit, 1);
+    assert_eq!(other(&["token", "revoke", "--user", KEN]).exit, 1);
+    let refused = other(&["token", "verify", &tokens, "--app", APP]);
+    assert!(refused.exit == 1 && refused.stderr.contains("of the application `employees`"), "{}", refused.stderr);
+    assert_eq!(state.json(&["token", "verify", &tokens, "--app", APP])["user_id"], KEN);
+}
+
+#[test]
+fn an_application_without_an_id_is_asked_for_one() {
+    let state = State::new("nameless");
+    let app = state.path("hr");
+    fs::create_dir_all(&app).unwrap();
+    let config = state.path("hr/realm_config.json");
+    fs::write(&config, "{}").unwrap();
+    for arguments in [&["users", "list"][..], &["token", "verify", "ey.e.y"], &["token", "revoke", "--user", KEN]] {
+        state.fails(&[arguments, &["--app", &app]].concat(), 2, "give --application ID");
+    }
+    fs::write(&config, "{\n  \"name\": \"hr\",,\n}").unwrap();
+    state.fails(&["token", "verify", "ey.e.y", "--app", &app], 2, "realm_config.json:2:");
+    state.fails(&["users", "list", "--app", &state.path("nowhere")], 2, "whose users?");
+}
+
+#[test]
+fn a_refreshed_token_ends_its_session() {
+    let state = State::new("refreshed");
+    let data = example("hr.users.json");
+    let tokens = state.log_in(&data);
+    let refreshed = state.json(&["token", "refresh", &tokens, "--app", APP, "--custom-data", &data]);
+    let path = state.path("refreshed.json");
+    fs::write(&path, refreshed.to_string()).unwrap();
+    assert_eq!(state.json(&["token", "revoke", &path, "--app", APP])["ended"], 1);
+}
+
+#[test]
+fn an_empty_file_of_custom_data_is_told() {
+    let state = State::new("empty");
+    let path = state.path("empty.json");
+    fs::write(&path, "").unwrap();
+    let said = state.run(&[&LOGIN[..], &["--custom-data", &path]].concat());
+    assert!(said.stderr.contains("is empty: nobody has custom data"), "{}", said.stderr);
+}
+
+#[test]
+fn a_check_that_has_not_looked_at_the_server_says_so() {
+    let state = State::new("unseen");
+    let check = ["check", "fixtures/apps/defaults", "--live", "--mongodb-uri", "mongodb://127.0.0.1:1/"];
+    let said = state.run(&check);
+    assert!(said.stderr.contains("--live has not looked at the server"), "{}", said.stderr);
+}
+
+#[test]
+fn the_collections_of_the_store_are_closed() {
+    let state = State::new("ours");
+    let server = ["--mongodb-uri", "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=1"];
+    for name in ["portcullis.users", "portcullis.sessions"] {
+        let decide = ["decide", "read", "{}", "--app", "fixtures/apps/defaults", "--in", name];
+        state.fails(&[&decide[..], &server].concat(), 2, "it is closed");
+    }
+    let login = [&LOGIN[..], &server, &["--mongodb-database", "hr"]].concat();
+    state.fails(&login, 2, "`hr.users` is a collection of the application");
+}
+
+#[test]
+fn a_secret_in_the_wrong_place_is_not_shown() {
+    let state = State::new("misplaced");
+    let data = example("hr.users.json");
+    for wrong in [
+        &["--secrets", r#"{"harbourKey": "hunter2"}"#][..],
+        &["--secrets", "hunter2"],
+        &["--secret", "harbourKey=file:hunter2"],
+        &["--secret", "harbourKey=env:hunter2"],
+        &["--signing-key", "hunter2"],
+        &["--state", "mongodb://ada:hunter2@localhost/"],
+        &["--mongodb-database", "mongodb://ada:hunter2@localhost/"],
+        &["--mongodb-uri", "mongodb://localhost:1", "--mongodb-database", "mongodb://ada:hunter2@localhost/"],
+    ] {
+        let said = state.run(&[&LOGIN[..], &["--custom-data", &data], wrong].concat());
+        assert_eq!(said.exit, 2, "{wrong:?} {}{}", said.stdout, said.stderr);
+        assert!(!said.stderr.contains("hunter2"), "{}", said.stderr);
+    }
 }
 
 #[test]
@@ -240,14 +356,14 @@ fn sessions_are_revoked_without_a_key_and_an_application() {
     let state = State::new("keyless");
     state.log_in(&example("hr.users.json"));
     fs::remove_file(state.path("state/signing.key")).unwrap();
-    assert_eq!(state.json(&["token", "revoke", "--user", KEN, "--app", "fixtures"])["ended"], 1);
+    assert_eq!(state.json(&["token", "revoke", "--user", KEN, "--application", "employees"])["ended"], 1);
 }
 
 #[test]
 fn what_is_missing_is_named_with_the_way_out() {
     let state = State::new("missing");
     let data = example("hr.users.json");
-    state.fails(&["users", "list"], 2, "there are no users yet");
+    state.fails(&["users", "list", "--app", APP], 2, "there are no users yet");
     state.fails(&["token", "verify", "ey.e.y", "--app", APP], 2, "there is no key yet that signs tokens");
     state.fails(&LOGIN, 2, "where is the custom data? give --custom-data");
     state.fails(

@@ -429,22 +429,6 @@ fn any_content_anywhere_is_survived() {
     }
 }
 
-#[test]
-fn every_public_application_is_read_whole() {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
-    let corpus = corpus.as_path();
-    if !corpus.is_dir() {
-        eprintln!("skipped: {} is not there", corpus.display());
-        return;
-    }
-    let apps = App::discover(corpus);
-    assert!(apps.len() >= 73, "{}", apps.len());
-    for path in apps {
-        let app = App::load(&path, &LoadOptions::default()).unwrap();
-        assert!(app.ignored.is_empty(), "{}: {:?}", path.display(), app.ignored);
-    }
-}
-
 /// Every finding of reading and of checking as `severity code file pointer`, sorted.
 fn checked(app: &App) -> Vec<String> {
     let mut all: Vec<String> = app
@@ -508,6 +492,55 @@ fn names_are_not_missed_where_their_files_cannot_be_read() {
     assert!(tree.load().check().is_empty());
     let tree = Tree::new(&[ROOT, SOURCE, ("data_sources/mongodb-atlas/hr/a/rules.json", rule)]);
     assert_eq!(tree.load().check().len(), 3);
+}
+
+#[test]
+fn a_provider_by_which_nobody_can_log_in_is_told() {
+    let errors = |config: &str, secrets: &str| {
+        let provider = format!(
+            r#"{{"custom-token": {{"type": "custom-token", "config": {config}, "secret_config": {secrets}}}}}"#
+        );
+        let app = Tree::new(&[ROOT, ("auth/providers.json", &provider)]).load();
+        let found = app.check().into_iter().filter(|found| found.finding.severity == Severity::Error);
+        found.map(|found| found.pointer.unwrap_or_default()).collect::<Vec<_>>()
+    };
+    let at = |key: &str| vec![format!("/custom-token/{key}")];
+    let keys = r#"{"signingKeys": ["k"]}"#;
+    assert_eq!(errors(r#"{"audience": "hr"}"#, keys), Vec::<String>::new());
+    assert_eq!(errors(r#"{"signingAlgorithm": "none"}"#, keys), at("config/signingAlgorithm"));
+    assert_eq!(errors(r#"{"useJWKURI": true, "jwkURI": "http://x/"}"#, keys), at("config/jwkURI"));
+    assert_eq!(errors("{}", "{}"), at("secret_config"));
+    assert_eq!(errors("{}", r#"{"signingKeys": ["a", "b", "c", "d"]}"#), at("secret_config/signingKeys"));
+    assert_eq!(errors(r#"{"audiance": "hr"}"#, keys), at("config/audiance"));
+    assert_eq!(errors(r#"{"requireAnyAudiences": true}"#, keys), at("config/requireAnyAudiences"));
+}
+
+#[test]
+fn a_data_source_is_to_be_added_where_the_layout_has_them() {
+    let help = |source: &str| {
+        let config = r#"{"enabled": true, "mongo_service_name": "x", "database_name": "hr", "collection_name": "u",
+            "user_id_field": "id"}"#;
+        let app = Tree::new(&[
+            ROOT,
+            (source, r#"{"name": "other", "type": "mongodb"}"#),
+            ("auth/custom_user_data.json", config),
+        ])
+        .load();
+        let found = app.findings.into_iter().find(|found| found.finding.code == "data-source-unknown");
+        found.unwrap().finding.help.unwrap()
+    };
+    assert_eq!(help("services/other/config.json"), "add services/<name>/config.json");
+    assert_eq!(help("data_sources/other/config.json"), "add data_sources/<name>/config.json");
+}
+
+#[test]
+fn an_application_is_known_by_its_own_file_and_not_by_its_directory() {
+    let id = |text: &str| Tree::new(&[("realm_config.json", text)]).load().id().map(str::to_owned);
+    assert_eq!(id(r#"{"client_app_id": "hr-abcde", "app_id": "5c", "name": "hr"}"#).as_deref(), Some("hr-abcde"));
+    assert_eq!(id(r#"{"client_app_id": "", "app_id": "hr-abcde", "name": "hr"}"#).as_deref(), Some("hr-abcde"));
+    assert_eq!(id(r#"{"name": "hr"}"#).as_deref(), Some("hr"));
+    assert_eq!(id(r#"{"name": ""}"#), None);
+    assert_eq!(id(r#"{"name": "hr""#), None);
 }
 
 #[test]

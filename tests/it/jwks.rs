@@ -254,6 +254,17 @@ async fn keys_outlive_their_server_for_a_day() {
 }
 
 #[tokio::test]
+async fn a_set_that_has_a_name_twice_is_soon_asked_for_again() {
+    let server = Server::start(Reply::Keys(vec!["one", "one"])).await;
+    let keys = server.keys();
+    let error = has(&keys, "one", 0).await.unwrap_err();
+    server.now_replies(Reply::Keys(vec!["one"]));
+    assert_eq!(has(&keys, "one", 29).await, Err(error));
+    assert_eq!(has(&keys, "one", 31).await, Ok(true));
+    assert_eq!(server.requests(), 2);
+}
+
+#[tokio::test]
 async fn a_provider_takes_tokens_by_fetched_keys() {
     let server = Server::start(Reply::Keys(vec!["one"])).await;
     let provider = provider(

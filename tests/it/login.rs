@@ -17,7 +17,7 @@ use portcullis::login::{
 };
 use portcullis::store::{
     Account, AccountState, CustomDataStore, Embedded, FileCustomData, Identity, LookUpError, MemoryCustomData,
-    Sessions, Users,
+    Sessions, StoreError, Users,
 };
 use portcullis::user::{CustomData, User};
 
@@ -77,7 +77,7 @@ fn accounts(users: &Arc<Embedded>) -> Accounts {
 
 impl House {
     fn new() -> Self {
-        let users = Arc::new(Embedded::in_memory().unwrap());
+        let users = Arc::new(Embedded::in_memory("app").unwrap());
         let custom_data = Arc::new(MemoryCustomData::new(config(), Vec::new()));
         let clock = Arc::new(Hand::default());
         let secret = crate::tokens::keys::secret();
@@ -402,7 +402,7 @@ async fn providers_that_are_not_there_or_disabled_let_nobody_in() {
     let token = house.token(doc! { "sub": "ada" });
     let unknown = house.authenticator.log_in("extranet", &token, None).await.err().unwrap();
     assert!(matches!(unknown, LoginError::ProviderUnknown(_)));
-    let users = Arc::new(Embedded::in_memory().unwrap());
+    let users = Arc::new(Embedded::in_memory("app").unwrap());
     let disabled = Authenticator::new(issuer(), accounts(&users)).with_provider(provider(&house.secret, true));
     assert!(matches!(disabled.log_in("intranet", &token, None).await.err().unwrap(), LoginError::ProviderDisabled(_)));
     assert!(matches!(disabled.log_in_anonymously(None).await.err().unwrap(), LoginError::AnonymousRefused));
@@ -474,7 +474,7 @@ async fn users_and_sessions_in_a_file_outlast_the_process() {
     let _ = fs::remove_file(&path);
     let house = House::new();
     let open = || {
-        let users = Arc::new(Embedded::open(&path).unwrap());
+        let users = Arc::new(Embedded::open(&path, "app").unwrap());
         Authenticator::new(issuer_again(), accounts(&users))
             .with_provider(provider(&house.secret, false))
             .with_clock(Arc::clone(&house.clock) as Arc<_>)
@@ -482,7 +482,7 @@ async fn users_and_sessions_in_a_file_outlast_the_process() {
     let token = house.token(doc! { "sub": "ada" });
     let login = open().log_in("intranet", &token, None).await.unwrap();
     let later = open();
-    assert!(Embedded::open(&path).unwrap_err().to_string().contains("another process has it open"));
+    assert!(Embedded::open(&path, "app").unwrap_err().to_string().contains("another process has it open"));
     assert_eq!(later.log_in("intranet", &token, None).await.unwrap().user.id, login.user.id);
     later.refresh(&login.refresh_token).await.unwrap();
     drop(later);
@@ -503,4 +503,76 @@ fn an_identity_of_an_api_key_is_a_server() {
         portcullis::store::Identity { provider_type: ProviderType::ApiKey, id: "k".to_owned(), data: Document::new() };
     let account = portcullis::store::Account::new("u", identity, DateTime::MIN);
     assert_eq!(account.to_user(CustomData::Absent).kind, portcullis::user::UserType::Server);
+}
+
+/// Changes somebody's custom data and ends the sessions, as a watcher does, after the data was read.
+struct ChangesBetween(Arc<Embedded>, AtomicUsize);
+
+impl CustomDataStore for ChangesBetween {
+    fn find<'a>(&'a self, user_id: &'a str) -> BoxFuture<'a, Result<Selection, LookUpError>> {
+        Box::pin(async move {
+            let ended = self.0.end_all(user_id).await.unwrap();
+            self.1.fetch_add(usize::try_from(ended).unwrap(), Ordering::Relaxed);
+            Ok(Selection::default())
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_change_between_look_up_and_tokens_ends_the_login() {
+    let house = House::new();
+    let kept = house.log_in("ada").await.unwrap();
+    let store = Arc::new(ChangesBetween(Arc::clone(&house.users), AtomicUsize::new(0)));
+    let house = house.with(|authenticator| authenticator.with_custom_data(Arc::clone(&store) as Arc<_>));
+    let error = house.authenticator.refresh(&kept.refresh_token).await.err().unwrap();
+    assert!(matches!(error, LoginError::SessionEnded), "{error}");
+    let error = house.log_in("ada").await.err().unwrap();
+    assert!(matches!(error, LoginError::SessionEnded), "{error}");
+    assert_eq!(store.1.load(Ordering::Relaxed), 2, "the session began after the look-up");
+}
+
+/// A store of custom data that cannot be asked.
+struct Gone;
+
+impl CustomDataStore for Gone {
+    fn find<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Selection, LookUpError>> {
+        Box::pin(async { Err(StoreError::new("cannot read the custom data", "gone").into()) })
+    }
+}
+
+#[tokio::test]
+async fn a_login_that_fails_leaves_no_session() {
+    let house = House::new();
+    let id = house.log_in("ada").await.unwrap().user.id;
+    assert_eq!(house.users.end_all(&id).await.unwrap(), 1);
+    let house = house.with(|authenticator| authenticator.with_custom_data(Arc::new(Gone)));
+    assert!(matches!(house.log_in("ada").await.err().unwrap(), LoginError::Store(_)));
+    assert_eq!(house.users.end_all(&id).await.unwrap(), 0);
+}
+
+#[test]
+fn an_empty_file_is_not_read_as_no_users() {
+    let path = std::env::temp_dir().join(format!("portcullis-empty-{}.redb", std::process::id()));
+    fs::write(&path, "").unwrap();
+    let error = Embedded::open(&path, "app").unwrap_err().to_string();
+    assert!(error.contains("it is empty"), "{error}");
+    fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn processes_wait_for_each_other() {
+    let path = std::env::temp_dir().join(format!("portcullis-waiting-{}.redb", std::process::id()));
+    let _ = fs::remove_file(&path);
+    let opens: Vec<_> = (0..8)
+        .map(|_| {
+            let path = path.clone();
+            std::thread::spawn(move || {
+                let open = Embedded::open(&path, "app").unwrap();
+                std::thread::sleep(Duration::from_millis(30));
+                drop(open);
+            })
+        })
+        .collect();
+    opens.into_iter().for_each(|open| open.join().unwrap());
+    fs::remove_file(&path).unwrap();
 }

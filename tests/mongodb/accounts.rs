@@ -16,9 +16,13 @@ fn identity(id: &str) -> Identity {
     Identity { provider_type: ProviderType::CustomToken, id: id.to_owned(), data: doc! {} }
 }
 
+fn key(id: impl Into<Bson>) -> Document {
+    doc! { "application": "app", "id": id.into() }
+}
+
 fn stored() -> Document {
     doc! {
-        "_id": "ada",
+        "_id": key("ada"),
         "type": "normal",
         "state": "active",
         "identities": [{ "id": "third|7", "provider_type": "custom-token", "data": {} }],
@@ -28,7 +32,7 @@ fn stored() -> Document {
 }
 
 pub(crate) async fn a_stored_user_that_does_not_read_back_is_an_error_that_names_it(world: World) {
-    let users = MongoUsers::new(&world.database);
+    let users = MongoUsers::new(&world.database, "app");
     let collection = world.database.collection::<Document>(MongoUsers::COLLECTION);
     collection.insert_one(stored()).await.unwrap();
     assert_eq!(users.find("ada").await.unwrap().unwrap().identities, [identity("third|7")]);
@@ -51,15 +55,15 @@ pub(crate) async fn a_stored_user_that_does_not_read_back_is_an_error_that_names
         doc! { "$set": { "last_login_at": "yesterday" } },
     ];
     for edit in edits {
-        collection.replace_one(doc! { "_id": "ada" }, stored()).await.unwrap();
-        collection.update_one(doc! { "_id": "ada" }, edit.clone()).await.unwrap();
+        collection.replace_one(doc! { "_id": key("ada") }, stored()).await.unwrap();
+        collection.update_one(doc! { "_id": key("ada") }, edit.clone()).await.unwrap();
         let error = users.find("ada").await.unwrap_err();
         assert!(error.to_string().contains("the stored user `ada`"), "{edit}: {error}");
         assert!(users.list(None, 10).await.is_err(), "{edit}");
     }
-    collection.replace_one(doc! { "_id": "ada" }, stored()).await.unwrap();
+    collection.replace_one(doc! { "_id": key("ada") }, stored()).await.unwrap();
     let mut other = stored();
-    other.insert("_id", bson::oid::ObjectId::new());
+    other.insert("_id", key(bson::oid::ObjectId::new()));
     other.insert("identities", [identity("other").to_document()].to_vec());
     collection.insert_one(other).await.unwrap();
     assert!(users.list(Some("ada"), 10).await.is_err(), "an id that is no string was passed over");
@@ -69,7 +73,7 @@ pub(crate) async fn processes_that_start_at_once_make_one_user(world: World) {
     let mut logins = Vec::new();
     for _ in 0..16 {
         let client = connect(&world.uri).await.unwrap();
-        let users = Arc::new(MongoUsers::new(&client.database(world.database.name())));
+        let users = Arc::new(MongoUsers::new(&client.database(world.database.name()), "app"));
         logins.push(tokio::spawn(async move { users.find_or_create(&identity("ada"), DateTime::now()).await }));
     }
     let mut ids = Vec::new();
@@ -81,7 +85,7 @@ pub(crate) async fn processes_that_start_at_once_make_one_user(world: World) {
 }
 
 pub(crate) async fn an_account_that_breaks_a_rule_is_not_imported(world: World) {
-    let users = MongoUsers::new(&world.database);
+    let users = MongoUsers::new(&world.database, "app");
     let good = Account::new("good", identity("good"), DateTime::now());
     let broken = [
         Account { identities: Vec::new(), ..good.clone() },
@@ -100,18 +104,18 @@ pub(crate) async fn a_collection_in_which_different_ids_are_equal_is_refused(wor
     for name in [MongoUsers::COLLECTION, MongoSessions::COLLECTION] {
         world.database.create_collection(name).collation(collation.clone()).await.unwrap();
     }
-    let error = MongoUsers::new(&world.database).find("ada").await.unwrap_err();
+    let error = MongoUsers::new(&world.database, "app").find("ada").await.unwrap_err();
     assert!(error.to_string().contains("collation"), "{error}");
-    let error = MongoSessions::new(&world.database).find("1").await.unwrap_err();
+    let error = MongoSessions::new(&world.database, "app").find("1").await.unwrap_err();
     assert!(error.to_string().contains("collation"), "{error}");
 }
 
 pub(crate) async fn users_that_share_an_identity_are_not_served(world: World) {
     let collection = world.database.collection::<Document>(MongoUsers::COLLECTION);
     let mut other = stored();
-    other.insert("_id", "eve");
+    other.insert("_id", key("eve"));
     collection.insert_many([stored(), other]).await.unwrap();
-    let users = MongoUsers::new(&world.database);
+    let users = MongoUsers::new(&world.database, "app");
     let error = users.find_or_create(&identity("third|7"), DateTime::now()).await.unwrap_err();
     assert!(!error.to_string().contains("third|7"), "{error}");
 }
@@ -119,7 +123,7 @@ pub(crate) async fn users_that_share_an_identity_are_not_served(world: World) {
 pub(crate) async fn every_write_waits_for_a_majority(world: World) {
     let (client, sent) = world.listening("&w=1&readConcernLevel=local&readPreference=nearest").await;
     let database = client.database(world.database.name());
-    let (users, sessions) = (MongoUsers::new(&database), MongoSessions::new(&database));
+    let (users, sessions) = (MongoUsers::new(&database, "app"), MongoSessions::new(&database, "app"));
     let ada = users.find_or_create(&identity("ada"), DateTime::now()).await.unwrap();
     users.link(&ada.id, &identity("lovelace")).await.unwrap();
     users.activate(&ada.id).await.unwrap();
@@ -157,7 +161,7 @@ pub(crate) async fn every_write_waits_for_a_majority(world: World) {
 pub(crate) async fn look_ups_use_an_index(world: World) {
     let (client, sent) = world.listening("").await;
     let database = client.database(world.database.name());
-    let (users, sessions) = (MongoUsers::new(&database), MongoSessions::new(&database));
+    let (users, sessions) = (MongoUsers::new(&database, "app"), MongoSessions::new(&database, "app"));
     let ada = users.find_or_create(&identity("ada"), DateTime::now()).await.unwrap();
     users.find(&ada.id).await.unwrap();
     users.list(Some("a"), 5).await.unwrap();
@@ -182,7 +186,7 @@ pub(crate) async fn look_ups_use_an_index(world: World) {
 }
 
 pub(crate) async fn anonymous_users_are_purged_after_their_days(world: World) {
-    let users = MongoUsers::new(&world.database);
+    let users = MongoUsers::new(&world.database, "app");
     let day = 24 * 60 * 60 * 1000;
     let anonymous = |id: &str| Identity { provider_type: ProviderType::Anonymous, ..identity(id) };
     let born = |id: &str, first: Identity| Account::new(id, first, DateTime::from_millis(0));
@@ -193,8 +197,8 @@ pub(crate) async fn anonymous_users_are_purged_after_their_days(world: World) {
     let accounts = [born("old", anonymous("1")), linked, young, born("person", identity("4"))];
     users.import(&accounts).await.unwrap();
     let now = DateTime::from_millis(90 * day);
-    let sessions = Arc::new(MongoSessions::new(&world.database));
-    let everyone = Accounts::new(Arc::new(MongoUsers::new(&world.database)), sessions);
+    let sessions = Arc::new(MongoSessions::new(&world.database, "app"));
+    let everyone = Accounts::new(Arc::new(MongoUsers::new(&world.database, "app")), sessions);
     assert_eq!(everyone.delete_expired(now).await.unwrap(), 1);
     let left: Vec<_> = users.list(None, 10).await.unwrap().into_iter().map(|account| account.id).collect();
     let expected: Vec<_> = ["linked", "person", "young"].into();
@@ -203,10 +207,10 @@ pub(crate) async fn anonymous_users_are_purged_after_their_days(world: World) {
 }
 
 pub(crate) async fn a_stored_session_that_does_not_read_back_is_an_error(world: World) {
-    let sessions = MongoSessions::new(&world.database);
+    let sessions = MongoSessions::new(&world.database, "app");
     let collection = world.database.collection::<Document>(MongoSessions::COLLECTION);
     let epoch = DateTime::from_millis(0);
-    let whole = doc! { "_id": "1", "user_id": "ada", "device_id": "d", "started_at": epoch, "expires_at": epoch };
+    let whole = doc! { "_id": key("1"), "user_id": "ada", "device_id": "d", "started_at": epoch, "expires_at": epoch };
     for key in ["user_id", "device_id", "started_at", "expires_at"] {
         for change in [doc! { "$unset": { key: "" } }, doc! { "$set": { key: 7 } }] {
             collection.delete_many(doc! {}).await.unwrap();

@@ -84,6 +84,7 @@ fn main() -> ExitCode {
             a_login_asks_for_custom_data_once
             a_revoked_session_is_over_in_every_process
             a_changed_document_ends_the_sessions_of_its_user
+            a_change_during_a_login_ends_it
             a_server_that_is_down_lets_nobody_in_and_forgets_nobody
             the_commands_do_the_same_on_a_server;
         watcher:
@@ -106,13 +107,23 @@ fn main() -> ExitCode {
             a_large_update_is_told;
     };
     for &(name, law) in contracts::users::LAWS {
-        let run: Run = Box::new(move |world| law(Arc::new(MongoUsers::new(&world.database))));
+        let run: Run = Box::new(move |world| law(Arc::new(MongoUsers::new(&world.database, "app"))));
         cases.push((format!("users::{name}"), run));
     }
     for &(name, law) in contracts::sessions::LAWS {
-        let run: Run = Box::new(move |world| law(Arc::new(MongoSessions::new(&world.database))));
+        let run: Run = Box::new(move |world| law(Arc::new(MongoSessions::new(&world.database, "app"))));
         cases.push((format!("sessions::{name}"), run));
     }
+    let apart: Run = Box::new(|world| {
+        let users = |application| Arc::new(MongoUsers::new(&world.database, application));
+        Box::pin(contracts::users::two_applications_in_one_store_never_meet(users("app"), users("other")))
+    });
+    cases.push(("users::two_applications_in_one_store_never_meet".to_owned(), apart));
+    let apart: Run = Box::new(|world| {
+        let sessions = |application| Arc::new(MongoSessions::new(&world.database, application));
+        Box::pin(contracts::sessions::two_applications_in_one_store_never_meet(sessions("app"), sessions("other")))
+    });
+    cases.push(("sessions::two_applications_in_one_store_never_meet".to_owned(), apart));
     let shared: Arc<Shared> = Arc::new(if arguments.list { Err("only listed".to_owned()) } else { shared() });
     if let Err(reason) = shared.as_ref()
         && !arguments.list

@@ -351,7 +351,7 @@ pub(crate) async fn a_token_that_means_nothing_may_hide_any_change(world: World)
 }
 
 pub(crate) async fn a_change_ends_the_sessions_of_its_users(world: World) {
-    let sessions = MongoSessions::new(&world.database);
+    let sessions = MongoSessions::new(&world.database, "app");
     for (id, user) in [("1", "ada"), ("2", "ada"), ("3", "bob"), ("4", "eve")] {
         let session = Session {
             id: id.to_owned(),

@@ -47,6 +47,21 @@ enum Wanted {
     Any,
 }
 
+/// The keys of a provider and of its metadata fields. One that is almost one of them is refused: a misspelt `disabled` or
+/// `required` lets in whom it was to keep out.
+const KEYS: [&str; 10] = [
+    "config",
+    "disabled",
+    "domain_restrictions",
+    "field_name",
+    "metadata_fields",
+    "name",
+    "redirect_uris",
+    "required",
+    "secret_config",
+    "type",
+];
+
 const SECRETS: &str = "the provider's `secret_config`";
 
 /// How many keys a provider may have.
@@ -72,7 +87,8 @@ impl Algorithm {
 }
 
 impl TokenProviderConfig {
-    /// Reads one provider's configuration. What is disabled needs no keys.
+    /// Reads one provider's configuration. What is disabled needs no keys; in what is not, a key of `config` or
+    /// `secret_config` that nothing reads is an error, as is one of the provider that is almost one that is read.
     ///
     /// # Errors
     /// Everything that is wrong with it, in the order of the text.
@@ -97,10 +113,16 @@ impl TokenProviderConfig {
         let empty = Node { span: node.span, kind: crate::json::Kind::Object(Vec::new()) };
         // Of the wrong type they are errors of the provider already.
         let part = |key| node.get(key).filter(|part| part.as_object().is_some()).unwrap_or(&empty);
+        if need == Need::Keys {
+            let unknown = provider.as_ref().map(Provider::unknown_keys).unwrap_or_default();
+            let misspelt = unknown.iter().filter(|key| closest(key, KEYS).is_some());
+            errors.extend(misspelt.map(|key| ConfigError::unknown_key("a provider", key, key.span, KEYS)));
+        }
+        let enabled = need;
         let settings = Settings::read(part("config"), need).map_err(|found| errors.extend(found)).ok();
         let from_address = settings.as_ref().is_some_and(|settings| settings.address.is_some());
         let need = if from_address || settings.is_none() { Need::Nothing } else { need };
-        let secrets = secrets(part("secret_config"), need).map_err(|found| errors.extend(found)).ok();
+        let secrets = secrets(part("secret_config"), enabled, need).map_err(|found| errors.extend(found)).ok();
         let Some(((provider, settings), (names, unknown))) =
             provider.zip(settings).zip(secrets).filter(|_| errors.is_empty())
         else {
@@ -218,6 +240,9 @@ impl Settings {
             let error = ConfigError::new(ConfigErrorKind::JwksNeedsRs256, written.span);
             reader.add(error.help("set `signingAlgorithm` to \"RS256\""));
         }
+        if need == Need::Keys {
+            reader.refuse_unknown();
+        }
         let unknown_keys = reader.finish()?;
         // Without an algorithm there was an error.
         let Some(algorithm) = algorithm else { return Err(Vec::new()) };
@@ -246,7 +271,8 @@ fn algorithm(reader: &mut Reader<'_>, written: Spanned<&str>) -> Option<Algorith
 /// The names of the secrets, and unknown keys.
 type Secrets = (Vec<Spanned<String>>, Vec<Spanned<String>>);
 
-fn secrets(node: &Node, need: Need) -> Result<Secrets, Vec<ConfigError>> {
+/// Whether the provider is disabled, which `provider` says, is not the same as whether it needs these keys.
+fn secrets(node: &Node, provider: Need, need: Need) -> Result<Secrets, Vec<ConfigError>> {
     let mut reader = Reader::new(SECRETS, node)?;
     let names = reader.strings("signingKeys");
     let names: Vec<_> = names.iter().map(|name| Spanned::new(name.value.to_owned(), name.span)).collect();
@@ -263,6 +289,9 @@ fn secrets(node: &Node, need: Need) -> Result<Secrets, Vec<ConfigError>> {
             }
             None => reader.missing("signingKeys", help),
         }
+    }
+    if provider == Need::Keys {
+        reader.refuse_unknown();
     }
     Ok((names, reader.finish()?))
 }

@@ -137,6 +137,13 @@ impl fmt::Debug for TokenProvider {
     }
 }
 
+/// Whether a text is a key or a certificate: as PEM, as DER in Base64 without the lines around it, as OpenSSH writes it, or
+/// as a JWK or a set of them.
+fn is_key_material(secret: &str) -> bool {
+    let text = secret.trim_start_matches('\u{feff}').trim_start();
+    secret.contains("-----BEGIN") || ["{", "MII", "ssh-"].iter().any(|beginning| text.starts_with(beginning))
+}
+
 fn signing_key(
     name: &Spanned<String>,
     algorithm: Algorithm,
@@ -147,6 +154,11 @@ fn signing_key(
         return Err(ConfigError::new(ConfigErrorKind::SecretMissing(shown()), name.span));
     };
     match algorithm {
+        // `signingAlgorithm` may be missing, which is HS256: then everybody who has the public key could sign.
+        Algorithm::Hs256 if is_key_material(secret) => {
+            Err(ConfigError::new(ConfigErrorKind::SecretIsKey(shown()), name.span)
+                .help("tokens that a public key verifies need `signingAlgorithm`: \"RS256\" in `config`"))
+        }
         Algorithm::Hs256 => {
             let characters = secret.chars().count();
             if !(32..=512).contains(&characters) {

@@ -4,39 +4,45 @@ use bson::DateTime;
 use bson::oid::ObjectId;
 use redb::{ReadableTable, Table, WriteTransaction};
 
-use super::database::{Embedded, Failure, IDENTITIES, USERS, decode, identity_key};
+use super::database::{Embedded, Failure, IDENTITIES, Key, USERS, decode};
 use crate::auth::BoxFuture;
 use crate::store::users::shown;
 use crate::store::{Account, AccountState, Identity, ImportOutcome, StoreError, Users, UsersError};
 
-/// The tables of users while they are changed.
+/// The tables of users while one application changes them.
 struct Tables<'t> {
-    users: Table<'t, &'static str, &'static [u8]>,
-    identities: Table<'t, &'static str, &'static str>,
+    application: &'t str,
+    users: Table<'t, Key<'static>, &'static [u8]>,
+    identities: Table<'t, (&'static str, &'static str, &'static str), &'static str>,
 }
 
 impl<'t> Tables<'t> {
-    fn open(transaction: &'t WriteTransaction) -> Result<Self, Failure> {
-        Ok(Self { users: transaction.open_table(USERS)?, identities: transaction.open_table(IDENTITIES)? })
+    fn open(transaction: &'t WriteTransaction, application: &'t str) -> Result<Self, Failure> {
+        let (users, identities) = (transaction.open_table(USERS)?, transaction.open_table(IDENTITIES)?);
+        Ok(Self { application, users, identities })
     }
 
     fn find(&self, id: &str) -> Result<Option<Account>, Failure> {
-        find(&self.users, id)
+        find(&self.users, (self.application, id))
+    }
+
+    /// The key of an identity.
+    fn key_of<'a>(&'a self, identity: &'a Identity) -> (&'a str, &'a str, &'a str) {
+        (self.application, identity.provider_type.name(), &identity.id)
     }
 
     /// The user that an identity leads to.
     fn owner(&self, identity: &Identity) -> Result<Option<String>, Failure> {
-        let key = identity_key(identity.provider_type, &identity.id);
-        Ok(self.identities.get(key.as_str())?.map(|id| id.value().to_owned()))
+        Ok(self.identities.get(self.key_of(identity))?.map(|id| id.value().to_owned()))
     }
 
     /// Writes a user and the ways to it.
     fn put(&mut self, account: &Account) -> Result<(), Failure> {
-        let record = account.to_record().to_vec()?;
-        self.users.insert(account.id.as_str(), record.as_slice())?;
+        let record = account.to_record(self.application).to_vec()?;
+        self.users.insert((self.application, account.id.as_str()), record.as_slice())?;
         for identity in &account.identities {
-            let key = identity_key(identity.provider_type, &identity.id);
-            self.identities.insert(key.as_str(), account.id.as_str())?;
+            let key = (self.application, identity.provider_type.name(), identity.id.as_str());
+            self.identities.insert(key, account.id.as_str())?;
         }
         Ok(())
     }
@@ -56,10 +62,10 @@ impl<'t> Tables<'t> {
     }
 }
 
-fn find(users: &impl ReadableTable<&'static str, &'static [u8]>, id: &str) -> Result<Option<Account>, Failure> {
-    match users.get(id)? {
+fn find(users: &impl ReadableTable<Key<'static>, &'static [u8]>, key: Key<'_>) -> Result<Option<Account>, Failure> {
+    match users.get(key)? {
         None => Ok(None),
-        Some(record) => Ok(Some(Account::from_record(decode(record.value())?)?)),
+        Some(record) => Ok(Some(Account::from_record(decode(record.value())?, key.0)?)),
     }
 }
 
@@ -72,7 +78,7 @@ impl Embedded {
         change: impl FnOnce(&mut Tables<'_>, Account) -> Result<Result<T, UsersError>, Failure>,
     ) -> Result<T, UsersError> {
         self.write(action, |transaction| {
-            let mut tables = Tables::open(transaction)?;
+            let mut tables = Tables::open(transaction, &self.application)?;
             match tables.find(id)? {
                 None => Ok(Err(UsersError::Unknown(id.to_owned()))),
                 Some(account) => change(&mut tables, account),
@@ -101,7 +107,7 @@ impl Users for Embedded {
     ) -> BoxFuture<'a, Result<Account, StoreError>> {
         Box::pin(async move {
             self.write("cannot find or create the user", |transaction| {
-                let mut tables = Tables::open(transaction)?;
+                let mut tables = Tables::open(transaction, &self.application)?;
                 let account = match tables.owner(identity)? {
                     None => Account::new(ObjectId::new().to_hex(), identity.clone(), now),
                     Some(id) => {
@@ -124,9 +130,9 @@ impl Users for Embedded {
     }
 
     fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Account>, StoreError>> {
-        Box::pin(
-            async move { self.read("cannot read the user", |transaction| find(&transaction.open_table(USERS)?, id)) },
-        )
+        Box::pin(async move {
+            self.read("cannot read the user", |transaction| find(&transaction.open_table(USERS)?, self.key(id)))
+        })
     }
 
     fn link<'a>(&'a self, id: &'a str, identity: &'a Identity) -> BoxFuture<'a, Result<Account, UsersError>> {
@@ -156,12 +162,13 @@ impl Users for Embedded {
     fn delete<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
         Box::pin(async move {
             self.write("cannot delete the user", |transaction| {
-                let mut tables = Tables::open(transaction)?;
+                let mut tables = Tables::open(transaction, &self.application)?;
                 let Some(account) = tables.find(id)? else { return Ok(false) };
                 for identity in &account.identities {
-                    tables.identities.remove(identity_key(identity.provider_type, &identity.id).as_str())?;
+                    let key = (tables.application, identity.provider_type.name(), identity.id.as_str());
+                    tables.identities.remove(key)?;
                 }
-                tables.users.remove(id)?;
+                tables.users.remove(self.key(id))?;
                 Ok(true)
             })
         })
@@ -175,7 +182,7 @@ impl Users for Embedded {
                         return Err(Failure::from(format!("the user `{}` {fault}", shown(&account.id))));
                     }
                 }
-                let mut tables = Tables::open(transaction)?;
+                let mut tables = Tables::open(transaction, &self.application)?;
                 accounts.iter().map(|account| tables.import(account)).collect()
             })
         })
@@ -185,9 +192,16 @@ impl Users for Embedded {
         Box::pin(async move {
             self.read("cannot list the users", |transaction| {
                 let users = transaction.open_table(USERS)?;
-                let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-                let found = users.range::<&str>((from, Bound::Unbounded))?.take(limit);
-                found.map(|entry| Ok(Account::from_record(decode(entry?.1.value())?)?)).collect()
+                let from = after.map_or(Bound::Included(self.key("")), |after| Bound::Excluded(self.key(after)));
+                let mut accounts = Vec::new();
+                for entry in users.range::<Key<'_>>((from, Bound::Unbounded))?.take(limit) {
+                    let (key, record) = entry?;
+                    if key.value().0 != self.application {
+                        break;
+                    }
+                    accounts.push(Account::from_record(decode(record.value())?, &self.application)?);
+                }
+                Ok(accounts)
             })
         })
     }

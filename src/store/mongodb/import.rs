@@ -1,13 +1,13 @@
 use std::collections::HashMap;
 
-use ::mongodb::Collection;
 use ::mongodb::error::{Error, ErrorKind};
-use bson::{Document, RawDocumentBuf, doc};
+use bson::{Document, doc};
 
 use super::deadline::{SERVER_TIME, patiently};
 use super::failure::Failure;
-use super::users::read;
-use super::users::{ATTEMPTS, contended, element, find_one, pause_before};
+use super::stored_users::StoredUsers;
+use super::users::{ATTEMPTS, contended, pause_before};
+use crate::store::record::key;
 use crate::store::users::shown;
 use crate::store::{Account, ImportOutcome};
 
@@ -18,10 +18,7 @@ const DUPLICATE_KEY: i32 = 11000;
 
 /// Adds users that are not there yet. After an error, those of earlier batches have been added; to import all again then
 /// finds them unchanged.
-pub(super) async fn import(
-    users: &Collection<RawDocumentBuf>,
-    accounts: &[Account],
-) -> Result<Vec<ImportOutcome>, Failure> {
+pub(super) async fn import(users: StoredUsers<'_>, accounts: &[Account]) -> Result<Vec<ImportOutcome>, Failure> {
     for account in accounts {
         if let Some(fault) = account.fault() {
             return Err(Failure::new(format!("the user `{}` {fault}", shown(&account.id))));
@@ -34,7 +31,7 @@ pub(super) async fn import(
     Ok(outcomes)
 }
 
-async fn import_batch(users: &Collection<RawDocumentBuf>, batch: &[Account]) -> Result<Vec<ImportOutcome>, Failure> {
+async fn import_batch(users: StoredUsers<'_>, batch: &[Account]) -> Result<Vec<ImportOutcome>, Failure> {
     let mut outcomes: Vec<Option<ImportOutcome>> = vec![None; batch.len()];
     for attempt in 0..ATTEMPTS {
         pause_before(attempt).await;
@@ -61,9 +58,9 @@ async fn import_batch(users: &Collection<RawDocumentBuf>, batch: &[Account]) -> 
 }
 
 /// Inserts all that a unique index lets in; for each whether it was refused.
-async fn insert_all(users: &Collection<RawDocumentBuf>, accounts: &[&Account]) -> Result<Vec<bool>, Failure> {
-    let documents: Vec<Document> = accounts.iter().map(|account| account.to_record()).collect();
-    let users = users.clone_with_type::<Document>();
+async fn insert_all(users: StoredUsers<'_>, accounts: &[&Account]) -> Result<Vec<bool>, Failure> {
+    let documents: Vec<Document> = accounts.iter().map(|account| account.to_record(users.application)).collect();
+    let users = users.collection.clone_with_type::<Document>();
     let refused = patiently(async {
         match users.insert_many(&documents).ordered(false).await {
             Ok(_) => Ok(Vec::new()),
@@ -89,30 +86,27 @@ fn duplicates(error: Error) -> Result<Vec<usize>, Error> {
 }
 
 async fn by_id<'a>(
-    users: &Collection<RawDocumentBuf>,
+    users: StoredUsers<'_>,
     accounts: impl Iterator<Item = &'a Account>,
 ) -> Result<HashMap<String, Account>, Failure> {
-    let ids: Vec<&str> = accounts.map(|account| account.id.as_str()).collect();
+    let ids: Vec<Document> = accounts.map(|account| key(users.application, account.id.as_str())).collect();
     let mut known = HashMap::new();
     if ids.is_empty() {
         return Ok(known);
     }
-    let find = users.find(doc! { "_id": { "$in": ids } }).max_time(SERVER_TIME);
+    let find = users.collection.find(doc! { "_id": { "$in": ids } }).max_time(SERVER_TIME);
     let mut cursor = patiently(async { find.await }).await?;
     while patiently(cursor.advance()).await? {
-        let account = read(cursor.current())?;
+        let account = users.read(cursor.current())?;
         known.insert(account.id.clone(), account);
     }
     Ok(known)
 }
 
 /// The first identity that belongs to a user already.
-async fn taken_identity(
-    users: &Collection<RawDocumentBuf>,
-    account: &Account,
-) -> Result<Option<ImportOutcome>, Failure> {
+async fn taken_identity(users: StoredUsers<'_>, account: &Account) -> Result<Option<ImportOutcome>, Failure> {
     for identity in &account.identities {
-        let owner = find_one(users, doc! { "identities": element(identity) }).await?;
+        let owner = users.find_one(users.by_identity(identity)).await?;
         if owner.is_some_and(|owner| owner.id != account.id) {
             let (provider_type, id) = (identity.provider_type, identity.id.clone());
             return Ok(Some(ImportOutcome::IdentityTaken { provider_type, id }));

@@ -13,6 +13,7 @@ mod live;
 mod naming;
 mod ours;
 mod sessions;
+mod stored_users;
 mod users;
 mod watch;
 

@@ -69,6 +69,13 @@ fn a_secret_that_is_no_key_is_named_and_never_shown() {
     assert_eq!(missing, ["/secret_config/signingKeys secret-missing the secret `s` was not supplied"]);
     let length = |n| format!("secret-length the secret `s` has {n} characters; a key for `HS256` has 32 to 512");
     give("HS256", "", &length(0));
+    let is_key = "secret-is-key the secret `s` is a key or a certificate, not a secret for `HS256`";
+    give("HS256", &RSA.pem, is_key);
+    give("HS256", &format!("subject=hr\n{}", RSA.pem.replace("PUBLIC KEY", "CERTIFICATE")), is_key);
+    let lines = RSA.pem.lines().filter(|line| !line.starts_with('-')).collect::<Vec<_>>();
+    give("HS256", &lines.join("\n"), is_key);
+    give("HS256", &lines.concat(), is_key);
+    give("HS256", " \n{\"kty\": \"RSA\", \"n\": \"AQAB\", \"e\": \"AQAB\"}", is_key);
     give("HS256", &"ß".repeat(31), &length(31));
     give("HS256", &"ß".repeat(32), "");
     give("HS256", &"k".repeat(512), "");

@@ -200,12 +200,13 @@ fn same(one: &User, other: &User) -> bool {
 
 proptest! {
     #[test]
-    fn any_changed_byte_of_a_token_is_refused(kind in 0_usize..4, at in any::<prop::sample::Index>(), other in b' '..=b'~') {
+    fn any_changed_byte_of_a_token_is_refused(kind in 0_usize..4, at in any::<prop::sample::Index>(), other in any::<u8>()) {
         let (token, verify) = &KINDS[kind];
         let mut changed = token.clone().into_bytes();
         let at = at.index(changed.len());
         prop_assume!(std::mem::replace(&mut changed[at], other) != other);
-        prop_assert!(verify(&String::from_utf8(changed).unwrap()).is_err());
+        // Over HTTP a byte that is no text comes as the character that stands for such ones.
+        prop_assert!(verify(&String::from_utf8_lossy(&changed)).is_err());
     }
 
     #[test]
