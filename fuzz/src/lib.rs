@@ -91,7 +91,7 @@ pub fn inspect(finding: &Finding, bytes: &[u8], source: &Source, node: Option<&N
 }
 
 /// Everything about a decision but the document that it shows.
-pub fn outline<T>(decision: &Decision<T>) -> String {
+pub fn outline<T>(decision: &Decision<'_, T>) -> String {
     format!("{:?} {:?} {:?}", decision.role(), decision.reason(), decision.errors())
 }
 

@@ -8,12 +8,13 @@ use crate::schema::Failure;
 use crate::text::{OneLine, excerpt};
 use crate::value::{DocumentRef, Malformed};
 
-/// What was decided about one document, for which role, and what failed on the way. `T` is what an allowance gives.
+/// What was decided about one document, for which role, and what failed on the way. `T` is what an allowance gives; the
+/// role's name is the guard's.
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct Decision<T> {
+pub struct Decision<'g, T> {
     pub(super) outcome: Outcome<T>,
-    pub(super) role: Option<Arc<str>>,
+    pub(super) role: Option<&'g str>,
     pub(super) errors: Vec<EvalError>,
 }
 
@@ -85,7 +86,7 @@ pub enum Reason {
     Failed,
 }
 
-impl<T> Decision<T> {
+impl<'g, T> Decision<'g, T> {
     /// What was decided.
     pub const fn outcome(&self) -> &Outcome<T> {
         &self.outcome
@@ -113,8 +114,8 @@ impl<T> Decision<T> {
     }
 
     /// The role that decided; none if none applies or none was asked.
-    pub fn role(&self) -> Option<&str> {
-        self.role.as_deref()
+    pub const fn role(&self) -> Option<&'g str> {
+        self.role
     }
 
     /// Everything that failed while deciding, whether or not it decided.

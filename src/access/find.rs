@@ -144,7 +144,7 @@ impl Guard {
 }
 
 /// The visible part of a document; none if it is left out.
-fn seen(decision: Decision<Visible<'_>>) -> Result<Option<Document>, QueryError> {
+fn seen(decision: Decision<'_, Visible<'_>>) -> Result<Option<Document>, QueryError> {
     if let Some(Reason::Failed) = decision.reason() {
         return Err(QueryError::Failed(decision.errors().to_vec()));
     }

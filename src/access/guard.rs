@@ -218,12 +218,15 @@ impl From<Reason> for Refusal<'_> {
 
 /// Puts a decision together.
 #[inline(always)]
-pub(super) fn decide<T>(result: Result<(T, Option<&BoundRole>), Refusal<'_>>, errors: Errors) -> Decision<T> {
+pub(super) fn decide<'g, T>(
+    result: Result<(T, Option<&'g BoundRole>), Refusal<'g>>,
+    errors: Errors,
+) -> Decision<'g, T> {
     let (outcome, role) = match result {
         Ok((value, role)) => (Outcome::Allow(value), role),
         Err(refusal) => (Outcome::Deny(refusal.reason), refusal.role),
     };
-    Decision { outcome, role: role.map(|role| role.name.clone()), errors: errors.into_vec() }
+    Decision { outcome, role: role.map(|role| &*role.name), errors: errors.into_vec() }
 }
 
 /// The truth of a rule; an absent one is `absent`.

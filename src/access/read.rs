@@ -18,12 +18,12 @@ enum Request {
 
 impl Guard {
     /// What of a stored document the user may read. Of a raw document it is made without decoding it.
-    pub fn read<'d>(&self, stored: impl Into<DocumentRef<'d>>) -> Decision<Visible<'d>> {
+    pub fn read<'d>(&self, stored: impl Into<DocumentRef<'d>>) -> Decision<'_, Visible<'d>> {
         self.see(stored.into(), Request::Read)
     }
 
     /// As [`Guard::read`], for a document that a search found.
-    pub fn search<'d>(&self, stored: impl Into<DocumentRef<'d>>) -> Decision<Visible<'d>> {
+    pub fn search<'d>(&self, stored: impl Into<DocumentRef<'d>>) -> Decision<'_, Visible<'d>> {
         self.see(stored.into(), Request::Search)
     }
 
@@ -45,16 +45,16 @@ impl Guard {
     ///     assert!(visible.get_str("title").is_ok());
     /// }
     /// ```
-    pub fn read_into<'d>(&self, stored: &'d RawDocument, buffer: &'d mut Buffer) -> Decision<&'d RawDocument> {
+    pub fn read_into<'d>(&self, stored: &'d RawDocument, buffer: &'d mut Buffer) -> Decision<'_, &'d RawDocument> {
         self.see_into(stored, Request::Read, buffer)
     }
 
     /// As [`Guard::read_into`], for a document that a search found.
-    pub fn search_into<'d>(&self, stored: &'d RawDocument, buffer: &'d mut Buffer) -> Decision<&'d RawDocument> {
+    pub fn search_into<'d>(&self, stored: &'d RawDocument, buffer: &'d mut Buffer) -> Decision<'_, &'d RawDocument> {
         self.see_into(stored, Request::Search, buffer)
     }
 
-    fn see<'d>(&self, stored: DocumentRef<'d>, request: Request) -> Decision<Visible<'d>> {
+    fn see<'d>(&self, stored: DocumentRef<'d>, request: Request) -> Decision<'_, Visible<'d>> {
         let errors = Errors::default();
         let result = match stored {
             DocumentRef::Decoded(_) => {
@@ -83,7 +83,7 @@ impl Guard {
         stored: &'d RawDocument,
         request: Request,
         buffer: &'d mut Buffer,
-    ) -> Decision<&'d RawDocument> {
+    ) -> Decision<'_, &'d RawDocument> {
         let errors = Errors::default();
         let result = match self.see_on(stored.into(), request, buffer, &errors) {
             Ok((Extent::Whole, role)) => Ok((stored, role)),

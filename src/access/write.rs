@@ -47,21 +47,21 @@ pub(super) fn alone<'d>(document: DocumentRef<'d>, stored: Option<DocumentRef<'d
 
 impl Guard {
     /// Whether the user may insert a document.
-    pub fn insert<'d>(&self, new: impl Into<DocumentRef<'d>>) -> Decision<()> {
+    pub fn insert<'d>(&self, new: impl Into<DocumentRef<'d>>) -> Decision<'_, ()> {
         self.write(Write::Insert(new.into()))
     }
 
     /// Whether the user may replace a stored document by another: what an update makes of it.
-    pub fn update<'d>(&self, stored: impl Into<DocumentRef<'d>>, new: impl Into<DocumentRef<'d>>) -> Decision<()> {
+    pub fn update<'d>(&self, stored: impl Into<DocumentRef<'d>>, new: impl Into<DocumentRef<'d>>) -> Decision<'_, ()> {
         self.write(Write::Update(stored.into(), new.into()))
     }
 
     /// Whether the user may delete a stored document.
-    pub fn delete<'d>(&self, stored: impl Into<DocumentRef<'d>>) -> Decision<()> {
+    pub fn delete<'d>(&self, stored: impl Into<DocumentRef<'d>>) -> Decision<'_, ()> {
         self.write(Write::Delete(stored.into()))
     }
 
-    fn write(&self, write: Write<'_>) -> Decision<()> {
+    fn write(&self, write: Write<'_>) -> Decision<'_, ()> {
         let errors = Errors::default();
         let result = self.judge(write, &errors);
         decide(result, errors)

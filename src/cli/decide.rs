@@ -486,7 +486,7 @@ struct Summary {
 }
 
 impl Summary {
-    fn new<T>(decision: &Decision<T>) -> Self {
+    fn new<T>(decision: &Decision<'_, T>) -> Self {
         Self {
             role: decision.role().map(str::to_owned),
             reason: decision.reason().cloned(),
@@ -495,7 +495,7 @@ impl Summary {
         }
     }
 
-    fn of_read(decision: Decision<Visible<'_>>) -> Self {
+    fn of_read(decision: Decision<'_, Visible<'_>>) -> Self {
         let mut summary = Self::new(&decision);
         let mut text = Vec::new();
         match decision.allowed().map(|visible| json::write(visible.as_document(), &mut text)) {
@@ -509,7 +509,7 @@ impl Summary {
         summary
     }
 
-    fn of_write(decision: &Decision<()>) -> Self {
+    fn of_write(decision: &Decision<'_, ()>) -> Self {
         Self::new(decision)
     }
 

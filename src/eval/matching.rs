@@ -87,7 +87,7 @@ impl<'e> Evaluation<'e> {
     /// Of documents that are looked at often. What is asked must have been bound by the [`Binder`](super::Binder) that
     /// numbered the fields of their lookups.
     pub(crate) fn of(seen: &'e Seen<'e>, context: &'e Context, errors: &'e Errors) -> Self {
-        Self { documents: seen.documents(), context, errors, seen: Some(seen) }
+        Self { documents: Documents::default(), context, errors, seen: Some(seen) }
     }
 
     /// The same with these fields as `%%this` and `%%prev`.
@@ -108,35 +108,35 @@ impl<'e> Evaluation<'e> {
     }
 
     fn within(&self, residual: &Residual, element: Option<ValueRef<'_>>) -> Truth {
-        match residual {
-            Residual::Constant(truth) => *truth,
-            Residual::Not(inner) => !self.within(inner, element),
-            Residual::Test(test) => self.test(test, element),
-            Residual::All(parts) => {
-                let mut truth = Truth::True;
-                for part in parts {
-                    truth = truth.and(self.within(part, element));
-                    if truth == Truth::False {
-                        break;
-                    }
-                }
-                truth
-            }
-            Residual::Any(parts) => {
-                let mut truth = Truth::False;
-                for part in parts {
-                    truth = truth.or(self.within(part, element));
-                    if truth == Truth::True {
-                        break;
-                    }
-                }
-                truth
+        let (parts, any) = match residual {
+            Residual::Constant(truth) => return *truth,
+            Residual::Not(inner) => return !self.within(inner, element),
+            Residual::Test(test) => return self.test(test, element),
+            Residual::All(parts) => (parts, false),
+            Residual::Any(parts) => (parts, true),
+        };
+        // Any of them holds where not all of them do not.
+        let turned = |truth: Truth| if any { !truth } else { truth };
+        let mut truth = Truth::True;
+        for part in parts {
+            let part = match part {
+                Residual::Test(test) => self.quick_test(test, element),
+                part => self.within(part, element),
+            };
+            truth = truth.and(turned(part));
+            if truth == Truth::False {
+                break;
             }
         }
+        turned(truth)
+    }
+
+    pub(super) fn test(&self, test: &BoundTest, element: Option<ValueRef<'_>>) -> Truth {
+        self.quick_test(test, element)
     }
 
     #[inline(always)]
-    pub(super) fn test(&self, test: &BoundTest, element: Option<ValueRef<'_>>) -> Truth {
+    fn quick_test(&self, test: &BoundTest, element: Option<ValueRef<'_>>) -> Truth {
         match self.glance(test) {
             Some(found) => found.into(),
             None => self.look(test, element),
@@ -194,7 +194,14 @@ impl<'e> Evaluation<'e> {
                 let field = lookup.field(place.slot, segment.name())?;
                 Ok((field.map(Field::value).transpose()?, rest))
             }
-            _ => Ok((self.documents.get(place.root), path)),
+            _ => Ok((self.document(place.root), path)),
+        }
+    }
+
+    fn document(&self, root: DocumentRoot) -> Option<ValueRef<'e>> {
+        match self.seen.and_then(|seen| seen.lookup(root)) {
+            Some(lookup) => Some(lookup.document().into()),
+            None => self.documents.get(root),
         }
     }
 

@@ -1,7 +1,7 @@
 use std::cell::Cell;
 
+use super::Truth;
 use super::residual::TestNumber;
-use super::{Documents, Truth};
 use crate::predicate::DocumentRoot;
 use crate::value::Lookup;
 
@@ -19,11 +19,6 @@ impl<'d> Seen<'d> {
     /// As `%%root` and `%%prevRoot`.
     pub(crate) fn new(root: Option<&'d Lookup<'d>>, prev_root: Option<&'d Lookup<'d>>) -> Self {
         Self { root, prev_root, ..Self::default() }
-    }
-
-    pub(super) fn documents(&self) -> Documents<'d> {
-        let document = |lookup: &Lookup<'d>| lookup.document().into();
-        Documents { root: self.root.map(document), prev_root: self.prev_root.map(document), ..Documents::default() }
     }
 
     #[inline]

@@ -41,7 +41,7 @@ fn error_agrees(expect: &Node, errors: &[EvalError]) -> bool {
 }
 
 /// The parts of an answer that every decision has.
-fn common<T>(decision: &Decision<T>) -> serde_json::Map<String, Value> {
+fn common<T>(decision: &Decision<'_, T>) -> serde_json::Map<String, Value> {
     let mut got = serde_json::Map::new();
     got.insert("role".into(), json!(decision.role()));
     got
@@ -55,7 +55,7 @@ fn denial(got: &mut serde_json::Map<String, Value>, reason: &Reason, errors: &[E
     }
 }
 
-pub(super) fn read(expect: &Node, decision: Decision<Visible<'_>>) -> Answer {
+pub(super) fn read(expect: &Node, decision: Decision<'_, Visible<'_>>) -> Answer {
     let mut got = common(&decision);
     let agrees = role_agrees(expect, decision.role());
     match decision.reason() {
@@ -74,7 +74,7 @@ pub(super) fn read(expect: &Node, decision: Decision<Visible<'_>>) -> Answer {
     }
 }
 
-pub(super) fn write(expect: &Node, decision: &Decision<()>) -> Answer {
+pub(super) fn write(expect: &Node, decision: &Decision<'_, ()>) -> Answer {
     let mut got = common(decision);
     let mut agrees = role_agrees(expect, decision.role());
     match decision.reason() {

@@ -58,7 +58,7 @@ impl<'a> Field<'a> {
             (Self::Raw(left), Bson::String(right)) => left.is_string(right).or_else(|| any_raw(left, right)),
             (Self::Checked(left), Bson::String(right)) => match left.string_bytes() {
                 Some(left) => Some(left == right.as_bytes()),
-                None => any_raw(left, right),
+                None => left.has_string(right),
             },
             (Self::Raw(left) | Self::Checked(left), Bson::Int32(right)) => Some(left.int32()? == *right),
             (Self::Raw(left) | Self::Checked(left), Bson::ObjectId(right)) => Some(left.object_id()? == right.bytes()),

@@ -41,7 +41,7 @@ impl<'d> Lookup<'d> {
                     .map(Field::Raw)),
             },
             (DocumentRef::Prepared(document), Some(_)) => {
-                Ok(self.wanted.name(slot).and_then(|(name, key)| document.find(name, key)).map(Field::Checked))
+                Ok(self.wanted.name(slot).and_then(|name| document.find_usual(name)).map(Field::Checked))
             }
             _ => Field::find(self.document, name),
         }

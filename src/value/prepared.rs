@@ -2,7 +2,7 @@ use bson::{Document, RawDocument};
 
 use super::raw::{Element, Walk};
 use super::repeated::repeated_key;
-use super::wanted::KeyHead;
+use super::wanted::{KeyHead, Name};
 use super::{DocumentRef, Malformed};
 
 /// A document in BSON's bytes that was checked once, with an index of its top-level fields before the bytes: what to
@@ -82,11 +82,28 @@ impl Prepared {
         self.field_count().next_multiple_of(WORD) + (self.field_count() + 1) * PLACE
     }
 
-    /// The first field with a name, whose head is `key`.
+    /// The first field with a name, looked for first where it was found in the document before.
     #[inline(always)]
+    pub(super) fn find_usual(&self, name: &Name) -> Option<Element<'_>> {
+        // Where a key stands twice, the first counts.
+        if self.keys_unique
+            && let Some(element) = self.element(name.usual.get())
+            && let Some(element) = Element::with_head(element, name.key, &name.text)
+        {
+            return Some(element);
+        }
+        let (number, element) = self.search(&name.text, name.key)?;
+        name.usual.set(number);
+        Some(element)
+    }
+
+    /// The first field with a name, whose head is `key`.
     pub(super) fn find(&self, name: &str, key: KeyHead) -> Option<Element<'_>> {
-        let (words, rest) = self.bytes.split_at_checked(self.field_count().next_multiple_of(WORD))?;
-        let (places, document) = rest.split_at_checked((self.field_count() + 1) * PLACE)?;
+        self.search(name, key).map(|(_, element)| element)
+    }
+
+    fn search(&self, name: &str, key: KeyHead) -> Option<(usize, Element<'_>)> {
+        let words = self.bytes.get(..self.field_count().next_multiple_of(WORD))?;
         let wanted = ONES.wrapping_mul(u64::from(key.fingerprint()));
         for (number, word) in words.as_chunks().0.iter().enumerate() {
             let differences = u64::from_le_bytes(*word) ^ wanted;
@@ -95,17 +112,27 @@ impl Prepared {
             while same != 0 {
                 let field = number * WORD + (same.trailing_zeros() / 8) as usize;
                 same &= same - 1;
-                // Padding stands behind the last field, which has no end.
-                let [from, to] = *places.get(field * PLACE..)?.first_chunk::<8>()?.as_chunks::<PLACE>().0 else {
-                    return None;
-                };
-                let element = document.get(u32::from_le_bytes(from) as usize..u32::from_le_bytes(to) as usize)?;
-                if let Some(element) = Element::with_key(element, name) {
-                    return Some(element);
+                if let Some(element) = self.element(field)
+                    && let Some(element) = Element::with_head(element, key, name)
+                {
+                    return Some((field, element));
                 }
             }
         }
         None
+    }
+
+    /// The bytes of a field.
+    #[inline(always)]
+    fn element(&self, number: usize) -> Option<&[u8]> {
+        // Padding stands behind the last fingerprint.
+        if number >= self.field_count() {
+            return None;
+        }
+        let places = self.bytes.get(self.field_count().next_multiple_of(WORD) + number * PLACE..)?;
+        let [from, to] = *places.first_chunk::<8>()?.as_chunks::<PLACE>().0 else { return None };
+        let document = self.bytes.get(self.start()..)?;
+        document.get(u32::from_le_bytes(from) as usize..u32::from_le_bytes(to) as usize)
     }
 }
 

@@ -119,15 +119,18 @@ impl<'a> Iterator for Walk<'a> {
 }
 
 impl<'a> Element<'a> {
-    /// Of an element's bytes, if it has this key.
+    /// Of an element's bytes, if it has this key, whose head is `head`.
     #[inline(always)]
-    pub(super) fn with_key(element: &'a [u8], key: &str) -> Option<Self> {
-        let [kind, after @ ..] = element else { return None };
-        let (text, after) = after.split_at_checked(key.len())?;
-        match after {
-            [0, value @ ..] if text == key.as_bytes() => Some(Self { kind: *kind, key: text, value }),
-            _ => None,
-        }
+    pub(super) fn with_head(element: &'a [u8], head: KeyHead, key: &str) -> Option<Self> {
+        let found = Self::after_key(element, head.length)?;
+        let is_same = match element.first_chunk::<9>() {
+            // Of a key this short, the NUL behind it stands in the word too.
+            Some([_, first @ ..]) if head.length < 8 => {
+                u64::from_le_bytes(*first) & (u64::MAX >> (56 - 8 * head.length)) == head.first
+            }
+            _ => found.key == key.as_bytes() && element.get(head.length + 1) == Some(&0),
+        };
+        is_same.then_some(found)
     }
 
     /// Of an element's bytes, whose key has this length.
@@ -218,6 +221,31 @@ impl<'a> Element<'a> {
             0x01 | OBJECT_ID | DATE_TIME | 0x0A | INT32 | 0x12 => true,
             _ => false,
         }
+    }
+
+    /// Whether a well-formed array has the string `text` among strings; none if it is no array, or has anything else.
+    pub(super) fn has_string(self, text: &str) -> Option<bool> {
+        let mut rest = self.elements()?.rest;
+        while let [kind, after @ ..] = rest
+            && !after.is_empty()
+        {
+            // The index, of which nobody needs to know more than where it ends.
+            let value = match after {
+                [_, 0, value @ ..] => value,
+                _ => take_cstring(after).ok()?.1,
+            };
+            let (length, value) = value.split_first_chunk()?;
+            let length = usize::try_from(i32::from_le_bytes(*length)).ok()?;
+            let (content, after) = value.split_at_checked(length)?;
+            if *kind != STRING {
+                return None;
+            }
+            if length == text.len() + 1 && content.split_last()?.1 == text.as_bytes() {
+                return Some(true);
+            }
+            rest = after;
+        }
+        Some(false)
     }
 
     /// The bytes of an embedded document.

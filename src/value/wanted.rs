@@ -1,18 +1,37 @@
+use std::sync::atomic::{AtomicU32, Ordering};
+
 /// How many names one table holds; a document's place for each is noted in two cache lines.
-pub(super) const WANTED: usize = 32;
+pub(super) const WANTED: usize = 16;
 
 /// The names of top-level fields that somebody will ask for, so that one pass over a document finds them all.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Wanted {
     names: Vec<Name>,
     /// A bit for the bucket of each name: a key whose bit is not set is none of them.
     buckets: u64,
 }
 
-#[derive(Clone, Debug)]
-struct Name {
-    text: Box<str>,
-    key: KeyHead,
+#[derive(Debug)]
+pub(super) struct Name {
+    pub(super) text: Box<str>,
+    pub(super) key: KeyHead,
+    pub(super) usual: UsualPlace,
+}
+
+/// The number of a field in the document in which it was found last: most documents of a collection have their fields in
+/// the same order. Only ever a guess.
+#[derive(Debug, Default)]
+pub(super) struct UsualPlace(AtomicU32);
+
+impl UsualPlace {
+    #[inline(always)]
+    pub(super) fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed) as usize
+    }
+
+    pub(super) fn set(&self, number: usize) {
+        self.0.store(u32::try_from(number).unwrap_or(0), Ordering::Relaxed);
+    }
 }
 
 /// The number of a wanted name.
@@ -71,7 +90,7 @@ impl Wanted {
         }
         match u8::try_from(self.names.len()) {
             Ok(number) if self.names.len() < WANTED => {
-                self.names.push(Name { text: name.into(), key });
+                self.names.push(Name { text: name.into(), key, usual: UsualPlace::default() });
                 self.buckets |= 1 << key.bucket();
                 Slot(number)
             }
@@ -93,9 +112,9 @@ impl Wanted {
         u8::try_from(number).ok().map(Slot)
     }
 
-    /// The name of a number, and its head.
-    #[inline]
-    pub(super) fn name(&self, slot: Slot) -> Option<(&str, KeyHead)> {
-        self.names.get(slot.index()).map(|name| (&*name.text, name.key))
+    /// The name of a number.
+    #[inline(always)]
+    pub(super) fn name(&self, slot: Slot) -> Option<&Name> {
+        self.names.get(slot.index())
     }
 }

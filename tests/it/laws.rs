@@ -161,7 +161,7 @@ fn doubled(document: &Document) -> Option<RawDocumentBuf> {
 }
 
 /// A decision in words, and what it shows.
-fn shown<T>(decision: &Decision<T>, show: impl Fn(&T) -> Document) -> String {
+fn shown<T>(decision: &Decision<'_, T>, show: impl Fn(&T) -> Document) -> String {
     let outcome = match decision.outcome() {
         Outcome::Allow(visible) => show(visible).to_string(),
         Outcome::Deny(reason) => format!("{reason:?}"),

@@ -40,7 +40,7 @@ fn guard_of(rules: &str) -> Guard {
     Guard::new(RulesFile::effective(Some(&rules), None), Context::new().with_user(User::new("u1")))
 }
 
-fn failed<T>(decision: &Decision<T>) -> String {
+fn failed<T>(decision: &Decision<'_, T>) -> String {
     assert_eq!(decision.reason(), Some(&Reason::Failed));
     decision.errors().iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

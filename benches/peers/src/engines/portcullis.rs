@@ -121,7 +121,7 @@ fn guard(rules: &str) -> Guard {
 }
 
 /// The answer of (b), whose roles are told apart by how their names begin.
-fn answer_of<T>(decided: &Decided<T>) -> Answer {
+fn answer_of<T>(decided: &Decided<'_, T>) -> Answer {
     let role = match decided.role().and_then(|name| name.bytes().next()) {
         None => return NO_ROLE,
         Some(b'A') => 0,
@@ -136,7 +136,7 @@ fn answer_of<T>(decided: &Decided<T>) -> Answer {
     answer(role, decided.is_allowed())
 }
 
-fn answer_of_change<T>(decided: &Decided<T>) -> Answer {
+fn answer_of_change<T>(decided: &Decided<'_, T>) -> Answer {
     match decided.role().and_then(|name| name.bytes().next()) {
         None => NO_ROLE,
         Some(b'O') => answer(0, decided.is_allowed()),
