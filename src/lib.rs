@@ -8,7 +8,8 @@
 //! 3. [`expr`], which reads it as written, and [`predicate`], which says what it means where it stands;
 //! 4. [`eval`] binds it to the [`Context`](eval::Context) of a request, above all to the [`User`](user::User), and leaves a
 //!    [`Residual`](eval::Residual) that is asked of documents, decoded or raw ([`value`], [`path`]);
-//! 5. [`access`] puts these together: a [`Guard`](access::Guard) decides, with a [`Reason`](access::Reason).
+//! 5. [`access`] puts these together: a [`Guard`](access::Guard) decides, with a [`Reason`](access::Reason), or says with
+//!    [`query`] which documents it would let through, as a filter for MongoDB.
 //!
 //! [`auth`] assembles users from claims and custom data, [`store`] keeps users, sessions and custom data, [`app`] reads whole application directories, `lint` finds
 //! rules that load but are probably not meant, [`testfile`] runs rule tests. [`text`] shows findings to people.
@@ -30,6 +31,7 @@ pub mod login;
 pub mod path;
 pub mod policy;
 pub mod predicate;
+pub mod query;
 pub mod schema;
 pub mod store;
 pub mod testfile;

@@ -6,6 +6,7 @@ mod decision;
 mod explain;
 mod find;
 mod guard;
+mod plan;
 mod read;
 mod write;
 

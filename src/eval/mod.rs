@@ -20,6 +20,9 @@ pub use error::{Errors, EvalError};
 pub use functions::{Closures, FunctionError, Functions, MAX_CALLS, PendingCall};
 pub use matching::{Documents, Evaluation};
 pub use residual::Residual;
+pub(crate) use residual::{
+    BoundCheck, BoundLeft, BoundList, BoundRight, BoundTest, BoundValue, Place, Standing, Unresolved,
+};
 pub(crate) use seen::Seen;
 pub use trace::{Part, Trace, trace};
 pub use truth::Truth;

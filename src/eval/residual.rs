@@ -24,41 +24,41 @@ pub enum Residual {
 /// One question about a document's value, or about a value of the context that is compared with a document's.
 #[derive(Clone, Debug)]
 pub struct BoundTest {
-    pub(super) left: BoundLeft,
-    pub(super) check: BoundCheck,
-    pub(super) number: TestNumber,
+    pub(crate) left: BoundLeft,
+    pub(crate) check: BoundCheck,
+    pub(crate) number: TestNumber,
 }
 
 /// The number of a test that a policy may ask several times of one pair of documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TestNumber(u8);
+pub(crate) struct TestNumber(u8);
 
 impl TestNumber {
     /// Of a test that is asked anew each time.
-    pub(super) const NONE: Self = Self(u8::MAX);
+    pub(crate) const NONE: Self = Self(u8::MAX);
 
     /// As many as there are bits to note the outcomes in.
-    pub(super) fn new(number: usize) -> Self {
+    pub(crate) fn new(number: usize) -> Self {
         u8::try_from(number).ok().filter(|number| *number < 64).map_or(Self::NONE, Self)
     }
 
     /// The bit that stands for the test; none set for one without a number.
-    pub(super) const fn bit(self) -> u64 {
+    pub(crate) const fn bit(self) -> u64 {
         if self.0 < 64 { 1 << self.0 } else { 0 }
     }
 }
 
 /// A place in a document.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
-    pub(super) root: DocumentRoot,
-    pub(super) path: FieldPath,
+pub(crate) struct Place {
+    pub(crate) root: DocumentRoot,
+    pub(crate) path: FieldPath,
     /// The number of the path's first name, where the fields of the document are looked up by numbers.
-    pub(super) slot: Slot,
+    pub(crate) slot: Slot,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum BoundLeft {
+pub(crate) enum BoundLeft {
     /// In a part of the context that was not supplied.
     Unknown,
     /// From the context: where to walk from, and the path.
@@ -70,7 +70,7 @@ pub(super) enum BoundLeft {
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum BoundCheck {
+pub(crate) enum BoundCheck {
     Equals(BoundRight),
     Order(Comparison, BoundRight),
     In(BoundList),
@@ -96,7 +96,7 @@ pub(super) enum BoundCheck {
 
 /// A right operand with everything from the context in place.
 #[derive(Clone, Debug)]
-pub(super) enum BoundRight {
+pub(crate) enum BoundRight {
     Unknown,
     Value(BoundValue),
     Document(Place, Standing),
@@ -107,7 +107,7 @@ pub(super) enum BoundRight {
 
 /// Where a right operand stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(crate) enum Standing {
     /// Behind the operator.
     Alone,
     /// In a list, where an expansion that is an array is Unknown.
@@ -116,22 +116,22 @@ pub(super) enum Standing {
 
 /// A known right operand.
 #[derive(Clone, Debug)]
-pub(super) struct BoundValue {
-    pub(super) value: Bson,
+pub(crate) struct BoundValue {
+    pub(crate) value: Bson,
     /// The elements of an array that came from the context: being equal to one of them is enough.
-    pub(super) members: Option<Members>,
+    pub(crate) members: Option<Members>,
 }
 
 /// The elements of an array from the context.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Members {
-    pub(super) values: List,
+pub(crate) struct Members {
+    pub(crate) values: List,
     /// Whether there is an element that nothing can be compared with.
-    pub(super) unknown: bool,
+    pub(crate) unknown: bool,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum BoundTemplate {
+pub(crate) enum BoundTemplate {
     Unknown,
     Literal(Bson),
     Document(Place),
@@ -140,13 +140,13 @@ pub(super) enum BoundTemplate {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct BoundCall {
-    pub(super) name: String,
-    pub(super) arguments: Vec<BoundTemplate>,
+pub(crate) struct BoundCall {
+    pub(crate) name: String,
+    pub(crate) arguments: Vec<BoundTemplate>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum BoundList {
+pub(crate) enum BoundList {
     Unknown,
     Elements {
         known: List,
@@ -162,7 +162,7 @@ pub(super) enum BoundList {
 
 /// Whether a list has an element that cannot be resolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unresolved {
+pub(crate) enum Unresolved {
     No,
     /// An array of the context has an element that nothing can be compared with. The array itself is there.
     Inside,
@@ -172,7 +172,7 @@ pub(super) enum Unresolved {
 
 /// Whether a value that came from the context is one that nothing may be compared with, because in a query it would
 /// mean something else or everything.
-pub(super) fn is_unresolved(value: &Bson) -> bool {
+pub(crate) fn is_unresolved(value: &Bson) -> bool {
     match value {
         Bson::Array(elements) => elements.is_empty(),
         Bson::Document(fields) => fields.is_empty(),
@@ -190,12 +190,12 @@ pub(super) fn is_unresolved(value: &Bson) -> bool {
 }
 
 impl BoundValue {
-    pub(super) const fn literal(value: Bson) -> Self {
+    pub(crate) const fn literal(value: Bson) -> Self {
         Self { value, members: None }
     }
 
     /// A value that came from the context; none if nothing may be compared with it.
-    pub(super) fn from_context(value: Bson) -> Option<Self> {
+    pub(crate) fn from_context(value: Bson) -> Option<Self> {
         if is_unresolved(&value) {
             return None;
         }
@@ -212,7 +212,7 @@ impl BoundValue {
 
 impl BoundTest {
     /// Whether evaluating it can call a function.
-    pub(super) fn calls(&self) -> bool {
+    pub(crate) fn calls(&self) -> bool {
         match &self.check {
             BoundCheck::Equals(right) | BoundCheck::Order(_, right) => matches!(right, BoundRight::Function(_)),
             BoundCheck::ElemMatch { inner, operands, .. } => inner.calls() || operands.iter().any(Self::calls),
@@ -221,7 +221,7 @@ impl BoundTest {
     }
 
     /// Whether a right operand is only known with the document, or never.
-    pub(super) fn waits(&self) -> bool {
+    pub(crate) fn waits(&self) -> bool {
         let waits = |right: &BoundRight| !matches!(right, BoundRight::Value(_));
         match &self.check {
             BoundCheck::Equals(right) | BoundCheck::Order(_, right) => waits(right),
@@ -233,7 +233,7 @@ impl BoundTest {
     }
 
     /// Whether an operand of it is Unknown already.
-    pub(super) fn has_unknown_operand(&self) -> bool {
+    pub(crate) fn has_unknown_operand(&self) -> bool {
         let unknown = |right: &BoundRight| match right {
             BoundRight::Unknown => true,
             BoundRight::Template(template) => template.is_unknown(),
@@ -253,7 +253,7 @@ impl BoundTest {
 }
 
 impl BoundTemplate {
-    pub(super) fn is_unknown(&self) -> bool {
+    pub(crate) fn is_unknown(&self) -> bool {
         match self {
             Self::Unknown => true,
             Self::Literal(_) | Self::Document(..) => false,
@@ -265,7 +265,7 @@ impl BoundTemplate {
 
 impl Residual {
     /// Whether a document stands on the left of a test, as it can inside `$elemMatch` over an array of the context.
-    pub(super) fn asks_documents(&self) -> bool {
+    pub(crate) fn asks_documents(&self) -> bool {
         match self {
             Self::Constant(_) => false,
             Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::asks_documents),
@@ -279,7 +279,7 @@ impl Residual {
     }
 
     /// Whether evaluating it can call a function, and so fail.
-    pub(super) fn calls(&self) -> bool {
+    pub(crate) fn calls(&self) -> bool {
         match self {
             Self::Constant(truth) => *truth == Truth::Error,
             Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::calls),
@@ -304,12 +304,12 @@ impl Residual {
     }
 
     /// All of them hold, simplified.
-    pub(super) fn all(parts: Vec<Self>) -> Self {
+    pub(crate) fn all(parts: Vec<Self>) -> Self {
         Self::join(parts, Truth::False, Truth::True, Self::All)
     }
 
     /// At least one of them holds, simplified.
-    pub(super) fn any(parts: Vec<Self>) -> Self {
+    pub(crate) fn any(parts: Vec<Self>) -> Self {
         Self::join(parts, Truth::True, Truth::False, Self::Any)
     }
 
@@ -338,7 +338,7 @@ impl Residual {
     }
 
     /// It does not hold, simplified.
-    pub(super) fn negate(self) -> Self {
+    pub(crate) fn negate(self) -> Self {
         match self {
             Self::Constant(truth) => Self::Constant(!truth),
             Self::Not(inner) => *inner,

@@ -10,5 +10,6 @@ mod rules;
 pub use compile::compile;
 pub use error::{PolicyError, PolicyErrorKind};
 pub use format::canonical;
+pub(crate) use projection::Kept;
 pub use projection::{Projection, ProjectionError};
 pub use rules::{DocumentFilters, FieldRule, Filter, Policy, Presence, Role, Rule, RulesFile};

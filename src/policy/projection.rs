@@ -22,6 +22,15 @@ pub struct Projection {
     span: Span,
 }
 
+/// Whether a projection leaves a top-level field of a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kept {
+    No,
+    /// That depends on its value: nothing in a number is included.
+    Perhaps,
+    Yes,
+}
+
 /// Why a value is no projection.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ProjectionError {
@@ -90,6 +99,33 @@ impl Projection {
         self.included.is_empty() && self.excluded.is_empty() && self.id.is_none()
     }
 
+    /// Whether a top-level field is left.
+    pub(crate) fn keeps(&self, name: &str) -> Kept {
+        let included = self.includes.below(name);
+        match name {
+            "_id" if self.id == Some(false) => return Kept::No,
+            // It is included without being named.
+            "_id" if included.is_none() => return Kept::Yes,
+            _ if self.excludes.below(name).is_some_and(|names| names.ends) => return Kept::No,
+            _ => {}
+        }
+        match included {
+            _ if !self.is_inclusion() => Kept::Yes,
+            None => Kept::No,
+            Some(names) if names.ends => Kept::Yes,
+            Some(_) => Kept::Perhaps,
+        }
+    }
+
+    /// The top-level fields beside `_id` that can be left; none if any can.
+    pub(crate) fn kept_names(&self) -> Option<impl Iterator<Item = &str>> {
+        self.is_inclusion().then(|| self.includes.below.iter().map(|(name, _)| &**name))
+    }
+
+    const fn is_inclusion(&self) -> bool {
+        !self.included.is_empty() || (matches!(self.id, Some(true)) && self.excluded.is_empty())
+    }
+
     /// Where it stands.
     #[must_use]
     pub const fn span(&self) -> Span {
@@ -106,7 +142,7 @@ impl Projection {
 
     /// Writes what is left of a document.
     pub(crate) fn write(&self, document: DocumentRef<'_>, writer: &mut impl Writer) -> Result<(), Malformed> {
-        let includes = !self.included.is_empty() || (self.id == Some(true) && self.excluded.is_empty());
+        let includes = self.is_inclusion();
         let left = Left { included: includes.then_some(&self.includes), excluded: Some(&self.excludes) };
         // `_id` keeps its place at the front unless only a part of it was included, like of any other field.
         let partly = self.includes.below("_id").is_some();

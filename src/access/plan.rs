@@ -1,0 +1,203 @@
+use super::bound::{BoundField, BoundFields, BoundRole};
+use super::guard::{BoundFilters, BoundRules, Entrance, Guard};
+use crate::eval::Residual;
+use crate::policy::{Kept, Projection};
+use crate::query::{Field, Filter, Plan, Range, bounds};
+
+impl Guard {
+    /// Which documents [`Guard::read`] allows, for MongoDB to find: the first role that applies, its document filters, whether
+    /// any field of a document may be read, and the filters of the rules are all in it.
+    ///
+    /// ```
+    /// use bson::doc;
+    /// use portcullis::{access::Guard, eval::Context, policy, query::Plan, user::User};
+    /// let rules = portcullis::json::parse(r#"{"roles": [{
+    ///     "name": "Owner", "apply_when": {"owner": "%%user.id"}, "read": {"deleted": {"$ne": true}}
+    /// }]}"#).unwrap();
+    /// let rules = policy::compile(&rules).unwrap();
+    /// let policy = policy::RulesFile::effective(Some(&rules), None);
+    /// let guard = Guard::new(policy, Context::new().with_user(User::new("u1")));
+    ///
+    /// let filter = doc! { "owner": { "$eq": "u1" }, "deleted": { "$ne": true } };
+    /// assert_eq!(guard.plan(), Plan::Exact(filter));
+    /// ```
+    ///
+    /// What MongoDB cannot say leaves a check. Whatever is read by such a plan goes through [`Guard::read`], as it must
+    /// anyhow for what is visible of it:
+    ///
+    /// ```
+    /// # use bson::doc;
+    /// # use portcullis::{access::Guard, eval::Context, policy, query::Plan, user::User};
+    /// let rules = portcullis::json::parse(r#"{"roles": [{
+    ///     "name": "Owner", "apply_when": {"owner": "%%user.id", "code": {"$regex": "^[a-f]+$"}}, "read": true
+    /// }]}"#).unwrap();
+    /// # let rules = policy::compile(&rules).unwrap();
+    /// # let policy = policy::RulesFile::effective(Some(&rules), None);
+    /// let guard = Guard::new(policy, Context::new().with_user(User::new("u1")));
+    ///
+    /// let plan = guard.plan();
+    /// assert!(plan.needs_check());
+    /// let upper = doc! { "owner": { "$eq": "u1" }, "code": { "$type": ["string", "symbol", "regex"] } };
+    /// assert_eq!(plan.filter(), Some(upper));
+    /// ```
+    #[must_use]
+    pub fn plan(&self) -> Plan {
+        match &self.entrance {
+            Entrance::Bypass => Plan::Always,
+            Entrance::Closed(_) => Plan::Never,
+            // The request fails, whatever the document.
+            Entrance::Rules(BoundRules { filters, .. }) if !filters.errors.is_empty() => Plan::Never,
+            Entrance::Rules(BoundRules { filters, roles, .. }) => {
+                let queries = filters.queries.iter().map(|(_, query)| holds(query));
+                Range::all(queries.chain([readable(roles, filters)])).into()
+            }
+        }
+    }
+}
+
+/// The documents for which a rule holds that looks at no field of its own.
+fn holds(rule: &Residual) -> Range {
+    bounds(rule, Field::Somewhere).holds
+}
+
+/// The documents for which one of two rules holds; an absent one holds for none.
+fn either(read: Option<&Residual>, write: Option<&Residual>, this: Field<'_>) -> Range {
+    Range::any([read, write].into_iter().flatten().map(|rule| bounds(rule, this).holds))
+}
+
+/// The documents whose role lets them be read. From the last role to the first: those of the role that it permits, and of
+/// those that it does not apply to what the roles after it permit.
+fn readable(roles: &[BoundRole], filters: &BoundFilters) -> Range {
+    roles.iter().rev().fold(Range::NEVER, |rest, role| {
+        let applies = bounds(&role.apply_when, Field::Somewhere);
+        let passed_over = applies.passed_over(&role.apply_when);
+        Range::any([Range::all([applies.holds, permitted(role, filters)]), Range::all([passed_over, rest])])
+    })
+}
+
+/// The documents that a role permits to read, be it in part.
+fn permitted(role: &BoundRole, filters: &BoundFilters) -> Range {
+    let half = match &role.document_filters {
+        Some((read, write)) => either(read.as_ref(), write.as_ref(), Field::Somewhere),
+        None => Range::ALWAYS,
+    };
+    let whole = either(role.read.as_ref(), role.write.as_ref(), Field::Somewhere);
+    let left = Left { filters };
+    let seen = Range::all([whole, left.of_whole()]);
+    // A `read` that is there and does not hold is not rescued by fields.
+    let part = if role.read.is_some() { Range::NEVER } else { Range::all([not_whole(role), left.of_part(role)]) };
+    Range::all([half, Range::any([seen, part])])
+}
+
+/// The documents of which a role without `read` permits single fields only.
+fn not_whole(role: &BoundRole) -> Range {
+    role.write.as_ref().map_or(Range::ALWAYS, |write| bounds(write, Field::Somewhere).passed_over(write))
+}
+
+/// What the projections of the filters leave: a document of which nothing is left is left out.
+struct Left<'g> {
+    filters: &'g BoundFilters,
+}
+
+impl Left<'_> {
+    /// Whether a top-level field is left.
+    fn keeps(&self, name: &str) -> Kept {
+        self.filters.projections.iter().map(|projection| projection.keeps(name)).min().unwrap_or(Kept::Yes)
+    }
+
+    /// The fields beside `_id` that can be left; none if any can.
+    fn names(&self) -> Option<Vec<&str>> {
+        self.filters.projections.iter().find_map(Projection::kept_names).map(Iterator::collect)
+    }
+
+    /// The documents in which a field is, as far as it is left, and for which `shown` holds.
+    fn of_field(&self, name: &str, shown: &Range) -> Range {
+        let kept = match self.keeps(name) {
+            Kept::No => return Range::NEVER,
+            Kept::Perhaps => Range::OPEN,
+            Kept::Yes => Range::ALWAYS,
+        };
+        Range::all([there(&[name]), kept, shown.clone()])
+    }
+
+    /// The documents of which something is left if all of them may be seen.
+    fn of_whole(&self) -> Range {
+        let by_name = self.names().unwrap_or_default().into_iter().chain(["_id"]);
+        let named = Range::any(by_name.map(|name| self.of_field(name, &Range::ALWAYS)));
+        match self.names() {
+            Some(_) => named,
+            None => Range::any([named, Range::OPEN]),
+        }
+    }
+
+    /// The documents of which something is left if single fields may be seen.
+    fn of_part(&self, role: &BoundRole) -> Range {
+        let mut shown: Vec<Range> =
+            role.fields.iter().map(|(name, rule)| self.of_field(name, &entry(&mut vec![name], rule))).collect();
+        if let Some(rule) = &role.additional_fields {
+            let names = self.names();
+            let others = names.iter().flatten().copied().chain(["_id"]).filter(|name| !role.fields.contains_key(*name));
+            shown.extend(others.map(|name| self.of_field(name, &entry(&mut vec![name], rule))));
+            if names.is_none() {
+                // Some field or other, which no path names.
+                shown.push(Range { lower: Filter::Never, upper: of_rule(rule, Field::Somewhere).upper });
+            }
+        }
+        // The order of a map is none, that of a filter is to stay.
+        shown.sort_by_cached_key(|range| range.upper.to_document().map(|filter| filter.to_string()));
+        let mut shown = Range::any(shown);
+        // A rule that fails for any field ends the reading of the document.
+        if can_fail(&role.fields) || role.additional_fields.as_ref().is_some_and(BoundField::can_fail) {
+            shown.lower = Filter::Never;
+        }
+        shown
+    }
+}
+
+/// The documents in which a field is. `_id` is in all of them; what is no path MongoDB cannot say.
+fn there(names: &[&str]) -> Range {
+    if *names == ["_id"] {
+        return Range::ALWAYS;
+    }
+    if names.iter().any(|name| name.starts_with('$') || name.is_empty() || name.contains(['.', '\0'])) {
+        return Range::OPEN;
+    }
+    let exists = Filter::exists(&names.join("."));
+    // Of an array, a number would also name an element.
+    let has_index = names.iter().skip(1).any(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
+    Range { lower: if has_index { Filter::Never } else { exists.clone() }, upper: exists }
+}
+
+/// The documents of which the rule of a field that is there shows something; `names` lead to the field.
+fn entry<'f>(names: &mut Vec<&'f str>, rule: &'f BoundField) -> Range {
+    if rule.read.is_some() || rule.write.is_some() {
+        let this = match names.as_slice() {
+            [name] => Field::Named(name),
+            _ => Field::Somewhere,
+        };
+        return of_rule(rule, this);
+    }
+    let mut inside = Vec::new();
+    for (name, rule) in rule.fields.iter().flatten() {
+        names.push(name);
+        inside.push(Range::all([there(names), entry(names, rule)]));
+        names.pop();
+    }
+    inside.sort_by_cached_key(|range| range.upper.to_document().map(|filter| filter.to_string()));
+    Range::any(inside)
+}
+
+fn of_rule(rule: &BoundField, this: Field<'_>) -> Range {
+    either(rule.read.as_ref(), rule.write.as_ref(), this)
+}
+
+fn can_fail(fields: &BoundFields) -> bool {
+    fields.values().any(BoundField::can_fail)
+}
+
+impl BoundField {
+    fn can_fail(&self) -> bool {
+        [&self.read, &self.write].into_iter().flatten().any(Residual::can_fail)
+            || self.fields.as_ref().is_some_and(can_fail)
+    }
+}

@@ -1,0 +1,369 @@
+use std::ops::Not;
+use std::sync::Arc;
+
+use bson::{Bson, Document, doc};
+
+use crate::value::identical;
+
+/// A set of documents, as a MongoDB filter can say it. Simplified when it is made, and negated down to its tests, so that
+/// whatever is said twice or said of no use is gone before anybody reads it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Filter {
+    /// No document.
+    Never,
+    /// Every document.
+    Always,
+    /// The documents for which the test holds, or for which it does not.
+    Test(Arc<FieldTest>, Sign),
+    /// Those in every one of the sets.
+    All(Vec<Filter>),
+    /// Those in at least one of the sets.
+    Any(Vec<Filter>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sign {
+    Holds,
+    Fails,
+}
+
+/// One question of MongoDB's about one path; without a path, about the element that `$elemMatch` looks at.
+#[derive(Debug)]
+pub(crate) struct FieldTest {
+    path: Box<str>,
+    operator: Operator,
+    operand: Bson,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operator {
+    Eq,
+    In,
+    Exists,
+    Gt,
+    Gte,
+    Lt,
+    Lte,
+    Size,
+    Type,
+    Mod,
+    ElemMatch,
+}
+
+/// More parts than this are not compared with each other, nor those of more members.
+const COMPARED: usize = 24;
+
+impl PartialEq for FieldTest {
+    /// To the byte: 1 and 1.0 may ask the same, but NaN must equal itself.
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+            || (self.path == other.path
+                && self.operator == other.operator
+                && identical((&self.operand).into(), (&other.operand).into()) == Ok(true))
+    }
+}
+
+impl Not for Sign {
+    type Output = Self;
+
+    fn not(self) -> Self {
+        match self {
+            Self::Holds => Self::Fails,
+            Self::Fails => Self::Holds,
+        }
+    }
+}
+
+impl Operator {
+    const fn spelling(self) -> &'static str {
+        match self {
+            Self::Eq => "$eq",
+            Self::In => "$in",
+            Self::Exists => "$exists",
+            Self::Gt => "$gt",
+            Self::Gte => "$gte",
+            Self::Lt => "$lt",
+            Self::Lte => "$lte",
+            Self::Size => "$size",
+            Self::Type => "$type",
+            Self::Mod => "$mod",
+            Self::ElemMatch => "$elemMatch",
+        }
+    }
+}
+
+impl FieldTest {
+    /// The operator with what stands behind it.
+    fn condition(&self, sign: Sign) -> (&'static str, Bson) {
+        let operand = || self.operand.clone();
+        match (self.operator, sign) {
+            (Operator::Exists, sign) => ("$exists", Bson::Boolean(sign == Sign::Holds)),
+            (operator, Sign::Holds) => (operator.spelling(), operand()),
+            (Operator::Eq, Sign::Fails) => ("$ne", operand()),
+            (Operator::In, Sign::Fails) => ("$nin", operand()),
+            (operator, Sign::Fails) => ("$not", doc! { operator.spelling(): operand() }.into()),
+        }
+    }
+
+    /// The values of an equality, if they may stand in one list with others.
+    fn listed(&self) -> Option<&[Bson]> {
+        match (self.operator, &self.operand) {
+            (Operator::Eq, value) => may_be_listed(value).then_some(std::slice::from_ref(value)),
+            (Operator::In, Bson::Array(values)) => Some(values),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a value may stand in `$in`. An object whose first name begins with `$` is refused there, a regular expression
+/// would be matched, and null would equal undefined if it stood alone.
+pub(crate) fn may_be_listed(value: &Bson) -> bool {
+    match value {
+        Bson::Document(fields) => !fields.keys().next().is_some_and(|name| name.starts_with('$')),
+        Bson::Null | Bson::Undefined | Bson::RegularExpression(_) => false,
+        _ => true,
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    All,
+    Any,
+}
+
+impl Kind {
+    /// What decides alone.
+    const fn winner(self) -> Filter {
+        match self {
+            Self::All => Filter::Never,
+            Self::Any => Filter::Always,
+        }
+    }
+
+    /// What decides nothing.
+    const fn neutral(self) -> Filter {
+        match self {
+            Self::All => Filter::Always,
+            Self::Any => Filter::Never,
+        }
+    }
+
+    const fn wrap(self, parts: Vec<Filter>) -> Filter {
+        match self {
+            Self::All => Filter::All(parts),
+            Self::Any => Filter::Any(parts),
+        }
+    }
+
+    const fn other(self) -> Self {
+        match self {
+            Self::All => Self::Any,
+            Self::Any => Self::All,
+        }
+    }
+}
+
+impl Filter {
+    pub(crate) fn test(path: &str, operator: Operator, operand: impl Into<Bson>) -> Self {
+        let test = FieldTest { path: path.into(), operator, operand: operand.into() };
+        Self::Test(Arc::new(test), Sign::Holds)
+    }
+
+    pub(crate) fn exists(path: &str) -> Self {
+        Self::test(path, Operator::Exists, true)
+    }
+
+    pub(crate) fn all(parts: impl IntoIterator<Item = Self>) -> Self {
+        Self::join(parts, Kind::All)
+    }
+
+    pub(crate) fn any(parts: impl IntoIterator<Item = Self>) -> Self {
+        Self::join(parts, Kind::Any)
+    }
+
+    pub(crate) fn negate(&self) -> Self {
+        match self {
+            Self::Never => Self::Always,
+            Self::Always => Self::Never,
+            Self::Test(test, sign) => Self::Test(Arc::clone(test), !*sign),
+            Self::All(parts) => Self::Any(parts.iter().map(Self::negate).collect()),
+            Self::Any(parts) => Self::All(parts.iter().map(Self::negate).collect()),
+        }
+    }
+
+    fn join(parts: impl IntoIterator<Item = Self>, kind: Kind) -> Self {
+        let mut kept: Vec<Self> = Vec::new();
+        for part in parts {
+            match (part, kind) {
+                (part, _) if part == kind.winner() => return part,
+                (part, _) if part == kind.neutral() => {}
+                (Self::All(inner), Kind::All) | (Self::Any(inner), Kind::Any) => kept.extend(inner),
+                (part, _) => kept.push(part),
+            }
+        }
+        if kept.len() <= COMPARED && !reduce(&mut kept, kind) {
+            return kind.winner();
+        }
+        match kept.len() {
+            0 => kind.neutral(),
+            1 => kept.remove(0),
+            _ => kind.wrap(kept),
+        }
+    }
+
+    /// What the parts of the other kind are made of.
+    fn members(&self, kind: Kind) -> &[Self] {
+        match (self, kind) {
+            (Self::All(parts), Kind::All) | (Self::Any(parts), Kind::Any) => parts,
+            (other, _) => std::slice::from_ref(other),
+        }
+    }
+
+    /// As a filter of documents. None for [`Filter::Never`], which no filter says plainly.
+    pub(crate) fn to_document(&self) -> Option<Document> {
+        match self {
+            Self::Never => None,
+            Self::Always => Some(Document::new()),
+            Self::Test(test, sign) => {
+                let (key, operand) = test.condition(*sign);
+                Some(doc! { &*test.path: { key: operand } })
+            }
+            Self::All(parts) => conjunction(parts),
+            Self::Any(parts) => disjunction(parts),
+        }
+    }
+
+    /// As operators on the element that `$elemMatch` looks at; none if it asks for what cannot be said so.
+    pub(crate) fn to_operators(&self) -> Option<Document> {
+        let mut operators = Document::new();
+        for part in self.members(Kind::All) {
+            let Self::Test(test, sign) = part else { return None };
+            let (key, operand) = test.condition(*sign);
+            if !test.path.is_empty() || operators.insert(key, operand).is_some() {
+                return None;
+            }
+        }
+        Some(operators)
+    }
+}
+
+/// Leaves out of the parts what the others say: `x ∨ (x ∧ y) = x`, `x ∨ (¬x ∧ y) = x ∨ y`, and the same the other way round.
+/// False if they decide together: `x ∨ ¬x`.
+fn reduce(parts: &mut Vec<Filter>, kind: Kind) -> bool {
+    let inner = kind.other();
+    let mut at = 0;
+    while let Some(part) = parts.get(at).cloned() {
+        let opposite = part.negate();
+        let (same, opposite) = (part.members(inner), opposite.members(inner));
+        if same.len() > COMPARED || opposite.len() > COMPARED {
+            at += 1;
+            continue;
+        }
+        let mut place = 0;
+        let mut decided = false;
+        let mut changed = false;
+        parts.retain_mut(|other| {
+            place += 1;
+            if place == at + 1 {
+                return true;
+            }
+            let members = other.members(inner);
+            if members.len() > COMPARED {
+                return true;
+            }
+            if same.iter().all(|member| members.contains(member)) {
+                changed |= place <= at;
+                return false;
+            }
+            if opposite.iter().all(|member| members.contains(member)) {
+                let left: Vec<Filter> = members.iter().filter(|member| !opposite.contains(member)).cloned().collect();
+                decided |= left.is_empty();
+                changed = true;
+                *other = Filter::join(left, inner);
+            }
+            true
+        });
+        if decided {
+            return false;
+        }
+        // What has become smaller may say something about the others.
+        at = if changed { 0 } else { at + 1 };
+    }
+    true
+}
+
+fn conjunction(parts: &[Filter]) -> Option<Document> {
+    let mut merged = Document::new();
+    let mut rest = Vec::new();
+    for part in together(parts, Sign::Fails) {
+        let Filter::Test(test, sign) = &part else {
+            let part = part.to_document()?;
+            let has_room = part.keys().all(|key| !merged.contains_key(key));
+            if has_room {
+                merged.extend(part)
+            } else {
+                rest.push(Bson::Document(part))
+            }
+            continue;
+        };
+        let (key, operand) = test.condition(*sign);
+        match merged.get_mut(&*test.path) {
+            None => {
+                merged.insert(&*test.path, doc! { key: operand });
+            }
+            Some(Bson::Document(conditions)) if !conditions.contains_key(key) => {
+                conditions.insert(key, operand);
+            }
+            Some(_) => rest.push(doc! { &*test.path: { key: operand } }.into()),
+        }
+    }
+    if !rest.is_empty() {
+        merged.insert("$and", rest);
+    }
+    Some(merged)
+}
+
+fn disjunction(parts: &[Filter]) -> Option<Document> {
+    let parts = together(parts, Sign::Holds);
+    match parts.as_slice() {
+        [part] => part.to_document(),
+        parts => {
+            let parts = parts.iter().map(|part| part.to_document().map(Bson::Document));
+            Some(doc! { "$or": parts.collect::<Option<Vec<_>>>()? })
+        }
+    }
+}
+
+/// The same parts with the equalities about one path in one list: `a = 1 ∨ a = 2` is `a in [1, 2]`, and of negations the
+/// same holds for *and*.
+fn together(parts: &[Filter], of: Sign) -> Vec<Filter> {
+    let listed = |part: &Filter| match part {
+        Filter::Test(test, sign) if *sign == of => test.listed().map(|values| (test.path.clone(), values.to_vec())),
+        _ => None,
+    };
+    let mut lists: Vec<(Box<str>, Vec<Bson>, usize)> = Vec::new();
+    let mut out = Vec::with_capacity(parts.len());
+    for part in parts {
+        let Some((path, values)) = listed(part) else {
+            out.push(part.clone());
+            continue;
+        };
+        match lists.iter_mut().find(|(known, ..)| *known == path) {
+            Some((_, known, _)) => known.extend(values),
+            None => {
+                lists.push((path, values, out.len()));
+                out.push(part.clone());
+            }
+        }
+    }
+    for (path, values, place) in lists {
+        let single = values.len() == 1;
+        if let Some(part) = out.get_mut(place)
+            && !single
+        {
+            let list = FieldTest { path, operator: Operator::In, operand: values.into() };
+            *part = Filter::Test(Arc::new(list), of);
+        }
+    }
+    out
+}

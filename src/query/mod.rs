@@ -1,0 +1,13 @@
+//! From residuals to MongoDB: which documents a condition holds for, said as a filter, or two filters between which the
+//! answer lies.
+
+mod bounds;
+mod filter;
+mod plan;
+mod residual;
+mod test;
+
+pub(crate) use bounds::Range;
+pub(crate) use filter::Filter;
+pub use plan::{MAX_DEPTH, MAX_FILTER_BYTES, MAX_LIST, Plan};
+pub(crate) use residual::{Field, bounds};
