@@ -26,6 +26,7 @@ mod limits;
 mod lints;
 mod login;
 mod naive;
+mod plans;
 mod regressions;
 mod stores;
 mod tokens;
