@@ -65,6 +65,23 @@ const EMPLOYEES: &str = r#"{
     }]
 }"#;
 
+/// Eight roles, each with conditions on the user and the document and with document filters.
+fn eight_roles() -> String {
+    let role = |n: usize| {
+        format!(
+            r#"{{
+                "name": "role {n}",
+                "apply_when": {{
+                    "%%user.custom_data.role": {{"$in": ["employee", "other {n}"]}}, "owner_id": "%%user.id", "age": {{"$gte": {n}}}
+                }},
+                "document_filters": {{"read": {{"status": {{"$in": ["active", "pending"]}}}}, "write": false}},
+                "read": true
+            }}"#
+        )
+    };
+    format!(r#"{{"roles": [{}]}}"#, (0..8).map(role).collect::<Vec<_>>().join(", "))
+}
+
 /// 11 fields, about 405 bytes of BSON.
 fn employee(owner: &str, status: &str, age: i32) -> Document {
     let id = bson::oid::ObjectId::from_bytes([7; 12]);
@@ -201,6 +218,12 @@ fn benchmarks(criterion: &mut Criterion) {
     criterion.bench_function("bind", |bencher| {
         let context = || Context::new().with_user(user());
         bencher.iter_batched(context, |context| Guard::new(Some(employees.clone()), context), BatchSize::SmallInput);
+    });
+
+    let eight = policy(&eight_roles());
+    criterion.bench_function("bind eight roles", |bencher| {
+        let context = || Context::new().with_user(user());
+        bencher.iter_batched(context, |context| Guard::new(Some(eight.clone()), context), BatchSize::SmallInput);
     });
 
     let (sample, bound, guard) = (Samples::new(OWNER), Bound::new(), one_role());

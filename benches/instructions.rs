@@ -1,4 +1,4 @@
-//! Three small cases that decide a document many times, to be counted instruction by instruction:
+//! Small cases that decide a document many times, to be counted instruction by instruction:
 //! `benches/count-instructions` runs them under callgrind and compares the counts with those on record.
 
 // A benchmark that cannot be set up fails by panicking.
@@ -55,9 +55,12 @@ fn document() -> Document {
     }
 }
 
-fn guard(rules: &str) -> Guard {
+fn policy(rules: &str) -> Option<Arc<Policy>> {
     let rules = policy::compile(&portcullis::json::parse(rules).expect("JSON")).expect("rules");
-    let policy: Option<Arc<Policy>> = RulesFile::effective(Some(&rules), None).map(Arc::new);
+    RulesFile::effective(Some(&rules), None).map(Arc::new)
+}
+
+fn guard(policy: Option<Arc<Policy>>) -> Guard {
     Guard::new(policy, Context::new().with_user(User::new(OWNER).with_custom_data(doc! { "role": "editor" })))
 }
 
@@ -73,11 +76,12 @@ fn main() {
     changed.insert("salary", 70_000.0);
     let changed = RawDocumentBuf::try_from(&changed).expect("BSON");
     let prepared = Prepared::new(&others).expect("BSON");
-    let (readers, writers) = (guard(READERS), guard(WRITERS));
+    let (bound, readers, writers) = (policy(WRITERS), guard(policy(READERS)), guard(policy(WRITERS)));
     let allowed = (0..times)
         .filter(|_| match case.as_str() {
             "read-raw" => readers.read(black_box(&others)).is_allowed(),
             "read-prepared" => readers.read(black_box(&prepared)).is_allowed(),
+            "bind" => black_box(guard(bound.clone())).context().user().is_some(),
             "update-raw" => writers.update(black_box(&raw), black_box(&changed)).is_allowed(),
             _ => true,
         })

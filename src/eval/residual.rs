@@ -352,7 +352,17 @@ impl Residual {
     /// What can call functions stays as it is: whether it fails may depend on what stands beside it.
     #[must_use]
     pub fn settle(self) -> Self {
-        if self.calls() { self } else { self.settle_to(Truth::False) }
+        if !self.has_unknown() || self.calls() { self } else { self.settle_to(Truth::False) }
+    }
+
+    /// Whether the context leaves a part of it Unknown.
+    fn has_unknown(&self) -> bool {
+        match self {
+            Self::Constant(truth) => *truth == Truth::Unknown,
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::has_unknown),
+            Self::Not(inner) => inner.has_unknown(),
+            Self::Test(_) => false,
+        }
     }
 
     fn settle_to(self, unknown: Truth) -> Self {

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 
 use nom::bytes::complete::take_till;
 use nom::character::complete::char;
@@ -13,10 +14,10 @@ pub const MAX_SEGMENTS: usize = 200;
 /// doubles the ways that a path can go through arrays in each other.
 pub const MAX_INDEXES: usize = 8;
 
-/// A dotted path such as `address.zip` or `team.0.id`; without segments, the whole value.
+/// A dotted path, cheap to copy, such as `address.zip` or `team.0.id`; without segments, the whole value.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct FieldPath {
-    segments: Box<[Segment]>,
+    segments: Arc<[Segment]>,
 }
 
 /// One name of a path.
@@ -96,7 +97,7 @@ impl FieldPath {
         if names.len() > MAX_SEGMENTS {
             return Err(PathError::TooLong);
         }
-        let segments: Box<[Segment]> = names.into_iter().map(Segment::new).collect();
+        let segments: Arc<[Segment]> = names.into_iter().map(Segment::new).collect();
         if segments.iter().filter(|segment| segment.index.is_some()).count() > MAX_INDEXES {
             return Err(PathError::IndexesTooMany);
         }
@@ -110,13 +111,13 @@ impl FieldPath {
 
     /// The names in order.
     #[must_use]
-    pub const fn segments(&self) -> &[Segment] {
+    pub fn segments(&self) -> &[Segment] {
         &self.segments
     }
 
     /// Whether it leads to the whole value.
     #[must_use]
-    pub const fn is_root(&self) -> bool {
+    pub fn is_root(&self) -> bool {
         self.segments.is_empty()
     }
 

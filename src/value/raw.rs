@@ -373,22 +373,15 @@ impl Glance {
         }
         let length = length as usize;
         let value = length + 2;
-        let fixed = FIXED_SIZES.get(kind as usize).copied().unwrap_or(VARIES);
-        let size = if fixed == VARIES {
-            let size = i32::from_le_bytes(*rest.get(value..)?.first_chunk()?);
-            let size = usize::try_from(size).ok()?;
-            // A string's length counts neither itself nor the type and key; a document's counts itself.
-            let (least, before) = match kind {
-                STRING => (1, value + 4),
-                0x03 | ARRAY => (DOCUMENT, value),
-                _ => return None,
-            };
-            if size < least || *rest.get(before + size - 1)? != 0 {
-                return None;
-            }
-            before + size
-        } else {
-            value + fixed as usize
+        let size = match kind {
+            STRING => length_before_nul(rest, value, 1, value + 4)?,
+            0x03 | ARRAY => length_before_nul(rest, value, DOCUMENT, value)?,
+            0x01 | DATE_TIME | 0x12 => value + 8,
+            OBJECT_ID => value + 12,
+            INT32 => value + 4,
+            BOOLEAN => value + 1,
+            0x0A => value,
+            _ => return None,
         };
         (size <= rest.len()).then_some(Self { kind, key: KeyHead { first, length }, size })
     }
@@ -407,21 +400,13 @@ impl Glance {
     }
 }
 
-/// Of a type whose values are of different sizes, or that is rare.
-const VARIES: u8 = u8::MAX;
-
-/// The size of a value by its type.
-const FIXED_SIZES: [u8; 32] = {
-    let mut sizes = [VARIES; 32];
-    sizes[0x01] = 8;
-    sizes[OBJECT_ID as usize] = 12;
-    sizes[BOOLEAN as usize] = 1;
-    sizes[DATE_TIME as usize] = 8;
-    sizes[0x0A] = 0;
-    sizes[INT32 as usize] = 4;
-    sizes[0x12] = 8;
-    sizes
-};
+/// Where a value ends whose length stands at `at` and counts from `start`, and before whose end stands a NUL.
+#[inline(always)]
+fn length_before_nul(bytes: &[u8], at: usize, least: usize, start: usize) -> Option<usize> {
+    let length = i32::from_le_bytes(*bytes.get(at..)?.first_chunk()?);
+    let length = usize::try_from(length).ok().filter(|length| *length >= least)?;
+    (*bytes.get(start + length - 1)? == 0).then_some(start + length)
+}
 
 /// The lowest bit that is set stands in the first byte that is 0.
 #[inline(always)]

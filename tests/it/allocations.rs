@@ -8,6 +8,7 @@ use bson::{Document, RawDocument, RawDocumentBuf, doc};
 use portcullis::access::{Buffer, Guard};
 use portcullis::eval::Context;
 use portcullis::user::User;
+use portcullis::value::Prepared;
 use portcullis::{json, policy};
 
 const RULES: &str = r#"{
@@ -57,6 +58,9 @@ fn a_plain_allow_allocates_nothing() {
     let raw = RawDocumentBuf::try_from(&document).unwrap();
     assert_eq!(allocations(|| assert!(guard.read(&document).is_allowed())), 0, "read, decoded");
     assert_eq!(allocations(|| assert!(guard.read(&raw).is_allowed())), 0, "read, raw");
+    let prepared = Prepared::new(&raw).unwrap();
+    assert_eq!(allocations(|| assert!(guard.read(&prepared).is_allowed())), 0, "read, prepared");
+    assert_eq!(allocations(|| assert!(guard.update(&prepared, &prepared).is_allowed())), 0, "update, prepared");
     assert_eq!(allocations(|| assert!(guard.search(&raw).is_allowed())), 0, "search, raw");
     assert_eq!(allocations(|| assert!(guard.insert(&document).is_allowed())), 0, "insert, decoded");
     assert_eq!(allocations(|| assert!(guard.insert(&raw).is_allowed())), 0, "insert, raw");

@@ -51,7 +51,7 @@ pub(super) fn pipeline(field: &FieldPath) -> Vec<Document> {
 
 /// Whether an update's event has to come with a look at the document: where the path has a dot, the names of the fields that
 /// were updated can mean something else.
-pub(super) const fn needs_a_look(field: &FieldPath) -> bool {
+pub(super) fn needs_a_look(field: &FieldPath) -> bool {
     field.segments().len() > 1
 }
 
