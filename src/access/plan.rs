@@ -8,6 +8,9 @@ impl Guard {
     /// Which documents [`Guard::read`] allows, for MongoDB to find: the first role that applies, its document filters, whether
     /// any field of a document may be read, and the filters of the rules are all in it.
     ///
+    /// Random policies hold it to [`Guard::read`] by this engine's own matching of queries; it has not been held to a
+    /// server yet, so that what it finds has to go through [`Guard::read`] in any case.
+    ///
     /// ```
     /// use bson::doc;
     /// use portcullis::{access::Guard, eval::Context, policy, query::Plan, user::User};

@@ -300,9 +300,9 @@ fn conjunction(parts: &[Filter]) -> Option<Document> {
             let part = part.to_document()?;
             let has_room = part.keys().all(|key| !merged.contains_key(key));
             if has_room {
-                merged.extend(part)
+                merged.extend(part);
             } else {
-                rest.push(Bson::Document(part))
+                rest.push(Bson::Document(part));
             }
             continue;
         };

@@ -12,7 +12,7 @@ use crate::eval::{
 use crate::expr::Comparison;
 use crate::path::Segment;
 use crate::predicate::{DocumentRoot, Elements};
-use crate::value::{TypeSet, order};
+use crate::value::{Type, TypeSet, order};
 
 /// What the tests of a filter look at.
 #[derive(Clone, Copy)]
@@ -159,8 +159,7 @@ fn aliases(names: &[&str]) -> Bson {
 }
 
 fn of_type(path: &Path, set: TypeSet) -> Bounds {
-    let names: Vec<&str> =
-        if set == TypeSet::NUMBER { vec!["number"] } else { set.iter().map(|kind| kind.alias()).collect() };
+    let names: Vec<&str> = if set == TypeSet::NUMBER { vec!["number"] } else { set.iter().map(Type::alias).collect() };
     Bounds::exact(match names.as_slice() {
         [] => Filter::Never,
         [name] => path.test(Operator::Type, *name),
