@@ -6,8 +6,8 @@ use super::wanted::{KeyHead, Name};
 use super::{DocumentRef, Malformed};
 
 /// A document in BSON's bytes that was checked once, with an index of its top-level fields before the bytes: what to
-/// keep in memory of a document that will be asked about again and again. It is two to three times the speed of a
-/// decoded [`Document`] and takes a fifth of the memory.
+/// keep in memory of a document that will be asked about again and again. No question about one of its fields depends on
+/// how many others it has.
 ///
 /// ```
 /// use bson::{doc, RawDocumentBuf};
