@@ -5,8 +5,10 @@
 //! | --- | --- | --- |
 //! | [`Users`], [`Sessions`] | a file, or memory (feature `embedded`) | two collections |
 //! | [`CustomDataStore`] | files of extended JSON, or memory | the application's collection |
+//! | [`Store`](documents::Store): the documents that are guarded | the same file | the database |
 
 mod custom_data;
+pub mod documents;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod error;

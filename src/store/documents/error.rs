@@ -1,0 +1,59 @@
+use thiserror::Error;
+
+use crate::store::StoreError;
+
+/// Why a database did not do what it was asked.
+///
+/// Its text may quote stored values, but for that of [`DuplicateKey`](Self::DuplicateKey): it is for logs, not for a client
+/// that may not read them.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum DocumentsError {
+    /// The store cannot be asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Somebody else was in between; the same again may succeed.
+    #[error("another writer was faster: {0}")]
+    Conflict(String),
+    /// Whether the transaction happened cannot be told.
+    #[error("nobody can tell whether the transaction was committed: {0}")]
+    OutcomeUnknown(String),
+    /// A unique index has that key already.
+    #[error("a document with that key exists (E11000 duplicate key error)")]
+    DuplicateKey,
+    /// The request is not one that this store carries out.
+    #[error("{what} is not supported by {store}{help}", help = .help.map(|help| format!("; {help}")).unwrap_or_default())]
+    Unsupported {
+        /// The part of the request, such as `` `$where` ``.
+        what: String,
+        /// Which store, such as `the embedded store`.
+        store: &'static str,
+        /// What would do instead.
+        help: Option<&'static str>,
+    },
+    /// The store has no transactions.
+    #[error("this server has no transactions: they need a replica set, which a single server can be too (`mongod --replSet`)")]
+    NoTransactions,
+    /// The request is malformed or fails on a document, such as `$inc` of a text.
+    #[error("{message}{code}", code = .code.map(|code| format!(" (code {code})")).unwrap_or_default())]
+    Refused {
+        /// MongoDB's error code.
+        code: Option<i32>,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+impl DocumentsError {
+    /// Whether the whole transaction may be tried again.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Conflict(_))
+    }
+
+    /// Whether the transaction may have been committed.
+    #[must_use]
+    pub const fn is_outcome_unknown(&self) -> bool {
+        matches!(self, Self::OutcomeUnknown(_))
+    }
+}

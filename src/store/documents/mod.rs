@@ -1,0 +1,86 @@
+//! Documents of collections, without any rules: what a guard stands in front of.
+
+mod error;
+mod request;
+
+pub use error::DocumentsError;
+pub use request::{Change, Find, Namespace, Updated};
+
+use bson::{Bson, Document, RawDocumentBuf};
+
+use crate::auth::BoxFuture;
+
+/// A database whose collections a guard lets its users at. It knows of no rules: whoever has it may do anything.
+///
+/// What an implementation does not support it refuses with [`DocumentsError::Unsupported`]; it never leaves a part of a
+/// request out. Every command means the simple collation. Documents come in the natural order of the store where no other is
+/// asked for.
+pub trait Store: Send + Sync {
+    /// The documents that a query finds.
+    fn find<'a>(
+        &'a self,
+        namespace: &'a Namespace,
+        find: &'a Find,
+    ) -> BoxFuture<'a, Result<Box<dyn Cursor + 'a>, DocumentsError>>;
+
+    /// What a pipeline makes of a collection.
+    fn aggregate<'a>(
+        &'a self,
+        namespace: &'a Namespace,
+        pipeline: &'a [Document],
+    ) -> BoxFuture<'a, Result<Box<dyn Cursor + 'a>, DocumentsError>>;
+
+    /// Begins a transaction: it sees one state of the database and its own writes, and either all of it happens or nothing.
+    ///
+    /// # Errors
+    /// [`DocumentsError::NoTransactions`] where the database has none.
+    fn begin(&self) -> BoxFuture<'_, Result<Box<dyn Transaction + '_>, DocumentsError>>;
+}
+
+/// Documents on their way, in batches.
+pub trait Cursor: Send {
+    /// The next of them, in order; empty when there are no more.
+    fn batch(&mut self) -> BoxFuture<'_, Result<Vec<RawDocumentBuf>, DocumentsError>>;
+}
+
+/// Reads and writes that happen together or not at all. One that is dropped is aborted.
+///
+/// After an [error that passes](DocumentsError::is_transient) the whole transaction is to be done again from its beginning; after
+/// any other error it can only be aborted.
+pub trait Transaction: Send {
+    /// All documents that a query finds, as the transaction sees them. Who asks bounds them by [`Find::limit`].
+    fn find<'a>(
+        &'a mut self,
+        namespace: &'a Namespace,
+        find: &'a Find,
+    ) -> BoxFuture<'a, Result<Vec<RawDocumentBuf>, DocumentsError>>;
+
+    /// Inserts a document; without `_id` it is given one. What is stored comes back by [`find`](Self::find).
+    fn insert<'a>(
+        &'a mut self,
+        namespace: &'a Namespace,
+        document: &'a Document,
+    ) -> BoxFuture<'a, Result<Bson, DocumentsError>>;
+
+    /// Changes the first document that `filter` finds; with `upsert` inserts one where it finds none.
+    fn update<'a>(
+        &'a mut self,
+        namespace: &'a Namespace,
+        filter: &'a Document,
+        change: &'a Change,
+        upsert: bool,
+    ) -> BoxFuture<'a, Result<Updated, DocumentsError>>;
+
+    /// Deletes the document with this `_id`; whether there was one.
+    fn delete<'a>(
+        &'a mut self,
+        namespace: &'a Namespace,
+        id: &'a Bson,
+    ) -> BoxFuture<'a, Result<bool, DocumentsError>>;
+
+    /// Makes all of it happen. An [unknown outcome](DocumentsError::is_outcome_unknown) is asked for again by the
+    /// implementation for a while before it is an error.
+    fn commit<'a>(self: Box<Self>) -> BoxFuture<'a, Result<(), DocumentsError>>
+    where
+        Self: 'a;
+}

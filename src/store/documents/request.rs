@@ -1,0 +1,88 @@
+use std::fmt;
+
+use bson::{Bson, Document};
+
+/// A collection of a database.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Namespace {
+    database: String,
+    collection: String,
+}
+
+impl Namespace {
+    /// `hr.employees`: the first dot ends the database's name. None if one of the two is empty.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (database, collection) = text.split_once('.')?;
+        (!database.is_empty() && !collection.is_empty())
+            .then(|| Self { database: database.to_owned(), collection: collection.to_owned() })
+    }
+
+    /// `hr`
+    #[must_use]
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// `employees`
+    #[must_use]
+    pub fn collection(&self) -> &str {
+        &self.collection
+    }
+}
+
+impl fmt::Display for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.database, self.collection)
+    }
+}
+
+/// Which documents of a collection, in which order, how many, and what of them: as in MongoDB's `find`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Find {
+    /// MongoDB's filter; empty: all documents.
+    pub filter: Document,
+    /// MongoDB's projection; empty: whole documents.
+    pub projection: Document,
+    /// MongoDB's order, `{"name": 1}`; empty: the natural order.
+    pub sort: Document,
+    /// How many documents are passed over.
+    pub skip: u64,
+    /// How many documents there may be at most; none: no limit.
+    pub limit: Option<u64>,
+}
+
+impl Find {
+    /// All that a filter finds, whole and in natural order.
+    #[must_use]
+    pub fn by(filter: Document) -> Self {
+        Self { filter, ..Self::default() }
+    }
+}
+
+/// What becomes of a document.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// `{"$set": {…}}`: update operators, and the filters that `$[name]` refers to.
+    Operators {
+        /// MongoDB's update operators with their fields.
+        update: Document,
+        /// MongoDB's `arrayFilters`.
+        array_filters: Vec<Document>,
+    },
+    /// `[{"$set": {…}}]`: stages of a pipeline.
+    Pipeline(Vec<Document>),
+    /// A document in its place; its `_id`, if it has one, must be the same.
+    Replacement(Document),
+}
+
+/// What an update did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Updated {
+    /// Whether a document was found.
+    pub matched: bool,
+    /// Whether it is another now.
+    pub modified: bool,
+    /// The `_id` of the document that was inserted because none was found.
+    pub upserted: Option<Bson>,
+}
