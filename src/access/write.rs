@@ -68,16 +68,15 @@ impl Guard {
     }
 
     fn judge<'g>(&'g self, write: Write<'_>, errors: &Errors) -> Result<((), Option<&'g BoundRole>), Refusal<'g>> {
-        // A document with a key twice means one thing to one reader and another to the next, so none is written.
-        let repeated = write.after().map_or(Ok(None), DocumentRef::repeated_key);
-        if let Some(error) = repeated.map_or_else(|error| Some(error.into()), |key| key.map(repeats)) {
-            errors.add(error);
-            return Err(Reason::Failed.into());
-        }
         let role = match &self.entrance {
-            Entrance::Bypass => None,
-            Entrance::Closed(reason) => return Err(reason.clone().into()),
             Entrance::Rules(rules) => Some(judge_by_rules(write, rules, &self.context, errors)?),
+            unruled => {
+                refuse_repeated(write.after().map_or(Ok(None), DocumentRef::repeated_key), errors)?;
+                match unruled {
+                    Entrance::Closed(reason) => return Err(reason.clone().into()),
+                    Entrance::Bypass | Entrance::Rules(_) => None,
+                }
+            }
         };
         self.check_schema(write, errors).map_err(|reason| Refusal { role, reason })?;
         Ok(((), role))
@@ -96,8 +95,16 @@ impl Guard {
     }
 }
 
-fn repeats(key: &str) -> EvalError {
-    EvalError::KeyDuplicate(key.to_owned())
+/// A document with a key twice means one thing to one reader and another to the next, so none is written.
+#[inline]
+fn refuse_repeated(repeated: Result<Option<&str>, Malformed>, errors: &Errors) -> Result<(), Reason> {
+    let error = match repeated {
+        Ok(None) => return Ok(()),
+        Ok(Some(key)) => EvalError::KeyDuplicate(key.to_owned()),
+        Err(error) => error.into(),
+    };
+    errors.add(error);
+    Err(Reason::Failed)
 }
 
 fn judge_by_rules<'r>(
@@ -109,6 +116,7 @@ fn judge_by_rules<'r>(
     let look_up = |document| Lookup::new(document, fields);
     let (old, new) = (write.before().map(look_up), write.after().map(look_up));
     let (old, new) = (old.as_ref(), new.as_ref());
+    refuse_repeated(new.map_or(Ok(None), Lookup::repeated_key), errors)?;
     // Which role it is, is asked of the document as it was, so that a write cannot choose its own role.
     let seen = Seen::new(old.or(new), old);
     let assigning = Evaluation::of(&seen, context, errors);

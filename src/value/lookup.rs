@@ -1,6 +1,7 @@
 use std::cell::Cell;
 
 use super::raw::{Element, Glance, Walk};
+use super::repeated::repeated_key_meeting;
 use super::wanted::{KeyHead, WANTED};
 use super::{DocumentRef, Field, Malformed, Slot, Wanted};
 
@@ -13,6 +14,8 @@ pub(crate) struct Lookup<'d> {
     passed: Cell<u32>,
     /// From where to where each wanted field's element goes; nowhere for those not met yet.
     found: [Cell<(u32, u32)>; WANTED],
+    /// Whether the bytes are known to be BSON.
+    checked: Cell<bool>,
 }
 
 /// Of a document's first element: its length stands before it.
@@ -21,7 +24,27 @@ const FIRST: u32 = 4;
 impl<'d> Lookup<'d> {
     #[inline]
     pub(crate) fn new(document: DocumentRef<'d>, wanted: &'d Wanted) -> Self {
-        Self { document, wanted, passed: Cell::new(FIRST), found: [const { Cell::new((0, 0)) }; WANTED] }
+        Self {
+            document,
+            wanted,
+            passed: Cell::new(FIRST),
+            found: [const { Cell::new((0, 0)) }; WANTED],
+            checked: Cell::new(false),
+        }
+    }
+
+    /// As [`DocumentRef::repeated_key`]. The pass over the bytes that this takes notes every wanted field.
+    pub(crate) fn repeated_key(&self) -> Result<Option<&'d str>, Malformed> {
+        let DocumentRef::Raw(document) = self.document else { return self.document.repeated_key() };
+        let bytes = document.as_bytes();
+        let repeated = repeated_key_meeting(bytes, &mut |text, key, (from, to)| {
+            if self.wanted.may_have(key) {
+                self.note(text, key, (from, to));
+            }
+            self.passed.set(to);
+        })?;
+        self.checked.set(repeated.is_none());
+        Ok(repeated)
     }
 
     pub(crate) const fn document(&self) -> DocumentRef<'d> {
@@ -38,7 +61,7 @@ impl<'d> Lookup<'d> {
                     .as_bytes()
                     .get(from as usize..to as usize)
                     .and_then(|element| Element::after_key(element, name.len()))
-                    .map(Field::Raw)),
+                    .map(if self.checked.get() { Field::Checked } else { Field::Raw })),
             },
             (DocumentRef::Prepared(document), Some(_)) => {
                 Ok(self.wanted.name(slot).and_then(|name| document.find_usual(name)).map(Field::Checked))

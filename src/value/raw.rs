@@ -79,6 +79,9 @@ impl<'a> Walk<'a> {
             self.rest = self.rest.get(glance.size..).unwrap_or_default();
             return Ok(Some((element, glance.key)));
         }
+        if let [0] = *self.rest {
+            return Ok(None);
+        }
         let Some(element) = self.careful_step()? else { return Ok(None) };
         Ok(Some((element, KeyHead::of(element.key))))
     }
@@ -522,12 +525,16 @@ fn split_at_nul(bytes: &[u8], at: usize, all: u64) -> Result<(&[u8], &[u8]), Mal
     Ok((content, rest.get(1..).unwrap_or_default()))
 }
 
-/// Short texts are looked at eight bytes at a time here, which costs no call.
+/// Short texts are looked at eight bytes at a time here, which costs no call; the last eight may overlap those before.
 #[inline]
 fn is_utf8(bytes: &[u8]) -> bool {
-    let (words, rest) = bytes.as_chunks();
-    let all = words.iter().fold(0, |all, word| all | u64::from_le_bytes(*word));
-    let all = rest.iter().fold(all, |all, byte| all | u64::from(*byte));
+    let all = match bytes.last_chunk() {
+        Some(last) => {
+            let (words, _) = bytes.as_chunks();
+            words.iter().fold(u64::from_le_bytes(*last), |all, word| all | u64::from_le_bytes(*word))
+        }
+        None => bytes.iter().fold(0, |all, byte| all | u64::from(*byte)),
+    };
     all & HIGH_BITS == 0 || std::str::from_utf8(bytes).is_ok()
 }
 

@@ -10,15 +10,31 @@ use super::{MAX_DEPTH, Malformed, ValueRef};
 /// # Errors
 /// If the bytes are no BSON, or nested deeper than [`MAX_DEPTH`].
 pub(crate) fn repeated_key(document: &[u8]) -> Result<Option<&str>, Malformed> {
-    in_document(document, 0)
+    in_document(document, 0, &mut ignore)
 }
+
+/// As [`repeated_key`]; `met` is told of every top-level field: its key, and from where to where it goes.
+#[inline]
+pub(super) fn repeated_key_meeting<'d>(
+    document: &'d [u8],
+    met: &mut impl FnMut(&'d [u8], KeyHead, (u32, u32)),
+) -> Result<Option<&'d str>, Malformed> {
+    in_document(document, 0, met)
+}
+
+const fn ignore(_: &[u8], _: KeyHead, _: (u32, u32)) {}
 
 /// Up to so many keys are told apart by a bit for each, which takes no memory.
 const FEW: u32 = 48;
 /// How many words of bits there are.
 const BUCKETS: usize = 8;
 
-fn in_document(document: &[u8], depth: usize) -> Result<Option<&str>, Malformed> {
+#[inline]
+fn in_document<'d>(
+    document: &'d [u8],
+    depth: usize,
+    met: &mut impl FnMut(&'d [u8], KeyHead, (u32, u32)),
+) -> Result<Option<&'d str>, Malformed> {
     if depth > MAX_DEPTH {
         return Err(Malformed::depth());
     }
@@ -46,26 +62,27 @@ fn in_document(document: &[u8], depth: usize) -> Result<Option<&str>, Malformed>
         {
             return Ok(Some(key));
         }
-        at = walk.position(document);
+        let next = walk.position(document);
+        met(element.key_bytes(), head, (at, next));
+        at = next;
     }
     Ok(None)
 }
 
 fn in_element(element: Element<'_>, depth: usize) -> Result<Option<&str>, Malformed> {
     if let Some(document) = element.document_bytes() {
-        return in_document(document, depth);
+        return in_document(document, depth, &mut ignore);
     }
-    let Some(elements) = element.elements() else {
+    let Some(mut elements) = element.elements() else {
         return match element.value()? {
-            ValueRef::CodeWithScope { scope, .. } => in_document(scope.raw_bytes(), depth),
+            ValueRef::CodeWithScope { scope, .. } => in_document(scope.raw_bytes(), depth, &mut ignore),
             _ => Ok(None),
         };
     };
     if depth > MAX_DEPTH {
         return Err(Malformed::depth());
     }
-    for element in elements {
-        let element = element?;
+    while let Some((element, _)) = elements.step_with_head()? {
         if !element.is_plain()
             && let Some(key) = in_element(element, depth + 1)?
         {
