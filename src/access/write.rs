@@ -116,14 +116,20 @@ fn judge_by_rules<'r>(
     let look_up = |document| Lookup::new(document, fields);
     let (old, new) = (write.before().map(look_up), write.after().map(look_up));
     let (old, new) = (old.as_ref(), new.as_ref());
-    refuse_repeated(new.map_or(Ok(None), Lookup::repeated_key), errors)?;
+    let check_new = || refuse_repeated(new.map_or(Ok(None), Lookup::repeated_key), errors);
     // Which role it is, is asked of the document as it was, so that a write cannot choose its own role.
     let seen = Seen::new(old.or(new), old);
     let assigning = Evaluation::of(&seen, context, errors);
-    if old.is_some() {
+    let role = if old.is_some() {
         filters.admit(&assigning, errors)?;
-    }
-    let role = assign(roles, &assigning)?;
+        let role = assign(roles, &assigning)?;
+        // Nothing has looked at the new document yet, and nobody need have who may not write at all.
+        check_new().map_err(|reason| Refusal::by(role, reason))?;
+        role
+    } else {
+        check_new()?;
+        assign(roles, &assigning)?
+    };
     let by_role = |reason| Refusal::by(role, reason);
     let changed = Seen::new(new.or(old), old);
     let evaluation = Evaluation::of(&changed, context, errors);

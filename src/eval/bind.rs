@@ -1,6 +1,9 @@
+use std::sync::Arc;
+
 use bson::Bson;
 
 use super::convert::convert;
+use super::quick::Quick;
 use super::residual::{
     BoundCall, BoundCheck, BoundLeft, BoundList, BoundRight, BoundTemplate, BoundTest, BoundValue, Place, Residual,
     Standing, TestNumber, Unresolved, is_unresolved,
@@ -8,7 +11,9 @@ use super::residual::{
 use super::same_test::{is_repeatable, is_same};
 use super::{Context, Documents, Errors, Evaluation, Truth};
 use crate::path::FieldPath;
-use crate::predicate::{Call, Check, DocumentRoot, Elements, Left, List, Predicate, Reference, Right, Template, Test};
+use crate::predicate::{
+    Call, Check, DocumentRoot, Elements, Left, List, Literal, Predicate, Reference, Right, Template, Test,
+};
 use crate::value::{self, Slot, ValueRef, Wanted};
 
 /// Settles everything in a predicate that depends on the context only. What comes out means the same for every
@@ -32,7 +37,12 @@ pub fn bind(predicate: &Predicate, context: &Context) -> Residual {
 pub(crate) struct Binder<'p> {
     context: &'p Context,
     asked: Option<Asked<'p>>,
+    /// What stands at places in the context that were referred to.
+    values: Vec<(&'p Reference, BoundRight)>,
 }
+
+/// How many values of the context are kept at hand; looking through more would take longer than making them anew.
+const MAX_VALUES: usize = 16;
 
 /// What several predicates ask of the same documents.
 #[derive(Default)]
@@ -44,12 +54,12 @@ struct Asked<'p> {
 impl<'p> Binder<'p> {
     /// For predicates that will each be asked by themselves.
     pub(super) const fn new(context: &'p Context) -> Self {
-        Self { context, asked: None }
+        Self { context, asked: None, values: Vec::new() }
     }
 
     /// For predicates that will be asked of the same documents: their fields and tests are numbered.
     pub(crate) fn numbering(context: &'p Context) -> Self {
-        Self { context, asked: Some(Asked::default()) }
+        Self { context, asked: Some(Asked::default()), values: Vec::new() }
     }
 
     /// The fields by their numbers.
@@ -80,8 +90,15 @@ impl<'p> Binder<'p> {
             }
             Predicate::Not(inner) => self.bind_each(inner, asked, visit).negate(),
             Predicate::Test(test) => {
-                let mut bound = self.test(test);
-                let truth = (!bound.calls() && is_settled(&bound)).then(|| {
+                let check = self.check(test);
+                if asked == Asking::Documents
+                    && let Some(truth) = self.of_context(&test.left, &check)
+                {
+                    return Residual::Constant(truth);
+                }
+                let mut bound = BoundTest { quick: None, left: self.left(&test.left), check, number: TestNumber::NONE };
+                let standing = bound.left.standing();
+                let truth = (!bound.calls() && is_settled(standing, &bound.check)).then(|| {
                     let errors = Errors::default();
                     Evaluation::new(Documents::default(), self.context, &errors).test(&bound, None)
                 });
@@ -91,6 +108,7 @@ impl<'p> Binder<'p> {
                 }
                 if asked == Asking::Documents {
                     bound.number = self.number(test);
+                    bound.quick = Quick::of(&bound.left, &bound.check);
                 }
                 Residual::Test(Box::new(bound))
             }
@@ -99,7 +117,19 @@ impl<'p> Binder<'p> {
 
     /// A test with everything from the context in place.
     pub(super) fn test(&mut self, test: &'p Test) -> BoundTest {
-        BoundTest { left: self.left(&test.left), check: self.check(&test.check), number: TestNumber::NONE }
+        let (left, check) = (self.left(&test.left), self.check(test));
+        BoundTest { quick: None, left, check, number: TestNumber::NONE }
+    }
+
+    /// The truth of a test that looks at the context, if no document is needed to know it: nothing need be copied for it.
+    fn of_context(&self, left: &Left, check: &BoundCheck) -> Option<Truth> {
+        let Left::Context(reference) = left else { return None };
+        let (value, path) = self.context.left(reference)?;
+        if check.calls() || !is_settled(Known::Yes, check) {
+            return None;
+        }
+        let errors = Errors::default();
+        Some(Evaluation::new(Documents::default(), self.context, &errors).of_context(value, path, check))
     }
 
     /// The number of a test that is not inside `$elemMatch`; the same for tests that ask the same.
@@ -125,14 +155,33 @@ impl<'p> Binder<'p> {
 
     fn left(&mut self, left: &Left) -> BoundLeft {
         match left {
-            Left::Boolean(value) => BoundLeft::Value(Some(Bson::Boolean(*value)), FieldPath::root()),
+            Left::Boolean(value) => BoundLeft::Value(Some(Bson::Boolean(*value).into()), FieldPath::root()),
             Left::Document(root, path) => BoundLeft::Document(self.place(*root, path)),
             Left::Element(path) => BoundLeft::Element(path.clone()),
             Left::Context(reference) => bind_reference(reference, self.context),
         }
     }
 
-    fn check(&mut self, check: &'p Check) -> BoundCheck {
+    fn check(&mut self, test: &'p Test) -> BoundCheck {
+        match (&test.literal, &test.check) {
+            (Some(Literal::Value(value)), check) => {
+                let right = BoundRight::Value(BoundValue::literal(Arc::clone(value)));
+                match check {
+                    Check::Order(comparison, _) => BoundCheck::Order(*comparison, right),
+                    _ => BoundCheck::Equals(right),
+                }
+            }
+            (Some(Literal::List(known, null)), _) => BoundCheck::In(BoundList::Elements {
+                known: Arc::clone(known),
+                null: *null,
+                unknown: Unresolved::No,
+                later: Vec::new(),
+            }),
+            (None, check) => self.check_anew(check),
+        }
+    }
+
+    fn check_anew(&mut self, check: &'p Check) -> BoundCheck {
         match check {
             Check::Equals(right) => BoundCheck::Equals(self.right(right)),
             Check::Order(comparison, right) => BoundCheck::Order(*comparison, self.right(right)),
@@ -170,12 +219,24 @@ impl<'p> Binder<'p> {
         BoundCheck::ElemMatch { elements, inner: Residual::Constant(Truth::Unknown), operands }
     }
 
-    fn right(&mut self, right: &Right) -> BoundRight {
+    /// What stands at a place in the context; looked up once for all that refer to it.
+    fn of_reference(&mut self, reference: &'p Reference) -> BoundRight {
+        if let Some((_, value)) = self.values.iter().find(|(other, _)| *other == reference) {
+            return value.clone();
+        }
+        let value = known(reference, self.context)
+            .and_then(BoundValue::from_context)
+            .map_or(BoundRight::Unknown, BoundRight::Value);
+        if self.values.len() < MAX_VALUES {
+            self.values.push((reference, value.clone()));
+        }
+        value
+    }
+
+    fn right(&mut self, right: &'p Right) -> BoundRight {
         match right {
             Right::Literal(value) => BoundRight::Value(BoundValue::literal(value.clone())),
-            Right::Context(reference) => known(reference, self.context)
-                .and_then(BoundValue::from_context)
-                .map_or(BoundRight::Unknown, BoundRight::Value),
+            Right::Context(reference) => self.of_reference(reference),
             Right::Document(root, path) => BoundRight::Document(self.place(*root, path), Standing::Alone),
             Right::Template(template) => self.template_right(template),
             Right::Convert(conversion, inner) => match &**inner {
@@ -192,12 +253,12 @@ impl<'p> Binder<'p> {
         match self.template(template, Use::Operand) {
             BoundTemplate::Literal(value) => BoundRight::Value(BoundValue::literal(value)),
             template if template.is_unknown() => BoundRight::Unknown,
-            template => BoundRight::Template(template),
+            template => BoundRight::Template(template.into()),
         }
     }
 
     /// An element of a list: an array that an expansion leads to is neither spread nor compared whole.
-    fn listed(&mut self, right: &Right) -> BoundRight {
+    fn listed(&mut self, right: &'p Right) -> BoundRight {
         match (right, self.right(right)) {
             (Right::Context(_), BoundRight::Value(BoundValue { members: Some(_), .. })) => BoundRight::Unknown,
             (_, BoundRight::Document(place, _)) => BoundRight::Document(place, Standing::Listed),
@@ -205,14 +266,15 @@ impl<'p> Binder<'p> {
         }
     }
 
-    fn list(&mut self, list: &List) -> BoundList {
+    fn list(&mut self, list: &'p List) -> BoundList {
         match list {
             List::Place(Right::Document(root, path)) => BoundList::Document(self.place(*root, path)),
             List::Place(Right::Context(reference)) => match self.context.right(reference) {
                 Ok(Some(Bson::Array(elements))) => {
                     let (unknown, known): (Vec<_>, Vec<_>) = elements.into_iter().partition(is_unresolved);
                     let unknown = if unknown.is_empty() { Unresolved::No } else { Unresolved::Inside };
-                    BoundList::Elements { known: value::List::new(known), null: false, unknown, later: Vec::new() }
+                    let known = value::List::new(known).into();
+                    BoundList::Elements { known, null: false, unknown, later: Vec::new() }
                 }
                 _ => BoundList::Unknown,
             },
@@ -223,13 +285,13 @@ impl<'p> Binder<'p> {
                     match self.listed(element) {
                         BoundRight::Unknown => unknown = Unresolved::Operand,
                         BoundRight::Value(bound) => {
-                            null |= bound.value == Bson::Null;
-                            known.push(bound.value);
+                            null |= *bound.value == Bson::Null;
+                            known.push(Arc::unwrap_or_clone(bound.value));
                         }
                         bound => later.push(bound),
                     }
                 }
-                BoundList::Elements { known: value::List::new(known), null, unknown, later }
+                BoundList::Elements { known: value::List::new(known).into(), null, unknown, later }
             }
         }
     }
@@ -272,18 +334,35 @@ enum Asking {
     Elements,
 }
 
+/// What is known of a left operand before any document is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Yes,
+    /// That it is Unknown.
+    Unknown,
+    No,
+}
+
+impl BoundLeft {
+    const fn standing(&self) -> Known {
+        match self {
+            Self::Unknown => Known::Unknown,
+            Self::Value(..) => Known::Yes,
+            Self::Document(..) | Self::Element(_) => Known::No,
+        }
+    }
+}
+
 /// Whether no document can change the outcome.
-fn is_settled(test: &BoundTest) -> bool {
-    if test.has_unknown_operand() && !matches!(test.check, BoundCheck::In(_) | BoundCheck::All(_)) {
+fn is_settled(left: Known, check: &BoundCheck) -> bool {
+    if left == Known::Unknown
+        || (check.has_unknown_operand() && !matches!(check, BoundCheck::In(_) | BoundCheck::All(_)))
+    {
         return true;
     }
     let known = |right: &BoundRight| matches!(right, BoundRight::Unknown | BoundRight::Value(_));
-    let left = match &test.left {
-        BoundLeft::Unknown => return true,
-        BoundLeft::Value(..) => true,
-        BoundLeft::Document(..) | BoundLeft::Element(_) => false,
-    };
-    match &test.check {
+    let left = left == Known::Yes;
+    match check {
         BoundCheck::In(BoundList::Unknown) => true,
         BoundCheck::In(BoundList::Elements { known, later, .. }) => later.is_empty() && (left || known.is_empty()),
         BoundCheck::In(BoundList::Document(..)) => false,
@@ -308,7 +387,7 @@ fn bind_reference(reference: &Reference, context: &Context) -> BoundLeft {
         path = rest;
     }
     match value.map(ValueRef::to_bson).transpose() {
-        Ok(value) => BoundLeft::Value(value, FieldPath::from_segments(path)),
+        Ok(value) => BoundLeft::Value(value.map(Box::new), FieldPath::from_segments(path)),
         Err(_) => BoundLeft::Unknown,
     }
 }

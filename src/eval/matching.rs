@@ -137,6 +137,16 @@ impl<'e> Evaluation<'e> {
 
     #[inline(always)]
     fn quick_test(&self, test: &BoundTest, element: Option<ValueRef<'_>>) -> Truth {
+        if let (Some(quick), Some(seen)) = (&test.quick, self.seen)
+            && let Some(holds) = quick.answer(seen)
+        {
+            return holds.into();
+        }
+        self.slow_test(test, element)
+    }
+
+    #[inline(never)]
+    fn slow_test(&self, test: &BoundTest, element: Option<ValueRef<'_>>) -> Truth {
         match self.glance(test) {
             Some(found) => found.into(),
             None => self.look(test, element),
@@ -151,7 +161,7 @@ impl<'e> Evaluation<'e> {
         match &test.check {
             BoundCheck::Equals(BoundRight::Value(BoundValue { value, members: None })) => match self.field(place)? {
                 Some(field) => field.equals(value),
-                None => (*value != Bson::Null).then_some(false),
+                None => (**value != Bson::Null).then_some(false),
             },
             BoundCheck::Equals(BoundRight::Document(other, Standing::Alone)) => {
                 self.field(place)??.same(self.field(other)??)
@@ -224,7 +234,11 @@ impl<'e> Evaluation<'e> {
     }
 
     fn outcome(&self, test: &BoundTest, element: Option<ValueRef<'_>>) -> Truth {
-        match self.ask(test, element) {
+        self.settle(self.ask(test, element))
+    }
+
+    fn settle(&self, outcome: Outcome) -> Truth {
+        match outcome {
             Ok(truth) => truth,
             Err(Absent::Unknown) => Truth::Unknown,
             Err(Absent::Failed(error)) => {
@@ -232,6 +246,11 @@ impl<'e> Evaluation<'e> {
                 Truth::Error
             }
         }
+    }
+
+    /// The truth of a check of a value of the context.
+    pub(super) fn of_context(&self, start: Option<ValueRef<'_>>, path: &[Segment], check: &BoundCheck) -> Truth {
+        self.settle(self.check(Subject { start, path, kind: Kind::Context }, check))
     }
 
     fn ask(&self, test: &BoundTest, element: Option<ValueRef<'_>>) -> Outcome {
@@ -242,7 +261,7 @@ impl<'e> Evaluation<'e> {
                 return Ok(Truth::Unknown);
             }
             BoundLeft::Value(value, path) => {
-                Subject { start: value.as_ref().map(ValueRef::from), path: path.segments(), kind: Kind::Context }
+                Subject { start: value.as_deref().map(ValueRef::from), path: path.segments(), kind: Kind::Context }
             }
             BoundLeft::Document(place) => {
                 let (start, path) = self.start(place)?;
@@ -250,7 +269,11 @@ impl<'e> Evaluation<'e> {
             }
             BoundLeft::Element(path) => Subject::element(element, path.segments())?,
         };
-        match &test.check {
+        self.check(left, &test.check)
+    }
+
+    fn check(&self, left: Subject<'_, '_>, check: &BoundCheck) -> Outcome {
+        match check {
             BoundCheck::Equals(right) => self.equals(left, right),
             BoundCheck::Order(comparison, right) => self.order(left, *comparison, right),
             BoundCheck::In(list) => self.in_list(left, list),
@@ -356,7 +379,7 @@ impl<'e> Evaluation<'e> {
     fn equals(&self, left: Subject<'_, '_>, right: &BoundRight) -> Outcome {
         match right {
             BoundRight::Value(BoundValue { value, members }) => {
-                left.equals(ValueRef::from(value), members.as_ref(), Null::Literal).map_err(Absent::from)
+                left.equals(ValueRef::from(&**value), members.as_deref(), Null::Literal).map_err(Absent::from)
             }
             _ => self.equals_operand(left, right),
         }
@@ -370,9 +393,9 @@ impl<'e> Evaluation<'e> {
                 left.equals(value.as_value(), None, Null::Value).map_err(Absent::from)
             }
             Operand::Value(value, members) => left.equals(value, members, Null::Literal).map_err(Absent::from),
-            Operand::Made(bound) => {
-                left.equals(ValueRef::from(&bound.value), bound.members.as_ref(), Null::Literal).map_err(Absent::from)
-            }
+            Operand::Made(bound) => left
+                .equals(ValueRef::from(&*bound.value), bound.members.as_deref(), Null::Literal)
+                .map_err(Absent::from),
         }
     }
 
@@ -380,7 +403,7 @@ impl<'e> Evaluation<'e> {
     fn order(&self, left: Subject<'_, '_>, comparison: Comparison, right: &BoundRight) -> Outcome {
         match right {
             BoundRight::Value(bound) => {
-                let right = ValueRef::from(&bound.value);
+                let right = ValueRef::from(&*bound.value);
                 Ok(left.any(Leaf::Expand, &mut |left| Ok(ordered(left, comparison, right)))?.into())
             }
             _ => self.order_operand(left, comparison, right),
@@ -401,7 +424,7 @@ impl<'e> Evaluation<'e> {
             Operand::Place(Resolved::One(Some(value))) | Operand::Value(value, _) => *value,
             // An array has no order.
             Operand::Place(_) => return Ok(Truth::False),
-            Operand::Made(bound) => ValueRef::from(&bound.value),
+            Operand::Made(bound) => ValueRef::from(&*bound.value),
         };
         Ok(left.any(Leaf::Expand, &mut |left| Ok(ordered(left, comparison, value)))?.into())
     }
@@ -456,7 +479,7 @@ impl<'e> Evaluation<'e> {
     fn operand<'s>(&'s self, right: &'s BoundRight) -> Result<Operand<'s>, Absent> {
         match right {
             BoundRight::Unknown => Err(Absent::Unknown),
-            BoundRight::Value(bound) => Ok(Operand::Value(ValueRef::from(&bound.value), bound.members.as_ref())),
+            BoundRight::Value(bound) => Ok(Operand::Value(ValueRef::from(&*bound.value), bound.members.as_deref())),
             BoundRight::Document(place, standing) => {
                 let place = self.place(place)?;
                 let array = matches!(place, Resolved::Many(_) | Resolved::One(Some(ValueRef::Array(_))));

@@ -6,6 +6,7 @@ mod convert;
 mod error;
 mod functions;
 mod matching;
+mod quick;
 mod residual;
 mod same_test;
 mod seen;

@@ -1,6 +1,9 @@
+use std::sync::Arc;
+
 use bson::Bson;
 
 use super::Truth;
+use super::quick::Quick;
 use crate::expr::{Comparison, Conversion, Pattern};
 use crate::path::FieldPath;
 use crate::predicate::{DocumentRoot, Elements};
@@ -24,6 +27,8 @@ pub enum Residual {
 /// One question about a document's value, or about a value of the context that is compared with a document's.
 #[derive(Clone, Debug)]
 pub struct BoundTest {
+    /// The same in few instructions, if it is of such a form.
+    pub(crate) quick: Option<Quick>,
     pub(crate) left: BoundLeft,
     pub(crate) check: BoundCheck,
     pub(crate) number: TestNumber,
@@ -62,7 +67,7 @@ pub(crate) enum BoundLeft {
     /// In a part of the context that was not supplied.
     Unknown,
     /// From the context: where to walk from, and the path.
-    Value(Option<Bson>, FieldPath),
+    Value(Option<Box<Bson>>, FieldPath),
     /// From a document.
     Document(Place),
     /// From the element that `$elemMatch` looks at.
@@ -100,7 +105,7 @@ pub(crate) enum BoundRight {
     Unknown,
     Value(BoundValue),
     Document(Place, Standing),
-    Template(BoundTemplate),
+    Template(Box<BoundTemplate>),
     Convert(Conversion, Place),
     Function(BoundCall),
 }
@@ -117,9 +122,9 @@ pub(crate) enum Standing {
 /// A known right operand.
 #[derive(Clone, Debug)]
 pub(crate) struct BoundValue {
-    pub(crate) value: Bson,
+    pub(crate) value: Arc<Bson>,
     /// The elements of an array that came from the context: being equal to one of them is enough.
-    pub(crate) members: Option<Members>,
+    pub(crate) members: Option<Arc<Members>>,
 }
 
 /// The elements of an array from the context.
@@ -149,7 +154,7 @@ pub(crate) struct BoundCall {
 pub(crate) enum BoundList {
     Unknown,
     Elements {
-        known: List,
+        known: Arc<List>,
         /// Whether `null` was written as an element, which Missing equals.
         null: bool,
         /// Whether an element cannot be resolved.
@@ -190,8 +195,8 @@ pub(crate) fn is_unresolved(value: &Bson) -> bool {
 }
 
 impl BoundValue {
-    pub(crate) const fn literal(value: Bson) -> Self {
-        Self { value, members: None }
+    pub(crate) fn literal(value: impl Into<Arc<Bson>>) -> Self {
+        Self { value: value.into(), members: None }
     }
 
     /// A value that came from the context; none if nothing may be compared with it.
@@ -202,22 +207,47 @@ impl BoundValue {
         let members = match &value {
             Bson::Array(elements) => {
                 let (unknown, values): (Vec<_>, Vec<_>) = elements.iter().cloned().partition(is_unresolved);
-                Some(Members { values: List::new(values), unknown: !unknown.is_empty() })
+                Some(Arc::new(Members { values: List::new(values), unknown: !unknown.is_empty() }))
             }
             _ => None,
         };
-        Some(Self { value, members })
+        Some(Self { value: value.into(), members })
+    }
+}
+
+impl BoundCheck {
+    /// Whether evaluating it can call a function.
+    pub(crate) fn calls(&self) -> bool {
+        match self {
+            Self::Equals(right) | Self::Order(_, right) => matches!(right, BoundRight::Function(_)),
+            Self::ElemMatch { inner, operands, .. } => inner.calls() || operands.iter().any(BoundTest::calls),
+            _ => false,
+        }
+    }
+
+    /// Whether a right operand of it is Unknown already.
+    pub(crate) fn has_unknown_operand(&self) -> bool {
+        let unknown = |right: &BoundRight| match right {
+            BoundRight::Unknown => true,
+            BoundRight::Template(template) => template.is_unknown(),
+            _ => false,
+        };
+        match self {
+            Self::Equals(right) | Self::Order(_, right) => unknown(right),
+            Self::All(list) => list.iter().any(unknown),
+            Self::In(BoundList::Unknown) => true,
+            Self::In(BoundList::Elements { unknown: some, later, .. }) => {
+                *some == Unresolved::Operand || later.iter().any(unknown)
+            }
+            _ => false,
+        }
     }
 }
 
 impl BoundTest {
     /// Whether evaluating it can call a function.
     pub(crate) fn calls(&self) -> bool {
-        match &self.check {
-            BoundCheck::Equals(right) | BoundCheck::Order(_, right) => matches!(right, BoundRight::Function(_)),
-            BoundCheck::ElemMatch { inner, operands, .. } => inner.calls() || operands.iter().any(Self::calls),
-            _ => false,
-        }
+        self.check.calls()
     }
 
     /// Whether a right operand is only known with the document, or never.
@@ -234,21 +264,7 @@ impl BoundTest {
 
     /// Whether an operand of it is Unknown already.
     pub(crate) fn has_unknown_operand(&self) -> bool {
-        let unknown = |right: &BoundRight| match right {
-            BoundRight::Unknown => true,
-            BoundRight::Template(template) => template.is_unknown(),
-            _ => false,
-        };
-        matches!(self.left, BoundLeft::Unknown)
-            || match &self.check {
-                BoundCheck::Equals(right) | BoundCheck::Order(_, right) => unknown(right),
-                BoundCheck::All(list) => list.iter().any(unknown),
-                BoundCheck::In(BoundList::Unknown) => true,
-                BoundCheck::In(BoundList::Elements { unknown: some, later, .. }) => {
-                    *some == Unresolved::Operand || later.iter().any(unknown)
-                }
-                _ => false,
-            }
+        matches!(self.left, BoundLeft::Unknown) || self.check.has_unknown_operand()
     }
 }
 
@@ -315,26 +331,26 @@ impl Residual {
 
     /// `winner` decides alone, `neutral` decides nothing. Unknown stays beside what documents may decide otherwise; what
     /// can call functions goes last, so that they are called only if need be.
-    fn join(parts: Vec<Self>, winner: Truth, neutral: Truth, wrap: fn(Box<[Self]>) -> Self) -> Self {
-        let mut kept = Vec::with_capacity(parts.len());
+    fn join(mut parts: Vec<Self>, winner: Truth, neutral: Truth, wrap: fn(Box<[Self]>) -> Self) -> Self {
+        if parts.iter().any(|part| part.constant() == Some(winner)) {
+            return Self::Constant(winner);
+        }
         let mut unknown = false;
-        for part in parts {
-            match part {
-                Self::Constant(truth) if truth == winner => return Self::Constant(winner),
-                Self::Constant(truth) if truth == neutral => {}
-                Self::Constant(Truth::Unknown) => unknown = true,
-                part => kept.push(part),
+        parts.retain(|part| match part.constant() {
+            Some(Truth::Unknown) => {
+                unknown = true;
+                false
             }
-        }
+            truth => truth != Some(neutral),
+        });
         if unknown {
-            kept.push(Self::Constant(Truth::Unknown));
+            parts.push(Self::Constant(Truth::Unknown));
         }
-        kept.sort_by_key(Self::calls);
-        match kept.len() {
-            0 => Self::Constant(neutral),
-            1 => kept.remove(0),
-            _ => wrap(kept.into()),
+        if parts.len() > 1 {
+            parts.sort_by_key(Self::calls);
+            return wrap(parts.into());
         }
+        parts.pop().unwrap_or(Self::Constant(neutral))
     }
 
     /// It does not hold, simplified.

@@ -86,7 +86,7 @@ fn show_left(test: &Test, bound: &BoundLeft, documents: Documents<'_>, context: 
             Left::Context(reference) => context.why_unknown(reference),
             _ => "unknown".to_owned(),
         },
-        BoundLeft::Value(value, path) => show_place(value.as_ref().map(ValueRef::from), path, hidden),
+        BoundLeft::Value(value, path) => show_place(value.as_deref().map(ValueRef::from), path, hidden),
         BoundLeft::Document(place) => show_place(documents.get(place.root), &place.path, false),
         BoundLeft::Element(_) => "each element".to_owned(),
     }
@@ -144,7 +144,7 @@ fn join(parts: impl Iterator<Item = String>) -> String {
 fn show_operand(right: &BoundRight, documents: Documents<'_>, hidden: bool) -> String {
     match right {
         BoundRight::Unknown => "unknown".to_owned(),
-        BoundRight::Value(bound) => show_value((&bound.value).into(), hidden),
+        BoundRight::Value(bound) => show_value((&*bound.value).into(), hidden),
         BoundRight::Document(place, _) | BoundRight::Convert(_, place) => {
             show_place(documents.get(place.root), &place.path, false)
         }

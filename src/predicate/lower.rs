@@ -1,5 +1,6 @@
 use bson::Bson;
 
+use super::tree::Literal;
 use super::{
     Call, Check, ContextRoot, DocumentRoot, Elements, Left, List, LowerError, LowerErrorKind, Predicate, Reference,
     Right, Scope, Template, Test,
@@ -73,7 +74,8 @@ impl Subject<'_> {
         } else {
             format!("{{{}:{written}}}", serde_json::Value::String(self.name.to_owned()))
         };
-        Predicate::Test(Box::new(Test { left: self.left.clone(), check, text: text.into(), span }))
+        let literal = Literal::of(&check);
+        Predicate::Test(Box::new(Test { left: self.left.clone(), check, literal, text: text.into(), span }))
     }
 }
 

@@ -8,6 +8,7 @@ mod tree;
 pub use error::{LowerError, LowerErrorKind};
 pub use lower::lower;
 pub use scope::Scope;
+pub(crate) use tree::Literal;
 pub use tree::{
     Call, Check, ContextRoot, DocumentRoot, Elements, Left, List, Predicate, Reference, Right, Template, Test,
 };

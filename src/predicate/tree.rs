@@ -1,9 +1,11 @@
+use std::sync::Arc;
+
 use bson::Bson;
 
 use crate::expr::{Comparison, Conversion, Pattern};
 use crate::path::FieldPath;
 use crate::text::Span;
-use crate::value::TypeSet;
+use crate::value::{self, TypeSet};
 
 /// What an expression means.
 #[derive(Clone, Debug)]
@@ -27,10 +29,41 @@ pub struct Test {
     pub left: Left,
     /// What is asked about it.
     pub check: Check,
+    /// What is written out on the right, kept once for all that bind the test.
+    pub(crate) literal: Option<Literal>,
     /// The test in the rule language, on one line.
     pub text: Box<str>,
     /// Where it was written.
     pub span: Span,
+}
+
+/// A right side that depends on nothing.
+#[derive(Clone, Debug)]
+pub(crate) enum Literal {
+    /// Of an equality or an order.
+    Value(Arc<Bson>),
+    /// Of `$in`, and whether `null` is in it.
+    List(Arc<value::List>, bool),
+}
+
+impl Literal {
+    pub(super) fn of(check: &Check) -> Option<Self> {
+        match check {
+            Check::Equals(Right::Literal(value)) | Check::Order(_, Right::Literal(value)) => {
+                Some(Self::Value(Arc::new(value.clone())))
+            }
+            Check::In(List::Elements(elements)) => {
+                let literal = |element: &Right| match element {
+                    Right::Literal(value) => Some(value.clone()),
+                    _ => None,
+                };
+                let values: Vec<Bson> = elements.iter().map(literal).collect::<Option<_>>()?;
+                let null = values.contains(&Bson::Null);
+                Some(Self::List(Arc::new(value::List::new(values)), null))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What a test looks at.

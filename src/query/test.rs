@@ -100,7 +100,7 @@ pub(super) fn bounds(test: &BoundTest, looking: Looking<'_>) -> Bounds {
             None => Bounds::OPEN,
         },
         (BoundLeft::Value(value, path), Looking::Document(this)) if path.is_root() => {
-            of_value(value.as_ref(), &test.check, this)
+            of_value(value.as_deref(), &test.check, this)
         }
         _ => Bounds::OPEN,
     }
@@ -183,9 +183,9 @@ fn ordered(path: &Path, comparison: Comparison, value: &Bson) -> Bounds {
 fn equals(path: &Path, right: &BoundRight, place: Option<(&Place, Field<'_>)>) -> Bounds {
     match right {
         BoundRight::Unknown => Bounds::UNKNOWN,
-        BoundRight::Value(BoundValue { value, members: None }) => one_of(path, [value]),
+        BoundRight::Value(BoundValue { value, members: None }) => one_of(path, [&**value]),
         BoundRight::Value(BoundValue { value, members: Some(members) }) => {
-            let mut parts = vec![one_of(path, [value].into_iter().chain(members.values.iter()))];
+            let mut parts = vec![one_of(path, [&**value].into_iter().chain(members.values.iter()))];
             parts.extend(members.unknown.then_some(Bounds::UNKNOWN));
             Bounds::any(parts)
         }

@@ -3,7 +3,7 @@ use std::cell::Cell;
 use super::raw::{Element, Glance, Walk};
 use super::repeated::repeated_key_meeting;
 use super::wanted::{KeyHead, WANTED};
-use super::{DocumentRef, Field, Malformed, Slot, Wanted};
+use super::{DocumentRef, Field, Glimpse, Malformed, Slot, Wanted};
 
 /// A document of which several fields will be asked for. Of a raw one, every wanted field that is passed on the way to
 /// another is noted, so that all questions together take one pass at most, and no more of it than they need.
@@ -68,6 +68,33 @@ impl<'d> Lookup<'d> {
             }
             _ => Field::find(self.document, name),
         }
+    }
+
+    /// A glimpse of the wanted field with this number, whose name has this length; none of a decoded document.
+    #[inline(always)]
+    pub(crate) fn glimpse(&self, slot: Slot, length: usize) -> Option<Glimpse<'d>> {
+        match self.document {
+            DocumentRef::Raw(document) => {
+                let (from, to) = self.found.get(slot.index())?.get();
+                if from == 0 {
+                    return self.seek_glimpse(document.as_bytes(), slot);
+                }
+                let element = document.as_bytes().get(from as usize..to as usize)?;
+                Some(Glimpse::new(Some(Element::after_key(element, length)?), self.checked.get()))
+            }
+            DocumentRef::Prepared(document) => Some(Glimpse::new(document.find_usual(self.wanted.name(slot)?), true)),
+            DocumentRef::Decoded(_) => None,
+        }
+    }
+
+    #[inline(never)]
+    fn seek_glimpse(&self, bytes: &'d [u8], slot: Slot) -> Option<Glimpse<'d>> {
+        let element = match self.seek(bytes, slot).ok()? {
+            Some(Field::Raw(element) | Field::Checked(element)) => Some(element),
+            Some(Field::Decoded(_)) => return None,
+            None => None,
+        };
+        Some(Glimpse::new(element, self.checked.get()))
     }
 
     /// Goes on until the wanted field, and notes the other wanted ones.

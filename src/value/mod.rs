@@ -4,6 +4,7 @@ mod compare;
 mod decimal;
 mod field;
 mod fields;
+mod glimpse;
 mod list;
 mod lookup;
 mod multiple;
@@ -19,6 +20,7 @@ mod write;
 
 pub(crate) use field::Field;
 pub(crate) use fields::{Elements, Fields};
+pub(crate) use glimpse::Glimpse;
 pub(crate) use list::List;
 pub(crate) use lookup::Lookup;
 pub(crate) use wanted::{Slot, Wanted};

@@ -207,6 +207,13 @@ impl<'a> Element<'a> {
         (plain && self.kind == other.kind && text()).then(|| self.value == other.value)
     }
 
+    /// As [`Self::is_same`], of well-formed values.
+    #[inline(always)]
+    pub(super) fn is_same_checked(self, other: Self) -> Option<bool> {
+        let plain = matches!(self.kind, STRING | OBJECT_ID | DATE_TIME | INT32);
+        (plain && self.kind == other.kind).then(|| self.value == other.value)
+    }
+
     /// The bytes of a string.
     #[inline(always)]
     pub(super) const fn string_bytes(self) -> Option<&'a [u8]> {
@@ -527,7 +534,7 @@ fn split_at_nul(bytes: &[u8], at: usize, all: u64) -> Result<(&[u8], &[u8]), Mal
 
 /// Short texts are looked at eight bytes at a time here, which costs no call; the last eight may overlap those before.
 #[inline]
-fn is_utf8(bytes: &[u8]) -> bool {
+pub(super) fn is_utf8(bytes: &[u8]) -> bool {
     let all = match bytes.last_chunk() {
         Some(last) => {
             let (words, _) = bytes.as_chunks();
