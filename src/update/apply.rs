@@ -470,7 +470,12 @@ fn number(
         }
         Spot::There(old) => {
             let new = change(old)?;
-            if identical((&*old).into(), (&new).into())? {
+            // As MongoDB compares: NaN has always changed, and a zero that only changes its sign has not.
+            let same = match (&*old, &new) {
+                (Bson::Double(old), Bson::Double(new)) => old == new,
+                (old, new) => identical(old.into(), new.into())?,
+            };
+            if same {
                 return Ok(Outcome::Same);
             }
             *old = new;

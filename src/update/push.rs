@@ -62,9 +62,9 @@ impl Push {
         Ok(push)
     }
 
-    /// Whether it may change an array without adding to it.
+    /// Whether MongoDB counts it as a change though nothing is added.
     fn rearranges(&self, length: usize) -> bool {
-        self.sort.is_some() || self.slice.is_some_and(|slice| slice.unsigned_abs() < to_u64(length))
+        (self.sort.is_some() && length > 0) || self.slice.is_some_and(|slice| slice.unsigned_abs() < to_u64(length))
     }
 
     /// Adds to an array; whether MongoDB counts that as a change.

@@ -56,7 +56,7 @@ impl PartialOrd for Name {
 impl Ord for Name {
     fn cmp(&self, other: &Self) -> Ordering {
         match (self.number, other.number) {
-            (Some(number), Some(other)) => number.cmp(&other),
+            (Some(a), Some(b)) => a.cmp(&b).then_with(|| self.text.cmp(&other.text)),
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
             (None, None) => self.text.cmp(&other.text),

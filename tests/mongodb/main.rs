@@ -21,6 +21,7 @@ mod custom_data;
 mod install;
 mod live;
 mod logins;
+mod same;
 mod server;
 mod watcher;
 mod world;
@@ -124,6 +125,13 @@ fn main() -> ExitCode {
         Box::pin(contracts::sessions::two_applications_in_one_store_never_meet(sessions("app"), sessions("other")))
     });
     cases.push(("sessions::two_applications_in_one_store_never_meet".to_owned(), apart));
+    let laws: [(&str, fn(World) -> Finished); 2] = [
+        ("updates_do_the_same", same::updates::updates_do_the_same),
+        ("finds_bring_the_same", same::finds::finds_bring_the_same),
+    ];
+    for (name, law) in laws {
+        cases.push((format!("same::{name}"), Box::new(law)));
+    }
     let shared: Arc<Shared> = Arc::new(if arguments.list { Err("only listed".to_owned()) } else { shared() });
     if let Err(reason) = shared.as_ref()
         && !arguments.list
