@@ -48,10 +48,16 @@ impl Update {
     pub fn apply(&self, document: Document, moment: &Moment) -> Result<Applied, UpdateError> {
         let id = document.get("_id").cloned();
         let mut root = Bson::Document(document);
-        let renamed = self.renamings.iter().map(|renaming| take(&mut root, renaming)).collect::<Result<_, _>>()?;
+        let renamed = self.renamings.iter().map(|renaming| take(&mut root, renaming)).collect::<Result<Vec<_>, _>>()?;
+        let absent: Vec<_> = self.renamings.iter().zip(&renamed).filter(|(_, value)| value.is_none()).collect();
+        let late: Vec<&Renaming> = absent.into_iter().map(|(renaming, _)| renaming).collect();
         let position = moment.position.map(|position| Name::new(&position.to_string()));
         let mut applying = Applying { update: self, moment, position, renamed, written: 0 };
         let outcome = applying.fields(&[&self.fields], Spot::There(&mut root), Within::Documents)?;
+        // MongoDB looks for the old name when it comes to the new one: an array may have grown to it meanwhile.
+        for renaming in late.into_iter().filter(|renaming| renaming.from < renaming.to) {
+            take(&mut root, renaming)?;
+        }
         let Bson::Document(document) = root else { return Err(UpdateErrorKind::NotViable.into()) };
         let modified = outcome != Outcome::Same;
         if let Some(id) = id {
@@ -85,16 +91,16 @@ fn take(root: &mut Bson, renaming: &Renaming) -> Result<Option<Bson>, UpdateErro
     }
     let Some((_, array)) = step(here, last).map_err(failed)? else { return Ok(None) };
     match here {
-        Bson::Document(document) if !in_array && !array => Ok(document.remove(&**last)),
+        Bson::Document(document) if !in_array && !array => Ok(document.remove(last.text())),
         _ => Err(failed(UpdateErrorKind::RenameElement)),
     }
 }
 
 /// The value of a name in another value, and whether that is an array.
-fn step<'v>(value: &'v mut Bson, name: &str) -> Result<Option<(&'v mut Bson, bool)>, UpdateErrorKind> {
+fn step<'v>(value: &'v mut Bson, name: &Name) -> Result<Option<(&'v mut Bson, bool)>, UpdateErrorKind> {
     match value {
-        Bson::Document(document) => Ok(document.get_mut(name).map(|value| (value, false))),
-        Bson::Array(list) => match Name::new(name).index() {
+        Bson::Document(document) => Ok(document.get_mut(name.text()).map(|value| (value, false))),
+        Bson::Array(list) => match name.index() {
             Some(index) => Ok(list.get_mut(index).map(|value| (value, true))),
             None => Err(UpdateErrorKind::NotViable),
         },
@@ -319,6 +325,9 @@ impl Applying<'_> {
                 };
                 if within == Within::Arrays {
                     return Err(UpdateErrorKind::RenameElement);
+                }
+                if matches!(spot, Spot::There(_)) && leaf.path.split('.').next() == Some("_id") {
+                    return Err(UpdateErrorKind::IdChanged);
                 }
                 // The field that was renamed is gone, whatever was here.
                 self.put(spot, &Written { value, bytes: 0 }, |_, _| Ok(true)).map(|_| Outcome::Changed)

@@ -92,6 +92,8 @@ fn name_of(filter: &Document) -> Result<Option<&str>, UpdateErrorKind> {
                 Bson::Array(parts) if matches!(key.as_str(), "$and" | "$or" | "$nor") => {
                     left.extend(parts.iter().filter_map(Bson::as_document));
                 }
+                // MongoDB forgets the name of what no element has.
+                Bson::Document(operators) if !operators.is_empty() && operators.iter().all(is_impossible) => {}
                 _ => {
                     let first = key.split('.').next().unwrap_or_default();
                     if name.is_some_and(|name| name != first) {
@@ -103,4 +105,8 @@ fn name_of(filter: &Document) -> Result<Option<&str>, UpdateErrorKind> {
         }
     }
     Ok(name)
+}
+
+fn is_impossible((operator, operand): (&String, &Bson)) -> bool {
+    operator == "$all" && operand.as_array().is_some_and(Vec::is_empty)
 }

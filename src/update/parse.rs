@@ -4,7 +4,7 @@ use bson::{Bson, Document};
 
 use super::array_filters::{ArrayFilters, ElementFilter};
 use super::push::{Push, written};
-use super::steps::{self, Step};
+use super::steps::{self, Name, Step};
 use super::tree::{Action, Bits, End, Fields, Instant, Leaf, Pull};
 use super::{Operator, UpdateError, UpdateErrorKind};
 use crate::find::{Filter, is_element_condition};
@@ -24,9 +24,10 @@ pub struct Update {
 /// A field that is renamed.
 #[derive(Debug)]
 pub(super) struct Renaming {
-    pub(super) from: Vec<Box<str>>,
-    /// As written.
+    pub(super) from: Vec<Name>,
+    /// The old path as written.
     pub(super) path: Box<str>,
+    pub(super) to: Vec<Name>,
 }
 
 /// A path that an update names, as it is written there: `tags.$[]`.
@@ -142,23 +143,23 @@ impl Parser {
         compiled.named.push(Named { operator, path: to.clone() });
         let target = steps::parse(to)?;
         let from = plain(&steps)?;
-        plain(&target)?;
+        let into = plain(&target)?;
         if steps.starts_with(&target) || target.starts_with(&steps) {
             return Err(UpdateErrorKind::RenameSame);
         }
         compiled.fields.add(&steps, leaf(Action::RenameFrom))?;
         let action = Action::RenameTo(compiled.renamings.len());
-        compiled.renamings.push(Renaming { from, path: path.into() });
+        compiled.renamings.push(Renaming { from, path: path.into(), to: into });
         compiled.fields.add(&target, Leaf { operator, path: to.as_str().into(), action })
     }
 }
 
 /// The names of a path that has nothing else.
-fn plain(steps: &[Step]) -> Result<Vec<Box<str>>, UpdateErrorKind> {
+fn plain(steps: &[Step]) -> Result<Vec<Name>, UpdateErrorKind> {
     steps
         .iter()
         .map(|step| match step {
-            Step::Name(name) => Ok(name.text().into()),
+            Step::Name(name) => Ok(name.clone()),
             Step::Position | Step::All | Step::Filtered(_) => Err(UpdateErrorKind::RenameDynamic),
         })
         .collect()

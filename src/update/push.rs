@@ -116,7 +116,7 @@ impl Order {
                 let fields = fields.iter().map(|(path, value)| {
                     let names: Vec<Box<str>> = path.split('.').map(Into::into).collect();
                     if names.iter().any(|name| name.is_empty()) {
-                        return Err(UpdateErrorKind::PathEmpty);
+                        return Err(UpdateErrorKind::Operand { expected, found: format!("`{path}`"), code: 2 });
                     }
                     Ok((names, Direction::compile(value, expected)?))
                 });

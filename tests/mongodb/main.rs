@@ -125,7 +125,10 @@ fn main() -> ExitCode {
         Box::pin(contracts::sessions::two_applications_in_one_store_never_meet(sessions("app"), sessions("other")))
     });
     cases.push(("sessions::two_applications_in_one_store_never_meet".to_owned(), apart));
-    let laws: [(&str, fn(World) -> Finished); 2] = [
+    let laws: [(&str, fn(World) -> Finished); 5] = [
+        ("recorded_updates_are_what_the_server_does", same::recorded::recorded_updates_are_what_the_server_does),
+        ("pipelines_bring_the_same", same::finds::pipelines_bring_the_same),
+        ("writes_do_the_same", same::writes::writes_do_the_same),
         ("updates_do_the_same", same::updates::updates_do_the_same),
         ("finds_bring_the_same", same::finds::finds_bring_the_same),
     ];

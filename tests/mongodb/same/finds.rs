@@ -2,7 +2,7 @@
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use portcullis::store::EmbeddedDocuments;
-use portcullis::store::documents::{DocumentsError, Find, Namespace, Store};
+use portcullis::store::documents::{Cursor, DocumentsError, Find, Namespace, Store};
 
 use super::random::Random;
 use super::{rounds, seed};
@@ -103,12 +103,15 @@ fn find(random: &mut Random) -> Find {
     find
 }
 
-async fn ours(
+pub(crate) async fn ours(
     store: &EmbeddedDocuments,
     namespace: &Namespace,
     find: &Find,
 ) -> Result<Vec<RawDocumentBuf>, DocumentsError> {
-    let mut cursor = store.find(namespace, find).await?;
+    all(store.find(namespace, find).await?).await
+}
+
+async fn all(mut cursor: Box<dyn Cursor + '_>) -> Result<Vec<RawDocumentBuf>, DocumentsError> {
     let mut found = Vec::new();
     loop {
         let batch = cursor.batch().await?;
@@ -119,7 +122,7 @@ async fn ours(
     }
 }
 
-async fn theirs(world: &World, namespace: &Namespace, find: &Find) -> Result<Vec<RawDocumentBuf>, String> {
+pub(crate) async fn theirs(world: &World, namespace: &Namespace, find: &Find) -> Result<Vec<RawDocumentBuf>, String> {
     let mut command = doc! {
         "find": namespace.collection(), "filter": &find.filter, "projection": &find.projection, "sort": &find.sort,
         // Else documents that are found by their ids come in the order of these.
@@ -174,4 +177,77 @@ async fn compare(world: &World, store: &EmbeddedDocuments, namespace: &Namespace
     };
     tried.differences.push(format!("{find:?}\n  {difference}"));
     assert!(tried.differences.len() < 12, "{}", tried.differences.join("\n\n"));
+}
+
+/// As many stages as it has that are supported.
+fn pipeline(random: &mut Random) -> Vec<Document> {
+    let mut stages = Vec::new();
+    for _ in 0..random.below(4) {
+        stages.push(match random.below(12) {
+            0..=3 => doc! { "$match": random.filter(1) },
+            // The whole order, since of equal ones MongoDB may take any.
+            4 | 5 => doc! { "$sort": { random.path(): random.pick(&[1, -1]), "_id": 1 } },
+            6 => doc! { "$skip": random.pick(&[Bson::Int32(0), Bson::Int64(3), Bson::Double(7.0), Bson::Int32(-1), "a".into()]) },
+            7 => doc! { "$limit": random.pick(&[Bson::Int32(1), Bson::Int64(30), Bson::Double(7.0), Bson::Int32(0)]) },
+            8 => doc! { "$count": random.pick(&["n", "n", "", "$n", "a.b"]) },
+            9 => doc! { "$unset": random.pick(&[Bson::from("a"), vec!["a.b", "c"].into(), vec!["a", "a.b"].into(), 1.into()]) },
+            _ => {
+                let value = random.pick(&[Bson::Int32(1), Bson::Int32(0), true.into()]);
+                let mut projection = doc! { random.path(): value.clone(), random.path(): value };
+                if random.one_in(4) {
+                    projection.insert("_id", 0);
+                }
+                doc! { "$project": projection }
+            }
+        });
+    }
+    stages
+}
+
+pub(crate) fn pipelines_bring_the_same(world: World) -> Finished {
+    Box::pin(async move {
+        let mut tried = Tried::default();
+        let store = EmbeddedDocuments::in_memory().unwrap();
+        for round in 0..rounds(10) {
+            let mut random = Random::new(seed().wrapping_mul(104_729).wrapping_add(round));
+            let name = format!("pipelines{round}");
+            let namespace = Namespace::parse(&format!("{}.{name}", world.database.name())).unwrap();
+            let documents: Vec<Document> = (0..DOCUMENTS).map(|id| document(&mut random, id)).collect();
+            world.database.collection::<Document>(&name).insert_many(&documents).await.unwrap();
+            let mut transaction = store.begin().await.unwrap();
+            for document in &documents {
+                transaction.insert(&namespace, document).await.unwrap();
+            }
+            transaction.commit().await.unwrap();
+            for _ in 0..QUERIES {
+                tried.cases += 1;
+                let stages = pipeline(&mut random);
+                let command = doc! {
+                    "aggregate": &name, "pipeline": &stages, "cursor": { "batchSize": 100_000 }, "hint": { "$natural": 1 },
+                };
+                let theirs = world.database.run_command(command).await;
+                let ours = match store.aggregate(&namespace, &stages).await {
+                    Ok(cursor) => all(cursor).await,
+                    Err(error) => Err(error),
+                };
+                match (ours, theirs) {
+                    (Err(DocumentsError::Unsupported { .. }), _) => tried.unsupported += 1,
+                    (Err(_), Err(_)) => tried.refused += 1,
+                    (Ok(ours), Ok(theirs)) => {
+                        let theirs = theirs.get_document("cursor").unwrap().get_array("firstBatch").unwrap();
+                        let theirs: Vec<_> = theirs
+                            .iter()
+                            .map(|document| RawDocumentBuf::try_from(document.as_document().unwrap()).unwrap())
+                            .collect();
+                        assert!(ours == theirs, "{stages:?}\n  {ours:?}\n  {theirs:?}");
+                        tried.found += usize::from(!ours.is_empty());
+                    }
+                    (Err(error), Ok(_)) => panic!("refused here only: {stages:?}\n  {error}"),
+                    (Ok(_), Err(error)) => panic!("refused there only: {stages:?}\n  {error}"),
+                }
+            }
+        }
+        println!("{tried:?}");
+        assert!(tried.found > tried.cases / 3 && tried.refused > tried.cases / 20, "{tried:?}");
+    })
 }

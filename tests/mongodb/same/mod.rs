@@ -2,7 +2,9 @@
 
 pub(crate) mod finds;
 mod random;
+pub(crate) mod recorded;
 pub(crate) mod updates;
+pub(crate) mod writes;
 
 /// How often each law is tried: `PORTCULLIS_SAME_ROUNDS` times as often as in a normal run.
 fn rounds(normal: u64) -> u64 {

@@ -53,13 +53,19 @@ impl Tried {
 fn case(random: &mut Random, id: i32) -> Case {
     let mut document = doc! { "_id": id };
     document.extend(random.document(3));
+    let (update, array_filters) = update(random);
+    Case { document, update, array_filters }
+}
+
+/// An update by operators and the filters that it refers to, now and then a malformed one.
+pub(crate) fn update(random: &mut Random) -> (Document, Vec<Document>) {
     let filters = random.below(3);
     let array_filters = [doc! { "e": random.condition(1) }, doc! { "f.a": random.condition(0) }];
     let update = (0..random.pick(&[1, 1, 1, 2, 3])).map(|_| operator(random, filters)).collect();
     let used = |name: &str| format!("{update:?}").contains(&format!("$[{name}]"));
     let array_filters =
         array_filters.iter().zip(["e", "f"]).filter(|(_, name)| used(name)).map(|(filter, _)| filter.clone()).collect();
-    Case { document, update, array_filters }
+    (update, array_filters)
 }
 
 fn path(random: &mut Random, filters: usize) -> String {
