@@ -22,6 +22,7 @@ pub mod app;
 pub mod auth;
 pub mod eval;
 pub mod expr;
+pub mod find;
 pub mod json;
 #[cfg(feature = "jwks")]
 pub mod jwks;
@@ -36,6 +37,7 @@ pub mod schema;
 pub mod store;
 pub mod testfile;
 pub mod text;
+pub mod update;
 pub mod user;
 pub mod value;
 

@@ -24,7 +24,7 @@ mod users;
 
 pub use custom_data::{CustomDataStore, LookUpError};
 #[cfg(feature = "embedded")]
-pub use embedded::Embedded;
+pub use embedded::{Embedded, EmbeddedDocuments};
 pub use error::StoreError;
 pub use export::{ExportError, Exported};
 pub use files::{FileCustomData, FileError};

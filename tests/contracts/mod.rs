@@ -3,7 +3,9 @@
 
 use std::pin::Pin;
 
+pub(crate) mod documents;
 pub(crate) mod sessions;
+pub(crate) mod update_cases;
 pub(crate) mod users;
 
 /// What a law returns: it holds when it is ready.

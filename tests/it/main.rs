@@ -18,6 +18,7 @@ mod auth_laws;
 mod cli;
 #[path = "../contracts/mod.rs"]
 mod contracts;
+mod documents;
 mod fixtures;
 mod functions;
 mod jwks;
@@ -30,3 +31,4 @@ mod plans;
 mod regressions;
 mod stores;
 mod tokens;
+mod updates;

@@ -21,6 +21,7 @@ mod custom_data;
 mod install;
 mod live;
 mod logins;
+mod same;
 mod server;
 mod watcher;
 mod world;
@@ -124,6 +125,16 @@ fn main() -> ExitCode {
         Box::pin(contracts::sessions::two_applications_in_one_store_never_meet(sessions("app"), sessions("other")))
     });
     cases.push(("sessions::two_applications_in_one_store_never_meet".to_owned(), apart));
+    let laws: [(&str, fn(World) -> Finished); 5] = [
+        ("recorded_updates_are_what_the_server_does", same::recorded::recorded_updates_are_what_the_server_does),
+        ("pipelines_bring_the_same", same::finds::pipelines_bring_the_same),
+        ("writes_do_the_same", same::writes::writes_do_the_same),
+        ("updates_do_the_same", same::updates::updates_do_the_same),
+        ("finds_bring_the_same", same::finds::finds_bring_the_same),
+    ];
+    for (name, law) in laws {
+        cases.push((format!("same::{name}"), Box::new(law)));
+    }
     let shared: Arc<Shared> = Arc::new(if arguments.list { Err("only listed".to_owned()) } else { shared() });
     if let Err(reason) = shared.as_ref()
         && !arguments.list

@@ -1,14 +1,11 @@
-use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-use std::{io, thread};
 
 use bson::Document;
-use redb::backends::{FileBackend, InMemoryBackend};
-use redb::{Database, DatabaseError, MultimapTableDefinition, ReadTransaction, TableDefinition, WriteTransaction};
-use thiserror::Error;
+use redb::{MultimapTableDefinition, ReadTransaction, TableDefinition, WriteTransaction};
 
+use super::documents::EmbeddedDocuments;
+use super::file::StateFile;
 use crate::store::StoreError;
 
 /// An application and an id of something that it has.
@@ -29,7 +26,7 @@ pub(super) const SESSIONS_OF_USER: MultimapTableDefinition<'_, Key<'_>, &str> =
 /// thread for that long, some milliseconds.
 #[derive(Debug)]
 pub struct Embedded {
-    database: Arc<Database>,
+    file: Arc<StateFile>,
     pub(super) application: String,
 }
 
@@ -40,21 +37,7 @@ impl Embedded {
     /// # Errors
     /// Another process keeps it open, it is something else or empty, or it cannot be read and written.
     pub fn open(path: &Path, application: impl Into<String>) -> Result<Self, StoreError> {
-        let began = Instant::now();
-        let mut origin = Origin::Found;
-        loop {
-            let opened = open_private(path, &mut origin).and_then(|file| open_database(file, origin));
-            let error = match opened {
-                Ok(database) => return Self::with_tables(database, application.into()),
-                Err(error) => error,
-            };
-            // Who has just made it has not yet written to it.
-            let passes = matches!(error, OpenError::Taken | OpenError::Empty);
-            if !passes || began.elapsed() >= PATIENCE {
-                return Err(StoreError::new("cannot open the file of users and sessions", error));
-            }
-            thread::sleep(PAUSE);
-        }
+        Ok(Self { file: Arc::new(StateFile::open(path)?), application: application.into() })
     }
 
     /// Users and sessions that last as long as this value.
@@ -62,45 +45,24 @@ impl Embedded {
     /// # Errors
     /// None that is known.
     pub fn in_memory(application: impl Into<String>) -> Result<Self, StoreError> {
-        let database = Database::builder()
-            .create_with_backend(InMemoryBackend::new())
-            .map_err(|error| StoreError::new("cannot make a database in memory", error))?;
-        Self::with_tables(database, application.into())
+        Ok(Self { file: Arc::new(StateFile::in_memory()?), application: application.into() })
     }
 
     /// The users and sessions of another application in the same file.
     #[must_use]
     pub fn of(&self, application: impl Into<String>) -> Self {
-        Self { database: Arc::clone(&self.database), application: application.into() }
+        Self { file: Arc::clone(&self.file), application: application.into() }
+    }
+
+    /// The documents in the same file, whatever the application.
+    #[must_use]
+    pub fn documents(&self) -> EmbeddedDocuments {
+        EmbeddedDocuments::new(Arc::clone(&self.file))
     }
 
     /// The key of what the application has under an id.
     pub(super) fn key<'a>(&'a self, id: &'a str) -> Key<'a> {
         (&self.application, id)
-    }
-
-    /// Makes the tables, so that reading never meets one that is not there.
-    fn with_tables(database: Database, application: String) -> Result<Self, StoreError> {
-        const ACTION: &str = "cannot prepare the file of users and sessions";
-        let embedded = Self { database: Arc::new(database), application };
-        let known = embedded.read(ACTION, |transaction| {
-            transaction.open_table(USERS)?;
-            transaction.open_table(IDENTITIES)?;
-            transaction.open_table(SESSIONS)?;
-            transaction.open_multimap_table(SESSIONS_OF_USER)?;
-            Ok(())
-        });
-        // To write takes longer, and others wait meanwhile.
-        if known.is_err() {
-            embedded.write(ACTION, |transaction| {
-                transaction.open_table(USERS)?;
-                transaction.open_table(IDENTITIES)?;
-                transaction.open_table(SESSIONS)?;
-                transaction.open_multimap_table(SESSIONS_OF_USER)?;
-                Ok(())
-            })?;
-        }
-        Ok(embedded)
     }
 
     /// Reads a consistent state.
@@ -109,92 +71,17 @@ impl Embedded {
         action: &'static str,
         work: impl FnOnce(&ReadTransaction) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
-        let run = || {
-            let transaction = redb::ReadableDatabase::begin_read(&*self.database)?;
-            work(&transaction)
-        };
-        run().map_err(|error| StoreError::new(action, error))
+        self.file.read(action, work)
     }
 
     /// Changes everything or, if the work fails, nothing.
-    pub(super) fn write<T>(
+    pub(super) async fn write<T>(
         &self,
         action: &'static str,
-        work: impl FnOnce(&WriteTransaction) -> Result<T, Failure>,
+        work: impl FnOnce(&WriteTransaction) -> Result<T, Failure> + Send,
     ) -> Result<T, StoreError> {
-        let run = || {
-            let transaction = self.database.begin_write()?;
-            let result = work(&transaction)?;
-            transaction.commit()?;
-            Ok(result)
-        };
-        run().map_err(|error: Failure| StoreError::new(action, error))
+        self.file.write(action, work).await
     }
-}
-
-/// How long an open waits for other processes.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// How long it waits between attempts.
-const PAUSE: Duration = Duration::from_millis(20);
-
-/// Where a file comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Origin {
-    Found,
-    Made,
-}
-
-/// Why a file cannot be opened.
-#[derive(Debug, Error)]
-enum OpenError {
-    #[error("another process has it open, for more than 5 seconds now")]
-    Taken,
-    /// Read as a new file it would say that there are no users.
-    #[error("it is empty: what was in it is lost; put back a copy, or remove it to begin anew")]
-    Empty,
-    #[error("{0}")]
-    File(#[from] io::Error),
-    #[error("{0}")]
-    Database(DatabaseError),
-}
-
-impl From<DatabaseError> for OpenError {
-    fn from(error: DatabaseError) -> Self {
-        match error {
-            DatabaseError::DatabaseAlreadyOpen => Self::Taken,
-            error => Self::Database(error),
-        }
-    }
-}
-
-/// Opens a file. One that is made is its owner's alone, whatever directory it stands in: it names people and their sessions.
-fn open_private(path: &Path, origin: &mut Origin) -> Result<File, OpenError> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true);
-    match options.open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        opened => return Ok(opened?),
-    }
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.create_new(true).open(path) {
-        // Another process was faster.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(OpenError::Empty),
-        made => {
-            let made = made?;
-            *origin = Origin::Made;
-            Ok(made)
-        }
-    }
-}
-
-fn open_database(file: File, origin: Origin) -> Result<Database, OpenError> {
-    let metadata = file.metadata()?;
-    if origin == Origin::Found && metadata.is_file() && metadata.len() == 0 {
-        return Err(OpenError::Empty);
-    }
-    Ok(Database::builder().create_with_backend(FileBackend::new(file)?)?)
 }
 
 /// Any of the errors of the database, or of what stands in it.

@@ -1,7 +1,10 @@
-//! Users and sessions in one file, or in memory, without a server.
+//! Users, sessions and documents in one file, or in memory, without a server.
 
 mod database;
+mod documents;
+mod file;
 mod sessions;
 mod users;
 
 pub use database::Embedded;
+pub use documents::EmbeddedDocuments;

@@ -28,6 +28,7 @@ impl Sessions for Embedded {
                 of_user.insert(self.key(&session.user_id), session.id.as_str())?;
                 Ok(())
             })
+            .await
         })
     }
 
@@ -43,7 +44,9 @@ impl Sessions for Embedded {
     }
 
     fn end<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
-        Box::pin(async move { self.write("cannot end the session", |transaction| remove(transaction, self.key(id))) })
+        Box::pin(
+            async move { self.write("cannot end the session", |transaction| remove(transaction, self.key(id))).await },
+        )
     }
 
     fn end_all<'a>(&'a self, user_id: &'a str) -> BoxFuture<'a, Result<u64, StoreError>> {
@@ -57,6 +60,7 @@ impl Sessions for Embedded {
                 }
                 Ok(ended)
             })
+            .await
         })
     }
 
@@ -81,6 +85,7 @@ impl Sessions for Embedded {
                 }
                 Ok(count)
             })
+            .await
         })
     }
 }

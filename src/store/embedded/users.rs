@@ -71,11 +71,11 @@ fn find(users: &impl ReadableTable<Key<'static>, &'static [u8]>, key: Key<'_>) -
 
 impl Embedded {
     /// Changes a user that must be there.
-    fn change<T>(
+    async fn change<T>(
         &self,
         action: &'static str,
         id: &str,
-        change: impl FnOnce(&mut Tables<'_>, Account) -> Result<Result<T, UsersError>, Failure>,
+        change: impl FnOnce(&mut Tables<'_>, Account) -> Result<Result<T, UsersError>, Failure> + Send,
     ) -> Result<T, UsersError> {
         self.write(action, |transaction| {
             let mut tables = Tables::open(transaction, &self.application)?;
@@ -83,10 +83,11 @@ impl Embedded {
                 None => Ok(Err(UsersError::Unknown(id.to_owned()))),
                 Some(account) => change(&mut tables, account),
             }
-        })?
+        })
+        .await?
     }
 
-    fn link_identity(&self, id: &str, identity: &Identity) -> Result<Account, UsersError> {
+    async fn link_identity(&self, id: &str, identity: &Identity) -> Result<Account, UsersError> {
         self.change("cannot link the identity", id, |tables, mut account| {
             if tables.owner(identity)?.is_some_and(|owner| owner != id) {
                 let Identity { provider_type, id, .. } = identity.clone();
@@ -96,6 +97,7 @@ impl Embedded {
             tables.put(&account)?;
             Ok(Ok(account))
         })
+        .await
     }
 }
 
@@ -126,6 +128,7 @@ impl Users for Embedded {
                 tables.put(&account)?;
                 Ok(account)
             })
+            .await
         })
     }
 
@@ -136,7 +139,7 @@ impl Users for Embedded {
     }
 
     fn link<'a>(&'a self, id: &'a str, identity: &'a Identity) -> BoxFuture<'a, Result<Account, UsersError>> {
-        Box::pin(async move { self.link_identity(id, identity) })
+        Box::pin(self.link_identity(id, identity))
     }
 
     fn set_state<'a>(&'a self, id: &'a str, state: AccountState) -> BoxFuture<'a, Result<(), UsersError>> {
@@ -145,6 +148,7 @@ impl Users for Embedded {
                 tables.put(&Account { state, ..account })?;
                 Ok(Ok(()))
             })
+            .await
         })
     }
 
@@ -156,6 +160,7 @@ impl Users for Embedded {
                 }
                 Ok(Ok(()))
             })
+            .await
         })
     }
 
@@ -171,6 +176,7 @@ impl Users for Embedded {
                 tables.users.remove(self.key(id))?;
                 Ok(true)
             })
+            .await
         })
     }
 
@@ -185,6 +191,7 @@ impl Users for Embedded {
                 let mut tables = Tables::open(transaction, &self.application)?;
                 accounts.iter().map(|account| tables.import(account)).collect()
             })
+            .await
         })
     }
 

@@ -1,0 +1,117 @@
+use bson::{Bson, Document};
+
+use super::FindError;
+use super::error::BAD_VALUE;
+use super::operators::{Subject, condition, is_operators};
+use crate::eval::{Context, Documents, Errors, Evaluation, Residual, Truth, bind};
+use crate::path::FieldPath;
+use crate::predicate::{DocumentRoot, Left, Predicate};
+use crate::value::{DocumentRef, Malformed};
+
+/// How deep conditions may be nested in each other, as in MongoDB.
+pub(super) const MAX_DEPTH: usize = 100;
+
+/// A client's filter: MongoDB's query operators, without expansions.
+#[derive(Debug)]
+pub struct Filter {
+    residual: Residual,
+    context: Context,
+}
+
+/// What plain names in a filter are fields of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Inside {
+    Document,
+    /// The element that `$elemMatch` looks at.
+    Element,
+}
+
+impl Inside {
+    pub(super) fn field(self, path: FieldPath) -> Left {
+        match self {
+            Self::Document => Left::Document(DocumentRoot::Root, path),
+            Self::Element => Left::Element(path),
+        }
+    }
+}
+
+impl Filter {
+    /// Reads a filter. Every value in it is a value: nothing is an expansion.
+    ///
+    /// # Errors
+    /// It is malformed, or uses what is not supported.
+    ///
+    /// ```
+    /// use bson::doc;
+    /// use portcullis::find::Filter;
+    /// let filter = Filter::compile(&doc! { "age": { "$gte": 18 }, "tags": "new" }).unwrap();
+    /// assert!(filter.matches(&doc! { "age": 18.0, "tags": ["new", "red"] }).unwrap());
+    /// assert!(Filter::compile(&doc! { "$where": "true" }).is_err());
+    /// ```
+    pub fn compile(filter: &Document) -> Result<Self, FindError> {
+        let predicate = conditions(filter, Inside::Document, 0)?;
+        let context = Context::new();
+        Ok(Self { residual: bind(&predicate, &context), context })
+    }
+
+    /// Whether a document is one of those that are looked for.
+    ///
+    /// # Errors
+    /// If raw bytes are no BSON, or the document is nested too deep.
+    pub fn matches<'d>(&self, document: impl Into<DocumentRef<'d>>) -> Result<bool, Malformed> {
+        let errors = Errors::default();
+        let documents = Documents { root: Some(document.into().into()), ..Documents::default() };
+        match Evaluation::new(documents, &self.context, &errors).truth(&self.residual) {
+            Truth::True => Ok(true),
+            Truth::False | Truth::Unknown => Ok(false),
+            Truth::Error => {
+                let reasons: Vec<String> = errors.into_vec().iter().map(ToString::to_string).collect();
+                Err(Malformed::new(reasons.join("; ")))
+            }
+        }
+    }
+}
+
+/// What a document of conditions means.
+pub(super) fn conditions(filter: &Document, inside: Inside, depth: usize) -> Result<Predicate, FindError> {
+    if depth > MAX_DEPTH {
+        return Err(FindError::refused(BAD_VALUE, format!("conditions are nested deeper than {MAX_DEPTH} levels")));
+    }
+    filter.iter().map(|(name, value)| clause(name, value, inside, depth)).collect::<Result<_, _>>().map(Predicate::All)
+}
+
+fn clause(name: &str, value: &Bson, inside: Inside, depth: usize) -> Result<Predicate, FindError> {
+    let parts = || list(name, value, inside, depth);
+    match name {
+        "$and" => Ok(Predicate::All(parts()?)),
+        "$or" => Ok(Predicate::Any(parts()?)),
+        "$nor" => Ok(Predicate::Not(Box::new(Predicate::Any(parts()?)))),
+        "$expr" | "$where" | "$text" | "$jsonSchema" | "$comment" | "$alwaysTrue" | "$alwaysFalse" | "$sampleRate" => {
+            Err(FindError::unsupported(format!("`{name}`")))
+        }
+        name if name.starts_with('$') => {
+            Err(FindError::refused(BAD_VALUE, format!("there is no operator `{name}` in place of a field")))
+        }
+        name => {
+            let path = FieldPath::parse(name)
+                .map_err(|error| FindError::unsupported(format!("a field name such as `{name}` ({error})")))?;
+            condition(&Subject { left: inside.field(path) }, value, depth)
+        }
+    }
+}
+
+fn list(name: &str, value: &Bson, inside: Inside, depth: usize) -> Result<Vec<Predicate>, FindError> {
+    let refused = || FindError::refused(BAD_VALUE, format!("`{name}` takes an array of at least one document"));
+    let Bson::Array(parts) = value else { return Err(refused()) };
+    if parts.is_empty() {
+        return Err(refused());
+    }
+    let conditions = |part: &Bson| conditions(part.as_document().ok_or_else(refused)?, inside, depth + 1);
+    parts.iter().map(conditions).collect()
+}
+
+/// Whether a document asks something of an element itself, as `{"$gt": 1}` does, and not of its fields.
+pub(crate) fn is_element_condition(conditions: &Document) -> bool {
+    is_operators(conditions)
+        && conditions.keys().next().is_some_and(|first| !matches!(first.as_str(), "$and" | "$or" | "$nor"))
+}

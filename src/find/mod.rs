@@ -1,0 +1,14 @@
+//! What MongoDB's `find` means, for documents in memory: filters, orders and projections that come as BSON, as clients send
+//! them.
+
+mod error;
+mod filter;
+mod operators;
+mod projection;
+mod sort;
+
+pub use error::FindError;
+pub use filter::Filter;
+pub(crate) use filter::is_element_condition;
+pub use projection::compile_projection;
+pub use sort::{Sort, SortKey};

@@ -1,0 +1,251 @@
+//! The operators behind a field's name.
+
+use bson::{Bson, Document};
+
+use super::FindError;
+use super::error::{BAD_VALUE, FAILED_TO_PARSE};
+use super::filter::{Inside, MAX_DEPTH, conditions, is_element_condition};
+use crate::expr::{Comparison, Pattern};
+use crate::path::FieldPath;
+use crate::predicate::{Check, Elements, Left, List, Predicate, Right, Test};
+use crate::text::Span;
+use crate::value::{Type, TypeSet, ValueRef, order};
+
+/// What is asked about.
+pub(super) struct Subject {
+    pub(super) left: Left,
+}
+
+impl Subject {
+    fn test(&self, check: Check) -> Predicate {
+        Predicate::Test(Box::new(Test { left: self.left.clone(), check, text: "".into(), span: Span::default() }))
+    }
+
+    fn equals(&self, value: &Bson) -> Predicate {
+        self.test(Check::Equals(Right::Literal(value.clone())))
+    }
+}
+
+fn not(inner: Predicate) -> Predicate {
+    Predicate::Not(Box::new(inner))
+}
+
+fn takes(operator: &str, what: &str, found: &Bson) -> FindError {
+    let found = ValueRef::from(found).kind().alias();
+    FindError::refused(BAD_VALUE, format!("`{operator}` takes {what}, not a value of type {found}"))
+}
+
+/// Whether a document behind a name is one of operators: its first name says so.
+pub(super) fn is_operators(document: &Document) -> bool {
+    document.keys().next().is_some_and(|first| first.starts_with('$'))
+}
+
+/// What stands behind a field's name.
+pub(super) fn condition(subject: &Subject, value: &Bson, depth: usize) -> Result<Predicate, FindError> {
+    match value {
+        Bson::RegularExpression(regex) => {
+            pattern(regex.pattern.as_str(), regex.options.as_str()).map(|pattern| subject.test(Check::Regex(pattern)))
+        }
+        Bson::Document(document) if is_operators(document) => operators(subject, document, depth),
+        Bson::Undefined => Err(FindError::refused(BAD_VALUE, "nothing is compared with `undefined`")),
+        value => Ok(subject.equals(value)),
+    }
+}
+
+fn operators(subject: &Subject, document: &Document, depth: usize) -> Result<Predicate, FindError> {
+    if depth > MAX_DEPTH {
+        return Err(FindError::refused(BAD_VALUE, format!("conditions are nested deeper than {MAX_DEPTH} levels")));
+    }
+    if document.keys().any(|name| matches!(name.as_str(), "$ref" | "$id" | "$db")) {
+        return Err(FindError::unsupported("a DBRef as a value"));
+    }
+    document
+        .iter()
+        .map(|(name, value)| operator(subject, name, value, document, depth))
+        .collect::<Result<_, _>>()
+        .map(Predicate::All)
+}
+
+fn operator(subject: &Subject, name: &str, value: &Bson, all: &Document, depth: usize) -> Result<Predicate, FindError> {
+    let check = match name {
+        "$eq" | "$ne" if *value == Bson::Undefined => {
+            return Err(FindError::refused(BAD_VALUE, "nothing is compared with `undefined`"));
+        }
+        "$eq" => return Ok(subject.equals(value)),
+        "$ne" if matches!(value, Bson::RegularExpression(_)) => {
+            return Err(takes(name, "a value that is no pattern (write `$not`)", value));
+        }
+        "$ne" => return Ok(not(subject.equals(value))),
+        "$gt" => ordered(name, Comparison::Gt, value)?,
+        "$gte" => ordered(name, Comparison::Gte, value)?,
+        "$lt" => ordered(name, Comparison::Lt, value)?,
+        "$lte" => ordered(name, Comparison::Lte, value)?,
+        "$in" => return one_of(subject, name, value),
+        "$nin" => return one_of(subject, name, value).map(not),
+        "$all" => return every(subject, value, depth),
+        "$exists" if is_true(value) => Check::Exists,
+        "$exists" => return Ok(not(subject.test(Check::Exists))),
+        "$size" => Check::Size(
+            integer(value)
+                .filter(|size| *size >= 0)
+                .ok_or_else(|| takes(name, "an integer that is not negative", value))?,
+        ),
+        "$type" => Check::Type(types(value)?),
+        "$mod" => modulo(value)?,
+        "$regex" => regex(value, all)?,
+        "$options" if all.contains_key("$regex") => return Ok(Predicate::Constant(true)),
+        "$options" => return Err(FindError::refused(BAD_VALUE, "`$options` needs a `$regex`")),
+        "$not" => return negated(subject, value, depth),
+        "$elemMatch" => elem_match(value, depth)?,
+        "$geoIntersects" | "$geoWithin" | "$near" | "$nearSphere" | "$within" | "$geoNear" | "$bitsAllClear"
+        | "$bitsAllSet" | "$bitsAnyClear" | "$bitsAnySet" | "$expr" => {
+            return Err(FindError::unsupported(format!("`{name}`")));
+        }
+        name => return Err(FindError::refused(BAD_VALUE, format!("there is no operator `{name}`"))),
+    };
+    Ok(subject.test(check))
+}
+
+fn ordered(name: &str, comparison: Comparison, value: &Bson) -> Result<Check, FindError> {
+    if matches!(value, Bson::RegularExpression(_) | Bson::Undefined) {
+        return Err(takes(name, "a value that has an order", value));
+    }
+    let reference = ValueRef::from(value);
+    if order(reference, reference).is_none() {
+        return Err(FindError::Unsupported {
+            what: format!("`{name}` with a value of type {}", reference.kind().alias()),
+            help: Some("numbers, strings, dates, ObjectIds, booleans, timestamps and binary data have an order here"),
+        });
+    }
+    Ok(Check::Order(comparison, Right::Literal(value.clone())))
+}
+
+/// `$in`: patterns in the list are matched.
+fn one_of(subject: &Subject, name: &str, value: &Bson) -> Result<Predicate, FindError> {
+    let Bson::Array(list) = value else { return Err(takes(name, "an array", value)) };
+    let mut values = Vec::new();
+    let mut parts = Vec::new();
+    for element in list {
+        match element {
+            Bson::Document(document) if is_operators(document) => {
+                return Err(takes(name, "values, no operators,", element));
+            }
+            Bson::Undefined => return Err(takes(name, "values that can be compared", element)),
+            Bson::RegularExpression(_) => parts.push(condition(subject, element, 0)?),
+            element => values.push(Right::Literal(element.clone())),
+        }
+    }
+    let values = subject.test(Check::In(List::Elements(values)));
+    if parts.is_empty() {
+        return Ok(values);
+    }
+    parts.push(values);
+    Ok(Predicate::Any(parts))
+}
+
+fn every(subject: &Subject, value: &Bson, depth: usize) -> Result<Predicate, FindError> {
+    let Bson::Array(list) = value else { return Err(takes("$all", "an array", value)) };
+    if list.is_empty() {
+        return Ok(Predicate::Constant(false));
+    }
+    let asks = |value: &Bson| {
+        value.as_document().is_some_and(|document| document.keys().next().is_some_and(|first| first == "$elemMatch"))
+    };
+    let first_asks = list.first().is_some_and(asks);
+    let part = |element: &Bson| match element {
+        Bson::Document(document) if first_asks => match document.get("$elemMatch") {
+            Some(inner) if document.len() == 1 => Ok(subject.test(elem_match(inner, depth + 1)?)),
+            _ => Err(takes("$all", "either `$elemMatch` everywhere or values", element)),
+        },
+        element if first_asks => Err(takes("$all", "either `$elemMatch` everywhere or values", element)),
+        Bson::Document(document) if is_operators(document) => Err(takes("$all", "values, no operators,", element)),
+        element => condition(subject, element, depth),
+    };
+    list.iter().map(part).collect::<Result<_, _>>().map(Predicate::All)
+}
+
+/// What MongoDB takes for true.
+fn is_true(value: &Bson) -> bool {
+    match value {
+        Bson::Boolean(value) => *value,
+        Bson::Null | Bson::Undefined => false,
+        value => match ValueRef::from(value).number() {
+            Some(number) => number.integer() != Some(0),
+            None => true,
+        },
+    }
+}
+
+fn integer(value: &Bson) -> Option<i64> {
+    ValueRef::from(value).number()?.integer()
+}
+
+fn types(value: &Bson) -> Result<TypeSet, FindError> {
+    let found: &[Bson] = match value {
+        Bson::Array(list) if list.is_empty() => {
+            return Err(FindError::refused(FAILED_TO_PARSE, "`$type` takes at least one type"));
+        }
+        Bson::Array(list) => list,
+        value => std::slice::from_ref(value),
+    };
+    found.iter().try_fold(TypeSet::default(), |set, value| {
+        let kind = match value {
+            Bson::String(alias) if alias == "number" => return Ok(set.union(TypeSet::NUMBER)),
+            Bson::String(alias) => Type::from_alias(alias),
+            value => integer(value).and_then(Type::from_number),
+        };
+        kind.map(|kind| set.with(kind)).ok_or_else(|| takes("$type", "names or numbers of BSON's types", value))
+    })
+}
+
+fn modulo(value: &Bson) -> Result<Check, FindError> {
+    let refused = || takes("$mod", "an array of two numbers, a divisor that is not 0 and a remainder", value);
+    let Bson::Array(parts) = value else { return Err(refused()) };
+    let numbers: Option<Vec<i64>> = parts.iter().map(|part| ValueRef::from(part).number()?.truncate()).collect();
+    match numbers.as_deref() {
+        Some([divisor, remainder]) if *divisor != 0 => Ok(Check::Mod { divisor: *divisor, remainder: *remainder }),
+        _ => Err(refused()),
+    }
+}
+
+fn regex(value: &Bson, all: &Document) -> Result<Check, FindError> {
+    let options = match all.get("$options") {
+        None => None,
+        Some(Bson::String(options)) => Some(options.as_str()),
+        Some(other) => return Err(takes("$options", "a string", other)),
+    };
+    let pattern = match value {
+        Bson::String(text) => pattern(text, options.unwrap_or_default())?,
+        Bson::RegularExpression(regex) => match (regex.options.as_str(), options) {
+            ("", options) => pattern(regex.pattern.as_str(), options.unwrap_or_default())?,
+            (own, None) => pattern(regex.pattern.as_str(), own)?,
+            _ => return Err(FindError::refused(51074, "the options of `$regex` are said twice")),
+        },
+        value => return Err(takes("$regex", "a pattern", value)),
+    };
+    Ok(Check::Regex(pattern))
+}
+
+fn pattern(text: &str, options: &str) -> Result<Pattern, FindError> {
+    Pattern::new(text, options).map_err(|error| FindError::unsupported(format!("this pattern ({error})")))
+}
+
+fn negated(subject: &Subject, value: &Bson, depth: usize) -> Result<Predicate, FindError> {
+    match value {
+        Bson::RegularExpression(_) => condition(subject, value, depth).map(not),
+        Bson::Document(document) if document.is_empty() => {
+            Err(FindError::refused(BAD_VALUE, "`$not` takes at least one operator"))
+        }
+        Bson::Document(document) => operators(subject, document, depth + 1).map(not),
+        value => Err(takes("$not", "operators or a pattern", value)),
+    }
+}
+
+fn elem_match(value: &Bson, depth: usize) -> Result<Check, FindError> {
+    let Bson::Document(document) = value else { return Err(takes("$elemMatch", "a document", value)) };
+    if is_element_condition(document) {
+        let element = Subject { left: Left::Element(FieldPath::root()) };
+        return Ok(Check::ElemMatch(Elements::All, Box::new(operators(&element, document, depth + 1)?)));
+    }
+    Ok(Check::ElemMatch(Elements::Containers, Box::new(conditions(document, Inside::Element, depth + 1)?)))
+}

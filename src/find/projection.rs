@@ -1,0 +1,72 @@
+use bson::{Bson, Document};
+
+use super::FindError;
+use crate::json::{Kind, Member, Node};
+use crate::policy::Projection;
+use crate::text::Span;
+use crate::value::ValueRef;
+
+/// MongoDB's code for a path below another one.
+const PATH_COLLISION: i32 = 31249;
+
+/// MongoDB's code for inclusion beside exclusion.
+const MIXED: i32 = 31254;
+
+/// Reads a client's projection: `{"a": 1}` or `{"a.b": 0}`.
+///
+/// # Errors
+/// It is malformed, or computes fields, or takes arrays apart.
+pub fn compile_projection(projection: &Document) -> Result<Projection, FindError> {
+    let mut included: Option<bool> = None;
+    let mut members = Vec::with_capacity(projection.len());
+    for (name, value) in projection {
+        let include = is_included(name, value)?;
+        if name != "_id" && *included.get_or_insert(include) != include {
+            return Err(FindError::refused(MIXED, "a projection includes fields or excludes them, not both"));
+        }
+        let node = Node { span: Span::default(), kind: Kind::Boolean(include) };
+        members.push(Member { key: name.clone(), key_span: Span::default(), value: node });
+    }
+    apart(projection)?;
+    // Beside `_id`, which alone may be said otherwise.
+    if projection.keys().any(|name| name.starts_with("_id.")) && projection.len() > 1 {
+        return Err(FindError::unsupported("a part of `_id` beside other fields in a projection"));
+    }
+    let node = Node { span: Span::default(), kind: Kind::Object(members) };
+    Projection::compile(&node).map_err(|errors| {
+        let error = errors.first().map(ToString::to_string).unwrap_or_default();
+        FindError::unsupported(format!("this projection ({error})"))
+    })
+}
+
+fn is_included(name: &str, value: &Bson) -> Result<bool, FindError> {
+    if name.split('.').any(|part| part.starts_with('$')) {
+        return Err(FindError::unsupported(format!("`{name}` in a projection")));
+    }
+    match (value, ValueRef::from(value).number()) {
+        (Bson::Boolean(value), _) => Ok(*value),
+        (_, Some(number)) => Ok(number.integer() != Some(0)),
+        _ => {
+            let kind = ValueRef::from(value).kind().alias();
+            Err(FindError::Unsupported {
+                what: format!("a value of type {kind} about `{name}` in a projection"),
+                help: Some("write 1, 0, true or false"),
+            })
+        }
+    }
+}
+
+/// No field may be named together with one that contains it.
+fn apart(projection: &Document) -> Result<(), FindError> {
+    let mut names: Vec<Vec<&str>> = projection.keys().map(|name| name.split('.').collect()).collect();
+    names.sort_unstable();
+    for pair in names.windows(2) {
+        if let [above, below] = pair
+            && below.starts_with(above)
+        {
+            let message = format!("the paths `{}` and `{}` of a projection collide", above.join("."), below.join("."));
+            return Err(FindError::refused(PATH_COLLISION, message));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,256 @@
+use std::cmp::Ordering;
+
+use bson::{Bson, Document};
+
+use super::FindError;
+use crate::path::{FieldPath, Segment};
+use crate::value::{ArrayRef, DocumentRef, Malformed, Number, ValueRef, sort_order};
+
+/// MongoDB's code for a direction that is none.
+const DIRECTION: i32 = 15975;
+
+/// An order of documents: `{"name": 1, "age": -1}`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sort {
+    keys: Vec<(FieldPath, Direction)>,
+}
+
+/// As many fields as MongoDB orders by.
+const MAX_FIELDS: usize = 32;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Direction {
+    Up,
+    Down,
+}
+
+/// What a document is ordered by, a value for each field of the order.
+#[derive(Clone, Debug)]
+pub struct SortKey(Vec<Bson>);
+
+impl SortKey {
+    fn values(&self) -> Vec<Option<ValueRef<'_>>> {
+        self.0.iter().map(|value| Some(value.into())).collect()
+    }
+}
+
+impl Sort {
+    /// Reads an order.
+    ///
+    /// # Errors
+    /// A direction is neither 1 nor -1, or there are too many fields.
+    pub fn compile(sort: &Document) -> Result<Self, FindError> {
+        if sort.len() > MAX_FIELDS {
+            return Err(FindError::refused(13103, format!("documents are ordered by at most {MAX_FIELDS} fields")));
+        }
+        let keys = sort.iter().map(|(name, direction)| {
+            if name.split('.').any(|part| part.starts_with('$')) {
+                return Err(FindError::unsupported(format!("`{name}` in an order")));
+            }
+            let path = FieldPath::parse(name)
+                .map_err(|error| FindError::unsupported(format!("ordering by `{name}` ({error})")))?;
+            match ValueRef::from(direction).number().and_then(Number::integer) {
+                Some(1) => Ok((path, Direction::Up)),
+                Some(-1) => Ok((path, Direction::Down)),
+                _ if matches!(direction, Bson::Document(_)) => {
+                    Err(FindError::unsupported(format!("an expression about `{name}` in an order")))
+                }
+                _ => Err(FindError::refused(DIRECTION, format!("the direction of `{name}` is 1 or -1"))),
+            }
+        });
+        Ok(Self { keys: keys.collect::<Result<_, _>>()? })
+    }
+
+    /// Whether it leaves documents as they come.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// What a document is ordered by: of the several values that arrays in it offer, those that come first.
+    ///
+    /// Source: MongoDB's generator of index keys (fixtures/sorts), by which it sorts with and without an index.
+    ///
+    /// # Errors
+    /// Two of the fields lead through different arrays, a name is an index and a field at once, or raw bytes are no BSON.
+    pub fn key<'d>(&self, document: impl Into<DocumentRef<'d>>) -> Result<SortKey, FindError> {
+        let paths: Vec<Way<'_, 'd>> = self.keys.iter().map(|(path, _)| Way::Open(path.segments(), None)).collect();
+        let mut best = None;
+        self.expand(Some(document.into()), paths, Arrays::Entered, &mut best)?;
+        let values = best.unwrap_or_default().into_iter();
+        let owned = values.map(|value| value.map_or(Ok(Bson::Null), ValueRef::to_bson)).collect::<Result<_, _>>()?;
+        Ok(SortKey(owned))
+    }
+
+    /// How two documents are ordered.
+    #[must_use]
+    pub fn compare(&self, a: &SortKey, b: &SortKey) -> Ordering {
+        self.order(&a.values(), &b.values()).unwrap_or(Ordering::Equal)
+    }
+
+    fn order(&self, a: &[Option<ValueRef<'_>>], b: &[Option<ValueRef<'_>>]) -> Result<Ordering, Malformed> {
+        for (((_, direction), a), b) in self.keys.iter().zip(a).zip(b) {
+            let order = sort_order(*a, *b)?;
+            if order.is_ne() {
+                return Ok(if *direction == Direction::Up { order } else { order.reverse() });
+            }
+        }
+        Ok(Ordering::Equal)
+    }
+
+    /// Goes down all ways until each has its value, once for every element of the array that some of them lead to.
+    fn expand<'s, 'd>(
+        &'s self,
+        document: Option<DocumentRef<'d>>,
+        mut ways: Vec<Way<'s, 'd>>,
+        arrays: Arrays,
+        best: &mut Option<Vec<Option<ValueRef<'d>>>>,
+    ) -> Result<(), FindError> {
+        let mut array: Option<ArrayRef<'d>> = None;
+        let mut arrays = arrays;
+        for way in &mut ways {
+            let Way::Open(path, here) = *way else { continue };
+            let (found, nested) = next(document, path, here)?;
+            if nested {
+                arrays = Arrays::Whole;
+            }
+            *way = match found {
+                Found::Nothing => Way::Done(None),
+                Found::Value(value) => Way::Done(Some(value)),
+                Found::Array(found, rest) => {
+                    if array.is_some_and(|array| !same_array(array, found)) {
+                        return Err(FindError::refused(2, "cannot sort with keys that are parallel arrays"));
+                    }
+                    array = Some(found);
+                    Way::Open(rest, None)
+                }
+            };
+        }
+        let Some(array) = array else { return self.offer(&ways, best) };
+        // A way that is open now leads into the array, or ends with it.
+        if array.is_empty() {
+            let ended = ways.iter().map(|way| match way {
+                Way::Open([], _) => Way::Done(Some(ValueRef::Undefined)),
+                Way::Open(..) => Way::Done(None),
+                Way::Done(value) => Way::Done(*value),
+            });
+            return self.offer(&ended.collect::<Vec<_>>(), best);
+        }
+        let mut placed = Vec::with_capacity(ways.len());
+        for way in &ways {
+            placed.push(match way {
+                Way::Open([first, ..], _) => match first.index() {
+                    Some(index) => array.get(index)?,
+                    None => None,
+                },
+                _ => None,
+            });
+        }
+        for element in array.iter() {
+            let element = element?;
+            let inner = ways.iter().zip(&placed).map(|(way, placed)| match way {
+                Way::Open([], _) if arrays == Arrays::Entered => Way::Done(Some(element)),
+                Way::Open([], _) => Way::Done(Some(ValueRef::Array(array))),
+                Way::Open(path, _) => Way::Open(path, *placed),
+                Way::Done(value) => Way::Done(*value),
+            });
+            let inner: Vec<_> = inner.collect();
+            let document = match element {
+                ValueRef::Document(document) => Some(document),
+                _ => None,
+            };
+            if inner.iter().all(|way| matches!(way, Way::Done(_))) {
+                self.offer(&inner, best)?;
+            } else {
+                self.expand(document, inner, arrays, best)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn offer<'d>(&self, ways: &[Way<'_, 'd>], best: &mut Option<Vec<Option<ValueRef<'d>>>>) -> Result<(), FindError> {
+        let values = ways.iter().map(|way| match way {
+            // Missing is ordered as null is.
+            Way::Done(value) => value.or(Some(ValueRef::Null)),
+            Way::Open(..) => Some(ValueRef::Null),
+        });
+        let values: Vec<_> = values.collect();
+        let better = match best {
+            // Comparing with itself tells whether it can be compared at all.
+            None => self.order(&values, &values).map(|_| true)?,
+            Some(best) => self.order(&values, best)?.is_lt(),
+        };
+        if better {
+            *best = Some(values);
+        }
+        Ok(())
+    }
+}
+
+/// How far one of the fields of an order has been followed.
+enum Way<'s, 'd> {
+    /// What is left of the path, and the element of an array that its first name is the index of.
+    Open(&'s [Segment], Option<ValueRef<'d>>),
+    /// To its end.
+    Done(Option<ValueRef<'d>>),
+}
+
+/// What an array at the end of a path stands for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Arrays {
+    /// Its elements.
+    Entered,
+    /// Itself, as one that is reached through the index of an array that contains it.
+    Whole,
+}
+
+enum Found<'s, 'd> {
+    Nothing,
+    Value(ValueRef<'d>),
+    /// An array, and what is left of the path there.
+    Array(ArrayRef<'d>, &'s [Segment]),
+}
+
+/// Follows a path to its end or to an array; whether that array was an element of another.
+fn next<'s, 'd>(
+    document: Option<DocumentRef<'d>>,
+    path: &'s [Segment],
+    placed: Option<ValueRef<'d>>,
+) -> Result<(Found<'s, 'd>, bool), FindError> {
+    let Some((first, rest)) = path.split_first() else { return Ok((Found::Nothing, false)) };
+    let named = match document {
+        Some(document) => document.get(first.name())?,
+        None => None,
+    };
+    match (named, placed) {
+        (Some(_), Some(_)) => {
+            Err(FindError::refused(16746, format!("`{}` is an index and a field at once", first.name())))
+        }
+        (None, Some(element)) => Ok((follow(element, rest)?, matches!(element, ValueRef::Array(_)))),
+        (Some(value), None) => Ok((follow(value, rest)?, false)),
+        (None, None) => Ok((Found::Nothing, false)),
+    }
+}
+
+fn follow<'s, 'd>(mut value: ValueRef<'d>, mut path: &'s [Segment]) -> Result<Found<'s, 'd>, FindError> {
+    loop {
+        match (value, path.split_first()) {
+            (ValueRef::Array(array), _) => return Ok(Found::Array(array, path)),
+            (value, None) => return Ok(Found::Value(value)),
+            (ValueRef::Document(document), Some((first, rest))) => match document.get(first.name())? {
+                Some(inner) => (value, path) = (inner, rest),
+                None => return Ok(Found::Nothing),
+            },
+            _ => return Ok(Found::Nothing),
+        }
+    }
+}
+
+/// Whether two are the same place in one document.
+fn same_array(a: ArrayRef<'_>, b: ArrayRef<'_>) -> bool {
+    match (a, b) {
+        (ArrayRef::Decoded(a), ArrayRef::Decoded(b)) => std::ptr::eq(a, b),
+        (ArrayRef::Raw(a), ArrayRef::Raw(b)) => std::ptr::eq(a, b),
+        _ => false,
+    }
+}

@@ -1,0 +1,13 @@
+//! Documents in the file, with MongoDB's meaning of queries and updates.
+
+mod collection;
+mod cursor;
+mod failure;
+mod id_key;
+mod pipeline;
+mod stage;
+mod store;
+mod transaction;
+
+pub(super) use collection::{DOCUMENTS, IDS};
+pub use store::EmbeddedDocuments;

@@ -1,0 +1,496 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
+
+use bson::{Bson, DateTime, Document, Timestamp};
+
+use super::error::MAX_PADDING;
+use super::parse::{Renaming, Update};
+use super::size::{self, MAX_BYTES, MAX_WRITTEN, index_size};
+use super::steps::Name;
+use super::tree::{Action, Elements, Fields, Instant, Leaf, Node, Written};
+use super::{UpdateError, UpdateErrorKind, arithmetic};
+use crate::value::{ValueRef, identical, sort_order};
+
+/// What is known when an update happens.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    /// The time for `$currentDate`.
+    pub now: DateTime,
+    /// Which element the filter found, for `$`.
+    pub position: Option<usize>,
+    /// Whether the document is being made by an upsert, for `$setOnInsert`.
+    pub inserts: bool,
+}
+
+impl Moment {
+    /// An update of a stored document at this time.
+    #[must_use]
+    pub const fn at(now: DateTime) -> Self {
+        Self { now, position: None, inserts: false }
+    }
+}
+
+/// What an update made of a document.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Applied {
+    /// The document as it is now.
+    pub document: Document,
+    /// Whether MongoDB counts it as changed.
+    pub modified: bool,
+}
+
+impl Update {
+    /// Applies the update to a document.
+    ///
+    /// # Errors
+    /// An operator cannot do its work here, two of them meet at one place, `_id` would change, or the document would become
+    /// too large or too deep. Nothing has happened then.
+    pub fn apply(&self, document: Document, moment: &Moment) -> Result<Applied, UpdateError> {
+        let id = document.get("_id").cloned();
+        let mut root = Bson::Document(document);
+        let renamed = self.renamings.iter().map(|renaming| take(&mut root, renaming)).collect::<Result<Vec<_>, _>>()?;
+        let absent: Vec<_> = self.renamings.iter().zip(&renamed).filter(|(_, value)| value.is_none()).collect();
+        let late: Vec<&Renaming> = absent.into_iter().map(|(renaming, _)| renaming).collect();
+        let position = moment.position.map(|position| Name::new(&position.to_string()));
+        let mut applying = Applying { update: self, moment, position, renamed, written: 0 };
+        let outcome = applying.fields(&[&self.fields], Spot::There(&mut root), Within::Documents)?;
+        // MongoDB looks for the old name when it comes to the new one: an array may have grown to it meanwhile.
+        for renaming in late.into_iter().filter(|renaming| renaming.from < renaming.to) {
+            take(&mut root, renaming)?;
+        }
+        let Bson::Document(document) = root else { return Err(UpdateErrorKind::NotViable.into()) };
+        let modified = outcome != Outcome::Same;
+        if let Some(id) = id {
+            let now = document.get("_id").map(ValueRef::from);
+            let same = now.map_or(Ok(false), |now| identical(now, (&id).into())).map_err(UpdateErrorKind::from)?;
+            if !same {
+                return Err(UpdateErrorKind::IdChanged.into());
+            }
+        }
+        if modified {
+            size::check(&document)?;
+        }
+        Ok(Applied { document, modified })
+    }
+}
+
+/// Takes a value away that is renamed; none if it is not there.
+fn take(root: &mut Bson, renaming: &Renaming) -> Result<Option<Bson>, UpdateError> {
+    let failed = |kind| UpdateError::at(super::Operator::Rename, &renaming.path, kind);
+    let Some((last, above)) = renaming.from.split_last() else { return Ok(None) };
+    let mut here = root;
+    let mut in_array = false;
+    for name in above {
+        here = match step(here, name).map_err(failed)? {
+            Some((inner, array)) => {
+                in_array |= array;
+                inner
+            }
+            None => return Ok(None),
+        };
+    }
+    let Some((_, array)) = step(here, last).map_err(failed)? else { return Ok(None) };
+    match here {
+        Bson::Document(document) if !in_array && !array => Ok(document.remove(last.text())),
+        _ => Err(failed(UpdateErrorKind::RenameElement)),
+    }
+}
+
+/// The value of a name in another value, and whether that is an array.
+fn step<'v>(value: &'v mut Bson, name: &Name) -> Result<Option<(&'v mut Bson, bool)>, UpdateErrorKind> {
+    match value {
+        Bson::Document(document) => Ok(document.get_mut(name.text()).map(|value| (value, false))),
+        Bson::Array(list) => match name.index() {
+            Some(index) => Ok(list.get_mut(index).map(|value| (value, true))),
+            None => Err(UpdateErrorKind::NotViable),
+        },
+        _ => Err(UpdateErrorKind::NotViable),
+    }
+}
+
+/// Where an operator is to do its work.
+enum Spot<'v> {
+    /// Something is there.
+    There(&'v mut Bson),
+    /// Nothing is there; what is put here will be.
+    Vacant(&'v mut Option<Bson>),
+    /// The way leads through a value in which nothing can be.
+    Blocked,
+}
+
+/// What became of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Same,
+    Changed,
+    /// It is to be taken away by what contains it.
+    Removed,
+}
+
+impl Outcome {
+    pub(super) const fn changed(changed: bool) -> Self {
+        if changed { Self::Changed } else { Self::Same }
+    }
+
+    /// Of a container, one of whose parts this became of.
+    fn above(self, other: Self) -> Self {
+        Self::changed(self != Self::Same || other != Self::Same)
+    }
+}
+
+/// What a path has led through.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Within {
+    Documents,
+    /// An array at least.
+    Arrays,
+}
+
+struct Applying<'u> {
+    update: &'u Update,
+    moment: &'u Moment,
+    position: Option<Name>,
+    renamed: Vec<Option<Bson>>,
+    /// How many bytes have been written.
+    written: usize,
+}
+
+impl Applying<'_> {
+    fn nodes(&mut self, nodes: &[&Node], mut spot: Spot<'_>, within: Within) -> Result<Outcome, UpdateError> {
+        match nodes {
+            [] => Ok(Outcome::Same),
+            [Node::Leaf(leaf)] => {
+                self.leaf(leaf, spot, within).map_err(|kind| UpdateError::at(leaf.operator, &leaf.path, kind))
+            }
+            [Node::Fields(fields)] => self.fields(&[fields], spot, within),
+            [Node::Elements(elements)] => self.elements(&[elements], &mut spot),
+            several => {
+                if let Some(fields) = several.iter().map(|node| node.as_fields()).collect::<Option<Vec<_>>>() {
+                    return self.fields(&fields, spot, within);
+                }
+                if let Some(elements) = several.iter().map(|node| node.as_elements()).collect::<Option<Vec<_>>>() {
+                    return self.elements(&elements, &mut spot);
+                }
+                let path = several.iter().find_map(|node| match node {
+                    Node::Leaf(leaf) => Some(leaf.path.to_string()),
+                    Node::Fields(_) | Node::Elements(_) => None,
+                });
+                Err(UpdateErrorKind::Conflict(path.unwrap_or_default()).into())
+            }
+        }
+    }
+
+    fn fields(&mut self, nodes: &[&Fields], spot: Spot<'_>, within: Within) -> Result<Outcome, UpdateError> {
+        if let [node] = nodes
+            && node.position.is_none()
+        {
+            return self.named(node.named.iter().map(|(name, node)| (name, Below::One(node))), spot, within);
+        }
+        let position = self.position.clone();
+        let mut merged: BTreeMap<&Name, Vec<&Node>> = BTreeMap::new();
+        for node in nodes {
+            if let Some(at_position) = &node.position {
+                let name = position.as_ref().ok_or(UpdateErrorKind::PositionMissing)?;
+                merged.entry(name).or_default().push(at_position);
+            }
+            for (name, node) in &node.named {
+                merged.entry(name).or_default().push(node);
+            }
+        }
+        self.named(merged.into_iter().map(|(name, nodes)| (name, Below::Several(nodes))), spot, within)
+    }
+
+    fn named<'n>(
+        &mut self,
+        children: impl Iterator<Item = (&'n Name, Below<'n>)>,
+        mut spot: Spot<'_>,
+        within: Within,
+    ) -> Result<Outcome, UpdateError> {
+        let mut outcome = Outcome::Same;
+        let mut removed = BTreeSet::new();
+        for (name, nodes) in children {
+            let below = match &mut spot {
+                Spot::Blocked => self.below(&nodes, Spot::Blocked, within)?,
+                Spot::There(Bson::Document(document)) => self.field(document, name, &nodes, within)?,
+                Spot::There(Bson::Array(list)) => self.element(list, name, &nodes)?,
+                Spot::There(_) => self.below(&nodes, Spot::Blocked, within)?,
+                Spot::Vacant(Some(Bson::Document(document))) => self.field(document, name, &nodes, within)?,
+                Spot::Vacant(slot) => {
+                    let mut document = Document::new();
+                    let below = self.field(&mut document, name, &nodes, within)?;
+                    if !document.is_empty() {
+                        **slot = Some(Bson::Document(document));
+                    }
+                    below
+                }
+            };
+            if below == Outcome::Removed {
+                removed.insert(name.text());
+            }
+            outcome = outcome.above(below);
+        }
+        if let Spot::There(Bson::Document(document)) = spot {
+            remove(document, &removed);
+        }
+        Ok(outcome)
+    }
+
+    fn below(&mut self, nodes: &Below<'_>, spot: Spot<'_>, within: Within) -> Result<Outcome, UpdateError> {
+        match nodes {
+            Below::One(node) => self.nodes(&[*node], spot, within),
+            Below::Several(nodes) => self.nodes(nodes, spot, within),
+        }
+    }
+
+    fn field(
+        &mut self,
+        document: &mut Document,
+        name: &Name,
+        nodes: &Below<'_>,
+        within: Within,
+    ) -> Result<Outcome, UpdateError> {
+        if let Some(value) = document.get_mut(name.text()) {
+            return self.below(nodes, Spot::There(value), within);
+        }
+        let mut made = None;
+        let outcome = self.below(nodes, Spot::Vacant(&mut made), within)?;
+        if let Some(value) = made {
+            document.insert(name.text(), value);
+        }
+        Ok(outcome)
+    }
+
+    /// An element that is named by its index.
+    fn element(&mut self, list: &mut Vec<Bson>, name: &Name, nodes: &Below<'_>) -> Result<Outcome, UpdateError> {
+        let Some(index) = name.index() else { return self.below(nodes, Spot::Blocked, Within::Arrays) };
+        if let Some(value) = list.get_mut(index) {
+            let outcome = self.below(nodes, Spot::There(value), Within::Arrays)?;
+            return Ok(emptied(value, outcome));
+        }
+        let mut made = None;
+        let outcome = self.below(nodes, Spot::Vacant(&mut made), Within::Arrays)?;
+        if let Some(value) = made {
+            let padding = index - list.len();
+            if padding > MAX_PADDING {
+                return Err(UpdateErrorKind::Padding.into());
+            }
+            self.charge(padding.saturating_mul(2 + index_size(index)))?;
+            list.resize(index, Bson::Null);
+            list.push(value);
+        }
+        Ok(outcome)
+    }
+
+    fn elements(&mut self, nodes: &[&Elements], spot: &mut Spot<'_>) -> Result<Outcome, UpdateError> {
+        let Spot::There(Bson::Array(list)) = spot else { return Err(UpdateErrorKind::Elements.into()) };
+        let mut outcome = Outcome::Same;
+        for element in list {
+            let mut children: Vec<&Node> = Vec::new();
+            for node in nodes {
+                children.extend(node.all.as_deref());
+                for (name, child) in &node.filtered {
+                    let filter = self.update.filters.get(name);
+                    let filter = filter.ok_or_else(|| UpdateErrorKind::ArrayFilterUnknown(name.to_string()))?;
+                    if filter.matches(element).map_err(UpdateErrorKind::from)? {
+                        children.push(child);
+                    }
+                }
+            }
+            let below = self.nodes(&children, Spot::There(element), Within::Arrays)?;
+            outcome = outcome.above(emptied(element, below));
+        }
+        Ok(outcome)
+    }
+
+    /// Counts what is written, so that an update of a few bytes cannot fill the memory.
+    fn charge(&mut self, bytes: usize) -> Result<(), UpdateErrorKind> {
+        self.written = self.written.saturating_add(bytes);
+        if self.written > MAX_WRITTEN { Err(UpdateErrorKind::TooLarge) } else { Ok(()) }
+    }
+
+    fn leaf(&mut self, leaf: &Leaf, spot: Spot<'_>, within: Within) -> Result<Outcome, UpdateErrorKind> {
+        match &leaf.action {
+            Action::RenameFrom => Ok(Outcome::Same),
+            Action::SetOnInsert(_) if !self.moment.inserts => Ok(Outcome::Same),
+            Action::Set(written) | Action::SetOnInsert(written) => self.put(spot, written, |_, _| Ok(true)),
+            Action::Min(written) => self.put(spot, written, |old, new| Ok(sort_order(new, old)?.is_lt())),
+            Action::Max(written) => self.put(spot, written, |old, new| Ok(sort_order(new, old)?.is_gt())),
+            Action::CurrentDate(instant) => {
+                let value = self.now(*instant);
+                self.put(spot, &Written { value, bytes: 8 }, |_, _| Ok(true))
+            }
+            Action::RenameTo(number) => {
+                let Some(value) = self.renamed.get_mut(*number).and_then(Option::take) else {
+                    return Ok(Outcome::Same);
+                };
+                if within == Within::Arrays {
+                    return Err(UpdateErrorKind::RenameElement);
+                }
+                if matches!(spot, Spot::There(_)) && leaf.path.split('.').next() == Some("_id") {
+                    return Err(UpdateErrorKind::IdChanged);
+                }
+                // The field that was renamed is gone, whatever was here.
+                self.put(spot, &Written { value, bytes: 0 }, |_, _| Ok(true)).map(|_| Outcome::Changed)
+            }
+            Action::Unset => Ok(match spot {
+                Spot::There(_) => Outcome::Removed,
+                Spot::Vacant(_) | Spot::Blocked => Outcome::Same,
+            }),
+            Action::Inc(operand) => number(spot, operand, |old| arithmetic::add(old, operand)),
+            Action::Mul(operand) => {
+                let zero = arithmetic::multiply(&Bson::Int32(0), operand);
+                match spot {
+                    Spot::Vacant(_) => number(spot, &zero?, |old| Ok(old.clone())),
+                    spot => number(spot, operand, |old| arithmetic::multiply(old, operand)),
+                }
+            }
+            Action::Bit(parts) => {
+                let fold = |old: &Bson| {
+                    parts
+                        .iter()
+                        .try_fold(old.clone(), |value, (bits, operand)| arithmetic::bits(&value, *bits, operand))
+                };
+                match spot {
+                    Spot::Vacant(_) => {
+                        let made = fold(&Bson::Int32(0))?;
+                        number(spot, &made, |old| Ok(old.clone()))
+                    }
+                    spot => number(spot, &Bson::Null, fold),
+                }
+            }
+            Action::Push(_) | Action::AddToSet(_) | Action::Pull(_) | Action::PullAll(_) | Action::Pop(_) => {
+                self.list(&leaf.action, spot)
+            }
+        }
+    }
+
+    /// Puts a value in a place, if `replaces` says so of what is there and of the value.
+    fn put(
+        &mut self,
+        spot: Spot<'_>,
+        written: &Written,
+        replaces: impl FnOnce(Option<ValueRef<'_>>, Option<ValueRef<'_>>) -> Result<bool, UpdateErrorKind>,
+    ) -> Result<Outcome, UpdateErrorKind> {
+        let value = &written.value;
+        match spot {
+            Spot::Blocked => Err(UpdateErrorKind::NotViable),
+            Spot::Vacant(slot) => {
+                self.charge(written.bytes)?;
+                *slot = Some(value.clone());
+                Ok(Outcome::Changed)
+            }
+            Spot::There(old) => {
+                let (left, right) = (ValueRef::from(&*old), ValueRef::from(value));
+                if identical(left, right)? || !replaces(Some(left), Some(right))? {
+                    return Ok(Outcome::Same);
+                }
+                self.charge(written.bytes)?;
+                *old = value.clone();
+                Ok(Outcome::Changed)
+            }
+        }
+    }
+
+    fn now(&self, instant: Instant) -> Bson {
+        match instant {
+            Instant::Date => Bson::DateTime(self.moment.now),
+            Instant::Timestamp => {
+                let seconds = self.moment.now.timestamp_millis().div_euclid(1000);
+                Bson::Timestamp(Timestamp { time: u32::try_from(seconds).unwrap_or(u32::MAX), increment: 1 })
+            }
+        }
+    }
+
+    fn list(&mut self, action: &Action, spot: Spot<'_>) -> Result<Outcome, UpdateErrorKind> {
+        match (action, spot) {
+            (_, Spot::Blocked) => Err(UpdateErrorKind::NotViable),
+            (Action::Push(push), Spot::There(Bson::Array(list))) => {
+                self.charge(push.values.iter().map(|written| written.bytes + 8).sum())?;
+                push.apply(list).map(Outcome::changed)
+            }
+            (Action::Push(push), Spot::Vacant(slot)) => {
+                self.charge(push.values.iter().map(|written| written.bytes + 8).sum())?;
+                let mut list = Vec::new();
+                push.apply(&mut list)?;
+                *slot = Some(Bson::Array(list));
+                Ok(Outcome::Changed)
+            }
+            (Action::AddToSet(values), Spot::There(Bson::Array(list))) => {
+                let new = super::array::missing(list, values)?;
+                self.charge(new.iter().map(|written| written.bytes + 8).sum())?;
+                list.extend(new.iter().map(|written| written.value.clone()));
+                Ok(Outcome::changed(!new.is_empty()))
+            }
+            (Action::AddToSet(values), Spot::Vacant(slot)) => {
+                let new = super::array::missing(&[], values)?;
+                self.charge(new.iter().map(|written| written.bytes + 8).sum())?;
+                *slot = Some(Bson::Array(new.iter().map(|written| written.value.clone()).collect()));
+                Ok(Outcome::Changed)
+            }
+            // There is nothing to take from.
+            (_, Spot::Vacant(_)) => Ok(Outcome::Same),
+            (action, Spot::There(Bson::Array(list))) => super::array::take_away(action, list).map(Outcome::changed),
+            (action, Spot::There(other)) => {
+                let code = if matches!(action, Action::Pop(_)) { 14 } else { 2 };
+                Err(UpdateErrorKind::NotArray { found: ValueRef::from(&*other).kind().alias(), code })
+            }
+        }
+    }
+}
+
+/// The nodes of one name.
+enum Below<'n> {
+    One(&'n Node),
+    Several(Vec<&'n Node>),
+}
+
+/// An element that is taken away leaves null, so that the others keep their places.
+fn emptied(element: &mut Bson, outcome: Outcome) -> Outcome {
+    if outcome == Outcome::Removed {
+        *element = Bson::Null;
+        return Outcome::Changed;
+    }
+    outcome
+}
+
+fn remove(document: &mut Document, names: &BTreeSet<&str>) {
+    // Each removal by itself moves all fields behind it.
+    if names.len() > 4 {
+        let kept = mem::take(document).into_iter().filter(|(name, _)| !names.contains(name.as_str()));
+        *document = kept.collect();
+        return;
+    }
+    for name in names {
+        document.remove(name);
+    }
+}
+
+/// Puts a number in a place: `made` where nothing is there, or what `change` makes of what is there.
+fn number(
+    spot: Spot<'_>,
+    made: &Bson,
+    change: impl FnOnce(&Bson) -> Result<Bson, UpdateErrorKind>,
+) -> Result<Outcome, UpdateErrorKind> {
+    match spot {
+        Spot::Blocked => Err(UpdateErrorKind::NotViable),
+        Spot::Vacant(slot) => {
+            *slot = Some(made.clone());
+            Ok(Outcome::Changed)
+        }
+        Spot::There(old) => {
+            let new = change(old)?;
+            // As MongoDB compares: NaN has always changed, and a zero that only changes its sign has not.
+            let same = match (&*old, &new) {
+                (Bson::Double(old), Bson::Double(new)) => old == new,
+                (old, new) => identical(old.into(), new.into())?,
+            };
+            if same {
+                return Ok(Outcome::Same);
+            }
+            *old = new;
+            Ok(Outcome::Changed)
+        }
+    }
+}
+
+const _: () = assert!(MAX_WRITTEN > MAX_BYTES);

@@ -1,0 +1,85 @@
+//! What `$addToSet`, `$pull`, `$pullAll` and `$pop` do to an array.
+
+use bson::Bson;
+
+use super::UpdateErrorKind;
+use super::tree::{Action, End, Pull, Written};
+use crate::value::{Malformed, ValueRef, equal, sort_order};
+
+/// Values in MongoDB's order, to be looked up.
+struct Known<'v>(Vec<&'v Bson>);
+
+impl<'v> Known<'v> {
+    fn new(values: impl Iterator<Item = &'v Bson>) -> Result<Self, Malformed> {
+        let mut values: Vec<&Bson> = values.collect();
+        // What compares with itself compares with anything.
+        for value in &values {
+            compare(value, value)?;
+        }
+        values.sort_by(|a, b| compare(a, b).unwrap_or(std::cmp::Ordering::Equal));
+        Ok(Self(values))
+    }
+
+    fn has(&self, value: &Bson) -> Result<bool, Malformed> {
+        compare(value, value)?;
+        let found = self.0.binary_search_by(|known| compare(known, value).unwrap_or(std::cmp::Ordering::Equal));
+        Ok(found.is_ok())
+    }
+}
+
+fn compare(a: &Bson, b: &Bson) -> Result<std::cmp::Ordering, Malformed> {
+    sort_order(Some(a.into()), Some(b.into()))
+}
+
+/// Those of the values that are not in an array, each once.
+pub(super) fn missing<'v>(list: &[Bson], values: &'v [Written]) -> Result<Vec<&'v Written>, UpdateErrorKind> {
+    let known = Known::new(list.iter())?;
+    let mut new: Vec<(usize, &Written)> = Vec::new();
+    for (place, written) in values.iter().enumerate() {
+        if !known.has(&written.value)? {
+            new.push((place, written));
+        }
+    }
+    // Equal ones come together, the first of them first.
+    new.sort_by(|(_, a), (_, b)| compare(&a.value, &b.value).unwrap_or(std::cmp::Ordering::Equal));
+    new.dedup_by(|(_, a), (_, b)| compare(&a.value, &b.value).is_ok_and(std::cmp::Ordering::is_eq));
+    new.sort_by_key(|(place, _)| *place);
+    Ok(new.into_iter().map(|(_, written)| written).collect())
+}
+
+/// Takes elements away; whether there were any.
+pub(super) fn take_away(action: &Action, list: &mut Vec<Bson>) -> Result<bool, UpdateErrorKind> {
+    let length = list.len();
+    match action {
+        Action::Pop(End::Last) => _ = list.pop(),
+        Action::Pop(End::First) if !list.is_empty() => _ = list.remove(0),
+        Action::PullAll(values) => {
+            let known = Known::new(values.iter())?;
+            retain(list, |element| known.has(element))?;
+        }
+        Action::Pull(Pull::Equal(value)) => retain(list, |element| equal((&*element).into(), value.into()))?,
+        Action::Pull(Pull::Elements(filter)) => retain(list, |element| filter.matches(element))?,
+        Action::Pull(Pull::Documents(filter)) => retain(list, |element| match ValueRef::from(&*element) {
+            ValueRef::Document(document) => filter.matches(document),
+            _ => Ok(false),
+        })?,
+        _ => {}
+    }
+    Ok(list.len() != length)
+}
+
+/// Takes the elements away for which `goes` holds.
+fn retain(
+    list: &mut Vec<Bson>,
+    mut goes: impl FnMut(&mut Bson) -> Result<bool, Malformed>,
+) -> Result<(), UpdateErrorKind> {
+    let mut failed = None;
+    list.retain_mut(|element| match goes(element) {
+        Ok(goes) => !goes,
+        Err(error) => {
+            failed = Some(error);
+            true
+        }
+    });
+    failed.map_or(Ok(()), |error| Err(error.into()))
+}

@@ -1,0 +1,112 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
+
+use bson::{Bson, Document};
+
+use super::UpdateErrorKind;
+use crate::find::Filter;
+use crate::value::Malformed;
+
+/// A filter that is asked of single elements, under a name.
+#[derive(Debug)]
+pub(super) struct ElementFilter {
+    name: Box<str>,
+    filter: Filter,
+}
+
+impl ElementFilter {
+    /// Of conditions on fields of the name, `{"e.x": 1}`.
+    pub(super) fn new(name: &str, conditions: &Document) -> Result<Self, UpdateErrorKind> {
+        Ok(Self { name: name.into(), filter: Filter::compile(conditions)? })
+    }
+
+    /// Of what is asked of the element itself, `{"$gt": 1}` or a pattern.
+    pub(super) fn of_element(condition: Bson) -> Result<Self, UpdateErrorKind> {
+        Self::new("e", &bson::doc! { "e": condition })
+    }
+
+    /// Whether it holds for an element, which is what it was afterwards.
+    pub(super) fn matches(&self, element: &mut Bson) -> Result<bool, Malformed> {
+        let mut document = Document::new();
+        document.insert(&*self.name, mem::replace(element, Bson::Null));
+        let matches = self.filter.matches(&document);
+        if let Some(value) = document.remove(&*self.name) {
+            *element = value;
+        }
+        matches
+    }
+}
+
+/// The filters that `$[name]` refers to.
+#[derive(Debug, Default)]
+pub(super) struct ArrayFilters {
+    filters: BTreeMap<Box<str>, ElementFilter>,
+}
+
+impl ArrayFilters {
+    pub(super) fn compile(filters: &[Document]) -> Result<Self, Vec<UpdateErrorKind>> {
+        let mut found = Self::default();
+        let mut errors = Vec::new();
+        for filter in filters {
+            let compiled = name_of(filter).and_then(|name| {
+                let name = name.ok_or(UpdateErrorKind::ArrayFilterNames)?;
+                if !is_identifier(name) {
+                    return Err(UpdateErrorKind::ArrayFilterName(name.to_owned()));
+                }
+                Ok((name, ElementFilter::new(name, filter)?))
+            });
+            match compiled {
+                Ok((name, filter)) => {
+                    if found.filters.insert(name.into(), filter).is_some() {
+                        errors.push(UpdateErrorKind::ArrayFilterRepeated(name.to_owned()));
+                    }
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        if errors.is_empty() { Ok(found) } else { Err(errors) }
+    }
+
+    /// An error for each that is not among those that are referred to.
+    pub(super) fn unused(&self, used: &BTreeSet<Box<str>>) -> Vec<UpdateErrorKind> {
+        let unused = self.filters.keys().filter(|name| !used.contains(*name));
+        unused.map(|name| UpdateErrorKind::ArrayFilterUnused(name.to_string())).collect()
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&ElementFilter> {
+        self.filters.get(name)
+    }
+}
+
+fn is_identifier(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_lowercase()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// The name that all conditions of a filter are about; none where there are no conditions.
+fn name_of(filter: &Document) -> Result<Option<&str>, UpdateErrorKind> {
+    let mut name = None;
+    let mut left = vec![filter];
+    while let Some(conditions) = left.pop() {
+        for (key, value) in conditions {
+            match value {
+                Bson::Array(parts) if matches!(key.as_str(), "$and" | "$or" | "$nor") => {
+                    left.extend(parts.iter().filter_map(Bson::as_document));
+                }
+                // MongoDB forgets the name of what no element has.
+                Bson::Document(operators) if !operators.is_empty() && operators.iter().all(is_impossible) => {}
+                _ => {
+                    let first = key.split('.').next().unwrap_or_default();
+                    if name.is_some_and(|name| name != first) {
+                        return Err(UpdateErrorKind::ArrayFilterNames);
+                    }
+                    name = Some(first);
+                }
+            }
+        }
+    }
+    Ok(name)
+}
+
+fn is_impossible((operator, operand): (&String, &Bson)) -> bool {
+    operator == "$all" && operand.as_array().is_some_and(Vec::is_empty)
+}

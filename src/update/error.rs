@@ -1,0 +1,240 @@
+use std::fmt;
+
+use thiserror::Error;
+
+use super::Operator;
+use super::size::{MAX_BYTES, MAX_LEVELS};
+use crate::find::FindError;
+use crate::value::Malformed;
+
+/// What is wrong with an update, and where. It quotes paths and types, never stored values.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub struct UpdateError {
+    place: Option<(Operator, String)>,
+    #[source]
+    kind: UpdateErrorKind,
+}
+
+/// What is wrong with an update.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum UpdateErrorKind {
+    /// `{"$foo": …}`
+    #[error("there is no update operator `{name}`{}", .help.map(|help| format!("; did you mean `{help}`?")).unwrap_or_default())]
+    OperatorUnknown {
+        /// What was written.
+        name: String,
+        /// What may have been meant.
+        help: Option<&'static str>,
+    },
+    /// `{"$set": 5}`
+    #[error("`{0}` takes a document of fields, not a value of type {1}")]
+    FieldsInvalid(&'static str, &'static str),
+    /// `{}`
+    #[error("an update names at least one operator; to replace a document is another request")]
+    Empty,
+    /// `{"": …}`, `{"a..b": …}`
+    #[error("a path has no empty names")]
+    PathEmpty,
+    /// `{"$a": …}`
+    #[error("a name that begins with a dollar cannot be set")]
+    PathDollar,
+    /// `{"$.a": …}`, `{"$[].a": …}`
+    #[error("a path begins with a field")]
+    PathBegin,
+    /// `a.$.b.$`
+    #[error("`$` stands in a path only once")]
+    PositionRepeated,
+    /// Two operators about one field, or a field and one inside it.
+    #[error("this would be updated twice, at `{0}`")]
+    Conflict(String),
+    /// `$[x]` without a filter `x`.
+    #[error("there is no array filter for `{0}`")]
+    ArrayFilterUnknown(String),
+    /// A filter that no path refers to.
+    #[error("the array filter for `{0}` is not used")]
+    ArrayFilterUnused(String),
+    /// Two filters of one name.
+    #[error("there are several array filters for `{0}`")]
+    ArrayFilterRepeated(String),
+    /// `{"X": …}`
+    #[error("an array filter is about one name of letters and digits that begins with a small letter, not `{0}`")]
+    ArrayFilterName(String),
+    /// `{"a": 1, "b": 2}`, `{}`
+    #[error("an array filter is about one name")]
+    ArrayFilterNames,
+    /// A filter that is none.
+    #[error("the filter: {0}")]
+    Filter(FindError),
+    /// An operand that the operator does not take.
+    #[error("takes {expected}, not {found}")]
+    Operand {
+        /// What it takes.
+        expected: &'static str,
+        /// What stands there.
+        found: String,
+        /// MongoDB's code.
+        code: i32,
+    },
+    /// A field of a value that has none.
+    #[error("the path leads through a value that has no such field")]
+    NotViable,
+    /// An array operator on something else.
+    #[error("this is no array but a value of type {found}")]
+    NotArray {
+        /// The type.
+        found: &'static str,
+        /// MongoDB's code.
+        code: i32,
+    },
+    /// `$inc` of a string.
+    #[error("this is no number but a value of type {0}")]
+    NotNumber(&'static str),
+    /// `$bit` of a double.
+    #[error("this is no integer but a value of type {0}")]
+    NotInteger(&'static str),
+    /// Beyond 64 bits.
+    #[error("the result does not fit into 64 bits")]
+    Overflow,
+    /// A calculation with a decimal128.
+    #[error("calculating with decimal128 is not supported here")]
+    Decimal,
+    /// `$[]` where there is no array.
+    #[error("there is no array here to update the elements of")]
+    Elements,
+    /// `$` where the filter did not find an element.
+    #[error("`$` stands for the element that the filter found, and it found none")]
+    PositionMissing,
+    /// `$` where the filter may have found several.
+    #[error("which element `$` stands for cannot be told from this filter here; use `$[name]` with an array filter")]
+    PositionUnclear,
+    /// `$rename` from or to an element.
+    #[error("an element of an array cannot be renamed")]
+    RenameElement,
+    /// `$rename` with `$` in a path.
+    #[error("`$`, `$[]` and `$[name]` cannot be renamed")]
+    RenameDynamic,
+    /// `$rename` of a field to itself or into itself.
+    #[error("the old and the new name must not be the same, or one inside the other")]
+    RenameSame,
+    /// A change of `_id`.
+    #[error("`_id` cannot be changed")]
+    IdChanged,
+    /// `{"_id": [1]}`
+    #[error("`_id` cannot be {0}")]
+    IdInvalid(&'static str),
+    /// An index far beyond the end of an array.
+    #[error("an array is filled up with at most {MAX_PADDING} elements")]
+    Padding,
+    /// A document of too many levels.
+    #[error("a document has at most {MAX_LEVELS} levels")]
+    TooDeep,
+    /// A document that is too large.
+    #[error("a document has at most {MAX_BYTES} bytes")]
+    TooLarge,
+    /// A filter from which an upsert cannot tell a field.
+    #[error("an upsert cannot take `{0}` from its filter: it is there twice")]
+    QueryTwice(String),
+    /// A filter about a part of `_id`.
+    #[error("an upsert with a replacement needs the whole of `_id` in its filter or none of it")]
+    QueryInexact,
+    /// Bytes that are no BSON.
+    #[error("{0}")]
+    Malformed(Malformed),
+}
+
+/// How many elements an array is filled up with at most, as in MongoDB.
+pub(super) const MAX_PADDING: usize = 1_500_000;
+
+impl fmt::Display for UpdateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Some((operator, path)) => write!(f, "`{operator}` of `{path}`: {}", self.kind),
+            None => self.kind.fmt(f),
+        }
+    }
+}
+
+impl UpdateError {
+    pub(super) fn at(operator: Operator, path: &str, kind: UpdateErrorKind) -> Self {
+        Self { place: Some((operator, path.to_owned())), kind }
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub const fn kind(&self) -> &UpdateErrorKind {
+        &self.kind
+    }
+
+    /// The operator and the path as written, if it is about one.
+    #[must_use]
+    pub fn place(&self) -> Option<(Operator, &str)> {
+        self.place.as_ref().map(|(operator, path)| (*operator, path.as_str()))
+    }
+
+    /// Whether MongoDB would have done it.
+    #[must_use]
+    pub const fn is_unsupported(&self) -> bool {
+        self.kind.code().is_none()
+    }
+}
+
+impl From<UpdateErrorKind> for UpdateError {
+    fn from(kind: UpdateErrorKind) -> Self {
+        Self { place: None, kind }
+    }
+}
+
+impl From<Malformed> for UpdateErrorKind {
+    fn from(error: Malformed) -> Self {
+        Self::Malformed(error)
+    }
+}
+
+impl From<FindError> for UpdateErrorKind {
+    fn from(error: FindError) -> Self {
+        Self::Filter(error)
+    }
+}
+
+impl UpdateErrorKind {
+    /// MongoDB's error code; none for what MongoDB would have done.
+    #[must_use]
+    pub const fn code(&self) -> Option<i32> {
+        Some(match self {
+            Self::PathBegin
+            | Self::PositionRepeated
+            | Self::ArrayFilterUnknown(_)
+            | Self::ArrayFilterName(_)
+            | Self::NotInteger(_)
+            | Self::Overflow
+            | Self::Elements
+            | Self::PositionMissing
+            | Self::RenameElement
+            | Self::RenameDynamic
+            | Self::RenameSame
+            | Self::Malformed(_) => 2,
+            Self::OperatorUnknown { .. }
+            | Self::FieldsInvalid(..)
+            | Self::Empty
+            | Self::ArrayFilterUnused(_)
+            | Self::ArrayFilterRepeated(_)
+            | Self::ArrayFilterNames => 9,
+            Self::NotNumber(_) => 14,
+            Self::TooDeep => 15,
+            Self::NotViable => 28,
+            Self::Padding => 34,
+            Self::Conflict(_) => 40,
+            Self::PathDollar => 52,
+            Self::IdInvalid(_) => 53,
+            Self::QueryTwice(_) => 54,
+            Self::PathEmpty => 56,
+            Self::IdChanged => 66,
+            Self::QueryInexact => 111,
+            Self::TooLarge => 17_419,
+            Self::Operand { code, .. } | Self::NotArray { code, .. } => *code,
+            Self::Filter(error) => return error.code(),
+            Self::Decimal | Self::PositionUnclear => return None,
+        })
+    }
+}

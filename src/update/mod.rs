@@ -1,0 +1,26 @@
+//! MongoDB's update language for documents in memory: operators, replacements, and the document that an upsert inserts.
+//!
+//! What is not known is refused, and so is what MongoDB refuses, with its error code. An update either happens to a whole
+//! document or not at all.
+
+mod apply;
+mod arithmetic;
+mod array;
+mod array_filters;
+mod error;
+mod operator;
+mod parse;
+mod push;
+mod replacement;
+mod size;
+mod steps;
+mod tree;
+mod upsert;
+
+pub use apply::{Applied, Moment};
+pub use error::{UpdateError, UpdateErrorKind};
+pub use operator::Operator;
+pub use parse::{Named, Update};
+pub use replacement::{check_document, replace};
+pub use size::{MAX_BYTES, MAX_LEVELS};
+pub use upsert::seed;

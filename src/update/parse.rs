@@ -1,0 +1,277 @@
+use std::collections::BTreeSet;
+
+use bson::{Bson, Document};
+
+use super::array_filters::{ArrayFilters, ElementFilter};
+use super::push::{Push, written};
+use super::steps::{self, Name, Step};
+use super::tree::{Action, Bits, End, Fields, Instant, Leaf, Pull};
+use super::{Operator, UpdateError, UpdateErrorKind};
+use crate::find::{Filter, is_element_condition};
+use crate::text::closest;
+use crate::value::{Number, ValueRef};
+
+/// An update by operators, read and checked.
+#[derive(Debug)]
+pub struct Update {
+    pub(super) fields: Fields,
+    pub(super) filters: ArrayFilters,
+    /// Where each renamed value comes from.
+    pub(super) renamings: Vec<Renaming>,
+    named: Vec<Named>,
+}
+
+/// A field that is renamed.
+#[derive(Debug)]
+pub(super) struct Renaming {
+    pub(super) from: Vec<Name>,
+    /// The old path as written.
+    pub(super) path: Box<str>,
+    pub(super) to: Vec<Name>,
+}
+
+/// A path that an update names, as it is written there: `tags.$[]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The operator that names it. `$rename` names both the old path and the new one.
+    pub operator: Operator,
+    /// The path.
+    pub path: String,
+}
+
+impl Update {
+    /// Reads an update and the filters that its `$[name]` refer to.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    ///
+    /// ```
+    /// use bson::{DateTime, doc};
+    /// use portcullis::update::{Moment, Update};
+    /// let update = Update::compile(&doc! { "$inc": { "stock.$[e].left": -1 } }, &[doc! { "e.size": "M" }]).unwrap();
+    /// let before = doc! { "_id": 1, "stock": [{ "size": "S", "left": 4 }, { "size": "M", "left": 9 }] };
+    /// let after = update.apply(before, &Moment::at(DateTime::now())).unwrap();
+    /// assert_eq!(after.document, doc! { "_id": 1, "stock": [{ "size": "S", "left": 4 }, { "size": "M", "left": 8 }] });
+    /// ```
+    pub fn compile(update: &Document, array_filters: &[Document]) -> Result<Self, Vec<UpdateError>> {
+        let plain = |kinds: Vec<UpdateErrorKind>| kinds.into_iter().map(UpdateError::from).collect::<Vec<_>>();
+        let mut parser = Parser { used: BTreeSet::new(), errors: Vec::new() };
+        let filters = ArrayFilters::compile(array_filters).unwrap_or_else(|kinds| {
+            parser.errors.extend(plain(kinds));
+            ArrayFilters::default()
+        });
+        let mut compiled = Self { fields: Fields::default(), filters, renamings: Vec::new(), named: Vec::new() };
+        if update.is_empty() {
+            parser.errors.push(UpdateErrorKind::Empty.into());
+        }
+        for (name, fields) in update {
+            parser.operator(&mut compiled, name, fields);
+        }
+        if parser.errors.is_empty() {
+            parser.errors.extend(plain(compiled.filters.unused(&parser.used)));
+        }
+        if parser.errors.is_empty() { Ok(compiled) } else { Err(parser.errors) }
+    }
+
+    /// The paths that it names, in the order in which they are written.
+    #[must_use]
+    pub fn named(&self) -> &[Named] {
+        &self.named
+    }
+
+    /// Whether it says `$`, and so needs to know which element the filter found.
+    #[must_use]
+    pub fn needs_position(&self) -> bool {
+        self.named.iter().any(|named| named.path.split('.').any(|name| name == "$"))
+    }
+}
+
+struct Parser {
+    used: BTreeSet<Box<str>>,
+    errors: Vec<UpdateError>,
+}
+
+/// More are not collected.
+const MAX_ERRORS: usize = 100;
+
+impl Parser {
+    fn operator(&mut self, compiled: &mut Update, name: &str, fields: &Bson) {
+        let Some(operator) = Operator::parse(name) else {
+            let help = closest(name, Operator::ALL.iter().map(|(_, spelling)| *spelling));
+            let name = name.chars().take(40).collect();
+            return self.report(UpdateErrorKind::OperatorUnknown { name, help }.into());
+        };
+        let Bson::Document(fields) = fields else {
+            let found = ValueRef::from(fields).kind().alias();
+            return self.report(UpdateErrorKind::FieldsInvalid(operator.spelling(), found).into());
+        };
+        for (path, operand) in fields {
+            if let Err(kind) = self.field(compiled, operator, path, operand) {
+                self.report(UpdateError::at(operator, path, kind));
+            }
+        }
+    }
+
+    fn report(&mut self, error: UpdateError) {
+        if self.errors.len() < MAX_ERRORS {
+            self.errors.push(error);
+        }
+    }
+
+    fn field(
+        &mut self,
+        compiled: &mut Update,
+        operator: Operator,
+        path: &str,
+        operand: &Bson,
+    ) -> Result<(), UpdateErrorKind> {
+        compiled.named.push(Named { operator, path: path.to_owned() });
+        let steps = steps::parse(path)?;
+        for step in &steps {
+            if let Step::Filtered(name) = step {
+                if compiled.filters.get(name).is_none() {
+                    return Err(UpdateErrorKind::ArrayFilterUnknown(name.to_string()));
+                }
+                self.used.insert(name.clone());
+            }
+        }
+        let leaf = |action| Leaf { operator, path: path.into(), action };
+        if operator != Operator::Rename {
+            return compiled.fields.add(&steps, leaf(action(operator, operand)?));
+        }
+        let Bson::String(to) = operand else { return Err(self::operand("the new name, a string,", operand, 2)) };
+        compiled.named.push(Named { operator, path: to.clone() });
+        let target = steps::parse(to)?;
+        let from = plain(&steps)?;
+        let into = plain(&target)?;
+        if steps.starts_with(&target) || target.starts_with(&steps) {
+            return Err(UpdateErrorKind::RenameSame);
+        }
+        compiled.fields.add(&steps, leaf(Action::RenameFrom))?;
+        let action = Action::RenameTo(compiled.renamings.len());
+        compiled.renamings.push(Renaming { from, path: path.into(), to: into });
+        compiled.fields.add(&target, Leaf { operator, path: to.as_str().into(), action })
+    }
+}
+
+/// The names of a path that has nothing else.
+fn plain(steps: &[Step]) -> Result<Vec<Name>, UpdateErrorKind> {
+    steps
+        .iter()
+        .map(|step| match step {
+            Step::Name(name) => Ok(name.clone()),
+            Step::Position | Step::All | Step::Filtered(_) => Err(UpdateErrorKind::RenameDynamic),
+        })
+        .collect()
+}
+
+/// Says that an operand is none.
+pub(super) fn operand(expected: &'static str, found: &Bson, code: i32) -> UpdateErrorKind {
+    let found = format!("a value of type {}", ValueRef::from(found).kind().alias());
+    UpdateErrorKind::Operand { expected, found, code }
+}
+
+/// An operand that is an integer, of whatever type.
+pub(super) fn integer(expected: &'static str, value: &Bson, code: i32) -> Result<i64, UpdateErrorKind> {
+    let number = ValueRef::from(value).number().and_then(Number::integer);
+    number.ok_or_else(|| operand(expected, value, code))
+}
+
+fn action(operator: Operator, value: &Bson) -> Result<Action, UpdateErrorKind> {
+    Ok(match operator {
+        Operator::Set => Action::Set(written(value)?),
+        Operator::SetOnInsert => Action::SetOnInsert(written(value)?),
+        Operator::Unset => Action::Unset,
+        Operator::Inc => Action::Inc(number(value)?),
+        Operator::Mul => Action::Mul(number(value)?),
+        Operator::Min => Action::Min(written(value)?),
+        Operator::Max => Action::Max(written(value)?),
+        Operator::CurrentDate => Action::CurrentDate(instant(value)?),
+        Operator::Push => Action::Push(Push::compile(value)?),
+        Operator::AddToSet => Action::AddToSet(match value {
+            Bson::Document(each) if each.keys().next().is_some_and(|first| first == "$each") => match each.get("$each")
+            {
+                Some(Bson::Array(values)) if each.len() == 1 => values.iter().map(written).collect::<Result<_, _>>()?,
+                Some(Bson::Array(_)) | None => return Err(operand("nothing beside `$each`", value, 2)),
+                Some(other) => return Err(operand("an array as its `$each`", other, 14)),
+            },
+            value => vec![written(value)?],
+        }),
+        Operator::Pull => Action::Pull(pull(value)?),
+        Operator::PullAll => match value {
+            Bson::Array(values) => {
+                values.iter().try_for_each(|value| written(value).map(|_| ()))?;
+                Action::PullAll(values.clone())
+            }
+            other => return Err(operand("an array", other, 2)),
+        },
+        Operator::Pop => match integer("1 or -1", value, 9)? {
+            1 => Action::Pop(End::Last),
+            -1 => Action::Pop(End::First),
+            _ => return Err(operand("1 or -1", value, 9)),
+        },
+        Operator::Bit => Action::Bit(bits(value)?),
+        Operator::Rename => Action::RenameFrom,
+    })
+}
+
+fn number(value: &Bson) -> Result<Bson, UpdateErrorKind> {
+    match value {
+        Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_) | Bson::Decimal128(_) => Ok(value.clone()),
+        other => Err(operand("a number", other, 14)),
+    }
+}
+
+fn instant(value: &Bson) -> Result<Instant, UpdateErrorKind> {
+    let expected = "`true` or {\"$type\": \"date\"} or {\"$type\": \"timestamp\"}";
+    match value {
+        Bson::Boolean(_) => Ok(Instant::Date),
+        Bson::Document(document) if document.len() == 1 => match document.get("$type") {
+            Some(Bson::String(kind)) if kind == "date" => Ok(Instant::Date),
+            Some(Bson::String(kind)) if kind == "timestamp" => Ok(Instant::Timestamp),
+            _ => Err(operand(expected, value, 2)),
+        },
+        other => Err(operand(expected, other, 2)),
+    }
+}
+
+fn pull(value: &Bson) -> Result<Pull, UpdateErrorKind> {
+    Ok(match value {
+        // As in MongoDB, whose parser takes it for a condition on a document.
+        Bson::Document(document) if document.keys().next().is_some_and(|first| first == "$not") => {
+            return Err(operand("a value or a condition such as {\"$gt\": 1}", value, 2));
+        }
+        Bson::Document(document) if is_element_condition(document) => {
+            Pull::Elements(Box::new(ElementFilter::of_element(value.clone())?))
+        }
+        Bson::Document(document) => Pull::Documents(Box::new(Filter::compile(document)?)),
+        Bson::RegularExpression(_) => Pull::Elements(Box::new(ElementFilter::of_element(value.clone())?)),
+        value => Pull::Equal(written(value)?.value),
+    })
+}
+
+fn bits(value: &Bson) -> Result<Vec<(Bits, Bson)>, UpdateErrorKind> {
+    let expected = "a document such as {\"and\": 5}";
+    let Bson::Document(document) = value else { return Err(operand(expected, value, 2)) };
+    if document.is_empty() {
+        return Err(operand(expected, value, 2));
+    }
+    document
+        .iter()
+        .map(|(name, value)| {
+            let bits = match name.as_str() {
+                "and" => Bits::And,
+                "or" => Bits::Or,
+                "xor" => Bits::Xor,
+                _ => {
+                    let found = format!("`{name}`");
+                    return Err(UpdateErrorKind::Operand { expected: "`and`, `or` and `xor`", found, code: 2 });
+                }
+            };
+            match value {
+                Bson::Int32(_) | Bson::Int64(_) => Ok((bits, value.clone())),
+                other => Err(operand("integers", other, 2)),
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,172 @@
+use std::cmp::Ordering;
+
+use bson::{Bson, Document};
+
+use super::size::{MAX_LEVELS, size};
+use super::tree::Written;
+use super::{UpdateErrorKind, parse};
+use crate::value::{Number, ValueRef, sort_order};
+
+/// `$push` with its modifiers.
+#[derive(Debug)]
+pub(super) struct Push {
+    pub(super) values: Vec<Written>,
+    pub(super) position: Option<i64>,
+    pub(super) slice: Option<i64>,
+    pub(super) sort: Option<Order>,
+}
+
+/// How `$push` sorts an array.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// By its elements.
+    Elements(Direction),
+    /// By fields of its elements; the paths enter no arrays but by an index.
+    Fields(Vec<(Vec<Box<str>>, Direction)>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Direction {
+    Up,
+    Down,
+}
+
+impl Push {
+    pub(super) fn compile(operand: &Bson) -> Result<Self, UpdateErrorKind> {
+        match operand {
+            Bson::Document(modifiers) if modifiers.contains_key("$each") => Self::compile_modifiers(modifiers),
+            value => Ok(Self { values: vec![written(value)?], position: None, slice: None, sort: None }),
+        }
+    }
+
+    fn compile_modifiers(modifiers: &Document) -> Result<Self, UpdateErrorKind> {
+        let mut push = Self { values: Vec::new(), position: None, slice: None, sort: None };
+        for (name, value) in modifiers {
+            match name.as_str() {
+                "$each" => match value {
+                    Bson::Array(values) => push.values = values.iter().map(written).collect::<Result<_, _>>()?,
+                    other => return Err(parse::operand("an array as its `$each`", other, 2)),
+                },
+                "$position" => push.position = Some(parse::integer("an integer as its `$position`", value, 2)?),
+                "$slice" => push.slice = Some(parse::integer("an integer as its `$slice`", value, 2)?),
+                "$sort" => push.sort = Some(Order::compile(value)?),
+                _ => {
+                    return Err(UpdateErrorKind::Operand {
+                        expected: "`$each`, `$position`, `$slice` and `$sort`",
+                        found: format!("`{name}`"),
+                        code: 2,
+                    });
+                }
+            }
+        }
+        Ok(push)
+    }
+
+    /// Whether MongoDB counts it as a change though nothing is added.
+    fn rearranges(&self, length: usize) -> bool {
+        (self.sort.is_some() && length > 0) || self.slice.is_some_and(|slice| slice.unsigned_abs() < to_u64(length))
+    }
+
+    /// Adds to an array; whether MongoDB counts that as a change.
+    pub(super) fn apply(&self, list: &mut Vec<Bson>) -> Result<bool, UpdateErrorKind> {
+        if !self.values.is_empty() {
+            let at = match self.position {
+                None => list.len(),
+                Some(position) => place(position, list.len()),
+            };
+            list.splice(at..at, self.values.iter().map(|written| written.value.clone()));
+        }
+        let changes = !self.values.is_empty() || self.rearranges(list.len());
+        if let Some(order) = &self.sort {
+            order.sort(list)?;
+        }
+        match self.slice {
+            Some(slice) if slice >= 0 => list.truncate(usize::try_from(slice).unwrap_or(usize::MAX)),
+            Some(slice) => {
+                let kept = usize::try_from(slice.unsigned_abs()).unwrap_or(usize::MAX);
+                let first = list.len().saturating_sub(kept);
+                list.drain(..first);
+            }
+            None => {}
+        }
+        Ok(changes)
+    }
+}
+
+fn to_u64(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+/// A value as it is written.
+pub(super) fn written(value: &Bson) -> Result<Written, UpdateErrorKind> {
+    Ok(Written { value: value.clone(), bytes: size(value, MAX_LEVELS)? })
+}
+
+/// A place in an array, counted from its end if it is negative.
+fn place(position: i64, length: usize) -> usize {
+    let distance = usize::try_from(position.unsigned_abs()).unwrap_or(usize::MAX);
+    if position < 0 { length.saturating_sub(distance) } else { distance.min(length) }
+}
+
+impl Order {
+    fn compile(operand: &Bson) -> Result<Self, UpdateErrorKind> {
+        let expected = "1, -1 or a document of such as its `$sort`";
+        match operand {
+            Bson::Document(fields) if !fields.is_empty() => {
+                let fields = fields.iter().map(|(path, value)| {
+                    let names: Vec<Box<str>> = path.split('.').map(Into::into).collect();
+                    if names.iter().any(|name| name.is_empty()) {
+                        return Err(UpdateErrorKind::Operand { expected, found: format!("`{path}`"), code: 2 });
+                    }
+                    Ok((names, Direction::compile(value, expected)?))
+                });
+                fields.collect::<Result<_, _>>().map(Self::Fields)
+            }
+            value => Direction::compile(value, expected).map(Self::Elements),
+        }
+    }
+
+    fn sort(&self, list: &mut [Bson]) -> Result<(), UpdateErrorKind> {
+        // What compares with itself compares with anything.
+        for element in &*list {
+            sort_order(Some(element.into()), Some(element.into()))?;
+        }
+        list.sort_by(|a, b| match self {
+            Self::Elements(direction) => direction.order(Some(a), Some(b)),
+            Self::Fields(fields) => fields
+                .iter()
+                .map(|(path, direction)| direction.order(field(a, path), field(b, path)))
+                .find(|order| order.is_ne())
+                .unwrap_or(Ordering::Equal),
+        });
+        Ok(())
+    }
+}
+
+impl Direction {
+    fn compile(value: &Bson, expected: &'static str) -> Result<Self, UpdateErrorKind> {
+        match ValueRef::from(value).number().and_then(Number::integer) {
+            Some(1) => Ok(Self::Up),
+            Some(-1) => Ok(Self::Down),
+            _ => Err(parse::operand(expected, value, 2)),
+        }
+    }
+
+    fn order(self, a: Option<&Bson>, b: Option<&Bson>) -> Ordering {
+        let order = sort_order(a.map(Into::into), b.map(Into::into)).unwrap_or(Ordering::Equal);
+        if self == Self::Up { order } else { order.reverse() }
+    }
+}
+
+/// A field of an element.
+fn field<'e>(element: &'e Bson, path: &[Box<str>]) -> Option<&'e Bson> {
+    let mut here = element;
+    for (depth, name) in path.iter().enumerate() {
+        here = match here {
+            Bson::Document(document) => document.get(&**name)?,
+            Bson::Array(list) if depth > 0 => list.get(name.parse::<usize>().ok()?)?,
+            _ => return None,
+        };
+    }
+    Some(here)
+}

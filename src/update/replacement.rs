@@ -1,0 +1,88 @@
+use bson::{Bson, DateTime, Document, Timestamp};
+
+use super::apply::Applied;
+use super::size;
+use super::{UpdateError, UpdateErrorKind};
+use crate::value::{ValueRef, equal, identical};
+
+/// Puts another document in the place of one. Its `_id` is that of the old one, or equal to it; it comes first.
+///
+/// # Errors
+/// The `_id` is another, a name begins with a dollar, or the document is too large or too deep.
+pub fn replace(old: &Document, new: &Document, now: DateTime) -> Result<Applied, UpdateError> {
+    if new.keys().any(|name| name.starts_with('$')) {
+        return Err(UpdateErrorKind::PathDollar.into());
+    }
+    let mut document = Document::new();
+    match (old.get("_id"), new.get("_id")) {
+        (Some(old), Some(new)) if !equal(old.into(), new.into()).map_err(UpdateErrorKind::from)? => {
+            return Err(UpdateErrorKind::IdChanged.into());
+        }
+        (Some(id), None) | (_, Some(id)) => _ = document.insert("_id", id.clone()),
+        (None, None) => {}
+    }
+    document.extend(new.iter().filter(|(name, _)| *name != "_id").map(|(name, value)| (name.clone(), value.clone())));
+    put_time(&mut document, now);
+    size::check(&document)?;
+    let same = identical(ValueRef::Document((&document).into()), ValueRef::Document(old.into()));
+    let modified = !same.map_err(UpdateErrorKind::from)?;
+    Ok(Applied { document, modified })
+}
+
+/// A document as it is inserted: `_id` first, and the time where a timestamp is left open.
+///
+/// # Errors
+/// The `_id` is of a type that none has, or the document is too large or too deep.
+pub fn check_document(document: Document, now: DateTime) -> Result<Document, UpdateError> {
+    let mut checked = Document::new();
+    let mut rest = document;
+    if let Some(id) = rest.remove("_id") {
+        check_id(&id)?;
+        checked.insert("_id", id);
+    }
+    checked.extend(rest);
+    put_time(&mut checked, now);
+    size::check(&checked)?;
+    Ok(checked)
+}
+
+/// Refuses an `_id` of a type that MongoDB refuses.
+fn check_id(id: &Bson) -> Result<(), UpdateErrorKind> {
+    match id {
+        Bson::Array(_) => Err(UpdateErrorKind::IdInvalid("an array")),
+        Bson::RegularExpression(_) => Err(UpdateErrorKind::IdInvalid("a regular expression")),
+        Bson::Undefined => Err(UpdateErrorKind::IdInvalid("undefined")),
+        Bson::Document(document) if has_dollar(document) => {
+            Err(UpdateErrorKind::IdInvalid("a document with a name that begins with a dollar"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn has_dollar(document: &Document) -> bool {
+    let mut left: Vec<&Bson> = Vec::new();
+    if document.keys().any(|name| name.starts_with('$')) {
+        return true;
+    }
+    left.extend(document.values());
+    while let Some(value) = left.pop() {
+        match value {
+            Bson::Document(inner) if inner.keys().any(|name| name.starts_with('$')) => return true,
+            Bson::Document(inner) => left.extend(inner.values()),
+            Bson::Array(list) => left.extend(list),
+            _ => {}
+        }
+    }
+    false
+}
+
+/// MongoDB puts the time in the place of an empty timestamp at the top of a document.
+fn put_time(document: &mut Document, now: DateTime) {
+    let empty = Timestamp { time: 0, increment: 0 };
+    let seconds = now.timestamp_millis().div_euclid(1000);
+    for (name, value) in document.iter_mut() {
+        if name != "_id" && *value == Bson::Timestamp(empty) {
+            *value = Bson::Timestamp(Timestamp { time: u32::try_from(seconds).unwrap_or(u32::MAX), increment: 1 });
+        }
+    }
+}

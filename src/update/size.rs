@@ -1,0 +1,65 @@
+use bson::{Bson, Document};
+
+use super::UpdateErrorKind;
+
+/// How large a document may be, in bytes of BSON, as in MongoDB.
+pub const MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// How many levels of documents and arrays a document may have, itself among them, as in MongoDB.
+pub const MAX_LEVELS: usize = 179;
+
+/// How many bytes an update may write before anything that it writes is taken away again (by `$slice`, say): what a document may
+/// have, several times.
+pub(super) const MAX_WRITTEN: usize = 4 * MAX_BYTES;
+
+/// The bytes that a field of this value takes in BSON, without its name.
+///
+/// # Errors
+/// It has more than so many levels.
+pub(super) fn size(value: &Bson, levels: usize) -> Result<usize, UpdateErrorKind> {
+    Ok(match value {
+        Bson::Document(document) => document_size(document, levels)?,
+        Bson::Array(list) => {
+            let levels = levels.checked_sub(1).ok_or(UpdateErrorKind::TooDeep)?;
+            let mut bytes = 5;
+            for (index, element) in list.iter().enumerate() {
+                bytes += 2 + index_size(index) + size(element, levels)?;
+            }
+            bytes
+        }
+        Bson::JavaScriptCodeWithScope(code) => 9 + code.code.len() + document_size(&code.scope, levels)?,
+        Bson::String(text) | Bson::Symbol(text) | Bson::JavaScriptCode(text) => 5 + text.len(),
+        Bson::Binary(binary) => 9 + binary.bytes.len(),
+        Bson::RegularExpression(regex) => 2 + regex.pattern.as_str().len() + regex.options.as_str().len(),
+        Bson::DbPointer(_) => 128,
+        Bson::Decimal128(_) => 16,
+        Bson::ObjectId(_) => 12,
+        Bson::Double(_) | Bson::Int64(_) | Bson::DateTime(_) | Bson::Timestamp(_) => 8,
+        Bson::Int32(_) => 4,
+        Bson::Boolean(_) => 1,
+        Bson::Null | Bson::Undefined | Bson::MinKey | Bson::MaxKey => 0,
+    })
+}
+
+/// The bytes of a document.
+///
+/// # Errors
+/// As [`size`].
+pub(super) fn document_size(document: &Document, levels: usize) -> Result<usize, UpdateErrorKind> {
+    let levels = levels.checked_sub(1).ok_or(UpdateErrorKind::TooDeep)?;
+    let mut bytes = 5;
+    for (name, value) in document {
+        bytes += 2 + name.len() + size(value, levels)?;
+    }
+    Ok(bytes)
+}
+
+/// The bytes of an index as a name.
+pub(super) fn index_size(index: usize) -> usize {
+    index.checked_ilog10().map_or(1, |digits| usize::try_from(digits).unwrap_or(0) + 1)
+}
+
+/// Refuses a document that is too deep or too large.
+pub(super) fn check(document: &Document) -> Result<(), UpdateErrorKind> {
+    if document_size(document, MAX_LEVELS)? > MAX_BYTES { Err(UpdateErrorKind::TooLarge) } else { Ok(()) }
+}

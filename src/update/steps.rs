@@ -1,0 +1,102 @@
+use std::cmp::Ordering;
+
+use super::UpdateErrorKind;
+use super::size::MAX_LEVELS;
+
+/// One name of an update's path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A field, or the index of an element.
+    Name(Name),
+    /// `$`
+    Position,
+    /// `$[]`
+    All,
+    /// `$[name]`
+    Filtered(Box<str>),
+}
+
+/// The name of a field, or the index of an element. In MongoDB's order: numbers by their value, then names by their bytes.
+#[derive(Clone, Debug)]
+pub(super) struct Name {
+    text: Box<str>,
+    number: Option<u64>,
+}
+
+impl Name {
+    pub(super) fn new(text: &str) -> Self {
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        Self { text: text.into(), number: if digits { text.parse().ok() } else { None } }
+    }
+
+    pub(super) const fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The index that it stands for in an array: `05` is 5, unlike in a query.
+    pub(super) fn index(&self) -> Option<usize> {
+        self.number.and_then(|number| usize::try_from(number).ok())
+    }
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Name {}
+
+impl PartialOrd for Name {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Name {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self.number, other.number) {
+            (Some(a), Some(b)) => a.cmp(&b).then_with(|| self.text.cmp(&other.text)),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => self.text.cmp(&other.text),
+        }
+    }
+}
+
+/// Reads the path of a field to update.
+pub(super) fn parse(path: &str) -> Result<Vec<Step>, UpdateErrorKind> {
+    if path.contains('\0') {
+        return Err(UpdateErrorKind::PathEmpty);
+    }
+    if path.split('.').count() >= MAX_LEVELS {
+        return Err(UpdateErrorKind::TooDeep);
+    }
+    let mut positions = 0;
+    let mut steps = Vec::new();
+    for (place, name) in path.split('.').enumerate() {
+        let step = step(name);
+        match &step {
+            Step::Name(_) if name.is_empty() => return Err(UpdateErrorKind::PathEmpty),
+            Step::Name(_) if place == 0 && name.starts_with('$') => return Err(UpdateErrorKind::PathDollar),
+            Step::Name(_) => {}
+            _ if place == 0 => return Err(UpdateErrorKind::PathBegin),
+            Step::Position if positions > 0 => return Err(UpdateErrorKind::PositionRepeated),
+            Step::Position => positions += 1,
+            Step::All | Step::Filtered(_) => {}
+        }
+        steps.push(step);
+    }
+    Ok(steps)
+}
+
+fn step(name: &str) -> Step {
+    match name {
+        "$" => Step::Position,
+        "$[]" => Step::All,
+        name => match name.strip_prefix("$[").and_then(|rest| rest.strip_suffix(']')) {
+            Some(identifier) => Step::Filtered(identifier.into()),
+            None => Step::Name(Name::new(name)),
+        },
+    }
+}

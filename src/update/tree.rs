@@ -1,0 +1,219 @@
+use std::collections::BTreeMap;
+
+use bson::Bson;
+
+use super::array_filters::ElementFilter;
+use super::push::Push;
+use super::steps::{Name, Step};
+use super::{Operator, UpdateErrorKind};
+
+/// What happens at a place of a document, and to what is below it.
+#[derive(Debug)]
+pub(super) enum Node {
+    Fields(Fields),
+    Elements(Elements),
+    Leaf(Leaf),
+}
+
+/// Below a document, or an array whose elements are named by their indexes.
+#[derive(Debug, Default)]
+pub(super) struct Fields {
+    pub(super) named: BTreeMap<Name, Node>,
+    /// `$`
+    pub(super) position: Option<Box<Node>>,
+}
+
+/// Below an array.
+#[derive(Debug, Default)]
+pub(super) struct Elements {
+    /// `$[]`
+    pub(super) all: Option<Box<Node>>,
+    /// `$[name]`
+    pub(super) filtered: BTreeMap<Box<str>, Node>,
+}
+
+/// One operator at one place.
+#[derive(Debug)]
+pub(super) struct Leaf {
+    pub(super) operator: Operator,
+    /// As written.
+    pub(super) path: Box<str>,
+    pub(super) action: Action,
+}
+
+/// What is done, with operands that were checked.
+#[derive(Debug)]
+pub(super) enum Action {
+    Set(Written),
+    SetOnInsert(Written),
+    Unset,
+    /// By a number.
+    Inc(Bson),
+    /// By a number.
+    Mul(Bson),
+    Min(Written),
+    Max(Written),
+    CurrentDate(Instant),
+    Push(Push),
+    AddToSet(Vec<Written>),
+    Pull(Pull),
+    PullAll(Vec<Bson>),
+    Pop(End),
+    Bit(Vec<(Bits, Bson)>),
+    /// The number of the renaming, whose value is to be put here.
+    RenameTo(usize),
+    /// Where a value is taken away by a renaming.
+    RenameFrom,
+}
+
+/// A value that is written, and its size.
+#[derive(Clone, Debug)]
+pub(super) struct Written {
+    pub(super) value: Bson,
+    pub(super) bytes: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Instant {
+    Date,
+    Timestamp,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum End {
+    First,
+    Last,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Bits {
+    And,
+    Or,
+    Xor,
+}
+
+/// Which elements are taken away.
+#[derive(Debug)]
+pub(super) enum Pull {
+    /// Those that equal a value.
+    Equal(Bson),
+    /// Those of which something holds.
+    Elements(Box<ElementFilter>),
+    /// Documents of whose fields something holds.
+    Documents(Box<crate::find::Filter>),
+}
+
+impl Fields {
+    /// Puts an operator at a place.
+    pub(super) fn add(&mut self, steps: &[Step], leaf: Leaf) -> Result<(), UpdateErrorKind> {
+        let Some((first, rest)) = steps.split_first() else { return Ok(()) };
+        let shown = |count: usize| shown(steps.get(..count).unwrap_or(steps));
+        let Some(next) = rest.first() else {
+            return match first {
+                Step::Name(name) => vacant(&mut self.named, name.clone(), Node::Leaf(leaf)),
+                Step::Position => vacant_box(&mut self.position, Node::Leaf(leaf)),
+                Step::All | Step::Filtered(_) => false,
+            }
+            .then_some(())
+            .ok_or_else(|| UpdateErrorKind::Conflict(shown(1)));
+        };
+        let made = || empty(next);
+        let node = match first {
+            Step::Name(name) => self.named.entry(name.clone()).or_insert_with(made),
+            Step::Position => self.position.get_or_insert_with(|| Box::new(made())),
+            Step::All | Step::Filtered(_) => return Err(UpdateErrorKind::Conflict(shown(1))),
+        };
+        node.add(rest, leaf, &shown(1))
+    }
+}
+
+impl Elements {
+    fn add(&mut self, steps: &[Step], leaf: Leaf, above: &str) -> Result<(), UpdateErrorKind> {
+        let Some((first, rest)) = steps.split_first() else { return Ok(()) };
+        let here = || format!("{above}.{}", shown(std::slice::from_ref(first)));
+        let Some(next) = rest.first() else {
+            return match first {
+                Step::All => vacant_box(&mut self.all, Node::Leaf(leaf)),
+                Step::Filtered(name) => vacant(&mut self.filtered, name.clone(), Node::Leaf(leaf)),
+                Step::Name(_) | Step::Position => false,
+            }
+            .then_some(())
+            .ok_or_else(|| UpdateErrorKind::Conflict(here()));
+        };
+        let made = || empty(next);
+        let node = match first {
+            Step::All => self.all.get_or_insert_with(|| Box::new(made())),
+            Step::Filtered(name) => self.filtered.entry(name.clone()).or_insert_with(made),
+            Step::Name(_) | Step::Position => return Err(UpdateErrorKind::Conflict(here())),
+        };
+        node.add(rest, leaf, &here())
+    }
+}
+
+impl Node {
+    pub(super) const fn as_fields(&self) -> Option<&Fields> {
+        match self {
+            Self::Fields(fields) => Some(fields),
+            Self::Elements(_) | Self::Leaf(_) => None,
+        }
+    }
+
+    pub(super) const fn as_elements(&self) -> Option<&Elements> {
+        match self {
+            Self::Elements(elements) => Some(elements),
+            Self::Fields(_) | Self::Leaf(_) => None,
+        }
+    }
+
+    fn add(&mut self, steps: &[Step], leaf: Leaf, above: &str) -> Result<(), UpdateErrorKind> {
+        match (self, steps.first()) {
+            (Self::Fields(fields), Some(Step::Name(_) | Step::Position)) => {
+                fields.add(steps, leaf).map_err(|error| match error {
+                    UpdateErrorKind::Conflict(below) => UpdateErrorKind::Conflict(format!("{above}.{below}")),
+                    error => error,
+                })
+            }
+            (Self::Elements(elements), Some(Step::All | Step::Filtered(_))) => elements.add(steps, leaf, above),
+            _ => Err(UpdateErrorKind::Conflict(above.to_owned())),
+        }
+    }
+}
+
+/// An inner node for what comes next.
+fn empty(next: &Step) -> Node {
+    match next {
+        Step::Name(_) | Step::Position => Node::Fields(Fields::default()),
+        Step::All | Step::Filtered(_) => Node::Elements(Elements::default()),
+    }
+}
+
+/// Fills a place; whether it was free.
+fn vacant<K: Ord>(places: &mut BTreeMap<K, Node>, key: K, node: Node) -> bool {
+    let free = !places.contains_key(&key);
+    if free {
+        places.insert(key, node);
+    }
+    free
+}
+
+fn vacant_box(place: &mut Option<Box<Node>>, node: Node) -> bool {
+    let free = place.is_none();
+    if free {
+        *place = Some(Box::new(node));
+    }
+    free
+}
+
+/// Steps as they are written.
+pub(super) fn shown(steps: &[Step]) -> String {
+    let names: Vec<String> = steps
+        .iter()
+        .map(|step| match step {
+            Step::Name(name) => name.text().to_owned(),
+            Step::Position => "$".to_owned(),
+            Step::All => "$[]".to_owned(),
+            Step::Filtered(name) => format!("$[{name}]"),
+        })
+        .collect();
+    names.join(".")
+}

@@ -1,0 +1,138 @@
+//! Updates in memory do what a MongoDB server did with the same.
+
+use bson::{Bson, DateTime, Document, doc};
+use portcullis::update::{self, Applied, Moment, Operator, Update, UpdateError};
+use portcullis::value::{ValueRef, identical};
+
+use crate::contracts::update_cases::{Case, cases};
+
+fn same(a: &Document, b: &Document) -> bool {
+    identical(ValueRef::Document(a.into()), ValueRef::Document(b.into())) == Ok(true)
+}
+
+fn outcome(case: &Case) -> Result<Applied, Vec<UpdateError>> {
+    let now = DateTime::from_millis(0);
+    let seeded = case.document.clone().map_or_else(|| update::seed(&case.filter, case.is_replacement()), Ok);
+    let before = seeded.map_err(|error| vec![error])?;
+    let applied = if case.is_replacement() {
+        update::replace(&before, &case.update, now)
+    } else {
+        let moment = Moment { inserts: case.document.is_none(), ..Moment::at(now) };
+        Update::compile(&case.update, &case.array_filters)?.apply(before, &moment)
+    };
+    let applied = applied.map_err(|error| vec![error])?;
+    if case.document.is_some() {
+        return Ok(applied);
+    }
+    let document = update::check_document(applied.document, now).map_err(|error| vec![error])?;
+    Ok(Applied { document, ..applied })
+}
+
+#[test]
+fn updates_do_what_mongodb_did() {
+    let mut failures = Vec::new();
+    for case in cases() {
+        let (got, expect) = (outcome(&case), &case.expect);
+        let holds = match (&got, case.unsupported) {
+            (Err(errors), true) => errors.iter().all(UpdateError::is_unsupported),
+            (Ok(_), true) => false,
+            (Ok(applied), false) => match (expect.get_document("document"), expect.get_document("inserted")) {
+                (Ok(document), _) => {
+                    same(&applied.document, document) && expect.get_bool("modified").unwrap() == applied.modified
+                }
+                (_, Ok(document)) => same(&applied.document, document),
+                _ => false,
+            },
+            (Err(errors), false) => {
+                let code = expect.get_i32("refused").ok();
+                code.is_some() && errors.iter().any(|error| error.kind().code() == code)
+            }
+        };
+        if !holds {
+            failures.push(format!("{}: {}\n  expected {expect}\n  got {got:?}", case.place, case.update));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn an_update_names_its_paths_as_they_are_written() {
+    let update = doc! {
+        "$set": { "a.$[].b": 1, "c": { "d": 1 } }, "$rename": { "old": "new.name" }, "$unset": { "x.$[e]": "" },
+        "$setOnInsert": { "i": 1 },
+    };
+    let update = Update::compile(&update, &[doc! { "e": 1 }]).unwrap();
+    let named: Vec<_> = update.named().iter().map(|named| (named.operator, named.path.as_str())).collect();
+    assert_eq!(
+        named,
+        [
+            (Operator::Set, "a.$[].b"),
+            (Operator::Set, "c"),
+            (Operator::Rename, "old"),
+            (Operator::Rename, "new.name"),
+            (Operator::Unset, "x.$[e]"),
+            (Operator::SetOnInsert, "i"),
+        ]
+    );
+}
+
+#[test]
+fn every_error_is_told_with_its_place() {
+    let update =
+        doc! { "$set": { "a..b": 1 }, "$inc": { "n": "x" }, "$sett": { "a": 1 }, "$push": { "l": { "$each": 1 } } };
+    let errors = Update::compile(&update, &[]).unwrap_err();
+    let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        texts,
+        [
+            "`$set` of `a..b`: a path has no empty names",
+            "`$inc` of `n`: takes a number, not a value of type string",
+            "there is no update operator `$sett`; did you mean `$set`?",
+            "`$push` of `l`: takes an array as its `$each`, not a value of type int",
+        ]
+    );
+}
+
+#[test]
+fn the_time_comes_from_outside() {
+    let now = DateTime::from_millis(1_700_000_000_123);
+    let update = doc! { "$currentDate": { "a": true, "b": { "$type": "date" }, "c": { "$type": "timestamp" } } };
+    let update = Update::compile(&update, &[]).unwrap();
+    let after = update.apply(doc! {}, &Moment::at(now)).unwrap().document;
+    let timestamp = Bson::Timestamp(bson::Timestamp { time: 1_700_000_000, increment: 1 });
+    assert_eq!(after, doc! { "a": now, "b": now, "c": timestamp });
+}
+
+#[test]
+fn a_small_update_cannot_fill_the_memory() {
+    let list: Vec<Bson> = (0..200_000).map(|_| Bson::Array(Vec::new())).collect();
+    let before = doc! { "_id": 1, "l": list };
+    let update = doc! { "$push": { "l.$[]": { "$each": ["x".repeat(1 << 20)], "$slice": 0 } } };
+    let update = Update::compile(&update, &[]).unwrap();
+    let refused = update.apply(before, &Moment::at(DateTime::now())).unwrap_err();
+    assert_eq!(refused.kind(), &update::UpdateErrorKind::TooLarge);
+    // Many arrays that each are filled up as far as is allowed.
+    let paths = (0..100).map(|n| (format!("l{n}.1400000"), Bson::Int32(1)));
+    let update = Update::compile(&doc! { "$set": paths.collect::<Document>() }, &[]).unwrap();
+    let before = (0..100).map(|n| (format!("l{n}"), Bson::Array(Vec::new()))).collect();
+    let refused = update.apply(before, &Moment::at(DateTime::now())).unwrap_err();
+    assert_eq!(refused.kind(), &update::UpdateErrorKind::TooLarge);
+}
+
+#[test]
+fn the_work_grows_with_the_sizes_and_not_with_their_product() {
+    let began = std::time::Instant::now();
+    let list: Vec<Bson> = (0..100_000).map(Bson::Int32).collect();
+    let other: Vec<Bson> = (50_000..150_000).map(Bson::Int32).collect();
+    for update in [
+        doc! { "$addToSet": { "l": { "$each": other.clone() } } },
+        doc! { "$pullAll": { "l": other } },
+        doc! { "$unset": (0..100_000).map(|n| (format!("f{n}"), Bson::Int32(1))).collect::<Document>() },
+    ] {
+        let mut before: Document = (0..100_000).map(|n| (format!("f{n}"), Bson::Int32(1))).collect();
+        before.insert("l", list.clone());
+        let update = Update::compile(&update, &[]).unwrap();
+        assert!(update.apply(before, &Moment::at(DateTime::now())).unwrap().modified);
+    }
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+}
