@@ -30,6 +30,26 @@ pub trait Store: Send + Sync {
         pipeline: &'a [Document],
     ) -> BoxFuture<'a, Result<Box<dyn Cursor + 'a>, DocumentsError>>;
 
+    /// What a pipeline makes of documents that are in no collection: `database` is where the command runs.
+    ///
+    /// # Errors
+    /// [`DocumentsError::Unsupported`] unless the store can do that.
+    fn aggregate_documents<'a>(
+        &'a self,
+        database: &'a str,
+        documents: Vec<RawDocumentBuf>,
+        pipeline: &'a [Document],
+    ) -> BoxFuture<'a, Result<Box<dyn Cursor + 'a>, DocumentsError>> {
+        let _ = (database, documents, pipeline);
+        Box::pin(async {
+            Err(DocumentsError::Unsupported {
+                what: "a pipeline over given documents".to_owned(),
+                store: "this store",
+                help: None,
+            })
+        })
+    }
+
     /// Begins a transaction: it sees one state of the database and its own writes, and either all of it happens or nothing.
     ///
     /// # Errors
@@ -72,11 +92,7 @@ pub trait Transaction: Send {
     ) -> BoxFuture<'a, Result<Updated, DocumentsError>>;
 
     /// Deletes the document with this `_id`; whether there was one.
-    fn delete<'a>(
-        &'a mut self,
-        namespace: &'a Namespace,
-        id: &'a Bson,
-    ) -> BoxFuture<'a, Result<bool, DocumentsError>>;
+    fn delete<'a>(&'a mut self, namespace: &'a Namespace, id: &'a Bson) -> BoxFuture<'a, Result<bool, DocumentsError>>;
 
     /// Makes all of it happen. An [unknown outcome](DocumentsError::is_outcome_unknown) is asked for again by the
     /// implementation for a while before it is an error.
