@@ -64,11 +64,11 @@ impl MongoDocuments {
 }
 
 impl Store for MongoDocuments {
-    fn find<'a>(
-        &'a self,
+    fn find<'s: 'a, 'a>(
+        &'s self,
         namespace: &'a Namespace,
         find: &'a Find,
-    ) -> BoxFuture<'a, Result<Box<dyn Cursor + 'a>, DocumentsError>> {
+    ) -> BoxFuture<'a, Result<Box<dyn Cursor + 's>, DocumentsError>> {
         Box::pin(async move {
             let options = find_options(find)?;
             let collection = self.collection(namespace);
@@ -77,11 +77,11 @@ impl Store for MongoDocuments {
         })
     }
 
-    fn aggregate<'a>(
-        &'a self,
+    fn aggregate<'s: 'a, 'a>(
+        &'s self,
         namespace: &'a Namespace,
         pipeline: &'a [Document],
-    ) -> BoxFuture<'a, Result<Box<dyn Cursor + 'a>, DocumentsError>> {
+    ) -> BoxFuture<'a, Result<Box<dyn Cursor + 's>, DocumentsError>> {
         Box::pin(async move {
             let collection = self.collection(namespace);
             let aggregate = async {
@@ -92,12 +92,12 @@ impl Store for MongoDocuments {
         })
     }
 
-    fn aggregate_documents<'a>(
-        &'a self,
+    fn aggregate_documents<'s: 'a, 'a>(
+        &'s self,
         database: &'a str,
         documents: Vec<RawDocumentBuf>,
         pipeline: &'a [Document],
-    ) -> BoxFuture<'a, Result<Box<dyn Cursor + 'a>, DocumentsError>> {
+    ) -> BoxFuture<'a, Result<Box<dyn Cursor + 's>, DocumentsError>> {
         Box::pin(async move {
             let documents = documents.iter().map(Document::try_from).collect::<Result<Vec<_>, _>>();
             let documents = documents.map_err(|error| failed(Failure::new(error.to_string())))?;
