@@ -33,6 +33,11 @@ impl Visibility {
         self.named.get(name).copied().unwrap_or(self.others)
     }
 
+    /// Whether documents are visible as a whole.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.others == Shown::Always && self.named.values().all(|shown| *shown == Shown::Always)
+    }
+
     /// Of all fields that are not [named](Self::named).
     pub(crate) const fn others(&self) -> Shown {
         self.others

@@ -30,7 +30,7 @@ impl<'s> GuardedCollection<'s> {
         let plan = self.narrowed(pipeline.first_match.as_ref(), &visibility);
         // No stage makes something of nothing.
         let Some(filter) = plan.filter() else { return Ok(Found::nothing()) };
-        let order = steady(&plan, &visibility);
+        let order = steady(&plan, Document::new(), &visibility);
         if !plan.needs_check()
             && let Some(redaction) = redaction(&visibility)
         {

@@ -1,7 +1,7 @@
-use bson::{Document, doc};
+use bson::Document;
 
 use super::collection::GuardedCollection;
-use super::names::{all_fields, is_plain_path};
+use super::names::is_plain_path;
 use super::request::FindRequest;
 use crate::access::{Answered, Direction, Query, Shown, Visibility};
 use crate::query::Plan;
@@ -23,18 +23,12 @@ impl Reading {
         let visibility = collection.guard.visibility();
         let answered = collection.guard.answering(&request.query);
         let plan = collection.guard.narrowed(&answered, &visibility);
-        let check = plan.needs_check().then_some(answered);
-        let steady = steady(&plan, &visibility);
-        let (order, sorts) = match pushed(&request.query, &visibility) {
-            Some(mut order) => {
-                if !steady.is_empty() && !order.contains_key("_id") {
-                    order.extend(steady);
-                }
-                (order, false)
-            }
-            None => (steady, true),
-        };
-        Self { filter: plan.filter(), check, order, sorts }
+        let pushed = pushed(&request.query, &visibility);
+        // Over two arrays in one order the database fails, and of documents that remain to be checked it must not tell that.
+        let pushed = pushed.filter(|order| order.len() < 2 || !plan.needs_check());
+        let sorts = pushed.is_none();
+        let order = steady(&plan, pushed.unwrap_or_default(), &visibility);
+        Self { filter: plan.filter(), check: plan.needs_check().then_some(answered), order, sorts }
     }
 
     /// Whether the database does everything but the redaction.
@@ -43,14 +37,14 @@ impl Reading {
     }
 }
 
-/// An order for documents that a plan finds by fields that may be hidden: an index on one of them would bring them in the
-/// order of its values. Empty if no order need be asked for.
-pub(super) fn steady(plan: &Plan, visibility: &Visibility) -> Document {
-    let visible = |name: &str| visibility.of(name) == Shown::Always;
-    match plan {
-        Plan::Exact(filter) | Plan::Bounds { upper: filter, .. } if !all_fields(filter, &visible) => doc! { "_id": 1 },
-        _ => Document::new(),
+/// The order with `_id` behind it where fields are hidden, unless all documents are asked for in no order: an index that begins with
+/// fields that are asked for and goes on with a hidden one would bring those that are alike in the order of its values.
+pub(super) fn steady(plan: &Plan, mut order: Document, visibility: &Visibility) -> Document {
+    let narrows = plan.filter().is_some_and(|filter| !filter.is_empty());
+    if (narrows || !order.is_empty()) && !visibility.is_whole() && !order.contains_key("_id") {
+        order.insert("_id", 1);
     }
+    order
 }
 
 /// The order that a query asks for, as far as it can show; none if it differs from what the database would see.
