@@ -9,7 +9,7 @@ use super::guard::{Entrance, Guard};
 use crate::eval::{Context, Documents, Errors, EvalError, Evaluation, Residual, Truth, bind};
 use crate::expr::{self, ExprErrorKind};
 use crate::json::Node;
-use crate::path::{FieldPath, Leaf, PathError, any};
+use crate::path::{FieldPath, PathError, Segment};
 use crate::policy::{Projection, ProjectionError};
 use crate::predicate::{LowerErrorKind, Predicate, Scope, lower};
 use crate::text::Located;
@@ -233,22 +233,43 @@ fn sort_key<'d>(
     direction: Direction,
 ) -> Result<Option<ValueRef<'d>>, Malformed> {
     let mut best: Option<Option<ValueRef<'d>>> = None;
-    let mut array = false;
-    any(Some(ValueRef::Document(document)), path.segments(), Leaf::Expand, &mut |value| {
-        // The whole array comes last, after its elements, and only counts if it has none.
-        if let Some(ValueRef::Array(whole)) = value
-            && (array || best.is_some())
-            && !whole.is_empty()
-        {
-            return Ok(false);
-        }
-        array = true;
-        let order = best.map_or(Ok(Ordering::Less), |best| sort_order(value, best))?;
+    each_key(Some(ValueRef::Document(document)), path.segments(), &mut |value| {
+        let order = best.map_or(Ok(Ordering::Equal), |best| sort_order(value, best))?;
         let better = if direction == Direction::Up { order.is_lt() } else { order.is_gt() };
         if best.is_none() || better {
             best = Some(value);
         }
-        Ok(false)
+        Ok(())
     })?;
     Ok(best.flatten())
+}
+
+/// What MongoDB's sorting meets on a path: the elements of an array at its end, undefined if there are none. Where a name is an
+/// index that an array has, it is that and nothing else, and an array there counts as a whole.
+fn each_key<'d>(
+    value: Option<ValueRef<'d>>,
+    path: &[Segment],
+    visit: &mut dyn FnMut(Option<ValueRef<'d>>) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
+    match (value, path.split_first()) {
+        (Some(ValueRef::Array(array)), None) if array.is_empty() => visit(Some(ValueRef::Undefined)),
+        (Some(ValueRef::Array(array)), None) => array.iter().try_for_each(|element| visit(Some(element?))),
+        (value, None) => visit(value),
+        (Some(ValueRef::Document(document)), Some((first, rest))) => each_key(document.get(first.name())?, rest, visit),
+        (Some(ValueRef::Array(array)), Some((first, rest))) => {
+            match first.index().map(|index| array.get(index)).transpose()?.flatten() {
+                // No element of it would be met, but that there is none is.
+                Some(ValueRef::Array(inner)) if rest.is_empty() && !inner.is_empty() => {
+                    visit(Some(ValueRef::Array(inner)))
+                }
+                Some(element) => each_key(Some(element), rest, visit),
+                None if array.is_empty() => visit(None),
+                None => array.iter().try_for_each(|element| match element? {
+                    document @ ValueRef::Document(_) => each_key(Some(document), path, visit),
+                    _ => visit(None),
+                }),
+            }
+        }
+        (_, Some(_)) => visit(None),
+    }
 }

@@ -24,8 +24,7 @@ impl Reading {
         let answered = collection.guard.answering(&request.query);
         let plan = collection.guard.narrowed(&answered, &visibility);
         let pushed = pushed(&request.query, &visibility);
-        // Over two arrays in one order the database fails, and of documents that remain to be checked it must not tell that.
-        let pushed = pushed.filter(|order| order.len() < 2 || !plan.needs_check());
+        let pushed = pushed.filter(|_| !plan.needs_check() || never_fails(&request.query));
         let sorts = pushed.is_none();
         let order = steady(&plan, pushed.unwrap_or_default(), &visibility);
         Self { filter: plan.filter(), check: plan.needs_check().then_some(answered), order, sorts }
@@ -61,4 +60,14 @@ fn pushed(query: &Query, visibility: &Visibility) -> Option<Document> {
         }
     }
     Some(order)
+}
+
+/// Whether the database can sort any documents so. Over two arrays in one order, and over a name that is an index and also a key, it
+/// fails; of documents that remain to be checked it must not tell that.
+fn never_fails(query: &Query) -> bool {
+    match query.sort() {
+        [] => true,
+        [(path, _)] => path.segments().iter().all(|segment| segment.index().is_none()),
+        _ => false,
+    }
 }

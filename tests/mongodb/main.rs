@@ -77,6 +77,7 @@ fn main() -> ExitCode {
             a_query_means_what_it_means_on_the_documents_as_the_user_may_read_them
             more_than_a_request_may_take_is_refused
             a_closed_collection_says_so_and_no_more
+            documents_sorted_here_stand_as_the_server_sorts_them
             what_is_exact_is_done_by_the_server;
         custom_data:
             nobody_has_data_in_an_empty_collection
