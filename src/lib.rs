@@ -11,6 +11,8 @@
 //! 5. [`access`] puts these together: a [`Guard`](access::Guard) decides, with a [`Reason`](access::Reason), or says with
 //!    [`query`] which documents it would let through, as a filter for MongoDB.
 //!
+//! [`guarded`] lets a user read the collections of a [`store`](store::documents) through a guard.
+//!
 //! [`auth`] assembles users from claims and custom data, [`store`] keeps users, sessions and custom data, [`app`] reads whole application directories, `lint` finds
 //! rules that load but are probably not meant, [`testfile`] runs rule tests. [`text`] shows findings to people.
 //!
@@ -23,6 +25,7 @@ pub mod auth;
 pub mod eval;
 pub mod expr;
 pub mod find;
+pub mod guarded;
 pub mod json;
 #[cfg(feature = "jwks")]
 pub mod jwks;

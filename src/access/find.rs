@@ -6,10 +6,10 @@ use thiserror::Error;
 
 use super::decision::{Decision, Reason, Visible};
 use super::guard::{Entrance, Guard};
-use crate::eval::{Documents, Errors, EvalError, Evaluation, bind};
+use crate::eval::{Context, Documents, Errors, EvalError, Evaluation, Residual, Truth, bind};
 use crate::expr::{self, ExprErrorKind};
 use crate::json::Node;
-use crate::path::{FieldPath, Leaf, PathError, any};
+use crate::path::{FieldPath, PathError, Segment};
 use crate::policy::{Projection, ProjectionError};
 use crate::predicate::{LowerErrorKind, Predicate, Scope, lower};
 use crate::text::Located;
@@ -24,7 +24,7 @@ pub struct Query {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Direction {
+pub(crate) enum Direction {
     Up,
     Down,
 }
@@ -118,21 +118,12 @@ impl Guard {
         query: &Query,
         documents: impl IntoIterator<Item = DocumentRef<'d>>,
     ) -> Result<Vec<Document>, QueryError> {
-        match &self.entrance {
-            Entrance::Closed(Reason::NoRule { namespace }) => return Err(QueryError::NoRule(namespace.clone())),
-            Entrance::Closed(_) => return Err(QueryError::RulesInvalid),
-            Entrance::Rules(rules) if !rules.filters.errors.is_empty() => {
-                return Err(QueryError::Failed(rules.filters.errors.clone()));
-            }
-            Entrance::Bypass | Entrance::Rules(_) => {}
-        }
-        let filter = bind(&query.filter, &self.context);
+        self.admit()?;
+        let filter = self.answering(query);
         let mut found = Vec::new();
         for document in documents {
             let Some(visible) = seen(self.read(document))? else { continue };
-            let errors = Errors::default();
-            let documents = Documents { root: Some((&visible).into()), ..Documents::default() };
-            if Evaluation::new(documents, &self.context, &errors).truth(&filter).is_true() {
+            if filter.answers((&visible).into())? {
                 found.push(visible);
             }
         }
@@ -140,6 +131,65 @@ impl Guard {
         let Some(projection) = &query.projection else { return Ok(found) };
         let left = found.iter().map(|document| projection.apply(document)).collect::<Result<_, _>>();
         left.map_err(|error| QueryError::Failed(vec![error.into()]))
+    }
+
+    /// Whether anybody may ask for anything here.
+    ///
+    /// # Errors
+    /// If there are no rules, they do not load, or a filter of theirs fails whatever the document.
+    pub(crate) fn admit(&self) -> Result<(), QueryError> {
+        match &self.entrance {
+            Entrance::Closed(Reason::NoRule { namespace }) => Err(QueryError::NoRule(namespace.clone())),
+            Entrance::Closed(_) => Err(QueryError::RulesInvalid),
+            Entrance::Rules(rules) if !rules.filters.errors.is_empty() => {
+                Err(QueryError::Failed(rules.filters.errors.clone()))
+            }
+            Entrance::Bypass | Entrance::Rules(_) => Ok(()),
+        }
+    }
+
+    /// The filter of a query, to be asked of what is visible of documents.
+    pub(crate) fn answering(&self, query: &Query) -> Answered {
+        Answered { filter: bind(&query.filter, &Context::new()) }
+    }
+}
+
+/// A client's filter, ready to be asked of documents as the client may read them.
+#[derive(Clone, Debug)]
+pub(crate) struct Answered {
+    pub(super) filter: Residual,
+}
+
+impl Answered {
+    /// Whether a document, redacted already, is one that the filter asks for.
+    pub(crate) fn answers(&self, visible: DocumentRef<'_>) -> Result<bool, QueryError> {
+        let (errors, context) = (Errors::default(), Context::new());
+        let documents = Documents { root: Some(ValueRef::Document(visible)), ..Documents::default() };
+        match Evaluation::new(documents, &context, &errors).truth(&self.filter) {
+            Truth::True => Ok(true),
+            Truth::Error => Err(QueryError::Failed(errors.into_vec())),
+            Truth::False | Truth::Unknown => Ok(false),
+        }
+    }
+}
+
+impl Query {
+    /// What it leaves of each document.
+    pub(crate) const fn projection(&self) -> Option<&Projection> {
+        self.projection.as_ref()
+    }
+
+    /// The order, by paths.
+    pub(crate) fn sort(&self) -> &[(FieldPath, Direction)] {
+        &self.sort
+    }
+
+    /// The same documents in the order that the query asks for; those that are alike to it stay as they are.
+    pub(crate) fn in_order<D>(&self, documents: Vec<D>) -> Result<Vec<D>, Malformed>
+    where
+        for<'d> DocumentRef<'d>: From<&'d D>,
+    {
+        sorted(documents, &self.sort)
     }
 }
 
@@ -152,10 +202,13 @@ fn seen(decision: Decision<'_, Visible<'_>>) -> Result<Option<Document>, QueryEr
     visible.map_err(|error| QueryError::Failed(vec![error.into()]))
 }
 
-fn sorted(documents: Vec<Document>, sort: &[(FieldPath, Direction)]) -> Result<Vec<Document>, Malformed> {
+fn sorted<D>(documents: Vec<D>, sort: &[(FieldPath, Direction)]) -> Result<Vec<D>, Malformed>
+where
+    for<'d> DocumentRef<'d>: From<&'d D>,
+{
     let mut order: Vec<(usize, Vec<Option<ValueRef<'_>>>)> = Vec::with_capacity(documents.len());
     for (place, document) in documents.iter().enumerate() {
-        let keys = sort.iter().map(|(path, direction)| sort_key(document, path, *direction));
+        let keys = sort.iter().map(|(path, direction)| sort_key(document.into(), path, *direction));
         let keys = keys.collect::<Result<Vec<_>, _>>()?;
         // What compares with itself compares with anything: the comparisons below cannot fail.
         keys.iter().try_for_each(|key| sort_order(*key, *key).map(|_| ()))?;
@@ -169,33 +222,54 @@ fn sorted(documents: Vec<Document>, sort: &[(FieldPath, Direction)]) -> Result<V
         keys.fold(Ordering::Equal, Ordering::then)
     });
     let places: Vec<usize> = order.into_iter().map(|(place, _)| place).collect();
-    let mut documents: Vec<Option<Document>> = documents.into_iter().map(Some).collect();
+    let mut documents: Vec<Option<D>> = documents.into_iter().map(Some).collect();
     Ok(places.into_iter().filter_map(|place| documents.get_mut(place)?.take()).collect())
 }
 
 /// The value that a document is sorted by: of several that a path leads to, the lowest going up, the highest going down.
 fn sort_key<'d>(
-    document: &'d Document,
+    document: DocumentRef<'d>,
     path: &FieldPath,
     direction: Direction,
 ) -> Result<Option<ValueRef<'d>>, Malformed> {
     let mut best: Option<Option<ValueRef<'d>>> = None;
-    let mut array = false;
-    any(Some(document.into()), path.segments(), Leaf::Expand, &mut |value| {
-        // The whole array comes last, after its elements, and only counts if it has none.
-        if let Some(ValueRef::Array(whole)) = value
-            && (array || best.is_some())
-            && !whole.is_empty()
-        {
-            return Ok(false);
-        }
-        array = true;
-        let order = best.map_or(Ok(Ordering::Less), |best| sort_order(value, best))?;
+    each_key(Some(ValueRef::Document(document)), path.segments(), &mut |value| {
+        let order = best.map_or(Ok(Ordering::Equal), |best| sort_order(value, best))?;
         let better = if direction == Direction::Up { order.is_lt() } else { order.is_gt() };
         if best.is_none() || better {
             best = Some(value);
         }
-        Ok(false)
+        Ok(())
     })?;
     Ok(best.flatten())
+}
+
+/// What MongoDB's sorting meets on a path: the elements of an array at its end, undefined if there are none. Where a name is an
+/// index that an array has, it is that and nothing else, and an array there counts as a whole.
+fn each_key<'d>(
+    value: Option<ValueRef<'d>>,
+    path: &[Segment],
+    visit: &mut dyn FnMut(Option<ValueRef<'d>>) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
+    match (value, path.split_first()) {
+        (Some(ValueRef::Array(array)), None) if array.is_empty() => visit(Some(ValueRef::Undefined)),
+        (Some(ValueRef::Array(array)), None) => array.iter().try_for_each(|element| visit(Some(element?))),
+        (value, None) => visit(value),
+        (Some(ValueRef::Document(document)), Some((first, rest))) => each_key(document.get(first.name())?, rest, visit),
+        (Some(ValueRef::Array(array)), Some((first, rest))) => {
+            match first.index().map(|index| array.get(index)).transpose()?.flatten() {
+                // No element of it would be met, but that there is none is.
+                Some(ValueRef::Array(inner)) if rest.is_empty() && !inner.is_empty() => {
+                    visit(Some(ValueRef::Array(inner)))
+                }
+                Some(element) => each_key(Some(element), rest, visit),
+                None if array.is_empty() => visit(None),
+                None => array.iter().try_for_each(|element| match element? {
+                    document @ ValueRef::Document(_) => each_key(Some(document), path, visit),
+                    _ => visit(None),
+                }),
+            }
+        }
+        (_, Some(_)) => visit(None),
+    }
 }

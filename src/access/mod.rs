@@ -6,12 +6,16 @@ mod decision;
 mod explain;
 mod find;
 mod guard;
+mod narrow;
 mod plan;
 mod read;
+mod visibility;
 mod write;
 
 pub use buffer::Buffer;
 pub use decision::{Decision, Half, Outcome, Reason, Visible};
 pub use explain::{Explanation, Operation, RoleTrace, RuleTrace};
+pub(crate) use find::{Answered, Direction};
 pub use find::{Query, QueryError};
 pub use guard::Guard;
+pub(crate) use visibility::{Shown, Visibility};

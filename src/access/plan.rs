@@ -45,14 +45,19 @@ impl Guard {
     /// ```
     #[must_use]
     pub fn plan(&self) -> Plan {
+        self.range().into()
+    }
+
+    /// The documents that may be read.
+    pub(super) fn range(&self) -> Range {
         match &self.entrance {
-            Entrance::Bypass => Plan::Always,
-            Entrance::Closed(_) => Plan::Never,
+            Entrance::Bypass => Range::ALWAYS,
+            Entrance::Closed(_) => Range::NEVER,
             // The request fails, whatever the document.
-            Entrance::Rules(BoundRules { filters, .. }) if !filters.errors.is_empty() => Plan::Never,
+            Entrance::Rules(BoundRules { filters, .. }) if !filters.errors.is_empty() => Range::NEVER,
             Entrance::Rules(BoundRules { filters, roles, .. }) => {
                 let queries = filters.queries.iter().map(|(_, query)| holds(query));
-                Range::all(queries.chain([readable(roles, filters)])).into()
+                Range::all(queries.chain([readable(roles, filters)]))
             }
         }
     }

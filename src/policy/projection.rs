@@ -117,6 +117,31 @@ impl Projection {
         }
     }
 
+    /// Whether a top-level field is left with everything in it.
+    pub(crate) fn keeps_whole(&self, name: &str) -> bool {
+        self.keeps(name) == Kept::Yes && self.excludes.below(name).is_none()
+    }
+
+    /// Whether top-level fields are left that it does not name, other than `_id`.
+    pub(crate) const fn keeps_others(&self) -> bool {
+        !self.is_inclusion()
+    }
+
+    /// The top-level fields that it names.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.includes.below.iter().chain(&self.excludes.below).map(|(name, _)| &**name)
+    }
+
+    /// The paths that it names, other than `_id`.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &FieldPath> {
+        self.included.iter().chain(&self.excluded)
+    }
+
+    /// Whether it both includes fields and excludes others, which MongoDB refuses; `_id` does not count.
+    pub(crate) const fn is_mixed(&self) -> bool {
+        !self.included.is_empty() && !self.excluded.is_empty()
+    }
+
     /// The top-level fields beside `_id` that can be left; none if any can.
     pub(crate) fn kept_names(&self) -> Option<impl Iterator<Item = &str>> {
         self.is_inclusion().then(|| self.includes.below.iter().map(|(name, _)| &**name))

@@ -7,7 +7,7 @@ mod plan;
 mod residual;
 mod test;
 
-pub(crate) use bounds::Range;
+pub(crate) use bounds::{Bounds, Range};
 pub(crate) use filter::Filter;
 pub use plan::{MAX_DEPTH, MAX_FILTER_BYTES, MAX_LIST, Plan};
-pub(crate) use residual::{Field, bounds};
+pub(crate) use residual::{Field, bounds, bounds_knowing};

@@ -1,6 +1,6 @@
 use super::bounds::{Bounds, Range};
 use super::test::{self, Looking};
-use crate::eval::{Residual, Truth};
+use crate::eval::{BoundTest, Residual, Truth};
 
 /// What `%%this` and `%%prev` stand for.
 #[derive(Clone, Copy, Debug)]
@@ -17,14 +17,24 @@ pub(crate) fn bounds(residual: &Residual, this: Field<'_>) -> Bounds {
     within(residual, Looking::Document(this))
 }
 
+/// The same, where `known` may know better than MongoDB what a test says of the documents.
+pub(crate) fn bounds_knowing(residual: &Residual, known: &dyn Fn(&BoundTest) -> Option<Bounds>) -> Bounds {
+    let document = Looking::Document(Field::Somewhere);
+    combined(residual, &|test| known(test).unwrap_or_else(|| test::bounds(test, document)))
+}
+
 pub(super) fn within(residual: &Residual, looking: Looking<'_>) -> Bounds {
-    let each = |parts: &[Residual]| parts.iter().map(|part| within(part, looking)).collect();
+    combined(residual, &|test| test::bounds(test, looking))
+}
+
+fn combined(residual: &Residual, leaf: &dyn Fn(&BoundTest) -> Bounds) -> Bounds {
+    let each = |parts: &[Residual]| parts.iter().map(|part| combined(part, leaf)).collect();
     match residual {
         Residual::Constant(truth) => Bounds::constant(*truth),
         Residual::All(parts) => Bounds::all(each(parts)),
         Residual::Any(parts) => Bounds::any(each(parts)),
-        Residual::Not(inner) => within(inner, looking).negate(),
-        Residual::Test(test) => test::bounds(test, looking),
+        Residual::Not(inner) => combined(inner, leaf).negate(),
+        Residual::Test(test) => leaf(test),
     }
 }
 

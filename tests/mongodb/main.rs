@@ -15,12 +15,18 @@ use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
 mod accounts;
+mod attacks;
 #[path = "../contracts/mod.rs"]
 mod contracts;
 mod custom_data;
+mod documents;
+mod guarded;
 mod install;
 mod live;
 mod logins;
+#[allow(dead_code, unused_imports)]
+#[path = "../it/naive/mod.rs"]
+mod naive;
 mod same;
 mod server;
 mod watcher;
@@ -56,6 +62,24 @@ fn main() -> ExitCode {
             look_ups_use_an_index
             anonymous_users_are_purged_after_their_days
             a_stored_session_that_does_not_read_back_is_an_error;
+        attacks:
+            no_answer_tells_what_may_not_be_read;
+        documents:
+            a_query_is_answered_in_order_and_in_batches
+            every_read_has_its_guarantees
+            given_documents_are_values_and_no_expressions
+            a_transaction_happens_whole_or_not_at_all
+            of_two_writers_one_is_told_to_try_again
+            a_duplicate_key_tells_no_value
+            what_the_server_refuses_has_its_code
+            a_single_server_has_no_transactions
+            a_server_that_is_gone_shows_no_password;
+        guarded:
+            a_query_means_what_it_means_on_the_documents_as_the_user_may_read_them
+            more_than_a_request_may_take_is_refused
+            a_closed_collection_says_so_and_no_more
+            documents_sorted_here_stand_as_the_server_sorts_them
+            what_is_exact_is_done_by_the_server;
         custom_data:
             nobody_has_data_in_an_empty_collection
             a_string_and_an_object_id_name_a_user

@@ -25,6 +25,7 @@ pub(crate) struct Server {
     mongod: PathBuf,
     folder: PathBuf,
     port: u16,
+    is_set: bool,
     guard: Option<Child>,
 }
 
@@ -33,6 +34,15 @@ static COUNT: AtomicUsize = AtomicUsize::new(0);
 impl Server {
     /// Starts a server and waits until it can be written to.
     pub(crate) async fn start(mongod: PathBuf) -> Result<Self, String> {
+        Self::start_as(mongod, true).await
+    }
+
+    /// The same, without a replica set.
+    pub(crate) async fn start_single(mongod: PathBuf) -> Result<Self, String> {
+        Self::start_as(mongod, false).await
+    }
+
+    async fn start_as(mongod: PathBuf, is_set: bool) -> Result<Self, String> {
         let mut trouble = String::new();
         // Between the search for a free port and its use another process may take it.
         for _ in 0..3 {
@@ -42,7 +52,7 @@ impl Server {
             fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
             let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
             let port = port.map_err(|error| error.to_string())?.port();
-            let mut server = Self { mongod: mongod.clone(), folder, port, guard: None };
+            let mut server = Self { mongod: mongod.clone(), folder, port, is_set, guard: None };
             match server.run().await {
                 Ok(()) => return Ok(server),
                 Err(error) => trouble = error,
@@ -52,7 +62,8 @@ impl Server {
     }
 
     pub(crate) fn uri(&self) -> String {
-        format!("mongodb://127.0.0.1:{}/?replicaSet=rs0", self.port)
+        let options = if self.is_set { "replicaSet=rs0" } else { "directConnection=true" };
+        format!("mongodb://127.0.0.1:{}/?{options}", self.port)
     }
 
     /// Kills the server, as a power cut would.
@@ -78,7 +89,8 @@ impl Server {
             .args(["-c", GUARD, "sh"])
             .arg(&self.folder)
             .arg(&self.mongod)
-            .args(["--replSet", "rs0", "--bind_ip", "127.0.0.1", "--nounixsocket", "--oplogSize", "64", "--quiet"])
+            .args(if self.is_set { &["--replSet", "rs0", "--oplogSize", "64"][..] } else { &[] })
+            .args(["--bind_ip", "127.0.0.1", "--nounixsocket", "--quiet"])
             .args(["--wiredTigerCacheSizeGB", "0.25", "--setParameter", "diagnosticDataCollectionEnabled=false"])
             .arg("--dbpath")
             .arg(&self.folder)

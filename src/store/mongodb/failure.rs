@@ -1,7 +1,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ::mongodb::error::{Error, ErrorKind, WriteFailure};
+use ::mongodb::error::{
+    Error, ErrorKind, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT, WriteFailure,
+};
 use thiserror::Error;
 
 use crate::store::StoreError;
@@ -22,6 +24,7 @@ const DUPLICATE_KEY: i32 = 11000;
 pub(super) struct Failure {
     code: Option<i32>,
     cause: Cause,
+    passage: Passage,
     message: String,
 }
 
@@ -31,15 +34,27 @@ enum Cause {
     Other,
 }
 
+/// What becomes of a transaction in which it happened, as the server labels it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Passage {
+    /// It is over, or there is none.
+    Ended,
+    /// It may be done again from its beginning.
+    Transient,
+    /// Nobody knows whether it was committed.
+    CommitUnknown,
+}
+
 impl Failure {
     /// Nothing came within a time.
     pub(super) fn late(limit: Duration) -> Self {
-        Self::new(format!("no answer within {} seconds", limit.as_secs()))
+        let passage = Passage::CommitUnknown;
+        Self { passage, ..Self::new(format!("no answer within {} seconds", limit.as_secs())) }
     }
 
     /// Something that the server answered, or holds, makes no sense or is too much.
     pub(super) fn new(message: impl Into<String>) -> Self {
-        Self { code: None, cause: Cause::Other, message: message.into() }
+        Self { code: None, cause: Cause::Other, passage: Passage::Ended, message: message.into() }
     }
 
     /// The server's error code.
@@ -50,6 +65,16 @@ impl Failure {
     /// Whether a unique index refused a write.
     pub(super) fn is_duplicate_key(&self) -> bool {
         self.code == Some(DUPLICATE_KEY)
+    }
+
+    /// Whether the transaction in which it happened may be done again.
+    pub(super) fn is_transient(&self) -> bool {
+        self.passage == Passage::Transient
+    }
+
+    /// Whether a commit that ended so may have happened.
+    pub(super) fn is_commit_unknown(&self) -> bool {
+        self.passage == Passage::CommitUnknown
     }
 
     /// Whether the server does not take the user name and password.
@@ -69,7 +94,14 @@ impl From<Error> for Failure {
             ErrorKind::Authentication { .. } => Cause::Authentication,
             _ => Cause::Other,
         };
-        Self { code: code(&error), cause, message: message(&error) }
+        let passage = if error.contains_label(TRANSIENT_TRANSACTION_ERROR) {
+            Passage::Transient
+        } else if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) {
+            Passage::CommitUnknown
+        } else {
+            Passage::Ended
+        };
+        Self { code: code(&error), cause, passage, message: message(&error) }
     }
 }
 

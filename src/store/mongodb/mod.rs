@@ -7,6 +7,7 @@
 mod connect;
 mod custom_data;
 mod deadline;
+mod documents;
 mod failure;
 mod import;
 mod live;
@@ -14,11 +15,13 @@ mod naming;
 mod ours;
 mod sessions;
 mod stored_users;
+mod transaction;
 mod users;
 mod watch;
 
 pub use connect::{ConnectError, connect};
 pub use custom_data::MongoCustomData;
+pub use documents::MongoDocuments;
 pub use live::{Examples, LiveCheck, LiveFinding, LiveFindingKind, Others, check_live};
 pub use sessions::MongoSessions;
 pub use users::MongoUsers;

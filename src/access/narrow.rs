@@ -1,0 +1,74 @@
+use bson::Document;
+
+use super::find::{Answered, Query};
+use super::guard::Guard;
+use super::visibility::{Shown, Visibility};
+use crate::eval::{BoundLeft, BoundTest, Documents, Errors, Evaluation, Residual};
+use crate::predicate::DocumentRoot;
+use crate::query::{Bounds, Plan, Range, bounds_knowing};
+use crate::value::ValueRef;
+
+impl Guard {
+    /// Which documents a query of the user finds, for MongoDB to find. Of the query's filter goes to the database only what
+    /// looks at fields that are visible in all documents that the user may read; hidden fields are Missing to the rest, which
+    /// is then [left to be checked](Plan::needs_check) on what is visible of each document.
+    ///
+    /// ```
+    /// use bson::doc;
+    /// use portcullis::{access::{Guard, Query}, eval::Context, json, policy, query::Plan};
+    /// let rules = json::parse(r#"{"roles": [{
+    ///     "name": "Reader", "apply_when": {}, "fields": {"title": {"read": true}, "notes": {"read": {"shared": true}}}
+    /// }]}"#).unwrap();
+    /// let rules = policy::compile(&rules).unwrap();
+    /// let guard = Guard::new(policy::RulesFile::effective(Some(&rules), None), Context::new());
+    /// let narrowed = |filter: &str| {
+    ///     guard.narrow(&Query::compile(Some(&json::parse(filter).unwrap()), None, None).unwrap())
+    /// };
+    ///
+    /// // A field that is always visible is asked for by the database, one that never is, is Missing.
+    /// assert!(narrowed(r#"{"title": "a"}"#).filter().unwrap().to_string().contains(r#""title": { "$eq": "a" }"#));
+    /// assert_eq!(narrowed(r#"{"salary": {"$gt": 5}}"#), Plan::Never);
+    /// // One that is visible in some documents only is looked at where it is.
+    /// let narrowed = narrowed(r#"{"notes": "x"}"#);
+    /// assert!(narrowed.needs_check() && !narrowed.filter().unwrap().to_string().contains("\"x\""));
+    /// ```
+    #[must_use]
+    pub fn narrow(&self, query: &Query) -> Plan {
+        self.narrowed(&self.answering(query), &self.visibility())
+    }
+
+    pub(crate) fn narrowed(&self, filter: &Answered, visibility: &Visibility) -> Plan {
+        Range::all([self.range(), asked(&filter.filter, visibility)]).into()
+    }
+
+    /// The guard's own plan, with the most of a client's filter that the database can say: a narrower plan that is exact
+    /// where the guard's is.
+    pub(crate) fn narrowed_loosely(&self, filter: &Answered, visibility: &Visibility) -> Plan {
+        Range::all([self.range(), Range::exact(asked(&filter.filter, visibility).upper)]).into()
+    }
+}
+
+/// For which documents a client's filter holds, as the client sees them.
+fn asked(filter: &Residual, visibility: &Visibility) -> Range {
+    bounds_knowing(filter, &|test| known(test, visibility)).holds
+}
+
+/// What is known of a test without asking the database; none if it may be asked.
+fn known(test: &BoundTest, visibility: &Visibility) -> Option<Bounds> {
+    let field = match &test.left {
+        BoundLeft::Document(place) if place.root == DocumentRoot::Root && !test.waits() => place.path.first(),
+        _ => None,
+    };
+    match field.map(|name| visibility.of(name)) {
+        Some(Shown::Always) => None,
+        Some(Shown::Never) => Some(Bounds::constant(of_nothing(test))),
+        Some(Shown::Varies) | None => Some(Bounds::OPEN),
+    }
+}
+
+/// What a test says of a document without the field.
+fn of_nothing(test: &BoundTest) -> crate::eval::Truth {
+    let (errors, context, nothing) = (Errors::default(), crate::eval::Context::new(), Document::new());
+    let documents = Documents { root: Some(ValueRef::from(&nothing)), ..Documents::default() };
+    Evaluation::new(documents, &context, &errors).truth(&Residual::Test(Box::new(test.clone())))
+}

@@ -1,0 +1,138 @@
+use std::collections::BTreeMap;
+
+use super::bound::{BoundField, BoundRole};
+use super::guard::{BoundFilters, BoundRules, Entrance, Guard};
+use crate::eval::{Residual, Truth};
+use crate::policy::Projection;
+
+/// How much of a top-level field is visible in the documents that may be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// All of it, in every one.
+    Always,
+    /// Nothing, in none.
+    Never,
+    /// That depends on the document, or on what is in the field.
+    Varies,
+}
+
+/// What is visible, by top-level fields, whatever the document. Said of the documents that may be read at all, so that of
+/// others it says nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct Visibility {
+    named: BTreeMap<Box<str>, Shown>,
+    others: Shown,
+}
+
+impl Visibility {
+    const WHOLE: Self = Self { named: BTreeMap::new(), others: Shown::Always };
+    const NOTHING: Self = Self { named: BTreeMap::new(), others: Shown::Never };
+
+    /// Of one field.
+    pub(crate) fn of(&self, name: &str) -> Shown {
+        self.named.get(name).copied().unwrap_or(self.others)
+    }
+
+    /// Whether documents are visible as a whole.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.others == Shown::Always && self.named.values().all(|shown| *shown == Shown::Always)
+    }
+
+    /// Of all fields that are not [named](Self::named).
+    pub(crate) const fn others(&self) -> Shown {
+        self.others
+    }
+
+    /// The fields of which something is known that does not hold of all others.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (&str, Shown)> {
+        self.named.iter().map(|(name, shown)| (&**name, *shown))
+    }
+}
+
+impl Guard {
+    /// What is visible in every document that may be read.
+    pub(crate) fn visibility(&self) -> Visibility {
+        match &self.entrance {
+            Entrance::Bypass => Visibility::WHOLE,
+            Entrance::Closed(_) => Visibility::NOTHING,
+            Entrance::Rules(rules) => of_rules(rules),
+        }
+    }
+}
+
+fn of_rules(BoundRules { filters, roles, .. }: &BoundRules) -> Visibility {
+    // What comes after a role that always applies is never tried.
+    let last = roles.iter().position(|role| role.apply_when.constant() == Some(Truth::True));
+    let tried = roles.get(..last.map_or(roles.len(), |last| last + 1)).unwrap_or(roles);
+    let roles: Vec<&BoundRole> = tried.iter().filter(|role| may_read(role)).collect();
+    let of_roles = |name: Option<&str>| join(roles.iter().map(|role| of_role(role, name)));
+    let names = roles.iter().flat_map(|role| role.fields.keys().map(|name| &**name));
+    let names = names.chain(filters.projections.iter().flat_map(Projection::names)).chain(["_id"]);
+    let named = names.map(|name| (name.into(), left(of_roles(Some(name)), Some(name), filters)));
+    Visibility { named: named.collect(), others: left(of_roles(None), None, filters) }
+}
+
+/// Whether a rule can hold for any document.
+fn may_hold(rule: Option<&Residual>) -> bool {
+    rule.is_some_and(|rule| rule.constant().is_none_or(|truth| truth == Truth::True))
+}
+
+/// Whether a rule holds for every document.
+fn holds(rule: Option<&Residual>) -> bool {
+    rule.is_some_and(|rule| rule.constant() == Some(Truth::True))
+}
+
+/// Whether there can be a document that a role lets be read.
+fn may_read(role: &BoundRole) -> bool {
+    let half = role.document_filters.as_ref();
+    half.is_none_or(|(read, write)| may_hold(read.as_ref()) || may_hold(write.as_ref()))
+        && (role.read.is_none() || may_hold(role.read.as_ref()) || may_hold(role.write.as_ref()))
+}
+
+/// What a role shows of a field; without a name, of one that no role and no filter names.
+fn of_role(role: &BoundRole, name: Option<&str>) -> Shown {
+    // Where `read` is there, it is all or nothing.
+    if role.read.is_some() || holds(role.write.as_ref()) {
+        return Shown::Always;
+    }
+    let rule = name.and_then(|name| role.fields.get(name)).or(role.additional_fields.as_ref());
+    match rule.map_or(Shown::Never, of_field) {
+        Shown::Never if may_hold(role.write.as_ref()) => Shown::Varies,
+        shown => shown,
+    }
+}
+
+fn of_field(rule: &BoundField) -> Shown {
+    let (read, write) = (rule.read.as_ref(), rule.write.as_ref());
+    let settled = read.is_some() || write.is_some();
+    match (settled, &rule.fields) {
+        (true, _) if holds(read) || holds(write) => Shown::Always,
+        (true, _) if may_hold(read) || may_hold(write) => Shown::Varies,
+        (false, Some(_)) => Shown::Varies,
+        (true, _) | (false, None) => Shown::Never,
+    }
+}
+
+/// The same, as far as the filters' projections leave the field.
+fn left(shown: Shown, name: Option<&str>, filters: &BoundFilters) -> Shown {
+    filters.projections.iter().fold(shown, |shown, projection| {
+        let kept = match name {
+            None if projection.keeps_others() => Shown::Always,
+            None => Shown::Never,
+            Some(name) if projection.keeps_whole(name) => Shown::Always,
+            Some(name) if projection.keeps(name) == crate::policy::Kept::No => Shown::Never,
+            Some(_) => Shown::Varies,
+        };
+        match (shown, kept) {
+            (Shown::Never, _) | (_, Shown::Never) => Shown::Never,
+            (Shown::Always, Shown::Always) => Shown::Always,
+            (Shown::Varies, _) | (_, Shown::Varies) => Shown::Varies,
+        }
+    })
+}
+
+/// Of documents of several roles.
+fn join(mut roles: impl Iterator<Item = Shown>) -> Shown {
+    let Some(first) = roles.next() else { return Shown::Never };
+    if roles.all(|shown| shown == first) { first } else { Shown::Varies }
+}

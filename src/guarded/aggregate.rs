@@ -1,0 +1,118 @@
+use std::time::Instant;
+
+use bson::{Bson, Document, RawDocumentBuf, doc};
+
+use super::collection::GuardedCollection;
+use super::error::{GuardedError, TooMuch};
+use super::found::Found;
+use super::names::is_plain;
+use super::pipeline::Pipeline;
+use super::reading::steady;
+use super::stream::Stream;
+use crate::access::{Query, Shown, Visibility};
+use crate::query::Plan;
+use crate::store::documents::Find;
+
+/// What an array of documents takes for each beside the document itself, in bytes: its type and its place in digits.
+const PER_DOCUMENT: usize = 10;
+
+impl<'s> GuardedCollection<'s> {
+    /// What a pipeline makes of the documents that the user may read, as the user may read them.
+    ///
+    /// Where every field is visible in all of these documents or in none, the database redacts them itself, before the first
+    /// stage of the client's; else they are redacted here and sent to it, up to [`Limits::sent_bytes`](super::Limits).
+    ///
+    /// # Errors
+    /// As [`find`](Self::find); and where the database refuses the pipeline.
+    pub async fn aggregate(&self, pipeline: &Pipeline) -> Result<Found<'s>, GuardedError> {
+        self.admit()?;
+        let visibility = self.guard.visibility();
+        let plan = self.narrowed(pipeline.first_match.as_ref(), &visibility);
+        // No stage makes something of nothing.
+        let Some(filter) = plan.filter() else { return Ok(Found::nothing()) };
+        let order = steady(&plan, Document::new(), &visibility);
+        if !plan.needs_check()
+            && let Some(redaction) = redaction(&visibility)
+        {
+            let stages = stages(&plan, filter, order, redaction, &pipeline.stages);
+            return Ok(Found::made(self.store.aggregate(&self.namespace, &stages).await?));
+        }
+        let find = Find { sort: order, ..Find::by(filter) };
+        let documents = self.redacted(&find).await?;
+        if documents.is_empty() {
+            return Ok(Found::nothing());
+        }
+        let database = self.namespace.database();
+        Ok(Found::made(self.store.aggregate_documents(database, documents, &pipeline.stages).await?))
+    }
+
+    /// The plan of the rules, narrowed by what the pipeline looks for anyhow: its first stage stays in it.
+    fn narrowed(&self, first: Option<&Query>, visibility: &Visibility) -> Plan {
+        let plan = self.guard.plan();
+        let Some(first) = first else { return plan };
+        let narrowed = self.guard.narrowed_loosely(&self.guard.answering(first), visibility);
+        // What became too large for a filter is no narrower.
+        if narrowed.needs_check() { if plan.needs_check() { narrowed } else { plan } } else { narrowed }
+    }
+
+    async fn redacted(&self, find: &Find) -> Result<Vec<RawDocumentBuf>, GuardedError> {
+        let cursor = self.store.find(&self.namespace, find).await?;
+        let mut stream = Stream::new(Some(cursor), self.guard, None, self.limits);
+        let (began, mut documents, mut bytes) = (Instant::now(), Vec::new(), 0_usize);
+        loop {
+            let batch = stream.batch(began).await?;
+            if batch.is_empty() {
+                return Ok(documents);
+            }
+            let size = batch.iter().map(|one| one.as_bytes().len().saturating_add(PER_DOCUMENT)).sum();
+            bytes = bytes.saturating_add(size);
+            if bytes > self.limits.sent_bytes {
+                return Err(TooMuch::Sent(self.limits.sent_bytes).into());
+            }
+            documents.extend(batch);
+        }
+    }
+}
+
+/// The stage that redacts; none if there is nothing to be redacted.
+type Redaction = Option<Document>;
+
+/// The stage that redacts all documents alike; none if they are not redacted alike, or no stage can say how.
+fn redaction(visibility: &Visibility) -> Option<Redaction> {
+    let of = |wanted: Shown| visibility.named().filter(move |(_, shown)| *shown == wanted).map(|(name, _)| name);
+    let differing = match visibility.others() {
+        Shown::Varies => return None,
+        Shown::Always => Shown::Never,
+        Shown::Never => Shown::Always,
+    };
+    if of(Shown::Varies).next().is_some() || !of(differing).all(is_plain) {
+        return None;
+    }
+    let names = of(differing).map(str::to_owned);
+    match visibility.others() {
+        Shown::Always => {
+            let hidden: Vec<String> = names.collect();
+            Some((!hidden.is_empty()).then(|| doc! { "$unset": hidden }))
+        }
+        _ => {
+            let mut shown: Document = names.map(|name| (name, Bson::Int32(1))).collect();
+            // It is included unless it is excluded.
+            shown.entry("_id").or_insert(Bson::Int32(0));
+            (shown.values().any(|value| *value == Bson::Int32(1))).then(|| Some(doc! { "$project": shown }))
+        }
+    }
+}
+
+/// The rules first, then a barrier, then the client's stages: without it the database may move a condition of the client's before
+/// those of the rules, or into one with them, and an error in it would tell of documents that may not be read.
+fn stages(plan: &Plan, filter: Document, order: Document, redaction: Redaction, client: &[Document]) -> Vec<Document> {
+    let mut stages = Vec::new();
+    if *plan != Plan::Always {
+        stages.push(doc! { "$match": filter });
+        stages.extend((!order.is_empty()).then(|| doc! { "$sort": order }));
+        stages.push(doc! { "$limit": i64::MAX });
+    }
+    stages.extend(redaction);
+    stages.extend_from_slice(client);
+    stages
+}

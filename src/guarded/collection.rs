@@ -1,0 +1,73 @@
+use bson::RawDocumentBuf;
+
+use super::error::GuardedError;
+use super::found::{Found, sorted};
+use super::limits::Limits;
+use super::reading::Reading;
+use super::request::FindRequest;
+use super::stream::Stream;
+use crate::access::Guard;
+use crate::store::documents::{Find, Namespace, Store};
+
+/// A collection as one user may read it.
+#[derive(Clone)]
+pub struct GuardedCollection<'s> {
+    pub(super) store: &'s dyn Store,
+    pub(super) namespace: Namespace,
+    pub(super) guard: &'s Guard,
+    pub(super) limits: Limits,
+}
+
+impl<'s> GuardedCollection<'s> {
+    /// The collection of a store, behind the guard of its rules and a user.
+    #[must_use]
+    pub fn new(store: &'s dyn Store, namespace: Namespace, guard: &'s Guard) -> Self {
+        Self { store, namespace, guard, limits: Limits::default() }
+    }
+
+    /// The same, with other limits for each request.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// The documents that a query finds, as the user may read them. They are read as they are asked for, so that an error can
+    /// come after some of them. Without an order in the request, their order is none to rely on.
+    ///
+    /// # Errors
+    /// If there are no rules, a rule fails, the database does, or it is more than one request may take.
+    pub async fn find(&self, request: &FindRequest) -> Result<Found<'s>, GuardedError> {
+        self.admit()?;
+        let reading = Reading::new(self, request);
+        let is_pushed = reading.is_pushed();
+        let Some(filter) = reading.filter else { return Ok(Found::nothing()) };
+        let mut find = Find { sort: reading.order, ..Find::by(filter) };
+        if is_pushed {
+            (find.skip, find.limit) = (request.skip, request.limit);
+        }
+        let cursor = self.store.find(&self.namespace, &find).await?;
+        let stream = Stream::new(Some(cursor), self.guard, reading.check, self.limits);
+        let found =
+            if reading.sorts { Found::held(sorted(stream, &request.query).await?) } else { Found::streamed(stream) };
+        let found = if is_pushed { found } else { found.part(request.skip, request.limit) };
+        Ok(found.projected(request.query.projection().cloned()))
+    }
+
+    /// The first document that a query finds, if any.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find).
+    pub async fn find_one(&self, request: &FindRequest) -> Result<Option<RawDocumentBuf>, GuardedError> {
+        let mut found = self.find(&request.clone().limit(Some(1))).await?;
+        Ok(found.batch().await?.into_iter().next())
+    }
+
+    /// Whether anybody may ask for anything here.
+    pub(super) fn admit(&self) -> Result<(), GuardedError> {
+        let (database, collection) = (self.namespace.database(), self.namespace.collection());
+        if ["admin", "config", "local"].contains(&database) || collection.starts_with("system.") {
+            return Err(GuardedError::Internal);
+        }
+        Ok(self.guard.admit()?)
+    }
+}

@@ -1,0 +1,118 @@
+use std::cmp::Ordering;
+use std::time::Instant;
+
+use bson::Bson;
+
+use super::collection::GuardedCollection;
+use super::error::{GuardedError, TooMuch};
+use super::reading::Reading;
+use super::request::FindRequest;
+use super::stream::Stream;
+use crate::path::{FieldPath, Segment};
+use crate::store::documents::Find;
+use crate::value::{ArrayRef, DocumentRef, Malformed, ValueRef, sort_order};
+
+impl GuardedCollection<'_> {
+    /// The different values of a field in the documents that a query finds, as far as the user may read them: in MongoDB's
+    /// order of values. An array counts by its elements.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find); and if the path is malformed.
+    pub async fn distinct(&self, field: &str, request: &FindRequest) -> Result<Vec<Bson>, GuardedError> {
+        self.admit()?;
+        let path =
+            FieldPath::parse(field).map_err(|_| GuardedError::Malformed("`distinct` takes the path of a field"))?;
+        let reading = Reading::new(self, request);
+        let Some(filter) = reading.filter else { return Ok(Vec::new()) };
+        let find = Find::by(filter);
+        let cursor = self.store.find(&self.namespace, &find).await?;
+        let mut stream = Stream::new(Some(cursor), self.guard, reading.check, self.limits);
+        let (began, limits, mut bytes) = (Instant::now(), self.limits, 0_usize);
+        let mut values: Vec<Bson> = Vec::new();
+        loop {
+            let batch = stream.batch(began).await?;
+            if batch.is_empty() {
+                return Ok(values);
+            }
+            for document in &batch {
+                let document = DocumentRef::Raw(document);
+                each(document, path.segments(), &mut |value| {
+                    if let Err(place) = search(&values, value)? {
+                        bytes = bytes.saturating_add(size(value)?);
+                        values.insert(place, value.to_bson()?);
+                    }
+                    Ok(())
+                })?;
+                if values.len() > limits.held_documents || bytes > limits.held_bytes {
+                    return Err(TooMuch::Held { documents: limits.held_documents, bytes: limits.held_bytes }.into());
+                }
+            }
+        }
+    }
+}
+
+/// Where a value stands in a sorted list, or would.
+fn search(values: &[Bson], value: ValueRef<'_>) -> Result<Result<usize, usize>, Malformed> {
+    // What compares with itself compares with anything.
+    sort_order(Some(value), Some(value))?;
+    let order = |known: &Bson| sort_order(Some(known.into()), Some(value)).unwrap_or(Ordering::Equal);
+    Ok(values.binary_search_by(order))
+}
+
+/// About how many bytes a value takes.
+fn size(value: ValueRef<'_>) -> Result<usize, Malformed> {
+    Ok(match value {
+        ValueRef::String(text) => text.len(),
+        ValueRef::Document(_) | ValueRef::Array(_) => {
+            let document = bson::doc! { "": value.to_bson()? };
+            bson::RawDocumentBuf::try_from(&document).map_or(0, |document| document.as_bytes().len())
+        }
+        _ => 16,
+    })
+}
+
+/// What MongoDB's `distinct` meets on a path.
+fn each<'d>(
+    document: DocumentRef<'d>,
+    path: &[Segment],
+    visit: &mut dyn FnMut(ValueRef<'d>) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
+    let Some((first, rest)) = path.split_first() else { return Ok(()) };
+    match document.get(first.name())? {
+        Some(value) => below(value, rest, visit),
+        None => Ok(()),
+    }
+}
+
+fn below<'d>(
+    value: ValueRef<'d>,
+    path: &[Segment],
+    visit: &mut dyn FnMut(ValueRef<'d>) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
+    match (value, path.split_first()) {
+        (ValueRef::Array(array), None) => array.iter().try_for_each(|element| visit(element?)),
+        (value, None) => visit(value),
+        (ValueRef::Document(document), Some(_)) => each(document, path, visit),
+        (ValueRef::Array(array), Some((first, rest))) => match first.index() {
+            Some(index) => at(array, index, rest, visit),
+            None => array.iter().try_for_each(|element| match element? {
+                ValueRef::Document(document) => each(document, path, visit),
+                _ => Ok(()),
+            }),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// To `distinct`, a number behind an array is an index and nothing else.
+fn at<'d>(
+    array: ArrayRef<'d>,
+    index: usize,
+    rest: &[Segment],
+    visit: &mut dyn FnMut(ValueRef<'d>) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
+    match array.get(index)? {
+        Some(element) => below(element, rest, visit),
+        None => Ok(()),
+    }
+}

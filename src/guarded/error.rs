@@ -1,0 +1,148 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::access::QueryError;
+use crate::eval::EvalError;
+use crate::store::documents::DocumentsError;
+use crate::text::{Located, OneLine, excerpt};
+use crate::value::Malformed;
+
+/// Why a request to a guarded collection failed.
+///
+/// Its text is for the client that sent the request: it quotes that request and names limits, but no stored value and no
+/// field. What else is known is [private](Self::private), for the log.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum GuardedError {
+    /// The query is malformed, or uses what no query may.
+    #[error("{0}")]
+    Query(Located<QueryError>),
+    /// An option, stage, operator or variable that is not on the list of those that are let through.
+    #[error("{what} is not supported{place}: {reason}", what = shown(.what), place = .place.map(|place| format!(" in {place}")).unwrap_or_default())]
+    Unsupported {
+        /// As the client wrote it.
+        what: String,
+        /// Where it stands: `an expression`.
+        place: Option<&'static str>,
+        /// Why not, or what would do instead.
+        reason: &'static str,
+    },
+    /// A part of the request is not what must stand there.
+    #[error("{0}")]
+    Malformed(&'static str),
+    /// The collection is the database's own.
+    #[error("collections of the database's own are closed")]
+    Internal,
+    /// Neither the collection nor the defaults have rules.
+    #[error("no rule exists for namespace '{0}'")]
+    NoRule(Arc<str>),
+    /// The collection's rules do not load.
+    #[error("the collection's rules do not load")]
+    RulesInvalid,
+    /// Something that decides failed.
+    #[error("a rule of the collection failed")]
+    Failed(Vec<EvalError>),
+    /// More than one request may take.
+    #[error("{0}")]
+    TooMuch(#[from] TooMuch),
+    /// The database did not do what it was asked.
+    #[error("the database did not carry out the request{}", code(.0))]
+    Store(#[source] DocumentsError),
+}
+
+/// More than one request may take, and what would make it less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum TooMuch {
+    /// Documents that the database cannot tell apart by the rules.
+    #[error(
+        "more than {0} documents would have to be checked one by one; narrow the filter by fields that are visible in every document"
+    )]
+    Checked(u64),
+    /// Documents to be sorted by a field that is visible in some of them only.
+    #[error(
+        "more than {documents} documents, or {bytes} bytes of them, would have to be held; narrow the filter, or sort by \
+         fields that are visible in every document"
+    )]
+    Held {
+        /// The limit on their number.
+        documents: usize,
+        /// The limit on their size together.
+        bytes: usize,
+    },
+    /// Documents for a pipeline, whose fields are visible in some of them only.
+    #[error(
+        "the pipeline would need more than {0} bytes of documents redacted one by one; begin it with a `$match` on fields \
+         that are visible in every document"
+    )]
+    Sent(usize),
+    /// Work on one batch.
+    #[error("not done within {} seconds; narrow the filter", .0.as_secs())]
+    Time(Duration),
+}
+
+/// What a client wrote is shown up to this many characters.
+const SHOWN: usize = 80;
+
+fn shown(text: &str) -> String {
+    format!("`{}`", OneLine(excerpt(text, SHOWN)))
+}
+
+fn code(error: &DocumentsError) -> String {
+    match error {
+        DocumentsError::Refused { code: Some(code), .. } => format!(" (code {code})"),
+        DocumentsError::Unsupported { store, .. } => format!(": {store} does not support it"),
+        _ => String::new(),
+    }
+}
+
+impl GuardedError {
+    /// What the log needs beside the text: it may quote stored values and rules.
+    #[must_use]
+    pub fn private(&self) -> Option<String> {
+        match self {
+            Self::Failed(errors) => Some(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
+            Self::Store(error) => Some(error.to_string()),
+            _ => None,
+        }
+    }
+
+    /// Whether the client's request is at fault, and not the rules or the database.
+    #[must_use]
+    pub const fn is_clients(&self) -> bool {
+        matches!(
+            self,
+            Self::Query(_) | Self::Unsupported { .. } | Self::Malformed(_) | Self::Internal | Self::TooMuch(_)
+        )
+    }
+}
+
+impl From<QueryError> for GuardedError {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::NoRule(namespace) => Self::NoRule(namespace),
+            QueryError::RulesInvalid => Self::RulesInvalid,
+            QueryError::Failed(errors) => Self::Failed(errors),
+            other => Self::Query(Located::new(other, crate::text::Span::default())),
+        }
+    }
+}
+
+impl From<Located<QueryError>> for GuardedError {
+    fn from(error: Located<QueryError>) -> Self {
+        Self::Query(error)
+    }
+}
+
+impl From<DocumentsError> for GuardedError {
+    fn from(error: DocumentsError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Malformed> for GuardedError {
+    fn from(error: Malformed) -> Self {
+        Self::Failed(vec![error.into()])
+    }
+}

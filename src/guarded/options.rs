@@ -1,0 +1,38 @@
+//! The options of a query that are let through.
+
+use super::error::GuardedError;
+use crate::json::{Member, Node};
+
+/// Options of MongoDB's that are refused, and why.
+const REFUSED: [(&str, &str); 17] = [
+    ("hint", "the database chooses the index by itself"),
+    ("returnKey", "keys of an index hold fields that may be hidden"),
+    ("showRecordId", "a place in the store is no field of a document"),
+    ("let", "write the values into the filter"),
+    ("collation", "the rules compare byte by byte, and so does every query"),
+    ("min", "write a condition into the filter"),
+    ("max", "write a condition into the filter"),
+    ("explain", "a plan tells of documents that may not be read"),
+    ("readConcern", "every read is of what a majority has"),
+    ("readPreference", "every read is of the primary"),
+    ("allowDiskUse", "the database decides it by itself"),
+    ("allowPartialResults", "a part of a result would pass for the whole"),
+    ("tailable", "only results that end are read"),
+    ("awaitData", "only results that end are read"),
+    ("noCursorTimeout", "the time of every request is limited"),
+    ("maxTimeMS", "the time of every request is limited already"),
+    ("singleBatch", "write a limit"),
+];
+
+/// The members of an object of options, of which all must be in `known`.
+pub(super) fn checked<'n>(node: &'n Node, known: &[&str]) -> Result<&'n [Member], GuardedError> {
+    let members = node.as_object().ok_or(GuardedError::Malformed("the options of a query are an object"))?;
+    for member in members {
+        if !known.contains(&member.key.as_str()) {
+            let reason = REFUSED.iter().find(|(name, _)| *name == member.key).map(|(_, reason)| *reason);
+            let reason = reason.unwrap_or("the options are `filter`, `projection`, `sort`, `skip` and `limit`");
+            return Err(GuardedError::Unsupported { what: member.key.clone(), place: Some("the options"), reason });
+        }
+    }
+    Ok(members)
+}

@@ -1,0 +1,73 @@
+use bson::Document;
+
+use super::collection::GuardedCollection;
+use super::names::is_plain_path;
+use super::request::FindRequest;
+use crate::access::{Answered, Direction, Query, Shown, Visibility};
+use crate::query::Plan;
+
+/// How a client's query is answered: what the database does of it, and what is left.
+pub(super) struct Reading {
+    /// What the database finds; none if there is nothing to be found.
+    pub(super) filter: Option<Document>,
+    /// The client's filter, where it remains to be asked of each document.
+    pub(super) check: Option<Answered>,
+    /// The order in which the database brings them.
+    pub(super) order: Document,
+    /// Whether they remain to be sorted.
+    pub(super) sorts: bool,
+}
+
+impl Reading {
+    pub(super) fn new(collection: &GuardedCollection<'_>, request: &FindRequest) -> Self {
+        let visibility = collection.guard.visibility();
+        let answered = collection.guard.answering(&request.query);
+        let plan = collection.guard.narrowed(&answered, &visibility);
+        let pushed = pushed(&request.query, &visibility);
+        let pushed = pushed.filter(|_| !plan.needs_check() || never_fails(&request.query));
+        let sorts = pushed.is_none();
+        let order = steady(&plan, pushed.unwrap_or_default(), &visibility);
+        Self { filter: plan.filter(), check: plan.needs_check().then_some(answered), order, sorts }
+    }
+
+    /// Whether the database does everything but the redaction.
+    pub(super) const fn is_pushed(&self) -> bool {
+        self.check.is_none() && !self.sorts
+    }
+}
+
+/// The order with `_id` behind it where fields are hidden, unless all documents are asked for in no order: an index that begins with
+/// fields that are asked for and goes on with a hidden one would bring those that are alike in the order of its values.
+pub(super) fn steady(plan: &Plan, mut order: Document, visibility: &Visibility) -> Document {
+    let narrows = plan.filter().is_some_and(|filter| !filter.is_empty());
+    if (narrows || !order.is_empty()) && !visibility.is_whole() && !order.contains_key("_id") {
+        order.insert("_id", 1);
+    }
+    order
+}
+
+/// The order that a query asks for, as far as it can show; none if it differs from what the database would see.
+fn pushed(query: &Query, visibility: &Visibility) -> Option<Document> {
+    let mut order = Document::new();
+    for (path, direction) in query.sort() {
+        match visibility.of(path.first()?) {
+            Shown::Never => {}
+            Shown::Always if is_plain_path(path) => {
+                let direction = if *direction == Direction::Up { 1 } else { -1 };
+                order.insert(path.to_string(), direction);
+            }
+            Shown::Always | Shown::Varies => return None,
+        }
+    }
+    Some(order)
+}
+
+/// Whether the database can sort any documents so. Over two arrays in one order, and over a name that is an index and also a key, it
+/// fails; of documents that remain to be checked it must not tell that.
+fn never_fails(query: &Query) -> bool {
+    match query.sort() {
+        [] => true,
+        [(path, _)] => path.segments().iter().all(|segment| segment.index().is_none()),
+        _ => false,
+    }
+}

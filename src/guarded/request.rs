@@ -1,0 +1,88 @@
+use super::error::GuardedError;
+use super::options::checked;
+use crate::access::Query;
+use crate::json::{self, Node};
+use crate::path::FieldPath;
+use crate::policy::Projection;
+use crate::value::ValueRef;
+
+/// What a client asks of a collection: which documents, in which order, how many, and what of them.
+#[derive(Clone, Debug)]
+pub struct FindRequest {
+    pub(super) query: Query,
+    pub(super) skip: u64,
+    pub(super) limit: Option<u64>,
+}
+
+impl FindRequest {
+    /// Reads `{"filter": {…}, "projection": {…}, "sort": {…}, "skip": 0, "limit": 10}`, each of which may be absent. As in
+    /// MongoDB a limit of 0 is none.
+    ///
+    /// # Errors
+    /// If a part is malformed, or uses an option or operator that is not let through.
+    ///
+    /// ```
+    /// use portcullis::{guarded::FindRequest, json};
+    /// let parse = |text| FindRequest::parse(&json::parse(text).unwrap());
+    /// assert!(parse(r#"{"filter": {"age": {"$gte": 18}}, "sort": {"name": 1}, "limit": 10}"#).is_ok());
+    ///
+    /// let error = parse(r#"{"hint": "salary_1"}"#).unwrap_err();
+    /// assert_eq!(error.to_string(), "`hint` is not supported in the options: the database chooses the index by itself");
+    /// let error = parse(r#"{"filter": {"$where": "this.salary > 5"}}"#).unwrap_err();
+    /// assert_eq!(error.to_string(), "unknown operator `$where`");
+    /// ```
+    pub fn parse(options: &Node) -> Result<Self, GuardedError> {
+        let (mut filter, mut projection, mut sort, mut skip, mut limit) = (None, None, None, 0, None);
+        for member in checked(options, &["filter", "projection", "sort", "skip", "limit"])? {
+            let value = &member.value;
+            match member.key.as_str() {
+                "filter" => filter = Some(value),
+                "projection" => projection = Some(value),
+                "sort" => sort = Some(value),
+                "skip" => skip = natural(value)?,
+                _ => limit = Some(natural(value)?).filter(|limit| *limit > 0),
+            }
+        }
+        Ok(Self { skip, limit, ..Self::new(Query::compile(filter, projection, sort)?)? })
+    }
+
+    /// All that a query finds.
+    ///
+    /// # Errors
+    /// If its projection or order has what no guarded query may.
+    pub fn new(query: Query) -> Result<Self, GuardedError> {
+        if query.projection().is_some_and(Projection::is_mixed) {
+            return Err(GuardedError::Malformed("a projection either includes fields or excludes others"));
+        }
+        let reason = "no name in a projection or an order begins with `$`";
+        if let Some(path) = paths(&query).find(|path| path.segments().iter().any(|one| one.name().starts_with('$'))) {
+            return Err(GuardedError::Unsupported { what: path.to_string(), place: None, reason });
+        }
+        Ok(Self { query, skip: 0, limit: None })
+    }
+
+    /// The same without the first of them.
+    #[must_use]
+    pub fn skip(self, skip: u64) -> Self {
+        Self { skip, ..self }
+    }
+
+    /// The same, so many at most; none: no limit.
+    #[must_use]
+    pub fn limit(self, limit: Option<u64>) -> Self {
+        Self { limit, ..self }
+    }
+}
+
+/// The paths that its projection and its order name.
+fn paths(query: &Query) -> impl Iterator<Item = &FieldPath> {
+    query.projection().into_iter().flat_map(Projection::paths).chain(query.sort().iter().map(|(path, _)| path))
+}
+
+/// A number of documents.
+fn natural(node: &Node) -> Result<u64, GuardedError> {
+    let number = json::to_bson(node).ok();
+    let number = number.as_ref().and_then(|number| ValueRef::from(number).number()?.integer());
+    let natural = number.and_then(|number| u64::try_from(number).ok()).filter(|number| i64::try_from(*number).is_ok());
+    natural.ok_or(GuardedError::Malformed("`skip` and `limit` are whole numbers that are not negative"))
+}
