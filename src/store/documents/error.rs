@@ -32,7 +32,9 @@ pub enum DocumentsError {
         help: Option<&'static str>,
     },
     /// The store has no transactions.
-    #[error("this server has no transactions: they need a replica set, which a single server can be too (`mongod --replSet`)")]
+    #[error(
+        "this server has no transactions: they need a replica set, which a single server can be too (`mongod --replSet`)"
+    )]
     NoTransactions,
     /// The request is malformed or fails on a document, such as `$inc` of a text.
     #[error("{message}{code}", code = .code.map(|code| format!(" (code {code})")).unwrap_or_default())]

@@ -72,11 +72,7 @@ pub trait Transaction: Send {
     ) -> BoxFuture<'a, Result<Updated, DocumentsError>>;
 
     /// Deletes the document with this `_id`; whether there was one.
-    fn delete<'a>(
-        &'a mut self,
-        namespace: &'a Namespace,
-        id: &'a Bson,
-    ) -> BoxFuture<'a, Result<bool, DocumentsError>>;
+    fn delete<'a>(&'a mut self, namespace: &'a Namespace, id: &'a Bson) -> BoxFuture<'a, Result<bool, DocumentsError>>;
 
     /// Makes all of it happen. An [unknown outcome](DocumentsError::is_outcome_unknown) is asked for again by the
     /// implementation for a while before it is an error.

@@ -8,6 +8,10 @@ use serde_json::{Map, Value as Json, json};
 
 use super::name::Scope;
 
+mod reads;
+
+pub use reads::reads;
+
 /// A test file with cases of every kind, without expectations.
 pub fn file() -> impl Strategy<Value = Json> {
     proptest::collection::vec(any::<u16>(), 600..2400).prop_map(|choices| Maker::new(choices).file())
@@ -122,6 +126,10 @@ struct Maker {
     naughty: bool,
     /// Inside `$elemMatch`, where a plain path always means something.
     in_element: bool,
+    /// Whether documents and users bring what would mean something as part of a query.
+    hostile: bool,
+    /// How many of ten conditions are expressions, neither `true` nor `false`.
+    expressions: usize,
     users: Json,
 }
 
@@ -133,6 +141,8 @@ impl Maker {
             scope: Scope::Role,
             naughty: false,
             in_element: false,
+            hostile: false,
+            expressions: 4,
             users: json!({}),
         }
     }
@@ -179,6 +189,11 @@ impl Maker {
         self.pool[at].clone()
     }
 
+    /// What a document or a user brings.
+    fn datum(&mut self) -> Json {
+        if self.hostile && self.chance(8) { self.pick(&reads::hostile()) } else { self.scalar() }
+    }
+
     /// A scalar that may stand in rules.
     fn written(&mut self) -> Json {
         let value = self.scalar();
@@ -187,10 +202,10 @@ impl Maker {
 
     fn value(&mut self, depth: usize) -> Json {
         if depth == 0 {
-            return self.scalar();
+            return self.datum();
         }
         match self.below(12) {
-            0..=6 => self.scalar(),
+            0..=6 => self.datum(),
             7 => self.items(depth - 1, false),
             8 => self.inner_document(depth - 1),
             9 => self.items(depth - 1, true),
@@ -201,7 +216,7 @@ impl Maker {
 
     fn items(&mut self, depth: usize, documents: bool) -> Json {
         let count = self.below(4);
-        (0..count).map(|_| if documents { self.inner_document(depth) } else { self.scalar() }).collect()
+        (0..count).map(|_| if documents { self.inner_document(depth) } else { self.datum() }).collect()
     }
 
     fn mixed(&mut self, depth: usize) -> Json {
@@ -414,6 +429,9 @@ impl Maker {
     }
 
     fn known_path(&mut self) -> &'static str {
+        if self.hostile && self.chance(4) {
+            return "_id";
+        }
         if self.chance(45) { self.pick(&FIELDS) } else { self.pick(&PATHS) }
     }
 
@@ -852,6 +870,15 @@ impl Maker {
 
     fn rules(&mut self) -> Json {
         self.naughty = self.chance(12);
+        let mut rules = self.policy();
+        if self.chance(20) {
+            rules["schema"] = self.schema(2);
+        }
+        self.naughty = false;
+        rules
+    }
+
+    fn policy(&mut self) -> Json {
         let mut rules = json!({});
         if !self.chance(3) {
             let count = self.below(3) + 1;
@@ -861,21 +888,14 @@ impl Maker {
             let count = self.below(2) + 1;
             rules["filters"] = (0..count).map(|number| self.filter(number)).collect();
         }
-        if self.chance(20) {
-            rules["schema"] = self.schema(2);
-        }
-        self.naughty = false;
         rules
     }
 
     /// `true`, `false` or an expression.
     fn condition(&mut self, scope: Scope) -> Json {
         self.scope = scope;
-        match self.below(10) {
-            0..=4 => json!(true),
-            5 => json!(false),
-            _ => self.expression(2),
-        }
+        let number = self.below(10);
+        if number + self.expressions >= 10 { self.expression(2) } else { json!(number + self.expressions < 9) }
     }
 
     fn conditions(&mut self, of: &mut Json, scope: Scope, names: &[(&str, usize)]) {
