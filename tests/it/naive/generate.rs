@@ -128,6 +128,8 @@ struct Maker {
     in_element: bool,
     /// Whether documents and users bring what would mean something as part of a query.
     hostile: bool,
+    /// Whether rules ask only what a database can be asked: fields, compared with what the context brings.
+    askable: bool,
     /// How many of ten conditions are expressions, neither `true` nor `false`.
     expressions: usize,
     users: Json,
@@ -142,6 +144,7 @@ impl Maker {
             naughty: false,
             in_element: false,
             hostile: false,
+            askable: false,
             expressions: 4,
             users: json!({}),
         }
@@ -435,8 +438,9 @@ impl Maker {
         if self.chance(45) { self.pick(&FIELDS) } else { self.pick(&PATHS) }
     }
 
+    /// Whether operands may be documents' own.
     fn has_document(&self) -> bool {
-        matches!(self.scope, Scope::Role | Scope::Field)
+        !self.askable && matches!(self.scope, Scope::Role | Scope::Field)
     }
 
     fn expansion(&mut self) -> String {
@@ -537,10 +541,13 @@ impl Maker {
     }
 
     fn test(&mut self, depth: usize) -> (String, Json) {
+        if self.askable && !self.in_element && self.scope != Scope::Filter && !self.chance(20) {
+            return self.asked(depth);
+        }
         if !self.in_element && self.chance(25) {
             return self.mirrored();
         }
-        if self.chance(5) {
+        if !self.askable && self.chance(5) {
             let name = self.pick(&["%%true", "%%true", "%%false"]);
             return (name.to_string(), json!({"%function": self.call()}));
         }
@@ -568,6 +575,18 @@ impl Maker {
             return (name, value);
         }
         (name, self.operand(depth))
+    }
+
+    /// A field of the document, often compared with what the user has by the same name.
+    fn asked(&mut self, depth: usize) -> (String, Json) {
+        let name = self.known_path();
+        let left = if self.scope == Scope::Field && self.chance(40) { "%%this" } else { name };
+        let operand = match self.below(6) {
+            0 | 1 => Json::String(format!("%%user.custom_data.{name}")),
+            2 => json!({"$ne": format!("%%user.custom_data.{name}")}),
+            _ => self.operand(depth),
+        };
+        (left.to_string(), operand)
     }
 
     /// The same path on both sides, where the two often hold the same value.
@@ -690,6 +709,10 @@ impl Maker {
         let mut name = self.pick(&names);
         if depth == 0 && ["elemMatch", "not", "and", "or", "nor"].contains(&name) {
             name = "eq";
+        }
+        let unasked = ["regex", "function", "stringToOid", "oidToString", "stringToUuid", "uuidToString"];
+        if self.askable && unasked.contains(&name) {
+            name = self.pick(&["in", "type", "size", "exists"]);
         }
         let operand = match name {
             "eq" | "ne" => self.compared(),
@@ -921,7 +944,7 @@ impl Maker {
             if self.chance(85) {
                 role["fields"] = self.fields(&FIELDS, 2);
             }
-            if self.chance(75) {
+            if self.chance(if self.askable { 10 } else { 75 }) {
                 let mut additional = json!({});
                 self.conditions(&mut additional, Scope::Field, &[("read", 60), ("write", 75)]);
                 role["additional_fields"] = additional;

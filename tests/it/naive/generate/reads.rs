@@ -73,8 +73,16 @@ impl Maker {
         self.add_context(&mut file, 75);
         file["functions"] = self.functions();
         file["documents"] = (0..20).map(|number| self.numbered(number)).collect();
-        file["policies"] = (0..8).map(|_| self.policy()).collect();
+        file["policies"] = (0..8).map(|number| self.read_policy(number)).collect();
         file
+    }
+
+    fn read_policy(&mut self, number: usize) -> Json {
+        // Of each file some policies that a database can be asked, and some that need more.
+        self.askable = number % 3 != 0;
+        let policy = self.policy();
+        self.askable = false;
+        policy
     }
 
     /// Names and lists of which a query would have to be wary.
