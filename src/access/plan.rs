@@ -64,7 +64,7 @@ impl Guard {
 }
 
 /// The documents for which a rule holds that looks at no field of its own.
-fn holds(rule: &Residual) -> Range {
+pub(super) fn holds(rule: &Residual) -> Range {
     bounds(rule, Field::Somewhere).holds
 }
 
@@ -84,7 +84,7 @@ fn readable(roles: &[BoundRole], filters: &BoundFilters) -> Range {
 }
 
 /// The documents that a role permits to read, be it in part.
-fn permitted(role: &BoundRole, filters: &BoundFilters) -> Range {
+pub(super) fn permitted(role: &BoundRole, filters: &BoundFilters) -> Range {
     let half = match &role.document_filters {
         Some((read, write)) => either(read.as_ref(), write.as_ref(), Field::Somewhere),
         None => Range::ALWAYS,

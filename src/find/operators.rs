@@ -18,7 +18,7 @@ pub(super) struct Subject {
 
 impl Subject {
     fn test(&self, check: Check) -> Predicate {
-        Predicate::Test(Box::new(Test { left: self.left.clone(), check, text: "".into(), span: Span::default() }))
+        Predicate::Test(Box::new(Test::new(self.left.clone(), check, "", Span::default())))
     }
 
     fn equals(&self, value: &Bson) -> Predicate {

@@ -151,6 +151,15 @@ impl Projection {
         !self.included.is_empty() || (matches!(self.id, Some(true)) && self.excluded.is_empty())
     }
 
+    /// As it is written to MongoDB.
+    pub(crate) fn to_document(&self) -> Document {
+        let paths = |paths: &[FieldPath], sign: i32| -> Vec<(String, bson::Bson)> {
+            paths.iter().map(|path| (path.to_string(), sign.into())).collect()
+        };
+        let id = self.id.map(|id| ("_id".to_owned(), i32::from(id).into()));
+        paths(&self.included, 1).into_iter().chain(paths(&self.excluded, 0)).chain(id).collect()
+    }
+
     /// Where it stands.
     #[must_use]
     pub const fn span(&self) -> Span {

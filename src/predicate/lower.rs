@@ -1,6 +1,5 @@
 use bson::Bson;
 
-use super::tree::Literal;
 use super::{
     Call, Check, ContextRoot, DocumentRoot, Elements, Left, List, LowerError, LowerErrorKind, Predicate, Reference,
     Right, Scope, Template, Test,
@@ -74,8 +73,7 @@ impl Subject<'_> {
         } else {
             format!("{{{}:{written}}}", serde_json::Value::String(self.name.to_owned()))
         };
-        let literal = Literal::of(&check);
-        Predicate::Test(Box::new(Test { left: self.left.clone(), check, literal, text: text.into(), span }))
+        Predicate::Test(Box::new(Test::new(self.left.clone(), check, text, span)))
     }
 }
 

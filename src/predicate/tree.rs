@@ -37,6 +37,12 @@ pub struct Test {
     pub span: Span,
 }
 
+impl Test {
+    pub(crate) fn new(left: Left, check: Check, text: impl Into<Box<str>>, span: Span) -> Self {
+        Self { left, literal: Literal::of(&check), check, text: text.into(), span }
+    }
+}
+
 /// A right side that depends on nothing.
 #[derive(Clone, Debug)]
 pub(crate) enum Literal {
@@ -47,7 +53,7 @@ pub(crate) enum Literal {
 }
 
 impl Literal {
-    pub(super) fn of(check: &Check) -> Option<Self> {
+    fn of(check: &Check) -> Option<Self> {
         match check {
             Check::Equals(Right::Literal(value)) | Check::Order(_, Right::Literal(value)) => {
                 Some(Self::Value(Arc::new(value.clone())))

@@ -3,11 +3,16 @@
 
 mod bounds;
 mod filter;
+mod index;
 mod plan;
+mod remaining;
 mod residual;
 mod test;
 
 pub(crate) use bounds::{Bounds, Range};
 pub(crate) use filter::Filter;
+pub use index::indexes_for;
 pub use plan::{MAX_DEPTH, MAX_FILTER_BYTES, MAX_LIST, Plan};
+pub use remaining::Remaining;
+pub(crate) use remaining::remaining;
 pub(crate) use residual::{Field, bounds, bounds_knowing};

@@ -84,7 +84,7 @@ fn disagreement(file: &Json) -> Option<Disagreement> {
 fn reduced(mut found: Disagreement) -> Disagreement {
     let mut rounds = 0;
     loop {
-        let smaller = smaller(&found.file);
+        let smaller = naive::smaller(&found.file);
         let alike = |next: &Disagreement| {
             shape(&next.naive) == shape(&found.naive) && shape(&next.engine) == shape(&found.engine)
         };
@@ -103,45 +103,6 @@ fn shape(answer: &Json) -> Vec<String> {
         Json::Object(fields) => fields.keys().cloned().collect(),
         other => vec![other.to_string()],
     }
-}
-
-/// Every file that comes of leaving out one part of this one, the largest parts first.
-fn smaller(json: &Json) -> Vec<Json> {
-    let mut all: Vec<Json> = match json {
-        Json::Object(fields) => {
-            let without = fields.keys().map(|key| {
-                let mut fields = fields.clone();
-                fields.shift_remove(key);
-                Json::Object(fields)
-            });
-            let inside = fields.iter().flat_map(|(key, value)| {
-                smaller(value).into_iter().map(|value| {
-                    let mut fields = fields.clone();
-                    fields.insert(key.clone(), value);
-                    Json::Object(fields)
-                })
-            });
-            without.chain(inside).collect()
-        }
-        Json::Array(elements) => {
-            let without = (0..elements.len()).map(|at| {
-                let mut elements = elements.clone();
-                elements.remove(at);
-                Json::Array(elements)
-            });
-            let inside = elements.iter().enumerate().flat_map(|(at, value)| {
-                smaller(value).into_iter().map(move |value| {
-                    let mut elements = elements.clone();
-                    elements[at] = value;
-                    Json::Array(elements)
-                })
-            });
-            without.chain(inside).collect()
-        }
-        _ => Vec::new(),
-    };
-    all.sort_by_key(|json| json.to_string().len());
-    all
 }
 
 /// What one thread did.

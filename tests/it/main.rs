@@ -26,6 +26,7 @@ mod laws;
 mod limits;
 mod lints;
 mod login;
+#[allow(dead_code, unused_imports, reason = "other tests use the rest")]
 mod naive;
 mod plans;
 mod regressions;

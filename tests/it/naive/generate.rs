@@ -8,6 +8,10 @@ use serde_json::{Map, Value as Json, json};
 
 use super::name::Scope;
 
+mod reads;
+
+pub use reads::reads;
+
 /// A test file with cases of every kind, without expectations.
 pub fn file() -> impl Strategy<Value = Json> {
     proptest::collection::vec(any::<u16>(), 600..2400).prop_map(|choices| Maker::new(choices).file())
@@ -122,6 +126,12 @@ struct Maker {
     naughty: bool,
     /// Inside `$elemMatch`, where a plain path always means something.
     in_element: bool,
+    /// Whether documents and users bring what would mean something as part of a query.
+    hostile: bool,
+    /// Whether rules ask only what a database can be asked: fields, compared with what the context brings.
+    askable: bool,
+    /// How many of ten conditions are expressions, neither `true` nor `false`.
+    expressions: usize,
     users: Json,
 }
 
@@ -133,6 +143,9 @@ impl Maker {
             scope: Scope::Role,
             naughty: false,
             in_element: false,
+            hostile: false,
+            askable: false,
+            expressions: 4,
             users: json!({}),
         }
     }
@@ -179,6 +192,11 @@ impl Maker {
         self.pool[at].clone()
     }
 
+    /// What a document or a user brings.
+    fn datum(&mut self) -> Json {
+        if self.hostile && self.chance(8) { self.pick(&reads::hostile()) } else { self.scalar() }
+    }
+
     /// A scalar that may stand in rules.
     fn written(&mut self) -> Json {
         let value = self.scalar();
@@ -187,10 +205,10 @@ impl Maker {
 
     fn value(&mut self, depth: usize) -> Json {
         if depth == 0 {
-            return self.scalar();
+            return self.datum();
         }
         match self.below(12) {
-            0..=6 => self.scalar(),
+            0..=6 => self.datum(),
             7 => self.items(depth - 1, false),
             8 => self.inner_document(depth - 1),
             9 => self.items(depth - 1, true),
@@ -201,7 +219,7 @@ impl Maker {
 
     fn items(&mut self, depth: usize, documents: bool) -> Json {
         let count = self.below(4);
-        (0..count).map(|_| if documents { self.inner_document(depth) } else { self.scalar() }).collect()
+        (0..count).map(|_| if documents { self.inner_document(depth) } else { self.datum() }).collect()
     }
 
     fn mixed(&mut self, depth: usize) -> Json {
@@ -414,11 +432,15 @@ impl Maker {
     }
 
     fn known_path(&mut self) -> &'static str {
+        if self.hostile && self.chance(4) {
+            return "_id";
+        }
         if self.chance(45) { self.pick(&FIELDS) } else { self.pick(&PATHS) }
     }
 
+    /// Whether operands may be documents' own.
     fn has_document(&self) -> bool {
-        matches!(self.scope, Scope::Role | Scope::Field)
+        !self.askable && matches!(self.scope, Scope::Role | Scope::Field)
     }
 
     fn expansion(&mut self) -> String {
@@ -519,10 +541,13 @@ impl Maker {
     }
 
     fn test(&mut self, depth: usize) -> (String, Json) {
+        if self.askable && !self.in_element && self.scope != Scope::Filter && !self.chance(20) {
+            return self.asked(depth);
+        }
         if !self.in_element && self.chance(25) {
             return self.mirrored();
         }
-        if self.chance(5) {
+        if !self.askable && self.chance(5) {
             let name = self.pick(&["%%true", "%%true", "%%false"]);
             return (name.to_string(), json!({"%function": self.call()}));
         }
@@ -550,6 +575,18 @@ impl Maker {
             return (name, value);
         }
         (name, self.operand(depth))
+    }
+
+    /// A field of the document, often compared with what the user has by the same name.
+    fn asked(&mut self, depth: usize) -> (String, Json) {
+        let name = self.known_path();
+        let left = if self.scope == Scope::Field && self.chance(40) { "%%this" } else { name };
+        let operand = match self.below(6) {
+            0 | 1 => Json::String(format!("%%user.custom_data.{name}")),
+            2 => json!({"$ne": format!("%%user.custom_data.{name}")}),
+            _ => self.operand(depth),
+        };
+        (left.to_string(), operand)
     }
 
     /// The same path on both sides, where the two often hold the same value.
@@ -672,6 +709,10 @@ impl Maker {
         let mut name = self.pick(&names);
         if depth == 0 && ["elemMatch", "not", "and", "or", "nor"].contains(&name) {
             name = "eq";
+        }
+        let unasked = ["regex", "function", "stringToOid", "oidToString", "stringToUuid", "uuidToString"];
+        if self.askable && unasked.contains(&name) {
+            name = self.pick(&["in", "type", "size", "exists"]);
         }
         let operand = match name {
             "eq" | "ne" => self.compared(),
@@ -852,6 +893,15 @@ impl Maker {
 
     fn rules(&mut self) -> Json {
         self.naughty = self.chance(12);
+        let mut rules = self.policy();
+        if self.chance(20) {
+            rules["schema"] = self.schema(2);
+        }
+        self.naughty = false;
+        rules
+    }
+
+    fn policy(&mut self) -> Json {
         let mut rules = json!({});
         if !self.chance(3) {
             let count = self.below(3) + 1;
@@ -861,21 +911,14 @@ impl Maker {
             let count = self.below(2) + 1;
             rules["filters"] = (0..count).map(|number| self.filter(number)).collect();
         }
-        if self.chance(20) {
-            rules["schema"] = self.schema(2);
-        }
-        self.naughty = false;
         rules
     }
 
     /// `true`, `false` or an expression.
     fn condition(&mut self, scope: Scope) -> Json {
         self.scope = scope;
-        match self.below(10) {
-            0..=4 => json!(true),
-            5 => json!(false),
-            _ => self.expression(2),
-        }
+        let number = self.below(10);
+        if number + self.expressions >= 10 { self.expression(2) } else { json!(number + self.expressions < 9) }
     }
 
     fn conditions(&mut self, of: &mut Json, scope: Scope, names: &[(&str, usize)]) {
@@ -901,7 +944,7 @@ impl Maker {
             if self.chance(85) {
                 role["fields"] = self.fields(&FIELDS, 2);
             }
-            if self.chance(75) {
+            if self.chance(if self.askable { 10 } else { 75 }) {
                 let mut additional = json!({});
                 self.conditions(&mut additional, Scope::Field, &[("read", 60), ("write", 75)]);
                 role["additional_fields"] = additional;

@@ -21,6 +21,7 @@ mod path;
 mod policy;
 mod projection;
 mod schema;
+mod shrink;
 mod template;
 mod truth;
 mod value;
@@ -31,6 +32,8 @@ use serde_json::{Map, Value as Json, json};
 
 pub use agree::agrees;
 pub use coverage::Coverage;
+pub use shrink::smaller;
+pub use value::from_ejson;
 
 use name::Scope;
 use policy::Request;
@@ -67,6 +70,29 @@ pub fn answer(file: &Json, case: &Json) -> Json {
         return json!({"invalid": text});
     }
     document_case(file, case, rules).unwrap_or_else(unsupported)
+}
+
+/// Whether rules load.
+pub fn loads(rules: &Json) -> bool {
+    policy::check(rules).is_ok()
+}
+
+/// A user's reads of one collection.
+pub struct Reads<'a> {
+    request: Request<'a>,
+}
+
+impl<'a> Reads<'a> {
+    /// By rules that load, for a user of the file, which supplies the context.
+    pub fn new(file: &Json, rules: &'a Json, user: &Json) -> Self {
+        let world = World { user: Some(user.clone()), ..context(file, &Json::Null, Scope::Role) };
+        Self { request: Request { rules, world } }
+    }
+
+    /// Whether a stored document may be read, be it in part.
+    pub fn allows(&self, stored: &Document) -> bool {
+        self.request.read(stored, false).get("document").is_some()
+    }
 }
 
 fn unsupported(what: impl Into<String>) -> Json {

@@ -20,9 +20,9 @@ const BATCH: usize = 1000;
 const BATCH_BYTES: usize = 1024 * 1024;
 
 /// Documents of one state of the file, whatever is written meanwhile.
-pub(super) struct Reading<'a> {
+pub(super) struct Reading {
     transaction: ReadTransaction,
-    namespace: &'a Namespace,
+    namespace: Namespace,
     numbers: Option<BTreeSet<u64>>,
     /// The number of the next document; none at the end.
     next: Option<u64>,
@@ -31,10 +31,10 @@ pub(super) struct Reading<'a> {
     ready: std::vec::IntoIter<RawDocumentBuf>,
 }
 
-impl<'a> Reading<'a> {
+impl Reading {
     pub(super) fn new(
         transaction: ReadTransaction,
-        namespace: &'a Namespace,
+        namespace: &Namespace,
         search: Search,
     ) -> Result<Self, DocumentsError> {
         let numbers = match &search.ids {
@@ -47,7 +47,14 @@ impl<'a> Reading<'a> {
             }
         };
         let pipeline = Pipeline::new(search.stages);
-        Ok(Self { transaction, namespace, numbers, next: Some(0), pipeline, ready: Vec::new().into_iter() })
+        Ok(Self {
+            transaction,
+            namespace: namespace.clone(),
+            numbers,
+            next: Some(0),
+            pipeline,
+            ready: Vec::new().into_iter(),
+        })
     }
 
     /// Reads some more.
@@ -62,7 +69,7 @@ impl<'a> Reading<'a> {
                 Need::More => Next::Go,
             })
         };
-        self.next = scan(&table, self.namespace, self.numbers.as_ref(), from, READ_AT_ONCE, &mut visit)?;
+        self.next = scan(&table, &self.namespace, self.numbers.as_ref(), from, READ_AT_ONCE, &mut visit)?;
         if self.next.is_none() {
             self.pipeline.finish()?;
         }
@@ -82,7 +89,7 @@ impl<'a> Reading<'a> {
     }
 }
 
-impl Cursor for Reading<'_> {
+impl Cursor for Reading {
     fn batch(&mut self) -> BoxFuture<'_, Result<Vec<RawDocumentBuf>, DocumentsError>> {
         Box::pin(async move {
             loop {

@@ -65,11 +65,11 @@ impl EmbeddedDocuments {
         Self { clock, ..self }
     }
 
-    async fn read<'a>(
-        &self,
-        namespace: &'a Namespace,
+    async fn read<'s>(
+        &'s self,
+        namespace: &Namespace,
         search: Result<Search, DocumentsError>,
-    ) -> Result<Box<dyn Cursor + 'a>, DocumentsError> {
+    ) -> Result<Box<dyn Cursor + 's>, DocumentsError> {
         check_namespace(namespace)?;
         let search = search?;
         let transaction = self.file.begin_read().map_err(broken("cannot read documents"))?;
@@ -90,19 +90,19 @@ impl EmbeddedDocuments {
 }
 
 impl Store for EmbeddedDocuments {
-    fn find<'a>(
-        &'a self,
+    fn find<'s: 'a, 'a>(
+        &'s self,
         namespace: &'a Namespace,
         find: &'a Find,
-    ) -> BoxFuture<'a, Result<Box<dyn Cursor + 'a>, DocumentsError>> {
+    ) -> BoxFuture<'a, Result<Box<dyn Cursor + 's>, DocumentsError>> {
         Box::pin(self.read(namespace, Search::of_find(find)))
     }
 
-    fn aggregate<'a>(
-        &'a self,
+    fn aggregate<'s: 'a, 'a>(
+        &'s self,
         namespace: &'a Namespace,
         pipeline: &'a [Document],
-    ) -> BoxFuture<'a, Result<Box<dyn Cursor + 'a>, DocumentsError>> {
+    ) -> BoxFuture<'a, Result<Box<dyn Cursor + 's>, DocumentsError>> {
         Box::pin(self.read(namespace, Search::of_pipeline(pipeline)))
     }
 

@@ -1,0 +1,218 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bson::Document;
+
+use super::bound::{BoundField, BoundFields, BoundRole};
+use super::guard::{Entrance, Guard};
+use super::plan::{holds, permitted};
+use crate::eval::{Residual, Truth};
+use crate::policy::Projection;
+use crate::query::{Field, Plan, Remaining, remaining};
+
+/// What each part of the rules says to a [`Plan`](Guard::plan).
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlanExplanation {
+    /// The documents that may be read.
+    pub plan: Plan,
+    /// Whether rules do not apply, because the user is the system.
+    pub bypass: bool,
+    /// The filters that apply, in order.
+    pub filters: Vec<FilterPlan>,
+    /// All roles, in order.
+    pub roles: Vec<RolePlan>,
+    /// What remains to be checked of each document that is found.
+    pub remaining: Vec<Remaining>,
+    /// As a projection, what may be seen of any document, where that is the same for all of them; an empty one leaves
+    /// everything.
+    pub projection: Option<Document>,
+}
+
+/// Which documents a filter of the rules leaves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FilterPlan {
+    /// The filter.
+    pub name: Arc<str>,
+    /// What it leaves.
+    pub plan: Plan,
+}
+
+/// What a role says to a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RolePlan {
+    /// The role.
+    pub name: Arc<str>,
+    /// To which documents it applies if no role before it does; [`Plan::Never`] if the context alone rules that out.
+    pub applies: Plan,
+    /// Which of those may then be read, be it in part.
+    pub permits: Plan,
+}
+
+impl Guard {
+    /// What filters and roles contribute to [`Guard::plan`], what it leaves to be checked, and what it shows of a document.
+    #[must_use]
+    pub fn explain_plan(&self) -> PlanExplanation {
+        let mut explanation = PlanExplanation {
+            plan: self.plan(),
+            bypass: matches!(self.entrance, Entrance::Bypass),
+            filters: Vec::new(),
+            roles: Vec::new(),
+            remaining: Vec::new(),
+            projection: None,
+        };
+        let Entrance::Rules(rules) = &self.entrance else {
+            explanation.projection = explanation.bypass.then(Document::new);
+            return explanation;
+        };
+        for (name, query) in &rules.filters.queries {
+            explanation.filters.push(FilterPlan { name: name.clone(), plan: holds(query).into() });
+        }
+        let mut bound = rules.roles.iter().peekable();
+        for role in &self.policy.roles {
+            let name = role.name.clone();
+            explanation.roles.push(match bound.next_if(|bound| bound.name == name) {
+                Some(role) => RolePlan {
+                    name,
+                    applies: holds(&role.apply_when).into(),
+                    permits: permitted(role, &rules.filters).into(),
+                },
+                None => RolePlan { name, applies: Plan::Never, permits: Plan::Never },
+            });
+        }
+        if explanation.plan.needs_check() {
+            let mut found = BTreeSet::new();
+            for (_, query) in &rules.filters.queries {
+                remaining(query, Field::Somewhere, &mut found);
+            }
+            rules.roles.iter().for_each(|role| role.remaining(&mut found));
+            let is_open = matches!(&explanation.plan, Plan::Bounds { upper, .. } if upper.is_empty());
+            if found.is_empty() {
+                found.insert(if is_open { Remaining::Size } else { Remaining::Fields });
+            }
+            explanation.remaining = found.into_iter().collect();
+        }
+        if explanation.plan != Plan::Never {
+            explanation.projection = projection(&rules.roles, &rules.filters.projections);
+        }
+        explanation
+    }
+}
+
+impl BoundRole {
+    fn remaining(&self, found: &mut BTreeSet<Remaining>) {
+        let filters = self.document_filters.iter().flat_map(|(read, write)| [read, write]);
+        let whole = [&self.read, &self.write].into_iter().chain(filters).flatten();
+        for rule in whole.chain([&self.apply_when]) {
+            remaining(rule, Field::Somewhere, found);
+        }
+        if self.read.is_some() {
+            return;
+        }
+        for (name, rule) in &self.fields {
+            rule.remaining(Field::Named(name), found);
+        }
+        if let Some(rule) = &self.additional_fields {
+            rule.remaining(Field::Somewhere, found);
+        }
+    }
+}
+
+impl BoundField {
+    fn remaining(&self, this: Field<'_>, found: &mut BTreeSet<Remaining>) {
+        for rule in [&self.read, &self.write].into_iter().flatten() {
+            remaining(rule, this, found);
+        }
+        for rule in self.fields.iter().flat_map(BoundFields::values) {
+            rule.remaining(Field::Somewhere, found);
+        }
+    }
+}
+
+/// What may be seen of any document that may be read.
+#[derive(PartialEq)]
+enum Shown {
+    All,
+    Only(BTreeSet<String>),
+    AllBut(BTreeSet<String>),
+}
+
+/// None where it depends on the document, or no projection says it.
+fn projection(roles: &[BoundRole], filters: &[Projection]) -> Option<Document> {
+    let mut roles = roles.iter().map(shown);
+    let first = roles.next()??;
+    if !roles.all(|other| other.as_ref() == Some(&first)) {
+        return None;
+    }
+    match (first, filters) {
+        (Shown::All, []) => Some(Document::new()),
+        (Shown::All, [filter]) => Some(filter.to_document()),
+        (Shown::Only(paths), []) => {
+            let id = if paths.contains("_id") { None } else { Some(("_id".to_owned(), 0.into())) };
+            Some(paths.into_iter().map(|path| (path, 1.into())).chain(id).collect())
+        }
+        (Shown::AllBut(paths), []) => Some(paths.into_iter().map(|path| (path, 0.into())).collect()),
+        _ => None,
+    }
+}
+
+fn shown(role: &BoundRole) -> Option<Shown> {
+    let whole = [&role.read, &role.write].into_iter().flatten();
+    // A `read` that does not hold is not rescued by fields.
+    if role.read.is_some() || whole.clone().any(is_true) {
+        return Some(Shown::All);
+    }
+    if whole.clone().any(|rule| rule.constant().is_none()) {
+        return None;
+    }
+    let additional = match &role.additional_fields {
+        None => false,
+        Some(rule) => rule.shows()?,
+    };
+    let mut paths = BTreeSet::new();
+    if !additional {
+        add_shown(&role.fields, "", &mut paths)?;
+        return (!paths.is_empty()).then_some(Shown::Only(paths));
+    }
+    for (name, rule) in &role.fields {
+        if rule.fields.is_some() && rule.read.is_none() && rule.write.is_none() {
+            return None;
+        }
+        if !rule.shows()? {
+            paths.insert(path("", name)?);
+        }
+    }
+    Some(if paths.is_empty() { Shown::All } else { Shown::AllBut(paths) })
+}
+
+fn add_shown(fields: &BoundFields, above: &str, paths: &mut BTreeSet<String>) -> Option<()> {
+    for (name, rule) in fields {
+        let path = path(above, name)?;
+        match &rule.fields {
+            Some(inner) if rule.read.is_none() && rule.write.is_none() => add_shown(inner, &path, paths)?,
+            _ if rule.shows()? => drop(paths.insert(path)),
+            _ => {}
+        }
+    }
+    Some(())
+}
+
+/// None for what is no name in a projection.
+fn path(above: &str, name: &str) -> Option<String> {
+    let is_name = !name.is_empty() && !name.starts_with('$') && !name.contains(['.', '\0']);
+    is_name.then(|| if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") })
+}
+
+fn is_true(rule: &Residual) -> bool {
+    rule.constant() == Some(Truth::True)
+}
+
+impl BoundField {
+    /// Whether a field is shown; none if that depends on the document.
+    fn shows(&self) -> Option<bool> {
+        let rules = || [&self.read, &self.write].into_iter().flatten();
+        match rules().any(is_true) {
+            true => Some(true),
+            false => rules().all(|rule| rule.constant().is_some()).then_some(false),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::plan::MAX_LIST;
+use super::residual::{Field, bounds};
+use crate::eval::{BoundCheck, BoundLeft, BoundList, BoundRight, BoundTest, Residual};
+use crate::predicate::DocumentRoot;
+
+/// What of the rules MongoDB cannot decide, so that it remains to be checked of each document that is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Remaining {
+    /// The call of a `%function`.
+    Function,
+    /// A `$regex`.
+    Pattern,
+    /// A comparison of a document's value with another of the document's.
+    Documents,
+    /// A conversion of a document's value, such as `%stringToOid`.
+    Conversion,
+    /// A list of more than [`MAX_LIST`] values.
+    List,
+    /// A condition on the elements of an array.
+    Elements,
+    /// A rule about a field that no path leads to: in the elements of an array, or of any name.
+    Fields,
+    /// What a filter within its limits of size and depth has no room for.
+    Size,
+    /// A comparison with null below the top level, where a server before MongoDB 8 takes undefined for null; a path through
+    /// names that are numbers; a name that is no name in a filter.
+    Other,
+}
+
+impl fmt::Display for Remaining {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Function => f.write_str("the call of a function"),
+            Self::Pattern => f.write_str("a regular expression: whether the text matches"),
+            Self::Documents => f.write_str("a comparison of two values of the document"),
+            Self::Conversion => f.write_str("a conversion of a value of the document"),
+            Self::List => write!(f, "a list of more than {MAX_LIST} values"),
+            Self::Elements => f.write_str("a condition on the elements of an array"),
+            Self::Fields => f.write_str("which single fields may be seen, where a filter cannot name them"),
+            Self::Size => f.write_str("what a filter has no room for"),
+            Self::Other => f.write_str("a comparison that a filter cannot say"),
+        }
+    }
+}
+
+impl Remaining {
+    /// A stable name for machines: `function`.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Function => "function",
+            Self::Pattern => "pattern",
+            Self::Documents => "documents",
+            Self::Conversion => "conversion",
+            Self::List => "list",
+            Self::Elements => "elements",
+            Self::Fields => "fields",
+            Self::Size => "size",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// Adds what of a rule remains to be checked.
+pub(crate) fn remaining(rule: &Residual, this: Field<'_>, found: &mut BTreeSet<Remaining>) {
+    let range = bounds(rule, this);
+    if range.holds.lower == range.holds.upper && range.fails.lower == range.fails.upper {
+        return;
+    }
+    match rule {
+        Residual::Constant(_) => {}
+        Residual::All(parts) | Residual::Any(parts) => parts.iter().for_each(|part| remaining(part, this, found)),
+        Residual::Not(inner) => remaining(inner, this, found),
+        Residual::Test(test) => {
+            found.insert(of_test(test, this));
+        }
+    }
+}
+
+fn of_test(test: &BoundTest, this: Field<'_>) -> Remaining {
+    if test.calls() {
+        return Remaining::Function;
+    }
+    match &test.check {
+        BoundCheck::Regex(_) => Remaining::Pattern,
+        BoundCheck::ElemMatch { .. } => Remaining::Elements,
+        BoundCheck::Equals(right) | BoundCheck::Order(_, right) => of_right(right, test, this),
+        BoundCheck::All(list) => list.iter().map(|right| of_right(right, test, this)).min().unwrap_or(Remaining::Other),
+        BoundCheck::In(BoundList::Document(_)) => Remaining::Documents,
+        BoundCheck::In(BoundList::Elements { known, later, .. }) => {
+            let later = later.iter().map(|right| of_right(right, test, this)).min();
+            later.unwrap_or_else(|| {
+                if known.iter().len() > MAX_LIST { Remaining::List } else { of_left(&test.left, this) }
+            })
+        }
+        _ => of_left(&test.left, this),
+    }
+}
+
+fn of_right(right: &BoundRight, test: &BoundTest, this: Field<'_>) -> Remaining {
+    match right {
+        BoundRight::Function(_) => Remaining::Function,
+        BoundRight::Convert(..) => Remaining::Conversion,
+        BoundRight::Document(..) | BoundRight::Template(_) => Remaining::Documents,
+        BoundRight::Value(value)
+            if value.members.as_ref().is_some_and(|members| members.values.iter().len() > MAX_LIST) =>
+        {
+            Remaining::List
+        }
+        BoundRight::Value(_) | BoundRight::Unknown => of_left(&test.left, this),
+    }
+}
+
+fn of_left(left: &BoundLeft, this: Field<'_>) -> Remaining {
+    match (left, this) {
+        (BoundLeft::Document(place), Field::Somewhere)
+            if matches!(place.root, DocumentRoot::This | DocumentRoot::Prev) =>
+        {
+            Remaining::Fields
+        }
+        _ => Remaining::Other,
+    }
+}
