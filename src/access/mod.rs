@@ -10,6 +10,7 @@ mod guard;
 mod narrow;
 mod plan;
 mod read;
+mod touch;
 mod visibility;
 mod write;
 
@@ -20,4 +21,5 @@ pub use explain_plan::{FilterPlan, PlanExplanation, RolePlan};
 pub(crate) use find::{Answered, Direction};
 pub use find::{Query, QueryError};
 pub use guard::Guard;
+pub(crate) use touch::Named;
 pub(crate) use visibility::{Shown, Visibility};

@@ -1,12 +1,14 @@
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::access::QueryError;
+use crate::access::{QueryError, Reason};
 use crate::eval::EvalError;
 use crate::store::documents::DocumentsError;
 use crate::text::{Located, OneLine, excerpt};
+use crate::update::UpdateError;
 use crate::value::Malformed;
 
 /// Why a request to a guarded collection failed.
@@ -32,6 +34,9 @@ pub enum GuardedError {
     /// A part of the request is not what must stand there.
     #[error("{0}")]
     Malformed(&'static str),
+    /// The update is not one that may be carried out.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Update(Vec<UpdateError>),
     /// The collection is the database's own.
     #[error("collections of the database's own are closed")]
     Internal,
@@ -41,6 +46,14 @@ pub enum GuardedError {
     /// The collection's rules do not load.
     #[error("the collection's rules do not load")]
     RulesInvalid,
+    /// The rules do not let the user write that: nothing of the request has happened.
+    #[error("{operation} not permitted")]
+    Denied {
+        /// What is not permitted.
+        operation: Operation,
+        /// Why; it may tell of hidden fields.
+        reason: Box<Denial>,
+    },
     /// Something that decides failed.
     #[error("a rule of the collection failed")]
     Failed(Vec<EvalError>),
@@ -50,6 +63,48 @@ pub enum GuardedError {
     /// The database did not do what it was asked.
     #[error("the database did not carry out the request{}", code(.0))]
     Store(#[source] DocumentsError),
+}
+
+/// What a document is written by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// It is new.
+    Insert,
+    /// It changes.
+    Update,
+    /// It goes.
+    Delete,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Insert => "insert",
+            Self::Update => "update",
+            Self::Delete => "delete",
+        })
+    }
+}
+
+/// Why a write is denied, for the log.
+#[derive(Clone, Debug)]
+pub struct Denial {
+    /// The role that decided; none if none applies.
+    pub role: Option<String>,
+    /// Why.
+    pub reason: Reason,
+    /// What failed on the way.
+    pub errors: Vec<EvalError>,
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.reason)?;
+        if let Some(role) = &self.role {
+            write!(f, " (role `{}`)", OneLine(role))?;
+        }
+        self.errors.iter().try_for_each(|error| write!(f, "; {error}"))
+    }
 }
 
 /// More than one request may take, and what would make it less.
@@ -77,6 +132,15 @@ pub enum TooMuch {
          that are visible in every document"
     )]
     Sent(usize),
+    /// Documents to be written together.
+    #[error("more than {0} documents would be written by one request; write them by several, or narrow the filter")]
+    Written(usize),
+    /// Documents among which those to be written are.
+    #[error(
+        "more than {0} documents would have to be checked one by one to find those to be written; narrow the filter by fields \
+         that are visible in every document"
+    )]
+    Sought(usize),
     /// Work on one batch.
     #[error("not done within {} seconds; narrow the filter", .0.as_secs())]
     Time(Duration),
@@ -93,6 +157,10 @@ fn code(error: &DocumentsError) -> String {
     match error {
         DocumentsError::Refused { code: Some(code), .. } => format!(" (code {code})"),
         DocumentsError::Unsupported { store, .. } => format!(": {store} does not support it"),
+        // They quote nothing that is stored.
+        DocumentsError::DuplicateKey | DocumentsError::NoTransactions | DocumentsError::TooLarge => {
+            format!(": {error}")
+        }
         _ => String::new(),
     }
 }
@@ -104,6 +172,7 @@ impl GuardedError {
         match self {
             Self::Failed(errors) => Some(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
             Self::Store(error) => Some(error.to_string()),
+            Self::Denied { reason, .. } => Some(reason.to_string()),
             _ => None,
         }
     }
@@ -113,7 +182,13 @@ impl GuardedError {
     pub const fn is_clients(&self) -> bool {
         matches!(
             self,
-            Self::Query(_) | Self::Unsupported { .. } | Self::Malformed(_) | Self::Internal | Self::TooMuch(_)
+            Self::Query(_)
+                | Self::Unsupported { .. }
+                | Self::Malformed(_)
+                | Self::Update(_)
+                | Self::Internal
+                | Self::Denied { .. }
+                | Self::TooMuch(_)
         )
     }
 }

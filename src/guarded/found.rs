@@ -104,7 +104,7 @@ impl<'s> Found<'s> {
     }
 }
 
-fn project(projection: &Projection, document: &RawDocumentBuf) -> Result<RawDocumentBuf, Malformed> {
+pub(super) fn project(projection: &Projection, document: &RawDocumentBuf) -> Result<RawDocumentBuf, Malformed> {
     let mut bytes = Vec::new();
     RawWriter::write(&mut bytes, |writer| projection.write(DocumentRef::Raw(document), writer))?;
     Ok(RawDocumentBuf::from_bytes(bytes)?)

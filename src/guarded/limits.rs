@@ -11,7 +11,11 @@ pub struct Limits {
     pub held_bytes: usize,
     /// How large the documents are together that are redacted here and sent to the database for a pipeline, in bytes.
     pub sent_bytes: usize,
-    /// How long the work on one batch of results may take, the database's included.
+    /// How many documents one request may write. What it writes happens together, and a database holds that in memory.
+    pub written_documents: usize,
+    /// How many documents are looked at, at most, to find those that one write changes or deletes.
+    pub written_checked: usize,
+    /// How long the work on one batch of results, or on all writes of a request, may take, the database's included.
     pub time: Duration,
 }
 
@@ -24,6 +28,10 @@ impl Limits {
     pub const HELD_BYTES: usize = 64 << 20;
     /// 14 MiB: a command of MongoDB has 16, and the pipeline needs room too.
     pub const SENT_BYTES: usize = 14 << 20;
+    /// A thousand: MongoDB's own advice for a transaction.
+    pub const WRITTEN_DOCUMENTS: usize = 1000;
+    /// Ten thousand.
+    pub const WRITTEN_CHECKED: usize = 10_000;
     /// A minute.
     pub const TIME: Duration = Duration::from_secs(60);
 }
@@ -35,6 +43,8 @@ impl Default for Limits {
             held_documents: Self::HELD_DOCUMENTS,
             held_bytes: Self::HELD_BYTES,
             sent_bytes: Self::SENT_BYTES,
+            written_documents: Self::WRITTEN_DOCUMENTS,
+            written_checked: Self::WRITTEN_CHECKED,
             time: Self::TIME,
         }
     }

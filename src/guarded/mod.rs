@@ -29,10 +29,12 @@ mod pipeline;
 mod reading;
 mod request;
 mod stream;
+mod write;
 
 pub use collection::GuardedCollection;
-pub use error::{GuardedError, TooMuch};
+pub use error::{Denial, GuardedError, Operation, TooMuch};
 pub use found::Found;
 pub use limits::Limits;
 pub use pipeline::{MAX_PIPELINE_BYTES, MAX_STAGES, Pipeline};
 pub use request::FindRequest;
+pub use write::{MAX_WRITES, Write, Written, parse_writes};

@@ -24,13 +24,23 @@ const REFUSED: [(&str, &str); 17] = [
     ("singleBatch", "write a limit"),
 ];
 
-/// The members of an object of options, of which all must be in `known`.
+/// Refuses an object of options of a write if not all of them are in `known`.
+pub(super) fn checked_by(node: &Node, known: &[&str]) -> Result<(), GuardedError> {
+    let others = "it is not among the options of this write";
+    among(node, known, others).map(|_| ())
+}
+
+/// The members of an object of options of a query, of which all must be in `known`.
 pub(super) fn checked<'n>(node: &'n Node, known: &[&str]) -> Result<&'n [Member], GuardedError> {
-    let members = node.as_object().ok_or(GuardedError::Malformed("the options of a query are an object"))?;
+    among(node, known, "the options are `filter`, `projection`, `sort`, `skip` and `limit`")
+}
+
+fn among<'n>(node: &'n Node, known: &[&str], others: &'static str) -> Result<&'n [Member], GuardedError> {
+    let members = node.as_object().ok_or(GuardedError::Malformed("the options of a request are an object"))?;
     for member in members {
         if !known.contains(&member.key.as_str()) {
             let reason = REFUSED.iter().find(|(name, _)| *name == member.key).map(|(_, reason)| *reason);
-            let reason = reason.unwrap_or("the options are `filter`, `projection`, `sort`, `skip` and `limit`");
+            let reason = reason.unwrap_or(others);
             return Err(GuardedError::Unsupported { what: member.key.clone(), place: Some("the options"), reason });
         }
     }

@@ -43,7 +43,16 @@ impl FindRequest {
                 _ => limit = Some(natural(value)?).filter(|limit| *limit > 0),
             }
         }
-        Ok(Self { skip, limit, ..Self::new(Query::compile(filter, projection, sort)?)? })
+        Ok(Self { skip, limit, ..Self::of(filter, projection, sort)? })
+    }
+
+    /// Reads a filter, a projection and an order, each of which may be absent.
+    pub(super) fn of(
+        filter: Option<&Node>,
+        projection: Option<&Node>,
+        sort: Option<&Node>,
+    ) -> Result<Self, GuardedError> {
+        Self::new(Query::compile(filter, projection, sort)?)
     }
 
     /// All that a query finds.

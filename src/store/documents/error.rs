@@ -31,6 +31,9 @@ pub enum DocumentsError {
         /// What would do instead.
         help: Option<&'static str>,
     },
+    /// What a transaction found is more than it may hold.
+    #[error("the documents are larger than {} MiB together", super::MAX_FOUND_BYTES >> 20)]
+    TooLarge,
     /// The store has no transactions.
     #[error(
         "this server has no transactions: they need a replica set, which a single server can be too (`mongod --replSet`)"

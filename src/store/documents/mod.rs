@@ -10,6 +10,9 @@ use bson::{Bson, Document, RawDocumentBuf};
 
 use crate::auth::BoxFuture;
 
+/// How large the documents may be together that a transaction finds by one query, in bytes: 64 MiB.
+pub const MAX_FOUND_BYTES: usize = 64 << 20;
+
 /// A database whose collections a guard lets its users at. It knows of no rules: whoever has it may do anything.
 ///
 /// What an implementation does not support it refuses with [`DocumentsError::Unsupported`]; it never leaves a part of a
@@ -50,6 +53,12 @@ pub trait Store: Send + Sync {
         })
     }
 
+    /// Gives other writers time, before a transaction that failed for the moment is begun again, for the `attempt`th time.
+    fn pause(&self, attempt: u32) -> BoxFuture<'_, ()> {
+        let _ = attempt;
+        Box::pin(async {})
+    }
+
     /// Begins a transaction: it sees one state of the database and its own writes, and either all of it happens or nothing.
     ///
     /// # Errors
@@ -68,7 +77,10 @@ pub trait Cursor: Send {
 /// After an [error that passes](DocumentsError::is_transient) the whole transaction is to be done again from its beginning; after
 /// any other error it can only be aborted.
 pub trait Transaction: Send {
-    /// All documents that a query finds, as the transaction sees them. Who asks bounds them by [`Find::limit`].
+    /// All documents that a query finds, as the transaction sees them. Who asks bounds their number by [`Find::limit`].
+    ///
+    /// # Errors
+    /// [`DocumentsError::TooLarge`] if they are larger together than [`MAX_FOUND_BYTES`].
     fn find<'a>(
         &'a mut self,
         namespace: &'a Namespace,
@@ -93,6 +105,15 @@ pub trait Transaction: Send {
 
     /// Deletes the document with this `_id`; whether there was one.
     fn delete<'a>(&'a mut self, namespace: &'a Namespace, id: &'a Bson) -> BoxFuture<'a, Result<bool, DocumentsError>>;
+
+    /// Gives it up, and waits until the store knows.
+    fn abort<'a>(self: Box<Self>) -> BoxFuture<'a, ()>
+    where
+        Self: 'a,
+    {
+        drop(self);
+        Box::pin(async {})
+    }
 
     /// Makes all of it happen. An [unknown outcome](DocumentsError::is_outcome_unknown) is asked for again by the
     /// implementation for a while before it is an error.

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use ::mongodb::error::Result as DriverResult;
 use ::mongodb::options::{
     AggregateOptions, CollectionOptions, DatabaseOptions, FindOptions, ReadConcern, ReadPreference, SelectionCriteria,
@@ -19,6 +21,10 @@ const BATCH_BYTES: usize = 1 << 20;
 
 /// How many documents are handed on at once.
 const BATCH_DOCUMENTS: usize = 1000;
+
+/// After each attempt at a transaction, the next one waits by so much longer, up to so many times.
+const PAUSE: Duration = Duration::from_millis(2);
+const MAX_PAUSES: u32 = 25;
 
 /// The collections of a MongoDB server.
 ///
@@ -111,6 +117,10 @@ impl Store for MongoDocuments {
             };
             opened(within(READ_PATIENCE, aggregate).await)
         })
+    }
+
+    fn pause(&self, attempt: u32) -> BoxFuture<'_, ()> {
+        Box::pin(tokio::time::sleep(PAUSE * attempt.min(MAX_PAUSES)))
     }
 
     fn begin(&self) -> BoxFuture<'_, Result<Box<dyn Transaction + '_>, DocumentsError>> {

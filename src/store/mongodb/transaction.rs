@@ -14,7 +14,7 @@ use super::deadline::{PATIENCE, READ_PATIENCE, SERVER_TIME, patiently, within};
 use super::documents::{failed, find_options};
 use super::failure::Failure;
 use crate::auth::BoxFuture;
-use crate::store::documents::{Change, DocumentsError, Find, Namespace, Transaction, Updated};
+use crate::store::documents::{Change, DocumentsError, Find, MAX_FOUND_BYTES, Namespace, Transaction, Updated};
 
 /// How long a majority may take to acknowledge a commit.
 const ACKNOWLEDGEMENT: Duration = Duration::from_secs(10);
@@ -55,18 +55,23 @@ impl MongoTransaction {
         namespace: &Namespace,
         filter: Document,
         options: FindOptions,
-    ) -> Result<Vec<RawDocumentBuf>, Failure> {
+    ) -> Result<Vec<RawDocumentBuf>, DocumentsError> {
         let collection = self.collection::<RawDocumentBuf>(namespace);
         let session = &mut self.session;
         let find = async {
             let mut cursor = collection.find(filter).with_options(options).session(&mut *session).await?;
-            let mut found = Vec::new();
+            let (mut found, mut bytes) = (Vec::new(), 0_usize);
             while cursor.advance(&mut *session).await? {
-                found.push(cursor.current().to_owned());
+                let document = cursor.current().to_owned();
+                bytes = bytes.saturating_add(document.as_bytes().len());
+                if bytes > MAX_FOUND_BYTES {
+                    return Ok(None);
+                }
+                found.push(document);
             }
-            Ok(found)
+            Ok(Some(found))
         };
-        within(READ_PATIENCE, find).await
+        within(READ_PATIENCE, find).await.map_err(failed)?.ok_or(DocumentsError::TooLarge)
     }
 
     async fn change(
@@ -123,7 +128,7 @@ impl Transaction for MongoTransaction {
     ) -> BoxFuture<'a, Result<Vec<RawDocumentBuf>, DocumentsError>> {
         Box::pin(async move {
             let options = find_options(find)?;
-            self.read(namespace, find.filter.clone(), options).await.map_err(failed)
+            self.read(namespace, find.filter.clone(), options).await
         })
     }
 
@@ -165,6 +170,16 @@ impl Transaction for MongoTransaction {
             let filter = doc! { "_id": { "$eq": id } };
             let delete = async { collection.delete_one(filter).with_options(options).session(session).await };
             Ok(patiently(delete).await.map_err(failed)?.deleted_count > 0)
+        })
+    }
+
+    fn abort<'a>(mut self: Box<Self>) -> BoxFuture<'a, ()>
+    where
+        Self: 'a,
+    {
+        Box::pin(async move {
+            // If it cannot be told, it ends by itself after a while.
+            let _ = within(PATIENCE, async { self.session.abort_transaction().await }).await;
         })
     }
 

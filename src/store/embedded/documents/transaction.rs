@@ -11,7 +11,7 @@ use super::pipeline::{Need, Pipeline};
 use super::stage::Search;
 use crate::auth::{BoxFuture, Clock};
 use crate::find::Filter;
-use crate::store::documents::{Change, DocumentsError, Find, Namespace, Transaction, Updated};
+use crate::store::documents::{Change, DocumentsError, Find, MAX_FOUND_BYTES, Namespace, Transaction, Updated};
 use crate::update::{self, Moment, Update, UpdateErrorKind};
 use crate::value::DocumentRef;
 
@@ -35,6 +35,7 @@ impl Writing {
         let among = search.ids.as_ref().map(|wanted| numbers(&tables.ids, namespace, wanted)).transpose()?;
         let mut pipeline = Pipeline::new(search.stages);
         let mut visit = |_, bytes: &[u8]| match pipeline.put(DocumentRef::Raw(raw(bytes)?))? {
+            Need::More if pipeline.out_bytes() > MAX_FOUND_BYTES => Err(DocumentsError::TooLarge),
             Need::More => Ok(Next::Go),
             Need::Nothing => Ok(Next::Stop),
         };

@@ -1,0 +1,11 @@
+//! Writes through a guard. The store carries a change out inside a transaction, the guard judges each document before and after
+//! it, and all of the request is committed or none.
+
+mod change;
+mod matched;
+mod request;
+mod transaction;
+mod upsert;
+
+pub use request::{MAX_WRITES, Write, parse_writes};
+pub use transaction::Written;

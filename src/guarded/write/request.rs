@@ -1,0 +1,231 @@
+use bson::{Bson, Document};
+
+use crate::guarded::error::GuardedError;
+use crate::guarded::options::checked_by;
+use crate::guarded::{FindRequest, Pipeline};
+use crate::json::{self, Node};
+use crate::store::documents::Change;
+use crate::update::{Operator, Update};
+
+/// How many writes one request may have.
+pub const MAX_WRITES: usize = 1000;
+
+/// One write of a client's, every part of which was found on the lists of what is let through.
+#[derive(Clone, Debug)]
+pub struct Write {
+    pub(super) action: Action,
+    /// Whether the client wants a document back, and of which moment.
+    pub(super) returns: Option<Moment>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Action {
+    Insert(Vec<Document>),
+    Change(Selection, Box<Changing>),
+    Delete(Selection),
+}
+
+/// Which of the documents that the user may read.
+#[derive(Clone, Debug)]
+pub(super) struct Selection {
+    pub(super) request: FindRequest,
+    /// The filter as the client sent it.
+    pub(super) filter: Document,
+    pub(super) extent: Extent,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    First,
+    All,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    Before,
+    After,
+}
+
+/// What becomes of the documents.
+#[derive(Clone, Debug)]
+pub(super) struct Changing {
+    pub(super) change: Change,
+    /// The paths that it names of a document that is there, and the arrays whose elements its filters look at.
+    pub(super) paths: Vec<String>,
+    /// Whether it says `$`, the element that the filter found.
+    pub(super) needs_position: bool,
+    pub(super) upsert: bool,
+}
+
+const ONE: &[&str] = &["filter"];
+const UPDATE: &[&str] = &["filter", "update", "upsert", "arrayFilters"];
+const REPLACE: &[&str] = &["filter", "replacement", "upsert"];
+const FIND_UPDATE: &[&str] =
+    &["filter", "update", "upsert", "arrayFilters", "sort", "projection", "returnDocument", "returnNewDocument"];
+const FIND_REPLACE: &[&str] =
+    &["filter", "replacement", "upsert", "sort", "projection", "returnDocument", "returnNewDocument"];
+const FIND_DELETE: &[&str] = &["filter", "sort", "projection"];
+
+const NAMES: &str = "the writes are `insertOne`, `insertMany`, `updateOne`, `updateMany`, `replaceOne`, `deleteOne`, \
+                     `deleteMany`, `findOneAndUpdate`, `findOneAndReplace` and `findOneAndDelete`";
+
+/// Reads the writes of one request: an array as MongoDB's `bulkWrite` takes it, or one of its elements.
+///
+/// # Errors
+/// As [`Write::parse`].
+pub fn parse_writes(node: &Node) -> Result<Vec<Write>, GuardedError> {
+    let Some(nodes) = node.as_array() else { return Ok(vec![Write::parse(node)?]) };
+    if nodes.is_empty() || nodes.len() > MAX_WRITES {
+        return Err(GuardedError::Malformed("a request has from 1 to 1000 writes"));
+    }
+    nodes.iter().map(Write::parse).collect()
+}
+
+impl Write {
+    /// Reads one write: `{"updateOne": {"filter": {…}, "update": {…}}}`.
+    ///
+    /// # Errors
+    /// If a part is malformed, or uses an option or operator that is not let through.
+    ///
+    /// ```
+    /// use portcullis::{guarded::Write, json};
+    /// let parse = |text| Write::parse(&json::parse(text).unwrap());
+    /// assert!(parse(r#"{"updateMany": {"filter": {"team": "a"}, "update": {"$inc": {"score": 1}}}}"#).is_ok());
+    ///
+    /// let error = parse(r#"{"deleteOne": {"filter": {}, "hint": "salary_1"}}"#).unwrap_err();
+    /// assert_eq!(error.to_string(), "`hint` is not supported in the options: the database chooses the index by itself");
+    /// let error = parse(r#"{"updateOne": {"filter": {}, "update": {"$where": {}}}}"#).unwrap_err();
+    /// assert!(error.to_string().contains("`$where`"));
+    /// ```
+    pub fn parse(node: &Node) -> Result<Self, GuardedError> {
+        let malformed = GuardedError::Malformed("a write is an object with one member, such as `updateOne`");
+        let Some([member]) = node.as_object() else { return Err(malformed) };
+        let options = &member.value;
+        let plain = |action| Self { action, returns: None };
+        let returning = |action| Ok::<_, GuardedError>(Self { action, returns: Some(moment(options)?) });
+        match member.key.as_str() {
+            "insertOne" => {
+                checked_by(options, &["document"])?;
+                Ok(plain(Action::Insert(vec![document(options, "document")?])))
+            }
+            "insertMany" => {
+                checked_by(options, &["documents"])?;
+                let nodes = options.get("documents").and_then(Node::as_array);
+                let nodes = nodes.ok_or(GuardedError::Malformed("`documents` is an array of documents"))?;
+                Ok(plain(Action::Insert(nodes.iter().map(to_document).collect::<Result<_, _>>()?)))
+            }
+            "updateOne" => Ok(plain(change(options, UPDATE, Extent::First)?)),
+            "updateMany" => Ok(plain(change(options, UPDATE, Extent::All)?)),
+            "replaceOne" => Ok(plain(change(options, REPLACE, Extent::First)?)),
+            "deleteOne" => Ok(plain(Action::Delete(selection(options, ONE, Extent::First)?))),
+            "deleteMany" => Ok(plain(Action::Delete(selection(options, ONE, Extent::All)?))),
+            "findOneAndUpdate" => returning(change(options, FIND_UPDATE, Extent::First)?),
+            "findOneAndReplace" => returning(change(options, FIND_REPLACE, Extent::First)?),
+            "findOneAndDelete" => returning(Action::Delete(selection(options, FIND_DELETE, Extent::First)?)),
+            name => {
+                let what = name.to_owned();
+                Err(GuardedError::Unsupported { what, place: Some("a request to write"), reason: NAMES })
+            }
+        }
+    }
+}
+
+fn selection(options: &Node, known: &[&str], extent: Extent) -> Result<Selection, GuardedError> {
+    checked_by(options, known)?;
+    let filter = document(options, "filter")?;
+    let request = FindRequest::of(options.get("filter"), options.get("projection"), options.get("sort"))?;
+    Ok(Selection { request, filter, extent })
+}
+
+fn change(options: &Node, known: &[&str], extent: Extent) -> Result<Action, GuardedError> {
+    let selection = selection(options, known, extent)?;
+    let upsert = flag(options, "upsert")?.unwrap_or(false);
+    let changing = if known.contains(&"replacement") {
+        let replacement = document(options, "replacement")?;
+        if replacement.keys().any(|key| key.starts_with('$')) {
+            return Err(GuardedError::Malformed("a replacement has no operators"));
+        }
+        Changing { change: Change::Replacement(replacement), paths: Vec::new(), needs_position: false, upsert }
+    } else {
+        update(options, upsert)?
+    };
+    Ok(Action::Change(selection, Box::new(changing)))
+}
+
+fn update(options: &Node, upsert: bool) -> Result<Changing, GuardedError> {
+    let node = options.get("update").ok_or(GuardedError::Malformed("`update` says what becomes of the documents"))?;
+    let filters = options.get("arrayFilters");
+    if node.as_array().is_some() {
+        if filters.is_some() {
+            return Err(GuardedError::Malformed("a pipeline as an update has no `arrayFilters`"));
+        }
+        let stages = Pipeline::parse(node)?.stages;
+        if stages.is_empty() {
+            return Err(GuardedError::Malformed("a pipeline as an update has a stage"));
+        }
+        if let Some(name) = stages.iter().flat_map(Document::keys).find(|name| !UPDATE_STAGES.contains(&name.as_str()))
+        {
+            let reason = "an update changes each document by itself, by `$set`, `$unset`, `$project` or `$replaceWith`";
+            let what = name.clone();
+            return Err(GuardedError::Unsupported { what, place: Some("a pipeline as an update"), reason });
+        }
+        return Ok(Changing { change: Change::Pipeline(stages), paths: Vec::new(), needs_position: false, upsert });
+    }
+    let update = to_document(node)?;
+    let array_filters = match filters {
+        None => Vec::new(),
+        Some(filters) => {
+            let filters = filters.as_array().ok_or(GuardedError::Malformed("`arrayFilters` is an array of filters"))?;
+            filters.iter().map(to_document).collect::<Result<_, _>>()?
+        }
+    };
+    let compiled = Update::compile(&update, &array_filters).map_err(GuardedError::Update)?;
+    let named = compiled.named().iter().filter(|named| named.operator != Operator::SetOnInsert);
+    let paths = named.flat_map(|named| [named.path.clone()].into_iter().chain(filtered(&named.path))).collect();
+    let needs_position = compiled.needs_position();
+    Ok(Changing { change: Change::Operators { update, array_filters }, paths, needs_position, upsert })
+}
+
+const UPDATE_STAGES: [&str; 6] = ["$addFields", "$project", "$replaceRoot", "$replaceWith", "$set", "$unset"];
+
+/// The arrays on a path among whose elements a filter chooses: it looks at all that is in them.
+fn filtered(path: &str) -> impl Iterator<Item = String> + '_ {
+    let chosen =
+        path.match_indices(".$").filter(|(at, _)| !path.get(*at..).is_some_and(|rest| rest.starts_with(".$[]")));
+    chosen.filter_map(|(at, _)| path.get(..at).map(str::to_owned))
+}
+
+fn moment(options: &Node) -> Result<Moment, GuardedError> {
+    let text = options.get("returnDocument").map(|node| node.as_str().unwrap_or_default());
+    match (text, flag(options, "returnNewDocument")?) {
+        (None | Some("before"), None | Some(false)) => Ok(Moment::Before),
+        (Some("after"), None | Some(true)) | (None, Some(true)) => Ok(Moment::After),
+        _ => Err(GuardedError::Malformed("`returnDocument` is `before` or `after`")),
+    }
+}
+
+fn flag(options: &Node, name: &str) -> Result<Option<bool>, GuardedError> {
+    options
+        .get(name)
+        .map(|node| node.as_bool().ok_or(GuardedError::Malformed("`upsert` and `returnNewDocument` are true or false")))
+        .transpose()
+}
+
+fn document(options: &Node, name: &'static str) -> Result<Document, GuardedError> {
+    let missing = || {
+        GuardedError::Malformed(match name {
+            "filter" => "a write needs its `filter`: `{}` for all documents",
+            "replacement" => "a replacement needs its `replacement`",
+            _ => "an insert needs its `document`",
+        })
+    };
+    to_document(options.get(name).ok_or_else(missing)?)
+}
+
+fn to_document(node: &Node) -> Result<Document, GuardedError> {
+    match json::to_bson(node) {
+        Ok(Bson::Document(document)) => Ok(document),
+        Ok(_) => Err(GuardedError::Malformed("a document, a filter or an update is an object")),
+        Err(_) => Err(GuardedError::Malformed("a malformed extended JSON value")),
+    }
+}

@@ -1,0 +1,195 @@
+use std::collections::HashMap;
+use std::time::Instant;
+
+use bson::{Bson, Document, RawDocumentBuf, doc};
+
+use super::request::{Action, Moment, Write};
+use crate::access::{Buffer, Decision, Outcome};
+use crate::guarded::GuardedCollection;
+use crate::guarded::error::{Denial, GuardedError, Operation, TooMuch};
+use crate::guarded::found::project;
+use crate::policy::Projection;
+use crate::store::StoreError;
+use crate::store::documents::{DocumentsError, Find, Transaction};
+use crate::value::Malformed;
+
+/// What one write did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Written {
+    /// The `_id`s of the documents that were inserted as such.
+    pub inserted: Vec<Bson>,
+    /// How many documents an update or a replacement was about.
+    pub matched: u64,
+    /// How many of them are others now.
+    pub modified: u64,
+    /// The `_id` of the document that was inserted because none was found.
+    pub upserted: Option<Bson>,
+    /// How many were deleted.
+    pub deleted: u64,
+    /// Of a `findOneAnd…`, the document as the user may read it; none if there was none, or he may not.
+    pub document: Option<RawDocumentBuf>,
+}
+
+/// The writes of one request, under way.
+pub(super) struct Writing<'w> {
+    pub(super) collection: &'w GuardedCollection<'w>,
+    pub(super) transaction: &'w mut dyn Transaction,
+    pub(super) began: Instant,
+    /// How many documents may still be written.
+    pub(super) left: usize,
+}
+
+/// How many documents are read back at once.
+const READ_BACK: usize = 50;
+
+impl GuardedCollection<'_> {
+    /// Carries out the writes of one request, in order, all of them or none. Each is judged by the stored document of the moment
+    /// and by what becomes of it: nothing that another writer does can come between. What passes by trying again is tried
+    /// again, within the [time](crate::guarded::Limits::time) of a request.
+    ///
+    /// An update names fields and changes fields. The user must be allowed to write all that change; and those that
+    /// it names he must be allowed to write or at least to read, or else whether it changed them would tell him what they hold.
+    ///
+    /// # Errors
+    /// [`Denied`](GuardedError::Denied) by the rules; or if there are no rules, a rule fails, the database does, or it is more than one
+    /// request may take. Then nothing has happened, unless the database
+    /// [cannot tell](DocumentsError::OutcomeUnknown).
+    pub async fn write(&self, writes: &[Write]) -> Result<Vec<Written>, GuardedError> {
+        self.admit()?;
+        let began = Instant::now();
+        let mut attempt = 0;
+        loop {
+            match self.attempt(writes, began).await {
+                Err(GuardedError::Store(error)) if error.is_transient() && began.elapsed() < self.limits.time => {
+                    attempt += 1;
+                    self.store.pause(attempt).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn attempt(&self, writes: &[Write], began: Instant) -> Result<Vec<Written>, GuardedError> {
+        let mut transaction = self.store.begin().await?;
+        let left = self.limits.written_documents;
+        let mut writing = Writing { collection: self, transaction: &mut *transaction, began, left };
+        let mut done = Vec::with_capacity(writes.len());
+        for write in writes {
+            match writing.perform(write).await {
+                Ok(written) => done.push(written),
+                Err(error) => {
+                    transaction.abort().await;
+                    return Err(error);
+                }
+            }
+        }
+        transaction.commit().await?;
+        Ok(done)
+    }
+}
+
+impl Writing<'_> {
+    async fn perform(&mut self, write: &Write) -> Result<Written, GuardedError> {
+        self.in_time()?;
+        match &write.action {
+            Action::Insert(documents) => self.insert(documents).await,
+            Action::Change(selection, changing) => self.change(selection, changing, write.returns).await,
+            Action::Delete(selection) => {
+                let stored = self.matched(selection).await?;
+                let mut written = Written::default();
+                for document in &stored {
+                    self.take(1)?;
+                    self.judged(Operation::Delete, self.collection.guard.delete(document))?;
+                    let id = id(document)?;
+                    written.deleted += u64::from(self.transaction.delete(&self.collection.namespace, &id).await?);
+                }
+                if write.returns == Some(Moment::Before)
+                    && let Some(document) = stored.first()
+                {
+                    written.document = self.shown(document, selection.request.query.projection())?;
+                }
+                Ok(written)
+            }
+        }
+    }
+
+    async fn insert(&mut self, documents: &[Document]) -> Result<Written, GuardedError> {
+        self.take(documents.len())?;
+        let mut inserted = Vec::with_capacity(documents.len());
+        for document in documents {
+            self.in_time()?;
+            inserted.push(self.transaction.insert(&self.collection.namespace, document).await?);
+        }
+        for document in self.by_ids(&inserted).await? {
+            self.judged(Operation::Insert, self.collection.guard.insert(&document))?;
+        }
+        Ok(Written { inserted, ..Written::default() })
+    }
+
+    /// Stored documents, in the order of these `_id`s.
+    pub(super) async fn by_ids(&mut self, ids: &[Bson]) -> Result<Vec<RawDocumentBuf>, GuardedError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(READ_BACK) {
+            let find = Find::by(doc! { "_id": { "$in": ids } });
+            let documents = self.transaction.find(&self.collection.namespace, &find).await?;
+            let mut documents = documents
+                .into_iter()
+                .map(|one| Ok((key(&id(&one)?)?, one)))
+                .collect::<Result<HashMap<_, _>, Malformed>>()?;
+            for id in ids {
+                found.push(documents.remove(&key(id)?).ok_or_else(vanished)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// What the user may read of a document, and wants of it.
+    pub(super) fn shown(
+        &self,
+        document: &RawDocumentBuf,
+        projection: Option<&Projection>,
+    ) -> Result<Option<RawDocumentBuf>, GuardedError> {
+        let mut buffer = Buffer::new();
+        let Some(visible) = self.collection.guard.read_into(document, &mut buffer).allowed() else { return Ok(None) };
+        let visible = visible.to_owned();
+        Ok(Some(match projection {
+            Some(projection) => project(projection, &visible)?,
+            None => visible,
+        }))
+    }
+
+    pub(super) fn judged(&self, operation: Operation, decision: Decision<'_, ()>) -> Result<(), GuardedError> {
+        let Outcome::Deny(reason) = decision.outcome() else { return Ok(()) };
+        let role = decision.role().map(str::to_owned);
+        let reason = Box::new(Denial { role, reason: reason.clone(), errors: decision.errors().to_vec() });
+        Err(GuardedError::Denied { operation, reason })
+    }
+
+    /// Takes so many documents of those that the request may write.
+    pub(super) fn take(&mut self, documents: usize) -> Result<(), GuardedError> {
+        let too_many = TooMuch::Written(self.collection.limits.written_documents);
+        self.left = self.left.checked_sub(documents).ok_or(too_many)?;
+        self.in_time()
+    }
+
+    pub(super) fn in_time(&self) -> Result<(), GuardedError> {
+        let limit = self.collection.limits.time;
+        if self.began.elapsed() > limit { Err(TooMuch::Time(limit).into()) } else { Ok(()) }
+    }
+}
+
+/// The `_id` of a stored document.
+pub(super) fn id(document: &RawDocumentBuf) -> Result<Bson, Malformed> {
+    let id = document.get("_id")?.map(Bson::try_from).transpose()?;
+    Ok(id.unwrap_or(Bson::Null))
+}
+
+/// Equal for the same `_id`.
+fn key(id: &Bson) -> Result<Vec<u8>, Malformed> {
+    Ok(bson::serialize_to_vec(&doc! { "": id })?)
+}
+
+/// What the transaction itself has written is there for it.
+pub(super) fn vanished() -> GuardedError {
+    DocumentsError::from(StoreError::new("cannot read back what was written", "a document is not there")).into()
+}
