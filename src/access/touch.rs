@@ -1,6 +1,7 @@
 use super::bound::{BoundField, BoundFields, BoundRole};
 use super::guard::{BoundRules, Entrance, Guard, assign, truth};
 use crate::eval::{Errors, Evaluation, Residual, Seen, Truth};
+use crate::policy::Projection;
 use crate::value::{DocumentRef, Lookup, ValueRef};
 
 /// What a change names of a document.
@@ -45,9 +46,9 @@ impl Guard {
             Named::Everything => {
                 let hides = |name: &&str| !(kept(name) && (touching.whole() || touching.path(name)));
                 let names = role.fields.keys().map(|name| &**name);
-                let names = names.chain(filters.projections.iter().flat_map(|projection| projection.names()));
+                let names = names.chain(filters.projections.iter().flat_map(Projection::names));
                 let mut hidden: Vec<String> = names.filter(hides).map(str::to_owned).collect();
-                let others = filters.projections.iter().all(|projection| projection.keeps_others())
+                let others = filters.projections.iter().all(Projection::keeps_others)
                     && (touching.whole() || role.additional_fields.as_ref().is_some_and(always));
                 hidden.extend((!others).then(|| "*".to_owned()));
                 hidden.sort();
@@ -99,7 +100,7 @@ impl<'e> Touching<'e> {
         let mut values = Some((self.old.get(name), self.new.get(name)));
         loop {
             if rule.read.is_some() || rule.write.is_some() {
-                return self.settles(rule, values);
+                return self.settles(rule, values.as_ref());
             }
             // A part of which single fields are ruled is none that may be named as a whole.
             let Some(fields) = &rule.fields else { return false };
@@ -118,11 +119,11 @@ impl<'e> Touching<'e> {
     }
 
     /// Whether the rule of a field holds; without the field's values only one that holds for any.
-    fn settles(&self, rule: &BoundField, values: Option<(Value<'e>, Value<'e>)>) -> bool {
+    fn settles(&self, rule: &BoundField, values: Option<&(Value<'e>, Value<'e>)>) -> bool {
         let Some((Ok(old), Ok(new))) = values else { return always(rule) };
         let holds =
             |rule: &Option<Residual>, of: Evaluation<'e>| truth(rule.as_ref(), Truth::False, &of) == Truth::True;
-        holds(&rule.write, self.after.at(new, old)) || holds(&rule.read, self.before.at(old, old))
+        holds(&rule.write, self.after.at(*new, *old)) || holds(&rule.read, self.before.at(*old, *old))
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod documents;
 pub(crate) mod sessions;
 pub(crate) mod update_cases;
 pub(crate) mod users;
+pub(crate) mod writes;
 
 /// What a law returns: it holds when it is ready.
 pub(crate) type Holds = Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -31,6 +31,14 @@ async fn documents_are_kept_by_the_laws() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn documents_are_written_by_the_rules() {
+    for &(name, law) in crate::contracts::writes::LAWS {
+        eprintln!("{name}");
+        law((Arc::new(EmbeddedDocuments::in_memory().unwrap()), namespace())).await;
+    }
+}
+
 #[tokio::test]
 async fn a_query_reads_one_state_whatever_is_written_meanwhile() {
     let (store, namespace) = (EmbeddedDocuments::in_memory().unwrap(), namespace());

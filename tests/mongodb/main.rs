@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use portcullis::store::mongodb::{MongoSessions, MongoUsers};
+use portcullis::store::documents::Namespace;
+use portcullis::store::mongodb::{MongoDocuments, MongoSessions, MongoUsers};
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
@@ -137,6 +138,15 @@ fn main() -> ExitCode {
     for &(name, law) in contracts::users::LAWS {
         let run: Run = Box::new(move |world| law(Arc::new(MongoUsers::new(&world.database, "app"))));
         cases.push((format!("users::{name}"), run));
+    }
+    for (module, laws) in [("documents", contracts::documents::LAWS), ("writes", contracts::writes::LAWS)] {
+        for &(name, law) in laws {
+            let run: Run = Box::new(move |world| {
+                let namespace = Namespace::parse(&format!("{}.documents", world.database.name())).unwrap();
+                law((Arc::new(MongoDocuments::new(&world.client)), namespace))
+            });
+            cases.push((format!("{module}::{name}"), run));
+        }
     }
     for &(name, law) in contracts::sessions::LAWS {
         let run: Run = Box::new(move |world| law(Arc::new(MongoSessions::new(&world.database, "app"))));

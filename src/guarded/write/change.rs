@@ -1,10 +1,12 @@
-use bson::{Bson, Document, RawDocumentBuf, doc};
+use bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
 
 use super::request::{Changing, Moment, Selection};
 use super::transaction::{Writing, Written, id};
 use crate::access::{Named, Reason};
 use crate::guarded::error::{Denial, GuardedError, Operation};
 use crate::store::documents::{Change, DocumentsError, Updated};
+use crate::update::{self, Update};
+use crate::value::DocumentRef;
 
 impl Writing<'_> {
     pub(super) async fn change(
@@ -37,7 +39,7 @@ impl Writing<'_> {
         let changed = self.by_ids(&ids).await?;
         for (before, after) in stored.iter().zip(&changed) {
             self.in_time()?;
-            self.judged(Operation::Update, self.collection.guard.update(before, after))?;
+            self.judged(Operation::Update, &self.collection.guard.update(before, after))?;
             self.refuse_untouchable(before, after, changing)?;
         }
         let of_moment = match returns {
@@ -85,9 +87,20 @@ impl Writing<'_> {
             filter = doc! { "$and": [filter, selection.filter.clone()] };
         }
         let updated = self.transaction.update(&self.collection.namespace, &filter, &changing.change, false).await;
-        if let Err(DocumentsError::Refused { .. }) = updated {
+        match &updated {
             // Why it fails may tell what a field holds.
-            self.refuse_untouchable(document, document, changing)?;
+            Err(DocumentsError::Refused { .. }) => self.refuse_untouchable(document, document, changing)?,
+            // What other documents hold is told only to those who may make the change.
+            Err(DocumentsError::DuplicateKey) => {
+                match made(&changing.change, DocumentRef::Raw(document).to_document()?, false) {
+                    Some(after) => {
+                        self.judged(Operation::Update, &self.collection.guard.update(document, &after))?;
+                        self.refuse_untouchable(document, document, changing)?;
+                    }
+                    None => return Err(unjudged(Operation::Update)),
+                }
+            }
+            _ => {}
         }
         Ok(updated?)
     }
@@ -110,6 +123,26 @@ impl Writing<'_> {
         let reason = Box::new(Denial { role: None, reason: Reason::Fields(untouchable), errors: Vec::new() });
         Err(GuardedError::Denied { operation: Operation::Update, reason })
     }
+}
+
+/// What a change makes of a document, or of the seed of one that it inserts; none if that takes the database to tell.
+pub(super) fn made(change: &Change, document: Document, inserts: bool) -> Option<Document> {
+    let now = DateTime::now();
+    let applied = match change {
+        Change::Operators { update, array_filters } => {
+            let update = Update::compile(update, array_filters).ok()?;
+            update.apply(document, &update::Moment { inserts, ..update::Moment::at(now) }).ok()?
+        }
+        Change::Replacement(replacement) => update::replace(&document, replacement, now).ok()?,
+        Change::Pipeline(_) => return None,
+    };
+    Some(applied.document)
+}
+
+/// For a failure that would tell of other documents, after a change that nobody has judged.
+pub(super) fn unjudged(operation: Operation) -> GuardedError {
+    let reason = Box::new(Denial { role: None, reason: Reason::Failed, errors: Vec::new() });
+    GuardedError::Denied { operation, reason }
 }
 
 /// Fields of an update of which each has one value in the document that it inserts.

@@ -1,6 +1,8 @@
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::Instant;
 
+use bson::oid::ObjectId;
 use bson::{Bson, Document, RawDocumentBuf, doc};
 
 use super::request::{Action, Moment, Write};
@@ -99,7 +101,7 @@ impl Writing<'_> {
                 let mut written = Written::default();
                 for document in &stored {
                     self.take(1)?;
-                    self.judged(Operation::Delete, self.collection.guard.delete(document))?;
+                    self.judged(Operation::Delete, &self.collection.guard.delete(document))?;
                     let id = id(document)?;
                     written.deleted += u64::from(self.transaction.delete(&self.collection.namespace, &id).await?);
                 }
@@ -118,10 +120,13 @@ impl Writing<'_> {
         let mut inserted = Vec::with_capacity(documents.len());
         for document in documents {
             self.in_time()?;
-            inserted.push(self.transaction.insert(&self.collection.namespace, document).await?);
+            let document = with_id(document);
+            // Whether the database has room for it is told only to those who may insert it.
+            self.judged(Operation::Insert, &self.collection.guard.insert(&*document))?;
+            inserted.push(self.transaction.insert(&self.collection.namespace, &document).await?);
         }
         for document in self.by_ids(&inserted).await? {
-            self.judged(Operation::Insert, self.collection.guard.insert(&document))?;
+            self.judged(Operation::Insert, &self.collection.guard.insert(&document))?;
         }
         Ok(Written { inserted, ..Written::default() })
     }
@@ -158,7 +163,7 @@ impl Writing<'_> {
         }))
     }
 
-    pub(super) fn judged(&self, operation: Operation, decision: Decision<'_, ()>) -> Result<(), GuardedError> {
+    pub(super) fn judged(&self, operation: Operation, decision: &Decision<'_, ()>) -> Result<(), GuardedError> {
         let Outcome::Deny(reason) = decision.outcome() else { return Ok(()) };
         let role = decision.role().map(str::to_owned);
         let reason = Box::new(Denial { role, reason: reason.clone(), errors: decision.errors().to_vec() });
@@ -176,6 +181,16 @@ impl Writing<'_> {
         let limit = self.collection.limits.time;
         if self.began.elapsed() > limit { Err(TooMuch::Time(limit).into()) } else { Ok(()) }
     }
+}
+
+/// A document with an `_id`, as the database would give it one.
+pub(super) fn with_id(document: &Document) -> Cow<'_, Document> {
+    if document.contains_key("_id") {
+        return Cow::Borrowed(document);
+    }
+    let mut with_id = doc! { "_id": ObjectId::new() };
+    with_id.extend(document.clone());
+    Cow::Owned(with_id)
 }
 
 /// The `_id` of a stored document.
