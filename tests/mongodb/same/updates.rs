@@ -53,34 +53,35 @@ impl Tried {
 fn case(random: &mut Random, id: i32) -> Case {
     let mut document = doc! { "_id": id };
     document.extend(random.document(3));
-    let (update, array_filters) = update(random);
+    let (update, array_filters) = update(random, false);
     Case { document, update, array_filters }
 }
 
-/// An update by operators and the filters that it refers to, now and then a malformed one.
-pub(crate) fn update(random: &mut Random) -> (Document, Vec<Document>) {
+/// An update by operators and the filters that it refers to, now and then a malformed one; with the positional `$` or without.
+pub(crate) fn update(random: &mut Random, positions: bool) -> (Document, Vec<Document>) {
     let filters = random.below(3);
     let array_filters = [doc! { "e": random.condition(1) }, doc! { "f.a": random.condition(0) }];
-    let update = (0..random.pick(&[1, 1, 1, 2, 3])).map(|_| operator(random, filters)).collect();
+    let update = (0..random.pick(&[1, 1, 1, 2, 3])).map(|_| operator(random, filters, positions)).collect();
     let used = |name: &str| format!("{update:?}").contains(&format!("$[{name}]"));
     let array_filters =
         array_filters.iter().zip(["e", "f"]).filter(|(_, name)| used(name)).map(|(filter, _)| filter.clone()).collect();
     (update, array_filters)
 }
 
-fn path(random: &mut Random, filters: usize) -> String {
+fn path(random: &mut Random, filters: usize, positions: bool) -> String {
     let length = random.pick(&[1, 1, 1, 2, 2, 3]);
     let names = (0..length).map(|place| match random.below(12) {
         0 if place > 0 => "$[]",
         1 if place > 0 && filters > 0 => "$[e]",
         2 if place > 0 && filters > 1 => "$[f]",
+        4 if place > 0 && positions => "$",
         3 => random.pick(&["2", "3", "00", "e", "B"]),
         _ => random.name(),
     });
     names.collect::<Vec<_>>().join(".")
 }
 
-fn operator(random: &mut Random, filters: usize) -> (String, Bson) {
+fn operator(random: &mut Random, filters: usize, positions: bool) -> (String, Bson) {
     let name = random.pick(&[
         "$set",
         "$set",
@@ -100,12 +101,13 @@ fn operator(random: &mut Random, filters: usize) -> (String, Bson) {
         "$pop",
         "$bit",
     ]);
-    let fields: Document =
-        (0..random.pick(&[1, 1, 2])).map(|_| (path(random, filters), operand(random, name, filters))).collect();
+    let fields: Document = (0..random.pick(&[1, 1, 2]))
+        .map(|_| (path(random, filters, positions), operand(random, name, filters, positions)))
+        .collect();
     (name.to_owned(), fields.into())
 }
 
-fn operand(random: &mut Random, name: &str, filters: usize) -> Bson {
+fn operand(random: &mut Random, name: &str, filters: usize, positions: bool) -> Bson {
     if random.one_in(25) {
         return random.value(1);
     }
@@ -118,7 +120,7 @@ fn operand(random: &mut Random, name: &str, filters: usize) -> Bson {
     };
     match name {
         "$inc" | "$mul" => number(random),
-        "$rename" => path(random, filters).into(),
+        "$rename" => path(random, filters, positions).into(),
         "$push" if random.one_in(2) => {
             let mut modifiers = doc! { "$each": list(random) };
             if random.one_in(3) {

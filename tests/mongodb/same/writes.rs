@@ -61,7 +61,10 @@ pub(crate) fn writes_do_the_same(world: World) -> Finished {
                     Ok(outcome) => outcome,
                 };
                 let theirs = theirs(&world, &name, &write).await;
-                assert_eq!(ours, theirs, "round {round}: {write:?}");
+                if ours != theirs {
+                    let before = find(&mut *transaction, &namespace, &write).await;
+                    panic!("round {round}: {write:?}\n  ours {ours:?}\n  theirs {theirs:?}\n  afterwards {before:?}");
+                }
                 tried.refused += usize::from(ours == Outcome::Refused);
                 tried.duplicates += usize::from(ours == Outcome::Duplicate);
                 if let Outcome::Updated(updated) = ours {
@@ -118,7 +121,7 @@ fn write(random: &mut Random) -> Write {
                 }
                 Change::Replacement(document)
             } else {
-                let (update, array_filters) = updates::update(random);
+                let (update, array_filters) = updates::update(random, true);
                 Change::Operators { update, array_filters }
             };
             Write::Update { filter, change, upsert }
@@ -144,6 +147,13 @@ async fn ours(
             Outcome::Updated(updated)
         }
     })
+}
+
+/// What the filter of an update finds now, for a message.
+async fn find(transaction: &mut dyn Transaction, namespace: &Namespace, write: &Write) -> Vec<Document> {
+    let Write::Update { filter, .. } = write else { return Vec::new() };
+    let found = transaction.find(namespace, &Find::by(filter.clone())).await.unwrap();
+    found.iter().map(|document| Document::try_from(document).unwrap()).collect()
 }
 
 async fn theirs(world: &World, name: &str, write: &Write) -> Outcome {
