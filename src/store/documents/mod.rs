@@ -16,19 +16,39 @@ use crate::auth::BoxFuture;
 /// request out. Every command means the simple collation. Documents come in the natural order of the store where no other is
 /// asked for.
 pub trait Store: Send + Sync {
-    /// The documents that a query finds.
-    fn find<'a>(
-        &'a self,
+    /// The documents that a query finds. The cursor needs the store only, not what it was asked by.
+    fn find<'s: 'a, 'a>(
+        &'s self,
         namespace: &'a Namespace,
         find: &'a Find,
-    ) -> BoxFuture<'a, Result<Box<dyn Cursor + 'a>, DocumentsError>>;
+    ) -> BoxFuture<'a, Result<Box<dyn Cursor + 's>, DocumentsError>>;
 
     /// What a pipeline makes of a collection.
-    fn aggregate<'a>(
-        &'a self,
+    fn aggregate<'s: 'a, 'a>(
+        &'s self,
         namespace: &'a Namespace,
         pipeline: &'a [Document],
-    ) -> BoxFuture<'a, Result<Box<dyn Cursor + 'a>, DocumentsError>>;
+    ) -> BoxFuture<'a, Result<Box<dyn Cursor + 's>, DocumentsError>>;
+
+    /// What a pipeline makes of documents that are in no collection: `database` is where the command runs.
+    ///
+    /// # Errors
+    /// [`DocumentsError::Unsupported`] unless the store can do that.
+    fn aggregate_documents<'s: 'a, 'a>(
+        &'s self,
+        database: &'a str,
+        documents: Vec<RawDocumentBuf>,
+        pipeline: &'a [Document],
+    ) -> BoxFuture<'a, Result<Box<dyn Cursor + 's>, DocumentsError>> {
+        let _ = (database, documents, pipeline);
+        Box::pin(async {
+            Err(DocumentsError::Unsupported {
+                what: "a pipeline over given documents".to_owned(),
+                store: "this store",
+                help: None,
+            })
+        })
+    }
 
     /// Begins a transaction: it sees one state of the database and its own writes, and either all of it happens or nothing.
     ///

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use bson::{Bson, DateTime, Document, doc};
-use portcullis::update::{Moment, Update, UpdateError};
+use portcullis::find::{Filter, Position};
+use portcullis::update::{Moment, Update, UpdateError, UpdateErrorKind};
 use portcullis::value::{ValueRef, identical};
 
 use super::random::Random;
@@ -13,6 +14,8 @@ use crate::world::{Finished, World};
 /// One update of one document.
 struct Case {
     document: Document,
+    /// Besides the `_id`, what `$` refers to.
+    filter: Document,
     update: Document,
     array_filters: Vec<Document>,
 }
@@ -53,8 +56,17 @@ impl Tried {
 fn case(random: &mut Random, id: i32) -> Case {
     let mut document = doc! { "_id": id };
     document.extend(random.document(3));
-    let (update, array_filters) = update(random, false);
-    Case { document, update, array_filters }
+    let mut filter = doc! { "_id": id };
+    let positions = random.one_in(4);
+    if positions {
+        filter.extend(if random.one_in(2) {
+            random.filter(1)
+        } else {
+            doc! { random.path(): random.condition(0) }
+        });
+    }
+    let (update, array_filters) = update(random, positions);
+    Case { document, filter, update, array_filters }
 }
 
 /// An update by operators and the filters that it refers to, now and then a malformed one; with the positional `$` or without.
@@ -153,8 +165,21 @@ fn operand(random: &mut Random, name: &str, filters: usize, positions: bool) -> 
 
 /// What becomes of a case here.
 fn ours(case: &Case) -> Result<(Document, bool), Vec<UpdateError>> {
+    let refused = |kind: UpdateErrorKind| vec![UpdateError::from(kind)];
     let update = Update::compile(&case.update, &case.array_filters)?;
-    let applied = update.apply(case.document.clone(), &Moment::at(DateTime::now())).map_err(|error| vec![error])?;
+    let filter = Filter::compile(&case.filter).map_err(|error| refused(error.into()))?;
+    if !filter.matches(&case.document).unwrap() {
+        return Ok((case.document.clone(), false));
+    }
+    let mut moment = Moment::at(DateTime::now());
+    if update.needs_position() {
+        moment.position = match filter.position(&case.document).unwrap() {
+            Position::Element(index) => Some(index),
+            Position::Nowhere => None,
+            Position::Unclear => return Err(refused(UpdateErrorKind::PositionUnclear)),
+        };
+    }
+    let applied = update.apply(case.document.clone(), &moment).map_err(|error| vec![error])?;
     Ok((applied.document, applied.modified))
 }
 
@@ -181,7 +206,10 @@ async fn compare(world: &World, cases: &[Case], tried: &mut Tried) {
             .find(|error| error.get_i32("index").unwrap() == i32::try_from(number).unwrap());
         let shown = || {
             let filters = &case.array_filters;
-            format!("\n  document {}\n  update {}\n  filters {filters:?}\n", case.document, case.update)
+            format!(
+                "\n  document {}\n  filter {}\n  update {}\n  filters {filters:?}\n",
+                case.document, case.filter, case.update
+            )
         };
         tried.cases += 1;
         match (ours(case), refused) {
@@ -217,8 +245,7 @@ async fn compare(world: &World, cases: &[Case], tried: &mut Tried) {
 
 fn statement(case: &Case) -> Bson {
     let filters: Vec<Bson> = case.array_filters.iter().cloned().map(Bson::Document).collect();
-    let filter = doc! { "_id": case.document.get("_id") };
-    Bson::Document(doc! { "q": filter, "u": &case.update, "arrayFilters": filters })
+    Bson::Document(doc! { "q": &case.filter, "u": &case.update, "arrayFilters": filters })
 }
 
 /// Whether one case counts as a change here and there.
@@ -230,7 +257,7 @@ async fn count_one(world: &World, case: &Case, tried: &mut Tried) {
     let command = doc! { "update": "one", "updates": [statement(case)] };
     let theirs = world.database.run_command(command).await.unwrap().get_i32("nModified").unwrap();
     if theirs != i32::from(ours) {
-        let Case { document, update, array_filters } = case;
-        tried.differ(format!("counts as {theirs} there, changed here: {ours}\n  document {document}\n  update {update}\n  filters {array_filters:?}"));
+        let Case { document, filter, update, array_filters } = case;
+        tried.differ(format!("counts as {theirs} there, changed here: {ours}\n  document {document}\n  filter {filter}\n  update {update}\n  filters {array_filters:?}"));
     }
 }

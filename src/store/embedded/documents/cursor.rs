@@ -19,22 +19,24 @@ const READ_AT_ONCE: usize = 500;
 const BATCH: usize = 1000;
 const BATCH_BYTES: usize = 1024 * 1024;
 
+type Ready = std::vec::IntoIter<RawDocumentBuf>;
+
 /// Documents of one state of the file, whatever is written meanwhile.
-pub(super) struct Reading<'a> {
+pub(super) struct Reading {
     transaction: ReadTransaction,
-    namespace: &'a Namespace,
+    namespace: Namespace,
     numbers: Option<BTreeSet<u64>>,
     /// The number of the next document; none at the end.
     next: Option<u64>,
     pipeline: Pipeline,
     /// What has come out and is not given away yet.
-    ready: std::vec::IntoIter<RawDocumentBuf>,
+    ready: Ready,
 }
 
-impl<'a> Reading<'a> {
+impl Reading {
     pub(super) fn new(
         transaction: ReadTransaction,
-        namespace: &'a Namespace,
+        namespace: &Namespace,
         search: Search,
     ) -> Result<Self, DocumentsError> {
         let numbers = match &search.ids {
@@ -47,7 +49,14 @@ impl<'a> Reading<'a> {
             }
         };
         let pipeline = Pipeline::new(search.stages);
-        Ok(Self { transaction, namespace, numbers, next: Some(0), pipeline, ready: Vec::new().into_iter() })
+        Ok(Self {
+            transaction,
+            namespace: namespace.clone(),
+            numbers,
+            next: Some(0),
+            pipeline,
+            ready: Vec::new().into_iter(),
+        })
     }
 
     /// Reads some more.
@@ -62,31 +71,31 @@ impl<'a> Reading<'a> {
                 Need::More => Next::Go,
             })
         };
-        self.next = scan(&table, self.namespace, self.numbers.as_ref(), from, READ_AT_ONCE, &mut visit)?;
+        self.next = scan(&table, &self.namespace, self.numbers.as_ref(), from, READ_AT_ONCE, &mut visit)?;
         if self.next.is_none() {
             self.pipeline.finish()?;
         }
         Ok(())
     }
-
-    /// A batch of what is ready.
-    fn portion(&mut self) -> Vec<RawDocumentBuf> {
-        let mut portion = Vec::new();
-        let mut bytes = 0;
-        while portion.len() < BATCH && bytes < BATCH_BYTES {
-            let Some(document) = self.ready.next() else { break };
-            bytes += document.as_bytes().len();
-            portion.push(document);
-        }
-        portion
-    }
 }
 
-impl Cursor for Reading<'_> {
+/// A batch of what is ready.
+fn portion(ready: &mut Ready) -> Vec<RawDocumentBuf> {
+    let mut portion = Vec::new();
+    let mut bytes = 0;
+    while portion.len() < BATCH && bytes < BATCH_BYTES {
+        let Some(document) = ready.next() else { break };
+        bytes += document.as_bytes().len();
+        portion.push(document);
+    }
+    portion
+}
+
+impl Cursor for Reading {
     fn batch(&mut self) -> BoxFuture<'_, Result<Vec<RawDocumentBuf>, DocumentsError>> {
         Box::pin(async move {
             loop {
-                let portion = self.portion();
+                let portion = portion(&mut self.ready);
                 if !portion.is_empty() {
                     return Ok(portion);
                 }
@@ -98,5 +107,27 @@ impl Cursor for Reading<'_> {
                 }
             }
         })
+    }
+}
+
+/// What a pipeline made of documents that were given.
+pub(super) struct Given(Ready);
+
+impl Given {
+    pub(super) fn new(documents: &[RawDocumentBuf], search: Search) -> Result<Self, DocumentsError> {
+        let mut pipeline = Pipeline::new(search.stages);
+        for document in documents {
+            if pipeline.put(DocumentRef::Raw(document))? == Need::Nothing {
+                break;
+            }
+        }
+        pipeline.finish()?;
+        Ok(Self(pipeline.take().into_iter()))
+    }
+}
+
+impl Cursor for Given {
+    fn batch(&mut self) -> BoxFuture<'_, Result<Vec<RawDocumentBuf>, DocumentsError>> {
+        Box::pin(async move { Ok(portion(&mut self.0)) })
     }
 }

@@ -2,9 +2,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bson::Document;
+use bson::{Document, RawDocumentBuf};
 
-use super::cursor::Reading;
+use super::cursor::{Given, Reading};
 use super::failure::{broken, check_namespace};
 use super::stage::Search;
 use super::transaction::Writing;
@@ -65,11 +65,11 @@ impl EmbeddedDocuments {
         Self { clock, ..self }
     }
 
-    async fn read<'a>(
-        &self,
-        namespace: &'a Namespace,
+    fn read<'s>(
+        &'s self,
+        namespace: &Namespace,
         search: Result<Search, DocumentsError>,
-    ) -> Result<Box<dyn Cursor + 'a>, DocumentsError> {
+    ) -> Result<Box<dyn Cursor + 's>, DocumentsError> {
         check_namespace(namespace)?;
         let search = search?;
         let transaction = self.file.begin_read().map_err(broken("cannot read documents"))?;
@@ -90,20 +90,32 @@ impl EmbeddedDocuments {
 }
 
 impl Store for EmbeddedDocuments {
-    fn find<'a>(
-        &'a self,
+    fn find<'s: 'a, 'a>(
+        &'s self,
         namespace: &'a Namespace,
         find: &'a Find,
-    ) -> BoxFuture<'a, Result<Box<dyn Cursor + 'a>, DocumentsError>> {
-        Box::pin(self.read(namespace, Search::of_find(find)))
+    ) -> BoxFuture<'a, Result<Box<dyn Cursor + 's>, DocumentsError>> {
+        Box::pin(async move { self.read(namespace, Search::of_find(find)) })
     }
 
-    fn aggregate<'a>(
-        &'a self,
+    fn aggregate<'s: 'a, 'a>(
+        &'s self,
         namespace: &'a Namespace,
         pipeline: &'a [Document],
-    ) -> BoxFuture<'a, Result<Box<dyn Cursor + 'a>, DocumentsError>> {
-        Box::pin(self.read(namespace, Search::of_pipeline(pipeline)))
+    ) -> BoxFuture<'a, Result<Box<dyn Cursor + 's>, DocumentsError>> {
+        Box::pin(async move { self.read(namespace, Search::of_pipeline(pipeline)) })
+    }
+
+    fn aggregate_documents<'s: 'a, 'a>(
+        &'s self,
+        _database: &'a str,
+        documents: Vec<RawDocumentBuf>,
+        pipeline: &'a [Document],
+    ) -> BoxFuture<'a, Result<Box<dyn Cursor + 's>, DocumentsError>> {
+        Box::pin(async move {
+            let given = Given::new(&documents, Search::of_pipeline(pipeline)?)?;
+            Ok(Box::new(given) as Box<dyn Cursor + 's>)
+        })
     }
 
     fn begin(&self) -> BoxFuture<'_, Result<Box<dyn Transaction + '_>, DocumentsError>> {
