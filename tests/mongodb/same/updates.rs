@@ -125,9 +125,9 @@ fn operand(random: &mut Random, name: &str, filters: usize, positions: bool) -> 
     }
     let list = |random: &mut Random| Bson::Array((0..random.below(4)).map(|_| random.value(1)).collect());
     let number = |random: &mut Random| loop {
-        match random.scalar() {
-            value @ (Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_)) => break value,
-            _ => {}
+        let value = random.scalar();
+        if matches!(value, Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_)) {
+            break value;
         }
     };
     match name {
@@ -164,6 +164,7 @@ fn operand(random: &mut Random, name: &str, filters: usize, positions: bool) -> 
 }
 
 /// What becomes of a case here.
+#[expect(clippy::unwrap_in_result, reason = "what is no refusal is a failed test")]
 fn ours(case: &Case) -> Result<(Document, bool), Vec<UpdateError>> {
     let refused = |kind: UpdateErrorKind| vec![UpdateError::from(kind)];
     let update = Update::compile(&case.update, &case.array_filters)?;
