@@ -11,9 +11,11 @@
 //! 5. [`access`] puts these together: a [`Guard`](access::Guard) decides, with a [`Reason`](access::Reason), or says with
 //!    [`query`] which documents it would let through, as a filter for MongoDB.
 //!
-//! [`guarded`] lets a user read the collections of a [`store`](store::documents) through a guard.
+//! [`guarded`] lets a user at the collections of a [`store`](store::documents) through a guard.
 //!
-//! [`auth`] assembles users from claims and custom data, [`store`] keeps users, sessions and custom data, [`app`] reads whole application directories, `lint` finds
+//! [`find`] and [`update`] read what clients of MongoDB send, as BSON, and do in memory what a server does with it.
+//!
+//! [`auth`] assembles users from claims and custom data, [`store`] keeps users, sessions, custom data and documents, [`app`] reads whole application directories, `lint` finds
 //! rules that load but are probably not meant, [`testfile`] runs rule tests. [`text`] shows findings to people.
 //!
 //! Only what is [`True`](eval::Truth::True) grants. What cannot be resolved is [`Unknown`](eval::Truth::Unknown), what fails

@@ -54,6 +54,14 @@ impl Filter {
         Ok(Self { residual: bind(&predicate, &context), context })
     }
 
+    pub(super) const fn residual(&self) -> &Residual {
+        &self.residual
+    }
+
+    pub(super) const fn context(&self) -> &Context {
+        &self.context
+    }
+
     /// Whether a document is one of those that are looked for.
     ///
     /// # Errors

@@ -4,11 +4,13 @@
 mod error;
 mod filter;
 mod operators;
+mod position;
 mod projection;
 mod sort;
 
 pub use error::FindError;
 pub use filter::Filter;
 pub(crate) use filter::is_element_condition;
+pub use position::Position;
 pub use projection::compile_projection;
 pub use sort::{Sort, SortKey};

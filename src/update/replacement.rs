@@ -24,7 +24,8 @@ pub fn replace(old: &Document, new: &Document, now: DateTime) -> Result<Applied,
     document.extend(new.iter().filter(|(name, _)| *name != "_id").map(|(name, value)| (name.clone(), value.clone())));
     put_time(&mut document, now);
     size::check(&document)?;
-    let same = identical(ValueRef::Document((&document).into()), ValueRef::Document(old.into()));
+    // MongoDB compares what it was given: without its `_id` even the same counts as a change.
+    let same = identical(ValueRef::Document(new.into()), ValueRef::Document(old.into()));
     let modified = !same.map_err(UpdateErrorKind::from)?;
     Ok(Applied { document, modified })
 }

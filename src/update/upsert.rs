@@ -4,6 +4,7 @@ use bson::{Bson, Document};
 
 use super::{UpdateError, UpdateErrorKind};
 use crate::find::FindError;
+use crate::value::equal;
 
 /// What an upsert that finds nothing takes from its filter: the fields that the filter says one value of. With a replacement it
 /// takes `_id` only.
@@ -14,7 +15,12 @@ use crate::find::FindError;
 /// The filter says a field, or a field and one in it, twice; or of a replacement only a part of `_id`.
 pub fn seed(filter: &Document, replaces: bool) -> Result<Document, UpdateError> {
     let mut equalities = BTreeMap::new();
-    collect(filter, &mut equalities)?;
+    let id = |path: &str| path == "_id" || path.starts_with("_id.");
+    for (path, value) in all(filter, 0).unwrap_or_default().into_iter().filter(|(path, _)| !replaces || id(path)) {
+        if equalities.insert(path, value).is_some() {
+            return Err(UpdateErrorKind::QueryTwice(path.to_owned()).into());
+        }
+    }
     let mut document = Document::new();
     for (path, value) in &equalities {
         let mut above = path.match_indices('.').filter_map(|(end, _)| path.get(..end));
@@ -24,54 +30,68 @@ pub fn seed(filter: &Document, replaces: bool) -> Result<Document, UpdateError> 
         if replaces && path.starts_with("_id.") {
             return Err(UpdateErrorKind::QueryInexact.into());
         }
-        if !replaces || *path == "_id" {
-            put(&mut document, path, value)?;
-        }
+        put(&mut document, path, value)?;
     }
     Ok(document)
 }
 
-fn collect<'f>(filter: &'f Document, found: &mut BTreeMap<&'f str, &'f Bson>) -> Result<(), UpdateErrorKind> {
-    let mut left = vec![filter];
-    while let Some(filter) = left.pop() {
-        for (name, condition) in filter {
-            match (name.as_str(), condition) {
-                ("$and", Bson::Array(parts)) => left.extend(parts.iter().filter_map(Bson::as_document)),
-                // One alternative is none.
-                ("$or", Bson::Array(parts)) if parts.len() == 1 => {
-                    left.extend(parts.iter().filter_map(Bson::as_document));
-                }
-                (name, _) if name.starts_with('$') => {}
-                (name, condition) => {
-                    for value in values(condition) {
-                        if found.insert(name, value).is_some() {
-                            return Err(UpdateErrorKind::QueryTwice(name.to_owned()));
-                        }
-                    }
+/// The fields that a filter says one value of; none if no document can be found by it, as MongoDB sees that.
+type Equalities<'f> = Option<Vec<(&'f str, &'f Bson)>>;
+
+/// Deeper conditions say nothing; no filter that a store takes has them.
+const MAX_DEPTH: usize = 100;
+
+fn all(filter: &Document, depth: usize) -> Equalities<'_> {
+    let mut found = Vec::new();
+    for (name, condition) in filter {
+        let parts = || condition.as_array().into_iter().flatten().filter_map(Bson::as_document);
+        match name.as_str() {
+            _ if depth > MAX_DEPTH => {}
+            "$and" => {
+                for part in parts() {
+                    found.extend(all(part, depth + 1)?);
                 }
             }
+            "$or" => {
+                let mut possible: Vec<_> = parts().filter_map(|part| all(part, depth + 1)).collect();
+                // One alternative is none.
+                match possible.len() {
+                    0 => return None,
+                    1 => found.extend(possible.pop().unwrap_or_default()),
+                    _ => {}
+                }
+            }
+            name if name.starts_with('$') => {}
+            name => found.extend(values(condition)?.into_iter().map(|value| (name, value))),
         }
     }
-    Ok(())
+    Some(found)
 }
 
-/// The values that a field must have by what stands behind its name.
-fn values(condition: &Bson) -> Vec<&Bson> {
+/// The values that a field must have by what stands behind its name; none if it can have none.
+fn values(condition: &Bson) -> Option<Vec<&Bson>> {
     let plain = |value: &&Bson| !matches!(value, Bson::RegularExpression(_));
-    match condition {
-        Bson::Document(operators) if operators.keys().next().is_some_and(|first| first.starts_with('$')) => operators
-            .iter()
-            .flat_map(|(operator, operand)| match (operator.as_str(), operand) {
-                ("$eq", value) => vec![value],
-                ("$in", Bson::Array(list)) if list.windows(2).all(|pair| matches!(pair, [a, b] if a == b)) => {
-                    list.iter().take(1).filter(plain).collect()
-                }
-                ("$all", Bson::Array(list)) => list.iter().filter(plain).filter(|value| !asks(value)).collect(),
-                _ => Vec::new(),
-            })
-            .collect(),
-        value => [value].into_iter().filter(plain).collect(),
+    let Bson::Document(operators) = condition else { return Some([condition].into_iter().filter(plain).collect()) };
+    if !operators.keys().next().is_some_and(|first| first.starts_with('$')) {
+        return Some(vec![condition]);
     }
+    let mut found = Vec::new();
+    for (operator, operand) in operators {
+        match (operator.as_str(), operand) {
+            ("$eq", value) => found.push(value),
+            ("$in", Bson::Array(list)) => {
+                if let Some((first, rest)) = list.split_first()
+                    && rest.iter().all(|other| equal(first.into(), other.into()) == Ok(true))
+                {
+                    found.extend([first].into_iter().filter(plain));
+                }
+            }
+            ("$all", Bson::Array(list)) if list.is_empty() => return None,
+            ("$all", Bson::Array(list)) => found.extend(list.iter().filter(plain).filter(|value| !asks(value))),
+            _ => {}
+        }
+    }
+    Some(found)
 }
 
 /// Whether it is an operator and no value.

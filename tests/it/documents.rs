@@ -135,8 +135,9 @@ async fn what_is_not_supported_is_refused_by_name() {
         Change::Pipeline(vec![doc! { "$set": { "a": 1 } }]),
         Change::Operators { update: doc! { "$set": { "l.$": 1 } }, array_filters: Vec::new() },
     ];
+    let filter = doc! { "$or": [{ "l": 1 }, { "l": 2 }] };
     for change in changes {
-        let refused = transaction.update(&namespace, &doc! { "l": 1 }, &change, false).await.unwrap_err();
+        let refused = transaction.update(&namespace, &filter, &change, false).await.unwrap_err();
         assert!(matches!(refused, DocumentsError::Unsupported { .. }), "{change:?}: {refused:?}");
     }
 }

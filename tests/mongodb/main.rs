@@ -42,6 +42,8 @@ const LIMIT: Duration = Duration::from_secs(180);
 /// The server that all tests share which do not stop it, or why there is none.
 type Shared = Result<(PathBuf, Server), String>;
 
+type Law = fn(World) -> Finished;
+
 macro_rules! cases {
     ($($module:ident: $($name:ident)+;)+) => {
         vec![$($((
@@ -162,7 +164,7 @@ fn main() -> ExitCode {
         Box::pin(contracts::sessions::two_applications_in_one_store_never_meet(sessions("app"), sessions("other")))
     });
     cases.push(("sessions::two_applications_in_one_store_never_meet".to_owned(), apart));
-    let laws: [(&str, fn(World) -> Finished); 5] = [
+    let laws: [(&str, Law); 5] = [
         ("recorded_updates_are_what_the_server_does", same::recorded::recorded_updates_are_what_the_server_does),
         ("pipelines_bring_the_same", same::finds::pipelines_bring_the_same),
         ("writes_do_the_same", same::writes::writes_do_the_same),

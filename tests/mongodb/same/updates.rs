@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use bson::{Bson, DateTime, Document, doc};
-use portcullis::update::{Moment, Update, UpdateError};
+use portcullis::find::{Filter, Position};
+use portcullis::update::{Moment, Update, UpdateError, UpdateErrorKind};
 use portcullis::value::{ValueRef, identical};
 
 use super::random::Random;
@@ -13,6 +14,8 @@ use crate::world::{Finished, World};
 /// One update of one document.
 struct Case {
     document: Document,
+    /// Besides the `_id`, what `$` refers to.
+    filter: Document,
     update: Document,
     array_filters: Vec<Document>,
 }
@@ -53,34 +56,44 @@ impl Tried {
 fn case(random: &mut Random, id: i32) -> Case {
     let mut document = doc! { "_id": id };
     document.extend(random.document(3));
-    let (update, array_filters) = update(random);
-    Case { document, update, array_filters }
+    let mut filter = doc! { "_id": id };
+    let positions = random.one_in(4);
+    if positions {
+        filter.extend(if random.one_in(2) {
+            random.filter(1)
+        } else {
+            doc! { random.path(): random.condition(0) }
+        });
+    }
+    let (update, array_filters) = update(random, positions);
+    Case { document, filter, update, array_filters }
 }
 
-/// An update by operators and the filters that it refers to, now and then a malformed one.
-pub(crate) fn update(random: &mut Random) -> (Document, Vec<Document>) {
+/// An update by operators and the filters that it refers to, now and then a malformed one; with the positional `$` or without.
+pub(crate) fn update(random: &mut Random, positions: bool) -> (Document, Vec<Document>) {
     let filters = random.below(3);
     let array_filters = [doc! { "e": random.condition(1) }, doc! { "f.a": random.condition(0) }];
-    let update = (0..random.pick(&[1, 1, 1, 2, 3])).map(|_| operator(random, filters)).collect();
+    let update = (0..random.pick(&[1, 1, 1, 2, 3])).map(|_| operator(random, filters, positions)).collect();
     let used = |name: &str| format!("{update:?}").contains(&format!("$[{name}]"));
     let array_filters =
         array_filters.iter().zip(["e", "f"]).filter(|(_, name)| used(name)).map(|(filter, _)| filter.clone()).collect();
     (update, array_filters)
 }
 
-fn path(random: &mut Random, filters: usize) -> String {
+fn path(random: &mut Random, filters: usize, positions: bool) -> String {
     let length = random.pick(&[1, 1, 1, 2, 2, 3]);
     let names = (0..length).map(|place| match random.below(12) {
         0 if place > 0 => "$[]",
         1 if place > 0 && filters > 0 => "$[e]",
         2 if place > 0 && filters > 1 => "$[f]",
+        4 if place > 0 && positions => "$",
         3 => random.pick(&["2", "3", "00", "e", "B"]),
         _ => random.name(),
     });
     names.collect::<Vec<_>>().join(".")
 }
 
-fn operator(random: &mut Random, filters: usize) -> (String, Bson) {
+fn operator(random: &mut Random, filters: usize, positions: bool) -> (String, Bson) {
     let name = random.pick(&[
         "$set",
         "$set",
@@ -100,25 +113,26 @@ fn operator(random: &mut Random, filters: usize) -> (String, Bson) {
         "$pop",
         "$bit",
     ]);
-    let fields: Document =
-        (0..random.pick(&[1, 1, 2])).map(|_| (path(random, filters), operand(random, name, filters))).collect();
+    let fields: Document = (0..random.pick(&[1, 1, 2]))
+        .map(|_| (path(random, filters, positions), operand(random, name, filters, positions)))
+        .collect();
     (name.to_owned(), fields.into())
 }
 
-fn operand(random: &mut Random, name: &str, filters: usize) -> Bson {
+fn operand(random: &mut Random, name: &str, filters: usize, positions: bool) -> Bson {
     if random.one_in(25) {
         return random.value(1);
     }
     let list = |random: &mut Random| Bson::Array((0..random.below(4)).map(|_| random.value(1)).collect());
     let number = |random: &mut Random| loop {
-        match random.scalar() {
-            value @ (Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_)) => break value,
-            _ => {}
+        let value = random.scalar();
+        if matches!(value, Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_)) {
+            break value;
         }
     };
     match name {
         "$inc" | "$mul" => number(random),
-        "$rename" => path(random, filters).into(),
+        "$rename" => path(random, filters, positions).into(),
         "$push" if random.one_in(2) => {
             let mut modifiers = doc! { "$each": list(random) };
             if random.one_in(3) {
@@ -150,9 +164,23 @@ fn operand(random: &mut Random, name: &str, filters: usize) -> Bson {
 }
 
 /// What becomes of a case here.
+#[expect(clippy::unwrap_in_result, reason = "what is no refusal is a failed test")]
 fn ours(case: &Case) -> Result<(Document, bool), Vec<UpdateError>> {
+    let refused = |kind: UpdateErrorKind| vec![UpdateError::from(kind)];
     let update = Update::compile(&case.update, &case.array_filters)?;
-    let applied = update.apply(case.document.clone(), &Moment::at(DateTime::now())).map_err(|error| vec![error])?;
+    let filter = Filter::compile(&case.filter).map_err(|error| refused(error.into()))?;
+    if !filter.matches(&case.document).unwrap() {
+        return Ok((case.document.clone(), false));
+    }
+    let mut moment = Moment::at(DateTime::now());
+    if update.needs_position() {
+        moment.position = match filter.position(&case.document).unwrap() {
+            Position::Element(index) => Some(index),
+            Position::Nowhere => None,
+            Position::Unclear => return Err(refused(UpdateErrorKind::PositionUnclear)),
+        };
+    }
+    let applied = update.apply(case.document.clone(), &moment).map_err(|error| vec![error])?;
     Ok((applied.document, applied.modified))
 }
 
@@ -179,7 +207,10 @@ async fn compare(world: &World, cases: &[Case], tried: &mut Tried) {
             .find(|error| error.get_i32("index").unwrap() == i32::try_from(number).unwrap());
         let shown = || {
             let filters = &case.array_filters;
-            format!("\n  document {}\n  update {}\n  filters {filters:?}\n", case.document, case.update)
+            format!(
+                "\n  document {}\n  filter {}\n  update {}\n  filters {filters:?}\n",
+                case.document, case.filter, case.update
+            )
         };
         tried.cases += 1;
         match (ours(case), refused) {
@@ -215,8 +246,7 @@ async fn compare(world: &World, cases: &[Case], tried: &mut Tried) {
 
 fn statement(case: &Case) -> Bson {
     let filters: Vec<Bson> = case.array_filters.iter().cloned().map(Bson::Document).collect();
-    let filter = doc! { "_id": case.document.get("_id") };
-    Bson::Document(doc! { "q": filter, "u": &case.update, "arrayFilters": filters })
+    Bson::Document(doc! { "q": &case.filter, "u": &case.update, "arrayFilters": filters })
 }
 
 /// Whether one case counts as a change here and there.
@@ -228,7 +258,7 @@ async fn count_one(world: &World, case: &Case, tried: &mut Tried) {
     let command = doc! { "update": "one", "updates": [statement(case)] };
     let theirs = world.database.run_command(command).await.unwrap().get_i32("nModified").unwrap();
     if theirs != i32::from(ours) {
-        let Case { document, update, array_filters } = case;
-        tried.differ(format!("counts as {theirs} there, changed here: {ours}\n  document {document}\n  update {update}\n  filters {array_filters:?}"));
+        let Case { document, filter, update, array_filters } = case;
+        tried.differ(format!("counts as {theirs} there, changed here: {ours}\n  document {document}\n  filter {filter}\n  update {update}\n  filters {array_filters:?}"));
     }
 }

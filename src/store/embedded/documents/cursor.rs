@@ -19,6 +19,8 @@ const READ_AT_ONCE: usize = 500;
 const BATCH: usize = 1000;
 const BATCH_BYTES: usize = 1024 * 1024;
 
+type Ready = std::vec::IntoIter<RawDocumentBuf>;
+
 /// Documents of one state of the file, whatever is written meanwhile.
 pub(super) struct Reading {
     transaction: ReadTransaction,
@@ -28,7 +30,7 @@ pub(super) struct Reading {
     next: Option<u64>,
     pipeline: Pipeline,
     /// What has come out and is not given away yet.
-    ready: std::vec::IntoIter<RawDocumentBuf>,
+    ready: Ready,
 }
 
 impl Reading {
@@ -75,25 +77,25 @@ impl Reading {
         }
         Ok(())
     }
+}
 
-    /// A batch of what is ready.
-    fn portion(&mut self) -> Vec<RawDocumentBuf> {
-        let mut portion = Vec::new();
-        let mut bytes = 0;
-        while portion.len() < BATCH && bytes < BATCH_BYTES {
-            let Some(document) = self.ready.next() else { break };
-            bytes += document.as_bytes().len();
-            portion.push(document);
-        }
-        portion
+/// A batch of what is ready.
+fn portion(ready: &mut Ready) -> Vec<RawDocumentBuf> {
+    let mut portion = Vec::new();
+    let mut bytes = 0;
+    while portion.len() < BATCH && bytes < BATCH_BYTES {
+        let Some(document) = ready.next() else { break };
+        bytes += document.as_bytes().len();
+        portion.push(document);
     }
+    portion
 }
 
 impl Cursor for Reading {
     fn batch(&mut self) -> BoxFuture<'_, Result<Vec<RawDocumentBuf>, DocumentsError>> {
         Box::pin(async move {
             loop {
-                let portion = self.portion();
+                let portion = portion(&mut self.ready);
                 if !portion.is_empty() {
                     return Ok(portion);
                 }
@@ -105,5 +107,27 @@ impl Cursor for Reading {
                 }
             }
         })
+    }
+}
+
+/// What a pipeline made of documents that were given.
+pub(super) struct Given(Ready);
+
+impl Given {
+    pub(super) fn new(documents: &[RawDocumentBuf], search: Search) -> Result<Self, DocumentsError> {
+        let mut pipeline = Pipeline::new(search.stages);
+        for document in documents {
+            if pipeline.put(DocumentRef::Raw(document))? == Need::Nothing {
+                break;
+            }
+        }
+        pipeline.finish()?;
+        Ok(Self(pipeline.take().into_iter()))
+    }
+}
+
+impl Cursor for Given {
+    fn batch(&mut self) -> BoxFuture<'_, Result<Vec<RawDocumentBuf>, DocumentsError>> {
+        Box::pin(async move { Ok(portion(&mut self.0)) })
     }
 }

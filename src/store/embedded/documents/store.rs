@@ -2,9 +2,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bson::Document;
+use bson::{Document, RawDocumentBuf};
 
-use super::cursor::Reading;
+use super::cursor::{Given, Reading};
 use super::failure::{broken, check_namespace};
 use super::stage::Search;
 use super::transaction::Writing;
@@ -65,7 +65,7 @@ impl EmbeddedDocuments {
         Self { clock, ..self }
     }
 
-    async fn read<'s>(
+    fn read<'s>(
         &'s self,
         namespace: &Namespace,
         search: Result<Search, DocumentsError>,
@@ -95,7 +95,7 @@ impl Store for EmbeddedDocuments {
         namespace: &'a Namespace,
         find: &'a Find,
     ) -> BoxFuture<'a, Result<Box<dyn Cursor + 's>, DocumentsError>> {
-        Box::pin(self.read(namespace, Search::of_find(find)))
+        Box::pin(async move { self.read(namespace, Search::of_find(find)) })
     }
 
     fn aggregate<'s: 'a, 'a>(
@@ -103,7 +103,19 @@ impl Store for EmbeddedDocuments {
         namespace: &'a Namespace,
         pipeline: &'a [Document],
     ) -> BoxFuture<'a, Result<Box<dyn Cursor + 's>, DocumentsError>> {
-        Box::pin(self.read(namespace, Search::of_pipeline(pipeline)))
+        Box::pin(async move { self.read(namespace, Search::of_pipeline(pipeline)) })
+    }
+
+    fn aggregate_documents<'s: 'a, 'a>(
+        &'s self,
+        _database: &'a str,
+        documents: Vec<RawDocumentBuf>,
+        pipeline: &'a [Document],
+    ) -> BoxFuture<'a, Result<Box<dyn Cursor + 's>, DocumentsError>> {
+        Box::pin(async move {
+            let given = Given::new(&documents, Search::of_pipeline(pipeline)?)?;
+            Ok(Box::new(given) as Box<dyn Cursor + 's>)
+        })
     }
 
     fn begin(&self) -> BoxFuture<'_, Result<Box<dyn Transaction + '_>, DocumentsError>> {

@@ -10,9 +10,9 @@ use super::failure::{broken, check_namespace, unsupported};
 use super::pipeline::{Need, Pipeline};
 use super::stage::Search;
 use crate::auth::{BoxFuture, Clock};
-use crate::find::Filter;
+use crate::find::{Filter, Position};
 use crate::store::documents::{Change, DocumentsError, Find, MAX_FOUND_BYTES, Namespace, Transaction, Updated};
-use crate::update::{self, Moment, Update, UpdateErrorKind};
+use crate::update::{self, Moment, Update, UpdateError, UpdateErrorKind};
 use crate::value::DocumentRef;
 
 /// A transaction; if it is dropped, nothing of it has happened.
@@ -95,6 +95,15 @@ impl Writing {
             let made = changing.apply(seed, &moment)?.document;
             return Ok(Updated { upserted: Some(self.insert_now(namespace, &made)?), ..Updated::default() });
         };
+        if let Changing::Operators(update) = &changing
+            && update.needs_position()
+        {
+            moment.position = match conditions.position(&document)? {
+                Position::Element(index) => Some(index),
+                Position::Nowhere => None,
+                Position::Unclear => return Err(UpdateError::from(UpdateErrorKind::PositionUnclear).into()),
+            };
+        }
         let applied = changing.apply(document, &moment)?;
         if applied.modified {
             tables.put(namespace, number, &applied.document)?;
@@ -118,11 +127,7 @@ impl<'c> Changing<'c> {
     fn compile(change: &'c Change) -> Result<Self, DocumentsError> {
         match change {
             Change::Operators { update, array_filters } => {
-                let update = Update::compile(update, array_filters)?;
-                if update.needs_position() {
-                    return Err(update::UpdateError::from(UpdateErrorKind::PositionUnclear).into());
-                }
-                Ok(Self::Operators(Box::new(update)))
+                Ok(Self::Operators(Box::new(Update::compile(update, array_filters)?)))
             }
             Change::Pipeline(_) => Err(unsupported("a pipeline as an update", Some("write update operators"))),
             Change::Replacement(document) => Ok(Self::Replacement(document)),

@@ -1,0 +1,120 @@
+use bson::{Bson, Document};
+
+use super::Filter;
+use crate::eval::{BoundCheck, BoundLeft, BoundTest, Documents, Errors, Evaluation, Residual};
+use crate::path::Segment;
+use crate::value::Malformed;
+
+/// Which element of an array a filter found: what `$` in an update stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Position {
+    /// The element of this index, counted from 0.
+    Element(usize),
+    /// No condition was about elements.
+    Nowhere,
+    /// Several conditions were, or one that MongoDB could answer in another order.
+    Unclear,
+}
+
+/// An array that a path comes to.
+struct Met<'d> {
+    array: &'d [Bson],
+    /// The names that lead to it.
+    above: &'d [Segment],
+    /// The names that lead on.
+    below: &'d [Segment],
+}
+
+impl Filter {
+    /// Which element of the outermost array the filter found in a document that it matches: the first for which the one
+    /// condition holds that leads into an array. MongoDB lets the last of several such conditions decide, in an order of its
+    /// own; so they are unclear here.
+    ///
+    /// # Errors
+    /// The document is nested too deep.
+    pub fn position(&self, document: &Document) -> Result<Position, Malformed> {
+        let mut plain = Vec::new();
+        let mut others = Vec::new();
+        collect(self.residual(), true, &mut plain, &mut others);
+        if others.iter().any(|test| array(document, test).is_some()) {
+            return Ok(Position::Unclear);
+        }
+        let mut found = Position::Nowhere;
+        for (residual, test) in plain {
+            let Some(met) = array(document, test) else { continue };
+            if found != Position::Nowhere || met.below.iter().any(|segment| segment.index().is_some()) {
+                return Ok(Position::Unclear);
+            }
+            found = self.first(residual, test, &met)?;
+        }
+        Ok(found)
+    }
+
+    /// The first element for which a test holds.
+    fn first(&self, residual: &Residual, test: &BoundTest, met: &Met<'_>) -> Result<Position, Malformed> {
+        let enters = !met.below.is_empty() || matches!(test.check, BoundCheck::ElemMatch { .. });
+        if !enters && met.array.iter().any(|element| matches!(element, Bson::Array(_))) {
+            return Ok(Position::Unclear);
+        }
+        for (index, element) in met.array.iter().enumerate() {
+            // The array by itself could hold what is asked for, too.
+            let mut value = if enters { Bson::Array(vec![element.clone()]) } else { element.clone() };
+            for segment in met.above.iter().rev() {
+                let mut document = Document::new();
+                document.insert(segment.name(), value);
+                value = Bson::Document(document);
+            }
+            let errors = Errors::default();
+            let documents = Documents { root: Some((&value).into()), ..Documents::default() };
+            if Evaluation::new(documents, self.context(), &errors).truth(residual).is_true() {
+                return Ok(Position::Element(index));
+            }
+            if let Some(error) = errors.into_vec().first() {
+                return Err(Malformed::new(error.to_string()));
+            }
+        }
+        // The array as a whole was found.
+        Ok(Position::Nowhere)
+    }
+}
+
+/// The tests that all must hold, and those of which that cannot be said.
+fn collect<'r>(
+    residual: &'r Residual,
+    all: bool,
+    plain: &mut Vec<(&'r Residual, &'r BoundTest)>,
+    others: &mut Vec<&'r BoundTest>,
+) {
+    match residual {
+        Residual::Constant(_) => {}
+        Residual::All(parts) => parts.iter().for_each(|part| collect(part, all, plain, others)),
+        Residual::Any(parts) => parts.iter().for_each(|part| collect(part, false, plain, others)),
+        Residual::Not(inner) => collect(inner, false, plain, others),
+        Residual::Test(test) if all => plain.push((residual, test)),
+        Residual::Test(test) => others.push(test),
+    }
+}
+
+/// The first array that a test comes to and whose elements it looks at.
+fn array<'d>(document: &'d Document, test: &'d BoundTest) -> Option<Met<'d>> {
+    let BoundLeft::Document(place) = &test.left else { return None };
+    let path = place.path.segments();
+    let mut here: Option<&Bson> = None;
+    for (depth, segment) in path.iter().enumerate() {
+        let fields = match here {
+            None if depth == 0 => document,
+            Some(Bson::Document(inner)) => inner,
+            Some(Bson::Array(array)) => {
+                let (above, below) = path.split_at_checked(depth)?;
+                return Some(Met { array, above, below });
+            }
+            _ => return None,
+        };
+        here = Some(fields.get(segment.name())?);
+    }
+    match (here, &test.check) {
+        (_, BoundCheck::Size(_)) => None,
+        (Some(Bson::Array(array)), _) => Some(Met { array, above: path, below: &[] }),
+        _ => None,
+    }
+}
