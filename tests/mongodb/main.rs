@@ -20,6 +20,7 @@ mod attacks;
 mod contracts;
 mod custom_data;
 mod documents;
+mod find_command;
 mod guarded;
 mod install;
 mod live;
@@ -79,6 +80,8 @@ fn main() -> ExitCode {
             a_closed_collection_says_so_and_no_more
             documents_sorted_here_stand_as_the_server_sorts_them
             what_is_exact_is_done_by_the_server;
+        find_command:
+            the_command_finds_what_its_user_may_read;
         custom_data:
             nobody_has_data_in_an_empty_collection
             a_string_and_an_object_id_name_a_user
