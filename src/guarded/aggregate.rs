@@ -57,7 +57,7 @@ impl<'s> GuardedCollection<'s> {
 
     async fn redacted(&self, find: &Find) -> Result<Vec<RawDocumentBuf>, GuardedError> {
         let cursor = self.store.find(&self.namespace, find).await?;
-        let mut stream = Stream::new(Some(cursor), self.guard, None, self.limits);
+        let mut stream = Stream::new(Some(cursor), self.guard, None, self.limits).of_possible();
         let (began, mut documents, mut bytes) = (Instant::now(), Vec::new(), 0_usize);
         loop {
             let batch = stream.batch(began).await?;

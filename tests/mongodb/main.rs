@@ -25,8 +25,8 @@ mod guarded;
 mod install;
 mod live;
 mod logins;
-#[allow(dead_code, unused_imports)]
 #[path = "../it/naive/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "other tests use the rest")]
 mod naive;
 mod server;
 mod watcher;
@@ -180,8 +180,9 @@ fn trial(shared: &Shared, number: usize, run: Run) -> Result<Completion, Failed>
             let test = async {
                 run(World::new(mongod.clone(), server.uri(), &format!("test{number}")).await).await;
             };
-            let finished = Runtime::new()?.block_on(async { timeout(LIMIT, test).await });
-            finished.map_err(|_| Failed::from(format!("not done within {} seconds", LIMIT.as_secs())))?;
+            let limit = LIMIT + guarded::extra_time();
+            let finished = Runtime::new()?.block_on(async { timeout(limit, test).await });
+            finished.map_err(|_| Failed::from(format!("not done within {} seconds", limit.as_secs())))?;
             Ok(Completion::Completed)
         }
         Err(reason) if std::env::var_os("PORTCULLIS_MONGODB_REQUIRED").is_some_and(|value| value == "1") => {
