@@ -29,6 +29,7 @@ mod pipeline;
 mod reading;
 mod request;
 mod stream;
+mod watch;
 
 pub use collection::GuardedCollection;
 pub use error::{GuardedError, TooMuch};
@@ -36,3 +37,4 @@ pub use found::Found;
 pub use limits::Limits;
 pub use pipeline::{MAX_PIPELINE_BYTES, MAX_STAGES, Pipeline};
 pub use request::FindRequest;
+pub use watch::{Happened, VisibleChange, WatchEnd, Watched};

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 mod accounts;
 mod attacks;
+mod changes;
 #[path = "../contracts/mod.rs"]
 mod contracts;
 mod custom_data;
@@ -82,6 +83,11 @@ fn main() -> ExitCode {
             what_is_exact_is_done_by_the_server;
         find_command:
             the_command_finds_what_its_user_may_read;
+        changes:
+            a_change_is_what_the_user_sees_of_it
+            a_filter_of_changes_sees_no_hidden_field
+            what_nobody_can_judge_is_withheld
+            a_stream_of_changes_ends;
         custom_data:
             nobody_has_data_in_an_empty_collection
             a_string_and_an_object_id_name_a_user
