@@ -12,7 +12,7 @@ use crate::json::Node;
 use crate::path::{FieldPath, PathError, Segment};
 use crate::policy::{Projection, ProjectionError};
 use crate::predicate::{LowerErrorKind, Predicate, Scope, lower};
-use crate::text::Located;
+use crate::text::{Code, Located};
 use crate::value::{DocumentRef, Malformed, ValueRef, sort_order};
 
 /// A client's query: MongoDB's filter, projection and order.
@@ -56,6 +56,21 @@ pub enum QueryError {
     /// Something that decides failed.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Failed(Vec<EvalError>),
+}
+
+impl Code for QueryError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Filter(kind) => kind.code(),
+            Self::Lower(kind) => kind.code(),
+            Self::Projection(_) => "projection-invalid",
+            Self::Sort => "sort-direction",
+            Self::Path(_) => "sort-path",
+            Self::NoRule(_) => "no-rule",
+            Self::RulesInvalid => "rules-invalid",
+            Self::Failed(_) => "failed",
+        }
+    }
 }
 
 impl Query {

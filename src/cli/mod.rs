@@ -5,11 +5,14 @@ mod application;
 mod check;
 mod context;
 mod decide;
+mod documents;
 mod eval;
 mod expand;
 mod explain;
+mod find;
 mod fmt;
 mod freshness;
+mod guard;
 mod import;
 mod input;
 mod live;
@@ -56,6 +59,7 @@ struct Cli {
 enum Command {
     Eval(eval::Args),
     Decide(decide::Args),
+    Find(find::Args),
     Check(check::Args),
     Test(test::Args),
     Expand(expand::Args),
@@ -98,6 +102,7 @@ pub(crate) fn run() -> ExitCode {
     let result = match cli.command {
         Command::Eval(args) => eval::run(&args, &mut output),
         Command::Decide(args) => decide::run(&args, &mut output),
+        Command::Find(args) => find::run(&args, &mut output),
         Command::Check(args) => check::run(&args, &mut output),
         Command::Test(args) => test::run(&args, &mut output),
         Command::Expand(args) => expand::run(&args, &mut output),

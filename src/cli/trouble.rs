@@ -1,6 +1,7 @@
 use std::io;
 
 use portcullis::app::{AppError, FileFinding, SecretError, ServiceAmbiguous};
+use portcullis::guarded::GuardedError;
 use portcullis::login::{LoginError, SetupError};
 use portcullis::store::mongodb::ConnectError;
 use portcullis::store::{LookUpError, StoreError};
@@ -52,6 +53,9 @@ pub(super) enum Trouble {
     /// A MongoDB server that cannot be used.
     #[error("{0}")]
     Connect(#[from] ConnectError),
+    /// A guarded collection that does not answer.
+    #[error("{0}")]
+    Guarded(GuardedError),
     /// A secret that cannot be had.
     #[error("{0}")]
     Secret(#[from] SecretError),
@@ -60,7 +64,11 @@ pub(super) enum Trouble {
 impl Trouble {
     /// Whether the answer is a plain no: somebody is not let in.
     pub(super) const fn is_refusal(&self) -> bool {
-        matches!(self, Self::Login(error) if error.is_refusal())
+        match self {
+            Self::Login(error) => error.is_refusal(),
+            Self::Guarded(error) => matches!(error, GuardedError::NoRule(_)),
+            _ => false,
+        }
     }
 
     pub(super) fn usage(message: impl Into<String>) -> Self {

@@ -38,7 +38,7 @@ impl<'s> GuardedCollection<'s> {
             return Ok(Found::made(self.store.aggregate(&self.namespace, &stages).await?));
         }
         let find = Find { sort: order, ..Find::by(filter) };
-        let documents = self.redacted(&find).await?;
+        let documents = self.redacted(&find, plan.needs_check()).await?;
         if documents.is_empty() {
             return Ok(Found::nothing());
         }
@@ -55,9 +55,10 @@ impl<'s> GuardedCollection<'s> {
         if narrowed.needs_check() { if plan.needs_check() { narrowed } else { plan } } else { narrowed }
     }
 
-    async fn redacted(&self, find: &Find) -> Result<Vec<RawDocumentBuf>, GuardedError> {
+    async fn redacted(&self, find: &Find, needs_check: bool) -> Result<Vec<RawDocumentBuf>, GuardedError> {
         let cursor = self.store.find(&self.namespace, find).await?;
-        let mut stream = Stream::new(Some(cursor), self.guard, None, self.limits);
+        let stream = Stream::new(Some(cursor), self.guard, None, self.limits);
+        let mut stream = if needs_check { stream.of_possible() } else { stream };
         let (began, mut documents, mut bytes) = (Instant::now(), Vec::new(), 0_usize);
         loop {
             let batch = stream.batch(began).await?;

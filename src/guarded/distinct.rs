@@ -24,7 +24,7 @@ impl GuardedCollection<'_> {
             FieldPath::parse(field).map_err(|_| GuardedError::Malformed("`distinct` takes the path of a field"))?;
         let reading = Reading::new(self, request);
         let Some(filter) = reading.filter else { return Ok(Vec::new()) };
-        let find = Find::by(filter);
+        let find = Find { sort: reading.order, ..Find::by(filter) };
         let cursor = self.store.find(&self.namespace, &find).await?;
         let mut stream = Stream::new(Some(cursor), self.guard, reading.check, self.limits);
         let (began, limits, mut bytes) = (Instant::now(), self.limits, 0_usize);

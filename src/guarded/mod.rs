@@ -29,6 +29,7 @@ mod pipeline;
 mod reading;
 mod request;
 mod stream;
+mod watch;
 mod write;
 
 pub use collection::GuardedCollection;
@@ -37,4 +38,5 @@ pub use found::Found;
 pub use limits::Limits;
 pub use pipeline::{MAX_PIPELINE_BYTES, MAX_STAGES, Pipeline};
 pub use request::FindRequest;
+pub use watch::{Happened, VisibleChange, WatchEnd, Watched};
 pub use write::{MAX_WRITES, Write, Written, parse_writes};

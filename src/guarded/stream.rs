@@ -14,8 +14,9 @@ pub(super) struct Stream<'s> {
     pub(super) guard: &'s Guard,
     pub(super) check: Option<Answered>,
     pub(super) limits: Limits,
-    /// How many came of which not all need have been asked for.
-    checked: u64,
+    /// How many may come of which not all may be read, or not all are asked for; no limit where all are.
+    most: Option<u64>,
+    came: u64,
     buffer: Buffer,
 }
 
@@ -26,7 +27,13 @@ impl<'s> Stream<'s> {
         check: Option<Answered>,
         limits: Limits,
     ) -> Self {
-        Self { cursor, guard, check, limits, checked: 0, buffer: Buffer::new() }
+        let most = check.is_some().then_some(limits.checked_documents);
+        Self { cursor, guard, check, limits, most, came: 0, buffer: Buffer::new() }
+    }
+
+    /// The same for documents of which not all may be read.
+    pub(super) fn of_possible(self) -> Self {
+        Self { most: Some(self.limits.checked_documents), ..self }
     }
 
     /// The next documents; none when there are no more.
@@ -41,11 +48,9 @@ impl<'s> Stream<'s> {
                 self.cursor = None;
                 return Ok(Vec::new());
             }
-            if self.check.is_some() {
-                self.checked = self.checked.saturating_add(u64::try_from(stored.len()).unwrap_or(u64::MAX));
-                if self.checked > self.limits.checked_documents {
-                    return Err(TooMuch::Checked(self.limits.checked_documents).into());
-                }
+            self.came = self.came.saturating_add(u64::try_from(stored.len()).unwrap_or(u64::MAX));
+            if let Some(most) = self.most.filter(|most| self.came > *most) {
+                return Err(TooMuch::Checked(most).into());
             }
             let mut shown = Vec::with_capacity(stored.len());
             for document in &stored {

@@ -17,10 +17,12 @@ use tokio::time::timeout;
 
 mod accounts;
 mod attacks;
+mod changes;
 #[path = "../contracts/mod.rs"]
 mod contracts;
 mod custom_data;
 mod documents;
+mod find_command;
 mod guarded;
 mod install;
 mod live;
@@ -84,6 +86,13 @@ fn main() -> ExitCode {
             a_closed_collection_says_so_and_no_more
             documents_sorted_here_stand_as_the_server_sorts_them
             what_is_exact_is_done_by_the_server;
+        find_command:
+            the_command_finds_what_its_user_may_read;
+        changes:
+            a_change_is_what_the_user_sees_of_it
+            a_filter_of_changes_sees_no_hidden_field
+            what_nobody_can_judge_is_withheld
+            a_stream_of_changes_ends;
         custom_data:
             nobody_has_data_in_an_empty_collection
             a_string_and_an_object_id_name_a_user
@@ -203,7 +212,7 @@ fn trial(shared: &Shared, number: usize, run: Run) -> Result<Completion, Failed>
             let test = async {
                 run(World::new(mongod.clone(), server.uri(), &format!("test{number}")).await).await;
             };
-            let limit = LIMIT + plans::extra_time();
+            let limit = LIMIT + plans::extra_time() + guarded::extra_time();
             let finished = Runtime::new()?.block_on(async { timeout(limit, test).await });
             finished.map_err(|_| Failed::from(format!("not done within {} seconds", limit.as_secs())))?;
             Ok(Completion::Completed)

@@ -2,9 +2,11 @@
 
 mod error;
 mod request;
+mod watch;
 
 pub use error::DocumentsError;
 pub use request::{Change, Find, Namespace, Updated};
+pub use watch::{Event, Events, Watch};
 
 use bson::{Bson, Document, RawDocumentBuf};
 

@@ -51,7 +51,7 @@ impl MongoDocuments {
         self.client.database_with_options(name, options)
     }
 
-    fn collection(&self, namespace: &Namespace) -> Collection<RawDocumentBuf> {
+    pub(super) fn collection(&self, namespace: &Namespace) -> Collection<RawDocumentBuf> {
         let options = CollectionOptions::builder()
             .read_concern(ReadConcern::majority())
             .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))

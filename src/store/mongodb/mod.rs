@@ -4,6 +4,7 @@
 //! has write concern `majority`. What the server, the network or a stored document does wrong is a
 //! [`StoreError`](super::StoreError), in which no connection string ever shows.
 
+mod changes;
 mod connect;
 mod custom_data;
 mod deadline;

@@ -1,0 +1,188 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
+
+use bson::{Bson, Document, RawDocumentBuf};
+
+use super::collection::GuardedCollection;
+use super::error::GuardedError;
+use crate::access::{Answered, Guard, Query, Reason};
+use crate::store::documents::{Event, Events, Namespace, Watch};
+use crate::value::{DocumentRef, Malformed, identical};
+
+/// The changes of a collection, as its user may read it.
+///
+/// Each event is judged by what the document was and by what it became: one of a document that the user may read neither before nor
+/// after, or of which nothing changed that the user may read, is withheld; a document that becomes readable is inserted to the
+/// user, one that ceases to be readable is deleted. What a document was or became and the database does not know (MongoDB tells
+/// it where the collection has `changeStreamPreAndPostImages` enabled), nobody can judge: the event is withheld.
+///
+/// The user is bound once. Whoever learns that the user's data changed, or that the session ended, [ends](WatchEnd::end) the
+/// stream.
+pub struct Watched<'s> {
+    events: Box<dyn Events + 's>,
+    guard: &'s Guard,
+    filter: Answered,
+    until: Option<SystemTime>,
+    end: WatchEnd,
+}
+
+/// Ends a stream of changes from outside.
+#[derive(Clone, Debug, Default)]
+pub struct WatchEnd(Arc<AtomicBool>);
+
+/// What a stream of changes brings.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Happened {
+    /// Nothing that the user may know of; ask again.
+    Nothing,
+    /// A document changed.
+    Change(Box<VisibleChange>),
+    /// There is no more: the time is over, the stream was ended, or the collection is gone.
+    Ended,
+}
+
+/// A change of a document, as far as the user may read it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum VisibleChange {
+    /// A document is there, which the user did not see before.
+    Inserted(RawDocumentBuf),
+    /// A document is another.
+    Updated {
+        /// What is visible of it now.
+        document: RawDocumentBuf,
+        /// The top-level fields that are new or have another value now.
+        updated: Document,
+        /// The top-level fields that are gone.
+        removed: Vec<String>,
+    },
+    /// A document is gone, from the user's sight at least.
+    Deleted {
+        /// Its `_id`, if that was visible.
+        id: Option<Bson>,
+    },
+}
+
+impl WatchEnd {
+    /// No change is told any more.
+    pub fn end(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+impl<'s> GuardedCollection<'s> {
+    /// What changes, from now on or from a [position](Watched::position), among the documents that a query finds; until a time, which
+    /// is that of the user's token. The query's order and projection do not count.
+    ///
+    /// # Errors
+    /// If there are no rules, or the database tells no changes.
+    pub async fn watch(
+        &self,
+        source: &'s dyn Watch,
+        query: &Query,
+        after: Option<Document>,
+        until: Option<SystemTime>,
+    ) -> Result<Watched<'s>, GuardedError> {
+        self.admit()?;
+        let namespace: &Namespace = &self.namespace;
+        let events = source.watch(namespace, after).await?;
+        let filter = self.guard.answering(query);
+        Ok(Watched { events, guard: self.guard, filter, until, end: WatchEnd::default() })
+    }
+}
+
+impl Watched<'_> {
+    /// What ends the stream.
+    #[must_use]
+    pub fn end(&self) -> WatchEnd {
+        self.end.clone()
+    }
+
+    /// Where to go on later. It holds the `_id`s of documents that the user may not read: keep it here, and give the user a name
+    /// for it.
+    #[must_use]
+    pub fn position(&self) -> Option<Document> {
+        self.events.position()
+    }
+
+    /// What happened next; waits about a second for it.
+    ///
+    /// # Errors
+    /// If the database fails, or a rule does. There may have been changes that were not told.
+    pub async fn next(&mut self) -> Result<Happened, GuardedError> {
+        if self.is_over() {
+            return Ok(Happened::Ended);
+        }
+        let event = self.events.next().await?;
+        // It may have become so in the meantime.
+        if self.is_over() {
+            return Ok(Happened::Ended);
+        }
+        let (before, after) = match event {
+            None => return Ok(Happened::Nothing),
+            Some(Event::Ended) => {
+                self.end.end();
+                return Ok(Happened::Ended);
+            }
+            Some(Event::Inserted { after }) => (None, self.see(&after)?),
+            Some(Event::Changed { before: Some(before), after: Some(after) }) => {
+                (self.see(&before)?, self.see(&after)?)
+            }
+            Some(Event::Deleted { before: Some(before) }) => (self.see(&before)?, None),
+            Some(Event::Changed { .. } | Event::Deleted { .. }) => (None, None),
+        };
+        Ok(change(before, after)?.map_or(Happened::Nothing, |change| Happened::Change(Box::new(change))))
+    }
+
+    fn is_over(&self) -> bool {
+        self.end.0.load(Ordering::SeqCst) || self.until.is_some_and(|until| SystemTime::now() >= until)
+    }
+
+    /// What is visible of a document, if it is one that is asked for.
+    fn see(&self, document: &RawDocumentBuf) -> Result<Option<RawDocumentBuf>, GuardedError> {
+        let decision = self.guard.read(document);
+        if let Some(Reason::Failed) = decision.reason() {
+            return Err(GuardedError::Failed(decision.errors().to_vec()));
+        }
+        let Some(visible) = decision.allowed() else { return Ok(None) };
+        let visible = visible.as_document();
+        if !self.filter.answers(visible)? {
+            return Ok(None);
+        }
+        let document = visible.to_document()?;
+        Ok(Some(RawDocumentBuf::try_from(&document).map_err(Malformed::from)?))
+    }
+}
+
+/// The change between what was visible and what is; none if that is the same.
+fn change(before: Option<RawDocumentBuf>, after: Option<RawDocumentBuf>) -> Result<Option<VisibleChange>, Malformed> {
+    let (before, after) = match (before, after) {
+        (None, None) => return Ok(None),
+        (None, Some(after)) => return Ok(Some(VisibleChange::Inserted(after))),
+        (Some(before), None) => {
+            let id = DocumentRef::Raw(&before).get("_id")?.map(crate::value::ValueRef::to_bson).transpose()?;
+            return Ok(Some(VisibleChange::Deleted { id }));
+        }
+        (Some(before), Some(after)) => (before, after),
+    };
+    let (old, new) = (DocumentRef::Raw(&before), DocumentRef::Raw(&after));
+    let (mut updated, mut removed) = (Document::new(), Vec::new());
+    for field in new.iter() {
+        let (name, value) = field?;
+        let same = match old.get(name)? {
+            Some(was) => identical(was, value)?,
+            None => false,
+        };
+        if !same {
+            updated.insert(name, value.to_bson()?);
+        }
+    }
+    for field in old.iter() {
+        let (name, _) = field?;
+        if new.get(name)?.is_none() {
+            removed.push(name.to_owned());
+        }
+    }
+    let is_same = updated.is_empty() && removed.is_empty();
+    Ok((!is_same).then(|| VisibleChange::Updated { document: after, updated, removed }))
+}

@@ -1,0 +1,62 @@
+//! The command `find`, on a server.
+
+use std::process::Command;
+
+use bson::Document;
+use serde_json::{Value, json};
+
+use crate::attacks::document;
+use crate::world::World;
+
+struct Said {
+    exit: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Said {
+    /// The first names in the documents, one to a line.
+    fn names(&self) -> Vec<String> {
+        let lines = self.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.map(|line| line["name"]["first"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+fn find(world: &World, user: &str, more: &[&str]) -> Said {
+    let user = format!("fixtures/apps/employees/example/{user}.json");
+    let output = Command::new(env!("CARGO_BIN_EXE_portcullis"))
+        .args(["find", "hr.employees", "--app", "fixtures/apps/employees", "--user", &user, "--store", &world.uri])
+        .args(more)
+        .env_remove("PORTCULLIS_MONGODB_URI")
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Said { exit: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+pub(crate) async fn the_command_finds_what_its_user_may_read(world: World) {
+    let text = include_str!("../../fixtures/apps/employees/example/employees.json");
+    let employees: Vec<Value> = serde_json::from_str(text).unwrap();
+    let collection = world.client.database("hr").collection::<Document>("employees");
+    collection.drop().await.unwrap();
+    collection.insert_many(employees.iter().map(document)).await.unwrap();
+
+    let well_paid = r#"{"salary": {"$gt": 4500}}"#;
+    let ken = find(&world, "ken", &["--filter", well_paid, "--sort", r#"{"name.first": -1}"#]);
+    assert_eq!((ken.exit, ken.names()), (0, vec!["Ken".to_owned(), "Ada".to_owned()]), "{}", ken.stderr);
+    assert!(!ken.stdout.contains("tax_id") && ken.stdout.contains("salary"));
+    // She sees her colleagues, and of no one else what they are paid.
+    let ada = find(&world, "ada", &["--sort", r#"{"name.first": 1}"#]);
+    assert_eq!(ada.names(), ["Ada", "Ken"]);
+    assert_eq!(find(&world, "ada", &["--filter", well_paid]).names(), ["Ada"]);
+    let part = find(&world, "ada", &["--sort", r#"{"salary": 1}"#, "--limit", "1", "--projection", r#"{"name": 1}"#]);
+    assert_eq!(part.names(), ["Ken"]);
+    let none = find(&world, "ada", &["--filter", r#"{"tax_id": {"$exists": true}}"#, "--json"]);
+    assert_eq!((none.exit, serde_json::from_str::<Value>(&none.stdout).unwrap()), (1, json!({"documents": []})));
+
+    let refused = find(&world, "ada", &["--filter", r#"{"$where": "this.salary > 1"}"#]);
+    assert!(refused.exit == 2 && refused.stderr.contains("unknown operator `$where`"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("<--filter>:1:2"), "{}", refused.stderr);
+    collection.drop().await.unwrap();
+}
