@@ -1,32 +1,21 @@
 use std::borrow::Cow;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anstream::adapter::strip_bytes;
 use anstyle::AnsiColor;
 use bson::{Bson, Document, RawDocument};
 use clap::ValueEnum;
 use portcullis::access::{Decision, Guard, Operation, Reason, Visible};
-use portcullis::app::{App, Applicable};
 use portcullis::json;
 use portcullis::login::DataAge;
-use portcullis::policy::{self, Policy, RulesFile};
-use portcullis::schema::Schema;
-use portcullis::text::{Finding, OneLine, Source, closest};
-use portcullis::user::{CustomData, User};
+use portcullis::text::{OneLine, Source};
 use portcullis::value::DocumentRef;
 use serde_json::{Map, Value, json};
 
-use super::accounts::{bearer, block_on, read_token, warn, with_custom_data};
-use super::application::load_app;
-use super::context::ContextArgs;
-use super::freshness::FreshnessArgs;
+use super::guard::GuardArgs;
 use super::input::{Input, standard_input};
-use super::output::{Output, note, paint};
+use super::output::{Output, paint};
 use super::pipeline::{self, Batch};
-use super::secrets::SecretArgs;
-use super::stores::StoreArgs;
 use super::trouble::Trouble;
 use super::{Answer, explain};
 
@@ -49,38 +38,14 @@ pub(super) struct Args {
     /// The document; for an update the stored one and the new one; `-`: documents on standard input, one after the other
     #[arg(value_name = "JSON|FILE|-", required = true, num_args = 1..=2)]
     documents: Vec<String>,
-    /// The application directory
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["rules", "schema"])]
-    app: Option<PathBuf>,
     /// The document's collection, as `database.collection`
     #[arg(long = "in", value_name = "NAMESPACE")]
     namespace: Option<String>,
-    /// The data source, where several have the collection
-    #[arg(long, requires = "app")]
-    service: Option<String>,
-    /// The tag of the application's environment
-    #[arg(long, requires = "app")]
-    tag: Option<String>,
-    /// A rules file, instead of an application
-    #[arg(long, value_name = "FILE")]
-    rules: Option<String>,
-    /// A schema file beside --rules
-    #[arg(long, value_name = "FILE", requires = "rules")]
-    schema: Option<String>,
     /// Print every role tried and every condition with both operands and its truth
     #[arg(long)]
     explain: bool,
-    /// The access token of the user, ours: itself, or a file that `portcullis login --json` printed
-    #[arg(long, value_name = "TOKEN|FILE|-", requires = "app", conflicts_with_all = ["user", "rules"])]
-    token: Option<String>,
     #[command(flatten)]
-    freshness: FreshnessArgs,
-    #[command(flatten)]
-    context: ContextArgs,
-    #[command(flatten)]
-    stores: StoreArgs,
-    #[command(flatten)]
-    secrets: SecretArgs,
+    guard: GuardArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -136,13 +101,11 @@ impl Verb {
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let streamed = args.documents.first().is_some_and(|first| first == "-");
-    if args.app.is_none() && (args.service.is_some() || args.tag.is_some()) {
-        return Err(Trouble::usage("--service and --tag belong to --app"));
-    }
     if let Some(problem) = wrong_number(args.operation, &args.documents, streamed) {
         return Err(Trouble::usage(problem));
     }
-    let (guard, age) = guard(args)?;
+    const MISSING: &str = "--app needs --in, the document's collection: `--in database.collection`";
+    let (guard, age) = args.guard.guard(args.namespace.as_deref(), MISSING)?;
     let decider = Decider {
         guard,
         age,
@@ -184,101 +147,6 @@ fn subject(args: &Args) -> Result<Subject, Trouble> {
         [document] => Ok(Subject::One(read(document)?)),
         _ => Err(Trouble::usage("a document is missing")),
     }
-}
-
-/// The guard, and how old the user object is if it was not given.
-fn guard(args: &Args) -> Result<(Guard, Option<DataAge>), Trouble> {
-    match (&args.app, &args.rules) {
-        (Some(directory), _) => {
-            let namespace = args.namespace.as_deref().ok_or_else(|| {
-                Trouble::usage("--app needs --in, the document's collection: `--in database.collection`")
-            })?;
-            if !namespace
-                .split_once('.')
-                .is_some_and(|(database, collection)| !database.is_empty() && !collection.is_empty())
-            {
-                return Err(Trouble::usage(format!("--in `{namespace}` is not of the form database.collection")));
-            }
-            app_guard(args, directory, namespace)
-        }
-        (None, Some(rules)) => {
-            let policy = rules_policy(rules, args)?;
-            let namespace = args.namespace.as_deref().unwrap_or_default();
-            let context = args.context.context(args.context.user()?)?;
-            Ok((Guard::new(policy, context).in_namespace(namespace), None))
-        }
-        (None, None) => Err(Trouble::usage("by which rules? give --app DIR with --in NAMESPACE, or --rules FILE")),
-    }
-}
-
-fn app_guard(args: &Args, directory: &Path, namespace: &str) -> Result<(Guard, Option<DataAge>), Trouble> {
-    let app = load_app(directory, args.tag.as_deref())?;
-    if args.stores.is_ours(namespace) {
-        return Err(Trouble::usage(format!(
-            "`{namespace}` holds our users or sessions: it is closed, whatever the rules say"
-        )));
-    }
-    if let Some(service) = &args.service
-        && !app.data_sources.iter().any(|source| source.name == *service)
-    {
-        let known: Vec<_> = app.data_sources.iter().map(|source| format!("`{}`", source.name)).collect();
-        return Err(Trouble::usage(format!("no data source is called `{service}`; there are {}", known.join(", "))));
-    }
-    let policies = app.policies();
-    if let Applicable::Invalid = policies.applicable(&app, namespace, args.service.as_deref())? {
-        let files = app.files_of(namespace, args.service.as_deref());
-        let found = app.findings.iter().chain(policies.findings());
-        let found = found.filter(|found| files.iter().any(|file| file == found.source.name())).cloned().collect();
-        return Err(Trouble::Files { what: format!("the rules of `{namespace}` do not load"), found });
-    }
-    if app.collection(namespace, args.service.as_deref())?.is_none() {
-        let names = app.collections.iter().map(|collection| collection.namespace.as_str());
-        let hint = closest(namespace, names).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
-        note(&format!("no file of the application speaks of `{namespace}`{hint}"));
-    }
-    let (user, age) = user(args, &app)?;
-    let context = app.with_secrets(args.context.context(user)?, &args.secrets.read(&app)?);
-    Ok((app.guard(&policies, namespace, args.service.as_deref(), context)?, age))
-}
-
-/// Who asks: the bearer of the token, or the user given, with custom data looked up where that is possible and wanted.
-fn user(args: &Args, app: &App) -> Result<(Option<User>, Option<DataAge>), Trouble> {
-    if let Some(token) = &args.token {
-        let token = read_token(token, &["access_token"])?;
-        let freshness = args.freshness.freshness();
-        let bearer = block_on(bearer(app, &args.stores, &token, freshness))?;
-        warn(&bearer.warnings);
-        return Ok((Some(bearer.user), Some(bearer.age)));
-    }
-    match args.context.user()? {
-        // A server can be named for everything that a shell runs; custom data that there is none of is not asked for by it.
-        Some(user) if user.custom_data == CustomData::Absent && args.stores.serves_custom_data(app)? => {
-            let (user, age) = block_on(with_custom_data(app, &args.stores, user))?;
-            Ok((Some(user), Some(age)))
-        }
-        user if args.stores.names_custom_data() => Err(Trouble::usage(match user {
-            None => "--custom-data needs a user: --user '{\"id\": \"…\"}'",
-            Some(_) => "--custom-data looks up what the object given by --user has already: `custom_data`",
-        })),
-        user => Ok((user, None)),
-    }
-}
-
-fn rules_policy(rules: &str, args: &Args) -> Result<Option<Arc<Policy>>, Trouble> {
-    let input = args.context.expanded(Input::read(rules, "rules")?, "the rules")?;
-    let mut rules = policy::compile(&input.node).map_err(|errors| {
-        let findings = errors.into_iter().map(Finding::from).collect();
-        Trouble::findings("the rules", &input.source, Some(&input.node), findings)
-    })?;
-    if let Some(schema) = &args.schema {
-        let input = args.context.expanded(Input::read(schema, "schema")?, "the schema")?;
-        let schema = Schema::compile(&input.node).map_err(|errors| {
-            let findings = errors.into_iter().map(Finding::from).collect();
-            Trouble::findings("the schema", &input.source, Some(&input.node), findings)
-        })?;
-        rules.schema = Some(schema);
-    }
-    Ok(RulesFile::effective(Some(&rules), None).map(Arc::new))
 }
 
 /// The JSON document is written piece by piece, so that any number of documents can be decided about.

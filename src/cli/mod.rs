@@ -10,12 +10,14 @@ mod expand;
 mod explain;
 mod fmt;
 mod freshness;
+mod guard;
 mod import;
 mod input;
 mod live;
 mod login;
 mod output;
 mod pipeline;
+mod query;
 mod replace;
 mod secrets;
 mod server;
@@ -36,7 +38,7 @@ use trouble::Trouble;
 const AFTER: &str = "\
 Exit codes:
   0  yes: true, allowed, all passed, no errors
-  1  no: false, unknown, denied, a token refused, a failed case, an error found by `check`
+  1  no: false, unknown, denied, nothing that could be read, a token refused, a failed case, an error found by `check`
   2  trouble: usage, a file that cannot be read, rules that do not load where they are needed
 
 Wherever a value is expected, give JSON, the path of a file, or `-` for standard input.";
@@ -56,6 +58,7 @@ struct Cli {
 enum Command {
     Eval(eval::Args),
     Decide(decide::Args),
+    Query(query::Args),
     Check(check::Args),
     Test(test::Args),
     Expand(expand::Args),
@@ -98,6 +101,7 @@ pub(crate) fn run() -> ExitCode {
     let result = match cli.command {
         Command::Eval(args) => eval::run(&args, &mut output),
         Command::Decide(args) => decide::run(&args, &mut output),
+        Command::Query(args) => query::run(&args, &mut output),
         Command::Check(args) => check::run(&args, &mut output),
         Command::Test(args) => test::run(&args, &mut output),
         Command::Expand(args) => expand::run(&args, &mut output),

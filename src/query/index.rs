@@ -52,8 +52,10 @@ fn of_condition(path: &str, operator: &str, operand: &Bson) -> Option<(Worth, Ve
         ("$gt" | "$gte" | "$lt" | "$lte", _) => Worth::Range,
         ("$elemMatch", Bson::Document(inner)) => {
             // Either operators on the element, or a filter of the documents in the array.
-            if inner.keys().any(|key| key.starts_with('$')) && !inner.contains_key("$or") && !inner.contains_key("$and") {
-                let element = inner.iter().filter_map(|(operator, operand)| of_condition(path, operator, operand)).max();
+            if inner.keys().any(|key| key.starts_with('$')) && !inner.contains_key("$or") && !inner.contains_key("$and")
+            {
+                let element =
+                    inner.iter().filter_map(|(operator, operand)| of_condition(path, operator, operand)).max();
                 return element.map(|(_, fields)| (Worth::Elements, fields));
             }
             let fields = indexes_for(inner)?.into_iter().map(|field| format!("{path}.{field}")).collect();

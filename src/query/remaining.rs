@@ -92,7 +92,9 @@ fn of_test(test: &BoundTest, this: Field<'_>) -> Remaining {
         BoundCheck::In(BoundList::Document(_)) => Remaining::Documents,
         BoundCheck::In(BoundList::Elements { known, later, .. }) => {
             let later = later.iter().map(|right| of_right(right, test, this)).min();
-            later.unwrap_or_else(|| if known.iter().len() > MAX_LIST { Remaining::List } else { of_left(&test.left, this) })
+            later.unwrap_or_else(|| {
+                if known.iter().len() > MAX_LIST { Remaining::List } else { of_left(&test.left, this) }
+            })
         }
         _ => of_left(&test.left, this),
     }
@@ -103,7 +105,9 @@ fn of_right(right: &BoundRight, test: &BoundTest, this: Field<'_>) -> Remaining 
         BoundRight::Function(_) => Remaining::Function,
         BoundRight::Convert(..) => Remaining::Conversion,
         BoundRight::Document(..) | BoundRight::Template(_) => Remaining::Documents,
-        BoundRight::Value(value) if value.members.as_ref().is_some_and(|members| members.values.iter().len() > MAX_LIST) => {
+        BoundRight::Value(value)
+            if value.members.as_ref().is_some_and(|members| members.values.iter().len() > MAX_LIST) =>
+        {
             Remaining::List
         }
         BoundRight::Value(_) | BoundRight::Unknown => of_left(&test.left, this),
@@ -112,7 +116,11 @@ fn of_right(right: &BoundRight, test: &BoundTest, this: Field<'_>) -> Remaining 
 
 fn of_left(left: &BoundLeft, this: Field<'_>) -> Remaining {
     match (left, this) {
-        (BoundLeft::Document(place), Field::Somewhere) if matches!(place.root, DocumentRoot::This | DocumentRoot::Prev) => Remaining::Fields,
+        (BoundLeft::Document(place), Field::Somewhere)
+            if matches!(place.root, DocumentRoot::This | DocumentRoot::Prev) =>
+        {
+            Remaining::Fields
+        }
         _ => Remaining::Other,
     }
 }

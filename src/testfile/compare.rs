@@ -139,7 +139,8 @@ pub(super) fn query(expect: &Node, found: &[Document], sent: Sent) -> Answer {
     Answer { agrees, got }
 }
 
-const NOT_KNOWN: &str = "not known for a query with a filter of its own: expect it of one without, whose filter is that of the rules";
+const NOT_KNOWN: &str =
+    "not known for a query with a filter of its own: expect it of one without, whose filter is that of the rules";
 
 /// For an expectation `{key: text}`: whether one of the messages contains the text.
 pub(super) fn message(expect: &Node, key: &str, messages: &[String]) -> Answer {

@@ -215,7 +215,7 @@ fn query_case(expect: &Node, query: &Node, documents: &[Document], guard: &Guard
 /// Of a query with a filter of its own, which parts are sent depends on which fields the user surely sees: only that of the
 /// rules is known here.
 fn sent(query: &Node, guard: &Guard) -> Sent {
-    let is_empty = |filter: &Node| filter.as_object().is_some_and(|members| members.is_empty());
+    let is_empty = |filter: &Node| filter.as_object().is_some_and(<[_]>::is_empty);
     if !query.get("filter").is_none_or(is_empty) {
         return Sent::NotKnown;
     }

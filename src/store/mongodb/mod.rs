@@ -8,6 +8,7 @@ mod connect;
 mod custom_data;
 mod deadline;
 mod failure;
+mod find_plan;
 mod import;
 mod live;
 mod naming;
@@ -19,6 +20,7 @@ mod watch;
 
 pub use connect::{ConnectError, connect};
 pub use custom_data::MongoCustomData;
+pub use find_plan::{FindPlan, explain_find};
 pub use live::{Examples, LiveCheck, LiveFinding, LiveFindingKind, Others, check_live};
 pub use sessions::MongoSessions;
 pub use users::MongoUsers;

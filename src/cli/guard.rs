@@ -1,0 +1,154 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use portcullis::access::Guard;
+use portcullis::app::{App, Applicable};
+use portcullis::login::DataAge;
+use portcullis::policy::{self, Policy, RulesFile};
+use portcullis::schema::Schema;
+use portcullis::text::{Finding, closest};
+use portcullis::user::{CustomData, User};
+
+use super::accounts::{bearer, block_on, read_token, warn, with_custom_data};
+use super::application::load_app;
+use super::context::ContextArgs;
+use super::freshness::FreshnessArgs;
+use super::input::Input;
+use super::output::note;
+use super::secrets::SecretArgs;
+use super::stores::StoreArgs;
+use super::trouble::Trouble;
+
+/// By which rules, and for whom.
+#[derive(Debug, clap::Args)]
+pub(super) struct GuardArgs {
+    /// The application directory
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["rules", "schema"])]
+    app: Option<PathBuf>,
+    /// The data source, where several have the collection
+    #[arg(long, requires = "app")]
+    service: Option<String>,
+    /// The tag of the application's environment
+    #[arg(long, requires = "app")]
+    tag: Option<String>,
+    /// A rules file, instead of an application
+    #[arg(long, value_name = "FILE")]
+    rules: Option<String>,
+    /// A schema file beside --rules
+    #[arg(long, value_name = "FILE", requires = "rules")]
+    schema: Option<String>,
+    /// The access token of the user, ours: itself, or a file that `portcullis login --json` printed
+    #[arg(long, value_name = "TOKEN|FILE|-", requires = "app", conflicts_with_all = ["user", "rules"])]
+    token: Option<String>,
+    #[command(flatten)]
+    freshness: FreshnessArgs,
+    #[command(flatten)]
+    context: ContextArgs,
+    #[command(flatten)]
+    pub(super) stores: StoreArgs,
+    #[command(flatten)]
+    pub(super) secrets: SecretArgs,
+}
+
+impl GuardArgs {
+    /// The guard of a collection, and how old the user object is if it was not given. `missing` says how the collection
+    /// is named.
+    pub(super) fn guard(&self, namespace: Option<&str>, missing: &str) -> Result<(Guard, Option<DataAge>), Trouble> {
+        guard(self, namespace, missing)
+    }
+}
+
+fn guard(args: &GuardArgs, namespace: Option<&str>, missing: &str) -> Result<(Guard, Option<DataAge>), Trouble> {
+    if args.app.is_none() && (args.service.is_some() || args.tag.is_some()) {
+        return Err(Trouble::usage("--service and --tag belong to --app"));
+    }
+    match (&args.app, &args.rules) {
+        (Some(directory), _) => {
+            let namespace = namespace.ok_or_else(|| Trouble::usage(missing))?;
+            if !namespace
+                .split_once('.')
+                .is_some_and(|(database, collection)| !database.is_empty() && !collection.is_empty())
+            {
+                return Err(Trouble::usage(format!("`{namespace}` is not of the form database.collection")));
+            }
+            app_guard(args, directory, namespace)
+        }
+        (None, Some(rules)) => {
+            let policy = rules_policy(rules, args)?;
+            let namespace = namespace.unwrap_or_default();
+            let context = args.context.context(args.context.user()?)?;
+            Ok((Guard::new(policy, context).in_namespace(namespace), None))
+        }
+        (None, None) => Err(Trouble::usage("by which rules? give --app DIR with --in NAMESPACE, or --rules FILE")),
+    }
+}
+
+fn app_guard(args: &GuardArgs, directory: &Path, namespace: &str) -> Result<(Guard, Option<DataAge>), Trouble> {
+    let app = load_app(directory, args.tag.as_deref())?;
+    if args.stores.is_ours(namespace) {
+        return Err(Trouble::usage(format!(
+            "`{namespace}` holds our users or sessions: it is closed, whatever the rules say"
+        )));
+    }
+    if let Some(service) = &args.service
+        && !app.data_sources.iter().any(|source| source.name == *service)
+    {
+        let known: Vec<_> = app.data_sources.iter().map(|source| format!("`{}`", source.name)).collect();
+        return Err(Trouble::usage(format!("no data source is called `{service}`; there are {}", known.join(", "))));
+    }
+    let policies = app.policies();
+    if let Applicable::Invalid = policies.applicable(&app, namespace, args.service.as_deref())? {
+        let files = app.files_of(namespace, args.service.as_deref());
+        let found = app.findings.iter().chain(policies.findings());
+        let found = found.filter(|found| files.iter().any(|file| file == found.source.name())).cloned().collect();
+        return Err(Trouble::Files { what: format!("the rules of `{namespace}` do not load"), found });
+    }
+    if app.collection(namespace, args.service.as_deref())?.is_none() {
+        let names = app.collections.iter().map(|collection| collection.namespace.as_str());
+        let hint = closest(namespace, names).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+        note(&format!("no file of the application speaks of `{namespace}`{hint}"));
+    }
+    let (user, age) = user(args, &app)?;
+    let context = app.with_secrets(args.context.context(user)?, &args.secrets.read(&app)?);
+    Ok((app.guard(&policies, namespace, args.service.as_deref(), context)?, age))
+}
+
+/// Who asks: the bearer of the token, or the user given, with custom data looked up where that is possible and wanted.
+fn user(args: &GuardArgs, app: &App) -> Result<(Option<User>, Option<DataAge>), Trouble> {
+    if let Some(token) = &args.token {
+        let token = read_token(token, &["access_token"])?;
+        let freshness = args.freshness.freshness();
+        let bearer = block_on(bearer(app, &args.stores, &token, freshness))?;
+        warn(&bearer.warnings);
+        return Ok((Some(bearer.user), Some(bearer.age)));
+    }
+    match args.context.user()? {
+        // A server can be named for everything that a shell runs; custom data that there is none of is not asked for by it.
+        Some(user) if user.custom_data == CustomData::Absent && args.stores.serves_custom_data(app)? => {
+            let (user, age) = block_on(with_custom_data(app, &args.stores, user))?;
+            Ok((Some(user), Some(age)))
+        }
+        user if args.stores.names_custom_data() => Err(Trouble::usage(match user {
+            None => "--custom-data needs a user: --user '{\"id\": \"…\"}'",
+            Some(_) => "--custom-data looks up what the object given by --user has already: `custom_data`",
+        })),
+        user => Ok((user, None)),
+    }
+}
+
+fn rules_policy(rules: &str, args: &GuardArgs) -> Result<Option<Arc<Policy>>, Trouble> {
+    let input = args.context.expanded(Input::read(rules, "rules")?, "the rules")?;
+    let mut rules = policy::compile(&input.node).map_err(|errors| {
+        let findings = errors.into_iter().map(Finding::from).collect();
+        Trouble::findings("the rules", &input.source, Some(&input.node), findings)
+    })?;
+    if let Some(schema) = &args.schema {
+        let input = args.context.expanded(Input::read(schema, "schema")?, "the schema")?;
+        let schema = Schema::compile(&input.node).map_err(|errors| {
+            let findings = errors.into_iter().map(Finding::from).collect();
+            Trouble::findings("the schema", &input.source, Some(&input.node), findings)
+        })?;
+        rules.schema = Some(schema);
+    }
+    Ok(RulesFile::effective(Some(&rules), None).map(Arc::new))
+}
