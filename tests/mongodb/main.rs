@@ -93,6 +93,7 @@ fn main() -> ExitCode {
             the_commands_do_the_same_on_a_server;
         plans:
             a_plan_uses_the_indexes_that_it_names
+            every_operator_finds_fields_of_every_type_as_it_decides
             the_command_says_which_index_the_server_uses
             the_fixtures_of_plans_hold_on_the_server
             the_largest_plans_are_run_by_the_server

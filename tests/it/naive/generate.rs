@@ -10,7 +10,7 @@ use super::name::Scope;
 
 mod reads;
 
-pub use reads::reads;
+pub use reads::{hostile, reads};
 
 /// A test file with cases of every kind, without expectations.
 pub fn file() -> impl Strategy<Value = Json> {
@@ -53,7 +53,7 @@ const SCOPES: [(&str, Scope); 7] = [
 ];
 
 /// One value of every type, and several where equality or order has something to decide.
-fn scalars() -> Vec<Json> {
+pub fn scalars() -> Vec<Json> {
     vec![
         json!(1),
         json!({"$numberLong": "1"}),

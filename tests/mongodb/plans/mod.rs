@@ -5,11 +5,13 @@ mod fixtures;
 mod index;
 mod limits;
 mod shrink;
+mod table;
 mod tally;
 
 pub(crate) use fixtures::*;
 pub(crate) use index::*;
 pub(crate) use limits::*;
+pub(crate) use table::*;
 
 use std::time::Duration;
 

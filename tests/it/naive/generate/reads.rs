@@ -29,7 +29,7 @@ fn choices(seed: u64) -> Vec<u16> {
 }
 
 /// What would ask for something if it stood in a query as it is, or in an aggregation.
-pub(super) fn hostile() -> Vec<Json> {
+pub fn hostile() -> Vec<Json> {
     vec![
         json!({"$gt": ""}),
         json!({"$ne": null}),
