@@ -12,11 +12,11 @@ const PATHS: [&str; 3] = ["a", "a.a", "a.0"];
 
 /// Each value by itself, in arrays, in documents and in documents in arrays, and nothing at all.
 fn documents() -> Vec<Json> {
-    let values = naive::generate::scalars().into_iter().chain(naive::generate::hostile());
-    let shapes = values.flat_map(|value| {
+    let shapes = naive::generate::scalars().into_iter().flat_map(|value| {
         [json!(value), json!([value, 7]), json!([[value]]), json!({"a": value}), json!([{"a": value}, {"a": [value]}])]
     });
     let mut all: Vec<Json> = shapes.map(|value| json!({"a": value, "b": 1})).collect();
+    all.extend(naive::generate::hostile().into_iter().map(|value| json!({"a": value, "b": 1})));
     all.extend([json!({"b": 1}), json!({"a": [{"b": 1}, {}]}), json!({"a": {"0": 1, "a": {"0": "a"}}})]);
     for (number, document) in all.iter_mut().enumerate() {
         document["_id"] = json!(number);
@@ -65,7 +65,7 @@ fn conditions() -> Vec<(Json, Json)> {
         for path in PATHS {
             all.extend(questions(&value).into_iter().map(|question| (json!({path: question}), json!(1))));
         }
-        for brought in [value.clone(), json!([value, "c"]), json!({"a": value})] {
+        for brought in [value.clone(), json!([value, "c"])] {
             for path in ["a", "a.a"] {
                 let mut forms = questions(&json!("%%user.custom_data.x"));
                 forms.push(json!({"$in": "%%user.custom_data.x"}));

@@ -79,7 +79,7 @@ impl Maker {
 
     fn read_policy(&mut self, number: usize) -> Json {
         // Of each file some policies that a database can be asked, and some that need more.
-        self.askable = number % 3 != 0;
+        self.askable = !number.is_multiple_of(3);
         let policy = self.policy();
         self.askable = false;
         policy
