@@ -79,7 +79,7 @@ fn guard(args: &GuardArgs, namespace: Option<&str>, missing: &str) -> Result<(Gu
             let context = args.context.context(args.context.user()?)?;
             Ok((Guard::new(policy, context).in_namespace(namespace), None))
         }
-        (None, None) => Err(Trouble::usage("by which rules? give --app DIR with --in NAMESPACE, or --rules FILE")),
+        (None, None) => Err(Trouble::usage("by which rules? give --app DIR with the collection, or --rules FILE")),
     }
 }
 

@@ -19,6 +19,7 @@ mod live;
 mod login;
 mod output;
 mod pipeline;
+mod query;
 mod replace;
 mod secrets;
 mod server;
@@ -39,7 +40,7 @@ use trouble::Trouble;
 const AFTER: &str = "\
 Exit codes:
   0  yes: true, allowed, all passed, no errors
-  1  no: false, unknown, denied, a token refused, a failed case, an error found by `check`
+  1  no: false, unknown, denied, nothing that could be read, a token refused, a failed case, an error found by `check`
   2  trouble: usage, a file that cannot be read, rules that do not load where they are needed
 
 Wherever a value is expected, give JSON, the path of a file, or `-` for standard input.";
@@ -60,6 +61,7 @@ enum Command {
     Eval(eval::Args),
     Decide(decide::Args),
     Find(find::Args),
+    Query(query::Args),
     Check(check::Args),
     Test(test::Args),
     Expand(expand::Args),
@@ -103,6 +105,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Eval(args) => eval::run(&args, &mut output),
         Command::Decide(args) => decide::run(&args, &mut output),
         Command::Find(args) => find::run(&args, &mut output),
+        Command::Query(args) => query::run(&args, &mut output),
         Command::Check(args) => check::run(&args, &mut output),
         Command::Test(args) => test::run(&args, &mut output),
         Command::Expand(args) => expand::run(&args, &mut output),

@@ -204,6 +204,10 @@ impl Filter {
         if kept.len() <= COMPARED && !reduce(&mut kept, kind) {
             return kind.winner();
         }
+        // What has lost all but one of its members can be of the same kind as the whole.
+        if kept.iter().any(|part| part.members(kind).len() > 1) {
+            return Self::join(kept, kind);
+        }
         match kept.len() {
             0 => kind.neutral(),
             1 => kept.remove(0),

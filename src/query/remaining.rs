@@ -105,9 +105,8 @@ fn of_right(right: &BoundRight, test: &BoundTest, this: Field<'_>) -> Remaining 
         BoundRight::Function(_) => Remaining::Function,
         BoundRight::Convert(..) => Remaining::Conversion,
         BoundRight::Document(..) | BoundRight::Template(_) => Remaining::Documents,
-        BoundRight::Value(value)
-            if value.members.as_ref().is_some_and(|members| members.values.iter().len() > MAX_LIST) =>
-        {
+        // Beside its elements, the list itself is asked for.
+        BoundRight::Value(value) if value.members.as_ref().is_some_and(|list| list.values.iter().len() >= MAX_LIST) => {
             Remaining::List
         }
         BoundRight::Value(_) | BoundRight::Unknown => of_left(&test.left, this),

@@ -189,6 +189,8 @@ fn check_expectation(kind: &str, expect: &Node, errors: &mut Vec<FormatError>) {
             ("load", "invalid") | (_, "fields" | "schema") => (texts(&member.value), "an array of strings"),
             (_, "error" | "invalid") => (member.value.as_str().is_some(), "a string"),
             (_, "ids" | "documents") => (member.value.as_array().is_some(), "an array"),
+            // Nothing is sent where nothing can be allowed.
+            (_, "filter") if matches!(member.value.kind, json::Kind::Null) => (true, "an object or null"),
             (_, "document" | "user" | "filter") => (member.value.as_object().is_some(), "an object"),
             _ => continue,
         };

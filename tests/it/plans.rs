@@ -1,15 +1,15 @@
 //! The filter of a plan, evaluated in memory, finds exactly the documents that the guard lets through.
 
-use bson::{Bson, Document};
-use portcullis::access::{Guard, Query};
+use bson::{Bson, Document, doc};
+use portcullis::access::{Guard, PlanExplanation, Query};
 use portcullis::eval::Context;
 use portcullis::policy::{self, RulesFile};
-use portcullis::query::Plan;
+use portcullis::query::{MAX_FILTER_BYTES, MAX_LIST, Plan, Remaining};
 use portcullis::user::{User, UserType};
 use portcullis::{json, testfile};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::naive;
 
@@ -83,4 +83,84 @@ fn the_query_finds_exactly_what_the_evaluator_allows() {
     }
     println!("{plans} plans: {exact} exact, {bounds} with a check left");
     assert!(exact > plans / 20 && bounds < plans / 2, "{plans} plans: {exact} exact, {bounds} with a check left");
+}
+
+fn explained(rules: &Json) -> PlanExplanation {
+    let rules = policy::compile(&json::parse(&rules.to_string()).unwrap()).unwrap();
+    let custom_data = doc! {
+        "long": (0..MAX_LIST).map(|number| number.to_string()).collect::<Vec<_>>(),
+        "large": "x".repeat(MAX_FILTER_BYTES),
+    };
+    let user = User::new("u1").with_custom_data(custom_data);
+    Guard::new(RulesFile::effective(Some(&rules), None), Context::new().with_user(user)).explain_plan()
+}
+
+fn reader(apply_when: &Json) -> Json {
+    json!({ "roles": [{ "name": "R", "apply_when": apply_when, "read": true }] })
+}
+
+#[test]
+fn an_explanation_says_what_remains_to_be_checked() {
+    let by_fields = |fields: Json| json!({ "roles": [{ "name": "R", "apply_when": {}, "fields": fields }] });
+    let cases = [
+        (reader(&json!({ "owner": "%%user.id" })), vec![]),
+        (
+            reader(&json!({ "%%true": { "%function": { "name": "f", "arguments": ["%%root.a"] } } })),
+            vec![Remaining::Function],
+        ),
+        (reader(&json!({ "a": { "$regex": "^a" } })), vec![Remaining::Pattern]),
+        (reader(&json!({ "a": "%%root.b" })), vec![Remaining::Documents]),
+        (reader(&json!({ "a": { "%stringToOid": "%%root.b" } })), vec![Remaining::Conversion]),
+        (reader(&json!({ "a": "%%user.custom_data.long" })), vec![Remaining::List]),
+        (reader(&json!({ "a": "%%user.custom_data.large" })), vec![Remaining::Size]),
+        (reader(&json!({ "a.b": null })), vec![Remaining::Other]),
+        (reader(&json!({ "a": { "$elemMatch": { "b": "%%root.c" } } })), vec![Remaining::Elements]),
+        (by_fields(json!({ "a": { "read": { "%%this": 1 } } })), vec![]),
+        (by_fields(json!({ "a": { "fields": { "b": { "read": { "%%this": 1 } } } } })), vec![Remaining::Fields]),
+        (
+            json!({ "roles": [{ "name": "R", "apply_when": {}, "additional_fields": { "read": { "%%this": "x" } } }] }),
+            vec![Remaining::Fields],
+        ),
+        (reader(&json!({ "a": { "$regex": "^a" }, "b": "%%root.c" })), vec![Remaining::Pattern, Remaining::Documents]),
+    ];
+    for (rules, remaining) in cases {
+        let explanation = explained(&rules);
+        assert_eq!(explanation.remaining, remaining, "{rules}: {:?}", explanation.plan);
+        assert_eq!(explanation.plan.needs_check(), !remaining.is_empty(), "{rules}");
+    }
+}
+
+#[test]
+fn an_explanation_has_a_projection_where_all_documents_show_the_same() {
+    let role = |more: Json| {
+        let mut role = json!({ "name": "R", "apply_when": { "owner": "%%user.id" } });
+        role.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({ "roles": [role] })
+    };
+    let fields = json!({ "a": { "read": true }, "b": { "fields": { "c": { "write": true }, "d": {} } }, "e": { "read": false } });
+    let mut filtered = role(json!({ "read": true }));
+    filtered["filters"] = json!([{ "name": "F", "apply_when": {}, "projection": { "a": 0, "b.c": 0 } }]);
+    let mut two = role(json!({ "read": true }));
+    two["roles"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({ "name": "S", "apply_when": {}, "fields": { "a": { "read": true } } }));
+    let cases = [
+        (role(json!({ "read": true })), Some(doc! {})),
+        (role(json!({ "read": { "public": true } })), Some(doc! {})),
+        (role(json!({ "fields": fields })), Some(doc! { "a": 1, "b.c": 1, "_id": 0 })),
+        (role(json!({ "fields": { "_id": { "read": true } } })), Some(doc! { "_id": 1 })),
+        (
+            role(json!({ "fields": { "salary": {} }, "additional_fields": { "read": true } })),
+            Some(doc! { "salary": 0 }),
+        ),
+        (role(json!({ "fields": { "a": { "read": { "%%this": 1 } } } })), None),
+        (role(json!({ "write": { "public": true }, "fields": { "a": { "read": true } } })), None),
+        (filtered, Some(doc! { "a": 0, "b.c": 0 })),
+        (two, None),
+        (reader(&json!(false)), None),
+    ];
+    for (rules, projection) in cases {
+        assert_eq!(explained(&rules).projection, projection, "{rules}");
+    }
 }

@@ -206,7 +206,7 @@ pub(crate) async fn a_change_during_a_login_ends_it(world: World) {
 }
 
 /// Runs a command of ours, for its exit code and its JSON.
-fn portcullis(world: &World, arguments: &[&str]) -> (i32, Value) {
+pub(crate) fn portcullis(world: &World, arguments: &[&str]) -> (i32, Value) {
     let state = std::env::temp_dir().join(format!("portcullis-{}-{}", world.database.name(), std::process::id()));
     let output = Command::new(env!("CARGO_BIN_EXE_portcullis"))
         .args(arguments)

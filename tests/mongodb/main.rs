@@ -126,6 +126,11 @@ fn main() -> ExitCode {
             a_server_that_is_down_lets_nobody_in_and_forgets_nobody
             the_commands_do_the_same_on_a_server;
         plans:
+            a_plan_uses_the_indexes_that_it_names
+            every_operator_finds_fields_of_every_type_as_it_decides
+            the_command_says_which_index_the_server_uses
+            the_fixtures_of_plans_hold_on_the_server
+            the_largest_plans_are_run_by_the_server
             the_query_finds_exactly_what_the_evaluator_allows;
         watcher:
             every_write_names_the_user_of_its_document

@@ -10,7 +10,7 @@ use super::name::Scope;
 
 mod reads;
 
-pub use reads::reads;
+pub use reads::{hostile, reads};
 
 /// A test file with cases of every kind, without expectations.
 pub fn file() -> impl Strategy<Value = Json> {
@@ -53,7 +53,7 @@ const SCOPES: [(&str, Scope); 7] = [
 ];
 
 /// One value of every type, and several where equality or order has something to decide.
-fn scalars() -> Vec<Json> {
+pub fn scalars() -> Vec<Json> {
     vec![
         json!(1),
         json!({"$numberLong": "1"}),
@@ -580,6 +580,12 @@ impl Maker {
     /// A field of the document, often compared with what the user has by the same name.
     fn asked(&mut self, depth: usize) -> (String, Json) {
         let name = self.known_path();
+        if matches!(self.scope, Scope::Role | Scope::Field) && self.chance(20) {
+            let stored = format!("%%root.{name}");
+            let right = if self.chance(60) { json!(stored) } else { json!({"$in": stored}) };
+            let name = if self.chance(50) { name } else { self.known_path() };
+            return (format!("%%user.custom_data.{name}"), right);
+        }
         let left = if self.scope == Scope::Field && self.chance(40) { "%%this" } else { name };
         let operand = match self.below(6) {
             0 | 1 => Json::String(format!("%%user.custom_data.{name}")),

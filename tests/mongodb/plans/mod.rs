@@ -1,8 +1,17 @@
 //! The filter of a plan, run by the server, finds exactly the documents that the guard lets through.
 
 mod case;
+mod fixtures;
+mod index;
+mod limits;
 mod shrink;
+mod table;
 mod tally;
+
+pub(crate) use fixtures::*;
+pub(crate) use index::*;
+pub(crate) use limits::*;
+pub(crate) use table::*;
 
 use std::time::Duration;
 

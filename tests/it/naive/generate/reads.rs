@@ -29,7 +29,7 @@ fn choices(seed: u64) -> Vec<u16> {
 }
 
 /// What would ask for something if it stood in a query as it is, or in an aggregation.
-pub(super) fn hostile() -> Vec<Json> {
+pub fn hostile() -> Vec<Json> {
     vec![
         json!({"$gt": ""}),
         json!({"$ne": null}),
@@ -79,7 +79,7 @@ impl Maker {
 
     fn read_policy(&mut self, number: usize) -> Json {
         // Of each file some policies that a database can be asked, and some that need more.
-        self.askable = number % 3 != 0;
+        self.askable = !number.is_multiple_of(3);
         let policy = self.policy();
         self.askable = false;
         policy
