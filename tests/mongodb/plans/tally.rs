@@ -114,14 +114,14 @@ impl Tally {
     pub(super) fn assert_enough(&self) {
         let cases = self.cases();
         let share = |kind: &str| 100 * self.kinds.get(kind).copied().unwrap_or_default() / cases.max(1);
-        assert!(share("exact") >= 15, "{self}");
+        assert!(share("exact") >= 10, "{self}");
         assert!(share("bounds") >= 3 && share("bounds") <= 40, "{self}");
         assert!(share("never") <= 60 && share("always") <= 40, "{self}");
         for operator in OPERATORS {
             let count = self.operators.get(operator).copied().unwrap_or_default();
             assert!(count >= cases / 1000, "{operator} occurs {count} times\n{self}");
         }
-        assert!(self.allowed >= cases && self.invisible >= cases / 20, "{self}");
+        assert!(self.allowed >= cases / 2 && self.invisible >= cases / 20, "{self}");
     }
 }
 
