@@ -1,25 +1,31 @@
 use std::convert::Infallible;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use portcullis::guarded::GuardedError;
+use portcullis::store::EmbeddedDocuments;
 use portcullis::store::documents::Store;
 use portcullis::store::mongodb::MongoDocuments;
 
+use super::output::note;
 use super::server::ServerUri;
-use super::stores::StoreArgs;
+use super::stores::{Missing, StoreArgs};
 use super::trouble::Trouble;
 
 /// Where the documents of an application are.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Documents")]
 pub(super) struct DocumentArgs {
-    /// The server that holds the documents, `mongodb://localhost:27017`; without it, that of --mongodb-uri
-    #[arg(long, value_name = "URI", env = "PORTCULLIS_STORE", hide_env_values = true)]
+    /// What holds the documents: a server, `mongodb://localhost:27017`, or a file of ours; without it the server of
+    /// --mongodb-uri, or else the file `documents.redb` in the directory of --state
+    #[arg(long, value_name = "URI|FILE", env = "PORTCULLIS_STORE", hide_env_values = true)]
     store: Option<StorePlace>,
 }
 
 #[derive(Clone, Debug)]
 enum StorePlace {
     Server(ServerUri),
+    File(PathBuf),
     /// Of which nothing is shown: it may be a misspelt connection string.
     Elsewhere,
 }
@@ -28,23 +34,48 @@ impl FromStr for StorePlace {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let is_server = text.starts_with("mongodb://") || text.starts_with("mongodb+srv://");
-        Ok(if is_server { Self::Server(text.parse()?) } else { Self::Elsewhere })
+        Ok(match text {
+            _ if text.starts_with("mongodb://") || text.starts_with("mongodb+srv://") => Self::Server(text.parse()?),
+            _ if text.is_empty() || text.contains(['@', ':']) => Self::Elsewhere,
+            _ => Self::File(text.into()),
+        })
     }
 }
 
 impl DocumentArgs {
     /// Opens the store: the one place where it is chosen.
-    pub(super) async fn open(&self, stores: &StoreArgs) -> Result<Box<dyn Store>, Trouble> {
+    pub(super) async fn open(&self, stores: &StoreArgs, missing: Missing) -> Result<Box<dyn Store>, Trouble> {
         let client = match &self.store {
-            Some(StorePlace::Server(uri)) => uri.connect().await?,
+            Some(StorePlace::Server(uri)) => Some(uri.connect().await?),
+            Some(StorePlace::File(path)) => return file(path, missing),
             Some(StorePlace::Elsewhere) => {
-                return Err(Trouble::usage("--store takes the address of a server: `mongodb://localhost:27017`"));
+                return Err(Trouble::usage(
+                    "--store takes the address of a server, `mongodb://localhost:27017`, or the path of a file",
+                ));
             }
-            None => stores.client().await?.ok_or_else(|| {
-                Trouble::usage("where are the documents? give --store with the address of a server, or --mongodb-uri")
-            })?,
+            None => stores.client().await?,
         };
-        Ok(Box::new(MongoDocuments::new(&client)))
+        match client {
+            Some(client) => Ok(Box::new(MongoDocuments::new(&client))),
+            None => file(&stores.documents_file(missing)?, missing),
+        }
     }
+}
+
+fn file(path: &Path, missing: Missing) -> Result<Box<dyn Store>, Trouble> {
+    if missing == Missing::Refuse && !path.exists() {
+        return Err(Trouble::usage(format!(
+            "there are no documents yet: `{}` is not there; `portcullis insert` makes it, --store names another file or a server",
+            path.display()
+        )));
+    }
+    Ok(Box::new(EmbeddedDocuments::open(path)?))
+}
+
+/// What a client is told; what else is known goes to standard error, for whoever runs this has the database at hand anyhow.
+pub(super) fn guarded(error: GuardedError) -> Trouble {
+    if let Some(private) = error.private() {
+        note(&private);
+    }
+    Trouble::Guarded(error)
 }

@@ -1,16 +1,17 @@
 use bson::RawDocumentBuf;
 use portcullis::access::Query;
-use portcullis::guarded::{FindRequest, Found, GuardedCollection, GuardedError};
+use portcullis::guarded::{FindRequest, Found, GuardedCollection};
 use portcullis::json::{self, Node};
 use portcullis::store::documents::Namespace;
 use portcullis::text::Finding;
 
 use super::Answer;
 use super::accounts::block_on;
-use super::documents::DocumentArgs;
+use super::documents::{DocumentArgs, guarded};
 use super::guard::GuardArgs;
 use super::input::Input;
-use super::output::{Output, note};
+use super::output::Output;
+use super::stores::Missing;
 use super::trouble::Trouble;
 
 const EXAMPLES: &str = "\
@@ -55,9 +56,9 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let request = request(args)?;
     let (guard, _) = args.guard.guard(Some(&args.namespace), "")?;
     block_on(async {
-        let store = args.documents.open(&args.guard.stores).await?;
+        let store = args.documents.open(&args.guard.stores, Missing::Refuse).await?;
         let collection = GuardedCollection::new(&*store, namespace, &guard);
-        let found = collection.find(&request).await.map_err(trouble)?;
+        let found = collection.find(&request).await.map_err(guarded)?;
         print(found, output).await
     })
 }
@@ -83,21 +84,13 @@ fn request(args: &Args) -> Result<FindRequest, Trouble> {
     let (filter, projection, sort) = (node(&filter), node(&projection), node(&sort));
     let query = Query::compile(filter.as_ref(), projection.as_ref(), sort.as_ref())
         .map_err(|error| Trouble::usage(error.to_string()))?;
-    let request = FindRequest::new(query).map_err(trouble)?;
+    let request = FindRequest::new(query).map_err(guarded)?;
     Ok(request.skip(args.skip.into()).limit(args.limit.map(u64::from)))
-}
-
-/// What a client is told; what else is known goes to standard error, for whoever runs this has the database at hand anyhow.
-fn trouble(error: GuardedError) -> Trouble {
-    if let Some(private) = error.private() {
-        note(&private);
-    }
-    Trouble::Guarded(error)
 }
 
 fn line(document: &RawDocumentBuf) -> Result<String, Trouble> {
     let mut text = Vec::new();
-    json::write(document, &mut text).map_err(|error| trouble(error.into()))?;
+    json::write(document, &mut text).map_err(|error| guarded(error.into()))?;
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
@@ -107,7 +100,7 @@ async fn print(mut found: Found<'_>, output: &mut Output) -> Result<Answer, Trou
         output.text("{\"documents\": [")?;
     }
     loop {
-        let batch = found.batch().await.map_err(trouble)?;
+        let batch = found.batch().await.map_err(guarded)?;
         if batch.is_empty() {
             break;
         }

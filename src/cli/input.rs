@@ -55,7 +55,7 @@ pub(super) fn document(argument: &str, what: &str) -> Result<Document, Trouble> 
 }
 
 /// Whether an argument is JSON itself and not the name of a file.
-fn is_json(argument: &str) -> bool {
+pub(super) fn is_json(argument: &str) -> bool {
     let text = argument.trim_start();
     text.starts_with(['{', '[', '"'])
         || matches!(text.trim_end(), "true" | "false" | "null")

@@ -29,6 +29,7 @@ mod token;
 mod trouble;
 mod user;
 mod users;
+mod write;
 
 use std::io::ErrorKind;
 use std::process::ExitCode;
@@ -61,6 +62,10 @@ enum Command {
     Eval(eval::Args),
     Decide(decide::Args),
     Find(find::Args),
+    Insert(write::insert::Args),
+    Update(write::update::Args),
+    Delete(write::delete::Args),
+    Write(write::writes::Args),
     Query(query::Args),
     Check(check::Args),
     Test(test::Args),
@@ -105,6 +110,10 @@ pub(crate) fn run() -> ExitCode {
         Command::Eval(args) => eval::run(&args, &mut output),
         Command::Decide(args) => decide::run(&args, &mut output),
         Command::Find(args) => find::run(&args, &mut output),
+        Command::Insert(args) => write::insert::run_insert(&args, &mut output),
+        Command::Update(args) => write::update::run_update(&args, &mut output),
+        Command::Delete(args) => write::delete::run_delete(&args, &mut output),
+        Command::Write(args) => write::writes::run_writes(&args, &mut output),
         Command::Query(args) => query::run(&args, &mut output),
         Command::Check(args) => check::run(&args, &mut output),
         Command::Test(args) => test::run(&args, &mut output),

@@ -190,6 +190,15 @@ impl StoreArgs {
         }
     }
 
+    /// The file of documents, where no server has them.
+    pub(super) fn documents_file(&self, missing: Missing) -> Result<PathBuf, Trouble> {
+        self.verify()?;
+        if missing == Missing::Create {
+            self.make_directory()?;
+        }
+        Ok(self.state.join("documents.redb"))
+    }
+
     /// A client of the server, if one is named.
     pub(super) async fn client(&self) -> Result<Option<::mongodb::Client>, Trouble> {
         match &self.mongodb_uri {

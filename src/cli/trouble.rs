@@ -66,7 +66,7 @@ impl Trouble {
     pub(super) const fn is_refusal(&self) -> bool {
         match self {
             Self::Login(error) => error.is_refusal(),
-            Self::Guarded(error) => matches!(error, GuardedError::NoRule(_)),
+            Self::Guarded(error) => matches!(error, GuardedError::NoRule(_) | GuardedError::Denied { .. }),
             _ => false,
         }
     }
