@@ -245,7 +245,7 @@ impl View<'_> {
         let left = if limit == 0 { left } else { left.min(limit) };
         assert_eq!(part.len(), left, "{told}");
         assert_eq!(self.collection.count(&request).await.unwrap(), u64::try_from(left).unwrap(), "{told}");
-        let projected = self.witness(self.seen.find(document(filter)).projection(self.projection(&projection))).await;
+        let projected = self.witness(self.seen.find(document(filter)).projection(document(&projection))).await;
         let projected = listed(projected);
         assert!(listed(part.clone()).iter().all(|one| projected.contains(one)), "{part:?}\nof {projected:?}\n{told}");
         // Of those that are alike to an order any may come first.
@@ -291,11 +291,6 @@ impl View<'_> {
         let found = self.collection.aggregate(&Pipeline::parse(&node(&pipeline)).unwrap()).await.unwrap();
         let found = decoded(&found.all().await.unwrap());
         assert_eq!(listed(found), listed(expected), "{pipeline}\n{told}");
-    }
-
-    /// The projection, of documents in which another `_id` may stand for a hidden one.
-    fn projection(&self, projection: &Json) -> Document {
-        document(projection)
     }
 
     async fn witness(&self, find: mongodb::action::Find<'_, Document>) -> Vec<Document> {
@@ -476,8 +471,7 @@ pub(crate) async fn what_is_exact_is_done_by_the_server(world: World) {
     let commands: Vec<Document> = sent.take().into_iter().map(|event| event.command).collect();
     let command = |name: &str| commands.iter().filter(|command| command.contains_key(name)).collect::<Vec<_>>();
     let find = command("find")[0];
-    let filter = doc! { "$and": [{ "owner": { "$eq": "u1" } }, { "n": { "$gt": 1 } }] };
-    assert!(format!("{}", find.get_document("filter").unwrap()).contains(r#""n": { "$gt": 1 }"#), "{find} {filter}");
+    assert!(find.get_document("filter").unwrap().to_string().contains(r#""n": { "$gt": 1 }"#), "{find}");
     assert_eq!(find.get_document("sort").unwrap(), &doc! { "n": -1, "_id": 1 });
     assert_eq!((find.get_i64("skip").ok(), find.get_i64("limit").ok()), (Some(1), Some(2)), "{find}");
     let stages = command("aggregate")[1].get_array("pipeline").unwrap();
