@@ -9,7 +9,7 @@ use super::size::{self, MAX_BYTES, MAX_WRITTEN, index_size};
 use super::steps::Name;
 use super::tree::{Action, Elements, Fields, Instant, Leaf, Node, Written};
 use super::{UpdateError, UpdateErrorKind, arithmetic};
-use crate::value::{ValueRef, identical, sort_order};
+use crate::value::{Number, ValueRef, equal, identical, sort_order};
 
 /// What is known when an update happens.
 #[derive(Clone, Debug)]
@@ -482,6 +482,10 @@ fn number(
             // As MongoDB compares: NaN has always changed, and a zero that only changes its sign has not.
             let same = match (&*old, &new) {
                 (Bson::Double(old), Bson::Double(new)) => old == new,
+                (Bson::Decimal128(_), Bson::Decimal128(_)) => {
+                    let (old, new) = (ValueRef::from(&*old), ValueRef::from(&new));
+                    !new.number().is_some_and(Number::is_nan) && equal(old, new)?
+                }
                 (old, new) => identical(old.into(), new.into())?,
             };
             if same {
