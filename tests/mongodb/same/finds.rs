@@ -268,6 +268,10 @@ pub(crate) fn pipelines_bring_the_same(world: World) -> Finished {
                         assert!(ours == theirs, "{stages:?}\n  {ours:?}\n  {theirs:?}");
                         tried.found += usize::from(!ours.is_empty());
                     }
+                    // It fails on a filter of its own making, of conditions that stand behind one another.
+                    (Ok(_), Err(error)) if error.to_string().contains("Failed to optimize pipeline") => {
+                        tried.unsupported += 1;
+                    }
                     (Err(error), Ok(_)) => panic!("refused here only: {stages:?}\n  {error}"),
                     (Ok(_), Err(error)) => panic!("refused there only: {stages:?}\n  {error}"),
                 }
