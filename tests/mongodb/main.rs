@@ -168,8 +168,9 @@ fn trial(shared: &Shared, number: usize, run: Run) -> Result<Completion, Failed>
             let test = async {
                 run(World::new(mongod.clone(), server.uri(), &format!("test{number}")).await).await;
             };
-            let finished = Runtime::new()?.block_on(async { timeout(LIMIT, test).await });
-            finished.map_err(|_| Failed::from(format!("not done within {} seconds", LIMIT.as_secs())))?;
+            let limit = LIMIT * same::factor();
+            let finished = Runtime::new()?.block_on(async { timeout(limit, test).await });
+            finished.map_err(|_| Failed::from(format!("not done within {} seconds", limit.as_secs())))?;
             Ok(Completion::Completed)
         }
         Err(reason) if std::env::var_os("PORTCULLIS_MONGODB_REQUIRED").is_some_and(|value| value == "1") => {
