@@ -15,6 +15,8 @@ pub(super) const MAX_DEPTH: usize = 100;
 #[derive(Debug)]
 pub struct Filter {
     residual: Residual,
+    /// Whether a negation is negated, which leaves no trace in the residual.
+    negates_twice: bool,
     context: Context,
 }
 
@@ -51,11 +53,15 @@ impl Filter {
     pub fn compile(filter: &Document) -> Result<Self, FindError> {
         let predicate = conditions(filter, Inside::Document, 0)?;
         let context = Context::new();
-        Ok(Self { residual: bind(&predicate, &context), context })
+        Ok(Self { residual: bind(&predicate, &context), negates_twice: negates_twice(&predicate, 0), context })
     }
 
     pub(super) const fn residual(&self) -> &Residual {
         &self.residual
+    }
+
+    pub(super) const fn negates_twice(&self) -> bool {
+        self.negates_twice
     }
 
     pub(super) const fn context(&self) -> &Context {
@@ -77,6 +83,15 @@ impl Filter {
                 Err(Malformed::new(reasons.join("; ")))
             }
         }
+    }
+}
+
+fn negates_twice(predicate: &Predicate, negations: usize) -> bool {
+    match predicate {
+        Predicate::Not(_) if negations > 0 => true,
+        Predicate::Not(inner) => negates_twice(inner, negations + 1),
+        Predicate::All(parts) | Predicate::Any(parts) => parts.iter().any(|part| negates_twice(part, negations)),
+        Predicate::Constant(_) | Predicate::Test(_) => false,
     }
 }
 

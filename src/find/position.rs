@@ -42,7 +42,10 @@ impl Filter {
         let mut found = Position::Nowhere;
         for (residual, test) in plain {
             let Some(met) = array(document, test) else { continue };
-            if found != Position::Nowhere || met.below.iter().any(|segment| segment.index().is_some()) {
+            if self.negates_twice()
+                || found != Position::Nowhere
+                || met.below.iter().any(|segment| segment.index().is_some())
+            {
                 return Ok(Position::Unclear);
             }
             found = self.first(residual, test, &met)?;

@@ -69,7 +69,7 @@ impl Sort {
 
     /// What a document is ordered by: of the several values that arrays in it offer, those that come first.
     ///
-    /// Source: MongoDB's generator of index keys (fixtures/sorts), by which it sorts with and without an index.
+    /// Source: MongoDB's generator of index keys (fixtures/finds/sorts.json), by which it sorts with and without an index.
     ///
     /// # Errors
     /// Two of the fields lead through different arrays, a name is an index and a field at once, or raw bytes are no BSON.

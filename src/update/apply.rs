@@ -1,15 +1,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
-use bson::{Bson, DateTime, Document, Timestamp};
+use bson::{Bson, DateTime, Document};
 
 use super::error::MAX_PADDING;
-use super::parse::{Renaming, Update};
-use super::size::{self, MAX_BYTES, MAX_WRITTEN, index_size};
+use super::parse::Update;
+use super::rename::take;
+use super::size::{self, MAX_WRITTEN, index_size};
 use super::steps::Name;
-use super::tree::{Action, Elements, Fields, Instant, Leaf, Node, Written};
-use super::{UpdateError, UpdateErrorKind, arithmetic};
-use crate::value::{ValueRef, identical, sort_order};
+use super::tree::{Elements, Fields, Node};
+use super::{UpdateError, UpdateErrorKind};
+use crate::value::{ValueRef, identical};
 
 /// What is known when an update happens.
 #[derive(Clone, Debug)]
@@ -49,13 +50,13 @@ impl Update {
         let id = document.get("_id").cloned();
         let mut root = Bson::Document(document);
         let renamed = self.renamings.iter().map(|renaming| take(&mut root, renaming)).collect::<Result<Vec<_>, _>>()?;
-        let absent: Vec<_> = self.renamings.iter().zip(&renamed).filter(|(_, value)| value.is_none()).collect();
-        let late: Vec<&Renaming> = absent.into_iter().map(|(renaming, _)| renaming).collect();
+        let absent = self.renamings.iter().zip(&renamed).filter(|(_, value)| value.is_none());
+        let absent: Vec<_> = absent.map(|(renaming, _)| renaming).collect();
         let position = moment.position.map(|position| Name::new(&position.to_string()));
         let mut applying = Applying { update: self, moment, position, renamed, written: 0 };
         let outcome = applying.fields(&[&self.fields], Spot::There(&mut root), Within::Documents)?;
         // MongoDB looks for the old name when it comes to the new one: an array may have grown to it meanwhile.
-        for renaming in late.into_iter().filter(|renaming| renaming.from < renaming.to) {
+        for renaming in absent.into_iter().filter(|renaming| renaming.from < renaming.to) {
             take(&mut root, renaming)?;
         }
         let Bson::Document(document) = root else { return Err(UpdateErrorKind::NotViable.into()) };
@@ -74,42 +75,8 @@ impl Update {
     }
 }
 
-/// Takes a value away that is renamed; none if it is not there.
-fn take(root: &mut Bson, renaming: &Renaming) -> Result<Option<Bson>, UpdateError> {
-    let failed = |kind| UpdateError::at(super::Operator::Rename, &renaming.path, kind);
-    let Some((last, above)) = renaming.from.split_last() else { return Ok(None) };
-    let mut here = root;
-    let mut in_array = false;
-    for name in above {
-        here = match step(here, name).map_err(failed)? {
-            Some((inner, array)) => {
-                in_array |= array;
-                inner
-            }
-            None => return Ok(None),
-        };
-    }
-    let Some((_, array)) = step(here, last).map_err(failed)? else { return Ok(None) };
-    match here {
-        Bson::Document(document) if !in_array && !array => Ok(document.remove(last.text())),
-        _ => Err(failed(UpdateErrorKind::RenameElement)),
-    }
-}
-
-/// The value of a name in another value, and whether that is an array.
-fn step<'v>(value: &'v mut Bson, name: &Name) -> Result<Option<(&'v mut Bson, bool)>, UpdateErrorKind> {
-    match value {
-        Bson::Document(document) => Ok(document.get_mut(name.text()).map(|value| (value, false))),
-        Bson::Array(list) => match name.index() {
-            Some(index) => Ok(list.get_mut(index).map(|value| (value, true))),
-            None => Err(UpdateErrorKind::NotViable),
-        },
-        _ => Err(UpdateErrorKind::NotViable),
-    }
-}
-
 /// Where an operator is to do its work.
-enum Spot<'v> {
+pub(super) enum Spot<'v> {
     /// Something is there.
     There(&'v mut Bson),
     /// Nothing is there; what is put here will be.
@@ -140,17 +107,17 @@ impl Outcome {
 
 /// What a path has led through.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Within {
+pub(super) enum Within {
     Documents,
     /// An array at least.
     Arrays,
 }
 
-struct Applying<'u> {
+pub(super) struct Applying<'u> {
     update: &'u Update,
-    moment: &'u Moment,
+    pub(super) moment: &'u Moment,
     position: Option<Name>,
-    renamed: Vec<Option<Bson>>,
+    pub(super) renamed: Vec<Option<Bson>>,
     /// How many bytes have been written.
     written: usize,
 }
@@ -303,138 +270,9 @@ impl Applying<'_> {
     }
 
     /// Counts what is written, so that an update of a few bytes cannot fill the memory.
-    fn charge(&mut self, bytes: usize) -> Result<(), UpdateErrorKind> {
+    pub(super) fn charge(&mut self, bytes: usize) -> Result<(), UpdateErrorKind> {
         self.written = self.written.saturating_add(bytes);
         if self.written > MAX_WRITTEN { Err(UpdateErrorKind::TooLarge) } else { Ok(()) }
-    }
-
-    fn leaf(&mut self, leaf: &Leaf, spot: Spot<'_>, within: Within) -> Result<Outcome, UpdateErrorKind> {
-        match &leaf.action {
-            Action::RenameFrom => Ok(Outcome::Same),
-            Action::SetOnInsert(_) if !self.moment.inserts => Ok(Outcome::Same),
-            Action::Set(written) | Action::SetOnInsert(written) => self.put(spot, written, |_, _| Ok(true)),
-            Action::Min(written) => self.put(spot, written, |old, new| Ok(sort_order(new, old)?.is_lt())),
-            Action::Max(written) => self.put(spot, written, |old, new| Ok(sort_order(new, old)?.is_gt())),
-            Action::CurrentDate(instant) => {
-                let value = self.now(*instant);
-                self.put(spot, &Written { value, bytes: 8 }, |_, _| Ok(true))
-            }
-            Action::RenameTo(number) => {
-                let Some(value) = self.renamed.get_mut(*number).and_then(Option::take) else {
-                    return Ok(Outcome::Same);
-                };
-                if within == Within::Arrays {
-                    return Err(UpdateErrorKind::RenameElement);
-                }
-                if matches!(spot, Spot::There(_)) && leaf.path.split('.').next() == Some("_id") {
-                    return Err(UpdateErrorKind::IdChanged);
-                }
-                // The field that was renamed is gone, whatever was here.
-                self.put(spot, &Written { value, bytes: 0 }, |_, _| Ok(true)).map(|_| Outcome::Changed)
-            }
-            Action::Unset => Ok(match spot {
-                Spot::There(_) => Outcome::Removed,
-                Spot::Vacant(_) | Spot::Blocked => Outcome::Same,
-            }),
-            Action::Inc(operand) => number(spot, operand, |old| arithmetic::add(old, operand)),
-            Action::Mul(operand) => {
-                let zero = arithmetic::multiply(&Bson::Int32(0), operand);
-                match spot {
-                    Spot::Vacant(_) => number(spot, &zero?, |old| Ok(old.clone())),
-                    spot => number(spot, operand, |old| arithmetic::multiply(old, operand)),
-                }
-            }
-            Action::Bit(parts) => {
-                let fold = |old: &Bson| {
-                    parts
-                        .iter()
-                        .try_fold(old.clone(), |value, (bits, operand)| arithmetic::bits(&value, *bits, operand))
-                };
-                match spot {
-                    Spot::Vacant(_) => {
-                        let made = fold(&Bson::Int32(0))?;
-                        number(spot, &made, |old| Ok(old.clone()))
-                    }
-                    spot => number(spot, &Bson::Null, fold),
-                }
-            }
-            Action::Push(_) | Action::AddToSet(_) | Action::Pull(_) | Action::PullAll(_) | Action::Pop(_) => {
-                self.list(&leaf.action, spot)
-            }
-        }
-    }
-
-    /// Puts a value in a place, if `replaces` says so of what is there and of the value.
-    fn put(
-        &mut self,
-        spot: Spot<'_>,
-        written: &Written,
-        replaces: impl FnOnce(Option<ValueRef<'_>>, Option<ValueRef<'_>>) -> Result<bool, UpdateErrorKind>,
-    ) -> Result<Outcome, UpdateErrorKind> {
-        let value = &written.value;
-        match spot {
-            Spot::Blocked => Err(UpdateErrorKind::NotViable),
-            Spot::Vacant(slot) => {
-                self.charge(written.bytes)?;
-                *slot = Some(value.clone());
-                Ok(Outcome::Changed)
-            }
-            Spot::There(old) => {
-                let (left, right) = (ValueRef::from(&*old), ValueRef::from(value));
-                if identical(left, right)? || !replaces(Some(left), Some(right))? {
-                    return Ok(Outcome::Same);
-                }
-                self.charge(written.bytes)?;
-                *old = value.clone();
-                Ok(Outcome::Changed)
-            }
-        }
-    }
-
-    fn now(&self, instant: Instant) -> Bson {
-        match instant {
-            Instant::Date => Bson::DateTime(self.moment.now),
-            Instant::Timestamp => {
-                let seconds = self.moment.now.timestamp_millis().div_euclid(1000);
-                Bson::Timestamp(Timestamp { time: u32::try_from(seconds).unwrap_or(u32::MAX), increment: 1 })
-            }
-        }
-    }
-
-    fn list(&mut self, action: &Action, spot: Spot<'_>) -> Result<Outcome, UpdateErrorKind> {
-        match (action, spot) {
-            (_, Spot::Blocked) => Err(UpdateErrorKind::NotViable),
-            (Action::Push(push), Spot::There(Bson::Array(list))) => {
-                self.charge(push.values.iter().map(|written| written.bytes + 8).sum())?;
-                push.apply(list).map(Outcome::changed)
-            }
-            (Action::Push(push), Spot::Vacant(slot)) => {
-                self.charge(push.values.iter().map(|written| written.bytes + 8).sum())?;
-                let mut list = Vec::new();
-                push.apply(&mut list)?;
-                *slot = Some(Bson::Array(list));
-                Ok(Outcome::Changed)
-            }
-            (Action::AddToSet(values), Spot::There(Bson::Array(list))) => {
-                let new = super::array::missing(list, values)?;
-                self.charge(new.iter().map(|written| written.bytes + 8).sum())?;
-                list.extend(new.iter().map(|written| written.value.clone()));
-                Ok(Outcome::changed(!new.is_empty()))
-            }
-            (Action::AddToSet(values), Spot::Vacant(slot)) => {
-                let new = super::array::missing(&[], values)?;
-                self.charge(new.iter().map(|written| written.bytes + 8).sum())?;
-                *slot = Some(Bson::Array(new.iter().map(|written| written.value.clone()).collect()));
-                Ok(Outcome::Changed)
-            }
-            // There is nothing to take from.
-            (_, Spot::Vacant(_)) => Ok(Outcome::Same),
-            (action, Spot::There(Bson::Array(list))) => super::array::take_away(action, list).map(Outcome::changed),
-            (action, Spot::There(other)) => {
-                let code = if matches!(action, Action::Pop(_)) { 14 } else { 2 };
-                Err(UpdateErrorKind::NotArray { found: ValueRef::from(&*other).kind().alias(), code })
-            }
-        }
     }
 }
 
@@ -464,33 +302,3 @@ fn remove(document: &mut Document, names: &BTreeSet<&str>) {
         document.remove(name);
     }
 }
-
-/// Puts a number in a place: `made` where nothing is there, or what `change` makes of what is there.
-fn number(
-    spot: Spot<'_>,
-    made: &Bson,
-    change: impl FnOnce(&Bson) -> Result<Bson, UpdateErrorKind>,
-) -> Result<Outcome, UpdateErrorKind> {
-    match spot {
-        Spot::Blocked => Err(UpdateErrorKind::NotViable),
-        Spot::Vacant(slot) => {
-            *slot = Some(made.clone());
-            Ok(Outcome::Changed)
-        }
-        Spot::There(old) => {
-            let new = change(old)?;
-            // As MongoDB compares: NaN has always changed, and a zero that only changes its sign has not.
-            let same = match (&*old, &new) {
-                (Bson::Double(old), Bson::Double(new)) => old == new,
-                (old, new) => identical(old.into(), new.into())?,
-            };
-            if same {
-                return Ok(Outcome::Same);
-            }
-            *old = new;
-            Ok(Outcome::Changed)
-        }
-    }
-}
-
-const _: () = assert!(MAX_WRITTEN > MAX_BYTES);

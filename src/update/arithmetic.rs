@@ -1,14 +1,16 @@
-//! Numbers as `$inc`, `$mul` and `$bit` calculate: int32 grows to int64, int64 to nothing, and a double makes doubles.
+//! Numbers as `$inc`, `$mul` and `$bit` calculate: int32 grows to int64, int64 to nothing, a double makes doubles, and a
+//! decimal128 decimals.
 
-use bson::Bson;
+use bson::{Bson, Decimal128};
 
 use super::UpdateErrorKind;
 use super::tree::Bits;
-use crate::value::ValueRef;
+use crate::value::{ValueRef, decimal_arithmetic};
 
 enum Pair {
     Integers { a: i64, b: i64, width: Width },
     Doubles(f64, f64),
+    Decimals(Decimal128, Decimal128),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,6 +24,7 @@ pub(super) fn add(a: &Bson, b: &Bson) -> Result<Bson, UpdateErrorKind> {
     match pair(a, b)? {
         Pair::Integers { a, b, width } => integer(a.checked_add(b), width),
         Pair::Doubles(a, b) => Ok(Bson::Double(a + b)),
+        Pair::Decimals(a, b) => decimal_arithmetic::add(a, b).map(Bson::Decimal128).ok_or(UpdateErrorKind::Decimal),
     }
 }
 
@@ -30,6 +33,9 @@ pub(super) fn multiply(a: &Bson, b: &Bson) -> Result<Bson, UpdateErrorKind> {
     match pair(a, b)? {
         Pair::Integers { a, b, width } => integer(a.checked_mul(b), width),
         Pair::Doubles(a, b) => Ok(Bson::Double(a * b)),
+        Pair::Decimals(a, b) => {
+            decimal_arithmetic::multiply(a, b).map(Bson::Decimal128).ok_or(UpdateErrorKind::Decimal)
+        }
     }
 }
 
@@ -43,7 +49,7 @@ pub(super) fn bits(a: &Bson, bits: Bits, b: &Bson) -> Result<Bson, UpdateErrorKi
     match (a, b) {
         (Bson::Int32(_) | Bson::Int64(_), Bson::Int32(_) | Bson::Int64(_)) => match pair(a, b)? {
             Pair::Integers { a, b, width } => integer(Some(combine(a, b)), width),
-            Pair::Doubles(..) => Err(UpdateErrorKind::NotInteger("double")),
+            Pair::Doubles(..) | Pair::Decimals(..) => Err(UpdateErrorKind::NotInteger("double")),
         },
         (other, _) => Err(UpdateErrorKind::NotInteger(ValueRef::from(other).kind().alias())),
     }
@@ -63,8 +69,22 @@ fn pair(a: &Bson, b: &Bson) -> Result<Pair, UpdateErrorKind> {
         (Bson::Int64(a), Bson::Int32(b)) => Pair::Integers { a: *a, b: i64::from(*b), width: Width::Int64 },
         (Bson::Int32(a), Bson::Int64(b)) => Pair::Integers { a: i64::from(*a), b: *b, width: Width::Int64 },
         (Bson::Int64(a), Bson::Int64(b)) => Pair::Integers { a: *a, b: *b, width: Width::Int64 },
+        (Bson::Decimal128(a), b) => Pair::Decimals(*a, decimal(b)?),
+        (a, Bson::Decimal128(b)) => Pair::Decimals(decimal(a)?, *b),
         (a, b) => Pair::Doubles(double(a)?, double(b)?),
     })
+}
+
+/// A number as a decimal. MongoDB rounds a double to 15 digits on the way.
+fn decimal(value: &Bson) -> Result<Decimal128, UpdateErrorKind> {
+    let integer = |value| decimal_arithmetic::from_integer(value).ok_or(UpdateErrorKind::Decimal);
+    match value {
+        Bson::Decimal128(value) => Ok(*value),
+        Bson::Int32(value) => integer(i64::from(*value)),
+        Bson::Int64(value) => integer(*value),
+        Bson::Double(_) => Err(UpdateErrorKind::Decimal),
+        other => Err(UpdateErrorKind::NotNumber(ValueRef::from(other).kind().alias())),
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "MongoDB rounds to the nearest double as well")]

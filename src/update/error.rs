@@ -96,8 +96,8 @@ pub enum UpdateErrorKind {
     /// Beyond 64 bits.
     #[error("the result does not fit into 64 bits")]
     Overflow,
-    /// A calculation with a decimal128.
-    #[error("calculating with decimal128 is not supported here")]
+    /// A calculation with a decimal128 and a double, or one whose result is beyond the exponents.
+    #[error("calculating with a decimal128 and a double, or beyond its exponents, is not supported here")]
     Decimal,
     /// `$[]` where there is no array.
     #[error("there is no array here to update the elements of")]

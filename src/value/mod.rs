@@ -2,6 +2,7 @@
 
 mod compare;
 mod decimal;
+pub(crate) mod decimal_arithmetic;
 mod field;
 mod fields;
 mod glimpse;

@@ -32,12 +32,12 @@ pub(crate) async fn insert(store: &dyn Store, namespace: &Namespace, documents: 
     transaction.commit().await.unwrap();
 }
 
-async fn all(mut cursor: Box<dyn Cursor + '_>) -> Vec<Document> {
+pub(crate) async fn all(mut cursor: Box<dyn Cursor + '_>) -> Result<Vec<Document>, DocumentsError> {
     let mut found = Vec::new();
     loop {
-        let batch = cursor.batch().await.unwrap();
+        let batch = cursor.batch().await?;
         if batch.is_empty() {
-            return found;
+            return Ok(found);
         }
         found.extend(batch.iter().map(decoded));
     }
@@ -48,7 +48,7 @@ fn decoded(document: &RawDocumentBuf) -> Document {
 }
 
 pub(crate) async fn find(store: &dyn Store, namespace: &Namespace, filter: Document) -> Vec<Document> {
-    all(store.find(namespace, &Find::by(filter)).await.unwrap()).await
+    all(store.find(namespace, &Find::by(filter)).await.unwrap()).await.unwrap()
 }
 
 fn operators(update: Document) -> Change {
@@ -89,7 +89,7 @@ async fn documents_come_in_the_order_of_their_insertion(given: Given) {
     let found = find(&*store, &namespace, doc! {}).await;
     assert_eq!(found, ids.map(|id| doc! { "_id": id }));
     let sorted = Find { sort: doc! { "_id": -1 }, skip: 1, limit: Some(2), ..Find::default() };
-    let found = all(store.find(&namespace, &sorted).await.unwrap()).await;
+    let found = all(store.find(&namespace, &sorted).await.unwrap()).await.unwrap();
     assert_eq!(found, [7, 5].map(|id| doc! { "_id": id }));
 }
 
@@ -223,13 +223,13 @@ async fn a_pipeline_of_the_common_stages_brings_what_it_says(given: Given) {
         doc! { "$limit": 2 },
         doc! { "$project": { "x.y": 1 } },
     ];
-    let found = all(store.aggregate(namespace, &stages).await.unwrap()).await;
+    let found = all(store.aggregate(namespace, &stages).await.unwrap()).await.unwrap();
     assert_eq!(found, [9, 14].map(|id| doc! { "_id": id, "x": { "y": 1 } }));
     let stages = [doc! { "$match": { "n": 3 } }, doc! { "$unset": ["x"] }, doc! { "$count": "all" }];
-    assert_eq!(all(store.aggregate(namespace, &stages).await.unwrap()).await, [doc! { "all": 4 }]);
+    assert_eq!(all(store.aggregate(namespace, &stages).await.unwrap()).await.unwrap(), [doc! { "all": 4 }]);
     let stages = [doc! { "$match": { "n": 33 } }, doc! { "$count": "all" }];
-    assert_eq!(all(store.aggregate(namespace, &stages).await.unwrap()).await, [] as [Document; 0]);
-    let found = all(store.aggregate(namespace, &[]).await.unwrap()).await;
+    assert_eq!(all(store.aggregate(namespace, &stages).await.unwrap()).await.unwrap(), [] as [Document; 0]);
+    let found = all(store.aggregate(namespace, &[]).await.unwrap()).await.unwrap();
     assert_eq!(found, documents);
 }
 

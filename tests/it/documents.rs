@@ -2,16 +2,17 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bson::{Bson, Document, doc};
+use portcullis::json::{self, Node};
 use portcullis::store::documents::{Change, DocumentsError, Find, Namespace, Store};
 use portcullis::store::{Embedded, EmbeddedDocuments, Session, Sessions};
 
-use crate::contracts::documents::{LAWS, find, insert};
+use crate::contracts::documents::{LAWS, all, find, insert};
 
 fn namespace() -> Namespace {
     Namespace::parse("test.documents").unwrap()
@@ -226,4 +227,56 @@ async fn a_killed_process_loses_nothing_and_leaves_nothing_half_done() {
     println!("{total} moves in 8 rounds");
     assert!(total > 20, "only {total} moves were made");
     fs::remove_file(&path).unwrap();
+}
+
+/// The queries in `fixtures/finds`: what a MongoDB server, version 6.0, brought by each.
+#[tokio::test]
+async fn queries_bring_what_mongodb_brought() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/finds");
+    let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let (mut count, mut failures) = (0, Vec::new());
+    for file in files {
+        let node = json::parse(&fs::read_to_string(&file).unwrap()).unwrap();
+        let file = file.file_name().unwrap().display().to_string();
+        let list = |node: &Node, name: &str| -> Option<Vec<Document>> {
+            Some(node.get(name)?.as_array()?.iter().map(|node| json::to_document(node).unwrap()).collect())
+        };
+        let (store, namespace) = (EmbeddedDocuments::in_memory().unwrap(), namespace());
+        insert(&store, &namespace, &list(&node, "documents").unwrap()).await;
+        for case in node.get("cases").unwrap().as_array().unwrap() {
+            count += 1;
+            let part = |name: &str| case.get(name).map(|node| json::to_document(node).unwrap()).unwrap_or_default();
+            let number = |name: &str| case.get(name).map(|node| node.to_text().parse::<u64>().unwrap());
+            let request = Find {
+                filter: part("filter"),
+                projection: part("projection"),
+                sort: part("sort"),
+                skip: number("skip").unwrap_or_default(),
+                limit: number("limit"),
+            };
+            let got = match store.find(&namespace, &request).await {
+                Ok(cursor) => all(cursor).await,
+                Err(error) => Err(error),
+            };
+            let holds = match &got {
+                Err(DocumentsError::Refused { code: Some(_), .. }) => case.get("refused").is_some(),
+                Err(_) => false,
+                Ok(found) => match (list(case, "documents"), case.get("ids")) {
+                    (Some(documents), _) => format!("{found:?}") == format!("{documents:?}"),
+                    (None, Some(ids)) => {
+                        let found: Vec<Bson> =
+                            found.iter().filter_map(|document| document.get("_id")).cloned().collect();
+                        Bson::Array(found) == json::to_bson(ids).unwrap()
+                    }
+                    (None, None) => false,
+                },
+            };
+            if !holds {
+                failures.push(format!("{file}: {}\n  got {got:?}", case.to_text()));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{} of {count} failed:\n{}", failures.len(), failures.join("\n"));
+    assert!(count > 100, "{count} cases");
 }

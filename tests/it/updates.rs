@@ -1,6 +1,7 @@
 //! Updates in memory do what a MongoDB server did with the same.
 
 use bson::{Bson, DateTime, Document, doc};
+use portcullis::find::{Filter, Position};
 use portcullis::update::{self, Applied, Moment, Operator, Update, UpdateError};
 use portcullis::value::{ValueRef, identical};
 
@@ -135,4 +136,34 @@ fn the_work_grows_with_the_sizes_and_not_with_their_product() {
         assert!(update.apply(before, &Moment::at(DateTime::now())).unwrap().modified);
     }
     assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+}
+
+#[test]
+fn the_element_that_was_found_is_told_only_where_that_is_beyond_doubt() {
+    let document =
+        doc! { "l": [5, 6], "d": [{ "b": 1 }, { "b": 2, "c": [1, 2] }], "n": [[1], [2]], "x": 3, "o": { "l": [1, 2] } };
+    let cases = [
+        (doc! { "l": 6 }, Position::Element(1)),
+        (doc! { "x": 3, "l": { "$gt": 4 } }, Position::Element(0)),
+        (doc! { "d.b": 2 }, Position::Element(1)),
+        (doc! { "d": { "$elemMatch": { "b": 2 } } }, Position::Element(1)),
+        (doc! { "d.c": 2 }, Position::Element(1)),
+        (doc! { "o.l": 2 }, Position::Element(1)),
+        (doc! { "$and": [{ "l": 6 }] }, Position::Element(1)),
+        (doc! { "n": { "$elemMatch": { "$elemMatch": { "$eq": 2 } } } }, Position::Element(1)),
+        (doc! { "x": 3 }, Position::Nowhere),
+        (doc! { "l": [5, 6] }, Position::Nowhere),
+        (doc! { "l": { "$size": 2 } }, Position::Nowhere),
+        (doc! { "l": 6, "d.b": 1 }, Position::Unclear),
+        (doc! { "$or": [{ "l": 6 }, { "l": 5 }] }, Position::Unclear),
+        (doc! { "l": { "$ne": 7 } }, Position::Unclear),
+        (doc! { "$nor": [{ "l": { "$exists": false } }] }, Position::Unclear),
+        (doc! { "n": [2] }, Position::Unclear),
+        (doc! { "d.1.b": 2 }, Position::Unclear),
+    ];
+    for (filter, expected) in cases {
+        let compiled = Filter::compile(&filter).unwrap();
+        assert!(compiled.matches(&document).unwrap(), "{filter}");
+        assert_eq!(compiled.position(&document), Ok(expected), "{filter}");
+    }
 }

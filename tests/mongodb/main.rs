@@ -217,7 +217,7 @@ fn trial(shared: &Shared, number: usize, run: Run) -> Result<Completion, Failed>
             let test = async {
                 run(World::new(mongod.clone(), server.uri(), &format!("test{number}")).await).await;
             };
-            let limit = LIMIT + plans::extra_time() + guarded::extra_time();
+            let limit = LIMIT * same::factor() + plans::extra_time() + guarded::extra_time();
             let finished = Runtime::new()?.block_on(async { timeout(limit, test).await });
             finished.map_err(|_| Failed::from(format!("not done within {} seconds", limit.as_secs())))?;
             Ok(Completion::Completed)

@@ -87,10 +87,9 @@ fn find(random: &mut Random) -> Find {
             find.projection.insert(random.path(), if include { value } else { none });
         }
     }
-    // A server may sort what it has projected already, where indexes of arrays are names that nothing has.
-    let has_index = |path: &str| path.split('.').any(|name| matches!(name, "0" | "1"));
-    if find.sort.keys().any(|path| has_index(path)) {
-        find.projection = find.projection.into_iter().filter(|(path, _)| !has_index(path)).collect();
+    // A server may sort what it has projected already, which has other elements in its arrays.
+    if find.sort.keys().any(|path| path.contains('.')) {
+        find.projection = find.projection.into_iter().filter(|(path, _)| !path.contains('.')).collect();
     }
     if random.one_in(8) {
         find.projection.insert("_id", random.pick(&[0, 1]));
@@ -220,9 +219,14 @@ fn pipeline(random: &mut Random) -> Vec<Document> {
         for stage in &mut stages {
             if let Ok(projection) = stage.get_document_mut("$project") {
                 projection.remove("_id");
+                // As in `find`.
+                *projection = std::mem::take(projection).into_iter().filter(|(path, _)| !path.contains('.')).collect();
             }
         }
     }
+    stages.retain(|stage| {
+        stage.get_document("$project").is_ok_and(|projection| !projection.is_empty()) || !stage.contains_key("$project")
+    });
     stages
 }
 
@@ -263,6 +267,10 @@ pub(crate) fn pipelines_bring_the_same(world: World) -> Finished {
                             .collect();
                         assert!(ours == theirs, "{stages:?}\n  {ours:?}\n  {theirs:?}");
                         tried.found += usize::from(!ours.is_empty());
+                    }
+                    // It fails on a filter of its own making, of conditions that stand behind one another.
+                    (Ok(_), Err(error)) if error.to_string().contains("Failed to optimize pipeline") => {
+                        tried.unsupported += 1;
                     }
                     (Err(error), Ok(_)) => panic!("refused here only: {stages:?}\n  {error}"),
                     (Ok(_), Err(error)) => panic!("refused there only: {stages:?}\n  {error}"),

@@ -8,8 +8,12 @@ pub(crate) mod writes;
 
 /// How often each law is tried: `PORTCULLIS_SAME_ROUNDS` times as often as in a normal run.
 fn rounds(normal: u64) -> u64 {
-    let factor = std::env::var("PORTCULLIS_SAME_ROUNDS").ok().and_then(|text| text.parse().ok());
-    normal * factor.unwrap_or(1)
+    normal * u64::from(factor())
+}
+
+/// How many times as long as in a normal run a test may take.
+pub(crate) fn factor() -> u32 {
+    std::env::var("PORTCULLIS_SAME_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 
 /// Where the random numbers begin: each run the same, unless `PORTCULLIS_SAME_SEED` says otherwise.

@@ -56,6 +56,20 @@ impl Random {
         }
     }
 
+    /// A decimal128 of few or many digits, mostly of an exponent near 0.
+    pub(crate) fn decimal(&mut self) -> Bson {
+        let digits = self.pick(&[1, 2, 5, 17, 33, 34]);
+        let sign = self.pick(&["", "", "-"]);
+        let digits: String = (0..digits).map(|_| self.pick(&['0', '1', '4', '5', '5', '9', '9'])).collect();
+        let exponent = self.pick(&[0, 0, -1, -2, -17, -33, -34, -36, -40, 1, 3, 30, 40, -6000, 6000]);
+        let text = match self.below(20) {
+            0 => "NaN".to_owned(),
+            1 => format!("{sign}Infinity"),
+            _ => format!("{sign}{digits}E{exponent}"),
+        };
+        Bson::Decimal128(text.parse().unwrap())
+    }
+
     pub(crate) fn value(&mut self, depth: usize) -> Bson {
         match self.below(if depth == 0 { 4 } else { 8 }) {
             4 | 5 => Bson::Array((0..self.below(4)).map(|_| self.value(depth - 1)).collect()),

@@ -54,8 +54,14 @@ impl Tried {
 }
 
 fn case(random: &mut Random, id: i32) -> Case {
+    if random.one_in(8) {
+        return calculation(random, id);
+    }
     let mut document = doc! { "_id": id };
     document.extend(random.document(3));
+    if random.one_in(4) {
+        document.insert(random.name(), random.decimal());
+    }
     let mut filter = doc! { "_id": id };
     let positions = random.one_in(4);
     if positions {
@@ -67,6 +73,21 @@ fn case(random: &mut Random, id: i32) -> Case {
     }
     let (update, array_filters) = update(random, positions);
     Case { document, filter, update, array_filters }
+}
+
+/// One number and another, mostly decimals.
+fn calculation(random: &mut Random, id: i32) -> Case {
+    let number = |random: &mut Random| match random.below(6) {
+        0 => Bson::Int32(random.pick(&[0, 1, -7])),
+        1 => Bson::Int64(random.pick(&[i64::MAX, i64::MIN, 5])),
+        _ => random.decimal(),
+    };
+    Case {
+        document: doc! { "_id": id, "a": number(random) },
+        filter: doc! { "_id": id },
+        update: doc! { random.pick(&["$inc", "$mul"]): { "a": number(random) } },
+        array_filters: Vec::new(),
+    }
 }
 
 /// An update by operators and the filters that it refers to, now and then a malformed one; with the positional `$` or without.
@@ -131,6 +152,7 @@ fn operand(random: &mut Random, name: &str, filters: usize, positions: bool) -> 
         }
     };
     match name {
+        "$inc" | "$mul" if random.one_in(4) => random.decimal(),
         "$inc" | "$mul" => number(random),
         "$rename" => path(random, filters, positions).into(),
         "$push" if random.one_in(2) => {
