@@ -69,7 +69,8 @@ fn file(path: &Path, missing: Missing) -> Result<Box<dyn Store>, Trouble> {
             path.display()
         )));
     }
-    Ok(Box::new(EmbeddedDocuments::open(path)?))
+    let store = EmbeddedDocuments::open(path);
+    Ok(Box::new(store.map_err(|error| Trouble::usage(format!("`{}`: {error}", path.display())))?))
 }
 
 /// What a client is told; what else is known goes to standard error, for whoever runs this has the database at hand anyhow.
