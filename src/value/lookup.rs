@@ -80,21 +80,23 @@ impl<'d> Lookup<'d> {
                     return self.seek_glimpse(document.as_bytes(), slot);
                 }
                 let element = document.as_bytes().get(from as usize..to as usize)?;
-                Some(Glimpse::new(Some(Element::after_key(element, length)?), self.checked.get()))
+                Some(Glimpse::of(Element::after_key(element, length)?, self.checked.get()))
             }
-            DocumentRef::Prepared(document) => Some(Glimpse::new(document.find_usual(self.wanted.name(slot)?), true)),
+            DocumentRef::Prepared(document) => Some(match document.find_usual(self.wanted.name(slot)?) {
+                Some(element) => Glimpse::of(element, true),
+                None => Glimpse::absent(),
+            }),
             DocumentRef::Decoded(_) => None,
         }
     }
 
     #[inline(never)]
     fn seek_glimpse(&self, bytes: &'d [u8], slot: Slot) -> Option<Glimpse<'d>> {
-        let element = match self.seek(bytes, slot).ok()? {
-            Some(Field::Raw(element) | Field::Checked(element)) => Some(element),
-            Some(Field::Decoded(_)) => return None,
-            None => None,
-        };
-        Some(Glimpse::new(element, self.checked.get()))
+        match self.seek(bytes, slot).ok()? {
+            Some(Field::Raw(element) | Field::Checked(element)) => Some(Glimpse::of(element, self.checked.get())),
+            Some(Field::Decoded(_)) => None,
+            None => Some(Glimpse::absent()),
+        }
     }
 
     /// Goes on until the wanted field, and notes the other wanted ones.

@@ -144,6 +144,12 @@ impl<'a> Element<'a> {
         Some(Self { kind: *kind, key, value: after.get(1..)? })
     }
 
+    /// Of a value whose key is known.
+    #[inline(always)]
+    pub(super) const fn without_key(kind: u8, value: &'a [u8]) -> Self {
+        Self { kind, key: &[], value }
+    }
+
     pub(super) fn key(self) -> Result<&'a str, Malformed> {
         text(self.key)
     }
