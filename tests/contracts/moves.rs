@@ -21,6 +21,7 @@ pub(crate) fn guard() -> Guard {
     let rules = json!({"roles": [{
         "name": "owner",
         "apply_when": {"owner": "%%user.id"},
+        "read": true,
         "write": {"%or": [
             {"%%prevRoot": {"$exists": false}},
             {"%%root.move": {"$exists": true}},

@@ -24,7 +24,7 @@ const USERS: [&str; 5] = ["ada", "bo", "cy", "dee", "eve"];
 
 /// How many writes each task sends.
 pub(crate) fn writes_of_a_task() -> u64 {
-    std::env::var("PORTCULLIS_TEST_RACE").map_or(320, |text| text.parse().unwrap())
+    std::env::var("PORTCULLIS_TEST_RACE").map_or(500, |text| text.parse().unwrap())
 }
 
 /// Who may do what depends on the owner, the status and the level that are stored at that moment.
@@ -45,6 +45,7 @@ pub(crate) fn rules() -> Json {
         {
             "name": "owner",
             "apply_when": {"owner": "%%user.id", "status": "draft"},
+            "read": true,
             "write": {
                 "by": "%%user.id",
                 "%or": [{"%%prevRoot": {"$exists": false}}, {"%%root.level": {"$gte": "%%prevRoot.level"}}]
@@ -61,7 +62,7 @@ pub(crate) fn rules() -> Json {
             },
             "additional_fields": {"read": true}
         },
-        {"name": "reader", "apply_when": {}, "read": true}
+        {"name": "reader", "apply_when": {}, "read": {"level": {"$lt": 60}}}
     ]})
 }
 

@@ -58,7 +58,7 @@ pub(crate) async fn a_process_that_is_killed_leaves_no_request_half_done(world: 
         let (first, started) = std::sync::mpsc::channel();
         let acknowledged = std::thread::spawn(move || {
             let done = lines.map_while(Result::ok).filter_map(|line| line.strip_prefix("done ")?.parse::<i64>().ok());
-            done.inspect(|_| drop(first.send(()))).last()
+            done.inspect(|_| _ = first.send(())).last()
         });
         started.recv_timeout(Duration::from_secs(60)).unwrap();
         // Somewhere in the middle of another.
