@@ -253,9 +253,9 @@ pub(crate) struct Race {
     pub(crate) retried: u64,
 }
 
-/// Lets eight tasks write at once, and waits for them.
-pub(crate) async fn race(store: Arc<dyn Store>, namespace: Namespace) -> Race {
-    let tasks = (0..TASKS).map(|number| tokio::spawn(task(Arc::clone(&store), namespace.clone(), number)));
+/// Lets eight tasks send so many writes each at once, and waits for them.
+pub(crate) async fn race(store: Arc<dyn Store>, namespace: Namespace, writes: u64) -> Race {
+    let tasks = (0..TASKS).map(|number| tokio::spawn(task(Arc::clone(&store), namespace.clone(), number, writes)));
     let (mut told, mut begun) = (Vec::new(), 0);
     for task in tasks.collect::<Vec<_>>() {
         let (of_task, begun_by_task) = task.await.unwrap();
@@ -266,14 +266,14 @@ pub(crate) async fn race(store: Arc<dyn Store>, namespace: Namespace) -> Race {
     Race { told, retried }
 }
 
-async fn task(store: Arc<dyn Store>, namespace: Namespace, number: u64) -> (Vec<Told>, u64) {
+async fn task(store: Arc<dyn Store>, namespace: Namespace, number: u64, writes: u64) -> (Vec<Told>, u64) {
     let me = USERS[usize::try_from(number).unwrap() % USERS.len()];
     let guard = guard(me);
     let store = Counting { store: &*store, begun: AtomicU64::new(0) };
     let collection = GuardedCollection::new(&store, namespace, &guard);
     let mut dice = Dice(number + 1);
     let mut told = Vec::new();
-    for round in 0..writes_of_a_task() {
+    for round in 0..writes {
         let serial = format!("{me} {number}-{round}");
         let (kind, writes) = request(&mut dice, me, &serial);
         let writes = parse_writes(&json::parse(&writes.to_string()).unwrap()).unwrap();

@@ -11,7 +11,7 @@ use portcullis::store::EmbeddedDocuments;
 use portcullis::store::documents::{Change, Namespace, Store};
 
 use crate::contracts::documents::{find, insert};
-use crate::contracts::racing::{Answer, Dice, KEPT, check_the_end, kept, race, report};
+use crate::contracts::racing::{Answer, Dice, KEPT, check_the_end, kept, race, report, writes_of_a_task};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_update_is_lost_where_users_write_at_once() {
@@ -20,7 +20,7 @@ async fn no_update_is_lost_where_users_write_at_once() {
     insert(&*store, &namespace, &kept()).await;
     let is_over = Arc::new(AtomicBool::new(false));
     let administrator = tokio::spawn(administer(Arc::clone(&store), namespace.clone(), Arc::clone(&is_over)));
-    let race = race(Arc::clone(&store) as Arc<dyn Store>, namespace.clone()).await;
+    let race = race(Arc::clone(&store) as Arc<dyn Store>, namespace.clone(), writes_of_a_task()).await;
     is_over.store(true, Ordering::Relaxed);
     let hits_by_others = administrator.await.unwrap();
     report(&race);

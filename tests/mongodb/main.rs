@@ -22,6 +22,7 @@ mod changes;
 mod contracts;
 mod custom_data;
 mod documents;
+mod early;
 mod find_command;
 mod guarded;
 mod install;
@@ -139,7 +140,8 @@ fn main() -> ExitCode {
             the_largest_plans_are_run_by_the_server
             the_query_finds_exactly_what_the_evaluator_allows;
         racing:
-            no_write_is_committed_that_the_rules_deny_for_the_document_of_the_moment;
+            no_write_is_committed_that_the_rules_deny_for_the_document_of_the_moment
+            a_write_that_is_judged_too_early_is_found;
         killed:
             a_process_that_is_killed_leaves_no_request_half_done
             a_server_that_is_killed_loses_no_request_and_halves_none
