@@ -97,7 +97,7 @@ fn denied(history: &[Committed]) -> Vec<String> {
 /// A check that comes before the write and not with it: what these tests must find.
 pub(crate) async fn a_write_that_is_judged_too_early_is_found(world: World) {
     let early = Arc::new(Early(MongoDocuments::new(&world.client)));
-    let told = told(&world, early, 60).await;
+    let told = told(&world, early, 120).await;
     let denied = denied(&told.history);
     println!("{} changes are not allowed", denied.len());
     assert!(!denied.is_empty());
