@@ -1,9 +1,11 @@
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::bound::BoundRole;
 use super::decision::{Decision, Outcome, Reason};
+use super::visibility::Visibility;
 use crate::eval::{Binder, Context, Documents, Errors, EvalError, Evaluation, Residual, Truth};
 use crate::policy::{Policy, Presence, Projection};
+use crate::query::Range;
 use crate::schema::BoundSchema;
 use crate::user::UserType;
 use crate::value::Wanted;
@@ -36,6 +38,10 @@ pub struct Guard {
     pub(super) policy: Arc<Policy>,
     pub(super) entrance: Entrance,
     pub(super) schema: Option<BoundSchema>,
+    /// Worked out for the first query, for all that follow.
+    pub(super) range: OnceLock<Range>,
+    /// The same.
+    pub(super) visibility: OnceLock<Visibility>,
 }
 
 /// How documents are looked at.
@@ -81,7 +87,7 @@ impl Guard {
             }
             Some(policy) => Entrance::Rules(BoundRules::new(policy, &context)),
         };
-        Self { context, policy: policy.unwrap_or_default(), entrance, schema }
+        Self::of(context, policy.unwrap_or_default(), entrance, schema)
     }
 
     /// For a namespace for which there are no rules: denies everything, but to the system user.
@@ -102,7 +108,11 @@ impl Guard {
     /// Denies everything to everybody: for a collection whose rules do not load.
     #[must_use]
     pub fn closed(context: Context) -> Self {
-        Self { context, policy: Arc::default(), entrance: Entrance::Closed(Reason::RulesInvalid), schema: None }
+        Self::of(context, Arc::default(), Entrance::Closed(Reason::RulesInvalid), None)
+    }
+
+    fn of(context: Context, policy: Arc<Policy>, entrance: Entrance, schema: Option<BoundSchema>) -> Self {
+        Self { context, policy, entrance, schema, range: OnceLock::new(), visibility: OnceLock::new() }
     }
 
     /// The context it is bound to.

@@ -45,12 +45,12 @@ impl Guard {
     /// ```
     #[must_use]
     pub fn plan(&self) -> Plan {
-        self.range().into()
+        self.range().clone().into()
     }
 
     /// The documents that may be read.
-    pub(super) fn range(&self) -> Range {
-        match &self.entrance {
+    pub(super) fn range(&self) -> &Range {
+        self.range.get_or_init(|| match &self.entrance {
             Entrance::Bypass => Range::ALWAYS,
             Entrance::Closed(_) => Range::NEVER,
             // The request fails, whatever the document.
@@ -59,7 +59,7 @@ impl Guard {
                 let queries = filters.queries.iter().map(|(_, query)| holds(query));
                 Range::all(queries.chain([readable(roles, filters)]))
             }
-        }
+        })
     }
 }
 

@@ -51,12 +51,12 @@ impl Visibility {
 
 impl Guard {
     /// What is visible in every document that may be read.
-    pub(crate) fn visibility(&self) -> Visibility {
-        match &self.entrance {
+    pub(crate) fn visibility(&self) -> &Visibility {
+        self.visibility.get_or_init(|| match &self.entrance {
             Entrance::Bypass => Visibility::WHOLE,
             Entrance::Closed(_) => Visibility::NOTHING,
             Entrance::Rules(rules) => of_rules(rules),
-        }
+        })
     }
 }
 

@@ -27,12 +27,12 @@ impl<'s> GuardedCollection<'s> {
     pub async fn aggregate(&self, pipeline: &Pipeline) -> Result<Found<'s>, GuardedError> {
         self.admit()?;
         let visibility = self.guard.visibility();
-        let plan = self.narrowed(pipeline.first_match.as_ref(), &visibility);
+        let plan = self.narrowed(pipeline.first_match.as_ref(), visibility);
         // No stage makes something of nothing.
         let Some(filter) = plan.filter() else { return Ok(Found::nothing()) };
-        let order = steady(&plan, Document::new(), &visibility);
+        let order = steady(&plan, Document::new(), visibility);
         if !plan.needs_check()
-            && let Some(redaction) = redaction(&visibility)
+            && let Some(redaction) = redaction(visibility)
         {
             let stages = stages(&plan, filter, order, redaction, &pipeline.stages);
             return Ok(Found::made(self.store.aggregate(&self.namespace, &stages).await?));

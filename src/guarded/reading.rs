@@ -22,11 +22,11 @@ impl Reading {
     pub(super) fn new(collection: &GuardedCollection<'_>, request: &FindRequest) -> Self {
         let visibility = collection.guard.visibility();
         let answered = collection.guard.answering(&request.query);
-        let plan = collection.guard.narrowed(&answered, &visibility);
-        let pushed = pushed(&request.query, &visibility);
+        let plan = collection.guard.narrowed(&answered, visibility);
+        let pushed = pushed(&request.query, visibility);
         let pushed = pushed.filter(|_| !plan.needs_check() || never_fails(&request.query));
         let sorts = pushed.is_none();
-        let order = steady(&plan, pushed.unwrap_or_default(), &visibility);
+        let order = steady(&plan, pushed.unwrap_or_default(), visibility);
         Self { filter: plan.filter(), check: plan.needs_check().then_some(answered), order, sorts }
     }
 
@@ -37,13 +37,19 @@ impl Reading {
 }
 
 /// The order with `_id` behind it where fields are hidden, unless all documents are asked for in no order: an index that begins with
-/// fields that are asked for and goes on with a hidden one would bring those that are alike in the order of its values.
+/// fields that are asked for and goes on with a hidden one would bring those that are alike in the order of its values. Of
+/// documents with one and the same `_id` it would say nothing, and cost the database time.
 pub(super) fn steady(plan: &Plan, mut order: Document, visibility: &Visibility) -> Document {
-    let narrows = plan.filter().is_some_and(|filter| !filter.is_empty());
+    let narrows = plan.filter().is_some_and(|filter| !filter.is_empty() && !has_one_id(&filter));
     if (narrows || !order.is_empty()) && !visibility.is_whole() && !order.contains_key("_id") {
         order.insert("_id", 1);
     }
     order
+}
+
+/// Whether a filter asks for one `_id`.
+fn has_one_id(filter: &Document) -> bool {
+    filter.get_document("_id").is_ok_and(|conditions| conditions.contains_key("$eq"))
 }
 
 /// The order that a query asks for, as far as it can show; none if it differs from what the database would see.

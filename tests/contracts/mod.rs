@@ -4,6 +4,8 @@
 use std::pin::Pin;
 
 pub(crate) mod documents;
+pub(crate) mod moves;
+pub(crate) mod racing;
 pub(crate) mod sessions;
 pub(crate) mod update_cases;
 pub(crate) mod users;

@@ -15,6 +15,7 @@ pub(crate) struct Case {
     pub(crate) update: Document,
     pub(crate) array_filters: Vec<Document>,
     /// Whether it is refused here, whatever MongoDB does.
+    #[allow(dead_code, reason = "only tests of the updates themselves ask")]
     pub(crate) unsupported: bool,
     /// `{"document": …, "modified": …}`, `{"inserted": …}` without an `_id` that was made up, or `{"refused": code}`.
     pub(crate) expect: Document,

@@ -22,6 +22,7 @@ mod documents;
 mod fixtures;
 mod functions;
 mod jwks;
+mod killed;
 mod laws;
 mod limits;
 mod lints;
@@ -29,6 +30,7 @@ mod login;
 #[allow(dead_code, unused_imports, reason = "other tests use the rest")]
 mod naive;
 mod plans;
+mod racing;
 mod regressions;
 mod stores;
 mod tokens;

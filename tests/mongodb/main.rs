@@ -22,15 +22,18 @@ mod changes;
 mod contracts;
 mod custom_data;
 mod documents;
+mod early;
 mod find_command;
 mod guarded;
 mod install;
+mod killed;
 mod live;
 mod logins;
 #[path = "../it/naive/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "other tests use the rest")]
 mod naive;
 mod plans;
+mod racing;
 mod same;
 mod server;
 mod watcher;
@@ -56,6 +59,10 @@ macro_rules! cases {
 }
 
 fn main() -> ExitCode {
+    if killed::is_writer() {
+        killed::write();
+        return ExitCode::SUCCESS;
+    }
     let arguments = Arguments::from_args();
     let mut cases: Vec<(String, Run)> = cases! {
         accounts:
@@ -132,6 +139,13 @@ fn main() -> ExitCode {
             the_fixtures_of_plans_hold_on_the_server
             the_largest_plans_are_run_by_the_server
             the_query_finds_exactly_what_the_evaluator_allows;
+        racing:
+            no_write_is_committed_that_the_rules_deny_for_the_document_of_the_moment
+            a_write_that_is_judged_too_early_is_found;
+        killed:
+            a_process_that_is_killed_leaves_no_request_half_done
+            a_server_that_is_killed_loses_no_request_and_halves_none
+            a_single_server_is_read_and_not_written;
         watcher:
             every_write_names_the_user_of_its_document
             a_document_that_changes_hands_names_both

@@ -95,6 +95,25 @@ impl<'a> Reads<'a> {
     }
 }
 
+/// A user's writes to one collection.
+pub struct Writes<'a> {
+    request: Request<'a>,
+}
+
+impl<'a> Writes<'a> {
+    /// By rules that load, for a user.
+    pub fn new(rules: &'a Json, user: &Json) -> Self {
+        let world = World { user: Some(user.clone()), ..World::new(Scope::Role) };
+        Self { request: Request { rules, world } }
+    }
+
+    /// Why an insert (no `before`), an update, or a delete (no `after`) is denied; `None`: it is allowed.
+    pub fn refusal(&self, before: Option<&Document>, after: Option<&Document>) -> Option<String> {
+        let answer = self.request.write(before, after);
+        (answer.get("allowed") != Some(&Json::Bool(true))).then(|| answer.to_string())
+    }
+}
+
 fn unsupported(what: impl Into<String>) -> Json {
     let what: String = what.into();
     json!({"unsupported": what})
