@@ -89,7 +89,9 @@ impl Writing<'_> {
         let updated = self.transaction.update(&self.collection.namespace, &filter, &changing.change, false).await;
         match &updated {
             // Why it fails may tell what a field holds.
-            Err(DocumentsError::Refused { .. }) => self.refuse_untouchable(document, document, changing)?,
+            Err(DocumentsError::Refused { .. } | DocumentsError::Unsupported { .. } | DocumentsError::TooLarge) => {
+                self.refuse_untouchable(document, document, changing)?;
+            }
             // What other documents hold is told only to those who may make the change.
             Err(DocumentsError::DuplicateKey) => {
                 match made(&changing.change, DocumentRef::Raw(document).to_document()?, false) {
