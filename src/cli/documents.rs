@@ -61,7 +61,10 @@ impl DocumentArgs {
                     "--store takes the address of a server, `mongodb://localhost:27017`, or the path of a file",
                 ));
             }
-            None => stores.client().await?,
+            None => {
+                stores.refuse_ours(&namespace.to_string())?;
+                stores.client().await?
+            }
         };
         match client {
             Some(client) => Ok(Box::new(MongoDocuments::new(&client))),
@@ -77,7 +80,8 @@ fn file(path: &Path, missing: Missing) -> Result<Box<dyn Store>, Trouble> {
             path.display()
         )));
     }
-    Ok(Box::new(EmbeddedDocuments::open(path)?))
+    let store = EmbeddedDocuments::open(path);
+    Ok(Box::new(store.map_err(|error| Trouble::usage(format!("`{}`: {error}", path.display())))?))
 }
 
 /// What a client is told; what else is known goes to standard error, for whoever runs this has the database at hand anyhow.

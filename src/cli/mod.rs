@@ -26,6 +26,7 @@ mod server;
 mod stores;
 mod test;
 mod token;
+mod transfer;
 mod trouble;
 mod user;
 mod users;
@@ -66,6 +67,8 @@ enum Command {
     Update(write::update::Args),
     Delete(write::delete::Args),
     Write(write::writes::Args),
+    Import(transfer::import::Args),
+    Export(transfer::export::Args),
     Query(query::Args),
     Check(check::Args),
     Test(test::Args),
@@ -113,6 +116,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Insert(args) => write::insert::run_insert(&args, &mut output),
         Command::Update(args) => write::update::run_update(&args, &mut output),
         Command::Delete(args) => write::delete::run_delete(&args, &mut output),
+        Command::Import(args) => transfer::import::run(&args, &mut output),
+        Command::Export(args) => transfer::export::run(&args, &mut output),
         Command::Write(args) => write::writes::run_writes(&args, &mut output),
         Command::Query(args) => query::run(&args, &mut output),
         Command::Check(args) => check::run(&args, &mut output),

@@ -3,6 +3,7 @@ use std::io;
 use portcullis::app::{AppError, FileFinding, SecretError, ServiceAmbiguous};
 use portcullis::guarded::GuardedError;
 use portcullis::login::{LoginError, SetupError};
+use portcullis::store::documents::DocumentsError;
 use portcullis::store::mongodb::ConnectError;
 use portcullis::store::{LookUpError, StoreError};
 use portcullis::text::{Finding, Source};
@@ -56,6 +57,9 @@ pub(super) enum Trouble {
     /// A guarded collection that does not answer.
     #[error("{0}")]
     Guarded(GuardedError),
+    /// A store of documents that does not do what it is asked.
+    #[error("{0}")]
+    Documents(DocumentsError),
     /// A secret that cannot be had.
     #[error("{0}")]
     Secret(#[from] SecretError),

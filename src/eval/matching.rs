@@ -1,16 +1,15 @@
 use std::cell::Cell;
-use std::sync::Arc;
 
 use bson::Bson;
 
-use super::convert::convert;
+use super::operand::{Absent, Operand, Outcome, whole};
 use super::residual::{
-    BoundCall, BoundCheck, BoundLeft, BoundList, BoundRight, BoundTemplate, BoundTest, BoundValue, Members, Place,
-    Residual, Standing, Unresolved,
+    BoundCheck, BoundLeft, BoundList, BoundRight, BoundTest, BoundValue, Place, Residual, Standing, Unresolved,
 };
-use super::{Context, Errors, EvalError, FunctionError, Seen, Truth};
+use super::subject::{Kind, Null, Subject};
+use super::{Context, Errors, Seen, Truth};
 use crate::expr::Comparison;
-use crate::path::{Leaf, Resolved, Segment, any, resolve};
+use crate::path::{Leaf, Resolved, Segment, resolve};
 use crate::predicate::{DocumentRoot, Elements};
 use crate::value::{Field, Malformed, Number, ValueRef, equal, order};
 
@@ -42,41 +41,10 @@ impl<'d> Documents<'d> {
 #[derive(Clone, Copy)]
 pub struct Evaluation<'e> {
     documents: Documents<'e>,
-    context: &'e Context,
+    pub(super) context: &'e Context,
     errors: &'e Errors,
     seen: Option<&'e Seen<'e>>,
 }
-
-/// Why a right operand has no value.
-enum Absent {
-    Unknown,
-    Failed(EvalError),
-}
-
-impl From<Malformed> for Absent {
-    fn from(error: Malformed) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
-impl From<EvalError> for Absent {
-    fn from(error: EvalError) -> Self {
-        Self::Failed(error)
-    }
-}
-
-/// A right operand as it is compared.
-enum Operand<'v> {
-    /// One value, and what else equals it.
-    Value(ValueRef<'v>, Option<&'v Members>),
-    /// As above, made for this comparison.
-    Made(BoundValue),
-    /// What a document's place holds.
-    Place(Resolved<'v>),
-}
-
-type Outcome = Result<Truth, Absent>;
-
 impl<'e> Evaluation<'e> {
     /// Of these documents; failures are added to `errors`.
     #[must_use]
@@ -215,7 +183,7 @@ impl<'e> Evaluation<'e> {
         }
     }
 
-    fn resolve(&self, place: &Place) -> Result<Resolved<'e>, Malformed> {
+    pub(super) fn resolve(&self, place: &Place) -> Result<Resolved<'e>, Malformed> {
         let (start, path) = self.start(place)?;
         resolve(start, path)
     }
@@ -463,77 +431,6 @@ impl<'e> Evaluation<'e> {
             }
         }
     }
-
-    /// The elements of a document's array, as a list.
-    fn list(&self, place: &Place) -> Result<Vec<ValueRef<'e>>, Absent> {
-        match self.resolve(place)? {
-            Resolved::One(Some(ValueRef::Array(array))) => Ok(array.iter().collect::<Result<_, _>>()?),
-            Resolved::One(_) | Resolved::Ambiguous => Err(Absent::Unknown),
-            place @ Resolved::Many(_) => {
-                let met = place.met();
-                if met.is_empty() { Err(Absent::Unknown) } else { Ok(met) }
-            }
-        }
-    }
-
-    fn operand<'s>(&'s self, right: &'s BoundRight) -> Result<Operand<'s>, Absent> {
-        match right {
-            BoundRight::Unknown => Err(Absent::Unknown),
-            BoundRight::Value(bound) => Ok(Operand::Value(ValueRef::from(&*bound.value), bound.members.as_deref())),
-            BoundRight::Document(place, standing) => {
-                let place = self.place(place)?;
-                let array = matches!(place, Resolved::Many(_) | Resolved::One(Some(ValueRef::Array(_))));
-                if *standing == Standing::Listed && array { Err(Absent::Unknown) } else { Ok(Operand::Place(place)) }
-            }
-            BoundRight::Template(template) => Ok(Operand::Made(BoundValue::literal(self.build(template)?))),
-            BoundRight::Convert(conversion, place) => match self.place(place)? {
-                Resolved::One(Some(value)) => convert(*conversion, value)
-                    .map(|value| Operand::Made(BoundValue::literal(value)))
-                    .ok_or(Absent::Unknown),
-                _ => Err(Absent::Unknown),
-            },
-            BoundRight::Function(call) => {
-                let result = self.call(call)?;
-                BoundValue::from_context(Bson::clone(&result)).map(Operand::Made).ok_or(Absent::Unknown)
-            }
-        }
-    }
-
-    /// What a place in a document leads to; Unknown if that is nothing, or not one thing.
-    fn place(&self, place: &Place) -> Result<Resolved<'e>, Absent> {
-        let place = self.resolve(place)?;
-        let unknown = place.is_missing() || matches!(place, Resolved::Ambiguous);
-        if unknown { Err(Absent::Unknown) } else { Ok(place) }
-    }
-
-    fn build(&self, template: &BoundTemplate) -> Result<Bson, Absent> {
-        Ok(match template {
-            BoundTemplate::Unknown => return Err(Absent::Unknown),
-            BoundTemplate::Literal(value) => value.clone(),
-            BoundTemplate::Document(place) => match whole(self.place(place)?)? {
-                Whole::Value(value) => value.to_bson()?,
-                Whole::Made(value) => value,
-            },
-            BoundTemplate::Fields(fields) => Bson::Document(
-                fields
-                    .iter()
-                    .map(|(key, value)| Ok((key.clone(), self.build(value)?)))
-                    .collect::<Result<_, Absent>>()?,
-            ),
-            BoundTemplate::Elements(elements) => {
-                Bson::Array(elements.iter().map(|element| self.build(element)).collect::<Result<_, _>>()?)
-            }
-        })
-    }
-
-    fn call(&self, call: &BoundCall) -> Result<Arc<Bson>, Absent> {
-        if !self.context.has_function(&call.name) {
-            return Err(EvalError::Function(FunctionError::NotFound(call.name.clone())).into());
-        }
-        let arguments: Vec<Bson> =
-            call.arguments.iter().map(|argument| self.build(argument)).collect::<Result<_, _>>()?;
-        Ok(self.context.call(&call.name, &arguments)?)
-    }
 }
 
 /// Whether a value that is there stands in an order to another.
@@ -541,35 +438,6 @@ impl<'e> Evaluation<'e> {
 fn ordered(left: Option<ValueRef<'_>>, comparison: Comparison, right: ValueRef<'_>) -> bool {
     left.and_then(|left| order(left, right)).is_some_and(|ordering| comparison.accepts(ordering))
 }
-
-/// What a place holds, as one value.
-enum Whole<'v> {
-    Value(ValueRef<'v>),
-    Made(Bson),
-}
-
-impl Whole<'_> {
-    fn as_value(&self) -> ValueRef<'_> {
-        match self {
-            Self::Value(value) => *value,
-            Self::Made(value) => ValueRef::from(value),
-        }
-    }
-}
-
-/// What a path fans out to is the array of what it met.
-#[expect(clippy::needless_pass_by_value, reason = "the value goes on into the result")]
-fn whole(place: Resolved<'_>) -> Result<Whole<'_>, Absent> {
-    match place {
-        Resolved::One(Some(value)) => Ok(Whole::Value(value)),
-        Resolved::One(None) | Resolved::Ambiguous => Err(Absent::Unknown),
-        Resolved::Many(_) => {
-            let met: Vec<Bson> = place.met().into_iter().map(ValueRef::to_bson).collect::<Result<_, _>>()?;
-            Ok(Whole::Made(Bson::Array(met)))
-        }
-    }
-}
-
 #[inline]
 fn any_equal<'v>(value: ValueRef<'_>, list: impl IntoIterator<Item = ValueRef<'v>>) -> Result<bool, Malformed> {
     for element in list {
@@ -578,110 +446,4 @@ fn any_equal<'v>(value: ValueRef<'_>, list: impl IntoIterator<Item = ValueRef<'v
         }
     }
     Ok(false)
-}
-
-/// Where a null on the right comes from: only one that is written equals Missing too.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Null {
-    Literal,
-    Value,
-}
-
-/// Where a left operand comes from.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Context,
-    Document,
-    /// The element of `$elemMatch` itself: an array that it is does not stand for its elements.
-    Itself,
-}
-
-/// A left operand: where to walk from, and the path.
-#[derive(Clone, Copy)]
-struct Subject<'v, 'p> {
-    start: Option<ValueRef<'v>>,
-    path: &'p [Segment],
-    kind: Kind,
-}
-
-impl<'v, 'p> Subject<'v, 'p> {
-    /// A field of an element of `$elemMatch`, or the element itself. An element that is an array is entered as if it
-    /// were a document whose names are the indexes, as MongoDB does.
-    fn element(element: Option<ValueRef<'v>>, path: &'p [Segment]) -> Result<Self, Malformed> {
-        Ok(match (element, path.split_first()) {
-            (_, None) => Self { start: element, path, kind: Kind::Itself },
-            (Some(ValueRef::Array(array)), Some((segment, rest))) => {
-                let start = segment.index().map(|index| array.get(index)).transpose()?.flatten();
-                Self { start, path: rest, kind: Kind::Document }
-            }
-            (_, Some(_)) => Self { start: element, path, kind: Kind::Document },
-        })
-    }
-
-    #[inline]
-    fn any(
-        self,
-        leaf: Leaf,
-        test: &mut impl FnMut(Option<ValueRef<'v>>) -> Result<bool, Malformed>,
-    ) -> Result<bool, Malformed> {
-        if self.kind == Kind::Itself { test(self.start) } else { any(self.start, self.path, leaf, test) }
-    }
-
-    fn resolve(self) -> Result<Resolved<'v>, Malformed> {
-        resolve(self.start, self.path)
-    }
-
-    /// Equality as MongoDB has it, for a right operand that is no document's; and, if that is an array from the context,
-    /// with an element of it.
-    fn equals(self, right: ValueRef<'_>, members: Option<&Members>, null: Null) -> Result<Truth, Malformed> {
-        let found = self.any(Leaf::Expand, &mut |left| match left {
-            None => Ok(null == Null::Literal && matches!(right, ValueRef::Null)),
-            Some(left) => Ok(equal(left, right)?
-                || match members {
-                    Some(members) => members.values.contains(left)?,
-                    None => false,
-                }),
-        })?;
-        Ok(match (found, members.is_some_and(|members| members.unknown)) {
-            (true, _) => Truth::True,
-            (false, true) => Truth::Unknown,
-            (false, false) => Truth::False,
-        })
-    }
-
-    /// Equality of two places in documents: whole values only, and lists of the same length and order where paths cross
-    /// arrays.
-    fn same_place(self, right: &Resolved<'_>) -> Result<Truth, Malformed> {
-        match self.resolve()? {
-            Resolved::Ambiguous => Ok(Truth::Unknown),
-            left => same_places(&left, right).map(Truth::from),
-        }
-    }
-}
-
-/// Each array that a path crosses counts by itself: what moved from one inner list to another has changed.
-fn same_places(left: &Resolved<'_>, right: &Resolved<'_>) -> Result<bool, Malformed> {
-    match (left, right) {
-        (Resolved::One(None), Resolved::One(None)) => Ok(true),
-        (Resolved::One(Some(left)), Resolved::One(Some(right))) => equal(*left, *right),
-        (Resolved::Many(left), Resolved::Many(right)) => same_lists(left, right),
-        (Resolved::Many(parts), Resolved::One(Some(ValueRef::Array(array))))
-        | (Resolved::One(Some(ValueRef::Array(array))), Resolved::Many(parts)) => {
-            let elements = array.iter().map(|element| element.map(|element| Resolved::One(Some(element))));
-            same_lists(parts, &elements.collect::<Result<Vec<_>, _>>()?)
-        }
-        _ => Ok(false),
-    }
-}
-
-fn same_lists(left: &[Resolved<'_>], right: &[Resolved<'_>]) -> Result<bool, Malformed> {
-    if left.len() != right.len() {
-        return Ok(false);
-    }
-    for (left, right) in left.iter().zip(right) {
-        if !same_places(left, right)? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }

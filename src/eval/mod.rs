@@ -6,10 +6,12 @@ mod convert;
 mod error;
 mod functions;
 mod matching;
+mod operand;
 mod quick;
 mod residual;
 mod same_test;
 mod seen;
+mod subject;
 mod trace;
 mod truth;
 

@@ -61,7 +61,7 @@ pub enum GuardedError {
     #[error("{0}")]
     TooMuch(#[from] TooMuch),
     /// The database did not do what it was asked.
-    #[error("the database did not carry out the request{}", code(.0))]
+    #[error("{}", told(.0))]
     Store(#[source] DocumentsError),
 }
 
@@ -153,7 +153,19 @@ fn shown(text: &str) -> String {
     format!("`{}`", OneLine(excerpt(text, SHOWN)))
 }
 
-fn code(error: &DocumentsError) -> String {
+/// What a client is told of a failure of the store: nothing that is stored.
+fn told(error: &DocumentsError) -> String {
+    match error {
+        DocumentsError::OutcomeUnknown(_) => {
+            return "nobody can tell whether the request was carried out: the database does not answer".to_owned();
+        }
+        DocumentsError::Conflict(_) => return "other writers were faster each time; try again".to_owned(),
+        _ => {}
+    }
+    format!("the database did not carry out the request{}", cause(error))
+}
+
+fn cause(error: &DocumentsError) -> String {
     match error {
         DocumentsError::Refused { code: Some(code), .. } => format!(" (code {code})"),
         DocumentsError::Unsupported { store, .. } => format!(": {store} does not support it"),

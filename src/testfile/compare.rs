@@ -107,40 +107,22 @@ pub(super) fn write(expect: &Node, decision: &Decision<'_, ()>) -> Answer {
     Answer { agrees, got: Value::Object(got) }
 }
 
-/// The filter that a query sends to a database.
-pub(super) enum Sent {
-    /// This one.
-    Filter(Document),
-    /// None: nothing can be allowed, so that the database is not asked. Expected as `null`.
-    Nothing,
-    /// It cannot be told here.
-    NotKnown,
-}
-
-/// What a query brings.
-pub(super) fn query(expect: &Node, found: &[Document], sent: Sent) -> Answer {
+/// What a query brings, and the filter that is sent to a database for it; none if nothing can be allowed, so that the database is
+/// not asked, which is expected as `null`.
+pub(super) fn query(expect: &Node, found: &[Document], sent: Option<Document>) -> Answer {
     let ids: Bson =
         found.iter().map(|document| document.get("_id").cloned().unwrap_or(Bson::Null)).collect::<Vec<_>>().into();
     let documents: Bson = found.iter().cloned().map(Bson::Document).collect::<Vec<_>>().into();
-    let sent = match sent {
-        Sent::Filter(filter) => Some(Bson::Document(filter)),
-        Sent::Nothing => Some(Bson::Null),
-        Sent::NotKnown => None,
-    };
-    let sent_agrees = |expected| sent.as_ref().is_some_and(|sent| same_document(expected, sent));
+    let sent = sent.map_or(Bson::Null, Bson::Document);
     let agrees = expect.get("ids").is_some_and(|expected| same_document(expected, &ids))
         && expect.get("documents").is_none_or(|expected| same_document(expected, &documents))
-        && expect.get("filter").is_none_or(sent_agrees);
+        && expect.get("filter").is_none_or(|expected| same_document(expected, &sent));
     let mut got = json!({ "ids": json::from_bson(&ids), "documents": json::from_bson(&documents) });
     if let (Some(_), Some(object)) = (expect.get("filter"), got.as_object_mut()) {
-        let filter = sent.as_ref().map_or_else(|| json!(NOT_KNOWN), json::from_bson);
-        object.insert("filter".to_owned(), filter);
+        object.insert("filter".to_owned(), json::from_bson(&sent));
     }
     Answer { agrees, got }
 }
-
-const NOT_KNOWN: &str =
-    "not known for a query with a filter of its own: expect it of one without, whose filter is that of the rules";
 
 /// For an expectation `{key: text}`: whether one of the messages contains the text.
 pub(super) fn message(expect: &Node, key: &str, messages: &[String]) -> Answer {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::case::{Case, GivenDocuments, Kind};
-use super::compare::{self, Answer, Sent};
+use super::compare::{self, Answer};
 use super::file::TestFile;
 use super::report::{Outcome, Report};
 use crate::access::{Guard, Query};
@@ -204,22 +204,13 @@ fn query_case(expect: &Node, query: &Node, documents: &[Document], guard: &Guard
     let found = Query::compile(query.get("filter"), query.get("projection"), query.get("sort"))
         .map_err(|error| error.to_string())
         .and_then(|query| {
-            guard.find(&query, documents.iter().map(DocumentRef::from)).map_err(|error| error.to_string())
+            let found = guard.find(&query, documents.iter().map(DocumentRef::from));
+            Ok((found.map_err(|error| error.to_string())?, guard.narrow(&query).filter()))
         });
     match found {
-        Ok(found) => compare::query(expect, &found, sent(query, guard)),
+        Ok((found, sent)) => compare::query(expect, &found, sent),
         Err(message) => compare::message(expect, "error", &[message]),
     }
-}
-
-/// Of a query with a filter of its own, which parts are sent depends on which fields the user surely sees: only that of the
-/// rules is known here.
-fn sent(query: &Node, guard: &Guard) -> Sent {
-    let is_empty = |filter: &Node| filter.as_object().is_some_and(<[_]>::is_empty);
-    if !query.get("filter").is_none_or(is_empty) {
-        return Sent::NotKnown;
-    }
-    guard.plan().filter().map_or(Sent::Nothing, Sent::Filter)
 }
 
 fn load_case(expect: &Node, node: &Node) -> Answer {

@@ -1,14 +1,16 @@
 //! The command line: fixtures/cli holds arguments, input, exit code and what must be said.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-fn run(case: &Value) -> Output {
+fn run(case: &Value, state: Option<&Path>) -> Output {
     let arguments = case["arguments"].as_array().unwrap().iter().map(|argument| argument.as_str().unwrap());
     let mut child = Command::new(env!("CARGO_BIN_EXE_portcullis"))
         .args(arguments)
+        .envs(state.map(|directory| ("PORTCULLIS_STATE", directory)))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -26,12 +28,27 @@ fn texts<'c>(case: &'c Value, key: &str) -> Vec<&'c str> {
 
 #[test]
 fn commands_answer_as_their_fixtures_say() {
-    let file = include_str!("../../fixtures/cli/commands.json");
+    let cases = check(include_str!("../../fixtures/cli/commands.json"), None);
+    assert!(cases > 40, "the fixture lost its cases");
+}
+
+/// One after the other, on a store of their own.
+#[test]
+fn commands_keep_documents_as_their_fixtures_say() {
+    let state = std::env::temp_dir().join(format!("portcullis-documents-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&state);
+    let cases = check(include_str!("../../fixtures/cli/documents.json"), Some(&state));
+    std::fs::remove_dir_all(&state).unwrap();
+    assert!(cases > 20, "the fixture lost its cases");
+}
+
+/// Holds the command to the cases of a file, and counts them.
+fn check(file: &str, state: Option<&Path>) -> usize {
     let file: Value = serde_json::from_str(file).unwrap();
     let cases = file["cases"].as_array().unwrap();
     for case in cases {
         let name = case["name"].as_str().unwrap();
-        let output = run(case);
+        let output = run(case, state);
         let stdout = String::from_utf8(output.stdout).unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         let shown = format!("{name}\nstdout: {stdout}\nstderr: {stderr}");
@@ -54,7 +71,7 @@ fn commands_answer_as_their_fixtures_say() {
             assert!(document[key].to_string().contains(text.as_str().unwrap()), "{shown}");
         }
     }
-    assert!(cases.len() > 40, "the fixture lost its cases");
+    cases.len()
 }
 
 #[test]

@@ -1,0 +1,141 @@
+//! The right side of a test, as it is known with the documents.
+
+use std::sync::Arc;
+
+use bson::Bson;
+
+use super::convert::convert;
+use super::residual::{BoundCall, BoundRight, BoundTemplate, BoundValue, Members, Place, Standing};
+use super::{EvalError, Evaluation, FunctionError, Truth};
+use crate::path::Resolved;
+use crate::value::{Malformed, ValueRef};
+
+/// Why a right operand has no value.
+pub(super) enum Absent {
+    Unknown,
+    Failed(EvalError),
+}
+
+impl From<Malformed> for Absent {
+    fn from(error: Malformed) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<EvalError> for Absent {
+    fn from(error: EvalError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// A right operand as it is compared.
+pub(super) enum Operand<'v> {
+    /// One value, and what else equals it.
+    Value(ValueRef<'v>, Option<&'v Members>),
+    /// As above, made for this comparison.
+    Made(BoundValue),
+    /// What a document's place holds.
+    Place(Resolved<'v>),
+}
+
+pub(super) type Outcome = Result<Truth, Absent>;
+impl<'e> Evaluation<'e> {
+    /// The elements of a document's array, as a list.
+    pub(super) fn list(&self, place: &Place) -> Result<Vec<ValueRef<'e>>, Absent> {
+        match self.resolve(place)? {
+            Resolved::One(Some(ValueRef::Array(array))) => Ok(array.iter().collect::<Result<_, _>>()?),
+            Resolved::One(_) | Resolved::Ambiguous => Err(Absent::Unknown),
+            place @ Resolved::Many(_) => {
+                let met = place.met();
+                if met.is_empty() { Err(Absent::Unknown) } else { Ok(met) }
+            }
+        }
+    }
+
+    pub(super) fn operand<'s>(&'s self, right: &'s BoundRight) -> Result<Operand<'s>, Absent> {
+        match right {
+            BoundRight::Unknown => Err(Absent::Unknown),
+            BoundRight::Value(bound) => Ok(Operand::Value(ValueRef::from(&*bound.value), bound.members.as_deref())),
+            BoundRight::Document(place, standing) => {
+                let place = self.place(place)?;
+                let array = matches!(place, Resolved::Many(_) | Resolved::One(Some(ValueRef::Array(_))));
+                if *standing == Standing::Listed && array { Err(Absent::Unknown) } else { Ok(Operand::Place(place)) }
+            }
+            BoundRight::Template(template) => Ok(Operand::Made(BoundValue::literal(self.build(template)?))),
+            BoundRight::Convert(conversion, place) => match self.place(place)? {
+                Resolved::One(Some(value)) => convert(*conversion, value)
+                    .map(|value| Operand::Made(BoundValue::literal(value)))
+                    .ok_or(Absent::Unknown),
+                _ => Err(Absent::Unknown),
+            },
+            BoundRight::Function(call) => {
+                let result = self.call(call)?;
+                BoundValue::from_context(Bson::clone(&result)).map(Operand::Made).ok_or(Absent::Unknown)
+            }
+        }
+    }
+
+    /// What a place in a document leads to; Unknown if that is nothing, or not one thing.
+    fn place(&self, place: &Place) -> Result<Resolved<'e>, Absent> {
+        let place = self.resolve(place)?;
+        let unknown = place.is_missing() || matches!(place, Resolved::Ambiguous);
+        if unknown { Err(Absent::Unknown) } else { Ok(place) }
+    }
+
+    fn build(&self, template: &BoundTemplate) -> Result<Bson, Absent> {
+        Ok(match template {
+            BoundTemplate::Unknown => return Err(Absent::Unknown),
+            BoundTemplate::Literal(value) => value.clone(),
+            BoundTemplate::Document(place) => match whole(self.place(place)?)? {
+                Whole::Value(value) => value.to_bson()?,
+                Whole::Made(value) => value,
+            },
+            BoundTemplate::Fields(fields) => Bson::Document(
+                fields
+                    .iter()
+                    .map(|(key, value)| Ok((key.clone(), self.build(value)?)))
+                    .collect::<Result<_, Absent>>()?,
+            ),
+            BoundTemplate::Elements(elements) => {
+                Bson::Array(elements.iter().map(|element| self.build(element)).collect::<Result<_, _>>()?)
+            }
+        })
+    }
+
+    fn call(&self, call: &BoundCall) -> Result<Arc<Bson>, Absent> {
+        if !self.context.has_function(&call.name) {
+            return Err(EvalError::Function(FunctionError::NotFound(call.name.clone())).into());
+        }
+        let arguments: Vec<Bson> =
+            call.arguments.iter().map(|argument| self.build(argument)).collect::<Result<_, _>>()?;
+        Ok(self.context.call(&call.name, &arguments)?)
+    }
+}
+
+/// What a place holds, as one value.
+pub(super) enum Whole<'v> {
+    Value(ValueRef<'v>),
+    Made(Bson),
+}
+
+impl Whole<'_> {
+    pub(super) fn as_value(&self) -> ValueRef<'_> {
+        match self {
+            Self::Value(value) => *value,
+            Self::Made(value) => ValueRef::from(value),
+        }
+    }
+}
+
+/// What a path fans out to is the array of what it met.
+#[expect(clippy::needless_pass_by_value, reason = "the value goes on into the result")]
+pub(super) fn whole(place: Resolved<'_>) -> Result<Whole<'_>, Absent> {
+    match place {
+        Resolved::One(Some(value)) => Ok(Whole::Value(value)),
+        Resolved::One(None) | Resolved::Ambiguous => Err(Absent::Unknown),
+        Resolved::Many(_) => {
+            let met: Vec<Bson> = place.met().into_iter().map(ValueRef::to_bson).collect::<Result<_, _>>()?;
+            Ok(Whole::Made(Bson::Array(met)))
+        }
+    }
+}
