@@ -97,30 +97,23 @@ impl<'e> Touching<'e> {
         let mut names = path.split('.');
         let Some(name) = names.next() else { return false };
         let Some(mut rule) = self.role.fields.get(name).or(self.role.additional_fields.as_ref()) else { return false };
-        let mut values = Some((self.old.get(name), self.new.get(name)));
+        let mut place = Place { old: Some(self.old.get(name)), new: Some(self.new.get(name)) };
         loop {
             if rule.read.is_some() || rule.write.is_some() {
-                return self.settles(rule, values.as_ref());
+                return self.settles(rule, &place);
             }
             // A part of which single fields are ruled is none that may be named as a whole.
             let Some(fields) = &rule.fields else { return false };
-            match inside(fields, &mut names) {
-                Some((name, Through::Documents, next)) => {
-                    values = values.map(|(old, new)| (field(old, name), field(new, name)));
-                    rule = next;
-                }
-                Some((_, Through::Array, next)) => {
-                    values = None;
-                    rule = next;
-                }
+            match inside(fields, &mut names, place) {
+                Some((inner, next)) => (place, rule) = (inner, next),
                 None => return false,
             }
         }
     }
 
     /// Whether the rule of a field holds; without the field's values only one that holds for any.
-    fn settles(&self, rule: &BoundField, values: Option<&(Value<'e>, Value<'e>)>) -> bool {
-        let Some((Ok(old), Ok(new))) = values else { return always(rule) };
+    fn settles(&self, rule: &BoundField, place: &Place<'e>) -> bool {
+        let (Some(Ok(old)), Some(Ok(new))) = (&place.old, &place.new) else { return always(rule) };
         let holds =
             |rule: &Option<Residual>, of: Evaluation<'e>| truth(rule.as_ref(), Truth::False, &of) == Truth::True;
         holds(&rule.write, self.after.at(*new, *old)) || holds(&rule.read, self.before.at(*old, *old))
@@ -129,35 +122,64 @@ impl<'e> Touching<'e> {
 
 type Value<'d> = Result<Option<ValueRef<'d>>, crate::value::Malformed>;
 
-fn field<'d>(value: Value<'d>, name: &str) -> Value<'d> {
-    match value? {
-        Some(ValueRef::Document(document)) => document.get(name),
-        _ => Ok(None),
-    }
+/// Where a path has led to.
+struct Place<'d> {
+    /// What is stored there; none if there are several places.
+    old: Option<Value<'d>>,
+    /// What would be there; none if which of the old ones it belongs to cannot be told.
+    new: Option<Value<'d>>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Through {
-    Documents,
-    /// Its elements, each of which has values of its own.
-    Array,
+impl<'d> Place<'d> {
+    fn field(self, name: &str) -> Self {
+        let field = |value: Value<'d>| match value? {
+            Some(ValueRef::Document(document)) => document.get(name),
+            _ => Ok(None),
+        };
+        Self { old: self.old.map(field), new: self.new.map(field) }
+    }
+
+    /// One of the elements, if an array is stored.
+    fn element(self, index: usize) -> Option<Self> {
+        match self.old {
+            Some(Ok(Some(ValueRef::Array(array)))) => Some(Self { old: Some(array.get(index)), new: None }),
+            _ => None,
+        }
+    }
+
+    const fn is_array(&self) -> bool {
+        matches!(self.old, Some(Ok(Some(ValueRef::Array(_)))))
+    }
 }
 
 /// The next name of a path that the rules speak of, past what only says which element of an array.
-fn inside<'r, 'p>(
+///
+/// A number is the place of an element only where an array is stored. Elsewhere it is a name, as is what merely begins with a
+/// dollar; and in an element that is an array itself, nothing is visible.
+fn inside<'r, 'd, 'p>(
     fields: &'r BoundFields,
     names: &mut impl Iterator<Item = &'p str>,
-) -> Option<(&'p str, Through, &'r BoundField)> {
-    let mut through = Through::Documents;
-    loop {
-        let name = names.next()?;
-        if let Some(rule) = fields.get(name) {
-            return Some((name, through, rule));
-        }
-        let is_element = name.starts_with('$') || name.bytes().all(|byte| byte.is_ascii_digit());
-        if !is_element {
-            return None;
-        }
-        through = Through::Array;
+    mut place: Place<'d>,
+) -> Option<(Place<'d>, &'r BoundField)> {
+    let mut name = names.next()?;
+    if is_several(name) {
+        place = Place { old: None, new: None };
+        name = names.next()?;
+    } else if is_number(name) && place.is_array() {
+        place = place.element(name.parse().ok()?)?;
+        name = names.next()?;
     }
+    if is_several(name) || (is_number(name) && (place.is_array() || place.old.is_none())) {
+        return None;
+    }
+    Some((place.field(name), fields.get(name)?))
+}
+
+/// `$`, `$[]` and `$[x]`
+fn is_several(name: &str) -> bool {
+    name == "$" || (name.starts_with("$[") && name.ends_with(']'))
+}
+
+fn is_number(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use portcullis::guarded::GuardedError;
 use portcullis::store::EmbeddedDocuments;
-use portcullis::store::documents::Store;
+use portcullis::store::documents::{Namespace, Store};
 use portcullis::store::mongodb::MongoDocuments;
 
 use super::output::note;
@@ -43,17 +43,28 @@ impl FromStr for StorePlace {
 }
 
 impl DocumentArgs {
-    /// Opens the store: the one place where it is chosen.
-    pub(super) async fn open(&self, stores: &StoreArgs, missing: Missing) -> Result<Box<dyn Store>, Trouble> {
+    /// Opens the store of a collection: the one place where it is chosen.
+    pub(super) async fn open(
+        &self,
+        namespace: &Namespace,
+        stores: &StoreArgs,
+        missing: Missing,
+    ) -> Result<Box<dyn Store>, Trouble> {
         let client = match &self.store {
-            Some(StorePlace::Server(uri)) => Some(uri.connect().await?),
+            Some(StorePlace::Server(uri)) => {
+                stores.refuse_ours_anywhere(&namespace.to_string())?;
+                Some(uri.connect().await?)
+            }
             Some(StorePlace::File(path)) => return file(path, missing),
             Some(StorePlace::Elsewhere) => {
                 return Err(Trouble::usage(
                     "--store takes the address of a server, `mongodb://localhost:27017`, or the path of a file",
                 ));
             }
-            None => stores.client().await?,
+            None => {
+                stores.refuse_ours(&namespace.to_string())?;
+                stores.client().await?
+            }
         };
         match client {
             Some(client) => Ok(Box::new(MongoDocuments::new(&client))),

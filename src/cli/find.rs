@@ -56,7 +56,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let request = request(args)?;
     let (guard, _) = args.guard.guard(Some(&args.namespace), "")?;
     block_on(async {
-        let store = args.documents.open(&args.guard.stores, Missing::Refuse).await?;
+        let store = args.documents.open(&namespace, &args.guard.stores, Missing::Refuse).await?;
         let collection = GuardedCollection::new(&*store, namespace, &guard);
         let found = collection.find(&request).await.map_err(guarded)?;
         print(found, output).await

@@ -62,6 +62,9 @@ fn guard(args: &GuardArgs, namespace: Option<&str>, missing: &str) -> Result<(Gu
     if args.app.is_none() && (args.service.is_some() || args.tag.is_some()) {
         return Err(Trouble::usage("--service and --tag belong to --app"));
     }
+    if let Some(namespace) = namespace {
+        args.stores.refuse_ours(namespace)?;
+    }
     match (&args.app, &args.rules) {
         (Some(directory), _) => {
             let namespace = namespace.ok_or_else(|| Trouble::usage(missing))?;
@@ -85,11 +88,6 @@ fn guard(args: &GuardArgs, namespace: Option<&str>, missing: &str) -> Result<(Gu
 
 fn app_guard(args: &GuardArgs, directory: &Path, namespace: &str) -> Result<(Guard, Option<DataAge>), Trouble> {
     let app = load_app(directory, args.tag.as_deref())?;
-    if args.stores.is_ours(namespace) {
-        return Err(Trouble::usage(format!(
-            "`{namespace}` holds our users or sessions: it is closed, whatever the rules say"
-        )));
-    }
     if let Some(service) = &args.service
         && !app.data_sources.iter().any(|source| source.name == *service)
     {

@@ -92,11 +92,23 @@ impl StoreArgs {
         Ok(())
     }
 
-    /// Whether a namespace holds users and sessions on the server: no rule opens it, whatever it says.
-    pub(super) fn is_ours(&self, namespace: &str) -> bool {
+    /// Refuses a namespace that holds users and sessions on the server: no rule opens it, whatever it says.
+    pub(super) fn refuse_ours(&self, namespace: &str) -> Result<(), Trouble> {
+        if self.mongodb_uri.is_some() { self.refuse_ours_anywhere(namespace) } else { Ok(()) }
+    }
+
+    /// The same on any server: other commands may keep users on the one that holds the documents.
+    pub(super) fn refuse_ours_anywhere(&self, namespace: &str) -> Result<(), Trouble> {
+        if !self.is_named_as_ours(namespace) {
+            return Ok(());
+        }
+        let namespace = OneLine(namespace);
+        Err(Trouble::usage(format!("`{namespace}` holds our users or sessions: it is closed, whatever the rules say")))
+    }
+
+    fn is_named_as_ours(&self, namespace: &str) -> bool {
         let Some((database, collection)) = namespace.split_once('.') else { return false };
-        self.mongodb_uri.is_some()
-            && database.eq_ignore_ascii_case(&self.mongodb_database)
+        database.eq_ignore_ascii_case(&self.mongodb_database)
             && [MongoUsers::COLLECTION, MongoSessions::COLLECTION].contains(&collection)
     }
 
@@ -106,7 +118,7 @@ impl StoreArgs {
         let source = config.as_ref().and_then(CustomDataConfig::source);
         let source = source.map(|source| format!("{}.{}", source.database, source.collection));
         let mut theirs = app.collections.iter().map(|collection| &collection.namespace).chain(&source);
-        match theirs.find(|namespace| self.is_ours(namespace)) {
+        match theirs.find(|namespace| self.mongodb_uri.is_some() && self.is_named_as_ours(namespace)) {
             None => Ok(()),
             Some(namespace) => Err(Trouble::usage(format!(
                 "`{}` is a collection of the application, and would be that of our users or sessions: name another \

@@ -292,6 +292,10 @@ fn the_collections_of_the_store_are_closed() {
     for name in ["portcullis.users", "portcullis.sessions"] {
         let decide = ["decide", "read", "{}", "--app", "fixtures/apps/defaults", "--in", name];
         state.fails(&[&decide[..], &server].concat(), 2, "it is closed");
+        let rules = ["--rules", r#"{"roles": [{"name": "r", "apply_when": {}, "read": true}]}"#];
+        state.fails(&[&["find", name][..], &rules, &server].concat(), 2, "it is closed");
+        let store = ["--store", "mongodb://127.0.0.1:1/"];
+        state.fails(&[&["find", name, "--app", "fixtures/apps/defaults"][..], &store].concat(), 2, "it is closed");
     }
     let login = [&LOGIN[..], &server, &["--mongodb-database", "hr"]].concat();
     state.fails(&login, 2, "`hr.users` is a collection of the application");

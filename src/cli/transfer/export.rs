@@ -47,7 +47,7 @@ pub(in crate::cli) fn run(args: &Args, output: &mut Output) -> Result<Answer, Tr
         bar.enable_steady_tick(Duration::from_millis(200));
     }
     let exported = block_on(async {
-        let store = args.documents.open(&args.stores, Missing::Refuse).await?;
+        let store = args.documents.open(&namespace, &args.stores, Missing::Refuse).await?;
         let find = Find::by(filter.unwrap_or_default());
         let cursor = store.find(&namespace, &find).await.map_err(failed)?;
         print(cursor, output, &bar).await

@@ -88,7 +88,7 @@ pub(in crate::cli) fn run(args: &Args, output: &mut Output) -> Result<Answer, Tr
         }
     }
     let imported = block_on(async {
-        let store = args.documents.open(&args.stores, Missing::Create).await?;
+        let store = args.documents.open(&namespace, &args.stores, Missing::Create).await?;
         import(&*store, &namespace, args, reader, &bar).await
     });
     bar.finish_and_clear();

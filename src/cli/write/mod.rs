@@ -40,7 +40,7 @@ fn carry_out(name: &str, writes: &[Write], place: &WhereArgs, output: &mut Outpu
         .ok_or_else(|| Trouble::usage(format!("`{name}` is not of the form database.collection")))?;
     let (guard, _) = place.guard.guard(Some(name), "")?;
     let written = block_on(async {
-        let store = place.documents.open(&place.guard.stores, Missing::Create).await?;
+        let store = place.documents.open(&namespace, &place.guard.stores, Missing::Create).await?;
         let collection = GuardedCollection::new(&*store, namespace, &guard);
         collection.write(writes).await.map_err(guarded)
     })?;

@@ -5,7 +5,7 @@ use super::transaction::{Writing, Written, id};
 use crate::access::{Named, Reason};
 use crate::guarded::error::{Denial, GuardedError, Operation};
 use crate::store::documents::{Change, DocumentsError, Updated};
-use crate::update::{self, Update};
+use crate::update::{self, Update, UpdateError};
 use crate::value::DocumentRef;
 
 impl Writing<'_> {
@@ -89,15 +89,17 @@ impl Writing<'_> {
         let updated = self.transaction.update(&self.collection.namespace, &filter, &changing.change, false).await;
         match &updated {
             // Why it fails may tell what a field holds.
-            Err(DocumentsError::Refused { .. }) => self.refuse_untouchable(document, document, changing)?,
+            Err(DocumentsError::Refused { .. } | DocumentsError::Unsupported { .. } | DocumentsError::TooLarge) => {
+                self.refuse_untouchable(document, document, changing)?;
+            }
             // What other documents hold is told only to those who may make the change.
             Err(DocumentsError::DuplicateKey) => {
                 match made(&changing.change, DocumentRef::Raw(document).to_document()?, false) {
-                    Some(after) => {
+                    Ok(Some(after)) => {
                         self.judged(Operation::Update, &self.collection.guard.update(document, &after))?;
                         self.refuse_untouchable(document, document, changing)?;
                     }
-                    None => return Err(unjudged(Operation::Update)),
+                    Ok(None) | Err(_) => return Err(unjudged(Operation::Update)),
                 }
             }
             _ => {}
@@ -126,17 +128,24 @@ impl Writing<'_> {
 }
 
 /// What a change makes of a document, or of the seed of one that it inserts; none if that takes the database to tell.
-pub(super) fn made(change: &Change, document: Document, inserts: bool) -> Option<Document> {
+///
+/// # Errors
+/// It cannot be made of this document.
+pub(super) fn made(change: &Change, document: Document, inserts: bool) -> Result<Option<Document>, Vec<UpdateError>> {
     let now = DateTime::now();
     let applied = match change {
         Change::Operators { update, array_filters } => {
-            let update = Update::compile(update, array_filters).ok()?;
-            update.apply(document, &update::Moment { inserts, ..update::Moment::at(now) }).ok()?
+            let update = Update::compile(update, array_filters)?;
+            update.apply(document, &update::Moment { inserts, ..update::Moment::at(now) })
         }
-        Change::Replacement(replacement) => update::replace(&document, replacement, now).ok()?,
-        Change::Pipeline(_) => return None,
+        Change::Replacement(replacement) => update::replace(&document, replacement, now),
+        Change::Pipeline(_) => return Ok(None),
     };
-    Some(applied.document)
+    match applied {
+        Ok(applied) => Ok(Some(applied.document)),
+        Err(error) if error.is_unsupported() => Ok(None),
+        Err(error) => Err(vec![error]),
+    }
 }
 
 /// For a failure that would tell of other documents, after a change that nobody has judged.

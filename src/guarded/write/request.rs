@@ -50,7 +50,7 @@ pub(super) enum Moment {
 #[derive(Clone, Debug)]
 pub(super) struct Changing {
     pub(super) change: Change,
-    /// The paths that it names of a document that is there, and the arrays whose elements its filters look at.
+    /// The paths that it looks at in a document that is there, and the arrays whose elements its filters look at.
     pub(super) paths: Vec<String>,
     /// Whether it says `$`, the element that the filter found.
     pub(super) needs_position: bool,
@@ -180,7 +180,10 @@ fn update(options: &Node, upsert: bool) -> Result<Changing, GuardedError> {
         }
     };
     let compiled = Update::compile(&update, &array_filters).map_err(GuardedError::Update)?;
-    let named = compiled.named().iter().filter(|named| named.operator != Operator::SetOnInsert);
+    // What is only set on an insert looks at a document that is there where it looks for elements: it fails if there is no array,
+    // or if two filters choose the same element.
+    let named = compiled.named().iter();
+    let named = named.filter(|named| named.operator != Operator::SetOnInsert || named.path.contains(".$"));
     let paths = named.flat_map(|named| [named.path.clone()].into_iter().chain(filtered(&named.path))).collect();
     let needs_position = compiled.needs_position();
     Ok(Changing { change: Change::Operators { update, array_filters }, paths, needs_position, upsert })

@@ -1,5 +1,4 @@
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::time::Instant;
 
 use bson::oid::ObjectId;
@@ -13,7 +12,7 @@ use crate::guarded::found::project;
 use crate::policy::Projection;
 use crate::store::StoreError;
 use crate::store::documents::{DocumentsError, Find, Transaction};
-use crate::value::Malformed;
+use crate::value::{Malformed, equal};
 
 /// What one write did.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -137,12 +136,18 @@ impl Writing<'_> {
         for ids in ids.chunks(READ_BACK) {
             let find = Find::by(doc! { "_id": { "$in": ids } });
             let documents = self.transaction.find(&self.collection.namespace, &find).await?;
-            let mut documents = documents
-                .into_iter()
-                .map(|one| Ok((key(&id(&one)?)?, one)))
-                .collect::<Result<HashMap<_, _>, Malformed>>()?;
-            for id in ids {
-                found.push(documents.remove(&key(id)?).ok_or_else(vanished)?);
+            let mut documents =
+                documents.into_iter().map(|one| Ok((id(&one)?, one))).collect::<Result<Vec<_>, Malformed>>()?;
+            for wanted in ids {
+                // Not the same bytes: a replacement may bring `_id` as another type of number.
+                let mut place = None;
+                for (at, (id, _)) in documents.iter().enumerate() {
+                    if equal(id.into(), wanted.into())? {
+                        place = Some(at);
+                        break;
+                    }
+                }
+                found.push(documents.swap_remove(place.ok_or_else(vanished)?).1);
             }
         }
         Ok(found)
@@ -197,11 +202,6 @@ pub(super) fn with_id(document: &Document) -> Cow<'_, Document> {
 pub(super) fn id(document: &RawDocumentBuf) -> Result<Bson, Malformed> {
     let id = document.get("_id")?.map(Bson::try_from).transpose()?;
     Ok(id.unwrap_or(Bson::Null))
-}
-
-/// Equal for the same `_id`.
-fn key(id: &Bson) -> Result<Vec<u8>, Malformed> {
-    Ok(bson::serialize_to_vec(&doc! { "": id })?)
 }
 
 /// What the transaction itself has written is there for it.

@@ -19,47 +19,52 @@ impl Writing<'_> {
         self.take(1)?;
         let replaces = matches!(changing.change, Change::Replacement(_));
         let seeds = seed(&selection.filter, replaces).map_err(|error| GuardedError::Update(vec![error]))?;
-        // Whether the database has room for it is told only to those who may insert it.
-        let foreseen = made(&changing.change, seeds.clone(), true);
+        // What the client's own values do not make, is told to anybody; whether the database has room for it, only to those who may
+        // insert it.
+        let foreseen = made(&changing.change, seeds.clone(), true).map_err(GuardedError::Update)?;
         if let Some(document) = &foreseen {
             self.judged(Operation::Insert, &self.collection.guard.insert(&*with_id(document)))?;
         }
-        let filter = match self.of_nothing(&selection.filter, &seeds, changing).await {
-            Err(GuardedError::Store(DocumentsError::DuplicateKey)) if foreseen.is_none() => {
-                return Err(unjudged(Operation::Insert));
-            }
-            filter => filter?,
-        };
-        let updated = self.transaction.update(&self.collection.namespace, &filter, &changing.change, true).await;
-        let updated = match updated {
-            Err(DocumentsError::DuplicateKey) if foreseen.is_none() => return Err(unjudged(Operation::Insert)),
-            updated => updated?,
-        };
-        let id = updated.upserted.ok_or_else(vanished)?;
+        let upserted =
+            match self.insert_made(seeds, changing).await {
+                // If nobody has judged it, that it fails would tell by its difference from a denial that the `_id` is free.
+                Err(
+                    DocumentsError::DuplicateKey | DocumentsError::Refused { .. } | DocumentsError::Unsupported { .. },
+                ) if foreseen.is_none() => return Err(unjudged(Operation::Insert)),
+                upserted => upserted?,
+            };
+        let id = upserted.ok_or_else(vanished)?;
         let document = self.by_ids(std::slice::from_ref(&id)).await?.pop().ok_or_else(vanished)?;
         self.judged(Operation::Insert, &self.collection.guard.insert(&document))?;
         Ok((id, document))
     }
 
-    /// The client's filter, made to find no document at all: one that the user cannot read must not be changed.
-    async fn of_nothing(
-        &mut self,
-        filter: &Document,
-        seeds: &Document,
-        changing: &Changing,
-    ) -> Result<Document, GuardedError> {
-        let in_filter = seeds.get("_id");
+    /// Inserts what an update makes of seeds, unless a document has its `_id`.
+    ///
+    /// The database is not given the client's filter, which could find a document that the user cannot read, but the seeds:
+    /// their `_id` as a whole is that of no document.
+    async fn insert_made(&mut self, seeds: Document, changing: &Changing) -> Result<Option<Bson>, DocumentsError> {
         let in_change = || set_on_insert(&changing.change).find_map(|fields| fields.get("_id"));
-        let Some(id) = in_filter.or_else(in_change).cloned() else {
-            return Ok(doc! { "$and": [filter.clone(), { "_id": { "$eq": ObjectId::new() } }] });
+        let filter = match seeds.get("_id").or_else(in_change).cloned() {
+            None => by(&Bson::ObjectId(ObjectId::new()), seeds),
+            Some(id) => {
+                let there = Find { limit: Some(1), ..Find::by(doc! { "_id": { "$eq": &id } }) };
+                if !self.transaction.find(&self.collection.namespace, &there).await?.is_empty() {
+                    return Err(DocumentsError::DuplicateKey);
+                }
+                by(&id, seeds)
+            }
         };
-        let there = Find { limit: Some(1), ..Find::by(doc! { "_id": { "$eq": &id } }) };
-        if !self.transaction.find(&self.collection.namespace, &there).await?.is_empty() {
-            return Err(DocumentsError::DuplicateKey.into());
-        }
-        Ok(match in_filter {
-            Some(_) => filter.clone(),
-            None => doc! { "$and": [filter.clone(), { "_id": { "$eq": id } }] },
-        })
+        let updated = self.transaction.update(&self.collection.namespace, &filter, &changing.change, true).await?;
+        Ok(updated.upserted)
     }
+}
+
+/// The filter that finds what has an `_id` and the other seeds, and from which an upsert takes the same.
+fn by(id: &Bson, seeds: Document) -> Document {
+    let mut filter = doc! { "_id": { "$eq": id } };
+    filter.extend(
+        seeds.into_iter().filter(|(name, _)| name != "_id").map(|(name, seed)| (name, doc! { "$eq": seed }.into())),
+    );
+    filter
 }
