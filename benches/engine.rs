@@ -217,13 +217,13 @@ fn benchmarks(criterion: &mut Criterion) {
     let employees = policy(EMPLOYEES);
     criterion.bench_function("bind", |bencher| {
         let context = || Context::new().with_user(user());
-        bencher.iter_batched(context, |context| Guard::new(Some(employees.clone()), context), BatchSize::SmallInput);
+        bencher.iter_batched(context, |context| Guard::new(Some(employees.clone()), context), BatchSize::PerIteration);
     });
 
     let eight = policy(&eight_roles());
     criterion.bench_function("bind eight roles", |bencher| {
         let context = || Context::new().with_user(user());
-        bencher.iter_batched(context, |context| Guard::new(Some(eight.clone()), context), BatchSize::SmallInput);
+        bencher.iter_batched(context, |context| Guard::new(Some(eight.clone()), context), BatchSize::PerIteration);
     });
 
     let (sample, bound, guard) = (Samples::new(OWNER), Bound::new(), one_role());

@@ -65,14 +65,7 @@ impl Quick {
         let field = self.at.glimpse(seen)?;
         match &self.ask {
             Ask::Text(text) => field.is_text(text.as_str()?),
-            Ask::Texts(texts) => {
-                for text in texts.few()? {
-                    if field.is_text(text.as_str()?)? {
-                        return Some(true);
-                    }
-                }
-                Some(false)
-            }
+            Ask::Texts(texts) => field.is_one_of(texts.few()?.iter().filter_map(Bson::as_str)),
             Ask::Order(comparison, number) => {
                 Some(field.order(*number)?.is_some_and(|ordering| comparison.accepts(ordering)))
             }

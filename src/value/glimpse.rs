@@ -46,6 +46,24 @@ impl<'d> Glimpse<'d> {
         }
     }
 
+    /// Whether it is one of the texts, or an array with one of them.
+    #[inline(always)]
+    pub(crate) fn is_one_of<'t>(self, mut texts: impl Iterator<Item = &'t str>) -> Option<bool> {
+        match self.element().string_bytes() {
+            Some(content) if texts.any(|text| content == text.as_bytes()) => Some(true),
+            Some(content) => (self.checked || is_utf8(content)).then_some(false),
+            None if self.kind == ABSENT => Some(false),
+            None => {
+                for text in texts {
+                    if self.has_text(text)? {
+                        return Some(true);
+                    }
+                }
+                Some(false)
+            }
+        }
+    }
+
     #[inline(never)]
     fn has_text(self, text: &str) -> Option<bool> {
         if self.checked {
