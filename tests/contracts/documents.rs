@@ -24,15 +24,25 @@ super::laws! { Given:
     what_is_too_large_is_refused
 }
 
+/// Inserts them together; again where a transaction that was dropped is still being given up.
 pub(crate) async fn insert(store: &dyn Store, namespace: &Namespace, documents: &[Document]) {
-    let mut transaction = store.begin().await.unwrap();
-    for document in documents {
-        transaction.insert(namespace, document).await.unwrap();
+    for attempt in 0.. {
+        match try_insert(store, namespace, documents).await {
+            Err(error) if error.is_transient() && attempt < 50 => store.pause(attempt).await,
+            result => return result.unwrap(),
+        }
     }
-    transaction.commit().await.unwrap();
 }
 
-pub(crate) async fn all(mut cursor: Box<dyn Cursor + '_>) -> Result<Vec<Document>, DocumentsError> {
+async fn try_insert(store: &dyn Store, namespace: &Namespace, documents: &[Document]) -> Result<(), DocumentsError> {
+    let mut transaction = store.begin().await?;
+    for document in documents {
+        transaction.insert(namespace, document).await?;
+    }
+    transaction.commit().await
+}
+
+async fn all(mut cursor: Box<dyn Cursor + '_>) -> Result<Vec<Document>, DocumentsError> {
     let mut found = Vec::new();
     loop {
         let batch = cursor.batch().await?;
