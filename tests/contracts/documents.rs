@@ -42,7 +42,7 @@ async fn try_insert(store: &dyn Store, namespace: &Namespace, documents: &[Docum
     transaction.commit().await
 }
 
-async fn all(mut cursor: Box<dyn Cursor + '_>) -> Result<Vec<Document>, DocumentsError> {
+pub(crate) async fn all(mut cursor: Box<dyn Cursor + '_>) -> Result<Vec<Document>, DocumentsError> {
     let mut found = Vec::new();
     loop {
         let batch = cursor.batch().await?;
