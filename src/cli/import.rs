@@ -1,9 +1,8 @@
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{BufReader, IsTerminal, Read};
+use std::io::{BufReader, Read};
 use std::path::PathBuf;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use portcullis::auth::{Clock, SystemClock};
 use portcullis::json::{self, Chunk};
 use portcullis::store::{Account, Exported, ImportOutcome, Users};
@@ -12,8 +11,9 @@ use serde_json::{Value, json};
 
 use super::Answer;
 use super::accounts::{AppArgs, block_on};
-use super::input::{Input, standard_input};
+use super::input::Input;
 use super::output::{Output, note, plural};
+use super::progress::followed;
 use super::stores::{Missing, StoreArgs};
 use super::trouble::Trouble;
 
@@ -55,21 +55,7 @@ struct Imported {
 const MAX_IGNORED: usize = 20;
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
-    let bar = ProgressBar::hidden();
-    let reader: Box<dyn Read> = if args.file.as_os_str() == "-" {
-        Box::new(standard_input()?)
-    } else {
-        let failed = |error| Trouble::Read { name: format!("`{}`", args.file.display()), error };
-        let file = File::open(&args.file).map_err(failed)?;
-        bar.set_length(file.metadata().map_err(failed)?.len());
-        Box::new(bar.wrap_read(file))
-    };
-    if std::io::stderr().is_terminal() && args.file.as_os_str() != "-" {
-        bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes}, {msg}, {eta} left") {
-            bar.set_style(style);
-        }
-    }
+    let (reader, bar) = followed(&args.file)?;
     let imported = block_on(import(args, reader, &bar));
     bar.finish_and_clear();
     let imported = imported?;

@@ -19,6 +19,7 @@ mod live;
 mod login;
 mod output;
 mod pipeline;
+mod progress;
 mod query;
 mod replace;
 mod secrets;

@@ -1,9 +1,8 @@
-use std::fs::File;
-use std::io::{BufReader, IsTerminal, Read, stderr};
+use std::io::{BufReader, Read};
 use std::path::PathBuf;
 
 use bson::{Document, RawDocumentBuf, doc};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use portcullis::json::{Chunk, Stream};
 use portcullis::store::documents::{DocumentsError, Find, Namespace, Store};
 use portcullis::text::{OneLine, Source};
@@ -13,8 +12,9 @@ use super::{failed, namespace};
 use crate::cli::Answer;
 use crate::cli::accounts::block_on;
 use crate::cli::documents::DocumentArgs;
-use crate::cli::input::{Input, standard_input};
+use crate::cli::input::Input;
 use crate::cli::output::{Output, plural};
+use crate::cli::progress::followed;
 use crate::cli::stores::{Missing, StoreArgs};
 use crate::cli::trouble::Trouble;
 
@@ -72,21 +72,7 @@ impl Imported {
 
 pub(in crate::cli) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let namespace = namespace(&args.namespace)?;
-    let bar = ProgressBar::hidden();
-    let reader: Box<dyn Read> = if args.file.as_os_str() == "-" {
-        Box::new(standard_input()?)
-    } else {
-        let failed = |error| Trouble::Read { name: format!("`{}`", args.file.display()), error };
-        let file = File::open(&args.file).map_err(failed)?;
-        bar.set_length(file.metadata().map_err(failed)?.len());
-        Box::new(bar.wrap_read(file))
-    };
-    if stderr().is_terminal() && args.file.as_os_str() != "-" {
-        bar.set_draw_target(ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes}, {msg}, {eta} left") {
-            bar.set_style(style);
-        }
-    }
+    let (reader, bar) = followed(&args.file)?;
     let imported = block_on(async {
         let store = args.documents.open(&namespace, &args.stores, Missing::Create).await?;
         import(&*store, &namespace, args, reader, &bar).await
