@@ -48,12 +48,25 @@ impl App {
     /// Compiles every rules file and schema of the application.
     #[must_use]
     pub fn policies(&self) -> Policies {
+        self.compiled(|_| true)
+    }
+
+    /// As [`Self::policies`], but only as much as decides what [applies](Policies::applicable) to one namespace: for a
+    /// process that asks about no other.
+    #[must_use]
+    pub fn policies_of(&self, namespace: &str) -> Policies {
+        // Which roles device sync gives to a collection depends on the other collections.
+        let has_sync = !self.sync.is_empty();
+        self.compiled(|collection| has_sync || collection.namespace == namespace)
+    }
+
+    fn compiled(&self, is_wanted: impl Fn(&Collection) -> bool) -> Policies {
         let mut policies = Policies::default();
         for source in &self.data_sources {
             let loaded = policies.load(&source.default_rule);
             policies.defaults.insert(source.name.clone(), loaded);
         }
-        for collection in &self.collections {
+        for collection in self.collections.iter().filter(|collection| is_wanted(collection)) {
             let loaded = policies.load_collection(collection);
             policies.collections.insert((collection.namespace.clone(), collection.service.clone()), loaded);
         }

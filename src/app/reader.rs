@@ -262,11 +262,12 @@ impl<'d> Reader<'d> {
         {
             return Err(problem(LIMIT));
         }
-        let mut bytes = Vec::new();
         // Of files without a length, as those under /proc, some never end and some never begin.
         if metadata.len() == 0 {
-            return Ok(bytes);
+            return Ok(Vec::new());
         }
+        // One more than that, to see the end with the first read.
+        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).map_or(0, |length| length + 1));
         // The file may have grown since.
         let read = File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes));
         read.map_err(|error| unreadable(&error))?;

@@ -94,7 +94,7 @@ fn app_guard(args: &GuardArgs, directory: &Path, namespace: &str) -> Result<(Gua
         let known: Vec<_> = app.data_sources.iter().map(|source| format!("`{}`", source.name)).collect();
         return Err(Trouble::usage(format!("no data source is called `{service}`; there are {}", known.join(", "))));
     }
-    let policies = app.policies();
+    let policies = app.policies_of(namespace);
     if let Applicable::Invalid = policies.applicable(&app, namespace, args.service.as_deref())? {
         let files = app.files_of(namespace, args.service.as_deref());
         let found = app.findings.iter().chain(policies.findings());

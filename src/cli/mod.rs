@@ -33,10 +33,11 @@ mod user;
 mod users;
 mod write;
 
+use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Arg, ArgAction, ArgMatches};
 use output::Output;
 use trouble::Trouble;
 
@@ -48,37 +49,70 @@ Exit codes:
 
 Wherever a value is expected, give JSON, the path of a file, or `-` for standard input.";
 
-/// Decides, checks, tests and explains the rules of MongoDB Atlas App Services
-#[derive(Debug, Parser)]
-#[command(name = "portcullis", version, after_help = AFTER, max_term_width = 100)]
-struct Cli {
-    /// Print one JSON document instead of text
-    #[arg(long, global = true)]
-    json: bool,
-    #[command(subcommand)]
-    command: Command,
+/// A command and its arguments.
+struct Command {
+    name: &'static str,
+    describe: fn(clap::Command) -> clap::Command,
+    run: Box<Run>,
 }
 
-#[derive(Debug, Subcommand)]
-enum Command {
-    Eval(eval::Args),
-    Decide(decide::Args),
-    Find(find::Args),
-    Insert(write::insert::Args),
-    Update(write::update::Args),
-    Delete(write::delete::Args),
-    Write(write::writes::Args),
-    Import(transfer::import::Args),
-    Export(transfer::export::Args),
-    Query(query::Args),
-    Check(check::Args),
-    Test(test::Args),
-    Expand(expand::Args),
-    Fmt(fmt::Args),
-    Login(login::Args),
-    Token(token::Args),
-    User(user::Args),
-    Users(users::Args),
+type Run = dyn Fn(&ArgMatches, &mut Output) -> Result<Answer, Trouble>;
+
+impl Command {
+    fn new<A: clap::Args + 'static>(name: &'static str, run: fn(&A, &mut Output) -> Result<Answer, Trouble>) -> Self {
+        let run = move |matches: &ArgMatches, output: &mut Output| {
+            let args = A::from_arg_matches(matches).map_err(|error| Trouble::usage(error.to_string()))?;
+            run(&args, output)
+        };
+        Self { name, describe: A::augment_args, run: Box::new(run) }
+    }
+
+    /// All of them, in the order in which help lists them.
+    fn all() -> Vec<Self> {
+        vec![
+            Self::new("eval", eval::run),
+            Self::new("decide", decide::run),
+            Self::new("find", find::run),
+            Self::new("insert", write::insert::run_insert),
+            Self::new("update", write::update::run_update),
+            Self::new("delete", write::delete::run_delete),
+            Self::new("write", write::writes::run_writes),
+            Self::new("import", transfer::import::run),
+            Self::new("export", transfer::export::run),
+            Self::new("query", query::run),
+            Self::new("check", check::run),
+            Self::new("test", test::run),
+            Self::new("expand", expand::run),
+            Self::new("fmt", fmt::run),
+            Self::new("login", login::run),
+            Self::new("token", token::run),
+            Self::new("user", user::run),
+            Self::new("users", users::run),
+        ]
+    }
+}
+
+/// What can be written on the command line.
+fn describe(commands: &[Command]) -> clap::Command {
+    let json = Arg::new("json").long("json").global(true).action(ArgAction::SetTrue);
+    clap::Command::new("portcullis")
+        .about("Decides, checks, tests and explains the rules of MongoDB Atlas App Services")
+        .version(env!("CARGO_PKG_VERSION"))
+        .after_help(AFTER)
+        .max_term_width(100)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .arg(json.help("Print one JSON document instead of text"))
+        .subcommands(commands.iter().map(|command| (command.describe)(clap::Command::new(command.name))))
+}
+
+/// Leaves only the command that is asked for, if it is told by its name: describing all of them takes longer than many a
+/// command itself.
+fn narrow(commands: &mut Vec<Command>, arguments: &[OsString]) {
+    let asked = arguments.iter().skip(1).find(|argument| !argument.as_encoded_bytes().starts_with(b"-"));
+    if let Some(place) = commands.iter().position(|command| asked.is_some_and(|asked| asked == command.name)) {
+        *commands = vec![commands.swap_remove(place)];
+    }
 }
 
 /// The answer of a command.
@@ -96,39 +130,29 @@ impl Answer {
 
 /// Runs the command that the process was called with.
 pub(crate) fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let mut commands = Command::all();
+    narrow(&mut commands, &arguments);
+    let matches = match describe(&commands).try_get_matches_from(&arguments) {
+        Ok(matches) => matches,
         Err(error) => {
             // Help and version are no trouble.
             let code = if error.use_stderr() { 2 } else { 0 };
             let _ = error.print();
-            if code != 0 && std::env::args_os().any(|argument| argument == "--json") {
+            if code != 0 && arguments.iter().any(|argument| argument == "--json") {
                 let _ = Output::new(true)
                     .document(&serde_json::json!({ "error": error.kind().to_string(), "findings": [] }));
             }
             return ExitCode::from(code);
         }
     };
-    let mut output = Output::new(cli.json);
-    let result = match cli.command {
-        Command::Eval(args) => eval::run(&args, &mut output),
-        Command::Decide(args) => decide::run(&args, &mut output),
-        Command::Find(args) => find::run(&args, &mut output),
-        Command::Insert(args) => write::insert::run_insert(&args, &mut output),
-        Command::Update(args) => write::update::run_update(&args, &mut output),
-        Command::Delete(args) => write::delete::run_delete(&args, &mut output),
-        Command::Import(args) => transfer::import::run(&args, &mut output),
-        Command::Export(args) => transfer::export::run(&args, &mut output),
-        Command::Write(args) => write::writes::run_writes(&args, &mut output),
-        Command::Query(args) => query::run(&args, &mut output),
-        Command::Check(args) => check::run(&args, &mut output),
-        Command::Test(args) => test::run(&args, &mut output),
-        Command::Expand(args) => expand::run(&args, &mut output),
-        Command::Fmt(args) => fmt::run(&args, &mut output),
-        Command::Login(args) => login::run(&args, &mut output),
-        Command::Token(args) => token::run(&args, &mut output),
-        Command::User(args) => user::run(&args, &mut output),
-        Command::Users(args) => users::run(&args, &mut output),
+    let mut output = Output::new(matches.get_flag("json"));
+    let chosen = matches.subcommand().and_then(|(name, matches)| {
+        commands.iter().find(|command| command.name == name).map(|command| (command, matches))
+    });
+    let result = match chosen {
+        Some((command, matches)) => (command.run)(matches, &mut output),
+        None => Err(Trouble::usage("a command is missing; see `portcullis --help`")),
     };
     match result.and_then(|answer| output.flush().map(|()| answer)) {
         Ok(Answer::Yes) => ExitCode::SUCCESS,

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use portcullis::app::{App, AppError, LoadOptions, Part, Secrets};
+use portcullis::app::{App, AppError, LoadOptions, Part, Policies, Secrets};
 use portcullis::eval::{Context, Documents, Errors, Evaluation, Truth, bind};
 use portcullis::expr;
 use portcullis::predicate::{Scope, lower};
@@ -850,4 +850,35 @@ fn values_that_cannot_be_read_are_unknown_and_not_missing() {
         let guard = app.guard(&app.policies(), "hr.a", None, Context::new().with_user(User::new("u"))).unwrap();
         assert_eq!(guard.read(&bson::doc! {"a": 1}).is_allowed(), allowed, "{name} {files:?}");
     }
+}
+
+/// What applies to each namespace of an application, and to one that no file speaks of, is the same whether all rules are
+/// compiled or only those of the namespace.
+fn compiles_alike(app: &App) -> usize {
+    let all = app.policies();
+    let namespaces: Vec<&str> = app.collections.iter().map(|collection| collection.namespace.as_str()).collect();
+    for namespace in namespaces.iter().copied().chain(["none.of_these"]) {
+        let of_one = app.policies_of(namespace);
+        let services = app.data_sources.iter().map(|source| Some(source.name.as_str()));
+        for service in services.chain([None]) {
+            // Of a schema's maps the order is none.
+            let applicable = |policies: &Policies| {
+                let shown = format!("{:?}", policies.applicable(app, namespace, service));
+                let mut parts: Vec<String> = shown.split(", ").map(str::to_owned).collect();
+                parts.sort();
+                parts
+            };
+            assert_eq!(applicable(&of_one), applicable(&all), "{namespace} of {service:?} in {}", app.name);
+        }
+    }
+    namespaces.len()
+}
+
+#[test]
+fn the_rules_of_one_namespace_are_compiled_as_among_all() {
+    let apps = App::discover(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/apps"));
+    let loaded = apps.iter().map(|directory| App::load(directory, &LoadOptions::default()).unwrap());
+    let namespaces: usize = loaded.map(|app| compiles_alike(&app)).sum();
+    assert!(namespaces >= 5, "{namespaces}");
+    assert!(compiles_alike(&synced(FLEXIBLE, &[]).load()) >= 2);
 }
