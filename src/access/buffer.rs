@@ -91,3 +91,23 @@ impl Page for Buffer {
         self.document().is_ok_and(RawDocument::is_empty)
     }
 }
+
+/// A buffer, once something was written.
+impl Page for Option<Buffer> {
+    type Writer<'p> = RawWriter<'p>;
+
+    fn write<E: From<Malformed>>(&mut self, fill: impl FnOnce(&mut RawWriter<'_>) -> Result<(), E>) -> Result<(), E> {
+        self.get_or_insert_default().write(fill)
+    }
+
+    fn rewrite<E: From<Malformed>>(
+        &mut self,
+        fill: impl FnOnce(DocumentRef<'_>, &mut RawWriter<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.get_or_insert_default().rewrite(fill)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.as_ref().is_none_or(Page::is_empty)
+    }
+}

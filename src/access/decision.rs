@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use bson::{Document, RawDocumentBuf};
 
-use crate::eval::EvalError;
+use crate::eval::{EvalError, Failures};
 use crate::schema::Failure;
 use crate::text::{OneLine, excerpt};
 use crate::value::{DocumentRef, Malformed};
@@ -15,7 +15,7 @@ use crate::value::{DocumentRef, Malformed};
 pub struct Decision<'g, T> {
     pub(super) outcome: Outcome<T>,
     pub(super) role: Option<&'g str>,
-    pub(super) errors: Vec<EvalError>,
+    pub(super) failures: Option<Box<Failures>>,
 }
 
 /// Allowed or denied.
@@ -120,7 +120,7 @@ impl<'g, T> Decision<'g, T> {
 
     /// Everything that failed while deciding, whether or not it decided.
     pub fn errors(&self) -> &[EvalError] {
-        &self.errors
+        self.failures.as_ref().map(|failures| failures.as_slice()).unwrap_or_default()
     }
 }
 

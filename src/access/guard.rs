@@ -236,7 +236,7 @@ pub(super) fn decide<'g, T>(
         Ok((value, role)) => (Outcome::Allow(value), role),
         Err(refusal) => (Outcome::Deny(refusal.reason), refusal.role),
     };
-    Decision { outcome, role: role.map(|role| &*role.name), errors: errors.into_vec() }
+    Decision { outcome, role: role.map(|role| &*role.name), failures: errors.into_failures() }
 }
 
 /// The truth of a rule; an absent one is `absent`.

@@ -4,7 +4,7 @@ use super::bound::{BoundField, BoundFields, BoundRole};
 use super::buffer::{Buffer, Page};
 use super::decision::{Decision, Half, Reason, Visible};
 use super::guard::{BoundFilters, BoundRules, Entrance, Guard, Refusal, assign, decide, require, truth};
-use crate::eval::{Context, Errors, Evaluation, Seen, Truth};
+use crate::eval::{Context, Errors, Evaluation, Residual, Seen, Truth};
 use crate::value::{
     ArrayRef, Container, DocumentRef, Empty, Field, Fields, Lookup, Malformed, Place, ValueRef, Writer,
 };
@@ -65,10 +65,10 @@ impl Guard {
                 })
             }
             DocumentRef::Raw(_) | DocumentRef::Prepared(_) => {
-                let mut buffer = Buffer::new();
+                let mut buffer: Option<Buffer> = None;
                 self.see_on(stored, request, &mut buffer, &errors).and_then(|(extent, role)| match extent {
                     Extent::Whole => Ok((Visible::Whole(stored), role)),
-                    Extent::Part => match buffer.into_document() {
+                    Extent::Part => match buffer.unwrap_or_default().into_document() {
                         Ok(document) => Ok((Visible::RawPart(document), role)),
                         Err(error) => Err(failed(role, error, &errors)),
                     },
@@ -194,8 +194,16 @@ fn project(
 }
 
 /// How much of a document a role may see, before it is asked about single fields.
-#[inline]
+#[inline(always)]
 fn extent(role: &BoundRole, evaluation: &Evaluation<'_>) -> Result<Extent, Reason> {
+    match (&role.document_filters, &role.read) {
+        // Most roles show all of a document or none.
+        (None, Some(Residual::Constant(Truth::True))) => Ok(Extent::Whole),
+        _ => extent_by_rules(role, evaluation),
+    }
+}
+
+fn extent_by_rules(role: &BoundRole, evaluation: &Evaluation<'_>) -> Result<Extent, Reason> {
     if let Some((read, write)) = &role.document_filters {
         let half = either(read.as_ref(), write.as_ref(), evaluation);
         require(half, Reason::DocumentFilters(Half::Read))?;
@@ -303,11 +311,7 @@ impl<'e> Reader<'e> {
 }
 
 /// `read` holds or `write` does.
-fn either(
-    read: Option<&crate::eval::Residual>,
-    write: Option<&crate::eval::Residual>,
-    evaluation: &Evaluation<'_>,
-) -> Truth {
+fn either(read: Option<&Residual>, write: Option<&Residual>, evaluation: &Evaluation<'_>) -> Truth {
     let read = truth(read, Truth::False, evaluation);
     if read == Truth::True { read } else { read.or(truth(write, Truth::False, evaluation)) }
 }

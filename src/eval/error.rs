@@ -36,7 +36,11 @@ impl From<Malformed> for EvalError {
 
 /// The failures met in the course of one decision, each once.
 #[derive(Debug, Default)]
-pub struct Errors(RefCell<Vec<EvalError>>);
+pub struct Errors(RefCell<Option<Box<Failures>>>);
+
+/// What was met; most decisions meet nothing, and have no list.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Failures(Vec<EvalError>);
 
 /// More are not kept.
 const MAX_ERRORS: usize = 100;
@@ -44,15 +48,27 @@ const MAX_ERRORS: usize = 100;
 impl Errors {
     /// Adds a failure.
     pub fn add(&self, error: EvalError) {
-        let mut errors = self.0.borrow_mut();
-        if errors.len() < MAX_ERRORS && !errors.contains(&error) {
-            errors.push(error);
+        let mut failures = self.0.borrow_mut();
+        let Failures(failures) = &mut **failures.get_or_insert_default();
+        if failures.len() < MAX_ERRORS && !failures.contains(&error) {
+            failures.push(error);
         }
     }
 
     /// The failures in the order in which they were met.
     #[must_use]
     pub fn into_vec(self) -> Vec<EvalError> {
+        self.into_failures().map(|failures| failures.0).unwrap_or_default()
+    }
+
+    /// The same; none if there are none.
+    pub(crate) fn into_failures(self) -> Option<Box<Failures>> {
         self.0.into_inner()
+    }
+}
+
+impl Failures {
+    pub(crate) fn as_slice(&self) -> &[EvalError] {
+        &self.0
     }
 }

@@ -88,7 +88,12 @@ impl<'e> Evaluation<'e> {
         let mut truth = Truth::True;
         for part in parts {
             let part = match part {
-                Residual::Test(test) => self.quick_test(test, element),
+                Residual::Test(test) => match self.quick_answer(test) {
+                    Some(holds) if holds == any => return holds.into(),
+                    // It leaves the truth as it was.
+                    Some(_) => continue,
+                    None => self.slow_test(test, element),
+                },
                 part => self.within(part, element),
             };
             truth = truth.and(turned(part));
@@ -100,17 +105,15 @@ impl<'e> Evaluation<'e> {
     }
 
     pub(super) fn test(&self, test: &BoundTest, element: Option<ValueRef<'_>>) -> Truth {
-        self.quick_test(test, element)
+        match self.quick_answer(test) {
+            Some(holds) => holds.into(),
+            None => self.slow_test(test, element),
+        }
     }
 
     #[inline(always)]
-    fn quick_test(&self, test: &BoundTest, element: Option<ValueRef<'_>>) -> Truth {
-        if let (Some(quick), Some(seen)) = (&test.quick, self.seen)
-            && let Some(holds) = quick.answer(seen)
-        {
-            return holds.into();
-        }
-        self.slow_test(test, element)
+    fn quick_answer(&self, test: &BoundTest) -> Option<bool> {
+        test.quick.as_ref()?.answer(self.seen?)
     }
 
     #[inline(never)]

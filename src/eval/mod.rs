@@ -19,6 +19,7 @@ pub(crate) use bind::Binder;
 pub use bind::bind;
 pub use context::{Context, Environment, Request, RequestError};
 pub(crate) use convert::convert;
+pub(crate) use error::Failures;
 pub use error::{Errors, EvalError};
 pub use functions::{Closures, FunctionError, Functions, MAX_CALLS, PendingCall};
 pub use matching::{Documents, Evaluation};

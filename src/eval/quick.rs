@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use bson::Bson;
 
-use super::Seen;
 use super::residual::{BoundCheck, BoundLeft, BoundList, BoundRight, BoundValue, Place, Standing, Unresolved};
+use super::seen::{Seen, Side};
 use crate::expr::Comparison;
 use crate::predicate::DocumentRoot;
 use crate::value::{Glimpse, List, Slot};
@@ -19,7 +19,7 @@ pub(crate) struct Quick {
 /// A top-level field.
 #[derive(Clone, Copy, Debug)]
 struct FieldAt {
-    root: DocumentRoot,
+    side: Side,
     slot: Slot,
     length: usize,
 }
@@ -77,12 +77,16 @@ impl Quick {
 impl FieldAt {
     fn of(place: &Place) -> Option<Self> {
         let [segment] = place.path.segments() else { return None };
-        let looked_up = matches!(place.root, DocumentRoot::Root | DocumentRoot::PrevRoot) && place.slot != Slot::NONE;
-        looked_up.then(|| Self { root: place.root, slot: place.slot, length: segment.name().len() })
+        let side = match place.root {
+            DocumentRoot::Root => Side::Root,
+            DocumentRoot::PrevRoot => Side::PrevRoot,
+            DocumentRoot::This | DocumentRoot::Prev => return None,
+        };
+        (place.slot != Slot::NONE).then(|| Self { side, slot: place.slot, length: segment.name().len() })
     }
 
     #[inline(always)]
     fn glimpse<'d>(&self, seen: &Seen<'d>) -> Option<Glimpse<'d>> {
-        seen.lookup(self.root)?.glimpse(self.slot, self.length)
+        seen.at(self.side)?.glimpse(self.slot, self.length)
     }
 }

@@ -15,6 +15,13 @@ pub(crate) struct Seen<'d> {
     held: Cell<u64>,
 }
 
+/// One of the two documents.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Side {
+    Root,
+    PrevRoot,
+}
+
 impl<'d> Seen<'d> {
     /// As `%%root` and `%%prevRoot`.
     pub(crate) fn new(root: Option<&'d Lookup<'d>>, prev_root: Option<&'d Lookup<'d>>) -> Self {
@@ -24,9 +31,17 @@ impl<'d> Seen<'d> {
     #[inline]
     pub(super) const fn lookup(&self, root: DocumentRoot) -> Option<&'d Lookup<'d>> {
         match root {
-            DocumentRoot::Root => self.root,
-            DocumentRoot::PrevRoot => self.prev_root,
+            DocumentRoot::Root => self.at(Side::Root),
+            DocumentRoot::PrevRoot => self.at(Side::PrevRoot),
             DocumentRoot::This | DocumentRoot::Prev => None,
+        }
+    }
+
+    #[inline(always)]
+    pub(super) const fn at(&self, side: Side) -> Option<&'d Lookup<'d>> {
+        match side {
+            Side::Root => self.root,
+            Side::PrevRoot => self.prev_root,
         }
     }
 

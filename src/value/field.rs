@@ -2,7 +2,7 @@ use std::cmp::Ordering;
 
 use bson::{Bson, Document};
 
-use super::raw::{Element, Walk};
+use super::raw::{ARRAY, Element, Walk, has_text, has_text_unchecked};
 use super::wanted::KeyHead;
 use super::{DocumentRef, Malformed, ValueRef};
 
@@ -55,10 +55,14 @@ impl<'a> Field<'a> {
             (Self::Decoded(Bson::ObjectId(left)), Bson::ObjectId(right)) => Some(left == right),
             (Self::Decoded(Bson::Boolean(left)), Bson::Boolean(right)) => Some(left == right),
             (Self::Decoded(Bson::Array(list)), Bson::String(right)) => any_decoded(list, right),
-            (Self::Raw(left), Bson::String(right)) => left.is_string(right).or_else(|| any_raw(left, right)),
+            (Self::Raw(left), Bson::String(right)) => match left.kind() {
+                ARRAY => has_text_unchecked(left.bytes(), right),
+                _ => left.is_string(right),
+            },
             (Self::Checked(left), Bson::String(right)) => match left.string_bytes() {
                 Some(left) => Some(left == right.as_bytes()),
-                None => left.has_string(right),
+                None if left.kind() == ARRAY => has_text(left.bytes(), right.as_bytes()),
+                None => None,
             },
             (Self::Raw(left) | Self::Checked(left), Bson::Int32(right)) => Some(left.int32()? == *right),
             (Self::Raw(left) | Self::Checked(left), Bson::ObjectId(right)) => Some(left.object_id()? == right.bytes()),
@@ -100,16 +104,6 @@ fn any_decoded(list: &[Bson], text: &str) -> Option<bool> {
             Bson::String(element) if element == text => return Some(true),
             Bson::String(_) => {}
             _ => return None,
-        }
-    }
-    Some(false)
-}
-
-/// As [`any_decoded`], of an array in bytes.
-fn any_raw(array: Element<'_>, text: &str) -> Option<bool> {
-    for element in array.elements()? {
-        if element.ok()?.is_string(text)? {
-            return Some(true);
         }
     }
     Some(false)

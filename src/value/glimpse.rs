@@ -1,6 +1,6 @@
 use std::cmp::Ordering;
 
-use super::raw::{Element, is_utf8};
+use super::raw::{ARRAY, Element, has_text, has_text_unchecked, is_same_text, is_utf8};
 
 /// What a top-level field of a document in bytes holds, for the comparisons that are made most often. Each gives none if it
 /// takes more than a look at plain values, or if anything is malformed.
@@ -38,7 +38,7 @@ impl<'d> Glimpse<'d> {
     #[inline(always)]
     pub(crate) fn is_text(self, text: &str) -> Option<bool> {
         match self.element().string_bytes() {
-            Some(content) if content == text.as_bytes() => Some(true),
+            Some(content) if is_same_text(content, text.as_bytes()) => Some(true),
             // What is not UTF-8 is an error, not another text.
             Some(content) => (self.checked || is_utf8(content)).then_some(false),
             None if self.kind == ABSENT => Some(false),
@@ -50,7 +50,7 @@ impl<'d> Glimpse<'d> {
     #[inline(always)]
     pub(crate) fn is_one_of<'t>(self, mut texts: impl Iterator<Item = &'t str>) -> Option<bool> {
         match self.element().string_bytes() {
-            Some(content) if texts.any(|text| content == text.as_bytes()) => Some(true),
+            Some(content) if texts.any(|text| is_same_text(content, text.as_bytes())) => Some(true),
             Some(content) => (self.checked || is_utf8(content)).then_some(false),
             None if self.kind == ABSENT => Some(false),
             None => {
@@ -64,18 +64,14 @@ impl<'d> Glimpse<'d> {
         }
     }
 
-    #[inline(never)]
+    // Its parts are what is given on: a whole `Glimpse` would not stay in registers.
+    #[inline(always)]
     fn has_text(self, text: &str) -> Option<bool> {
-        if self.checked {
-            return self.element().has_string(text);
+        match (self.kind, self.checked) {
+            (ARRAY, true) => has_text(self.value, text.as_bytes()),
+            (ARRAY, false) => has_text_unchecked(self.value, text),
+            _ => None,
         }
-        let mut elements = self.element().elements()?;
-        while let Some((element, _)) = elements.step_with_head().ok()? {
-            if element.is_string(text)? {
-                return Some(true);
-            }
-        }
-        Some(false)
     }
 
     /// How it compares with a number; nothing if there is no such field.

@@ -18,10 +18,13 @@ use super::{DocumentRef, Malformed};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Prepared {
-    /// A fingerprint of each key, padded to whole words; where each field begins in the document, and where the last one
-    /// ends; the document.
+    /// A fingerprint of each key, padded to whole words; where in these bytes each field begins, and where the last one ends;
+    /// the document.
     bytes: Box<[u8]>,
     fields: u32,
+    /// Where the places of the fields begin, and where the document does.
+    places: u32,
+    start: u32,
     keys_unique: bool,
 }
 
@@ -39,27 +42,28 @@ impl Prepared {
         let whole = document.as_bytes();
         let (mut keys, mut places) = (Vec::new(), Vec::new());
         let mut walk = Walk::new(document);
-        let mut at = walk.position(whole);
+        places.push(walk.position(whole));
         while let Some((_, key)) = walk.step_with_head()? {
             keys.push(key.fingerprint());
-            places.extend(at.to_le_bytes());
-            at = walk.position(whole);
+            places.push(walk.position(whole));
         }
-        places.extend(at.to_le_bytes());
-        let fields = u32::try_from(keys.len()).map_err(|_| Malformed::new("too many fields"))?;
         let keys_unique = repeated_key(whole)?.is_none();
-        let mut bytes = Vec::with_capacity(keys.len().next_multiple_of(WORD) + places.len() + whole.len());
-        bytes.extend(&keys);
-        bytes.resize(keys.len().next_multiple_of(WORD), 0);
-        bytes.extend(&places);
+        let fields = keys.len();
+        keys.resize(fields.next_multiple_of(WORD), 0);
+        let start = keys.len() + places.len() * PLACE;
+        let small = |number: usize| u32::try_from(number).map_err(|_| Malformed::new("too large"));
+        small(start + whole.len())?;
+        let (fields, places_at, start) = (small(fields)?, small(keys.len())?, small(start)?);
+        let mut bytes = keys;
+        bytes.extend(places.into_iter().flat_map(|place| (start + place).to_le_bytes()));
         bytes.extend(whole);
-        Ok(Self { bytes: bytes.into(), fields, keys_unique })
+        Ok(Self { bytes: bytes.into(), fields, places: places_at, start, keys_unique })
     }
 
     /// The document in BSON's bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(self.start()..).unwrap_or_default()
+        self.bytes.get(self.start as usize..).unwrap_or_default()
     }
 
     /// Whether no key stands twice in one document, neither in this one nor in any inside.
@@ -72,14 +76,6 @@ impl Prepared {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.fields == 0
-    }
-
-    const fn field_count(&self) -> usize {
-        self.fields as usize
-    }
-
-    const fn start(&self) -> usize {
-        self.field_count().next_multiple_of(WORD) + (self.field_count() + 1) * PLACE
     }
 
     /// The first field with a name, looked for first where it was found in the document before.
@@ -103,7 +99,7 @@ impl Prepared {
     }
 
     fn search(&self, name: &str, key: KeyHead) -> Option<(usize, Element<'_>)> {
-        let words = self.bytes.get(..self.field_count().next_multiple_of(WORD))?;
+        let words = self.bytes.get(..self.places as usize)?;
         let wanted = ONES.wrapping_mul(u64::from(key.fingerprint()));
         for (number, word) in words.as_chunks().0.iter().enumerate() {
             let differences = u64::from_le_bytes(*word) ^ wanted;
@@ -126,13 +122,12 @@ impl Prepared {
     #[inline(always)]
     fn element(&self, number: usize) -> Option<&[u8]> {
         // Padding stands behind the last fingerprint.
-        if number >= self.field_count() {
+        if number >= self.fields as usize {
             return None;
         }
-        let places = self.bytes.get(self.field_count().next_multiple_of(WORD) + number * PLACE..)?;
+        let places = self.bytes.get(self.places as usize + number * PLACE..)?;
         let [from, to] = *places.first_chunk::<8>()?.as_chunks::<PLACE>().0 else { return None };
-        let document = self.bytes.get(self.start()..)?;
-        document.get(u32::from_le_bytes(from) as usize..u32::from_le_bytes(to) as usize)
+        self.bytes.get(u32::from_le_bytes(from) as usize..u32::from_le_bytes(to) as usize)
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct Element<'a> {
 }
 
 const STRING: u8 = 0x02;
-const ARRAY: u8 = 0x04;
+pub(super) const ARRAY: u8 = 0x04;
 const OBJECT_ID: u8 = 0x07;
 const BOOLEAN: u8 = 0x08;
 const DATE_TIME: u8 = 0x09;
@@ -195,7 +195,7 @@ impl<'a> Element<'a> {
     #[inline(always)]
     pub(super) fn is_string(self, text: &str) -> Option<bool> {
         let content = self.string_bytes()?;
-        if content == text.as_bytes() {
+        if is_same_text(content, text.as_bytes()) {
             return Some(true);
         }
         // What is not UTF-8 is an error, not another string.
@@ -223,8 +223,11 @@ impl<'a> Element<'a> {
     /// The bytes of a string.
     #[inline(always)]
     pub(super) const fn string_bytes(self) -> Option<&'a [u8]> {
+        if self.kind != STRING {
+            return None;
+        }
         match self.value {
-            [_, _, _, _, content @ .., 0] if self.kind == STRING => Some(content),
+            [_, _, _, _, content @ .., 0] => Some(content),
             _ => None,
         }
     }
@@ -237,31 +240,6 @@ impl<'a> Element<'a> {
             0x01 | OBJECT_ID | DATE_TIME | 0x0A | INT32 | 0x12 => true,
             _ => false,
         }
-    }
-
-    /// Whether a well-formed array has the string `text` among strings; none if it is no array, or has anything else.
-    pub(super) fn has_string(self, text: &str) -> Option<bool> {
-        let mut rest = self.elements()?.rest;
-        while let [kind, after @ ..] = rest
-            && !after.is_empty()
-        {
-            // The index, of which nobody needs to know more than where it ends.
-            let value = match after {
-                [_, 0, value @ ..] => value,
-                _ => take_cstring(after).ok()?.1,
-            };
-            let (length, value) = value.split_first_chunk()?;
-            let length = usize::try_from(i32::from_le_bytes(*length)).ok()?;
-            let (content, after) = value.split_at_checked(length)?;
-            if *kind != STRING {
-                return None;
-            }
-            if length == text.len() + 1 && content.split_last()?.1 == text.as_bytes() {
-                return Some(true);
-            }
-            rest = after;
-        }
-        Some(false)
     }
 
     /// The bytes of an embedded document.
@@ -549,6 +527,60 @@ pub(super) fn is_utf8(bytes: &[u8]) -> bool {
         None => bytes.iter().fold(0, |all, byte| all | u64::from(*byte)),
     };
     all & HIGH_BITS == 0 || std::str::from_utf8(bytes).is_ok()
+}
+
+/// Whether a well-formed array has a text among texts; none if it has anything else.
+#[inline(never)]
+pub(super) fn has_text(array: &[u8], text: &[u8]) -> Option<bool> {
+    let mut rest = array.get(4..)?;
+    while let [kind, after @ ..] = rest
+        && !after.is_empty()
+    {
+        if *kind != STRING {
+            return None;
+        }
+        // The index, of which nobody needs to know more than where it ends.
+        let value = match after {
+            [_, 0, value @ ..] => value,
+            _ => take_cstring(after).ok()?.1,
+        };
+        let (length, value) = value.split_first_chunk()?;
+        let length = usize::try_from(i32::from_le_bytes(*length)).ok()?;
+        let (content, after) = value.split_at_checked(length)?;
+        if content.split_last().is_some_and(|(_, content)| is_same_text(content, text)) {
+            return Some(true);
+        }
+        rest = after;
+    }
+    Some(false)
+}
+
+/// As [`has_text`], of an array that may be malformed.
+#[inline(never)]
+pub(super) fn has_text_unchecked(array: &[u8], text: &str) -> Option<bool> {
+    let mut elements = Walk::of_bytes(array);
+    while let Some((element, _)) = elements.step_with_head().ok()? {
+        if element.is_string(text)? {
+            return Some(true);
+        }
+    }
+    Some(false)
+}
+
+/// Whether two texts are the same. The ends are looked at first, in which ids differ that were given one after the other.
+#[inline(always)]
+pub(super) fn is_same_text(text: &[u8], other: &[u8]) -> bool {
+    if text.len() != other.len() {
+        return false;
+    }
+    match (text.last_chunk::<8>(), other.last_chunk()) {
+        (Some(end), Some(other_end)) => {
+            let (words, others) = (text.as_chunks::<8>().0, other.as_chunks().0);
+            u64::from_le_bytes(*end) == u64::from_le_bytes(*other_end)
+                && words.iter().zip(others).all(|(word, other)| u64::from_le_bytes(*word) == u64::from_le_bytes(*other))
+        }
+        _ => text.iter().zip(other).all(|(byte, other)| byte == other),
+    }
 }
 
 fn document(bytes: &[u8]) -> Result<DocumentRef<'_>, Malformed> {

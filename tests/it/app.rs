@@ -864,7 +864,7 @@ fn compiles_alike(app: &App) -> usize {
             // Of a schema's maps the order is none.
             let applicable = |policies: &Policies| {
                 let shown = format!("{:?}", policies.applicable(app, namespace, service));
-                let mut parts: Vec<String> = shown.split(", ").map(str::to_owned).collect();
+                let mut parts: Vec<String> = shown.split([',', ' ', '{', '}']).map(str::to_owned).collect();
                 parts.sort();
                 parts
             };
