@@ -37,13 +37,16 @@ impl<'d> Lookup<'d> {
     pub(crate) fn repeated_key(&self) -> Result<Option<&'d str>, Malformed> {
         let DocumentRef::Raw(document) = self.document else { return self.document.repeated_key() };
         let bytes = document.as_bytes();
-        let repeated = repeated_key_meeting(bytes, &mut |text, key, (from, to)| {
-            if self.wanted.may_have(key) {
-                self.note(text, key, (from, to));
+        let repeated = repeated_key_meeting(bytes, &mut |text, key, hash, extent| {
+            if self.wanted.may_have(hash) {
+                self.note(text, key, extent);
             }
-            self.passed.set(to);
         })?;
-        self.checked.set(repeated.is_none());
+        if repeated.is_none() {
+            // What ends the document is all that is left.
+            self.passed.set(u32::try_from(bytes.len().saturating_sub(1)).unwrap_or(u32::MAX));
+            self.checked.set(true);
+        }
         Ok(repeated)
     }
 
@@ -122,7 +125,7 @@ impl<'d> Lookup<'d> {
             };
             let here = at;
             at = at.saturating_add(u32::try_from(glance.size).unwrap_or(u32::MAX));
-            if self.wanted.may_have(glance.key)
+            if self.wanted.may_have(glance.key.hash())
                 && self.note(glance.key_bytes(rest), glance.key, (here, at)) == Some(slot)
             {
                 break Ok(Some(Field::Raw(glance.element(rest))));

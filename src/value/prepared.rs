@@ -44,7 +44,7 @@ impl Prepared {
         let mut walk = Walk::new(document);
         places.push(walk.position(whole));
         while let Some((_, key)) = walk.step_with_head()? {
-            keys.push(key.fingerprint());
+            keys.push(key.hash().fingerprint());
             places.push(walk.position(whole));
         }
         let keys_unique = repeated_key(whole)?.is_none();
@@ -100,7 +100,7 @@ impl Prepared {
 
     fn search(&self, name: &str, key: KeyHead) -> Option<(usize, Element<'_>)> {
         let words = self.bytes.get(..self.places as usize)?;
-        let wanted = ONES.wrapping_mul(u64::from(key.fingerprint()));
+        let wanted = ONES.wrapping_mul(u64::from(key.hash().fingerprint()));
         for (number, word) in words.as_chunks().0.iter().enumerate() {
             let differences = u64::from_le_bytes(*word) ^ wanted;
             // The high bit of each byte that is 0, and perhaps of a few above the lowest of them.

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 use std::mem;
 
 use super::raw::{Element, Walk};
-use super::wanted::KeyHead;
+use super::wanted::{KeyHash, KeyHead};
 use super::{MAX_DEPTH, Malformed, ValueRef};
 
 /// The first key that stands twice in a document or in one inside. Every value is checked on the way.
@@ -13,16 +13,16 @@ pub(crate) fn repeated_key(document: &[u8]) -> Result<Option<&str>, Malformed> {
     in_document(document, 0, &mut ignore)
 }
 
-/// As [`repeated_key`]; `met` is told of every top-level field: its key, and from where to where it goes.
+/// As [`repeated_key`]; `met` is told of every top-level field: its key with its head and their hash, and from where to where it goes.
 #[inline]
 pub(super) fn repeated_key_meeting<'d>(
     document: &'d [u8],
-    met: &mut impl FnMut(&'d [u8], KeyHead, (u32, u32)),
+    met: &mut impl FnMut(&'d [u8], KeyHead, KeyHash, (u32, u32)),
 ) -> Result<Option<&'d str>, Malformed> {
     in_document(document, 0, met)
 }
 
-const fn ignore(_: &[u8], _: KeyHead, _: (u32, u32)) {}
+const fn ignore(_: &[u8], _: KeyHead, _: KeyHash, _: (u32, u32)) {}
 
 /// Up to so many keys are told apart by a bit for each, which takes no memory.
 const FEW: u32 = 48;
@@ -33,7 +33,7 @@ const BUCKETS: usize = 8;
 fn in_document<'d>(
     document: &'d [u8],
     depth: usize,
-    met: &mut impl FnMut(&'d [u8], KeyHead, (u32, u32)),
+    met: &mut impl FnMut(&'d [u8], KeyHead, KeyHash, (u32, u32)),
 ) -> Result<Option<&'d str>, Malformed> {
     if depth > MAX_DEPTH {
         return Err(Malformed::depth());
@@ -42,10 +42,11 @@ fn in_document<'d>(
     let mut walk = Walk::of_bytes(document);
     let mut at = walk.position(document);
     while let Some((element, head)) = walk.step_with_head()? {
+        let hash = head.hash();
         let known = match &mut many {
             Some(keys) => !HashSet::insert(keys, element.key_bytes()),
             None => {
-                let (bucket, bit) = (head.fingerprint() as usize % BUCKETS, 1 << head.bucket());
+                let (bucket, bit) = (hash.fingerprint() as usize % BUCKETS, 1 << hash.bucket());
                 let bits = buckets.get_mut(bucket).map_or(u64::MAX, |bits| mem::replace(bits, *bits | bit));
                 bits & bit != 0 && stands_before(document, at, element.key_bytes(), head)?
             }
@@ -63,7 +64,7 @@ fn in_document<'d>(
             return Ok(Some(key));
         }
         let next = walk.position(document);
-        met(element.key_bytes(), head, (at, next));
+        met(element.key_bytes(), head, hash, (at, next));
         at = next;
     }
     Ok(None)

@@ -64,20 +64,26 @@ impl KeyHead {
         Self { first: u64::from_le_bytes(first), length: key.len() }
     }
 
-    /// One of 64, by the length and the first bytes.
+    #[inline(always)]
+    pub(super) const fn hash(self) -> KeyHash {
+        let mixed = (self.first ^ (self.length as u64).rotate_right(8)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        KeyHash((mixed >> 32) as u32)
+    }
+}
+
+/// What the length and the first bytes of a key come to.
+#[derive(Clone, Copy)]
+pub(super) struct KeyHash(u32);
+
+impl KeyHash {
+    /// One of 64.
     pub(super) const fn bucket(self) -> u32 {
-        self.mixed() >> 26
+        self.0 >> 26
     }
 
     /// One of 256, never the same as a bucket by itself.
     pub(super) const fn fingerprint(self) -> u8 {
-        self.mixed().to_le_bytes()[2]
-    }
-
-    #[inline(always)]
-    const fn mixed(self) -> u32 {
-        let mixed = (self.first ^ (self.length as u64).rotate_right(8)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        (mixed >> 32) as u32
+        self.0.to_le_bytes()[2]
     }
 }
 
@@ -91,7 +97,7 @@ impl Wanted {
         match u8::try_from(self.names.len()) {
             Ok(number) if self.names.len() < WANTED => {
                 self.names.push(Name { text: name.into(), key, usual: UsualPlace::default() });
-                self.buckets |= 1 << key.bucket();
+                self.buckets |= 1 << key.hash().bucket();
                 Slot(number)
             }
             _ => Slot::NONE,
@@ -100,7 +106,7 @@ impl Wanted {
 
     /// Whether a key may be wanted.
     #[inline(always)]
-    pub(super) const fn may_have(&self, key: KeyHead) -> bool {
+    pub(super) const fn may_have(&self, key: KeyHash) -> bool {
         (self.buckets >> key.bucket()) & 1 != 0
     }
 
