@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bson::{Document, RawDocumentBuf, doc};
 use portcullis::access::Guard;
 use portcullis::eval::Context;
+use portcullis::json;
 use portcullis::policy::{self, Policy, RulesFile};
 use portcullis::user::User;
 use portcullis::value::Prepared;
@@ -76,10 +77,16 @@ fn main() {
     changed.insert("salary", 70_000.0);
     let changed = RawDocumentBuf::try_from(&changed).expect("BSON");
     let prepared = Prepared::new(&others).expect("BSON");
+    let (mut text, mut bytes) = (Vec::new(), Vec::new());
+    json::write(&document(), &mut text).expect("a document");
     let (bound, readers, writers) = (policy(WRITERS), guard(policy(READERS)), guard(policy(WRITERS)));
     let allowed = (0..times)
         .filter(|_| match case.as_str() {
             "read-raw" => readers.read(black_box(&others)).is_allowed(),
+            "read-json" => {
+                let straight = json::to_raw_document(black_box(&text), &mut bytes);
+                readers.read(straight.expect("an ordinary text")).is_allowed()
+            }
             "read-prepared" => readers.read(black_box(&prepared)).is_allowed(),
             "bind" => black_box(guard(bound.clone())).context().user().is_some(),
             "update-raw" => writers.update(black_box(&raw), black_box(&changed)).is_allowed(),

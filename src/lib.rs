@@ -45,6 +45,7 @@ pub mod text;
 pub mod update;
 pub mod user;
 pub mod value;
+mod words;
 
 /// The examples of the README run as tests.
 #[cfg(doctest)]

@@ -6,6 +6,8 @@ use bson::{Bson, RawDocument, RawDocumentBuf};
 
 use super::ejson::{number, to_bson};
 use super::parse::{MAX_DEPTH, MAX_SIZE, Parser};
+use crate::value::Keys;
+use crate::words::{first_byte, lesser_bytes, repeated, zero_bytes};
 
 /// Reads a text as [`parse_bytes`](super::parse_bytes) and [`to_document`](super::to_document) do, into bytes that can be
 /// used again for the next text. None if that cannot be done straight, as of every text in which something is wrong: then
@@ -22,7 +24,7 @@ pub fn to_raw_document<'b>(text: &[u8], bytes: &'b mut Vec<u8>) -> Option<&'b Ra
         return None;
     }
     bytes.clear();
-    let mut straight = Straight { text: std::str::from_utf8(text).ok()?, at: 0, bytes, keys: Vec::new() };
+    let mut straight = Straight { text: std::str::from_utf8(text).ok()?, at: 0, bytes };
     straight.space();
     if straight.peek()? != b'{' {
         return None;
@@ -39,12 +41,10 @@ struct Straight<'t, 'b> {
     text: &'t str,
     at: usize,
     bytes: &'b mut Vec<u8>,
-    /// Where the keys of the objects that are open begin and end in the bytes.
-    keys: Vec<(usize, usize)>,
 }
 
-/// More keys than this in open objects are not compared with each other here.
-const KEYS: usize = 512;
+/// Of an object with more keys it would take long to see whether one stands twice.
+const KEYS: u32 = 128;
 
 impl<'t> Straight<'t, '_> {
     fn peek(&self) -> Option<u8> {
@@ -93,9 +93,7 @@ impl<'t> Straight<'t, '_> {
             b'[' => self.array(kind, depth),
             b'"' => {
                 self.set_kind(kind, 0x02)?;
-                let start = self.open();
-                self.string()?;
-                self.close(start, start + 4)
+                self.string()
             }
             b'-' | b'0'..=b'9' => self.number(kind),
             b't' => self.word(kind, "true", 0x08, &[1]),
@@ -110,8 +108,7 @@ impl<'t> Straight<'t, '_> {
         if depth >= MAX_DEPTH {
             return None;
         }
-        let (open, start, first_key) = (self.at, self.open(), self.keys.len());
-        let mut seen = 0_u64;
+        let (open, start, mut keys) = (self.at, self.open(), Keys::default());
         self.at += 1;
         self.space();
         if self.peek()? == b'}' {
@@ -125,7 +122,7 @@ impl<'t> Straight<'t, '_> {
             }
             // A literal perhaps.
             if matches!(self.rest().get(1), Some(b'$' | b'\\')) {
-                if self.keys.len() > first_key {
+                if !keys.is_empty() {
                     return None;
                 }
                 self.bytes.truncate(start);
@@ -133,7 +130,7 @@ impl<'t> Straight<'t, '_> {
                 return self.carefully(kind?, depth);
             }
             let element = self.begin();
-            self.key(first_key, &mut seen)?;
+            self.key(start, element, &mut keys)?;
             self.space();
             if self.peek()? != b':' {
                 return None;
@@ -149,30 +146,24 @@ impl<'t> Straight<'t, '_> {
             self.space();
         }
         self.at += 1;
-        self.keys.truncate(first_key);
         kind.map_or(Some(()), |kind| self.set_kind(kind, 0x03))?;
         self.close(start, start)
     }
 
-    /// Reads a key, which does not stand in the object yet; `seen` has a bit for each that does.
-    fn key(&mut self, first: usize, seen: &mut u64) -> Option<()> {
-        let start = self.bytes.len();
-        self.string()?;
-        let end = self.bytes.len();
-        let key = self.bytes.get(start..end)?;
-        if key.contains(&0) || self.keys.len() > KEYS {
+    /// Reads the key of an element, which does not stand yet in the object that begins at `start`.
+    fn key(&mut self, start: usize, element: usize, keys: &mut Keys) -> Option<()> {
+        let head = self.rest();
+        let key = self.plain_string()?;
+        if keys.len() >= KEYS {
             return None;
         }
-        let sum = key.iter().fold(key.len(), |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte)));
-        let bit = 1 << (sum & 63);
-        if *seen & bit != 0 {
-            let before = self.keys.get(first..)?;
-            if before.iter().any(|(start, end)| self.bytes.get(*start..*end) == Some(key)) {
+        if keys.may_have(key, head.get(1..).unwrap_or_default()) {
+            let object = self.bytes.get(start..element)?;
+            if Keys::stand_in(object, key).ok()? {
                 return None;
             }
         }
-        *seen |= bit;
-        self.keys.push((start, end));
+        self.bytes.extend_from_slice(key);
         self.bytes.push(0);
         Some(())
     }
@@ -192,7 +183,10 @@ impl<'t> Straight<'t, '_> {
         let mut index = 0_usize;
         loop {
             let element = self.begin();
-            write!(self.bytes, "{index}\0").ok()?;
+            match u8::try_from(index) {
+                Ok(digit @ 0..=9) => self.bytes.extend([b'0' + digit, 0]),
+                _ => write!(self.bytes, "{index}\0").ok()?,
+            }
             self.value(element, depth + 1)?;
             index += 1;
             self.space();
@@ -206,33 +200,58 @@ impl<'t> Straight<'t, '_> {
         self.close(start, start)
     }
 
-    /// Writes what stands in quotes.
+    /// Passes over what stands in quotes, if it has no escapes.
+    #[inline]
+    fn plain_string(&mut self) -> Option<&'t [u8]> {
+        let content = self.rest().get(1..)?;
+        let end = string_end(content)?;
+        if content.get(end) != Some(&b'"') {
+            return None;
+        }
+        self.at += end + 2;
+        content.get(..end)
+    }
+
+    /// Writes what stands in quotes as a value.
     fn string(&mut self) -> Option<()> {
         let quoted = self.rest();
-        let content = quoted.get(1..)?;
-        let end = content.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))?;
-        if content.get(end) == Some(&b'"') {
-            self.bytes.extend_from_slice(content.get(..end)?);
-            self.at += end + 2;
-            return Some(());
+        match self.plain_string() {
+            Some(text) => self.text(text),
+            None => {
+                let mut texts = serde_json::Deserializer::from_slice(quoted).into_iter::<String>();
+                let text = texts.next()?.ok()?;
+                self.at += texts.byte_offset();
+                self.text(text.as_bytes())
+            }
         }
-        let mut texts = serde_json::Deserializer::from_slice(quoted).into_iter::<String>();
-        let text = texts.next()?.ok()?;
-        self.bytes.extend_from_slice(text.as_bytes());
-        self.at += texts.byte_offset();
+    }
+
+    #[inline]
+    fn text(&mut self, text: &[u8]) -> Option<()> {
+        self.bytes.reserve(text.len() + 5);
+        self.bytes.extend(i32::try_from(text.len() + 1).ok()?.to_le_bytes());
+        self.bytes.extend_from_slice(text);
+        self.bytes.push(0);
         Some(())
     }
 
     fn number(&mut self, kind: usize) -> Option<()> {
+        if let Some((value, length)) = small_integer(self.rest()) {
+            self.at += length;
+            return self.plain(kind, 0x10, &value.to_le_bytes());
+        }
         let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.');
         let length = self.rest().iter().take_while(|byte| part(byte)).count();
         let text = self.text.get(self.at..self.at + length)?;
-        serde_json::from_str::<serde_json::Number>(text).ok()?;
+        if !is_number(text.as_bytes()) {
+            return None;
+        }
         self.at += length;
         match number(text) {
             Bson::Int32(value) => self.plain(kind, 0x10, &value.to_le_bytes()),
             Bson::Int64(value) => self.plain(kind, 0x12, &value.to_le_bytes()),
-            Bson::Double(value) => self.plain(kind, 0x01, &value.to_le_bytes()),
+            // One that is too large is an error, for which the careful way has the words.
+            Bson::Double(value) if value.is_finite() => self.plain(kind, 0x01, &value.to_le_bytes()),
             _ => None,
         }
     }
@@ -267,17 +286,95 @@ impl<'t> Straight<'t, '_> {
     }
 }
 
+/// Where the first byte is that ends a string, or is no plain part of one.
+#[inline]
+fn string_end(content: &[u8]) -> Option<usize> {
+    let (words, tail) = content.as_chunks();
+    for (number, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let quotes = zero_bytes(word ^ repeated(b'"')) | zero_bytes(word ^ repeated(b'\\'));
+        let special = quotes | lesser_bytes(word, b' ');
+        if special != 0 {
+            return Some(number * 8 + first_byte(special));
+        }
+    }
+    let place = tail.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))?;
+    Some(content.len() - tail.len() + place)
+}
+
+/// The number of up to nine digits that a text begins with, and its length; none if it is another number, or none.
+fn small_integer(text: &[u8]) -> Option<(i32, usize)> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    let (mut value, mut length) = (0, 0);
+    let next = loop {
+        match digits.get(length) {
+            Some(digit @ b'0'..=b'9') if length < 9 => value = value * 10 + i32::from(digit - b'0'),
+            next => break next,
+        }
+        length += 1;
+    };
+    // `-0` is no integer here, and `007` no number.
+    let is_plain =
+        matches!((digits.first(), length), (Some(b'1'..=b'9'), _) | (Some(b'0'), 1)) && !(negative && value == 0);
+    let ends = !matches!(next, Some(byte) if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+'));
+    (is_plain && ends).then_some((if negative { -value } else { value }, usize::from(negative) + length))
+}
+
+/// Whether a text is a number as JSON writes it.
+fn is_number(text: &[u8]) -> bool {
+    let digits = |text: &mut &[u8]| {
+        let length = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        *text = text.get(length..).unwrap_or_default();
+        length > 0
+    };
+    let mut rest = text.strip_prefix(b"-").unwrap_or(text);
+    let is_padded = matches!(rest, [b'0', b'0'..=b'9', ..]);
+    if is_padded || !digits(&mut rest) {
+        return false;
+    }
+    if let Some(after) = rest.strip_prefix(b".") {
+        rest = after;
+        if !digits(&mut rest) {
+            return false;
+        }
+    }
+    if let [b'e' | b'E', after @ ..] = rest {
+        rest = after.strip_prefix(b"+").or(after.strip_prefix(b"-")).unwrap_or(after);
+        if !digits(&mut rest) {
+            return false;
+        }
+    }
+    rest.is_empty()
+}
+
 /// The length of `{"$oid":"65b000000000000000000001"}`.
 const OBJECT_ID: usize = 35;
 
+/// A bit that no digit has.
+const NO_DIGIT: u8 = 16;
+
+/// The value of a hexadecimal digit, of every other byte [`NO_DIGIT`].
+const fn hex(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        b'a'..=b'f' => digit - b'a' + 10,
+        b'A'..=b'F' => digit - b'A' + 10,
+        _ => NO_DIGIT,
+    }
+}
+
 /// The ObjectId that a text begins with, if it is written without spaces, as tools do.
 fn object_id(text: &[u8]) -> Option<[u8; 12]> {
-    let (hex, rest) = text.strip_prefix(br#"{"$oid":""#)?.split_first_chunk::<24>()?;
+    let (digits, rest) = text.strip_prefix(br#"{"$oid":""#)?.split_first_chunk::<24>()?;
     rest.starts_with(br#""}"#).then_some(())?;
-    let mut id = [0; 12];
-    for (byte, digits) in id.iter_mut().zip(hex.as_chunks::<2>().0) {
-        let [high, low] = digits.map(|digit| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok()));
-        *byte = high? << 4 | low?;
+    let (mut id, mut all) = ([0; 12], 0);
+    for (byte, digits) in id.iter_mut().zip(digits.as_chunks::<2>().0) {
+        let [high, low] = digits.map(hex);
+        *byte = high << 4 | low;
+        all |= high | low;
     }
-    Some(id)
+    (all < NO_DIGIT).then_some(id)
 }

@@ -24,6 +24,7 @@ pub(crate) use fields::{Elements, Fields};
 pub(crate) use glimpse::Glimpse;
 pub(crate) use list::List;
 pub(crate) use lookup::Lookup;
+pub(crate) use repeated::Keys;
 pub(crate) use wanted::{Slot, Wanted};
 pub(crate) use write::{Container, DocumentWriter, Empty, Place, RawWriter, Writer};
 

@@ -4,6 +4,7 @@ use super::raw::{Element, Walk};
 use super::repeated::repeated_key;
 use super::wanted::{KeyHead, Name};
 use super::{DocumentRef, Malformed};
+use crate::words::{first_byte, repeated, zero_bytes};
 
 /// A document in BSON's bytes that was checked once, with an index of its top-level fields before the bytes: what to
 /// keep in memory of a document that will be asked about again and again. No question about one of its fields depends on
@@ -100,13 +101,12 @@ impl Prepared {
 
     fn search(&self, name: &str, key: KeyHead) -> Option<(usize, Element<'_>)> {
         let words = self.bytes.get(..self.places as usize)?;
-        let wanted = ONES.wrapping_mul(u64::from(key.hash().fingerprint()));
+        let wanted = repeated(key.hash().fingerprint());
         for (number, word) in words.as_chunks().0.iter().enumerate() {
-            let differences = u64::from_le_bytes(*word) ^ wanted;
-            // The high bit of each byte that is 0, and perhaps of a few above the lowest of them.
-            let mut same = differences.wrapping_sub(ONES) & !differences & HIGH_BITS;
+            // A bit for each byte that is the same, and perhaps for a few after the first of them.
+            let mut same = zero_bytes(u64::from_le_bytes(*word) ^ wanted);
             while same != 0 {
-                let field = number * WORD + (same.trailing_zeros() / 8) as usize;
+                let field = number * WORD + first_byte(same);
                 same &= same - 1;
                 if let Some(element) = self.element(field)
                     && let Some(element) = Element::with_head(element, key, name)
@@ -130,9 +130,6 @@ impl Prepared {
         self.bytes.get(u32::from_le_bytes(from) as usize..u32::from_le_bytes(to) as usize)
     }
 }
-
-const ONES: u64 = u64::from_le_bytes([0x01; 8]);
-const HIGH_BITS: u64 = u64::from_le_bytes([0x80; 8]);
 
 impl TryFrom<&Document> for Prepared {
     type Error = Malformed;

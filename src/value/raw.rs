@@ -5,6 +5,7 @@ use bson::{Decimal128, RawDocument};
 
 use super::wanted::KeyHead;
 use super::{ArrayRef, DbPointerRef, DocumentRef, MAX_DEPTH, Malformed, ValueRef};
+use crate::words::{HIGH_BITS, first_byte, zero_bytes};
 
 /// The elements of a document that are still to come.
 #[derive(Clone)]
@@ -402,12 +403,6 @@ fn length_before_nul(bytes: &[u8], at: usize, least: usize, start: usize) -> Opt
     (*bytes.get(start + length - 1)? == 0).then_some(start + length)
 }
 
-/// The lowest bit that is set stands in the first byte that is 0.
-#[inline(always)]
-const fn zero_bytes(word: u64) -> u64 {
-    word.wrapping_sub(ONES) & !word & HIGH_BITS
-}
-
 /// The first bytes of a word, of which there are fewer than eight.
 #[inline(always)]
 const fn before(word: u64, length: u32) -> u64 {
@@ -488,7 +483,7 @@ fn take_cstring(bytes: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
         if nul != 0 {
             // Of the bytes before it; a `word` that begins with 0 has none.
             all |= word & (nul & nul.wrapping_neg()).wrapping_sub(1);
-            return split_at_nul(bytes, at + (nul.trailing_zeros() / 8) as usize, all);
+            return split_at_nul(bytes, at + first_byte(nul), all);
         }
         all |= word;
         at += 8;
@@ -502,9 +497,6 @@ fn take_cstring(bytes: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
     }
     Err(malformed("a key does not end with NUL"))
 }
-
-const ONES: u64 = u64::from_le_bytes([0x01; 8]);
-const HIGH_BITS: u64 = u64::from_le_bytes([0x80; 8]);
 
 /// `all` holds every bit that a byte before `at` has.
 #[inline]

@@ -29,6 +29,44 @@ const FEW: u32 = 48;
 /// How many words of bits there are.
 const BUCKETS: usize = 8;
 
+/// The keys of a document that were met: a bit for each.
+#[derive(Default)]
+pub(crate) struct Keys {
+    buckets: [u64; BUCKETS],
+    count: u32,
+}
+
+impl Keys {
+    /// How many were met.
+    pub(crate) const fn len(&self) -> u32 {
+        self.count
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Adds a key, from which on `text` goes; whether it may have been there.
+    #[inline]
+    pub(crate) fn may_have(&mut self, key: &[u8], text: &[u8]) -> bool {
+        self.may_have_hash(KeyHead::at(text, key.len()).hash())
+    }
+
+    #[inline(always)]
+    fn may_have_hash(&mut self, hash: KeyHash) -> bool {
+        self.count += 1;
+        let (bucket, bit) = (hash.fingerprint() as usize % BUCKETS, 1 << hash.bucket());
+        let bits = self.buckets.get_mut(bucket).map_or(u64::MAX, |bits| mem::replace(bits, *bits | bit));
+        bits & bit != 0
+    }
+
+    /// Whether a key stands in a document, which need not have ended.
+    pub(crate) fn stand_in(document: &[u8], key: &[u8]) -> Result<bool, Malformed> {
+        let end = u32::try_from(document.len()).unwrap_or(u32::MAX);
+        stands_before(document, end, key, KeyHead::of(key))
+    }
+}
+
 #[inline]
 fn in_document<'d>(
     document: &'d [u8],
@@ -38,24 +76,19 @@ fn in_document<'d>(
     if depth > MAX_DEPTH {
         return Err(Malformed::depth());
     }
-    let (mut buckets, mut count, mut many) = ([0_u64; BUCKETS], 0, None);
+    let (mut keys, mut many) = (Keys::default(), None);
     let mut walk = Walk::of_bytes(document);
     let mut at = walk.position(document);
     while let Some((element, head)) = walk.step_with_head()? {
         let hash = head.hash();
         let known = match &mut many {
             Some(keys) => !HashSet::insert(keys, element.key_bytes()),
-            None => {
-                let (bucket, bit) = (hash.fingerprint() as usize % BUCKETS, 1 << hash.bucket());
-                let bits = buckets.get_mut(bucket).map_or(u64::MAX, |bits| mem::replace(bits, *bits | bit));
-                bits & bit != 0 && stands_before(document, at, element.key_bytes(), head)?
-            }
+            None => keys.may_have_hash(hash) && stands_before(document, at, element.key_bytes(), head)?,
         };
         if known {
             return element.key().map(Some);
         }
-        count += 1;
-        if count == FEW {
+        if keys.count == FEW && many.is_none() {
             many = Some(keys_before(document, walk.position(document))?);
         }
         if !element.is_plain()

@@ -57,11 +57,25 @@ impl Slot {
 
 impl KeyHead {
     pub(super) fn of(key: &[u8]) -> Self {
-        let mut first = [0; 8];
-        for (byte, of_key) in first.iter_mut().zip(key) {
-            *byte = *of_key;
-        }
+        let first = key.first_chunk().copied().unwrap_or_else(|| {
+            let mut first = [0; 8];
+            for (byte, of_key) in first.iter_mut().zip(key) {
+                *byte = *of_key;
+            }
+            first
+        });
         Self { first: u64::from_le_bytes(first), length: key.len() }
+    }
+
+    /// Of a key of a length, with which a text begins.
+    #[inline]
+    pub(super) fn at(text: &[u8], length: usize) -> Self {
+        match text.first_chunk() {
+            Some(first) if length < 8 => {
+                Self { first: u64::from_le_bytes(*first) & !(u64::MAX << (8 * length)), length }
+            }
+            _ => Self::of(text.get(..length).unwrap_or(text)),
+        }
     }
 
     #[inline(always)]
