@@ -1,11 +1,11 @@
 use std::borrow::Cow;
-use std::io;
+use std::io::{self, Write as _};
 
 use anstream::adapter::strip_bytes;
 use anstyle::AnsiColor;
 use bson::{Bson, Document, RawDocument};
 use clap::ValueEnum;
-use portcullis::access::{Decision, Guard, Operation, Reason, Visible};
+use portcullis::access::{Buffer, Decision, Guard, Operation, Reason, Visible};
 use portcullis::json;
 use portcullis::login::DataAge;
 use portcullis::text::{OneLine, Source};
@@ -123,7 +123,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let subject = subject(args)?;
     begin(output)?;
     let mut answers = Answers::default();
-    decider.decide(subject.operation(args.operation), None, &mut answers);
+    decider.decide(subject.operation(args.operation), None, &mut Workspace::default(), &mut answers);
     let answers = decider.finish(answers);
     write_answers(&answers, &mut Counts::default(), output)?;
     end(&answers.counts, output)
@@ -173,9 +173,11 @@ fn stream(decider: Decider, output: &mut Output) -> Result<Counts, Trouble> {
     let mut counts = Counts::default();
     let decide = move |batch: &Batch| {
         let mut answers = Answers::default();
-        let mut scratch = Scratch::default();
+        // Most answers repeat the document.
+        answers.text.reserve(batch.len() * 5 / 4);
+        let (mut document, mut workspace) = (Vec::new(), Workspace::default());
         for (line, bytes) in batch.iter() {
-            decider.decide_text(line, bytes, &mut scratch, &mut answers);
+            decider.decide_text(line, bytes, &mut document, &mut workspace, &mut answers);
         }
         decider.finish(answers)
     };
@@ -227,6 +229,11 @@ struct Answers {
 }
 
 impl Answers {
+    fn write(&mut self, text: std::fmt::Arguments<'_>) {
+        // A list of bytes takes everything.
+        let _ = self.text.write_fmt(text);
+    }
+
     fn line(&mut self, line: impl AsRef<[u8]>) {
         self.text.extend_from_slice(line.as_ref());
         self.text.push(b'\n');
@@ -238,6 +245,9 @@ impl Answers {
     }
 
     fn without_colours(mut self) -> Self {
+        if !self.text.contains(&ESCAPE) {
+            return self;
+        }
         let mut text = Vec::with_capacity(self.text.len());
         let mut from = 0;
         let mut take = |to: usize| {
@@ -255,10 +265,15 @@ impl Answers {
     }
 }
 
+/// What every sequence that colours a text begins with.
+const ESCAPE: u8 = 0x1b;
+
 /// What is used again for document after document.
 #[derive(Default)]
-struct Scratch {
-    document: Vec<u8>,
+struct Workspace {
+    /// What of a document is visible, in BSON, and as one line of JSON.
+    buffer: Buffer,
+    visible: Vec<u8>,
 }
 
 struct Decider {
@@ -278,13 +293,20 @@ impl Decider {
     }
 
     /// Decides about a document, or two for an update, that begins on this line of standard input.
-    fn decide_text(&self, line: usize, bytes: &[u8], scratch: &mut Scratch, answers: &mut Answers) {
-        let straight = json::to_raw_document(bytes, &mut scratch.document);
+    fn decide_text(
+        &self,
+        line: usize,
+        bytes: &[u8],
+        document: &mut Vec<u8>,
+        workspace: &mut Workspace,
+        answers: &mut Answers,
+    ) {
+        let straight = json::to_raw_document(bytes, document);
         if let Some(operation) = straight.and_then(|document| self.operation.of_raw(document)) {
-            return self.decide(operation, Some(line), answers);
+            return self.decide(operation, Some(line), workspace, answers);
         }
         match self.read(line, bytes) {
-            Ok(subject) => self.decide(subject.operation(self.operation), Some(line), answers),
+            Ok(subject) => self.decide(subject.operation(self.operation), Some(line), workspace, answers),
             Err(trouble) => {
                 answers.counts.broken += 1;
                 if self.json {
@@ -311,10 +333,22 @@ impl Decider {
     }
 
     /// `line` is where the document begins on standard input.
-    fn decide(&self, operation: Operation<'_>, line: Option<usize>, answers: &mut Answers) {
+    fn decide(
+        &self,
+        operation: Operation<'_>,
+        line: Option<usize>,
+        Workspace { buffer, visible }: &mut Workspace,
+        answers: &mut Answers,
+    ) {
         let summary = match operation {
-            Operation::Read(stored) => Summary::of_read(self.guard.read(stored)),
-            Operation::Search(stored) => Summary::of_read(self.guard.search(stored)),
+            Operation::Read(DocumentRef::Raw(stored)) => {
+                Summary::of_read(self.guard.read_into(stored, buffer), |visible| DocumentRef::Raw(visible), visible)
+            }
+            Operation::Search(DocumentRef::Raw(stored)) => {
+                Summary::of_read(self.guard.search_into(stored, buffer), |visible| DocumentRef::Raw(visible), visible)
+            }
+            Operation::Read(stored) => Summary::of_read(self.guard.read(stored), Visible::as_document, visible),
+            Operation::Search(stored) => Summary::of_read(self.guard.search(stored), Visible::as_document, visible),
             Operation::Insert(new) => Summary::of_write(&self.guard.insert(new)),
             Operation::Update(stored, new) => Summary::of_write(&self.guard.update(stored, new)),
             Operation::Delete(stored) => Summary::of_write(&self.guard.delete(stored)),
@@ -326,12 +360,14 @@ impl Decider {
             let explanation = explanation.map(|explanation| explain::to_json(&explanation, self.age));
             return answers.element(summary.to_json(explanation, line));
         }
-        let place = line.map_or_else(String::new, |line| format!("line {line}: "));
-        answers.line(format!("{place}{}", summary.headline(self.operation)));
+        if let Some(line) = line {
+            answers.write(format_args!("line {line}: "));
+        }
+        answers.line(summary.headline(self.operation, self.colourless));
         for line in summary.details() {
             answers.line(format!("  {}", OneLine(line)));
         }
-        if let Some(visible) = &summary.visible {
+        if let Some(visible) = summary.visible {
             if self.several { answers.line(visible) } else { answers.line(pretty(visible)) }
         }
         for line in explanation.iter().flat_map(|explanation| explain::lines(explanation, self.age)) {
@@ -345,28 +381,32 @@ fn pretty(text: &[u8]) -> Vec<u8> {
 }
 
 /// A decision, ready to be shown.
-struct Summary {
-    role: Option<String>,
+struct Summary<'s> {
+    role: Option<&'s str>,
     reason: Option<Reason>,
     errors: Vec<String>,
     /// As one line of JSON.
-    visible: Option<Vec<u8>>,
+    visible: Option<&'s [u8]>,
 }
 
-impl Summary {
-    fn new<T>(decision: &Decision<'_, T>) -> Self {
+impl<'s> Summary<'s> {
+    fn new<T>(decision: &Decision<'s, T>) -> Self {
         Self {
-            role: decision.role().map(str::to_owned),
+            role: decision.role(),
             reason: decision.reason().cloned(),
             errors: decision.errors().iter().map(ToString::to_string).collect(),
             visible: None,
         }
     }
 
-    fn of_read(decision: Decision<'_, Visible<'_>>) -> Self {
+    fn of_read<T>(
+        decision: Decision<'s, T>,
+        document: impl FnOnce(&T) -> DocumentRef<'_>,
+        text: &'s mut Vec<u8>,
+    ) -> Self {
         let mut summary = Self::new(&decision);
-        let mut text = Vec::new();
-        match decision.allowed().map(|visible| json::write(visible.as_document(), &mut text)) {
+        text.clear();
+        match decision.allowed().map(|visible| json::write(document(&visible), text)) {
             Some(Ok(())) => summary.visible = Some(text),
             Some(Err(error)) => {
                 summary.reason = Some(Reason::Failed);
@@ -377,11 +417,12 @@ impl Summary {
         summary
     }
 
-    fn of_write(decision: &Decision<'_, ()>) -> Self {
+    fn of_write(decision: &Decision<'s, ()>) -> Self {
         Self::new(decision)
     }
 
-    fn headline(&self, verb: Verb) -> String {
+    fn headline(&self, verb: Verb, colourless: bool) -> String {
+        let paint = |word: &str, colour| if colourless { word.to_owned() } else { paint(word, colour) };
         let role = self.role.as_ref().map_or_else(String::new, |role| format!(" as `{}`", OneLine(role)));
         match &self.reason {
             None => format!("{}{role}", paint("allowed", AnsiColor::Green)),
@@ -430,7 +471,7 @@ impl Summary {
         object.insert("errors".to_owned(), json!(self.errors));
         let mut text = Value::Object(object).to_string().into_bytes();
         text.pop();
-        let visible = self.visible.as_deref().map(|visible| ("document", Cow::Borrowed(visible)));
+        let visible = self.visible.map(|visible| ("document", Cow::Borrowed(visible)));
         let explanation =
             explanation.map(|explanation| ("explanation", Cow::Owned(explanation.to_string().into_bytes())));
         let line = line.map(|line| ("line", Cow::Owned(line.to_string().into_bytes())));

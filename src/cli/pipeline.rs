@@ -32,6 +32,11 @@ impl Batch {
         self.values.push((chunk.line, start..self.text.len()));
     }
 
+    /// How many bytes the values have.
+    pub(super) const fn len(&self) -> usize {
+        self.text.len()
+    }
+
     /// The number of the line on which a value begins, and its text.
     pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &[u8])> {
         self.values.iter().map(|(line, range)| (*line, self.text.get(range.clone()).unwrap_or_default()))
