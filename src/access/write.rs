@@ -3,7 +3,7 @@ use std::collections::{BTreeSet, HashSet};
 use super::bound::{BoundField, BoundFields, BoundRole};
 use super::decision::{Decision, Half, Reason};
 use super::guard::{BoundRules, Entrance, Guard, Refusal, assign, decide, require, truth};
-use crate::eval::{Context, Documents, Errors, EvalError, Evaluation, Seen, Truth};
+use crate::eval::{Context, Documents, Errors, EvalError, Evaluation, Residual, Seen, Truth};
 use crate::value::{ArrayRef, DocumentRef, Lookup, Malformed, ValueRef, identical};
 
 /// A write of one document.
@@ -61,6 +61,30 @@ impl Guard {
         self.write(Write::Delete(stored.into()))
     }
 
+    /// Whether every document that may be read may be updated, whatever becomes of it: then nothing is left to be judged.
+    pub(crate) fn updates_what_it_reads(&self) -> bool {
+        self.schema.is_none() && self.writes_what_it_reads(|_| true)
+    }
+
+    /// Whether every document that may be read may be deleted.
+    pub(crate) fn deletes_what_it_reads(&self) -> bool {
+        self.writes_what_it_reads(|role| role.delete.as_ref().is_none_or(always))
+    }
+
+    fn writes_what_it_reads(&self, permits: impl Fn(&BoundRole) -> bool) -> bool {
+        match &self.entrance {
+            Entrance::Bypass => true,
+            Entrance::Closed(_) => false,
+            Entrance::Rules(BoundRules { filters, roles, .. }) => {
+                // What a projection hides, no role makes visible.
+                filters.projections.is_empty()
+                    && roles.iter().all(|role| {
+                        role.document_filters.is_none() && role.write.as_ref().is_some_and(always) && permits(role)
+                    })
+            }
+        }
+    }
+
     fn write(&self, write: Write<'_>) -> Decision<'_, ()> {
         let errors = Errors::default();
         let result = self.judge(write, &errors);
@@ -93,6 +117,10 @@ impl Guard {
             }
         }
     }
+}
+
+const fn always(rule: &Residual) -> bool {
+    matches!(rule, Residual::Constant(Truth::True))
 }
 
 /// A document with a key twice means one thing to one reader and another to the next, so none is written.

@@ -60,6 +60,12 @@ pub enum GuardedError {
     /// More than one request may take.
     #[error("{0}")]
     TooMuch(#[from] TooMuch),
+    /// The database has no transactions, and the request cannot be carried out by the rules without one: why.
+    #[error(
+        "this server has no transactions, and {0}; they need a replica set, which a single server can be too \
+         (`mongod --replSet`)"
+    )]
+    NoTransaction(&'static str),
     /// The database did not do what it was asked.
     #[error("{}", told(.0))]
     Store(#[source] DocumentsError),

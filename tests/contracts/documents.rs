@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
-use portcullis::store::documents::{Change, Cursor, DocumentsError, Find, Namespace, Store, Updated};
+use portcullis::store::documents::{Change, Cursor, DocumentsError, Find, Namespace, SingleWrite, Store, Updated};
 
 /// A store, and a collection in it that is empty.
 pub(crate) type Given = (Arc<dyn Store>, Namespace);
@@ -28,6 +28,12 @@ super::laws! { Given:
 pub(crate) async fn insert(store: &dyn Store, namespace: &Namespace, documents: &[Document]) {
     for attempt in 0.. {
         match try_insert(store, namespace, documents).await {
+            Err(DocumentsError::NoTransactions) => {
+                for document in documents {
+                    store.write_single(namespace, &SingleWrite::Insert(document.clone())).await.unwrap();
+                }
+                return;
+            }
             Err(error) if error.is_transient() && attempt < 50 => store.pause(attempt).await,
             result => return result.unwrap(),
         }

@@ -24,15 +24,15 @@ fn node(json: &Json) -> Node {
     json::parse(&json.to_string()).unwrap()
 }
 
-fn document(json: &Json) -> Document {
+pub(crate) fn document(json: &Json) -> Document {
     json::to_document(&node(json)).unwrap()
 }
 
-fn documents(json: &Json) -> Vec<Document> {
+pub(crate) fn documents(json: &Json) -> Vec<Document> {
     json.as_array().unwrap().iter().map(document).collect()
 }
 
-fn guard(rules: &Json, user: &Json) -> Guard {
+pub(crate) fn guard(rules: &Json, user: &Json) -> Guard {
     let rules = policy::compile(&node(rules)).unwrap();
     let user = User::from_document(document(user)).unwrap();
     Guard::new(RulesFile::effective(Some(&rules), None), Context::new().with_user(user))
@@ -51,12 +51,12 @@ async fn stored(given: &Given, namespace: &Namespace) -> Vec<Document> {
     found.iter().map(|one| Document::try_from(one).unwrap()).collect()
 }
 
-async fn write(collection: &GuardedCollection<'_>, writes: &Json) -> Result<Vec<Written>, GuardedError> {
+pub(crate) async fn write(collection: &GuardedCollection<'_>, writes: &Json) -> Result<Vec<Written>, GuardedError> {
     collection.write(&parse_writes(&node(writes))?).await
 }
 
 /// What a write brought, as a case expects it.
-fn shown(written: &Written) -> Document {
+pub(crate) fn shown(written: &Written) -> Document {
     let number = |number: u64| i32::try_from(number).unwrap();
     let mut shown = doc! { "matched": number(written.matched), "modified": number(written.modified), "deleted": number(written.deleted) };
     if !written.inserted.is_empty() {
@@ -71,7 +71,7 @@ fn shown(written: &Written) -> Document {
     shown
 }
 
-fn sorted(document: Document) -> BTreeMap<String, Bson> {
+pub(crate) fn sorted(document: Document) -> BTreeMap<String, Bson> {
     document.into_iter().filter(|(_, value)| *value != Bson::Int32(0)).collect()
 }
 
@@ -129,7 +129,7 @@ async fn known(given: &Given, namespace: &Namespace, guard: &Guard, case: &Json)
     (answer.map(|_| ()).map_err(|error| error.to_string()), format!("{words}\n{found:?}"))
 }
 
-async fn no_write_tells_what_may_not_be_read(given: Given) {
+pub(crate) async fn no_write_tells_what_may_not_be_read(given: Given) {
     let file: Json = serde_json::from_str(include_str!("../../fixtures/attacks/writes.json")).unwrap();
     let (mut failures, mut tried, mut refused) = (Vec::new(), 0, 0);
     for (number, (name, rules)) in file["policies"].as_object().unwrap().iter().enumerate() {
@@ -147,7 +147,13 @@ async fn no_write_tells_what_may_not_be_read(given: Given) {
                 answers.push(known(&given, &namespace, &guard, case).await);
             }
             let [(one, told), (_, other)] = &answers[..] else { panic!("one answer a world") };
+            // A server without transactions refuses most of them for that reason.
+            let without = one.as_ref().is_err_and(|error| error.starts_with("this server has no transactions"));
             let expected = match case.get("refused") {
+                _ if without => {
+                    refused += 1;
+                    true
+                }
                 Some(text) => {
                     refused += 1;
                     one.as_ref().is_err_and(|error| error.contains(text.as_str().unwrap()))

@@ -154,8 +154,8 @@ pub(crate) async fn a_single_server_is_read_and_not_written(world: World) {
     let error = collection.write(&request(3)).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the database did not carry out the request: this server has no transactions: they need a replica set, which a single \
-         server can be too (`mongod --replSet`)"
+        "this server has no transactions, and the request has several writes; they need a replica set, which a single server \
+         can be too (`mongod --replSet`)"
     );
     let all = FindRequest::parse(&json::parse("{}").unwrap()).unwrap();
     let found = collection.find(&all).await.unwrap().all().await.unwrap();

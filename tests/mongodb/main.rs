@@ -36,6 +36,7 @@ mod plans;
 mod racing;
 mod same;
 mod server;
+mod single;
 mod watcher;
 mod world;
 
@@ -146,6 +147,11 @@ fn main() -> ExitCode {
             a_process_that_is_killed_leaves_no_request_half_done
             a_server_that_is_killed_loses_no_request_and_halves_none
             a_single_server_is_read_and_not_written;
+        single:
+            a_write_without_a_transaction_keeps_to_the_rules
+            a_write_without_a_transaction_does_the_same_as_within_one
+            no_write_without_a_transaction_meets_the_document_of_another
+            no_write_without_a_transaction_tells_what_may_not_be_read;
         watcher:
             every_write_names_the_user_of_its_document
             a_document_that_changes_hands_names_both

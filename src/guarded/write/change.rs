@@ -3,10 +3,35 @@ use bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
 use super::request::{Changing, Moment, Selection};
 use super::transaction::{Writing, Written, id};
 use crate::access::{Named, Reason};
+use crate::guarded::GuardedCollection;
 use crate::guarded::error::{Denial, GuardedError, Operation};
 use crate::store::documents::{Change, DocumentsError, Updated};
 use crate::update::{self, Update, UpdateError};
 use crate::value::DocumentRef;
+
+impl GuardedCollection<'_> {
+    /// Refuses, whatever the documents are, what would look at fields that the user may not read.
+    pub(super) fn refuse_hidden(&self, changing: &Changing) -> Result<(), GuardedError> {
+        let (what, reason) = match changing {
+            Changing { change: Change::Pipeline(_), .. } => {
+                ("a pipeline", "its expressions would see fields that may not be read; write update operators")
+            }
+            Changing { needs_position: true, .. } => (
+                "$",
+                "the filter would see fields that may not be read; choose the element by `$[name]` and `arrayFilters`",
+            ),
+            _ => return Ok(()),
+        };
+        if self.guard.visibility().is_whole() {
+            return Ok(());
+        }
+        Err(GuardedError::Unsupported {
+            what: what.to_owned(),
+            place: Some("an update of documents with hidden fields"),
+            reason,
+        })
+    }
+}
 
 impl Writing<'_> {
     pub(super) async fn change(
@@ -15,14 +40,14 @@ impl Writing<'_> {
         changing: &Changing,
         returns: Option<Moment>,
     ) -> Result<Written, GuardedError> {
-        self.refuse_hidden(changing)?;
+        self.collection.refuse_hidden(changing)?;
         let stored = self.matched(selection).await?;
         let projection = selection.request.query.projection();
         if stored.is_empty() && changing.upsert {
             let (id, document) = self.upsert(selection, changing).await?;
             let mut written = Written { upserted: Some(id), ..Written::default() };
             if returns == Some(Moment::After) {
-                written.document = self.shown(&document, projection)?;
+                written.document = self.collection.shown(&document, projection)?;
             }
             return Ok(written);
         }
@@ -39,7 +64,7 @@ impl Writing<'_> {
         let changed = self.by_ids(&ids).await?;
         for (before, after) in stored.iter().zip(&changed) {
             self.in_time()?;
-            self.judged(Operation::Update, &self.collection.guard.update(before, after))?;
+            self.collection.judged(Operation::Update, &self.collection.guard.update(before, after))?;
             self.refuse_untouchable(before, after, changing)?;
         }
         let of_moment = match returns {
@@ -48,31 +73,9 @@ impl Writing<'_> {
             None => None,
         };
         if let Some(document) = of_moment {
-            written.document = self.shown(document, projection)?;
+            written.document = self.collection.shown(document, projection)?;
         }
         Ok(written)
-    }
-
-    /// Refuses, whatever the documents are, what would look at fields that the user may not read.
-    fn refuse_hidden(&self, changing: &Changing) -> Result<(), GuardedError> {
-        let (what, reason) = match changing {
-            Changing { change: Change::Pipeline(_), .. } => {
-                ("a pipeline", "its expressions would see fields that may not be read; write update operators")
-            }
-            Changing { needs_position: true, .. } => (
-                "$",
-                "the filter would see fields that may not be read; choose the element by `$[name]` and `arrayFilters`",
-            ),
-            _ => return Ok(()),
-        };
-        if self.collection.guard.visibility().is_whole() {
-            return Ok(());
-        }
-        Err(GuardedError::Unsupported {
-            what: what.to_owned(),
-            place: Some("an update of documents with hidden fields"),
-            reason,
-        })
     }
 
     async fn apply(
@@ -96,7 +99,7 @@ impl Writing<'_> {
             Err(DocumentsError::DuplicateKey) => {
                 match made(&changing.change, DocumentRef::Raw(document).to_document()?, false) {
                     Ok(Some(after)) => {
-                        self.judged(Operation::Update, &self.collection.guard.update(document, &after))?;
+                        self.collection.judged(Operation::Update, &self.collection.guard.update(document, &after))?;
                         self.refuse_untouchable(document, document, changing)?;
                     }
                     Ok(None) | Err(_) => return Err(unjudged(Operation::Update)),

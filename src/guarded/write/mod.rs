@@ -4,6 +4,7 @@
 mod change;
 mod matched;
 mod request;
+mod single;
 mod transaction;
 mod upsert;
 

@@ -48,6 +48,9 @@ impl GuardedCollection<'_> {
     /// and by what becomes of it: nothing that another writer does can come between. What passes by trying again is tried
     /// again, within the [time](crate::guarded::Limits::time) of a request.
     ///
+    /// Where the database has no transactions, one document is written by one command if its query is all that the rules ask for,
+    /// so that nothing remains to be judged afterwards.
+    ///
     /// An update names fields and changes fields. The user must be allowed to write all that change; and those that
     /// it names he must be allowed to write or at least to read, or else whether it changed them would tell him what they hold.
     ///
@@ -61,6 +64,7 @@ impl GuardedCollection<'_> {
         let mut attempt = 0;
         loop {
             match self.attempt(writes, began).await {
+                Err(GuardedError::Store(DocumentsError::NoTransactions)) => return self.write_single(writes).await,
                 Err(GuardedError::Store(error)) if error.is_transient() && began.elapsed() < self.limits.time => {
                     attempt += 1;
                     self.store.pause(attempt).await;
@@ -89,6 +93,30 @@ impl GuardedCollection<'_> {
     }
 }
 
+impl GuardedCollection<'_> {
+    /// What the user may read of a document, and wants of it.
+    pub(super) fn shown(
+        &self,
+        document: &RawDocumentBuf,
+        projection: Option<&Projection>,
+    ) -> Result<Option<RawDocumentBuf>, GuardedError> {
+        let mut buffer = Buffer::new();
+        let Some(visible) = self.guard.read_into(document, &mut buffer).allowed() else { return Ok(None) };
+        let visible = visible.to_owned();
+        Ok(Some(match projection {
+            Some(projection) => project(projection, &visible)?,
+            None => visible,
+        }))
+    }
+
+    pub(super) fn judged(&self, operation: Operation, decision: &Decision<'_, ()>) -> Result<(), GuardedError> {
+        let Outcome::Deny(reason) = decision.outcome() else { return Ok(()) };
+        let role = decision.role().map(str::to_owned);
+        let reason = Box::new(Denial { role, reason: reason.clone(), errors: decision.errors().to_vec() });
+        Err(GuardedError::Denied { operation, reason })
+    }
+}
+
 impl Writing<'_> {
     async fn perform(&mut self, write: &Write) -> Result<Written, GuardedError> {
         self.in_time()?;
@@ -100,14 +128,14 @@ impl Writing<'_> {
                 let mut written = Written::default();
                 for document in &stored {
                     self.take(1)?;
-                    self.judged(Operation::Delete, &self.collection.guard.delete(document))?;
+                    self.collection.judged(Operation::Delete, &self.collection.guard.delete(document))?;
                     let id = id(document)?;
                     written.deleted += u64::from(self.transaction.delete(&self.collection.namespace, &id).await?);
                 }
                 if write.returns == Some(Moment::Before)
                     && let Some(document) = stored.first()
                 {
-                    written.document = self.shown(document, selection.request.query.projection())?;
+                    written.document = self.collection.shown(document, selection.request.query.projection())?;
                 }
                 Ok(written)
             }
@@ -121,11 +149,11 @@ impl Writing<'_> {
             self.in_time()?;
             let document = with_id(document);
             // Whether the database has room for it is told only to those who may insert it.
-            self.judged(Operation::Insert, &self.collection.guard.insert(&*document))?;
+            self.collection.judged(Operation::Insert, &self.collection.guard.insert(&*document))?;
             inserted.push(self.transaction.insert(&self.collection.namespace, &document).await?);
         }
         for document in self.by_ids(&inserted).await? {
-            self.judged(Operation::Insert, &self.collection.guard.insert(&document))?;
+            self.collection.judged(Operation::Insert, &self.collection.guard.insert(&document))?;
         }
         Ok(Written { inserted, ..Written::default() })
     }
@@ -151,28 +179,6 @@ impl Writing<'_> {
             }
         }
         Ok(found)
-    }
-
-    /// What the user may read of a document, and wants of it.
-    pub(super) fn shown(
-        &self,
-        document: &RawDocumentBuf,
-        projection: Option<&Projection>,
-    ) -> Result<Option<RawDocumentBuf>, GuardedError> {
-        let mut buffer = Buffer::new();
-        let Some(visible) = self.collection.guard.read_into(document, &mut buffer).allowed() else { return Ok(None) };
-        let visible = visible.to_owned();
-        Ok(Some(match projection {
-            Some(projection) => project(projection, &visible)?,
-            None => visible,
-        }))
-    }
-
-    pub(super) fn judged(&self, operation: Operation, decision: &Decision<'_, ()>) -> Result<(), GuardedError> {
-        let Outcome::Deny(reason) = decision.outcome() else { return Ok(()) };
-        let role = decision.role().map(str::to_owned);
-        let reason = Box::new(Denial { role, reason: reason.clone(), errors: decision.errors().to_vec() });
-        Err(GuardedError::Denied { operation, reason })
     }
 
     /// Takes so many documents of those that the request may write.

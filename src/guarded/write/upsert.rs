@@ -23,7 +23,7 @@ impl Writing<'_> {
         // insert it.
         let foreseen = made(&changing.change, seeds.clone(), true).map_err(GuardedError::Update)?;
         if let Some(document) = &foreseen {
-            self.judged(Operation::Insert, &self.collection.guard.insert(&*with_id(document)))?;
+            self.collection.judged(Operation::Insert, &self.collection.guard.insert(&*with_id(document)))?;
         }
         let upserted =
             match self.insert_made(seeds, changing).await {
@@ -35,7 +35,7 @@ impl Writing<'_> {
             };
         let id = upserted.ok_or_else(vanished)?;
         let document = self.by_ids(std::slice::from_ref(&id)).await?.pop().ok_or_else(vanished)?;
-        self.judged(Operation::Insert, &self.collection.guard.insert(&document))?;
+        self.collection.judged(Operation::Insert, &self.collection.guard.insert(&document))?;
         Ok((id, document))
     }
 

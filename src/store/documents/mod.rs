@@ -5,7 +5,7 @@ mod request;
 mod watch;
 
 pub use error::DocumentsError;
-pub use request::{Change, Find, Namespace, Updated};
+pub use request::{Change, Find, Namespace, Returned, SingleWrite, SingleWritten, Updated};
 pub use watch::{Event, Events, Watch};
 
 use bson::{Bson, Document, RawDocumentBuf};
@@ -52,6 +52,23 @@ pub trait Store: Send + Sync {
                 store: "this store",
                 help: None,
             })
+        })
+    }
+
+    /// Writes one document without a transaction. It happens wholly or not at all, and what the query of the write finds is
+    /// what is written: nothing that another writer does can come between.
+    ///
+    /// # Errors
+    /// [`DocumentsError::Unsupported`] unless the store can do that; [`DocumentsError::OutcomeUnknown`] if no answer comes.
+    fn write_single<'s: 'a, 'a>(
+        &'s self,
+        namespace: &'a Namespace,
+        write: &'a SingleWrite,
+    ) -> BoxFuture<'a, Result<SingleWritten, DocumentsError>> {
+        let _ = (namespace, write);
+        Box::pin(async {
+            let what = "a write without a transaction".to_owned();
+            Err(DocumentsError::Unsupported { what, store: "this store", help: None })
         })
     }
 

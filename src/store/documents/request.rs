@@ -1,6 +1,6 @@
 use std::fmt;
 
-use bson::{Bson, Document};
+use bson::{Bson, Document, RawDocumentBuf};
 
 /// A collection of a database.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -85,4 +85,49 @@ pub struct Updated {
     pub modified: bool,
     /// The `_id` of the document that was inserted because none was found.
     pub upserted: Option<Bson>,
+}
+
+/// A write of one document.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SingleWrite {
+    /// Inserts it; it has an `_id`.
+    Insert(Document),
+    /// Changes the first document that a query finds.
+    Change {
+        /// By its filter and its order.
+        find: Find,
+        /// What becomes of it.
+        change: Change,
+        /// What comes back.
+        returns: Returned,
+    },
+    /// Deletes the first document that a query finds.
+    Delete {
+        /// By its filter and its order.
+        find: Find,
+        /// What comes back; there is nothing after it.
+        returns: Returned,
+    },
+}
+
+/// Which document a write brings back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Returned {
+    /// None.
+    Nothing,
+    /// That which was there.
+    Before,
+    /// That which is there now.
+    After,
+}
+
+/// What a write of one document did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SingleWritten {
+    /// Whether there was a document to be changed or deleted.
+    pub found: bool,
+    /// Whether it is another now. MongoDB does not tell this of a document that it brings back.
+    pub modified: Option<bool>,
+    /// The document, if one is wanted and there is one.
+    pub document: Option<RawDocumentBuf>,
 }

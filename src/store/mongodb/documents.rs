@@ -11,10 +11,13 @@ use tokio::sync::OnceCell;
 use super::custom_data::simple_collation;
 use super::deadline::{READ_PATIENCE, READ_TIME, patiently, within};
 use super::failure::Failure;
+use super::single::write_single;
 use super::transaction::MongoTransaction;
 use crate::auth::BoxFuture;
 use crate::store::StoreError;
-use crate::store::documents::{Cursor, DocumentsError, Find, Namespace, Store, Transaction};
+use crate::store::documents::{
+    Cursor, DocumentsError, Find, Namespace, SingleWrite, SingleWritten, Store, Transaction,
+};
 
 /// How large a batch may become, in bytes, before it is handed on. The last document may go beyond it.
 const BATCH_BYTES: usize = 1 << 20;
@@ -117,6 +120,14 @@ impl Store for MongoDocuments {
             };
             opened(within(READ_PATIENCE, aggregate).await)
         })
+    }
+
+    fn write_single<'s: 'a, 'a>(
+        &'s self,
+        namespace: &'a Namespace,
+        write: &'a SingleWrite,
+    ) -> BoxFuture<'a, Result<SingleWritten, DocumentsError>> {
+        Box::pin(write_single(&self.client, namespace, write))
     }
 
     fn pause(&self, attempt: u32) -> BoxFuture<'_, ()> {

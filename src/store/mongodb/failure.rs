@@ -31,6 +31,10 @@ pub(super) struct Failure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cause {
     Authentication,
+    /// Nothing was sent.
+    Unsent,
+    /// It was done, but perhaps not for good.
+    Unacknowledged,
     Other,
 }
 
@@ -77,6 +81,15 @@ impl Failure {
         self.passage == Passage::CommitUnknown
     }
 
+    /// Whether a write without a transaction that ended so may have happened.
+    pub(super) fn is_write_unknown(&self) -> bool {
+        match self.cause {
+            Cause::Authentication | Cause::Unsent => false,
+            Cause::Unacknowledged => true,
+            Cause::Other => self.code.is_none(),
+        }
+    }
+
     /// Whether the server does not take the user name and password.
     pub(super) fn is_authentication(&self) -> bool {
         self.cause == Cause::Authentication
@@ -92,6 +105,9 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let cause = match *error.kind {
             ErrorKind::Authentication { .. } => Cause::Authentication,
+            ErrorKind::ServerSelection { .. } | ErrorKind::ConnectionPoolCleared { .. } => Cause::Unsent,
+            ErrorKind::InvalidArgument { .. } | ErrorKind::DnsResolve { .. } => Cause::Unsent,
+            ErrorKind::Write(WriteFailure::WriteConcernError(_)) => Cause::Unacknowledged,
             _ => Cause::Other,
         };
         let passage = if error.contains_label(TRANSIENT_TRANSACTION_ERROR) {

@@ -16,6 +16,7 @@ mod live;
 mod naming;
 mod ours;
 mod sessions;
+mod single;
 mod stored_users;
 mod transaction;
 mod users;

@@ -17,7 +17,7 @@ use crate::auth::BoxFuture;
 use crate::store::documents::{Change, DocumentsError, Find, MAX_FOUND_BYTES, Namespace, Transaction, Updated};
 
 /// How long a majority may take to acknowledge a commit.
-const ACKNOWLEDGEMENT: Duration = Duration::from_secs(10);
+pub(super) const ACKNOWLEDGEMENT: Duration = Duration::from_secs(10);
 
 /// How long a commit is asked for again whose outcome is unknown.
 const COMMIT: Duration = Duration::from_secs(30);

@@ -1,0 +1,111 @@
+use bson::{Bson, Document, RawDocumentBuf, Timestamp};
+
+use super::request::{Action, Changing, Extent, Moment, Selection, Write};
+use super::transaction::{Written, with_id};
+use crate::guarded::GuardedCollection;
+use crate::guarded::error::{GuardedError, Operation};
+use crate::guarded::reading::Reading;
+use crate::store::documents::{Find, Returned, SingleWrite, SingleWritten};
+
+impl GuardedCollection<'_> {
+    /// Carries out the write of a request without a transaction: by one command about one document, which the query of the command
+    /// alone must keep to the rules.
+    pub(super) async fn write_single(&self, writes: &[Write]) -> Result<Vec<Written>, GuardedError> {
+        let [write] = writes else { return Err(needed("the request has several writes")) };
+        let written = match &write.action {
+            Action::Insert(documents) => self.insert_single(documents).await?,
+            Action::Change(selection, changing) => self.change_single(selection, changing, write.returns).await?,
+            Action::Delete(selection) => self.delete_single(selection, write.returns).await?,
+        };
+        Ok(vec![written])
+    }
+
+    async fn insert_single(&self, documents: &[Document]) -> Result<Written, GuardedError> {
+        let [document] = documents else { return Err(needed("the request inserts several documents")) };
+        let document = as_stored(document)?;
+        self.judged(Operation::Insert, &self.guard.insert(&document))?;
+        let id = document.get("_id").cloned().unwrap_or(Bson::Null);
+        self.store.write_single(&self.namespace, &SingleWrite::Insert(document)).await?;
+        Ok(Written { inserted: vec![id], ..Written::default() })
+    }
+
+    async fn change_single(
+        &self,
+        selection: &Selection,
+        changing: &Changing,
+        returns: Option<Moment>,
+    ) -> Result<Written, GuardedError> {
+        self.refuse_hidden(changing)?;
+        if changing.upsert {
+            return Err(needed("an upsert would take values from the rules"));
+        }
+        if changing.needs_position {
+            return Err(needed("`$` could stand for an element that the rules found"));
+        }
+        if !self.guard.updates_what_it_reads() {
+            return Err(needed("what becomes of the document is judged by the rules"));
+        }
+        let Some(find) = self.found_by_query(selection)? else { return Ok(Written::default()) };
+        let change = changing.change.clone();
+        let done = self.single(&SingleWrite::Change { find, change, returns: returned(returns) }).await?;
+        let matched = u64::from(done.found);
+        let modified = done.modified.map_or(matched, u64::from);
+        Ok(Written { matched, modified, document: self.brought(&done, selection)?, ..Written::default() })
+    }
+
+    async fn delete_single(&self, selection: &Selection, returns: Option<Moment>) -> Result<Written, GuardedError> {
+        if !self.guard.deletes_what_it_reads() {
+            return Err(needed("whether a document may be deleted is judged by the rules"));
+        }
+        let Some(find) = self.found_by_query(selection)? else { return Ok(Written::default()) };
+        let done = self.single(&SingleWrite::Delete { find, returns: returned(returns) }).await?;
+        Ok(Written { deleted: u64::from(done.found), document: self.brought(&done, selection)?, ..Written::default() })
+    }
+
+    async fn single(&self, write: &SingleWrite) -> Result<SingleWritten, GuardedError> {
+        Ok(self.store.write_single(&self.namespace, write).await?)
+    }
+
+    /// By which query the database finds what a write is about, and nothing else; none if there can be no such document.
+    fn found_by_query(&self, selection: &Selection) -> Result<Option<Find>, GuardedError> {
+        if selection.extent == Extent::All {
+            return Err(needed("several documents may be written"));
+        }
+        let reading = Reading::new(self, &selection.request);
+        if !reading.is_pushed() {
+            return Err(needed("the database cannot tell by itself which document is meant"));
+        }
+        Ok(reading.filter.map(|filter| Find { sort: reading.order, ..Find::by(filter) }))
+    }
+
+    fn brought(&self, done: &SingleWritten, selection: &Selection) -> Result<Option<RawDocumentBuf>, GuardedError> {
+        match &done.document {
+            Some(document) => self.shown(document, selection.request.query.projection()),
+            None => Ok(None),
+        }
+    }
+}
+
+const fn needed(reason: &'static str) -> GuardedError {
+    GuardedError::NoTransaction(reason)
+}
+
+const fn returned(moment: Option<Moment>) -> Returned {
+    match moment {
+        None => Returned::Nothing,
+        Some(Moment::Before) => Returned::Before,
+        Some(Moment::After) => Returned::After,
+    }
+}
+
+/// A document as MongoDB stores it, with `_id` before all others.
+fn as_stored(document: &Document) -> Result<Document, GuardedError> {
+    // In place of it the server stores the time, of which the rules would know nothing.
+    let now = Bson::Timestamp(Timestamp { time: 0, increment: 0 });
+    if document.iter().any(|(key, value)| key != "_id" && *value == now) {
+        return Err(needed("the server puts the time in place of an empty timestamp, after the rules were asked"));
+    }
+    let with_id = with_id(document);
+    let (id, others): (Vec<_>, Vec<_>) = with_id.into_owned().into_iter().partition(|(key, _)| key == "_id");
+    Ok(id.into_iter().chain(others).collect())
+}
