@@ -37,6 +37,7 @@ mod racing;
 mod same;
 mod server;
 mod single;
+mod unknown;
 mod watcher;
 mod world;
 
@@ -152,6 +153,10 @@ fn main() -> ExitCode {
             a_write_without_a_transaction_does_the_same_as_within_one
             no_write_without_a_transaction_meets_the_document_of_another
             no_write_without_a_transaction_tells_what_may_not_be_read;
+        unknown:
+            a_commit_is_asked_for_again_until_it_is_known_and_happens_once
+            of_a_commit_that_is_never_answered_nobody_says_that_it_happened
+            a_write_without_a_transaction_whose_answer_is_lost_is_not_done_again;
         watcher:
             every_write_names_the_user_of_its_document
             a_document_that_changes_hands_names_both

@@ -26,6 +26,8 @@ pub(crate) struct Server {
     folder: PathBuf,
     port: u16,
     is_set: bool,
+    /// Whether it can be told to fail.
+    fails: bool,
     guard: Option<Child>,
 }
 
@@ -34,15 +36,20 @@ static COUNT: AtomicUsize = AtomicUsize::new(0);
 impl Server {
     /// Starts a server and waits until it can be written to.
     pub(crate) async fn start(mongod: PathBuf) -> Result<Self, String> {
-        Self::start_as(mongod, true).await
+        Self::start_as(mongod, true, false).await
     }
 
     /// The same, without a replica set.
     pub(crate) async fn start_single(mongod: PathBuf) -> Result<Self, String> {
-        Self::start_as(mongod, false).await
+        Self::start_as(mongod, false, false).await
     }
 
-    async fn start_as(mongod: PathBuf, is_set: bool) -> Result<Self, String> {
+    /// A server that takes the command `configureFailPoint`.
+    pub(crate) async fn start_failing(mongod: PathBuf, is_set: bool) -> Result<Self, String> {
+        Self::start_as(mongod, is_set, true).await
+    }
+
+    async fn start_as(mongod: PathBuf, is_set: bool, fails: bool) -> Result<Self, String> {
         let mut trouble = String::new();
         // Between the search for a free port and its use another process may take it.
         for _ in 0..3 {
@@ -52,7 +59,7 @@ impl Server {
             fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
             let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
             let port = port.map_err(|error| error.to_string())?.port();
-            let mut server = Self { mongod: mongod.clone(), folder, port, is_set, guard: None };
+            let mut server = Self { mongod: mongod.clone(), folder, port, is_set, fails, guard: None };
             match server.run().await {
                 Ok(()) => return Ok(server),
                 Err(error) => trouble = error,
@@ -90,6 +97,7 @@ impl Server {
             .arg(&self.folder)
             .arg(&self.mongod)
             .args(if self.is_set { &["--replSet", "rs0", "--oplogSize", "64"][..] } else { &[] })
+            .args(if self.fails { &["--setParameter", "enableTestCommands=1"][..] } else { &[] })
             .args(["--bind_ip", "127.0.0.1", "--nounixsocket", "--quiet"])
             .args(["--wiredTigerCacheSizeGB", "0.25", "--setParameter", "diagnosticDataCollectionEnabled=false"])
             .arg("--dbpath")
