@@ -1,4 +1,3 @@
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use bson::Document;
@@ -8,25 +7,20 @@ use super::decision::{Decision, Reason, Visible};
 use super::guard::{Entrance, Guard};
 use crate::eval::{Context, Documents, Errors, EvalError, Evaluation, Residual, Truth, bind};
 use crate::expr::{self, ExprErrorKind};
+use crate::find::{Direction, FindError, Sort};
 use crate::json::Node;
-use crate::path::{FieldPath, PathError, Segment};
+use crate::path::{FieldPath, PathError};
 use crate::policy::{Projection, ProjectionError};
 use crate::predicate::{LowerErrorKind, Predicate, Scope, lower};
 use crate::text::{Code, Located};
-use crate::value::{DocumentRef, Malformed, ValueRef, sort_order};
+use crate::value::{DocumentRef, ValueRef};
 
 /// A client's query: MongoDB's filter, projection and order.
 #[derive(Clone, Debug)]
 pub struct Query {
     filter: Predicate,
     projection: Option<Projection>,
-    sort: Vec<(FieldPath, Direction)>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Direction {
-    Up,
-    Down,
+    sort: Sort,
 }
 
 /// Why a query cannot be run.
@@ -44,6 +38,9 @@ pub enum QueryError {
     /// A malformed order.
     #[error("a sort says 1 or -1 about a field")]
     Sort,
+    /// Documents that have no place in the order.
+    #[error("{0}")]
+    Order(FindError),
     /// A malformed path in the order.
     #[error("{0}")]
     Path(PathError),
@@ -65,6 +62,7 @@ impl Code for QueryError {
             Self::Lower(kind) => kind.code(),
             Self::Projection(_) => "projection-invalid",
             Self::Sort => "sort-direction",
+            Self::Order(_) => "sort-failed",
             Self::Path(_) => "sort-path",
             Self::NoRule(_) => "no-rule",
             Self::RulesInvalid => "rules-invalid",
@@ -86,7 +84,7 @@ impl Query {
         Ok(Self {
             filter: filter.map_or(Ok(Predicate::Constant(true)), compile_filter)?,
             projection: projection.map(compile_projection).transpose()?,
-            sort: sort.map_or(Ok(Vec::new()), compile_sort)?,
+            sort: sort.map_or(Ok(Sort::default()), compile_sort)?,
         })
     }
 }
@@ -104,22 +102,20 @@ fn first<K>(errors: Vec<Located<K>>, wrap: fn(K) -> QueryError, node: &Node) -> 
     errors.into_iter().next().map_or_else(|| Located::new(QueryError::Sort, node.span), |error| error.map(wrap))
 }
 
-fn compile_sort(node: &Node) -> Result<Vec<(FieldPath, Direction)>, Located<QueryError>> {
+fn compile_sort(node: &Node) -> Result<Sort, Located<QueryError>> {
     let members = node.as_object().ok_or_else(|| Located::new(QueryError::Sort, node.span))?;
-    members
-        .iter()
-        .map(|member| {
-            let path = FieldPath::parse(&member.key)
-                .map_err(|error| Located::new(QueryError::Path(error), member.key_span))?;
-            let number = crate::json::to_bson(&member.value).ok();
-            let number = number.as_ref().and_then(|number| ValueRef::from(number).number()?.integer());
-            match number {
-                Some(1) => Ok((path, Direction::Up)),
-                Some(-1) => Ok((path, Direction::Down)),
-                _ => Err(Located::new(QueryError::Sort, member.value.span)),
-            }
-        })
-        .collect()
+    let keys = members.iter().map(|member| {
+        let path =
+            FieldPath::parse(&member.key).map_err(|error| Located::new(QueryError::Path(error), member.key_span))?;
+        let number = crate::json::to_bson(&member.value).ok();
+        let number = number.as_ref().and_then(|number| ValueRef::from(number).number()?.integer());
+        match number {
+            Some(1) => Ok((path, Direction::Up)),
+            Some(-1) => Ok((path, Direction::Down)),
+            _ => Err(Located::new(QueryError::Sort, member.value.span)),
+        }
+    });
+    Ok(Sort::of(keys.collect::<Result<_, _>>()?))
 }
 
 impl Guard {
@@ -142,7 +138,7 @@ impl Guard {
                 found.push(visible);
             }
         }
-        let found = sorted(found, &query.sort).map_err(|error| QueryError::Failed(vec![error.into()]))?;
+        let found = query.in_order(found)?;
         let Some(projection) = &query.projection else { return Ok(found) };
         let left = found.iter().map(|document| projection.apply(document)).collect::<Result<_, _>>();
         left.map_err(|error| QueryError::Failed(vec![error.into()]))
@@ -196,15 +192,18 @@ impl Query {
 
     /// The order, by paths.
     pub(crate) fn sort(&self) -> &[(FieldPath, Direction)] {
-        &self.sort
+        self.sort.keys()
     }
 
     /// The same documents in the order that the query asks for; those that are alike to it stay as they are.
-    pub(crate) fn in_order<D>(&self, documents: Vec<D>) -> Result<Vec<D>, Malformed>
+    pub(crate) fn in_order<D>(&self, documents: Vec<D>) -> Result<Vec<D>, QueryError>
     where
         for<'d> DocumentRef<'d>: From<&'d D>,
     {
-        sorted(documents, &self.sort)
+        self.sort.in_order(documents).map_err(|error| match error {
+            FindError::Malformed(error) => QueryError::Failed(vec![error.into()]),
+            error => QueryError::Order(error),
+        })
     }
 }
 
@@ -215,76 +214,4 @@ fn seen(decision: Decision<'_, Visible<'_>>) -> Result<Option<Document>, QueryEr
     }
     let visible = decision.allowed().map(|visible| visible.to_document()).transpose();
     visible.map_err(|error| QueryError::Failed(vec![error.into()]))
-}
-
-fn sorted<D>(documents: Vec<D>, sort: &[(FieldPath, Direction)]) -> Result<Vec<D>, Malformed>
-where
-    for<'d> DocumentRef<'d>: From<&'d D>,
-{
-    let mut order: Vec<(usize, Vec<Option<ValueRef<'_>>>)> = Vec::with_capacity(documents.len());
-    for (place, document) in documents.iter().enumerate() {
-        let keys = sort.iter().map(|(path, direction)| sort_key(document.into(), path, *direction));
-        let keys = keys.collect::<Result<Vec<_>, _>>()?;
-        // What compares with itself compares with anything: the comparisons below cannot fail.
-        keys.iter().try_for_each(|key| sort_order(*key, *key).map(|_| ()))?;
-        order.push((place, keys));
-    }
-    order.sort_by(|(_, a), (_, b)| {
-        let keys = a.iter().zip(b).zip(sort).map(|((a, b), (_, direction))| {
-            let order = sort_order(*a, *b).unwrap_or(Ordering::Equal);
-            if *direction == Direction::Up { order } else { order.reverse() }
-        });
-        keys.fold(Ordering::Equal, Ordering::then)
-    });
-    let places: Vec<usize> = order.into_iter().map(|(place, _)| place).collect();
-    let mut documents: Vec<Option<D>> = documents.into_iter().map(Some).collect();
-    Ok(places.into_iter().filter_map(|place| documents.get_mut(place)?.take()).collect())
-}
-
-/// The value that a document is sorted by: of several that a path leads to, the lowest going up, the highest going down.
-fn sort_key<'d>(
-    document: DocumentRef<'d>,
-    path: &FieldPath,
-    direction: Direction,
-) -> Result<Option<ValueRef<'d>>, Malformed> {
-    let mut best: Option<Option<ValueRef<'d>>> = None;
-    each_key(Some(ValueRef::Document(document)), path.segments(), &mut |value| {
-        let order = best.map_or(Ok(Ordering::Equal), |best| sort_order(value, best))?;
-        let better = if direction == Direction::Up { order.is_lt() } else { order.is_gt() };
-        if best.is_none() || better {
-            best = Some(value);
-        }
-        Ok(())
-    })?;
-    Ok(best.flatten())
-}
-
-/// What MongoDB's sorting meets on a path: the elements of an array at its end, undefined if there are none. Where a name is an
-/// index that an array has, it is that and nothing else, and an array there counts as a whole.
-fn each_key<'d>(
-    value: Option<ValueRef<'d>>,
-    path: &[Segment],
-    visit: &mut dyn FnMut(Option<ValueRef<'d>>) -> Result<(), Malformed>,
-) -> Result<(), Malformed> {
-    match (value, path.split_first()) {
-        (Some(ValueRef::Array(array)), None) if array.is_empty() => visit(Some(ValueRef::Undefined)),
-        (Some(ValueRef::Array(array)), None) => array.iter().try_for_each(|element| visit(Some(element?))),
-        (value, None) => visit(value),
-        (Some(ValueRef::Document(document)), Some((first, rest))) => each_key(document.get(first.name())?, rest, visit),
-        (Some(ValueRef::Array(array)), Some((first, rest))) => {
-            match first.index().map(|index| array.get(index)).transpose()?.flatten() {
-                // No element of it would be met, but that there is none is.
-                Some(ValueRef::Array(inner)) if rest.is_empty() && !inner.is_empty() => {
-                    visit(Some(ValueRef::Array(inner)))
-                }
-                Some(element) => each_key(Some(element), rest, visit),
-                None if array.is_empty() => visit(None),
-                None => array.iter().try_for_each(|element| match element? {
-                    document @ ValueRef::Document(_) => each_key(Some(document), path, visit),
-                    _ => visit(None),
-                }),
-            }
-        }
-        (_, Some(_)) => visit(None),
-    }
 }

@@ -18,7 +18,7 @@ pub use buffer::Buffer;
 pub use decision::{Decision, Half, Outcome, Reason, Visible};
 pub use explain::{Explanation, Operation, RoleTrace, RuleTrace};
 pub use explain_plan::{FilterPlan, PlanExplanation, RolePlan};
-pub(crate) use find::{Answered, Direction};
+pub(crate) use find::Answered;
 pub use find::{Query, QueryError};
 pub use guard::Guard;
 pub(crate) use touch::Named;

@@ -13,4 +13,5 @@ pub use filter::Filter;
 pub(crate) use filter::is_element_condition;
 pub use position::Position;
 pub use projection::compile_projection;
+pub(crate) use sort::Direction;
 pub use sort::{Sort, SortKey};

@@ -19,7 +19,7 @@ pub struct Sort {
 const MAX_FIELDS: usize = 32;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Direction {
+pub(crate) enum Direction {
     Up,
     Down,
 }
@@ -59,6 +59,32 @@ impl Sort {
             }
         });
         Ok(Self { keys: keys.collect::<Result<_, _>>()? })
+    }
+
+    /// The order by these fields.
+    pub(crate) const fn of(keys: Vec<(FieldPath, Direction)>) -> Self {
+        Self { keys }
+    }
+
+    pub(crate) fn keys(&self) -> &[(FieldPath, Direction)] {
+        &self.keys
+    }
+
+    /// Documents in this order; those that are alike to it stay as they are.
+    ///
+    /// # Errors
+    /// One of them has no place in it; see [`Self::key`].
+    pub fn in_order<D>(&self, documents: Vec<D>) -> Result<Vec<D>, FindError>
+    where
+        for<'d> DocumentRef<'d>: From<&'d D>,
+    {
+        if self.is_empty() {
+            return Ok(documents);
+        }
+        let keyed = documents.into_iter().map(|document| Ok((self.key(&document)?, document)));
+        let mut keyed = keyed.collect::<Result<Vec<_>, FindError>>()?;
+        keyed.sort_by(|(a, _), (b, _)| self.compare(a, b));
+        Ok(keyed.into_iter().map(|(_, document)| document).collect())
     }
 
     /// Whether it leaves documents as they come.

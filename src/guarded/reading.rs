@@ -3,7 +3,8 @@ use bson::Document;
 use super::collection::GuardedCollection;
 use super::names::is_plain_path;
 use super::request::FindRequest;
-use crate::access::{Answered, Direction, Query, Shown, Visibility};
+use crate::access::{Answered, Query, Shown, Visibility};
+use crate::find::Direction;
 use crate::query::Plan;
 
 /// How a client's query is answered: what the database does of it, and what is left.

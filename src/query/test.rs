@@ -176,6 +176,11 @@ fn ordered(path: &Path, comparison: Comparison, value: &Bson) -> Bounds {
         Comparison::Lte => Operator::Lte,
         Comparison::Eq | Comparison::Ne => return Bounds::OPEN,
     };
+    // A server that has an index of the field refuses to negate it (6.0: "cannot invert inexact bounds").
+    if let Bson::Symbol(_) = value {
+        let texts = path.test(Operator::Type, aliases(&["string", "symbol"]));
+        return Bounds::two_valued(Range { lower: Filter::Never, upper: texts });
+    }
     // MongoDB has an order for any type, the rules have not.
     if is_ordered { Bounds::exact(path.test(operator, value.clone())) } else { Bounds::constant(Truth::False) }
 }

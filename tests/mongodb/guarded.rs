@@ -480,6 +480,20 @@ pub(crate) async fn what_is_exact_is_done_by_the_server(world: World) {
     assert_eq!(names, ["$match", "$sort", "$limit", "$project", "$match", "$group"]);
 }
 
+/// Orders by one field and by two.
+fn orders() -> Vec<Json> {
+    let mut orders = Vec::new();
+    let paths = ["a", "a.b", "a.c", "a.0", "a.0.b", "a.1", "a.0.0"];
+    for way in [1, -1] {
+        for path in paths {
+            orders.push(json!({path: way, "_id": 1}));
+            let others = paths.iter().filter(|other| **other != path);
+            orders.extend(others.map(|other| json!({path: 1, *other: way, "_id": 1})));
+        }
+    }
+    orders
+}
+
 pub(crate) async fn documents_sorted_here_stand_as_the_server_sorts_them(world: World) {
     let system = User { kind: portcullis::user::UserType::System, ..User::new("s") };
     let guard = Guard::new(None::<policy::Policy>, Context::new().with_user(system));
@@ -497,18 +511,26 @@ pub(crate) async fn documents_sorted_here_stand_as_the_server_sorts_them(world: 
         json!([{"b": [[]]}]),
         json!([[{"b": 1}]]),
         json!([{"b": -1}, 3]),
+        json!([{"b": 1, "c": 9}, {"b": 2, "c": 1}]),
+        json!([{"b": 2, "c": 5}, {"c": 0}]),
+        json!({"b": 1, "c": [4, 2]}),
         json!({"b": [3, -3]}),
         json!(null),
     ];
     let documents = values.iter().enumerate().map(|(number, value)| document(&json!({"_id": number, "a": value})));
     let documents: Vec<Document> = documents.chain([doc! { "_id": 99 }]).collect();
-    for path in ["a", "a.b", "a.0", "a.0.b", "a.1", "a.0.0"] {
-        for way in [1, -1] {
-            let sort = json!({path: way, "_id": 1});
-            let query = portcullis::access::Query::compile(None, None, Some(&node(&sort))).unwrap();
-            let here = guard.find(&query, documents.iter().map(Into::into)).unwrap();
-            let there = made(&world.database, &documents, &[doc! { "$sort": document(&sort) }]).await.unwrap();
-            assert_eq!(here, there, "{sort}");
-        }
+    let sorted = async |sort: &Json, documents: &[Document]| {
+        let query = portcullis::access::Query::compile(None, None, Some(&node(sort))).unwrap();
+        let here = guard.find(&query, documents.iter().map(Into::into));
+        let there = made(&world.database, documents, &[doc! { "$sort": document(sort) }]).await;
+        (here, there)
+    };
+    for sort in orders() {
+        let (here, there) = sorted(&sort, &documents).await;
+        assert_eq!(here.unwrap(), there.unwrap(), "{sort}");
     }
+    let parallel = doc! { "_id": 100, "a": { "b": [1, 2], "c": [3] } };
+    let (here, there) = sorted(&json!({"a.b": 1, "a.c": 1}), &[&documents[..], &[parallel]].concat()).await;
+    assert!(there.is_err());
+    assert_eq!(here.unwrap_err().to_string(), "cannot sort with keys that are parallel arrays");
 }
