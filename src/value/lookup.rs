@@ -12,6 +12,8 @@ pub(crate) struct Lookup<'d> {
     wanted: &'d Wanted,
     /// Up to where the bytes have been passed.
     passed: Cell<u32>,
+    /// How many elements were passed, as long as they were passed one by one.
+    place: Cell<usize>,
     /// From where to where each wanted field's element goes; nowhere for those not met yet.
     found: [Cell<(u32, u32)>; WANTED],
     /// Whether the bytes are known to be BSON.
@@ -28,6 +30,7 @@ impl<'d> Lookup<'d> {
             document,
             wanted,
             passed: Cell::new(FIRST),
+            place: Cell::new(0),
             found: [const { Cell::new((0, 0)) }; WANTED],
             checked: Cell::new(false),
         }
@@ -39,7 +42,7 @@ impl<'d> Lookup<'d> {
         let bytes = document.as_bytes();
         let repeated = repeated_key_meeting(bytes, &mut |text, key, hash, extent| {
             if self.wanted.may_have(hash) {
-                self.note(text, key, extent);
+                self.note(text, key, (extent.0 as usize, extent.1 as usize));
             }
         })?;
         if repeated.is_none() {
@@ -104,45 +107,62 @@ impl<'d> Lookup<'d> {
 
     /// Goes on until the wanted field, and notes the other wanted ones.
     fn seek(&self, bytes: &'d [u8], slot: Slot) -> Result<Option<Field<'d>>, Malformed> {
-        let mut at = self.passed.get();
+        let (mut at, mut place) = (self.passed.get() as usize, self.place.get());
         let found = loop {
-            let rest = bytes.get(at as usize..).unwrap_or_default();
+            let here = at;
+            let Some(rest) = bytes.get(here..) else { break Err(Malformed::new("a document ends too early")) };
+            if let Some((glance, met)) = self.wanted.usual.recognise(place, rest) {
+                (at, place) = (here + glance.size, place + 1);
+                if let Some(met) = met {
+                    self.note_at(met, (here, at));
+                    if met == slot {
+                        break Ok(Some(Field::Raw(glance.element(rest))));
+                    }
+                }
+                continue;
+            }
             let Some(glance) = Glance::at(rest) else {
-                let mut walk = Walk::at(bytes, at);
+                let mut walk = Walk::of_elements(rest);
                 let (element, key) = match walk.step_with_head() {
                     Ok(Some(step)) => step,
                     // Here the walk stays: it will meet the same again.
                     Ok(None) => break Ok(None),
                     Err(error) => break Err(error),
                 };
-                let next = walk.position(bytes);
-                let met = self.note(element.key_bytes(), key, (at, next));
-                at = next;
-                if met == Some(slot) {
+                (at, place) = (here + walk.position(rest) as usize, place + 1);
+                if self.note(element.key_bytes(), key, (here, at)) == Some(slot) {
                     break Ok(Some(Field::Raw(element)));
                 }
                 continue;
             };
-            let here = at;
-            at = at.saturating_add(u32::try_from(glance.size).unwrap_or(u32::MAX));
-            if self.wanted.may_have(glance.key.hash())
-                && self.note(glance.key_bytes(rest), glance.key, (here, at)) == Some(slot)
-            {
+            at = here + glance.size;
+            let is_perhaps = self.wanted.may_have(glance.key.hash());
+            let met = if is_perhaps { self.note(glance.key_bytes(rest), glance.key, (here, at)) } else { None };
+            self.wanted.usual.learn(place, glance.key, met, rest);
+            place += 1;
+            if met == Some(slot) {
                 break Ok(Some(Field::Raw(glance.element(rest))));
             }
         };
-        self.passed.set(at);
+        self.passed.set(u32::try_from(at).unwrap_or(u32::MAX));
+        self.place.set(place);
         found
     }
 
     /// Notes where an element is, if it is wanted and the first with its key.
-    fn note(&self, text: &[u8], key: KeyHead, extent: (u32, u32)) -> Option<Slot> {
+    fn note(&self, text: &[u8], key: KeyHead, extent: (usize, usize)) -> Option<Slot> {
         let slot = self.wanted.find(text, key)?;
+        self.note_at(slot, extent);
+        Some(slot)
+    }
+
+    #[inline(always)]
+    fn note_at(&self, slot: Slot, (from, to): (usize, usize)) {
         if let Some(found) = self.found.get(slot.index())
             && found.get().0 == 0
         {
-            found.set(extent);
+            let small = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
+            found.set((small(from), small(to)));
         }
-        Some(slot)
     }
 }

@@ -15,6 +15,7 @@ mod raw;
 mod repeated;
 mod sort;
 mod types;
+mod usual;
 mod view;
 mod wanted;
 mod write;

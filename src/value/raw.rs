@@ -43,10 +43,10 @@ impl<'a> Walk<'a> {
         Self { rest: document.get(4..).unwrap_or_default(), failed: false }
     }
 
-    /// From an element of a document on, which begins at `place`.
+    /// Of elements, and what ends a document.
     #[inline]
-    pub(super) fn at(document: &'a [u8], place: u32) -> Self {
-        Self { rest: document.get(place as usize..).unwrap_or_default(), failed: false }
+    pub(super) const fn of_elements(rest: &'a [u8]) -> Self {
+        Self { rest, failed: false }
     }
 
     /// Where in a document's bytes the next element begins.
@@ -366,8 +366,13 @@ impl Glance {
         if high & HIGH_BITS != 0 {
             return None;
         }
-        let length = length as usize;
-        let value = length + 2;
+        Self::of_key(kind, KeyHead { first, length: length as usize }, rest)
+    }
+
+    /// The same of an element whose key is known.
+    #[inline(always)]
+    pub(super) fn of_key(kind: u8, key: KeyHead, rest: &[u8]) -> Option<Self> {
+        let value = key.length + 2;
         let size = match kind {
             STRING => length_before_nul(rest, value, 1, value + 4)?,
             0x03 | ARRAY => length_before_nul(rest, value, DOCUMENT, value)?,
@@ -378,7 +383,7 @@ impl Glance {
             0x0A => value,
             _ => return None,
         };
-        (size <= rest.len()).then_some(Self { kind, key: KeyHead { first, length }, size })
+        (size <= rest.len()).then_some(Self { kind, key, size })
     }
 
     /// The bytes of the key.

@@ -1,5 +1,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::usual::UsualKeys;
+
 /// How many names one table holds; a document's place for each is noted in two cache lines.
 pub(super) const WANTED: usize = 16;
 
@@ -9,6 +11,7 @@ pub(crate) struct Wanted {
     names: Vec<Name>,
     /// A bit for the bucket of each name: a key whose bit is not set is none of them.
     buckets: u64,
+    pub(super) usual: Box<UsualKeys>,
 }
 
 #[derive(Debug)]
@@ -47,6 +50,10 @@ pub(super) struct KeyHead {
 }
 
 impl Slot {
+    pub(super) const fn of(number: u8) -> Self {
+        Self(number)
+    }
+
     /// Of a name that is in no table: it is looked for by itself.
     pub(crate) const NONE: Self = Self(u8::MAX);
 

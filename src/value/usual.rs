@@ -1,0 +1,60 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::raw::Glance;
+use super::wanted::{KeyHead, Slot};
+
+/// Which key stands where in most documents of a collection, so that one comparison recognises it. What was learnt of one
+/// document is only a guess about the next: a key is taken for another by no mistake, as all of it is compared.
+#[derive(Debug)]
+pub(super) struct UsualKeys([AtomicU64; PLACES]);
+
+/// As many elements are foreseen.
+const PLACES: usize = 32;
+
+/// The longest key that is foreseen.
+const LONGEST: usize = 7;
+
+/// The bits of a key. Above them stand the number of the name that it is, in five bits, and its length, in three: one word
+/// holds all, so that no reader ever sees a part of one and a part of another.
+const KEY: u64 = u64::MAX >> 8;
+const NUMBER: u64 = 31;
+
+/// The number of a key that is no name, and that in a place of which nothing is known.
+const NOT_WANTED: u64 = NUMBER;
+const UNKNOWN: u64 = NUMBER - 1;
+
+impl Default for UsualKeys {
+    fn default() -> Self {
+        Self([const { AtomicU64::new(UNKNOWN << 56) }; PLACES])
+    }
+}
+
+impl UsualKeys {
+    /// The element with which `rest` begins, if it has the usual key for its place in the document, and the number of the name
+    /// that the key is.
+    #[inline(always)]
+    pub(super) fn recognise(&self, place: usize, rest: &[u8]) -> Option<(Glance, Option<Slot>)> {
+        let usual = self.0.get(place)?.load(Ordering::Relaxed);
+        let [kind, word @ ..] = *rest.first_chunk::<9>()?;
+        let (length, number) = ((usual >> 61) as usize, (usual >> 56) & NUMBER);
+        // The key with the NUL behind it; what follows is shifted out.
+        let difference = (u64::from_le_bytes(word) ^ (usual & KEY)) << (8 * (LONGEST - length));
+        if difference != 0 || number == UNKNOWN {
+            return None;
+        }
+        let glance = Glance::of_key(kind, KeyHead { first: usual & KEY, length }, rest)?;
+        Some((glance, if number == NOT_WANTED { None } else { u8::try_from(number).ok().map(Slot::of) }))
+    }
+
+    /// Learns which key stands in a place; `slot` is the number of the name that it is. Where another was learnt, that is
+    /// replaced now and then: threads that read different documents must not write to the same memory all the time.
+    #[inline]
+    pub(super) fn learn(&self, place: usize, key: KeyHead, slot: Option<Slot>, rest: &[u8]) {
+        let Some(usual) = self.0.get(place) else { return };
+        let is_new = (usual.load(Ordering::Relaxed) >> 56) & NUMBER == UNKNOWN;
+        if key.length <= LONGEST && (is_new || rest.len().is_multiple_of(64)) {
+            let number = slot.map_or(NOT_WANTED, |slot| slot.index() as u64);
+            usual.store(key.first | (number | (key.length as u64) << 5) << 56, Ordering::Relaxed);
+        }
+    }
+}
