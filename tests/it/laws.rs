@@ -584,4 +584,42 @@ proptest! {
             raw = RawDocumentBuf::try_from(&document).unwrap_or(raw);
         }
     }
+
+    #[test]
+    fn what_a_guard_has_read_before_changes_nothing(
+        documents in proptest::collection::vec(proptest::collection::vec((shape_key(), shape_value()), 0..12), 1..12),
+    ) {
+        let rules = json::parse(r#"{"roles": [
+            {"name": "a", "apply_when": {"owner": "u1", "o": {"$ne": "u1"}}, "read": true},
+            {"name": "b", "apply_when": {"own": "u1"}, "fields": {"owner": {"read": true}, "ownership_of_all": {"read": true}}},
+            {"name": "c", "apply_when": {"ownersh": "u1", "ownership_of_all": "u1"}, "read": {"owner": "u2"}}
+        ]}"#).unwrap();
+        let rules = compile(&rules).unwrap();
+        let guard = || Guard::new(RulesFile::effective(Some(&rules), None), Context::new().with_user(User::new("u1")));
+        let before = guard();
+        for fields in &documents {
+            let mut raw = RawDocumentBuf::new();
+            // Of a key that stands twice the first counts.
+            fields.iter().for_each(|(key, value)| raw.append(CString::try_from(*key).unwrap(), *value));
+            let mut document = Document::new();
+            for (key, value) in fields {
+                document.entry(*key).or_insert_with(|| (*value).into());
+            }
+            let alone = guard();
+            for guard in [&before, &alone] {
+                let (of_raw, of_decoded) = (guard.read(&raw), guard.read(&document));
+                prop_assert_eq!(of_raw.role(), of_decoded.role(), "{:?}", fields);
+                prop_assert_eq!(of_raw.reason(), of_decoded.reason(), "{:?}", fields);
+            }
+        }
+    }
+}
+
+/// Keys that are alike at their beginnings, or too long to be compared at once.
+fn shape_key() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["", "o", "ow", "own", "owner", "owners", "ownersh", "ownershi", "ownership_of_all", "x"])
+}
+
+fn shape_value() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["u1", "u2", ""])
 }
