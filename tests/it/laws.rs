@@ -600,10 +600,12 @@ proptest! {
         for fields in &documents {
             let mut raw = RawDocumentBuf::new();
             // Of a key that stands twice the first counts.
-            fields.iter().for_each(|(key, value)| raw.append(CString::try_from(*key).unwrap(), *value));
+            for (key, value) in fields {
+                raw.append(CString::try_from(*key).unwrap(), RawBson::try_from(value.clone()).unwrap());
+            }
             let mut document = Document::new();
             for (key, value) in fields {
-                document.entry(*key).or_insert_with(|| (*value).into());
+                document.entry(*key).or_insert_with(|| value.clone());
             }
             let alone = guard();
             for guard in [&before, &alone] {
@@ -620,6 +622,7 @@ fn shape_key() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec!["", "o", "ow", "own", "owner", "owners", "ownersh", "ownershi", "ownership_of_all", "x"])
 }
 
-fn shape_value() -> impl Strategy<Value = &'static str> {
-    prop::sample::select(vec!["u1", "u2", ""])
+/// Some have a length in their bytes, some have not.
+fn shape_value() -> impl Strategy<Value = Bson> {
+    prop::sample::select(vec!["u1".into(), "u1".into(), "u2".into(), Bson::Int32(5), Bson::Double(1.5), Bson::Null])
 }
