@@ -3,6 +3,7 @@
 
 use std::pin::Pin;
 
+pub(crate) mod commands;
 pub(crate) mod documents;
 pub(crate) mod moves;
 pub(crate) mod racing;

@@ -1,30 +1,9 @@
 //! The command line: fixtures/cli holds arguments, input, exit code and what must be said.
 
 use std::io::Write;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
-use serde_json::Value;
-
-fn run(case: &Value, state: Option<&Path>) -> Output {
-    let arguments = case["arguments"].as_array().unwrap().iter().map(|argument| argument.as_str().unwrap());
-    let mut child = Command::new(env!("CARGO_BIN_EXE_portcullis"))
-        .args(arguments)
-        .envs(state.map(|directory| ("PORTCULLIS_STATE", directory)))
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A command that does not read its input closes it.
-    let _ = child.stdin.take().unwrap().write_all(case["stdin"].as_str().unwrap_or_default().as_bytes());
-    child.wait_with_output().unwrap()
-}
-
-fn texts<'c>(case: &'c Value, key: &str) -> Vec<&'c str> {
-    case[key].as_array().map_or_else(Vec::new, |list| list.iter().map(|text| text.as_str().unwrap()).collect())
-}
+use crate::contracts::commands::check;
 
 #[test]
 fn commands_answer_as_their_fixtures_say() {
@@ -37,41 +16,9 @@ fn commands_answer_as_their_fixtures_say() {
 fn commands_keep_documents_as_their_fixtures_say() {
     let state = std::env::temp_dir().join(format!("portcullis-documents-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&state);
-    let cases = check(include_str!("../../fixtures/cli/documents.json"), Some(&state));
+    let cases = check(include_str!("../../fixtures/cli/documents.json"), Some(("PORTCULLIS_STATE", state.as_os_str())));
     std::fs::remove_dir_all(&state).unwrap();
     assert!(cases > 20, "the fixture lost its cases");
-}
-
-/// Holds the command to the cases of a file, and counts them.
-fn check(file: &str, state: Option<&Path>) -> usize {
-    let file: Value = serde_json::from_str(file).unwrap();
-    let cases = file["cases"].as_array().unwrap();
-    for case in cases {
-        let name = case["name"].as_str().unwrap();
-        let output = run(case, state);
-        let stdout = String::from_utf8(output.stdout).unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        let shown = format!("{name}\nstdout: {stdout}\nstderr: {stderr}");
-        assert_eq!(output.status.code().map(i64::from), case["exit"].as_i64(), "{shown}");
-        for text in texts(case, "stdout") {
-            assert!(stdout.contains(text), "no {text:?} on standard output: {shown}");
-        }
-        for text in texts(case, "stdout_not") {
-            assert!(!stdout.contains(text), "{text:?} on standard output: {shown}");
-        }
-        for text in texts(case, "stderr") {
-            assert!(stderr.contains(text), "no {text:?} on standard error: {shown}");
-        }
-        assert!(!stdout.contains('\u{1b}') && !stderr.contains('\u{1b}'), "colour without a terminal: {shown}");
-        if !case["json"].is_null() {
-            assert_eq!(serde_json::from_str::<Value>(&stdout).unwrap(), case["json"], "{shown}");
-        }
-        for (key, text) in case["json_has"].as_object().into_iter().flatten() {
-            let document: Value = serde_json::from_str(&stdout).unwrap();
-            assert!(document[key].to_string().contains(text.as_str().unwrap()), "{shown}");
-        }
-    }
-    cases.len()
 }
 
 #[test]

@@ -18,12 +18,13 @@ use tokio::time::timeout;
 mod accounts;
 mod attacks;
 mod changes;
+mod commands;
 #[path = "../contracts/mod.rs"]
 mod contracts;
 mod custom_data;
 mod documents;
 mod early;
-mod find_command;
+
 mod guarded;
 mod install;
 mod killed;
@@ -95,8 +96,9 @@ fn main() -> ExitCode {
             a_closed_collection_says_so_and_no_more
             documents_sorted_here_stand_as_the_server_sorts_them
             what_is_exact_is_done_by_the_server;
-        find_command:
-            the_command_finds_what_its_user_may_read;
+        commands:
+            the_command_finds_what_its_user_may_read
+            commands_keep_documents_as_their_fixtures_say;
         changes:
             a_change_is_what_the_user_sees_of_it
             a_filter_of_changes_sees_no_hidden_field

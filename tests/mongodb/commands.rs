@@ -1,4 +1,4 @@
-//! The command `find`, on a server.
+//! The commands about documents, on a server.
 
 use std::process::Command;
 
@@ -6,6 +6,7 @@ use bson::Document;
 use serde_json::{Value, json};
 
 use crate::attacks::document;
+use crate::contracts::commands::check;
 use crate::world::World;
 
 struct Said {
@@ -59,4 +60,14 @@ pub(crate) async fn the_command_finds_what_its_user_may_read(world: World) {
     assert!(refused.exit == 2 && refused.stderr.contains("unknown operator `$where`"), "{}", refused.stderr);
     assert!(refused.stderr.contains("<--filter>:1:2"), "{}", refused.stderr);
     collection.drop().await.unwrap();
+}
+
+/// The same cases as on a file, one after the other.
+pub(crate) async fn commands_keep_documents_as_their_fixtures_say(world: World) {
+    let database = world.client.database("notes");
+    database.drop().await.unwrap();
+    let cases =
+        check(include_str!("../../fixtures/cli/documents.json"), Some(("PORTCULLIS_STORE", world.uri.as_ref())));
+    database.drop().await.unwrap();
+    assert!(cases > 20, "the fixture lost its cases");
 }
