@@ -9,7 +9,7 @@ use super::wanted::{KeyHead, Slot};
 pub(super) struct UsualKeys([AtomicU64; PLACES]);
 
 /// As many elements are foreseen.
-const PLACES: usize = 32;
+const PLACES: usize = 64;
 
 /// The longest key that is foreseen.
 const LONGEST: usize = 7;
