@@ -4,7 +4,7 @@ use super::raw::Glance;
 use super::wanted::{KeyHead, Slot};
 
 /// Which key stands where in most documents of a collection, so that one comparison recognises it. What was learnt of one
-/// document is only a guess about the next: a key is taken for another by no mistake, as all of it is compared.
+/// document is only a guess about the next: no key is taken for another, for all of it is compared.
 #[derive(Debug)]
 pub(super) struct UsualKeys([AtomicU64; PLACES]);
 

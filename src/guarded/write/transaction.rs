@@ -21,7 +21,7 @@ pub struct Written {
     pub inserted: Vec<Bson>,
     /// How many documents an update or a replacement was about.
     pub matched: u64,
-    /// How many of them are others now.
+    /// How many of them are others now. Of a `findOneAnd…` without a transaction, MongoDB does not tell: as many as were found.
     pub modified: u64,
     /// The `_id` of the document that was inserted because none was found.
     pub upserted: Option<Bson>,
