@@ -115,7 +115,7 @@ fn compile_sort(node: &Node) -> Result<Sort, Located<QueryError>> {
             _ => Err(Located::new(QueryError::Sort, member.value.span)),
         }
     });
-    Ok(Sort::of(keys.collect::<Result<_, _>>()?))
+    Sort::of(keys.collect::<Result<_, _>>()?).map_err(|error| Located::new(QueryError::Order(error), node.span))
 }
 
 impl Guard {

@@ -61,7 +61,8 @@ impl Guard {
         self.write(Write::Delete(stored.into()))
     }
 
-    /// Whether every document that may be read may be updated, whatever becomes of it: then nothing is left to be judged.
+    /// Whether every document that may be read may be updated, whatever becomes of it, unless a key stands twice in it: then nothing
+    /// else is left to be judged.
     pub(crate) fn updates_what_it_reads(&self) -> bool {
         self.schema.is_none() && self.writes_what_it_reads(|_| true)
     }

@@ -109,7 +109,7 @@ fn describe(commands: &[Command]) -> clap::Command {
 /// Leaves only the command that is asked for, if it is told by its name: describing all of them takes longer than many a
 /// command itself.
 fn narrow(commands: &mut Vec<Command>, arguments: &[OsString]) {
-    let asked = arguments.iter().skip(1).find(|argument| !argument.as_encoded_bytes().starts_with(b"-"));
+    let asked = arguments.iter().skip(1).find(|argument| *argument != "--json");
     if let Some(place) = commands.iter().position(|command| asked.is_some_and(|asked| asked == command.name)) {
         *commands = vec![commands.swap_remove(place)];
     }

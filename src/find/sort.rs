@@ -40,9 +40,6 @@ impl Sort {
     /// # Errors
     /// A direction is neither 1 nor -1, or there are too many fields.
     pub fn compile(sort: &Document) -> Result<Self, FindError> {
-        if sort.len() > MAX_FIELDS {
-            return Err(FindError::refused(13103, format!("documents are ordered by at most {MAX_FIELDS} fields")));
-        }
         let keys = sort.iter().map(|(name, direction)| {
             if name.split('.').any(|part| part.starts_with('$')) {
                 return Err(FindError::unsupported(format!("`{name}` in an order")));
@@ -58,12 +55,18 @@ impl Sort {
                 _ => Err(FindError::refused(DIRECTION, format!("the direction of `{name}` is 1 or -1"))),
             }
         });
-        Ok(Self { keys: keys.collect::<Result<_, _>>()? })
+        Self::of(keys.collect::<Result<_, _>>()?)
     }
 
     /// The order by these fields.
-    pub(crate) const fn of(keys: Vec<(FieldPath, Direction)>) -> Self {
-        Self { keys }
+    ///
+    /// # Errors
+    /// They are too many.
+    pub(crate) fn of(keys: Vec<(FieldPath, Direction)>) -> Result<Self, FindError> {
+        if keys.len() > MAX_FIELDS {
+            return Err(FindError::refused(13103, format!("documents are ordered by at most {MAX_FIELDS} fields")));
+        }
+        Ok(Self { keys })
     }
 
     pub(crate) fn keys(&self) -> &[(FieldPath, Direction)] {
@@ -81,10 +84,13 @@ impl Sort {
         if self.is_empty() {
             return Ok(documents);
         }
-        let keyed = documents.into_iter().map(|document| Ok((self.key(&document)?, document)));
+        let keyed = documents.iter().enumerate().map(|(place, document)| Ok((self.values(document.into())?, place)));
         let mut keyed = keyed.collect::<Result<Vec<_>, FindError>>()?;
-        keyed.sort_by(|(a, _), (b, _)| self.compare(a, b));
-        Ok(keyed.into_iter().map(|(_, document)| document).collect())
+        // What compares with itself, as each did, compares with anything.
+        keyed.sort_by(|(a, _), (b, _)| self.order(a, b).unwrap_or(Ordering::Equal));
+        let places: Vec<usize> = keyed.into_iter().map(|(_, place)| place).collect();
+        let mut documents: Vec<Option<D>> = documents.into_iter().map(Some).collect();
+        Ok(places.into_iter().filter_map(|place| documents.get_mut(place)?.take()).collect())
     }
 
     /// Whether it leaves documents as they come.
@@ -100,12 +106,17 @@ impl Sort {
     /// # Errors
     /// Two of the fields lead through different arrays, a name is an index and a field at once, or raw bytes are no BSON.
     pub fn key<'d>(&self, document: impl Into<DocumentRef<'d>>) -> Result<SortKey, FindError> {
-        let paths: Vec<Way<'_, 'd>> = self.keys.iter().map(|(path, _)| Way::Open(path.segments(), None)).collect();
-        let mut best = None;
-        self.expand(Some(document.into()), paths, Arrays::Entered, &mut best)?;
-        let values = best.unwrap_or_default().into_iter();
+        let values = self.values(document.into())?.into_iter();
         let owned = values.map(|value| value.map_or(Ok(Bson::Null), ValueRef::to_bson)).collect::<Result<_, _>>()?;
         Ok(SortKey(owned))
+    }
+
+    /// As [`Self::key`], as they stand in the document.
+    fn values<'d>(&self, document: DocumentRef<'d>) -> Result<Vec<Option<ValueRef<'d>>>, FindError> {
+        let paths: Vec<Way<'_, 'd>> = self.keys.iter().map(|(path, _)| Way::Open(path.segments(), None)).collect();
+        let mut best = None;
+        self.expand(Some(document), paths, Arrays::Entered, &mut best)?;
+        Ok(best.unwrap_or_default())
     }
 
     /// How two documents are ordered.

@@ -274,12 +274,12 @@ impl<'t> Parser<'t> {
             self.rest().bytes().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.')).count();
         let span = Span::new(self.at, self.at + length);
         let text = self.rest().get(..length).unwrap_or_default();
-        match serde_json::from_str::<serde_json::Number>(text) {
-            Ok(_) => {
+        match is_number(text) {
+            true => {
                 self.at = span.end;
                 Ok(Kind::Number(text.to_owned()))
             }
-            Err(_) => Err(JsonError::new(JsonErrorKind::Number(text.chars().take(40).collect()), span).help(
+            false => Err(JsonError::new(JsonErrorKind::Number(text.chars().take(40).collect()), span).help(
                 "write plain decimal digits; infinities and very large numbers need {\"$numberDouble\": …} or {\"$numberDecimal\": …}",
             )),
         }
@@ -340,4 +340,35 @@ impl<'t> Parser<'t> {
             error
         }
     }
+}
+
+/// Whether a text is a number as JSON writes it, and no larger than the largest double.
+pub(super) fn is_number(text: &str) -> bool {
+    has_form_of_number(text.as_bytes()) && text.parse().is_ok_and(f64::is_finite)
+}
+
+fn has_form_of_number(text: &[u8]) -> bool {
+    let digits = |text: &mut &[u8]| {
+        let length = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        *text = text.get(length..).unwrap_or_default();
+        length > 0
+    };
+    let mut rest = text.strip_prefix(b"-").unwrap_or(text);
+    let is_padded = matches!(rest, [b'0', b'0'..=b'9', ..]);
+    if is_padded || !digits(&mut rest) {
+        return false;
+    }
+    if let Some(after) = rest.strip_prefix(b".") {
+        rest = after;
+        if !digits(&mut rest) {
+            return false;
+        }
+    }
+    if let [b'e' | b'E', after @ ..] = rest {
+        rest = after.strip_prefix(b"+").or(after.strip_prefix(b"-")).unwrap_or(after);
+        if !digits(&mut rest) {
+            return false;
+        }
+    }
+    rest.is_empty()
 }

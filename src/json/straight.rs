@@ -5,7 +5,7 @@ use std::io::Write as _;
 use bson::{Bson, RawDocument, RawDocumentBuf};
 
 use super::ejson::{number, to_bson};
-use super::parse::{MAX_DEPTH, MAX_SIZE, Parser};
+use super::parse::{MAX_DEPTH, MAX_SIZE, Parser, is_number};
 use crate::value::Keys;
 use crate::words::{first_byte, lesser_bytes, repeated, zero_bytes};
 
@@ -243,15 +243,14 @@ impl<'t> Straight<'t, '_> {
         let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.');
         let length = self.rest().iter().take_while(|byte| part(byte)).count();
         let text = self.text.get(self.at..self.at + length)?;
-        if !is_number(text.as_bytes()) {
+        if !is_number(text) {
             return None;
         }
         self.at += length;
         match number(text) {
             Bson::Int32(value) => self.plain(kind, 0x10, &value.to_le_bytes()),
             Bson::Int64(value) => self.plain(kind, 0x12, &value.to_le_bytes()),
-            // One that is too large is an error, for which the careful way has the words.
-            Bson::Double(value) if value.is_finite() => self.plain(kind, 0x01, &value.to_le_bytes()),
+            Bson::Double(value) => self.plain(kind, 0x01, &value.to_le_bytes()),
             _ => None,
         }
     }
@@ -321,33 +320,6 @@ fn small_integer(text: &[u8]) -> Option<(i32, usize)> {
         matches!((digits.first(), length), (Some(b'1'..=b'9'), _) | (Some(b'0'), 1)) && !(negative && value == 0);
     let ends = !matches!(next, Some(byte) if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+'));
     (is_plain && ends).then_some((if negative { -value } else { value }, usize::from(negative) + length))
-}
-
-/// Whether a text is a number as JSON writes it.
-fn is_number(text: &[u8]) -> bool {
-    let digits = |text: &mut &[u8]| {
-        let length = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        *text = text.get(length..).unwrap_or_default();
-        length > 0
-    };
-    let mut rest = text.strip_prefix(b"-").unwrap_or(text);
-    let is_padded = matches!(rest, [b'0', b'0'..=b'9', ..]);
-    if is_padded || !digits(&mut rest) {
-        return false;
-    }
-    if let Some(after) = rest.strip_prefix(b".") {
-        rest = after;
-        if !digits(&mut rest) {
-            return false;
-        }
-    }
-    if let [b'e' | b'E', after @ ..] = rest {
-        rest = after.strip_prefix(b"+").or(after.strip_prefix(b"-")).unwrap_or(after);
-        if !digits(&mut rest) {
-            return false;
-        }
-    }
-    rest.is_empty()
 }
 
 /// The length of `{"$oid":"65b000000000000000000001"}`.

@@ -49,6 +49,10 @@ impl Prepared {
             places.push(walk.position(whole));
         }
         let keys_unique = repeated_key(whole)?.is_none();
+        if !keys_unique {
+            // The look for repeated keys has ended at the first.
+            Walk::new(document).try_for_each(|element| element?.check())?;
+        }
         let fields = keys.len();
         keys.resize(fields.next_multiple_of(WORD), 0);
         let start = keys.len() + places.len() * PLACE;

@@ -526,7 +526,8 @@ pub(super) fn is_utf8(bytes: &[u8]) -> bool {
     all & HIGH_BITS == 0 || std::str::from_utf8(bytes).is_ok()
 }
 
-/// Whether a well-formed array has a text among texts; none if it has anything else.
+/// Whether an array whose values are well-formed has a text among texts; none if it has anything else. Its keys need not be
+/// indexes: nothing checks them.
 #[inline(never)]
 pub(super) fn has_text(array: &[u8], text: &[u8]) -> Option<bool> {
     let mut rest = array.get(4..)?;
@@ -538,7 +539,8 @@ pub(super) fn has_text(array: &[u8], text: &[u8]) -> Option<bool> {
         }
         // The index, of which nobody needs to know more than where it ends.
         let value = match after {
-            [_, 0, value @ ..] => value,
+            // An empty one would have its NUL taken for its first byte, and what follows for the NUL.
+            [1..=u8::MAX, 0, value @ ..] => value,
             _ => take_cstring(after).ok()?.1,
         };
         let (length, value) = value.split_first_chunk()?;

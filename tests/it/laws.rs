@@ -20,6 +20,7 @@ use serde_json::{Value as Json, json};
 
 use crate::agreement::with_expectation;
 use crate::naive::generate;
+use crate::regressions::{ways, with_array};
 
 /// A generated file as the engine reads it; none if it is refused.
 fn read(file: &Json) -> Option<TestFile> {
@@ -586,6 +587,18 @@ proptest! {
     }
 
     #[test]
+    fn an_array_is_read_alike_whatever_keys_its_elements_have(
+        elements in proptest::collection::vec((prop::sample::select(vec!["", "0", "1", "x", "10", "abc"]), array_text()), 0..5),
+    ) {
+        let elements: Vec<(&str, &[u8])> = elements.iter().map(|(key, text)| (*key, text.as_slice())).collect();
+        let raw = with_array("labels", &elements);
+        for (rule, text) in [(r#"{"labels": "ada"}"#, &b"ada"[..]), (r#"{"labels": {"$in": ["secret", "x"]}}"#, b"secret")] {
+            let has = elements.iter().any(|(_, element)| *element == text);
+            prop_assert_eq!(ways(rule, &raw), [has; 4], "{}", rule);
+        }
+    }
+
+    #[test]
     fn what_a_guard_has_read_before_changes_nothing(
         documents in proptest::collection::vec(proptest::collection::vec((shape_key(), shape_value()), 0..12), 1..12),
     ) {
@@ -615,6 +628,19 @@ proptest! {
             }
         }
     }
+}
+
+/// Texts of every first byte of a length, some of which read as elements themselves.
+fn array_text() -> impl Strategy<Value = Vec<u8>> {
+    let begins: [&[u8]; 6] =
+        [b"ada", b"secret", b"", b"\0x\x021\0\x05\x01\0\0", b"\0x\x021\0\x04\0\0\0ada\0", b"\x021\0"];
+    (prop::sample::select(begins.to_vec()), prop::sample::select(vec![0_usize, 3, 20, 254, 255, 256, 511])).prop_map(
+        |(begin, length)| {
+            let mut text = begin.to_vec();
+            text.resize(length.max(text.len()), b'a');
+            text
+        },
+    )
 }
 
 /// Keys that are alike at their beginnings, or too long to be compared at once.

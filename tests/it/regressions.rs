@@ -1,10 +1,11 @@
-//! What fuzzing found, kept from coming back.
+//! What fuzzing and attacks found, kept from coming back.
 
-use bson::{Document, RawDocument, doc};
-use portcullis::access::Guard;
+use bson::{Document, RawDocument, RawDocumentBuf, doc};
+use portcullis::access::{Guard, Query};
 use portcullis::eval::Context;
 use portcullis::policy::{self, RulesFile};
 use portcullis::text::{Finding, Source, Style};
+use portcullis::value::Prepared;
 use portcullis::{expr, json};
 
 /// `text_to_policy`: a key with a line break in it broke the message in two, and a terminal would have obeyed an escape
@@ -35,4 +36,86 @@ fn a_denial_stays_on_one_line_whatever_names_a_document_has() {
     let twice = b"\x15\0\0\0\x10a\n\0\x01\0\0\0\x10a\n\0\x01\0\0\0\0";
     let decision = guard.insert(RawDocument::from_bytes(twice.as_slice()).unwrap());
     assert_eq!(decision.errors()[0].to_string(), r"the key `a\n` stands twice in one document");
+}
+
+/// A document with an array whose elements have these keys and texts; BSON's own checks look at no key of an array.
+pub(crate) fn with_array(name: &str, elements: &[(&str, &[u8])]) -> RawDocumentBuf {
+    let framed = |content: Vec<u8>| {
+        let length = i32::try_from(content.len() + 5).unwrap();
+        [&length.to_le_bytes()[..], &content, &[0]].concat()
+    };
+    let texts = elements.iter().flat_map(|(key, text)| {
+        let length = i32::try_from(text.len() + 1).unwrap();
+        [&[2], key.as_bytes(), &[0], &length.to_le_bytes(), text, &[0]].concat()
+    });
+    let array = framed(texts.collect());
+    RawDocumentBuf::from_bytes(framed([&[4], name.as_bytes(), &[0], &array].concat())).unwrap()
+}
+
+/// How a guard of one role decides of a raw document: prepared, raw, as a new one, and as a new one that is decoded.
+pub(crate) fn ways(apply_when: &str, raw: &RawDocumentBuf) -> [bool; 4] {
+    let rules = format!(r#"{{"roles": [{{"name": "r", "apply_when": {apply_when}, "read": true, "write": true}}]}}"#);
+    let rules = policy::compile(&json::parse(&rules).unwrap()).unwrap();
+    let guard = Guard::new(RulesFile::effective(Some(&rules), None), Context::new());
+    let prepared = Prepared::new(raw).unwrap();
+    [
+        guard.read(&prepared).is_allowed(),
+        guard.read(raw).is_allowed(),
+        guard.insert(raw).is_allowed(),
+        guard.insert(&Document::try_from(raw).unwrap()).is_allowed(),
+    ]
+}
+
+/// The NUL of an empty key was taken for the key, and the first byte of the length for its NUL: what followed were bytes of a text.
+#[test]
+fn an_empty_key_in_an_array_hides_no_text_and_makes_none() {
+    let padded = |begin: &[u8]| [begin, &vec![b'a'; 255 - begin.len()]].concat();
+    let swallows = padded(b"\0x\x021\0\x05\x01\0\0");
+    let hidden = with_array("labels", &[("", &swallows), ("1", b"secret")]);
+    assert_eq!(ways(r#"{"labels": {"$ne": "secret"}}"#, &hidden), [false; 4]);
+    assert_eq!(ways(r#"{"labels": "secret"}"#, &hidden), [true; 4]);
+    let made = with_array("labels", &[("", &padded(b"\0x\x021\0\x04\0\0\0ada\0"))]);
+    assert_eq!(ways(r#"{"labels": "ada"}"#, &made), [false; 4]);
+}
+
+/// The look for a key that stands twice ended at the first, and no value behind it was checked.
+#[test]
+fn a_prepared_document_is_checked_behind_a_key_that_stands_twice() {
+    let bytes = b"\x20\0\0\0\x10a\0\x01\0\0\0\x10a\0\x01\0\0\0\x02owner\0\x02\0\0\0\xff\0\0";
+    let raw = RawDocument::from_bytes(bytes.as_slice()).unwrap();
+    assert_eq!(Prepared::new(raw).unwrap_err().to_string(), "malformed BSON: a string is not UTF-8");
+}
+
+/// Two parsers disagreed about where doubles end.
+#[test]
+fn a_number_is_as_large_straight_as_carefully() {
+    let mut bytes = Vec::new();
+    for (number, is_one) in [
+        ("1.7976931348623157e308", true),
+        ("1.7976931348623158e308", true),
+        ("17976931348623157439e289", true),
+        ("1e309", false),
+        ("-0", true),
+        ("01", false),
+        ("1.", false),
+        (".5", false),
+        ("1e", false),
+        ("1e-400", true),
+    ] {
+        let text = format!(r#"{{"a": {number}}}"#);
+        assert_eq!(json::parse(&text).is_ok(), is_one, "{number}");
+        assert_eq!(json::to_raw_document(text.as_bytes(), &mut bytes).is_some(), is_one, "{number}");
+    }
+}
+
+/// Only MongoDB's own limit was forgotten, and each field of an order held a copy of the document's value.
+#[test]
+fn an_order_has_as_many_fields_as_mongodb_takes() {
+    let sort = |fields: usize| {
+        let fields: Vec<String> = (0..fields).map(|number| format!(r#""f{number}": 1"#)).collect();
+        json::parse(&format!("{{{}}}", fields.join(", "))).unwrap()
+    };
+    assert!(Query::compile(None, None, Some(&sort(32))).is_ok());
+    let error = Query::compile(None, None, Some(&sort(33))).unwrap_err();
+    assert_eq!(error.to_string(), "documents are ordered by at most 32 fields");
 }

@@ -3,15 +3,19 @@ use bson::{Bson, Document, RawDocumentBuf, Timestamp};
 use super::request::{Action, Changing, Extent, Moment, Selection, Write};
 use super::transaction::{Written, with_id};
 use crate::guarded::GuardedCollection;
-use crate::guarded::error::{GuardedError, Operation};
+use crate::guarded::error::{GuardedError, Operation, TooMuch};
 use crate::guarded::reading::Reading;
 use crate::store::documents::{Find, Returned, SingleWrite, SingleWritten};
 
 impl GuardedCollection<'_> {
     /// Carries out the write of a request without a transaction: by one command about one document, which the query of the command
-    /// alone must keep to the rules.
+    /// alone must keep to the rules. What no query can say is whether the stored document has a key twice, as only raw bytes can
+    /// bring it there: within a transaction the update of one is refused, here it is not.
     pub(super) async fn write_single(&self, writes: &[Write]) -> Result<Vec<Written>, GuardedError> {
         let [write] = writes else { return Err(needed("the request has several writes")) };
+        if self.limits.written_documents == 0 {
+            return Err(TooMuch::Written(0).into());
+        }
         let written = match &write.action {
             Action::Insert(documents) => self.insert_single(documents).await?,
             Action::Change(selection, changing) => self.change_single(selection, changing, write.returns).await?,

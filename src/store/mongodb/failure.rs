@@ -105,8 +105,10 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let cause = match *error.kind {
             ErrorKind::Authentication { .. } => Cause::Authentication,
-            ErrorKind::ServerSelection { .. } | ErrorKind::ConnectionPoolCleared { .. } => Cause::Unsent,
-            ErrorKind::InvalidArgument { .. } | ErrorKind::DnsResolve { .. } => Cause::Unsent,
+            // Not where a pool of connections was cleared: that ends commands which have been sent, too.
+            ErrorKind::ServerSelection { .. } | ErrorKind::InvalidArgument { .. } | ErrorKind::DnsResolve { .. } => {
+                Cause::Unsent
+            }
             ErrorKind::Write(WriteFailure::WriteConcernError(_)) => Cause::Unacknowledged,
             _ => Cause::Other,
         };

@@ -7,7 +7,7 @@ use ::mongodb::{Client, Collection};
 use bson::{Document, RawDocumentBuf};
 
 use super::custom_data::simple_collation;
-use super::deadline::patiently;
+use super::deadline::{SERVER_TIME, patiently};
 use super::documents::failed;
 use super::failure::Failure;
 use super::transaction::ACKNOWLEDGEMENT;
@@ -109,6 +109,7 @@ async fn change_and_find(
             let mut options = FindOneAndReplaceOptions::builder()
                 .collation(simple_collation())
                 .write_concern(concern())
+                .max_time(SERVER_TIME)
                 .return_document(which)
                 .build();
             options.sort = sort(find);
@@ -121,6 +122,7 @@ async fn change_and_find(
     let mut options = FindOneAndUpdateOptions::builder()
         .collation(simple_collation())
         .write_concern(concern())
+        .max_time(SERVER_TIME)
         .return_document(which)
         .build();
     (options.array_filters, options.sort) = (array_filters, sort(find));
@@ -136,7 +138,11 @@ async fn delete(collection: &Collection<RawDocumentBuf>, find: &Find) -> Result<
 }
 
 async fn delete_and_find(collection: &Collection<RawDocumentBuf>, find: &Find) -> Result<SingleWritten, Failure> {
-    let mut options = FindOneAndDeleteOptions::builder().collation(simple_collation()).write_concern(concern()).build();
+    let mut options = FindOneAndDeleteOptions::builder()
+        .collation(simple_collation())
+        .write_concern(concern())
+        .max_time(SERVER_TIME)
+        .build();
     options.sort = sort(find);
     let delete = collection.find_one_and_delete(find.filter.clone()).with_options(options);
     patiently(async { delete.await }).await.map(brought)
