@@ -158,7 +158,8 @@ fn main() -> ExitCode {
         unknown:
             a_commit_is_asked_for_again_until_it_is_known_and_happens_once
             of_a_commit_that_is_never_answered_nobody_says_that_it_happened
-            a_write_without_a_transaction_whose_answer_is_lost_is_not_done_again;
+            a_write_without_a_transaction_whose_answer_is_lost_is_not_done_again
+            a_write_without_a_transaction_whose_connection_is_cleared_may_have_happened;
         watcher:
             every_write_names_the_user_of_its_document
             a_document_that_changes_hands_names_both

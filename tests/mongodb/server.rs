@@ -68,6 +68,10 @@ impl Server {
         Err(format!("the MongoDB server does not start: {trouble}"))
     }
 
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
     pub(crate) fn uri(&self) -> String {
         let options = if self.is_set { "replicaSet=rs0" } else { "directConnection=true" };
         format!("mongodb://127.0.0.1:{}/?{options}", self.port)
