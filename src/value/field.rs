@@ -2,7 +2,8 @@ use std::cmp::Ordering;
 
 use bson::{Bson, Document};
 
-use super::raw::{ARRAY, Element, Walk, has_text, has_text_unchecked};
+use super::raw::{ARRAY, Element, Walk};
+use super::texts::{has_text, has_text_unchecked};
 use super::wanted::KeyHead;
 use super::{DocumentRef, Malformed, ValueRef};
 

@@ -1,6 +1,7 @@
 use std::cmp::Ordering;
 
-use super::raw::{ARRAY, Element, has_text, has_text_unchecked, is_same_text, is_utf8};
+use super::raw::{ARRAY, Element};
+use super::texts::{has_text, has_text_unchecked, is_same_text, is_utf8};
 
 /// What a top-level field of a document in bytes holds, for the comparisons that are made most often. Each gives none if it
 /// takes more than a look at plain values, or if anything is malformed.

@@ -1,6 +1,7 @@
 use std::cell::Cell;
 
-use super::raw::{Element, Glance, Walk};
+use super::glance::Glance;
+use super::raw::{Element, Walk};
 use super::repeated::repeated_key_meeting;
 use super::wanted::{KeyHead, WANTED};
 use super::{DocumentRef, Field, Glimpse, Malformed, Slot, Wanted};

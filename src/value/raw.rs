@@ -3,6 +3,8 @@
 
 use bson::{Decimal128, RawDocument};
 
+use super::glance::Glance;
+use super::texts::{is_same_text, is_utf8};
 use super::wanted::KeyHead;
 use super::{ArrayRef, DbPointerRef, DocumentRef, MAX_DEPTH, Malformed, ValueRef};
 use crate::words::{HIGH_BITS, first_byte, zero_bytes};
@@ -23,15 +25,15 @@ pub(crate) struct Element<'a> {
     value: &'a [u8],
 }
 
-const STRING: u8 = 0x02;
+pub(super) const STRING: u8 = 0x02;
 pub(super) const ARRAY: u8 = 0x04;
-const OBJECT_ID: u8 = 0x07;
-const BOOLEAN: u8 = 0x08;
-const DATE_TIME: u8 = 0x09;
-const INT32: u8 = 0x10;
+pub(super) const OBJECT_ID: u8 = 0x07;
+pub(super) const BOOLEAN: u8 = 0x08;
+pub(super) const DATE_TIME: u8 = 0x09;
+pub(super) const INT32: u8 = 0x10;
 
 /// The least size of a document: its length and the NUL at its end.
-const DOCUMENT: usize = 5;
+pub(super) const DOCUMENT: usize = 5;
 
 impl<'a> Walk<'a> {
     pub(super) fn new(document: &'a RawDocument) -> Self {
@@ -123,6 +125,11 @@ impl<'a> Iterator for Walk<'a> {
 }
 
 impl<'a> Element<'a> {
+    #[inline(always)]
+    pub(super) const fn new(kind: u8, key: &'a [u8], value: &'a [u8]) -> Self {
+        Self { kind, key, value }
+    }
+
     /// Of an element's bytes, if it has this key, whose head is `head`.
     #[inline(always)]
     pub(super) fn with_head(element: &'a [u8], head: KeyHead, key: &str) -> Option<Self> {
@@ -333,87 +340,6 @@ impl<'a> Element<'a> {
     }
 }
 
-/// An element whose key is short and ASCII and whose type is a frequent one, as nearly all are.
-#[derive(Clone, Copy)]
-pub(super) struct Glance {
-    kind: u8,
-    pub(super) key: KeyHead,
-    /// How many bytes it takes altogether.
-    pub(super) size: usize,
-}
-
-impl Glance {
-    /// Looks at the element that stands first, in few instructions: most steps of a walk. None for what takes more, and
-    /// for what is malformed.
-    #[inline(always)]
-    pub(super) fn at(rest: &[u8]) -> Option<Self> {
-        let [kind, first @ ..] = *rest.first_chunk::<9>()?;
-        let word = u64::from_le_bytes(first);
-        let nul = zero_bytes(word);
-        let (first, length, high) = if nul == 0 {
-            let second = u64::from_le_bytes(*rest.get(9..)?.first_chunk()?);
-            let nul = zero_bytes(second);
-            if nul == 0 {
-                return None;
-            }
-            let length = nul.trailing_zeros() / 8;
-            (word, 8 + length, word | before(second, length))
-        } else {
-            let length = nul.trailing_zeros() / 8;
-            let first = before(word, length);
-            (first, length, first)
-        };
-        if high & HIGH_BITS != 0 {
-            return None;
-        }
-        Self::of_key(kind, KeyHead { first, length: length as usize }, rest)
-    }
-
-    /// The same of an element whose key is known.
-    #[inline(always)]
-    pub(super) fn of_key(kind: u8, key: KeyHead, rest: &[u8]) -> Option<Self> {
-        let value = key.length + 2;
-        let size = match kind {
-            STRING => length_before_nul(rest, value, 1, value + 4)?,
-            0x03 | ARRAY => length_before_nul(rest, value, DOCUMENT, value)?,
-            0x01 | DATE_TIME | 0x12 => value + 8,
-            OBJECT_ID => value + 12,
-            INT32 => value + 4,
-            BOOLEAN => value + 1,
-            0x0A => value,
-            _ => return None,
-        };
-        (size <= rest.len()).then_some(Self { kind, key, size })
-    }
-
-    /// The bytes of the key.
-    #[inline(always)]
-    pub(super) fn key_bytes(self, rest: &[u8]) -> &[u8] {
-        rest.get(1..1 + self.key.length).unwrap_or_default()
-    }
-
-    /// The element; `rest` is where it was looked at.
-    #[inline(always)]
-    pub(super) fn element(self, rest: &[u8]) -> Element<'_> {
-        let value = rest.get(self.key.length + 2..self.size).unwrap_or_default();
-        Element { kind: self.kind, key: self.key_bytes(rest), value }
-    }
-}
-
-/// Where a value ends whose length stands at `at` and counts from `start`, and before whose end stands a NUL.
-#[inline(always)]
-fn length_before_nul(bytes: &[u8], at: usize, least: usize, start: usize) -> Option<usize> {
-    let length = i32::from_le_bytes(*bytes.get(at..)?.first_chunk()?);
-    let length = usize::try_from(length).ok().filter(|length| *length >= least)?;
-    (*bytes.get(start + length - 1)? == 0).then_some(start + length)
-}
-
-/// The first bytes of a word, of which there are fewer than eight.
-#[inline(always)]
-const fn before(word: u64, length: u32) -> u64 {
-    word & !(u64::MAX << (8 * length))
-}
-
 /// How many bytes the value of a type takes that stands at the beginning of `bytes`.
 #[inline(always)]
 fn size(kind: u8, bytes: &[u8]) -> Result<usize, Malformed> {
@@ -478,7 +404,7 @@ fn text(bytes: &[u8]) -> Result<&str, Malformed> {
 
 /// What stands before the next NUL, and what after it. It is UTF-8.
 #[inline]
-fn take_cstring(bytes: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
+pub(super) fn take_cstring(bytes: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
     let mut at = 0;
     let mut all = 0;
     // Eight bytes at a time: the least of the high bits of `nul` marks the first byte that is 0.
@@ -511,75 +437,6 @@ fn split_at_nul(bytes: &[u8], at: usize, all: u64) -> Result<(&[u8], &[u8]), Mal
         text(content)?;
     }
     Ok((content, rest.get(1..).unwrap_or_default()))
-}
-
-/// Short texts are looked at eight bytes at a time here, which costs no call; the last eight may overlap those before.
-#[inline]
-pub(super) fn is_utf8(bytes: &[u8]) -> bool {
-    let all = match bytes.last_chunk() {
-        Some(last) => {
-            let (words, _) = bytes.as_chunks();
-            words.iter().fold(u64::from_le_bytes(*last), |all, word| all | u64::from_le_bytes(*word))
-        }
-        None => bytes.iter().fold(0, |all, byte| all | u64::from(*byte)),
-    };
-    all & HIGH_BITS == 0 || std::str::from_utf8(bytes).is_ok()
-}
-
-/// Whether an array whose values are well-formed has a text among texts; none if it has anything else. Its keys need not be
-/// indexes: nothing checks them.
-#[inline(never)]
-pub(super) fn has_text(array: &[u8], text: &[u8]) -> Option<bool> {
-    let mut rest = array.get(4..)?;
-    while let [kind, after @ ..] = rest
-        && !after.is_empty()
-    {
-        if *kind != STRING {
-            return None;
-        }
-        // The index, of which nobody needs to know more than where it ends.
-        let value = match after {
-            // An empty one would have its NUL taken for its first byte, and what follows for the NUL.
-            [1..=u8::MAX, 0, value @ ..] => value,
-            _ => take_cstring(after).ok()?.1,
-        };
-        let (length, value) = value.split_first_chunk()?;
-        let length = usize::try_from(i32::from_le_bytes(*length)).ok()?;
-        let (content, after) = value.split_at_checked(length)?;
-        if content.split_last().is_some_and(|(_, content)| is_same_text(content, text)) {
-            return Some(true);
-        }
-        rest = after;
-    }
-    Some(false)
-}
-
-/// As [`has_text`], of an array that may be malformed.
-#[inline(never)]
-pub(super) fn has_text_unchecked(array: &[u8], text: &str) -> Option<bool> {
-    let mut elements = Walk::of_bytes(array);
-    while let Some((element, _)) = elements.step_with_head().ok()? {
-        if element.is_string(text)? {
-            return Some(true);
-        }
-    }
-    Some(false)
-}
-
-/// Whether two texts are the same. The ends are looked at first, in which ids differ that were given one after the other.
-#[inline(always)]
-pub(super) fn is_same_text(text: &[u8], other: &[u8]) -> bool {
-    if text.len() != other.len() {
-        return false;
-    }
-    match (text.last_chunk::<8>(), other.last_chunk()) {
-        (Some(end), Some(other_end)) => {
-            let (words, others) = (text.as_chunks::<8>().0, other.as_chunks().0);
-            u64::from_le_bytes(*end) == u64::from_le_bytes(*other_end)
-                && words.iter().zip(others).all(|(word, other)| u64::from_le_bytes(*word) == u64::from_le_bytes(*other))
-        }
-        _ => text.iter().zip(other).all(|(byte, other)| byte == other),
-    }
 }
 
 fn document(bytes: &[u8]) -> Result<DocumentRef<'_>, Malformed> {

@@ -1,6 +1,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::raw::Glance;
+use super::glance::Glance;
 use super::wanted::{KeyHead, Slot};
 
 /// Which key stands where in most documents of a collection, so that one comparison recognises it. What was learnt of one

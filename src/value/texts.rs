@@ -1,0 +1,73 @@
+//! Texts of raw values, compared and looked for as bytes.
+
+use super::raw::{STRING, Walk, take_cstring};
+use crate::words::HIGH_BITS;
+
+/// Short texts are looked at eight bytes at a time here, which costs no call; the last eight may overlap those before.
+#[inline]
+pub(super) fn is_utf8(bytes: &[u8]) -> bool {
+    let all = match bytes.last_chunk() {
+        Some(last) => {
+            let (words, _) = bytes.as_chunks();
+            words.iter().fold(u64::from_le_bytes(*last), |all, word| all | u64::from_le_bytes(*word))
+        }
+        None => bytes.iter().fold(0, |all, byte| all | u64::from(*byte)),
+    };
+    all & HIGH_BITS == 0 || std::str::from_utf8(bytes).is_ok()
+}
+
+/// Whether an array whose values are well-formed has a text among texts; none if it has anything else. Its keys need not be
+/// indexes: nothing checks them.
+#[inline(never)]
+pub(super) fn has_text(array: &[u8], text: &[u8]) -> Option<bool> {
+    let mut rest = array.get(4..)?;
+    while let [kind, after @ ..] = rest
+        && !after.is_empty()
+    {
+        if *kind != STRING {
+            return None;
+        }
+        // The index, of which nobody needs to know more than where it ends.
+        let value = match after {
+            // An empty one would have its NUL taken for its first byte, and what follows for the NUL.
+            [1..=u8::MAX, 0, value @ ..] => value,
+            _ => take_cstring(after).ok()?.1,
+        };
+        let (length, value) = value.split_first_chunk()?;
+        let length = usize::try_from(i32::from_le_bytes(*length)).ok()?;
+        let (content, after) = value.split_at_checked(length)?;
+        if content.split_last().is_some_and(|(_, content)| is_same_text(content, text)) {
+            return Some(true);
+        }
+        rest = after;
+    }
+    Some(false)
+}
+
+/// As [`has_text`], of an array that may be malformed.
+#[inline(never)]
+pub(super) fn has_text_unchecked(array: &[u8], text: &str) -> Option<bool> {
+    let mut elements = Walk::of_bytes(array);
+    while let Some((element, _)) = elements.step_with_head().ok()? {
+        if element.is_string(text)? {
+            return Some(true);
+        }
+    }
+    Some(false)
+}
+
+/// Whether two texts are the same. The ends are looked at first, in which ids differ that were given one after the other.
+#[inline(always)]
+pub(super) fn is_same_text(text: &[u8], other: &[u8]) -> bool {
+    if text.len() != other.len() {
+        return false;
+    }
+    match (text.last_chunk::<8>(), other.last_chunk()) {
+        (Some(end), Some(other_end)) => {
+            let (words, others) = (text.as_chunks::<8>().0, other.as_chunks().0);
+            u64::from_le_bytes(*end) == u64::from_le_bytes(*other_end)
+                && words.iter().zip(others).all(|(word, other)| u64::from_le_bytes(*word) == u64::from_le_bytes(*other))
+        }
+        _ => text.iter().zip(other).all(|(byte, other)| byte == other),
+    }
+}
