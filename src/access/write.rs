@@ -61,7 +61,7 @@ impl Guard {
         self.write(Write::Delete(stored.into()))
     }
 
-    /// Whether every document that may be read may be updated, whatever becomes of it, unless a key stands twice in it: then nothing
+    /// Whether every document that may be read may be updated, whatever becomes of it, as long as no key stands twice: then nothing
     /// else is left to be judged.
     pub(crate) fn updates_what_it_reads(&self) -> bool {
         self.schema.is_none() && self.writes_what_it_reads(|_| true)

@@ -154,7 +154,8 @@ fn main() -> ExitCode {
             a_write_without_a_transaction_keeps_to_the_rules
             a_write_without_a_transaction_does_the_same_as_within_one
             no_write_without_a_transaction_meets_the_document_of_another
-            no_write_without_a_transaction_tells_what_may_not_be_read;
+            no_write_without_a_transaction_tells_what_may_not_be_read
+            a_stored_document_with_a_key_twice_is_not_updated_without_a_transaction;
         unknown:
             a_commit_is_asked_for_again_until_it_is_known_and_happens_once
             of_a_commit_that_is_never_answered_nobody_says_that_it_happened

@@ -108,6 +108,22 @@ pub(crate) async fn no_write_without_a_transaction_tells_what_may_not_be_read(wo
     no_write_tells_what_may_not_be_read((Arc::new(store), Namespace::parse("tricks.documents").unwrap())).await;
 }
 
+pub(crate) async fn a_stored_document_with_a_key_twice_is_not_updated_without_a_transaction(world: World) {
+    let (_server, client, store) = single(&world).await;
+    let mut twice = bson::rawdoc! { "_id": 1, "owner": "u1" };
+    twice.append(bson::raw::cstr!("owner"), "u2");
+    let collection = client.database("twice").collection::<bson::RawDocumentBuf>("documents");
+    collection.insert_one(&twice).await.unwrap();
+    let rules =
+        json!({"roles": [{"name": "Owner", "apply_when": {"owner": "%%user.id"}, "read": true, "write": true}]});
+    let (namespace, guard) = (Namespace::parse("twice.documents").unwrap(), guard(&rules, &json!({"id": "u1"})));
+    let guarded = GuardedCollection::new(&store, namespace, &guard);
+    let request = json!({"updateOne": {"filter": {"_id": 1}, "update": {"$set": {"n": 1}}}});
+    assert_eq!(write(&guarded, &request).await.unwrap_err().to_string(), "update not permitted");
+    assert_eq!(collection.find_one(doc! {}).await.unwrap(), Some(twice));
+    assert_eq!(write(&guarded, &json!({"deleteOne": {"filter": {"_id": 1}}})).await.unwrap()[0].deleted, 1);
+}
+
 /// How often each writer of the race writes.
 const ROUNDS: usize = 300;
 

@@ -9,8 +9,7 @@ use crate::store::documents::{Find, Returned, SingleWrite, SingleWritten};
 
 impl GuardedCollection<'_> {
     /// Carries out the write of a request without a transaction: by one command about one document, which the query of the command
-    /// alone must keep to the rules. What no query can say is whether the stored document has a key twice, as only raw bytes can
-    /// bring it there: within a transaction the update of one is refused, here it is not.
+    /// alone must keep to the rules.
     pub(super) async fn write_single(&self, writes: &[Write]) -> Result<Vec<Written>, GuardedError> {
         let [write] = writes else { return Err(needed("the request has several writes")) };
         if self.limits.written_documents == 0 {
@@ -50,6 +49,7 @@ impl GuardedCollection<'_> {
             return Err(needed("what becomes of the document is judged by the rules"));
         }
         let Some(find) = self.found_by_query(selection)? else { return Ok(Written::default()) };
+        self.refuse_repeated_keys(&find).await?;
         let change = changing.change.clone();
         let done = self.single(&SingleWrite::Change { find, change, returns: returned(returns) }).await?;
         let matched = u64::from(done.found);
@@ -64,6 +64,16 @@ impl GuardedCollection<'_> {
         let Some(find) = self.found_by_query(selection)? else { return Ok(Written::default()) };
         let done = self.single(&SingleWrite::Delete { find, returns: returned(returns) }).await?;
         Ok(Written { deleted: u64::from(done.found), document: self.brought(&done, selection)?, ..Written::default() })
+    }
+
+    /// Refuses to update a document in which a key stands twice, as only raw bytes can bring it there. No query can say that, so
+    /// that it is looked for beforehand.
+    async fn refuse_repeated_keys(&self, find: &Find) -> Result<(), GuardedError> {
+        let find = Find { limit: Some(1), ..find.clone() };
+        for document in self.store.find(&self.namespace, &find).await?.batch().await? {
+            self.judged(Operation::Update, &self.guard.update(&document, &document))?;
+        }
+        Ok(())
     }
 
     async fn single(&self, write: &SingleWrite) -> Result<SingleWritten, GuardedError> {
