@@ -9,7 +9,7 @@ use mongodb::Client;
 use portcullis::guarded::{GuardedCollection, GuardedError};
 use portcullis::store::documents::{DocumentsError, Namespace};
 use portcullis::store::mongodb::{MongoDocuments, connect};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
@@ -52,11 +52,13 @@ impl Failing {
 }
 
 async fn add_one(store: &MongoDocuments) -> Result<(), GuardedError> {
+    send(store, json!({"updateOne": {"filter": {"_id": 1}, "update": {"$inc": {"n": 1}}}})).await
+}
+
+async fn send(store: &MongoDocuments, request: Json) -> Result<(), GuardedError> {
     let rules = json!({"roles": [{"name": "Any", "apply_when": {}, "read": true, "write": true}]});
     let (namespace, guard) = (Namespace::parse("unknown.documents").unwrap(), guard(&rules, &json!({"id": "u1"})));
-    let collection = GuardedCollection::new(store, namespace, &guard);
-    let request = json!({"updateOne": {"filter": {"_id": 1}, "update": {"$inc": {"n": 1}}}});
-    write(&collection, &request).await.map(|_| ())
+    write(&GuardedCollection::new(store, namespace, &guard), &request).await.map(|_| ())
 }
 
 pub(crate) async fn a_commit_is_asked_for_again_until_it_is_known_and_happens_once(world: World) {
@@ -128,7 +130,9 @@ pub(crate) async fn a_write_without_a_transaction_whose_connection_is_cleared_ma
     let store = MongoDocuments::new(&connect(&uri).await.unwrap());
     add_one(&store).await.unwrap();
     held.store(true, Ordering::Relaxed);
-    let error = add_one(&store).await.unwrap_err();
+    // One that reads nothing beforehand.
+    let error = send(&store, json!({"insertOne": {"document": {"_id": 2}}})).await.unwrap_err();
     assert!(matches!(error, GuardedError::Store(DocumentsError::OutcomeUnknown(_))), "{error:?}");
-    assert_eq!(failing.count().await, 2, "it did happen");
+    let collection = failing.client.database("unknown").collection::<Document>("documents");
+    assert_eq!(collection.count_documents(doc! {}).await.unwrap(), 2, "it did happen");
 }
