@@ -86,7 +86,6 @@ impl Sort {
         }
         let keyed = documents.iter().enumerate().map(|(place, document)| Ok((self.values(document.into())?, place)));
         let mut keyed = keyed.collect::<Result<Vec<_>, FindError>>()?;
-        // What compares with itself, as each did, compares with anything.
         keyed.sort_by(|(a, _), (b, _)| self.order(a, b).unwrap_or(Ordering::Equal));
         let places: Vec<usize> = keyed.into_iter().map(|(_, place)| place).collect();
         let mut documents: Vec<Option<D>> = documents.into_iter().map(Some).collect();
@@ -116,7 +115,10 @@ impl Sort {
         let paths: Vec<Way<'_, 'd>> = self.keys.iter().map(|(path, _)| Way::Open(path.segments(), None)).collect();
         let mut best = None;
         self.expand(Some(document), paths, Arrays::Entered, &mut best)?;
-        Ok(best.unwrap_or_default())
+        let best = best.unwrap_or_default();
+        // What compares with itself compares with anything: no later comparison can fail.
+        self.order(&best, &best)?;
+        Ok(best)
     }
 
     /// How two documents are ordered.

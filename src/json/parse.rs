@@ -274,14 +274,13 @@ impl<'t> Parser<'t> {
             self.rest().bytes().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.')).count();
         let span = Span::new(self.at, self.at + length);
         let text = self.rest().get(..length).unwrap_or_default();
-        match is_number(text) {
-            true => {
-                self.at = span.end;
-                Ok(Kind::Number(text.to_owned()))
-            }
-            false => Err(JsonError::new(JsonErrorKind::Number(text.chars().take(40).collect()), span).help(
+        if is_number(text) {
+            self.at = span.end;
+            Ok(Kind::Number(text.to_owned()))
+        } else {
+            Err(JsonError::new(JsonErrorKind::Number(text.chars().take(40).collect()), span).help(
                 "write plain decimal digits; infinities and very large numbers need {\"$numberDouble\": …} or {\"$numberDecimal\": …}",
-            )),
+            ))
         }
     }
 
