@@ -413,9 +413,17 @@ proptest! {
 
     #[test]
     fn a_key_that_stands_twice_is_redacted_by_its_first_value(file in generate::file()) {
+        let mut written = file.clone();
+        written["cases"].take();
+        let written = written.to_string();
         let Some(file) = read(&file) else { return Ok(()) };
         for (guard, stored, _) in guards(&file) {
-            let Some(twice) = doubled(&stored) else { continue };
+            // A rule that has the very value compares it whole, as bytes.
+            let is_compared = |value: &Bson| {
+                let value = json::from_bson(value).to_string();
+                value.contains("{\"") && written.contains(&value)
+            };
+            let Some(twice) = doubled(&stored).filter(|_| !stored.values().any(is_compared)) else { continue };
             let once = DocumentRef::from(&twice).to_document().unwrap();
             prop_assert_eq!(once.to_string(), stored.to_string());
             let (once, twice) = (guard.read(&once), guard.read(&twice));
