@@ -1,9 +1,9 @@
-use std::collections::HashSet;
-
 use bson::Bson;
 
-use super::raw::{Element, Walk};
-use super::{ArrayRef, DocumentRef, Field, Keys, Malformed};
+use super::keys::KnownKeys;
+use super::raw::Walk;
+use super::wanted::KeyHead;
+use super::{ArrayRef, DocumentRef, Field, Malformed};
 
 /// The fields of a document one by one, for whoever takes it apart.
 pub(crate) struct Fields<'a> {
@@ -23,11 +23,11 @@ impl<'a> Fields<'a> {
             DocumentRef::Decoded(document) => Self { rest: Rest::Decoded(document.iter()), asked: None },
             DocumentRef::Raw(document) => {
                 let walk = Walk::new(document);
-                Self { rest: Rest::Raw(walk.clone()), asked: Some(Asked::new(walk)) }
+                Self { asked: Some(Asked::new(&walk)), rest: Rest::Raw(walk) }
             }
             DocumentRef::Prepared(document) => {
                 let walk = Walk::of_bytes(document.as_bytes());
-                let asked = (!document.keys_unique()).then(|| Asked::new(walk.clone()));
+                let asked = (!document.keys_unique()).then(|| Asked::new(&walk));
                 Self { rest: Rest::Raw(walk), asked }
             }
         }
@@ -47,8 +47,9 @@ impl<'a> Iterator for Fields<'a> {
         match &mut self.rest {
             Rest::Decoded(fields) => fields.next().map(|(key, value)| Ok((key.as_str(), Field::Decoded(value)))),
             Rest::Raw(walk) => {
+                let left = walk.rest().len();
                 let element = walk.next()?;
-                self.asked.iter_mut().for_each(|asked| asked.passed += 1);
+                self.asked.iter_mut().for_each(|asked| asked.before = asked.elements.len() - left);
                 Some(element.and_then(|element| Ok((element.key()?, Field::Raw(element)))))
             }
         }
@@ -81,32 +82,22 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
-/// The keys of a raw document that were asked about. Nearly always a few bits tell that a key is new, without memory being
-/// allocated; if not, the document itself is looked at again, and of a document with many keys a list is made.
+/// The keys of a raw document that were asked about.
 struct Asked<'a> {
-    document: Walk<'a>,
-    /// How many fields have been passed, the one asked about among them.
-    passed: usize,
-    keys: Keys,
-    many: HashSet<&'a [u8]>,
+    elements: &'a [u8],
+    /// How many of these bytes stand before the field that was taken last.
+    before: usize,
+    keys: KnownKeys<'a>,
 }
 
-/// More keys than this are listed.
-const FEW: u32 = 64;
-
 impl<'a> Asked<'a> {
-    fn new(document: Walk<'a>) -> Self {
-        Self { document, passed: 0, keys: Keys::default(), many: HashSet::new() }
+    fn new(walk: &Walk<'a>) -> Self {
+        Self { elements: walk.rest(), before: 0, keys: KnownKeys::default() }
     }
 
     fn repeats(&mut self, key: &'a [u8]) -> bool {
-        let before = || self.document.clone().take(self.passed.saturating_sub(1)).filter_map(Result::ok);
-        if self.keys.len() >= FEW {
-            if self.many.is_empty() {
-                self.many = before().map(Element::key_bytes).collect();
-            }
-            return !self.many.insert(key);
-        }
-        self.keys.may_have(key, key) && before().any(|element| element.key_bytes() == key)
+        let before = || self.elements.get(..self.before).unwrap_or_default();
+        // Nothing stands before that is malformed: it was passed.
+        self.keys.repeat(KeyHead::of(key), key, before).unwrap_or(true)
     }
 }

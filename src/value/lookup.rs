@@ -1,8 +1,8 @@
 use std::cell::Cell;
 
 use super::glance::Glance;
-use super::raw::{Element, Walk};
-use super::repeated::repeated_key_meeting;
+use super::raw::Element;
+use super::repeated::{Guide, repeated_key_guided};
 use super::wanted::{KeyHead, WANTED};
 use super::{DocumentRef, Field, Glimpse, Malformed, Slot, Wanted};
 
@@ -41,11 +41,7 @@ impl<'d> Lookup<'d> {
     pub(crate) fn repeated_key(&self) -> Result<Option<&'d str>, Malformed> {
         let DocumentRef::Raw(document) = self.document else { return self.document.repeated_key() };
         let bytes = document.as_bytes();
-        let repeated = repeated_key_meeting(bytes, &mut |text, key, hash, extent| {
-            if self.wanted.may_have(hash) {
-                self.note(text, key, (extent.0 as usize, extent.1 as usize));
-            }
-        })?;
+        let repeated = repeated_key_guided(bytes, self)?;
         if repeated.is_none() {
             // What ends the document is all that is left.
             self.passed.set(u32::try_from(bytes.len().saturating_sub(1)).unwrap_or(u32::MAX));
@@ -112,37 +108,18 @@ impl<'d> Lookup<'d> {
         let found = loop {
             let here = at;
             let Some(rest) = bytes.get(here..) else { break Err(Malformed::new("a document ends too early")) };
-            if let Some((glance, met)) = self.wanted.usual.recognise(place, rest) {
-                (at, place) = (here + glance.size, place + 1);
-                if let Some(met) = met {
-                    self.note_at(met, (here, at));
-                    if met == slot {
-                        break Ok(Some(Field::Raw(glance.element(rest))));
-                    }
-                }
-                continue;
-            }
-            let Some(glance) = Glance::at(rest) else {
-                let mut walk = Walk::of_elements(rest);
-                let (element, key) = match walk.step_with_head() {
-                    Ok(Some(step)) => step,
-                    // Here the walk stays: it will meet the same again.
+            let (element, met) = match self.foreseen(place, here, rest) {
+                Some(foreseen) => foreseen,
+                None => match Glance::at_any(rest) {
+                    Ok(Some(element)) => (element, self.meet(place, here, element.key, element.size, rest)),
+                    // Here it stays: it will meet the same again.
                     Ok(None) => break Ok(None),
                     Err(error) => break Err(error),
-                };
-                (at, place) = (here + walk.position(rest) as usize, place + 1);
-                if self.note(element.key_bytes(), key, (here, at)) == Some(slot) {
-                    break Ok(Some(Field::Raw(element)));
-                }
-                continue;
+                },
             };
-            at = here + glance.size;
-            let is_perhaps = self.wanted.may_have(glance.key.hash());
-            let met = if is_perhaps { self.note(glance.key_bytes(rest), glance.key, (here, at)) } else { None };
-            self.wanted.usual.learn(place, glance.key, met, rest);
-            place += 1;
+            (at, place) = (here + element.size, place + 1);
             if met == Some(slot) {
-                break Ok(Some(Field::Raw(glance.element(rest))));
+                break Ok(Some(Field::Raw(element.element(rest))));
             }
         };
         self.passed.set(u32::try_from(at).unwrap_or(u32::MAX));
@@ -150,20 +127,55 @@ impl<'d> Lookup<'d> {
         found
     }
 
-    /// Notes where an element is, if it is wanted and the first with its key.
-    fn note(&self, text: &[u8], key: KeyHead, extent: (usize, usize)) -> Option<Slot> {
-        let slot = self.wanted.find(text, key)?;
-        self.note_at(slot, extent);
-        Some(slot)
+    /// The element at `at`, with which `rest` begins, if it is the one that is foreseen in its place; noted if it is wanted.
+    #[inline(always)]
+    fn foreseen(&self, place: usize, at: usize, rest: &[u8]) -> Option<(Glance, Option<Slot>)> {
+        let (key, slot) = self.foresee(place, rest)?;
+        let element = Glance::of_key(*rest.first()?, key, rest)?;
+        self.passed(slot, at, element.size);
+        Some((element, slot))
     }
 
+    /// Notes an element that was not foreseen, if it is wanted, and foresees it from now on.
     #[inline(always)]
-    fn note_at(&self, slot: Slot, (from, to): (usize, usize)) {
+    fn meet(&self, place: usize, at: usize, key: KeyHead, size: usize, rest: &[u8]) -> Option<Slot> {
+        let is_perhaps = self.wanted.may_have(key.hash());
+        let text = || rest.get(1..=key.length).unwrap_or_default();
+        let slot = if is_perhaps { self.wanted.find(text(), key) } else { None };
+        if let Some(slot) = slot {
+            self.note(slot, (at, at + size));
+        }
+        self.wanted.usual.learn(place, key, slot, rest);
+        slot
+    }
+
+    /// Notes where an element is, if it is the first with its key.
+    #[inline(always)]
+    fn note(&self, slot: Slot, (from, to): (usize, usize)) {
         if let Some(found) = self.found.get(slot.index())
             && found.get().0 == 0
         {
             let small = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
             found.set((small(from), small(to)));
         }
+    }
+}
+
+impl Guide for Lookup<'_> {
+    #[inline(always)]
+    fn foresee(&self, place: usize, rest: &[u8]) -> Option<(KeyHead, Option<Slot>)> {
+        self.wanted.usual.recognise(place, rest)
+    }
+
+    #[inline(always)]
+    fn passed(&self, slot: Option<Slot>, at: usize, size: usize) {
+        if let Some(slot) = slot {
+            self.note(slot, (at, at + size));
+        }
+    }
+
+    #[inline(always)]
+    fn met(&self, place: usize, at: usize, key: KeyHead, size: usize, rest: &[u8]) {
+        self.meet(place, at, key, size, rest);
     }
 }

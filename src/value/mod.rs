@@ -7,6 +7,7 @@ mod field;
 mod fields;
 mod glance;
 mod glimpse;
+mod keys;
 mod list;
 mod lookup;
 mod multiple;
@@ -25,9 +26,9 @@ mod write;
 pub(crate) use field::Field;
 pub(crate) use fields::{Elements, Fields};
 pub(crate) use glimpse::Glimpse;
+pub(crate) use keys::Keys;
 pub(crate) use list::List;
 pub(crate) use lookup::Lookup;
-pub(crate) use repeated::Keys;
 pub(crate) use wanted::{Slot, Wanted};
 pub(crate) use write::{Container, DocumentWriter, Empty, Place, RawWriter, Writer};
 

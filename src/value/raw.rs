@@ -26,12 +26,15 @@ pub(crate) struct Element<'a> {
 }
 
 pub(super) const STRING: u8 = 0x02;
+pub(super) const EMBEDDED: u8 = 0x03;
 pub(super) const ARRAY: u8 = 0x04;
 pub(super) const OBJECT_ID: u8 = 0x07;
 pub(super) const BOOLEAN: u8 = 0x08;
 pub(super) const DATE_TIME: u8 = 0x09;
 pub(super) const INT32: u8 = 0x10;
 
+/// The size of the length with which a document begins.
+pub(super) const LENGTH: usize = 4;
 /// The least size of a document: its length and the NUL at its end.
 pub(super) const DOCUMENT: usize = 5;
 
@@ -42,13 +45,18 @@ impl<'a> Walk<'a> {
 
     /// Of a document's bytes.
     pub(super) fn of_bytes(document: &'a [u8]) -> Self {
-        Self { rest: document.get(4..).unwrap_or_default(), failed: false }
+        Self { rest: document.get(LENGTH..).unwrap_or_default(), failed: false }
     }
 
     /// Of elements, and what ends a document.
     #[inline]
     pub(super) const fn of_elements(rest: &'a [u8]) -> Self {
         Self { rest, failed: false }
+    }
+
+    /// The bytes of the elements that are still to come, and of what ends the document.
+    pub(super) const fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 
     /// Where in a document's bytes the next element begins.
@@ -172,7 +180,7 @@ impl<'a> Element<'a> {
     }
 
     pub(super) const fn is_container(self) -> bool {
-        matches!(self.kind, 0x03 | ARRAY)
+        matches!(self.kind, EMBEDDED | ARRAY)
     }
 
     /// The value's own bytes.
@@ -240,28 +248,6 @@ impl<'a> Element<'a> {
         }
     }
 
-    /// Whether it is known that the value is well-formed without looking further into it.
-    #[inline(always)]
-    pub(super) fn is_plain(self) -> bool {
-        match self.kind {
-            STRING => self.string_bytes().is_some_and(is_utf8),
-            0x01 | OBJECT_ID | DATE_TIME | 0x0A | INT32 | 0x12 => true,
-            _ => false,
-        }
-    }
-
-    /// The bytes of an embedded document.
-    #[inline]
-    pub(super) fn document_bytes(self) -> Option<&'a [u8]> {
-        (self.kind == 0x03).then_some(self.value)
-    }
-
-    /// The elements of an array.
-    #[inline]
-    pub(super) fn elements(self) -> Option<Walk<'a>> {
-        (self.kind == ARRAY).then(|| Walk::of_bytes(self.value))
-    }
-
     /// The value of a 32-bit integer.
     #[inline]
     pub(super) fn int32(self) -> Option<i32> {
@@ -290,7 +276,7 @@ impl<'a> Element<'a> {
         Ok(match self.kind {
             0x01 => ValueRef::Double(f64::from_le_bytes(exact(bytes)?)),
             STRING => ValueRef::String(string(bytes)?),
-            0x03 => ValueRef::Document(document(bytes)?),
+            EMBEDDED => ValueRef::Document(document(bytes)?),
             ARRAY => ValueRef::Array(ArrayRef::Raw(raw(bytes)?)),
             OBJECT_ID => ValueRef::ObjectId(exact(bytes)?),
             BOOLEAN => match bytes {
@@ -350,7 +336,7 @@ fn size(kind: u8, bytes: &[u8]) -> Result<usize, Malformed> {
         0x01 | DATE_TIME | 0x11 | 0x12 => 8,
         BOOLEAN => 1,
         0x06 | 0x0A | 0x7F | 0xFF => 0,
-        0x03 | ARRAY => document_size(bytes)?,
+        EMBEDDED | ARRAY => document_size(bytes)?,
         0x05 => length(bytes)?.saturating_add(5),
         0x0B => {
             let (_, rest) = take_cstring(bytes)?;
@@ -398,7 +384,7 @@ fn string(bytes: &[u8]) -> Result<&str, Malformed> {
 }
 
 #[inline]
-fn text(bytes: &[u8]) -> Result<&str, Malformed> {
+pub(super) fn text(bytes: &[u8]) -> Result<&str, Malformed> {
     std::str::from_utf8(bytes).map_err(|_| malformed("a string is not UTF-8"))
 }
 

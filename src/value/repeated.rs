@@ -1,150 +1,218 @@
-use std::collections::HashSet;
-use std::mem;
-
-use super::raw::{Element, Walk};
-use super::wanted::{KeyHash, KeyHead};
-use super::{MAX_DEPTH, Malformed, ValueRef};
+use super::glance::length_before_nul;
+use super::keys::KnownKeys;
+use super::raw::{self, ARRAY, BOOLEAN, DATE_TIME, DOCUMENT, EMBEDDED, INT32, LENGTH, OBJECT_ID, STRING, Walk};
+use super::texts::{ascii_end, is_utf8};
+use super::wanted::KeyHead;
+use super::{MAX_DEPTH, Malformed, Slot, ValueRef};
 
 /// The first key that stands twice in a document or in one inside. Every value is checked on the way.
 ///
 /// # Errors
 /// If the bytes are no BSON, or nested deeper than [`MAX_DEPTH`].
 pub(crate) fn repeated_key(document: &[u8]) -> Result<Option<&str>, Malformed> {
-    in_document(document, 0, &mut ignore)
+    repeated_key_guided(document, &Unguided)
 }
 
-/// As [`repeated_key`]; `met` is told of every top-level field: its key with its head and their hash, and from where to where it goes.
+/// As [`repeated_key`], with somebody who foresees the top-level fields and is told of each.
 #[inline]
-pub(super) fn repeated_key_meeting<'d>(
-    document: &'d [u8],
-    met: &mut impl FnMut(&'d [u8], KeyHead, KeyHash, (u32, u32)),
-) -> Result<Option<&'d str>, Malformed> {
-    in_document(document, 0, met)
+pub(super) fn repeated_key_guided<'d>(document: &'d [u8], guide: &impl Guide) -> Result<Option<&'d str>, Malformed> {
+    match (Pass { bytes: document, ascii: 0 }).document(document, 0, 0, guide) {
+        Ok(()) => Ok(None),
+        Err(Fault::Repeated(key)) => Ok(Some(key)),
+        Err(Fault::Malformed(malformed)) => Err(malformed),
+    }
 }
 
-const fn ignore(_: &[u8], _: KeyHead, _: KeyHash, _: (u32, u32)) {}
+/// Who is asked and told of the fields that a pass comes to. `place` counts them, and `rest` begins with one, at `at` in
+/// the document.
+pub(super) trait Guide {
+    /// The key that was foreseen in this place, if it stands there, and the number of the name that it is.
+    fn foresee(&self, place: usize, rest: &[u8]) -> Option<(KeyHead, Option<Slot>)>;
 
-/// Up to so many keys are told apart by a bit for each, which takes no memory.
-const FEW: u32 = 48;
-/// How many words of bits there are.
-const BUCKETS: usize = 8;
+    /// Such a field was passed.
+    fn passed(&self, slot: Option<Slot>, at: usize, size: usize);
 
-/// The keys of a document that were met: a bit for each.
-#[derive(Default)]
-pub(crate) struct Keys {
-    buckets: [u64; BUCKETS],
-    count: u32,
+    /// Another field was passed.
+    fn met(&self, place: usize, at: usize, key: KeyHead, size: usize, rest: &[u8]);
 }
 
-impl Keys {
-    /// How many were met.
-    pub(crate) const fn len(&self) -> u32 {
-        self.count
-    }
+/// Foresees nothing.
+struct Unguided;
 
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
-    /// Adds a key, from which on `text` goes; whether it may have been there.
-    #[inline]
-    pub(crate) fn may_have(&mut self, key: &[u8], text: &[u8]) -> bool {
-        self.may_have_hash(KeyHead::at(text, key.len()).hash())
+impl Guide for Unguided {
+    #[inline(always)]
+    fn foresee(&self, _: usize, _: &[u8]) -> Option<(KeyHead, Option<Slot>)> {
+        None
     }
 
     #[inline(always)]
-    fn may_have_hash(&mut self, hash: KeyHash) -> bool {
-        self.count += 1;
-        let (bucket, bit) = (hash.fingerprint() as usize % BUCKETS, 1 << hash.bucket());
-        let bits = self.buckets.get_mut(bucket).map_or(u64::MAX, |bits| mem::replace(bits, *bits | bit));
-        bits & bit != 0
-    }
+    fn passed(&self, _: Option<Slot>, _: usize, _: usize) {}
 
-    /// Whether a key stands in a document, which need not have ended.
-    pub(crate) fn stand_in(document: &[u8], key: &[u8]) -> Result<bool, Malformed> {
-        let end = u32::try_from(document.len()).unwrap_or(u32::MAX);
-        stands_before(document, end, key, KeyHead::of(key))
+    #[inline(always)]
+    fn met(&self, _: usize, _: usize, _: KeyHead, _: usize, _: &[u8]) {}
+}
+
+/// Why a document is not taken.
+enum Fault<'d> {
+    Repeated(&'d str),
+    Malformed(Malformed),
+}
+
+impl From<Malformed> for Fault<'_> {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed)
     }
 }
 
-#[inline]
-fn in_document<'d>(
-    document: &'d [u8],
-    depth: usize,
-    met: &mut impl FnMut(&'d [u8], KeyHead, KeyHash, (u32, u32)),
-) -> Result<Option<&'d str>, Malformed> {
-    if depth > MAX_DEPTH {
-        return Err(Malformed::depth());
+/// A pass over a document and all that is inside it.
+struct Pass<'d> {
+    bytes: &'d [u8],
+    /// Up to where all is ASCII, whatever it is, from the text on that was looked at last: most texts behind that one need
+    /// not be looked at any more.
+    ascii: usize,
+}
+
+impl<'d> Pass<'d> {
+    /// Of a document that begins at `start` and with which `inside` ends.
+    #[inline(always)]
+    fn document(&mut self, inside: &'d [u8], start: usize, depth: usize, guide: &impl Guide) -> Result<(), Fault<'d>> {
+        if depth > MAX_DEPTH {
+            return Err(Malformed::depth().into());
+        }
+        let (mut keys, first) = (KnownKeys::default(), start + LENGTH);
+        let (mut at, mut place) = (first, 0);
+        loop {
+            let rest = inside.get(at..).unwrap_or_default();
+            let foreseen = guide.foresee(place, rest);
+            let key = foreseen.map(|(key, _)| key).or_else(|| KeyHead::first(rest));
+            let frequent = match key {
+                Some(key) => self.value(inside, at, rest, key.length, depth)?.map(|size| (key, size)),
+                None => None,
+            };
+            let (key, size) = match frequent {
+                Some(frequent) => frequent,
+                None => match self.any(inside, at, rest, depth)? {
+                    Some(any) => any,
+                    None => return Ok(()),
+                },
+            };
+            let text = rest.get(1..1 + key.length).unwrap_or_default();
+            if keys.repeat(key, text, || inside.get(first..at).unwrap_or_default())? {
+                return Err(Fault::Repeated(raw::text(text)?));
+            }
+            match foreseen {
+                Some((_, slot)) => guide.passed(slot, at, size),
+                None => guide.met(place, at, key, size, rest),
+            }
+            (at, place) = (at + size, place + 1);
+        }
     }
-    let (mut keys, mut many) = (Keys::default(), None);
-    let mut walk = Walk::of_bytes(document);
-    let mut at = walk.position(document);
-    while let Some((element, head)) = walk.step_with_head()? {
-        let hash = head.hash();
-        let known = match &mut many {
-            Some(keys) => !HashSet::insert(keys, element.key_bytes()),
-            None => keys.may_have_hash(hash) && stands_before(document, at, element.key_bytes(), head)?,
+
+    #[inline(never)]
+    fn embedded(&mut self, inside: &'d [u8], start: usize, depth: usize) -> Result<(), Fault<'d>> {
+        self.document(inside, start, depth, &Unguided)
+    }
+
+    #[inline(never)]
+    fn array(&mut self, inside: &'d [u8], start: usize, depth: usize) -> Result<(), Fault<'d>> {
+        if depth > MAX_DEPTH {
+            return Err(Malformed::depth().into());
+        }
+        let mut at = start + LENGTH;
+        loop {
+            let rest = inside.get(at..).unwrap_or_default();
+            let frequent = match *rest {
+                // One of the first ten, most likely.
+                [_, 1..=0x7F, 0, ..] => self.value(inside, at, rest, 1, depth)?,
+                _ => match KeyHead::first(rest) {
+                    Some(key) => self.value(inside, at, rest, key.length, depth)?,
+                    None => None,
+                },
+            };
+            at += match frequent {
+                Some(size) => size,
+                None => match self.any(inside, at, rest, depth)? {
+                    Some((_, size)) => size,
+                    None => return Ok(()),
+                },
+            };
+        }
+    }
+
+    /// Checks the value of an element of a frequent type, whose key has a length; how many bytes the element takes. None if
+    /// it takes another look.
+    #[inline(always)]
+    fn value(
+        &mut self,
+        inside: &'d [u8],
+        at: usize,
+        rest: &'d [u8],
+        key: usize,
+        depth: usize,
+    ) -> Result<Option<usize>, Fault<'d>> {
+        let value = key + 2;
+        let Some(kind) = rest.first() else { return Ok(None) };
+        let size = match *kind {
+            STRING => {
+                let Some(size) = length_before_nul(rest, value, 1, value + 4) else { return Ok(None) };
+                if at + size > self.ascii {
+                    self.text(at + value + 4, at + size - 1)?;
+                }
+                return Ok(Some(size));
+            }
+            kind @ (EMBEDDED | ARRAY) => {
+                let Some(size) = length_before_nul(rest, value, DOCUMENT, value) else { return Ok(None) };
+                self.container(kind, inside.get(..at + size).unwrap_or_default(), at + value, depth + 1)?;
+                return Ok(Some(size));
+            }
+            0x01 | DATE_TIME | 0x12 => value + 8,
+            OBJECT_ID => value + 12,
+            INT32 => value + 4,
+            BOOLEAN if matches!(rest.get(value), Some(0 | 1)) => value + 1,
+            0x0A => value,
+            _ => return Ok(None),
         };
-        if known {
-            return element.key().map(Some);
-        }
-        if keys.count == FEW && many.is_none() {
-            many = Some(keys_before(document, walk.position(document))?);
-        }
-        if !element.is_plain()
-            && let Some(key) = in_element(element, depth + 1)?
-        {
-            return Ok(Some(key));
-        }
-        let next = walk.position(document);
-        met(element.key_bytes(), head, hash, (at, next));
-        at = next;
+        Ok((size <= rest.len()).then_some(size))
     }
-    Ok(None)
-}
 
-fn in_element(element: Element<'_>, depth: usize) -> Result<Option<&str>, Malformed> {
-    if let Some(document) = element.document_bytes() {
-        return in_document(document, depth, &mut ignore);
+    #[inline(always)]
+    fn container(&mut self, kind: u8, inside: &'d [u8], start: usize, depth: usize) -> Result<(), Fault<'d>> {
+        if kind == ARRAY { self.array(inside, start, depth) } else { self.embedded(inside, start, depth) }
     }
-    let Some(mut elements) = element.elements() else {
-        return match element.value()? {
-            ValueRef::CodeWithScope { scope, .. } => in_document(scope.raw_bytes(), depth, &mut ignore),
-            _ => Ok(None),
-        };
-    };
-    if depth > MAX_DEPTH {
-        return Err(Malformed::depth());
-    }
-    while let Some((element, _)) = elements.step_with_head()? {
-        if !element.is_plain()
-            && let Some(key) = in_element(element, depth + 1)?
-        {
-            return Ok(Some(key));
-        }
-    }
-    Ok(None)
-}
 
-/// Whether a key stands before a place.
-fn stands_before(document: &[u8], place: u32, key: &[u8], head: KeyHead) -> Result<bool, Malformed> {
-    let mut walk = Walk::of_bytes(document);
-    while walk.position(document) < place
-        && let Some((element, other)) = walk.step_with_head()?
-    {
-        if other == head && element.key_bytes() == key {
-            return Ok(true);
+    /// Checks whatever element stands at `at`; none where the document ends.
+    #[inline(never)]
+    fn any(
+        &mut self,
+        inside: &'d [u8],
+        at: usize,
+        rest: &'d [u8],
+        depth: usize,
+    ) -> Result<Option<(KeyHead, usize)>, Fault<'d>> {
+        let mut walk = Walk::of_elements(rest);
+        let Some((element, key)) = walk.step_with_head()? else { return Ok(None) };
+        let size = walk.position(rest) as usize;
+        if element.is_container() {
+            self.container(
+                element.kind(),
+                inside.get(..at + size).unwrap_or_default(),
+                at + key.length + 2,
+                depth + 1,
+            )?;
+        } else if let ValueRef::CodeWithScope { scope, .. } = element.value()? {
+            let scope = scope.raw_bytes();
+            Pass { bytes: scope, ascii: 0 }.embedded(scope, 0, depth + 1)?;
         }
+        Ok(Some((key, size)))
     }
-    Ok(false)
-}
 
-fn keys_before(document: &[u8], place: u32) -> Result<HashSet<&[u8]>, Malformed> {
-    let (mut walk, mut keys) = (Walk::of_bytes(document), HashSet::new());
-    while walk.position(document) < place
-        && let Some((element, _)) = walk.step_with_head()?
-    {
-        keys.insert(element.key_bytes());
+    /// Looks at a text, and how far all is ASCII from there on.
+    #[inline(never)]
+    fn text(&mut self, start: usize, end: usize) -> Result<(), Malformed> {
+        self.ascii = ascii_end(self.bytes, start);
+        if end <= self.ascii || self.bytes.get(start..end).is_some_and(is_utf8) {
+            return Ok(());
+        }
+        Err(Malformed::new("a string is not UTF-8"))
     }
-    Ok(keys)
 }

@@ -1,7 +1,7 @@
 //! Texts of raw values, compared and looked for as bytes.
 
 use super::raw::{STRING, Walk, take_cstring};
-use crate::words::HIGH_BITS;
+use crate::words::{HIGH_BITS, first_byte};
 
 /// Short texts are looked at eight bytes at a time here, which costs no call; the last eight may overlap those before.
 #[inline]
@@ -14,6 +14,25 @@ pub(super) fn is_utf8(bytes: &[u8]) -> bool {
         None => bytes.iter().fold(0, |all, byte| all | u64::from(*byte)),
     };
     all & HIGH_BITS == 0 || std::str::from_utf8(bytes).is_ok()
+}
+
+/// A place up to which all bytes from another on are ASCII: a few bytes at most may be behind it that are so too.
+#[inline]
+pub(super) fn ascii_end(bytes: &[u8], from: usize) -> usize {
+    let (blocks, _) = bytes.get(from..).unwrap_or_default().as_chunks::<32>();
+    let or = |words: &[[u8; 8]]| words.iter().fold(0, |all, word| all | u64::from_le_bytes(*word));
+    let clean = blocks.iter().take_while(|block| or(block.as_chunks().0) & HIGH_BITS == 0).count();
+    let from = from + clean * 32;
+    let (words, _) = bytes.get(from..).unwrap_or_default().as_chunks::<8>();
+    let mut end = from;
+    for word in words {
+        let high = u64::from_le_bytes(*word) & HIGH_BITS;
+        if high != 0 {
+            return end + first_byte(high);
+        }
+        end += 8;
+    }
+    end
 }
 
 /// Whether an array whose values are well-formed has a text among texts; none if it has anything else. Its keys need not be

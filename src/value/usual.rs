@@ -1,6 +1,5 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::glance::Glance;
 use super::wanted::{KeyHead, Slot};
 
 /// Which key stands where in most documents of a collection, so that one comparison recognises it. What was learnt of one
@@ -30,20 +29,20 @@ impl Default for UsualKeys {
 }
 
 impl UsualKeys {
-    /// The element with which `rest` begins, if it has the usual key for its place in the document, and the number of the name
+    /// The usual key for a place in the document, if `rest` begins with an element that has it, and the number of the name
     /// that the key is.
     #[inline(always)]
-    pub(super) fn recognise(&self, place: usize, rest: &[u8]) -> Option<(Glance, Option<Slot>)> {
+    pub(super) fn recognise(&self, place: usize, rest: &[u8]) -> Option<(KeyHead, Option<Slot>)> {
         let usual = self.0.get(place)?.load(Ordering::Relaxed);
-        let [kind, word @ ..] = *rest.first_chunk::<9>()?;
+        let [_, word @ ..] = *rest.first_chunk::<9>()?;
         let (length, number) = ((usual >> 61) as usize, (usual >> 56) & NUMBER);
         // The key with the NUL behind it; what follows is shifted out.
         let difference = (u64::from_le_bytes(word) ^ (usual & KEY)) << (8 * (LONGEST - length));
         if difference != 0 || number == UNKNOWN {
             return None;
         }
-        let glance = Glance::of_key(kind, KeyHead { first: usual & KEY, length }, rest)?;
-        Some((glance, if number == NOT_WANTED { None } else { u8::try_from(number).ok().map(Slot::of) }))
+        let slot = if number == NOT_WANTED { None } else { u8::try_from(number).ok().map(Slot::of) };
+        Some((KeyHead { first: usual & KEY, length }, slot))
     }
 
     /// Learns which key stands in a place; `slot` is the number of the name that it is. Where another was learnt, that is

@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::usual::UsualKeys;
+use crate::words::{HIGH_BITS, zero_bytes};
 
 /// How many names one table holds; a document's place for each is noted in two cache lines.
 pub(super) const WANTED: usize = 16;
@@ -85,11 +86,39 @@ impl KeyHead {
         }
     }
 
+    /// Of the element that stands first, if its key is short and ASCII.
+    #[inline(always)]
+    pub(super) fn first(rest: &[u8]) -> Option<Self> {
+        let [_, first @ ..] = *rest.first_chunk::<9>()?;
+        let word = u64::from_le_bytes(first);
+        let nul = zero_bytes(word);
+        let (first, length, high) = if nul == 0 {
+            let second = u64::from_le_bytes(*rest.get(9..)?.first_chunk()?);
+            let nul = zero_bytes(second);
+            if nul == 0 {
+                return None;
+            }
+            let length = nul.trailing_zeros() / 8;
+            (word, 8 + length, word | before(second, length))
+        } else {
+            let length = nul.trailing_zeros() / 8;
+            let first = before(word, length);
+            (first, length, first)
+        };
+        (high & HIGH_BITS == 0).then_some(Self { first, length: length as usize })
+    }
+
     #[inline(always)]
     pub(super) const fn hash(self) -> KeyHash {
         let mixed = (self.first ^ (self.length as u64).rotate_right(8)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         KeyHash((mixed >> 32) as u32)
     }
+}
+
+/// The first bytes of a word, of which there are fewer than eight.
+#[inline(always)]
+const fn before(word: u64, length: u32) -> u64 {
+    word & !(u64::MAX << (8 * length))
 }
 
 /// What the length and the first bytes of a key come to.

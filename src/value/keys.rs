@@ -1,0 +1,106 @@
+use std::collections::HashSet;
+use std::mem;
+
+use super::Malformed;
+use super::raw::{LENGTH, Walk};
+use super::wanted::{KeyHash, KeyHead};
+
+/// Up to so many keys are told apart by a bit for each, which takes no memory.
+const FEW: u32 = 48;
+/// How many words of bits there are.
+const BUCKETS: usize = 8;
+
+/// The keys of a document that were met: a bit for each.
+#[derive(Default)]
+pub(crate) struct Keys {
+    buckets: [u64; BUCKETS],
+    count: u32,
+}
+
+impl Keys {
+    /// How many were met.
+    pub(crate) const fn len(&self) -> u32 {
+        self.count
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Adds a key, from which on `text` goes; whether it may have been there.
+    #[inline]
+    pub(crate) fn may_have(&mut self, key: &[u8], text: &[u8]) -> bool {
+        self.may_have_hash(KeyHead::at(text, key.len()).hash())
+    }
+
+    #[inline(always)]
+    fn may_have_hash(&mut self, hash: KeyHash) -> bool {
+        self.count += 1;
+        let (bucket, bit) = (hash.fingerprint() as usize % BUCKETS, 1 << hash.bucket());
+        let bits = self.buckets.get_mut(bucket).map_or(u64::MAX, |bits| mem::replace(bits, *bits | bit));
+        bits & bit != 0
+    }
+
+    /// Whether a key stands in a document, which need not have ended.
+    pub(crate) fn stand_in(document: &[u8], key: &[u8]) -> Result<bool, Malformed> {
+        stands_among(document.get(LENGTH..).unwrap_or_default(), key, KeyHead::of(key))
+    }
+}
+
+/// The keys of a document that were passed. Nearly always a few bits tell that a key is new, without memory being
+/// allocated; if not, the document itself is looked at again, and of one with many keys a list is made.
+#[derive(Default)]
+pub(super) struct KnownKeys<'d> {
+    keys: Keys,
+    many: Option<HashSet<&'d [u8]>>,
+}
+
+impl<'d> KnownKeys<'d> {
+    /// Adds a key, whose bytes are `text`; whether it stands among the elements `before`.
+    #[inline(always)]
+    pub(super) fn repeat(
+        &mut self,
+        key: KeyHead,
+        text: &'d [u8],
+        before: impl FnOnce() -> &'d [u8],
+    ) -> Result<bool, Malformed> {
+        if self.keys.count < FEW {
+            return Ok(self.keys.may_have_hash(key.hash()) && stands_among(before(), text, key)?);
+        }
+        self.repeat_among_many(text, before())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn repeat_among_many(&mut self, text: &'d [u8], before: &'d [u8]) -> Result<bool, Malformed> {
+        let keys = match &mut self.many {
+            Some(keys) => keys,
+            None => self.many.insert(list(before)?),
+        };
+        Ok(!keys.insert(text))
+    }
+}
+
+/// Whether a key stands among elements.
+fn stands_among(elements: &[u8], key: &[u8], head: KeyHead) -> Result<bool, Malformed> {
+    let mut walk = Walk::of_elements(elements);
+    while !walk.rest().is_empty()
+        && let Some((element, other)) = walk.step_with_head()?
+    {
+        if other == head && element.key_bytes() == key {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The keys of elements.
+fn list(elements: &[u8]) -> Result<HashSet<&[u8]>, Malformed> {
+    let (mut walk, mut keys) = (Walk::of_elements(elements), HashSet::new());
+    while !walk.rest().is_empty()
+        && let Some((element, _)) = walk.step_with_head()?
+    {
+        keys.insert(element.key_bytes());
+    }
+    Ok(keys)
+}
