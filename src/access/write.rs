@@ -150,6 +150,7 @@ fn judge_by_rules<'r>(
     let seen = Seen::new(old.or(new), old);
     let assigning = Evaluation::of(&seen, context, errors);
     let role = if old.is_some() {
+        new.into_iter().for_each(Lookup::bring_near);
         filters.admit(&assigning, errors)?;
         let role = assign(roles, &assigning)?;
         // Nothing has looked at the new document yet, and nobody need have who may not write at all.
