@@ -91,6 +91,7 @@ impl<'d> Pass<'d> {
             };
             let (key, size) = match frequent {
                 Some(frequent) => frequent,
+                None if matches!(*rest, [0]) => return Ok(()),
                 None => match self.any(inside, at, rest, depth)? {
                     Some(any) => any,
                     None => return Ok(()),
@@ -131,6 +132,7 @@ impl<'d> Pass<'d> {
             };
             at += match frequent {
                 Some(size) => size,
+                None if matches!(*rest, [0]) => return Ok(()),
                 None => match self.any(inside, at, rest, depth)? {
                     Some((_, size)) => size,
                     None => return Ok(()),

@@ -19,10 +19,10 @@ pub(super) fn is_utf8(bytes: &[u8]) -> bool {
 /// A place up to which all bytes from another on are ASCII: a few bytes at most may be behind it that are so too.
 #[inline]
 pub(super) fn ascii_end(bytes: &[u8], from: usize) -> usize {
-    let (blocks, _) = bytes.get(from..).unwrap_or_default().as_chunks::<32>();
+    let (blocks, _) = bytes.get(from..).unwrap_or_default().as_chunks::<64>();
     let or = |words: &[[u8; 8]]| words.iter().fold(0, |all, word| all | u64::from_le_bytes(*word));
     let clean = blocks.iter().take_while(|block| or(block.as_chunks().0) & HIGH_BITS == 0).count();
-    let from = from + clean * 32;
+    let from = from + clean * 64;
     let (words, _) = bytes.get(from..).unwrap_or_default().as_chunks::<8>();
     let mut end = from;
     for word in words {
