@@ -96,7 +96,13 @@ impl<'p> Binder<'p> {
                 {
                     return Residual::Constant(truth);
                 }
-                let mut bound = BoundTest { quick: None, left: self.left(&test.left), check, number: TestNumber::NONE };
+                let mut bound = BoundTest {
+                    quick: None,
+                    quick_inside: None,
+                    left: self.left(&test.left),
+                    check,
+                    number: TestNumber::NONE,
+                };
                 let standing = bound.left.standing();
                 let truth = (!bound.calls() && is_settled(standing, &bound.check)).then(|| {
                     let errors = Errors::default();
@@ -108,7 +114,7 @@ impl<'p> Binder<'p> {
                 }
                 if asked == Asking::Documents {
                     bound.number = self.number(test);
-                    bound.quick = Quick::of(&bound.left, &bound.check);
+                    (bound.quick, bound.quick_inside) = Quick::of(&bound.left, &bound.check);
                 }
                 Residual::Test(Box::new(bound))
             }
@@ -118,7 +124,7 @@ impl<'p> Binder<'p> {
     /// A test with everything from the context in place.
     pub(super) fn test(&mut self, test: &'p Test) -> BoundTest {
         let (left, check) = (self.left(&test.left), self.check(test));
-        BoundTest { quick: None, left, check, number: TestNumber::NONE }
+        BoundTest { quick: None, quick_inside: None, left, check, number: TestNumber::NONE }
     }
 
     /// The truth of a test that looks at the context, if no document is needed to know it: nothing need be copied for it.

@@ -118,7 +118,8 @@ impl<'e> Evaluation<'e> {
 
     #[inline(never)]
     fn slow_test(&self, test: &BoundTest, element: Option<ValueRef<'_>>) -> Truth {
-        match self.glance(test) {
+        let inside = test.quick_inside.as_ref().zip(self.seen).and_then(|(inside, seen)| inside.answer(seen));
+        match inside.or_else(|| self.glance(test)) {
             Some(found) => found.into(),
             None => self.look(test, element),
         }

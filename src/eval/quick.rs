@@ -6,7 +6,7 @@ use super::residual::{BoundCheck, BoundLeft, BoundList, BoundRight, BoundValue, 
 use super::seen::{Seen, Side};
 use crate::expr::Comparison;
 use crate::predicate::DocumentRoot;
-use crate::value::{Glimpse, List, Slot};
+use crate::value::{Glimpse, Key, List, Slot};
 
 /// A test of one of the most frequent forms, in the form in which it takes the fewest instructions: about a top-level field
 /// of a document whose fields are looked up by number. It says the same as the test that it was made of, or nothing.
@@ -14,6 +14,15 @@ use crate::value::{Glimpse, List, Slot};
 pub(crate) struct Quick {
     at: FieldAt,
     ask: Ask,
+}
+
+/// The same about fields inside those: apart, for most tests are about the top.
+#[derive(Clone, Debug)]
+pub(crate) struct QuickInside {
+    of_top: Quick,
+    /// The paths that lead on, from the field and from the one that it is compared with.
+    left: Box<[Key]>,
+    right: Box<[Key]>,
 }
 
 /// A top-level field.
@@ -37,9 +46,19 @@ enum Ask {
 }
 
 impl Quick {
-    pub(super) fn of(left: &BoundLeft, check: &BoundCheck) -> Option<Self> {
-        let BoundLeft::Document(place) = left else { return None };
-        let at = FieldAt::of(place)?;
+    /// The quick form of a test, of which there is one at most, in one of both places.
+    pub(super) fn of(left: &BoundLeft, check: &BoundCheck) -> (Option<Self>, Option<Box<QuickInside>>) {
+        let (left, right) = (left_place(left), right_place(check));
+        let Some(quick) = left.and_then(|left| Self::of_top(left, check)) else { return (None, None) };
+        let (left, right) = (left.map_or_else(Box::default, inside), right.map_or_else(Box::default, inside));
+        if left.is_empty() && right.is_empty() {
+            return (Some(quick), None);
+        }
+        (None, Some(Box::new(QuickInside { of_top: quick, left, right })))
+    }
+
+    fn of_top(left: &Place, check: &BoundCheck) -> Option<Self> {
+        let at = FieldAt::of(left)?;
         let ask = match check {
             BoundCheck::Equals(BoundRight::Value(BoundValue { value, members: None })) => {
                 matches!(**value, Bson::String(_)).then(|| Ask::Text(Arc::clone(value)))?
@@ -62,31 +81,56 @@ impl Quick {
     /// Whether the test holds; none if it takes more to tell, or fails.
     #[inline(always)]
     pub(super) fn answer(&self, seen: &Seen<'_>) -> Option<bool> {
-        let field = self.at.glimpse(seen)?;
+        self.holds(self.at.glimpse(seen)?, |other| other.glimpse(seen))
+    }
+
+    #[inline(always)]
+    fn holds<'d>(&self, field: Glimpse<'d>, other: impl FnOnce(FieldAt) -> Option<Glimpse<'d>>) -> Option<bool> {
         match &self.ask {
             Ask::Text(text) => field.is_text(text.as_str()?),
             Ask::Texts(texts) => field.is_one_of(texts.few()?.iter().filter_map(Bson::as_str)),
             Ask::Order(comparison, number) => {
                 Some(field.order(*number)?.is_some_and(|ordering| comparison.accepts(ordering)))
             }
-            Ask::Same(other) => field.same(other.glimpse(seen)?),
+            Ask::Same(at) => field.same(other(*at)?),
         }
     }
 }
 
+impl QuickInside {
+    /// As [`Quick::answer`].
+    pub(super) fn answer(&self, seen: &Seen<'_>) -> Option<bool> {
+        let field = self.of_top.at.glimpse(seen)?.inside(&self.left)?;
+        self.of_top.holds(field, |other| other.glimpse(seen)?.inside(&self.right))
+    }
+}
+
+const fn left_place(left: &BoundLeft) -> Option<&Place> {
+    if let BoundLeft::Document(place) = left { Some(place) } else { None }
+}
+
+const fn right_place(check: &BoundCheck) -> Option<&Place> {
+    if let BoundCheck::Equals(BoundRight::Document(place, _)) = check { Some(place) } else { None }
+}
+
+/// The path that leads on from a place's top-level field.
+fn inside(place: &Place) -> Box<[Key]> {
+    place.path.segments().iter().skip(1).map(|segment| Key::from(segment.name())).collect()
+}
+
 impl FieldAt {
     fn of(place: &Place) -> Option<Self> {
-        let [segment] = place.path.segments() else { return None };
+        let first = place.path.segments().first()?;
         let side = match place.root {
             DocumentRoot::Root => Side::Root,
             DocumentRoot::PrevRoot => Side::PrevRoot,
             DocumentRoot::This | DocumentRoot::Prev => return None,
         };
-        (place.slot != Slot::NONE).then(|| Self { side, slot: place.slot, length: segment.name().len() })
+        (place.slot != Slot::NONE).then(|| Self { side, slot: place.slot, length: first.name().len() })
     }
 
     #[inline(always)]
-    fn glimpse<'d>(&self, seen: &Seen<'d>) -> Option<Glimpse<'d>> {
+    fn glimpse<'d>(self, seen: &Seen<'d>) -> Option<Glimpse<'d>> {
         seen.at(self.side)?.glimpse(self.slot, self.length)
     }
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use bson::Bson;
 
 use super::Truth;
-use super::quick::Quick;
+use super::quick::{Quick, QuickInside};
 use crate::expr::{Comparison, Conversion, Pattern};
 use crate::path::FieldPath;
 use crate::predicate::{DocumentRoot, Elements};
@@ -29,6 +29,7 @@ pub enum Residual {
 pub struct BoundTest {
     /// The same in few instructions, if it is of such a form.
     pub(crate) quick: Option<Quick>,
+    pub(crate) quick_inside: Option<Box<QuickInside>>,
     pub(crate) left: BoundLeft,
     pub(crate) check: BoundCheck,
     pub(crate) number: TestNumber,

@@ -1,9 +1,10 @@
 use std::cmp::Ordering;
 
-use super::raw::{ARRAY, Element};
+use super::Key;
+use super::raw::{ARRAY, EMBEDDED, Element, Walk};
 use super::texts::{has_text, has_text_unchecked, is_same_text, is_utf8};
 
-/// What a top-level field of a document in bytes holds, for the comparisons that are made most often. Each gives none if it
+/// What a field of a document in bytes holds, for the comparisons that are made most often. Each gives none if it
 /// takes more than a look at plain values, or if anything is malformed.
 ///
 /// Small, so that it stays in registers.
@@ -28,6 +29,22 @@ impl<'d> Glimpse<'d> {
     /// Of a field that is not there.
     pub(super) const fn absent() -> Self {
         Self { value: &[], kind: ABSENT, checked: true }
+    }
+
+    /// Of what stands at the end of a path that begins in the field and leads through documents only.
+    pub(crate) fn inside(self, path: &[Key]) -> Option<Self> {
+        let mut here = self;
+        for key in path {
+            here = match here.kind {
+                EMBEDDED => match Walk::of_bytes(here.value).find_with_head(&key.text, key.head).ok()? {
+                    Some(element) => Self::of(element, self.checked),
+                    None => Self::absent(),
+                },
+                ABSENT => here,
+                _ => return None,
+            };
+        }
+        Some(here)
     }
 
     #[inline(always)]

@@ -29,7 +29,7 @@ pub(crate) use glimpse::Glimpse;
 pub(crate) use keys::Keys;
 pub(crate) use list::List;
 pub(crate) use lookup::Lookup;
-pub(crate) use wanted::{Slot, Wanted};
+pub(crate) use wanted::{Key, Slot, Wanted};
 pub(crate) use write::{Container, DocumentWriter, Empty, Place, RawWriter, Writer};
 
 pub use compare::{equal, identical, order};

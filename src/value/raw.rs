@@ -67,8 +67,13 @@ impl<'a> Walk<'a> {
 
     /// The first element with a key.
     #[inline]
-    pub(super) fn find(mut self, key: &str) -> Result<Option<Element<'a>>, Malformed> {
-        let head = KeyHead::of(key.as_bytes());
+    pub(super) fn find(self, key: &str) -> Result<Option<Element<'a>>, Malformed> {
+        self.find_with_head(key, KeyHead::of(key.as_bytes()))
+    }
+
+    /// The same, where the key's head is at hand.
+    #[inline]
+    pub(super) fn find_with_head(mut self, key: &str, head: KeyHead) -> Result<Option<Element<'a>>, Malformed> {
         while let Some((element, other)) = self.step_with_head()? {
             if other == head && (head.length <= 8 || element.key == key.as_bytes()) {
                 return Ok(Some(element));

@@ -42,6 +42,19 @@ impl UsualPlace {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slot(u8);
 
+/// A key that is looked for again and again.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    pub(super) text: Box<str>,
+    pub(super) head: KeyHead,
+}
+
+impl From<&str> for Key {
+    fn from(text: &str) -> Self {
+        Self { text: text.into(), head: KeyHead::of(text.as_bytes()) }
+    }
+}
+
 /// The first eight bytes of a key, with zeros behind a shorter one, and its length. They tell most keys apart, and keys of up to
 /// eight bytes entirely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
