@@ -13,7 +13,7 @@ pub(super) struct Glance {
 
 impl Glance {
     /// Looks at the element that stands first, in few instructions: most steps of a walk. None for what takes more, and
-    /// for what is malformed.
+    /// for a value that does not end as it should; what a value holds is not looked at.
     #[inline(always)]
     pub(super) fn at(rest: &[u8]) -> Option<Self> {
         Self::of_key(*rest.first()?, KeyHead::first(rest)?, rest)
@@ -73,7 +73,7 @@ impl Glance {
 /// Where a value ends whose length stands at `at` and counts from `start`, and before whose end stands a NUL.
 #[inline(always)]
 pub(super) fn length_before_nul(bytes: &[u8], at: usize, least: usize, start: usize) -> Option<usize> {
-    // A negative one goes beyond what any document holds.
-    let length = u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?) as usize;
-    (length >= least && *bytes.get(start + length - 1)? == 0).then_some(start + length)
+    let length = i32::from_le_bytes(*bytes.get(at..)?.first_chunk()?);
+    let length = usize::try_from(length).ok().filter(|length| *length >= least)?;
+    (*bytes.get(start + length - 1)? == 0).then_some(start + length)
 }

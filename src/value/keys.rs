@@ -41,7 +41,7 @@ impl Keys {
         bits & bit != 0
     }
 
-    /// Whether a key stands in a document, which need not have ended.
+    /// Whether a key stands in a document, which need not have ended, but has whole elements only.
     pub(crate) fn stand_in(document: &[u8], key: &[u8]) -> Result<bool, Malformed> {
         stands_among(document.get(LENGTH..).unwrap_or_default(), key, KeyHead::of(key))
     }
@@ -56,7 +56,7 @@ pub(super) struct KnownKeys<'d> {
 }
 
 impl<'d> KnownKeys<'d> {
-    /// Adds a key, whose bytes are `text`; whether it stands among the elements `before`.
+    /// Adds a key, whose bytes are `text`; whether it was added before. `before` is where: all elements that were passed.
     #[inline(always)]
     pub(super) fn repeat(
         &mut self,

@@ -24,7 +24,7 @@ pub(crate) struct Lookup<'d> {
 
 /// The bytes that come from memory together, on nearly all machines.
 const CACHE_LINE: usize = 64;
-/// So many are loaded early: by then a machine has seen by itself where the bytes are going on.
+/// So many are loaded: by then a machine has seen by itself where the bytes go on.
 const LINES: usize = 16;
 
 /// Of a document's first element: its length stands before it.
@@ -43,8 +43,8 @@ impl<'d> Lookup<'d> {
         }
     }
 
-    /// Begins to load the document from memory: its bytes come beside what is done next, not one line of a cache after the
-    /// other once they are walked.
+    /// Loads the document from memory, all lines of the cache at once. Most machines go on with what is done next meanwhile;
+    /// a walk would wait for one line after the other.
     #[inline(always)]
     pub(crate) fn bring_near(&self) {
         if let DocumentRef::Raw(document) = self.document {

@@ -199,13 +199,13 @@ impl<'a> Element<'a> {
     }
 
     fn check_at(self, depth: usize) -> Result<(), Malformed> {
-        if depth > MAX_DEPTH {
-            return Err(Malformed::depth());
-        }
         match self.value()? {
             ValueRef::Document(DocumentRef::Raw(inside))
             | ValueRef::Array(ArrayRef::Raw(inside))
             | ValueRef::CodeWithScope { scope: DocumentRef::Raw(inside), .. } => {
+                if depth >= MAX_DEPTH {
+                    return Err(Malformed::depth());
+                }
                 Walk::new(inside).try_for_each(|element| element?.check_at(depth + 1))
             }
             _ => Ok(()),

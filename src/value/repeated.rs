@@ -5,7 +5,7 @@ use super::texts::{ascii_end, is_utf8};
 use super::wanted::KeyHead;
 use super::{MAX_DEPTH, Malformed, Slot, ValueRef};
 
-/// The first key that stands twice in a document or in one inside. Every value is checked on the way.
+/// A key that stands twice in a document or in one inside. Every value is checked on the way.
 ///
 /// # Errors
 /// If the bytes are no BSON, or nested deeper than [`MAX_DEPTH`].
@@ -26,7 +26,8 @@ pub(super) fn repeated_key_guided<'d>(document: &'d [u8], guide: &impl Guide) ->
 /// Who is asked and told of the fields that a pass comes to. `place` counts them, and `rest` begins with one, at `at` in
 /// the document.
 pub(super) trait Guide {
-    /// The key that was foreseen in this place, if it stands there, and the number of the name that it is.
+    /// The key that was foreseen in this place, if it stands there, and the number of the name that it is. All of the key must
+    /// have been compared, with the NUL behind it, and it must be known to be UTF-8.
     fn foresee(&self, place: usize, rest: &[u8]) -> Option<(KeyHead, Option<Slot>)>;
 
     /// Such a field was passed.
@@ -51,6 +52,9 @@ impl Guide for Unguided {
     #[inline(always)]
     fn met(&self, _: usize, _: usize, _: KeyHead, _: usize, _: &[u8]) {}
 }
+
+/// So many bytes are looked at behind a text: more would be lost where no text follows.
+const AHEAD: usize = 1024;
 
 /// Why a document is not taken.
 enum Fault<'d> {
@@ -114,6 +118,7 @@ impl<'d> Pass<'d> {
         self.document(inside, start, depth, &Unguided)
     }
 
+    /// Of an array, whose keys nobody reads: they need only be UTF-8, and may stand twice.
     #[inline(never)]
     fn array(&mut self, inside: &'d [u8], start: usize, depth: usize) -> Result<(), Fault<'d>> {
         if depth > MAX_DEPTH {
@@ -123,7 +128,7 @@ impl<'d> Pass<'d> {
         loop {
             let rest = inside.get(at..).unwrap_or_default();
             let frequent = match *rest {
-                // One of the first ten, most likely.
+                // One of the first ten, most likely. No key of one byte beyond is UTF-8.
                 [_, 1..=0x7F, 0, ..] => self.value(inside, at, rest, 1, depth)?,
                 _ => match KeyHead::first(rest) {
                     Some(key) => self.value(inside, at, rest, key.length, depth)?,
@@ -141,18 +146,18 @@ impl<'d> Pass<'d> {
         }
     }
 
-    /// Checks the value of an element of a frequent type, whose key has a length; how many bytes the element takes. None if
-    /// it takes another look.
+    /// Checks the value of an element, whose key is so long; how many bytes the element takes. None if it takes another look:
+    /// of a rare type, malformed, or no element at all.
     #[inline(always)]
     fn value(
         &mut self,
         inside: &'d [u8],
         at: usize,
         rest: &'d [u8],
-        key: usize,
+        key_length: usize,
         depth: usize,
     ) -> Result<Option<usize>, Fault<'d>> {
-        let value = key + 2;
+        let value = key_length + 2;
         let Some(kind) = rest.first() else { return Ok(None) };
         let size = match *kind {
             STRING => {
@@ -202,8 +207,9 @@ impl<'d> Pass<'d> {
                 depth + 1,
             )?;
         } else if let ValueRef::CodeWithScope { scope, .. } = element.value()? {
-            let scope = scope.raw_bytes();
-            Pass { bytes: scope, ascii: 0 }.embedded(scope, 0, depth + 1)?;
+            // It stands at the end.
+            let (end, size) = (at + size, scope.raw_bytes().len());
+            self.embedded(inside.get(..end).unwrap_or_default(), end - size, depth + 1)?;
         }
         Ok(Some((key, size)))
     }
@@ -211,7 +217,8 @@ impl<'d> Pass<'d> {
     /// Looks at a text, and how far all is ASCII from there on.
     #[inline(never)]
     fn text(&mut self, start: usize, end: usize) -> Result<(), Malformed> {
-        self.ascii = ascii_end(self.bytes, start);
+        let ahead = self.bytes.get(..end + AHEAD).unwrap_or(self.bytes);
+        self.ascii = ascii_end(ahead, start);
         if end <= self.ascii || self.bytes.get(start..end).is_some_and(is_utf8) {
             return Ok(());
         }

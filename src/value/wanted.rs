@@ -99,7 +99,7 @@ impl KeyHead {
         }
     }
 
-    /// Of the element that stands first, if its key is short and ASCII.
+    /// Of the element that stands first, if its key is ASCII, of 15 bytes at most, and not among the last bytes.
     #[inline(always)]
     pub(super) fn first(rest: &[u8]) -> Option<Self> {
         let [_, first @ ..] = *rest.first_chunk::<9>()?;

@@ -35,3 +35,4 @@ mod regressions;
 mod stores;
 mod tokens;
 mod updates;
+mod written;
