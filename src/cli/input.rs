@@ -36,7 +36,7 @@ impl Input {
     }
 
     pub(super) fn parse(source: Source, bytes: &[u8], what: &str) -> Result<Self, Trouble> {
-        match json::parse_bytes(bytes) {
+        match json::parse_part(bytes, source.first_line()) {
             Ok(node) => Ok(Self { source, node }),
             Err(error) => Err(Trouble::findings(what, &source, None, vec![Finding::from(error)])),
         }

@@ -13,7 +13,7 @@ mod write;
 
 pub use ejson::{EjsonError, EjsonErrorKind, from_bson, is_literal, to_bson, to_document};
 pub use node::{Kind, Member, Node};
-pub use parse::{JsonError, JsonErrorKind, MAX_DEPTH, MAX_SIZE, parse, parse_bytes};
+pub use parse::{JsonError, JsonErrorKind, MAX_DEPTH, MAX_SIZE, parse, parse_bytes, parse_part};
 pub use plain::{to_plain_bson, to_plain_document};
 pub use straight::to_raw_document;
 pub use stream::{Chunk, Stream};

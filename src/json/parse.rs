@@ -76,10 +76,15 @@ impl Code for JsonErrorKind {
 /// assert_eq!(error.to_string(), "the key `a` stands twice in one object, first on line 1");
 /// ```
 pub fn parse(text: &str) -> Result<Node, JsonError> {
+    parse_from_line(text, 1)
+}
+
+fn parse_from_line(text: &str, first_line: usize) -> Result<Node, JsonError> {
     if text.len() > MAX_SIZE {
         return Err(JsonError::new(JsonErrorKind::Size(text.len()), Span::default()));
     }
-    let mut parser = Parser { text, at: if text.starts_with('\u{feff}') { 3 } else { 0 } };
+    let at = if text.starts_with('\u{feff}') { 3 } else { 0 };
+    let mut parser = Parser { text, at, first_line };
     let node = parser.value(0)?;
     parser.space();
     match parser.peek() {
@@ -93,8 +98,16 @@ pub fn parse(text: &str) -> Result<Node, JsonError> {
 /// # Errors
 /// As [`parse`], and [`JsonErrorKind::Encoding`].
 pub fn parse_bytes(bytes: &[u8]) -> Result<Node, JsonError> {
+    parse_part(bytes, 1)
+}
+
+/// As [`parse_bytes`], of a part of a longer text, which begins on this line of it: errors name the lines of the whole.
+///
+/// # Errors
+/// As [`parse_bytes`].
+pub fn parse_part(bytes: &[u8], first_line: usize) -> Result<Node, JsonError> {
     match std::str::from_utf8(bytes) {
-        Ok(text) => parse(text),
+        Ok(text) => parse_from_line(text, first_line),
         Err(error) => {
             let at = error.valid_up_to();
             Err(JsonError::new(JsonErrorKind::Encoding(at), Span::new(at, at + 1))
@@ -106,6 +119,8 @@ pub fn parse_bytes(bytes: &[u8]) -> Result<Node, JsonError> {
 pub(super) struct Parser<'t> {
     pub(super) text: &'t str,
     pub(super) at: usize,
+    /// The number of the text's first line.
+    pub(super) first_line: usize,
 }
 
 impl<'t> Parser<'t> {
@@ -167,7 +182,7 @@ impl<'t> Parser<'t> {
             let key = self.string()?;
             let key_span = Span::new(start, self.at);
             if let Some(first) = seen.insert(key.clone(), start) {
-                let first = self.text.get(..first).unwrap_or_default().matches('\n').count() + 1;
+                let first = self.line(first);
                 return Err(
                     JsonError::new(JsonErrorKind::KeyDuplicate { key, first }, key_span).help("keep one of the two")
                 );
@@ -306,12 +321,16 @@ impl<'t> Parser<'t> {
         Ok(kind)
     }
 
+    /// The number of the line on which a byte stands.
+    fn line(&self, at: usize) -> usize {
+        self.first_line + self.text.get(..at).unwrap_or_default().matches('\n').count()
+    }
+
     /// As [`Self::unexpected`], but where the text ends too early it is said where it began to be wrong.
     fn in_bracket(&self, open: usize, expected: &'static str) -> JsonError {
         let error = self.unexpected(expected);
         let Some(bracket) = self.text.get(open..=open).filter(|_| self.peek().is_none()) else { return error };
-        let before = self.text.get(..open).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
+        let (line, before) = (self.line(open), self.text.get(..open).unwrap_or_default());
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         error.help(format!("the `{bracket}` at {line}:{column} is never closed"))
     }

@@ -275,7 +275,7 @@ impl<'t> Straight<'t, '_> {
             self.at += OBJECT_ID;
             return self.plain(kind, 0x07, &id);
         }
-        let mut parser = Parser { text: self.text, at: self.at };
+        let mut parser = Parser { text: self.text, at: self.at, first_line: 1 };
         let node = parser.value(depth).ok()?;
         let document = RawDocumentBuf::try_from(&bson::doc! { "": to_bson(&node).ok()? }).ok()?;
         self.at = parser.at;

@@ -138,7 +138,8 @@ fn read_chunk(
         line: source().position(at).0,
         message,
     };
-    let node = json::parse_bytes(&chunk.bytes).map_err(|error| malformed(error.span().start, error.to_string()))?;
+    let node =
+        json::parse_part(&chunk.bytes, chunk.line).map_err(|error| malformed(error.span().start, error.to_string()))?;
     let one = std::slice::from_ref(&node);
     let nodes = if let Kind::Array(elements) = &node.kind { elements.as_slice() } else { one };
     for node in nodes {

@@ -48,6 +48,12 @@ impl Source {
         self
     }
 
+    /// The number of the first line.
+    #[must_use]
+    pub const fn first_line(&self) -> usize {
+        self.first_line
+    }
+
     /// The name.
     #[must_use]
     pub fn name(&self) -> &str {

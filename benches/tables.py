@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""Writes the race's tables in README.md anew from target/peers.json, which one whole run of the race has written.
+
+    cargo run --release --manifest-path benches/peers/Cargo.toml && python3 benches/tables.py
+"""
+
+import json
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SIZES = [1, 10_000, 1_000_000]
+TIERS = ["prepared", "bson", "json"]
+OURS = "portcullis"
+
+
+def cell(row, ours):
+    """The nanoseconds at each size, and in brackets how many times ours they are."""
+    if not row:
+        return ""
+    times = " / ".join(f"{row[n]:,.0f}" if n in row else "–" for n in SIZES)
+    if row is ours:
+        return times
+    ratios = [f"{row[n] / ours[n]:.1f}" for n in SIZES if n in row and n in ours]
+    return f"{times} (×{' / '.join(ratios)})"
+
+
+def table(rows, decision):
+    found = {}
+    for row in rows:
+        if row["decision"] == decision:
+            name = (row["engine"], row.get("variant"))
+            found.setdefault(name, {}).setdefault(row["tier"], {})[row["n"]] = row["ns_per_document"]
+    lines = []
+    for (engine, variant), tiers in found.items():
+        name = engine if variant is None else f"{engine}, {variant}"
+        is_ours = engine == OURS
+        redaction = variant == "redaction"
+        base = found[(OURS, "redaction" if redaction else None)]
+        cells = [cell(tiers.get(tier), base.get(tier, {})) for tier in TIERS]
+        order = (redaction, variant is not None, found_order(engine, is_ours))
+        lines.append((order, f"| {'**' + name + '**' if is_ours else name} | {' | '.join(cells)} |"))
+    return [line for _, line in sorted(lines, key=lambda line: line[0])]
+
+
+def found_order(engine, is_ours):
+    order = [OURS, "hand-written", "datalogic-rs", "zen-expression", "cel", "regorus", "cedar-policy"]
+    return order.index(engine)
+
+
+def main():
+    rows = json.loads((ROOT / "target" / "peers.json").read_text())
+    if {row["n"] for row in rows} != set(SIZES) or {row["tier"] for row in rows} != set(TIERS):
+        sys.exit("tables: target/peers.json is of a part of the race; run all of it")
+    readme = ROOT / "README.md"
+    text = readme.read_text()
+    for decision in "abc":
+        pattern = rf"(\| \({decision}\) [^\n]*\n\| --- [^\n]*\n)(?:\|[^\n]*\n)+"
+        body = "\n".join(table(rows, decision)) + "\n"
+        text, count = re.subn(pattern, lambda found: found.group(1) + body, text)
+        if count != 1:
+            sys.exit(f"tables: README.md has {count} tables of ({decision})")
+    readme.write_text(text)
+
+
+main()
