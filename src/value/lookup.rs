@@ -47,10 +47,13 @@ impl<'d> Lookup<'d> {
     /// a walk would wait for one line after the other.
     #[inline(always)]
     pub(crate) fn bring_near(&self) {
-        if let DocumentRef::Raw(document) = self.document {
-            let lines = document.as_bytes().iter().step_by(CACHE_LINE).take(LINES);
-            hint::black_box(lines.fold(0, |all, byte| all ^ byte));
-        }
+        let bytes = match self.document {
+            DocumentRef::Raw(document) => document.as_bytes(),
+            DocumentRef::Prepared(document) => document.whole(),
+            DocumentRef::Decoded(_) => return,
+        };
+        let lines = bytes.iter().step_by(CACHE_LINE).take(LINES);
+        hint::black_box(lines.fold(0, |all, byte| all ^ byte));
     }
 
     /// As [`DocumentRef::repeated_key`]. The pass over the bytes that this takes notes every wanted field.

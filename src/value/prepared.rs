@@ -122,6 +122,11 @@ impl Prepared {
         None
     }
 
+    /// All that it holds, index and document.
+    pub(super) const fn whole(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The bytes of a field.
     #[inline(always)]
     fn element(&self, number: usize) -> Option<&[u8]> {
