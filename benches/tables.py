@@ -13,6 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SIZES = [1, 10_000, 1_000_000]
 TIERS = ["prepared", "bson", "json"]
 OURS = "portcullis"
+ENGINES = [OURS, "hand-written", "datalogic-rs", "zen-expression", "cel", "regorus", "cedar-policy"]
 
 
 def cell(row, ours):
@@ -34,19 +35,14 @@ def table(rows, decision):
             found.setdefault(name, {}).setdefault(row["tier"], {})[row["n"]] = row["ns_per_document"]
     lines = []
     for (engine, variant), tiers in found.items():
-        name = engine if variant is None else f"{engine}, {variant}"
-        is_ours = engine == OURS
         redaction = variant == "redaction"
-        base = found[(OURS, "redaction" if redaction else None)]
-        cells = [cell(tiers.get(tier), base.get(tier, {})) for tier in TIERS]
-        order = (redaction, variant is not None, found_order(engine, is_ours))
-        lines.append((order, f"| {'**' + name + '**' if is_ours else name} | {' | '.join(cells)} |"))
-    return [line for _, line in sorted(lines, key=lambda line: line[0])]
-
-
-def found_order(engine, is_ours):
-    order = [OURS, "hand-written", "datalogic-rs", "zen-expression", "cel", "regorus", "cedar-policy"]
-    return order.index(engine)
+        ours = found[(OURS, "redaction" if redaction else None)]
+        name = engine if variant is None else f"{engine}, {variant}"
+        cells = [f"**{name}**" if engine == OURS else name]
+        cells += [cell(tiers.get(tier), ours.get(tier, {})) for tier in TIERS]
+        order = (redaction, variant is not None, ENGINES.index(engine))
+        lines.append((order, f"| {' | '.join(cells)} |"))
+    return [line for _, line in sorted(lines)]
 
 
 def main():
