@@ -414,10 +414,12 @@ impl<'e> Evaluation<'e> {
                     .into())
             }
             BoundList::Elements { known, null, unknown, later } => {
-                let found = left.any(Leaf::Expand, &mut |value| match value {
-                    None => Ok(*null),
-                    Some(value) => known.contains(value),
-                })?;
+                // In an empty list is nothing, whatever it is: so binding settles it too.
+                let found = !known.is_empty()
+                    && left.any(Leaf::Expand, &mut |value| match value {
+                        None => Ok(*null),
+                        Some(value) => known.contains(value),
+                    })?;
                 let mut truth = Truth::from(found);
                 if *unknown != Unresolved::No {
                     truth = truth.or(Truth::Unknown);

@@ -69,7 +69,9 @@ impl Quick {
                 _ => return None,
             },
             BoundCheck::In(BoundList::Elements { known, unknown: Unresolved::No, later, .. })
-                if later.is_empty() && known.few()?.iter().all(|value| matches!(value, Bson::String(_))) =>
+                if later.is_empty()
+                    && !known.is_empty()
+                    && known.few()?.iter().all(|value| matches!(value, Bson::String(_))) =>
             {
                 Ask::Texts(Arc::clone(known))
             }

@@ -101,7 +101,8 @@ pub fn parse_bytes(bytes: &[u8]) -> Result<Node, JsonError> {
     parse_part(bytes, 1)
 }
 
-/// As [`parse_bytes`], of a part of a longer text, which begins on this line of it: errors name the lines of the whole.
+/// As [`parse_bytes`], of a part of a longer text, which begins on this line of it: errors name the lines of the whole. Bytes
+/// are counted from the part.
 ///
 /// # Errors
 /// As [`parse_bytes`].

@@ -2,10 +2,11 @@
 
 use bson::{Document, RawDocument, RawDocumentBuf, doc};
 use portcullis::access::{Guard, Query};
-use portcullis::eval::Context;
+use portcullis::eval::{Context, Documents, Errors, Evaluation, Truth, bind, trace};
 use portcullis::policy::{self, RulesFile};
+use portcullis::predicate::{Scope, lower};
 use portcullis::text::{Finding, Source, Style};
-use portcullis::value::Prepared;
+use portcullis::value::{DocumentRef, Prepared};
 use portcullis::{expr, json};
 
 /// `text_to_policy`: a key with a line break in it broke the message in two, and a terminal would have obeyed an escape
@@ -118,4 +119,18 @@ fn an_order_has_as_many_fields_as_mongodb_takes() {
     assert!(Query::compile(None, None, Some(&sort(32))).is_ok());
     let error = Query::compile(None, None, Some(&sort(33))).unwrap_err();
     assert_eq!(error.to_string(), "documents are ordered by at most 32 fields");
+}
+
+/// Binding settles an empty list; the explanation looked at the document first, and said that it fails.
+#[test]
+fn an_empty_list_is_explained_as_it_is_decided() {
+    let raw = RawDocument::from_bytes(b"\x16\0\0\0\x03a\0\x0e\0\0\0\x02b\0\x02\0\0\0\xff\0\0\0".as_slice()).unwrap();
+    for (rule, holds) in [(r#"{"a.b": {"$nin": []}}"#, true), (r#"{"a.b": {"$in": []}}"#, false)] {
+        let predicate = lower(&expr::parse(&json::parse(rule).unwrap()).unwrap(), Scope::Role).unwrap();
+        let (context, errors) = (Context::new(), Errors::default());
+        let documents = Documents { root: Some(DocumentRef::from(raw).into()), ..Documents::default() };
+        let traced = trace(&predicate, documents, &context, &errors).truth;
+        let bound = Evaluation::new(documents, &context, &errors).truth(&bind(&predicate, &context));
+        assert_eq!((traced, bound), (Truth::from(holds), Truth::from(holds)), "{rule}");
+    }
 }

@@ -37,9 +37,8 @@ pub(in crate::cli) fn run_insert(args: &Args, output: &mut Output) -> Result<Ans
     let mut documents = Vec::new();
     for chunk in Stream::new(&*bytes) {
         let chunk = chunk?;
-        let node = json::parse_bytes(&chunk.bytes).map_err(|error| {
-            let line = chunk.line;
-            let inside = Source::new(format!("{}, from line {line}", source.name()), text(&chunk.bytes));
+        let node = json::parse_part(&chunk.bytes, chunk.line).map_err(|error| {
+            let inside = Source::new(source.name(), text(&chunk.bytes)).from_line(chunk.line);
             Trouble::findings("documents", &inside, None, vec![Finding::from(error)])
         })?;
         match node.kind {
