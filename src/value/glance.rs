@@ -2,10 +2,10 @@ use super::Malformed;
 use super::raw::{ARRAY, BOOLEAN, DATE_TIME, DOCUMENT, EMBEDDED, Element, INT32, OBJECT_ID, STRING, Walk};
 use super::wanted::KeyHead;
 
-/// An element whose key is short and ASCII and whose type is a frequent one, as nearly all are.
+/// What a look at an element tells: quickly of nearly all, whose key is short and ASCII and whose type is a frequent one.
 #[derive(Clone, Copy)]
 pub(super) struct Glance {
-    pub(super) kind: u8,
+    kind: u8,
     pub(super) key: KeyHead,
     /// How many bytes it takes altogether.
     pub(super) size: usize,
@@ -17,6 +17,23 @@ impl Glance {
     #[inline(always)]
     pub(super) fn at(rest: &[u8]) -> Option<Self> {
         Self::of_key(*rest.first()?, KeyHead::first(rest)?, rest)
+    }
+
+    /// The same of an element whose key is known.
+    #[inline(always)]
+    pub(super) fn of_key(kind: u8, key: KeyHead, rest: &[u8]) -> Option<Self> {
+        let value = key.length + 2;
+        let size = match kind {
+            STRING => length_before_nul(rest, value, 1, value + 4)?,
+            EMBEDDED | ARRAY => length_before_nul(rest, value, DOCUMENT, value)?,
+            0x01 | DATE_TIME | 0x12 => value + 8,
+            OBJECT_ID => value + 12,
+            INT32 => value + 4,
+            BOOLEAN => value + 1,
+            0x0A => value,
+            _ => return None,
+        };
+        (size <= rest.len()).then_some(Self { kind, key, size })
     }
 
     /// Looks at whatever element stands first; none where the document ends.
@@ -37,23 +54,6 @@ impl Glance {
             key,
             size: walk.position(rest) as usize,
         }))
-    }
-
-    /// The same of an element whose key is known.
-    #[inline(always)]
-    pub(super) fn of_key(kind: u8, key: KeyHead, rest: &[u8]) -> Option<Self> {
-        let value = key.length + 2;
-        let size = match kind {
-            STRING => length_before_nul(rest, value, 1, value + 4)?,
-            EMBEDDED | ARRAY => length_before_nul(rest, value, DOCUMENT, value)?,
-            0x01 | DATE_TIME | 0x12 => value + 8,
-            OBJECT_ID => value + 12,
-            INT32 => value + 4,
-            BOOLEAN => value + 1,
-            0x0A => value,
-            _ => return None,
-        };
-        (size <= rest.len()).then_some(Self { kind, key, size })
     }
 
     /// The bytes of the key.
