@@ -8,7 +8,6 @@ use portcullis::eval::{Closures, Context, Environment, Functions, Request};
 use portcullis::json::{self, Node};
 use portcullis::policy::{self, Policy, RulesFile};
 use portcullis::text::{Finding, Source, Span, Style};
-use portcullis::user::User;
 
 /// A JSON value from a line of an input.
 pub fn node(line: Option<&[u8]>) -> Option<Node> {
@@ -45,7 +44,7 @@ pub fn functions() -> Arc<dyn Functions> {
 /// are malformed are not supplied.
 pub fn context(given: &Document) -> Context {
     let mut context = Context::new().with_functions(functions());
-    if let Some(user) = given.get_document("user").ok().and_then(|user| User::from_document(user.clone()).ok()) {
+    if let Some(user) = given.get_document("user").ok().and_then(|user| portcullis::testfile::user(user.clone()).ok()) {
         context = context.with_user(user);
     }
     if let Ok(values) = given.get_document("values") {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use bson::Document;
 
 use super::bound::{BoundField, BoundFields, BoundRole};
+use super::find::QueryError;
 use super::guard::{Entrance, Guard};
 use super::plan::{holds, permitted};
 use crate::eval::{Residual, Truth};
@@ -50,10 +51,12 @@ pub struct RolePlan {
 
 impl Guard {
     /// What filters and roles contribute to [`Guard::plan`], what it leaves to be checked, and what it shows of a document.
-    #[must_use]
-    pub fn explain_plan(&self) -> PlanExplanation {
+    ///
+    /// # Errors
+    /// As [`Guard::plan`].
+    pub fn explain_plan(&self) -> Result<PlanExplanation, QueryError> {
         let mut explanation = PlanExplanation {
-            plan: self.plan(),
+            plan: self.plan()?,
             bypass: matches!(self.entrance, Entrance::Bypass),
             filters: Vec::new(),
             roles: Vec::new(),
@@ -62,7 +65,7 @@ impl Guard {
         };
         let Entrance::Rules(rules) = &self.entrance else {
             explanation.projection = explanation.bypass.then(Document::new);
-            return explanation;
+            return Ok(explanation);
         };
         for (name, query) in &rules.filters.queries {
             explanation.filters.push(FilterPlan { name: name.clone(), plan: holds(query).into() });
@@ -94,7 +97,7 @@ impl Guard {
         if explanation.plan != Plan::Never {
             explanation.projection = projection(&rules.roles, &rules.filters.projections);
         }
-        explanation
+        Ok(explanation)
     }
 }
 

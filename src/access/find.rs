@@ -123,13 +123,15 @@ impl Guard {
     /// may read them: a hidden field is Missing to it.
     ///
     /// # Errors
-    /// If there are no rules, or something that decides about any document fails.
+    /// If there are no rules, something that decides about any document fails, or the rules ask for a part of the context that
+    /// was not supplied.
     pub fn find<'d>(
         &self,
         query: &Query,
         documents: impl IntoIterator<Item = DocumentRef<'d>>,
     ) -> Result<Vec<Document>, QueryError> {
         self.admit()?;
+        self.supplied()?;
         let filter = self.answering(query);
         let mut found = Vec::new();
         for document in documents {

@@ -63,6 +63,8 @@ pub(super) struct BoundRules {
     pub(super) roles: Vec<BoundRole>,
     /// The fields that the rules look at.
     pub(super) fields: Wanted,
+    /// Whether a rule asks for a part of the context that was not supplied.
+    pub(super) asks_unsupplied: bool,
 }
 
 /// The filters that apply to the request, or what failed in choosing them.
@@ -127,7 +129,8 @@ impl BoundRules {
         let mut binder = Binder::numbering(context);
         let filters = BoundFilters::new(policy, context, &mut binder);
         let roles = policy.roles.iter().filter_map(|role| BoundRole::new(role, &mut binder)).collect();
-        Self { filters, roles, fields: binder.into_fields() }
+        let asks_unsupplied = binder.asked_unsupplied();
+        Self { filters, roles, fields: binder.into_fields(), asks_unsupplied }
     }
 }
 

@@ -5,6 +5,7 @@ mod buffer;
 mod decision;
 mod explain;
 mod explain_plan;
+mod failing;
 mod find;
 mod guard;
 mod narrow;

@@ -1,6 +1,6 @@
 use bson::Document;
 
-use super::find::{Answered, Query};
+use super::find::{Answered, Query, QueryError};
 use super::guard::Guard;
 use super::visibility::{Shown, Visibility};
 use crate::eval::{BoundLeft, BoundTest, Documents, Errors, Evaluation, Residual};
@@ -22,7 +22,7 @@ impl Guard {
     /// let rules = policy::compile(&rules).unwrap();
     /// let guard = Guard::new(policy::RulesFile::effective(Some(&rules), None), Context::new());
     /// let narrowed = |filter: &str| {
-    ///     guard.narrow(&Query::compile(Some(&json::parse(filter).unwrap()), None, None).unwrap())
+    ///     guard.narrow(&Query::compile(Some(&json::parse(filter).unwrap()), None, None).unwrap()).unwrap()
     /// };
     ///
     /// // A field that is always visible is asked for by the database, one that never is, is Missing.
@@ -32,9 +32,12 @@ impl Guard {
     /// let narrowed = narrowed(r#"{"notes": "x"}"#);
     /// assert!(narrowed.needs_check() && !narrowed.filter().unwrap().to_string().contains("\"x\""));
     /// ```
-    #[must_use]
-    pub fn narrow(&self, query: &Query) -> Plan {
-        self.narrowed(&self.answering(query), self.visibility())
+    ///
+    /// # Errors
+    /// As [`Guard::plan`].
+    pub fn narrow(&self, query: &Query) -> Result<Plan, QueryError> {
+        self.supplied()?;
+        Ok(self.narrowed(&self.answering(query), self.visibility()))
     }
 
     pub(crate) fn narrowed(&self, filter: &Answered, visibility: &Visibility) -> Plan {

@@ -1,4 +1,5 @@
 use super::bound::{BoundField, BoundFields, BoundRole};
+use super::find::QueryError;
 use super::guard::{BoundFilters, BoundRules, Entrance, Guard};
 use crate::eval::Residual;
 use crate::policy::{Kept, Projection};
@@ -22,7 +23,7 @@ impl Guard {
     /// let guard = Guard::new(policy, Context::new().with_user(User::new("u1")));
     ///
     /// let filter = doc! { "owner": { "$eq": "u1" }, "deleted": { "$ne": true } };
-    /// assert_eq!(guard.plan(), Plan::Exact(filter));
+    /// assert_eq!(guard.plan().unwrap(), Plan::Exact(filter));
     /// ```
     ///
     /// What MongoDB cannot say leaves a check. Whatever is read by such a plan goes through [`Guard::read`], as it must
@@ -38,14 +39,17 @@ impl Guard {
     /// # let policy = policy::RulesFile::effective(Some(&rules), None);
     /// let guard = Guard::new(policy, Context::new().with_user(User::new("u1")));
     ///
-    /// let plan = guard.plan();
+    /// let plan = guard.plan().unwrap();
     /// assert!(plan.needs_check());
     /// let upper = doc! { "owner": { "$eq": "u1" }, "code": { "$type": ["string", "symbol", "regex"] } };
     /// assert_eq!(plan.filter(), Some(upper));
     /// ```
-    #[must_use]
-    pub fn plan(&self) -> Plan {
-        self.range().clone().into()
+    ///
+    /// # Errors
+    /// [`QueryError::Failed`], if the rules ask for a part of the context that was not supplied. It says which one.
+    pub fn plan(&self) -> Result<Plan, QueryError> {
+        self.supplied()?;
+        Ok(self.range().clone().into())
     }
 
     /// The documents that may be read.
@@ -86,8 +90,9 @@ fn readable(roles: &[BoundRole], filters: &BoundFilters) -> Range {
 /// The documents that a role permits to read, be it in part.
 pub(super) fn permitted(role: &BoundRole, filters: &BoundFilters) -> Range {
     let half = match &role.document_filters {
-        Some((read, write)) => either(read.as_ref(), write.as_ref(), Field::Somewhere),
-        None => Range::ALWAYS,
+        Some((Some(read), write)) => either(Some(read), write.as_ref(), Field::Somewhere),
+        // Without `read`, every document passes.
+        Some((None, _)) | None => Range::ALWAYS,
     };
     let whole = either(role.read.as_ref(), role.write.as_ref(), Field::Somewhere);
     let left = Left { filters };

@@ -129,7 +129,7 @@ enum Extent {
 fn see_by_rules<'r>(
     stored: DocumentRef<'_>,
     request: Request,
-    BoundRules { filters, roles, fields }: &'r BoundRules,
+    BoundRules { filters, roles, fields, .. }: &'r BoundRules,
     context: &Context,
     errors: &Errors,
     page: &mut impl Page,
@@ -204,8 +204,9 @@ fn extent(role: &BoundRole, evaluation: &Evaluation<'_>) -> Result<Extent, Reaso
 }
 
 fn extent_by_rules(role: &BoundRole, evaluation: &Evaluation<'_>) -> Result<Extent, Reason> {
-    if let Some((read, write)) = &role.document_filters {
-        let half = either(read.as_ref(), write.as_ref(), evaluation);
+    // Without `read`, every document passes, and `write` has no say.
+    if let Some((Some(read), write)) = &role.document_filters {
+        let half = either(Some(read), write.as_ref(), evaluation);
         require(half, Reason::DocumentFilters(Half::Read))?;
     }
     match either(role.read.as_ref(), role.write.as_ref(), evaluation) {

@@ -28,7 +28,7 @@ impl Guard {
             Entrance::Closed(_) => return all(),
             Entrance::Rules(rules) => rules,
         };
-        let BoundRules { filters, roles, fields } = rules;
+        let BoundRules { filters, roles, fields, .. } = rules;
         let (old, changed) = (Lookup::new(stored, fields), Lookup::new(new, fields));
         let errors = Errors::default();
         let before = Seen::new(Some(&old), Some(&old));

@@ -85,7 +85,7 @@ fn holds(rule: Option<&Residual>) -> bool {
 /// Whether there can be a document that a role lets be read.
 fn may_read(role: &BoundRole) -> bool {
     let half = role.document_filters.as_ref();
-    half.is_none_or(|(read, write)| may_hold(read.as_ref()) || may_hold(write.as_ref()))
+    half.is_none_or(|(read, write)| read.is_none() || may_hold(read.as_ref()) || may_hold(write.as_ref()))
         && (role.read.is_none() || may_hold(role.read.as_ref()) || may_hold(role.write.as_ref()))
 }
 

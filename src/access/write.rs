@@ -138,7 +138,7 @@ fn refuse_repeated(repeated: Result<Option<&str>, Malformed>, errors: &Errors) -
 
 fn judge_by_rules<'r>(
     write: Write<'_>,
-    BoundRules { filters, roles, fields }: &'r BoundRules,
+    BoundRules { filters, roles, fields, .. }: &'r BoundRules,
     context: &Context,
     errors: &Errors,
 ) -> Result<&'r BoundRole, Refusal<'r>> {
@@ -163,11 +163,10 @@ fn judge_by_rules<'r>(
     let by_role = |reason| Refusal::by(role, reason);
     let changed = Seen::new(new.or(old), old);
     let evaluation = Evaluation::of(&changed, context, errors);
-    if let Some((_, half)) = &role.document_filters {
-        let of = |evaluation| truth(half.as_ref(), Truth::False, evaluation);
-        let mut both = of(&assigning);
+    if let Some((_, Some(half))) = &role.document_filters {
+        let mut both = assigning.truth(half);
         if old.is_some() && new.is_some() && both != Truth::False {
-            both = both.and(of(&evaluation));
+            both = both.and(evaluation.truth(half));
         }
         require(both, Reason::DocumentFilters(Half::Write)).map_err(by_role)?;
     }

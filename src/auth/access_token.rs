@@ -9,7 +9,8 @@ use crate::user::{CustomData, User, UserType};
 /// The user of one of our access tokens: `typ: "access"`, `sub`, `user_data`, `portcullis: {type, data, identities}`.
 pub(super) fn user(claims: &VerifiedClaims) -> Result<User, AssembleError> {
     token_type(claims.document())?;
-    let mut user = User::new(claims.subject()?);
+    // A token without `user_data` says that there is none: one is not issued unless it was looked up.
+    let mut user = User::new(claims.subject()?).without_custom_data();
     let ours = claims.document().get("portcullis").ok_or(AssembleError::PortcullisMissing)?;
     let ours = claims::document("portcullis", ours)?;
     user.kind = ours.get("type").map_or(Ok(UserType::Normal), user_type)?;

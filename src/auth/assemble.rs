@@ -14,7 +14,8 @@ pub struct Assembly<'a> {
     /// The provider that vouches for the claims; without one, they are those of one of our own access tokens.
     pub provider: Option<&'a Provider>,
     /// At login and refresh: the configuration of custom data, and documents among which the user's is looked up, in
-    /// natural order. What they say replaces the claim `user_data`, even if they say nothing.
+    /// natural order. What they say replaces the claim `user_data`, even if they say nothing. Without it, the custom data of a
+    /// user of third-party claims counts as not looked up.
     pub custom_data: Option<(&'a CustomDataConfig, &'a [Document])>,
 }
 

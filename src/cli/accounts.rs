@@ -105,7 +105,7 @@ pub(super) async fn authenticator(app: &App, stores: &StoreArgs, missing: Missin
     let authenticator = of_tokens(app, stores, missing).await?;
     Ok(match custom_data {
         Some(custom_data) => authenticator.with_custom_data(custom_data),
-        None => authenticator,
+        None => authenticator.without_custom_data(),
     })
 }
 
@@ -114,7 +114,7 @@ pub(super) async fn assembler(app: &App, stores: &StoreArgs) -> Result<UserAssem
     let assembler = UserAssembler::new(stores.open(stores.id_of(app)?, Missing::Refuse).await?.accounts());
     Ok(match custom_data(app, stores).await? {
         Some(custom_data) => assembler.with_custom_data(custom_data),
-        None => assembler,
+        None => assembler.without_custom_data(),
     })
 }
 

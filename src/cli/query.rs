@@ -38,7 +38,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     const MISSING: &str = "--app needs the collection: `portcullis query database.collection --app DIR`";
     let (guard, _) = args.guard.guard(args.namespace.as_deref(), MISSING)?;
-    let explanation = guard.explain_plan();
+    let explanation = guard.explain_plan().map_err(|error| Trouble::Guarded(error.into()))?;
     let server = if args.explain { server(args, &explanation.plan)? } else { None };
     if args.guard.secrets.is_given() {
         note("the filter can hold the values of secrets");

@@ -9,7 +9,7 @@ use super::residual::{
     Standing, TestNumber, Unresolved, is_unresolved,
 };
 use super::same_test::{is_repeatable, is_same};
-use super::{Context, Documents, Errors, Evaluation, Truth};
+use super::{Context, Documents, Errors, EvalError, Evaluation, Truth};
 use crate::path::FieldPath;
 use crate::predicate::{
     Call, Check, DocumentRoot, Elements, Left, List, Literal, Predicate, Reference, Right, Template, Test,
@@ -39,6 +39,8 @@ pub(crate) struct Binder<'p> {
     asked: Option<Asked<'p>>,
     /// What stands at places in the context that were referred to.
     values: Vec<(&'p Reference, BoundRight)>,
+    /// Whether a part of the context was asked for that was not supplied.
+    asked_unsupplied: bool,
 }
 
 /// How many values of the context are kept at hand; looking through more would take longer than making them anew.
@@ -54,12 +56,12 @@ struct Asked<'p> {
 impl<'p> Binder<'p> {
     /// For predicates that will each be asked by themselves.
     pub(super) const fn new(context: &'p Context) -> Self {
-        Self { context, asked: None, values: Vec::new() }
+        Self { context, asked: None, values: Vec::new(), asked_unsupplied: false }
     }
 
     /// For predicates that will be asked of the same documents: their fields and tests are numbered.
     pub(crate) fn numbering(context: &'p Context) -> Self {
-        Self { context, asked: Some(Asked::default()), values: Vec::new() }
+        Self { context, asked: Some(Asked::default()), values: Vec::new(), asked_unsupplied: false }
     }
 
     /// The fields by their numbers.
@@ -67,18 +69,23 @@ impl<'p> Binder<'p> {
         self.asked.unwrap_or_default().fields
     }
 
+    /// Whether what was bound asks for a part of the context that was not supplied.
+    pub(crate) const fn asked_unsupplied(&self) -> bool {
+        self.asked_unsupplied
+    }
+
     /// As [`bind`].
     pub(crate) fn bind(&mut self, predicate: &'p Predicate) -> Residual {
         self.bind_each(predicate, Asking::Documents, &mut |_, _| {})
     }
 
-    /// Binds a predicate and shows each of its tests to `visit`, with its truth if no document is needed to know it. Each
+    /// Binds a predicate and shows each of its tests to `visit`, with what it comes to if no document is needed to know it. Each
     /// test is bound once, however deep `$elemMatch` stands in `$elemMatch`.
     fn bind_each(
         &mut self,
         predicate: &'p Predicate,
         asked: Asking,
-        visit: &mut dyn FnMut(&BoundTest, Option<Truth>),
+        visit: &mut dyn FnMut(&BoundTest, Option<&Residual>),
     ) -> Residual {
         match predicate {
             Predicate::Constant(value) => Residual::Constant((*value).into()),
@@ -92,9 +99,9 @@ impl<'p> Binder<'p> {
             Predicate::Test(test) => {
                 let check = self.check(test);
                 if asked == Asking::Documents
-                    && let Some(truth) = self.of_context(&test.left, &check)
+                    && let Some(settled) = self.of_context(&test.left, &check)
                 {
-                    return Residual::Constant(truth);
+                    return settled;
                 }
                 let mut bound = BoundTest {
                     quick: None,
@@ -104,13 +111,14 @@ impl<'p> Binder<'p> {
                     number: TestNumber::NONE,
                 };
                 let standing = bound.left.standing();
-                let truth = (!bound.calls() && is_settled(standing, &bound.check)).then(|| {
+                let settled = (!bound.calls() && is_settled(standing, &bound.check)).then(|| {
                     let errors = Errors::default();
-                    Evaluation::new(Documents::default(), self.context, &errors).test(&bound, None)
+                    let truth = Evaluation::new(Documents::default(), self.context, &errors).test(&bound, None);
+                    Residual::of(truth, errors)
                 });
-                visit(&bound, truth);
-                if let Some(truth) = truth {
-                    return Residual::Constant(truth);
+                visit(&bound, settled.as_ref());
+                if let Some(settled) = settled {
+                    return settled;
                 }
                 if asked == Asking::Documents {
                     bound.number = self.number(test);
@@ -128,14 +136,15 @@ impl<'p> Binder<'p> {
     }
 
     /// The truth of a test that looks at the context, if no document is needed to know it: nothing need be copied for it.
-    fn of_context(&self, left: &Left, check: &BoundCheck) -> Option<Truth> {
+    fn of_context(&self, left: &Left, check: &BoundCheck) -> Option<Residual> {
         let Left::Context(reference) = left else { return None };
-        let (value, path) = self.context.left(reference)?;
+        let (value, path) = self.context.left(reference).ok()??;
         if check.calls() || !is_settled(Known::Yes, check) {
             return None;
         }
         let errors = Errors::default();
-        Some(Evaluation::new(Documents::default(), self.context, &errors).of_context(value, path, check))
+        let truth = Evaluation::new(Documents::default(), self.context, &errors).of_context(value, path, check);
+        Some(Residual::of(truth, errors))
     }
 
     /// The number of a test that is not inside `$elemMatch`; the same for tests that ask the same.
@@ -164,7 +173,11 @@ impl<'p> Binder<'p> {
             Left::Boolean(value) => BoundLeft::Value(Some(Bson::Boolean(*value).into()), FieldPath::root()),
             Left::Document(root, path) => BoundLeft::Document(self.place(*root, path)),
             Left::Element(path) => BoundLeft::Element(path.clone()),
-            Left::Context(reference) => bind_reference(reference, self.context),
+            Left::Context(reference) => {
+                let left = bind_reference(reference, self.context);
+                self.asked_unsupplied |= matches!(left, BoundLeft::Failed(_));
+                left
+            }
         }
     }
 
@@ -203,10 +216,12 @@ impl<'p> Binder<'p> {
     }
 
     fn elem_match(&mut self, elements: Elements, inner: &'p Predicate) -> BoundCheck {
-        let (mut operands, mut unresolved) = (Vec::new(), false);
-        let inner = self.bind_each(inner, Asking::Elements, &mut |bound, truth| {
-            // What the context alone leaves Unknown stays so, whether or not there is an element to ask.
-            unresolved |= bound.has_unknown_operand() || truth == Some(Truth::Unknown);
+        let (mut operands, mut unresolved, failures) = (Vec::new(), false, Errors::default());
+        let inner = self.bind_each(inner, Asking::Elements, &mut |bound, settled| {
+            // What the context alone leaves Unknown, or fails in, stays so whether or not there is an element to ask.
+            unresolved |= bound.has_unknown_operand() || matches!(settled, Some(Residual::Constant(Truth::Unknown)));
+            bound.failure().into_iter().for_each(|error| failures.add(error.clone()));
+            settled.into_iter().for_each(|settled| settled.add_failures(&failures));
             match &bound.check {
                 // Those inside have been collected there.
                 BoundCheck::ElemMatch { operands: inside, inner, .. } => {
@@ -217,6 +232,10 @@ impl<'p> Binder<'p> {
                 _ => {}
             }
         });
+        let failures = failures.into_vec();
+        if !failures.is_empty() {
+            return BoundCheck::ElemMatch { elements, inner: Residual::Failed(failures.into()), operands: Vec::new() };
+        }
         if !unresolved {
             return BoundCheck::ElemMatch { elements, inner, operands };
         }
@@ -230,13 +249,25 @@ impl<'p> Binder<'p> {
         if let Some((_, value)) = self.values.iter().find(|(other, _)| *other == reference) {
             return value.clone();
         }
-        let value = known(reference, self.context)
-            .and_then(BoundValue::from_context)
-            .map_or(BoundRight::Unknown, BoundRight::Value);
+        let value = match self.known(reference) {
+            Ok(value) => value.and_then(BoundValue::from_context).map_or(BoundRight::Unknown, BoundRight::Value),
+            Err(error) => BoundRight::Failed(error.into()),
+        };
         if self.values.len() < MAX_VALUES {
             self.values.push((reference, value.clone()));
         }
         value
+    }
+
+    fn found(&mut self, reference: &Reference) -> Result<Option<Bson>, EvalError> {
+        let found = self.context.right(reference);
+        self.asked_unsupplied |= found.is_err();
+        found
+    }
+
+    /// The value of a reference on the right; none if Unknown, Missing, or nothing that may be compared with.
+    fn known(&mut self, reference: &Reference) -> Result<Option<Bson>, EvalError> {
+        Ok(self.found(reference)?.filter(|value| !is_unresolved(value)))
     }
 
     fn right(&mut self, right: &'p Right) -> BoundRight {
@@ -248,15 +279,22 @@ impl<'p> Binder<'p> {
             Right::Convert(conversion, inner) => match &**inner {
                 Right::Document(root, path) => BoundRight::Convert(*conversion, self.place(*root, path)),
                 Right::Literal(value) => converted(*conversion, Some(value)),
-                Right::Context(reference) => converted(*conversion, known(reference, self.context).as_ref()),
+                Right::Context(reference) => match self.known(reference) {
+                    Ok(value) => converted(*conversion, value.as_ref()),
+                    Err(error) => BoundRight::Failed(error.into()),
+                },
                 Right::Template(_) | Right::Convert(..) | Right::Function(_) => BoundRight::Unknown,
             },
-            Right::Function(call) => BoundRight::Function(self.call(call)),
+            Right::Function(call) => self.function(call),
         }
     }
 
     fn template_right(&mut self, template: &Template) -> BoundRight {
-        match self.template(template, Use::Operand) {
+        let template = self.template(template, Use::Operand);
+        if let Some(error) = template.failure() {
+            return BoundRight::Failed(error.clone().into());
+        }
+        match template {
             BoundTemplate::Literal(value) => BoundRight::Value(BoundValue::literal(value)),
             template if template.is_unknown() => BoundRight::Unknown,
             template => BoundRight::Template(template.into()),
@@ -275,20 +313,24 @@ impl<'p> Binder<'p> {
     fn list(&mut self, list: &'p List) -> BoundList {
         match list {
             List::Place(Right::Document(root, path)) => BoundList::Document(self.place(*root, path)),
-            List::Place(Right::Context(reference)) => match self.context.right(reference) {
+            List::Place(Right::Context(reference)) => match self.found(reference) {
                 Ok(Some(Bson::Array(elements))) => {
                     let (unknown, known): (Vec<_>, Vec<_>) = elements.into_iter().partition(is_unresolved);
                     let unknown = if unknown.is_empty() { Unresolved::No } else { Unresolved::Inside };
                     let known = value::List::new(known).into();
                     BoundList::Elements { known, null: false, unknown, later: Vec::new() }
                 }
-                _ => BoundList::Unknown,
+                Ok(_) => BoundList::Unknown,
+                Err(error) => BoundList::Failed(error.into()),
             },
             List::Place(_) => BoundList::Unknown,
             List::Elements(elements) => {
                 let (mut known, mut null, mut unknown, mut later) = (Vec::new(), false, Unresolved::No, Vec::new());
                 for element in elements {
                     match self.listed(element) {
+                        BoundRight::Failed(error) => unknown = Unresolved::Failed(error),
+                        // What fails outweighs it.
+                        BoundRight::Unknown if matches!(unknown, Unresolved::Failed(_)) => {}
                         BoundRight::Unknown => unknown = Unresolved::Operand,
                         BoundRight::Value(bound) => {
                             null |= *bound.value == Bson::Null;
@@ -302,19 +344,26 @@ impl<'p> Binder<'p> {
         }
     }
 
-    fn call(&mut self, call: &Call) -> BoundCall {
-        let arguments = call.arguments.iter().map(|argument| self.template(argument, Use::Argument)).collect();
-        BoundCall { name: call.name.clone(), arguments }
+    fn function(&mut self, call: &Call) -> BoundRight {
+        let arguments: Vec<_> =
+            call.arguments.iter().map(|argument| self.template(argument, Use::Argument)).collect();
+        match arguments.iter().find_map(BoundTemplate::failure) {
+            Some(error) if self.context.has_function(&call.name) => BoundRight::Failed(error.clone().into()),
+            _ => BoundRight::Function(BoundCall { name: call.name.clone(), arguments }),
+        }
     }
 
     fn template(&mut self, template: &Template, used: Use) -> BoundTemplate {
         match template {
             Template::Literal(value) => BoundTemplate::Literal(value.clone()),
             Template::Context(reference) => match used {
-                Use::Operand => known(reference, self.context),
-                Use::Argument => self.context.right(reference).ok().flatten(),
+                Use::Operand => self.known(reference),
+                Use::Argument => self.found(reference),
             }
-            .map_or(BoundTemplate::Unknown, BoundTemplate::Literal),
+            .map_or_else(
+                |error| BoundTemplate::Failed(error.into()),
+                |value| value.map_or(BoundTemplate::Unknown, BoundTemplate::Literal),
+            ),
             Template::Document(root, path) => BoundTemplate::Document(self.place(*root, path)),
             Template::Fields(fields) => {
                 let fields: Vec<_> =
@@ -344,7 +393,7 @@ enum Asking {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Known {
     Yes,
-    /// That it is Unknown.
+    /// That it is Unknown, or fails.
     Unknown,
     No,
 }
@@ -352,7 +401,7 @@ enum Known {
 impl BoundLeft {
     const fn standing(&self) -> Known {
         match self {
-            Self::Unknown => Known::Unknown,
+            Self::Unknown | Self::Failed(_) => Known::Unknown,
             Self::Value(..) => Known::Yes,
             Self::Document(..) | Self::Element(_) => Known::No,
         }
@@ -362,45 +411,48 @@ impl BoundLeft {
 /// Whether no document can change the outcome.
 fn is_settled(left: Known, check: &BoundCheck) -> bool {
     if left == Known::Unknown
-        || (check.has_unknown_operand() && !matches!(check, BoundCheck::In(_) | BoundCheck::All(_)))
+        || ((check.has_unknown_operand() || check.failure().is_some())
+            && !matches!(check, BoundCheck::In(_) | BoundCheck::All(_)))
     {
         return true;
     }
-    let known = |right: &BoundRight| matches!(right, BoundRight::Unknown | BoundRight::Value(_));
+    let known = |right: &BoundRight| {
+        matches!(right, BoundRight::Unknown | BoundRight::Failed(_) | BoundRight::Value(_))
+    };
     let left = left == Known::Yes;
     match check {
-        BoundCheck::In(BoundList::Unknown) => true,
+        BoundCheck::In(BoundList::Unknown | BoundList::Failed(_)) => true,
         BoundCheck::In(BoundList::Elements { known, later, .. }) => later.is_empty() && (left || known.is_empty()),
         BoundCheck::In(BoundList::Document(..)) => false,
         BoundCheck::All(list) => list.is_empty() || (left && list.iter().all(known)),
         BoundCheck::Equals(right) | BoundCheck::Order(_, right) => left && known(right),
         BoundCheck::ElemMatch { inner, operands, .. } => {
             operands.is_empty()
-                && (matches!(inner, Residual::Constant(Truth::Unknown)) || (left && !inner.asks_documents()))
+                && (matches!(inner, Residual::Constant(Truth::Unknown) | Residual::Failed(_)) || (left && !inner.asks_documents()))
         }
         _ => left,
     }
 }
 
 fn bind_reference(reference: &Reference, context: &Context) -> BoundLeft {
-    let Some((mut value, mut path)) = context.left(reference) else { return BoundLeft::Unknown };
+    let failed = |error: EvalError| BoundLeft::Failed(error.into());
+    let (mut value, mut path) = match context.left(reference) {
+        Ok(Some(found)) => found,
+        Ok(None) => return BoundLeft::Unknown,
+        Err(part) => return failed(part.into()),
+    };
     // Going down through documents here keeps what is copied small.
     while let (Some(ValueRef::Document(document)), Some((segment, rest))) = (value, path.split_first()) {
         match document.get(segment.name()) {
             Ok(next) => value = next,
-            Err(_) => return BoundLeft::Unknown,
+            Err(error) => return failed(error.into()),
         }
         path = rest;
     }
     match value.map(ValueRef::to_bson).transpose() {
         Ok(value) => BoundLeft::Value(value.map(Box::new), FieldPath::from_segments(path)),
-        Err(_) => BoundLeft::Unknown,
+        Err(error) => failed(error.into()),
     }
-}
-
-/// The value of a reference on the right; none if Unknown, Missing, or nothing that may be compared with.
-fn known(reference: &Reference, context: &Context) -> Option<Bson> {
-    context.right(reference).ok().flatten().filter(|value| !is_unresolved(value))
 }
 
 fn converted(conversion: crate::expr::Conversion, value: Option<&Bson>) -> BoundRight {

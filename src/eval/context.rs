@@ -6,14 +6,14 @@ use bson::{Bson, Document};
 use thiserror::Error;
 
 use super::functions::Calls;
-use super::{EvalError, FunctionError, Functions, PendingCall};
+use super::{ContextPart, EvalError, FunctionError, Functions, PendingCall};
 use crate::path::{Resolved, Segment, resolve};
 use crate::predicate::{ContextRoot, Reference};
 use crate::user::{CustomData, User};
-use crate::value::{ArrayRef, DocumentRef, Malformed, ValueRef};
+use crate::value::{ArrayRef, DocumentRef, ValueRef};
 
-/// Everything about one request that rules can refer to, but for the documents. A part that is not supplied is
-/// Unknown. Results of functions are remembered here, so one context serves one request.
+/// Everything about one request that rules can refer to, but for the documents. A rule that asks for a part that is not
+/// supplied ends in an Error, which denies and names the part. Results of functions are remembered here, so one context serves one request.
 #[derive(Default)]
 pub struct Context {
     user: Option<User>,
@@ -109,8 +109,10 @@ impl Request {
 
 /// Where a reference begins to be looked up.
 enum Start<'c> {
-    /// Nobody can tell what stands there.
+    /// No such object has such a property.
     Unknown,
+    /// The host did not say what stands there.
+    NotSupplied(ContextPart),
     /// A value, or nothing, from which the rest of the path goes on.
     Known(Option<ValueRef<'c>>, usize),
 }
@@ -153,14 +155,14 @@ impl Context {
         self
     }
 
-    /// Names values that are secrets: they are never shown, and those that are not supplied are Unknown, not Missing.
+    /// Names values that are secrets: they are never shown, and to ask for one that is not supplied is an Error.
     #[must_use]
     pub fn with_secret_names(mut self, names: impl IntoIterator<Item = String>) -> Self {
         self.secrets.extend(names);
         self
     }
 
-    /// Says that there may be more values than those supplied: the others are Unknown, not Missing.
+    /// Says that there may be more values than those supplied: to ask for another one is an Error.
     #[must_use]
     pub const fn with_partial_values(mut self) -> Self {
         self.values_partial = true;
@@ -264,51 +266,39 @@ impl Context {
     }
 
     /// What a reference on the left stands for: none if Unknown, else a value to walk from and the path to walk.
-    pub(super) fn left<'r>(&self, reference: &'r Reference) -> Option<(Option<ValueRef<'_>>, &'r [Segment])> {
+    pub(super) fn left<'r>(
+        &self,
+        reference: &'r Reference,
+    ) -> Result<Option<(Option<ValueRef<'_>>, &'r [Segment])>, ContextPart> {
         match self.start(reference) {
-            Start::Unknown => None,
-            Start::Known(value, used) => Some((value, reference.path.segments().get(used..).unwrap_or_default())),
+            Start::NotSupplied(part) => Err(part),
+            Start::Unknown => Ok(None),
+            Start::Known(value, used) => Ok(Some((value, reference.path.segments().get(used..).unwrap_or_default()))),
         }
     }
 
     /// Why nothing can be compared with what stands at a reference, for a person.
     pub(super) fn why_unknown(&self, reference: &Reference) -> String {
-        let why = match (self.start(reference), reference.root) {
-            (Start::Known(..), _) => match self.right(reference) {
+        let why = match self.left(reference) {
+            Ok(Some(_)) => match self.right(reference) {
                 Ok(None) => "there is no such value".to_owned(),
                 Ok(Some(value)) => format!("its value is {}", ValueRef::from(&value).kind().alias()),
                 Err(error) => error.to_string(),
             },
-            (Start::Unknown, ContextRoot::User) if self.user.is_none() => "no user is given".to_owned(),
-            (Start::Unknown, ContextRoot::User) if reference.path.first() == Some("custom_data") => {
-                "the custom data was not fetched".to_owned()
-            }
-            (Start::Unknown, ContextRoot::Request) if self.request.is_none() => "no request is given".to_owned(),
-            (Start::Unknown, ContextRoot::Environment) if self.environment.is_none() => {
-                "no environment is given".to_owned()
-            }
-            (Start::Unknown, ContextRoot::Values) if self.values.is_none() => "no values are given".to_owned(),
-            (Start::Unknown, ContextRoot::Values)
-                if reference.path.first().is_some_and(|name| !self.secrets.contains(name)) =>
-            {
-                "not all values could be read".to_owned()
-            }
-            (Start::Unknown, ContextRoot::Values) => "the secret is not given".to_owned(),
-            (Start::Unknown, ContextRoot::Args) => "no arguments are given".to_owned(),
-            (Start::Unknown, ContextRoot::Partition) => "no partition is given".to_owned(),
-            (Start::Unknown, _) => "there is no such property".to_owned(),
+            Ok(None) => "there is no such property".to_owned(),
+            Err(part) => part.to_string(),
         };
         format!("unknown: {why}")
     }
 
     /// What a reference on the right stands for: none if Unknown or Missing.
-    pub(super) fn right(&self, reference: &Reference) -> Result<Option<Bson>, Malformed> {
-        if let Some(whole) = self.whole(reference) {
+    pub(super) fn right(&self, reference: &Reference) -> Result<Option<Bson>, EvalError> {
+        if let Some(whole) = self.whole(reference)? {
             return Ok(Some(whole));
         }
-        let Some((start, path)) = self.left(reference) else { return Ok(None) };
+        let Some((start, path)) = self.left(reference)? else { return Ok(None) };
         match resolve(start, path)? {
-            Resolved::One(value) => value.map(ValueRef::to_bson).transpose(),
+            Resolved::One(value) => Ok(value.map(ValueRef::to_bson).transpose()?),
             place @ Resolved::Many(_) => {
                 let met: Vec<Bson> = place.met().into_iter().map(ValueRef::to_bson).collect::<Result<_, _>>()?;
                 Ok((!met.is_empty()).then_some(Bson::Array(met)))
@@ -318,17 +308,23 @@ impl Context {
     }
 
     /// An object of the context as a whole, as an argument of a function.
-    fn whole(&self, reference: &Reference) -> Option<Bson> {
+    fn whole(&self, reference: &Reference) -> Result<Option<Bson>, ContextPart> {
         if !reference.path.is_root() {
-            return None;
+            return Ok(None);
         }
         match reference.root {
-            ContextRoot::User => self.user.as_ref().map(|user| user.to_document().into()),
-            ContextRoot::Environment => self
-                .environment
-                .as_ref()
-                .map(|environment| bson::doc! { "tag": &environment.tag, "values": environment.values.clone() }.into()),
-            _ => None,
+            ContextRoot::User => match &self.user {
+                None => Err(ContextPart::User),
+                Some(user) if user.custom_data == CustomData::NotLoaded => Err(ContextPart::CustomData),
+                Some(user) => Ok(Some(user.to_document().into())),
+            },
+            ContextRoot::Environment => match &self.environment {
+                None => Err(ContextPart::Environment),
+                Some(Environment { tag, values }) => {
+                    Ok(Some(bson::doc! { "tag": tag, "values": values.clone() }.into()))
+                }
+            },
+            _ => Ok(None),
         }
     }
 
@@ -337,34 +333,51 @@ impl Context {
             ContextRoot::User => self.user_start(reference),
             ContextRoot::Request => self.request_start(reference),
             ContextRoot::Environment => match (&self.environment, reference.path.first()) {
+                (None, _) => Start::NotSupplied(ContextPart::Environment),
                 (Some(environment), Some("tag")) => Start::Known(Some(ValueRef::String(&environment.tag)), 1),
                 (Some(environment), Some("values")) => known_document(&environment.values, 1),
-                _ => Start::Unknown,
+                (Some(_), _) => Start::Unknown,
             },
-            ContextRoot::Values => match (&self.values, reference.path.first()) {
-                (Some(values), Some(name)) if values.contains_key(name) => known_document(values, 0),
-                (Some(_), Some(name)) if self.values_partial || self.secrets.contains(name) => Start::Unknown,
-                (Some(_), None) if self.values_partial => Start::Unknown,
-                (Some(values), None) if !self.secrets.is_subset(&values.keys().cloned().collect()) => Start::Unknown,
-                (Some(values), _) => known_document(values, 0),
-                (None, _) => Start::Unknown,
+            ContextRoot::Values => self.values_start(reference),
+            ContextRoot::Args => match &self.args {
+                None => Start::NotSupplied(ContextPart::Args),
+                Some(args) => known_document(args, 0),
             },
-            ContextRoot::Args => self.args.as_ref().map_or(Start::Unknown, |args| known_document(args, 0)),
-            ContextRoot::Partition => {
-                self.partition.as_ref().map_or(Start::Unknown, |value| Start::Known(Some(value.into()), 0))
-            }
+            ContextRoot::Partition => match &self.partition {
+                None => Start::NotSupplied(ContextPart::Partition),
+                Some(value) => Start::Known(Some(value.into()), 0),
+            },
+        }
+    }
+
+    fn values_start(&self, reference: &Reference) -> Start<'_> {
+        let first = reference.path.first();
+        let Some(values) = &self.values else {
+            let secret = first.filter(|name| self.secrets.contains(*name));
+            return Start::NotSupplied(secret.map_or(ContextPart::Values, |name| ContextPart::Secret(name.into())));
+        };
+        match first {
+            Some(name) if values.contains_key(name) => known_document(values, 0),
+            Some(name) if self.secrets.contains(name) => Start::NotSupplied(ContextPart::Secret(name.into())),
+            Some(name) if self.values_partial => Start::NotSupplied(ContextPart::Value(name.into())),
+            Some(_) => known_document(values, 0),
+            None if self.values_partial => Start::NotSupplied(ContextPart::Values),
+            None => match self.secrets.iter().filter(|name| !values.contains_key(name)).min() {
+                Some(secret) => Start::NotSupplied(ContextPart::Secret(secret.as_str().into())),
+                None => known_document(values, 0),
+            },
         }
     }
 
     fn user_start(&self, reference: &Reference) -> Start<'_> {
-        let Some(user) = &self.user else { return Start::Unknown };
+        let Some(user) = &self.user else { return Start::NotSupplied(ContextPart::User) };
         match reference.path.first() {
             Some("id") => Start::Known(Some(ValueRef::String(&user.id)), 1),
             Some("type") => Start::Known(Some(ValueRef::String(user.kind.name())), 1),
             Some("data") => known_document(&user.data, 1),
             Some("identities") => Start::Known(Some(ValueRef::Array(ArrayRef::Decoded(&user.identities))), 1),
             Some("custom_data") => match &user.custom_data {
-                CustomData::NotLoaded => Start::Unknown,
+                CustomData::NotLoaded => Start::NotSupplied(ContextPart::CustomData),
                 CustomData::Loaded(data) if !data.is_empty() => known_document(data, 1),
                 CustomData::Loaded(_) | CustomData::Absent => Start::Known(None, 1),
             },
@@ -373,13 +386,16 @@ impl Context {
     }
 
     fn request_start(&self, reference: &Reference) -> Start<'_> {
-        let Some(request) = &self.request else { return Start::Unknown };
+        let Some(request) = &self.request else { return Start::NotSupplied(ContextPart::Request) };
         match reference.path.segments() {
             [] => known_document(&request.fields, 0),
             [headers, name, ..] if headers.name() == "requestHeaders" => {
                 Start::Known(request.headers.get(&name.name().to_lowercase()).map(ValueRef::from), 2)
             }
-            [field, ..] if Request::FIELDS.contains(&field.name()) => known_document(&request.fields, 0),
+            [field, ..] if request.fields.contains_key(field.name()) => known_document(&request.fields, 0),
+            [field, ..] if Request::FIELDS.contains(&field.name()) => {
+                Start::NotSupplied(ContextPart::RequestProperty(field.name().into()))
+            }
             _ => Start::Unknown,
         }
     }

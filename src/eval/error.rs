@@ -2,7 +2,7 @@ use std::cell::RefCell;
 
 use thiserror::Error;
 
-use super::FunctionError;
+use super::{ContextPart, FunctionError};
 use crate::text::{OneLine, excerpt};
 use crate::value::Malformed;
 
@@ -12,6 +12,9 @@ pub enum EvalError {
     /// A function could not be called, or failed.
     #[error("{0}")]
     Function(FunctionError),
+    /// A rule asks for a part of the context that the host did not supply.
+    #[error("{0}")]
+    NotSupplied(ContextPart),
     /// Bytes that are not BSON, or values nested too deep.
     #[error("{0}")]
     Malformed(Malformed),
@@ -31,6 +34,12 @@ pub enum EvalError {
 impl From<Malformed> for EvalError {
     fn from(error: Malformed) -> Self {
         Self::Malformed(error)
+    }
+}
+
+impl From<ContextPart> for EvalError {
+    fn from(part: ContextPart) -> Self {
+        Self::NotSupplied(part)
     }
 }
 

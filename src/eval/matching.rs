@@ -2,12 +2,12 @@ use std::cell::Cell;
 
 use bson::Bson;
 
-use super::operand::{Absent, Operand, Outcome, whole};
+use super::operand::{Absent, Operand, Outcome, all, whole};
 use super::residual::{
     BoundCheck, BoundLeft, BoundList, BoundRight, BoundTest, BoundValue, Place, Residual, Standing, Unresolved,
 };
 use super::subject::{Kind, Null, Subject};
-use super::{Context, Errors, Seen, Truth};
+use super::{Context, Errors, EvalError, Seen, Truth};
 use crate::expr::Comparison;
 use crate::path::{Leaf, Resolved, Segment, resolve};
 use crate::predicate::{DocumentRoot, Elements};
@@ -78,6 +78,7 @@ impl<'e> Evaluation<'e> {
     fn within(&self, residual: &Residual, element: Option<ValueRef<'_>>) -> Truth {
         let (parts, any) = match residual {
             Residual::Constant(truth) => return *truth,
+            Residual::Failed(failures) => return self.fail(failures),
             Residual::Not(inner) => return !self.within(inner, element),
             Residual::Test(test) => return self.test(test, element),
             Residual::All(parts) => (parts, false),
@@ -102,6 +103,12 @@ impl<'e> Evaluation<'e> {
             }
         }
         turned(truth)
+    }
+
+    #[cold]
+    fn fail(&self, failures: &[EvalError]) -> Truth {
+        failures.iter().for_each(|error| self.errors.add(error.clone()));
+        Truth::Error
     }
 
     pub(super) fn test(&self, test: &BoundTest, element: Option<ValueRef<'_>>) -> Truth {
@@ -227,8 +234,15 @@ impl<'e> Evaluation<'e> {
 
     fn ask(&self, test: &BoundTest, element: Option<ValueRef<'_>>) -> Outcome {
         let left = match &test.left {
+            BoundLeft::Failed(error) => {
+                // What else fails is reported too.
+                if let Err(Absent::Failed(other)) = self.probe(&test.check) {
+                    self.errors.add(other);
+                }
+                return Err((**error).clone().into());
+            }
             BoundLeft::Unknown => {
-                // A function that fails is an Error even here.
+                // What fails is an Error even here.
                 self.probe(&test.check)?;
                 return Ok(Truth::Unknown);
             }
@@ -251,14 +265,14 @@ impl<'e> Evaluation<'e> {
             BoundCheck::In(list) => self.in_list(left, list),
             BoundCheck::All(list) if list.is_empty() => Ok(Truth::False),
             BoundCheck::All(list) => {
-                let mut truth = Truth::True;
+                let (mut truth, mut failure) = (Truth::True, None);
                 for right in list {
-                    truth = truth.and(match self.equals(left, right) {
-                        Err(Absent::Unknown) => Truth::Unknown,
-                        outcome => outcome?,
-                    });
+                    truth = truth.and(settled(self.equals(left, right), &mut failure));
+                    if truth == Truth::False {
+                        break;
+                    }
                 }
-                Ok(truth)
+                failed(truth, failure)
             }
             BoundCheck::Exists => Ok(left.any(Leaf::Whole, &mut |value| Ok(value.is_some()))?.into()),
             BoundCheck::Size(size) => Ok(left
@@ -289,6 +303,9 @@ impl<'e> Evaluation<'e> {
                 })?
                 .into()),
             BoundCheck::ElemMatch { elements, inner, operands } => {
+                if let Residual::Failed(failures) = inner {
+                    return Ok(self.fail(failures));
+                }
                 self.probe_all(operands)?;
                 if let Residual::Constant(Truth::Unknown) = inner {
                     return Ok(Truth::Unknown);
@@ -302,14 +319,21 @@ impl<'e> Evaluation<'e> {
     fn probe(&self, check: &BoundCheck) -> Result<(), Absent> {
         match check {
             BoundCheck::Equals(right) | BoundCheck::Order(_, right) => self.operand(right).map(|_| ()),
-            BoundCheck::All(list) => list.iter().try_for_each(|right| self.operand(right).map(|_| ())),
+            BoundCheck::All(list) => all(list.iter().map(|right| self.operand(right))).map(|_| ()),
             BoundCheck::In(BoundList::Unknown) => Err(Absent::Unknown),
+            BoundCheck::In(BoundList::Failed(error)) => Err((**error).clone().into()),
             BoundCheck::In(BoundList::Document(place)) => self.list(place).map(|_| ()),
             BoundCheck::In(BoundList::Elements { unknown, later, .. }) => {
-                later.iter().try_for_each(|right| self.operand(right).map(|_| ()))?;
+                if let Unresolved::Failed(error) = unknown {
+                    return Err((**error).clone().into());
+                }
+                all(later.iter().map(|right| self.operand(right)))?;
                 if *unknown == Unresolved::Operand { Err(Absent::Unknown) } else { Ok(()) }
             }
-            BoundCheck::ElemMatch { operands, .. } => self.probe_all(operands),
+            BoundCheck::ElemMatch { inner, operands, .. } => match inner {
+                Residual::Failed(failures) => failures.first().map_or(Ok(()), |error| Err(error.clone().into())),
+                _ => self.probe_all(operands),
+            },
             _ => Ok(()),
         }
     }
@@ -404,6 +428,7 @@ impl<'e> Evaluation<'e> {
     fn in_list(&self, left: Subject<'_, '_>, list: &BoundList) -> Outcome {
         match list {
             BoundList::Unknown => Err(Absent::Unknown),
+            BoundList::Failed(error) => Err((**error).clone().into()),
             BoundList::Document(place) => {
                 let list = self.list(place)?;
                 Ok(left
@@ -420,22 +445,42 @@ impl<'e> Evaluation<'e> {
                         None => Ok(*null),
                         Some(value) => known.contains(value),
                     })?;
-                let mut truth = Truth::from(found);
-                if *unknown != Unresolved::No {
-                    truth = truth.or(Truth::Unknown);
-                }
+                let (mut truth, mut failure) = (Truth::from(found), None);
                 for right in later {
                     if truth == Truth::True {
                         break;
                     }
-                    truth = truth.or(match self.equals(left, right) {
-                        Err(Absent::Unknown) => Truth::Unknown,
-                        outcome => outcome?,
-                    });
+                    truth = truth.or(settled(self.equals(left, right), &mut failure));
                 }
-                Ok(truth)
+                match unknown {
+                    Unresolved::No => {}
+                    Unresolved::Inside | Unresolved::Operand => truth = truth.or(Truth::Unknown),
+                    Unresolved::Failed(_) if truth == Truth::True => {}
+                    Unresolved::Failed(error) => return Err((**error).clone().into()),
+                }
+                failed(truth, failure)
             }
         }
+    }
+}
+
+/// The truth of one of several outcomes; what fails is kept aside, for the others may decide without it.
+fn settled(outcome: Outcome, failure: &mut Option<EvalError>) -> Truth {
+    match outcome {
+        Ok(truth) => truth,
+        Err(Absent::Unknown) => Truth::Unknown,
+        Err(Absent::Failed(error)) => {
+            failure.get_or_insert(error);
+            Truth::Error
+        }
+    }
+}
+
+/// What several outcomes come to, with what failed if that decides.
+fn failed(truth: Truth, failure: Option<EvalError>) -> Outcome {
+    match failure {
+        Some(error) if truth == Truth::Error => Err(error.into()),
+        _ => Ok(truth),
     }
 }
 

@@ -7,6 +7,7 @@ mod error;
 mod functions;
 mod matching;
 mod operand;
+mod part;
 mod quick;
 mod residual;
 mod same_test;
@@ -23,6 +24,7 @@ pub(crate) use error::Failures;
 pub use error::{Errors, EvalError};
 pub use functions::{Closures, FunctionError, Functions, MAX_CALLS, PendingCall};
 pub use matching::{Documents, Evaluation};
+pub use part::ContextPart;
 pub use residual::Residual;
 pub(crate) use residual::{
     BoundCheck, BoundLeft, BoundList, BoundRight, BoundTest, BoundValue, Place, Standing, Unresolved,

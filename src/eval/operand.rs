@@ -55,6 +55,7 @@ impl<'e> Evaluation<'e> {
     pub(super) fn operand<'s>(&'s self, right: &'s BoundRight) -> Result<Operand<'s>, Absent> {
         match right {
             BoundRight::Unknown => Err(Absent::Unknown),
+            BoundRight::Failed(error) => Err((**error).clone().into()),
             BoundRight::Value(bound) => Ok(Operand::Value(ValueRef::from(&*bound.value), bound.members.as_deref())),
             BoundRight::Document(place, standing) => {
                 let place = self.place(place)?;
@@ -85,19 +86,17 @@ impl<'e> Evaluation<'e> {
     fn build(&self, template: &BoundTemplate) -> Result<Bson, Absent> {
         Ok(match template {
             BoundTemplate::Unknown => return Err(Absent::Unknown),
+            BoundTemplate::Failed(error) => return Err((**error).clone().into()),
             BoundTemplate::Literal(value) => value.clone(),
             BoundTemplate::Document(place) => match whole(self.place(place)?)? {
                 Whole::Value(value) => value.to_bson()?,
                 Whole::Made(value) => value,
             },
             BoundTemplate::Fields(fields) => Bson::Document(
-                fields
-                    .iter()
-                    .map(|(key, value)| Ok((key.clone(), self.build(value)?)))
-                    .collect::<Result<_, Absent>>()?,
+                all(fields.iter().map(|(key, value)| Ok((key.clone(), self.build(value)?))))?.into_iter().collect(),
             ),
             BoundTemplate::Elements(elements) => {
-                Bson::Array(elements.iter().map(|element| self.build(element)).collect::<Result<_, _>>()?)
+                Bson::Array(all(elements.iter().map(|element| self.build(element)))?)
             }
         })
     }
@@ -106,10 +105,22 @@ impl<'e> Evaluation<'e> {
         if !self.context.has_function(&call.name) {
             return Err(EvalError::Function(FunctionError::NotFound(call.name.clone())).into());
         }
-        let arguments: Vec<Bson> =
-            call.arguments.iter().map(|argument| self.build(argument)).collect::<Result<_, _>>()?;
+        let arguments = all(call.arguments.iter().map(|argument| self.build(argument)))?;
         Ok(self.context.call(&call.name, &arguments)?)
     }
+}
+
+/// All of them, unless one is absent: a failure outweighs what is Unknown.
+pub(super) fn all<T>(parts: impl IntoIterator<Item = Result<T, Absent>>) -> Result<Vec<T>, Absent> {
+    let (mut all, mut unknown) = (Vec::new(), false);
+    for part in parts {
+        match part {
+            Ok(part) => all.push(part),
+            Err(Absent::Unknown) => unknown = true,
+            Err(failed) => return Err(failed),
+        }
+    }
+    if unknown { Err(Absent::Unknown) } else { Ok(all) }
 }
 
 /// What a place holds, as one value.

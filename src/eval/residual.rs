@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use bson::Bson;
 
-use super::Truth;
+use super::{Errors, EvalError, Truth};
 use super::quick::{Quick, QuickInside};
 use crate::expr::{Comparison, Conversion, Pattern};
 use crate::path::FieldPath;
@@ -12,8 +12,10 @@ use crate::value::{List, Slot, Type, TypeSet, ValueRef};
 /// What is left of a predicate once the context is settled: questions about documents only.
 #[derive(Clone, Debug)]
 pub enum Residual {
-    /// The context decides.
+    /// The context decides: never an Error, which says what failed.
     Constant(Truth),
+    /// An Error whatever the document, for these reasons.
+    Failed(Arc<[EvalError]>),
     /// All of them hold.
     All(Box<[Residual]>),
     /// At least one of them holds.
@@ -65,8 +67,10 @@ pub(crate) struct Place {
 
 #[derive(Clone, Debug)]
 pub(crate) enum BoundLeft {
-    /// In a part of the context that was not supplied.
+    /// A property that no such object of the context has.
     Unknown,
+    /// In a part of the context that was not supplied.
+    Failed(Box<EvalError>),
     /// From the context: where to walk from, and the path.
     Value(Option<Box<Bson>>, FieldPath),
     /// From a document.
@@ -104,6 +108,8 @@ pub(crate) enum BoundCheck {
 #[derive(Clone, Debug)]
 pub(crate) enum BoundRight {
     Unknown,
+    /// It asks for a part of the context that was not supplied.
+    Failed(Box<EvalError>),
     Value(BoundValue),
     Document(Place, Standing),
     Template(Box<BoundTemplate>),
@@ -139,6 +145,8 @@ pub(crate) struct Members {
 #[derive(Clone, Debug)]
 pub(crate) enum BoundTemplate {
     Unknown,
+    /// It asks for a part of the context that was not supplied.
+    Failed(Box<EvalError>),
     Literal(Bson),
     Document(Place),
     Fields(Vec<(String, BoundTemplate)>),
@@ -154,6 +162,8 @@ pub(crate) struct BoundCall {
 #[derive(Clone, Debug)]
 pub(crate) enum BoundList {
     Unknown,
+    /// It asks for a part of the context that was not supplied.
+    Failed(Box<EvalError>),
     Elements {
         known: Arc<List>,
         /// Whether `null` was written as an element, which Missing equals.
@@ -167,13 +177,15 @@ pub(crate) enum BoundList {
 }
 
 /// Whether a list has an element that cannot be resolved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unresolved {
     No,
     /// An array of the context has an element that nothing can be compared with. The array itself is there.
     Inside,
     /// An operand written in the list is not there.
     Operand,
+    /// An operand written in the list asks for a part of the context that was not supplied.
+    Failed(Box<EvalError>),
 }
 
 /// Whether a value that came from the context is one that nothing may be compared with, because in a query it would
@@ -226,6 +238,18 @@ impl BoundCheck {
         }
     }
 
+    /// What a right operand of it fails with already.
+    pub(crate) fn failure(&self) -> Option<&EvalError> {
+        match self {
+            Self::Equals(right) | Self::Order(_, right) => right.failure(),
+            Self::All(list) => list.iter().find_map(BoundRight::failure),
+            Self::In(BoundList::Failed(error) | BoundList::Elements { unknown: Unresolved::Failed(error), .. }) => {
+                Some(error)
+            }
+            _ => None,
+        }
+    }
+
     /// Whether a right operand of it is Unknown already.
     pub(crate) fn has_unknown_operand(&self) -> bool {
         let unknown = |right: &BoundRight| match right {
@@ -245,6 +269,16 @@ impl BoundCheck {
     }
 }
 
+impl BoundRight {
+    /// What it fails with already.
+    fn failure(&self) -> Option<&EvalError> {
+        match self {
+            Self::Failed(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
 impl BoundTest {
     /// Whether evaluating it can call a function.
     pub(crate) fn calls(&self) -> bool {
@@ -258,8 +292,16 @@ impl BoundTest {
             BoundCheck::Equals(right) | BoundCheck::Order(_, right) => waits(right),
             BoundCheck::All(list) => list.iter().any(waits),
             BoundCheck::In(BoundList::Elements { later, .. }) => !later.is_empty(),
-            BoundCheck::In(BoundList::Document(..) | BoundList::Unknown) => true,
+            BoundCheck::In(BoundList::Document(..) | BoundList::Unknown | BoundList::Failed(_)) => true,
             _ => false,
+        }
+    }
+
+    /// What an operand of it fails with already.
+    pub(crate) fn failure(&self) -> Option<&EvalError> {
+        match &self.left {
+            BoundLeft::Failed(error) => Some(error),
+            _ => self.check.failure(),
         }
     }
 
@@ -273,9 +315,19 @@ impl BoundTemplate {
     pub(crate) fn is_unknown(&self) -> bool {
         match self {
             Self::Unknown => true,
-            Self::Literal(_) | Self::Document(..) => false,
+            Self::Failed(_) | Self::Literal(_) | Self::Document(..) => false,
             Self::Fields(fields) => fields.iter().any(|(_, value)| value.is_unknown()),
             Self::Elements(elements) => elements.iter().any(Self::is_unknown),
+        }
+    }
+
+    /// What a part of it fails with already.
+    pub(crate) fn failure(&self) -> Option<&EvalError> {
+        match self {
+            Self::Failed(error) => Some(error),
+            Self::Unknown | Self::Literal(_) | Self::Document(..) => None,
+            Self::Fields(fields) => fields.iter().find_map(|(_, value)| value.failure()),
+            Self::Elements(elements) => elements.iter().find_map(Self::failure),
         }
     }
 }
@@ -284,7 +336,7 @@ impl Residual {
     /// Whether a document stands on the left of a test, as it can inside `$elemMatch` over an array of the context.
     pub(crate) fn asks_documents(&self) -> bool {
         match self {
-            Self::Constant(_) => false,
+            Self::Constant(_) | Self::Failed(_) => false,
             Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::asks_documents),
             Self::Not(inner) => inner.asks_documents(),
             Self::Test(test) => match (&test.left, &test.check) {
@@ -295,10 +347,10 @@ impl Residual {
         }
     }
 
-    /// Whether evaluating it can call a function, and so fail.
+    /// Whether evaluating it can call a function.
     pub(crate) fn calls(&self) -> bool {
         match self {
-            Self::Constant(truth) => *truth == Truth::Error,
+            Self::Constant(_) | Self::Failed(_) => false,
             Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::calls),
             Self::Not(inner) => inner.calls(),
             Self::Test(test) => test.calls(),
@@ -308,7 +360,32 @@ impl Residual {
     /// Whether evaluating it can end in an Error, apart from bytes that are no BSON.
     #[must_use]
     pub fn can_fail(&self) -> bool {
-        self.calls()
+        match self {
+            Self::Constant(_) => false,
+            Self::Failed(_) => true,
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::can_fail),
+            Self::Not(inner) => inner.can_fail(),
+            Self::Test(test) => test.calls() || test.failure().is_some(),
+        }
+    }
+
+    /// Adds what it ends in an Error with, for some document at least, because of the context alone.
+    pub(crate) fn add_failures(&self, errors: &Errors) {
+        match self {
+            Self::Constant(_) => {}
+            Self::Failed(failures) => failures.iter().for_each(|error| errors.add(error.clone())),
+            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.add_failures(errors)),
+            Self::Not(inner) => inner.add_failures(errors),
+            Self::Test(test) => test.failure().into_iter().for_each(|error| errors.add(error.clone())),
+        }
+    }
+
+    /// A truth that no document can change, with what failed on the way to it.
+    pub(crate) fn of(truth: Truth, errors: Errors) -> Self {
+        match truth {
+            Truth::Error => Self::Failed(errors.into_vec().into()),
+            truth => Self::Constant(truth),
+        }
     }
 
     /// The truth, if no document is needed to know it.
@@ -316,6 +393,7 @@ impl Residual {
     pub const fn constant(&self) -> Option<Truth> {
         match self {
             Self::Constant(truth) => Some(*truth),
+            Self::Failed(_) => Some(Truth::Error),
             _ => None,
         }
     }
@@ -330,8 +408,8 @@ impl Residual {
         Self::join(parts, Truth::True, Truth::False, Self::Any)
     }
 
-    /// `winner` decides alone, `neutral` decides nothing. Unknown stays beside what documents may decide otherwise; what
-    /// can call functions goes last, so that they are called only if need be.
+    /// `winner` decides alone, `neutral` decides nothing. Unknown stays beside what documents may decide otherwise, unless
+    /// an Error outweighs it; what can fail goes last, so that it is asked only if need be.
     fn join(mut parts: Vec<Self>, winner: Truth, neutral: Truth, wrap: fn(Box<[Self]>) -> Self) -> Self {
         if parts.iter().any(|part| part.constant() == Some(winner)) {
             return Self::Constant(winner);
@@ -344,14 +422,26 @@ impl Residual {
             }
             truth => truth != Some(neutral),
         });
-        if unknown {
+        let failures: Vec<EvalError> = parts.iter().filter_map(Self::failures).flatten().cloned().collect();
+        if !failures.is_empty() {
+            parts.retain(|part| part.failures().is_none());
+            parts.push(Self::Failed(failures.into()));
+        } else if unknown {
             parts.push(Self::Constant(Truth::Unknown));
         }
         if parts.len() > 1 {
-            parts.sort_by_key(Self::calls);
+            parts.sort_by_key(Self::can_fail);
             return wrap(parts.into());
         }
         parts.pop().unwrap_or(Self::Constant(neutral))
+    }
+
+    /// What it ends in an Error with, whatever the document.
+    fn failures(&self) -> Option<&[EvalError]> {
+        match self {
+            Self::Failed(failures) => Some(failures),
+            _ => None,
+        }
     }
 
     /// It does not hold, simplified.
@@ -366,10 +456,10 @@ impl Residual {
     /// The same condition for a place where only True grants, with every Unknown of the context settled: to False, or,
     /// where it stands under a negation, to True. Settling it to False there would make the negation grant.
     ///
-    /// What can call functions stays as it is: whether it fails may depend on what stands beside it.
+    /// What can fail stays as it is: whether it does may depend on what stands beside it.
     #[must_use]
     pub fn settle(self) -> Self {
-        if !self.has_unknown() || self.calls() { self } else { self.settle_to(Truth::False) }
+        if !self.has_unknown() || self.can_fail() { self } else { self.settle_to(Truth::False) }
     }
 
     /// Whether the context leaves a part of it Unknown.
@@ -378,7 +468,7 @@ impl Residual {
             Self::Constant(truth) => *truth == Truth::Unknown,
             Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::has_unknown),
             Self::Not(inner) => inner.has_unknown(),
-            Self::Test(_) => false,
+            Self::Failed(_) | Self::Test(_) => false,
         }
     }
 

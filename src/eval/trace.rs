@@ -2,7 +2,7 @@ use bson::Bson;
 
 use super::bind::Binder;
 use super::residual::{BoundCheck, BoundLeft, BoundList, BoundRight, Unresolved};
-use super::{Context, Documents, Errors, Evaluation, Residual, Truth};
+use super::{Context, Documents, Errors, EvalError, Evaluation, Residual, Truth};
 use crate::path::{FieldPath, Resolved, resolve};
 use crate::predicate::{Check, Left, List, Predicate, Reference, Right, Test};
 use crate::text::Span;
@@ -86,6 +86,7 @@ fn show_left(test: &Test, bound: &BoundLeft, documents: Documents<'_>, context: 
             Left::Context(reference) => context.why_unknown(reference),
             _ => "unknown".to_owned(),
         },
+        BoundLeft::Failed(error) => show_failure(error),
         BoundLeft::Value(value, path) => show_place(value.as_deref().map(ValueRef::from), path, hidden),
         BoundLeft::Document(place) => show_place(documents.get(place.root), &place.path, false),
         BoundLeft::Element(_) => "each element".to_owned(),
@@ -126,10 +127,15 @@ fn show_right(test: &Test, bound: &BoundCheck, documents: Documents<'_>, context
         BoundCheck::Equals(right) | BoundCheck::Order(_, right) => Some(shown(right)),
         BoundCheck::All(list) => Some(join(list.iter().map(shown))),
         BoundCheck::In(BoundList::Unknown) => Some("unknown".to_owned()),
+        BoundCheck::In(BoundList::Failed(error)) => Some(show_failure(error)),
         BoundCheck::In(BoundList::Document(place)) => Some(show_place(documents.get(place.root), &place.path, false)),
         BoundCheck::In(BoundList::Elements { known, unknown, later, .. }) => {
             let known = known.iter().map(|value| show_value(value.into(), hidden));
-            let unknown = (*unknown != Unresolved::No).then(|| "unknown".to_owned());
+            let unknown = match unknown {
+                Unresolved::No => None,
+                Unresolved::Inside | Unresolved::Operand => Some("unknown".to_owned()),
+                Unresolved::Failed(error) => Some(show_failure(error)),
+            };
             Some(join(known.chain(later.iter().map(shown)).chain(unknown)))
         }
         _ => None,
@@ -144,12 +150,20 @@ fn join(parts: impl Iterator<Item = String>) -> String {
 fn show_operand(right: &BoundRight, documents: Documents<'_>, hidden: bool) -> String {
     match right {
         BoundRight::Unknown => "unknown".to_owned(),
+        BoundRight::Failed(error) => show_failure(error),
         BoundRight::Value(bound) => show_value((&*bound.value).into(), hidden),
         BoundRight::Document(place, _) | BoundRight::Convert(_, place) => {
             show_place(documents.get(place.root), &place.path, false)
         }
         BoundRight::Template(_) => "put together of the document".to_owned(),
         BoundRight::Function(call) => format!("the result of function `{}`", call.name),
+    }
+}
+
+fn show_failure(error: &EvalError) -> String {
+    match error {
+        EvalError::NotSupplied(part) => format!("not supplied: {part}"),
+        error => error.to_string(),
     }
 }
 

@@ -8,9 +8,10 @@ pub enum Truth {
     True,
     /// It does not hold.
     False,
-    /// It cannot be told: something in the context is missing. Its negation cannot be told either.
+    /// It cannot be told: the user or the document lacks something. Its negation cannot be told either.
     Unknown,
-    /// It cannot be told because something failed; the failure is reported apart. Its negation failed too.
+    /// It cannot be told because something failed, or because the host did not supply what it asks for; which of them is
+    /// reported apart. Its negation failed too.
     Error,
 }
 

@@ -89,7 +89,7 @@ fn collect<'r>(
     others: &mut Vec<&'r BoundTest>,
 ) {
     match residual {
-        Residual::Constant(_) => {}
+        Residual::Constant(_) | Residual::Failed(_) => {}
         Residual::All(parts) => parts.iter().for_each(|part| collect(part, all, plain, others)),
         Residual::Any(parts) => parts.iter().for_each(|part| collect(part, false, plain, others)),
         Residual::Not(inner) => collect(inner, false, plain, others),

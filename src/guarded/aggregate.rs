@@ -25,9 +25,9 @@ impl<'s> GuardedCollection<'s> {
     /// # Errors
     /// As [`find`](Self::find); and where the database refuses the pipeline.
     pub async fn aggregate(&self, pipeline: &Pipeline) -> Result<Found<'s>, GuardedError> {
-        self.admit()?;
+        self.admit_reading()?;
         let visibility = self.guard.visibility();
-        let plan = self.narrowed(pipeline.first_match.as_ref(), visibility);
+        let plan = self.narrowed(pipeline.first_match.as_ref(), visibility)?;
         // No stage makes something of nothing.
         let Some(filter) = plan.filter() else { return Ok(Found::nothing()) };
         let order = steady(&plan, Document::new(), visibility);
@@ -47,12 +47,12 @@ impl<'s> GuardedCollection<'s> {
     }
 
     /// The plan of the rules, narrowed by what the pipeline looks for anyhow: its first stage stays in it.
-    fn narrowed(&self, first: Option<&Query>, visibility: &Visibility) -> Plan {
-        let plan = self.guard.plan();
-        let Some(first) = first else { return plan };
+    fn narrowed(&self, first: Option<&Query>, visibility: &Visibility) -> Result<Plan, GuardedError> {
+        let plan = self.guard.plan()?;
+        let Some(first) = first else { return Ok(plan) };
         let narrowed = self.guard.narrowed_loosely(&self.guard.answering(first), visibility);
         // What became too large for a filter is no narrower.
-        if narrowed.needs_check() { if plan.needs_check() { narrowed } else { plan } } else { narrowed }
+        Ok(if narrowed.needs_check() && !plan.needs_check() { plan } else { narrowed })
     }
 
     async fn redacted(&self, find: &Find, needs_check: bool) -> Result<Vec<RawDocumentBuf>, GuardedError> {

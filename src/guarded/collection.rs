@@ -37,7 +37,7 @@ impl<'s> GuardedCollection<'s> {
     /// # Errors
     /// If there are no rules, a rule fails, the database does, or it is more than one request may take.
     pub async fn find(&self, request: &FindRequest) -> Result<Found<'s>, GuardedError> {
-        self.admit()?;
+        self.admit_reading()?;
         let reading = Reading::new(self, request);
         let is_pushed = reading.is_pushed();
         let Some(filter) = reading.filter else { return Ok(Found::nothing()) };
@@ -69,5 +69,11 @@ impl<'s> GuardedCollection<'s> {
             return Err(GuardedError::Internal);
         }
         Ok(self.guard.admit()?)
+    }
+
+    /// Whether it can be told what the user may read.
+    pub(super) fn admit_reading(&self) -> Result<(), GuardedError> {
+        self.admit()?;
+        Ok(self.guard.supplied()?)
     }
 }

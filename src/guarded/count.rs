@@ -16,7 +16,7 @@ impl GuardedCollection<'_> {
     /// # Errors
     /// As [`find`](Self::find).
     pub async fn count(&self, request: &FindRequest) -> Result<u64, GuardedError> {
-        self.admit()?;
+        self.admit_reading()?;
         let reading = Reading::new(self, request);
         let Some(filter) = reading.filter else { return Ok(0) };
         if reading.check.is_none() {

@@ -19,7 +19,7 @@ impl GuardedCollection<'_> {
     /// # Errors
     /// As [`find`](Self::find); and if the path is malformed.
     pub async fn distinct(&self, field: &str, request: &FindRequest) -> Result<Vec<Bson>, GuardedError> {
-        self.admit()?;
+        self.admit_reading()?;
         let path =
             FieldPath::parse(field).map_err(|_| GuardedError::Malformed("`distinct` takes the path of a field"))?;
         let reading = Reading::new(self, request);

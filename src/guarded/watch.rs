@@ -83,7 +83,7 @@ impl<'s> GuardedCollection<'s> {
         after: Option<Document>,
         until: Option<SystemTime>,
     ) -> Result<Watched<'s>, GuardedError> {
-        self.admit()?;
+        self.admit_reading()?;
         let namespace: &Namespace = &self.namespace;
         let events = source.watch(namespace, after).await?;
         let filter = self.guard.answering(query);

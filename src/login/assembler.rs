@@ -11,20 +11,37 @@ use crate::user::{CustomData, User};
 /// Makes user objects from accounts and custom data as they are stored, without a token.
 pub struct UserAssembler {
     pub(super) accounts: Accounts,
-    custom_data: Option<Arc<dyn CustomDataStore>>,
+    custom_data: Place,
+}
+
+/// Where custom data is looked up.
+enum Place {
+    /// Nobody has said yet.
+    Unsaid,
+    /// The application has none.
+    Nowhere,
+    Store(Arc<dyn CustomDataStore>),
 }
 
 impl UserAssembler {
-    /// One without custom data, of which each user then has none.
+    /// One that has not been told yet where custom data is, so that nobody's is looked up: rules that ask for it end in an
+    /// Error, and no token can be issued.
     #[must_use]
     pub const fn new(accounts: Accounts) -> Self {
-        Self { accounts, custom_data: None }
+        Self { accounts, custom_data: Place::Unsaid }
+    }
+
+    /// Says that the application has no custom data: each user then has none.
+    #[must_use]
+    pub fn without_custom_data(mut self) -> Self {
+        self.custom_data = Place::Nowhere;
+        self
     }
 
     /// Looks up custom data here.
     #[must_use]
     pub fn with_custom_data(mut self, store: Arc<dyn CustomDataStore>) -> Self {
-        self.custom_data = Some(store);
+        self.custom_data = Place::Store(store);
         self
     }
 
@@ -41,11 +58,15 @@ impl UserAssembler {
 
     /// The user object of an account, with custom data looked up now.
     pub(super) async fn assemble(&self, account: &Account) -> Result<(User, Vec<Warning>), LoginError> {
-        let Selection { document, warnings } = match &self.custom_data {
-            None => Selection::default(),
-            Some(store) => store.find(&account.id).await?,
+        let (custom_data, warnings) = match &self.custom_data {
+            Place::Unsaid => (CustomData::NotLoaded, Vec::new()),
+            Place::Nowhere => (CustomData::Absent, Vec::new()),
+            Place::Store(store) => {
+                let Selection { document, warnings } = store.find(&account.id).await?;
+                (document.map_or(CustomData::Absent, CustomData::Loaded), warnings)
+            }
         };
-        Ok((account.to_user(document.map_or(CustomData::Absent, CustomData::Loaded)), warnings))
+        Ok((account.to_user(custom_data), warnings))
     }
 
     /// A user who may log in, or stay so.

@@ -27,7 +27,8 @@ pub(super) enum Anonymous {
 }
 
 impl Authenticator {
-    /// One without a provider, in which nobody can log in; without custom data, of which each user then has none.
+    /// One without a provider, in which nobody can log in. Nobody can before it was said, too, where custom data is: see
+    /// [`with_custom_data`](Self::with_custom_data) and [`without_custom_data`](Self::without_custom_data).
     #[must_use]
     pub fn new(issuer: TokenIssuer, accounts: Accounts) -> Self {
         Self {
@@ -60,6 +61,13 @@ impl Authenticator {
     #[must_use]
     pub fn with_custom_data(mut self, store: Arc<dyn CustomDataStore>) -> Self {
         self.assembler = self.assembler.with_custom_data(store);
+        self
+    }
+
+    /// Says that the application has no custom data: each user then has none.
+    #[must_use]
+    pub fn without_custom_data(mut self) -> Self {
+        self.assembler = self.assembler.without_custom_data();
         self
     }
 

@@ -102,7 +102,7 @@ pub struct Role {
     pub span: Span,
 }
 
-/// `document_filters`. An absent half never holds.
+/// `document_filters`. An absent `read` lets every document pass, an absent `write` asks nothing of a write.
 #[derive(Clone, Debug)]
 pub struct DocumentFilters {
     /// For reading; `write` is enough too.

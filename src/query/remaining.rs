@@ -71,7 +71,7 @@ pub(crate) fn remaining(rule: &Residual, this: Field<'_>, found: &mut BTreeSet<R
         return;
     }
     match rule {
-        Residual::Constant(_) => {}
+        Residual::Constant(_) | Residual::Failed(_) => {}
         Residual::All(parts) | Residual::Any(parts) => parts.iter().for_each(|part| remaining(part, this, found)),
         Residual::Not(inner) => remaining(inner, this, found),
         Residual::Test(test) => {
@@ -109,7 +109,7 @@ fn of_right(right: &BoundRight, test: &BoundTest, this: Field<'_>) -> Remaining 
         BoundRight::Value(value) if value.members.as_ref().is_some_and(|list| list.values.iter().len() >= MAX_LIST) => {
             Remaining::List
         }
-        BoundRight::Value(_) | BoundRight::Unknown => of_left(&test.left, this),
+        BoundRight::Value(_) | BoundRight::Unknown | BoundRight::Failed(_) => of_left(&test.left, this),
     }
 }
 

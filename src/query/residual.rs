@@ -31,6 +31,7 @@ fn combined(residual: &Residual, leaf: &dyn Fn(&BoundTest) -> Bounds) -> Bounds 
     let each = |parts: &[Residual]| parts.iter().map(|part| combined(part, leaf)).collect();
     match residual {
         Residual::Constant(truth) => Bounds::constant(*truth),
+        Residual::Failed(_) => Bounds::constant(Truth::Error),
         Residual::All(parts) => Bounds::all(each(parts)),
         Residual::Any(parts) => Bounds::any(each(parts)),
         Residual::Not(inner) => combined(inner, leaf).negate(),
@@ -43,7 +44,7 @@ impl Bounds {
     pub(crate) fn passed_over(&self, residual: &Residual) -> Range {
         let not_true = self.holds.negate();
         match residual {
-            Residual::Constant(Truth::Error) => Range::NEVER,
+            Residual::Failed(_) => Range::NEVER,
             residual if residual.can_fail() => Range { lower: self.fails.lower.clone(), upper: not_true.upper },
             _ => not_true,
         }

@@ -85,7 +85,7 @@ pub(super) fn bounds(test: &BoundTest, looking: Looking<'_>) -> Bounds {
         return Bounds::OPEN;
     }
     match (&test.left, looking) {
-        (BoundLeft::Unknown, _) => Bounds::UNKNOWN,
+        (BoundLeft::Unknown | BoundLeft::Failed(_), _) => Bounds::UNKNOWN,
         (BoundLeft::Document(place), Looking::Document(this)) => {
             if place.path.is_root() && matches!(place.root, DocumentRoot::Root | DocumentRoot::PrevRoot) {
                 return of_root(&test.check);
@@ -123,9 +123,9 @@ fn of_path(path: &Path, check: &BoundCheck, place: Option<(&Place, Field<'_>)>) 
     match check {
         BoundCheck::Equals(right) => equals(path, right, place),
         BoundCheck::Order(comparison, BoundRight::Value(BoundValue { value, .. })) => ordered(path, *comparison, value),
-        BoundCheck::Order(_, BoundRight::Unknown) => Bounds::UNKNOWN,
+        BoundCheck::Order(_, BoundRight::Unknown | BoundRight::Failed(_)) => Bounds::UNKNOWN,
         BoundCheck::Order(..) => Bounds::OPEN,
-        BoundCheck::In(BoundList::Unknown) => Bounds::UNKNOWN,
+        BoundCheck::In(BoundList::Unknown | BoundList::Failed(_)) => Bounds::UNKNOWN,
         BoundCheck::In(BoundList::Document(_)) => Bounds::OPEN,
         BoundCheck::In(BoundList::Elements { known, unknown, later, .. }) => {
             let mut parts = vec![one_of(path, known.iter())];
@@ -187,7 +187,7 @@ fn ordered(path: &Path, comparison: Comparison, value: &Bson) -> Bounds {
 
 fn equals(path: &Path, right: &BoundRight, place: Option<(&Place, Field<'_>)>) -> Bounds {
     match right {
-        BoundRight::Unknown => Bounds::UNKNOWN,
+        BoundRight::Unknown | BoundRight::Failed(_) => Bounds::UNKNOWN,
         BoundRight::Value(BoundValue { value, members: None }) => one_of(path, [&**value]),
         BoundRight::Value(BoundValue { value, members: Some(members) }) => {
             let mut parts = vec![one_of(path, [&**value].into_iter().chain(members.values.iter()))];
@@ -252,7 +252,7 @@ fn null(path: &Path) -> Bounds {
 }
 
 fn elem_match(path: &Path, elements: Elements, inner: &Residual, operands: &[BoundTest]) -> Bounds {
-    if matches!(inner, Residual::Constant(Truth::Unknown)) && operands.is_empty() {
+    if matches!(inner, Residual::Constant(Truth::Unknown) | Residual::Failed(_)) && operands.is_empty() {
         return Bounds::UNKNOWN;
     }
     if !operands.is_empty() {

@@ -11,7 +11,7 @@ use super::stubs::{Stub, read_functions};
 use crate::eval::{Environment, Functions, Request};
 use crate::json::{self, Member, Node};
 use crate::text::{Code, Finding, Located, Severity, Source, closest};
-use crate::user::User;
+use crate::user::{CustomData, User, UserError};
 
 /// A file of test cases.
 #[derive(Debug)]
@@ -220,11 +220,20 @@ pub(super) fn document(node: &Node, key: &str, errors: &mut Vec<FormatError>) ->
         .ok()
 }
 
+/// Reads a user object of a test file. In one, a user without `custom_data` has none, `custom_data_loaded: false` says that it was
+/// not looked up, and the system user may be named.
+///
+/// # Errors
+/// See [`UserError`].
+pub fn user(document: Document) -> Result<User, UserError> {
+    User::read(document, CustomData::Absent)
+}
+
 pub(super) fn read_user(node: &Node, errors: &mut Vec<FormatError>) -> Option<User> {
     let document = json::to_document(node)
         .map_err(|error| errors.push(error.map(|kind| FormatErrorKind(kind.to_string()))))
         .ok()?;
-    User::from_document(document).map_err(|error| errors.push(format_error(error.to_string(), node))).ok()
+    user(document).map_err(|error| errors.push(format_error(error.to_string(), node))).ok()
 }
 
 fn named<T>(

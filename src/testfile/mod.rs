@@ -8,7 +8,7 @@ mod run;
 mod stubs;
 
 pub use case::{Case, GivenDocuments, Kind};
-pub use file::{FileError, Given, TestFile};
+pub use file::{FileError, Given, TestFile, user};
 pub use report::{Outcome, Report};
 pub use run::{RunError, answers, run};
 pub use stubs::{Stub, functions};

@@ -205,7 +205,8 @@ fn query_case(expect: &Node, query: &Node, documents: &[Document], guard: &Guard
         .map_err(|error| error.to_string())
         .and_then(|query| {
             let found = guard.find(&query, documents.iter().map(DocumentRef::from));
-            Ok((found.map_err(|error| error.to_string())?, guard.narrow(&query).filter()))
+            let plan = guard.narrow(&query).map_err(|error| error.to_string())?;
+            Ok((found.map_err(|error| error.to_string())?, plan.filter()))
         });
     match found {
         Ok((found, sent)) => compare::query(expect, &found, sent),
@@ -232,7 +233,7 @@ fn user_case(
             let user = user.to_document();
             let expected = expect.get("user").and_then(|node| json::to_document(node).ok());
             // An expectation may leave out what is empty.
-            let expected = expected.and_then(|document| User::from_document(document).ok());
+            let expected = expected.and_then(|document| super::user(document).ok());
             let agrees = expected.is_some_and(|expected| expected.to_document() == user);
             Answer { agrees, got: json!({ "user": json::from_bson(&user.into()) }) }
         }

@@ -26,19 +26,20 @@ pub enum UserType {
     Normal,
     /// An API key.
     Server,
-    /// The application itself: rules do not apply to it. No claim and no token can make one.
+    /// The application itself: rules do not apply to it. Only code makes one, with [`User::system`]: no claim, no token and
+    /// no user object that is read.
     System,
 }
 
 /// The custom-data document of a user.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum CustomData {
-    /// There is none: its fields are Missing.
-    #[default]
+    /// It was looked up and there is none: its fields are Missing.
     Absent,
     /// The document; an empty one counts as Missing too.
     Loaded(Document),
-    /// It was not fetched: what it says is Unknown.
+    /// Nobody looked it up: a rule that asks for it ends in an Error.
+    #[default]
     NotLoaded,
 }
 
@@ -49,8 +50,11 @@ pub enum UserError {
     #[error("a user needs an `id`, a string that is not empty")]
     Id,
     /// The `type` is none of the known ones.
-    #[error("the user's `type` must be \"normal\", \"server\" or \"system\", not {0}")]
+    #[error("the user's `type` must be \"normal\" or \"server\", not {0}")]
     Type(String),
+    /// The system user, to whom rules do not apply, is none that is read.
+    #[error("a user object that is read cannot be the system user, to whom rules do not apply")]
+    System,
     /// A part has the wrong type.
     #[error("the user's `{field}` must be {expected}")]
     Field {
@@ -86,16 +90,29 @@ impl User {
     /// The names of the object's fields; any other is unknown to every user.
     pub const FIELDS: [&'static str; 5] = ["id", "type", "data", "custom_data", "identities"];
 
-    /// A normal user about whom nothing but the id is known.
+    /// A normal user about whom nothing but the id is known: the custom data was not looked up. Where it was, say so with
+    /// [`with_custom_data`](Self::with_custom_data) or [`without_custom_data`](Self::without_custom_data).
+    ///
+    /// ```
+    /// use portcullis::user::{CustomData, User};
+    /// assert_eq!(User::new("u1").custom_data, CustomData::NotLoaded);
+    /// assert_eq!(User::new("u1").without_custom_data().custom_data, CustomData::Absent);
+    /// ```
     #[must_use]
     pub fn new(id: impl Into<String>) -> Self {
         Self {
             id: id.into(),
             kind: UserType::Normal,
             data: Document::new(),
-            custom_data: CustomData::Absent,
+            custom_data: CustomData::NotLoaded,
             identities: Vec::new(),
         }
+    }
+
+    /// The system user: rules do not apply to it.
+    #[must_use]
+    pub fn system() -> Self {
+        Self { kind: UserType::System, ..Self::new("system").without_custom_data() }
     }
 
     /// Adds the custom-data document.
@@ -105,19 +122,38 @@ impl User {
         self
     }
 
-    /// Reads a user object, as a caller or a test writes it. `custom_data_loaded: false` says that the custom data was
-    /// not fetched. This is not for claims of tokens, which `auth` reads.
+    /// Says that the user's custom data was looked up, or that the application has no such data, and that there is none.
+    #[must_use]
+    pub fn without_custom_data(mut self) -> Self {
+        self.custom_data = CustomData::Absent;
+        self
+    }
+
+    /// Reads a user object. Without `custom_data` it was not looked up; null says that there is none. This is not for claims
+    /// of tokens, which `auth` reads.
     ///
     /// # Errors
-    /// See [`UserError`].
+    /// See [`UserError`]; the system user is refused.
     ///
     /// ```
-    /// use portcullis::user::{User, UserType};
+    /// use portcullis::user::{CustomData, User, UserError};
     /// let user = User::from_document(bson::doc! { "id": "u1", "custom_data": { "team": "red" } }).unwrap();
-    /// assert_eq!(user.kind, UserType::Normal);
+    /// assert_eq!(user.custom_data, CustomData::Loaded(bson::doc! { "team": "red" }));
+    /// let user = User::from_document(bson::doc! { "id": "u1", "custom_data": null }).unwrap();
+    /// assert_eq!(user.custom_data, CustomData::Absent);
+    /// assert_eq!(User::from_document(bson::doc! { "id": "u1" }).unwrap().custom_data, CustomData::NotLoaded);
+    /// assert_eq!(User::from_document(bson::doc! { "id": "u1", "type": "system" }), Err(UserError::System));
     /// ```
     pub fn from_document(document: Document) -> Result<Self, UserError> {
-        let mut user = Self::new("");
+        match Self::read(document, CustomData::NotLoaded)? {
+            Self { kind: UserType::System, .. } => Err(UserError::System),
+            user => Ok(user),
+        }
+    }
+
+    /// Reads a user object that may be the system user. `unsaid` is what it means that it does not speak of custom data.
+    pub(crate) fn read(document: Document, unsaid: CustomData) -> Result<Self, UserError> {
+        let mut user = Self { custom_data: unsaid, ..Self::new("") };
         let mut loaded = true;
         for (key, value) in document {
             match (key.as_str(), value) {

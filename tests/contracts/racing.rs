@@ -12,7 +12,6 @@ use portcullis::guarded::{GuardedCollection, GuardedError, Written, parse_writes
 use portcullis::json;
 use portcullis::policy::{self, RulesFile};
 use portcullis::store::documents::{Cursor, DocumentsError, Find, Namespace, Store, Transaction};
-use portcullis::user::User;
 use serde_json::{Value as Json, json};
 
 pub(crate) const TASKS: u64 = 8;
@@ -74,7 +73,7 @@ pub(crate) fn user(name: &str) -> Json {
 fn guard(name: &str) -> Guard {
     let node = |json: &Json| json::parse(&json.to_string()).unwrap();
     let rules = policy::compile(&node(&rules())).unwrap();
-    let user = User::from_document(json::to_document(&node(&user(name))).unwrap()).unwrap();
+    let user = portcullis::testfile::user(json::to_document(&node(&user(name))).unwrap()).unwrap();
     Guard::new(RulesFile::effective(Some(&rules), None), Context::new().with_user(user))
 }
 

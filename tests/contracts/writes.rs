@@ -9,7 +9,6 @@ use portcullis::guarded::{FindRequest, GuardedCollection, GuardedError, Written,
 use portcullis::json::{self, Node};
 use portcullis::policy::{self, RulesFile};
 use portcullis::store::documents::{Find, Namespace};
-use portcullis::user::User;
 use serde_json::Value as Json;
 
 use super::documents::{Given, insert};
@@ -34,7 +33,7 @@ pub(crate) fn documents(json: &Json) -> Vec<Document> {
 
 pub(crate) fn guard(rules: &Json, user: &Json) -> Guard {
     let rules = policy::compile(&node(rules)).unwrap();
-    let user = User::from_document(document(user)).unwrap();
+    let user = portcullis::testfile::user(document(user)).unwrap();
     Guard::new(RulesFile::effective(Some(&rules), None), Context::new().with_user(user))
 }
 

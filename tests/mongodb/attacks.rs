@@ -9,7 +9,6 @@ use portcullis::json::{self, Node};
 use portcullis::policy::{self, RulesFile};
 use portcullis::store::documents::Namespace;
 use portcullis::store::mongodb::MongoDocuments;
-use portcullis::user::User;
 use serde_json::Value as Json;
 
 use crate::world::World;
@@ -63,7 +62,7 @@ pub(crate) async fn no_answer_tells_what_may_not_be_read(world: World) {
     let text = include_str!("../../fixtures/attacks/reads.json");
     let file: Json = serde_json::from_str(text).unwrap();
     let store = MongoDocuments::new(&world.client);
-    let user = User::from_document(document(&file["user"])).unwrap();
+    let user = portcullis::testfile::user(document(&file["user"])).unwrap();
     for list in ["documents", "others", "other_rows"] {
         fill(&world, list, &file[list], &file["indexes"]).await;
     }

@@ -336,7 +336,7 @@ pub(crate) async fn a_query_means_what_it_means_on_the_documents_as_the_user_may
         collection.delete_many(doc! {}).await.unwrap();
         collection.insert_many(&documents).await.unwrap();
         for user in file["users"].as_object().unwrap().values() {
-            let mut context = Context::new().with_user(User::from_document(document(user)).unwrap());
+            let mut context = Context::new().with_user(portcullis::testfile::user(document(user)).unwrap());
             if let Some(values) = file.get("values") {
                 context = context.with_values(document(values));
             }
@@ -495,7 +495,7 @@ fn orders() -> Vec<Json> {
 }
 
 pub(crate) async fn documents_sorted_here_stand_as_the_server_sorts_them(world: World) {
-    let system = User { kind: portcullis::user::UserType::System, ..User::new("s") };
+    let system = User::system();
     let guard = Guard::new(None::<policy::Policy>, Context::new().with_user(system));
     let values = [
         json!(5),

@@ -11,6 +11,7 @@ use crate::value::DocumentRef;
 impl Writing<'_> {
     /// The stored documents that a write is about: those that its filter finds among what the user may read, as he may read it.
     pub(super) async fn matched(&mut self, selection: &Selection) -> Result<Vec<RawDocumentBuf>, GuardedError> {
+        self.collection.admit_reading()?;
         let reading = Reading::new(self.collection, &selection.request);
         let Some(filter) = reading.filter else { return Ok(Vec::new()) };
         if reading.sorts {

@@ -85,6 +85,7 @@ impl GuardedCollection<'_> {
         if selection.extent == Extent::All {
             return Err(needed("several documents may be written"));
         }
+        self.admit_reading()?;
         let reading = Reading::new(self, &selection.request);
         if !reading.is_pushed() {
             return Err(needed("the database cannot tell by itself which document is meant"));

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use bson::Bson;
+use bson::{Bson, Document};
 use serde_json::{Map, Value as Json};
 
 use super::check::{TYPES, is_expansion, is_on_element_itself, pattern_of};
@@ -16,8 +16,10 @@ use super::world::World;
 /// The left side of a test.
 #[derive(Debug, Clone)]
 pub enum Left {
-    /// Not supplied, not loaded, or not known.
+    /// A property that no such object has.
     Unknown,
+    /// Not supplied, or not loaded.
+    Failed(String),
     Known {
         /// Everything the path stands for, arrays at its end spread.
         candidates: Vec<Option<Bson>>,
@@ -99,8 +101,9 @@ fn left(world: &World, element: Option<&Element>, name: &str) -> (Left, Option<b
         let expansion = expansion.expect("checked before");
         let constant = expansion.is_constant().then_some(expansion.name == "true");
         let left = match world.source(&expansion) {
-            None => Left::Unknown,
-            Some(source) => known(source.value.as_ref(), &source.path, expansion.is_document()),
+            Err(text) => Left::Failed(text),
+            Ok(None) => Left::Unknown,
+            Ok(Some(source)) => known(source.value.as_ref(), &source.path, expansion.is_document()),
         };
         return (left, constant);
     }
@@ -108,7 +111,7 @@ fn left(world: &World, element: Option<&Element>, name: &str) -> (Left, Option<b
     let left = match element {
         Some(element) => known(Some(&as_document(&element.value)), &path, element.of_document),
         None if world.scope == super::name::Scope::Service => match &world.args {
-            None => Left::Unknown,
+            None => Left::Failed("args not supplied".to_string()),
             Some(args) => known(from_ejson(args).ok().as_ref(), &path, false),
         },
         None => known(world.root.as_ref(), &path, true),
@@ -198,8 +201,10 @@ fn one_operator(
         _ => {
             let written = from_ejson(operand).ok();
             coverage::operator(known, &left_type(left), type_name(written.as_ref()));
-            let Left::Known { candidates, ends, .. } = left else {
-                return Truth::Unknown;
+            let (candidates, ends) = match left {
+                Left::Known { candidates, ends, .. } => (candidates, ends),
+                Left::Unknown => return Truth::Unknown,
+                Left::Failed(text) => return Truth::Error(text.clone()),
             };
             Truth::from(match known {
                 "exists" => {
@@ -229,6 +234,7 @@ fn one_operator(
 fn left_type(left: &Left) -> String {
     match left {
         Left::Unknown => "unknown".to_string(),
+        Left::Failed(_) => "error".to_string(),
         Left::Known { candidates, .. } => match candidates.as_slice() {
             [] => "nothing".to_string(),
             // The last candidate of a spread array is the array.
@@ -253,7 +259,7 @@ fn compare(name: &str, left: &Left, right: &Right) -> Truth {
 
 fn settle(name: &str, left: &Left, right: &Right) -> Truth {
     let operand = match (left, right) {
-        (_, Right::Error(text)) => return Truth::Error(text.clone()),
+        (_, Right::Error(text)) | (Left::Failed(text), _) => return Truth::Error(text.clone()),
         (Left::Unknown, _) | (_, Right::Unknown) => return Truth::Unknown,
         (_, Right::Known(operand)) => operand,
     };
@@ -268,7 +274,7 @@ fn settle(name: &str, left: &Left, right: &Right) -> Truth {
 
 fn eq(left: &Left, operand: &Operand) -> Truth {
     let Left::Known { candidates, document, .. } = left else {
-        return Truth::Unknown;
+        return is_there(left);
     };
     if let (Some(left), Some(right)) = (document, &operand.document) {
         if matches!(left, Whole::Ambiguous) {
@@ -306,7 +312,7 @@ fn same_whole(left: &Whole, right: &Whole) -> bool {
 
 fn ordered(left: &Left, operand: &Operand, fits: impl Fn(Ordering) -> bool) -> Truth {
     let Left::Known { candidates, document, .. } = left else {
-        return Truth::Unknown;
+        return is_there(left);
     };
     let holds = |left: &Bson| order(left, &operand.value).is_some_and(&fits);
     Truth::from(match (document, &operand.document) {
@@ -339,15 +345,18 @@ fn right(world: &World, json: &Json) -> Right {
         return expanded(world, json);
     }
     match resolved(world, json, true) {
-        Some(value) => Right::Known(Box::new(Operand::literal(value))),
-        None => Right::Unknown,
+        Ok(Some(value)) => Right::Known(Box::new(Operand::literal(value))),
+        Ok(None) => Right::Unknown,
+        Err(text) => Right::Error(text),
     }
 }
 
 fn expanded(world: &World, json: &Json) -> Right {
     let expansion = Expansion::parse(json.as_str().expect("a string")).expect("an expansion").expect("checked before");
-    let Some(source) = world.source(&expansion) else {
-        return Right::Unknown;
+    let source = match world.source(&expansion) {
+        Ok(Some(source)) => source,
+        Ok(None) => return Right::Unknown,
+        Err(text) => return Right::Error(text),
     };
     let met = whole(source.value.as_ref(), &source.path);
     match met.met() {
@@ -367,82 +376,102 @@ fn of_context(value: Bson) -> Right {
     Right::Known(Box::new(Operand { value, literal: false, member: true, document: None }))
 }
 
-/// A literal with the expansions inside replaced by their values; `None` if one of them has none.
-fn resolved(world: &World, json: &Json, strict: bool) -> Option<Bson> {
+/// A literal with the expansions inside replaced by their values; `None` if one of them has none, an error if one of them
+/// was not supplied.
+fn resolved(world: &World, json: &Json, strict: bool) -> Result<Option<Bson>, String> {
     if is_expansion(json) {
         return match expanded(world, json) {
-            Right::Known(operand) => Some(operand.value),
-            _ if strict => None,
+            Right::Known(operand) => Ok(Some(operand.value)),
+            Right::Error(text) => Err(text),
+            Right::Unknown if strict => Ok(None),
             // A function may be given a null, but nothing that is not there.
-            _ => {
-                let expansion = Expansion::parse(json.as_str()?)?.ok()?;
+            Right::Unknown => {
+                let text = json.as_str().expect("a string");
+                let expansion = Expansion::parse(text).expect("an expansion").expect("checked before");
                 let source = world.source(&expansion)?;
-                whole(source.value.as_ref(), &source.path).met()
+                Ok(source.and_then(|source| whole(source.value.as_ref(), &source.path).met()))
             }
         };
     }
     match json {
-        Json::Object(_) if is_ejson_literal(json) => from_ejson(json).ok(),
+        Json::Object(_) if is_ejson_literal(json) => Ok(from_ejson(json).ok()),
         Json::Object(object) => {
-            let fields: Option<bson::Document> =
-                object.iter().map(|(name, inner)| Some((name.clone(), resolved(world, inner, strict)?))).collect();
-            fields.map(Bson::Document)
+            let fields: Vec<(String, Option<Bson>)> = object
+                .iter()
+                .map(|(name, inner)| Ok((name.clone(), resolved(world, inner, strict)?)))
+                .collect::<Result<_, String>>()?;
+            let fields: Option<Document> = fields.into_iter().map(|(name, value)| Some((name, value?))).collect();
+            Ok(fields.map(Bson::Document))
         }
         Json::Array(items) => {
-            let items: Option<Vec<Bson>> = items.iter().map(|item| resolved(world, item, strict)).collect();
-            items.map(Bson::Array)
+            let items: Vec<Option<Bson>> =
+                items.iter().map(|item| resolved(world, item, strict)).collect::<Result<_, String>>()?;
+            let items: Option<Vec<Bson>> = items.into_iter().collect();
+            Ok(items.map(Bson::Array))
         }
-        _ => from_ejson(json).ok(),
+        _ => Ok(from_ejson(json).ok()),
     }
 }
 
-/// The list of `$in`, `$nin` and `$all`; `None` if it is no array.
-fn list(world: &World, json: &Json) -> Option<Vec<Right>> {
+/// The list of `$in`, `$nin` and `$all`; `None` if it is no array, an error if it was not supplied.
+fn list(world: &World, json: &Json) -> Result<Option<Vec<Right>>, String> {
     if let Json::Array(items) = json {
         let item = |item: &Json| match right(world, item) {
             // Neither spread nor compared whole: both would grant something under one of the operators.
             Right::Known(operand) if is_expansion(item) && operand.value.as_array().is_some() => Right::Unknown,
             other => other,
         };
-        return Some(items.iter().map(item).collect());
+        return Ok(Some(items.iter().map(item).collect()));
     }
-    let expansion = Expansion::parse(json.as_str()?)?.expect("checked before");
-    let source = world.source(&expansion)?;
-    let Bson::Array(elements) = whole(source.value.as_ref(), &source.path).met()? else {
-        return None;
+    let text = json.as_str().expect("checked before");
+    let expansion = Expansion::parse(text).expect("checked before").expect("checked before");
+    let met = world.source(&expansion)?.and_then(|source| whole(source.value.as_ref(), &source.path).met());
+    let Some(Bson::Array(elements)) = met else {
+        return Ok(None);
     };
     let from_context = !expansion.is_document() && !expansion.is_constant();
     let element = |value: Bson| {
         if from_context && is_unusable(&value) { Right::Unknown } else { Right::Known(Box::new(Operand::found(value))) }
     };
-    Some(elements.into_iter().map(element).collect())
+    Ok(Some(elements.into_iter().map(element).collect()))
 }
 
-fn in_list(name: &str, left: &Left, list: Option<Vec<Right>>) -> Truth {
-    let Some(list) = list else {
-        coverage::operator(name, &left_type(left), "unknown");
-        return Truth::Unknown;
+fn in_list(name: &str, left: &Left, list: Result<Option<Vec<Right>>, String>) -> Truth {
+    let list = match list {
+        Ok(Some(list)) => list,
+        Ok(None) => {
+            coverage::operator(name, &left_type(left), "unknown");
+            return compare_nothing(left, Truth::Unknown);
+        }
+        Err(text) => {
+            coverage::operator(name, &left_type(left), "error");
+            return Truth::Error(text);
+        }
     };
-    if matches!(left, Left::Unknown) || list.is_empty() {
+    if list.is_empty() {
         coverage::operator(name, &left_type(left), "nothing");
     }
-    match left {
-        Left::Unknown => Truth::Unknown,
-        Left::Known { .. } => Truth::any(list.iter().map(|right| compare(name, left, right))),
-    }
+    // Of no element, nothing is said but what the left operand says by itself.
+    compare_nothing(left, Truth::any(list.iter().map(|right| compare(name, left, right))))
 }
 
-fn all(left: &Left, list: Option<Vec<Right>>) -> Truth {
-    let list = list.expect("checked before");
-    if matches!(left, Left::Unknown) {
-        coverage::operator("all", "unknown", "nothing");
-        return Truth::Unknown;
-    }
+fn all(left: &Left, list: Result<Option<Vec<Right>>, String>) -> Truth {
+    let list = list.expect("checked before").expect("checked before");
     if list.is_empty() {
         coverage::operator("all", &left_type(left), "nothing");
-        return Truth::False;
+        return compare_nothing(left, Truth::False);
     }
-    Truth::all(list.iter().map(|right| compare("all", left, right)))
+    compare_nothing(left, Truth::all(list.iter().map(|right| compare("all", left, right))))
+}
+
+/// The truth of a comparison with several values, or with none: a left operand that is not there leaves it untold.
+fn compare_nothing(left: &Left, otherwise: Truth) -> Truth {
+    match (left, otherwise) {
+        (Left::Known { .. }, otherwise) => otherwise,
+        (Left::Failed(text), _) => Truth::Error(text.clone()),
+        (Left::Unknown, Truth::Error(text)) => Truth::Error(text),
+        (Left::Unknown, _) => Truth::Unknown,
+    }
 }
 
 fn convert(name: &str, right: Right) -> Right {
@@ -502,22 +531,29 @@ fn call(world: &World, call: &Json) -> Right {
     if !world.has_function(name) {
         return Right::Error(format!("function not found: '{name}'"));
     }
-    let arguments = match call.get("arguments") {
-        None => Some(Vec::new()),
-        Some(Json::Array(arguments)) => arguments.iter().map(|argument| resolved(world, argument, false)).collect(),
-        Some(argument) => resolved(world, argument, false).map(|argument| vec![argument]),
+    let written: Vec<&Json> = match call.get("arguments") {
+        None => Vec::new(),
+        Some(Json::Array(arguments)) => arguments.iter().collect(),
+        Some(argument) => vec![argument],
     };
-    match arguments.map(|arguments| world.call(name, &arguments)) {
-        None => Right::Unknown,
-        Some(Err(text)) => Right::Error(text),
-        Some(Ok(value)) => of_context(value),
+    let arguments: Result<Vec<Option<Bson>>, String> =
+        written.into_iter().map(|argument| resolved(world, argument, false)).collect();
+    match arguments.map(|arguments| arguments.into_iter().collect::<Option<Vec<Bson>>>()) {
+        Err(text) => Right::Error(text),
+        Ok(None) => Right::Unknown,
+        Ok(Some(arguments)) => match world.call(name, &arguments) {
+            Err(text) => Right::Error(text),
+            Ok(value) => of_context(value),
+        },
     }
 }
 
 fn element_match(world: &World, left: &Left, condition: &Json) -> Truth {
     let askable = asks(world, condition);
-    let Left::Known { ends, document, .. } = left else {
-        return Truth::Unknown.and(askable);
+    let (ends, document) = match left {
+        Left::Known { ends, document, .. } => (ends, document),
+        Left::Unknown => return Truth::Unknown.and(askable),
+        Left::Failed(text) => return Truth::Error(text.clone()),
     };
     if !askable.holds() {
         return askable;
@@ -566,16 +602,15 @@ fn asks(world: &World, condition: &Json) -> Truth {
                 asks(world, value)
             }
             Json::Object(inner) if !is_ejson_literal(value) && inner.keys().any(|name| has_sign(name)) => {
-                let unknown = matches!(left, Some(Left::Unknown));
                 let inner = inner.iter().map(|(name, value)| asks_operator(world, left.as_ref(), inner, name, value));
-                Truth::all(inner).and(if unknown { Truth::Unknown } else { Truth::True })
+                Truth::all(inner).and(left.as_ref().map_or(Truth::True, is_there))
             }
             _ => {
                 let right = right(world, value);
                 settled(&right).and(match left {
                     Some(left) if !mentions_document(value) => told(compare("plain", &left, &right)),
-                    Some(Left::Unknown) => Truth::Unknown,
-                    _ => Truth::True,
+                    Some(left) => is_there(&left),
+                    None => Truth::True,
                 })
             }
         }
@@ -583,11 +618,18 @@ fn asks(world: &World, condition: &Json) -> Truth {
 }
 
 /// What is left of a truth that is asked only whether it can be told.
-#[allow(clippy::needless_pass_by_value, reason = "its callers hold what they hand over")]
 fn told(truth: Truth) -> Truth {
     match truth {
-        Truth::Unknown => Truth::Unknown,
-        _ => Truth::True,
+        Truth::True | Truth::False => Truth::True,
+        untold => untold,
+    }
+}
+
+fn is_there(left: &Left) -> Truth {
+    match left {
+        Left::Known { .. } => Truth::True,
+        Left::Unknown => Truth::Unknown,
+        Left::Failed(text) => Truth::Error(text.clone()),
     }
 }
 
@@ -617,13 +659,14 @@ fn asks_operator(world: &World, left: Option<&Left>, beside: &Map<String, Json>,
         "function" => return settled(&call(world, operand)),
         "eq" | "ne" | "gt" | "gte" | "lt" | "lte" => settled(&right(world, operand)),
         "in" | "nin" | "all" => match list(world, operand) {
-            None => Truth::Unknown,
+            Err(text) => Truth::Error(text),
+            Ok(None) => Truth::Unknown,
             // Of an expanded list something must be there to compare with.
-            Some(list) if is_expansion(operand) => {
+            Ok(Some(list)) if is_expansion(operand) => {
                 let nothing = list.iter().all(|right| matches!(right, Right::Unknown));
                 if nothing && !list.is_empty() { Truth::Unknown } else { Truth::True }
             }
-            Some(list) => Truth::all(list.iter().map(settled)),
+            Ok(Some(list)) => Truth::all(list.iter().map(settled)),
         },
         "stringToOid" | "oidToString" | "stringToUuid" | "uuidToString" => {
             settled(&convert(known, right(world, operand)))

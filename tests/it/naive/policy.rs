@@ -255,7 +255,7 @@ impl Request<'_> {
 
     fn visible(&self, role: &Json, stored: &Document) -> Result<Document, Refusal> {
         if let Some(filters) = role.get("document_filters") {
-            let read = self.optional(filters, "read", Truth::False);
+            let read = self.optional(filters, "read", Truth::True);
             let write = self.optional(filters, "write", Truth::False);
             let either = read.or(write);
             if !either.holds() {
@@ -361,7 +361,7 @@ impl Request<'_> {
             let both = [before, after]
                 .into_iter()
                 .flatten()
-                .map(|root| self.on(Some(root), before).optional(filters, "write", Truth::False));
+                .map(|root| self.on(Some(root), before).optional(filters, "write", Truth::True));
             require(Truth::all(both))?;
         }
         // The document that a delete leaves behind is none; `%%root` is then the stored one.

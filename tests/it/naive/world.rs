@@ -51,10 +51,11 @@ impl World {
         }
     }
 
-    /// `None`: inside an object that was not supplied or not loaded, or an unknown property of a closed one.
-    pub fn source(&self, expansion: &Expansion) -> Option<Source> {
+    /// `None`: an unknown property of a closed object. An error: a part that was not supplied or not loaded.
+    pub fn source(&self, expansion: &Expansion) -> Result<Option<Source>, String> {
         let path = expansion.path.clone();
-        let at = |value: Option<Bson>| Some(Source { value, path: path.clone() });
+        let at = |value: Option<Bson>| Ok(Some(Source { value, path: path.clone() }));
+        let supplied = |part: &Option<Json>, what: &str| part.as_ref().map(read).ok_or(format!("{what} not supplied"));
         match expansion.name.as_str() {
             "true" => at(Some(Bson::Boolean(true))),
             "false" => at(Some(Bson::Boolean(false))),
@@ -62,15 +63,16 @@ impl World {
             "prevRoot" => at(self.prev_root.clone()),
             "this" => at(self.this.clone()),
             "prev" => at(self.prev.clone()),
-            "args" => at(Some(read(self.args.as_ref()?))),
-            // A partition is a plain value: nothing is known below it.
-            "partition" if !path.is_empty() => None,
-            "partition" => at(Some(read(self.partition.as_ref()?))),
-            "values" => at(Some(read(self.values.as_ref()?))),
+            "args" => at(Some(supplied(&self.args, "args")?)),
+            "partition" => {
+                let partition = supplied(&self.partition, "partition")?;
+                // A partition is a plain value: nothing is known below it.
+                if path.is_empty() { at(Some(partition)) } else { Ok(None) }
+            }
+            "values" => at(Some(supplied(&self.values, "values")?)),
             "environment" => {
-                let environment = self.environment.as_ref()?;
-                closed(&path, &["tag", "values"])?;
-                at(Some(read(environment)))
+                let environment = supplied(&self.environment, "environment")?;
+                if is_closed(&path, &["tag", "values"]) { Ok(None) } else { at(Some(environment)) }
             }
             "user" => self.user_source(path),
             "request" => self.request_source(path),
@@ -78,12 +80,14 @@ impl World {
         }
     }
 
-    fn user_source(&self, path: Vec<String>) -> Option<Source> {
-        let user = self.user.as_ref()?;
-        closed(&path, &["id", "type", "data", "custom_data", "identities"])?;
+    fn user_source(&self, path: Vec<String>) -> Result<Option<Source>, String> {
+        let user = self.user.as_ref().ok_or("user not supplied")?;
+        if is_closed(&path, &["id", "type", "data", "custom_data", "identities"]) {
+            return Ok(None);
+        }
         let loaded = user.get("custom_data_loaded") != Some(&Json::Bool(false));
         if !loaded && path.first().is_none_or(|first| first == "custom_data") {
-            return None;
+            return Err("custom data not loaded".to_string());
         }
         let mut whole = document(user);
         whole.remove("custom_data_loaded");
@@ -108,25 +112,25 @@ impl World {
             }
             _ => {}
         }
-        Some(Source { value: Some(Bson::Document(whole)), path })
+        Ok(Some(Source { value: Some(Bson::Document(whole)), path }))
     }
 
-    fn request_source(&self, path: Vec<String>) -> Option<Source> {
-        let request = self.request.as_ref()?;
-        closed(
-            &path,
-            &[
-                "httpMethod",
-                "httpReferrer",
-                "httpUserAgent",
-                "rawQueryString",
-                "remoteIPAddress",
-                "requestHeaders",
-                "service",
-                "action",
-                "webhookUrl",
-            ],
-        )?;
+    fn request_source(&self, path: Vec<String>) -> Result<Option<Source>, String> {
+        let request = self.request.as_ref().ok_or("request not supplied")?;
+        let properties = [
+            "httpMethod",
+            "httpReferrer",
+            "httpUserAgent",
+            "rawQueryString",
+            "remoteIPAddress",
+            "requestHeaders",
+            "service",
+            "action",
+            "webhookUrl",
+        ];
+        if is_closed(&path, &properties) {
+            return Ok(None);
+        }
         let whole = document(request);
         match path.as_slice() {
             [headers, name, rest @ ..] if headers == "requestHeaders" => {
@@ -137,9 +141,10 @@ impl World {
                         .map(|(_, value)| value.clone()),
                     _ => None,
                 };
-                Some(Source { value: found, path: rest.to_vec() })
+                Ok(Some(Source { value: found, path: rest.to_vec() }))
             }
-            _ => Some(Source { value: Some(Bson::Document(whole)), path }),
+            [property, ..] if !whole.contains_key(property) => Err(format!("request without {property}")),
+            _ => Ok(Some(Source { value: Some(Bson::Document(whole)), path })),
         }
     }
 
@@ -175,9 +180,9 @@ fn call_stub(stub: &Json, arguments: &[Bson]) -> Result<Bson, String> {
     }
 }
 
-/// Only the listed properties exist; `None` for another.
-fn closed(path: &[String], known: &[&str]) -> Option<()> {
-    path.first().is_none_or(|first| known.contains(&first.as_str())).then_some(())
+/// Whether a path asks for another property than the listed ones, which are all there are.
+fn is_closed(path: &[String], known: &[&str]) -> bool {
+    path.first().is_some_and(|first| !known.contains(&first.as_str()))
 }
 
 fn read(json: &Json) -> Bson {

@@ -17,7 +17,7 @@ fn filter(rules: &Json) -> Document {
     let rules = policy::compile(&json::parse(&rules.to_string()).unwrap()).unwrap();
     let context = Context::new().with_user(User::new("u7").with_custom_data(doc! { "teams": ["t1", "t2"] }));
     match Guard::new(policy::RulesFile::effective(Some(&rules), None), context).plan() {
-        Plan::Exact(filter) => filter,
+        Ok(Plan::Exact(filter)) => filter,
         other => panic!("{other:?}"),
     }
 }

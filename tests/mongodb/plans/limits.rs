@@ -13,7 +13,7 @@ fn plan(wanted: impl Into<Bson>) -> Plan {
     let rules = r#"{"roles": [{"name": "R", "apply_when": {"a": "%%user.custom_data.wanted"}, "read": true}]}"#;
     let rules = policy::compile(&json::parse(rules).unwrap()).unwrap();
     let user = User::new("u").with_custom_data(doc! { "wanted": wanted.into() });
-    Guard::new(policy::RulesFile::effective(Some(&rules), None), Context::new().with_user(user)).plan()
+    Guard::new(policy::RulesFile::effective(Some(&rules), None), Context::new().with_user(user)).plan().unwrap()
 }
 
 fn list(length: usize) -> Vec<Bson> {

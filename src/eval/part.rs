@@ -1,0 +1,43 @@
+use std::fmt;
+
+/// A part of the context that rules ask for and the host did not supply.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ContextPart {
+    /// `%%user`
+    User,
+    /// `%%user.custom_data`, which nobody looked up.
+    CustomData,
+    /// `%%values`
+    Values,
+    /// One of `%%values`, of which not all could be read.
+    Value(Box<str>),
+    /// One of `%%values` that is a secret.
+    Secret(Box<str>),
+    /// `%%environment`
+    Environment,
+    /// `%%request`
+    Request,
+    /// A property of `%%request`.
+    RequestProperty(Box<str>),
+    /// `%%args`
+    Args,
+    /// `%%partition`
+    Partition,
+}
+
+impl fmt::Display for ContextPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User => f.write_str("no user was supplied, for `%%user`"),
+            Self::CustomData => f.write_str("the custom data of the user was not loaded, for `%%user.custom_data`"),
+            Self::Values => f.write_str("the values were not supplied, for `%%values`"),
+            Self::Value(name) => write!(f, "the value `{name}` was not supplied: not all values could be read"),
+            Self::Secret(name) => write!(f, "the secret `{name}` was not supplied"),
+            Self::Environment => f.write_str("no environment was supplied, for `%%environment`"),
+            Self::Request => f.write_str("no request was supplied, for `%%request`"),
+            Self::RequestProperty(name) => write!(f, "the request was supplied without its `{name}`"),
+            Self::Args => f.write_str("no arguments were supplied, for `%%args`"),
+            Self::Partition => f.write_str("no partition was supplied, for `%%partition`"),
+        }
+    }
+}
