@@ -87,8 +87,8 @@ impl App {
         parts.flat_map(Part::names).chain(sync).collect()
     }
 
-    /// The context with the application's values and its environment where it has none of its own. What the files say of
-    /// these and cannot be read is Unknown.
+    /// The context with the application's values and its environment where it has none of its own. To ask for what the files say
+    /// of these and cannot be read is an Error.
     #[must_use]
     pub fn with_configuration(&self, context: Context) -> Context {
         let context = context.or_values(&self.values).with_secret_names(self.secret_values.keys().cloned());

@@ -236,7 +236,7 @@ impl App {
             .collect()
     }
 
-    /// The context with those of `%%values` that are secrets. One that is not supplied stays Unknown.
+    /// The context with those of `%%values` that are secrets. To ask for one that is not supplied is an Error.
     #[must_use]
     pub fn with_secrets(&self, context: Context, secrets: &Secrets) -> Context {
         let supplied: Document = self

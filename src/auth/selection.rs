@@ -4,7 +4,7 @@ use bson::oid::ObjectId;
 use bson::{Bson, Document};
 use thiserror::Error;
 
-use super::custom_data::CustomDataConfig;
+use super::custom_data::{CustomDataConfig, CustomDataSource};
 use crate::path::FieldPath;
 use crate::text::Severity;
 
@@ -83,6 +83,14 @@ enum Match {
     ObjectId,
 }
 
+impl CustomDataSource {
+    /// Whether a document has the field in which the user's id is, whatever stands in it.
+    #[must_use]
+    pub fn names_user(&self, document: &Document) -> bool {
+        at(document, &self.user_id_field).is_some()
+    }
+}
+
 impl CustomDataConfig {
     /// Whether a document is a user's: whether [`select`](Self::select) would count it.
     #[must_use]
@@ -145,14 +153,16 @@ fn object_id(user_id: &str) -> Option<ObjectId> {
 }
 
 fn matches(document: &Document, field: &FieldPath, user_id: &str, object_id: Option<ObjectId>) -> Option<Match> {
-    let (first, rest) = field.segments().split_first()?;
-    let value =
-        rest.iter().try_fold(document.get(first.name())?, |value, segment| value.as_document()?.get(segment.name()))?;
-    match value {
+    match at(document, field)? {
         Bson::String(text) if text == user_id => Some(Match::Text),
         Bson::ObjectId(id) if Some(*id) == object_id => Some(Match::ObjectId),
         _ => None,
     }
+}
+
+fn at<'d>(document: &'d Document, field: &FieldPath) -> Option<&'d Bson> {
+    let (first, rest) = field.segments().split_first()?;
+    rest.iter().try_fold(document.get(first.name())?, |value, segment| value.as_document()?.get(segment.name()))
 }
 
 /// The document that was inserted first, as far as that can be told.

@@ -1,7 +1,7 @@
 use portcullis::eval::{Context, Environment, Request};
 use portcullis::expr::{self, Substitutions, TemplateErrorKind};
 use portcullis::testfile;
-use portcullis::user::User;
+use portcullis::user::{User, UserError};
 
 use super::input::{self, Input};
 use super::trouble::Trouble;
@@ -10,9 +10,12 @@ use super::trouble::Trouble;
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Context")]
 pub(super) struct ContextArgs {
-    /// The user object, `%%user`: {"id": "…", "custom_data": {…}, …}
+    /// The user object, `%%user`: {"id": "…", "custom_data": {…}, …}; `"custom_data": null` says that there are none
     #[arg(long, short, value_name = "JSON|FILE")]
     user: Option<String>,
+    /// As the system user, to whom no rules apply
+    #[arg(long, conflicts_with = "user")]
+    as_system: bool,
     /// The configured values, `%%values`: {"name": value}
     #[arg(long, value_name = "JSON|FILE")]
     values: Option<String>,
@@ -30,6 +33,9 @@ pub(super) struct ContextArgs {
 impl ContextArgs {
     /// The user object, if one is given.
     pub(super) fn user(&self) -> Result<Option<User>, Trouble> {
+        if self.as_system {
+            return Ok(Some(User::system()));
+        }
         self.user.as_deref().map(read_user).transpose()
     }
 
@@ -61,7 +67,7 @@ impl ContextArgs {
         }
     }
 
-    /// The context; what is not given is not supplied, and so Unknown.
+    /// The context; what is not given is not supplied, and an Error where a rule asks for it.
     pub(super) fn context(&self, user: Option<User>) -> Result<Context, Trouble> {
         let mut context = Context::new();
         if let Some(user) = user {
@@ -90,8 +96,13 @@ impl ContextArgs {
 
 fn read_user(argument: &str) -> Result<User, Trouble> {
     let document = input::document(argument, "--user")?;
-    User::from_document(document)
-        .map_err(|error| Trouble::usage(format!("--user: {error}; write {{\"id\": \"…\", \"custom_data\": {{…}}}}")))
+    User::from_document(document).map_err(|error| {
+        let help = match error {
+            UserError::System => "give --as-system in place of --user",
+            _ => "write {\"id\": \"…\", \"custom_data\": {…}}",
+        };
+        Trouble::usage(format!("--user: {error}; {help}"))
+    })
 }
 
 pub(super) fn read_environment(argument: &str) -> Result<Environment, Trouble> {

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::guard::GuardArgs;
 use super::input::{Input, standard_input};
+use super::missing::MissingParts;
 use super::output::{Output, paint};
 use super::pipeline::{self, Batch};
 use super::trouble::Trouble;
@@ -125,8 +126,9 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let mut answers = Answers::default();
     decider.decide(subject.operation(args.operation), None, &mut Workspace::default(), &mut answers);
     let answers = decider.finish(answers);
-    write_answers(&answers, &mut Counts::default(), output)?;
-    end(&answers.counts, output)
+    let mut counts = Counts::default();
+    write_answers(&answers, &mut counts, output)?;
+    end(&counts, output)
 }
 
 fn wrong_number(operation: Verb, documents: &[String], streamed: bool) -> Option<&'static str> {
@@ -158,6 +160,8 @@ fn end(counts: &Counts, output: &mut Output) -> Result<Answer, Trouble> {
     if output.is_json() {
         output.line("\n]}")?;
     }
+    output.flush()?;
+    counts.missing.tell();
     match counts.broken {
         0 if counts.decided == 0 => Err(Trouble::Reported("there was no document on standard input".to_owned())),
         0 => Ok(Answer::from_bool(counts.denied == 0)),
@@ -207,6 +211,7 @@ fn write_answers(answers: &Answers, counts: &mut Counts, output: &mut Output) ->
     counts.decided += answers.counts.decided;
     counts.denied += answers.counts.denied;
     counts.broken += answers.counts.broken;
+    counts.missing.join(&answers.counts.missing);
     Ok(())
 }
 
@@ -216,6 +221,8 @@ struct Counts {
     decided: usize,
     denied: usize,
     broken: usize,
+    /// What denials were for want of.
+    missing: MissingParts,
 }
 
 /// The answers about some documents.
@@ -355,6 +362,9 @@ impl Decider {
         };
         answers.counts.decided += 1;
         answers.counts.denied += usize::from(summary.reason.is_some());
+        if summary.reason.is_some() {
+            answers.counts.missing.join(&summary.missing);
+        }
         let explanation = self.explain.then(|| self.guard.explain(operation));
         if self.json {
             let explanation = explanation.map(|explanation| explain::to_json(&explanation, self.age));
@@ -385,6 +395,7 @@ struct Summary<'s> {
     role: Option<&'s str>,
     reason: Option<Reason>,
     errors: Vec<String>,
+    missing: MissingParts,
     /// As one line of JSON.
     visible: Option<&'s [u8]>,
 }
@@ -395,6 +406,7 @@ impl<'s> Summary<'s> {
             role: decision.role(),
             reason: decision.reason().cloned(),
             errors: decision.errors().iter().map(ToString::to_string).collect(),
+            missing: MissingParts::of(decision.errors()),
             visible: None,
         }
     }

@@ -7,6 +7,7 @@ use portcullis::store::EmbeddedDocuments;
 use portcullis::store::documents::{Namespace, Store};
 use portcullis::store::mongodb::MongoDocuments;
 
+use super::missing::MissingParts;
 use super::output::note;
 use super::server::ServerUri;
 use super::stores::{Missing, StoreArgs};
@@ -86,6 +87,15 @@ fn file(path: &Path, missing: Missing) -> Result<Box<dyn Store>, Trouble> {
 
 /// What a client is told; what else is known goes to standard error, for whoever runs this has the database at hand anyhow.
 pub(super) fn guarded(error: GuardedError) -> Trouble {
+    match &error {
+        GuardedError::Failed(errors) => {
+            if let Some(message) = MissingParts::of(errors).message() {
+                return Trouble::usage(message);
+            }
+        }
+        GuardedError::Denied { reason, .. } => MissingParts::of(&reason.errors).tell(),
+        _ => {}
+    }
     if let Some(private) = error.private() {
         note(&private);
     }

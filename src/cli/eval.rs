@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::context::ContextArgs;
 use super::input::{self, Input};
+use super::missing::MissingParts;
 use super::output::{Output, paint};
 use super::trouble::Trouble;
 use super::{Answer, explain};
@@ -91,7 +92,9 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     };
     let errors = Errors::default();
     let truth = Evaluation::new(documents, &context, &errors).truth(&bind(&predicate, &context));
-    let errors: Vec<String> = errors.into_vec().iter().map(ToString::to_string).collect();
+    let errors = errors.into_vec();
+    let missing = MissingParts::of(&errors);
+    let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
     let traced = args.explain.then(|| trace(&predicate, documents, &context, &Errors::default()));
     if output.is_json() {
         let mut document = json!({ "truth": truth.to_string(), "errors": errors });
@@ -110,6 +113,9 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
             explain::trace_lines("", trace, 1, &mut lines);
             lines.iter().try_for_each(|line| output.line(line))?;
         }
+    }
+    if truth == Truth::Error {
+        missing.tell();
     }
     Ok(Answer::from_bool(truth == Truth::True))
 }

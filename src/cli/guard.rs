@@ -3,11 +3,11 @@ use std::sync::Arc;
 
 use portcullis::access::Guard;
 use portcullis::app::{App, Applicable};
-use portcullis::login::DataAge;
+use portcullis::login::{DataAge, Freshness, custom_data_config};
 use portcullis::policy::{self, Policy, RulesFile};
 use portcullis::schema::Schema;
 use portcullis::text::{Finding, closest};
-use portcullis::user::{CustomData, User};
+use portcullis::user::{CustomData, User, UserType};
 
 use super::accounts::{bearer, block_on, read_token, warn, with_custom_data};
 use super::application::load_app;
@@ -18,6 +18,10 @@ use super::output::note;
 use super::secrets::SecretArgs;
 use super::stores::StoreArgs;
 use super::trouble::Trouble;
+
+/// What is said where a token and custom data are given, and the token wins.
+pub(super) const NOT_LOOKED_UP: &str =
+    "the token says what the custom data is: --custom-data is looked at only with `--fresh live`, or `--fresh SECONDS`";
 
 /// By which rules, and for whom.
 #[derive(Debug, clap::Args)]
@@ -38,7 +42,7 @@ pub(super) struct GuardArgs {
     #[arg(long, value_name = "FILE", requires = "rules")]
     schema: Option<String>,
     /// The access token of the user, ours: itself, or a file that `portcullis login --json` printed
-    #[arg(long, value_name = "TOKEN|FILE|-", requires = "app", conflicts_with_all = ["user", "rules"])]
+    #[arg(long, value_name = "TOKEN|FILE|-", requires = "app", conflicts_with_all = ["user", "as_system", "rules"])]
     token: Option<String>,
     #[command(flatten)]
     freshness: FreshnessArgs,
@@ -76,6 +80,10 @@ fn guard(args: &GuardArgs, namespace: Option<&str>, missing: &str) -> Result<(Gu
             }
             app_guard(args, directory, namespace)
         }
+        (None, Some(_)) if args.stores.names_custom_data() => Err(Trouble::usage(
+            "--custom-data belongs to --app, which says in which field of its documents the user's id is; with --rules write \
+             `\"custom_data\": {…}` into the object of --user",
+        )),
         (None, Some(rules)) => {
             let policy = rules_policy(rules, args)?;
             let namespace = namespace.unwrap_or_default();
@@ -116,18 +124,29 @@ fn user(args: &GuardArgs, app: &App) -> Result<(Option<User>, Option<DataAge>), 
     if let Some(token) = &args.token {
         let token = read_token(token, &["access_token"])?;
         let freshness = args.freshness.freshness();
+        if freshness == Freshness::Snapshot && args.stores.names_custom_data() {
+            note(NOT_LOOKED_UP);
+        }
         let bearer = block_on(bearer(app, &args.stores, &token, freshness))?;
         warn(&bearer.warnings);
         return Ok((Some(bearer.user), Some(bearer.age)));
     }
     match args.context.user()? {
         // A server can be named for everything that a shell runs; custom data that there is none of is not asked for by it.
-        Some(user) if user.custom_data == CustomData::Absent && args.stores.serves_custom_data(app)? => {
+        Some(user) if user.custom_data == CustomData::NotLoaded && args.stores.serves_custom_data(app)? => {
             let (user, age) = block_on(with_custom_data(app, &args.stores, user))?;
             Ok((Some(user), Some(age)))
         }
+        // Of an application without custom data, nobody has any.
+        Some(user)
+            if user.custom_data == CustomData::NotLoaded
+                && custom_data_config(app).is_ok_and(|config| !config.is_some_and(|config| config.is_enabled())) =>
+        {
+            Ok((Some(user.without_custom_data()), None))
+        }
         user if args.stores.names_custom_data() => Err(Trouble::usage(match user {
             None => "--custom-data needs a user: --user '{\"id\": \"…\"}'",
+            Some(user) if user.kind == UserType::System => "--custom-data says nothing about the system user",
             Some(_) => "--custom-data looks up what the object given by --user has already: `custom_data`",
         })),
         user => Ok((user, None)),

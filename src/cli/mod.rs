@@ -17,6 +17,7 @@ mod import;
 mod input;
 mod live;
 mod login;
+mod missing;
 mod output;
 mod pipeline;
 mod progress;

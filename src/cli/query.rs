@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::Answer;
 use super::accounts::block_on;
+use super::documents::guarded;
 use super::guard::GuardArgs;
 use super::output::{Output, note, paint};
 use super::trouble::Trouble;
@@ -20,7 +21,8 @@ Examples:
   portcullis query hr.employees --app DIR --token login.json --explain --mongodb-uri mongodb://localhost:27017
   portcullis query --json --rules rules.json --user ada.json | jq .filter
 
-Exits with 0 if there can be documents that the user may read, with 1 if there are none.";
+Exits with 0 if there can be documents that the user may read, with 1 if there are none, and with 2 if the rules ask for
+what was not supplied, such as the user.";
 
 /// Print the MongoDB filter that finds what a user may read, and what of the rules it leaves to be checked
 #[derive(Debug, clap::Args)]
@@ -38,7 +40,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     const MISSING: &str = "--app needs the collection: `portcullis query database.collection --app DIR`";
     let (guard, _) = args.guard.guard(args.namespace.as_deref(), MISSING)?;
-    let explanation = guard.explain_plan().map_err(|error| Trouble::Guarded(error.into()))?;
+    let explanation = guard.explain_plan().map_err(|error| guarded(error.into()))?;
     let server = if args.explain { server(args, &explanation.plan)? } else { None };
     if args.guard.secrets.is_given() {
         note("the filter can hold the values of secrets");

@@ -33,7 +33,7 @@ pub(super) struct StoreArgs {
     /// The database of users and sessions in MongoDB
     #[arg(long, value_name = "NAME", default_value = "portcullis")]
     mongodb_database: String,
-    /// Custom data: a file of extended JSON documents as `mongoexport` writes it, or a folder of such files
+    /// Custom data: a file of extended JSON documents as `mongoexport` writes it, or a folder with one named after the collection
     #[arg(long, value_name = "FILE|DIR")]
     custom_data: Option<PathBuf>,
     /// A file with a key that signs tokens, of at least 32 bytes; of several the first signs, all verify

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::Answer;
 use super::accounts::{AppArgs, assembler, bearer, block_on, read_token, warn};
 use super::freshness::FreshnessArgs;
+use super::guard::NOT_LOOKED_UP;
 use super::output::{Output, note};
 use super::stores::StoreArgs;
 use super::trouble::Trouble;
@@ -39,6 +40,9 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let app = args.app.load()?;
     let token = args.token.as_deref().map(|token| read_token(token, &["access_token"])).transpose()?;
     let freshness: Freshness = args.freshness.freshness();
+    if token.is_some() && freshness == Freshness::Snapshot && args.stores.names_custom_data() {
+        note(NOT_LOOKED_UP);
+    }
     let found = block_on(async {
         if let Some(id) = &args.id {
             let now = SystemClock.now();

@@ -43,7 +43,7 @@ catalogue! {
     CUSTOM_DATA_WRITABLE: "custom-data-writable", Error,
         "a user who can write the own custom data, or insert it, chooses what the rules believe";
     DOCUMENT_FILTERS_HALF: "document-filters-half", Warning,
-        "an absent half of `document_filters` never holds";
+        "an absent half of `document_filters` counts as true: without `read` every document passes, without `write` nothing is asked of a write";
     DOCUMENT_MOVABLE: "document-movable", Note,
         "who is a document's owner only by `apply_when` may give it away";
     DOCUMENT_TAKE_OVER: "document-take-over", Warning,

@@ -38,7 +38,7 @@ pub(super) fn top_level(role: &Role) -> impl Iterator<Item = &FieldRule> {
 
 pub(super) fn reading(role: &Role) -> Extent {
     if let Some(halves) = &role.document_filters
-        && !possible(halves.read.as_ref())
+        && never(halves.read.as_ref())
         && !possible(halves.write.as_ref())
     {
         return Extent::Nothing;
@@ -63,7 +63,7 @@ fn shows(field: &FieldRule) -> bool {
 
 pub(super) fn writing(role: &Role) -> Extent {
     if let Some(halves) = &role.document_filters
-        && !possible(halves.write.as_ref())
+        && never(halves.write.as_ref())
     {
         return Extent::Nothing;
     }

@@ -165,19 +165,28 @@ fn halves(role: &Role, report: &mut Report) {
     let name = &role.name;
     let reads = reading_unfiltered(role) != Extent::Nothing;
     let writes = writing_unfiltered(role) != Extent::Nothing;
-    let (missing, message) = match (&halves.read, &halves.write) {
-        (None, None) if reads || writes => {
-            ("read", format!("`document_filters` without `read` and `write` closes role `{name}`"))
-        }
-        (None, Some(write)) if reads && !always(Some(write)) => {
-            ("read", format!("role `{name}` reads only what it may write: `document_filters` has no `read`"))
-        }
-        (Some(_), None) if writes => {
-            ("write", format!("role `{name}` writes nothing: `document_filters` has no `write`"))
-        }
+    let (message, help) = match (&halves.read, &halves.write) {
+        (None, None) if reads || writes => (
+            format!("`document_filters` of role `{name}` has neither `read` nor `write`, and so keeps no document from it"),
+            "say what `read` and `write` ask, or leave `document_filters` out",
+        ),
+        (None, Some(write)) if reads && !always(Some(write)) => (
+            format!(
+                "`document_filters` of role `{name}` has no `read`, which counts as true: every document passes for \
+                 reading, also where `write` does not hold"
+            ),
+            "say what `read` asks: true, or a condition such as that of `write`",
+        ),
+        (Some(_), None) if writes => (
+            format!(
+                "`document_filters` of role `{name}` has no `write`, which counts as true: nothing is asked of a document \
+                 that is written, also where `read` does not hold"
+            ),
+            "say what `write` asks: true, or a condition such as that of `read`",
+        ),
         _ => return,
     };
-    report.add(DOCUMENT_FILTERS_HALF, halves.span, message, format!("say what `{missing}` asks: true, or a condition"));
+    report.add(DOCUMENT_FILTERS_HALF, halves.span, message, help);
 }
 
 /// `insert` and `delete` of a role that cannot write what they need.
@@ -217,8 +226,7 @@ fn nothing(role: &Role, report: &mut Report) -> bool {
     let denies = meant(role.read.as_ref(), role.write.as_ref())
         || halves.is_some_and(|halves| meant(halves.read.as_ref(), halves.write.as_ref()))
         || top_level(role).any(|field| meant(field.read.as_ref(), field.write.as_ref()));
-    let told = halves.is_some_and(|halves| halves.read.is_none() && halves.write.is_none());
-    let reported = !denies && !told;
+    let reported = !denies;
     if reported {
         let message = format!("role `{}` grants nothing", role.name);
         let help = "give it `read`, `write` or field rules; if it is there to deny, write \"read\": false";

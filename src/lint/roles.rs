@@ -76,7 +76,8 @@ fn unresolvable(predicate: &Predicate, polarity: Polarity) -> Option<(&Test, &Re
         View::Test(test, Polarity::Denied) => {
             let lacking = rights(test).into_iter().flat_map(references).find(|reference| match reference.root {
                 ContextRoot::User => matches!(reference.path.first(), Some("custom_data" | "data")),
-                ContextRoot::Request => true,
+                // Any other property that is not there is an Error.
+                ContextRoot::Request => reference.path.first() == Some("requestHeaders"),
                 _ => false,
             });
             lacking.map(|reference| (test, reference))

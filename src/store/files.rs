@@ -7,16 +7,18 @@ use thiserror::Error;
 
 use super::custom_data::{MAX_BYTES, MAX_DOCUMENTS};
 use super::{CustomDataStore, LookUpError, StoreError};
-use crate::auth::{BoxFuture, CustomDataConfig, Selection};
+use crate::auth::{BoxFuture, CustomDataConfig, CustomDataSource, Selection};
 use crate::json::{self, Chunk, Kind, Stream};
 use crate::text::Source;
 
 /// The endings of the names of files in a folder that hold documents.
 const ENDINGS: [&str; 3] = ["json", "jsonl", "ndjson"];
 
-/// Custom-data documents in a file of extended JSON, or in all such files of a folder (`.json`, `.jsonl`, `.ndjson`): one
-/// document after the other, as `mongoexport` writes them, or an array of them. Their order, that of the files' names
-/// first, is the natural order.
+/// Custom-data documents in a file of extended JSON, or in the files of a folder that are named after the collection
+/// (`users.json`, `db.users.jsonl`, `users.ndjson`): one document after the other, as `mongoexport` writes them, or an array
+/// of them. Their order, that of the files' names first, is the natural order.
+///
+/// Documents of which none has the field of the user's id are those of another collection: nobody is looked up in them.
 ///
 /// Files are read anew at each look-up, from beginning to end, so that a change is seen at once and memory holds one
 /// document at a time.
@@ -42,6 +44,26 @@ pub enum FileError {
     Empty {
         /// Its path.
         path: PathBuf,
+    },
+    /// A folder without a file of the collection.
+    #[error(
+        "the folder `{path}` holds no file of the collection `{namespace}`: name it after the collection, with the ending \
+         .json, .jsonl or .ndjson",
+        path = path.display()
+    )]
+    CollectionMissing {
+        /// Its path.
+        path: PathBuf,
+        /// `database.collection`
+        namespace: String,
+    },
+    /// Documents of another collection.
+    #[error("none of the documents has the field `{field}`, in which the user's id is: `{path}`", path = path.display())]
+    FieldMissing {
+        /// The file or folder.
+        path: PathBuf,
+        /// The field.
+        field: String,
     },
     /// What stands there is no document.
     #[error("`{path}`, line {line}: {message}", path = path.display())]
@@ -70,9 +92,13 @@ impl FileCustomData {
     /// A user's document.
     fn select(&self, user_id: &str) -> Result<Selection, LookUpError> {
         let failed = |error: FileError| StoreError::new("cannot read the custom data", error);
-        let (mut mine, mut bytes) = (Vec::new(), 0_usize);
-        for file in files(&self.path).map_err(failed)? {
+        // Where custom data is disabled, nobody has any.
+        let Some(source) = self.config.source() else { return Ok(Selection::default()) };
+        let (mut mine, mut bytes, mut any, mut any_named) = (Vec::new(), 0_usize, false, false);
+        for file in files(&self.path, source).map_err(failed)? {
             each_document(&file, &mut |document| {
+                any = true;
+                any_named = any_named || source.names_user(&document);
                 if self.config.is_of(user_id, &document) {
                     bytes = bytes.saturating_add(document.to_vec().map_or(0, |document| document.len()));
                     if mine.len() == MAX_DOCUMENTS || bytes > MAX_BYTES {
@@ -84,6 +110,10 @@ impl FileCustomData {
             })
             .map_err(failed)?;
         }
+        if any && !any_named {
+            let (path, field) = (self.path.clone(), source.user_id_field.to_string());
+            return Err(failed(FileError::FieldMissing { path, field }).into());
+        }
         Ok(self.config.select(user_id, &mine)?)
     }
 }
@@ -94,23 +124,30 @@ impl CustomDataStore for FileCustomData {
     }
 }
 
-/// The files that hold documents, in the order of their names.
-fn files(path: &Path) -> Result<Vec<PathBuf>, FileError> {
+/// The files that hold the documents of a collection, in the order of their names.
+fn files(path: &Path, source: &CustomDataSource) -> Result<Vec<PathBuf>, FileError> {
     let failed = |reason| FileError::Unreadable { path: path.to_owned(), reason };
     if !fs::metadata(path).map_err(failed)?.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let mut found = Vec::new();
+    let namespace = format!("{}.{}", source.database, source.collection);
+    let (mut found, mut others) = (Vec::new(), false);
     for entry in fs::read_dir(path).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         let ending = path.extension().and_then(|ending| ending.to_str());
         if ending.is_some_and(|ending| ENDINGS.contains(&ending)) && !path.is_dir() {
-            found.push(path);
+            let name = path.file_stem().and_then(|name| name.to_str());
+            if name.is_some_and(|name| name == source.collection || name == namespace) {
+                found.push(path);
+            } else {
+                others = true;
+            }
         }
     }
     // A misspelt path must not read as "nobody has custom data".
     if found.is_empty() {
-        return Err(FileError::Empty { path: path.to_owned() });
+        let path = path.to_owned();
+        return Err(if others { FileError::CollectionMissing { path, namespace } } else { FileError::Empty { path } });
     }
     found.sort();
     Ok(found)

@@ -33,6 +33,7 @@ mod plans;
 mod racing;
 mod regressions;
 mod stores;
+mod supplied;
 mod tokens;
 mod updates;
 mod written;

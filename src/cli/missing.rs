@@ -1,0 +1,63 @@
+//! What the command line did not supply, and how it can.
+
+use portcullis::eval::{ContextPart, EvalError};
+
+use super::output::note;
+
+/// The parts of the context that were asked for and not supplied, each once.
+#[derive(Debug, Default)]
+pub(super) struct MissingParts(Vec<ContextPart>);
+
+impl MissingParts {
+    pub(super) fn of(errors: &[EvalError]) -> Self {
+        let mut parts = Self::default();
+        parts.add(errors);
+        parts
+    }
+
+    pub(super) fn add(&mut self, errors: &[EvalError]) {
+        for error in errors {
+            if let EvalError::NotSupplied(part) = error
+                && !self.0.contains(part)
+            {
+                self.0.push(part.clone());
+            }
+        }
+    }
+
+    pub(super) fn join(&mut self, others: &Self) {
+        others.0.iter().for_each(|part| self.add(&[EvalError::NotSupplied(part.clone())]));
+    }
+
+    /// Says how each of them is supplied.
+    pub(super) fn tell(&self) {
+        self.0.iter().for_each(|part| note(&way_out(part)));
+    }
+
+    /// The same as the text of one error; none if nothing was missing.
+    pub(super) fn message(&self) -> Option<String> {
+        let parts: Vec<String> = self.0.iter().map(way_out).collect();
+        (!parts.is_empty()).then(|| format!("the rules ask for what was not supplied: {}", parts.join("; ")))
+    }
+}
+
+fn way_out(part: &ContextPart) -> String {
+    let how = match part {
+        ContextPart::User => "say who asks with --user '{\"id\": \"…\"}', or with --token where there is an application",
+        ContextPart::CustomData => {
+            "custom data were not supplied: with an application give --custom-data FILE, the documents of its collection; \
+             or write them into the object of --user, `\"custom_data\": {…}`, or null if the user has none"
+        }
+        ContextPart::Values => "give --values '{\"name\": value}'",
+        ContextPart::Value(_) => "see `portcullis check` for the file that cannot be read, or give it with --values",
+        ContextPart::Secret(name) => {
+            return format!("{part}: give --secret {name}=env:VARIABLE, or --secrets FILE");
+        }
+        ContextPart::Environment => "give --environment '{\"tag\": \"…\", \"values\": {…}}'",
+        ContextPart::Request => "give --request '{\"remoteIPAddress\": \"…\", \"requestHeaders\": {…}}'",
+        ContextPart::RequestProperty(name) => return format!("{part}: write `\"{name}\": …` into the object of --request"),
+        ContextPart::Args => "give --args '{\"name\": value}'",
+        ContextPart::Partition => "give --partition VALUE",
+    };
+    format!("{part}: {how}")
+}
