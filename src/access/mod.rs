@@ -7,6 +7,7 @@ mod explain;
 mod explain_plan;
 mod find;
 mod guard;
+mod masked;
 mod narrow;
 mod plan;
 mod read;

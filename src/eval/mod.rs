@@ -5,6 +5,7 @@ mod context;
 mod convert;
 mod error;
 mod functions;
+mod mask;
 mod matching;
 mod operand;
 mod quick;
@@ -22,6 +23,7 @@ pub(crate) use convert::convert;
 pub(crate) use error::Failures;
 pub use error::{Errors, EvalError};
 pub use functions::{Closures, FunctionError, Functions, MAX_CALLS, PendingCall};
+pub(crate) use mask::Mask;
 pub use matching::{Documents, Evaluation};
 pub use residual::Residual;
 pub(crate) use residual::{
