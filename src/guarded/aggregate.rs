@@ -4,7 +4,7 @@ use bson::{Document, RawDocumentBuf, doc};
 
 use super::collection::GuardedCollection;
 use super::error::{GuardedError, TooMuch};
-use super::found::Found;
+use super::found::{Found, by_what_is_visible};
 use super::pipeline::Pipeline;
 use super::reading::steady;
 use super::stream::Stream;
@@ -37,9 +37,13 @@ impl<'s> GuardedCollection<'s> {
             return Ok(Found::made(self.store.aggregate(&self.namespace, &stages).await?));
         }
         let find = Find { sort: order, ..Find::by(filter) };
-        let documents = self.redacted(&find, plan.needs_check()).await?;
+        let is_ordered = !find.sort.is_empty();
+        let mut documents = self.redacted(&find, plan.needs_check()).await?;
         if documents.is_empty() {
             return Ok(Found::nothing());
+        }
+        if is_ordered {
+            by_what_is_visible(&mut documents, self.guard);
         }
         let database = self.namespace.database();
         Ok(Found::made(self.store.aggregate_documents(database, documents, &pipeline.stages).await?))

@@ -28,6 +28,8 @@ impl Reading {
         let pushed = pushed.filter(|_| !plan.needs_check() || never_fails(&request.query));
         let sorts = pushed.is_none();
         let order = steady(&plan, pushed.unwrap_or_default(), collection.guard);
+        // Whoever sees some of the ids would learn from the order between which of them the others are.
+        let sorts = sorts || (!order.is_empty() && visibility.of("_id") == Shown::Varies);
         Self { filter: plan.filter(), check: plan.needs_check().then_some(answered), order, sorts }
     }
 

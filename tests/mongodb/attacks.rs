@@ -86,6 +86,10 @@ pub(crate) async fn no_order_tells_of_documents_that_may_not_be_read(world: Worl
     tell_nothing(&world, "orders").await;
 }
 
+pub(crate) async fn no_order_tells_of_ids_that_may_not_be_read(world: World) {
+    tell_nothing(&world, "ids").await;
+}
+
 async fn tell_nothing(world: &World, file: &str) {
     let text = std::fs::read_to_string(format!("fixtures/attacks/{file}.json")).unwrap();
     let file: Json = serde_json::from_str(&text).unwrap();
