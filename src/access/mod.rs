@@ -8,6 +8,7 @@ mod explain_plan;
 mod failing;
 mod find;
 mod guard;
+mod masked;
 mod narrow;
 mod plan;
 mod read;

@@ -4,6 +4,7 @@ use super::bound::{BoundField, BoundRole};
 use super::guard::{BoundFilters, BoundRules, Entrance, Guard};
 use crate::eval::{Residual, Truth};
 use crate::policy::Projection;
+use crate::query::Range;
 
 /// How much of a top-level field is visible in the documents that may be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,11 @@ impl Visibility {
 }
 
 impl Guard {
+    /// Whether there can be anything stored that the user may not read.
+    pub(crate) fn hides(&self) -> bool {
+        *self.range() != Range::ALWAYS || !self.visibility().is_whole()
+    }
+
     /// What is visible in every document that may be read.
     pub(crate) fn visibility(&self) -> &Visibility {
         self.visibility.get_or_init(|| match &self.entrance {

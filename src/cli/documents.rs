@@ -51,12 +51,33 @@ impl DocumentArgs {
         stores: &StoreArgs,
         missing: Missing,
     ) -> Result<Box<dyn Store>, Trouble> {
-        let client = match &self.store {
+        match self.place(namespace, stores).await? {
+            Some(client) => Ok(Box::new(MongoDocuments::new(&client))),
+            None => match &self.store {
+                Some(StorePlace::File(path)) => file(path, missing),
+                _ => file(&stores.documents_file(missing)?, missing),
+            },
+        }
+    }
+
+    /// The server that has a collection, for what only a server can do.
+    pub(super) async fn server(&self, namespace: &Namespace, stores: &StoreArgs) -> Result<MongoDocuments, Trouble> {
+        match self.place(namespace, stores).await? {
+            Some(client) => Ok(MongoDocuments::new(&client)),
+            None => Err(Trouble::usage(
+                "a file of ours does not tell what changes in it; name a replica set with --store mongodb://HOST",
+            )),
+        }
+    }
+
+    /// A client of the server that has a collection; none if a file has it.
+    async fn place(&self, namespace: &Namespace, stores: &StoreArgs) -> Result<Option<mongodb::Client>, Trouble> {
+        Ok(match &self.store {
             Some(StorePlace::Server(uri)) => {
                 stores.refuse_ours_anywhere(&namespace.to_string())?;
                 Some(uri.connect().await?)
             }
-            Some(StorePlace::File(path)) => return file(path, missing),
+            Some(StorePlace::File(_)) => None,
             Some(StorePlace::Elsewhere) => {
                 return Err(Trouble::usage(
                     "--store takes the address of a server, `mongodb://localhost:27017`, or the path of a file",
@@ -66,11 +87,7 @@ impl DocumentArgs {
                 stores.refuse_ours(&namespace.to_string())?;
                 stores.client().await?
             }
-        };
-        match client {
-            Some(client) => Ok(Box::new(MongoDocuments::new(&client))),
-            None => file(&stores.documents_file(missing)?, missing),
-        }
+        })
     }
 }
 

@@ -95,7 +95,7 @@ fn line(document: &RawDocumentBuf) -> Result<String, Trouble> {
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-async fn print(mut found: Found<'_>, output: &mut Output) -> Result<Answer, Trouble> {
+pub(super) async fn print(mut found: Found<'_>, output: &mut Output) -> Result<Answer, Trouble> {
     let mut count = 0_usize;
     if output.is_json() {
         output.text("{\"documents\": [")?;

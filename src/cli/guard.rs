@@ -1,6 +1,9 @@
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis::access::Guard;
 use portcullis::app::{App, Applicable};
 use portcullis::login::{DataAge, Freshness, custom_data_config};
@@ -41,6 +44,9 @@ pub(super) struct GuardArgs {
     /// A schema file beside --rules
     #[arg(long, value_name = "FILE", requires = "rules")]
     schema: Option<String>,
+    /// When the token expires that was read.
+    #[arg(skip)]
+    expiry: OnceLock<SystemTime>,
     /// The access token of the user, ours: itself, or a file that `portcullis login --json` printed
     #[arg(long, value_name = "TOKEN|FILE|-", requires = "app", conflicts_with_all = ["user", "as_system", "rules"])]
     token: Option<String>,
@@ -59,6 +65,11 @@ impl GuardArgs {
     /// is named.
     pub(super) fn guard(&self, namespace: Option<&str>, missing: &str) -> Result<(Guard, Option<DataAge>), Trouble> {
         guard(self, namespace, missing)
+    }
+
+    /// When the access token expires by which the [guard](Self::guard) was made; none if there was no token.
+    pub(super) fn expiry(&self) -> Option<SystemTime> {
+        self.expiry.get().copied()
     }
 }
 
@@ -129,6 +140,9 @@ fn user(args: &GuardArgs, app: &App) -> Result<(Option<User>, Option<DataAge>), 
         }
         let bearer = block_on(bearer(app, &args.stores, &token, freshness))?;
         warn(&bearer.warnings);
+        if let Some(expiry) = expiry(&token) {
+            let _ = args.expiry.set(expiry);
+        }
         return Ok((Some(bearer.user), Some(bearer.age)));
     }
     match args.context.user()? {
@@ -151,6 +165,13 @@ fn user(args: &GuardArgs, app: &App) -> Result<(Option<User>, Option<DataAge>), 
         })),
         user => Ok((user, None)),
     }
+}
+
+/// The claim `exp` of a token that was verified.
+fn expiry(token: &str) -> Option<SystemTime> {
+    let claims = URL_SAFE_NO_PAD.decode(token.trim().split('.').nth(1)?).ok()?;
+    let claims: serde_json::Value = serde_json::from_slice(&claims).ok()?;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(claims.get("exp")?.as_u64()?))
 }
 
 fn rules_policy(rules: &str, args: &GuardArgs) -> Result<Option<Arc<Policy>>, Trouble> {

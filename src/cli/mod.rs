@@ -1,10 +1,13 @@
 //! The command line: a thin face of the library.
 
 mod accounts;
+mod aggregate;
 mod application;
 mod check;
 mod context;
+mod count;
 mod decide;
+mod distinct;
 mod documents;
 mod eval;
 mod expand;
@@ -22,6 +25,7 @@ mod output;
 mod pipeline;
 mod progress;
 mod query;
+mod reads;
 mod replace;
 mod secrets;
 mod server;
@@ -32,6 +36,7 @@ mod transfer;
 mod trouble;
 mod user;
 mod users;
+mod watch;
 mod write;
 
 use std::ffi::OsString;
@@ -74,6 +79,10 @@ impl Command {
             Self::new("eval", eval::run),
             Self::new("decide", decide::run),
             Self::new("find", find::run),
+            Self::new("aggregate", aggregate::run),
+            Self::new("count", count::run),
+            Self::new("distinct", distinct::run),
+            Self::new("watch", watch::run),
             Self::new("insert", write::insert::run_insert),
             Self::new("update", write::update::run_update),
             Self::new("delete", write::delete::run_delete),

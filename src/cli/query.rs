@@ -33,6 +33,9 @@ pub(super) struct Args {
     /// Print what each filter and role contributes, and with a server which index it would use
     #[arg(long)]
     explain: bool,
+    /// Print the filter as it is sent, with the values of secrets and headers in it
+    #[arg(long)]
+    show_secrets: bool,
     #[command(flatten)]
     guard: GuardArgs,
 }
@@ -42,9 +45,17 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let (guard, _) = args.guard.guard(args.namespace.as_deref(), MISSING)?;
     let explanation = guard.explain_plan().map_err(|error| guarded(error.into()))?;
     let server = if args.explain { server(args, &explanation.plan)? } else { None };
-    if args.guard.secrets.is_given() {
-        note("the filter can hold the values of secrets");
-    }
+    let answer = Answer::from_bool(explanation.plan != Plan::Never);
+    let masked = guard.masked(&explanation);
+    let explanation = if args.show_secrets || masked == explanation {
+        explanation
+    } else {
+        note(
+            "the expansions stand in the places of secrets and headers: so the filter finds nothing; --show-secrets prints \
+             it as it is sent",
+        );
+        masked
+    };
     if explanation.plan.filter().is_some_and(|filter| !survives(&filter)) {
         note(
             "the filter holds values that extended JSON cannot carry: what is printed would be read as something else",
@@ -57,7 +68,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
             output.line(line)?;
         }
     }
-    Ok(Answer::from_bool(explanation.plan != Plan::Never))
+    Ok(answer)
 }
 
 /// How the server would find the documents, if one is named and there is something to find.

@@ -253,6 +253,14 @@ impl Context {
         }
     }
 
+    /// The values that must not be shown, each with the expansion that brings it.
+    pub(super) fn hidden_values(&self) -> Vec<(String, &Bson)> {
+        let secrets = self.values.iter().flatten().filter(|(name, _)| self.secrets.contains(*name));
+        let headers = self.request.iter().flat_map(|request| &request.headers);
+        let secrets = secrets.map(|(name, value)| (format!("%%values.{name}"), value));
+        secrets.chain(headers.map(|(name, value)| (format!("%%request.requestHeaders.{name}"), value))).collect()
+    }
+
     pub(super) fn has_function(&self, name: &str) -> bool {
         self.functions.as_ref().is_some_and(|functions| functions.contains(name))
     }

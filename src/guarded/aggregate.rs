@@ -1,17 +1,16 @@
 use std::time::Instant;
 
-use bson::{Bson, Document, RawDocumentBuf, doc};
+use bson::{Document, RawDocumentBuf, doc};
 
 use super::collection::GuardedCollection;
 use super::error::{GuardedError, TooMuch};
-use super::found::Found;
-use super::names::is_plain;
+use super::found::{Found, by_what_is_visible};
 use super::pipeline::Pipeline;
 use super::reading::steady;
 use super::stream::Stream;
 use crate::access::{Query, Shown, Visibility};
 use crate::query::Plan;
-use crate::store::documents::Find;
+use crate::store::documents::{Find, Redaction};
 
 /// What an array of documents takes for each beside the document itself, in bytes: its type and its place in digits.
 const PER_DOCUMENT: usize = 10;
@@ -30,17 +29,21 @@ impl<'s> GuardedCollection<'s> {
         let plan = self.narrowed(pipeline.first_match.as_ref(), visibility)?;
         // No stage makes something of nothing.
         let Some(filter) = plan.filter() else { return Ok(Found::nothing()) };
-        let order = steady(&plan, Document::new(), visibility);
+        let order = steady(&plan, Document::new(), self.guard);
         if !plan.needs_check()
-            && let Some(redaction) = redaction(visibility)
+            && let Some(redaction) = self.redaction(visibility)
         {
             let stages = stages(&plan, filter, order, redaction, &pipeline.stages);
             return Ok(Found::made(self.store.aggregate(&self.namespace, &stages).await?));
         }
         let find = Find { sort: order, ..Find::by(filter) };
-        let documents = self.redacted(&find, plan.needs_check()).await?;
+        let is_ordered = !find.sort.is_empty();
+        let mut documents = self.redacted(&find, plan.needs_check()).await?;
         if documents.is_empty() {
             return Ok(Found::nothing());
+        }
+        if is_ordered {
+            by_what_is_visible(&mut documents, self.guard);
         }
         let database = self.namespace.database();
         Ok(Found::made(self.store.aggregate_documents(database, documents, &pipeline.stages).await?))
@@ -53,6 +56,14 @@ impl<'s> GuardedCollection<'s> {
         let narrowed = self.guard.narrowed_loosely(&self.guard.answering(first), visibility);
         // What became too large for a filter is no narrower.
         Ok(if narrowed.needs_check() && !plan.needs_check() { plan } else { narrowed })
+    }
+
+    /// The stages by which the database redacts the documents; none if it cannot.
+    fn redaction(&self, visibility: &Visibility) -> Option<Vec<Document>> {
+        match alike(visibility)? {
+            None => Some(Vec::new()),
+            Some(redaction) => self.store.redaction(&redaction),
+        }
     }
 
     async fn redacted(&self, find: &Find, needs_check: bool) -> Result<Vec<RawDocumentBuf>, GuardedError> {
@@ -75,43 +86,44 @@ impl<'s> GuardedCollection<'s> {
     }
 }
 
-/// The stage that redacts; none if there is nothing to be redacted.
-type Redaction = Option<Document>;
-
-/// The stage that redacts all documents alike; none if they are not redacted alike, or no stage can say how.
-fn redaction(visibility: &Visibility) -> Option<Redaction> {
-    let of = |wanted: Shown| visibility.named().filter(move |(_, shown)| *shown == wanted).map(|(name, _)| name);
-    let differing = match visibility.others() {
-        Shown::Varies => return None,
-        Shown::Always => Shown::Never,
-        Shown::Never => Shown::Always,
-    };
-    if of(Shown::Varies).next().is_some() || !of(differing).all(is_plain) {
+/// What all documents are redacted to alike: an inner none if nothing is hidden, none if they are not redacted alike.
+fn alike(visibility: &Visibility) -> Option<Option<Redaction>> {
+    let of =
+        |wanted: Shown| visibility.named().filter(move |(_, shown)| *shown == wanted).map(|(name, _)| name.to_owned());
+    if of(Shown::Varies).next().is_some() {
         return None;
     }
-    let names = of(differing).map(str::to_owned);
     match visibility.others() {
+        Shown::Varies => None,
         Shown::Always => {
-            let hidden: Vec<String> = names.collect();
-            Some((!hidden.is_empty()).then(|| doc! { "$unset": hidden }))
+            let hidden: Vec<String> = of(Shown::Never).collect();
+            Some((!hidden.is_empty()).then_some(Redaction::AllBut(hidden)))
         }
-        _ => {
-            let mut shown: Document = names.map(|name| (name, Bson::Int32(1))).collect();
-            // It is included unless it is excluded.
-            shown.entry("_id").or_insert(Bson::Int32(0));
-            (shown.values().any(|value| *value == Bson::Int32(1))).then(|| Some(doc! { "$project": shown }))
+        Shown::Never => {
+            let shown: Vec<String> = of(Shown::Always).collect();
+            (!shown.is_empty()).then_some(Some(Redaction::Only(shown)))
         }
     }
 }
 
-/// The rules first, then a barrier, then the client's stages: without it the database may move a condition of the client's before
-/// those of the rules, or into one with them, and an error in it would tell of documents that may not be read.
-fn stages(plan: &Plan, filter: Document, order: Document, redaction: Redaction, client: &[Document]) -> Vec<Document> {
+/// A limit that no collection reaches, and of which no optimizer can know that.
+const BARRIER: i64 = 1 << 53;
+
+/// The rules first, then a barrier, then the redaction and the client's stages: without the barrier the database may move a
+/// condition of the client's before those of the rules, or into one with them, and an error in it would tell of documents that may
+/// not be read.
+fn stages(
+    plan: &Plan,
+    filter: Document,
+    order: Document,
+    redaction: Vec<Document>,
+    client: &[Document],
+) -> Vec<Document> {
     let mut stages = Vec::new();
     if *plan != Plan::Always {
         stages.push(doc! { "$match": filter });
         stages.extend((!order.is_empty()).then(|| doc! { "$sort": order }));
-        stages.push(doc! { "$limit": i64::MAX });
+        stages.push(doc! { "$limit": BARRIER });
     }
     stages.extend(redaction);
     stages.extend_from_slice(client);

@@ -4,7 +4,7 @@ use bson::RawDocumentBuf;
 
 use super::error::{GuardedError, TooMuch};
 use super::stream::Stream;
-use crate::access::Query;
+use crate::access::{Guard, Query, Shown};
 use crate::policy::Projection;
 use crate::store::documents::Cursor;
 use crate::value::{DocumentRef, Malformed, RawWriter};
@@ -110,6 +110,13 @@ pub(super) fn project(projection: &Projection, document: &RawDocumentBuf) -> Res
     Ok(RawDocumentBuf::from_bytes(bytes)?)
 }
 
+/// Puts documents that came in the order of ids which are not all visible into one that tells nothing: that of their bytes.
+pub(super) fn by_what_is_visible(documents: &mut [RawDocumentBuf], guard: &Guard) {
+    if guard.visibility().of("_id") != Shown::Always {
+        documents.sort_unstable_by(|one, other| one.as_bytes().cmp(other.as_bytes()));
+    }
+}
+
 /// Holds all documents of a stream, and sorts them.
 pub(super) async fn sorted(mut stream: Stream<'_>, query: &Query) -> Result<Vec<RawDocumentBuf>, GuardedError> {
     let (began, limits) = (Instant::now(), stream.limits);
@@ -117,6 +124,7 @@ pub(super) async fn sorted(mut stream: Stream<'_>, query: &Query) -> Result<Vec<
     loop {
         let batch = stream.batch(began).await?;
         if batch.is_empty() {
+            by_what_is_visible(&mut held, stream.guard);
             return Ok(query.in_order(held)?);
         }
         bytes = batch.iter().fold(bytes, |bytes, one| bytes.saturating_add(one.as_bytes().len()));

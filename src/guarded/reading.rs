@@ -3,7 +3,7 @@ use bson::Document;
 use super::collection::GuardedCollection;
 use super::names::is_plain_path;
 use super::request::FindRequest;
-use crate::access::{Answered, Query, Shown, Visibility};
+use crate::access::{Answered, Guard, Query, Shown, Visibility};
 use crate::find::Direction;
 use crate::query::Plan;
 
@@ -27,7 +27,9 @@ impl Reading {
         let pushed = pushed(&request.query, visibility);
         let pushed = pushed.filter(|_| !plan.needs_check() || never_fails(&request.query));
         let sorts = pushed.is_none();
-        let order = steady(&plan, pushed.unwrap_or_default(), visibility);
+        let order = steady(&plan, pushed.unwrap_or_default(), collection.guard);
+        // Whoever sees some of the ids would learn from the order between which of them the others are.
+        let sorts = sorts || (!order.is_empty() && visibility.of("_id") == Shown::Varies);
         Self { filter: plan.filter(), check: plan.needs_check().then_some(answered), order, sorts }
     }
 
@@ -37,12 +39,13 @@ impl Reading {
     }
 }
 
-/// The order with `_id` behind it where fields are hidden, unless all documents are asked for in no order: an index that begins with
-/// fields that are asked for and goes on with a hidden one would bring those that are alike in the order of its values. Of
-/// documents with one and the same `_id` it would say nothing, and cost the database time.
-pub(super) fn steady(plan: &Plan, mut order: Document, visibility: &Visibility) -> Document {
+/// The order with `_id` behind it where anything is hidden, unless all documents are asked for in no order. Without it an index that
+/// begins with fields that are asked for and goes on with a hidden one would bring those that are alike in the order of its values;
+/// and which of several indexes the database takes depends on how many documents it would look at in vain, which the user may
+/// not read. Of documents with one and the same `_id` it would say nothing, and cost the database time.
+pub(super) fn steady(plan: &Plan, mut order: Document, guard: &Guard) -> Document {
     let narrows = plan.filter().is_some_and(|filter| !filter.is_empty() && !has_one_id(&filter));
-    if (narrows || !order.is_empty()) && !visibility.is_whole() && !order.contains_key("_id") {
+    if (narrows || !order.is_empty()) && guard.hides() && !order.contains_key("_id") {
         order.insert("_id", 1);
     }
     order

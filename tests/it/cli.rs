@@ -11,6 +11,21 @@ fn commands_answer_as_their_fixtures_say() {
     assert!(cases > 40, "the fixture lost its cases");
 }
 
+#[test]
+fn no_command_shows_a_secret_unless_it_is_asked_to() {
+    let cases = check(include_str!("../../fixtures/cli/secrets.json"), None);
+    assert!(cases > 5, "the fixture lost its cases");
+}
+
+#[test]
+fn commands_read_as_their_fixtures_say() {
+    let state = std::env::temp_dir().join(format!("portcullis-reads-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&state);
+    let cases = check(include_str!("../../fixtures/cli/reads.json"), Some(("PORTCULLIS_STATE", state.as_os_str())));
+    std::fs::remove_dir_all(&state).unwrap();
+    assert!(cases > 20, "the fixture lost its cases");
+}
+
 /// One after the other, on a store of their own.
 #[test]
 fn commands_keep_documents_as_their_fixtures_say() {

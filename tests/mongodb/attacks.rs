@@ -45,6 +45,21 @@ async fn answer(collection: &GuardedCollection<'_>, case: &Json) -> Result<Strin
     shown(collection.aggregate(&Pipeline::parse(&node(&case["aggregate"]))?).await?).await
 }
 
+/// How many of a file's prefixes each of its pipelines is put behind, under each policy.
+const PREFIXES: usize = 3;
+
+/// A case as it stands; and, if the file has prefixes, its pipeline behind some of them: others under the next policy.
+fn behind(case: &Json, prefixes: &[Json], turn: usize) -> Vec<Json> {
+    let pipeline = case.get("aggregate").and_then(Json::as_array);
+    let (Some(pipeline), false) = (pipeline, prefixes.is_empty()) else { return vec![case.clone()] };
+    let prefixes = prefixes.iter().cycle().skip(turn * PREFIXES % prefixes.len()).take(PREFIXES);
+    let put = |prefix: &Json| {
+        let stages = prefix.as_array().unwrap().iter().chain(pipeline).cloned();
+        serde_json::json!({ "trick": case["trick"], "aggregate": stages.collect::<Vec<_>>() })
+    };
+    std::iter::once(case.clone()).chain(prefixes.map(put)).collect()
+}
+
 async fn shown(found: Found<'_>) -> Result<String, GuardedError> {
     let all = found.all().await?;
     Ok(all.iter().map(|one| format!("{:?}\n", Document::try_from(one).unwrap())).collect())
@@ -59,28 +74,49 @@ async fn fill(world: &World, name: &str, documents: &Json, indexes: &Json) {
 }
 
 pub(crate) async fn no_answer_tells_what_may_not_be_read(world: World) {
-    let text = include_str!("../../fixtures/attacks/reads.json");
-    let file: Json = serde_json::from_str(text).unwrap();
+    tell_nothing(&world, "reads").await;
+}
+
+pub(crate) async fn no_stage_sees_more_of_a_document_than_its_reader(world: World) {
+    tell_nothing(&world, "wholes").await;
+}
+
+pub(crate) async fn no_order_tells_of_documents_that_may_not_be_read(world: World) {
+    tell_nothing(&world, "orders").await;
+}
+
+pub(crate) async fn no_order_tells_of_ids_that_may_not_be_read(world: World) {
+    tell_nothing(&world, "ids").await;
+}
+
+async fn tell_nothing(world: &World, file: &str) {
+    let text = std::fs::read_to_string(format!("fixtures/attacks/{file}.json")).unwrap();
+    let file: Json = serde_json::from_str(&text).unwrap();
     let store = MongoDocuments::new(&world.client);
     let user = portcullis::testfile::user(document(&file["user"])).unwrap();
     for list in ["documents", "others", "other_rows"] {
-        fill(&world, list, &file[list], &file["indexes"]).await;
+        if let Some(documents) = file.get(list) {
+            fill(world, list, documents, &file["indexes"]).await;
+        }
     }
+    let no_prefixes = Vec::new();
+    let prefixes = file.get("prefixes").map_or(&no_prefixes, |prefixes| prefixes.as_array().unwrap());
     let (mut failures, mut asked, mut refused) = (Vec::new(), 0, 0);
-    for (name, policy) in file["policies"].as_object().unwrap() {
+    for (turn, (name, policy)) in file["policies"].as_object().unwrap().iter().enumerate() {
         let guard = guard(&policy["rules"], Context::new().with_user(user.clone()));
         let of = |list: &str| {
             let namespace = Namespace::parse(&format!("{}.{list}", world.database.name())).unwrap();
             GuardedCollection::new(&store, namespace, &guard)
         };
         let (one, other) = (of("documents"), of(policy["others"].as_str().unwrap()));
-        for case in file["cases"].as_array().unwrap() {
+        let cases = file["cases"].as_array().unwrap().iter().enumerate();
+        for case in cases.flat_map(|(number, case)| behind(case, prefixes, turn + number)) {
             if case.get("policies").is_some_and(|names| !names.as_array().unwrap().contains(&Json::from(name.as_str())))
             {
                 continue;
             }
             asked += 1;
-            let (one, other) = (answer(&one, case).await, answer(&other, case).await);
+            let (one, other) = (answer(&one, &case).await, answer(&other, &case).await);
             let words = |answer: &Result<String, GuardedError>| match answer {
                 Ok(answer) => answer.clone(),
                 Err(error) => format!("error: {error} / {}", error.private().unwrap_or_default()),

@@ -1,8 +1,10 @@
 //! The commands about documents, on a server.
 
-use std::process::Command;
+use std::io::Read;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use bson::Document;
+use bson::{Document, doc};
 use serde_json::{Value, json};
 
 use crate::attacks::document;
@@ -68,6 +70,43 @@ pub(crate) async fn commands_keep_documents_as_their_fixtures_say(world: World) 
     database.drop().await.unwrap();
     let cases =
         check(include_str!("../../fixtures/cli/documents.json"), Some(("PORTCULLIS_STORE", world.uri.as_ref())));
+    let reads = check(include_str!("../../fixtures/cli/reads.json"), Some(("PORTCULLIS_STORE", world.uri.as_ref())));
     database.drop().await.unwrap();
-    assert!(cases > 20, "the fixture lost its cases");
+    assert!(cases > 20 && reads > 20, "the fixture lost its cases");
+}
+
+pub(crate) async fn the_command_tells_what_changes_as_its_user_may_read_it(world: World) {
+    let database = &world.database;
+    let images = doc! { "create": "watched", "changeStreamPreAndPostImages": { "enabled": true } };
+    database.run_command(images).await.unwrap();
+    let rules =
+        r#"{"roles": [{"name": "r", "apply_when": {}, "fields": {"_id": {"read": true}, "name": {"read": true}}}]}"#;
+    let mut child = Command::new(env!("CARGO_BIN_EXE_portcullis"))
+        .args(["watch", &format!("{}.watched", database.name()), "--rules", rules, "--user", r#"{"id": "u1"}"#])
+        .args(["--limit", "3", "--seconds", "60", "--json", "--store", &world.uri])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    let mut stdout = child.stdout.take().unwrap();
+    let reading = std::thread::spawn(move || stdout.read_to_string(&mut said).map(|_| said));
+    let collection = database.collection::<Document>("watched");
+    // It has begun when it tells of the first of these; the others are the same to it.
+    let mut number = 0;
+    while !reading.is_finished() {
+        number += 1;
+        let id = doc! { "_id": number };
+        collection.insert_one(doc! { "_id": number, "name": "Ada", "salary": 1 }).await.unwrap();
+        collection.update_one(id.clone(), doc! { "$set": { "salary": 2 } }).await.unwrap();
+        collection.delete_one(id).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let said: Value = serde_json::from_str(&reading.join().unwrap().unwrap()).unwrap();
+    assert!(child.wait().unwrap().success(), "{said}");
+    let changes = said["changes"].as_array().unwrap();
+    assert_eq!(changes.len(), 3);
+    for change in changes {
+        let is_insert = change["inserted"]["name"] == "Ada" && change["inserted"].as_object().unwrap().len() == 2;
+        assert!(is_insert || change["deleted"]["_id"].is_i64(), "{change}");
+    }
 }

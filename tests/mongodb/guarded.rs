@@ -477,7 +477,7 @@ pub(crate) async fn what_is_exact_is_done_by_the_server(world: World) {
     let stages = command("aggregate")[1].get_array("pipeline").unwrap();
     let names: Vec<&str> =
         stages.iter().map(|stage| stage.as_document().unwrap().keys().next().unwrap().as_str()).collect();
-    assert_eq!(names, ["$match", "$sort", "$limit", "$project", "$match", "$group"]);
+    assert_eq!(names, ["$match", "$sort", "$limit", "$project", "$replaceWith", "$match", "$group"]);
 }
 
 /// Orders by one field and by two.

@@ -79,7 +79,10 @@ fn main() -> ExitCode {
             anonymous_users_are_purged_after_their_days
             a_stored_session_that_does_not_read_back_is_an_error;
         attacks:
-            no_answer_tells_what_may_not_be_read;
+            no_answer_tells_what_may_not_be_read
+            no_stage_sees_more_of_a_document_than_its_reader
+            no_order_tells_of_documents_that_may_not_be_read
+            no_order_tells_of_ids_that_may_not_be_read;
         documents:
             a_query_is_answered_in_order_and_in_batches
             every_read_has_its_guarantees
@@ -98,6 +101,7 @@ fn main() -> ExitCode {
             what_is_exact_is_done_by_the_server;
         commands:
             the_command_finds_what_its_user_may_read
+            the_command_tells_what_changes_as_its_user_may_read_it
             commands_keep_documents_as_their_fixtures_say;
         changes:
             a_change_is_what_the_user_sees_of_it

@@ -1,10 +1,13 @@
 //! Documents of collections, without any rules: what a guard stands in front of.
 
 mod error;
+mod redaction;
 mod request;
 mod watch;
 
 pub use error::DocumentsError;
+pub use redaction::Redaction;
+pub(crate) use redaction::is_plain;
 pub use request::{Change, Find, Namespace, Returned, SingleWrite, SingleWritten, Updated};
 pub use watch::{Event, Events, Watch};
 
@@ -53,6 +56,12 @@ pub trait Store: Send + Sync {
                 help: None,
             })
         })
+    }
+
+    /// The stages after which a pipeline of this store sees nothing of a document but what a redaction leaves, whatever stages
+    /// follow; none if the store has no such stages.
+    fn redaction(&self, redaction: &Redaction) -> Option<Vec<Document>> {
+        Some(redaction.stages())
     }
 
     /// Writes one document without a transaction. It happens wholly or not at all, and what the query of the write finds is

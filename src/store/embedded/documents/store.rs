@@ -10,7 +10,7 @@ use super::stage::Search;
 use super::transaction::Writing;
 use crate::auth::{BoxFuture, Clock, SystemClock};
 use crate::store::StoreError;
-use crate::store::documents::{Cursor, DocumentsError, Find, Namespace, Store, Transaction};
+use crate::store::documents::{Cursor, DocumentsError, Find, Namespace, Redaction, Store, Transaction};
 use crate::store::embedded::file::StateFile;
 
 /// Documents in a file that one process at a time can open, with MongoDB's meaning of filters, orders, projections and updates;
@@ -116,6 +116,11 @@ impl Store for EmbeddedDocuments {
             let given = Given::new(&documents, Search::of_pipeline(pipeline)?)?;
             Ok(Box::new(given) as Box<dyn Cursor + 's>)
         })
+    }
+
+    /// Every stage is carried out here, as it stands and in its place.
+    fn redaction(&self, redaction: &Redaction) -> Option<Vec<Document>> {
+        redaction.plain().map(|plain| vec![plain])
     }
 
     fn begin(&self) -> BoxFuture<'_, Result<Box<dyn Transaction + '_>, DocumentsError>> {

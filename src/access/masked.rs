@@ -1,0 +1,47 @@
+use super::explain_plan::{FilterPlan, PlanExplanation, RolePlan};
+use super::guard::Guard;
+use crate::eval::Mask;
+use crate::query::Plan;
+
+impl Guard {
+    /// An explanation as it may be shown: in the places of secrets, and of headers of the request, its filters have the
+    /// expansions that bring them, `"<%%values.apiKey>"`. They are to be read, not to be sent.
+    ///
+    /// ```
+    /// use bson::doc;
+    /// use portcullis::{access::Guard, eval::Context, policy, query::Plan};
+    /// let rules = portcullis::json::parse(r#"{"roles": [{
+    ///     "name": "Hook", "apply_when": {"key": "%%values.apiKey"}, "read": true
+    /// }]}"#).unwrap();
+    /// let rules = policy::compile(&rules).unwrap();
+    /// let context = Context::new().with_secrets(doc! { "apiKey": "hunter2" });
+    /// let guard = Guard::new(policy::RulesFile::effective(Some(&rules), None), context);
+    ///
+    /// let shown = guard.masked(&guard.explain_plan());
+    /// assert_eq!(shown.plan, Plan::Exact(doc! { "key": { "$eq": "<%%values.apiKey>" } }));
+    /// ```
+    #[must_use]
+    pub fn masked(&self, explanation: &PlanExplanation) -> PlanExplanation {
+        let mask = Mask::new(&self.context);
+        let plan = |plan: &Plan| match plan {
+            Plan::Never => Plan::Never,
+            Plan::Always => Plan::Always,
+            Plan::Exact(filter) => Plan::Exact(mask.filter(filter)),
+            Plan::Bounds { lower, upper } => {
+                Plan::Bounds { lower: lower.as_ref().map(|lower| mask.filter(lower)), upper: mask.filter(upper) }
+            }
+        };
+        let filter = |filter: &FilterPlan| FilterPlan { name: filter.name.clone(), plan: plan(&filter.plan) };
+        let role = |role: &RolePlan| RolePlan {
+            name: role.name.clone(),
+            applies: plan(&role.applies),
+            permits: plan(&role.permits),
+        };
+        PlanExplanation {
+            plan: plan(&explanation.plan),
+            filters: explanation.filters.iter().map(filter).collect(),
+            roles: explanation.roles.iter().map(role).collect(),
+            ..explanation.clone()
+        }
+    }
+}

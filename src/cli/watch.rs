@@ -1,0 +1,91 @@
+use std::time::{Duration, SystemTime};
+
+use bson::doc;
+use portcullis::guarded::{Happened, VisibleChange};
+use portcullis::value::DocumentRef;
+
+use super::Answer;
+use super::accounts::block_on;
+use super::documents::guarded;
+use super::output::Output;
+use super::reads::{FilterArgs, ReadArgs, collection, document_line};
+use super::trouble::Trouble;
+
+const EXAMPLES: &str = "\
+Examples:
+  portcullis watch hr.employees --app DIR --user ada.json --store mongodb://localhost:27017
+  portcullis watch hr.employees --filter '{\"site\": \"Bremen\"}' --seconds 60 --app DIR --token login.json
+  portcullis watch hr.employees --limit 1 --rules rules.json --user '{\"id\": \"u1\"}' && echo changed
+
+A document that becomes readable is inserted to the user, one that ceases to be readable is deleted; of what nobody may know,
+nothing is told. The server must be a replica set, and updates and deletions are told only of collections that keep what
+documents were: `collMod` with {\"changeStreamPreAndPostImages\": {\"enabled\": true}}.
+Goes on until it is interrupted, the token expires or the collection is gone.
+Exits with 0 if anything changed, with 1 if nothing did.";
+
+/// Tell what changes in a collection, as a user may read it: one change to a line, as extended JSON
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// After how many changes to end
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
+    /// After how long to end
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    seconds: Option<u32>,
+    #[command(flatten)]
+    read: ReadArgs,
+}
+
+pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
+    let namespace = args.read.namespace()?;
+    let query = args.filter.query()?;
+    let guard = args.read.guard()?;
+    block_on(async {
+        let source = args.read.documents.server(&namespace, &args.read.guard.stores).await?;
+        let seconds =
+            args.seconds.and_then(|seconds| SystemTime::now().checked_add(Duration::from_secs(seconds.into())));
+        let until = [seconds, args.read.guard.expiry()].into_iter().flatten().min();
+        let collection = collection(&source, namespace, &guard);
+        let mut watched = collection.watch(&source, &query, None, until).await.map_err(guarded)?;
+        let mut count = 0_u32;
+        if output.is_json() {
+            output.text("{\"changes\": [")?;
+        }
+        while args.limit.is_none_or(|limit| count < limit) {
+            let change = match watched.next().await.map_err(guarded)? {
+                Happened::Nothing => continue,
+                Happened::Change(change) => line(*change)?,
+                Happened::Ended => break,
+            };
+            match (output.is_json(), count) {
+                (false, _) => output.line(change)?,
+                (true, 0) => output.text(format!("\n{change}"))?,
+                (true, _) => output.text(format!(",\n{change}"))?,
+            }
+            // Whoever waits for it must not wait for the next one.
+            output.flush()?;
+            count = count.saturating_add(1);
+        }
+        if output.is_json() {
+            output.line("\n]}")?;
+        }
+        Ok(Answer::from_bool(count > 0))
+    })
+}
+
+fn line(change: VisibleChange) -> Result<String, Trouble> {
+    let whole = |document: &bson::RawDocumentBuf| {
+        DocumentRef::Raw(document).to_document().map_err(|error| guarded(error.into()))
+    };
+    Ok(document_line(match change {
+        VisibleChange::Inserted(document) => doc! { "inserted": whole(&document)? },
+        VisibleChange::Updated { document, updated, removed } => {
+            doc! { "updated": whole(&document)?, "fields": updated, "removed": removed }
+        }
+        VisibleChange::Deleted { id: Some(id) } => doc! { "deleted": { "_id": id } },
+        VisibleChange::Deleted { id: None } => doc! { "deleted": {} },
+    }))
+}

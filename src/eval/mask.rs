@@ -1,0 +1,56 @@
+use bson::{Bson, Document};
+
+use super::{Context, convert};
+use crate::expr::Conversion;
+use crate::value::ValueRef;
+
+/// Puts the expansions in the places of values that must not be shown: secrets, and headers of the request.
+pub(crate) struct Mask {
+    hidden: Vec<(Bson, String)>,
+}
+
+/// Operators whose operand is never a value of the context.
+const LITERAL: [&str; 5] = ["$exists", "$mod", "$options", "$size", "$type"];
+
+impl Mask {
+    pub(crate) fn new(context: &Context) -> Self {
+        let mut mask = Self { hidden: Vec::new() };
+        for (expansion, value) in context.hidden_values() {
+            mask.hide(value, &format!("<{expansion}>"));
+        }
+        mask
+    }
+
+    /// A value, what stands in it, and what a conversion makes of it.
+    fn hide(&mut self, value: &Bson, shown: &str) {
+        let conversions =
+            [Conversion::StringToOid, Conversion::OidToString, Conversion::StringToUuid, Conversion::UuidToString];
+        let converted = conversions.iter().filter_map(|conversion| convert(*conversion, ValueRef::from(value)));
+        self.hidden.extend(converted.chain([value.clone()]).map(|value| (value, shown.to_owned())));
+        match value {
+            Bson::Array(elements) => elements.iter().for_each(|element| self.hide(element, shown)),
+            Bson::Document(fields) => fields.values().for_each(|value| self.hide(value, shown)),
+            _ => {}
+        }
+    }
+
+    /// A filter as it may be shown.
+    pub(crate) fn filter(&self, filter: &Document) -> Document {
+        let masked = |(key, value): (&String, &Bson)| {
+            let is_literal = LITERAL.contains(&key.as_str());
+            (key.clone(), if is_literal { value.clone() } else { self.value(value) })
+        };
+        filter.iter().map(masked).collect()
+    }
+
+    fn value(&self, value: &Bson) -> Bson {
+        if let Some((_, shown)) = self.hidden.iter().find(|(hidden, _)| hidden == value) {
+            return Bson::String(shown.clone());
+        }
+        match value {
+            Bson::Array(elements) => elements.iter().map(|element| self.value(element)).collect(),
+            Bson::Document(fields) => self.filter(fields).into(),
+            other => other.clone(),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+use bson::{Bson, Document, doc};
+
+/// Which top-level fields of documents a pipeline may see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Redaction {
+    /// These, and no others.
+    Only(Vec<String>),
+    /// All but these.
+    AllBut(Vec<String>),
+}
+
+impl Redaction {
+    /// Stages of MongoDB's after which nothing else of a document is left, whatever stages follow. The fields keep their order,
+    /// and of a key that stands twice the first counts.
+    ///
+    /// A `$project` or `$unset` cannot be relied on for that: MongoDB 6.0 drops an inclusion in front of a `$group` that it
+    /// hands to its newer engine, and to whatever reads `$$ROOT` there the document is whole. Where `$unset` removed a field, a
+    /// later stage that sets it puts it in the same place, which tells that it was there. So the document is put together
+    /// anew by an expression that needs all of it, which no analysis of dependencies sees through, and behind which no stage
+    /// can be moved. The plain stage comes first all the same: it spares the server the fields that are left out anyhow.
+    #[must_use]
+    pub fn stages(&self) -> Vec<Document> {
+        self.plain().into_iter().chain([self.anew()]).collect()
+    }
+
+    /// The plain stage that leaves the same; none if it cannot name all that it must.
+    #[must_use]
+    pub fn plain(&self) -> Option<Document> {
+        match self {
+            Self::Only(names) => {
+                if names.is_empty() || !names.iter().all(|name| is_plain(name)) {
+                    return None;
+                }
+                let mut shown: Document = names.iter().map(|name| (name.clone(), Bson::Int32(1))).collect();
+                // It is included unless it is excluded.
+                shown.entry("_id").or_insert(Bson::Int32(0));
+                Some(doc! { "$project": shown })
+            }
+            Self::AllBut(names) => {
+                if names.is_empty() || !names.iter().all(|name| is_plain(name)) {
+                    return None;
+                }
+                Some(doc! { "$unset": names.as_slice() })
+            }
+        }
+    }
+
+    fn anew(&self) -> Document {
+        // Looked up in a set, which the server makes once; `$in` would go through all of the names for each field.
+        let is_among = |names: &[String]| doc! { "$setIsSubset": [["$$field.k"], { "$literal": names }] };
+        let is_visible = match self {
+            Self::Only(names) => is_among(names),
+            Self::AllBut(names) => doc! { "$not": [is_among(names)] },
+        };
+        let visible = doc! {
+            "$filter": { "input": { "$objectToArray": "$$ROOT" }, "as": "field", "cond": is_visible },
+        };
+        // The last of several values of a key counts, at the place of its first: read backwards, that is the first value.
+        let first_counts = doc! {
+            "$let": {
+                "vars": { "fields": visible },
+                "in": { "$concatArrays": ["$$fields", { "$reverseArray": "$$fields" }] },
+            },
+        };
+        doc! { "$replaceWith": { "$arrayToObject": first_counts } }
+    }
+}
+
+/// Whether a name is one that MongoDB's stages take for a top-level field.
+pub(crate) fn is_plain(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('$') && !name.contains(['.', '\0'])
+}
