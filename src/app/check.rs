@@ -8,7 +8,9 @@ use crate::auth::{ConfigError, CustomDataConfig, Provider};
 use crate::auth::{ProviderType, token::TokenProviderConfig};
 use crate::expr;
 use crate::json::Node;
-use crate::lint::{CollectionRules, Names, lint_application, lint_references, lint_rule, lint_rules, lint_schema};
+use crate::lint::{
+    CollectionRules, Names, lint_anonymous, lint_application, lint_references, lint_rule, lint_rules, lint_schema,
+};
 use crate::policy::{self, Policy, Role, Rule, RulesFile};
 use crate::predicate::{self, Predicate, Scope};
 use crate::schema::Schema;
@@ -139,6 +141,11 @@ impl<'a> Check<'a> {
         }
         let collections: Vec<CollectionRules<'_>> =
             applied.iter().map(|(namespace, policy, _)| CollectionRules { namespace, policy }).collect();
+        if app.takes_anonymous_users() {
+            for (_, policy, file) in &applied {
+                lint_anonymous(policy).into_iter().for_each(|finding| self.add(file, finding));
+            }
+        }
         let elsewhere = self.elsewhere();
         let elsewhere: Vec<&Rule> = elsewhere.iter().collect();
         let custom_data = custom_data.as_ref().map(|(namespace, _, field)| (namespace.as_str(), field.as_str()));
