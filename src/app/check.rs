@@ -14,7 +14,7 @@ use crate::lint::{
 use crate::policy::{self, Policy, Role, Rule, RulesFile};
 use crate::predicate::{self, Predicate, Scope};
 use crate::schema::Schema;
-use crate::text::{Code, Finding, Located, Severity};
+use crate::text::{Code, Finding, Located, Severity, Span};
 
 impl App {
     /// Everything that is wrong, or probably not meant, with the application as a whole: errors of rules, schemas,
@@ -142,8 +142,16 @@ impl<'a> Check<'a> {
         let collections: Vec<CollectionRules<'_>> =
             applied.iter().map(|(namespace, policy, _)| CollectionRules { namespace, policy }).collect();
         if app.takes_anonymous_users() {
+            // Default rules serve many collections, and are told of once.
+            let mut told: Vec<(&str, Span)> = Vec::new();
             for (_, policy, file) in &applied {
-                lint_anonymous(policy).into_iter().for_each(|finding| self.add(file, finding));
+                for finding in lint_anonymous(policy) {
+                    let place = (file.source.name(), finding.span);
+                    if !told.contains(&place) {
+                        told.push(place);
+                        self.add(file, finding);
+                    }
+                }
             }
         }
         let elsewhere = self.elsewhere();

@@ -113,7 +113,7 @@ impl<'p> Beliefs<'p> {
 }
 
 /// The path in the custom data to which a reference leads; empty for all of them.
-fn of_custom_data(reference: &Reference) -> Option<FieldPath> {
+pub(super) fn of_custom_data(reference: &Reference) -> Option<FieldPath> {
     match custom_data_field(reference) {
         Some(_) => Some(reference.path.rest()),
         // The user as a whole, handed to a function.

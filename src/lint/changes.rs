@@ -2,7 +2,7 @@
 
 use bson::Bson;
 
-use super::beliefs::{Belief, Judgement};
+use super::beliefs::{Belief, Judgement, of_custom_data};
 use super::extent::{Writing, top_level, writing_of};
 use super::shape::rights;
 use super::witness::{Search, samples, set, suggestions};
@@ -23,7 +23,9 @@ pub(super) struct Change {
 
 /// So many values of one path, and so many changes of it, are tried.
 const MAX_VALUES: usize = 24;
-const MAX_CHANGES: usize = 16;
+const MAX_CHANGES: usize = 20;
+/// So many values are tried as what was before one value.
+const MAX_SOURCES: usize = 4;
 
 /// The changes of a path from which some belief lets a user gain.
 pub(super) fn changes(search: &Search, id_field: &FieldPath, path: &FieldPath, beliefs: &[&Belief<'_>]) -> Vec<Change> {
@@ -49,8 +51,10 @@ pub(super) fn changes(search: &Search, id_field: &FieldPath, path: &FieldPath, b
     let mut changes = Vec::new();
     for (after, value) in &judged {
         let makes = gains(&absent, after);
-        let sources = judged.iter().rev().filter(|(before, _)| gains(before, after));
-        for (_, before) in sources.take(3) {
+        // Without it is how most users begin, so that it comes first among what was before.
+        let begin = judged.last().into_iter().chain(judged.iter().rev().skip(1).rev());
+        let sources = begin.filter(|(before, _)| gains(before, after));
+        for (_, before) in sources.take(MAX_SOURCES) {
             changes.push(Change { before: before.clone(), after: value.clone(), makes, ends: false });
         }
         if gains(after, &absent) {
@@ -89,6 +93,8 @@ fn values(search: &Search, path: &FieldPath, beliefs: &[&Belief<'_>]) -> Vec<Opt
                 let asked = match &test.left {
                     Left::Document(DocumentRoot::This | DocumentRoot::Prev, _) => true,
                     Left::Document(_, other) => other == path,
+                    // The values that the own rules ask for are where a user may begin.
+                    Left::Context(reference) => of_custom_data(reference).is_some_and(|other| other == *path),
                     _ => false,
                 };
                 if asked {
@@ -109,7 +115,6 @@ fn values(search: &Search, path: &FieldPath, beliefs: &[&Belief<'_>]) -> Vec<Opt
         .into_iter()
         .chain(samples.into_iter().map(Some))
         .for_each(&mut add);
-    // Without it is how most users begin, so that it comes first among what was before.
     found.retain(Option::is_some);
     found.push(None);
     found

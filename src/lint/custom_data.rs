@@ -116,11 +116,24 @@ impl<'b> Store<'b> {
             }
             (None, None) => self.open(search, role, report),
             (own, others) => {
-                if let Some(shown) = others.or(own) {
+                // Who can change others' documents only is kept from the own one on purpose.
+                if let Some(shown) = others.filter(|shown| self.reaches_own(search, role, shown)).or(own) {
                     granted(role, &shown, report);
                 }
             }
         }
+    }
+
+    /// Whether who can change another's document like this can change the own one back.
+    fn reaches_own(&self, search: &Search, role: &Role, shown: &Shown<'_>) -> bool {
+        let value = |document| get(document, shown.written.segments()).cloned();
+        let before = (shown.draft.act == Act::Update).then_some(&shown.draft.stored).and_then(value);
+        let change = Change { before: value(&shown.draft.new), after: before, makes: false, ends: false };
+        ids(search, &self.id_field).iter().any(|id| {
+            let draft = self.draft(search, Way::Change, &shown.written, &change, id);
+            let drafts = search.permit(draft.into_iter().collect(), role, &[&shown.written]);
+            search.find(drafts, role, |_| true).is_some()
+        })
     }
 
     fn writable(&self, role: &Role, shown: &Shown<'_>, report: &mut Report) {
@@ -226,7 +239,8 @@ impl<'b> Store<'b> {
 
     /// Notes that users write what no rule reads in the own document.
     fn open(&self, search: &Search, role: &Role, report: &mut Report) {
-        if self.paths.iter().any(|(path, _)| path.is_root()) {
+        let whole = self.paths.iter().filter(|(path, _)| path.is_root());
+        if whole.flat_map(|(_, beliefs)| beliefs).any(|belief| !belief.is_settled()) {
             return;
         }
         let is_free = |path: &FieldPath| {
@@ -236,13 +250,16 @@ impl<'b> Store<'b> {
             };
             path.first() != Some("_id")
                 && !related(&self.id_field)
-                && !self.paths.iter().any(|(other, _)| related(other))
+                && !self.paths.iter().any(|(other, _)| !other.is_root() && related(other))
         };
         for path in fields(role, search.policy.schema.as_ref()).into_iter().filter(is_free) {
             let Some(rule) = place(role, Act::Update, &path) else { continue };
             let schema = search.policy.schema.as_ref();
             let value =
                 samples().into_iter().find(|value| schema.is_none_or(|schema| schema.takes(path.segments(), value)));
+            if value.is_none() {
+                continue;
+            }
             let change = Change { before: None, after: value, makes: false, ends: false };
             for id in ids(search, &self.id_field) {
                 let Some(draft) = self.draft(search, Way::Change, &path, &change, &id) else { continue };
@@ -285,8 +302,9 @@ impl Way {
 
 fn granted(role: &Role, shown: &Shown<'_>, report: &mut Report) {
     let Some(rule) = place(role, shown.draft.act, &shown.written) else { return };
+    let whom = if shown.draft.custom == Custom::Own { "themselves" } else { "anybody" };
     let message = format!(
-        "users of role `{}` can write custom data, and rules trust {}: they can promote anybody ({})",
+        "users of role `{}` can write custom data, and rules trust {}: they can promote {whom} ({})",
         role.name,
         read_as(shown.path),
         example(&shown.draft)

@@ -11,7 +11,7 @@ use super::comparisons::{is_string, shown};
 use super::report::Report;
 use super::shape::{place_name, rights};
 use crate::expr::Conversion;
-use crate::path::FieldPath;
+use crate::path::{FieldPath, Segment};
 use crate::policy::{FieldRule, RulesFile};
 use crate::predicate::{Check, DocumentRoot, Left, List, Predicate, Right, Test};
 use crate::schema::{Property, Schema};
@@ -161,18 +161,19 @@ impl Declared<'_> {
         if path.first() == Some("_id") {
             return;
         }
-        let Property::Absent { name, names, closed } = self.schema.property(path.segments()) else { return };
-        if !self.told.insert(path.to_string()) {
+        let Property::Absent { length, names, closed } = self.schema.property(path.segments()) else { return };
+        let absent = FieldPath::from_segments(path.segments().get(..length).unwrap_or_default());
+        if !self.told.insert(absent.to_string()) {
             return;
         }
+        let name = absent.segments().last().map_or("", Segment::name);
         let near = closest(name, names).map(|near| format!("did you mean `{near}`?"));
-        let within = if path.segments().len() > 1 { format!(" (of `{path}`)") } else { String::new() };
         if closed {
-            let message = format!("the schema refuses documents with a field `{name}`{within}");
+            let message = format!("the schema refuses documents with a field `{absent}`");
             let help = near.unwrap_or_else(|| "mend the name, or describe the field under `properties`".to_owned());
             self.report.add(FIELD_FORBIDDEN, span, message, help);
         } else {
-            let message = format!("the schema does not describe a field `{name}`{within}");
+            let message = format!("the schema does not describe a field `{absent}`");
             let help = near.unwrap_or_else(|| "mend the name, or describe the field under `properties`".to_owned());
             self.report.add(FIELD_UNDESCRIBED, span, message, help);
         }

@@ -9,7 +9,7 @@ use super::extent::{Extent, Writing, always, never, possible, writing, writing_o
 use super::ownership::{Ownership, ownerships};
 use super::report::Report;
 use super::shape::{Polarity, rights};
-use super::way_out::keeping;
+use super::way_out::{inserting, keeping};
 use super::witness::{Act, Draft, Moment, Search, another, document, example, get, set};
 use crate::eval::Truth;
 use crate::path::FieldPath;
@@ -135,7 +135,7 @@ fn for_others(search: &Search, role: &Role, own: &[Ownership<'_>], report: &mut 
                 "users of role `{name}` can insert documents in another's name: nothing asks about the new `{path}` ({})",
                 example(&draft)
             );
-            return report.add(INSERT_FOR_OTHERS, rule.expr.span, message, keeping(role, owner));
+            return report.add(INSERT_FOR_OTHERS, rule.expr.span, message, inserting(role, owner));
         }
     }
 }

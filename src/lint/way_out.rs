@@ -33,6 +33,12 @@ pub(super) fn keeping(role: &Role, owner: &Ownership<'_>) -> String {
     )
 }
 
+/// How to keep documents from being inserted for others.
+pub(super) fn inserting(role: &Role, owner: &Ownership<'_>) -> String {
+    let asked = role.insert.as_ref().map_or_else(|| owner.condition.clone(), |insert| both(insert, &owner.condition));
+    format!("if they must not, write `\"insert\": {asked}` in the role")
+}
+
 fn both(rule: &Rule, asked: &str) -> String {
     if always(Some(rule)) { asked.to_owned() } else { format!("{{\"%and\": [{}, {asked}]}}", rule.expr.value) }
 }

@@ -19,8 +19,8 @@ pub enum Property<'s> {
     Known,
     /// The document in which the last name would stand describes its fields, and this one is not among them.
     Absent {
-        /// Its name.
-        name: &'s str,
+        /// How many names of the path lead to it, its own included.
+        length: usize,
         /// Those that are.
         names: Vec<&'s str>,
         /// Whether a document with it is refused.
@@ -91,7 +91,7 @@ impl Schema {
             let names =
                 parents.iter().flat_map(|shape| shape.properties.named.iter().map(|(name, _)| &**name)).collect();
             let closed = parents.iter().all(|shape| matches!(shape.properties.others, Others::Forbidden));
-            return Property::Absent { name: segment.name(), names, closed };
+            return Property::Absent { length: length + 1, names, closed };
         }
         Property::Known
     }

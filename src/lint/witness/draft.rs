@@ -210,7 +210,7 @@ impl Draft {
     ) -> bool {
         let earlier = matches!(root, DocumentRoot::PrevRoot | DocumentRoot::Prev);
         if path.is_root()
-            || (self.act == Act::Insert && earlier)
+            || (self.act == Act::Insert && earlier && moment != Moment::After)
             || (self.act == Act::Delete && root == DocumentRoot::This)
         {
             return false;

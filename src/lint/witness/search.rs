@@ -37,7 +37,7 @@ pub(in crate::lint) struct Verdict {
 }
 
 /// How much is tried for the rules of one collection: a few seconds at most.
-const STEPS: usize = 20_000;
+const STEPS: usize = 60_000;
 /// How many earlier roles an example is led around.
 const MAX_DETOURS: usize = 3;
 const MAX_GUARDS: usize = 4;
