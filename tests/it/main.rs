@@ -34,5 +34,8 @@ mod racing;
 mod regressions;
 mod stores;
 mod tokens;
+mod two_worlds;
 mod updates;
+#[path = "../worlds/mod.rs"]
+mod worlds;
 mod written;
