@@ -36,5 +36,8 @@ mod regressions;
 mod stores;
 mod supplied;
 mod tokens;
+mod two_worlds;
 mod updates;
+#[path = "../worlds/mod.rs"]
+mod worlds;
 mod written;

@@ -38,9 +38,12 @@ mod racing;
 mod same;
 mod server;
 mod single;
+mod two_worlds;
 mod unknown;
 mod watcher;
 mod world;
+#[path = "../worlds/mod.rs"]
+mod worlds;
 
 use server::Server;
 use world::{Finished, Run, World};
@@ -160,6 +163,8 @@ fn main() -> ExitCode {
             no_write_without_a_transaction_meets_the_document_of_another
             no_write_without_a_transaction_tells_what_may_not_be_read
             a_stored_document_with_a_key_twice_is_not_updated_without_a_transaction;
+        two_worlds:
+            no_request_tells_two_worlds_apart;
         unknown:
             a_commit_is_asked_for_again_until_it_is_known_and_happens_once
             of_a_commit_that_is_never_answered_nobody_says_that_it_happened
@@ -250,7 +255,7 @@ fn trial(shared: &Shared, number: usize, run: Run) -> Result<Completion, Failed>
             let test = async {
                 run(World::new(mongod.clone(), server.uri(), &format!("test{number}")).await).await;
             };
-            let limit = LIMIT * same::factor() + plans::extra_time() + guarded::extra_time();
+            let limit = LIMIT * same::factor() + plans::extra_time() + guarded::extra_time() + two_worlds::extra_time();
             let finished = Runtime::new()?.block_on(async { timeout(limit, test).await });
             finished.map_err(|_| Failed::from(format!("not done within {} seconds", limit.as_secs())))?;
             Ok(Completion::Completed)
