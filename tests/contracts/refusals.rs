@@ -9,6 +9,7 @@ use super::writes::{guard, write};
 
 super::laws! { Given:
     who_sees_everything_is_told_why_a_write_fails
+    a_taken_key_is_told_to_who_sees_everything_before_a_write_that_may_be_denied
     who_does_not_see_everything_is_not_told_why_a_write_fails
     a_hidden_size_is_not_told_by_an_update_that_is_not_permitted
     the_log_says_which_write_was_refused_and_why
@@ -54,6 +55,17 @@ async fn who_sees_everything_is_told_why_a_write_fails(given: Given) {
         assert_eq!(error.to_string(), told, "{writes}");
         assert!(matches!(error, GuardedError::Store(_)), "{writes}");
     }
+}
+
+async fn a_taken_key_is_told_to_who_sees_everything_before_a_write_that_may_be_denied(given: Given) {
+    stored(&given).await;
+    let rules = json!({"roles": [{"name": "r", "apply_when": {}, "read": true, "write": {"name": {"$ne": "Ben"}}}]});
+    let taken = json!({"insertOne": {"document": {"_id": 1, "name": "x"}}});
+    let denied = json!({"updateOne": {"filter": {"_id": 2}, "update": {"$set": {"n": 1}}}});
+    let (error, _) = refused(&given, &rules, &json!([taken, denied])).await;
+    assert!(error.to_string().contains("E11000"), "{error}");
+    let (error, _) = refused(&given, &rules, &json!([{"deleteOne": {"filter": {"_id": 1}}}, denied])).await;
+    assert_eq!(error.to_string(), "update not permitted");
 }
 
 async fn who_does_not_see_everything_is_not_told_why_a_write_fails(given: Given) {

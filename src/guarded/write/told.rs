@@ -46,17 +46,9 @@ impl GuardedCollection<'_> {
             GuardedError::Store(failure) => of_database(failure, at, is_whole),
             error => error,
         };
-        match error {
-            error if at.of <= 1 || self.guard.hides_nothing() => error,
-            error @ GuardedError::Denied { .. } => of_several(error, at),
-            error => {
-                if is_whole {
-                    error
-                } else {
-                    of_several(error, at)
-                }
-            }
-        }
+        let tells_which = at.of <= 1 || self.guard.hides_nothing();
+        let is_denied = matches!(error, GuardedError::Denied { .. });
+        if tells_which || (is_whole && !is_denied) { error } else { of_several(error, at) }
     }
 }
 

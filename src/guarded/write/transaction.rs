@@ -99,7 +99,8 @@ impl GuardedCollection<'_> {
         let (operation, standing) = (writes.last().map_or(Operation::Update, Prepared::operation), Standing::Permitted);
         let at = At { operation, standing, number: writes.len().saturating_sub(1), of: writes.len() };
         let in_all = |error: DocumentsError| Failed { error: error.into(), at };
-        let mut transaction = self.store.begin().await.map_err(in_all)?;
+        let before_all = |error: DocumentsError| Failed { error: error.into(), at: At { number: 0, ..at } };
+        let mut transaction = self.store.begin().await.map_err(before_all)?;
         let left = self.limits.written_documents;
         let mut writing =
             Writing { collection: self, transaction: &mut *transaction, began, left, operation, standing };
@@ -155,10 +156,13 @@ impl Writing<'_> {
         }
     }
 
-    /// Where it is, before the `rest` of the writes. They are part of what is permitted or not.
+    /// Where it is, before the `rest` of the writes. They are part of what is permitted or not, if anything is hidden that a
+    /// failure before them could tell.
     fn at(&self, number: usize, rest: &[Prepared<'_>]) -> At {
         let standing = match self.standing {
-            Standing::Permitted => Standing::of(rest.iter().all(|write| write.is_permitted)),
+            Standing::Permitted if !self.collection.guard.hides_nothing() => {
+                Standing::of(rest.iter().all(|write| write.is_permitted))
+            }
             standing => standing,
         };
         At { operation: self.operation, standing, number, of: number + 1 + rest.len() }
