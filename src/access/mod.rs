@@ -23,5 +23,5 @@ pub use explain_plan::{FilterPlan, PlanExplanation, RolePlan};
 pub(crate) use find::Answered;
 pub use find::{Query, QueryError};
 pub use guard::Guard;
-pub(crate) use touch::Named;
+pub(crate) use touch::{Named, NamedPath};
 pub(crate) use visibility::{Shown, Visibility};

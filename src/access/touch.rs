@@ -1,5 +1,6 @@
 use super::bound::{BoundField, BoundFields, BoundRole};
 use super::guard::{BoundRules, Entrance, Guard, assign, truth};
+use super::visibility::{Shown, Visibility};
 use crate::eval::{Errors, Evaluation, Residual, Seen, Truth};
 use crate::policy::Projection;
 use crate::value::{DocumentRef, Lookup, ValueRef};
@@ -7,20 +8,40 @@ use crate::value::{DocumentRef, Lookup, ValueRef};
 /// What a change names of a document.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Named<'n> {
-    /// These paths, as update operators have them: `tags.$[]`.
-    Paths(&'n [String]),
+    /// These paths.
+    Paths(&'n [NamedPath]),
     /// All of it: a replacement.
     Everything,
 }
 
+/// A path that an update names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NamedPath {
+    /// As update operators have it: `tags.$[]`.
+    pub(crate) path: String,
+    /// Whether what becomes of it depends on what is stored there, as for `$max`.
+    pub(crate) looks: bool,
+}
+
 impl Guard {
-    /// Which of the paths that a change names the user may not name: those that he can neither write nor read. Whether such
-    /// a change changes anything would tell him what is there, so that it is refused whatever it does.
+    /// Which of the paths that a change names the user may not name, because whether the change changes anything there, or
+    /// fails, would tell him what is there. He may name what he may write, and a field that he sees as a whole. What the
+    /// change looks at must be writable, or seen, as it is stored.
     ///
-    /// For a replacement, `*` stands for the fields of which the rules do not speak.
-    pub(crate) fn untouchable(&self, stored: DocumentRef<'_>, new: DocumentRef<'_>, named: Named<'_>) -> Vec<String> {
+    /// A field that is not there counts as seen only if it always is: or else that would tell what the rule for it says. A
+    /// part of a field of which single parts are ruled must be writable, whatever the change does: what contains it may
+    /// be anything without any of it being seen.
+    ///
+    /// `new` is what the change makes of the document; without it, only paths at which the change looks are judged. For a
+    /// replacement, `*` stands for the fields of which the rules do not speak.
+    pub(crate) fn untouchable(
+        &self,
+        stored: DocumentRef<'_>,
+        new: Option<DocumentRef<'_>>,
+        named: Named<'_>,
+    ) -> Vec<String> {
         let all = || match named {
-            Named::Paths(paths) => paths.to_vec(),
+            Named::Paths(paths) => paths.iter().map(|named| named.path.clone()).collect(),
             Named::Everything => vec!["*".to_owned()],
         };
         let rules = match &self.entrance {
@@ -29,6 +50,8 @@ impl Guard {
             Entrance::Rules(rules) => rules,
         };
         let BoundRules { filters, roles, fields, .. } = rules;
+        let is_known = new.is_some();
+        let new = new.unwrap_or(stored);
         let (old, changed) = (Lookup::new(stored, fields), Lookup::new(new, fields));
         let errors = Errors::default();
         let before = Seen::new(Some(&old), Some(&old));
@@ -36,20 +59,21 @@ impl Guard {
         let Ok(role) = assign(roles, &before) else { return all() };
         let after = Seen::new(Some(&changed), Some(&old));
         let after = Evaluation::of(&after, &self.context, &errors);
-        let touching = Touching { role, before, after, old: stored, new };
+        let touching = Touching { role, visibility: self.visibility(), before, after, old: stored, new };
         let kept = |name: &str| filters.projections.iter().all(|projection| projection.keeps_whole(name));
         match named {
             Named::Paths(paths) => {
-                let may = |path: &&String| kept(first(path)) && (touching.whole() || touching.path(path));
-                paths.iter().filter(|path| !may(path)).cloned().collect()
+                let may = |named: &&NamedPath| kept(first(&named.path)) && touching.may_name(&named.path, named.looks);
+                let judged = paths.iter().filter(|named| is_known || named.looks);
+                judged.filter(|named| !may(named)).map(|named| named.path.clone()).collect()
             }
+            Named::Everything if !is_known => Vec::new(),
             Named::Everything => {
-                let hides = |name: &&str| !(kept(name) && (touching.whole() || touching.path(name)));
+                let hides = |name: &&str| !(kept(name) && touching.may_name(name, false));
                 let names = role.fields.keys().map(|name| &**name);
                 let names = names.chain(filters.projections.iter().flat_map(Projection::names));
                 let mut hidden: Vec<String> = names.filter(hides).map(str::to_owned).collect();
-                let others = filters.projections.iter().all(Projection::keeps_others)
-                    && (touching.whole() || role.additional_fields.as_ref().is_some_and(always));
+                let others = filters.projections.iter().all(Projection::keeps_others) && touching.may_name_others();
                 hidden.extend((!others).then(|| "*".to_owned()));
                 hidden.sort();
                 hidden.dedup();
@@ -63,17 +87,18 @@ fn first(path: &str) -> &str {
     path.split('.').next().unwrap_or_default()
 }
 
-/// Whether a field can be read or written in any document.
-fn always(rule: &BoundField) -> bool {
-    constant(rule.read.as_ref()) || constant(rule.write.as_ref())
+/// Whether a rule holds for any document.
+fn always(rule: Option<&Residual>) -> bool {
+    rule.is_some_and(|rule| rule.constant() == Some(Truth::True))
 }
 
-fn constant(rule: Option<&Residual>) -> bool {
-    rule.is_some_and(|rule| rule.constant() == Some(Truth::True))
+fn holds(rule: Option<&Residual>, of: &Evaluation<'_>) -> bool {
+    truth(rule, Truth::False, of) == Truth::True
 }
 
 struct Touching<'e> {
     role: &'e BoundRole,
+    visibility: &'e Visibility,
     before: Evaluation<'e>,
     after: Evaluation<'e>,
     old: DocumentRef<'e>,
@@ -81,17 +106,49 @@ struct Touching<'e> {
 }
 
 impl<'e> Touching<'e> {
-    /// Whether the role speaks of whole documents, and lets them be read or written.
-    fn whole(&self) -> bool {
-        let holds = |rule: &Option<Residual>, of| truth(rule.as_ref(), Truth::False, of) == Truth::True;
-        holds(&self.role.read, &self.before)
-            || (holds(&self.role.write, &self.before) && holds(&self.role.write, &self.after))
+    fn may_name(&self, path: &str, looks: bool) -> bool {
+        self.writes_whole() || self.is_seen(first(path)) || self.may_write(path, looks)
     }
 
-    /// Whether the rules let a path be read or written.
-    fn path(&self, path: &str) -> bool {
-        // Fields do not rescue what the role itself refuses.
-        if self.role.read.is_some() || self.role.write.is_some() {
+    /// Whether fields may be named of which the role does not speak.
+    fn may_name_others(&self) -> bool {
+        let others = self.role.additional_fields.as_ref();
+        self.writes_whole()
+            || self.visibility.others() == Shown::Always
+            || (!self.is_settled() && always(others.and_then(|rule| rule.write.as_ref())))
+    }
+
+    /// Whether the role lets whole documents be written, this one as it was and as it becomes.
+    fn writes_whole(&self) -> bool {
+        let write = self.role.write.as_ref();
+        holds(write, &self.before) && holds(write, &self.after)
+    }
+
+    /// Whether the role speaks of whole documents; fields do not rescue what it refuses.
+    const fn is_settled(&self) -> bool {
+        self.role.read.is_some() || self.role.write.is_some()
+    }
+
+    /// Whether the user sees all of a top-level field.
+    fn is_seen(&self, name: &str) -> bool {
+        if self.visibility.of(name) == Shown::Always {
+            return true;
+        }
+        let Ok(Some(value)) = self.old.get(name) else { return false };
+        let either = |read: Option<&Residual>, write: Option<&Residual>, of: &Evaluation<'_>| {
+            holds(read, of) || holds(write, of)
+        };
+        if self.is_settled() {
+            return either(self.role.read.as_ref(), self.role.write.as_ref(), &self.before);
+        }
+        let rule = self.role.fields.get(name).or(self.role.additional_fields.as_ref());
+        let of = self.before.at(Some(value), Some(value));
+        rule.is_some_and(|rule| either(rule.read.as_ref(), rule.write.as_ref(), &of))
+    }
+
+    /// Whether the rules let what a path leads to be written.
+    fn may_write(&self, path: &str, looks: bool) -> bool {
+        if self.is_settled() {
             return false;
         }
         let mut names = path.split('.');
@@ -100,7 +157,7 @@ impl<'e> Touching<'e> {
         let mut place = Place { old: Some(self.old.get(name)), new: Some(self.new.get(name)) };
         loop {
             if rule.read.is_some() || rule.write.is_some() {
-                return self.settles(rule, &place);
+                return self.is_writable(rule.write.as_ref(), &place, looks);
             }
             // A part of which single fields are ruled is none that may be named as a whole.
             let Some(fields) = &rule.fields else { return false };
@@ -112,11 +169,9 @@ impl<'e> Touching<'e> {
     }
 
     /// Whether the rule of a field holds; without the field's values only one that holds for any.
-    fn settles(&self, rule: &BoundField, place: &Place<'e>) -> bool {
-        let (Some(Ok(old)), Some(Ok(new))) = (&place.old, &place.new) else { return always(rule) };
-        let holds =
-            |rule: &Option<Residual>, of: Evaluation<'e>| truth(rule.as_ref(), Truth::False, &of) == Truth::True;
-        holds(&rule.write, self.after.at(*new, *old)) || holds(&rule.read, self.before.at(*old, *old))
+    fn is_writable(&self, write: Option<&Residual>, place: &Place<'e>, looks: bool) -> bool {
+        let (Some(Ok(old)), Some(Ok(new))) = (&place.old, &place.new) else { return always(write) };
+        holds(write, &self.after.at(*new, *old)) && (!looks || holds(write, &self.before.at(*old, *old)))
     }
 }
 

@@ -66,11 +66,37 @@ impl Guard {
     }
 }
 
-fn of_rules(BoundRules { filters, roles, .. }: &BoundRules) -> Visibility {
-    // What comes after a role that always applies is never tried.
+impl Guard {
+    /// Whether every document may be read, and is visible as a whole: nothing is hidden from the user.
+    pub(crate) fn hides_nothing(&self) -> bool {
+        match &self.entrance {
+            Entrance::Bypass => true,
+            Entrance::Closed(_) => false,
+            Entrance::Rules(BoundRules { filters, roles, .. }) => {
+                let tried = tried(roles);
+                let shows = |role: &BoundRole| {
+                    !role.apply_when.can_fail()
+                        && role.document_filters.is_none()
+                        && (holds(role.read.as_ref()) || holds(role.write.as_ref()))
+                };
+                filters.errors.is_empty()
+                    && filters.queries.is_empty()
+                    && filters.projections.is_empty()
+                    && tried.last().is_some_and(|role| role.apply_when.constant() == Some(Truth::True))
+                    && tried.iter().all(shows)
+            }
+        }
+    }
+}
+
+/// The roles up to one that always applies: what comes after it is never tried.
+fn tried(roles: &[BoundRole]) -> &[BoundRole] {
     let last = roles.iter().position(|role| role.apply_when.constant() == Some(Truth::True));
-    let tried = roles.get(..last.map_or(roles.len(), |last| last + 1)).unwrap_or(roles);
-    let roles: Vec<&BoundRole> = tried.iter().filter(|role| may_read(role)).collect();
+    roles.get(..last.map_or(roles.len(), |last| last + 1)).unwrap_or(roles)
+}
+
+fn of_rules(BoundRules { filters, roles, .. }: &BoundRules) -> Visibility {
+    let roles: Vec<&BoundRole> = tried(roles).iter().filter(|role| may_read(role)).collect();
     let of_roles = |name: Option<&str>| join(roles.iter().map(|role| of_role(role, name)));
     let names = roles.iter().flat_map(|role| role.fields.keys().map(|name| &**name));
     let names = names.chain(filters.projections.iter().flat_map(Projection::names)).chain(["_id"]);

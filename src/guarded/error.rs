@@ -46,11 +46,12 @@ pub enum GuardedError {
     /// The collection's rules do not load.
     #[error("the collection's rules do not load")]
     RulesInvalid,
-    /// The rules do not let the user write that: nothing of the request has happened.
-    #[error("{operation} not permitted")]
+    /// The rules do not let the user write that, or nothing that he may know tells whether they do: nothing of the request has
+    /// happened.
+    #[error("{}", denied(*.operation))]
     Denied {
-        /// What is not permitted.
-        operation: Operation,
+        /// What is not permitted; none if it was one of several writes, and which could tell of what is hidden.
+        operation: Option<Operation>,
         /// Why; it may tell of hidden fields.
         reason: Box<Denial>,
     },
@@ -69,6 +70,9 @@ pub enum GuardedError {
     /// The database did not do what it was asked.
     #[error("{}", told(.0))]
     Store(#[source] DocumentsError),
+    /// The database did not carry out a write that the user may make, and why could depend on fields that are hidden from him.
+    #[error("{NOT_DONE}")]
+    Undisclosed(#[source] DocumentsError),
 }
 
 /// What a document is written by.
@@ -101,11 +105,36 @@ pub struct Denial {
     pub reason: Reason,
     /// What failed on the way.
     pub errors: Vec<EvalError>,
+    /// How it failed before it could be judged; it may quote stored values.
+    pub failure: Option<String>,
+    /// Which of several writes it was, from 0, and what it was to do.
+    pub write: Option<(usize, Operation)>,
+}
+
+impl Denial {
+    pub(super) const fn of(reason: Reason) -> Self {
+        Self { role: None, reason, errors: Vec::new(), failure: None, write: None }
+    }
+
+    /// Of what failed before it could be judged.
+    pub(super) fn unjudged(failure: String) -> Self {
+        Self { failure: Some(failure), ..Self::of(Reason::Failed) }
+    }
+
+    pub(super) fn denies(self, operation: Operation) -> GuardedError {
+        GuardedError::Denied { operation: Some(operation), reason: Box::new(self) }
+    }
 }
 
 impl fmt::Display for Denial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.reason)?;
+        if let Some((number, operation)) = self.write {
+            write!(f, "write {}, {operation}: ", number + 1)?;
+        }
+        match &self.failure {
+            Some(failure) => write!(f, "it failed before it could be judged: {failure}")?,
+            None => write!(f, "{}", self.reason)?,
+        }
         if let Some(role) = &self.role {
             write!(f, " (role `{}`)", OneLine(role))?;
         }
@@ -159,6 +188,15 @@ fn shown(text: &str) -> String {
     format!("`{}`", OneLine(excerpt(text, SHOWN)))
 }
 
+fn denied(operation: Option<Operation>) -> String {
+    match operation {
+        Some(operation) => format!("{operation} not permitted"),
+        None => "one of the writes is not permitted, or failed".to_owned(),
+    }
+}
+
+const NOT_DONE: &str = "the database did not carry out the request";
+
 /// What a client is told of a failure of the store: nothing that is stored.
 fn told(error: &DocumentsError) -> String {
     match error {
@@ -168,7 +206,7 @@ fn told(error: &DocumentsError) -> String {
         DocumentsError::Conflict(_) => return "other writers were faster each time; try again".to_owned(),
         _ => {}
     }
-    format!("the database did not carry out the request{}", cause(error))
+    format!("{NOT_DONE}{}", cause(error))
 }
 
 fn cause(error: &DocumentsError) -> String {
@@ -189,7 +227,7 @@ impl GuardedError {
     pub fn private(&self) -> Option<String> {
         match self {
             Self::Failed(errors) => Some(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
-            Self::Store(error) => Some(error.to_string()),
+            Self::Store(error) | Self::Undisclosed(error) => Some(error.to_string()),
             Self::Denied { reason, .. } => Some(reason.to_string()),
             _ => None,
         }

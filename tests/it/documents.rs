@@ -34,7 +34,8 @@ async fn documents_are_kept_by_the_laws() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn documents_are_written_by_the_rules() {
-    for &(name, law) in crate::contracts::writes::LAWS {
+    let laws = [crate::contracts::writes::LAWS, crate::contracts::refusals::LAWS];
+    for &(name, law) in laws.into_iter().flatten() {
         eprintln!("{name}");
         law((Arc::new(EmbeddedDocuments::in_memory().unwrap()), namespace())).await;
     }

@@ -35,6 +35,7 @@ mod logins;
 mod naive;
 mod plans;
 mod racing;
+mod refusals;
 mod same;
 mod server;
 mod single;
@@ -157,6 +158,9 @@ fn main() -> ExitCode {
             a_process_that_is_killed_leaves_no_request_half_done
             a_server_that_is_killed_loses_no_request_and_halves_none
             a_single_server_is_read_and_not_written;
+        refusals:
+            no_refusal_of_the_server_tells_what_may_not_be_read
+            a_refusal_of_the_server_has_its_code_only_for_who_sees_everything;
         single:
             a_write_without_a_transaction_keeps_to_the_rules
             a_write_without_a_transaction_does_the_same_as_within_one
@@ -193,7 +197,11 @@ fn main() -> ExitCode {
         let run: Run = Box::new(move |world| law(Arc::new(MongoUsers::new(&world.database, "app"))));
         cases.push((format!("users::{name}"), run));
     }
-    for (module, laws) in [("documents", contracts::documents::LAWS), ("writes", contracts::writes::LAWS)] {
+    for (module, laws) in [
+        ("documents", contracts::documents::LAWS),
+        ("writes", contracts::writes::LAWS),
+        ("refusals", contracts::refusals::LAWS),
+    ] {
         for &(name, law) in laws {
             let run: Run = Box::new(move |world| {
                 let namespace = Namespace::parse(&format!("{}.documents", world.database.name())).unwrap();

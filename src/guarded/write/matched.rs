@@ -1,23 +1,20 @@
 use bson::RawDocumentBuf;
 
-use super::request::{Extent, Selection};
+use super::prepare::Sought;
+use super::request::Extent;
+use super::told::Standing;
 use super::transaction::Writing;
 use crate::access::{Buffer, Reason};
 use crate::guarded::error::{GuardedError, TooMuch};
-use crate::guarded::reading::Reading;
 use crate::store::documents::Find;
 use crate::value::DocumentRef;
 
 impl Writing<'_> {
     /// The stored documents that a write is about: those that its filter finds among what the user may read, as he may read it.
-    pub(super) async fn matched(&mut self, selection: &Selection) -> Result<Vec<RawDocumentBuf>, GuardedError> {
-        self.collection.admit_reading()?;
-        let reading = Reading::new(self.collection, &selection.request);
-        let Some(filter) = reading.filter else { return Ok(Vec::new()) };
-        if reading.sorts {
-            let reason = "a write is ordered by fields that are visible in every document";
-            return Err(GuardedError::Unsupported { what: "sort".to_owned(), place: Some("a write"), reason });
-        }
+    pub(super) async fn matched(&mut self, sought: &Sought<'_>) -> Result<Vec<RawDocumentBuf>, GuardedError> {
+        let Sought { selection, reading } = sought;
+        let Some(filter) = reading.filter.clone() else { return Ok(Vec::new()) };
+        self.standing = Standing::Sought;
         let limits = self.collection.limits;
         let most = match (selection.extent, &reading.check) {
             (Extent::First, None) => 1,
@@ -26,8 +23,9 @@ impl Writing<'_> {
             (_, Some(_)) => limits.written_checked.saturating_add(1),
         };
         let limit = Some(u64::try_from(most).unwrap_or(u64::MAX));
-        let find = Find { sort: reading.order, limit, ..Find::by(filter) };
+        let find = Find { sort: reading.order.clone(), limit, ..Find::by(filter) };
         let stored = self.transaction.find(&self.collection.namespace, &find).await?;
+        self.standing = Standing::Unjudged;
         let (mut matched, mut buffer) = (Vec::new(), Buffer::new());
         for (number, document) in stored.into_iter().enumerate() {
             self.in_time()?;

@@ -2,9 +2,12 @@
 //! it, and all of the request is committed or none.
 
 mod change;
+mod foresight;
 mod matched;
+mod prepare;
 mod request;
 mod single;
+mod told;
 mod transaction;
 mod upsert;
 

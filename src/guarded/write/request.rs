@@ -1,5 +1,9 @@
+use std::sync::Arc;
+
 use bson::{Bson, Document};
 
+use super::foresight::Foresight;
+use crate::access::NamedPath;
 use crate::guarded::error::GuardedError;
 use crate::guarded::options::checked_by;
 use crate::guarded::{FindRequest, Pipeline};
@@ -50,8 +54,10 @@ pub(super) enum Moment {
 #[derive(Clone, Debug)]
 pub(super) struct Changing {
     pub(super) change: Change,
-    /// The paths that it looks at in a document that is there, and the arrays whose elements its filters look at.
-    pub(super) paths: Vec<String>,
+    /// The same, as it is carried out here; none of what only a database carries out.
+    pub(super) foresight: Option<Foresight>,
+    /// The paths that it names in a document that is there, and the arrays whose elements its filters look at.
+    pub(super) paths: Vec<NamedPath>,
     /// Whether it says `$`, the element that the filter found.
     pub(super) needs_position: bool,
     pub(super) upsert: bool,
@@ -145,7 +151,9 @@ fn change(options: &Node, known: &[&str], extent: Extent) -> Result<Action, Guar
         if replacement.keys().any(|key| key.starts_with('$')) {
             return Err(GuardedError::Malformed("a replacement has no operators"));
         }
-        Changing { change: Change::Replacement(replacement), paths: Vec::new(), needs_position: false, upsert }
+        let foresight = Some(Foresight::Replacement(replacement.clone()));
+        let change = Change::Replacement(replacement);
+        Changing { change, foresight, paths: Vec::new(), needs_position: false, upsert }
     } else {
         update(options, upsert)?
     };
@@ -169,7 +177,8 @@ fn update(options: &Node, upsert: bool) -> Result<Changing, GuardedError> {
             let what = name.clone();
             return Err(GuardedError::Unsupported { what, place: Some("a pipeline as an update"), reason });
         }
-        return Ok(Changing { change: Change::Pipeline(stages), paths: Vec::new(), needs_position: false, upsert });
+        let change = Change::Pipeline(stages);
+        return Ok(Changing { change, foresight: None, paths: Vec::new(), needs_position: false, upsert });
     }
     let update = to_document(node)?;
     let array_filters = match filters {
@@ -184,9 +193,19 @@ fn update(options: &Node, upsert: bool) -> Result<Changing, GuardedError> {
     // or if two filters choose the same element.
     let named = compiled.named().iter();
     let named = named.filter(|named| named.operator != Operator::SetOnInsert || named.path.contains(".$"));
-    let paths = named.flat_map(|named| [named.path.clone()].into_iter().chain(filtered(&named.path))).collect();
-    let needs_position = compiled.needs_position();
-    Ok(Changing { change: Change::Operators { update, array_filters }, paths, needs_position, upsert })
+    let paths = named.flat_map(|named| {
+        let looks = |path| NamedPath { path, looks: true };
+        let path = NamedPath { path: named.path.clone(), looks: looks_at_value(named.operator) };
+        [path].into_iter().chain(filtered(&named.path).map(looks))
+    });
+    let (paths, needs_position) = (paths.collect(), compiled.needs_position());
+    let foresight = Some(Foresight::Operators(Arc::new(compiled)));
+    Ok(Changing { change: Change::Operators { update, array_filters }, foresight, paths, needs_position, upsert })
+}
+
+/// Whether what an operator makes of a value depends on the value.
+const fn looks_at_value(operator: Operator) -> bool {
+    !matches!(operator, Operator::Set | Operator::SetOnInsert | Operator::Unset | Operator::CurrentDate)
 }
 
 const UPDATE_STAGES: [&str; 6] = ["$addFields", "$project", "$replaceRoot", "$replaceWith", "$set", "$unset"];

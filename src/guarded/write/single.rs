@@ -1,7 +1,9 @@
 use bson::{Bson, Document, RawDocumentBuf, Timestamp};
 
+use super::prepare::with_id;
 use super::request::{Action, Changing, Extent, Moment, Selection, Write};
-use super::transaction::{Written, with_id};
+use super::told::{At, Standing};
+use super::transaction::Written;
 use crate::guarded::GuardedCollection;
 use crate::guarded::error::{GuardedError, Operation, TooMuch};
 use crate::guarded::reading::Reading;
@@ -15,12 +17,16 @@ impl GuardedCollection<'_> {
         if self.limits.written_documents == 0 {
             return Err(TooMuch::Written(0).into());
         }
-        let written = match &write.action {
-            Action::Insert(documents) => self.insert_single(documents).await?,
-            Action::Change(selection, changing) => self.change_single(selection, changing, write.returns).await?,
-            Action::Delete(selection) => self.delete_single(selection, write.returns).await?,
+        let (operation, written) = match &write.action {
+            Action::Insert(documents) => (Operation::Insert, self.insert_single(documents).await),
+            Action::Change(selection, changing) => {
+                (Operation::Update, self.change_single(selection, changing, write.returns).await)
+            }
+            Action::Delete(selection) => (Operation::Delete, self.delete_single(selection, write.returns).await),
         };
-        Ok(vec![written])
+        // The database is asked only for what is permitted.
+        let at = At { operation, standing: Standing::Permitted, number: 0, of: 1 };
+        Ok(vec![written.map_err(|error| self.told(error, at))?])
     }
 
     async fn insert_single(&self, documents: &[Document]) -> Result<Written, GuardedError> {

@@ -1,10 +1,11 @@
 use std::borrow::Cow;
 use std::time::Instant;
 
-use bson::oid::ObjectId;
 use bson::{Bson, Document, RawDocumentBuf, doc};
 
-use super::request::{Action, Moment, Write};
+use super::prepare::{Prepared, Sought, Step};
+use super::request::{Moment, Write};
+use super::told::{At, Standing};
 use crate::access::{Buffer, Decision, Outcome};
 use crate::guarded::GuardedCollection;
 use crate::guarded::error::{Denial, GuardedError, Operation, TooMuch};
@@ -38,6 +39,21 @@ pub(super) struct Writing<'w> {
     pub(super) began: Instant,
     /// How many documents may still be written.
     pub(super) left: usize,
+    /// What is under way.
+    pub(super) operation: Operation,
+    pub(super) standing: Standing,
+}
+
+/// Why an attempt failed, and where.
+struct Failed {
+    error: GuardedError,
+    at: At,
+}
+
+impl Failed {
+    fn is_transient(&self) -> bool {
+        matches!(&self.error, GuardedError::Store(error) if error.is_transient())
+    }
 }
 
 /// How many documents are read back at once.
@@ -57,38 +73,50 @@ impl GuardedCollection<'_> {
     /// # Errors
     /// [`Denied`](GuardedError::Denied) by the rules; or if there are no rules, a rule fails, the database does, or it is more than one
     /// request may take. Then nothing has happened, unless the database
-    /// [cannot tell](DocumentsError::OutcomeUnknown).
+    /// [cannot tell](DocumentsError::OutcomeUnknown). Who may not make the change is told nothing else than that it is denied, as far
+    /// as that could depend on what he does not see.
     pub async fn write(&self, writes: &[Write]) -> Result<Vec<Written>, GuardedError> {
         self.admit()?;
+        let prepared = self.prepared(writes)?;
         let began = Instant::now();
         let mut attempt = 0;
         loop {
-            match self.attempt(writes, began).await {
-                Err(GuardedError::Store(DocumentsError::NoTransactions)) => return self.write_single(writes).await,
-                Err(GuardedError::Store(error)) if error.is_transient() && began.elapsed() < self.limits.time => {
+            match self.attempt(&prepared, began).await {
+                Ok(written) => return Ok(written),
+                Err(Failed { error: GuardedError::Store(DocumentsError::NoTransactions), .. }) => {
+                    return self.write_single(writes).await;
+                }
+                Err(failed) if failed.is_transient() && began.elapsed() < self.limits.time => {
                     attempt += 1;
                     self.store.pause(attempt).await;
                 }
-                result => return result,
+                Err(Failed { error, at }) => return Err(self.told(error, at)),
             }
         }
     }
 
-    async fn attempt(&self, writes: &[Write], began: Instant) -> Result<Vec<Written>, GuardedError> {
-        let mut transaction = self.store.begin().await?;
+    async fn attempt(&self, writes: &[Prepared<'_>], began: Instant) -> Result<Vec<Written>, Failed> {
+        let (operation, standing) = (writes.last().map_or(Operation::Update, Prepared::operation), Standing::Permitted);
+        let at = At { operation, standing, number: writes.len().saturating_sub(1), of: writes.len() };
+        let in_all = |error: DocumentsError| Failed { error: error.into(), at };
+        let before_all = |error: DocumentsError| Failed { error: error.into(), at: At { number: 0, ..at } };
+        let mut transaction = self.store.begin().await.map_err(before_all)?;
         let left = self.limits.written_documents;
-        let mut writing = Writing { collection: self, transaction: &mut *transaction, began, left };
+        let mut writing =
+            Writing { collection: self, transaction: &mut *transaction, began, left, operation, standing };
         let mut done = Vec::with_capacity(writes.len());
-        for write in writes {
+        for (number, write) in writes.iter().enumerate() {
             match writing.perform(write).await {
                 Ok(written) => done.push(written),
                 Err(error) => {
+                    let rest = writes.get(number + 1..).unwrap_or_default();
+                    let at = writing.at(number, rest);
                     transaction.abort().await;
-                    return Err(error);
+                    return Err(Failed { error, at });
                 }
             }
         }
-        transaction.commit().await?;
+        transaction.commit().await.map_err(in_all)?;
         Ok(done)
     }
 }
@@ -112,45 +140,64 @@ impl GuardedCollection<'_> {
     pub(super) fn judged(&self, operation: Operation, decision: &Decision<'_, ()>) -> Result<(), GuardedError> {
         let Outcome::Deny(reason) = decision.outcome() else { return Ok(()) };
         let role = decision.role().map(str::to_owned);
-        let reason = Box::new(Denial { role, reason: reason.clone(), errors: decision.errors().to_vec() });
-        Err(GuardedError::Denied { operation, reason })
+        let denial = Denial { role, errors: decision.errors().to_vec(), ..Denial::of(reason.clone()) };
+        Err(denial.denies(operation))
     }
 }
 
 impl Writing<'_> {
-    async fn perform(&mut self, write: &Write) -> Result<Written, GuardedError> {
+    async fn perform(&mut self, write: &Prepared<'_>) -> Result<Written, GuardedError> {
+        (self.operation, self.standing) = (write.operation(), Standing::Unjudged);
         self.in_time()?;
-        match &write.action {
-            Action::Insert(documents) => self.insert(documents).await,
-            Action::Change(selection, changing) => self.change(selection, changing, write.returns).await,
-            Action::Delete(selection) => {
-                let stored = self.matched(selection).await?;
-                let mut written = Written::default();
-                for document in &stored {
-                    self.take(1)?;
-                    self.collection.judged(Operation::Delete, &self.collection.guard.delete(document))?;
-                    let id = id(document)?;
-                    written.deleted += u64::from(self.transaction.delete(&self.collection.namespace, &id).await?);
-                }
-                if write.returns == Some(Moment::Before)
-                    && let Some(document) = stored.first()
-                {
-                    written.document = self.collection.shown(document, selection.request.query.projection())?;
-                }
-                Ok(written)
-            }
+        match &write.step {
+            Step::Insert(documents) => self.insert(documents).await,
+            Step::Change(sought, changing) => self.change(sought, changing, write.returns).await,
+            Step::Delete(sought) => self.delete(sought, write.returns).await,
         }
     }
 
-    async fn insert(&mut self, documents: &[Document]) -> Result<Written, GuardedError> {
+    /// Where it is, before the `rest` of the writes. They are part of what is permitted or not, if anything is hidden that a
+    /// failure before them could tell.
+    fn at(&self, number: usize, rest: &[Prepared<'_>]) -> At {
+        let standing = match self.standing {
+            Standing::Permitted if !self.collection.guard.hides_nothing() => {
+                Standing::of(rest.iter().all(|write| write.is_permitted))
+            }
+            standing => standing,
+        };
+        At { operation: self.operation, standing, number, of: number + 1 + rest.len() }
+    }
+
+    async fn delete(&mut self, sought: &Sought<'_>, returns: Option<Moment>) -> Result<Written, GuardedError> {
+        let stored = self.matched(sought).await?;
+        self.take(stored.len())?;
+        for document in &stored {
+            self.in_time()?;
+            self.collection.judged(Operation::Delete, &self.collection.guard.delete(document))?;
+        }
+        self.standing = Standing::Permitted;
+        let mut written = Written::default();
+        for document in &stored {
+            self.in_time()?;
+            let id = id(document)?;
+            written.deleted += u64::from(self.transaction.delete(&self.collection.namespace, &id).await?);
+        }
+        if returns == Some(Moment::Before)
+            && let Some(document) = stored.first()
+        {
+            written.document = self.collection.shown(document, sought.selection.request.query.projection())?;
+        }
+        Ok(written)
+    }
+
+    /// Inserts documents which the guard has judged as they are given, and judges what the database made of them.
+    async fn insert(&mut self, documents: &[Cow<'_, Document>]) -> Result<Written, GuardedError> {
+        self.standing = Standing::Permitted;
         self.take(documents.len())?;
         let mut inserted = Vec::with_capacity(documents.len());
         for document in documents {
             self.in_time()?;
-            let document = with_id(document);
-            // Whether the database has room for it is told only to those who may insert it.
-            self.collection.judged(Operation::Insert, &self.collection.guard.insert(&*document))?;
-            inserted.push(self.transaction.insert(&self.collection.namespace, &document).await?);
+            inserted.push(self.transaction.insert(&self.collection.namespace, document).await?);
         }
         for document in self.by_ids(&inserted).await? {
             self.collection.judged(Operation::Insert, &self.collection.guard.insert(&document))?;
@@ -192,16 +239,6 @@ impl Writing<'_> {
         let limit = self.collection.limits.time;
         if self.began.elapsed() > limit { Err(TooMuch::Time(limit).into()) } else { Ok(()) }
     }
-}
-
-/// A document with an `_id`, as the database would give it one.
-pub(super) fn with_id(document: &Document) -> Cow<'_, Document> {
-    if document.contains_key("_id") {
-        return Cow::Borrowed(document);
-    }
-    let mut with_id = doc! { "_id": ObjectId::new() };
-    with_id.extend(document.clone());
-    Cow::Owned(with_id)
 }
 
 /// The `_id` of a stored document.

@@ -1,9 +1,10 @@
 use bson::oid::ObjectId;
 use bson::{Bson, Document, RawDocumentBuf, doc};
 
-use super::change::{made, set_on_insert, unjudged};
+use super::prepare::with_id;
 use super::request::{Changing, Selection};
-use super::transaction::{Writing, vanished, with_id};
+use super::told::Standing;
+use super::transaction::{Writing, vanished};
 use crate::guarded::error::{GuardedError, Operation};
 use crate::store::documents::{Change, DocumentsError, Find};
 use crate::update::seed;
@@ -16,26 +17,21 @@ impl Writing<'_> {
         selection: &Selection,
         changing: &Changing,
     ) -> Result<(Bson, RawDocumentBuf), GuardedError> {
+        (self.operation, self.standing) = (Operation::Insert, Standing::Unjudged);
         self.take(1)?;
         let replaces = matches!(changing.change, Change::Replacement(_));
         let seeds = seed(&selection.filter, replaces).map_err(|error| GuardedError::Update(vec![error]))?;
-        // What the client's own values do not make, is told to anybody; whether the database has room for it, only to those who may
-        // insert it.
-        let foreseen = made(&changing.change, seeds.clone(), true).map_err(GuardedError::Update)?;
+        // What the client's own values do not make, is told to anybody.
+        let foreseen = changing.made(seeds.clone(), true).map_err(|error| GuardedError::Update(vec![error]))?;
         if let Some(document) = &foreseen {
-            self.collection.judged(Operation::Insert, &self.collection.guard.insert(&*with_id(document)))?;
+            let judged = self.collection.guard.insert(&*with_id(document));
+            self.standing = Standing::of(changing.foretold(self.collection.judged(Operation::Insert, &judged))?);
         }
-        let upserted =
-            match self.insert_made(seeds, changing).await {
-                // If nobody has judged it, that it fails would tell by its difference from a denial that the `_id` is free.
-                Err(
-                    DocumentsError::DuplicateKey | DocumentsError::Refused { .. } | DocumentsError::Unsupported { .. },
-                ) if foreseen.is_none() => return Err(unjudged(Operation::Insert)),
-                upserted => upserted?,
-            };
+        let upserted = self.insert_made(seeds, changing).await?;
         let id = upserted.ok_or_else(vanished)?;
         let document = self.by_ids(std::slice::from_ref(&id)).await?.pop().ok_or_else(vanished)?;
         self.collection.judged(Operation::Insert, &self.collection.guard.insert(&document))?;
+        self.standing = Standing::Permitted;
         Ok((id, document))
     }
 
@@ -67,4 +63,15 @@ fn by(id: &Bson, seeds: Document) -> Document {
         seeds.into_iter().filter(|(name, _)| name != "_id").map(|(name, seed)| (name, doc! { "$eq": seed }.into())),
     );
     filter
+}
+
+/// Fields of an update of which each has one value in the document that it inserts.
+fn set_on_insert(change: &Change) -> impl Iterator<Item = &Document> {
+    let (fields, operators) = match change {
+        Change::Replacement(document) => (Some(document), None),
+        Change::Operators { update, .. } => (None, Some(update)),
+        Change::Pipeline(_) => (None, None),
+    };
+    let of_operators = ["$set", "$setOnInsert"].into_iter().filter_map(move |name| operators?.get_document(name).ok());
+    fields.into_iter().chain(of_operators)
 }

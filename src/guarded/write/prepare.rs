@@ -1,0 +1,122 @@
+use std::borrow::Cow;
+
+use bson::oid::ObjectId;
+use bson::{Document, doc};
+
+use super::request::{Action, Changing, Moment, Selection, Write};
+use super::told::{At, Standing};
+use crate::guarded::GuardedCollection;
+use crate::guarded::error::{GuardedError, Operation, TooMuch};
+use crate::guarded::reading::Reading;
+use crate::store::documents::Change;
+
+/// A write of which all has been said that can be said whatever is stored.
+pub(super) struct Prepared<'w> {
+    pub(super) step: Step<'w>,
+    pub(super) returns: Option<Moment>,
+    /// Whether it is permitted whatever it finds, if it can be carried out.
+    pub(super) is_permitted: bool,
+}
+
+pub(super) enum Step<'w> {
+    /// Of documents with an `_id`.
+    Insert(Vec<Cow<'w, Document>>),
+    Change(Sought<'w>, &'w Changing),
+    Delete(Sought<'w>),
+}
+
+/// The documents that a write is about, and how they are found.
+pub(super) struct Sought<'w> {
+    pub(super) selection: &'w Selection,
+    pub(super) reading: Reading,
+}
+
+impl Prepared<'_> {
+    pub(super) const fn operation(&self) -> Operation {
+        match self.step {
+            Step::Insert(_) => Operation::Insert,
+            Step::Change(..) => Operation::Update,
+            Step::Delete(_) => Operation::Delete,
+        }
+    }
+}
+
+impl GuardedCollection<'_> {
+    /// Refuses what can be refused whatever is stored, of all writes before any of them is begun: later, it would tell that
+    /// those before it were permitted. An insert is judged here, since it is the client's values alone that are judged.
+    pub(super) fn prepared<'w>(&self, writes: &'w [Write]) -> Result<Vec<Prepared<'w>>, GuardedError> {
+        let mut left = self.limits.written_documents;
+        let mut prepared = Vec::with_capacity(writes.len());
+        for (number, write) in writes.iter().enumerate() {
+            let step = match &write.action {
+                Action::Insert(documents) => {
+                    let too_many = TooMuch::Written(self.limits.written_documents);
+                    left = left.checked_sub(documents.len()).ok_or(too_many)?;
+                    Step::Insert(documents.iter().map(with_id).collect())
+                }
+                Action::Change(selection, changing) => {
+                    self.refuse_hidden(changing)?;
+                    Step::Change(self.sought(selection)?, changing)
+                }
+                Action::Delete(selection) => Step::Delete(self.sought(selection)?),
+            };
+            if let Step::Insert(documents) = &step {
+                for document in documents {
+                    let at =
+                        At { operation: Operation::Insert, standing: Standing::Unjudged, number, of: writes.len() };
+                    let judged = self.judged(Operation::Insert, &self.guard.insert(&**document));
+                    judged.map_err(|error| self.told(error, at))?;
+                }
+            }
+            let is_permitted = match &step {
+                Step::Insert(_) => true,
+                Step::Change(_, changing) => !changing.upsert && self.guard.updates_what_it_reads(),
+                Step::Delete(_) => self.guard.deletes_what_it_reads(),
+            };
+            prepared.push(Prepared { step, returns: write.returns, is_permitted });
+        }
+        Ok(prepared)
+    }
+
+    fn sought<'w>(&self, selection: &'w Selection) -> Result<Sought<'w>, GuardedError> {
+        self.admit_reading()?;
+        let reading = Reading::new(self, &selection.request);
+        if reading.filter.is_some() && reading.sorts {
+            let reason = "a write is ordered by fields that are visible in every document";
+            return Err(GuardedError::Unsupported { what: "sort".to_owned(), place: Some("a write"), reason });
+        }
+        Ok(Sought { selection, reading })
+    }
+
+    /// Refuses what would look at fields that the user may not read.
+    pub(super) fn refuse_hidden(&self, changing: &Changing) -> Result<(), GuardedError> {
+        let (what, reason) = match changing {
+            Changing { change: Change::Pipeline(_), .. } => {
+                ("a pipeline", "its expressions would see fields that may not be read; write update operators")
+            }
+            Changing { needs_position: true, .. } => (
+                "$",
+                "the filter would see fields that may not be read; choose the element by `$[name]` and `arrayFilters`",
+            ),
+            _ => return Ok(()),
+        };
+        if self.guard.visibility().is_whole() {
+            return Ok(());
+        }
+        Err(GuardedError::Unsupported {
+            what: what.to_owned(),
+            place: Some("an update of documents with hidden fields"),
+            reason,
+        })
+    }
+}
+
+/// A document with an `_id`, as the database would give it one.
+pub(super) fn with_id(document: &Document) -> Cow<'_, Document> {
+    if document.contains_key("_id") {
+        return Cow::Borrowed(document);
+    }
+    let mut with_id = doc! { "_id": ObjectId::new() };
+    with_id.extend(document.clone());
+    Cow::Owned(with_id)
+}
