@@ -145,10 +145,12 @@ impl<'p> Binder<'p> {
             return TestNumber::NONE;
         }
         let number = tests.iter().position(|other| is_same(other, test)).unwrap_or(tests.len());
-        if number == tests.len() {
+        let numbered = TestNumber::new(number);
+        // What has no number need not be found again.
+        if number == tests.len() && numbered != TestNumber::NONE {
             tests.push(test);
         }
-        TestNumber::new(number)
+        numbered
     }
 
     fn place(&mut self, root: DocumentRoot, path: &FieldPath) -> Place {

@@ -244,7 +244,7 @@ impl<'e> Evaluation<'e> {
         self.check(left, &test.check)
     }
 
-    fn check(&self, left: Subject<'_, '_>, check: &BoundCheck) -> Outcome {
+    pub(super) fn check(&self, left: Subject<'_, '_>, check: &BoundCheck) -> Outcome {
         match check {
             BoundCheck::Equals(right) => self.equals(left, right),
             BoundCheck::Order(comparison, right) => self.order(left, *comparison, right),

@@ -5,6 +5,7 @@ mod context;
 mod convert;
 mod error;
 mod functions;
+mod known;
 mod matching;
 mod operand;
 mod quick;
@@ -21,11 +22,12 @@ pub use context::{Context, Environment, Request, RequestError};
 pub(crate) use convert::convert;
 pub(crate) use error::Failures;
 pub use error::{Errors, EvalError};
+pub(crate) use known::{Compared, Known};
 pub use functions::{Closures, FunctionError, Functions, MAX_CALLS, PendingCall};
 pub use matching::{Documents, Evaluation};
 pub use residual::Residual;
 pub(crate) use residual::{
-    BoundCheck, BoundLeft, BoundList, BoundRight, BoundTest, BoundValue, Place, Standing, Unresolved,
+    BoundCheck, BoundLeft, BoundList, BoundRight, BoundTemplate, BoundTest, BoundValue, Place, Standing, Unresolved,
 };
 pub(crate) use seen::Seen;
 pub use trace::{Part, Trace, trace};

@@ -2,7 +2,7 @@ use bson::Bson;
 
 use super::keyword::{Remark, suggest, unsupported};
 use super::rule::{Counted, Limit, Order, Rule};
-use super::same::sorted;
+use super::same::{listed, sorted};
 use super::shape::{Combination, Others, Shape, Standing, Validate};
 use super::types::Types;
 use super::{SchemaError, SchemaErrorKind};
@@ -303,8 +303,7 @@ impl Compiler {
             Some(elements) => {
                 let values: Vec<_> = elements.iter().filter_map(|element| self.value(element)).collect();
                 let texts: Vec<_> = values.iter().map(|value| json::from_bson(value).to_string()).collect();
-                let values = values.into_iter().map(sorted).collect();
-                return Some(Rule::OneOf(values, cut(&format!("one of {}", texts.join(", "))).into()));
+                return Some(Rule::OneOf(listed(values), cut(&format!("one of {}", texts.join(", "))).into()));
             }
         }
         None
