@@ -5,7 +5,7 @@ use bson::Bson;
 use super::convert::convert;
 use super::quick::Quick;
 use super::residual::{
-    BoundCall, BoundCheck, BoundLeft, BoundList, BoundRight, BoundTemplate, BoundTest, BoundValue, Place, Residual,
+    BoundCall, BoundCheck, BoundLeft, BoundList, BoundRight, BoundTemplate, BoundTest, BoundValue, Origin, Place, Residual,
     Standing, TestNumber, Unresolved, is_unresolved,
 };
 use super::same_test::{is_repeatable, is_same};
@@ -90,7 +90,7 @@ impl<'p> Binder<'p> {
             }
             Predicate::Not(inner) => self.bind_each(inner, asked, visit).negate(),
             Predicate::Test(test) => {
-                let check = self.check(test);
+                let check = self.check(test, asked);
                 if asked == Asking::Documents
                     && let Some(truth) = self.of_context(&test.left, &check)
                 {
@@ -99,7 +99,7 @@ impl<'p> Binder<'p> {
                 let mut bound = BoundTest {
                     quick: None,
                     quick_inside: None,
-                    left: self.left(&test.left),
+                    left: self.left(&test.left, asked),
                     check,
                     number: TestNumber::NONE,
                 };
@@ -123,7 +123,7 @@ impl<'p> Binder<'p> {
 
     /// A test with everything from the context in place.
     pub(super) fn test(&mut self, test: &'p Test) -> BoundTest {
-        let (left, check) = (self.left(&test.left), self.check(test));
+        let (left, check) = (self.left(&test.left, Asking::Documents), self.check(test, Asking::Documents));
         BoundTest { quick: None, quick_inside: None, left, check, number: TestNumber::NONE }
     }
 
@@ -161,16 +161,16 @@ impl<'p> Binder<'p> {
         Place { root, path: path.clone(), slot }
     }
 
-    fn left(&mut self, left: &Left) -> BoundLeft {
+    fn left(&mut self, left: &Left, asked: Asking) -> BoundLeft {
         match left {
             Left::Boolean(value) => BoundLeft::Value(Some(Bson::Boolean(*value).into()), FieldPath::root()),
             Left::Document(root, path) => BoundLeft::Document(self.place(*root, path)),
-            Left::Element(path) => BoundLeft::Element(path.clone()),
+            Left::Element(path) => BoundLeft::Element(path.clone(), origin(left, asked)),
             Left::Context(reference) => bind_reference(reference, self.context),
         }
     }
 
-    fn check(&mut self, test: &'p Test) -> BoundCheck {
+    fn check(&mut self, test: &'p Test, asked: Asking) -> BoundCheck {
         match (&test.literal, &test.check) {
             (Some(Literal::Value(value)), check) => {
                 let right = BoundRight::Value(BoundValue::literal(Arc::clone(value)));
@@ -185,6 +185,9 @@ impl<'p> Binder<'p> {
                 unknown: Unresolved::No,
                 later: Vec::new(),
             }),
+            (None, Check::ElemMatch(elements, inner)) => {
+                self.elem_match(*elements, inner, origin(&test.left, asked))
+            }
             (None, check) => self.check_anew(check),
         }
     }
@@ -200,13 +203,13 @@ impl<'p> Binder<'p> {
             Check::Type(set) => BoundCheck::Type(*set),
             Check::Mod { divisor, remainder } => BoundCheck::Mod { divisor: *divisor, remainder: *remainder },
             Check::Regex(pattern) => BoundCheck::Regex(pattern.clone()),
-            Check::ElemMatch(elements, inner) => self.elem_match(*elements, inner),
+            Check::ElemMatch(elements, inner) => self.elem_match(*elements, inner, Origin::Document),
         }
     }
 
-    fn elem_match(&mut self, elements: Elements, inner: &'p Predicate) -> BoundCheck {
+    fn elem_match(&mut self, elements: Elements, inner: &'p Predicate, origin: Origin) -> BoundCheck {
         let (mut operands, mut unresolved) = (Vec::new(), false);
-        let inner = self.bind_each(inner, Asking::Elements, &mut |bound, truth| {
+        let inner = self.bind_each(inner, Asking::Elements(origin), &mut |bound, truth| {
             // What the context alone leaves Unknown stays so, whether or not there is an element to ask.
             unresolved |= bound.has_unknown_operand() || truth == Some(Truth::Unknown);
             match &bound.check {
@@ -339,7 +342,16 @@ impl<'p> Binder<'p> {
 enum Asking {
     Documents,
     /// The elements that `$elemMatch` looks at.
-    Elements,
+    Elements(Origin),
+}
+
+/// Where a left operand comes from.
+const fn origin(left: &Left, asked: Asking) -> Origin {
+    match (left, asked) {
+        (Left::Boolean(_) | Left::Context(_), _) => Origin::Context,
+        (Left::Element(_), Asking::Elements(origin)) => origin,
+        (Left::Element(_), Asking::Documents) | (Left::Document(..), _) => Origin::Document,
+    }
 }
 
 /// What is known of a left operand before any document is.
@@ -356,7 +368,7 @@ impl BoundLeft {
         match self {
             Self::Unknown => Known::Unknown,
             Self::Value(..) => Known::Yes,
-            Self::Document(..) | Self::Element(_) => Known::No,
+            Self::Document(..) | Self::Element(..) => Known::No,
         }
     }
 }

@@ -2,7 +2,7 @@ use super::operand::Absent;
 use super::residual::{BoundCheck, BoundLeft, BoundList, BoundRight};
 use super::subject::{Kind, Subject};
 use super::{Context, Documents, Errors, Evaluation, Truth};
-use crate::path::{Leaf, Resolved};
+use crate::path::Leaf;
 use crate::predicate::Elements;
 use crate::value::{Malformed, ValueRef};
 
@@ -13,20 +13,6 @@ pub(crate) struct Known<'v> {
     subject: Subject<'v, 'v>,
 }
 
-/// How a known operand is compared with a place in a document.
-pub(crate) enum Compared<'v> {
-    /// The place equals one of these.
-    AnyOf(Vec<ValueRef<'v>>),
-    /// The place equals this, an array as a whole.
-    Whole(ValueRef<'v>),
-    /// The path to the operand crosses arrays, whose elements are compared one by one with those of the place.
-    Lists,
-    /// Nothing equals what is missing.
-    Missing,
-    /// The path to the operand leads to two places at once.
-    Ambiguous,
-}
-
 impl<'v> Known<'v> {
     /// None if the operand is a document's, or was not supplied.
     pub(crate) fn of(left: &'v BoundLeft, element: Option<ValueRef<'v>>) -> Result<Option<Self>, Malformed> {
@@ -34,7 +20,7 @@ impl<'v> Known<'v> {
             BoundLeft::Value(value, path) => {
                 Subject { start: value.as_deref().map(ValueRef::from), path: path.segments(), kind: Kind::Context }
             }
-            BoundLeft::Element(path) => Subject::element(element, path.segments())?,
+            BoundLeft::Element(path, origin) => Subject::element(element, path.segments(), *origin)?,
             BoundLeft::Unknown | BoundLeft::Document(_) => return Ok(None),
         };
         Ok(Some(Self { subject }))
@@ -58,19 +44,6 @@ impl<'v> Known<'v> {
             Ok(false)
         })?;
         Ok(values)
-    }
-
-    /// How it is compared with a place.
-    pub(crate) fn compared(self) -> Result<Compared<'v>, Malformed> {
-        if self.subject.kind != Kind::Document {
-            return self.values().map(Compared::AnyOf);
-        }
-        Ok(match self.subject.resolve()? {
-            Resolved::One(Some(value)) => Compared::Whole(value),
-            Resolved::One(None) => Compared::Missing,
-            Resolved::Many(_) => Compared::Lists,
-            Resolved::Ambiguous => Compared::Ambiguous,
-        })
     }
 
     /// The elements that `$elemMatch` asks, of every array that the operand leads to.

@@ -239,7 +239,7 @@ impl<'e> Evaluation<'e> {
                 let (start, path) = self.start(place)?;
                 Subject { start, path, kind: Kind::Document }
             }
-            BoundLeft::Element(path) => Subject::element(element, path.segments())?,
+            BoundLeft::Element(path, origin) => Subject::element(element, path.segments(), *origin)?,
         };
         self.check(left, &test.check)
     }

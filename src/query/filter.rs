@@ -1,5 +1,5 @@
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Not;
 use std::sync::Arc;
 
@@ -231,6 +231,17 @@ impl Filter {
             (Self::All(parts), Kind::All) | (Self::Any(parts), Kind::Any) => parts,
             (other, _) => std::slice::from_ref(other),
         }
+    }
+
+    /// The same without questions whether a field is there that is asked for a value as well.
+    pub(super) fn without_needless_exists(self) -> Self {
+        let Self::All(mut parts) = self else { return self };
+        let asked: HashSet<Box<str>> = parts.iter().filter_map(|part| Some(part.listed()?.0.into())).collect();
+        parts.retain(|part| {
+            !matches!(part, Self::Test(test, Sign::Holds)
+                if test.operator == Operator::Exists && asked.contains(&test.path))
+        });
+        Self::all(parts)
     }
 
     /// In how many levels it is nested as a filter of documents, at most.

@@ -14,7 +14,7 @@ use super::plan::MAX_LIST;
 use super::residual::{Field, within};
 use super::test::{Looking, one_of, ordered};
 use crate::eval::{
-    BoundCheck, BoundLeft, BoundList, BoundRight, BoundTemplate, BoundTest, Compared, Known, Place, Residual, Standing,
+    BoundCheck, BoundLeft, BoundList, BoundRight, BoundTemplate, BoundTest, Known, Place, Residual, Standing,
     Truth, Unresolved,
 };
 use crate::expr::{Comparison, Conversion};
@@ -68,11 +68,11 @@ impl Unrolling<'_> {
             BoundCheck::Order(comparison, BoundRight::Document(place, _)) => self.ordered(known, *comparison, place)?,
             BoundCheck::In(BoundList::Document(place)) => self.contained(known, place)?,
             BoundCheck::In(BoundList::Elements { known: values, null, unknown, later }) => {
-                let (values, null, later_ones) = (values.clone(), *null, Vec::new());
-                let unresolved = (*unknown != Unresolved::No).then_some(Bounds::UNKNOWN);
-                let listed = BoundList::Elements { known: values, null, unknown: Unresolved::No, later: later_ones };
+                let values = values.clone();
+                let listed =
+                    BoundList::Elements { known: values, null: *null, unknown: Unresolved::No, later: Vec::new() };
                 let mut parts = vec![settled(known, &BoundCheck::In(listed))];
-                parts.extend(unresolved);
+                parts.extend((*unknown != Unresolved::No).then_some(Bounds::UNKNOWN));
                 for right in later {
                     parts.push(self.equals(known, right)?);
                 }
@@ -93,19 +93,12 @@ impl Unrolling<'_> {
             BoundRight::Unknown => Bounds::UNKNOWN,
             BoundRight::Value(_) => settled(known, &BoundCheck::Equals(right.clone())),
             BoundRight::Document(place, standing) => {
-                let compared = known.compared()?;
                 let Some(path) = self.exact_place(place) else { return Ok(Bounds::OPEN) };
-                if matches!(compared, Compared::Ambiguous) {
-                    return Ok(Bounds::OPEN);
-                }
+                let values = known.values()?;
                 let holds = match standing {
-                    Standing::Alone => is_at(&path, compared)?,
+                    Standing::Alone => is_at(&path, &values)?,
                     // An array of the document, or what a path through one leads to, is Unknown there.
-                    Standing::Listed => match compared {
-                        Compared::AnyOf(values) => plainly(&path, &values)?,
-                        Compared::Whole(value) => plainly(&path, &[value])?,
-                        Compared::Lists | Compared::Missing | Compared::Ambiguous => Range::NEVER,
-                    },
+                    Standing::Listed => plainly(&path, &values)?,
                 };
                 resolved(self.is_resolved(right), holds)
             }
@@ -122,7 +115,7 @@ impl Unrolling<'_> {
                     }
                 }
                 let is_resolved = self.is_resolved(right);
-                let holds = Range::all([is_resolved.clone(), gathered(alternatives)]);
+                let holds = Range::all([is_resolved.clone(), gathered(alternatives)]).without_needless_exists();
                 resolved(is_resolved, holds)
             }
             BoundRight::Convert(conversion, place) => match self.exact_place(place) {
@@ -144,7 +137,7 @@ impl Unrolling<'_> {
             (BoundTemplate::Literal(literal), value) => equal(value, literal.into())?,
             (BoundTemplate::Document(place), value) => {
                 parts.push(match self.exact_place(place) {
-                    Some(path) => is_at(&path, Compared::AnyOf(vec![value]))?,
+                    Some(path) => is_at(&path, &[value])?,
                     None => Range::OPEN,
                 });
                 true
@@ -184,12 +177,7 @@ impl Unrolling<'_> {
             Comparison::Lte => (Comparison::Gte, std::cmp::Ordering::Less),
             Comparison::Eq | Comparison::Ne => return Ok(Bounds::OPEN),
         };
-        let values = match known.compared()? {
-            Compared::AnyOf(values) => values,
-            Compared::Whole(value) => vec![value],
-            Compared::Lists | Compared::Missing => Vec::new(),
-            Compared::Ambiguous => return Ok(Bounds::OPEN),
-        };
+        let values = known.values()?;
         // Of values that have an order among themselves, one asks the most of documents, one the least.
         let mut least: Vec<ValueRef<'_>> = Vec::new();
         for value in values.into_iter().filter(|value| order(*value, *value).is_some()) {
@@ -246,7 +234,7 @@ impl Unrolling<'_> {
         }));
         let elements = known.elements(asked)?;
         let mut each = Vec::new();
-        // Each element takes a look at each test.
+        // Each test is asked of each element.
         if self.left.get() >= elements.len() {
             each.extend(elements.iter().map(|element| within(inner, Looking::Known(*element, self))));
         }
@@ -260,7 +248,7 @@ impl Unrolling<'_> {
         let lower = gather_all(lowers);
         let upper = if is_exact { lower.clone() } else { gather_all(uppers) };
         Ok(Bounds {
-            holds: Range::all([is_resolved.clone(), gathered(holds)]),
+            holds: Range::all([is_resolved.clone(), gathered(holds)]).without_needless_exists(),
             fails: Range::all([is_resolved, Range { lower, upper }]),
         })
     }
@@ -352,19 +340,9 @@ fn owned(values: &[ValueRef<'_>]) -> Result<Vec<Bson>, Malformed> {
 
 /// The documents that have one of the values at a place. An array of the document does not stand for its elements there, and what
 /// a path through an array leads to is a list.
-fn is_at(path: &Path, compared: Compared<'_>) -> Result<Range, Malformed> {
-    let (values, is_list) = match compared {
-        Compared::AnyOf(values) => (values, true),
-        Compared::Whole(value) => (vec![value], false),
-        Compared::Lists => {
-            let upper = Filter::all([path.exists(), path.without_arrays().negate()]);
-            return Ok(Range { lower: Filter::Never, upper });
-        }
-        Compared::Missing | Compared::Ambiguous => return Ok(Range::NEVER),
-    };
-    let (arrays, others): (Vec<_>, Vec<_>) =
-        values.iter().copied().partition(|value| matches!(value, ValueRef::Array(_)));
-    let plain = plainly(path, &others)?;
+fn is_at(path: &Path, values: &[ValueRef<'_>]) -> Result<Range, Malformed> {
+    let arrays: Vec<_> = values.iter().copied().filter(|value| matches!(value, ValueRef::Array(_))).collect();
+    let plain = plainly(path, values)?;
     if arrays.is_empty() {
         return Ok(plain);
     }
@@ -381,22 +359,17 @@ fn is_at(path: &Path, compared: Compared<'_>) -> Result<Range, Malformed> {
         Range { lower: Filter::Never, upper: path.test(Operator::Type, "array") }
     };
     let Some(straight) = straight else { return Ok(Range::any([plain, wholes])) };
-    let lower = Filter::any([plain.lower, Filter::all([straight.clone(), wholes.lower])]);
+    let lower = Filter::any([plain.lower, Filter::all([straight, wholes.lower])]);
     // Through an array the path leads to a list, which is one of these only if its first value is.
-    let upper = if is_list {
-        let firsts = arrays.iter().filter_map(|array| array.as_array()?.first());
-        let values = owned(&values)?;
-        one_of(path, values.iter().chain(firsts)).holds.upper
-    } else {
-        let crossing = Filter::all([straight.negate(), path.exists()]);
-        Filter::any([plain.upper, Filter::all([straight, wholes.upper]), crossing])
-    };
-    Ok(Range { lower, upper })
+    let firsts = arrays.iter().filter_map(|array| array.as_array()?.first());
+    let values = owned(values)?;
+    Ok(Range { lower, upper: one_of(path, values.iter().chain(firsts)).holds.upper })
 }
 
 /// The documents that have one of the values at a place, and no array on the way.
 fn plainly(path: &Path, values: &[ValueRef<'_>]) -> Result<Range, Malformed> {
-    let values = owned(values)?;
+    let values = values.iter().copied().filter(|value| !matches!(value, ValueRef::Array(_)));
+    let values = owned(&values.collect::<Vec<_>>())?;
     let (nulls, others): (Vec<_>, Vec<_>) = values.iter().partition(|value| **value == Bson::Null);
     // A null that is known is no Missing.
     let null = nulls.first().map(|_| Range::exact(path.test(Operator::Type, "null")));

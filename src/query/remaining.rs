@@ -138,10 +138,15 @@ fn tests(inner: &Residual) -> usize {
 /// A comparison with a value of the document's.
 fn of_documents(left: &BoundLeft, path: &[Segment]) -> Remaining {
     match left {
-        BoundLeft::Value(..) | BoundLeft::Element(_) if path.iter().skip(1).any(|name| name.index().is_some()) => {
+        BoundLeft::Value(..) | BoundLeft::Element(..) if path.iter().skip(1).any(|name| name.index().is_some()) => {
             Remaining::Other
         }
-        BoundLeft::Value(..) | BoundLeft::Element(_) => Remaining::Context,
+        BoundLeft::Value(..) | BoundLeft::Element(..) => match Known::of(left, None).and_then(|known| {
+            known.map_or(Ok(Vec::new()), Known::values)
+        }) {
+            Ok(values) if values.len() <= MAX_LIST => Remaining::Context,
+            _ => Remaining::List,
+        },
         BoundLeft::Document(_) | BoundLeft::Unknown => Remaining::Documents,
     }
 }

@@ -33,15 +33,15 @@ pub(super) fn bounds(test: &BoundTest, looking: Looking<'_>) -> Bounds {
         (BoundLeft::Unknown, _) => Bounds::UNKNOWN,
         (BoundLeft::Document(place), Looking::Document(this)) => of_place(place, &test.check, this),
         (BoundLeft::Document(place), Looking::Known(_, unrolling)) => of_place(place, &test.check, unrolling.field),
-        (BoundLeft::Element(path), Looking::Elements) => match Path::new(None, path.segments()) {
+        (BoundLeft::Element(path, _), Looking::Elements) => match Path::new(None, path.segments()) {
             Some(path) => of_path(&path, &test.check, None),
             None => Bounds::OPEN,
         },
         (BoundLeft::Value(..), Looking::Document(this)) => known::of_context(test, this),
-        (BoundLeft::Value(..) | BoundLeft::Element(_), Looking::Known(element, unrolling)) => {
+        (BoundLeft::Value(..) | BoundLeft::Element(..), Looking::Known(element, unrolling)) => {
             known::of_test(test, Some(element), unrolling)
         }
-        (BoundLeft::Element(_), Looking::Document(_))
+        (BoundLeft::Element(..), Looking::Document(_))
         | (BoundLeft::Document(_) | BoundLeft::Value(..), Looking::Elements) => Bounds::OPEN,
     }
 }
