@@ -318,9 +318,7 @@ fn has_templates(node: &Node) -> bool {
     match &node.kind {
         Kind::String(text) => text.contains("%("),
         Kind::Array(elements) => elements.iter().any(has_templates),
-        Kind::Object(members) => {
-            members.iter().any(|member| member.key.contains("%(") || has_templates(&member.value))
-        }
+        Kind::Object(members) => members.iter().any(|member| member.key.contains("%(") || has_templates(&member.value)),
         Kind::Null | Kind::Boolean(_) | Kind::Number(_) => false,
     }
 }

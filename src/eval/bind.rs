@@ -5,8 +5,8 @@ use bson::Bson;
 use super::convert::convert;
 use super::quick::Quick;
 use super::residual::{
-    BoundCall, BoundCheck, BoundLeft, BoundList, BoundRight, BoundTemplate, BoundTest, BoundValue, Origin, Place, Residual,
-    Standing, TestNumber, Unresolved, is_unresolved,
+    BoundCall, BoundCheck, BoundLeft, BoundList, BoundRight, BoundTemplate, BoundTest, BoundValue, Origin, Place,
+    Residual, Standing, TestNumber, Unresolved, is_unresolved,
 };
 use super::same_test::{is_repeatable, is_same};
 use super::{Context, Documents, Errors, Evaluation, Truth};
@@ -185,9 +185,7 @@ impl<'p> Binder<'p> {
                 unknown: Unresolved::No,
                 later: Vec::new(),
             }),
-            (None, Check::ElemMatch(elements, inner)) => {
-                self.elem_match(*elements, inner, origin(&test.left, asked))
-            }
+            (None, Check::ElemMatch(elements, inner)) => self.elem_match(*elements, inner, origin(&test.left, asked)),
             (None, check) => self.check_anew(check),
         }
     }

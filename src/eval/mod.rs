@@ -22,8 +22,8 @@ pub use context::{Context, Environment, Request, RequestError};
 pub(crate) use convert::convert;
 pub(crate) use error::Failures;
 pub use error::{Errors, EvalError};
-pub(crate) use known::Known;
 pub use functions::{Closures, FunctionError, Functions, MAX_CALLS, PendingCall};
+pub(crate) use known::Known;
 pub use matching::{Documents, Evaluation};
 pub use residual::Residual;
 pub(crate) use residual::{

@@ -289,7 +289,8 @@ impl Filter {
             Self::Always => return Some(key.push(1)),
             Self::Test(test, sign) => {
                 key.push(if *sign == Sign::Holds { 2 } else { 3 });
-                let operand = RawDocumentBuf::try_from(&doc! { test.operator.spelling(): test.operand.clone() }).ok()?;
+                let operand =
+                    RawDocumentBuf::try_from(&doc! { test.operator.spelling(): test.operand.clone() }).ok()?;
                 key.extend(test.path.len().to_le_bytes());
                 key.extend(test.path.bytes());
                 key.extend(operand.as_bytes());

@@ -15,6 +15,8 @@ const MAX_PATHS: usize = 16;
 /// and those that differ in one value are one list. The time it takes is linear in the number of the sets.
 pub(super) fn gather(parts: impl IntoIterator<Item = Filter>) -> Filter {
     let mut sets = Vec::new();
+    // Those that have no form in bytes by which they could be compared.
+    let mut apart = Vec::new();
     let mut seen = HashSet::new();
     for part in parts {
         for alternative in part.alternatives() {
@@ -26,19 +28,20 @@ pub(super) fn gather(parts: impl IntoIterator<Item = Filter>) -> Filter {
                     }
                 }
                 None if *alternative == Filter::Never => {}
-                // It has no form in bytes that could be compared.
-                None => return Filter::any(sets.into_iter().map(Conjunction::into_filter).chain([part])),
+                None => apart.push(alternative.clone()),
             }
         }
     }
     let common = take_common(&mut sets);
-    if sets.iter().any(|set| set.members.is_empty()) {
-        return Filter::all(common);
-    }
-    for path in listed_paths(&sets) {
-        sets = merge(sets, &path);
-    }
-    Filter::all(common.into_iter().chain([Filter::any(sets.into_iter().map(Conjunction::into_filter))]))
+    let differing = if sets.iter().any(|set| set.members.is_empty()) {
+        Filter::Always
+    } else {
+        for path in listed_paths(&sets) {
+            sets = merge(sets, &path);
+        }
+        Filter::any(sets.into_iter().map(Conjunction::into_filter))
+    };
+    Filter::any([Filter::all(common.into_iter().chain([differing]))].into_iter().chain(apart))
 }
 
 /// The union of ranges, gathered where they are many: of few, what one says of another is left out.

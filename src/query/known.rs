@@ -14,8 +14,8 @@ use super::plan::MAX_LIST;
 use super::residual::{Field, within};
 use super::test::{Looking, one_of, ordered};
 use crate::eval::{
-    BoundCheck, BoundLeft, BoundList, BoundRight, BoundTemplate, BoundTest, Known, Place, Residual, Standing,
-    Truth, Unresolved,
+    BoundCheck, BoundLeft, BoundList, BoundRight, BoundTemplate, BoundTest, Known, Place, Residual, Standing, Truth,
+    Unresolved,
 };
 use crate::expr::{Comparison, Conversion};
 use crate::predicate::Elements;
@@ -213,10 +213,7 @@ impl Unrolling<'_> {
         let anywhere = one_of(&path, &values).holds;
         let met = one_of(&path, values.iter().filter(|value| **value != Bson::Null)).holds.lower;
         let met = Filter::all([crossing.clone(), met, is_array.negate()]);
-        let listed = Filter::any([
-            Filter::all([straight.clone(), is_array]),
-            Filter::all([crossing, path.exists()]),
-        ]);
+        let listed = Filter::any([Filter::all([straight.clone(), is_array]), Filter::all([crossing, path.exists()])]);
         let holds = Range { lower: Filter::any([Filter::all([straight, has]), met]), upper: anywhere.upper };
         Ok(resolved(Range::exact(listed), holds))
     }
@@ -290,9 +287,7 @@ impl Unrolling<'_> {
             BoundRight::Document(place, standing) => match (self.exact_place(place), standing) {
                 (None, _) => Range::OPEN,
                 (Some(path), Standing::Alone) => Range::exact(path.exists()),
-                (Some(path), Standing::Listed) => {
-                    Range::exact(Filter::all([path.exists(), path.without_arrays()]))
-                }
+                (Some(path), Standing::Listed) => Range::exact(Filter::all([path.exists(), path.without_arrays()])),
             },
             BoundRight::Template(template) => self.is_template_resolved(template),
             BoundRight::Convert(conversion, place) => {
@@ -393,7 +388,12 @@ fn converted(path: &Path, conversion: Conversion, values: &[ValueRef<'_>]) -> Re
                 sources.extend(uuid.map(|uuid| Bson::Binary(uuid.into())));
             }
             (Conversion::StringToOid, ValueRef::ObjectId(_))
-            | (Conversion::StringToUuid, ValueRef::Binary { subtype: 4, .. }) => sources.push(value.to_bson()?),
+            | (
+                Conversion::StringToUuid,
+                ValueRef::Binary { subtype: 4, bytes: [_, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] },
+            ) => {
+                sources.push(value.to_bson()?);
+            }
             _ => {}
         }
     }

@@ -39,7 +39,9 @@ impl fmt::Display for Remaining {
             Self::Function => f.write_str("the call of a function"),
             Self::Pattern => f.write_str("a regular expression: whether the text matches"),
             Self::Documents => f.write_str("a comparison of two values of the document"),
-            Self::Context => f.write_str("a comparison of a list in the document with a value of the user or the request"),
+            Self::Context => {
+                f.write_str("a comparison of a list in the document with a value of the user or the request")
+            }
             Self::Conversion => f.write_str("a conversion of a value of the document"),
             Self::List => write!(f, "a list of more than {MAX_LIST} values"),
             Self::Elements => f.write_str("a condition on the elements of an array"),
@@ -141,12 +143,12 @@ fn of_documents(left: &BoundLeft, path: &[Segment]) -> Remaining {
         BoundLeft::Value(..) | BoundLeft::Element(..) if path.iter().skip(1).any(|name| name.index().is_some()) => {
             Remaining::Other
         }
-        BoundLeft::Value(..) | BoundLeft::Element(..) => match Known::of(left, None).and_then(|known| {
-            known.map_or(Ok(Vec::new()), Known::values)
-        }) {
-            Ok(values) if values.len() <= MAX_LIST => Remaining::Context,
-            _ => Remaining::List,
-        },
+        BoundLeft::Value(..) | BoundLeft::Element(..) => {
+            match Known::of(left, None).and_then(|known| known.map_or(Ok(Vec::new()), Known::values)) {
+                Ok(values) if values.len() <= MAX_LIST => Remaining::Context,
+                _ => Remaining::List,
+            }
+        }
         BoundLeft::Document(_) | BoundLeft::Unknown => Remaining::Documents,
     }
 }

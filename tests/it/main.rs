@@ -21,6 +21,7 @@ mod contracts;
 mod documents;
 mod fixtures;
 mod functions;
+mod growth;
 mod jwks;
 mod killed;
 mod laws;

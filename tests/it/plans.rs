@@ -195,9 +195,7 @@ fn an_explanation_says_what_remains_of_a_comparison_with_a_value_of_the_user() {
 /// Roles that differ in one value are one list, and those that permit by documents are nested as deep as a server takes.
 #[test]
 fn a_plan_of_thousands_of_roles_is_made_in_time() {
-    let role = |number: usize, read: Json| {
-        json!({ "name": format!("R{number}"), "apply_when": { "a": number, "b": { "$in": [1, 2] } }, "read": read })
-    };
+    let role = |number: usize, read: Json| json!({ "name": format!("R{number}"), "apply_when": { "a": number, "b": { "$in": [1, 2] } }, "read": read });
     let plan = |read: &dyn Fn(usize) -> Json| {
         let roles: Vec<Json> = (0..4_000).map(|number| role(number, read(number))).collect();
         let start = std::time::Instant::now();

@@ -635,7 +635,8 @@ impl Maker {
 
     fn document_operators(&mut self) -> Map<String, Json> {
         let stored = self.of_document();
-        let name = self.pick(&["$in", "$eq", "$ne", "$nin", "$gte", "$lt", "%oidToString", "%stringToOid", "%uuidToString"]);
+        let name =
+            self.pick(&["$in", "$eq", "$ne", "$nin", "$gte", "$lt", "%oidToString", "%stringToOid", "%uuidToString"]);
         let operand = match name {
             "$in" | "$nin" if self.chance(50) => json!([stored, self.of_document(), self.written()]),
             "$eq" | "$ne" if self.chance(40) => json!({"a": stored, "b": self.of_document()}),
