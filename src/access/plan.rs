@@ -3,7 +3,7 @@ use super::find::QueryError;
 use super::guard::{BoundFilters, BoundRules, Entrance, Guard};
 use crate::eval::Residual;
 use crate::policy::{Kept, Projection};
-use crate::query::{Field, Filter, Plan, Range, bounds};
+use crate::query::{Field, Filter, MAX_DEPTH, Plan, Range, bounds, united};
 
 impl Guard {
     /// Which documents [`Guard::read`] allows, for MongoDB to find: the first role that applies, its document filters, whether
@@ -77,14 +77,76 @@ fn either(read: Option<&Residual>, write: Option<&Residual>, this: Field<'_>) ->
     Range::any([read, write].into_iter().flatten().map(|rule| bounds(rule, this).holds))
 }
 
-/// The documents whose role lets them be read. From the last role to the first: those of the role that it permits, and of
-/// those that it does not apply to what the roles after it permit.
+/// How many groups of roles are nested in a filter at most; fewer, where their conditions are deep themselves.
+const MAX_GROUPS: [usize; 3] = [MAX_DEPTH / 2, MAX_DEPTH / 4, MAX_DEPTH / 8];
+
+/// Roles that follow one another and of which a filter says the same.
+enum Group {
+    /// They permit all documents that they apply to: which of them it is makes no difference.
+    Permit(Vec<Range>),
+    /// They permit none; the documents that pass over them.
+    Refuse(Vec<Range>),
+    /// One that permits some.
+    Choose {
+        /// The documents that it applies to and permits.
+        granted: Range,
+        /// Those that it does not apply to.
+        passed_over: Range,
+    },
+}
+
+/// The documents whose role lets them be read: those of the first group that it permits, and of those that pass over the group
+/// what the groups after it permit.
 fn readable(roles: &[BoundRole], filters: &BoundFilters) -> Range {
-    roles.iter().rev().fold(Range::NEVER, |rest, role| {
+    let mut groups: Vec<Group> = Vec::new();
+    for role in roles {
         let applies = bounds(&role.apply_when, Field::Somewhere);
         let passed_over = applies.passed_over(&role.apply_when);
-        Range::any([Range::all([applies.holds, permitted(role, filters)]), Range::all([passed_over, rest])])
-    })
+        let (applies, permitted) = (applies.holds, permitted(role, filters));
+        let is_last = applies.lower == Filter::Always;
+        let permits = permitted == Range::ALWAYS && !role.apply_when.can_fail();
+        match groups.last_mut() {
+            Some(Group::Permit(known)) if permits => known.push(applies),
+            Some(Group::Refuse(known)) if permitted == Range::NEVER => known.push(passed_over),
+            _ if permits => groups.push(Group::Permit(vec![applies])),
+            _ if permitted == Range::NEVER => groups.push(Group::Refuse(vec![passed_over])),
+            _ => groups.push(Group::Choose { granted: Range::all([applies, permitted]), passed_over }),
+        }
+        if is_last {
+            break;
+        }
+    }
+    let mut nested = Range::NEVER;
+    for limit in MAX_GROUPS {
+        let (first, others) = groups.split_at(limit.min(groups.len()));
+        nested = first.iter().rev().fold(at_most(others), nest);
+        if nested.upper.levels() <= MAX_DEPTH {
+            break;
+        }
+    }
+    nested
+}
+
+/// A group before what comes after it.
+fn nest(rest: Range, group: &Group) -> Range {
+    match group {
+        Group::Permit(applies) => united(applies.iter().cloned().chain([rest]).collect()),
+        Group::Refuse(passed_over) => Range::all(passed_over.iter().cloned().chain([rest])),
+        Group::Choose { granted, passed_over } => {
+            Range::any([granted.clone(), Range::all([passed_over.clone(), rest])])
+        }
+    }
+}
+
+/// What groups permit if no role before them applies: nesting all of them would be more than a server takes, and without that
+/// only the most is known.
+fn at_most(groups: &[Group]) -> Range {
+    let granted = groups.iter().flat_map(|group| match group {
+        Group::Permit(applies) => applies.as_slice(),
+        Group::Refuse(_) => &[],
+        Group::Choose { granted, .. } => std::slice::from_ref(granted),
+    });
+    Range { lower: Filter::Never, upper: united(granted.cloned().collect()).upper }
 }
 
 /// The documents that a role permits to read, be it in part.

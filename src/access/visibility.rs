@@ -97,11 +97,57 @@ fn tried(roles: &[BoundRole]) -> &[BoundRole] {
 
 fn of_rules(BoundRules { filters, roles, .. }: &BoundRules) -> Visibility {
     let roles: Vec<&BoundRole> = tried(roles).iter().filter(|role| may_read(role)).collect();
-    let of_roles = |name: Option<&str>| join(roles.iter().map(|role| of_role(role, name)));
-    let names = roles.iter().flat_map(|role| role.fields.keys().map(|name| &**name));
-    let names = names.chain(filters.projections.iter().flat_map(Projection::names)).chain(["_id"]);
-    let named = names.map(|name| (name.into(), left(of_roles(Some(name)), Some(name), filters)));
-    Visibility { named: named.collect(), others: left(of_roles(None), None, filters) }
+    let mut others = Tally::default();
+    roles.iter().for_each(|role| others.add(of_role(role, None)));
+    // Of a name, each role that has a rule for it says something else than of all others.
+    let mut names: BTreeMap<&str, Tally> = BTreeMap::new();
+    for role in &roles {
+        for name in role.fields.keys() {
+            let of_name = names.entry(name).or_insert_with(|| others.clone());
+            of_name.remove(of_role(role, None));
+            of_name.add(of_role(role, Some(name)));
+        }
+    }
+    for name in filters.projections.iter().flat_map(Projection::names).chain(["_id"]) {
+        names.entry(name).or_insert_with(|| others.clone());
+    }
+    let named = names.into_iter().map(|(name, of_name)| (name.into(), left(of_name.joined(), Some(name), filters)));
+    Visibility { named: named.collect(), others: left(others.joined(), None, filters) }
+}
+
+/// How many roles show how much.
+#[derive(Clone, Default)]
+struct Tally {
+    always: usize,
+    never: usize,
+    varies: usize,
+}
+
+impl Tally {
+    const fn count(&mut self, shown: Shown) -> &mut usize {
+        match shown {
+            Shown::Always => &mut self.always,
+            Shown::Never => &mut self.never,
+            Shown::Varies => &mut self.varies,
+        }
+    }
+
+    const fn add(&mut self, shown: Shown) {
+        *self.count(shown) += 1;
+    }
+
+    const fn remove(&mut self, shown: Shown) {
+        *self.count(shown) -= 1;
+    }
+
+    /// Of documents of several roles.
+    const fn joined(&self) -> Shown {
+        match (self.always, self.never, self.varies) {
+            (0, _, 0) => Shown::Never,
+            (_, 0, 0) => Shown::Always,
+            _ => Shown::Varies,
+        }
+    }
 }
 
 /// Whether a rule can hold for any document.
@@ -161,10 +207,4 @@ fn left(shown: Shown, name: Option<&str>, filters: &BoundFilters) -> Shown {
             (Shown::Varies, _) | (_, Shown::Varies) => Shown::Varies,
         }
     })
-}
-
-/// Of documents of several roles.
-fn join(mut roles: impl Iterator<Item = Shown>) -> Shown {
-    let Some(first) = roles.next() else { return Shown::Never };
-    if roles.all(|shown| shown == first) { first } else { Shown::Varies }
 }

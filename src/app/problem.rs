@@ -12,12 +12,26 @@ pub enum ProblemKind {
     #[error("this is not a regular file")]
     FileKind,
     /// More files or bytes than an application has.
-    #[error("an application has at most {files} configuration files of {bytes} bytes together; the rest is not read")]
+    #[error(
+        "an application has at most {files} configuration files of {bytes} bytes and {values} JSON values together; \
+         the rest is not read"
+    )]
     Limit {
         /// How many files are read.
         files: usize,
         /// How many bytes are read.
         bytes: u64,
+        /// How many JSON values are kept.
+        values: usize,
+    },
+    /// Templates that insert long values many times.
+    #[error(
+        "templates insert more than {bytes} bytes into the application's files together, the last of them into this one, \
+         which is not read; insert shorter values, or fewer"
+    )]
+    TemplatesLarge {
+        /// How much they may add, over all files.
+        bytes: usize,
     },
     /// `rule.json`: a file that nothing reads, where rules belong.
     #[error("nothing reads this file")]
@@ -167,6 +181,7 @@ impl Code for ProblemKind {
             Self::FileUnreadable(_) => "file-unreadable",
             Self::FileKind => "file-kind",
             Self::Limit { .. } => "limit",
+            Self::TemplatesLarge { .. } => "templates-large",
             Self::FileUnused => "file-unused",
             Self::FileExposed => "file-exposed",
             Self::DirectoryUnreadable(_) => "directory-unreadable",

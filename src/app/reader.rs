@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::problem::{Problem, finding};
 use super::{ConfigFile, FileFinding, Part, ProblemKind};
 use crate::expr::{Substitutions, expand};
-use crate::json::{JsonError, JsonErrorKind, MAX_SIZE, Node, parse, parse_bytes};
+use crate::json::{JsonError, JsonErrorKind, Kind, MAX_SIZE, Node, parse, parse_bytes};
 use crate::text::{Code, Finding, Source, Span};
 
 /// How many files are read; the largest public application has some hundred.
@@ -16,8 +16,14 @@ pub(super) const MAX_FILES: usize = 20_000;
 /// How many bytes are read, over all files: 256 MiB.
 pub(super) const MAX_BYTES: u64 = 256 * 1024 * 1024;
 
+/// How many JSON values are kept, over all files: in memory each takes many times the room that it takes in a file.
+const MAX_VALUES: usize = 2_000_000;
+
 /// More than any of these.
-const LIMIT: ProblemKind = ProblemKind::Limit { files: MAX_FILES, bytes: MAX_BYTES };
+const LIMIT: ProblemKind = ProblemKind::Limit { files: MAX_FILES, bytes: MAX_BYTES, values: MAX_VALUES };
+
+/// How many bytes the templates of all files may add to them: 64 MiB.
+const MAX_INSERTED: usize = 64 * 1024 * 1024;
 
 /// How many names in directories are looked at, so that links which lead in circles come to an end.
 const MAX_ENTRIES: usize = 500_000;
@@ -31,6 +37,8 @@ pub(super) struct Reader<'d> {
     pub(super) findings: Vec<FileFinding>,
     pub(super) files_read: usize,
     bytes_read: u64,
+    values_read: usize,
+    bytes_inserted: usize,
     entries_seen: usize,
     /// The file at which one of the limits was reached.
     limit: Option<Arc<Source>>,
@@ -62,6 +70,8 @@ impl<'d> Reader<'d> {
             findings: Vec::new(),
             files_read: 0,
             bytes_read: 0,
+            values_read: 0,
+            bytes_inserted: 0,
             entries_seen: 0,
             limit: None,
             seen: HashSet::new(),
@@ -113,7 +123,13 @@ impl<'d> Reader<'d> {
                 self.files_read += 1;
                 let source = Arc::new(Source::new(name, String::from_utf8_lossy(&bytes)));
                 let node = match parse_bytes(&bytes) {
-                    Ok(node) => Some(node),
+                    Ok(node) => {
+                        self.values_read = self.values_read.saturating_add(values(&node));
+                        if self.values_read > MAX_VALUES {
+                            return Some(self.beyond(name));
+                        }
+                        Some(node)
+                    }
                     Err(error) => {
                         self.report(&source, error.into());
                         None
@@ -121,19 +137,23 @@ impl<'d> Reader<'d> {
                 };
                 Raw { source, node }
             }
+            Err(finding) if finding.code == LIMIT.code() => self.beyond(name),
             Err(finding) => {
                 let source = Arc::new(Source::new(name, ""));
-                // That a limit is reached is said once, and not of everything beyond it.
-                let beyond = finding.code == LIMIT.code();
-                if !beyond || self.limit.is_none() {
-                    self.report(&source, finding);
-                }
-                if beyond {
-                    self.limit.get_or_insert_with(|| Arc::clone(&source));
-                }
+                self.report(&source, finding);
                 Raw { source, node: None }
             }
         })
+    }
+
+    /// A file beyond a limit: it counts as broken. That a limit is reached is said once, and not of everything beyond it.
+    fn beyond(&mut self, name: &str) -> Raw {
+        let source = Arc::new(Source::new(name, ""));
+        if self.limit.is_none() {
+            self.problem(&source, Problem::new(LIMIT, Span::default()));
+        }
+        self.limit.get_or_insert_with(|| Arc::clone(&source));
+        Raw { source, node: None }
     }
 
     /// Reads a file and replaces its templates.
@@ -157,8 +177,21 @@ impl<'d> Reader<'d> {
     pub(super) fn expanded(&mut self, raw: &Raw) -> Part {
         let source = Arc::clone(&raw.source);
         let Some(node) = &raw.node else { return Part::Broken(source) };
+        let too_large = ProblemKind::TemplatesLarge { bytes: MAX_INSERTED };
+        if self.bytes_inserted > MAX_INSERTED && has_templates(node) {
+            self.problem(&source, Problem::new(too_large, Span::default()));
+            return Part::Broken(source);
+        }
         match expand(node, &self.substitutions) {
-            Ok(node) => Part::Present(ConfigFile { source, node }),
+            Ok(expanded) => {
+                let inserted = text_length(&expanded).saturating_sub(text_length(node));
+                self.bytes_inserted = self.bytes_inserted.saturating_add(inserted);
+                if inserted > 0 && self.bytes_inserted > MAX_INSERTED {
+                    self.problem(&source, Problem::new(too_large, Span::default()));
+                    return Part::Broken(source);
+                }
+                Part::Present(ConfigFile { source, node: expanded })
+            }
             Err(errors) => {
                 for error in errors {
                     self.report(&source, error.into());
@@ -277,6 +310,35 @@ impl<'d> Reader<'d> {
         }
         self.bytes_read = self.bytes_read.saturating_add(length);
         Ok(bytes)
+    }
+}
+
+/// Whether a template stands in any of its texts.
+fn has_templates(node: &Node) -> bool {
+    match &node.kind {
+        Kind::String(text) => text.contains("%("),
+        Kind::Array(elements) => elements.iter().any(has_templates),
+        Kind::Object(members) => members.iter().any(|member| member.key.contains("%(") || has_templates(&member.value)),
+        Kind::Null | Kind::Boolean(_) | Kind::Number(_) => false,
+    }
+}
+
+/// How long its texts are together, in bytes.
+fn text_length(node: &Node) -> usize {
+    match &node.kind {
+        Kind::String(text) => text.len(),
+        Kind::Array(elements) => elements.iter().map(text_length).sum(),
+        Kind::Object(members) => members.iter().map(|member| member.key.len() + text_length(&member.value)).sum(),
+        Kind::Null | Kind::Boolean(_) | Kind::Number(_) => 0,
+    }
+}
+
+/// How many values it is made of.
+fn values(node: &Node) -> usize {
+    1 + match &node.kind {
+        Kind::Array(elements) => elements.iter().map(values).sum(),
+        Kind::Object(members) => members.iter().map(|member| values(&member.value)).sum(),
+        Kind::Null | Kind::Boolean(_) | Kind::Number(_) | Kind::String(_) => 0,
     }
 }
 

@@ -5,8 +5,8 @@ use bson::Bson;
 use super::convert::convert;
 use super::quick::Quick;
 use super::residual::{
-    BoundCall, BoundCheck, BoundLeft, BoundList, BoundRight, BoundTemplate, BoundTest, BoundValue, Place, Residual,
-    Standing, TestNumber, Unresolved, is_unresolved,
+    BoundCall, BoundCheck, BoundLeft, BoundList, BoundRight, BoundTemplate, BoundTest, BoundValue, Origin, Place,
+    Residual, Standing, TestNumber, Unresolved, is_unresolved,
 };
 use super::same_test::{is_repeatable, is_same};
 use super::{Context, Documents, Errors, EvalError, Evaluation, Truth};
@@ -97,7 +97,7 @@ impl<'p> Binder<'p> {
             }
             Predicate::Not(inner) => self.bind_each(inner, asked, visit).negate(),
             Predicate::Test(test) => {
-                let check = self.check(test);
+                let check = self.check(test, asked);
                 if asked == Asking::Documents
                     && let Some(settled) = self.of_context(&test.left, &check)
                 {
@@ -106,7 +106,7 @@ impl<'p> Binder<'p> {
                 let mut bound = BoundTest {
                     quick: None,
                     quick_inside: None,
-                    left: self.left(&test.left),
+                    left: self.left(&test.left, asked),
                     check,
                     number: TestNumber::NONE,
                 };
@@ -131,7 +131,7 @@ impl<'p> Binder<'p> {
 
     /// A test with everything from the context in place.
     pub(super) fn test(&mut self, test: &'p Test) -> BoundTest {
-        let (left, check) = (self.left(&test.left), self.check(test));
+        let (left, check) = (self.left(&test.left, Asking::Documents), self.check(test, Asking::Documents));
         BoundTest { quick: None, quick_inside: None, left, check, number: TestNumber::NONE }
     }
 
@@ -154,10 +154,12 @@ impl<'p> Binder<'p> {
             return TestNumber::NONE;
         }
         let number = tests.iter().position(|other| is_same(other, test)).unwrap_or(tests.len());
-        if number == tests.len() {
+        let numbered = TestNumber::new(number);
+        // What has no number need not be found again.
+        if number == tests.len() && numbered != TestNumber::NONE {
             tests.push(test);
         }
-        TestNumber::new(number)
+        numbered
     }
 
     fn place(&mut self, root: DocumentRoot, path: &FieldPath) -> Place {
@@ -168,11 +170,11 @@ impl<'p> Binder<'p> {
         Place { root, path: path.clone(), slot }
     }
 
-    fn left(&mut self, left: &Left) -> BoundLeft {
+    fn left(&mut self, left: &Left, asked: Asking) -> BoundLeft {
         match left {
             Left::Boolean(value) => BoundLeft::Value(Some(Bson::Boolean(*value).into()), FieldPath::root()),
             Left::Document(root, path) => BoundLeft::Document(self.place(*root, path)),
-            Left::Element(path) => BoundLeft::Element(path.clone()),
+            Left::Element(path) => BoundLeft::Element(path.clone(), origin(left, asked)),
             Left::Context(reference) => {
                 let left = bind_reference(reference, self.context);
                 self.asked_unsupplied |= matches!(left, BoundLeft::Failed(_));
@@ -181,7 +183,7 @@ impl<'p> Binder<'p> {
         }
     }
 
-    fn check(&mut self, test: &'p Test) -> BoundCheck {
+    fn check(&mut self, test: &'p Test, asked: Asking) -> BoundCheck {
         match (&test.literal, &test.check) {
             (Some(Literal::Value(value)), check) => {
                 let right = BoundRight::Value(BoundValue::literal(Arc::clone(value)));
@@ -196,6 +198,7 @@ impl<'p> Binder<'p> {
                 unknown: Unresolved::No,
                 later: Vec::new(),
             }),
+            (None, Check::ElemMatch(elements, inner)) => self.elem_match(*elements, inner, origin(&test.left, asked)),
             (None, check) => self.check_anew(check),
         }
     }
@@ -211,13 +214,13 @@ impl<'p> Binder<'p> {
             Check::Type(set) => BoundCheck::Type(*set),
             Check::Mod { divisor, remainder } => BoundCheck::Mod { divisor: *divisor, remainder: *remainder },
             Check::Regex(pattern) => BoundCheck::Regex(pattern.clone()),
-            Check::ElemMatch(elements, inner) => self.elem_match(*elements, inner),
+            Check::ElemMatch(elements, inner) => self.elem_match(*elements, inner, Origin::Document),
         }
     }
 
-    fn elem_match(&mut self, elements: Elements, inner: &'p Predicate) -> BoundCheck {
+    fn elem_match(&mut self, elements: Elements, inner: &'p Predicate, origin: Origin) -> BoundCheck {
         let (mut operands, mut unresolved, failures) = (Vec::new(), false, Errors::default());
-        let inner = self.bind_each(inner, Asking::Elements, &mut |bound, settled| {
+        let inner = self.bind_each(inner, Asking::Elements(origin), &mut |bound, settled| {
             // What the context alone leaves Unknown, or fails in, stays so whether or not there is an element to ask.
             unresolved |= bound.has_unknown_operand() || matches!(settled, Some(Residual::Constant(Truth::Unknown)));
             bound.failure().into_iter().for_each(|error| failures.add(error.clone()));
@@ -386,7 +389,16 @@ impl<'p> Binder<'p> {
 enum Asking {
     Documents,
     /// The elements that `$elemMatch` looks at.
-    Elements,
+    Elements(Origin),
+}
+
+/// Where a left operand comes from.
+const fn origin(left: &Left, asked: Asking) -> Origin {
+    match (left, asked) {
+        (Left::Boolean(_) | Left::Context(_), _) => Origin::Context,
+        (Left::Element(_), Asking::Elements(origin)) => origin,
+        (Left::Element(_), Asking::Documents) | (Left::Document(..), _) => Origin::Document,
+    }
 }
 
 /// What is known of a left operand before any document is.
@@ -403,7 +415,7 @@ impl BoundLeft {
         match self {
             Self::Unknown | Self::Failed(_) => Known::Unknown,
             Self::Value(..) => Known::Yes,
-            Self::Document(..) | Self::Element(_) => Known::No,
+            Self::Document(..) | Self::Element(..) => Known::No,
         }
     }
 }

@@ -253,12 +253,12 @@ impl<'e> Evaluation<'e> {
                 let (start, path) = self.start(place)?;
                 Subject { start, path, kind: Kind::Document }
             }
-            BoundLeft::Element(path) => Subject::element(element, path.segments())?,
+            BoundLeft::Element(path, origin) => Subject::element(element, path.segments(), *origin)?,
         };
         self.check(left, &test.check)
     }
 
-    fn check(&self, left: Subject<'_, '_>, check: &BoundCheck) -> Outcome {
+    pub(super) fn check(&self, left: Subject<'_, '_>, check: &BoundCheck) -> Outcome {
         match check {
             BoundCheck::Equals(right) => self.equals(left, right),
             BoundCheck::Order(comparison, right) => self.order(left, *comparison, right),

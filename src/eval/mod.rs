@@ -5,6 +5,7 @@ mod context;
 mod convert;
 mod error;
 mod functions;
+mod known;
 mod mask;
 mod matching;
 mod operand;
@@ -24,12 +25,13 @@ pub(crate) use convert::convert;
 pub(crate) use error::Failures;
 pub use error::{Errors, EvalError};
 pub use functions::{Closures, FunctionError, Functions, MAX_CALLS, PendingCall};
+pub(crate) use known::Known;
 pub(crate) use mask::Mask;
 pub use matching::{Documents, Evaluation};
 pub use part::ContextPart;
 pub use residual::Residual;
 pub(crate) use residual::{
-    BoundCheck, BoundLeft, BoundList, BoundRight, BoundTest, BoundValue, Place, Standing, Unresolved,
+    BoundCheck, BoundLeft, BoundList, BoundRight, BoundTemplate, BoundTest, BoundValue, Place, Standing, Unresolved,
 };
 pub(crate) use seen::Seen;
 pub use trace::{Part, Trace, trace};

@@ -76,7 +76,14 @@ pub(crate) enum BoundLeft {
     /// From a document.
     Document(Place),
     /// From the element that `$elemMatch` looks at.
-    Element(FieldPath),
+    Element(FieldPath, Origin),
+}
+
+/// Where the array is in which `$elemMatch` looks: an element is compared as what the array itself would be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Document,
+    Context,
 }
 
 #[derive(Clone, Debug)]

@@ -1,5 +1,5 @@
 use super::Truth;
-use super::residual::Members;
+use super::residual::{Members, Origin};
 use crate::path::{Leaf, Resolved, Segment, any, resolve};
 use crate::value::{Malformed, ValueRef, equal};
 
@@ -30,14 +30,22 @@ pub(super) struct Subject<'v, 'p> {
 impl<'v, 'p> Subject<'v, 'p> {
     /// A field of an element of `$elemMatch`, or the element itself. An element that is an array is entered as if it
     /// were a document whose names are the indexes, as MongoDB does.
-    pub(super) fn element(element: Option<ValueRef<'v>>, path: &'p [Segment]) -> Result<Self, Malformed> {
+    pub(super) fn element(
+        element: Option<ValueRef<'v>>,
+        path: &'p [Segment],
+        origin: Origin,
+    ) -> Result<Self, Malformed> {
+        let kind = match origin {
+            Origin::Document => Kind::Document,
+            Origin::Context => Kind::Context,
+        };
         Ok(match (element, path.split_first()) {
             (_, None) => Self { start: element, path, kind: Kind::Itself },
             (Some(ValueRef::Array(array)), Some((segment, rest))) => {
                 let start = segment.index().map(|index| array.get(index)).transpose()?.flatten();
-                Self { start, path: rest, kind: Kind::Document }
+                Self { start, path: rest, kind }
             }
-            (_, Some(_)) => Self { start: element, path, kind: Kind::Document },
+            (_, Some(_)) => Self { start: element, path, kind },
         })
     }
 

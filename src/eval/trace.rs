@@ -89,7 +89,7 @@ fn show_left(test: &Test, bound: &BoundLeft, documents: Documents<'_>, context: 
         BoundLeft::Failed(error) => show_failure(error),
         BoundLeft::Value(value, path) => show_place(value.as_deref().map(ValueRef::from), path, hidden),
         BoundLeft::Document(place) => show_place(documents.get(place.root), &place.path, false),
-        BoundLeft::Element(_) => "each element".to_owned(),
+        BoundLeft::Element(..) => "each element".to_owned(),
     }
 }
 

@@ -37,6 +37,20 @@ pub struct Member {
     pub value: Node,
 }
 
+impl Member {
+    /// Where it stands, from its key to its value.
+    fn span(&self) -> Span {
+        Span::new(self.key_span.start, self.value.span.end)
+    }
+}
+
+/// Which of the parts contains a place. They stand in the order of the text, unless they were put together from several.
+fn place<P>(parts: &[P], span: Span, of: impl Fn(&P) -> Span) -> Option<usize> {
+    let contains = |index: &usize| parts.get(*index).is_some_and(|part| of(part).contains(span));
+    let last = parts.partition_point(|part| of(part).start <= span.start).checked_sub(1);
+    last.filter(contains).or_else(|| parts.iter().position(|part| of(part).contains(span)))
+}
+
 impl Node {
     /// What to call this value in a message: `an object`.
     #[must_use]
@@ -106,13 +120,10 @@ impl Node {
         let mut node = self;
         loop {
             let next = match &node.kind {
-                Kind::Array(elements) => elements
-                    .iter()
-                    .position(|element| element.span.contains(span))
+                Kind::Array(elements) => place(elements, span, |element| element.span)
                     .and_then(|index| elements.get(index).map(|element| (index.to_string(), element, true))),
-                Kind::Object(members) => members
-                    .iter()
-                    .find(|member| Span::new(member.key_span.start, member.value.span.end).contains(span))
+                Kind::Object(members) => place(members, span, Member::span)
+                    .and_then(|index| members.get(index))
                     .map(|member| (member.key.clone(), &member.value, member.value.span.contains(span))),
                 _ => None,
             };

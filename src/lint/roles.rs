@@ -12,6 +12,7 @@ use crate::predicate::{ContextRoot, Predicate, Reference, Test};
 pub(super) fn lint(roles: &[Role], report: &mut Report) {
     let mut names: HashMap<&str, usize> = HashMap::new();
     let conditions: Vec<_> = roles.iter().map(|role| conjuncts(&role.apply_when.predicate)).collect();
+    let candidates = Candidates::new(roles, &conditions);
     for (index, (role, condition)) in roles.iter().zip(&conditions).enumerate() {
         let name = &role.name;
         if names.insert(name, index).is_some() {
@@ -28,42 +29,83 @@ pub(super) fn lint(roles: &[Role], report: &mut Report) {
             );
             continue;
         }
-        let earlier = || roles.iter().zip(&conditions).take(index);
-        if let Some((before, wider)) = earlier().find(|(before, wider)| covers(before, wider, condition)) {
+        let earlier = candidates.of(condition).filter(|(place, wider)| *place < index && is_within(wider, condition));
+        if let Some((before, wider)) = earlier.min_by_key(|(place, _)| *place)
+            && let Some(before) = roles.get(before)
+        {
             let why = if wider.is_empty() { "applies always" } else { "applies wherever this one does" };
             let message = format!("role `{name}` is never chosen: `{}` stands before it and {why}", before.name);
             report.add(ROLE_UNREACHABLE, role.name_span, message, "put the narrower role first");
         }
     }
-    for (index, (role, condition)) in roles.iter().zip(&conditions).enumerate() {
-        let later = roles.iter().zip(&conditions).skip(index + 1);
-        skippable(role, condition, later, report);
+    let grants: Vec<_> = roles.iter().map(|role| (reading(role), writing(role))).collect();
+    for (index, ((role, condition), (reads, writes))) in roles.iter().zip(&conditions).zip(&grants).enumerate() {
+        let Some((test, lacking)) = unresolvable(&role.apply_when.predicate, Polarity::Asserted) else { continue };
+        let later = candidates.of(condition).filter(|(place, wider)| {
+            let more = grants.get(*place).is_some_and(|(reading, writing)| reading > reads || writing > writes);
+            *place > index && more && is_within(wider, condition)
+        });
+        if let Some((after, _)) = later.min_by_key(|(place, _)| *place)
+            && let Some(after) = roles.get(after)
+        {
+            skippable(role, after, (test, lacking), report);
+        }
     }
+}
+
+/// Finds the roles whose condition can be a part of another's without comparing each with each: by the one of its parts that
+/// the fewest roles have.
+struct Candidates<'c> {
+    conditions: &'c [Vec<String>],
+    by_part: HashMap<&'c str, Vec<usize>>,
+    /// Those that apply always.
+    always: Vec<usize>,
+}
+
+impl<'c> Candidates<'c> {
+    fn new(roles: &[Role], conditions: &'c [Vec<String>]) -> Self {
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        for part in conditions.iter().flatten() {
+            *counts.entry(part).or_default() += 1;
+        }
+        let mut candidates = Self { conditions, by_part: HashMap::new(), always: Vec::new() };
+        for (place, (role, condition)) in roles.iter().zip(conditions).enumerate() {
+            if never(Some(&role.apply_when)) {
+                continue;
+            }
+            match condition.iter().min_by_key(|part| counts.get(part.as_str())) {
+                Some(part) => candidates.by_part.entry(part).or_default().push(place),
+                None => candidates.always.push(place),
+            }
+        }
+        candidates
+    }
+
+    /// The places of the roles that may apply wherever one with this condition does, each with its own.
+    fn of<'a>(&'a self, condition: &'a [String]) -> impl Iterator<Item = (usize, &'a [String])> {
+        let of_parts = condition.iter().filter_map(|part| self.by_part.get(part.as_str())).flatten();
+        let places = self.always.iter().chain(of_parts);
+        places.filter_map(|place| Some((*place, self.conditions.get(*place)?.as_slice())))
+    }
+}
+
+/// Whether all parts of a condition are among those of another; both are in order.
+fn is_within(wider: &[String], condition: &[String]) -> bool {
+    wider.len() <= condition.len() && wider.iter().all(|text| condition.binary_search(text).is_ok())
 }
 
 /// Whether a role applies wherever one with this condition does.
 pub(super) fn covers(role: &Role, wider: &[String], condition: &[String]) -> bool {
-    !never(Some(&role.apply_when)) && wider.iter().all(|text| condition.contains(text))
+    !never(Some(&role.apply_when)) && is_within(wider, condition)
 }
 
-fn skippable<'r>(
-    role: &Role,
-    condition: &[String],
-    mut later: impl Iterator<Item = (&'r Role, &'r Vec<String>)>,
-    report: &mut Report,
-) {
-    let Some((test, lacking)) = unresolvable(&role.apply_when.predicate, Polarity::Asserted) else { return };
-    let more = later.find(|(after, wider)| {
-        covers(after, wider, condition) && (reading(after) > reading(role) || writing(after) > writing(role))
-    });
-    if let Some((after, _)) = more {
-        let message = format!(
-            "a user without `{lacking}` is not held by role `{}`: the test is Unknown, and `{}` grants more",
-            role.name, after.name
-        );
-        let help = format!("add {{\"{lacking}\": {{\"$exists\": false}}}} to it with `%or`");
-        report.add(ROLE_SKIPPABLE, test.span, message, help);
-    }
+fn skippable(role: &Role, after: &Role, (test, lacking): (&Test, &Reference), report: &mut Report) {
+    let message = format!(
+        "a user without `{lacking}` is not held by role `{}`: the test is Unknown, and `{}` grants more",
+        role.name, after.name
+    );
+    let help = format!("add {{\"{lacking}\": {{\"$exists\": false}}}} to it with `%or`");
+    report.add(ROLE_SKIPPABLE, test.span, message, help);
 }
 
 /// A negated test with something on the right that a user may lack.

@@ -39,6 +39,11 @@ impl Range {
         Self { lower: self.upper.negate(), upper: self.lower.negate() }
     }
 
+    /// The same without questions whether a field is there that is asked for a value as well.
+    pub(super) fn without_needless_exists(self) -> Self {
+        Self { lower: self.lower.without_needless_exists(), upper: self.upper.without_needless_exists() }
+    }
+
     fn join(
         parts: impl IntoIterator<Item = Self>,
         lower: impl FnOnce(Vec<Filter>) -> Filter,

@@ -1,7 +1,9 @@
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::ops::Not;
 use std::sync::Arc;
 
-use bson::{Bson, Document, doc};
+use bson::{Bson, Document, RawDocumentBuf, doc};
 
 use crate::value::identical;
 
@@ -125,6 +127,14 @@ pub(crate) fn may_be_listed(value: &Bson) -> bool {
     }
 }
 
+fn levels(value: &Bson) -> usize {
+    match value {
+        Bson::Document(fields) => 1 + fields.values().map(levels).max().unwrap_or_default(),
+        Bson::Array(elements) => 1 + elements.iter().map(levels).max().unwrap_or_default(),
+        _ => 0,
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     All,
@@ -223,6 +233,82 @@ impl Filter {
         }
     }
 
+    /// The same without questions whether a field is there that is asked for a value as well.
+    pub(super) fn without_needless_exists(self) -> Self {
+        let Self::All(mut parts) = self else { return self };
+        let asked: HashSet<Box<str>> = parts.iter().filter_map(|part| Some(part.listed()?.0.into())).collect();
+        parts.retain(|part| {
+            !matches!(part, Self::Test(test, Sign::Holds)
+                if test.operator == Operator::Exists && asked.contains(&test.path))
+        });
+        Self::all(parts)
+    }
+
+    /// In how many levels it is nested as a filter of documents, at most.
+    pub(crate) fn levels(&self) -> usize {
+        match self {
+            Self::Never | Self::Always => 0,
+            Self::Test(test, _) => 2 + levels(&test.operand),
+            Self::Any(parts) => 2 + parts.iter().map(Self::levels).max().unwrap_or_default(),
+            Self::All(parts) => {
+                let beside = parts.iter().filter(|part| matches!(part, Self::Any(_))).count() > 1;
+                let inner = parts.iter().map(Self::levels).max().unwrap_or_default();
+                if beside { 2 + inner } else { inner }
+            }
+        }
+    }
+
+    /// The sets of which it is the union.
+    pub(super) fn alternatives(&self) -> &[Self] {
+        self.members(Kind::Any)
+    }
+
+    /// The sets of which it is the intersection.
+    pub(super) fn conjuncts(&self) -> &[Self] {
+        self.members(Kind::All)
+    }
+
+    /// The path and the values of which it asks for one, if these may stand in a list with others.
+    pub(super) fn listed(&self) -> Option<(&str, &[Bson])> {
+        match self {
+            Self::Test(test, Sign::Holds) => Some((&*test.path, test.listed()?)),
+            _ => None,
+        }
+    }
+
+    /// Bytes that are the same for equal filters only; none if a value has no form in bytes.
+    pub(super) fn key(&self) -> Option<Vec<u8>> {
+        let mut key = Vec::new();
+        self.write_key(&mut key)?;
+        Some(key)
+    }
+
+    fn write_key(&self, key: &mut Vec<u8>) -> Option<()> {
+        let parts = match self {
+            Self::Never => return Some(key.push(0)),
+            Self::Always => return Some(key.push(1)),
+            Self::Test(test, sign) => {
+                key.push(if *sign == Sign::Holds { 2 } else { 3 });
+                let operand =
+                    RawDocumentBuf::try_from(&doc! { test.operator.spelling(): test.operand.clone() }).ok()?;
+                key.extend(test.path.len().to_le_bytes());
+                key.extend(test.path.bytes());
+                key.extend(operand.as_bytes());
+                return Some(());
+            }
+            Self::All(parts) => {
+                key.push(4);
+                parts
+            }
+            Self::Any(parts) => {
+                key.push(5);
+                parts
+            }
+        };
+        key.extend(parts.len().to_le_bytes());
+        parts.iter().try_for_each(|part| part.write_key(key))
+    }
+
     /// As a filter of documents. None for [`Filter::Never`], which no filter says plainly.
     pub(crate) fn to_document(&self) -> Option<Document> {
         match self {
@@ -300,7 +386,7 @@ fn conjunction(parts: &[Filter]) -> Option<Document> {
     let mut merged = Document::new();
     let mut rest = Vec::new();
     for part in together(parts, Sign::Fails) {
-        let Filter::Test(test, sign) = &part else {
+        let Filter::Test(test, sign) = &*part else {
             let part = part.to_document()?;
             let has_room = part.keys().all(|key| !merged.contains_key(key));
             if has_room {
@@ -339,24 +425,26 @@ fn disjunction(parts: &[Filter]) -> Option<Document> {
 }
 
 /// The same parts with the equalities about one path in one list: `a = 1 ∨ a = 2` is `a in [1, 2]`, and of negations the
-/// same holds for *and*.
-fn together(parts: &[Filter], of: Sign) -> Vec<Filter> {
-    let listed = |part: &Filter| match part {
+/// same holds for *and*. The others are borrowed: what is nested deep would be copied once for each level.
+fn together(parts: &[Filter], of: Sign) -> Vec<Cow<'_, Filter>> {
+    let listed = |part: &'_ Filter| match part {
         Filter::Test(test, sign) if *sign == of => test.listed().map(|values| (test.path.clone(), values.to_vec())),
         _ => None,
     };
     let mut lists: Vec<(Box<str>, Vec<Bson>, usize)> = Vec::new();
+    let mut numbers: HashMap<Box<str>, usize> = HashMap::new();
     let mut out = Vec::with_capacity(parts.len());
     for part in parts {
         let Some((path, values)) = listed(part) else {
-            out.push(part.clone());
+            out.push(Cow::Borrowed(part));
             continue;
         };
-        match lists.iter_mut().find(|(known, ..)| *known == path) {
+        match numbers.get(&path).and_then(|number| lists.get_mut(*number)) {
             Some((_, known, _)) => known.extend(values),
             None => {
+                numbers.insert(path.clone(), lists.len());
                 lists.push((path, values, out.len()));
-                out.push(part.clone());
+                out.push(Cow::Borrowed(part));
             }
         }
     }
@@ -366,7 +454,7 @@ fn together(parts: &[Filter], of: Sign) -> Vec<Filter> {
             && !single
         {
             let list = FieldTest { path, operator: Operator::In, operand: values.into() };
-            *part = Filter::Test(Arc::new(list), of);
+            *part = Cow::Owned(Filter::Test(Arc::new(list), of));
         }
     }
     out

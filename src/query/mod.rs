@@ -3,7 +3,10 @@
 
 mod bounds;
 mod filter;
+mod gather;
 mod index;
+mod known;
+mod path;
 mod plan;
 mod remaining;
 mod residual;
@@ -11,6 +14,7 @@ mod test;
 
 pub(crate) use bounds::{Bounds, Range};
 pub(crate) use filter::Filter;
+pub(crate) use gather::united;
 pub use index::indexes_for;
 pub use plan::{MAX_DEPTH, MAX_FILTER_BYTES, MAX_LIST, Plan};
 pub use remaining::Remaining;

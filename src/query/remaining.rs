@@ -3,7 +3,8 @@ use std::fmt;
 
 use super::plan::MAX_LIST;
 use super::residual::{Field, bounds};
-use crate::eval::{BoundCheck, BoundLeft, BoundList, BoundRight, BoundTest, Residual};
+use crate::eval::{BoundCheck, BoundLeft, BoundList, BoundRight, BoundTest, Known, Residual};
+use crate::path::Segment;
 use crate::predicate::DocumentRoot;
 
 /// What of the rules MongoDB cannot decide, so that it remains to be checked of each document that is found.
@@ -15,6 +16,8 @@ pub enum Remaining {
     Pattern,
     /// A comparison of a document's value with another of the document's.
     Documents,
+    /// A comparison of a value of the user, or of the request, with one of the document's, where that may be a list.
+    Context,
     /// A conversion of a document's value, such as `%stringToOid`.
     Conversion,
     /// A list of more than [`MAX_LIST`] values.
@@ -36,6 +39,9 @@ impl fmt::Display for Remaining {
             Self::Function => f.write_str("the call of a function"),
             Self::Pattern => f.write_str("a regular expression: whether the text matches"),
             Self::Documents => f.write_str("a comparison of two values of the document"),
+            Self::Context => {
+                f.write_str("a comparison of a list in the document with a value of the user or the request")
+            }
             Self::Conversion => f.write_str("a conversion of a value of the document"),
             Self::List => write!(f, "a list of more than {MAX_LIST} values"),
             Self::Elements => f.write_str("a condition on the elements of an array"),
@@ -54,6 +60,7 @@ impl Remaining {
             Self::Function => "function",
             Self::Pattern => "pattern",
             Self::Documents => "documents",
+            Self::Context => "context",
             Self::Conversion => "conversion",
             Self::List => "list",
             Self::Elements => "elements",
@@ -86,10 +93,17 @@ fn of_test(test: &BoundTest, this: Field<'_>) -> Remaining {
     }
     match &test.check {
         BoundCheck::Regex(_) => Remaining::Pattern,
-        BoundCheck::ElemMatch { .. } => Remaining::Elements,
+        BoundCheck::ElemMatch { elements, inner, .. } => match Known::of(&test.left, None) {
+            // Each test in it is asked of each element.
+            Ok(Some(known)) if known.elements(*elements).is_ok_and(|found| found.len() * tests(inner) < MAX_LIST) => {
+                of_elements(inner, this).unwrap_or(Remaining::Other)
+            }
+            Ok(Some(_)) => Remaining::List,
+            Ok(None) | Err(_) => Remaining::Elements,
+        },
         BoundCheck::Equals(right) | BoundCheck::Order(_, right) => of_right(right, test, this),
         BoundCheck::All(list) => list.iter().map(|right| of_right(right, test, this)).min().unwrap_or(Remaining::Other),
-        BoundCheck::In(BoundList::Document(_)) => Remaining::Documents,
+        BoundCheck::In(BoundList::Document(place)) => of_documents(&test.left, place.path.segments()),
         BoundCheck::In(BoundList::Elements { known, later, .. }) => {
             let later = later.iter().map(|right| of_right(right, test, this)).min();
             later.unwrap_or_else(|| {
@@ -100,11 +114,51 @@ fn of_test(test: &BoundTest, this: Field<'_>) -> Remaining {
     }
 }
 
+/// Of a condition on the elements of an array of the context: what remains of the tests that ask documents.
+fn of_elements(inner: &Residual, this: Field<'_>) -> Option<Remaining> {
+    match inner {
+        Residual::Constant(_) => None,
+        Residual::All(parts) | Residual::Any(parts) => parts.iter().filter_map(|part| of_elements(part, this)).min(),
+        Residual::Not(inner) => of_elements(inner, this),
+        Residual::Test(test) => match (&test.left, &test.check) {
+            (_, BoundCheck::ElemMatch { inner, .. }) => of_elements(inner, this),
+            (BoundLeft::Document(_), _) => Some(of_test(test, this)),
+            (_, check) => check.asks_documents().then(|| of_test(test, this)),
+        },
+    }
+}
+
+fn tests(inner: &Residual) -> usize {
+    match inner {
+        Residual::Constant(_) => 0,
+        Residual::All(parts) | Residual::Any(parts) => parts.iter().map(tests).sum(),
+        Residual::Not(inner) => tests(inner),
+        Residual::Test(_) => 1,
+    }
+}
+
+/// A comparison with a value of the document's.
+fn of_documents(left: &BoundLeft, path: &[Segment]) -> Remaining {
+    match left {
+        BoundLeft::Value(..) | BoundLeft::Element(..) if path.iter().skip(1).any(|name| name.index().is_some()) => {
+            Remaining::Other
+        }
+        BoundLeft::Value(..) | BoundLeft::Element(..) => {
+            match Known::of(left, None).and_then(|known| known.map_or(Ok(Vec::new()), Known::values)) {
+                Ok(values) if values.len() <= MAX_LIST => Remaining::Context,
+                _ => Remaining::List,
+            }
+        }
+        BoundLeft::Document(_) | BoundLeft::Unknown => Remaining::Documents,
+    }
+}
+
 fn of_right(right: &BoundRight, test: &BoundTest, this: Field<'_>) -> Remaining {
     match right {
         BoundRight::Function(_) => Remaining::Function,
         BoundRight::Convert(..) => Remaining::Conversion,
-        BoundRight::Document(..) | BoundRight::Template(_) => Remaining::Documents,
+        BoundRight::Document(place, _) => of_documents(&test.left, place.path.segments()),
+        BoundRight::Template(_) => of_documents(&test.left, &[]),
         // Beside its elements, the list itself is asked for.
         BoundRight::Value(value) if value.members.as_ref().is_some_and(|list| list.values.iter().len() >= MAX_LIST) => {
             Remaining::List

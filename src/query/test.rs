@@ -4,15 +4,16 @@ use bson::Bson;
 
 use super::bounds::{Bounds, Range};
 use super::filter::{Filter, Operator, may_be_listed};
+use super::known::{self, Unrolling};
+use super::path::Path;
 use super::plan::MAX_LIST;
 use super::residual::{Field, within};
 use crate::eval::{
     BoundCheck, BoundLeft, BoundList, BoundRight, BoundTest, BoundValue, Place, Residual, Standing, Truth, Unresolved,
 };
 use crate::expr::Comparison;
-use crate::path::Segment;
 use crate::predicate::{DocumentRoot, Elements};
-use crate::value::{Type, TypeSet, order};
+use crate::value::{Type, TypeSet, ValueRef, order};
 
 /// What the tests of a filter look at.
 #[derive(Clone, Copy)]
@@ -20,64 +21,8 @@ pub(super) enum Looking<'f> {
     Document(Field<'f>),
     /// The elements that `$elemMatch` looks at.
     Elements,
-}
-
-/// A place that MongoDB has a path for; without a name, the element that `$elemMatch` looks at.
-struct Path {
-    text: String,
-    /// How many names it has.
-    length: usize,
-    /// Whether a name after the first can also be an index of an array.
-    has_index: bool,
-    /// The paths to what it leads through.
-    prefixes: Vec<String>,
-}
-
-impl Path {
-    /// None for the document itself, and where a name would be an operator.
-    fn new(first: Option<&str>, rest: &[Segment]) -> Option<Self> {
-        let mut path = Self { text: String::new(), length: 0, has_index: false, prefixes: Vec::new() };
-        let names = first.into_iter().map(|name| (name, false));
-        for (name, is_index) in names.chain(rest.iter().map(|segment| (segment.name(), segment.index().is_some()))) {
-            if name.is_empty() || name.starts_with('$') || name.contains(['.', '\0']) {
-                return None;
-            }
-            if path.length > 0 {
-                path.prefixes.push(path.text.clone());
-                path.text.push('.');
-            }
-            path.has_index |= is_index && path.length > 0;
-            path.text.push_str(name);
-            path.length += 1;
-        }
-        // A server counts every name as a level.
-        (path.length <= 50).then_some(path)
-    }
-
-    /// Of a place in the stored document.
-    fn of(place: &Place, this: Field<'_>) -> Option<Self> {
-        let path = place.path.segments();
-        let path = match (place.root, this) {
-            (DocumentRoot::Root | DocumentRoot::PrevRoot, _) => Self::new(None, path)?,
-            (DocumentRoot::This | DocumentRoot::Prev, Field::Named(name)) => Self::new(Some(name), path)?,
-            (DocumentRoot::This | DocumentRoot::Prev, Field::Somewhere) => return None,
-        };
-        (path.length > 0).then_some(path)
-    }
-
-    fn test(&self, operator: Operator, operand: impl Into<Bson>) -> Filter {
-        Filter::test(&self.text, operator, operand)
-    }
-
-    fn exists(&self) -> Filter {
-        if self.length == 0 { Filter::Always } else { Filter::exists(&self.text) }
-    }
-
-    /// The documents in which the path leads through no array and to none: to one value or nothing.
-    fn without_arrays(&self) -> Filter {
-        let paths = self.prefixes.iter().chain([&self.text]);
-        Filter::all(paths.map(|path| Filter::test(path, Operator::Type, "array").negate()))
-    }
+    /// One of the elements of an array of the context, and the document.
+    Known(ValueRef<'f>, Unrolling<'f>),
 }
 
 pub(super) fn bounds(test: &BoundTest, looking: Looking<'_>) -> Bounds {
@@ -86,23 +31,28 @@ pub(super) fn bounds(test: &BoundTest, looking: Looking<'_>) -> Bounds {
     }
     match (&test.left, looking) {
         (BoundLeft::Unknown | BoundLeft::Failed(_), _) => Bounds::UNKNOWN,
-        (BoundLeft::Document(place), Looking::Document(this)) => {
-            if place.path.is_root() && matches!(place.root, DocumentRoot::Root | DocumentRoot::PrevRoot) {
-                return of_root(&test.check);
-            }
-            match Path::of(place, this) {
-                Some(path) => of_path(&path, &test.check, Some((place, this))),
-                None => Bounds::OPEN,
-            }
-        }
-        (BoundLeft::Element(path), Looking::Elements) => match Path::new(None, path.segments()) {
+        (BoundLeft::Document(place), Looking::Document(this)) => of_place(place, &test.check, this),
+        (BoundLeft::Document(place), Looking::Known(_, unrolling)) => of_place(place, &test.check, unrolling.field),
+        (BoundLeft::Element(path, _), Looking::Elements) => match Path::new(None, path.segments()) {
             Some(path) => of_path(&path, &test.check, None),
             None => Bounds::OPEN,
         },
-        (BoundLeft::Value(value, path), Looking::Document(this)) if path.is_root() => {
-            of_value(value.as_deref(), &test.check, this)
+        (BoundLeft::Value(..), Looking::Document(this)) => known::of_context(test, this),
+        (BoundLeft::Value(..) | BoundLeft::Element(..), Looking::Known(element, unrolling)) => {
+            known::of_test(test, Some(element), unrolling)
         }
-        _ => Bounds::OPEN,
+        (BoundLeft::Element(..), Looking::Document(_))
+        | (BoundLeft::Document(_) | BoundLeft::Value(..), Looking::Elements) => Bounds::OPEN,
+    }
+}
+
+fn of_place(place: &Place, check: &BoundCheck, this: Field<'_>) -> Bounds {
+    if place.path.is_root() && matches!(place.root, DocumentRoot::Root | DocumentRoot::PrevRoot) {
+        return of_root(check);
+    }
+    match Path::of(place, this) {
+        Some(path) => of_path(&path, check, Some((place, this))),
+        None => Bounds::OPEN,
     }
 }
 
@@ -167,7 +117,7 @@ fn of_type(path: &Path, set: TypeSet) -> Bounds {
     })
 }
 
-fn ordered(path: &Path, comparison: Comparison, value: &Bson) -> Bounds {
+pub(super) fn ordered(path: &Path, comparison: Comparison, value: &Bson) -> Bounds {
     let is_ordered = order(value.into(), value.into()).is_some();
     let operator = match comparison {
         Comparison::Gt => Operator::Gt,
@@ -210,7 +160,7 @@ fn equals(path: &Path, right: &BoundRight, place: Option<(&Place, Field<'_>)>) -
 }
 
 /// Equal to one of the values.
-fn one_of<'v>(path: &Path, values: impl IntoIterator<Item = &'v Bson>) -> Bounds {
+pub(super) fn one_of<'v>(path: &Path, values: impl IntoIterator<Item = &'v Bson>) -> Bounds {
     let (listed, others): (Vec<&Bson>, Vec<&Bson>) = values.into_iter().partition(|value| may_be_listed(value));
     if listed.len() + others.len() > MAX_LIST {
         return Bounds::OPEN;
@@ -284,59 +234,4 @@ fn elem_match(path: &Path, elements: Elements, inner: &Residual, operands: &[Bou
     let other = inner.fails.negate();
     let other = Range { lower: some(&other.lower, Filter::Never), upper: some(&other.upper, array()) };
     Bounds { holds, fails: other.negate() }
-}
-
-/// A value of the context on the left, as in `{"%%user.id": "%%root.owner"}`. On the right, a place in the document is one whole
-/// value, and Missing is Unknown.
-fn of_value(value: Option<&Bson>, check: &BoundCheck, this: Field<'_>) -> Bounds {
-    let is_scalar = value.is_none_or(|value| !matches!(value, Bson::Array(_)));
-    match check {
-        BoundCheck::Equals(BoundRight::Document(place, Standing::Alone)) if is_scalar => match Path::of(place, this) {
-            Some(path) => value_equals(value, &path),
-            None => Bounds::OPEN,
-        },
-        BoundCheck::In(BoundList::Document(place)) if is_scalar => match Path::of(place, this) {
-            Some(path) => value_in(value, &path),
-            None => Bounds::OPEN,
-        },
-        _ => Bounds::OPEN,
-    }
-}
-
-/// Unlike on the left, an array of the document does not stand for its elements.
-fn value_equals(value: Option<&Bson>, path: &Path) -> Bounds {
-    if path.has_index {
-        return Bounds::OPEN;
-    }
-    let equal = match value {
-        None => Filter::Never,
-        Some(Bson::Null) => path.test(Operator::Type, "null"),
-        Some(value) => match equal(path, value).holds {
-            Range { lower, upper } if lower == upper => lower,
-            _ => return Bounds::OPEN,
-        },
-    };
-    let equal = Filter::all([equal, path.without_arrays()]);
-    let fails = Filter::all([path.exists(), equal.negate()]);
-    Bounds { holds: Range::exact(equal), fails: Range::exact(fails) }
-}
-
-/// Only of a top-level field: elsewhere a path can lead to a list by crossing arrays.
-fn value_in(value: Option<&Bson>, path: &Path) -> Bounds {
-    if path.length != 1 {
-        return Bounds::OPEN;
-    }
-    let element = Path { text: String::new(), length: 0, has_index: false, prefixes: Vec::new() };
-    let has = match value {
-        None => Some(Filter::Never),
-        Some(value) => match equal(&element, value).holds {
-            Range { lower, upper } if lower == upper => {
-                lower.to_operators().map(|inner| path.test(Operator::ElemMatch, inner))
-            }
-            _ => None,
-        },
-    };
-    let Some(has) = has else { return Bounds::OPEN };
-    let fails = Filter::all([path.test(Operator::Type, "array"), has.negate()]);
-    Bounds { holds: Range::exact(has), fails: Range::exact(fails) }
 }

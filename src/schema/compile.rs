@@ -2,7 +2,7 @@ use bson::Bson;
 
 use super::keyword::{Remark, suggest, unsupported};
 use super::rule::{Counted, Limit, Order, Rule};
-use super::same::sorted;
+use super::same::{listed, sorted};
 use super::shape::{Combination, Others, Shape, Standing, Validate};
 use super::types::Types;
 use super::{SchemaError, SchemaErrorKind};
@@ -21,8 +21,13 @@ pub(super) struct Compiled {
 
 /// Compiles a schema, or says everything that is wrong with it.
 pub(super) fn compile(node: &Node) -> Result<Compiled, Vec<SchemaError>> {
-    let mut compiler =
-        Compiler { errors: Vec::new(), validates: Vec::new(), ignored: Vec::new(), standing: Standing::Plain };
+    let mut compiler = Compiler {
+        errors: Vec::new(),
+        validates: Vec::new(),
+        ignored: Vec::new(),
+        patterns: 0,
+        standing: Standing::Plain,
+    };
     let shape = compiler.shape(node);
     if compiler.errors.is_empty() {
         return Ok(Compiled { shape, validates: compiler.validates, ignored: compiler.ignored });
@@ -36,9 +41,14 @@ struct Compiler {
     errors: Vec<SchemaError>,
     validates: Vec<Validate>,
     ignored: Vec<Spanned<String>>,
+    /// How many patterns were read.
+    patterns: usize,
     /// Of the schema that is being read.
     standing: Standing,
 }
+
+/// How many patterns a schema may have: each takes a hundred kilobytes and more.
+const MAX_PATTERNS: usize = 2_000;
 
 /// Values in a message are cut to this many characters.
 const MAX_SHOWN: usize = 120;
@@ -303,8 +313,7 @@ impl Compiler {
             Some(elements) => {
                 let values: Vec<_> = elements.iter().filter_map(|element| self.value(element)).collect();
                 let texts: Vec<_> = values.iter().map(|value| json::from_bson(value).to_string()).collect();
-                let values = values.into_iter().map(sorted).collect();
-                return Some(Rule::OneOf(values, cut(&format!("one of {}", texts.join(", "))).into()));
+                return Some(Rule::OneOf(listed(values), cut(&format!("one of {}", texts.join(", "))).into()));
             }
         }
         None
@@ -366,6 +375,15 @@ impl Compiler {
     }
 
     fn pattern(&mut self, text: &str, span: Span) -> Option<Pattern> {
+        self.patterns += 1;
+        if self.patterns > MAX_PATTERNS {
+            // Said once, and not of every one beyond.
+            if self.patterns == MAX_PATTERNS + 1 {
+                let help = "list values under `enum`, or ask about the type alone".to_owned();
+                self.report(SchemaErrorKind::PatternsMany { max: MAX_PATTERNS }, span, Some(help));
+            }
+            return None;
+        }
         Pattern::new(text, "").map_err(|error| self.report(SchemaErrorKind::Pattern(error), span, None)).ok()
     }
 

@@ -167,8 +167,9 @@ impl Rule {
             }
             Self::Required(names) => {
                 if let ValueRef::Document(document) = value {
+                    let has = Has::new(document, names.len())?;
                     for name in names {
-                        if document.get(name)?.is_none() {
+                        if !has.field(name)? {
                             fail(format_args!("{name} is required"));
                         }
                     }
@@ -178,8 +179,9 @@ impl Rule {
                 if let ValueRef::Document(document) = value
                     && document.get(field)?.is_some()
                 {
+                    let has = Has::new(document, names.len())?;
                     for name in names {
-                        if document.get(name)?.is_none() {
+                        if !has.field(name)? {
                             fail(format_args!("{name} is required beside {field}"));
                         }
                     }
@@ -187,5 +189,28 @@ impl Rule {
             }
         }
         Ok(())
+    }
+}
+
+/// More names than this are looked for in a table of a document's fields, which takes one pass over it.
+pub(super) const FEW: usize = 16;
+
+/// Which fields a document has.
+struct Has<'d> {
+    document: DocumentRef<'d>,
+    names: Option<HashSet<&'d str>>,
+}
+
+impl<'d> Has<'d> {
+    fn new(document: DocumentRef<'d>, asked: usize) -> Result<Self, Malformed> {
+        let names = || document.iter().map(|field| field.map(|(name, _)| name)).collect::<Result<_, _>>();
+        Ok(Self { document, names: if asked > FEW { Some(names()?) } else { None } })
+    }
+
+    fn field(&self, name: &str) -> Result<bool, Malformed> {
+        match &self.names {
+            Some(names) => Ok(names.contains(name)),
+            None => Ok(self.document.get(name)?.is_some()),
+        }
     }
 }

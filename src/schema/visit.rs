@@ -2,6 +2,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::failure::Shown;
 use super::report::{Place, Report};
+use super::rule::FEW;
 use super::shape::{Combination, Items, Others, Properties, Shape};
 use crate::eval::Truth;
 use crate::value::{ArrayRef, DocumentRef, Malformed, ValueRef};
@@ -54,6 +55,11 @@ fn fields(document: Option<DocumentRef<'_>>) -> Result<Vec<(&str, ValueRef<'_>)>
         fields.retain(|(name, _)| seen.insert(*name));
     }
     Ok(fields)
+}
+
+/// The fields by their names, for more of them than are worth a look each.
+fn table(document: Option<DocumentRef<'_>>) -> Result<HashMap<&str, ValueRef<'_>>, Malformed> {
+    Ok(fields(document)?.into_iter().collect())
 }
 
 impl<'v, 'd> Visit<'v, 'd> {
@@ -124,9 +130,15 @@ impl<'v, 'd> Visit<'v, 'd> {
         report: &mut Report,
     ) -> Result<Verdict, Malformed> {
         let mut verdict = None;
+        let many = properties.named.len() > FEW;
+        let old_values = if many { table(before)? } else { HashMap::new() };
+        let new_values = if many { table(after)? } else { HashMap::new() };
         for (name, inner) in &properties.named {
-            let old = if inner.validates { field(before, name)? } else { None };
-            let new = field(after, name)?;
+            let (old, new) = if many {
+                (old_values.get(&**name).copied(), new_values.get(&**name).copied())
+            } else {
+                (if inner.validates { field(before, name)? } else { None }, field(after, name)?)
+            };
             verdict = both(verdict, self.visit(inner, &Place::Field(place, name), old, new, report)?);
         }
         Ok(verdict)

@@ -124,15 +124,16 @@ impl Source {
         let tail = self.text.get(at..).unwrap_or_default();
         let head = head.get(head.rfind('\n').map_or(0, |i| i + 1)..).unwrap_or_default();
         let tail = tail.split('\n').next().unwrap_or_default().trim_end_matches('\r');
-        let cut_before = head.chars().count().saturating_sub(WINDOW / 2);
-        let head: String = head.chars().skip(cut_before).collect();
-        let cut_after = tail.chars().count() > WINDOW;
+        // From the place on in both directions: a file can be one line of a megabyte.
+        let cut_before = head.char_indices().rev().nth(WINDOW / 2 - 1).map_or(0, |(at, _)| at);
+        let head = head.get(cut_before..).unwrap_or_default();
+        let cut_after = tail.chars().nth(WINDOW).is_some();
         let tail: String = tail.chars().take(WINDOW).collect();
         let marked: String = {
             let length = self.floor(span.end).saturating_sub(at);
             tail.char_indices().take_while(|(i, _)| *i < length).map(|(_, c)| c).collect()
         };
-        let (head, marked, tail) = (printable(&head), printable(&marked), printable(&tail));
+        let (head, marked, tail) = (printable(head), printable(&marked), printable(&tail));
         let (left, right) = (if cut_before > 0 { "… " } else { "" }, if cut_after { " …" } else { "" });
         let before = left.chars().count() + head.chars().count();
         (format!("{left}{head}{tail}{right}"), before, marked.chars().count())

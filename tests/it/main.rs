@@ -22,6 +22,7 @@ mod contracts;
 mod documents;
 mod fixtures;
 mod functions;
+mod growth;
 mod jwks;
 mod killed;
 mod laws;

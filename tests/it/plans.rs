@@ -1,5 +1,6 @@
 //! The filter of a plan, evaluated in memory, finds exactly the documents that the guard lets through.
 
+use bson::oid::ObjectId;
 use bson::{Bson, Document, doc};
 use portcullis::access::{Guard, PlanExplanation, Query, QueryError};
 use portcullis::eval::Context;
@@ -97,6 +98,9 @@ fn explained(rules: &Json) -> PlanExplanation {
     let custom_data = doc! {
         "long": (0..MAX_LIST).map(|number| number.to_string()).collect::<Vec<_>>(),
         "large": "x".repeat(MAX_FILTER_BYTES),
+        "groups": ["x", "y"],
+        "orgs": [{ "id": "x", "oid": ObjectId::from_bytes([1; 12]) }, { "id": "y" }],
+        "many": (0..=MAX_LIST).map(|number| doc! { "id": number.to_string() }).collect::<Vec<_>>(),
     };
     let user = User::new("u1").with_custom_data(custom_data);
     Guard::new(RulesFile::effective(Some(&rules), None), Context::new().with_user(user)).explain_plan().unwrap()
@@ -170,4 +174,46 @@ fn an_explanation_has_a_projection_where_all_documents_show_the_same() {
     for (rules, projection) in cases {
         assert_eq!(explained(&rules).projection, projection, "{rules}");
     }
+}
+
+#[test]
+fn an_explanation_says_what_remains_of_a_comparison_with_a_value_of_the_user() {
+    let elements = |list: &str, condition: Json| {
+        reader(&json!({ (format!("%%user.custom_data.{list}")): { "$elemMatch": condition } }))
+    };
+    let cases = [
+        (reader(&json!({ "%%user.custom_data.groups": "%%root.group" })), vec![]),
+        (reader(&json!({ "%%user.custom_data.groups": { "$nin": "%%root.groups" } })), vec![]),
+        (reader(&json!({ "%%user.id": { "%oidToString": "%%root.owner" } })), vec![]),
+        // A path through arrays leads to a list, which may be the same as the user's.
+        (reader(&json!({ "%%user.custom_data.groups": "%%root.team.group" })), vec![Remaining::Context]),
+        (reader(&json!({ "%%user.id": "%%root.teams.0.owner" })), vec![Remaining::Other]),
+        (elements("orgs", json!({ "id": "%%root.org", "%or": [{ "oid": "%%root.oid" }, { "id": "y" }] })), vec![]),
+        (elements("orgs", json!({ "oid": { "%stringToOid": "%%root.org" } })), vec![Remaining::Conversion]),
+        (elements("many", json!({ "id": "%%root.org" })), vec![Remaining::List]),
+    ];
+    for (rules, remaining) in cases {
+        let explanation = explained(&rules);
+        assert_eq!(explanation.remaining, remaining, "{rules}: {:?}", explanation.plan);
+        assert_eq!(explanation.plan.needs_check(), !remaining.is_empty(), "{rules}: {:?}", explanation.plan);
+    }
+}
+
+/// Roles that differ in one value are one list, and those that permit by documents are nested as deep as a server takes.
+#[test]
+fn a_plan_of_thousands_of_roles_is_made_in_time() {
+    let role = |number: usize, read: Json| json!({ "name": format!("R{number}"), "apply_when": { "a": number, "b": { "$in": [1, 2] } }, "read": read });
+    let plan = |read: &dyn Fn(usize) -> Json| {
+        let roles: Vec<Json> = (0..4_000).map(|number| role(number, read(number))).collect();
+        let start = std::time::Instant::now();
+        let explanation = explained(&json!({ "roles": roles }));
+        assert!(start.elapsed() < std::time::Duration::from_secs(30), "took {:?}", start.elapsed());
+        explanation.plan
+    };
+    let Plan::Exact(filter) = plan(&|_| json!(true)) else { panic!("roles that permit everything have an exact plan") };
+    assert_eq!(filter.get_document("a").unwrap().get_array("$in").unwrap().len(), 4_000);
+    assert_eq!(filter.len(), 2);
+    let Plan::Bounds { upper, .. } = plan(&|number| json!({ "c": number })) else { panic!("too many to nest") };
+    assert!(!upper.is_empty());
+    assert_eq!(plan(&|_| json!(false)), Plan::Never);
 }

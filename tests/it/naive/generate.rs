@@ -581,6 +581,9 @@ impl Maker {
     fn asked(&mut self, depth: usize) -> (String, Json) {
         let name = self.known_path();
         if matches!(self.scope, Scope::Role | Scope::Field) && self.chance(20) {
+            if self.chance(40) {
+                return self.unrolled();
+            }
             let stored = format!("%%root.{name}");
             let right = if self.chance(60) { json!(stored) } else { json!({"$in": stored}) };
             let name = if self.chance(50) { name } else { self.known_path() };
@@ -593,6 +596,53 @@ impl Maker {
             _ => self.operand(depth),
         };
         (left.to_string(), operand)
+    }
+
+    /// A value of the user's, often a list, of which each element is compared with the document.
+    fn unrolled(&mut self) -> (String, Json) {
+        let of_lists = self.chance(75);
+        let left = self.pick(if of_lists { &["team", "team", "tags", "a"] } else { &["owner", "b", "team.a", "tags"] });
+        let operand = if of_lists && self.chance(80) {
+            let mut condition = Map::new();
+            if self.chance(20) {
+                let (one, other) = (self.compared_with_document(), self.compared_with_document());
+                condition.insert("%or".to_string(), json!([{"a": one}, {"b": other}]));
+            } else if self.chance(15) {
+                condition = self.document_operators();
+            } else {
+                condition.insert("a".to_string(), self.compared_with_document());
+                if self.chance(50) {
+                    let second = if self.chance(50) { self.written() } else { self.compared_with_document() };
+                    condition.insert("b".to_string(), second);
+                }
+            }
+            let matching = json!({"$elemMatch": condition});
+            if self.chance(20) { json!({"$not": matching}) } else { matching }
+        } else {
+            Json::Object(self.document_operators())
+        };
+        (format!("%%user.custom_data.{left}"), operand)
+    }
+
+    fn compared_with_document(&mut self) -> Json {
+        if self.chance(60) { self.of_document() } else { Json::Object(self.document_operators()) }
+    }
+
+    fn of_document(&mut self) -> Json {
+        let path = if self.chance(60) { self.pick(&FIELDS).to_string() } else { self.known_path().to_string() };
+        json!(format!("%%root.{path}"))
+    }
+
+    fn document_operators(&mut self) -> Map<String, Json> {
+        let stored = self.of_document();
+        let name =
+            self.pick(&["$in", "$eq", "$ne", "$nin", "$gte", "$lt", "%oidToString", "%stringToOid", "%uuidToString"]);
+        let operand = match name {
+            "$in" | "$nin" if self.chance(50) => json!([stored, self.of_document(), self.written()]),
+            "$eq" | "$ne" if self.chance(40) => json!({"a": stored, "b": self.of_document()}),
+            _ => stored,
+        };
+        Map::from_iter([(name.to_string(), operand)])
     }
 
     /// The same path on both sides, where the two often hold the same value.

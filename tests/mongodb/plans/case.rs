@@ -19,6 +19,8 @@ use crate::naive;
 pub(super) struct Case<'a> {
     guard: Guard,
     naive: naive::Reads<'a>,
+    /// Whether values of the user are compared with those of the document.
+    unrolls: bool,
 }
 
 /// In what the witnesses differ about one document.
@@ -80,7 +82,7 @@ impl<'a> Case<'a> {
         let functions = file.get("functions").map_or_else(|| "{}".to_owned(), Json::to_string);
         let functions = testfile::functions(&json::parse(&functions).ok()?).ok()?;
         let guard = Guard::new(RulesFile::effective(Some(&rules), None), context.with_functions(functions));
-        Some(Self { guard, naive: naive::Reads::new(file, policy, user) })
+        Some(Self { guard, naive: naive::Reads::new(file, policy, user), unrolls: unrolls(policy) })
     }
 
     /// The first document on which the witnesses differ.
@@ -110,6 +112,7 @@ impl<'a> Case<'a> {
             }
         }
         tally.count(&plan, allowed.len(), invisible);
+        tally.count_unrolled(&plan, self.unrolls);
         let (lower, upper) = match &plan {
             Plan::Never => (None, None),
             Plan::Always => (Some(doc! {}), Some(doc! {})),
@@ -136,6 +139,19 @@ impl<'a> Case<'a> {
             }
         }
         found.difference(&allowed).next().and_then(|denied| at(Kind::Found, *denied))
+    }
+}
+
+/// Whether a condition on elements of the user's compares them with the document.
+fn unrolls(rules: &Json) -> bool {
+    match rules {
+        Json::Object(fields) => fields.iter().any(|(name, value)| {
+            let text = || value.to_string();
+            let is_list = name.starts_with("%%user.custom_data.") && text().contains("elemMatch");
+            (is_list && text().contains("%%root.")) || unrolls(value)
+        }),
+        Json::Array(elements) => elements.iter().any(unrolls),
+        _ => false,
     }
 }
 

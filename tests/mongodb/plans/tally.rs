@@ -16,6 +16,8 @@ pub(super) struct Tally {
     allowed: usize,
     /// Documents of exact plans that a role lets through and of which nothing is visible.
     invisible: usize,
+    /// Plans of rules that compare the elements of a user's list with the document, and those of them that are exact.
+    unrolled: (usize, usize),
 }
 
 /// The operators that a plan is made of. No other may stand in one, whatever users bring.
@@ -57,6 +59,13 @@ impl Tally {
                 self.filter(upper);
                 lower.iter().for_each(|lower| self.filter(lower));
             }
+        }
+    }
+
+    pub(super) fn count_unrolled(&mut self, plan: &Plan, unrolls: bool) {
+        if unrolls && !matches!(plan, Plan::Never | Plan::Always) {
+            self.unrolled.0 += 1;
+            self.unrolled.1 += usize::from(matches!(plan, Plan::Exact(_)));
         }
     }
 
@@ -109,6 +118,7 @@ impl Tally {
         self.helpful += other.helpful;
         self.allowed += other.allowed;
         self.invisible += other.invisible;
+        self.unrolled = (self.unrolled.0 + other.unrolled.0, self.unrolled.1 + other.unrolled.1);
     }
 
     pub(super) fn assert_enough(&self) {
@@ -121,6 +131,7 @@ impl Tally {
             let count = self.operators.get(operator).copied().unwrap_or_default();
             assert!(count >= cases / 1000, "{operator} occurs {count} times\n{self}");
         }
+        assert!(self.unrolled.1 >= cases / 200 && self.unrolled.1 >= self.unrolled.0 / 3, "{self}");
         assert!(self.allowed >= cases / 2 && self.invisible >= cases / 20, "{self}");
     }
 }
@@ -133,6 +144,8 @@ impl fmt::Display for Tally {
         writeln!(f, "{} cases: {}", self.cases(), list(kinds))?;
         writeln!(f, "of those with a check left, {} narrow the collection down", self.helpful)?;
         writeln!(f, "by exact plans {} documents allowed, {} not visible at all", self.allowed, self.invisible)?;
+        let (unrolled, exact) = self.unrolled;
+        writeln!(f, "{unrolled} plans compare elements of the user's lists with the document, {exact} of them exact")?;
         write!(f, "operators: {}", list(operators))
     }
 }
