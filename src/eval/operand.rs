@@ -43,7 +43,11 @@ impl<'e> Evaluation<'e> {
     /// The elements of a document's array, as a list.
     pub(super) fn list(&self, place: &Place) -> Result<Vec<ValueRef<'e>>, Absent> {
         match self.resolve(place)? {
-            Resolved::One(Some(ValueRef::Array(array))) => Ok(array.iter().collect::<Result<_, _>>()?),
+            Resolved::One(Some(ValueRef::Array(array))) => {
+                let list: Vec<_> = array.iter().collect::<Result<_, _>>()?;
+                self.steps().take(list.len())?;
+                Ok(list)
+            }
             Resolved::One(_) | Resolved::Ambiguous => Err(Absent::Unknown),
             place @ Resolved::Many(_) => {
                 let met = place.met();
@@ -61,7 +65,7 @@ impl<'e> Evaluation<'e> {
                 let array = matches!(place, Resolved::Many(_) | Resolved::One(Some(ValueRef::Array(_))));
                 if *standing == Standing::Listed && array { Err(Absent::Unknown) } else { Ok(Operand::Place(place)) }
             }
-            BoundRight::Template(template) => Ok(Operand::Made(BoundValue::literal(self.build(template)?))),
+            BoundRight::Template(template) => Ok(Operand::Made(BoundValue::literal(self.made(template)?))),
             BoundRight::Convert(conversion, place) => match self.place(place)? {
                 Resolved::One(Some(value)) => convert(*conversion, value)
                     .map(|value| Operand::Made(BoundValue::literal(value)))
@@ -80,6 +84,13 @@ impl<'e> Evaluation<'e> {
         let place = self.resolve(place)?;
         let unknown = place.is_missing() || matches!(place, Resolved::Ambiguous);
         if unknown { Err(Absent::Unknown) } else { Ok(place) }
+    }
+
+    /// A value put together anew, which is counted by all that is in it.
+    fn made(&self, template: &BoundTemplate) -> Result<Bson, Absent> {
+        let value = self.build(template)?;
+        self.steps().take(COPY.saturating_mul(extent(&value)))?;
+        Ok(value)
     }
 
     fn build(&self, template: &BoundTemplate) -> Result<Bson, Absent> {
@@ -107,8 +118,21 @@ impl<'e> Evaluation<'e> {
             return Err(EvalError::Function(FunctionError::NotFound(call.name.clone())).into());
         }
         let arguments: Vec<Bson> =
-            call.arguments.iter().map(|argument| self.build(argument)).collect::<Result<_, _>>()?;
+            call.arguments.iter().map(|argument| self.made(argument)).collect::<Result<_, _>>()?;
         Ok(self.context.call(&call.name, &arguments)?)
+    }
+}
+
+/// How many steps a copied value takes.
+const COPY: usize = 4;
+
+/// How many values a value is made of, a long text being several.
+fn extent(value: &Bson) -> usize {
+    match value {
+        Bson::Document(fields) => fields.values().fold(1, |count, value| count.saturating_add(extent(value))),
+        Bson::Array(elements) => elements.iter().fold(1, |count, value| count.saturating_add(extent(value))),
+        Bson::String(text) => 1 + text.len() / 256,
+        _ => 1,
     }
 }
 
