@@ -16,8 +16,8 @@ use portcullis::eval::Context;
 use portcullis::guarded::{FindRequest, GuardedCollection, GuardedError, Pipeline, parse_writes};
 use portcullis::json;
 use portcullis::policy::{self, RulesFile};
+use portcullis::store::EmbeddedDocuments;
 use portcullis::store::documents::{Namespace, Store};
-use portcullis::store::embedded::EmbeddedDocuments;
 use portcullis::user::User;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -25,8 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Every field may be read and written.
 const OPEN: &str = r#"{"roles":[{"name":"R","apply_when":{},"read":true,"write":true}]}"#;
 /// The same, but each field by itself, so that every request is checked here.
-const FIELDS: &str =
-    r#"{"roles":[{"name":"R","apply_when":{},"additional_fields":{"read":{"%%root.closed":{"$ne":true}},"write":true}}]}"#;
+const FIELDS: &str = r#"{"roles":[{"name":"R","apply_when":{},"additional_fields":{"read":{"%%root.closed":{"$ne":true}},"write":true}}]}"#;
 
 enum Request {
     Find(String),
@@ -92,7 +91,10 @@ fn cases() -> Vec<(&'static str, Box<dyn Fn() -> Case>)> {
     let mut cases: Vec<(&'static str, Box<dyn Fn() -> Case>)> = Vec::new();
     let mut add = |name: &'static str, make: fn() -> Case| cases.push((name, Box::new(make)));
     add("regex of many, no document", || {
-        case(Vec::new(), find(&format!(r#"{{"$or":[{}]}}"#, many(20_000, |n| format!(r#"{{"f{n}":{{"$regex":"\\w{{900}}"}}}}"#)))))
+        case(
+            Vec::new(),
+            find(&format!(r#"{{"$or":[{}]}}"#, many(20_000, |n| format!(r#"{{"f{n}":{{"$regex":"\\w{{900}}"}}}}"#)))),
+        )
     });
     add("regex of many by one write each", || {
         let writes = many(1000, |n| {
@@ -102,7 +104,8 @@ fn cases() -> Vec<(&'static str, Box<dyn Fn() -> Case>)> {
         case(Vec::new(), Request::Write(format!("[{writes}]")))
     });
     add("regex that few states cannot hold", || {
-        let text: String = (0..1_000_000_u32).map(|n| if n.wrapping_mul(2_654_435_761) >> 31 == 0 { 'a' } else { 'b' }).collect();
+        let text: String =
+            (0..1_000_000_u32).map(|n| if n.wrapping_mul(2_654_435_761) >> 31 == 0 { 'a' } else { 'b' }).collect();
         let patterns = many(20, |n| format!(r#"{{"s":{{"$regex":"a[ab]{{{}}}c"}}}}"#, 400 + n));
         case(vec![doc! { "_id": 1, "s": text }], find(&format!(r#"{{"$or":[{patterns}]}}"#)))
     });
@@ -112,7 +115,10 @@ fn cases() -> Vec<(&'static str, Box<dyn Fn() -> Case>)> {
     });
     add("in of documents", || {
         let list = many(40_000, |n| format!(r#"{{"n":{n},"x":1}}"#));
-        case(vec![array(40_000, |n| doc! { "n": int(n + 1_000_000), "x": 1 }.into())], find(&format!(r#"{{"a":{{"$in":[{list}]}}}}"#)))
+        case(
+            vec![array(40_000, |n| doc! { "n": int(n + 1_000_000), "x": 1 }.into())],
+            find(&format!(r#"{{"a":{{"$in":[{list}]}}}}"#)),
+        )
     });
     add("in of fractions", || {
         let list = many(90_000, |n| format!("{n}.5"));
@@ -120,11 +126,17 @@ fn cases() -> Vec<(&'static str, Box<dyn Fn() -> Case>)> {
     });
     add("in of arrays that begin alike", || {
         let list = many(60_000, |n| format!("[1,2,{n}]"));
-        case(vec![array(60_000, |n| vec![int(1), int(2), int(n + 100_000)].into())], find(&format!(r#"{{"a":{{"$in":[{list}]}}}}"#)))
+        case(
+            vec![array(60_000, |n| vec![int(1), int(2), int(n + 100_000)].into())],
+            find(&format!(r#"{{"a":{{"$in":[{list}]}}}}"#)),
+        )
     });
     add("in of numbers beyond 64 bits", || {
         let list = many(25_000, |n| format!(r#"{{"$numberDecimal":"1E{}"}}"#, n % 5000 + 400));
-        case(vec![array(25_000, |n| format!("1E-{}", n % 5000 + 400).parse::<bson::Decimal128>().unwrap().into())], find(&format!(r#"{{"a":{{"$in":[{list}]}}}}"#)))
+        case(
+            vec![array(25_000, |n| format!("1E-{}", n % 5000 + 400).parse::<bson::Decimal128>().unwrap().into())],
+            find(&format!(r#"{{"a":{{"$in":[{list}]}}}}"#)),
+        )
     });
     add("all", || {
         let list = many(50_000, |n| n.to_string());
@@ -132,7 +144,10 @@ fn cases() -> Vec<(&'static str, Box<dyn Fn() -> Case>)> {
     });
     add("all, checked here", || {
         let list = many(50_000, |n| n.to_string());
-        Case { rules: FIELDS.to_owned(), ..case(vec![array(50_000, |n| int(49_999 - n))], find(&format!(r#"{{"a":{{"$all":[{list}]}}}}"#))) }
+        Case {
+            rules: FIELDS.to_owned(),
+            ..case(vec![array(50_000, |n| int(49_999 - n))], find(&format!(r#"{{"a":{{"$all":[{list}]}}}}"#)))
+        }
     });
     add("in of many numbers, no document", || {
         case(Vec::new(), find(&format!(r#"{{"a":{{"$in":[{}]}}}}"#, many(500_000, |_| "1".to_owned()))))
@@ -143,7 +158,10 @@ fn cases() -> Vec<(&'static str, Box<dyn Fn() -> Case>)> {
     });
     add("conditions in elemMatch", || {
         let parts = many(30_000, |n| format!(r#"{{"x":{{"$ne":{}}}}}"#, n + 10_000_000));
-        case(vec![array(300_000, |n| doc! { "x": int(n) }.into())], find(&format!(r#"{{"a":{{"$elemMatch":{{"$and":[{parts}]}}}}}}"#)))
+        case(
+            vec![array(300_000, |n| doc! { "x": int(n) }.into())],
+            find(&format!(r#"{{"a":{{"$elemMatch":{{"$and":[{parts}]}}}}}}"#)),
+        )
     });
     add("elemMatch in elemMatch", || {
         let inner = format!(r#"{{"$in":[{}]}}"#, many(400_000, |_| "1".to_owned()));
@@ -154,7 +172,10 @@ fn cases() -> Vec<(&'static str, Box<dyn Fn() -> Case>)> {
         case(vec![array(10, int)], find(&format!(r#"{{"a":{}}}"#, nested(120, r#"{"$not":"#, &inner, "}"))))
     });
     add("literal arrays in arrays", || {
-        case(vec![array(10, int)], find(&format!(r#"{{"a":{}}}"#, nested(120, "[", &many(450_000, |_| "1".to_owned()), "]"))))
+        case(
+            vec![array(10, int)],
+            find(&format!(r#"{{"a":{}}}"#, nested(120, "[", &many(450_000, |_| "1".to_owned()), "]"))),
+        )
     });
     add("paths of a wide document", || {
         let parts = many(50_000, |n| format!(r#""f{}":{{"$ne":0}}"#, 900_000 - n));
@@ -180,55 +201,92 @@ fn cases() -> Vec<(&'static str, Box<dyn Fn() -> Case>)> {
         case(vec![wide(900_000)], Request::Find(format!(r#"{{"filter":{{}},"projection":{{{paths}}}}}"#)))
     });
     add("sort by an index", || {
-        let document = array(700_000, |n| if n == 0 { (0..700_000).map(int).collect::<Vec<_>>().into() } else { int(n) });
+        let document =
+            array(700_000, |n| if n == 0 { (0..700_000).map(int).collect::<Vec<_>>().into() } else { int(n) });
         case(vec![document], Request::Find(r#"{"filter":{},"sort":{"a.0":1}}"#.to_owned()))
     });
     add("sort by an index, checked here", || {
-        let document = array(700_000, |n| if n == 0 { (0..700_000).map(int).collect::<Vec<_>>().into() } else { int(n) });
-        Case { rules: FIELDS.to_owned(), ..case(vec![document], Request::Find(r#"{"filter":{},"sort":{"a.0":1}}"#.to_owned())) }
+        let document =
+            array(700_000, |n| if n == 0 { (0..700_000).map(int).collect::<Vec<_>>().into() } else { int(n) });
+        Case {
+            rules: FIELDS.to_owned(),
+            ..case(vec![document], Request::Find(r#"{"filter":{},"sort":{"a.0":1}}"#.to_owned()))
+        }
     });
     add("sort by many", || {
         let order = many(32, |n| format!(r#""a.x{n}":1"#));
-        case(vec![array(800_000, |_| doc! { "x": 1 }.into())], Request::Find(format!(r#"{{"filter":{{}},"sort":{{{order}}}}}"#)))
+        case(
+            vec![array(800_000, |_| doc! { "x": 1 }.into())],
+            Request::Find(format!(r#"{{"filter":{{}},"sort":{{{order}}}}}"#)),
+        )
     });
     add("distinct", || case(vec![array(1_000_000, |n| int(1_000_000 - n))], Request::Distinct("a")));
     add("array filters", || {
         let filters = many(2000, |n| format!(r#"{{"f{n}.x":{n}}}"#));
         let paths = many(2000, |n| format!(r#""a.$[f{n}].y":1"#));
-        case(vec![array(50_000, |_| doc! { "x": -1 }.into())], update(&format!(r#"{{"$set":{{{paths}}}}}"#), &format!(r#","arrayFilters":[{filters}]"#)))
+        case(
+            vec![array(50_000, |_| doc! { "x": -1 }.into())],
+            update(&format!(r#"{{"$set":{{{paths}}}}}"#), &format!(r#","arrayFilters":[{filters}]"#)),
+        )
     });
     add("few array filters of many conditions", || {
         let conditions = many(40_000, |n| format!(r#"{{"f.x":{n}}}"#));
-        case(vec![array(300_000, |_| doc! { "x": -1 }.into())], update(r#"{"$set":{"a.$[f].y":1}}"#, &format!(r#","arrayFilters":[{{"$or":[{conditions}]}}]"#)))
+        case(
+            vec![array(300_000, |_| doc! { "x": -1 }.into())],
+            update(r#"{"$set":{"a.$[f].y":1}}"#, &format!(r#","arrayFilters":[{{"$or":[{conditions}]}}]"#)),
+        )
     });
     add("pull by in", || {
         let list = many(40_000, |n| format!(r#"{{"n":{n},"x":1}}"#));
-        case(vec![array(40_000, |n| doc! { "n": int(n + 1_000_000), "x": 1 }.into())], update(&format!(r#"{{"$pull":{{"a":{{"$in":[{list}]}}}}}}"#), ""))
+        case(
+            vec![array(40_000, |n| doc! { "n": int(n + 1_000_000), "x": 1 }.into())],
+            update(&format!(r#"{{"$pull":{{"a":{{"$in":[{list}]}}}}}}"#), ""),
+        )
     });
     add("pull by conditions", || {
         let list = many(60_000, |n| format!(r#"{{"x":{n}}}"#));
-        case(vec![array(300_000, |_| doc! { "x": -1 }.into())], update(&format!(r#"{{"$pull":{{"a":{{"$or":[{list}]}}}}}}"#), ""))
+        case(
+            vec![array(300_000, |_| doc! { "x": -1 }.into())],
+            update(&format!(r#"{{"$pull":{{"a":{{"$or":[{list}]}}}}}}"#), ""),
+        )
     });
     add("pullAll and addToSet", || {
         let list = many(60_000, |n| n.to_string());
-        case(vec![array(500_000, |n| int(n + 100_000))], update(&format!(r#"{{"$pullAll":{{"a":[{list}]}},"$addToSet":{{"b":{{"$each":[{list}]}}}}}}"#), ""))
+        case(
+            vec![array(500_000, |n| int(n + 100_000))],
+            update(&format!(r#"{{"$pullAll":{{"a":[{list}]}},"$addToSet":{{"b":{{"$each":[{list}]}}}}}}"#), ""),
+        )
     });
     add("set of many", || {
         case(vec![wide(60_000)], update(&format!(r#"{{"$set":{{{}}}}}"#, many(60_000, |n| format!(r#""f{n}":0"#))), ""))
     });
-    add("set of many, fields by rules", || {
-        Case { rules: FIELDS.to_owned(), ..case(vec![wide(60_000)], update(&format!(r#"{{"$set":{{{}}}}}"#, many(60_000, |n| format!(r#""f{n}":0"#))), "")) }
+    add("set of many, fields by rules", || Case {
+        rules: FIELDS.to_owned(),
+        ..case(
+            vec![wide(60_000)],
+            update(&format!(r#"{{"$set":{{{}}}}}"#, many(60_000, |n| format!(r#""f{n}":0"#))), ""),
+        )
     });
     add("set of many elements, fields by rules", || {
-        let rules = r#"{"roles":[{"name":"R","apply_when":{},"fields":{"a":{"fields":{"x":{"read":true,"write":true}}}}}]}"#;
+        let rules =
+            r#"{"roles":[{"name":"R","apply_when":{},"fields":{"a":{"fields":{"x":{"read":true,"write":true}}}}}]}"#;
         let set = many(60_000, |n| format!(r#""a.{n}.x":0"#));
-        Case { rules: rules.to_owned(), ..case(vec![array(60_000, |_| doc! { "x": 1 }.into())], update(&format!(r#"{{"$set":{{{set}}}}}"#), "")) }
+        Case {
+            rules: rules.to_owned(),
+            ..case(vec![array(60_000, |_| doc! { "x": 1 }.into())], update(&format!(r#"{{"$set":{{{set}}}}}"#), ""))
+        }
     });
     add("unset of many", || {
-        case(vec![wide(60_000)], update(&format!(r#"{{"$unset":{{{}}}}}"#, many(60_000, |n| format!(r#""f{n}":0"#))), ""))
+        case(
+            vec![wide(60_000)],
+            update(&format!(r#"{{"$unset":{{{}}}}}"#, many(60_000, |n| format!(r#""f{n}":0"#))), ""),
+        )
     });
     add("rename of many", || {
-        case(vec![wide(60_000)], update(&format!(r#"{{"$rename":{{{}}}}}"#, many(40_000, |n| format!(r#""f{n}":"g{n}""#))), ""))
+        case(
+            vec![wide(60_000)],
+            update(&format!(r#"{{"$rename":{{{}}}}}"#, many(40_000, |n| format!(r#""f{n}":"g{n}""#))), ""),
+        )
     });
     add("set in every element", || {
         let paths = many(40_000, |n| format!(r#""a.$[].x{n}":null"#));
@@ -248,24 +306,50 @@ fn cases() -> Vec<(&'static str, Box<dyn Fn() -> Case>)> {
     });
     add("push, sorted by many", || {
         let fields = many(60_000, |n| format!(r#""x{n}":1"#));
-        case(vec![array(50_000, |_| doc! { "y": 1 }.into())], update(&format!(r#"{{"$push":{{"a":{{"$each":[],"$sort":{{{fields}}}}}}}}}"#), ""))
+        case(
+            vec![array(50_000, |_| doc! { "y": 1 }.into())],
+            update(&format!(r#"{{"$push":{{"a":{{"$each":[],"$sort":{{{fields}}}}}}}}}"#), ""),
+        )
     });
     add("push, sorted", || {
-        case(vec![array(1_000_000, |n| int(n.wrapping_mul(7919) % 1_000_003))], update(r#"{"$push":{"a":{"$each":[1,2],"$sort":1,"$slice":10}}}"#, ""))
+        case(
+            vec![array(1_000_000, |n| int(n.wrapping_mul(7919) % 1_000_003))],
+            update(r#"{"$push":{"a":{"$each":[1,2],"$sort":1,"$slice":10}}}"#, ""),
+        )
     });
     add("bits of many", || {
         // One operand of each kind is all that an object has room for.
-        case(vec![wide(60_000)], update(&format!(r#"{{"$bit":{{{}}}}}"#, many(30_000, |n| format!(r#""f{n}":{{"or":7,"and":5}}"#))), ""))
+        case(
+            vec![wide(60_000)],
+            update(&format!(r#"{{"$bit":{{{}}}}}"#, many(30_000, |n| format!(r#""f{n}":{{"or":7,"and":5}}"#))), ""),
+        )
     });
     add("positional by many conditions", || {
         let parts = many(30_000, |_| r#"{"a":{"$type":"array"}}"#.to_owned());
-        case(vec![array(300_000, int)], Request::Write(format!(r#"{{"updateOne":{{"filter":{{"$and":[{parts}]}},"update":{{"$set":{{"a.$":0}}}}}}}}"#)))
+        case(
+            vec![array(300_000, int)],
+            Request::Write(format!(
+                r#"{{"updateOne":{{"filter":{{"$and":[{parts}]}},"update":{{"$set":{{"a.$":0}}}}}}}}"#
+            )),
+        )
     });
     add("upsert by many", || {
-        case(Vec::new(), Request::Write(format!(r#"{{"updateOne":{{"filter":{{{}}},"update":{{"$set":{{"z":1}}}},"upsert":true}}}}"#, many(50_000, |n| format!(r#""f{n}.x.y":{n}"#)))))
+        case(
+            Vec::new(),
+            Request::Write(format!(
+                r#"{{"updateOne":{{"filter":{{{}}},"update":{{"$set":{{"z":1}}}},"upsert":true}}}}"#,
+                many(50_000, |n| format!(r#""f{n}.x.y":{n}"#))
+            )),
+        )
     });
     add("insert of a wide document", || {
-        case(Vec::new(), Request::Write(format!(r#"{{"insertOne":{{"document":{{{}}}}}}}"#, many(90_000, |n| format!(r#""f{n}":0"#)))))
+        case(
+            Vec::new(),
+            Request::Write(format!(
+                r#"{{"insertOne":{{"document":{{{}}}}}}}"#,
+                many(90_000, |n| format!(r#""f{n}":0"#))
+            )),
+        )
     });
     add("insert of a deep document", || {
         let deep = nested(60, r#"{"a":["#, &many(300_000, |_| "1".to_owned()), "]}");
@@ -281,7 +365,9 @@ fn cases() -> Vec<(&'static str, Box<dyn Fn() -> Case>)> {
         case(vec![wide(900_000)], Request::Aggregate(format!("[{stages}]")))
     });
     add("regexes of a pipeline", || {
-        let stages = many(99, |_| format!(r#"{{"$match":{{"$or":[{}]}}}}"#, many(90, |_| r#"{"s":{"$regex":"\\w{900}"}}"#.to_owned())));
+        let stages = many(99, |_| {
+            format!(r#"{{"$match":{{"$or":[{}]}}}}"#, many(90, |_| r#"{"s":{"$regex":"\\w{900}"}}"#.to_owned()))
+        });
         case(vec![doc! { "_id": 1, "s": "x" }], Request::Aggregate(format!("[{stages}]")))
     });
     add("unknown operators", || {
@@ -292,16 +378,22 @@ fn cases() -> Vec<(&'static str, Box<dyn Fn() -> Case>)> {
     });
     add("rule: in of a document's own list", || Case {
         rules: r#"{"roles":[{"name":"R","apply_when":{"a":{"$in":"%%root.b"}},"read":true}]}"#.to_owned(),
-        stored: vec![doc! { "a": (0..50_000).map(int).collect::<Vec<_>>(), "b": (50_000..100_000).map(int).collect::<Vec<_>>() }],
+        stored: vec![
+            doc! { "a": (0..50_000).map(int).collect::<Vec<_>>(), "b": (50_000..100_000).map(int).collect::<Vec<_>>() },
+        ],
         request: Request::Read,
     });
     add("rule: in of a document's own list, element by element", || Case {
-        rules: r#"{"roles":[{"name":"R","apply_when":{"a":{"$elemMatch":{"x":{"$in":"%%root.b"}}}},"read":true}]}"#.to_owned(),
-        stored: vec![doc! { "a": (0..50_000).map(|n| doc! { "x": int(n) }.into()).collect::<Vec<Bson>>(), "b": (50_000..100_000).map(int).collect::<Vec<_>>() }],
+        rules: r#"{"roles":[{"name":"R","apply_when":{"a":{"$elemMatch":{"x":{"$in":"%%root.b"}}}},"read":true}]}"#
+            .to_owned(),
+        stored: vec![
+            doc! { "a": (0..50_000).map(|n| doc! { "x": int(n) }.into()).collect::<Vec<Bson>>(), "b": (50_000..100_000).map(int).collect::<Vec<_>>() },
+        ],
         request: Request::Read,
     });
     add("rule: each field in a list", || Case {
-        rules: r#"{"roles":[{"name":"R","apply_when":{},"additional_fields":{"read":{"%%this":{"$in":"%%root.b"}}}}]}"#.to_owned(),
+        rules: r#"{"roles":[{"name":"R","apply_when":{},"additional_fields":{"read":{"%%this":{"$in":"%%root.b"}}}}]}"#
+            .to_owned(),
         stored: vec![{
             let mut document = wide(100_000);
             document.insert("b", (200_000..250_000).map(int).collect::<Vec<_>>());
@@ -310,12 +402,18 @@ fn cases() -> Vec<(&'static str, Box<dyn Fn() -> Case>)> {
         request: Request::Read,
     });
     add("rule: a list by a path through arrays", || Case {
-        rules: r#"{"roles":[{"name":"R","apply_when":{"a":{"$elemMatch":{"x":"%%root.b.y"}}},"read":true}]}"#.to_owned(),
-        stored: vec![doc! { "a": (0..50_000).map(|n| doc! { "x": int(n) }.into()).collect::<Vec<Bson>>(), "b": (0..50_000).map(|n| doc! { "y": int(n) }.into()).collect::<Vec<Bson>>() }],
+        rules: r#"{"roles":[{"name":"R","apply_when":{"a":{"$elemMatch":{"x":"%%root.b.y"}}},"read":true}]}"#
+            .to_owned(),
+        stored: vec![
+            doc! { "a": (0..50_000).map(|n| doc! { "x": int(n) }.into()).collect::<Vec<Bson>>(), "b": (0..50_000).map(|n| doc! { "y": int(n) }.into()).collect::<Vec<Bson>>() },
+        ],
         request: Request::Read,
     });
     add("rule: fields of a wide document", || Case {
-        rules: format!(r#"{{"roles":[{{"name":"R","apply_when":{{{}}},"read":true}}]}}"#, many(3000, |n| format!(r#""g{n}":{{"$ne":1}}"#))),
+        rules: format!(
+            r#"{{"roles":[{{"name":"R","apply_when":{{{}}},"read":true}}]}}"#,
+            many(3000, |n| format!(r#""g{n}":{{"$ne":1}}"#))
+        ),
         stored: vec![wide(900_000)],
         request: Request::Read,
     });
@@ -328,7 +426,8 @@ fn guard(rules: &str) -> Guard {
 }
 
 async fn run(case: &Case) -> String {
-    let (store, namespace) = (EmbeddedDocuments::in_memory().expect("a store"), Namespace::parse("db.c").expect("a name"));
+    let (store, namespace) =
+        (EmbeddedDocuments::in_memory().expect("a store"), Namespace::parse("db.c").expect("a name"));
     let mut transaction = store.begin().await.expect("a transaction");
     for document in &case.stored {
         transaction.insert(&namespace, document).await.expect("an insert");

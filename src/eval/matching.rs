@@ -286,13 +286,19 @@ impl<'e> Evaluation<'e> {
             BoundCheck::Exists => Ok(left.any(Leaf::Whole, self.steps(), &mut |value| Ok(value.is_some()))?.into()),
             BoundCheck::Size(size) => Ok(left
                 .any(Leaf::Whole, self.steps(), &mut |value| match value {
-                    Some(ValueRef::Array(array)) => Ok(i64::try_from(self.length(array)?).is_ok_and(|length| length == *size)),
+                    Some(ValueRef::Array(array)) => {
+                        Ok(i64::try_from(self.length(array)?).is_ok_and(|length| length == *size))
+                    }
                     _ => Ok(false),
                 })?
                 .into()),
-            BoundCheck::Type(set) => Ok(left
-                .any(Leaf::Expand, self.steps(), &mut |value| Ok(value.is_some_and(|value| set.contains(value.kind()))))?
-                .into()),
+            BoundCheck::Type(set) => {
+                Ok(left
+                    .any(Leaf::Expand, self.steps(), &mut |value| {
+                        Ok(value.is_some_and(|value| set.contains(value.kind())))
+                    })?
+                    .into())
+            }
             BoundCheck::Mod { divisor, remainder } => Ok(left
                 .any(Leaf::Expand, self.steps(), &mut |value| {
                     let number = value.and_then(|value| value.number()).and_then(Number::truncate);
@@ -409,23 +415,25 @@ impl<'e> Evaluation<'e> {
     #[inline]
     fn equals(&self, left: Subject<'_, '_>, right: &BoundRight) -> Outcome {
         match right {
-            BoundRight::Value(BoundValue { value, members }) => {
-                left
+            BoundRight::Value(BoundValue { value, members }) => left
                 .equals(ValueRef::from(&**value), members.as_deref(), Null::Literal, self.steps())
-                .map_err(Absent::from)
-            }
+                .map_err(Absent::from),
             _ => self.equals_operand(left, right),
         }
     }
 
     fn equals_operand(&self, left: Subject<'_, '_>, right: &BoundRight) -> Outcome {
         match self.operand(right)? {
-            Operand::Place(place) if left.kind == Kind::Document => left.same_place(&place, self.steps()).map_err(Absent::from),
+            Operand::Place(place) if left.kind == Kind::Document => {
+                left.same_place(&place, self.steps()).map_err(Absent::from)
+            }
             Operand::Place(place) => {
                 let value = whole(place)?;
                 left.equals(value.as_value(), None, Null::Value, self.steps()).map_err(Absent::from)
             }
-            Operand::Value(value, members) => left.equals(value, members, Null::Literal, self.steps()).map_err(Absent::from),
+            Operand::Value(value, members) => {
+                left.equals(value, members, Null::Literal, self.steps()).map_err(Absent::from)
+            }
             Operand::Made(bound) => left
                 .equals(ValueRef::from(&*bound.value), bound.members.as_deref(), Null::Literal, self.steps())
                 .map_err(Absent::from),

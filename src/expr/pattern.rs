@@ -34,7 +34,9 @@ pub enum PatternError {
     #[error("unknown letter `{0}` in `$options`: `i`, `m`, `s` and `x` are known")]
     OptionUnknown(char),
     /// One more than all patterns of a request may be together.
-    #[error("the regular expressions of one request are too many or too large together; write fewer, or shorter repetitions")]
+    #[error(
+        "the regular expressions of one request are too many or too large together; write fewer, or shorter repetitions"
+    )]
     TooMany,
     /// PCRE gives it another meaning than the linear engine does.
     #[error("`{0}` in a regular expression means something else in MongoDB; it is not supported")]

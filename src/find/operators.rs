@@ -43,9 +43,8 @@ pub(super) fn is_operators(document: &Document) -> bool {
 /// What stands behind a field's name.
 pub(super) fn condition(subject: &Subject, value: &Bson, at: At<'_>) -> Result<Predicate, FindError> {
     match value {
-        Bson::RegularExpression(regex) => {
-            pattern(regex.pattern.as_str(), regex.options.as_str(), at).map(|pattern| subject.test(Check::Regex(pattern)))
-        }
+        Bson::RegularExpression(regex) => pattern(regex.pattern.as_str(), regex.options.as_str(), at)
+            .map(|pattern| subject.test(Check::Regex(pattern))),
         Bson::Document(document) if is_operators(document) => operators(subject, document, at),
         Bson::Undefined => Err(FindError::refused(BAD_VALUE, "nothing is compared with `undefined`")),
         value => Ok(subject.equals(value)),

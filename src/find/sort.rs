@@ -25,7 +25,7 @@ pub(crate) enum Direction {
 }
 
 /// How many steps an element of an array takes, with one more for each field of the order.
-const EACH: usize = 4;
+const EACH: usize = 8;
 
 /// What a document is ordered by, a value for each field of the order.
 #[derive(Clone, Debug)]
@@ -87,7 +87,10 @@ impl Sort {
         if self.is_empty() {
             return Ok(documents);
         }
-        let keyed = documents.iter().enumerate().map(|(place, document)| Ok((self.values(document.into(), &Steps::default())?, place)));
+        let keyed = documents
+            .iter()
+            .enumerate()
+            .map(|(place, document)| Ok((self.values(document.into(), &Steps::default())?, place)));
         let mut keyed = keyed.collect::<Result<Vec<_>, FindError>>()?;
         keyed.sort_by(|(a, _), (b, _)| self.order(a, b).unwrap_or(Ordering::Equal));
         let places: Vec<usize> = keyed.into_iter().map(|(_, place)| place).collect();
@@ -124,11 +127,7 @@ impl Sort {
     }
 
     /// As [`Self::key`], as they stand in the document.
-    fn values<'d>(
-        &self,
-        document: DocumentRef<'d>,
-        steps: &Steps,
-    ) -> Result<Vec<Option<ValueRef<'d>>>, FindError> {
+    fn values<'d>(&self, document: DocumentRef<'d>, steps: &Steps) -> Result<Vec<Option<ValueRef<'d>>>, FindError> {
         let paths: Vec<Way<'_, 'd>> = self.keys.iter().map(|(path, _)| Way::Open(path.segments(), None)).collect();
         let mut best = None;
         self.expand(Some(document), paths, Arrays::Entered, &mut best, steps)?;
@@ -291,11 +290,7 @@ fn next<'s, 'd>(
     }
 }
 
-fn follow<'s, 'd>(
-    mut value: ValueRef<'d>,
-    mut path: &'s [Segment],
-    steps: &Steps,
-) -> Result<Found<'s, 'd>, FindError> {
+fn follow<'s, 'd>(mut value: ValueRef<'d>, mut path: &'s [Segment], steps: &Steps) -> Result<Found<'s, 'd>, FindError> {
     loop {
         match (value, path.split_first()) {
             (ValueRef::Array(array), _) => return Ok(Found::Array(array, path)),

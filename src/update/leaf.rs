@@ -129,7 +129,9 @@ impl Applying<'_> {
             }
             // There is nothing to take from.
             (_, Spot::Vacant(_)) => Ok(Outcome::Same),
-            (action, Spot::There(Bson::Array(list))) => array::take_away(action, list, &self.errors).map(Outcome::changed),
+            (action, Spot::There(Bson::Array(list))) => {
+                array::take_away(action, list, &self.errors).map(Outcome::changed)
+            }
             (action, Spot::There(other)) => {
                 let code = if matches!(action, Action::Pop(_)) { 14 } else { 2 };
                 Err(UpdateErrorKind::NotArray { found: ValueRef::from(&*other).kind().alias(), code })

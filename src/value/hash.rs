@@ -6,12 +6,7 @@ use super::{DbPointerRef, DocumentRef, MAX_DEPTH, Malformed, Number, Steps, Valu
 
 /// Feeds a hasher with what is the same for all values that are [equal](super::equal). The hasher should have a key that nobody
 /// knows, so that nobody can choose values that meet in one place. What is nested too deep to be compared counts by what is above.
-pub(super) fn hash(
-    value: ValueRef<'_>,
-    state: &mut impl Hasher,
-    depth: usize,
-    steps: &Steps,
-) -> Result<(), Malformed> {
+pub(super) fn hash(value: ValueRef<'_>, state: &mut impl Hasher, depth: usize, steps: &Steps) -> Result<(), Malformed> {
     match value {
         ValueRef::String(text) | ValueRef::Symbol(text) => {
             steps.take_bytes(text.len())?;

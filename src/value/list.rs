@@ -43,7 +43,8 @@ const ASKED: usize = 4;
 impl List {
     pub(crate) fn new(values: Vec<Bson>) -> Self {
         // What is decoded can be compared whatever it is, but for values nested too deep, which are no less so later.
-        let build = || Index::new(values.len(), |number| values.get(number).map(ValueRef::from), &Steps::new(usize::MAX));
+        let build =
+            || Index::new(values.len(), |number| values.get(number).map(ValueRef::from), &Steps::new(usize::MAX));
         let index = if values.len() >= HASHED_FROM { build().ok().map(Box::new) } else { None };
         Self { values, index }
     }
@@ -169,12 +170,7 @@ const fn is_container(value: ValueRef<'_>) -> bool {
 }
 
 /// Whether another value equals this one; what fails is noted.
-fn found(
-    other: Option<ValueRef<'_>>,
-    value: ValueRef<'_>,
-    steps: &Steps,
-    failed: &mut Option<Malformed>,
-) -> bool {
+fn found(other: Option<ValueRef<'_>>, value: ValueRef<'_>, steps: &Steps, failed: &mut Option<Malformed>) -> bool {
     match other.map(|other| equal_in_steps(value, other, steps)) {
         Some(Ok(equal)) => equal,
         Some(Err(error)) => {

@@ -26,8 +26,8 @@ mod view;
 mod wanted;
 mod write;
 
-pub(crate) use field::Field;
 pub(crate) use compare::equal_in_steps;
+pub(crate) use field::Field;
 pub(crate) use fields::{Elements, Fields};
 pub(crate) use glimpse::Glimpse;
 pub(crate) use keys::Keys;

@@ -8,8 +8,8 @@ use portcullis::find::{Filter, FindError, Position, Sort, compile_projection};
 use portcullis::guarded::{FindRequest, GuardedCollection, GuardedError, TooMuch, parse_writes};
 use portcullis::json;
 use portcullis::policy::{self, RulesFile};
+use portcullis::store::EmbeddedDocuments;
 use portcullis::store::documents::{Namespace, Store};
-use portcullis::store::embedded::EmbeddedDocuments;
 use portcullis::update::{Moment, Update, UpdateErrorKind};
 use portcullis::user::User;
 use portcullis::value::{Prepared, ValueRef, equal};
@@ -90,7 +90,8 @@ fn all_of_many_values_is_each_of_them() {
     for count in [3, 8, 9, 40] {
         let list: Vec<Bson> = (0..count).map(int).collect();
         let filter = Filter::compile(&doc! { "a": { "$all": list.clone() } }).unwrap();
-        let read = query(&format!(r#"{{"a":{{"$all":{}}}}}"#, Bson::Array(list.clone()).into_relaxed_extjson())).unwrap();
+        let read =
+            query(&format!(r#"{{"a":{{"$all":{}}}}}"#, Bson::Array(list.clone()).into_relaxed_extjson())).unwrap();
         let guard = guard_of(r#"{"roles":[{"name":"R","apply_when":{},"read":true}]}"#);
         let few: Vec<Bson> = list.iter().skip(1).cloned().collect();
         let with_fields: Vec<Bson> = list.iter().map(|n| doc! { "x": n }.into()).collect();
@@ -103,7 +104,11 @@ fn all_of_many_values_is_each_of_them() {
             (doc! {}, false),
         ] {
             assert_eq!(filter.matches(&document).unwrap(), holds, "{count}: {document}");
-            assert_eq!(guard.find(&read, [(&document).into()]).unwrap().len(), usize::from(holds), "{count}: {document}");
+            assert_eq!(
+                guard.find(&read, [(&document).into()]).unwrap().len(),
+                usize::from(holds),
+                "{count}: {document}"
+            );
         }
         // `null` and what is missing, as for a single one.
         let nulls: Vec<Bson> = vec![Bson::Null; count];
@@ -174,12 +179,17 @@ fn a_wide_raw_document_answers_as_a_decoded_one() {
 fn a_projection_of_many_fields_leaves_what_one_of_few_does() {
     let (document, raw) = wide(200);
     for sign in [0, 1] {
-        let names: Vec<String> =
-            (0..120).map(|number| if number % 3 == 0 { format!("in.f{number}") } else { format!("f{number}") }).collect();
+        let names: Vec<String> = (0..120)
+            .map(|number| if number % 3 == 0 { format!("in.f{number}") } else { format!("f{number}") })
+            .collect();
         let projection = compile_projection(&names.iter().map(|name| (name.clone(), sign.into())).collect()).unwrap();
         let has = |name: &str| names.iter().any(|one| one == name) == (sign == 1);
         let left = |document: &Document, above: &str| -> Document {
-            document.iter().filter(|(name, _)| has(&format!("{above}{name}"))).map(|(name, value)| (name.clone(), value.clone())).collect()
+            document
+                .iter()
+                .filter(|(name, _)| has(&format!("{above}{name}")))
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect()
         };
         let mut expected = left(&document, "");
         expected.remove("in");
@@ -195,7 +205,9 @@ fn a_projection_of_many_fields_leaves_what_one_of_few_does() {
 #[test]
 fn many_fields_are_renamed_as_single_ones_are() {
     let now = Moment::at(DateTime::now());
-    let rename = |pairs: Document, document: Document| Update::compile(&doc! { "$rename": pairs }, &[]).unwrap().apply(document, &now);
+    let rename = |pairs: Document, document: Document| {
+        Update::compile(&doc! { "$rename": pairs }, &[]).unwrap().apply(document, &now)
+    };
     let (document, _) = wide(60);
     let mut pairs = Document::new();
     for number in 0..60 {
@@ -306,7 +318,9 @@ fn what_an_update_does_to_the_elements_of_an_array_takes_a_bounded_number_of_ste
     let fields: Document = (0..32).map(|n| (format!("y{n}"), 1.into())).collect();
     let large = doc! { "a": vec![Bson::from(doc! {}); 200_000] };
     let sorted = Update::compile(&doc! { "$push": { "a": { "$each": [], "$sort": fields } } }, &[]).unwrap();
-    assert!(matches!(sorted.apply(large, &now).unwrap_err().kind(), UpdateErrorKind::Malformed(error) if error.is_steps()));
+    assert!(
+        matches!(sorted.apply(large, &now).unwrap_err().kind(), UpdateErrorKind::Malformed(error) if error.is_steps())
+    );
     let fields: Document = (0..33).map(|n| (format!("y{n}"), 1.into())).collect();
     assert!(Update::compile(&doc! { "$push": { "a": { "$each": [], "$sort": fields } } }, &[]).is_err());
 }

@@ -145,17 +145,11 @@ fn selection(
 ) -> Result<Selection, GuardedError> {
     checked_by(options, known)?;
     let filter = document(options, "filter")?;
-    let request =
-        FindRequest::within(options.get("filter"), options.get("projection"), options.get("sort"), patterns)?;
+    let request = FindRequest::within(options.get("filter"), options.get("projection"), options.get("sort"), patterns)?;
     Ok(Selection { request, filter, extent })
 }
 
-fn change(
-    options: &Node,
-    known: &[&str],
-    extent: Extent,
-    patterns: &PatternAllowance,
-) -> Result<Action, GuardedError> {
+fn change(options: &Node, known: &[&str], extent: Extent, patterns: &PatternAllowance) -> Result<Action, GuardedError> {
     let selection = selection(options, known, extent, patterns)?;
     let upsert = flag(options, "upsert")?.unwrap_or(false);
     let changing = if known.contains(&"replacement") {

@@ -9,7 +9,8 @@ use crate::value::Malformed;
 pub(super) const STORE: &str = "the embedded store";
 
 /// What would make a request less, of which one document takes more steps than it may.
-const STEPS: &str = "one document would take more than 20000000 steps: write fewer conditions about arrays, or shorter lists";
+const STEPS: &str =
+    "one document would take more than 20000000 steps: write fewer conditions about arrays, or shorter lists";
 
 fn too_many_steps() -> DocumentsError {
     unsupported("so much work on one document", Some(STEPS))
