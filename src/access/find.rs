@@ -6,14 +6,14 @@ use thiserror::Error;
 use super::decision::{Decision, Reason, Visible};
 use super::guard::{Entrance, Guard};
 use crate::eval::{Context, Documents, Errors, EvalError, Evaluation, Residual, Truth, bind};
-use crate::expr::{self, ExprErrorKind};
+use crate::expr::{self, ExprErrorKind, PatternAllowance};
 use crate::find::{Direction, FindError, Sort};
 use crate::json::Node;
 use crate::path::{FieldPath, PathError};
 use crate::policy::{Projection, ProjectionError};
-use crate::predicate::{LowerErrorKind, Predicate, Scope, lower};
+use crate::predicate::{LowerErrorKind, Predicate, lower_query};
 use crate::text::{Code, Located};
-use crate::value::{DocumentRef, ValueRef};
+use crate::value::{DocumentRef, Malformed, ValueRef};
 
 /// A client's query: MongoDB's filter, projection and order.
 #[derive(Clone, Debug)]
@@ -50,6 +50,9 @@ pub enum QueryError {
     /// The collection's rules do not load.
     #[error("the collection's rules do not load")]
     RulesInvalid,
+    /// The query takes more than [`MAX_STEPS`](crate::value::MAX_STEPS) for one document.
+    #[error("{}", Malformed::steps())]
+    StepsSpent,
     /// Something that decides failed.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Failed(Vec<EvalError>),
@@ -66,6 +69,7 @@ impl Code for QueryError {
             Self::Path(_) => "sort-path",
             Self::NoRule(_) => "no-rule",
             Self::RulesInvalid => "rules-invalid",
+            Self::StepsSpent => "steps-spent",
             Self::Failed(_) => "failed",
         }
     }
@@ -81,17 +85,27 @@ impl Query {
         projection: Option<&Node>,
         sort: Option<&Node>,
     ) -> Result<Self, Located<QueryError>> {
+        Self::compile_within(filter, projection, sort, &PatternAllowance::default())
+    }
+
+    /// As [`compile`](Self::compile), with patterns for which the other parts of the request leave room.
+    pub(crate) fn compile_within(
+        filter: Option<&Node>,
+        projection: Option<&Node>,
+        sort: Option<&Node>,
+        patterns: &PatternAllowance,
+    ) -> Result<Self, Located<QueryError>> {
         Ok(Self {
-            filter: filter.map_or(Ok(Predicate::Constant(true)), compile_filter)?,
+            filter: filter.map_or(Ok(Predicate::Constant(true)), |filter| compile_filter(filter, patterns))?,
             projection: projection.map(compile_projection).transpose()?,
             sort: sort.map_or(Ok(Sort::default()), compile_sort)?,
         })
     }
 }
 
-fn compile_filter(node: &Node) -> Result<Predicate, Located<QueryError>> {
-    let expr = expr::parse_query(node).map_err(|errors| first(errors, QueryError::Filter, node))?;
-    lower(&expr, Scope::Query).map_err(|errors| first(errors, QueryError::Lower, node))
+fn compile_filter(node: &Node, patterns: &PatternAllowance) -> Result<Predicate, Located<QueryError>> {
+    let expr = expr::parse_query_within(node, patterns).map_err(|errors| first(errors, QueryError::Filter, node))?;
+    lower_query(&expr).map_err(|errors| first(errors, QueryError::Lower, node))
 }
 
 fn compile_projection(node: &Node) -> Result<Projection, Located<QueryError>> {
@@ -180,7 +194,10 @@ impl Answered {
         let documents = Documents { root: Some(ValueRef::Document(visible)), ..Documents::default() };
         match Evaluation::new(documents, &context, &errors).truth(&self.filter) {
             Truth::True => Ok(true),
-            Truth::Error => Err(QueryError::Failed(errors.into_vec())),
+            Truth::Error => Err(match errors.into_vec() {
+                spent if spent.contains(&EvalError::StepsSpent) => QueryError::StepsSpent,
+                failed => QueryError::Failed(failed),
+            }),
             Truth::False | Truth::Unknown => Ok(false),
         }
     }
@@ -203,6 +220,7 @@ impl Query {
         for<'d> DocumentRef<'d>: From<&'d D>,
     {
         self.sort.in_order(documents).map_err(|error| match error {
+            FindError::Malformed(error) if error.is_steps() => QueryError::StepsSpent,
             FindError::Malformed(error) => QueryError::Failed(vec![error.into()]),
             error => QueryError::Order(error),
         })

@@ -1,9 +1,11 @@
+use std::cell::Cell;
+
 use bson::Document;
 
 use super::find::{Answered, Query, QueryError};
 use super::guard::Guard;
 use super::visibility::{Shown, Visibility};
-use crate::eval::{BoundLeft, BoundTest, Documents, Errors, Evaluation, Residual};
+use crate::eval::{BoundCheck, BoundLeft, BoundTest, Documents, Errors, Evaluation, Residual};
 use crate::predicate::DocumentRoot;
 use crate::query::{Bounds, Plan, Range, bounds_knowing};
 use crate::value::ValueRef;
@@ -51,9 +53,31 @@ impl Guard {
     }
 }
 
+/// How many tests of a client's filter the database is asked at most: the rest is checked here, of what is visible of each document
+/// and in a limited number of steps. So what the database does for one document is bounded too, and a store that counts steps
+/// need not count those of the rules together with those of the client, who could tell by their sum what the rules look at.
+const MAX_PUSHED: usize = 64;
+
 /// For which documents a client's filter holds, as the client sees them.
 fn asked(filter: &Residual, visibility: &Visibility) -> Range {
-    bounds_knowing(filter, &|test| known(test, visibility)).holds
+    let left = Cell::new(MAX_PUSHED);
+    let pushed = |test: &BoundTest| match left.get().checked_sub(tests(test)) {
+        Some(rest) => {
+            left.set(rest);
+            known(test, visibility)
+        }
+        None => Some(Bounds::OPEN),
+    };
+    bounds_knowing(filter, &pushed).holds
+}
+
+/// How many tests of a database's one comes to.
+fn tests(test: &BoundTest) -> usize {
+    match &test.check {
+        BoundCheck::All(list) => list.len(),
+        BoundCheck::ElemMatch { inner, .. } => inner.tests(),
+        _ => 1,
+    }
 }
 
 /// What is known of a test without asking the database; none if it may be asked.

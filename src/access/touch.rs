@@ -3,7 +3,7 @@ use super::guard::{BoundRules, Entrance, Guard, assign, truth};
 use super::visibility::{Shown, Visibility};
 use crate::eval::{Errors, Evaluation, Residual, Seen, Truth};
 use crate::policy::Projection;
-use crate::value::{DocumentRef, Lookup, ValueRef};
+use crate::value::{DocumentRef, Lookup, Steps, ValueRef};
 
 /// What a change names of a document.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +59,7 @@ impl Guard {
         let Ok(role) = assign(roles, &before) else { return all() };
         let after = Seen::new(Some(&changed), Some(&old));
         let after = Evaluation::of(&after, &self.context, &errors);
-        let touching = Touching { role, visibility: self.visibility(), before, after, old: stored, new };
+        let touching = Touching { role, visibility: self.visibility(), before, after, old: stored, new, steps: errors.steps() };
         let kept = |name: &str| filters.projections.iter().all(|projection| projection.keeps_whole(name));
         match named {
             Named::Paths(paths) => {
@@ -103,6 +103,7 @@ struct Touching<'e> {
     after: Evaluation<'e>,
     old: DocumentRef<'e>,
     new: DocumentRef<'e>,
+    steps: &'e Steps,
 }
 
 impl<'e> Touching<'e> {
@@ -154,14 +155,14 @@ impl<'e> Touching<'e> {
         let mut names = path.split('.');
         let Some(name) = names.next() else { return false };
         let Some(mut rule) = self.role.fields.get(name).or(self.role.additional_fields.as_ref()) else { return false };
-        let mut place = Place { old: Some(self.old.get(name)), new: Some(self.new.get(name)) };
+        let mut place = Place { old: Some(self.steps.get(self.old, name)), new: Some(self.steps.get(self.new, name)) };
         loop {
             if rule.read.is_some() || rule.write.is_some() {
                 return self.is_writable(rule.write.as_ref(), &place, looks);
             }
             // A part of which single fields are ruled is none that may be named as a whole.
             let Some(fields) = &rule.fields else { return false };
-            match inside(fields, &mut names, place) {
+            match inside(fields, &mut names, place, self.steps) {
                 Some((inner, next)) => (place, rule) = (inner, next),
                 None => return false,
             }
@@ -186,18 +187,18 @@ struct Place<'d> {
 }
 
 impl<'d> Place<'d> {
-    fn field(self, name: &str) -> Self {
+    fn field(self, name: &str, steps: &Steps) -> Self {
         let field = |value: Value<'d>| match value? {
-            Some(ValueRef::Document(document)) => document.get(name),
+            Some(ValueRef::Document(document)) => steps.get(document, name),
             _ => Ok(None),
         };
         Self { old: self.old.map(field), new: self.new.map(field) }
     }
 
     /// One of the elements, if an array is stored.
-    fn element(self, index: usize) -> Option<Self> {
+    fn element(self, index: usize, steps: &Steps) -> Option<Self> {
         match self.old {
-            Some(Ok(Some(ValueRef::Array(array)))) => Some(Self { old: Some(array.get(index)), new: None }),
+            Some(Ok(Some(ValueRef::Array(array)))) => Some(Self { old: Some(steps.element(array, index)), new: None }),
             _ => None,
         }
     }
@@ -215,19 +216,21 @@ fn inside<'r, 'd, 'p>(
     fields: &'r BoundFields,
     names: &mut impl Iterator<Item = &'p str>,
     mut place: Place<'d>,
+    steps: &Steps,
 ) -> Option<(Place<'d>, &'r BoundField)> {
     let mut name = names.next()?;
     if is_several(name) {
         place = Place { old: None, new: None };
         name = names.next()?;
     } else if is_number(name) && place.is_array() {
-        place = place.element(name.parse().ok()?)?;
+        place = place.element(name.parse().ok()?, steps)?;
         name = names.next()?;
     }
     if is_several(name) || (is_number(name) && (place.is_array() || place.old.is_none())) {
         return None;
     }
-    Some((place.field(name), fields.get(name)?))
+    let rule = fields.get(name)?;
+    Some((place.field(name, steps), rule))
 }
 
 /// `$`, `$[]` and `$[x]`

@@ -10,7 +10,7 @@ use super::{ContextPart, EvalError, FunctionError, Functions, PendingCall};
 use crate::path::{Resolved, Segment, resolve};
 use crate::predicate::{ContextRoot, Reference};
 use crate::user::{CustomData, User};
-use crate::value::{ArrayRef, DocumentRef, ValueRef};
+use crate::value::{ArrayRef, DocumentRef, Steps, ValueRef};
 
 /// Everything about one request that rules can refer to, but for the documents. A rule that asks for a part that is not
 /// supplied ends in an Error, which denies and names the part. Results of functions are remembered here, so one context serves one request.
@@ -305,7 +305,7 @@ impl Context {
             return Ok(Some(whole));
         }
         let Some((start, path)) = self.left(reference)? else { return Ok(None) };
-        match resolve(start, path)? {
+        match resolve(start, path, &Steps::default())? {
             Resolved::One(value) => Ok(value.map(ValueRef::to_bson).transpose()?),
             place @ Resolved::Many(_) => {
                 let met: Vec<Bson> = place.met().into_iter().map(ValueRef::to_bson).collect::<Result<_, _>>()?;

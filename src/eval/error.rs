@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::{ContextPart, FunctionError};
 use crate::text::{OneLine, excerpt};
-use crate::value::Malformed;
+use crate::value::{Malformed, Steps};
 
 /// What failed while a condition was evaluated.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -18,6 +18,9 @@ pub enum EvalError {
     /// Bytes that are not BSON, or values nested too deep.
     #[error("{0}")]
     Malformed(Malformed),
+    /// More than [`MAX_STEPS`](crate::value::MAX_STEPS) for one document.
+    #[error("{}", Malformed::steps())]
+    StepsSpent,
     /// A filter includes some fields and another one excludes some.
     #[error("the filters' projections mix inclusion and exclusion: `{included}` and `{excluded}`")]
     ProjectionMixed {
@@ -33,7 +36,7 @@ pub enum EvalError {
 
 impl From<Malformed> for EvalError {
     fn from(error: Malformed) -> Self {
-        Self::Malformed(error)
+        if error.is_steps() { Self::StepsSpent } else { Self::Malformed(error) }
     }
 }
 
@@ -43,9 +46,12 @@ impl From<ContextPart> for EvalError {
     }
 }
 
-/// The failures met in the course of one decision, each once.
+/// The failures met in the course of one decision, each once, and how much work the decision may still take.
 #[derive(Debug, Default)]
-pub struct Errors(RefCell<Option<Box<Failures>>>);
+pub struct Errors {
+    failures: RefCell<Option<Box<Failures>>>,
+    steps: Steps,
+}
 
 /// What was met; most decisions meet nothing, and have no list.
 #[derive(Clone, Debug, Default)]
@@ -55,13 +61,34 @@ pub(crate) struct Failures(Vec<EvalError>);
 const MAX_ERRORS: usize = 100;
 
 impl Errors {
+    /// Of a decision that may take so many steps.
+    pub(crate) const fn within(steps: Steps) -> Self {
+        Self { failures: RefCell::new(None), steps }
+    }
+
+    /// What the decision may still take.
+    #[inline]
+    pub(crate) const fn steps(&self) -> &Steps {
+        &self.steps
+    }
+
     /// Adds a failure.
     pub fn add(&self, error: EvalError) {
-        let mut failures = self.0.borrow_mut();
+        let mut failures = self.failures.borrow_mut();
         let Failures(failures) = &mut **failures.get_or_insert_default();
         if failures.len() < MAX_ERRORS && !failures.contains(&error) {
             failures.push(error);
         }
+    }
+
+    /// The failures of what can only fail on a document's bytes, or by the steps that it takes.
+    pub(crate) fn as_malformed(&self) -> Malformed {
+        let failures = self.failures.borrow();
+        let failures = failures.as_ref().map(|failures| failures.as_slice()).unwrap_or_default();
+        if failures.contains(&EvalError::StepsSpent) {
+            return Malformed::steps();
+        }
+        Malformed::new(failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     }
 
     /// The failures in the order in which they were met.
@@ -72,7 +99,7 @@ impl Errors {
 
     /// The same; none if there are none.
     pub(crate) fn into_failures(self) -> Option<Box<Failures>> {
-        self.0.into_inner()
+        self.failures.into_inner()
     }
 }
 

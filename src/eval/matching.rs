@@ -11,7 +11,7 @@ use super::{Context, Errors, EvalError, Seen, Truth};
 use crate::expr::Comparison;
 use crate::path::{Leaf, Resolved, Segment, resolve};
 use crate::predicate::{DocumentRoot, Elements};
-use crate::value::{Field, Malformed, Number, ValueRef, equal, order};
+use crate::value::{ArrayRef, FIELD_OF_ELEMENT, Field, ListRef, Malformed, Number, Slot, Steps, ValueRef, order};
 
 /// The documents and fields that a condition looks at; one that is absent is Missing.
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,6 +37,9 @@ impl<'d> Documents<'d> {
     }
 }
 
+/// With more values than this, `$all` does not look at the left operand again for each.
+const MANY: usize = 8;
+
 /// Evaluates residuals on documents.
 #[derive(Clone, Copy)]
 pub struct Evaluation<'e> {
@@ -46,15 +49,18 @@ pub struct Evaluation<'e> {
     seen: Option<&'e Seen<'e>>,
 }
 impl<'e> Evaluation<'e> {
-    /// Of these documents; failures are added to `errors`.
+    /// Of these documents; failures are added to `errors`, and all that is evaluated with the same `errors` may take
+    /// [`MAX_STEPS`](crate::value::MAX_STEPS) together.
     #[must_use]
-    pub const fn new(documents: Documents<'e>, context: &'e Context, errors: &'e Errors) -> Self {
+    pub fn new(documents: Documents<'e>, context: &'e Context, errors: &'e Errors) -> Self {
+        errors.steps().other_documents();
         Self { documents, context, errors, seen: None }
     }
 
     /// Of documents that are looked at often. What is asked must have been bound by the [`Binder`](super::Binder) that
     /// numbered the fields of their lookups.
     pub(crate) fn of(seen: &'e Seen<'e>, context: &'e Context, errors: &'e Errors) -> Self {
+        errors.steps().other_documents();
         Self { documents: Documents::default(), context, errors, seen: Some(seen) }
     }
 
@@ -71,15 +77,25 @@ impl<'e> Evaluation<'e> {
         match residual {
             // What binding settled is not worth a call.
             Residual::Constant(truth) => *truth,
-            _ => self.within(residual, None),
+            _ => self.within::<false>(residual, None),
         }
     }
 
-    fn within(&self, residual: &Residual, element: Option<ValueRef<'_>>) -> Truth {
+    /// What the work on these documents may still take.
+    #[inline]
+    pub(super) const fn steps(&self) -> &Steps {
+        self.errors.steps()
+    }
+
+    /// The truth of a residual, or of one that is asked of an element, each of which counts: there may be many.
+    fn within<const INSIDE: bool>(&self, residual: &Residual, element: Option<ValueRef<'_>>) -> Truth {
+        if INSIDE && let Err(error) = self.steps().take(FIELD_OF_ELEMENT) {
+            return self.settle(Err(error.into()));
+        }
         let (parts, any) = match residual {
             Residual::Constant(truth) => return *truth,
             Residual::Failed(failures) => return self.fail(failures),
-            Residual::Not(inner) => return !self.within(inner, element),
+            Residual::Not(inner) => return !self.within::<INSIDE>(inner, element),
             Residual::Test(test) => return self.test(test, element),
             Residual::All(parts) => (parts, false),
             Residual::Any(parts) => (parts, true),
@@ -89,13 +105,13 @@ impl<'e> Evaluation<'e> {
         let mut truth = Truth::True;
         for part in parts {
             let part = match part {
-                Residual::Test(test) => match self.quick_answer(test) {
+                Residual::Test(test) if !INSIDE => match self.quick_answer(test) {
                     Some(holds) if holds == any => return holds.into(),
                     // It leaves the truth as it was.
                     Some(_) => continue,
                     None => self.slow_test(test, element),
                 },
-                part => self.within(part, element),
+                part => self.within::<INSIDE>(part, element),
             };
             truth = truth.and(turned(part));
             if truth == Truth::False {
@@ -167,10 +183,13 @@ impl<'e> Evaluation<'e> {
     fn field(&self, place: &Place) -> Option<Option<Field<'e>>> {
         let [segment] = place.path.segments() else { return None };
         if let Some(lookup) = self.seen.and_then(|seen| seen.lookup(place.root)) {
+            if place.slot == Slot::NONE {
+                return self.steps().field(lookup.document(), segment.name()).ok();
+            }
             return lookup.field(place.slot, segment.name()).ok();
         }
         match self.documents.get(place.root) {
-            Some(ValueRef::Document(document)) => Field::find(document, segment.name()).ok(),
+            Some(ValueRef::Document(document)) => self.steps().field(document, segment.name()).ok(),
             _ => None,
         }
     }
@@ -180,7 +199,10 @@ impl<'e> Evaluation<'e> {
         let path = place.path.segments();
         match (self.seen.and_then(|seen| seen.lookup(place.root)), path.split_first()) {
             (Some(lookup), Some((segment, rest))) => {
-                let field = lookup.field(place.slot, segment.name())?;
+                let field = match place.slot {
+                    Slot::NONE => self.steps().field(lookup.document(), segment.name())?,
+                    slot => lookup.field(slot, segment.name())?,
+                };
                 Ok((field.map(Field::value).transpose()?, rest))
             }
             _ => Ok((self.document(place.root), path)),
@@ -196,7 +218,7 @@ impl<'e> Evaluation<'e> {
 
     pub(super) fn resolve(&self, place: &Place) -> Result<Resolved<'e>, Malformed> {
         let (start, path) = self.start(place)?;
-        resolve(start, path)
+        resolve(start, path, self.steps())
     }
 
     /// As [`Self::test`], the long way; not again for a test that was asked of the same documents.
@@ -253,7 +275,7 @@ impl<'e> Evaluation<'e> {
                 let (start, path) = self.start(place)?;
                 Subject { start, path, kind: Kind::Document }
             }
-            BoundLeft::Element(path, origin) => Subject::element(element, path.segments(), *origin)?,
+            BoundLeft::Element(path, origin) => Subject::element(element, path.segments(), *origin, self.steps())?,
         };
         self.check(left, &test.check)
     }
@@ -264,6 +286,7 @@ impl<'e> Evaluation<'e> {
             BoundCheck::Order(comparison, right) => self.order(left, *comparison, right),
             BoundCheck::In(list) => self.in_list(left, list),
             BoundCheck::All(list) if list.is_empty() => Ok(Truth::False),
+            BoundCheck::All(list) if list.len() > MANY => self.every(left, list),
             BoundCheck::All(list) => {
                 let (mut truth, mut failure) = (Truth::True, None);
                 for right in list {
@@ -274,26 +297,35 @@ impl<'e> Evaluation<'e> {
                 }
                 failed(truth, failure)
             }
-            BoundCheck::Exists => Ok(left.any(Leaf::Whole, &mut |value| Ok(value.is_some()))?.into()),
+            BoundCheck::Exists => Ok(left.any(Leaf::Whole, self.steps(), &mut |value| Ok(value.is_some()))?.into()),
             BoundCheck::Size(size) => Ok(left
-                .any(Leaf::Whole, &mut |value| match value {
-                    Some(ValueRef::Array(array)) => Ok(i64::try_from(array.len()?).is_ok_and(|length| length == *size)),
+                .any(Leaf::Whole, self.steps(), &mut |value| match value {
+                    Some(ValueRef::Array(array)) => {
+                        Ok(i64::try_from(self.length(array)?).is_ok_and(|length| length == *size))
+                    }
                     _ => Ok(false),
                 })?
                 .into()),
-            BoundCheck::Type(set) => Ok(left
-                .any(Leaf::Expand, &mut |value| Ok(value.is_some_and(|value| set.contains(value.kind()))))?
-                .into()),
+            BoundCheck::Type(set) => {
+                Ok(left
+                    .any(Leaf::Expand, self.steps(), &mut |value| {
+                        Ok(value.is_some_and(|value| set.contains(value.kind())))
+                    })?
+                    .into())
+            }
             BoundCheck::Mod { divisor, remainder } => Ok(left
-                .any(Leaf::Expand, &mut |value| {
+                .any(Leaf::Expand, self.steps(), &mut |value| {
                     let number = value.and_then(|value| value.number()).and_then(Number::truncate);
                     Ok(number.is_some_and(|number| *divisor != 0 && number.wrapping_rem(*divisor) == *remainder))
                 })?
                 .into()),
             BoundCheck::Regex(pattern) => Ok(left
-                .any(Leaf::Expand, &mut |value| {
+                .any(Leaf::Expand, self.steps(), &mut |value| {
                     Ok(match value {
-                        Some(ValueRef::String(text) | ValueRef::Symbol(text)) => pattern.is_match(text),
+                        Some(ValueRef::String(text) | ValueRef::Symbol(text)) => {
+                            self.steps().take(pattern.steps(text.len()))?;
+                            pattern.is_match(text)
+                        }
                         // As MongoDB: a stored expression matches itself.
                         Some(ValueRef::Regex { pattern: stored, options }) => {
                             stored == pattern.pattern() && options == pattern.options()
@@ -313,6 +345,38 @@ impl<'e> Evaluation<'e> {
                 self.elem_match(left, *elements, inner)
             }
         }
+    }
+
+    /// As equality with each of many, whose values are looked for among those on the left all at once.
+    fn every(&self, left: Subject<'_, '_>, list: &[BoundRight]) -> Outcome {
+        let (mut met, mut missing) = (Vec::new(), false);
+        left.any(Leaf::Expand, self.steps(), &mut |value| {
+            missing |= value.is_none();
+            met.extend(value);
+            Ok(false)
+        })?;
+        let mut met = ListRef::new(met);
+        let mut truth = Truth::True;
+        for right in list {
+            truth = truth.and(match right {
+                BoundRight::Value(BoundValue { value, members: None }) => {
+                    let is_null = missing && **value == Bson::Null;
+                    Truth::from(is_null || met.contains(ValueRef::from(&**value), self.steps())?)
+                }
+                right => match self.equals(left, right) {
+                    Err(Absent::Unknown) => Truth::Unknown,
+                    outcome => outcome?,
+                },
+            });
+        }
+        Ok(truth)
+    }
+
+    /// How many elements an array has; of a raw one they are counted.
+    fn length(&self, array: ArrayRef<'_>) -> Result<usize, Malformed> {
+        let length = array.len()?;
+        self.steps().take(length / 4)?;
+        Ok(length)
     }
 
     /// Looks whether what a check compares with can be resolved.
@@ -353,15 +417,16 @@ impl<'e> Evaluation<'e> {
 
     fn elem_match(&self, left: Subject<'_, '_>, elements: Elements, inner: &Residual) -> Outcome {
         let truth = Cell::new(Truth::False);
-        left.any(Leaf::Whole, &mut |value| {
+        left.any(Leaf::Whole, self.steps(), &mut |value| {
             let Some(ValueRef::Array(array)) = value else { return Ok(false) };
             for element in array.iter() {
                 let element = element?;
+                self.steps().take(1)?;
                 let asked = elements == Elements::All || matches!(element, ValueRef::Document(_) | ValueRef::Array(_));
                 if !asked {
                     continue;
                 }
-                truth.set(truth.get().or(self.within(inner, Some(element))));
+                truth.set(truth.get().or(self.within::<true>(inner, Some(element))));
                 if truth.get() == Truth::True {
                     return Ok(true);
                 }
@@ -374,23 +439,27 @@ impl<'e> Evaluation<'e> {
     #[inline]
     fn equals(&self, left: Subject<'_, '_>, right: &BoundRight) -> Outcome {
         match right {
-            BoundRight::Value(BoundValue { value, members }) => {
-                left.equals(ValueRef::from(&**value), members.as_deref(), Null::Literal).map_err(Absent::from)
-            }
+            BoundRight::Value(BoundValue { value, members }) => left
+                .equals(ValueRef::from(&**value), members.as_deref(), Null::Literal, self.steps())
+                .map_err(Absent::from),
             _ => self.equals_operand(left, right),
         }
     }
 
     fn equals_operand(&self, left: Subject<'_, '_>, right: &BoundRight) -> Outcome {
         match self.operand(right)? {
-            Operand::Place(place) if left.kind == Kind::Document => left.same_place(&place).map_err(Absent::from),
+            Operand::Place(place) if left.kind == Kind::Document => {
+                left.same_place(&place, self.steps()).map_err(Absent::from)
+            }
             Operand::Place(place) => {
                 let value = whole(place)?;
-                left.equals(value.as_value(), None, Null::Value).map_err(Absent::from)
+                left.equals(value.as_value(), None, Null::Value, self.steps()).map_err(Absent::from)
             }
-            Operand::Value(value, members) => left.equals(value, members, Null::Literal).map_err(Absent::from),
+            Operand::Value(value, members) => {
+                left.equals(value, members, Null::Literal, self.steps()).map_err(Absent::from)
+            }
             Operand::Made(bound) => left
-                .equals(ValueRef::from(&*bound.value), bound.members.as_deref(), Null::Literal)
+                .equals(ValueRef::from(&*bound.value), bound.members.as_deref(), Null::Literal, self.steps())
                 .map_err(Absent::from),
         }
     }
@@ -400,7 +469,7 @@ impl<'e> Evaluation<'e> {
         match right {
             BoundRight::Value(bound) => {
                 let right = ValueRef::from(&*bound.value);
-                Ok(left.any(Leaf::Expand, &mut |left| Ok(ordered(left, comparison, right)))?.into())
+                Ok(left.any(Leaf::Expand, self.steps(), &mut |left| Ok(ordered(left, comparison, right)))?.into())
             }
             _ => self.order_operand(left, comparison, right),
         }
@@ -411,7 +480,7 @@ impl<'e> Evaluation<'e> {
         let value = match &operand {
             Operand::Place(Resolved::One(Some(right))) if left.kind == Kind::Document => {
                 // Between documents, an array has no order and no elements.
-                return Ok(match left.resolve()? {
+                return Ok(match left.resolve(self.steps())? {
                     Resolved::One(left) => ordered(left, comparison, *right).into(),
                     Resolved::Many(_) => Truth::False,
                     Resolved::Ambiguous => Truth::Unknown,
@@ -422,7 +491,7 @@ impl<'e> Evaluation<'e> {
             Operand::Place(_) => return Ok(Truth::False),
             Operand::Made(bound) => ValueRef::from(&*bound.value),
         };
-        Ok(left.any(Leaf::Expand, &mut |left| Ok(ordered(left, comparison, value)))?.into())
+        Ok(left.any(Leaf::Expand, self.steps(), &mut |left| Ok(ordered(left, comparison, value)))?.into())
     }
 
     fn in_list(&self, left: Subject<'_, '_>, list: &BoundList) -> Outcome {
@@ -430,20 +499,20 @@ impl<'e> Evaluation<'e> {
             BoundList::Unknown => Err(Absent::Unknown),
             BoundList::Failed(error) => Err((**error).clone().into()),
             BoundList::Document(place) => {
-                let list = self.list(place)?;
+                let mut list = ListRef::new(self.list(place)?);
                 Ok(left
-                    .any(Leaf::Expand, &mut |value| match value {
+                    .any(Leaf::Expand, self.steps(), &mut |value| match value {
                         None => Ok(false),
-                        Some(value) => any_equal(value, list.iter().copied()),
+                        Some(value) => list.contains(value, self.steps()),
                     })?
                     .into())
             }
             BoundList::Elements { known, null, unknown, later } => {
                 // In an empty list is nothing, whatever it is: so binding settles it too.
                 let found = !known.is_empty()
-                    && left.any(Leaf::Expand, &mut |value| match value {
+                    && left.any(Leaf::Expand, self.steps(), &mut |value| match value {
                         None => Ok(*null),
-                        Some(value) => known.contains(value),
+                        Some(value) => known.contains(value, self.steps()),
                     })?;
                 let (mut truth, mut failure) = (Truth::from(found), None);
                 for right in later {
@@ -488,13 +557,4 @@ fn failed(truth: Truth, failure: Option<EvalError>) -> Outcome {
 #[inline]
 fn ordered(left: Option<ValueRef<'_>>, comparison: Comparison, right: ValueRef<'_>) -> bool {
     left.and_then(|left| order(left, right)).is_some_and(|ordering| comparison.accepts(ordering))
-}
-#[inline]
-fn any_equal<'v>(value: ValueRef<'_>, list: impl IntoIterator<Item = ValueRef<'v>>) -> Result<bool, Malformed> {
-    for element in list {
-        if equal(value, element)? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }

@@ -43,7 +43,11 @@ impl<'e> Evaluation<'e> {
     /// The elements of a document's array, as a list.
     pub(super) fn list(&self, place: &Place) -> Result<Vec<ValueRef<'e>>, Absent> {
         match self.resolve(place)? {
-            Resolved::One(Some(ValueRef::Array(array))) => Ok(array.iter().collect::<Result<_, _>>()?),
+            Resolved::One(Some(ValueRef::Array(array))) => {
+                let list: Vec<_> = array.iter().collect::<Result<_, _>>()?;
+                self.steps().take(list.len())?;
+                Ok(list)
+            }
             Resolved::One(_) | Resolved::Ambiguous => Err(Absent::Unknown),
             place @ Resolved::Many(_) => {
                 let met = place.met();
@@ -62,7 +66,7 @@ impl<'e> Evaluation<'e> {
                 let array = matches!(place, Resolved::Many(_) | Resolved::One(Some(ValueRef::Array(_))));
                 if *standing == Standing::Listed && array { Err(Absent::Unknown) } else { Ok(Operand::Place(place)) }
             }
-            BoundRight::Template(template) => Ok(Operand::Made(BoundValue::literal(self.build(template)?))),
+            BoundRight::Template(template) => Ok(Operand::Made(BoundValue::literal(self.made(template)?))),
             BoundRight::Convert(conversion, place) => match self.place(place)? {
                 Resolved::One(Some(value)) => convert(*conversion, value)
                     .map(|value| Operand::Made(BoundValue::literal(value)))
@@ -81,6 +85,13 @@ impl<'e> Evaluation<'e> {
         let place = self.resolve(place)?;
         let unknown = place.is_missing() || matches!(place, Resolved::Ambiguous);
         if unknown { Err(Absent::Unknown) } else { Ok(place) }
+    }
+
+    /// A value put together anew, which is counted by all that is in it.
+    fn made(&self, template: &BoundTemplate) -> Result<Bson, Absent> {
+        let value = self.build(template)?;
+        self.steps().take(COPY.saturating_mul(extent(&value)))?;
+        Ok(value)
     }
 
     fn build(&self, template: &BoundTemplate) -> Result<Bson, Absent> {
@@ -105,7 +116,7 @@ impl<'e> Evaluation<'e> {
         if !self.context.has_function(&call.name) {
             return Err(EvalError::Function(FunctionError::NotFound(call.name.clone())).into());
         }
-        let arguments = all(call.arguments.iter().map(|argument| self.build(argument)))?;
+        let arguments = all(call.arguments.iter().map(|argument| self.made(argument)))?;
         Ok(self.context.call(&call.name, &arguments)?)
     }
 }
@@ -121,6 +132,19 @@ pub(super) fn all<T>(parts: impl IntoIterator<Item = Result<T, Absent>>) -> Resu
         }
     }
     if unknown { Err(Absent::Unknown) } else { Ok(all) }
+}
+
+/// How many steps a copied value takes.
+const COPY: usize = 4;
+
+/// How many values a value is made of, a long text being several.
+fn extent(value: &Bson) -> usize {
+    match value {
+        Bson::Document(fields) => fields.values().fold(1, |count, value| count.saturating_add(extent(value))),
+        Bson::Array(elements) => elements.iter().fold(1, |count, value| count.saturating_add(extent(value))),
+        Bson::String(text) => 1 + text.len() / 256,
+        _ => 1,
+    }
 }
 
 /// What a place holds, as one value.

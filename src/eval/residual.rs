@@ -354,6 +354,19 @@ impl Residual {
         }
     }
 
+    /// How many tests there are in it, those within `$elemMatch` included.
+    pub(crate) fn tests(&self) -> usize {
+        match self {
+            Self::Constant(_) => 0,
+            Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::tests).sum(),
+            Self::Not(inner) => inner.tests(),
+            Self::Test(test) => match &test.check {
+                BoundCheck::ElemMatch { inner, .. } => inner.tests() + 1,
+                _ => 1,
+            },
+        }
+    }
+
     /// Whether evaluating it can call a function.
     pub(crate) fn calls(&self) -> bool {
         match self {

@@ -6,7 +6,7 @@ use super::{Context, Documents, Errors, EvalError, Evaluation, Residual, Truth};
 use crate::path::{FieldPath, Resolved, resolve};
 use crate::predicate::{Check, Left, List, Predicate, Reference, Right, Test};
 use crate::text::Span;
-use crate::value::ValueRef;
+use crate::value::{Steps, ValueRef};
 
 /// How a condition came to its outcome: the tree of its parts, every one of them evaluated.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,7 +94,7 @@ fn show_left(test: &Test, bound: &BoundLeft, documents: Documents<'_>, context: 
 }
 
 fn show_place(start: Option<ValueRef<'_>>, path: &FieldPath, hidden: bool) -> String {
-    match resolve(start, path.segments()) {
+    match resolve(start, path.segments(), &Steps::default()) {
         Ok(Resolved::One(None)) => "missing".to_owned(),
         Ok(Resolved::One(Some(value))) => show_value(value, hidden),
         Ok(Resolved::Ambiguous) => "ambiguous: a name of the path is an index and a key".to_owned(),

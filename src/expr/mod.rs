@@ -6,6 +6,7 @@ mod expansion;
 mod operator;
 mod parse;
 mod pattern;
+mod pattern_extent;
 mod print;
 mod template;
 
@@ -13,7 +14,9 @@ pub use ast::{Argument, Check, Clause, Condition, ElemMatch, Expr, FunctionCall,
 pub use error::{ExprError, ExprErrorKind};
 pub use expansion::{Expansion, Root};
 pub use operator::{Comparison, Conversion, Logic, Operator};
+pub(crate) use parse::parse_query_within;
 pub(crate) use parse::schema_word;
 pub use parse::{parse, parse_at, parse_query, parse_str};
-pub use pattern::{Pattern, PatternError};
+pub(crate) use pattern::PatternAllowance;
+pub use pattern::{MAX_STATES, Pattern, PatternError};
 pub use template::{Substitutions, TemplateError, TemplateErrorKind, expand};

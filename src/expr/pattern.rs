@@ -1,6 +1,11 @@
+use std::cell::Cell;
+use std::rc::Rc;
+
 use regex::{Regex, RegexBuilder};
 use regex_syntax::ast::{self, Ast};
 use thiserror::Error;
+
+use super::pattern_extent::states;
 
 /// A regular expression of `$regex`, with MongoDB's meaning, matched in time linear in the text.
 ///
@@ -13,6 +18,7 @@ pub struct Pattern {
     pattern: String,
     options: String,
     regex: Regex,
+    states: usize,
 }
 
 /// Why a pattern is refused.
@@ -27,6 +33,11 @@ pub enum PatternError {
     /// `$options` other than `i`, `m`, `s`, `x`.
     #[error("unknown letter `{0}` in `$options`: `i`, `m`, `s` and `x` are known")]
     OptionUnknown(char),
+    /// One more than all patterns of a request may be together.
+    #[error(
+        "the regular expressions of one request are too many or too large together; write fewer, or shorter repetitions"
+    )]
+    TooMany,
     /// PCRE gives it another meaning than the linear engine does.
     #[error("`{0}` in a regular expression means something else in MongoDB; it is not supported")]
     Unsupported(String),
@@ -36,6 +47,40 @@ pub enum PatternError {
 const MAX_LENGTH: usize = 8 * 1024;
 /// The memory that a compiled pattern may take, in bytes.
 const MAX_COMPILED: usize = 1 << 20;
+/// The memory that it may take for the states that it comes to in the course of a match, in bytes.
+const MAX_CACHED: usize = 1 << 18;
+/// What each pattern takes beside its states, in states.
+const EACH: usize = 200;
+/// So many states take as long for one byte of a text, at worst, as one step of another kind.
+const STATES_PER_STEP: usize = 16;
+/// A pattern of so few states becomes an automaton that has room in memory, and takes each byte at once.
+const FEW: usize = 10;
+
+/// How many states the patterns of one request may have together, with 200 for each pattern: some hundred patterns.
+pub const MAX_STATES: usize = 100_000;
+
+/// What the patterns of one request may still take, all parts of the request together.
+#[derive(Clone, Debug)]
+pub(crate) struct PatternAllowance(Rc<Cell<usize>>);
+
+impl Default for PatternAllowance {
+    fn default() -> Self {
+        Self(Rc::new(Cell::new(MAX_STATES)))
+    }
+}
+
+impl PatternAllowance {
+    /// Compiles a pattern, if there is room for it.
+    ///
+    /// # Errors
+    /// As [`Pattern::new`], and [`PatternError::TooMany`].
+    pub(crate) fn compile(&self, pattern: &str, options: &str) -> Result<Pattern, PatternError> {
+        let source = Source::parse(pattern, options)?;
+        let left = self.0.get().checked_sub(source.states).ok_or(PatternError::TooMany)?;
+        self.0.set(left);
+        source.compile()
+    }
+}
 
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
@@ -55,6 +100,44 @@ impl Pattern {
     /// assert!(Pattern::new("(a)\\1", "").is_err());
     /// ```
     pub fn new(pattern: &str, options: &str) -> Result<Self, PatternError> {
+        Source::parse(pattern, options)?.compile()
+    }
+
+    /// Whether some part of the text matches.
+    #[must_use]
+    pub fn is_match(&self, text: &str) -> bool {
+        self.regex.is_match(text)
+    }
+
+    /// How many steps it takes to match a text of a length.
+    pub(crate) const fn steps(&self, length: usize) -> usize {
+        let states = self.states.saturating_sub(EACH);
+        length.saturating_mul(if states <= FEW { 1 } else { states }) / STATES_PER_STEP
+    }
+
+    /// The pattern as written.
+    #[must_use]
+    pub fn pattern(&self) -> &str {
+        &self.pattern
+    }
+
+    /// The options, sorted.
+    #[must_use]
+    pub fn options(&self) -> &str {
+        &self.options
+    }
+}
+
+/// A pattern that has been read.
+struct Source<'t> {
+    pattern: &'t str,
+    options: &'t str,
+    tree: Ast,
+    states: usize,
+}
+
+impl<'t> Source<'t> {
+    fn parse(pattern: &'t str, options: &'t str) -> Result<Self, PatternError> {
         if let Some(unknown) = options.chars().find(|c| !"imsx".contains(*c)) {
             return Err(PatternError::OptionUnknown(unknown));
         }
@@ -68,6 +151,13 @@ impl Pattern {
             .build()
             .parse(pattern)
             .map_err(|error| syntax(error.kind()))?;
+        let states = states(&tree, has('i') || pattern.contains("(?")).saturating_add(EACH);
+        Ok(Self { pattern, options, tree, states })
+    }
+
+    fn compile(self) -> Result<Pattern, PatternError> {
+        let Self { pattern, options, tree, states } = self;
+        let has = |option| options.contains(option);
         let mut rewriting =
             Rewriting { text: pattern, multi_line: has('m'), folding: has('i'), extended: has('x'), edits: Vec::new() };
         rewriting.visit(&tree, Follow::Nothing)?;
@@ -77,6 +167,7 @@ impl Pattern {
             .dot_matches_new_line(has('s'))
             .ignore_whitespace(has('x'))
             .size_limit(MAX_COMPILED)
+            .dfa_size_limit(MAX_CACHED)
             .nest_limit(150)
             .build()
             .map_err(|error| match error {
@@ -86,25 +177,7 @@ impl Pattern {
         let mut options: Vec<char> = options.chars().collect();
         options.sort_unstable();
         options.dedup();
-        Ok(Self { pattern: pattern.to_owned(), options: options.into_iter().collect(), regex })
-    }
-
-    /// Whether some part of the text matches.
-    #[must_use]
-    pub fn is_match(&self, text: &str) -> bool {
-        self.regex.is_match(text)
-    }
-
-    /// The pattern as written.
-    #[must_use]
-    pub fn pattern(&self) -> &str {
-        &self.pattern
-    }
-
-    /// The options, sorted.
-    #[must_use]
-    pub fn options(&self) -> &str {
-        &self.options
+        Ok(Pattern { pattern: pattern.to_owned(), options: options.into_iter().collect(), regex, states })
     }
 }
 

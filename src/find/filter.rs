@@ -4,6 +4,7 @@ use super::FindError;
 use super::error::BAD_VALUE;
 use super::operators::{Subject, condition, is_operators};
 use crate::eval::{Context, Documents, Errors, Evaluation, Residual, Truth, bind};
+use crate::expr::PatternAllowance;
 use crate::path::FieldPath;
 use crate::predicate::{DocumentRoot, Left, Predicate};
 use crate::value::{DocumentRef, Malformed};
@@ -18,6 +19,19 @@ pub struct Filter {
     /// Whether a negation is negated, which leaves no trace in the residual.
     negates_twice: bool,
     context: Context,
+}
+
+/// How deep a condition stands, and what its patterns may take.
+#[derive(Clone, Copy)]
+pub(super) struct At<'p> {
+    pub(super) depth: usize,
+    pub(super) patterns: &'p PatternAllowance,
+}
+
+impl At<'_> {
+    pub(super) const fn deeper(self) -> Self {
+        Self { depth: self.depth + 1, ..self }
+    }
 }
 
 /// What plain names in a filter are fields of.
@@ -51,7 +65,12 @@ impl Filter {
     /// assert!(Filter::compile(&doc! { "$where": "true" }).is_err());
     /// ```
     pub fn compile(filter: &Document) -> Result<Self, FindError> {
-        let predicate = conditions(filter, Inside::Document, 0)?;
+        Self::compile_within(filter, &PatternAllowance::default())
+    }
+
+    /// As [`compile`](Self::compile), with patterns for which the other parts of the request leave room.
+    pub(crate) fn compile_within(filter: &Document, patterns: &PatternAllowance) -> Result<Self, FindError> {
+        let predicate = conditions(filter, Inside::Document, At { depth: 0, patterns })?;
         let context = Context::new();
         Ok(Self { residual: bind(&predicate, &context), negates_twice: negates_twice(&predicate, 0), context })
     }
@@ -73,15 +92,20 @@ impl Filter {
     /// # Errors
     /// If raw bytes are no BSON, or the document is nested too deep.
     pub fn matches<'d>(&self, document: impl Into<DocumentRef<'d>>) -> Result<bool, Malformed> {
-        let errors = Errors::default();
+        self.matches_within(document, &Errors::default())
+    }
+
+    /// As [`matches`](Self::matches), in the steps that `errors` leaves, to which a failure is added.
+    pub(crate) fn matches_within<'d>(
+        &self,
+        document: impl Into<DocumentRef<'d>>,
+        errors: &Errors,
+    ) -> Result<bool, Malformed> {
         let documents = Documents { root: Some(document.into().into()), ..Documents::default() };
-        match Evaluation::new(documents, &self.context, &errors).truth(&self.residual) {
+        match Evaluation::new(documents, &self.context, errors).truth(&self.residual) {
             Truth::True => Ok(true),
             Truth::False | Truth::Unknown => Ok(false),
-            Truth::Error => {
-                let reasons: Vec<String> = errors.into_vec().iter().map(ToString::to_string).collect();
-                Err(Malformed::new(reasons.join("; ")))
-            }
+            Truth::Error => Err(errors.as_malformed()),
         }
     }
 }
@@ -96,15 +120,15 @@ fn negates_twice(predicate: &Predicate, negations: usize) -> bool {
 }
 
 /// What a document of conditions means.
-pub(super) fn conditions(filter: &Document, inside: Inside, depth: usize) -> Result<Predicate, FindError> {
-    if depth > MAX_DEPTH {
+pub(super) fn conditions(filter: &Document, inside: Inside, at: At<'_>) -> Result<Predicate, FindError> {
+    if at.depth > MAX_DEPTH {
         return Err(FindError::refused(BAD_VALUE, format!("conditions are nested deeper than {MAX_DEPTH} levels")));
     }
-    filter.iter().map(|(name, value)| clause(name, value, inside, depth)).collect::<Result<_, _>>().map(Predicate::All)
+    filter.iter().map(|(name, value)| clause(name, value, inside, at)).collect::<Result<_, _>>().map(Predicate::All)
 }
 
-fn clause(name: &str, value: &Bson, inside: Inside, depth: usize) -> Result<Predicate, FindError> {
-    let parts = || list(name, value, inside, depth);
+fn clause(name: &str, value: &Bson, inside: Inside, at: At<'_>) -> Result<Predicate, FindError> {
+    let parts = || list(name, value, inside, at);
     match name {
         "$and" => Ok(Predicate::All(parts()?)),
         "$or" => Ok(Predicate::Any(parts()?)),
@@ -118,18 +142,18 @@ fn clause(name: &str, value: &Bson, inside: Inside, depth: usize) -> Result<Pred
         name => {
             let path = FieldPath::parse(name)
                 .map_err(|error| FindError::unsupported(format!("a field name such as `{name}` ({error})")))?;
-            condition(&Subject { left: inside.field(path) }, value, depth)
+            condition(&Subject { left: inside.field(path) }, value, at)
         }
     }
 }
 
-fn list(name: &str, value: &Bson, inside: Inside, depth: usize) -> Result<Vec<Predicate>, FindError> {
+fn list(name: &str, value: &Bson, inside: Inside, at: At<'_>) -> Result<Vec<Predicate>, FindError> {
     let refused = || FindError::refused(BAD_VALUE, format!("`{name}` takes an array of at least one document"));
     let Bson::Array(parts) = value else { return Err(refused()) };
     if parts.is_empty() {
         return Err(refused());
     }
-    let conditions = |part: &Bson| conditions(part.as_document().ok_or_else(refused)?, inside, depth + 1);
+    let conditions = |part: &Bson| conditions(part.as_document().ok_or_else(refused)?, inside, at.deeper());
     parts.iter().map(conditions).collect()
 }
 

@@ -4,7 +4,7 @@ use bson::{Bson, Document};
 
 use super::FindError;
 use super::error::{BAD_VALUE, FAILED_TO_PARSE};
-use super::filter::{Inside, MAX_DEPTH, conditions, is_element_condition};
+use super::filter::{At, Inside, MAX_DEPTH, conditions, is_element_condition};
 use crate::expr::{Comparison, Pattern};
 use crate::path::FieldPath;
 use crate::predicate::{Check, Elements, Left, List, Predicate, Right, Test};
@@ -41,19 +41,18 @@ pub(super) fn is_operators(document: &Document) -> bool {
 }
 
 /// What stands behind a field's name.
-pub(super) fn condition(subject: &Subject, value: &Bson, depth: usize) -> Result<Predicate, FindError> {
+pub(super) fn condition(subject: &Subject, value: &Bson, at: At<'_>) -> Result<Predicate, FindError> {
     match value {
-        Bson::RegularExpression(regex) => {
-            pattern(regex.pattern.as_str(), regex.options.as_str()).map(|pattern| subject.test(Check::Regex(pattern)))
-        }
-        Bson::Document(document) if is_operators(document) => operators(subject, document, depth),
+        Bson::RegularExpression(regex) => pattern(regex.pattern.as_str(), regex.options.as_str(), at)
+            .map(|pattern| subject.test(Check::Regex(pattern))),
+        Bson::Document(document) if is_operators(document) => operators(subject, document, at),
         Bson::Undefined => Err(FindError::refused(BAD_VALUE, "nothing is compared with `undefined`")),
         value => Ok(subject.equals(value)),
     }
 }
 
-fn operators(subject: &Subject, document: &Document, depth: usize) -> Result<Predicate, FindError> {
-    if depth > MAX_DEPTH {
+fn operators(subject: &Subject, document: &Document, at: At<'_>) -> Result<Predicate, FindError> {
+    if at.depth > MAX_DEPTH {
         return Err(FindError::refused(BAD_VALUE, format!("conditions are nested deeper than {MAX_DEPTH} levels")));
     }
     if document.keys().any(|name| matches!(name.as_str(), "$ref" | "$id" | "$db")) {
@@ -61,12 +60,12 @@ fn operators(subject: &Subject, document: &Document, depth: usize) -> Result<Pre
     }
     document
         .iter()
-        .map(|(name, value)| operator(subject, name, value, document, depth))
+        .map(|(name, value)| operator(subject, name, value, document, at))
         .collect::<Result<_, _>>()
         .map(Predicate::All)
 }
 
-fn operator(subject: &Subject, name: &str, value: &Bson, all: &Document, depth: usize) -> Result<Predicate, FindError> {
+fn operator(subject: &Subject, name: &str, value: &Bson, all: &Document, at: At<'_>) -> Result<Predicate, FindError> {
     let check = match name {
         "$eq" | "$ne" if *value == Bson::Undefined => {
             return Err(FindError::refused(BAD_VALUE, "nothing is compared with `undefined`"));
@@ -80,9 +79,9 @@ fn operator(subject: &Subject, name: &str, value: &Bson, all: &Document, depth: 
         "$gte" => ordered(name, Comparison::Gte, value)?,
         "$lt" => ordered(name, Comparison::Lt, value)?,
         "$lte" => ordered(name, Comparison::Lte, value)?,
-        "$in" => return one_of(subject, name, value),
-        "$nin" => return one_of(subject, name, value).map(not),
-        "$all" => return every(subject, value, depth),
+        "$in" => return one_of(subject, name, value, at),
+        "$nin" => return one_of(subject, name, value, at).map(not),
+        "$all" => return every(subject, value, at),
         "$exists" if is_true(value) => Check::Exists,
         "$exists" => return Ok(not(subject.test(Check::Exists))),
         "$size" => Check::Size(
@@ -92,11 +91,11 @@ fn operator(subject: &Subject, name: &str, value: &Bson, all: &Document, depth: 
         ),
         "$type" => Check::Type(types(value)?),
         "$mod" => modulo(value)?,
-        "$regex" => regex(value, all)?,
+        "$regex" => regex(value, all, at)?,
         "$options" if all.contains_key("$regex") => return Ok(Predicate::Constant(true)),
         "$options" => return Err(FindError::refused(BAD_VALUE, "`$options` needs a `$regex`")),
-        "$not" => return negated(subject, value, depth),
-        "$elemMatch" => elem_match(value, depth)?,
+        "$not" => return negated(subject, value, at),
+        "$elemMatch" => elem_match(value, at)?,
         "$geoIntersects" | "$geoWithin" | "$near" | "$nearSphere" | "$within" | "$geoNear" | "$bitsAllClear"
         | "$bitsAllSet" | "$bitsAnyClear" | "$bitsAnySet" | "$expr" => {
             return Err(FindError::unsupported(format!("`{name}`")));
@@ -121,7 +120,7 @@ fn ordered(name: &str, comparison: Comparison, value: &Bson) -> Result<Check, Fi
 }
 
 /// `$in`: patterns in the list are matched.
-fn one_of(subject: &Subject, name: &str, value: &Bson) -> Result<Predicate, FindError> {
+fn one_of(subject: &Subject, name: &str, value: &Bson, at: At<'_>) -> Result<Predicate, FindError> {
     let Bson::Array(list) = value else { return Err(takes(name, "an array", value)) };
     let mut values = Vec::new();
     let mut parts = Vec::new();
@@ -131,7 +130,7 @@ fn one_of(subject: &Subject, name: &str, value: &Bson) -> Result<Predicate, Find
                 return Err(takes(name, "values, no operators,", element));
             }
             Bson::Undefined => return Err(takes(name, "values that can be compared", element)),
-            Bson::RegularExpression(_) => parts.push(condition(subject, element, 0)?),
+            Bson::RegularExpression(_) => parts.push(condition(subject, element, at)?),
             element => values.push(Right::Literal(element.clone())),
         }
     }
@@ -143,7 +142,7 @@ fn one_of(subject: &Subject, name: &str, value: &Bson) -> Result<Predicate, Find
     Ok(Predicate::Any(parts))
 }
 
-fn every(subject: &Subject, value: &Bson, depth: usize) -> Result<Predicate, FindError> {
+fn every(subject: &Subject, value: &Bson, at: At<'_>) -> Result<Predicate, FindError> {
     let Bson::Array(list) = value else { return Err(takes("$all", "an array", value)) };
     if list.is_empty() {
         return Ok(Predicate::Constant(false));
@@ -154,15 +153,27 @@ fn every(subject: &Subject, value: &Bson, depth: usize) -> Result<Predicate, Fin
     let first_asks = list.first().is_some_and(asks);
     let part = |element: &Bson| match element {
         Bson::Document(document) if first_asks => match document.get("$elemMatch") {
-            Some(inner) if document.len() == 1 => Ok(subject.test(elem_match(inner, depth + 1)?)),
+            Some(inner) if document.len() == 1 => Ok(subject.test(elem_match(inner, at.deeper())?)),
             _ => Err(takes("$all", "either `$elemMatch` everywhere or values", element)),
         },
         element if first_asks => Err(takes("$all", "either `$elemMatch` everywhere or values", element)),
         Bson::Document(document) if is_operators(document) => Err(takes("$all", "values, no operators,", element)),
-        element => condition(subject, element, depth),
+        element => condition(subject, element, at),
     };
+    let is_value = |element: &&Bson| match element {
+        Bson::Document(document) => !is_operators(document),
+        Bson::RegularExpression(_) | Bson::Undefined => false,
+        _ => true,
+    };
+    // One test of many values looks at the array once.
+    if list.len() > ONE_BY_ONE && list.iter().all(|element| is_value(&element)) {
+        return Ok(subject.test(Check::All(list.iter().cloned().map(Right::Literal).collect())));
+    }
     list.iter().map(part).collect::<Result<_, _>>().map(Predicate::All)
 }
+
+/// Of so few values `$all` makes a test each, which tells of a single one which element it is.
+const ONE_BY_ONE: usize = 8;
 
 /// What MongoDB takes for true.
 fn is_true(value: &Bson) -> bool {
@@ -208,17 +219,17 @@ fn modulo(value: &Bson) -> Result<Check, FindError> {
     }
 }
 
-fn regex(value: &Bson, all: &Document) -> Result<Check, FindError> {
+fn regex(value: &Bson, all: &Document, at: At<'_>) -> Result<Check, FindError> {
     let options = match all.get("$options") {
         None => None,
         Some(Bson::String(options)) => Some(options.as_str()),
         Some(other) => return Err(takes("$options", "a string", other)),
     };
     let pattern = match value {
-        Bson::String(text) => pattern(text, options.unwrap_or_default())?,
+        Bson::String(text) => pattern(text, options.unwrap_or_default(), at)?,
         Bson::RegularExpression(regex) => match (regex.options.as_str(), options) {
-            ("", options) => pattern(regex.pattern.as_str(), options.unwrap_or_default())?,
-            (own, None) => pattern(regex.pattern.as_str(), own)?,
+            ("", options) => pattern(regex.pattern.as_str(), options.unwrap_or_default(), at)?,
+            (own, None) => pattern(regex.pattern.as_str(), own, at)?,
             _ => return Err(FindError::refused(51074, "the options of `$regex` are said twice")),
         },
         value => return Err(takes("$regex", "a pattern", value)),
@@ -226,26 +237,26 @@ fn regex(value: &Bson, all: &Document) -> Result<Check, FindError> {
     Ok(Check::Regex(pattern))
 }
 
-fn pattern(text: &str, options: &str) -> Result<Pattern, FindError> {
-    Pattern::new(text, options).map_err(|error| FindError::unsupported(format!("this pattern ({error})")))
+fn pattern(text: &str, options: &str, at: At<'_>) -> Result<Pattern, FindError> {
+    at.patterns.compile(text, options).map_err(|error| FindError::unsupported(format!("this pattern ({error})")))
 }
 
-fn negated(subject: &Subject, value: &Bson, depth: usize) -> Result<Predicate, FindError> {
+fn negated(subject: &Subject, value: &Bson, at: At<'_>) -> Result<Predicate, FindError> {
     match value {
-        Bson::RegularExpression(_) => condition(subject, value, depth).map(not),
+        Bson::RegularExpression(_) => condition(subject, value, at).map(not),
         Bson::Document(document) if document.is_empty() => {
             Err(FindError::refused(BAD_VALUE, "`$not` takes at least one operator"))
         }
-        Bson::Document(document) => operators(subject, document, depth + 1).map(not),
+        Bson::Document(document) => operators(subject, document, at.deeper()).map(not),
         value => Err(takes("$not", "operators or a pattern", value)),
     }
 }
 
-fn elem_match(value: &Bson, depth: usize) -> Result<Check, FindError> {
+fn elem_match(value: &Bson, at: At<'_>) -> Result<Check, FindError> {
     let Bson::Document(document) = value else { return Err(takes("$elemMatch", "a document", value)) };
     if is_element_condition(document) {
         let element = Subject { left: Left::Element(FieldPath::root()) };
-        return Ok(Check::ElemMatch(Elements::All, Box::new(operators(&element, document, depth + 1)?)));
+        return Ok(Check::ElemMatch(Elements::All, Box::new(operators(&element, document, at.deeper())?)));
     }
-    Ok(Check::ElemMatch(Elements::Containers, Box::new(conditions(document, Inside::Element, depth + 1)?)))
+    Ok(Check::ElemMatch(Elements::Containers, Box::new(conditions(document, Inside::Element, at.deeper())?)))
 }

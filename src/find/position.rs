@@ -1,7 +1,7 @@
 use bson::{Bson, Document};
 
 use super::Filter;
-use crate::eval::{BoundCheck, BoundLeft, BoundTest, Documents, Errors, Evaluation, Residual};
+use crate::eval::{BoundCheck, BoundLeft, BoundTest, Documents, Errors, Evaluation, Residual, Truth};
 use crate::path::Segment;
 use crate::value::Malformed;
 
@@ -15,6 +15,9 @@ pub enum Position {
     /// Several conditions were, or one that MongoDB could answer in another order.
     Unclear,
 }
+
+/// How many steps it takes to put an element into documents of its own, for each level.
+const COPY: usize = 4;
 
 /// An array that a path comes to.
 struct Met<'d> {
@@ -31,8 +34,9 @@ impl Filter {
     /// own; so they are unclear here.
     ///
     /// # Errors
-    /// The document is nested too deep.
+    /// The document is nested too deep, or its arrays take too many steps.
     pub fn position(&self, document: &Document) -> Result<Position, Malformed> {
+        let errors = Errors::default();
         let mut plain = Vec::new();
         let mut others = Vec::new();
         collect(self.residual(), true, &mut plain, &mut others);
@@ -42,19 +46,27 @@ impl Filter {
         let mut found = Position::Nowhere;
         for (residual, test) in plain {
             let Some(met) = array(document, test) else { continue };
+            let is_several = matches!(&test.check, BoundCheck::All(list) if list.len() > 1);
             if self.negates_twice()
+                || is_several
                 || found != Position::Nowhere
                 || met.below.iter().any(|segment| segment.index().is_some())
             {
                 return Ok(Position::Unclear);
             }
-            found = self.first(residual, test, &met)?;
+            found = self.first(residual, test, &met, &errors)?;
         }
         Ok(found)
     }
 
     /// The first element for which a test holds.
-    fn first(&self, residual: &Residual, test: &BoundTest, met: &Met<'_>) -> Result<Position, Malformed> {
+    fn first(
+        &self,
+        residual: &Residual,
+        test: &BoundTest,
+        met: &Met<'_>,
+        errors: &Errors,
+    ) -> Result<Position, Malformed> {
         let enters = !met.below.is_empty() || matches!(test.check, BoundCheck::ElemMatch { .. });
         if !enters && met.array.iter().any(|element| matches!(element, Bson::Array(_))) {
             return Ok(Position::Unclear);
@@ -67,13 +79,12 @@ impl Filter {
                 document.insert(segment.name(), value);
                 value = Bson::Document(document);
             }
-            let errors = Errors::default();
+            errors.steps().take(COPY.saturating_mul(met.above.len() + 1))?;
             let documents = Documents { root: Some((&value).into()), ..Documents::default() };
-            if Evaluation::new(documents, self.context(), &errors).truth(residual).is_true() {
-                return Ok(Position::Element(index));
-            }
-            if let Some(error) = errors.into_vec().first() {
-                return Err(Malformed::new(error.to_string()));
+            match Evaluation::new(documents, self.context(), errors).truth(residual) {
+                Truth::True => return Ok(Position::Element(index)),
+                Truth::Error => return Err(errors.as_malformed()),
+                Truth::False | Truth::Unknown => {}
             }
         }
         // The array as a whole was found.

@@ -4,7 +4,7 @@ use bson::{Bson, Document};
 
 use super::FindError;
 use crate::path::{FieldPath, Segment};
-use crate::value::{ArrayRef, DocumentRef, Malformed, Number, ValueRef, sort_order};
+use crate::value::{ArrayRef, DocumentRef, Malformed, Number, Steps, ValueRef, sort_order};
 
 /// MongoDB's code for a direction that is none.
 const DIRECTION: i32 = 15975;
@@ -23,6 +23,9 @@ pub(crate) enum Direction {
     Up,
     Down,
 }
+
+/// How many steps an element of an array takes, with one more for each field of the order.
+const EACH: usize = 8;
 
 /// What a document is ordered by, a value for each field of the order.
 #[derive(Clone, Debug)]
@@ -84,7 +87,10 @@ impl Sort {
         if self.is_empty() {
             return Ok(documents);
         }
-        let keyed = documents.iter().enumerate().map(|(place, document)| Ok((self.values(document.into())?, place)));
+        let keyed = documents
+            .iter()
+            .enumerate()
+            .map(|(place, document)| Ok((self.values(document.into(), &Steps::default())?, place)));
         let mut keyed = keyed.collect::<Result<Vec<_>, FindError>>()?;
         keyed.sort_by(|(a, _), (b, _)| self.order(a, b).unwrap_or(Ordering::Equal));
         let places: Vec<usize> = keyed.into_iter().map(|(_, place)| place).collect();
@@ -103,18 +109,28 @@ impl Sort {
     /// Source: MongoDB's generator of index keys (fixtures/finds/sorts.json), by which it sorts with and without an index.
     ///
     /// # Errors
-    /// Two of the fields lead through different arrays, a name is an index and a field at once, or raw bytes are no BSON.
+    /// Two of the fields lead through different arrays, a name is an index and a field at once, raw bytes are no BSON, or the arrays
+    /// take too many steps.
     pub fn key<'d>(&self, document: impl Into<DocumentRef<'d>>) -> Result<SortKey, FindError> {
-        let values = self.values(document.into())?.into_iter();
+        self.key_within(document, &Steps::default())
+    }
+
+    /// As [`key`](Self::key), in the steps that are left.
+    pub(crate) fn key_within<'d>(
+        &self,
+        document: impl Into<DocumentRef<'d>>,
+        steps: &Steps,
+    ) -> Result<SortKey, FindError> {
+        let values = self.values(document.into(), steps)?.into_iter();
         let owned = values.map(|value| value.map_or(Ok(Bson::Null), ValueRef::to_bson)).collect::<Result<_, _>>()?;
         Ok(SortKey(owned))
     }
 
     /// As [`Self::key`], as they stand in the document.
-    fn values<'d>(&self, document: DocumentRef<'d>) -> Result<Vec<Option<ValueRef<'d>>>, FindError> {
+    fn values<'d>(&self, document: DocumentRef<'d>, steps: &Steps) -> Result<Vec<Option<ValueRef<'d>>>, FindError> {
         let paths: Vec<Way<'_, 'd>> = self.keys.iter().map(|(path, _)| Way::Open(path.segments(), None)).collect();
         let mut best = None;
-        self.expand(Some(document), paths, Arrays::Entered, &mut best)?;
+        self.expand(Some(document), paths, Arrays::Entered, &mut best, steps)?;
         let best = best.unwrap_or_default();
         // What compares with itself compares with anything: no later comparison can fail.
         self.order(&best, &best)?;
@@ -144,12 +160,13 @@ impl Sort {
         mut ways: Vec<Way<'s, 'd>>,
         arrays: Arrays,
         best: &mut Option<Vec<Option<ValueRef<'d>>>>,
+        steps: &Steps,
     ) -> Result<(), FindError> {
         let mut array: Option<ArrayRef<'d>> = None;
         let mut arrays = arrays;
         for way in &mut ways {
             let Way::Open(path, here) = *way else { continue };
-            let (found, nested) = next(document, path, here)?;
+            let (found, nested) = next(document, path, here, steps)?;
             if nested {
                 arrays = Arrays::Whole;
             }
@@ -179,7 +196,7 @@ impl Sort {
         for way in &ways {
             placed.push(match way {
                 Way::Open([first, ..], _) => match first.index() {
-                    Some(index) => array.get(index)?,
+                    Some(index) => steps.element(array, index)?,
                     None => None,
                 },
                 _ => None,
@@ -187,6 +204,7 @@ impl Sort {
         }
         for element in array.iter() {
             let element = element?;
+            steps.take(EACH + ways.len())?;
             let inner = ways.iter().zip(&placed).map(|(way, placed)| match way {
                 Way::Open([], _) if arrays == Arrays::Entered => Way::Done(Some(element)),
                 Way::Open([], _) => Way::Done(Some(ValueRef::Array(array))),
@@ -201,7 +219,7 @@ impl Sort {
             if inner.iter().all(|way| matches!(way, Way::Done(_))) {
                 self.offer(&inner, best)?;
             } else {
-                self.expand(document, inner, arrays, best)?;
+                self.expand(document, inner, arrays, best, steps)?;
             }
         }
         Ok(())
@@ -255,28 +273,29 @@ fn next<'s, 'd>(
     document: Option<DocumentRef<'d>>,
     path: &'s [Segment],
     placed: Option<ValueRef<'d>>,
+    steps: &Steps,
 ) -> Result<(Found<'s, 'd>, bool), FindError> {
     let Some((first, rest)) = path.split_first() else { return Ok((Found::Nothing, false)) };
     let named = match document {
-        Some(document) => document.get(first.name())?,
+        Some(document) => steps.get(document, first.name())?,
         None => None,
     };
     match (named, placed) {
         (Some(_), Some(_)) => {
             Err(FindError::refused(16746, format!("`{}` is an index and a field at once", first.name())))
         }
-        (None, Some(element)) => Ok((follow(element, rest)?, matches!(element, ValueRef::Array(_)))),
-        (Some(value), None) => Ok((follow(value, rest)?, false)),
+        (None, Some(element)) => Ok((follow(element, rest, steps)?, matches!(element, ValueRef::Array(_)))),
+        (Some(value), None) => Ok((follow(value, rest, steps)?, false)),
         (None, None) => Ok((Found::Nothing, false)),
     }
 }
 
-fn follow<'s, 'd>(mut value: ValueRef<'d>, mut path: &'s [Segment]) -> Result<Found<'s, 'd>, FindError> {
+fn follow<'s, 'd>(mut value: ValueRef<'d>, mut path: &'s [Segment], steps: &Steps) -> Result<Found<'s, 'd>, FindError> {
     loop {
         match (value, path.split_first()) {
             (ValueRef::Array(array), _) => return Ok(Found::Array(array, path)),
             (value, None) => return Ok(Found::Value(value)),
-            (ValueRef::Document(document), Some((first, rest))) => match document.get(first.name())? {
+            (ValueRef::Document(document), Some((first, rest))) => match steps.get(document, first.name())? {
                 Some(inner) => (value, path) = (inner, rest),
                 None => return Ok(Found::Nothing),
             },

@@ -1,4 +1,5 @@
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use bson::Bson;
@@ -28,18 +29,20 @@ impl GuardedCollection<'_> {
         let cursor = self.store.find(&self.namespace, &find).await?;
         let mut stream = Stream::new(Some(cursor), self.guard, reading.check, self.limits);
         let (began, limits, mut bytes) = (Instant::now(), self.limits, 0_usize);
-        let mut values: Vec<Bson> = Vec::new();
+        let mut values: BTreeSet<Sorted> = BTreeSet::new();
         loop {
             let batch = stream.batch(began).await?;
             if batch.is_empty() {
-                return Ok(values);
+                return Ok(values.into_iter().map(|Sorted(value)| value).collect());
             }
             for document in &batch {
                 let document = DocumentRef::Raw(document);
                 each(document, path.segments(), &mut |value| {
-                    if let Err(place) = search(&values, value)? {
+                    // What compares with itself compares with anything.
+                    sort_order(Some(value), Some(value))?;
+                    // Beyond the limit no more are held; all of one document may be many.
+                    if values.len() <= limits.held_documents && values.insert(Sorted(value.to_bson()?)) {
                         bytes = bytes.saturating_add(size(value)?);
-                        values.insert(place, value.to_bson()?);
                     }
                     Ok(())
                 })?;
@@ -51,13 +54,28 @@ impl GuardedCollection<'_> {
     }
 }
 
-/// Where a value stands in a sorted list, or would.
-fn search(values: &[Bson], value: ValueRef<'_>) -> Result<Result<usize, usize>, Malformed> {
-    // What compares with itself compares with anything.
-    sort_order(Some(value), Some(value))?;
-    let order = |known: &Bson| sort_order(Some(known.into()), Some(value)).unwrap_or(Ordering::Equal);
-    Ok(values.binary_search_by(order))
+/// A value in MongoDB's order.
+struct Sorted(Bson);
+
+impl Ord for Sorted {
+    fn cmp(&self, other: &Self) -> Ordering {
+        sort_order(Some((&self.0).into()), Some((&other.0).into())).unwrap_or(Ordering::Equal)
+    }
 }
+
+impl PartialOrd for Sorted {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Sorted {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Sorted {}
 
 /// About how many bytes a value takes.
 fn size(value: ValueRef<'_>) -> Result<usize, Malformed> {

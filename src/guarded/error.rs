@@ -212,7 +212,9 @@ fn told(error: &DocumentsError) -> String {
 fn cause(error: &DocumentsError) -> String {
     match error {
         DocumentsError::Refused { code: Some(code), .. } => format!(" (code {code})"),
-        DocumentsError::Unsupported { store, .. } => format!(": {store} does not support it"),
+        DocumentsError::Unsupported { store, help, .. } => {
+            format!(": {store} does not support it{}", help.map(|help| format!("; {help}")).unwrap_or_default())
+        }
         // They quote nothing that is stored.
         DocumentsError::DuplicateKey | DocumentsError::NoTransactions | DocumentsError::TooLarge => {
             format!(": {error}")

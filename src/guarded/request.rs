@@ -1,6 +1,7 @@
 use super::error::GuardedError;
 use super::options::checked;
 use crate::access::Query;
+use crate::expr::PatternAllowance;
 use crate::json::{self, Node};
 use crate::path::FieldPath;
 use crate::policy::Projection;
@@ -52,7 +53,17 @@ impl FindRequest {
         projection: Option<&Node>,
         sort: Option<&Node>,
     ) -> Result<Self, GuardedError> {
-        Self::new(Query::compile(filter, projection, sort)?)
+        Self::within(filter, projection, sort, &PatternAllowance::default())
+    }
+
+    /// The same, with patterns for which the other parts of the request leave room.
+    pub(super) fn within(
+        filter: Option<&Node>,
+        projection: Option<&Node>,
+        sort: Option<&Node>,
+        patterns: &PatternAllowance,
+    ) -> Result<Self, GuardedError> {
+        Self::new(Query::compile_within(filter, projection, sort, patterns)?)
     }
 
     /// All that a query finds.

@@ -4,4 +4,4 @@ mod field_path;
 mod walk;
 
 pub use field_path::{FieldPath, MAX_INDEXES, MAX_SEGMENTS, PathError, Segment};
-pub use walk::{Leaf, Resolved, any, resolve};
+pub(crate) use walk::{Leaf, Resolved, any, resolve};

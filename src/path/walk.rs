@@ -1,9 +1,9 @@
 use super::Segment;
-use crate::value::{ArrayRef, Malformed, ValueRef};
+use crate::value::{ArrayRef, FIELD_OF_ELEMENT, Malformed, Steps, ValueRef};
 
 /// Whether an array at the end of a path stands for its elements too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Leaf {
+pub(crate) enum Leaf {
     /// Each element, then the array itself: how MongoDB compares.
     Expand,
     /// The array only: how `$size` and `$elemMatch` look.
@@ -12,7 +12,7 @@ pub enum Leaf {
 
 /// What an operand on the right leads to.
 #[derive(Clone, Debug)]
-pub enum Resolved<'a> {
+pub(crate) enum Resolved<'a> {
     /// One value, or none.
     One(Option<ValueRef<'a>>),
     /// The path crossed an array: what each element led to, in order; nothing for one that lacks the field.
@@ -24,8 +24,7 @@ pub enum Resolved<'a> {
 
 impl<'a> Resolved<'a> {
     /// Whether it leads to nothing at all.
-    #[must_use]
-    pub fn is_missing(&self) -> bool {
+    pub(crate) fn is_missing(&self) -> bool {
         match self {
             Self::One(value) => value.is_none(),
             Self::Many(parts) => parts.iter().all(Self::is_missing),
@@ -34,8 +33,7 @@ impl<'a> Resolved<'a> {
     }
 
     /// The values that were met, in order.
-    #[must_use]
-    pub fn met(&self) -> Vec<ValueRef<'a>> {
+    pub(crate) fn met(&self) -> Vec<ValueRef<'a>> {
         let mut met = Vec::new();
         self.collect(&mut met);
         met
@@ -57,9 +55,15 @@ impl<'a> Resolved<'a> {
 /// Source: the behaviour of MongoDB's matcher, observed on server 6.0 (fixtures/mongodb).
 ///
 /// # Errors
-/// If raw bytes on the way are no BSON, or `test` fails.
+/// If raw bytes on the way are no BSON, `test` fails, or the elements take too many steps.
 #[inline]
-pub fn any<'a, F>(start: Option<ValueRef<'a>>, path: &[Segment], leaf: Leaf, test: &mut F) -> Result<bool, Malformed>
+pub(crate) fn any<'a, F>(
+    start: Option<ValueRef<'a>>,
+    path: &[Segment],
+    leaf: Leaf,
+    steps: &Steps,
+    test: &mut F,
+) -> Result<bool, Malformed>
 where
     F: FnMut(Option<ValueRef<'a>>) -> Result<bool, Malformed>,
 {
@@ -69,12 +73,12 @@ where
     loop {
         match (here, path.split_first()) {
             (Some(ValueRef::Document(document)), Some((segment, rest))) => {
-                here = document.get(segment.name())?;
+                here = steps.get(document, segment.name())?;
                 path = rest;
             }
-            (Some(ValueRef::Array(array)), Some(_)) => return any_element(array, path, leaf, test),
+            (Some(ValueRef::Array(array)), Some(_)) => return any_element(array, path, leaf, steps, test),
             (_, Some(_)) => return test(None),
-            (Some(ValueRef::Array(array)), None) if leaf == Leaf::Expand => return any_expanded(array, test),
+            (Some(ValueRef::Array(array)), None) if leaf == Leaf::Expand => return any_expanded(array, steps, test),
             (_, None) => return test(here),
         }
     }
@@ -83,8 +87,9 @@ where
 type Test<'t, 'a> = dyn FnMut(Option<ValueRef<'a>>) -> Result<bool, Malformed> + 't;
 
 /// Each element, then the array itself.
-fn any_expanded<'a>(array: ArrayRef<'a>, test: &mut Test<'_, 'a>) -> Result<bool, Malformed> {
+fn any_expanded<'a>(array: ArrayRef<'a>, steps: &Steps, test: &mut Test<'_, 'a>) -> Result<bool, Malformed> {
     for element in array.iter() {
+        steps.take(1)?;
         if test(Some(element?))? {
             return Ok(true);
         }
@@ -98,21 +103,26 @@ fn any_element<'a>(
     array: ArrayRef<'a>,
     path: &[Segment],
     leaf: Leaf,
+    steps: &Steps,
     test: &mut Test<'_, 'a>,
 ) -> Result<bool, Malformed> {
     let Some((segment, rest)) = path.split_first() else { return Ok(false) };
     for (index, element) in array.iter().enumerate() {
         let element = element?;
-        if matches!(element, ValueRef::Document(_)) && any(Some(element), path, leaf, &mut |value| test(value))? {
-            return Ok(true);
+        steps.take(1)?;
+        if matches!(element, ValueRef::Document(_)) {
+            steps.take(FIELD_OF_ELEMENT)?;
+            if any(Some(element), path, leaf, steps, &mut |value| test(value))? {
+                return Ok(true);
+            }
         }
         if segment.index() != Some(index) {
             continue;
         }
         let found = match element {
             _ if rest.is_empty() => test(Some(element))?,
-            ValueRef::Document(_) => any(Some(element), rest, leaf, &mut |value| test(value))?,
-            ValueRef::Array(inner) => any_element(inner, rest, leaf, test)?,
+            ValueRef::Document(_) => any(Some(element), rest, leaf, steps, &mut |value| test(value))?,
+            ValueRef::Array(inner) => any_element(inner, rest, leaf, steps, test)?,
             _ => false,
         };
         if found {
@@ -125,14 +135,18 @@ fn any_element<'a>(
 /// What a path leads to when it stands on the right. An array that is crossed by index only is not fanned out.
 ///
 /// # Errors
-/// If raw bytes on the way are no BSON.
-pub fn resolve<'a>(start: Option<ValueRef<'a>>, path: &[Segment]) -> Result<Resolved<'a>, Malformed> {
+/// If raw bytes on the way are no BSON, or the elements take too many steps.
+pub(crate) fn resolve<'a>(
+    start: Option<ValueRef<'a>>,
+    path: &[Segment],
+    steps: &Steps,
+) -> Result<Resolved<'a>, Malformed> {
     let mut here = start;
     let mut path = path;
     while let Some((segment, rest)) = path.split_first() {
         match here {
-            Some(ValueRef::Document(document)) => here = document.get(segment.name())?,
-            Some(ValueRef::Array(array)) => return resolve_elements(array, segment, path, rest),
+            Some(ValueRef::Document(document)) => here = steps.get(document, segment.name())?,
+            Some(ValueRef::Array(array)) => return resolve_elements(array, segment, path, rest, steps),
             _ => return Ok(Resolved::One(None)),
         }
         path = rest;
@@ -145,11 +159,16 @@ fn resolve_elements<'a>(
     segment: &Segment,
     path: &[Segment],
     rest: &[Segment],
+    steps: &Steps,
 ) -> Result<Resolved<'a>, Malformed> {
     let mut parts = Vec::new();
     for element in array.iter() {
+        steps.take(1)?;
         let part = match element? {
-            element @ ValueRef::Document(_) => resolve(Some(element), path)?,
+            element @ ValueRef::Document(_) => {
+                steps.take(FIELD_OF_ELEMENT)?;
+                resolve(Some(element), path, steps)?
+            }
             _ => Resolved::One(None),
         };
         if matches!(part, Resolved::Ambiguous) {
@@ -159,9 +178,9 @@ fn resolve_elements<'a>(
     }
     let by_name = Resolved::Many(parts);
     let Some(index) = segment.index() else { return Ok(by_name) };
-    let by_index = match array.get(index)? {
+    let by_index = match steps.element(array, index)? {
         None => Resolved::One(None),
-        Some(element) => resolve(Some(element), rest)?,
+        Some(element) => resolve(Some(element), rest, steps)?,
     };
     Ok(match (by_name.is_missing(), by_index.is_missing()) {
         (true, _) => by_index,

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use bson::Document;
 use thiserror::Error;
 
@@ -198,18 +200,36 @@ struct Names {
     /// Whether a path ends here.
     ends: bool,
     below: Vec<(Box<str>, Names)>,
+    /// Where each name stands, once there are many.
+    places: HashMap<Box<str>, usize>,
 }
 
+/// Among more names than this, one is found by its hash.
+const LISTED: usize = 12;
+
 impl Names {
+    fn place(&self, name: &str) -> Option<usize> {
+        if self.places.is_empty() {
+            return self.below.iter().position(|(known, _)| **known == *name);
+        }
+        self.places.get(name).copied()
+    }
+
     fn add(&mut self, path: &[Segment]) {
         let Some((first, rest)) = path.split_first() else {
             self.ends = true;
             return;
         };
-        let known = self.below.iter().position(|(name, _)| **name == *first.name());
-        let at = known.unwrap_or_else(|| {
+        let at = self.place(first.name()).unwrap_or_else(|| {
             self.below.push((first.name().into(), Self::default()));
-            self.below.len() - 1
+            let last = self.below.len() - 1;
+            if last >= LISTED {
+                // All of them, when they become many.
+                let from = if self.places.is_empty() { 0 } else { last };
+                let new = self.below.iter().enumerate().skip(from);
+                self.places.extend(new.map(|(place, (name, _))| (name.clone(), place)));
+            }
+            last
         });
         if let Some((_, names)) = self.below.get_mut(at) {
             names.add(rest);
@@ -217,7 +237,7 @@ impl Names {
     }
 
     fn below(&self, name: &str) -> Option<&Self> {
-        self.below.iter().find(|(known, _)| **known == *name).map(|(_, names)| names)
+        self.below.get(self.place(name)?).map(|(_, names)| names)
     }
 }
 

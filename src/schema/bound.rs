@@ -145,7 +145,7 @@ impl BoundSchema {
             self.validates.get(index).map_or(Truth::Unknown, |residual| evaluation.truth(residual))
         };
         let mut report = Report::Listing(Vec::new());
-        Visit::new(&ask).visit(&self.shape, &Place::Root, before, after, &mut report)?;
+        Visit::new(&ask, errors.steps()).visit(&self.shape, &Place::Root, before, after, &mut report)?;
         Ok(match report {
             Report::Listing(failures) => failures,
             Report::Silent => Vec::new(),

@@ -119,6 +119,17 @@ impl Counted {
 }
 
 impl Rule {
+    /// How many steps it takes to check a value, about.
+    pub(super) fn steps(&self, value: ValueRef<'_>) -> usize {
+        match (self, value) {
+            (Self::OneOf(values, _), _) => values.len(),
+            (Self::Pattern(pattern), ValueRef::String(text) | ValueRef::Symbol(text)) => pattern.steps(text.len()),
+            (Self::Count(Counted::Characters, ..), ValueRef::String(text) | ValueRef::Symbol(text)) => text.len() / 64,
+            (Self::Required(names) | Self::RequiredBeside(_, names), ValueRef::Document(_)) => names.len(),
+            _ => 1,
+        }
+    }
+
     /// Calls `fail` with each way in which a value breaks the rule.
     pub(super) fn check(&self, value: ValueRef<'_>, fail: &mut dyn FnMut(fmt::Arguments<'_>)) -> Result<(), Malformed> {
         match self {

@@ -5,7 +5,8 @@ use super::report::{Place, Report};
 use super::rule::FEW;
 use super::shape::{Combination, Items, Others, Properties, Shape};
 use crate::eval::Truth;
-use crate::value::{ArrayRef, DocumentRef, Malformed, ValueRef};
+use crate::expr::Pattern;
+use crate::value::{ArrayRef, DocumentRef, Malformed, Steps, ValueRef};
 
 /// What a schema says of one place: nothing, if the value there is removed and no `validate` asks about it.
 type Verdict = Option<Truth>;
@@ -18,6 +19,7 @@ type Ask<'v, 'd> = &'v dyn Fn(usize, Value<'d>, Value<'d>) -> Truth;
 /// Goes through two documents beside each other, as a schema leads.
 pub(super) struct Visit<'v, 'd> {
     ask: Ask<'v, 'd>,
+    steps: &'v Steps,
 }
 
 /// Both must hold.
@@ -42,10 +44,6 @@ fn array(value: Value<'_>) -> Option<ArrayRef<'_>> {
     }
 }
 
-fn field<'d>(document: Option<DocumentRef<'d>>, name: &str) -> Result<Value<'d>, Malformed> {
-    document.map_or(Ok(None), |document| document.get(name))
-}
-
 /// The fields in order; of a key that stands twice, the first.
 fn fields(document: Option<DocumentRef<'_>>) -> Result<Vec<(&str, ValueRef<'_>)>, Malformed> {
     let Some(document) = document else { return Ok(Vec::new()) };
@@ -63,8 +61,13 @@ fn table(document: Option<DocumentRef<'_>>) -> Result<HashMap<&str, ValueRef<'_>
 }
 
 impl<'v, 'd> Visit<'v, 'd> {
-    pub(super) const fn new(ask: Ask<'v, 'd>) -> Self {
-        Self { ask }
+    /// In so many steps as are left.
+    pub(super) const fn new(ask: Ask<'v, 'd>, steps: &'v Steps) -> Self {
+        Self { ask, steps }
+    }
+
+    fn field(&self, document: Option<DocumentRef<'d>>, name: &str) -> Result<Value<'d>, Malformed> {
+        document.map_or(Ok(None), |document| self.steps.get(document, name))
     }
 
     /// What `shape` says of the value at `place`, which was `before` and is to be `after`.
@@ -79,10 +82,12 @@ impl<'v, 'd> Visit<'v, 'd> {
         if after.is_none() && (before.is_none() || !shape.validates) {
             return Ok(None);
         }
+        self.steps.take(1)?;
         let mut verdict = None;
         if let Some(value) = after {
             let mut holds = true;
             for rule in &shape.rules {
+                self.steps.take(rule.steps(value))?;
                 rule.check(value, &mut |message| {
                     holds = false;
                     report.fail(place, message);
@@ -107,7 +112,7 @@ impl<'v, 'd> Visit<'v, 'd> {
             }
             for (name, inner) in &shape.dependencies {
                 // Where the whole document is removed, the one that was there tells.
-                if field(documents.1.or(documents.0), name)?.is_some() {
+                if self.field(documents.1.or(documents.0), name)?.is_some() {
                     verdict = both(verdict, self.visit(inner, place, before, after, report)?);
                 }
             }
@@ -137,7 +142,7 @@ impl<'v, 'd> Visit<'v, 'd> {
             let (old, new) = if many {
                 (old_values.get(&**name).copied(), new_values.get(&**name).copied())
             } else {
-                (if inner.validates { field(before, name)? } else { None }, field(after, name)?)
+                (if inner.validates { self.field(before, name)? } else { None }, self.field(after, name)?)
             };
             verdict = both(verdict, self.visit(inner, &Place::Field(place, name), old, new, report)?);
         }
@@ -180,6 +185,8 @@ impl<'v, 'd> Visit<'v, 'd> {
         let mut verdict = None;
         let mut known = properties.names.contains(name);
         let inside = Place::Field(place, name);
+        let steps = |steps: usize, (pattern, _): &(Pattern, Shape)| steps.saturating_add(pattern.steps(name.len()) + 1);
+        self.steps.take(properties.patterns.iter().fold(1, steps))?;
         for (_, inner) in properties.patterns.iter().filter(|(pattern, _)| pattern.is_match(name)) {
             known = true;
             verdict = both(verdict, self.visit(inner, &inside, before, after, report)?);

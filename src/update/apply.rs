@@ -5,11 +5,12 @@ use bson::{Bson, DateTime, Document};
 
 use super::error::MAX_PADDING;
 use super::parse::Update;
-use super::rename::take;
-use super::size::{self, MAX_WRITTEN, index_size};
+use super::rename::{refuse_element, take_all};
+use super::size::{self, EACH, MAX_WRITTEN, index_size};
 use super::steps::Name;
 use super::tree::{Elements, Fields, Node};
 use super::{UpdateError, UpdateErrorKind};
+use crate::eval::Errors;
 use crate::value::{ValueRef, identical};
 
 /// What is known when an update happens.
@@ -45,19 +46,20 @@ impl Update {
     ///
     /// # Errors
     /// An operator cannot do its work here, two of them meet at one place, `_id` would change, or the document would become
-    /// too large or too deep. Nothing has happened then.
+    /// too large or too deep, or its arrays take too many steps. Nothing has happened then.
     pub fn apply(&self, document: Document, moment: &Moment) -> Result<Applied, UpdateError> {
         let id = document.get("_id").cloned();
         let mut root = Bson::Document(document);
-        let renamed = self.renamings.iter().map(|renaming| take(&mut root, renaming)).collect::<Result<Vec<_>, _>>()?;
+        let renamed = take_all(&mut root, &self.renamings)?;
         let absent = self.renamings.iter().zip(&renamed).filter(|(_, value)| value.is_none());
         let absent: Vec<_> = absent.map(|(renaming, _)| renaming).collect();
         let position = moment.position.map(|position| Name::new(&position.to_string()));
-        let mut applying = Applying { update: self, moment, position, renamed, written: 0 };
+        let errors = Errors::default();
+        let mut applying = Applying { update: self, moment, position, renamed, written: 0, errors };
         let outcome = applying.fields(&[&self.fields], Spot::There(&mut root), Within::Documents)?;
         // MongoDB looks for the old name when it comes to the new one: an array may have grown to it meanwhile.
         for renaming in absent.into_iter().filter(|renaming| renaming.from < renaming.to) {
-            take(&mut root, renaming)?;
+            refuse_element(&mut root, renaming)?;
         }
         let Bson::Document(document) = root else { return Err(UpdateErrorKind::NotViable.into()) };
         let modified = outcome != Outcome::Same;
@@ -118,12 +120,20 @@ pub(super) struct Applying<'u> {
     pub(super) moment: &'u Moment,
     position: Option<Name>,
     pub(super) renamed: Vec<Option<Bson>>,
-    /// How many bytes have been written.
+    /// How much memory what was written takes, in bytes.
     written: usize,
+    /// What the work on the elements of arrays may still take.
+    pub(super) errors: Errors,
 }
+
+/// How many steps an operator takes at one place.
+const PLACE: usize = 4;
 
 impl Applying<'_> {
     fn nodes(&mut self, nodes: &[&Node], mut spot: Spot<'_>, within: Within) -> Result<Outcome, UpdateError> {
+        if within == Within::Arrays {
+            self.errors.steps().take(PLACE).map_err(UpdateErrorKind::from)?;
+        }
         match nodes {
             [] => Ok(Outcome::Same),
             [Node::Leaf(leaf)] => {
@@ -222,6 +232,7 @@ impl Applying<'_> {
         let mut made = None;
         let outcome = self.below(nodes, Spot::Vacant(&mut made), within)?;
         if let Some(value) = made {
+            self.charge(EACH + name.text().len())?;
             document.insert(name.text(), value);
         }
         Ok(outcome)
@@ -241,7 +252,7 @@ impl Applying<'_> {
             if padding > MAX_PADDING {
                 return Err(UpdateErrorKind::Padding.into());
             }
-            self.charge(padding.saturating_mul(2 + index_size(index)))?;
+            self.charge(padding.saturating_mul(2 + index_size(index)).saturating_add(EACH))?;
             list.resize(index, Bson::Null);
             list.push(value);
         }
@@ -252,13 +263,14 @@ impl Applying<'_> {
         let Spot::There(Bson::Array(list)) = spot else { return Err(UpdateErrorKind::Elements.into()) };
         let mut outcome = Outcome::Same;
         for element in list {
+            self.errors.steps().take(1).map_err(UpdateErrorKind::from)?;
             let mut children: Vec<&Node> = Vec::new();
             for node in nodes {
                 children.extend(node.all.as_deref());
                 for (name, child) in &node.filtered {
                     let filter = self.update.filters.get(name);
                     let filter = filter.ok_or_else(|| UpdateErrorKind::ArrayFilterUnknown(name.to_string()))?;
-                    if filter.matches(element).map_err(UpdateErrorKind::from)? {
+                    if filter.matches(element, &self.errors).map_err(UpdateErrorKind::from)? {
                         children.push(child);
                     }
                 }
@@ -291,7 +303,7 @@ fn emptied(element: &mut Bson, outcome: Outcome) -> Outcome {
     outcome
 }
 
-fn remove(document: &mut Document, names: &BTreeSet<&str>) {
+pub(super) fn remove(document: &mut Document, names: &BTreeSet<&str>) {
     // Each removal by itself moves all fields behind it.
     if names.len() > 4 {
         let kept = mem::take(document).into_iter().filter(|(name, _)| !names.contains(name.as_str()));

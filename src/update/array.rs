@@ -4,7 +4,8 @@ use bson::Bson;
 
 use super::UpdateErrorKind;
 use super::tree::{Action, End, Pull, Written};
-use crate::value::{Malformed, ValueRef, equal, sort_order};
+use crate::eval::Errors;
+use crate::value::{Malformed, ValueRef, equal_in_steps, sort_order};
 
 /// Values in MongoDB's order, to be looked up.
 struct Known<'v>(Vec<&'v Bson>);
@@ -48,8 +49,9 @@ pub(super) fn missing<'v>(list: &[Bson], values: &'v [Written]) -> Result<Vec<&'
 }
 
 /// Takes elements away; whether there were any.
-pub(super) fn take_away(action: &Action, list: &mut Vec<Bson>) -> Result<bool, UpdateErrorKind> {
-    let length = list.len();
+pub(super) fn take_away(action: &Action, list: &mut Vec<Bson>, errors: &Errors) -> Result<bool, UpdateErrorKind> {
+    let (length, steps) = (list.len(), errors.steps());
+    steps.take(length)?;
     match action {
         Action::Pop(End::Last) => _ = list.pop(),
         Action::Pop(End::First) if !list.is_empty() => _ = list.remove(0),
@@ -57,10 +59,12 @@ pub(super) fn take_away(action: &Action, list: &mut Vec<Bson>) -> Result<bool, U
             let known = Known::new(values.iter())?;
             retain(list, |element| known.has(element))?;
         }
-        Action::Pull(Pull::Equal(value)) => retain(list, |element| equal((&*element).into(), value.into()))?,
-        Action::Pull(Pull::Elements(filter)) => retain(list, |element| filter.matches(element))?,
+        Action::Pull(Pull::Equal(value)) => {
+            retain(list, |element| equal_in_steps((&*element).into(), value.into(), steps))?
+        }
+        Action::Pull(Pull::Elements(filter)) => retain(list, |element| filter.matches(element, errors))?,
         Action::Pull(Pull::Documents(filter)) => retain(list, |element| match ValueRef::from(&*element) {
-            ValueRef::Document(document) => filter.matches(document),
+            ValueRef::Document(document) => filter.matches_within(document, errors),
             _ => Ok(false),
         })?,
         _ => {}
@@ -74,11 +78,17 @@ fn retain(
     mut goes: impl FnMut(&mut Bson) -> Result<bool, Malformed>,
 ) -> Result<(), UpdateErrorKind> {
     let mut failed = None;
-    list.retain_mut(|element| match goes(element) {
-        Ok(goes) => !goes,
-        Err(error) => {
-            failed = Some(error);
-            true
+    list.retain_mut(|element| {
+        // The update has failed: nobody needs the others.
+        if failed.is_some() {
+            return true;
+        }
+        match goes(element) {
+            Ok(goes) => !goes,
+            Err(error) => {
+                failed = Some(error);
+                true
+            }
         }
     });
     failed.map_or(Ok(()), |error| Err(error.into()))

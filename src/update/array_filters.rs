@@ -4,8 +4,13 @@ use std::mem;
 use bson::{Bson, Document};
 
 use super::UpdateErrorKind;
+use crate::eval::Errors;
+use crate::expr::PatternAllowance;
 use crate::find::Filter;
 use crate::value::Malformed;
+
+/// How many steps it takes to ask a filter of an element, beside those of its conditions.
+const EACH: usize = 8;
 
 /// A filter that is asked of single elements, under a name.
 #[derive(Debug)]
@@ -16,20 +21,21 @@ pub(super) struct ElementFilter {
 
 impl ElementFilter {
     /// Of conditions on fields of the name, `{"e.x": 1}`.
-    pub(super) fn new(name: &str, conditions: &Document) -> Result<Self, UpdateErrorKind> {
-        Ok(Self { name: name.into(), filter: Filter::compile(conditions)? })
+    pub(super) fn new(name: &str, conditions: &Document, patterns: &PatternAllowance) -> Result<Self, UpdateErrorKind> {
+        Ok(Self { name: name.into(), filter: Filter::compile_within(conditions, patterns)? })
     }
 
     /// Of what is asked of the element itself, `{"$gt": 1}` or a pattern.
-    pub(super) fn of_element(condition: Bson) -> Result<Self, UpdateErrorKind> {
-        Self::new("e", &bson::doc! { "e": condition })
+    pub(super) fn of_element(condition: Bson, patterns: &PatternAllowance) -> Result<Self, UpdateErrorKind> {
+        Self::new("e", &bson::doc! { "e": condition }, patterns)
     }
 
-    /// Whether it holds for an element, which is what it was afterwards.
-    pub(super) fn matches(&self, element: &mut Bson) -> Result<bool, Malformed> {
+    /// Whether it holds for an element, which is what it was afterwards, in the steps that `errors` leaves.
+    pub(super) fn matches(&self, element: &mut Bson, errors: &Errors) -> Result<bool, Malformed> {
+        errors.steps().take(EACH)?;
         let mut document = Document::new();
         document.insert(&*self.name, mem::replace(element, Bson::Null));
-        let matches = self.filter.matches(&document);
+        let matches = self.filter.matches_within(&document, errors);
         if let Some(value) = document.remove(&*self.name) {
             *element = value;
         }
@@ -44,7 +50,7 @@ pub(super) struct ArrayFilters {
 }
 
 impl ArrayFilters {
-    pub(super) fn compile(filters: &[Document]) -> Result<Self, Vec<UpdateErrorKind>> {
+    pub(super) fn compile(filters: &[Document], patterns: &PatternAllowance) -> Result<Self, Vec<UpdateErrorKind>> {
         let mut found = Self::default();
         let mut errors = Vec::new();
         for filter in filters {
@@ -53,7 +59,7 @@ impl ArrayFilters {
                 if !is_identifier(name) {
                     return Err(UpdateErrorKind::ArrayFilterName(name.to_owned()));
                 }
-                Ok((name, ElementFilter::new(name, filter)?))
+                Ok((name, ElementFilter::new(name, filter, patterns)?))
             });
             match compiled {
                 Ok((name, filter)) => {

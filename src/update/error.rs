@@ -202,6 +202,8 @@ impl UpdateErrorKind {
     #[must_use]
     pub const fn code(&self) -> Option<i32> {
         Some(match self {
+            // MongoDB counts no steps.
+            Self::Malformed(error) if error.is_steps() => return None,
             Self::PathBegin
             | Self::PositionRepeated
             | Self::ArrayFilterUnknown(_)

@@ -106,12 +106,12 @@ impl Applying<'_> {
             (_, Spot::Blocked) => Err(UpdateErrorKind::NotViable),
             (Action::Push(push), Spot::There(Bson::Array(list))) => {
                 self.charge(push.values.iter().map(|written| written.bytes + 8).sum())?;
-                push.apply(list).map(Outcome::changed)
+                push.apply(list, self.errors.steps()).map(Outcome::changed)
             }
             (Action::Push(push), Spot::Vacant(slot)) => {
                 self.charge(push.values.iter().map(|written| written.bytes + 8).sum())?;
                 let mut list = Vec::new();
-                push.apply(&mut list)?;
+                push.apply(&mut list, self.errors.steps())?;
                 *slot = Some(Bson::Array(list));
                 Ok(Outcome::Changed)
             }
@@ -129,7 +129,9 @@ impl Applying<'_> {
             }
             // There is nothing to take from.
             (_, Spot::Vacant(_)) => Ok(Outcome::Same),
-            (action, Spot::There(Bson::Array(list))) => array::take_away(action, list).map(Outcome::changed),
+            (action, Spot::There(Bson::Array(list))) => {
+                array::take_away(action, list, &self.errors).map(Outcome::changed)
+            }
             (action, Spot::There(other)) => {
                 let code = if matches!(action, Action::Pop(_)) { 14 } else { 2 };
                 Err(UpdateErrorKind::NotArray { found: ValueRef::from(&*other).kind().alias(), code })

@@ -7,6 +7,7 @@ use super::push::{Push, written};
 use super::steps::{self, Name, Step};
 use super::tree::{Action, Bits, End, Fields, Instant, Leaf, Pull};
 use super::{Operator, UpdateError, UpdateErrorKind};
+use crate::expr::PatternAllowance;
 use crate::find::{Filter, is_element_condition};
 use crate::text::closest;
 use crate::value::{Number, ValueRef};
@@ -54,9 +55,18 @@ impl Update {
     /// assert_eq!(after.document, doc! { "_id": 1, "stock": [{ "size": "S", "left": 4 }, { "size": "M", "left": 8 }] });
     /// ```
     pub fn compile(update: &Document, array_filters: &[Document]) -> Result<Self, Vec<UpdateError>> {
+        Self::compile_within(update, array_filters, &PatternAllowance::default())
+    }
+
+    /// As [`compile`](Self::compile), with patterns for which the other parts of the request leave room.
+    pub(crate) fn compile_within(
+        update: &Document,
+        array_filters: &[Document],
+        patterns: &PatternAllowance,
+    ) -> Result<Self, Vec<UpdateError>> {
         let plain = |kinds: Vec<UpdateErrorKind>| kinds.into_iter().map(UpdateError::from).collect::<Vec<_>>();
-        let mut parser = Parser { used: BTreeSet::new(), errors: Vec::new() };
-        let filters = ArrayFilters::compile(array_filters).unwrap_or_else(|kinds| {
+        let mut parser = Parser { patterns, used: BTreeSet::new(), errors: Vec::new() };
+        let filters = ArrayFilters::compile(array_filters, patterns).unwrap_or_else(|kinds| {
             parser.errors.extend(plain(kinds));
             ArrayFilters::default()
         });
@@ -86,7 +96,8 @@ impl Update {
     }
 }
 
-struct Parser {
+struct Parser<'p> {
+    patterns: &'p PatternAllowance,
     used: BTreeSet<Box<str>>,
     errors: Vec<UpdateError>,
 }
@@ -94,7 +105,7 @@ struct Parser {
 /// More are not collected.
 const MAX_ERRORS: usize = 100;
 
-impl Parser {
+impl Parser<'_> {
     fn operator(&mut self, compiled: &mut Update, name: &str, fields: &Bson) {
         let Some(operator) = Operator::parse(name) else {
             let help = closest(name, Operator::ALL.iter().map(|(_, spelling)| *spelling));
@@ -137,7 +148,7 @@ impl Parser {
         }
         let leaf = |action| Leaf { operator, path: path.into(), action };
         if operator != Operator::Rename {
-            return compiled.fields.add(&steps, leaf(action(operator, operand)?));
+            return compiled.fields.add(&steps, leaf(action(operator, operand, self.patterns)?));
         }
         let Bson::String(to) = operand else { return Err(self::operand("the new name, a string,", operand, 2)) };
         compiled.named.push(Named { operator, path: to.clone() });
@@ -177,7 +188,7 @@ pub(super) fn integer(expected: &'static str, value: &Bson, code: i32) -> Result
     number.ok_or_else(|| operand(expected, value, code))
 }
 
-fn action(operator: Operator, value: &Bson) -> Result<Action, UpdateErrorKind> {
+fn action(operator: Operator, value: &Bson, patterns: &PatternAllowance) -> Result<Action, UpdateErrorKind> {
     Ok(match operator {
         Operator::Set => Action::Set(written(value)?),
         Operator::SetOnInsert => Action::SetOnInsert(written(value)?),
@@ -197,7 +208,7 @@ fn action(operator: Operator, value: &Bson) -> Result<Action, UpdateErrorKind> {
             },
             value => vec![written(value)?],
         }),
-        Operator::Pull => Action::Pull(pull(value)?),
+        Operator::Pull => Action::Pull(pull(value, patterns)?),
         Operator::PullAll => match value {
             Bson::Array(values) => {
                 values.iter().try_for_each(|value| written(value).map(|_| ()))?;
@@ -235,17 +246,17 @@ fn instant(value: &Bson) -> Result<Instant, UpdateErrorKind> {
     }
 }
 
-fn pull(value: &Bson) -> Result<Pull, UpdateErrorKind> {
+fn pull(value: &Bson, patterns: &PatternAllowance) -> Result<Pull, UpdateErrorKind> {
     Ok(match value {
         // As in MongoDB, whose parser takes it for a condition on a document.
         Bson::Document(document) if document.keys().next().is_some_and(|first| first == "$not") => {
             return Err(operand("a value or a condition such as {\"$gt\": 1}", value, 2));
         }
         Bson::Document(document) if is_element_condition(document) => {
-            Pull::Elements(Box::new(ElementFilter::of_element(value.clone())?))
+            Pull::Elements(Box::new(ElementFilter::of_element(value.clone(), patterns)?))
         }
-        Bson::Document(document) => Pull::Documents(Box::new(Filter::compile(document)?)),
-        Bson::RegularExpression(_) => Pull::Elements(Box::new(ElementFilter::of_element(value.clone())?)),
+        Bson::Document(document) => Pull::Documents(Box::new(Filter::compile_within(document, patterns)?)),
+        Bson::RegularExpression(_) => Pull::Elements(Box::new(ElementFilter::of_element(value.clone(), patterns)?)),
         value => Pull::Equal(written(value)?.value),
     })
 }

@@ -2,10 +2,10 @@ use std::cmp::Ordering;
 
 use bson::{Bson, Document};
 
-use super::size::{MAX_LEVELS, size};
+use super::size::{MAX_LEVELS, weight};
 use super::tree::Written;
 use super::{UpdateErrorKind, parse};
-use crate::value::{Number, ValueRef, sort_order};
+use crate::value::{Number, Steps, ValueRef, sort_order};
 
 /// `$push` with its modifiers.
 #[derive(Debug)]
@@ -15,6 +15,12 @@ pub(super) struct Push {
     pub(super) slice: Option<i64>,
     pub(super) sort: Option<Order>,
 }
+
+/// By how many fields an array is sorted at most: as many as documents are.
+const MAX_FIELDS: usize = 32;
+
+/// So many comparisons while an array is sorted are one step.
+const COMPARISONS_PER_STEP: usize = 3;
 
 /// How `$push` sorts an array.
 #[derive(Debug)]
@@ -68,7 +74,7 @@ impl Push {
     }
 
     /// Adds to an array; whether MongoDB counts that as a change.
-    pub(super) fn apply(&self, list: &mut Vec<Bson>) -> Result<bool, UpdateErrorKind> {
+    pub(super) fn apply(&self, list: &mut Vec<Bson>, steps: &Steps) -> Result<bool, UpdateErrorKind> {
         if !self.values.is_empty() {
             let at = match self.position {
                 None => list.len(),
@@ -78,7 +84,7 @@ impl Push {
         }
         let changes = !self.values.is_empty() || self.rearranges(list.len());
         if let Some(order) = &self.sort {
-            order.sort(list)?;
+            order.sort(list, steps)?;
         }
         match self.slice {
             Some(slice) if slice >= 0 => list.truncate(usize::try_from(slice).unwrap_or(usize::MAX)),
@@ -99,7 +105,7 @@ fn to_u64(length: usize) -> u64 {
 
 /// A value as it is written.
 pub(super) fn written(value: &Bson) -> Result<Written, UpdateErrorKind> {
-    Ok(Written { value: value.clone(), bytes: size(value, MAX_LEVELS)? })
+    Ok(Written { value: value.clone(), bytes: weight(value, MAX_LEVELS)? })
 }
 
 /// A place in an array, counted from its end if it is negative.
@@ -112,6 +118,10 @@ impl Order {
     fn compile(operand: &Bson) -> Result<Self, UpdateErrorKind> {
         let expected = "1, -1 or a document of such as its `$sort`";
         match operand {
+            Bson::Document(fields) if fields.len() > MAX_FIELDS => {
+                let found = format!("{} fields", fields.len());
+                Err(UpdateErrorKind::Operand { expected: "at most 32 fields as its `$sort`", found, code: 2 })
+            }
             Bson::Document(fields) if !fields.is_empty() => {
                 let fields = fields.iter().map(|(path, value)| {
                     let names: Vec<Box<str>> = path.split('.').map(Into::into).collect();
@@ -126,7 +136,13 @@ impl Order {
         }
     }
 
-    fn sort(&self, list: &mut [Bson]) -> Result<(), UpdateErrorKind> {
+    fn sort(&self, list: &mut [Bson], steps: &Steps) -> Result<(), UpdateErrorKind> {
+        let fields = match self {
+            Self::Elements(_) => 1,
+            Self::Fields(fields) => fields.len(),
+        };
+        let comparisons = list.len().saturating_mul(list.len().checked_ilog2().map_or(1, |log| log as usize + 1));
+        steps.take(comparisons.saturating_mul(fields) / COMPARISONS_PER_STEP)?;
         // What compares with itself compares with anything.
         for element in &*list {
             sort_order(Some(element.into()), Some(element.into()))?;

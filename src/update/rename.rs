@@ -1,16 +1,48 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
+
 use bson::Bson;
 
+use super::apply::remove;
 use super::parse::Renaming;
 use super::steps::Name;
 use super::{Operator, UpdateError, UpdateErrorKind};
 
-/// Takes a value away that is renamed; none if it is not there.
-pub(super) fn take(root: &mut Bson, renaming: &Renaming) -> Result<Option<Bson>, UpdateError> {
+/// Takes the values away that are renamed; none for those that are not there. No path of an update leads through another, so that
+/// none changes what the others find, and each document is gone through once, however many of its fields are renamed.
+pub(super) fn take_all(root: &mut Bson, renamings: &[Renaming]) -> Result<Vec<Option<Bson>>, UpdateError> {
+    let mut taken = Vec::with_capacity(renamings.len());
+    let mut left: BTreeMap<&[Name], BTreeSet<&str>> = BTreeMap::new();
+    for renaming in renamings {
+        let value = find(root, renaming)?.map(|value| mem::replace(value, Bson::Null));
+        if let (Some(_), Some((last, above))) = (&value, renaming.from.split_last()) {
+            left.entry(above).or_default().insert(last.text());
+        }
+        taken.push(value);
+    }
+    for (above, names) in left {
+        let mut here = Some(&mut *root);
+        for name in above {
+            here = here.and_then(Bson::as_document_mut).and_then(|document| document.get_mut(name.text()));
+        }
+        if let Some(Bson::Document(document)) = here {
+            remove(document, &names);
+        }
+    }
+    Ok(taken)
+}
+
+/// Refuses a renaming whose old name has come to lead to an element of an array.
+pub(super) fn refuse_element(root: &mut Bson, renaming: &Renaming) -> Result<(), UpdateError> {
+    find(root, renaming).map(|_| ())
+}
+
+/// The value that is renamed; none if it is not there.
+fn find<'v>(root: &'v mut Bson, renaming: &Renaming) -> Result<Option<&'v mut Bson>, UpdateError> {
     let failed = |kind| UpdateError::at(Operator::Rename, &renaming.path, kind);
-    let Some((last, above)) = renaming.from.split_last() else { return Ok(None) };
     let mut here = root;
     let mut in_array = false;
-    for name in above {
+    for name in &renaming.from {
         here = match step(here, name).map_err(failed)? {
             Some((inner, array)) => {
                 in_array |= array;
@@ -19,11 +51,7 @@ pub(super) fn take(root: &mut Bson, renaming: &Renaming) -> Result<Option<Bson>,
             None => return Ok(None),
         };
     }
-    let Some((_, array)) = step(here, last).map_err(failed)? else { return Ok(None) };
-    match here {
-        Bson::Document(document) if !in_array && !array => Ok(document.remove(last.text())),
-        _ => Err(failed(UpdateErrorKind::RenameElement)),
-    }
+    if in_array { Err(failed(UpdateErrorKind::RenameElement)) } else { Ok(Some(here)) }
 }
 
 /// The value of a name in another value, and whether that is an array.

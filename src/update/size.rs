@@ -8,9 +8,28 @@ pub const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// How many levels of documents and arrays a document may have, itself among them, as in MongoDB.
 pub const MAX_LEVELS: usize = 179;
 
-/// How many bytes an update may write before anything that it writes is taken away again (by `$slice`, say): what a document may
-/// have, several times.
-pub(super) const MAX_WRITTEN: usize = 4 * MAX_BYTES;
+/// How much memory what an update writes may take, in bytes, before anything of it is taken away again (by `$slice`, say): what the
+/// largest documents take.
+pub(super) const MAX_WRITTEN: usize = 16 * MAX_BYTES;
+
+/// What each value takes in memory beside its own bytes, and each field beside its value.
+pub(super) const EACH: usize = 100;
+
+/// About how much memory a value takes.
+///
+/// # Errors
+/// As [`size`].
+pub(super) fn weight(value: &Bson, levels: usize) -> Result<usize, UpdateErrorKind> {
+    fn values(value: &Bson) -> usize {
+        match value {
+            Bson::Document(document) => document.values().fold(1, |count, value| count + values(value)),
+            Bson::Array(list) => list.iter().fold(1, |count, value| count + values(value)),
+            _ => 1,
+        }
+    }
+    // The depth is checked first.
+    Ok(size(value, levels)?.saturating_add(EACH.saturating_mul(values(value))))
+}
 
 /// The bytes that a field of this value takes in BSON, without its name.
 ///

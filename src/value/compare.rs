@@ -1,6 +1,6 @@
 use std::cmp::Ordering;
 
-use super::{ArrayRef, DbPointerRef, DocumentRef, MAX_DEPTH, Malformed, ValueRef};
+use super::{ArrayRef, DbPointerRef, DocumentRef, MAX_DEPTH, Malformed, Steps, ValueRef};
 
 /// Whether two values are equal as MongoDB's queries take it: numbers by exact value whatever their type, NaN to NaN, a
 /// symbol to the string of its text, arrays and documents part by part in order; anything else within one type only.
@@ -23,7 +23,23 @@ pub fn equal(a: ValueRef<'_>, b: ValueRef<'_>) -> Result<bool, Malformed> {
         (ValueRef::Int32(a), ValueRef::Int32(b)) => Ok(a == b),
         (ValueRef::ObjectId(a), ValueRef::ObjectId(b)) => Ok(a == b),
         (ValueRef::Boolean(a), ValueRef::Boolean(b)) => Ok(a == b),
-        _ => same(a, b, Exactness::Value, 0),
+        _ => same(a, b, Exactness::Value, 0, None),
+    }
+}
+
+/// As [`equal`], where what is inside values that contain others is counted.
+#[inline]
+pub(crate) fn equal_in_steps(a: ValueRef<'_>, b: ValueRef<'_>, steps: &Steps) -> Result<bool, Malformed> {
+    match (a, b) {
+        (ValueRef::String(a), ValueRef::String(b)) => {
+            if a.len() == b.len() {
+                steps.take_bytes(a.len() / 8)?;
+            }
+            Ok(a == b)
+        }
+        (ValueRef::Int32(a), ValueRef::Int32(b)) => Ok(a == b),
+        (ValueRef::ObjectId(a), ValueRef::ObjectId(b)) => Ok(a == b),
+        _ => same(a, b, Exactness::Value, 0, Some(steps)),
     }
 }
 
@@ -32,7 +48,7 @@ pub fn equal(a: ValueRef<'_>, b: ValueRef<'_>) -> Result<bool, Malformed> {
 /// # Errors
 /// As [`equal`].
 pub fn identical(a: ValueRef<'_>, b: ValueRef<'_>) -> Result<bool, Malformed> {
-    same(a, b, Exactness::Bytes, 0)
+    same(a, b, Exactness::Bytes, 0, None)
 }
 
 /// Orders two values of one ordered type: numbers, strings (by their bytes), dates, ObjectIds, booleans, timestamps,
@@ -70,16 +86,22 @@ enum Exactness {
     Bytes,
 }
 
-fn same(a: ValueRef<'_>, b: ValueRef<'_>, exactness: Exactness, depth: usize) -> Result<bool, Malformed> {
+fn same(
+    a: ValueRef<'_>,
+    b: ValueRef<'_>,
+    exactness: Exactness,
+    depth: usize,
+    steps: Option<&Steps>,
+) -> Result<bool, Malformed> {
     use ValueRef as V;
     if depth > MAX_DEPTH {
         return Err(Malformed::depth());
     }
     Ok(match (a, b) {
-        (V::Document(a), V::Document(b)) => same_fields(a, b, exactness, depth + 1)?,
-        (V::Array(a), V::Array(b)) => same_elements(a, b, exactness, depth + 1)?,
+        (V::Document(a), V::Document(b)) => same_fields(a, b, exactness, depth + 1, steps)?,
+        (V::Array(a), V::Array(b)) => same_elements(a, b, exactness, depth + 1, steps)?,
         (V::CodeWithScope { code, scope }, V::CodeWithScope { code: other, scope: other_scope }) => {
-            code == other && same_fields(scope, other_scope, exactness, depth + 1)?
+            code == other && same_fields(scope, other_scope, exactness, depth + 1, steps)?
         }
         (V::Null, V::Null) | (V::Undefined, V::Undefined) | (V::MinKey, V::MinKey) | (V::MaxKey, V::MaxKey) => true,
         (V::Regex { pattern, options }, V::Regex { pattern: other, options: other_options }) => {
@@ -94,23 +116,41 @@ fn same(a: ValueRef<'_>, b: ValueRef<'_>, exactness: Exactness, depth: usize) ->
     })
 }
 
-fn same_fields(a: DocumentRef<'_>, b: DocumentRef<'_>, exactness: Exactness, depth: usize) -> Result<bool, Malformed> {
+fn same_fields(
+    a: DocumentRef<'_>,
+    b: DocumentRef<'_>,
+    exactness: Exactness,
+    depth: usize,
+    steps: Option<&Steps>,
+) -> Result<bool, Malformed> {
     let (mut left, mut right) = (a.iter(), b.iter());
     loop {
+        if let Some(steps) = steps {
+            steps.take(1)?;
+        }
         match (left.next().transpose()?, right.next().transpose()?) {
             (None, None) => return Ok(true),
-            (Some((key, a)), Some((other, b))) if key == other && same(a, b, exactness, depth)? => {}
+            (Some((key, a)), Some((other, b))) if key == other && same(a, b, exactness, depth, steps)? => {}
             _ => return Ok(false),
         }
     }
 }
 
-fn same_elements(a: ArrayRef<'_>, b: ArrayRef<'_>, exactness: Exactness, depth: usize) -> Result<bool, Malformed> {
+fn same_elements(
+    a: ArrayRef<'_>,
+    b: ArrayRef<'_>,
+    exactness: Exactness,
+    depth: usize,
+    steps: Option<&Steps>,
+) -> Result<bool, Malformed> {
     let (mut left, mut right) = (a.iter(), b.iter());
     loop {
+        if let Some(steps) = steps {
+            steps.take(1)?;
+        }
         match (left.next().transpose()?, right.next().transpose()?) {
             (None, None) => return Ok(true),
-            (Some(a), Some(b)) if same(a, b, exactness, depth)? => {}
+            (Some(a), Some(b)) if same(a, b, exactness, depth, steps)? => {}
             _ => return Ok(false),
         }
     }

@@ -3,7 +3,9 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use bson::Bson;
 use hashbrown::HashTable;
 
-use super::{Malformed, ValueRef, equal};
+use super::compare::equal_in_steps;
+use super::hash::hash;
+use super::{Malformed, Steps, ValueRef};
 
 /// Values of which it will often be asked whether one equals a given value. A long list is hashed once, so that its length does
 /// not matter later.
@@ -13,21 +15,37 @@ pub(crate) struct List {
     index: Option<Box<Index>>,
 }
 
+/// As [`List`], of values in documents; hashed when it has been asked for several values.
+#[derive(Debug, Default)]
+pub(crate) struct ListRef<'v> {
+    values: Vec<ValueRef<'v>>,
+    asked: usize,
+    index: Option<Box<Index>>,
+}
+
 #[derive(Clone, Debug)]
 struct Index {
     hasher: RandomState,
-    /// The numbers of the values that have a hash.
+    /// The numbers of the values, by their hashes; of equal ones the first.
     hashed: HashTable<usize>,
-    /// The numbers of the others, such as documents and fractions.
+    /// The numbers of those that have no hash: what is no BSON.
     others: Vec<usize>,
+    /// Whether there are documents or arrays among them.
+    containers: bool,
 }
 
 /// In a shorter list, looking at each value is faster.
 const HASHED_FROM: usize = 12;
 
+/// So many values are looked for in a list before it is hashed.
+const ASKED: usize = 4;
+
 impl List {
     pub(crate) fn new(values: Vec<Bson>) -> Self {
-        let index = (values.len() >= HASHED_FROM).then(|| Box::new(Index::new(&values)));
+        // What is decoded can be compared whatever it is, but for values nested too deep, which are no less so later.
+        let build =
+            || Index::new(values.len(), |number| values.get(number).map(ValueRef::from), &Steps::new(usize::MAX));
+        let index = if values.len() >= HASHED_FROM { build().ok().map(Box::new) } else { None };
         Self { values, index }
     }
 
@@ -46,94 +64,132 @@ impl List {
         self.values.is_empty()
     }
 
-    /// Whether a value of the list equals this one, as [`equal`] has it.
+    /// Whether a value of the list equals this one, as [`equal`](super::equal) has it.
     ///
     /// # Errors
-    /// As [`equal`].
+    /// As [`equal`](super::equal), and if it takes too many steps.
     #[inline]
-    pub(crate) fn contains(&self, value: ValueRef<'_>) -> Result<bool, Malformed> {
+    pub(crate) fn contains(&self, value: ValueRef<'_>, steps: &Steps) -> Result<bool, Malformed> {
         match &self.index {
-            Some(index) => index.contains(value, &self.values),
-            None => any_equal(value, self.values.iter()),
+            Some(index) => index.contains(value, |number| self.values.get(number).map(ValueRef::from), steps),
+            None => any_equal(value, self.values.iter().map(ValueRef::from), steps),
+        }
+    }
+}
+
+impl<'v> ListRef<'v> {
+    pub(crate) const fn new(values: Vec<ValueRef<'v>>) -> Self {
+        Self { values, asked: 0, index: None }
+    }
+
+    /// As [`List::contains`].
+    pub(crate) fn contains(&mut self, value: ValueRef<'_>, steps: &Steps) -> Result<bool, Malformed> {
+        self.asked = self.asked.saturating_add(1);
+        let at = |number: usize| self.values.get(number).copied();
+        if self.asked > ASKED && self.values.len() >= HASHED_FROM && self.index.is_none() {
+            steps.take(self.values.len())?;
+            self.index = Some(Box::new(Index::new(self.values.len(), at, steps)?));
+        }
+        match &self.index {
+            Some(index) => index.contains(value, at, steps),
+            None => {
+                steps.take(self.values.len())?;
+                any_equal(value, self.values.iter().copied(), steps)
+            }
         }
     }
 }
 
 impl Index {
-    fn new(values: &[Bson]) -> Self {
+    fn new<'v>(count: usize, at: impl Fn(usize) -> Option<ValueRef<'v>>, steps: &Steps) -> Result<Self, Malformed> {
         let hasher = RandomState::new();
-        let (mut hashed, mut others) = (HashTable::with_capacity(values.len()), Vec::new());
-        for (number, value) in values.iter().enumerate() {
-            let value = ValueRef::from(value);
-            let Some(hash) = hash(&hasher, value) else {
-                others.push(number);
-                continue;
+        let mut index = Self { hasher, hashed: HashTable::with_capacity(count), others: Vec::new(), containers: false };
+        let hash = |value: ValueRef<'_>| {
+            let mut state = index.hasher.build_hasher();
+            hash(value, &mut state, 0, steps).map(|()| state.finish())
+        };
+        for number in 0..count {
+            let Some(value) = at(number) else { continue };
+            index.containers |= is_container(value);
+            let hashed = match hash(value) {
+                Ok(hashed) => hashed,
+                Err(error) if error.is_steps() => return Err(error),
+                Err(_) => {
+                    index.others.push(number);
+                    continue;
+                }
             };
-            let same = |other: &usize| is_equal(values, *other, value);
-            if hashed.find(hash, same).is_none() {
-                let rehash = |other: &usize| values.get(*other).and_then(|other| self::hash(&hasher, other.into()));
-                hashed.insert_unique(hash, number, |other| rehash(other).unwrap_or_default());
+            let mut failed = None;
+            let same = |other: &usize| found(at(*other), value, steps, &mut failed);
+            if index.hashed.find(hashed, same).is_none() {
+                let rehash = |other: &usize| at(*other).and_then(|other| hash(other).ok()).unwrap_or_default();
+                index.hashed.insert_unique(hashed, number, rehash);
+            }
+            if let Some(error) = failed.filter(Malformed::is_steps) {
+                return Err(error);
             }
         }
-        Self { hasher, hashed, others }
+        Ok(index)
     }
 
-    fn contains(&self, value: ValueRef<'_>, values: &[Bson]) -> Result<bool, Malformed> {
-        if let Some(hash) = hash(&self.hasher, value)
-            && self.hashed.find(hash, |number| is_equal(values, *number, value)).is_some()
-        {
-            return Ok(true);
+    fn contains<'v>(
+        &self,
+        value: ValueRef<'_>,
+        at: impl Fn(usize) -> Option<ValueRef<'v>>,
+        steps: &Steps,
+    ) -> Result<bool, Malformed> {
+        if !self.containers && is_container(value) {
+            return Ok(false);
         }
-        any_equal(value, self.others.iter().filter_map(|number| values.get(*number)))
+        let mut state = self.hasher.build_hasher();
+        match hash(value, &mut state, 0, steps) {
+            Ok(()) => {
+                let mut failed = None;
+                let same = |other: &usize| found(at(*other), value, steps, &mut failed);
+                if self.hashed.find(state.finish(), same).is_some() {
+                    return Ok(true);
+                }
+                if let Some(error) = failed {
+                    return Err(error);
+                }
+                any_equal(value, self.others.iter().filter_map(|number| at(*number)), steps)
+            }
+            Err(error) if error.is_steps() => Err(error),
+            // Whether what is no BSON equals a value, and where that fails, the comparisons tell.
+            Err(_) => {
+                let all = self.hashed.iter().chain(&self.others);
+                steps.take(self.hashed.len())?;
+                any_equal(value, all.filter_map(|number| at(*number)), steps)
+            }
+        }
     }
 }
 
-/// Of two values that have a hash; those hold nothing that could be malformed.
-fn is_equal(values: &[Bson], number: usize, value: ValueRef<'_>) -> bool {
-    values.get(number).is_some_and(|other| equal(value, other.into()) == Ok(true))
+const fn is_container(value: ValueRef<'_>) -> bool {
+    matches!(value, ValueRef::Document(_) | ValueRef::Array(_) | ValueRef::CodeWithScope { .. })
 }
 
-fn any_equal<'v>(value: ValueRef<'_>, list: impl Iterator<Item = &'v Bson>) -> Result<bool, Malformed> {
+/// Whether another value equals this one; what fails is noted.
+fn found(other: Option<ValueRef<'_>>, value: ValueRef<'_>, steps: &Steps, failed: &mut Option<Malformed>) -> bool {
+    match other.map(|other| equal_in_steps(value, other, steps)) {
+        Some(Ok(equal)) => equal,
+        Some(Err(error)) => {
+            failed.get_or_insert(error);
+            false
+        }
+        None => false,
+    }
+}
+
+fn any_equal<'v>(
+    value: ValueRef<'_>,
+    list: impl Iterator<Item = ValueRef<'v>>,
+    steps: &Steps,
+) -> Result<bool, Malformed> {
     for element in list {
-        if equal(value, element.into())? {
+        if equal_in_steps(value, element, steps)? {
             return Ok(true);
         }
     }
     Ok(false)
-}
-
-/// The same for values that are equal; none for those of which no one can tell that easily. The hasher has a key that
-/// nobody knows, so that nobody can choose values that meet in one place.
-#[inline]
-fn hash(hasher: &RandomState, value: ValueRef<'_>) -> Option<u64> {
-    let mut state = hasher.build_hasher();
-    match value {
-        ValueRef::String(text) | ValueRef::Symbol(text) => {
-            state.write_u8(1);
-            state.write(text.as_bytes());
-        }
-        ValueRef::ObjectId(id) => {
-            state.write_u8(2);
-            state.write(&id);
-        }
-        ValueRef::DateTime(milliseconds) => {
-            state.write_u8(3);
-            state.write_i64(milliseconds);
-        }
-        ValueRef::Boolean(value) => {
-            state.write_u8(4);
-            state.write_u8(value.into());
-        }
-        ValueRef::Binary { subtype, bytes } => {
-            state.write_u8(5);
-            state.write_u8(subtype);
-            state.write(bytes);
-        }
-        ValueRef::Null => state.write_u8(6),
-        _ => {
-            state.write_u8(7);
-            state.write_i64(value.number()?.integer()?);
-        }
-    }
-    Some(state.finish())
 }

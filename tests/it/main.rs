@@ -16,6 +16,7 @@ mod agreement;
 mod allocations;
 mod app;
 mod auth_laws;
+mod budget;
 mod cli;
 #[path = "../contracts/mod.rs"]
 mod contracts;

@@ -223,7 +223,11 @@ impl Parser {
                 }
             },
         };
-        match Pattern::new(pattern, option_text) {
+        let compiled = match &self.patterns {
+            Some(patterns) => patterns.compile(pattern, option_text),
+            None => Pattern::new(pattern, option_text),
+        };
+        match compiled {
             Ok(pattern) => Some(Check::Regex(pattern)),
             Err(error) => {
                 self.report(ExprErrorKind::Pattern(error), member.value.span);

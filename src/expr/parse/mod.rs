@@ -8,7 +8,7 @@ mod operand;
 pub(crate) use clause::schema_word;
 use dialect::Dialect;
 
-use super::{Expr, ExprError, ExprErrorKind};
+use super::{Expr, ExprError, ExprErrorKind, PatternAllowance};
 use crate::json::{self, Member, Node};
 use crate::text::{Span, Spanned};
 
@@ -17,7 +17,7 @@ use crate::text::{Span, Spanned};
 /// # Errors
 /// Everything that is wrong with it, in the order of the text.
 pub fn parse(node: &Node) -> Result<Spanned<Expr>, Vec<ExprError>> {
-    run(node, "this", Dialect::Rule)
+    run(node, "this", Dialect::Rule, None)
 }
 
 /// As [`parse`], for what stands under a key, so that an error can name it: `` `read` ``.
@@ -25,7 +25,7 @@ pub fn parse(node: &Node) -> Result<Spanned<Expr>, Vec<ExprError>> {
 /// # Errors
 /// As [`parse`].
 pub fn parse_at(node: &Node, place: &str) -> Result<Spanned<Expr>, Vec<ExprError>> {
-    run(node, place, Dialect::Rule)
+    run(node, place, Dialect::Rule, None)
 }
 
 /// Reads the filter of a client's query: the operators that are MongoDB's, in MongoDB's spelling, and no expansions.
@@ -33,11 +33,24 @@ pub fn parse_at(node: &Node, place: &str) -> Result<Spanned<Expr>, Vec<ExprError
 /// # Errors
 /// As [`parse`].
 pub fn parse_query(node: &Node) -> Result<Spanned<Expr>, Vec<ExprError>> {
-    run(node, "a query's filter", Dialect::Query)
+    parse_query_within(node, &PatternAllowance::default())
 }
 
-fn run(node: &Node, place: &str, dialect: Dialect) -> Result<Spanned<Expr>, Vec<ExprError>> {
-    let mut parser = Parser { dialect, errors: Vec::new() };
+/// As [`parse_query`], with patterns for which the other parts of the request leave room.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn parse_query_within(node: &Node, patterns: &PatternAllowance) -> Result<Spanned<Expr>, Vec<ExprError>> {
+    run(node, "a query's filter", Dialect::Query, Some(patterns.clone()))
+}
+
+fn run(
+    node: &Node,
+    place: &str,
+    dialect: Dialect,
+    patterns: Option<PatternAllowance>,
+) -> Result<Spanned<Expr>, Vec<ExprError>> {
+    let mut parser = Parser { dialect, patterns, errors: Vec::new() };
     let expr = parser.expr(node, place);
     if parser.errors.is_empty() {
         Ok(expr)
@@ -67,6 +80,8 @@ pub fn parse_str(text: &str) -> Result<Spanned<Expr>, Vec<ExprError>> {
 /// Collects errors; what it returns beside an error only stands in for what could not be read.
 struct Parser {
     dialect: Dialect,
+    /// What the patterns may take together; none where each only has its own limits.
+    patterns: Option<PatternAllowance>,
     errors: Vec<ExprError>,
 }
 

@@ -51,24 +51,29 @@ impl Parser {
 
 /// An array of operands: a literal when every element is one.
 fn array(elements: Vec<Spanned<Operand>>) -> Operand {
-    let literals: Option<Vec<Bson>> = elements
-        .iter()
-        .map(|element| match &element.value {
-            Operand::Literal(value) => Some(value.clone()),
-            _ => None,
-        })
-        .collect();
-    literals.map_or(Operand::Array(elements), |literals| Operand::Literal(Bson::Array(literals)))
+    if !elements.iter().all(is_literal) {
+        return Operand::Array(elements);
+    }
+    // Moved, not copied: what is deep inside passes through here once for each level.
+    Operand::Literal(Bson::Array(elements.into_iter().filter_map(into_literal).collect()))
 }
 
 /// A document of operands: a literal when every field is one.
 fn document(fields: Vec<(String, Spanned<Operand>)>) -> Operand {
-    let literals: Option<bson::Document> = fields
-        .iter()
-        .map(|(key, value)| match &value.value {
-            Operand::Literal(value) => Some((key.clone(), value.clone())),
-            _ => None,
-        })
-        .collect();
-    literals.map_or(Operand::Document(fields), |literals| Operand::Literal(Bson::Document(literals)))
+    if !fields.iter().all(|(_, value)| is_literal(value)) {
+        return Operand::Document(fields);
+    }
+    let literals = fields.into_iter().filter_map(|(key, value)| Some((key, into_literal(value)?)));
+    Operand::Literal(Bson::Document(literals.collect()))
+}
+
+const fn is_literal(operand: &Spanned<Operand>) -> bool {
+    matches!(operand.value, Operand::Literal(_))
+}
+
+fn into_literal(operand: Spanned<Operand>) -> Option<Bson> {
+    match operand.value {
+        Operand::Literal(value) => Some(value),
+        _ => None,
+    }
 }

@@ -4,6 +4,7 @@ use bson::{Bson, Document};
 
 use super::foresight::Foresight;
 use crate::access::NamedPath;
+use crate::expr::PatternAllowance;
 use crate::guarded::error::GuardedError;
 use crate::guarded::options::checked_by;
 use crate::guarded::{FindRequest, Pipeline};
@@ -84,7 +85,8 @@ pub fn parse_writes(node: &Node) -> Result<Vec<Write>, GuardedError> {
     if nodes.is_empty() || nodes.len() > MAX_WRITES {
         return Err(GuardedError::Malformed("a request has from 1 to 1000 writes"));
     }
-    nodes.iter().map(Write::parse).collect()
+    let patterns = PatternAllowance::default();
+    nodes.iter().map(|node| Write::parse_within(node, &patterns)).collect()
 }
 
 impl Write {
@@ -104,6 +106,11 @@ impl Write {
     /// assert!(error.to_string().contains("`$where`"));
     /// ```
     pub fn parse(node: &Node) -> Result<Self, GuardedError> {
+        Self::parse_within(node, &PatternAllowance::default())
+    }
+
+    /// As [`parse`](Self::parse), with patterns for which the other writes of the request leave room.
+    fn parse_within(node: &Node, patterns: &PatternAllowance) -> Result<Self, GuardedError> {
         let malformed = GuardedError::Malformed("a write is an object with one member, such as `updateOne`");
         let Some([member]) = node.as_object() else { return Err(malformed) };
         let options = &member.value;
@@ -120,14 +127,14 @@ impl Write {
                 let nodes = nodes.ok_or(GuardedError::Malformed("`documents` is an array of documents"))?;
                 Ok(plain(Action::Insert(nodes.iter().map(to_document).collect::<Result<_, _>>()?)))
             }
-            "updateOne" => Ok(plain(change(options, UPDATE, Extent::First)?)),
-            "updateMany" => Ok(plain(change(options, UPDATE, Extent::All)?)),
-            "replaceOne" => Ok(plain(change(options, REPLACE, Extent::First)?)),
-            "deleteOne" => Ok(plain(Action::Delete(selection(options, ONE, Extent::First)?))),
-            "deleteMany" => Ok(plain(Action::Delete(selection(options, ONE, Extent::All)?))),
-            "findOneAndUpdate" => returning(change(options, FIND_UPDATE, Extent::First)?),
-            "findOneAndReplace" => returning(change(options, FIND_REPLACE, Extent::First)?),
-            "findOneAndDelete" => returning(Action::Delete(selection(options, FIND_DELETE, Extent::First)?)),
+            "updateOne" => Ok(plain(change(options, UPDATE, Extent::First, patterns)?)),
+            "updateMany" => Ok(plain(change(options, UPDATE, Extent::All, patterns)?)),
+            "replaceOne" => Ok(plain(change(options, REPLACE, Extent::First, patterns)?)),
+            "deleteOne" => Ok(plain(Action::Delete(selection(options, ONE, Extent::First, patterns)?))),
+            "deleteMany" => Ok(plain(Action::Delete(selection(options, ONE, Extent::All, patterns)?))),
+            "findOneAndUpdate" => returning(change(options, FIND_UPDATE, Extent::First, patterns)?),
+            "findOneAndReplace" => returning(change(options, FIND_REPLACE, Extent::First, patterns)?),
+            "findOneAndDelete" => returning(Action::Delete(selection(options, FIND_DELETE, Extent::First, patterns)?)),
             name => {
                 let what = name.to_owned();
                 Err(GuardedError::Unsupported { what, place: Some("a request to write"), reason: NAMES })
@@ -136,15 +143,20 @@ impl Write {
     }
 }
 
-fn selection(options: &Node, known: &[&str], extent: Extent) -> Result<Selection, GuardedError> {
+fn selection(
+    options: &Node,
+    known: &[&str],
+    extent: Extent,
+    patterns: &PatternAllowance,
+) -> Result<Selection, GuardedError> {
     checked_by(options, known)?;
     let filter = document(options, "filter")?;
-    let request = FindRequest::of(options.get("filter"), options.get("projection"), options.get("sort"))?;
+    let request = FindRequest::within(options.get("filter"), options.get("projection"), options.get("sort"), patterns)?;
     Ok(Selection { request, filter, extent })
 }
 
-fn change(options: &Node, known: &[&str], extent: Extent) -> Result<Action, GuardedError> {
-    let selection = selection(options, known, extent)?;
+fn change(options: &Node, known: &[&str], extent: Extent, patterns: &PatternAllowance) -> Result<Action, GuardedError> {
+    let selection = selection(options, known, extent, patterns)?;
     let upsert = flag(options, "upsert")?.unwrap_or(false);
     let changing = if known.contains(&"replacement") {
         let replacement = document(options, "replacement")?;
@@ -155,12 +167,12 @@ fn change(options: &Node, known: &[&str], extent: Extent) -> Result<Action, Guar
         let change = Change::Replacement(replacement);
         Changing { change, foresight, paths: Vec::new(), needs_position: false, upsert }
     } else {
-        update(options, upsert)?
+        update(options, upsert, patterns)?
     };
     Ok(Action::Change(selection, Box::new(changing)))
 }
 
-fn update(options: &Node, upsert: bool) -> Result<Changing, GuardedError> {
+fn update(options: &Node, upsert: bool, patterns: &PatternAllowance) -> Result<Changing, GuardedError> {
     let node = options.get("update").ok_or(GuardedError::Malformed("`update` says what becomes of the documents"))?;
     let filters = options.get("arrayFilters");
     if node.as_array().is_some() {
@@ -188,7 +200,7 @@ fn update(options: &Node, upsert: bool) -> Result<Changing, GuardedError> {
             filters.iter().map(to_document).collect::<Result<_, _>>()?
         }
     };
-    let compiled = Update::compile(&update, &array_filters).map_err(GuardedError::Update)?;
+    let compiled = Update::compile_within(&update, &array_filters, patterns).map_err(GuardedError::Update)?;
     // What is only set on an insert looks at a document that is there where it looks for elements: it fails if there is no array,
     // or if two filters choose the same element.
     let named = compiled.named().iter();

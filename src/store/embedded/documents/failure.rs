@@ -2,15 +2,24 @@ use crate::find::FindError;
 use crate::store::StoreError;
 use crate::store::documents::{DocumentsError, Namespace};
 use crate::store::embedded::database::Failure;
-use crate::update::UpdateError;
+use crate::update::{UpdateError, UpdateErrorKind};
 use crate::value::Malformed;
 
 /// Who speaks in an error.
 pub(super) const STORE: &str = "the embedded store";
 
+/// What would make a request less, of which one document takes more steps than it may.
+const STEPS: &str =
+    "one document would take more than 20000000 steps: write fewer conditions about arrays, or shorter lists";
+
+fn too_many_steps() -> DocumentsError {
+    unsupported("so much work on one document", Some(STEPS))
+}
+
 impl From<FindError> for DocumentsError {
     fn from(error: FindError) -> Self {
         match error {
+            FindError::Malformed(error) => error.into(),
             FindError::Unsupported { what, help } => Self::Unsupported { what, store: STORE, help },
             error => Self::Refused { code: error.code(), message: error.to_string() },
         }
@@ -19,6 +28,9 @@ impl From<FindError> for DocumentsError {
 
 impl From<UpdateError> for DocumentsError {
     fn from(error: UpdateError) -> Self {
+        if matches!(error.kind(), UpdateErrorKind::Malformed(error) if error.is_steps()) {
+            return too_many_steps();
+        }
         if error.is_unsupported() {
             return Self::Unsupported { what: format!("this update ({error})"), store: STORE, help: None };
         }
@@ -38,6 +50,9 @@ impl From<Vec<UpdateError>> for DocumentsError {
 
 impl From<Malformed> for DocumentsError {
     fn from(error: Malformed) -> Self {
+        if error.is_steps() {
+            return too_many_steps();
+        }
         Self::Refused { code: None, message: error.to_string() }
     }
 }

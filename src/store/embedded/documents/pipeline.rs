@@ -2,9 +2,10 @@ use bson::RawDocumentBuf;
 
 use super::failure::refused;
 use super::stage::{Stage, counted};
+use crate::eval::Errors;
 use crate::find::{Sort, SortKey};
 use crate::store::documents::DocumentsError;
-use crate::value::{DocumentRef, RawWriter};
+use crate::value::{DocumentRef, MAX_STEPS, RawWriter, Steps};
 
 /// How many bytes of documents may be held in memory to order them, as in MongoDB.
 pub(super) const MAX_SORTED: usize = 100 * 1024 * 1024;
@@ -23,6 +24,30 @@ struct Part {
     count: u64,
     held: Vec<(SortKey, RawDocumentBuf)>,
     held_bytes: usize,
+}
+
+/// What the work on one document may take. A pipeline begins with the conditions of the rules, if they have any for it: they take
+/// their steps apart from those of the stages after them, which may be a client's and must not tell how many these were.
+struct Work {
+    first: Errors,
+    others: Errors,
+}
+
+/// What the first stage may take: as many as the rules, and the conditions of a client's that stand beside them, of which there are
+/// few, can come to on the largest document.
+pub(super) const FIRST: usize = 10 * MAX_STEPS;
+
+/// So many bytes of a document that is written anew are one step.
+const BYTES: usize = 16;
+
+impl Work {
+    fn new() -> Self {
+        Self { first: Errors::within(Steps::new(FIRST)), others: Errors::default() }
+    }
+
+    const fn at(&self, stage: usize) -> &Errors {
+        if stage == 0 { &self.first } else { &self.others }
+    }
 }
 
 /// Whether more documents are of use.
@@ -51,10 +76,10 @@ impl Pipeline {
 
     /// Puts a document of the collection in.
     pub(super) fn put(&mut self, document: DocumentRef<'_>) -> Result<Need, DocumentsError> {
-        self.pass(0, document)
+        self.pass(0, document, &Work::new())
     }
 
-    fn pass(&mut self, at: usize, document: DocumentRef<'_>) -> Result<Need, DocumentsError> {
+    fn pass(&mut self, at: usize, document: DocumentRef<'_>, work: &Work) -> Result<Need, DocumentsError> {
         let Some(part) = self.parts.get_mut(at) else {
             let document = owned(document)?;
             self.out_bytes += document.as_bytes().len();
@@ -62,11 +87,11 @@ impl Pipeline {
             return Ok(Need::More);
         };
         match &part.stage {
-            Stage::Match(filter) if !filter.matches(document)? => Ok(Need::More),
-            Stage::Match(_) => self.pass(at + 1, document),
+            Stage::Match(filter) if !filter.matches_within(document, work.at(at))? => Ok(Need::More),
+            Stage::Match(_) => self.pass(at + 1, document, work),
             Stage::Skip(skipped) => {
                 part.count += 1;
-                if part.count > *skipped { self.pass(at + 1, document) } else { Ok(Need::More) }
+                if part.count > *skipped { self.pass(at + 1, document, work) } else { Ok(Need::More) }
             }
             Stage::Limit(0) => Ok(Need::Nothing),
             Stage::Limit(limit) => {
@@ -76,7 +101,7 @@ impl Pipeline {
                 if count > limit {
                     return Ok(Need::Nothing);
                 }
-                let need = self.pass(at + 1, document)?;
+                let need = self.pass(at + 1, document, work)?;
                 Ok(if count == limit { Need::Nothing } else { need })
             }
             Stage::Count(_) => {
@@ -85,13 +110,14 @@ impl Pipeline {
             }
             Stage::Project(projection) => {
                 let mut bytes = Vec::new();
+                work.at(at).steps().take(raw_length(document) / BYTES)?;
                 RawWriter::write(&mut bytes, |writer| projection.write(document, writer))?;
                 let projected = RawDocumentBuf::from_bytes(bytes).map_err(crate::value::Malformed::from)?;
-                self.pass(at + 1, DocumentRef::Raw(&projected))
+                self.pass(at + 1, DocumentRef::Raw(&projected), work)
             }
             Stage::Sort(sort, wanted) => {
                 let document = owned(document)?;
-                let key = sort.key(&*document)?;
+                let key = sort.key_within(&*document, work.at(at).steps())?;
                 part.held_bytes += document.as_bytes().len();
                 part.held.push((key, document));
                 if let Some(wanted) = wanted {
@@ -122,14 +148,14 @@ impl Pipeline {
                     let mut held = std::mem::take(&mut part.held);
                     order(sort, &mut held);
                     for (_, document) in held {
-                        if self.pass(at + 1, DocumentRef::Raw(&document))? == Need::Nothing {
+                        if self.pass(at + 1, DocumentRef::Raw(&document), &Work::new())? == Need::Nothing {
                             break;
                         }
                     }
                 }
                 Stage::Count(name) if part.count > 0 => {
                     let count = counted(name, part.count)?;
-                    self.pass(at + 1, DocumentRef::Raw(&count))?;
+                    self.pass(at + 1, DocumentRef::Raw(&count), &Work::new())?;
                 }
                 _ => {}
             }
@@ -141,6 +167,13 @@ impl Pipeline {
 /// Equal ones stay as they came.
 fn order(sort: &Sort, held: &mut [(SortKey, RawDocumentBuf)]) {
     held.sort_by(|(a, _), (b, _)| sort.compare(a, b));
+}
+
+fn raw_length(document: DocumentRef<'_>) -> usize {
+    match document {
+        DocumentRef::Raw(document) => document.as_bytes().len(),
+        _ => 0,
+    }
 }
 
 fn owned(document: DocumentRef<'_>) -> Result<RawDocumentBuf, DocumentsError> {

@@ -2,6 +2,7 @@ use bson::{Bson, Document, RawDocumentBuf};
 
 use super::failure::{refused, unsupported};
 use super::id_key::ids;
+use crate::expr::PatternAllowance;
 use crate::find::{Filter, Sort, compile_projection};
 use crate::policy::Projection;
 use crate::store::documents::{DocumentsError, Find};
@@ -45,13 +46,15 @@ impl Search {
             Some(Some(Bson::Document(filter))) => ids(filter),
             _ => None,
         };
-        Ok(Self { stages: pipeline.iter().map(stage).collect::<Result<_, _>>()?, ids })
+        let patterns = PatternAllowance::default();
+        let stages = pipeline.iter().map(|one| stage(one, &patterns)).collect::<Result<_, _>>()?;
+        Ok(Self { stages, ids })
     }
 }
 
 const HELP: &str = "it has `$match`, `$sort`, `$skip`, `$limit`, `$count`, `$project` and `$unset`";
 
-fn stage(stage: &Document) -> Result<Stage, DocumentsError> {
+fn stage(stage: &Document, patterns: &PatternAllowance) -> Result<Stage, DocumentsError> {
     let mut fields = stage.iter();
     let (Some((name, operand)), None) = (fields.next(), fields.next()) else {
         return Err(refused(40323, "a stage of a pipeline has exactly one field"));
@@ -61,7 +64,7 @@ fn stage(stage: &Document) -> Result<Stage, DocumentsError> {
         _ => Err(refused(15959, format!("`{name}` takes a document"))),
     };
     match name.as_str() {
-        "$match" => Ok(Stage::Match(Box::new(Filter::compile(document()?)?))),
+        "$match" => Ok(Stage::Match(Box::new(Filter::compile_within(document()?, patterns)?))),
         "$sort" => {
             let sort = Sort::compile(document()?)?;
             if sort.is_empty() {

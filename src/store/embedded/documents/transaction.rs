@@ -7,13 +7,14 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::collection::{Next, Tables, numbers, raw, scan};
 use super::failure::{broken, check_namespace, unsupported};
-use super::pipeline::{Need, Pipeline};
+use super::pipeline::{FIRST, Need, Pipeline};
 use super::stage::Search;
 use crate::auth::{BoxFuture, Clock};
+use crate::eval::Errors;
 use crate::find::{Filter, Position};
 use crate::store::documents::{Change, DocumentsError, Find, MAX_FOUND_BYTES, Namespace, Transaction, Updated};
 use crate::update::{self, Moment, Update, UpdateError, UpdateErrorKind};
-use crate::value::DocumentRef;
+use crate::value::{DocumentRef, Steps};
 
 /// A transaction; if it is dropped, nothing of it has happened.
 pub(super) struct Writing {
@@ -78,7 +79,8 @@ impl Writing {
         let mut found = None;
         let mut visit = |number, bytes: &[u8]| {
             let document = raw(bytes)?;
-            if conditions.matches(document)? {
+            // As the first stage of a pipeline: the rules have a part in it.
+            if conditions.matches_within(document, &Errors::within(Steps::new(FIRST)))? {
                 found = Some((number, DocumentRef::Raw(document).to_document()?));
             }
             Ok(if found.is_none() { Next::Go } else { Next::Stop })
