@@ -144,10 +144,8 @@ fn check_file(path: &Path, node: &Node) -> Result<Vec<Finding>, Trouble> {
         return Ok(errors(CustomDataConfig::compile(node).err()));
     }
     if name == "schema.json" || (!has("roles") && !has("filters") && (has("bsonType") || has("properties"))) {
-        return Ok(match Schema::compile(node) {
-            Ok(schema) => lint::lint_schema(&schema),
-            Err(found) => errors(Some(found)),
-        });
+        let (schema, found) = Schema::compile_in_part(node);
+        return Ok(errors(Some(found)).into_iter().chain(lint::lint_schema(&schema)).collect());
     }
     let is_rules = matches!(name.as_str(), "rules.json" | "default_rule.json")
         || ["roles", "filters", "schema", "collection"].into_iter().any(has);
@@ -160,7 +158,11 @@ fn check_file(path: &Path, node: &Node) -> Result<Vec<Finding>, Trouble> {
     }
     Ok(match policy::compile(node) {
         Ok(rules) => lint::lint_rules(&rules, node),
-        Err(found) => errors(Some(found)),
+        // What is wrong with one part keeps nothing from being said about another.
+        Err(found) => {
+            let rest = lint::lint_rules_in_part(&policy::compile_in_part(node), node);
+            errors(Some(found)).into_iter().chain(rest).collect()
+        }
     })
 }
 

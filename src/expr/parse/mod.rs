@@ -4,9 +4,13 @@ mod check;
 mod clause;
 mod dialect;
 mod operand;
+mod refused;
+mod standing;
 
-pub(crate) use clause::schema_word;
+pub(crate) use clause::{element_help, schema_word};
 use dialect::Dialect;
+pub(crate) use standing::bare_logic;
+use standing::Standing;
 
 use super::{Expr, ExprError, ExprErrorKind};
 use crate::json::{self, Member, Node};
@@ -37,7 +41,7 @@ pub fn parse_query(node: &Node) -> Result<Spanned<Expr>, Vec<ExprError>> {
 }
 
 fn run(node: &Node, place: &str, dialect: Dialect) -> Result<Spanned<Expr>, Vec<ExprError>> {
-    let mut parser = Parser { dialect, errors: Vec::new() };
+    let mut parser = Parser { dialect, errors: Vec::new(), standing: Standing::default() };
     let expr = parser.expr(node, place);
     if parser.errors.is_empty() {
         Ok(expr)
@@ -68,6 +72,7 @@ pub fn parse_str(text: &str) -> Result<Spanned<Expr>, Vec<ExprError>> {
 struct Parser {
     dialect: Dialect,
     errors: Vec<ExprError>,
+    standing: Standing,
 }
 
 impl Parser {
