@@ -6,8 +6,9 @@ use bson::Document;
 use super::bound::{BoundField, BoundFields, BoundRole};
 use super::guard::{Entrance, Guard};
 use super::plan::{holds, permitted};
-use crate::eval::{Residual, Truth};
+use crate::eval::{Documents, Errors, Residual, Trace, Truth, bind, trace};
 use crate::policy::Projection;
+use crate::predicate::Predicate;
 use crate::query::{Field, Plan, Remaining, remaining};
 
 /// What each part of the rules says to a [`Plan`](Guard::plan).
@@ -46,6 +47,9 @@ pub struct RolePlan {
     pub applies: Plan,
     /// Which of those may then be read, be it in part.
     pub permits: Plan,
+    /// Where it applies to none: the conditions of its `apply_when` that the context settles, each with its outcome and both
+    /// operands.
+    pub settled: Vec<Trace>,
 }
 
 impl Guard {
@@ -75,8 +79,12 @@ impl Guard {
                     name,
                     applies: holds(&role.apply_when).into(),
                     permits: permitted(role, &rules.filters).into(),
+                    settled: Vec::new(),
                 },
-                None => RolePlan { name, applies: Plan::Never, permits: Plan::Never },
+                None => {
+                    let settled = self.settled(&role.apply_when.predicate);
+                    RolePlan { name, applies: Plan::Never, permits: Plan::Never, settled }
+                }
             });
         }
         if explanation.plan.needs_check() {
@@ -95,6 +103,22 @@ impl Guard {
             explanation.projection = projection(&rules.roles, &rules.filters.projections);
         }
         explanation
+    }
+}
+
+impl Guard {
+    /// The tests of a condition that do not hold whatever the document is.
+    fn settled(&self, predicate: &Predicate) -> Vec<Trace> {
+        let mut found = Vec::new();
+        predicate.each_test(&mut |test| {
+            let test = Predicate::Test(Box::new(test.clone()));
+            if let Residual::Constant(outcome) = bind(&test, &self.context)
+                && outcome != Truth::True
+            {
+                found.push(trace(&test, Documents::default(), &self.context, &Errors::default()));
+            }
+        });
+        found
     }
 }
 

@@ -1,14 +1,17 @@
-use std::io::{self, Write};
+use std::borrow::Cow;
+use std::io::{self, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Color, Reset, Style as Ansi};
 use portcullis::text::{Finding, OneLine, Source, Style};
 use serde_json::{Value, json};
 
+use super::terminal::printable;
 use super::trouble::Trouble;
 
 /// Standard output, as text or as one JSON document.
 pub(super) struct Output {
     json: bool,
+    is_terminal: bool,
     stream: anstream::AutoStream<io::Stdout>,
 }
 
@@ -31,7 +34,7 @@ pub(super) fn paint(word: &str, colour: AnsiColor) -> String {
 
 impl Output {
     pub(super) fn new(json: bool) -> Self {
-        Self { json, stream: anstream::stdout() }
+        Self { json, is_terminal: io::stdout().is_terminal(), stream: anstream::stdout() }
     }
 
     /// Whether one JSON document is wanted.
@@ -41,12 +44,12 @@ impl Output {
 
     /// Writes a line.
     pub(super) fn line(&mut self, text: impl AsRef<str>) -> Result<(), Trouble> {
-        Ok(writeln!(self.stream, "{}", text.as_ref())?)
+        Ok(writeln!(self.stream, "{}", shown(self.is_terminal, text.as_ref()))?)
     }
 
-    /// Writes a text as it is.
+    /// Writes a text without a line end.
     pub(super) fn text(&mut self, text: impl AsRef<str>) -> Result<(), Trouble> {
-        Ok(write!(self.stream, "{}", text.as_ref())?)
+        Ok(write!(self.stream, "{}", shown(self.is_terminal, text.as_ref()))?)
     }
 
     /// Whether colours are lost on the way.
@@ -57,6 +60,9 @@ impl Output {
     /// Writes a text, in UTF-8, that has colours only where they are not lost: all of it at once.
     pub(super) fn bytes(&mut self, text: &[u8]) -> Result<(), Trouble> {
         let mut stdout = self.stream.as_inner();
+        if self.is_terminal {
+            return Ok(stdout.write_all(printable(&String::from_utf8_lossy(text)).as_bytes())?);
+        }
         Ok(stdout.write_all(text)?)
     }
 
@@ -103,15 +109,26 @@ impl Output {
             }
             other => text = format!("{}: {}\n", paint("error", AnsiColor::Red), OneLine(other)),
         }
-        // Nothing can be done if even this fails.
-        let _ = write!(anstream::stderr(), "{text}");
+        say(&text);
         findings
     }
 }
 
+/// A text as it is written: a terminal must obey nothing in it.
+fn shown(is_terminal: bool, text: &str) -> Cow<'_, str> {
+    if is_terminal { printable(text) } else { Cow::Borrowed(text) }
+}
+
+/// Writes a text to standard error.
+pub(super) fn say(text: &str) {
+    let text = shown(io::stderr().is_terminal(), text);
+    // Nothing can be done if even this fails.
+    let _ = write!(anstream::stderr(), "{text}");
+}
+
 /// Says something beside the output, on standard error.
 pub(super) fn note(message: &str) {
-    let _ = writeln!(anstream::stderr(), "{}: {}", paint("note", AnsiColor::Cyan), OneLine(message));
+    say(&format!("{}: {}\n", paint("note", AnsiColor::Cyan), OneLine(message)));
 }
 
 /// A finding for machines.

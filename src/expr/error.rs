@@ -27,7 +27,7 @@ pub enum ExprErrorKind {
     #[error("unknown operator `{0}`")]
     OperatorUnknown(String),
     /// `{"$where": "…"}`
-    #[error("the operator `{0}` of MongoDB is not supported on purpose")]
+    #[error("the operator `{0}` is deliberately not supported")]
     OperatorRefused(String),
     /// `{"$gt": 1}`
     #[error("the operator `{0}` stands where a field name belongs")]

@@ -15,6 +15,8 @@ pub enum Remaining {
     Pattern,
     /// A comparison of a document's value with another of the document's.
     Documents,
+    /// A comparison of a value of the context, on the left, with one of the document's.
+    Context,
     /// A conversion of a document's value, such as `%stringToOid`.
     Conversion,
     /// A list of more than [`MAX_LIST`] values.
@@ -36,6 +38,10 @@ impl fmt::Display for Remaining {
             Self::Function => f.write_str("the call of a function"),
             Self::Pattern => f.write_str("a regular expression: whether the text matches"),
             Self::Documents => f.write_str("a comparison of two values of the document"),
+            Self::Context => f.write_str(
+                "a comparison of a value of the context with one of the document (with the field on the left, as in \
+                 {\"group\": \"%%user.custom_data.groups\"}, a filter can say it)",
+            ),
             Self::Conversion => f.write_str("a conversion of a value of the document"),
             Self::List => write!(f, "a list of more than {MAX_LIST} values"),
             Self::Elements => f.write_str("a condition on the elements of an array"),
@@ -54,6 +60,7 @@ impl Remaining {
             Self::Function => "function",
             Self::Pattern => "pattern",
             Self::Documents => "documents",
+            Self::Context => "context",
             Self::Conversion => "conversion",
             Self::List => "list",
             Self::Elements => "elements",
@@ -89,6 +96,7 @@ fn of_test(test: &BoundTest, this: Field<'_>) -> Remaining {
         BoundCheck::ElemMatch { .. } => Remaining::Elements,
         BoundCheck::Equals(right) | BoundCheck::Order(_, right) => of_right(right, test, this),
         BoundCheck::All(list) => list.iter().map(|right| of_right(right, test, this)).min().unwrap_or(Remaining::Other),
+        BoundCheck::In(BoundList::Document(_)) if matches!(test.left, BoundLeft::Value(..)) => Remaining::Context,
         BoundCheck::In(BoundList::Document(_)) => Remaining::Documents,
         BoundCheck::In(BoundList::Elements { known, later, .. }) => {
             let later = later.iter().map(|right| of_right(right, test, this)).min();
@@ -104,6 +112,7 @@ fn of_right(right: &BoundRight, test: &BoundTest, this: Field<'_>) -> Remaining 
     match right {
         BoundRight::Function(_) => Remaining::Function,
         BoundRight::Convert(..) => Remaining::Conversion,
+        BoundRight::Document(..) if matches!(test.left, BoundLeft::Value(..)) => Remaining::Context,
         BoundRight::Document(..) | BoundRight::Template(_) => Remaining::Documents,
         // Beside its elements, the list itself is asked for.
         BoundRight::Value(value) if value.members.as_ref().is_some_and(|list| list.values.iter().len() >= MAX_LIST) => {

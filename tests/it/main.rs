@@ -35,4 +35,5 @@ mod regressions;
 mod stores;
 mod tokens;
 mod updates;
+mod words;
 mod written;
