@@ -91,7 +91,11 @@ impl App {
             return Err(AppError::Unreadable { path: directory.to_path_buf(), reason });
         }
         if !is_app(directory) {
-            return Err(AppError::NotApplication { path: directory.to_path_buf(), below: discover(directory), above: above(directory) });
+            return Err(AppError::NotApplication {
+                path: directory.to_path_buf(),
+                below: discover(directory),
+                above: above(directory),
+            });
         }
         let mut reader = Reader::new(directory);
         let settings = Settings::load(&mut reader, options.environment.as_deref());

@@ -69,7 +69,10 @@ pub(super) fn above(directory: &Path) -> Option<PathBuf> {
     let absolute = directory.canonicalize().ok()?;
     let levels = absolute.ancestors().skip(1).take(MAX_DEPTH).position(is_app)? + 1;
     // As it was named, as far as that goes.
-    let named = directory.ancestors().nth(levels).filter(|path| path.canonicalize().ok().as_deref() == absolute.ancestors().nth(levels));
+    let named = directory
+        .ancestors()
+        .nth(levels)
+        .filter(|path| path.canonicalize().ok().as_deref() == absolute.ancestors().nth(levels));
     match named {
         Some(path) if path.as_os_str().is_empty() => Some(PathBuf::from(".")),
         Some(path) => Some(path.to_path_buf()),

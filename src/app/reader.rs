@@ -119,15 +119,17 @@ impl<'d> Reader<'d> {
 
     /// Reads a file as written; none if there is no such file.
     pub(super) fn raw(&mut self, name: &str) -> Option<Raw> {
+        // Behind a link that is not followed there may be any file.
+        if let Some(source) = self.refuse_outward(name) {
+            self.seen.insert(name.to_owned());
+            return Some(Raw { source, node: None });
+        }
         let path = self.directory.join(name);
         match fs::symlink_metadata(&path) {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return None,
             _ => {}
         }
         self.seen.insert(name.to_owned());
-        if let Some(source) = self.refuse_outward(name) {
-            return Some(Raw { source, node: None });
-        }
         Some(match self.bytes(&path) {
             Ok(bytes) => {
                 self.files_read += 1;

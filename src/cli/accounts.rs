@@ -104,7 +104,10 @@ pub(super) async fn bearer(
 pub(super) fn is_ours(token: &str) -> bool {
     let payload = token.split('.').nth(1).and_then(|part| BASE64_URL_SAFE_NO_PAD.decode(part).ok());
     let claims: Option<serde_json::Value> = payload.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    claims.as_ref().and_then(|claims| claims.get("typ")?.as_str()).is_some_and(|kind| matches!(kind, "access" | "refresh"))
+    claims
+        .as_ref()
+        .and_then(|claims| claims.get("typ")?.as_str())
+        .is_some_and(|kind| matches!(kind, "access" | "refresh"))
 }
 
 /// An authenticator that looks up no custom data: enough to tell whose a token is and to end its session.
@@ -156,8 +159,8 @@ pub(super) async fn authenticator_with_provider(
             (None, _) => provider,
             (Some(_), Some(argument)) => {
                 let (name, bytes) = input::read_bytes(argument, "--jwks")?;
-                let keys = StaticJwks::parse(&bytes)
-                    .map_err(|error| Trouble::usage(format!("--jwks `{name}`: {error}")))?;
+                let keys =
+                    StaticJwks::parse(&bytes).map_err(|error| Trouble::usage(format!("--jwks `{name}`: {error}")))?;
                 provider.with_jwks(Arc::new(keys))
             }
             (Some(uri), None) => {

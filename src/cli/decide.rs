@@ -2,7 +2,6 @@ use std::borrow::Cow;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use anstream::adapter::strip_bytes;
 use anstyle::AnsiColor;
 use bson::{Bson, Document, RawDocument};
 use clap::ValueEnum;
@@ -19,6 +18,7 @@ use super::guard::GuardArgs;
 use super::input::{Input, is_json, standard_input};
 use super::output::{Output, paint};
 use super::pipeline::{self, Batch};
+use super::terminal::colourless;
 use super::trouble::Trouble;
 use super::{Answer, explain};
 
@@ -147,7 +147,8 @@ fn split(args: &Args) -> Result<(Option<&str>, &[String]), Trouble> {
         && !Path::new(first).exists()
     {
         // What is no file and looks like a collection is one, unless all of the arguments are wanted as documents.
-        let wanted = if args.operation == Verb::Update && others.first().is_none_or(|other| other != "-") { 2 } else { 1 };
+        let wanted =
+            if args.operation == Verb::Update && others.first().is_none_or(|other| other != "-") { 2 } else { 1 };
         if others.len() >= wanted {
             return match &args.namespace {
                 None => Ok((Some(first), others)),
@@ -186,12 +187,10 @@ fn subject(documents: &[String]) -> Result<Subject, Trouble> {
 /// Refuses update operators in place of the document that they make.
 fn refuse_operators(after: &Document) -> Result<(), Trouble> {
     match after.keys().next() {
-        Some(first) if Operator::ALL.iter().any(|(_, spelling)| spelling == first) => {
-            Err(Trouble::usage(format!(
-                "`{first}` is an update operator: the second document of an update is the whole document as it becomes; \
+        Some(first) if Operator::ALL.iter().any(|(_, spelling)| spelling == first) => Err(Trouble::usage(format!(
+            "`{first}` is an update operator: the second document of an update is the whole document as it becomes; \
                  `portcullis update` carries operators out, and judges what they make"
-            )))
-        }
+        ))),
         _ => Ok(()),
     }
 }
@@ -298,8 +297,8 @@ impl Answers {
         let mut text = Vec::with_capacity(self.text.len());
         let mut from = 0;
         let mut take = |to: usize| {
-            let part = self.text.get(from..to).unwrap_or_default();
-            strip_bytes(part).for_each(|plain| text.extend_from_slice(plain));
+            let part = String::from_utf8_lossy(self.text.get(from..to).unwrap_or_default());
+            text.extend_from_slice(colourless(&part).as_bytes());
             from = to;
             text.len()
         };

@@ -119,8 +119,9 @@ fn app_guard(args: &GuardArgs, directory: &Path, namespace: &str) -> Result<(Gua
         note(&format!("no file of the application speaks of `{namespace}`{hint}"));
     }
     let (user, age) = user(args, &app)?;
+    let secrets = args.secrets.read(&app)?;
     args.secrets.note_unused(&app)?;
-    let context = app.with_secrets(args.context.context(user)?, &args.secrets.read(&app)?);
+    let context = app.with_secrets(args.context.context(user)?, &secrets);
     Ok((app.guard(&policies, namespace, args.service.as_deref(), context)?, age))
 }
 

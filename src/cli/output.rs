@@ -5,7 +5,7 @@ use anstyle::{AnsiColor, Color, Reset, Style as Ansi};
 use portcullis::text::{Finding, OneLine, Source, Style};
 use serde_json::{Value, json};
 
-use super::terminal::printable;
+use super::terminal::{colourless, printable};
 use super::trouble::Trouble;
 
 /// Standard output, as text or as one JSON document.
@@ -44,12 +44,15 @@ impl Output {
 
     /// Writes a line.
     pub(super) fn line(&mut self, text: impl AsRef<str>) -> Result<(), Trouble> {
-        Ok(writeln!(self.stream, "{}", shown(self.is_terminal, text.as_ref()))?)
+        self.text(text.as_ref())?;
+        self.text("\n")
     }
 
     /// Writes a text without a line end.
     pub(super) fn text(&mut self, text: impl AsRef<str>) -> Result<(), Trouble> {
-        Ok(write!(self.stream, "{}", shown(self.is_terminal, text.as_ref()))?)
+        let text = text.as_ref();
+        let text = if self.is_colourless() { colourless(text) } else { Cow::Borrowed(text) };
+        self.bytes(text.as_bytes())
     }
 
     /// Whether colours are lost on the way.
@@ -57,7 +60,8 @@ impl Output {
         self.stream.current_choice() == anstream::ColorChoice::Never
     }
 
-    /// Writes a text, in UTF-8, that has colours only where they are not lost: all of it at once.
+    /// Writes a text, in UTF-8, that has colours only where they are not lost: all of it at once. A terminal is given nothing that
+    /// it could obey.
     pub(super) fn bytes(&mut self, text: &[u8]) -> Result<(), Trouble> {
         let mut stdout = self.stream.as_inner();
         if self.is_terminal {
@@ -114,16 +118,14 @@ impl Output {
     }
 }
 
-/// A text as it is written: a terminal must obey nothing in it.
-fn shown(is_terminal: bool, text: &str) -> Cow<'_, str> {
-    if is_terminal { printable(text) } else { Cow::Borrowed(text) }
-}
-
 /// Writes a text to standard error.
 pub(super) fn say(text: &str) {
-    let text = shown(io::stderr().is_terminal(), text);
+    let stream = anstream::stderr();
+    let text =
+        if stream.current_choice() == anstream::ColorChoice::Never { colourless(text) } else { Cow::Borrowed(text) };
+    let text = if io::stderr().is_terminal() { printable(&text) } else { text };
     // Nothing can be done if even this fails.
-    let _ = write!(anstream::stderr(), "{text}");
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// Says something beside the output, on standard error.

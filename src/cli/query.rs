@@ -7,12 +7,12 @@ use portcullis::store::mongodb::{FindPlan, explain_find};
 use portcullis::text::OneLine;
 use serde_json::{Value, json};
 
-use super::{Answer, explain};
 use super::accounts::block_on;
 use super::guard::GuardArgs;
 use super::namespace::NamespaceArgs;
 use super::output::{Output, note, paint};
 use super::trouble::Trouble;
+use super::{Answer, explain};
 
 const EXAMPLES: &str = "\
 Examples:

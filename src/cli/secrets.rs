@@ -61,7 +61,9 @@ impl SecretArgs {
             given.add(&secret.0)?;
         }
         for name in given.names().filter(|name| app.secret_values.values().all(|secret| secret != name)) {
-            note(&format!("no value asks for the secret `{name}`, so that no rule can: values/*.json name it by `from_secret`"));
+            note(&format!(
+                "no value asks for the secret `{name}`, so that no rule can: values/*.json name it by `from_secret`"
+            ));
         }
         Ok(())
     }

@@ -40,9 +40,30 @@ pub(super) fn printable(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// A text without our own colours, for what is no terminal. Nothing else is taken out: a stored text is data.
+pub(super) fn colourless(text: &str) -> Cow<'_, str> {
+    if !text.contains('\u{1b}') {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\u{1b}') {
+        let (before, sequence) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        out.push_str(before);
+        // What is not ours stays as it is.
+        let length = colour(sequence);
+        out.push_str(if length > 0 { "" } else { "\u{1b}" });
+        rest = sequence.get(length.max(1)..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
 /// The length of a sequence that begins a text and is one of those that we colour by: reset, bold, a foreground. 0 if it is another.
 fn colour(text: &str) -> usize {
-    let Some(code) = text.strip_prefix("\u{1b}[").and_then(|rest| rest.split_once('m')).map(|(code, _)| code) else { return 0 };
+    let Some(code) = text.strip_prefix("\u{1b}[").and_then(|rest| rest.split_once('m')).map(|(code, _)| code) else {
+        return 0;
+    };
     let is_ours = matches!(code, "0" | "1" | "30" | "31" | "32" | "33" | "34" | "35" | "36" | "37");
     if is_ours { code.len() + 3 } else { 0 }
 }

@@ -63,7 +63,11 @@ impl IdArgs {
 
     fn required(&self) -> Result<Vec<&str>, Trouble> {
         let ids = self.given();
-        if ids.is_empty() { Err(Trouble::usage("which users? give their ids, as arguments or by --id")) } else { Ok(ids) }
+        if ids.is_empty() {
+            Err(Trouble::usage("which users? give their ids, as arguments or by --id"))
+        } else {
+            Ok(ids)
+        }
     }
 }
 

@@ -194,7 +194,9 @@ fn show_operand(right: &BoundRight, documents: Documents<'_>, hidden: bool) -> S
             let start = documents.get(place.root);
             let shown = show_place(start, &place.path, false);
             match resolve(start, place.path.segments()) {
-                Ok(Resolved::One(Some(value))) if !matches!(value, ValueRef::Array(_)) && convert(*kind, value).is_none() => {
+                Ok(Resolved::One(Some(value)))
+                    if !matches!(value, ValueRef::Array(_)) && convert(*kind, value).is_none() =>
+                {
                     format!("unknown: {shown} does not convert by `{}`", spelling(*kind))
                 }
                 _ => shown,

@@ -64,7 +64,9 @@ pub(super) fn why_element(check: &Check, context: &Context, show: &dyn Fn(&Bson)
     let found = elements.iter().find_map(|element| match element {
         Right::Context(reference) => match context.right(reference) {
             Ok(Some(Bson::Array(_))) => Some(format!("unknown: `{reference}` is a list inside the list")),
-            _ if is_unresolved(context, reference) => Some(format!("{} (`{reference}`)", context.why_unknown(reference))),
+            _ if is_unresolved(context, reference) => {
+                Some(format!("{} (`{reference}`)", context.why_unknown(reference)))
+            }
             _ => None,
         },
         Right::Convert(..) | Right::Template(_) => {
@@ -113,7 +115,9 @@ pub(super) fn types_differ(left: ValueRef<'_>, right: ValueRef<'_>) -> Option<St
     if kinds.0 == kinds.1
         || is_number(kinds.0) && is_number(kinds.1)
         || is_text(kinds.0) && is_text(kinds.1)
-        || [kinds.0, kinds.1].iter().any(|kind| matches!(kind, Type::Array | Type::Object | Type::Null | Type::Undefined))
+        || [kinds.0, kinds.1]
+            .iter()
+            .any(|kind| matches!(kind, Type::Array | Type::Object | Type::Null | Type::Undefined))
     {
         return None;
     }

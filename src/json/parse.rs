@@ -378,7 +378,9 @@ fn shell_literal(word: &str) -> Option<&'static str> {
             "that is the shell's notation; write {\"$binary\": {\"base64\": \"…\", \"subType\": \"00\"}}"
         }
         "Timestamp" => "that is the shell's notation; write {\"$timestamp\": {\"t\": 1, \"i\": 1}}",
-        "RegExp" => "that is the shell's notation; write {\"$regularExpression\": {\"pattern\": \"…\", \"options\": \"\"}}",
+        "RegExp" => {
+            "that is the shell's notation; write {\"$regularExpression\": {\"pattern\": \"…\", \"options\": \"\"}}"
+        }
         "MinKey" => "that is the shell's notation; write {\"$minKey\": 1}",
         "MaxKey" => "that is the shell's notation; write {\"$maxKey\": 1}",
         _ => return None,

@@ -59,7 +59,12 @@ fn in_string(test: &Test, report: &mut Report) {
     };
     if is_string(left) {
         let message = format!("`{left}` is a string and never {asked}");
-        report.add(COMPARISON_NEVER_HOLDS, test.span, message, "ask what a string can answer: equality, `$in`, `$regex`");
+        report.add(
+            COMPARISON_NEVER_HOLDS,
+            test.span,
+            message,
+            "ask what a string can answer: equality, `$in`, `$regex`",
+        );
     }
 }
 

@@ -9,8 +9,24 @@ use crate::schema::Schema;
 
 /// Names in the plural of what usually is one document.
 const DOCUMENTS: [&str; 18] = [
-    "address", "attributes", "coordinates", "credentials", "dates", "details", "dimensions", "flags", "metrics", "options",
-    "permissions", "preferences", "prefs", "props", "rights", "settings", "stats", "statistics",
+    "address",
+    "attributes",
+    "coordinates",
+    "credentials",
+    "dates",
+    "details",
+    "dimensions",
+    "flags",
+    "metrics",
+    "options",
+    "permissions",
+    "preferences",
+    "prefs",
+    "props",
+    "rights",
+    "settings",
+    "stats",
+    "statistics",
 ];
 
 /// Where a test looks.
@@ -66,7 +82,8 @@ fn compare(tests: &[&Test], schema: Option<&Schema>, report: &mut Report) {
             let array = written(&start, array);
             let (one, two) = (names(other), names(rest));
             let message = format!("`{array}.{one}` and `{array}.{two}` can hold for different elements of `{array}`");
-            let help = format!("of one element ask by {{\"{array}\": {{\"$elemMatch\": {{\"{one}\": …, \"{two}\": …}}}}}}");
+            let help =
+                format!("of one element ask by {{\"{array}\": {{\"$elemMatch\": {{\"{one}\": …, \"{two}\": …}}}}}}");
             report.add(ELEMENTS_APART, test.span, message, help);
         }
         seen.push((start, array, rest));
@@ -92,7 +109,9 @@ fn arrays<'p>(start: &Start, path: &'p FieldPath, schema: Option<&Schema>) -> Op
             return None;
         }
         let said = match start {
-            Start::Document(DocumentRoot::Root | DocumentRoot::PrevRoot) => schema.and_then(|schema| schema.takes_array(array)),
+            Start::Document(DocumentRoot::Root | DocumentRoot::PrevRoot) => {
+                schema.and_then(|schema| schema.takes_array(array))
+            }
             _ => None,
         };
         let name = array.last()?.name();

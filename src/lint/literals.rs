@@ -8,9 +8,7 @@ use super::catalogue::{
 use super::parts::Part;
 use super::report::Report;
 use super::shape::is_plural;
-use crate::expr::{
-    Check, Comparison, Expansion, List, Operand, Operator, Root, bare_logic, element_help, schema_word,
-};
+use crate::expr::{Check, Comparison, Expansion, List, Operand, Operator, Root, bare_logic, element_help, schema_word};
 use crate::json::{self, Node};
 use crate::text::Spanned;
 

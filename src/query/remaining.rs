@@ -39,8 +39,8 @@ impl fmt::Display for Remaining {
             Self::Pattern => f.write_str("a regular expression: whether the text matches"),
             Self::Documents => f.write_str("a comparison of two values of the document"),
             Self::Context => f.write_str(
-                "a comparison of a value of the context with one of the document (with the field on the left, as in \
-                 {\"group\": \"%%user.custom_data.groups\"}, a filter can say it)",
+                "a comparison of a value of the context, on the left, with one of the document; the other way round, with \
+                 the field on the left as in {\"group\": \"%%user.custom_data.groups\"}, a filter can say it",
             ),
             Self::Conversion => f.write_str("a conversion of a value of the document"),
             Self::List => write!(f, "a list of more than {MAX_LIST} values"),

@@ -118,7 +118,8 @@ impl Schema {
     pub fn takes_array(&self, path: &[Segment]) -> Option<bool> {
         let mut shape = &*self.shape;
         for segment in path {
-            shape = shape.properties.named.iter().find(|(name, _)| **name == *segment.name()).map(|(_, inner)| inner)?;
+            shape =
+                shape.properties.named.iter().find(|(name, _)| **name == *segment.name()).map(|(_, inner)| inner)?;
         }
         let types = shape.rules.iter().find_map(|rule| match rule {
             Rule::Type(types) => Some(types),

@@ -179,8 +179,7 @@ fn check_expectation(kind: &str, expect: &Node, errors: &mut Vec<FormatError>) {
         return;
     }
     if expect.as_object().is_none() {
-        let message =
-            format!("the expectation of a case with `{kind}` must be an object, not {}", expect.describe());
+        let message = format!("the expectation of a case with `{kind}` must be an object, not {}", expect.describe());
         let example = match kind {
             "read" | "search" => "{\"document\": {…}} or {\"denied\": true}",
             "insert" | "update" | "delete" => "{\"allowed\": true} or {\"denied\": true}",

@@ -73,8 +73,12 @@ fn an_error_in_one_part_keeps_no_finding_about_another_back() {
         [{"name": "broken", "apply_when": {"%%usr.id": 1}}, {"name": "x", "apply_when": {"uid": "%%user.id"}, "write": true}]}"#;
     let template = r#"{"database": "db", "collection": "users", "roles":
         [{"name": "t", "apply_when": {"a": "%(%%values.nowhere)"}}, {"name": "x", "apply_when": {"uid": "%%user.id"}, "write": true}]}"#;
-    let schema = ("app/data_sources/m/db/users/schema.json", r#"{"title": "u", "properties": {"role": {"bson_type": "string"}}}"#);
-    let custom_data = ("app/auth/custom_user_data.json", CUSTOM_DATA.1.strip_suffix('}').unwrap().to_owned() + r#", "x": 1}"#);
+    let schema = (
+        "app/data_sources/m/db/users/schema.json",
+        r#"{"title": "u", "properties": {"role": {"bson_type": "string"}}}"#,
+    );
+    let custom_data =
+        ("app/auth/custom_user_data.json", CUSTOM_DATA.1.strip_suffix('}').unwrap().to_owned() + r#", "x": 1}"#);
     let sound: &[(&str, &str)] = &[ROOT, SOURCE, CUSTOM_DATA, THINGS, (USERS, OPEN)];
     let cases: [(&str, Vec<(&str, &str)>, &str); 5] = [
         ("none", sound.to_vec(), ""),
@@ -116,7 +120,10 @@ fn the_way_out_of_an_unread_file_is_not_where_it_stands() {
     let tree = Tree::new("unread", &[ROOT, SOURCE, THINGS, ("app/data_sources/m/db/things/encryption.json", "{}")]);
     let (exit, text) = said(&tree.0, &["check", "app"]);
     assert_eq!(exit, 0, "{text}");
-    assert!(text.contains("has rules.json, schema.json and relationships.json") && !text.contains("<collection>/"), "{text}");
+    assert!(
+        text.contains("has rules.json, schema.json and relationships.json") && !text.contains("<collection>/"),
+        "{text}"
+    );
 }
 
 const SECRET: &str = "root:x:0:0:the system's own";
@@ -125,10 +132,12 @@ const SECRET: &str = "root:x:0:0:the system's own";
 fn a_link_out_of_an_application_is_refused_by_name() {
     let outside = ("outside/db/rules.json", OPEN);
     let link = |name: &str, at: &str, to: &str| {
-        let tree = Tree::new(name, &[ROOT, SOURCE, THINGS, outside, ("outside/secret", SECRET), ("outside/f.js", SECRET)]);
+        let tree =
+            Tree::new(name, &[ROOT, SOURCE, THINGS, outside, ("outside/secret", SECRET), ("outside/f.js", SECRET)]);
         let at = tree.path(at);
         fs::create_dir_all(at.parent().unwrap()).unwrap();
         let _ = fs::remove_file(&at);
+        let _ = fs::remove_dir_all(&at);
         symlink(tree.path(to), &at).unwrap();
         let answer = said(&tree.0, &["check", "app"]);
         (tree, answer)
@@ -136,7 +145,12 @@ fn a_link_out_of_an_application_is_refused_by_name() {
     for (name, at, to, shown) in [
         ("value", "app/values/pw.json", "outside/secret", "app/values/pw.json"),
         ("environment", "app/environments/production.json", "outside/secret", "app/environments/production.json"),
-        ("rules", "app/data_sources/m/db/other/rules.json", "outside/db/rules.json", "app/data_sources/m/db/other/rules.json"),
+        (
+            "rules",
+            "app/data_sources/m/db/other/rules.json",
+            "outside/db/rules.json",
+            "app/data_sources/m/db/other/rules.json",
+        ),
         ("collection", "app/data_sources/m/db/other", "outside/db", "app/data_sources/m/db/other"),
         ("database", "app/data_sources/m/other", "outside", "app/data_sources/m/other"),
         ("auth", "app/auth", "outside", "app/auth"),
@@ -152,7 +166,8 @@ fn a_link_out_of_an_application_is_refused_by_name() {
     }
     // What cannot be read closes what it may have been about.
     let (tree, _) = link("closed", "app/data_sources/m/db/other", "outside/db");
-    let (code, text) = said(&tree.0, &["decide", "read", "{}", "--app", "app", "--in", "db.users", "--user", r#"{"id": "u"}"#]);
+    let (code, text) =
+        said(&tree.0, &["decide", "read", "{}", "--app", "app", "--in", "db.users", "--user", r#"{"id": "u"}"#]);
     assert!(code != 0 && !text.contains("allowed"), "{text}");
 }
 
@@ -163,6 +178,50 @@ fn the_code_of_a_function_is_not_found_behind_a_link_out_of_the_application() {
     symlink(tree.path("outside/f.js"), tree.path("app/functions/f.js")).unwrap();
     let (code, text) = said(&tree.0, &["check", "app"]);
     assert!(code == 1 && text.contains("error[link-outward]") && text.contains("app/functions/f.js"), "{text}");
+}
+
+#[test]
+fn a_secret_that_no_value_asks_for_is_named() {
+    let value = ("app/values/key.json", r#"{"name": "key", "from_secret": true, "value": "asked"}"#);
+    let tree =
+        Tree::new("secret", &[ROOT, SOURCE, THINGS, value, ("app/secrets.json", r#"{"idle": "", "asked": ""}"#)]);
+    let decide = |secret: &str| {
+        let user = r#"{"id": "u", "custom_data": null}"#;
+        said(
+            &tree.0,
+            &["decide", "read", "{}", "--app", "app", "--in", "db.things", "--user", user, "--secret", secret],
+        )
+    };
+    let (code, text) = decide("idle=env:PATH");
+    assert!(code == 1 && text.contains("no value asks for the secret `idle`"), "{text}");
+    assert!(!decide("asked=env:PATH").1.contains("no value asks"));
+    assert!(decide("other=env:PATH").1.contains("no file of the application speaks of a secret `other`"));
+}
+
+#[test]
+fn in_the_directory_of_an_application_it_need_not_be_named() {
+    let tree = Tree::new("here", &[ROOT, SOURCE, THINGS]);
+    let app = tree.path("app");
+    for arguments in [
+        &["check"][..],
+        &["query", "db.things", "--user", r#"{"id": "u", "custom_data": null}"#],
+        &["decide", "read", "db.things", "{}", "--user", r#"{"id": "u", "custom_data": null}"#],
+    ] {
+        let (code, text) = said(&app, arguments);
+        assert!(code < 2, "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn documents_are_imported_from_an_argument_and_exported_with_their_collection_named_either_way() {
+    let tree = Tree::new("import", &[("a", "")]);
+    for arguments in [&["import", "db.c", r#"{"_id": 1}"#][..], &["import", "--in", "db.c", r#"{"_id": 2} {"_id": 3}"#]]
+    {
+        assert_eq!(said(&tree.0, arguments).0, 0);
+    }
+    for arguments in [&["export", "db.c"][..], &["export", "--in", "db.c"]] {
+        assert_eq!(said(&tree.0, arguments).1.lines().count(), 3);
+    }
 }
 
 #[test]
@@ -179,11 +238,27 @@ fn a_link_inside_an_application_is_followed() {
 
 #[test]
 fn a_folder_of_custom_data_does_not_lead_out_of_itself() {
-    let tree = Tree::new("folder", &[ROOT, SOURCE, CUSTOM_DATA, THINGS, ("outside/secret", SECRET), ("data/users.json", "{}")]);
+    let tree = Tree::new(
+        "folder",
+        &[ROOT, SOURCE, CUSTOM_DATA, THINGS, ("outside/secret", SECRET), ("data/users.json", "{}")],
+    );
     symlink(tree.path("outside/secret"), tree.path("data/more.json")).unwrap();
-    let (code, text) = said(&tree.0, &[
-        "decide", "read", "{}", "--app", "app", "--in", "db.things", "--user", r#"{"id": "u"}"#, "--custom-data", "data",
-    ]);
+    let (code, text) = said(
+        &tree.0,
+        &[
+            "decide",
+            "read",
+            "{}",
+            "--app",
+            "app",
+            "--in",
+            "db.things",
+            "--user",
+            r#"{"id": "u"}"#,
+            "--custom-data",
+            "data",
+        ],
+    );
     assert!(code == 2 && text.contains("data/more.json` is a symbolic link") && !text.contains("root:x"), "{text}");
 }
 
@@ -212,12 +287,20 @@ fn a_terminal_is_shown_no_control_character_of_a_stored_text() {
         &["export", "db.c"],
         &["decide", "read", "document.json", "--rules", "rules.json"],
         &["decide", "read", "document.json", "--rules", "rules.json", "--json"],
-        &["write", "db.c", r#"{"findOneAndUpdate": {"filter": {}, "update": {"$set": {"a": 1}}}}"#, "--rules", "rules.json"],
+        &[
+            "write",
+            "db.c",
+            r#"{"findOneAndUpdate": {"filter": {}, "update": {"$set": {"a": 1}}}}"#,
+            "--rules",
+            "rules.json",
+        ],
         &["expand", "document.json"],
         &["eval", "{\"text\": 1}", "--root", "document.json", "--explain"],
     ] {
         let Some(text) = on_terminal(&tree.0, arguments) else { return eprintln!("not run: there is no python3") };
-        let raw = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{1b}') || hostile.contains(c) && !c.is_ascii();
+        let raw = |c: char| {
+            c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{1b}') || hostile.contains(c) && !c.is_ascii()
+        };
         assert!(!text.contains(raw), "{arguments:?}: {text:?}");
         assert!(text.contains("u009b31m") || text.contains("u{9b}"), "{arguments:?}: {text:?}");
     }

@@ -117,9 +117,7 @@ impl Parser {
 
     pub(super) fn in_list(&mut self, member: &Member) -> Option<List> {
         match &member.value.kind {
-            Kind::Array(elements) => {
-                Some(List::Elements(self.elements(elements)))
-            }
+            Kind::Array(elements) => Some(List::Elements(self.elements(elements))),
             Kind::String(text) if self.dialect.is_expansion_like(text) => {
                 let span = member.value.span;
                 self.expansion(text, span).map(|expansion| List::Expansion(Spanned::new(expansion, span)))

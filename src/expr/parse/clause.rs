@@ -106,10 +106,11 @@ impl Parser {
         match Expansion::parse(text) {
             Ok(expansion) => Some(expansion),
             Err(kind) => {
-                let help = Expansion::path_help(text).or_else(|| Expansion::suggest(text).map(did_you_mean)).or_else(|| {
-                    let names: Vec<_> = Root::ALL.iter().map(|(_, name)| format!("`{name}`")).collect();
-                    Some(format!("the expansions are {}", names.join(", ")))
-                });
+                let help =
+                    Expansion::path_help(text).or_else(|| Expansion::suggest(text).map(did_you_mean)).or_else(|| {
+                        let names: Vec<_> = Root::ALL.iter().map(|(_, name)| format!("`{name}`")).collect();
+                        Some(format!("the expansions are {}", names.join(", ")))
+                    });
                 self.report_help(kind, span, help);
                 None
             }
@@ -188,7 +189,9 @@ pub(crate) fn element_help(key: &str, name: &str, value: &Node) -> Option<String
         return None;
     }
     if value.as_array().is_some() {
-        return Some("write `$in` for an array that holds one of these values, `$all` for one that holds each".to_owned());
+        return Some(
+            "write `$in` for an array that holds one of these values, `$all` for one that holds each".to_owned(),
+        );
     }
     let text = Some(value.to_text()).filter(|text| text.len() <= SHOWN).unwrap_or_else(|| "…".to_owned());
     let name = if name.is_empty() { "field" } else { name };

@@ -9,8 +9,8 @@ mod standing;
 
 pub(crate) use clause::{element_help, schema_word};
 use dialect::Dialect;
-pub(crate) use standing::bare_logic;
 use standing::Standing;
+pub(crate) use standing::bare_logic;
 
 use super::{Expr, ExprError, ExprErrorKind};
 use crate::json::{self, Member, Node};

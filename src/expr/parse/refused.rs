@@ -21,14 +21,14 @@ pub(super) fn refused(key: &str, dialect: Dialect) -> Option<&'static str> {
             "put it into schema.json, or say it with operators",
             "say it with operators such as `$type`, `$exists`, `$gt`",
         ),
-        "near" | "nearSphere" | "geoWithin" | "geoIntersects" | "geoWithinCenter" | "within" | "maxDistance" | "minDistance" => (
+        "near" | "nearSphere" | "geoWithin" | "geoIntersects" | "geoWithinCenter" | "within" | "maxDistance"
+        | "minDistance" => (
             "geometry cannot be asked in a rule; let a function decide",
             "geometry cannot be asked for; compare the coordinates by `$gt` and `$lt`",
         ),
-        "bitsAllSet" | "bitsAnySet" | "bitsAllClear" | "bitsAnyClear" => (
-            "let a function decide, or compare whole values by `$in`",
-            "compare whole values by `$in`",
-        ),
+        "bitsAllSet" | "bitsAnySet" | "bitsAllClear" | "bitsAnyClear" => {
+            ("let a function decide, or compare whole values by `$in`", "compare whole values by `$in`")
+        }
         "comment" => ("write remarks beside the rules, or into the role's name", "leave it out"),
         "rand" | "sampleRate" => ("chance decides nothing here", "chance decides nothing here"),
         _ => return None,

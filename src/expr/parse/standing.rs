@@ -56,7 +56,9 @@ impl Parser {
             return Some(format!("`{name}` is a field's name; the operator is `{meant}`"));
         }
         if self.dialect.is_expansion_like(key) {
-            return Expansion::parse(key).ok().map(|_| format!("write the condition on `{key}` beside `{name}`, not inside its value"));
+            return Expansion::parse(key)
+                .ok()
+                .map(|_| format!("write the condition on `{key}` beside `{name}`, not inside its value"));
         }
         Operator::parse(key)?;
         let operator_behind = match operator {
