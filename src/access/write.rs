@@ -179,29 +179,16 @@ fn judge_by_rules<'r>(
             if role.read.is_some() {
                 require(truth(role.read.as_ref(), Truth::True, &evaluation), Reason::Read).map_err(by_role)?;
             }
-            Changes::of(write, role, evaluation, errors).map_err(|reason| by_role(plainest(write, role, reason)))?;
+            Changes::of(write, role, evaluation, errors).map_err(by_role)?;
         }
     }
-    let Some((flag, reason)) = flag(write, role) else { return Ok(role) };
+    let (flag, reason) = match write {
+        Write::Insert(_) => (role.insert.as_ref(), Reason::Insert),
+        Write::Delete(_) => (role.delete.as_ref(), Reason::Delete),
+        Write::Update(..) => return Ok(role),
+    };
     require(truth(flag, Truth::True, &evaluation), reason).map_err(by_role)?;
     Ok(role)
-}
-
-/// The role's own word on inserts and deletes.
-const fn flag<'r>(write: Write<'_>, role: &'r BoundRole) -> Option<(Option<&'r Residual>, Reason)> {
-    match write {
-        Write::Insert(_) => Some((role.insert.as_ref(), Reason::Insert)),
-        Write::Delete(_) => Some((role.delete.as_ref(), Reason::Delete)),
-        Write::Update(..) => None,
-    }
-}
-
-/// Of two reasons the one that tells how to get on: where a role inserts or deletes nothing, fields are beside the point.
-fn plainest(write: Write<'_>, role: &BoundRole, reason: Reason) -> Reason {
-    match (&reason, flag(write, role)) {
-        (Reason::Fields(_), Some((Some(Residual::Constant(Truth::False)), plain))) => plain,
-        _ => reason,
-    }
 }
 
 /// Goes through what a write changes and collects what may not be.

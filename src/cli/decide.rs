@@ -6,11 +6,12 @@ use anstyle::AnsiColor;
 use bson::{Bson, Document, RawDocument};
 use clap::ValueEnum;
 use portcullis::access::{Buffer, Decision, Guard, Operation, Reason, Visible};
+use portcullis::eval::Truth;
 use portcullis::json;
 use portcullis::login::DataAge;
 use portcullis::store::documents::Namespace;
 use portcullis::text::{OneLine, Source};
-use portcullis::update::Operator;
+use portcullis::update::Operator as UpdateOperator;
 use portcullis::value::DocumentRef;
 use serde_json::{Map, Value, json};
 
@@ -187,7 +188,7 @@ fn subject(documents: &[String]) -> Result<Subject, Trouble> {
 /// Refuses update operators in place of the document that they make.
 fn refuse_operators(after: &Document) -> Result<(), Trouble> {
     match after.keys().next() {
-        Some(first) if Operator::ALL.iter().any(|(_, spelling)| spelling == first) => Err(Trouble::usage(format!(
+        Some(first) if UpdateOperator::ALL.iter().any(|(_, spelling)| spelling == first) => Err(Trouble::usage(format!(
             "`{first}` is an update operator: the second document of an update is the whole document as it becomes; \
                  `portcullis update` carries operators out, and judges what they make"
         ))),
@@ -381,6 +382,18 @@ impl Decider {
         }
     }
 
+    /// Of two reasons the one that says how to get on: where a role inserts or deletes nothing at all, its fields are beside the
+    /// point.
+    fn plainest<'s>(&self, summary: Summary<'s>, operation: Operation<'_>, plain: Reason) -> Summary<'s> {
+        if !matches!(summary.reason, Some(Reason::Fields(_))) {
+            return summary;
+        }
+        let refuses = self.guard.explain(operation).rules.into_iter().any(|rule| {
+            rule.place == plain.code() && rule.trace.is_some_and(|trace| trace.truth == Truth::False)
+        });
+        if refuses { Summary { reason: Some(plain), ..summary } } else { summary }
+    }
+
     /// `line` is where the document begins on standard input.
     fn decide(
         &self,
@@ -398,9 +411,11 @@ impl Decider {
             }
             Operation::Read(stored) => Summary::of_read(self.guard.read(stored), Visible::as_document, visible),
             Operation::Search(stored) => Summary::of_read(self.guard.search(stored), Visible::as_document, visible),
-            Operation::Insert(new) => Summary::of_write(&self.guard.insert(new)),
+            Operation::Insert(new) => self.plainest(Summary::of_write(&self.guard.insert(new)), operation, Reason::Insert),
             Operation::Update(stored, new) => Summary::of_write(&self.guard.update(stored, new)),
-            Operation::Delete(stored) => Summary::of_write(&self.guard.delete(stored)),
+            Operation::Delete(stored) => {
+                self.plainest(Summary::of_write(&self.guard.delete(stored)), operation, Reason::Delete)
+            }
         };
         answers.counts.decided += 1;
         answers.counts.denied += usize::from(summary.reason.is_some());
