@@ -7,8 +7,9 @@ use super::bound::{BoundField, BoundFields, BoundRole};
 use super::find::QueryError;
 use super::guard::{Entrance, Guard};
 use super::plan::{holds, permitted};
-use crate::eval::{Residual, Truth};
+use crate::eval::{Documents, Errors, Residual, Trace, Truth, bind, trace};
 use crate::policy::Projection;
+use crate::predicate::Predicate;
 use crate::query::{Field, Plan, Remaining, remaining};
 
 /// What each part of the rules says to a [`Plan`](Guard::plan).
@@ -47,6 +48,9 @@ pub struct RolePlan {
     pub applies: Plan,
     /// Which of those may then be read, be it in part.
     pub permits: Plan,
+    /// Where it applies to none: the conditions of its `apply_when` that the context settles, each with its outcome and both
+    /// operands.
+    pub settled: Vec<Trace>,
 }
 
 impl Guard {
@@ -78,8 +82,12 @@ impl Guard {
                     name,
                     applies: holds(&role.apply_when).into(),
                     permits: permitted(role, &rules.filters).into(),
+                    settled: Vec::new(),
                 },
-                None => RolePlan { name, applies: Plan::Never, permits: Plan::Never },
+                None => {
+                    let settled = self.settled(&role.apply_when.predicate);
+                    RolePlan { name, applies: Plan::Never, permits: Plan::Never, settled }
+                }
             });
         }
         if explanation.plan.needs_check() {
@@ -98,6 +106,22 @@ impl Guard {
             explanation.projection = projection(&rules.roles, &rules.filters.projections);
         }
         Ok(explanation)
+    }
+}
+
+impl Guard {
+    /// The tests of a condition that do not hold whatever the document is.
+    fn settled(&self, predicate: &Predicate) -> Vec<Trace> {
+        let mut found = Vec::new();
+        predicate.each_test(&mut |test| {
+            let test = Predicate::Test(Box::new(test.clone()));
+            if let Residual::Constant(outcome) = bind(&test, &self.context)
+                && outcome != Truth::True
+            {
+                found.push(trace(&test, Documents::default(), &self.context, &Errors::default()));
+            }
+        });
+        found
     }
 }
 

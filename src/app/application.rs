@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use bson::Document;
 use thiserror::Error;
 
-use super::discover::{discover, is_app};
+use super::discover::{above, discover, is_app};
 use super::reader::Reader;
 use super::services::Services;
 use super::settings::{Extents, Settings};
@@ -91,7 +91,11 @@ impl App {
             return Err(AppError::Unreadable { path: directory.to_path_buf(), reason });
         }
         if !is_app(directory) {
-            return Err(AppError::NotApplication { path: directory.to_path_buf(), below: discover(directory) });
+            return Err(AppError::NotApplication {
+                path: directory.to_path_buf(),
+                below: discover(directory),
+                above: above(directory),
+            });
         }
         let mut reader = Reader::new(directory);
         let settings = Settings::load(&mut reader, options.environment.as_deref());

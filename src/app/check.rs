@@ -7,14 +7,15 @@ use crate::auth::{ConfigError, CustomDataConfig, Provider};
 #[cfg(feature = "jwt")]
 use crate::auth::{ProviderType, token::TokenProviderConfig};
 use crate::expr;
-use crate::json::Node;
+use crate::json::{Kind, Node, parse};
 use crate::lint::{
-    CollectionRules, Names, lint_anonymous, lint_application, lint_references, lint_rule, lint_rules, lint_schema,
+    CollectionRules, Names, lint_anonymous, lint_application, lint_references, lint_rule, lint_rules, lint_rules_in_part,
+    lint_schema,
 };
-use crate::policy::{self, Policy, Role, Rule, RulesFile};
+use crate::policy::{self, Policy, Role, Rule, RulesFile, RulesInPart};
 use crate::predicate::{self, Predicate, Scope};
 use crate::schema::Schema;
-use crate::text::{Code, Finding, Located, Severity, Span};
+use crate::text::{Code, Finding, Located, Severity, Source, Span};
 
 impl App {
     /// Everything that is wrong, or probably not meant, with the application as a whole: errors of rules, schemas,
@@ -46,16 +47,21 @@ pub(super) struct Check<'a> {
 
 impl<'a> Check<'a> {
     pub(super) fn add(&mut self, file: &ConfigFile, finding: Finding) {
-        self.findings.push(FileFinding { source: Arc::clone(&file.source), pointer: None, finding });
+        self.add_to(&file.source, finding);
+    }
+
+    fn add_to(&mut self, source: &Arc<Source>, finding: Finding) {
+        self.findings.push(FileFinding { source: Arc::clone(source), pointer: None, finding });
     }
 
     fn add_errors<K: Code + std::fmt::Display>(&mut self, file: &ConfigFile, errors: Vec<Located<K>>) {
         errors.into_iter().for_each(|error| self.add(file, error.into()));
     }
 
+    /// Each part of each file is looked at for itself: what is wrong with one keeps nothing from being said about another.
     fn rules(&mut self, policies: &Policies) {
         for source in &self.app.data_sources {
-            self.lint(&source.default_rule, policies.default_of(&source.name));
+            self.lint(&source.default_rule, policies.default_of(&source.name), &Part::Absent);
         }
         for collection in &self.app.collections {
             let compiled = match policies.synced(&collection.namespace, &collection.service) {
@@ -66,32 +72,45 @@ impl<'a> Check<'a> {
                     .present()
                     .and_then(|file| policy::compile(&file.node).ok().map(|rules| Loaded::Rules(Arc::new(rules)))),
             };
-            self.lint(&collection.rules, compiled.as_ref());
-            if let (Some(file), false) = (collection.schema.present(), collection.schema_in_rules)
-                && let Ok(schema) = Schema::compile(&file.node)
-            {
+            self.lint(&collection.rules, compiled.as_ref(), &collection.schema);
+            if collection.schema_in_rules {
+                continue;
+            }
+            for file in collection.schema.files() {
+                let (schema, _) = Schema::compile_in_part(&file.node);
                 lint_schema(&schema).into_iter().for_each(|finding| self.add(file, finding));
-                self.references(file, schema.validates());
+                self.references(&file.source, schema.validates());
             }
         }
     }
 
-    fn lint(&mut self, part: &Part, loaded: Option<&Loaded>) {
+    fn lint(&mut self, part: &Part, loaded: Option<&Loaded>, schema: &Part) {
         if let (Some(file), Some(Loaded::Rules(rules))) = (part.present(), loaded) {
             lint_rules(rules, &file.node).into_iter().for_each(|finding| self.add(file, finding));
-            // A schema that is a file of its own has other places.
-            let schema = rules.schema.iter().filter(|_| file.node.get("schema").is_some());
-            let roles = rules.roles.iter().flatten().flat_map(Role::rules).map(|(_, rule)| rule);
-            let filters = rules.filters.iter();
-            let filters = filters.flat_map(|filter| std::iter::once(&filter.apply_when).chain(&filter.query));
-            let predicates = roles.chain(filters).map(|rule| &rule.predicate);
-            self.references(file, predicates.chain(schema.flat_map(Schema::validates)));
+            return self.names_in(file, rules, &|_| true);
+        }
+        for (file, mut found) in in_part(part) {
+            if found.rules.schema.is_none() {
+                found.rules.schema = schema.present().and_then(|file| Schema::compile(&file.node).ok());
+            }
+            lint_rules_in_part(&found, &file.node).into_iter().for_each(|finding| self.add(&file, finding));
+            self.names_in(&file, &found.rules, &|rule| !found.has_fault(rule.expr.span));
         }
     }
 
-    fn references<'p>(&mut self, file: &ConfigFile, predicates: impl IntoIterator<Item = &'p Predicate>) {
+    fn names_in(&mut self, file: &ConfigFile, rules: &RulesFile, is_sound: &dyn Fn(&Rule) -> bool) {
+        // A schema that is a file of its own has other places.
+        let schema = rules.schema.iter().filter(|_| file.node.get("schema").is_some());
+        let roles = rules.roles.iter().flatten().flat_map(Role::rules).map(|(_, rule)| rule);
+        let filters = rules.filters.iter();
+        let filters = filters.flat_map(|filter| std::iter::once(&filter.apply_when).chain(&filter.query));
+        let predicates = roles.chain(filters).filter(|rule| is_sound(rule)).map(|rule| &rule.predicate);
+        self.references(&file.source, predicates.chain(schema.flat_map(Schema::validates)));
+    }
+
+    fn references<'p>(&mut self, source: &Arc<Source>, predicates: impl IntoIterator<Item = &'p Predicate>) {
         let found = lint_references(predicates, &self.names);
-        found.into_iter().for_each(|finding| self.add(file, finding));
+        found.into_iter().for_each(|finding| self.add_to(source, finding));
     }
 
     /// Says once that the functions of an application are elsewhere: who embeds the engine may bring them along.
@@ -117,20 +136,17 @@ impl<'a> Check<'a> {
     }
 
     /// What several files show only together: above all, who can write the document that the rules trust.
-    fn together<'p>(&mut self, policies: &'p Policies)
-    where
-        'a: 'p,
-    {
+    fn together(&mut self, policies: &Policies) {
         let app = self.app;
         let custom_data = self.custom_data();
-        let mut applied: Vec<(String, Policy, &'p ConfigFile)> = Vec::new();
+        let mut applied: Vec<(String, Policy, Arc<Source>)> = Vec::new();
         for collection in &app.collections {
             let source = app.data_sources.iter().find(|source| source.name == collection.service);
             let default = source.map(|source| &source.default_rule);
             applied.extend(applying(policies, &collection.namespace, &collection.service, Some(collection), default));
         }
         // The collection of custom data may be one that no file speaks of, served by default roles only.
-        if let Some((namespace, service, _)) = &custom_data {
+        if let CustomData::In { namespace, service, .. } = &custom_data {
             for source in &app.data_sources {
                 let wanted = service.as_ref().is_none_or(|service| *service == source.name);
                 let known = app.collections.iter().any(|c| c.namespace == *namespace && c.service == source.name);
@@ -156,26 +172,49 @@ impl<'a> Check<'a> {
         }
         let elsewhere = self.elsewhere();
         let elsewhere: Vec<&Rule> = elsewhere.iter().collect();
-        let custom_data = custom_data.as_ref().map(|(namespace, _, field)| (namespace.as_str(), field.as_str()));
-        for (index, finding) in lint_application(&collections, &elsewhere, custom_data) {
-            if let Some((.., file)) = applied.get(index) {
-                self.add(file, finding);
+        let source = match &custom_data {
+            CustomData::In { namespace, field, .. } => Some((namespace.as_str(), field.as_str())),
+            CustomData::Absent | CustomData::Unclear => None,
+        };
+        for (index, finding) in lint_application(&collections, &elsewhere, source) {
+            // Nobody can tell that there is none where its configuration does not load.
+            if matches!(custom_data, CustomData::Unclear) && finding.code == CUSTOM_DATA_ABSENT {
+                continue;
+            }
+            if let Some((.., source)) = applied.get(index) {
+                self.add_to(source, finding);
             }
         }
     }
 
-    /// The namespace, data source and id field of custom data, if the application has any.
-    fn custom_data(&mut self) -> Option<(String, Option<String>, String)> {
-        let file = self.app.custom_user_data.present()?;
+    /// Where custom data is, as far as its configuration says.
+    fn custom_data(&mut self) -> CustomData {
+        let file = match &self.app.custom_user_data {
+            Part::Absent => return CustomData::Absent,
+            Part::Broken(_) | Part::Contested(_) => return CustomData::Unclear,
+            Part::Present(file) => file,
+        };
         match CustomDataConfig::compile(&file.node) {
             Err(errors) => {
                 self.add_errors(file, errors);
-                None
+                let text = |key: &str| file.text(key).filter(|text| !text.is_empty()).map(str::to_owned);
+                match (text("database_name"), text("collection_name"), text("user_id_field")) {
+                    (Some(database), Some(collection), Some(field)) => CustomData::In {
+                        namespace: format!("{database}.{collection}"),
+                        service: text("mongo_service_name"),
+                        field,
+                    },
+                    _ => CustomData::Unclear,
+                }
             }
-            Ok(config) => config.source().map(|source| {
-                let namespace = format!("{}.{}", source.database, source.collection);
-                (namespace, source.service.clone(), source.user_id_field.to_string())
-            }),
+            Ok(config) => match config.source() {
+                Some(source) => CustomData::In {
+                    namespace: format!("{}.{}", source.database, source.collection),
+                    service: source.service.clone(),
+                    field: source.user_id_field.to_string(),
+                },
+                None => CustomData::Absent,
+            },
         }
     }
 
@@ -245,7 +284,7 @@ impl<'a> Check<'a> {
                 Ok(predicate) => {
                     let rule = Rule { expr, predicate };
                     lint_rule(&rule).into_iter().for_each(|finding| self.add(file, finding));
-                    self.references(file, [&rule.predicate]);
+                    self.references(&file.source, [&rule.predicate]);
                 }
             },
         }
@@ -262,19 +301,82 @@ fn provider_errors(provider: &super::Provider) -> Vec<ConfigError> {
     Provider::compile(node).err().unwrap_or_default()
 }
 
-/// What applies to a namespace, and the file whose roles these are.
-fn applying<'a>(
-    policies: &'a Policies,
+/// The code of what is said of rules where there is no custom data.
+const CUSTOM_DATA_ABSENT: &str = "custom-data-absent";
+
+/// Where custom data is.
+enum CustomData {
+    /// There is none.
+    Absent,
+    /// The configuration does not load and does not say.
+    Unclear,
+    /// In this collection.
+    In { namespace: String, service: Option<String>, field: String },
+}
+
+/// What of rules files can be looked at, also where some of it does not load.
+fn in_part(part: &Part) -> Vec<(ConfigFile, RulesInPart)> {
+    let broken = match part {
+        // Templates without a value; what has none can still be read.
+        Part::Broken(source) => parse(source.text()).ok().map(|node| ConfigFile { source: Arc::clone(source), node }),
+        _ => None,
+    };
+    let files = part.files().iter().cloned().map(|file| (file, Vec::new()));
+    let broken = broken.map(|file| {
+        let mut templates = Vec::new();
+        find_templates(&file.node, &mut templates);
+        (file, templates)
+    });
+    let read = |(file, templates): (ConfigFile, Vec<Span>)| {
+        let mut rules = policy::compile_in_part(&file.node);
+        rules.add_faults(templates);
+        (file, rules)
+    };
+    files.chain(broken).map(read).collect()
+}
+
+/// The places of texts with templates in them.
+fn find_templates(node: &Node, found: &mut Vec<Span>) {
+    match &node.kind {
+        Kind::String(text) => found.extend(text.contains("%(").then_some(node.span)),
+        Kind::Array(elements) => elements.iter().for_each(|element| find_templates(element, found)),
+        Kind::Object(members) => {
+            for member in members {
+                found.extend(member.key.contains("%(").then_some(member.key_span));
+                find_templates(&member.value, found);
+            }
+        }
+        Kind::Null | Kind::Boolean(_) | Kind::Number(_) => {}
+    }
+}
+
+/// The rules of a place, or what of them can be looked at, and the text that they are from. The part of a role that does not load
+/// grants nothing, so that what is said is true of the rest.
+fn loadable(loaded: Option<&Loaded>, part: Option<&Part>) -> Vec<(Arc<RulesFile>, Option<Arc<Source>>)> {
+    if let Some(rules) = rules(loaded) {
+        return vec![(Arc::clone(rules), part.and_then(Part::present).map(|file| Arc::clone(&file.source)))];
+    }
+    let parts = part.map(in_part).unwrap_or_default();
+    parts.into_iter().map(|(file, found)| (Arc::new(found.sound()), Some(file.source))).collect()
+}
+
+/// What applies to a namespace, and the text whose roles these are; several where several files claim it.
+fn applying(
+    policies: &Policies,
     namespace: &str,
     service: &str,
-    collection: Option<&'a Collection>,
-    default: Option<&'a Part>,
-) -> Option<(String, Policy, &'a ConfigFile)> {
-    let own = rules(policies.own(namespace, service)).map(Arc::as_ref);
-    let default_rules = rules(policies.default_of(service)).map(Arc::as_ref);
-    let own_roles = own.is_some_and(|own| own.roles.is_some());
-    let part = if own_roles { collection.map(|collection| &collection.rules) } else { default };
-    let file = policies.synced(namespace, service).or_else(|| part?.present())?;
-    let policy = RulesFile::effective(own, default_rules)?;
-    Some((namespace.to_owned(), policy, file))
+    collection: Option<&Collection>,
+    default: Option<&Part>,
+) -> Vec<(String, Policy, Arc<Source>)> {
+    let own = loadable(policies.own(namespace, service), collection.map(|collection| &collection.rules));
+    let defaults = loadable(policies.default_of(service), default);
+    let first_default = defaults.first();
+    let of = |own: Option<&(Arc<RulesFile>, Option<Arc<Source>>)>| {
+        let has_roles = own.is_some_and(|(own, _)| own.roles.is_some());
+        let written = if has_roles { own } else { first_default }.and_then(|(_, source)| source.clone());
+        let source = policies.synced(namespace, service).map(|file| Arc::clone(&file.source)).or(written)?;
+        let policy = RulesFile::effective(own.map(|(own, _)| &**own), first_default.map(|(rules, _)| &**rules))?;
+        Some((namespace.to_owned(), policy, source))
+    };
+    if own.is_empty() { of(None).into_iter().collect() } else { own.iter().filter_map(|own| of(Some(own))).collect() }
 }

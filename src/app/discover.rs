@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::links::leads_out;
 use crate::json::{MAX_SIZE, parse_bytes};
 
 /// How deep below a directory applications are looked for.
@@ -62,6 +63,23 @@ pub(super) fn discover(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// The application directory in which a directory lies, if it lies in one.
+pub(super) fn above(directory: &Path) -> Option<PathBuf> {
+    // `.` and `..` have no parents by name.
+    let absolute = directory.canonicalize().ok()?;
+    let levels = absolute.ancestors().skip(1).take(MAX_DEPTH).position(is_app)? + 1;
+    // As it was named, as far as that goes.
+    let named = directory
+        .ancestors()
+        .nth(levels)
+        .filter(|path| path.canonicalize().ok().as_deref() == absolute.ancestors().nth(levels));
+    match named {
+        Some(path) if path.as_os_str().is_empty() => Some(PathBuf::from(".")),
+        Some(path) => Some(path.to_path_buf()),
+        None => absolute.ancestors().nth(levels).map(Path::to_path_buf),
+    }
+}
+
 /// Whether a directory is an application's: by a file that says so, or by its layout.
 pub(super) fn is_app(path: &Path) -> bool {
     let has_root = ROOTS.iter().any(|name| path.join(name).is_file() && (*name != "config.json" || says_app(path)));
@@ -76,6 +94,9 @@ pub(super) fn is_app(path: &Path) -> bool {
 
 /// Whether the `config.json` of a directory is an application's.
 pub(super) fn says_app(path: &Path) -> bool {
+    if leads_out(path, "config.json") {
+        return false;
+    }
     let path = path.join("config.json");
     let small = fs::metadata(&path).is_ok_and(|metadata| {
         metadata.is_file() && usize::try_from(metadata.len()).is_ok_and(|length| (1..=MAX_SIZE).contains(&length))

@@ -25,6 +25,8 @@ pub enum AppError {
         path: PathBuf,
         /// Application directories below it.
         below: Vec<PathBuf>,
+        /// The application directory in which it lies.
+        above: Option<PathBuf>,
     },
 }
 
@@ -32,7 +34,10 @@ impl AppError {
     /// The way out.
     #[must_use]
     pub fn help(&self) -> Option<String> {
-        let Self::NotApplication { below, .. } = self else { return None };
+        let Self::NotApplication { below, above, .. } = self else { return None };
+        if let Some(above) = above {
+            return Some(format!("it is a part of the application in `{}`: name that directory", above.display()));
+        }
         let (first, others) = below.split_first()?;
         Some(match others.len() {
             0 => format!("did you mean `{}`?", first.display()),

@@ -104,11 +104,14 @@ pub(super) fn functions(reader: &mut Reader<'_>) -> Vec<Function> {
 }
 
 /// Where a function's code lies. A name that leads out of `functions/` has none.
-fn script(reader: &Reader<'_>, name: &str) -> Option<PathBuf> {
+fn script(reader: &mut Reader<'_>, name: &str) -> Option<PathBuf> {
     let inside = name.split('/').all(|part| !part.is_empty() && part != "." && part != ".." && !part.contains('\\'));
-    let folder = reader.directory().join("functions");
-    let candidates = inside.then(|| [folder.join(format!("{name}.js")), folder.join(name).join("source.js")]);
-    candidates.into_iter().flatten().find(|path| path.is_file())
+    let names = inside.then(|| [format!("functions/{name}.js"), format!("functions/{name}/source.js")]);
+    let found = names.into_iter().flatten().find(|name| reader.directory().join(name).is_file())?;
+    if reader.refuse_outward(&found).is_some() {
+        return None;
+    }
+    Some(reader.directory().join(found))
 }
 
 /// Reads the settings of every endpoint that is no webhook of a service.

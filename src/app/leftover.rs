@@ -80,23 +80,54 @@ pub(super) fn leftovers(reader: &mut Reader<'_>) -> Vec<String> {
         }
         let source = Arc::new(Source::new(path.clone(), ""));
         let meant = closest(name, NAMES);
-        let exposed = meant == Some("rules.json") && takes_default(reader.directory(), path);
-        let kind = if exposed { ProblemKind::FileExposed } else { ProblemKind::FileUnused };
+        let kind = match meant {
+            Some("rules.json") => lacking(reader.directory(), path).unwrap_or(ProblemKind::FileUnused),
+            _ => ProblemKind::FileUnused,
+        };
         let problem = Problem::new(kind, Span::default());
         let help = match meant {
             Some(known) if known != name => format!("did you mean `{known}`?"),
-            _ => "the rules of a collection belong to data_sources/<service>/<database>/<collection>/".to_owned(),
+            _ => belongs(path).to_owned(),
         };
         reader.problem(&source, problem.help(help));
     }
     left
 }
 
-/// Whether a file lies in the directory of a collection without rules, which the default roles of its data source serve.
-fn takes_default(directory: &Path, path: &str) -> bool {
+/// What a misspelt rules file makes of the collection in whose directory it lies, if there are no other rules.
+fn lacking(directory: &Path, path: &str) -> Option<ProblemKind> {
     let parts: Vec<&str> = path.split('/').collect();
-    let ["data_sources", service, _, _, _] = parts.as_slice() else { return false };
+    let ["data_sources", service, _, _, _] = parts.as_slice() else { return None };
     let source = directory.join("data_sources").join(service);
-    let beside = directory.join(path).with_file_name("rules.json");
-    source.join("default_rule.json").exists() && !beside.exists()
+    if directory.join(path).with_file_name("rules.json").exists() {
+        return None;
+    }
+    let has_default = source.join("default_rule.json").exists();
+    Some(if has_default { ProblemKind::FileExposed } else { ProblemKind::FileClosing })
+}
+
+/// What the directory of an unread file, or the application, has in its place.
+fn belongs(path: &str) -> &'static str {
+    let parts: Vec<&str> = path.split('/').collect();
+    match parts.as_slice() {
+        ["data_sources", _, _, _, name] if !TELLING.contains(name) => {
+            "the directory of a collection has rules.json, schema.json and relationships.json; move what is not meant for \
+             App Services out of it"
+        }
+        ["data_sources", _, _] => {
+            "the directory of a data source has config.json and default_rule.json; the rules of a collection belong to \
+             data_sources/<service>/<database>/<collection>/"
+        }
+        ["auth", _] => "auth/ has providers.json and custom_user_data.json",
+        ["sync", _] => "sync/ has config.json",
+        ["http_endpoints" | "https_endpoints", _] => "this directory has config.json and data_api_config.json",
+        ["values", ..] => "a value is values/<name>.json",
+        ["environments", ..] => "an environment is environments/<tag>.json",
+        ["triggers", ..] => "a trigger is triggers/<name>.json",
+        ["auth_providers", ..] => "a provider is auth_providers/<name>.json",
+        ["services", ..] => {
+            "a service has services/<service>/config.json, its rules services/<service>/rules/<database>.<collection>.json"
+        }
+        _ => "the rules of a collection belong to data_sources/<service>/<database>/<collection>/",
+    }
 }

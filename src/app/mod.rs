@@ -28,6 +28,7 @@ mod error;
 mod file;
 mod functions;
 mod leftover;
+mod links;
 mod login;
 mod namespace;
 mod policies;

@@ -8,6 +8,9 @@ pub enum ProblemKind {
     /// A file that must not be read, a link that leads nowhere or in a circle.
     #[error("the file cannot be read: {0}")]
     FileUnreadable(String),
+    /// A symbolic link to what is no part of the application.
+    #[error("this symbolic link leads out of the application directory and is not followed")]
+    LinkOutward,
     /// A directory, a pipe or a device in the place of a file.
     #[error("this is not a regular file")]
     FileKind,
@@ -36,6 +39,9 @@ pub enum ProblemKind {
     /// `rule.json`: a file that nothing reads, where rules belong.
     #[error("nothing reads this file")]
     FileUnused,
+    /// The same where the rules of a collection belong and there are no others.
+    #[error("nothing reads this file, so the collection has no rules and is closed")]
+    FileClosing,
     /// The same where the rules of a collection belong and the data source has default roles.
     #[error("nothing reads this file, so the default roles serve the collection")]
     FileExposed,
@@ -54,7 +60,7 @@ pub enum ProblemKind {
         found: &'static str,
     },
     /// `"database": "hr"` in `data_sources/<service>/crm/<collection>/rules.json`
-    #[error("the file is for `{written}`, but its path says `{path}`")]
+    #[error("the file is for `{written}`, but its path says `{path}`, which so has no rules and is closed")]
     NamespaceMismatch {
         /// The namespace by the file's keys, which counts.
         written: String,
@@ -179,10 +185,11 @@ impl Code for ProblemKind {
     fn code(&self) -> &'static str {
         match self {
             Self::FileUnreadable(_) => "file-unreadable",
+            Self::LinkOutward => "link-outward",
             Self::FileKind => "file-kind",
             Self::Limit { .. } => "limit",
             Self::TemplatesLarge { .. } => "templates-large",
-            Self::FileUnused => "file-unused",
+            Self::FileUnused | Self::FileClosing => "file-unused",
             Self::FileExposed => "file-exposed",
             Self::DirectoryUnreadable(_) => "directory-unreadable",
             Self::NameEncoding => "name-encoding",
@@ -219,7 +226,6 @@ pub(super) type Problem = Located<ProblemKind>;
 pub(super) fn finding(problem: Problem) -> Finding {
     let severity = match problem.kind() {
         ProblemKind::FileUnused
-        | ProblemKind::NamespaceMismatch { .. }
         | ProblemKind::FunctionUnused(_)
         | ProblemKind::KeyMisspelt { .. }
         | ProblemKind::SecretMissing(_)

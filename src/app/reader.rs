@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::links::Links;
 use super::problem::{Problem, finding};
 use super::{ConfigFile, FileFinding, Part, ProblemKind};
 use crate::expr::{Substitutions, expand};
@@ -44,6 +45,9 @@ pub(super) struct Reader<'d> {
     limit: Option<Arc<Source>>,
     /// The files that something has asked for.
     seen: HashSet<String>,
+    links: Links,
+    /// The links out of the directory that were reported.
+    refused: HashSet<String>,
 }
 
 /// A file as written.
@@ -75,6 +79,8 @@ impl<'d> Reader<'d> {
             entries_seen: 0,
             limit: None,
             seen: HashSet::new(),
+            links: Links::new(directory),
+            refused: HashSet::new(),
         }
     }
 
@@ -110,8 +116,24 @@ impl<'d> Reader<'d> {
         self.problem(source, Problem::new(kind, node.span));
     }
 
+    /// Reports that a file or directory is, or lies behind, a link out of the application directory, and returns the link.
+    pub(super) fn refuse_outward(&mut self, name: &str) -> Option<Arc<Source>> {
+        let link = self.links.outward(name)?;
+        let source = Arc::new(Source::new(link, ""));
+        if self.refused.insert(link.to_owned()) {
+            let help = "put the file itself, or the directory, in its place, or remove the link";
+            self.problem(&source, Problem::new(ProblemKind::LinkOutward, Span::default()).help(help));
+        }
+        Some(source)
+    }
+
     /// Reads a file as written; none if there is no such file.
     pub(super) fn raw(&mut self, name: &str) -> Option<Raw> {
+        // Behind a link that is not followed there may be any file.
+        if let Some(source) = self.refuse_outward(name) {
+            self.seen.insert(name.to_owned());
+            return Some(Raw { source, node: None });
+        }
         let path = self.directory.join(name);
         match fs::symlink_metadata(&path) {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return None,
@@ -207,6 +229,10 @@ impl<'d> Reader<'d> {
         if self.limit.is_some() {
             return listing;
         }
+        if self.links.outward(name).is_some() {
+            listing.hidden = self.refuse_outward(name);
+            return listing;
+        }
         let path = self.directory.join(name);
         let entries = match fs::read_dir(&path) {
             Ok(entries) => entries,
@@ -240,7 +266,12 @@ impl<'d> Reader<'d> {
             if entry_name.starts_with('.') {
                 continue;
             }
+            let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
             match fs::metadata(entry.path()) {
+                // What it holds cannot be told.
+                Ok(metadata) if is_link && metadata.is_dir() && self.is_outward(name, &entry_name) => {
+                    listing.hidden = self.refuse_outward(&format!("{name}/{entry_name}"));
+                }
                 Ok(metadata) if metadata.is_dir() => listing.directories.push(entry_name),
                 // What is no directory, or cannot be told, is found out by whoever reads it.
                 Ok(_) => listing.files.push(entry_name),
@@ -256,6 +287,10 @@ impl<'d> Reader<'d> {
         listing.files.sort();
         listing.directories.sort();
         listing
+    }
+
+    fn is_outward(&mut self, directory: &str, entry: &str) -> bool {
+        self.links.outward(&format!("{directory}/{entry}")).is_some()
     }
 
     /// The names of the JSON files of a directory, without `.json`.

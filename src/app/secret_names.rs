@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::problem::Problem;
 use super::reader::Reader;
-use super::{ConfigFile, Endpoint, Part, ProblemKind, Provider};
+use super::{ConfigFile, Endpoint, Part, ProblemKind, Provider, SECRET_VARIABLE};
 use crate::json::{Kind, Node};
 
 /// Adds the secrets that providers and endpoints name. Exports never hold the secrets themselves, so that one which
@@ -27,7 +27,8 @@ pub(super) fn mentioned(
         let Some(name) = node.as_str().filter(|name| !name.is_empty()) else { continue };
         if !listed.contains(name) {
             let problem = Problem::new(ProblemKind::SecretUnlisted(name.to_owned()), node.span);
-            reader.problem_in(config, problem);
+            let help = format!("give --secret {name}=env:VARIABLE, or set {SECRET_VARIABLE}{name}");
+            reader.problem_in(config, problem.help(help));
         }
         secrets.insert(name.to_owned());
     }

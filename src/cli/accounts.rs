@@ -3,6 +3,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use portcullis::app::App;
 use portcullis::auth::token::{StaticJwks, TokenIssuer};
 use portcullis::auth::{BoxFuture, CustomDataConfig, Selection, Warning};
@@ -57,9 +59,9 @@ impl AppArgs {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Providers")]
 pub(super) struct ProviderArgs {
-    /// The keys of the provider of tokens from a file (a JWK set), instead of its address
-    #[arg(long, value_name = "FILE")]
-    jwks: Option<PathBuf>,
+    /// The keys of the provider of tokens (a JWK set), instead of those at its address
+    #[arg(long, value_name = "JSON|FILE")]
+    jwks: Option<String>,
     /// What the user-creation function returns: {"name": {"returns": value} | {"fails": "…"}}
     #[arg(long, value_name = "JSON|FILE")]
     functions: Option<String>,
@@ -88,7 +90,24 @@ pub(super) async fn bearer(
         Freshness::Snapshot => of_tokens(app, stores, Missing::Refuse).await?,
         Freshness::Live | Freshness::AtMost(_) => authenticator(app, stores, Missing::Refuse).await?,
     };
-    Ok(authenticator.authenticate(token, freshness).await?)
+    let authenticated = authenticator.authenticate(token, freshness).await;
+    if authenticated.is_err() && !is_ours(token) {
+        note(
+            "this is no token of ours: `portcullis login` takes the token of a provider, such as this may be, and prints the \
+             access token that is wanted here",
+        );
+    }
+    Ok(authenticated?)
+}
+
+/// Whether a token says that it is an access or refresh token of ours. That is no proof: nothing but a message depends on it.
+pub(super) fn is_ours(token: &str) -> bool {
+    let payload = token.split('.').nth(1).and_then(|part| BASE64_URL_SAFE_NO_PAD.decode(part).ok());
+    let claims: Option<serde_json::Value> = payload.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    claims
+        .as_ref()
+        .and_then(|claims| claims.get("typ")?.as_str())
+        .is_some_and(|kind| matches!(kind, "access" | "refresh"))
 }
 
 /// An authenticator that looks up no custom data: enough to tell whose a token is and to end its session.
@@ -138,9 +157,10 @@ pub(super) async fn authenticator_with_provider(
     if let Some(provider) = compiled {
         authenticator = authenticator.with_provider(match (provider.jwk_uri(), &providers.jwks) {
             (None, _) => provider,
-            (Some(_), Some(path)) => {
-                let keys = StaticJwks::parse(&read_file(path)?)
-                    .map_err(|error| Trouble::usage(format!("--jwks `{}`: {error}", path.display())))?;
+            (Some(_), Some(argument)) => {
+                let (name, bytes) = input::read_bytes(argument, "--jwks")?;
+                let keys =
+                    StaticJwks::parse(&bytes).map_err(|error| Trouble::usage(format!("--jwks `{name}`: {error}")))?;
                 provider.with_jwks(Arc::new(keys))
             }
             (Some(uri), None) => {

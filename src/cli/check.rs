@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use portcullis::app::{App, FileFinding, LoadOptions};
@@ -20,7 +20,7 @@ use super::trouble::Trouble;
 
 const EXAMPLES: &str = "\
 Examples:
-  portcullis check .                     every application directory here and below
+  portcullis check                       every application directory here and below
   portcullis check rules.json schema.json
   portcullis check . --live --mongodb-uri mongodb://localhost:27017
   portcullis check --json . | jq '.findings[].code'
@@ -32,9 +32,9 @@ its author means.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// Application directories, folders that hold some, or files
-    #[arg(required = true, value_name = "PATH")]
-    paths: Vec<PathBuf>,
+    /// Application directories, folders that hold some, or rules and schemas themselves
+    #[arg(default_value = ".", value_name = "DIR|JSON|FILE|-")]
+    paths: Vec<String>,
     /// The tag of the environment whose values replace templates
     #[arg(long)]
     tag: Option<String>,
@@ -58,7 +58,8 @@ struct Checked {
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let mut checked = Checked::default();
     for path in &args.paths {
-        if path.is_dir() { checked.directory(path, args)? } else { checked.file(path)? }
+        let directory = Path::new(path);
+        if directory.is_dir() { checked.directory(directory, args)? } else { checked.file(path)? }
     }
     checked.findings.sort_by(|a, b| (a.source.name(), a.finding.span).cmp(&(b.source.name(), b.finding.span)));
     let count = |severity| checked.findings.iter().filter(|found| found.finding.severity == severity).count();
@@ -114,10 +115,14 @@ impl Checked {
         Ok(())
     }
 
-    fn file(&mut self, path: &Path) -> Result<(), Trouble> {
-        let bytes = input::read_file(path)?;
+    fn file(&mut self, argument: &str) -> Result<(), Trouble> {
+        let (name, bytes) = match argument {
+            "-" => input::read_bytes(argument, "rules")?,
+            text if input::is_json(text) => input::read_bytes(argument, "rules")?,
+            path => (path.to_owned(), input::read_file(Path::new(path))?),
+        };
         self.files += 1;
-        let name = path.display().to_string();
+        let path = Path::new(&name).to_path_buf();
         let source = Arc::new(Source::new(name, String::from_utf8_lossy(&bytes)));
         let node = match portcullis::json::parse_bytes(&bytes) {
             Ok(node) => node,
@@ -126,7 +131,7 @@ impl Checked {
                 return Ok(());
             }
         };
-        let found = check_file(path, &node)?;
+        let found = check_file(&path, &node)?;
         self.findings.extend(found.into_iter().map(|finding| FileFinding {
             source: Arc::clone(&source),
             pointer: Some(node.pointer_at(finding.span)),
@@ -144,10 +149,8 @@ fn check_file(path: &Path, node: &Node) -> Result<Vec<Finding>, Trouble> {
         return Ok(errors(CustomDataConfig::compile(node).err()));
     }
     if name == "schema.json" || (!has("roles") && !has("filters") && (has("bsonType") || has("properties"))) {
-        return Ok(match Schema::compile(node) {
-            Ok(schema) => lint::lint_schema(&schema),
-            Err(found) => errors(Some(found)),
-        });
+        let (schema, found) = Schema::compile_in_part(node);
+        return Ok(errors(Some(found)).into_iter().chain(lint::lint_schema(&schema)).collect());
     }
     let is_rules = matches!(name.as_str(), "rules.json" | "default_rule.json")
         || ["roles", "filters", "schema", "collection"].into_iter().any(has);
@@ -160,7 +163,11 @@ fn check_file(path: &Path, node: &Node) -> Result<Vec<Finding>, Trouble> {
     }
     Ok(match policy::compile(node) {
         Ok(rules) => lint::lint_rules(&rules, node),
-        Err(found) => errors(Some(found)),
+        // What is wrong with one part keeps nothing from being said about another.
+        Err(found) => {
+            let rest = lint::lint_rules_in_part(&policy::compile_in_part(node), node);
+            errors(Some(found)).into_iter().chain(rest).collect()
+        }
     })
 }
 

@@ -1,22 +1,26 @@
 use std::borrow::Cow;
 use std::io::{self, Write as _};
+use std::path::Path;
 
-use anstream::adapter::strip_bytes;
 use anstyle::AnsiColor;
 use bson::{Bson, Document, RawDocument};
 use clap::ValueEnum;
 use portcullis::access::{Buffer, Decision, Guard, Operation, Reason, Visible};
+use portcullis::eval::Truth;
 use portcullis::json;
 use portcullis::login::DataAge;
+use portcullis::store::documents::Namespace;
 use portcullis::text::{OneLine, Source};
+use portcullis::update::Operator as UpdateOperator;
 use portcullis::value::DocumentRef;
 use serde_json::{Map, Value, json};
 
 use super::guard::GuardArgs;
-use super::input::{Input, standard_input};
+use super::input::{Input, is_json, standard_input};
 use super::missing::MissingParts;
 use super::output::{Output, paint};
 use super::pipeline::{self, Batch};
+use super::terminal::colourless;
 use super::trouble::Trouble;
 use super::{Answer, explain};
 
@@ -36,8 +40,9 @@ Of documents on standard input each is decided by itself; for an update each is 
 pub(super) struct Args {
     /// What the user wants to do
     operation: Verb,
-    /// The document; for an update the stored one and the new one; `-`: documents on standard input, one after the other
-    #[arg(value_name = "JSON|FILE|-", required = true, num_args = 1..=2)]
+    /// The document; for an update the stored one and the new one; `-`: documents on standard input, one after the other. Before
+    /// them the collection may stand, as `database.collection`
+    #[arg(value_name = "JSON|FILE|-", required = true, num_args = 1..=3)]
     documents: Vec<String>,
     /// The document's collection, as `database.collection`
     #[arg(long = "in", value_name = "NAMESPACE")]
@@ -96,17 +101,21 @@ impl Verb {
             return Some(self.of(document.into(), document.into()));
         }
         let (before, after) = (document.get_document("before").ok()?, document.get_document("after").ok()?);
-        (document.iter().count() == 2).then(|| self.of(before.into(), after.into()))
+        // What begins with an operator is looked at more closely.
+        let is_plain =
+            after.iter().next().is_none_or(|first| first.is_ok_and(|(key, _)| !key.as_str().starts_with('$')));
+        (is_plain && document.iter().count() == 2).then(|| self.of(before.into(), after.into()))
     }
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
-    let streamed = args.documents.first().is_some_and(|first| first == "-");
-    if let Some(problem) = wrong_number(args.operation, &args.documents, streamed) {
+    let (namespace, documents) = split(args)?;
+    let streamed = documents.first().is_some_and(|first| first == "-");
+    if let Some(problem) = wrong_number(args.operation, documents, streamed) {
         return Err(Trouble::usage(problem));
     }
-    const MISSING: &str = "--app needs --in, the document's collection: `--in database.collection`";
-    let (guard, age) = args.guard.guard(args.namespace.as_deref(), MISSING)?;
+    const MISSING: &str = "an application needs --in, the document's collection: `--in database.collection`";
+    let (guard, age) = args.guard.guard(namespace, MISSING)?;
     let decider = Decider {
         guard,
         age,
@@ -121,7 +130,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         let counts = stream(decider, output)?;
         return end(&counts, output);
     }
-    let subject = subject(args)?;
+    let subject = subject(documents)?;
     begin(output)?;
     let mut answers = Answers::default();
     decider.decide(subject.operation(args.operation), None, &mut Workspace::default(), &mut answers);
@@ -131,23 +140,61 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     end(&counts, output)
 }
 
+/// The collection, if it is named, and the documents.
+fn split(args: &Args) -> Result<(Option<&str>, &[String]), Trouble> {
+    if let Some((first, others)) = args.documents.split_first()
+        && !others.is_empty()
+        && !is_json(first)
+        && first != "-"
+        && Namespace::parse(first).is_some()
+        && !Path::new(first).exists()
+    {
+        // What is no file and looks like a collection is one, unless all of the arguments are wanted as documents.
+        let wanted =
+            if args.operation == Verb::Update && others.first().is_none_or(|other| other != "-") { 2 } else { 1 };
+        if others.len() >= wanted {
+            return match &args.namespace {
+                None => Ok((Some(first), others)),
+                Some(_) => Err(Trouble::usage("the collection is named twice: as an argument and by --in")),
+            };
+        }
+    }
+    Ok((args.namespace.as_deref(), &args.documents))
+}
+
 fn wrong_number(operation: Verb, documents: &[String], streamed: bool) -> Option<&'static str> {
     match (operation, documents.len(), streamed) {
-        (_, 2, true) => Some("documents come either as arguments or from standard input"),
+        (_, 2.., true) => Some("documents come either as arguments or from standard input"),
         (Verb::Update, 1, false) => Some("an update takes two documents: the stored one and the new one"),
-        (Verb::Read | Verb::Search | Verb::Insert | Verb::Delete, 2, _) => {
+        (Verb::Update, 3.., _) => Some("an update takes two documents: the stored one and the new one"),
+        (Verb::Read | Verb::Search | Verb::Insert | Verb::Delete, 2.., _) => {
             Some("only an update takes two documents; to decide about several, pipe them in and write `-`")
         }
         _ => None,
     }
 }
 
-fn subject(args: &Args) -> Result<Subject, Trouble> {
+fn subject(documents: &[String]) -> Result<Subject, Trouble> {
     let read = |argument: &String| Input::read(argument, "document")?.document("the document");
-    match args.documents.as_slice() {
-        [before, after] => Ok(Subject::Pair(read(before)?, read(after)?)),
+    match documents {
+        [before, after] => {
+            let (before, after) = (read(before)?, read(after)?);
+            refuse_operators(&after)?;
+            Ok(Subject::Pair(before, after))
+        }
         [document] => Ok(Subject::One(read(document)?)),
         _ => Err(Trouble::usage("a document is missing")),
+    }
+}
+
+/// Refuses update operators in place of the document that they make.
+fn refuse_operators(after: &Document) -> Result<(), Trouble> {
+    match after.keys().next() {
+        Some(first) if UpdateOperator::ALL.iter().any(|(_, spelling)| spelling == first) => Err(Trouble::usage(format!(
+            "`{first}` is an update operator: the second document of an update is the whole document as it becomes; \
+                 `portcullis update` carries operators out, and judges what they make"
+        ))),
+        _ => Ok(()),
     }
 }
 
@@ -258,8 +305,8 @@ impl Answers {
         let mut text = Vec::with_capacity(self.text.len());
         let mut from = 0;
         let mut take = |to: usize| {
-            let part = self.text.get(from..to).unwrap_or_default();
-            strip_bytes(part).for_each(|plain| text.extend_from_slice(plain));
+            let part = String::from_utf8_lossy(self.text.get(from..to).unwrap_or_default());
+            text.extend_from_slice(colourless(&part).as_bytes());
             from = to;
             text.len()
         };
@@ -332,11 +379,26 @@ impl Decider {
         }
         let mut pair = input.document("an update")?;
         match (pair.remove("before"), pair.remove("after"), pair.is_empty()) {
-            (Some(Bson::Document(before)), Some(Bson::Document(after)), true) => Ok(Subject::Pair(before, after)),
+            (Some(Bson::Document(before)), Some(Bson::Document(after)), true) => {
+                refuse_operators(&after)?;
+                Ok(Subject::Pair(before, after))
+            }
             _ => Err(Trouble::usage(format!(
                 "line {line}: an update on standard input is {{\"before\": {{…}}, \"after\": {{…}}}}"
             ))),
         }
+    }
+
+    /// Of two reasons the one that says how to get on: where a role inserts or deletes nothing at all, its fields are beside the
+    /// point.
+    fn plainest<'s>(&self, summary: Summary<'s>, operation: Operation<'_>, plain: Reason) -> Summary<'s> {
+        if !matches!(summary.reason, Some(Reason::Fields(_))) {
+            return summary;
+        }
+        let refuses = self.guard.explain(operation).rules.into_iter().any(|rule| {
+            rule.place == plain.code() && rule.trace.is_some_and(|trace| trace.truth == Truth::False)
+        });
+        if refuses { Summary { reason: Some(plain), ..summary } } else { summary }
     }
 
     /// `line` is where the document begins on standard input.
@@ -356,9 +418,11 @@ impl Decider {
             }
             Operation::Read(stored) => Summary::of_read(self.guard.read(stored), Visible::as_document, visible),
             Operation::Search(stored) => Summary::of_read(self.guard.search(stored), Visible::as_document, visible),
-            Operation::Insert(new) => Summary::of_write(&self.guard.insert(new)),
+            Operation::Insert(new) => self.plainest(Summary::of_write(&self.guard.insert(new)), operation, Reason::Insert),
             Operation::Update(stored, new) => Summary::of_write(&self.guard.update(stored, new)),
-            Operation::Delete(stored) => Summary::of_write(&self.guard.delete(stored)),
+            Operation::Delete(stored) => {
+                self.plainest(Summary::of_write(&self.guard.delete(stored)), operation, Reason::Delete)
+            }
         };
         answers.counts.decided += 1;
         answers.counts.denied += usize::from(summary.reason.is_some());

@@ -38,12 +38,15 @@ pub(super) fn trace_lines(label: &str, trace: &Trace, indent: usize, out: &mut V
             out.push(format!("{pad}{truth} {label}not"));
             trace_lines("", inner, indent + 1, out);
         }
-        Part::Test { text, left, right, error, .. } => {
+        Part::Test { text, left, right, error, note, .. } => {
             let right = right.as_ref().map_or_else(String::new, |right| format!("   right: {right}"));
             out.push(format!("{pad}{truth} {label}{}", OneLine(text)));
             out.push(format!("{pad}          {}", OneLine(format!("left: {left}{right}"))));
             if let Some(error) = error {
                 out.push(format!("{pad}          error: {}", OneLine(error)));
+            }
+            if let Some(note) = note {
+                out.push(format!("{pad}          {}", OneLine(note)));
             }
         }
     }
@@ -85,10 +88,13 @@ pub(super) fn trace_to_json(trace: &Trace) -> Value {
         Part::All(parts) => json!({ "truth": truth, "all": list(parts) }),
         Part::Any(parts) => json!({ "truth": truth, "any": list(parts) }),
         Part::Not(inner) => json!({ "truth": truth, "not": trace_to_json(inner) }),
-        Part::Test { text, left, right, error, .. } => {
+        Part::Test { text, left, right, error, note, .. } => {
             let mut test = json!({ "truth": truth, "test": text, "left": left, "right": right });
             if let (Some(error), Some(object)) = (error, test.as_object_mut()) {
                 object.insert("error".to_owned(), json!(error));
+            }
+            if let (Some(note), Some(object)) = (note, test.as_object_mut()) {
+                object.insert("note".to_owned(), json!(note));
             }
             test
         }

@@ -2,7 +2,6 @@ use bson::RawDocumentBuf;
 use portcullis::access::Query;
 use portcullis::guarded::{FindRequest, Found, GuardedCollection};
 use portcullis::json::{self, Node};
-use portcullis::store::documents::Namespace;
 use portcullis::text::Finding;
 
 use super::Answer;
@@ -10,6 +9,7 @@ use super::accounts::block_on;
 use super::documents::{DocumentArgs, guarded};
 use super::guard::GuardArgs;
 use super::input::Input;
+use super::namespace::{self, NamespaceArgs};
 use super::output::Output;
 use super::stores::Missing;
 use super::trouble::Trouble;
@@ -28,8 +28,8 @@ user.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// The collection, as `database.collection`
-    namespace: String,
+    #[command(flatten)]
+    namespace: NamespaceArgs,
     /// Which documents, in the operators of MongoDB's queries that rules have too
     #[arg(long, value_name = "JSON|FILE")]
     filter: Option<String>,
@@ -52,10 +52,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
-    let namespace = Namespace::parse(&args.namespace)
-        .ok_or_else(|| Trouble::usage(format!("`{}` is not of the form database.collection", args.namespace)))?;
+    let name = args.namespace.required()?;
+    let namespace = namespace::parse(name)?;
     let request = request(args)?;
-    let (guard, _) = args.guard.guard(Some(&args.namespace), "")?;
+    let (guard, _) = args.guard.guard(Some(name), "")?;
     block_on(async {
         let store = args.documents.open(&namespace, &args.guard.stores, Missing::Refuse).await?;
         let collection = GuardedCollection::new(&*store, namespace, &guard);

@@ -29,26 +29,26 @@ pub(super) const NOT_LOOKED_UP: &str =
 /// By which rules, and for whom.
 #[derive(Debug, clap::Args)]
 pub(super) struct GuardArgs {
-    /// The application directory
+    /// The application directory; without it and --rules, the directory in which the command runs
     #[arg(long, value_name = "DIR", conflicts_with_all = ["rules", "schema"])]
     app: Option<PathBuf>,
     /// The data source, where several have the collection
-    #[arg(long, requires = "app")]
+    #[arg(long, conflicts_with = "rules")]
     service: Option<String>,
     /// The tag of the application's environment
-    #[arg(long, requires = "app")]
+    #[arg(long, conflicts_with = "rules")]
     tag: Option<String>,
-    /// A rules file, instead of an application
-    #[arg(long, value_name = "FILE")]
+    /// The rules of one collection, instead of an application
+    #[arg(long, value_name = "JSON|FILE")]
     rules: Option<String>,
-    /// A schema file beside --rules
-    #[arg(long, value_name = "FILE", requires = "rules")]
+    /// A schema beside --rules
+    #[arg(long, value_name = "JSON|FILE", requires = "rules")]
     schema: Option<String>,
     /// When the token expires that was read.
     #[arg(skip)]
     expiry: OnceLock<SystemTime>,
     /// The access token of the user, ours: itself, or a file that `portcullis login --json` printed
-    #[arg(long, value_name = "TOKEN|FILE|-", requires = "app", conflicts_with_all = ["user", "as_system", "rules"])]
+    #[arg(long, value_name = "TOKEN|FILE|-", conflicts_with_all = ["user", "as_system", "rules"])]
     token: Option<String>,
     #[command(flatten)]
     freshness: FreshnessArgs,
@@ -74,13 +74,10 @@ impl GuardArgs {
 }
 
 fn guard(args: &GuardArgs, namespace: Option<&str>, missing: &str) -> Result<(Guard, Option<DataAge>), Trouble> {
-    if args.app.is_none() && (args.service.is_some() || args.tag.is_some()) {
-        return Err(Trouble::usage("--service and --tag belong to --app"));
-    }
     if let Some(namespace) = namespace {
         args.stores.refuse_ours(namespace)?;
     }
-    match (&args.app, &args.rules) {
+    match (application(args)?, &args.rules) {
         (Some(directory), _) => {
             let namespace = namespace.ok_or_else(|| Trouble::usage(missing))?;
             if !namespace
@@ -96,12 +93,27 @@ fn guard(args: &GuardArgs, namespace: Option<&str>, missing: &str) -> Result<(Gu
              `\"custom_data\": {…}` into the object of --user",
         )),
         (None, Some(rules)) => {
+            args.secrets.refuse_without_app()?;
             let policy = rules_policy(rules, args)?;
             let namespace = namespace.unwrap_or_default();
             let context = args.context.context(args.context.user()?)?;
             Ok((Guard::new(policy, context).in_namespace(namespace), None))
         }
         (None, None) => Err(Trouble::usage("by which rules? give --app DIR with the collection, or --rules FILE")),
+    }
+}
+
+/// The application directory: the one given or, without rules, the one in which the command runs.
+fn application(args: &GuardArgs) -> Result<Option<&Path>, Trouble> {
+    match (&args.app, &args.rules) {
+        (Some(directory), _) => Ok(Some(directory)),
+        (None, Some(_)) => Ok(None),
+        (None, None) => match App::discover(Path::new(".")).first() {
+            Some(first) if first == Path::new(".") => Ok(Some(Path::new("."))),
+            _ => Err(Trouble::usage(
+                "by which rules? the current directory holds no application: give --app DIR with the collection, or --rules FILE",
+            )),
+        },
     }
 }
 
@@ -126,7 +138,9 @@ fn app_guard(args: &GuardArgs, directory: &Path, namespace: &str) -> Result<(Gua
         note(&format!("no file of the application speaks of `{namespace}`{hint}"));
     }
     let (user, age) = user(args, &app)?;
-    let context = app.with_secrets(args.context.context(user)?, &args.secrets.read(&app)?);
+    let secrets = args.secrets.read(&app)?;
+    args.secrets.note_unused(&app)?;
+    let context = app.with_secrets(args.context.context(user)?, &secrets);
     Ok((app.guard(&policies, namespace, args.service.as_deref(), context)?, age))
 }
 

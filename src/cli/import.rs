@@ -1,6 +1,5 @@
 use std::collections::BTreeSet;
 use std::io::{BufReader, Read};
-use std::path::PathBuf;
 
 use indicatif::ProgressBar;
 use portcullis::auth::{Clock, SystemClock};
@@ -13,7 +12,7 @@ use super::Answer;
 use super::accounts::{AppArgs, block_on};
 use super::input::Input;
 use super::output::{Output, note, plural};
-use super::progress::followed;
+use super::progress::{followed, named};
 use super::stores::{Missing, StoreArgs};
 use super::trouble::Trouble;
 
@@ -31,9 +30,9 @@ const BATCH: usize = 500;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// The file
-    #[arg(value_name = "FILE|-")]
-    file: PathBuf,
+    /// The users
+    #[arg(value_name = "JSON|FILE|-")]
+    file: String,
     #[command(flatten)]
     app: AppArgs,
     #[command(flatten)]
@@ -65,7 +64,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
 
 async fn import(args: &Args, reader: Box<dyn Read>, bar: &ProgressBar) -> Result<Imported, Trouble> {
     let users = args.app.open(&args.stores, Missing::Create).await?.users;
-    let name = args.file.display().to_string();
+    let name = named(&args.file);
     let mut imported = Imported::default();
     let mut batch = Vec::new();
     for chunk in json::Stream::new(BufReader::new(reader)) {

@@ -18,20 +18,7 @@ pub(super) struct Input {
 impl Input {
     /// Reads an argument: JSON itself, the path of a file, or `-` for standard input. `what` is its name for messages.
     pub(super) fn read(argument: &str, what: &str) -> Result<Self, Trouble> {
-        let (name, bytes) = if argument == "-" {
-            ("<standard input>".to_owned(), read_standard_input()?)
-        } else if is_json(argument) {
-            (format!("<{what}>"), argument.as_bytes().to_vec())
-        } else {
-            match read_file(Path::new(argument)) {
-                Err(Trouble::Read { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
-                    return Err(Trouble::usage(format!(
-                        "{what}: `{argument}` is neither JSON nor a file that is there"
-                    )));
-                }
-                read => (argument.to_owned(), read?),
-            }
-        };
+        let (name, bytes) = read_bytes(argument, what)?;
         Self::parse(Source::new(name, String::from_utf8_lossy(&bytes)), &bytes, what)
     }
 
@@ -46,6 +33,22 @@ impl Input {
     pub(super) fn document(&self, what: &str) -> Result<Document, Trouble> {
         json::to_document(&self.node)
             .map_err(|error| Trouble::findings(what, &self.source, Some(&self.node), vec![error.into()]))
+    }
+}
+
+/// The name and the text of an argument: JSON itself, the path of a file, or `-` for standard input.
+pub(super) fn read_bytes(argument: &str, what: &str) -> Result<(String, Vec<u8>), Trouble> {
+    if argument == "-" {
+        return Ok(("<standard input>".to_owned(), read_standard_input()?));
+    }
+    if is_json(argument) {
+        return Ok((format!("<{what}>"), argument.as_bytes().to_vec()));
+    }
+    match read_file(Path::new(argument)) {
+        Err(Trouble::Read { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
+            Err(Trouble::usage(format!("{what}: `{argument}` is neither JSON nor a file that is there")))
+        }
+        read => Ok((argument.to_owned(), read?)),
     }
 }
 

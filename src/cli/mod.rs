@@ -21,6 +21,7 @@ mod input;
 mod live;
 mod login;
 mod missing;
+mod namespace;
 mod output;
 mod pipeline;
 mod progress;
@@ -30,6 +31,7 @@ mod replace;
 mod secrets;
 mod server;
 mod stores;
+mod terminal;
 mod test;
 mod token;
 mod transfer;
@@ -53,7 +55,8 @@ Exit codes:
   1  no: false, unknown, denied, nothing that could be read, a token refused, a failed case, an error found by `check`
   2  trouble: usage, a file that cannot be read, rules that do not load where they are needed
 
-Wherever a value is expected, give JSON, the path of a file, or `-` for standard input.";
+Wherever a value is expected, give JSON, the path of a file, or `-` for standard input. A collection is named by the first
+argument or by --in; an application by --app, or else it is the one in the current directory.";
 
 /// A command and its arguments.
 struct Command {

@@ -1,14 +1,17 @@
-use std::io::{self, Write};
+use std::borrow::Cow;
+use std::io::{self, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Color, Reset, Style as Ansi};
 use portcullis::text::{Finding, OneLine, Source, Style};
 use serde_json::{Value, json};
 
+use super::terminal::{colourless, printable};
 use super::trouble::Trouble;
 
 /// Standard output, as text or as one JSON document.
 pub(super) struct Output {
     json: bool,
+    is_terminal: bool,
     stream: anstream::AutoStream<io::Stdout>,
 }
 
@@ -31,7 +34,7 @@ pub(super) fn paint(word: &str, colour: AnsiColor) -> String {
 
 impl Output {
     pub(super) fn new(json: bool) -> Self {
-        Self { json, stream: anstream::stdout() }
+        Self { json, is_terminal: io::stdout().is_terminal(), stream: anstream::stdout() }
     }
 
     /// Whether one JSON document is wanted.
@@ -41,12 +44,15 @@ impl Output {
 
     /// Writes a line.
     pub(super) fn line(&mut self, text: impl AsRef<str>) -> Result<(), Trouble> {
-        Ok(writeln!(self.stream, "{}", text.as_ref())?)
+        self.text(text.as_ref())?;
+        self.text("\n")
     }
 
-    /// Writes a text as it is.
+    /// Writes a text without a line end.
     pub(super) fn text(&mut self, text: impl AsRef<str>) -> Result<(), Trouble> {
-        Ok(write!(self.stream, "{}", text.as_ref())?)
+        let text = text.as_ref();
+        let text = if self.is_colourless() { colourless(text) } else { Cow::Borrowed(text) };
+        self.bytes(text.as_bytes())
     }
 
     /// Whether colours are lost on the way.
@@ -54,9 +60,13 @@ impl Output {
         self.stream.current_choice() == anstream::ColorChoice::Never
     }
 
-    /// Writes a text, in UTF-8, that has colours only where they are not lost: all of it at once.
+    /// Writes a text, in UTF-8, that has colours only where they are not lost: all of it at once. A terminal is given nothing that
+    /// it could obey.
     pub(super) fn bytes(&mut self, text: &[u8]) -> Result<(), Trouble> {
         let mut stdout = self.stream.as_inner();
+        if self.is_terminal {
+            return Ok(stdout.write_all(printable(&String::from_utf8_lossy(text)).as_bytes())?);
+        }
         Ok(stdout.write_all(text)?)
     }
 
@@ -103,15 +113,24 @@ impl Output {
             }
             other => text = format!("{}: {}\n", paint("error", AnsiColor::Red), OneLine(other)),
         }
-        // Nothing can be done if even this fails.
-        let _ = write!(anstream::stderr(), "{text}");
+        say(&text);
         findings
     }
 }
 
+/// Writes a text to standard error.
+pub(super) fn say(text: &str) {
+    let stream = anstream::stderr();
+    let text =
+        if stream.current_choice() == anstream::ColorChoice::Never { colourless(text) } else { Cow::Borrowed(text) };
+    let text = if io::stderr().is_terminal() { printable(&text) } else { text };
+    // Nothing can be done if even this fails.
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
 /// Says something beside the output, on standard error.
 pub(super) fn note(message: &str) {
-    let _ = writeln!(anstream::stderr(), "{}: {}", paint("note", AnsiColor::Cyan), OneLine(message));
+    say(&format!("{}: {}\n", paint("note", AnsiColor::Cyan), OneLine(message)));
 }
 
 /// A finding for machines.

@@ -7,12 +7,13 @@ use portcullis::store::mongodb::{FindPlan, explain_find};
 use portcullis::text::OneLine;
 use serde_json::{Value, json};
 
-use super::Answer;
 use super::accounts::block_on;
 use super::documents::guarded;
 use super::guard::GuardArgs;
+use super::namespace::NamespaceArgs;
 use super::output::{Output, note, paint};
 use super::trouble::Trouble;
+use super::{Answer, explain};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,8 +29,8 @@ what was not supplied, such as the user.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// The collection, as `database.collection`
-    namespace: Option<String>,
+    #[command(flatten)]
+    namespace: NamespaceArgs,
     /// Print what each filter and role contributes, and with a server which index it would use
     #[arg(long)]
     explain: bool,
@@ -42,7 +43,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     const MISSING: &str = "--app needs the collection: `portcullis query database.collection --app DIR`";
-    let (guard, _) = args.guard.guard(args.namespace.as_deref(), MISSING)?;
+    let (guard, _) = args.guard.guard(args.namespace.written(), MISSING)?;
     let explanation = guard.explain_plan().map_err(|error| guarded(error.into()))?;
     let server = if args.explain { server(args, &explanation.plan)? } else { None };
     let answer = Answer::from_bool(explanation.plan != Plan::Never);
@@ -74,7 +75,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
 /// How the server would find the documents, if one is named and there is something to find.
 fn server(args: &Args, plan: &Plan) -> Result<Option<FindPlan>, Trouble> {
     let (Some((database, collection)), Some(filter)) =
-        (args.namespace.as_deref().and_then(|namespace| namespace.split_once('.')), plan.filter())
+        (args.namespace.written().and_then(|namespace| namespace.split_once('.')), plan.filter())
     else {
         return Ok(None);
     };
@@ -124,12 +125,13 @@ fn lines(explanation: &PlanExplanation, explain: bool, server: Option<&FindPlan>
     for filter in &explanation.filters {
         out.push(format!("filter `{}`: leaves {}", OneLine(&filter.name), which(&filter.plan)));
     }
-    for RolePlan { name, applies, permits } in &explanation.roles {
+    for RolePlan { name, applies, permits, settled } in &explanation.roles {
         let name = OneLine(name);
         out.push(match applies {
             Plan::Never => format!("role `{name}`: applies to no document, whatever it holds"),
             _ => format!("role `{name}`: applies to {}; permits of these {}", which(applies), which(permits)),
         });
+        settled.iter().for_each(|trace| explain::trace_lines("", trace, 1, &mut out));
     }
     out.extend(plan.filter().map(|filter| index_line(&filter, server)));
     out
@@ -206,7 +208,12 @@ fn to_json(explanation: &PlanExplanation, explain: bool, server: Option<&FindPla
         let roles: Value = explanation
             .roles
             .iter()
-            .map(|role| json!({ "role": &*role.name, "applies": part(&role.applies), "permits": part(&role.permits) }))
+            .map(|role| {
+                let settled: Value = role.settled.iter().map(explain::trace_to_json).collect();
+                json!({
+                    "role": &*role.name, "applies": part(&role.applies), "permits": part(&role.permits), "settled": settled,
+                })
+            })
             .collect();
         let index = server.map(|found| json!({ "uses": found.indexes, "reads_everything": found.reads_everything }));
         let wanted = plan.filter().and_then(|filter| indexes_for(&filter));

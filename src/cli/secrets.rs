@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use portcullis::app::{App, Secrets};
 
+use super::output::note;
 use super::trouble::Trouble;
 
 /// The secrets of an application, which are not in its directory.
@@ -41,6 +42,30 @@ impl SecretArgs {
     /// Whether the command line has any.
     pub(super) const fn is_given(&self) -> bool {
         !self.secret.is_empty() || self.secrets.is_some()
+    }
+
+    /// Refuses secrets where rules come without an application: there nothing says which of the values they are.
+    pub(super) fn refuse_without_app(&self) -> Result<(), Trouble> {
+        if self.is_given() {
+            let message = "--secret and --secrets give what an application's values/*.json take from secrets; beside --rules \
+                           give values by --values";
+            return Err(Trouble::usage(message));
+        }
+        Ok(())
+    }
+
+    /// Says which of the secrets given on the command line no value of the rules is.
+    pub(super) fn note_unused(&self, app: &App) -> Result<(), Trouble> {
+        let mut given = Secrets::default();
+        for secret in &self.secret {
+            given.add(&secret.0)?;
+        }
+        for name in given.names().filter(|name| app.secret_values.values().all(|secret| secret != name)) {
+            note(&format!(
+                "no value asks for the secret `{name}`, so that no rule can: values/*.json name it by `from_secret`"
+            ));
+        }
+        Ok(())
     }
 
     /// The secrets given. One that none of the applications knows is trouble.

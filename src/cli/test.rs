@@ -1,11 +1,13 @@
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use portcullis::testfile::{self, RunError, TestFile};
 use portcullis::text::OneLine;
 use serde_json::{Value, json};
 
 use super::Answer;
-use super::output::{Output, paint, style};
+use super::input::is_json;
+use super::output::{Output, paint, say, style};
+use super::progress::named;
 use super::trouble::Trouble;
 
 const EXAMPLES: &str = "\
@@ -20,8 +22,8 @@ A test file is a JSON object with `rules` or `app`, `users` and `cases`; fixture
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// Test files
-    #[arg(required = true, value_name = "FILE|-")]
-    files: Vec<PathBuf>,
+    #[arg(required = true, value_name = "JSON|FILE|-")]
+    files: Vec<String>,
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
@@ -29,7 +31,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let mut files: Vec<Value> = Vec::new();
     let mut unusable = Vec::new();
     for path in &args.files {
-        let name = path.display().to_string();
+        let name = named(path);
         let (file, report) = match load(path).and_then(|file| run_file(&file).map(|report| (file, report))) {
             Ok(both) => both,
             Err(message) => {
@@ -60,7 +62,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     } else {
         output.flush()?;
         for message in &unusable {
-            anstream::eprint!("{message}");
+            say(message);
         }
         output.line(format!("{passed} passed, {failed} failed"))?;
     }
@@ -72,12 +74,14 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     Err(Trouble::Reported(format!("{files} could not be used")))
 }
 
-fn load(path: &Path) -> Result<TestFile, String> {
-    let loaded = if path == Path::new("-") {
+fn load(argument: &str) -> Result<TestFile, String> {
+    let loaded = if argument == "-" {
         let bytes = super::input::read_standard_input().map_err(|trouble| format!("error: {trouble}\n"))?;
         TestFile::parse("<standard input>", &bytes, Path::new("."))
+    } else if is_json(argument) {
+        TestFile::parse(&named(argument), argument.as_bytes(), Path::new("."))
     } else {
-        TestFile::load(path)
+        TestFile::load(Path::new(argument))
     };
     loaded.map_err(|error| error.render(style()))
 }

@@ -14,7 +14,7 @@ Examples:
   portcullis token verify login.json --app DIR
   portcullis token refresh login.json --app DIR --custom-data users.json
   portcullis token revoke login.json --app DIR
-  portcullis token revoke --user 65a0000000000000000000b2 --app DIR
+  portcullis token revoke --id 65a0000000000000000000b2 --app DIR
 
 A token is given as itself, as a file, or as a file that `portcullis login --json` printed.";
 
@@ -50,11 +50,11 @@ struct Token {
 #[derive(Debug, clap::Args)]
 struct Revoke {
     /// The access or refresh token
-    #[arg(value_name = "TOKEN|FILE|-", required_unless_present = "user")]
+    #[arg(value_name = "TOKEN|FILE|-", required_unless_present = "id")]
     token: Option<String>,
     /// The user whose sessions are all to end
-    #[arg(long, value_name = "ID", conflicts_with = "token")]
-    user: Option<String>,
+    #[arg(long, alias = "user", value_name = "ID", conflicts_with = "token")]
+    id: Option<String>,
     #[command(flatten)]
     app: AppArgs,
     #[command(flatten)]
@@ -99,7 +99,7 @@ fn refresh(args: &Token, output: &mut Output) -> Result<Answer, Trouble> {
 }
 
 fn revoke(args: &Revoke, output: &mut Output) -> Result<Answer, Trouble> {
-    let ended = if let Some(user) = &args.user {
+    let ended = if let Some(user) = &args.id {
         // Whoever lost the key, or has to be quick, needs neither it nor more of the application than its id for this.
         block_on(async {
             Ok(args.app.open(&args.stores, Missing::Refuse).await?.accounts().revoke_sessions(user).await?)

@@ -45,12 +45,37 @@ struct List {
     stores: StoreArgs,
 }
 
+/// Which users.
+#[derive(Debug, clap::Args)]
+struct IdArgs {
+    /// The ids of users
+    #[arg(value_name = "ID")]
+    ids: Vec<String>,
+    /// The id of a user, as other commands take it
+    #[arg(long = "id", value_name = "ID")]
+    named: Vec<String>,
+}
+
+impl IdArgs {
+    fn given(&self) -> Vec<&str> {
+        self.ids.iter().chain(&self.named).map(String::as_str).collect()
+    }
+
+    fn required(&self) -> Result<Vec<&str>, Trouble> {
+        let ids = self.given();
+        if ids.is_empty() {
+            Err(Trouble::usage("which users? give their ids, as arguments or by --id"))
+        } else {
+            Ok(ids)
+        }
+    }
+}
+
 /// Keep users from logging in and end their sessions, or (`enable`) let them log in again
 #[derive(Debug, clap::Args)]
 struct Ids {
-    /// The ids of users
-    #[arg(value_name = "ID", required = true)]
-    ids: Vec<String>,
+    #[command(flatten)]
+    ids: IdArgs,
     #[command(flatten)]
     app: AppArgs,
     #[command(flatten)]
@@ -60,11 +85,10 @@ struct Ids {
 /// Delete users and end their sessions; documents of custom data stay
 #[derive(Debug, clap::Args)]
 struct Delete {
-    /// The ids of users
-    #[arg(value_name = "ID", required_unless_present = "expired_anonymous")]
-    ids: Vec<String>,
+    #[command(flatten)]
+    ids: IdArgs,
     /// Delete all anonymous users whose 90 days are over
-    #[arg(long, conflicts_with = "ids")]
+    #[arg(long)]
     expired_anonymous: bool,
     #[command(flatten)]
     app: AppArgs,
@@ -76,10 +100,19 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     match &args.command {
         Command::Import(args) => import::run(args, output),
         Command::List(args) => block_on(list(args, output)),
-        Command::Disable(args) => block_on(change(Change::Disable, &args.ids, (&args.app, &args.stores), output)),
-        Command::Enable(args) => block_on(change(Change::Enable, &args.ids, (&args.app, &args.stores), output)),
+        Command::Disable(args) => {
+            block_on(change(Change::Disable, &args.ids.required()?, (&args.app, &args.stores), output))
+        }
+        Command::Enable(args) => {
+            block_on(change(Change::Enable, &args.ids.required()?, (&args.app, &args.stores), output))
+        }
+        Command::Delete(args) if args.expired_anonymous && !args.ids.given().is_empty() => {
+            Err(Trouble::usage("give either the ids of users or --expired-anonymous"))
+        }
         Command::Delete(args) if args.expired_anonymous => block_on(delete_expired(args, output)),
-        Command::Delete(args) => block_on(change(Change::Delete, &args.ids, (&args.app, &args.stores), output)),
+        Command::Delete(args) => {
+            block_on(change(Change::Delete, &args.ids.required()?, (&args.app, &args.stores), output))
+        }
     }
 }
 
@@ -157,7 +190,7 @@ enum Change {
 /// Goes through all ids, so that one that is not there keeps no other from being disabled.
 async fn change(
     change: Change,
-    ids: &[String],
+    ids: &[&str],
     (app, stores): (&AppArgs, &StoreArgs),
     output: &mut Output,
 ) -> Result<Answer, Trouble> {
@@ -168,7 +201,7 @@ async fn change(
             Change::Disable => accounts.disable(id).await.map(|_| "disabled"),
             Change::Enable => accounts.enable(id).await.map(|()| "enabled"),
             Change::Delete => match accounts.delete(id).await {
-                Ok(false) => Err(LoginError::UserUnknown(id.clone())),
+                Ok(false) => Err(LoginError::UserUnknown((*id).to_owned())),
                 done => done.map(|_| "deleted"),
             },
         };
@@ -182,7 +215,7 @@ async fn change(
                 Err(message) => message.clone(),
             })?;
         }
-        results.push((id, result));
+        results.push((*id, result));
     }
     if output.is_json() {
         let users: Value = results

@@ -17,6 +17,7 @@ mod seen;
 mod subject;
 mod trace;
 mod truth;
+mod why;
 
 pub(crate) use bind::Binder;
 pub use bind::bind;

@@ -1,8 +1,9 @@
 use bson::Bson;
 
 use super::bind::Binder;
-use super::residual::{BoundCheck, BoundLeft, BoundList, BoundRight, Unresolved};
-use super::{Context, Documents, Errors, EvalError, Evaluation, Residual, Truth};
+use super::residual::{BoundCheck, BoundLeft, BoundList, BoundRight, BoundTest, Unresolved};
+use super::why::{spelling, types_differ, why_element, why_list, why_right};
+use super::{Context, Documents, Errors, EvalError, Evaluation, Residual, Truth, convert};
 use crate::path::{FieldPath, Resolved, resolve};
 use crate::predicate::{Check, Left, List, Predicate, Reference, Right, Test};
 use crate::text::Span;
@@ -40,6 +41,8 @@ pub enum Part {
         right: Option<String>,
         /// What failed, if something did.
         error: Option<String>,
+        /// Why it could not hold whatever the values are: their types differ.
+        note: Option<String>,
     },
 }
 
@@ -70,12 +73,51 @@ pub fn trace(predicate: &Predicate, documents: Documents<'_>, context: &Context,
             let left = show_left(test, &bound.left, documents, context);
             let right = show_right(test, &bound.check, documents, context);
             let met = Errors::default();
+            let note = note(&bound, documents);
             let truth = Evaluation::new(documents, context, &met).truth(&Residual::Test(Box::new(bound)));
+            let note = note.filter(|_| truth == Truth::False);
             let met = met.into_vec();
             let error = met.first().map(ToString::to_string);
             met.into_iter().for_each(|error| errors.add(error));
-            Trace { truth, part: Part::Test { text: test.text.to_string(), span: test.span, left, right, error } }
+            Trace { truth, part: Part::Test { text: test.text.to_string(), span: test.span, left, right, error, note } }
         }
+    }
+}
+
+/// Whether the two sides of an equality are of types that are never equal. Secrets have no other types than those shown.
+fn note(bound: &BoundTest, documents: Documents<'_>) -> Option<String> {
+    let one = |start: Option<ValueRef<'_>>, path: &FieldPath| match resolve(start, path.segments()) {
+        Ok(Resolved::One(Some(value))) => value.to_bson().ok(),
+        _ => None,
+    };
+    let left = match &bound.left {
+        BoundLeft::Value(value, path) => one(value.as_deref().map(ValueRef::from), path)?,
+        BoundLeft::Document(place) => one(documents.get(place.root), &place.path)?,
+        BoundLeft::Unknown | BoundLeft::Element(_) => return None,
+    };
+    let differ = |right: &BoundRight| match right {
+        BoundRight::Value(bound) => match (&*bound.value, &bound.members) {
+            // One of its elements that is equal would be enough.
+            (Bson::Array(elements), Some(_)) => {
+                let mut notes = elements.iter().map(|element| types_differ((&left).into(), element.into()));
+                let first = notes.next()??;
+                notes.all(|note| note.is_some()).then_some(first)
+            }
+            (value, _) => types_differ((&left).into(), value.into()),
+        },
+        BoundRight::Document(place, _) => {
+            types_differ((&left).into(), (&one(documents.get(place.root), &place.path)?).into())
+        }
+        _ => None,
+    };
+    match &bound.check {
+        BoundCheck::Equals(right) | BoundCheck::Order(_, right) => differ(right),
+        BoundCheck::In(BoundList::Elements { known, unknown: Unresolved::No, later, .. }) if later.is_empty() => {
+            let mut notes = known.iter().map(|element| types_differ((&left).into(), element.into()));
+            let first = notes.next()??;
+            notes.all(|note| note.is_some()).then_some(first)
+        }
+        _ => None,
     }
 }
 
@@ -115,25 +157,27 @@ fn show_right(test: &Test, bound: &BoundCheck, documents: Documents<'_>, context
         _ => false,
     };
     let shown = |right: &BoundRight| show_operand(right, documents, hidden);
+    let show_bson = |value: &Bson| show_value(value.into(), hidden);
     match bound {
         BoundCheck::Equals(BoundRight::Unknown) | BoundCheck::Order(_, BoundRight::Unknown) => {
             Some(match &test.check {
-                Check::Equals(Right::Context(reference)) | Check::Order(_, Right::Context(reference)) => {
-                    context.why_unknown(reference)
-                }
+                Check::Equals(right) | Check::Order(_, right) => why_right(right, context, &show_bson),
                 _ => "unknown".to_owned(),
             })
         }
         BoundCheck::Equals(right) | BoundCheck::Order(_, right) => Some(shown(right)),
-        BoundCheck::All(list) => Some(join(list.iter().map(shown))),
-        BoundCheck::In(BoundList::Unknown) => Some("unknown".to_owned()),
+        BoundCheck::All(list) => Some(join(list.iter().map(|right| match right {
+            BoundRight::Unknown => why_element(&test.check, context, &show_bson),
+            right => shown(right),
+        }))),
+        BoundCheck::In(BoundList::Unknown) => Some(why_list(&test.check, context, &show_bson)),
         BoundCheck::In(BoundList::Failed(error)) => Some(show_failure(error)),
         BoundCheck::In(BoundList::Document(place)) => Some(show_place(documents.get(place.root), &place.path, false)),
         BoundCheck::In(BoundList::Elements { known, unknown, later, .. }) => {
             let known = known.iter().map(|value| show_value(value.into(), hidden));
             let unknown = match unknown {
                 Unresolved::No => None,
-                Unresolved::Inside | Unresolved::Operand => Some("unknown".to_owned()),
+                Unresolved::Inside | Unresolved::Operand => Some(why_element(&test.check, context, &show_bson)),
                 Unresolved::Failed(error) => Some(show_failure(error)),
             };
             Some(join(known.chain(later.iter().map(shown)).chain(unknown)))
@@ -152,8 +196,18 @@ fn show_operand(right: &BoundRight, documents: Documents<'_>, hidden: bool) -> S
         BoundRight::Unknown => "unknown".to_owned(),
         BoundRight::Failed(error) => show_failure(error),
         BoundRight::Value(bound) => show_value((&*bound.value).into(), hidden),
-        BoundRight::Document(place, _) | BoundRight::Convert(_, place) => {
-            show_place(documents.get(place.root), &place.path, false)
+        BoundRight::Document(place, _) => show_place(documents.get(place.root), &place.path, false),
+        BoundRight::Convert(kind, place) => {
+            let start = documents.get(place.root);
+            let shown = show_place(start, &place.path, false);
+            match resolve(start, place.path.segments()) {
+                Ok(Resolved::One(Some(value)))
+                    if !matches!(value, ValueRef::Array(_)) && convert(*kind, value).is_none() =>
+                {
+                    format!("unknown: {shown} does not convert by `{}`", spelling(*kind))
+                }
+                _ => shown,
+            }
         }
         BoundRight::Template(_) => "put together of the document".to_owned(),
         BoundRight::Function(call) => format!("the result of function `{}`", call.name),

@@ -26,6 +26,9 @@ pub enum ExprErrorKind {
     /// `{"a": {"$foo": 1}}`
     #[error("unknown operator `{0}`")]
     OperatorUnknown(String),
+    /// `{"$where": "…"}`
+    #[error("the operator `{0}` is deliberately not supported")]
+    OperatorRefused(String),
     /// `{"$gt": 1}`
     #[error("the operator `{0}` stands where a field name belongs")]
     OperatorMisplaced(String),
@@ -98,6 +101,7 @@ impl Code for ExprErrorKind {
             Self::ExpansionPath(_) => "expansion-path",
             Self::Path(_) => "path-invalid",
             Self::OperatorUnknown(_) => "operator-unknown",
+            Self::OperatorRefused(_) => "operator-refused",
             Self::OperatorMisplaced(_) => "operator-misplaced",
             Self::NamesMixed { .. } => "names-mixed",
             Self::NameInLiteral(_) => "name-in-literal",

@@ -140,6 +140,23 @@ impl Expansion {
         (meant != text).then_some(meant)
     }
 
+    /// The two parts of a path in which an expansion stands for a name, which no path can hold: of `%%root.members.%%user.id`
+    /// the field `members` and the expansion `%%user.id`.
+    pub(crate) fn within_path(text: &str) -> Option<(&str, &str)> {
+        let (before, _) = text.split_once(".%%")?;
+        let inner = text.get(before.len() + 1..)?;
+        let field = before.strip_prefix("%%root.").unwrap_or(before);
+        (!field.starts_with("%%") && Self::parse(inner).is_ok()).then_some((field, inner))
+    }
+
+    /// The way out for a path with an expansion in it.
+    pub(crate) fn path_help(text: &str) -> Option<String> {
+        let (field, inner) = Self::within_path(text)?;
+        Some(format!(
+            "a path cannot hold an expansion; where `{field}` is an array of such values write {{\"{field}\": \"{inner}\"}}"
+        ))
+    }
+
     /// Whether a text is an expansion but for a `%`: `%user.id`. The original let such rules be saved; they never
     /// matched.
     #[must_use]

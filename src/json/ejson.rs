@@ -134,13 +134,23 @@ fn literal(node: &Node, members: &[Member]) -> Result<Bson, EjsonError> {
             code: code.as_str().ok_or_else(|| invalid("the code must be a string".to_owned()))?.to_owned(),
             scope: to_document(scope)?,
         }),
-        _ => Bson::try_from(node.to_json()).map_err(|error| invalid(reason(&error)))?,
+        _ => Bson::try_from(node.to_json())
+            .map_err(|error| invalid(form(key).map_or_else(|| reason(&error), str::to_owned)))?,
     };
     match read {
         // The library takes a document for a value it does not recognise.
         Bson::Document(_) => Err(invalid("its value has the wrong form".to_owned())),
         read => Ok(read),
     }
+}
+
+/// What belongs behind a key, where the library's own words would not tell.
+fn form(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "$oid" => "it takes a string of 24 hexadecimal digits",
+        "$uuid" => "it takes a string of 36 characters, such as `01234567-89ab-cdef-0123-456789abcdef`",
+        _ => return None,
+    })
 }
 
 /// The library's reason, on one line and short.

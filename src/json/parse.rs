@@ -314,7 +314,10 @@ impl<'t> Parser<'t> {
                     "True" | "False" | "None" | "undefined" | "TRUE" | "FALSE" => {
                         error.help("JSON knows `true`, `false` and `null`, in lower case")
                     }
-                    _ => error,
+                    word => match shell_literal(word) {
+                        Some(help) => error.help(help),
+                        None => error,
+                    },
                 });
             }
         };
@@ -359,6 +362,29 @@ impl<'t> Parser<'t> {
             error
         }
     }
+}
+
+/// How extended JSON writes what MongoDB's shell writes as a call.
+fn shell_literal(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "ObjectId" | "ObjectID" => "that is the shell's notation; write {\"$oid\": \"…\"}",
+        "ISODate" | "Date" | "new" => "that is the shell's notation; write {\"$date\": \"2024-01-31T12:00:00Z\"}",
+        "NumberInt" | "Int32" => "that is the shell's notation; write {\"$numberInt\": \"…\"}, or the plain number",
+        "NumberLong" | "Long" => "that is the shell's notation; write {\"$numberLong\": \"…\"}",
+        "NumberDecimal" | "Decimal128" => "that is the shell's notation; write {\"$numberDecimal\": \"…\"}",
+        "Double" => "that is the shell's notation; write {\"$numberDouble\": \"…\"}, or the plain number",
+        "UUID" => "that is the shell's notation; write {\"$uuid\": \"…\"}",
+        "BinData" | "HexData" | "Binary" => {
+            "that is the shell's notation; write {\"$binary\": {\"base64\": \"…\", \"subType\": \"00\"}}"
+        }
+        "Timestamp" => "that is the shell's notation; write {\"$timestamp\": {\"t\": 1, \"i\": 1}}",
+        "RegExp" => {
+            "that is the shell's notation; write {\"$regularExpression\": {\"pattern\": \"…\", \"options\": \"\"}}"
+        }
+        "MinKey" => "that is the shell's notation; write {\"$minKey\": 1}",
+        "MaxKey" => "that is the shell's notation; write {\"$maxKey\": 1}",
+        _ => return None,
+    })
 }
 
 /// Whether a text is a number as JSON writes it, and no larger than the largest double.

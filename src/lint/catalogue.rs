@@ -50,6 +50,8 @@ catalogue! {
         "who is a document's owner only by `apply_when` may give it away";
     DOCUMENT_TAKE_OVER: "document-take-over", Warning,
         "who can write the field that makes an owner can become one";
+    ELEMENTS_APART: "elements-apart", Warning,
+        "conditions on fields of an array's documents can be met by different documents; `$elemMatch` asks them of one";
     ENVIRONMENT_VALUE_PARTIAL: "environment-value-partial", Warning,
         "a value that some environment lacks is Missing there, and as a right operand Unknown";
     ENVIRONMENT_VALUE_UNKNOWN: "environment-value-unknown", Error,
@@ -84,6 +86,8 @@ catalogue! {
         "`insert` and `delete` grant nothing without write permission";
     LIST_NESTED: "list-nested", Warning,
         "an array inside the list of `$in` is not spread";
+    NAME_WITH_BLANK: "name-with-blank", Warning,
+        "a blank before or after a name belongs to it";
     NEGATION_OF_MISSING: "negation-of-missing", Warning,
         "a negated comparison holds for a field that is missing";
     OBJECT_COMPARED_WHOLE: "object-compared-whole", Warning,
@@ -112,6 +116,8 @@ catalogue! {
         "an earlier role applies whenever this one does; roles are tried in order";
     ROLES_EMPTY: "roles-empty", Warning,
         "an empty list of roles closes the collection; default roles do not serve it";
+    SCHEMA_ASKS_NOTHING: "schema-asks-nothing", Warning,
+        "a key of a schema that looks like a demand, and by which no document is refused";
     SCHEMA_WORD: "schema-word", Warning,
         "words of JSON Schema are field names in a rule, and their object is compared whole";
     SEARCH_CUT_SHORT: "search-cut-short", Note,

@@ -20,6 +20,7 @@ pub(super) fn lint(test: &Test, schema: Option<&Schema>, report: &mut Report) {
     for right in rights(test) {
         conversion(right, test, report);
     }
+    list(test, report);
     match &test.left {
         Left::Context(left) => context(left, test, schema, report),
         Left::Document(_, path) => {
@@ -28,6 +29,43 @@ pub(super) fn lint(test: &Test, schema: Option<&Schema>, report: &mut Report) {
             }
         }
         Left::Boolean(_) | Left::Element(_) => {}
+    }
+}
+
+/// A list, or an array, that is never one.
+fn list(test: &Test, report: &mut Report) {
+    let found = match &test.check {
+        Check::In(List::Place(Right::Context(reference))) if is_string(reference) => reference.to_string(),
+        Check::In(List::Place(Right::Literal(Bson::Boolean(value)))) => format!("%%{value}"),
+        _ => return in_string(test, report),
+    };
+    let left = match &test.left {
+        Left::Document(root, path) => place_name(*root, path),
+        Left::Context(left) => left.to_string(),
+        Left::Element(path) if !path.is_root() => path.to_string(),
+        Left::Element(_) | Left::Boolean(_) => "field".to_owned(),
+    };
+    let message = format!("`$in` asks for a list, and `{found}` is never one");
+    report.add(COMPARISON_NEVER_HOLDS, test.span, message, format!("write {{\"{left}\": \"{found}\"}}"));
+}
+
+/// What is asked of an array, or of a number, where a string stands.
+fn in_string(test: &Test, report: &mut Report) {
+    let Left::Context(left) = &test.left else { return };
+    let asked = match &test.check {
+        Check::Size(_) => "an array",
+        Check::ElemMatch(..) => "an array",
+        Check::Mod { .. } => "a number",
+        _ => return,
+    };
+    if is_string(left) {
+        let message = format!("`{left}` is a string and never {asked}");
+        report.add(
+            COMPARISON_NEVER_HOLDS,
+            test.span,
+            message,
+            "ask what a string can answer: equality, `$in`, `$regex`",
+        );
     }
 }
 

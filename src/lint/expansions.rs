@@ -1,11 +1,11 @@
 //! Properties that do not exist, and expansions that are only text.
 
-use super::catalogue::{EXPANSION_IN_TEXT, PROPERTY_UNKNOWN};
+use super::catalogue::{EXPANSION_IN_TEXT, NAME_WITH_BLANK, PROPERTY_UNKNOWN};
 use super::parts::{Leaf, Part, each_expansion, each_leaf, operands};
 use super::report::Report;
 use crate::eval::Request;
 use crate::expr::{Check, Expansion, Name, Root};
-use crate::path::Segment;
+use crate::path::{FieldPath, Segment};
 use crate::text::{Span, closest};
 
 const USER: [&str; 5] = ["id", "type", "data", "custom_data", "identities"];
@@ -37,6 +37,7 @@ pub(super) fn lint(part: Part<'_>, report: &mut Report) {
         && let Name::Path(path) = &name.value
     {
         text(&path.to_string(), name.span, report);
+        blank(path, &path.to_string(), name.span, report);
     }
     if let Part::Check(_, check) = part
         && let Check::Regex(pattern) = &check.value
@@ -47,12 +48,28 @@ pub(super) fn lint(part: Part<'_>, report: &mut Report) {
         each_leaf(operand, &mut |leaf, span| {
             if let Leaf::Text(found) = leaf {
                 text(found, span, report);
+                unsigned(found, span, report);
             }
         });
     }
 }
 
+/// Reports a name with a blank around it, which belongs to the name; says whether it did.
+pub(super) fn blank(path: &FieldPath, text: &str, span: Span, report: &mut Report) -> bool {
+    let found = path.segments().iter().map(Segment::name).any(|name| name.trim() != name);
+    if found {
+        let names: Vec<&str> = text.split('.').map(str::trim).collect();
+        let message =
+            format!("the blank in `{text}` belongs to the name, so that nothing of the name without it is found");
+        report.add(NAME_WITH_BLANK, span, message, format!("write `{}`", names.join(".")));
+    }
+    found
+}
+
 fn property(expansion: &Expansion, span: Span, report: &mut Report) {
+    if blank(&expansion.path, &expansion.to_string(), span, report) {
+        return;
+    }
     let Some((first, rest)) = expansion.path.segments().split_first() else { return };
     let name = first.name();
     let root = expansion.root.name();
@@ -95,10 +112,33 @@ fn text(text: &str, span: Span, report: &mut Report) {
     let Some(found) = expansion_within(text) else { return };
     let message = format!("`{text}` is text: `{found}` is not resolved in it");
     let help = match Expansion::suggest(found) {
+        _ if let Some(help) = Expansion::path_help(text) => help,
         Some(meant) if found == text => format!("write `{meant}`"),
         _ => "an expansion is the whole string; keep a field of its own for what it is to be compared with".to_owned(),
     };
     report.add(EXPANSION_IN_TEXT, span, message, help);
+}
+
+/// Reports an expansion without its sign, which is only text: `user.id`, and `context.user.id` as functions write it.
+fn unsigned(text: &str, span: Span, report: &mut Report) {
+    let bare = |open: &str, close: &str| text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
+    let inner = bare("${", "}").or_else(|| bare("{{", "}}")).unwrap_or(text).trim();
+    let inner = inner.strip_prefix('@').unwrap_or(inner);
+    let inner = inner.strip_prefix("context.").unwrap_or(inner);
+    let Some((root, rest)) = inner.split_once('.') else { return };
+    let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
+    let first = rest.split('.').next().unwrap_or_default();
+    let known = match root {
+        "user" => USER.contains(&first),
+        "environment" => ENVIRONMENT.contains(&first),
+        "request" => Request::FIELDS.contains(&first),
+        "values" | "prevRoot" => true,
+        _ => false,
+    };
+    if known && rest.split('.').all(is_name) {
+        let message = format!("`{text}` is text: an expansion begins with `%%`");
+        report.add(EXPANSION_IN_TEXT, span, message, format!("write `%%{inner}`"));
+    }
 }
 
 /// The part of a text that looks like an expansion.

@@ -8,7 +8,8 @@ use super::catalogue::{
 use super::parts::Part;
 use super::report::Report;
 use super::shape::is_plural;
-use crate::expr::{Check, Comparison, Expansion, List, Operand, Operator, Root, schema_word};
+use crate::expr::{Check, Comparison, Expansion, List, Operand, Operator, Root, bare_logic, element_help, schema_word};
+use crate::json::{self, Node};
 use crate::text::Spanned;
 
 pub(super) fn lint(part: Part<'_>, report: &mut Report) {
@@ -16,6 +17,9 @@ pub(super) fn lint(part: Part<'_>, report: &mut Report) {
         Part::Name(_) => {}
         Part::Equals(name, value) => {
             let name = name.value.to_string();
+            if logic(&name, value, report) {
+                return;
+            }
             if let Some(keys) = keys(value) {
                 object(&name, value, &keys, report);
             }
@@ -28,6 +32,22 @@ pub(super) fn lint(part: Part<'_>, report: &mut Report) {
             _ => {}
         },
     }
+}
+
+/// Reports a word such as `or` before conditions, which is a field's name without its sign; says whether it did.
+fn logic(name: &str, value: &Spanned<Operand>, report: &mut Report) -> bool {
+    let Some(meant) = bare_logic(name) else { return false };
+    let is_condition = match &value.value {
+        Operand::Literal(Bson::Array(elements)) => elements.iter().all(|element| element.as_document().is_some()),
+        Operand::Array(elements) => elements.iter().all(|element| keys(element).is_some()),
+        Operand::Literal(Bson::Document(_)) | Operand::Document(_) => name == "not",
+        _ => false,
+    };
+    if is_condition {
+        let message = format!("`{name}` is a field's name here, not an operator");
+        report.add(OPERATOR_BARE, value.span, message, format!("write `{meant}`"));
+    }
+    is_condition
 }
 
 /// The keys of an object that is a value.
@@ -50,12 +70,27 @@ fn object(name: &str, value: &Spanned<Operand>, keys: &[&str], report: &mut Repo
         let message = format!("`{first}` is a field's name here, not an operator");
         return report.add(OPERATOR_BARE, value.span, message, format!("write `${first}`"));
     }
+    if let ([word], Some((_, inner))) = (keys, only(value))
+        && let Some(help) = element_help(word, name, &inner)
+    {
+        let message = format!("`{word}` is a field's name here, not a condition");
+        return report.add(SCHEMA_WORD, value.span, message, help);
+    }
     if let Some(help) = schema_help(first).filter(|_| keys.iter().all(|key| schema_help(key).is_some())) {
         let message = format!("`{first}` is a field's name here, not a condition");
         return report.add(SCHEMA_WORD, value.span, message, help);
     }
     let message = format!("`{name}` is compared with this object whole, the order of its fields included");
     report.add(OBJECT_COMPARED_WHOLE, value.span, message, format!("for a field of it write `{name}.{first}`"));
+}
+
+/// The one member of an object that is a value, as it is written.
+fn only(value: &Operand) -> Option<(String, Node)> {
+    let (key, inner) = match value.to_json() {
+        serde_json::Value::Object(members) => members.into_iter().next()?,
+        _ => return None,
+    };
+    Some((key, json::parse(&inner.to_string()).ok()?))
 }
 
 /// Whether a key is an operator without its sign. Some are likely names of fields.

@@ -8,6 +8,7 @@ mod changes;
 mod comparisons;
 mod custom_data;
 mod declared;
+mod elements;
 mod expansions;
 mod extent;
 mod filters;
@@ -21,6 +22,7 @@ mod references;
 mod report;
 mod roles;
 mod rules;
+mod schema_keys;
 mod shape;
 mod take_over;
 mod times;
@@ -32,7 +34,7 @@ pub use anonymous::lint_anonymous;
 pub use application::{CollectionRules, lint_application};
 pub use catalogue::{CATALOGUE, LintInfo};
 pub use references::{Names, lint_references};
-pub use rules::{lint_rule, lint_rules, lint_schema};
+pub use rules::{lint_rule, lint_rules, lint_rules_in_part, lint_schema};
 
 use crate::policy::Role;
 

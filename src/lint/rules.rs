@@ -3,9 +3,13 @@ use super::parts::each_part;
 use super::report::Report;
 use super::times::{self, Time};
 use super::witness::Search;
-use super::{comparisons, declared, expansions, filters, grants, literals, negations, roles, take_over, undone};
+use super::{
+    comparisons, declared, elements, expansions, filters, grants, literals, negations, roles, schema_keys, take_over,
+    undone,
+};
 use crate::json::Node;
-use crate::policy::{Policy, Presence, Rule, RulesFile};
+use crate::path::FieldPath;
+use crate::policy::{FieldRule, Policy, Presence, Role, Rule, RulesFile, RulesInPart};
 use crate::predicate::Predicate;
 use crate::schema::Schema;
 use crate::text::Finding;
@@ -51,7 +55,9 @@ pub fn lint_rules(rules: &RulesFile, node: &Node) -> Vec<Finding> {
             };
             expression(rule, time, rules.schema.as_ref(), &mut report);
             negations::lint(&rule.predicate, &mut report);
+            elements::lint(&rule.predicate, rules.schema.as_ref(), &mut report);
         }
+        field_names(role, &mut report);
     }
     filters::lint(&rules.filters, &mut report);
     for filter in &rules.filters {
@@ -60,26 +66,67 @@ pub fn lint_rules(rules: &RulesFile, node: &Node) -> Vec<Finding> {
         if let Some(query) = &filter.query {
             expression(query, Time::Reading, rules.schema.as_ref(), &mut report);
             negations::lint(&query.predicate, &mut report);
+            elements::lint(&query.predicate, rules.schema.as_ref(), &mut report);
         }
     }
     if let (Some(schema), Some(_)) = (&rules.schema, node.member("schema")) {
-        validates(schema, &mut report);
+        of_schema(schema, &mut report);
     }
     report.finish()
+}
+
+/// As [`lint_rules`], of a file in which some parts do not load: a part without a fault is looked at as if the others were not
+/// there, and of a part with one the expressions that load.
+#[must_use]
+pub fn lint_rules_in_part(part: &RulesInPart, node: &Node) -> Vec<Finding> {
+    let mut report = Report::default();
+    let mut sound = part.rules.clone();
+    let roles = sound.roles.iter().flatten().filter(|role| part.has_fault(role.span));
+    let filters = sound.filters.iter().filter(|filter| part.has_fault(filter.span));
+    let rules = roles.flat_map(Role::rules).map(|(_, rule)| rule);
+    let rules = rules.chain(filters.flat_map(|filter| std::iter::once(&filter.apply_when).chain(&filter.query)));
+    for rule in rules.filter(|rule| !part.has_fault(rule.expr.span)) {
+        // When it is asked is part of what it is wrong about.
+        expression(rule, Time::Writing, &mut report);
+        negations::lint(&rule.predicate, &mut report);
+        elements::lint(&rule.predicate, None, &mut report);
+    }
+    if let Some(roles) = &mut sound.roles {
+        roles.retain(|role| !part.has_fault(role.span));
+    }
+    // That there are none is said of lists that are meant to be empty.
+    sound.roles = sound.roles.filter(|roles| !roles.is_empty() || part.errors.is_empty());
+    sound.filters.retain(|filter| !part.has_fault(filter.span));
+    let mut findings = report.finish();
+    findings.extend(lint_rules(&sound, node));
+    findings.sort_by_key(|finding| (finding.span, finding.code));
+    findings
+}
+
+fn field_names(role: &Role, report: &mut Report) {
+    let mut fields: Vec<&FieldRule> = role.fields.iter().collect();
+    while let Some(field) = fields.pop() {
+        if let Ok(path) = FieldPath::parse(&field.name) {
+            expansions::blank(&path, &field.name, field.span, report);
+        }
+        fields.extend(field.fields.iter().flatten());
+    }
 }
 
 /// What is probably not meant in a `schema.json` by itself.
 #[must_use]
 pub fn lint_schema(schema: &Schema) -> Vec<Finding> {
     let mut report = Report::default();
-    validates(schema, &mut report);
+    of_schema(schema, &mut report);
     report.finish()
 }
 
-fn validates(schema: &Schema, report: &mut Report) {
+fn of_schema(schema: &Schema, report: &mut Report) {
+    schema_keys::lint(schema, report);
     for predicate in schema.validates() {
         tests(predicate, Time::Writing, Some(schema), report);
         negations::lint(predicate, report);
+        elements::lint(predicate, Some(schema), report);
     }
 }
 
@@ -89,6 +136,7 @@ pub fn lint_rule(rule: &Rule) -> Vec<Finding> {
     let mut report = Report::default();
     expression(rule, Time::Writing, None, &mut report);
     negations::lint(&rule.predicate, &mut report);
+    elements::lint(&rule.predicate, None, &mut report);
     report.finish()
 }
 

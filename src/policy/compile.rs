@@ -4,7 +4,7 @@ use crate::expr::{self, Expr};
 use crate::json::{Member, Node};
 use crate::predicate::{self, Predicate, Scope};
 use crate::schema::Schema;
-use crate::text::{Located, Spanned};
+use crate::text::{Located, Span, Spanned};
 
 /// Compiles a collection's `rules.json`, a `default_rule.json`, or a rules file of the older layouts.
 ///
@@ -21,24 +21,75 @@ use crate::text::{Located, Spanned};
 /// assert_eq!(errors[0].to_string(), "unknown key `aply_when` in a role");
 /// ```
 pub fn compile(node: &Node) -> Result<RulesFile, Vec<PolicyError>> {
+    let RulesInPart { rules, mut errors, .. } = compile_in_part(node);
+    if errors.is_empty() {
+        return Ok(rules);
+    }
+    let more = errors.len().saturating_sub(MAX_ERRORS);
+    if let (true, Some(last)) = (more > 0, errors.get(MAX_ERRORS)) {
+        let span = last.span();
+        errors.truncate(MAX_ERRORS);
+        errors.push(PolicyError::new(PolicyErrorKind::More(more), span));
+    }
+    Err(errors)
+}
+
+/// Compiles what of a rules file can be compiled: for findings about its other parts, never for decisions.
+#[must_use]
+pub fn compile_in_part(node: &Node) -> RulesInPart {
     let mut compiler = Compiler { errors: Vec::new() };
-    let file = compiler.file(node);
-    if compiler.errors.is_empty() {
-        Ok(file)
-    } else {
-        compiler.errors.sort_by_key(Located::span);
-        let more = compiler.errors.len().saturating_sub(MAX_ERRORS);
-        if let (true, Some(last)) = (more > 0, compiler.errors.get(MAX_ERRORS)) {
-            let span = last.span();
-            compiler.errors.truncate(MAX_ERRORS);
-            compiler.errors.push(PolicyError::new(PolicyErrorKind::More(more), span));
+    let rules = compiler.file(node);
+    compiler.errors.sort_by_key(Located::span);
+    let mut faults: Vec<Span> = compiler.errors.iter().map(Located::span).collect();
+    // Sorted by where they begin.
+    faults.dedup();
+    RulesInPart { rules, errors: compiler.errors, faults }
+}
+
+/// What of a rules file could be compiled.
+#[derive(Clone, Debug)]
+pub struct RulesInPart {
+    /// The rules. In place of one that does not load stands `false`; a role or filter that is none is not there.
+    pub rules: RulesFile,
+    /// Every error, in the order of the text.
+    pub errors: Vec<PolicyError>,
+    faults: Vec<Span>,
+}
+
+impl RulesInPart {
+    /// The rules without those that cannot be given a meaning for whatever reason, which grant nothing.
+    #[must_use]
+    pub(crate) fn sound(&self) -> RulesFile {
+        let mut rules = self.rules.clone();
+        for role in rules.roles.iter_mut().flatten().filter(|role| self.has_fault(role.span)) {
+            role.close(&|rule| self.has_fault(rule.expr.span));
         }
-        Err(compiler.errors)
+        // A filter restricts, and what it would restrict cannot be told.
+        rules.filters.retain(|filter| !self.has_fault(filter.span));
+        rules
+    }
+
+    /// Adds places that cannot be given a meaning for another reason.
+    pub(crate) fn add_faults(&mut self, faults: impl IntoIterator<Item = Span>) {
+        self.faults.extend(faults);
+        self.faults.sort();
+    }
+
+    /// Whether something within a part of the text does not load.
+    #[must_use]
+    pub fn has_fault(&self, part: Span) -> bool {
+        let first = self.faults.partition_point(|fault| fault.start < part.start);
+        self.faults.get(first).is_some_and(|fault| fault.start < part.end.max(part.start + 1))
     }
 }
 
 /// More errors of one file than anybody reads.
 const MAX_ERRORS: usize = 1000;
+
+/// What stands in for a rule that does not load.
+fn never(span: Span) -> Rule {
+    Rule { expr: Spanned::new(Expr::Boolean(false), span), predicate: Predicate::Constant(false) }
+}
 
 struct Compiler {
     errors: Vec<PolicyError>,
@@ -56,10 +107,12 @@ impl Compiler {
         }
         keys::FILE.check(node, &mut self.errors);
         let roles = self.list(&keys::FILE, node, "roles");
+        // A list that is none must not look like rules that leave their place to the default ones.
+        let broken = (roles.is_none() && !self.errors.is_empty() && node.get("roles").is_some()).then(Vec::new);
         let filters = self.list(&keys::FILE, node, "filters");
         let schema = self.find(&keys::FILE, node, "schema").map(|member| &member.value);
         RulesFile {
-            roles: roles.map(|roles| roles.iter().filter_map(|role| self.role(role)).collect()),
+            roles: roles.map(|roles| roles.iter().filter_map(|role| self.role(role)).collect()).or(broken),
             filters: filters.unwrap_or_default().iter().filter_map(|filter| self.filter(filter)).collect(),
             // Exports write an empty object where there is no schema.
             schema: schema
@@ -116,20 +169,18 @@ impl Compiler {
     }
 
     fn rule(&mut self, node: &Node, key: &str, scope: Scope) -> Rule {
-        let stand_in =
-            || Rule { expr: Spanned::new(Expr::Boolean(false), node.span), predicate: Predicate::Constant(false) };
         let expr = match expr::parse_at(node, &format!("`{key}`")) {
             Ok(expr) => expr,
             Err(errors) => {
                 self.errors.extend(errors.into_iter().map(|error| error.map(PolicyErrorKind::Expr)));
-                return stand_in();
+                return never(node.span);
             }
         };
         match predicate::lower(&expr, scope) {
             Ok(predicate) => Rule { expr, predicate },
             Err(errors) => {
                 self.errors.extend(errors.into_iter().map(|error| error.map(PolicyErrorKind::Lower)));
-                stand_in()
+                never(node.span)
             }
         }
     }
@@ -174,11 +225,11 @@ impl Compiler {
             self.object(&keys::ADDITIONAL_FIELDS, &member.value, &member.key);
             self.field_rule("", &member.value, &keys::ADDITIONAL_FIELDS)
         });
-        let (name, name_span) = name?;
+        let (name, name_span) = name.unwrap_or(("", Span::new(node.span.start, node.span.start)));
         Some(Role {
             name: name.into(),
             name_span,
-            apply_when: apply_when?,
+            apply_when: apply_when.unwrap_or_else(|| never(node.span)),
             document_filters,
             read,
             write,
@@ -254,7 +305,7 @@ impl Compiler {
         });
         Some(Filter {
             name: name.unwrap_or_default().into(),
-            apply_when: apply_when?,
+            apply_when: apply_when.unwrap_or_else(|| never(node.span)),
             query,
             projection,
             span: node.span,

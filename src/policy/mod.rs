@@ -7,7 +7,7 @@ mod keys;
 mod projection;
 mod rules;
 
-pub use compile::compile;
+pub use compile::{RulesInPart, compile, compile_in_part};
 pub use error::{PolicyError, PolicyErrorKind};
 pub use format::canonical;
 pub(crate) use projection::Kept;

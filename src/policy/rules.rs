@@ -179,6 +179,25 @@ impl FieldRule {
     }
 }
 
+impl Role {
+    /// Puts `false` in the place of rules.
+    pub(super) fn close(&mut self, is_closed: &dyn Fn(&Rule) -> bool) {
+        let halves = self.document_filters.iter_mut().flat_map(|halves| [&mut halves.read, &mut halves.write]);
+        let own = [&mut self.read, &mut self.write, &mut self.insert, &mut self.delete, &mut self.search];
+        let rules = own.into_iter().chain(halves).flatten().chain([&mut self.apply_when]);
+        rules.filter(|rule| is_closed(rule)).for_each(|rule| rule.predicate = Predicate::Constant(false));
+        self.fields.iter_mut().chain(&mut self.additional_fields).for_each(|field| field.close(is_closed));
+    }
+}
+
+impl FieldRule {
+    fn close(&mut self, is_closed: &dyn Fn(&Rule) -> bool) {
+        let rules = [&mut self.read, &mut self.write].into_iter().flatten();
+        rules.filter(|rule| is_closed(rule)).for_each(|rule| rule.predicate = Predicate::Constant(false));
+        self.fields.iter_mut().flatten().for_each(|field| field.close(is_closed));
+    }
+}
+
 impl Rule {
     /// The truth of a rule that asks nothing: `true`, `{}`, `false`.
     #[must_use]

@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
 use super::SchemaError;
-use super::compile::compile;
+use super::compile::{Compiled, compile};
 use super::failure::Failure;
 use super::report::{Place, Report};
+use super::rule::Rule;
 use super::shape::{Shape, Standing, Validate};
 use super::visit::Visit;
 use crate::eval::{Context, Documents, Errors, Evaluation, Residual, Truth, bind};
@@ -11,7 +12,7 @@ use crate::json::Node;
 use crate::path::Segment;
 use crate::predicate::Predicate;
 use crate::text::Spanned;
-use crate::value::{DocumentRef, Malformed};
+use crate::value::{ArrayRef, DocumentRef, Malformed, ValueRef};
 
 /// A compiled `schema.json`: [JSON Schema as MongoDB writes it][mongodb], draft 4 with `bsonType`, and with
 /// `validate`, an [expression on the field][validate] as App Services adds it.
@@ -75,8 +76,16 @@ impl Schema {
     /// assert_eq!(errors[1].to_string(), "unknown type `objekt`");
     /// ```
     pub fn compile(node: &Node) -> Result<Self, Vec<SchemaError>> {
-        let compiled = compile(node)?;
-        Ok(Self { shape: Arc::new(compiled.shape), validates: compiled.validates, ignored: compiled.ignored })
+        let (schema, errors) = Self::compile_in_part(node);
+        if errors.is_empty() { Ok(schema) } else { Err(errors) }
+    }
+
+    /// Compiles what of a schema can be compiled, beside everything that is wrong with it: for findings about its other parts,
+    /// never for decisions.
+    #[must_use]
+    pub fn compile_in_part(node: &Node) -> (Self, Vec<SchemaError>) {
+        let (Compiled { shape, validates, ignored }, errors) = compile(node);
+        (Self { shape: Arc::new(shape), validates, ignored }, errors)
     }
 
     pub(super) fn shape(&self) -> &Shape {
@@ -106,6 +115,21 @@ impl Schema {
             found.extend(shape.validate.and_then(|index| self.validates.get(index)).map(|v| &v.predicate));
         }
         found
+    }
+
+    /// Whether the field at a path, found by `properties` alone, may be an array; none where the schema does not say.
+    #[must_use]
+    pub fn takes_array(&self, path: &[Segment]) -> Option<bool> {
+        let mut shape = &*self.shape;
+        for segment in path {
+            shape =
+                shape.properties.named.iter().find(|(name, _)| **name == *segment.name()).map(|(_, inner)| inner)?;
+        }
+        let types = shape.rules.iter().find_map(|rule| match rule {
+            Rule::Type(types) => Some(types),
+            _ => None,
+        })?;
+        Some(types.contains(ValueRef::Array(ArrayRef::Decoded(&[]))))
     }
 
     /// Settles what depends on the context only.

@@ -19,8 +19,8 @@ pub(super) struct Compiled {
     pub(super) ignored: Vec<Spanned<String>>,
 }
 
-/// Compiles a schema, or says everything that is wrong with it.
-pub(super) fn compile(node: &Node) -> Result<Compiled, Vec<SchemaError>> {
+/// Compiles a schema and says everything that is wrong with it.
+pub(super) fn compile(node: &Node) -> (Compiled, Vec<SchemaError>) {
     let mut compiler = Compiler {
         errors: Vec::new(),
         validates: Vec::new(),
@@ -29,11 +29,8 @@ pub(super) fn compile(node: &Node) -> Result<Compiled, Vec<SchemaError>> {
         standing: Standing::Plain,
     };
     let shape = compiler.shape(node);
-    if compiler.errors.is_empty() {
-        return Ok(Compiled { shape, validates: compiler.validates, ignored: compiler.ignored });
-    }
     compiler.errors.sort_by_key(SchemaError::span);
-    Err(compiler.errors)
+    (Compiled { shape, validates: compiler.validates, ignored: compiler.ignored }, compiler.errors)
 }
 
 /// Collects errors; what it returns beside an error only stands in for what could not be read.

@@ -65,6 +65,12 @@ pub enum FileError {
         /// The field.
         field: String,
     },
+    /// A symbolic link to what is no part of the folder.
+    #[error("`{path}` is a symbolic link that leads out of the folder and is not followed; name the file itself", path = path.display())]
+    LinkOutward {
+        /// The link.
+        path: PathBuf,
+    },
     /// What stands there is no document.
     #[error("`{path}`, line {line}: {message}", path = path.display())]
     Malformed {
@@ -133,16 +139,23 @@ fn files(path: &Path, source: &CustomDataSource) -> Result<Vec<PathBuf>, FileErr
     let namespace = format!("{}.{}", source.database, source.collection);
     let (mut found, mut others) = (Vec::new(), false);
     for entry in fs::read_dir(path).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        let ending = path.extension().and_then(|ending| ending.to_str());
-        if ending.is_some_and(|ending| ENDINGS.contains(&ending)) && !path.is_dir() {
-            let name = path.file_stem().and_then(|name| name.to_str());
-            if name.is_some_and(|name| name == source.collection || name == namespace) {
-                found.push(path);
-            } else {
-                others = true;
-            }
+        let entry = entry.map_err(failed)?;
+        let is_link = entry.file_type().map_err(failed)?.is_symlink();
+        let file = entry.path();
+        let ending = file.extension().and_then(|ending| ending.to_str());
+        if !ending.is_some_and(|ending| ENDINGS.contains(&ending)) || file.is_dir() {
+            continue;
         }
+        let name = file.file_stem().and_then(|name| name.to_str());
+        if !name.is_some_and(|name| name == source.collection || name == namespace) {
+            others = true;
+            continue;
+        }
+        // A folder of documents often comes from somebody else, who must not choose what of this machine is read.
+        if is_link && leads_out(path, &file).map_err(failed)? {
+            return Err(FileError::LinkOutward { path: file });
+        }
+        found.push(file);
     }
     // A misspelt path must not read as "nobody has custom data".
     if found.is_empty() {
@@ -151,6 +164,10 @@ fn files(path: &Path, source: &CustomDataSource) -> Result<Vec<PathBuf>, FileErr
     }
     found.sort();
     Ok(found)
+}
+
+fn leads_out(folder: &Path, link: &Path) -> io::Result<bool> {
+    Ok(!fs::canonicalize(link)?.starts_with(fs::canonicalize(folder)?))
 }
 
 /// Hands each document of a file to `take`.

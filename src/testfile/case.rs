@@ -178,6 +178,19 @@ fn check_expectation(kind: &str, expect: &Node, errors: &mut Vec<FormatError>) {
     if kind == "expression" && (expect.as_bool().is_some() || expect.as_str() == Some("unknown")) {
         return;
     }
+    if expect.as_object().is_none() {
+        let message = format!("the expectation of a case with `{kind}` must be an object, not {}", expect.describe());
+        let example = match kind {
+            "read" | "search" => "{\"document\": {…}} or {\"denied\": true}",
+            "insert" | "update" | "delete" => "{\"allowed\": true} or {\"denied\": true}",
+            "query" => "{\"ids\": […]} or {\"error\": \"…\"}",
+            "load" => "{\"valid\": true} or {\"invalid\": [\"…\"]}",
+            "expression" => "true, false, \"unknown\", {\"error\": \"…\"} or {\"invalid\": \"…\"}",
+            _ => "{\"user\": {…}} or {\"error\": \"…\"}",
+        };
+        let help = format!("write {example}; its keys are {}", known.join(", "));
+        return errors.push(format_error(message, expect).help(help));
+    }
     check_keys(expect, known, &format!("the expectation of a case with `{kind}`"), errors);
     let has = |key: &str| expect.get(key).is_some();
     for member in expect.as_object().unwrap_or_default() {

@@ -9,7 +9,7 @@ mod suggest;
 
 pub(crate) use excerpt::excerpt;
 pub use finding::{Code, Finding, Located, Severity};
-pub use one_line::OneLine;
+pub use one_line::{OneLine, is_unprintable};
 pub use source::{Source, Style};
 pub use span::{Span, Spanned};
 pub use suggest::closest;

@@ -24,8 +24,19 @@ impl Write for Escape<'_, '_> {
     }
 }
 
-/// Whether a terminal might obey a character, or order others by it.
-pub(super) fn is_unprintable(c: char) -> bool {
+/// Whether a terminal might obey a character, or order others by it: control characters, line and paragraph separators, marks of
+/// the direction of writing, and tags, which nobody sees.
+#[must_use]
+pub fn is_unprintable(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(
+            c,
+            '\u{61c}'
+                | '\u{200e}'
+                | '\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
 }

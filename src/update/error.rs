@@ -27,6 +27,12 @@ pub enum UpdateErrorKind {
         /// What may have been meant.
         help: Option<&'static str>,
     },
+    /// `{"a": 1}`
+    #[error(
+        "`{0}` is no update operator, such as `$set`; to put a document in the place of the stored one use `replaceOne` or \
+         `findOneAndReplace`"
+    )]
+    OperatorMissing(String),
     /// `{"$set": 5}`
     #[error("`{0}` takes a document of fields, not a value of type {1}")]
     FieldsInvalid(&'static str, &'static str),
@@ -217,6 +223,7 @@ impl UpdateErrorKind {
             | Self::RenameSame
             | Self::Malformed(_) => 2,
             Self::OperatorUnknown { .. }
+            | Self::OperatorMissing(_)
             | Self::FieldsInvalid(..)
             | Self::Empty
             | Self::ArrayFilterUnused(_)

@@ -109,8 +109,13 @@ impl Parser<'_> {
     fn operator(&mut self, compiled: &mut Update, name: &str, fields: &Bson) {
         let Some(operator) = Operator::parse(name) else {
             let help = closest(name, Operator::ALL.iter().map(|(_, spelling)| *spelling));
+            let is_name = !name.starts_with('$');
             let name = name.chars().take(40).collect();
-            return self.report(UpdateErrorKind::OperatorUnknown { name, help }.into());
+            return self.report(match help {
+                // What is an operator but for its sign has the sign proposed.
+                None if is_name => UpdateErrorKind::OperatorMissing(name).into(),
+                help => UpdateErrorKind::OperatorUnknown { name, help }.into(),
+            });
         };
         let Bson::Document(fields) = fields else {
             let found = ValueRef::from(fields).kind().alias();

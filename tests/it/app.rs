@@ -220,10 +220,10 @@ fn a_namespace_claimed_twice_is_closed() {
 }
 
 #[test]
-fn a_file_for_another_collection_is_an_error_where_default_roles_take_its_place() {
+fn a_file_for_another_collection_is_an_error_whether_or_not_default_roles_take_its_place() {
     let rule = ("data_sources/mongodb-atlas/hr/b/rules.json", r#"{"database": "hr", "collection": "a", "roles": []}"#);
     let severity = |files: &[(&str, &str)]| Tree::new(files).load().findings[0].finding.severity;
-    assert_eq!(severity(&[ROOT, SOURCE, rule]), Severity::Warning);
+    assert_eq!(severity(&[ROOT, SOURCE, rule]), Severity::Error);
     assert_eq!(severity(&[ROOT, SOURCE, DEFAULT, rule]), Severity::Error);
 }
 
@@ -594,7 +594,7 @@ fn letter_case_neither_hides_a_file_nor_makes_a_database() {
         ("data_sources/mongodb-atlas/HR/b/rules.json", "{}"),
     ]);
     let found = checked(&tree.load());
-    assert!(found.contains(&"warning file-unused data_sources/mongodb-atlas/hr/a/Rules.json".to_owned()), "{found:?}");
+    assert!(found.contains(&"error file-unused data_sources/mongodb-atlas/hr/a/Rules.json".to_owned()), "{found:?}");
     assert!(
         found.contains(&"warning database-case data_sources/mongodb-atlas/hr/b/rules.json".to_owned()),
         "{found:?}"

@@ -42,4 +42,5 @@ mod two_worlds;
 mod updates;
 #[path = "../worlds/mod.rs"]
 mod worlds;
+mod words;
 mod written;

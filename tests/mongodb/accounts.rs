@@ -6,10 +6,11 @@ use bson::{Bson, DateTime, Document, doc};
 use mongodb::options::Collation;
 use portcullis::auth::ProviderType;
 use portcullis::login::Accounts;
-use portcullis::store::mongodb::{MongoSessions, MongoUsers, connect};
+use portcullis::store::mongodb::{MongoSessions, MongoUsers};
 use portcullis::store::{Account, AccountState, Identity, Session, Sessions, Users};
 use portcullis::user::UserType;
 
+use crate::clients::connect;
 use crate::world::World;
 
 fn identity(id: &str) -> Identity {

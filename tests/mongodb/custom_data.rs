@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use bson::oid::ObjectId;
 use bson::{Bson, Document, RawDocumentBuf, doc};
-use mongodb::Client;
 use mongodb::options::ClientOptions;
 use mongodb::{IndexModel, options::Collation};
 use portcullis::auth::{CustomDataError, MAX_CUSTOM_DATA, Selection, Warning};
-use portcullis::store::mongodb::{ConnectError, MongoCustomData, connect};
+use portcullis::store::mongodb::{ConnectError, MongoCustomData};
 use portcullis::store::{CustomDataStore, LookUpError};
 
+use crate::clients::{connect, with_options};
 use crate::world::{World, config};
 
 const HEX: &str = "64b7f0000000000000000001";
@@ -228,7 +228,7 @@ pub(crate) async fn a_look_up_is_one_command_with_its_guarantees(world: World) {
 async fn unreachable_store() -> MongoCustomData {
     let mut options = ClientOptions::parse("mongodb://127.0.0.1:1/").await.unwrap();
     options.server_selection_timeout = Some(Duration::from_millis(300));
-    MongoCustomData::new(&Client::with_options(options).unwrap(), &config("hr", "user_id")).unwrap()
+    MongoCustomData::new(&with_options(options).unwrap(), &config("hr", "user_id")).unwrap()
 }
 
 pub(crate) async fn a_server_that_is_not_there_is_an_error(_: World) {

@@ -136,7 +136,7 @@ pub(crate) async fn what_the_server_refuses_has_its_code(world: World) {
 
 pub(crate) async fn a_single_server_has_no_transactions(world: World) {
     let server = crate::server::Server::start_single(world.mongod.clone()).await.unwrap();
-    let client = portcullis::store::mongodb::connect(&server.uri()).await.unwrap();
+    let client = crate::clients::connect(&server.uri()).await.unwrap();
     let store = MongoDocuments::new(&client);
     assert!(matches!(store.begin().await, Err(DocumentsError::NoTransactions)));
     // It can be read all the same.
@@ -145,7 +145,7 @@ pub(crate) async fn a_single_server_has_no_transactions(world: World) {
 
 pub(crate) async fn a_server_that_is_gone_shows_no_password(_: World) {
     let uri = "mongodb://ada:s3cr3t@127.0.0.1:1/?serverSelectionTimeoutMS=200";
-    let client = portcullis::store::mongodb::connect(uri).await.unwrap();
+    let client = crate::clients::connect(uri).await.unwrap();
     let store = MongoDocuments::new(&client);
     let namespace = Namespace::parse("a.b").unwrap();
     let Err(error) = store.find(&namespace, &Find::by(doc! {})).await else { panic!() };

@@ -11,9 +11,10 @@ use bson::doc;
 use portcullis::guarded::{FindRequest, GuardedCollection, GuardedError};
 use portcullis::json;
 use portcullis::store::documents::{DocumentsError, Find, Namespace, Store};
-use portcullis::store::mongodb::{MongoDocuments, connect};
+use portcullis::store::mongodb::MongoDocuments;
 use tokio::runtime::Runtime;
 
+use crate::clients::connect;
 use crate::contracts::moves::{guard, happened, perform, request, until_killed};
 use crate::server::Server;
 use crate::world::World;

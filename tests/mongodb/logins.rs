@@ -10,11 +10,12 @@ use mongodb::{Client, Collection};
 use portcullis::auth::token::{SigningKey, SigningKeys, TokenIssuer, TokenProvider};
 use portcullis::auth::{BoxFuture, Selection};
 use portcullis::login::{Accounts, Authenticator, Freshness, Login, LoginError};
-use portcullis::store::mongodb::{CustomDataWatcher, MongoCustomData, MongoSessions, MongoUsers, connect};
+use portcullis::store::mongodb::{CustomDataWatcher, MongoCustomData, MongoSessions, MongoUsers};
 use portcullis::store::{CustomDataStore, LookUpError};
 use portcullis::user::{CustomData, User};
 use serde_json::{Value, json};
 
+use crate::clients::connect;
 use crate::world::{World, config};
 
 /// Not secret: whoever reads a test may make its tokens.

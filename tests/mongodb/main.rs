@@ -18,6 +18,7 @@ use tokio::time::timeout;
 mod accounts;
 mod attacks;
 mod changes;
+mod clients;
 mod commands;
 #[path = "../contracts/mod.rs"]
 mod contracts;
@@ -253,7 +254,11 @@ fn main() -> ExitCode {
 fn shared() -> Shared {
     let mongod = install::mongod()?;
     let runtime = Runtime::new().map_err(|error| error.to_string())?;
-    let server = runtime.block_on(Server::start(mongod.clone()))?;
+    let server = runtime.block_on(async {
+        let server = Server::start(mongod.clone()).await;
+        clients::shut_down().await;
+        server
+    })?;
     Ok((mongod, server))
 }
 
@@ -264,7 +269,12 @@ fn trial(shared: &Shared, number: usize, run: Run) -> Result<Completion, Failed>
                 run(World::new(mongod.clone(), server.uri(), &format!("test{number}")).await).await;
             };
             let limit = LIMIT * same::factor() + plans::extra_time() + guarded::extra_time() + two_worlds::extra_time();
-            let finished = Runtime::new()?.block_on(async { timeout(limit, test).await });
+            let finished = Runtime::new()?.block_on(async {
+                clients::forget();
+                let finished = timeout(limit, test).await;
+                clients::shut_down().await;
+                finished
+            });
             finished.map_err(|_| Failed::from(format!("not done within {} seconds", limit.as_secs())))?;
             Ok(Completion::Completed)
         }

@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bson::doc;
-use mongodb::Client;
 use mongodb::options::ClientOptions;
 use tokio::time::{Instant, sleep};
+
+use crate::clients::with_options;
 
 /// Ends the server when the standard input closes, so also when the test binary is killed.
 const GUARD: &str = r#"
@@ -123,7 +124,7 @@ impl Server {
         let uri = format!("mongodb://127.0.0.1:{}/?directConnection=true", self.port);
         let mut options = ClientOptions::parse(uri).await.map_err(|error| error.to_string())?;
         options.server_selection_timeout = Some(Duration::from_millis(500));
-        let admin = Client::with_options(options).map_err(|error| error.to_string())?.database("admin");
+        let admin = with_options(options).map_err(|error| error.to_string())?.database("admin");
         let host = format!("127.0.0.1:{}", self.port);
         let set = doc! { "_id": "rs0", "members": [{ "_id": 0, "host": host }] };
         let began = Instant::now();

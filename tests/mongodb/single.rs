@@ -7,9 +7,10 @@ use bson::{Document, doc};
 use mongodb::Client;
 use portcullis::guarded::{GuardedCollection, GuardedError};
 use portcullis::store::documents::Namespace;
-use portcullis::store::mongodb::{MongoDocuments, connect};
+use portcullis::store::mongodb::MongoDocuments;
 use serde_json::{Value as Json, json};
 
+use crate::clients::connect;
 use crate::contracts::documents::Given;
 use crate::contracts::writes::{document, documents, guard, shown, sorted, tricks, write};
 use crate::server::Server;

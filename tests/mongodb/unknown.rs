@@ -8,12 +8,13 @@ use bson::{Document, doc};
 use mongodb::Client;
 use portcullis::guarded::{GuardedCollection, GuardedError};
 use portcullis::store::documents::{DocumentsError, Namespace};
-use portcullis::store::mongodb::{MongoDocuments, connect};
+use portcullis::store::mongodb::MongoDocuments;
 use serde_json::{Value as Json, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
+use crate::clients::connect;
 use crate::contracts::writes::{guard, write};
 use crate::server::Server;
 use crate::world::World;

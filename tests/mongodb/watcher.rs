@@ -6,10 +6,11 @@ use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document, doc};
 use mongodb::{Client, Collection};
 use portcullis::auth::CustomDataConfig;
-use portcullis::store::mongodb::{CustomDataChange, CustomDataWatcher, MongoSessions, WatchStateError, connect};
+use portcullis::store::mongodb::{CustomDataChange, CustomDataWatcher, MongoSessions, WatchStateError};
 use portcullis::store::{Session, Sessions};
 use tokio::time::timeout;
 
+use crate::clients::connect;
 use crate::world::{World, config};
 
 const HEX: &str = "64b7f0000000000000000001";

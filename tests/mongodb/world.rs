@@ -10,8 +10,9 @@ use mongodb::event::command::{CommandEvent, CommandStartedEvent};
 use mongodb::options::ClientOptions;
 use mongodb::{Client, Collection, Database};
 use portcullis::auth::CustomDataConfig;
-use portcullis::store::mongodb::{MongoCustomData, connect};
+use portcullis::store::mongodb::MongoCustomData;
 
+use crate::clients::{connect, with_options};
 use crate::server::Server;
 
 pub(crate) type Finished = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -64,7 +65,7 @@ impl World {
                 list.lock().unwrap().push(event);
             }
         }));
-        (Client::with_options(parsed).unwrap(), sent)
+        (with_options(parsed).unwrap(), sent)
     }
 }
 

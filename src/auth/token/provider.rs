@@ -18,7 +18,7 @@ use crate::auth::claims::{excerpt, one_line};
 use crate::auth::config_error::{ConfigError, ConfigErrorKind};
 use crate::auth::{Provider, VerifiedClaims};
 use crate::json::{self, Node};
-use crate::text::Spanned;
+use crate::text::{OneLine, Spanned};
 
 /// Verifies the tokens of a third party, by the configuration of a `custom-token` provider.
 pub struct TokenProvider {
@@ -151,7 +151,11 @@ fn signing_key(
 ) -> Result<DecodingKey, ConfigError> {
     let shown = || excerpt(name);
     let Some(secret) = secrets.get(&name.value) else {
-        return Err(ConfigError::new(ConfigErrorKind::SecretMissing(shown()), name.span));
+        let help = format!(
+            "give --secret {0}=env:VARIABLE or --secret {0}=file:PATH, or set the variable PORTCULLIS_SECRET_{0}",
+            OneLine(shown())
+        );
+        return Err(ConfigError::new(ConfigErrorKind::SecretMissing(shown()), name.span).help(help));
     };
     match algorithm {
         // `signingAlgorithm` may be missing, which is HS256: then everybody who has the public key could sign.

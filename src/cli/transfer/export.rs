@@ -5,11 +5,12 @@ use bson::{Bson, Document, RawDocumentBuf};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use portcullis::store::documents::{Cursor, Find};
 
-use super::{failed, namespace};
+use super::failed;
 use crate::cli::Answer;
 use crate::cli::accounts::block_on;
 use crate::cli::documents::DocumentArgs;
 use crate::cli::input::document;
+use crate::cli::namespace::{self, NamespaceArgs};
 use crate::cli::output::{Output, plural};
 use crate::cli::stores::{Missing, StoreArgs};
 use crate::cli::trouble::Trouble;
@@ -26,8 +27,8 @@ administers the store.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
-    /// The collection, as `database.collection`
-    namespace: String,
+    #[command(flatten)]
+    namespace: NamespaceArgs,
     /// Which documents
     #[arg(long, value_name = "JSON|FILE")]
     filter: Option<String>,
@@ -38,7 +39,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(in crate::cli) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
-    let namespace = namespace(&args.namespace)?;
+    let namespace = namespace::parse(args.namespace.required()?)?;
     let filter = args.filter.as_deref().map(|filter| document(filter, "--filter")).transpose()?;
     let bar = ProgressBar::hidden();
     // On a terminal the documents themselves show that it goes on.

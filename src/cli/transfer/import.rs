@@ -1,5 +1,4 @@
 use std::io::{BufReader, Read};
-use std::path::PathBuf;
 
 use bson::{Document, RawDocumentBuf, doc};
 use indicatif::ProgressBar;
@@ -8,13 +7,14 @@ use portcullis::store::documents::{DocumentsError, Find, Namespace, Store};
 use portcullis::text::{OneLine, Source};
 use serde_json::{Value, json};
 
-use super::{failed, namespace};
+use super::failed;
 use crate::cli::Answer;
 use crate::cli::accounts::block_on;
 use crate::cli::documents::DocumentArgs;
 use crate::cli::input::Input;
+use crate::cli::namespace::{self, NamespaceAndArgs};
 use crate::cli::output::{Output, plural};
-use crate::cli::progress::followed;
+use crate::cli::progress::{followed, named};
 use crate::cli::stores::{Missing, StoreArgs};
 use crate::cli::trouble::Trouble;
 
@@ -33,11 +33,8 @@ const BATCH: usize = 500;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
-    /// The collection, as `database.collection`
-    namespace: String,
-    /// The file
-    #[arg(value_name = "FILE|-")]
-    file: PathBuf,
+    #[command(flatten)]
+    arguments: NamespaceAndArgs,
     #[command(flatten)]
     documents: DocumentArgs,
     #[command(flatten)]
@@ -71,11 +68,12 @@ impl Imported {
 }
 
 pub(in crate::cli) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
-    let namespace = namespace(&args.namespace)?;
-    let (reader, bar) = followed(&args.file)?;
+    let (namespace, file) = args.arguments.split()?;
+    let namespace = namespace::parse(namespace)?;
+    let (reader, bar) = followed(file)?;
     let imported = block_on(async {
         let store = args.documents.open(&namespace, &args.stores, Missing::Create).await?;
-        import(&*store, &namespace, args, reader, &bar).await
+        import(&*store, &namespace, file, reader, &bar).await
     });
     bar.finish_and_clear();
     let imported = imported?;
@@ -86,11 +84,11 @@ pub(in crate::cli) fn run(args: &Args, output: &mut Output) -> Result<Answer, Tr
 async fn import(
     store: &dyn Store,
     namespace: &Namespace,
-    args: &Args,
+    file: &str,
     reader: Box<dyn Read>,
     bar: &ProgressBar,
 ) -> Result<Imported, Trouble> {
-    let name = args.file.display().to_string();
+    let name = named(file);
     let mut imported = Imported::default();
     let mut batch = Vec::new();
     for chunk in Stream::new(BufReader::new(reader)) {

@@ -3,13 +3,9 @@
 pub(super) mod export;
 pub(super) mod import;
 
-use portcullis::store::documents::{DocumentsError, Namespace};
+use portcullis::store::documents::DocumentsError;
 
 use super::trouble::Trouble;
-
-fn namespace(text: &str) -> Result<Namespace, Trouble> {
-    Namespace::parse(text).ok_or_else(|| Trouble::usage(format!("`{text}` is not of the form database.collection")))
-}
 
 fn failed(error: DocumentsError) -> Trouble {
     Trouble::Documents(error)

@@ -1,4 +1,5 @@
 use super::{Answer, Output, Trouble, WhereArgs, read, run, write};
+use crate::cli::namespace::NamespaceArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -12,8 +13,8 @@ is denied, none. Exits with 0 if a document was deleted, with 1 if none was foun
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
-    /// The collection, as `database.collection`
-    namespace: String,
+    #[command(flatten)]
+    namespace: NamespaceArgs,
     /// Which documents; `{}` for all that the user may read
     #[arg(long, value_name = "JSON|FILE")]
     filter: String,
@@ -27,5 +28,5 @@ pub(in crate::cli) struct Args {
 pub(in crate::cli) fn run_delete(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let name = if args.all { "deleteMany" } else { "deleteOne" };
     let delete = write(name, [("filter", Some(read(&args.filter, "--filter")?))]);
-    run(&args.namespace, &delete, &args.place, output)
+    run(args.namespace.required()?, &delete, &args.place, output)
 }

@@ -1,10 +1,9 @@
-use std::path::Path;
-
 use portcullis::json::{self, Stream};
 use portcullis::text::{Finding, Source};
 
 use super::{Answer, Output, Trouble, WhereArgs, array, run, write};
-use crate::cli::input::{is_json, read_file, read_standard_input};
+use crate::cli::input::read_bytes;
+use crate::cli::namespace::NamespaceAndArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,21 +17,15 @@ at most 1000 at once. Exits with 0 if they were inserted, with 1 if that is not 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
-    /// The collection, as `database.collection`
-    namespace: String,
-    /// The documents
-    #[arg(value_name = "JSON|FILE|-")]
-    documents: String,
+    #[command(flatten)]
+    arguments: NamespaceAndArgs,
     #[command(flatten)]
     place: WhereArgs,
 }
 
 pub(in crate::cli) fn run_insert(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
-    let (name, bytes) = match args.documents.as_str() {
-        "-" => ("<standard input>".to_owned(), read_standard_input()?),
-        text if is_json(text) => ("<documents>".to_owned(), text.as_bytes().to_vec()),
-        path => (path.to_owned(), read_file(Path::new(path))?),
-    };
+    let (namespace, documents) = args.arguments.split()?;
+    let (name, bytes) = read_bytes(documents, "documents")?;
     let source = Source::new(name, String::from_utf8_lossy(&bytes).into_owned());
     let mut documents = Vec::new();
     for chunk in Stream::new(&*bytes) {
@@ -49,7 +42,7 @@ pub(in crate::cli) fn run_insert(args: &Args, output: &mut Output) -> Result<Ans
     if documents.is_empty() {
         return Err(Trouble::usage(format!("there is no document in {}", source.name())));
     }
-    run(&args.namespace, &write("insertMany", [("documents", Some(array(documents)))]), &args.place, output)
+    run(namespace, &write("insertMany", [("documents", Some(array(documents)))]), &args.place, output)
 }
 
 fn text(bytes: &[u8]) -> String {

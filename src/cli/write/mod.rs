@@ -7,7 +7,6 @@ pub(super) mod writes;
 
 use portcullis::guarded::{GuardedCollection, GuardedError, Write, Written, parse_writes};
 use portcullis::json::{self, Kind, Member, Node};
-use portcullis::store::documents::Namespace;
 use portcullis::text::Span;
 use serde_json::{Value, json};
 
@@ -16,6 +15,7 @@ use super::accounts::block_on;
 use super::documents::{DocumentArgs, guarded};
 use super::guard::GuardArgs;
 use super::input::Input;
+use super::namespace;
 use super::output::{Output, plural};
 use super::stores::Missing;
 use super::trouble::Trouble;
@@ -36,8 +36,7 @@ fn run(namespace: &str, writes: &Node, place: &WhereArgs, output: &mut Output) -
 }
 
 fn carry_out(name: &str, writes: &[Write], place: &WhereArgs, output: &mut Output) -> Result<Answer, Trouble> {
-    let namespace = Namespace::parse(name)
-        .ok_or_else(|| Trouble::usage(format!("`{name}` is not of the form database.collection")))?;
+    let namespace = namespace::parse(name)?;
     let (guard, _) = place.guard.guard(Some(name), "")?;
     let written = block_on(async {
         let store = place.documents.open(&namespace, &place.guard.stores, Missing::Create).await?;

@@ -1,4 +1,7 @@
+use portcullis::text::OneLine;
+
 use super::{Answer, Output, Trouble, WhereArgs, read, run, write, yes};
+use crate::cli::namespace::NamespaceArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -14,8 +17,8 @@ not permitted.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
-    /// The collection, as `database.collection`
-    namespace: String,
+    #[command(flatten)]
+    namespace: NamespaceArgs,
     /// Which documents; `{}` for all that the user may read
     #[arg(long, value_name = "JSON|FILE")]
     filter: String,
@@ -45,6 +48,15 @@ pub(in crate::cli) fn run_update(args: &Args, output: &mut Output) -> Result<Ans
         (None, true) => "updateMany",
         (None, false) => "updateOne",
     };
+    if let Some(update) = option(&args.update, "--update")?
+        && let Some([first, ..]) = update.as_object()
+        && !first.key.starts_with('$')
+    {
+        return Err(Trouble::usage(format!(
+            "--update: `{}` is no update operator, such as `$set`; to replace the whole document give it by --replacement",
+            OneLine(&first.key)
+        )));
+    }
     let update = write(
         name,
         [
@@ -55,5 +67,5 @@ pub(in crate::cli) fn run_update(args: &Args, output: &mut Output) -> Result<Ans
             ("upsert", yes(args.upsert)),
         ],
     );
-    run(&args.namespace, &update, &args.place, output)
+    run(args.namespace.required()?, &update, &args.place, output)
 }

@@ -1,4 +1,5 @@
 use super::{Answer, Output, Trouble, WhereArgs, read, run};
+use crate::cli::namespace::NamespaceAndArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -13,15 +14,13 @@ all of them or none. Exits with 0 if any document was written, with 1 if none wa
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
-    /// The collection, as `database.collection`
-    namespace: String,
-    /// The writes
-    #[arg(value_name = "JSON|FILE|-")]
-    writes: String,
+    #[command(flatten)]
+    arguments: NamespaceAndArgs,
     #[command(flatten)]
     place: WhereArgs,
 }
 
 pub(in crate::cli) fn run_writes(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
-    run(&args.namespace, &read(&args.writes, "writes")?, &args.place, output)
+    let (namespace, writes) = args.arguments.split()?;
+    run(namespace, &read(writes, "writes")?, &args.place, output)
 }

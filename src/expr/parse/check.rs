@@ -15,7 +15,7 @@ impl Parser {
         let mut checks = Vec::new();
         for member in members {
             let Some(operator) = self.dialect.operator(&member.key) else {
-                self.unknown_name(&member.key, member.key_span);
+                self.unknown_name(member);
                 continue;
             };
             if matches!(operator, Operator::Regex | Operator::Options) && seen.contains(&operator) {
@@ -23,7 +23,7 @@ impl Parser {
                 continue;
             }
             seen.push(operator);
-            if let Some(check) = self.check(operator, member, members) {
+            if let Some(check) = self.behind(operator, |parser| parser.check(operator, member, members)) {
                 checks.push(Spanned::new(check, Span::new(member.key_span.start, member.value.span.end)));
             }
         }
@@ -37,7 +37,7 @@ impl Parser {
             Operator::In => Check::In(self.in_list(member)?),
             Operator::Nin => Check::Nin(self.in_list(member)?),
             Operator::All => match node.as_array() {
-                Some(elements) => Check::All(elements.iter().map(|element| self.operand(element)).collect()),
+                Some(elements) => Check::All(self.elements(elements)),
                 None => {
                     self.operand_type(member, "an array", node.describe());
                     return None;
@@ -117,9 +117,7 @@ impl Parser {
 
     pub(super) fn in_list(&mut self, member: &Member) -> Option<List> {
         match &member.value.kind {
-            Kind::Array(elements) => {
-                Some(List::Elements(elements.iter().map(|element| self.operand(element)).collect()))
-            }
+            Kind::Array(elements) => Some(List::Elements(self.elements(elements))),
             Kind::String(text) if self.dialect.is_expansion_like(text) => {
                 let span = member.value.span;
                 self.expansion(text, span).map(|expansion| List::Expansion(Spanned::new(expansion, span)))

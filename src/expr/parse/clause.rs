@@ -1,4 +1,5 @@
 use super::dialect::Keys;
+use super::refused::refused;
 use super::{Parser, did_you_mean};
 use crate::expr::{Clause, Condition, Expansion, Expr, ExprErrorKind, Name, Operator, Root};
 use crate::json::{Kind, Member, Node};
@@ -40,14 +41,14 @@ impl Parser {
     pub(super) fn clause(&mut self, member: &Member) -> Option<Clause> {
         if !self.dialect.is_operator_like(&member.key) {
             let name = self.path(&member.key, member.key_span)?;
-            let condition = self.condition(&member.value, member);
+            let condition = self.about(&member.key, |parser| parser.condition(&member.value, member));
             return Some(Clause::Test(Spanned::new(Name::Path(name), member.key_span), condition));
         }
         if self.dialect.is_expansion_like(&member.key) {
             let expansion = self.expansion(&member.key, member.key_span);
             let condition = match &expansion {
                 Some(Expansion { root: Root::True | Root::False, .. }) => self.boolean_condition(member),
-                _ => self.condition(&member.value, member),
+                _ => self.about(&member.key, |parser| parser.condition(&member.value, member)),
             };
             return Some(Clause::Test(Spanned::new(Name::Expansion(expansion?), member.key_span), condition));
         }
@@ -69,25 +70,25 @@ impl Parser {
                 None
             }
             None => {
-                self.unknown_name(&member.key, member.key_span);
+                self.unknown_name(member);
                 None
             }
         }
     }
 
     /// A name that begins with `%` or `$` and is neither an operator nor an expansion.
-    pub(super) fn unknown_name(&mut self, key: &str, span: Span) {
+    pub(super) fn unknown_name(&mut self, member: &Member) {
+        let (key, span) = (member.key.as_str(), member.key_span);
         if Expansion::is_near_miss(key) {
             let help = Expansion::suggest(key).map(did_you_mean);
-            self.report_help(ExprErrorKind::ExpansionMalformed(key.to_owned()), span, help);
-        } else {
-            self.unknown_operator(key, span);
+            return self.report_help(ExprErrorKind::ExpansionMalformed(key.to_owned()), span, help);
         }
-    }
-
-    pub(super) fn unknown_operator(&mut self, key: &str, span: Span) {
-        let help =
-            schema_word(key).map(str::to_owned).or_else(|| closest(key, Operator::spellings()).map(did_you_mean));
+        if let Some(help) = refused(key, self.dialect) {
+            return self.report_help(ExprErrorKind::OperatorRefused(key.to_owned()), span, Some(help.to_owned()));
+        }
+        let help = element_help(key, &self.standing.name, &member.value)
+            .or_else(|| schema_word(key).map(str::to_owned))
+            .or_else(|| closest(key, Operator::spellings()).map(did_you_mean));
         self.report_help(ExprErrorKind::OperatorUnknown(key.to_owned()), span, help);
     }
 
@@ -105,10 +106,11 @@ impl Parser {
         match Expansion::parse(text) {
             Ok(expansion) => Some(expansion),
             Err(kind) => {
-                let help = Expansion::suggest(text).map(did_you_mean).or_else(|| {
-                    let names: Vec<_> = Root::ALL.iter().map(|(_, name)| format!("`{name}`")).collect();
-                    Some(format!("the expansions are {}", names.join(", ")))
-                });
+                let help =
+                    Expansion::path_help(text).or_else(|| Expansion::suggest(text).map(did_you_mean)).or_else(|| {
+                        let names: Vec<_> = Root::ALL.iter().map(|(_, name)| format!("`{name}`")).collect();
+                        Some(format!("the expansions are {}", names.join(", ")))
+                    });
                 self.report_help(kind, span, help);
                 None
             }
@@ -178,6 +180,24 @@ impl Parser {
     }
 }
 
+/// How an array is asked for an element, for words by which other languages do: `$contains`. None for other words.
+pub(crate) fn element_help(key: &str, name: &str, value: &Node) -> Option<String> {
+    /// Values are shown up to this many bytes.
+    const SHOWN: usize = 80;
+    let word = key.trim_start_matches(['%', '$']);
+    if !matches!(word, "contains" | "includes" | "has" | "hasElement" | "include" | "contain") {
+        return None;
+    }
+    if value.as_array().is_some() {
+        return Some(
+            "write `$in` for an array that holds one of these values, `$all` for one that holds each".to_owned(),
+        );
+    }
+    let text = Some(value.to_text()).filter(|text| text.len() <= SHOWN).unwrap_or_else(|| "…".to_owned());
+    let name = if name.is_empty() { "field" } else { name };
+    Some(format!("an array is asked for an element by plain equality: {{\"{name}\": {text}}}"))
+}
+
 /// The rule language's word for one of JSON Schema that people write in its place.
 pub(crate) fn schema_word(key: &str) -> Option<&'static str> {
     Some(match key.trim_start_matches(['%', '$']) {
@@ -185,7 +205,8 @@ pub(crate) fn schema_word(key: &str) -> Option<&'static str> {
         "maximum" | "max" => "that is JSON Schema; write `$lte`",
         "exclusiveMinimum" => "that is JSON Schema; write `$gt`",
         "exclusiveMaximum" => "that is JSON Schema; write `$lt`",
-        "enum" | "anyOf" | "oneOf" | "contains" => "that is JSON Schema; write `$in`, or `%or` over conditions",
+        "enum" => "that is JSON Schema; write `$in`",
+        "anyOf" | "oneOf" => "that is JSON Schema; write `%or` over conditions",
         "allOf" => "that is JSON Schema; write `%and`",
         "pattern" | "match" => "that is JSON Schema; write `$regex`",
         "bsonType" => "that is JSON Schema; write `$type`",

@@ -4,9 +4,13 @@ mod check;
 mod clause;
 mod dialect;
 mod operand;
+mod refused;
+mod standing;
 
-pub(crate) use clause::schema_word;
+pub(crate) use clause::{element_help, schema_word};
 use dialect::Dialect;
+use standing::Standing;
+pub(crate) use standing::bare_logic;
 
 use super::{Expr, ExprError, ExprErrorKind, PatternAllowance};
 use crate::json::{self, Member, Node};
@@ -50,7 +54,7 @@ fn run(
     dialect: Dialect,
     patterns: Option<PatternAllowance>,
 ) -> Result<Spanned<Expr>, Vec<ExprError>> {
-    let mut parser = Parser { dialect, patterns, errors: Vec::new() };
+    let mut parser = Parser { dialect, patterns, errors: Vec::new(), standing: Standing::default() };
     let expr = parser.expr(node, place);
     if parser.errors.is_empty() {
         Ok(expr)
@@ -83,6 +87,7 @@ struct Parser {
     /// What the patterns may take together; none where each only has its own limits.
     patterns: Option<PatternAllowance>,
     errors: Vec<ExprError>,
+    standing: Standing,
 }
 
 impl Parser {

@@ -2,7 +2,7 @@ use bson::Bson;
 
 use super::{Dialect, Parser, did_you_mean};
 use crate::expr::{Expansion, ExprErrorKind, Operand};
-use crate::json::{self, Kind, Node};
+use crate::json::{self, Kind, Member, Node};
 use crate::text::Spanned;
 
 impl Parser {
@@ -21,16 +21,35 @@ impl Parser {
                 self.report_help(ExprErrorKind::ExpansionMalformed(text.clone()), node.span, help);
                 Operand::Literal(Bson::Null)
             }
-            Kind::Array(elements) => array(elements.iter().map(|element| self.operand(element)).collect()),
+            Kind::Array(elements) => array(self.elements(elements)),
             Kind::Object(members) if !json::is_literal(members) => {
                 let dialect = self.dialect;
                 for member in members.iter().filter(|m| dialect.is_operator_like(&m.key)) {
-                    self.report(ExprErrorKind::NameInLiteral(member.key.clone()), member.key_span);
+                    let help = self.name_in_literal(&member.key);
+                    self.report_help(ExprErrorKind::NameInLiteral(member.key.clone()), member.key_span, help);
                 }
-                document(members.iter().map(|m| (m.key.clone(), self.operand(&m.value))).collect())
+                let read = |m: &Member| (m.key.clone(), self.inside(Some(&m.key), |parser| parser.operand(&m.value)));
+                document(members.iter().map(read).collect())
             }
             _ => Operand::Literal(self.literal(node)),
         }
+    }
+
+    pub(super) fn elements(&mut self, nodes: &[Node]) -> Vec<Spanned<Operand>> {
+        nodes.iter().map(|node| self.inside(None, |parser| parser.operand(node))).collect()
+    }
+
+    /// The way out where an expansion stands in a literal of extended JSON.
+    fn literal_help(&self, node: &Node) -> Option<String> {
+        let [member] = node.as_object()? else { return None };
+        let text = member.value.as_str().filter(|text| self.dialect.is_expansion_like(text))?;
+        let name = &self.standing.name;
+        let conversion = match member.key.as_str() {
+            "$oid" => "%stringToOid",
+            "$uuid" | "$binary" => "%stringToUuid",
+            _ => return Some(format!("a literal takes no expansion; write the expansion itself: \"{text}\"")),
+        };
+        Some(format!("a literal takes no expansion; convert it: {{\"{name}\": {{\"{conversion}\": \"{text}\"}}}}"))
     }
 
     pub(super) fn literal(&mut self, node: &Node) -> Bson {
@@ -42,7 +61,11 @@ impl Parser {
             }
             Ok(value) => value,
             Err(error) => {
-                self.errors.push(error.map(ExprErrorKind::Ejson));
+                let error = error.map(ExprErrorKind::Ejson);
+                self.errors.push(match self.literal_help(node) {
+                    Some(help) => error.help(help),
+                    None => error,
+                });
                 Bson::Null
             }
         }

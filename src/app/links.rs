@@ -1,0 +1,54 @@
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Which symbolic links lead out of a directory. What an application directory links to elsewhere is none of its files: to read it
+/// would show whatever the reader of the directory may see.
+pub(super) struct Links {
+    directory: PathBuf,
+    /// The directory without links, once one has been met.
+    root: Option<Option<PathBuf>>,
+    /// What was found out about directories on the way to files.
+    known: HashMap<String, bool>,
+}
+
+impl Links {
+    pub(super) fn new(directory: &Path) -> Self {
+        Self { directory: directory.to_path_buf(), root: None, known: HashMap::new() }
+    }
+
+    /// The part of a relative path, with `/`, that is a link out of the directory.
+    pub(super) fn outward<'n>(&mut self, name: &'n str) -> Option<&'n str> {
+        let ends = name.match_indices('/').map(|(at, _)| at).chain([name.len()]);
+        ends.filter_map(|end| name.get(..end)).find(|part| self.is_outward(part, part.len() < name.len()))
+    }
+
+    fn is_outward(&mut self, name: &str, keep: bool) -> bool {
+        if name.is_empty() {
+            return false;
+        }
+        if let Some(known) = self.known.get(name) {
+            return *known;
+        }
+        let path = self.directory.join(name);
+        let is_link = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.file_type().is_symlink());
+        let outward = is_link && self.leads_out(&path);
+        // There are many more files than directories, and each is read once.
+        if keep {
+            self.known.insert(name.to_owned(), outward);
+        }
+        outward
+    }
+
+    /// A link that leads nowhere, or in a circle, leads nowhere outside either.
+    fn leads_out(&mut self, path: &Path) -> bool {
+        let directory = &self.directory;
+        let root = self.root.get_or_insert_with(|| fs::canonicalize(directory).ok());
+        fs::canonicalize(path).is_ok_and(|target| root.as_ref().is_none_or(|root| !target.starts_with(root)))
+    }
+}
+
+/// Whether a file or directory in an application directory is a link out of it.
+pub(super) fn leads_out(directory: &Path, name: &str) -> bool {
+    Links::new(directory).outward(name).is_some()
+}
