@@ -28,7 +28,7 @@ pub(crate) enum Kind {
     Done { some: bool },
     /// By the rules.
     Denied,
-    /// The database did not carry it out.
+    /// The database did not carry it out, whatever the user is told of that.
     Failed,
     /// Another error.
     Refused,
@@ -71,15 +71,23 @@ impl Request {
     }
 }
 
+/// How the text begins for a failure of the database of which nothing more is told.
+const NOT_DONE: &str = "the database did not carry out the request";
+
+/// What the log says of a failure that its user is told of as of a denial.
+const UNJUDGED: &str = "failed before it could be judged";
+
 /// What the user is answered.
 pub(crate) async fn answer(store: &dyn Store, namespace: &Namespace, guard: &Guard, request: &Request) -> Answer {
     let collection = GuardedCollection::new(store, namespace.clone(), guard);
     match told(&collection, request).await {
         Ok((text, some)) => Answer { kind: Kind::Done { some }, text },
         Err(error) => {
+            let private = error.private().unwrap_or_default();
             let kind = match &error {
-                GuardedError::Denied { .. } => Kind::Denied,
                 GuardedError::Store(_) => Kind::Failed,
+                _ if error.to_string().starts_with(NOT_DONE) || private.contains(UNJUDGED) => Kind::Failed,
+                GuardedError::Denied { .. } => Kind::Denied,
                 _ => Kind::Refused,
             };
             Answer { kind, text: format!("error: {error}") }
