@@ -163,7 +163,8 @@ async fn one(name: &str, things: &Collection<RawDocumentBuf>, guarded: &GuardedC
         assert_eq!(timed(&mut by_guard, found).await, 1);
         let found = async { usize::from(things.find_one(doc! { "_id": id }).await.expect("a find").is_some()) };
         assert_eq!(timed(&mut by_hand, found).await, 1);
-        let filter = doc! { "$and": [guard.plan().expect("a plan").filter().expect("a filter"), { "_id": { "$eq": id } }] };
+        let filter =
+            doc! { "$and": [guard.plan().expect("a plan").filter().expect("a filter"), { "_id": { "$eq": id } }] };
         let found = async {
             let find = same.find(filter).limit(1).max_time(Duration::from_secs(30));
             let simple = Collation::builder().locale("simple").build();

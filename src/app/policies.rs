@@ -4,6 +4,7 @@ use std::sync::Arc;
 use super::settings::Extent;
 use super::{App, Collection, ConfigFile, FileFinding, Part, ServiceAmbiguous};
 use crate::access::Guard;
+use crate::auth::CustomDataConfig;
 use crate::eval::Context;
 use crate::policy::{self, Policy, RulesFile};
 use crate::schema::Schema;
@@ -88,9 +89,14 @@ impl App {
     }
 
     /// The context with the application's values and its environment where it has none of its own. To ask for what the files say
-    /// of these and cannot be read is an Error.
+    /// of these and cannot be read is an Error. Where the application has no custom data, its users have none.
     #[must_use]
     pub fn with_configuration(&self, context: Context) -> Context {
+        let context = if context.lacks_custom_data() && self.has_no_custom_data() {
+            context.without_custom_data()
+        } else {
+            context
+        };
         let context = context.or_values(&self.values).with_secret_names(self.secret_values.keys().cloned());
         let context = match self.extent.values {
             Extent::Whole => context,
@@ -99,6 +105,15 @@ impl App {
         match self.extent.environment {
             Extent::Whole => context.or_environment(&self.environment),
             Extent::Partial => context,
+        }
+    }
+
+    /// Whether no file speaks of custom data, or one disables it. Of a file that does not load nobody can tell.
+    fn has_no_custom_data(&self) -> bool {
+        match &self.custom_user_data {
+            Part::Absent => true,
+            Part::Present(file) => CustomDataConfig::compile(&file.node).is_ok_and(|config| !config.is_enabled()),
+            _ => false,
         }
     }
 

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis::access::Guard;
 use portcullis::app::{App, Applicable};
-use portcullis::login::{DataAge, Freshness, custom_data_config};
+use portcullis::login::{DataAge, Freshness};
 use portcullis::policy::{self, Policy, RulesFile};
 use portcullis::schema::Schema;
 use portcullis::text::{Finding, closest};
@@ -164,13 +164,6 @@ fn user(args: &GuardArgs, app: &App) -> Result<(Option<User>, Option<DataAge>), 
         Some(user) if user.custom_data == CustomData::NotLoaded && args.stores.serves_custom_data(app)? => {
             let (user, age) = block_on(with_custom_data(app, &args.stores, user))?;
             Ok((Some(user), Some(age)))
-        }
-        // Of an application without custom data, nobody has any.
-        Some(user)
-            if user.custom_data == CustomData::NotLoaded
-                && custom_data_config(app).is_ok_and(|config| !config.is_some_and(|config| config.is_enabled())) =>
-        {
-            Ok((Some(user.without_custom_data()), None))
         }
         user if args.stores.names_custom_data() => Err(Trouble::usage(match user {
             None => "--custom-data needs a user: --user '{\"id\": \"…\"}'",

@@ -43,7 +43,9 @@ impl MissingParts {
 
 fn way_out(part: &ContextPart) -> String {
     let how = match part {
-        ContextPart::User => "say who asks with --user '{\"id\": \"…\"}', or with --token where there is an application",
+        ContextPart::User => {
+            "say who asks with --user '{\"id\": \"…\"}', or with --token where there is an application"
+        }
         ContextPart::CustomData => {
             "custom data were not supplied: with an application give --custom-data FILE, the documents of its collection; \
              or write them into the object of --user, `\"custom_data\": {…}`, or null if the user has none"
@@ -55,7 +57,9 @@ fn way_out(part: &ContextPart) -> String {
         }
         ContextPart::Environment => "give --environment '{\"tag\": \"…\", \"values\": {…}}'",
         ContextPart::Request => "give --request '{\"remoteIPAddress\": \"…\", \"requestHeaders\": {…}}'",
-        ContextPart::RequestProperty(name) => return format!("{part}: write `\"{name}\": …` into the object of --request"),
+        ContextPart::RequestProperty(name) => {
+            return format!("{part}: write `\"{name}\": …` into the object of --request");
+        }
         ContextPart::Args => "give --args '{\"name\": value}'",
         ContextPart::Partition => "give --partition VALUE",
     };

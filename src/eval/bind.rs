@@ -348,8 +348,7 @@ impl<'p> Binder<'p> {
     }
 
     fn function(&mut self, call: &Call) -> BoundRight {
-        let arguments: Vec<_> =
-            call.arguments.iter().map(|argument| self.template(argument, Use::Argument)).collect();
+        let arguments: Vec<_> = call.arguments.iter().map(|argument| self.template(argument, Use::Argument)).collect();
         match arguments.iter().find_map(BoundTemplate::failure) {
             Some(error) if self.context.has_function(&call.name) => BoundRight::Failed(error.clone().into()),
             _ => BoundRight::Function(BoundCall { name: call.name.clone(), arguments }),
@@ -428,9 +427,8 @@ fn is_settled(left: Known, check: &BoundCheck) -> bool {
     {
         return true;
     }
-    let known = |right: &BoundRight| {
-        matches!(right, BoundRight::Unknown | BoundRight::Failed(_) | BoundRight::Value(_))
-    };
+    let known =
+        |right: &BoundRight| matches!(right, BoundRight::Unknown | BoundRight::Failed(_) | BoundRight::Value(_));
     let left = left == Known::Yes;
     match check {
         BoundCheck::In(BoundList::Unknown | BoundList::Failed(_)) => true,
@@ -440,7 +438,8 @@ fn is_settled(left: Known, check: &BoundCheck) -> bool {
         BoundCheck::Equals(right) | BoundCheck::Order(_, right) => left && known(right),
         BoundCheck::ElemMatch { inner, operands, .. } => {
             operands.is_empty()
-                && (matches!(inner, Residual::Constant(Truth::Unknown) | Residual::Failed(_)) || (left && !inner.asks_documents()))
+                && (matches!(inner, Residual::Constant(Truth::Unknown) | Residual::Failed(_))
+                    || (left && !inner.asks_documents()))
         }
         _ => left,
     }

@@ -195,6 +195,17 @@ impl Context {
         self
     }
 
+    /// Whether the custom data of the user was not looked up.
+    pub(crate) fn lacks_custom_data(&self) -> bool {
+        self.user.as_ref().is_some_and(|user| user.custom_data == CustomData::NotLoaded)
+    }
+
+    /// Says that the user has no custom data.
+    pub(crate) fn without_custom_data(mut self) -> Self {
+        self.user = self.user.map(User::without_custom_data);
+        self
+    }
+
     /// Supplies `%%request`.
     #[must_use]
     pub fn with_request(mut self, request: Request) -> Self {

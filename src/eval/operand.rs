@@ -106,9 +106,7 @@ impl<'e> Evaluation<'e> {
             BoundTemplate::Fields(fields) => Bson::Document(
                 all(fields.iter().map(|(key, value)| Ok((key.clone(), self.build(value)?))))?.into_iter().collect(),
             ),
-            BoundTemplate::Elements(elements) => {
-                Bson::Array(all(elements.iter().map(|element| self.build(element)))?)
-            }
+            BoundTemplate::Elements(elements) => Bson::Array(all(elements.iter().map(|element| self.build(element)))?),
         })
     }
 

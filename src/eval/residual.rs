@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use bson::Bson;
 
-use super::{Errors, EvalError, Truth};
 use super::quick::{Quick, QuickInside};
+use super::{Errors, EvalError, Truth};
 use crate::expr::{Comparison, Conversion, Pattern};
 use crate::path::FieldPath;
 use crate::predicate::{DocumentRoot, Elements};

@@ -171,7 +171,9 @@ fn halves(role: &Role, report: &mut Report) {
     let writes = writing_unfiltered(role) != Extent::Nothing;
     let (message, help) = match (&halves.read, &halves.write) {
         (None, None) if reads || writes => (
-            format!("`document_filters` of role `{name}` has neither `read` nor `write`, and so keeps no document from it"),
+            format!(
+                "`document_filters` of role `{name}` has neither `read` nor `write`, and so keeps no document from it"
+            ),
             "say what `read` and `write` ask, or leave `document_filters` out",
         ),
         (None, Some(write)) if reads && !always(Some(write)) => (

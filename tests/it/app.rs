@@ -775,7 +775,7 @@ fn a_secret_reaches_the_values_that_are_secrets_and_nothing_else() {
     };
     assert_eq!(truth(&secrets, r#"{"%%values.shown": "hunter2"}"#), Truth::True);
     assert_eq!(truth(&secrets, r#"{"%%values.door": "hunter2"}"#), Truth::False);
-    assert_eq!(truth(&secrets, r#"{"%%values.other": {"$exists": false}}"#), Truth::Unknown);
+    assert_eq!(truth(&secrets, r#"{"%%values.other": {"$exists": false}}"#), Truth::Error);
     secrets.add_file(&tree.0.join("secrets-here.json")).unwrap();
     assert_eq!(truth(&secrets, r#"{"%%values.other": "hunter3"}"#), Truth::True);
     assert!(app.verify_secrets(&secrets).is_ok());

@@ -477,6 +477,7 @@ async fn users_and_sessions_in_a_file_outlast_the_process() {
         let users = Arc::new(Embedded::open(&path, "app").unwrap());
         Authenticator::new(issuer_again(), accounts(&users))
             .with_provider(provider(&house.secret, false))
+            .without_custom_data()
             .with_clock(Arc::clone(&house.clock) as Arc<_>)
     };
     let token = house.token(doc! { "sub": "ada" });

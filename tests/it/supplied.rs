@@ -31,7 +31,10 @@ impl World {
         world.write("app/realm_config.json", r#"{"config_version": 20210101, "name": "t", "app_id": "t"}"#);
         world.configure(true);
         let source = "app/data_sources/mongodb-atlas";
-        world.write(&format!("{source}/config.json"), r#"{"name": "mongodb-atlas", "type": "mongodb-atlas", "config": {}}"#);
+        world.write(
+            &format!("{source}/config.json"),
+            r#"{"name": "mongodb-atlas", "type": "mongodb-atlas", "config": {}}"#,
+        );
         let rules = |collection: &str, roles: &str| {
             let text = format!(r#"{{"database": "db", "collection": "{collection}", "roles": {roles}}}"#);
             world.write(&format!("{source}/db/{collection}/rules.json"), &text);
