@@ -255,13 +255,12 @@ pub(crate) struct Race {
 /// Lets eight tasks send so many writes each at once, and waits for them.
 pub(crate) async fn race(store: Arc<dyn Store>, namespace: Namespace, writes: u64) -> Race {
     let tasks = (0..TASKS).map(|number| tokio::spawn(task(Arc::clone(&store), namespace.clone(), number, writes)));
-    let (mut told, mut begun) = (Vec::new(), 0);
+    let (mut told, mut retried) = (Vec::new(), 0);
     for task in tasks.collect::<Vec<_>>() {
-        let (of_task, begun_by_task) = task.await.unwrap();
+        let (of_task, retried_by_task) = task.await.unwrap();
         told.extend(of_task);
-        begun += begun_by_task;
+        retried += retried_by_task;
     }
-    let retried = begun - u64::try_from(told.len()).unwrap();
     Race { told, retried }
 }
 
@@ -271,12 +270,16 @@ async fn task(store: Arc<dyn Store>, namespace: Namespace, number: u64, writes: 
     let store = Counting { store: &*store, begun: AtomicU64::new(0) };
     let collection = GuardedCollection::new(&store, namespace, &guard);
     let mut dice = Dice(number + 1);
-    let mut told = Vec::new();
+    let (mut told, mut retried) = (Vec::new(), 0);
     for round in 0..writes {
         let serial = format!("{me} {number}-{round}");
         let (kind, writes) = request(&mut dice, me, &serial);
         let writes = parse_writes(&json::parse(&writes.to_string()).unwrap()).unwrap();
-        let answer = match collection.write(&writes).await {
+        let begun = store.begun.load(Ordering::Relaxed);
+        let answer = collection.write(&writes).await;
+        // An insert that is denied begins no transaction.
+        retried += (store.begun.load(Ordering::Relaxed) - begun).saturating_sub(1);
+        let answer = match answer {
             Ok(written) => Answer::Done(written),
             Err(GuardedError::Denied { .. }) => Answer::Denied,
             Err(GuardedError::Store(DocumentsError::DuplicateKey)) => Answer::Taken,
@@ -284,7 +287,7 @@ async fn task(store: Arc<dyn Store>, namespace: Namespace, number: u64, writes: 
         };
         told.push(Told { kind, serial, answer });
     }
-    (told, store.begun.load(Ordering::Relaxed))
+    (told, retried)
 }
 
 /// Prints what became of the requests, and finds fault with a race in which nobody met anybody.
