@@ -60,7 +60,7 @@ pub(super) fn take_away(action: &Action, list: &mut Vec<Bson>, errors: &Errors) 
             retain(list, |element| known.has(element))?;
         }
         Action::Pull(Pull::Equal(value)) => {
-            retain(list, |element| equal_in_steps((&*element).into(), value.into(), steps))?
+            retain(list, |element| equal_in_steps((&*element).into(), value.into(), steps))?;
         }
         Action::Pull(Pull::Elements(filter)) => retain(list, |element| filter.matches(element, errors))?,
         Action::Pull(Pull::Documents(filter)) => retain(list, |element| match ValueRef::from(&*element) {
