@@ -190,10 +190,12 @@ fn subject(documents: &[String]) -> Result<Subject, Trouble> {
 /// Refuses update operators in place of the document that they make.
 fn refuse_operators(after: &Document) -> Result<(), Trouble> {
     match after.keys().next() {
-        Some(first) if UpdateOperator::ALL.iter().any(|(_, spelling)| spelling == first) => Err(Trouble::usage(format!(
-            "`{first}` is an update operator: the second document of an update is the whole document as it becomes; \
+        Some(first) if UpdateOperator::ALL.iter().any(|(_, spelling)| spelling == first) => {
+            Err(Trouble::usage(format!(
+                "`{first}` is an update operator: the second document of an update is the whole document as it becomes; \
                  `portcullis update` carries operators out, and judges what they make"
-        ))),
+            )))
+        }
         _ => Ok(()),
     }
 }
@@ -395,9 +397,12 @@ impl Decider {
         if !matches!(summary.reason, Some(Reason::Fields(_))) {
             return summary;
         }
-        let refuses = self.guard.explain(operation).rules.into_iter().any(|rule| {
-            rule.place == plain.code() && rule.trace.is_some_and(|trace| trace.truth == Truth::False)
-        });
+        let refuses = self
+            .guard
+            .explain(operation)
+            .rules
+            .into_iter()
+            .any(|rule| rule.place == plain.code() && rule.trace.is_some_and(|trace| trace.truth == Truth::False));
         if refuses { Summary { reason: Some(plain), ..summary } } else { summary }
     }
 
@@ -418,7 +423,9 @@ impl Decider {
             }
             Operation::Read(stored) => Summary::of_read(self.guard.read(stored), Visible::as_document, visible),
             Operation::Search(stored) => Summary::of_read(self.guard.search(stored), Visible::as_document, visible),
-            Operation::Insert(new) => self.plainest(Summary::of_write(&self.guard.insert(new)), operation, Reason::Insert),
+            Operation::Insert(new) => {
+                self.plainest(Summary::of_write(&self.guard.insert(new)), operation, Reason::Insert)
+            }
             Operation::Update(stored, new) => Summary::of_write(&self.guard.update(stored, new)),
             Operation::Delete(stored) => {
                 self.plainest(Summary::of_write(&self.guard.delete(stored)), operation, Reason::Delete)

@@ -215,7 +215,8 @@ fn in_the_directory_of_an_application_it_need_not_be_named() {
 #[test]
 fn documents_are_imported_from_an_argument_and_exported_with_their_collection_named_either_way() {
     let tree = Tree::new("import", &[("a", "")]);
-    for arguments in [&["import", "db.c", r#"{"_id": 1}"#][..], &["import", "--in", "db.c", "{\"_id\": 2}\n{\"_id\": 3}"]]
+    for arguments in
+        [&["import", "db.c", r#"{"_id": 1}"#][..], &["import", "--in", "db.c", "{\"_id\": 2}\n{\"_id\": 3}"]]
     {
         assert_eq!(said(&tree.0, arguments).0, 0);
     }
