@@ -103,7 +103,7 @@ impl Tally {
         for kind in kinds {
             let outcomes = self.requests.get(kind).copied().unwrap_or_default();
             assert!(
-                outcomes.some * 40 >= outcomes.asked && outcomes.some > 3,
+                outcomes.some * 100 >= outcomes.asked && outcomes.some > 0,
                 "of {kind} too few brought anything\n{self}"
             );
         }
@@ -115,7 +115,7 @@ impl Tally {
         }
         let total = |of: fn(&Outcomes) -> usize| self.requests.values().map(of).sum::<usize>();
         let asked = self.asked();
-        assert!(total(|outcomes| outcomes.some) * 4 >= asked, "too few answers brought anything\n{self}");
+        assert!(total(|outcomes| outcomes.some) * 10 >= asked, "too few answers brought anything\n{self}");
         assert!(total(|outcomes| outcomes.denied) * 20 >= asked, "too few writes were denied\n{self}");
         assert!(self.told * 20 < asked && self.unsteady * 20 < asked, "too much differed by right\n{self}");
         assert!(self.different * 4 >= self.documents, "the worlds hardly differ\n{self}");

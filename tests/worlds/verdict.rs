@@ -35,7 +35,7 @@ pub(crate) async fn verdict<B: Base>(
         let (store, namespace) = base.world(number);
         answers.push(answer(store, namespace, guard, request).await);
     }
-    let [one, other] = &answers[..] else { unreachable!("two worlds") };
+    let [one, other] = &answers[..] else { panic!("two worlds") };
     if !request.writes() {
         if one.text == other.text {
             return Verdict::Same(one.clone());
@@ -54,7 +54,7 @@ pub(crate) async fn verdict<B: Base>(
         views.push(view(store, namespace, guard).await.text);
         scene.worlds[number] = base.stored(number).await;
     }
-    let [one_view, other_view] = &views[..] else { unreachable!("two worlds") };
+    let [one_view, other_view] = &views[..] else { panic!("two worlds") };
     if one.text == other.text && one_view == other_view {
         return Verdict::Same(one.clone());
     }
