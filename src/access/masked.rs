@@ -36,6 +36,8 @@ impl Guard {
             name: role.name.clone(),
             applies: plan(&role.applies),
             permits: plan(&role.permits),
+            // A trace hides secrets by itself.
+            settled: role.settled.clone(),
         };
         PlanExplanation {
             plan: plan(&explanation.plan),

@@ -160,12 +160,12 @@ impl<'a> Check<'a> {
         if app.takes_anonymous_users() {
             // Default rules serve many collections, and are told of once.
             let mut told: Vec<(&str, Span)> = Vec::new();
-            for (_, policy, file) in &applied {
+            for (_, policy, source) in &applied {
                 for finding in lint_anonymous(policy) {
-                    let place = (file.source.name(), finding.span);
+                    let place = (source.name(), finding.span);
                     if !told.contains(&place) {
                         told.push(place);
-                        self.add(file, finding);
+                        self.add_to(source, finding);
                     }
                 }
             }

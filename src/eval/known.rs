@@ -4,7 +4,7 @@ use super::subject::{Kind, Subject};
 use super::{Context, Documents, Errors, Evaluation, Truth};
 use crate::path::Leaf;
 use crate::predicate::Elements;
-use crate::value::{Malformed, ValueRef};
+use crate::value::{Malformed, Steps, ValueRef};
 
 /// A left operand for which no document is needed: a value of the context, or of the element of such a value that
 /// `$elemMatch` looks at. What it is compared with may still be a document's.
@@ -20,8 +20,8 @@ impl<'v> Known<'v> {
             BoundLeft::Value(value, path) => {
                 Subject { start: value.as_deref().map(ValueRef::from), path: path.segments(), kind: Kind::Context }
             }
-            BoundLeft::Element(path, origin) => Subject::element(element, path.segments(), *origin)?,
-            BoundLeft::Unknown | BoundLeft::Document(_) => return Ok(None),
+            BoundLeft::Element(path, origin) => Subject::element(element, path.segments(), *origin, &Steps::default())?,
+            BoundLeft::Unknown | BoundLeft::Failed(_) | BoundLeft::Document(_) => return Ok(None),
         };
         Ok(Some(Self { subject }))
     }
@@ -39,7 +39,7 @@ impl<'v> Known<'v> {
     /// Every value that a comparison takes the operand for: itself, and the elements of an array.
     pub(crate) fn values(self) -> Result<Vec<ValueRef<'v>>, Malformed> {
         let mut values = Vec::new();
-        self.subject.any(Leaf::Expand, &mut |value| {
+        self.subject.any(Leaf::Expand, &Steps::default(), &mut |value| {
             values.extend(value);
             Ok(false)
         })?;
@@ -49,7 +49,7 @@ impl<'v> Known<'v> {
     /// The elements that `$elemMatch` asks, of every array that the operand leads to.
     pub(crate) fn elements(self, asked: Elements) -> Result<Vec<ValueRef<'v>>, Malformed> {
         let mut elements = Vec::new();
-        self.subject.any(Leaf::Whole, &mut |value| {
+        self.subject.any(Leaf::Whole, &Steps::default(), &mut |value| {
             let Some(ValueRef::Array(array)) = value else { return Ok(false) };
             for element in array.iter() {
                 let element = element?;
@@ -67,7 +67,7 @@ impl BoundCheck {
     /// Whether a document has a say in the outcome, where the left operand is known.
     pub(crate) fn asks_documents(&self) -> bool {
         let asks = |right: &BoundRight| match right {
-            BoundRight::Unknown | BoundRight::Value(_) => false,
+            BoundRight::Unknown | BoundRight::Failed(_) | BoundRight::Value(_) => false,
             BoundRight::Template(template) => !template.is_unknown(),
             BoundRight::Document(..) | BoundRight::Convert(..) | BoundRight::Function(_) => true,
         };

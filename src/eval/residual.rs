@@ -357,7 +357,7 @@ impl Residual {
     /// How many tests there are in it, those within `$elemMatch` included.
     pub(crate) fn tests(&self) -> usize {
         match self {
-            Self::Constant(_) => 0,
+            Self::Constant(_) | Self::Failed(_) => 0,
             Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::tests).sum(),
             Self::Not(inner) => inner.tests(),
             Self::Test(test) => match &test.check {

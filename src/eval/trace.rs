@@ -86,14 +86,14 @@ pub fn trace(predicate: &Predicate, documents: Documents<'_>, context: &Context,
 
 /// Whether the two sides of an equality are of types that are never equal. Secrets have no other types than those shown.
 fn note(bound: &BoundTest, documents: Documents<'_>) -> Option<String> {
-    let one = |start: Option<ValueRef<'_>>, path: &FieldPath| match resolve(start, path.segments()) {
+    let one = |start: Option<ValueRef<'_>>, path: &FieldPath| match resolve(start, path.segments(), &Steps::default()) {
         Ok(Resolved::One(Some(value))) => value.to_bson().ok(),
         _ => None,
     };
     let left = match &bound.left {
         BoundLeft::Value(value, path) => one(value.as_deref().map(ValueRef::from), path)?,
         BoundLeft::Document(place) => one(documents.get(place.root), &place.path)?,
-        BoundLeft::Unknown | BoundLeft::Element(_) => return None,
+        BoundLeft::Unknown | BoundLeft::Failed(_) | BoundLeft::Element(..) => return None,
     };
     let differ = |right: &BoundRight| match right {
         BoundRight::Value(bound) => match (&*bound.value, &bound.members) {
@@ -200,7 +200,7 @@ fn show_operand(right: &BoundRight, documents: Documents<'_>, hidden: bool) -> S
         BoundRight::Convert(kind, place) => {
             let start = documents.get(place.root);
             let shown = show_place(start, &place.path, false);
-            match resolve(start, place.path.segments()) {
+            match resolve(start, place.path.segments(), &Steps::default()) {
                 Ok(Resolved::One(Some(value)))
                     if !matches!(value, ValueRef::Array(_)) && convert(*kind, value).is_none() =>
                 {

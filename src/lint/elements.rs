@@ -52,7 +52,7 @@ fn conjunction<'p>(
     report: &mut Report,
 ) {
     match view(predicate, polarity) {
-        View::Constant(_) | View::Test(_, Polarity::Denied) => {}
+        View::Constant | View::Test(_, Polarity::Denied) => {}
         View::All(parts, polarity) => {
             parts.iter().for_each(|part| conjunction(part, polarity, schema, together, report));
         }

@@ -87,7 +87,7 @@ pub fn lint_rules_in_part(part: &RulesInPart, node: &Node) -> Vec<Finding> {
     let rules = rules.chain(filters.flat_map(|filter| std::iter::once(&filter.apply_when).chain(&filter.query)));
     for rule in rules.filter(|rule| !part.has_fault(rule.expr.span)) {
         // When it is asked is part of what it is wrong about.
-        expression(rule, Time::Writing, &mut report);
+        expression(rule, Time::Writing, None, &mut report);
         negations::lint(&rule.predicate, &mut report);
         elements::lint(&rule.predicate, None, &mut report);
     }

@@ -10,7 +10,7 @@ use super::visit::Visit;
 use crate::eval::Truth;
 use crate::path::{FieldPath, Segment};
 use crate::predicate::Predicate;
-use crate::value::{Type, ValueRef};
+use crate::value::{Steps, Type, ValueRef};
 
 /// What a schema says of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,7 +172,7 @@ fn types(shape: &Shape) -> Option<&super::types::Types> {
 /// Whether a value satisfies a schema, every `validate` taken as true.
 fn accepts(shape: &Shape, value: &Bson) -> bool {
     let ask = |_, _, _| Truth::True;
-    let verdict = Visit::new(&ask).visit(shape, &Place::Root, None, Some(value.into()), &mut Report::Silent);
+    let verdict = Visit::new(&ask, &Steps::default()).visit(shape, &Place::Root, None, Some(value.into()), &mut Report::Silent);
     verdict.is_ok_and(|verdict| verdict.is_none_or(Truth::is_true))
 }
 
