@@ -122,7 +122,7 @@ impl Unrolling<'_> {
                 Some(path) => converted(&path, *conversion, &known.values()?)?,
                 None => Bounds::OPEN,
             },
-            BoundRight::Function(_) => Bounds::OPEN,
+            BoundRight::Function(_) | BoundRight::Failed(_) => Bounds::OPEN,
         })
     }
 
@@ -293,13 +293,14 @@ impl Unrolling<'_> {
             BoundRight::Convert(conversion, place) => {
                 self.exact_place(place).map_or(Range::OPEN, |path| convertible(&path, *conversion))
             }
-            BoundRight::Function(_) => Range::OPEN,
+            BoundRight::Function(_) | BoundRight::Failed(_) => Range::OPEN,
         }
     }
 
     fn is_template_resolved(self, template: &BoundTemplate) -> Range {
         match template {
             BoundTemplate::Unknown => Range::NEVER,
+            BoundTemplate::Failed(_) => Range::OPEN,
             BoundTemplate::Literal(_) => Range::ALWAYS,
             BoundTemplate::Document(place) => {
                 self.exact_place(place).map_or(Range::OPEN, |path| Range::exact(path.exists()))

@@ -117,7 +117,7 @@ fn of_test(test: &BoundTest, this: Field<'_>) -> Remaining {
 /// Of a condition on the elements of an array of the context: what remains of the tests that ask documents.
 fn of_elements(inner: &Residual, this: Field<'_>) -> Option<Remaining> {
     match inner {
-        Residual::Constant(_) => None,
+        Residual::Constant(_) | Residual::Failed(_) => None,
         Residual::All(parts) | Residual::Any(parts) => parts.iter().filter_map(|part| of_elements(part, this)).min(),
         Residual::Not(inner) => of_elements(inner, this),
         Residual::Test(test) => match (&test.left, &test.check) {
@@ -130,7 +130,7 @@ fn of_elements(inner: &Residual, this: Field<'_>) -> Option<Remaining> {
 
 fn tests(inner: &Residual) -> usize {
     match inner {
-        Residual::Constant(_) => 0,
+        Residual::Constant(_) | Residual::Failed(_) => 0,
         Residual::All(parts) | Residual::Any(parts) => parts.iter().map(tests).sum(),
         Residual::Not(inner) => tests(inner),
         Residual::Test(_) => 1,
@@ -149,7 +149,7 @@ fn of_documents(left: &BoundLeft, path: &[Segment]) -> Remaining {
                 _ => Remaining::List,
             }
         }
-        BoundLeft::Document(_) | BoundLeft::Unknown => Remaining::Documents,
+        BoundLeft::Document(_) | BoundLeft::Unknown | BoundLeft::Failed(_) => Remaining::Documents,
     }
 }
 
