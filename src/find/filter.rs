@@ -18,6 +18,8 @@ pub struct Filter {
     residual: Residual,
     /// Whether a negation is negated, which leaves no trace in the residual.
     negates_twice: bool,
+    /// How many conditions it has.
+    tests: usize,
     context: Context,
 }
 
@@ -72,11 +74,18 @@ impl Filter {
     pub(crate) fn compile_within(filter: &Document, patterns: &PatternAllowance) -> Result<Self, FindError> {
         let predicate = conditions(filter, Inside::Document, At { depth: 0, patterns })?;
         let context = Context::new();
-        Ok(Self { residual: bind(&predicate, &context), negates_twice: negates_twice(&predicate, 0), context })
+        let residual = bind(&predicate, &context);
+        let tests = residual.tests();
+        Ok(Self { residual, negates_twice: negates_twice(&predicate, 0), tests, context })
     }
 
     pub(super) const fn residual(&self) -> &Residual {
         &self.residual
+    }
+
+    /// How many conditions it has.
+    pub(crate) const fn tests(&self) -> usize {
+        self.tests
     }
 
     pub(super) const fn negates_twice(&self) -> bool {

@@ -182,7 +182,7 @@ impl Sort {
                 }
             };
         }
-        let Some(array) = array else { return self.offer(&ways, best) };
+        let Some(array) = array else { return self.offer(&ways, best, steps) };
         // A way that is open now leads into the array, or ends with it.
         if array.is_empty() {
             let ended = ways.iter().map(|way| match way {
@@ -190,7 +190,7 @@ impl Sort {
                 Way::Open(..) => Way::Done(None),
                 Way::Done(value) => Way::Done(*value),
             });
-            return self.offer(&ended.collect::<Vec<_>>(), best);
+            return self.offer(&ended.collect::<Vec<_>>(), best, steps);
         }
         let mut placed = Vec::with_capacity(ways.len());
         for way in &ways {
@@ -217,7 +217,11 @@ impl Sort {
                 _ => None,
             };
             if inner.iter().all(|way| matches!(way, Way::Done(_))) {
-                self.offer(&inner, best)?;
+                self.offer(&inner, best, steps)?;
+                // The other elements would offer the same.
+                if arrays == Arrays::Whole {
+                    break;
+                }
             } else {
                 self.expand(document, inner, arrays, best, steps)?;
             }
@@ -225,13 +229,23 @@ impl Sort {
         Ok(())
     }
 
-    fn offer<'d>(&self, ways: &[Way<'_, 'd>], best: &mut Option<Vec<Option<ValueRef<'d>>>>) -> Result<(), FindError> {
+    fn offer<'d>(
+        &self,
+        ways: &[Way<'_, 'd>],
+        best: &mut Option<Vec<Option<ValueRef<'d>>>>,
+        steps: &Steps,
+    ) -> Result<(), FindError> {
         let values = ways.iter().map(|way| match way {
             // Missing is ordered as null is.
             Way::Done(value) => value.or(Some(ValueRef::Null)),
             Way::Open(..) => Some(ValueRef::Null),
         });
         let values: Vec<_> = values.collect();
+        for value in values.iter().flatten() {
+            if let ValueRef::Array(array) = value {
+                steps.take(array.len()?)?;
+            }
+        }
         let better = match best {
             // Comparing with itself tells whether it can be compared at all.
             None => self.order(&values, &values).map(|_| true)?,

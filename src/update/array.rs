@@ -64,7 +64,10 @@ pub(super) fn take_away(action: &Action, list: &mut Vec<Bson>, errors: &Errors) 
         }
         Action::Pull(Pull::Elements(filter)) => retain(list, |element| filter.matches(element, errors))?,
         Action::Pull(Pull::Documents(filter)) => retain(list, |element| match ValueRef::from(&*element) {
-            ValueRef::Document(document) => filter.matches_within(document, errors),
+            ValueRef::Document(document) => {
+                steps.take(filter.tests())?;
+                filter.matches_within(document, errors)
+            }
             _ => Ok(false),
         })?,
         _ => {}

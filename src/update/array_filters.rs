@@ -32,7 +32,7 @@ impl ElementFilter {
 
     /// Whether it holds for an element, which is what it was afterwards, in the steps that `errors` leaves.
     pub(super) fn matches(&self, element: &mut Bson, errors: &Errors) -> Result<bool, Malformed> {
-        errors.steps().take(EACH)?;
+        errors.steps().take(EACH + self.filter.tests())?;
         let mut document = Document::new();
         document.insert(&*self.name, mem::replace(element, Bson::Null));
         let matches = self.filter.matches_within(&document, errors);

@@ -341,8 +341,8 @@ fn fields_that_an_update_makes_count_by_the_memory_that_they_take() {
 /// For each element of an array the order would follow the element at the index again.
 #[test]
 fn an_order_by_an_index_takes_a_bounded_number_of_steps() {
-    let inner: Vec<Bson> = (0..3000).map(int).collect();
-    let outer: Vec<Bson> = [Bson::Array(inner)].into_iter().chain((0..3000).map(int)).collect();
+    let inner: Vec<Bson> = (0..6000).map(int).collect();
+    let outer: Vec<Bson> = [Bson::Array(inner)].into_iter().chain((0..6000).map(int)).collect();
     let document = doc! { "a": outer };
     let sort = Sort::compile(&doc! { "a.0": 1 }).unwrap();
     for error in [sort.key(&document).unwrap_err(), sort.key(&raw(&document)).unwrap_err()] {
