@@ -221,7 +221,10 @@ fn taken(search: &Search, role: &Role, owners: &[(&Role, &Ownership<'_>)], repor
                 true => format!("users of role `{name}` can write `{path}` and so make any document their own"),
             };
             let message = format!("{message} ({})", example(&draft));
-            let help = format!("let nobody but the owner write `{path}`, or ask about its new value");
+            let help = format!(
+                "let nobody but the owner write `{path}`: give it a field rule, or ask about the stored document too, as \
+                 `%%prevRoot.{path}`"
+            );
             report.add(DOCUMENT_TAKE_OVER, rule.expr.span, message, help);
             return true;
         }
