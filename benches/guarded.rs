@@ -24,6 +24,9 @@ use portcullis::user::User;
 
 #[path = "../tests/mongodb/install.rs"]
 mod install;
+#[path = "../tests/mongodb/clients.rs"]
+#[allow(dead_code, reason = "the tests use the rest")]
+mod clients;
 #[path = "../tests/mongodb/server.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod server;
