@@ -80,6 +80,8 @@ pub enum Reason {
     Insert,
     /// The role's `delete` does not hold.
     Delete,
+    /// An update leaves the document with another `_id`, or with none.
+    IdChanged,
     /// The new document does not satisfy the schema.
     Schema(Vec<Failure>),
     /// Something failed; the errors say what.
@@ -162,6 +164,7 @@ impl Reason {
             Self::Fields(_) => "fields",
             Self::Insert => "insert",
             Self::Delete => "delete",
+            Self::IdChanged => "id-changed",
             Self::Schema(_) => "schema",
             Self::Failed => "failed",
         }
@@ -200,6 +203,7 @@ impl fmt::Display for Reason {
             }
             Self::Insert => f.write_str("the role's `insert` does not hold"),
             Self::Delete => f.write_str("the role's `delete` does not hold"),
+            Self::IdChanged => f.write_str("`_id` cannot be changed (code 66 of MongoDB)"),
             Self::Schema(failures) => {
                 let failures: Vec<_> = failures.iter().map(ToString::to_string).collect();
                 write!(f, "the schema refuses the document: {}", OneLine(failures.join("; ")))

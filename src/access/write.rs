@@ -4,7 +4,7 @@ use super::bound::{BoundField, BoundFields, BoundRole};
 use super::decision::{Decision, Half, Reason};
 use super::guard::{BoundRules, Entrance, Guard, Refusal, assign, decide, require, truth};
 use crate::eval::{Context, Documents, Errors, EvalError, Evaluation, Residual, Seen, Truth};
-use crate::value::{ArrayRef, DocumentRef, Lookup, Malformed, ValueRef, identical};
+use crate::value::{ArrayRef, DocumentRef, Lookup, Malformed, ValueRef, equal, identical};
 
 /// A write of one document.
 #[derive(Clone, Copy)]
@@ -103,6 +103,7 @@ impl Guard {
                 }
             }
         };
+        keep_id(write, errors).map_err(|reason| Refusal { role, reason })?;
         self.check_schema(write, errors).map_err(|reason| Refusal { role, reason })?;
         Ok(((), role))
     }
@@ -122,6 +123,26 @@ impl Guard {
 
 const fn always(rule: &Residual) -> bool {
     matches!(rule, Residual::Constant(Truth::True))
+}
+
+/// Refuses what no database does, whoever asks for it: to change the `_id` of a stored document, or to take it away.
+fn keep_id(write: Write<'_>, errors: &Errors) -> Result<(), Reason> {
+    let Write::Update(stored, new) = write else { return Ok(()) };
+    let kept = || -> Result<bool, Malformed> {
+        match (stored.get("_id")?, new.get("_id")?) {
+            (Some(before), Some(after)) => equal(before, after),
+            (Some(_), None) => Ok(false),
+            (None, _) => Ok(true),
+        }
+    };
+    match kept() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Reason::IdChanged),
+        Err(error) => {
+            errors.add(error.into());
+            Err(Reason::Failed)
+        }
+    }
 }
 
 /// A document with a key twice means one thing to one reader and another to the next, so none is written.

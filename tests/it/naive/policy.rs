@@ -11,7 +11,7 @@ use super::name::Scope;
 use super::projection::{self, Projection};
 use super::schema;
 use super::truth::Truth;
-use super::value::{bytes, same_bytes};
+use super::value::{bytes, equal, same_bytes};
 use super::world::World;
 
 /// Refuses rules that do not load.
@@ -382,6 +382,13 @@ impl Request<'_> {
     }
 
     fn schema(&self, before: Option<&Document>, after: Option<&Document>) -> Result<(), Refusal> {
+        // No database lets a document change its `_id`.
+        if let (Some(before), Some(after)) = (before, after)
+            && let Some(id) = before.get("_id")
+            && !after.get("_id").is_some_and(|new| equal(id, new))
+        {
+            return Err(Refusal::default());
+        }
         let (Some(schema), Some(after)) = (self.rules.get("schema"), after) else {
             return Ok(());
         };
