@@ -8,11 +8,13 @@ use crate::auth::{ConfigError, CustomDataConfig, Provider};
 use crate::auth::{ProviderType, token::TokenProviderConfig};
 use crate::expr;
 use crate::json::Node;
-use crate::lint::{CollectionRules, Names, lint_application, lint_references, lint_rule, lint_rules, lint_schema};
+use crate::lint::{
+    CollectionRules, Names, lint_anonymous, lint_application, lint_references, lint_rule, lint_rules, lint_schema,
+};
 use crate::policy::{self, Policy, Role, Rule, RulesFile};
 use crate::predicate::{self, Predicate, Scope};
 use crate::schema::Schema;
-use crate::text::{Code, Finding, Located, Severity};
+use crate::text::{Code, Finding, Located, Severity, Span};
 
 impl App {
     /// Everything that is wrong, or probably not meant, with the application as a whole: errors of rules, schemas,
@@ -139,6 +141,19 @@ impl<'a> Check<'a> {
         }
         let collections: Vec<CollectionRules<'_>> =
             applied.iter().map(|(namespace, policy, _)| CollectionRules { namespace, policy }).collect();
+        if app.takes_anonymous_users() {
+            // Default rules serve many collections, and are told of once.
+            let mut told: Vec<(&str, Span)> = Vec::new();
+            for (_, policy, file) in &applied {
+                for finding in lint_anonymous(policy) {
+                    let place = (file.source.name(), finding.span);
+                    if !told.contains(&place) {
+                        told.push(place);
+                        self.add(file, finding);
+                    }
+                }
+            }
+        }
         let elsewhere = self.elsewhere();
         let elsewhere: Vec<&Rule> = elsewhere.iter().collect();
         let custom_data = custom_data.as_ref().map(|(namespace, _, field)| (namespace.as_str(), field.as_str()));

@@ -1,13 +1,14 @@
 //! What can be seen only with the rules of all collections side by side.
 
+use super::beliefs::Beliefs;
 use super::catalogue::CUSTOM_DATA_ABSENT;
 use super::custom_data::Store;
 use super::report::Report;
 use super::shape::{custom_data_field, references, rights};
+use super::witness::Search;
 use crate::path::FieldPath;
 use crate::policy::{Policy, Rule};
-use crate::predicate::{ContextRoot, Left, Predicate, Reference, Test};
-use crate::schema::Schema;
+use crate::predicate::{Left, Predicate, Reference, Test};
 use crate::text::Finding;
 
 /// The rules that are in force for one collection.
@@ -39,25 +40,14 @@ pub fn lint_application(
         }
         return findings;
     };
-    let mut believed = Vec::new();
-    let conditions = collections.iter().flat_map(|collection| conditions(collection.policy));
-    for predicate in conditions.chain(elsewhere.iter().map(|rule| &rule.predicate)) {
-        each_reference(predicate, &mut |reference, _| {
-            let path = match (reference.root, custom_data_field(reference)) {
-                (_, Some(_)) => reference.path.rest(),
-                (ContextRoot::User, None) if reference.path.is_root() => FieldPath::root(),
-                _ => return,
-            };
-            if !believed.contains(&path) {
-                believed.push(path);
-            }
-        });
-    }
+    let mut beliefs = Beliefs::default();
+    collections.iter().for_each(|collection| beliefs.of_policy(collection.policy));
+    elsewhere.iter().for_each(|rule| beliefs.of_rule(rule));
     let id_field = FieldPath::parse(id_field).unwrap_or_default();
-    let store = Store { id_field, believed };
+    let store = Store::new(id_field, &beliefs.found);
     for (index, collection) in collections.iter().enumerate().filter(|(_, found)| found.namespace == namespace) {
         let mut report = Report::default();
-        store.lint(collection.policy, &mut report);
+        store.lint(Search::new(collection.policy.clone()), &mut report);
         findings.extend(report.finish().into_iter().map(|finding| (index, finding)));
     }
     findings
@@ -65,12 +55,6 @@ pub fn lint_application(
 
 fn of_roles(policy: &Policy) -> impl Iterator<Item = &Predicate> {
     policy.roles.iter().flat_map(|role| role.rules().into_iter().map(|(_, rule)| &rule.predicate))
-}
-
-/// Every condition: of roles, of filters, of the schema.
-fn conditions(policy: &Policy) -> impl Iterator<Item = &Predicate> {
-    let filters = policy.filters.iter().flat_map(|filter| std::iter::once(&filter.apply_when).chain(&filter.query));
-    of_roles(policy).chain(filters.map(|rule| &rule.predicate)).chain(policy.schema.iter().flat_map(Schema::validates))
 }
 
 fn each_reference<'p>(predicate: &'p Predicate, visit: &mut dyn FnMut(&'p Reference, &'p Test)) {

@@ -24,6 +24,8 @@ macro_rules! catalogue {
 }
 
 catalogue! {
+    ANYONE_WRITES: "anyone-writes", Warning,
+        "who can log in without saying who they are can write every document";
     ARRAY_COMPARED_WHOLE: "array-compared-whole", Warning,
         "a literal array is compared whole, element by element and in order; one of several values is `$in`";
     ARRAY_ON_RIGHT: "array-on-right", Warning,
@@ -54,10 +56,14 @@ catalogue! {
         "a value that no environment has is Missing, and as a right operand Unknown";
     EXPANSION_IN_TEXT: "expansion-in-text", Warning,
         "an expansion is resolved only where it is the whole string, and begins with `%%`";
+    FIELD_FORBIDDEN: "field-forbidden", Warning,
+        "a schema with `additionalProperties: false` refuses fields that it does not describe, so a rule about one is idle";
     FIELD_READS_DEAD: "field-reads-dead", Warning,
         "beside a document-level `read`, or `write: true`, reading by field is never asked";
     FIELD_RULES_REDUNDANT: "field-rules-redundant", Note,
         "field rules that only repeat what the document level grants are never asked";
+    FIELD_UNDESCRIBED: "field-undescribed", Note,
+        "a field of which rules speak and the schema does not may be misspelt";
     FIELD_WRITES_DEAD: "field-writes-dead", Warning,
         "beside a document-level `write`, or `read: false`, writing by field is never asked";
     FILTER_WITHOUT_EFFECT: "filter-without-effect", Warning,
@@ -68,6 +74,10 @@ catalogue! {
         "`%%user.id` is a string and never equals an ObjectId";
     INSERT_CHECK_EVADED: "insert-check-evaded", Warning,
         "what only `insert` asks of a document can be changed by a later update";
+    INSERT_FOR_OTHERS: "insert-for-others", Warning,
+        "who inserts a document can make it another's, though whose it is decides what may be done with it";
+    INSERT_WITHOUT_FIELD: "insert-without-field", Warning,
+        "to insert or delete takes write permission on every field that a role's documents have";
     INSERT_WITHOUT_ID: "insert-without-id", Warning,
         "to insert or delete takes write permission on every field, `_id` included";
     INSERT_WITHOUT_WRITE: "insert-without-write", Warning,
@@ -104,8 +114,10 @@ catalogue! {
         "an empty list of roles closes the collection; default roles do not serve it";
     SCHEMA_WORD: "schema-word", Warning,
         "words of JSON Schema are field names in a rule, and their object is compared whole";
+    SEARCH_CUT_SHORT: "search-cut-short", Note,
+        "examples of take-overs and promotions are tried for as long as their number allows";
     VALUE_UNKNOWN: "value-unknown", Error,
         "a value that no file defines is Missing, and as a right operand Unknown";
     WRITE_SHOWS_ALL: "write-shows-all", Warning,
-        "who may write a field may read it: `write: true` outdoes `read`";
+        "who may write may read: where `write` holds, `read` hides nothing";
 }

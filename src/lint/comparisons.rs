@@ -9,21 +9,22 @@ use crate::eval::convert;
 use crate::expr::Conversion;
 use crate::path::FieldPath;
 use crate::predicate::{Check, ContextRoot, Left, List, Reference, Right, Test};
+use crate::schema::Schema;
 use crate::text::closest;
 use crate::value::ValueRef;
 
 /// The types of users.
 const TYPES: [&str; 3] = ["normal", "server", "system"];
 
-pub(super) fn lint(test: &Test, report: &mut Report) {
+pub(super) fn lint(test: &Test, schema: Option<&Schema>, report: &mut Report) {
     for right in rights(test) {
         conversion(right, test, report);
     }
     match &test.left {
-        Left::Context(left) => context(left, test, report),
+        Left::Context(left) => context(left, test, schema, report),
         Left::Document(_, path) => {
             if rights(test).iter().any(|right| is_user_id(right)) {
-                id(path, test, report);
+                id(path, test, schema, report);
             }
         }
         Left::Boolean(_) | Left::Element(_) => {}
@@ -48,14 +49,14 @@ fn conversion(right: &Right, test: &Test, report: &mut Report) {
     report.add(CONVERSION_FAILS, test.span, format!("`{}` does not convert", shown(value)), help);
 }
 
-fn shown(value: &Bson) -> String {
+pub(super) fn shown(value: &Bson) -> String {
     match value {
         Bson::String(text) => text.clone(),
         value => value.clone().into_relaxed_extjson().to_string(),
     }
 }
 
-fn context(left: &Reference, test: &Test, report: &mut Report) {
+fn context(left: &Reference, test: &Test, schema: Option<&Schema>, report: &mut Report) {
     for right in rights(test) {
         if let Some(found) = other_type(left, right) {
             let message = format!("`{left}` is a string and never equals {found}");
@@ -77,7 +78,7 @@ fn context(left: &Reference, test: &Test, report: &mut Report) {
             report.add(COMPARISON_NEVER_HOLDS, test.span, format!("`{left}` is never `{text}`"), help);
         }
         if let (true, Right::Document(_, path)) = (is_user(left, "id"), right) {
-            id(path, test, report);
+            id(path, test, schema, report);
         }
     }
     if let Check::Equals(Right::Document(root, path)) = &test.check
@@ -96,7 +97,7 @@ fn ends_plural(path: &FieldPath) -> bool {
     path.segments().last().is_some_and(|last| is_plural(last.name()))
 }
 
-fn is_string(reference: &Reference) -> bool {
+pub(super) fn is_string(reference: &Reference) -> bool {
     let segments = reference.path.segments();
     match (reference.root, reference.path.first(), segments.len()) {
         (ContextRoot::User, Some("id" | "type"), 1) | (ContextRoot::Environment, Some("tag"), 1) => true,
@@ -125,9 +126,11 @@ fn other_type(left: &Reference, right: &Right) -> Option<&'static str> {
     }
 }
 
-fn id(path: &FieldPath, test: &Test, report: &mut Report) {
+fn id(path: &FieldPath, test: &Test, schema: Option<&Schema>, report: &mut Report) {
     let equality = matches!(test.check, Check::Equals(_) | Check::In(List::Elements(_)));
-    if equality && path.segments().last().is_some_and(|last| last.name() == "_id") {
+    // Where a schema declares the type, it tells.
+    let is_declared = schema.is_some_and(|schema| schema.type_names_at(path.segments()).is_some());
+    if equality && !is_declared && path.segments().last().is_some_and(|last| last.name() == "_id") {
         let message = format!("`%%user.id` is a string, and `{path}` often an ObjectId, which never equals one");
         let help = format!("where it is an ObjectId write {{\"{path}\": {{\"%stringToOid\": \"%%user.id\"}}}}");
         report.add(ID_NOT_CONVERTED, test.span, message, help);

@@ -1,234 +1,340 @@
-//! Who can write the documents behind `%%user.custom_data`.
+//! Who can write the documents behind `%%user.custom_data`: found by letting users try, with the values that rules
+//! reward.
 
-use bson::Bson;
+use std::collections::HashMap;
+use std::sync::Arc;
 
+use bson::oid::ObjectId;
+use bson::{Bson, Document};
+
+use super::beliefs::Belief;
 use super::catalogue::{CUSTOM_DATA_GRANTED, CUSTOM_DATA_OPEN, CUSTOM_DATA_WRITABLE};
-use super::extent::{Extent, Writing, never, top_level, writing, writing_of};
+use super::changes::{Change, changes, fields, some_field};
+use super::extent::{Extent, Writing, never, writing, writing_of};
 use super::report::Report;
-use super::roles::covers;
-use super::shape::{Polarity, conjuncts, demands, is_user, references, rights};
-use crate::path::{FieldPath, Segment};
-use crate::policy::{FieldRule, Policy, Role, Rule};
-use crate::predicate::{Check, ContextRoot, DocumentRoot, Left, List, Predicate, Right, Test};
-use crate::schema::Schema;
+use super::way_out::{Closing, closing};
+use super::witness::{Act, Custom, Draft, Privilege, Search, another, example, get, samples, set};
+use crate::path::FieldPath;
+use crate::policy::{Role, Rule};
 
 /// The collection of custom-data documents.
-pub(super) struct Store {
+pub(super) struct Store<'b> {
     pub(super) id_field: FieldPath,
-    /// The paths in a custom-data document that rules read.
-    pub(super) believed: Vec<FieldPath>,
+    /// What rules make of the documents, by the path that they read.
+    paths: Vec<(FieldPath, Vec<&'b Belief<'b>>)>,
 }
 
-/// What the write permission of a role on a path amounts to.
-enum Permission<'r> {
-    None,
-    Privileged(&'r Rule),
-    Anyone(&'r Rule),
+/// How a user comes to other custom data.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// By changing the own document.
+    Change,
+    /// By inserting it.
+    Insert,
+    /// By writing the own id into another's.
+    Claim,
+    /// By removing the own id from it.
+    Leave,
+    /// By deleting it.
+    Delete,
+    /// Not at all: somebody else's document is changed.
+    ChangeOthers,
+    /// Or inserted.
+    InsertOthers,
 }
 
-impl Store {
-    pub(super) fn lint(&self, policy: &Policy, report: &mut Report) {
-        let conditions: Vec<_> = policy.roles.iter().map(|role| conjuncts(&role.apply_when.predicate)).collect();
-        for (index, (role, condition)) in policy.roles.iter().zip(&conditions).enumerate() {
-            let hidden = policy.roles.iter().zip(&conditions).take(index).any(|(r, wider)| covers(r, wider, condition));
-            if !hidden && !never(Some(&role.apply_when)) && writing(role) != Extent::Nothing {
-                self.role(role, policy.schema.as_ref(), report);
+const OWN: [Way; 5] = [Way::Change, Way::Insert, Way::Claim, Way::Leave, Way::Delete];
+const OTHERS: [Way; 2] = [Way::ChangeOthers, Way::InsertOthers];
+
+/// An example with what it shows.
+struct Shown<'s> {
+    draft: Draft,
+    path: &'s FieldPath,
+    /// The field by whose rule it is possible.
+    written: FieldPath,
+    belief: &'s Belief<'s>,
+}
+
+impl<'b> Store<'b> {
+    pub(super) fn new(id_field: FieldPath, beliefs: &'b [Belief<'b>]) -> Self {
+        let mut paths: Vec<(FieldPath, Vec<&Belief<'_>>)> = Vec::new();
+        let mut places: HashMap<&FieldPath, usize> = HashMap::new();
+        for belief in beliefs {
+            // The id is what ties a document to its user, and `_id` belongs to one document for ever: neither is chosen.
+            if belief.path == id_field || belief.path.first() == Some("_id") {
+                continue;
             }
+            let place = *places.entry(&belief.path).or_insert(paths.len());
+            match paths.get_mut(place) {
+                Some((_, known)) => known.push(belief),
+                None => paths.push((belief.path.clone(), vec![belief])),
+            }
+        }
+        Self { id_field, paths }
+    }
+
+    pub(super) fn lint(&self, search: Search, report: &mut Report) {
+        let schema = search.policy.schema.as_ref();
+        let id = Bson::from("u1");
+        let by_object_id = schema.is_some_and(|schema| !schema.takes(self.id_field.segments(), &id));
+        let search = if by_object_id { search.with_object_ids() } else { search };
+        let policy = Arc::clone(&search.policy);
+        let tried: Vec<(&FieldPath, Vec<Change>)> =
+            self.paths.iter().map(|(path, beliefs)| (path, changes(&search, &self.id_field, path, beliefs))).collect();
+        for role in &policy.roles {
+            if never(Some(&role.apply_when)) || writing(role) == Extent::Nothing {
+                continue;
+            }
+            if !search.is_whole() {
+                return super::cut_short(role, report);
+            }
+            self.role(&search, role, &tried, report);
         }
     }
 
-    fn role(&self, role: &Role, schema: Option<&Schema>, report: &mut Report) {
-        // Both see the stored document.
-        let filter = role.document_filters.as_ref().and_then(|halves| halves.write.as_ref());
-        let own = [Some(&role.apply_when), filter].into_iter().flatten().any(|rule| {
-            demands(&rule.predicate, Polarity::Asserted, &mut |test, polarity| {
-                polarity == Polarity::Asserted && self.is_own(test)
-            })
-        });
-        // Who may write the id into another's document makes it the own one.
-        let claimed = (!own && !self.believed.is_empty()).then_some(&self.id_field);
-        let mut privileged = None;
-        for path in self.believed.iter().chain(claimed) {
-            match self.permission(role, schema, path) {
-                Permission::None => {}
-                Permission::Privileged(rule) => privileged = privileged.or(Some((path, rule))),
-                Permission::Anyone(rule) => {
-                    let read = match path.is_root() {
-                        true => "%%user.custom_data".to_owned(),
-                        false => format!("%%user.custom_data.{path}"),
-                    };
-                    let message = match *path == self.id_field {
-                        true => format!(
-                            "users of role `{}` can make any custom data their own: they can write `{path}`",
-                            role.name
-                        ),
-                        false => format!(
-                            "users of role `{}` can write their own custom data: what rules read as `{read}` is theirs \
-                             to choose",
-                            role.name
-                        ),
-                    };
-                    return report.add(CUSTOM_DATA_WRITABLE, rule.expr.span, message, self.way_out(role, path));
+    fn role(&self, search: &Search, role: &Role, tried: &[(&FieldPath, Vec<Change>)], report: &mut Report) {
+        let mut own: Option<Shown<'_>> = None;
+        let mut others: Option<Shown<'_>> = None;
+        for (path, changes) in tried {
+            let least = own.as_ref().map(|shown| shown.draft.privilege);
+            if least != Some(Privilege::None)
+                && let Some(shown) = self.attempt(search, role, path, changes, &OWN)
+                && least.is_none_or(|least| shown.draft.privilege < least)
+            {
+                own = Some(shown);
+            }
+            if others.is_none() {
+                others = self.attempt(search, role, path, changes, &OTHERS);
+            }
+        }
+        match (own, others) {
+            (Some(shown), others)
+                if shown.draft.privilege == Privilege::None
+                    || (shown.draft.privilege == Privilege::CustomData && others.is_none()) =>
+            {
+                self.writable(role, &shown, report);
+            }
+            (None, None) => self.open(search, role, report),
+            (own, others) => {
+                // Who can change others' documents only is kept from the own one on purpose.
+                if let Some(shown) = others.filter(|shown| self.reaches_own(search, role, shown)).or(own) {
+                    granted(role, &shown, report);
                 }
             }
         }
-        if let Some((path, rule)) = privileged {
-            let message = format!(
-                "users of role `{}` can write `{path}` of custom data, which rules read: they can promote anybody",
-                role.name
-            );
-            let help = "make sure that only administrators have the role, and that nobody becomes one by it";
-            return report.add(CUSTOM_DATA_GRANTED, rule.expr.span, message, help);
-        }
-        if let Some(rule) = self.open(role, schema) {
-            let message =
-                format!("users of role `{}` can write parts of their custom data that no rule reads", role.name);
-            report.add(CUSTOM_DATA_OPEN, rule.expr.span, message, "let no function trust what stands there");
-        }
     }
 
-    fn way_out(&self, role: &Role, path: &FieldPath) -> String {
-        let field = path.first().unwrap_or("role");
-        match (&role.write, role.fields.iter().any(|rule| &*rule.name == field)) {
-            (Some(_), _) => format!(
-                "write \"write\": false, or leave `write` out and give field rules with `write` to other fields than \
-                 `{field}`"
-            ),
-            (None, true) => format!("write \"write\": false in the field rule of `{field}`"),
-            (None, false) => format!("add the field rule \"{field}\": {{\"read\": true, \"write\": false}}"),
-        }
+    /// Whether who can change another's document like this can change the own one back.
+    fn reaches_own(&self, search: &Search, role: &Role, shown: &Shown<'_>) -> bool {
+        let value = |document| get(document, shown.written.segments()).cloned();
+        let before = (shown.draft.act == Act::Update).then_some(&shown.draft.stored).and_then(value);
+        let change = Change { before: value(&shown.draft.new), after: before, makes: false, ends: false };
+        ids(search, &self.id_field).iter().any(|id| {
+            let draft = self.draft(search, Way::Change, &shown.written, &change, id);
+            let drafts = search.permit(draft.into_iter().collect(), role, &[&shown.written]);
+            search.find(drafts, role, |_| true).is_some()
+        })
     }
 
-    /// A rule by which anyone may write something of what may be the own document.
-    fn open<'r>(&self, role: &'r Role, schema: Option<&Schema>) -> Option<&'r Rule> {
-        let whole = FieldPath::root();
-        let rule = match &role.write {
-            Some(rule) => rule,
-            None => top_level(role).find_map(first_write)?,
+    fn writable(&self, role: &Role, shown: &Shown<'_>, report: &mut Report) {
+        let Some(rule) = place(role, shown.draft.act, &shown.written) else { return };
+        let how = match shown.written == self.id_field && *shown.path != self.id_field {
+            true => format!("can choose whose custom data are theirs: they can write `{}`", self.id_field),
+            false => "can write their own custom data".to_owned(),
         };
-        matches!(self.judge(role, schema, rule, &whole), Permission::Anyone(_)).then_some(rule)
+        let message = format!(
+            "users of role `{}` {how}, and rules trust {} ({}, and a rule asks {})",
+            role.name,
+            read_as(shown.path),
+            example(&shown.draft),
+            shown.belief.test.text
+        );
+        report.add(
+            CUSTOM_DATA_WRITABLE,
+            rule.expr.span,
+            message,
+            closing(role, &Closing { act: shown.draft.act, read: shown.path, written: &shown.written }),
+        );
     }
 
-    fn permission<'r>(&self, role: &'r Role, schema: Option<&Schema>, path: &FieldPath) -> Permission<'r> {
-        let rule = if path.is_root() {
-            // Rules read all of it; any field counts.
-            match &role.write {
-                Some(rule) => Some(rule),
-                None => top_level(role).find_map(first_write),
+    /// An example in which a user of the role gains by one of the changes.
+    fn attempt<'s>(
+        &'s self,
+        search: &Search,
+        role: &Role,
+        path: &'s FieldPath,
+        changes: &[Change],
+        ways: &[Way],
+    ) -> Option<Shown<'s>> {
+        let mut best: Option<Shown<'s>> = None;
+        let written = if path.is_root() { some_field(role) } else { path.clone() };
+        for way in ways {
+            let decides = match way {
+                Way::Claim | Way::Leave | Way::Delete => &self.id_field,
+                _ => &written,
+            };
+            if place(role, way.act(), decides).is_none() {
+                continue;
             }
-        } else {
-            match writing_of(role, path.segments()) {
-                Writing::By(rule) => Some(rule),
-                Writing::Never => None,
+            for change in changes.iter().filter(|change| way.serves(change)) {
+                for id in ids(search, &self.id_field) {
+                    let Some(draft) = self.draft(search, *way, &written, change, &id) else { continue };
+                    let drafts = search.permit(vec![draft], role, &[decides]);
+                    let gained = |draft: &Draft| self.gained(draft, *way, path, &id);
+                    let Some(draft) = search.find(drafts, role, |draft| gained(draft).is_some()) else { continue };
+                    let Some(belief) = gained(&draft) else { continue };
+                    let privilege = draft.privilege;
+                    if best.as_ref().is_none_or(|best| privilege < best.draft.privilege) {
+                        best = Some(Shown { draft, path, written: decides.clone(), belief });
+                    }
+                    if privilege == Privilege::None {
+                        return best;
+                    }
+                }
             }
-        };
-        rule.map_or(Permission::None, |rule| self.judge(role, schema, rule, path))
-    }
-
-    fn judge<'r>(&self, role: &'r Role, schema: Option<&Schema>, rule: &'r Rule, path: &FieldPath) -> Permission<'r> {
-        let filter = role.document_filters.as_ref().and_then(|halves| halves.write.as_ref());
-        let own = [Some(rule), filter].into_iter().flatten().map(|rule| &rule.predicate);
-        let validates = schema.map(|schema| schema.validates_at(path.segments())).unwrap_or_default();
-        let new_document: Vec<&Predicate> = own.chain(validates).collect();
-        // Tests that keep the writer from choosing, and tests that leave the choice to the privileged.
-        let closes =
-            |test: &Test, polarity| self.is_own(test) && polarity == Polarity::Denied || is_kept(test, polarity, path);
-        let privilege = |test: &Test, polarity| polarity == Polarity::Asserted && is_privilege(test);
-        let any = |asked: &mut dyn FnMut(&Test, Polarity) -> bool| {
-            new_document.iter().any(|predicate| demands(predicate, Polarity::Asserted, asked))
-        };
-        if any(&mut |test, polarity| closes(test, polarity)) {
-            return Permission::None;
         }
-        let privileged = any(&mut |test, polarity| closes(test, polarity) || privilege(test, polarity))
-            || demands(&role.apply_when.predicate, Polarity::Asserted, &mut |test, polarity| privilege(test, polarity));
-        if privileged { Permission::Privileged(rule) } else { Permission::Anyone(rule) }
+        best
     }
 
-    /// Whether a test asks for the user's own custom-data document.
-    fn is_own(&self, test: &Test) -> bool {
-        let here = |root: DocumentRoot, path: &FieldPath| {
-            matches!(root, DocumentRoot::Root | DocumentRoot::PrevRoot) && *path == self.id_field
+    fn draft(&self, search: &Search, way: Way, path: &FieldPath, change: &Change, id: &Bson) -> Option<Draft> {
+        let mut draft = search.draft(way.act());
+        let others = another(id);
+        let (before, after) = match way {
+            Way::Change | Way::Delete | Way::Insert => (id, id),
+            Way::Claim => (&others, id),
+            Way::Leave => (id, &others),
+            Way::ChangeOthers | Way::InsertOthers => (&others, &others),
         };
-        match (&test.left, &test.check) {
-            (Left::Document(root, path), Check::Equals(right)) => {
-                here(*root, path) && references(right).iter().any(|reference| is_user(reference, "id"))
+        draft.custom = match way {
+            Way::Change | Way::Leave | Way::Delete | Way::Insert => Custom::Own,
+            Way::Claim => Custom::Apart(None),
+            Way::ChangeOthers | Way::InsertOthers => {
+                let mut own = bson::doc! { "_id": 2 };
+                set(&mut own, self.id_field.segments(), Some(id.clone()));
+                Custom::Apart(Some(own))
             }
-            (Left::Context(reference), Check::Equals(Right::Document(root, path))) => {
-                here(*root, path) && is_user(reference, "id")
+        };
+        let (old, new) = match way {
+            Way::Claim => (&change.after, &change.after),
+            Way::Leave => (&change.before, &change.before),
+            _ => (&change.before, &change.after),
+        };
+        let written = draft.pin_stored(&self.id_field, Some(before.clone()))
+            && draft.pin_new(&self.id_field, Some(after.clone()))
+            && draft.pin_stored(path, old.clone())
+            && draft.pin_new(path, new.clone());
+        written.then_some(draft)
+    }
+
+    /// The belief by which a user gains in an example.
+    fn gained<'s>(&'s self, draft: &Draft, way: Way, path: &FieldPath, id: &Bson) -> Option<&'s Belief<'s>> {
+        let others = matches!(way, Way::ChangeOthers | Way::InsertOthers);
+        let whose = if others { another(id) } else { id.clone() };
+        let own = |document: &'_ Document| get(document, self.id_field.segments()) == Some(&whose);
+        let before = (draft.act != Act::Insert).then_some(&draft.stored).filter(|document| own(document));
+        let after = (draft.act != Act::Delete).then_some(&draft.new).filter(|document| own(document));
+        let (_, beliefs) = self.paths.iter().find(|(known, _)| known == path)?;
+        beliefs.iter().copied().find(|belief| belief.rewards(&belief.judge(before), &belief.judge(after)))
+    }
+
+    /// Notes that users write what no rule reads in the own document.
+    fn open(&self, search: &Search, role: &Role, report: &mut Report) {
+        let whole = self.paths.iter().filter(|(path, _)| path.is_root());
+        if whole.flat_map(|(_, beliefs)| beliefs).any(|belief| !belief.is_settled()) {
+            return;
+        }
+        let is_free = |path: &FieldPath| {
+            let related = |other: &FieldPath| {
+                let (a, b) = (path.segments(), other.segments());
+                a.starts_with(b) || b.starts_with(a)
+            };
+            path.first() != Some("_id")
+                && !related(&self.id_field)
+                && !self.paths.iter().any(|(other, _)| !other.is_root() && related(other))
+        };
+        for path in fields(role, search.policy.schema.as_ref()).into_iter().filter(is_free) {
+            let Some(rule) = place(role, Act::Update, &path) else { continue };
+            let schema = search.policy.schema.as_ref();
+            let value =
+                samples().into_iter().find(|value| schema.is_none_or(|schema| schema.takes(path.segments(), value)));
+            if value.is_none() {
+                continue;
             }
-            (Left::Context(reference), Check::Equals(Right::Convert(_, inner))) => {
-                is_user(reference, "id") && matches!(&**inner, Right::Document(root, path) if here(*root, path))
+            let change = Change { before: None, after: value, makes: false, ends: false };
+            for id in ids(search, &self.id_field) {
+                let Some(draft) = self.draft(search, Way::Change, &path, &change, &id) else { continue };
+                let drafts = search.permit(vec![draft], role, &[&path]);
+                if let Some(draft) = search.find(drafts, role, |draft| draft.privilege == Privilege::None) {
+                    let message = format!(
+                        "users of role `{}` can write `{path}` of their own custom data, which no rule reads ({})",
+                        role.name,
+                        example(&draft)
+                    );
+                    return report.add(
+                        CUSTOM_DATA_OPEN,
+                        rule.expr.span,
+                        message,
+                        "let no function trust what stands there",
+                    );
+                }
             }
-            _ => false,
         }
     }
 }
 
-fn first_write(field: &FieldRule) -> Option<&Rule> {
-    match &field.write {
-        Some(write) => (!never(Some(write))).then_some(write),
-        None => field.fields.iter().flatten().find_map(first_write),
+impl Way {
+    const fn act(self) -> Act {
+        match self {
+            Self::Change | Self::Claim | Self::Leave | Self::ChangeOthers => Act::Update,
+            Self::Insert | Self::InsertOthers => Act::Insert,
+            Self::Delete => Act::Delete,
+        }
+    }
+
+    const fn serves(self, change: &Change) -> bool {
+        match self {
+            Self::Change | Self::ChangeOthers => !change.ends,
+            Self::Insert | Self::Claim | Self::InsertOthers => change.makes,
+            Self::Leave | Self::Delete => change.ends,
+        }
     }
 }
 
-/// Whether a test keeps the writer from choosing the new value of a path: it is unchanged, one of those in the rule, or
-/// missing.
-fn is_kept(test: &Test, polarity: Polarity, path: &FieldPath) -> bool {
-    let Left::Document(root, left) = &test.left else { return false };
-    let holds = |left: &FieldPath| !path.is_root() && path.segments().starts_with(left.segments());
-    let here = match root {
-        DocumentRoot::Root | DocumentRoot::PrevRoot => holds(left),
-        DocumentRoot::This | DocumentRoot::Prev => left.is_root(),
-    };
-    if !here {
-        return false;
+fn granted(role: &Role, shown: &Shown<'_>, report: &mut Report) {
+    let Some(rule) = place(role, shown.draft.act, &shown.written) else { return };
+    let whom = if shown.draft.custom == Custom::Own { "themselves" } else { "anybody" };
+    let message = format!(
+        "users of role `{}` can write custom data, and rules trust {}: they can promote {whom} ({})",
+        role.name,
+        read_as(shown.path),
+        example(&shown.draft)
+    );
+    let help = "make sure that only administrators have the role, and that nobody becomes one by it";
+    report.add(CUSTOM_DATA_GRANTED, rule.expr.span, message, help);
+}
+
+fn read_as(path: &FieldPath) -> String {
+    if path.is_root() { "the custom data as a whole".to_owned() } else { format!("`%%user.custom_data.{path}`") }
+}
+
+/// The rule that lets a role write a field, or delete.
+fn place<'r>(role: &'r Role, act: Act, path: &FieldPath) -> Option<&'r Rule> {
+    if never(if act == Act::Insert { role.insert.as_ref() } else { None }) {
+        return None;
     }
-    let new = matches!(root, DocumentRoot::Root | DocumentRoot::This);
-    match (&test.check, polarity) {
-        (Check::Equals(Right::Document(other, right)), Polarity::Asserted) => right == left && other != root,
-        (Check::Equals(Right::Literal(_)), Polarity::Asserted) => new,
-        (Check::In(List::Elements(elements)), Polarity::Asserted) => {
-            new && elements.iter().all(|element| matches!(element, Right::Literal(_)))
-        }
-        (Check::Exists, Polarity::Denied) => new && !left.is_root(),
-        _ => false,
+    if act == Act::Delete && never(role.delete.as_ref()) {
+        return None;
+    }
+    match writing_of(role, path.segments()) {
+        Writing::By(rule) => Some(rule),
+        Writing::Never => None,
     }
 }
 
-/// Whether a test holds only for users who have something that they cannot give themselves.
-fn is_privilege(test: &Test) -> bool {
-    let configured = |right: &&Right| match right {
-        Right::Literal(value) => !matches!(value, Bson::Null | Bson::Boolean(false)),
-        Right::Context(reference) => matches!(reference.root, ContextRoot::Values | ContextRoot::Environment),
-        // What a function asks cannot be seen.
-        Right::Function(_) => true,
-        _ => false,
-    };
-    if matches!(&test.check, Check::Equals(Right::Function(_))) {
-        return true;
-    }
-    let Left::Context(left) = &test.left else { return false };
-    let names: Vec<&str> = left.path.segments().iter().map(Segment::name).collect();
-    let rights = rights(test);
-    let all = !rights.is_empty() && rights.iter().all(configured);
-    match (left.root, names.as_slice()) {
-        (ContextRoot::User, ["custom_data", ..]) => match &test.check {
-            Check::Equals(_) | Check::Order(..) | Check::In(_) | Check::All(_) => all,
-            Check::Exists | Check::Type(_) | Check::Regex(_) | Check::ElemMatch(..) => true,
-            Check::Size(_) | Check::Mod { .. } => false,
-        },
-        (ContextRoot::User, ["type"]) => {
-            all && !rights.iter().any(|right| matches!(right, Right::Literal(Bson::String(text)) if text == "normal"))
-        }
-        (ContextRoot::User, ["identities", last]) if *last != "id" => false,
-        (ContextRoot::User, ["id" | "data" | "identities", ..]) => match &test.check {
-            Check::Regex(_) => true,
-            _ => all,
-        },
-        (ContextRoot::Values | ContextRoot::Environment, _) => {
-            rights.iter().any(|right| matches!(right, Right::Context(reference) if is_user(reference, "id")))
-        }
-        _ => false,
-    }
+/// The forms in which the id of a user can stand in the documents.
+fn ids(search: &Search, field: &FieldPath) -> Vec<Bson> {
+    let id = search.id();
+    let forms = [Some(Bson::from(id)), ObjectId::parse_str(id).ok().map(Bson::ObjectId)];
+    let schema = search.policy.schema.as_ref();
+    forms.into_iter().flatten().filter(|id| schema.is_none_or(|schema| schema.takes(field.segments(), id))).collect()
 }

@@ -1,16 +1,22 @@
 //! Findings about rules that load and are probably not what their author means.
 
+mod anonymous;
 mod application;
+mod beliefs;
 mod catalogue;
+mod changes;
 mod comparisons;
 mod custom_data;
+mod declared;
 mod expansions;
 mod extent;
 mod filters;
 mod grants;
 mod literals;
 mod negations;
+mod ownership;
 mod parts;
+mod privilege;
 mod references;
 mod report;
 mod roles;
@@ -18,8 +24,28 @@ mod rules;
 mod shape;
 mod take_over;
 mod times;
+mod undone;
+mod way_out;
+mod witness;
 
+pub use anonymous::lint_anonymous;
 pub use application::{CollectionRules, lint_application};
 pub use catalogue::{CATALOGUE, LintInfo};
 pub use references::{Names, lint_references};
 pub use rules::{lint_rule, lint_rules, lint_schema};
+
+use crate::policy::Role;
+
+/// Says that so many roles and conditions were tried that the rest was not.
+fn cut_short(role: &Role, report: &mut report::Report) {
+    let message = format!(
+        "from role `{}` on, take-overs and promotions were not looked for: there are too many roles",
+        role.name
+    );
+    report.add(
+        catalogue::SEARCH_CUT_SHORT,
+        role.name_span,
+        message,
+        "let fewer roles, with conditions on values, serve the collection",
+    );
+}

@@ -14,7 +14,7 @@ pub(super) fn lint(predicate: &Predicate, report: &mut Report) {
 /// `settled` is what the conditions beside say about being missing.
 fn walk<'p>(predicate: &'p Predicate, polarity: Polarity, settled: &[&'p Left], report: &mut Report) {
     let (parts, polarity, says): (_, _, fn(&Test, Polarity) -> bool) = match view(predicate, polarity) {
-        View::Constant(_) => return,
+        View::Constant => return,
         View::All(parts, polarity) => (parts, polarity, excludes_missing),
         View::Any(parts, polarity) => (parts, polarity, names_missing),
         View::Test(test, Polarity::Denied) => return negated(test, settled, report),

@@ -1,6 +1,7 @@
 use std::collections::HashSet;
 
 use super::LintInfo;
+use super::catalogue::{FIELD_READS_DEAD, WRITE_SHOWS_ALL};
 use crate::text::{Finding, Span};
 
 /// Collects findings; the same one at the same place counts once.
@@ -26,6 +27,9 @@ impl Report {
 
     /// The findings in the order of the text.
     pub(super) fn finish(mut self) -> Vec<Finding> {
+        // Whatever shows a field that is never asked, it is one cause.
+        let dead = |span| self.seen.contains(&(FIELD_READS_DEAD.code, span));
+        self.findings.retain(|finding| finding.code != WRITE_SHOWS_ALL.code || !dead(finding.span));
         self.findings.sort_by_key(|finding| (finding.span, finding.code));
         self.findings
     }

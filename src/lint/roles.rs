@@ -69,7 +69,7 @@ fn skippable<'r>(
 /// A negated test with something on the right that a user may lack.
 fn unresolvable(predicate: &Predicate, polarity: Polarity) -> Option<(&Test, &Reference)> {
     match view(predicate, polarity) {
-        View::Constant(_) | View::Test(_, Polarity::Asserted) => None,
+        View::Constant | View::Test(_, Polarity::Asserted) => None,
         View::All(parts, polarity) | View::Any(parts, polarity) => {
             parts.iter().find_map(|part| unresolvable(part, polarity))
         }

@@ -2,9 +2,10 @@ use super::catalogue::ROLES_EMPTY;
 use super::parts::each_part;
 use super::report::Report;
 use super::times::{self, Time};
-use super::{comparisons, expansions, filters, grants, literals, negations, roles, take_over};
+use super::witness::Search;
+use super::{comparisons, declared, expansions, filters, grants, literals, negations, roles, take_over, undone};
 use crate::json::Node;
-use crate::policy::{Rule, RulesFile};
+use crate::policy::{Policy, Presence, Rule, RulesFile};
 use crate::predicate::Predicate;
 use crate::schema::Schema;
 use crate::text::Finding;
@@ -30,7 +31,16 @@ pub fn lint_rules(rules: &RulesFile, node: &Node) -> Vec<Finding> {
     }
     let own = rules.roles.as_deref().unwrap_or_default();
     roles::lint(own, &mut report);
-    take_over::lint(own, rules.schema.as_ref(), &mut report);
+    let policy = Policy {
+        roles: own.to_vec(),
+        filters: rules.filters.clone(),
+        schema: rules.schema.clone(),
+        presence: Presence::Ruled,
+    };
+    let search = Search::new(policy);
+    take_over::lint(&search, &mut report);
+    undone::lint(&search, &mut report);
+    declared::lint(rules, &mut report);
     for role in own {
         grants::lint(role, &mut report);
         for (pointer, rule) in role.rules() {
@@ -39,16 +49,16 @@ pub fn lint_rules(rules: &RulesFile, node: &Node) -> Vec<Finding> {
                 Some("read" | "search") => Time::Reading,
                 _ => Time::Writing,
             };
-            expression(rule, time, &mut report);
+            expression(rule, time, rules.schema.as_ref(), &mut report);
             negations::lint(&rule.predicate, &mut report);
         }
     }
     filters::lint(&rules.filters, &mut report);
     for filter in &rules.filters {
         // A filter that applies to users without a property restricts them: the safe side.
-        expression(&filter.apply_when, Time::Choosing, &mut report);
+        expression(&filter.apply_when, Time::Choosing, None, &mut report);
         if let Some(query) = &filter.query {
-            expression(query, Time::Reading, &mut report);
+            expression(query, Time::Reading, rules.schema.as_ref(), &mut report);
             negations::lint(&query.predicate, &mut report);
         }
     }
@@ -68,7 +78,7 @@ pub fn lint_schema(schema: &Schema) -> Vec<Finding> {
 
 fn validates(schema: &Schema, report: &mut Report) {
     for predicate in schema.validates() {
-        tests(predicate, Time::Writing, report);
+        tests(predicate, Time::Writing, Some(schema), report);
         negations::lint(predicate, report);
     }
 }
@@ -77,22 +87,22 @@ fn validates(schema: &Schema, report: &mut Report) {
 #[must_use]
 pub fn lint_rule(rule: &Rule) -> Vec<Finding> {
     let mut report = Report::default();
-    expression(rule, Time::Writing, &mut report);
+    expression(rule, Time::Writing, None, &mut report);
     negations::lint(&rule.predicate, &mut report);
     report.finish()
 }
 
-fn expression(rule: &Rule, time: Time, report: &mut Report) {
+fn expression(rule: &Rule, time: Time, schema: Option<&Schema>, report: &mut Report) {
     each_part(&rule.expr.value, &mut |part| {
         expansions::lint(part, report);
         literals::lint(part, report);
     });
-    tests(&rule.predicate, time, report);
+    tests(&rule.predicate, time, schema, report);
 }
 
-fn tests(predicate: &Predicate, time: Time, report: &mut Report) {
+fn tests(predicate: &Predicate, time: Time, schema: Option<&Schema>, report: &mut Report) {
     predicate.each_test(&mut |test| {
-        comparisons::lint(test, report);
+        comparisons::lint(test, schema, report);
         times::lint(test, time, report);
     });
 }

@@ -50,7 +50,7 @@ impl Polarity {
 
 /// What all of must hold, or one of must, once negations are pushed down to the tests.
 pub(super) enum View<'p> {
-    Constant(bool),
+    Constant,
     All(&'p [Predicate], Polarity),
     Any(&'p [Predicate], Polarity),
     Test(&'p Test, Polarity),
@@ -58,7 +58,7 @@ pub(super) enum View<'p> {
 
 pub(super) fn view(predicate: &Predicate, polarity: Polarity) -> View<'_> {
     match (predicate, polarity) {
-        (Predicate::Constant(value), _) => View::Constant(*value == (polarity == Polarity::Asserted)),
+        (Predicate::Constant(_), _) => View::Constant,
         (Predicate::All(parts), Polarity::Asserted) | (Predicate::Any(parts), Polarity::Denied) => {
             View::All(parts, polarity)
         }
@@ -68,27 +68,6 @@ pub(super) fn view(predicate: &Predicate, polarity: Polarity) -> View<'_> {
         (Predicate::Not(inner), _) => view(inner, polarity.flipped()),
         (Predicate::Test(test), _) => View::Test(test, polarity),
     }
-}
-
-/// Whether `asked` holds of a test that must hold: of one in a conjunction, of one in every branch of a disjunction.
-pub(super) fn demands(
-    predicate: &Predicate,
-    polarity: Polarity,
-    asked: &mut dyn FnMut(&Test, Polarity) -> bool,
-) -> bool {
-    match view(predicate, polarity) {
-        View::Constant(value) => !value,
-        View::All(parts, polarity) => parts.iter().any(|part| demands(part, polarity, asked)),
-        View::Any(parts, polarity) => parts.iter().all(|part| demands(part, polarity, asked)),
-        View::Test(test, polarity) => asked(test, polarity),
-    }
-}
-
-/// Whether `asked` holds of any test, wherever it stands.
-pub(super) fn mentions(predicate: &Predicate, asked: &mut dyn FnMut(&Test) -> bool) -> bool {
-    let mut found = false;
-    predicate.each_test(&mut |test| found |= asked(test));
-    found
 }
 
 /// The conditions that must all hold, as texts that are equal for equal conditions.

@@ -1,108 +1,147 @@
-//! Writers who can change what their permission rests on.
+//! Writers who can change what their permission rests on: found by letting them try.
 
-use super::catalogue::{DOCUMENT_MOVABLE, DOCUMENT_TAKE_OVER, INSERT_CHECK_EVADED};
-use super::extent::{Extent, Writing, always, never, possible, reading, writing, writing_of};
+use std::collections::BTreeSet;
+
+use bson::{Bson, Document};
+
+use super::catalogue::{DOCUMENT_MOVABLE, DOCUMENT_TAKE_OVER, INSERT_CHECK_EVADED, INSERT_FOR_OTHERS};
+use super::extent::{Extent, Writing, always, never, possible, writing, writing_of};
+use super::ownership::{Ownership, ownerships};
 use super::report::Report;
-use super::shape::{Polarity, View, conjuncts, mentions, references, rights, view};
+use super::shape::{Polarity, rights};
+use super::way_out::{inserting, keeping};
+use super::witness::{Act, Draft, Moment, Search, another, document, example, get, set};
+use crate::eval::Truth;
 use crate::path::FieldPath;
 use crate::policy::{Role, Rule};
-use crate::predicate::{Check, ContextRoot, DocumentRoot, Left, List, Predicate, Right, Test};
-use crate::schema::Schema;
+use crate::predicate::{DocumentRoot, Left, Right};
 
-/// `schema` is what new documents must satisfy besides.
-pub(super) fn lint(roles: &[Role], schema: Option<&Schema>, report: &mut Report) {
-    for (index, role) in roles.iter().enumerate() {
+pub(super) fn lint(search: &Search, report: &mut Report) {
+    let policy = std::sync::Arc::clone(&search.policy);
+    let all: Vec<Vec<Ownership<'_>>> = policy.roles.iter().map(ownerships).collect();
+    let owners: Vec<(&Role, &Ownership<'_>)> = distinct(&policy.roles, &all);
+    for (role, own) in policy.roles.iter().zip(&all) {
         if writing(role) == Extent::Nothing || never(Some(&role.apply_when)) {
             continue;
         }
-        let evaded = evaded(role, schema, report);
-        let taken = roles.iter().take(index).any(|owner| taken(role, owner, schema, report));
-        if !evaded && !taken {
-            movable(role, schema, report);
+        if !search.is_whole() {
+            return super::cut_short(role, report);
         }
+        let told = evaded(search, role, report) || taken(search, role, &owners, report);
+        if !told {
+            movable(search, role, own, report);
+        }
+        for_others(search, role, own, report);
     }
 }
 
-/// The tests of an expression that say whose a document is.
-fn owner_tests(predicate: &Predicate) -> Vec<(&Test, &FieldPath)> {
-    let mut found = Vec::new();
-    collect(predicate, Polarity::Asserted, &mut |test| found.extend(owner_path(test).map(|path| (test, path))));
+/// More fields that make an owner are not tried with every role.
+const MAX_OWNERS: usize = 6;
+
+fn distinct<'a, 'r>(roles: &'r [Role], all: &'a [Vec<Ownership<'r>>]) -> Vec<(&'r Role, &'a Ownership<'r>)> {
+    let mut found: Vec<(&Role, &Ownership<'_>)> = Vec::new();
+    for (role, own) in roles.iter().zip(all) {
+        for ownership in own {
+            if found.len() < MAX_OWNERS && found.iter().all(|(_, known)| known.path != ownership.path) {
+                found.push((role, ownership));
+            }
+        }
+    }
     found
 }
 
-fn collect<'p>(predicate: &'p Predicate, polarity: Polarity, visit: &mut dyn FnMut(&'p Test)) {
-    match view(predicate, polarity) {
-        View::Constant(_) | View::Test(_, Polarity::Denied) => {}
-        View::All(parts, polarity) | View::Any(parts, polarity) => {
-            parts.iter().for_each(|part| collect(part, polarity, visit));
-        }
-        View::Test(test, Polarity::Asserted) => visit(test),
+/// The rule that decides whether a role may change a field.
+fn decider<'r>(role: &'r Role, path: &FieldPath) -> Option<&'r Rule> {
+    match writing_of(role, path.segments()) {
+        Writing::By(rule) => Some(rule),
+        Writing::Never => None,
     }
 }
 
-/// The path of the stored document that a test compares with the user.
-fn owner_path(test: &Test) -> Option<&FieldPath> {
-    let stored = |root: DocumentRoot| matches!(root, DocumentRoot::Root | DocumentRoot::PrevRoot);
-    match (&test.left, &test.check) {
-        (Left::Document(root, path), Check::Equals(_) | Check::In(_) | Check::All(_)) => {
-            let user = |right: &&Right| references(right).iter().any(|found| found.root == ContextRoot::User);
-            (stored(*root) && rights(test).iter().any(user)).then_some(path)
-        }
-        (Left::Context(left), Check::Equals(right) | Check::In(List::Place(right))) => match right {
-            Right::Document(root, path) if stored(*root) && left.root == ContextRoot::User => Some(path),
-            _ => None,
-        },
-        _ => None,
-    }
-    .filter(|path| !path.is_root())
-}
-
-/// The rule that lets a role change a path, if nothing asks about the path's new value.
-fn unchecked<'r>(role: &'r Role, schema: Option<&Schema>, path: &FieldPath) -> Option<&'r Rule> {
-    let Writing::By(rule) = writing_of(role, path.segments()) else { return None };
-    let filter = role.document_filters.as_ref().and_then(|halves| halves.write.as_ref());
-    let own = [Some(rule), filter].into_iter().flatten().map(|rule| &rule.predicate);
-    let validates = schema.map(|schema| schema.validates_at(path.segments())).unwrap_or_default();
-    let checked = own.chain(validates).any(|predicate| asks_about(predicate, path));
-    (!checked).then_some(rule)
-}
-
-/// Whether an expression looks at the new value of a path, or may: a function sees what it likes, and one that wants
-/// no stored document allows no update.
-fn asks_about(predicate: &Predicate, path: &FieldPath) -> bool {
-    let touches = |root: DocumentRoot, other: &FieldPath| match root {
-        DocumentRoot::This => true,
-        DocumentRoot::Prev => false,
-        DocumentRoot::PrevRoot => other.is_root(),
-        DocumentRoot::Root => {
-            let (a, b) = (path.segments(), other.segments());
-            a.starts_with(b) || b.starts_with(a)
-        }
+/// Drafts of a user who is the owner by this condition, with the field's value.
+fn as_owner(search: &Search, act: Act, owner: &Ownership<'_>, moment: Moment) -> Vec<(Draft, Bson)> {
+    let drafts = vec![search.draft(act)];
+    let drafts = search.solver().meet(drafts, owner.predicate, Polarity::Asserted, owner.at(moment));
+    let value = |draft: &Draft| {
+        let document = if act == Act::Insert || moment == Moment::After { &draft.new } else { &draft.stored };
+        get(document, owner.path.segments()).cloned()
     };
-    mentions(predicate, &mut |test| {
-        let left = matches!(&test.left, Left::Document(root, other) if touches(*root, other));
-        let called = matches!(&test.check, Check::Equals(Right::Function(_)));
-        let right = |right: &&Right| matches!(right, Right::Document(root, other) if touches(*root, other));
-        left || called || rights(test).iter().any(right)
-    })
+    drafts.into_iter().filter_map(|draft| value(&draft).map(|value| (draft, value))).collect()
 }
 
-fn movable(role: &Role, schema: Option<&Schema>, report: &mut Report) {
-    for (_, path) in owner_tests(&role.apply_when.predicate) {
-        if let Some(rule) = unchecked(role, schema, path) {
+fn is_owner(draft: &Draft, owner: &Ownership<'_>) -> bool {
+    draft.truth(owner.predicate, Moment::After, owner.field()) == Truth::True
+}
+
+/// Reports a role whose users can make a document another's, which others cannot.
+fn movable(search: &Search, role: &Role, own: &[Ownership<'_>], report: &mut Report) {
+    for owner in own {
+        let Some(rule) = decider(role, &owner.path) else { continue };
+        let drafts =
+            as_owner(search, Act::Update, owner, Moment::Chosen).into_iter().filter_map(|(mut draft, mine)| {
+                let pinned = draft.pin_stored(&owner.path, Some(mine.clone()))
+                    && draft.pin_new(&owner.path, Some(another(&mine)));
+                pinned.then_some(draft)
+            });
+        let drafts = search.permit(drafts.collect(), role, &[&owner.path]);
+        // Who need not be the owner gives nothing of his own away.
+        let is_open = |draft: &Draft| {
+            let mut others = draft.clone();
+            let third = get(&draft.new, owner.path.segments()).map(another);
+            set(&mut others.stored, owner.path.segments(), third);
+            search.decide(&others).is_none_or(|verdict| verdict.is_allowed())
+        };
+        let Some(draft) = search.find(drafts, role, |draft| !is_owner(draft, owner) && !is_open(draft)) else {
+            continue;
+        };
+        let (name, path) = (&role.name, &owner.path);
+        let message = match owner.chooses {
+            true => format!(
+                "role `{name}` may change `{path}`, by which it is chosen: its users can give the document away"
+            ),
+            false => format!("users of role `{name}` can give a document away: nothing asks about the new `{path}`"),
+        };
+        let message = format!("{message} ({})", example(&draft));
+        return report.add(DOCUMENT_MOVABLE, rule.expr.span, message, keeping(role, owner));
+    }
+}
+
+/// Reports a role whose users can insert documents that are another's, which they then cannot touch.
+fn for_others(search: &Search, role: &Role, own: &[Ownership<'_>], report: &mut Report) {
+    if never(role.insert.as_ref()) {
+        return;
+    }
+    for owner in own.iter().filter(|owner| !owner.chooses) {
+        let Some(rule) = decider(role, &owner.path) else { continue };
+        let mut drafts = Vec::new();
+        for (mut draft, mine) in as_owner(search, Act::Insert, owner, Moment::After) {
+            if draft.pin_new(&owner.path, Some(another(&mine))) {
+                drafts.push(draft);
+            }
+        }
+        let drafts = search.permit(drafts, role, &[&owner.path]);
+        let is_less = |draft: &Draft| {
+            let mut mine = draft.new.clone();
+            let Some((_, value)) = as_owner(search, Act::Insert, owner, Moment::After).into_iter().next() else {
+                return false;
+            };
+            set(&mut mine, owner.path.segments(), Some(value));
+            let (others, own) = (Powers::of(search, draft, &draft.new), Powers::of(search, draft, &mine));
+            others.zip(own).is_some_and(|(others, own)| own.exceeds(&others))
+        };
+        if let Some(draft) = search.find(drafts, role, |draft| !is_owner(draft, owner) && is_less(draft)) {
+            let (name, path) = (&role.name, &owner.path);
             let message = format!(
-                "role `{}` may change `{path}`, by which it is chosen: its users can give the document away",
-                role.name
+                "users of role `{name}` can insert documents in another's name: nothing asks about the new `{path}` ({})",
+                example(&draft)
             );
-            let help = "if they must not, repeat the condition in `write` or in `document_filters.write`, which see the \
-                        new document";
-            return report.add(DOCUMENT_MOVABLE, rule.expr.span, message, help);
+            return report.add(INSERT_FOR_OTHERS, rule.expr.span, message, inserting(role, owner));
         }
     }
 }
 
 /// Reports an `insert` whose question an update can undo.
-fn evaded(role: &Role, schema: Option<&Schema>, report: &mut Report) -> bool {
+fn evaded(search: &Search, role: &Role, report: &mut Report) -> bool {
     let Some(insert) = role.insert.as_ref().filter(|rule| possible(Some(rule)) && !always(Some(rule))) else {
         return false;
     };
@@ -116,38 +155,130 @@ fn evaded(role: &Role, schema: Option<&Schema>, report: &mut Report) -> bool {
             _ => None,
         }));
     });
-    let Some(path) = asked.into_iter().find(|path| !path.is_root() && unchecked(role, schema, path).is_some()) else {
-        return false;
-    };
-    let message =
-        format!("only `insert` asks about `{path}`: an update of role `{}` can set it to anything", role.name);
-    report.add(INSERT_CHECK_EVADED, insert.expr.span, message, "put the condition into `write`, which both must meet");
-    true
+    asked.retain(|path| !path.is_root() && decider(role, path).is_some());
+    for path in asked.into_iter().take(MAX_OWNERS) {
+        let inserts = search.permit(vec![search.draft(Act::Insert)], role, &[path]);
+        let undone = |draft: &Draft| undo(search, draft, path);
+        let Some(draft) = search.find(inserts, role, |draft| undone(draft).is_some()) else { continue };
+        let Some(after) = undone(&draft) else { continue };
+        let message = format!(
+            "only `insert` asks about `{path}`: an update of role `{}` can set it to anything ({} is refused as an insert, \
+             but {} may become it)",
+            role.name,
+            document(&after),
+            document(&draft.new)
+        );
+        let help = "put the condition into `write`, which both must meet";
+        report.add(INSERT_CHECK_EVADED, insert.expr.span, message, help);
+        return true;
+    }
+    false
 }
 
-/// Reports a role whose users can make themselves the owners that an earlier role serves better.
-fn taken(role: &Role, owner: &Role, schema: Option<&Schema>, report: &mut Report) -> bool {
-    let deletes = |role: &Role| writing(role) == Extent::Everything && !never(role.delete.as_ref());
-    let better = reading(owner) > reading(role) || writing(owner) > writing(role) || (deletes(owner) && !deletes(role));
-    if !better {
-        return false;
-    }
-    let own = conjuncts(&role.apply_when.predicate);
-    for (test, path) in owner_tests(&owner.apply_when.predicate) {
-        let rest = conjuncts(&owner.apply_when.predicate);
-        let alone = rest.iter().all(|text| **text == *test.text || own.contains(text));
-        if !alone || own.iter().any(|text| **text == *test.text) {
+/// What an inserted document may become, though it could not have been inserted.
+fn undo(search: &Search, draft: &Draft, path: &FieldPath) -> Option<Document> {
+    let value = get(&draft.new, path.segments());
+    let changes = value.map(another).into_iter().map(Some).chain([None]);
+    for change in changes {
+        let mut insert = draft.clone();
+        set(&mut insert.new, path.segments(), change);
+        if insert.new == draft.new {
             continue;
         }
-        if let Some(rule) = unchecked(role, schema, path) {
-            let message = format!(
-                "users of role `{}` can write `{path}` and so become `{}` of any document",
-                role.name, owner.name
+        let mut update = insert.clone();
+        update.act = Act::Update;
+        update.stored.clone_from(&draft.new);
+        if !search.decide(&insert)?.is_allowed() && search.decide(&update)?.is_allowed() {
+            return Some(insert.new);
+        }
+    }
+    None
+}
+
+/// Reports a role whose users can make themselves the owners of documents, and can do more with these then.
+fn taken(search: &Search, role: &Role, owners: &[(&Role, &Ownership<'_>)], report: &mut Report) -> bool {
+    for (better, owner) in owners {
+        let Some(rule) = decider(role, &owner.path) else { continue };
+        let mut drafts = Vec::new();
+        for (mut draft, mine) in as_owner(search, Act::Update, owner, Moment::After) {
+            if draft.pin_new(&owner.path, Some(mine.clone())) && draft.pin_stored(&owner.path, Some(another(&mine))) {
+                drafts.push(draft);
+            }
+        }
+        let drafts = search.permit(drafts, role, &[&owner.path]);
+        let at = super::witness::At { moment: Moment::After, field: None };
+        let drafts = search.solver().meet(drafts, &better.apply_when.predicate, Polarity::Asserted, at);
+        let gains = |draft: &Draft| {
+            let powers = |document| Powers::of(search, draft, document);
+            powers(&draft.stored).zip(powers(&draft.new)).is_some_and(|(before, after)| after.exceeds(&before))
+        };
+        if let Some(draft) = search.find(drafts, role, gains) {
+            let (name, path) = (&role.name, &owner.path);
+            let message = match better.span == role.span {
+                false => {
+                    format!("users of role `{name}` can write `{path}` and so become `{}` of any document", better.name)
+                }
+                true => format!("users of role `{name}` can write `{path}` and so make any document their own"),
+            };
+            let message = format!("{message} ({})", example(&draft));
+            let help = format!(
+                "let nobody but the owner write `{path}`: give it a field rule, or ask about the stored document too, as \
+                 `%%prevRoot.{path}`"
             );
-            let help = format!("let nobody but the owner write `{path}`, or ask about its new value");
             report.add(DOCUMENT_TAKE_OVER, rule.expr.span, message, help);
             return true;
         }
     }
     false
+}
+
+/// What a user can do with a document.
+struct Powers {
+    reads: BTreeSet<String>,
+    writes: BTreeSet<String>,
+    deletes: bool,
+}
+
+/// More fields of one document are not looked at.
+const MAX_FIELDS: usize = 16;
+
+impl Powers {
+    fn of(search: &Search, draft: &Draft, stored: &Document) -> Option<Self> {
+        let mut draft = draft.clone();
+        let mut document = stored.clone();
+        for name in field_names(search) {
+            if !document.contains_key(&name) && document.len() < MAX_FIELDS {
+                document.insert(name, "text");
+            }
+        }
+        draft.act = Act::Read;
+        draft.stored.clone_from(&document);
+        let guard = search.guard(&draft)?;
+        let visible =
+            guard.read(&document).allowed().and_then(|visible| visible.to_document().ok()).unwrap_or_default();
+        let writes = document.keys().filter(|key| *key != "_id").filter(|key| {
+            let mut changed = document.clone();
+            let value = document.get(key.as_str()).map(another).unwrap_or_default();
+            changed.insert(key.as_str(), value);
+            guard.update(&document, &changed).is_allowed()
+        });
+        Some(Self {
+            reads: visible.keys().cloned().collect(),
+            writes: writes.cloned().collect(),
+            deletes: guard.delete(&document).is_allowed(),
+        })
+    }
+
+    fn exceeds(&self, other: &Self) -> bool {
+        !self.reads.is_subset(&other.reads) || !self.writes.is_subset(&other.writes) || (self.deletes && !other.deletes)
+    }
+}
+
+/// The fields of which some role speaks, and one of which none does.
+fn field_names(search: &Search) -> Vec<String> {
+    let named = search.policy.roles.iter().flat_map(|role| &role.fields).map(|field| field.name.to_string());
+    let mut names: Vec<String> = named.take(MAX_FIELDS).collect();
+    names.push("text".to_owned());
+    names.dedup();
+    names
 }

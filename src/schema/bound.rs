@@ -79,6 +79,10 @@ impl Schema {
         Ok(Self { shape: Arc::new(compiled.shape), validates: compiled.validates, ignored: compiled.ignored })
     }
 
+    pub(super) fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
     /// The keys in it that demand nothing although they may look as if they did, such as `unique` and `default`.
     #[must_use]
     pub fn ignored(&self) -> &[Spanned<String>] {

@@ -47,6 +47,16 @@ impl Types {
             || self.uuid && matches!(value, ValueRef::Binary { subtype: 4, bytes } if bytes.len() == 16)
     }
 
+    /// Whether values of a type are among them.
+    pub(super) const fn has(&self, kind: Type) -> bool {
+        self.set.contains(kind)
+    }
+
+    /// Whether a number of some type is among them: numbers of different types can be equal.
+    pub(super) fn has_number(&self) -> bool {
+        TypeSet::NUMBER.iter().any(|kind| self.set.contains(kind))
+    }
+
     /// The names, as a message has them.
     pub(super) fn names(&self) -> &str {
         &self.names

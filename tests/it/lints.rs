@@ -6,7 +6,9 @@ use std::path::Path;
 
 use portcullis::expr;
 use portcullis::json::{self, Node};
-use portcullis::lint::{CATALOGUE, CollectionRules, Names, lint_application, lint_references, lint_rules};
+use portcullis::lint::{
+    CATALOGUE, CollectionRules, Names, lint_anonymous, lint_application, lint_references, lint_rules,
+};
 use portcullis::policy::{self, Policy, Role, Rule, RulesFile};
 use portcullis::predicate::{Scope, lower};
 use portcullis::text::{Finding, Severity};
@@ -31,6 +33,12 @@ fn place(finding: &Finding, namespace: &str, node: &Node) -> String {
 fn alone(node: &Node, title: &str) -> Vec<(String, Finding)> {
     let findings = lint_rules(&rules(node, title), node);
     findings.into_iter().map(|finding| (place(&finding, "", node), finding)).collect()
+}
+
+/// What users can do who need not say who they are.
+fn anonymous(node: &Node, title: &str) -> Vec<(String, Finding)> {
+    let policy = RulesFile::effective(Some(&rules(node, title)), None).unwrap();
+    lint_anonymous(&policy).into_iter().map(|finding| (place(&finding, "", node), finding)).collect()
 }
 
 /// What the rules refer to and the names of the application do not have.
@@ -101,6 +109,7 @@ fn cases() -> Vec<Case> {
             let expect = case.get("expect").and_then(Node::as_array).unwrap();
             let expect = expect.iter().map(|text| text.as_str().unwrap().to_owned()).collect();
             let found = match (case.get("rules"), case.get("names")) {
+                (Some(node), None) if case.get("anonymous").is_some() => anonymous(node, &title),
                 (Some(node), None) => alone(node, &title),
                 (Some(node), Some(names)) => named(node, names, &title),
                 (None, _) => together(case, &title),
@@ -129,7 +138,9 @@ fn every_case_finds_what_it_expects() {
 fn every_code_that_is_found_is_in_the_catalogue_and_every_other_is_fixed_by_a_case() {
     let found: BTreeSet<_> =
         cases().into_iter().flat_map(|case| case.found).map(|(_, f)| (f.code, f.severity)).collect();
-    let listed: BTreeSet<_> = CATALOGUE.iter().map(|info| (info.code, info.severity)).collect();
+    // It takes thousands of roles to be cut short: a test of its own.
+    let listed = CATALOGUE.iter().filter(|info| info.code != "search-cut-short");
+    let listed: BTreeSet<_> = listed.map(|info| (info.code, info.severity)).collect();
     assert_eq!(found, listed);
 }
 

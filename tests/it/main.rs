@@ -11,6 +11,7 @@
 )]
 
 mod accounts;
+mod advice;
 mod agreement;
 mod allocations;
 mod app;

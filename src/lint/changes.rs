@@ -1,0 +1,147 @@
+//! The changes of custom data that are worth trying.
+
+use bson::Bson;
+
+use super::beliefs::{Belief, Judgement, of_custom_data};
+use super::extent::{Writing, top_level, writing_of};
+use super::shape::rights;
+use super::witness::{Search, samples, set, suggestions};
+use crate::path::FieldPath;
+use crate::policy::{FieldRule, Role};
+use crate::predicate::{DocumentRoot, Left, Right, Test};
+use crate::schema::Schema;
+
+/// A change of custom data from which a user gains: the value of a path before and after.
+pub(super) struct Change {
+    pub(super) before: Option<Bson>,
+    pub(super) after: Option<Bson>,
+    /// Whether a user without custom data gains by having these.
+    pub(super) makes: bool,
+    /// Whether a user gains by having none any more.
+    pub(super) ends: bool,
+}
+
+/// So many values of one path, and so many changes of it, are tried.
+const MAX_VALUES: usize = 24;
+const MAX_CHANGES: usize = 20;
+/// So many values are tried as what was before one value.
+const MAX_SOURCES: usize = 4;
+
+/// The changes of a path from which some belief lets a user gain.
+pub(super) fn changes(search: &Search, id_field: &FieldPath, path: &FieldPath, beliefs: &[&Belief<'_>]) -> Vec<Change> {
+    let values = values(search, path, beliefs);
+    let document = |value: &Option<Bson>| {
+        let mut document = bson::doc! { "_id": 1 };
+        set(&mut document, id_field.segments(), Some("u1".into()));
+        let path = if path.is_root() { any_field() } else { path.clone() };
+        set(&mut document, path.segments(), value.clone());
+        document
+    };
+    let judged: Vec<(Vec<Judgement>, Option<Bson>)> = values
+        .into_iter()
+        .map(|value| {
+            let document = document(&value);
+            (beliefs.iter().map(|belief| belief.judge(Some(&document))).collect(), value)
+        })
+        .collect();
+    let absent: Vec<Judgement> = beliefs.iter().map(|belief| belief.judge(None)).collect();
+    let gains = |before: &[Judgement], after: &[Judgement]| {
+        beliefs.iter().zip(before.iter().zip(after)).any(|(belief, (before, after))| belief.rewards(before, after))
+    };
+    let mut changes = Vec::new();
+    for (after, value) in &judged {
+        let makes = gains(&absent, after);
+        // Without it is how most users begin, so that it comes first among what was before.
+        let begin = judged.last().into_iter().chain(judged.iter().rev().skip(1).rev());
+        let sources = begin.filter(|(before, _)| gains(before, after));
+        for (_, before) in sources.take(MAX_SOURCES) {
+            changes.push(Change { before: before.clone(), after: value.clone(), makes, ends: false });
+        }
+        if gains(after, &absent) {
+            changes.push(Change { before: value.clone(), after: None, makes: false, ends: true });
+        }
+        if changes.len() >= MAX_CHANGES {
+            break;
+        }
+    }
+    changes
+}
+
+/// Values for a path: what the collection's own rules and schema name first, as these can be written.
+fn values(search: &Search, path: &FieldPath, beliefs: &[&Belief<'_>]) -> Vec<Option<Bson>> {
+    let policy = &search.policy;
+    let schema = policy.schema.as_ref();
+    let mut found: Vec<Option<Bson>> = Vec::new();
+    let mut add = |value: Option<Bson>| {
+        let fits = value.as_ref().is_none_or(|value| schema.is_none_or(|schema| schema.takes(path.segments(), value)));
+        if fits && found.len() < MAX_VALUES && !found.contains(&value) {
+            found.push(value);
+        }
+    };
+    let literals = |test: &Test| -> Vec<Bson> {
+        rights(test)
+            .into_iter()
+            .filter_map(|right| match right {
+                Right::Literal(value) => Some(value.clone()),
+                _ => None,
+            })
+            .collect()
+    };
+    for role in &policy.roles {
+        for (_, rule) in role.rules() {
+            rule.predicate.each_test(&mut |test| {
+                let asked = match &test.left {
+                    Left::Document(DocumentRoot::This | DocumentRoot::Prev, _) => true,
+                    Left::Document(_, other) => other == path,
+                    // The values that the own rules ask for are where a user may begin.
+                    Left::Context(reference) => of_custom_data(reference).is_some_and(|other| other == *path),
+                    _ => false,
+                };
+                if asked {
+                    suggestions(test, &literals(test)).into_iter().take(6).for_each(&mut add);
+                }
+            });
+        }
+    }
+    schema.map(|schema| schema.values_at(path.segments())).unwrap_or_default().into_iter().for_each(|value| {
+        add(Some(value.clone()));
+    });
+    for belief in beliefs.iter().filter(|belief| belief.is_settled()).take(MAX_VALUES) {
+        suggestions(belief.test, &literals(belief.test)).into_iter().take(6).for_each(&mut add);
+    }
+    let samples = samples();
+    // Ids and lists are what most rules compare with documents.
+    [Some("mine".into()), Some("other".into()), Some(vec![Bson::from("mine")].into())]
+        .into_iter()
+        .chain(samples.into_iter().map(Some))
+        .for_each(&mut add);
+    found.retain(Option::is_some);
+    found.push(None);
+    found
+}
+
+fn any_field() -> FieldPath {
+    FieldPath::parse("other").unwrap_or_default()
+}
+
+/// A field that a role may write.
+pub(super) fn some_field(role: &Role) -> FieldPath {
+    let may = |path: &FieldPath| matches!(writing_of(role, path.segments()), Writing::By(_));
+    fields(role, None).into_iter().find(may).unwrap_or_else(any_field)
+}
+
+/// The fields of which a role's rules or the schema speak, as deep as the rules do, and one of which neither does.
+pub(super) fn fields(role: &Role, schema: Option<&Schema>) -> Vec<FieldPath> {
+    fn collect(field: &FieldRule, within: &str, found: &mut Vec<FieldPath>) {
+        let name = if within.is_empty() { field.name.to_string() } else { format!("{within}.{}", field.name) };
+        if field.write.is_some() {
+            found.extend(FieldPath::parse(&name).ok());
+        }
+        field.fields.iter().flatten().for_each(|inner| collect(inner, &name, found));
+    }
+    let mut found = Vec::new();
+    top_level(role).filter(|field| !field.name.is_empty()).for_each(|field| collect(field, "", &mut found));
+    found.push(any_field());
+    found.extend(schema.iter().flat_map(|schema| schema.names()).filter_map(|name| FieldPath::parse(name).ok()));
+    found
+}

@@ -1,0 +1,44 @@
+//! What a user has who is more than any other.
+
+use bson::Bson;
+
+use super::shape::{is_user, rights};
+use crate::path::Segment;
+use crate::predicate::{Check, ContextRoot, Left, Right, Test};
+
+/// Whether a test holds only for users who have something that they cannot give themselves.
+pub(super) fn is_privilege(test: &Test) -> bool {
+    let configured = |right: &&Right| match right {
+        Right::Literal(value) => !matches!(value, Bson::Null | Bson::Boolean(false)),
+        Right::Context(reference) => matches!(reference.root, ContextRoot::Values | ContextRoot::Environment),
+        // What a function asks cannot be seen.
+        Right::Function(_) => true,
+        _ => false,
+    };
+    if matches!(&test.check, Check::Equals(Right::Function(_))) {
+        return true;
+    }
+    let Left::Context(left) = &test.left else { return false };
+    let names: Vec<&str> = left.path.segments().iter().map(Segment::name).collect();
+    let rights = rights(test);
+    let all = !rights.is_empty() && rights.iter().all(configured);
+    match (left.root, names.as_slice()) {
+        (ContextRoot::User, ["custom_data", ..]) => match &test.check {
+            Check::Equals(_) | Check::Order(..) | Check::In(_) | Check::All(_) => all,
+            Check::Exists | Check::Type(_) | Check::Regex(_) | Check::ElemMatch(..) => true,
+            Check::Size(_) | Check::Mod { .. } => false,
+        },
+        (ContextRoot::User, ["type"]) => {
+            all && !rights.iter().any(|right| matches!(right, Right::Literal(Bson::String(text)) if text == "normal"))
+        }
+        (ContextRoot::User, ["identities", last]) if *last != "id" => false,
+        (ContextRoot::User, ["id" | "data" | "identities", ..]) => match &test.check {
+            Check::Regex(_) => true,
+            _ => all,
+        },
+        (ContextRoot::Values | ContextRoot::Environment, _) => {
+            rights.iter().any(|right| matches!(right, Right::Context(reference) if is_user(reference, "id")))
+        }
+        _ => false,
+    }
+}

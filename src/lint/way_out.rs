@@ -1,0 +1,80 @@
+//! Ways out that can be followed as they stand: what was denied before stays denied.
+
+use super::extent::always;
+use super::ownership::Ownership;
+use super::witness::Act;
+use crate::path::FieldPath;
+use crate::policy::{Role, Rule};
+
+/// How to keep a field that makes an owner from being given to another.
+pub(super) fn keeping(role: &Role, owner: &Ownership<'_>) -> String {
+    let asked = &owner.condition;
+    if let Some(write) = &role.write {
+        // Narrower than what is there, so that nothing opens.
+        return format!(
+            "if they must not, write `\"write\": {}` in the role, which sees the new document",
+            both(write, asked)
+        );
+    }
+    // Beside field rules a `write` of the document would open all fields.
+    let halves = role.document_filters.as_ref();
+    let read = halves.and_then(|halves| halves.read.as_ref());
+    let write = halves.and_then(|halves| halves.write.as_ref());
+    let (read, write) = match (read, write) {
+        (Some(read), Some(write)) => (format!("\"read\": {}, ", read.expr.value), both(write, asked)),
+        (None, Some(write)) => (String::new(), both(write, asked)),
+        // What may be written may be read: the new half must not show what the other one hides.
+        (Some(read), None) => (format!("\"read\": {}, ", read.expr.value), both(read, asked)),
+        (None, None) => ("\"read\": true, ".to_owned(), asked.clone()),
+    };
+    format!(
+        "if they must not, write `\"document_filters\": {{{read}\"write\": {write}}}` in the role; a `write` of the document \
+         itself would open every field"
+    )
+}
+
+/// How to keep documents from being inserted for others.
+pub(super) fn inserting(role: &Role, owner: &Ownership<'_>) -> String {
+    let asked = role.insert.as_ref().map_or_else(|| owner.condition.clone(), |insert| both(insert, &owner.condition));
+    format!("if they must not, write `\"insert\": {asked}` in the role")
+}
+
+fn both(rule: &Rule, asked: &str) -> String {
+    if always(Some(rule)) { asked.to_owned() } else { format!("{{\"%and\": [{}, {asked}]}}", rule.expr.value) }
+}
+
+/// What is to be closed.
+pub(super) struct Closing<'p> {
+    /// What is done.
+    pub(super) act: Act,
+    /// The path that rules read; empty for all.
+    pub(super) read: &'p FieldPath,
+    /// The path that is written.
+    pub(super) written: &'p FieldPath,
+}
+
+/// How to close a field, and nothing else.
+pub(super) fn closing(role: &Role, Closing { act, read, written }: &Closing<'_>) -> String {
+    if read.is_root() {
+        return "let the rules ask about single fields of the custom data, and let nobody write these".to_owned();
+    }
+    let field = written.first().unwrap_or_default();
+    if *act == Act::Delete {
+        return "write \"delete\": false in the role".to_owned();
+    }
+    let inserts = if *act == Act::Insert { "; a function can insert the documents" } else { "" };
+    let close = match (&role.write, role.fields.iter().any(|rule| &*rule.name == field)) {
+        (Some(_), _) => format!(
+            "write \"write\": false, or leave `write` out and give field rules with `write` to other fields than `{field}`"
+        ),
+        (None, true) => format!("write \"write\": false in the field rule of `{written}`"),
+        (None, false) => {
+            // Who might read the field by `additional_fields` goes on reading it, and nobody else.
+            let others = role.additional_fields.as_ref();
+            let read = others.and_then(|others| others.read.as_ref().or(others.write.as_ref()));
+            let read = read.map_or_else(|| "false".to_owned(), |read| read.expr.value.to_string());
+            format!("add the field rule \"{field}\": {{\"read\": {read}, \"write\": false}}")
+        }
+    };
+    format!("{close}{inserts}")
+}

@@ -1,0 +1,319 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bson::{Bson, Document};
+
+use super::place::{get, set};
+use crate::eval::{
+    Context, Documents, Environment, Errors, Evaluation, FunctionError, Functions, Request, Truth, bind,
+};
+use crate::path::{FieldPath, Segment};
+use crate::predicate::{ContextRoot, DocumentRoot, Predicate, Reference};
+use crate::user::{CustomData, User, UserType};
+use crate::value::{DocumentRef, ValueRef};
+
+/// What is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::lint) enum Act {
+    Insert,
+    Update,
+    Delete,
+    Read,
+}
+
+/// When a condition is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::lint) enum Moment {
+    /// When the role is chosen, and filters are asked.
+    Chosen,
+    /// When the write is judged.
+    Written,
+    /// When the role for the new document is chosen, once it is stored.
+    After,
+}
+
+/// What the user needs to have, beside an account, for an example to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::lint) enum Privilege {
+    /// Nothing.
+    None,
+    /// Something in the custom data.
+    CustomData,
+    /// Something that is not in the custom data: an id of a list, a type, what a function says.
+    Granted,
+}
+
+/// Where the user's custom data come from.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::lint) enum Custom {
+    /// The stored document is them.
+    Own,
+    /// These.
+    Apart(Option<Document>),
+}
+
+/// An example that is being made up.
+#[derive(Clone, Debug)]
+pub(in crate::lint) struct Draft {
+    pub(in crate::lint) act: Act,
+    pub(in crate::lint) stored: Document,
+    pub(in crate::lint) new: Document,
+    pub(in crate::lint) user: User,
+    pub(in crate::lint) custom: Custom,
+    pub(in crate::lint) privilege: Privilege,
+    values: Document,
+    environment: Environment,
+    request: Document,
+    pub(super) functions: BTreeMap<String, Bson>,
+    /// What stays as it is, in the stored and in the new document.
+    pinned: (Vec<FieldPath>, Vec<FieldPath>),
+}
+
+/// In which of the documents a value is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// In both, so that it does not change.
+    Both,
+    /// In the one that is asked only.
+    One,
+}
+
+/// Functions that answer what an example needs.
+struct Answers(BTreeMap<String, Bson>);
+
+impl Functions for Answers {
+    fn contains(&self, _: &str) -> bool {
+        true
+    }
+
+    fn call(&self, name: &str, _: &[Bson]) -> Result<Bson, FunctionError> {
+        Ok(self.0.get(name).cloned().unwrap_or(Bson::Boolean(false)))
+    }
+}
+
+impl Draft {
+    /// A user with this id who has no custom data, and a document with an `_id` and these fields.
+    pub(in crate::lint) fn new(act: Act, id: &str, document: &Document) -> Self {
+        let mut user = User::new(id);
+        user.custom_data = CustomData::Absent;
+        Self {
+            act,
+            stored: document.clone(),
+            new: document.clone(),
+            user,
+            custom: Custom::Apart(None),
+            privilege: Privilege::None,
+            values: Document::new(),
+            environment: Environment::default(),
+            request: bson::doc! {
+                "httpMethod": "POST", "httpReferrer": "", "httpUserAgent": "", "rawQueryString": "",
+                "remoteIPAddress": "203.0.113.7", "requestHeaders": {}, "service": "", "action": "", "webhookUrl": "",
+            },
+            functions: BTreeMap::new(),
+            pinned: (Vec::new(), Vec::new()),
+        }
+    }
+
+    /// Writes a value into the stored document and keeps it there.
+    pub(in crate::lint) fn pin_stored(&mut self, path: &FieldPath, value: Option<Bson>) -> bool {
+        self.pinned.0.push(path.clone());
+        set(&mut self.stored, path.segments(), value)
+    }
+
+    /// Writes a value into the new document and keeps it there.
+    pub(in crate::lint) fn pin_new(&mut self, path: &FieldPath, value: Option<Bson>) -> bool {
+        self.pinned.1.push(path.clone());
+        set(&mut self.new, path.segments(), value)
+    }
+
+    /// The user's custom data.
+    pub(in crate::lint) fn custom_data(&self) -> Option<&Document> {
+        match &self.custom {
+            Custom::Own if self.act == Act::Insert => None,
+            Custom::Own => Some(&self.stored),
+            Custom::Apart(document) => document.as_ref(),
+        }
+    }
+
+    /// The user with the custom data.
+    pub(in crate::lint) fn whole_user(&self) -> User {
+        let mut user = self.user.clone();
+        user.custom_data = self.custom_data().map_or(CustomData::Absent, |data| CustomData::Loaded(data.clone()));
+        user
+    }
+
+    pub(in crate::lint) fn context(&self) -> Context {
+        Context::new()
+            .with_user(self.whole_user())
+            .with_values(self.values.clone())
+            .with_environment(self.environment.clone())
+            .with_request(Request::from_document(self.request.clone()).unwrap_or_default())
+            .with_functions(Arc::new(Answers(self.functions.clone())))
+    }
+
+    /// What the context depends on, as a text.
+    pub(super) fn context_key(&self) -> String {
+        format!(
+            "{} {} {:?} {} {:?}",
+            self.whole_user().to_document(),
+            self.values,
+            self.environment,
+            self.request,
+            self.functions
+        )
+    }
+
+    /// The document, and the one before, at a moment.
+    fn documents(&self, moment: Moment) -> (Option<&Document>, Option<&Document>) {
+        match (self.act, moment) {
+            (_, Moment::After) => (Some(&self.new), Some(&self.new)),
+            (Act::Insert, _) => (Some(&self.new), None),
+            (Act::Update, Moment::Written) => (Some(&self.new), Some(&self.stored)),
+            _ => (Some(&self.stored), Some(&self.stored)),
+        }
+    }
+
+    /// The value of a place in the documents.
+    pub(super) fn find(&self, root: DocumentRoot, path: &FieldPath, moment: Moment) -> Option<&Bson> {
+        let (now, before) = self.documents(moment);
+        match root {
+            DocumentRoot::Root => get(now?, path.segments()),
+            DocumentRoot::This if self.act == Act::Delete => None,
+            DocumentRoot::This => get(now?, path.segments()),
+            DocumentRoot::PrevRoot | DocumentRoot::Prev => get(before?, path.segments()),
+        }
+    }
+
+    /// The truth of a condition, of a field's rule with the field.
+    pub(in crate::lint) fn truth(&self, predicate: &Predicate, moment: Moment, field: Option<&FieldPath>) -> Truth {
+        let context = self.context();
+        let errors = Errors::default();
+        let residual = bind(predicate, &context);
+        let whole = |document| ValueRef::Document(DocumentRef::Decoded(document));
+        let (now, before) = self.documents(moment);
+        let documents = Documents {
+            root: now.map(whole),
+            prev_root: before.map(whole),
+            this: field.and_then(|path| self.find(DocumentRoot::This, path, moment)).map(ValueRef::from),
+            prev: field.and_then(|path| self.find(DocumentRoot::Prev, path, moment)).map(ValueRef::from),
+        };
+        Evaluation::new(documents, &context, &errors).truth(&residual)
+    }
+
+    /// Writes a value to a place of the documents; says whether it may and could.
+    pub(super) fn assign(
+        &mut self,
+        (root, path): (DocumentRoot, &FieldPath),
+        value: Option<&Bson>,
+        moment: Moment,
+        reach: Reach,
+    ) -> bool {
+        let earlier = matches!(root, DocumentRoot::PrevRoot | DocumentRoot::Prev);
+        if path.is_root()
+            || (self.act == Act::Insert && earlier && moment != Moment::After)
+            || (self.act == Act::Delete && root == DocumentRoot::This)
+        {
+            return false;
+        }
+        let new = self.act == Act::Insert
+            || moment == Moment::After
+            || (self.act == Act::Update && moment == Moment::Written && !earlier);
+        let touches = |pinned: &Vec<FieldPath>| {
+            let (a, b) = (path.segments(), pinned);
+            b.iter().any(|other| a.starts_with(other.segments()) || other.segments().starts_with(a))
+        };
+        let (stored_pinned, new_pinned) = (touches(&self.pinned.0), touches(&self.pinned.1));
+        if if new { new_pinned } else { stored_pinned } {
+            return false;
+        }
+        let mut done = true;
+        if (new || reach == Reach::Both) && !new_pinned {
+            done &= set(&mut self.new, path.segments(), value.cloned());
+        }
+        if (!new || reach == Reach::Both) && !stored_pinned {
+            done &= set(&mut self.stored, path.segments(), value.cloned());
+        }
+        done
+    }
+
+    /// The value of a place in the context.
+    pub(super) fn look_up(&self, reference: &Reference) -> Option<Bson> {
+        let (first, rest) = reference.path.segments().split_first()?;
+        match (reference.root, first.name()) {
+            (ContextRoot::User, "id") => Some(self.user.id.clone().into()),
+            (ContextRoot::User, "type") => Some(self.user.kind.name().into()),
+            (ContextRoot::User, "data") => get(&self.user.data, rest).cloned(),
+            (ContextRoot::User, "custom_data") => match rest {
+                [] => self.custom_data().cloned().map(Bson::Document),
+                _ => get(self.custom_data()?, rest).map(|value| match (value, rest) {
+                    // As the context has it.
+                    (Bson::ObjectId(id), [only]) if only.name() == "_id" => id.to_hex().into(),
+                    (value, _) => value.clone(),
+                }),
+            },
+            (ContextRoot::User, "identities") => match rest {
+                [] => Some(self.user.identities.clone().into()),
+                _ => self.user.identities.first().and_then(Bson::as_document).and_then(|d| get(d, rest)).cloned(),
+            },
+            (ContextRoot::Values, _) => get(&self.values, reference.path.segments()).cloned(),
+            (ContextRoot::Environment, "tag") => Some(self.environment.tag.clone().into()),
+            (ContextRoot::Environment, "values") => get(&self.environment.values, rest).cloned(),
+            (ContextRoot::Request, _) => get(&self.request, reference.path.segments()).cloned(),
+            _ => None,
+        }
+    }
+
+    /// Writes a value to a place of the context; says whether it may and could.
+    pub(super) fn supply(&mut self, reference: &Reference, value: Option<Bson>) -> bool {
+        let Some((first, rest)) = reference.path.segments().split_first() else { return false };
+        match (reference.root, first.name(), value) {
+            (ContextRoot::User, "id", Some(Bson::String(id))) => {
+                self.user.id = id;
+                true
+            }
+            (ContextRoot::User, "type", Some(Bson::String(name))) => {
+                // The system user is none whom rules hold.
+                let kind = UserType::from_name(&name).filter(|kind| *kind != UserType::System);
+                kind.is_some_and(|kind| {
+                    self.user.kind = kind;
+                    true
+                })
+            }
+            (ContextRoot::User, "data", value) => set(&mut self.user.data, rest, value),
+            (ContextRoot::User, "custom_data", value) => self.supply_custom_data(rest, value),
+            (ContextRoot::User, "identities", value) => {
+                if self.user.identities.is_empty() {
+                    self.user.identities.push(Document::new().into());
+                }
+                match self.user.identities.first_mut() {
+                    Some(Bson::Document(identity)) => set(identity, rest, value),
+                    _ => false,
+                }
+            }
+            (ContextRoot::Values, _, value) => set(&mut self.values, reference.path.segments(), value),
+            (ContextRoot::Environment, "tag", Some(Bson::String(tag))) => {
+                self.environment.tag = tag;
+                true
+            }
+            (ContextRoot::Environment, "values", value) => set(&mut self.environment.values, rest, value),
+            (ContextRoot::Request, field, value) if Request::FIELDS.contains(&field) => {
+                set(&mut self.request, reference.path.segments(), value)
+            }
+            _ => false,
+        }
+    }
+
+    fn supply_custom_data(&mut self, path: &[Segment], value: Option<Bson>) -> bool {
+        if path.is_empty() {
+            return false;
+        }
+        if let Custom::Apart(document) = &mut self.custom {
+            return set(document.get_or_insert_with(Document::new), path, value);
+        }
+        if self.act == Act::Insert {
+            return false;
+        }
+        let path = FieldPath::from_segments(path);
+        self.assign((DocumentRoot::Root, &path), value.as_ref(), Moment::Chosen, Reach::Both)
+    }
+}
