@@ -59,7 +59,8 @@ impl Guard {
         let Ok(role) = assign(roles, &before) else { return all() };
         let after = Seen::new(Some(&changed), Some(&old));
         let after = Evaluation::of(&after, &self.context, &errors);
-        let touching = Touching { role, visibility: self.visibility(), before, after, old: stored, new, steps: errors.steps() };
+        let touching =
+            Touching { role, visibility: self.visibility(), before, after, old: stored, new, steps: errors.steps() };
         let kept = |name: &str| filters.projections.iter().all(|projection| projection.keeps_whole(name));
         match named {
             Named::Paths(paths) => {
