@@ -92,10 +92,6 @@ impl Schema {
         &self.shape
     }
 
-    pub(super) fn shape(&self) -> &Shape {
-        &self.shape
-    }
-
     /// The keys in it that demand nothing although they may look as if they did, such as `unique` and `default`.
     #[must_use]
     pub fn ignored(&self) -> &[Spanned<String>] {
