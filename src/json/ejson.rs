@@ -62,7 +62,12 @@ const LITERALS: [&str; 16] = [
 /// Whether an object is written as a literal of extended JSON, such as `{"$oid": "…"}`.
 #[must_use]
 pub fn is_literal(members: &[Member]) -> bool {
-    members.iter().any(|member| LITERALS.contains(&member.key.as_str()))
+    members.iter().any(|member| is_literal_key(&member.key))
+}
+
+/// Whether a key announces a literal of extended JSON.
+pub(crate) fn is_literal_key(key: &str) -> bool {
+    key.starts_with('$') && LITERALS.contains(&key)
 }
 
 /// Reads a JSON value as extended JSON, canonical or relaxed: an integer becomes an int32 if it fits, else an int64 if

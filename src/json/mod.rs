@@ -18,3 +18,5 @@ pub use plain::{to_plain_bson, to_plain_document};
 pub use straight::to_raw_document;
 pub use stream::{Chunk, Stream};
 pub use write::write;
+pub(crate) use ejson::is_literal_key;
+pub(crate) use write::{NotJson, write_relaxed};

@@ -1,6 +1,6 @@
 use serde_json::to_writer;
 
-use super::from_bson;
+use super::{from_bson, is_literal_key};
 use crate::value::{ArrayRef, DocumentRef, Elements, Fields, MAX_DEPTH, Malformed, ValueRef};
 
 /// Writes a document as [`from_bson`] does, as one line of text, straight from its bytes where it is raw.
@@ -83,4 +83,72 @@ fn object_id(id: [u8; 12], text: &mut Vec<u8>) {
 /// Writing to memory does not fail; what JSON cannot hold would.
 fn failed(error: &serde_json::Error) -> Malformed {
     Malformed::new(error.to_string())
+}
+
+/// Why a value cannot be written as extended JSON that reads as the same value.
+#[derive(Debug)]
+pub(crate) enum NotJson {
+    /// Bytes that are no BSON, or nested too deep.
+    Malformed(Malformed),
+    /// A document with a key by which extended JSON announces another type.
+    Key(String),
+}
+
+impl From<Malformed> for NotJson {
+    fn from(error: Malformed) -> Self {
+        Self::Malformed(error)
+    }
+}
+
+/// Appends a value as relaxed extended JSON, on one line. `depth` is how deep it stands in what is written.
+///
+/// # Errors
+/// If raw bytes are no BSON, nested deeper than [`MAX_DEPTH`], or a document in it reads as a value of another type.
+pub(crate) fn write_relaxed(value: ValueRef<'_>, depth: usize, text: &mut Vec<u8>) -> Result<(), NotJson> {
+    if depth > MAX_DEPTH {
+        return Err(Malformed::depth().into());
+    }
+    match value {
+        ValueRef::String(value) => string(value, text),
+        ValueRef::Int64(value) => to_writer(text, &value).map_err(|error| failed(&error).into()),
+        ValueRef::Document(document) => {
+            text.push(b'{');
+            let mut fields = Fields::of(document);
+            let mut first = true;
+            while let Some(field) = fields.next() {
+                let (key, field) = field?;
+                if fields.repeats(key) {
+                    continue;
+                }
+                if is_literal_key(key) {
+                    return Err(NotJson::Key(key.to_owned()));
+                }
+                if !first {
+                    text.push(b',');
+                }
+                first = false;
+                string(key, text)?;
+                text.push(b':');
+                write_relaxed(field.value()?, depth + 1, text)?;
+            }
+            text.push(b'}');
+            Ok(())
+        }
+        ValueRef::Array(array) => {
+            text.push(b'[');
+            for (index, element) in Elements::of(array).enumerate() {
+                if index > 0 {
+                    text.push(b',');
+                }
+                write_relaxed(element?.value()?, depth + 1, text)?;
+            }
+            text.push(b']');
+            Ok(())
+        }
+        plain => Ok(self::value(plain, depth, text)?),
+    }
+}
+
+fn string(value: &str, text: &mut Vec<u8>) -> Result<(), NotJson> {
+    to_writer(text, value).map_err(|error| failed(&error).into())
 }

@@ -1,10 +1,11 @@
 use std::collections::{HashMap, HashSet};
 
-use bson::{Bson, Document};
+use bson::{Bson, DateTime, Document};
 
 use super::file::{FormatError, Given, check_keys, document, format_error, read_user, text};
 use crate::json::{self, Node};
 use crate::predicate::Scope;
+use crate::template::Missing;
 use crate::text::Span;
 use crate::user::User;
 
@@ -60,8 +61,19 @@ pub enum Kind {
     },
     /// Whether rules load.
     Load(Node),
-    /// What templates become.
+    /// What the `%()` templates of a configuration file become.
     Template(Node),
+    /// What a template resolves to.
+    Resolve {
+        /// The template.
+        template: Node,
+        /// The documents that it sees.
+        documents: Box<GivenDocuments>,
+        /// What becomes of what does not resolve.
+        missing: Missing,
+        /// Whether secrets are let in.
+        secrets: bool,
+    },
     /// Which user claims make.
     User {
         /// The verified claims.
@@ -90,12 +102,14 @@ pub struct GivenDocuments {
     pub args: Option<Document>,
     /// `%%partition`
     pub partition: Option<Bson>,
+    /// `%%now`
+    pub now: Option<DateTime>,
 }
 
 const COMMON: [&str; 6] = ["name", "expect", "values", "environment", "request", "user"];
 
 /// The kinds of cases by the key that announces them, and the other keys of each.
-const KINDS: [(&str, &[&str]); 10] = [
+const KINDS: [(&str, &[&str]); 11] = [
     ("expression", &["given", "scope", "in", "rules"]),
     ("read", &["in", "rules"]),
     ("search", &["in", "rules"]),
@@ -105,11 +119,12 @@ const KINDS: [(&str, &[&str]); 10] = [
     ("query", &["in", "rules", "documents"]),
     ("load", &[]),
     ("template", &[]),
+    ("resolve", &["given", "unresolved", "secrets"]),
     ("claims", &["custom_data_documents", "config", "provider"]),
 ];
 
 /// The keys of each kind's expectation, where it is an object.
-const EXPECTED: [(&str, &[&str]); 9] = [
+const EXPECTED: [(&str, &[&str]); 10] = [
     ("expression", &["error", "invalid"]),
     ("read", &["role", "document", "denied", "error"]),
     ("search", &["role", "document", "denied", "error"]),
@@ -118,6 +133,7 @@ const EXPECTED: [(&str, &[&str]); 9] = [
     ("delete", &["role", "allowed", "denied", "fields", "schema", "error"]),
     ("query", &["ids", "documents", "filter", "error"]),
     ("load", &["invalid", "valid"]),
+    ("resolve", &["value", "missing", "unresolved", "invalid"]),
     ("claims", &["user", "error"]),
 ];
 
@@ -199,7 +215,7 @@ fn check_expectation(kind: &str, expect: &Node, errors: &mut Vec<FormatError>) {
             (_, "role") => {
                 (member.value.as_str().is_some() || matches!(member.value.kind, json::Kind::Null), "a string or null")
             }
-            ("load", "invalid") | (_, "fields" | "schema") => (texts(&member.value), "an array of strings"),
+            ("load", "invalid") | (_, "fields" | "schema" | "unresolved") => (texts(&member.value), "an array of strings"),
             (_, "error" | "invalid") => (member.value.as_str().is_some(), "a string"),
             (_, "ids" | "documents") => (member.value.as_array().is_some(), "an array"),
             // Nothing is sent where nothing can be allowed.
@@ -219,7 +235,7 @@ fn check_expectation(kind: &str, expect: &Node, errors: &mut Vec<FormatError>) {
             errors.push(format_error(format!("`{key}` and `{other}` cannot both be expected"), expect));
         }
     }
-    for key in ["denied", "allowed", "valid"] {
+    for key in ["denied", "allowed", "valid", "missing"] {
         if expect.get(key).is_some_and(|value| value.as_bool() != Some(true)) {
             errors.push(format_error(format!("`{key}` can only be `true`"), expect));
         }
@@ -230,6 +246,7 @@ fn check_expectation(kind: &str, expect: &Node, errors: &mut Vec<FormatError>) {
         "insert" | "update" | "delete" => &["allowed", "denied"],
         "query" => &["ids", "error"],
         "load" => &["invalid", "valid"],
+        "resolve" => &["value", "missing", "unresolved", "invalid"],
         _ => &["user", "error"],
     };
     if expect.as_object().is_some() && decisive.iter().filter(|key| has(key)).count() != 1 {
@@ -305,6 +322,23 @@ fn read_kind(
         }
         "load" => Kind::Load(value.clone()),
         "template" => Kind::Template(value.clone()),
+        "resolve" => {
+            let mut seen = GivenDocuments::default();
+            if let Some(inner) = node.get("given") {
+                read_given(inner, users, user, given, &mut seen, errors);
+            }
+            let missing = match text(node, "unresolved", errors) {
+                None => Missing::Refuse,
+                Some(name) => Missing::from_name(&name).or_else(|| {
+                    let all: Vec<_> = Missing::ALL.iter().map(|(_, name)| *name).collect();
+                    let message = format!("`unresolved` must be one of {}, not `{name}`", all.join(", "));
+                    errors.push(format_error(message, node));
+                    None
+                })?,
+            };
+            let secrets = node.get("secrets").is_some_and(|value| value.as_bool() == Some(true));
+            Kind::Resolve { template: value.clone(), documents: Box::new(seen), missing, secrets }
+        }
         _ => Kind::User {
             claims: document(node, kind, errors)?,
             documents: documents("custom_data_documents", errors),
@@ -322,8 +356,8 @@ fn read_given(
     seen: &mut GivenDocuments,
     errors: &mut Vec<FormatError>,
 ) {
-    const KEYS: [&str; 10] =
-        ["user", "root", "prevRoot", "this", "prev", "args", "partition", "values", "environment", "request"];
+    const KEYS: [&str; 11] =
+        ["user", "root", "prevRoot", "this", "prev", "args", "partition", "values", "environment", "request", "now"];
     check_keys(node, &KEYS, "`given`", errors);
     if let Some(node) = node.get("user") {
         *user = find_user(node, users, errors);
@@ -339,4 +373,12 @@ fn read_given(
     seen.prev = value("prev", errors);
     seen.partition = value("partition", errors);
     seen.args = document(node, "args", errors);
+    seen.now = match value("now", errors) {
+        Some(Bson::DateTime(now)) => Some(now),
+        Some(_) => {
+            errors.push(format_error("`now` must be a date: {\"$date\": \"…\"}", node));
+            None
+        }
+        None => None,
+    };
 }

@@ -28,6 +28,8 @@ pub struct TestFile {
     pub given: Given,
     /// The users by name.
     pub users: HashMap<String, User>,
+    /// The values that are secrets.
+    pub secrets: Option<Document>,
     /// The functions by name.
     pub functions: HashMap<String, Stub>,
     /// The cases in order.
@@ -87,7 +89,8 @@ pub(super) fn format_error(message: impl Into<String>, node: &Node) -> FormatErr
     FormatError::new(FormatErrorKind(message.into()), node.span)
 }
 
-const KEYS: [&str; 9] = ["app", "rules", "in", "values", "environment", "request", "users", "functions", "cases"];
+const KEYS: [&str; 10] =
+    ["app", "rules", "in", "values", "secrets", "environment", "request", "users", "functions", "cases"];
 
 impl TestFile {
     /// Reads a test file.
@@ -131,6 +134,7 @@ impl TestFile {
         let namespace = text("in", &mut errors);
         let given = Given::read(node, &mut errors);
         let users = named(node, "users", &mut errors, read_user);
+        let secrets = document(node, "secrets", &mut errors);
         let functions = node.get("functions").map(|node| read_functions(node, &mut errors)).unwrap_or_default();
         let cases = match node.get("cases").and_then(Node::as_array) {
             Some(cases) => read_cases(cases, &users, &mut errors),
@@ -144,7 +148,7 @@ impl TestFile {
         }
         if errors.is_empty() {
             let rules = node.get("rules").cloned();
-            Ok(Self { source, app, rules, namespace, given, users, functions, cases })
+            Ok(Self { source, app, rules, namespace, given, secrets, users, functions, cases })
         } else {
             Err(errors)
         }

@@ -4,6 +4,7 @@ mod case;
 mod compare;
 mod file;
 mod report;
+mod resolve;
 mod run;
 mod stubs;
 

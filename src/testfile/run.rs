@@ -12,14 +12,14 @@ use super::report::{Outcome, Report};
 use crate::access::{Guard, Query};
 use crate::app::{App, AppError, LoadOptions, Policies, ServiceAmbiguous};
 use crate::auth::{self, Assembly, CustomDataConfig, Provider, VerifiedClaims};
-use crate::eval::{Context, Documents, Errors, Evaluation, Truth, bind};
+use crate::eval::{Context, Errors, Evaluation, Truth, bind};
 use crate::expr::{self, Substitutions};
 use crate::json::{self, Node};
 use crate::policy::{self, Policy, RulesFile};
 use crate::predicate::{self, Scope};
 use crate::text::Finding;
 use crate::user::User;
-use crate::value::{DocumentRef, ValueRef};
+use crate::value::DocumentRef;
 
 /// Why cases cannot be run at all.
 #[derive(Debug, Error)]
@@ -119,6 +119,9 @@ fn context(file: &TestFile, case: &Case) -> Context {
     if let Some(environment) = given.environment {
         context = context.with_environment(environment);
     }
+    if let Some(secrets) = &file.secrets {
+        context = context.with_secrets(secrets.clone());
+    }
     if let Some(request) = given.request {
         context = context.with_request(request);
     }
@@ -158,6 +161,10 @@ fn answer(file: &TestFile, case: &Case, shared: &Shared) -> Result<Answer, RunEr
         Kind::Delete(stored) => compare::write(expect, &guard()?.delete(stored)),
         Kind::Load(node) => load_case(expect, node),
         Kind::Template(node) => template_case(expect, node, file, case),
+        Kind::Resolve { template, documents, missing, secrets } => {
+            let context = context(file, case);
+            super::resolve::answer(expect, template, documents, (*missing, *secrets), context)
+        }
         Kind::Query { query, documents } => query_case(expect, query, documents, &guard()?),
         Kind::User { claims, documents, config, provider } => {
             user_case(expect, claims, documents, config.as_ref(), provider.as_ref())
@@ -165,7 +172,7 @@ fn answer(file: &TestFile, case: &Case, shared: &Shared) -> Result<Answer, RunEr
     })
 }
 
-fn expression_case(expect: &Node, node: &Node, scope: Scope, given: &GivenDocuments, mut context: Context) -> Answer {
+fn expression_case(expect: &Node, node: &Node, scope: Scope, given: &GivenDocuments, context: Context) -> Answer {
     let expr = match expr::parse(node) {
         Ok(expr) => expr,
         Err(errors) => return compare::message(expect, "invalid", &strings(&errors)),
@@ -174,18 +181,8 @@ fn expression_case(expect: &Node, node: &Node, scope: Scope, given: &GivenDocume
         Ok(predicate) => predicate,
         Err(errors) => return compare::message(expect, "invalid", &strings(&errors)),
     };
-    if let Some(args) = &given.args {
-        context = context.with_args(args.clone());
-    }
-    if let Some(partition) = &given.partition {
-        context = context.with_partition(partition.clone());
-    }
-    let documents = Documents {
-        root: given.root.as_ref().map(ValueRef::from),
-        prev_root: given.prev_root.as_ref().map(ValueRef::from),
-        this: given.this.as_ref().map(ValueRef::from),
-        prev: given.prev.as_ref().map(ValueRef::from),
-    };
+    let context = given.supply(context);
+    let documents = given.documents();
     let errors = Errors::default();
     let truth = Evaluation::new(documents, &context, &errors).truth(&bind(&predicate, &context));
     match truth {

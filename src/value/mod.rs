@@ -3,6 +3,7 @@
 mod compare;
 mod decimal;
 pub(crate) mod decimal_arithmetic;
+mod encode;
 mod field;
 mod fields;
 mod glance;
@@ -27,6 +28,7 @@ mod wanted;
 mod write;
 
 pub(crate) use compare::equal_in_steps;
+pub(crate) use encode::{encode, type_byte};
 pub(crate) use field::Field;
 pub(crate) use fields::{Elements, Fields};
 pub(crate) use glimpse::Glimpse;

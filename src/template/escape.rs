@@ -1,0 +1,100 @@
+use std::borrow::Cow;
+use std::fmt;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// How what is inserted into a text is escaped, so that it stays a value of the language that the text is written in.
+///
+/// ```
+/// use portcullis::template::{Escape, Template};
+/// use portcullis::{eval::Context, user::User};
+/// let mail = Template::text("<p>Dear %(%%user.data.name, \"reader\")</p>", Escape::Html).unwrap();
+/// let mut user = User::new("u1");
+/// user.data.insert("name", "A & B");
+/// assert_eq!(mail.to_text(&Context::new().with_user(user)).unwrap(), "<p>Dear A &amp; B</p>");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Escape {
+    /// Inserted as it is.
+    #[default]
+    None,
+    /// Inside of a JSON string: quotes, backslashes and control characters are escaped.
+    Json,
+    /// A component of a URL: everything but letters, digits, `-`, `.`, `_` and `~` is percent-encoded.
+    Url,
+    /// Text or a quoted attribute of HTML: `&`, `<`, `>`, `"` and `'` are escaped.
+    Html,
+    /// A part of a file name: refuses separators (`/`, `\`, `:`), control characters, and what is empty or nothing but
+    /// dots.
+    Path,
+    /// A part of a header line of HTTP or mail: refuses line breaks and other control characters.
+    Header,
+}
+
+/// A text that an escape refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    escape: Escape,
+    character: Option<char>,
+}
+
+impl Refused {
+    pub(super) const fn new(escape: Escape, character: Option<char>) -> Self {
+        Self { escape, character }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = if self.escape == Escape::Header { "a header line" } else { "a file name" };
+        match self.character {
+            Some(character) => write!(f, "it contains U+{:04X}, which {place} must not", u32::from(character)),
+            None => write!(f, "it is empty or nothing but dots, which is no part of {place}"),
+        }
+    }
+}
+
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+impl Escape {
+    /// Every escape with its name on the command line.
+    pub const ALL: [(Self, &'static str); 6] = [
+        (Self::None, "none"),
+        (Self::Json, "json"),
+        (Self::Url, "url"),
+        (Self::Html, "html"),
+        (Self::Path, "path"),
+        (Self::Header, "header"),
+    ];
+
+    /// The escape of a name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, known)| *known == name).map(|(escape, _)| *escape)
+    }
+
+    /// Escapes a text.
+    pub(super) fn apply(self, text: &str) -> Result<Cow<'_, str>, Refused> {
+        match self {
+            Self::None => Ok(text.into()),
+            Self::Json => {
+                let quoted = super::literal::quoted(text);
+                let inner = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
+                Ok(inner.to_owned().into())
+            }
+            Self::Url => Ok(utf8_percent_encode(text, UNRESERVED).into()),
+            Self::Html => Ok(html_escape::encode_quoted_attribute(text)),
+            Self::Path if text.chars().all(|character| character == '.') => Err(Refused::new(self, None)),
+            Self::Path => self.without(text, |character| matches!(character, '/' | '\\' | ':') || character.is_control()),
+            Self::Header => self.without(text, char::is_control),
+        }
+    }
+
+    fn without(self, text: &str, refused: impl Fn(char) -> bool) -> Result<Cow<'_, str>, Refused> {
+        match text.chars().find(|character| refused(*character)) {
+            Some(character) => Err(Refused::new(self, Some(character))),
+            None => Ok(text.into()),
+        }
+    }
+}

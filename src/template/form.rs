@@ -1,0 +1,134 @@
+//! A template as it was written.
+
+use bson::Bson;
+
+use super::text::Text;
+use crate::expr::{Conversion, Expansion};
+use crate::text::Span;
+
+/// A value of a template.
+#[derive(Clone, Debug)]
+pub(super) enum Form {
+    /// A value without an expansion in it.
+    Literal(Literal),
+    /// `"%%user.id"`
+    Expansion(Expansion, Site),
+    /// `"hello %(%%user.data.name)"`
+    Text(Text, Site),
+    /// `[…]`, with an expansion somewhere inside.
+    Array(Vec<Form>),
+    /// `{…}`, with an expansion somewhere inside.
+    Document(Vec<Member>),
+    /// `{"%stringToOid": …}`
+    Convert(Conversion, Box<Form>, Site),
+    /// `{"%default": […]}`
+    Default(Vec<Form>),
+    /// `{"%function": {"name": …, "arguments": […]}}`
+    Call(Call, Site),
+}
+
+/// A value that is copied.
+#[derive(Clone, Debug)]
+pub(super) struct Literal {
+    pub(super) value: Bson,
+    /// Whether it was written as `{"%literal": …}`.
+    pub(super) quoted: bool,
+    /// Its BSON bytes, without type and key.
+    pub(super) bytes: Box<[u8]>,
+    /// Its relaxed extended JSON; `None` if that would read as another value.
+    pub(super) json: Option<Box<[u8]>>,
+    pub(super) site: Site,
+}
+
+/// A call of a function.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub(super) name: String,
+    pub(super) arguments: Vec<Form>,
+    /// Whether `arguments` was written as an array.
+    pub(super) listed: bool,
+}
+
+/// A field of a document.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    pub(super) key: Key,
+    pub(super) value: Form,
+    pub(super) site: Site,
+}
+
+/// The name of a field.
+#[derive(Clone, Debug)]
+pub(super) enum Key {
+    /// `name`, and its JSON with the colon behind it.
+    Plain(Box<str>, Box<[u8]>),
+    /// `role_%(%%user.data.team)`
+    Text(Text),
+}
+
+/// Where a part of a template was written.
+#[derive(Clone, Debug)]
+pub(super) struct Site {
+    /// The JSON pointer (RFC 6901); that of its member for a key.
+    pub(super) pointer: Box<str>,
+    /// The place in the source text; empty for a template that was not read from text.
+    pub(super) span: Span,
+}
+
+impl Member {
+    /// The key as it was written.
+    pub(super) fn written(&self) -> &str {
+        match &self.key {
+            Key::Plain(name, _) => name,
+            Key::Text(text) => text.written(),
+        }
+    }
+}
+
+impl Form {
+    /// Visits every part that is not a container, in the order in which they were written.
+    pub(super) fn visit<'f>(&'f self, visitor: &mut dyn FnMut(Part<'f>)) {
+        match self {
+            Self::Literal(_) => {}
+            Self::Expansion(expansion, site) => visitor(Part::Expansion(expansion, site)),
+            Self::Text(text, site) => visitor(Part::Text(text, site)),
+            Self::Array(forms) => forms.iter().for_each(|form| form.visit(visitor)),
+            Self::Document(members) => {
+                for member in members {
+                    if let Key::Text(text) = &member.key {
+                        visitor(Part::Text(text, &member.site));
+                    }
+                    member.value.visit(visitor);
+                }
+            }
+            Self::Convert(_, operand, _) => operand.visit(visitor),
+            Self::Default(alternatives) => {
+                let last = alternatives.len().saturating_sub(1);
+                for (index, form) in alternatives.iter().enumerate() {
+                    form.visit(&mut |part| visitor(if index == last { part } else { part.with_default() }));
+                }
+            }
+            Self::Call(call, _) => call.arguments.iter().for_each(|form| form.visit(visitor)),
+        }
+    }
+}
+
+/// A part of a template that asks for something.
+#[derive(Clone, Copy)]
+pub(super) enum Part<'f> {
+    Expansion(&'f Expansion, &'f Site),
+    Text(&'f Text, &'f Site),
+    /// An expansion or a text that is an alternative of a `%default`, and not the last one.
+    Defaulted(&'f Expansion, &'f Site),
+    DefaultedText(&'f Text, &'f Site),
+}
+
+impl Part<'_> {
+    const fn with_default(self) -> Self {
+        match self {
+            Self::Expansion(expansion, site) => Self::Defaulted(expansion, site),
+            Self::Text(text, site) => Self::DefaultedText(text, site),
+            defaulted => defaulted,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+use bson::Bson;
+
+use super::unresolved::Reason;
+use crate::eval::{Context, Documents};
+use crate::expr::{Expansion, Root};
+use crate::path::{Resolved, resolve};
+use crate::value::ValueRef;
+
+/// What a template is resolved against: a [`Context`], and the documents of a write where there are any.
+///
+/// ```
+/// use portcullis::template::{Inputs, Template};
+/// use portcullis::{eval::{Context, Documents}, user::User};
+/// let template = Template::parse(r#"{"by": "%%user.id", "title": "%%root.title"}"#).unwrap();
+/// let (context, document) = (Context::new().with_user(User::new("u1")), bson::doc! { "title": "a" });
+/// let documents = Documents { root: Some((&document).into()), ..Documents::default() };
+/// let inputs = Inputs::from(&context).with_documents(documents);
+/// assert_eq!(template.resolve(inputs).unwrap(), bson::doc! { "by": "u1", "title": "a" }.into());
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'i> {
+    pub(super) context: &'i Context,
+    documents: Documents<'i>,
+    secrets: bool,
+}
+
+impl<'i> From<&'i Context> for Inputs<'i> {
+    fn from(context: &'i Context) -> Self {
+        Self { context, documents: Documents::default(), secrets: false }
+    }
+}
+
+impl<'i> Inputs<'i> {
+    /// Supplies `%%root`, `%%prevRoot`, `%%this` and `%%prev`, as far as they are there.
+    #[must_use]
+    pub const fn with_documents(mut self, documents: Documents<'i>) -> Self {
+        self.documents = documents;
+        self
+    }
+
+    /// Lets secrets in: `%%values.<name>` of a secret resolves to its value.
+    #[must_use]
+    pub const fn with_secrets(mut self) -> Self {
+        self.secrets = true;
+        self
+    }
+
+    /// What an expansion stands for.
+    pub(super) fn find(&self, expansion: &Expansion) -> Result<Found<'i>, Reason> {
+        let document = match expansion.root {
+            Root::True => return Ok(Found::Value(ValueRef::Boolean(true))),
+            Root::False => return Ok(Found::Value(ValueRef::Boolean(false))),
+            Root::Root => self.documents.root,
+            Root::PrevRoot => self.documents.prev_root,
+            Root::This => self.documents.this,
+            Root::Prev => self.documents.prev,
+            _ => return self.context.find(expansion, self.secrets),
+        };
+        match document {
+            None => Err(Reason::NotSupplied(expansion.root.name())),
+            Some(document) => found(resolve(Some(document), expansion.path.segments())?),
+        }
+    }
+}
+
+/// What was found.
+#[derive(Debug)]
+pub(crate) enum Found<'f> {
+    Value(ValueRef<'f>),
+    Made(Bson),
+}
+
+impl Found<'_> {
+    pub(crate) fn value(&self) -> ValueRef<'_> {
+        match self {
+            Self::Value(value) => *value,
+            Self::Made(value) => value.into(),
+        }
+    }
+}
+
+/// A path that fans out over arrays leads to the array of what it met.
+pub(crate) fn found(resolved: Resolved<'_>) -> Result<Found<'_>, Reason> {
+    match resolved {
+        Resolved::One(Some(value)) => Ok(Found::Value(value)),
+        Resolved::One(None) => Err(Reason::Missing),
+        Resolved::Ambiguous => Err(Reason::Ambiguous),
+        many @ Resolved::Many(_) => {
+            let met: Vec<Bson> = many.met().into_iter().map(ValueRef::to_bson).collect::<Result<_, _>>()?;
+            if met.is_empty() { Err(Reason::Missing) } else { Ok(Found::Made(Bson::Array(met))) }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Resolving what can be resolved now, and leaving a template for the rest.
+
+use bson::{Bson, Document};
+
+use super::form::{Form, Key, Member};
+use super::literal::quoted;
+use super::print::{self, single};
+use super::resolve::Resolver;
+use super::sink;
+use super::text::{Insert, Piece, Text};
+use super::unresolved::Reason;
+use crate::json::MAX_SIZE;
+
+impl Resolver<'_, '_> {
+    /// The template that is left when everything that resolves has been resolved. Reading it again gives back what was inserted.
+    pub(super) fn keep(&mut self, form: &Form) -> Bson {
+        match form {
+            Form::Literal(_) => print::bson(form),
+            Form::Array(forms) => Bson::Array(forms.iter().map(|form| self.keep(form)).collect()),
+            Form::Document(members) => Bson::Document(self.keep_members(members)),
+            Form::Text(text, _) => self.keep_text(text).into(),
+            Form::Default(alternatives) => self.keep_default(alternatives),
+            Form::Expansion(..) | Form::Convert(..) | Form::Call(..) => {
+                let before = self.failures.len();
+                match self.strict(form).map(|found| found.value().to_bson()) {
+                    Some(Ok(value)) => protected(value),
+                    _ => {
+                        self.failures.truncate(before);
+                        print::bson(form)
+                    }
+                }
+            }
+        }
+    }
+
+    fn keep_members(&mut self, members: &[Member]) -> Document {
+        let mut kept = Document::new();
+        for member in members {
+            let key = match &member.key {
+                Key::Plain(key, _) => key.to_string(),
+                Key::Text(text) => self.keep_key(text, member),
+            };
+            // A key that came to be equal to another stays as it was written, and fails when it is resolved again.
+            let key = if kept.contains_key(&key) { member.written().to_owned() } else { key };
+            let value = self.keep(&member.value);
+            kept.insert(key, value);
+        }
+        kept
+    }
+
+    fn keep_key(&mut self, text: &Text, member: &Member) -> String {
+        let before = self.failures.len();
+        let key = self.key(text, &member.site);
+        self.failures.truncate(before);
+        match key {
+            Some(key) if key.starts_with('%') || key.contains("%(") => format!("%({})", quoted(&key)),
+            Some(key) => key,
+            None => text.written().to_owned(),
+        }
+    }
+
+    /// The text with what resolves inserted, and written so that it is not read again.
+    pub(super) fn keep_text(&self, text: &Text) -> String {
+        let mut out = String::new();
+        for piece in &text.pieces {
+            match piece {
+                Piece::Plain(plain) => out.push_str(plain),
+                Piece::Insert(insert) => self.keep_insert(insert, &mut out),
+            }
+        }
+        // Text that nothing stands in front of any more must not become an expansion.
+        if self.escape.is_none() && out.starts_with("%%") { format!("%(\"\"){out}") } else { out }
+    }
+
+    fn keep_insert(&self, insert: &Insert, out: &mut String) {
+        for (index, alternative) in insert.alternatives.iter().enumerate() {
+            match self.alternative(alternative) {
+                Ok(text) => match self.escape.unwrap_or_default().apply(&text) {
+                    Ok(escaped) if is_inert(out, &escaped) => out.push_str(&escaped),
+                    Ok(_) => {
+                        out.push_str("%(");
+                        out.push_str(&quoted(&text));
+                        out.push(')');
+                    }
+                    Err(_) => out.push_str(&insert.written),
+                },
+                Err(reason) if reason.is_not_supplied() => {
+                    let rest = insert.alternatives.get(index..).unwrap_or_default();
+                    let rest: Vec<String> = rest.iter().map(super::text::Alternative::print).collect();
+                    out.push_str("%(");
+                    out.push_str(&rest.join(", "));
+                    out.push(')');
+                }
+                Err(_) => continue,
+            }
+            return;
+        }
+        out.push_str(&insert.written);
+    }
+
+    fn keep_default(&mut self, alternatives: &[Form]) -> Bson {
+        let before = self.failures.len();
+        for (index, alternative) in alternatives.iter().enumerate() {
+            if let Some(Ok(value)) = self.strict(alternative).map(|found| found.value().to_bson()) {
+                self.failures.truncate(before);
+                return protected(value);
+            }
+            let supplied_later =
+                self.failures.get(before..).unwrap_or_default().iter().any(|failure| failure.reason().is_not_supplied());
+            self.failures.truncate(before);
+            if supplied_later {
+                let rest = alternatives.get(index..).unwrap_or_default();
+                return single("%default", Bson::Array(rest.iter().map(print::bson).collect()));
+            }
+        }
+        single("%default", Bson::Array(alternatives.iter().map(print::bson).collect()))
+    }
+}
+
+/// Whether a text can be appended to a template without being read as a part of it.
+fn is_inert(before: &str, text: &str) -> bool {
+    !text.contains('%') && !(before.ends_with('%') && text.starts_with('('))
+}
+
+/// A value as a template that resolves to it.
+fn protected(value: Bson) -> Bson {
+    if is_read_again(&value) { single("%literal", value) } else { value }
+}
+
+/// Whether a part of a value would be read as an expansion or an operator.
+fn is_read_again(value: &Bson) -> bool {
+    match value {
+        Bson::String(text) => text.starts_with("%%") || text.contains("%("),
+        Bson::Array(elements) => elements.iter().any(is_read_again),
+        Bson::Document(document) => document
+            .iter()
+            .any(|(key, value)| key.starts_with('%') || key.contains("%(") || is_read_again(value)),
+        _ => false,
+    }
+}
+
+/// Refuses a kept template that is nested too deep or too large.
+pub(super) fn size(kept: &Bson) -> Result<(), Reason> {
+    if sink::size(kept.into(), 0)? > MAX_SIZE { Err(Reason::TooLarge) } else { Ok(()) }
+}

@@ -1,0 +1,61 @@
+//! Templates: JSON, BSON or text with `%%user` expansions in it, resolved to values that keep their types.
+//!
+//! ```
+//! use portcullis::template::Template;
+//! use portcullis::{eval::Context, user::User};
+//!
+//! let template = Template::parse(
+//!     r#"{"owner": {"%stringToOid": "%%user.id"},
+//!         "teams": "%%user.custom_data.teams",
+//!         "by": "created by %(%%user.data.name, \"somebody\")"}"#,
+//! )
+//! .unwrap();
+//! let user = User::new("65a0000000000000000000a1").with_custom_data(bson::doc! { "teams": ["red", 7] });
+//! let context = Context::new().with_user(user);
+//! assert_eq!(
+//!     template.to_json(&context).unwrap(),
+//!     r#"{"owner":{"$oid":"65a0000000000000000000a1"},"teams":["red",7],"by":"created by somebody"}"#,
+//! );
+//!
+//! // What does not resolve is an error that names all of it, never null.
+//! let error = template.resolve(&Context::new()).unwrap_err();
+//! assert_eq!(error.as_slice().len(), 2);
+//! assert_eq!(error.as_slice()[1].pointer(), "/teams");
+//! ```
+//!
+//! | in a template | becomes |
+//! | --- | --- |
+//! | `"%%user.custom_data.age"`: a string that is wholly one expansion | its value, with its BSON type |
+//! | `"hello %(%%user.data.name)"`: `%(…)` inside of a string, or of a key | its text |
+//! | `"%(%%user.data.name, \"you\")"` | the text of the first alternative that resolves; the last may be a literal |
+//! | `{"%stringToOid": t}`, `%oidToString`, `%stringToUuid`, `%uuidToString` | the converted value, element by element in an array |
+//! | `{"%default": [t, …]}` | the first that resolves |
+//! | `{"%function": {"name": "f", "arguments": [t, …]}}` | the result of the call |
+//! | `{"%literal": v}` | `v`, in which nothing is read |
+//! | anything else | itself |
+//!
+//! What was inserted is never read again: a user whose name is `%%user.id` has just that name.
+
+mod error;
+mod escape;
+mod form;
+mod inputs;
+mod keep;
+mod list;
+mod literal;
+mod parse;
+mod plain;
+mod print;
+mod resolve;
+mod sink;
+#[expect(clippy::module_inception, reason = "the type that the room is named after")]
+mod template;
+mod text;
+mod unresolved;
+
+pub use error::{TemplateError, TemplateErrorKind, TemplateErrors};
+pub use escape::{Escape, Refused};
+pub use inputs::Inputs;
+pub use list::Asked;
+pub use template::{Missing, Template};
+pub use unresolved::{Failure, Reason, Unresolved};

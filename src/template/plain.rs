@@ -1,0 +1,160 @@
+//! Values as they are inserted into texts.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use bson::Decimal128;
+use bson::oid::ObjectId;
+
+use crate::value::ValueRef;
+
+/// The text of a value; `None` for a type, or a value, that has no text.
+pub(super) fn text(value: ValueRef<'_>) -> Option<Cow<'_, str>> {
+    Some(match value {
+        ValueRef::String(text) => text.into(),
+        ValueRef::Int32(number) => number.to_string().into(),
+        ValueRef::Int64(number) => number.to_string().into(),
+        ValueRef::Double(number) => double(number)?.into(),
+        ValueRef::Decimal128(number) => decimal(number)?.into(),
+        ValueRef::Boolean(value) => if value { "true" } else { "false" }.into(),
+        ValueRef::ObjectId(bytes) => ObjectId::from_bytes(bytes).to_hex().into(),
+        ValueRef::Binary { subtype: 4, bytes } => {
+            bson::Uuid::from_bytes(bytes.try_into().ok()?).to_string().into()
+        }
+        ValueRef::DateTime(millis) => date(millis)?.into(),
+        _ => return None,
+    })
+}
+
+/// A number of JSON text, which is a literal in a template.
+pub(super) fn json_number(number: &serde_json::Number) -> String {
+    match number.as_f64() {
+        Some(value) if number.is_f64() => double(value).unwrap_or_else(|| number.to_string()),
+        _ => number.to_string(),
+    }
+}
+
+/// As ECMAScript's `Number::toString`; `None` for NaN and the infinities.
+///
+/// Source: ECMA-262, section 6.1.6.1.20.
+fn double(number: f64) -> Option<String> {
+    if !number.is_finite() {
+        return None;
+    }
+    // The shortest digits that read back as this number: `d.ddde±x`.
+    let shortest = format!("{:e}", number.abs());
+    let (digits, exponent) = shortest.split_once('e')?;
+    let digits: String = digits.chars().filter(char::is_ascii_digit).collect();
+    let sign = if number < 0.0 { "-" } else { "" };
+    Some(laid_out(sign, &digits, exponent.parse::<i32>().ok()?.checked_add(1)?))
+}
+
+/// All digits of a decimal, laid out as ECMAScript does; `None` for NaN and the infinities.
+fn decimal(number: Decimal128) -> Option<String> {
+    let text = number.to_string();
+    let (sign, text) = text.strip_prefix('-').map_or(("", text.as_str()), |text| ("-", text));
+    let (digits, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let all = format!("{whole}{fraction}");
+    if all.is_empty() || !all.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let exponent: i32 = exponent.parse().ok()?;
+    let point = i32::try_from(whole.len()).ok()?.checked_add(exponent)?;
+    // Zeros before the first digit move the point; the last digit stays, whatever it is.
+    let zeros = all.len().saturating_sub(1).min(all.bytes().take_while(|digit| *digit == b'0').count());
+    let digits = all.get(zeros..)?;
+    Some(laid_out(sign, digits, point.checked_sub(i32::try_from(zeros).ok()?)?))
+}
+
+/// The digits of a number whose decimal point stands behind the first `point` of them.
+fn laid_out(sign: &str, digits: &str, point: i32) -> String {
+    let mut out = sign.to_owned();
+    let length = i32::try_from(digits.len()).unwrap_or(i32::MAX);
+    let zeros = |count: i32| "0".repeat(usize::try_from(count).unwrap_or(0));
+    // Writing to a string does not fail.
+    let _ = match point {
+        point if (length..=21).contains(&point) => write!(out, "{digits}{}", zeros(point - length)),
+        point if (1..=21).contains(&point) => {
+            let (whole, fraction) = digits.split_at_checked(usize::try_from(point).unwrap_or(0)).unwrap_or((digits, ""));
+            write!(out, "{whole}.{fraction}")
+        }
+        point if (-5..=0).contains(&point) => write!(out, "0.{}{digits}", zeros(-point)),
+        point => {
+            let (first, rest) = digits.split_at_checked(1).unwrap_or((digits, ""));
+            let dot = if rest.is_empty() { "" } else { "." };
+            let exponent = point - 1;
+            let plus = if exponent < 0 { "" } else { "+" };
+            write!(out, "{first}{dot}{rest}e{plus}{exponent}")
+        }
+    };
+    out
+}
+
+/// ISO 8601 in UTC, with milliseconds where there are any; `None` outside of the years 0 to 9999.
+fn date(millis: i64) -> Option<String> {
+    let text = bson::DateTime::from_millis(millis).try_to_rfc3339_string().ok()?;
+    // Years outside of four digits are written with a sign or with more digits.
+    (text.as_bytes().get(4) == Some(&b'-') && !text.starts_with('-')).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{date, decimal, double};
+
+    #[test]
+    fn doubles_are_written_as_ecmascript_does() {
+        for (number, text) in [
+            (0.0, "0"),
+            (-0.0, "0"),
+            (1.0, "1"),
+            (-1.5, "-1.5"),
+            (0.1, "0.1"),
+            (0.000_001, "0.000001"),
+            (0.000_000_1, "1e-7"),
+            (1.25e-7, "1.25e-7"),
+            (100.0, "100"),
+            (1e21, "1e+21"),
+            (123_456_789_012_345_680_000.0, "123456789012345680000"),
+            (1.5e300, "1.5e+300"),
+            (5e-324, "5e-324"),
+            (f64::MAX, "1.7976931348623157e+308"),
+        ] {
+            assert_eq!(double(number).as_deref(), Some(text));
+        }
+        for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert_eq!(double(number), None);
+        }
+    }
+
+    #[test]
+    fn decimals_keep_all_their_digits() {
+        for (number, text) in [
+            ("0", "0"),
+            ("-0", "-0"),
+            ("1.10", "1.10"),
+            ("0.05", "0.05"),
+            ("1E+3", "1000"),
+            ("1.5E+30", "1.5e+30"),
+            ("1E-8", "1e-8"),
+            ("12345678901234567890.12345678901234", "12345678901234567890.12345678901234"),
+            ("0.00", "0.00"),
+        ] {
+            assert_eq!(decimal(number.parse().unwrap()).as_deref(), Some(text), "{number}");
+        }
+        for number in ["NaN", "Infinity", "-Infinity"] {
+            assert_eq!(decimal(number.parse().unwrap()), None);
+        }
+    }
+
+    #[test]
+    fn dates_have_milliseconds_when_there_are_any() {
+        assert_eq!(date(0).as_deref(), Some("1970-01-01T00:00:00Z"));
+        assert_eq!(date(1).as_deref(), Some("1970-01-01T00:00:00.001Z"));
+        assert_eq!(date(-62_167_219_200_000).as_deref(), Some("0000-01-01T00:00:00Z"));
+        assert_eq!(date(253_402_300_799_999).as_deref(), Some("9999-12-31T23:59:59.999Z"));
+        for millis in [-62_167_219_200_001, 253_402_300_800_000, i64::MIN, i64::MAX] {
+            assert_eq!(date(millis), None);
+        }
+    }
+}

@@ -1,0 +1,401 @@
+//! The values of a template.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use bson::Bson;
+
+use super::escape::Escape;
+use super::form::{Call, Form, Key, Member, Site};
+use super::inputs::{Found, Inputs};
+use super::plain;
+use super::sink::{BsonSink, Sink, Slot};
+use super::text::{Alternative, Insert, Piece, Text};
+use super::unresolved::{Failure, Reason, Unresolved};
+use crate::eval::convert_each;
+use crate::expr::{Conversion, Operator};
+use crate::json::{MAX_DEPTH, MAX_SIZE};
+use crate::value::{Container, ValueRef};
+
+/// What becomes of a part that does not resolve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gap {
+    /// Nothing: the result is given up.
+    Refuse,
+    Null,
+    Remove,
+}
+
+/// A resolution under way.
+pub(super) struct Resolver<'i, 'r> {
+    pub(super) inputs: &'r Inputs<'i>,
+    /// How inserted text is escaped; `None` in the strings of JSON or BSON.
+    pub(super) escape: Option<Escape>,
+    pub(super) failures: Vec<Failure>,
+}
+
+impl<'i, 'r> Resolver<'i, 'r> {
+    pub(super) const fn new(inputs: &'r Inputs<'i>, escape: Option<Escape>) -> Self {
+        Self { inputs, escape, failures: Vec::new() }
+    }
+
+    /// Writes what a form resolves to.
+    ///
+    /// # Errors
+    /// Under [`Gap::Refuse`] everything that did not resolve; under the others only what no gap can stand for.
+    pub(super) fn write(mut self, form: &Form, gap: Gap, sink: &mut impl Sink) -> Result<(), Unresolved> {
+        self.form(form, Slot::Top, gap, 0, sink);
+        let fatal = |failure: &Failure| matches!(failure.reason(), Reason::TooLarge);
+        if self.failures.is_empty() || (gap != Gap::Refuse && !self.failures.iter().any(fatal)) {
+            Ok(())
+        } else {
+            Err(Unresolved(self.failures))
+        }
+    }
+
+    fn form(&mut self, form: &Form, slot: Slot<'_>, gap: Gap, depth: usize, sink: &mut impl Sink) {
+        match form {
+            Form::Array(forms) => {
+                sink.begin(slot, Container::Array);
+                forms.iter().for_each(|form| self.form(form, Slot::Element, gap, depth + 1, sink));
+                sink.end();
+            }
+            Form::Document(members) => {
+                sink.begin(slot, Container::Document);
+                self.members(members, gap, depth + 1, sink);
+                sink.end();
+            }
+            Form::Literal(literal) => {
+                let written = sink.literal(slot, literal);
+                self.written(written, &literal.site, || written_text(&literal.value), slot, gap, depth, sink);
+            }
+            Form::Expansion(expansion, site) => {
+                let written = match self.inputs.find(expansion) {
+                    Ok(found) => sink.value(slot, found.value(), depth),
+                    Err(reason) => Err(reason),
+                };
+                self.written(written, site, || expansion.to_string(), slot, gap, depth, sink);
+            }
+            Form::Text(text, site) => match self.text(text, site) {
+                Some(text) => {
+                    let written = sink.value(slot, ValueRef::String(&text), depth);
+                    self.written(written, site, || text.to_string(), slot, gap, depth, sink);
+                }
+                None => fill(slot, gap, depth, sink),
+            },
+            Form::Convert(_, _, site) | Form::Call(_, site) => match self.strict(form) {
+                Some(found) => {
+                    let written = sink.value(slot, found.value(), depth);
+                    self.written(written, site, || asked(form), slot, gap, depth, sink);
+                }
+                None => fill(slot, gap, depth, sink),
+            },
+            Form::Default(_) => match self.strict(form) {
+                Some(found) => {
+                    let written = sink.value(slot, found.value(), depth);
+                    if let (Err(reason), Some(site)) = (written, last_site(form)) {
+                        self.fail(site, asked(form), reason);
+                        fill(slot, gap, depth, sink);
+                    }
+                }
+                None => fill(slot, gap, depth, sink),
+            },
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what to do when writing failed is the same for every kind of form")]
+    fn written(
+        &mut self,
+        written: Result<(), Reason>,
+        site: &Site,
+        asked: impl FnOnce() -> String,
+        slot: Slot<'_>,
+        gap: Gap,
+        depth: usize,
+        sink: &mut impl Sink,
+    ) {
+        match written {
+            Ok(()) if sink.size() <= MAX_SIZE => {}
+            Ok(()) => self.fail(site, asked(), Reason::TooLarge),
+            Err(reason) => {
+                self.fail(site, asked(), reason);
+                fill(slot, gap, depth, sink);
+            }
+        }
+    }
+
+    fn members(&mut self, members: &[Member], gap: Gap, depth: usize, sink: &mut impl Sink) {
+        // Written keys are unique; only inserted ones can be equal to others.
+        let mut keys = members.iter().any(|member| matches!(member.key, Key::Text(_))).then(HashSet::new);
+        for member in members {
+            let (key, json) = match &member.key {
+                Key::Plain(key, json) => (Cow::Borrowed(&**key), Some(&**json)),
+                Key::Text(text) => match self.key(text, &member.site) {
+                    Some(key) => (Cow::Owned(key), None),
+                    None => {
+                        // Whatever its key, what is missing in the value is told with it.
+                        let mut value = Resolver::new(self.inputs, self.escape);
+                        value.form(&member.value, Slot::Top, gap, depth, &mut BsonSink::default());
+                        value.failures.into_iter().for_each(|failure| self.note(failure));
+                        continue;
+                    }
+                },
+            };
+            if let Some(keys) = &mut keys
+                && !keys.insert(key.to_string())
+            {
+                let asked = match &member.key {
+                    Key::Text(text) => first_asked(text),
+                    Key::Plain(key, _) => key.to_string(),
+                };
+                self.fail(&member.site, asked, Reason::KeyDuplicate(key.into_owned()));
+                continue;
+            }
+            self.form(&member.value, Slot::Key(&key, json), gap, depth, sink);
+        }
+    }
+
+    /// The name that a key becomes.
+    pub(super) fn key(&mut self, text: &Text, site: &Site) -> Option<String> {
+        let mut key = String::new();
+        let mut complete = true;
+        for piece in &text.pieces {
+            match piece {
+                Piece::Plain(plain) => key.push_str(plain),
+                Piece::Insert(insert) => match self.insert(insert) {
+                    Ok((_, inserted)) if is_plain_name(&inserted) => key.push_str(&inserted),
+                    Ok((alternative, _)) => {
+                        self.fail(site, alternative.asked(), Reason::KeyMalformed);
+                        complete = false;
+                    }
+                    Err(reason) => {
+                        self.fail(site, insert.asked(), reason);
+                        complete = false;
+                    }
+                },
+            }
+        }
+        complete.then_some(key)
+    }
+
+    /// The text with everything inserted; `None` if a part of it does not resolve.
+    pub(super) fn text(&mut self, text: &Text, site: &Site) -> Option<Cow<'i, str>> {
+        if let [Piece::Insert(only)] = &text.pieces[..]
+            && self.escape.is_none()
+        {
+            return match self.insert(only) {
+                Ok((_, text)) => Some(text),
+                Err(reason) => {
+                    self.fail(site, only.asked(), reason);
+                    None
+                }
+            };
+        }
+        let mut out = String::with_capacity(text.written().len());
+        let mut complete = true;
+        for piece in &text.pieces {
+            match piece {
+                Piece::Plain(plain) => out.push_str(plain),
+                Piece::Insert(insert) => match self.escaped(insert) {
+                    Ok(inserted) if out.len().saturating_add(inserted.len()) <= MAX_SIZE => out.push_str(&inserted),
+                    Ok(_) => {
+                        self.fail(site, insert.asked(), Reason::TooLarge);
+                        return None;
+                    }
+                    Err(reason) => {
+                        self.fail(site, insert.asked(), reason);
+                        complete = false;
+                    }
+                },
+            }
+        }
+        complete.then(|| out.into())
+    }
+
+    fn escaped(&self, insert: &Insert) -> Result<Cow<'i, str>, Reason> {
+        let (_, text) = self.insert(insert)?;
+        match self.escape {
+            None | Some(Escape::None) => Ok(text),
+            Some(escape) => Ok(escape.apply(&text).map_err(Reason::Escape)?.into_owned().into()),
+        }
+    }
+
+    /// What is inserted, and by which alternative.
+    pub(super) fn insert<'t>(&self, insert: &'t Insert) -> Result<(&'t Alternative, Cow<'i, str>), Reason> {
+        let mut reason = Reason::Missing;
+        for alternative in &insert.alternatives {
+            match self.alternative(alternative) {
+                Ok(text) => return Ok((alternative, text)),
+                Err(why) => reason = why,
+            }
+        }
+        Err(reason)
+    }
+
+    pub(super) fn alternative(&self, alternative: &Alternative) -> Result<Cow<'i, str>, Reason> {
+        match alternative {
+            Alternative::Literal(text) => Ok(text.to_string().into()),
+            Alternative::Expansion(expansion) => match self.inputs.find(expansion)? {
+                Found::Value(value) => plain::text(value).ok_or_else(|| Reason::NoText(value.kind().alias())),
+                Found::Made(value) => {
+                    let value = ValueRef::from(&value);
+                    match plain::text(value) {
+                        Some(text) => Ok(text.into_owned().into()),
+                        None => Err(Reason::NoText(value.kind().alias())),
+                    }
+                }
+            },
+        }
+    }
+
+    /// The value of a form in which everything resolves; otherwise its failures are noted.
+    pub(super) fn strict(&mut self, form: &Form) -> Option<Found<'i>> {
+        match form {
+            Form::Literal(literal) => Some(Found::Made(literal.value.clone())),
+            Form::Expansion(expansion, site) => match self.inputs.find(expansion) {
+                Ok(found) => Some(found),
+                Err(reason) => {
+                    self.fail(site, expansion.to_string(), reason);
+                    None
+                }
+            },
+            Form::Text(text, site) => self.text(text, site).map(|text| Found::Made(text.into_owned().into())),
+            Form::Array(_) | Form::Document(_) => {
+                let mut sink = BsonSink::default();
+                let before = self.failures.len();
+                self.form(form, Slot::Top, Gap::Refuse, 0, &mut sink);
+                if self.failures.len() > before { None } else { sink.finish().map(Found::Made) }
+            }
+            Form::Convert(conversion, operand, site) => self.convert(*conversion, operand, site),
+            Form::Default(alternatives) => self.default(alternatives),
+            Form::Call(call, site) => self.call(call, site),
+        }
+    }
+
+    fn convert(&mut self, conversion: Conversion, operand: &Form, site: &Site) -> Option<Found<'i>> {
+        let found = self.strict(operand)?;
+        if let Some(converted) = convert_each(conversion, found.value()) {
+            return Some(Found::Made(converted));
+        }
+        let reason = Reason::NotConvertible {
+            operator: Operator::Convert(conversion).name(),
+            found: found.value().kind().alias(),
+        };
+        self.fail(site, asked(operand), reason);
+        None
+    }
+
+    /// The first alternative that resolves; of one that fails as a whole, the last alternative tells why.
+    fn default(&mut self, alternatives: &[Form]) -> Option<Found<'i>> {
+        let (last, others) = alternatives.split_last()?;
+        let before = self.failures.len();
+        for alternative in others {
+            if let Some(found) = self.strict(alternative) {
+                return Some(found);
+            }
+            self.failures.truncate(before);
+        }
+        self.strict(last)
+    }
+
+    fn call(&mut self, call: &Call, site: &Site) -> Option<Found<'i>> {
+        let mut arguments = Vec::with_capacity(call.arguments.len());
+        let mut complete = true;
+        for argument in &call.arguments {
+            match self.strict(argument).map(|found| found.value().to_bson()) {
+                Some(Ok(argument)) => arguments.push(argument),
+                Some(Err(error)) => {
+                    self.fail(site, &*call.name, error.into());
+                    complete = false;
+                }
+                None => complete = false,
+            }
+        }
+        if !complete {
+            return None;
+        }
+        match self.inputs.context.call(&call.name, &arguments) {
+            Ok(result) => Some(Found::Made(Bson::clone(&result))),
+            Err(error) => {
+                self.fail(site, &*call.name, Reason::Failed(error));
+                None
+            }
+        }
+    }
+
+    pub(super) fn fail(&mut self, site: &Site, asked: impl Into<Box<str>>, reason: Reason) {
+        self.note(Failure::new(site, asked, reason));
+    }
+
+    fn note(&mut self, failure: Failure) {
+        let same = |one: &Failure| one.pointer() == failure.pointer() && one.asked() == failure.asked();
+        if !self.failures.iter().any(same) {
+            self.failures.push(failure);
+        }
+    }
+}
+
+/// Writes what stands in the place of what did not resolve.
+fn fill(slot: Slot<'_>, gap: Gap, depth: usize, sink: &mut impl Sink) {
+    if gap == Gap::Null {
+        // Null fits everywhere.
+        let _ = sink.value(slot, ValueRef::Null, depth.min(MAX_DEPTH));
+    }
+}
+
+/// Whether what is inserted into a key is one name, which neither a path nor an operator can be made of.
+fn is_plain_name(text: &str) -> bool {
+    !text.is_empty() && !text.starts_with('$') && !text.contains(['.', '\0'])
+}
+
+/// What a form asks for, in one line.
+pub(super) fn asked(form: &Form) -> String {
+    match form {
+        Form::Literal(literal) => written_text(&literal.value),
+        Form::Expansion(expansion, _) => expansion.to_string(),
+        Form::Text(text, _) => text.written().to_owned(),
+        Form::Convert(_, operand, _) => asked(operand),
+        Form::Default(alternatives) => alternatives.last().map(asked).unwrap_or_default(),
+        Form::Call(call, _) => call.name.clone(),
+        Form::Array(_) | Form::Document(_) => written_text(&super::print::bson(form)),
+    }
+}
+
+/// A string as it is, another value as extended JSON.
+fn written_text(value: &Bson) -> String {
+    match value {
+        Bson::String(text) => text.clone(),
+        other => crate::json::from_bson(other).to_string(),
+    }
+}
+
+/// Where the last alternative of a `%default` stands.
+fn last_site(form: &Form) -> Option<&Site> {
+    match form {
+        Form::Expansion(_, site) | Form::Text(_, site) | Form::Convert(_, _, site) | Form::Call(_, site) => Some(site),
+        Form::Literal(literal) => Some(&literal.site),
+        Form::Default(forms) | Form::Array(forms) => forms.last().and_then(last_site),
+        Form::Document(members) => members.last().map(|member| &member.site),
+    }
+}
+
+fn first_asked(text: &Text) -> String {
+    text.inserts().next().map(Insert::asked).unwrap_or_default()
+}
+
+impl Insert {
+    /// What is reported if none of the alternatives resolves: the last.
+    pub(super) fn asked(&self) -> String {
+        self.alternatives.last().map(Alternative::asked).unwrap_or_default()
+    }
+}
+
+impl Alternative {
+    fn asked(&self) -> String {
+        match self {
+            Self::Expansion(expansion) => expansion.to_string(),
+            Self::Literal(text) => text.to_string(),
+        }
+    }
+}
+

@@ -1,0 +1,277 @@
+use bson::{Bson, RawDocumentBuf};
+
+use super::error::{TemplateError, TemplateErrorKind, TemplateErrors};
+use super::escape::Escape;
+use super::form::{Form, Site};
+use super::inputs::Inputs;
+use super::list::{self, Asked};
+use super::resolve::{Gap, Resolver};
+use super::sink::{BsonSink, JsonSink, RawSink, Sink};
+use super::text::Text;
+use super::unresolved::{Failure, Reason, Unresolved};
+use super::{keep, parse, print};
+use crate::json::{self, MAX_SIZE, Node};
+use crate::text::Span;
+
+/// A template: parsed once, resolved for many users. See the [module](self) for what stands in it.
+#[derive(Clone, Debug)]
+pub struct Template {
+    form: Form,
+    /// `None` for a template of JSON or BSON.
+    escape: Option<Escape>,
+}
+
+/// What becomes of what does not resolve.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Missing {
+    /// The whole template does not resolve; everything that is missing is reported.
+    #[default]
+    Refuse,
+    /// It becomes null. A member whose key does not resolve is left out.
+    Null,
+    /// The member or the element is left out; at the top nothing is left.
+    Remove,
+    /// It stays as it was written: the result is a template again, for a later stage that supplies more.
+    Keep,
+}
+
+impl Missing {
+    /// Every policy with its name on the command line and in test files.
+    pub const ALL: [(Self, &'static str); 4] =
+        [(Self::Refuse, "refuse"), (Self::Null, "null"), (Self::Remove, "remove"), (Self::Keep, "keep")];
+
+    /// The policy of a name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, known)| *known == name).map(|(missing, _)| *missing)
+    }
+
+    const fn gap(self) -> Option<Gap> {
+        match self {
+            Self::Refuse => Some(Gap::Refuse),
+            Self::Null => Some(Gap::Null),
+            Self::Remove => Some(Gap::Remove),
+            Self::Keep => None,
+        }
+    }
+}
+
+impl Template {
+    /// Reads a template of JSON text, in which extended JSON says types that JSON lacks.
+    ///
+    /// # Errors
+    /// Every error of the template, with its place.
+    ///
+    /// ```
+    /// use portcullis::template::Template;
+    /// let errors = Template::parse(r#"{"a": "%%usr.id", "b": "%(%%user.id"}"#).unwrap_err();
+    /// assert_eq!(errors.as_slice().len(), 2);
+    /// assert_eq!(errors.as_slice()[0].help(), Some("did you mean `%%user.id`?"));
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, TemplateErrors> {
+        let node = json::parse(text).map_err(|error| {
+            let kind = TemplateErrorKind::Json(error.kind().clone());
+            TemplateErrors(vec![TemplateError::new(kind, "", error.span(), None)])
+        })?;
+        Self::from_node(&node)
+    }
+
+    /// Reads a template of JSON that was read already.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn from_node(node: &Node) -> Result<Self, TemplateErrors> {
+        Ok(Self { form: parse::json(node)?, escape: None })
+    }
+
+    /// Reads a template of BSON.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse); the errors have a pointer, but no place in a text.
+    ///
+    /// ```
+    /// use portcullis::{eval::Context, template::Template, user::User};
+    /// let template = Template::from_bson(&bson::doc! { "$match": { "owner": "%%user.id" } }.into()).unwrap();
+    /// let resolved = template.resolve(&Context::new().with_user(User::new("u1"))).unwrap();
+    /// assert_eq!(resolved, bson::doc! { "$match": { "owner": "u1" } }.into());
+    /// ```
+    pub fn from_bson(value: &Bson) -> Result<Self, TemplateErrors> {
+        Ok(Self { form: parse::bson(value)?, escape: None })
+    }
+
+    /// Reads a template that is text: only `%(…)` means something in it. What is inserted is escaped for the language of the
+    /// text.
+    ///
+    /// # Errors
+    /// Every malformed insertion.
+    ///
+    /// ```
+    /// use portcullis::template::{Escape, Template};
+    /// use portcullis::{eval::Context, user::User};
+    /// let template = Template::text("/files/%(%%user.id)?team=%(%%user.custom_data.team)", Escape::Url).unwrap();
+    /// let user = User::new("u1").with_custom_data(bson::doc! { "team": "red & blue" });
+    /// assert_eq!(template.to_text(&Context::new().with_user(user)).unwrap(), "/files/u1?team=red%20%26%20blue");
+    /// ```
+    pub fn text(text: &str, escape: Escape) -> Result<Self, TemplateErrors> {
+        let span = Span::new(0, text.len());
+        let errors = |errors: Vec<(TemplateErrorKind, Option<String>)>| {
+            TemplateErrors(errors.into_iter().map(|(kind, help)| TemplateError::new(kind, "", span, help)).collect())
+        };
+        if text.len() > MAX_SIZE {
+            return Err(errors(vec![(TemplateErrorKind::TooLarge, None)]));
+        }
+        let text = Text::parse(text).map_err(errors)?;
+        Ok(Self { form: Form::Text(text, Site { pointer: "".into(), span }), escape: Some(escape) })
+    }
+
+    /// The value of the template.
+    ///
+    /// # Errors
+    /// Everything that does not resolve.
+    pub fn resolve<'i>(&self, inputs: impl Into<Inputs<'i>>) -> Result<Bson, Unresolved> {
+        let mut sink = BsonSink::default();
+        self.write(&inputs.into(), Gap::Refuse, &mut sink)?;
+        Ok(sink.finish().unwrap_or(Bson::Null))
+    }
+
+    /// The value of the template, in which something else may stand for what does not resolve; `None` if
+    /// [nothing is left](Missing::Remove).
+    ///
+    /// # Errors
+    /// Under [`Missing::Refuse`] everything that does not resolve; under the others only a result that is too large.
+    ///
+    /// ```
+    /// use portcullis::template::{Missing, Template};
+    /// use portcullis::{eval::Context, user::User};
+    /// let template = Template::parse(r#"{"id": "%%user.id", "ip": "%%request.remoteIPAddress"}"#).unwrap();
+    /// let context = Context::new().with_user(User::new("u1"));
+    /// let left = |missing| template.resolve_with(&context, missing).unwrap().unwrap();
+    /// assert_eq!(left(Missing::Remove), bson::doc! { "id": "u1" }.into());
+    /// assert_eq!(left(Missing::Keep), bson::doc! { "id": "u1", "ip": "%%request.remoteIPAddress" }.into());
+    /// ```
+    pub fn resolve_with<'i>(&self, inputs: impl Into<Inputs<'i>>, missing: Missing) -> Result<Option<Bson>, Unresolved> {
+        let inputs = inputs.into();
+        match missing.gap() {
+            Some(gap) => {
+                let mut sink = BsonSink::default();
+                self.write(&inputs, gap, &mut sink)?;
+                Ok(sink.finish())
+            }
+            None => self.kept(&inputs).map(Some),
+        }
+    }
+
+    /// The value of the template, a document, in BSON's bytes.
+    ///
+    /// # Errors
+    /// Everything that does not resolve; or the template is no document.
+    pub fn to_raw<'i>(&self, inputs: impl Into<Inputs<'i>>) -> Result<RawDocumentBuf, Unresolved> {
+        let mut bytes = Vec::new();
+        self.write_raw(inputs, &mut bytes)?;
+        RawDocumentBuf::from_bytes(bytes).map_err(|_| self.failed(Reason::NotDocument))
+    }
+
+    /// As [`to_raw`](Self::to_raw), in the place of whatever `bytes` hold, so that they can be used again.
+    ///
+    /// # Errors
+    /// As [`to_raw`](Self::to_raw); then `bytes` hold nothing of use.
+    pub fn write_raw<'i>(&self, inputs: impl Into<Inputs<'i>>, bytes: &mut Vec<u8>) -> Result<(), Unresolved> {
+        bytes.clear();
+        match &self.form {
+            Form::Document(_) => self.write(&inputs.into(), Gap::Refuse, &mut RawSink::new(bytes)),
+            _ => match self.resolve(inputs)? {
+                Bson::Document(document) => {
+                    let encoded = crate::value::encode((&document).into(), bytes);
+                    encoded.map_err(|error| self.failed(error.into()))
+                }
+                _ => Err(self.failed(Reason::NotDocument)),
+            },
+        }
+    }
+
+    /// The value of the template as relaxed extended JSON on one line.
+    ///
+    /// # Errors
+    /// Everything that does not resolve, and data that would read as another value, such as a document with the key `$oid`.
+    pub fn to_json<'i>(&self, inputs: impl Into<Inputs<'i>>) -> Result<String, Unresolved> {
+        let mut text = Vec::new();
+        self.write_json(inputs, Missing::Refuse, &mut text)?;
+        String::from_utf8(text).map_err(|_| self.failed(Reason::Missing))
+    }
+
+    /// Appends the value of the template as relaxed extended JSON on one line; `false` if nothing is left to be written.
+    ///
+    /// # Errors
+    /// As [`to_json`](Self::to_json), as far as `missing` does not stand for it; then `text` is as long as it was.
+    pub fn write_json<'i>(
+        &self,
+        inputs: impl Into<Inputs<'i>>,
+        missing: Missing,
+        text: &mut Vec<u8>,
+    ) -> Result<bool, Unresolved> {
+        let (before, inputs) = (text.len(), inputs.into());
+        let written = match missing.gap() {
+            Some(gap) => self.write(&inputs, gap, &mut JsonSink::new(text)),
+            None => self.kept(&inputs).and_then(|kept| {
+                json::write_relaxed((&kept).into(), 0, text).map_err(|error| self.failed(error.into()))
+            }),
+        };
+        match written {
+            Ok(()) => Ok(text.len() > before),
+            Err(unresolved) => {
+                text.truncate(before);
+                Err(unresolved)
+            }
+        }
+    }
+
+    /// The text that a [text template](Self::text) becomes.
+    ///
+    /// # Errors
+    /// Everything that does not resolve; or the template became something else than a string.
+    pub fn to_text<'i>(&self, inputs: impl Into<Inputs<'i>>) -> Result<String, Unresolved> {
+        match self.resolve(inputs)? {
+            Bson::String(text) => Ok(text),
+            other => Err(self.failed(Reason::NoText(crate::value::ValueRef::from(&other).kind().alias()))),
+        }
+    }
+
+    /// What the template asks for, in the order in which it was written.
+    #[must_use]
+    pub fn expansions(&self) -> Vec<Asked> {
+        list::asked(&self.form)
+    }
+
+    /// The template as BSON, as it was written; a text template as its text.
+    #[must_use]
+    pub fn to_bson(&self) -> Bson {
+        print::bson(&self.form)
+    }
+
+    /// What does not resolve, also where [`Missing`] stands for it.
+    #[must_use]
+    pub fn unresolved<'i>(&self, inputs: impl Into<Inputs<'i>>) -> Vec<Failure> {
+        match self.write(&inputs.into(), Gap::Refuse, &mut BsonSink::default()) {
+            Ok(()) => Vec::new(),
+            Err(Unresolved(failures)) => failures,
+        }
+    }
+
+    fn write(&self, inputs: &Inputs<'_>, gap: Gap, sink: &mut impl Sink) -> Result<(), Unresolved> {
+        Resolver::new(inputs, self.escape).write(&self.form, gap, sink)
+    }
+
+    fn kept(&self, inputs: &Inputs<'_>) -> Result<Bson, Unresolved> {
+        let kept = Resolver::new(inputs, self.escape).keep(&self.form);
+        match keep::size(&kept) {
+            Ok(()) => Ok(kept),
+            Err(reason) => Err(self.failed(reason)),
+        }
+    }
+
+    /// A failure of the template as a whole.
+    fn failed(&self, reason: Reason) -> Unresolved {
+        let site = Site { pointer: "".into(), span: Span::new(0, 0) };
+        Unresolved(vec![Failure::new(&site, super::resolve::asked(&self.form), reason)])
+    }
+}

@@ -1,0 +1,161 @@
+use std::fmt;
+
+use thiserror::Error;
+
+use super::escape::Refused;
+use super::form::Site;
+use crate::eval::{EvalError, FunctionError};
+use crate::json::{MAX_DEPTH, NotJson};
+use crate::text::{OneLine, Span, excerpt};
+use crate::value::Malformed;
+
+/// What of a template did not resolve: everything, each once, in the order in which it was met; at least one.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[error("{}", list(.0))]
+pub struct Unresolved(pub(super) Vec<Failure>);
+
+impl Unresolved {
+    /// What did not resolve.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Failure] {
+        &self.0
+    }
+}
+
+fn list(failures: &[Failure]) -> String {
+    failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// One expansion, operator or call that did not resolve. Never shows the value of a secret.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure {
+    pointer: Box<str>,
+    span: Span,
+    asked: Box<str>,
+    reason: Reason,
+}
+
+impl Failure {
+    pub(super) fn new(site: &Site, asked: impl Into<Box<str>>, reason: Reason) -> Self {
+        Self { pointer: site.pointer.clone(), span: site.span, asked: asked.into(), reason }
+    }
+
+    /// Where, as a JSON pointer (RFC 6901) into the template; that of its member for a key.
+    #[must_use]
+    pub const fn pointer(&self) -> &str {
+        &self.pointer
+    }
+
+    /// Where, in the source text; empty for a template that was not read from text.
+    #[must_use]
+    pub const fn span(&self) -> Span {
+        self.span
+    }
+
+    /// What was asked for: the expansion, the operand of a conversion, the name of a function.
+    #[must_use]
+    pub const fn asked(&self) -> &str {
+        &self.asked
+    }
+
+    /// Why it did not resolve.
+    #[must_use]
+    pub const fn reason(&self) -> &Reason {
+        &self.reason
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pointer = if self.pointer.is_empty() { "(root)" } else { &self.pointer };
+        write!(f, "{}: `{}`: {}", OneLine(pointer), OneLine(excerpt(&self.asked, 200)), OneLine(&self.reason))
+    }
+}
+
+/// Why a part of a template does not resolve.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The user, or a document, has no such value.
+    #[error("there is no such value")]
+    Missing,
+    /// `%%user.name`: no user has this property.
+    #[error("there is no such property")]
+    PropertyUnknown,
+    /// `%%root` where the caller supplied no document.
+    #[error("`{0}` was not supplied")]
+    NotSupplied(&'static str),
+    /// A part of the context that the caller did not supply, or that was not loaded; or a function failed.
+    #[error("{0}")]
+    Failed(EvalError),
+    /// A name of the path is an index of an array and a key of its elements, and both lead somewhere.
+    #[error("a number of the path is both an index of an array and a key of its elements")]
+    Ambiguous,
+    /// A secret, and the caller did not let secrets in.
+    #[error("it is a secret, and secrets are not let into this template")]
+    Secret,
+    /// `%%values` as a whole where some of them are secrets.
+    #[error("some of the values are secrets: name the values that are needed")]
+    SecretsAmong,
+    /// `%stringToOid` of a text that is no ObjectId.
+    #[error("`{operator}` does not convert {found}")]
+    NotConvertible {
+        /// The operator.
+        operator: &'static str,
+        /// What its operand is.
+        found: &'static str,
+    },
+    /// A value of a type that has no text, in a text.
+    #[error("{0} has no text")]
+    NoText(&'static str),
+    /// A text that the escape refuses.
+    #[error("{0}")]
+    Escape(Refused),
+    /// An inserted part of a key that is not one plain name.
+    #[error("what is inserted into a key must be one name: not empty, without `.` and U+0000, and not beginning with `$`")]
+    KeyMalformed,
+    /// A key that stands in its document already.
+    #[error("the key `{}` stands in this document already", OneLine(excerpt(.0, 200)))]
+    KeyDuplicate(String),
+    /// A value that extended JSON would read as another one.
+    #[error("a document with the key `{0}` reads as another value in extended JSON; write BSON")]
+    NotJson(String),
+    /// The template, whose BSON is wanted, became something else than a document.
+    #[error("the template is no document")]
+    NotDocument,
+    /// The result is nested too deep.
+    #[error("the result is nested deeper than {MAX_DEPTH} levels")]
+    TooDeep,
+    /// The result is too large.
+    #[error("the result is larger than {max} bytes", max = crate::json::MAX_SIZE)]
+    TooLarge,
+}
+
+impl Reason {
+    /// Whether another caller, who supplies more, could make it resolve.
+    pub(super) const fn is_not_supplied(&self) -> bool {
+        matches!(
+            self,
+            Self::NotSupplied(_)
+                | Self::Failed(
+                    EvalError::NotSupplied(_)
+                        | EvalError::Function(FunctionError::Pending(_) | FunctionError::NotFound(_))
+                )
+        )
+    }
+}
+
+impl From<Malformed> for Reason {
+    fn from(error: Malformed) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<NotJson> for Reason {
+    fn from(error: NotJson) -> Self {
+        match error {
+            NotJson::Malformed(error) => error.into(),
+            NotJson::Key(key) => Self::NotJson(key),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Values as BSON's bytes.
+
+use std::io::Write as _;
+
+use super::view::{ArrayRef, DbPointerRef, DocumentRef, Malformed, ValueRef};
+
+/// BSON's number of a value's type.
+pub(crate) const fn type_byte(value: ValueRef<'_>) -> u8 {
+    match value {
+        ValueRef::Double(_) => 0x01,
+        ValueRef::String(_) => 0x02,
+        ValueRef::Document(_) => 0x03,
+        ValueRef::Array(_) => 0x04,
+        ValueRef::Binary { .. } => 0x05,
+        ValueRef::Undefined => 0x06,
+        ValueRef::ObjectId(_) => 0x07,
+        ValueRef::Boolean(_) => 0x08,
+        ValueRef::DateTime(_) => 0x09,
+        ValueRef::Null => 0x0A,
+        ValueRef::Regex { .. } => 0x0B,
+        ValueRef::DbPointer(_) => 0x0C,
+        ValueRef::Code(_) => 0x0D,
+        ValueRef::Symbol(_) => 0x0E,
+        ValueRef::CodeWithScope { .. } => 0x0F,
+        ValueRef::Int32(_) => 0x10,
+        ValueRef::Timestamp { .. } => 0x11,
+        ValueRef::Int64(_) => 0x12,
+        ValueRef::Decimal128(_) => 0x13,
+        ValueRef::MaxKey => 0x7F,
+        ValueRef::MinKey => 0xFF,
+    }
+}
+
+/// Appends the bytes of a value, without its type and key.
+///
+/// # Errors
+/// If a part of it is raw and no BSON, or it is nested deeper than [`MAX_DEPTH`](super::MAX_DEPTH), or larger than BSON can say.
+pub(crate) fn encode(value: ValueRef<'_>, bytes: &mut Vec<u8>) -> Result<(), Malformed> {
+    append(value, 0, bytes)
+}
+
+fn append(value: ValueRef<'_>, depth: usize, bytes: &mut Vec<u8>) -> Result<(), Malformed> {
+    if depth > super::MAX_DEPTH {
+        return Err(Malformed::depth());
+    }
+    match value {
+        ValueRef::MinKey | ValueRef::Undefined | ValueRef::Null | ValueRef::MaxKey => {}
+        ValueRef::Int32(value) => bytes.extend(value.to_le_bytes()),
+        ValueRef::Int64(value) | ValueRef::DateTime(value) => bytes.extend(value.to_le_bytes()),
+        ValueRef::Double(value) => bytes.extend(value.to_le_bytes()),
+        ValueRef::Decimal128(value) => bytes.extend(value.bytes()),
+        ValueRef::String(text) | ValueRef::Symbol(text) | ValueRef::Code(text) => string(text, bytes)?,
+        ValueRef::Document(document) => self::document(document, depth, bytes)?,
+        ValueRef::Array(array) => self::array(array, depth, bytes)?,
+        ValueRef::Binary { subtype, bytes: content } => {
+            // Subtype 2 repeats its length.
+            let inner = if subtype == 2 { content.len().saturating_add(4) } else { content.len() };
+            bytes.extend(length(inner)?);
+            bytes.push(subtype);
+            if subtype == 2 {
+                bytes.extend(length(content.len())?);
+            }
+            bytes.extend_from_slice(content);
+        }
+        ValueRef::ObjectId(id) => bytes.extend(id),
+        ValueRef::Boolean(value) => bytes.push(u8::from(value)),
+        ValueRef::Timestamp { time, increment } => {
+            bytes.extend(increment.to_le_bytes());
+            bytes.extend(time.to_le_bytes());
+        }
+        ValueRef::Regex { pattern, options } => {
+            for text in [pattern, options] {
+                key(text, bytes)?;
+            }
+        }
+        ValueRef::DbPointer(DbPointerRef::Raw { namespace, id }) => {
+            string(namespace, bytes)?;
+            bytes.extend(id);
+        }
+        ValueRef::DbPointer(DbPointerRef::Decoded(pointer)) => {
+            // The library shows its parts in its bytes only.
+            let document = bson::RawDocumentBuf::try_from(&bson::doc! { "": pointer.clone() })?;
+            bytes.extend_from_slice(document.as_bytes().get(6..document.as_bytes().len().saturating_sub(1)).unwrap_or_default());
+        }
+        ValueRef::CodeWithScope { code, scope } => container(bytes, |bytes| {
+            string(code, bytes)?;
+            self::document(scope, depth.saturating_add(1), bytes)
+        })?,
+    }
+    Ok(())
+}
+
+fn document(document: DocumentRef<'_>, depth: usize, bytes: &mut Vec<u8>) -> Result<(), Malformed> {
+    container(bytes, |bytes| {
+        for field in document.iter() {
+            let (name, value) = field?;
+            bytes.push(type_byte(value));
+            key(name, bytes)?;
+            append(value, depth.saturating_add(1), bytes)?;
+        }
+        bytes.push(0);
+        Ok(())
+    })
+}
+
+fn array(array: ArrayRef<'_>, depth: usize, bytes: &mut Vec<u8>) -> Result<(), Malformed> {
+    container(bytes, |bytes| {
+        for (index, value) in array.iter().enumerate() {
+            let value = value?;
+            bytes.push(type_byte(value));
+            // Writing to memory does not fail.
+            let _ = write!(bytes, "{index}");
+            bytes.push(0);
+            append(value, depth.saturating_add(1), bytes)?;
+        }
+        bytes.push(0);
+        Ok(())
+    })
+}
+
+/// Writes what begins with its own length.
+fn container(
+    bytes: &mut Vec<u8>,
+    fill: impl FnOnce(&mut Vec<u8>) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
+    let start = bytes.len();
+    bytes.extend([0; 4]);
+    fill(bytes)?;
+    let length = length(bytes.len().saturating_sub(start))?;
+    if let Some(place) = bytes.get_mut(start..).and_then(<[u8]>::first_chunk_mut) {
+        *place = length;
+    }
+    Ok(())
+}
+
+fn string(text: &str, bytes: &mut Vec<u8>) -> Result<(), Malformed> {
+    bytes.extend(length(text.len().saturating_add(1))?);
+    bytes.extend_from_slice(text.as_bytes());
+    bytes.push(0);
+    Ok(())
+}
+
+fn key(name: &str, bytes: &mut Vec<u8>) -> Result<(), Malformed> {
+    if name.contains('\0') {
+        return Err(Malformed::new("a key contains the character U+0000"));
+    }
+    bytes.extend_from_slice(name.as_bytes());
+    bytes.push(0);
+    Ok(())
+}
+
+fn length(bytes: usize) -> Result<[u8; 4], Malformed> {
+    i32::try_from(bytes).map(i32::to_le_bytes).map_err(|_| Malformed::new("a value is longer than BSON allows"))
+}
