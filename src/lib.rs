@@ -40,6 +40,7 @@ pub mod predicate;
 pub mod query;
 pub mod schema;
 pub mod store;
+pub mod template;
 pub mod testfile;
 pub mod text;
 pub mod update;

@@ -2,7 +2,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use bson::{Bson, Document};
+use bson::{Bson, DateTime, Document};
 use thiserror::Error;
 
 use super::functions::Calls;
@@ -14,7 +14,6 @@ use crate::value::{ArrayRef, DocumentRef, Steps, ValueRef};
 
 /// Everything about one request that rules can refer to, but for the documents. A rule that asks for a part that is not
 /// supplied ends in an Error, which denies and names the part. Results of functions are remembered here, so one context serves one request.
-#[derive(Default)]
 pub struct Context {
     user: Option<User>,
     values: Option<Document>,
@@ -25,6 +24,7 @@ pub struct Context {
     request: Option<Request>,
     args: Option<Document>,
     partition: Option<Bson>,
+    now: Option<DateTime>,
     functions: Option<Arc<dyn Functions>>,
     calls: Calls,
 }
@@ -117,11 +117,43 @@ enum Start<'c> {
     Known(Option<ValueRef<'c>>, usize),
 }
 
+impl Default for Context {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Context {
-    /// Nothing is supplied.
+    /// Nothing is supplied but the time, `%%now`.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            user: None,
+            values: None,
+            secrets: HashSet::new(),
+            values_partial: false,
+            environment: None,
+            request: None,
+            args: None,
+            partition: None,
+            now: Some(DateTime::now()),
+            functions: None,
+            calls: Calls::default(),
+        }
+    }
+
+    /// Sets `%%now`, which otherwise is the time at which the context was made.
+    #[must_use]
+    pub const fn with_now(mut self, now: DateTime) -> Self {
+        self.now = Some(now);
+        self
+    }
+
+    /// Leaves `%%now` unsupplied.
+    #[must_use]
+    pub const fn without_now(mut self) -> Self {
+        self.now = None;
+        self
     }
 
     /// Supplies `%%user`. An ObjectId that is the `_id` of its custom data reads as its hex string.
@@ -276,7 +308,7 @@ impl Context {
         self.functions.as_ref().is_some_and(|functions| functions.contains(name))
     }
 
-    pub(super) fn call(&self, name: &str, arguments: &[Bson]) -> Result<Arc<Bson>, EvalError> {
+    pub(crate) fn call(&self, name: &str, arguments: &[Bson]) -> Result<Arc<Bson>, EvalError> {
         match &self.functions {
             Some(functions) => self.calls.call(&**functions, name, arguments),
             None => Err(FunctionError::NotFound(name.to_owned())),
@@ -285,7 +317,7 @@ impl Context {
     }
 
     /// What a reference on the left stands for: none if Unknown, else a value to walk from and the path to walk.
-    pub(super) fn left<'r>(
+    pub(crate) fn left<'r>(
         &self,
         reference: &'r Reference,
     ) -> Result<Option<(Option<ValueRef<'_>>, &'r [Segment])>, ContextPart> {
@@ -294,6 +326,16 @@ impl Context {
             Start::Unknown => Ok(None),
             Start::Known(value, used) => Ok(Some((value, reference.path.segments().get(used..).unwrap_or_default()))),
         }
+    }
+
+    /// Whether a name of `%%values` is that of a secret.
+    pub(crate) fn is_secret(&self, name: &str) -> bool {
+        self.secrets.contains(name)
+    }
+
+    /// Whether any of `%%values` is a secret.
+    pub(crate) fn has_secrets(&self) -> bool {
+        !self.secrets.is_empty()
     }
 
     /// Why nothing can be compared with what stands at a reference, for a person.
@@ -327,7 +369,7 @@ impl Context {
     }
 
     /// An object of the context as a whole, as an argument of a function.
-    fn whole(&self, reference: &Reference) -> Result<Option<Bson>, ContextPart> {
+    pub(crate) fn whole(&self, reference: &Reference) -> Result<Option<Bson>, ContextPart> {
         if !reference.path.is_root() {
             return Ok(None);
         }
@@ -365,6 +407,10 @@ impl Context {
             ContextRoot::Partition => match &self.partition {
                 None => Start::NotSupplied(ContextPart::Partition),
                 Some(value) => Start::Known(Some(value.into()), 0),
+            },
+            ContextRoot::Now => match self.now {
+                None => Start::NotSupplied(ContextPart::Now),
+                Some(now) => Start::Known(Some(ValueRef::DateTime(now.timestamp_millis())), 0),
             },
         }
     }

@@ -23,6 +23,16 @@ pub(crate) fn convert(conversion: Conversion, value: ValueRef<'_>) -> Option<Bso
     }
 }
 
+/// Converts a value, or each element of an array; none if one does not convert.
+pub(crate) fn convert_each(conversion: Conversion, value: ValueRef<'_>) -> Option<Bson> {
+    match value {
+        ValueRef::Array(elements) => {
+            elements.iter().map(|element| convert(conversion, element.ok()?)).collect::<Option<_>>().map(Bson::Array)
+        }
+        value => convert(conversion, value),
+    }
+}
+
 fn uuid_binary(bytes: &[u8]) -> Bson {
     Bson::Binary(bson::Binary { subtype: bson::spec::BinarySubtype::Uuid, bytes: bytes.to_owned() })
 }

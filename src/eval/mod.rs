@@ -22,7 +22,7 @@ mod why;
 pub(crate) use bind::Binder;
 pub use bind::bind;
 pub use context::{Context, Environment, Request, RequestError};
-pub(crate) use convert::convert;
+pub(crate) use convert::{convert, convert_each};
 pub(crate) use error::Failures;
 pub use error::{Errors, EvalError};
 pub use functions::{Closures, FunctionError, Functions, MAX_CALLS, PendingCall};

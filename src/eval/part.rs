@@ -23,6 +23,8 @@ pub enum ContextPart {
     Args,
     /// `%%partition`
     Partition,
+    /// `%%now`
+    Now,
 }
 
 impl fmt::Display for ContextPart {
@@ -37,6 +39,7 @@ impl fmt::Display for ContextPart {
             Self::Request => f.write_str("no request was supplied, for `%%request`"),
             Self::RequestProperty(name) => write!(f, "the request was supplied without its `{name}`"),
             Self::Args => f.write_str("no arguments were supplied, for `%%args`"),
+            Self::Now => f.write_str("the time was not supplied, for `%%now`"),
             Self::Partition => f.write_str("no partition was supplied, for `%%partition`"),
         }
     }

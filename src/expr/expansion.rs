@@ -46,11 +46,13 @@ pub enum Root {
     Args,
     /// `%%partition`
     Partition,
+    /// `%%now`
+    Now,
 }
 
 impl Root {
     /// Every root with its name.
-    pub const ALL: [(Self, &'static str); 12] = [
+    pub const ALL: [(Self, &'static str); 13] = [
         (Self::True, "%%true"),
         (Self::False, "%%false"),
         (Self::User, "%%user"),
@@ -63,6 +65,7 @@ impl Root {
         (Self::Prev, "%%prev"),
         (Self::Args, "%%args"),
         (Self::Partition, "%%partition"),
+        (Self::Now, "%%now"),
     ];
 
     /// The name, with its `%%`.
@@ -119,7 +122,7 @@ impl Expansion {
             }
             Some(Err(error)) => return Err(ExprErrorKind::Path(error)),
         };
-        if matches!(root, Root::True | Root::False) && !path.is_root() {
+        if matches!(root, Root::True | Root::False | Root::Now) && !path.is_root() {
             return Err(ExprErrorKind::ExpansionPath(text.to_owned()));
         }
         Ok(Self { root, path })

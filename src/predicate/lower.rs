@@ -306,13 +306,16 @@ enum Whole {
     Refused,
 }
 
-enum Place {
+/// What an expansion leads to.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
     Boolean(bool),
     Document(DocumentRoot, FieldPath),
     Context(Reference),
 }
 
-fn place(root: Root, path: FieldPath) -> Place {
+/// Where an expansion begins, with the path in its current spelling.
+pub(crate) fn place(root: Root, path: FieldPath) -> Place {
     let context = |root, path| Place::Context(Reference { root, path });
     match root {
         Root::True => Place::Boolean(true),
@@ -327,6 +330,7 @@ fn place(root: Root, path: FieldPath) -> Place {
         Root::Request => context(ContextRoot::Request, path),
         Root::Args => context(ContextRoot::Args, path),
         Root::Partition => context(ContextRoot::Partition, path),
+        Root::Now => context(ContextRoot::Now, path),
     }
 }
 
@@ -352,6 +356,7 @@ impl std::fmt::Display for Reference {
             ContextRoot::Request => Root::Request,
             ContextRoot::Args => Root::Args,
             ContextRoot::Partition => Root::Partition,
+            ContextRoot::Now => Root::Now,
         };
         Expansion { root, path: self.path.clone() }.fmt(f)
     }

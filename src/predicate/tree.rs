@@ -113,6 +113,8 @@ pub enum ContextRoot {
     Args,
     /// `%%partition`
     Partition,
+    /// `%%now`
+    Now,
 }
 
 /// A place in the context.

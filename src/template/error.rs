@@ -16,7 +16,7 @@ pub struct TemplateError {
 }
 
 /// The ways in which a template can be malformed.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum TemplateErrorKind {
     /// The text is not JSON.

@@ -3,7 +3,8 @@
 use bson::Bson;
 
 use super::text::Text;
-use crate::expr::{Conversion, Expansion};
+use crate::expr::{Conversion, Expansion, ExprErrorKind};
+use crate::predicate::{Place, place};
 use crate::text::Span;
 
 /// A value of a template.
@@ -12,7 +13,7 @@ pub(super) enum Form {
     /// A value without an expansion in it.
     Literal(Literal),
     /// `"%%user.id"`
-    Expansion(Expansion, Site),
+    Expansion(Ask, Site),
     /// `"hello %(%%user.data.name)"`
     Text(Text, Site),
     /// `[…]`, with an expansion somewhere inside.
@@ -25,6 +26,20 @@ pub(super) enum Form {
     Default(Vec<Form>),
     /// `{"%function": {"name": …, "arguments": […]}}`
     Call(Call, Site),
+}
+
+/// An expansion, and what it leads to.
+#[derive(Clone, Debug)]
+pub(super) struct Ask {
+    pub(super) expansion: Expansion,
+    pub(super) place: Place,
+}
+
+impl Ask {
+    pub(super) fn parse(text: &str) -> Result<Self, ExprErrorKind> {
+        let expansion = Expansion::parse(text)?;
+        Ok(Self { place: place(expansion.root, expansion.path.clone()), expansion })
+    }
 }
 
 /// A value that is copied.
@@ -90,7 +105,7 @@ impl Form {
     pub(super) fn visit<'f>(&'f self, visitor: &mut dyn FnMut(Part<'f>)) {
         match self {
             Self::Literal(_) => {}
-            Self::Expansion(expansion, site) => visitor(Part::Expansion(expansion, site)),
+            Self::Expansion(ask, site) => visitor(Part::Expansion(&ask.expansion, site)),
             Self::Text(text, site) => visitor(Part::Text(text, site)),
             Self::Array(forms) => forms.iter().for_each(|form| form.visit(visitor)),
             Self::Document(members) => {

@@ -2,9 +2,9 @@ use bson::Bson;
 
 use super::unresolved::Reason;
 use crate::eval::{Context, Documents};
-use crate::expr::{Expansion, Root};
 use crate::path::{Resolved, resolve};
-use crate::value::ValueRef;
+use crate::predicate::{ContextRoot, DocumentRoot, Place, Reference};
+use crate::value::{Steps, ValueRef};
 
 /// What a template is resolved against: a [`Context`], and the documents of a write where there are any.
 ///
@@ -45,20 +45,40 @@ impl<'i> Inputs<'i> {
         self
     }
 
-    /// What an expansion stands for.
-    pub(super) fn find(&self, expansion: &Expansion) -> Result<Found<'i>, Reason> {
-        let document = match expansion.root {
-            Root::True => return Ok(Found::Value(ValueRef::Boolean(true))),
-            Root::False => return Ok(Found::Value(ValueRef::Boolean(false))),
-            Root::Root => self.documents.root,
-            Root::PrevRoot => self.documents.prev_root,
-            Root::This => self.documents.this,
-            Root::Prev => self.documents.prev,
-            _ => return self.context.find(expansion, self.secrets),
-        };
-        match document {
-            None => Err(Reason::NotSupplied(expansion.root.name())),
-            Some(document) => found(resolve(Some(document), expansion.path.segments())?),
+    /// What a place stands for.
+    pub(super) fn find(&self, place: &Place) -> Result<Found<'i>, Reason> {
+        match place {
+            Place::Boolean(value) => Ok(Found::Value(ValueRef::Boolean(*value))),
+            Place::Context(reference) => self.context(reference),
+            Place::Document(root, path) => {
+                let (document, name) = match root {
+                    DocumentRoot::Root => (self.documents.root, "%%root"),
+                    DocumentRoot::PrevRoot => (self.documents.prev_root, "%%prevRoot"),
+                    DocumentRoot::This => (self.documents.this, "%%this"),
+                    DocumentRoot::Prev => (self.documents.prev, "%%prev"),
+                };
+                match document {
+                    None => Err(Reason::NotSupplied(name)),
+                    Some(document) => found(resolve(Some(document), path.segments(), &Steps::default())?),
+                }
+            }
+        }
+    }
+
+    fn context(&self, reference: &Reference) -> Result<Found<'i>, Reason> {
+        if reference.root == ContextRoot::Values {
+            match reference.path.first() {
+                Some(name) if !self.secrets && self.context.is_secret(name) => return Err(Reason::Secret),
+                None if self.context.has_secrets() => return Err(Reason::SecretsAmong),
+                _ => {}
+            }
+        }
+        if let Some(whole) = self.context.whole(reference)? {
+            return Ok(Found::Made(whole));
+        }
+        match self.context.left(reference)? {
+            Some((start, path)) => found(resolve(start, path, &Steps::default())?),
+            None => Err(Reason::PropertyUnknown),
         }
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn inserted<'t>(text: &'t Text, site: &'t Site, has_default: bool) ->
     text.inserts().flat_map(move |insert| {
         let last = insert.alternatives.len().saturating_sub(1);
         insert.alternatives.iter().enumerate().filter_map(move |(index, alternative)| match alternative {
-            Alternative::Expansion(expansion) => Some(one(expansion, site, has_default || index != last)),
+            Alternative::Expansion(ask) => Some(one(&ask.expansion, site, has_default || index != last)),
             Alternative::Literal(_) => None,
         })
     })

@@ -3,7 +3,7 @@
 use bson::Bson;
 
 use super::error::{TemplateError, TemplateErrorKind, TemplateErrors};
-use super::form::{Call, Form, Key, Literal, Member, Site};
+use super::form::{Ask, Call, Form, Key, Literal, Member, Site};
 use super::text::{Text, unreadable};
 use crate::expr::{Conversion, Expansion, Operator};
 use crate::json::{self, Kind, MAX_DEPTH, Node};
@@ -169,8 +169,8 @@ impl Parser {
     fn text(&mut self, text: &str, source: Source<'_>) -> Option<Form> {
         let span = source.span();
         if text.starts_with("%%") {
-            match Expansion::parse(text) {
-                Ok(expansion) => return Some(Form::Expansion(expansion, self.site(span))),
+            match Ask::parse(text) {
+                Ok(ask) => return Some(Form::Expansion(ask, self.site(span))),
                 Err(error) => {
                     let (kind, help) = unreadable(text, error);
                     let help = help.unwrap_or_else(|| "for the text itself write {\"%literal\": …}".to_owned());

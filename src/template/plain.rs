@@ -91,11 +91,15 @@ fn laid_out(sign: &str, digits: &str, point: i32) -> String {
     out
 }
 
+/// The years 0 to 9999, in milliseconds since 1970.
+const FOUR_DIGITS: std::ops::RangeInclusive<i64> = -62_167_219_200_000..=253_402_300_799_999;
+
 /// ISO 8601 in UTC, with milliseconds where there are any; `None` outside of the years 0 to 9999.
 fn date(millis: i64) -> Option<String> {
-    let text = bson::DateTime::from_millis(millis).try_to_rfc3339_string().ok()?;
-    // Years outside of four digits are written with a sign or with more digits.
-    (text.as_bytes().get(4) == Some(&b'-') && !text.starts_with('-')).then_some(text)
+    if !FOUR_DIGITS.contains(&millis) {
+        return None;
+    }
+    bson::DateTime::from_millis(millis).try_to_rfc3339_string().ok()
 }
 
 #[cfg(test)]

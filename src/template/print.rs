@@ -10,13 +10,13 @@ pub(super) fn bson(form: &Form) -> Bson {
     match form {
         Form::Literal(literal) if literal.quoted => doc! { "%literal": literal.value.clone() }.into(),
         Form::Literal(literal) => literal.value.clone(),
-        Form::Expansion(expansion, _) => expansion.to_string().into(),
+        Form::Expansion(ask, _) => ask.expansion.to_string().into(),
         Form::Text(text, _) => text.written().into(),
         Form::Array(forms) => Bson::Array(forms.iter().map(bson).collect()),
         Form::Document(members) => {
             Bson::Document(members.iter().map(|member| (member.written().to_owned(), bson(&member.value))).collect())
         }
-        Form::Convert(conversion, operand, _) => single(Operator::Convert(*conversion).name(), bson(operand)),
+        Form::Convert(conversion, operand, _) => single(Operator::Convert(*conversion).spelling(), bson(operand)),
         Form::Default(alternatives) => single("%default", Bson::Array(alternatives.iter().map(bson).collect())),
         Form::Call(call, _) => self::call(call, call.arguments.iter().map(bson)),
     }

@@ -69,12 +69,12 @@ impl<'i, 'r> Resolver<'i, 'r> {
                 let written = sink.literal(slot, literal);
                 self.written(written, &literal.site, || written_text(&literal.value), slot, gap, depth, sink);
             }
-            Form::Expansion(expansion, site) => {
-                let written = match self.inputs.find(expansion) {
+            Form::Expansion(ask, site) => {
+                let written = match self.inputs.find(&ask.place) {
                     Ok(found) => sink.value(slot, found.value(), depth),
                     Err(reason) => Err(reason),
                 };
-                self.written(written, site, || expansion.to_string(), slot, gap, depth, sink);
+                self.written(written, site, || ask.expansion.to_string(), slot, gap, depth, sink);
             }
             Form::Text(text, site) => match self.text(text, site) {
                 Some(text) => {
@@ -235,7 +235,7 @@ impl<'i, 'r> Resolver<'i, 'r> {
     pub(super) fn alternative(&self, alternative: &Alternative) -> Result<Cow<'i, str>, Reason> {
         match alternative {
             Alternative::Literal(text) => Ok(text.to_string().into()),
-            Alternative::Expansion(expansion) => match self.inputs.find(expansion)? {
+            Alternative::Expansion(ask) => match self.inputs.find(&ask.place)? {
                 Found::Value(value) => plain::text(value).ok_or_else(|| Reason::NoText(value.kind().alias())),
                 Found::Made(value) => {
                     let value = ValueRef::from(&value);
@@ -252,10 +252,10 @@ impl<'i, 'r> Resolver<'i, 'r> {
     pub(super) fn strict(&mut self, form: &Form) -> Option<Found<'i>> {
         match form {
             Form::Literal(literal) => Some(Found::Made(literal.value.clone())),
-            Form::Expansion(expansion, site) => match self.inputs.find(expansion) {
+            Form::Expansion(ask, site) => match self.inputs.find(&ask.place) {
                 Ok(found) => Some(found),
                 Err(reason) => {
-                    self.fail(site, expansion.to_string(), reason);
+                    self.fail(site, ask.expansion.to_string(), reason);
                     None
                 }
             },
@@ -278,7 +278,7 @@ impl<'i, 'r> Resolver<'i, 'r> {
             return Some(Found::Made(converted));
         }
         let reason = Reason::NotConvertible {
-            operator: Operator::Convert(conversion).name(),
+            operator: Operator::Convert(conversion).spelling(),
             found: found.value().kind().alias(),
         };
         self.fail(site, asked(operand), reason);
@@ -352,7 +352,7 @@ fn is_plain_name(text: &str) -> bool {
 pub(super) fn asked(form: &Form) -> String {
     match form {
         Form::Literal(literal) => written_text(&literal.value),
-        Form::Expansion(expansion, _) => expansion.to_string(),
+        Form::Expansion(ask, _) => ask.expansion.to_string(),
         Form::Text(text, _) => text.written().to_owned(),
         Form::Convert(_, operand, _) => asked(operand),
         Form::Default(alternatives) => alternatives.last().map(asked).unwrap_or_default(),
@@ -393,7 +393,7 @@ impl Insert {
 impl Alternative {
     fn asked(&self) -> String {
         match self {
-            Self::Expansion(expansion) => expansion.to_string(),
+            Self::Expansion(ask) => ask.expansion.to_string(),
             Self::Literal(text) => text.to_string(),
         }
     }

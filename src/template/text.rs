@@ -9,6 +9,7 @@ use nom::sequence::delimited;
 use nom::{IResult, Parser};
 
 use super::error::TemplateErrorKind;
+use super::form::Ask;
 use super::literal::string_literal;
 use crate::expr::{ExprErrorKind, Expansion};
 
@@ -41,7 +42,7 @@ pub(super) struct Insert {
 #[derive(Clone, Debug)]
 pub(super) enum Alternative {
     /// `%%user.data.name`
-    Expansion(Expansion),
+    Expansion(Ask),
     /// `"you"`, `5`, `true`: the text that they insert.
     Literal(Box<str>),
 }
@@ -53,7 +54,7 @@ enum Token<'t> {
 }
 
 fn token(text: &str) -> IResult<&str, Token<'_>> {
-    alt((map(string_literal, Token::String), map(take_while1(|c| c != ',' && c != ')'), Token::Word))).parse(text)
+    alt((map(string_literal, Token::String), map(take_while1(|c| !matches!(c, ',' | ')' | '"')), Token::Word))).parse(text)
 }
 
 /// `(` token { `,` token } `)`, with blanks around each token.
@@ -110,7 +111,7 @@ impl Alternative {
     /// The alternative as it can be written.
     pub(super) fn print(&self) -> String {
         match self {
-            Self::Expansion(expansion) => expansion.to_string(),
+            Self::Expansion(ask) => ask.expansion.to_string(),
             Self::Literal(text) => super::literal::quoted(text),
         }
     }
@@ -135,8 +136,8 @@ fn alternatives(tokens: Vec<Token<'_>>) -> Result<Vec<Alternative>, (TemplateErr
 
 fn word(word: &str) -> Result<Alternative, (TemplateErrorKind, Option<String>)> {
     if word.starts_with("%%") {
-        return match Expansion::parse(word) {
-            Ok(expansion) => Ok(Alternative::Expansion(expansion)),
+        return match Ask::parse(word) {
+            Ok(ask) => Ok(Alternative::Expansion(ask)),
             Err(error) => Err(unreadable(word, error)),
         };
     }

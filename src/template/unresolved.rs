@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::escape::Refused;
 use super::form::Site;
-use crate::eval::{EvalError, FunctionError};
+use crate::eval::{ContextPart, EvalError, FunctionError};
 use crate::json::{MAX_DEPTH, NotJson};
 use crate::text::{OneLine, Span, excerpt};
 use crate::value::Malformed;
@@ -148,6 +148,12 @@ impl Reason {
 impl From<Malformed> for Reason {
     fn from(error: Malformed) -> Self {
         Self::Failed(error.into())
+    }
+}
+
+impl From<ContextPart> for Reason {
+    fn from(part: ContextPart) -> Self {
+        Self::Failed(part.into())
     }
 }
 

@@ -197,7 +197,7 @@ impl Writer for RawWriter<'_> {
 
 impl Container {
     /// BSON's number of its type.
-    const fn kind(self) -> u8 {
+    pub(crate) const fn kind(self) -> u8 {
         match self {
             Self::Document => 0x03,
             Self::Array => 0x04,
