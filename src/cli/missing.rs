@@ -62,6 +62,7 @@ fn way_out(part: &ContextPart) -> String {
         }
         ContextPart::Args => "give --args '{\"name\": value}'",
         ContextPart::Partition => "give --partition VALUE",
+        ContextPart::Now => "give --now '{\"$date\": \"…\"}'",
     };
     format!("{part}: {how}")
 }

@@ -11,6 +11,7 @@ mod straight;
 mod stream;
 mod write;
 
+pub(crate) use ejson::is_literal_key;
 pub use ejson::{EjsonError, EjsonErrorKind, from_bson, is_literal, to_bson, to_document};
 pub use node::{Kind, Member, Node};
 pub use parse::{JsonError, JsonErrorKind, MAX_DEPTH, MAX_SIZE, parse, parse_bytes, parse_part};
@@ -18,5 +19,4 @@ pub use plain::{to_plain_bson, to_plain_document};
 pub use straight::to_raw_document;
 pub use stream::{Chunk, Stream};
 pub use write::write;
-pub(crate) use ejson::is_literal_key;
 pub(crate) use write::{NotJson, write_relaxed};

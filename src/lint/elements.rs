@@ -135,5 +135,6 @@ fn written(start: &Start, path: &[Segment]) -> String {
         Start::Context(ContextRoot::Request) => format!("%%request.{path}"),
         Start::Context(ContextRoot::Args) => format!("%%args.{path}"),
         Start::Context(ContextRoot::Partition) => format!("%%partition.{path}"),
+        Start::Context(ContextRoot::Now) => "%%now".to_owned(),
     }
 }

@@ -86,7 +86,9 @@ impl Escape {
             Self::Url => Ok(utf8_percent_encode(text, UNRESERVED).into()),
             Self::Html => Ok(html_escape::encode_quoted_attribute(text)),
             Self::Path if text.chars().all(|character| character == '.') => Err(Refused::new(self, None)),
-            Self::Path => self.without(text, |character| matches!(character, '/' | '\\' | ':') || character.is_control()),
+            Self::Path => {
+                self.without(text, |character| matches!(character, '/' | '\\' | ':') || character.is_control())
+            }
             Self::Header => self.without(text, char::is_control),
         }
     }

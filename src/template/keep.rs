@@ -105,8 +105,12 @@ impl Resolver<'_, '_> {
                 self.failures.truncate(before);
                 return protected(value);
             }
-            let supplied_later =
-                self.failures.get(before..).unwrap_or_default().iter().any(|failure| failure.reason().is_not_supplied());
+            let supplied_later = self
+                .failures
+                .get(before..)
+                .unwrap_or_default()
+                .iter()
+                .any(|failure| failure.reason().is_not_supplied());
             self.failures.truncate(before);
             if supplied_later {
                 let rest = alternatives.get(index..).unwrap_or_default();
@@ -132,9 +136,9 @@ fn is_read_again(value: &Bson) -> bool {
     match value {
         Bson::String(text) => text.starts_with("%%") || text.contains("%("),
         Bson::Array(elements) => elements.iter().any(is_read_again),
-        Bson::Document(document) => document
-            .iter()
-            .any(|(key, value)| key.starts_with('%') || key.contains("%(") || is_read_again(value)),
+        Bson::Document(document) => {
+            document.iter().any(|(key, value)| key.starts_with('%') || key.contains("%(") || is_read_again(value))
+        }
         _ => false,
     }
 }

@@ -81,15 +81,8 @@ struct Parser {
     errors: Vec<TemplateError>,
 }
 
-const OPERATORS: [&str; 7] = [
-    "%default",
-    "%function",
-    "%literal",
-    "%oidToString",
-    "%stringToOid",
-    "%stringToUuid",
-    "%uuidToString",
-];
+const OPERATORS: [&str; 7] =
+    ["%default", "%function", "%literal", "%oidToString", "%stringToOid", "%stringToUuid", "%uuidToString"];
 
 impl Parser {
     fn parse(mut self, source: Source<'_>) -> Result<Form, TemplateErrors> {
@@ -125,8 +118,11 @@ impl Parser {
     }
 
     fn forms(&mut self, sources: &[Source<'_>]) -> Option<Vec<Form>> {
-        let forms: Vec<_> =
-            sources.iter().enumerate().map(|(at, one)| self.inside(&at.to_string(), |parser| parser.form(*one))).collect();
+        let forms: Vec<_> = sources
+            .iter()
+            .enumerate()
+            .map(|(at, one)| self.inside(&at.to_string(), |parser| parser.form(*one)))
+            .collect();
         forms.into_iter().collect()
     }
 
@@ -203,7 +199,10 @@ impl Parser {
                     self.error(
                         TemplateErrorKind::OperatorNotAlone((*operator).to_owned()),
                         *span,
-                        Some("put what stands beside it elsewhere, or write {\"%literal\": {…}} if it is data".to_owned()),
+                        Some(
+                            "put what stands beside it elsewhere, or write {\"%literal\": {…}} if it is data"
+                                .to_owned(),
+                        ),
                     );
                     None
                 }

@@ -18,9 +18,7 @@ pub(super) fn text(value: ValueRef<'_>) -> Option<Cow<'_, str>> {
         ValueRef::Decimal128(number) => decimal(number)?.into(),
         ValueRef::Boolean(value) => if value { "true" } else { "false" }.into(),
         ValueRef::ObjectId(bytes) => ObjectId::from_bytes(bytes).to_hex().into(),
-        ValueRef::Binary { subtype: 4, bytes } => {
-            bson::Uuid::from_bytes(bytes.try_into().ok()?).to_string().into()
-        }
+        ValueRef::Binary { subtype: 4, bytes } => bson::Uuid::from_bytes(bytes.try_into().ok()?).to_string().into(),
         ValueRef::DateTime(millis) => date(millis)?.into(),
         _ => return None,
     })
@@ -76,7 +74,8 @@ fn laid_out(sign: &str, digits: &str, point: i32) -> String {
     let _ = match point {
         point if (length..=21).contains(&point) => write!(out, "{digits}{}", zeros(point - length)),
         point if (1..=21).contains(&point) => {
-            let (whole, fraction) = digits.split_at_checked(usize::try_from(point).unwrap_or(0)).unwrap_or((digits, ""));
+            let (whole, fraction) =
+                digits.split_at_checked(usize::try_from(point).unwrap_or(0)).unwrap_or((digits, ""));
             write!(out, "{whole}.{fraction}")
         }
         point if (-5..=0).contains(&point) => write!(out, "0.{}{digits}", zeros(-point)),

@@ -149,7 +149,11 @@ impl Template {
     /// assert_eq!(left(Missing::Remove), bson::doc! { "id": "u1" }.into());
     /// assert_eq!(left(Missing::Keep), bson::doc! { "id": "u1", "ip": "%%request.remoteIPAddress" }.into());
     /// ```
-    pub fn resolve_with<'i>(&self, inputs: impl Into<Inputs<'i>>, missing: Missing) -> Result<Option<Bson>, Unresolved> {
+    pub fn resolve_with<'i>(
+        &self,
+        inputs: impl Into<Inputs<'i>>,
+        missing: Missing,
+    ) -> Result<Option<Bson>, Unresolved> {
         let inputs = inputs.into();
         match missing.gap() {
             Some(gap) => {

@@ -11,7 +11,7 @@ use nom::{IResult, Parser};
 use super::error::TemplateErrorKind;
 use super::form::Ask;
 use super::literal::string_literal;
-use crate::expr::{ExprErrorKind, Expansion};
+use crate::expr::{Expansion, ExprErrorKind};
 
 /// A text that expansions are inserted into.
 #[derive(Clone, Debug)]
@@ -54,7 +54,8 @@ enum Token<'t> {
 }
 
 fn token(text: &str) -> IResult<&str, Token<'_>> {
-    alt((map(string_literal, Token::String), map(take_while1(|c| !matches!(c, ',' | ')' | '"')), Token::Word))).parse(text)
+    alt((map(string_literal, Token::String), map(take_while1(|c| !matches!(c, ',' | ')' | '"')), Token::Word)))
+        .parse(text)
 }
 
 /// `(` token { `,` token } `)`, with blanks around each token.

@@ -112,7 +112,9 @@ pub enum Reason {
     #[error("{0}")]
     Escape(Refused),
     /// An inserted part of a key that is not one plain name.
-    #[error("what is inserted into a key must be one name: not empty, without `.` and U+0000, and not beginning with `$`")]
+    #[error(
+        "what is inserted into a key must be one name: not empty, without `.` and U+0000, and not beginning with `$`"
+    )]
     KeyMalformed,
     /// A key that stands in its document already.
     #[error("the key `{}` stands in this document already", OneLine(excerpt(.0, 200)))]

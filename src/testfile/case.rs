@@ -215,7 +215,9 @@ fn check_expectation(kind: &str, expect: &Node, errors: &mut Vec<FormatError>) {
             (_, "role") => {
                 (member.value.as_str().is_some() || matches!(member.value.kind, json::Kind::Null), "a string or null")
             }
-            ("load", "invalid") | (_, "fields" | "schema" | "unresolved") => (texts(&member.value), "an array of strings"),
+            ("load", "invalid") | (_, "fields" | "schema" | "unresolved") => {
+                (texts(&member.value), "an array of strings")
+            }
             (_, "error" | "invalid") => (member.value.as_str().is_some(), "a string"),
             (_, "ids" | "documents") => (member.value.as_array().is_some(), "an array"),
             // Nothing is sent where nothing can be allowed.

@@ -80,7 +80,9 @@ fn append(value: ValueRef<'_>, depth: usize, bytes: &mut Vec<u8>) -> Result<(), 
         ValueRef::DbPointer(DbPointerRef::Decoded(pointer)) => {
             // The library shows its parts in its bytes only.
             let document = bson::RawDocumentBuf::try_from(&bson::doc! { "": pointer.clone() })?;
-            bytes.extend_from_slice(document.as_bytes().get(6..document.as_bytes().len().saturating_sub(1)).unwrap_or_default());
+            bytes.extend_from_slice(
+                document.as_bytes().get(6..document.as_bytes().len().saturating_sub(1)).unwrap_or_default(),
+            );
         }
         ValueRef::CodeWithScope { code, scope } => container(bytes, |bytes| {
             string(code, bytes)?;
@@ -119,10 +121,7 @@ fn array(array: ArrayRef<'_>, depth: usize, bytes: &mut Vec<u8>) -> Result<(), M
 }
 
 /// Writes what begins with its own length.
-fn container(
-    bytes: &mut Vec<u8>,
-    fill: impl FnOnce(&mut Vec<u8>) -> Result<(), Malformed>,
-) -> Result<(), Malformed> {
+fn container(bytes: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), Malformed>) -> Result<(), Malformed> {
     let start = bytes.len();
     bytes.extend([0; 4]);
     fill(bytes)?;
