@@ -6,7 +6,8 @@ use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 use portcullis::auth::{CustomDataConfig, Provider};
-use portcullis::expr::{self, Substitutions};
+use portcullis::expr;
+use portcullis::template::{self, Substitutions};
 use portcullis::json;
 use portcullis::policy;
 use portcullis::schema::Schema;
@@ -26,7 +27,7 @@ fuzz_target!(|bytes: &[u8]| {
     look(findings(CustomDataConfig::compile(&node)));
     look(findings(Provider::compile(&node)));
     look(findings(expr::parse_query(&node)));
-    look(findings(expr::expand(&node, &Substitutions::default())));
+    look(findings(template::expand(&node, &Substitutions::default())));
     look(json::to_bson(&node).err().map(Finding::from).into_iter().collect());
     if let Err(FileError::Format { findings, .. }) = TestFile::parse("rules.json", bytes, Path::new(".")) {
         look(findings);

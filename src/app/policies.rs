@@ -8,6 +8,7 @@ use crate::auth::CustomDataConfig;
 use crate::eval::Context;
 use crate::policy::{self, Policy, RulesFile};
 use crate::schema::Schema;
+use crate::template::Substitutions;
 use crate::text::{Code, Finding, Located};
 
 /// The rules of an application's collections, compiled.
@@ -106,6 +107,13 @@ impl App {
             Extent::Whole => context.or_environment(&self.environment),
             Extent::Partial => context,
         }
+    }
+
+    /// What the `%()` of the application's configuration files are replaced by.
+    #[must_use]
+    pub fn substitutions(&self) -> Substitutions {
+        let substitutions = super::settings::substitutions(&self.environment, self.extent.environment, Some(&self.values));
+        substitutions.with_secret_names(self.secret_values.keys().cloned())
     }
 
     /// Whether no file speaks of custom data, or one disables it. Of a file that does not load nobody can tell.

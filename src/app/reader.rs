@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::links::Links;
 use super::problem::{Problem, finding};
 use super::{ConfigFile, FileFinding, Part, ProblemKind};
-use crate::expr::{Substitutions, expand};
+use crate::template::{Substitutions, expand};
 use crate::json::{JsonError, JsonErrorKind, Kind, MAX_SIZE, Node, parse, parse_bytes};
 use crate::text::{Code, Finding, Source, Span};
 

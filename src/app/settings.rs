@@ -7,7 +7,7 @@ use super::problem::Problem;
 use super::reader::{Raw, Reader};
 use super::{FileFinding, Part, ProblemKind};
 use crate::eval::Environment;
-use crate::expr::Substitutions;
+use crate::template::Substitutions;
 use crate::json::{to_bson, to_document};
 use crate::text::{Finding, Source, Span, closest};
 
@@ -37,17 +37,19 @@ pub(super) struct Extents {
     pub(super) environment: Extent,
 }
 
+/// What the `%()` of an application's files are replaced by.
+pub(super) fn substitutions(environment: &Environment, extent: Extent, values: Option<&Document>) -> Substitutions {
+    // Where the application's own file is broken, a tag would be a guess.
+    let is_known = extent == Extent::Whole || !environment.tag.is_empty();
+    Substitutions::new(is_known.then_some(environment), values)
+}
+
 impl Settings {
     /// Reads them, after which the reader can replace templates.
     pub(super) fn load(reader: &mut Reader<'_>, environment: Option<&str>) -> Self {
         let root = root(reader);
         let (environment, extent, environments) = self::environment(reader, environment, root.as_ref());
-        reader.substitutions = Substitutions {
-            // Where the application's own file is broken, a tag would be a guess.
-            tag: (extent == Extent::Whole || !environment.tag.is_empty()).then(|| environment.tag.clone()),
-            environment: Substitutions::named(&environment.values),
-            ..Substitutions::default()
-        };
+        reader.substitutions = substitutions(&environment, extent, None);
         let mut settings = Self {
             root: Part::Absent,
             environment,
@@ -58,8 +60,9 @@ impl Settings {
             extent: Extents { values: Extent::Whole, environment: extent },
         };
         settings.read_values(reader);
-        reader.substitutions.values = Substitutions::named(&settings.values);
-        reader.substitutions.secrets = settings.secret_values.keys().cloned().collect();
+        let names = settings.secret_values.keys().cloned();
+        let values = Some(&settings.values);
+        reader.substitutions = substitutions(&settings.environment, extent, values).with_secret_names(names);
         settings.root = root.map_or(Part::Absent, |raw| reader.expanded(&raw));
         settings
     }

@@ -1,5 +1,5 @@
 use portcullis::eval::{Context, Environment, Request};
-use portcullis::expr::{self, Substitutions, TemplateErrorKind};
+use portcullis::template::{self, SubstitutionErrorKind, Substitutions};
 use portcullis::testfile;
 use portcullis::user::{User, UserError};
 
@@ -39,27 +39,27 @@ impl ContextArgs {
         self.user.as_deref().map(read_user).transpose()
     }
 
+    /// What `--environment` and `--values` say of the `%()` of configuration files.
+    pub(super) fn substitutions(&self) -> Result<Substitutions, Trouble> {
+        let environment = self.environment.as_deref().map(read_environment).transpose()?;
+        let values = self.values.as_deref().map(|values| input::document(values, "--values")).transpose()?;
+        Ok(Substitutions::new(environment.as_ref(), values.as_ref()))
+    }
+
     /// An input with its `%()` templates replaced by what `--environment` and `--values` say. One that they lack is
     /// trouble: as plain text it would be compared with, and mean something else than in its application.
     pub(super) fn expanded(&self, input: Input, what: &str) -> Result<Input, Trouble> {
         if !input.source.text().contains("%(") {
             return Ok(input);
         }
-        let environment = self.environment.as_deref().map(read_environment).transpose()?.unwrap_or_default();
-        let values = self.values.as_deref().map(|values| input::document(values, "--values")).transpose()?;
-        let substitutions = Substitutions {
-            tag: self.environment.is_some().then_some(environment.tag),
-            environment: Substitutions::named(&environment.values),
-            values: values.as_ref().map(Substitutions::named).unwrap_or_default(),
-            secrets: Vec::new(),
-        };
-        match expr::expand(&input.node, &substitutions) {
+        let substitutions = self.substitutions()?;
+        match template::expand(&input.node, &substitutions) {
             Ok(node) => Ok(Input { node, ..input }),
             Err(errors) => {
                 let help =
-                    "give it with --environment or --values, or replace it before: `portcullis expand FILE --app DIR`";
+                    "give it with --environment or --values, or replace it before: `portcullis expand FILE --config --app DIR`";
                 let findings = errors.into_iter().map(|error| match error.kind() {
-                    TemplateErrorKind::Missing(_) => error.help(help).into(),
+                    SubstitutionErrorKind::Missing(_) => error.help(help).into(),
                     _ => error.into(),
                 });
                 Err(Trouble::findings(what, &input.source, Some(&input.node), findings.collect()))

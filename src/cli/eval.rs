@@ -1,15 +1,13 @@
 use anstyle::AnsiColor;
-use bson::Bson;
-use portcullis::eval::{Documents, Errors, Evaluation, Truth, bind, trace};
+use portcullis::eval::{Errors, Evaluation, Truth, bind, trace};
 use portcullis::expr;
-use portcullis::json;
 use portcullis::predicate::{self, Scope};
 use portcullis::text::Finding;
-use portcullis::value::ValueRef;
 use serde_json::json;
 
 use super::context::ContextArgs;
-use super::input::{self, Input};
+use super::given::DocumentArgs;
+use super::input::Input;
 use super::missing::MissingParts;
 use super::output::{Output, paint};
 use super::trouble::Trouble;
@@ -40,30 +38,6 @@ pub(super) struct Args {
     documents: DocumentArgs,
 }
 
-/// The documents that the expression sees.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Documents")]
-struct DocumentArgs {
-    /// The document, `%%root`
-    #[arg(long, value_name = "JSON|FILE")]
-    root: Option<String>,
-    /// The document before, `%%prevRoot`
-    #[arg(long, value_name = "JSON|FILE")]
-    prev_root: Option<String>,
-    /// The field, `%%this`
-    #[arg(long, value_name = "JSON|FILE")]
-    this: Option<String>,
-    /// The field before, `%%prev`
-    #[arg(long, value_name = "JSON|FILE")]
-    prev: Option<String>,
-    /// The arguments of a service's action, `%%args`
-    #[arg(long, value_name = "JSON|FILE")]
-    args: Option<String>,
-    /// The partition of a sync rule, `%%partition`
-    #[arg(long, value_name = "JSON|FILE")]
-    partition: Option<String>,
-}
-
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let documents = &args.documents;
     let input = args.context.expanded(Input::read(&args.expression, "expression")?, "the expression")?;
@@ -73,23 +47,10 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let predicate =
         predicate::lower(&expr, scope).map_err(|errors| fail(errors.into_iter().map(Finding::from).collect()))?;
 
-    let mut context = args.context.context(args.context.user()?)?;
-    if let Some(arguments) = &documents.args {
-        context = context.with_args(input::document(arguments, "--args")?);
-    }
-    if let Some(partition) = value(documents.partition.as_deref(), "--partition")? {
-        context = context.with_partition(partition);
-    }
-    let root = value(documents.root.as_deref(), "--root")?;
-    let prev_root = value(documents.prev_root.as_deref(), "--prev-root")?;
-    let this = value(documents.this.as_deref(), "--this")?;
-    let prev = value(documents.prev.as_deref(), "--prev")?;
-    let documents = Documents {
-        root: root.as_ref().map(ValueRef::from),
-        prev_root: prev_root.as_ref().map(ValueRef::from),
-        this: this.as_ref().map(ValueRef::from),
-        prev: prev.as_ref().map(ValueRef::from),
-    };
+    let context = args.context.context(args.context.user()?)?;
+    let context = documents.supply(context)?;
+    let given = documents.read()?;
+    let documents = given.documents();
     let errors = Errors::default();
     let truth = Evaluation::new(documents, &context, &errors).truth(&bind(&predicate, &context));
     let errors = errors.into_vec();
@@ -118,12 +79,4 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         missing.tell();
     }
     Ok(Answer::from_bool(truth == Truth::True))
-}
-
-fn value(argument: Option<&str>, what: &str) -> Result<Option<Bson>, Trouble> {
-    let Some(argument) = argument else { return Ok(None) };
-    let input = Input::read(argument, what)?;
-    let value = json::to_bson(&input.node)
-        .map_err(|error| Trouble::findings(what, &input.source, Some(&input.node), vec![error.into()]))?;
-    Ok(Some(value))
 }

@@ -1,19 +1,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis::access::Guard;
 use portcullis::app::{App, Applicable};
-use portcullis::login::{DataAge, Freshness};
+use portcullis::login::DataAge;
 use portcullis::policy::{self, Policy, RulesFile};
 use portcullis::schema::Schema;
 use portcullis::text::{Finding, closest};
-use portcullis::user::{CustomData, User, UserType};
 
-use super::accounts::{bearer, block_on, read_token, warn, with_custom_data};
 use super::application::load_app;
+use super::asker::{Asker, Asking};
 use super::context::ContextArgs;
 use super::freshness::FreshnessArgs;
 use super::input::Input;
@@ -21,10 +18,6 @@ use super::output::note;
 use super::secrets::SecretArgs;
 use super::stores::StoreArgs;
 use super::trouble::Trouble;
-
-/// What is said where a token and custom data are given, and the token wins.
-pub(super) const NOT_LOOKED_UP: &str =
-    "the token says what the custom data is: --custom-data is looked at only with `--fresh live`, or `--fresh SECONDS`";
 
 /// By which rules, and for whom.
 #[derive(Debug, clap::Args)]
@@ -137,48 +130,20 @@ fn app_guard(args: &GuardArgs, directory: &Path, namespace: &str) -> Result<(Gua
         let hint = closest(namespace, names).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
         note(&format!("no file of the application speaks of `{namespace}`{hint}"));
     }
-    let (user, age) = user(args, &app)?;
+    let asker = Asker {
+        token: args.token.as_deref(),
+        freshness: &args.freshness,
+        context: &args.context,
+        stores: &args.stores,
+    };
+    let Asking { user, age, expiry } = asker.user(&app)?;
+    if let Some(expiry) = expiry {
+        let _ = args.expiry.set(expiry);
+    }
     let secrets = args.secrets.read(&app)?;
     args.secrets.note_unused(&app)?;
     let context = app.with_secrets(args.context.context(user)?, &secrets);
     Ok((app.guard(&policies, namespace, args.service.as_deref(), context)?, age))
-}
-
-/// Who asks: the bearer of the token, or the user given, with custom data looked up where that is possible and wanted.
-fn user(args: &GuardArgs, app: &App) -> Result<(Option<User>, Option<DataAge>), Trouble> {
-    if let Some(token) = &args.token {
-        let token = read_token(token, &["access_token"])?;
-        let freshness = args.freshness.freshness();
-        if freshness == Freshness::Snapshot && args.stores.names_custom_data() {
-            note(NOT_LOOKED_UP);
-        }
-        let bearer = block_on(bearer(app, &args.stores, &token, freshness))?;
-        warn(&bearer.warnings);
-        if let Some(expiry) = expiry(&token) {
-            let _ = args.expiry.set(expiry);
-        }
-        return Ok((Some(bearer.user), Some(bearer.age)));
-    }
-    match args.context.user()? {
-        // A server can be named for everything that a shell runs; custom data that there is none of is not asked for by it.
-        Some(user) if user.custom_data == CustomData::NotLoaded && args.stores.serves_custom_data(app)? => {
-            let (user, age) = block_on(with_custom_data(app, &args.stores, user))?;
-            Ok((Some(user), Some(age)))
-        }
-        user if args.stores.names_custom_data() => Err(Trouble::usage(match user {
-            None => "--custom-data needs a user: --user '{\"id\": \"…\"}'",
-            Some(user) if user.kind == UserType::System => "--custom-data says nothing about the system user",
-            Some(_) => "--custom-data looks up what the object given by --user has already: `custom_data`",
-        })),
-        user => Ok((user, None)),
-    }
-}
-
-/// The claim `exp` of a token that was verified.
-fn expiry(token: &str) -> Option<SystemTime> {
-    let claims = URL_SAFE_NO_PAD.decode(token.trim().split('.').nth(1)?).ok()?;
-    let claims: serde_json::Value = serde_json::from_slice(&claims).ok()?;
-    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(claims.get("exp")?.as_u64()?))
 }
 
 fn rules_policy(rules: &str, args: &GuardArgs) -> Result<Option<Arc<Policy>>, Trouble> {

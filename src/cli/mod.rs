@@ -3,6 +3,7 @@
 mod accounts;
 mod aggregate;
 mod application;
+mod asker;
 mod check;
 mod context;
 mod count;
@@ -15,6 +16,7 @@ mod explain;
 mod find;
 mod fmt;
 mod freshness;
+mod given;
 mod guard;
 mod import;
 mod input;

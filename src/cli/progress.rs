@@ -10,10 +10,12 @@ use super::trouble::Trouble;
 
 /// A file, JSON itself, or standard input for `-`, and the bar that follows how much of it has been read. Nobody sees it where standard error
 /// is no terminal, or where nobody knows how much is to come.
-pub(super) fn followed(argument: &str) -> Result<(Box<dyn Read>, ProgressBar), Trouble> {
+pub(super) fn followed(argument: &str) -> Result<(Box<dyn Read + Send>, ProgressBar), Trouble> {
     let bar = ProgressBar::hidden();
     if argument == "-" {
-        return Ok((Box::new(standard_input()?), bar));
+        // Taken here, so that a second reader is refused; another thread reads it.
+        drop(standard_input()?);
+        return Ok((Box::new(std::io::stdin()), bar));
     }
     if is_json(argument) {
         return Ok((Box::new(Cursor::new(argument.as_bytes().to_vec())), bar));

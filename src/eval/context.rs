@@ -169,6 +169,25 @@ impl Context {
         self
     }
 
+    /// The same context for another user, with no result of a function remembered.
+    #[must_use]
+    pub fn for_user(&self, user: User) -> Self {
+        let shared = Self {
+            user: None,
+            values: self.values.clone(),
+            secrets: self.secrets.clone(),
+            values_partial: self.values_partial,
+            environment: self.environment.clone(),
+            request: self.request.clone(),
+            args: self.args.clone(),
+            partition: self.partition.clone(),
+            now: self.now,
+            functions: self.functions.clone(),
+            calls: Calls::default(),
+        };
+        shared.with_user(user)
+    }
+
     /// Supplies `%%values`.
     #[must_use]
     pub fn with_values(mut self, values: Document) -> Self {

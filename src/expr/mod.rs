@@ -8,7 +8,6 @@ mod parse;
 mod pattern;
 mod pattern_extent;
 mod print;
-mod template;
 
 pub use ast::{Argument, Check, Clause, Condition, ElemMatch, Expr, FunctionCall, List, Name, Operand};
 pub use error::{ExprError, ExprErrorKind};
@@ -18,4 +17,3 @@ pub(crate) use parse::{bare_logic, element_help, parse_query_within, schema_word
 pub use parse::{parse, parse_at, parse_query, parse_str};
 pub(crate) use pattern::PatternAllowance;
 pub use pattern::{MAX_STATES, Pattern, PatternError};
-pub use template::{Substitutions, TemplateError, TemplateErrorKind, expand};

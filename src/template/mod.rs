@@ -36,6 +36,7 @@
 //!
 //! What was inserted is never read again: a user whose name is `%%user.id` has just that name.
 
+mod configuration;
 mod error;
 mod escape;
 mod form;
@@ -53,6 +54,7 @@ mod template;
 mod text;
 mod unresolved;
 
+pub use configuration::{SubstitutionError, SubstitutionErrorKind, Substitutions, expand};
 pub use error::{TemplateError, TemplateErrorKind, TemplateErrors};
 pub use escape::{Escape, Refused};
 pub use inputs::Inputs;

@@ -13,10 +13,11 @@ use crate::access::{Guard, Query};
 use crate::app::{App, AppError, LoadOptions, Policies, ServiceAmbiguous};
 use crate::auth::{self, Assembly, CustomDataConfig, Provider, VerifiedClaims};
 use crate::eval::{Context, Errors, Evaluation, Truth, bind};
-use crate::expr::{self, Substitutions};
+use crate::expr;
 use crate::json::{self, Node};
 use crate::policy::{self, Policy, RulesFile};
 use crate::predicate::{self, Scope};
+use crate::template::{self, Substitutions};
 use crate::text::Finding;
 use crate::user::User;
 use crate::value::DocumentRef;
@@ -255,13 +256,8 @@ fn assemble(
 fn template_case(expect: &Node, node: &Node, file: &TestFile, case: &Case) -> Answer {
     let given = file.given.replaced_by(&case.given);
     let environment = given.environment.unwrap_or_default();
-    let substitutions = Substitutions {
-        tag: Some(environment.tag),
-        environment: Substitutions::named(&environment.values),
-        values: given.values.as_ref().map(Substitutions::named).unwrap_or_default(),
-        secrets: Vec::new(),
-    };
-    match expr::expand(node, &substitutions) {
+    let substitutions = Substitutions::new(Some(&environment), given.values.as_ref());
+    match template::expand(node, &substitutions) {
         Ok(expanded) => {
             let got = expanded.to_json();
             Answer { agrees: expect.to_json() == got, got }
