@@ -112,7 +112,8 @@ impl App {
     /// What the `%()` of the application's configuration files are replaced by.
     #[must_use]
     pub fn substitutions(&self) -> Substitutions {
-        let substitutions = super::settings::substitutions(&self.environment, self.extent.environment, Some(&self.values));
+        let substitutions =
+            super::settings::substitutions(&self.environment, self.extent.environment, Some(&self.values));
         substitutions.with_secret_names(self.secret_values.keys().cloned())
     }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::links::Links;
 use super::problem::{Problem, finding};
 use super::{ConfigFile, FileFinding, Part, ProblemKind};
-use crate::template::{Substitutions, expand};
 use crate::json::{JsonError, JsonErrorKind, Kind, MAX_SIZE, Node, parse, parse_bytes};
+use crate::template::{Substitutions, expand};
 use crate::text::{Code, Finding, Source, Span};
 
 /// How many files are read; the largest public application has some hundred.

@@ -7,8 +7,8 @@ use super::problem::Problem;
 use super::reader::{Raw, Reader};
 use super::{FileFinding, Part, ProblemKind};
 use crate::eval::Environment;
-use crate::template::Substitutions;
 use crate::json::{to_bson, to_document};
+use crate::template::Substitutions;
 use crate::text::{Finding, Source, Span, closest};
 
 /// The application's own file, the environment that holds, and the configured values.

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::Answer;
 use super::accounts::{AppArgs, assembler, bearer, block_on, read_token, warn};
-use super::freshness::FreshnessArgs;
 use super::asker::NOT_LOOKED_UP;
+use super::freshness::FreshnessArgs;
 use super::output::{Output, note};
 use super::stores::StoreArgs;
 use super::trouble::Trouble;

@@ -125,7 +125,8 @@ impl Expander<'_> {
         for member in members {
             let key = self.text(&member.key, member.key_span);
             if !seen.insert(key.clone()) {
-                self.errors.push(SubstitutionError::new(SubstitutionErrorKind::KeyDuplicate(key.clone()), member.key_span));
+                self.errors
+                    .push(SubstitutionError::new(SubstitutionErrorKind::KeyDuplicate(key.clone()), member.key_span));
             }
             expanded.push(Member { key, key_span: member.key_span, value: self.node(&member.value) });
         }

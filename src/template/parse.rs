@@ -194,20 +194,23 @@ impl Parser {
 
     fn object(&mut self, members: &[(&str, Span, Source<'_>)], source: Source<'_>) -> Option<Form> {
         if let Some((operator, span, operand)) = members.iter().find(|(key, _, _)| is_operator(key)) {
-            return match members {
+            let form = match members {
                 [_, _, ..] if OPERATORS.contains(operator) => {
+                    let help = "put what stands beside it elsewhere, or write {\"%literal\": {…}} if it is data";
                     self.error(
                         TemplateErrorKind::OperatorNotAlone((*operator).to_owned()),
                         *span,
-                        Some(
-                            "put what stands beside it elsewhere, or write {\"%literal\": {…}} if it is data"
-                                .to_owned(),
-                        ),
+                        Some(help.to_owned()),
                     );
                     None
                 }
                 _ => self.operator(operator, *span, *operand),
             };
+            // What stands beside an operator is wrong there, and may be wrong by itself.
+            for (key, _, value) in members.iter().filter(|(key, _, _)| !is_operator(key)) {
+                self.inside(key, |parser| parser.form(*value));
+            }
+            return form.filter(|_| members.len() == 1);
         }
         let mut complete = true;
         let mut read = Vec::with_capacity(members.len());

@@ -32,11 +32,13 @@ pub(super) struct Resolver<'i, 'r> {
     /// How inserted text is escaped; `None` in the strings of JSON or BSON.
     pub(super) escape: Option<Escape>,
     pub(super) failures: Vec<Failure>,
+    /// Whether a template is kept for a later stage, so that what was not supplied is waited for and nothing else taken.
+    pub(super) waits: bool,
 }
 
 impl<'i, 'r> Resolver<'i, 'r> {
     pub(super) const fn new(inputs: &'r Inputs<'i>, escape: Option<Escape>) -> Self {
-        Self { inputs, escape, failures: Vec::new() }
+        Self { inputs, escape, failures: Vec::new(), waits: false }
     }
 
     /// Writes what a form resolves to.
@@ -226,6 +228,7 @@ impl<'i, 'r> Resolver<'i, 'r> {
         for alternative in &insert.alternatives {
             match self.alternative(alternative) {
                 Ok(text) => return Ok((alternative, text)),
+                Err(why) if self.waits && why.is_not_supplied() => return Err(why),
                 Err(why) => reason = why,
             }
         }
@@ -292,6 +295,10 @@ impl<'i, 'r> Resolver<'i, 'r> {
         for alternative in others {
             if let Some(found) = self.strict(alternative) {
                 return Some(found);
+            }
+            let failed = self.failures.get(before..).unwrap_or_default();
+            if self.waits && failed.iter().any(|failure| failure.reason().is_not_supplied()) {
+                return None;
             }
             self.failures.truncate(before);
         }

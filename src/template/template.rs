@@ -266,7 +266,8 @@ impl Template {
     }
 
     fn kept(&self, inputs: &Inputs<'_>) -> Result<Bson, Unresolved> {
-        let kept = Resolver::new(inputs, self.escape).keep(&self.form);
+        let mut resolver = Resolver { waits: true, ..Resolver::new(inputs, self.escape) };
+        let kept = resolver.keep(&self.form);
         match keep::size(&kept) {
             Ok(()) => Ok(kept),
             Err(reason) => Err(self.failed(reason)),

@@ -67,6 +67,11 @@ fn policies_decide_as_described() {
 }
 
 #[test]
+fn templates_resolve_as_described() {
+    all_pass("templates");
+}
+
+#[test]
 fn what_the_laws_once_found_stays_found() {
     all_pass("regressions");
 }
@@ -90,7 +95,7 @@ const REFUSED: &str = "it translates patterns that the engine refuses, because t
 fn the_naive_interpreter_agrees_on_the_fixtures() {
     let (mut compared, mut failures) = (0, Vec::new());
     let mut skipped: BTreeMap<String, usize> = BTreeMap::new();
-    for folder in ["language", "policies", "mongodb", "regressions"] {
+    for folder in ["language", "policies", "templates", "mongodb", "regressions"] {
         for path in files(folder) {
             let text = std::fs::read_to_string(&path).unwrap();
             let file: Json = serde_json::from_str(&text).unwrap();

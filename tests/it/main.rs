@@ -37,6 +37,7 @@ mod racing;
 mod regressions;
 mod stores;
 mod supplied;
+mod templates;
 mod tokens;
 mod two_worlds;
 mod updates;

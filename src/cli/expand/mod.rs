@@ -102,7 +102,8 @@ impl Args {
             let (name, text) = text(&self.template)?;
             let source = Source::new(name, text.as_str());
             let template = Template::text(&text, self.escape.unwrap_or_default());
-            let template = template.map_err(|errors| Trouble::findings("the template", &source, None, errors.into()))?;
+            let template =
+                template.map_err(|errors| Trouble::findings("the template", &source, None, errors.into()))?;
             return Ok((template, source));
         }
         let Input { node, source } = Input::read(&self.template, "template")?;
@@ -237,7 +238,9 @@ fn finding(failure: &Failure, severity: Severity) -> Finding {
 fn help(reason: &Reason) -> Option<&'static str> {
     use portcullis::eval::{ContextPart, EvalError};
     Some(match reason {
-        Reason::Missing => "give a default: `%(…, \"text\")` in a text, {\"%default\": [\"%%…\", value]} for a value; or say --unresolved null, remove or keep",
+        Reason::Missing => {
+            "give a default: `%(…, \"text\")` in a text, {\"%default\": [\"%%…\", value]} for a value; or say --unresolved null, remove or keep"
+        }
         Reason::Failed(EvalError::NotSupplied(part)) => match part {
             ContextPart::User => "say whose with --user '{\"id\": \"…\"}', --token or --users",
             ContextPart::CustomData => {

@@ -20,6 +20,7 @@ mod name;
 mod path;
 mod policy;
 mod projection;
+mod resolve;
 mod schema;
 mod shrink;
 mod template;
@@ -53,6 +54,9 @@ pub fn answer(file: &Json, case: &Json) -> Json {
             Ok(expanded) => expanded,
             Err(text) => json!({"invalid": text}),
         };
+    }
+    if case.get("resolve").is_some() {
+        return resolve_case(file, case).unwrap_or_else(unsupported);
     }
     if let Some(load) = case.get("load") {
         return match policy::check(load) {
@@ -149,6 +153,51 @@ fn expression_case(file: &Json, case: &Json) -> Result<Json, String> {
         Truth::Unknown => json!("unknown"),
         Truth::Error(text) => json!({"error": text}),
     })
+}
+
+/// A template, under every policy but `keep`, which is held to resolving in one step by a law.
+fn resolve_case(file: &Json, case: &Json) -> Result<Json, String> {
+    let policy = case.get("unresolved").and_then(Json::as_str).unwrap_or("refuse");
+    if policy == "keep"
+        || case["resolve"].to_string().contains("%%now")
+        || case["resolve"].to_string().contains("%function")
+    {
+        return Err("templates that are kept, calls and the time".to_owned());
+    }
+    let mut world = context(file, case, Scope::Role);
+    let given = case.get("given").cloned().unwrap_or_else(|| json!({}));
+    for (key, value) in given.as_object().ok_or("given without keys")? {
+        let document = || value::from_ejson(value).map(Some);
+        match key.as_str() {
+            "user" => world.user = Some(user(file, value)?),
+            "root" => world.root = document()?,
+            "prevRoot" => world.prev_root = document()?,
+            "this" => world.this = document()?,
+            "prev" => world.prev = document()?,
+            "args" => world.args = Some(value.clone()),
+            "partition" => world.partition = Some(value.clone()),
+            "values" => world.values = Some(value.clone()),
+            "environment" => world.environment = Some(value.clone()),
+            "request" => world.request = Some(value.clone()),
+            "now" => {}
+            other => return Err(format!("`{other}` given")),
+        }
+    }
+    let secrets = file.get("secrets").and_then(Json::as_object).cloned().unwrap_or_default();
+    if !secrets.is_empty() {
+        let mut values = world.values.take().and_then(|values| values.as_object().cloned()).unwrap_or_default();
+        values.extend(secrets.clone());
+        world.values = Some(Json::Object(values));
+    }
+    let names: Vec<String> = secrets.keys().cloned().collect();
+    let let_in = case.get("secrets") == Some(&json!(true));
+    let resolve =
+        resolve::Resolve { world: &world, hidden: if let_in { Vec::new() } else { names.clone() }, secrets: names };
+    match resolve.answer(&case["resolve"], policy) {
+        Err(text) if text == "functions" => Err("calls".to_owned()),
+        Err(text) => Ok(json!({ "invalid": text })),
+        Ok(answer) => Ok(answer),
+    }
 }
 
 /// The context that the file supplies and a case may replace.

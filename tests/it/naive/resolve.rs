@@ -78,7 +78,9 @@ impl Resolve<'_> {
                         value?;
                         continue;
                     };
-                    if document.contains_key(&name) || members.keys().take_while(|other| *other != key).any(|other| *other == name) {
+                    if document.contains_key(&name)
+                        || members.keys().take_while(|other| *other != key).any(|other| *other == name)
+                    {
                         failures.push(format!("{inside} {}", first_expansion(key)));
                         continue;
                     }
@@ -99,7 +101,12 @@ impl Resolve<'_> {
         match name {
             "%literal" => Ok(Some(from_ejson(operand)?)),
             "%default" => {
-                let alternatives = operand.as_array().filter(|list| !list.is_empty()).ok_or("`%default` takes an array")?;
+                let alternatives =
+                    operand.as_array().filter(|list| !list.is_empty()).ok_or("`%default` takes an array")?;
+                // All of them must load, whichever resolves.
+                for alternative in alternatives {
+                    self.value(alternative, &at, "refuse", &mut Vec::new())?;
+                }
                 for (index, alternative) in alternatives.iter().enumerate() {
                     let mut own = Vec::new();
                     let found = self.value(alternative, &format!("{at}/{index}"), "refuse", &mut own)?;
@@ -122,7 +129,9 @@ impl Resolve<'_> {
                 }
                 let Some(value) = found else { return Ok(None) };
                 let converted = match &value {
-                    Bson::Array(elements) => elements.iter().map(|one| convert(name, one)).collect::<Option<Vec<_>>>().map(Bson::Array),
+                    Bson::Array(elements) => {
+                        elements.iter().map(|one| convert(name, one)).collect::<Option<Vec<_>>>().map(Bson::Array)
+                    }
                     one => convert(name, one),
                 };
                 if converted.is_none() {
@@ -139,7 +148,7 @@ impl Resolve<'_> {
     }
 
     fn expansion(&self, text: &str, at: &str, failures: &mut Failures) -> Result<Found, String> {
-        let expansion = Expansion::parse(text).ok_or("no expansion")??;
+        let expansion = read(text)?;
         let found = self.find(&expansion);
         if found.is_none() {
             failures.push(format!("{at} {text}"));
@@ -148,29 +157,43 @@ impl Resolve<'_> {
     }
 
     fn find(&self, expansion: &Expansion) -> Found {
+        let whole_of_values = expansion.name == "values" && expansion.path.is_empty();
         if expansion.name == "values" {
             match expansion.path.first() {
                 Some(name) if self.hidden.contains(name) => return None,
-                None if !self.secrets.is_empty() => return None,
+                None if whole_of_values && !self.secrets.is_empty() => return None,
                 _ => {}
             }
         }
-        let source = self.world.found(expansion)?;
+        let source = self.world.source(expansion).ok()??;
         whole(source.value.as_ref(), &source.path).met()
     }
 
     /// A text, each inserted part of which passes `fits`.
-    fn text(&self, text: &str, at: &str, failures: &mut Failures, fits: fn(&str) -> bool) -> Result<Option<String>, String> {
+    fn text(
+        &self,
+        text: &str,
+        at: &str,
+        failures: &mut Failures,
+        fits: fn(&str) -> bool,
+    ) -> Result<Option<String>, String> {
         let (mut out, mut rest, mut complete) = (String::new(), text, true);
         while let Some((before, after)) = rest.split_once("%(") {
             out.push_str(before);
             let (alternatives, tail) = insertion(after).ok_or_else(|| format!("`{after}` is malformed"))?;
             rest = tail;
+            let others = alternatives.len() - 1;
+            if alternatives[..others].iter().any(|one| !one.starts_with("%%")) {
+                return Err("a literal that is not the last alternative".to_owned());
+            }
+            for alternative in alternatives.iter().filter(|one| one.starts_with("%%")) {
+                read(alternative)?;
+            }
             let mut inserted = None;
             for alternative in &alternatives {
                 inserted = match alternative.strip_prefix("%%") {
                     Some(_) => {
-                        let expansion = Expansion::parse(alternative).ok_or("no expansion")??;
+                        let expansion = read(alternative)?;
                         self.find(&expansion).and_then(|value| plain(&value))
                     }
                     None => Some(literal(alternative)?),
@@ -190,6 +213,14 @@ impl Resolve<'_> {
         out.push_str(rest);
         Ok(complete.then_some(out))
     }
+}
+
+fn read(text: &str) -> Result<Expansion, String> {
+    let expansion = Expansion::parse(text).ok_or("no expansion")??;
+    if text.contains('"') || (matches!(expansion.name.as_str(), "true" | "false") && !expansion.path.is_empty()) {
+        return Err(format!("`{text}` is no expansion"));
+    }
+    Ok(expansion)
 }
 
 /// The alternatives in front of a `)`, and what stands behind it. A string in JSON's writing may contain both `,` and `)`.
@@ -219,14 +250,18 @@ fn literal(text: &str) -> Result<String, String> {
     match serde_json::from_str(text) {
         Ok(Json::String(text)) => Ok(text),
         Ok(Json::Bool(value)) => Ok(value.to_string()),
-        Ok(Json::Number(number)) if number.is_f64() => plain(&Bson::Double(number.as_f64().expect("a double"))).ok_or_else(|| text.to_owned()),
+        Ok(Json::Number(number)) if number.is_f64() => {
+            plain(&Bson::Double(number.as_f64().expect("a double"))).ok_or_else(|| text.to_owned())
+        }
         Ok(Json::Number(number)) => Ok(number.to_string()),
         _ => Err(format!("`{text}` cannot be inserted")),
     }
 }
 
 fn first_expansion(key: &str) -> String {
-    key.split_once("%(").and_then(|(_, rest)| insertion(rest)).map_or_else(|| key.to_owned(), |(parts, _)| parts.last().cloned().unwrap_or_default())
+    key.split_once("%(")
+        .and_then(|(_, rest)| insertion(rest))
+        .map_or_else(|| key.to_owned(), |(parts, _)| parts.last().cloned().unwrap_or_default())
 }
 
 /// The text of a value inside of a text.
@@ -237,6 +272,7 @@ fn plain(value: &Bson) -> Option<String> {
         Bson::Int32(number) => Some(number.to_string()),
         Bson::Int64(number) => Some(number.to_string()),
         Bson::Double(number) => ecmascript(*number),
+        Bson::Decimal128(number) => decimal(&number.to_string()),
         Bson::ObjectId(id) => Some(id.to_hex()),
         Bson::Binary(binary) if binary.subtype == bson::spec::BinarySubtype::Uuid && binary.bytes.len() == 16 => {
             let hex: String = binary.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -304,17 +340,45 @@ fn ecmascript(number: f64) -> Option<String> {
     Some(format!("{sign}{digits}e{plus}{exponent}"))
 }
 
+/// A decimal as it is printed, but for the exponent, which ECMAScript writes its own way.
+fn decimal(printed: &str) -> Option<String> {
+    if !printed.ends_with(|last: char| last.is_ascii_digit()) {
+        return None;
+    }
+    let Some((digits, exponent)) = printed.split_once('E') else {
+        let whole = printed.trim_start_matches('-').split('.').next().unwrap_or_default();
+        if whole.len() <= 21 {
+            return Some(printed.to_owned());
+        }
+        let (first, rest) = whole.split_at(1);
+        return Some(format!("{first}.{rest}e+{}", whole.len() - 1));
+    };
+    let exponent: i32 = exponent.parse().ok()?;
+    if digits.contains('.') || !(0..20).contains(&exponent) {
+        return Some(format!("{digits}e{exponent:+}"));
+    }
+    Some(format!("{digits}{}", "0".repeat(usize::try_from(exponent).ok()?)))
+}
+
 fn convert(name: &str, value: &Bson) -> Option<Bson> {
     use bson::spec::BinarySubtype::Uuid;
     match (name, value) {
-        ("%stringToOid", Bson::ObjectId(_)) | ("%oidToString" | "%uuidToString", Bson::String(_)) => Some(value.clone()),
+        ("%stringToOid", Bson::ObjectId(_)) | ("%oidToString" | "%uuidToString", Bson::String(_)) => {
+            Some(value.clone())
+        }
         ("%stringToOid", Bson::String(text)) if text.len() == 12 => {
             Some(Bson::ObjectId(bson::oid::ObjectId::from_bytes(text.as_bytes().try_into().ok()?)))
         }
         ("%stringToOid", Bson::String(text)) => bson::oid::ObjectId::parse_str(text).ok().map(Bson::ObjectId),
         ("%oidToString", Bson::ObjectId(id)) => Some(Bson::String(id.to_hex())),
-        ("%stringToUuid" | "%uuidToString", Bson::Binary(binary)) if binary.subtype == Uuid && binary.bytes.len() == 16 => {
-            if name == "%stringToUuid" { Some(value.clone()) } else { plain(value).map(Bson::String) }
+        ("%stringToUuid" | "%uuidToString", Bson::Binary(binary))
+            if binary.subtype == Uuid && binary.bytes.len() == 16 =>
+        {
+            if name == "%stringToUuid" {
+                Some(value.clone())
+            } else {
+                plain(value).map(Bson::String)
+            }
         }
         ("%stringToUuid", Bson::String(text)) => {
             let groups: Vec<usize> = text.split('-').map(str::len).collect();
@@ -322,8 +386,9 @@ fn convert(name: &str, value: &Bson) -> Option<Bson> {
                 return None;
             }
             let digits: String = text.split('-').collect();
-            let bytes: Option<Vec<u8>> =
-                (0..16).map(|at| digits.get(at * 2..at * 2 + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok())).collect();
+            let bytes: Option<Vec<u8>> = (0..16)
+                .map(|at| digits.get(at * 2..at * 2 + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()))
+                .collect();
             Some(Bson::Binary(bson::Binary { subtype: Uuid, bytes: bytes? }))
         }
         _ => None,

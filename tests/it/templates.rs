@@ -1,0 +1,242 @@
+//! Laws of templates.
+
+use bson::{Bson, Document, doc};
+use portcullis::eval::{Context, Documents, Errors, Evaluation, Request, Truth, bind};
+use portcullis::json;
+use portcullis::predicate::{Scope, lower};
+use portcullis::template::{Escape, Inputs, Missing, Template};
+use portcullis::user::User;
+use portcullis::value::{ValueRef, equal};
+use portcullis::{expr, testfile};
+use proptest::prelude::*;
+use serde_json::{Value as Json, json};
+
+use crate::naive;
+
+const EXPANSIONS: [&str; 16] = [
+    "%%user.id",
+    "%%user.type",
+    "%%user.data.name",
+    "%%user.data.none",
+    "%%user.custom_data",
+    "%%user.custom_data.a",
+    "%%user.custom_data.b.c",
+    "%%user.custom_data.list",
+    "%%user.custom_data.list.c",
+    "%%user.identities",
+    "%%user.name",
+    "%%values.v",
+    "%%values.none",
+    "%%request.httpMethod",
+    "%%request.requestHeaders.x",
+    "%%true",
+];
+
+fn expansion() -> impl Strategy<Value = String> {
+    prop::sample::select(EXPANSIONS.to_vec()).prop_map(str::to_owned)
+}
+
+/// Texts of which some look like a part of a template.
+fn hostile() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[a-c%($).,\"{}\\\\]{0,6}",
+        Just("%%user.id".to_owned()),
+        Just("%(%%user.id)".to_owned()),
+        Just("%literal".to_owned()),
+        Just("(x)".to_owned()),
+        Just(String::new()),
+        Just("65a0000000000000000000a1".to_owned()),
+    ]
+}
+
+fn insertion() -> impl Strategy<Value = String> {
+    prop_oneof![
+        expansion().prop_map(|one| format!("%({one})")),
+        (expansion(), expansion()).prop_map(|(one, other)| format!("%({one}, {other})")),
+        (expansion(), hostile()).prop_map(|(one, text)| format!("%({one}, {})", json!(text))),
+        hostile().prop_map(|text| format!("%({})", json!(text))),
+    ]
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop::collection::vec(prop_oneof![insertion(), "[ab%( ]{0,3}"], 1..4).prop_map(|parts| parts.concat())
+}
+
+fn template() -> impl Strategy<Value = Json> {
+    let leaf = prop_oneof![
+        4 => expansion().prop_map(Json::String),
+        3 => text().prop_map(Json::String),
+        1 => any::<i32>().prop_map(|number| json!(number)),
+        1 => Just(json!(null)),
+        1 => Just(json!({ "$oid": "65a0000000000000000000a1" })),
+        1 => hostile().prop_map(|text| json!({ "%literal": { "a": text } })),
+    ];
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        let key = prop_oneof![3 => "[ab]{1,2}", 2 => insertion(), 1 => insertion().prop_map(|one| format!("k_{one}"))];
+        prop_oneof![
+            3 => prop::collection::vec((key, inner.clone()), 0..4).prop_map(|members| Json::Object(members.into_iter().collect())),
+            2 => prop::collection::vec(inner.clone(), 0..3).prop_map(Json::Array),
+            2 => prop::collection::vec(inner.clone(), 1..3).prop_map(|list| json!({ "%default": list })),
+            1 => (prop::sample::select(vec!["%stringToOid", "%oidToString"]), inner)
+                .prop_map(|(operator, operand)| json!({ operator: operand })),
+        ]
+    })
+}
+
+fn scalar() -> impl Strategy<Value = Bson> {
+    prop_oneof![
+        hostile().prop_map(Bson::String),
+        (0..3_i32).prop_map(Bson::Int32),
+        (0..3_i64).prop_map(Bson::Int64),
+        (0..6_i32).prop_map(|half| Bson::Double(f64::from(half) / 2.0)),
+        any::<bool>().prop_map(Bson::Boolean),
+        (0..2_u8).prop_map(|byte| Bson::ObjectId(bson::oid::ObjectId::from_bytes([byte; 12]))),
+        (0..2_i64).prop_map(|millis| Bson::DateTime(bson::DateTime::from_millis(millis))),
+    ]
+}
+
+fn value() -> impl Strategy<Value = Bson> {
+    let leaf = prop_oneof![8 => scalar(), 1 => Just(Bson::Null), 1 => Just(Bson::MinKey)];
+    leaf.prop_recursive(2, 8, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Bson::Array),
+            prop::collection::vec((prop_oneof!["[a-c]", hostile()], inner), 0..3).prop_map(|fields| Bson::Document(
+                fields.into_iter().map(|(key, value)| (key.replace('\0', ""), value)).collect()
+            )),
+        ]
+    })
+}
+
+fn user() -> impl Strategy<Value = User> {
+    (
+        prop_oneof!["[ab]{1,2}", Just("65a0000000000000000000a1".to_owned())],
+        prop::option::of(value()),
+        value(),
+        value(),
+        value(),
+    )
+        .prop_map(|(id, name, a, c, list)| {
+            let custom_data = doc! { "a": a, "b": { "c": c }, "list": [{ "c": list }, 1] };
+            let mut user = User::new(id).with_custom_data(custom_data);
+            if let Some(name) = name {
+                user.data.insert("name", name);
+            }
+            user
+        })
+}
+
+/// A context that lacks a request and values, and one that has them.
+fn contexts(user: &User, v: &Bson) -> (Context, Context) {
+    let early = Context::new().without_now().with_user(user.clone());
+    let request = Request::from_document(doc! { "httpMethod": "GET", "requestHeaders": { "X": ["a", "b"] } }).unwrap();
+    let late = Context::new().without_now().with_user(user.clone()).with_request(request);
+    (early, late.with_values(doc! { "v": v.clone() }))
+}
+
+fn parse(template: &Json) -> Option<Template> {
+    Template::from_node(&json::parse(&template.to_string()).ok()?).ok()
+}
+
+fn bytes(value: &Bson) -> Vec<u8> {
+    bson::serialize_to_vec(&doc! { "": value.clone() }).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn resolving_is_never_done_twice(user in user(), value in value()) {
+        let mut user = user;
+        user.data.insert("x", value.clone());
+        let context = Context::new().without_now().with_user(user);
+        let template = Template::parse(r#"{"a": ["%%user.data.x"]}"#).unwrap();
+        let resolved = template.resolve(&context).unwrap();
+        prop_assert_eq!(bytes(&resolved), bytes(&doc! { "a": [value.clone()] }.into()));
+        // What is kept is read again without any of it being taken for a template.
+        let kept = template.resolve_with(&context, Missing::Keep).unwrap().unwrap();
+        let again = Template::from_bson(&kept).unwrap().resolve(&Context::new().without_now()).unwrap();
+        prop_assert_eq!(bytes(&again), bytes(&resolved));
+        let quoted = Template::from_bson(&doc! { "%literal": value.clone() }.into()).unwrap();
+        prop_assert_eq!(bytes(&quoted.resolve(&Context::new()).unwrap()), bytes(&value));
+    }
+
+    #[test]
+    fn keep_and_then_resolve_is_resolve(template in template(), user in user(), v in value()) {
+        let Some(template) = parse(&template) else { return Ok(()) };
+        let (early, late) = contexts(&user, &v);
+        let Ok(Some(kept)) = template.resolve_with(&early, Missing::Keep) else { return Ok(()) };
+        let kept = Template::from_bson(&kept).map_err(|errors| TestCaseError::fail(format!("{kept}: {errors}")))?;
+        for missing in [Missing::Refuse, Missing::Null, Missing::Remove] {
+            let in_two = kept.resolve_with(&late, missing).ok().flatten();
+            let in_one = template.resolve_with(&late, missing).ok().flatten();
+            prop_assert_eq!(in_two.as_ref().map(bytes), in_one.as_ref().map(bytes), "{:?} of {}", missing, kept.to_bson());
+        }
+    }
+
+    #[test]
+    fn what_resolves_whole_resolves_to_the_same_under_all_policies_but_keep(template in template(), user in user(), v in value()) {
+        let Some(template) = parse(&template) else { return Ok(()) };
+        let (_, context) = contexts(&user, &v);
+        let Ok(resolved) = template.resolve(&context) else {
+            prop_assert!(!template.unresolved(&context).is_empty());
+            return Ok(());
+        };
+        prop_assert!(template.unresolved(&context).is_empty());
+        for missing in [Missing::Null, Missing::Remove] {
+            let other = template.resolve_with(&context, missing).unwrap().unwrap();
+            prop_assert_eq!(bytes(&other), bytes(&resolved));
+        }
+        if let Bson::Document(document) = &resolved {
+            prop_assert_eq!(template.to_raw(&context).unwrap().into_bytes(), bson::serialize_to_vec(document).unwrap());
+        }
+    }
+
+    #[test]
+    fn the_naive_resolver_agrees(template in template(), user in user(), v in value(), policy in prop::sample::select(vec!["refuse", "null", "remove"])) {
+        let given = json!({
+            "user": Bson::Document(user.to_document()).into_canonical_extjson(),
+            "values": { "v": v.into_canonical_extjson() },
+            "request": { "httpMethod": "GET", "requestHeaders": { "X": ["a", "b"] } },
+        });
+        let case = json!({ "name": "one", "resolve": template, "given": given, "unresolved": policy, "expect": { "missing": true } });
+        let file = json!({ "cases": [case] });
+        let Ok(read) = testfile::TestFile::parse("generated.json", file.to_string().as_bytes(), ".".as_ref()) else { return Ok(()) };
+        let Ok(got) = &testfile::answers(&read).unwrap()[0] else { return Ok(()) };
+        let naive = naive::answer(&file, &file["cases"][0]);
+        prop_assume!(naive.get("unsupported").is_none());
+        prop_assert!(naive::agrees(got, &naive), "{}\nengine {}\nnaive  {}", template, got, naive);
+    }
+
+    /// Templates and rules are one language.
+    #[test]
+    fn an_equality_rule_holds_exactly_where_the_resolved_operand_equals_the_field(operand in scalar(), field in scalar()) {
+        let mut user = User::new("u");
+        user.data.insert("x", operand);
+        let context = Context::new().with_user(user);
+        let rule = expr::parse_str(r#"{"f": "%%user.data.x"}"#).unwrap();
+        let predicate = lower(&rule, Scope::Role).unwrap();
+        let document: Document = doc! { "f": field.clone() };
+        let documents = Documents { root: Some((&document).into()), ..Documents::default() };
+        let errors = Errors::default();
+        let truth = Evaluation::new(documents, &context, &errors).truth(&bind(&predicate, &context));
+        let resolved = Template::parse(r#""%%user.data.x""#).unwrap().resolve(&context).unwrap();
+        let equals = equal(ValueRef::from(&field), ValueRef::from(&resolved)).unwrap();
+        prop_assert_eq!(truth == Truth::True, equals);
+    }
+
+    #[test]
+    fn no_input_panics(text in "\\PC{0,40}", part in "[%(),\"a-z. {}\\[\\]:0-9\\\\]{0,30}") {
+        for text in [&text, &part] {
+            let _ = Template::parse(text);
+            for (escape, _) in Escape::ALL {
+                if let Ok(template) = Template::text(text, escape) {
+                    let _ = template.to_text(&Context::new());
+                    let _ = template.resolve_with(&Context::new(), Missing::Keep);
+                }
+            }
+            if let Ok(template) = Template::from_bson(&Bson::String(text.clone())) {
+                let _ = template.resolve_with(Inputs::from(&Context::new()).with_secrets(), Missing::Keep);
+            }
+        }
+    }
+}
