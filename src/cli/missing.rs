@@ -47,8 +47,8 @@ fn way_out(part: &ContextPart) -> String {
             "say who asks with --user '{\"id\": \"…\"}', or with --token where there is an application"
         }
         ContextPart::CustomData => {
-            "custom data were not supplied: with an application give --custom-data FILE, the documents of its collection; \
-             or write them into the object of --user, `\"custom_data\": {…}`, or null if the user has none"
+            "with an application give --custom-data FILE, the documents of its collection of custom data; or write the user's \
+             into the object of --user, `\"custom_data\": {…}`, or null if the user has none"
         }
         ContextPart::Values => "give --values '{\"name\": value}'",
         ContextPart::Value(_) => "see `portcullis check` for the file that cannot be read, or give it with --values",
