@@ -52,8 +52,8 @@ fn way_out(part: &ContextPart) -> String {
         }
         ContextPart::Values => "give --values '{\"name\": value}'",
         ContextPart::Value(_) => "see `portcullis check` for the file that cannot be read, or give it with --values",
-        ContextPart::Secret(name) => {
-            return format!("{part}: give --secret {name}=env:VARIABLE, or --secrets FILE");
+        ContextPart::Secret(_) => {
+            "give --secret NAME=env:VARIABLE, where NAME is the secret that its file in values/ takes it from, or --secrets FILE"
         }
         ContextPart::Environment => "give --environment '{\"tag\": \"…\", \"values\": {…}}'",
         ContextPart::Request => "give --request '{\"remoteIPAddress\": \"…\", \"requestHeaders\": {…}}'",

@@ -22,7 +22,7 @@ Examples:
   portcullis query hr.employees --app DIR --token login.json --explain --mongodb-uri mongodb://localhost:27017
   portcullis query --json --rules rules.json --user ada.json | jq .filter
 
-Exits with 0 if there can be documents that the user may read, with 1 if there are none, and with 2 if the rules ask for
+Exits with 0 if there can be documents that the user may read, with 1 if there are none, and with 2 if the rules ask for \
 what was not supplied, such as the user.";
 
 /// Print the MongoDB filter that finds what a user may read, and what of the rules it leaves to be checked

@@ -32,7 +32,7 @@ impl fmt::Display for ContextPart {
             Self::CustomData => f.write_str("the custom data of the user was not loaded (`%%user.custom_data`)"),
             Self::Values => f.write_str("the values were not supplied (`%%values`)"),
             Self::Value(name) => write!(f, "the value `{name}` was not supplied: not all values could be read"),
-            Self::Secret(name) => write!(f, "the secret `{name}` was not supplied"),
+            Self::Secret(name) => write!(f, "the value `{name}` is a secret that was not supplied"),
             Self::Environment => f.write_str("no environment was supplied (`%%environment`)"),
             Self::Request => f.write_str("no request was supplied (`%%request`)"),
             Self::RequestProperty(name) => write!(f, "the request was supplied without its `{name}`"),

@@ -198,6 +198,26 @@ fn a_secret_that_no_value_asks_for_is_named() {
     assert!(decide("other=env:PATH").1.contains("no file of the application speaks of a secret `other`"));
 }
 
+/// The value and the secret that it is taken from have names of their own.
+#[test]
+fn a_secret_that_is_missing_is_asked_for_by_what_can_be_given() {
+    let value = ("app/values/key.json", r#"{"name": "key", "from_secret": true, "value": "asked"}"#);
+    let rules = (
+        "app/data_sources/m/db/things/rules.json",
+        r#"{"database": "db", "collection": "things",
+        "roles": [{"name": "a", "apply_when": {"key": "%%values.key"}, "read": true}]}"#,
+    );
+    let tree = Tree::new("secret-missing", &[ROOT, SOURCE, rules, value]);
+    let user = r#"{"id": "u", "custom_data": null}"#;
+    let decide = ["decide", "read", "{}", "--app", "app", "--in", "db.things", "--user", user];
+    let (code, text) = said(&tree.0, &decide);
+    let way_out = "give --secret NAME=env:VARIABLE, where NAME is the secret that its file in values/ takes it from";
+    assert!(code == 1 && text.contains("the value `key` is a secret that was not supplied"), "{text}");
+    assert!(text.contains(way_out), "{text}");
+    let (code, text) = said(&tree.0, &[&decide[..], &["--secret", "asked=env:PATH"]].concat());
+    assert!(code == 1 && !text.contains("not supplied"), "{text}");
+}
+
 #[test]
 fn in_the_directory_of_an_application_it_need_not_be_named() {
     let tree = Tree::new("here", &[ROOT, SOURCE, THINGS]);
