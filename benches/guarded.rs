@@ -22,11 +22,11 @@ use portcullis::store::documents::Namespace;
 use portcullis::store::mongodb::{MongoDocuments, connect};
 use portcullis::user::User;
 
-#[path = "../tests/mongodb/install.rs"]
-mod install;
 #[path = "../tests/mongodb/clients.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod clients;
+#[path = "../tests/mongodb/install.rs"]
+mod install;
 #[path = "../tests/mongodb/server.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod server;

@@ -9,8 +9,8 @@ use crate::auth::{ProviderType, token::TokenProviderConfig};
 use crate::expr;
 use crate::json::{Kind, Node, parse};
 use crate::lint::{
-    CollectionRules, Names, lint_anonymous, lint_application, lint_references, lint_rule, lint_rules, lint_rules_in_part,
-    lint_schema,
+    CollectionRules, Names, lint_anonymous, lint_application, lint_references, lint_rule, lint_rules,
+    lint_rules_in_part, lint_schema,
 };
 use crate::policy::{self, Policy, Role, Rule, RulesFile, RulesInPart};
 use crate::predicate::{self, Predicate, Scope};

@@ -94,11 +94,6 @@ fn is_within(wider: &[String], condition: &[String]) -> bool {
     wider.len() <= condition.len() && wider.iter().all(|text| condition.binary_search(text).is_ok())
 }
 
-/// Whether a role applies wherever one with this condition does.
-pub(super) fn covers(role: &Role, wider: &[String], condition: &[String]) -> bool {
-    !never(Some(&role.apply_when)) && is_within(wider, condition)
-}
-
 fn skippable(role: &Role, after: &Role, (test, lacking): (&Test, &Reference), report: &mut Report) {
     let message = format!(
         "a user without `{lacking}` is not held by role `{}`: the test is Unknown, and `{}` grants more",

@@ -67,7 +67,7 @@ pub(super) fn closing(role: &Role, Closing { act, read, written }: &Closing<'_>)
         (Some(_), _) => format!(
             "write \"write\": false, or leave `write` out and give field rules with `write` to other fields than `{field}`"
         ),
-        (None, true) => format!("write \"write\": false in the field rule of `{}`", written),
+        (None, true) => format!("write \"write\": false in the field rule of `{written}`"),
         (None, false) => {
             // Who might read the field by `additional_fields` goes on reading it, and nobody else.
             let others = role.additional_fields.as_ref();

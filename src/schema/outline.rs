@@ -82,7 +82,7 @@ impl Schema {
                     || is_patterned(shape, segment.name())
             };
             // An index of an array is no name.
-            if parents.is_empty() || segment.index().is_some() || parents.iter().any(|shape| unknown(shape)) {
+            if parents.is_empty() || segment.index().is_some() || parents.iter().any(unknown) {
                 if parents.iter().any(|shape| property(shape, segment.name()).is_some()) {
                     continue;
                 }
@@ -172,7 +172,8 @@ fn types(shape: &Shape) -> Option<&super::types::Types> {
 /// Whether a value satisfies a schema, every `validate` taken as true.
 fn accepts(shape: &Shape, value: &Bson) -> bool {
     let ask = |_, _, _| Truth::True;
-    let verdict = Visit::new(&ask, &Steps::default()).visit(shape, &Place::Root, None, Some(value.into()), &mut Report::Silent);
+    let verdict =
+        Visit::new(&ask, &Steps::default()).visit(shape, &Place::Root, None, Some(value.into()), &mut Report::Silent);
     verdict.is_ok_and(|verdict| verdict.is_none_or(Truth::is_true))
 }
 

@@ -40,7 +40,7 @@ mod supplied;
 mod tokens;
 mod two_worlds;
 mod updates;
+mod words;
 #[path = "../worlds/mod.rs"]
 mod worlds;
-mod words;
 mod written;

@@ -241,9 +241,9 @@ fn a_link_inside_an_application_is_followed() {
 fn a_folder_of_custom_data_does_not_lead_out_of_itself() {
     let tree = Tree::new(
         "folder",
-        &[ROOT, SOURCE, CUSTOM_DATA, THINGS, ("outside/secret", SECRET), ("data/users.json", "{}")],
+        &[ROOT, SOURCE, CUSTOM_DATA, THINGS, ("outside/secret", SECRET), ("data/users.json", r#"{"uid": "u"}"#)],
     );
-    symlink(tree.path("outside/secret"), tree.path("data/more.json")).unwrap();
+    symlink(tree.path("outside/secret"), tree.path("data/db.users.json")).unwrap();
     let (code, text) = said(
         &tree.0,
         &[
@@ -260,7 +260,7 @@ fn a_folder_of_custom_data_does_not_lead_out_of_itself() {
             "data",
         ],
     );
-    assert!(code == 2 && text.contains("data/more.json` is a symbolic link") && !text.contains("root:x"), "{text}");
+    assert!(code == 2 && text.contains("data/db.users.json` is a symbolic link") && !text.contains("root:x"), "{text}");
 }
 
 /// Runs a command with a terminal as its output; none where nothing can make one.
