@@ -96,7 +96,7 @@ fn custom_data_that_were_not_supplied_deny_and_say_the_way_out() {
         let said = world.decide(&[&U1[..], &["--explain"]].concat());
         assert!(said.1.contains("left: not supplied: the custom data"), "{}", said.1);
         let (code, _, stderr) = world.run(&["query", "db.things", "--app", "app", "--user", r#"{"id": "u1"}"#]);
-        assert!(code == 2 && stderr.contains("custom data were not supplied"), "{stderr}");
+        assert!(code == 2 && stderr.contains("give --custom-data FILE"), "{stderr}");
         // An application without custom data: nobody has any.
         world.configure(false);
         world.answers(&U1, 0, "allowed", "");
