@@ -80,7 +80,8 @@ fn an_error_in_one_part_keeps_no_finding_about_another_back() {
     let custom_data =
         ("app/auth/custom_user_data.json", CUSTOM_DATA.1.strip_suffix('}').unwrap().to_owned() + r#", "x": 1}"#);
     let sound: &[(&str, &str)] = &[ROOT, SOURCE, CUSTOM_DATA, THINGS, (USERS, OPEN)];
-    let cases: [(&str, Vec<(&str, &str)>, &str); 5] = [
+    type Case<'c> = (&'c str, Vec<(&'c str, &'c str)>, &'c str);
+    let cases: [Case<'_>; 5] = [
         ("none", sound.to_vec(), ""),
         ("schema", [sound, &[schema]].concat(), "keyword-unknown"),
         ("role", [sound, &[(USERS, second)]].concat(), "expansion-unknown"),

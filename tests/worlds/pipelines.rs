@@ -392,7 +392,7 @@ impl Pipelines {
             '0' => json!({"$cond": [{"$gt": [field, 2]}, 0.5, 0]}),
             '1' => json!({"$cond": [{"$gt": [field, 2]}, 3, 1]}),
             'S' => match choices.below(4) {
-                0 => literal(text(choices)),
+                0 => literal(&text(choices)),
                 1 => json!({"$type": field}),
                 _ => json!({"$cond": [{"$eq": [{"$type": field}, "string"]}, field, "none"]}),
             },
@@ -410,12 +410,12 @@ impl Pipelines {
                 2 => json!("$$CURRENT"),
                 _ => json!("$$ROOT"),
             },
-            'B' => json!({choices.pick(&["$gt", "$lt", "$eq"]): [field, literal(value(choices, 0))]}),
+            'B' => json!({choices.pick(&["$gt", "$lt", "$eq"]): [field, literal(&value(choices, 0))]}),
             'T' => {
                 json!({"$cond": [{"$eq": [{"$type": field}, "timestamp"]}, field, {"$timestamp": {"t": 5, "i": 6}}]})
             }
             _ => match choices.below(8) {
-                0 => literal(value(choices, 1)),
+                0 => literal(&value(choices, 1)),
                 1 | 2 => json!("$$ROOT"),
                 3 => json!("$$REMOVE"),
                 4 => json!({"$gt": ["$$NOW", field]}),
@@ -425,7 +425,7 @@ impl Pipelines {
     }
 }
 
-fn literal(value: Json) -> Json {
+fn literal(value: &Json) -> Json {
     json!({"$literal": value})
 }
 

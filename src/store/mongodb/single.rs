@@ -99,8 +99,9 @@ fn modifications(change: &Change) -> Result<Modifications, Document> {
     }
 }
 
-fn without_document(written: SingleWritten) -> SingleWritten {
-    SingleWritten { document: None, ..written }
+fn without_document(mut written: SingleWritten) -> SingleWritten {
+    written.document = None;
+    written
 }
 
 fn brought(document: Option<RawDocumentBuf>) -> SingleWritten {
