@@ -81,14 +81,17 @@ fn tree(levels: usize, width: usize, number: &mut usize) -> String {
         *number += 1;
         return format!(r#"{{"p{}":{}}}"#, *number % 7, *number % 5);
     }
-    let operator = if levels % 2 == 0 { "$or" } else { "$and" };
+    let operator = if levels.is_multiple_of(2) { "$or" } else { "$and" };
     let parts: Vec<String> = (0..width).map(|_| tree(levels - 1, width, number)).collect();
     format!(r#"{{"{operator}":[{}]}}"#, parts.join(","))
 }
 
 #[allow(clippy::too_many_lines, reason = "a table")]
-fn cases() -> Vec<(&'static str, Box<dyn Fn() -> Case>)> {
-    let mut cases: Vec<(&'static str, Box<dyn Fn() -> Case>)> = Vec::new();
+/// A case and its name.
+type Named = (&'static str, Box<dyn Fn() -> Case>);
+
+fn cases() -> Vec<Named> {
+    let mut cases: Vec<Named> = Vec::new();
     let mut add = |name: &'static str, make: fn() -> Case| cases.push((name, Box::new(make)));
     add("regex of many, no document", || {
         case(

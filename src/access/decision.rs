@@ -210,7 +210,7 @@ impl fmt::Display for Reason {
                 let failures: Vec<_> = failures.iter().map(ToString::to_string).collect();
                 write!(f, "the schema refuses the document: {}", OneLine(failures.join("; ")))
             }
-            Self::Failed => f.write_str("something that decides failed"),
+            Self::Failed => f.write_str("a rule that decides could not be evaluated"),
         }
     }
 }

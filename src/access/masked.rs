@@ -17,7 +17,7 @@ impl Guard {
     /// let context = Context::new().with_secrets(doc! { "apiKey": "hunter2" });
     /// let guard = Guard::new(policy::RulesFile::effective(Some(&rules), None), context);
     ///
-    /// let shown = guard.masked(&guard.explain_plan());
+    /// let shown = guard.masked(&guard.explain_plan().unwrap());
     /// assert_eq!(shown.plan, Plan::Exact(doc! { "key": { "$eq": "<%%values.apiKey>" } }));
     /// ```
     #[must_use]

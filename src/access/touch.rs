@@ -1,9 +1,12 @@
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use super::bound::{BoundField, BoundFields, BoundRole};
 use super::guard::{BoundRules, Entrance, Guard, assign, truth};
 use super::visibility::{Shown, Visibility};
 use crate::eval::{Errors, Evaluation, Residual, Seen, Truth};
 use crate::policy::Projection;
-use crate::value::{DocumentRef, Lookup, Steps, ValueRef};
+use crate::value::{DocumentRef, Lookup, Steps, ValueRef, identical};
 
 /// What a change names of a document.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +33,9 @@ impl Guard {
     ///
     /// A field that is not there counts as seen only if it always is: or else that would tell what the rule for it says. A
     /// part of a field of which single parts are ruled must be writable, whatever the change does: what contains it may
-    /// be anything without any of it being seen.
+    /// be anything without any of it being seen. For the same reason a change that makes nothing there of what is not there may
+    /// not name it: where what contains it is of another type, hidden too, the database would fail. And among elements of such a
+    /// field, a change that changes none of them may not: it would fail where one is no document.
     ///
     /// `new` is what the change makes of the document; without it, only paths at which the change looks are judged. For a
     /// replacement, `*` stands for the fields of which the rules do not speak.
@@ -59,8 +64,17 @@ impl Guard {
         let Ok(role) = assign(roles, &before) else { return all() };
         let after = Seen::new(Some(&changed), Some(&old));
         let after = Evaluation::of(&after, &self.context, &errors);
-        let touching =
-            Touching { role, visibility: self.visibility(), before, after, old: stored, new, steps: errors.steps() };
+        let touching = Touching {
+            role,
+            visibility: self.visibility(),
+            before,
+            after,
+            old: stored,
+            new,
+            is_known,
+            changed: RefCell::default(),
+            steps: errors.steps(),
+        };
         let kept = |name: &str| filters.projections.iter().all(|projection| projection.keeps_whole(name));
         match named {
             Named::Paths(paths) => {
@@ -104,6 +118,10 @@ struct Touching<'e> {
     after: Evaluation<'e>,
     old: DocumentRef<'e>,
     new: DocumentRef<'e>,
+    /// Whether the new document is what the change makes.
+    is_known: bool,
+    /// Which top-level fields the change changes, as far as that was asked: many paths can lead through one large field.
+    changed: RefCell<HashMap<String, bool>>,
     steps: &'e Steps,
 }
 
@@ -156,18 +174,34 @@ impl<'e> Touching<'e> {
         let mut names = path.split('.');
         let Some(name) = names.next() else { return false };
         let Some(mut rule) = self.role.fields.get(name).or(self.role.additional_fields.as_ref()) else { return false };
-        let mut place = Place { old: Some(self.steps.get(self.old, name)), new: Some(self.steps.get(self.new, name)) };
+        let top = Place { old: Some(self.steps.get(self.old, name)), new: Some(self.steps.get(self.new, name)) };
+        let (mut place, mut is_part) = (top, false);
         loop {
             if rule.read.is_some() || rule.write.is_some() {
-                return self.is_writable(rule.write.as_ref(), &place, looks);
+                let is_evident = !is_part || !self.is_known || place.is_evident(looks) || self.changes(name);
+                return is_evident && self.is_writable(rule.write.as_ref(), &place, looks);
             }
             // A part of which single fields are ruled is none that may be named as a whole.
             let Some(fields) = &rule.fields else { return false };
             match inside(fields, &mut names, place, self.steps) {
-                Some((inner, next)) => (place, rule) = (inner, next),
+                Some((inner, next)) => (place, rule, is_part) = (inner, next, true),
                 None => return false,
             }
         }
+    }
+
+    /// Whether the change makes anything else of a top-level field.
+    fn changes(&self, name: &str) -> bool {
+        let known = self.changed.borrow().get(name).copied();
+        known.unwrap_or_else(|| {
+            let changes = match (self.steps.get(self.old, name), self.steps.get(self.new, name)) {
+                (Ok(Some(old)), Ok(Some(new))) => identical(old, new).is_ok_and(|same| !same),
+                (Ok(old), Ok(new)) => old.is_some() != new.is_some(),
+                _ => false,
+            };
+            self.changed.borrow_mut().insert(name.to_owned(), changes);
+            changes
+        })
     }
 
     /// Whether the rule of a field holds; without the field's values only one that holds for any.
@@ -206,6 +240,18 @@ impl<'d> Place<'d> {
 
     const fn is_array(&self) -> bool {
         matches!(self.old, Some(Ok(Some(ValueRef::Array(_)))))
+    }
+
+    /// Whether what contains this place is such that a change can get there, as its user sees: something is there, which he sees
+    /// if he may write it. A change that does not look at it, and leaves it, was either to take it away, which what contains it
+    /// cannot hinder, or made what is there already.
+    const fn is_evident(&self, looks: bool) -> bool {
+        match (&self.old, &self.new) {
+            (Some(Ok(Some(_))), _) => true,
+            // Of an element: it has a place only in an array.
+            (Some(_), Some(_)) => !looks,
+            _ => false,
+        }
     }
 }
 

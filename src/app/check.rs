@@ -6,7 +6,7 @@ use super::{App, Collection, ConfigFile, Endpoint, FileFinding, Function, Loaded
 use crate::auth::{ConfigError, CustomDataConfig, Provider};
 #[cfg(feature = "jwt")]
 use crate::auth::{ProviderType, token::TokenProviderConfig};
-use crate::expr;
+use crate::expr::{self, PatternAllowance};
 use crate::json::{Kind, Node, parse};
 use crate::lint::{
     CollectionRules, Names, lint_anonymous, lint_application, lint_references, lint_rule, lint_rules,
@@ -23,7 +23,12 @@ impl App {
     #[must_use]
     pub fn check(&self) -> Vec<FileFinding> {
         let policies = self.policies();
-        let mut check = Check { app: self, names: self.names(), findings: policies.findings().to_vec() };
+        let mut check = Check {
+            app: self,
+            names: self.names(),
+            findings: policies.findings().to_vec(),
+            patterns: PatternAllowance::of_application(),
+        };
         check.rules(&policies);
         check.together(&policies);
         check.configuration();
@@ -43,6 +48,8 @@ pub(super) struct Check<'a> {
     pub(super) app: &'a App,
     pub(super) names: Names,
     findings: Vec<FileFinding>,
+    /// Of the parts that are compiled again.
+    patterns: PatternAllowance,
 }
 
 impl<'a> Check<'a> {
@@ -77,7 +84,7 @@ impl<'a> Check<'a> {
                 continue;
             }
             for file in collection.schema.files() {
-                let (schema, _) = Schema::compile_in_part(&file.node);
+                let (schema, _) = Schema::compile_in_part_within(&file.node, &self.patterns);
                 lint_schema(&schema).into_iter().for_each(|finding| self.add(file, finding));
                 self.references(&file.source, schema.validates());
             }
@@ -89,9 +96,10 @@ impl<'a> Check<'a> {
             lint_rules(rules, &file.node).into_iter().for_each(|finding| self.add(file, finding));
             return self.names_in(file, rules, &|_| true);
         }
-        for (file, mut found) in in_part(part) {
+        for (file, mut found) in in_part(part, &self.patterns) {
             if found.rules.schema.is_none() {
-                found.rules.schema = schema.present().and_then(|file| Schema::compile(&file.node).ok());
+                found.rules.schema =
+                    schema.present().and_then(|file| Schema::compile_within(&file.node, &self.patterns).ok());
             }
             lint_rules_in_part(&found, &file.node).into_iter().for_each(|finding| self.add(&file, finding));
             self.names_in(&file, &found.rules, &|rule| !found.has_fault(rule.expr.span));
@@ -143,7 +151,14 @@ impl<'a> Check<'a> {
         for collection in &app.collections {
             let source = app.data_sources.iter().find(|source| source.name == collection.service);
             let default = source.map(|source| &source.default_rule);
-            applied.extend(applying(policies, &collection.namespace, &collection.service, Some(collection), default));
+            applied.extend(applying(
+                policies,
+                &self.patterns,
+                &collection.namespace,
+                &collection.service,
+                Some(collection),
+                default,
+            ));
         }
         // The collection of custom data may be one that no file speaks of, served by default roles only.
         if let CustomData::In { namespace, service, .. } = &custom_data {
@@ -151,7 +166,14 @@ impl<'a> Check<'a> {
                 let wanted = service.as_ref().is_none_or(|service| *service == source.name);
                 let known = app.collections.iter().any(|c| c.namespace == *namespace && c.service == source.name);
                 if wanted && !known {
-                    applied.extend(applying(policies, namespace, &source.name, None, Some(&source.default_rule)));
+                    applied.extend(applying(
+                        policies,
+                        &self.patterns,
+                        namespace,
+                        &source.name,
+                        None,
+                        Some(&source.default_rule),
+                    ));
                 }
             }
         }
@@ -315,7 +337,7 @@ enum CustomData {
 }
 
 /// What of rules files can be looked at, also where some of it does not load.
-fn in_part(part: &Part) -> Vec<(ConfigFile, RulesInPart)> {
+fn in_part(part: &Part, patterns: &PatternAllowance) -> Vec<(ConfigFile, RulesInPart)> {
     let broken = match part {
         // Templates without a value; what has none can still be read.
         Part::Broken(source) => parse(source.text()).ok().map(|node| ConfigFile { source: Arc::clone(source), node }),
@@ -328,7 +350,7 @@ fn in_part(part: &Part) -> Vec<(ConfigFile, RulesInPart)> {
         (file, templates)
     });
     let read = |(file, templates): (ConfigFile, Vec<Span>)| {
-        let mut rules = policy::compile_in_part(&file.node);
+        let mut rules = policy::compile_in_part_within(&file.node, patterns);
         rules.add_faults(templates);
         (file, rules)
     };
@@ -352,24 +374,29 @@ fn find_templates(node: &Node, found: &mut Vec<Span>) {
 
 /// The rules of a place, or what of them can be looked at, and the text that they are from. The part of a role that does not load
 /// grants nothing, so that what is said is true of the rest.
-fn loadable(loaded: Option<&Loaded>, part: Option<&Part>) -> Vec<(Arc<RulesFile>, Option<Arc<Source>>)> {
+fn loadable(
+    loaded: Option<&Loaded>,
+    part: Option<&Part>,
+    patterns: &PatternAllowance,
+) -> Vec<(Arc<RulesFile>, Option<Arc<Source>>)> {
     if let Some(rules) = rules(loaded) {
         return vec![(Arc::clone(rules), part.and_then(Part::present).map(|file| Arc::clone(&file.source)))];
     }
-    let parts = part.map(in_part).unwrap_or_default();
+    let parts = part.map(|part| in_part(part, patterns)).unwrap_or_default();
     parts.into_iter().map(|(file, found)| (Arc::new(found.sound()), Some(file.source))).collect()
 }
 
 /// What applies to a namespace, and the text whose roles these are; several where several files claim it.
 fn applying(
     policies: &Policies,
+    patterns: &PatternAllowance,
     namespace: &str,
     service: &str,
     collection: Option<&Collection>,
     default: Option<&Part>,
 ) -> Vec<(String, Policy, Arc<Source>)> {
-    let own = loadable(policies.own(namespace, service), collection.map(|collection| &collection.rules));
-    let defaults = loadable(policies.default_of(service), default);
+    let own = loadable(policies.own(namespace, service), collection.map(|collection| &collection.rules), patterns);
+    let defaults = loadable(policies.default_of(service), default, patterns);
     let first_default = defaults.first();
     let of = |own: Option<&(Arc<RulesFile>, Option<Arc<Source>>)>| {
         let has_roles = own.is_some_and(|(own, _)| own.roles.is_some());

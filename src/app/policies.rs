@@ -6,6 +6,7 @@ use super::{App, Collection, ConfigFile, FileFinding, Part, ServiceAmbiguous};
 use crate::access::Guard;
 use crate::auth::CustomDataConfig;
 use crate::eval::Context;
+use crate::expr::PatternAllowance;
 use crate::policy::{self, Policy, RulesFile};
 use crate::schema::Schema;
 use crate::template::Substitutions;
@@ -64,16 +65,17 @@ impl App {
 
     fn compiled(&self, is_wanted: impl Fn(&Collection) -> bool) -> Policies {
         let mut policies = Policies::default();
+        let patterns = PatternAllowance::of_application();
         for source in &self.data_sources {
-            let loaded = policies.load(&source.default_rule);
+            let loaded = policies.load(&source.default_rule, &patterns);
             policies.defaults.insert(source.name.clone(), loaded);
         }
         for collection in self.collections.iter().filter(|collection| is_wanted(collection)) {
-            let loaded = policies.load_collection(collection);
+            let loaded = policies.load_collection(collection, &patterns);
             policies.collections.insert((collection.namespace.clone(), collection.service.clone()), loaded);
         }
         for sync in &self.sync {
-            policies.take_sync(self, sync);
+            policies.take_sync(self, sync, &patterns);
         }
         policies
     }
@@ -210,11 +212,11 @@ impl Policies {
         }
     }
 
-    fn load(&mut self, part: &Part) -> Loaded {
+    fn load(&mut self, part: &Part, patterns: &PatternAllowance) -> Loaded {
         match part {
             Part::Absent => Loaded::Absent,
             Part::Broken(_) | Part::Contested(_) => Loaded::Invalid,
-            Part::Present(file) => match policy::compile(&file.node) {
+            Part::Present(file) => match policy::compile_within(&file.node, patterns) {
                 Ok(rules) => Loaded::Rules(Arc::new(rules)),
                 Err(errors) => {
                     self.report(file, errors);
@@ -224,14 +226,14 @@ impl Policies {
         }
     }
 
-    fn load_collection(&mut self, collection: &Collection) -> Loaded {
-        let rules = self.load(&collection.rules);
+    fn load_collection(&mut self, collection: &Collection, patterns: &PatternAllowance) -> Loaded {
+        let rules = self.load(&collection.rules, patterns);
         let schema = match &collection.schema {
             _ if collection.schema_in_rules => return rules,
             Part::Absent => return rules,
             Part::Broken(_) | Part::Contested(_) => return Loaded::Invalid,
             Part::Present(file) if matches!(file.node.as_object(), Some([])) => return rules,
-            Part::Present(file) => match Schema::compile(&file.node) {
+            Part::Present(file) => match Schema::compile_within(&file.node, patterns) {
                 Ok(schema) => schema,
                 Err(errors) => {
                     self.report(file, errors);

@@ -5,6 +5,7 @@ use super::policies::rules;
 use super::problem::{Problem, finding};
 use super::sync_roles::Permissions;
 use super::{App, Collection, ConfigFile, FileFinding, Loaded, Policies, ProblemKind, SyncConfig};
+use crate::expr::PatternAllowance;
 use crate::policy::{self, RulesFile};
 use crate::text::Span;
 
@@ -19,7 +20,7 @@ struct Outcome {
 
 impl Policies {
     /// Gives the permissions of device sync to the collections for which they held, if no roles serve these.
-    pub(super) fn take_sync(&mut self, app: &App, sync: &SyncConfig) {
+    pub(super) fn take_sync(&mut self, app: &App, sync: &SyncConfig, patterns: &PatternAllowance) {
         let permissions = Permissions::of(sync);
         if matches!(permissions, Permissions::None) {
             return;
@@ -39,7 +40,7 @@ impl Policies {
             .collect();
         let mut outcome = Outcome::default();
         for collection in &synced {
-            self.take_permissions(sync, &permissions, collection, &synced, &mut outcome);
+            self.take_permissions(sync, &permissions, collection, &synced, (&mut outcome, patterns));
         }
         self.tell(&sync.config, outcome, span);
     }
@@ -50,7 +51,7 @@ impl Policies {
         permissions: &Permissions<'_>,
         collection: &Collection,
         synced: &[&Collection],
-        outcome: &mut Outcome,
+        (outcome, patterns): (&mut Outcome, &PatternAllowance),
     ) {
         let key = (collection.namespace.clone(), collection.service.clone());
         let again = self.synced.contains_key(&key);
@@ -68,7 +69,9 @@ impl Policies {
             Ok(Some(_)) if sync.service.is_none() && synced.iter().any(|other| other.service != collection.service) => {
                 Err("no `service_name` says in which data source".to_owned())
             }
-            Ok(Some(file)) => policy::compile(&file.node).map_err(|_| "a role does not load".to_owned()),
+            Ok(Some(file)) => {
+                policy::compile_within(&file.node, patterns).map_err(|_| "a role does not load".to_owned())
+            }
             Err(reason) => Err(reason),
         };
         match roles {

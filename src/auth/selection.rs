@@ -1,4 +1,5 @@
 use std::fmt;
+use std::path::PathBuf;
 
 use bson::oid::ObjectId;
 use bson::{Bson, Document};
@@ -36,6 +37,11 @@ pub enum Warning {
         /// How many.
         documents: usize,
     },
+    /// The files that were searched hold no document at all.
+    CustomDataEmpty {
+        /// The file or folder.
+        path: PathBuf,
+    },
 }
 
 /// Why a custom-data document cannot be used.
@@ -58,7 +64,7 @@ impl Warning {
     pub const fn severity(&self) -> Severity {
         match self {
             Self::CustomDataLarge { .. } => Severity::Warning,
-            Self::CustomDataSeveral { .. } => Severity::Note,
+            Self::CustomDataSeveral { .. } | Self::CustomDataEmpty { .. } => Severity::Note,
         }
     }
 }
@@ -72,6 +78,9 @@ impl fmt::Display for Warning {
             Self::CustomDataSeveral { documents } => {
                 write!(f, "{documents} custom-data documents name the user; only one of them counts")
             }
+            Self::CustomDataEmpty { path } => {
+                write!(f, "`{}` is empty: nobody has custom data", path.display())
+            }
         }
     }
 }
@@ -84,10 +93,10 @@ enum Match {
 }
 
 impl CustomDataSource {
-    /// Whether a document has the field in which the user's id is, whatever stands in it.
+    /// Whether a document names a user: whether it has, in the field of the user's id, a value that can be one.
     #[must_use]
     pub fn names_user(&self, document: &Document) -> bool {
-        at(document, &self.user_id_field).is_some()
+        matches!(at(document, &self.user_id_field), Some(Bson::String(_) | Bson::ObjectId(_)))
     }
 }
 

@@ -91,17 +91,24 @@ pub(super) async fn bearer(
         Freshness::Live | Freshness::AtMost(_) => authenticator(app, stores, Missing::Refuse).await?,
     };
     let authenticated = authenticator.authenticate(token, freshness).await;
-    if authenticated.is_err() && !is_ours(token) {
-        note(
-            "this is no token of ours: `portcullis login` takes the token of a provider, such as this may be, and prints the \
-             access token that is wanted here",
-        );
+    if authenticated.is_err() {
+        note_foreign(token);
     }
     Ok(authenticated?)
 }
 
+/// Says of a refused token of somebody else's what it is good for.
+pub(super) fn note_foreign(token: &str) {
+    if !is_ours(token) {
+        note(
+            "Portcullis did not issue this token; if a provider did, log in with it first: `portcullis login TOKEN` prints the \
+             access token and the refresh token that other commands take",
+        );
+    }
+}
+
 /// Whether a token says that it is an access or refresh token of ours. That is no proof: nothing but a message depends on it.
-pub(super) fn is_ours(token: &str) -> bool {
+fn is_ours(token: &str) -> bool {
     let payload = token.split('.').nth(1).and_then(|part| BASE64_URL_SAFE_NO_PAD.decode(part).ok());
     let claims: Option<serde_json::Value> = payload.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     claims

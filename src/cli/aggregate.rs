@@ -15,8 +15,8 @@ Examples:
   portcullis aggregate hr.employees --pipeline pipeline.json --app DIR --token login.json
   portcullis aggregate hr.employees --pipeline '[{\"$match\": {\"site\": \"Bremen\"}}, {\"$count\": \"n\"}]' --rules rules.json --user '{\"id\": \"u1\"}'
 
-The stages see nothing of a document but what the user may read. Let through are $match, $project, $set, $addFields, $unset,
-$group, $bucket, $sort, $sortByCount, $count, $limit, $skip, $unwind, $replaceRoot and $replaceWith; a file of ours has
+The stages see nothing of a document but what the user may read. Let through are $match, $project, $set, $addFields, $unset, \
+$group, $bucket, $sort, $sortByCount, $count, $limit, $skip, $unwind, $replaceRoot and $replaceWith; a file of ours has \
 $match, $sort, $skip, $limit, $count, $unset and a $project of names with 1 or 0.
 Exits with 0 if the pipeline brings documents, with 1 if it brings none.";
 

@@ -25,7 +25,7 @@ Examples:
   portcullis check . --live --mongodb-uri mongodb://localhost:27017
   portcullis check --json . | jq '.findings[].code'
 
-Errors: it does not load, or gives away what it should protect. Warnings and notes: it loads, but is probably not what
+Errors: it does not load, or gives away what it should protect. Warnings and notes: it loads, but is probably not what \
 its author means.";
 
 /// Check application directories, or single rules and schema files: prints every error and lint

@@ -25,7 +25,7 @@ pub(super) fn trace_lines(label: &str, trace: &Trace, indent: usize, out: &mut V
     let label = if label.is_empty() { String::new() } else { format!("{}: ", OneLine(label)) };
     let truth = painted(trace.truth);
     match &trace.part {
-        Part::Constant => out.push(format!("{pad}{truth} {label}as it stands")),
+        Part::Constant => out.push(format!("{pad}{truth} {label}constant")),
         Part::All(parts) => {
             out.push(format!("{pad}{truth} {label}all of"));
             parts.iter().for_each(|part| trace_lines("", part, indent + 1, out));

@@ -21,7 +21,7 @@ Examples:
   portcullis find hr.employees --rules rules.json --user '{\"id\": \"u1\"}' --projection '{\"name\": 1}' | jq .name
 
 A query means what it would mean on the documents as the user may read them: a hidden field is missing there.
-Exits with 0 if something was found, with 1 if nothing was, and with 2 if the rules ask for what was not supplied, such as the
+Exits with 0 if something was found, with 1 if nothing was, and with 2 if the rules ask for what was not supplied, such as the \
 user.";
 
 /// Find documents as a user: prints what the user may read of them, one to a line, as extended JSON

@@ -128,7 +128,7 @@ fn app_guard(args: &GuardArgs, directory: &Path, namespace: &str) -> Result<(Gua
     if app.collection(namespace, args.service.as_deref())?.is_none() {
         let names = app.collections.iter().map(|collection| collection.namespace.as_str());
         let hint = closest(namespace, names).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
-        note(&format!("no file of the application speaks of `{namespace}`{hint}"));
+        note(&format!("the application has no file for `{namespace}`{hint}"));
     }
     let asker = Asker {
         token: args.token.as_deref(),

@@ -47,13 +47,13 @@ fn way_out(part: &ContextPart) -> String {
             "say who asks with --user '{\"id\": \"…\"}', or with --token where there is an application"
         }
         ContextPart::CustomData => {
-            "custom data were not supplied: with an application give --custom-data FILE, the documents of its collection; \
-             or write them into the object of --user, `\"custom_data\": {…}`, or null if the user has none"
+            "with an application give --custom-data FILE, the documents of its collection of custom data; or write the user's \
+             into the object of --user, `\"custom_data\": {…}`, or null if the user has none"
         }
         ContextPart::Values => "give --values '{\"name\": value}'",
         ContextPart::Value(_) => "see `portcullis check` for the file that cannot be read, or give it with --values",
-        ContextPart::Secret(name) => {
-            return format!("{part}: give --secret {name}=env:VARIABLE, or --secrets FILE");
+        ContextPart::Secret(_) => {
+            "give --secret NAME=env:VARIABLE, where NAME is the secret that its file in values/ takes it from, or --secrets FILE"
         }
         ContextPart::Environment => "give --environment '{\"tag\": \"…\", \"values\": {…}}'",
         ContextPart::Request => "give --request '{\"remoteIPAddress\": \"…\", \"requestHeaders\": {…}}'",

@@ -57,7 +57,7 @@ Exit codes:
   1  no: false, unknown, denied, nothing that could be read, a token refused, a failed case, an error found by `check`
   2  trouble: usage, a file that cannot be read, rules that do not load where they are needed
 
-Wherever a value is expected, give JSON, the path of a file, or `-` for standard input. A collection is named by the first
+Wherever a value is expected, give JSON, the path of a file, or `-` for standard input. A collection is named by the first \
 argument or by --in; an application by --app, or else it is the one in the current directory.";
 
 /// A command and its arguments.

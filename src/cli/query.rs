@@ -22,7 +22,7 @@ Examples:
   portcullis query hr.employees --app DIR --token login.json --explain --mongodb-uri mongodb://localhost:27017
   portcullis query --json --rules rules.json --user ada.json | jq .filter
 
-Exits with 0 if there can be documents that the user may read, with 1 if there are none, and with 2 if the rules ask for
+Exits with 0 if there can be documents that the user may read, with 1 if there are none, and with 2 if the rules ask for \
 what was not supplied, such as the user.";
 
 /// Print the MongoDB filter that finds what a user may read, and what of the rules it leaves to be checked
@@ -111,7 +111,7 @@ fn lines(explanation: &PlanExplanation, explain: bool, server: Option<&FindPlan>
     out.extend(explanation.remaining.iter().map(|remaining| format!("remains to be checked: {remaining}")));
     if *plan != Plan::Never {
         out.push(match &explanation.projection {
-            None => "projection: none says it, since what may be seen depends on the document".to_owned(),
+            None => "projection: none can be given, since what may be seen depends on the document".to_owned(),
             Some(projection) if projection.is_empty() => "projection: none, every field may be seen".to_owned(),
             Some(projection) => format!("projection: {}", short(projection.clone())),
         });
@@ -129,7 +129,7 @@ fn lines(explanation: &PlanExplanation, explain: bool, server: Option<&FindPlan>
         let name = OneLine(name);
         out.push(match applies {
             Plan::Never => format!("role `{name}`: applies to no document, whatever it holds"),
-            _ => format!("role `{name}`: applies to {}; permits of these {}", which(applies), which(permits)),
+            _ => format!("role `{name}`: applies to {}, and permits {}", which(applies), permitted(permits)),
         });
         settled.iter().for_each(|trace| explain::trace_lines("", trace, 1, &mut out));
     }
@@ -165,8 +165,19 @@ fn which(plan: &Plan) -> String {
         Plan::Never => "none".to_owned(),
         Plan::Always => "all documents".to_owned(),
         Plan::Exact(exact) => filter(exact),
-        Plan::Bounds { upper, .. } if upper.is_empty() => "what is checked of each document".to_owned(),
+        Plan::Bounds { upper, .. } if upper.is_empty() => "those that a check of each document allows".to_owned(),
         Plan::Bounds { upper, .. } => format!("at most {}", filter(upper)),
+    }
+}
+
+/// Which of the documents that a role applies to it permits.
+fn permitted(plan: &Plan) -> String {
+    match plan {
+        Plan::Never => "none of them".to_owned(),
+        Plan::Always => "all of them".to_owned(),
+        Plan::Exact(filter) => format!("those that match {}", short(filter.clone())),
+        Plan::Bounds { upper, .. } if upper.is_empty() => "those that a check of each document allows".to_owned(),
+        Plan::Bounds { upper, .. } => format!("at most those that match {}", short(upper.clone())),
     }
 }
 

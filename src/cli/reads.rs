@@ -9,14 +9,15 @@ use portcullis::text::Finding;
 use super::documents::{DocumentArgs, guarded};
 use super::guard::GuardArgs;
 use super::input::Input;
+use super::namespace::{self, NamespaceArgs};
 use super::stores::Missing;
 use super::trouble::Trouble;
 
 /// Which collection, by which rules, for whom, and where it is.
 #[derive(Debug, clap::Args)]
 pub(super) struct ReadArgs {
-    /// The collection, as `database.collection`
-    namespace: String,
+    #[command(flatten)]
+    namespace: NamespaceArgs,
     #[command(flatten)]
     pub(super) documents: DocumentArgs,
     #[command(flatten)]
@@ -25,12 +26,11 @@ pub(super) struct ReadArgs {
 
 impl ReadArgs {
     pub(super) fn namespace(&self) -> Result<Namespace, Trouble> {
-        Namespace::parse(&self.namespace)
-            .ok_or_else(|| Trouble::usage(format!("`{}` is not of the form database.collection", self.namespace)))
+        namespace::parse(self.namespace.required()?)
     }
 
     pub(super) fn guard(&self) -> Result<Guard, Trouble> {
-        Ok(self.guard.guard(Some(&self.namespace), "")?.0)
+        Ok(self.guard.guard(Some(self.namespace.required()?), "")?.0)
     }
 
     pub(super) async fn open(&self, namespace: &Namespace) -> Result<Box<dyn Store>, Trouble> {

@@ -184,9 +184,6 @@ impl StoreArgs {
                     "--custom-data takes a file or a folder; a connection string is given with --mongodb-uri",
                 ));
             }
-            if fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() == 0) {
-                note(&format!("`{}` is empty: nobody has custom data", path.display()));
-            }
             return Ok(Arc::new(FileCustomData::new(config, path)));
         }
         match self.client().await? {

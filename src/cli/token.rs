@@ -4,7 +4,7 @@ use portcullis::text::OneLine;
 use serde_json::json;
 
 use super::Answer;
-use super::accounts::{AppArgs, authenticator, bearer, block_on, of_tokens, read_token, warn};
+use super::accounts::{AppArgs, authenticator, bearer, block_on, note_foreign, of_tokens, read_token, warn};
 use super::output::{Output, plural};
 use super::stores::{Missing, StoreArgs};
 use super::trouble::Trouble;
@@ -87,7 +87,11 @@ fn refresh(args: &Token, output: &mut Output) -> Result<Answer, Trouble> {
     let token = read_token(&args.token, &["refresh_token"])?;
     let refreshed = block_on(async {
         let authenticator = authenticator(&app, &args.stores, Missing::Refuse).await?;
-        Ok(authenticator.refresh(&token).await?)
+        let refreshed = authenticator.refresh(&token).await;
+        if refreshed.is_err() {
+            note_foreign(&token);
+        }
+        Ok(refreshed?)
     })?;
     warn(&refreshed.warnings);
     if output.is_json() {
@@ -109,7 +113,11 @@ fn revoke(args: &Revoke, output: &mut Output) -> Result<Answer, Trouble> {
         let token = read_token(args.token.as_deref().unwrap_or_default(), &["refresh_token", "access_token"])?;
         block_on(async {
             let authenticator = of_tokens(&app, &args.stores, Missing::Refuse).await?;
-            Ok(u64::from(authenticator.log_out(&token).await?))
+            let ended = authenticator.log_out(&token).await;
+            if ended.is_err() {
+                note_foreign(&token);
+            }
+            Ok(u64::from(ended?))
         })?
     };
     if output.is_json() {

@@ -17,8 +17,8 @@ Examples:
   portcullis watch hr.employees --filter '{\"site\": \"Bremen\"}' --seconds 60 --app DIR --token login.json
   portcullis watch hr.employees --limit 1 --rules rules.json --user '{\"id\": \"u1\"}' && echo changed
 
-A document that becomes readable is inserted to the user, one that ceases to be readable is deleted; of what nobody may know,
-nothing is told. The server must be a replica set, and updates and deletions are told only of collections that keep what
+A document that becomes readable is inserted to the user, one that ceases to be readable is deleted; of what nobody may know, \
+nothing is told. The server must be a replica set, and updates and deletions are told only of collections that keep what \
 documents were: `collMod` with {\"changeStreamPreAndPostImages\": {\"enabled\": true}}.
 Goes on until it is interrupted, the token expires or the collection is gone.
 Exits with 0 if anything changed, with 1 if nothing did.";

@@ -25,7 +25,7 @@ use crate::value::{self, Slot, ValueRef, Wanted};
 /// use portcullis::user::User;
 /// let expr = portcullis::expr::parse_str(r#"{"%%user.custom_data.role": "admin", "owner": "%%user.id"}"#).unwrap();
 /// let predicate = lower(&expr, Scope::Role).unwrap();
-/// let context = Context::new().with_user(User::new("u1"));
+/// let context = Context::new().with_user(User::new("u1").without_custom_data());
 /// assert_eq!(bind(&predicate, &context).constant(), Some(Truth::False));
 /// ```
 #[must_use]

@@ -117,6 +117,9 @@ enum Start<'c> {
     Known(Option<ValueRef<'c>>, usize),
 }
 
+/// A value to walk from, if there is one, and the path to walk.
+pub(crate) type Walk<'c, 'r> = (Option<ValueRef<'c>>, &'r [Segment]);
+
 impl Default for Context {
     fn default() -> Self {
         Self::new()
@@ -336,10 +339,7 @@ impl Context {
     }
 
     /// What a reference on the left stands for: none if Unknown, else a value to walk from and the path to walk.
-    pub(crate) fn left<'r>(
-        &self,
-        reference: &'r Reference,
-    ) -> Result<Option<(Option<ValueRef<'_>>, &'r [Segment])>, ContextPart> {
+    pub(crate) fn left<'r>(&self, reference: &'r Reference) -> Result<Option<Walk<'_, 'r>>, ContextPart> {
         match self.start(reference) {
             Start::NotSupplied(part) => Err(part),
             Start::Unknown => Ok(None),

@@ -30,17 +30,17 @@ pub enum ContextPart {
 impl fmt::Display for ContextPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::User => f.write_str("no user was supplied, for `%%user`"),
-            Self::CustomData => f.write_str("the custom data of the user was not loaded, for `%%user.custom_data`"),
-            Self::Values => f.write_str("the values were not supplied, for `%%values`"),
+            Self::User => f.write_str("no user was supplied (`%%user`)"),
+            Self::CustomData => f.write_str("the custom data of the user was not loaded (`%%user.custom_data`)"),
+            Self::Values => f.write_str("the values were not supplied (`%%values`)"),
             Self::Value(name) => write!(f, "the value `{name}` was not supplied: not all values could be read"),
-            Self::Secret(name) => write!(f, "the secret `{name}` was not supplied"),
-            Self::Environment => f.write_str("no environment was supplied, for `%%environment`"),
-            Self::Request => f.write_str("no request was supplied, for `%%request`"),
+            Self::Secret(name) => write!(f, "the value `{name}` is a secret that was not supplied"),
+            Self::Environment => f.write_str("no environment was supplied (`%%environment`)"),
+            Self::Request => f.write_str("no request was supplied (`%%request`)"),
             Self::RequestProperty(name) => write!(f, "the request was supplied without its `{name}`"),
-            Self::Args => f.write_str("no arguments were supplied, for `%%args`"),
-            Self::Now => f.write_str("the time was not supplied, for `%%now`"),
-            Self::Partition => f.write_str("no partition was supplied, for `%%partition`"),
+            Self::Args => f.write_str("no arguments were supplied (`%%args`)"),
+            Self::Partition => f.write_str("no partition was supplied (`%%partition`)"),
+            Self::Now => f.write_str("the time was not supplied (`%%now`)"),
         }
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn why_list(check: &Check, context: &Context, show: &dyn Fn(&Bson) ->
     match check {
         Check::In(List::Place(Right::Context(reference))) => match context.right(reference) {
             Ok(Some(value)) if !matches!(value, Bson::Array(_)) => {
-                format!("unknown: no list but {}", ValueRef::from(&value).kind().alias())
+                format!("unknown: of type `{}`, not a list", ValueRef::from(&value).kind().alias())
             }
             _ => context.why_unknown(reference),
         },
@@ -127,7 +127,7 @@ pub(super) fn types_differ(left: ValueRef<'_>, right: ValueRef<'_>) -> Option<St
     let conversions =
         [Conversion::StringToOid, Conversion::OidToString, Conversion::StringToUuid, Conversion::UuidToString];
     let way_out = match conversions.into_iter().find(|kind| equal(*kind)) {
-        Some(kind) => format!("; they are equal if the right one is converted by `{}`", spelling(kind)),
+        Some(kind) => format!("; they would be equal if the right one were converted by `{}`", spelling(kind)),
         None => String::new(),
     };
     let (left, right) = (kinds.0.alias(), kinds.1.alias());

@@ -111,6 +111,7 @@ impl Code for ExprErrorKind {
             Self::ListEmpty(_) => "list-empty",
             Self::OptionsAlone(_) => "options-alone",
             Self::OperatorTwice(_) => "operator-twice",
+            Self::Pattern(PatternError::TooManyInApplication) => "patterns-many",
             Self::Pattern(_) => "pattern-invalid",
             Self::FunctionKey(_) => "function-key",
             Self::FunctionName => "function-name",

@@ -38,6 +38,11 @@ pub enum PatternError {
         "the regular expressions of one request are too many or too large together; write fewer, or shorter repetitions"
     )]
     TooMany,
+    /// One more than all patterns in the rules and schemas of an application may be together.
+    #[error(
+        "the regular expressions of one application are too many or too large together; write fewer, or shorter repetitions"
+    )]
+    TooManyInApplication,
     /// PCRE gives it another meaning than the linear engine does.
     #[error("`{0}` in a regular expression means something else in MongoDB; it is not supported")]
     Unsupported(String),
@@ -59,25 +64,42 @@ const FEW: usize = 10;
 /// How many states the patterns of one request may have together, with 200 for each pattern: some hundred patterns.
 pub const MAX_STATES: usize = 100_000;
 
-/// What the patterns of one request may still take, all parts of the request together.
+/// How many states the patterns in the rules and schemas of one application may have together, counted as those of a request. Each
+/// takes about 120 bytes, so that all take some 400 MB at most.
+const MAX_STATES_OF_APPLICATION: usize = 3_000_000;
+
+/// What the patterns of one request may still take, all parts of the request together, or those of one application.
 #[derive(Clone, Debug)]
-pub(crate) struct PatternAllowance(Rc<Cell<usize>>);
+pub(crate) struct PatternAllowance {
+    left: Rc<Cell<usize>>,
+    of_application: bool,
+}
 
 impl Default for PatternAllowance {
     fn default() -> Self {
-        Self(Rc::new(Cell::new(MAX_STATES)))
+        Self { left: Rc::new(Cell::new(MAX_STATES)), of_application: false }
     }
 }
 
 impl PatternAllowance {
+    /// For rules and schemas.
+    pub(crate) fn of_application() -> Self {
+        Self { left: Rc::new(Cell::new(MAX_STATES_OF_APPLICATION)), of_application: true }
+    }
+
     /// Compiles a pattern, if there is room for it.
     ///
     /// # Errors
-    /// As [`Pattern::new`], and [`PatternError::TooMany`].
+    /// As [`Pattern::new`], and [`PatternError::TooMany`] or [`PatternError::TooManyInApplication`].
     pub(crate) fn compile(&self, pattern: &str, options: &str) -> Result<Pattern, PatternError> {
         let source = Source::parse(pattern, options)?;
-        let left = self.0.get().checked_sub(source.states).ok_or(PatternError::TooMany)?;
-        self.0.set(left);
+        let Some(left) = self.left.get().checked_sub(source.states) else {
+            return Err(match self.of_application {
+                true => PatternError::TooManyInApplication,
+                false => PatternError::TooMany,
+            });
+        };
+        self.left.set(left);
         source.compile()
     }
 }

@@ -17,6 +17,8 @@ pub(super) struct Reading {
     pub(super) order: Document,
     /// Whether they remain to be sorted.
     pub(super) sorts: bool,
+    /// Whether the database sorts them as the client asks, so that only those that are alike in that order remain to be sorted.
+    pub(super) is_ordered: bool,
 }
 
 impl Reading {
@@ -26,11 +28,11 @@ impl Reading {
         let plan = collection.guard.narrowed(&answered, visibility);
         let pushed = pushed(&request.query, visibility);
         let pushed = pushed.filter(|_| !plan.needs_check() || never_fails(&request.query));
-        let sorts = pushed.is_none();
+        let is_ordered = pushed.is_some();
         let order = steady(&plan, pushed.unwrap_or_default(), collection.guard);
         // Whoever sees some of the ids would learn from the order between which of them the others are.
-        let sorts = sorts || (!order.is_empty() && visibility.of("_id") == Shown::Varies);
-        Self { filter: plan.filter(), check: plan.needs_check().then_some(answered), order, sorts }
+        let sorts = !is_ordered || (!order.is_empty() && visibility.of("_id") == Shown::Varies);
+        Self { filter: plan.filter(), check: plan.needs_check().then_some(answered), order, sorts, is_ordered }
     }
 
     /// Whether the database does everything but the redaction.

@@ -1,6 +1,6 @@
 use super::keys::{self, Keys};
 use super::{DocumentFilters, FieldRule, Filter, PolicyError, PolicyErrorKind, Projection, Role, Rule, RulesFile};
-use crate::expr::{self, Expr};
+use crate::expr::{self, Expr, PatternAllowance};
 use crate::json::{Member, Node};
 use crate::predicate::{self, Predicate, Scope};
 use crate::schema::Schema;
@@ -21,7 +21,15 @@ use crate::text::{Located, Span, Spanned};
 /// assert_eq!(errors[0].to_string(), "unknown key `aply_when` in a role");
 /// ```
 pub fn compile(node: &Node) -> Result<RulesFile, Vec<PolicyError>> {
-    let RulesInPart { rules, mut errors, .. } = compile_in_part(node);
+    compile_within(node, &PatternAllowance::of_application())
+}
+
+/// As [`compile`], with patterns for which the rest of the application leaves room.
+///
+/// # Errors
+/// As [`compile`].
+pub(crate) fn compile_within(node: &Node, patterns: &PatternAllowance) -> Result<RulesFile, Vec<PolicyError>> {
+    let RulesInPart { rules, mut errors, .. } = compile_in_part_within(node, patterns);
     if errors.is_empty() {
         return Ok(rules);
     }
@@ -37,7 +45,12 @@ pub fn compile(node: &Node) -> Result<RulesFile, Vec<PolicyError>> {
 /// Compiles what of a rules file can be compiled: for findings about its other parts, never for decisions.
 #[must_use]
 pub fn compile_in_part(node: &Node) -> RulesInPart {
-    let mut compiler = Compiler { errors: Vec::new() };
+    compile_in_part_within(node, &PatternAllowance::of_application())
+}
+
+/// As [`compile_in_part`], with patterns for which the rest of the application leaves room.
+pub(crate) fn compile_in_part_within(node: &Node, patterns: &PatternAllowance) -> RulesInPart {
+    let mut compiler = Compiler { patterns, errors: Vec::new() };
     let rules = compiler.file(node);
     compiler.errors.sort_by_key(Located::span);
     let mut faults: Vec<Span> = compiler.errors.iter().map(Located::span).collect();
@@ -91,11 +104,12 @@ fn never(span: Span) -> Rule {
     Rule { expr: Spanned::new(Expr::Boolean(false), span), predicate: Predicate::Constant(false) }
 }
 
-struct Compiler {
+struct Compiler<'p> {
+    patterns: &'p PatternAllowance,
     errors: Vec<PolicyError>,
 }
 
-impl Compiler {
+impl Compiler<'_> {
     fn file(&mut self, node: &Node) -> RulesFile {
         if node.as_object().is_none() {
             self.errors.push(PolicyError::new(PolicyErrorKind::NotObject(node.describe()), node.span));
@@ -122,7 +136,7 @@ impl Compiler {
     }
 
     fn schema(&mut self, node: &Node) -> Option<Schema> {
-        match Schema::compile(node) {
+        match Schema::compile_within(node, self.patterns) {
             Ok(schema) => Some(schema),
             Err(errors) => {
                 self.errors.extend(errors.into_iter().map(|error| error.map(PolicyErrorKind::Schema)));
@@ -169,7 +183,7 @@ impl Compiler {
     }
 
     fn rule(&mut self, node: &Node, key: &str, scope: Scope) -> Rule {
-        let expr = match expr::parse_at(node, &format!("`{key}`")) {
+        let expr = match expr::parse_at_within(node, &format!("`{key}`"), self.patterns) {
             Ok(expr) => expr,
             Err(errors) => {
                 self.errors.extend(errors.into_iter().map(|error| error.map(PolicyErrorKind::Expr)));

@@ -8,6 +8,7 @@ mod projection;
 mod rules;
 
 pub use compile::{RulesInPart, compile, compile_in_part};
+pub(crate) use compile::{compile_in_part_within, compile_within};
 pub use error::{PolicyError, PolicyErrorKind};
 pub use format::canonical;
 pub(crate) use projection::Kept;

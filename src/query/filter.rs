@@ -285,8 +285,14 @@ impl Filter {
 
     fn write_key(&self, key: &mut Vec<u8>) -> Option<()> {
         let parts = match self {
-            Self::Never => return Some(key.push(0)),
-            Self::Always => return Some(key.push(1)),
+            Self::Never => {
+                key.push(0);
+                return Some(());
+            }
+            Self::Always => {
+                key.push(1);
+                return Some(());
+            }
             Self::Test(test, sign) => {
                 key.push(if *sign == Sign::Holds { 2 } else { 3 });
                 let operand =

@@ -8,6 +8,7 @@ use super::rule::Rule;
 use super::shape::{Shape, Standing, Validate};
 use super::visit::Visit;
 use crate::eval::{Context, Documents, Errors, Evaluation, Residual, Truth, bind};
+use crate::expr::PatternAllowance;
 use crate::json::Node;
 use crate::path::Segment;
 use crate::predicate::Predicate;
@@ -76,7 +77,15 @@ impl Schema {
     /// assert_eq!(errors[1].to_string(), "unknown type `objekt`");
     /// ```
     pub fn compile(node: &Node) -> Result<Self, Vec<SchemaError>> {
-        let (schema, errors) = Self::compile_in_part(node);
+        Self::compile_within(node, &PatternAllowance::of_application())
+    }
+
+    /// As [`compile`](Self::compile), with patterns for which the rest of the application leaves room.
+    ///
+    /// # Errors
+    /// As [`compile`](Self::compile).
+    pub(crate) fn compile_within(node: &Node, patterns: &PatternAllowance) -> Result<Self, Vec<SchemaError>> {
+        let (schema, errors) = Self::compile_in_part_within(node, patterns);
         if errors.is_empty() { Ok(schema) } else { Err(errors) }
     }
 
@@ -84,7 +93,12 @@ impl Schema {
     /// never for decisions.
     #[must_use]
     pub fn compile_in_part(node: &Node) -> (Self, Vec<SchemaError>) {
-        let (Compiled { shape, validates, ignored }, errors) = compile(node);
+        Self::compile_in_part_within(node, &PatternAllowance::of_application())
+    }
+
+    /// As [`compile_in_part`](Self::compile_in_part), with patterns for which the rest of the application leaves room.
+    pub(crate) fn compile_in_part_within(node: &Node, patterns: &PatternAllowance) -> (Self, Vec<SchemaError>) {
+        let (Compiled { shape, validates, ignored }, errors) = compile(node, patterns);
         (Self { shape: Arc::new(shape), validates, ignored }, errors)
     }
 

@@ -6,7 +6,7 @@ use super::same::{listed, sorted};
 use super::shape::{Combination, Others, Shape, Standing, Validate};
 use super::types::Types;
 use super::{SchemaError, SchemaErrorKind};
-use crate::expr::{self, Pattern};
+use crate::expr::{self, Pattern, PatternAllowance, PatternError};
 use crate::json::{self, Kind, Member, Node};
 use crate::predicate::{Scope, lower};
 use crate::text::{Span, Spanned};
@@ -20,12 +20,13 @@ pub(super) struct Compiled {
 }
 
 /// Compiles a schema and says everything that is wrong with it.
-pub(super) fn compile(node: &Node) -> (Compiled, Vec<SchemaError>) {
+pub(super) fn compile(node: &Node, patterns: &PatternAllowance) -> (Compiled, Vec<SchemaError>) {
     let mut compiler = Compiler {
         errors: Vec::new(),
         validates: Vec::new(),
         ignored: Vec::new(),
-        patterns: 0,
+        patterns,
+        has_too_many_patterns: false,
         standing: Standing::Plain,
     };
     let shape = compiler.shape(node);
@@ -34,18 +35,16 @@ pub(super) fn compile(node: &Node) -> (Compiled, Vec<SchemaError>) {
 }
 
 /// Collects errors; what it returns beside an error only stands in for what could not be read.
-struct Compiler {
+struct Compiler<'p> {
     errors: Vec<SchemaError>,
     validates: Vec<Validate>,
     ignored: Vec<Spanned<String>>,
-    /// How many patterns were read.
-    patterns: usize,
+    /// What the patterns may take together with those of the rest of the application.
+    patterns: &'p PatternAllowance,
+    has_too_many_patterns: bool,
     /// Of the schema that is being read.
     standing: Standing,
 }
-
-/// How many patterns a schema may have: each takes a hundred kilobytes and more.
-const MAX_PATTERNS: usize = 2_000;
 
 /// Values in a message are cut to this many characters.
 const MAX_SHOWN: usize = 120;
@@ -57,7 +56,7 @@ fn cut(text: &str) -> String {
     }
 }
 
-impl Compiler {
+impl Compiler<'_> {
     fn report(&mut self, kind: SchemaErrorKind, span: Span, help: Option<String>) {
         let error = SchemaError::new(kind, span);
         self.errors.push(match help {
@@ -372,16 +371,19 @@ impl Compiler {
     }
 
     fn pattern(&mut self, text: &str, span: Span) -> Option<Pattern> {
-        self.patterns += 1;
-        if self.patterns > MAX_PATTERNS {
-            // Said once, and not of every one beyond.
-            if self.patterns == MAX_PATTERNS + 1 {
-                let help = "list values under `enum`, or ask about the type alone".to_owned();
-                self.report(SchemaErrorKind::PatternsMany { max: MAX_PATTERNS }, span, Some(help));
-            }
+        // Said once, and not of every one beyond.
+        if self.has_too_many_patterns {
             return None;
         }
-        Pattern::new(text, "").map_err(|error| self.report(SchemaErrorKind::Pattern(error), span, None)).ok()
+        match self.patterns.compile(text, "") {
+            Ok(pattern) => Some(pattern),
+            Err(error) => {
+                self.has_too_many_patterns = error == PatternError::TooManyInApplication;
+                let help = "list values under `enum`, or ask about the type alone".to_owned();
+                self.report(SchemaErrorKind::Pattern(error), span, self.has_too_many_patterns.then_some(help));
+                None
+            }
+        }
     }
 
     /// The names of fields in the array `node`, which stands in `member`.
@@ -395,7 +397,7 @@ impl Compiler {
     }
 
     fn validate(&mut self, node: &Node) -> Option<usize> {
-        let expr = match expr::parse(node) {
+        let expr = match expr::parse_within(node, self.patterns) {
             Ok(expr) => expr,
             Err(errors) => {
                 self.errors.extend(errors.into_iter().map(|error| error.map(SchemaErrorKind::Expr)));

@@ -57,12 +57,6 @@ pub enum SchemaErrorKind {
     /// `"pattern": "("`
     #[error("{0}")]
     Pattern(PatternError),
-    /// More patterns than there is room for.
-    #[error("a schema has at most {max} patterns, each of which takes room in memory")]
-    PatternsMany {
-        /// How many it may have.
-        max: usize,
-    },
     /// A malformed literal.
     #[error("{0}")]
     Ejson(EjsonErrorKind),
@@ -85,8 +79,8 @@ impl Code for SchemaErrorKind {
             Self::KeywordAlone { .. } => "keyword-alone",
             Self::ExpressionMisplaced(_) => "expression-misplaced",
             Self::TypeUnknown(_) => "type-unknown",
+            Self::Pattern(PatternError::TooManyInApplication) => "patterns-many",
             Self::Pattern(_) => "pattern-invalid",
-            Self::PatternsMany { .. } => "patterns-many",
             Self::Ejson(kind) => kind.code(),
             Self::Expr(kind) => kind.code(),
             Self::Lower(kind) => kind.code(),

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::custom_data::{MAX_BYTES, MAX_DOCUMENTS};
 use super::{CustomDataStore, LookUpError, StoreError};
-use crate::auth::{BoxFuture, CustomDataConfig, CustomDataSource, Selection};
+use crate::auth::{BoxFuture, CustomDataConfig, CustomDataSource, Selection, Warning};
 use crate::json::{self, Chunk, Kind, Stream};
 use crate::text::Source;
 
@@ -18,7 +18,7 @@ const ENDINGS: [&str; 3] = ["json", "jsonl", "ndjson"];
 /// (`users.json`, `db.users.jsonl`, `users.ndjson`): one document after the other, as `mongoexport` writes them, or an array
 /// of them. Their order, that of the files' names first, is the natural order.
 ///
-/// Documents of which none has the field of the user's id are those of another collection: nobody is looked up in them.
+/// Documents of which none has the field of the user's id, with a value that can be one, are those of another collection: nobody is looked up in them.
 ///
 /// Files are read anew at each look-up, from beginning to end, so that a change is seen at once and memory holds one
 /// document at a time.
@@ -58,7 +58,10 @@ pub enum FileError {
         namespace: String,
     },
     /// Documents of another collection.
-    #[error("none of the documents has the field `{field}`, in which the user's id is: `{path}`", path = path.display())]
+    #[error(
+        "none of the documents has the field `{field}` with a string or an ObjectId, the user's id: `{path}`",
+        path = path.display()
+    )]
     FieldMissing {
         /// The file or folder.
         path: PathBuf,
@@ -120,7 +123,11 @@ impl FileCustomData {
             let (path, field) = (self.path.clone(), source.user_id_field.to_string());
             return Err(failed(FileError::FieldMissing { path, field }).into());
         }
-        Ok(self.config.select(user_id, &mine)?)
+        let mut selection = self.config.select(user_id, &mine)?;
+        if !any {
+            selection.warnings.push(Warning::CustomDataEmpty { path: self.path.clone() });
+        }
+        Ok(selection)
     }
 }
 

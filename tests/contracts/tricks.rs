@@ -10,9 +10,10 @@ use super::documents::{Given, insert};
 use super::writes::{documents, guard, namespace, node, shown, write};
 
 /// The files whose tricks are tried on every store.
-pub(crate) const FILES: [(&str, &str); 3] = [
+pub(crate) const FILES: [(&str, &str); 4] = [
     ("writes", include_str!("../../fixtures/attacks/writes.json")),
     ("failures", include_str!("../../fixtures/attacks/failures.json")),
+    ("absent", include_str!("../../fixtures/attacks/absent.json")),
     ("several", include_str!("../../fixtures/attacks/several.json")),
 ];
 

@@ -250,7 +250,7 @@ fn the_patterns_of_a_request_are_limited_together() {
     let set: Document = (0..200).map(|n| (format!("a.$[e{n}]"), 1.into())).collect();
     assert!(Update::compile(&doc! { "$set": set }, &filters).is_err());
     let write = format!(r#"{{"deleteOne":{{"filter":{}}}}}"#, text(&few).replace("400", "100"));
-    assert!(parse_writes(&json::parse(&format!("[{}]", vec![write.as_str(); 2].join(","))).unwrap()).is_ok());
+    assert!(parse_writes(&json::parse(&format!("[{}]", [write.as_str(); 2].join(","))).unwrap()).is_ok());
     assert!(parse_writes(&json::parse(&format!("[{}]", vec![write.as_str(); 200].join(","))).unwrap()).is_err());
     // A class of thousands of characters counts by them.
     let classes: Vec<Bson> = (0..20).map(|n| doc! { format!("f{n}"): { "$regex": r"\pL\pL\pL\pL" } }.into()).collect();

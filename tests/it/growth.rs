@@ -1,11 +1,12 @@
 //! What an administrator feeds in takes time and memory that are about linear in its size.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use bson::{Bson, doc};
-use portcullis::app::{App, LoadOptions};
+use portcullis::app::{App, Applicable, LoadOptions};
 use portcullis::eval::{Context, Errors};
 use portcullis::schema::Schema;
 use portcullis::{json, lint, policy};
@@ -18,6 +19,34 @@ fn in_time<T>(test: impl FnOnce() -> T) -> T {
     let result = test();
     assert!(start.elapsed() < TIME, "took {:?}", start.elapsed());
     result
+}
+
+/// The directory of an application, which is removed in the end.
+struct Application(PathBuf);
+
+impl Application {
+    fn new(name: &str) -> Self {
+        let made = Self(std::env::temp_dir().join(format!("portcullis-growth-{name}-{}", std::process::id())));
+        made.write("realm_config.json", r#"{"name":"a"}"#);
+        made.write("data_sources/s/config.json", r#"{"name":"s","type":"mongodb-atlas","config":{}}"#);
+        made
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.0.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn load(&self) -> App {
+        in_time(|| App::load(&self.0, &LoadOptions::default())).unwrap()
+    }
+}
+
+impl Drop for Application {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }
 
 #[test]
@@ -48,13 +77,8 @@ fn a_thousand_roles_are_looked_through() {
 
 #[test]
 fn templates_have_a_bound_over_all_files() {
-    let directory = std::env::temp_dir().join(format!("portcullis-growth-{}", std::process::id()));
-    let write = |name: &str, text: &str| {
-        let path = directory.join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    };
-    write("realm_config.json", r#"{"name":"a"}"#);
+    let directory = Application::new("templates");
+    let write = |name: &str, text: &str| directory.write(name, text);
     write("values/long.json", &format!(r#"{{"name":"long","value":"{}"}}"#, "x".repeat(500_000)));
     let condition: Vec<String> = (0..30).map(|number| format!(r#""f{number}":"%(%%values.long)""#)).collect();
     for number in 0..6 {
@@ -64,10 +88,41 @@ fn templates_have_a_bound_over_all_files() {
         );
         write(&format!("data_sources/s/d/c{number}/rules.json"), &rules);
     }
-    write("data_sources/s/config.json", r#"{"name":"s","type":"mongodb-atlas","config":{}}"#);
-    let app = in_time(|| App::load(Path::new(&directory), &LoadOptions::default())).unwrap();
-    fs::remove_dir_all(&directory).unwrap();
+    let app = directory.load();
     let found = app.findings.iter().filter(|found| found.finding.code == "templates-large");
     let names: Vec<&str> = found.map(|found| found.source.name()).collect();
     assert_eq!(names, ["data_sources/s/d/c4/rules.json", "data_sources/s/d/c5/rules.json"]);
+}
+
+/// Each of them is small enough by itself.
+#[test]
+fn regular_expressions_have_a_bound_over_all_files() {
+    let directory = Application::new("patterns");
+    let count = 1_500;
+    for number in 0..11 {
+        let place = format!("data_sources/s/d/c{number:02}");
+        // Rules and schemas share one bound.
+        let pattern = if number % 2 == 0 { "pattern" } else { "%regex" };
+        let fields: Vec<String> = (0..count).map(|field| format!(r#""f{field}":{{"{pattern}":"a"}}"#)).collect();
+        let fields = format!("{{{}}}", fields.join(","));
+        let (when, schema) = if number % 2 == 0 { ("{}", &*fields) } else { (&*fields, "{}") };
+        let rules = format!(
+            r#"{{"database":"d","collection":"c{number:02}","roles":[{{"name":"R","apply_when":{when},"read":true}}]}}"#
+        );
+        directory.write(&format!("{place}/rules.json"), &rules);
+        directory.write(&format!("{place}/schema.json"), &format!(r#"{{"title":"c","properties":{schema}}}"#));
+    }
+    let app = directory.load();
+    let policies = in_time(|| app.policies());
+    let names: BTreeSet<&str> = policies.findings().iter().map(|found| found.source.name()).collect();
+    assert_eq!(
+        names.into_iter().collect::<Vec<_>>(),
+        ["data_sources/s/d/c09/rules.json", "data_sources/s/d/c10/schema.json"]
+    );
+    assert!(policies.findings().iter().all(|found| found.finding.code == "patterns-many"));
+    // What does not fit stays closed; the rest of the application serves.
+    let applicable = |namespace| policies.applicable(&app, namespace, None).unwrap();
+    assert!(matches!(applicable("d.c08"), Applicable::Policy(_)));
+    assert!(matches!(applicable("d.c09"), Applicable::Invalid));
+    assert!(matches!(applicable("d.c10"), Applicable::Invalid));
 }

@@ -34,6 +34,7 @@ mod login;
 mod naive;
 mod plans;
 mod racing;
+mod readme;
 mod regressions;
 mod stores;
 mod supplied;

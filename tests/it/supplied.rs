@@ -89,14 +89,14 @@ fn custom_data_that_were_not_supplied_deny_and_say_the_way_out() {
     for (name, roles) in [("blocked", BLOCKED_OUT), ("not-blocked", NOT_BLOCKED)] {
         let world = World::new(name, roles);
         world.answers(&[&U1[..], &["--custom-data", "profiles.json"]].concat(), 1, "denied", "");
-        world.answers(&U1, 1, "error: the custom data of the user was not loaded", "custom data were not supplied");
+        world.answers(&U1, 1, "error: the custom data of the user was not loaded", "give --custom-data FILE");
         world.answers(&U1, 1, "denied", "give --custom-data FILE");
         world.answers(&["--user", r#"{"id": "u1", "custom_data": null}"#], 0, "allowed", "");
         world.answers(&["--user", r#"{"id": "u2"}"#, "--custom-data", "profiles.json"], 0, "allowed", "");
         let said = world.decide(&[&U1[..], &["--explain"]].concat());
         assert!(said.1.contains("left: not supplied: the custom data"), "{}", said.1);
         let (code, _, stderr) = world.run(&["query", "db.things", "--app", "app", "--user", r#"{"id": "u1"}"#]);
-        assert!(code == 2 && stderr.contains("custom data were not supplied"), "{stderr}");
+        assert!(code == 2 && stderr.contains("give --custom-data FILE"), "{stderr}");
         // An application without custom data: nobody has any.
         world.configure(false);
         world.answers(&U1, 0, "allowed", "");
@@ -117,6 +117,17 @@ fn custom_data_looked_up_in_the_wrong_place_are_an_error() {
     world.answers(&with("folder"), 1, "denied", "");
     world.write("empty.json", "");
     world.answers(&with("empty.json"), 0, "allowed", "is empty: nobody has custom data");
+    world.write("none.json", "[]");
+    world.answers(&with("none.json"), 0, "allowed", "is empty: nobody has custom data");
+    for no_id in [r#"{"uid": 1, "blocked": true}"#, r#"{"uid": ["u1"], "blocked": true}"#, r#"{"uid": null}"#] {
+        world.write("no-ids.json", no_id);
+        world.answers(
+            &with("no-ids.json"),
+            2,
+            "",
+            "none of the documents has the field `uid` with a string or an ObjectId",
+        );
+    }
     world.write("rules.json", &format!(r#"{{"roles": {NOT_BLOCKED}}}"#));
     let rules = ["decide", "read", "{}", "--rules", "rules.json", "--user", r#"{"id": "u1"}"#];
     let (code, _, stderr) = world.run(&[&rules[..], &["--custom-data", "profiles.json"]].concat());

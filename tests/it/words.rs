@@ -80,7 +80,8 @@ fn an_error_in_one_part_keeps_no_finding_about_another_back() {
     let custom_data =
         ("app/auth/custom_user_data.json", CUSTOM_DATA.1.strip_suffix('}').unwrap().to_owned() + r#", "x": 1}"#);
     let sound: &[(&str, &str)] = &[ROOT, SOURCE, CUSTOM_DATA, THINGS, (USERS, OPEN)];
-    let cases: [(&str, Vec<(&str, &str)>, &str); 5] = [
+    type Case<'c> = (&'c str, Vec<(&'c str, &'c str)>, &'c str);
+    let cases: [Case<'_>; 5] = [
         ("none", sound.to_vec(), ""),
         ("schema", [sound, &[schema]].concat(), "keyword-unknown"),
         ("role", [sound, &[(USERS, second)]].concat(), "expansion-unknown"),
@@ -196,6 +197,26 @@ fn a_secret_that_no_value_asks_for_is_named() {
     assert!(code == 1 && text.contains("no value asks for the secret `idle`"), "{text}");
     assert!(!decide("asked=env:PATH").1.contains("no value asks"));
     assert!(decide("other=env:PATH").1.contains("no file of the application speaks of a secret `other`"));
+}
+
+/// The value and the secret that it is taken from have names of their own.
+#[test]
+fn a_secret_that_is_missing_is_asked_for_by_what_can_be_given() {
+    let value = ("app/values/key.json", r#"{"name": "key", "from_secret": true, "value": "asked"}"#);
+    let rules = (
+        "app/data_sources/m/db/things/rules.json",
+        r#"{"database": "db", "collection": "things",
+        "roles": [{"name": "a", "apply_when": {"key": "%%values.key"}, "read": true}]}"#,
+    );
+    let tree = Tree::new("secret-missing", &[ROOT, SOURCE, rules, value]);
+    let user = r#"{"id": "u", "custom_data": null}"#;
+    let decide = ["decide", "read", "{}", "--app", "app", "--in", "db.things", "--user", user];
+    let (code, text) = said(&tree.0, &decide);
+    let way_out = "give --secret NAME=env:VARIABLE, where NAME is the secret that its file in values/ takes it from";
+    assert!(code == 1 && text.contains("the value `key` is a secret that was not supplied"), "{text}");
+    assert!(text.contains(way_out), "{text}");
+    let (code, text) = said(&tree.0, &[&decide[..], &["--secret", "asked=env:PATH"]].concat());
+    assert!(code == 1 && !text.contains("not supplied"), "{text}");
 }
 
 #[test]

@@ -69,7 +69,7 @@ impl Base for Collections {
     }
 }
 
-const POLICIES: usize = 150;
+const POLICIES: usize = 110;
 
 /// How much longer than others this test may take.
 pub(crate) fn extra_time() -> Duration {

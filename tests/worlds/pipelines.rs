@@ -233,6 +233,9 @@ impl Pipelines {
     }
 
     pub(crate) fn request(&mut self, choices: &mut Choices) -> Json {
+        if choices.chance(12) {
+            return json!({"aggregate": whole(choices)});
+        }
         let mut stages = Vec::new();
         let count = choices.pick(&[1, 1, 2, 2, 3, 4]);
         for number in 1..=count {
@@ -389,7 +392,7 @@ impl Pipelines {
             '0' => json!({"$cond": [{"$gt": [field, 2]}, 0.5, 0]}),
             '1' => json!({"$cond": [{"$gt": [field, 2]}, 3, 1]}),
             'S' => match choices.below(4) {
-                0 => literal(text(choices)),
+                0 => literal(&text(choices)),
                 1 => json!({"$type": field}),
                 _ => json!({"$cond": [{"$eq": [{"$type": field}, "string"]}, field, "none"]}),
             },
@@ -407,12 +410,12 @@ impl Pipelines {
                 2 => json!("$$CURRENT"),
                 _ => json!("$$ROOT"),
             },
-            'B' => json!({choices.pick(&["$gt", "$lt", "$eq"]): [field, literal(value(choices, 0))]}),
+            'B' => json!({choices.pick(&["$gt", "$lt", "$eq"]): [field, literal(&value(choices, 0))]}),
             'T' => {
                 json!({"$cond": [{"$eq": [{"$type": field}, "timestamp"]}, field, {"$timestamp": {"t": 5, "i": 6}}]})
             }
             _ => match choices.below(8) {
-                0 => literal(value(choices, 1)),
+                0 => literal(&value(choices, 1)),
                 1 | 2 => json!("$$ROOT"),
                 3 => json!("$$REMOVE"),
                 4 => json!({"$gt": ["$$NOW", field]}),
@@ -422,7 +425,7 @@ impl Pipelines {
     }
 }
 
-fn literal(value: Json) -> Json {
+fn literal(value: &Json) -> Json {
     json!({"$literal": value})
 }
 
@@ -439,6 +442,33 @@ fn reference(choices: &mut Choices) -> Json {
 
 fn name_or_path(choices: &mut Choices) -> String {
     if choices.chance(50) { path(choices) } else { name(choices).to_owned() }
+}
+
+/// A pipeline that takes whole documents, behind what a server may merge with the stages in front of it: of these, MongoDB hands
+/// some to its newer engine, and leaves out a projection that they seem not to need.
+fn whole(choices: &mut Choices) -> Json {
+    let document = choices.pick(&[json!("$$ROOT"), json!("$$CURRENT"), json!({"of": "$$ROOT"}), json!(["$$CURRENT"])]);
+    let size = json!({"$bsonSize": choices.pick(&["$$ROOT", "$$CURRENT"])});
+    let mut stages = match choices.below(6) {
+        0 => vec![json!({"$match": filter(choices, 1)})],
+        1 => vec![json!({"$skip": choices.below(2)})],
+        2 => vec![json!({"$limit": 4})],
+        3 => vec![json!({"$sort": sort(choices)})],
+        _ => Vec::new(),
+    };
+    stages.push(match choices.below(8) {
+        0 | 1 => json!({"$group": {"_id": 0, "all": {"$push": document}}}),
+        2 => json!({"$group": {"_id": null, "one": {choices.pick(&["$first", "$last", "$min", "$max"]): document}}}),
+        3 => json!({"$group": {"_id": document, "count": {"$sum": 1}}}),
+        4 => json!({"$group": {"_id": reference(choices), "all": {"$push": document}, "size": {"$max": size}}}),
+        5 => json!({"$sortByCount": document}),
+        6 => json!({"$bucket": {
+            "groupBy": size, "boundaries": [0, 60, 120, 240], "default": "more", "output": {"all": {"$push": document}},
+        }}),
+        _ => json!({"$project": {"all": document, "size": size}}),
+    });
+    stages.push(json!({"$sort": {"_id": 1}}));
+    Json::Array(stages)
 }
 
 /// A pipeline as an update.

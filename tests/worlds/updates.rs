@@ -72,7 +72,7 @@ fn write(choices: &mut Choices, writable: &[String]) -> Json {
     match kind {
         "insertOne" => options["document"] = new(choices, writable),
         "insertMany" => {
-            options["documents"] = (0..choices.pick(&[1, 2, 2, 3])).map(|_| new(choices, writable)).collect()
+            options["documents"] = (0..choices.pick(&[1, 2, 2, 3])).map(|_| new(choices, writable)).collect();
         }
         _ => {
             options["filter"] = selection(choices, kind);

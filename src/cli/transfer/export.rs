@@ -20,7 +20,7 @@ Examples:
   portcullis export hr.employees > employees.ndjson
   portcullis export hr.employees --filter '{\"team\": \"a\"}' --store mongodb://localhost:27017 | portcullis import hr.a -
 
-Each line is one document, in canonical extended JSON, which keeps every type. No rules are asked: this is for whoever
+Each line is one document, in canonical extended JSON, which keeps every type. No rules are asked: this is for whoever \
 administers the store.";
 
 /// Export documents (newline-delimited extended JSON), past all rules

@@ -23,7 +23,7 @@ Examples:
   portcullis import hr.employees employees.ndjson
   mongoexport -d hr -c employees | portcullis import hr.employees - --store documents.redb
 
-Each line is one document, in extended JSON. No rules are asked: this is for whoever administers the store. A document that
+Each line is one document, in extended JSON. No rules are asked: this is for whoever administers the store. A document that \
 is there already stays as it is, so that to import a file again does nothing. Exits with 1 if a line was refused.";
 
 /// How many documents are written at once.

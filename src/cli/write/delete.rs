@@ -6,7 +6,7 @@ Examples:
   portcullis delete hr.employees --filter '{\"_id\": 7}' --app DIR --user ada.json
   portcullis delete hr.employees --all --filter '{\"team\": \"a\"}' --app DIR --token login.json
 
-The filter means what it would mean on the documents as the user may read them. All that are found are deleted or, if one
+The filter means what it would mean on the documents as the user may read them. All that are found are deleted or, if one \
 is denied, none. Exits with 0 if a document was deleted, with 1 if none was found or it is not permitted.";
 
 /// Delete documents as a user

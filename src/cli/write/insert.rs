@@ -10,7 +10,7 @@ Examples:
   portcullis insert hr.employees '{\"name\": \"Ada\"}' --app DIR --user ada.json
   portcullis insert hr.employees new.ndjson --app DIR --token login.json --store mongodb://localhost:27017
 
-The documents are extended JSON, one after the other or in one array. All of them are inserted or, if one is denied, none;
+The documents are extended JSON, one after the other or in one array. All of them are inserted or, if one is denied, none; \
 at most 1000 at once. Exits with 0 if they were inserted, with 1 if that is not permitted.";
 
 /// Insert documents as a user

@@ -9,8 +9,8 @@ Examples:
   portcullis update hr.employees --all --filter '{\"team\": \"a\"}' --update '{\"$inc\": {\"score\": 1}}' --app DIR --user ada.json
   portcullis update hr.employees --filter '{\"_id\": 7}' --replacement new.json --upsert --app DIR --token login.json
 
-The filter means what it would mean on the documents as the user may read them. Each change is judged by the document
-before and after it, and all of them happen or none. Exits with 0 if a document was found, with 1 if none was or it is
+The filter means what it would mean on the documents as the user may read them. Each change is judged by the document \
+before and after it, and all of them happen or none. Exits with 0 if a document was found, with 1 if none was or it is \
 not permitted.";
 
 /// Update or replace documents as a user

@@ -2,9 +2,7 @@ use bson::Bson;
 
 use super::dialect::{Keys, is_condition};
 use super::{Parser, did_you_mean};
-use crate::expr::{
-    Check, Comparison, Conversion, ElemMatch, ExprErrorKind, FunctionCall, List, Operand, Operator, Pattern,
-};
+use crate::expr::{Check, Comparison, Conversion, ElemMatch, ExprErrorKind, FunctionCall, List, Operand, Operator};
 use crate::json::{self, Kind, Member, Node};
 use crate::text::{Span, Spanned, closest};
 use crate::value::{Number, Type, TypeSet, ValueRef};
@@ -221,11 +219,7 @@ impl Parser {
                 }
             },
         };
-        let compiled = match &self.patterns {
-            Some(patterns) => patterns.compile(pattern, option_text),
-            None => Pattern::new(pattern, option_text),
-        };
-        match compiled {
+        match self.patterns.compile(pattern, option_text) {
             Ok(pattern) => Some(Check::Regex(pattern)),
             Err(error) => {
                 self.report(ExprErrorKind::Pattern(error), member.value.span);

@@ -21,7 +21,15 @@ use crate::text::{Span, Spanned};
 /// # Errors
 /// Everything that is wrong with it, in the order of the text.
 pub fn parse(node: &Node) -> Result<Spanned<Expr>, Vec<ExprError>> {
-    run(node, "this", Dialect::Rule, None)
+    parse_within(node, &PatternAllowance::of_application())
+}
+
+/// As [`parse`], with patterns for which the rest of the application leaves room.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn parse_within(node: &Node, patterns: &PatternAllowance) -> Result<Spanned<Expr>, Vec<ExprError>> {
+    run(node, "this", Dialect::Rule, patterns)
 }
 
 /// As [`parse`], for what stands under a key, so that an error can name it: `` `read` ``.
@@ -29,7 +37,19 @@ pub fn parse(node: &Node) -> Result<Spanned<Expr>, Vec<ExprError>> {
 /// # Errors
 /// As [`parse`].
 pub fn parse_at(node: &Node, place: &str) -> Result<Spanned<Expr>, Vec<ExprError>> {
-    run(node, place, Dialect::Rule, None)
+    parse_at_within(node, place, &PatternAllowance::of_application())
+}
+
+/// As [`parse_at`], with patterns for which the rest of the application leaves room.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn parse_at_within(
+    node: &Node,
+    place: &str,
+    patterns: &PatternAllowance,
+) -> Result<Spanned<Expr>, Vec<ExprError>> {
+    run(node, place, Dialect::Rule, patterns)
 }
 
 /// Reads the filter of a client's query: the operators that are MongoDB's, in MongoDB's spelling, and no expansions.
@@ -45,16 +65,16 @@ pub fn parse_query(node: &Node) -> Result<Spanned<Expr>, Vec<ExprError>> {
 /// # Errors
 /// As [`parse`].
 pub(crate) fn parse_query_within(node: &Node, patterns: &PatternAllowance) -> Result<Spanned<Expr>, Vec<ExprError>> {
-    run(node, "a query's filter", Dialect::Query, Some(patterns.clone()))
+    run(node, "a query's filter", Dialect::Query, patterns)
 }
 
 fn run(
     node: &Node,
     place: &str,
     dialect: Dialect,
-    patterns: Option<PatternAllowance>,
+    patterns: &PatternAllowance,
 ) -> Result<Spanned<Expr>, Vec<ExprError>> {
-    let mut parser = Parser { dialect, patterns, errors: Vec::new(), standing: Standing::default() };
+    let mut parser = Parser { dialect, patterns: patterns.clone(), errors: Vec::new(), standing: Standing::default() };
     let expr = parser.expr(node, place);
     if parser.errors.is_empty() {
         Ok(expr)
@@ -84,8 +104,8 @@ pub fn parse_str(text: &str) -> Result<Spanned<Expr>, Vec<ExprError>> {
 /// Collects errors; what it returns beside an error only stands in for what could not be read.
 struct Parser {
     dialect: Dialect,
-    /// What the patterns may take together; none where each only has its own limits.
-    patterns: Option<PatternAllowance>,
+    /// What the patterns may take together.
+    patterns: PatternAllowance,
     errors: Vec<ExprError>,
     standing: Standing,
 }

@@ -6,6 +6,7 @@ use super::told::Standing;
 use super::transaction::Writing;
 use crate::access::{Buffer, Reason};
 use crate::guarded::error::{GuardedError, TooMuch};
+use crate::guarded::found::by_what_is_visible;
 use crate::store::documents::Find;
 use crate::value::DocumentRef;
 
@@ -16,20 +17,23 @@ impl Writing<'_> {
         let Some(filter) = reading.filter.clone() else { return Ok(Vec::new()) };
         self.standing = Standing::Sought;
         let limits = self.collection.limits;
+        // Of several, the first by what is visible: the order of ids that are not all visible would tell of the others.
+        let chooses = selection.extent == Extent::First && reading.sorts;
         let most = match (selection.extent, &reading.check) {
-            (Extent::First, None) => 1,
+            (Extent::First, None) if !chooses => 1,
             // One more tells that it is too many.
             (Extent::All, None) => self.left.saturating_add(1),
-            (_, Some(_)) => limits.written_checked.saturating_add(1),
+            (Extent::First, None) | (_, Some(_)) => limits.written_checked.saturating_add(1),
         };
         let limit = Some(u64::try_from(most).unwrap_or(u64::MAX));
         let find = Find { sort: reading.order.clone(), limit, ..Find::by(filter) };
         let stored = self.transaction.find(&self.collection.namespace, &find).await?;
         self.standing = Standing::Unjudged;
-        let (mut matched, mut buffer) = (Vec::new(), Buffer::new());
+        let (mut matched, mut candidates, mut bytes) = (Vec::new(), Vec::new(), 0_usize);
+        let mut buffer = Buffer::new();
         for (number, document) in stored.into_iter().enumerate() {
             self.in_time()?;
-            if reading.check.is_some() && number >= limits.written_checked {
+            if (chooses || reading.check.is_some()) && number >= limits.written_checked {
                 return Err(TooMuch::Sought(limits.written_checked).into());
             }
             let decision = self.collection.guard.read_into(&document, &mut buffer);
@@ -42,6 +46,15 @@ impl Writing<'_> {
             {
                 continue;
             }
+            if chooses {
+                let visible = visible.to_owned();
+                bytes = bytes.saturating_add(visible.as_bytes().len()).saturating_add(document.as_bytes().len());
+                if bytes > limits.held_bytes {
+                    return Err(TooMuch::Held { documents: limits.written_checked, bytes: limits.held_bytes }.into());
+                }
+                candidates.push((visible, document));
+                continue;
+            }
             matched.push(document);
             if selection.extent == Extent::First {
                 break;
@@ -49,6 +62,14 @@ impl Writing<'_> {
             if matched.len() > self.left {
                 return Err(TooMuch::Written(limits.written_documents).into());
             }
+        }
+        if chooses {
+            let mut visible: Vec<_> = candidates.iter().map(|(visible, _)| visible.clone()).collect();
+            by_what_is_visible(&mut visible, self.collection.guard);
+            let first = selection.request.query.in_order(visible)?.into_iter().next();
+            matched.extend(
+                candidates.into_iter().find(|(visible, _)| Some(visible) == first.as_ref()).map(|(_, one)| one),
+            );
         }
         Ok(matched)
     }

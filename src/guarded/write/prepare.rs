@@ -81,7 +81,7 @@ impl GuardedCollection<'_> {
     fn sought<'w>(&self, selection: &'w Selection) -> Result<Sought<'w>, GuardedError> {
         self.admit_reading()?;
         let reading = Reading::new(self, &selection.request);
-        if reading.filter.is_some() && reading.sorts {
+        if reading.filter.is_some() && !reading.is_ordered {
             let reason = "a write is ordered by fields that are visible in every document";
             return Err(GuardedError::Unsupported { what: "sort".to_owned(), place: Some("a write"), reason });
         }

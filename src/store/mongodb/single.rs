@@ -22,11 +22,20 @@ pub(super) async fn write_single(
     let collection = client.database(namespace.database()).collection(namespace.collection());
     let written = match write {
         SingleWrite::Insert(document) => insert(&collection, document).await,
-        SingleWrite::Change { find, change, returns: Returned::Nothing } => {
+        SingleWrite::Change { find, change, returns: Returned::Nothing } if find.sort.is_empty() => {
             self::change(&collection, find, change).await
         }
+        // Servers before MongoDB 8 choose by an order in `findAndModify` only.
+        SingleWrite::Change { find, change, returns: Returned::Nothing } => {
+            change_and_find(&collection, find, change, Returned::Before).await.map(without_document)
+        }
         SingleWrite::Change { find, change, returns } => change_and_find(&collection, find, change, *returns).await,
-        SingleWrite::Delete { find, returns: Returned::Nothing } => delete(&collection, find).await,
+        SingleWrite::Delete { find, returns: Returned::Nothing } if find.sort.is_empty() => {
+            delete(&collection, find).await
+        }
+        SingleWrite::Delete { find, returns: Returned::Nothing } => {
+            delete_and_find(&collection, find).await.map(without_document)
+        }
         SingleWrite::Delete { find, .. } => delete_and_find(&collection, find).await,
     };
     written.map_err(|failure| match failure.is_write_unknown() {
@@ -64,8 +73,7 @@ async fn change(
     let (modifications, array_filters) = match modifications(change) {
         Ok(modifications) => modifications,
         Err(replacement) => {
-            let mut options = ReplaceOptions::builder().collation(simple_collation()).write_concern(concern()).build();
-            options.sort = sort(find);
+            let options = ReplaceOptions::builder().collation(simple_collation()).write_concern(concern()).build();
             let collection = collection.clone_with_type::<Document>();
             return patiently(async { collection.replace_one(filter, replacement).with_options(options).await })
                 .await
@@ -73,7 +81,7 @@ async fn change(
         }
     };
     let mut options = UpdateOptions::builder().collation(simple_collation()).write_concern(concern()).build();
-    (options.array_filters, options.sort) = (array_filters, sort(find));
+    options.array_filters = array_filters;
     patiently(async { collection.update_one(filter, modifications).with_options(options).await }).await.map(done)
 }
 
@@ -89,6 +97,11 @@ fn modifications(change: &Change) -> Result<Modifications, Document> {
         Change::Pipeline(stages) => Ok((UpdateModifications::Pipeline(stages.clone()), None)),
         Change::Replacement(document) => Err(document.clone()),
     }
+}
+
+fn without_document(mut written: SingleWritten) -> SingleWritten {
+    written.document = None;
+    written
 }
 
 fn brought(document: Option<RawDocumentBuf>) -> SingleWritten {

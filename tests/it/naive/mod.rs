@@ -4,6 +4,7 @@
 #![allow(
     unreachable_pub,
     clippy::expect_used,
+    clippy::unwrap_in_result,
     clippy::panic,
     clippy::unreachable,
     clippy::indexing_slicing,
