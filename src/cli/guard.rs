@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis::access::Guard;
 use portcullis::app::{App, Applicable};
+use portcullis::eval::Context;
 use portcullis::login::{DataAge, Freshness};
 use portcullis::policy::{self, Policy, RulesFile};
 use portcullis::schema::Schema;
@@ -65,6 +66,40 @@ impl GuardArgs {
     /// is named.
     pub(super) fn guard(&self, namespace: Option<&str>, missing: &str) -> Result<(Guard, Option<DataAge>), Trouble> {
         guard(self, namespace, missing)
+    }
+
+    /// The context of an expression that stands by itself: no application is needed, and the one in the current directory does not
+    /// count.
+    pub(super) fn lone_context(&self) -> Result<Context, Trouble> {
+        let Some(directory) = &self.app else {
+            if self.token.is_some() {
+                return Err(Trouble::usage("--token needs --app: the application says whose token it is"));
+            }
+            if self.stores.names_custom_data() {
+                return Err(Trouble::usage(
+                    "--custom-data needs --app, which says in which field of its documents the user's id is; or write \
+                     `\"custom_data\": {…}` into the object of --user",
+                ));
+            }
+            self.secrets.refuse_without_app()?;
+            return self.context.context(self.context.user()?);
+        };
+        let app = load_app(directory, self.tag.as_deref())?;
+        let (user, _) = user(self, &app)?;
+        let secrets = self.secrets.read(&app)?;
+        self.secrets.note_unused(&app)?;
+        let context = app.with_secrets(self.context.context(user)?, &secrets);
+        Ok(app.with_configuration(context))
+    }
+
+    /// A rule of the command line, which may hold `%()` templates.
+    pub(super) fn expanded(&self, input: Input, what: &str) -> Result<Input, Trouble> {
+        self.context.expanded(input, what)
+    }
+
+    /// `%%now`, where it is not the present.
+    pub(super) const fn now(&self) -> Option<bson::DateTime> {
+        self.context.now()
     }
 
     /// When the access token expires by which the [guard](Self::guard) was made; none if there was no token.

@@ -3,6 +3,7 @@
 mod accounts;
 mod aggregate;
 mod application;
+mod census;
 mod check;
 mod context;
 mod count;
