@@ -7,10 +7,9 @@ use super::bound::{BoundField, BoundFields, BoundRole};
 use super::find::QueryError;
 use super::guard::{Entrance, Guard};
 use super::plan::{holds, permitted};
-use crate::eval::{Documents, Errors, Residual, Trace, Truth, bind, trace};
+use crate::eval::{Residual, Trace, Truth};
 use crate::policy::Projection;
-use crate::predicate::Predicate;
-use crate::query::{Field, Plan, Remaining, remaining};
+use crate::query::{Field, Plan, Remaining, remaining, settled};
 
 /// What each part of the rules says to a [`Plan`](Guard::plan).
 #[derive(Clone, Debug, PartialEq)]
@@ -85,7 +84,7 @@ impl Guard {
                     settled: Vec::new(),
                 },
                 None => {
-                    let settled = self.settled(&role.apply_when.predicate);
+                    let settled = settled(&role.apply_when.predicate, &self.context);
                     RolePlan { name, applies: Plan::Never, permits: Plan::Never, settled }
                 }
             });
@@ -106,22 +105,6 @@ impl Guard {
             explanation.projection = projection(&rules.roles, &rules.filters.projections);
         }
         Ok(explanation)
-    }
-}
-
-impl Guard {
-    /// The tests of a condition that do not hold whatever the document is.
-    fn settled(&self, predicate: &Predicate) -> Vec<Trace> {
-        let mut found = Vec::new();
-        predicate.each_test(&mut |test| {
-            let test = Predicate::Test(Box::new(test.clone()));
-            if let Residual::Constant(outcome) = bind(&test, &self.context)
-                && outcome != Truth::True
-            {
-                found.push(trace(&test, Documents::default(), &self.context, &Errors::default()));
-            }
-        });
-        found
     }
 }
 

@@ -1,10 +1,13 @@
 use std::sync::{Arc, OnceLock};
 
+use bson::DateTime;
+
 use super::bound::BoundRole;
 use super::decision::{Decision, Outcome, Reason};
 use super::visibility::Visibility;
 use crate::eval::{Binder, Context, Documents, Errors, EvalError, Evaluation, Residual, Truth};
-use crate::policy::{Policy, Presence, Projection};
+use crate::policy::{Policy, Presence, Projection, Role, Rule};
+use crate::predicate::ContextRoot;
 use crate::query::Range;
 use crate::schema::BoundSchema;
 use crate::user::UserType;
@@ -90,6 +93,29 @@ impl Guard {
             Some(policy) => Entrance::Rules(BoundRules::new(policy, &context)),
         };
         Self::of(context, policy.unwrap_or_default(), entrance, schema)
+    }
+
+    /// Whether what may be read depends on the time, `%%now`.
+    pub(crate) fn asks_now(&self) -> bool {
+        let asks = |rule: &Rule| rule.predicate.asks(ContextRoot::Now);
+        let Entrance::Rules(_) = &self.entrance else { return false };
+        self.policy.roles.iter().flat_map(Role::rules).any(|(_, rule)| asks(rule))
+            || self
+                .policy
+                .filters
+                .iter()
+                .any(|filter| asks(&filter.apply_when) || filter.query.as_ref().is_some_and(asks))
+    }
+
+    /// A guard of the same rules for the same user at another moment. One that is [closed](Self::closed) stays so.
+    #[must_use]
+    pub(crate) fn at(&self, now: DateTime) -> Self {
+        let context = self.context.at(now);
+        let policy = Arc::clone(&self.policy);
+        match &self.entrance {
+            Entrance::Closed(reason) => Self::of(context, policy, Entrance::Closed(reason.clone()), None),
+            Entrance::Bypass | Entrance::Rules(_) => Self::new(Some(policy), context),
+        }
     }
 
     /// For a namespace for which there are no rules: denies everything, but to the system user.

@@ -23,14 +23,7 @@ impl Guard {
     #[must_use]
     pub fn masked(&self, explanation: &PlanExplanation) -> PlanExplanation {
         let mask = Mask::new(&self.context);
-        let plan = |plan: &Plan| match plan {
-            Plan::Never => Plan::Never,
-            Plan::Always => Plan::Always,
-            Plan::Exact(filter) => Plan::Exact(mask.filter(filter)),
-            Plan::Bounds { lower, upper } => {
-                Plan::Bounds { lower: lower.as_ref().map(|lower| mask.filter(lower)), upper: mask.filter(upper) }
-            }
-        };
+        let plan = |plan: &Plan| plan.with_filters(&|filter| mask.filter(filter));
         let filter = |filter: &FilterPlan| FilterPlan { name: filter.name.clone(), plan: plan(&filter.plan) };
         let role = |role: &RolePlan| RolePlan {
             name: role.name.clone(),

@@ -192,6 +192,25 @@ impl App {
         self.functions.iter().find(|function| function.name == name)
     }
 
+    /// Every configuration file that could be read; several parts may stand in one.
+    pub fn config_files(&self) -> impl Iterator<Item = &ConfigFile> {
+        let sources = self.data_sources.iter().flat_map(|source| [&source.config, &source.default_rule]);
+        let collections = self
+            .collections
+            .iter()
+            .flat_map(|collection| [&collection.rules, &collection.schema, &collection.relationships]);
+        let parts =
+            [&self.config, &self.data_api, &self.custom_user_data].into_iter().chain(sources).chain(collections);
+        parts
+            .flat_map(Part::files)
+            .chain(self.functions.iter().map(|function| &function.config))
+            .chain(self.endpoints.iter().map(|endpoint| &endpoint.config))
+            .chain(self.triggers.iter().map(|trigger| &trigger.config))
+            .chain(self.providers.iter().map(|provider| &provider.config))
+            .chain(self.sync.iter().map(|sync| &sync.config))
+            .chain(self.service_rules.iter().map(|rule| &rule.config))
+    }
+
     /// Whether some finding is an error.
     #[must_use]
     pub fn has_errors(&self) -> bool {

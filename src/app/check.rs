@@ -9,8 +9,8 @@ use crate::auth::{ProviderType, token::TokenProviderConfig};
 use crate::expr::{self, PatternAllowance};
 use crate::json::{Kind, Node, parse};
 use crate::lint::{
-    CollectionRules, Names, lint_anonymous, lint_application, lint_references, lint_rule, lint_rules,
-    lint_rules_in_part, lint_schema,
+    CollectionRules, Names, lint_anonymous, lint_application, lint_portable, lint_portable_templates, lint_references,
+    lint_rule, lint_rules, lint_rules_in_part, lint_schema,
 };
 use crate::policy::{self, Policy, Role, Rule, RulesFile, RulesInPart};
 use crate::predicate::{self, Predicate, Scope};
@@ -22,10 +22,22 @@ impl App {
     /// expressions and configuration, and lints. What reading the files showed is in [`App::findings`].
     #[must_use]
     pub fn check(&self) -> Vec<FileFinding> {
+        self.checked(false)
+    }
+
+    /// The same, with what is ours and App Services does not know: `%%now`, and `%()` templates other than values that are wholly
+    /// one `%(%%environment.values.name)`.
+    #[must_use]
+    pub fn check_portable(&self) -> Vec<FileFinding> {
+        self.checked(true)
+    }
+
+    fn checked(&self, portable: bool) -> Vec<FileFinding> {
         let policies = self.policies();
         let mut check = Check {
             app: self,
             names: self.names(),
+            portable,
             findings: policies.findings().to_vec(),
             patterns: PatternAllowance::of_application(),
         };
@@ -35,6 +47,9 @@ impl App {
         check.sync();
         check.named();
         check.keys();
+        if portable {
+            check.templates();
+        }
         check.findings = located(check.findings);
         check.without_functions();
         located(check.findings)
@@ -47,6 +62,8 @@ const FUNCTIONS_ABSENT: (&str, &str) = ("functions-absent", "function-unknown");
 pub(super) struct Check<'a> {
     pub(super) app: &'a App,
     pub(super) names: Names,
+    /// Whether what App Services does not know is reported.
+    portable: bool,
     findings: Vec<FileFinding>,
     /// Of the parts that are compiled again.
     patterns: PatternAllowance,
@@ -117,8 +134,26 @@ impl<'a> Check<'a> {
     }
 
     fn references<'p>(&mut self, source: &Arc<Source>, predicates: impl IntoIterator<Item = &'p Predicate>) {
-        let found = lint_references(predicates, &self.names);
+        let predicates: Vec<&Predicate> = predicates.into_iter().collect();
+        let mut found = lint_references(predicates.iter().copied(), &self.names);
+        if self.portable {
+            found.extend(lint_portable(predicates));
+        }
         found.into_iter().for_each(|finding| self.add_to(source, finding));
+    }
+
+    /// The templates of all files, which are replaced in what is read of them.
+    fn templates(&mut self) {
+        let mut sources: Vec<Arc<Source>> = Vec::new();
+        for file in self.app.config_files() {
+            if !sources.iter().any(|known| known.name() == file.source.name()) {
+                sources.push(Arc::clone(&file.source));
+            }
+        }
+        for source in sources {
+            let Ok(node) = parse(source.text()) else { continue };
+            lint_portable_templates(&node).into_iter().for_each(|finding| self.add_to(&source, finding));
+        }
     }
 
     /// Says once that the functions of an application are elsewhere: who embeds the engine may bring them along.
@@ -147,42 +182,16 @@ impl<'a> Check<'a> {
     fn together(&mut self, policies: &Policies) {
         let app = self.app;
         let custom_data = self.custom_data();
-        let mut applied: Vec<(String, Policy, Arc<Source>)> = Vec::new();
-        for collection in &app.collections {
-            let source = app.data_sources.iter().find(|source| source.name == collection.service);
-            let default = source.map(|source| &source.default_rule);
-            applied.extend(applying(
-                policies,
-                &self.patterns,
-                &collection.namespace,
-                &collection.service,
-                Some(collection),
-                default,
-            ));
-        }
-        // The collection of custom data may be one that no file speaks of, served by default roles only.
-        if let CustomData::In { namespace, service, .. } = &custom_data {
-            for source in &app.data_sources {
-                let wanted = service.as_ref().is_none_or(|service| *service == source.name);
-                let known = app.collections.iter().any(|c| c.namespace == *namespace && c.service == source.name);
-                if wanted && !known {
-                    applied.extend(applying(
-                        policies,
-                        &self.patterns,
-                        namespace,
-                        &source.name,
-                        None,
-                        Some(&source.default_rule),
-                    ));
-                }
-            }
-        }
-        let collections: Vec<CollectionRules<'_>> =
-            applied.iter().map(|(namespace, policy, _)| CollectionRules { namespace, policy }).collect();
+        let wanted = match &custom_data {
+            CustomData::In { namespace, service, .. } => Some((namespace.as_str(), service.as_deref())),
+            CustomData::Absent | CustomData::Unclear => None,
+        };
+        let applied = applied(app, policies, &self.patterns, wanted);
+        let collections: Vec<CollectionRules<'_>> = applied.iter().map(AppliedRules::as_collection).collect();
         if app.takes_anonymous_users() {
             // Default rules serve many collections, and are told of once.
             let mut told: Vec<(&str, Span)> = Vec::new();
-            for (_, policy, source) in &applied {
+            for AppliedRules { policy, source, .. } in &applied {
                 for finding in lint_anonymous(policy) {
                     let place = (source.name(), finding.span);
                     if !told.contains(&place) {
@@ -203,7 +212,7 @@ impl<'a> Check<'a> {
             if matches!(custom_data, CustomData::Unclear) && finding.code == CUSTOM_DATA_ABSENT {
                 continue;
             }
-            if let Some((.., source)) = applied.get(index) {
+            if let Some(AppliedRules { source, .. }) = applied.get(index) {
                 self.add_to(source, finding);
             }
         }
@@ -386,6 +395,61 @@ fn loadable(
     parts.into_iter().map(|(file, found)| (Arc::new(found.sound()), Some(file.source))).collect()
 }
 
+/// The rules that are in force for a collection of an application.
+#[derive(Clone, Debug)]
+pub struct AppliedRules {
+    /// `database.collection`
+    pub namespace: String,
+    /// The rules, as far as they load.
+    pub policy: Policy,
+    /// The text that the roles are from.
+    pub source: Arc<Source>,
+}
+
+impl AppliedRules {
+    /// The same, to be looked at beside those of other collections.
+    #[must_use]
+    pub fn as_collection(&self) -> CollectionRules<'_> {
+        CollectionRules { namespace: &self.namespace, policy: &self.policy }
+    }
+}
+
+impl App {
+    /// The rules that are in force for each collection of which files speak, and for that of custom data.
+    #[must_use]
+    pub fn applied_rules(&self) -> Vec<AppliedRules> {
+        let config = self.custom_user_data.present().and_then(|file| CustomDataConfig::compile(&file.node).ok());
+        let source = config.as_ref().and_then(CustomDataConfig::source);
+        let namespace = source.map(|source| format!("{}.{}", source.database, source.collection));
+        let service = source.and_then(|source| source.service.as_deref());
+        applied(self, &self.policies(), &PatternAllowance::of_application(), namespace.as_deref().map(|namespace| (namespace, service)))
+    }
+}
+
+/// `custom_data` names a collection of which perhaps no file speaks, served by default roles only.
+fn applied(
+    app: &App,
+    policies: &Policies,
+    patterns: &PatternAllowance,
+    custom_data: Option<(&str, Option<&str>)>,
+) -> Vec<AppliedRules> {
+    let mut applied = Vec::new();
+    for collection in &app.collections {
+        let source = app.data_sources.iter().find(|source| source.name == collection.service);
+        let default = source.map(|source| &source.default_rule);
+        applied.extend(applying(policies, patterns, &collection.namespace, &collection.service, Some(collection), default));
+    }
+    let Some((namespace, service)) = custom_data else { return applied };
+    for source in &app.data_sources {
+        let wanted = service.is_none_or(|service| service == source.name);
+        let known = app.collections.iter().any(|c| c.namespace == namespace && c.service == source.name);
+        if wanted && !known {
+            applied.extend(applying(policies, patterns, namespace, &source.name, None, Some(&source.default_rule)));
+        }
+    }
+    applied
+}
+
 /// What applies to a namespace, and the text whose roles these are; several where several files claim it.
 fn applying(
     policies: &Policies,
@@ -394,7 +458,7 @@ fn applying(
     service: &str,
     collection: Option<&Collection>,
     default: Option<&Part>,
-) -> Vec<(String, Policy, Arc<Source>)> {
+) -> Vec<AppliedRules> {
     let own = loadable(policies.own(namespace, service), collection.map(|collection| &collection.rules), patterns);
     let defaults = loadable(policies.default_of(service), default, patterns);
     let first_default = defaults.first();
@@ -403,7 +467,7 @@ fn applying(
         let written = if has_roles { own } else { first_default }.and_then(|(_, source)| source.clone());
         let source = policies.synced(namespace, service).map(|file| Arc::clone(&file.source)).or(written)?;
         let policy = RulesFile::effective(own.map(|(own, _)| &**own), first_default.map(|(rules, _)| &**rules))?;
-        Some((namespace.to_owned(), policy, source))
+        Some(AppliedRules { namespace: namespace.to_owned(), policy, source })
     };
     if own.is_empty() { of(None).into_iter().collect() } else { own.iter().filter_map(|own| of(Some(own))).collect() }
 }

@@ -43,6 +43,7 @@ mod sync_policies;
 mod sync_roles;
 
 pub use application::{App, LoadOptions, ServiceAmbiguous};
+pub use check::AppliedRules;
 pub use error::AppError;
 pub use file::{ConfigFile, FileFinding, Part};
 pub use functions::{Endpoint, Function, Provider, Trigger};

@@ -6,7 +6,7 @@ use portcullis::app::{App, FileFinding, LoadOptions};
 use portcullis::auth::CustomDataConfig;
 use portcullis::json::Node;
 use portcullis::lint;
-use portcullis::policy;
+use portcullis::policy::{self, Role};
 use portcullis::schema::Schema;
 use portcullis::text::{Finding, Located, Severity, Source};
 use serde_json::{Value, json};
@@ -23,6 +23,7 @@ Examples:
   portcullis check                       every application directory here and below
   portcullis check rules.json schema.json
   portcullis check . --live --mongodb-uri mongodb://localhost:27017
+  portcullis check . --custom-data users.json
   portcullis check --json . | jq '.findings[].code'
 
 Errors: it does not load, or gives away what it should protect. Warnings and notes: it loads, but is probably not what \
@@ -41,6 +42,9 @@ pub(super) struct Args {
     /// Print errors only
     #[arg(long, short)]
     quiet: bool,
+    /// Report what App Services does not know, such as `%%now`
+    #[arg(long)]
+    portable: bool,
     #[command(flatten)]
     secrets: SecretArgs,
     #[command(flatten)]
@@ -53,13 +57,15 @@ struct Checked {
     findings: Vec<FileFinding>,
     files: usize,
     applications: usize,
+    /// How many users lack what, by application.
+    counted: Vec<Value>,
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let mut checked = Checked::default();
     for path in &args.paths {
         let directory = Path::new(path);
-        if directory.is_dir() { checked.directory(directory, args)? } else { checked.file(path)? }
+        if directory.is_dir() { checked.directory(directory, args)? } else { checked.file(path, args.portable)? }
     }
     checked.findings.sort_by(|a, b| (a.source.name(), a.finding.span).cmp(&(b.source.name(), b.finding.span)));
     let count = |severity| checked.findings.iter().filter(|found| found.finding.severity == severity).count();
@@ -70,10 +76,14 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
             .iter()
             .map(|found| finding_to_json(&found.source, &found.finding, found.pointer.as_deref()))
             .collect();
-        output.document(&json!({
+        let mut document = json!({
             "files": checked.files, "applications": checked.applications,
             "errors": errors, "warnings": warnings, "notes": notes, "findings": findings,
-        }))?;
+        });
+        if let (false, Some(object)) = (checked.counted.is_empty(), document.as_object_mut()) {
+            object.insert("custom_data".to_owned(), std::mem::take(&mut checked.counted).into());
+        }
+        output.document(&document)?;
     } else {
         let shown = checked.findings.iter().filter(|f| !args.quiet || f.finding.severity == Severity::Error);
         for found in shown {
@@ -102,20 +112,24 @@ impl Checked {
             self.applications += 1;
             self.files += app.files_read;
             let mut findings = app.findings.clone();
-            findings.extend(app.check());
+            findings.extend(if args.portable { app.check_portable() } else { app.check() });
             if args.secrets.is_given() {
                 let secrets = args.secrets.read(&app)?;
                 findings.retain(|found| found.finding.code != "secret-unlisted");
                 findings.extend(app.missing_secrets(&secrets));
             }
             findings.extend(args.live.findings(&app)?);
+            if let Some(counted) = args.live.counted(&app)? {
+                findings.extend(counted.findings);
+                self.counted.push(counted.json);
+            }
             // The files of several applications are told apart by their directories.
             self.findings.extend(renamed(findings, &directory));
         }
         Ok(())
     }
 
-    fn file(&mut self, argument: &str) -> Result<(), Trouble> {
+    fn file(&mut self, argument: &str, portable: bool) -> Result<(), Trouble> {
         let (name, bytes) = match argument {
             "-" => input::read_bytes(argument, "rules")?,
             text if input::is_json(text) => input::read_bytes(argument, "rules")?,
@@ -131,7 +145,10 @@ impl Checked {
                 return Ok(());
             }
         };
-        let found = check_file(&path, &node)?;
+        let mut found = check_file(&path, &node)?;
+        if portable {
+            found.extend(unportable(&node));
+        }
         self.findings.extend(found.into_iter().map(|finding| FileFinding {
             source: Arc::clone(&source),
             pointer: Some(node.pointer_at(finding.span)),
@@ -169,6 +186,18 @@ fn check_file(path: &Path, node: &Node) -> Result<Vec<Finding>, Trouble> {
             errors(Some(found)).into_iter().chain(rest).collect()
         }
     })
+}
+
+/// What of a single file App Services does not know.
+fn unportable(node: &Node) -> Vec<Finding> {
+    let rules = policy::compile_in_part(node).rules;
+    let roles = rules.roles.iter().flatten().flat_map(Role::rules).map(|(_, rule)| rule);
+    let filters = rules.filters.iter().flat_map(|filter| std::iter::once(&filter.apply_when).chain(&filter.query));
+    let (schema, _) = Schema::compile_in_part(node.get("schema").unwrap_or(node));
+    let predicates = roles.chain(filters).map(|rule| &rule.predicate).chain(schema.validates());
+    let mut found = lint::lint_portable(predicates);
+    found.extend(lint::lint_portable_templates(node));
+    found
 }
 
 fn errors<K>(found: Option<Vec<Located<K>>>) -> Vec<Finding>

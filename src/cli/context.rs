@@ -1,4 +1,6 @@
+use bson::{Bson, DateTime};
 use portcullis::eval::{Context, Environment, Request};
+use portcullis::json;
 use portcullis::template::{self, SubstitutionErrorKind, Substitutions};
 use portcullis::testfile;
 use portcullis::user::{User, UserError};
@@ -25,6 +27,9 @@ pub(super) struct ContextArgs {
     /// The request, `%%request`: {"remoteIPAddress": "…", "requestHeaders": {…}, …}
     #[arg(long, value_name = "JSON|FILE")]
     request: Option<String>,
+    /// The time, `%%now`, in place of the present: 2024-01-31T12:00:00Z, or {"$date": "…"}
+    #[arg(long, value_name = "TIME", value_parser = read_now)]
+    now: Option<DateTime>,
     /// What `%function` calls: {"name": {"returns": value} | {"fails": "…"} | {"cases": […]}}
     #[arg(long, value_name = "JSON|FILE")]
     functions: Option<String>,
@@ -44,6 +49,11 @@ impl ContextArgs {
         let environment = self.environment.as_deref().map(read_environment).transpose()?;
         let values = self.values.as_deref().map(|values| input::document(values, "--values")).transpose()?;
         Ok(Substitutions::new(environment.as_ref(), values.as_ref()))
+    }
+
+    /// `%%now`, where it is not the present.
+    pub(super) const fn now(&self) -> Option<DateTime> {
+        self.now
     }
 
     /// An input with its `%()` templates replaced by what `--environment` and `--values` say. One that they lack is
@@ -78,6 +88,9 @@ impl ContextArgs {
         if let Some(environment) = &self.environment {
             context = context.with_environment(read_environment(environment)?);
         }
+        if let Some(now) = self.now {
+            context = context.with_now(now);
+        }
         if let Some(request) = &self.request {
             let request = Request::from_document(input::document(request, "--request")?)
                 .map_err(|error| Trouble::usage(format!("--request: {error}")))?;
@@ -90,6 +103,21 @@ impl ContextArgs {
             context = context.with_functions(functions);
         }
         Ok(context)
+    }
+}
+
+/// A date, in ISO 8601 or as extended JSON.
+pub(super) fn read_now(text: &str) -> Result<DateTime, String> {
+    let failed = || "is no time; write 2024-01-31T12:00:00Z or {\"$date\": \"2024-01-31T12:00:00Z\"}".to_owned();
+    let text = text.trim();
+    let written = match text.starts_with('{') {
+        true => text.to_owned(),
+        false => serde_json::json!({ "$date": text }).to_string(),
+    };
+    let node = json::parse(&written).map_err(|_| failed())?;
+    match json::to_bson(&node) {
+        Ok(Bson::DateTime(now)) => Ok(now),
+        _ => Err(failed()),
     }
 }
 

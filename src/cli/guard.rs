@@ -4,10 +4,12 @@ use std::time::SystemTime;
 
 use portcullis::access::Guard;
 use portcullis::app::{App, Applicable};
+use portcullis::eval::Context;
 use portcullis::login::DataAge;
 use portcullis::policy::{self, Policy, RulesFile};
 use portcullis::schema::Schema;
 use portcullis::text::{Finding, closest};
+use portcullis::user::User;
 
 use super::application::load_app;
 use super::asker::{Asker, Asking};
@@ -58,6 +60,40 @@ impl GuardArgs {
     /// is named.
     pub(super) fn guard(&self, namespace: Option<&str>, missing: &str) -> Result<(Guard, Option<DataAge>), Trouble> {
         guard(self, namespace, missing)
+    }
+
+    /// The context of an expression that stands by itself: no application is needed, and the one in the current directory does not
+    /// count.
+    pub(super) fn lone_context(&self) -> Result<Context, Trouble> {
+        let Some(directory) = &self.app else {
+            if self.token.is_some() {
+                return Err(Trouble::usage("--token needs --app: the application says whose token it is"));
+            }
+            if self.stores.names_custom_data() {
+                return Err(Trouble::usage(
+                    "--custom-data needs --app, which says in which field of its documents the user's id is; or write \
+                     `\"custom_data\": {…}` into the object of --user",
+                ));
+            }
+            self.secrets.refuse_without_app()?;
+            return self.context.context(self.context.user()?);
+        };
+        let app = load_app(directory, self.tag.as_deref())?;
+        let (user, _) = user(self, &app)?;
+        let secrets = self.secrets.read(&app)?;
+        self.secrets.note_unused(&app)?;
+        let context = app.with_secrets(self.context.context(user)?, &secrets);
+        Ok(app.with_configuration(context))
+    }
+
+    /// A rule of the command line, which may hold `%()` templates.
+    pub(super) fn expanded(&self, input: Input, what: &str) -> Result<Input, Trouble> {
+        self.context.expanded(input, what)
+    }
+
+    /// `%%now`, where it is not the present.
+    pub(super) const fn now(&self) -> Option<bson::DateTime> {
+        self.context.now()
     }
 
     /// When the access token expires by which the [guard](Self::guard) was made; none if there was no token.
@@ -130,20 +166,26 @@ fn app_guard(args: &GuardArgs, directory: &Path, namespace: &str) -> Result<(Gua
         let hint = closest(namespace, names).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
         note(&format!("the application has no file for `{namespace}`{hint}"));
     }
+    let (user, age) = user(args, &app)?;
+    let secrets = args.secrets.read(&app)?;
+    args.secrets.note_unused(&app)?;
+    let context = app.with_secrets(args.context.context(user)?, &secrets);
+    Ok((app.guard(&policies, namespace, args.service.as_deref(), context)?, age))
+}
+
+/// Who asks, and how old the user object is if it was not given.
+fn user(args: &GuardArgs, app: &App) -> Result<(Option<User>, Option<DataAge>), Trouble> {
     let asker = Asker {
         token: args.token.as_deref(),
         freshness: &args.freshness,
         context: &args.context,
         stores: &args.stores,
     };
-    let Asking { user, age, expiry } = asker.user(&app)?;
+    let Asking { user, age, expiry } = asker.user(app)?;
     if let Some(expiry) = expiry {
         let _ = args.expiry.set(expiry);
     }
-    let secrets = args.secrets.read(&app)?;
-    args.secrets.note_unused(&app)?;
-    let context = app.with_secrets(args.context.context(user)?, &secrets);
-    Ok((app.guard(&policies, namespace, args.service.as_deref(), context)?, age))
+    Ok((user, age))
 }
 
 fn rules_policy(rules: &str, args: &GuardArgs) -> Result<Option<Arc<Policy>>, Trouble> {

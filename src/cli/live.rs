@@ -1,4 +1,5 @@
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use portcullis::store::mongodb::{LiveFinding, check_live};
 use portcullis::text::{Finding, OneLine};
 
 use super::accounts::block_on;
+use super::census::{self, Counted, Documents};
 use super::output::note;
 use super::server::ServerUri;
 use super::trouble::Trouble;
@@ -17,9 +19,14 @@ use super::trouble::Trouble;
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Server")]
 pub(super) struct LiveArgs {
-    /// Look at the collection of custom user data as it stands: is the field indexed, are ids duplicated or in arrays?
+    /// Look at the collection of custom user data as it stands: is the field indexed, are ids duplicated or in arrays, and how
+    /// many users lack what rules read?
     #[arg(long, requires = "mongodb_uri")]
     live: bool,
+    /// Count how many users lack what rules read, or have it in another type, in a file of extended JSON documents as
+    /// `mongoexport` writes it, or a folder with one named after the collection
+    #[arg(long, value_name = "FILE|DIR", conflicts_with = "live")]
+    custom_data: Option<PathBuf>,
     /// The MongoDB server: `mongodb://localhost:27017`
     #[arg(long, value_name = "URI", env = "PORTCULLIS_MONGODB_URI", hide_env_values = true)]
     mongodb_uri: Option<ServerUri>,
@@ -29,6 +36,15 @@ pub(super) struct LiveArgs {
 }
 
 impl LiveArgs {
+    /// How many users of an application lack what its rules read; none if it is not asked for.
+    pub(super) fn counted(&self, app: &App) -> Result<Option<Counted>, Trouble> {
+        match (&self.custom_data, self.live, &self.mongodb_uri) {
+            (Some(path), ..) => census::count(app, &Documents::Files(path)),
+            (None, true, Some(uri)) => census::count(app, &Documents::Server(uri)),
+            _ => Ok(None),
+        }
+    }
+
     /// What the server shows of an application's custom data, found at the application's configuration of it.
     pub(super) fn findings(&self, app: &App) -> Result<Vec<FileFinding>, Trouble> {
         let (true, Some(uri)) = (self.live, &self.mongodb_uri) else { return Ok(Vec::new()) };

@@ -62,7 +62,7 @@ fn way_out(part: &ContextPart) -> String {
         }
         ContextPart::Args => "give --args '{\"name\": value}'",
         ContextPart::Partition => "give --partition VALUE",
-        ContextPart::Now => "give --now '{\"$date\": \"…\"}'",
+        ContextPart::Now => "give --now 2024-01-31T12:00:00Z",
     };
     format!("{part}: {how}")
 }

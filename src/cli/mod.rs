@@ -4,6 +4,7 @@ mod accounts;
 mod aggregate;
 mod application;
 mod asker;
+mod census;
 mod check;
 mod context;
 mod count;

@@ -1,15 +1,19 @@
 use anstyle::AnsiColor;
 use bson::{Bson, Document};
 use portcullis::access::{PlanExplanation, RolePlan};
+use portcullis::expr;
 use portcullis::json;
-use portcullis::query::{Plan, indexes_for};
+use portcullis::predicate::{self, Scope};
+use portcullis::query::{Plan, Remaining, indexes_for, plan_expression, settled};
 use portcullis::store::mongodb::{FindPlan, explain_find};
-use portcullis::text::OneLine;
+use portcullis::text::{Finding, OneLine};
 use serde_json::{Value, json};
 
 use super::accounts::block_on;
 use super::documents::guarded;
 use super::guard::GuardArgs;
+use super::input::Input;
+use super::missing::MissingParts;
 use super::namespace::NamespaceArgs;
 use super::output::{Output, note, paint};
 use super::trouble::Trouble;
@@ -21,6 +25,7 @@ Examples:
   portcullis query --rules rules.json --user '{\"id\": \"u1\"}' --explain
   portcullis query hr.employees --app DIR --token login.json --explain --mongodb-uri mongodb://localhost:27017
   portcullis query --json --rules rules.json --user ada.json | jq .filter
+  portcullis query --expression '{\"team\": \"%%user.custom_data.team\"}' --user ada.json
 
 Exits with 0 if there can be documents that the user may read, with 1 if there are none, and with 2 if the rules ask for \
 what was not supplied, such as the user.";
@@ -31,6 +36,10 @@ what was not supplied, such as the user.";
 pub(super) struct Args {
     #[command(flatten)]
     namespace: NamespaceArgs,
+    /// An expression by itself, as it stands in rules, in place of the rules of a collection; values of the user stay values in the
+    /// filter
+    #[arg(long, value_name = "JSON|FILE|-", conflicts_with_all = ["rules", "schema", "service"])]
+    expression: Option<String>,
     /// Print what each filter and role contributes, and with a server which index it would use
     #[arg(long)]
     explain: bool,
@@ -42,26 +51,17 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
+    if let Some(expression) = &args.expression {
+        return of_expression(args, expression, output);
+    }
     const MISSING: &str = "--app needs the collection: `portcullis query database.collection --app DIR`";
     let (guard, _) = args.guard.guard(args.namespace.written(), MISSING)?;
     let explanation = guard.explain_plan().map_err(|error| guarded(error.into()))?;
     let server = if args.explain { server(args, &explanation.plan)? } else { None };
     let answer = Answer::from_bool(explanation.plan != Plan::Never);
     let masked = guard.masked(&explanation);
-    let explanation = if args.show_secrets || masked == explanation {
-        explanation
-    } else {
-        note(
-            "the expansions stand in the places of secrets and headers: so the filter finds nothing; --show-secrets prints \
-             it as it is sent",
-        );
-        masked
-    };
-    if explanation.plan.filter().is_some_and(|filter| !survives(&filter)) {
-        note(
-            "the filter holds values that extended JSON cannot carry: what is printed would be read as something else",
-        );
-    }
+    let explanation = shown(args, explanation, masked);
+    note_unprintable(&explanation.plan);
     if output.is_json() {
         output.document(&to_json(&explanation, args.explain, server.as_ref()))?;
     } else {
@@ -70,6 +70,64 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         }
     }
     Ok(answer)
+}
+
+/// The filter of a lone expression.
+fn of_expression(args: &Args, expression: &str, output: &mut Output) -> Result<Answer, Trouble> {
+    let input = args.guard.expanded(Input::read(expression, "expression")?, "the expression")?;
+    let fail = |findings: Vec<Finding>| Trouble::findings("the expression", &input.source, Some(&input.node), findings);
+    let expr = expr::parse(&input.node).map_err(|errors| fail(errors.into_iter().map(Finding::from).collect()))?;
+    let predicate =
+        predicate::lower(&expr, Scope::Role).map_err(|errors| fail(errors.into_iter().map(Finding::from).collect()))?;
+    let context = args.guard.lone_context()?;
+    let found = plan_expression(&predicate, &context).map_err(|errors| {
+        let first = errors.first().map(ToString::to_string).unwrap_or_default();
+        Trouble::usage(MissingParts::of(&errors).message().unwrap_or(first))
+    })?;
+    let server = if args.explain { server(args, &found.plan)? } else { None };
+    let answer = Answer::from_bool(found.plan != Plan::Never);
+    let masked = found.masked(&context);
+    let found = shown(args, found, masked);
+    note_unprintable(&found.plan);
+    let settled = if args.explain { settled(&predicate, &context) } else { Vec::new() };
+    if output.is_json() {
+        let mut object = plan_to_json(&found.plan, &found.remaining, None);
+        if let (true, Some(object)) = (args.explain, object.as_object_mut()) {
+            let settled: Value = settled.iter().map(explain::trace_to_json).collect();
+            let mut explanation = json!({ "settled": settled });
+            add_index(&mut explanation, &found.plan, server.as_ref());
+            object.insert("explanation".to_owned(), explanation);
+        }
+        output.document(&object)?;
+    } else {
+        let mut out = plan_lines(&found.plan, &found.remaining, Asked::Expression);
+        settled.iter().for_each(|trace| explain::trace_lines("", trace, 1, &mut out));
+        if args.explain {
+            out.extend(found.plan.filter().map(|filter| index_line(&filter, server.as_ref())));
+        }
+        out.iter().try_for_each(|line| output.line(line))?;
+    }
+    Ok(answer)
+}
+
+/// What may be shown of what was found.
+fn shown<T: PartialEq>(args: &Args, found: T, masked: T) -> T {
+    if args.show_secrets || masked == found {
+        return found;
+    }
+    note(
+        "the expansions stand in the places of secrets and headers: so the filter finds nothing; --show-secrets prints \
+         it as it is sent",
+    );
+    masked
+}
+
+fn note_unprintable(plan: &Plan) {
+    if plan.filter().is_some_and(|filter| !survives(&filter)) {
+        note(
+            "the filter holds values that extended JSON cannot carry: what is printed would be read as something else",
+        );
+    }
 }
 
 /// How the server would find the documents, if one is named and there is something to find.
@@ -87,28 +145,52 @@ fn server(args: &Args, plan: &Plan) -> Result<Option<FindPlan>, Trouble> {
     })
 }
 
-const fn headline(plan: &Plan) -> &'static str {
-    match plan {
-        Plan::Never => "no document may be read",
-        Plan::Always => "every document may be read",
-        Plan::Exact(_) => "the filter finds exactly the documents that may be read",
-        Plan::Bounds { .. } => {
+/// What a plan is of.
+#[derive(Clone, Copy)]
+enum Asked {
+    /// The rules of a collection.
+    Rules,
+    /// One expression.
+    Expression,
+}
+
+const fn headline(plan: &Plan, asked: Asked) -> &'static str {
+    match (plan, asked) {
+        (Plan::Never, Asked::Rules) => "no document may be read",
+        (Plan::Always, Asked::Rules) => "every document may be read",
+        (Plan::Exact(_), Asked::Rules) => "the filter finds exactly the documents that may be read",
+        (Plan::Bounds { .. }, Asked::Rules) => {
             "the filter finds every document that may be read, and others: each remains to be checked"
+        }
+        (Plan::Never, Asked::Expression) => "the expression holds for no document",
+        (Plan::Always, Asked::Expression) => "the expression holds for every document",
+        (Plan::Exact(_), Asked::Expression) => "the filter finds exactly the documents for which the expression holds",
+        (Plan::Bounds { .. }, Asked::Expression) => {
+            "the filter finds every document for which the expression holds, and others: each remains to be checked"
         }
     }
 }
 
-fn lines(explanation: &PlanExplanation, explain: bool, server: Option<&FindPlan>) -> Vec<String> {
-    let plan = &explanation.plan;
+fn plan_lines(plan: &Plan, remaining: &[Remaining], asked: Asked) -> Vec<String> {
     let colour = if *plan == Plan::Never { AnsiColor::Red } else { AnsiColor::Green };
-    let mut out = vec![format!("{}: {}", paint(plan.kind(), colour), headline(plan))];
+    let mut out = vec![format!("{}: {}", paint(plan.kind(), colour), headline(plan, asked))];
     if let Some(filter) = plan.filter() {
         out.push(format!("filter: {}", pretty(filter)));
     }
     if let Plan::Bounds { lower: Some(lower), .. } = plan {
-        out.push(format!("surely allowed: {}", pretty(lower.clone())));
+        let surely = match asked {
+            Asked::Rules => "surely allowed",
+            Asked::Expression => "surely holds",
+        };
+        out.push(format!("{surely}: {}", pretty(lower.clone())));
     }
-    out.extend(explanation.remaining.iter().map(|remaining| format!("remains to be checked: {remaining}")));
+    out.extend(remaining.iter().map(|remaining| format!("remains to be checked: {remaining}")));
+    out
+}
+
+fn lines(explanation: &PlanExplanation, explain: bool, server: Option<&FindPlan>) -> Vec<String> {
+    let plan = &explanation.plan;
+    let mut out = plan_lines(plan, &explanation.remaining, Asked::Rules);
     if *plan != Plan::Never {
         out.push(match &explanation.projection {
             None => "projection: none can be given, since what may be seen depends on the document".to_owned(),
@@ -194,21 +276,35 @@ fn pretty(document: Document) -> String {
     json::parse(&text).map_or(text, |node| node.to_pretty())
 }
 
-fn to_json(explanation: &PlanExplanation, explain: bool, server: Option<&FindPlan>) -> Value {
-    let plan = &explanation.plan;
+fn plan_to_json(plan: &Plan, remaining: &[Remaining], projection: Option<Document>) -> Value {
     let lower = match plan {
         Plan::Bounds { lower, .. } => lower.clone(),
         plan => plan.filter(),
     };
     let remaining: Value =
-        explanation.remaining.iter().map(|what| json!({ "code": what.code(), "message": what.to_string() })).collect();
-    let mut object = json!({
+        remaining.iter().map(|what| json!({ "code": what.code(), "message": what.to_string() })).collect();
+    json!({
         "kind": plan.kind(),
         "filter": plan.filter().map(canonical),
         "surely_allowed": lower.map(canonical),
         "remaining": remaining,
-        "projection": explanation.projection.clone().map(canonical),
-    });
+        "projection": projection.map(canonical),
+    })
+}
+
+/// Which indexes a server uses, and which would serve.
+fn add_index(explanation: &mut Value, plan: &Plan, server: Option<&FindPlan>) {
+    let index = server.map(|found| json!({ "uses": found.indexes, "reads_everything": found.reads_everything }));
+    let wanted = plan.filter().and_then(|filter| indexes_for(&filter));
+    if let Some(explanation) = explanation.as_object_mut() {
+        explanation.insert("index".to_owned(), json!(index));
+        explanation.insert("indexes_wanted".to_owned(), json!(wanted));
+    }
+}
+
+fn to_json(explanation: &PlanExplanation, explain: bool, server: Option<&FindPlan>) -> Value {
+    let plan = &explanation.plan;
+    let mut object = plan_to_json(plan, &explanation.remaining, explanation.projection.clone());
     if let (true, Some(object)) = (explain, object.as_object_mut()) {
         let part = |plan: &Plan| json!({ "kind": plan.kind(), "filter": plan.filter().map(canonical) });
         let filters: Value = explanation
@@ -226,14 +322,9 @@ fn to_json(explanation: &PlanExplanation, explain: bool, server: Option<&FindPla
                 })
             })
             .collect();
-        let index = server.map(|found| json!({ "uses": found.indexes, "reads_everything": found.reads_everything }));
-        let wanted = plan.filter().and_then(|filter| indexes_for(&filter));
-        object.insert(
-            "explanation".to_owned(),
-            json!({
-                "bypass": explanation.bypass, "filters": filters, "roles": roles, "index": index, "indexes_wanted": wanted,
-            }),
-        );
+        let mut parts = json!({ "bypass": explanation.bypass, "filters": filters, "roles": roles });
+        add_index(&mut parts, plan, server);
+        object.insert("explanation".to_owned(), parts);
     }
     object
 }

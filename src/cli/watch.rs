@@ -1,6 +1,6 @@
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use bson::doc;
+use bson::{DateTime, doc};
 use portcullis::guarded::{Happened, VisibleChange};
 use portcullis::value::DocumentRef;
 
@@ -50,6 +50,13 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         let until = [seconds, args.read.guard.expiry()].into_iter().flatten().min();
         let collection = collection(&source, namespace, &guard);
         let mut watched = collection.watch(&source, &query, None, until).await.map_err(guarded)?;
+        if let Some(now) = args.read.guard.now() {
+            let begin = Instant::now();
+            watched = watched.with_clock(move || {
+                let passed = i64::try_from(begin.elapsed().as_millis()).unwrap_or(i64::MAX);
+                DateTime::from_millis(now.timestamp_millis().saturating_add(passed))
+            });
+        }
         let mut count = 0_u32;
         if output.is_json() {
             output.text("{\"changes\": [")?;

@@ -152,6 +152,34 @@ impl Context {
         self
     }
 
+    /// `%%now`
+    #[must_use]
+    pub const fn now(&self) -> Option<DateTime> {
+        self.now
+    }
+
+    /// The same for another moment, with the results of functions that are known so far.
+    pub(crate) fn at(&self, now: DateTime) -> Self {
+        Self {
+            user: self.user.clone(),
+            values: self.values.clone(),
+            secrets: self.secrets.clone(),
+            values_partial: self.values_partial,
+            environment: self.environment.clone(),
+            request: self.request.clone(),
+            args: self.args.clone(),
+            partition: self.partition.clone(),
+            now: Some(now),
+            functions: self.functions.clone(),
+            calls: self.calls.copied(),
+        }
+    }
+
+    /// Takes over the calls of functions that the same context of another moment waits for.
+    pub(crate) fn await_calls_of(&self, other: &Self) {
+        self.calls.await_those_of(&other.calls);
+    }
+
     /// Leaves `%%now` unsupplied.
     #[must_use]
     pub const fn without_now(mut self) -> Self {

@@ -153,6 +153,23 @@ impl Calls {
         result
     }
 
+    /// The results so far, for calls that go on by themselves.
+    pub(super) fn copied(&self) -> Self {
+        let results = self.results.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Self { results: Mutex::new(results), pending: Mutex::default() }
+    }
+
+    /// Adds the calls that others wait for.
+    pub(super) fn await_those_of(&self, others: &Self) {
+        let others = others.take_pending();
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        for call in others {
+            if pending.len() < MAX_CALLS && !pending.contains(&call) {
+                pending.push(call);
+            }
+        }
+    }
+
     pub(super) fn take_pending(&self) -> Vec<PendingCall> {
         std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
-use bson::{Bson, Document, RawDocumentBuf};
+use bson::{Bson, DateTime, Document, RawDocumentBuf};
 
 use super::collection::GuardedCollection;
 use super::error::GuardedError;
@@ -17,15 +17,20 @@ use crate::value::{DocumentRef, Malformed, identical};
 /// user, one that ceases to be readable is deleted. What a document was or became and the database does not know (MongoDB tells
 /// it where the collection has `changeStreamPreAndPostImages` enabled), nobody can judge: the event is withheld.
 ///
-/// The user is bound once. Whoever learns that the user's data changed, or that the session ended, [ends](WatchEnd::end) the
+/// The user is bound once; only `%%now` is, for each event, the time at which it is told: a permission that ends by itself ends for
+/// the stream, too. Whoever learns that the user's data changed, or that the session ended, [ends](WatchEnd::end) the
 /// stream.
 pub struct Watched<'s> {
     events: Box<dyn Events + 's>,
     guard: &'s Guard,
+    /// Tells the time of an event, where the rules ask for it.
+    clock: Option<Clock<'s>>,
     filter: Answered,
     until: Option<SystemTime>,
     end: WatchEnd,
 }
+
+type Clock<'s> = Box<dyn Fn() -> DateTime + Send + 's>;
 
 /// Ends a stream of changes from outside.
 #[derive(Clone, Debug, Default)]
@@ -87,11 +92,21 @@ impl<'s> GuardedCollection<'s> {
         let namespace: &Namespace = &self.namespace;
         let events = source.watch(namespace, after).await?;
         let filter = self.guard.answering(query);
-        Ok(Watched { events, guard: self.guard, filter, until, end: WatchEnd::default() })
+        let clock: Option<Clock<'s>> = self.guard.asks_now().then(|| Box::new(DateTime::now) as Clock<'s>);
+        Ok(Watched { events, guard: self.guard, clock, filter, until, end: WatchEnd::default() })
     }
 }
 
-impl Watched<'_> {
+impl<'s> Watched<'s> {
+    /// The same by another clock than the system's, as `%%now` of each event.
+    #[must_use]
+    pub fn with_clock(mut self, now: impl Fn() -> DateTime + Send + 's) -> Self {
+        if self.clock.is_some() {
+            self.clock = Some(Box::new(now));
+        }
+        self
+    }
+
     /// What ends the stream.
     #[must_use]
     pub fn end(&self) -> WatchEnd {
@@ -118,40 +133,49 @@ impl Watched<'_> {
         if self.is_over() {
             return Ok(Happened::Ended);
         }
-        let (before, after) = match event {
+        // Before and after are judged at one moment.
+        let renewed = self.clock.as_ref().map(|now| self.guard.at(now()));
+        let guard = renewed.as_ref().unwrap_or(self.guard);
+        let see = |document: &RawDocumentBuf| see(guard, &self.filter, document);
+        let seen = match event {
             None => return Ok(Happened::Nothing),
             Some(Event::Ended) => {
                 self.end.end();
                 return Ok(Happened::Ended);
             }
-            Some(Event::Inserted { after }) => (None, self.see(&after)?),
+            Some(Event::Inserted { after }) => see(&after).map(|after| (None, after)),
             Some(Event::Changed { before: Some(before), after: Some(after) }) => {
-                (self.see(&before)?, self.see(&after)?)
+                see(&before).and_then(|before| Ok((before, see(&after)?)))
             }
-            Some(Event::Deleted { before: Some(before) }) => (self.see(&before)?, None),
-            Some(Event::Changed { .. } | Event::Deleted { .. }) => (None, None),
+            Some(Event::Deleted { before: Some(before) }) => see(&before).map(|before| (before, None)),
+            Some(Event::Changed { .. } | Event::Deleted { .. }) => Ok((None, None)),
         };
+        // The host asks the stream's own context for what functions are to answer.
+        if let Some(renewed) = &renewed {
+            self.guard.context().await_calls_of(renewed.context());
+        }
+        let (before, after) = seen?;
         Ok(change(before, after)?.map_or(Happened::Nothing, |change| Happened::Change(Box::new(change))))
     }
 
     fn is_over(&self) -> bool {
         self.end.0.load(Ordering::SeqCst) || self.until.is_some_and(|until| SystemTime::now() >= until)
     }
+}
 
-    /// What is visible of a document, if it is one that is asked for.
-    fn see(&self, document: &RawDocumentBuf) -> Result<Option<RawDocumentBuf>, GuardedError> {
-        let decision = self.guard.read(document);
-        if let Some(Reason::Failed) = decision.reason() {
-            return Err(GuardedError::Failed(decision.errors().to_vec()));
-        }
-        let Some(visible) = decision.allowed() else { return Ok(None) };
-        let visible = visible.as_document();
-        if !self.filter.answers(visible)? {
-            return Ok(None);
-        }
-        let document = visible.to_document()?;
-        Ok(Some(RawDocumentBuf::try_from(&document).map_err(Malformed::from)?))
+/// What is visible of a document, if it is one that is asked for.
+fn see(guard: &Guard, filter: &Answered, document: &RawDocumentBuf) -> Result<Option<RawDocumentBuf>, GuardedError> {
+    let decision = guard.read(document);
+    if let Some(Reason::Failed) = decision.reason() {
+        return Err(GuardedError::Failed(decision.errors().to_vec()));
     }
+    let Some(visible) = decision.allowed() else { return Ok(None) };
+    let visible = visible.as_document();
+    if !filter.answers(visible)? {
+        return Ok(None);
+    }
+    let document = visible.to_document()?;
+    Ok(Some(RawDocumentBuf::try_from(&document).map_err(Malformed::from)?))
 }
 
 /// The change between what was visible and what is; none if that is the same.

@@ -40,8 +40,12 @@ catalogue! {
         "without a custom-data collection `%%user.custom_data` is Missing for every user";
     CUSTOM_DATA_GRANTED: "custom-data-granted", Warning,
         "users of a privileged role can write the custom data that rules read, and so promote others and themselves";
+    CUSTOM_DATA_LACKED: "custom-data-lacked", Note,
+        "what users lack of their custom data is Unknown on the right and Missing on the left: roles do not apply to them";
     CUSTOM_DATA_OPEN: "custom-data-open", Note,
         "users can write parts of their custom data that no rule reads, but functions may";
+    CUSTOM_DATA_TYPE: "custom-data-type", Warning,
+        "values of different types are never equal, so that a rule does not hold for users whose value is of another type";
     CUSTOM_DATA_WRITABLE: "custom-data-writable", Error,
         "a user who can write the own custom data, or insert it, chooses what the rules believe";
     DOCUMENT_FILTERS_HALF: "document-filters-half", Warning,
@@ -90,6 +94,8 @@ catalogue! {
         "a blank before or after a name belongs to it";
     NEGATION_OF_MISSING: "negation-of-missing", Warning,
         "a negated comparison holds for a field that is missing";
+    NOT_PORTABLE: "not-portable", Warning,
+        "what is an extension of ours means nothing to App Services";
     OBJECT_COMPARED_WHOLE: "object-compared-whole", Warning,
         "an object without operators is compared whole, field by field and in order";
     OBJECT_EMPTY: "object-empty", Warning,

@@ -4,7 +4,7 @@ use bson::Bson;
 
 use crate::expr::Root;
 use crate::path::FieldPath;
-use crate::predicate::{Check, ContextRoot, DocumentRoot, Left, List, Predicate, Reference, Right, Template, Test};
+use crate::predicate::{Check, ContextRoot, DocumentRoot, Left, Predicate, Reference, Right, Test};
 
 /// The truth of a predicate that is the same for all documents and users.
 pub(super) fn settled(predicate: &Predicate) -> Option<bool> {
@@ -104,22 +104,12 @@ pub(super) fn text(predicate: &Predicate) -> String {
 
 /// The operands on the right of a test, those in lists included.
 pub(super) fn rights(test: &Test) -> Vec<&Right> {
-    match &test.check {
-        Check::Equals(right) | Check::Order(_, right) | Check::In(List::Place(right)) => vec![right],
-        Check::In(List::Elements(rights)) | Check::All(rights) => rights.iter().collect(),
-        _ => Vec::new(),
-    }
+    test.rights()
 }
 
 /// The places in the context that a right operand needs.
 pub(super) fn references(right: &Right) -> Vec<&Reference> {
-    match right {
-        Right::Literal(_) | Right::Document(..) => Vec::new(),
-        Right::Context(reference) => vec![reference],
-        Right::Template(template) => template.references(),
-        Right::Convert(_, inner) => references(inner),
-        Right::Function(call) => call.arguments.iter().flat_map(Template::references).collect(),
-    }
+    right.references()
 }
 
 /// A property of the user that every user has.

@@ -43,8 +43,8 @@ impl Scope {
     #[must_use]
     pub const fn allows(self, root: Root) -> bool {
         match root {
-            Root::True | Root::False | Root::User | Root::Values | Root::Environment | Root::Now => true,
-            Root::Request => !matches!(self, Self::Sync),
+            Root::True | Root::False | Root::User | Root::Values | Root::Environment => true,
+            Root::Request | Root::Now => !matches!(self, Self::Sync),
             Root::Root | Root::PrevRoot => matches!(self, Self::Role | Self::Field),
             Root::This | Root::Prev => matches!(self, Self::Field),
             Root::Args => matches!(self, Self::Service),

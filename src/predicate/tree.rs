@@ -232,6 +232,51 @@ impl Predicate {
     }
 }
 
+impl Predicate {
+    /// Whether a test refers to a part of the context.
+    pub(crate) fn asks(&self, root: ContextRoot) -> bool {
+        let mut asked = false;
+        self.each_test(&mut |test| asked = asked || test.references().iter().any(|reference| reference.root == root));
+        asked
+    }
+}
+
+impl Test {
+    /// The operands on the right, those in lists included.
+    #[must_use]
+    pub fn rights(&self) -> Vec<&Right> {
+        match &self.check {
+            Check::Equals(right) | Check::Order(_, right) | Check::In(List::Place(right)) => vec![right],
+            Check::In(List::Elements(rights)) | Check::All(rights) => rights.iter().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The places in the context that it refers to, on either side; tests within `$elemMatch` have their own.
+    #[must_use]
+    pub fn references(&self) -> Vec<&Reference> {
+        let left = match &self.left {
+            Left::Context(reference) => Some(reference),
+            _ => None,
+        };
+        left.into_iter().chain(self.rights().into_iter().flat_map(Right::references)).collect()
+    }
+}
+
+impl Right {
+    /// The places in the context that it needs.
+    #[must_use]
+    pub fn references(&self) -> Vec<&Reference> {
+        match self {
+            Self::Literal(_) | Self::Document(..) => Vec::new(),
+            Self::Context(reference) => vec![reference],
+            Self::Template(template) => template.references(),
+            Self::Convert(_, inner) => inner.references(),
+            Self::Function(call) => call.arguments.iter().flat_map(Template::references).collect(),
+        }
+    }
+}
+
 impl Template {
     /// The places in the context that it refers to.
     #[must_use]

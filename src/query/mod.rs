@@ -2,6 +2,7 @@
 //! answer lies.
 
 mod bounds;
+mod expression;
 mod filter;
 mod gather;
 mod index;
@@ -13,6 +14,7 @@ mod residual;
 mod test;
 
 pub(crate) use bounds::{Bounds, Range};
+pub use expression::{ExpressionPlan, plan_expression, settled};
 pub(crate) use filter::Filter;
 pub(crate) use gather::united;
 pub use index::indexes_for;

@@ -98,6 +98,35 @@ impl FileCustomData {
         Self { config, path: path.into() }
     }
 
+    /// Hands every document to `take`, with how many bytes have been read; how many there are is told to `begin` first. Memory
+    /// holds one text of the files at a time: a document, or an array of at most [`MAX_SIZE`](crate::json::MAX_SIZE) bytes.
+    ///
+    /// # Errors
+    /// If the files cannot be read, hold no documents, or documents of another collection.
+    pub fn scan(&self, begin: &mut dyn FnMut(u64), take: &mut dyn FnMut(&Document, u64)) -> Result<(), StoreError> {
+        let failed = |error: FileError| StoreError::new("cannot read the custom data", error);
+        let Some(source) = self.config.source() else { return Ok(()) };
+        let files = files(&self.path, source).map_err(failed)?;
+        let size = |file: &PathBuf| fs::metadata(file).map_or(0, |file| file.len());
+        begin(files.iter().map(size).sum());
+        let (mut before, mut any, mut any_named) = (0_u64, false, false);
+        for file in &files {
+            each_document(file, &mut |document, read| {
+                any = true;
+                any_named = any_named || source.names_user(&document);
+                take(&document, before.saturating_add(read));
+                Ok(())
+            })
+            .map_err(failed)?;
+            before = before.saturating_add(size(file));
+        }
+        if any && !any_named {
+            let (path, field) = (self.path.clone(), source.user_id_field.to_string());
+            return Err(failed(FileError::FieldMissing { path, field }));
+        }
+        Ok(())
+    }
+
     /// A user's document.
     fn select(&self, user_id: &str) -> Result<Selection, LookUpError> {
         let failed = |error: FileError| StoreError::new("cannot read the custom data", error);
@@ -105,7 +134,7 @@ impl FileCustomData {
         let Some(source) = self.config.source() else { return Ok(Selection::default()) };
         let (mut mine, mut bytes, mut any, mut any_named) = (Vec::new(), 0_usize, false, false);
         for file in files(&self.path, source).map_err(failed)? {
-            each_document(&file, &mut |document| {
+            each_document(&file, &mut |document, _| {
                 any = true;
                 any_named = any_named || source.names_user(&document);
                 if self.config.is_of(user_id, &document) {
@@ -177,13 +206,15 @@ fn leads_out(folder: &Path, link: &Path) -> io::Result<bool> {
     Ok(!fs::canonicalize(link)?.starts_with(fs::canonicalize(folder)?))
 }
 
-/// Hands each document of a file to `take`.
-fn each_document(path: &Path, take: &mut dyn FnMut(Document) -> Result<(), FileError>) -> Result<(), FileError> {
+/// Hands each document of a file to `take`, with how many bytes of the file have been read.
+fn each_document(path: &Path, take: &mut dyn FnMut(Document, u64) -> Result<(), FileError>) -> Result<(), FileError> {
     let failed = |reason| FileError::Unreadable { path: path.to_owned(), reason };
     let file = File::open(path).map_err(failed)?;
+    let mut read = 0_u64;
     for chunk in Stream::new(BufReader::new(file)) {
         let chunk = chunk.map_err(failed)?;
-        read_chunk(path, &chunk, take)?;
+        read = read.saturating_add(u64::try_from(chunk.bytes.len()).unwrap_or(u64::MAX));
+        read_chunk(path, &chunk, &mut |document| take(document, read))?;
     }
     Ok(())
 }

@@ -82,6 +82,9 @@ impl TypeSet {
     pub const NUMBER: Self =
         Self(1 << Type::Int as u32 | 1 << Type::Long as u32 | 1 << Type::Double as u32 | 1 << Type::Decimal as u32);
 
+    /// No type.
+    pub const NONE: Self = Self(0);
+
     /// All types.
     pub const ALL: Self = Self((1 << Type::ALL.len()) - 1);
 

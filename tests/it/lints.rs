@@ -7,8 +7,10 @@ use std::path::Path;
 use portcullis::expr;
 use portcullis::json::{self, Node};
 use portcullis::lint::{
-    CATALOGUE, CollectionRules, Names, lint_anonymous, lint_application, lint_references, lint_rules,
+    CATALOGUE, CollectionRules, CustomDataReads, Names, lint_anonymous, lint_application, lint_portable,
+    lint_portable_templates, lint_references, lint_rules,
 };
+use portcullis::path::FieldPath;
 use portcullis::policy::{self, Policy, Role, Rule, RulesFile};
 use portcullis::predicate::{Scope, lower};
 use portcullis::text::{Finding, Severity};
@@ -56,6 +58,57 @@ fn named(node: &Node, names: &Node, title: &str) -> Vec<(String, Finding)> {
     let roles = rules.roles.iter().flatten().flat_map(Role::rules).map(|(_, rule)| &rule.predicate);
     let findings = lint_references(roles, &names);
     findings.into_iter().map(|finding| (place(&finding, "", node), finding)).collect()
+}
+
+/// What App Services did not know.
+fn portable(node: &Node, title: &str) -> Vec<(String, Finding)> {
+    let rules = rules(node, title);
+    let roles = rules.roles.iter().flatten().flat_map(Role::rules).map(|(_, rule)| rule);
+    let queries = rules.filters.iter().filter_map(|filter| filter.query.as_ref());
+    let mut findings = lint_portable(roles.chain(queries).map(|rule| &rule.predicate));
+    findings.extend(lint_portable_templates(node));
+    findings.into_iter().map(|finding| (place(&finding, "", node), finding)).collect()
+}
+
+/// How many of some users lack what the rules read.
+fn lacks(case: &Node, title: &str) -> Vec<(String, Finding)> {
+    let members = case.get("collections").and_then(Node::as_object).unwrap();
+    let policies: Vec<(&str, &Node, Policy)> = members
+        .iter()
+        .filter_map(|member| {
+            let policy = RulesFile::effective(Some(&rules(&member.value, title)), None)?;
+            Some((member.key.as_str(), &member.value, policy))
+        })
+        .collect();
+    let collections: Vec<_> =
+        policies.iter().map(|(namespace, _, policy)| CollectionRules { namespace, policy }).collect();
+    let own = case.get("custom_data").and_then(|node| node.get("collection")).and_then(Node::as_str);
+    let own = policies.iter().find(|(namespace, ..)| Some(*namespace) == own);
+    let reads = CustomDataReads::new(&collections, own.and_then(|(.., policy)| policy.schema.as_ref()));
+    let mut census = reads.census(&FieldPath::parse("user_id").unwrap());
+    for user in case.get("users").and_then(Node::as_array).unwrap() {
+        let user = json::to_document(user).unwrap();
+        // Decoded and raw count alike.
+        let raw = bson::RawDocumentBuf::try_from(&user).unwrap();
+        let mut other = census.clone();
+        census.add((&user).into()).unwrap();
+        other.add((&raw).into()).unwrap();
+        assert_eq!((other.users(), other.counts()), (census.users(), census.counts()), "{title}");
+    }
+    let found = reads.findings(&census);
+    let messages: Vec<&str> = found.iter().map(|found| found.finding.message.as_str()).collect();
+    let wanted = case.get("messages").and_then(Node::as_array).unwrap_or_default();
+    let mut wanted: Vec<&str> = wanted.iter().map(|text| text.as_str().unwrap()).collect();
+    let mut told = messages.clone();
+    (told.sort_unstable(), wanted.sort_unstable());
+    assert_eq!(told, wanted, "{title}");
+    found
+        .into_iter()
+        .map(|found| match found.place.map(|index| (policies[index].0, policies[index].1)) {
+            Some((namespace, node)) => (place(&found.finding, namespace, node), found.finding),
+            None => (format!("{}@", found.finding.code), found.finding),
+        })
+        .collect()
 }
 
 fn together(case: &Node, title: &str) -> Vec<(String, Finding)> {
@@ -109,9 +162,11 @@ fn cases() -> Vec<Case> {
             let expect = case.get("expect").and_then(Node::as_array).unwrap();
             let expect = expect.iter().map(|text| text.as_str().unwrap().to_owned()).collect();
             let found = match (case.get("rules"), case.get("names")) {
+                (Some(node), None) if case.get("portable").is_some() => portable(node, &title),
                 (Some(node), None) if case.get("anonymous").is_some() => anonymous(node, &title),
                 (Some(node), None) => alone(node, &title),
                 (Some(node), Some(names)) => named(node, names, &title),
+                (None, _) if case.get("users").is_some() => lacks(case, &title),
                 (None, _) => together(case, &title),
             };
             cases.push(Case { title, expect, found });

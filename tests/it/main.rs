@@ -32,6 +32,7 @@ mod lints;
 mod login;
 #[allow(dead_code, unused_imports, reason = "other tests use the rest")]
 mod naive;
+mod now;
 mod plans;
 mod racing;
 mod readme;

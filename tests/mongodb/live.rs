@@ -1,5 +1,6 @@
 //! The live check of a custom-data collection.
 
+use std::process::Command;
 use std::time::Duration;
 
 use bson::oid::ObjectId;
@@ -7,7 +8,10 @@ use bson::{Bson, Document, doc};
 use mongodb::IndexModel;
 use mongodb::options::{Collation, IndexOptions};
 use portcullis::auth::MAX_CUSTOM_DATA;
-use portcullis::store::mongodb::{Examples, LiveFinding, LiveFindingKind, Others, check_live};
+use portcullis::json;
+use portcullis::lint::{CollectionRules, CustomDataReads};
+use portcullis::policy::{self, RulesFile};
+use portcullis::store::mongodb::{Examples, LiveFinding, LiveFindingKind, Others, check_live, scan_custom_data};
 use portcullis::text::Severity;
 
 use crate::world::World;
@@ -168,4 +172,68 @@ pub(crate) async fn what_does_not_finish_in_time_is_found(world: World) {
     let config = world.config("user_id");
     let found = check_live(&world.client, config.source().unwrap(), Duration::from_millis(1)).await.unwrap();
     assert!(found.iter().any(|finding| matches!(finding.kind, LiveFindingKind::Unfinished(_))), "{found:?}");
+}
+
+pub(crate) async fn users_are_counted_in_one_pass(world: World) {
+    let rules = r#"{"roles": [{
+        "name": "Manager", "apply_when": {"team": "%%user.custom_data.team.id", "%%user.custom_data.level": {"$gte": 3}},
+        "read": {"site": "%%user.custom_data.team"}
+    }]}"#;
+    let rules = policy::compile(&json::parse(rules).unwrap()).unwrap();
+    let policy = RulesFile::effective(Some(&rules), None).unwrap();
+    let collections = [CollectionRules { namespace: "hr.people", policy: &policy }];
+    let reads = CustomDataReads::new(&collections, None);
+    let users = (0..2_500).map(|id| {
+        let level: Bson = if id % 10 == 0 { "3".into() } else { Bson::Int32(3) };
+        let mut user = doc! { "user_id": id.to_string(), "level": level, "padding": "x".repeat(100) };
+        if id % 5 != 0 {
+            user.insert("team", doc! { "id": "red", "name": "Red" });
+        }
+        user
+    });
+    world.custom().insert_many(users.chain([doc! { "team": { "id": "nobody's" } }])).await.unwrap();
+    let config = world.config("user_id");
+    let source = config.source().unwrap();
+    let paths: Vec<_> = reads.paths().cloned().collect();
+    let (client, sent) = world.listening("").await;
+    let mut census = reads.census(&source.user_id_field);
+    let mut about = 0;
+    scan_custom_data(&client, source, &paths, &mut |users| about = users, &mut |document| census.add(document))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((about, census.users()), (2_501, 2_500));
+    let found: Vec<_> = reads.findings(&census).into_iter().map(|found| found.finding.message).collect();
+    assert_eq!(
+        found,
+        [
+            "250 of 2,500 users have `level` as string, where rules need number: role `Manager` never applies to them",
+            "500 of 2,500 users lack `team`",
+            "500 of 2,500 users lack `team.id`: role `Manager` never applies to them",
+        ]
+    );
+    // One pass, of what is read.
+    let commands = sent.take();
+    let finds: Vec<_> = commands.iter().filter(|command| command.command_name == "find").collect();
+    assert_eq!(finds.len(), 1);
+    let projection = finds[0].command.get_document("projection").unwrap();
+    assert_eq!(projection, &doc! { "team": 1, "level": 1, "user_id": 1, "_id": 0 });
+}
+
+pub(crate) async fn the_command_counts_who_lacks_what(world: World) {
+    let users = world.client.database("hr").collection::<Document>("users");
+    users.drop().await.unwrap();
+    let ids = ["a", "b", "c"];
+    users.insert_many(ids.map(|id| doc! { "user_id": id, "site": "Bremen" })).await.unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_portcullis"))
+        .args(["check", "fixtures/apps/employees", "--live", "--json", "--mongodb-uri", &world.uri])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    users.drop().await.unwrap();
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let counted = &document["custom_data"][0];
+    assert_eq!(counted["users"], 3, "{document}");
+    let findings = document["findings"].as_array().unwrap();
+    assert!(findings.iter().any(|found| found["code"] == "custom-data-lacked"), "{document}");
 }

@@ -136,7 +136,9 @@ fn main() -> ExitCode {
             documents_that_mislead_are_found
             arrays_along_a_dotted_field_are_found
             few_examples_are_shown_of_many
-            what_does_not_finish_in_time_is_found;
+            what_does_not_finish_in_time_is_found
+            users_are_counted_in_one_pass
+            the_command_counts_who_lacks_what;
         logins:
             a_token_goes_stale_until_its_refresh_sees_the_change
             a_login_asks_for_custom_data_once

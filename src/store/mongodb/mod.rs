@@ -26,7 +26,7 @@ pub use connect::{ConnectError, connect};
 pub use custom_data::MongoCustomData;
 pub use documents::MongoDocuments;
 pub use find_plan::{FindPlan, explain_find};
-pub use live::{Examples, LiveCheck, LiveFinding, LiveFindingKind, Others, check_live};
+pub use live::{Examples, LiveCheck, LiveFinding, LiveFindingKind, Others, check_live, scan_custom_data};
 pub use sessions::MongoSessions;
 pub use users::MongoUsers;
 pub use watch::{CustomDataChange, CustomDataWatcher, WatchStateError};

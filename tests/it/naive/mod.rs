@@ -142,6 +142,7 @@ fn expression_case(file: &Json, case: &Json) -> Result<Json, String> {
             "prev" => world.prev = document()?,
             "args" => world.args = Some(value.clone()),
             "partition" => world.partition = Some(value.clone()),
+            "now" => world.now = Some(value.clone()),
             "values" => world.values = Some(value.clone()),
             "environment" => world.environment = Some(value.clone()),
             "request" => world.request = Some(value.clone()),

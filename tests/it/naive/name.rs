@@ -29,7 +29,7 @@ impl Scope {
     fn knows(self, expansion: &str) -> bool {
         match expansion {
             "true" | "false" | "user" | "values" | "environment" => true,
-            "request" => self != Scope::Sync,
+            "request" | "now" => self != Scope::Sync,
             "root" | "prevRoot" => matches!(self, Scope::Role | Scope::Field),
             "this" | "prev" => self == Scope::Field,
             "args" => self == Scope::Service,
@@ -44,7 +44,7 @@ impl Scope {
     }
 }
 
-const EXPANSIONS: [&str; 12] = [
+const EXPANSIONS: [&str; 13] = [
     "true",
     "false",
     "user",
@@ -57,6 +57,7 @@ const EXPANSIONS: [&str; 12] = [
     "prev",
     "args",
     "partition",
+    "now",
 ];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,7 +111,7 @@ impl Expansion {
         if !scope.knows(&self.name) {
             return Err(format!("`%%{}` does not exist in scope {scope:?}", self.name));
         }
-        if self.is_constant() && !self.path.is_empty() {
+        if (self.is_constant() || self.name == "now") && !self.path.is_empty() {
             return Err(format!("a path below `%%{}`", self.name));
         }
         if self.is_whole_object() && !as_argument {

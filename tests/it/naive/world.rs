@@ -18,6 +18,7 @@ pub struct World {
     pub request: Option<Json>,
     pub args: Option<Json>,
     pub partition: Option<Json>,
+    pub now: Option<Json>,
     pub functions: Json,
     /// Documents and fields; `None`: missing.
     pub root: Option<Bson>,
@@ -43,6 +44,7 @@ impl World {
             request: None,
             args: None,
             partition: None,
+            now: None,
             functions: Json::Object(Map::new()),
             root: None,
             prev_root: None,
@@ -63,6 +65,7 @@ impl World {
             "prevRoot" => at(self.prev_root.clone()),
             "this" => at(self.this.clone()),
             "prev" => at(self.prev.clone()),
+            "now" => at(Some(supplied(&self.now, "now")?)),
             "args" => at(Some(supplied(&self.args, "args")?)),
             "partition" => {
                 let partition = supplied(&self.partition, "partition")?;

@@ -4,6 +4,8 @@ mod check;
 mod finding;
 mod index;
 mod pipelines;
+mod scan;
 
 pub use check::check_live;
 pub use finding::{Examples, LiveCheck, LiveFinding, LiveFindingKind, Others};
+pub use scan::scan_custom_data;

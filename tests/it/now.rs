@@ -1,0 +1,207 @@
+//! `%%now` in plans and in streams of changes, and lone expressions as filters.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use bson::{DateTime, Document, RawDocumentBuf, doc};
+use portcullis::access::{Guard, Query};
+use portcullis::app::{App, FileFinding, LoadOptions};
+use portcullis::auth::BoxFuture;
+use portcullis::eval::{Context, EvalError};
+use portcullis::expr;
+use portcullis::guarded::{GuardedCollection, Happened, VisibleChange};
+use portcullis::json;
+use portcullis::policy::{self, RulesFile};
+use portcullis::predicate::{Predicate, Scope, lower};
+use portcullis::query::{ExpressionPlan, Plan, Remaining, plan_expression};
+use portcullis::store::EmbeddedDocuments;
+use portcullis::store::documents::{DocumentsError, Event, Events, Namespace, Watch};
+use portcullis::user::User;
+
+const NOON: i64 = 1_714_564_800_000;
+
+fn at(seconds: i64) -> DateTime {
+    DateTime::from_millis(NOON + seconds * 1000)
+}
+
+fn guard(rules: &str, context: Context) -> Guard {
+    let rules = policy::compile(&json::parse(rules).unwrap()).unwrap();
+    Guard::new(RulesFile::effective(Some(&rules), None), context)
+}
+
+fn expression(text: &str) -> Predicate {
+    lower(&expr::parse_str(text).unwrap(), Scope::Role).unwrap()
+}
+
+#[test]
+fn the_time_is_a_date_in_the_filters_of_plans() {
+    let rules = r#"{
+        "roles": [{"name": "R", "apply_when": {"until": {"$gt": "%%now"}}, "read": {"from": {"$lte": "%%now"}}}],
+        "filters": [{"name": "F", "apply_when": {"%%now": {"$lt": {"$date": "2024-05-01T13:00:00Z"}}}, "query": {"hidden": {"$ne": "%%now"}}}]
+    }"#;
+    let before = guard(rules, Context::new().with_user(User::new("u")).with_now(at(0)));
+    let filter = doc! { "hidden": { "$ne": at(0) }, "until": { "$gt": at(0) }, "from": { "$lte": at(0) } };
+    assert_eq!(before.plan().unwrap(), Plan::Exact(filter));
+    // An hour later the filter does not apply any more.
+    let later = guard(rules, Context::new().with_user(User::new("u")).with_now(at(3600)));
+    let filter = doc! { "until": { "$gt": at(3600) }, "from": { "$lte": at(3600) } };
+    assert_eq!(later.plan().unwrap(), Plan::Exact(filter));
+
+    let document = doc! { "until": at(1), "from": at(0) };
+    assert!(before.read(&document).is_allowed());
+    assert!(!later.read(&document).is_allowed());
+}
+
+#[test]
+fn a_context_is_of_the_time_at_which_it_was_made() {
+    let before = DateTime::now();
+    let now = Context::new().now().unwrap();
+    assert!(before <= now && now <= DateTime::now());
+    assert_eq!(Context::new().without_now().now(), None);
+    let unsupplied = guard(
+        r#"{"roles": [{"name": "R", "apply_when": {"until": {"$gt": "%%now"}}, "read": true}]}"#,
+        Context::new().with_user(User::new("u")).without_now(),
+    );
+    assert!(unsupplied.plan().unwrap_err().to_string().contains("the time was not supplied"));
+}
+
+/// Tells of insertions.
+struct Inserting(Vec<Document>);
+
+struct Inserted(VecDeque<Event>);
+
+impl Watch for Inserting {
+    fn watch<'s: 'a, 'a>(
+        &'s self,
+        _: &'a Namespace,
+        _: Option<Document>,
+    ) -> BoxFuture<'a, Result<Box<dyn Events + 's>, DocumentsError>> {
+        let after = |document| RawDocumentBuf::try_from(document).unwrap();
+        let events = self.0.iter().map(|document| Event::Inserted { after: after(document) }).collect();
+        Box::pin(async move { Ok(Box::new(Inserted(events)) as Box<dyn Events + 's>) })
+    }
+}
+
+impl Events for Inserted {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Event>, DocumentsError>> {
+        Box::pin(async move { Ok(self.0.pop_front()) })
+    }
+
+    fn position(&self) -> Option<Document> {
+        None
+    }
+}
+
+#[tokio::test]
+async fn a_stream_of_changes_judges_each_event_by_its_own_time() {
+    let rules = r#"{"roles": [{"name": "R", "apply_when": {"until": {"$gt": "%%now"}}, "read": true}]}"#;
+    let guard = guard(rules, Context::new().with_user(User::new("u")).with_now(at(0)));
+    let document = doc! { "_id": 1, "until": at(10) };
+    let source = Inserting(vec![document.clone(), document.clone(), document.clone()]);
+    let (store, namespace) = (EmbeddedDocuments::in_memory().unwrap(), Namespace::parse("a.b").unwrap());
+    let collection = GuardedCollection::new(&store, namespace, &guard);
+    let clock = AtomicI64::new(0);
+    let watched = collection.watch(&source, &Query::compile(None, None, None).unwrap(), None, None).await.unwrap();
+    let mut watched = watched.with_clock(|| at(clock.load(Ordering::SeqCst)));
+    let inserted = VisibleChange::Inserted(RawDocumentBuf::try_from(&document).unwrap());
+
+    assert_eq!(watched.next().await.unwrap(), Happened::Change(Box::new(inserted.clone())));
+    clock.store(9, Ordering::SeqCst);
+    assert_eq!(watched.next().await.unwrap(), Happened::Change(Box::new(inserted)));
+    clock.store(10, Ordering::SeqCst);
+    assert_eq!(watched.next().await.unwrap(), Happened::Nothing, "the permission has ended");
+}
+
+#[tokio::test]
+async fn a_stream_of_changes_goes_by_the_clock_of_the_system() {
+    let rules = r#"{"roles": [{"name": "R", "apply_when": {"until": {"$gt": "%%now"}}, "read": true}]}"#;
+    // A guard that was made long ago.
+    let guard = guard(rules, Context::new().with_user(User::new("u")).with_now(at(0)));
+    let source = Inserting(vec![doc! { "_id": 1, "until": at(10) }]);
+    let (store, namespace) = (EmbeddedDocuments::in_memory().unwrap(), Namespace::parse("a.b").unwrap());
+    let collection = GuardedCollection::new(&store, namespace, &guard);
+    let query = Query::compile(None, None, None).unwrap();
+    let mut watched = collection.watch(&source, &query, None, None).await.unwrap();
+    assert_eq!(watched.next().await.unwrap(), Happened::Nothing);
+}
+
+#[test]
+fn a_lone_expression_is_a_filter_in_which_values_stay_values() {
+    let plan = |text: &str, team: bson::Bson| {
+        let user = User::new("u1").with_custom_data(doc! { "team": team });
+        plan_expression(&expression(text), &Context::new().with_user(user).with_now(at(0))).unwrap()
+    };
+    let team = r#"{"team": "%%user.custom_data.team"}"#;
+    let exact = |filter| ExpressionPlan { plan: Plan::Exact(filter), remaining: Vec::new() };
+    let operators = doc! { "$gt": "" };
+    assert_eq!(plan(team, operators.clone().into()), exact(doc! { "team": { "$eq": operators } }));
+    assert_eq!(plan(team, "$owner".into()), exact(doc! { "team": { "$eq": "$owner" } }));
+    assert_eq!(plan(team, bson::Bson::Null).plan, Plan::Never, "null equals nothing");
+    assert_eq!(plan(r#"{"%%user.custom_data.team": "red"}"#, "red".into()).plan, Plan::Always);
+    assert_eq!(plan(r#"{"until": {"$gt": "%%now"}}"#, "red".into()), exact(doc! { "until": { "$gt": at(0) } }));
+    assert_eq!(
+        plan(r#"{"%%prevRoot.a": 1, "%%root.b": 2}"#, "red".into()),
+        exact(doc! { "a": { "$eq": 1 }, "b": { "$eq": 2 } })
+    );
+
+    let bounds = plan(r#"{"team": "%%user.custom_data.team", "code": {"$regex": "^a"}}"#, "red".into());
+    assert!(bounds.plan.needs_check());
+    assert_eq!(bounds.remaining, [Remaining::Pattern]);
+}
+
+#[test]
+fn what_a_lone_expression_asks_for_must_be_supplied() {
+    let team = expression(r#"{"%or": [{"public": true}, {"%not": {"team": "%%user.custom_data.team"}}]}"#);
+    let errors = plan_expression(&team, &Context::new().with_user(User::new("u1"))).unwrap_err();
+    assert!(matches!(errors.as_slice(), [EvalError::NotSupplied(_)]), "{errors:?}");
+    // Where something else decides, nothing is missing.
+    let decided = expression(r#"{"%%user.id": "u2", "%%values.a": 1}"#);
+    let plan = plan_expression(&decided, &Context::new().with_user(User::new("u1"))).unwrap();
+    assert_eq!(plan.plan, Plan::Never);
+}
+
+#[test]
+fn expressions_times_and_users_on_the_command_line() {
+    let cases = crate::contracts::commands::check(include_str!("../../fixtures/cli/expressions.json"), None);
+    assert!(cases > 20, "the fixture lost its cases");
+}
+
+#[test]
+fn what_app_services_does_not_know_is_found_in_every_file_of_an_application() {
+    let directory = std::env::temp_dir().join(format!("portcullis-portable-{}", std::process::id()));
+    let write = |path: &str, text: &str| {
+        let path = directory.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("realm_config.json", r#"{"name": "quay", "app_id": "quay"}"#);
+    write("values/team.json", r#"{"name": "team", "value": "red"}"#);
+    write("environments/no-environment.json", r#"{"values": {"team": "red"}}"#);
+    write("data_sources/m/config.json", r#"{"name": "m", "type": "mongodb-atlas"}"#);
+    write(
+        "data_sources/m/a/b/rules.json",
+        r#"{"database": "a", "collection": "b", "roles": [
+            {"name": "R", "apply_when": {"team": "%(%%values.team)", "site": "%(%%environment.values.team)"}, "read": true}
+        ]}"#,
+    );
+    write(
+        "functions/config.json",
+        r#"[{"name": "f", "can_evaluate": {"%%now": {"$gt": {"$date": "2024-05-01T12:00:00Z"}}}}]"#,
+    );
+    write("functions/f.js", "exports = () => 1;");
+    let app = App::load(&directory, &LoadOptions::default()).unwrap();
+    let portable = |findings: Vec<FileFinding>| {
+        let found = findings.into_iter().filter(|found| found.finding.code == "not-portable");
+        let mut found: Vec<String> =
+            found.map(|found| format!("{}{}", found.source.name(), found.pointer.unwrap_or_default())).collect();
+        found.sort();
+        found
+    };
+    assert_eq!(portable(app.check()), [""; 0]);
+    let found = portable(app.check_portable());
+    std::fs::remove_dir_all(&directory).unwrap();
+    assert_eq!(
+        found,
+        ["data_sources/m/a/b/rules.json/roles/0/apply_when/team", "functions/config.json/0/can_evaluate/%%now/$gt",]
+    );
+}
