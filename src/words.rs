@@ -25,3 +25,62 @@ pub(crate) const fn lesser_bytes(word: u64, bound: u8) -> u64 {
 pub(crate) const fn first_byte(bits: u64) -> usize {
     (bits.trailing_zeros() / 8) as usize
 }
+
+/// Where the first byte stands that ends a JSON string, or that stands in one only when it is escaped: a quote, a backslash
+/// or a control character.
+#[inline]
+pub(crate) fn string_end(content: &[u8]) -> Option<usize> {
+    let (words, tail) = content.as_chunks();
+    for (number, word) in words.iter().enumerate() {
+        let special = string_ends(u64::from_le_bytes(*word));
+        if special != 0 {
+            return Some(number * 8 + first_byte(special));
+        }
+    }
+    if tail.is_empty() {
+        return None;
+    }
+    match content.last_chunk() {
+        // The bytes before the tail were looked at: none of them is what is found.
+        Some(word) => {
+            let special = string_ends(u64::from_le_bytes(*word));
+            (special != 0).then(|| content.len() - 8 + first_byte(special))
+        }
+        None => tail.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)),
+    }
+}
+
+/// As [`zero_bytes`], for the first byte that [`string_end`] looks for.
+#[inline(always)]
+pub(crate) const fn string_ends(word: u64) -> u64 {
+    zero_bytes(word ^ repeated(b'"')) | zero_bytes(word ^ repeated(b'\\')) | lesser_bytes(word, b' ')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::string_end;
+
+    #[test]
+    fn the_first_special_byte_is_found_wherever_it_stands() {
+        for length in 0..40 {
+            let plain = vec![b'a'; length];
+            assert_eq!(string_end(&plain), None);
+            for at in 0..length {
+                for special in [b'"', b'\\', 0, 0x1f] {
+                    let mut content = plain.clone();
+                    content[at] = special;
+                    // Whatever stands behind it is not what is found.
+                    if let Some(last) = content.get_mut(at + 1..).and_then(<[u8]>::last_mut) {
+                        *last = b'"';
+                    }
+                    assert_eq!(string_end(&content), Some(at), "{content:?}");
+                }
+                for plain in [b' ', b'!', b'#', b'[', b']', 0x7f, 0x80, 0xa2, 0xdc, 0xff] {
+                    let mut content = vec![b'a'; length];
+                    content[at] = plain;
+                    assert_eq!(string_end(&content), None, "{content:?}");
+                }
+            }
+        }
+    }
+}

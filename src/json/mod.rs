@@ -19,4 +19,4 @@ pub use plain::{to_plain_bson, to_plain_document};
 pub use straight::to_raw_document;
 pub use stream::{Chunk, Stream};
 pub use write::write;
-pub(crate) use write::{NotJson, write_relaxed};
+pub(crate) use write::{NotJson, escape, string, write_relaxed};

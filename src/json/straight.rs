@@ -7,7 +7,7 @@ use bson::{Bson, RawDocument, RawDocumentBuf};
 use super::ejson::{number, to_bson};
 use super::parse::{MAX_DEPTH, MAX_SIZE, Parser, is_number};
 use crate::value::Keys;
-use crate::words::{first_byte, lesser_bytes, repeated, zero_bytes};
+use crate::words::string_end;
 
 /// Reads a text as [`parse_bytes`](super::parse_bytes) and [`to_document`](super::to_document) do, into bytes that can be
 /// used again for the next text. None if that cannot be done straight, as of every text in which something is wrong: then
@@ -283,22 +283,6 @@ impl<'t> Straight<'t, '_> {
         let [_, _, _, _, found, _, value @ .., _] = document.as_bytes() else { return None };
         self.plain(kind, *found, value)
     }
-}
-
-/// Where the first byte is that ends a string, or is no plain part of one.
-#[inline]
-fn string_end(content: &[u8]) -> Option<usize> {
-    let (words, tail) = content.as_chunks();
-    for (number, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let quotes = zero_bytes(word ^ repeated(b'"')) | zero_bytes(word ^ repeated(b'\\'));
-        let special = quotes | lesser_bytes(word, b' ');
-        if special != 0 {
-            return Some(number * 8 + first_byte(special));
-        }
-    }
-    let place = tail.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))?;
-    Some(content.len() - tail.len() + place)
 }
 
 /// The number of up to nine digits that a text begins with, and its length; none if it is another number, or none.

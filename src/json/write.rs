@@ -2,6 +2,7 @@ use serde_json::to_writer;
 
 use super::{from_bson, is_literal_key};
 use crate::value::{ArrayRef, DocumentRef, Elements, Fields, MAX_DEPTH, Malformed, ValueRef};
+use crate::words::string_end;
 
 /// Writes a document as [`from_bson`] does, as one line of text, straight from its bytes where it is raw.
 ///
@@ -31,7 +32,7 @@ fn object(document: DocumentRef<'_>, depth: usize, text: &mut Vec<u8>) -> Result
             text.push(b',');
         }
         first = false;
-        to_writer(&mut *text, key).map_err(|error| failed(&error))?;
+        string(key, text);
         text.push(b':');
         value(field.value()?, depth + 1, text)?;
     }
@@ -46,7 +47,10 @@ fn value(value: ValueRef<'_>, depth: usize, text: &mut Vec<u8>) -> Result<(), Ma
     let written = match value {
         ValueRef::Null => to_writer(text, &()),
         ValueRef::Boolean(value) => to_writer(text, &value),
-        ValueRef::String(value) => to_writer(text, value),
+        ValueRef::String(value) => {
+            string(value, text);
+            Ok(())
+        }
         ValueRef::Int32(value) => to_writer(text, &value),
         ValueRef::Int64(value) if i32::try_from(value).is_err() => to_writer(text, &value),
         ValueRef::Double(value) if value.is_finite() => to_writer(text, &value),
@@ -75,7 +79,6 @@ fn elements(array: ArrayRef<'_>, depth: usize, text: &mut Vec<u8>) -> Result<(),
 
 fn object_id(id: [u8; 12], text: &mut Vec<u8>) {
     text.extend_from_slice(br#"{"$oid":""#);
-    let digit = |digit: u8| if digit < 10 { b'0' + digit } else { b'a' + (digit - 10) };
     text.extend(id.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
     text.extend_from_slice(br#""}"#);
 }
@@ -109,7 +112,10 @@ pub(crate) fn write_relaxed(value: ValueRef<'_>, depth: usize, text: &mut Vec<u8
         return Err(Malformed::depth().into());
     }
     match value {
-        ValueRef::String(value) => string(value, text),
+        ValueRef::String(value) => {
+            string(value, text);
+            Ok(())
+        }
         ValueRef::Int64(value) => to_writer(text, &value).map_err(|error| failed(&error).into()),
         ValueRef::Document(document) => {
             text.push(b'{');
@@ -127,7 +133,7 @@ pub(crate) fn write_relaxed(value: ValueRef<'_>, depth: usize, text: &mut Vec<u8
                     text.push(b',');
                 }
                 first = false;
-                string(key, text)?;
+                string(key, text);
                 text.push(b':');
                 write_relaxed(field.value()?, depth + 1, text)?;
             }
@@ -149,6 +155,55 @@ pub(crate) fn write_relaxed(value: ValueRef<'_>, depth: usize, text: &mut Vec<u8
     }
 }
 
-fn string(value: &str, text: &mut Vec<u8>) -> Result<(), NotJson> {
-    to_writer(text, value).map_err(|error| failed(&error).into())
+/// Appends a text as a JSON string.
+pub(crate) fn string(value: &str, text: &mut Vec<u8>) {
+    text.reserve(value.len() + 2);
+    text.push(b'"');
+    escape(value, text);
+    text.push(b'"');
+}
+
+/// Appends a text as it stands inside of a JSON string. What needs no escapes, nearly always all of it, is copied at once.
+pub(crate) fn escape(value: &str, text: &mut Vec<u8>) {
+    let mut rest = value.as_bytes();
+    while let Some((plain, [byte, after @ ..])) = string_end(rest).and_then(|end| rest.split_at_checked(end)) {
+        text.extend_from_slice(plain);
+        match byte {
+            b'"' => text.extend_from_slice(br#"\""#),
+            b'\\' => text.extend_from_slice(br"\\"),
+            b'\n' => text.extend_from_slice(br"\n"),
+            b'\r' => text.extend_from_slice(br"\r"),
+            b'\t' => text.extend_from_slice(br"\t"),
+            0x08 => text.extend_from_slice(br"\b"),
+            0x0c => text.extend_from_slice(br"\f"),
+            control => {
+                text.extend_from_slice(br"\u00");
+                text.extend([digit(control >> 4), digit(control & 15)]);
+            }
+        }
+        rest = after;
+    }
+    text.extend_from_slice(rest);
+}
+
+/// A hexadecimal digit.
+const fn digit(digit: u8) -> u8 {
+    if digit < 10 { b'0' + digit } else { b'a' + (digit - 10) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::string;
+
+    #[test]
+    fn strings_are_written_as_serde_json_writes_them() {
+        let every: String = ('\0'..='\u{ff}').chain(['€', '😀', '\u{2028}']).collect();
+        let mut texts = vec![every, String::new(), "plain".into(), "quo\"te".into(), "end\\".into()];
+        texts.extend((0..40).map(|length| "a".repeat(length) + "\u{1}" + &"é".repeat(length)));
+        for value in texts {
+            let mut text = Vec::new();
+            string(&value, &mut text);
+            assert_eq!(String::from_utf8(text).unwrap(), serde_json::to_string(&value).unwrap());
+        }
+    }
 }

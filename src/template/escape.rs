@@ -79,9 +79,10 @@ impl Escape {
         match self {
             Self::None => Ok(text.into()),
             Self::Json => {
-                let quoted = super::literal::quoted(text);
-                let inner = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
-                Ok(inner.to_owned().into())
+                let mut escaped = Vec::with_capacity(text.len());
+                crate::json::escape(text, &mut escaped);
+                // Escapes are ASCII, and what stands between them is text.
+                Ok(String::from_utf8(escaped).unwrap_or_default().into())
             }
             Self::Url => Ok(utf8_percent_encode(text, UNRESERVED).into()),
             Self::Html => Ok(html_escape::encode_quoted_attribute(text)),

@@ -1,19 +1,61 @@
 //! Values as they are inserted into texts.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::ops::Deref;
 
 use bson::Decimal128;
 use bson::oid::ObjectId;
 
 use crate::value::ValueRef;
 
+/// The text of a value. Of the values that are inserted most often it takes no memory.
+pub(super) enum Text<'v> {
+    Borrowed(&'v str),
+    Made(String),
+    Integer(Integer),
+}
+
+impl Text<'_> {
+    /// The text on its own.
+    pub(super) fn into_owned<'o>(self) -> Text<'o> {
+        match self {
+            Self::Borrowed(text) => Text::Made(text.to_owned()),
+            Self::Made(text) => Text::Made(text),
+            Self::Integer(digits) => Text::Integer(digits),
+        }
+    }
+}
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Borrowed(text) => text,
+            Self::Made(text) => text,
+            Self::Integer(digits) => digits.as_str(),
+        }
+    }
+}
+
+impl<'v> From<&'v str> for Text<'v> {
+    fn from(text: &'v str) -> Self {
+        Self::Borrowed(text)
+    }
+}
+
+impl From<String> for Text<'_> {
+    fn from(text: String) -> Self {
+        Self::Made(text)
+    }
+}
+
 /// The text of a value; `None` for a type, or a value, that has no text.
-pub(super) fn text(value: ValueRef<'_>) -> Option<Cow<'_, str>> {
+pub(super) fn text(value: ValueRef<'_>) -> Option<Text<'_>> {
     Some(match value {
         ValueRef::String(text) => text.into(),
-        ValueRef::Int32(number) => number.to_string().into(),
-        ValueRef::Int64(number) => number.to_string().into(),
+        ValueRef::Int32(number) => Text::Integer(Integer::new(number.into())),
+        ValueRef::Int64(number) => Text::Integer(Integer::new(number)),
         ValueRef::Double(number) => double(number)?.into(),
         ValueRef::Decimal128(number) => decimal(number)?.into(),
         ValueRef::Boolean(value) => if value { "true" } else { "false" }.into(),
@@ -22,6 +64,38 @@ pub(super) fn text(value: ValueRef<'_>) -> Option<Cow<'_, str>> {
         ValueRef::DateTime(millis) => date(millis)?.into(),
         _ => return None,
     })
+}
+
+/// How long `-9223372036854775808` is.
+const INTEGER: usize = 20;
+
+/// The digits of an integer.
+pub(super) struct Integer {
+    digits: [u8; INTEGER],
+    start: usize,
+}
+
+impl Integer {
+    fn new(number: i64) -> Self {
+        let (mut digits, mut start, mut rest) = ([0; INTEGER], INTEGER, number.unsigned_abs());
+        for (place, digit) in digits.iter_mut().enumerate().rev() {
+            *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+            start = place;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        if number < 0 {
+            start = start.saturating_sub(1);
+            digits.iter_mut().skip(start).take(1).for_each(|sign| *sign = b'-');
+        }
+        Self { digits, start }
+    }
+
+    fn as_str(&self) -> &str {
+        self.digits.get(self.start..).and_then(|digits| std::str::from_utf8(digits).ok()).unwrap_or_default()
+    }
 }
 
 /// A number of JSON text, which is a literal in a template.
@@ -103,7 +177,14 @@ fn date(millis: i64) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{date, decimal, double};
+    use super::{Integer, date, decimal, double};
+
+    #[test]
+    fn integers_have_all_their_digits() {
+        for number in [0, 1, -1, 9, 10, -10, 99, 100, 1_234_567_890, i64::from(i32::MIN), i64::MAX, i64::MIN] {
+            assert_eq!(Integer::new(number).as_str(), number.to_string());
+        }
+    }
 
     #[test]
     fn doubles_are_written_as_ecmascript_does() {

@@ -8,7 +8,7 @@ use bson::Bson;
 use super::escape::Escape;
 use super::form::{Call, Form, Key, Member, Site};
 use super::inputs::{Found, Inputs};
-use super::plain;
+use super::plain::{self, Text as Plain};
 use super::sink::{BsonSink, Sink, Slot};
 use super::text::{Alternative, Insert, Piece, Text};
 use super::unresolved::{Failure, Reason, Unresolved};
@@ -58,14 +58,14 @@ impl<'i, 'r> Resolver<'i, 'r> {
     fn form(&mut self, form: &Form, slot: Slot<'_>, gap: Gap, depth: usize, sink: &mut impl Sink) {
         match form {
             Form::Array(forms) => {
-                sink.begin(slot, Container::Array);
+                let mark = sink.begin(slot, Container::Array);
                 forms.iter().for_each(|form| self.form(form, Slot::Element, gap, depth + 1, sink));
-                sink.end();
+                sink.end(mark);
             }
             Form::Document(members) => {
-                sink.begin(slot, Container::Document);
+                let mark = sink.begin(slot, Container::Document);
                 self.members(members, gap, depth + 1, sink);
-                sink.end();
+                sink.end(mark);
             }
             Form::Literal(literal) => {
                 let written = sink.literal(slot, literal);
@@ -78,13 +78,16 @@ impl<'i, 'r> Resolver<'i, 'r> {
                 };
                 self.written(written, site, || ask.expansion.to_string(), slot, gap, depth, sink);
             }
-            Form::Text(text, site) => match self.text(text, site) {
-                Some(text) => {
-                    let written = sink.value(slot, ValueRef::String(&text), depth);
-                    self.written(written, site, || text.to_string(), slot, gap, depth, sink);
+            Form::Text(text, site) => {
+                let mark = sink.begin_text(slot);
+                if self.parts(text, site, &mut |part| sink.part(part)) {
+                    sink.end_text(mark);
+                    self.written(Ok(()), site, || text.written().to_owned(), slot, gap, depth, sink);
+                } else {
+                    sink.cancel_text(mark);
+                    fill(slot, gap, depth, sink);
                 }
-                None => fill(slot, gap, depth, sink),
-            },
+            }
             Form::Convert(_, _, site) | Form::Call(_, site) => match self.strict(form) {
                 Some(found) => {
                     let written = sink.value(slot, found.value(), depth);
@@ -181,49 +184,50 @@ impl<'i, 'r> Resolver<'i, 'r> {
     }
 
     /// The text with everything inserted; `None` if a part of it does not resolve.
-    pub(super) fn text(&mut self, text: &Text, site: &Site) -> Option<Cow<'i, str>> {
-        if let [Piece::Insert(only)] = &text.pieces[..]
-            && self.escape.is_none()
-        {
-            return match self.insert(only) {
-                Ok((_, text)) => Some(text),
-                Err(reason) => {
-                    self.fail(site, only.asked(), reason);
-                    None
-                }
-            };
-        }
-        let mut out = String::with_capacity(text.written().len());
-        let mut complete = true;
-        for piece in &text.pieces {
-            match piece {
-                Piece::Plain(plain) => out.push_str(plain),
-                Piece::Insert(insert) => match self.escaped(insert) {
-                    Ok(inserted) if out.len().saturating_add(inserted.len()) <= MAX_SIZE => out.push_str(&inserted),
-                    Ok(_) => {
-                        self.fail(site, insert.asked(), Reason::TooLarge);
-                        return None;
-                    }
-                    Err(reason) => {
-                        self.fail(site, insert.asked(), reason);
-                        complete = false;
-                    }
-                },
-            }
-        }
-        complete.then(|| out.into())
+    fn text(&mut self, text: &Text, site: &Site) -> Option<String> {
+        let mut out = String::new();
+        self.parts(text, site, &mut |part| out.push_str(part)).then_some(out)
     }
 
-    fn escaped(&self, insert: &Insert) -> Result<Cow<'i, str>, Reason> {
-        let (_, text) = self.insert(insert)?;
-        match self.escape {
-            None | Some(Escape::None) => Ok(text),
-            Some(escape) => Ok(escape.apply(&text).map_err(Reason::Escape)?.into_owned().into()),
+    /// Gives on a text with everything inserted, part by part; `false` if some of it does not resolve, which is noted.
+    pub(super) fn parts(&mut self, text: &Text, site: &Site, part: &mut impl FnMut(&str)) -> bool {
+        let (mut length, mut complete) = (0_usize, true);
+        for piece in &text.pieces {
+            let failed = match piece {
+                Piece::Plain(plain) => {
+                    length = length.saturating_add(plain.len());
+                    part(plain);
+                    continue;
+                }
+                Piece::Insert(insert) => match self.insert(insert) {
+                    Ok((_, inserted)) => match self.escape {
+                        None | Some(Escape::None) => give(&inserted, &mut length, part),
+                        Some(escape) => match escape.apply(&inserted) {
+                            Ok(escaped) => give(&escaped, &mut length, part),
+                            Err(refused) => Err(Reason::Escape(refused)),
+                        },
+                    },
+                    Err(reason) => Err(reason),
+                }
+                .map_err(|reason| (insert, reason)),
+            };
+            if let Err((insert, reason)) = failed {
+                complete = false;
+                let is_last = reason == Reason::TooLarge;
+                self.fail(site, insert.asked(), reason);
+                if is_last {
+                    break;
+                }
+            }
         }
+        complete
     }
 
     /// What is inserted, and by which alternative.
-    pub(super) fn insert<'t>(&self, insert: &'t Insert) -> Result<(&'t Alternative, Cow<'i, str>), Reason> {
+    pub(super) fn insert<'t>(&self, insert: &'t Insert) -> Result<(&'t Alternative, Plain<'t>), Reason>
+    where
+        'i: 't,
+    {
         let mut reason = Reason::Missing;
         for alternative in &insert.alternatives {
             match self.alternative(alternative) {
@@ -235,15 +239,18 @@ impl<'i, 'r> Resolver<'i, 'r> {
         Err(reason)
     }
 
-    pub(super) fn alternative(&self, alternative: &Alternative) -> Result<Cow<'i, str>, Reason> {
+    pub(super) fn alternative<'t>(&self, alternative: &'t Alternative) -> Result<Plain<'t>, Reason>
+    where
+        'i: 't,
+    {
         match alternative {
-            Alternative::Literal(text) => Ok(text.to_string().into()),
+            Alternative::Literal(text) => Ok(Plain::Borrowed(text)),
             Alternative::Expansion(ask) => match self.inputs.find(&ask.place)? {
                 Found::Value(value) => plain::text(value).ok_or_else(|| Reason::NoText(value.kind().alias())),
                 Found::Made(value) => {
                     let value = ValueRef::from(&value);
                     match plain::text(value) {
-                        Some(text) => Ok(text.into_owned().into()),
+                        Some(text) => Ok(text.into_owned()),
                         None => Err(Reason::NoText(value.kind().alias())),
                     }
                 }
@@ -262,7 +269,7 @@ impl<'i, 'r> Resolver<'i, 'r> {
                     None
                 }
             },
-            Form::Text(text, site) => self.text(text, site).map(|text| Found::Made(text.into_owned().into())),
+            Form::Text(text, site) => self.text(text, site).map(|text| Found::Made(text.into())),
             Form::Array(_) | Form::Document(_) => {
                 let mut sink = BsonSink::default();
                 let before = self.failures.len();
@@ -340,6 +347,16 @@ impl<'i, 'r> Resolver<'i, 'r> {
             self.failures.push(failure);
         }
     }
+}
+
+/// Gives on an inserted part, unless the text becomes too long.
+fn give(inserted: &str, length: &mut usize, part: &mut impl FnMut(&str)) -> Result<(), Reason> {
+    *length = length.saturating_add(inserted.len());
+    if *length > MAX_SIZE {
+        return Err(Reason::TooLarge);
+    }
+    part(inserted);
+    Ok(())
 }
 
 /// Writes what stands in the place of what did not resolve.

@@ -5,7 +5,7 @@ use bson::{Bson, Document};
 use super::form::Literal;
 use super::unresolved::Reason;
 use crate::json::{self, MAX_DEPTH, MAX_SIZE};
-use crate::value::{Container, ValueRef, encode, type_byte};
+use crate::value::{Container, MAX_DEPTH as DEEPEST, ValueRef, encode_at, type_byte};
 
 /// Where a value is written: at the top, under a key, or at the end of an array.
 #[derive(Clone, Copy)]
@@ -20,10 +20,50 @@ pub(super) enum Slot<'k> {
 pub(super) trait Sink {
     fn literal(&mut self, slot: Slot<'_>, literal: &Literal) -> Result<(), Reason>;
     fn value(&mut self, slot: Slot<'_>, value: ValueRef<'_>, depth: usize) -> Result<(), Reason>;
-    fn begin(&mut self, slot: Slot<'_>, container: Container);
-    fn end(&mut self);
+    fn begin(&mut self, slot: Slot<'_>, container: Container) -> Mark;
+    fn end(&mut self, mark: Mark);
+    /// Begins a string, whose parts follow.
+    fn begin_text(&mut self, slot: Slot<'_>) -> Mark;
+    fn part(&mut self, part: &str);
+    fn end_text(&mut self, mark: Mark);
+    /// Takes back a string that was begun.
+    fn cancel_text(&mut self, mark: Mark);
     /// How many bytes were written.
     fn size(&self) -> usize;
+}
+
+/// Where something begins that is not yet complete.
+#[derive(Clone, Copy)]
+pub(super) struct Mark {
+    container: Option<Container>,
+    /// How much was written before it.
+    before: usize,
+    /// Where its length stands.
+    length: usize,
+    /// How many elements its array has without it, and with it.
+    count: usize,
+    count_behind: usize,
+}
+
+impl Mark {
+    /// For a sink that knows by itself what is open.
+    const fn of(container: Option<Container>) -> Self {
+        Self { container, before: 0, length: 0, count: 0, count_behind: 0 }
+    }
+}
+
+/// BSON's number of the type.
+const STRING: u8 = 0x02;
+
+/// How many bytes BSON's lengths take.
+const LENGTH: usize = 4;
+
+/// Values of a template may be nested less deep than others: a value is written as if it stood deeper by the difference.
+const DEEPER: usize = DEEPEST - MAX_DEPTH;
+
+/// Why a value was not written: that it is nested too deep is said first.
+fn refused(value: ValueRef<'_>, depth: usize, error: impl Into<Reason>) -> Reason {
+    size(value, depth).err().unwrap_or_else(|| error.into())
 }
 
 /// A decoded value.
@@ -71,19 +111,43 @@ impl Sink for BsonSink {
         Ok(())
     }
 
-    fn begin(&mut self, slot: Slot<'_>, container: Container) {
+    fn begin(&mut self, slot: Slot<'_>, container: Container) -> Mark {
         self.size = self.size.saturating_add(5);
         let empty = match container {
             Container::Document => Bson::Document(Document::new()),
             Container::Array => Bson::Array(Vec::new()),
         };
         self.open.push((owned(slot), empty));
+        Mark::of(Some(container))
     }
 
-    fn end(&mut self) {
+    fn end(&mut self, _: Mark) {
         if let Some((key, value)) = self.open.pop() {
             self.put(key, value);
         }
+    }
+
+    fn begin_text(&mut self, slot: Slot<'_>) -> Mark {
+        self.open.push((owned(slot), Bson::String(String::new())));
+        Mark::of(None)
+    }
+
+    fn part(&mut self, part: &str) {
+        if let Some((_, Bson::String(text))) = self.open.last_mut() {
+            text.push_str(part);
+        }
+    }
+
+    fn end_text(&mut self, _: Mark) {
+        let Some((key, Bson::String(text))) = self.open.pop() else { return };
+        self.size = self.size.saturating_add(text.len());
+        if self.size <= MAX_SIZE {
+            self.put(key, text.into());
+        }
+    }
+
+    fn cancel_text(&mut self, _: Mark) {
+        self.open.pop();
     }
 
     fn size(&self) -> usize {
@@ -119,14 +183,14 @@ pub(super) fn size(value: ValueRef<'_>, depth: usize) -> Result<usize, Reason> {
 /// BSON's bytes.
 pub(super) struct RawSink<'b> {
     bytes: &'b mut Vec<u8>,
-    /// Where the length of each open container stands, and how many elements an array has.
-    open: Vec<(usize, usize)>,
+    /// How many elements the innermost array has.
+    count: usize,
 }
 
 impl<'b> RawSink<'b> {
     /// A top-level value is written without type and key.
     pub(super) const fn new(bytes: &'b mut Vec<u8>) -> Self {
-        Self { bytes, open: Vec::new() }
+        Self { bytes, count: 0 }
     }
 
     fn head(&mut self, slot: Slot<'_>, kind: u8) {
@@ -138,14 +202,29 @@ impl<'b> RawSink<'b> {
             }
             Slot::Element => {
                 self.bytes.push(kind);
-                let index = self.open.last_mut().map_or(0, |(_, count)| {
-                    *count += 1;
-                    *count - 1
-                });
-                decimal(index, self.bytes);
+                decimal(self.count, self.bytes);
+                self.count += 1;
             }
         }
         self.bytes.push(0);
+    }
+
+    /// Writes the head of what begins with its length, which is put in when it ends.
+    fn mark(&mut self, slot: Slot<'_>, kind: u8, container: Option<Container>) -> Mark {
+        let (before, count) = (self.bytes.len(), self.count);
+        self.head(slot, kind);
+        let length = self.bytes.len();
+        self.bytes.extend_from_slice(&[0; LENGTH]);
+        Mark { container, before, length, count, count_behind: self.count }
+    }
+
+    /// Puts in the length, which counts from a place.
+    fn set_length(&mut self, mark: Mark, from: usize) {
+        // What is too long for its length is refused by its size.
+        let length = i32::try_from(self.bytes.len().saturating_sub(from)).unwrap_or(i32::MAX);
+        if let Some(place) = self.bytes.get_mut(mark.length..).and_then(<[u8]>::first_chunk_mut) {
+            *place = length.to_le_bytes();
+        }
     }
 }
 
@@ -166,33 +245,43 @@ impl Sink for RawSink<'_> {
     }
 
     fn value(&mut self, slot: Slot<'_>, value: ValueRef<'_>, depth: usize) -> Result<(), Reason> {
-        if matches!(value, ValueRef::Document(_) | ValueRef::Array(_)) {
-            size(value, depth)?;
-        }
-        let (before, count) = (self.bytes.len(), self.open.last().map_or(0, |(_, count)| *count));
+        let (before, count) = (self.bytes.len(), self.count);
         self.head(slot, type_byte(value));
-        let encoded = encode(value, self.bytes);
-        if encoded.is_err() {
+        encode_at(value, depth.saturating_add(DEEPER), self.bytes).map_err(|error| {
             self.bytes.truncate(before);
-            self.open.last_mut().into_iter().for_each(|open| open.1 = count);
-        }
-        Ok(encoded?)
+            self.count = count;
+            refused(value, depth, error)
+        })
     }
 
-    fn begin(&mut self, slot: Slot<'_>, container: Container) {
-        self.head(slot, container.kind());
-        self.open.push((self.bytes.len(), 0));
-        self.bytes.extend([0; 4]);
+    fn begin(&mut self, slot: Slot<'_>, container: Container) -> Mark {
+        let mark = self.mark(slot, container.kind(), Some(container));
+        self.count = 0;
+        mark
     }
 
-    fn end(&mut self) {
+    fn end(&mut self, mark: Mark) {
         self.bytes.push(0);
-        let Some((start, _)) = self.open.pop() else { return };
-        // What is too long for its length is refused by its size.
-        let length = i32::try_from(self.bytes.len().saturating_sub(start)).unwrap_or(i32::MAX);
-        if let Some(place) = self.bytes.get_mut(start..).and_then(<[u8]>::first_chunk_mut) {
-            *place = length.to_le_bytes();
-        }
+        self.set_length(mark, mark.length);
+        self.count = mark.count_behind;
+    }
+
+    fn begin_text(&mut self, slot: Slot<'_>) -> Mark {
+        self.mark(slot, STRING, None)
+    }
+
+    fn part(&mut self, part: &str) {
+        self.bytes.extend_from_slice(part.as_bytes());
+    }
+
+    fn end_text(&mut self, mark: Mark) {
+        self.bytes.push(0);
+        self.set_length(mark, mark.length.saturating_add(LENGTH));
+    }
+
+    fn cancel_text(&mut self, mark: Mark) {
+        self.bytes.truncate(mark.before);
+        self.count = mark.count;
     }
 
     fn size(&self) -> usize {
@@ -203,12 +292,11 @@ impl Sink for RawSink<'_> {
 /// Relaxed extended JSON on one line.
 pub(super) struct JsonSink<'t> {
     text: &'t mut Vec<u8>,
-    open: Vec<Container>,
 }
 
 impl<'t> JsonSink<'t> {
     pub(super) const fn new(text: &'t mut Vec<u8>) -> Self {
-        Self { text, open: Vec::new() }
+        Self { text }
     }
 
     fn head(&mut self, slot: Slot<'_>) {
@@ -218,7 +306,7 @@ impl<'t> JsonSink<'t> {
         match slot {
             Slot::Key(_, Some(json)) => self.text.extend_from_slice(json),
             Slot::Key(key, None) => {
-                self.text.extend_from_slice(super::literal::quoted(key).as_bytes());
+                json::string(key, self.text);
                 self.text.push(b':');
             }
             Slot::Top | Slot::Element => {}
@@ -235,33 +323,48 @@ impl Sink for JsonSink<'_> {
     }
 
     fn value(&mut self, slot: Slot<'_>, value: ValueRef<'_>, depth: usize) -> Result<(), Reason> {
-        if matches!(value, ValueRef::Document(_) | ValueRef::Array(_)) {
-            size(value, depth)?;
-        }
         let before = self.text.len();
         self.head(slot);
-        let written = json::write_relaxed(value, 0, self.text).map_err(Reason::from);
-        if written.is_err() {
+        json::write_relaxed(value, depth.saturating_add(DEEPER), self.text).map_err(|error| {
             self.text.truncate(before);
-        }
-        written
+            refused(value, depth, error)
+        })
     }
 
-    fn begin(&mut self, slot: Slot<'_>, container: Container) {
+    fn begin(&mut self, slot: Slot<'_>, container: Container) -> Mark {
         self.head(slot);
-        self.open.push(container);
         self.text.push(match container {
             Container::Document => b'{',
             Container::Array => b'[',
         });
+        Mark::of(Some(container))
     }
 
-    fn end(&mut self) {
-        match self.open.pop() {
+    fn end(&mut self, mark: Mark) {
+        match mark.container {
             Some(Container::Document) => self.text.push(b'}'),
             Some(Container::Array) => self.text.push(b']'),
             None => {}
         }
+    }
+
+    fn begin_text(&mut self, slot: Slot<'_>) -> Mark {
+        let before = self.text.len();
+        self.head(slot);
+        self.text.push(b'"');
+        Mark { before, ..Mark::of(None) }
+    }
+
+    fn part(&mut self, part: &str) {
+        json::escape(part, self.text);
+    }
+
+    fn end_text(&mut self, _: Mark) {
+        self.text.push(b'"');
+    }
+
+    fn cancel_text(&mut self, mark: Mark) {
+        self.text.truncate(mark.before);
     }
 
     fn size(&self) -> usize {

@@ -240,6 +240,34 @@ impl Template {
         }
     }
 
+    /// Appends the text that a [text template](Self::text) becomes.
+    ///
+    /// # Errors
+    /// As [`to_text`](Self::to_text); then `text` is as long as it was.
+    ///
+    /// ```
+    /// use portcullis::template::{Escape, Template};
+    /// use portcullis::{eval::Context, user::User};
+    /// let (template, mut line) = (Template::text("user=%(%%user.id)\n", Escape::None).unwrap(), Vec::new());
+    /// for id in ["u1", "u2"] {
+    ///     template.write_text(&Context::new().with_user(User::new(id)), &mut line).unwrap();
+    /// }
+    /// assert_eq!(line, b"user=u1\nuser=u2\n");
+    /// ```
+    pub fn write_text<'i>(&self, inputs: impl Into<Inputs<'i>>, text: &mut Vec<u8>) -> Result<(), Unresolved> {
+        let (before, inputs) = (text.len(), inputs.into());
+        let Form::Text(form, site) = &self.form else {
+            text.extend_from_slice(self.to_text(inputs)?.as_bytes());
+            return Ok(());
+        };
+        let mut resolver = Resolver::new(&inputs, self.escape);
+        if resolver.parts(form, site, &mut |part| text.extend_from_slice(part.as_bytes())) {
+            return Ok(());
+        }
+        text.truncate(before);
+        Err(Unresolved(resolver.failures))
+    }
+
     /// What the template asks for, in the order in which it was written.
     #[must_use]
     pub fn expansions(&self) -> Vec<Asked> {

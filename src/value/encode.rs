@@ -39,13 +39,21 @@ pub(crate) fn encode(value: ValueRef<'_>, bytes: &mut Vec<u8>) -> Result<(), Mal
     append(value, 0, bytes)
 }
 
+/// As [`encode`], of a value that stands this deep in what is written.
+///
+/// # Errors
+/// As [`encode`].
+pub(crate) fn encode_at(value: ValueRef<'_>, depth: usize, bytes: &mut Vec<u8>) -> Result<(), Malformed> {
+    append(value, depth, bytes)
+}
+
 fn append(value: ValueRef<'_>, depth: usize, bytes: &mut Vec<u8>) -> Result<(), Malformed> {
     if depth > super::MAX_DEPTH {
         return Err(Malformed::depth());
     }
     match value {
         ValueRef::MinKey | ValueRef::Undefined | ValueRef::Null | ValueRef::MaxKey => {}
-        ValueRef::Int32(value) => bytes.extend(value.to_le_bytes()),
+        ValueRef::Int32(value) => bytes.extend_from_slice(&value.to_le_bytes()),
         ValueRef::Int64(value) | ValueRef::DateTime(value) => bytes.extend(value.to_le_bytes()),
         ValueRef::Double(value) => bytes.extend(value.to_le_bytes()),
         ValueRef::Decimal128(value) => bytes.extend(value.bytes()),
@@ -110,9 +118,11 @@ fn array(array: ArrayRef<'_>, depth: usize, bytes: &mut Vec<u8>) -> Result<(), M
         for (index, value) in array.iter().enumerate() {
             let value = value?;
             bytes.push(type_byte(value));
-            // Writing to memory does not fail.
-            let _ = write!(bytes, "{index}");
-            bytes.push(0);
+            match u8::try_from(index) {
+                Ok(digit @ 0..=9) => bytes.extend_from_slice(&[b'0' + digit, 0]),
+                // Writing to memory does not fail.
+                _ => _ = write!(bytes, "{index}\0"),
+            }
             append(value, depth.saturating_add(1), bytes)?;
         }
         bytes.push(0);
@@ -123,7 +133,7 @@ fn array(array: ArrayRef<'_>, depth: usize, bytes: &mut Vec<u8>) -> Result<(), M
 /// Writes what begins with its own length.
 fn container(bytes: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), Malformed>) -> Result<(), Malformed> {
     let start = bytes.len();
-    bytes.extend([0; 4]);
+    bytes.extend_from_slice(&[0; 4]);
     fill(bytes)?;
     let length = length(bytes.len().saturating_sub(start))?;
     if let Some(place) = bytes.get_mut(start..).and_then(<[u8]>::first_chunk_mut) {
@@ -133,7 +143,7 @@ fn container(bytes: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), 
 }
 
 fn string(text: &str, bytes: &mut Vec<u8>) -> Result<(), Malformed> {
-    bytes.extend(length(text.len().saturating_add(1))?);
+    bytes.extend_from_slice(&length(text.len().saturating_add(1))?);
     bytes.extend_from_slice(text.as_bytes());
     bytes.push(0);
     Ok(())

@@ -28,7 +28,7 @@ mod wanted;
 mod write;
 
 pub(crate) use compare::equal_in_steps;
-pub(crate) use encode::{encode, type_byte};
+pub(crate) use encode::{encode, encode_at, type_byte};
 pub(crate) use field::Field;
 pub(crate) use fields::{Elements, Fields};
 pub(crate) use glimpse::Glimpse;
