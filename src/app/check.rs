@@ -422,7 +422,12 @@ impl App {
         let source = config.as_ref().and_then(CustomDataConfig::source);
         let namespace = source.map(|source| format!("{}.{}", source.database, source.collection));
         let service = source.and_then(|source| source.service.as_deref());
-        applied(self, &self.policies(), &PatternAllowance::of_application(), namespace.as_deref().map(|namespace| (namespace, service)))
+        applied(
+            self,
+            &self.policies(),
+            &PatternAllowance::of_application(),
+            namespace.as_deref().map(|namespace| (namespace, service)),
+        )
     }
 }
 
@@ -437,7 +442,14 @@ fn applied(
     for collection in &app.collections {
         let source = app.data_sources.iter().find(|source| source.name == collection.service);
         let default = source.map(|source| &source.default_rule);
-        applied.extend(applying(policies, patterns, &collection.namespace, &collection.service, Some(collection), default));
+        applied.extend(applying(
+            policies,
+            patterns,
+            &collection.namespace,
+            &collection.service,
+            Some(collection),
+            default,
+        ));
     }
     let Some((namespace, service)) = custom_data else { return applied };
     for source in &app.data_sources {

@@ -35,13 +35,16 @@ impl Resolver<'_, '_> {
 
     fn keep_members(&mut self, members: &[Member]) -> Document {
         let mut kept = Document::new();
+        let is_plain = |key: &str| members.iter().any(|one| matches!(&one.key, Key::Plain(plain, _) if **plain == *key));
         for member in members {
             let key = match &member.key {
                 Key::Plain(key, _) => key.to_string(),
-                Key::Text(text) => self.keep_key(text, member),
+                // A key that came to be equal to another stays as it was written, and fails when it is resolved again.
+                Key::Text(text) => match self.keep_key(text, member) {
+                    key if kept.contains_key(&key) || is_plain(&key) => text.written().to_owned(),
+                    key => key,
+                },
             };
-            // A key that came to be equal to another stays as it was written, and fails when it is resolved again.
-            let key = if kept.contains_key(&key) { member.written().to_owned() } else { key };
             let value = self.keep(&member.value);
             kept.insert(key, value);
         }

@@ -206,7 +206,9 @@ impl Resolve<'_> {
                 Some(part) if fits(&part) => out.push_str(&part),
                 _ => {
                     complete = false;
-                    failures.push(format!("{at} {}", alternatives.last().expect("an alternative")));
+                    let last = alternatives.last().expect("an alternative");
+                    let asked = if last.starts_with('"') { literal(last)? } else { last.clone() };
+                    failures.push(format!("{at} {asked}"));
                 }
             }
         }
