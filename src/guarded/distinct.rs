@@ -9,6 +9,7 @@ use super::error::{GuardedError, TooMuch};
 use super::reading::Reading;
 use super::request::FindRequest;
 use super::stream::Stream;
+use crate::access::Shown;
 use crate::path::{FieldPath, Segment};
 use crate::store::documents::Find;
 use crate::value::{ArrayRef, DocumentRef, Malformed, ValueRef, sort_order};
@@ -30,6 +31,9 @@ impl GuardedCollection<'_> {
         let mut stream = Stream::new(Some(cursor), self.guard, reading.check, self.limits);
         let (began, limits, mut bytes) = (Instant::now(), self.limits, 0_usize);
         let mut values: BTreeSet<Sorted> = BTreeSet::new();
+        // Of values that are equal and not the same, such as 1 and 1.0, the first counts; but not where the documents come in the order
+        // of ids that are hidden.
+        let picks = self.guard.visibility().of("_id") != Shown::Always;
         loop {
             let batch = stream.batch(began).await?;
             if batch.is_empty() {
@@ -41,8 +45,18 @@ impl GuardedCollection<'_> {
                     // What compares with itself compares with anything.
                     sort_order(Some(value), Some(value))?;
                     // Beyond the limit no more are held; all of one document may be many.
-                    if values.len() <= limits.held_documents && values.insert(Sorted(value.to_bson()?)) {
-                        bytes = bytes.saturating_add(size(value)?);
+                    if values.len() <= limits.held_documents {
+                        let found = Sorted(value.to_bson()?);
+                        match values.get(&found) {
+                            None => {
+                                bytes = bytes.saturating_add(size(value)?);
+                                values.insert(found);
+                            }
+                            Some(held) if picks && written(&found.0)? < written(&held.0)? => {
+                                values.replace(found);
+                            }
+                            Some(_) => {}
+                        }
                     }
                     Ok(())
                 })?;
@@ -76,6 +90,11 @@ impl PartialEq for Sorted {
 }
 
 impl Eq for Sorted {}
+
+/// A value as it is stored, to choose among equal ones.
+fn written(value: &Bson) -> Result<Vec<u8>, Malformed> {
+    Ok(bson::serialize_to_vec(&bson::doc! { "": value })?)
+}
 
 /// About how many bytes a value takes.
 fn size(value: ValueRef<'_>) -> Result<usize, Malformed> {

@@ -122,7 +122,8 @@ impl Rule {
     /// How many steps it takes to check a value, about.
     pub(super) fn steps(&self, value: ValueRef<'_>) -> usize {
         match (self, value) {
-            (Self::OneOf(values, _), _) => values.len(),
+            // They are sorted.
+            (Self::OneOf(values, _), _) => usize::try_from(values.len().checked_ilog2().unwrap_or(0)).unwrap_or(0) + 1,
             (Self::Pattern(pattern), ValueRef::String(text) | ValueRef::Symbol(text)) => pattern.steps(text.len()),
             (Self::Count(Counted::Characters, ..), ValueRef::String(text) | ValueRef::Symbol(text)) => text.len() / 64,
             (Self::Required(names) | Self::RequiredBeside(_, names), ValueRef::Document(_)) => names.len(),

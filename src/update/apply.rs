@@ -6,7 +6,7 @@ use bson::{Bson, DateTime, Document};
 use super::error::MAX_PADDING;
 use super::parse::Update;
 use super::rename::{refuse_element, take_all};
-use super::size::{self, EACH, MAX_WRITTEN, index_size};
+use super::size::{self, EACH, MAX_WRITTEN, PADDED, index_size};
 use super::steps::Name;
 use super::tree::{Elements, Fields, Node};
 use super::{UpdateError, UpdateErrorKind};
@@ -252,7 +252,7 @@ impl Applying<'_> {
             if padding > MAX_PADDING {
                 return Err(UpdateErrorKind::Padding.into());
             }
-            self.charge(padding.saturating_mul(2 + index_size(index)).saturating_add(EACH))?;
+            self.charge(padding.saturating_mul(2 + index_size(index) + PADDED).saturating_add(EACH))?;
             list.resize(index, Bson::Null);
             list.push(value);
         }

@@ -8,12 +8,15 @@ pub const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// How many levels of documents and arrays a document may have, itself among them, as in MongoDB.
 pub const MAX_LEVELS: usize = 179;
 
-/// How much memory what an update writes may take, in bytes, before anything of it is taken away again (by `$slice`, say): what the
-/// largest documents take.
-pub(super) const MAX_WRITTEN: usize = 16 * MAX_BYTES;
+/// How much memory what an update writes may take, by [`weight`], before anything of it is taken away again (by `$slice`, say). What is
+/// written takes about twice as much as its weight, since names and maps have room to spare.
+pub(super) const MAX_WRITTEN: usize = 9 * MAX_BYTES;
 
 /// What each value takes in memory beside its own bytes, and each field beside its value.
 pub(super) const EACH: usize = 100;
+
+/// The same of a `null` with which an array is filled up: it has no name, and the array no room to spare.
+pub(super) const PADDED: usize = 64;
 
 /// About how much memory a value takes.
 ///
