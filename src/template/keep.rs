@@ -35,7 +35,8 @@ impl Resolver<'_, '_> {
 
     fn keep_members(&mut self, members: &[Member]) -> Document {
         let mut kept = Document::new();
-        let is_plain = |key: &str| members.iter().any(|one| matches!(&one.key, Key::Plain(plain, _) if **plain == *key));
+        let is_plain =
+            |key: &str| members.iter().any(|one| matches!(&one.key, Key::Plain(plain, _) if **plain == *key));
         for member in members {
             let key = match &member.key {
                 Key::Plain(key, _) => key.to_string(),

@@ -375,13 +375,13 @@ fn is_plain_name(text: &str) -> bool {
 /// What a form asks for, in one line.
 pub(super) fn asked(form: &Form) -> String {
     match form {
-        Form::Literal(literal) => written_text(&literal.value),
+        Form::Literal(literal) if !literal.quoted => written_text(&literal.value),
         Form::Expansion(ask, _) => ask.expansion.to_string(),
         Form::Text(text, _) => text.written().to_owned(),
         Form::Convert(_, operand, _) => asked(operand),
         Form::Default(alternatives) => alternatives.last().map(asked).unwrap_or_default(),
         Form::Call(call, _) => call.name.clone(),
-        Form::Array(_) | Form::Document(_) => written_text(&super::print::bson(form)),
+        Form::Literal(_) | Form::Array(_) | Form::Document(_) => written_text(&super::print::bson(form)),
     }
 }
 
