@@ -142,7 +142,7 @@ fn bytes(value: &Bson) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
 
     #[test]
     fn resolving_is_never_done_twice(user in user(), value in value()) {

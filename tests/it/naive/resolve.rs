@@ -261,9 +261,13 @@ fn literal(text: &str) -> Result<String, String> {
 }
 
 fn first_expansion(key: &str) -> String {
-    key.split_once("%(")
-        .and_then(|(_, rest)| insertion(rest))
-        .map_or_else(|| key.to_owned(), |(parts, _)| parts.last().cloned().unwrap_or_default())
+    key.split_once("%(").and_then(|(_, rest)| insertion(rest)).map_or_else(
+        || key.to_owned(),
+        |(parts, _)| {
+            let last = parts.last().cloned().unwrap_or_default();
+            if last.starts_with('"') { literal(&last).unwrap_or(last) } else { last }
+        },
+    )
 }
 
 /// The text of a value inside of a text.
