@@ -15,10 +15,11 @@ pub struct Census {
 #[derive(Clone, Debug)]
 struct Tally {
     path: FieldPath,
-    /// The types that rules and schemas ask for.
-    wanted: TypeSet,
+    /// The types that rules compare it with; none where values of any may do.
+    needed: Option<TypeSet>,
     lacking: u64,
     types: [u64; Type::ALL.len()],
+    misfits: [u64; Type::ALL.len()],
 }
 
 /// What users have at a path of `%%user.custom_data`.
@@ -28,13 +29,16 @@ pub struct PathCount {
     pub path: FieldPath,
     /// How many users have nothing there.
     pub lacking: u64,
-    /// How many have a value of each type; an array counts as what it contains, where that is asked for.
+    /// How many have a value of each type.
     pub types: Vec<(Type, u64)>,
+    /// How many of these have one with which rules compare nothing: of an array, no element is of a type that they need, either.
+    pub misfits: Vec<(Type, u64)>,
 }
 
 impl Census {
-    pub(super) fn new(id_field: &FieldPath, paths: impl IntoIterator<Item = (FieldPath, TypeSet)>) -> Self {
-        let tally = |(path, wanted)| Tally { path, wanted, lacking: 0, types: [0; Type::ALL.len()] };
+    pub(super) fn new(id_field: &FieldPath, paths: impl IntoIterator<Item = (FieldPath, Option<TypeSet>)>) -> Self {
+        const NONE: [u64; Type::ALL.len()] = [0; Type::ALL.len()];
+        let tally = |(path, needed)| Tally { path, needed, lacking: 0, types: NONE, misfits: NONE };
         Self { id_field: id_field.clone(), users: 0, paths: paths.into_iter().map(tally).collect() }
     }
 
@@ -52,11 +56,13 @@ impl Census {
         self.users = self.users.saturating_add(1);
         for tally in &mut self.paths {
             let met = resolve(start, tally.path.segments(), &steps)?.met();
-            let count = match tally.kind(&met)? {
-                None => Some(&mut tally.lacking),
-                Some(kind) => tally.types.get_mut(kind as usize),
+            let Some(first) = met.first() else {
+                tally.lacking = tally.lacking.saturating_add(1);
+                continue;
             };
-            if let Some(count) = count {
+            let (kind, fits) = (tally.kind(*first), tally.fits(&met)?);
+            let misfits = tally.misfits.get_mut(kind as usize).filter(|_| !fits);
+            for count in tally.types.get_mut(kind as usize).into_iter().chain(misfits) {
                 *count = count.saturating_add(1);
             }
         }
@@ -72,42 +78,40 @@ impl Census {
     /// What they have, by path, in the order of the [reads](super::CustomDataReads::paths).
     #[must_use]
     pub fn counts(&self) -> Vec<PathCount> {
+        let listed = |counts: [u64; Type::ALL.len()]| {
+            let kinds = Type::ALL.into_iter().map(|(kind, ..)| kind).zip(counts);
+            kinds.filter(|(_, count)| *count > 0).collect()
+        };
         let count = |tally: &Tally| PathCount {
             path: tally.path.clone(),
             lacking: tally.lacking,
-            types: Type::ALL
-                .into_iter()
-                .zip(tally.types)
-                .filter(|(_, count)| *count > 0)
-                .map(|((kind, ..), count)| (kind, count))
-                .collect(),
+            types: listed(tally.types),
+            misfits: listed(tally.misfits),
         };
         self.paths.iter().map(count).collect()
     }
 }
 
 impl Tally {
-    /// The type by which values count that a path meets; none if it meets nothing.
-    fn kind(&self, met: &[ValueRef<'_>]) -> Result<Option<Type>, Malformed> {
-        let Some(first) = met.first() else { return Ok(None) };
+    /// Whether rules can compare what a path meets with something.
+    fn fits(&self, met: &[ValueRef<'_>]) -> Result<bool, Malformed> {
+        let Some(needed) = self.needed else { return Ok(true) };
         for value in met {
-            let kind = self.of_value(*value);
-            if self.wanted.contains(kind) {
-                return Ok(Some(kind));
+            if needed.contains(self.kind(*value)) {
+                return Ok(true);
             }
             if let ValueRef::Array(elements) = value {
                 for element in elements.iter() {
-                    let kind = self.of_value(element?);
-                    if self.wanted.contains(kind) {
-                        return Ok(Some(kind));
+                    if needed.contains(self.kind(element?)) {
+                        return Ok(true);
                     }
                 }
             }
         }
-        Ok(Some(self.of_value(*first)))
+        Ok(false)
     }
 
-    fn of_value(&self, value: ValueRef<'_>) -> Type {
+    fn kind(&self, value: ValueRef<'_>) -> Type {
         // An ObjectId there reads as its hex string.
         let is_id = matches!(self.path.segments(), [only] if only.name() == "_id");
         match value.kind() {

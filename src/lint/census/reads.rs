@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::count::Census;
 use super::effect::{Condition, Situation};
 use super::need::{custom_data_path, need};
-use super::samples::declared;
+use super::samples::stored;
 use crate::lint::CollectionRules;
 use crate::lint::catalogue::{CUSTOM_DATA_LACKED, CUSTOM_DATA_TYPE};
 use crate::path::FieldPath;
@@ -79,7 +79,7 @@ impl<'r> CustomDataReads<'r> {
                 predicate.each_test(&mut |test| {
                     for path in paths(test) {
                         let read = reads.entry(path.to_string()).or_insert_with(|| Read {
-                            declared: declared(schema, path.segments()),
+                            declared: stored(schema, path.segments()),
                             needed: None,
                             place: None,
                             roles: Vec::new(),
@@ -117,8 +117,7 @@ impl<'r> CustomDataReads<'r> {
     /// Counts what users have at these paths; `id_field` holds the user's id.
     #[must_use]
     pub fn census(&self, id_field: &FieldPath) -> Census {
-        let wanted = |read: &Read<'_>| read.needed.unwrap_or_default().union(read.declared.unwrap_or_default());
-        Census::new(id_field, self.reads.iter().map(|read| (read.path.clone(), wanted(read))))
+        Census::new(id_field, self.reads.iter().map(|read| (read.path.clone(), read.needed)))
     }
 
     /// What the census shows: which users lack a path or have it in another type than rules or the schema ask for, and which
@@ -130,8 +129,13 @@ impl<'r> CustomDataReads<'r> {
             if count.lacking > 0 {
                 findings.push(self.lacking(read, count.lacking, census.users()));
             }
+            for (kind, users) in &count.misfits {
+                findings.push(self.misfit(read, *kind, *users, census.users()));
+            }
             for (kind, users) in count.types {
-                findings.extend(self.of_type(read, kind, users, census.users()));
+                if count.misfits.iter().all(|(misfit, _)| *misfit != kind) {
+                    findings.extend(self.undeclared(read, kind, users, census.users()));
+                }
             }
         }
         findings
@@ -144,18 +148,31 @@ impl<'r> CustomDataReads<'r> {
         self.finding(read, users, None, roles, (CUSTOM_DATA_LACKED, message, help))
     }
 
-    fn of_type(&self, read: &Read<'_>, kind: Type, users: u64, all: u64) -> Option<PathFinding> {
-        let against = |types: Option<TypeSet>| types.filter(|types| !types.contains(kind));
-        let (wanted, who) = match (against(read.needed), against(read.declared)) {
-            (Some(needed), _) => (names(needed), "rules need"),
-            (None, Some(declared)) => (names(declared), "the schema declares"),
-            (None, None) => return None,
-        };
+    fn misfit(&self, read: &Read<'_>, kind: Type, users: u64, all: u64) -> PathFinding {
         let roles = self.closed(read, Situation::Of(kind));
+        let wanted = names(read.needed.unwrap_or_default());
+        self.other_type(read, (kind, users, all), &format!("rules need {wanted}"), &wanted, roles)
+    }
+
+    /// What rules can compare, and the schema does not declare.
+    fn undeclared(&self, read: &Read<'_>, kind: Type, users: u64, all: u64) -> Option<PathFinding> {
+        let wanted = names(read.declared.filter(|declared| !declared.contains(kind))?);
+        let why = format!("the schema declares {wanted}");
+        Some(self.other_type(read, (kind, users, all), &why, &wanted, Vec::new()))
+    }
+
+    fn other_type(
+        &self,
+        read: &Read<'_>,
+        (kind, users, all): (Type, u64, u64),
+        why: &str,
+        wanted: &str,
+        roles: Vec<(usize, &Role)>,
+    ) -> PathFinding {
         let (of, path) = (of(users, all), &read.path);
-        let message = format!("{of} {} `{path}` as {}, where {who} {wanted}", verb(users, all, "have"), kind.alias());
+        let message = format!("{of} {} `{path}` as {}, where {why}", verb(users, all, "have"), kind.alias());
         let help = format!("store `{path}` as {wanted}, or mend what asks for it");
-        Some(self.finding(read, users, Some(kind), roles, (CUSTOM_DATA_TYPE, message, help)))
+        self.finding(read, users, Some(kind), roles, (CUSTOM_DATA_TYPE, message, help))
     }
 
     /// The roles that can apply to users, but to none in a situation.
