@@ -16,12 +16,6 @@ pub(crate) const fn zero_bytes(word: u64) -> u64 {
     word.wrapping_sub(ONES) & !word & HIGH_BITS
 }
 
-/// As [`zero_bytes`], for the first byte that is less than `bound`, which is 128 at most.
-#[inline(always)]
-pub(crate) const fn lesser_bytes(word: u64, bound: u8) -> u64 {
-    word.wrapping_sub(repeated(bound)) & !word & HIGH_BITS
-}
-
 /// The number of the first byte that a bit is set in.
 #[inline(always)]
 pub(crate) const fn first_byte(bits: u64) -> usize {
@@ -52,7 +46,7 @@ pub(crate) fn string_end(content: &[u8]) -> Option<usize> {
     }
 }
 
-/// As [`zero_bytes`], for the first byte that [`string_end`] looks for.
+/// The lowest bit that is set stands in the first byte that [`string_end`] looks for.
 #[inline(always)]
 pub(crate) const fn string_ends(word: u64) -> u64 {
     const QUOTES: u64 = repeated(b'"');
