@@ -1,9 +1,11 @@
 //! Eight bytes at a time.
 
 const ONES: u64 = repeated(0x01);
+const SPACES: u64 = repeated(b' ');
 pub(crate) const HIGH_BITS: u64 = repeated(0x80);
 
 /// A word of one byte.
+#[inline(always)]
 pub(crate) const fn repeated(byte: u8) -> u64 {
     u64::from_le_bytes([byte; 8])
 }
@@ -12,12 +14,6 @@ pub(crate) const fn repeated(byte: u8) -> u64 {
 #[inline(always)]
 pub(crate) const fn zero_bytes(word: u64) -> u64 {
     word.wrapping_sub(ONES) & !word & HIGH_BITS
-}
-
-/// As [`zero_bytes`], for the first byte that is less than `bound`, which is 128 at most.
-#[inline(always)]
-pub(crate) const fn lesser_bytes(word: u64, bound: u8) -> u64 {
-    word.wrapping_sub(repeated(bound)) & !word & HIGH_BITS
 }
 
 /// The number of the first byte that a bit is set in.
@@ -50,10 +46,16 @@ pub(crate) fn string_end(content: &[u8]) -> Option<usize> {
     }
 }
 
-/// As [`zero_bytes`], for the first byte that [`string_end`] looks for.
+/// The lowest bit that is set stands in the first byte that [`string_end`] looks for.
 #[inline(always)]
 pub(crate) const fn string_ends(word: u64) -> u64 {
-    zero_bytes(word ^ repeated(b'"')) | zero_bytes(word ^ repeated(b'\\')) | lesser_bytes(word, b' ')
+    const QUOTES: u64 = repeated(b'"');
+    const BACKSLASHES: u64 = repeated(b'\\');
+    // The high bits are looked at once for all three.
+    let quotes = (word ^ QUOTES).wrapping_sub(ONES) & !(word ^ QUOTES);
+    let backslashes = (word ^ BACKSLASHES).wrapping_sub(ONES) & !(word ^ BACKSLASHES);
+    let controls = word.wrapping_sub(SPACES) & !word;
+    (quotes | backslashes | controls) & HIGH_BITS
 }
 
 #[cfg(test)]

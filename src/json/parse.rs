@@ -392,7 +392,7 @@ pub(super) fn is_number(text: &str) -> bool {
     has_form_of_number(text.as_bytes()) && text.parse().is_ok_and(f64::is_finite)
 }
 
-fn has_form_of_number(text: &[u8]) -> bool {
+pub(super) fn has_form_of_number(text: &[u8]) -> bool {
     let digits = |text: &mut &[u8]| {
         let length = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
         *text = text.get(length..).unwrap_or_default();

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use bson::{Bson, RawDocument, RawDocumentBuf};
 
 use super::ejson::{number, to_bson};
-use super::parse::{MAX_DEPTH, MAX_SIZE, Parser, is_number};
+use super::parse::{MAX_DEPTH, MAX_SIZE, Parser, has_form_of_number};
 use crate::value::Keys;
 use crate::words::string_end;
 
@@ -74,7 +74,7 @@ impl<'t> Straight<'t, '_> {
 
     /// Begins what has a length.
     fn open(&mut self) -> usize {
-        self.bytes.extend([0; 4]);
+        self.bytes.extend_from_slice(&[0; 4]);
         self.bytes.len() - 4
     }
 
@@ -163,7 +163,7 @@ impl<'t> Straight<'t, '_> {
                 return None;
             }
         }
-        self.bytes.extend_from_slice(key);
+        append(self.bytes, head.get(1..).unwrap_or_default(), key.len());
         self.bytes.push(0);
         Some(())
     }
@@ -184,7 +184,7 @@ impl<'t> Straight<'t, '_> {
         loop {
             let element = self.begin();
             match u8::try_from(index) {
-                Ok(digit @ 0..=9) => self.bytes.extend([b'0' + digit, 0]),
+                Ok(digit @ 0..=9) => self.bytes.extend_from_slice(&[b'0' + digit, 0]),
                 _ => write!(self.bytes, "{index}\0").ok()?,
             }
             self.value(element, depth + 1)?;
@@ -216,21 +216,21 @@ impl<'t> Straight<'t, '_> {
     fn string(&mut self) -> Option<()> {
         let quoted = self.rest();
         match self.plain_string() {
-            Some(text) => self.text(text),
+            Some(text) => self.text(quoted.get(1..).unwrap_or_default(), text.len()),
             None => {
                 let mut texts = serde_json::Deserializer::from_slice(quoted).into_iter::<String>();
                 let text = texts.next()?.ok()?;
                 self.at += texts.byte_offset();
-                self.text(text.as_bytes())
+                self.text(text.as_bytes(), text.len())
             }
         }
     }
 
+    /// Writes the first bytes of a text, `length` of them, as a value.
     #[inline]
-    fn text(&mut self, text: &[u8]) -> Option<()> {
-        self.bytes.reserve(text.len() + 5);
-        self.bytes.extend(i32::try_from(text.len() + 1).ok()?.to_le_bytes());
-        self.bytes.extend_from_slice(text);
+    fn text(&mut self, text: &[u8], length: usize) -> Option<()> {
+        self.bytes.extend_from_slice(&i32::try_from(length + 1).ok()?.to_le_bytes());
+        append(self.bytes, text, length);
         self.bytes.push(0);
         Some(())
     }
@@ -243,14 +243,14 @@ impl<'t> Straight<'t, '_> {
         let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.');
         let length = self.rest().iter().take_while(|byte| part(byte)).count();
         let text = self.text.get(self.at..self.at + length)?;
-        if !is_number(text) {
+        if !has_form_of_number(text.as_bytes()) {
             return None;
         }
         self.at += length;
         match number(text) {
             Bson::Int32(value) => self.plain(kind, 0x10, &value.to_le_bytes()),
             Bson::Int64(value) => self.plain(kind, 0x12, &value.to_le_bytes()),
-            Bson::Double(value) => self.plain(kind, 0x01, &value.to_le_bytes()),
+            Bson::Double(value) if value.is_finite() => self.plain(kind, 0x01, &value.to_le_bytes()),
             _ => None,
         }
     }
@@ -285,6 +285,23 @@ impl<'t> Straight<'t, '_> {
     }
 }
 
+/// As many bytes are copied without a call.
+const AT_ONCE: usize = 32;
+
+/// Appends the first bytes of a text, `length` of them. A short one is copied together with what stands behind it, which is
+/// then cut off: a copy of a length that is known takes few instructions.
+#[inline(always)]
+fn append(bytes: &mut Vec<u8>, text: &[u8], length: usize) {
+    let end = bytes.len() + length;
+    match text.first_chunk::<AT_ONCE>() {
+        Some(chunk) if length <= AT_ONCE => {
+            bytes.extend_from_slice(chunk);
+            bytes.truncate(end);
+        }
+        _ => bytes.extend_from_slice(text.get(..length).unwrap_or(text)),
+    }
+}
+
 /// The number of up to nine digits that a text begins with, and its length; none if it is another number, or none.
 fn small_integer(text: &[u8]) -> Option<(i32, usize)> {
     let (negative, digits) = match text {
@@ -312,7 +329,19 @@ const OBJECT_ID: usize = 35;
 /// A bit that no digit has.
 const NO_DIGIT: u8 = 16;
 
-/// The value of a hexadecimal digit, of every other byte [`NO_DIGIT`].
+/// The value of each byte that is a hexadecimal digit, of every other byte [`NO_DIGIT`].
+const HEX: [u8; 256] = {
+    let (mut values, mut digit) = ([NO_DIGIT; 256], u8::MAX);
+    while let Some((place, _)) = values.split_at_mut(digit as usize).1.split_first_mut() {
+        *place = hex(digit);
+        match digit.checked_sub(1) {
+            Some(next) => digit = next,
+            None => break,
+        }
+    }
+    values
+};
+
 const fn hex(digit: u8) -> u8 {
     match digit {
         b'0'..=b'9' => digit - b'0',
@@ -327,8 +356,9 @@ fn object_id(text: &[u8]) -> Option<[u8; 12]> {
     let (digits, rest) = text.strip_prefix(br#"{"$oid":""#)?.split_first_chunk::<24>()?;
     rest.starts_with(br#""}"#).then_some(())?;
     let (mut id, mut all) = ([0; 12], 0);
-    for (byte, digits) in id.iter_mut().zip(digits.as_chunks::<2>().0) {
-        let [high, low] = digits.map(hex);
+    let value = |digit: u8| HEX.get(usize::from(digit)).copied().unwrap_or(NO_DIGIT);
+    for (byte, [high, low]) in id.iter_mut().zip(digits.as_chunks().0) {
+        let (high, low) = (value(*high), value(*low));
         *byte = high << 4 | low;
         all |= high | low;
     }

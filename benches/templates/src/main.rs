@@ -50,7 +50,8 @@ fn main() -> ExitCode {
         }
         ["--cell", contender, output, n] => {
             let output = Output::ALL.into_iter().find(|known| known.name() == *output).expect("an output");
-            let cell = Cell { contender: contender.parse().expect("a number"), output, n: n.parse().expect("a number") };
+            let cell =
+                Cell { contender: contender.parse().expect("a number"), output, n: n.parse().expect("a number") };
             println!("{}", serde_json::to_string(&cell.measure()).expect("JSON"));
             ExitCode::SUCCESS
         }

@@ -53,9 +53,7 @@ pub fn rows(runs: &HashMap<Cell, Vec<Run>>) -> Vec<Row> {
 
 /// The row of Portcullis that a row is put in relation to.
 fn yardstick<'r>(rows: &'r [Row], row: &Row) -> Option<&'r Row> {
-    rows.iter().find(|other| {
-        other.engine == engines::ALL[0].engine && (other.output, other.n) == (row.output, row.n)
-    })
+    rows.iter().find(|other| other.engine == engines::ALL[0].engine && (other.output, other.n) == (row.output, row.n))
 }
 
 /// An engine that did not write what the others wrote.

@@ -9,8 +9,16 @@ pub struct User {
 }
 
 /// Some need escapes in JSON, some are not ASCII.
-const NAMES: [&str; 8] =
-    ["Ada Lovelace", "Boris", "Chidi \"Chi\" Anagonye", "Dana O'Neil", "Emre Yılmaz", "Freya", "Gitte\\Hansen", "Hamid"];
+const NAMES: [&str; 8] = [
+    "Ada Lovelace",
+    "Boris",
+    "Chidi \"Chi\" Anagonye",
+    "Dana O'Neil",
+    "Emre Yılmaz",
+    "Freya",
+    "Gitte\\Hansen",
+    "Hamid",
+];
 const TEAMS: [&str; 4] = ["pilots", "tugs", "locks", "survey"];
 const SITES: [&str; 3] = ["Bremerhaven", "Cuxhaven", "Wilhelmshaven"];
 const STREETS: [&str; 4] = ["Am Alten Hafen", "Columbusstraße", "Deichweg", "Grimmershörnbucht"];

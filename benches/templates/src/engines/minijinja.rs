@@ -5,8 +5,7 @@ use minijinja::{Environment, Value};
 use super::{Contender, Output};
 use crate::race::Race;
 
-pub(super) const CONTENDER: Contender =
-    Contender { engine: "minijinja", outputs: &[Output::Json, Output::Text], race };
+pub(super) const CONTENDER: Contender = Contender { engine: "minijinja", outputs: &[Output::Json, Output::Text], race };
 
 const DOCUMENT: &str = r#"{"owner":{{ id }},"profile":{"team":{{ custom_data.team }},"grade":{{ custom_data.grade }},"address":{{ custom_data.address }}},"readers":{{ custom_data.teams }},"title":{{ "Report of " ~ custom_data.name }},"place":{{ custom_data.site ~ ", " ~ custom_data.address.zip }},"version":3}"#;
 

@@ -1,7 +1,7 @@
 //! The contenders: one file an engine.
 
-mod handlebars;
 mod hand;
+mod handlebars;
 mod minijinja;
 mod portcullis;
 mod serde;

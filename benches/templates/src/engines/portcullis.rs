@@ -7,8 +7,7 @@ use portcullis::user::User;
 use super::{Contender, Output};
 use crate::race::Race;
 
-pub(super) const CONTENDER: Contender =
-    Contender { engine: "portcullis", outputs: &Output::ALL, race };
+pub(super) const CONTENDER: Contender = Contender { engine: "portcullis", outputs: &Output::ALL, race };
 
 const DOCUMENT: &str = r#"{
     "owner": "%%user.id",
@@ -40,7 +39,11 @@ fn race(output: Output, race: &mut Race) {
         Output::Json => race.run(context, |context, out| {
             template.write_json(context, Missing::Refuse, out).expect("everything is there");
         }),
-        Output::Bson => race.run(context, |context, out| template.write_raw(context, out).expect("everything is there")),
-        Output::Text => race.run(context, |context, out| template.write_text(context, out).expect("everything is there")),
+        Output::Bson => {
+            race.run(context, |context, out| template.write_raw(context, out).expect("everything is there"))
+        }
+        Output::Text => {
+            race.run(context, |context, out| template.write_text(context, out).expect("everything is there"))
+        }
     }
 }
