@@ -378,10 +378,7 @@ pub(super) fn asked(form: &Form) -> String {
         Form::Literal(literal) if !literal.quoted => written_text(&literal.value),
         Form::Expansion(ask, _) => ask.expansion.to_string(),
         Form::Text(text, _) => text.written().to_owned(),
-        Form::Convert(_, operand, _) => asked(operand),
-        Form::Default(alternatives) => alternatives.last().map(asked).unwrap_or_default(),
-        Form::Call(call, _) => call.name.clone(),
-        Form::Literal(_) | Form::Array(_) | Form::Document(_) => written_text(&super::print::bson(form)),
+        composed => written_text(&super::print::bson(composed)),
     }
 }
 

@@ -4,8 +4,8 @@ use super::indexes::Indexes;
 use super::{ArrayRef, DocumentRef, Field, Malformed, ValueRef};
 
 /// How many steps the work on one document may take. A step is about one element that is looked at, one comparison of two values,
-/// or 32 bytes of a text; ten million of them take a fraction of a second.
-pub const MAX_STEPS: usize = 20_000_000;
+/// or 32 bytes of a text.
+pub const MAX_STEPS: usize = 5_000_000;
 
 /// How many steps one question about a field of an element takes, which is looked for by its name.
 pub(crate) const FIELD_OF_ELEMENT: usize = 4;
