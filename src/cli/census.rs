@@ -67,7 +67,7 @@ pub(super) fn count(app: &App, documents: &Documents<'_>) -> Result<Option<Count
                     census.add(document)
                 })
                 .await?
-                .map_err(malformed)
+                .map_err(|error| malformed(&error))
             })?;
             bar.finish_and_clear();
             census
@@ -110,7 +110,7 @@ fn of_files(config: &CustomDataConfig, path: &Path, mut census: Census) -> Resul
     }
 }
 
-fn malformed(error: Malformed) -> Trouble {
+fn malformed(error: &Malformed) -> Trouble {
     Trouble::usage(format!("a document of the custom data cannot be read: {error}"))
 }
 

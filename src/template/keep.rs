@@ -127,7 +127,7 @@ impl Resolver<'_, '_> {
 
 /// Whether a text can be appended to a template without being read as a part of it.
 fn is_inert(before: &str, text: &str) -> bool {
-    !text.contains('%') && !(before.ends_with('%') && text.starts_with('('))
+    !(text.contains('%') || before.ends_with('%') && text.starts_with('('))
 }
 
 /// A value as a template that resolves to it.

@@ -100,7 +100,8 @@ fn lacks(case: &Node, title: &str) -> Vec<(String, Finding)> {
     let wanted = case.get("messages").and_then(Node::as_array).unwrap_or_default();
     let mut wanted: Vec<&str> = wanted.iter().map(|text| text.as_str().unwrap()).collect();
     let mut told = messages.clone();
-    (told.sort_unstable(), wanted.sort_unstable());
+    told.sort_unstable();
+    wanted.sort_unstable();
     assert_eq!(told, wanted, "{title}");
     found
         .into_iter()

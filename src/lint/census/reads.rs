@@ -263,7 +263,7 @@ fn names(types: TypeSet) -> String {
     let has_string = types.contains(Type::String);
     let mut names: Vec<&str> = types
         .iter()
-        .filter(|kind| !(all_numbers && is_number(kind)) && !(has_string && *kind == Type::Symbol))
+        .filter(|kind| !(all_numbers && is_number(kind) || has_string && *kind == Type::Symbol))
         .map(Type::alias)
         .collect();
     if all_numbers {

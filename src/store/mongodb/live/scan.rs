@@ -50,7 +50,7 @@ fn projection(source: &CustomDataSource, paths: &[FieldPath]) -> Document {
     for path in paths.iter().chain([&source.user_id_field]) {
         // An index in a projection is a name of fields only.
         let by_name = path.segments().iter().take_while(|segment| segment.index().is_none());
-        let by_name: Vec<&str> = by_name.map(|segment| segment.name()).collect();
+        let by_name: Vec<&str> = by_name.map(crate::path::Segment::name).collect();
         if by_name.is_empty() || by_name.iter().any(|name| name.starts_with('$')) {
             return Document::new();
         }
