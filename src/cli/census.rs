@@ -105,7 +105,7 @@ fn of_files(config: &CustomDataConfig, path: &Path, mut census: Census) -> Resul
     })?;
     bar.finish_and_clear();
     match failed {
-        Some(error) => Err(malformed(error)),
+        Some(error) => Err(malformed(&error)),
         None => Ok(census),
     }
 }
