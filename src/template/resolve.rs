@@ -138,10 +138,7 @@ impl<'i, 'r> Resolver<'i, 'r> {
                 Key::Text(text) => match self.key(text, &member.site) {
                     Some(key) => (Cow::Owned(key), None),
                     None => {
-                        // Whatever its key, what is missing in the value is told with it.
-                        let mut value = Resolver::new(self.inputs, self.escape);
-                        value.form(&member.value, Slot::Top, gap, depth, &mut BsonSink::default());
-                        value.failures.into_iter().for_each(|failure| self.note(failure));
+                        self.tell_within(&member.value, gap, depth);
                         continue;
                     }
                 },
@@ -154,10 +151,18 @@ impl<'i, 'r> Resolver<'i, 'r> {
                     Key::Plain(key, _) => key.to_string(),
                 };
                 self.fail(&member.site, asked, Reason::KeyDuplicate(key.into_owned()));
+                self.tell_within(&member.value, gap, depth);
                 continue;
             }
             self.form(&member.value, Slot::Key(&key, json), gap, depth, sink);
         }
+    }
+
+    /// Notes what does not resolve in a value that is left out because of its key.
+    fn tell_within(&mut self, form: &Form, gap: Gap, depth: usize) {
+        let mut value = Resolver::new(self.inputs, self.escape);
+        value.form(form, Slot::Top, gap, depth, &mut BsonSink::default());
+        value.failures.into_iter().for_each(|failure| self.note(failure));
     }
 
     /// The name that a key becomes.

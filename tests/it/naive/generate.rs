@@ -124,8 +124,6 @@ struct Maker {
     scope: Scope,
     /// Whether rules may now and then be illegal.
     naughty: bool,
-    /// Whether a case says what time it is.
-    timed: bool,
     /// Inside `$elemMatch`, where a plain path always means something.
     in_element: bool,
     /// Whether documents and users bring what would mean something as part of a query.
@@ -144,7 +142,6 @@ impl Maker {
             pool: Vec::new(),
             scope: Scope::Role,
             naughty: false,
-            timed: false,
             in_element: false,
             hostile: false,
             askable: false,
@@ -462,16 +459,12 @@ impl Maker {
                 "%%request.requestHeaders",
                 "%%environment",
                 "%%user.id%%",
-                "%%now.a",
             ];
             return self.pick(&odd).to_string();
         }
         let mut choices =
             vec!["%%user.id", "%%user.custom_data.", "%%user.custom_data.", "%%user.data.", "%%values.", "%%user"];
         choices.extend(["%%values.list", "%%environment.values.", "%%true", "%%environment.tag"]);
-        if self.timed && self.scope != Scope::Sync {
-            choices.push("%%now");
-        }
         if self.scope != Scope::Sync {
             choices.push("%%request");
         }
@@ -1125,9 +1118,7 @@ impl Maker {
         let (name, scope) = self.pick(&SCOPES);
         self.scope = scope;
         self.naughty = self.chance(8);
-        self.timed = true;
         let expression = self.expression(3);
-        self.timed = false;
         self.naughty = false;
         let user = format!("u{}", self.below(3));
         let mut given = json!({});
@@ -1156,9 +1147,6 @@ impl Maker {
         }
         if self.chance(90) {
             given["user"] = json!(user);
-        }
-        if self.chance(85) {
-            given["now"] = json!({"$date": {"$numberLong": self.pick(&["0", "1000", "1001", "-1"])}});
         }
         json!({"expression": expression, "scope": name, "given": given})
     }

@@ -73,9 +73,8 @@ impl Resolve<'_> {
                     } else {
                         Some(key.clone())
                     };
-                    let value = self.value(member, &inside, policy, failures);
+                    let value = self.value(member, &inside, policy, failures)?;
                     let Some(name) = name else {
-                        value?;
                         continue;
                     };
                     if document.contains_key(&name)
@@ -84,7 +83,7 @@ impl Resolve<'_> {
                         failures.push(format!("{inside} {}", first_expansion(key)));
                         continue;
                     }
-                    match value? {
+                    match value {
                         Some(value) => _ = document.insert(name, value),
                         None if policy == "null" => _ = document.insert(name, Bson::Null),
                         None => {}
