@@ -11,6 +11,8 @@
 //! 5. [`access`] puts these together: a [`Guard`](access::Guard) decides, with a [`Reason`](access::Reason), or says with
 //!    [`query`] which documents it would let through, as a filter for MongoDB.
 //!
+//! [`template`] resolves expansions to values, in JSON, BSON and text.
+//!
 //! [`guarded`] lets a user at the collections of a [`store`](store::documents) through a guard.
 //!
 //! [`find`] and [`update`] read what clients of MongoDB send, as BSON, and do in memory what a server does with it.
@@ -52,3 +54,8 @@ mod words;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// The examples of the documentation run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/templates.md")]
+struct Templates;
