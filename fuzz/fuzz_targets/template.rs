@@ -28,7 +28,9 @@ fuzz_target!(|text: &str| {
     for (missing, _) in Missing::ALL {
         let resolved = template.resolve_with(&context, missing);
         assert_eq!(resolved, again.resolve_with(&context, missing));
-        if missing == Missing::Keep && let Ok(Some(kept)) = &resolved {
+        if missing == Missing::Keep
+            && let Ok(Some(kept)) = &resolved
+        {
             let kept = Template::from_bson(kept).expect("what is kept is a template");
             assert_eq!(kept.resolve(&context).ok(), template.resolve(&context).ok());
         }
@@ -38,6 +40,9 @@ fuzz_target!(|text: &str| {
         && template.write_raw(&context, &mut bytes).is_ok()
     {
         let raw = bson::Document::from_reader(bytes.as_slice()).expect("BSON was written");
-        assert_eq!(bson::serialize_to_vec(&raw).ok(), resolved.as_document().and_then(|one| bson::serialize_to_vec(one).ok()));
+        assert_eq!(
+            bson::serialize_to_vec(&raw).ok(),
+            resolved.as_document().and_then(|one| bson::serialize_to_vec(one).ok())
+        );
     }
 });

@@ -1,4 +1,4 @@
-//! The commands of the README do what it says they do.
+//! The commands of the README and of the documentation do what it says they do.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use std::env;
@@ -8,18 +8,19 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-const README: &str = include_str!("../../README.md");
+const PAGES: [&str; 2] = [include_str!("../../README.md"), include_str!("../../docs/templates.md")];
 
 /// The commands of blocks of shell that need neither a server nor a build, in their order.
 fn commands() -> Vec<String> {
-    let blocks = README.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let blocks =
+        PAGES.iter().flat_map(|page| page.split("```sh\n").skip(1)).filter_map(|rest| rest.split("```").next());
     let alone = blocks.filter(|block| !block.contains("mongodb://"));
     let lines = alone.flat_map(str::lines).map(|line| line.replace("cargo run --release --", "portcullis"));
     lines.filter(|line| line.starts_with("portcullis ")).collect()
 }
 
 #[test]
-fn every_command_of_the_readme_that_needs_no_server_succeeds() {
+fn every_command_of_the_pages_that_needs_no_server_succeeds() {
     let directory = env::temp_dir().join(format!("portcullis-readme-{}", std::process::id()));
     let _ = fs::remove_dir_all(&directory);
     fs::create_dir(&directory).unwrap();
@@ -40,5 +41,5 @@ fn every_command_of_the_readme_that_needs_no_server_succeeds() {
         assert!(output.status.success(), "{command}\n{said}");
     }
     fs::remove_dir_all(&directory).unwrap();
-    assert!(commands.len() > 5, "the README lost its commands");
+    assert!(commands.len() > 5, "the pages lost their commands");
 }
