@@ -62,6 +62,7 @@ const MAX_ERRORS: usize = 100;
 
 impl Errors {
     /// Of a decision that may take so many steps.
+    #[cfg(feature = "embedded")]
     pub(crate) const fn within(steps: Steps) -> Self {
         Self { failures: RefCell::new(None), steps }
     }
