@@ -1,5 +1,7 @@
 //! Templates resolved step by step from their JSON text: `refuse`, `null` and `remove`.
 
+use std::collections::BTreeSet;
+
 use bson::{Bson, Document};
 use serde_json::{Value as Json, json};
 
@@ -64,6 +66,8 @@ impl Resolve<'_> {
                     return self.operator(name, &members[name], at, failures);
                 }
                 let mut document = Document::new();
+                // A name is taken by its key, whether or not the value resolves.
+                let mut taken = BTreeSet::new();
                 for (key, member) in members {
                     let inside = format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"));
                     let name = if key.contains("%(") {
@@ -77,9 +81,7 @@ impl Resolve<'_> {
                     let Some(name) = name else {
                         continue;
                     };
-                    if document.contains_key(&name)
-                        || members.keys().take_while(|other| *other != key).any(|other| *other == name)
-                    {
+                    if !taken.insert(name.clone()) {
                         failures.push(format!("{inside} {}", first_expansion(key)));
                         continue;
                     }
