@@ -41,10 +41,17 @@ impl Resolver<'_, '_> {
             let key = match &member.key {
                 Key::Plain(key, _) => key.to_string(),
                 // A key that came to be equal to another stays as it was written, and fails when it is resolved again.
-                Key::Text(text) => match self.keep_key(text, member) {
-                    key if kept.contains_key(&key) || is_plain(&key) => text.written().to_owned(),
-                    key => key,
-                },
+                // If the other is written alike, a blank, which means nothing there, tells the two apart.
+                Key::Text(text) => {
+                    let mut key = self.keep_key(text, member);
+                    if kept.contains_key(&key) || is_plain(&key) {
+                        text.written().clone_into(&mut key);
+                    }
+                    while kept.contains_key(&key) {
+                        key = key.replacen("%(", "%( ", 1);
+                    }
+                    key
+                }
             };
             let value = self.keep(&member.value);
             kept.insert(key, value);

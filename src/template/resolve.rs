@@ -174,8 +174,8 @@ impl<'i, 'r> Resolver<'i, 'r> {
                 Piece::Plain(plain) => key.push_str(plain),
                 Piece::Insert(insert) => match self.insert(insert) {
                     Ok((_, inserted)) if is_plain_name(&inserted) => key.push_str(&inserted),
-                    Ok((alternative, _)) => {
-                        self.fail(site, alternative.asked(), Reason::KeyMalformed);
+                    Ok(_) => {
+                        self.fail(site, insert.asked(), Reason::KeyMalformed);
                         complete = false;
                     }
                     Err(reason) => {
