@@ -5,20 +5,19 @@ use thiserror::Error;
 
 use super::decision::{Decision, Reason, Visible};
 use super::guard::{Entrance, Guard};
-use crate::eval::{Context, Documents, Errors, EvalError, Evaluation, Residual, Truth, bind};
-use crate::expr::{self, ExprErrorKind, PatternAllowance};
-use crate::find::{Direction, FindError, Sort};
-use crate::json::Node;
+use crate::eval::{Context, Documents, Errors, EvalError, Evaluation, Residual, Truth};
+use crate::expr::PatternAllowance;
+use crate::find::{Direction, Filter, FindError, Sort};
+use crate::json::{self, EjsonErrorKind, Node};
 use crate::path::{FieldPath, PathError};
 use crate::policy::{Projection, ProjectionError};
-use crate::predicate::{LowerErrorKind, Predicate, lower_query};
 use crate::text::{Code, Located};
 use crate::value::{DocumentRef, Malformed, ValueRef};
 
 /// A client's query: MongoDB's filter, projection and order.
 #[derive(Clone, Debug)]
 pub struct Query {
-    filter: Predicate,
+    filter: Arc<Filter>,
     projection: Option<Projection>,
     sort: Sort,
 }
@@ -26,12 +25,12 @@ pub struct Query {
 /// Why a query cannot be run.
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum QueryError {
-    /// A malformed filter.
+    /// A filter that is no extended JSON.
     #[error("{0}")]
-    Filter(ExprErrorKind),
-    /// A filter with parts that no query has.
+    Json(EjsonErrorKind),
+    /// A malformed filter, or one with parts that no query has.
     #[error("{0}")]
-    Lower(LowerErrorKind),
+    Filter(FindError),
     /// A malformed projection.
     #[error("{0}")]
     Projection(ProjectionError),
@@ -61,8 +60,9 @@ pub enum QueryError {
 impl Code for QueryError {
     fn code(&self) -> &'static str {
         match self {
-            Self::Filter(kind) => kind.code(),
-            Self::Lower(kind) => kind.code(),
+            Self::Json(kind) => kind.code(),
+            Self::Filter(FindError::Unsupported { .. }) => "filter-unsupported",
+            Self::Filter(_) => "filter-invalid",
             Self::Projection(_) => "projection-invalid",
             Self::Sort => "sort-direction",
             Self::Order(_) => "sort-failed",
@@ -96,16 +96,29 @@ impl Query {
         patterns: &PatternAllowance,
     ) -> Result<Self, Located<QueryError>> {
         Ok(Self {
-            filter: filter.map_or(Ok(Predicate::Constant(true)), |filter| compile_filter(filter, patterns))?,
+            filter: Arc::new(filter.map_or_else(|| Ok(Filter::of_all()), |filter| compile_filter(filter, patterns))?),
             projection: projection.map(compile_projection).transpose()?,
             sort: sort.map_or(Ok(Sort::default()), compile_sort)?,
         })
     }
 }
 
-fn compile_filter(node: &Node, patterns: &PatternAllowance) -> Result<Predicate, Located<QueryError>> {
-    let expr = expr::parse_query_within(node, patterns).map_err(|errors| first(errors, QueryError::Filter, node))?;
-    lower_query(&expr).map_err(|errors| first(errors, QueryError::Lower, node))
+/// A client's filter is extended JSON, and means what MongoDB means by it.
+fn compile_filter(node: &Node, patterns: &PatternAllowance) -> Result<Filter, Located<QueryError>> {
+    let filter = json::to_document(node).map_err(|error| error.map(QueryError::Json))?;
+    Filter::compile_within(&filter, patterns).map_err(|error| {
+        // The place of the first member that fails by itself.
+        let at_fault = filter.iter().find_map(|(name, value)| {
+            let alone = Document::from_iter([(name.clone(), value.clone())]);
+            let fails = Filter::compile_within(&alone, &PatternAllowance::default()).is_err();
+            fails.then(|| node.as_object()?.iter().find(|member| member.key == *name)).flatten()
+        });
+        let span = at_fault.map_or(node.span, |member| match member.key.starts_with('$') && member.value.as_array().is_none() {
+            true => member.key_span,
+            false => member.value.span,
+        });
+        Located::new(QueryError::Filter(error), span)
+    })
 }
 
 fn compile_projection(node: &Node) -> Result<Projection, Located<QueryError>> {
@@ -177,22 +190,27 @@ impl Guard {
 
     /// The filter of a query, to be asked of what is visible of documents.
     pub(crate) fn answering(&self, query: &Query) -> Answered {
-        Answered { filter: bind(&query.filter, &Context::new()) }
+        Answered { filter: Arc::clone(&query.filter) }
     }
 }
 
 /// A client's filter, ready to be asked of documents as the client may read them.
 #[derive(Clone, Debug)]
 pub(crate) struct Answered {
-    pub(super) filter: Residual,
+    filter: Arc<Filter>,
 }
 
 impl Answered {
+    /// What is asked of each document.
+    pub(super) fn residual(&self) -> &Residual {
+        self.filter.residual()
+    }
+
     /// Whether a document, redacted already, is one that the filter asks for.
     pub(crate) fn answers(&self, visible: DocumentRef<'_>) -> Result<bool, QueryError> {
         let (errors, context) = (Errors::default(), Context::new());
         let documents = Documents { root: Some(ValueRef::Document(visible)), ..Documents::default() };
-        match Evaluation::new(documents, &context, &errors).truth(&self.filter) {
+        match Evaluation::new(documents, &context, &errors).truth(self.residual()) {
             Truth::True => Ok(true),
             Truth::Error => Err(match errors.into_vec() {
                 spent if spent.contains(&EvalError::StepsSpent) => QueryError::StepsSpent,

@@ -43,13 +43,13 @@ impl Guard {
     }
 
     pub(crate) fn narrowed(&self, filter: &Answered, visibility: &Visibility) -> Plan {
-        Range::all([self.range().clone(), asked(&filter.filter, visibility)]).into()
+        Range::all([self.range().clone(), asked(filter.residual(), visibility)]).into()
     }
 
     /// The guard's own plan, with the most of a client's filter that the database can say: a narrower plan that is exact
     /// where the guard's is.
     pub(crate) fn narrowed_loosely(&self, filter: &Answered, visibility: &Visibility) -> Plan {
-        Range::all([self.range().clone(), Range::exact(asked(&filter.filter, visibility).upper)]).into()
+        Range::all([self.range().clone(), Range::exact(asked(filter.residual(), visibility).upper)]).into()
     }
 }
 

@@ -215,6 +215,7 @@ impl<'p> Binder<'p> {
             Check::Mod { divisor, remainder } => BoundCheck::Mod { divisor: *divisor, remainder: *remainder },
             Check::Regex(pattern) => BoundCheck::Regex(pattern.clone()),
             Check::ElemMatch(elements, inner) => self.elem_match(*elements, inner, Origin::Document),
+            Check::Client(test) => BoundCheck::Client(test.clone()),
         }
     }
 

@@ -9,6 +9,7 @@ use super::residual::{
 use super::subject::{Kind, Null, Subject};
 use super::{Context, Errors, EvalError, Seen, Truth};
 use crate::expr::Comparison;
+use crate::find::ClientTest;
 use crate::path::{Leaf, Resolved, Segment, resolve};
 use crate::predicate::{DocumentRoot, Elements};
 use crate::value::{ArrayRef, FIELD_OF_ELEMENT, Field, ListRef, Malformed, Number, Slot, Steps, ValueRef, order};
@@ -344,7 +345,21 @@ impl<'e> Evaluation<'e> {
                 }
                 self.elem_match(left, *elements, inner)
             }
+            BoundCheck::Client(test) => self.client_test(left, test),
         }
+    }
+
+    fn client_test(&self, left: Subject<'_, '_>, test: &ClientTest) -> Outcome {
+        let mut failure = None;
+        let holds = left.any(test.leaf(), self.steps(), &mut |value| match test.holds(value, self.steps()) {
+            Ok(holds) => Ok(holds),
+            Err(error) => {
+                failure.get_or_insert(error);
+                // There is nothing more to be learnt.
+                Ok(true)
+            }
+        })?;
+        failure.map_or(Ok(holds.into()), |error| Err(error.into()))
     }
 
     /// As equality with each of many, whose values are looked for among those on the left all at once.

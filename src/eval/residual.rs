@@ -5,6 +5,7 @@ use bson::Bson;
 use super::quick::{Quick, QuickInside};
 use super::{Errors, EvalError, Truth};
 use crate::expr::{Comparison, Conversion, Pattern};
+use crate::find::ClientTest;
 use crate::path::FieldPath;
 use crate::predicate::{DocumentRoot, Elements};
 use crate::value::{List, Slot, Type, TypeSet, ValueRef};
@@ -109,6 +110,7 @@ pub(crate) enum BoundCheck {
         /// Unknown, whether or not an element asks for it.
         operands: Vec<BoundTest>,
     },
+    Client(ClientTest),
 }
 
 /// A right operand with everything from the context in place.

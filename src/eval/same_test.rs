@@ -18,7 +18,7 @@ pub(super) fn is_repeatable(test: &Test) -> bool {
             Check::Equals(right) | Check::Order(_, right) | Check::In(List::Place(right)) => plain(right),
             Check::All(list) | Check::In(List::Elements(list)) => list.iter().all(plain),
             Check::Exists | Check::Size(_) | Check::Type(_) | Check::Mod { .. } => true,
-            Check::Regex(_) | Check::ElemMatch(..) => false,
+            Check::Regex(_) | Check::ElemMatch(..) | Check::Client(_) => false,
         }
 }
 

@@ -131,6 +131,11 @@ impl Pattern {
         self.regex.is_match(text)
     }
 
+    /// What matches, one behind the other, with its groups.
+    pub(crate) fn captures<'t>(&'t self, text: &'t str) -> impl Iterator<Item = regex::Captures<'t>> {
+        self.regex.captures_iter(text)
+    }
+
     /// How many steps it takes to match a text of a length.
     pub(crate) const fn steps(&self, length: usize) -> usize {
         let states = self.states.saturating_sub(EACH);

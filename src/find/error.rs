@@ -32,6 +32,19 @@ pub(super) const BAD_VALUE: i32 = 2;
 /// MongoDB's code for what does not parse.
 pub(super) const FAILED_TO_PARSE: i32 = 9;
 
+/// The refusal of what MongoDB knows and no client may ask here; none of anything else.
+pub(super) fn refusal(name: &str) -> Option<FindError> {
+    let help = match name {
+        "$where" | "$function" => "no code of a client's is run; `$expr` calculates",
+        "$text" => "it reads an index, whose fields may be hidden; `$regex` looks into a string",
+        "$near" | "$nearSphere" | "$geoNear" | "$geoWithin" | "$geoIntersects" | "$within" | "$maxDistance"
+        | "$minDistance" => "geometry cannot be asked for; compare the coordinates by `$gt` and `$lt`",
+        "$sampleRate" | "$rand" => "its result is not the same twice",
+        _ => return None,
+    };
+    Some(FindError::Unsupported { what: format!("`{name}`"), help: Some(help) })
+}
+
 impl FindError {
     pub(super) fn refused(code: i32, message: impl Into<String>) -> Self {
         Self::Refused { code, message: message.into() }

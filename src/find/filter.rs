@@ -1,13 +1,13 @@
 use bson::{Bson, Document};
 
 use super::FindError;
-use super::error::BAD_VALUE;
+use super::error::{BAD_VALUE, FAILED_TO_PARSE, refusal};
 use super::operators::{Subject, condition, is_operators};
 use crate::eval::{Context, Documents, Errors, Evaluation, Residual, Truth, bind};
 use crate::expr::PatternAllowance;
 use crate::path::FieldPath;
 use crate::predicate::{DocumentRoot, Left, Predicate};
-use crate::value::{DocumentRef, Malformed};
+use crate::value::{DocumentRef, Malformed, Number, ValueRef};
 
 /// How deep conditions may be nested in each other, as in MongoDB.
 pub(super) const MAX_DEPTH: usize = 100;
@@ -79,7 +79,12 @@ impl Filter {
         Ok(Self { residual, negates_twice: negates_twice(&predicate, 0), tests, context })
     }
 
-    pub(super) const fn residual(&self) -> &Residual {
+    /// The one that every document answers.
+    pub(crate) fn of_all() -> Self {
+        Self { residual: Residual::Constant(Truth::True), negates_twice: false, tests: 0, context: Context::new() }
+    }
+
+    pub(crate) const fn residual(&self) -> &Residual {
         &self.residual
     }
 
@@ -142,12 +147,14 @@ fn clause(name: &str, value: &Bson, inside: Inside, at: At<'_>) -> Result<Predic
         "$and" => Ok(Predicate::All(parts()?)),
         "$or" => Ok(Predicate::Any(parts()?)),
         "$nor" => Ok(Predicate::Not(Box::new(Predicate::Any(parts()?)))),
-        "$expr" | "$where" | "$text" | "$jsonSchema" | "$comment" | "$alwaysTrue" | "$alwaysFalse" | "$sampleRate" => {
-            Err(FindError::unsupported(format!("`{name}`")))
+        "$comment" => Ok(Predicate::Constant(true)),
+        "$alwaysTrue" | "$alwaysFalse" if ValueRef::from(value).number().and_then(Number::integer) != Some(1) => {
+            Err(FindError::refused(FAILED_TO_PARSE, format!("`{name}` takes 1")))
         }
-        name if name.starts_with('$') => {
-            Err(FindError::refused(BAD_VALUE, format!("there is no operator `{name}` in place of a field")))
-        }
+        "$alwaysTrue" | "$alwaysFalse" => Ok(Predicate::Constant(name == "$alwaysTrue")),
+        name if name.starts_with('$') => Err(refusal(name).unwrap_or_else(|| {
+            FindError::refused(BAD_VALUE, format!("there is no operator `{name}` in place of a field"))
+        })),
         name => {
             let path = FieldPath::parse(name)
                 .map_err(|error| FindError::unsupported(format!("a field name such as `{name}` ({error})")))?;

@@ -1,6 +1,8 @@
 //! What MongoDB's `find` means, for documents in memory: filters, orders and projections that come as BSON, as clients send
 //! them.
 
+mod bits;
+mod client;
 mod error;
 mod filter;
 mod operators;
@@ -8,6 +10,7 @@ mod position;
 mod projection;
 mod sort;
 
+pub use client::ClientTest;
 pub use error::FindError;
 pub use filter::Filter;
 pub(crate) use filter::is_element_condition;

@@ -2,6 +2,9 @@
 
 use bson::{Bson, Document};
 
+use super::bits::Bits;
+use super::client::{ClientTest, Question};
+use super::error::refusal;
 use super::FindError;
 use super::error::{BAD_VALUE, FAILED_TO_PARSE};
 use super::filter::{At, Inside, MAX_DEPTH, conditions, is_element_condition};
@@ -35,9 +38,24 @@ fn takes(operator: &str, what: &str, found: &Bson) -> FindError {
     FindError::refused(BAD_VALUE, format!("`{operator}` takes {what}, not a value of type {found}"))
 }
 
-/// Whether a document behind a name is one of operators: its first name says so.
+/// Whether a document behind a name is one of operators: its first name says so, unless it is a reference.
 pub(super) fn is_operators(document: &Document) -> bool {
-    document.keys().next().is_some_and(|first| first.starts_with('$'))
+    let is_text = |name| document.get(name).is_none_or(|value| value.as_str().is_some());
+    let is_reference =
+        document.contains_key("$ref") && document.contains_key("$id") && is_text("$ref") && is_text("$db");
+    document.keys().next().is_some_and(|first| first.starts_with('$')) && !is_reference
+}
+
+/// The operators behind a field's name.
+const OPERATORS: [&str; 32] = [
+    "$all", "$bitsAllClear", "$bitsAllSet", "$bitsAnyClear", "$bitsAnySet", "$elemMatch", "$eq", "$exists", "$geoIntersects",
+    "$geoNear", "$geoWithin", "$gt", "$gte", "$in", "$lt", "$lte", "$maxDistance", "$minDistance", "$mod", "$ne", "$near",
+    "$nearSphere", "$nin", "$not", "$options", "$regex", "$size", "$type", "$uniqueDocs", "$within", "$center", "$box",
+];
+
+/// Whether a document begins with an operator that there is.
+fn has_operator(document: &Document) -> bool {
+    document.keys().next().is_some_and(|first| OPERATORS.contains(&first.as_str()))
 }
 
 /// What stands behind a field's name.
@@ -54,9 +72,6 @@ pub(super) fn condition(subject: &Subject, value: &Bson, at: At<'_>) -> Result<P
 fn operators(subject: &Subject, document: &Document, at: At<'_>) -> Result<Predicate, FindError> {
     if at.depth > MAX_DEPTH {
         return Err(FindError::refused(BAD_VALUE, format!("conditions are nested deeper than {MAX_DEPTH} levels")));
-    }
-    if document.keys().any(|name| matches!(name.as_str(), "$ref" | "$id" | "$db")) {
-        return Err(FindError::unsupported("a DBRef as a value"));
     }
     document
         .iter()
@@ -75,10 +90,10 @@ fn operator(subject: &Subject, name: &str, value: &Bson, all: &Document, at: At<
             return Err(takes(name, "a value that is no pattern (write `$not`)", value));
         }
         "$ne" => return Ok(not(subject.equals(value))),
-        "$gt" => ordered(name, Comparison::Gt, value)?,
-        "$gte" => ordered(name, Comparison::Gte, value)?,
-        "$lt" => ordered(name, Comparison::Lt, value)?,
-        "$lte" => ordered(name, Comparison::Lte, value)?,
+        "$gt" => return ordered(subject, name, Comparison::Gt, value),
+        "$gte" => return ordered(subject, name, Comparison::Gte, value),
+        "$lt" => return ordered(subject, name, Comparison::Lt, value),
+        "$lte" => return ordered(subject, name, Comparison::Lte, value),
         "$in" => return one_of(subject, name, value, at),
         "$nin" => return one_of(subject, name, value, at).map(not),
         "$all" => return every(subject, value, at),
@@ -96,27 +111,26 @@ fn operator(subject: &Subject, name: &str, value: &Bson, all: &Document, at: At<
         "$options" => return Err(FindError::refused(BAD_VALUE, "`$options` needs a `$regex`")),
         "$not" => return negated(subject, value, at),
         "$elemMatch" => elem_match(value, at)?,
-        "$geoIntersects" | "$geoWithin" | "$near" | "$nearSphere" | "$within" | "$geoNear" | "$bitsAllClear"
-        | "$bitsAllSet" | "$bitsAnyClear" | "$bitsAnySet" | "$expr" => {
-            return Err(FindError::unsupported(format!("`{name}`")));
-        }
-        name => return Err(FindError::refused(BAD_VALUE, format!("there is no operator `{name}`"))),
+        name => match (Bits::parse(name, value), refusal(name)) {
+            (Some(bits), _) => Check::Client(ClientTest::new(Question::Bits(bits?))),
+            (None, Some(refusal)) => return Err(refusal),
+            (None, None) => return Err(FindError::refused(BAD_VALUE, format!("there is no operator `{name}`"))),
+        },
     };
     Ok(subject.test(check))
 }
 
-fn ordered(name: &str, comparison: Comparison, value: &Bson) -> Result<Check, FindError> {
-    if matches!(value, Bson::RegularExpression(_) | Bson::Undefined) {
-        return Err(takes(name, "a value that has an order", value));
-    }
+fn ordered(subject: &Subject, name: &str, comparison: Comparison, value: &Bson) -> Result<Predicate, FindError> {
     let reference = ValueRef::from(value);
-    if order(reference, reference).is_none() {
-        return Err(FindError::Unsupported {
-            what: format!("`{name}` with a value of type {}", reference.kind().alias()),
-            help: Some("numbers, strings, dates, ObjectIds, booleans, timestamps and binary data have an order here"),
-        });
-    }
-    Ok(Check::Order(comparison, Right::Literal(value.clone())))
+    let check = match value {
+        Bson::RegularExpression(_) | Bson::Undefined => return Err(takes(name, "a value that has an order", value)),
+        // Only null stands beside null, and what is missing.
+        Bson::Null if matches!(comparison, Comparison::Gt | Comparison::Lt) => return Ok(Predicate::Constant(false)),
+        Bson::Null => return Ok(subject.equals(value)),
+        _ if order(reference, reference).is_some() => Check::Order(comparison, Right::Literal(value.clone())),
+        _ => Check::Client(ClientTest::new(Question::Order(comparison, value.clone()))),
+    };
+    Ok(subject.test(check))
 }
 
 /// `$in`: patterns in the list are matched.
@@ -157,11 +171,12 @@ fn every(subject: &Subject, value: &Bson, at: At<'_>) -> Result<Predicate, FindE
             _ => Err(takes("$all", "either `$elemMatch` everywhere or values", element)),
         },
         element if first_asks => Err(takes("$all", "either `$elemMatch` everywhere or values", element)),
-        Bson::Document(document) if is_operators(document) => Err(takes("$all", "values, no operators,", element)),
+        Bson::Document(document) if has_operator(document) => Err(takes("$all", "values, no operators,", element)),
+        Bson::Document(_) => Ok(subject.equals(element)),
         element => condition(subject, element, at),
     };
     let is_value = |element: &&Bson| match element {
-        Bson::Document(document) => !is_operators(document),
+        Bson::Document(document) => !has_operator(document),
         Bson::RegularExpression(_) | Bson::Undefined => false,
         _ => true,
     };

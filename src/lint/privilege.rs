@@ -26,7 +26,7 @@ pub(super) fn is_privilege(test: &Test) -> bool {
         (ContextRoot::User, ["custom_data", ..]) => match &test.check {
             Check::Equals(_) | Check::Order(..) | Check::In(_) | Check::All(_) => all,
             Check::Exists | Check::Type(_) | Check::Regex(_) | Check::ElemMatch(..) => true,
-            Check::Size(_) | Check::Mod { .. } => false,
+            Check::Size(_) | Check::Mod { .. } | Check::Client(_) => false,
         },
         (ContextRoot::User, ["type"]) => {
             all && !rights.iter().any(|right| matches!(right, Right::Literal(Bson::String(text)) if text == "normal"))

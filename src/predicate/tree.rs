@@ -3,6 +3,7 @@ use std::sync::Arc;
 use bson::Bson;
 
 use crate::expr::{Comparison, Conversion, Pattern};
+use crate::find::ClientTest;
 use crate::path::FieldPath;
 use crate::text::Span;
 use crate::value::{self, TypeSet};
@@ -154,6 +155,8 @@ pub enum Check {
     Regex(Pattern),
     /// It is an array with an element for which this holds.
     ElemMatch(Elements, Box<Predicate>),
+    /// What only a client's filter asks.
+    Client(ClientTest),
 }
 
 /// Which elements `$elemMatch` asks.

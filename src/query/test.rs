@@ -101,6 +101,7 @@ fn of_path(path: &Path, check: &BoundCheck, place: Option<(&Place, Field<'_>)>) 
             Bounds::two_valued(Range { lower: Filter::Never, upper: texts })
         }
         BoundCheck::ElemMatch { elements, inner, operands } => elem_match(path, *elements, inner, operands),
+        BoundCheck::Client(_) => Bounds::OPEN,
     }
 }
 

@@ -57,7 +57,7 @@ fn of_left(check: &Check, schema: Option<&Schema>) -> Option<TypeSet> {
         Check::Mod { .. } => Some(TypeSet::NUMBER),
         Check::Size(_) | Check::ElemMatch(..) => Some(alike(Type::Array)),
         Check::Type(types) => Some(*types),
-        Check::Exists | Check::In(List::Place(_)) => None,
+        Check::Exists | Check::In(List::Place(_)) | Check::Client(_) => None,
     }
 }
 

@@ -140,7 +140,7 @@ pub(in crate::lint) fn suggestions(test: &Test, operands: &[Bson]) -> Vec<Option
         Check::ElemMatch(_, inner) => {
             add(Some(vec![element(inner)].into()));
         }
-        Check::Equals(_) | Check::Order(..) | Check::In(_) => {}
+        Check::Equals(_) | Check::Order(..) | Check::In(_) | Check::Client(_) => {}
     }
     for value in operands {
         near(value).into_iter().for_each(|value| add(Some(value)));

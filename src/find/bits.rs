@@ -1,0 +1,69 @@
+//! `$bitsAllSet` and its like.
+
+use bson::Bson;
+
+use super::FindError;
+use super::error::{BAD_VALUE, FAILED_TO_PARSE};
+use crate::value::{Number, ValueRef};
+
+/// Which bits are asked for, and how.
+#[derive(Clone, Debug)]
+pub(super) struct Bits {
+    /// The positions, from the lowest bit on.
+    positions: Vec<usize>,
+    all: bool,
+    set: bool,
+}
+
+/// The position of the sign, which stands for all bits above it.
+const SIGN: usize = 63;
+
+impl Bits {
+    /// None if this is another operator.
+    pub(super) fn parse(operator: &str, operand: &Bson) -> Option<Result<Self, FindError>> {
+        let (all, set) = match operator {
+            "$bitsAllSet" => (true, true),
+            "$bitsAnySet" => (false, true),
+            "$bitsAllClear" => (true, false),
+            "$bitsAnyClear" => (false, false),
+            _ => return None,
+        };
+        Some(positions(operator, operand).map(|positions| Self { positions, all, set }))
+    }
+
+    pub(super) fn hold(&self, value: ValueRef<'_>) -> bool {
+        let is_set: Box<dyn Fn(usize) -> bool> = match value {
+            ValueRef::Binary { bytes, .. } => {
+                Box::new(move |at| bytes.get(at / 8).is_some_and(|byte| byte >> (at % 8) & 1 == 1))
+            }
+            value => match value.number().and_then(Number::integer) {
+                Some(number) => Box::new(move |at| number >> at.min(SIGN) & 1 == 1),
+                None => return false,
+            },
+        };
+        let mut asked = self.positions.iter().map(|at| is_set(*at) == self.set);
+        if self.all { asked.all(|holds| holds) } else { asked.any(|holds| holds) }
+    }
+}
+
+fn positions(operator: &str, operand: &Bson) -> Result<Vec<usize>, FindError> {
+    let of = |bytes: &[u8]| (0..bytes.len() * 8).filter(|at| bytes.get(at / 8).is_some_and(|byte| byte >> (at % 8) & 1 == 1)).collect();
+    match operand {
+        Bson::Array(list) => {
+            let position = |value: &Bson| {
+                let number = ValueRef::from(value).number().and_then(Number::integer);
+                let position = number.and_then(|number| i32::try_from(number).ok()).and_then(|number| usize::try_from(number).ok());
+                position.ok_or_else(|| FindError::refused(BAD_VALUE, format!("`{operator}` takes positions of bits: whole numbers that are not negative")))
+            };
+            list.iter().map(position).collect()
+        }
+        Bson::Binary(binary) => Ok(of(&binary.bytes)),
+        operand => match ValueRef::from(operand).number() {
+            Some(number) => match number.integer().and_then(|number| u64::try_from(number).ok()) {
+                Some(number) => Ok(of(&number.to_le_bytes())),
+                None => Err(FindError::refused(FAILED_TO_PARSE, format!("`{operator}` takes a whole number that is not negative"))),
+            },
+            None => Err(FindError::refused(BAD_VALUE, format!("`{operator}` takes a number, binary data or an array of positions"))),
+        },
+    }
+}

@@ -1,0 +1,63 @@
+//! What a client's filter asks beyond what rules can ask.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use bson::Bson;
+
+use super::bits::Bits;
+use crate::eval::EvalError;
+use crate::expr::Comparison;
+use crate::path::Leaf;
+use crate::value::{Steps, Type, ValueRef, sort_order};
+
+/// A question of a client's that no rule asks, cheap to copy.
+#[derive(Clone, Debug)]
+pub struct ClientTest(Arc<Question>);
+
+#[derive(Debug)]
+pub(super) enum Question {
+    /// An order in which only MongoDB puts values: those of one type, and everything below MaxKey and above MinKey.
+    Order(Comparison, Bson),
+    Bits(Bits),
+}
+
+impl ClientTest {
+    pub(super) fn new(question: Question) -> Self {
+        Self(Arc::new(question))
+    }
+
+    /// Whether an array stands for its elements.
+    pub(crate) fn leaf(&self) -> Leaf {
+        match &*self.0 {
+            Question::Order(..) | Question::Bits(_) => Leaf::Expand,
+        }
+    }
+
+    /// The answer about a value, or about one that is missing.
+    pub(crate) fn holds(&self, value: Option<ValueRef<'_>>, steps: &Steps) -> Result<bool, EvalError> {
+        match &*self.0 {
+            Question::Order(comparison, other) => Ok(ordered(value, other.into(), steps)?.is_some_and(|order| comparison.accepts(order))),
+            Question::Bits(bits) => Ok(value.is_some_and(|value| bits.hold(value))),
+        }
+    }
+}
+
+fn ordered(value: Option<ValueRef<'_>>, other: ValueRef<'_>, steps: &Steps) -> Result<Option<Ordering>, EvalError> {
+    let is_end = matches!(other.kind(), Type::MinKey | Type::MaxKey);
+    if !is_end && value.is_none_or(|value| value.kind() != other.kind()) {
+        return Ok(None);
+    }
+    steps.take(size(other)).map_err(EvalError::from)?;
+    Ok(Some(sort_order(value, Some(other))?))
+}
+
+/// How many steps it takes at most to compare a value with this one.
+fn size(value: ValueRef<'_>) -> usize {
+    match value {
+        ValueRef::Array(array) => array.iter().flatten().map(size).sum::<usize>() + 1,
+        ValueRef::Document(document) => document.iter().flatten().map(|(_, value)| size(value)).sum::<usize>() + 1,
+        ValueRef::String(text) | ValueRef::Code(text) => text.len() / 32 + 1,
+        _ => 1,
+    }
+}
