@@ -24,6 +24,7 @@
 //! is an [`Error`](eval::Truth::Error), and the negation of either is the same again.
 
 pub mod access;
+pub mod aggregation;
 pub mod app;
 pub mod auth;
 pub mod eval;

@@ -26,7 +26,6 @@ fuzz_target!(|bytes: &[u8]| {
     look(findings(Schema::compile(&node)));
     look(findings(CustomDataConfig::compile(&node)));
     look(findings(Provider::compile(&node)));
-    look(findings(expr::parse_query(&node)));
     look(findings(template::expand(&node, &Substitutions::default())));
     look(json::to_bson(&node).err().map(Finding::from).into_iter().collect());
     if let Err(FileError::Format { findings, .. }) = TestFile::parse("rules.json", bytes, Path::new(".")) {

@@ -6,6 +6,7 @@ use thiserror::Error;
 use super::decision::{Decision, Reason, Visible};
 use super::guard::{Entrance, Guard};
 use crate::eval::{Context, Documents, Errors, EvalError, Evaluation, Residual, Truth};
+use crate::aggregation::ExpressionError;
 use crate::expr::PatternAllowance;
 use crate::find::{Direction, Filter, FindError, Sort};
 use crate::json::{self, EjsonErrorKind, Node};
@@ -31,6 +32,9 @@ pub enum QueryError {
     /// A malformed filter, or one with parts that no query has.
     #[error("{0}")]
     Filter(FindError),
+    /// An expression of the filter has no value for a document that the client may read.
+    #[error("an expression of the filter fails on a document: {0}")]
+    Expression(ExpressionError),
     /// A malformed projection.
     #[error("{0}")]
     Projection(ProjectionError),
@@ -63,6 +67,7 @@ impl Code for QueryError {
             Self::Json(kind) => kind.code(),
             Self::Filter(FindError::Unsupported { .. }) => "filter-unsupported",
             Self::Filter(_) => "filter-invalid",
+            Self::Expression(_) => "filter-failed",
             Self::Projection(_) => "projection-invalid",
             Self::Sort => "sort-direction",
             Self::Order(_) => "sort-failed",
@@ -214,7 +219,13 @@ impl Answered {
             Truth::True => Ok(true),
             Truth::Error => Err(match errors.into_vec() {
                 spent if spent.contains(&EvalError::StepsSpent) => QueryError::StepsSpent,
-                failed => QueryError::Failed(failed),
+                failed => match failed.iter().find_map(|error| match error {
+                    EvalError::Expression(error) => Some(error.clone()),
+                    _ => None,
+                }) {
+                    Some(error) => QueryError::Expression(error),
+                    None => QueryError::Failed(failed),
+                },
             }),
             Truth::False | Truth::Unknown => Ok(false),
         }

@@ -76,12 +76,21 @@ fn tests(test: &BoundTest) -> usize {
     match &test.check {
         BoundCheck::All(list) => list.len(),
         BoundCheck::ElemMatch { inner, .. } => inner.tests(),
+        BoundCheck::Client(test) => test.tests(),
         _ => 1,
     }
 }
 
 /// What is known of a test without asking the database; none if it may be asked.
 fn known(test: &BoundTest, visibility: &Visibility) -> Option<Bounds> {
+    if let BoundCheck::Client(client) = &test.check
+        && let BoundLeft::Document(place) = &test.left
+        && place.path.is_root()
+    {
+        let is_visible = |name: &&str| visibility.of(name) == Shown::Always;
+        let asks = client.pushed().is_some_and(|(fields, _)| fields.iter().all(is_visible));
+        return if asks { None } else { Some(Bounds::OPEN) };
+    }
     let field = match &test.left {
         BoundLeft::Document(place) if place.root == DocumentRoot::Root && !test.waits() => place.path.first(),
         _ => None,

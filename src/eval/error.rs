@@ -2,6 +2,7 @@ use std::cell::RefCell;
 
 use thiserror::Error;
 
+use crate::aggregation::ExpressionError;
 use super::{ContextPart, FunctionError};
 use crate::text::{OneLine, excerpt};
 use crate::value::{Malformed, Steps};
@@ -29,6 +30,9 @@ pub enum EvalError {
         /// A field that is excluded.
         excluded: String,
     },
+    /// An expression of a client's filter has no value for a document.
+    #[error("an expression of the filter fails: {0}")]
+    Expression(ExpressionError),
     /// A document to be written that has a key twice.
     #[error("the key `{}` stands twice in one document", OneLine(excerpt(.0, 200)))]
     KeyDuplicate(String),
@@ -37,6 +41,15 @@ pub enum EvalError {
 impl From<Malformed> for EvalError {
     fn from(error: Malformed) -> Self {
         if error.is_steps() { Self::StepsSpent } else { Self::Malformed(error) }
+    }
+}
+
+impl From<ExpressionError> for EvalError {
+    fn from(error: ExpressionError) -> Self {
+        match error {
+            ExpressionError::Malformed(error) => error.into(),
+            error => Self::Expression(error),
+        }
     }
 }
 

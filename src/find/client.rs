@@ -6,6 +6,8 @@ use std::sync::Arc;
 use bson::Bson;
 
 use super::bits::Bits;
+use super::json_schema::JsonSchema;
+use crate::aggregation::{Expression, decoded};
 use crate::eval::EvalError;
 use crate::expr::Comparison;
 use crate::path::Leaf;
@@ -20,6 +22,10 @@ pub(super) enum Question {
     /// An order in which only MongoDB puts values: those of one type, and everything below MaxKey and above MinKey.
     Order(Comparison, Bson),
     Bits(Bits),
+    /// `$expr`, of the whole document: as it was read, and as it was written.
+    Expression(Expression, Bson),
+    /// `$jsonSchema`
+    Schema(JsonSchema),
 }
 
 impl ClientTest {
@@ -31,6 +37,7 @@ impl ClientTest {
     pub(crate) fn leaf(&self) -> Leaf {
         match &*self.0 {
             Question::Order(..) | Question::Bits(_) => Leaf::Expand,
+            Question::Expression(..) | Question::Schema(_) => Leaf::Whole,
         }
     }
 
@@ -39,6 +46,35 @@ impl ClientTest {
         match &*self.0 {
             Question::Order(comparison, other) => Ok(ordered(value, other.into(), steps)?.is_some_and(|order| comparison.accepts(order))),
             Question::Bits(bits) => Ok(value.is_some_and(|value| bits.hold(value))),
+            Question::Expression(expression, _) => match value {
+                Some(ValueRef::Document(document)) => Ok(expression.holds(&decoded(document, steps)?, steps)?),
+                _ => Ok(false),
+            },
+            Question::Schema(schema) => value.map_or(Ok(false), |value| Ok(schema.allows(value, steps)?)),
+        }
+    }
+}
+
+impl ClientTest {
+    /// The top-level fields that a database may be asked about in place of this library, and how: it must not fail on any document,
+    /// since some of them are not for the client to know of.
+    pub(crate) fn pushed(&self) -> Option<(Vec<&str>, &Bson)> {
+        match &*self.0 {
+            Question::Expression(expression, written) if expression.never_fails() => Some((expression.fields()?, written)),
+            _ => None,
+        }
+    }
+
+    /// As how many tests of a database's it counts.
+    pub(crate) fn tests(&self) -> usize {
+        match &*self.0 {
+            Question::Order(..) | Question::Bits(_) => 1,
+            Question::Expression(expression, _) => {
+                let mut parts = 0;
+                expression.each(&mut |_| parts += 1);
+                parts
+            }
+            Question::Schema(schema) => schema.parts(),
         }
     }
 }

@@ -1,5 +1,6 @@
 use thiserror::Error;
 
+use crate::aggregation::ExpressionError;
 use crate::value::Malformed;
 
 /// Why a filter, an order or a projection cannot be used.
@@ -43,6 +44,16 @@ pub(super) fn refusal(name: &str) -> Option<FindError> {
         _ => return None,
     };
     Some(FindError::Unsupported { what: format!("`{name}`"), help: Some(help) })
+}
+
+impl From<ExpressionError> for FindError {
+    fn from(error: ExpressionError) -> Self {
+        match error {
+            ExpressionError::Refused { code, message } => Self::Refused { code, message },
+            ExpressionError::Unsupported { what, help } => Self::Unsupported { what, help },
+            ExpressionError::Malformed(error) => Self::Malformed(error),
+        }
+    }
 }
 
 impl FindError {

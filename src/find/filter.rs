@@ -1,12 +1,16 @@
 use bson::{Bson, Document};
 
 use super::FindError;
+use super::client::{ClientTest, Question};
+use super::json_schema::JsonSchema;
+use crate::aggregation::Expression;
 use super::error::{BAD_VALUE, FAILED_TO_PARSE, refusal};
 use super::operators::{Subject, condition, is_operators};
 use crate::eval::{Context, Documents, Errors, Evaluation, Residual, Truth, bind};
 use crate::expr::PatternAllowance;
 use crate::path::FieldPath;
-use crate::predicate::{DocumentRoot, Left, Predicate};
+use crate::predicate::{Check, DocumentRoot, Left, Predicate, Test};
+use crate::text::Span;
 use crate::value::{DocumentRef, Malformed, Number, ValueRef};
 
 /// How deep conditions may be nested in each other, as in MongoDB.
@@ -147,6 +151,7 @@ fn clause(name: &str, value: &Bson, inside: Inside, at: At<'_>) -> Result<Predic
         "$and" => Ok(Predicate::All(parts()?)),
         "$or" => Ok(Predicate::Any(parts()?)),
         "$nor" => Ok(Predicate::Not(Box::new(Predicate::Any(parts()?)))),
+        "$expr" | "$jsonSchema" => whole(name, value, inside, at),
         "$comment" => Ok(Predicate::Constant(true)),
         "$alwaysTrue" | "$alwaysFalse" if ValueRef::from(value).number().and_then(Number::integer) != Some(1) => {
             Err(FindError::refused(FAILED_TO_PARSE, format!("`{name}` takes 1")))
@@ -161,6 +166,20 @@ fn clause(name: &str, value: &Bson, inside: Inside, at: At<'_>) -> Result<Predic
             condition(&Subject { left: inside.field(path) }, value, at)
         }
     }
+}
+
+/// What is asked of the document as a whole.
+fn whole(name: &str, value: &Bson, inside: Inside, at: At<'_>) -> Result<Predicate, FindError> {
+    let question = if name == "$expr" {
+        if inside == Inside::Element {
+            return Err(FindError::refused(BAD_VALUE, "`$expr` can only be applied to the top-level document"));
+        }
+        Question::Expression(Expression::parse(value)?, value.clone())
+    } else {
+        Question::Schema(JsonSchema::parse(value, at)?)
+    };
+    let check = Check::Client(ClientTest::new(question));
+    Ok(Predicate::Test(Box::new(Test::new(inside.field(FieldPath::root()), check, "", Span::default()))))
 }
 
 fn list(name: &str, value: &Bson, inside: Inside, at: At<'_>) -> Result<Vec<Predicate>, FindError> {

@@ -5,6 +5,7 @@ mod bits;
 mod client;
 mod error;
 mod filter;
+mod json_schema;
 mod operators;
 mod position;
 mod projection;

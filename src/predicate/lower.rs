@@ -21,19 +21,7 @@ use crate::text::{Span, Spanned};
 /// assert_eq!(errors[0].to_string(), "`%%this` cannot stand in a role's rule");
 /// ```
 pub fn lower(expr: &Spanned<Expr>, scope: Scope) -> Result<Predicate, Vec<LowerError>> {
-    Lowering { scope, errors: Vec::new(), texts: Texts::Kept }.run(expr)
-}
-
-/// As [`lower`], of the filter of a client's query. Nobody explains its tests, so that they keep no text.
-pub(crate) fn lower_query(expr: &Spanned<Expr>) -> Result<Predicate, Vec<LowerError>> {
-    Lowering { scope: Scope::Query, errors: Vec::new(), texts: Texts::None }.run(expr)
-}
-
-/// Whether tests keep how they are written. That of a test in `$elemMatch` or `%not` is a part of the text of what is around it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Texts {
-    Kept,
-    None,
+    Lowering { scope, errors: Vec::new() }.run(expr)
 }
 
 /// What a plain name means.
@@ -47,7 +35,6 @@ enum Plain {
 
 struct Lowering {
     scope: Scope,
-    texts: Texts,
     errors: Vec<LowerError>,
 }
 
@@ -94,10 +81,6 @@ impl Lowering {
         if self.errors.is_empty() { Ok(predicate) } else { Err(self.errors) }
     }
 
-    fn written(&self, written: impl FnOnce() -> serde_json::Value) -> serde_json::Value {
-        if self.texts == Texts::Kept { written() } else { serde_json::Value::Null }
-    }
-
     fn report(&mut self, kind: LowerErrorKind, span: Span, help: &str) {
         self.errors.push(LowerError::new(kind, span).help(help));
     }
@@ -127,7 +110,7 @@ impl Lowering {
                 match condition {
                     Condition::Equals(value) => {
                         let right = self.right(value);
-                        let written = self.written(|| value.value.to_json());
+                        let written = value.value.to_json();
                         subject.test(Check::Equals(right), &written, name.span)
                     }
                     Condition::Checks(checks) => self.checks(&subject, checks),
@@ -208,18 +191,18 @@ impl Lowering {
 
     fn check(&mut self, subject: &Subject<'_>, check: &Spanned<expr::Check>) -> Predicate {
         use expr::Check as C;
-        let written = self.written(|| check.value.to_json());
+        let written = check.value.to_json();
         let test = |check_as_meant| subject.test(check_as_meant, &written, check.span);
         match &check.value {
             C::Compare(Comparison::Eq, value) => test(Check::Equals(self.right(value))),
             C::Compare(Comparison::Ne, value) => {
-                let written = self.written(|| C::Compare(Comparison::Eq, value.clone()).to_json());
+                let written = C::Compare(Comparison::Eq, value.clone()).to_json();
                 not(subject.test(Check::Equals(self.right(value)), &written, check.span))
             }
             C::Compare(comparison, value) => test(Check::Order(*comparison, self.right(value))),
             C::In(list) => test(Check::In(self.list(list))),
             C::Nin(list) => {
-                let written = self.written(|| C::In(list.clone()).to_json());
+                let written = C::In(list.clone()).to_json();
                 not(subject.test(Check::In(self.list(list)), &written, check.span))
             }
             C::All(values) => test(Check::All(values.iter().map(|value| self.right(value)).collect())),

@@ -7,7 +7,7 @@ mod tree;
 
 pub use error::{LowerError, LowerErrorKind};
 pub use lower::lower;
-pub(crate) use lower::{Place, lower_query, place};
+pub(crate) use lower::{Place, place};
 pub use scope::Scope;
 pub(crate) use tree::Literal;
 pub use tree::{

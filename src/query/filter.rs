@@ -50,6 +50,8 @@ pub(crate) enum Operator {
     Type,
     Mod,
     ElemMatch,
+    /// Of the document as a whole: all of these hold.
+    Expression,
 }
 
 /// More parts than this are not compared with each other, nor those of more members.
@@ -90,6 +92,7 @@ impl Operator {
             Self::Type => "$type",
             Self::Mod => "$mod",
             Self::ElemMatch => "$elemMatch",
+            Self::Expression => "$and",
         }
     }
 }
@@ -407,7 +410,7 @@ fn conjunction(parts: &[Filter]) -> Option<Document> {
             None => {
                 merged.insert(&*test.path, doc! { key: operand });
             }
-            Some(Bson::Document(conditions)) if !conditions.contains_key(key) => {
+            Some(Bson::Document(conditions)) if !conditions.contains_key(key) && test.operator != Operator::Expression => {
                 conditions.insert(key, operand);
             }
             Some(_) => rest.push(doc! { &*test.path: { key: operand } }.into()),

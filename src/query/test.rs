@@ -65,6 +65,12 @@ fn of_root(check: &BoundCheck) -> Bounds {
         {
             Bounds::constant(Truth::True)
         }
+        BoundCheck::Client(test) => match test.pushed() {
+            Some((_, written)) => {
+                Bounds::exact(Filter::test("$expr", Operator::Expression, Bson::Array(vec![written.clone()])))
+            }
+            None => Bounds::OPEN,
+        },
         _ => Bounds::OPEN,
     }
 }

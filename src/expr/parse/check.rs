@@ -1,6 +1,6 @@
 use bson::Bson;
 
-use super::dialect::{Keys, is_condition};
+use super::keys::{Keys, is_condition, is_expansion_like, keys};
 use super::{Parser, did_you_mean};
 use crate::expr::{Check, Comparison, Conversion, ElemMatch, ExprErrorKind, FunctionCall, List, Operand, Operator};
 use crate::json::{self, Kind, Member, Node};
@@ -12,7 +12,7 @@ impl Parser {
         let mut seen: Vec<Operator> = Vec::new();
         let mut checks = Vec::new();
         for member in members {
-            let Some(operator) = self.dialect.operator(&member.key) else {
+            let Some(operator) = Operator::parse(&member.key) else {
                 self.unknown_name(member);
                 continue;
             };
@@ -72,7 +72,7 @@ impl Parser {
     /// An object of operators behind `%not`, or in the list of `%and`, `%or`, `%nor`.
     pub(super) fn inner_checks(&mut self, node: &Node, operator: &str) -> Option<Vec<Spanned<Check>>> {
         let members = node.as_object().unwrap_or_default();
-        if matches!(self.dialect.keys(members), Keys::Operators) {
+        if matches!(keys(members), Keys::Operators) {
             return Some(self.checks(members));
         }
         let kind = ExprErrorKind::OperandType {
@@ -116,7 +116,7 @@ impl Parser {
     pub(super) fn in_list(&mut self, member: &Member) -> Option<List> {
         match &member.value.kind {
             Kind::Array(elements) => Some(List::Elements(self.elements(elements))),
-            Kind::String(text) if self.dialect.is_expansion_like(text) => {
+            Kind::String(text) if is_expansion_like(text) => {
                 let span = member.value.span;
                 self.expansion(text, span).map(|expansion| List::Expansion(Spanned::new(expansion, span)))
             }
@@ -204,7 +204,7 @@ impl Parser {
             self.operand_type(member, "a pattern, a string", member.value.describe());
             return None;
         };
-        if self.dialect.is_expansion_like(pattern) {
+        if is_expansion_like(pattern) {
             self.operand_type(member, "a literal pattern", "an expansion");
             return None;
         }
@@ -236,7 +236,7 @@ impl Parser {
             }
             Some(members) if is_condition(&member.value) => Some(ElemMatch::Element(self.checks(members))),
             Some(members) => {
-                if let Keys::Mixed { operator, name } = self.dialect.keys(members)
+                if let Keys::Mixed { operator, name } = keys(members)
                     && !matches!(Operator::parse(&operator.key), Some(Operator::Logic(_) | Operator::Not))
                 {
                     let kind = ExprErrorKind::NamesMixed { operator: operator.key.clone(), name: name.key.clone() };

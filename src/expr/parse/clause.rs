@@ -1,4 +1,4 @@
-use super::dialect::Keys;
+use super::keys::{Keys, is_expansion_like, is_operator_like, keys};
 use super::refused::refused;
 use super::{Parser, did_you_mean};
 use crate::expr::{Clause, Condition, Expansion, Expr, ExprErrorKind, Name, Operator, Root};
@@ -39,12 +39,12 @@ impl Parser {
     }
 
     pub(super) fn clause(&mut self, member: &Member) -> Option<Clause> {
-        if !self.dialect.is_operator_like(&member.key) {
+        if !is_operator_like(&member.key) {
             let name = self.path(&member.key, member.key_span)?;
             let condition = self.about(&member.key, |parser| parser.condition(&member.value, member));
             return Some(Clause::Test(Spanned::new(Name::Path(name), member.key_span), condition));
         }
-        if self.dialect.is_expansion_like(&member.key) {
+        if is_expansion_like(&member.key) {
             let expansion = self.expansion(&member.key, member.key_span);
             let condition = match &expansion {
                 Some(Expansion { root: Root::True | Root::False, .. }) => self.boolean_condition(member),
@@ -53,7 +53,7 @@ impl Parser {
             return Some(Clause::Test(Spanned::new(Name::Expansion(expansion?), member.key_span), condition));
         }
         let place = format!("`{}`", member.key);
-        match self.dialect.operator(&member.key) {
+        match Operator::parse(&member.key) {
             Some(Operator::Logic(logic)) => {
                 let list = self.list(member)?;
                 let place = format!("an element of {place}");
@@ -83,7 +83,7 @@ impl Parser {
             let help = Expansion::suggest(key).map(did_you_mean);
             return self.report_help(ExprErrorKind::ExpansionMalformed(key.to_owned()), span, help);
         }
-        if let Some(help) = refused(key, self.dialect) {
+        if let Some(help) = refused(key) {
             return self.report_help(ExprErrorKind::OperatorRefused(key.to_owned()), span, Some(help.to_owned()));
         }
         let help = element_help(key, &self.standing.name, &member.value)
@@ -135,7 +135,7 @@ impl Parser {
     /// What stands behind a name; `member` is the whole of it.
     pub(super) fn condition(&mut self, node: &Node, member: &Member) -> Condition {
         let Some(members) = node.as_object() else { return Condition::Equals(self.operand(node)) };
-        match self.dialect.keys(members) {
+        match keys(members) {
             Keys::Operators => Condition::Checks(self.checks(members)),
             Keys::Mixed { operator, name } => {
                 let kind = ExprErrorKind::NamesMixed { operator: operator.key.clone(), name: name.key.clone() };

@@ -2,13 +2,12 @@
 
 mod check;
 mod clause;
-mod dialect;
+mod keys;
 mod operand;
 mod refused;
 mod standing;
 
 pub(crate) use clause::{element_help, schema_word};
-use dialect::Dialect;
 use standing::Standing;
 pub(crate) use standing::bare_logic;
 
@@ -29,7 +28,7 @@ pub fn parse(node: &Node) -> Result<Spanned<Expr>, Vec<ExprError>> {
 /// # Errors
 /// As [`parse`].
 pub(crate) fn parse_within(node: &Node, patterns: &PatternAllowance) -> Result<Spanned<Expr>, Vec<ExprError>> {
-    run(node, "this", Dialect::Rule, patterns)
+    run(node, "this", patterns)
 }
 
 /// As [`parse`], for what stands under a key, so that an error can name it: `` `read` ``.
@@ -49,32 +48,15 @@ pub(crate) fn parse_at_within(
     place: &str,
     patterns: &PatternAllowance,
 ) -> Result<Spanned<Expr>, Vec<ExprError>> {
-    run(node, place, Dialect::Rule, patterns)
-}
-
-/// Reads the filter of a client's query: the operators that are MongoDB's, in MongoDB's spelling, and no expansions.
-///
-/// # Errors
-/// As [`parse`].
-pub fn parse_query(node: &Node) -> Result<Spanned<Expr>, Vec<ExprError>> {
-    parse_query_within(node, &PatternAllowance::default())
-}
-
-/// As [`parse_query`], with patterns for which the other parts of the request leave room.
-///
-/// # Errors
-/// As [`parse`].
-pub(crate) fn parse_query_within(node: &Node, patterns: &PatternAllowance) -> Result<Spanned<Expr>, Vec<ExprError>> {
-    run(node, "a query's filter", Dialect::Query, patterns)
+    run(node, place, patterns)
 }
 
 fn run(
     node: &Node,
     place: &str,
-    dialect: Dialect,
     patterns: &PatternAllowance,
 ) -> Result<Spanned<Expr>, Vec<ExprError>> {
-    let mut parser = Parser { dialect, patterns: patterns.clone(), errors: Vec::new(), standing: Standing::default() };
+    let mut parser = Parser { patterns: patterns.clone(), errors: Vec::new(), standing: Standing::default() };
     let expr = parser.expr(node, place);
     if parser.errors.is_empty() {
         Ok(expr)
@@ -103,7 +85,6 @@ pub fn parse_str(text: &str) -> Result<Spanned<Expr>, Vec<ExprError>> {
 
 /// Collects errors; what it returns beside an error only stands in for what could not be read.
 struct Parser {
-    dialect: Dialect,
     /// What the patterns may take together.
     patterns: PatternAllowance,
     errors: Vec<ExprError>,

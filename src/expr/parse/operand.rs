@@ -1,6 +1,7 @@
 use bson::Bson;
 
-use super::{Dialect, Parser, did_you_mean};
+use super::keys::{is_expansion_like, is_operator_like};
+use super::{Parser, did_you_mean};
 use crate::expr::{Expansion, ExprErrorKind, Operand};
 use crate::json::{self, Kind, Member, Node};
 use crate::text::Spanned;
@@ -12,19 +13,18 @@ impl Parser {
 
     pub(super) fn operand_value(&mut self, node: &Node) -> Operand {
         match &node.kind {
-            Kind::String(text) if self.dialect.is_expansion_like(text) => match self.expansion(text, node.span) {
+            Kind::String(text) if is_expansion_like(text) => match self.expansion(text, node.span) {
                 Some(expansion) => Operand::Expansion(expansion),
                 None => Operand::Literal(Bson::Null),
             },
-            Kind::String(text) if self.dialect == Dialect::Rule && Expansion::is_near_miss(text) => {
+            Kind::String(text) if Expansion::is_near_miss(text) => {
                 let help = Expansion::suggest(text).map(did_you_mean);
                 self.report_help(ExprErrorKind::ExpansionMalformed(text.clone()), node.span, help);
                 Operand::Literal(Bson::Null)
             }
             Kind::Array(elements) => array(self.elements(elements)),
             Kind::Object(members) if !json::is_literal(members) => {
-                let dialect = self.dialect;
-                for member in members.iter().filter(|m| dialect.is_operator_like(&m.key)) {
+                for member in members.iter().filter(|m| is_operator_like(&m.key)) {
                     let help = self.name_in_literal(&member.key);
                     self.report_help(ExprErrorKind::NameInLiteral(member.key.clone()), member.key_span, help);
                 }
@@ -42,7 +42,7 @@ impl Parser {
     /// The way out where an expansion stands in a literal of extended JSON.
     fn literal_help(&self, node: &Node) -> Option<String> {
         let [member] = node.as_object()? else { return None };
-        let text = member.value.as_str().filter(|text| self.dialect.is_expansion_like(text))?;
+        let text = member.value.as_str().filter(|text| is_expansion_like(text))?;
         let name = &self.standing.name;
         let conversion = match member.key.as_str() {
             "$oid" => "%stringToOid",

@@ -1,4 +1,5 @@
 use super::Parser;
+use super::keys::is_expansion_like;
 use crate::expr::{Comparison, Expansion, Operator};
 
 /// Where in an expression a value stands, for what errors propose.
@@ -55,7 +56,7 @@ impl Parser {
         if let Some(meant) = bare_logic(name) {
             return Some(format!("`{name}` is a field's name; the operator is `{meant}`"));
         }
-        if self.dialect.is_expansion_like(key) {
+        if is_expansion_like(key) {
             return Expansion::parse(key)
                 .ok()
                 .map(|_| format!("write the condition on `{key}` beside `{name}`, not inside its value"));

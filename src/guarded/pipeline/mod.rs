@@ -9,6 +9,7 @@ use bson::{Bson, Document, RawDocumentBuf};
 
 use super::error::GuardedError;
 use crate::access::Query;
+use crate::expr::PatternAllowance;
 use crate::json::{self, Node};
 
 /// How many stages a pipeline may have.
@@ -49,7 +50,8 @@ impl Pipeline {
         if size > MAX_PIPELINE_BYTES {
             return Err(GuardedError::Malformed("a pipeline has at most 512 KiB"));
         }
-        stages.iter().try_for_each(stage::check)?;
+        let patterns = PatternAllowance::default();
+        stages.iter().try_for_each(|stage| stage::check(stage, &patterns))?;
         let first = nodes.first().and_then(|stage| stage.get("$match"));
         let first_match = first.and_then(|filter| Query::compile(Some(filter), None, None).ok());
         Ok(Self { stages, first_match })

@@ -1,6 +1,7 @@
 use bson::{Bson, Document};
 
 use super::{expression, filter};
+use crate::expr::PatternAllowance;
 use crate::guarded::error::GuardedError;
 
 /// Stages that are refused, and why.
@@ -45,13 +46,13 @@ const UNKNOWN: &str = "the stages are `$match`, `$project`, `$set`, `$addFields`
                        `$sortByCount`, `$count`, `$limit`, `$skip`, `$unwind`, `$replaceRoot` and `$replaceWith`";
 
 /// Refuses a stage with anything that is not let through.
-pub(super) fn check(stage: &Document) -> Result<(), GuardedError> {
+pub(super) fn check(stage: &Document, patterns: &PatternAllowance) -> Result<(), GuardedError> {
     let mut members = stage.iter();
     let (Some((name, value)), None) = (members.next(), members.next()) else {
         return Err(GuardedError::Malformed("a stage is an object with one operator"));
     };
     match (name.as_str(), value) {
-        ("$match", Bson::Document(conditions)) => filter::check(conditions),
+        ("$match", Bson::Document(conditions)) => filter::check(conditions, patterns),
         ("$project" | "$addFields" | "$set" | "$group", Bson::Document(fields)) => expression::fields(fields),
         ("$replaceRoot", Bson::Document(fields)) => known(name, fields, &["newRoot"]),
         ("$bucket", Bson::Document(fields)) => known(name, fields, &["groupBy", "boundaries", "default", "output"]),

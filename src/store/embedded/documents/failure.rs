@@ -1,3 +1,4 @@
+use crate::aggregation::ExpressionError;
 use crate::find::FindError;
 use crate::store::StoreError;
 use crate::store::documents::{DocumentsError, Namespace};
@@ -23,6 +24,12 @@ impl From<FindError> for DocumentsError {
             FindError::Unsupported { what, help } => Self::Unsupported { what, store: STORE, help },
             error => Self::Refused { code: error.code(), message: error.to_string() },
         }
+    }
+}
+
+impl From<ExpressionError> for DocumentsError {
+    fn from(error: ExpressionError) -> Self {
+        FindError::from(error).into()
     }
 }
 

@@ -2,6 +2,7 @@ use bson::RawDocumentBuf;
 
 use super::failure::refused;
 use super::stage::{Stage, counted};
+use crate::aggregation::Groups;
 use crate::eval::Errors;
 use crate::find::{Sort, SortKey};
 use crate::store::documents::DocumentsError;
@@ -24,6 +25,7 @@ struct Part {
     count: u64,
     held: Vec<(SortKey, RawDocumentBuf)>,
     held_bytes: usize,
+    groups: Groups,
 }
 
 /// What the work on one document may take. A pipeline begins with the conditions of the rules, if they have any for it: they take
@@ -59,7 +61,7 @@ pub(super) enum Need {
 
 impl Pipeline {
     pub(super) fn new(stages: Vec<Stage>) -> Self {
-        let part = |stage| Part { stage, count: 0, held: Vec::new(), held_bytes: 0 };
+        let part = |stage| Part { stage, count: 0, held: Vec::new(), held_bytes: 0, groups: Groups::default() };
         Self { parts: stages.into_iter().map(part).collect(), out: Vec::new(), out_bytes: 0 }
     }
 
@@ -115,6 +117,19 @@ impl Pipeline {
                 let projected = RawDocumentBuf::from_bytes(bytes).map_err(crate::value::Malformed::from)?;
                 self.pass(at + 1, DocumentRef::Raw(&projected), work)
             }
+            Stage::Each(each) => {
+                let made = each.apply(document, work.at(at).steps())?;
+                for document in made {
+                    if self.pass(at + 1, DocumentRef::Raw(&document), work)? == Need::Nothing {
+                        return Ok(Need::Nothing);
+                    }
+                }
+                Ok(Need::More)
+            }
+            Stage::Group(grouping) => {
+                grouping.add(&mut part.groups, document, work.at(at).steps())?;
+                Ok(Need::More)
+            }
             Stage::Sort(sort, wanted) => {
                 let document = owned(document)?;
                 let key = sort.key_within(&*document, work.at(at).steps())?;
@@ -148,6 +163,14 @@ impl Pipeline {
                     let mut held = std::mem::take(&mut part.held);
                     order(sort, &mut held);
                     for (_, document) in held {
+                        if self.pass(at + 1, DocumentRef::Raw(&document), &Work::new())? == Need::Nothing {
+                            break;
+                        }
+                    }
+                }
+                Stage::Group(grouping) => {
+                    let groups = grouping.finish(std::mem::take(&mut part.groups))?;
+                    for document in groups {
                         if self.pass(at + 1, DocumentRef::Raw(&document), &Work::new())? == Need::Nothing {
                             break;
                         }

@@ -2,6 +2,7 @@ use bson::{Bson, Document, RawDocumentBuf};
 
 use super::failure::{refused, unsupported};
 use super::id_key::ids;
+use crate::aggregation::{Each, Grouping};
 use crate::expr::PatternAllowance;
 use crate::find::{Filter, Sort, compile_projection};
 use crate::policy::Projection;
@@ -18,6 +19,10 @@ pub(super) enum Stage {
     Project(Projection),
     /// How many there are, under this name.
     Count(String),
+    /// Documents made of each one.
+    Each(Each),
+    /// One document for each group.
+    Group(Grouping),
 }
 
 /// What is looked for.
@@ -47,14 +52,25 @@ impl Search {
             _ => None,
         };
         let patterns = PatternAllowance::default();
-        let stages = pipeline.iter().map(|one| stage(one, &patterns)).collect::<Result<_, _>>()?;
-        Ok(Self { stages, ids })
+        let stages = pipeline.iter().map(|one| stage(one, &patterns)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { stages: stages.into_iter().flatten().collect(), ids })
     }
 }
 
-const HELP: &str = "it has `$match`, `$sort`, `$skip`, `$limit`, `$count`, `$project` and `$unset`";
+const HELP: &str = "it has `$match`, `$project`, `$set`, `$addFields`, `$unset`, `$group`, `$bucket`, `$sort`, `$sortByCount`, \
+                    `$count`, `$limit`, `$skip`, `$unwind`, `$replaceRoot` and `$replaceWith`";
 
-fn stage(stage: &Document, patterns: &PatternAllowance) -> Result<Stage, DocumentsError> {
+/// A stage, as one or two of them.
+fn stage(stage: &Document, patterns: &PatternAllowance) -> Result<Vec<Stage>, DocumentsError> {
+    if let Some((name, operand)) = stage.iter().next().filter(|(name, _)| *name == "$sortByCount" && stage.len() == 1) {
+        debug_assert_eq!(name, "$sortByCount");
+        let order = Sort::compile(&bson::doc! { "count": -1 })?;
+        return Ok(vec![Stage::Group(Grouping::counting(operand)?), Stage::Sort(order, None)]);
+    }
+    single(stage, patterns).map(|stage| vec![stage])
+}
+
+fn single(stage: &Document, patterns: &PatternAllowance) -> Result<Stage, DocumentsError> {
     let mut fields = stage.iter();
     let (Some((name, operand)), None) = (fields.next(), fields.next()) else {
         return Err(refused(40323, "a stage of a pipeline has exactly one field"));
@@ -90,9 +106,21 @@ fn stage(stage: &Document, patterns: &PatternAllowance) -> Result<Stage, Documen
             if projection.is_empty() {
                 return Err(refused(51272, "`$project` names at least one field"));
             }
-            Ok(Stage::Project(compile_projection(projection)?))
+            match Each::project(projection)? {
+                Some(each) => Ok(Stage::Each(each)),
+                None => Ok(Stage::Project(compile_projection(projection)?)),
+            }
         }
         "$unset" => unset(operand),
+        "$addFields" | "$set" => Ok(Stage::Each(Each::add_fields(document()?)?)),
+        "$replaceWith" => Ok(Stage::Each(Each::replace(operand)?)),
+        "$replaceRoot" => match document()?.get("newRoot") {
+            Some(root) => Ok(Stage::Each(Each::replace(root)?)),
+            None => Err(refused(40231, "`$replaceRoot` needs `newRoot`")),
+        },
+        "$unwind" => Ok(Stage::Each(Each::unwind(operand)?)),
+        "$group" => Ok(Stage::Group(Grouping::parse(document()?)?)),
+        "$bucket" => Ok(Stage::Group(Grouping::bucket(document()?)?)),
         name => Err(unsupported(format!("the stage `{name}`"), Some(HELP))),
     }
 }

@@ -1,0 +1,121 @@
+use bson::Bson;
+
+use super::table::Operator;
+
+/// An expression, with its operators found and its variables counted.
+#[derive(Clone, Debug)]
+pub(crate) enum Expression {
+    Literal(Bson),
+    /// `$$REMOVE`, and a member that was not written.
+    Missing,
+    /// A path in the document: `$a.b`
+    Field(Vec<String>),
+    /// The document itself, or a variable of the expression's own by its number; and a path in it.
+    Variable(Option<usize>, Vec<String>),
+    Object(Vec<(String, Expression)>),
+    Array(Vec<Expression>),
+    Call {
+        operator: &'static Operator,
+        operands: Vec<Expression>,
+        /// Which of them were written.
+        given: Vec<bool>,
+    },
+    All(Vec<Expression>),
+    Any(Vec<Expression>),
+    Cond(Box<[Expression; 3]>),
+    IfNull(Vec<Expression>),
+    /// The branches, and what else there is; nothing else is an error.
+    Switch(Vec<(Expression, Expression)>, Option<Box<Expression>>),
+    /// Values for the next variables, and what is calculated with them.
+    Let(Vec<Expression>, Box<Expression>),
+    /// The array, and what becomes of each element, which is the next variable.
+    Map(Box<[Expression; 2]>),
+    /// The array, the condition on each element, which is the next variable, and how many are wanted.
+    Filter(Box<[Expression; 2]>, Option<Box<Expression>>),
+    /// The array, the first value, and the next, of which the one so far and the element are the next two variables.
+    Reduce(Box<[Expression; 3]>),
+    SortArray(Box<Expression>, Bson),
+    /// A field by a name that may have any letters, and of what; of nothing: of the document.
+    GetField(Box<Expression>, Box<Expression>),
+}
+
+impl Expression {
+    /// Calls `visit` with this expression and all in it.
+    pub(crate) fn each(&self, visit: &mut dyn FnMut(&Self)) {
+        visit(self);
+        match self {
+            Self::Literal(_) | Self::Missing | Self::Field(_) | Self::Variable(..) => {}
+            Self::Object(fields) => fields.iter().for_each(|(_, part)| part.each(visit)),
+            Self::Array(parts) | Self::All(parts) | Self::Any(parts) | Self::IfNull(parts) => {
+                parts.iter().for_each(|part| part.each(visit));
+            }
+            Self::Call { operands, .. } => operands.iter().for_each(|part| part.each(visit)),
+            Self::Cond(parts) | Self::Reduce(parts) => parts.iter().for_each(|part| part.each(visit)),
+            Self::Map(parts) => parts.iter().for_each(|part| part.each(visit)),
+            Self::Filter(parts, limit) => {
+                parts.iter().for_each(|part| part.each(visit));
+                limit.iter().for_each(|part| part.each(visit));
+            }
+            Self::Switch(branches, otherwise) => {
+                for (case, then) in branches {
+                    case.each(visit);
+                    then.each(visit);
+                }
+                otherwise.iter().for_each(|part| part.each(visit));
+            }
+            Self::Let(values, inner) => {
+                values.iter().for_each(|part| part.each(visit));
+                inner.each(visit);
+            }
+            Self::SortArray(input, _) => input.each(visit),
+            Self::GetField(name, input) => {
+                name.each(visit);
+                input.each(visit);
+            }
+        }
+    }
+
+    /// The top-level fields that it looks at; none if it may look at any.
+    pub(crate) fn fields(&self) -> Option<Vec<&str>> {
+        let (mut fields, mut any) = (Vec::new(), false);
+        self.each_field(&mut |field| match field {
+            Some(name) => fields.push(name),
+            None => any = true,
+        });
+        (!any).then_some(fields)
+    }
+
+    fn each_field<'e>(&'e self, visit: &mut dyn FnMut(Option<&'e str>)) {
+        match self {
+            Self::Field(path) => visit(path.first().map(String::as_str)),
+            Self::Variable(None, path) => visit(path.first().map(String::as_str)),
+            Self::All(parts) | Self::Any(parts) | Self::IfNull(parts) | Self::Array(parts) => {
+                parts.iter().for_each(|part| part.each_field(visit));
+            }
+            Self::Call { operands, .. } => operands.iter().for_each(|part| part.each_field(visit)),
+            Self::Cond(parts) => parts.iter().for_each(|part| part.each_field(visit)),
+            Self::Literal(_) | Self::Missing => {}
+            _ => visit(None),
+        }
+    }
+
+    /// Whether it has a value for every document, and looks at no more than a few values: then a database may be asked it of
+    /// documents which the client may not read.
+    pub(crate) fn never_fails(&self) -> bool {
+        let (mut never, mut parts) = (true, 0);
+        self.each(&mut |part| {
+            parts += 1;
+            never &= match part {
+                Self::Literal(_) | Self::Field(_) | Self::All(_) | Self::Any(_) | Self::Cond(_) | Self::IfNull(_) => true,
+                Self::Call { operator, .. } => {
+                    matches!(operator.name, "$eq" | "$ne" | "$gt" | "$gte" | "$lt" | "$lte" | "$cmp" | "$not" | "$type" | "$isNumber" | "$isArray")
+                }
+                _ => false,
+            };
+        });
+        never && parts <= MAX_PUSHED
+    }
+}
+
+/// How many parts an expression may have that a database is asked.
+const MAX_PUSHED: usize = 64;

@@ -1,0 +1,22 @@
+//! MongoDB's expressions and the stages of its pipelines, for documents in memory: those on the lists of what clients may use, with
+//! the meaning that MongoDB 6.0 gives them.
+
+mod accumulator;
+mod decimal;
+mod each;
+mod evaluate;
+mod expression;
+mod failure;
+mod group;
+mod number;
+mod operators;
+mod parse;
+mod table;
+mod value;
+
+pub(crate) use each::Each;
+pub(crate) use evaluate::decoded;
+pub(crate) use expression::Expression;
+pub use failure::ExpressionError;
+pub(crate) use group::{Grouping, Groups};
+pub(crate) use table::{is_operator, refusal_of};

@@ -1,0 +1,107 @@
+//! Values of expressions: one that is missing is none.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use bson::{Bson, Document};
+
+use super::failure::Outcome;
+use crate::value::{Malformed, Steps, ValueRef, sort_order};
+
+/// What an expression comes to: a part of a document or of the expression, or made anew.
+pub(super) type Value<'a> = Option<Cow<'a, Bson>>;
+
+/// How many steps each value takes that is made or copied: it has a place in memory.
+const EACH: usize = 8;
+
+/// So many bytes are one step.
+const BYTES: usize = 32;
+
+pub(super) fn made<'a>(value: impl Into<Bson>) -> Value<'a> {
+    Some(Cow::Owned(value.into()))
+}
+
+/// Null, undefined or missing.
+pub(super) fn is_nullish(value: Option<&Bson>) -> bool {
+    matches!(value, None | Some(Bson::Null | Bson::Undefined))
+}
+
+/// What counts as true.
+pub(super) fn is_true(value: Option<&Bson>) -> bool {
+    match value {
+        None | Some(Bson::Null | Bson::Undefined | Bson::Boolean(false)) => false,
+        Some(Bson::Int32(number)) => *number != 0,
+        Some(Bson::Int64(number)) => *number != 0,
+        Some(Bson::Double(number)) => *number != 0.0,
+        Some(decimal @ Bson::Decimal128(_)) => ValueRef::from(decimal).number().and_then(|number| number.integer()) != Some(0),
+        Some(_) => true,
+    }
+}
+
+/// MongoDB's name of a value's type, `missing` included.
+pub(super) fn kind(value: Option<&Bson>) -> &'static str {
+    value.map_or("missing", |value| ValueRef::from(value).kind().alias())
+}
+
+/// The order of all values, in which what is missing stands with undefined, below null.
+pub(super) fn compare(a: Option<&Bson>, b: Option<&Bson>) -> Result<Ordering, Malformed> {
+    let absent = |value: Option<&Bson>| matches!(value, None | Some(Bson::Undefined));
+    match (absent(a), absent(b)) {
+        (true, true) => Ok(Ordering::Equal),
+        (true, false) => Ok(if b == Some(&Bson::MinKey) { Ordering::Greater } else { Ordering::Less }),
+        (false, true) => compare(b, a).map(Ordering::reverse),
+        (false, false) => sort_order(a.map(ValueRef::from), b.map(ValueRef::from)),
+    }
+}
+
+pub(super) fn equal(a: &Bson, b: &Bson) -> Result<bool, Malformed> {
+    Ok(compare(Some(a), Some(b))? == Ordering::Equal)
+}
+
+/// How many steps it takes to copy a value, or to compare with it.
+pub(super) fn weight(value: &Bson) -> usize {
+    EACH + match value {
+        Bson::String(text) | Bson::Symbol(text) | Bson::JavaScriptCode(text) => text.len() / BYTES,
+        Bson::Binary(binary) => binary.bytes.len() / BYTES,
+        Bson::Array(elements) => elements.iter().map(weight).sum(),
+        Bson::Document(fields) => weight_of(fields),
+        Bson::RegularExpression(regex) => regex.pattern.as_str().len() / BYTES,
+        Bson::JavaScriptCodeWithScope(code) => code.code.len() / BYTES + weight_of(&code.scope),
+        _ => 0,
+    }
+}
+
+fn weight_of(fields: &Document) -> usize {
+    fields.iter().map(|(name, value)| name.len() / BYTES + weight(value)).sum()
+}
+
+/// A copy of a value, for its steps.
+pub(super) fn copy(value: &Bson, steps: &Steps) -> Outcome<Bson> {
+    steps.take(weight(value))?;
+    Ok(value.clone())
+}
+
+/// The value itself; for its steps, if it has to be copied.
+pub(super) fn owned(value: Cow<'_, Bson>, steps: &Steps) -> Outcome<Bson> {
+    match value {
+        Cow::Owned(value) => {
+            steps.take(1)?;
+            Ok(value)
+        }
+        Cow::Borrowed(value) => copy(value, steps),
+    }
+}
+
+/// Takes the steps of a text that is made or looked through.
+pub(super) fn take_text(length: usize, steps: &Steps) -> Outcome<()> {
+    Ok(steps.take(1 + length / BYTES)?)
+}
+
+/// How many levels a value has.
+pub(super) fn depth(value: &Bson) -> usize {
+    match value {
+        Bson::Array(elements) => 1 + elements.iter().map(depth).max().unwrap_or(0),
+        Bson::Document(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}

@@ -1,0 +1,47 @@
+use crate::expr::Operator;
+use crate::json::{self, Member, Node};
+
+/// What the keys of an object behind a name announce.
+pub(super) enum Keys<'n> {
+    /// Extended JSON: `{"$oid": …}`
+    Literal,
+    /// Operators only, at least one.
+    Operators,
+    /// Names only, or nothing.
+    Names,
+    /// An operator beside a name.
+    Mixed { operator: &'n Member, name: &'n Member },
+}
+
+pub(super) fn is_operator_like(key: &str) -> bool {
+    key.starts_with(['$', '%'])
+}
+
+pub(super) fn is_expansion_like(text: &str) -> bool {
+    text.starts_with("%%")
+}
+
+pub(super) fn keys(members: &[Member]) -> Keys<'_> {
+    if json::is_literal(members) {
+        return Keys::Literal;
+    }
+    let operator = members.iter().find(|m| is_operator_like(&m.key) && !is_expansion_like(&m.key));
+    let name = members.iter().find(|m| !is_operator_like(&m.key) || is_expansion_like(&m.key));
+    match (operator, name) {
+        (Some(operator), Some(name)) => Keys::Mixed { operator, name },
+        (Some(_), None) => Keys::Operators,
+        (None, _) => Keys::Names,
+    }
+}
+
+/// Whether an object is a list of conditions on one operand, as `{"$gt": 1}` is and `{"a": 1}` is not.
+pub(super) fn is_condition(node: &Node) -> bool {
+    let Some(members) = node.as_object() else { return false };
+    !members.is_empty()
+        && members.iter().all(|member| match Operator::parse(&member.key) {
+            Some(Operator::Logic(_)) => member.value.as_array().and_then(<[Node]>::first).is_some_and(is_condition),
+            Some(Operator::Not) => is_condition(&member.value),
+            Some(_) => true,
+            None => false,
+        })
+}
