@@ -142,8 +142,8 @@ fn insert_all(tree: &mut Vec<(String, Node)>, fields: &Document, adds: bool, dep
         let path = names(name)?;
         let node = match value {
             Bson::Document(inner) if !inner.keys().any(|key| key.starts_with('$')) => {
-                if inner.is_empty() && !adds {
-                    return refused(51270, "an empty object is no projection");
+                if inner.is_empty() {
+                    return refused(if adds { 40180 } else { 51270 }, "an empty object is no value of a field");
                 }
                 if depth > 100 {
                     return refused(15, "a projection is nested too deep");
@@ -239,7 +239,7 @@ fn compute(tree: &[(String, Node)], root: &Bson, value: Option<Bson>, steps: &St
                     fields.remove(name);
                 }
             },
-            Node::Fields(below) if node.computes() || (below.is_empty() && !fields.contains_key(name)) => {
+            Node::Fields(below) if node.computes() => {
                 let before = fields.get_mut(name).map(std::mem::take);
                 let after = compute(below, root, before, steps)?;
                 fields.insert(name.clone(), after);

@@ -138,7 +138,7 @@ impl Grouping {
     /// Adds a document to its group.
     pub(crate) fn add(&self, groups: &mut Groups, document: DocumentRef<'_>, steps: &Steps) -> Outcome<()> {
         let root = super::decoded(document, steps)?;
-        let key = self.key.value(&root, steps)?.unwrap_or(Bson::Null);
+        let key = self.key_of(&root, steps)?;
         steps.take(weight(&key).saturating_mul(8))?;
         let key = Ordered(key);
         let place = match groups.places.get(&key) {
@@ -167,6 +167,18 @@ impl Grouping {
             return refused(292, "the groups take more than 100 MiB of memory");
         }
         Ok(())
+    }
+
+    /// What is missing is null, also as a member of a key that is an object.
+    fn key_of(&self, root: &Bson, steps: &Steps) -> Outcome<Bson> {
+        let Expression::Object(members) = &self.key else {
+            return Ok(self.key.value(root, steps)?.unwrap_or(Bson::Null));
+        };
+        let mut key = Document::new();
+        for (name, member) in members {
+            key.insert(name.clone(), member.value(root, steps)?.unwrap_or(Bson::Null));
+        }
+        Ok(key.into())
     }
 
     /// A document for each group.

@@ -130,6 +130,9 @@ impl Scope {
                 one => Ok(call(operator, vec![self.any(one)?])),
             },
             Shape::Named(names, needed) => match operand {
+                Bson::Document(members) if name == "$zip" && !matches!(members.get("inputs"), Some(Bson::Array(_))) => {
+                    refused(34461, "the inputs of `$zip` are an array of expressions")
+                }
                 Bson::Document(members) => self.members(operator, members, names, needed),
                 _ => refused(9, format!("`{name}` takes an object")),
             },

@@ -6,6 +6,7 @@ use std::pin::Pin;
 pub(crate) mod commands;
 pub(crate) mod documents;
 pub(crate) mod moves;
+pub(crate) mod query_cases;
 pub(crate) mod racing;
 pub(crate) mod refusals;
 pub(crate) mod sessions;

@@ -34,6 +34,7 @@ mod login;
 mod naive;
 mod now;
 mod plans;
+mod queries;
 mod racing;
 mod readme;
 mod regressions;

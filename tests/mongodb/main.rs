@@ -227,8 +227,9 @@ fn main() -> ExitCode {
         Box::pin(contracts::sessions::two_applications_in_one_store_never_meet(sessions("app"), sessions("other")))
     });
     cases.push(("sessions::two_applications_in_one_store_never_meet".to_owned(), apart));
-    let laws: [(&str, Law); 5] = [
+    let laws: [(&str, Law); 6] = [
         ("recorded_updates_are_what_the_server_does", same::recorded::recorded_updates_are_what_the_server_does),
+        ("recorded_queries_are_what_the_server_answers", same::recorded::recorded_queries_are_what_the_server_answers),
         ("pipelines_bring_the_same", same::finds::pipelines_bring_the_same),
         ("writes_do_the_same", same::writes::writes_do_the_same),
         ("updates_do_the_same", same::updates::updates_do_the_same),

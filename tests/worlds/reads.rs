@@ -66,7 +66,10 @@ pub(crate) fn sort(choices: &mut Choices) -> Json {
 pub(crate) fn filter(choices: &mut Choices, depth: usize) -> Json {
     let mut filter = Map::new();
     for _ in 0..choices.pick(&[0, 1, 1, 1, 1, 2]) {
-        if depth > 0 && choices.chance(20) {
+        if depth > 0 && choices.chance(18) {
+            let (name, operand) = whole(choices);
+            filter.insert(name.to_owned(), operand);
+        } else if depth > 0 && choices.chance(20) {
             let parts: Vec<Json> = (0..choices.pick(&[1, 2, 2])).map(|_| self::filter(choices, depth - 1)).collect();
             filter.insert(choices.pick(&["$and", "$or", "$nor"]).to_owned(), Json::Array(parts));
         } else {
@@ -76,6 +79,54 @@ pub(crate) fn filter(choices: &mut Choices, depth: usize) -> Json {
         }
     }
     Json::Object(filter)
+}
+
+/// What is asked of a document as a whole.
+fn whole(choices: &mut Choices) -> (&'static str, Json) {
+    match choices.below(8) {
+        0 => ("$comment", json!("why")),
+        1 | 2 => ("$jsonSchema", schema(choices, 1)),
+        _ => ("$expr", expression(choices, 2)),
+    }
+}
+
+fn schema(choices: &mut Choices, depth: usize) -> Json {
+    let name = name(choices);
+    match choices.below(if depth == 0 { 5 } else { 8 }) {
+        0 => json!({"required": [name]}),
+        1 => json!({"bsonType": choices.pick(&["object", "string", "int"])}),
+        2 => json!({"maxProperties": choices.below(6)}),
+        3 => json!({"properties": {name: {"bsonType": choices.pick(&["int", "string", "array", "object"])}}}),
+        4 => json!({"properties": {name: {"minimum": 2, "maxLength": 2, "minItems": 1}}, "additionalProperties": choices.chance(50)}),
+        5 => json!({"not": schema(choices, depth - 1)}),
+        6 => json!({"oneOf": [schema(choices, depth - 1), schema(choices, depth - 1)]}),
+        _ => json!({"patternProperties": {"^[a-m]": schema(choices, depth - 1)}, "dependencies": {name: ["a"]}}),
+    }
+}
+
+/// An expression of a filter, now and then one that fails on some documents.
+fn expression(choices: &mut Choices, depth: usize) -> Json {
+    let field = |choices: &mut Choices| json!(format!("${}", path(choices)));
+    if depth == 0 {
+        return match choices.below(4) {
+            0 => json!(choices.below(4)),
+            1 => json!({"$literal": scalar(choices)}),
+            _ => field(choices),
+        };
+    }
+    let part = |choices: &mut Choices| expression(choices, depth - 1);
+    match choices.below(12) {
+        0..=2 => json!({choices.pick(&["$eq", "$ne", "$gt", "$lt", "$cmp"]): [part(choices), part(choices)]}),
+        3 => json!({choices.pick(&["$and", "$or"]): [part(choices), part(choices)]}),
+        4 => json!({choices.pick(&["$size", "$strLenCP", "$bsonSize", "$toInt"]): field(choices)}),
+        5 => json!({choices.pick(&["$type", "$isArray", "$not", "$isNumber"]): [field(choices)]}),
+        6 => json!({choices.pick(&["$add", "$divide", "$mod"]): [field(choices), part(choices)]}),
+        7 => json!({"$gt": [{"$bsonSize": "$$ROOT"}, choices.pick(&[20, 60, 100, 200])]}),
+        8 => json!({"$in": [part(choices), {"$map": {"input": {"$objectToArray": "$$ROOT"}, "in": "$$this.v"}}]}),
+        9 => json!({"$cond": [part(choices), part(choices), part(choices)]}),
+        10 => json!({"$ifNull": [field(choices), part(choices)]}),
+        _ => json!({"$anyElementTrue": {"$map": {"input": field(choices), "in": {"$gt": ["$$this", 1]}}}}),
+    }
 }
 
 /// A value that the field of a path may well have.
@@ -113,7 +164,7 @@ pub(crate) fn condition(choices: &mut Choices, path: &str, depth: usize) -> Json
 
 fn operator(choices: &mut Choices, path: &str, depth: usize) -> (&'static str, Json) {
     let list = |choices: &mut Choices| (0..choices.below(4)).map(|_| likely(choices, path)).collect::<Json>();
-    match choices.below(if depth == 0 { 13 } else { 16 }) {
+    match choices.below(if depth == 0 { 14 } else { 17 }) {
         0 => ("$eq", likely(choices, path)),
         1 => ("$ne", likely(choices, path)),
         2 | 3 => {
@@ -140,10 +191,14 @@ fn operator(choices: &mut Choices, path: &str, depth: usize) -> (&'static str, J
         11 => ("$all", list(choices)),
         12 => ("$mod", choices.pick(&[json!([2, 1]), json!([3, 0])])),
         13 => {
+            let name = choices.pick(&["$bitsAllSet", "$bitsAnySet", "$bitsAllClear", "$bitsAnyClear"]);
+            (name, choices.pick(&[json!(1), json!(3), json!([0, 2])]))
+        }
+        14 => {
             let (name, operand) = operator(choices, path, depth - 1);
             ("$not", json!({name: operand}))
         }
-        14 => {
+        15 => {
             let inner = choices.pick(&["a", "b", "c", "in.x"]);
             let condition = condition(choices, inner, depth - 1);
             ("$elemMatch", json!({inner: condition}))

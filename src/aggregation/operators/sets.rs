@@ -143,7 +143,7 @@ pub(crate) fn intersection(args: &Args<'_>) -> Outcome<Option<Bson>> {
             None => elements,
             Some(common) => common.into_iter().filter(|member| elements.contains(member)).collect(),
         };
-        if left.is_empty() {
+        if at > 0 && left.is_empty() {
             return some(Vec::<Bson>::new());
         }
         common = Some(left);

@@ -192,7 +192,7 @@ async fn compare(world: &World, store: &EmbeddedDocuments, namespace: &Namespace
 fn pipeline(random: &mut Random) -> Vec<Document> {
     let mut stages = Vec::new();
     for _ in 0..random.below(4) {
-        stages.push(match random.below(12) {
+        stages.push(match random.below(16) {
             0..=3 => doc! { "$match": random.filter(1) },
             // The whole order, since of equal ones MongoDB may take any.
             // No index among the names: it may be refused, but not where MongoDB filters first.
@@ -204,6 +204,14 @@ fn pipeline(random: &mut Random) -> Vec<Document> {
             7 => doc! { "$limit": random.pick(&[Bson::Int32(1), Bson::Int64(30), Bson::Double(7.0), Bson::Int32(0)]) },
             8 => doc! { "$count": random.pick(&["n", "n", "", "$n", "a.b"]) },
             9 => doc! { "$unset": random.pick(&[Bson::from("a"), vec!["a.b", "c"].into(), vec!["a", "a.b"].into(), 1.into()]) },
+            10 => doc! { "$addFields": { random.path(): random.expression(2) } },
+            11 => doc! { "$project": { "a": 1, "made": random.expression(2) } },
+            12 => doc! { "$unwind": { "path": format!("${}", random.path()), "preserveNullAndEmptyArrays": random.one_in(2) } },
+            // One group, since those of several have no order.
+            13 => {
+                let accumulator = random.pick(&["$sum", "$avg", "$min", "$max", "$first", "$push"]);
+                doc! { "$group": { "_id": Bson::Null, "b": { accumulator: random.expression(1) } } }
+            }
             _ => {
                 let value = random.pick(&[Bson::Int32(1), Bson::Int32(0), true.into()]);
                 let mut projection = doc! { random.path(): value.clone(), random.path(): value };

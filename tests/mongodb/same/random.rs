@@ -100,7 +100,11 @@ impl Random {
         let (name, operand) = match self.below(if depth == 0 { 22 } else { 28 }) {
             0 | 1 => ("$eq", self.value(1)),
             2 => ("$ne", self.value(1)),
-            3 | 4 => (self.pick(&["$gt", "$gte", "$lt", "$lte"]), self.scalar()),
+            3 => (self.pick(&["$gt", "$gte", "$lt", "$lte"]), self.value(2)),
+            4 => (
+                self.pick(&["$bitsAllSet", "$bitsAnySet", "$bitsAllClear", "$bitsAnyClear"]),
+                self.pick(&[1.into(), 2.0.into(), (-1).into(), vec![Bson::Int32(0), Bson::Int64(70)].into(), "a".into()]),
+            ),
             5 | 6 => (self.pick(&["$gt", "$gte", "$lt", "$lte"]), Bson::Int32(1)),
             7 | 8 => ("$in", list(self)),
             9 => ("$nin", list(self)),
@@ -125,12 +129,36 @@ impl Random {
         (name.to_owned(), operand)
     }
 
+    /// An expression that seldom fails.
+    pub(crate) fn expression(&mut self, depth: usize) -> Bson {
+        if depth == 0 {
+            return match self.below(4) {
+                0 => doc! { "$literal": self.value(1) }.into(),
+                _ => format!("${}", self.path()).into(),
+            };
+        }
+        let name = self.pick(&[
+            "$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$cmp", "$and", "$or", "$not", "$type", "$isArray", "$isNumber", "$ifNull",
+            "$cond", "$mergeObjects", "$sum", "$max", "$min", "$avg", "$size", "$add", "$objectToArray", "$concatArrays",
+        ]);
+        let count = match name {
+            "$not" | "$type" | "$isArray" | "$isNumber" | "$size" | "$objectToArray" => 1,
+            "$cond" => 3,
+            _ => 2,
+        };
+        let operands: Vec<Bson> = (0..count).map(|_| self.expression(depth - 1)).collect();
+        doc! { name: operands }.into()
+    }
+
     /// A filter, now and then a malformed one.
     pub(crate) fn filter(&mut self, depth: usize) -> Document {
         let count = self.pick(&[0, 1, 1, 1, 2]);
         (0..count)
-            .map(|_| match self.below(if depth == 0 { 4 } else { 6 }) {
-                4 | 5 => {
+            .map(|_| match self.below(if depth == 0 { 6 } else { 8 }) {
+                4 => ("$comment".to_owned(), self.scalar()),
+                // Only at the top: elsewhere it is refused, and both refuse it.
+                5 if depth > 0 => ("$expr".to_owned(), self.expression(2)),
+                6 | 7 => {
                     let name = self.pick(&["$and", "$or", "$nor"]).to_owned();
                     let count = self.pick(&[1, 1, 2, 2, 0]);
                     let parts: Vec<Bson> = (0..count).map(|_| self.filter(depth - 1).into()).collect();

@@ -2,6 +2,7 @@
 
 use bson::{Bson, Document, doc};
 
+use crate::contracts::query_cases::query_cases;
 use crate::contracts::update_cases::cases;
 use crate::world::{Finished, World};
 
@@ -36,6 +37,30 @@ pub(crate) fn recorded_updates_are_what_the_server_does(world: World) -> Finishe
             };
             // As texts, in which NaN is equal to itself.
             assert_eq!(got.to_string(), case.expect.to_string(), "{}: {}", case.place, case.update);
+        }
+    })
+}
+
+/// The recorded pipelines in `fixtures/queries`, too.
+pub(crate) fn recorded_queries_are_what_the_server_answers(world: World) -> Finished {
+    Box::pin(async move {
+        let collection = world.database.collection::<Document>("recorded");
+        let mut stored: Vec<Document> = Vec::new();
+        for case in query_cases() {
+            // As texts, in which NaN is equal to itself.
+            if format!("{stored:?}") != format!("{:?}", case.documents) {
+                collection.delete_many(doc! {}).await.unwrap();
+                collection.insert_many(&case.documents).await.unwrap();
+                stored.clone_from(&case.documents);
+            }
+            let command = doc! {
+                "aggregate": "recorded", "pipeline": &case.pipeline, "cursor": { "batchSize": 1000 }, "hint": { "$natural": 1 },
+            };
+            let answer = world.database.run_command(command).await.ok().map(|answer| {
+                let batch = answer.get_document("cursor").unwrap().get_array("firstBatch").unwrap();
+                batch.iter().map(|made| made.as_document().unwrap().clone()).collect::<Vec<_>>()
+            });
+            assert_eq!(format!("{answer:?}"), format!("{:?}", case.answer), "{}: {:?}", case.place, case.pipeline);
         }
     })
 }
