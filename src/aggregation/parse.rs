@@ -21,11 +21,6 @@ impl Expression {
     pub(crate) fn parse(expression: &Bson) -> Outcome<Self> {
         Scope::default().any(expression)
     }
-
-    /// The same for what stands behind an operator's name.
-    pub(super) fn parse_call(name: &str, operand: &Bson) -> Outcome<Self> {
-        Scope::default().call(name, operand)
-    }
 }
 
 impl Scope {
