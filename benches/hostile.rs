@@ -16,9 +16,9 @@ use portcullis::eval::Context;
 use portcullis::guarded::{FindRequest, GuardedCollection, GuardedError, Pipeline, parse_writes};
 use portcullis::json;
 use portcullis::policy::{self, RulesFile};
-use portcullis::store::EmbeddedDocuments;
 use portcullis::store::documents::{Namespace, Store};
 use portcullis::user::User;
+use portcullis_store::EmbeddedDocuments;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

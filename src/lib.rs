@@ -31,8 +31,6 @@ pub mod expr;
 pub mod find;
 pub mod guarded;
 pub mod json;
-#[cfg(feature = "jwks")]
-pub mod jwks;
 pub mod lint;
 #[cfg(feature = "jwt")]
 pub mod login;

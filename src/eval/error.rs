@@ -62,14 +62,14 @@ const MAX_ERRORS: usize = 100;
 
 impl Errors {
     /// Of a decision that may take so many steps.
-    #[cfg(feature = "embedded")]
-    pub(crate) const fn within(steps: Steps) -> Self {
+    #[must_use]
+    pub const fn within(steps: Steps) -> Self {
         Self { failures: RefCell::new(None), steps }
     }
 
     /// What the decision may still take.
     #[inline]
-    pub(crate) const fn steps(&self) -> &Steps {
+    pub const fn steps(&self) -> &Steps {
         &self.steps
     }
 

@@ -71,7 +71,7 @@ impl Filter {
     }
 
     /// As [`compile`](Self::compile), with patterns for which the other parts of the request leave room.
-    pub(crate) fn compile_within(filter: &Document, patterns: &PatternAllowance) -> Result<Self, FindError> {
+    pub fn compile_within(filter: &Document, patterns: &PatternAllowance) -> Result<Self, FindError> {
         let predicate = conditions(filter, Inside::Document, At { depth: 0, patterns })?;
         let context = Context::new();
         let residual = bind(&predicate, &context);
@@ -105,11 +105,7 @@ impl Filter {
     }
 
     /// As [`matches`](Self::matches), in the steps that `errors` leaves, to which a failure is added.
-    pub(crate) fn matches_within<'d>(
-        &self,
-        document: impl Into<DocumentRef<'d>>,
-        errors: &Errors,
-    ) -> Result<bool, Malformed> {
+    pub fn matches_within<'d>(&self, document: impl Into<DocumentRef<'d>>, errors: &Errors) -> Result<bool, Malformed> {
         let documents = Documents { root: Some(document.into().into()), ..Documents::default() };
         match Evaluation::new(documents, &self.context, errors).truth(&self.residual) {
             Truth::True => Ok(true),

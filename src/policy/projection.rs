@@ -8,7 +8,7 @@ use crate::path::{FieldPath, PathError, Segment};
 use crate::text::{Located, Span};
 use crate::value::{
     ArrayRef, Container, DocumentRef, DocumentWriter, Elements, Empty, Field, Fields, MAX_DEPTH, Malformed, Place,
-    ValueRef, Writer,
+    RawWriter, ValueRef, Writer,
 };
 
 /// Which fields of a document are left: MongoDB's `{a: 1}` or `{a: 0}`.
@@ -174,6 +174,14 @@ impl Projection {
     /// If raw bytes are no BSON, or the document is nested deeper than [`MAX_DEPTH`].
     pub fn apply<'d>(&self, document: impl Into<DocumentRef<'d>>) -> Result<Document, Malformed> {
         DocumentWriter::write(|writer| self.write(document.into(), writer))
+    }
+
+    /// Puts what it leaves of a document in the place of whatever `bytes` hold.
+    ///
+    /// # Errors
+    /// Bytes that are not BSON.
+    pub fn write_raw(&self, document: DocumentRef<'_>, bytes: &mut Vec<u8>) -> Result<(), Malformed> {
+        RawWriter::write(bytes, |writer| self.write(document, writer))
     }
 
     /// Writes what is left of a document.

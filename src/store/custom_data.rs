@@ -4,10 +4,10 @@ use super::StoreError;
 use crate::auth::{BoxFuture, CustomDataError, Selection};
 
 /// How many documents may name one user.
-pub(super) const MAX_DOCUMENTS: usize = 1000;
+pub const MAX_DOCUMENTS: usize = 1000;
 
 /// How large the documents that name one user may be together, in bytes: two of the largest of MongoDB, 32 MiB.
-pub(super) const MAX_BYTES: usize = 32 * 1024 * 1024;
+pub const MAX_BYTES: usize = 32 * 1024 * 1024;
 
 /// Where the documents behind `%%user.custom_data` are.
 ///

@@ -118,7 +118,8 @@ pub enum UsersError {
 const SHOWN: usize = 64;
 
 /// As much of an id as a message shows, on one line.
-pub(super) fn shown(id: &str) -> String {
+#[must_use]
+pub fn shown(id: &str) -> String {
     OneLine(excerpt(id, SHOWN)).to_string()
 }
 

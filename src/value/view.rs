@@ -22,7 +22,9 @@ enum Cause {
 }
 
 impl Malformed {
-    pub(crate) fn new(reason: impl Into<Box<str>>) -> Self {
+    /// For this reason.
+    #[must_use]
+    pub fn new(reason: impl Into<Box<str>>) -> Self {
         Self(Cause::Bson(reason.into()))
     }
 

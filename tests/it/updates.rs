@@ -5,7 +5,7 @@ use portcullis::find::{Filter, Position};
 use portcullis::update::{self, Applied, Moment, Operator, Update, UpdateError};
 use portcullis::value::{ValueRef, identical};
 
-use crate::contracts::update_cases::{Case, cases};
+use portcullis_testkit::contracts::update_cases::{Case, cases};
 
 fn same(a: &Document, b: &Document) -> bool {
     identical(ValueRef::Document(a.into()), ValueRef::Document(b.into())) == Ok(true)

@@ -12,7 +12,7 @@ use rsa::pkcs8::{EncodePrivateKey as _, EncodePublicKey as _, LineEnding};
 use rsa::{BigUint, RsaPrivateKey, RsaPublicKey};
 use serde_json::Value;
 
-use super::keys::{OTHER_RSA, RSA, SECRET, secrets};
+use portcullis_testkit::keys::{OTHER_RSA, RSA, SECRET, secrets};
 
 fn outline(node: &Node, errors: &[ConfigError]) -> Vec<String> {
     errors.iter().map(|error| format!("{} {} {error}", node.pointer_at(error.span()), error.kind().code())).collect()

@@ -13,7 +13,7 @@ use portcullis::auth::{MAX_CUSTOM_DATA, ProviderType};
 use portcullis::user::{CustomData, User, UserType};
 use serde_json::{Value, json};
 
-use super::keys::{SECRET, issuer, now};
+use portcullis_testkit::keys::{SECRET, issuer, now};
 
 fn ours() -> TokenIssuer {
     issuer(&[&SECRET], "employees-abcde")

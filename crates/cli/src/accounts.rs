@@ -1,0 +1,266 @@
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use portcullis::app::App;
+use portcullis::auth::token::{StaticJwks, TokenIssuer};
+use portcullis::auth::{BoxFuture, CustomDataConfig, Selection, Warning};
+use portcullis::eval::Functions;
+use portcullis::login::{
+    Authenticated, Authenticator, DataAge, DataSource, Freshness, FunctionMissing, UserAssembler, UserCreation,
+    UserCreationRefused, custom_data_config, token_provider,
+};
+use portcullis::store::CustomDataStore;
+use portcullis::testfile;
+use portcullis::user::{CustomData, User};
+use portcullis_store::jwks::{HttpsJwks, HttpsJwksOptions};
+
+use super::application::load_app;
+use super::input::{self, Input, read_file};
+use super::output::note;
+use super::secrets::SecretArgs;
+use super::server;
+use super::stores::{Missing, StoreArgs, Stores};
+use super::trouble::Trouble;
+
+/// The application whose users these are.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct AppArgs {
+    /// The application directory
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    app: PathBuf,
+    /// The tag of the application's environment
+    #[arg(long)]
+    tag: Option<String>,
+}
+
+impl AppArgs {
+    pub(super) fn load(&self) -> Result<App, Trouble> {
+        load_app(&self.app, self.tag.as_deref())
+    }
+
+    /// Opens the users of the application. Where the command line says its id, the directory need not be there.
+    pub(super) async fn open(&self, stores: &StoreArgs, missing: Missing) -> Result<Stores, Trouble> {
+        if let Some(application) = stores.application() {
+            return stores.open(application, missing).await;
+        }
+        let app = self.load().map_err(|trouble| match trouble {
+            Trouble::App(error) => Trouble::usage(format!("whose users? {error}; give --app DIR, or --application ID")),
+            trouble => trouble,
+        })?;
+        stores.open(stores.id_of(&app)?, missing).await
+    }
+}
+
+/// What new users need.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Providers")]
+pub(super) struct ProviderArgs {
+    /// The keys of the provider of tokens (a JWK set), instead of those at its address
+    #[arg(long, value_name = "JSON|FILE")]
+    jwks: Option<String>,
+    /// What the user-creation function returns: {"name": {"returns": value} | {"fails": "…"}}
+    #[arg(long, value_name = "JSON|FILE")]
+    functions: Option<String>,
+    #[command(flatten)]
+    secrets: SecretArgs,
+}
+
+/// Runs a command that waits for servers. One thread does: starting others takes longer than most commands.
+pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let result = work.await;
+        server::shut_down().await;
+        result
+    })
+}
+
+/// The bearer of an access token. Without a look-up nothing need be said of where custom data is.
+pub(super) async fn bearer(
+    app: &App,
+    stores: &StoreArgs,
+    token: &str,
+    freshness: Freshness,
+) -> Result<Authenticated, Trouble> {
+    let authenticator = match freshness {
+        Freshness::Snapshot => of_tokens(app, stores, Missing::Refuse).await?,
+        Freshness::Live | Freshness::AtMost(_) => authenticator(app, stores, Missing::Refuse).await?,
+    };
+    let authenticated = authenticator.authenticate(token, freshness).await;
+    if authenticated.is_err() {
+        note_foreign(token);
+    }
+    Ok(authenticated?)
+}
+
+/// Says of a refused token of somebody else's what it is good for.
+pub(super) fn note_foreign(token: &str) {
+    if !is_ours(token) {
+        note(
+            "Portcullis did not issue this token; if a provider did, log in with it first: `portcullis login TOKEN` prints the \
+             access token and the refresh token that other commands take",
+        );
+    }
+}
+
+/// Whether a token says that it is an access or refresh token of ours. That is no proof: nothing but a message depends on it.
+fn is_ours(token: &str) -> bool {
+    let payload = token.split('.').nth(1).and_then(|part| BASE64_URL_SAFE_NO_PAD.decode(part).ok());
+    let claims: Option<serde_json::Value> = payload.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    claims
+        .as_ref()
+        .and_then(|claims| claims.get("typ")?.as_str())
+        .is_some_and(|kind| matches!(kind, "access" | "refresh"))
+}
+
+/// An authenticator that looks up no custom data: enough to tell whose a token is and to end its session.
+pub(super) async fn of_tokens(app: &App, stores: &StoreArgs, missing: Missing) -> Result<Authenticator, Trouble> {
+    let application = stores.id_of(app)?;
+    let keys = stores.signing_keys(missing)?;
+    let accounts = stores.open(application, missing).await?.accounts();
+    Ok(Authenticator::new(TokenIssuer::new(keys, application), accounts))
+}
+
+/// An authenticator that looks up custom data: enough to refresh tokens.
+pub(super) async fn authenticator(app: &App, stores: &StoreArgs, missing: Missing) -> Result<Authenticator, Trouble> {
+    let custom_data = custom_data(app, stores).await?;
+    let authenticator = of_tokens(app, stores, missing).await?;
+    Ok(match custom_data {
+        Some(custom_data) => authenticator.with_custom_data(custom_data),
+        None => authenticator.without_custom_data(),
+    })
+}
+
+/// What is enough to look up users.
+pub(super) async fn assembler(app: &App, stores: &StoreArgs) -> Result<UserAssembler, Trouble> {
+    let assembler = UserAssembler::new(stores.open(stores.id_of(app)?, Missing::Refuse).await?.accounts());
+    Ok(match custom_data(app, stores).await? {
+        Some(custom_data) => assembler.with_custom_data(custom_data),
+        None => assembler.without_custom_data(),
+    })
+}
+
+async fn custom_data(app: &App, stores: &StoreArgs) -> Result<Option<Arc<dyn CustomDataStore>>, Trouble> {
+    match custom_data_config(app)? {
+        Some(config) if config.is_enabled() => Ok(Some(stores.custom_data(config).await?)),
+        _ => Ok(None),
+    }
+}
+
+/// The same, with the ways to log in.
+pub(super) async fn authenticator_with_provider(
+    app: &App,
+    stores: &StoreArgs,
+    providers: &ProviderArgs,
+) -> Result<Authenticator, Trouble> {
+    // What is wrong with providers is said before anything is made.
+    let compiled = token_provider(app, stores.id_of(app)?, &providers.secrets.read(app)?)?;
+    let function = user_creation(app, providers)?;
+    let mut authenticator = authenticator(app, stores, Missing::Create).await?;
+    if let Some(provider) = compiled {
+        authenticator = authenticator.with_provider(match (provider.jwk_uri(), &providers.jwks) {
+            (None, _) => provider,
+            (Some(_), Some(argument)) => {
+                let (name, bytes) = input::read_bytes(argument, "--jwks")?;
+                let keys =
+                    StaticJwks::parse(&bytes).map_err(|error| Trouble::usage(format!("--jwks `{name}`: {error}")))?;
+                provider.with_jwks(Arc::new(keys))
+            }
+            (Some(uri), None) => {
+                let keys = HttpsJwks::new(uri, HttpsJwksOptions::default())
+                    .map_err(|error| Trouble::usage(format!("`jwkURI` of the provider: {error}")))?;
+                provider.with_jwks(Arc::new(keys))
+            }
+        });
+    }
+    if app.takes_anonymous_users() {
+        authenticator = authenticator.with_anonymous_users();
+    }
+    Ok(match function {
+        Some(function) => authenticator.with_user_creation(function),
+        None => authenticator,
+    })
+}
+
+/// A user with custom data looked up now.
+pub(super) async fn with_custom_data(app: &App, stores: &StoreArgs, user: User) -> Result<(User, DataAge), Trouble> {
+    let config = custom_data_config(app)?
+        .filter(CustomDataConfig::is_enabled)
+        .ok_or_else(|| Trouble::usage("the application has no custom user data; leave --custom-data away"))?;
+    let Selection { document, warnings } = stores.custom_data(config).await?.find(&user.id).await?;
+    warn(&warnings);
+    let custom_data = document.map_or(CustomData::Absent, CustomData::Loaded);
+    Ok((User { custom_data, ..user }, DataAge { source: DataSource::Store, age: Duration::ZERO }))
+}
+
+/// The function that a new user waits for.
+fn user_creation(app: &App, providers: &ProviderArgs) -> Result<Option<Arc<dyn UserCreation>>, Trouble> {
+    let config = custom_data_config(app)?;
+    let Some(name) = config.as_ref().and_then(CustomDataConfig::on_user_creation) else { return Ok(None) };
+    let Some(argument) = &providers.functions else {
+        note(&format!("the application calls `{name}` for new users; --functions says what it returns"));
+        return Ok(Some(Arc::new(FunctionMissing::new(name))));
+    };
+    let input = Input::read(argument, "--functions")?;
+    let functions = testfile::functions(&input.node)
+        .map_err(|findings| Trouble::findings("--functions", &input.source, Some(&input.node), findings))?;
+    Ok(Some(Arc::new(Stub { name: name.to_owned(), functions })))
+}
+
+/// A user-creation function whose answer stands on the command line.
+struct Stub {
+    name: String,
+    functions: Arc<dyn Functions>,
+}
+
+impl UserCreation for Stub {
+    fn user_created<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<(), UserCreationRefused>> {
+        Box::pin(async move {
+            let user = bson::Bson::Document(user.to_document());
+            let refused = |message| UserCreationRefused { function: self.name.clone(), message };
+            self.functions.call(&self.name, &[user]).map(|_| ()).map_err(|error| refused(error.to_string()))
+        })
+    }
+}
+
+/// Says what a log should.
+pub(super) fn warn(warnings: &[Warning]) {
+    warnings.iter().for_each(|warning| note(&warning.to_string()));
+}
+
+/// Reads a token: itself, or from standard input or a file, which may be what `login --json` prints; there it stands under
+/// the first of `keys` that is there.
+pub(super) fn read_token(argument: &str, keys: &[&str]) -> Result<String, Trouble> {
+    // A path with two dots and without a slash would be rare luck.
+    let is_token = argument.matches('.').count() == 2 && argument.starts_with("ey");
+    let text = if argument == "-" {
+        String::from_utf8_lossy(&input::read_standard_input()?).into_owned()
+    } else if is_token {
+        argument.to_owned()
+    } else {
+        // A file's name that is no file may be a token with an error in it, and so is not shown.
+        match read_file(argument.as_ref()) {
+            Err(Trouble::Read { error, .. }) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(Trouble::usage("the token is neither a JSON Web Token nor a file that is there"));
+            }
+            read => String::from_utf8_lossy(&read?).into_owned(),
+        }
+    };
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Trouble::usage("there is no token in it: the file, or standard input, is empty"));
+    }
+    if !text.starts_with('{') {
+        return Ok(text.to_owned());
+    }
+    let document: Option<serde_json::Value> = serde_json::from_str(text).ok();
+    let token = keys.iter().find_map(|key| document.as_ref()?.get(key)?.as_str());
+    token.map(str::to_owned).ok_or_else(|| {
+        let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+        Trouble::usage(format!("there is no {} in the JSON given for the token", keys.join(" or ")))
+    })
+}
