@@ -104,7 +104,7 @@ impl GuardArgs {
 
 fn guard(args: &GuardArgs, namespace: Option<&str>, missing: &str) -> Result<(Guard, Option<DataAge>), Trouble> {
     if let Some(namespace) = namespace {
-        args.stores.refuse_ours(namespace)?;
+        args.stores.places().refuse_ours(namespace)?;
     }
     match (application(args)?, &args.rules) {
         (Some(directory), _) => {
