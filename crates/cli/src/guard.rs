@@ -170,7 +170,7 @@ fn app_guard(args: &GuardArgs, directory: &Path, namespace: &str) -> Result<(Gua
     let secrets = args.secrets.read(&app)?;
     args.secrets.note_unused(&app)?;
     let context = app.with_secrets(args.context.context(user)?, &secrets);
-    Ok((app.guard(&policies, namespace, args.service.as_deref(), context)?, age))
+    Ok((policies.guard(&app, namespace, args.service.as_deref(), context)?, age))
 }
 
 /// Who asks, and how old the user object is if it was not given.

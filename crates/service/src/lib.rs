@@ -5,12 +5,12 @@
 //! [`Places`] says where everything is kept; [`Service`] puts it together with an [`App`](portcullis::app::App).
 //!
 //! ```no_run
-//! use portcullis::app::{App, LoadOptions};
+//! use portcullis::app::App;
 //! use portcullis::login::Freshness;
 //! use portcullis_service::{Places, Service};
 //!
 //! # async fn serve(token: &str) -> Result<(), Box<dyn std::error::Error>> {
-//! let app = App::load("my-app".as_ref(), &LoadOptions::default())?;
+//! let app = App::load("my-app")?;
 //! let service = Service::new(app, Places::in_directory(".portcullis"))?;
 //! let bearer = service.bearer(token, Freshness::Snapshot).await?;
 //! println!("{}", bearer.user.id);
