@@ -14,7 +14,6 @@ use portcullis::store::FileCustomData;
 use portcullis::text::Source;
 use portcullis::value::Malformed;
 use portcullis_service::ServerUri;
-use portcullis_store::mongodb::scan_custom_data;
 use serde_json::{Value, json};
 
 use super::accounts::block_on;
@@ -62,13 +61,14 @@ pub(super) fn count(app: &App, documents: &Documents<'_>) -> Result<Option<Count
             let mut census = reads.census(&source.user_id_field);
             let bar = bar("{bar:40} {human_pos} of about {human_len} users, {eta} left");
             block_on(async {
-                let client = connect(uri).await?;
-                scan_custom_data(&client, source, &paths, &mut |users| bar.set_length(users), &mut |document| {
-                    bar.inc(1);
-                    census.add(document)
-                })
-                .await?
-                .map_err(|error| malformed(&error))
+                let server = connect(uri).await?;
+                server
+                    .scan_custom_data(source, &paths, &mut |users| bar.set_length(users), &mut |document| {
+                        bar.inc(1);
+                        census.add(document)
+                    })
+                    .await?
+                    .map_err(|error| malformed(&error))
             })?;
             bar.finish_and_clear();
             census

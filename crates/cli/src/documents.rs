@@ -4,8 +4,7 @@ use std::str::FromStr;
 
 use portcullis::guarded::GuardedError;
 use portcullis::store::documents::{Namespace, Store};
-use portcullis_service::{DocumentPlace, IfMissing, ServerUri};
-use portcullis_store::mongodb::MongoDocuments;
+use portcullis_service::{DocumentPlace, IfMissing, Server, ServerUri};
 
 use super::missing::MissingParts;
 use super::output::note;
@@ -68,7 +67,7 @@ impl DocumentArgs {
     }
 
     /// The server that has a collection, for what only a server can do.
-    pub(super) async fn server(&self, namespace: &Namespace, stores: &StoreArgs) -> Result<MongoDocuments, Trouble> {
+    pub(super) async fn server(&self, namespace: &Namespace, stores: &StoreArgs) -> Result<Server, Trouble> {
         Ok(stores.places().documents_server(&self.place()?, namespace).await?)
     }
 }

@@ -8,7 +8,7 @@ use portcullis::app::{App, FileFinding, Part};
 use portcullis::login::custom_data_config;
 use portcullis::text::{Finding, OneLine};
 use portcullis_service::ServerUri;
-use portcullis_store::mongodb::{LiveFinding, check_live};
+use portcullis_store::LiveFinding;
 
 use super::accounts::block_on;
 use super::census::{self, Counted, Documents};
@@ -65,8 +65,8 @@ impl LiveArgs {
         bar.set_message(format!("searching `{}.{}`", OneLine(&source.database), OneLine(&source.collection)));
         bar.enable_steady_tick(Duration::from_millis(100));
         let found = block_on(async {
-            let client = connect(uri).await?;
-            Ok(check_live(&client, source, Duration::from_secs(self.live_limit)).await?)
+            let server = connect(uri).await?;
+            Ok(server.check_custom_data(source, Duration::from_secs(self.live_limit)).await?)
         });
         bar.finish_and_clear();
         let place = file.node.get("collection_name").unwrap_or(&file.node).span;

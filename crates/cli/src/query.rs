@@ -5,8 +5,9 @@ use portcullis::expr;
 use portcullis::json;
 use portcullis::predicate::{self, Scope};
 use portcullis::query::{Plan, Remaining, indexes_for, plan_expression, settled};
+use portcullis::store::documents::Namespace;
 use portcullis::text::{Finding, OneLine};
-use portcullis_store::mongodb::{FindPlan, explain_find};
+use portcullis_store::FindPlan;
 use serde_json::{Value, json};
 
 use super::accounts::block_on;
@@ -132,14 +133,12 @@ fn note_unprintable(plan: &Plan) {
 
 /// How the server would find the documents, if one is named and there is something to find.
 fn server(args: &Args, plan: &Plan) -> Result<Option<FindPlan>, Trouble> {
-    let (Some((database, collection)), Some(filter)) =
-        (args.namespace.written().and_then(|namespace| namespace.split_once('.')), plan.filter())
-    else {
+    let (Some(namespace), Some(filter)) = (args.namespace.written().and_then(Namespace::parse), plan.filter()) else {
         return Ok(None);
     };
     block_on(async {
-        match args.guard.stores.places().client().await? {
-            Some(client) => Ok(Some(explain_find(&client, database, collection, &filter).await?)),
+        match args.guard.stores.places().server().await? {
+            Some(server) => Ok(Some(server.explain_find(&namespace, &filter).await?)),
             None => Ok(None),
         }
     })

@@ -1,8 +1,7 @@
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use mongodb::Client;
-use portcullis_service::{Clients, Places, ServerUri};
+use portcullis_service::{Clients, Places, Server, ServerUri};
 
 use super::trouble::Trouble;
 
@@ -34,7 +33,7 @@ pub(super) struct StoreArgs {
 static CLIENTS: LazyLock<Clients> = LazyLock::new(Clients::default);
 
 /// A connection to a server, which [`shut_down`] closes.
-pub(super) async fn connect(uri: &ServerUri) -> Result<Client, Trouble> {
+pub(super) async fn connect(uri: &ServerUri) -> Result<Server, Trouble> {
     Ok(CLIENTS.connect(uri).await?)
 }
 

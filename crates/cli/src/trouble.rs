@@ -7,7 +7,6 @@ use portcullis::store::documents::DocumentsError;
 use portcullis::store::{LookUpError, StoreError};
 use portcullis::text::{Finding, Source};
 use portcullis_service::{ServiceError, Setting};
-use portcullis_store::mongodb::ConnectError;
 use thiserror::Error;
 
 /// Why a command cannot do its work.
@@ -52,9 +51,6 @@ pub(super) enum Trouble {
     /// Custom data that cannot be looked up.
     #[error("{0}")]
     LookUp(#[from] LookUpError),
-    /// A MongoDB server that cannot be used.
-    #[error("{0}")]
-    Connect(#[from] ConnectError),
     /// A guarded collection that does not answer.
     #[error("{0}")]
     Guarded(GuardedError),
@@ -101,7 +97,6 @@ impl From<ServiceError> for Trouble {
             ServiceError::Setup(error) => return error.into(),
             ServiceError::Store(error) => return Self::Store(error),
             ServiceError::LookUp(error) => return Self::LookUp(error),
-            ServiceError::Connect(error) => return Self::Connect(error),
             ServiceError::IdUnreadable(found) => {
                 return Self::Files {
                     what: format!(

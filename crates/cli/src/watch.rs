@@ -44,12 +44,13 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let query = args.filter.query()?;
     let guard = args.read.guard()?;
     block_on(async {
-        let source = args.read.documents.server(&namespace, &args.read.guard.stores).await?;
+        let server = args.read.documents.server(&namespace, &args.read.guard.stores).await?;
+        let (store, changes) = (server.documents(), server.changes());
         let seconds =
             args.seconds.and_then(|seconds| SystemTime::now().checked_add(Duration::from_secs(seconds.into())));
         let until = [seconds, args.read.guard.expiry()].into_iter().flatten().min();
-        let collection = collection(&source, namespace, &guard);
-        let mut watched = collection.watch(&source, &query, None, until).await.map_err(guarded)?;
+        let collection = collection(&*store, namespace, &guard);
+        let mut watched = collection.watch(&*changes, &query, None, until).await.map_err(guarded)?;
         if let Some(now) = args.read.guard.now() {
             let begin = Instant::now();
             watched = watched.with_clock(move || {

@@ -3,8 +3,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mongodb::Client;
-use portcullis_store::mongodb::{ConnectError, connect};
+use crate::error::ServiceError;
+use crate::server::Server;
 
 /// A MongoDB connection string. It may hold a password and is never shown, not even by `Debug`.
 #[derive(Clone)]
@@ -27,31 +27,31 @@ impl FromStr for ServerUri {
 /// The connections that were opened, so that they can be closed before the runtime ends: the driver's tasks can panic where they
 /// outlast it.
 #[derive(Clone, Debug, Default)]
-pub struct Clients(Arc<Mutex<Vec<(String, Client)>>>);
+pub struct Clients(Arc<Mutex<Vec<(String, Server)>>>);
 
 impl Clients {
-    /// A client for a connection string: the one that is open already, or a new one.
+    /// A connection for a connection string: the one that is open already, or a new one.
     ///
     /// # Errors
-    /// The string is malformed, or names no server.
-    pub async fn connect(&self, uri: &ServerUri) -> Result<Client, ConnectError> {
+    /// The string is malformed, or this build has no driver.
+    pub async fn connect(&self, uri: &ServerUri) -> Result<Server, ServiceError> {
         let open = |uri: &str| {
             let clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            clients.iter().find(|(opened, _)| opened == uri).map(|(_, client)| client.clone())
+            clients.iter().find(|(opened, _)| opened == uri).map(|(_, server)| server.clone())
         };
         if let Some(client) = open(&uri.0) {
             return Ok(client);
         }
-        let client = connect(&uri.0).await?;
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((uri.0.clone(), client.clone()));
-        Ok(client)
+        let server = Server::connect(&uri.0).await?;
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((uri.0.clone(), server.clone()));
+        Ok(server)
     }
 
     /// Closes all connections at once; cursors that are open end.
     pub async fn shut_down(&self) {
-        let clients = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        for (_, client) in clients {
-            client.shutdown().immediate(true).await;
+        let opened = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        for (_, server) in opened {
+            server.shut_down().await;
         }
     }
 }

@@ -1,13 +1,12 @@
 use std::path::{Path, PathBuf};
 
-use mongodb::Client;
 use portcullis::store::documents::{Namespace, Store};
 use portcullis_store::EmbeddedDocuments;
-use portcullis_store::mongodb::MongoDocuments;
 
 use crate::clients::ServerUri;
 use crate::error::ServiceError;
 use crate::places::{IfMissing, Places};
+use crate::server::Server;
 
 /// What holds the documents of an application.
 #[derive(Clone, Debug)]
@@ -31,8 +30,8 @@ impl Places {
         namespace: &Namespace,
         missing: IfMissing,
     ) -> Result<Box<dyn Store>, ServiceError> {
-        if let Some(client) = self.documents_client(place, namespace).await? {
-            return Ok(Box::new(MongoDocuments::new(&client)));
+        if let Some(server) = self.server_of(place, namespace).await? {
+            return Ok(server.documents());
         }
         if let DocumentPlace::File(path) = place {
             return open_file(path, missing);
@@ -48,21 +47,12 @@ impl Places {
     ///
     /// # Errors
     /// A file has it, or the server cannot be used.
-    pub async fn documents_server(
-        &self,
-        place: &DocumentPlace,
-        namespace: &Namespace,
-    ) -> Result<MongoDocuments, ServiceError> {
-        let client = self.documents_client(place, namespace).await?.ok_or(ServiceError::NoChanges)?;
-        Ok(MongoDocuments::new(&client))
+    pub async fn documents_server(&self, place: &DocumentPlace, namespace: &Namespace) -> Result<Server, ServiceError> {
+        self.server_of(place, namespace).await?.ok_or(ServiceError::NoChanges)
     }
 
-    /// A client of the server that has a collection; `None` if a file has it.
-    async fn documents_client(
-        &self,
-        place: &DocumentPlace,
-        namespace: &Namespace,
-    ) -> Result<Option<Client>, ServiceError> {
+    /// The server that has a collection; `None` if a file has it.
+    async fn server_of(&self, place: &DocumentPlace, namespace: &Namespace) -> Result<Option<Server>, ServiceError> {
         match place {
             DocumentPlace::Server(uri) => {
                 self.refuse_ours_anywhere(&namespace.to_string())?;
@@ -71,7 +61,7 @@ impl Places {
             DocumentPlace::File(_) => Ok(None),
             DocumentPlace::Default => {
                 self.refuse_ours(&namespace.to_string())?;
-                self.client().await
+                self.server().await
             }
         }
     }

@@ -6,7 +6,9 @@ use portcullis::auth::token::SigningKeyError;
 use portcullis::login::{LoginError, SetupError};
 use portcullis::store::{LookUpError, StoreError};
 use portcullis::text::OneLine;
+#[cfg(feature = "jwks")]
 use portcullis_store::jwks::HttpsJwksError;
+#[cfg(feature = "mongodb")]
 use portcullis_store::mongodb::ConnectError;
 use thiserror::Error;
 
@@ -84,6 +86,7 @@ pub enum ServiceError {
         error: io::Error,
     },
     /// The address of a provider's keys.
+    #[cfg(feature = "jwks")]
     #[error("`jwkURI` of the provider: {0}")]
     Jwks(#[from] HttpsJwksError),
     /// A file of documents that does not open.
@@ -95,8 +98,15 @@ pub enum ServiceError {
         error: StoreError,
     },
     /// The server cannot be used.
+    #[cfg(feature = "mongodb")]
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// A server is named, and this build has no driver of MongoDB.
+    #[error("this build cannot speak to MongoDB: build it with the feature `mongodb`, which is on by default")]
+    NoDriver,
+    /// The keys of a provider have to be fetched, and this build cannot.
+    #[error("this build cannot fetch a provider's keys: build it with the feature `jwks`, which is on by default")]
+    NoHttps,
     /// A store cannot be asked.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -23,10 +23,16 @@ mod documents;
 mod error;
 mod keys;
 mod places;
+#[cfg(not(feature = "mongodb"))]
+#[path = "no_server.rs"]
+mod server;
+#[cfg(feature = "mongodb")]
+mod server;
 mod service;
 
 pub use clients::{Clients, ServerUri};
 pub use documents::DocumentPlace;
 pub use error::{ServiceError, Setting};
 pub use places::{Accounting, IfMissing, Places};
+pub use server::Server;
 pub use service::{LogIns, Service};

@@ -3,17 +3,16 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use mongodb::Client;
 use portcullis::app::App;
 use portcullis::auth::CustomDataConfig;
 use portcullis::login::{Accounts, custom_data_config};
 use portcullis::store::{CustomDataStore, FileCustomData, Sessions, Users};
 use portcullis::text::Severity;
 use portcullis_store::Embedded;
-use portcullis_store::mongodb::{MongoCustomData, MongoSessions, MongoUsers};
 
 use crate::clients::{Clients, ServerUri};
 use crate::error::{ServiceError, Setting};
+use crate::server::{Server, holds_accounts};
 
 /// Where users, sessions, keys and custom user data are kept.
 #[derive(Clone, Debug)]
@@ -123,8 +122,7 @@ impl Places {
 
     fn is_named_as_ours(&self, namespace: &str) -> bool {
         let Some((database, collection)) = namespace.split_once('.') else { return false };
-        database.eq_ignore_ascii_case(&self.database)
-            && [MongoUsers::COLLECTION, MongoSessions::COLLECTION].contains(&collection)
+        database.eq_ignore_ascii_case(&self.database) && holds_accounts(collection)
     }
 
     /// Refuses a database in which users and sessions would be written into collections of the application.
@@ -166,10 +164,8 @@ impl Places {
     /// They are not there, or cannot be opened.
     pub async fn accounting(&self, application: &str, missing: IfMissing) -> Result<Accounting, ServiceError> {
         self.verify()?;
-        if let Some(client) = self.client().await? {
-            let database = client.database(&self.database);
-            let users = Arc::new(MongoUsers::new(&database, application));
-            return Ok(Accounting { users, sessions: Arc::new(MongoSessions::new(&database, application)) });
+        if let Some(server) = self.server().await? {
+            return Ok(server.accounting(&self.database, application));
         }
         let path = self.state.join("state.redb");
         if missing == IfMissing::Refuse && !path.exists() {
@@ -192,15 +188,15 @@ impl Places {
             }
             return Ok(Arc::new(FileCustomData::new(config, path)));
         }
-        let client = self.client().await?.ok_or(ServiceError::CustomDataPlace)?;
-        Ok(Arc::new(MongoCustomData::new(&client, &config).ok_or(ServiceError::NoCustomData)?))
+        let server = self.server().await?.ok_or(ServiceError::CustomDataPlace)?;
+        server.custom_data(&config).ok_or(ServiceError::NoCustomData)
     }
 
-    /// A client of the server, if one is named.
+    /// The server, if one is named.
     ///
     /// # Errors
     /// The server cannot be used.
-    pub async fn client(&self) -> Result<Option<Client>, ServiceError> {
+    pub async fn server(&self) -> Result<Option<Server>, ServiceError> {
         match &self.server {
             None => Ok(None),
             Some(uri) => Ok(Some(self.clients.connect(uri).await?)),

@@ -12,7 +12,6 @@ use portcullis::login::{
 use portcullis::store::CustomDataStore;
 use portcullis::store::documents::{Namespace, Store};
 use portcullis::user::{CustomData, User};
-use portcullis_store::jwks::{HttpsJwks, HttpsJwksOptions};
 
 use crate::documents::DocumentPlace;
 use crate::error::ServiceError;
@@ -132,9 +131,7 @@ impl Service {
             let jwks = match (provider.jwk_uri(), log_ins.jwks) {
                 (None, _) => None,
                 (Some(_), Some(given)) => Some(given),
-                (Some(uri), None) => {
-                    Some(Arc::new(HttpsJwks::new(uri, HttpsJwksOptions::default())?) as Arc<dyn JwksSource>)
-                }
+                (Some(uri), None) => Some(https_keys(uri)?),
             };
             authenticator = authenticator.with_provider(match jwks {
                 Some(jwks) => provider.with_jwks(jwks),
@@ -199,4 +196,15 @@ impl Service {
     pub async fn shut_down(&self) {
         self.places.clients.shut_down().await;
     }
+}
+
+#[cfg(feature = "jwks")]
+fn https_keys(uri: &str) -> Result<Arc<dyn JwksSource>, ServiceError> {
+    use portcullis_store::jwks::{HttpsJwks, HttpsJwksOptions};
+    Ok(Arc::new(HttpsJwks::new(uri, HttpsJwksOptions::default())?))
+}
+
+#[cfg(not(feature = "jwks"))]
+fn https_keys(_: &str) -> Result<Arc<dyn JwksSource>, ServiceError> {
+    Err(ServiceError::NoHttps)
 }

@@ -10,8 +10,10 @@
 
 #[cfg(feature = "embedded")]
 mod embedded;
+mod find_plan;
 #[cfg(feature = "jwks")]
 pub mod jwks;
+mod live_finding;
 #[cfg(feature = "mongodb")]
 pub mod mongodb;
 #[cfg(any(feature = "embedded", feature = "mongodb"))]
@@ -19,3 +21,5 @@ mod record;
 
 #[cfg(feature = "embedded")]
 pub use embedded::{Embedded, EmbeddedDocuments};
+pub use find_plan::FindPlan;
+pub use live_finding::{Examples, LiveCheck, LiveFinding, LiveFindingKind, Others};

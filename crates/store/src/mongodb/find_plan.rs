@@ -5,14 +5,7 @@ use super::custom_data::simple_collation_document;
 use super::deadline::patiently;
 use portcullis::store::StoreError;
 
-/// How a server would find the documents of a filter.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FindPlan {
-    /// The indexes that it would use, by their names.
-    pub indexes: Vec<String>,
-    /// Whether it would read the whole collection.
-    pub reads_everything: bool,
-}
+pub use crate::find_plan::FindPlan;
 
 /// Deeper than any plan: what is there is not looked at, and counts as reading everything.
 const LEVELS: usize = 100;

@@ -3,8 +3,8 @@ use std::time::Duration;
 use ::mongodb::{Client, Collection};
 use bson::{Bson, Document, RawDocumentBuf, doc};
 
-use super::finding::{Examples, LiveCheck, LiveFinding, LiveFindingKind, Others};
 use super::index::{begins_with, explain, is_unique_on, reads_everything};
+use crate::live_finding::{Examples, LiveCheck, LiveFinding, LiveFindingKind, Others};
 use crate::mongodb::custom_data::{collection, simple_collation};
 use crate::mongodb::deadline::{PATIENCE, patiently, within};
 use crate::mongodb::failure::Failure;

@@ -2,7 +2,7 @@
 
 use bson::{Bson, Document, doc};
 
-use super::finding::{Examples, LiveCheck};
+use crate::live_finding::{Examples, LiveCheck};
 use crate::mongodb::naming::{prefixes, without_arrays};
 use portcullis::auth::{LARGE_CUSTOM_DATA, MAX_CUSTOM_DATA};
 use portcullis::path::FieldPath;
