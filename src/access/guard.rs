@@ -17,14 +17,12 @@ use crate::value::Wanted;
 /// user; each document then costs only what depends on it.
 ///
 /// ```
-/// use portcullis::{access::Guard, eval::Context, policy, user::User};
-/// let rules = portcullis::json::parse(r#"{"roles": [{
+/// use portcullis::{Context, Policy, User};
+/// let policy = Policy::parse(r#"{"roles": [{
 ///     "name": "Owner", "apply_when": {"owner": "%%user.id"},
 ///     "fields": {"title": {"read": true, "write": true}, "audit": {"read": true}}
 /// }]}"#).unwrap();
-/// let rules = policy::compile(&rules).unwrap();
-/// let policy = policy::RulesFile::effective(Some(&rules), None);
-/// let guard = Guard::new(policy, Context::new().with_user(User::new("u1")));
+/// let guard = policy.guard(Context::new().with_user(User::new("u1")));
 ///
 /// let before = bson::doc! { "_id": 1, "owner": "u1", "title": "a", "audit": "x" };
 /// let seen = guard.read(&before).allowed().unwrap().to_document().unwrap();
@@ -78,8 +76,16 @@ pub(super) struct BoundFilters {
     pub(super) errors: Vec<EvalError>,
 }
 
+impl Policy {
+    /// Binds the policy to the context of a request. The guard shares the policy, which is not copied.
+    #[must_use]
+    pub fn guard(self: &Arc<Self>, context: Context) -> Guard {
+        Guard::new(Some(Arc::clone(self)), context)
+    }
+}
+
 impl Guard {
-    /// Binds the policy of a collection; none if neither the collection nor the defaults have rules.
+    /// Binds the policy of a collection; `None` if neither the collection nor the defaults have rules.
     #[must_use]
     pub fn new(policy: Option<impl Into<Arc<Policy>>>, context: Context) -> Self {
         let policy: Option<Arc<Policy>> = policy.map(Into::into);

@@ -4,6 +4,7 @@ mod compile;
 mod error;
 mod format;
 mod keys;
+mod parse;
 mod projection;
 mod rules;
 
@@ -11,6 +12,7 @@ pub use compile::{RulesInPart, compile, compile_in_part};
 pub(crate) use compile::{compile_in_part_within, compile_within};
 pub use error::{PolicyError, PolicyErrorKind};
 pub use format::canonical;
+pub use parse::RulesError;
 pub(crate) use projection::Kept;
 pub use projection::{Projection, ProjectionError};
 pub use rules::{DocumentFilters, FieldRule, Filter, Policy, Presence, Role, Rule, RulesFile};

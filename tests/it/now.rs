@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use bson::{DateTime, Document, RawDocumentBuf, doc};
 use portcullis::access::{Guard, Query};
-use portcullis::app::{App, FileFinding, LoadOptions};
+use portcullis::app::{App, FileFinding};
 use portcullis::auth::BoxFuture;
 use portcullis::eval::{Context, EvalError};
 use portcullis::expr;
@@ -183,7 +183,7 @@ fn what_app_services_does_not_know_is_found_in_every_file_of_an_application() {
         r#"[{"name": "f", "can_evaluate": {"%%now": {"$gt": {"$date": "2024-05-01T12:00:00Z"}}}}]"#,
     );
     write("functions/f.js", "exports = () => 1;");
-    let app = App::load(&directory, &LoadOptions::default()).unwrap();
+    let app = App::load(&directory).unwrap();
     let portable = |findings: Vec<FileFinding>| {
         let found = findings.into_iter().filter(|found| found.finding.code == "not-portable");
         let mut found: Vec<String> =

@@ -1,29 +1,26 @@
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use portcullis::app::App;
-use portcullis::auth::token::{StaticJwks, TokenIssuer};
-use portcullis::auth::{BoxFuture, CustomDataConfig, Selection, Warning};
+use portcullis::auth::token::StaticJwks;
+use portcullis::auth::{BoxFuture, CustomDataConfig, Warning};
 use portcullis::eval::Functions;
 use portcullis::login::{
-    Authenticated, Authenticator, DataAge, DataSource, Freshness, FunctionMissing, UserAssembler, UserCreation,
-    UserCreationRefused, custom_data_config, token_provider,
+    Authenticated, Authenticator, Freshness, FunctionMissing, UserCreation, UserCreationRefused, custom_data_config,
+    token_provider,
 };
-use portcullis::store::CustomDataStore;
 use portcullis::testfile;
-use portcullis::user::{CustomData, User};
-use portcullis_store::jwks::{HttpsJwks, HttpsJwksOptions};
+use portcullis::user::User;
+use portcullis_service::{Accounting, IfMissing, LogIns, Service, ServiceError};
 
 use super::application::load_app;
 use super::input::{self, Input, read_file};
 use super::output::note;
 use super::secrets::SecretArgs;
-use super::server;
-use super::stores::{Missing, StoreArgs, Stores};
+use super::stores::{StoreArgs, shut_down};
 use super::trouble::Trouble;
 
 /// The application whose users these are.
@@ -43,15 +40,21 @@ impl AppArgs {
     }
 
     /// Opens the users of the application. Where the command line says its id, the directory need not be there.
-    pub(super) async fn open(&self, stores: &StoreArgs, missing: Missing) -> Result<Stores, Trouble> {
+    pub(super) async fn open(&self, stores: &StoreArgs, missing: IfMissing) -> Result<Accounting, Trouble> {
+        let places = stores.places();
         if let Some(application) = stores.application() {
-            return stores.open(application, missing).await;
+            return Ok(places.accounting(application, missing).await?);
         }
         let app = self.load().map_err(|trouble| match trouble {
             Trouble::App(error) => Trouble::usage(format!("whose users? {error}; give --app DIR, or --application ID")),
             trouble => trouble,
         })?;
-        stores.open(stores.id_of(&app)?, missing).await
+        Ok(places.accounting(places.id_of(&app)?, missing).await?)
+    }
+
+    /// The application with its stores.
+    pub(super) fn service(&self, stores: &StoreArgs) -> Result<Service, Trouble> {
+        Ok(Service::new(self.load()?, stores.places())?)
     }
 }
 
@@ -74,27 +77,18 @@ pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Trouble>>) -> Res
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let result = work.await;
-        server::shut_down().await;
+        shut_down().await;
         result
     })
 }
 
-/// The bearer of an access token. Without a look-up nothing need be said of where custom data is.
-pub(super) async fn bearer(
-    app: &App,
-    stores: &StoreArgs,
-    token: &str,
-    freshness: Freshness,
-) -> Result<Authenticated, Trouble> {
-    let authenticator = match freshness {
-        Freshness::Snapshot => of_tokens(app, stores, Missing::Refuse).await?,
-        Freshness::Live | Freshness::AtMost(_) => authenticator(app, stores, Missing::Refuse).await?,
-    };
-    let authenticated = authenticator.authenticate(token, freshness).await;
-    if authenticated.is_err() {
+/// The bearer of an access token.
+pub(super) async fn bearer(service: &Service, token: &str, freshness: Freshness) -> Result<Authenticated, Trouble> {
+    let bearer = service.bearer(token, freshness).await;
+    if matches!(bearer, Err(ServiceError::Login(_))) {
         note_foreign(token);
     }
-    Ok(authenticated?)
+    Ok(bearer?)
 }
 
 /// Says of a refused token of somebody else's what it is good for.
@@ -117,84 +111,30 @@ fn is_ours(token: &str) -> bool {
         .is_some_and(|kind| matches!(kind, "access" | "refresh"))
 }
 
-/// An authenticator that looks up no custom data: enough to tell whose a token is and to end its session.
-pub(super) async fn of_tokens(app: &App, stores: &StoreArgs, missing: Missing) -> Result<Authenticator, Trouble> {
-    let application = stores.id_of(app)?;
-    let keys = stores.signing_keys(missing)?;
-    let accounts = stores.open(application, missing).await?.accounts();
-    Ok(Authenticator::new(TokenIssuer::new(keys, application), accounts))
-}
-
-/// An authenticator that looks up custom data: enough to refresh tokens.
-pub(super) async fn authenticator(app: &App, stores: &StoreArgs, missing: Missing) -> Result<Authenticator, Trouble> {
-    let custom_data = custom_data(app, stores).await?;
-    let authenticator = of_tokens(app, stores, missing).await?;
-    Ok(match custom_data {
-        Some(custom_data) => authenticator.with_custom_data(custom_data),
-        None => authenticator.without_custom_data(),
-    })
-}
-
-/// What is enough to look up users.
-pub(super) async fn assembler(app: &App, stores: &StoreArgs) -> Result<UserAssembler, Trouble> {
-    let assembler = UserAssembler::new(stores.open(stores.id_of(app)?, Missing::Refuse).await?.accounts());
-    Ok(match custom_data(app, stores).await? {
-        Some(custom_data) => assembler.with_custom_data(custom_data),
-        None => assembler.without_custom_data(),
-    })
-}
-
-async fn custom_data(app: &App, stores: &StoreArgs) -> Result<Option<Arc<dyn CustomDataStore>>, Trouble> {
-    match custom_data_config(app)? {
-        Some(config) if config.is_enabled() => Ok(Some(stores.custom_data(config).await?)),
-        _ => Ok(None),
+/// An authenticator with the ways to log in.
+pub(super) async fn log_ins(service: &Service, providers: &ProviderArgs) -> Result<Authenticator, Trouble> {
+    let app = service.app();
+    let jwks = match &providers.jwks {
+        Some(argument) if takes_jwks(service, providers)? => {
+            let (name, bytes) = input::read_bytes(argument, "--jwks")?;
+            let keys = StaticJwks::parse(&bytes);
+            Some(Arc::new(keys.map_err(|error| Trouble::usage(format!("--jwks `{name}`: {error}")))?) as Arc<_>)
+        }
+        _ => None,
+    };
+    let log_ins = LogIns { secrets: providers.secrets.read(app)?, jwks, user_creation: user_creation(app, providers)? };
+    let (authenticator, made) = service.log_ins(log_ins).await?;
+    if let Some(path) = made {
+        note(&format!("made a key that signs tokens: `{}`; whoever has it can make tokens", path.display()));
     }
+    Ok(authenticator)
 }
 
-/// The same, with the ways to log in.
-pub(super) async fn authenticator_with_provider(
-    app: &App,
-    stores: &StoreArgs,
-    providers: &ProviderArgs,
-) -> Result<Authenticator, Trouble> {
-    // What is wrong with providers is said before anything is made.
-    let compiled = token_provider(app, stores.id_of(app)?, &providers.secrets.read(app)?)?;
-    let function = user_creation(app, providers)?;
-    let mut authenticator = authenticator(app, stores, Missing::Create).await?;
-    if let Some(provider) = compiled {
-        authenticator = authenticator.with_provider(match (provider.jwk_uri(), &providers.jwks) {
-            (None, _) => provider,
-            (Some(_), Some(argument)) => {
-                let (name, bytes) = input::read_bytes(argument, "--jwks")?;
-                let keys =
-                    StaticJwks::parse(&bytes).map_err(|error| Trouble::usage(format!("--jwks `{name}`: {error}")))?;
-                provider.with_jwks(Arc::new(keys))
-            }
-            (Some(uri), None) => {
-                let keys = HttpsJwks::new(uri, HttpsJwksOptions::default())
-                    .map_err(|error| Trouble::usage(format!("`jwkURI` of the provider: {error}")))?;
-                provider.with_jwks(Arc::new(keys))
-            }
-        });
-    }
-    if app.takes_anonymous_users() {
-        authenticator = authenticator.with_anonymous_users();
-    }
-    Ok(match function {
-        Some(function) => authenticator.with_user_creation(function),
-        None => authenticator,
-    })
-}
-
-/// A user with custom data looked up now.
-pub(super) async fn with_custom_data(app: &App, stores: &StoreArgs, user: User) -> Result<(User, DataAge), Trouble> {
-    let config = custom_data_config(app)?
-        .filter(CustomDataConfig::is_enabled)
-        .ok_or_else(|| Trouble::usage("the application has no custom user data; leave --custom-data away"))?;
-    let Selection { document, warnings } = stores.custom_data(config).await?.find(&user.id).await?;
-    warn(&warnings);
-    let custom_data = document.map_or(CustomData::Absent, CustomData::Loaded);
-    Ok((User { custom_data, ..user }, DataAge { source: DataSource::Store, age: Duration::ZERO }))
+/// Whether the application's provider of tokens has its keys at an address.
+fn takes_jwks(service: &Service, providers: &ProviderArgs) -> Result<bool, Trouble> {
+    let secrets = providers.secrets.read(service.app())?;
+    let provider = token_provider(service.app(), service.id()?, &secrets)?;
+    Ok(provider.is_some_and(|provider| provider.jwk_uri().is_some()))
 }
 
 /// The function that a new user waits for.

@@ -7,7 +7,7 @@ use super::trouble::Trouble;
 
 /// Loads an application for a command that needs its environment: one of a tag that is not there is trouble.
 pub(super) fn load_app(directory: &Path, tag: Option<&str>) -> Result<App, Trouble> {
-    let app = App::load(directory, &LoadOptions { environment: tag.map(str::to_owned) })?;
+    let app = App::load_with(directory, &LoadOptions { environment: tag.map(str::to_owned) })?;
     let found: Vec<_> = app
         .findings
         .iter()

@@ -7,8 +7,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis::app::App;
 use portcullis::login::{DataAge, Freshness};
 use portcullis::user::{CustomData, User, UserType};
+use portcullis_service::Service;
 
-use super::accounts::{bearer, block_on, read_token, warn, with_custom_data};
+use super::accounts::{bearer, block_on, read_token, warn};
 use super::context::ContextArgs;
 use super::freshness::FreshnessArgs;
 use super::output::note;
@@ -46,14 +47,19 @@ impl Asker<'_> {
             if freshness == Freshness::Snapshot && self.stores.names_custom_data() {
                 note(NOT_LOOKED_UP);
             }
-            let bearer = block_on(bearer(app, self.stores, &token, freshness))?;
+            let service = Service::new(app.clone(), self.stores.places())?;
+            let bearer = block_on(bearer(&service, &token, freshness))?;
             warn(&bearer.warnings);
             return Ok(Asking { user: Some(bearer.user), age: Some(bearer.age), expiry: expiry(&token) });
         }
         match self.context.user()? {
             // A server can be named for everything that a shell runs; custom data that there is none of is not asked for by it.
-            Some(user) if user.custom_data == CustomData::NotLoaded && self.stores.serves_custom_data(app)? => {
-                let (user, age) = block_on(with_custom_data(app, self.stores, user))?;
+            Some(user)
+                if user.custom_data == CustomData::NotLoaded && self.stores.places().serve_custom_data(app)? =>
+            {
+                let service = Service::new(app.clone(), self.stores.places())?;
+                let (user, age, warnings) = block_on(async { Ok(service.with_custom_data(user).await?) })?;
+                warn(&warnings);
                 Ok(Asking { user: Some(user), age: Some(age), expiry: None })
             }
             user if self.stores.names_custom_data() => Err(Trouble::usage(match user {

@@ -13,12 +13,13 @@ use portcullis::path::FieldPath;
 use portcullis::store::FileCustomData;
 use portcullis::text::Source;
 use portcullis::value::Malformed;
+use portcullis_service::ServerUri;
 use portcullis_store::mongodb::scan_custom_data;
 use serde_json::{Value, json};
 
 use super::accounts::block_on;
 use super::output::note;
-use super::server::ServerUri;
+use super::stores::connect;
 use super::trouble::Trouble;
 
 /// Where users' documents are.
@@ -61,7 +62,7 @@ pub(super) fn count(app: &App, documents: &Documents<'_>) -> Result<Option<Count
             let mut census = reads.census(&source.user_id_field);
             let bar = bar("{bar:40} {human_pos} of about {human_len} users, {eta} left");
             block_on(async {
-                let client = uri.connect().await?;
+                let client = connect(uri).await?;
                 scan_custom_data(&client, source, &paths, &mut |users| bar.set_length(users), &mut |document| {
                     bar.inc(1);
                     census.add(document)

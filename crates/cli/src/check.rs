@@ -105,10 +105,10 @@ impl Checked {
         let applications = App::discover(path);
         if applications.is_empty() {
             // Says what was looked for.
-            App::load(path, &LoadOptions::default())?;
+            App::load(path)?;
         }
         for directory in applications {
-            let app = App::load(&directory, &LoadOptions { environment: args.tag.clone() })?;
+            let app = App::load_with(&directory, &LoadOptions { environment: args.tag.clone() })?;
             self.applications += 1;
             self.files += app.files_read;
             let mut findings = app.findings.clone();

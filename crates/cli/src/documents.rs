@@ -1,16 +1,15 @@
 use std::convert::Infallible;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use portcullis::guarded::GuardedError;
 use portcullis::store::documents::{Namespace, Store};
-use portcullis_store::EmbeddedDocuments;
+use portcullis_service::{DocumentPlace, IfMissing, ServerUri};
 use portcullis_store::mongodb::MongoDocuments;
 
 use super::missing::MissingParts;
 use super::output::note;
-use super::server::ServerUri;
-use super::stores::{Missing, StoreArgs};
+use super::stores::StoreArgs;
 use super::trouble::Trouble;
 
 /// Where the documents of an application are.
@@ -44,62 +43,34 @@ impl FromStr for StorePlace {
 }
 
 impl DocumentArgs {
-    /// Opens the store of a collection: the one place where it is chosen.
-    pub(super) async fn open(
-        &self,
-        namespace: &Namespace,
-        stores: &StoreArgs,
-        missing: Missing,
-    ) -> Result<Box<dyn Store>, Trouble> {
-        match self.place(namespace, stores).await? {
-            Some(client) => Ok(Box::new(MongoDocuments::new(&client))),
-            None => match &self.store {
-                Some(StorePlace::File(path)) => file(path, missing),
-                _ => file(&stores.documents_file(missing)?, missing),
-            },
-        }
-    }
-
-    /// The server that has a collection, for what only a server can do.
-    pub(super) async fn server(&self, namespace: &Namespace, stores: &StoreArgs) -> Result<MongoDocuments, Trouble> {
-        match self.place(namespace, stores).await? {
-            Some(client) => Ok(MongoDocuments::new(&client)),
-            None => Err(Trouble::usage(
-                "a file of ours does not tell what changes in it; name a replica set with --store mongodb://HOST",
-            )),
-        }
-    }
-
-    /// A client of the server that has a collection; none if a file has it.
-    async fn place(&self, namespace: &Namespace, stores: &StoreArgs) -> Result<Option<mongodb::Client>, Trouble> {
+    /// What holds the documents.
+    pub(super) fn place(&self) -> Result<DocumentPlace, Trouble> {
         Ok(match &self.store {
-            Some(StorePlace::Server(uri)) => {
-                stores.refuse_ours_anywhere(&namespace.to_string())?;
-                Some(uri.connect().await?)
-            }
-            Some(StorePlace::File(_)) => None,
+            None => DocumentPlace::Default,
+            Some(StorePlace::Server(uri)) => DocumentPlace::Server(uri.clone()),
+            Some(StorePlace::File(path)) => DocumentPlace::File(path.clone()),
             Some(StorePlace::Elsewhere) => {
                 return Err(Trouble::usage(
                     "--store takes the address of a server, `mongodb://localhost:27017`, or the path of a file",
                 ));
             }
-            None => {
-                stores.refuse_ours(&namespace.to_string())?;
-                stores.client().await?
-            }
         })
     }
-}
 
-fn file(path: &Path, missing: Missing) -> Result<Box<dyn Store>, Trouble> {
-    if missing == Missing::Refuse && !path.exists() {
-        return Err(Trouble::usage(format!(
-            "there are no documents yet: `{}` is not there; `portcullis insert` makes it, --store names another file or a server",
-            path.display()
-        )));
+    /// Opens the store of a collection.
+    pub(super) async fn open(
+        &self,
+        namespace: &Namespace,
+        stores: &StoreArgs,
+        missing: IfMissing,
+    ) -> Result<Box<dyn Store>, Trouble> {
+        Ok(stores.places().documents(&self.place()?, namespace, missing).await?)
     }
-    let store = EmbeddedDocuments::open(path);
-    Ok(Box::new(store.map_err(|error| Trouble::usage(format!("`{}`: {error}", path.display())))?))
+
+    /// The server that has a collection, for what only a server can do.
+    pub(super) async fn server(&self, namespace: &Namespace, stores: &StoreArgs) -> Result<MongoDocuments, Trouble> {
+        Ok(stores.places().documents_server(&self.place()?, namespace).await?)
+    }
 }
 
 /// What a client is told; what else is known goes to standard error, for whoever runs this has the database at hand anyhow.

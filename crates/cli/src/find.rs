@@ -3,6 +3,7 @@ use portcullis::access::Query;
 use portcullis::guarded::{FindRequest, Found, GuardedCollection};
 use portcullis::json::{self, Node};
 use portcullis::text::Finding;
+use portcullis_service::IfMissing;
 
 use super::Answer;
 use super::accounts::block_on;
@@ -11,7 +12,6 @@ use super::guard::GuardArgs;
 use super::input::Input;
 use super::namespace::{self, NamespaceArgs};
 use super::output::Output;
-use super::stores::Missing;
 use super::trouble::Trouble;
 
 const EXAMPLES: &str = "\
@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let request = request(args)?;
     let (guard, _) = args.guard.guard(Some(name), "")?;
     block_on(async {
-        let store = args.documents.open(&namespace, &args.guard.stores, Missing::Refuse).await?;
+        let store = args.documents.open(&namespace, &args.guard.stores, IfMissing::Refuse).await?;
         let collection = GuardedCollection::new(&*store, namespace, &guard);
         let found = collection.find(&request).await.map_err(guarded)?;
         print(found, output).await

@@ -104,7 +104,7 @@ impl GuardArgs {
 
 fn guard(args: &GuardArgs, namespace: Option<&str>, missing: &str) -> Result<(Guard, Option<DataAge>), Trouble> {
     if let Some(namespace) = namespace {
-        args.stores.refuse_ours(namespace)?;
+        args.stores.places().refuse_ours(namespace)?;
     }
     match (application(args)?, &args.rules) {
         (Some(directory), _) => {
@@ -170,7 +170,7 @@ fn app_guard(args: &GuardArgs, directory: &Path, namespace: &str) -> Result<(Gua
     let secrets = args.secrets.read(&app)?;
     args.secrets.note_unused(&app)?;
     let context = app.with_secrets(args.context.context(user)?, &secrets);
-    Ok((app.guard(&policies, namespace, args.service.as_deref(), context)?, age))
+    Ok((policies.guard(&app, namespace, args.service.as_deref(), context)?, age))
 }
 
 /// Who asks, and how old the user object is if it was not given.

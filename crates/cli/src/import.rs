@@ -6,6 +6,7 @@ use portcullis::auth::{Clock, SystemClock};
 use portcullis::json::{self, Chunk};
 use portcullis::store::{Account, Exported, ImportOutcome, Users};
 use portcullis::text::{OneLine, Source};
+use portcullis_service::IfMissing;
 use serde_json::{Value, json};
 
 use super::Answer;
@@ -13,7 +14,7 @@ use super::accounts::{AppArgs, block_on};
 use super::input::Input;
 use super::output::{Output, note, plural};
 use super::progress::{followed, named};
-use super::stores::{Missing, StoreArgs};
+use super::stores::StoreArgs;
 use super::trouble::Trouble;
 
 const EXAMPLES: &str = "\
@@ -63,7 +64,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
 }
 
 async fn import(args: &Args, reader: Box<dyn Read>, bar: &ProgressBar) -> Result<Imported, Trouble> {
-    let users = args.app.open(&args.stores, Missing::Create).await?.users;
+    let users = args.app.open(&args.stores, IfMissing::Create).await?.users;
     let name = named(&args.file);
     let mut imported = Imported::default();
     let mut batch = Vec::new();

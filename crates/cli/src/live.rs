@@ -7,12 +7,13 @@ use indicatif::ProgressBar;
 use portcullis::app::{App, FileFinding, Part};
 use portcullis::login::custom_data_config;
 use portcullis::text::{Finding, OneLine};
+use portcullis_service::ServerUri;
 use portcullis_store::mongodb::{LiveFinding, check_live};
 
 use super::accounts::block_on;
 use super::census::{self, Counted, Documents};
 use super::output::note;
-use super::server::ServerUri;
+use super::stores::connect;
 use super::trouble::Trouble;
 
 /// Looking at the server, too.
@@ -64,7 +65,7 @@ impl LiveArgs {
         bar.set_message(format!("searching `{}.{}`", OneLine(&source.database), OneLine(&source.collection)));
         bar.enable_steady_tick(Duration::from_millis(100));
         let found = block_on(async {
-            let client = uri.connect().await?;
+            let client = connect(uri).await?;
             Ok(check_live(&client, source, Duration::from_secs(self.live_limit)).await?)
         });
         bar.finish_and_clear();

@@ -32,7 +32,6 @@ mod query;
 mod reads;
 mod replace;
 mod secrets;
-mod server;
 mod stores;
 mod terminal;
 mod test;

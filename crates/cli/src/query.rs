@@ -138,7 +138,7 @@ fn server(args: &Args, plan: &Plan) -> Result<Option<FindPlan>, Trouble> {
         return Ok(None);
     };
     block_on(async {
-        match args.guard.stores.client().await? {
+        match args.guard.stores.places().client().await? {
             Some(client) => Ok(Some(explain_find(&client, database, collection, &filter).await?)),
             None => Ok(None),
         }

@@ -5,12 +5,12 @@ use portcullis::access::{Guard, Query};
 use portcullis::guarded::{FindRequest, GuardedCollection};
 use portcullis::store::documents::{Namespace, Store};
 use portcullis::text::Finding;
+use portcullis_service::IfMissing;
 
 use super::documents::{DocumentArgs, guarded};
 use super::guard::GuardArgs;
 use super::input::Input;
 use super::namespace::{self, NamespaceArgs};
-use super::stores::Missing;
 use super::trouble::Trouble;
 
 /// Which collection, by which rules, for whom, and where it is.
@@ -34,7 +34,7 @@ impl ReadArgs {
     }
 
     pub(super) async fn open(&self, namespace: &Namespace) -> Result<Box<dyn Store>, Trouble> {
-        self.documents.open(namespace, &self.guard.stores, Missing::Refuse).await
+        self.documents.open(namespace, &self.guard.stores, IfMissing::Refuse).await
     }
 }
 

@@ -1,12 +1,13 @@
 use clap::Subcommand;
 use portcullis::login::Freshness;
 use portcullis::text::OneLine;
+use portcullis_service::IfMissing;
 use serde_json::json;
 
 use super::Answer;
-use super::accounts::{AppArgs, authenticator, bearer, block_on, note_foreign, of_tokens, read_token, warn};
+use super::accounts::{AppArgs, bearer, block_on, note_foreign, read_token, warn};
 use super::output::{Output, plural};
-use super::stores::{Missing, StoreArgs};
+use super::stores::StoreArgs;
 use super::trouble::Trouble;
 
 const EXAMPLES: &str = "\
@@ -70,9 +71,9 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
 }
 
 fn verify(args: &Token, output: &mut Output) -> Result<Answer, Trouble> {
-    let app = args.app.load()?;
+    let service = args.app.service(&args.stores)?;
     let token = read_token(&args.token, &["access_token"])?;
-    let found = block_on(bearer(&app, &args.stores, &token, Freshness::Snapshot))?;
+    let found = block_on(bearer(&service, &token, Freshness::Snapshot))?;
     if output.is_json() {
         output.document(&json!({ "valid": true, "user_id": found.user.id, "age_seconds": found.age.age.as_secs() }))?;
     } else {
@@ -83,10 +84,10 @@ fn verify(args: &Token, output: &mut Output) -> Result<Answer, Trouble> {
 }
 
 fn refresh(args: &Token, output: &mut Output) -> Result<Answer, Trouble> {
-    let app = args.app.load()?;
+    let service = args.app.service(&args.stores)?;
     let token = read_token(&args.token, &["refresh_token"])?;
     let refreshed = block_on(async {
-        let authenticator = authenticator(&app, &args.stores, Missing::Refuse).await?;
+        let authenticator = service.authenticator().await?;
         let refreshed = authenticator.refresh(&token).await;
         if refreshed.is_err() {
             note_foreign(&token);
@@ -106,13 +107,13 @@ fn revoke(args: &Revoke, output: &mut Output) -> Result<Answer, Trouble> {
     let ended = if let Some(user) = &args.id {
         // Whoever lost the key, or has to be quick, needs neither it nor more of the application than its id for this.
         block_on(async {
-            Ok(args.app.open(&args.stores, Missing::Refuse).await?.accounts().revoke_sessions(user).await?)
+            Ok(args.app.open(&args.stores, IfMissing::Refuse).await?.accounts().revoke_sessions(user).await?)
         })?
     } else {
-        let app = args.app.load()?;
+        let service = args.app.service(&args.stores)?;
         let token = read_token(args.token.as_deref().unwrap_or_default(), &["refresh_token", "access_token"])?;
         block_on(async {
-            let authenticator = of_tokens(&app, &args.stores, Missing::Refuse).await?;
+            let authenticator = service.tokens().await?;
             let ended = authenticator.log_out(&token).await;
             if ended.is_err() {
                 note_foreign(&token);

@@ -6,6 +6,7 @@ use portcullis::login::{LoginError, SetupError};
 use portcullis::store::documents::DocumentsError;
 use portcullis::store::{LookUpError, StoreError};
 use portcullis::text::{Finding, Source};
+use portcullis_service::{ServiceError, Setting};
 use portcullis_store::mongodb::ConnectError;
 use thiserror::Error;
 
@@ -88,6 +89,61 @@ impl Trouble {
     ) -> Self {
         let pointers = findings.iter().map(|finding| root.map(|root| root.pointer_at(finding.span))).collect();
         Self::Findings { what: what.into(), source_text: Box::new(source.clone()), findings, pointers }
+    }
+}
+
+/// Errors of the service, with the way out on the command line.
+impl From<ServiceError> for Trouble {
+    fn from(error: ServiceError) -> Self {
+        const URI: &str = "a connection string is given with --mongodb-uri";
+        let help = match error {
+            ServiceError::Login(error) => return Self::Login(error),
+            ServiceError::Setup(error) => return error.into(),
+            ServiceError::Store(error) => return Self::Store(error),
+            ServiceError::LookUp(error) => return Self::LookUp(error),
+            ServiceError::Connect(error) => return Self::Connect(error),
+            ServiceError::IdUnreadable(found) => {
+                return Self::Files {
+                    what: format!(
+                        "{error}; --application ID gives it one",
+                        error = ServiceError::IdUnreadable(Vec::new())
+                    ),
+                    found,
+                };
+            }
+            ServiceError::Write { path, error } => return Self::Write { name: format!("`{}`", path.display()), error },
+            ServiceError::Read { path, error } => return Self::Read { name: format!("`{}`", path.display()), error },
+            ServiceError::ConnectionString(Setting::State) => {
+                return Self::usage(format!("--state takes a directory; {URI}"));
+            }
+            ServiceError::ConnectionString(Setting::Database) | ServiceError::DatabaseName => {
+                return Self::usage(format!("--mongodb-database takes the name of a database; {URI}"));
+            }
+            ServiceError::ConnectionString(Setting::CustomData) => {
+                return Self::usage(format!("--custom-data takes a file or a folder; {URI}"));
+            }
+            ServiceError::KeyFile => {
+                return Self::usage("--signing-key takes a file that holds the key; there is none of the name given");
+            }
+            ServiceError::Keys(error) => return Self::usage(format!("--signing-key: {error}")),
+            ServiceError::NoUsers(_) => {
+                "`portcullis login` and `portcullis users import` make it, --state and --mongodb-uri name other places"
+            }
+            ServiceError::NoKey(_) => "`portcullis login` makes it, --signing-key names another file",
+            ServiceError::NoDocuments(_) => "`portcullis insert` makes it, --store names another file or a server",
+            ServiceError::NoChanges => "name a replica set with --store mongodb://HOST",
+            ServiceError::SharedCollection(_) => "name another database with --mongodb-database",
+            ServiceError::NoId(_) => "or give --application ID",
+            ServiceError::CustomDataPlace => "give --custom-data with a file or folder of documents, or --mongodb-uri",
+            ServiceError::NoCustomData => "leave --custom-data away",
+            _ => return Self::Usage(error.to_string()),
+        };
+        Self::Usage(match error {
+            // A question is followed by its answer.
+            ServiceError::CustomDataPlace => format!("{error} {help}"),
+            ServiceError::NoId(_) => format!("{error}, {help}"),
+            error => format!("{error}; {help}"),
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use portcullis::login::Freshness;
 use serde_json::json;
 
 use super::Answer;
-use super::accounts::{AppArgs, assembler, bearer, block_on, read_token, warn};
+use super::accounts::{AppArgs, bearer, block_on, read_token, warn};
 use super::asker::NOT_LOOKED_UP;
 use super::freshness::FreshnessArgs;
 use super::output::{Output, note};
@@ -37,7 +37,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
-    let app = args.app.load()?;
+    let service = args.app.service(&args.stores)?;
     let token = args.token.as_deref().map(|token| read_token(token, &["access_token"])).transpose()?;
     let freshness: Freshness = args.freshness.freshness();
     if token.is_some() && freshness == Freshness::Snapshot && args.stores.names_custom_data() {
@@ -46,9 +46,9 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let found = block_on(async {
         if let Some(id) = &args.id {
             let now = SystemClock.now();
-            return Ok(assembler(&app, &args.stores).await?.look_up(id, now).await?);
+            return Ok(service.assembler().await?.look_up(id, now).await?);
         }
-        bearer(&app, &args.stores, token.as_deref().unwrap_or_default(), freshness).await
+        bearer(&service, token.as_deref().unwrap_or_default(), freshness).await
     })?;
     warn(&found.warnings);
     let user = json::from_bson(&Bson::Document(found.user.to_document()));

@@ -3,13 +3,14 @@ use portcullis::auth::{Clock, SystemClock};
 use portcullis::login::LoginError;
 use portcullis::store::Account;
 use portcullis::text::OneLine;
+use portcullis_service::IfMissing;
 use serde_json::{Value, json};
 
 use super::Answer;
 use super::accounts::{AppArgs, block_on};
 use super::import;
 use super::output::{Output, plural};
-use super::stores::{Missing, StoreArgs};
+use super::stores::StoreArgs;
 use super::trouble::Trouble;
 
 const EXAMPLES: &str = "\
@@ -121,7 +122,7 @@ const PAGE: usize = 1000;
 
 /// Prints page by page, so that there may be any number of users.
 async fn list(args: &List, output: &mut Output) -> Result<Answer, Trouble> {
-    let users = args.app.open(&args.stores, Missing::Refuse).await?.users;
+    let users = args.app.open(&args.stores, IfMissing::Refuse).await?.users;
     if output.is_json() {
         output.text("{\"users\": [")?;
     }
@@ -194,7 +195,7 @@ async fn change(
     (app, stores): (&AppArgs, &StoreArgs),
     output: &mut Output,
 ) -> Result<Answer, Trouble> {
-    let accounts = app.open(stores, Missing::Refuse).await?.accounts();
+    let accounts = app.open(stores, IfMissing::Refuse).await?.accounts();
     let mut results = Vec::new();
     for id in ids {
         let done = match change {
@@ -228,7 +229,7 @@ async fn change(
 }
 
 async fn delete_expired(args: &Delete, output: &mut Output) -> Result<Answer, Trouble> {
-    let accounts = args.app.open(&args.stores, Missing::Refuse).await?.accounts();
+    let accounts = args.app.open(&args.stores, IfMissing::Refuse).await?.accounts();
     let deleted = accounts.delete_expired(SystemClock.now()).await?;
     if output.is_json() {
         output.document(&json!({ "deleted": deleted }))?;

@@ -12,9 +12,34 @@ use portcullis::auth::token::{SigningKey, SigningKeys, TokenIssuer, TokenProvide
 use rsa::RsaPrivateKey;
 use rsa::pkcs1::EncodeRsaPrivateKey as _;
 use rsa::pkcs8::{EncodePublicKey as _, LineEnding};
-use rsa::rand_core::{OsRng, RngCore as _};
+use rsa::rand_core::{CryptoRng, Error, RngCore};
 use rsa::traits::PublicKeyParts as _;
 use serde_json::{Value, json};
+
+/// The randomness of the operating system, for `rsa`, whose own would be a feature that only tests ask for: everything that depends on
+/// it would be built twice.
+pub struct Random;
+
+impl RngCore for Random {
+    fn next_u32(&mut self) -> u32 {
+        getrandom::u32().unwrap()
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        getrandom::u64().unwrap()
+    }
+
+    fn fill_bytes(&mut self, bytes: &mut [u8]) {
+        getrandom::fill(bytes).unwrap();
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Error> {
+        self.fill_bytes(bytes);
+        Ok(())
+    }
+}
+
+impl CryptoRng for Random {}
 
 /// An RSA key of a third party.
 pub struct Rsa {
@@ -26,7 +51,7 @@ pub struct Rsa {
 
 impl Rsa {
     fn new() -> Self {
-        let key = RsaPrivateKey::new(&mut OsRng, 2048).unwrap();
+        let key = RsaPrivateKey::new(&mut Random, 2048).unwrap();
         Self {
             private: EncodingKey::from_rsa_der(key.to_pkcs1_der().unwrap().as_bytes()),
             pem: key.to_public_key().to_public_key_pem(LineEnding::LF).unwrap(),
@@ -49,7 +74,7 @@ pub static OTHER_SECRET: LazyLock<String> = LazyLock::new(secret);
 /// 64 random characters.
 pub fn secret() -> String {
     let mut bytes = [0; 32];
-    OsRng.fill_bytes(&mut bytes);
+    Random.fill_bytes(&mut bytes);
     bytes.iter().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").unwrap();
         text

@@ -12,7 +12,7 @@ use rsa::pkcs8::{EncodePrivateKey as _, EncodePublicKey as _, LineEnding};
 use rsa::{BigUint, RsaPrivateKey, RsaPublicKey};
 use serde_json::Value;
 
-use portcullis_testkit::keys::{OTHER_RSA, RSA, SECRET, secrets};
+use portcullis_testkit::keys::{OTHER_RSA, RSA, Random, SECRET, secrets};
 
 fn outline(node: &Node, errors: &[ConfigError]) -> Vec<String> {
     errors.iter().map(|error| format!("{} {} {error}", node.pointer_at(error.span()), error.kind().code())).collect()
@@ -90,8 +90,7 @@ fn a_secret_that_is_no_key_is_named_and_never_shown() {
 
 #[test]
 fn a_private_key_is_no_public_one() {
-    let mut random = rsa::rand_core::OsRng;
-    let key = RsaPrivateKey::new(&mut random, 1024).unwrap();
+    let key = RsaPrivateKey::new(&mut Random, 1024).unwrap();
     let private = key.to_pkcs8_pem(LineEnding::LF).unwrap();
     assert_eq!(RsaKey::from_pem(&private).unwrap_err(), RsaKeyError::NotPem);
     let short = key.to_public_key().to_public_key_pem(LineEnding::LF).unwrap();

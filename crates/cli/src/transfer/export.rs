@@ -4,6 +4,7 @@ use std::time::Duration;
 use bson::{Bson, Document, RawDocumentBuf};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use portcullis::store::documents::{Cursor, Find};
+use portcullis_service::IfMissing;
 
 use super::failed;
 use crate::Answer;
@@ -12,7 +13,7 @@ use crate::documents::DocumentArgs;
 use crate::input::document;
 use crate::namespace::{self, NamespaceArgs};
 use crate::output::{Output, plural};
-use crate::stores::{Missing, StoreArgs};
+use crate::stores::StoreArgs;
 use crate::trouble::Trouble;
 
 const EXAMPLES: &str = "\
@@ -48,7 +49,7 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         bar.enable_steady_tick(Duration::from_millis(200));
     }
     let exported = block_on(async {
-        let store = args.documents.open(&namespace, &args.stores, Missing::Refuse).await?;
+        let store = args.documents.open(&namespace, &args.stores, IfMissing::Refuse).await?;
         let find = Find::by(filter.unwrap_or_default());
         let cursor = store.find(&namespace, &find).await.map_err(failed)?;
         print(cursor, output, &bar).await

@@ -5,6 +5,7 @@ use indicatif::ProgressBar;
 use portcullis::json::{Chunk, Stream};
 use portcullis::store::documents::{DocumentsError, Find, Namespace, Store};
 use portcullis::text::{OneLine, Source};
+use portcullis_service::IfMissing;
 use serde_json::{Value, json};
 
 use super::failed;
@@ -15,7 +16,7 @@ use crate::input::Input;
 use crate::namespace::{self, NamespaceAndArgs};
 use crate::output::{Output, plural};
 use crate::progress::{followed, named};
-use crate::stores::{Missing, StoreArgs};
+use crate::stores::StoreArgs;
 use crate::trouble::Trouble;
 
 const EXAMPLES: &str = "\
@@ -72,7 +73,7 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let namespace = namespace::parse(namespace)?;
     let (reader, bar) = followed(file)?;
     let imported = block_on(async {
-        let store = args.documents.open(&namespace, &args.stores, Missing::Create).await?;
+        let store = args.documents.open(&namespace, &args.stores, IfMissing::Create).await?;
         import(&*store, &namespace, file, reader, &bar).await
     });
     bar.finish_and_clear();

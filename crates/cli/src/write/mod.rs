@@ -8,6 +8,7 @@ pub(super) mod writes;
 use portcullis::guarded::{GuardedCollection, GuardedError, Write, Written, parse_writes};
 use portcullis::json::{self, Kind, Member, Node};
 use portcullis::text::Span;
+use portcullis_service::IfMissing;
 use serde_json::{Value, json};
 
 use super::Answer;
@@ -17,7 +18,6 @@ use super::guard::GuardArgs;
 use super::input::Input;
 use super::namespace;
 use super::output::{Output, plural};
-use super::stores::Missing;
 use super::trouble::Trouble;
 
 /// As whom, by which rules, where.
@@ -39,7 +39,7 @@ fn carry_out(name: &str, writes: &[Write], place: &WhereArgs, output: &mut Outpu
     let namespace = namespace::parse(name)?;
     let (guard, _) = place.guard.guard(Some(name), "")?;
     let written = block_on(async {
-        let store = place.documents.open(&namespace, &place.guard.stores, Missing::Create).await?;
+        let store = place.documents.open(&namespace, &place.guard.stores, IfMissing::Create).await?;
         let collection = GuardedCollection::new(&*store, namespace, &guard);
         collection.write(writes).await.map_err(guarded)
     })?;
