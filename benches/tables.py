@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the race's tables in README.md anew from target/peers.json, which one whole run of the race has written.
+"""Regenerates the tables of docs/benchmarks.md from target/peers.json, which a complete run of the race has written.
 
     cargo run --release --manifest-path benches/peers/Cargo.toml && python3 benches/tables.py
 """
@@ -49,15 +49,15 @@ def main():
     rows = json.loads((ROOT / "target" / "peers.json").read_text())
     if {row["n"] for row in rows} != set(SIZES) or {row["tier"] for row in rows} != set(TIERS):
         sys.exit("tables: target/peers.json is of a part of the race; run all of it")
-    readme = ROOT / "README.md"
-    text = readme.read_text()
+    page = ROOT / "docs" / "benchmarks.md"
+    text = page.read_text()
     for decision in "abc":
         pattern = rf"(\| \({decision}\) [^\n]*\n\| --- [^\n]*\n)(?:\|[^\n]*\n)+"
         body = "\n".join(table(rows, decision)) + "\n"
         text, count = re.subn(pattern, lambda found: found.group(1) + body, text)
         if count != 1:
-            sys.exit(f"tables: README.md has {count} tables of ({decision})")
-    readme.write_text(text)
+            sys.exit(f"tables: docs/benchmarks.md has {count} tables of ({decision})")
+    page.write_text(text)
 
 
 main()

@@ -113,5 +113,40 @@ struct Readme;
 
 /// The examples of the documentation run as tests.
 #[cfg(doctest)]
+#[doc = include_str!("../docs/architecture.md")]
+struct Architecture;
+
+/// The examples of the documentation run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/benchmarks.md")]
+struct Benchmarks;
+
+/// The examples of the documentation run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/collections.md")]
+struct Collections;
+
+/// The examples of the documentation run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/decisions.md")]
+struct Decisions;
+
+/// The examples of the documentation run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/language.md")]
+struct Language;
+
+/// The examples of the documentation run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/login.md")]
+struct LoginPage;
+
+/// The examples of the documentation run as tests.
+#[cfg(doctest)]
 #[doc = include_str!("../docs/templates.md")]
 struct Templates;
+
+/// The examples of the documentation run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/testing-rules.md")]
+struct TestingRules;

@@ -8,7 +8,17 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-const PAGES: [&str; 2] = [include_str!("../../../../README.md"), include_str!("../../../../docs/templates.md")];
+const PAGES: [&str; 9] = [
+    include_str!("../../../../README.md"),
+    include_str!("../../../../docs/architecture.md"),
+    include_str!("../../../../docs/benchmarks.md"),
+    include_str!("../../../../docs/collections.md"),
+    include_str!("../../../../docs/decisions.md"),
+    include_str!("../../../../docs/language.md"),
+    include_str!("../../../../docs/login.md"),
+    include_str!("../../../../docs/templates.md"),
+    include_str!("../../../../docs/testing-rules.md"),
+];
 
 /// The commands of blocks of shell that need neither a server nor a build, in their order.
 fn commands() -> Vec<String> {
