@@ -25,7 +25,8 @@ def cell(row, ours):
     times = " / ".join(f"{row[n]:,.0f}" if n in row else "–" for n in SIZES)
     if row is ours:
         return times
-    ratios = [f"{row[n] / ours[n]:.1f}" for n in SIZES if n in row and n in ours]
+    ratios = [row[n] / ours[n] for n in SIZES if n in row and n in ours]
+    ratios = [f"{ratio:.1f}" if ratio >= 0.1 else f"{ratio:.2f}" for ratio in ratios]
     return f"{times} (×{' / '.join(ratios)})"
 
 
