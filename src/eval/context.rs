@@ -375,6 +375,25 @@ impl Context {
         }
     }
 
+    /// What a reference to the user leads to on the way that nearly all take: from document to document. `None` says nothing.
+    #[inline]
+    pub(crate) fn straight(&self, reference: &Reference) -> Option<ValueRef<'_>> {
+        let (ContextRoot::User, Some(user)) = (reference.root, &self.user) else { return None };
+        let (first, rest) = reference.path.segments().split_first()?;
+        let start = match (first.name(), &user.custom_data) {
+            ("custom_data", CustomData::Loaded(data)) => data,
+            ("data", _) => &user.data,
+            ("id", _) if rest.is_empty() => return Some(ValueRef::String(&user.id)),
+            _ => return None,
+        };
+        let (last, between) = rest.split_last()?;
+        let mut document = start;
+        for segment in between {
+            document = document.get(segment.name())?.as_document()?;
+        }
+        document.get(last.name()).map(ValueRef::from)
+    }
+
     /// Whether a name of `%%values` is that of a secret.
     pub(crate) fn is_secret(&self, name: &str) -> bool {
         self.secrets.contains(name)
