@@ -189,7 +189,7 @@ fn cases() -> Vec<Named> {
         Case { rules: FIELDS.to_owned(), ..case(vec![wide(900_000)], find(&format!("{{{parts}}}"))) }
     });
     add("paths of a wide document, no document", || {
-        case(Vec::new(), find(&format!("{{{}}}", many(60_000, |n| format!(r#""f{n}":{{"$ne":0}}"#)))))
+        case(Vec::new(), find(&format!("{{{}}}", many(50_000, |n| format!(r#""f{n}":{{"$ne":0}}"#)))))
     });
     add("a tree of conditions", || case(Vec::new(), find(&tree(3, 24, &mut 0))));
     add("a tree of conditions, deeper", || case(Vec::new(), find(&tree(5, 8, &mut 0))));

@@ -8,7 +8,7 @@ use super::find::QueryError;
 use super::guard::{Entrance, Guard};
 use super::plan::{holds, permitted};
 use crate::eval::{Residual, Trace, Truth};
-use crate::policy::Projection;
+use crate::projection::Projection;
 use crate::query::{Field, Plan, Remaining, remaining, settled};
 
 /// What each part of the rules says to a [`Plan`](Guard::plan).

@@ -10,8 +10,8 @@ use crate::expr::{self, ExprErrorKind, PatternAllowance};
 use crate::find::{Direction, FindError, Sort};
 use crate::json::Node;
 use crate::path::{FieldPath, PathError};
-use crate::policy::{Projection, ProjectionError};
 use crate::predicate::{LowerErrorKind, Predicate, lower_query};
+use crate::projection::{Projection, ProjectionError};
 use crate::text::{Code, Located};
 use crate::value::{DocumentRef, Malformed, ValueRef};
 
@@ -25,6 +25,7 @@ pub struct Query {
 
 /// Why a query cannot be run.
 #[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
 pub enum QueryError {
     /// A malformed filter.
     #[error("{0}")]

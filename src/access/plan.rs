@@ -2,7 +2,7 @@ use super::bound::{BoundField, BoundFields, BoundRole};
 use super::find::QueryError;
 use super::guard::{BoundFilters, BoundRules, Entrance, Guard};
 use crate::eval::Residual;
-use crate::policy::{Kept, Projection};
+use crate::projection::{Kept, Projection};
 use crate::query::{Field, Filter, MAX_DEPTH, Plan, Range, bounds, united};
 
 impl Guard {

@@ -5,7 +5,7 @@ use super::bound::{BoundField, BoundFields, BoundRole};
 use super::guard::{BoundRules, Entrance, Guard, assign, truth};
 use super::visibility::{Shown, Visibility};
 use crate::eval::{Errors, Evaluation, Residual, Seen, Truth};
-use crate::policy::Projection;
+use crate::projection::Projection;
 use crate::value::{DocumentRef, Lookup, Steps, ValueRef, identical};
 
 /// What a change names of a document.

@@ -4,6 +4,7 @@ use crate::text::{Code, Finding, Located, Severity};
 
 /// What can be wrong with a file of an application before its content is given a meaning.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum ProblemKind {
     /// A file that must not be read, a link that leads nowhere or in a circle.
     #[error("the file cannot be read: {0}")]

@@ -44,6 +44,7 @@ impl fmt::Debug for Secrets {
 
 /// Why a secret cannot be had. No variant holds what may be one.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum SecretError {
     /// `hunter2`, `name=hunter2`
     #[error("a secret is given as NAME=env:VARIABLE or NAME=file:PATH, so that no other process sees its value")]

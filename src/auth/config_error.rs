@@ -34,6 +34,7 @@ impl ConfigError {
 
 /// The ways in which the configuration of users can be wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum ConfigErrorKind {
     /// `[]` in place of `{ … }`
     #[error("{what} must be an object, not {found}")]

@@ -6,6 +6,7 @@ use super::selection::CustomDataError;
 
 /// Why claims make no user.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum AssembleError {
     /// No claim `sub`.
     #[error("the token has no claim `sub`, which says who the user is")]

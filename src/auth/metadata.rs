@@ -32,6 +32,7 @@ pub(super) enum Presence {
 
 /// What a provider's `metadata_fields` refuse in a token.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum MetadataError {
     /// A required claim is not there, or null.
     #[error("the token lacks the required claim `{0}`")]

@@ -46,6 +46,7 @@ pub enum Warning {
 
 /// Why a custom-data document cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum CustomDataError {
     /// The document is larger than [`MAX_CUSTOM_DATA`].
     #[error("the user's custom-data document has {bytes} bytes; at most {MAX_CUSTOM_DATA} are allowed")]

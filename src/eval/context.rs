@@ -48,6 +48,7 @@ pub struct Request {
 
 /// Why a document is no request.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum RequestError {
     /// A key that no request has.
     #[error("`%%request` has no field `{0}`; it has {fields}", fields = Request::FIELDS.join(", "))]

@@ -8,6 +8,7 @@ use crate::value::{Malformed, Steps};
 
 /// What failed while a condition was evaluated.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum EvalError {
     /// A function could not be called, or failed.
     #[error("{0}")]

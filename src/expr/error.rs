@@ -10,6 +10,7 @@ pub type ExprError = Located<ExprErrorKind>;
 
 /// The ways in which an expression can be wrong as written.
 #[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
 pub enum ExprErrorKind {
     /// `%%usr`
     #[error("unknown expansion `{0}`")]

@@ -23,6 +23,7 @@ pub struct Pattern {
 
 /// Why a pattern is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum PatternError {
     /// It does not parse, or needs a backtracking engine.
     #[error("invalid regular expression: {0}")]

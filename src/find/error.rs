@@ -4,6 +4,7 @@ use crate::value::Malformed;
 
 /// Why a filter, an order or a projection cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum FindError {
     /// MongoDB refuses it too, with this code.
     #[error("{message}")]

@@ -144,6 +144,7 @@ impl fmt::Display for Denial {
 
 /// More than one request may take, and what would make it less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum TooMuch {
     /// Documents that the database cannot tell apart by the rules.
     #[error(

@@ -5,7 +5,7 @@ use bson::RawDocumentBuf;
 use super::error::{GuardedError, TooMuch};
 use super::stream::Stream;
 use crate::access::{Guard, Query, Shown};
-use crate::policy::Projection;
+use crate::projection::Projection;
 use crate::store::documents::Cursor;
 use crate::value::{DocumentRef, Malformed, RawWriter};
 

@@ -4,7 +4,7 @@ use crate::access::Query;
 use crate::expr::PatternAllowance;
 use crate::json::{self, Node};
 use crate::path::FieldPath;
-use crate::policy::Projection;
+use crate::projection::Projection;
 use crate::value::ValueRef;
 
 /// What a client asks of a collection: which documents, in which order, how many, and what of them.

@@ -16,6 +16,7 @@ pub type JsonError = Located<JsonErrorKind>;
 
 /// The ways in which a text can fail to be JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum JsonErrorKind {
     /// Something else stands where the grammar wants this.
     #[error("expected {expected}, found {found}")]

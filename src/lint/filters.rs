@@ -4,8 +4,9 @@ use super::catalogue::{FILTER_WITHOUT_EFFECT, PROJECTION_MIXED, PROJECTIONS_MAY_
 use super::extent::{always, never};
 use super::report::Report;
 use super::shape::text;
-use crate::policy::{Filter, Projection};
+use crate::policy::Filter;
 use crate::predicate::Predicate;
+use crate::projection::Projection;
 
 pub(super) fn lint(filters: &[Filter], report: &mut Report) {
     for filter in filters {

@@ -9,6 +9,7 @@ use crate::text::Finding;
 
 /// Why nobody can log in to an application.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum SetupError {
     /// A file that does not load, or whose secrets are missing. The findings say why.
     #[error("{what} cannot be used: {}", .findings.first().map_or("", |found| &found.finding.message))]

@@ -5,7 +5,7 @@ use bson::DateTime;
 use super::cache::Cache;
 use super::{Accounts, LoginError, UserAssembler, UserCreation};
 use crate::auth::token::{TokenIssuer, TokenProvider};
-use crate::auth::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock};
 use crate::store::{CustomDataStore, Session};
 
 /// Logs users in and tells who makes a request.

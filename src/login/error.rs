@@ -8,6 +8,7 @@ use crate::text::OneLine;
 
 /// Why somebody is not logged in.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum LoginError {
     /// No provider of the name takes tokens.
     #[error("the application has no provider `{}` that takes a token", OneLine(.0))]

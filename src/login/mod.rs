@@ -3,7 +3,7 @@
 //!
 //! Everything goes through an [`Authenticator`]. It knows no database and no HTTP: users, sessions and custom data come
 //! through the traits of [`store`](crate::store), keys through [`auth::token`](crate::auth::token), the time through
-//! [`Clock`](crate::auth::Clock). Whatever of these cannot answer makes the login, the refresh or the request fail; a
+//! [`Clock`](crate::clock::Clock). Whatever of these cannot answer makes the login, the refresh or the request fail; a
 //! database error never reads as "no custom data".
 
 mod accounts;

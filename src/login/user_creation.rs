@@ -1,6 +1,6 @@
 use thiserror::Error;
 
-use crate::auth::BoxFuture;
+use crate::future::BoxFuture;
 use crate::text::OneLine;
 use crate::user::User;
 

@@ -1,8 +1,9 @@
 use super::keys::{self, Keys};
-use super::{DocumentFilters, FieldRule, Filter, PolicyError, PolicyErrorKind, Projection, Role, Rule, RulesFile};
+use super::{DocumentFilters, FieldRule, Filter, PolicyError, PolicyErrorKind, Role, Rule, RulesFile};
 use crate::expr::{self, Expr, PatternAllowance};
 use crate::json::{Member, Node};
 use crate::predicate::{self, Predicate, Scope};
+use crate::projection::Projection;
 use crate::schema::Schema;
 use crate::text::{Located, Span, Spanned};
 

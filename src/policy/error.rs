@@ -1,8 +1,8 @@
 use thiserror::Error;
 
-use super::ProjectionError;
 use crate::expr::ExprErrorKind;
 use crate::predicate::LowerErrorKind;
+use crate::projection::ProjectionError;
 use crate::schema::SchemaErrorKind;
 use crate::text::{Code, Located};
 
@@ -11,6 +11,7 @@ pub type PolicyError = Located<PolicyErrorKind>;
 
 /// The ways in which a rules file can be wrong.
 #[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
 pub enum PolicyErrorKind {
     /// `"aply_when"`
     #[error("unknown key `{key}` in {place}")]

@@ -5,7 +5,6 @@ mod error;
 mod format;
 mod keys;
 mod parse;
-mod projection;
 mod rules;
 
 pub use compile::{RulesInPart, compile, compile_in_part};
@@ -13,6 +12,4 @@ pub(crate) use compile::{compile_in_part_within, compile_within};
 pub use error::{PolicyError, PolicyErrorKind};
 pub use format::canonical;
 pub use parse::RulesError;
-pub(crate) use projection::Kept;
-pub use projection::{Projection, ProjectionError};
 pub use rules::{DocumentFilters, FieldRule, Filter, Policy, Presence, Role, Rule, RulesFile};

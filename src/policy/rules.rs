@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
-use super::Projection;
 use crate::expr::Expr;
 use crate::predicate::Predicate;
+use crate::projection::Projection;
 use crate::schema::Schema;
 use crate::text::{Span, Spanned};
 

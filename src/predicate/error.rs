@@ -8,6 +8,7 @@ pub type LowerError = Located<LowerErrorKind>;
 
 /// The ways in which a well-formed expression can lack a meaning.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum LowerErrorKind {
     /// `%%this` in `apply_when`
     #[error("`{expansion}` cannot stand in {scope}")]

@@ -1,7 +1,8 @@
 use thiserror::Error;
 
 use super::StoreError;
-use crate::auth::{BoxFuture, CustomDataError, Selection};
+use crate::auth::{CustomDataError, Selection};
+use crate::future::BoxFuture;
 
 /// How many documents may name one user.
 pub const MAX_DOCUMENTS: usize = 1000;
@@ -20,6 +21,7 @@ pub trait CustomDataStore: Send + Sync {
 
 /// Why nobody can tell what a user's custom data is. It never reads as having none.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum LookUpError {
     /// The store cannot be asked.
     #[error("{0}")]

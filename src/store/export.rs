@@ -8,6 +8,7 @@ use crate::user::UserType;
 
 /// Why an exported user cannot be imported.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum ExportError {
     /// No `_id`.
     #[error("the user has no `_id`, a string or an ObjectId")]

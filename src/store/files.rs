@@ -7,7 +7,8 @@ use thiserror::Error;
 
 use super::custom_data::{MAX_BYTES, MAX_DOCUMENTS};
 use super::{CustomDataStore, LookUpError, StoreError};
-use crate::auth::{BoxFuture, CustomDataConfig, CustomDataSource, Selection, Warning};
+use crate::auth::{CustomDataConfig, CustomDataSource, Selection, Warning};
+use crate::future::BoxFuture;
 use crate::json::{self, Chunk, Kind, Stream};
 use crate::text::Source;
 
@@ -30,6 +31,7 @@ pub struct FileCustomData {
 
 /// Why files of custom data cannot be read.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum FileError {
     /// The file or the folder cannot be read.
     #[error("`{path}`: {reason}", path = path.display())]

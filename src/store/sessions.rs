@@ -1,7 +1,7 @@
 use bson::DateTime;
 
 use super::StoreError;
-use crate::auth::BoxFuture;
+use crate::future::BoxFuture;
 
 /// A login that lasts: every token names one, and is worth nothing once it has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

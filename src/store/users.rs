@@ -4,7 +4,8 @@ use bson::{Bson, DateTime, Document, doc};
 use thiserror::Error;
 
 use super::StoreError;
-use crate::auth::{BoxFuture, ProviderType, union_of_identities};
+use crate::auth::{ProviderType, union_of_identities};
+use crate::future::BoxFuture;
 use crate::text::{OneLine, excerpt};
 use crate::user::{CustomData, User, UserType};
 
@@ -97,6 +98,7 @@ impl AccountState {
 
 /// Why something cannot be done with a user.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum UsersError {
     /// The store cannot be asked.
     #[error("{0}")]

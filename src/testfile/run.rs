@@ -24,6 +24,7 @@ use crate::value::DocumentRef;
 
 /// Why cases cannot be run at all.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum RunError {
     /// The rules that a case needs do not load.
     #[error("the rules of the case `{case}` do not load: {}", .findings.first().map_or("", |finding| &finding.message))]

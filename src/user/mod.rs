@@ -45,6 +45,7 @@ pub enum CustomData {
 
 /// Why a document is no user object.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum UserError {
     /// The `id` is missing, empty or no string.
     #[error("a user needs an `id`, a string that is not empty")]

@@ -14,6 +14,7 @@ mod advice;
 mod agreement;
 mod allocations;
 mod app;
+mod architecture;
 mod auth_laws;
 mod budget;
 mod fixtures;

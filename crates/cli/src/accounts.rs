@@ -6,8 +6,9 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use portcullis::app::App;
 use portcullis::auth::token::StaticJwks;
-use portcullis::auth::{BoxFuture, CustomDataConfig, Warning};
+use portcullis::auth::{CustomDataConfig, Warning};
 use portcullis::eval::Functions;
+use portcullis::future::BoxFuture;
 use portcullis::login::{
     Authenticated, Authenticator, Freshness, FunctionMissing, UserCreation, UserCreationRefused, custom_data_config,
     token_provider,

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::io::{BufReader, Read};
 
 use indicatif::ProgressBar;
-use portcullis::auth::{Clock, SystemClock};
+use portcullis::clock::{Clock, SystemClock};
 use portcullis::json::{self, Chunk};
 use portcullis::store::{Account, Exported, ImportOutcome, Users};
 use portcullis::text::{OneLine, Source};

@@ -1,5 +1,5 @@
 use bson::Bson;
-use portcullis::auth::{Clock, SystemClock};
+use portcullis::clock::{Clock, SystemClock};
 use portcullis::json;
 use portcullis::login::Freshness;
 use serde_json::json;

@@ -1,5 +1,5 @@
 use clap::Subcommand;
-use portcullis::auth::{Clock, SystemClock};
+use portcullis::clock::{Clock, SystemClock};
 use portcullis::login::LoginError;
 use portcullis::store::Account;
 use portcullis::text::OneLine;

@@ -29,6 +29,7 @@ pub enum TokenPart {
 
 /// Why a token is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum TokenError {
     /// More characters than [`MAX_TOKEN`], or [`MAX_OWN_TOKEN`].
     #[error("the token has {characters} characters; at most {limit} are taken")]

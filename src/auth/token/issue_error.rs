@@ -5,6 +5,7 @@ use crate::auth::AssembleError;
 
 /// Why no token is issued.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum IssueError {
     /// The system user is made in code only.
     #[error("no token is issued for the system user")]

@@ -15,6 +15,7 @@ pub struct RsaKey {
 
 /// Why a public key cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum RsaKeyError {
     /// Not a public RSA key in PEM, such as `openssl rsa -pubout` writes it.
     #[error("it is no public RSA key in PEM")]

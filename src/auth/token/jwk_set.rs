@@ -28,6 +28,7 @@ pub(super) enum Found {
 
 /// Why a text is no key set.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum JwkSetError {
     /// More bytes than [`MAX_JWK_SET_SIZE`].
     #[error("the key set has more than {MAX_JWK_SET_SIZE} bytes")]

@@ -3,8 +3,8 @@ use thiserror::Error;
 
 use super::jwk::RsaKey;
 use super::jwk_set::{Found, JwkSet, JwkSetError};
-use crate::auth::BoxFuture;
 use crate::auth::claims::one_line;
+use crate::future::BoxFuture;
 use crate::text::Code;
 
 /// Where the keys of a third party come from.
@@ -18,6 +18,7 @@ pub trait JwksSource: Send + Sync {
 
 /// Why nobody can tell which key is meant. It never reads as an unknown key.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum JwksError {
     /// The address does not answer, or not as it should.
     #[error("the key set at {address} cannot be had: {reason}")]

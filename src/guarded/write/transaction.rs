@@ -10,7 +10,7 @@ use crate::access::{Buffer, Decision, Outcome};
 use crate::guarded::GuardedCollection;
 use crate::guarded::error::{Denial, GuardedError, Operation, TooMuch};
 use crate::guarded::found::project;
-use crate::policy::Projection;
+use crate::projection::Projection;
 use crate::store::StoreError;
 use crate::store::documents::{DocumentsError, Find, Transaction};
 use crate::value::{Malformed, equal};

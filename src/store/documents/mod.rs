@@ -13,7 +13,7 @@ pub use watch::{Event, Events, Watch};
 
 use bson::{Bson, Document, RawDocumentBuf};
 
-use crate::auth::BoxFuture;
+use crate::future::BoxFuture;
 
 /// How large the documents may be together that a transaction finds by one query, in bytes: 64 MiB.
 pub const MAX_FOUND_BYTES: usize = 64 << 20;

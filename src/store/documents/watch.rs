@@ -1,7 +1,7 @@
 use bson::{Document, RawDocumentBuf};
 
 use super::{DocumentsError, Namespace};
-use crate::auth::BoxFuture;
+use crate::future::BoxFuture;
 
 /// A database that tells what changes in a collection.
 pub trait Watch: Send + Sync {

@@ -3,7 +3,7 @@ use bson::DateTime;
 use redb::{ReadableTable, WriteTransaction};
 
 use super::database::{Embedded, Failure, Key, SESSIONS, SESSIONS_OF_USER, decode};
-use portcullis::auth::BoxFuture;
+use portcullis::future::BoxFuture;
 use portcullis::store::{Session, Sessions, StoreError};
 
 /// Forgets a session; whether there was one.

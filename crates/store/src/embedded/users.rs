@@ -6,7 +6,7 @@ use bson::oid::ObjectId;
 use redb::{ReadableTable, Table, WriteTransaction};
 
 use super::database::{Embedded, Failure, IDENTITIES, Key, USERS, decode};
-use portcullis::auth::BoxFuture;
+use portcullis::future::BoxFuture;
 use portcullis::store::shown;
 use portcullis::store::{Account, AccountState, Identity, ImportOutcome, StoreError, Users, UsersError};
 

@@ -37,6 +37,7 @@ impl Default for HttpsJwksOptions {
 
 /// Why an address cannot be fetched from at all.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum HttpsJwksError {
     /// Another scheme, no host, or a user in it.
     #[error("the address of a key set must begin with `https://` and have no user and password")]

@@ -10,7 +10,7 @@ use super::custom_data::simple_collation;
 use super::deadline::{PATIENCE, patiently, within};
 use super::documents::{MongoDocuments, failed};
 use super::failure::Failure;
-use portcullis::auth::BoxFuture;
+use portcullis::future::BoxFuture;
 use portcullis::store::documents::{DocumentsError, Event, Events, Namespace, Watch};
 use portcullis::value::{DocumentRef, Malformed, ValueRef};
 

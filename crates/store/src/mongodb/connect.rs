@@ -18,6 +18,7 @@ const DNS: Duration = Duration::from_secs(10);
 /// Why a connection string cannot be used. No part of the string is shown: what was meant as a password may stand anywhere
 /// in one that is misspelt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum ConnectError {
     /// It is no connection string, or has an option that the driver does not take.
     #[error(

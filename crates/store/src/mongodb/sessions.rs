@@ -5,7 +5,7 @@ use bson::{DateTime, Document, RawDocument, doc};
 use super::deadline::{SERVER_TIME, patiently};
 use super::failure::Failure;
 use super::ours::{Ours, index};
-use portcullis::auth::BoxFuture;
+use portcullis::future::BoxFuture;
 use portcullis::store::{Session, Sessions, StoreError};
 use portcullis::value::DocumentRef;
 

@@ -12,7 +12,8 @@ use super::import::import;
 use super::ours::{Ours, unique_index};
 use super::stored_users::{StoredUsers, element};
 use crate::record::key;
-use portcullis::auth::{BoxFuture, ProviderType};
+use portcullis::auth::ProviderType;
+use portcullis::future::BoxFuture;
 use portcullis::store::shown;
 use portcullis::store::{Account, AccountState, Identity, ImportOutcome, StoreError, Users, UsersError};
 

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use bson::{Bson, DateTime, Document, doc};
 use portcullis::auth::token::{SigningKey, SigningKeys, TokenError, TokenIssuer, TokenProvider};
-use portcullis::auth::{BoxFuture, Clock, CustomDataConfig, ProviderType, Selection};
+use portcullis::auth::{CustomDataConfig, ProviderType, Selection};
+use portcullis::clock::Clock;
+use portcullis::future::BoxFuture;
 use portcullis::json;
 use portcullis::login::{
     Accounts, Authenticator, DataSource, Freshness, FunctionMissing, Login, LoginError, UserCreation,

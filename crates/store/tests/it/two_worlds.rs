@@ -1,7 +1,7 @@
 //! The law of two worlds on the embedded store.
 
 use bson::Document;
-use portcullis::auth::BoxFuture;
+use portcullis::future::BoxFuture;
 use portcullis::store::documents::{Find, Namespace, Store};
 use portcullis_store::EmbeddedDocuments;
 

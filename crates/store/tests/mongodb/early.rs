@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bson::{Bson, Document, RawDocumentBuf};
-use portcullis::auth::BoxFuture;
+use portcullis::future::BoxFuture;
 use portcullis::store::documents::{Change, Cursor, DocumentsError, Find, Namespace, Store, Transaction, Updated};
 use portcullis_store::mongodb::MongoDocuments;
 use tokio::time::sleep;

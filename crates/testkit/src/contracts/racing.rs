@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bson::{Bson, Document, doc};
 use portcullis::access::Guard;
-use portcullis::auth::BoxFuture;
 use portcullis::eval::Context;
+use portcullis::future::BoxFuture;
 use portcullis::guarded::{GuardedCollection, GuardedError, Written, parse_writes};
 use portcullis::json;
 use portcullis::policy::{self, RulesFile};

@@ -14,7 +14,7 @@
 use std::env;
 
 use bson::Document;
-use portcullis::auth::BoxFuture;
+use portcullis::future::BoxFuture;
 use portcullis::store::documents::{self as stored, Namespace};
 use serde_json::{Value as Json, json};
 

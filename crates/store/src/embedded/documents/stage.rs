@@ -4,7 +4,7 @@ use super::failure::{refused, unsupported};
 use super::id_key::ids;
 use portcullis::expr::PatternAllowance;
 use portcullis::find::{Filter, Sort, compile_projection};
-use portcullis::policy::Projection;
+use portcullis::projection::Projection;
 use portcullis::store::documents::{DocumentsError, Find};
 use portcullis::value::{Number, ValueRef};
 

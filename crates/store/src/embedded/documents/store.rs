@@ -9,7 +9,8 @@ use super::failure::{broken, check_namespace};
 use super::stage::Search;
 use super::transaction::Writing;
 use crate::embedded::file::StateFile;
-use portcullis::auth::{BoxFuture, Clock, SystemClock};
+use portcullis::clock::{Clock, SystemClock};
+use portcullis::future::BoxFuture;
 use portcullis::store::StoreError;
 use portcullis::store::documents::{Cursor, DocumentsError, Find, Namespace, Redaction, Store, Transaction};
 

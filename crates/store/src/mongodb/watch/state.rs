@@ -15,6 +15,7 @@ const VERSION: i32 = 1;
 /// Why a document is no state that a watcher can go on from. To open a new watcher is the way out; whatever changed since
 /// the state was saved is then unknown.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum WatchStateError {
     /// It is a watcher's of another collection or field.
     #[error("the saved state is of another collection or another `user_id_field`")]

@@ -1,3 +1,5 @@
+//! Which fields of a document are left: the projections of filters and of clients.
+
 use std::collections::HashMap;
 
 use bson::Document;
@@ -35,6 +37,7 @@ pub(crate) enum Kept {
 
 /// Why a value is no projection.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum ProjectionError {
     /// `{"a": {"$slice": 1}}`
     #[error("a projection says `true`, `false`, 1 or 0 about a field, not {0}")]

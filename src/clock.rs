@@ -1,3 +1,5 @@
+//! The time, from outside.
+
 use bson::DateTime;
 
 /// Where the time comes from, so that a test or a replay can set it.
