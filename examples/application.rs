@@ -14,7 +14,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let user =
         User::new("65a0000000000000000000b2").with_custom_data(doc! { "role": "manager", "department": "Engineering" });
     let guard = app.guard("hr.employees", Context::new().with_user(user))?;
-    let decision = guard.read(&doc! { "_id": 1, "department": "Engineering", "salary": 5000 });
+    let document = doc! { "_id": 1, "department": "Engineering", "salary": 5000 };
+    let decision = guard.read(&document);
     match decision.reason() {
         Some(reason) => println!("denied: {reason}"),
         None => println!("allowed to the role {:?}", decision.role()),

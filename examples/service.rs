@@ -18,7 +18,7 @@ impl Service {
         let visible = self
             .stored
             .iter()
-            .find(|document| document.get_i32("_id") == Ok(id))
+            .find(|document| document.get_i32("_id").is_ok_and(|stored| stored == id))
             .and_then(|document| guard.read(document).allowed())
             .and_then(|visible| visible.to_document().ok());
         (if visible.is_some() { 200 } else { 404 }, visible)

@@ -14,9 +14,9 @@
 //! let user = User::new("u1").with_custom_data(bson::doc! { "team": "red" });
 //! let guard = policy.guard(Context::new().with_user(user));
 //!
-//! let decision = guard.read(&bson::doc! { "_id": 1, "team": "red" });
-//! assert!(decision.is_allowed());
-//! let decision = guard.read(&bson::doc! { "_id": 2, "team": "blue" });
+//! let (red, blue) = (bson::doc! { "_id": 1, "team": "red" }, bson::doc! { "_id": 2, "team": "blue" });
+//! assert!(guard.read(&red).is_allowed());
+//! let decision = guard.read(&blue);
 //! assert_eq!(decision.reason().map(|reason| reason.to_string()).as_deref(), Some("no role applies"));
 //! # Ok::<(), portcullis::RulesError>(())
 //! ```
