@@ -74,7 +74,7 @@ pub(super) fn read_standard_input() -> Result<Vec<u8>, Trouble> {
 pub(super) fn standard_input() -> Result<io::StdinLock<'static>, Trouble> {
     static TAKEN: AtomicBool = AtomicBool::new(false);
     if TAKEN.swap(true, Ordering::Relaxed) {
-        return Err(Trouble::usage("only one input can be `-`: standard input can be read once"));
+        return Err(Trouble::usage("only one input can be `-`: standard input can only be read once"));
     }
     Ok(io::stdin().lock())
 }

@@ -37,15 +37,13 @@ impl MissingParts {
     /// The same as the text of one error; none if nothing was missing.
     pub(super) fn message(&self) -> Option<String> {
         let parts: Vec<String> = self.0.iter().map(way_out).collect();
-        (!parts.is_empty()).then(|| format!("the rules ask for what was not supplied: {}", parts.join("; ")))
+        (!parts.is_empty()).then(|| format!("the rules need input that was not supplied: {}", parts.join("; ")))
     }
 }
 
 fn way_out(part: &ContextPart) -> String {
     let how = match part {
-        ContextPart::User => {
-            "say who asks with --user '{\"id\": \"…\"}', or with --token where there is an application"
-        }
+        ContextPart::User => "pass the user with --user '{\"id\": \"…\"}', or with --token if there is an application",
         ContextPart::CustomData => {
             "with an application give --custom-data FILE, the documents of its collection of custom data; or write the user's \
              into the object of --user, `\"custom_data\": {…}`, or null if the user has none"

@@ -12,7 +12,7 @@ use super::trouble::Trouble;
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Secrets")]
 pub(super) struct SecretArgs {
-    /// A secret, from an environment variable or a file; without it, `PORTCULLIS_SECRET_<NAME>` is looked up
+    /// A secret, from an environment variable or a file (default: the variable `PORTCULLIS_SECRET_<NAME>`)
     #[arg(long = "secret", value_name = "NAME=env:VARIABLE|NAME=file:PATH")]
     secret: Vec<Given>,
     /// A JSON file of secrets: {"name": "secret"}

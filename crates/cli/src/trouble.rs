@@ -118,7 +118,7 @@ impl From<ServiceError> for Trouble {
                 return Self::usage(format!("--custom-data takes a file or a folder; {URI}"));
             }
             ServiceError::KeyFile => {
-                return Self::usage("--signing-key takes a file that holds the key; there is none of the name given");
+                return Self::usage("--signing-key takes a file that holds the key; no such file");
             }
             ServiceError::Keys(error) => return Self::usage(format!("--signing-key: {error}")),
             ServiceError::NoUsers(_) => {
@@ -130,7 +130,7 @@ impl From<ServiceError> for Trouble {
             ServiceError::SharedCollection(_) => "name another database with --mongodb-database",
             ServiceError::NoId(_) => "or give --application ID",
             ServiceError::CustomDataPlace => "give --custom-data with a file or folder of documents, or --mongodb-uri",
-            ServiceError::NoCustomData => "leave --custom-data away",
+            ServiceError::NoCustomData => "omit --custom-data",
             _ => return Self::Usage(error.to_string()),
         };
         Self::Usage(match error {

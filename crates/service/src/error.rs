@@ -16,7 +16,8 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ServiceError {
-    /// A connection string stands where the named setting wants a path or a name. None of it is shown: it may hold a password.
+    /// A connection string stands where the named setting wants a path or a name. None of it is shown: it may hold a
+    /// password.
     #[error("{0} does not take a connection string")]
     ConnectionString(Setting),
     /// The name of the database of users and sessions is none that MongoDB takes.
@@ -44,7 +45,7 @@ pub enum ServiceError {
     #[error("there is no key yet that signs tokens: `{}` is not there", .0.display())]
     NoKey(PathBuf),
     /// A named key file is not there. Its name is not shown: it may be the key itself.
-    #[error("a signing key is read from a file; there is none of the name given")]
+    #[error("cannot read the signing key: no such file")]
     KeyFile,
     /// A key that cannot be used.
     #[error("the key `{}`: {error}", .path.display())]

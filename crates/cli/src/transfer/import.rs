@@ -24,13 +24,13 @@ Examples:
   portcullis import hr.employees employees.ndjson
   mongoexport -d hr -c employees | portcullis import hr.employees - --store documents.redb
 
-Each line is one document, in extended JSON. No rules are asked: this is for whoever administers the store. A document that \
-is there already stays as it is, so that to import a file again does nothing. Exits with 1 if a line was refused.";
+Each line is one document, in extended JSON. Rules are not applied; intended for administrators. Existing documents are \
+left unchanged, so importing a file again has no effect. Exits with 1 if a line was refused.";
 
 /// How many documents are written at once.
 const BATCH: usize = 500;
 
-/// Import documents (newline-delimited extended JSON), past all rules
+/// Import documents (newline-delimited extended JSON), bypassing all rules
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -10,8 +10,8 @@ Examples:
   portcullis insert hr.employees '{\"name\": \"Ada\"}' --app DIR --user ada.json
   portcullis insert hr.employees new.ndjson --app DIR --token login.json --store mongodb://localhost:27017
 
-The documents are extended JSON, one after the other or in one array. All of them are inserted or, if one is denied, none; \
-at most 1000 at once. Exits with 0 if they were inserted, with 1 if that is not permitted.";
+Documents are extended JSON, concatenated or in one array, at most 1000 at a time. Either all are inserted or, if one is \
+denied, none. Exits with 0 if they were inserted, with 1 if denied.";
 
 /// Insert documents as a user
 #[derive(Debug, clap::Args)]

@@ -254,7 +254,7 @@ fn an_application_without_an_id_is_asked_for_one() {
     }
     fs::write(&config, "{\n  \"name\": \"hr\",,\n}").unwrap();
     state.fails(&["token", "verify", "ey.e.y", "--app", &app], 2, "realm_config.json:2:");
-    state.fails(&["users", "list", "--app", &state.path("nowhere")], 2, "whose users?");
+    state.fails(&["users", "list", "--app", &state.path("nowhere")], 2, "no application given");
 }
 
 #[test]
@@ -352,7 +352,7 @@ fn a_server_that_is_named_for_all_commands_is_not_asked_for_custom_data_that_the
     assert!(said.exit < 2, "{}{}", said.stdout, said.stderr);
     let data = example("hr.users.json");
     let decide = ["decide", "read", &ada, "--app", app, "--in", "hr.employees", "--user", r#"{"id": "u"}"#];
-    state.fails(&[&decide[..], &["--custom-data", &data]].concat(), 2, "leave --custom-data away");
+    state.fails(&[&decide[..], &["--custom-data", &data]].concat(), 2, "omit --custom-data");
 }
 
 #[test]
@@ -373,7 +373,7 @@ fn what_is_missing_is_named_with_the_way_out() {
     state.fails(
         &["login", "nothing.jwt", "--app", APP, "--custom-data", &data],
         2,
-        "neither a JSON Web Token nor a file",
+        "neither a JSON Web Token nor an existing file",
     );
     let missing = state.path("nowhere.json");
     state.fails(&[&LOGIN[..], &["--custom-data", &missing]].concat(), 2, "nowhere.json");

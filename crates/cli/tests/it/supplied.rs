@@ -1,5 +1,5 @@
-//! Nothing that was not looked up, was looked up in the wrong place, or was forgotten on the command line reads as "the user has
-//! none".
+//! Nothing that was not looked up, was looked up in the wrong place, or was forgotten on the command line reads as "the
+//! user has none".
 
 use std::fs;
 use std::path::PathBuf;
@@ -137,7 +137,7 @@ fn custom_data_looked_up_in_the_wrong_place_are_an_error() {
 #[test]
 fn a_denial_for_want_of_a_user_says_so() {
     let world = World::new("nobody", OWNER);
-    world.answers(&[], 1, "error: no user was supplied", "say who asks with --user");
+    world.answers(&[], 1, "error: no user was supplied", "pass the user with --user");
     let (_, stdout, _) = world.decide(&["--explain"]);
     assert!(stdout.contains("not supplied: no user was supplied"), "{stdout}");
     let rules = ["--app", "app", "--store", "documents.redb"];
@@ -180,7 +180,7 @@ fn a_token_and_custom_data_are_not_silent_about_which_counts() {
     world.write("login.json", &stdout);
     let decide = ["decide", "read", &ada, "--app", &app, "--in", "hr.employees", "--token", "login.json"];
     let (code, _, stderr) = world.run(&[&decide[..], &["--custom-data", &data]].concat());
-    assert!(code < 2 && stderr.contains("the token says what the custom data is"), "{stderr}");
+    assert!(code < 2 && stderr.contains("using the token's custom data"), "{stderr}");
     let (code, _, stderr) = world.run(&[&decide[..], &["--custom-data", &data, "--fresh", "live"]].concat());
     assert!(code < 2 && !stderr.contains("the token says"), "{stderr}");
 }
