@@ -186,9 +186,9 @@ impl fmt::Display for Reason {
             Self::Filtered { filter } if filter.is_empty() => f.write_str("a filter hides the document"),
             Self::Filtered { filter } => write!(f, "the filter `{filter}` hides the document"),
             Self::NoRole => f.write_str("no role applies"),
-            Self::DocumentFilters(Half::Read) => f.write_str(
-                "the role's `document_filters.read` does not hold, and no `document_filters.write` that does",
-            ),
+            Self::DocumentFilters(Half::Read) => {
+                f.write_str("neither `document_filters.read` nor `document_filters.write` of the role holds")
+            }
             Self::DocumentFilters(Half::Write) => f.write_str("the role's `document_filters.write` does not hold"),
             Self::Search => f.write_str("the role's `search` does not hold"),
             Self::Read => f.write_str("the role's `read` does not hold"),

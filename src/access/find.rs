@@ -36,7 +36,7 @@ pub enum QueryError {
     #[error("{0}")]
     Projection(ProjectionError),
     /// A malformed order.
-    #[error("a sort says 1 or -1 about a field")]
+    #[error("sort order must be 1 or -1")]
     Sort,
     /// Documents that have no place in the order.
     #[error("{0}")]
@@ -137,8 +137,8 @@ impl Guard {
     /// may read them: a hidden field is Missing to it.
     ///
     /// # Errors
-    /// If there are no rules, something that decides about any document fails, or the rules ask for a part of the context that
-    /// was not supplied.
+    /// If there are no rules, something that decides about any document fails, or the rules ask for a part of the
+    /// context that was not supplied.
     pub fn find<'d>(
         &self,
         query: &Query,

@@ -60,7 +60,7 @@ pub enum ProblemKind {
         found: &'static str,
     },
     /// `"database": "hr"` in `data_sources/<service>/crm/<collection>/rules.json`
-    #[error("the file is for `{written}`, but its path says `{path}`, which so has no rules and is closed")]
+    #[error("the file is for `{written}`, but its path names `{path}`, which therefore has no rules and is closed")]
     NamespaceMismatch {
         /// The namespace by the file's keys, which counts.
         written: String,
@@ -68,7 +68,7 @@ pub enum ProblemKind {
         path: String,
     },
     /// The same where the data source has default roles.
-    #[error("the file is for `{written}`, but its path says `{path}`, which so has the default roles")]
+    #[error("the file is for `{written}`, but its path names `{path}`, which therefore has the default roles")]
     NamespaceExposed {
         /// The namespace by the file's keys, which counts.
         written: String,
@@ -79,10 +79,10 @@ pub enum ProblemKind {
     #[error("`{0}` is not the name of a {1}")]
     NamespaceInvalid(String, &'static str),
     /// `services/<service>/rules/x.json` without `database` and `collection`
-    #[error("neither the file nor its name says for which collection it is")]
+    #[error("neither the file's content nor its name tells which collection it is for")]
     NamespaceUnknown,
     /// Two files, or two entries, for one thing.
-    #[error("a second definition of the {what} `{name}`, which {first} defines already")]
+    #[error("duplicate definition of the {what} `{name}`, already defined in {first}")]
     DefinitionDuplicate {
         /// Which kind of thing.
         what: &'static str,
@@ -93,7 +93,7 @@ pub enum ProblemKind {
     },
     /// `"sso": {"type": "custom-token"}, "intranet": {"type": "custom-token"}`
     #[error(
-        "a second provider of the type `{0}`: its tokens could speak for users of the first, whose ids may be the same"
+        "a second provider of type `{0}`: its tokens could identify users of the first provider, whose IDs may be the same"
     )]
     ProviderTypeTwice(&'static str),
     /// `functions/config.json` with an entry without `name`
@@ -112,16 +112,16 @@ pub enum ProblemKind {
     #[error("there is no function `{0}`")]
     FunctionUnknown(String),
     /// The same in what is switched off.
-    #[error("there is no function `{0}`; it is not called as long as this is switched off")]
+    #[error("no function `{0}`; it is not called while this is disabled")]
     FunctionUnused(String),
     /// A trigger of a data source that is not there.
-    #[error("there is no data source `{0}`; the trigger sees nothing")]
+    #[error("no data source `{0}`; the trigger never fires")]
     TriggerSource(String),
     /// A secret that nobody supplies.
     #[error("nothing supplies the secret `{0}`")]
     SecretMissing(String),
     /// `"secret_config": {"signingKeys": ["x"]}` where no other file speaks of a secret `x`
-    #[error("the secret `{0}` is in none of these files, as it should be: it must be supplied")]
+    #[error("the secret `{0}` is not in these files, as intended, and must be supplied separately")]
     SecretUnlisted(String),
     /// `"disbled": true`
     #[error("nothing reads the key `{key}` of {what}")]
@@ -140,7 +140,7 @@ pub enum ProblemKind {
         what: &'static str,
     },
     /// `"run_as_system": true` of the data API
-    #[error("the data API runs as the system user, for whom no rule holds")]
+    #[error("the Data API runs as the system user, who bypasses all rules")]
     DataApiSystem,
     /// `HR` beside `hr`
     #[error("the database `{name}` differs from `{other}` in letter case only, which a server does not allow")]

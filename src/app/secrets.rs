@@ -49,10 +49,10 @@ pub enum SecretError {
     #[error("a secret is given as NAME=env:VARIABLE or NAME=file:PATH, so that no other process sees its value")]
     Form,
     /// Two values for one secret.
-    #[error("the secret `{}` is given twice", OneLine(.0))]
+    #[error("duplicate secret `{}`", OneLine(.0))]
     Twice(String),
     /// `name=env:VARIABLE` without such a variable.
-    #[error("there is no environment variable of the name that was given for the secret `{}`", OneLine(.0))]
+    #[error("the environment variable given for the secret `{}` is not set", OneLine(.0))]
     VariableMissing(String),
     /// A value that is no text, or longer than 64 KiB.
     #[error("the secret `{}` is not UTF-8, or longer than {MAX_SECRET} bytes", OneLine(.0))]
@@ -74,7 +74,7 @@ pub enum SecretError {
         problem: String,
     },
     /// A name that no file of the application speaks of.
-    #[error("no file of the application speaks of a secret `{}`{}", OneLine(name), help.as_deref().map_or(String::new(), |help| format!("; {help}")))]
+    #[error("no application file refers to a secret `{}`{}", OneLine(name), help.as_deref().map_or(String::new(), |help| format!("; {help}")))]
     Unknown {
         /// The name.
         name: String,
@@ -216,7 +216,7 @@ impl App {
                 .map(|known| format!("did you mean `{known}`?"))
                 .or_else(|| {
                     let known: Vec<String> = self.secrets.iter().take(10).map(|name| format!("`{name}`")).collect();
-                    (!known.is_empty()).then(|| format!("it speaks of {}", known.join(", ")))
+                    (!known.is_empty()).then(|| format!("it refers to {}", known.join(", ")))
                 }),
         };
         Err(SecretError::Unknown { name: name.to_owned(), help })

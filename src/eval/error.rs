@@ -30,7 +30,7 @@ pub enum EvalError {
         excluded: String,
     },
     /// A document to be written that has a key twice.
-    #[error("the key `{}` stands twice in one document", OneLine(excerpt(.0, 200)))]
+    #[error("duplicate key `{}` in one document", OneLine(excerpt(.0, 200)))]
     KeyDuplicate(String),
 }
 

@@ -38,7 +38,7 @@ pub enum GuardedError {
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Update(Vec<UpdateError>),
     /// The collection is the database's own.
-    #[error("collections of the database's own are closed")]
+    #[error("system collections are not accessible")]
     Internal,
     /// Neither the collection nor the defaults have rules.
     #[error("no rule exists for namespace '{0}'")]
@@ -46,8 +46,8 @@ pub enum GuardedError {
     /// The collection's rules do not load.
     #[error("the collection's rules do not load")]
     RulesInvalid,
-    /// The rules do not let the user write that, or nothing that he may know tells whether they do: nothing of the request has
-    /// happened.
+    /// The rules do not let the user write that, or nothing that he may know tells whether they do: nothing of the
+    /// request has happened.
     #[error("{}", denied(*.operation))]
     Denied {
         /// What is not permitted; none if it was one of several writes, and which could tell of what is hidden.
@@ -70,7 +70,8 @@ pub enum GuardedError {
     /// The database did not do what it was asked.
     #[error("{}", told(.0))]
     Store(#[source] DocumentsError),
-    /// The database did not carry out a write that the user may make, and why could depend on fields that are hidden from him.
+    /// The database did not carry out a write that the user may make, and why could depend on fields that are hidden
+    /// from him.
     #[error("{NOT_DONE}")]
     Undisclosed(#[source] DocumentsError),
 }
@@ -105,7 +106,7 @@ pub struct Denial {
     pub reason: Reason,
     /// What failed on the way.
     pub errors: Vec<EvalError>,
-    /// How it failed before it could be judged; it may quote stored values.
+    /// How it failed before it could be checked; it may quote stored values.
     pub failure: Option<String>,
     /// Which of several writes it was, from 0, and what it was to do.
     pub write: Option<(usize, Operation)>,
@@ -132,7 +133,7 @@ impl fmt::Display for Denial {
             write!(f, "write {}, {operation}: ", number + 1)?;
         }
         match &self.failure {
-            Some(failure) => write!(f, "it failed before it could be judged: {failure}")?,
+            Some(failure) => write!(f, "it failed before it could be checked: {failure}")?,
             None => write!(f, "{}", self.reason)?,
         }
         if let Some(role) = &self.role {
@@ -168,7 +169,7 @@ pub enum TooMuch {
     )]
     Sent(usize),
     /// Documents to be written together.
-    #[error("more than {0} documents would be written by one request; write them by several, or narrow the filter")]
+    #[error("one request would write more than {0} documents; split it, or narrow the filter")]
     Written(usize),
     /// Documents among which those to be written are.
     #[error(
@@ -177,7 +178,7 @@ pub enum TooMuch {
     )]
     Sought(usize),
     /// Work on one batch.
-    #[error("not done within {} seconds; narrow the filter", .0.as_secs())]
+    #[error("not finished within {} seconds; narrow the filter", .0.as_secs())]
     Time(Duration),
 }
 
@@ -201,9 +202,9 @@ const NOT_DONE: &str = "the database did not carry out the request";
 fn told(error: &DocumentsError) -> String {
     match error {
         DocumentsError::OutcomeUnknown(_) => {
-            return "nobody can tell whether the request was carried out: the database does not answer".to_owned();
+            return "outcome unknown: the database did not respond".to_owned();
         }
-        DocumentsError::Conflict(_) => return "other writers were faster each time; try again".to_owned(),
+        DocumentsError::Conflict(_) => return "repeated write conflicts; try again".to_owned(),
         _ => {}
     }
     format!("{NOT_DONE}{}", cause(error))

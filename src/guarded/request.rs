@@ -28,7 +28,7 @@ impl FindRequest {
     /// assert!(parse(r#"{"filter": {"age": {"$gte": 18}}, "sort": {"name": 1}, "limit": 10}"#).is_ok());
     ///
     /// let error = parse(r#"{"hint": "salary_1"}"#).unwrap_err();
-    /// assert_eq!(error.to_string(), "`hint` is not supported in the options: the database chooses the index by itself");
+    /// assert_eq!(error.to_string(), "`hint` is not supported in the options: the database chooses the index itself");
     /// let error = parse(r#"{"filter": {"$where": "this.salary > 5"}}"#).unwrap_err();
     /// assert_eq!(error.to_string(), "the operator `$where` is deliberately not supported");
     /// ```

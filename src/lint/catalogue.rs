@@ -65,15 +65,15 @@ catalogue! {
     FIELD_FORBIDDEN: "field-forbidden", Warning,
         "a schema with `additionalProperties: false` refuses fields that it does not describe, so a rule about one is idle";
     FIELD_READS_DEAD: "field-reads-dead", Warning,
-        "beside a document-level `read`, or `write: true`, reading by field is never asked";
+        "beside a document-level `read`, or `write: true`, field-level reading is never evaluated";
     FIELD_RULES_REDUNDANT: "field-rules-redundant", Note,
-        "field rules that only repeat what the document level grants are never asked";
+        "field rules that only repeat what the document level grants are never evaluated";
     FIELD_UNDESCRIBED: "field-undescribed", Note,
         "a field of which rules speak and the schema does not may be misspelt";
     FIELD_WRITES_DEAD: "field-writes-dead", Warning,
-        "beside a document-level `write`, or `read: false`, writing by field is never asked";
+        "beside a document-level `write`, or `read: false`, field-level writing is never evaluated";
     FILTER_WITHOUT_EFFECT: "filter-without-effect", Warning,
-        "a filter that never applies, or neither asks nor hides anything, restricts nobody";
+        "a filter that never applies, or neither restricts nor hides anything, restricts nobody";
     FUNCTION_UNKNOWN: "function-unknown", Error,
         "a call of a function that is not there ends in an error, which denies";
     ID_NOT_CONVERTED: "id-not-converted", Note,

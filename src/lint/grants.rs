@@ -92,7 +92,7 @@ fn reads(role: &Role) -> Option<Dead> {
     let help = "leave out the document's own rule, and let each field say who may read it";
     dead(FIELD_READS_DEAD, &rules(role, read), grants, help, |field, others| match grants {
         Some(true) => format!("{field} is readable all the same{others}: {above} lets every field be read"),
-        _ => format!("`read` of {field} is never asked{others}: {above} decides about all fields"),
+        _ => format!("`read` of {field} is never evaluated{others}: {above} decides for all fields"),
     })
 }
 
@@ -107,7 +107,7 @@ fn writes(role: &Role) -> Option<Dead> {
     dead(FIELD_WRITES_DEAD, &rules(role, write), grants, help, |field, others| match grants {
         Some(true) => format!("{field} is writable all the same{others}: {above} lets every field be written"),
         Some(false) => format!("{field} cannot be written{others}: {above} denies every write"),
-        None => format!("`write` of {field} is never asked{others}: {above} decides about all fields"),
+        None => format!("`write` of {field} is never evaluated{others}: {above} decides for all fields"),
     })
 }
 
@@ -153,7 +153,7 @@ fn nested(field: &FieldRule, report: &mut Report) {
         ] {
             if let Some(rule) = kind(inner).filter(|_| settles) {
                 let message = format!(
-                    "`{key}` of `{}` is never asked: `{}` decides about all that it contains",
+                    "`{key}` of `{}` is never evaluated: `{}` decides for everything that it contains",
                     inner.name, field.name
                 );
                 let help = format!("leave out the `{key}` of `{}`, and let each of its fields decide", field.name);

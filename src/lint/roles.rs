@@ -34,8 +34,8 @@ pub(super) fn lint(roles: &[Role], report: &mut Report) {
             && let Some(before) = roles.get(before)
         {
             let why = if wider.is_empty() { "applies always" } else { "applies wherever this one does" };
-            let message = format!("role `{name}` is never chosen: `{}` stands before it and {why}", before.name);
-            report.add(ROLE_UNREACHABLE, role.name_span, message, "put the narrower role first");
+            let message = format!("role `{name}` is never chosen: `{}` precedes it and {why}", before.name);
+            report.add(ROLE_UNREACHABLE, role.name_span, message, "move the more specific role up");
         }
     }
     let grants: Vec<_> = roles.iter().map(|role| (reading(role), writing(role))).collect();
@@ -96,7 +96,7 @@ fn is_within(wider: &[String], condition: &[String]) -> bool {
 
 fn skippable(role: &Role, after: &Role, (test, lacking): (&Test, &Reference), report: &mut Report) {
     let message = format!(
-        "a user without `{lacking}` is not held by role `{}`: the test is Unknown, and `{}` grants more",
+        "role `{}` does not apply to users without `{lacking}` (the test is Unknown), and the later role `{}` grants more",
         role.name, after.name
     );
     let help = format!("add {{\"{lacking}\": {{\"$exists\": false}}}} to it with `%or`");

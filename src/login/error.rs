@@ -10,13 +10,13 @@ use crate::text::OneLine;
 #[derive(Debug, Error)]
 pub enum LoginError {
     /// No provider of the name takes tokens.
-    #[error("the application has no provider `{}` that takes a token", OneLine(.0))]
+    #[error("the application has no provider `{}` that accepts tokens", OneLine(.0))]
     ProviderUnknown(String),
     /// `"disabled": true`
     #[error("the provider `{}` is disabled", OneLine(.0))]
     ProviderDisabled(String),
     /// Anonymous users are not enabled.
-    #[error("the application takes no anonymous users: enable the provider `anon-user`")]
+    #[error("anonymous login is disabled: enable the provider `anon-user`")]
     AnonymousRefused,
     /// A token, of a third party or of ours, that does not verify.
     #[error("{0}")]

@@ -38,7 +38,7 @@ impl FunctionMissing {
 
 impl UserCreation for FunctionMissing {
     fn user_created<'a>(&'a self, _: &'a User) -> BoxFuture<'a, Result<(), UserCreationRefused>> {
-        let message = "there is nothing here that could run it".to_owned();
+        let message = "no function runtime is available".to_owned();
         Box::pin(async move { Err(UserCreationRefused { function: self.function.clone(), message }) })
     }
 }

@@ -168,7 +168,7 @@ impl Template {
     /// The value of the template, a document, in BSON's bytes.
     ///
     /// # Errors
-    /// Everything that does not resolve; or the template is no document.
+    /// Everything that does not resolve; or the template is not a document.
     pub fn to_raw<'i>(&self, inputs: impl Into<Inputs<'i>>) -> Result<RawDocumentBuf, Unresolved> {
         let mut bytes = Vec::new();
         self.write_raw(inputs, &mut bytes)?;

@@ -20,7 +20,7 @@ pub trait JwksSource: Send + Sync {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum JwksError {
     /// The address does not answer, or not as it should.
-    #[error("the key set at {address} cannot be had: {reason}")]
+    #[error("the key set at {address} cannot be fetched: {reason}")]
     Unavailable {
         /// The address, without user, password and query.
         address: String,

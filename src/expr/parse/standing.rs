@@ -84,7 +84,7 @@ impl Parser {
             Some([]) => None,
             Some(names) => Some(format!("write {{\"{name}.{}\": {{\"{key}\": …}}}}", names.join("."))),
             None => Some(format!(
-                "an array is compared whole; of one of its elements ask by {{\"{name}\": {{\"$elemMatch\": {{…}}}}}}"
+                "an array is compared whole; to test one of its elements, write {{\"{name}\": {{\"$elemMatch\": {{…}}}}}}"
             )),
         }
     }

@@ -171,7 +171,7 @@ impl<'r> CustomDataReads<'r> {
     ) -> PathFinding {
         let (of, path) = (of(users, all), &read.path);
         let message = format!("{of} {} `{path}` as {}, where {why}", verb(users, all, "have"), kind.alias());
-        let help = format!("store `{path}` as {wanted}, or mend what asks for it");
+        let help = format!("store `{path}` as {wanted}, or correct the rule that reads it");
         self.finding(read, users, Some(kind), roles, (CUSTOM_DATA_TYPE, message, help))
     }
 

@@ -274,7 +274,7 @@ fn an_empty_file_of_custom_data_is_told() {
     let path = state.path("empty.json");
     fs::write(&path, "").unwrap();
     let said = state.run(&[&LOGIN[..], &["--custom-data", &path]].concat());
-    assert!(said.stderr.contains("is empty: nobody has custom data"), "{}", said.stderr);
+    assert!(said.stderr.contains("is empty: no user has custom data"), "{}", said.stderr);
 }
 
 #[test]
@@ -291,11 +291,15 @@ fn the_collections_of_the_store_are_closed() {
     let server = ["--mongodb-uri", "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=1"];
     for name in ["portcullis.users", "portcullis.sessions"] {
         let decide = ["decide", "read", "{}", "--app", "fixtures/apps/defaults", "--in", name];
-        state.fails(&[&decide[..], &server].concat(), 2, "it is closed");
+        state.fails(&[&decide[..], &server].concat(), 2, "is closed regardless of the rules");
         let rules = ["--rules", r#"{"roles": [{"name": "r", "apply_when": {}, "read": true}]}"#];
-        state.fails(&[&["find", name][..], &rules, &server].concat(), 2, "it is closed");
+        state.fails(&[&["find", name][..], &rules, &server].concat(), 2, "is closed regardless of the rules");
         let store = ["--store", "mongodb://127.0.0.1:1/"];
-        state.fails(&[&["find", name, "--app", "fixtures/apps/defaults"][..], &store].concat(), 2, "it is closed");
+        state.fails(
+            &[&["find", name, "--app", "fixtures/apps/defaults"][..], &store].concat(),
+            2,
+            "is closed regardless of the rules",
+        );
     }
     let login = [&LOGIN[..], &server, &["--mongodb-database", "hr"]].concat();
     state.fails(&login, 2, "`hr.users` is a collection of the application");
@@ -368,8 +372,8 @@ fn what_is_missing_is_named_with_the_way_out() {
     let state = State::new("missing");
     let data = example("hr.users.json");
     state.fails(&["users", "list", "--app", APP], 2, "there are no users yet");
-    state.fails(&["token", "verify", "ey.e.y", "--app", APP], 2, "there is no key yet that signs tokens");
-    state.fails(&LOGIN, 2, "where is the custom data? give --custom-data");
+    state.fails(&["token", "verify", "ey.e.y", "--app", APP], 2, "no signing key yet");
+    state.fails(&LOGIN, 2, "no custom data source given; pass --custom-data");
     state.fails(
         &["login", "nothing.jwt", "--app", APP, "--custom-data", &data],
         2,
@@ -377,7 +381,7 @@ fn what_is_missing_is_named_with_the_way_out() {
     );
     let missing = state.path("nowhere.json");
     state.fails(&[&LOGIN[..], &["--custom-data", &missing]].concat(), 2, "nowhere.json");
-    state.fails(&["login", "--anonymous", "--app", APP, "--custom-data", &data], 1, "takes no anonymous users");
+    state.fails(&["login", "--anonymous", "--app", APP, "--custom-data", &data], 1, "anonymous login is disabled");
     let short = state.path("short.key");
     fs::write(&short, "secret").unwrap();
     let said = state.run(&[&LOGIN[..], &["--custom-data", &data, "--signing-key", &short]].concat());

@@ -1,4 +1,5 @@
-//! What the command says where something is not as it should be: `fixtures/cli/words.json`, and what needs files or a terminal.
+//! What the command says where something is not as it should be: `fixtures/cli/words.json`, and what needs files or a
+//! terminal.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::fs;
@@ -196,7 +197,7 @@ fn a_secret_that_no_value_asks_for_is_named() {
     let (code, text) = decide("idle=env:PATH");
     assert!(code == 1 && text.contains("no value asks for the secret `idle`"), "{text}");
     assert!(!decide("asked=env:PATH").1.contains("no value asks"));
-    assert!(decide("other=env:PATH").1.contains("no file of the application speaks of a secret `other`"));
+    assert!(decide("other=env:PATH").1.contains("no application file refers to a secret `other`"));
 }
 
 /// The value and the secret that it is taken from have names of their own.
