@@ -8,8 +8,8 @@ use crate::schema::Failure;
 use crate::text::{OneLine, excerpt};
 use crate::value::{DocumentRef, Malformed};
 
-/// What was decided about one document, for which role, and what failed on the way. `T` is what an allowance gives; the
-/// role's name is the guard's.
+/// The decision about one document, the role that made it, and the errors met on the way. `T` is the result if allowed;
+/// the role's name is borrowed from the guard.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Decision<'g, T> {
@@ -115,7 +115,7 @@ impl<'g, T> Decision<'g, T> {
         }
     }
 
-    /// The role that decided; none if none applies or none was asked.
+    /// The role that decided; `None` if none applies or none was asked.
     pub const fn role(&self) -> Option<&'g str> {
         self.role
     }
@@ -147,7 +147,7 @@ impl Visible<'_> {
 }
 
 impl Reason {
-    /// A stable name for machines: `no-role`.
+    /// A stable machine-readable name: `no-role`.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {

@@ -15,7 +15,7 @@ use crate::predicate::{LowerErrorKind, Predicate, lower_query};
 use crate::text::{Code, Located};
 use crate::value::{DocumentRef, Malformed, ValueRef};
 
-/// A client's query: MongoDB's filter, projection and order.
+/// A client's query: a MongoDB filter, projection and sort order.
 #[derive(Clone, Debug)]
 pub struct Query {
     filter: Predicate,
@@ -227,7 +227,7 @@ impl Query {
     }
 }
 
-/// The visible part of a document; none if it is left out.
+/// The visible part of a document; `None` if it is left out.
 fn seen(decision: Decision<'_, Visible<'_>>) -> Result<Option<Document>, QueryError> {
     if let Some(Reason::Failed) = decision.reason() {
         return Err(QueryError::Failed(decision.errors().to_vec()));

@@ -39,10 +39,10 @@ pub enum ProblemKind {
     /// `rule.json`: a file that nothing reads, where rules belong.
     #[error("nothing reads this file")]
     FileUnused,
-    /// The same where the rules of a collection belong and there are no others.
+    /// [`FileUnused`](Self::FileUnused) where a collection's rules belong, if it has no others.
     #[error("nothing reads this file, so the collection has no rules and is closed")]
     FileClosing,
-    /// The same where the rules of a collection belong and the data source has default roles.
+    /// [`FileUnused`](Self::FileUnused) where a collection's rules belong, if the data source has default roles.
     #[error("nothing reads this file, so the default roles serve the collection")]
     FileExposed,
     /// A directory that must not be listed.
@@ -67,7 +67,7 @@ pub enum ProblemKind {
         /// The namespace by the path.
         path: String,
     },
-    /// The same where the data source has default roles.
+    /// [`NamespaceMismatch`](Self::NamespaceMismatch) if the data source has default roles.
     #[error("the file is for `{written}`, but its path names `{path}`, which therefore has the default roles")]
     NamespaceExposed {
         /// The namespace by the file's keys, which counts.
@@ -111,16 +111,16 @@ pub enum ProblemKind {
     /// `"function_name": "x"` without a function `x`
     #[error("there is no function `{0}`")]
     FunctionUnknown(String),
-    /// The same in what is switched off.
+    /// [`FunctionUnknown`](Self::FunctionUnknown) in something that is disabled.
     #[error("no function `{0}`; it is not called while this is disabled")]
     FunctionUnused(String),
-    /// A trigger of a data source that is not there.
+    /// A trigger on a data source that does not exist.
     #[error("no data source `{0}`; the trigger never fires")]
     TriggerSource(String),
-    /// A secret that nobody supplies.
+    /// A secret that is not supplied.
     #[error("nothing supplies the secret `{0}`")]
     SecretMissing(String),
-    /// `"secret_config": {"signingKeys": ["x"]}` where no other file speaks of a secret `x`
+    /// `"secret_config": {"signingKeys": ["x"]}` where no other file refers to a secret `x`
     #[error("the secret `{0}` is not in these files, as intended, and must be supplied separately")]
     SecretUnlisted(String),
     /// `"disbled": true`
@@ -131,7 +131,7 @@ pub enum ProblemKind {
         /// What has it.
         what: &'static str,
     },
-    /// The same where it may be a slip of the hand.
+    /// [`KeyUnused`](Self::KeyUnused) that is probably a typo.
     #[error("nothing reads the key `{key}` of {what}")]
     KeyMisspelt {
         /// The key.

@@ -195,7 +195,7 @@ fn from_file(name: &str, path: &Path) -> Result<String, SecretError> {
     Ok(text)
 }
 
-/// The bytes of a file; none if there are more than `limit`.
+/// The bytes of a file; `None` if there are more than `limit`.
 fn read(path: &Path, limit: u64, what: impl Fn() -> String) -> Result<Option<Vec<u8>>, SecretError> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut bytes));

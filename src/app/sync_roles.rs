@@ -37,7 +37,7 @@ impl<'s> Permissions<'s> {
         }
     }
 
-    /// A rules file with the roles of a collection; none if the permissions do not hold for it.
+    /// A rules file with the roles of a collection; `None` if the permissions do not hold for it.
     ///
     /// # Errors
     /// Why there are no roles that grant the same.

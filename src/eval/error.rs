@@ -98,7 +98,7 @@ impl Errors {
         self.into_failures().map(|failures| failures.0).unwrap_or_default()
     }
 
-    /// The same; none if there are none.
+    /// The same; `None` if there are none.
     pub(crate) fn into_failures(self) -> Option<Box<Failures>> {
         self.failures.into_inner()
     }

@@ -13,8 +13,8 @@ use crate::value::Malformed;
 
 /// Why a request to a guarded collection failed.
 ///
-/// Its text is for the client that sent the request: it quotes that request and names limits, but no stored value and no
-/// field. What else is known is [private](Self::private), for the log.
+/// The message is meant for the client that sent the request: it quotes the request and names limits, but reveals no
+/// stored value or field. Further details are [private](Self::private), for the log.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum GuardedError {
@@ -50,7 +50,7 @@ pub enum GuardedError {
     /// request has happened.
     #[error("{}", denied(*.operation))]
     Denied {
-        /// What is not permitted; none if it was one of several writes, and which could tell of what is hidden.
+        /// What is not permitted; `None` if it was one of several writes, and which could tell of what is hidden.
         operation: Option<Operation>,
         /// Why; it may tell of hidden fields.
         reason: Box<Denial>,
@@ -76,7 +76,7 @@ pub enum GuardedError {
     Undisclosed(#[source] DocumentsError),
 }
 
-/// What a document is written by.
+/// The kind of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// It is new.
@@ -100,7 +100,7 @@ impl fmt::Display for Operation {
 /// Why a write is denied, for the log.
 #[derive(Clone, Debug)]
 pub struct Denial {
-    /// The role that decided; none if none applies.
+    /// The role that decided; `None` if none applies.
     pub role: Option<String>,
     /// Why.
     pub reason: Reason,
@@ -143,7 +143,7 @@ impl fmt::Display for Denial {
     }
 }
 
-/// More than one request may take, and what would make it less.
+/// A resource limit that a request exceeded, and how to stay below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum TooMuch {
     /// Documents that the database cannot tell apart by the rules.

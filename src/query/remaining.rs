@@ -53,7 +53,7 @@ impl fmt::Display for Remaining {
 }
 
 impl Remaining {
-    /// A stable name for machines: `function`.
+    /// A stable machine-readable name: `function`.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {

@@ -21,7 +21,7 @@ pub struct Template {
     escape: Option<Escape>,
 }
 
-/// What becomes of what does not resolve.
+/// How to handle parts that do not resolve.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Missing {
     /// The whole template does not resolve; everything that is missing is reported.

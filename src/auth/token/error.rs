@@ -140,7 +140,7 @@ pub enum TokenError {
     /// An access token in place of a refresh token.
     #[error("expected a refresh token, found an access token")]
     AccessAsRefresh,
-    /// Neither of the two kinds of ours.
+    /// Neither an access token nor a refresh token.
     #[error("unknown token type `{0}`")]
     TypeUnknown(String),
     /// One of our claims is missing, or empty.

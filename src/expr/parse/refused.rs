@@ -2,7 +2,7 @@
 
 use super::Dialect;
 
-/// What to write in place of an operator that is left out on purpose; none if MongoDB has no such operator.
+/// What to write in place of an operator that is left out on purpose; `None` if MongoDB has no such operator.
 pub(super) fn refused(key: &str, dialect: Dialect) -> Option<&'static str> {
     let (in_rule, in_query) = match key.strip_prefix(['$', '%'])? {
         "where" => (

@@ -72,7 +72,7 @@ impl GuardedCollection<'_> {
         Ok(Written { deleted: u64::from(done.found), document: self.brought(&done, selection)?, ..Written::default() })
     }
 
-    /// Refuses to update a document in which a key stands twice, as only raw bytes can bring it there. No query can say
+    /// Refuses to update a document with a duplicate key, which only raw bytes can contain. No query can say
     /// that, so that it is looked for beforehand.
     async fn refuse_repeated_keys(&self, find: &Find) -> Result<(), GuardedError> {
         let find = Find { limit: Some(1), ..find.clone() };
@@ -86,7 +86,7 @@ impl GuardedCollection<'_> {
         Ok(self.store.write_single(&self.namespace, write).await?)
     }
 
-    /// By which query the database finds what a write is about, and nothing else; none if there can be no such document.
+    /// By which query the database finds what a write is about, and nothing else; `None` if there can be no such document.
     fn found_by_query(&self, selection: &Selection) -> Result<Option<Find>, GuardedError> {
         if selection.extent == Extent::All {
             return Err(needed("several documents may be written"));

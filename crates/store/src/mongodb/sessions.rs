@@ -19,7 +19,7 @@ pub struct MongoSessions {
 }
 
 impl MongoSessions {
-    /// The name of the collection. To whoever serves the same database by rules, it is none that they may open.
+    /// The name of the collection. A server that exposes the same database through rules must not open it.
     pub const COLLECTION: &str = "sessions";
 
     /// The sessions of the application with this id in a database; nothing is read or made yet.

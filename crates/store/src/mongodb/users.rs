@@ -31,7 +31,7 @@ pub struct MongoUsers {
 pub(super) const ATTEMPTS: u32 = 12;
 
 impl MongoUsers {
-    /// The name of the collection. To whoever serves the same database by rules, it is none that they may open.
+    /// The name of the collection. A server that exposes the same database through rules must not open it.
     pub const COLLECTION: &str = "users";
 
     /// The users of the application with this id in a database; nothing is read or made yet.
