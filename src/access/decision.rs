@@ -208,7 +208,7 @@ impl fmt::Display for Reason {
             Self::IdChanged => f.write_str("`_id` cannot be changed (code 66 of MongoDB)"),
             Self::Schema(failures) => {
                 let failures: Vec<_> = failures.iter().map(ToString::to_string).collect();
-                write!(f, "the schema refuses the document: {}", OneLine(failures.join("; ")))
+                write!(f, "the document violates the schema: {}", OneLine(failures.join("; ")))
             }
             Self::Failed => f.write_str("a rule that decides could not be evaluated"),
         }

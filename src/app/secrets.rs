@@ -230,7 +230,7 @@ impl App {
         missing
             .map(|name| {
                 let problem = Problem::new(ProblemKind::SecretMissing(name.clone()), Span::default());
-                let help = format!("give --secret {name}=env:VARIABLE, or set {SECRET_VARIABLE}{name}");
+                let help = format!("pass --secret {name}=env:VARIABLE, or set {SECRET_VARIABLE}{name}");
                 FileFinding { source: Arc::clone(&source), pointer: None, finding: finding(problem.help(help)) }
             })
             .collect()

@@ -165,7 +165,7 @@ fn of_partition(key: &str, kind: &str, required: Option<bool>, span: Span) -> No
 fn substitute(node: &Node, key: &str) -> Result<Node, String> {
     let replace = |text: &str| match text.strip_prefix("%%partition") {
         Some("") => Ok(format!("%%root.{key}")),
-        Some(_) => Err("`%%partition` is no object".to_owned()),
+        Some(_) => Err("`%%partition` is not an object".to_owned()),
         None => Ok(text.to_owned()),
     };
     let kind = match &node.kind {

@@ -132,7 +132,7 @@ pub enum ConfigErrorKind {
     #[error("the secret `{0}` is a key or a certificate, not a secret for `HS256`")]
     SecretIsKey(String),
     /// A secret that no RS256 key can be.
-    #[error("the secret `{name}` is no key for `RS256`: {reason}")]
+    #[error("the secret `{name}` is not a key for `RS256`: {reason}")]
     SecretNotKey {
         /// The name of the secret.
         name: String,

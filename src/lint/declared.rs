@@ -147,7 +147,7 @@ impl Declared<'_> {
                 format!("write {{\"{name}\": {{\"%stringToUuid\": \"{reference}\"}}}}")
             }
             (Right::Convert(..), _) if takes(&Bson::String(String::new())) => {
-                "leave the conversion out, or correct the type in the schema".to_owned()
+                "remove the conversion, or correct the type in the schema".to_owned()
             }
             (Right::Literal(Bson::String(text)), _) if takes(&an_object_id()) && ObjectId::parse_str(text).is_ok() => {
                 format!("write {{\"{name}\": {{\"$oid\": \"{text}\"}}}}")
@@ -169,7 +169,7 @@ impl Declared<'_> {
         let name = absent.segments().last().map_or("", Segment::name);
         let near = closest(name, names).map(|near| format!("did you mean `{near}`?"));
         if closed {
-            let message = format!("the schema refuses documents with a field `{absent}`");
+            let message = format!("the schema rejects documents with a field `{absent}`");
             let help = near.unwrap_or_else(|| "correct the name, or describe the field under `properties`".to_owned());
             self.report.add(FIELD_FORBIDDEN, span, message, help);
         } else {

@@ -17,7 +17,7 @@ pub(super) fn lint(roles: &[Role], report: &mut Report) {
         let name = &role.name;
         if names.insert(name, index).is_some() {
             let message = format!("two roles are named `{name}`");
-            report.add(ROLE_NAME_TWICE, role.name_span, message, "give each its own name");
+            report.add(ROLE_NAME_TWICE, role.name_span, message, "give each role a unique name");
         }
         if never(Some(&role.apply_when)) {
             let message = format!("role `{name}` never applies");
@@ -25,7 +25,7 @@ pub(super) fn lint(roles: &[Role], report: &mut Report) {
                 ROLE_NEVER_APPLIES,
                 role.apply_when.expr.span,
                 message,
-                "remove it, if it is not kept for later",
+                "remove it, unless it is kept for later",
             );
             continue;
         }

@@ -173,7 +173,7 @@ fn check_file(path: &Path, node: &Node) -> Result<Vec<Finding>, Trouble> {
         || ["roles", "filters", "schema", "collection"].into_iter().any(has);
     if !is_rules && node.as_object().is_some() {
         return Err(Trouble::usage(format!(
-            "`{}` is no rules file (`roles`, `filters`), no schema (`bsonType`) and no custom user data \
+            "`{}` is neither a rules file (`roles`, `filters`) nor a schema (`bsonType`) nor a custom user data \
              (`user_id_field`); other files are checked with their application: `portcullis check DIR`",
             path.display()
         )));

@@ -67,7 +67,7 @@ impl ContextArgs {
         match template::expand(&input.node, &substitutions) {
             Ok(node) => Ok(Input { node, ..input }),
             Err(errors) => {
-                let help = "give it with --environment or --values, or replace it before: `portcullis expand FILE --config --app DIR`";
+                let help = "supply it with --environment or --values, or substitute it beforehand: `portcullis expand FILE --config --app DIR`";
                 let findings = errors.into_iter().map(|error| match error.kind() {
                     SubstitutionErrorKind::Missing(_) => error.help(help).into(),
                     _ => error.into(),

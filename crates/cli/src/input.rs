@@ -46,7 +46,7 @@ pub(super) fn read_bytes(argument: &str, what: &str) -> Result<(String, Vec<u8>)
     }
     match read_file(Path::new(argument)) {
         Err(Trouble::Read { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
-            Err(Trouble::usage(format!("{what}: `{argument}` is neither JSON nor the path of a file that exists")))
+            Err(Trouble::usage(format!("{what}: `{argument}` is neither JSON nor the path of an existing file")))
         }
         read => Ok((argument.to_owned(), read?)),
     }

@@ -50,11 +50,11 @@ impl LiveArgs {
     pub(super) fn findings(&self, app: &App) -> Result<Vec<FileFinding>, Trouble> {
         let (true, Some(uri)) = (self.live, &self.mongodb_uri) else { return Ok(Vec::new()) };
         let unseen = |why: &str| {
-            note(&format!("--live has not looked at the server for `{}`: {why}", app.directory.display()));
+            note(&format!("--live did not check the server for `{}`: {why}", app.directory.display()));
             Ok(Vec::new())
         };
         let Part::Present(file) = &app.custom_user_data else {
-            return unseen("the application has no custom user data that can be read");
+            return unseen("the application has no readable custom user data");
         };
         // What does not load is among the other findings.
         let Ok(Some(config)) = custom_data_config(app) else {

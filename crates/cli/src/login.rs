@@ -47,7 +47,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
             None => authenticator.log_in_anonymously(device).await,
             Some(token) => {
                 let provider = authenticator.provider_name().ok_or_else(|| {
-                    Trouble::usage("the application has no provider of the type `custom-token`, which takes tokens")
+                    Trouble::usage("the application has no provider of type `custom-token`, which accepts tokens")
                 })?;
                 authenticator.log_in(provider, token, device).await
             }

@@ -193,8 +193,8 @@ fn lines(explanation: &PlanExplanation, explain: bool, server: Option<&FindPlan>
     let mut out = plan_lines(plan, &explanation.remaining, Asked::Rules);
     if *plan != Plan::Never {
         out.push(match &explanation.projection {
-            None => "projection: none can be given, since what may be seen depends on the document".to_owned(),
-            Some(projection) if projection.is_empty() => "projection: none, every field may be seen".to_owned(),
+            None => "projection: none, since the visible fields depend on the document".to_owned(),
+            Some(projection) if projection.is_empty() => "projection: none, every field is visible".to_owned(),
             Some(projection) => format!("projection: {}", short(projection.clone())),
         });
     }
@@ -202,7 +202,7 @@ fn lines(explanation: &PlanExplanation, explain: bool, server: Option<&FindPlan>
         return out;
     }
     if explanation.bypass {
-        out.push("the system user: rules do not apply".to_owned());
+        out.push("system user: bypasses all rules".to_owned());
     }
     for filter in &explanation.filters {
         out.push(format!("filter `{}`: leaves {}", OneLine(&filter.name), which(&filter.plan)));
@@ -224,14 +224,14 @@ fn index_line(filter: &Document, server: Option<&FindPlan>) -> String {
     let advice = || match indexes_for(filter) {
         Some(fields) => {
             let fields: Vec<_> = fields.iter().map(|field| short(bson::doc! { field: 1 })).collect();
-            format!("an index would serve it: createIndex({})", fields.join("), createIndex("))
+            format!("an index would help: createIndex({})", fields.join("), createIndex("))
         }
-        None => "no index can serve it, since it does not ask for values of fields".to_owned(),
+        None => "no index can serve it, since it does not compare field values".to_owned(),
     };
     match server {
         None => format!("index: {}", advice()),
         Some(found) if found.reads_everything => {
-            format!("index: none, the server reads the whole collection; {}", advice())
+            format!("index: none, the server scans the whole collection; {}", advice())
         }
         Some(found) if found.indexes.is_empty() => "index: none is needed, there is nothing to find".to_owned(),
         Some(found) => {

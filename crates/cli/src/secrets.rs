@@ -62,7 +62,7 @@ impl SecretArgs {
         }
         for name in given.names().filter(|name| app.secret_values.values().all(|secret| secret != name)) {
             note(&format!(
-                "no value asks for the secret `{name}`, so that no rule can: values/*.json name it by `from_secret`"
+                "no value uses the secret `{name}`, so no rule can: values/*.json refer to secrets with `from_secret`"
             ));
         }
         Ok(())

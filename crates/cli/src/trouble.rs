@@ -128,7 +128,7 @@ impl From<ServiceError> for Trouble {
             ServiceError::NoDocuments(_) => "`portcullis insert` creates it; --store names another file or a server",
             ServiceError::NoChanges => "name a replica set with --store mongodb://HOST",
             ServiceError::SharedCollection(_) => "name another database with --mongodb-database",
-            ServiceError::NoId(_) => "or give --application ID",
+            ServiceError::NoId(_) => "or pass --application ID",
             ServiceError::CustomDataPlace => {
                 "pass --custom-data with a file or directory of documents, or --mongodb-uri"
             }

@@ -176,7 +176,10 @@ impl fmt::Display for LiveFinding {
                 write!(f, "documents of `{name}` have their `{field}` in an array and are ignored: {ids}")
             }
             LiveFindingKind::IdOfOtherType(ids) => {
-                write!(f, "documents of `{name}` whose `{field}` is no string and no ObjectId are ignored: {ids}")
+                write!(
+                    f,
+                    "documents of `{name}` whose `{field}` is neither a string nor an ObjectId are ignored: {ids}"
+                )
             }
             LiveFindingKind::IdMissing(ids) => {
                 write!(f, "documents of `{name}` without `{field}` are ignored: {ids}")

@@ -80,7 +80,7 @@ fn a_secret_that_is_no_key_is_named_and_never_shown() {
     give("HS256", &"ß".repeat(32), "");
     give("HS256", &"k".repeat(512), "");
     give("HS256", &"k".repeat(513), &length(513));
-    let no_pem = "secret-not-key the secret `s` is no key for `RS256`: it is not a public RSA key in PEM format";
+    let no_pem = "secret-not-key the secret `s` is not a key for `RS256`: it is not a public RSA key in PEM format";
     give("RS256", &SECRET, no_pem);
     give("RS256", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", no_pem);
     give("RS256", &RSA.pem.replace("PUBLIC KEY", "CERTIFICATE"), no_pem);

@@ -239,23 +239,23 @@ fn help(reason: &Reason) -> Option<&'static str> {
     use portcullis::eval::{ContextPart, EvalError};
     Some(match reason {
         Reason::Missing => {
-            "give a default: `%(…, \"text\")` in a text, {\"%default\": [\"%%…\", value]} for a value; or say --unresolved null, remove or keep"
+            "give a default: `%(…, \"text\")` in a text, {\"%default\": [\"%%…\", value]} for a value; or pass --unresolved null, remove or keep"
         }
         Reason::Failed(EvalError::NotSupplied(part)) => match part {
-            ContextPart::User => "say whose with --user '{\"id\": \"…\"}', --token or --users",
+            ContextPart::User => "pass a user with --user '{\"id\": \"…\"}', --token or --users",
             ContextPart::CustomData => {
-                "write it into the object of --user, `\"custom_data\": {…}` or null; or give --app with --custom-data"
+                "write it into the object of --user, `\"custom_data\": {…}` or null; or pass --app with --custom-data"
             }
-            ContextPart::Values | ContextPart::Value(_) => "give --values '{\"name\": value}', or --app",
-            ContextPart::Secret(_) => "give --secret NAME=env:VARIABLE",
-            ContextPart::Environment => "give --environment '{\"tag\": \"…\", \"values\": {…}}', or --app",
-            ContextPart::Request | ContextPart::RequestProperty(_) => "give --request '{…}'",
-            ContextPart::Args => "give --args '{…}'",
-            ContextPart::Partition => "give --partition VALUE",
-            ContextPart::Now => "give --now",
+            ContextPart::Values | ContextPart::Value(_) => "pass --values '{\"name\": value}', or --app",
+            ContextPart::Secret(_) => "pass --secret NAME=env:VARIABLE",
+            ContextPart::Environment => "pass --environment '{\"tag\": \"…\", \"values\": {…}}', or --app",
+            ContextPart::Request | ContextPart::RequestProperty(_) => "pass --request '{…}'",
+            ContextPart::Args => "pass --args '{…}'",
+            ContextPart::Partition => "pass --partition VALUE",
+            ContextPart::Now => "pass --now",
         },
         Reason::NotSupplied(_) => "give the document with --root, --prev-root, --this or --prev",
-        Reason::Secret => "say --with-secrets if the result may hold it",
+        Reason::Secret => "pass --with-secrets if the result may contain it",
         _ => return None,
     })
 }

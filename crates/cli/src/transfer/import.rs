@@ -112,8 +112,9 @@ fn read(chunk: &Chunk, name: &str) -> Result<Document, String> {
     let source = Source::new(name, String::from_utf8_lossy(&chunk.bytes)).from_line(chunk.line);
     let input = Input::parse(source, &chunk.bytes, "a document").map_err(|trouble| trouble.to_string())?;
     if input.node.as_array().is_some() {
-        return Err("this is an array of documents; one document after the other is wanted: `jq -c '.[]'` makes it so"
-            .to_owned());
+        return Err(
+            "this is an array of documents; expected one document per line: convert it with `jq -c '.[]'`".to_owned()
+        );
     }
     input.document("a document").map_err(|trouble| trouble.to_string())
 }
@@ -139,8 +140,10 @@ async fn write(
             Ok(()) => imported.added += 1,
             Err(DocumentsError::DuplicateKey) if is_there(store, namespace, document).await? => imported.unchanged += 1,
             Err(DocumentsError::DuplicateKey) => {
-                imported
-                    .refuse(*line, "there is another document with that `_id`, or another unique key".to_owned())?;
+                imported.refuse(
+                    *line,
+                    "a different document with that `_id` or another unique key already exists".to_owned(),
+                )?;
             }
             Err(error @ (DocumentsError::Refused { .. } | DocumentsError::Unsupported { .. })) => {
                 imported.refuse(*line, error.to_string())?;

@@ -40,7 +40,7 @@ pub(crate) fn run_insert(args: &Args, output: &mut Output) -> Result<Answer, Tro
         }
     }
     if documents.is_empty() {
-        return Err(Trouble::usage(format!("there is no document in {}", source.name())));
+        return Err(Trouble::usage(format!("no documents in {}", source.name())));
     }
     run(namespace, &write("insertMany", [("documents", Some(array(documents)))]), &args.place, output)
 }

@@ -52,7 +52,7 @@ pub(crate) fn run_update(args: &Args, output: &mut Output) -> Result<Answer, Tro
         && !first.key.starts_with('$')
     {
         return Err(Trouble::usage(format!(
-            "--update: `{}` is no update operator, such as `$set`; to replace the whole document give it by --replacement",
+            "--update: `{}` is not an update operator such as `$set`; use --replacement to replace the whole document",
             OneLine(&first.key)
         )));
     }

@@ -176,7 +176,7 @@ fn an_import_says_of_each_line_why_it_was_refused() {
         "line 2: the identity `a` of `custom-token`, of the user `u2`, belongs to another user",
         "line 3: the user has no identity",
         "line 4: ",
-        "line 5: there is another user of the id `u1`",
+        "line 5: a different user with the ID `u1`",
         "line 6: the user's `type` must be",
         "2 users added, 0 unchanged, 5 refused",
     ] {
@@ -207,7 +207,7 @@ fn an_import_names_the_fields_that_mean_nothing() {
     fs::write(&path, user).unwrap();
     let said = state.run(&["users", "import", &path, "--app", APP]);
     assert!(
-        said.stderr.contains("mean nothing here were left out: `disbled`, `identities.provider_id`"),
+        said.stderr.contains("ignored unknown user fields: `disbled`, `identities.provider_id`"),
         "{}",
         said.stderr
     );
@@ -250,7 +250,7 @@ fn an_application_without_an_id_is_asked_for_one() {
     let config = state.path("hr/realm_config.json");
     fs::write(&config, "{}").unwrap();
     for arguments in [&["users", "list"][..], &["token", "verify", "ey.e.y"], &["token", "revoke", "--user", KEN]] {
-        state.fails(&[arguments, &["--app", &app]].concat(), 2, "give --application ID");
+        state.fails(&[arguments, &["--app", &app]].concat(), 2, "pass --application ID");
     }
     fs::write(&config, "{\n  \"name\": \"hr\",,\n}").unwrap();
     state.fails(&["token", "verify", "ey.e.y", "--app", &app], 2, "realm_config.json:2:");
@@ -282,7 +282,7 @@ fn a_check_that_has_not_looked_at_the_server_says_so() {
     let state = State::new("unseen");
     let check = ["check", "fixtures/apps/defaults", "--live", "--mongodb-uri", "mongodb://127.0.0.1:1/"];
     let said = state.run(&check);
-    assert!(said.stderr.contains("--live has not looked at the server"), "{}", said.stderr);
+    assert!(said.stderr.contains("--live did not check the server"), "{}", said.stderr);
 }
 
 #[test]

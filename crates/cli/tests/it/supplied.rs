@@ -89,14 +89,14 @@ fn custom_data_that_were_not_supplied_deny_and_say_the_way_out() {
     for (name, roles) in [("blocked", BLOCKED_OUT), ("not-blocked", NOT_BLOCKED)] {
         let world = World::new(name, roles);
         world.answers(&[&U1[..], &["--custom-data", "profiles.json"]].concat(), 1, "denied", "");
-        world.answers(&U1, 1, "error: the custom data of the user was not loaded", "give --custom-data FILE");
-        world.answers(&U1, 1, "denied", "give --custom-data FILE");
+        world.answers(&U1, 1, "error: the custom data of the user was not loaded", "pass --custom-data FILE");
+        world.answers(&U1, 1, "denied", "pass --custom-data FILE");
         world.answers(&["--user", r#"{"id": "u1", "custom_data": null}"#], 0, "allowed", "");
         world.answers(&["--user", r#"{"id": "u2"}"#, "--custom-data", "profiles.json"], 0, "allowed", "");
         let said = world.decide(&[&U1[..], &["--explain"]].concat());
         assert!(said.1.contains("left: not supplied: the custom data"), "{}", said.1);
         let (code, _, stderr) = world.run(&["query", "db.things", "--app", "app", "--user", r#"{"id": "u1"}"#]);
-        assert!(code == 2 && stderr.contains("give --custom-data FILE"), "{stderr}");
+        assert!(code == 2 && stderr.contains("pass --custom-data FILE"), "{stderr}");
         // An application without custom data: nobody has any.
         world.configure(false);
         world.answers(&U1, 0, "allowed", "");
@@ -156,7 +156,7 @@ fn a_denial_for_want_of_a_user_says_so() {
 #[test]
 fn a_user_object_that_is_read_is_not_the_system_user() {
     let world = World::new("system", r#"[{"name": "nobody", "apply_when": false, "read": true}]"#);
-    world.answers(&["--user", r#"{"id": "s", "type": "system"}"#], 2, "", "give --as-system");
+    world.answers(&["--user", r#"{"id": "s", "type": "system"}"#], 2, "", "pass --as-system");
     world.answers(&["--as-system"], 0, "allowed", "");
     world.answers(&[&["--as-system"][..], &U1].concat(), 2, "", "--user");
     let (code, stdout, _) = world.run(&["eval", r#"{"%%user.type": "system"}"#, "--as-system"]);
