@@ -100,7 +100,7 @@ pub enum ProblemKind {
     #[error("this {0} has no name")]
     NameMissing(&'static str),
     /// `values/x.json` without `value`
-    #[error("this value has no `value`")]
+    #[error("the value has no `value`")]
     ValueMissing,
     /// `"environment": "prod"` without `environments/prod.json`
     #[error("the environment `{0}` has no file environments/{0}.json")]
@@ -143,7 +143,7 @@ pub enum ProblemKind {
     #[error("the Data API runs as the system user, who bypasses all rules")]
     DataApiSystem,
     /// `HR` beside `hr`
-    #[error("the database `{name}` differs from `{other}` in letter case only, which a server does not allow")]
+    #[error("the database `{name}` differs from `{other}` only in case, which MongoDB does not allow")]
     DatabaseCase {
         /// One name.
         name: String,
@@ -151,19 +151,19 @@ pub enum ProblemKind {
         other: String,
     },
     /// Permissions of device sync that have become roles.
-    #[error("the permissions of device sync become roles of {}", list(.0))]
+    #[error("device sync permissions are converted to roles of {}", list(.0))]
     SyncConverted(Vec<String>),
     /// Permissions of device sync beside roles.
-    #[error("the permissions of device sync do not count where roles serve a collection: {}", list(.0))]
+    #[error("device sync permissions are ignored for collections that have roles: {}", list(.0))]
     SyncOverruled(Vec<String>),
     /// Permissions of device sync where no collection can have them.
-    #[error("the permissions of device sync grant nothing: no collection here has a schema by which it was synced")]
+    #[error("device sync permissions grant nothing: no collection has a schema for sync")]
     SyncIdle,
     /// Permissions of device sync that was switched off.
     #[error("device sync is not enabled, so its permissions grant nothing")]
     SyncDisabled,
     /// Permissions of device sync that would grant more, or other things, as roles.
-    #[error("the permissions of device sync cannot become roles of {}: {reason}", list(.names))]
+    #[error("device sync permissions cannot be converted to roles of {}: {reason}", list(.names))]
     SyncRefused {
         /// The collections, which are closed.
         names: Vec<String>,
