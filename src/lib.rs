@@ -1,5 +1,5 @@
-//! Portcullis decides, per user, who may read and write which MongoDB document and which field of it, by the rules of MongoDB
-//! Atlas App Services, and resolves `%%user` and other expansions in templates.
+//! Portcullis decides, per user, who may read and write which MongoDB document and which field of it, by the rules of
+//! MongoDB Atlas App Services, and resolves `%%user` and other expansions in templates.
 //!
 //! # A decision
 //!
@@ -21,9 +21,9 @@
 //! # Ok::<(), portcullis::RulesError>(())
 //! ```
 //!
-//! [`Guard`] also judges [inserts](Guard::insert), [updates](Guard::update), [deletes](Guard::delete) and
-//! [searches](Guard::search), reads raw BSON [without allocating](Guard::read_into), [explains](Guard::explain) itself, and says
-//! as a MongoDB filter [which documents](Guard::plan) it would let through.
+//! [`Guard`] also decides on [inserts](Guard::insert), [updates](Guard::update), [deletes](Guard::delete) and
+//! [searches](Guard::search), reads raw BSON [without allocating](Guard::read_into), [explains](Guard::explain) itself,
+//! and expresses as a MongoDB filter [which documents](Guard::plan) it would let through.
 //!
 //! # An application
 //!
@@ -51,9 +51,9 @@
 //!
 //! # What does not resolve does not grant
 //!
-//! A condition is [`True`](Truth::True), [`False`](Truth::False), [`Unknown`](Truth::Unknown) where something cannot be resolved, or
-//! an [`Error`](Truth::Error) where something fails. Only `True` grants, and the negation of `Unknown` or an `Error` is the same
-//! again. A part of the context that the host did not supply is an `Error` that names it.
+//! A condition is [`True`](Truth::True), [`False`](Truth::False), [`Unknown`](Truth::Unknown) where something cannot be
+//! resolved, or an [`Error`](Truth::Error) where something fails. Only `True` grants, and the negation of `Unknown` or
+//! an `Error` is the same again. A part of the context that the host did not supply is an `Error` that names it.
 //!
 //! # Where things are
 //!
@@ -64,7 +64,7 @@
 //! | [`policy`], [`schema`] | rules files and schemas, compiled |
 //! | [`template`] | templates |
 //! | [`guarded`] | collections behind a guard: find, aggregate, count, distinct, watch, writes |
-//! | [`store`] | the traits of what a host keeps; the package `portcullis-store` implements them |
+//! | [`store`] | traits of the stores that a host provides; the package `portcullis-store` implements them |
 //! | [`auth`], `login` | users from claims and custom data; tokens and sessions (feature `jwt`) |
 //! | [`testfile`] | tests of rules |
 //! | [`lint`](App::check) | findings about rules that load but are probably not meant |
@@ -100,7 +100,7 @@ mod words;
 
 pub use access::{Decision, Explanation, Guard, Operation, Reason, Visible};
 pub use app::{App, LoadOptions};
-/// The BSON library whose types stand in this interface.
+/// The BSON library whose types are part of this API.
 pub use bson;
 pub use eval::{Context, Environment, Request, Truth};
 pub use guarded::GuardedCollection;

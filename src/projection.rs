@@ -13,7 +13,7 @@ use crate::value::{
     RawWriter, ValueRef, Writer,
 };
 
-/// Which fields of a document are left: MongoDB's `{a: 1}` or `{a: 0}`.
+/// Which fields of a document are kept: MongoDB's `{a: 1}` or `{a: 0}`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Projection {
     included: Vec<FieldPath>,
@@ -35,7 +35,7 @@ pub(crate) enum Kept {
     Yes,
 }
 
-/// Why a value is no projection.
+/// Why a value is not a projection.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ProjectionError {
@@ -147,7 +147,7 @@ impl Projection {
         !self.included.is_empty() && !self.excluded.is_empty()
     }
 
-    /// The top-level fields beside `_id` that can be left; none if any can.
+    /// The top-level fields beside `_id` that can be left; `None` if any can.
     pub(crate) fn kept_names(&self) -> Option<impl Iterator<Item = &str>> {
         self.is_inclusion().then(|| self.includes.below.iter().map(|(name, _)| &**name))
     }
@@ -280,7 +280,7 @@ impl<'p> Left<'p> {
         Ok(())
     }
 
-    /// What is to be left of a field; none if nothing is.
+    /// What is to be left of a field; `None` if nothing is.
     fn below(self, key: &str) -> Option<Left<'p>> {
         let included = match self.included {
             None => None,

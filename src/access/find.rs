@@ -15,7 +15,7 @@ use crate::projection::{Projection, ProjectionError};
 use crate::text::{Code, Located};
 use crate::value::{DocumentRef, Malformed, ValueRef};
 
-/// A client's query: MongoDB's filter, projection and order.
+/// A client's query: a MongoDB filter, projection and sort order.
 #[derive(Clone, Debug)]
 pub struct Query {
     filter: Predicate,
@@ -37,7 +37,7 @@ pub enum QueryError {
     #[error("{0}")]
     Projection(ProjectionError),
     /// A malformed order.
-    #[error("a sort says 1 or -1 about a field")]
+    #[error("sort order must be 1 or -1")]
     Sort,
     /// Documents that have no place in the order.
     #[error("{0}")]
@@ -138,8 +138,8 @@ impl Guard {
     /// may read them: a hidden field is Missing to it.
     ///
     /// # Errors
-    /// If there are no rules, something that decides about any document fails, or the rules ask for a part of the context that
-    /// was not supplied.
+    /// If there are no rules, something that decides about any document fails, or the rules ask for a part of the
+    /// context that was not supplied.
     pub fn find<'d>(
         &self,
         query: &Query,
@@ -228,7 +228,7 @@ impl Query {
     }
 }
 
-/// The visible part of a document; none if it is left out.
+/// The visible part of a document; `None` if it is left out.
 fn seen(decision: Decision<'_, Visible<'_>>) -> Result<Option<Document>, QueryError> {
     if let Some(Reason::Failed) = decision.reason() {
         return Err(QueryError::Failed(decision.errors().to_vec()));

@@ -14,8 +14,8 @@ use crate::schema::BoundSchema;
 use crate::user::UserType;
 use crate::value::Wanted;
 
-/// A policy bound to the context of one request: the front door of the engine. Binding costs once what depends on the
-/// user; each document then costs only what depends on it.
+/// A policy bound to the context of one request: the front door of the engine. Binding evaluates once everything that
+/// depends only on the user, so that each document costs only what depends on the document.
 ///
 /// ```
 /// use portcullis::{Context, Policy, User};
@@ -40,9 +40,9 @@ pub struct Guard {
     pub(super) policy: Arc<Policy>,
     pub(super) entrance: Entrance,
     pub(super) schema: Option<BoundSchema>,
-    /// Worked out for the first query, for all that follow.
+    /// Computed for the first query and reused for all that follow.
     pub(super) range: OnceLock<Range>,
-    /// The same.
+    /// Computed for the first query and reused for all that follow.
     pub(super) visibility: OnceLock<Visibility>,
 }
 
@@ -125,13 +125,13 @@ impl Guard {
         }
     }
 
-    /// For a namespace for which there are no rules: denies everything, but to the system user.
+    /// A guard for a namespace without rules: denies everything, except to the system user.
     #[must_use]
     pub fn without_rules(namespace: &str, context: Context) -> Self {
         Self::new(None::<Arc<Policy>>, context).in_namespace(namespace)
     }
 
-    /// The same guard, which names the namespace where it says that there are no rules.
+    /// Sets the namespace that is named in denials for lack of rules.
     #[must_use]
     pub fn in_namespace(mut self, namespace: &str) -> Self {
         if let Entrance::Closed(Reason::NoRule { namespace: named }) = &mut self.entrance {
@@ -140,7 +140,7 @@ impl Guard {
         self
     }
 
-    /// Denies everything to everybody: for a collection whose rules do not load.
+    /// A guard for a collection whose rules do not load: denies everything to everyone.
     #[must_use]
     pub fn closed(context: Context) -> Self {
         Self::of(context, Arc::default(), Entrance::Closed(Reason::RulesInvalid), None)

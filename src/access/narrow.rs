@@ -80,7 +80,7 @@ fn tests(test: &BoundTest) -> usize {
     }
 }
 
-/// What is known of a test without asking the database; none if it may be asked.
+/// What is known of a test without asking the database; `None` if it may be asked.
 fn known(test: &BoundTest, visibility: &Visibility) -> Option<Bounds> {
     let field = match &test.left {
         BoundLeft::Document(place) if place.root == DocumentRoot::Root && !test.waits() => place.path.first(),

@@ -180,7 +180,7 @@ impl Left<'_> {
         self.filters.projections.iter().map(|projection| projection.keeps(name)).min().unwrap_or(Kept::Yes)
     }
 
-    /// The fields beside `_id` that can be left; none if any can.
+    /// The fields beside `_id` that can be left; `None` if any can.
     fn names(&self) -> Option<Vec<&str>> {
         self.filters.projections.iter().find_map(Projection::kept_names).map(Iterator::collect)
     }

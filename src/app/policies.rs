@@ -191,13 +191,13 @@ impl Policies {
         &self.findings
     }
 
-    /// The compiled rules of a collection's own files; none if no file speaks of it.
+    /// The compiled rules of a collection's own files; `None` if no file speaks of it.
     #[must_use]
     pub fn own(&self, namespace: &str, service: &str) -> Option<&Loaded> {
         self.collections.get(&(namespace.to_owned(), service.to_owned()))
     }
 
-    /// The compiled default rules of a data source; none if there is no such data source.
+    /// The compiled default rules of a data source; `None` if there is no such data source.
     #[must_use]
     pub fn default_of(&self, service: &str) -> Option<&Loaded> {
         self.defaults.get(service)

@@ -23,7 +23,7 @@ pub struct MetadataField {
     pub(super) presence: Presence,
 }
 
-/// What becomes of a login without the claim.
+/// How to treat a login without the claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Presence {
     Optional,

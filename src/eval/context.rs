@@ -367,7 +367,7 @@ impl Context {
         .map_err(EvalError::Function)
     }
 
-    /// What a reference on the left stands for: none if Unknown, else a value to walk from and the path to walk.
+    /// What a reference on the left stands for: `None` if Unknown, else a value to walk from and the path to walk.
     pub(crate) fn left<'r>(&self, reference: &'r Reference) -> Result<Option<Walk<'_, 'r>>, ContextPart> {
         match self.start(reference) {
             Start::NotSupplied(part) => Err(part),
@@ -419,7 +419,7 @@ impl Context {
         format!("unknown: {why}")
     }
 
-    /// What a reference on the right stands for: none if Unknown or Missing.
+    /// What a reference on the right stands for: `None` if Unknown or Missing.
     pub(super) fn right(&self, reference: &Reference) -> Result<Option<Bson>, EvalError> {
         if let Some(whole) = self.whole(reference)? {
             return Ok(Some(whole));

@@ -31,7 +31,7 @@ pub enum EvalError {
         excluded: String,
     },
     /// A document to be written that has a key twice.
-    #[error("the key `{}` stands twice in one document", OneLine(excerpt(.0, 200)))]
+    #[error("duplicate key `{}` in one document", OneLine(excerpt(.0, 200)))]
     KeyDuplicate(String),
 }
 
@@ -99,7 +99,7 @@ impl Errors {
         self.into_failures().map(|failures| failures.0).unwrap_or_default()
     }
 
-    /// The same; none if there are none.
+    /// The same; `None` if there are none.
     pub(crate) fn into_failures(self) -> Option<Box<Failures>> {
         self.failures.into_inner()
     }

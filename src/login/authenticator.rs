@@ -8,7 +8,7 @@ use crate::auth::token::{TokenIssuer, TokenProvider};
 use crate::clock::{Clock, SystemClock};
 use crate::store::{CustomDataStore, Session};
 
-/// Logs users in and tells who makes a request.
+/// Logs users in and identifies the user who makes a request.
 pub struct Authenticator {
     pub(super) issuer: TokenIssuer,
     pub(super) provider: Option<TokenProvider>,

@@ -1,4 +1,4 @@
-//! Logging in and staying logged in: a third party's token becomes a user of ours with custom data, a session, and our
+//! Logging in and staying logged in: a third-party token becomes a Portcullis user with custom data, a session, and our
 //! tokens; an access token becomes the [`User`](crate::user::User) of a request.
 //!
 //! Everything goes through an [`Authenticator`]. It knows no database and no HTTP: users, sessions and custom data come

@@ -6,8 +6,8 @@ use crate::json;
 use crate::schema::Schema;
 use crate::text::{Finding, Source, Style};
 
-/// Why the text of rules does not load: everything that is wrong with it, each with its place. Displayed as a report with the
-/// lines that are meant.
+/// Why the text of rules does not load: every error with its position. Displayed as a report that quotes the lines
+/// concerned.
 #[derive(Clone, Debug)]
 pub struct RulesError {
     source: Source,

@@ -276,7 +276,7 @@ impl Filter {
         }
     }
 
-    /// Bytes that are the same for equal filters only; none if a value has no form in bytes.
+    /// Bytes that are the same for equal filters only; `None` if a value has no form in bytes.
     pub(super) fn key(&self) -> Option<Vec<u8>> {
         let mut key = Vec::new();
         self.write_key(&mut key)?;
@@ -329,7 +329,7 @@ impl Filter {
         }
     }
 
-    /// As operators on the element that `$elemMatch` looks at; none if it asks for what cannot be said so.
+    /// As operators on the element that `$elemMatch` looks at; `None` if it asks for what cannot be said so.
     pub(crate) fn to_operators(&self) -> Option<Document> {
         let mut operators = Document::new();
         for part in self.members(Kind::All) {

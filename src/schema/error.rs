@@ -42,7 +42,7 @@ pub enum SchemaErrorKind {
         value: String,
     },
     /// `"exclusiveMinimum": true` without `minimum`
-    #[error("`{keyword}` stands without `{partner}`")]
+    #[error("`{keyword}` requires `{partner}`")]
     KeywordAlone {
         /// The keyword.
         keyword: &'static str,

@@ -19,7 +19,7 @@ pub trait CustomDataStore: Send + Sync {
     fn find<'a>(&'a self, user_id: &'a str) -> BoxFuture<'a, Result<Selection, LookUpError>>;
 }
 
-/// Why nobody can tell what a user's custom data is. It never reads as having none.
+/// Why a user's custom data could not be determined. This is never treated as having none.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum LookUpError {

@@ -54,7 +54,7 @@ pub enum UserError {
     #[error("the user's `type` must be \"normal\" or \"server\", not {0}")]
     Type(String),
     /// The system user, to whom rules do not apply, is none that is read.
-    #[error("a user object that is read cannot be the system user, to whom rules do not apply")]
+    #[error("a user object cannot be the system user, who bypasses all rules")]
     System,
     /// A part has the wrong type.
     #[error("the user's `{field}` must be {expected}")]

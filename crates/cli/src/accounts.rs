@@ -30,7 +30,7 @@ pub(super) struct AppArgs {
     /// The application directory
     #[arg(long, value_name = "DIR", default_value = ".")]
     app: PathBuf,
-    /// The tag of the application's environment
+    /// Environment tag of the application
     #[arg(long)]
     tag: Option<String>,
 }
@@ -47,7 +47,9 @@ impl AppArgs {
             return Ok(places.accounting(application, missing).await?);
         }
         let app = self.load().map_err(|trouble| match trouble {
-            Trouble::App(error) => Trouble::usage(format!("whose users? {error}; give --app DIR, or --application ID")),
+            Trouble::App(error) => {
+                Trouble::usage(format!("no application given: {error}; pass --app DIR or --application ID"))
+            }
             trouble => trouble,
         })?;
         Ok(places.accounting(places.id_of(&app)?, missing).await?)
@@ -63,10 +65,10 @@ impl AppArgs {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Providers")]
 pub(super) struct ProviderArgs {
-    /// The keys of the provider of tokens (a JWK set), instead of those at its address
+    /// The token provider's keys (a JWK set), instead of fetching them from its URI
     #[arg(long, value_name = "JSON|FILE")]
     jwks: Option<String>,
-    /// What the user-creation function returns: {"name": {"returns": value} | {"fails": "…"}}
+    /// Result of the user-creation function: {"name": {"returns": value} | {"fails": "…"}}
     #[arg(long, value_name = "JSON|FILE")]
     functions: Option<String>,
     #[command(flatten)]
@@ -102,7 +104,8 @@ pub(super) fn note_foreign(token: &str) {
     }
 }
 
-/// Whether a token says that it is an access or refresh token of ours. That is no proof: nothing but a message depends on it.
+/// Whether a token says that it is an access or refresh token of ours. That is no proof: nothing but a message depends
+/// on it.
 fn is_ours(token: &str) -> bool {
     let payload = token.split('.').nth(1).and_then(|part| BASE64_URL_SAFE_NO_PAD.decode(part).ok());
     let claims: Option<serde_json::Value> = payload.and_then(|bytes| serde_json::from_slice(&bytes).ok());
@@ -126,7 +129,7 @@ pub(super) async fn log_ins(service: &Service, providers: &ProviderArgs) -> Resu
     let log_ins = LogIns { secrets: providers.secrets.read(app)?, jwks, user_creation: user_creation(app, providers)? };
     let (authenticator, made) = service.log_ins(log_ins).await?;
     if let Some(path) = made {
-        note(&format!("made a key that signs tokens: `{}`; whoever has it can make tokens", path.display()));
+        note(&format!("created signing key `{}`; anyone who has it can issue tokens", path.display()));
     }
     Ok(authenticator)
 }
@@ -143,7 +146,7 @@ fn user_creation(app: &App, providers: &ProviderArgs) -> Result<Option<Arc<dyn U
     let config = custom_data_config(app)?;
     let Some(name) = config.as_ref().and_then(CustomDataConfig::on_user_creation) else { return Ok(None) };
     let Some(argument) = &providers.functions else {
-        note(&format!("the application calls `{name}` for new users; --functions says what it returns"));
+        note(&format!("the application calls `{name}` for new users; pass its result with --functions"));
         return Ok(Some(Arc::new(FunctionMissing::new(name))));
     };
     let input = Input::read(argument, "--functions")?;
@@ -186,14 +189,14 @@ pub(super) fn read_token(argument: &str, keys: &[&str]) -> Result<String, Troubl
         // A file's name that is no file may be a token with an error in it, and so is not shown.
         match read_file(argument.as_ref()) {
             Err(Trouble::Read { error, .. }) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(Trouble::usage("the token is neither a JSON Web Token nor a file that is there"));
+                return Err(Trouble::usage("the token is neither a JSON Web Token nor an existing file"));
             }
             read => String::from_utf8_lossy(&read?).into_owned(),
         }
     };
     let text = text.trim();
     if text.is_empty() {
-        return Err(Trouble::usage("there is no token in it: the file, or standard input, is empty"));
+        return Err(Trouble::usage("no token found: the file or standard input is empty"));
     }
     if !text.starts_with('{') {
         return Ok(text.to_owned());

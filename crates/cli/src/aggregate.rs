@@ -15,16 +15,16 @@ Examples:
   portcullis aggregate hr.employees --pipeline pipeline.json --app DIR --token login.json
   portcullis aggregate hr.employees --pipeline '[{\"$match\": {\"site\": \"Bremen\"}}, {\"$count\": \"n\"}]' --rules rules.json --user '{\"id\": \"u1\"}'
 
-The stages see nothing of a document but what the user may read. Let through are $match, $project, $set, $addFields, $unset, \
-$group, $bucket, $sort, $sortByCount, $count, $limit, $skip, $unwind, $replaceRoot and $replaceWith; a file of ours has \
-$match, $sort, $skip, $limit, $count, $unset and a $project of names with 1 or 0.
-Exits with 0 if the pipeline brings documents, with 1 if it brings none.";
+Stages see only what the user may read of each document. Supported stages: $match, $project, $set, $addFields, $unset, \
+$group, $bucket, $sort, $sortByCount, $count, $limit, $skip, $unwind, $replaceRoot and $replaceWith; an embedded store \
+supports $match, $sort, $skip, $limit, $count, $unset and $project of field names with 1 or 0.
+Exits with 0 if the pipeline returns documents, with 1 if it returns none.";
 
-/// Run a pipeline over the documents that a user may read, as that user may read them
+/// Run an aggregation pipeline as a user, over what that user may read
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// The stages: [{"$match": {…}}, {"$group": {…}}]
+    /// Pipeline stages: [{"$match": {…}}, {"$group": {…}}]
     #[arg(long, value_name = "JSON|FILE")]
     pipeline: String,
     #[command(flatten)]

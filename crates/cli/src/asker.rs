@@ -18,7 +18,7 @@ use super::trouble::Trouble;
 
 /// What is said where a token and custom data are given, and the token wins.
 pub(super) const NOT_LOOKED_UP: &str =
-    "the token says what the custom data is: --custom-data is looked at only with `--fresh live`, or `--fresh SECONDS`";
+    "using the token's custom data; --custom-data only takes effect with `--fresh live` or `--fresh SECONDS`";
 
 /// The arguments that say who asks.
 pub(super) struct Asker<'a> {

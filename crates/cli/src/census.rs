@@ -43,7 +43,7 @@ pub(super) fn count(app: &App, documents: &Documents<'_>) -> Result<Option<Count
     };
     // What does not load is among the other findings.
     let Ok(Some(config)) = custom_data_config(app) else {
-        return unseen("the application has no custom user data that can be read");
+        return unseen("the application has no readable custom user data");
     };
     let Some(source) = config.source() else { return unseen("its custom user data is disabled") };
     let applied = app.applied_rules();
@@ -112,7 +112,7 @@ fn of_files(config: &CustomDataConfig, path: &Path, mut census: Census) -> Resul
 }
 
 fn malformed(error: &Malformed) -> Trouble {
-    Trouble::usage(format!("a document of the custom data cannot be read: {error}"))
+    Trouble::usage(format!("cannot read a custom data document: {error}"))
 }
 
 /// Nobody sees it where standard error is no terminal.

@@ -26,23 +26,23 @@ Examples:
   portcullis check . --custom-data users.json
   portcullis check --json . | jq '.findings[].code'
 
-Errors: it does not load, or gives away what it should protect. Warnings and notes: it loads, but is probably not what \
-its author means.";
+Errors: it does not load, or exposes what it should protect. Warnings and notes: it loads, but is probably not what its \
+author intended.";
 
-/// Check application directories, or single rules and schema files: prints every error and lint
+/// Check application directories, or single rules and schema files; print all errors and lints
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// Application directories, folders that hold some, or rules and schemas themselves
+    /// Application directories, directories that contain some, or rules and schema files
     #[arg(default_value = ".", value_name = "DIR|JSON|FILE|-")]
     paths: Vec<String>,
-    /// The tag of the environment whose values replace templates
+    /// Environment tag whose values are substituted into templates
     #[arg(long)]
     tag: Option<String>,
     /// Print errors only
     #[arg(long, short)]
     quiet: bool,
-    /// Report what App Services does not know, such as `%%now`
+    /// Report what App Services does not support, such as `%%now`
     #[arg(long)]
     portable: bool,
     #[command(flatten)]
@@ -173,7 +173,7 @@ fn check_file(path: &Path, node: &Node) -> Result<Vec<Finding>, Trouble> {
         || ["roles", "filters", "schema", "collection"].into_iter().any(has);
     if !is_rules && node.as_object().is_some() {
         return Err(Trouble::usage(format!(
-            "`{}` is no rules file (`roles`, `filters`), no schema (`bsonType`) and no custom user data \
+            "`{}` is neither a rules file (`roles`, `filters`) nor a schema (`bsonType`) nor a custom user data \
              (`user_id_field`); other files are checked with their application: `portcullis check DIR`",
             path.display()
         )));

@@ -12,10 +12,11 @@ use super::trouble::Trouble;
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Context")]
 pub(super) struct ContextArgs {
-    /// The user object, `%%user`: {"id": "…", "custom_data": {…}, …}; `"custom_data": null` says that there are none
+    /// The user object, `%%user`: {"id": "…", "custom_data": {…}, …}; use `"custom_data": null` for a user without
+    /// custom data
     #[arg(long, short, value_name = "JSON|FILE")]
     user: Option<String>,
-    /// As the system user, to whom no rules apply
+    /// Act as the system user, who bypasses all rules
     #[arg(long, conflicts_with = "user")]
     as_system: bool,
     /// The configured values, `%%values`: {"name": value}
@@ -27,10 +28,10 @@ pub(super) struct ContextArgs {
     /// The request, `%%request`: {"remoteIPAddress": "…", "requestHeaders": {…}, …}
     #[arg(long, value_name = "JSON|FILE")]
     request: Option<String>,
-    /// The time, `%%now`, in place of the present: 2024-01-31T12:00:00Z, or {"$date": "…"}
+    /// Value of `%%now` (default: the current time): 2024-01-31T12:00:00Z or {"$date": "…"}
     #[arg(long, value_name = "TIME", value_parser = read_now)]
     now: Option<DateTime>,
-    /// What `%function` calls: {"name": {"returns": value} | {"fails": "…"} | {"cases": […]}}
+    /// Results of functions called with `%function`: {"name": {"returns": value} | {"fails": "…"} | {"cases": […]}}
     #[arg(long, value_name = "JSON|FILE")]
     functions: Option<String>,
 }
@@ -66,7 +67,7 @@ impl ContextArgs {
         match template::expand(&input.node, &substitutions) {
             Ok(node) => Ok(Input { node, ..input }),
             Err(errors) => {
-                let help = "give it with --environment or --values, or replace it before: `portcullis expand FILE --config --app DIR`";
+                let help = "supply it with --environment or --values, or substitute it beforehand: `portcullis expand FILE --config --app DIR`";
                 let findings = errors.into_iter().map(|error| match error.kind() {
                     SubstitutionErrorKind::Missing(_) => error.help(help).into(),
                     _ => error.into(),
@@ -108,7 +109,7 @@ impl ContextArgs {
 
 /// A date, in ISO 8601 or as extended JSON.
 pub(super) fn read_now(text: &str) -> Result<DateTime, String> {
-    let failed = || "is no time; write 2024-01-31T12:00:00Z or {\"$date\": \"2024-01-31T12:00:00Z\"}".to_owned();
+    let failed = || "not a time; write 2024-01-31T12:00:00Z or {\"$date\": \"2024-01-31T12:00:00Z\"}".to_owned();
     let text = text.trim();
     let written = match text.starts_with('{') {
         true => text.to_owned(),
@@ -125,7 +126,7 @@ fn read_user(argument: &str) -> Result<User, Trouble> {
     let document = input::document(argument, "--user")?;
     User::from_document(document).map_err(|error| {
         let help = match error {
-            UserError::System => "give --as-system in place of --user",
+            UserError::System => "use --as-system instead of --user",
             _ => "write {\"id\": \"…\", \"custom_data\": {…}}",
         };
         Trouble::usage(format!("--user: {error}; {help}"))

@@ -13,18 +13,18 @@ Examples:
   portcullis count hr.employees --filter '{\"site\": \"Bremen\"}' --app DIR --token login.json
   portcullis count hr.employees --rules rules.json --user '{\"id\": \"u1\"}' --json | jq .count
 
-Exits with 0 if there are any, with 1 if there are none.";
+Exits with 0 if there are any, with 1 if not.";
 
-/// Count the documents that a user may read, or those of them that a filter finds
+/// Count the documents that a user may read and that match a filter
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     #[command(flatten)]
     filter: FilterArgs,
-    /// How many to pass over
+    /// Number of documents to skip
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     skip: u32,
-    /// How many at most
+    /// Maximum number of documents
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
     #[command(flatten)]

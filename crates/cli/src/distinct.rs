@@ -14,10 +14,10 @@ Examples:
   portcullis distinct hr.employees --field name.last --filter '{\"site\": \"Bremen\"}' --app DIR --token login.json
   portcullis distinct hr.employees --field tags --rules rules.json --user '{\"id\": \"u1\"}' --json | jq .values
 
-A hidden field has no values; of an array each element is one. They come in MongoDB's order of values.
-Exits with 0 if there are any, with 1 if there are none.";
+Hidden fields have no values. Array elements count as separate values. Values are sorted in BSON comparison order.
+Exits with 0 if there are any, with 1 if not.";
 
-/// List the different values of a field in the documents that a user may read, one to a line, as extended JSON
+/// List the distinct values of a field in the documents that a user may read, one per line, as extended JSON
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {

@@ -15,8 +15,8 @@ use super::trouble::Trouble;
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Documents")]
 pub(super) struct DocumentArgs {
-    /// What holds the documents: a server, `mongodb://localhost:27017`, or a file of ours; without it the server of
-    /// --mongodb-uri, or else the file `documents.redb` in the directory of --state
+    /// Where documents are stored: a MongoDB URI or the path of an embedded store (default: the server of
+    /// --mongodb-uri, else `documents.redb` in the --state directory)
     #[arg(long, value_name = "URI|FILE", env = "PORTCULLIS_STORE", hide_env_values = true)]
     store: Option<StorePlace>,
 }
@@ -50,7 +50,7 @@ impl DocumentArgs {
             Some(StorePlace::File(path)) => DocumentPlace::File(path.clone()),
             Some(StorePlace::Elsewhere) => {
                 return Err(Trouble::usage(
-                    "--store takes the address of a server, `mongodb://localhost:27017`, or the path of a file",
+                    "--store takes a MongoDB URI, such as `mongodb://localhost:27017`, or the path of an embedded store",
                 ));
             }
         })

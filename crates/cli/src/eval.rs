@@ -19,17 +19,17 @@ Examples:
   portcullis eval rule.json --user ada.json --root document.json --explain
   portcullis eval '{\"%%this\": {\"$gt\": \"%%prev\"}}' --scope field --this 5 --prev 4";
 
-/// Evaluate an expression: prints true, false, unknown, or the error that it ends in
+/// Evaluate an expression; print true, false, unknown or an error
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// The expression
     #[arg(value_name = "JSON|FILE|-")]
     expression: String,
-    /// Where the expression stands, which decides what it may refer to
+    /// Context in which the expression is used; determines which expansions it may use
     #[arg(long, default_value = "role", value_parser = clap::builder::PossibleValuesParser::new(Scope::ALL.map(|(_, name)| name)))]
     scope: String,
-    /// Print every condition with both operands and its truth
+    /// Print every condition with both operands and its result
     #[arg(long)]
     explain: bool,
     #[command(flatten)]

@@ -66,7 +66,7 @@ fn rule_lines(rule: &RuleTrace, indent: usize, out: &mut Vec<String>) {
 pub(super) fn lines(explanation: &Explanation, age: Option<DataAge>) -> Vec<String> {
     let mut out: Vec<String> = age.iter().map(|age| format!("  user: {age}")).collect();
     if explanation.bypass {
-        out.push("  the system user: rules do not apply".to_owned());
+        out.push("  system user: bypasses all rules".to_owned());
     }
     for filter in &explanation.filters {
         rule_lines(filter, 1, &mut out);

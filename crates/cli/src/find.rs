@@ -20,29 +20,29 @@ Examples:
   portcullis find hr.employees --app DIR --token login.json --filter '{\"department\": \"Engineering\"}' --sort '{\"name\": 1}' --limit 10
   portcullis find hr.employees --rules rules.json --user '{\"id\": \"u1\"}' --projection '{\"name\": 1}' | jq .name
 
-A query means what it would mean on the documents as the user may read them: a hidden field is missing there.
-Exits with 0 if something was found, with 1 if nothing was, and with 2 if the rules ask for what was not supplied, such as the \
-user.";
+Queries see documents as the user may read them: hidden fields count as missing.
+Exits with 0 if something was found, with 1 if nothing was, and with 2 if the rules need input that was not supplied, such \
+as the user.";
 
-/// Find documents as a user: prints what the user may read of them, one to a line, as extended JSON
+/// Find documents as a user; print what the user may read of each, one per line, as extended JSON
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     #[command(flatten)]
     namespace: NamespaceArgs,
-    /// Which documents, in the operators of MongoDB's queries that rules have too
+    /// Filter, in MongoDB query syntax
     #[arg(long, value_name = "JSON|FILE")]
     filter: Option<String>,
-    /// Which fields of them: {"name": 1} or {"audit": 0}
+    /// Fields to return: {"name": 1} or {"audit": 0}
     #[arg(long, value_name = "JSON|FILE")]
     projection: Option<String>,
-    /// In which order: {"name": 1, "age": -1}
+    /// Sort order: {"name": 1, "age": -1}
     #[arg(long, value_name = "JSON|FILE")]
     sort: Option<String>,
-    /// How many to pass over
+    /// Number of documents to skip
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     skip: u32,
-    /// How many at most
+    /// Maximum number of documents
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
     #[command(flatten)]

@@ -6,7 +6,7 @@ use portcullis::login::Freshness;
 /// How old what a token says may be.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct FreshnessArgs {
-    /// How old the user object may be: `snapshot`, as the token has it; `live`, looked up now; or so many seconds
+    /// Maximum age of the user object: `snapshot` (as in the token), `live` (look up now) or a number of seconds
     #[arg(long, value_name = "snapshot|live|SECONDS", default_value = "snapshot", requires = "token")]
     fresh: Fresh,
 }

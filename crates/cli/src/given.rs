@@ -15,13 +15,13 @@ pub(super) struct DocumentArgs {
     /// The document, `%%root`
     #[arg(long, value_name = "JSON|FILE")]
     root: Option<String>,
-    /// The document before, `%%prevRoot`
+    /// The previous document, `%%prevRoot`
     #[arg(long, value_name = "JSON|FILE")]
     prev_root: Option<String>,
     /// The field, `%%this`
     #[arg(long, value_name = "JSON|FILE")]
     this: Option<String>,
-    /// The field before, `%%prev`
+    /// The previous field value, `%%prev`
     #[arg(long, value_name = "JSON|FILE")]
     prev: Option<String>,
     /// The arguments of a service's action, `%%args`

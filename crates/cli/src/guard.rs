@@ -24,25 +24,25 @@ use super::trouble::Trouble;
 /// By which rules, and for whom.
 #[derive(Debug, clap::Args)]
 pub(super) struct GuardArgs {
-    /// The application directory; without it and --rules, the directory in which the command runs
+    /// The application directory (default, without --rules: the current directory)
     #[arg(long, value_name = "DIR", conflicts_with_all = ["rules", "schema"])]
     app: Option<PathBuf>,
-    /// The data source, where several have the collection
+    /// The data source, if several have the collection
     #[arg(long, conflicts_with = "rules")]
     service: Option<String>,
-    /// The tag of the application's environment
+    /// Environment tag of the application
     #[arg(long, conflicts_with = "rules")]
     tag: Option<String>,
     /// The rules of one collection, instead of an application
     #[arg(long, value_name = "JSON|FILE")]
     rules: Option<String>,
-    /// A schema beside --rules
+    /// A schema, along with --rules
     #[arg(long, value_name = "JSON|FILE", requires = "rules")]
     schema: Option<String>,
     /// When the token expires that was read.
     #[arg(skip)]
     expiry: OnceLock<SystemTime>,
-    /// The access token of the user, ours: itself, or a file that `portcullis login --json` printed
+    /// Access token issued by Portcullis, or a file written by `portcullis login --json`
     #[arg(long, value_name = "TOKEN|FILE|-", conflicts_with_all = ["user", "as_system", "rules"])]
     token: Option<String>,
     #[command(flatten)]
@@ -62,12 +62,12 @@ impl GuardArgs {
         guard(self, namespace, missing)
     }
 
-    /// The context of an expression that stands by itself: no application is needed, and the one in the current directory does not
-    /// count.
+    /// The context of an expression that stands by itself: no application is needed, and the one in the current
+    /// directory does not count.
     pub(super) fn lone_context(&self) -> Result<Context, Trouble> {
         let Some(directory) = &self.app else {
             if self.token.is_some() {
-                return Err(Trouble::usage("--token needs --app: the application says whose token it is"));
+                return Err(Trouble::usage("--token requires --app, which determines how the token is verified"));
             }
             if self.stores.names_custom_data() {
                 return Err(Trouble::usage(
@@ -128,7 +128,7 @@ fn guard(args: &GuardArgs, namespace: Option<&str>, missing: &str) -> Result<(Gu
             let context = args.context.context(args.context.user()?)?;
             Ok((Guard::new(policy, context).in_namespace(namespace), None))
         }
-        (None, None) => Err(Trouble::usage("by which rules? give --app DIR with the collection, or --rules FILE")),
+        (None, None) => Err(Trouble::usage("no rules given: pass --app DIR and the collection, or --rules FILE")),
     }
 }
 
@@ -140,7 +140,7 @@ fn application(args: &GuardArgs) -> Result<Option<&Path>, Trouble> {
         (None, None) => match App::discover(Path::new(".")).first() {
             Some(first) if first == Path::new(".") => Ok(Some(Path::new("."))),
             _ => Err(Trouble::usage(
-                "by which rules? the current directory holds no application: give --app DIR with the collection, or --rules FILE",
+                "no rules given, and no application in the current directory: pass --app DIR and the collection, or --rules FILE",
             )),
         },
     }
@@ -152,7 +152,7 @@ fn app_guard(args: &GuardArgs, directory: &Path, namespace: &str) -> Result<(Gua
         && !app.data_sources.iter().any(|source| source.name == *service)
     {
         let known: Vec<_> = app.data_sources.iter().map(|source| format!("`{}`", source.name)).collect();
-        return Err(Trouble::usage(format!("no data source is called `{service}`; there are {}", known.join(", "))));
+        return Err(Trouble::usage(format!("no data source `{service}`; the application has {}", known.join(", "))));
     }
     let policies = app.policies_of(namespace);
     if let Applicable::Invalid = policies.applicable(&app, namespace, args.service.as_deref())? {

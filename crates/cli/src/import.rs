@@ -92,9 +92,7 @@ fn read(chunk: &Chunk, name: &str) -> Result<Exported, String> {
     let source = Source::new(name, String::from_utf8_lossy(&chunk.bytes)).from_line(chunk.line);
     let input = Input::parse(source, &chunk.bytes, "a user").map_err(|trouble| trouble.to_string())?;
     if input.node.as_array().is_some() {
-        return Err(
-            "this is an array of users; one user after the other is wanted: `jq -c '.[]'` makes it so".to_owned()
-        );
+        return Err("this is an array of users; expected one user per line: convert it with `jq -c '.[]'`".to_owned());
     }
     let document = input.document("a user").map_err(|trouble| trouble.to_string())?;
     Account::from_export(document, SystemClock.now()).map_err(|error| error.to_string())
@@ -109,9 +107,10 @@ async fn write(users: &dyn Users, batch: &mut Vec<(usize, Account)>, imported: &
             ImportOutcome::Added => imported.added += 1,
             ImportOutcome::Unchanged => imported.unchanged += 1,
             ImportOutcome::IdTaken => {
-                imported
-                    .refused
-                    .push((line, format!("there is another user of the id `{id}`, or the same with changes")));
+                imported.refused.push((
+                    line,
+                    format!("a different user with the ID `{id}`, or a changed version of it, already exists"),
+                ));
             }
             ImportOutcome::IdentityTaken { provider_type, id: identity } => {
                 let identity = OneLine(&identity);
@@ -135,7 +134,7 @@ fn print(imported: &Imported, output: &mut Output) -> Result<(), Trouble> {
     }
     if !imported.ignored.is_empty() {
         let names: Vec<String> = imported.ignored.iter().map(|name| format!("`{name}`")).collect();
-        note(&format!("fields of users that mean nothing here were left out: {}", names.join(", ")));
+        note(&format!("ignored unknown user fields: {}", names.join(", ")));
     }
     for (line, message) in &imported.refused {
         output.line(format!("line {line}: {}", OneLine(message)))?;

@@ -46,7 +46,7 @@ pub(super) fn read_bytes(argument: &str, what: &str) -> Result<(String, Vec<u8>)
     }
     match read_file(Path::new(argument)) {
         Err(Trouble::Read { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
-            Err(Trouble::usage(format!("{what}: `{argument}` is neither JSON nor the path of a file that exists")))
+            Err(Trouble::usage(format!("{what}: `{argument}` is neither JSON nor the path of an existing file")))
         }
         read => Ok((argument.to_owned(), read?)),
     }
@@ -74,7 +74,7 @@ pub(super) fn read_standard_input() -> Result<Vec<u8>, Trouble> {
 pub(super) fn standard_input() -> Result<io::StdinLock<'static>, Trouble> {
     static TAKEN: AtomicBool = AtomicBool::new(false);
     if TAKEN.swap(true, Ordering::Relaxed) {
-        return Err(Trouble::usage("only one input can be `-`: standard input can be read once"));
+        return Err(Trouble::usage("only one input can be `-`: standard input can only be read once"));
     }
     Ok(io::stdin().lock())
 }

@@ -20,18 +20,18 @@ use super::trouble::Trouble;
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Server")]
 pub(super) struct LiveArgs {
-    /// Look at the collection of custom user data as it stands: is the field indexed, are ids duplicated or in arrays, and how
-    /// many users lack what rules read?
+    /// Check the custom user data collection on the server: whether the user ID field is indexed, whether IDs are
+    /// duplicated or in arrays, and how many users lack fields that rules read
     #[arg(long, requires = "mongodb_uri")]
     live: bool,
-    /// Count how many users lack what rules read, or have it in another type, in a file of extended JSON documents as
-    /// `mongoexport` writes it, or a folder with one named after the collection
+    /// Count the users who lack fields that rules read, or have them with another type: a file of extended JSON
+    /// documents as written by `mongoexport`, or a directory with one named after the collection
     #[arg(long, value_name = "FILE|DIR", conflicts_with = "live")]
     custom_data: Option<PathBuf>,
     /// The MongoDB server: `mongodb://localhost:27017`
     #[arg(long, value_name = "URI", env = "PORTCULLIS_MONGODB_URI", hide_env_values = true)]
     mongodb_uri: Option<ServerUri>,
-    /// How long the server may take for each of the six searches
+    /// Time limit for each check on the server
     #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "live")]
     live_limit: u64,
 }
@@ -50,11 +50,11 @@ impl LiveArgs {
     pub(super) fn findings(&self, app: &App) -> Result<Vec<FileFinding>, Trouble> {
         let (true, Some(uri)) = (self.live, &self.mongodb_uri) else { return Ok(Vec::new()) };
         let unseen = |why: &str| {
-            note(&format!("--live has not looked at the server for `{}`: {why}", app.directory.display()));
+            note(&format!("--live did not check the server for `{}`: {why}", app.directory.display()));
             Ok(Vec::new())
         };
         let Part::Present(file) = &app.custom_user_data else {
-            return unseen("the application has no custom user data that can be read");
+            return unseen("the application has no readable custom user data");
         };
         // What does not load is among the other findings.
         let Ok(Some(config)) = custom_data_config(app) else {

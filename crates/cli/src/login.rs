@@ -14,19 +14,19 @@ Examples:
   portcullis login token.jwt --app DIR --mongodb-uri mongodb://localhost:27017 --json > login.json
   portcullis login --anonymous --app DIR
 
-What --json prints is a file that `--token` of other commands reads.";
+The output of --json can be passed to --token of other commands.";
 
-/// Log in by a third party's JSON Web Token: prints our access token and refresh token
+/// Log in with a third-party JSON Web Token and print an access token and a refresh token
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// The third party's token
+    /// The third-party token
     #[arg(value_name = "TOKEN|FILE|-", required_unless_present = "anonymous")]
     token: Option<String>,
-    /// Log in as a new user about whom nothing is known
+    /// Log in anonymously, as a new user
     #[arg(long, conflicts_with = "token")]
     anonymous: bool,
-    /// The id that the device was given at an earlier login
+    /// The device ID assigned at an earlier login
     #[arg(long, value_name = "ID")]
     device: Option<String>,
     #[command(flatten)]
@@ -47,7 +47,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
             None => authenticator.log_in_anonymously(device).await,
             Some(token) => {
                 let provider = authenticator.provider_name().ok_or_else(|| {
-                    Trouble::usage("the application has no provider of the type `custom-token`, which takes tokens")
+                    Trouble::usage("the application has no provider of type `custom-token`, which accepts tokens")
                 })?;
                 authenticator.log_in(provider, token, device).await
             }

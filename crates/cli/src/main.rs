@@ -53,12 +53,12 @@ use trouble::Trouble;
 
 const AFTER: &str = "\
 Exit codes:
-  0  yes: true, allowed, all passed, no errors
-  1  no: false, unknown, denied, nothing that could be read, a token refused, a failed case, an error found by `check`
-  2  trouble: usage, a file that cannot be read, rules that do not load where they are needed
+  0  success: true, allowed, all passed, no errors
+  1  negative: false, unknown, denied, nothing readable, token rejected, failed test, error found by `check`
+  2  failure: invalid usage, unreadable file, required rules that do not load
 
-Wherever a value is expected, give JSON, the path of a file, or `-` for standard input. A collection is named by the first \
-argument or by --in; an application by --app, or else it is the one in the current directory.";
+Wherever a value is expected, pass JSON, a file path, or `-` for standard input. The collection is the first argument or \
+--in; the application is --app (default: the current directory).";
 
 /// A command and its arguments.
 struct Command {
@@ -111,7 +111,7 @@ impl Command {
 fn describe(commands: &[Command]) -> clap::Command {
     let json = Arg::new("json").long("json").global(true).action(ArgAction::SetTrue);
     clap::Command::new("portcullis")
-        .about("Decides, checks, tests and explains the rules of MongoDB Atlas App Services")
+        .about("Evaluate, check, test and explain MongoDB Atlas App Services rules")
         .version(env!("CARGO_PKG_VERSION"))
         .after_help(AFTER)
         .max_term_width(100)
@@ -166,7 +166,7 @@ fn main() -> ExitCode {
     });
     let result = match chosen {
         Some((command, matches)) => (command.run)(matches, &mut output),
-        None => Err(Trouble::usage("a command is missing; see `portcullis --help`")),
+        None => Err(Trouble::usage("no command given; see `portcullis --help`")),
     };
     match result.and_then(|answer| output.flush().map(|()| answer)) {
         Ok(Answer::Yes) => ExitCode::SUCCESS,

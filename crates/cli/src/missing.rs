@@ -37,32 +37,30 @@ impl MissingParts {
     /// The same as the text of one error; none if nothing was missing.
     pub(super) fn message(&self) -> Option<String> {
         let parts: Vec<String> = self.0.iter().map(way_out).collect();
-        (!parts.is_empty()).then(|| format!("the rules ask for what was not supplied: {}", parts.join("; ")))
+        (!parts.is_empty()).then(|| format!("the rules need input that was not supplied: {}", parts.join("; ")))
     }
 }
 
 fn way_out(part: &ContextPart) -> String {
     let how = match part {
-        ContextPart::User => {
-            "say who asks with --user '{\"id\": \"…\"}', or with --token where there is an application"
-        }
+        ContextPart::User => "pass the user with --user '{\"id\": \"…\"}', or with --token if there is an application",
         ContextPart::CustomData => {
-            "with an application give --custom-data FILE, the documents of its collection of custom data; or write the user's \
+            "with an application pass --custom-data FILE, the documents of its collection of custom data; or write the user's \
              into the object of --user, `\"custom_data\": {…}`, or null if the user has none"
         }
-        ContextPart::Values => "give --values '{\"name\": value}'",
+        ContextPart::Values => "pass --values '{\"name\": value}'",
         ContextPart::Value(_) => "see `portcullis check` for the file that cannot be read, or give it with --values",
         ContextPart::Secret(_) => {
-            "give --secret NAME=env:VARIABLE, where NAME is the secret that its file in values/ takes it from, or --secrets FILE"
+            "pass --secret NAME=env:VARIABLE, where NAME is the secret that its file in values/ takes it from, or --secrets FILE"
         }
-        ContextPart::Environment => "give --environment '{\"tag\": \"…\", \"values\": {…}}'",
-        ContextPart::Request => "give --request '{\"remoteIPAddress\": \"…\", \"requestHeaders\": {…}}'",
+        ContextPart::Environment => "pass --environment '{\"tag\": \"…\", \"values\": {…}}'",
+        ContextPart::Request => "pass --request '{\"remoteIPAddress\": \"…\", \"requestHeaders\": {…}}'",
         ContextPart::RequestProperty(name) => {
             return format!("{part}: write `\"{name}\": …` into the object of --request");
         }
-        ContextPart::Args => "give --args '{\"name\": value}'",
-        ContextPart::Partition => "give --partition VALUE",
-        ContextPart::Now => "give --now 2024-01-31T12:00:00Z",
+        ContextPart::Args => "pass --args '{\"name\": value}'",
+        ContextPart::Partition => "pass --partition VALUE",
+        ContextPart::Now => "pass --now 2024-01-31T12:00:00Z",
     };
     format!("{part}: {how}")
 }

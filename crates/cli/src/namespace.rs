@@ -11,7 +11,7 @@ pub(super) struct NamespaceArgs {
     /// The collection, as `database.collection`
     #[arg(value_name = "NAMESPACE", conflicts_with = "within")]
     namespace: Option<String>,
-    /// The collection, in place of the argument
+    /// The collection, instead of as an argument
     #[arg(long = "in", value_name = "NAMESPACE")]
     within: Option<String>,
 }
@@ -31,10 +31,10 @@ impl NamespaceArgs {
 /// The collection of a command that has one other argument after it.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct NamespaceAndArgs {
-    /// The collection, as `database.collection`, unless --in names it; and what is to be written there
+    /// The collection (unless given with --in), followed by the documents or writes
     #[arg(value_names = ["NAMESPACE", "JSON|FILE|-"], num_args = 1..=2, required = true)]
     arguments: Vec<String>,
-    /// The collection, in place of the first argument
+    /// The collection, instead of as the first argument
     #[arg(long = "in", value_name = "NAMESPACE")]
     within: Option<String>,
 }
@@ -45,15 +45,15 @@ impl NamespaceAndArgs {
         match (self.arguments.as_slice(), &self.within) {
             ([other], Some(namespace)) => Ok((namespace, other)),
             ([namespace, other], None) => Ok((namespace, other)),
-            (_, Some(_)) => Err(Trouble::usage("the collection is named twice: as an argument and by --in")),
+            (_, Some(_)) => Err(Trouble::usage("the collection is given twice: as an argument and with --in")),
             ([only], None) if is_json(only) || only == "-" => Err(missing()),
-            _ => Err(Trouble::usage("what is to be written is missing: give JSON, the path of a file, or `-`")),
+            _ => Err(Trouble::usage("nothing to write: pass JSON, a file path or `-`")),
         }
     }
 }
 
 fn missing() -> Trouble {
-    Trouble::usage("which collection? name it as the first argument, `database.collection`, or by --in")
+    Trouble::usage("no collection given: pass `database.collection` as the first argument or with --in")
 }
 
 /// Reads the name of a collection.

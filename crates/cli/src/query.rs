@@ -28,23 +28,22 @@ Examples:
   portcullis query --json --rules rules.json --user ada.json | jq .filter
   portcullis query --expression '{\"team\": \"%%user.custom_data.team\"}' --user ada.json
 
-Exits with 0 if there can be documents that the user may read, with 1 if there are none, and with 2 if the rules ask for \
-what was not supplied, such as the user.";
+Exits with 0 if the user may be able to read some documents, with 1 if none, and with 2 if the rules need input that was \
+not supplied, such as the user.";
 
-/// Print the MongoDB filter that finds what a user may read, and what of the rules it leaves to be checked
+/// Print the MongoDB filter that matches what a user may read, and the checks that the filter cannot express
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     #[command(flatten)]
     namespace: NamespaceArgs,
-    /// An expression by itself, as it stands in rules, in place of the rules of a collection; values of the user stay values in the
-    /// filter
+    /// A single expression, instead of the rules of a collection; the user's values are inserted as literal values
     #[arg(long, value_name = "JSON|FILE|-", conflicts_with_all = ["rules", "schema", "service"])]
     expression: Option<String>,
-    /// Print what each filter and role contributes, and with a server which index it would use
+    /// Print what each filter and role contributes and, given a server, which index it would use
     #[arg(long)]
     explain: bool,
-    /// Print the filter as it is sent, with the values of secrets and headers in it
+    /// Print the filter exactly as sent, including values of secrets and headers
     #[arg(long)]
     show_secrets: bool,
     #[command(flatten)]
@@ -155,17 +154,19 @@ enum Asked {
 
 const fn headline(plan: &Plan, asked: Asked) -> &'static str {
     match (plan, asked) {
-        (Plan::Never, Asked::Rules) => "no document may be read",
-        (Plan::Always, Asked::Rules) => "every document may be read",
-        (Plan::Exact(_), Asked::Rules) => "the filter finds exactly the documents that may be read",
+        (Plan::Never, Asked::Rules) => "the user may read no documents",
+        (Plan::Always, Asked::Rules) => "the user may read every document",
+        (Plan::Exact(_), Asked::Rules) => "the filter matches exactly the documents that the user may read",
         (Plan::Bounds { .. }, Asked::Rules) => {
-            "the filter finds every document that may be read, and others: each remains to be checked"
+            "the filter matches every document that the user may read, and possibly others: each must still be checked"
         }
         (Plan::Never, Asked::Expression) => "the expression holds for no document",
         (Plan::Always, Asked::Expression) => "the expression holds for every document",
-        (Plan::Exact(_), Asked::Expression) => "the filter finds exactly the documents for which the expression holds",
+        (Plan::Exact(_), Asked::Expression) => {
+            "the filter matches exactly the documents for which the expression holds"
+        }
         (Plan::Bounds { .. }, Asked::Expression) => {
-            "the filter finds every document for which the expression holds, and others: each remains to be checked"
+            "the filter matches every document for which the expression holds, and possibly others: each must still be checked"
         }
     }
 }
@@ -183,7 +184,7 @@ fn plan_lines(plan: &Plan, remaining: &[Remaining], asked: Asked) -> Vec<String>
         };
         out.push(format!("{surely}: {}", pretty(lower.clone())));
     }
-    out.extend(remaining.iter().map(|remaining| format!("remains to be checked: {remaining}")));
+    out.extend(remaining.iter().map(|remaining| format!("still to be checked: {remaining}")));
     out
 }
 
@@ -192,8 +193,8 @@ fn lines(explanation: &PlanExplanation, explain: bool, server: Option<&FindPlan>
     let mut out = plan_lines(plan, &explanation.remaining, Asked::Rules);
     if *plan != Plan::Never {
         out.push(match &explanation.projection {
-            None => "projection: none can be given, since what may be seen depends on the document".to_owned(),
-            Some(projection) if projection.is_empty() => "projection: none, every field may be seen".to_owned(),
+            None => "projection: none, since the visible fields depend on the document".to_owned(),
+            Some(projection) if projection.is_empty() => "projection: none, every field is visible".to_owned(),
             Some(projection) => format!("projection: {}", short(projection.clone())),
         });
     }
@@ -201,7 +202,7 @@ fn lines(explanation: &PlanExplanation, explain: bool, server: Option<&FindPlan>
         return out;
     }
     if explanation.bypass {
-        out.push("the system user: rules do not apply".to_owned());
+        out.push("system user: bypasses all rules".to_owned());
     }
     for filter in &explanation.filters {
         out.push(format!("filter `{}`: leaves {}", OneLine(&filter.name), which(&filter.plan)));
@@ -223,14 +224,14 @@ fn index_line(filter: &Document, server: Option<&FindPlan>) -> String {
     let advice = || match indexes_for(filter) {
         Some(fields) => {
             let fields: Vec<_> = fields.iter().map(|field| short(bson::doc! { field: 1 })).collect();
-            format!("an index would serve it: createIndex({})", fields.join("), createIndex("))
+            format!("an index would help: createIndex({})", fields.join("), createIndex("))
         }
-        None => "no index can serve it, since it does not ask for values of fields".to_owned(),
+        None => "no index can serve it, since it does not compare field values".to_owned(),
     };
     match server {
         None => format!("index: {}", advice()),
         Some(found) if found.reads_everything => {
-            format!("index: none, the server reads the whole collection; {}", advice())
+            format!("index: none, the server scans the whole collection; {}", advice())
         }
         Some(found) if found.indexes.is_empty() => "index: none is needed, there is nothing to find".to_owned(),
         Some(found) => {

@@ -41,7 +41,7 @@ impl ReadArgs {
 /// Which documents.
 #[derive(Debug, clap::Args)]
 pub(super) struct FilterArgs {
-    /// Which documents, in the operators of MongoDB's queries that rules have too
+    /// Filter, in MongoDB query syntax
     #[arg(long, value_name = "JSON|FILE")]
     filter: Option<String>,
 }

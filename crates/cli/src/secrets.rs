@@ -12,7 +12,7 @@ use super::trouble::Trouble;
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Secrets")]
 pub(super) struct SecretArgs {
-    /// A secret, from an environment variable or a file; without it, `PORTCULLIS_SECRET_<NAME>` is looked up
+    /// A secret, from an environment variable or a file (default: the variable `PORTCULLIS_SECRET_<NAME>`)
     #[arg(long = "secret", value_name = "NAME=env:VARIABLE|NAME=file:PATH")]
     secret: Vec<Given>,
     /// A JSON file of secrets: {"name": "secret"}
@@ -62,7 +62,7 @@ impl SecretArgs {
         }
         for name in given.names().filter(|name| app.secret_values.values().all(|secret| secret != name)) {
             note(&format!(
-                "no value asks for the secret `{name}`, so that no rule can: values/*.json name it by `from_secret`"
+                "no value uses the secret `{name}`, so no rule can: values/*.json refer to secrets with `from_secret`"
             ));
         }
         Ok(())

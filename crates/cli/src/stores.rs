@@ -9,22 +9,23 @@ use super::trouble::Trouble;
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Users")]
 pub(super) struct StoreArgs {
-    /// The id of the application whose users these are, in place of the one in its files
+    /// Application ID, overriding the one in its configuration
     #[arg(long, value_name = "ID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     application: Option<String>,
-    /// The directory of users and sessions, where no server keeps them, and of the key that signs tokens
+    /// Directory for the signing key and, without MongoDB, users and sessions
     #[arg(long, value_name = "DIR", env = "PORTCULLIS_STATE", default_value = ".portcullis")]
     state: PathBuf,
-    /// Keep users and sessions in MongoDB, and look up custom data there: `mongodb://localhost:27017`
+    /// Store users and sessions in MongoDB and look up custom data there: `mongodb://localhost:27017`
     #[arg(long, value_name = "URI", env = "PORTCULLIS_MONGODB_URI", hide_env_values = true)]
     mongodb_uri: Option<ServerUri>,
-    /// The database of users and sessions in MongoDB
+    /// MongoDB database for users and sessions
     #[arg(long, value_name = "NAME", default_value = "portcullis")]
     mongodb_database: String,
-    /// Custom data: a file of extended JSON documents as `mongoexport` writes it, or a folder with one named after the collection
+    /// Custom data: a file of extended JSON documents as written by `mongoexport`, or a directory with one named after
+    /// the collection
     #[arg(long, value_name = "FILE|DIR")]
     custom_data: Option<PathBuf>,
-    /// A file with a key that signs tokens, of at least 32 bytes; of several the first signs, all verify
+    /// File with a signing key for tokens, at least 32 bytes; repeatable: the first key signs, all keys verify
     #[arg(long = "signing-key", value_name = "FILE")]
     signing_keys: Vec<PathBuf>,
 }

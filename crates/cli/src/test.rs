@@ -17,7 +17,7 @@ Examples:
 
 A test file is a JSON object with `rules` or `app`, `users` and `cases`; fixtures/ of this project has many.";
 
-/// Run rule tests: prints every case that fails, and how many passed and failed
+/// Run rule tests; print every failing case and the number passed and failed
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {

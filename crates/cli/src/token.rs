@@ -17,9 +17,9 @@ Examples:
   portcullis token revoke login.json --app DIR
   portcullis token revoke --id 65a0000000000000000000b2 --app DIR
 
-A token is given as itself, as a file, or as a file that `portcullis login --json` printed.";
+A token is passed literally, as a file, or as a file written by `portcullis login --json`.";
 
-/// Verify, refresh and revoke our tokens
+/// Verify, refresh and revoke access and refresh tokens
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
@@ -31,7 +31,7 @@ pub(super) struct Args {
 enum Command {
     /// Verify an access token: its signature and times, and that its session has not ended
     Verify(Token),
-    /// Make a new access token by a refresh token, with custom data as it is now
+    /// Issue a new access token from a refresh token, with current custom data
     Refresh(Token),
     /// End the session of a token, or every session of a user
     Revoke(Revoke),
@@ -53,7 +53,7 @@ struct Revoke {
     /// The access or refresh token
     #[arg(value_name = "TOKEN|FILE|-", required_unless_present = "id")]
     token: Option<String>,
-    /// The user whose sessions are all to end
+    /// End all sessions of this user
     #[arg(long, alias = "user", value_name = "ID", conflicts_with = "token")]
     id: Option<String>,
     #[command(flatten)]

@@ -91,7 +91,7 @@ impl Trouble {
 /// Errors of the service, with the way out on the command line.
 impl From<ServiceError> for Trouble {
     fn from(error: ServiceError) -> Self {
-        const URI: &str = "a connection string is given with --mongodb-uri";
+        const URI: &str = "pass a connection string with --mongodb-uri";
         let help = match error {
             ServiceError::Login(error) => return Self::Login(error),
             ServiceError::Setup(error) => return error.into(),
@@ -115,27 +115,27 @@ impl From<ServiceError> for Trouble {
                 return Self::usage(format!("--mongodb-database takes the name of a database; {URI}"));
             }
             ServiceError::ConnectionString(Setting::CustomData) => {
-                return Self::usage(format!("--custom-data takes a file or a folder; {URI}"));
+                return Self::usage(format!("--custom-data takes a file or a directory; {URI}"));
             }
             ServiceError::KeyFile => {
-                return Self::usage("--signing-key takes a file that holds the key; there is none of the name given");
+                return Self::usage("--signing-key takes a file that holds the key; no such file");
             }
             ServiceError::Keys(error) => return Self::usage(format!("--signing-key: {error}")),
             ServiceError::NoUsers(_) => {
-                "`portcullis login` and `portcullis users import` make it, --state and --mongodb-uri name other places"
+                "`portcullis login` and `portcullis users import` create it; --state and --mongodb-uri select another location"
             }
-            ServiceError::NoKey(_) => "`portcullis login` makes it, --signing-key names another file",
-            ServiceError::NoDocuments(_) => "`portcullis insert` makes it, --store names another file or a server",
+            ServiceError::NoKey(_) => "`portcullis login` creates it; --signing-key names another file",
+            ServiceError::NoDocuments(_) => "`portcullis insert` creates it; --store names another file or a server",
             ServiceError::NoChanges => "name a replica set with --store mongodb://HOST",
             ServiceError::SharedCollection(_) => "name another database with --mongodb-database",
-            ServiceError::NoId(_) => "or give --application ID",
-            ServiceError::CustomDataPlace => "give --custom-data with a file or folder of documents, or --mongodb-uri",
-            ServiceError::NoCustomData => "leave --custom-data away",
+            ServiceError::NoId(_) => "or pass --application ID",
+            ServiceError::CustomDataPlace => {
+                "pass --custom-data with a file or directory of documents, or --mongodb-uri"
+            }
+            ServiceError::NoCustomData => "omit --custom-data",
             _ => return Self::Usage(error.to_string()),
         };
         Self::Usage(match error {
-            // A question is followed by its answer.
-            ServiceError::CustomDataPlace => format!("{error} {help}"),
             ServiceError::NoId(_) => format!("{error}, {help}"),
             error => format!("{error}; {help}"),
         })

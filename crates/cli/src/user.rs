@@ -18,7 +18,7 @@ Examples:
   portcullis user --token login.json --app DIR --custom-data users.json --fresh live
   portcullis user --id 65a0000000000000000000b2 --app DIR --mongodb-uri mongodb://localhost:27017";
 
-/// Assemble the user object, `%%user`, of an access token or a user id, and print it
+/// Print the user object, `%%user`, for an access token or a user ID
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {

@@ -32,7 +32,9 @@ pub(super) struct Args {
 enum Command {
     Import(import::Args),
     List(List),
+    /// Block users from logging in and end their sessions
     Disable(Ids),
+    /// Allow users to log in again
     Enable(Ids),
     Delete(Delete),
 }
@@ -52,7 +54,7 @@ struct IdArgs {
     /// The ids of users
     #[arg(value_name = "ID")]
     ids: Vec<String>,
-    /// The id of a user, as other commands take it
+    /// A user ID, as an option as in other commands
     #[arg(long = "id", value_name = "ID")]
     named: Vec<String>,
 }
@@ -65,14 +67,13 @@ impl IdArgs {
     fn required(&self) -> Result<Vec<&str>, Trouble> {
         let ids = self.given();
         if ids.is_empty() {
-            Err(Trouble::usage("which users? give their ids, as arguments or by --id"))
+            Err(Trouble::usage("no users given: pass their IDs as arguments or with --id"))
         } else {
             Ok(ids)
         }
     }
 }
 
-/// Keep users from logging in and end their sessions, or (`enable`) let them log in again
 #[derive(Debug, clap::Args)]
 struct Ids {
     #[command(flatten)]
@@ -83,12 +84,12 @@ struct Ids {
     stores: StoreArgs,
 }
 
-/// Delete users and end their sessions; documents of custom data stay
+/// Delete users and end their sessions; their custom data documents are kept
 #[derive(Debug, clap::Args)]
 struct Delete {
     #[command(flatten)]
     ids: IdArgs,
-    /// Delete all anonymous users whose 90 days are over
+    /// Delete anonymous users older than 90 days
     #[arg(long)]
     expired_anonymous: bool,
     #[command(flatten)]

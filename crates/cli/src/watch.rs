@@ -17,22 +17,22 @@ Examples:
   portcullis watch hr.employees --filter '{\"site\": \"Bremen\"}' --seconds 60 --app DIR --token login.json
   portcullis watch hr.employees --limit 1 --rules rules.json --user '{\"id\": \"u1\"}' && echo changed
 
-A document that becomes readable is inserted to the user, one that ceases to be readable is deleted; of what nobody may know, \
-nothing is told. The server must be a replica set, and updates and deletions are told only of collections that keep what \
-documents were: `collMod` with {\"changeStreamPreAndPostImages\": {\"enabled\": true}}.
-Goes on until it is interrupted, the token expires or the collection is gone.
+A document that becomes readable is reported as inserted, one that ceases to be readable as deleted; changes that cannot \
+be judged are withheld. The server must be a replica set; updates and deletions are reported only for collections with \
+pre-images: `collMod` with {\"changeStreamPreAndPostImages\": {\"enabled\": true}}.
+Runs until interrupted, the token expires or the collection is dropped.
 Exits with 0 if anything changed, with 1 if nothing did.";
 
-/// Tell what changes in a collection, as a user may read it: one change to a line, as extended JSON
+/// Follow changes to a collection as a user, one per line, as extended JSON
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     #[command(flatten)]
     filter: FilterArgs,
-    /// After how many changes to end
+    /// Exit after this many changes
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
-    /// After how long to end
+    /// Exit after this long
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     seconds: Option<u32>,
     #[command(flatten)]

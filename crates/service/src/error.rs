@@ -16,17 +16,18 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ServiceError {
-    /// A connection string stands where the named setting wants a path or a name. None of it is shown: it may hold a password.
+    /// A connection string stands where the named setting wants a path or a name. None of it is shown: it may hold a
+    /// password.
     #[error("{0} does not take a connection string")]
     ConnectionString(Setting),
     /// The name of the database of users and sessions is none that MongoDB takes.
     #[error("the database of users and sessions has a malformed name")]
     DatabaseName,
     /// A namespace that holds users or sessions of Portcullis.
-    #[error("`{}` holds our users or sessions: it is closed, whatever the rules say", OneLine(.0))]
+    #[error("`{}` stores Portcullis users or sessions and is closed regardless of the rules", OneLine(.0))]
     Closed(String),
     /// A collection of the application would also hold users or sessions of Portcullis.
-    #[error("`{}` is a collection of the application, and would be that of our users or sessions", OneLine(.0))]
+    #[error("`{}` is a collection of the application and cannot also store Portcullis users or sessions", OneLine(.0))]
     SharedCollection(String),
     /// The application has no id.
     #[error(
@@ -38,13 +39,13 @@ pub enum ServiceError {
     #[error("the application's own file, which has its id, does not load")]
     IdUnreadable(Vec<FileFinding>),
     /// Nobody has logged in or was imported.
-    #[error("there are no users yet: `{}` is not there", .0.display())]
+    #[error("no users yet: `{}` does not exist", .0.display())]
     NoUsers(PathBuf),
     /// No key was made yet.
-    #[error("there is no key yet that signs tokens: `{}` is not there", .0.display())]
+    #[error("no signing key yet: `{}` does not exist", .0.display())]
     NoKey(PathBuf),
     /// A named key file is not there. Its name is not shown: it may be the key itself.
-    #[error("a signing key is read from a file; there is none of the name given")]
+    #[error("cannot read the signing key: no such file")]
     KeyFile,
     /// A key that cannot be used.
     #[error("the key `{}`: {error}", .path.display())]
@@ -58,13 +59,13 @@ pub enum ServiceError {
     #[error("the signing keys cannot be used together: {0}")]
     Keys(SigningKeyError),
     /// There are no documents yet.
-    #[error("there are no documents yet: `{}` is not there", .0.display())]
+    #[error("no documents yet: `{}` does not exist", .0.display())]
     NoDocuments(PathBuf),
     /// Only a replica set tells what changes.
-    #[error("a file does not tell what changes in it")]
+    #[error("an embedded store cannot report changes")]
     NoChanges,
     /// It is said nowhere where custom user data are.
-    #[error("where is the custom data?")]
+    #[error("no custom data source given")]
     CustomDataPlace,
     /// The application has no custom user data.
     #[error("the application has no custom user data")]
@@ -102,7 +103,7 @@ pub enum ServiceError {
     #[error(transparent)]
     Connect(#[from] ConnectError),
     /// A server is named, and this build has no driver of MongoDB.
-    #[error("this build cannot speak to MongoDB: build it with the feature `mongodb`, which is on by default")]
+    #[error("this build has no MongoDB support: enable the feature `mongodb`, which is on by default")]
     NoDriver,
     /// The keys of a provider have to be fetched, and this build cannot.
     #[error("this build cannot fetch a provider's keys: build it with the feature `jwks`, which is on by default")]

@@ -19,7 +19,7 @@ use crate::server::{Server, holds_accounts};
 pub struct Places {
     /// The id of the application, in place of the one in its files.
     pub application: Option<String>,
-    /// The directory of users and sessions, where no server keeps them, and of the key that signs tokens.
+    /// Directory for the signing key and, without MongoDB, users and sessions.
     pub state: PathBuf,
     /// The server that keeps users and sessions, and has the custom user data.
     pub server: Option<ServerUri>,
@@ -77,8 +77,8 @@ impl Places {
         }
     }
 
-    /// Whether the custom data of an application are to be looked up: in files that are named, or on a server if the application
-    /// has any.
+    /// Whether the custom data of an application are to be looked up: in files that are named, or on a server if the
+    /// application has any.
     ///
     /// # Errors
     /// The application's configuration of custom user data cannot be used.

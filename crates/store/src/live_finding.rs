@@ -15,7 +15,7 @@ pub struct LiveFinding {
 /// What a custom-data collection can be found to be or to hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LiveFindingKind {
-    /// There is no such collection: nobody has custom data.
+    /// There is no such collection: no user has custom data.
     CollectionMissing,
     /// It is a view or a time series, which no look-up can read.
     CollectionUnsuitable {
@@ -157,7 +157,7 @@ impl fmt::Display for LiveFinding {
         let name = format!("{}.{}", self.source.database, self.source.collection);
         let (name, field) = (OneLine(name), OneLine(&self.source.user_id_field));
         match &self.kind {
-            LiveFindingKind::CollectionMissing => write!(f, "there is no collection `{name}`: nobody has custom data"),
+            LiveFindingKind::CollectionMissing => write!(f, "there is no collection `{name}`: no user has custom data"),
             LiveFindingKind::CollectionUnsuitable { kind } => {
                 write!(f, "`{name}` is a {}, which no look-up of custom data can read", OneLine(kind))
             }
@@ -173,13 +173,16 @@ impl fmt::Display for LiveFinding {
             }
             LiveFindingKind::IdTwice(users) => write!(f, "several documents of `{name}` name the same user: {users}"),
             LiveFindingKind::IdInArray(ids) => {
-                write!(f, "documents of `{name}` have their `{field}` in an array and count for nobody: {ids}")
+                write!(f, "documents of `{name}` have their `{field}` in an array and are ignored: {ids}")
             }
             LiveFindingKind::IdOfOtherType(ids) => {
-                write!(f, "documents of `{name}` whose `{field}` is no string and no ObjectId count for nobody: {ids}")
+                write!(
+                    f,
+                    "documents of `{name}` whose `{field}` is neither a string nor an ObjectId are ignored: {ids}"
+                )
             }
             LiveFindingKind::IdMissing(ids) => {
-                write!(f, "documents of `{name}` without `{field}` count for nobody: {ids}")
+                write!(f, "documents of `{name}` without `{field}` are ignored: {ids}")
             }
             LiveFindingKind::DocumentLarge(ids) => {
                 write!(

@@ -57,7 +57,8 @@ pub(crate) trait Record: Sized {
     fn from_record(record: Document, application: &str) -> Result<Self, RecordError>;
 }
 
-/// A user is stored as `{_id: {application, id}, type, state, identities: [{provider_type, id, data}], created_at, last_login_at}`.
+/// A user is stored as `{_id: {application, id}, type, state, identities: [{provider_type, id, data}], created_at,
+/// last_login_at}`.
 impl Record for Account {
     fn to_record(&self, application: &str) -> Document {
         let identities: Vec<Bson> = self.identities.iter().map(|found| Bson::Document(found.to_document())).collect();
@@ -107,7 +108,7 @@ fn read_account(id: &str, mut record: Document) -> Result<Account, &'static str>
 }
 
 fn read_identity(record: Bson) -> Result<Identity, &'static str> {
-    let Bson::Document(mut record) = record else { return Err("has an identity that is no document") };
+    let Bson::Document(mut record) = record else { return Err("has an identity that is not a document") };
     let mut take = |key: &str| record.remove(key);
     match (take("provider_type"), take("id"), take("data")) {
         (Some(Bson::String(name)), Some(Bson::String(id)), Some(Bson::Document(data))) => {

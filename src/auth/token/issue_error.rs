@@ -21,7 +21,7 @@ pub enum IssueError {
     #[error("`{0}` must not be empty")]
     Empty(&'static str),
     /// The user's parts make no user again.
-    #[error("the token would not be taken back: {0}")]
+    #[error("the token would not verify: {0}")]
     Claims(AssembleError),
     /// A refresh token without an end, for somebody who is not anonymous.
     #[error("only an anonymous user's refresh token has no end")]

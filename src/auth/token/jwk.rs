@@ -18,7 +18,7 @@ pub struct RsaKey {
 #[non_exhaustive]
 pub enum RsaKeyError {
     /// Not a public RSA key in PEM, such as `openssl rsa -pubout` writes it.
-    #[error("it is no public RSA key in PEM")]
+    #[error("it is not a public RSA key in PEM format")]
     NotPem,
     /// A modulus or an exponent that is not base64url.
     #[error("its `{0}` is not base64url without padding")]

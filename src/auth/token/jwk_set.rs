@@ -22,7 +22,7 @@ pub struct JwkSet {
 #[derive(Clone, Debug)]
 pub(super) enum Found {
     One(RsaKey),
-    /// Nobody can tell which of them is meant, so neither is.
+    /// The key is ambiguous, so none of them is used.
     Several,
 }
 

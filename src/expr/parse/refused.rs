@@ -2,20 +2,20 @@
 
 use super::Dialect;
 
-/// What to write in place of an operator that is left out on purpose; none if MongoDB has no such operator.
+/// What to write in place of an operator that is left out on purpose; `None` if MongoDB has no such operator.
 pub(super) fn refused(key: &str, dialect: Dialect) -> Option<&'static str> {
     let (in_rule, in_query) = match key.strip_prefix(['$', '%'])? {
         "where" => (
-            "a rule runs no code by itself; call a function: {\"%%true\": {\"%function\": {\"name\": …, \"arguments\": […]}}}",
-            "a query runs no code; say it with operators such as `$gt`, `$in`, `$regex`",
+            "rules do not run code; call a function: {\"%%true\": {\"%function\": {\"name\": …, \"arguments\": […]}}}",
+            "queries do not run code; use operators such as `$gt`, `$in`, `$regex`",
         ),
         "expr" => (
             "to compare two fields write an expansion on the right: {\"a\": \"%%root.b\"}",
             "a query compares fields with values only",
         ),
         "text" => (
-            "a text index cannot be asked in a rule; `$regex` looks into a string",
-            "a text index would tell of hidden fields; `$regex` looks into a string",
+            "rules cannot use a text index; use `$regex` to search in a string",
+            "a text index would reveal hidden fields; use `$regex` to search in a string",
         ),
         "jsonSchema" => (
             "put it into schema.json, or say it with operators",
@@ -23,14 +23,14 @@ pub(super) fn refused(key: &str, dialect: Dialect) -> Option<&'static str> {
         ),
         "near" | "nearSphere" | "geoWithin" | "geoIntersects" | "geoWithinCenter" | "within" | "maxDistance"
         | "minDistance" => (
-            "geometry cannot be asked in a rule; let a function decide",
-            "geometry cannot be asked for; compare the coordinates by `$gt` and `$lt`",
+            "rules do not support geospatial operators; call a function instead",
+            "geospatial operators are not supported; compare coordinates with `$gt` and `$lt`",
         ),
         "bitsAllSet" | "bitsAnySet" | "bitsAllClear" | "bitsAnyClear" => {
             ("let a function decide, or compare whole values by `$in`", "compare whole values by `$in`")
         }
         "comment" => ("write remarks beside the rules, or into the role's name", "leave it out"),
-        "rand" | "sampleRate" => ("chance decides nothing here", "chance decides nothing here"),
+        "rand" | "sampleRate" => ("random results are not supported", "random results are not supported"),
         _ => return None,
     };
     Some(match dialect {

@@ -166,7 +166,7 @@ pub(super) fn check(expression: &Bson) -> Result<(), GuardedError> {
         Bson::Array(elements) => elements.iter().try_for_each(check),
         Bson::Document(members) => document(members),
         Bson::JavaScriptCode(_) | Bson::JavaScriptCodeWithScope(_) => {
-            Err(refused("code", "no code of a client's is run"))
+            Err(refused("code", "client-supplied code is not executed"))
         }
         _ => Ok(()),
     }
@@ -206,7 +206,7 @@ pub(super) fn text(text: &str) -> Result<(), GuardedError> {
 fn reason(operator: &str) -> &'static str {
     match operator {
         "$function" | "$accumulator" | "$where" | "$_internalJsEmit" | "$_internalJsReduce" => {
-            "no code of a client's is run"
+            "client-supplied code is not executed"
         }
         "$meta" => "it tells of an index, whose fields may be hidden",
         "$rand" | "$sampleRate" => "its result is not the same twice",

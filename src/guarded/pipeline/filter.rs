@@ -61,7 +61,7 @@ fn condition(value: &Bson) -> Result<(), GuardedError> {
 
 fn refused(operator: &str) -> GuardedError {
     let reason = match operator {
-        "$where" | "$function" => "no code of a client's is run",
+        "$where" | "$function" => "client-supplied code is not executed",
         "$text" | "$near" | "$nearSphere" => "it reads an index, whose fields may be hidden",
         _ => "it is not on the list of operators",
     };

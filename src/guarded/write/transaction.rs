@@ -28,7 +28,7 @@ pub struct Written {
     pub upserted: Option<Bson>,
     /// How many were deleted.
     pub deleted: u64,
-    /// Of a `findOneAnd…`, the document as the user may read it; none if there was none, or he may not.
+    /// Of a `findOneAnd…`, the document as the user may read it; `None` if there was none, or he may not.
     pub document: Option<RawDocumentBuf>,
 }
 

@@ -16,10 +16,10 @@ pub enum DocumentsError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Somebody else was in between; the same again may succeed.
-    #[error("another writer was faster: {0}")]
+    #[error("write conflict: {0}")]
     Conflict(String),
     /// Whether the transaction happened cannot be told.
-    #[error("nobody can tell whether the transaction was committed: {0}")]
+    #[error("unknown whether the transaction was committed: {0}")]
     OutcomeUnknown(String),
     /// A unique index has that key already.
     #[error("a document with that key exists (E11000 duplicate key error)")]

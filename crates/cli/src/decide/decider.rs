@@ -78,13 +78,13 @@ impl Decider {
                 Ok(Subject::Pair(before, after))
             }
             _ => Err(Trouble::usage(format!(
-                "line {line}: an update on standard input is {{\"before\": {{…}}, \"after\": {{…}}}}"
+                "line {line}: an update on standard input must be {{\"before\": {{…}}, \"after\": {{…}}}}"
             ))),
         }
     }
 
-    /// Of two reasons the one that says how to get on: where a role inserts or deletes nothing at all, its fields are beside the
-    /// point.
+    /// Of two reasons the one that says how to get on: where a role inserts or deletes nothing at all, its fields are
+    /// beside the point.
     fn plainest<'s>(&self, summary: Summary<'s>, operation: Operation<'_>, plain: Reason) -> Summary<'s> {
         if !matches!(summary.reason, Some(Reason::Fields(_))) {
             return summary;

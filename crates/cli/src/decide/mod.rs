@@ -26,22 +26,22 @@ Examples:
   portcullis decide read employee.json --app DIR --in hr.employees --user '{\"id\": \"u1\"}' --custom-data users.json
   portcullis decide read employee.json --app DIR --in hr.employees --token login.json --fresh live
 
-Of documents on standard input each is decided by itself; for an update each is {\"before\": …, \"after\": …}.";
+Each document on standard input is decided separately; for updates, pass {\"before\": …, \"after\": …} objects.";
 
-/// Decide what a user may do with a document: prints the decision, its reason, and what a read shows
+/// Decide what a user may do with a document; print the decision, the reason and, for a read, the visible part
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// What the user wants to do
+    /// Operation to decide
     operation: Verb,
-    /// The document; for an update the stored one and the new one; `-`: documents on standard input, one after the other. Before
-    /// them the collection may stand, as `database.collection`
+    /// The document (for updates: the stored and the new one), or `-` for a stream of documents on standard input; may
+    /// be preceded by the collection
     #[arg(value_name = "JSON|FILE|-", required = true, num_args = 1..=3)]
     documents: Vec<String>,
     /// The document's collection, as `database.collection`
     #[arg(long = "in", value_name = "NAMESPACE")]
     namespace: Option<String>,
-    /// Print every role tried and every condition with both operands and its truth
+    /// Print every role tried, and every condition with both operands and its result
     #[arg(long)]
     explain: bool,
     #[command(flatten)]
@@ -54,12 +54,12 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     if let Some(problem) = wrong_number(args.operation, documents, streamed) {
         return Err(match documents.iter().find(|document| looks_like_collection(document)) {
             Some(collection) => Trouble::usage(format!(
-                "{problem}; a collection, such as `{collection}`, comes before the documents, or is given with --in"
+                "{problem}; a collection such as `{collection}` goes before the documents or with --in"
             )),
             None => Trouble::usage(problem),
         });
     }
-    const MISSING: &str = "an application needs the document's collection: give --in database.collection, or write it before the document";
+    const MISSING: &str = "with an application, the document's collection is required: pass --in database.collection, or name it before the document";
     let (guard, age) = args.guard.guard(namespace, MISSING)?;
     let decider = Decider {
         guard,
@@ -97,7 +97,7 @@ fn split(args: &Args) -> Result<(Option<&str>, &[String]), Trouble> {
         if others.len() >= wanted {
             return match &args.namespace {
                 None => Ok((Some(first), others)),
-                Some(_) => Err(Trouble::usage("the collection is named twice: as an argument and by --in")),
+                Some(_) => Err(Trouble::usage("the collection is given twice: as an argument and with --in")),
             };
         }
     }
@@ -111,11 +111,11 @@ fn looks_like_collection(argument: &str) -> bool {
 
 fn wrong_number(operation: Verb, documents: &[String], streamed: bool) -> Option<&'static str> {
     match (operation, documents.len(), streamed) {
-        (_, 2.., true) => Some("documents come either as arguments or from standard input"),
+        (_, 2.., true) => Some("pass documents either as arguments or on standard input, not both"),
         (Verb::Update, 1, false) => Some("an update takes two documents: the stored one and the new one"),
         (Verb::Update, 3.., _) => Some("an update takes two documents: the stored one and the new one"),
         (Verb::Read | Verb::Search | Verb::Insert | Verb::Delete, 2.., _) => {
-            Some("only an update takes two documents; to decide about several, pipe them in and write `-`")
+            Some("only an update takes two documents; to decide on several, pipe them in and pass `-`")
         }
         _ => None,
     }
@@ -146,7 +146,7 @@ fn end(counts: &Counts, output: &mut Output) -> Result<Answer, Trouble> {
     output.flush()?;
     counts.missing.tell();
     match counts.broken {
-        0 if counts.decided == 0 => Err(Trouble::Reported("there was no document on standard input".to_owned())),
+        0 if counts.decided == 0 => Err(Trouble::Reported("no documents on standard input".to_owned())),
         0 => Ok(Answer::from_bool(counts.denied == 0)),
         1 => Err(Trouble::Reported("1 document could not be read".to_owned())),
         several => Err(Trouble::Reported(format!("{several} documents could not be read"))),

@@ -12,11 +12,11 @@ use crate::trouble::Trouble;
 pub(super) enum Verb {
     /// Read a stored document
     Read,
-    /// Find a stored document by a search
+    /// Find a stored document with a search query
     Search,
     /// Insert a document
     Insert,
-    /// Make of a stored document another
+    /// Update a stored document
     Update,
     /// Delete a stored document
     Delete,

@@ -63,14 +63,14 @@ impl<'s> Summary<'s> {
             None => format!("{}{role}", paint("allowed", AnsiColor::Green)),
             Some(Reason::Fields(_)) => {
                 let what = match verb {
-                    Verb::Delete => "deleting needs every field to be writable; not writable are",
-                    Verb::Insert => "inserting needs every field to be writable; not writable are",
-                    Verb::Read | Verb::Search | Verb::Update => "some fields may not be written",
+                    Verb::Delete => "a delete needs write permission on every field; not writable:",
+                    Verb::Insert => "an insert needs write permission on every field; not writable:",
+                    Verb::Read | Verb::Search | Verb::Update => "fields that may not be written:",
                 };
                 format!("{}{role}: {what}", paint("denied", AnsiColor::Red))
             }
             Some(Reason::Schema(_)) => {
-                format!("{}{role}: the schema refuses the document", paint("denied", AnsiColor::Red))
+                format!("{}{role}: the document violates the schema", paint("denied", AnsiColor::Red))
             }
             Some(reason) => format!("{}{role}: {}", paint("denied", AnsiColor::Red), OneLine(reason)),
         }

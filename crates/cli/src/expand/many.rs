@@ -124,7 +124,7 @@ pub(super) fn run(work: Work, users: &str, output: &mut Output) -> Result<Answer
     )?;
     bar.finish_and_clear();
     if unreadable {
-        return Err(Trouble::Reported("some lines are no user objects".to_owned()));
+        return Err(Trouble::Reported("some lines are not user objects".to_owned()));
     }
     Ok(Answer::from_bool(!unresolved))
 }

@@ -34,41 +34,41 @@ Examples:
 A template is JSON in which a string that is wholly one expansion becomes its value, with its type, and `%(…)` inside a
 string becomes text. See docs/templates.md for operators, defaults and what becomes of what does not resolve.";
 
-/// Resolve a template: prints JSON, or text, with its `%%user` and other expansions replaced by their values
+/// Resolve a template; print it (JSON or text) with `%%user` and other expansions replaced by their values
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// The template; with --text, text or the path of a file
+    /// The template; with --text, the text itself or a file path
     #[arg(value_name = "JSON|FILE|-")]
     template: String,
-    /// Resolve it for each user object of a file, one line of output each, in the order of the input
+    /// Resolve the template for each user object in a file, one line of output each, in input order
     #[arg(long, value_name = "FILE|-", conflicts_with_all = ["user", "as_system", "token", "custom_data", "list", "config"])]
     users: Option<String>,
-    /// What becomes of what does not resolve; `keep` leaves a template
+    /// How to handle unresolved expansions; with `keep`, the output is again a template
     #[arg(long, value_name = "refuse|null|remove|keep", default_value = "refuse", value_parser = missing)]
     unresolved: Missing,
-    /// The template is text, in which only `%(…)` means something
+    /// Treat the template as plain text, in which only `%(…)` is expanded
     #[arg(long)]
     text: bool,
-    /// How what is inserted into text is escaped
+    /// Escaping for values inserted into text
     #[arg(long, value_name = "none|json|url|html|path|header", requires = "text", value_parser = escape)]
     escape: Option<Escape>,
-    /// Let secrets among `%%values` in
+    /// Allow secrets in `%%values`
     #[arg(long)]
     with_secrets: bool,
-    /// Print what the template asks for
+    /// Print the expansions that the template uses
     #[arg(long, conflicts_with = "config")]
     list: bool,
-    /// Replace the `%()` of a configuration file, as loading it does
+    /// Substitute the `%()` templates of a configuration file, as when an application is loaded
     #[arg(long, conflicts_with_all = ["text", "unresolved", "with_secrets"])]
     config: bool,
-    /// The application directory whose values, environment and custom data hold
+    /// Application directory that supplies values, environment and custom data
     #[arg(long, value_name = "DIR")]
     app: Option<PathBuf>,
-    /// The tag of the application's environment
+    /// Environment tag of the application
     #[arg(long, requires = "app")]
     tag: Option<String>,
-    /// The access token of the user, ours: itself, or a file that `portcullis login --json` printed
+    /// Access token issued by Portcullis, or a file written by `portcullis login --json`
     #[arg(long, value_name = "TOKEN|FILE|-", requires = "app", conflicts_with_all = ["user", "as_system"])]
     token: Option<String>,
     #[command(flatten)]
@@ -239,23 +239,23 @@ fn help(reason: &Reason) -> Option<&'static str> {
     use portcullis::eval::{ContextPart, EvalError};
     Some(match reason {
         Reason::Missing => {
-            "give a default: `%(…, \"text\")` in a text, {\"%default\": [\"%%…\", value]} for a value; or say --unresolved null, remove or keep"
+            "give a default: `%(…, \"text\")` in a text, {\"%default\": [\"%%…\", value]} for a value; or pass --unresolved null, remove or keep"
         }
         Reason::Failed(EvalError::NotSupplied(part)) => match part {
-            ContextPart::User => "say whose with --user '{\"id\": \"…\"}', --token or --users",
+            ContextPart::User => "pass a user with --user '{\"id\": \"…\"}', --token or --users",
             ContextPart::CustomData => {
-                "write it into the object of --user, `\"custom_data\": {…}` or null; or give --app with --custom-data"
+                "write it into the object of --user, `\"custom_data\": {…}` or null; or pass --app with --custom-data"
             }
-            ContextPart::Values | ContextPart::Value(_) => "give --values '{\"name\": value}', or --app",
-            ContextPart::Secret(_) => "give --secret NAME=env:VARIABLE",
-            ContextPart::Environment => "give --environment '{\"tag\": \"…\", \"values\": {…}}', or --app",
-            ContextPart::Request | ContextPart::RequestProperty(_) => "give --request '{…}'",
-            ContextPart::Args => "give --args '{…}'",
-            ContextPart::Partition => "give --partition VALUE",
-            ContextPart::Now => "give --now",
+            ContextPart::Values | ContextPart::Value(_) => "pass --values '{\"name\": value}', or --app",
+            ContextPart::Secret(_) => "pass --secret NAME=env:VARIABLE",
+            ContextPart::Environment => "pass --environment '{\"tag\": \"…\", \"values\": {…}}', or --app",
+            ContextPart::Request | ContextPart::RequestProperty(_) => "pass --request '{…}'",
+            ContextPart::Args => "pass --args '{…}'",
+            ContextPart::Partition => "pass --partition VALUE",
+            ContextPart::Now => "pass --now",
         },
         Reason::NotSupplied(_) => "give the document with --root, --prev-root, --this or --prev",
-        Reason::Secret => "say --with-secrets if the result may hold it",
+        Reason::Secret => "pass --with-secrets if the result may contain it",
         _ => return None,
     })
 }

@@ -21,16 +21,16 @@ Examples:
   portcullis export hr.employees > employees.ndjson
   portcullis export hr.employees --filter '{\"team\": \"a\"}' --store mongodb://localhost:27017 | portcullis import hr.a -
 
-Each line is one document, in canonical extended JSON, which keeps every type. No rules are asked: this is for whoever \
-administers the store.";
+Each line is one document, in canonical extended JSON, which keeps every type. Rules are not applied; intended for \
+administrators.";
 
-/// Export documents (newline-delimited extended JSON), past all rules
+/// Export documents (newline-delimited extended JSON), bypassing all rules
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     #[command(flatten)]
     namespace: NamespaceArgs,
-    /// Which documents
+    /// Filter, in MongoDB query syntax
     #[arg(long, value_name = "JSON|FILE")]
     filter: Option<String>,
     #[command(flatten)]

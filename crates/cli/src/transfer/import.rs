@@ -24,13 +24,13 @@ Examples:
   portcullis import hr.employees employees.ndjson
   mongoexport -d hr -c employees | portcullis import hr.employees - --store documents.redb
 
-Each line is one document, in extended JSON. No rules are asked: this is for whoever administers the store. A document that \
-is there already stays as it is, so that to import a file again does nothing. Exits with 1 if a line was refused.";
+Each line is one document, in extended JSON. Rules are not applied; intended for administrators. Existing documents are \
+left unchanged, so importing a file again has no effect. Exits with 1 if a line was refused.";
 
 /// How many documents are written at once.
 const BATCH: usize = 500;
 
-/// Import documents (newline-delimited extended JSON), past all rules
+/// Import documents (newline-delimited extended JSON), bypassing all rules
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -112,8 +112,9 @@ fn read(chunk: &Chunk, name: &str) -> Result<Document, String> {
     let source = Source::new(name, String::from_utf8_lossy(&chunk.bytes)).from_line(chunk.line);
     let input = Input::parse(source, &chunk.bytes, "a document").map_err(|trouble| trouble.to_string())?;
     if input.node.as_array().is_some() {
-        return Err("this is an array of documents; one document after the other is wanted: `jq -c '.[]'` makes it so"
-            .to_owned());
+        return Err(
+            "this is an array of documents; expected one document per line: convert it with `jq -c '.[]'`".to_owned()
+        );
     }
     input.document("a document").map_err(|trouble| trouble.to_string())
 }
@@ -139,8 +140,10 @@ async fn write(
             Ok(()) => imported.added += 1,
             Err(DocumentsError::DuplicateKey) if is_there(store, namespace, document).await? => imported.unchanged += 1,
             Err(DocumentsError::DuplicateKey) => {
-                imported
-                    .refuse(*line, "there is another document with that `_id`, or another unique key".to_owned())?;
+                imported.refuse(
+                    *line,
+                    "a different document with that `_id` or another unique key already exists".to_owned(),
+                )?;
             }
             Err(error @ (DocumentsError::Refused { .. } | DocumentsError::Unsupported { .. })) => {
                 imported.refuse(*line, error.to_string())?;

@@ -6,8 +6,8 @@ Examples:
   portcullis delete hr.employees --filter '{\"_id\": 7}' --app DIR --user ada.json
   portcullis delete hr.employees --all --filter '{\"team\": \"a\"}' --app DIR --token login.json
 
-The filter means what it would mean on the documents as the user may read them. All that are found are deleted or, if one \
-is denied, none. Exits with 0 if a document was deleted, with 1 if none was found or it is not permitted.";
+The filter sees documents as the user may read them. Either all matching documents are deleted or, if one is denied, none. \
+Exits with 0 if a document was deleted, with 1 if none matched or the deletion was denied.";
 
 /// Delete documents as a user
 #[derive(Debug, clap::Args)]
@@ -15,10 +15,10 @@ is denied, none. Exits with 0 if a document was deleted, with 1 if none was foun
 pub(crate) struct Args {
     #[command(flatten)]
     namespace: NamespaceArgs,
-    /// Which documents; `{}` for all that the user may read
+    /// Filter, in MongoDB query syntax; `{}` matches every document that the user may read
     #[arg(long, value_name = "JSON|FILE")]
     filter: String,
-    /// All that are found, not only the first
+    /// Apply to all matching documents, not just the first
     #[arg(long)]
     all: bool,
     #[command(flatten)]

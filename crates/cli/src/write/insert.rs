@@ -10,8 +10,8 @@ Examples:
   portcullis insert hr.employees '{\"name\": \"Ada\"}' --app DIR --user ada.json
   portcullis insert hr.employees new.ndjson --app DIR --token login.json --store mongodb://localhost:27017
 
-The documents are extended JSON, one after the other or in one array. All of them are inserted or, if one is denied, none; \
-at most 1000 at once. Exits with 0 if they were inserted, with 1 if that is not permitted.";
+Documents are extended JSON, concatenated or in one array, at most 1000 at a time. Either all are inserted or, if one is \
+denied, none. Exits with 0 if they were inserted, with 1 if denied.";
 
 /// Insert documents as a user
 #[derive(Debug, clap::Args)]
@@ -40,7 +40,7 @@ pub(crate) fn run_insert(args: &Args, output: &mut Output) -> Result<Answer, Tro
         }
     }
     if documents.is_empty() {
-        return Err(Trouble::usage(format!("there is no document in {}", source.name())));
+        return Err(Trouble::usage(format!("no documents in {}", source.name())));
     }
     run(namespace, &write("insertMany", [("documents", Some(array(documents)))]), &args.place, output)
 }

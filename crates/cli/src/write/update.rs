@@ -9,9 +9,8 @@ Examples:
   portcullis update hr.employees --all --filter '{\"team\": \"a\"}' --update '{\"$inc\": {\"score\": 1}}' --app DIR --user ada.json
   portcullis update hr.employees --filter '{\"_id\": 7}' --replacement new.json --upsert --app DIR --token login.json
 
-The filter means what it would mean on the documents as the user may read them. Each change is judged by the document \
-before and after it, and all of them happen or none. Exits with 0 if a document was found, with 1 if none was or it is \
-not permitted.";
+The filter sees documents as the user may read them. Each change is checked against the document before and after it; \
+either all changes are applied or none. Exits with 0 if a document matched, with 1 if none did or the update was denied.";
 
 /// Update or replace documents as a user
 #[derive(Debug, clap::Args)]
@@ -19,22 +18,22 @@ not permitted.";
 pub(crate) struct Args {
     #[command(flatten)]
     namespace: NamespaceArgs,
-    /// Which documents; `{}` for all that the user may read
+    /// Filter, in MongoDB query syntax; `{}` matches every document that the user may read
     #[arg(long, value_name = "JSON|FILE")]
     filter: String,
-    /// What becomes of them: update operators, or the stages of a pipeline
+    /// Update to apply: update operators or an aggregation pipeline
     #[arg(long, value_name = "JSON|FILE", required_unless_present = "replacement", conflicts_with = "replacement")]
     update: Option<String>,
-    /// The document in place of the one that is found
+    /// Replacement for the matched document
     #[arg(long, value_name = "JSON|FILE", conflicts_with_all = ["all", "array_filters"])]
     replacement: Option<String>,
-    /// The filters to which `$[name]` in the update refers
+    /// Array filters for the `$[name]` placeholders in the update
     #[arg(long, value_name = "JSON|FILE")]
     array_filters: Option<String>,
-    /// All that are found, not only the first
+    /// Apply to all matching documents, not just the first
     #[arg(long)]
     all: bool,
-    /// Insert a document if none is found
+    /// Insert a document if none matches
     #[arg(long)]
     upsert: bool,
     #[command(flatten)]
@@ -53,7 +52,7 @@ pub(crate) fn run_update(args: &Args, output: &mut Output) -> Result<Answer, Tro
         && !first.key.starts_with('$')
     {
         return Err(Trouble::usage(format!(
-            "--update: `{}` is no update operator, such as `$set`; to replace the whole document give it by --replacement",
+            "--update: `{}` is not an update operator such as `$set`; use --replacement to replace the whole document",
             OneLine(&first.key)
         )));
     }

@@ -6,11 +6,11 @@ Examples:
   portcullis write hr.employees writes.json --app DIR --user ada.json
   portcullis write hr.employees '{\"findOneAndUpdate\": {\"filter\": {\"_id\": 7}, \"update\": {\"$inc\": {\"n\": 1}}}}' --app DIR --user ada.json
 
-One write, or an array of them as MongoDB's `bulkWrite` takes it: `insertOne`, `insertMany`, `updateOne`, `updateMany`, \
-`replaceOne`, `deleteOne`, `deleteMany`, `findOneAndUpdate`, `findOneAndReplace`, `findOneAndDelete`. They happen in order, \
-all of them or none. Exits with 0 if any document was written, with 1 if none was or it is not permitted.";
+One write, or an array of writes as for MongoDB's `bulkWrite`: `insertOne`, `insertMany`, `updateOne`, `updateMany`, \
+`replaceOne`, `deleteOne`, `deleteMany`, `findOneAndUpdate`, `findOneAndReplace`, `findOneAndDelete`. They are carried out \
+in order, all or none. Exits with 0 if any document was written, with 1 if none was or the writes were denied.";
 
-/// Carry out several writes as a user, all or none
+/// Carry out several writes as a user, atomically
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -176,7 +176,7 @@ fn an_import_says_of_each_line_why_it_was_refused() {
         "line 2: the identity `a` of `custom-token`, of the user `u2`, belongs to another user",
         "line 3: the user has no identity",
         "line 4: ",
-        "line 5: there is another user of the id `u1`",
+        "line 5: a different user with the ID `u1`",
         "line 6: the user's `type` must be",
         "2 users added, 0 unchanged, 5 refused",
     ] {
@@ -207,7 +207,7 @@ fn an_import_names_the_fields_that_mean_nothing() {
     fs::write(&path, user).unwrap();
     let said = state.run(&["users", "import", &path, "--app", APP]);
     assert!(
-        said.stderr.contains("mean nothing here were left out: `disbled`, `identities.provider_id`"),
+        said.stderr.contains("ignored unknown user fields: `disbled`, `identities.provider_id`"),
         "{}",
         said.stderr
     );
@@ -250,11 +250,11 @@ fn an_application_without_an_id_is_asked_for_one() {
     let config = state.path("hr/realm_config.json");
     fs::write(&config, "{}").unwrap();
     for arguments in [&["users", "list"][..], &["token", "verify", "ey.e.y"], &["token", "revoke", "--user", KEN]] {
-        state.fails(&[arguments, &["--app", &app]].concat(), 2, "give --application ID");
+        state.fails(&[arguments, &["--app", &app]].concat(), 2, "pass --application ID");
     }
     fs::write(&config, "{\n  \"name\": \"hr\",,\n}").unwrap();
     state.fails(&["token", "verify", "ey.e.y", "--app", &app], 2, "realm_config.json:2:");
-    state.fails(&["users", "list", "--app", &state.path("nowhere")], 2, "whose users?");
+    state.fails(&["users", "list", "--app", &state.path("nowhere")], 2, "no application given");
 }
 
 #[test]
@@ -274,7 +274,7 @@ fn an_empty_file_of_custom_data_is_told() {
     let path = state.path("empty.json");
     fs::write(&path, "").unwrap();
     let said = state.run(&[&LOGIN[..], &["--custom-data", &path]].concat());
-    assert!(said.stderr.contains("is empty: nobody has custom data"), "{}", said.stderr);
+    assert!(said.stderr.contains("is empty: no user has custom data"), "{}", said.stderr);
 }
 
 #[test]
@@ -282,7 +282,7 @@ fn a_check_that_has_not_looked_at_the_server_says_so() {
     let state = State::new("unseen");
     let check = ["check", "fixtures/apps/defaults", "--live", "--mongodb-uri", "mongodb://127.0.0.1:1/"];
     let said = state.run(&check);
-    assert!(said.stderr.contains("--live has not looked at the server"), "{}", said.stderr);
+    assert!(said.stderr.contains("--live did not check the server"), "{}", said.stderr);
 }
 
 #[test]
@@ -291,11 +291,15 @@ fn the_collections_of_the_store_are_closed() {
     let server = ["--mongodb-uri", "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=1"];
     for name in ["portcullis.users", "portcullis.sessions"] {
         let decide = ["decide", "read", "{}", "--app", "fixtures/apps/defaults", "--in", name];
-        state.fails(&[&decide[..], &server].concat(), 2, "it is closed");
+        state.fails(&[&decide[..], &server].concat(), 2, "is closed regardless of the rules");
         let rules = ["--rules", r#"{"roles": [{"name": "r", "apply_when": {}, "read": true}]}"#];
-        state.fails(&[&["find", name][..], &rules, &server].concat(), 2, "it is closed");
+        state.fails(&[&["find", name][..], &rules, &server].concat(), 2, "is closed regardless of the rules");
         let store = ["--store", "mongodb://127.0.0.1:1/"];
-        state.fails(&[&["find", name, "--app", "fixtures/apps/defaults"][..], &store].concat(), 2, "it is closed");
+        state.fails(
+            &[&["find", name, "--app", "fixtures/apps/defaults"][..], &store].concat(),
+            2,
+            "is closed regardless of the rules",
+        );
     }
     let login = [&LOGIN[..], &server, &["--mongodb-database", "hr"]].concat();
     state.fails(&login, 2, "`hr.users` is a collection of the application");
@@ -352,7 +356,7 @@ fn a_server_that_is_named_for_all_commands_is_not_asked_for_custom_data_that_the
     assert!(said.exit < 2, "{}{}", said.stdout, said.stderr);
     let data = example("hr.users.json");
     let decide = ["decide", "read", &ada, "--app", app, "--in", "hr.employees", "--user", r#"{"id": "u"}"#];
-    state.fails(&[&decide[..], &["--custom-data", &data]].concat(), 2, "leave --custom-data away");
+    state.fails(&[&decide[..], &["--custom-data", &data]].concat(), 2, "omit --custom-data");
 }
 
 #[test]
@@ -368,16 +372,16 @@ fn what_is_missing_is_named_with_the_way_out() {
     let state = State::new("missing");
     let data = example("hr.users.json");
     state.fails(&["users", "list", "--app", APP], 2, "there are no users yet");
-    state.fails(&["token", "verify", "ey.e.y", "--app", APP], 2, "there is no key yet that signs tokens");
-    state.fails(&LOGIN, 2, "where is the custom data? give --custom-data");
+    state.fails(&["token", "verify", "ey.e.y", "--app", APP], 2, "no signing key yet");
+    state.fails(&LOGIN, 2, "no custom data source given; pass --custom-data");
     state.fails(
         &["login", "nothing.jwt", "--app", APP, "--custom-data", &data],
         2,
-        "neither a JSON Web Token nor a file",
+        "neither a JSON Web Token nor an existing file",
     );
     let missing = state.path("nowhere.json");
     state.fails(&[&LOGIN[..], &["--custom-data", &missing]].concat(), 2, "nowhere.json");
-    state.fails(&["login", "--anonymous", "--app", APP, "--custom-data", &data], 1, "takes no anonymous users");
+    state.fails(&["login", "--anonymous", "--app", APP, "--custom-data", &data], 1, "anonymous login is disabled");
     let short = state.path("short.key");
     fs::write(&short, "secret").unwrap();
     let said = state.run(&[&LOGIN[..], &["--custom-data", &data, "--signing-key", &short]].concat());

@@ -1,5 +1,5 @@
-//! Nothing that was not looked up, was looked up in the wrong place, or was forgotten on the command line reads as "the user has
-//! none".
+//! Nothing that was not looked up, was looked up in the wrong place, or was forgotten on the command line reads as "the
+//! user has none".
 
 use std::fs;
 use std::path::PathBuf;
@@ -89,14 +89,14 @@ fn custom_data_that_were_not_supplied_deny_and_say_the_way_out() {
     for (name, roles) in [("blocked", BLOCKED_OUT), ("not-blocked", NOT_BLOCKED)] {
         let world = World::new(name, roles);
         world.answers(&[&U1[..], &["--custom-data", "profiles.json"]].concat(), 1, "denied", "");
-        world.answers(&U1, 1, "error: the custom data of the user was not loaded", "give --custom-data FILE");
-        world.answers(&U1, 1, "denied", "give --custom-data FILE");
+        world.answers(&U1, 1, "error: the custom data of the user was not loaded", "pass --custom-data FILE");
+        world.answers(&U1, 1, "denied", "pass --custom-data FILE");
         world.answers(&["--user", r#"{"id": "u1", "custom_data": null}"#], 0, "allowed", "");
         world.answers(&["--user", r#"{"id": "u2"}"#, "--custom-data", "profiles.json"], 0, "allowed", "");
         let said = world.decide(&[&U1[..], &["--explain"]].concat());
         assert!(said.1.contains("left: not supplied: the custom data"), "{}", said.1);
         let (code, _, stderr) = world.run(&["query", "db.things", "--app", "app", "--user", r#"{"id": "u1"}"#]);
-        assert!(code == 2 && stderr.contains("give --custom-data FILE"), "{stderr}");
+        assert!(code == 2 && stderr.contains("pass --custom-data FILE"), "{stderr}");
         // An application without custom data: nobody has any.
         world.configure(false);
         world.answers(&U1, 0, "allowed", "");
@@ -116,9 +116,9 @@ fn custom_data_looked_up_in_the_wrong_place_are_an_error() {
     world.write("folder/users.json", r#"{"uid": "u1", "blocked": true}"#);
     world.answers(&with("folder"), 1, "denied", "");
     world.write("empty.json", "");
-    world.answers(&with("empty.json"), 0, "allowed", "is empty: nobody has custom data");
+    world.answers(&with("empty.json"), 0, "allowed", "is empty: no user has custom data");
     world.write("none.json", "[]");
-    world.answers(&with("none.json"), 0, "allowed", "is empty: nobody has custom data");
+    world.answers(&with("none.json"), 0, "allowed", "is empty: no user has custom data");
     for no_id in [r#"{"uid": 1, "blocked": true}"#, r#"{"uid": ["u1"], "blocked": true}"#, r#"{"uid": null}"#] {
         world.write("no-ids.json", no_id);
         world.answers(
@@ -137,7 +137,7 @@ fn custom_data_looked_up_in_the_wrong_place_are_an_error() {
 #[test]
 fn a_denial_for_want_of_a_user_says_so() {
     let world = World::new("nobody", OWNER);
-    world.answers(&[], 1, "error: no user was supplied", "say who asks with --user");
+    world.answers(&[], 1, "error: no user was supplied", "pass the user with --user");
     let (_, stdout, _) = world.decide(&["--explain"]);
     assert!(stdout.contains("not supplied: no user was supplied"), "{stdout}");
     let rules = ["--app", "app", "--store", "documents.redb"];
@@ -156,7 +156,7 @@ fn a_denial_for_want_of_a_user_says_so() {
 #[test]
 fn a_user_object_that_is_read_is_not_the_system_user() {
     let world = World::new("system", r#"[{"name": "nobody", "apply_when": false, "read": true}]"#);
-    world.answers(&["--user", r#"{"id": "s", "type": "system"}"#], 2, "", "give --as-system");
+    world.answers(&["--user", r#"{"id": "s", "type": "system"}"#], 2, "", "pass --as-system");
     world.answers(&["--as-system"], 0, "allowed", "");
     world.answers(&[&["--as-system"][..], &U1].concat(), 2, "", "--user");
     let (code, stdout, _) = world.run(&["eval", r#"{"%%user.type": "system"}"#, "--as-system"]);
@@ -180,7 +180,7 @@ fn a_token_and_custom_data_are_not_silent_about_which_counts() {
     world.write("login.json", &stdout);
     let decide = ["decide", "read", &ada, "--app", &app, "--in", "hr.employees", "--token", "login.json"];
     let (code, _, stderr) = world.run(&[&decide[..], &["--custom-data", &data]].concat());
-    assert!(code < 2 && stderr.contains("the token says what the custom data is"), "{stderr}");
+    assert!(code < 2 && stderr.contains("using the token's custom data"), "{stderr}");
     let (code, _, stderr) = world.run(&[&decide[..], &["--custom-data", &data, "--fresh", "live"]].concat());
-    assert!(code < 2 && !stderr.contains("the token says"), "{stderr}");
+    assert!(code < 2 && !stderr.contains("using the token's custom data"), "{stderr}");
 }

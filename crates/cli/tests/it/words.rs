@@ -1,4 +1,5 @@
-//! What the command says where something is not as it should be: `fixtures/cli/words.json`, and what needs files or a terminal.
+//! What the command says where something is not as it should be: `fixtures/cli/words.json`, and what needs files or a
+//! terminal.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::fs;
@@ -194,9 +195,9 @@ fn a_secret_that_no_value_asks_for_is_named() {
         )
     };
     let (code, text) = decide("idle=env:PATH");
-    assert!(code == 1 && text.contains("no value asks for the secret `idle`"), "{text}");
-    assert!(!decide("asked=env:PATH").1.contains("no value asks"));
-    assert!(decide("other=env:PATH").1.contains("no file of the application speaks of a secret `other`"));
+    assert!(code == 1 && text.contains("no value uses the secret `idle`"), "{text}");
+    assert!(!decide("asked=env:PATH").1.contains("no value uses"));
+    assert!(decide("other=env:PATH").1.contains("no application file refers to a secret `other`"));
 }
 
 /// The value and the secret that it is taken from have names of their own.
@@ -212,7 +213,7 @@ fn a_secret_that_is_missing_is_asked_for_by_what_can_be_given() {
     let user = r#"{"id": "u", "custom_data": null}"#;
     let decide = ["decide", "read", "{}", "--app", "app", "--in", "db.things", "--user", user];
     let (code, text) = said(&tree.0, &decide);
-    let way_out = "give --secret NAME=env:VARIABLE, where NAME is the secret that its file in values/ takes it from";
+    let way_out = "pass --secret NAME=env:VARIABLE, where NAME is the secret that its file in values/ takes it from";
     assert!(code == 1 && text.contains("the value `key` is a secret that was not supplied"), "{text}");
     assert!(text.contains(way_out), "{text}");
     let (code, text) = said(&tree.0, &[&decide[..], &["--secret", "asked=env:PATH"]].concat());

@@ -17,8 +17,8 @@ use portcullis::store::StoreError;
 #[derive(Debug)]
 pub(super) struct StateFile {
     database: Database,
-    /// Who has it may write. The database itself would block the thread of whoever waits, and with it perhaps the only thread
-    /// on which the other could come to an end.
+    /// Who has it may write. The database itself would block the thread of whoever waits, and with it perhaps the only
+    /// thread on which the other could come to an end.
     writer: Arc<Mutex<()>>,
 }
 
@@ -44,7 +44,7 @@ impl StateFile {
     pub(super) fn in_memory() -> Result<Self, StoreError> {
         let database = Database::builder()
             .create_with_backend(InMemoryBackend::new())
-            .map_err(|error| StoreError::new("cannot make a database in memory", error))?;
+            .map_err(|error| StoreError::new("cannot create an in-memory database", error))?;
         Self::with_tables(database)
     }
 
@@ -142,10 +142,10 @@ enum Origin {
 /// Why a file cannot be opened.
 #[derive(Debug, Error)]
 enum OpenError {
-    #[error("another process has it open, for more than 5 seconds now")]
+    #[error("another process has had it open for more than 5 seconds")]
     Taken,
     /// Read as a new file it would say that there are no users.
-    #[error("it is empty: what was in it is lost; put back a copy, or remove it to begin anew")]
+    #[error("it is empty: its contents are lost; restore a backup, or remove it to start afresh")]
     Empty,
     #[error("{0}")]
     File(#[from] io::Error),

@@ -67,7 +67,7 @@ impl Sessions for Embedded {
 
     fn purge(&self, expired_before: DateTime) -> BoxFuture<'_, Result<u64, StoreError>> {
         Box::pin(async move {
-            self.write("cannot forget expired sessions", |transaction| {
+            self.write("cannot delete expired sessions", |transaction| {
                 let mut expired = Vec::new();
                 for entry in transaction.open_table(SESSIONS)?.range(self.key("")..)? {
                     let (key, record) = entry?;

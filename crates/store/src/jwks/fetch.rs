@@ -45,7 +45,7 @@ impl Fetch {
         let unavailable = |error: reqwest::Error| self.unavailable(reason(&error.without_url()));
         let mut response = self.client.get(self.url.clone()).send().await.map_err(unavailable)?;
         if response.status() != StatusCode::OK {
-            return Err(self.unavailable(format!("it answers with the status {}", response.status().as_u16())));
+            return Err(self.unavailable(format!("it responded with status {}", response.status().as_u16())));
         }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(unavailable)? {
@@ -110,7 +110,7 @@ fn shown(url: &Url) -> String {
 /// The innermost reason, which says most; addresses stand only in outer ones.
 fn reason(error: &reqwest::Error) -> String {
     if error.is_timeout() {
-        return "it takes too long".to_owned();
+        return "it timed out".to_owned();
     }
     let mut reason = error.to_string();
     let mut source = error.source();

@@ -56,18 +56,18 @@ impl HttpsJwks {
         let fetching = tokio::spawn({
             let shared = Arc::clone(shared);
             async move {
-                shared.cache.attempt(now, shared.fetch.unavailable("the last attempt was broken off"));
+                shared.cache.attempt(now, shared.fetch.unavailable("the last attempt was aborted"));
                 let fetched = shared.fetch.fetch().await;
                 shared.cache.settle(now, fetched);
                 drop(turn);
             }
         });
         if fetching.await.is_err() {
-            return Err(shared.fetch.unavailable("the attempt was broken off"));
+            return Err(shared.fetch.unavailable("the attempt was aborted"));
         }
         match look_up() {
             Known::Answer(answer) => answer,
-            Known::Fetch => Err(shared.fetch.unavailable("it answers more slowly than it is asked")),
+            Known::Fetch => Err(shared.fetch.unavailable("it responds too slowly")),
         }
     }
 

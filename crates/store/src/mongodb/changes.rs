@@ -17,8 +17,8 @@ use portcullis::value::{DocumentRef, Malformed, ValueRef};
 /// How long the server waits for something to happen before it says that nothing did.
 const AWAIT: Duration = Duration::from_secs(1);
 
-/// A change stream of a replica set. What a document was, and what an update made of it, the server knows only where the collection
-/// has `changeStreamPreAndPostImages` enabled.
+/// A change stream of a replica set. What a document was, and what an update made of it, the server knows only where
+/// the collection has `changeStreamPreAndPostImages` enabled.
 impl Watch for MongoDocuments {
     fn watch<'s: 'a, 'a>(
         &'s self,
@@ -46,7 +46,7 @@ async fn open(
         .full_document_before_change(FullDocumentBeforeChangeType::WhenAvailable);
     if let Some(after) = after {
         let token: ResumeToken = bson::deserialize_from_document(after)
-            .map_err(|_| Failure::new("this is no position in a change stream"))?;
+            .map_err(|_| Failure::new("this is not a position in a change stream"))?;
         watch = watch.start_after(token);
     }
     Ok(patiently(async { watch.await }).await?.with_type())

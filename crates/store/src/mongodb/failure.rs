@@ -45,7 +45,7 @@ enum Passage {
     Ended,
     /// It may be done again from its beginning.
     Transient,
-    /// Nobody knows whether it was committed.
+    /// It is unknown whether it was committed.
     CommitUnknown,
 }
 

@@ -76,7 +76,7 @@ impl Ours {
 /// Refuses a collection in which ids are not compared byte by byte, or that is no collection.
 fn suitable(name: &str, known: &Document) -> Result<(), Failure> {
     if known.get_str("type").ok() != Some("collection") {
-        return Err(Failure::new(format!("`{name}` is no plain collection; drop it, or use another database")));
+        return Err(Failure::new(format!("`{name}` is not a regular collection; drop it, or use another database")));
     }
     if known.get_document("options").is_ok_and(|options| options.contains_key("collation")) {
         return Err(Failure::new(format!(

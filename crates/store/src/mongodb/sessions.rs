@@ -10,8 +10,8 @@ use portcullis::store::{Session, Sessions, StoreError};
 use portcullis::value::DocumentRef;
 
 /// The sessions of one application, in the collection `sessions` of a database of ours that other applications may share,
-/// with indexes by user and by expiry that are made on first use. A session that was ended is ended for every process once [`end`](Sessions::end) or
-/// [`end_all`](Sessions::end_all) returns.
+/// with indexes by user and by expiry that are made on first use. A session that was ended is ended for every process
+/// once [`end`](Sessions::end) or [`end_all`](Sessions::end_all) returns.
 #[derive(Debug)]
 pub struct MongoSessions {
     sessions: Ours,
@@ -19,7 +19,7 @@ pub struct MongoSessions {
 }
 
 impl MongoSessions {
-    /// The name of the collection. To whoever serves the same database by rules, it is none that they may open.
+    /// The name of the collection. A server that exposes the same database through rules must not open it.
     pub const COLLECTION: &str = "sessions";
 
     /// The sessions of the application with this id in a database; nothing is read or made yet.
@@ -87,7 +87,7 @@ impl Sessions for MongoSessions {
         Box::pin(async move {
             let expired = doc! { "_id.application": &self.application, "expires_at": { "$lt": expired_before } };
             let purged = self.delete(expired).await;
-            purged.map_err(|error| error.during("cannot forget expired sessions"))
+            purged.map_err(|error| error.during("cannot delete expired sessions"))
         })
     }
 }

@@ -19,9 +19,9 @@ use portcullis::store::{Account, AccountState, Identity, ImportOutcome, StoreErr
 
 /// The users of one application, in the collection `users` of a database of ours that other applications may share.
 ///
-/// A unique index over the identities, made on first use, keeps two users of an application from having one, whatever number of processes
-/// write at once. Dropping the collection while a process uses it drops the index too: restart the process then.
-/// A stored user that someone has edited so that it does not read back is a [`StoreError`] that names it.
+/// A unique index over the identities, made on first use, keeps two users of an application from having one, whatever
+/// number of processes write at once. Dropping the collection while a process uses it drops the index too: restart the
+/// process then. A stored user that someone has edited so that it does not read back is a [`StoreError`] that names it.
 #[derive(Debug)]
 pub struct MongoUsers {
     users: Ours,
@@ -32,7 +32,7 @@ pub struct MongoUsers {
 pub(super) const ATTEMPTS: u32 = 12;
 
 impl MongoUsers {
-    /// The name of the collection. To whoever serves the same database by rules, it is none that they may open.
+    /// The name of the collection. A server that exposes the same database through rules must not open it.
     pub const COLLECTION: &str = "users";
 
     /// The users of the application with this id in a database; nothing is read or made yet.
@@ -152,7 +152,7 @@ impl Users for MongoUsers {
         now: DateTime,
     ) -> BoxFuture<'a, Result<Account, StoreError>> {
         Box::pin(async move {
-            self.find_or_create(identity, now).await.map_err(|error| error.during("cannot find or make the user"))
+            self.find_or_create(identity, now).await.map_err(|error| error.during("cannot find or create the user"))
         })
     }
 

@@ -201,12 +201,12 @@ async fn one_who_hangs_up_breaks_off_nobodys_fetch() {
 async fn what_is_no_answer_is_an_error_that_says_why() {
     let server = Server::start(Reply::Close).await;
     let cases: [(Reply, &str, &str); 9] = [
-        (Reply::Status(500), "jwks-unavailable", "it answers with the status 500"),
-        (Reply::Status(304), "jwks-unavailable", "it answers with the status 304"),
+        (Reply::Status(500), "jwks-unavailable", "it responded with status 500"),
+        (Reply::Status(304), "jwks-unavailable", "it responded with status 304"),
         (Reply::Text("<html>"), "jwks-malformed", "the key set is not JSON"),
         (Reply::Text("{}"), "jwks-malformed", "the key set has no array `keys`"),
         (Reply::Endless, "jwks-malformed", "more than 1048576 bytes"),
-        (Reply::Silence, "jwks-unavailable", "it takes too long"),
+        (Reply::Silence, "jwks-unavailable", "it timed out"),
         (Reply::Redirects(4), "jwks-unavailable", "too many redirects"),
         (Reply::RedirectTo("http://localhost/keys"), "jwks-unavailable", "not HTTPS"),
         (Reply::Close, "jwks-unavailable", ""),

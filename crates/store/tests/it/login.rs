@@ -180,7 +180,7 @@ async fn a_source_of_custom_data_that_cannot_be_read_is_not_no_custom_data() {
         assert!(matches!(error, LoginError::Store(_)) && !error.is_refusal(), "{error}");
         error.to_string()
     };
-    assert!(refused(house.log_in("ada").await.err().unwrap()).contains("holds no file of documents"));
+    assert!(refused(house.log_in("ada").await.err().unwrap()).contains("contains no file of documents"));
     fs::write(&file, "{\"user_id\": \"x\"}\n{\"user_id\": ").unwrap();
     let message = refused(house.log_in("ada").await.err().unwrap());
     assert!(message.contains("users.json`, line 2"), "{message}");

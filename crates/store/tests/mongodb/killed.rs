@@ -155,7 +155,7 @@ pub(crate) async fn a_single_server_is_read_and_not_written(world: World) {
     let error = collection.write(&request(3)).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "this server has no transactions, and the request has several writes; they need a replica set, which a single server \
+        "this server has no transactions, and the request contains several writes; they need a replica set, which a single server \
          can be too (`mongod --replSet`)"
     );
     let all = FindRequest::parse(&json::parse("{}").unwrap()).unwrap();

@@ -79,7 +79,7 @@ pub(crate) async fn of_a_commit_that_is_never_answered_nobody_says_that_it_happe
     let failing = Failing::start(&world, true).await;
     failing.fail("alwaysOn", doc! { "failCommands": ["commitTransaction"], "closeConnection": true }).await;
     let error = failing.add_one().await.unwrap_err();
-    assert_eq!(error.to_string(), "nobody can tell whether the request was carried out: the database does not answer");
+    assert_eq!(error.to_string(), "outcome unknown: the database did not respond");
     failing.fail("off", doc! {}).await;
     assert_eq!(failing.count().await, 0, "it was done again");
 }

@@ -14,13 +14,13 @@ use portcullis::future::BoxFuture;
 use portcullis::store::StoreError;
 use portcullis::store::documents::{Cursor, DocumentsError, Find, Namespace, Redaction, Store, Transaction};
 
-/// Documents in a file that one process at a time can open, with MongoDB's meaning of filters, orders, projections and updates;
-/// what it has not, it refuses. The file may hold users and sessions too.
+/// Documents in a file that one process at a time can open, with MongoDB's meaning of filters, orders, projections and
+/// updates; what it has not, it refuses. The file may hold users and sessions too.
 ///
-/// Queries read one state of the file, whatever is written meanwhile. One transaction at a time can write; others wait for it,
-/// without blocking their thread, for at most [`PATIENCE`](Self::PATIENCE), and then fail with
-/// [`Conflict`](DocumentsError::Conflict); only within a Tokio runtime that has timers do they fail at all. What was committed is
-/// on the disk. A commit blocks its thread for some milliseconds.
+/// Queries read one state of the file, whatever is written meanwhile. One transaction at a time can write; others wait
+/// for it, without blocking their thread, for at most [`PATIENCE`](Self::PATIENCE), and then fail with
+/// [`Conflict`](DocumentsError::Conflict); only within a Tokio runtime that has timers do they fail at all. What was
+/// committed is on the disk. A commit blocks its thread for some milliseconds.
 ///
 /// Only `_id` has an index: any other filter reads the whole collection.
 #[derive(Clone)]
@@ -60,7 +60,7 @@ impl EmbeddedDocuments {
         Self { file, clock: Arc::new(SystemClock) }
     }
 
-    /// The same with another source of the time that `$currentDate` sets.
+    /// Uses this clock for the time that `$currentDate` sets.
     #[must_use]
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
