@@ -1,7 +1,7 @@
 //! The user object, assembled from verified claims and the custom-data documents that name the user.
 
 use bson::doc;
-use portcullis::auth::{Assembly, CustomDataConfig, VerifiedClaims, assemble};
+use portcullis::auth::{Assembly, CustomDataConfig, Provider, VerifiedClaims, assemble};
 use portcullis::{Context, Policy, json};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -10,10 +10,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     )?;
     let config = CustomDataConfig::compile(&config).map_err(|errors| format!("{errors:?}"))?;
 
+    let provider = json::parse(r#"{"type": "custom-token", "metadata_fields": []}"#)?;
+    let provider = Provider::compile(&provider).map_err(|errors| format!("{errors:?}"))?;
+
     // What a look-up in `hr.users` found; the claims come from a token that was verified.
     let stored = [doc! { "_id": 1, "user_id": "u7", "team": "red" }];
     let claims = VerifiedClaims::trusted(doc! { "sub": "u7" });
-    let assembly = Assembly { provider: None, custom_data: Some((&config, &stored)) };
+    let assembly = Assembly { provider: Some(&provider), custom_data: Some((&config, &stored)) };
     let user = assemble(&claims, &assembly)?.user;
     println!("{}", user.to_document());
 

@@ -9,8 +9,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "rules": {"roles": [{"name": "Owner", "apply_when": {"owner": "%%user.id"}, "read": true}]},
         "users": {"ada": {"id": "u1"}, "ken": {"id": "u2"}},
         "cases": [
-            {"name": "an owner reads", "user": "ada", "read": {"_id": 1, "owner": "u1"}, "expect": {"role": "Owner"}},
-            {"name": "nobody else reads", "user": "ken", "read": {"_id": 1, "owner": "u1"}, "expect": {"denied": true}}
+            {"name": "an owner reads", "user": "ada", "read": {"_id": 1, "owner": "u1"}, 
+             "expect": {"role": "Owner", "document": {"_id": 1, "owner": "u1"}}},
+            {"name": "nobody else reads", "user": "ken", "read": {"_id": 1, "owner": "u1"}, 
+             "expect": {"denied": true}}
         ]
     }"#;
     let file = TestFile::parse("rules.test.json", text.as_bytes(), Path::new("."))?;

@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let claims = json!({ "sub": "ada", "aud": "hr", "exp": 4_000_000_000_u64 });
     let token = encode(&Header::default(), &claims, &EncodingKey::from_secret(key.as_bytes()))?;
     let verified = provider.verify(&token, DateTime::now()).await?;
-    let assembled = assemble(&verified, &Assembly::default())?;
+    let assembled = assemble(&verified, &Assembly { provider: Some(provider.provider()), custom_data: None })?;
     println!("{}", assembled.user.to_document());
     Ok(())
 }
