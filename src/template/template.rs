@@ -13,7 +13,7 @@ use super::{keep, parse, print};
 use crate::json::{self, MAX_SIZE, Node};
 use crate::text::Span;
 
-/// A template: parsed once, resolved for many users. See the [module](self) for what stands in it.
+/// A template: parsed once, resolved for many users. See the [module](crate::template) for what stands in it.
 #[derive(Clone, Debug)]
 pub struct Template {
     form: Form,

@@ -30,7 +30,7 @@ impl HttpsJwks {
     /// See [`HttpsJwksError`].
     ///
     /// ```
-    /// use portcullis::jwks::{HttpsJwks, HttpsJwksError, HttpsJwksOptions};
+    /// use portcullis_store::jwks::{HttpsJwks, HttpsJwksError, HttpsJwksOptions};
     /// let new = |address| HttpsJwks::new(address, HttpsJwksOptions::default());
     /// assert_eq!(new("http://login.example.com/jwks.json").unwrap_err(), HttpsJwksError::Address);
     /// ```

@@ -42,7 +42,7 @@ pub enum ConnectError {
 /// If the string cannot be used.
 ///
 /// ```
-/// # use portcullis::store::mongodb::{ConnectError, connect};
+/// # use portcullis_store::mongodb::{ConnectError, connect};
 /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
 /// assert!(connect("mongodb://localhost").await.is_ok());
 /// assert_eq!(connect("mongodb://ada:s3cr3t@@/").await.unwrap_err(), ConnectError::Unreadable);

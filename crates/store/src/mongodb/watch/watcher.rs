@@ -34,7 +34,7 @@ use portcullis::value::Malformed;
 ///
 /// ```no_run
 /// use portcullis::auth::CustomDataSource;
-/// use portcullis::store::mongodb::CustomDataWatcher;
+/// use portcullis_store::mongodb::CustomDataWatcher;
 /// use portcullis::store::{Sessions, StoreError};
 ///
 /// async fn end_stale_sessions(
