@@ -21,7 +21,7 @@ use portcullis::policy::{self, RulesFile};
 use portcullis::store::documents::Namespace;
 use portcullis::user::User;
 use portcullis_store::mongodb::{MongoDocuments, connect};
-use portcullis_testkit::mongodb::{Server, clients, mongod};
+use portcullis_testkit::mongodb::{Server, mongod};
 
 const DATABASE: &str = "portcullis_bench";
 
