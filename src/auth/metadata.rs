@@ -38,7 +38,7 @@ pub enum MetadataError {
     #[error("the token lacks the required claim `{0}`")]
     Missing(MetadataPath),
     /// A claim's value is too long.
-    #[error("the claim `{path}` has {characters} characters; at most {MAX_METADATA_VALUE} are taken")]
+    #[error("the claim `{path}` has {characters} characters; at most {MAX_METADATA_VALUE} are accepted")]
     TooLong {
         /// The claim.
         path: MetadataPath,

@@ -567,7 +567,7 @@ fn rules_of_the_first_stitch_are_refused_by_that_name() {
     let app = tree.load();
     assert_eq!(checked(&app), ["error rules-stitch services/mongodb-atlas/rules/todo.items.json/other_fields"]);
     let shown = app.check()[0].render(Style::default());
-    assert!(shown.contains("the first Stitch") && shown.contains("`additional_fields`"), "{shown}");
+    assert!(shown.contains("the first version of Stitch") && shown.contains("`additional_fields`"), "{shown}");
     let guard = app.guard("todo.items", Context::new().with_user(User::new("u"))).unwrap();
     assert!(!guard.read(&bson::doc! {"owner": "u"}).is_allowed());
 }

@@ -157,10 +157,14 @@ fn a_provider_refuses_what_it_must() {
     give(token, doc! { "sub": "s" }, "the token lacks the required claim `mail`");
     give(token, doc! { "sub": "s", "mail": null }, "the token lacks the required claim `mail`");
     let long = "é".repeat(4097);
-    give(token, doc! { "sub": "s", "mail": &long }, "the claim `mail` has 4097 characters; at most 4096 are taken");
+    give(token, doc! { "sub": "s", "mail": &long }, "the claim `mail` has 4097 characters; at most 4096 are accepted");
     // `["` and `"]` count: of what is no string, the JSON is measured.
     let long = "é".repeat(4093);
-    give(token, doc! { "sub": "s", "mail": [&long] }, "the claim `mail` has 4097 characters; at most 4096 are taken");
+    give(
+        token,
+        doc! { "sub": "s", "mail": [&long] },
+        "the claim `mail` has 4097 characters; at most 4096 are accepted",
+    );
     let disabled = r#"{ "type": "custom-token", "name": "intranet", "disabled": true }"#;
     give(disabled, doc! { "sub": "s" }, "the provider `intranet` is disabled");
     let other = r#"{ "type": "api-key" }"#;

@@ -43,7 +43,7 @@ pub enum TokenError {
     #[error("a token is three parts joined by dots, not {0}")]
     Parts(usize),
     /// More characters than [`MAX_HEADER`].
-    #[error("the token's header has {0} characters; at most {MAX_HEADER} are taken")]
+    #[error("the token's header has {0} characters; at most {MAX_HEADER} are accepted")]
     HeaderTooLong(usize),
     /// Other characters, padding, or a last character with bits to spare.
     #[error("the token's {} is not base64url without padding", .0.name())]

@@ -33,7 +33,7 @@ pub enum IssueError {
     #[error("a token cannot be issued at a time before 1970 or after 9999")]
     TimeRange,
     /// More characters than [`MAX_OWN_TOKEN`].
-    #[error("the token would have {0} characters; at most {MAX_OWN_TOKEN} are taken")]
+    #[error("the token would have {0} characters; at most {MAX_OWN_TOKEN} are accepted")]
     TooLong(usize),
     /// The library cannot sign.
     #[error("the token cannot be signed")]

@@ -40,7 +40,7 @@ pub enum JwkSetError {
     #[error("the key set has no array `keys`")]
     KeysMissing,
     /// More keys than [`MAX_JWK_SET_KEYS`].
-    #[error("the key set has {0} keys; at most {MAX_JWK_SET_KEYS} are taken")]
+    #[error("the key set has {0} keys; at most {MAX_JWK_SET_KEYS} are accepted")]
     TooMany(usize),
 }
 

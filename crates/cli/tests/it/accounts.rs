@@ -238,7 +238,11 @@ fn applications_that_share_a_store_have_their_own_users() {
     assert_eq!(other(&["users", "delete", KEN]).exit, 1);
     assert_eq!(other(&["token", "revoke", "--user", KEN]).exit, 1);
     let refused = other(&["token", "verify", &tokens, "--app", APP]);
-    assert!(refused.exit == 1 && refused.stderr.contains("of the application `employees`"), "{}", refused.stderr);
+    assert!(
+        refused.exit == 1 && refused.stderr.contains("issued for the application `employees`"),
+        "{}",
+        refused.stderr
+    );
     assert_eq!(state.json(&["token", "verify", &tokens, "--app", APP])["user_id"], KEN);
 }
 
@@ -371,7 +375,7 @@ fn sessions_are_revoked_without_a_key_and_an_application() {
 fn what_is_missing_is_named_with_the_way_out() {
     let state = State::new("missing");
     let data = example("hr.users.json");
-    state.fails(&["users", "list", "--app", APP], 2, "there are no users yet");
+    state.fails(&["users", "list", "--app", APP], 2, "no users yet");
     state.fails(&["token", "verify", "ey.e.y", "--app", APP], 2, "no signing key yet");
     state.fails(&LOGIN, 2, "no custom data source given; pass --custom-data");
     state.fails(

@@ -110,9 +110,9 @@ fn custom_data_looked_up_in_the_wrong_place_are_an_error() {
     let world = World::new("wrong-place", NOT_BLOCKED);
     let with = |path: &'static str| [&U1[..], &["--custom-data", path]].concat();
     world.answers(&with("wrong.json"), 2, "", "none of the documents has the field `uid`");
-    world.answers(&with("app"), 2, "", "no file of the collection `db.users`");
+    world.answers(&with("app"), 2, "", "no file for the collection `db.users`");
     world.write("folder/things.json", r#"{"uid": "u1"}"#);
-    world.answers(&with("folder"), 2, "", "no file of the collection `db.users`");
+    world.answers(&with("folder"), 2, "", "no file for the collection `db.users`");
     world.write("folder/users.json", r#"{"uid": "u1", "blocked": true}"#);
     world.answers(&with("folder"), 1, "denied", "");
     world.write("empty.json", "");
@@ -156,7 +156,7 @@ fn a_denial_for_want_of_a_user_says_so() {
 #[test]
 fn a_user_object_that_is_read_is_not_the_system_user() {
     let world = World::new("system", r#"[{"name": "nobody", "apply_when": false, "read": true}]"#);
-    world.answers(&["--user", r#"{"id": "s", "type": "system"}"#], 2, "", "pass --as-system");
+    world.answers(&["--user", r#"{"id": "s", "type": "system"}"#], 2, "", "use --as-system");
     world.answers(&["--as-system"], 0, "allowed", "");
     world.answers(&[&["--as-system"][..], &U1].concat(), 2, "", "--user");
     let (code, stdout, _) = world.run(&["eval", r#"{"%%user.type": "system"}"#, "--as-system"]);

@@ -486,7 +486,7 @@ async fn users_and_sessions_in_a_file_outlast_the_process() {
     let token = house.token(doc! { "sub": "ada" });
     let login = open().log_in("intranet", &token, None).await.unwrap();
     let later = open();
-    assert!(Embedded::open(&path, "app").unwrap_err().to_string().contains("another process has it open"));
+    assert!(Embedded::open(&path, "app").unwrap_err().to_string().contains("another process has had it open"));
     assert_eq!(later.log_in("intranet", &token, None).await.unwrap().user.id, login.user.id);
     later.refresh(&login.refresh_token).await.unwrap();
     drop(later);

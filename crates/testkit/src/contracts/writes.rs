@@ -138,10 +138,7 @@ async fn too_many_documents_are_not_written(given: Given) {
     let collection = GuardedCollection::new(&**store, namespace.clone(), &guard).with_limits(limits);
     let all = serde_json::json!({"updateMany": {"filter": {}, "update": {"$inc": {"n": 1}}}});
     let error = write(&collection, &all).await.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "more than 10 documents would be written by one request; write them by several, or narrow the filter"
-    );
+    assert_eq!(error.to_string(), "one request would write more than 10 documents; split it, or narrow the filter");
     let some = serde_json::json!({"updateMany": {"filter": {"_id": {"$lt": 10}}, "update": {"$inc": {"n": 1}}}});
     assert_eq!(write(&collection, &some).await.unwrap()[0].modified, 10);
     let twice = serde_json::json!([
