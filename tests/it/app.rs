@@ -342,7 +342,7 @@ fn a_directory_without_an_application_says_what_was_looked_for() {
     assert!(error.to_string().contains("realm_config.json"), "{error}");
     assert!(error.help().unwrap().contains("backend"));
     assert_eq!(App::discover(&tree.0), [tree.0.join("backend")]);
-    let error = App::load(&tree.0.join("nowhere")).unwrap_err();
+    let error = App::load(tree.0.join("nowhere")).unwrap_err();
     assert!(matches!(error, AppError::Unreadable { .. }));
 }
 
