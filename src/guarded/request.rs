@@ -30,7 +30,7 @@ impl FindRequest {
     /// let error = parse(r#"{"hint": "salary_1"}"#).unwrap_err();
     /// assert_eq!(error.to_string(), "`hint` is not supported in the options: the database chooses the index itself");
     /// let error = parse(r#"{"filter": {"$where": "this.salary > 5"}}"#).unwrap_err();
-    /// assert_eq!(error.to_string(), "the operator `$where` is deliberately not supported");
+    /// assert_eq!(error.to_string(), "operator `$where` is deliberately not supported");
     /// ```
     pub fn parse(options: &Node) -> Result<Self, GuardedError> {
         let (mut filter, mut projection, mut sort, mut skip, mut limit) = (None, None, None, 0, None);
