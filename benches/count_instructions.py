@@ -36,7 +36,8 @@ def toolchain():
 
 
 def build():
-    command = ["cargo", "bench", "--no-default-features", "--bench", "instructions", "--no-run", "--message-format=json"]
+    package = ["-p", "portcullis-benches", "--no-default-features"]
+    command = ["cargo", "bench", *package, "--bench", "instructions", "--no-run", "--message-format=json"]
     built = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     if built.returncode != 0:
         trouble("the benchmark does not build")

@@ -19,17 +19,9 @@ use portcullis::guarded::{FindRequest, GuardedCollection};
 use portcullis::json;
 use portcullis::policy::{self, RulesFile};
 use portcullis::store::documents::Namespace;
-use portcullis::store::mongodb::{MongoDocuments, connect};
 use portcullis::user::User;
-
-#[path = "../tests/mongodb/clients.rs"]
-#[allow(dead_code, reason = "the tests use the rest")]
-mod clients;
-#[path = "../tests/mongodb/install.rs"]
-mod install;
-#[path = "../tests/mongodb/server.rs"]
-#[allow(dead_code, reason = "the tests use the rest")]
-mod server;
+use portcullis_store::mongodb::{MongoDocuments, connect};
+use portcullis_testkit::mongodb::{Server, mongod};
 
 const DATABASE: &str = "portcullis_bench";
 
@@ -222,9 +214,9 @@ fn micros(time: Duration) -> f64 {
 async fn main() {
     let own = match std::env::var("PORTCULLIS_BENCH_URI") {
         Ok(_) => None,
-        Err(_) => Some(server::Server::start(install::mongod().expect("a mongod")).await.expect("a server")),
+        Err(_) => Some(Server::start(mongod().expect("a mongod")).await.expect("a server")),
     };
-    let uri = own.as_ref().map_or_else(|| std::env::var("PORTCULLIS_BENCH_URI").unwrap(), server::Server::uri);
+    let uri = own.as_ref().map_or_else(|| std::env::var("PORTCULLIS_BENCH_URI").unwrap(), Server::uri);
     let client = connect(&uri).await.expect("a connection string");
     let things = fill(&client).await;
     println!("{} documents of {} bytes\n", count(), bson::serialize_to_vec(&document(0)).expect("BSON").len());

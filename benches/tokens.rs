@@ -33,7 +33,7 @@ struct Party {
 }
 
 fn parties() -> [Party; 2] {
-    let key = RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2048).unwrap();
+    let key = RsaPrivateKey::new(&mut portcullis_testkit::keys::Random, 2048).unwrap();
     let pem = key.to_public_key().to_public_key_pem(LineEnding::LF).unwrap();
     [
         Party {

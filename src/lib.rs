@@ -1,45 +1,93 @@
 //! Portcullis decides, per user, who may read and write which MongoDB document and which field of it, by the rules of
-//! MongoDB Atlas App Services.
+//! MongoDB Atlas App Services, and resolves `%%user` and other expansions in templates.
 //!
-//! A rule goes through the modules in this order:
+//! # A decision
 //!
-//! 1. [`json`] reads the text, with the place of everything;
-//! 2. [`policy`] takes a rules file apart, with [`schema`] for its schema, and hands each expression to
-//! 3. [`expr`], which reads it as written, and [`predicate`], which says what it means where it stands;
-//! 4. [`eval`] binds it to the [`Context`](eval::Context) of a request, above all to the [`User`](user::User), and leaves a
-//!    [`Residual`](eval::Residual) that is asked of documents, decoded or raw ([`value`], [`path`]);
-//! 5. [`access`] puts these together: a [`Guard`](access::Guard) decides, with a [`Reason`](access::Reason), or says with
-//!    [`query`] which documents it would let through, as a filter for MongoDB.
+//! Compile a rules file once, bind it to the context of each request, and ask about documents:
 //!
-//! [`template`] resolves expansions to values, in JSON, BSON and text.
+//! ```
+//! use portcullis::{Context, Policy, User};
 //!
-//! [`guarded`] lets a user at the collections of a [`store`](store::documents) through a guard.
+//! let policy = Policy::parse(r#"{"roles": [{
+//!     "name": "Manager", "apply_when": {"team": "%%user.custom_data.team"}, "read": true, "write": false
+//! }]}"#)?;
+//! let user = User::new("u1").with_custom_data(bson::doc! { "team": "red" });
+//! let guard = policy.guard(Context::new().with_user(user));
 //!
-//! [`find`] and [`update`] read what clients of MongoDB send, as BSON, and do in memory what a server does with it.
+//! let (red, blue) = (bson::doc! { "_id": 1, "team": "red" }, bson::doc! { "_id": 2, "team": "blue" });
+//! assert!(guard.read(&red).is_allowed());
+//! let decision = guard.read(&blue);
+//! assert_eq!(decision.reason().map(|reason| reason.to_string()).as_deref(), Some("no role applies"));
+//! # Ok::<(), portcullis::RulesError>(())
+//! ```
 //!
-//! [`auth`] assembles users from claims and custom data, [`store`] keeps users, sessions, custom data and documents, [`app`] reads whole application directories, `lint` finds
-//! rules that load but are probably not meant, [`testfile`] runs rule tests. [`text`] shows findings to people.
+//! [`Guard`] also decides on [inserts](Guard::insert), [updates](Guard::update), [deletes](Guard::delete) and
+//! [searches](Guard::search), reads raw BSON [without allocating](Guard::read_into), [explains](Guard::explain) itself,
+//! and expresses as a MongoDB filter [which documents](Guard::plan) it would let through.
 //!
-//! Only what is [`True`](eval::Truth::True) grants. What cannot be resolved is [`Unknown`](eval::Truth::Unknown), what fails
-//! is an [`Error`](eval::Truth::Error), and the negation of either is the same again.
+//! # An application
+//!
+//! [`App`] reads an application directory as App Services exported it, and gives the guard of each collection:
+//!
+//! ```
+//! use portcullis::{App, Context, User};
+//!
+//! let app = App::load("fixtures/apps/employees")?;
+//! let guard = app.guard("hr.employees", Context::new().with_user(User::new("u1")))?;
+//! assert!(!guard.read(&bson::doc! { "_id": 1 }).is_allowed());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # A template
+//!
+//! ```
+//! use portcullis::{Context, Template, User};
+//!
+//! let template = Template::parse(r#"{"owner": "%%user.id", "subject": "Hello %(%%user.data.name, \"you\")"}"#)?;
+//! let context = Context::new().with_user(User::new("u1"));
+//! assert_eq!(template.resolve(&context)?, bson::bson!({ "owner": "u1", "subject": "Hello you" }));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What does not resolve does not grant
+//!
+//! A condition is [`True`](Truth::True), [`False`](Truth::False), [`Unknown`](Truth::Unknown) where something cannot be
+//! resolved, or an [`Error`](Truth::Error) where something fails. Only `True` grants, and the negation of `Unknown` or
+//! an `Error` is the same again. A part of the context that the host did not supply is an `Error` that names it.
+//!
+//! # Where things are
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`access`] | decisions, their reasons, explanations, plans |
+//! | [`app`] | application directories |
+//! | [`policy`], [`schema`] | rules files and schemas, compiled |
+//! | [`template`] | templates |
+//! | [`guarded`] | collections behind a guard: find, aggregate, count, distinct, watch, writes |
+//! | [`store`] | traits of the stores that a host provides; the package `portcullis-store` implements them |
+//! | [`auth`], `login` | users from claims and custom data; tokens and sessions (feature `jwt`) |
+//! | [`testfile`] | tests of rules |
+//! | [`lint`](App::check) | findings about rules that load but are probably not meant |
+//! | [`text`] | findings shown to people |
 
 pub mod access;
 pub mod aggregation;
 pub mod app;
 pub mod auth;
+pub mod clock;
 pub mod eval;
 pub mod expr;
 pub mod find;
+pub mod future;
 pub mod guarded;
 pub mod json;
-#[cfg(feature = "jwks")]
-pub mod jwks;
 pub mod lint;
 #[cfg(feature = "jwt")]
 pub mod login;
 pub mod path;
 pub mod policy;
 pub mod predicate;
+pub mod projection;
 pub mod query;
 pub mod schema;
 pub mod store;
@@ -51,6 +99,17 @@ pub mod user;
 pub mod value;
 mod words;
 
+pub use access::{Decision, Explanation, Guard, Operation, Reason, Visible};
+pub use app::{App, LoadOptions};
+/// The BSON library whose types are part of this API.
+pub use bson;
+pub use eval::{Context, Environment, Request, Truth};
+pub use guarded::GuardedCollection;
+pub use policy::{Policy, RulesError};
+pub use query::Plan;
+pub use template::{Escape, Missing, Template};
+pub use user::{CustomData, User, UserType};
+
 /// The examples of the README run as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -58,5 +117,40 @@ struct Readme;
 
 /// The examples of the documentation run as tests.
 #[cfg(doctest)]
+#[doc = include_str!("../docs/architecture.md")]
+struct Architecture;
+
+/// The examples of the documentation run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/benchmarks.md")]
+struct Benchmarks;
+
+/// The examples of the documentation run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/collections.md")]
+struct Collections;
+
+/// The examples of the documentation run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/decisions.md")]
+struct Decisions;
+
+/// The examples of the documentation run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/language.md")]
+struct Language;
+
+/// The examples of the documentation run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/login.md")]
+struct LoginPage;
+
+/// The examples of the documentation run as tests.
+#[cfg(doctest)]
 #[doc = include_str!("../docs/templates.md")]
 struct Templates;
+
+/// The examples of the documentation run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/testing-rules.md")]
+struct TestingRules;

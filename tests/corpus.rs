@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use portcullis::app::{App, LoadOptions};
+use portcullis::app::App;
 
 fn main() -> ExitCode {
     let test = Trial::ignorable_test("every_public_application_is_read_whole", every_public_application_is_read_whole);
@@ -19,7 +19,7 @@ fn every_public_application_is_read_whole() -> Result<Completion, Failed> {
     let apps = App::discover(&corpus);
     assert!(apps.len() >= 73, "{}", apps.len());
     for path in apps {
-        let app = App::load(&path, &LoadOptions::default())?;
+        let app = App::load(&path)?;
         assert!(app.ignored.is_empty(), "{}: {:?}", path.display(), app.ignored);
         let refused = app.check().into_iter().find(|found| found.finding.code == "auth-key-unknown");
         assert!(refused.is_none(), "{}: {refused:?}", path.display());

@@ -4,8 +4,8 @@ use bson::{Document, RawDocument, RawDocumentBuf};
 
 use crate::value::{DocumentRef, DocumentWriter, Malformed, RawWriter, Writer};
 
-/// Where [`Guard::read_into`](super::Guard::read_into) writes what is visible of a document. Used again for the next one
-/// it needs no new memory.
+/// The output of [`Guard::read_into`](super::Guard::read_into): the visible part of a document. Reusing it for the next
+/// document avoids allocations.
 #[derive(Clone, Debug, Default)]
 pub struct Buffer {
     bytes: Vec<u8>,

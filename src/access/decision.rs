@@ -8,8 +8,8 @@ use crate::schema::Failure;
 use crate::text::{OneLine, excerpt};
 use crate::value::{DocumentRef, Malformed};
 
-/// What was decided about one document, for which role, and what failed on the way. `T` is what an allowance gives; the
-/// role's name is the guard's.
+/// The decision about one document, the role that made it, and the errors met on the way. `T` is the result if allowed;
+/// the role's name is borrowed from the guard.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Decision<'g, T> {
@@ -115,7 +115,7 @@ impl<'g, T> Decision<'g, T> {
         }
     }
 
-    /// The role that decided; none if none applies or none was asked.
+    /// The role that decided; `None` if none applies or none was asked.
     pub const fn role(&self) -> Option<&'g str> {
         self.role
     }
@@ -147,7 +147,7 @@ impl Visible<'_> {
 }
 
 impl Reason {
-    /// A stable name for machines: `no-role`.
+    /// A stable machine-readable name: `no-role`.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -186,9 +186,9 @@ impl fmt::Display for Reason {
             Self::Filtered { filter } if filter.is_empty() => f.write_str("a filter hides the document"),
             Self::Filtered { filter } => write!(f, "the filter `{filter}` hides the document"),
             Self::NoRole => f.write_str("no role applies"),
-            Self::DocumentFilters(Half::Read) => f.write_str(
-                "the role's `document_filters.read` does not hold, and no `document_filters.write` that does",
-            ),
+            Self::DocumentFilters(Half::Read) => {
+                f.write_str("neither `document_filters.read` nor `document_filters.write` of the role holds")
+            }
             Self::DocumentFilters(Half::Write) => f.write_str("the role's `document_filters.write` does not hold"),
             Self::Search => f.write_str("the role's `search` does not hold"),
             Self::Read => f.write_str("the role's `read` does not hold"),
@@ -208,7 +208,7 @@ impl fmt::Display for Reason {
             Self::IdChanged => f.write_str("`_id` cannot be changed (code 66 of MongoDB)"),
             Self::Schema(failures) => {
                 let failures: Vec<_> = failures.iter().map(ToString::to_string).collect();
-                write!(f, "the schema refuses the document: {}", OneLine(failures.join("; ")))
+                write!(f, "the document violates the schema: {}", OneLine(failures.join("; ")))
             }
             Self::Failed => f.write_str("a rule that decides could not be evaluated"),
         }

@@ -7,7 +7,7 @@ use crate::eval::{Documents, Errors, Trace, Truth, trace};
 use crate::policy::{FieldRule, Role, Rule};
 use crate::value::{DocumentRef, ValueRef, identical};
 
-/// What is asked about one document.
+/// The operation on a document that is to be explained.
 #[derive(Clone, Copy, Debug)]
 pub enum Operation<'d> {
     /// To read a stored document.
@@ -49,7 +49,7 @@ pub struct RoleTrace {
 pub struct RuleTrace {
     /// The rule's place: `write`, `fields.salary.read`.
     pub place: String,
-    /// How it came about; none if there is no such rule, which denies.
+    /// How it came about; `None` if there is no such rule, which denies.
     pub trace: Option<Trace>,
 }
 

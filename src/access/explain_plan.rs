@@ -8,10 +8,10 @@ use super::find::QueryError;
 use super::guard::{Entrance, Guard};
 use super::plan::{holds, permitted};
 use crate::eval::{Residual, Trace, Truth};
-use crate::policy::Projection;
+use crate::projection::Projection;
 use crate::query::{Field, Plan, Remaining, remaining, settled};
 
-/// What each part of the rules says to a [`Plan`](Guard::plan).
+/// What each part of the rules contributes to a [`Plan`](Guard::plan).
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlanExplanation {
     /// The documents that may be read.
@@ -29,7 +29,7 @@ pub struct PlanExplanation {
     pub projection: Option<Document>,
 }
 
-/// Which documents a filter of the rules leaves.
+/// Which documents a filter of the rules lets through.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FilterPlan {
     /// The filter.
@@ -38,7 +38,7 @@ pub struct FilterPlan {
     pub plan: Plan,
 }
 
-/// What a role says to a plan.
+/// What a role contributes to a plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RolePlan {
     /// The role.
@@ -217,7 +217,7 @@ fn is_true(rule: &Residual) -> bool {
 }
 
 impl BoundField {
-    /// Whether a field is shown; none if that depends on the document.
+    /// Whether a field is shown; `None` if that depends on the document.
     fn shows(&self) -> Option<bool> {
         let rules = || [&self.read, &self.write].into_iter().flatten();
         match rules().any(is_true) {

@@ -5,17 +5,17 @@ use thiserror::Error;
 
 use super::decision::{Decision, Reason, Visible};
 use super::guard::{Entrance, Guard};
-use crate::eval::{Context, Documents, Errors, EvalError, Evaluation, Residual, Truth};
 use crate::aggregation::ExpressionError;
+use crate::eval::{Context, Documents, Errors, EvalError, Evaluation, Residual, Truth};
 use crate::expr::PatternAllowance;
 use crate::find::{Direction, Filter, FindError, Sort};
 use crate::json::{self, EjsonErrorKind, Node};
 use crate::path::{FieldPath, PathError};
-use crate::policy::{Projection, ProjectionError};
+use crate::projection::{Projection, ProjectionError};
 use crate::text::{Code, Located};
 use crate::value::{DocumentRef, Malformed, ValueRef};
 
-/// A client's query: MongoDB's filter, projection and order.
+/// A client's query: a MongoDB filter, projection and sort order.
 #[derive(Clone, Debug)]
 pub struct Query {
     filter: Arc<Filter>,
@@ -25,6 +25,7 @@ pub struct Query {
 
 /// Why a query cannot be run.
 #[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
 pub enum QueryError {
     /// A filter that is no extended JSON.
     #[error("{0}")]
@@ -39,7 +40,7 @@ pub enum QueryError {
     #[error("{0}")]
     Projection(ProjectionError),
     /// A malformed order.
-    #[error("a sort says 1 or -1 about a field")]
+    #[error("sort order must be 1 or -1")]
     Sort,
     /// Documents that have no place in the order.
     #[error("{0}")]
@@ -118,9 +119,11 @@ fn compile_filter(node: &Node, patterns: &PatternAllowance) -> Result<Filter, Lo
             let fails = Filter::compile_within(&alone, &PatternAllowance::default()).is_err();
             fails.then(|| node.as_object()?.iter().find(|member| member.key == *name)).flatten()
         });
-        let span = at_fault.map_or(node.span, |member| match member.key.starts_with('$') && member.value.as_array().is_none() {
-            true => member.key_span,
-            false => member.value.span,
+        let span = at_fault.map_or(node.span, |member| {
+            match member.key.starts_with('$') && member.value.as_array().is_none() {
+                true => member.key_span,
+                false => member.value.span,
+            }
         });
         Located::new(QueryError::Filter(error), span)
     })
@@ -155,8 +158,8 @@ impl Guard {
     /// may read them: a hidden field is Missing to it.
     ///
     /// # Errors
-    /// If there are no rules, something that decides about any document fails, or the rules ask for a part of the context that
-    /// was not supplied.
+    /// If there are no rules, something that decides about any document fails, or the rules ask for a part of the
+    /// context that was not supplied.
     pub fn find<'d>(
         &self,
         query: &Query,
@@ -256,7 +259,7 @@ impl Query {
     }
 }
 
-/// The visible part of a document; none if it is left out.
+/// The visible part of a document; `None` if it is left out.
 fn seen(decision: Decision<'_, Visible<'_>>) -> Result<Option<Document>, QueryError> {
     if let Some(Reason::Failed) = decision.reason() {
         return Err(QueryError::Failed(decision.errors().to_vec()));

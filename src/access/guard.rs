@@ -6,25 +6,24 @@ use super::bound::BoundRole;
 use super::decision::{Decision, Outcome, Reason};
 use super::visibility::Visibility;
 use crate::eval::{Binder, Context, Documents, Errors, EvalError, Evaluation, Residual, Truth};
-use crate::policy::{Policy, Presence, Projection, Role, Rule};
+use crate::policy::{Policy, Presence, Role, Rule};
 use crate::predicate::ContextRoot;
+use crate::projection::Projection;
 use crate::query::Range;
 use crate::schema::BoundSchema;
 use crate::user::UserType;
 use crate::value::Wanted;
 
-/// A policy bound to the context of one request: the front door of the engine. Binding costs once what depends on the
-/// user; each document then costs only what depends on it.
+/// A policy bound to the context of one request: the front door of the engine. Binding evaluates once everything that
+/// depends only on the user, so that each document costs only what depends on the document.
 ///
 /// ```
-/// use portcullis::{access::Guard, eval::Context, policy, user::User};
-/// let rules = portcullis::json::parse(r#"{"roles": [{
+/// use portcullis::{Context, Policy, User};
+/// let policy = Policy::parse(r#"{"roles": [{
 ///     "name": "Owner", "apply_when": {"owner": "%%user.id"},
 ///     "fields": {"title": {"read": true, "write": true}, "audit": {"read": true}}
 /// }]}"#).unwrap();
-/// let rules = policy::compile(&rules).unwrap();
-/// let policy = policy::RulesFile::effective(Some(&rules), None);
-/// let guard = Guard::new(policy, Context::new().with_user(User::new("u1")));
+/// let guard = policy.guard(Context::new().with_user(User::new("u1")));
 ///
 /// let before = bson::doc! { "_id": 1, "owner": "u1", "title": "a", "audit": "x" };
 /// let seen = guard.read(&before).allowed().unwrap().to_document().unwrap();
@@ -41,9 +40,9 @@ pub struct Guard {
     pub(super) policy: Arc<Policy>,
     pub(super) entrance: Entrance,
     pub(super) schema: Option<BoundSchema>,
-    /// Worked out for the first query, for all that follow.
+    /// Computed for the first query and reused for all that follow.
     pub(super) range: OnceLock<Range>,
-    /// The same.
+    /// Computed for the first query and reused for all that follow.
     pub(super) visibility: OnceLock<Visibility>,
 }
 
@@ -78,8 +77,16 @@ pub(super) struct BoundFilters {
     pub(super) errors: Vec<EvalError>,
 }
 
+impl Policy {
+    /// Binds the policy to the context of a request. The guard shares the policy, which is not copied.
+    #[must_use]
+    pub fn guard(self: &Arc<Self>, context: Context) -> Guard {
+        Guard::new(Some(Arc::clone(self)), context)
+    }
+}
+
 impl Guard {
-    /// Binds the policy of a collection; none if neither the collection nor the defaults have rules.
+    /// Binds the policy of a collection; `None` if neither the collection nor the defaults have rules.
     #[must_use]
     pub fn new(policy: Option<impl Into<Arc<Policy>>>, context: Context) -> Self {
         let policy: Option<Arc<Policy>> = policy.map(Into::into);
@@ -118,13 +125,13 @@ impl Guard {
         }
     }
 
-    /// For a namespace for which there are no rules: denies everything, but to the system user.
+    /// A guard for a namespace without rules: denies everything, except to the system user.
     #[must_use]
     pub fn without_rules(namespace: &str, context: Context) -> Self {
         Self::new(None::<Arc<Policy>>, context).in_namespace(namespace)
     }
 
-    /// The same guard, which names the namespace where it says that there are no rules.
+    /// Sets the namespace that is named in denials for lack of rules.
     #[must_use]
     pub fn in_namespace(mut self, namespace: &str) -> Self {
         if let Entrance::Closed(Reason::NoRule { namespace: named }) = &mut self.entrance {
@@ -133,7 +140,7 @@ impl Guard {
         self
     }
 
-    /// Denies everything to everybody: for a collection whose rules do not load.
+    /// A guard for a collection whose rules do not load: denies everything to everyone.
     #[must_use]
     pub fn closed(context: Context) -> Self {
         Self::of(context, Arc::default(), Entrance::Closed(Reason::RulesInvalid), None)

@@ -81,7 +81,7 @@ fn tests(test: &BoundTest) -> usize {
     }
 }
 
-/// What is known of a test without asking the database; none if it may be asked.
+/// What is known of a test without asking the database; `None` if it may be asked.
 fn known(test: &BoundTest, visibility: &Visibility) -> Option<Bounds> {
     if let BoundCheck::Client(client) = &test.check
         && let BoundLeft::Document(place) = &test.left

@@ -2,7 +2,7 @@ use super::bound::{BoundField, BoundFields, BoundRole};
 use super::find::QueryError;
 use super::guard::{BoundFilters, BoundRules, Entrance, Guard};
 use crate::eval::Residual;
-use crate::policy::{Kept, Projection};
+use crate::projection::{Kept, Projection};
 use crate::query::{Field, Filter, MAX_DEPTH, Plan, Range, bounds, united};
 
 impl Guard {
@@ -180,7 +180,7 @@ impl Left<'_> {
         self.filters.projections.iter().map(|projection| projection.keeps(name)).min().unwrap_or(Kept::Yes)
     }
 
-    /// The fields beside `_id` that can be left; none if any can.
+    /// The fields beside `_id` that can be left; `None` if any can.
     fn names(&self) -> Option<Vec<&str>> {
         self.filters.projections.iter().find_map(Projection::kept_names).map(Iterator::collect)
     }

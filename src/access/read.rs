@@ -239,7 +239,7 @@ struct Reader<'e> {
 }
 
 impl<'e> Reader<'e> {
-    /// Writes the fields that may be seen. Of a key that stands twice the first counts.
+    /// Writes the fields that may be seen. If a key is duplicated, the first occurrence counts.
     fn fields(
         &self,
         document: DocumentRef<'e>,

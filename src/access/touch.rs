@@ -5,7 +5,7 @@ use super::bound::{BoundField, BoundFields, BoundRole};
 use super::guard::{BoundRules, Entrance, Guard, assign, truth};
 use super::visibility::{Shown, Visibility};
 use crate::eval::{Errors, Evaluation, Residual, Seen, Truth};
-use crate::policy::Projection;
+use crate::projection::Projection;
 use crate::value::{DocumentRef, Lookup, Steps, ValueRef, identical};
 
 /// What a change names of a document.
@@ -215,9 +215,9 @@ type Value<'d> = Result<Option<ValueRef<'d>>, crate::value::Malformed>;
 
 /// Where a path has led to.
 struct Place<'d> {
-    /// What is stored there; none if there are several places.
+    /// What is stored there; `None` if there are several places.
     old: Option<Value<'d>>,
-    /// What would be there; none if which of the old ones it belongs to cannot be told.
+    /// What would be there; `None` if which of the old ones it belongs to cannot be told.
     new: Option<Value<'d>>,
 }
 

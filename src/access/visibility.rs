@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::bound::{BoundField, BoundRole};
 use super::guard::{BoundFilters, BoundRules, Entrance, Guard};
 use crate::eval::{Residual, Truth};
-use crate::policy::Projection;
+use crate::projection::Projection;
 use crate::query::Range;
 
 /// How much of a top-level field is visible in the documents that may be read.
@@ -198,7 +198,7 @@ fn left(shown: Shown, name: Option<&str>, filters: &BoundFilters) -> Shown {
             None if projection.keeps_others() => Shown::Always,
             None => Shown::Never,
             Some(name) if projection.keeps_whole(name) => Shown::Always,
-            Some(name) if projection.keeps(name) == crate::policy::Kept::No => Shown::Never,
+            Some(name) if projection.keeps(name) == crate::projection::Kept::No => Shown::Never,
             Some(_) => Shown::Varies,
         };
         match (shown, kept) {

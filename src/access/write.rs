@@ -61,8 +61,8 @@ impl Guard {
         self.write(Write::Delete(stored.into()))
     }
 
-    /// Whether every document that may be read may be updated, whatever becomes of it, as long as no key stands twice: then nothing
-    /// else is left to be judged.
+    /// Whether every document that may be read may be updated, whatever the update, as long as there is no duplicate
+    /// key: then nothing else is left to be judged.
     pub(crate) fn updates_what_it_reads(&self) -> bool {
         self.schema.is_none() && self.writes_what_it_reads(|_| true)
     }
@@ -218,7 +218,7 @@ struct Changes<'e> {
     failed: bool,
 }
 
-/// The fields of a document, of a key that stands twice the first.
+/// The fields of a document; the first occurrence of a duplicate key.
 type Fields<'d> = Vec<(&'d str, ValueRef<'d>)>;
 
 fn fields(document: Option<DocumentRef<'_>>) -> Result<Fields<'_>, Malformed> {

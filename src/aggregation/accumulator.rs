@@ -8,8 +8,8 @@ use bson::{Bson, Document};
 use super::decimal;
 use super::failure::{Outcome, refused};
 use super::number::{Num, Sum};
-use super::operators::sets::Member;
 use super::operators::Args;
+use super::operators::sets::Member;
 use super::value::{compare, copy, is_nullish, kind, weight};
 use crate::find::{Sort, SortKey};
 
@@ -56,11 +56,23 @@ pub(super) enum Gathered {
     Push(Vec<Bson>),
     Set(BTreeSet<Ordered>),
     /// The number, the mean, the sum of squares, and whether all were finite.
-    Deviation { sample: bool, count: i64, mean: f64, squares: f64, finite: bool },
+    Deviation {
+        sample: bool,
+        count: i64,
+        mean: f64,
+        squares: f64,
+        finite: bool,
+    },
     Merge(Document),
     Several(Kept, usize, Vec<Bson>),
     /// By an order: of the top or the bottom so many; with their keys.
-    Top { sort: Sort, top: bool, count: usize, one: bool, held: Vec<(SortKey, Bson)> },
+    Top {
+        sort: Sort,
+        top: bool,
+        count: usize,
+        one: bool,
+        held: Vec<(SortKey, Bson)>,
+    },
 }
 
 impl Gathered {
@@ -101,14 +113,17 @@ impl Gathered {
                 return Ok(0);
             }
             Self::Least(least) => {
-                if !is_nullish(value.as_ref()) && (least.is_none() || compare(value.as_ref(), least.as_ref())?.is_lt()) {
+                if !is_nullish(value.as_ref()) && (least.is_none() || compare(value.as_ref(), least.as_ref())?.is_lt())
+                {
                     *least = value;
                     return Ok(size);
                 }
                 return Ok(0);
             }
             Self::Greatest(greatest) => {
-                if !is_nullish(value.as_ref()) && (greatest.is_none() || compare(value.as_ref(), greatest.as_ref())?.is_gt()) {
+                if !is_nullish(value.as_ref())
+                    && (greatest.is_none() || compare(value.as_ref(), greatest.as_ref())?.is_gt())
+                {
                     *greatest = value;
                     return Ok(size);
                 }
@@ -140,7 +155,12 @@ impl Gathered {
             Self::Merge(merged) => match value {
                 None | Some(Bson::Null | Bson::Undefined) => {}
                 Some(Bson::Document(fields)) => merged.extend(fields),
-                other => return refused(40400, format!("$mergeObjects requires object inputs, not {}", kind(other.as_ref()))),
+                other => {
+                    return refused(
+                        40400,
+                        format!("$mergeObjects requires object inputs, not {}", kind(other.as_ref())),
+                    );
+                }
             },
             Self::Several(kept, count, list) => match kept {
                 Kept::First if list.len() >= *count => return Ok(0),
@@ -212,7 +232,11 @@ impl Gathered {
             }
             Self::Top { sort, top, count, one, mut held } => {
                 held.sort_by(|(a, _), (b, _)| sort.compare(a, b));
-                if top { held.truncate(count) } else { drop(held.drain(..held.len().saturating_sub(count))) }
+                if top {
+                    held.truncate(count)
+                } else {
+                    drop(held.drain(..held.len().saturating_sub(count)))
+                }
                 let mut values = held.into_iter().map(|(_, value)| value);
                 if one { values.next() } else { Some(values.collect::<Vec<_>>().into()) }
             }

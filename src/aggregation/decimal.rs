@@ -98,7 +98,8 @@ pub(super) fn divide(a: Decimal128, b: Decimal128) -> Outcome<Decimal128> {
     }
     let negative = x.negative != y.negative;
     let ideal = x.exponent - y.exponent;
-    let (mut coefficient, mut rest, mut exponent) = (x.coefficient / y.coefficient, x.coefficient % y.coefficient, ideal);
+    let (mut coefficient, mut rest, mut exponent) =
+        (x.coefficient / y.coefficient, x.coefficient % y.coefficient, ideal);
     while rest != 0 && coefficient < 10_u128.pow(35) {
         rest *= 10;
         coefficient = coefficient * 10 + rest / y.coefficient;

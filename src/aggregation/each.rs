@@ -19,10 +19,17 @@ const MAX_BYTES: usize = 16 << 20;
 #[derive(Clone, Debug)]
 pub(crate) enum Each {
     /// `$project` with values, and `$addFields`.
-    Fields { tree: Vec<(String, Node)>, keeps: bool },
+    Fields {
+        tree: Vec<(String, Node)>,
+        keeps: bool,
+    },
     /// `$replaceWith`
     Replace(Expression),
-    Unwind { path: Vec<String>, index: Option<String>, preserves: bool },
+    Unwind {
+        path: Vec<String>,
+        index: Option<String>,
+        preserves: bool,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -80,7 +87,10 @@ impl Each {
         };
         let Some(Bson::String(path)) = path else { return refused(28812, "`$unwind` takes the path of a field") };
         let Some(path) = path.strip_prefix('$') else { return refused(28818, "the path of `$unwind` begins with `$`") };
-        if let Some(key) = options.keys().find(|key| !["path", "includeArrayIndex", "preserveNullAndEmptyArrays"].contains(&key.as_str())) {
+        if let Some(key) = options
+            .keys()
+            .find(|key| !["path", "includeArrayIndex", "preserveNullAndEmptyArrays"].contains(&key.as_str()))
+        {
             return refused(28811, format!("`$unwind` has no member `{key}`"));
         }
         let index = match options.get("includeArrayIndex") {
@@ -101,12 +111,21 @@ impl Each {
         let root = super::decoded(document, steps)?;
         let made = match self {
             Self::Fields { tree, keeps } => {
-                let shown = if *keeps { copy(&root, steps)? } else { project(tree, &root, steps)?.unwrap_or_else(|| Document::new().into()) };
+                let shown = if *keeps {
+                    copy(&root, steps)?
+                } else {
+                    project(tree, &root, steps)?.unwrap_or_else(|| Document::new().into())
+                };
                 vec![compute(tree, &root, Some(shown), steps)?]
             }
             Self::Replace(expression) => match expression.value(&root, steps)? {
                 Some(new @ Bson::Document(_)) => vec![new],
-                other => return refused(40228, format!("a new root must be an object, not a value of type {}", kind(other.as_ref()))),
+                other => {
+                    return refused(
+                        40228,
+                        format!("a new root must be an object, not a value of type {}", kind(other.as_ref())),
+                    );
+                }
             },
             Self::Unwind { path, index, preserves } => return unwound(root, path, index.as_deref(), *preserves, steps),
         };
@@ -250,7 +269,13 @@ fn compute(tree: &[(String, Node)], root: &Bson, value: Option<Bson>, steps: &St
     Ok(fields.into())
 }
 
-fn unwound(root: Bson, path: &[String], index: Option<&str>, preserves: bool, steps: &Steps) -> Outcome<Vec<RawDocumentBuf>> {
+fn unwound(
+    root: Bson,
+    path: &[String],
+    index: Option<&str>,
+    preserves: bool,
+    steps: &Steps,
+) -> Outcome<Vec<RawDocumentBuf>> {
     let Bson::Document(mut root) = root else { return Ok(Vec::new()) };
     let numbered = |mut document: Document, at: Option<usize>| {
         if let Some(name) = index {
@@ -318,4 +343,3 @@ fn set(document: &mut Document, path: &[String], value: Option<Bson>) {
         }
     }
 }
-

@@ -110,7 +110,10 @@ impl<'a> Frame<'a> {
                 }
                 return match otherwise {
                     Some(otherwise) => self.of(otherwise),
-                    None => refused(40066, "$switch could not find a matching branch for an input, and no default was specified."),
+                    None => refused(
+                        40066,
+                        "$switch could not find a matching branch for an input, and no default was specified.",
+                    ),
                 };
             }
             Expression::Let(values, inner) => {
@@ -175,7 +178,12 @@ impl<'a> Frame<'a> {
             Expression::SortArray(input, order) => match self.of(input)?.as_deref() {
                 value if is_nullish(value) => made(Bson::Null),
                 Some(Bson::Array(elements)) => made(arrays::sorted(elements, order, self.steps)?),
-                other => return refused(2942504, format!("The input argument to $sortArray must be an array, but was of type: {}", kind(other))),
+                other => {
+                    return refused(
+                        2942504,
+                        format!("The input argument to $sortArray must be an array, but was of type: {}", kind(other)),
+                    );
+                }
             },
             Expression::GetField(name, input) => {
                 let Expression::Literal(Bson::String(name)) = &**name else { return Ok(None) };
@@ -217,7 +225,12 @@ impl<'a> Frame<'a> {
         }
     }
 
-    fn call(&mut self, operator: &'static super::table::Operator, operands: &'a [Expression], given: &'a [bool]) -> Outcome<Value<'a>> {
+    fn call(
+        &mut self,
+        operator: &'static super::table::Operator,
+        operands: &'a [Expression],
+        given: &'a [bool],
+    ) -> Outcome<Value<'a>> {
         // What stands in for an error or for null is only asked when it is needed.
         let (on_error, on_null) = match operator.name {
             "$convert" => (Some(2), Some(3)),
@@ -232,7 +245,9 @@ impl<'a> Frame<'a> {
         }
         let args = Args { name: operator.name, values: &values, given, steps: self.steps };
         let substitute = |at: Option<usize>| at.filter(|at| args.is_given(*at)).and_then(|at| operands.get(at));
-        if args.is_nullish(0) && let Some(instead) = substitute(on_null) {
+        if args.is_nullish(0)
+            && let Some(instead) = substitute(on_null)
+        {
             return self.of(instead);
         }
         let outcome = (operator.run)(&args);
@@ -265,7 +280,9 @@ impl<'a> Frame<'a> {
         let mut list = Vec::new();
         for element in elements {
             self.steps.take(1)?;
-            if matches!(element, Bson::Document(_)) && let Some(found) = follow(element, path, self.steps)? {
+            if matches!(element, Bson::Document(_))
+                && let Some(found) = follow(element, path, self.steps)?
+            {
                 list.push(found);
             }
         }

@@ -106,9 +106,24 @@ impl Expression {
         self.each(&mut |part| {
             parts += 1;
             never &= match part {
-                Self::Literal(_) | Self::Field(_) | Self::All(_) | Self::Any(_) | Self::Cond(_) | Self::IfNull(_) => true,
+                Self::Literal(_) | Self::Field(_) | Self::All(_) | Self::Any(_) | Self::Cond(_) | Self::IfNull(_) => {
+                    true
+                }
                 Self::Call { operator, .. } => {
-                    matches!(operator.name, "$eq" | "$ne" | "$gt" | "$gte" | "$lt" | "$lte" | "$cmp" | "$not" | "$type" | "$isNumber" | "$isArray")
+                    matches!(
+                        operator.name,
+                        "$eq"
+                            | "$ne"
+                            | "$gt"
+                            | "$gte"
+                            | "$lt"
+                            | "$lte"
+                            | "$cmp"
+                            | "$not"
+                            | "$type"
+                            | "$isNumber"
+                            | "$isArray"
+                    )
                 }
                 _ => false,
             };

@@ -51,7 +51,8 @@ impl Grouping {
     /// `$group`
     pub(crate) fn parse(fields: &Document) -> Outcome<Self> {
         let Some(key) = fields.get("_id") else { return refused(15955, "a group specification must include an _id") };
-        let fields = fields.iter().filter(|(name, _)| *name != "_id").map(|(name, accumulator)| field(name, accumulator));
+        let fields =
+            fields.iter().filter(|(name, _)| *name != "_id").map(|(name, accumulator)| field(name, accumulator));
         Ok(Self { key: Expression::parse(key)?, fields: fields.collect::<Outcome<_>>()?, sorted: false })
     }
 
@@ -89,7 +90,8 @@ impl Grouping {
         for boundary in boundaries {
             let expression = Expression::parse(boundary)?;
             let mut is_constant = true;
-            expression.each(&mut |part| is_constant &= !matches!(part, Expression::Field(_) | Expression::Variable(None, _)));
+            expression
+                .each(&mut |part| is_constant &= !matches!(part, Expression::Field(_) | Expression::Variable(None, _)));
             match expression.value(&Bson::Document(Document::new()), &steps)? {
                 Some(value) if is_constant => values.push(value),
                 _ => return refused(40191, "the boundaries of `$bucket` are constants"),
@@ -97,7 +99,8 @@ impl Grouping {
         }
         for pair in values.windows(2) {
             let [low, high] = pair else { continue };
-            let class = |value: &Bson| if Num::of(value).is_some() { "number" } else { super::value::kind(Some(value)) };
+            let class =
+                |value: &Bson| if Num::of(value).is_some() { "number" } else { super::value::kind(Some(value)) };
             if class(low) != class(high) {
                 return refused(40193, "the boundaries of `$bucket` are of one type");
             }
@@ -129,7 +132,9 @@ impl Grouping {
         }
         let fields = match members.get("output") {
             None => vec![field("count", &bson::doc! { "$sum": 1 }.into())?],
-            Some(Bson::Document(output)) => output.iter().map(|(name, one)| field(name, one)).collect::<Outcome<_>>()?,
+            Some(Bson::Document(output)) => {
+                output.iter().map(|(name, one)| field(name, one)).collect::<Outcome<_>>()?
+            }
             Some(_) => return refused(40196, "the `output` of `$bucket` is an object"),
         };
         Ok(Self { key: Expression::Switch(branches, otherwise), fields, sorted: true })
@@ -268,7 +273,9 @@ fn field(name: &str, accumulator: &Bson) -> Outcome<(String, Accumulating)> {
 
 fn named<'d>(operator: &str, operand: &'d Bson, names: &[&str]) -> Outcome<&'d Document> {
     match operand {
-        Bson::Document(members) if members.len() == names.len() && names.iter().all(|name| members.contains_key(*name)) => {
+        Bson::Document(members)
+            if members.len() == names.len() && names.iter().all(|name| members.contains_key(*name)) =>
+        {
             Ok(members)
         }
         _ => refused(5788001, format!("`{operator}` takes an object of {}", names.join(", "))),

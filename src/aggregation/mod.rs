@@ -14,9 +14,9 @@ mod parse;
 mod table;
 mod value;
 
-pub(crate) use each::Each;
+pub use each::Each;
 pub(crate) use evaluate::decoded;
 pub(crate) use expression::Expression;
 pub use failure::ExpressionError;
-pub(crate) use group::{Grouping, Groups};
+pub use group::{Grouping, Groups};
 pub(crate) use table::{is_operator, refusal_of};

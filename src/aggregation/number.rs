@@ -129,7 +129,11 @@ pub(super) fn multiply(a: Decimal128, b: Decimal128) -> Outcome<Decimal128> {
 pub(super) fn negate(a: Decimal128) -> Decimal128 {
     let bits = u128::from_le_bytes(a.bytes());
     // The sign of what is no number has no meaning.
-    if matches!(ValueRef::Decimal128(a).number(), Some(number) if number.is_nan()) { a } else { Decimal128::from_bytes((bits ^ 1 << 127).to_le_bytes()) }
+    if matches!(ValueRef::Decimal128(a).number(), Some(number) if number.is_nan()) {
+        a
+    } else {
+        Decimal128::from_bytes((bits ^ 1 << 127).to_le_bytes())
+    }
 }
 
 pub(super) fn too_large() -> super::ExpressionError {

@@ -53,7 +53,9 @@ impl Scope {
                     _ => self.deeper()?.object(members),
                 }
             }
-            Bson::JavaScriptCode(_) | Bson::JavaScriptCodeWithScope(_) => unsupported("`code`", "no code of a client's is run"),
+            Bson::JavaScriptCode(_) | Bson::JavaScriptCodeWithScope(_) => {
+                unsupported("`code`", "client-supplied code is not executed")
+            }
             value => Ok(Expression::Literal(value.clone())),
         }
     }
@@ -66,7 +68,10 @@ impl Scope {
         let mut fields: Vec<(String, Expression)> = Vec::new();
         for (name, value) in members {
             if name.starts_with('$') {
-                return refused(15983, format!("`{name}` does not stand alone: an operator is the only member of its object"));
+                return refused(
+                    15983,
+                    format!("`{name}` does not stand alone: an operator is the only member of its object"),
+                );
             }
             if name.is_empty() || name.contains(['.', '\0']) {
                 return refused(16412, "the name of a field is not empty and has no dots");
@@ -96,7 +101,9 @@ impl Scope {
             }
             _ => Err(ExpressionError::Unsupported {
                 what: format!("`{text}`"),
-                help: Some("the variables are `$$ROOT`, `$$CURRENT`, `$$REMOVE`, `$$NOW` and those of the expression's own"),
+                help: Some(
+                    "the variables are `$$ROOT`, `$$CURRENT`, `$$REMOVE`, `$$NOW` and those of the expression's own",
+                ),
             }),
         }
     }
@@ -135,12 +142,19 @@ impl Scope {
         }
     }
 
-    fn members(&self, operator: &'static Operator, members: &Document, names: &[&str], needed: usize) -> Outcome<Expression> {
+    fn members(
+        &self,
+        operator: &'static Operator,
+        members: &Document,
+        names: &[&str],
+        needed: usize,
+    ) -> Outcome<Expression> {
         known(operator.name, members, names)?;
         if let Some(missing) = names.iter().take(needed).find(|name| !members.contains_key(**name)) {
             return refused(9, format!("`{}` needs `{missing}`", operator.name));
         }
-        let operands = names.iter().map(|name| members.get(*name).map_or(Ok(Expression::Missing), |part| self.any(part)));
+        let operands =
+            names.iter().map(|name| members.get(*name).map_or(Ok(Expression::Missing), |part| self.any(part)));
         let operands = operands.collect::<Outcome<_>>()?;
         let given = names.iter().map(|name| members.contains_key(*name)).collect();
         Ok(Expression::Call { operator, operands, given })
@@ -167,9 +181,7 @@ impl Scope {
                 None => Ok(members),
             }
         };
-        let member = |scope: &Self, members: &Document, name: &str| {
-            scope.any(members.get(name).unwrap_or(&Bson::Null))
-        };
+        let member = |scope: &Self, members: &Document, name: &str| scope.any(members.get(name).unwrap_or(&Bson::Null));
         let variable = |members: &Document| match members.get("as") {
             None => self.with("this"),
             Some(Bson::String(name)) => self.with(name),
@@ -184,11 +196,15 @@ impl Scope {
                 let parts = match operand {
                     Bson::Document(members) if !members.keys().any(|key| key.starts_with('$')) => {
                         let members = object(&["if", "then", "else"], 3).map(|_| members)?;
-                        ["if", "then", "else"].iter().map(|name| member(self, members, name)).collect::<Outcome<Vec<_>>>()?
+                        ["if", "then", "else"]
+                            .iter()
+                            .map(|name| member(self, members, name))
+                            .collect::<Outcome<Vec<_>>>()?
                     }
                     operand => self.list(name, operand, 3, 3)?,
                 };
-                let parts = <[Expression; 3]>::try_from(parts).map_err(|_| refusal(16020, "`$cond` takes three operands"))?;
+                let parts =
+                    <[Expression; 3]>::try_from(parts).map_err(|_| refusal(16020, "`$cond` takes three operands"))?;
                 Expression::Cond(Box::new(parts))
             }
             "$switch" => {
@@ -200,7 +216,9 @@ impl Scope {
                     return refused(40068, "`$switch` has at least one branch");
                 }
                 let branch = |branch: &Bson| {
-                    let Bson::Document(branch) = branch else { return refused(40062, "a branch of `$switch` is an object") };
+                    let Bson::Document(branch) = branch else {
+                        return refused(40062, "a branch of `$switch` is an object");
+                    };
                     known(name, branch, &["case", "then"])?;
                     if branch.len() != 2 {
                         return refused(40067, "a branch of `$switch` has a `case` and a `then`");
@@ -212,7 +230,9 @@ impl Scope {
             }
             "$let" => {
                 let members = object(&["vars", "in"], 2)?;
-                let Some(Bson::Document(vars)) = members.get("vars") else { return refused(10065, "`$let` takes an object of `vars`") };
+                let Some(Bson::Document(vars)) = members.get("vars") else {
+                    return refused(10065, "`$let` takes an object of `vars`");
+                };
                 let (mut inner, mut values) = (self.clone(), Vec::new());
                 for (name, value) in vars {
                     inner = inner.with(name)?;
@@ -222,7 +242,10 @@ impl Scope {
             }
             "$map" => {
                 let members = object(&["input", "in", "as"], 2)?;
-                Expression::Map(Box::new([member(self, members, "input")?, member(&variable(members)?, members, "in")?]))
+                Expression::Map(Box::new([
+                    member(self, members, "input")?,
+                    member(&variable(members)?, members, "in")?,
+                ]))
             }
             "$filter" => {
                 let members = object(&["input", "cond", "as", "limit"], 2)?;
@@ -233,13 +256,19 @@ impl Scope {
             "$reduce" => {
                 let members = object(&["input", "initialValue", "in"], 3)?;
                 let inner = self.with("value")?.with("this")?;
-                Expression::Reduce(Box::new([member(self, members, "input")?, member(self, members, "initialValue")?, member(&inner, members, "in")?]))
+                Expression::Reduce(Box::new([
+                    member(self, members, "input")?,
+                    member(self, members, "initialValue")?,
+                    member(&inner, members, "in")?,
+                ]))
             }
             "$sortArray" => {
                 let members = object(&["input", "sortBy"], 2)?;
                 let order = members.get("sortBy").cloned().unwrap_or(Bson::Null);
                 let is_direction = |value: &Bson| {
-                    super::number::Num::of(value).and_then(super::number::Num::integer).is_some_and(|number| number.abs() == 1)
+                    super::number::Num::of(value)
+                        .and_then(super::number::Num::integer)
+                        .is_some_and(|number| number.abs() == 1)
                 };
                 match &order {
                     Bson::Document(order) if !order.is_empty() && order.values().all(is_direction) => {}

@@ -1,8 +1,10 @@
 //! The operators of expressions: what is on this table is let through, on either store, and nothing else is.
 
-use super::failure::{ExpressionError, Outcome};
-use super::operators::{Args, arithmetic, arrays, convert, dates, dates_math, objects, regexes, rounding, sets, strings, trigonometry};
 use super::accumulator;
+use super::failure::{ExpressionError, Outcome};
+use super::operators::{
+    Args, arithmetic, arrays, convert, dates, dates_math, objects, regexes, rounding, sets, strings, trigonometry,
+};
 use bson::Bson;
 
 /// How an operator takes its operands.
@@ -58,7 +60,9 @@ pub(super) fn find(name: &str) -> Option<&'static Operator> {
 /// Why a client may not use an operator.
 pub(crate) fn refusal_of(name: &str) -> &'static str {
     match name {
-        "$function" | "$accumulator" | "$where" | "$_internalJsEmit" | "$_internalJsReduce" => "no code of a client's is run",
+        "$function" | "$accumulator" | "$where" | "$_internalJsEmit" | "$_internalJsReduce" => {
+            "client-supplied code is not executed"
+        }
         "$meta" => "it tells of an index, whose fields may be hidden",
         "$rand" | "$sampleRate" => "its result is not the same twice",
         _ => "it is not on the list of operators",
@@ -100,7 +104,16 @@ const OPERATORS: &[Operator] = &[
     named(
         "$dateFromParts",
         &[
-            "year", "isoWeekYear", "month", "day", "hour", "minute", "second", "millisecond", "isoWeek", "isoDayOfWeek",
+            "year",
+            "isoWeekYear",
+            "month",
+            "day",
+            "hour",
+            "minute",
+            "second",
+            "millisecond",
+            "isoWeek",
+            "isoDayOfWeek",
             "timezone",
         ],
         0,

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use bson::Document;
 use thiserror::Error;
@@ -10,8 +11,8 @@ use super::reader::Reader;
 use super::services::Services;
 use super::settings::{Extents, Settings};
 use super::{
-    AppError, Collection, ConfigFile, DataSource, Endpoint, FileFinding, Function, Part, Provider, ServiceRule,
-    SyncConfig, Trigger, custom_data, functions, leftover, secret_names,
+    AppError, Collection, ConfigFile, DataSource, Endpoint, FileFinding, Function, Part, Policies, Provider,
+    ServiceRule, SyncConfig, Trigger, custom_data, functions, leftover, secret_names,
 };
 use crate::eval::Environment;
 use crate::text::Severity;
@@ -63,6 +64,8 @@ pub struct App {
     pub files_read: usize,
     /// What of the values and of the environment could be read.
     pub(super) extent: Extents,
+    /// The compiled rules, once they were asked for.
+    pub(super) shared: OnceLock<Arc<Policies>>,
 }
 
 /// How to read an application.
@@ -86,7 +89,16 @@ impl App {
     ///
     /// # Errors
     /// The directory cannot be read or holds no application; see [`AppError`].
-    pub fn load(directory: &Path, options: &LoadOptions) -> Result<Self, AppError> {
+    pub fn load(directory: impl AsRef<Path>) -> Result<Self, AppError> {
+        Self::load_with(directory, &LoadOptions::default())
+    }
+
+    /// As [`load`](Self::load), in the environment that `options` name.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_with(directory: impl AsRef<Path>, options: &LoadOptions) -> Result<Self, AppError> {
+        let directory = directory.as_ref();
         if let Err(reason) = fs::read_dir(directory) {
             return Err(AppError::Unreadable { path: directory.to_path_buf(), reason });
         }
@@ -137,6 +149,7 @@ impl App {
             ignored,
             files_read: reader.files_read,
             findings: reader.into_findings(),
+            shared: OnceLock::new(),
         })
     }
 

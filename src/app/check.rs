@@ -25,8 +25,8 @@ impl App {
         self.checked(false)
     }
 
-    /// The same, with what is ours and App Services does not know: `%%now`, and `%()` templates other than values that are wholly
-    /// one `%(%%environment.values.name)`.
+    /// As [`check`](Self::check), and also reports extensions that App Services does not support: `%%now`, and `%()`
+    /// templates other than values that are wholly one `%(%%environment.values.name)`.
     #[must_use]
     pub fn check_portable(&self) -> Vec<FileFinding> {
         self.checked(true)
@@ -381,8 +381,8 @@ fn find_templates(node: &Node, found: &mut Vec<Span>) {
     }
 }
 
-/// The rules of a place, or what of them can be looked at, and the text that they are from. The part of a role that does not load
-/// grants nothing, so that what is said is true of the rest.
+/// The rules of a place, or what of them can be looked at, and the text that they are from. The part of a role that
+/// does not load grants nothing, so that what is said is true of the rest.
 fn loadable(
     loaded: Option<&Loaded>,
     part: Option<&Part>,

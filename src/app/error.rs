@@ -5,6 +5,7 @@ use thiserror::Error;
 
 /// Why there is no application in a directory. Whatever is wrong with a single file is a finding instead.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum AppError {
     /// The directory is not there, is not a directory, or must not be read.
     #[error("the directory `{}` cannot be read: {reason}", path.display())]

@@ -42,7 +42,7 @@ pub enum Part {
     Present(ConfigFile),
     /// A file does, but cannot be read, is not JSON, or has templates without a value. The findings say why.
     Broken(Arc<Source>),
-    /// Several files do, and nobody can tell which of them holds.
+    /// Several files do, and it is unclear which one applies.
     Contested(Vec<ConfigFile>),
 }
 

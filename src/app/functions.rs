@@ -164,7 +164,7 @@ pub(super) fn providers(reader: &mut Reader<'_>) -> Vec<Provider> {
             Some(kind) => {
                 let span = config.node.get("type").map_or(config.node.span, |node| node.span);
                 let problem = Problem::new(ProblemKind::ProviderTypeTwice(kind.name()), span);
-                reader.problem_in(&config, problem.help("remove one of them; until then only the first one counts"));
+                reader.problem_in(&config, problem.help("remove one of them; until then, only the first is used"));
             }
         }
     }
@@ -206,7 +206,7 @@ fn unique(
             let first = first.name().to_owned();
             let kind = ProblemKind::DefinitionDuplicate { what, name, first };
             let span = config.node.get("name").map_or(config.node.span, |node| node.span);
-            reader.problem_in(&config, Problem::new(kind, span).help("the first one counts"));
+            reader.problem_in(&config, Problem::new(kind, span).help("the first one is used"));
         } else {
             seen.insert(name.clone(), Arc::clone(&config.source));
             kept.push((name, config));

@@ -111,7 +111,7 @@ fn belongs(path: &str) -> &'static str {
     let parts: Vec<&str> = path.split('/').collect();
     match parts.as_slice() {
         ["data_sources", _, _, _, name] if !TELLING.contains(name) => {
-            "the directory of a collection has rules.json, schema.json and relationships.json; move what is not meant for \
+            "the directory of a collection has rules.json, schema.json and relationships.json; move anything not meant for \
              App Services out of it"
         }
         ["data_sources", _, _] => {

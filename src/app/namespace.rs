@@ -110,7 +110,7 @@ impl Namespace {
                     ProblemKind::NamespaceExposed { written, path }
                 };
                 let span = members.first().map_or_else(Span::default, |node| node.span);
-                let help = "its keys count: correct them, or move the file";
+                let help = "its keys take precedence: correct them, or move the file";
                 reader.problem(source, Problem::new(kind, span).help(help));
             }
         }
@@ -188,7 +188,7 @@ impl Collection {
                 };
                 let span = file.node.get(key).map_or(file.node.span, |node| node.span);
                 let span = if span == file.node.span { Span::new(span.start, span.start) } else { span };
-                let help = "remove one of them; until then nobody has access";
+                let help = "remove one of them; until then, nobody has access";
                 reader.problem_in(file, Problem::new(kind, span).help(help));
             }
         }

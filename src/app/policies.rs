@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::settings::Extent;
 use super::{App, Collection, ConfigFile, FileFinding, Part, ServiceAmbiguous};
@@ -23,7 +23,13 @@ pub struct Policies {
     pub(super) synced: BTreeMap<(String, String), ConfigFile>,
     /// What is wrong with the files.
     pub(super) findings: Vec<FileFinding>,
+    /// What applies, by the collection that has rules of its own and the data source that has the default ones: made when it is first
+    /// asked for.
+    effective: Mutex<BTreeMap<Sources, Option<Arc<Policy>>>>,
 }
+
+/// A collection that has rules of its own, and a data source that has default ones.
+type Sources = (Option<(String, String)>, Option<String>);
 
 /// What became of the rules of one place.
 #[derive(Clone, Debug)]
@@ -128,41 +134,70 @@ impl App {
         }
     }
 
-    /// The guard of a namespace for one request, to which the application adds its values and its environment where the
-    /// context has none of its own.
+    /// The guard of a namespace for one request. The application adds its values and its environment where the context has none of
+    /// its own. The rules of the whole application are compiled at the first call, and shared by all guards.
+    ///
+    /// ```
+    /// use portcullis::{App, Context, User};
+    /// let app = App::load("fixtures/apps/employees")?;
+    /// let guard = app.guard("hr.employees", Context::new().with_user(User::new("u1")))?;
+    /// assert!(!guard.read(&bson::doc! { "_id": 1 }).is_allowed());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Several data sources could hold the namespace.
+    pub fn guard(&self, namespace: &str, context: Context) -> Result<Guard, ServiceAmbiguous> {
+        self.shared_policies().guard(self, namespace, None, context)
+    }
+
+    /// As [`guard`](Self::guard), for the collection of one of several data sources.
+    ///
+    /// # Errors
+    /// Several data sources could hold the namespace and none is named.
+    pub fn guard_in(&self, service: &str, namespace: &str, context: Context) -> Result<Guard, ServiceAmbiguous> {
+        self.shared_policies().guard(self, namespace, Some(service), context)
+    }
+
+    /// The rules of the whole application, compiled once.
+    pub fn shared_policies(&self) -> &Policies {
+        self.shared.get_or_init(|| Arc::new(self.policies()))
+    }
+}
+
+impl Policies {
+    /// The guard of a namespace of the application for one request; see [`App::guard`].
     ///
     /// # Errors
     /// Several data sources could hold the namespace and none is named.
     pub fn guard(
         &self,
-        policies: &Policies,
+        app: &App,
         namespace: &str,
         service: Option<&str>,
         context: Context,
     ) -> Result<Guard, ServiceAmbiguous> {
-        let context = self.with_configuration(context);
-        Ok(match policies.applicable(self, namespace, service)? {
+        let context = app.with_configuration(context);
+        Ok(match self.applicable(app, namespace, service)? {
             Applicable::Policy(policy) => Guard::new(Some(policy), context).in_namespace(namespace),
             Applicable::NoRule => Guard::without_rules(namespace, context),
             Applicable::Invalid => Guard::closed(context),
         })
     }
-}
 
-impl Policies {
     /// What is wrong with the files.
     #[must_use]
     pub fn findings(&self) -> &[FileFinding] {
         &self.findings
     }
 
-    /// The compiled rules of a collection's own files; none if no file speaks of it.
+    /// The compiled rules of a collection's own files; `None` if no file speaks of it.
     #[must_use]
     pub fn own(&self, namespace: &str, service: &str) -> Option<&Loaded> {
         self.collections.get(&(namespace.to_owned(), service.to_owned()))
     }
 
-    /// The compiled default rules of a data source; none if there is no such data source.
+    /// The compiled default rules of a data source; `None` if there is no such data source.
     #[must_use]
     pub fn default_of(&self, service: &str) -> Option<&Loaded> {
         self.defaults.get(service)
@@ -188,6 +223,8 @@ impl Policies {
         let service = collection.map(|collection| collection.service.as_str()).or(source).or(service);
         let own = service.and_then(|service| self.own(namespace, service));
         let default = service.and_then(|service| self.default_of(service));
+        let key = |is_there: bool| is_there.then(|| service.map(str::to_owned)).flatten();
+        let sources = (key(own.is_some()).map(|service| (namespace.to_owned(), service)), key(default.is_some()));
         let own = match own {
             Some(Loaded::Invalid) => return Ok(Applicable::Invalid),
             Some(Loaded::Rules(rules)) => Some(&**rules),
@@ -198,7 +235,9 @@ impl Policies {
             Some(Loaded::Rules(rules)) => Some(&**rules),
             Some(Loaded::Invalid | Loaded::Absent) | None => None,
         };
-        Ok(RulesFile::effective(own, default).map_or(Applicable::NoRule, |policy| Applicable::Policy(Arc::new(policy))))
+        let mut effective = self.effective.lock().unwrap_or_else(PoisonError::into_inner);
+        let policy = effective.entry(sources).or_insert_with(|| RulesFile::effective(own, default).map(Arc::new));
+        Ok(policy.clone().map_or(Applicable::NoRule, Applicable::Policy))
     }
 
     fn report<K: Code + std::fmt::Display>(&mut self, file: &ConfigFile, errors: Vec<Located<K>>) {

@@ -4,6 +4,7 @@ use crate::text::{Code, Finding, Located, Severity};
 
 /// What can be wrong with a file of an application before its content is given a meaning.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum ProblemKind {
     /// A file that must not be read, a link that leads nowhere or in a circle.
     #[error("the file cannot be read: {0}")]
@@ -39,10 +40,10 @@ pub enum ProblemKind {
     /// `rule.json`: a file that nothing reads, where rules belong.
     #[error("nothing reads this file")]
     FileUnused,
-    /// The same where the rules of a collection belong and there are no others.
+    /// [`FileUnused`](Self::FileUnused) where a collection's rules belong, if it has no others.
     #[error("nothing reads this file, so the collection has no rules and is closed")]
     FileClosing,
-    /// The same where the rules of a collection belong and the data source has default roles.
+    /// [`FileUnused`](Self::FileUnused) where a collection's rules belong, if the data source has default roles.
     #[error("nothing reads this file, so the default roles serve the collection")]
     FileExposed,
     /// A directory that must not be listed.
@@ -60,15 +61,15 @@ pub enum ProblemKind {
         found: &'static str,
     },
     /// `"database": "hr"` in `data_sources/<service>/crm/<collection>/rules.json`
-    #[error("the file is for `{written}`, but its path says `{path}`, which so has no rules and is closed")]
+    #[error("the file is for `{written}`, but its path names `{path}`, which therefore has no rules and is closed")]
     NamespaceMismatch {
         /// The namespace by the file's keys, which counts.
         written: String,
         /// The namespace by the path.
         path: String,
     },
-    /// The same where the data source has default roles.
-    #[error("the file is for `{written}`, but its path says `{path}`, which so has the default roles")]
+    /// [`NamespaceMismatch`](Self::NamespaceMismatch) if the data source has default roles.
+    #[error("the file is for `{written}`, but its path names `{path}`, which therefore has the default roles")]
     NamespaceExposed {
         /// The namespace by the file's keys, which counts.
         written: String,
@@ -79,10 +80,10 @@ pub enum ProblemKind {
     #[error("`{0}` is not the name of a {1}")]
     NamespaceInvalid(String, &'static str),
     /// `services/<service>/rules/x.json` without `database` and `collection`
-    #[error("neither the file nor its name says for which collection it is")]
+    #[error("neither the file's content nor its name tells which collection it is for")]
     NamespaceUnknown,
     /// Two files, or two entries, for one thing.
-    #[error("a second definition of the {what} `{name}`, which {first} defines already")]
+    #[error("duplicate definition of the {what} `{name}`, already defined in {first}")]
     DefinitionDuplicate {
         /// Which kind of thing.
         what: &'static str,
@@ -93,14 +94,14 @@ pub enum ProblemKind {
     },
     /// `"sso": {"type": "custom-token"}, "intranet": {"type": "custom-token"}`
     #[error(
-        "a second provider of the type `{0}`: its tokens could speak for users of the first, whose ids may be the same"
+        "a second provider of type `{0}`: its tokens could identify users of the first provider, whose IDs may be the same"
     )]
     ProviderTypeTwice(&'static str),
     /// `functions/config.json` with an entry without `name`
     #[error("this {0} has no name")]
     NameMissing(&'static str),
     /// `values/x.json` without `value`
-    #[error("this value has no `value`")]
+    #[error("the value has no `value`")]
     ValueMissing,
     /// `"environment": "prod"` without `environments/prod.json`
     #[error("the environment `{0}` has no file environments/{0}.json")]
@@ -111,17 +112,17 @@ pub enum ProblemKind {
     /// `"function_name": "x"` without a function `x`
     #[error("there is no function `{0}`")]
     FunctionUnknown(String),
-    /// The same in what is switched off.
-    #[error("there is no function `{0}`; it is not called as long as this is switched off")]
+    /// [`FunctionUnknown`](Self::FunctionUnknown) in something that is disabled.
+    #[error("no function `{0}`; it is not called while this is disabled")]
     FunctionUnused(String),
-    /// A trigger of a data source that is not there.
-    #[error("there is no data source `{0}`; the trigger sees nothing")]
+    /// A trigger on a data source that does not exist.
+    #[error("no data source `{0}`; the trigger never fires")]
     TriggerSource(String),
-    /// A secret that nobody supplies.
+    /// A secret that is not supplied.
     #[error("nothing supplies the secret `{0}`")]
     SecretMissing(String),
-    /// `"secret_config": {"signingKeys": ["x"]}` where no other file speaks of a secret `x`
-    #[error("the secret `{0}` is in none of these files, as it should be: it must be supplied")]
+    /// `"secret_config": {"signingKeys": ["x"]}` where no other file refers to a secret `x`
+    #[error("the secret `{0}` is not in these files, as intended, and must be supplied separately")]
     SecretUnlisted(String),
     /// `"disbled": true`
     #[error("nothing reads the key `{key}` of {what}")]
@@ -131,7 +132,7 @@ pub enum ProblemKind {
         /// What has it.
         what: &'static str,
     },
-    /// The same where it may be a slip of the hand.
+    /// [`KeyUnused`](Self::KeyUnused) that is probably a typo.
     #[error("nothing reads the key `{key}` of {what}")]
     KeyMisspelt {
         /// The key.
@@ -140,10 +141,10 @@ pub enum ProblemKind {
         what: &'static str,
     },
     /// `"run_as_system": true` of the data API
-    #[error("the data API runs as the system user, for whom no rule holds")]
+    #[error("the Data API runs as the system user, who bypasses all rules")]
     DataApiSystem,
     /// `HR` beside `hr`
-    #[error("the database `{name}` differs from `{other}` in letter case only, which a server does not allow")]
+    #[error("the database `{name}` differs from `{other}` only in case, which MongoDB does not allow")]
     DatabaseCase {
         /// One name.
         name: String,
@@ -151,19 +152,19 @@ pub enum ProblemKind {
         other: String,
     },
     /// Permissions of device sync that have become roles.
-    #[error("the permissions of device sync become roles of {}", list(.0))]
+    #[error("device sync permissions are converted to roles of {}", list(.0))]
     SyncConverted(Vec<String>),
     /// Permissions of device sync beside roles.
-    #[error("the permissions of device sync do not count where roles serve a collection: {}", list(.0))]
+    #[error("device sync permissions are ignored for collections that have roles: {}", list(.0))]
     SyncOverruled(Vec<String>),
     /// Permissions of device sync where no collection can have them.
-    #[error("the permissions of device sync grant nothing: no collection here has a schema by which it was synced")]
+    #[error("device sync permissions grant nothing: no collection has a schema for sync")]
     SyncIdle,
     /// Permissions of device sync that was switched off.
     #[error("device sync is not enabled, so its permissions grant nothing")]
     SyncDisabled,
     /// Permissions of device sync that would grant more, or other things, as roles.
-    #[error("the permissions of device sync cannot become roles of {}: {reason}", list(.names))]
+    #[error("device sync permissions cannot be converted to roles of {}: {reason}", list(.names))]
     SyncRefused {
         /// The collections, which are closed.
         names: Vec<String>,

@@ -53,7 +53,7 @@ pub(super) struct Reader<'d> {
 /// A file as written.
 pub(super) struct Raw {
     pub(super) source: Arc<Source>,
-    /// What it says; none if it is not JSON.
+    /// What it says; `None` if it is not JSON.
     pub(super) node: Option<Node>,
 }
 
@@ -127,7 +127,7 @@ impl<'d> Reader<'d> {
         Some(source)
     }
 
-    /// Reads a file as written; none if there is no such file.
+    /// Reads a file as written; `None` if there is no such file.
     pub(super) fn raw(&mut self, name: &str) -> Option<Raw> {
         // Behind a link that is not followed there may be any file.
         if let Some(source) = self.refuse_outward(name) {

@@ -27,7 +27,7 @@ pub(super) fn mentioned(
         let Some(name) = node.as_str().filter(|name| !name.is_empty()) else { continue };
         if !listed.contains(name) {
             let problem = Problem::new(ProblemKind::SecretUnlisted(name.to_owned()), node.span);
-            let help = format!("give --secret {name}=env:VARIABLE, or set {SECRET_VARIABLE}{name}");
+            let help = format!("pass --secret {name}=env:VARIABLE, or set {SECRET_VARIABLE}{name}");
             reader.problem_in(config, problem.help(help));
         }
         secrets.insert(name.to_owned());

@@ -44,15 +44,16 @@ impl fmt::Debug for Secrets {
 
 /// Why a secret cannot be had. No variant holds what may be one.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum SecretError {
     /// `hunter2`, `name=hunter2`
     #[error("a secret is given as NAME=env:VARIABLE or NAME=file:PATH, so that no other process sees its value")]
     Form,
     /// Two values for one secret.
-    #[error("the secret `{}` is given twice", OneLine(.0))]
+    #[error("duplicate secret `{}`", OneLine(.0))]
     Twice(String),
     /// `name=env:VARIABLE` without such a variable.
-    #[error("there is no environment variable of the name that was given for the secret `{}`", OneLine(.0))]
+    #[error("the environment variable given for the secret `{}` is not set", OneLine(.0))]
     VariableMissing(String),
     /// A value that is no text, or longer than 64 KiB.
     #[error("the secret `{}` is not UTF-8, or longer than {MAX_SECRET} bytes", OneLine(.0))]
@@ -74,7 +75,7 @@ pub enum SecretError {
         problem: String,
     },
     /// A name that no file of the application speaks of.
-    #[error("no file of the application speaks of a secret `{}`{}", OneLine(name), help.as_deref().map_or(String::new(), |help| format!("; {help}")))]
+    #[error("no application file refers to a secret `{}`{}", OneLine(name), help.as_deref().map_or(String::new(), |help| format!("; {help}")))]
     Unknown {
         /// The name.
         name: String,
@@ -195,7 +196,7 @@ fn from_file(name: &str, path: &Path) -> Result<String, SecretError> {
     Ok(text)
 }
 
-/// The bytes of a file; none if there are more than `limit`.
+/// The bytes of a file; `None` if there are more than `limit`.
 fn read(path: &Path, limit: u64, what: impl Fn() -> String) -> Result<Option<Vec<u8>>, SecretError> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut bytes));
@@ -216,7 +217,7 @@ impl App {
                 .map(|known| format!("did you mean `{known}`?"))
                 .or_else(|| {
                     let known: Vec<String> = self.secrets.iter().take(10).map(|name| format!("`{name}`")).collect();
-                    (!known.is_empty()).then(|| format!("it speaks of {}", known.join(", ")))
+                    (!known.is_empty()).then(|| format!("it refers to {}", known.join(", ")))
                 }),
         };
         Err(SecretError::Unknown { name: name.to_owned(), help })
@@ -230,7 +231,7 @@ impl App {
         missing
             .map(|name| {
                 let problem = Problem::new(ProblemKind::SecretMissing(name.clone()), Span::default());
-                let help = format!("give --secret {name}=env:VARIABLE, or set {SECRET_VARIABLE}{name}");
+                let help = format!("pass --secret {name}=env:VARIABLE, or set {SECRET_VARIABLE}{name}");
                 FileFinding { source: Arc::clone(&source), pointer: None, finding: finding(problem.help(help)) }
             })
             .collect()

@@ -13,7 +13,7 @@ pub struct DataSource {
     /// The name by which rules, custom user data and clients know it: the key `name` of its `config.json`, or else
     /// that of its directory.
     pub name: String,
-    /// `mongodb-atlas`, `mongodb`, `datalake`; none if no file says so.
+    /// `mongodb-atlas`, `mongodb`, `datalake`; `None` if no file says so.
     pub kind: Option<String>,
     /// `config.json`
     pub config: Part,
@@ -27,7 +27,7 @@ pub struct DataSource {
 pub struct ServiceRule {
     /// The service.
     pub service: String,
-    /// `twilio`, `http`, `aws`, …; none if no file says so.
+    /// `twilio`, `http`, `aws`, …; `None` if no file says so.
     pub kind: Option<String>,
     /// The rule's name.
     pub name: String,

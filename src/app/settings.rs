@@ -86,7 +86,7 @@ impl Settings {
                 twice.insert(name.clone());
                 let kind = ProblemKind::DefinitionDuplicate { what: "value", name, first: first.clone() };
                 let span = file.node.get("name").map_or_else(Span::default, |node| node.span);
-                reader.problem_in(&file, Problem::new(kind, span).help("remove one of them; until then none counts"));
+                reader.problem_in(&file, Problem::new(kind, span).help("remove one of them; until then, none is used"));
                 continue;
             }
             seen.insert(name.clone(), file.source.name().to_owned());
@@ -142,7 +142,7 @@ fn root(reader: &mut Reader<'_>) -> Option<Raw> {
                     name: "the application".to_owned(),
                     first: first.source.name().to_owned(),
                 };
-                reader.problem(&raw.source, Problem::new(kind, Span::default()).help("the first one counts"));
+                reader.problem(&raw.source, Problem::new(kind, Span::default()).help("the first one is used"));
             }
         }
     }

@@ -65,9 +65,9 @@ impl Policies {
         }
         let roles = match permissions.roles(collection, synced) {
             Ok(None) => return,
-            Ok(Some(_)) if again => Err("several settings are for them".to_owned()),
+            Ok(Some(_)) if again => Err("several configurations apply to them".to_owned()),
             Ok(Some(_)) if sync.service.is_none() && synced.iter().any(|other| other.service != collection.service) => {
-                Err("no `service_name` says in which data source".to_owned())
+                Err("`service_name` is missing".to_owned())
             }
             Ok(Some(file)) => {
                 policy::compile_within(&file.node, patterns).map_err(|_| "a role does not load".to_owned())
@@ -93,20 +93,20 @@ impl Policies {
     fn tell(&mut self, file: &ConfigFile, outcome: Outcome, span: Span) {
         let Outcome { converted, overruled, refused } = outcome;
         if converted.is_empty() && overruled.is_empty() && refused.is_empty() {
-            let help = "write roles for the collections that are to be served";
+            let help = "write roles for the collections that should be accessible";
             self.problem(file, Problem::new(ProblemKind::SyncIdle, span).help(help));
         }
         if !overruled.is_empty() {
-            let help = "they held for device sync only: what users did by it, these roles must allow";
+            let help = "they applied to device sync only: these roles must allow what users did through it";
             self.problem(file, Problem::new(ProblemKind::SyncOverruled(overruled), span).help(help));
         }
         if !converted.is_empty() {
-            let help = "write them as roles of each collection, so that they stand where they are looked for";
+            let help = "write them as roles of each collection, where readers expect them";
             self.problem(file, Problem::new(ProblemKind::SyncConverted(converted), span).help(help));
         }
         for (reason, names) in refused {
             let help =
-                "write roles for these collections; what `%%partition` was, `%%root` with the partition's key is";
+                "write roles for these collections; in place of `%%partition`, use `%%root` with the partition key";
             self.problem(file, Problem::new(ProblemKind::SyncRefused { names, reason }, span).help(help));
         }
     }

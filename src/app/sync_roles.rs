@@ -37,16 +37,14 @@ impl<'s> Permissions<'s> {
         }
     }
 
-    /// A rules file with the roles of a collection; none if the permissions do not hold for it.
+    /// A rules file with the roles of a collection; `None` if the permissions do not hold for it.
     ///
     /// # Errors
     /// Why there are no roles that grant the same.
     pub(super) fn roles(&self, collection: &Collection, all: &[&Collection]) -> Result<Option<ConfigFile>, String> {
         match self {
             Self::None => Ok(None),
-            Self::Both => {
-                Err("they are for flexible and for partition-based sync, and no `type` says which".to_owned())
-            }
+            Self::Both => Err("they are for both flexible and partition-based sync, and there is no `type`".to_owned()),
             Self::Flexible(sync) => flexible(sync, collection, all),
             Self::Partition(sync) => partition(sync, collection),
         }
@@ -71,11 +69,17 @@ fn flexible<'s>(sync: &'s SyncConfig, collection: &Collection, all: &[&Collectio
             // The keys may have been names of types and not of collections.
             let stray = rules.iter().find(|member| !all.iter().any(|known| known.collection == member.key));
             if let Some(stray) = stray {
-                return Err(format!("`rules` speaks of `{}`, and no collection with a schema is called so", stray.key));
+                return Err(format!(
+                    "`rules` refers to `{}`, but there is no collection of that name with a schema",
+                    stray.key
+                ));
             }
             let title = collection.schema.present().and_then(|schema| schema.text("title"));
             if let Some(rule) = rules.iter().find(|member| Some(member.key.as_str()) == title) {
-                return Err(format!("the rule `{}` has the name of a collection and the title of another", rule.key));
+                return Err(format!(
+                    "the rule `{}` matches the name of one collection and the schema title of another",
+                    rule.key
+                ));
             }
             match sync.default_roles() {
                 None => return Ok(None),
@@ -96,7 +100,7 @@ fn role(node: &Node) -> Result<Node, String> {
     }
     let name = node.get("name").ok_or("a role has no `name`")?;
     let ((Some(apply_when), None) | (None, Some(apply_when))) = (node.get("applyWhen"), node.get("apply_when")) else {
-        return Err("a role needs `applyWhen`, once".to_owned());
+        return Err("a role needs exactly one `applyWhen`".to_owned());
     };
     loads(apply_when, Scope::Endpoint)?;
     let halves = [("read", node.get("read")), ("write", node.get("write"))];
@@ -165,7 +169,7 @@ fn of_partition(key: &str, kind: &str, required: Option<bool>, span: Span) -> No
 fn substitute(node: &Node, key: &str) -> Result<Node, String> {
     let replace = |text: &str| match text.strip_prefix("%%partition") {
         Some("") => Ok(format!("%%root.{key}")),
-        Some(_) => Err("`%%partition` is no object".to_owned()),
+        Some(_) => Err("`%%partition` is not an object".to_owned()),
         None => Ok(text.to_owned()),
     };
     let kind = match &node.kind {

@@ -9,8 +9,8 @@ use crate::value::ValueRef;
 pub struct VerifiedClaims(Document);
 
 impl VerifiedClaims {
-    /// Takes claims for verified: the caller vouches for them. `user_data` of an access token of ours has been read as
-    /// extended JSON; other claims, and all those of a third party, as plain JSON.
+    /// Takes claims for verified: the caller vouches for them. `user_data` of an access token issued by Portcullis has
+    /// been read as extended JSON; other claims, and all those of a third party, as plain JSON.
     #[must_use]
     pub const fn trusted(claims: Document) -> Self {
         Self(claims)

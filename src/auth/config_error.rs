@@ -27,13 +27,14 @@ impl ConfigError {
         let error = Self::new(kind, span);
         match closest(key, known) {
             Some(known) => error.help(format!("did you mean `{known}`?")),
-            None => error.help("take it out: nothing reads it"),
+            None => error.help("remove it: nothing reads it"),
         }
     }
 }
 
 /// The ways in which the configuration of users can be wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum ConfigErrorKind {
     /// `[]` in place of `{ … }`
     #[error("{what} must be an object, not {found}")]
@@ -71,7 +72,7 @@ pub enum ConfigErrorKind {
         key: String,
     },
     /// `"user_id_field": "a..b"`
-    #[error("`user_id_field` is no field path: {0}")]
+    #[error("`user_id_field` is not a field path: {0}")]
     UserIdPath(PathError),
     /// `"user_id_field": "$where"`
     #[error("`user_id_field` must not begin with `$`: `{0}` names no field")]
@@ -80,7 +81,7 @@ pub enum ConfigErrorKind {
     #[error("unknown provider type `{0}`")]
     ProviderTypeUnknown(String),
     /// `"name": "a..b"`
-    #[error("the metadata field's `name` is no path: {0}")]
+    #[error("the metadata field's `name` is not a path: {0}")]
     MetadataPath(MetadataPathError),
     /// A name under which the value would be kept that is too long.
     #[error("the field name `{name}` has {characters} characters; at most {MAX_FIELD_NAME} are allowed")]
@@ -100,7 +101,7 @@ pub enum ConfigErrorKind {
     #[error("`{0}` must not hold an empty string")]
     ElementEmpty(&'static str),
     /// A provider of another type where one for tokens of third parties is wanted.
-    #[error("a provider of the type `{}` takes no token of a third party", .0.name())]
+    #[error("a provider of type `{}` does not accept third-party tokens", .0.name())]
     ProviderTakesNoToken(ProviderType),
     /// `"signingAlgorithm": "ES256"`
     #[error("unknown signing algorithm `{0}`; tokens are signed with `HS256` or `RS256`")]
@@ -109,19 +110,19 @@ pub enum ConfigErrorKind {
     #[error("keys from an address (`useJWKURI`) verify `RS256` only, not `HS256`")]
     JwksNeedsRs256,
     /// `"jwkURI": "http://…"`
-    #[error("`jwkURI` must be an address that begins with `https://`, without user and password")]
+    #[error("`jwkURI` must be a URI that starts with `https://`, without user and password")]
     JwkUriNotHttps,
     /// Four names in `signingKeys`.
     #[error("`signingKeys` has {0} keys; at most three are allowed")]
     KeysTooMany(usize),
     /// No `audience`, and an application without a client id, which would be in its place.
-    #[error("the provider has no `audience`, and the application no client id to take its place")]
+    #[error("the provider has no `audience`, and the application has no client ID to use instead")]
     AudienceMissing,
     /// A name in `signingKeys` of which no secret was given.
     #[error("the secret `{0}` was not supplied")]
     SecretMissing(String),
     /// A secret that no HS256 key can be.
-    #[error("the secret `{name}` has {characters} characters; a key for `HS256` has 32 to 512")]
+    #[error("the secret `{name}` has {characters} characters; a key for `HS256` needs 32 to 512")]
     SecretLength {
         /// The name of the secret.
         name: String,
@@ -132,7 +133,7 @@ pub enum ConfigErrorKind {
     #[error("the secret `{0}` is a key or a certificate, not a secret for `HS256`")]
     SecretIsKey(String),
     /// A secret that no RS256 key can be.
-    #[error("the secret `{name}` is no key for `RS256`: {reason}")]
+    #[error("the secret `{name}` is not a key for `RS256`: {reason}")]
     SecretNotKey {
         /// The name of the secret.
         name: String,

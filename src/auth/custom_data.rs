@@ -15,7 +15,7 @@ pub struct CustomDataConfig {
 /// A collection of custom-data documents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CustomDataSource {
-    /// The data source; none where the file names none.
+    /// The data source; `None` where the file names none.
     pub service: Option<String>,
     /// The database.
     pub database: String,
@@ -89,7 +89,7 @@ impl CustomDataConfig {
         self.source.is_some()
     }
 
-    /// Where it is kept; none where it is disabled.
+    /// Where it is kept; `None` where it is disabled.
     #[must_use]
     pub const fn source(&self) -> Option<&CustomDataSource> {
         self.source.as_ref()

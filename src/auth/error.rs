@@ -6,9 +6,10 @@ use super::selection::CustomDataError;
 
 /// Why claims make no user.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum AssembleError {
     /// No claim `sub`.
-    #[error("the token has no claim `sub`, which says who the user is")]
+    #[error("the token has no `sub` claim (user ID)")]
     SubjectMissing,
     /// `"sub": ""`
     #[error("the claim `sub` must not be empty")]
@@ -24,19 +25,19 @@ pub enum AssembleError {
         found: &'static str,
     },
     /// No claim `typ`: not one of our tokens.
-    #[error("the token has no claim `typ`: it is no access token, and no provider was named for it")]
+    #[error("the token has no `typ` claim: it is not an access token, and no provider was named for it")]
     TokenTypeMissing,
     /// `"typ": "refresh"`
-    #[error("a refresh token is no access token")]
+    #[error("expected an access token, found a refresh token")]
     TokenTypeRefresh,
     /// `"typ": "id"`
-    #[error("a token of the type `{0}` is no access token")]
+    #[error("expected an access token, found a token of type `{0}`")]
     TokenTypeUnknown(String),
     /// An access token without our own claim.
-    #[error("the access token has no claim `portcullis`, which says what the user is")]
+    #[error("the access token has no `portcullis` claim, which describes the user")]
     PortcullisMissing,
     /// `"portcullis": { "type": "system" }`
-    #[error("no claim makes a user of the type \"system\"")]
+    #[error("a claim cannot make a user of type \"system\"")]
     UserTypeSystem,
     /// `"portcullis": { "type": "admin" }`
     #[error("the claim `portcullis.type` must be \"normal\" or \"server\", not `{0}`")]
@@ -45,7 +46,7 @@ pub enum AssembleError {
     #[error("the provider `{0}` is disabled")]
     ProviderDisabled(String),
     /// A provider that takes no tokens of others.
-    #[error("a provider of the type `{}` takes no token of a third party", .0.name())]
+    #[error("a provider of type `{}` does not accept third-party tokens", .0.name())]
     ProviderTakesNoToken(ProviderType),
     /// What the provider's `metadata_fields` refuse.
     #[error("{0}")]

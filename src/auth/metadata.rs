@@ -23,7 +23,7 @@ pub struct MetadataField {
     pub(super) presence: Presence,
 }
 
-/// What becomes of a login without the claim.
+/// How to treat a login without the claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Presence {
     Optional,
@@ -32,12 +32,13 @@ pub(super) enum Presence {
 
 /// What a provider's `metadata_fields` refuse in a token.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum MetadataError {
     /// A required claim is not there, or null.
     #[error("the token lacks the required claim `{0}`")]
     Missing(MetadataPath),
     /// A claim's value is too long.
-    #[error("the claim `{path}` has {characters} characters; at most {MAX_METADATA_VALUE} are taken")]
+    #[error("the claim `{path}` has {characters} characters; at most {MAX_METADATA_VALUE} are accepted")]
     TooLong {
         /// The claim.
         path: MetadataPath,

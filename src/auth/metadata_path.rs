@@ -21,6 +21,7 @@ pub struct MetadataPath {
 
 /// Why a text is no path to a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum MetadataPathError {
     /// `a..b`, `.a`, `a.`, the empty text
     #[error("a path must not have an empty segment")]

@@ -32,11 +32,9 @@
 mod access_token;
 mod assemble;
 mod claims;
-mod clock;
 mod config_error;
 mod custom_data;
 mod error;
-mod future;
 mod identities;
 mod metadata;
 mod metadata_path;
@@ -48,11 +46,9 @@ pub mod token;
 
 pub use assemble::{Assembled, Assembly, assemble};
 pub use claims::VerifiedClaims;
-pub use clock::{Clock, SystemClock};
 pub use config_error::{ConfigError, ConfigErrorKind};
 pub use custom_data::{CustomDataConfig, CustomDataSource};
 pub use error::AssembleError;
-pub use future::BoxFuture;
 pub use identities::union_of_identities;
 pub use metadata::{MAX_FIELD_NAME, MAX_METADATA_VALUE, MetadataError, MetadataField};
 pub use metadata_path::{MetadataPath, MetadataPathError};

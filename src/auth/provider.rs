@@ -131,7 +131,7 @@ impl Provider {
         self.kind
     }
 
-    /// Whether nobody can log in by it.
+    /// Whether login with it is disabled.
     #[must_use]
     pub fn is_disabled(&self) -> bool {
         self.state == State::Disabled

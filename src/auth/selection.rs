@@ -46,6 +46,7 @@ pub enum Warning {
 
 /// Why a custom-data document cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum CustomDataError {
     /// The document is larger than [`MAX_CUSTOM_DATA`].
     #[error("the user's custom-data document has {bytes} bytes; at most {MAX_CUSTOM_DATA} are allowed")]
@@ -76,10 +77,10 @@ impl fmt::Display for Warning {
                 write!(f, "the user's custom-data document has {bytes} bytes, more than {LARGE_CUSTOM_DATA}")
             }
             Self::CustomDataSeveral { documents } => {
-                write!(f, "{documents} custom-data documents name the user; only one of them counts")
+                write!(f, "{documents} custom-data documents name the user; only one of them is used")
             }
             Self::CustomDataEmpty { path } => {
-                write!(f, "`{}` is empty: nobody has custom data", path.display())
+                write!(f, "`{}` is empty: no user has custom data", path.display())
             }
         }
     }

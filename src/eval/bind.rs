@@ -269,7 +269,7 @@ impl<'p> Binder<'p> {
         found
     }
 
-    /// The value of a reference on the right; none if Unknown, Missing, or nothing that may be compared with.
+    /// The value of a reference on the right; `None` if Unknown, Missing, or nothing that may be compared with.
     fn known(&mut self, reference: &Reference) -> Result<Option<Bson>, EvalError> {
         Ok(self.found(reference)?.filter(|value| !is_unresolved(value)))
     }

@@ -48,6 +48,7 @@ pub struct Request {
 
 /// Why a document is no request.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum RequestError {
     /// A key that no request has.
     #[error("`%%request` has no field `{0}`; it has {fields}", fields = Request::FIELDS.join(", "))]
@@ -366,13 +367,32 @@ impl Context {
         .map_err(EvalError::Function)
     }
 
-    /// What a reference on the left stands for: none if Unknown, else a value to walk from and the path to walk.
+    /// What a reference on the left stands for: `None` if Unknown, else a value to walk from and the path to walk.
     pub(crate) fn left<'r>(&self, reference: &'r Reference) -> Result<Option<Walk<'_, 'r>>, ContextPart> {
         match self.start(reference) {
             Start::NotSupplied(part) => Err(part),
             Start::Unknown => Ok(None),
             Start::Known(value, used) => Ok(Some((value, reference.path.segments().get(used..).unwrap_or_default()))),
         }
+    }
+
+    /// What a reference to the user leads to on the way that nearly all take: from document to document. `None` says nothing.
+    #[inline]
+    pub(crate) fn straight(&self, reference: &Reference) -> Option<ValueRef<'_>> {
+        let (ContextRoot::User, Some(user)) = (reference.root, &self.user) else { return None };
+        let (first, rest) = reference.path.segments().split_first()?;
+        let start = match (first.name(), &user.custom_data) {
+            ("custom_data", CustomData::Loaded(data)) => data,
+            ("data", _) => &user.data,
+            ("id", _) if rest.is_empty() => return Some(ValueRef::String(&user.id)),
+            _ => return None,
+        };
+        let (last, between) = rest.split_last()?;
+        let mut document = start;
+        for segment in between {
+            document = document.get(segment.name())?.as_document()?;
+        }
+        document.get(last.name()).map(ValueRef::from)
     }
 
     /// Whether a name of `%%values` is that of a secret.
@@ -399,7 +419,7 @@ impl Context {
         format!("unknown: {why}")
     }
 
-    /// What a reference on the right stands for: none if Unknown or Missing.
+    /// What a reference on the right stands for: `None` if Unknown or Missing.
     pub(super) fn right(&self, reference: &Reference) -> Result<Option<Bson>, EvalError> {
         if let Some(whole) = self.whole(reference)? {
             return Ok(Some(whole));

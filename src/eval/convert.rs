@@ -4,7 +4,7 @@ use bson::oid::ObjectId;
 use crate::expr::Conversion;
 use crate::value::ValueRef;
 
-/// Converts a value; none if it does not convert. A value of the target type passes through.
+/// Converts a value; `None` if it does not convert. A value of the target type passes through.
 pub(crate) fn convert(conversion: Conversion, value: ValueRef<'_>) -> Option<Bson> {
     match (conversion, value) {
         (Conversion::StringToOid, ValueRef::String(text)) => oid(text).map(Bson::ObjectId),
@@ -23,7 +23,7 @@ pub(crate) fn convert(conversion: Conversion, value: ValueRef<'_>) -> Option<Bso
     }
 }
 
-/// Converts a value, or each element of an array; none if one does not convert.
+/// Converts a value, or each element of an array; `None` if one does not convert.
 pub(crate) fn convert_each(conversion: Conversion, value: ValueRef<'_>) -> Option<Bson> {
     match value {
         ValueRef::Array(elements) => {

@@ -2,13 +2,14 @@ use std::cell::RefCell;
 
 use thiserror::Error;
 
-use crate::aggregation::ExpressionError;
 use super::{ContextPart, FunctionError};
+use crate::aggregation::ExpressionError;
 use crate::text::{OneLine, excerpt};
 use crate::value::{Malformed, Steps};
 
 /// What failed while a condition was evaluated.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum EvalError {
     /// A function could not be called, or failed.
     #[error("{0}")]
@@ -34,7 +35,7 @@ pub enum EvalError {
     #[error("an expression of the filter fails: {0}")]
     Expression(ExpressionError),
     /// A document to be written that has a key twice.
-    #[error("the key `{}` stands twice in one document", OneLine(excerpt(.0, 200)))]
+    #[error("duplicate key `{}` in one document", OneLine(excerpt(.0, 200)))]
     KeyDuplicate(String),
 }
 
@@ -75,14 +76,14 @@ const MAX_ERRORS: usize = 100;
 
 impl Errors {
     /// Of a decision that may take so many steps.
-    #[cfg(feature = "embedded")]
-    pub(crate) const fn within(steps: Steps) -> Self {
+    #[must_use]
+    pub const fn within(steps: Steps) -> Self {
         Self { failures: RefCell::new(None), steps }
     }
 
     /// What the decision may still take.
     #[inline]
-    pub(crate) const fn steps(&self) -> &Steps {
+    pub const fn steps(&self) -> &Steps {
         &self.steps
     }
 
@@ -111,7 +112,7 @@ impl Errors {
         self.into_failures().map(|failures| failures.0).unwrap_or_default()
     }
 
-    /// The same; none if there are none.
+    /// The same; `None` if there are none.
     pub(crate) fn into_failures(self) -> Option<Box<Failures>> {
         self.failures.into_inner()
     }

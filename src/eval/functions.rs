@@ -24,6 +24,7 @@ pub trait Functions: Send + Sync {
 
 /// Why there is no result of a function.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum FunctionError {
     /// There is no function of this name.
     #[error("function not found: '{0}'")]

@@ -179,7 +179,7 @@ impl<'e> Evaluation<'e> {
         }
     }
 
-    /// A top-level field of a document; none if the place is another, or cannot be looked at.
+    /// A top-level field of a document; `None` if the place is another, or cannot be looked at.
     #[inline(always)]
     fn field(&self, place: &Place) -> Option<Option<Field<'e>>> {
         let [segment] = place.path.segments() else { return None };

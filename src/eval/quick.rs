@@ -80,7 +80,7 @@ impl Quick {
         Some(Self { at, ask })
     }
 
-    /// Whether the test holds; none if it takes more to tell, or fails.
+    /// Whether the test holds; `None` if it takes more to tell, or fails.
     #[inline(always)]
     pub(super) fn answer(&self, seen: &Seen<'_>) -> Option<bool> {
         self.holds(self.at.glimpse(seen)?, |other| other.glimpse(seen))

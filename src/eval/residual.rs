@@ -221,7 +221,7 @@ impl BoundValue {
         Self { value: value.into(), members: None }
     }
 
-    /// A value that came from the context; none if nothing may be compared with it.
+    /// A value that came from the context; `None` if nothing may be compared with it.
     pub(crate) fn from_context(value: Bson) -> Option<Self> {
         if is_unresolved(&value) {
             return None;

@@ -22,13 +22,13 @@ pub(super) fn why_right(right: &Right, context: &Context, show: &dyn Fn(&Bson) -
                     format!("unknown: {} does not convert by `{}`", show(&value), spelling(*kind))
                 }
                 (_, inner @ Right::Context(_)) => why_right(inner, context, show),
-                _ => "unknown: what is converted is not there".to_owned(),
+                _ => "unknown: the value to convert is missing".to_owned(),
             }
         }
         Right::Template(template) => {
             let missing = template.references().into_iter().find(|reference| is_unresolved(context, reference));
             missing.map_or_else(
-                || "unknown: a part of it is not there".to_owned(),
+                || "unknown: a part of it is missing".to_owned(),
                 |reference| format!("{} (`{reference}`)", context.why_unknown(reference)),
             )
         }
@@ -36,7 +36,7 @@ pub(super) fn why_right(right: &Right, context: &Context, show: &dyn Fn(&Bson) -
             let missing = call.arguments.iter().flat_map(|argument| argument.references());
             match missing.into_iter().find(|reference| is_unresolved(context, reference)) {
                 Some(reference) => format!("{} (the argument `{reference}`)", context.why_unknown(reference)),
-                None => "unknown: an argument of the function is not there".to_owned(),
+                None => "unknown: an argument of the function is missing".to_owned(),
             }
         }
         Right::Literal(value) => format!("unknown: nothing is compared with {}", show(value)),
@@ -101,7 +101,8 @@ pub(super) fn spelling(kind: Conversion) -> &'static str {
     crate::expr::Operator::Convert(kind).spelling()
 }
 
-/// Why two values that are not equal can never be: their types differ; and the conversion that makes them equal, if one does.
+/// Why two values that are not equal can never be: their types differ; and the conversion that makes them equal, if one
+/// does.
 pub(super) fn types_differ(left: ValueRef<'_>, right: ValueRef<'_>) -> Option<String> {
     if let ValueRef::Array(elements) = left {
         // One that is equal would be enough.

@@ -10,6 +10,7 @@ pub type ExprError = Located<ExprErrorKind>;
 
 /// The ways in which an expression can be wrong as written.
 #[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
 pub enum ExprErrorKind {
     /// `%%usr`
     #[error("unknown expansion `{0}`")]
@@ -27,13 +28,13 @@ pub enum ExprErrorKind {
     #[error("unknown operator `{0}`")]
     OperatorUnknown(String),
     /// `{"$where": "…"}`
-    #[error("the operator `{0}` is deliberately not supported")]
+    #[error("operator `{0}` is deliberately not supported")]
     OperatorRefused(String),
     /// `{"$gt": 1}`
-    #[error("the operator `{0}` stands where a field name belongs")]
+    #[error("found operator `{0}` where a field name is expected")]
     OperatorMisplaced(String),
     /// `{"a": {"$gt": 1, "b": 2}}`
-    #[error("`{operator}` and `{name}` stand in one object: operators and names cannot be mixed")]
+    #[error("cannot mix operator `{operator}` and field name `{name}` in one object")]
     NamesMixed {
         /// An operator in the object.
         operator: String,
@@ -41,7 +42,7 @@ pub enum ExprErrorKind {
         name: String,
     },
     /// `{"a": {"b": {"$gt": 1}}}`
-    #[error("`{0}` stands as a name inside a literal, where it would be plain text")]
+    #[error("`{0}` is used as a name inside a literal, where it would be plain text")]
     NameInLiteral(String),
     /// `{"a": {"$gt": null}}`
     #[error("`{operator}` takes {expected}, not {found}")]
@@ -68,10 +69,10 @@ pub enum ExprErrorKind {
     #[error("`{0}` needs at least one condition")]
     ListEmpty(String),
     /// `{"a": {"$options": "i"}}`
-    #[error("`{0}` stands without `$regex`")]
+    #[error("`{0}` requires `$regex`")]
     OptionsAlone(String),
     /// `{"a": {"$eq": 1, "%eq": 2}}` is two conditions; `{"$regex": …, "%regex": …}` is not.
-    #[error("`{0}` is spelt twice in one object")]
+    #[error("`{0}` is given twice in one object, in two spellings")]
     OperatorTwice(String),
     /// `{"a": {"$regex": "("}}`
     #[error("{0}")]

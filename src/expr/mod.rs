@@ -15,5 +15,5 @@ pub use expansion::{Expansion, Root};
 pub use operator::{Comparison, Conversion, Logic, Operator};
 pub(crate) use parse::{bare_logic, element_help, parse_at_within, parse_within, schema_word};
 pub use parse::{parse, parse_at, parse_str};
-pub(crate) use pattern::PatternAllowance;
+pub use pattern::PatternAllowance;
 pub use pattern::{MAX_STATES, Pattern, PatternError};

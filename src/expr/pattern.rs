@@ -23,6 +23,7 @@ pub struct Pattern {
 
 /// Why a pattern is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum PatternError {
     /// It does not parse, or needs a backtracking engine.
     #[error("invalid regular expression: {0}")]
@@ -70,7 +71,7 @@ const MAX_STATES_OF_APPLICATION: usize = 3_000_000;
 
 /// What the patterns of one request may still take, all parts of the request together, or those of one application.
 #[derive(Clone, Debug)]
-pub(crate) struct PatternAllowance {
+pub struct PatternAllowance {
     left: Rc<Cell<usize>>,
     of_application: bool,
 }

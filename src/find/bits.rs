@@ -47,13 +47,22 @@ impl Bits {
 }
 
 fn positions(operator: &str, operand: &Bson) -> Result<Vec<usize>, FindError> {
-    let of = |bytes: &[u8]| (0..bytes.len() * 8).filter(|at| bytes.get(at / 8).is_some_and(|byte| byte >> (at % 8) & 1 == 1)).collect();
+    let of = |bytes: &[u8]| {
+        (0..bytes.len() * 8).filter(|at| bytes.get(at / 8).is_some_and(|byte| byte >> (at % 8) & 1 == 1)).collect()
+    };
     match operand {
         Bson::Array(list) => {
             let position = |value: &Bson| {
                 let number = ValueRef::from(value).number().and_then(Number::integer);
-                let position = number.and_then(|number| i32::try_from(number).ok()).and_then(|number| usize::try_from(number).ok());
-                position.ok_or_else(|| FindError::refused(BAD_VALUE, format!("`{operator}` takes positions of bits: whole numbers that are not negative")))
+                let position = number
+                    .and_then(|number| i32::try_from(number).ok())
+                    .and_then(|number| usize::try_from(number).ok());
+                position.ok_or_else(|| {
+                    FindError::refused(
+                        BAD_VALUE,
+                        format!("`{operator}` takes positions of bits: whole numbers that are not negative"),
+                    )
+                })
             };
             list.iter().map(position).collect()
         }
@@ -61,9 +70,15 @@ fn positions(operator: &str, operand: &Bson) -> Result<Vec<usize>, FindError> {
         operand => match ValueRef::from(operand).number() {
             Some(number) => match number.integer().and_then(|number| u64::try_from(number).ok()) {
                 Some(number) => Ok(of(&number.to_le_bytes())),
-                None => Err(FindError::refused(FAILED_TO_PARSE, format!("`{operator}` takes a whole number that is not negative"))),
+                None => Err(FindError::refused(
+                    FAILED_TO_PARSE,
+                    format!("`{operator}` takes a whole number that is not negative"),
+                )),
             },
-            None => Err(FindError::refused(BAD_VALUE, format!("`{operator}` takes a number, binary data or an array of positions"))),
+            None => Err(FindError::refused(
+                BAD_VALUE,
+                format!("`{operator}` takes a number, binary data or an array of positions"),
+            )),
         },
     }
 }

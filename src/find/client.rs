@@ -44,7 +44,9 @@ impl ClientTest {
     /// The answer about a value, or about one that is missing.
     pub(crate) fn holds(&self, value: Option<ValueRef<'_>>, steps: &Steps) -> Result<bool, EvalError> {
         match &*self.0 {
-            Question::Order(comparison, other) => Ok(ordered(value, other.into(), steps)?.is_some_and(|order| comparison.accepts(order))),
+            Question::Order(comparison, other) => {
+                Ok(ordered(value, other.into(), steps)?.is_some_and(|order| comparison.accepts(order)))
+            }
             Question::Bits(bits) => Ok(value.is_some_and(|value| bits.hold(value))),
             Question::Expression(expression, _) => match value {
                 Some(ValueRef::Document(document)) => Ok(expression.holds(&decoded(document, steps)?, steps)?),
@@ -60,7 +62,9 @@ impl ClientTest {
     /// since some of them are not for the client to know of.
     pub(crate) fn pushed(&self) -> Option<(Vec<&str>, &Bson)> {
         match &*self.0 {
-            Question::Expression(expression, written) if expression.never_fails() => Some((expression.fields()?, written)),
+            Question::Expression(expression, written) if expression.never_fails() => {
+                Some((expression.fields()?, written))
+            }
             _ => None,
         }
     }

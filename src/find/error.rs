@@ -5,6 +5,7 @@ use crate::value::Malformed;
 
 /// Why a filter, an order or a projection cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum FindError {
     /// MongoDB refuses it too, with this code.
     #[error("{message}")]
@@ -36,10 +37,12 @@ pub(super) const FAILED_TO_PARSE: i32 = 9;
 /// The refusal of what MongoDB knows and no client may ask here; none of anything else.
 pub(super) fn refusal(name: &str) -> Option<FindError> {
     let help = match name {
-        "$where" | "$function" => "no code of a client's is run; `$expr` calculates",
-        "$text" => "it reads an index, whose fields may be hidden; `$regex` looks into a string",
+        "$where" | "$function" => {
+            "client-supplied code is not executed; use operators such as `$gt`, `$in`, `$regex`, or `$expr`"
+        }
+        "$text" => "a text index would reveal hidden fields; use `$regex` to search in a string",
         "$near" | "$nearSphere" | "$geoNear" | "$geoWithin" | "$geoIntersects" | "$within" | "$maxDistance"
-        | "$minDistance" => "geometry cannot be asked for; compare the coordinates by `$gt` and `$lt`",
+        | "$minDistance" => "compare coordinates with `$gt` and `$lt`",
         "$sampleRate" | "$rand" => "its result is not the same twice",
         _ => return None,
     };

@@ -2,10 +2,10 @@ use bson::{Bson, Document};
 
 use super::FindError;
 use super::client::{ClientTest, Question};
-use super::json_schema::JsonSchema;
-use crate::aggregation::Expression;
 use super::error::{BAD_VALUE, FAILED_TO_PARSE, refusal};
+use super::json_schema::JsonSchema;
 use super::operators::{Subject, condition, is_operators};
+use crate::aggregation::Expression;
 use crate::eval::{Context, Documents, Errors, Evaluation, Residual, Truth, bind};
 use crate::expr::PatternAllowance;
 use crate::path::FieldPath;
@@ -75,7 +75,7 @@ impl Filter {
     }
 
     /// As [`compile`](Self::compile), with patterns for which the other parts of the request leave room.
-    pub(crate) fn compile_within(filter: &Document, patterns: &PatternAllowance) -> Result<Self, FindError> {
+    pub fn compile_within(filter: &Document, patterns: &PatternAllowance) -> Result<Self, FindError> {
         let predicate = conditions(filter, Inside::Document, At { depth: 0, patterns })?;
         let context = Context::new();
         let residual = bind(&predicate, &context);
@@ -114,11 +114,7 @@ impl Filter {
     }
 
     /// As [`matches`](Self::matches), in the steps that `errors` leaves, to which a failure is added.
-    pub(crate) fn matches_within<'d>(
-        &self,
-        document: impl Into<DocumentRef<'d>>,
-        errors: &Errors,
-    ) -> Result<bool, Malformed> {
+    pub fn matches_within<'d>(&self, document: impl Into<DocumentRef<'d>>, errors: &Errors) -> Result<bool, Malformed> {
         let documents = Documents { root: Some(document.into().into()), ..Documents::default() };
         match Evaluation::new(documents, &self.context, errors).truth(&self.residual) {
             Truth::True => Ok(true),

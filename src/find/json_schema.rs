@@ -52,10 +52,36 @@ fn refused<T>(message: String) -> Result<T, FindError> {
 }
 
 const NAMES: [&str; 30] = [
-    "additionalItems", "additionalProperties", "allOf", "anyOf", "bsonType", "dependencies", "description", "enum",
-    "exclusiveMaximum", "exclusiveMinimum", "items", "maxItems", "maxLength", "maxProperties", "maximum", "minItems",
-    "minLength", "minProperties", "minimum", "multipleOf", "not", "oneOf", "pattern", "patternProperties", "properties",
-    "required", "title", "type", "uniqueItems", "encrypt",
+    "additionalItems",
+    "additionalProperties",
+    "allOf",
+    "anyOf",
+    "bsonType",
+    "dependencies",
+    "description",
+    "enum",
+    "exclusiveMaximum",
+    "exclusiveMinimum",
+    "items",
+    "maxItems",
+    "maxLength",
+    "maxProperties",
+    "maximum",
+    "minItems",
+    "minLength",
+    "minProperties",
+    "minimum",
+    "multipleOf",
+    "not",
+    "oneOf",
+    "pattern",
+    "patternProperties",
+    "properties",
+    "required",
+    "title",
+    "type",
+    "uniqueItems",
+    "encrypt",
 ];
 
 impl JsonSchema {
@@ -118,7 +144,9 @@ impl JsonSchema {
             }
             "multipleOf" => match ValueRef::from(value).number() {
                 Some(Number::Decimal(_)) => return Err(FindError::unsupported("`multipleOf` with a decimal128")),
-                Some(number) if number.order(Number::Integer(0)).is_some_and(std::cmp::Ordering::is_gt) => Keyword::Multiple(value.clone()),
+                Some(number) if number.order(Number::Integer(0)).is_some_and(std::cmp::Ordering::is_gt) => {
+                    Keyword::Multiple(value.clone())
+                }
                 _ => return refused("`multipleOf` takes a number above 0".to_owned()),
             },
             "minLength" => Keyword::Length(count()?, i64::MAX),
@@ -195,7 +223,8 @@ impl JsonSchema {
 
     /// How many parts it has.
     pub(super) fn parts(&self) -> usize {
-        let inner = self.properties.iter().map(|(_, schema)| schema).chain(self.patterns.iter().map(|(_, schema)| schema));
+        let inner =
+            self.properties.iter().map(|(_, schema)| schema).chain(self.patterns.iter().map(|(_, schema)| schema));
         1 + self.keywords.len() + inner.map(Self::parts).sum::<usize>()
     }
 
@@ -242,11 +271,15 @@ impl JsonSchema {
                 false
             }
             (Keyword::Least(least, exclusive), value) => match (value.number(), ValueRef::from(least).number()) {
-                (Some(number), Some(least)) => number.order(least).is_some_and(|order| if *exclusive { order.is_gt() } else { order.is_ge() }),
+                (Some(number), Some(least)) => {
+                    number.order(least).is_some_and(|order| if *exclusive { order.is_gt() } else { order.is_ge() })
+                }
                 _ => true,
             },
             (Keyword::Greatest(most, exclusive), value) => match (value.number(), ValueRef::from(most).number()) {
-                (Some(number), Some(most)) => number.order(most).is_some_and(|order| if *exclusive { order.is_lt() } else { order.is_le() }),
+                (Some(number), Some(most)) => {
+                    number.order(most).is_some_and(|order| if *exclusive { order.is_lt() } else { order.is_le() })
+                }
                 _ => true,
             },
             (Keyword::Multiple(of), value) => match (value.number(), ValueRef::from(of).number()) {
@@ -262,7 +295,9 @@ impl JsonSchema {
                 steps.take(1 + pattern.steps(text.len()))?;
                 pattern.is_match(text)
             }
-            (Keyword::Items(least, most), ValueRef::Array(array)) => within(elements(array, steps)?.len(), *least, *most),
+            (Keyword::Items(least, most), ValueRef::Array(array)) => {
+                within(elements(array, steps)?.len(), *least, *most)
+            }
             (Keyword::Unique, ValueRef::Array(array)) => are_unique(array, steps)?,
             (Keyword::Each(schema), ValueRef::Array(array)) => {
                 for element in elements(array, steps)? {
@@ -285,7 +320,9 @@ impl JsonSchema {
                 }
                 true
             }
-            (Keyword::Fields(least, most), ValueRef::Document(document)) => within(fields(document, steps)?.len(), *least, *most),
+            (Keyword::Fields(least, most), ValueRef::Document(document)) => {
+                within(fields(document, steps)?.len(), *least, *most)
+            }
             (Keyword::Required(names), ValueRef::Document(document)) => has_all(document, names, steps)?,
             (Keyword::Others(rest), ValueRef::Document(document)) => {
                 for (name, field) in fields(document, steps)? {
@@ -387,7 +424,11 @@ fn texts(name: &str, value: &Bson) -> Result<Vec<String>, FindError> {
     let Bson::Array(list) = value else { return wrong() };
     let names: Option<Vec<String>> = list.iter().map(|one| one.as_str().map(str::to_owned)).collect();
     match names {
-        Some(names) if !names.is_empty() && names.iter().collect::<std::collections::HashSet<_>>().len() == names.len() => Ok(names),
+        Some(names)
+            if !names.is_empty() && names.iter().collect::<std::collections::HashSet<_>>().len() == names.len() =>
+        {
+            Ok(names)
+        }
         _ => wrong(),
     }
 }

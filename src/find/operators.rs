@@ -2,10 +2,10 @@
 
 use bson::{Bson, Document};
 
+use super::FindError;
 use super::bits::Bits;
 use super::client::{ClientTest, Question};
 use super::error::refusal;
-use super::FindError;
 use super::error::{BAD_VALUE, FAILED_TO_PARSE};
 use super::filter::{At, Inside, MAX_DEPTH, conditions, is_element_condition};
 use crate::expr::{Comparison, Pattern};
@@ -48,9 +48,38 @@ pub(super) fn is_operators(document: &Document) -> bool {
 
 /// The operators behind a field's name.
 const OPERATORS: [&str; 32] = [
-    "$all", "$bitsAllClear", "$bitsAllSet", "$bitsAnyClear", "$bitsAnySet", "$elemMatch", "$eq", "$exists", "$geoIntersects",
-    "$geoNear", "$geoWithin", "$gt", "$gte", "$in", "$lt", "$lte", "$maxDistance", "$minDistance", "$mod", "$ne", "$near",
-    "$nearSphere", "$nin", "$not", "$options", "$regex", "$size", "$type", "$uniqueDocs", "$within", "$center", "$box",
+    "$all",
+    "$bitsAllClear",
+    "$bitsAllSet",
+    "$bitsAnyClear",
+    "$bitsAnySet",
+    "$elemMatch",
+    "$eq",
+    "$exists",
+    "$geoIntersects",
+    "$geoNear",
+    "$geoWithin",
+    "$gt",
+    "$gte",
+    "$in",
+    "$lt",
+    "$lte",
+    "$maxDistance",
+    "$minDistance",
+    "$mod",
+    "$ne",
+    "$near",
+    "$nearSphere",
+    "$nin",
+    "$not",
+    "$options",
+    "$regex",
+    "$size",
+    "$type",
+    "$uniqueDocs",
+    "$within",
+    "$center",
+    "$box",
 ];
 
 /// Whether a document begins with an operator that there is.

@@ -2,7 +2,7 @@ use bson::{Bson, Document};
 
 use super::FindError;
 use crate::json::{Kind, Member, Node};
-use crate::policy::Projection;
+use crate::projection::Projection;
 use crate::text::Span;
 use crate::value::ValueRef;
 

@@ -116,11 +116,7 @@ impl Sort {
     }
 
     /// As [`key`](Self::key), in the steps that are left.
-    pub(crate) fn key_within<'d>(
-        &self,
-        document: impl Into<DocumentRef<'d>>,
-        steps: &Steps,
-    ) -> Result<SortKey, FindError> {
+    pub fn key_within<'d>(&self, document: impl Into<DocumentRef<'d>>, steps: &Steps) -> Result<SortKey, FindError> {
         let values = self.values(document.into(), steps)?.into_iter();
         let owned = values.map(|value| value.map_or(Ok(Bson::Null), ValueRef::to_bson)).collect::<Result<_, _>>()?;
         Ok(SortKey(owned))

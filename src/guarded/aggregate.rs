@@ -58,7 +58,7 @@ impl<'s> GuardedCollection<'s> {
         Ok(if narrowed.needs_check() && !plan.needs_check() { plan } else { narrowed })
     }
 
-    /// The stages by which the database redacts the documents; none if it cannot.
+    /// The stages by which the database redacts the documents; `None` if it cannot.
     fn redaction(&self, visibility: &Visibility) -> Option<Vec<Document>> {
         match alike(visibility)? {
             None => Some(Vec::new()),
@@ -86,7 +86,7 @@ impl<'s> GuardedCollection<'s> {
     }
 }
 
-/// What all documents are redacted to alike: an inner none if nothing is hidden, none if they are not redacted alike.
+/// What all documents are redacted to alike: an inner none if nothing is hidden, `None` if they are not redacted alike.
 fn alike(visibility: &Visibility) -> Option<Option<Redaction>> {
     let of =
         |wanted: Shown| visibility.named().filter(move |(_, shown)| *shown == wanted).map(|(name, _)| name.to_owned());

@@ -25,17 +25,17 @@ impl<'s> GuardedCollection<'s> {
         Self { store, namespace, guard, limits: Limits::default() }
     }
 
-    /// The same, with other limits for each request.
+    /// Sets the limits that apply to each request.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
     }
 
-    /// The documents that a query finds, as the user may read them. They are read as they are asked for, so that an error can
-    /// come after some of them. Without an order in the request, their order is none to rely on.
+    /// The documents that match a query, as the user may read them. They are read lazily, so an error can occur after
+    /// some have been returned. Without a sort order in the request, their order is unspecified.
     ///
     /// # Errors
-    /// If there are no rules, a rule fails, the database does, or it is more than one request may take.
+    /// If there are no rules, a rule or the database fails, or the request exceeds a limit.
     pub async fn find(&self, request: &FindRequest) -> Result<Found<'s>, GuardedError> {
         self.admit_reading()?;
         let reading = Reading::new(self, request);
@@ -53,7 +53,7 @@ impl<'s> GuardedCollection<'s> {
         Ok(found.projected(request.query.projection().cloned()))
     }
 
-    /// The first document that a query finds, if any.
+    /// The first document that matches a query, if any.
     ///
     /// # Errors
     /// As [`find`](Self::find).

@@ -50,7 +50,8 @@ impl GuardedCollection<'_> {
         let mut cursor = self.store.aggregate(&self.namespace, &pipeline).await?;
         let batch = cursor.batch().await?;
         let Some(counted) = batch.first() else { return Ok(0) };
-        let nonsense = || DocumentsError::Refused { code: None, message: "a count that is none".to_owned() };
+        let nonsense =
+            || DocumentsError::Refused { code: None, message: "the database returned an invalid count".to_owned() };
         whole(counted).ok().flatten().ok_or_else(nonsense)
     }
 }

@@ -13,8 +13,8 @@ use crate::value::Malformed;
 
 /// Why a request to a guarded collection failed.
 ///
-/// Its text is for the client that sent the request: it quotes that request and names limits, but no stored value and no
-/// field. What else is known is [private](Self::private), for the log.
+/// The message is meant for the client that sent the request: it quotes the request and names limits, but reveals no
+/// stored value or field. Further details are [private](Self::private), for the log.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum GuardedError {
@@ -38,7 +38,7 @@ pub enum GuardedError {
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Update(Vec<UpdateError>),
     /// The collection is the database's own.
-    #[error("collections of the database's own are closed")]
+    #[error("system collections are not accessible")]
     Internal,
     /// Neither the collection nor the defaults have rules.
     #[error("no rule exists for namespace '{0}'")]
@@ -46,11 +46,11 @@ pub enum GuardedError {
     /// The collection's rules do not load.
     #[error("the collection's rules do not load")]
     RulesInvalid,
-    /// The rules do not let the user write that, or nothing that he may know tells whether they do: nothing of the request has
-    /// happened.
+    /// The rules do not let the user write that, or nothing that he may know tells whether they do: nothing of the
+    /// request has happened.
     #[error("{}", denied(*.operation))]
     Denied {
-        /// What is not permitted; none if it was one of several writes, and which could tell of what is hidden.
+        /// What is not permitted; `None` if it was one of several writes, and which could tell of what is hidden.
         operation: Option<Operation>,
         /// Why; it may tell of hidden fields.
         reason: Box<Denial>,
@@ -70,12 +70,13 @@ pub enum GuardedError {
     /// The database did not do what it was asked.
     #[error("{}", told(.0))]
     Store(#[source] DocumentsError),
-    /// The database did not carry out a write that the user may make, and why could depend on fields that are hidden from him.
+    /// The database did not carry out a write that the user may make, and why could depend on fields that are hidden
+    /// from him.
     #[error("{NOT_DONE}")]
     Undisclosed(#[source] DocumentsError),
 }
 
-/// What a document is written by.
+/// The kind of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// It is new.
@@ -99,13 +100,13 @@ impl fmt::Display for Operation {
 /// Why a write is denied, for the log.
 #[derive(Clone, Debug)]
 pub struct Denial {
-    /// The role that decided; none if none applies.
+    /// The role that decided; `None` if none applies.
     pub role: Option<String>,
     /// Why.
     pub reason: Reason,
     /// What failed on the way.
     pub errors: Vec<EvalError>,
-    /// How it failed before it could be judged; it may quote stored values.
+    /// How it failed before it could be checked; it may quote stored values.
     pub failure: Option<String>,
     /// Which of several writes it was, from 0, and what it was to do.
     pub write: Option<(usize, Operation)>,
@@ -132,7 +133,7 @@ impl fmt::Display for Denial {
             write!(f, "write {}, {operation}: ", number + 1)?;
         }
         match &self.failure {
-            Some(failure) => write!(f, "it failed before it could be judged: {failure}")?,
+            Some(failure) => write!(f, "it failed before it could be checked: {failure}")?,
             None => write!(f, "{}", self.reason)?,
         }
         if let Some(role) = &self.role {
@@ -142,8 +143,9 @@ impl fmt::Display for Denial {
     }
 }
 
-/// More than one request may take, and what would make it less.
+/// A resource limit that a request exceeded, and how to stay below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum TooMuch {
     /// Documents that the database cannot tell apart by the rules.
     #[error(
@@ -168,7 +170,7 @@ pub enum TooMuch {
     )]
     Sent(usize),
     /// Documents to be written together.
-    #[error("more than {0} documents would be written by one request; write them by several, or narrow the filter")]
+    #[error("one request would write more than {0} documents; split it, or narrow the filter")]
     Written(usize),
     /// Documents among which those to be written are.
     #[error(
@@ -177,7 +179,7 @@ pub enum TooMuch {
     )]
     Sought(usize),
     /// Work on one batch.
-    #[error("not done within {} seconds; narrow the filter", .0.as_secs())]
+    #[error("not finished within {} seconds; narrow the filter", .0.as_secs())]
     Time(Duration),
 }
 
@@ -201,9 +203,9 @@ const NOT_DONE: &str = "the database did not carry out the request";
 fn told(error: &DocumentsError) -> String {
     match error {
         DocumentsError::OutcomeUnknown(_) => {
-            return "nobody can tell whether the request was carried out: the database does not answer".to_owned();
+            return "outcome unknown: the database did not respond".to_owned();
         }
-        DocumentsError::Conflict(_) => return "other writers were faster each time; try again".to_owned(),
+        DocumentsError::Conflict(_) => return "repeated write conflicts; try again".to_owned(),
         _ => {}
     }
     format!("{NOT_DONE}{}", cause(error))

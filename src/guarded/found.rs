@@ -5,11 +5,11 @@ use bson::RawDocumentBuf;
 use super::error::{GuardedError, TooMuch};
 use super::stream::Stream;
 use crate::access::{Guard, Query, Shown};
-use crate::policy::Projection;
+use crate::projection::Projection;
 use crate::store::documents::Cursor;
 use crate::value::{DocumentRef, Malformed, RawWriter};
 
-/// What a request found, on its way.
+/// The documents that a request found, read lazily.
 pub struct Found<'s> {
     source: Source<'s>,
     skip: u64,
@@ -43,7 +43,7 @@ impl<'s> Found<'s> {
         Self { source: Source::Stream(stream), skip: 0, limit: None, projection: None }
     }
 
-    /// The same, some of them passed over, and no more than so many.
+    /// The same result with `skip` and `limit` applied.
     pub(super) fn part(self, skip: u64, limit: Option<u64>) -> Self {
         Self { skip, limit, ..self }
     }

@@ -12,9 +12,9 @@
 //! | skip, limit | if nothing is left to be done here | else |
 //! | count | if the plan and the filter are exact | else |
 //! | distinct | | always |
-//! | aggregate | after the plan and the redaction, if all fields are visible in every document or in none | else the documents are redacted here and sent to the database as [`$documents`](Store::aggregate_documents) |
+//! | aggregate | after the plan and the redaction, if all fields are visible in every document or in none | else the documents are redacted here and sent to the database as [`$documents`][aggregate_documents] |
 //!
-//! [`Store::aggregate_documents`]: crate::store::documents::Store::aggregate_documents
+//! [aggregate_documents]: crate::store::documents::Store::aggregate_documents
 
 mod aggregate;
 mod collection;

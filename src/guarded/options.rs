@@ -5,22 +5,22 @@ use crate::json::{Member, Node};
 
 /// Options of MongoDB's that are refused, and why.
 const REFUSED: [(&str, &str); 17] = [
-    ("hint", "the database chooses the index by itself"),
-    ("returnKey", "keys of an index hold fields that may be hidden"),
-    ("showRecordId", "a place in the store is no field of a document"),
+    ("hint", "the database chooses the index itself"),
+    ("returnKey", "index keys may contain hidden fields"),
+    ("showRecordId", "a record ID is not a field of the document"),
     ("let", "write the values into the filter"),
     ("collation", "the rules compare byte by byte, and so does every query"),
     ("min", "write a condition into the filter"),
     ("max", "write a condition into the filter"),
-    ("explain", "a plan tells of documents that may not be read"),
-    ("readConcern", "every read is of what a majority has"),
-    ("readPreference", "every read is of the primary"),
-    ("allowDiskUse", "the database decides it by itself"),
-    ("allowPartialResults", "a part of a result would pass for the whole"),
-    ("tailable", "only results that end are read"),
-    ("awaitData", "only results that end are read"),
+    ("explain", "a plan reveals documents that may not be read"),
+    ("readConcern", "every read uses read concern `majority`"),
+    ("readPreference", "every read goes to the primary"),
+    ("allowDiskUse", "the database decides this itself"),
+    ("allowPartialResults", "a partial result would look like a complete one"),
+    ("tailable", "only finite results are read"),
+    ("awaitData", "only finite results are read"),
     ("noCursorTimeout", "the time of every request is limited"),
-    ("maxTimeMS", "the time of every request is limited already"),
+    ("maxTimeMS", "the time of every request is already limited"),
     ("singleBatch", "write a limit"),
 ];
 

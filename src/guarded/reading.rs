@@ -9,7 +9,7 @@ use crate::query::Plan;
 
 /// How a client's query is answered: what the database does of it, and what is left.
 pub(super) struct Reading {
-    /// What the database finds; none if there is nothing to be found.
+    /// What the database finds; `None` if there is nothing to be found.
     pub(super) filter: Option<Document>,
     /// The client's filter, where it remains to be asked of each document.
     pub(super) check: Option<Answered>,
@@ -58,7 +58,7 @@ fn has_one_id(filter: &Document) -> bool {
     filter.get_document("_id").is_ok_and(|conditions| conditions.contains_key("$eq"))
 }
 
-/// The order that a query asks for, as far as it can show; none if it differs from what the database would see.
+/// The order that a query asks for, as far as it can show; `None` if it differs from what the database would see.
 fn pushed(query: &Query, visibility: &Visibility) -> Option<Document> {
     let mut order = Document::new();
     for (path, direction) in query.sort() {

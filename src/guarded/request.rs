@@ -4,10 +4,10 @@ use crate::access::Query;
 use crate::expr::PatternAllowance;
 use crate::json::{self, Node};
 use crate::path::FieldPath;
-use crate::policy::Projection;
+use crate::projection::Projection;
 use crate::value::ValueRef;
 
-/// What a client asks of a collection: which documents, in which order, how many, and what of them.
+/// A client's request to a collection: filter, sort order, skip, limit and projection.
 #[derive(Clone, Debug)]
 pub struct FindRequest {
     pub(super) query: Query,
@@ -16,8 +16,8 @@ pub struct FindRequest {
 }
 
 impl FindRequest {
-    /// Reads `{"filter": {…}, "projection": {…}, "sort": {…}, "skip": 0, "limit": 10}`, each of which may be absent. As in
-    /// MongoDB a limit of 0 is none.
+    /// Reads `{"filter": {…}, "projection": {…}, "sort": {…}, "skip": 0, "limit": 10}`, each of which may be absent. As
+    /// in MongoDB, a limit of 0 means no limit.
     ///
     /// # Errors
     /// If a part is malformed, or uses an option or operator that is not let through.
@@ -28,9 +28,9 @@ impl FindRequest {
     /// assert!(parse(r#"{"filter": {"age": {"$gte": 18}}, "sort": {"name": 1}, "limit": 10}"#).is_ok());
     ///
     /// let error = parse(r#"{"hint": "salary_1"}"#).unwrap_err();
-    /// assert_eq!(error.to_string(), "`hint` is not supported in the options: the database chooses the index by itself");
+    /// assert_eq!(error.to_string(), "`hint` is not supported in the options: the database chooses the index itself");
     /// let error = parse(r#"{"filter": {"$where": "this.salary > 5"}}"#).unwrap_err();
-    /// assert!(error.to_string().starts_with("`$where` is not supported here; no code of a client's is run"));
+    /// assert!(error.to_string().starts_with("`$where` is not supported here; client-supplied code is not executed"));
     /// ```
     pub fn parse(options: &Node) -> Result<Self, GuardedError> {
         let (mut filter, mut projection, mut sort, mut skip, mut limit) = (None, None, None, 0, None);
@@ -56,7 +56,7 @@ impl FindRequest {
         Self::within(filter, projection, sort, &PatternAllowance::default())
     }
 
-    /// The same, with patterns for which the other parts of the request leave room.
+    /// As [`of`](Self::of), with the allowance for patterns that the other parts of the request leave.
     pub(super) fn within(
         filter: Option<&Node>,
         projection: Option<&Node>,
@@ -66,7 +66,7 @@ impl FindRequest {
         Self::new(Query::compile_within(filter, projection, sort, patterns)?)
     }
 
-    /// All that a query finds.
+    /// A request for everything that a query matches.
     ///
     /// # Errors
     /// If its projection or order has what no guarded query may.
@@ -81,13 +81,13 @@ impl FindRequest {
         Ok(Self { query, skip: 0, limit: None })
     }
 
-    /// The same without the first of them.
+    /// The same request, skipping this many of the documents found.
     #[must_use]
     pub fn skip(self, skip: u64) -> Self {
         Self { skip, ..self }
     }
 
-    /// The same, so many at most; none: no limit.
+    /// The same request with a maximum number of documents; `None` for no limit.
     #[must_use]
     pub fn limit(self, limit: Option<u64>) -> Self {
         Self { limit, ..self }

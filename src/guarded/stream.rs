@@ -31,12 +31,12 @@ impl<'s> Stream<'s> {
         Self { cursor, guard, check, limits, most, came: 0, buffer: Buffer::new() }
     }
 
-    /// The same for documents of which not all may be read.
+    /// The same stream, for documents of which not all may be read.
     pub(super) fn of_possible(self) -> Self {
         Self { most: Some(self.limits.checked_documents), ..self }
     }
 
-    /// The next documents; none when there are no more.
+    /// The next batch of documents; empty when there are no more.
     pub(super) async fn batch(&mut self, began: Instant) -> Result<Vec<RawDocumentBuf>, GuardedError> {
         loop {
             let Some(cursor) = &mut self.cursor else { return Ok(Vec::new()) };

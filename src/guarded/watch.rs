@@ -12,14 +12,15 @@ use crate::value::{DocumentRef, Malformed, identical};
 
 /// The changes of a collection, as its user may read it.
 ///
-/// Each event is judged by what the document was and by what it became: one of a document that the user may read neither before nor
-/// after, or of which nothing changed that the user may read, is withheld; a document that becomes readable is inserted to the
-/// user, one that ceases to be readable is deleted. What a document was or became and the database does not know (MongoDB tells
-/// it where the collection has `changeStreamPreAndPostImages` enabled), nobody can judge: the event is withheld.
+/// Each event is judged by what the document was and by what it became: one of a document that the user may read
+/// neither before nor after, or of which nothing changed that the user may read, is withheld; a document that becomes
+/// readable is reported as inserted, one that ceases to be readable as deleted. Where the database does not know the
+/// document before or after (MongoDB does if the collection has `changeStreamPreAndPostImages` enabled), the change
+/// cannot be judged, and the event is withheld.
 ///
-/// The user is bound once; only `%%now` is, for each event, the time at which it is told: a permission that ends by itself ends for
-/// the stream, too. Whoever learns that the user's data changed, or that the session ended, [ends](WatchEnd::end) the
-/// stream.
+/// The user is bound once; only `%%now` is updated, to the time at which each event is delivered, so a permission that
+/// expires also expires for the stream. When the user's data changes or the session ends, the host must
+/// [end](WatchEnd::end) the stream.
 pub struct Watched<'s> {
     events: Box<dyn Events + 's>,
     guard: &'s Guard,
@@ -36,7 +37,7 @@ type Clock<'s> = Box<dyn Fn() -> DateTime + Send + 's>;
 #[derive(Clone, Debug, Default)]
 pub struct WatchEnd(Arc<AtomicBool>);
 
-/// What a stream of changes brings.
+/// An item of a change stream.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Happened {
     /// Nothing that the user may know of; ask again.
@@ -76,8 +77,8 @@ impl WatchEnd {
 }
 
 impl<'s> GuardedCollection<'s> {
-    /// What changes, from now on or from a [position](Watched::position), among the documents that a query finds; until a time, which
-    /// is that of the user's token. The query's order and projection do not count.
+    /// What changes, from now on or from a [position](Watched::position), among the documents that a query finds; until
+    /// a time, which is that of the user's token. The query's order and projection do not count.
     ///
     /// # Errors
     /// If there are no rules, or the database tells no changes.
@@ -98,7 +99,7 @@ impl<'s> GuardedCollection<'s> {
 }
 
 impl<'s> Watched<'s> {
-    /// The same by another clock than the system's, as `%%now` of each event.
+    /// Uses this clock instead of the system's for the `%%now` of each event.
     #[must_use]
     pub fn with_clock(mut self, now: impl Fn() -> DateTime + Send + 's) -> Self {
         if self.clock.is_some() {
@@ -113,8 +114,8 @@ impl<'s> Watched<'s> {
         self.end.clone()
     }
 
-    /// Where to go on later. It holds the `_id`s of documents that the user may not read: keep it here, and give the user a name
-    /// for it.
+    /// Where to go on later. It holds the `_id`s of documents that the user may not read: keep it here, and give the
+    /// user a name for it.
     #[must_use]
     pub fn position(&self) -> Option<Document> {
         self.events.position()
@@ -178,7 +179,7 @@ fn see(guard: &Guard, filter: &Answered, document: &RawDocumentBuf) -> Result<Op
     Ok(Some(RawDocumentBuf::try_from(&document).map_err(Malformed::from)?))
 }
 
-/// The change between what was visible and what is; none if that is the same.
+/// The change between what was visible and what is; `None` if that is the same.
 fn change(before: Option<RawDocumentBuf>, after: Option<RawDocumentBuf>) -> Result<Option<VisibleChange>, Malformed> {
     let (before, after) = match (before, after) {
         (None, None) => return Ok(None),

@@ -11,6 +11,7 @@ pub type EjsonError = Located<EjsonErrorKind>;
 
 /// The ways in which a JSON value can fail to be extended JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum EjsonErrorKind {
     /// `{"$oid": "xyz"}`
     #[error("`{key}` is not a valid extended JSON value here: {reason}")]

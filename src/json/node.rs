@@ -22,7 +22,7 @@ pub enum Kind {
     String(String),
     /// `[…]`
     Array(Vec<Node>),
-    /// `{…}`, in the order as written; no key stands twice
+    /// `{…}`, in the order as written, without duplicate keys
     Object(Vec<Member>),
 }
 

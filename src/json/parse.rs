@@ -16,6 +16,7 @@ pub type JsonError = Located<JsonErrorKind>;
 
 /// The ways in which a text can fail to be JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum JsonErrorKind {
     /// Something else stands where the grammar wants this.
     #[error("expected {expected}, found {found}")]
@@ -26,7 +27,7 @@ pub enum JsonErrorKind {
         found: String,
     },
     /// `{"a": 1, "a": 2}`
-    #[error("the key `{key}` stands twice in one object, first on line {first}")]
+    #[error("duplicate key `{key}`, first defined on line {first}")]
     KeyDuplicate {
         /// The key.
         key: String,
@@ -73,7 +74,7 @@ impl Code for JsonErrorKind {
 /// let node = portcullis::json::parse(r#"{"a": [1, true]}"#).unwrap();
 /// assert_eq!(node.get("a").unwrap().as_array().unwrap().len(), 2);
 /// let error = portcullis::json::parse(r#"{"a": 1, "a": 2}"#).unwrap_err();
-/// assert_eq!(error.to_string(), "the key `a` stands twice in one object, first on line 1");
+/// assert_eq!(error.to_string(), "duplicate key `a`, first defined on line 1");
 /// ```
 pub fn parse(text: &str) -> Result<Node, JsonError> {
     parse_from_line(text, 1)
@@ -101,8 +102,8 @@ pub fn parse_bytes(bytes: &[u8]) -> Result<Node, JsonError> {
     parse_part(bytes, 1)
 }
 
-/// As [`parse_bytes`], of a part of a longer text, which begins on this line of it: errors name the lines of the whole. Bytes
-/// are counted from the part.
+/// As [`parse_bytes`], of a part of a longer text, which begins on this line of it: errors name the lines of the whole.
+/// Bytes are counted from the part.
 ///
 /// # Errors
 /// As [`parse_bytes`].
@@ -351,9 +352,9 @@ impl<'t> Parser<'t> {
         };
         let error = JsonError::new(JsonErrorKind::Unexpected { expected, found }, Span::new(self.at, self.at + length));
         if rest.starts_with("//") || rest.starts_with("/*") || rest.starts_with('#') {
-            error.help("JSON has no comments")
+            error.help("comments are not allowed in JSON")
         } else if rest.starts_with('\'') || rest.starts_with(['\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}']) {
-            error.help("JSON strings stand in straight double quotes")
+            error.help("JSON strings use straight double quotes")
         } else if expected.contains('`') && rest.starts_with('"') {
             error.help("is a `,` missing before it?")
         } else if expected.contains("key") && !word.is_empty() {

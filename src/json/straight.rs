@@ -43,7 +43,7 @@ struct Straight<'t, 'b> {
     bytes: &'b mut Vec<u8>,
 }
 
-/// Of an object with more keys it would take long to see whether one stands twice.
+/// Looking for duplicate keys in an object with more keys would take too long.
 const KEYS: u32 = 128;
 
 impl<'t> Straight<'t, '_> {
@@ -302,7 +302,7 @@ fn append(bytes: &mut Vec<u8>, text: &[u8], length: usize) {
     }
 }
 
-/// The number of up to nine digits that a text begins with, and its length; none if it is another number, or none.
+/// The number of up to nine digits that a text begins with, and its length; `None` if it is another number, or none.
 fn small_integer(text: &[u8]) -> Option<(i32, usize)> {
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),

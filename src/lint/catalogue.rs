@@ -25,7 +25,7 @@ macro_rules! catalogue {
 
 catalogue! {
     ANYONE_WRITES: "anyone-writes", Warning,
-        "who can log in without saying who they are can write every document";
+        "anonymous users can write every document";
     ARRAY_COMPARED_WHOLE: "array-compared-whole", Warning,
         "a literal array is compared whole, element by element and in order; one of several values is `$in`";
     ARRAY_ON_RIGHT: "array-on-right", Warning,
@@ -47,13 +47,13 @@ catalogue! {
     CUSTOM_DATA_TYPE: "custom-data-type", Warning,
         "values of different types are never equal, so that a rule does not hold for users whose value is of another type";
     CUSTOM_DATA_WRITABLE: "custom-data-writable", Error,
-        "a user who can write the own custom data, or insert it, chooses what the rules believe";
+        "users who can write or insert their own custom data control what the rules rely on";
     DOCUMENT_FILTERS_HALF: "document-filters-half", Warning,
         "an absent half of `document_filters` counts as true: without `read` every document passes, without `write` nothing is asked of a write";
     DOCUMENT_MOVABLE: "document-movable", Note,
-        "who is a document's owner only by `apply_when` may give it away";
+        "users who own a document only through `apply_when` can give it away";
     DOCUMENT_TAKE_OVER: "document-take-over", Warning,
-        "who can write the field that makes an owner can become one";
+        "users who can write the field that determines ownership can become owners";
     ELEMENTS_APART: "elements-apart", Warning,
         "conditions on fields of an array's documents can be met by different documents; `$elemMatch` asks them of one";
     ENVIRONMENT_VALUE_PARTIAL: "environment-value-partial", Warning,
@@ -65,17 +65,17 @@ catalogue! {
     FIELD_FORBIDDEN: "field-forbidden", Warning,
         "a schema with `additionalProperties: false` refuses fields that it does not describe, so a rule about one is idle";
     FIELD_READS_DEAD: "field-reads-dead", Warning,
-        "beside a document-level `read`, or `write: true`, reading by field is never asked";
+        "beside a document-level `read`, or `write: true`, field-level reading is never evaluated";
     FIELD_RULES_REDUNDANT: "field-rules-redundant", Note,
-        "field rules that only repeat what the document level grants are never asked";
+        "field rules that only repeat what the document level grants are never evaluated";
     FIELD_UNDESCRIBED: "field-undescribed", Note,
-        "a field of which rules speak and the schema does not may be misspelt";
+        "a field that rules use but the schema does not describe may be misspelt";
     FIELD_WRITES_DEAD: "field-writes-dead", Warning,
-        "beside a document-level `write`, or `read: false`, writing by field is never asked";
+        "beside a document-level `write`, or `read: false`, field-level writing is never evaluated";
     FILTER_WITHOUT_EFFECT: "filter-without-effect", Warning,
-        "a filter that never applies, or neither asks nor hides anything, restricts nobody";
+        "a filter that never applies, or neither restricts nor hides anything, restricts nobody";
     FUNCTION_UNKNOWN: "function-unknown", Error,
-        "a call of a function that is not there ends in an error, which denies";
+        "calling an unknown function is an error, which denies";
     ID_NOT_CONVERTED: "id-not-converted", Note,
         "`%%user.id` is a string and never equals an ObjectId";
     INSERT_CHECK_EVADED: "insert-check-evaded", Warning,
@@ -91,11 +91,11 @@ catalogue! {
     LIST_NESTED: "list-nested", Warning,
         "an array inside the list of `$in` is not spread";
     NAME_WITH_BLANK: "name-with-blank", Warning,
-        "a blank before or after a name belongs to it";
+        "leading and trailing spaces are part of a name";
     NEGATION_OF_MISSING: "negation-of-missing", Warning,
         "a negated comparison holds for a field that is missing";
     NOT_PORTABLE: "not-portable", Warning,
-        "what is an extension of ours means nothing to App Services";
+        "extensions of Portcullis are not supported by App Services";
     OBJECT_COMPARED_WHOLE: "object-compared-whole", Warning,
         "an object without operators is compared whole, field by field and in order";
     OBJECT_EMPTY: "object-empty", Warning,
@@ -123,7 +123,7 @@ catalogue! {
     ROLES_EMPTY: "roles-empty", Warning,
         "an empty list of roles closes the collection; default roles do not serve it";
     SCHEMA_ASKS_NOTHING: "schema-asks-nothing", Warning,
-        "a key of a schema that looks like a demand, and by which no document is refused";
+        "a schema key that looks like a constraint but rejects no document";
     SCHEMA_WORD: "schema-word", Warning,
         "words of JSON Schema are field names in a rule, and their object is compared whole";
     SEARCH_CUT_SHORT: "search-cut-short", Note,
@@ -131,5 +131,5 @@ catalogue! {
     VALUE_UNKNOWN: "value-unknown", Error,
         "a value that no file defines is Missing, and as a right operand Unknown";
     WRITE_SHOWS_ALL: "write-shows-all", Warning,
-        "who may write may read: where `write` holds, `read` hides nothing";
+        "write permission implies read permission: where `write` holds, `read` hides nothing";
 }

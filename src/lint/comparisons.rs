@@ -45,7 +45,7 @@ fn list(test: &Test, report: &mut Report) {
         Left::Element(path) if !path.is_root() => path.to_string(),
         Left::Element(_) | Left::Boolean(_) => "field".to_owned(),
     };
-    let message = format!("`$in` asks for a list, and `{found}` is never one");
+    let message = format!("`$in` requires a list, and `{found}` is never one");
     report.add(COMPARISON_NEVER_HOLDS, test.span, message, format!("write {{\"{left}\": \"{found}\"}}"));
 }
 
@@ -64,7 +64,7 @@ fn in_string(test: &Test, report: &mut Report) {
             COMPARISON_NEVER_HOLDS,
             test.span,
             message,
-            "ask what a string can answer: equality, `$in`, `$regex`",
+            "use operators that apply to strings: equality, `$in`, `$regex`",
         );
     }
 }
@@ -100,7 +100,7 @@ fn context(left: &Reference, test: &Test, schema: Option<&Schema>, report: &mut 
             let message = format!("`{left}` is a string and never equals {found}");
             let help = match is_user(left, "id") && matches!(right, Right::Convert(..)) {
                 true => {
-                    "leave the conversion out, or convert the other side: {\"_id\": {\"%stringToOid\": \"%%user.id\"}}"
+                    "remove the conversion, or convert the other side: {\"_id\": {\"%stringToOid\": \"%%user.id\"}}"
                 }
                 false => "compare it with a string",
             };

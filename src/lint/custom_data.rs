@@ -274,7 +274,7 @@ impl<'b> Store<'b> {
                         CUSTOM_DATA_OPEN,
                         rule.expr.span,
                         message,
-                        "let no function trust what stands there",
+                        "make sure that no function trusts these values",
                     );
                 }
             }

@@ -147,12 +147,12 @@ impl Declared<'_> {
                 format!("write {{\"{name}\": {{\"%stringToUuid\": \"{reference}\"}}}}")
             }
             (Right::Convert(..), _) if takes(&Bson::String(String::new())) => {
-                "leave the conversion out, or mend the type in the schema".to_owned()
+                "remove the conversion, or correct the type in the schema".to_owned()
             }
             (Right::Literal(Bson::String(text)), _) if takes(&an_object_id()) && ObjectId::parse_str(text).is_ok() => {
                 format!("write {{\"{name}\": {{\"$oid\": \"{text}\"}}}}")
             }
-            _ => format!("compare it with a value of type {types}, or mend the type in the schema"),
+            _ => format!("compare it with a value of type {types}, or correct the type in the schema"),
         };
         self.report.add(COMPARISON_NEVER_HOLDS, test.span, message, help);
     }
@@ -169,12 +169,12 @@ impl Declared<'_> {
         let name = absent.segments().last().map_or("", Segment::name);
         let near = closest(name, names).map(|near| format!("did you mean `{near}`?"));
         if closed {
-            let message = format!("the schema refuses documents with a field `{absent}`");
-            let help = near.unwrap_or_else(|| "mend the name, or describe the field under `properties`".to_owned());
+            let message = format!("the schema rejects documents with a field `{absent}`");
+            let help = near.unwrap_or_else(|| "correct the name, or describe the field under `properties`".to_owned());
             self.report.add(FIELD_FORBIDDEN, span, message, help);
         } else {
             let message = format!("the schema does not describe a field `{absent}`");
-            let help = near.unwrap_or_else(|| "mend the name, or describe the field under `properties`".to_owned());
+            let help = near.unwrap_or_else(|| "correct the name, or describe the field under `properties`".to_owned());
             self.report.add(FIELD_UNDESCRIBED, span, message, help);
         }
     }

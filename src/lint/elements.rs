@@ -82,8 +82,9 @@ fn compare(tests: &[&Test], schema: Option<&Schema>, report: &mut Report) {
             let array = written(&start, array);
             let (one, two) = (names(other), names(rest));
             let message = format!("`{array}.{one}` and `{array}.{two}` can hold for different elements of `{array}`");
-            let help =
-                format!("of one element ask by {{\"{array}\": {{\"$elemMatch\": {{\"{one}\": …, \"{two}\": …}}}}}}");
+            let help = format!(
+                "to test one element, write {{\"{array}\": {{\"$elemMatch\": {{\"{one}\": …, \"{two}\": …}}}}}}"
+            );
             report.add(ELEMENTS_APART, test.span, message, help);
         }
         seen.push((start, array, rest));

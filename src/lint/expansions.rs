@@ -59,7 +59,7 @@ pub(super) fn blank(path: &FieldPath, text: &str, span: Span, report: &mut Repor
     let found = path.segments().iter().map(Segment::name).any(|name| name.trim() != name);
     if found {
         let names: Vec<&str> = text.split('.').map(str::trim).collect();
-        let message = format!("a name in `{text}` begins or ends with a blank, which is a part of the name");
+        let message = format!("a name in `{text}` begins or ends with a space, which is part of the name");
         report.add(NAME_WITH_BLANK, span, message, format!("write `{}`", names.join(".")));
     }
     found

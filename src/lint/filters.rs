@@ -4,8 +4,9 @@ use super::catalogue::{FILTER_WITHOUT_EFFECT, PROJECTION_MIXED, PROJECTIONS_MAY_
 use super::extent::{always, never};
 use super::report::Report;
 use super::shape::text;
-use crate::policy::{Filter, Projection};
+use crate::policy::Filter;
 use crate::predicate::Predicate;
+use crate::projection::Projection;
 
 pub(super) fn lint(filters: &[Filter], report: &mut Report) {
     for filter in filters {
@@ -33,11 +34,11 @@ fn effect(filter: &Filter, report: &mut Report) {
     let name = title(filter);
     if never(Some(&filter.apply_when)) {
         let message = format!("{name} never applies");
-        report.add(FILTER_WITHOUT_EFFECT, filter.apply_when.expr.span, message, "write {} if it shall apply to all");
+        report.add(FILTER_WITHOUT_EFFECT, filter.apply_when.expr.span, message, "write {} if it should apply to all");
     } else if filter.query.as_ref().is_none_or(|query| always(Some(query)))
         && filter.projection.as_ref().is_none_or(Projection::is_empty)
     {
-        let message = format!("{name} neither asks nor hides anything");
+        let message = format!("{name} neither restricts nor hides anything");
         report.add(FILTER_WITHOUT_EFFECT, filter.span, message, "give it a `query` or a `projection`");
     }
 }

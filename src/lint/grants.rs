@@ -40,8 +40,10 @@ fn shows(role: &Role, report: &mut Report) {
         if let (Some(read), Some(_)) = (read, write.filter(|write| always(Some(write))))
             && !always(Some(read))
         {
-            let message = format!("`read` hides nothing of {what}: who may write may read, and `write` is true");
-            let help = "let `write` be as narrow as `read`, or leave `read` out";
+            let message = format!(
+                "`read` hides nothing of {what}: write permission implies read permission, and `write` is true"
+            );
+            let help = "make `write` as restrictive as `read`, or remove `read`";
             report.add(WRITE_SHOWS_ALL, read.expr.span, message, help);
         }
     };
@@ -86,13 +88,13 @@ fn rules(role: &Role, kind: Kind) -> Vec<(&FieldRule, &Rule)> {
 fn reads(role: &Role) -> Option<Dead> {
     let (above, grants) = match (&role.read, &role.write) {
         (_, Some(write)) if always(Some(write)) => ("`write: true`", Some(true)),
-        (Some(read), _) => ("the document's own `read`", settled(&read.predicate)),
+        (Some(read), _) => ("the document-level `read`", settled(&read.predicate)),
         _ => return None,
     };
-    let help = "leave out the document's own rule, and let each field say who may read it";
+    let help = "remove the document-level rule, and give each field its own `read`";
     dead(FIELD_READS_DEAD, &rules(role, read), grants, help, |field, others| match grants {
         Some(true) => format!("{field} is readable all the same{others}: {above} lets every field be read"),
-        _ => format!("`read` of {field} is never asked{others}: {above} decides about all fields"),
+        _ => format!("`read` of {field} is never evaluated{others}: {above} decides for all fields"),
     })
 }
 
@@ -102,12 +104,12 @@ fn writes(role: &Role) -> Option<Dead> {
         None if never(role.read.as_ref()) => Some(false),
         None => return None,
     };
-    let above = if role.write.is_some() { "the document's own `write`" } else { "`read: false`" };
-    let help = "leave out the document's own rule, and let each field say who may write it";
+    let above = if role.write.is_some() { "the document-level `write`" } else { "`read: false`" };
+    let help = "remove the document-level rule, and give each field its own `write`";
     dead(FIELD_WRITES_DEAD, &rules(role, write), grants, help, |field, others| match grants {
         Some(true) => format!("{field} is writable all the same{others}: {above} lets every field be written"),
         Some(false) => format!("{field} cannot be written{others}: {above} denies every write"),
-        None => format!("`write` of {field} is never asked{others}: {above} decides about all fields"),
+        None => format!("`write` of {field} is never evaluated{others}: {above} decides for all fields"),
     })
 }
 
@@ -140,7 +142,7 @@ fn dead(
         return Some(Dead { lint, span: rule.expr.span, message: message(&title(field), &others), help });
     }
     let message = "the field rules only repeat what holds for the whole document".to_owned();
-    let repeated = Dead { lint: FIELD_RULES_REDUNDANT, span: first.expr.span, message, help: "leave them out" };
+    let repeated = Dead { lint: FIELD_RULES_REDUNDANT, span: first.expr.span, message, help: "remove them" };
     (grants == Some(true)).then_some(repeated)
 }
 
@@ -153,7 +155,7 @@ fn nested(field: &FieldRule, report: &mut Report) {
         ] {
             if let Some(rule) = kind(inner).filter(|_| settles) {
                 let message = format!(
-                    "`{key}` of `{}` is never asked: `{}` decides about all that it contains",
+                    "`{key}` of `{}` is never evaluated: `{}` decides for everything that it contains",
                     inner.name, field.name
                 );
                 let help = format!("leave out the `{key}` of `{}`, and let each of its fields decide", field.name);
@@ -209,14 +211,14 @@ fn inserts(role: &Role, report: &mut Report) {
     if extent == Extent::Nothing {
         let verb = if granted.len() == 1 { "grants" } else { "grant" };
         let message = format!("{quoted} {verb} nothing: role `{name}` has no write permission");
-        let help = format!("to {keys}, `write` must hold too; else say false");
+        let help = format!("to {keys}, `write` must hold too; otherwise set it to false");
         report.add(INSERT_WITHOUT_WRITE, rule.expr.span, message, help);
     } else if extent == Extent::SomeFields
         && let Ok(id) = FieldPath::parse("_id")
         && matches!(writing_of(role, id.segments()), Writing::Never)
     {
         let message = format!("role `{name}` can {keys} nothing: it may not write `_id`");
-        let help = "give `_id` a field rule with `write`; else say false";
+        let help = "give `_id` a field rule with `write`; otherwise set it to false";
         report.add(INSERT_WITHOUT_ID, rule.expr.span, message, help);
     }
 }
@@ -235,7 +237,7 @@ fn nothing(role: &Role, report: &mut Report) -> bool {
     let reported = !denies;
     if reported {
         let message = format!("role `{}` grants nothing", role.name);
-        let help = "give it `read`, `write` or field rules; if it is there to deny, write \"read\": false";
+        let help = "give it `read`, `write` or field rules; if it is meant to deny, write \"read\": false";
         report.add(ROLE_GRANTS_NOTHING, role.name_span, message, help);
     }
     reported

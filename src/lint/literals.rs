@@ -63,7 +63,7 @@ fn object(name: &str, value: &Spanned<Operand>, keys: &[&str], report: &mut Repo
     let Some(first) = keys.first() else {
         let message = format!("`{name}` is compared with the empty document");
         let help =
-            format!("for \"no condition\" leave it out; for \"is there\" write {{\"{name}\": {{\"$exists\": true}}}}");
+            format!("for \"no condition\" remove it; for \"exists\" write {{\"{name}\": {{\"$exists\": true}}}}");
         return report.add(OBJECT_EMPTY, value.span, message, help);
     };
     if keys.iter().all(|key| is_bare_operator(key)) {
@@ -80,7 +80,7 @@ fn object(name: &str, value: &Spanned<Operand>, keys: &[&str], report: &mut Repo
         let message = format!("`{first}` is a field's name here, not a condition");
         return report.add(SCHEMA_WORD, value.span, message, help);
     }
-    let message = format!("`{name}` is compared with this object whole, the order of its fields included");
+    let message = format!("`{name}` is compared with this object whole, including the order of its fields");
     report.add(OBJECT_COMPARED_WHOLE, value.span, message, format!("for a field of it write `{name}.{first}`"));
 }
 

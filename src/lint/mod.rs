@@ -44,10 +44,8 @@ use crate::policy::Role;
 
 /// Says that so many roles and conditions were tried that the rest was not.
 fn cut_short(role: &Role, report: &mut report::Report) {
-    let message = format!(
-        "from role `{}` on, take-overs and promotions were not looked for: there are too many roles",
-        role.name
-    );
+    let message =
+        format!("from role `{}` on, take-overs and promotions were not searched for: too many roles", role.name);
     report.add(
         catalogue::SEARCH_CUT_SHORT,
         role.name_span,

@@ -27,7 +27,7 @@ impl Report {
 
     /// The findings in the order of the text.
     pub(super) fn finish(mut self) -> Vec<Finding> {
-        // Whatever shows a field that is never asked, it is one cause.
+        // Whatever shows a field that is never evaluated, it is one cause.
         let dead = |span| self.seen.contains(&(FIELD_READS_DEAD.code, span));
         self.findings.retain(|finding| finding.code != WRITE_SHOWS_ALL.code || !dead(finding.span));
         self.findings.sort_by_key(|finding| (finding.span, finding.code));

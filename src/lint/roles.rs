@@ -17,7 +17,7 @@ pub(super) fn lint(roles: &[Role], report: &mut Report) {
         let name = &role.name;
         if names.insert(name, index).is_some() {
             let message = format!("two roles are named `{name}`");
-            report.add(ROLE_NAME_TWICE, role.name_span, message, "give each its own name");
+            report.add(ROLE_NAME_TWICE, role.name_span, message, "give each role a unique name");
         }
         if never(Some(&role.apply_when)) {
             let message = format!("role `{name}` never applies");
@@ -25,7 +25,7 @@ pub(super) fn lint(roles: &[Role], report: &mut Report) {
                 ROLE_NEVER_APPLIES,
                 role.apply_when.expr.span,
                 message,
-                "remove it, if it is not kept for later",
+                "remove it, unless it is kept for later",
             );
             continue;
         }
@@ -34,8 +34,8 @@ pub(super) fn lint(roles: &[Role], report: &mut Report) {
             && let Some(before) = roles.get(before)
         {
             let why = if wider.is_empty() { "applies always" } else { "applies wherever this one does" };
-            let message = format!("role `{name}` is never chosen: `{}` stands before it and {why}", before.name);
-            report.add(ROLE_UNREACHABLE, role.name_span, message, "put the narrower role first");
+            let message = format!("role `{name}` is never chosen: `{}` precedes it and {why}", before.name);
+            report.add(ROLE_UNREACHABLE, role.name_span, message, "move the more specific role up");
         }
     }
     let grants: Vec<_> = roles.iter().map(|role| (reading(role), writing(role))).collect();
@@ -96,7 +96,7 @@ fn is_within(wider: &[String], condition: &[String]) -> bool {
 
 fn skippable(role: &Role, after: &Role, (test, lacking): (&Test, &Reference), report: &mut Report) {
     let message = format!(
-        "a user without `{lacking}` is not held by role `{}`: the test is Unknown, and `{}` grants more",
+        "role `{}` does not apply to users without `{lacking}` (the test is Unknown), and the later role `{}` grants more",
         role.name, after.name
     );
     let help = format!("add {{\"{lacking}\": {{\"$exists\": false}}}} to it with `%or`");

@@ -30,7 +30,7 @@ pub fn lint_rules(rules: &RulesFile, node: &Node) -> Vec<Finding> {
     let mut report = Report::default();
     if let (Some([]), Some(member)) = (rules.roles.as_deref(), node.member("roles")) {
         let message = "without roles the collection is closed to everyone";
-        let help = "leave `roles` out if the default roles shall serve it";
+        let help = "omit `roles` if the default roles should apply";
         report.add(ROLES_EMPTY, member.value.span, message, help);
     }
     let own = rules.roles.as_deref().unwrap_or_default();
@@ -75,8 +75,8 @@ pub fn lint_rules(rules: &RulesFile, node: &Node) -> Vec<Finding> {
     report.finish()
 }
 
-/// As [`lint_rules`], of a file in which some parts do not load: a part without a fault is looked at as if the others were not
-/// there, and of a part with one the expressions that load.
+/// As [`lint_rules`], of a file in which some parts do not load: a part without a fault is looked at as if the others
+/// were not there, and of a part with one the expressions that load.
 #[must_use]
 pub fn lint_rules_in_part(part: &RulesInPart, node: &Node) -> Vec<Finding> {
     let mut report = Report::default();

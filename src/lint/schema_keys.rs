@@ -9,19 +9,19 @@ pub(super) fn lint(schema: &Schema, report: &mut Report) {
         let name = key.value.as_str();
         let (message, help) = match name {
             "unique" | "primaryKey" | "primary_key" => (
-                format!("`{name}` refuses no document whose value another has already"),
-                "make a unique index in the database: createIndex({\"<field>\": 1}, {\"unique\": true})",
+                format!("`{name}` does not reject duplicate values"),
+                "create a unique index in the database: createIndex({\"<field>\": 1}, {\"unique\": true})",
             ),
             "foreignKey" | "foreign_key" | "ref" => (
-                format!("`{name}` refuses no document that refers to nothing"),
-                "let the one who writes look it up; a schema sees one document only",
+                format!("`{name}` does not reject dangling references"),
+                "let the writer look it up; a schema only sees one document",
             ),
             "default" => (
-                format!("`{name}` gives no document a value"),
-                "let the one who writes set it, and name the field in `required`",
+                format!("`{name}` does not set default values"),
+                "let the writer set it, and list the field in `required`",
             ),
             "additionalItems" => (
-                format!("`{name}` asks nothing unless `items` is an array of schemas"),
+                format!("`{name}` has no effect unless `items` is an array of schemas"),
                 "put the schema of every element under `items`",
             ),
             _ => continue,

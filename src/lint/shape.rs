@@ -117,7 +117,7 @@ pub(super) fn is_user(reference: &Reference, name: &str) -> bool {
     reference.root == ContextRoot::User && matches!(reference.path.segments(), [only] if only.name() == name)
 }
 
-/// The field of `%%user.custom_data` that a reference begins with: none if it is another reference, empty for the whole.
+/// The field of `%%user.custom_data` that a reference begins with: `None` if it is another reference, empty for the whole.
 pub(super) fn custom_data_field(reference: &Reference) -> Option<&str> {
     match (reference.root, reference.path.segments()) {
         (ContextRoot::User, [first]) if first.name() == "custom_data" => Some(""),

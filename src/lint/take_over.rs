@@ -99,7 +99,7 @@ fn movable(search: &Search, role: &Role, own: &[Ownership<'_>], report: &mut Rep
             true => format!(
                 "role `{name}` may change `{path}`, by which it is chosen: its users can give the document away"
             ),
-            false => format!("users of role `{name}` can give a document away: nothing asks about the new `{path}`"),
+            false => format!("users of role `{name}` can give a document away: no rule checks the new `{path}`"),
         };
         let message = format!("{message} ({})", example(&draft));
         return report.add(DOCUMENT_MOVABLE, rule.expr.span, message, keeping(role, owner));
@@ -132,7 +132,7 @@ fn for_others(search: &Search, role: &Role, own: &[Ownership<'_>], report: &mut 
         if let Some(draft) = search.find(drafts, role, |draft| !is_owner(draft, owner) && is_less(draft)) {
             let (name, path) = (&role.name, &owner.path);
             let message = format!(
-                "users of role `{name}` can insert documents in another's name: nothing asks about the new `{path}` ({})",
+                "users of role `{name}` can insert documents in another's name: no rule checks the new `{path}` ({})",
                 example(&draft)
             );
             return report.add(INSERT_FOR_OTHERS, rule.expr.span, message, inserting(role, owner));

@@ -31,7 +31,7 @@ fn shown(search: &Search, role: &Role, report: &mut Report) {
         let Some(read) = &role.read else { return };
         if let Some(draft) = reader(search, role, None, role.write.as_ref(), None) {
             let message = format!("`read` hides nothing from those who may write the document ({})", example(&draft));
-            let help = "who may write may read: let `write` be as narrow as `read`, or leave `read` out";
+            let help = "who may write may read: make `write` as restrictive as `read`, or remove `read`";
             report.add(WRITE_SHOWS_ALL, read.expr.span, message, help);
         }
         return;
@@ -145,7 +145,7 @@ fn impossible(search: &Search, role: &Role, report: &mut Report) {
             let fields: Vec<_> = fields.iter().map(|field| format!("`{field}`")).collect();
             let (name, fields) = (&role.name, fields.join(", "));
             let message =
-                format!("role `{name}` can {key} nothing: it may not write {fields}, which its documents have");
+                format!("role `{name}` can {key} nothing: it may not write {fields}, which its documents contain");
             let help = format!("let it write {fields} when it does so, or say \"{key}\": false");
             report.add(INSERT_WITHOUT_FIELD, rule.expr.span, message, help);
         }

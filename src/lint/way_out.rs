@@ -12,7 +12,7 @@ pub(super) fn keeping(role: &Role, owner: &Ownership<'_>) -> String {
     if let Some(write) = &role.write {
         // Narrower than what is there, so that nothing opens.
         return format!(
-            "if they must not, write `\"write\": {}` in the role, which sees the new document",
+            "to prevent this, write `\"write\": {}` in the role, which sees the new document",
             both(write, asked)
         );
     }
@@ -28,7 +28,7 @@ pub(super) fn keeping(role: &Role, owner: &Ownership<'_>) -> String {
         (None, None) => ("\"read\": true, ".to_owned(), asked.clone()),
     };
     format!(
-        "if they must not, write `\"document_filters\": {{{read}\"write\": {write}}}` in the role; a `write` of the document \
+        "to prevent this, write `\"document_filters\": {{{read}\"write\": {write}}}` in the role; a `write` of the document \
          itself would open every field"
     )
 }
@@ -36,7 +36,7 @@ pub(super) fn keeping(role: &Role, owner: &Ownership<'_>) -> String {
 /// How to keep documents from being inserted for others.
 pub(super) fn inserting(role: &Role, owner: &Ownership<'_>) -> String {
     let asked = role.insert.as_ref().map_or_else(|| owner.condition.clone(), |insert| both(insert, &owner.condition));
-    format!("if they must not, write `\"insert\": {asked}` in the role")
+    format!("to prevent this, write `\"insert\": {asked}` in the role")
 }
 
 fn both(rule: &Rule, asked: &str) -> String {

@@ -8,7 +8,7 @@ use crate::store::{Account, Sessions, Users};
 /// How many users are read at once where all are.
 const PAGE: usize = 1000;
 
-/// Users and their sessions, for those who look after them.
+/// Users and their sessions, for administration.
 #[derive(Clone)]
 pub struct Accounts {
     pub(super) users: Arc<dyn Users>,

@@ -7,8 +7,9 @@ use crate::auth::token::TokenProvider;
 use crate::auth::{ConfigError, CustomDataConfig, ProviderType};
 use crate::text::Finding;
 
-/// Why nobody can log in to an application.
+/// Why login to an application cannot be set up.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum SetupError {
     /// A file that does not load, or whose secrets are missing. The findings say why.
     #[error("{what} cannot be used: {}", .findings.first().map_or("", |found| &found.finding.message))]
@@ -28,10 +29,10 @@ pub enum SetupError {
     },
 }
 
-/// The custom data of an application; none where it is disabled or no file speaks of it.
+/// The custom data of an application; `None` where it is disabled or no file speaks of it.
 ///
 /// # Errors
-/// The file does not load: then nobody can tell what custom data a user has.
+/// If the file does not load: users' custom data is then unknown.
 pub fn custom_data_config(app: &App) -> Result<Option<CustomDataConfig>, SetupError> {
     const WHAT: &str = "the configuration of custom user data";
     match &app.custom_user_data {
@@ -45,11 +46,11 @@ pub fn custom_data_config(app: &App) -> Result<Option<CustomDataConfig>, SetupEr
     }
 }
 
-/// The provider of an application that takes tokens of a third party; none if it has no such one. Where nothing else is
+/// The provider of an application that accepts third-party tokens; `None` if it has no such one. Where nothing else is
 /// configured, a token must be meant for `application`, the application's id; `secrets` holds the keys by name.
 ///
 /// # Errors
-/// It does not load, or lacks a secret.
+/// If it does not load or a secret is missing.
 pub fn token_provider(app: &App, application: &str, secrets: &Secrets) -> Result<Option<TokenProvider>, SetupError> {
     // An application has one at most of each type: of others only the first was kept.
     let provider = app.providers.iter().find(|provider| provider.kind == ProviderType::CustomToken.name());

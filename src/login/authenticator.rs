@@ -5,10 +5,10 @@ use bson::DateTime;
 use super::cache::Cache;
 use super::{Accounts, LoginError, UserAssembler, UserCreation};
 use crate::auth::token::{TokenIssuer, TokenProvider};
-use crate::auth::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock};
 use crate::store::{CustomDataStore, Session};
 
-/// Logs users in and tells who makes a request.
+/// Logs users in and identifies the user who makes a request.
 pub struct Authenticator {
     pub(super) issuer: TokenIssuer,
     pub(super) provider: Option<TokenProvider>,

@@ -71,7 +71,7 @@ impl Users {
     }
 }
 
-/// How long ago a time was; none if it is still to come.
+/// How long ago a time was; `None` if it is still to come.
 pub(super) fn age(at: DateTime, now: DateTime) -> Option<Duration> {
     let millis = now.timestamp_millis().checked_sub(at.timestamp_millis())?;
     Some(Duration::from_millis(u64::try_from(millis).ok()?))

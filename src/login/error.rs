@@ -6,19 +6,20 @@ use crate::auth::{AssembleError, CustomDataError};
 use crate::store::{LookUpError, StoreError, UsersError};
 use crate::text::OneLine;
 
-/// Why somebody is not logged in.
+/// Why a login or a token was not accepted.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum LoginError {
     /// No provider of the name takes tokens.
-    #[error("the application has no provider `{}` that takes a token", OneLine(.0))]
+    #[error("the application has no provider `{}` that accepts tokens", OneLine(.0))]
     ProviderUnknown(String),
     /// `"disabled": true`
     #[error("the provider `{}` is disabled", OneLine(.0))]
     ProviderDisabled(String),
     /// Anonymous users are not enabled.
-    #[error("the application takes no anonymous users: enable the provider `anon-user`")]
+    #[error("anonymous login is disabled: enable the provider `anon-user`")]
     AnonymousRefused,
-    /// A token, of a third party or of ours, that does not verify.
+    /// A token, third-party or issued by Portcullis, that does not verify.
     #[error("{0}")]
     Token(#[from] TokenError),
     /// Claims that make no user.
@@ -54,7 +55,7 @@ pub enum LoginError {
 }
 
 impl LoginError {
-    /// Whether somebody is refused. Otherwise nobody can tell: a store cannot be asked, or holds what cannot be used.
+    /// Whether this is a refusal. Otherwise the answer is unknown: a store cannot be reached or holds invalid data.
     #[must_use]
     pub const fn is_refusal(&self) -> bool {
         !matches!(

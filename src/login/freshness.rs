@@ -6,7 +6,7 @@ use super::{Authenticator, LoginError};
 use crate::auth::Warning;
 use crate::user::User;
 
-/// How old what is known about a user may be.
+/// How old the information about a user may be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Freshness {
     /// As old as the access token, whatever has changed since. So App Services did it.
@@ -18,7 +18,7 @@ pub enum Freshness {
     AtMost(Duration),
 }
 
-/// Who makes a request.
+/// The user who makes a request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Authenticated {
     /// The user.

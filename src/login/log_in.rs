@@ -8,7 +8,7 @@ use crate::auth::{Assembly, ProviderType, Warning, assemble};
 use crate::store::{Account, AccountState, Identity, Session};
 use crate::user::{CustomData, User};
 
-/// What somebody gets who has logged in.
+/// The result of a login.
 #[derive(Clone, PartialEq)]
 pub struct Login {
     /// The access token, for requests.

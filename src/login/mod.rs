@@ -1,9 +1,9 @@
-//! Logging in and staying logged in: a third party's token becomes a user of ours with custom data, a session, and our
+//! Logging in and staying logged in: a third-party token becomes a Portcullis user with custom data, a session, and our
 //! tokens; an access token becomes the [`User`](crate::user::User) of a request.
 //!
 //! Everything goes through an [`Authenticator`]. It knows no database and no HTTP: users, sessions and custom data come
 //! through the traits of [`store`](crate::store), keys through [`auth::token`](crate::auth::token), the time through
-//! [`Clock`](crate::auth::Clock). Whatever of these cannot answer makes the login, the refresh or the request fail; a
+//! [`Clock`](crate::clock::Clock). Whatever of these cannot answer makes the login, the refresh or the request fail; a
 //! database error never reads as "no custom data".
 
 mod accounts;

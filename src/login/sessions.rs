@@ -3,7 +3,7 @@ use crate::auth::Warning;
 use crate::auth::token::TokenSession;
 use crate::user::User;
 
-/// What a refresh token is good for.
+/// The result of refreshing a session.
 #[derive(Clone, PartialEq)]
 pub struct Refreshed {
     /// A new access token.

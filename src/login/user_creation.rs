@@ -1,6 +1,6 @@
 use thiserror::Error;
 
-use crate::auth::BoxFuture;
+use crate::future::BoxFuture;
 use crate::text::OneLine;
 use crate::user::User;
 
@@ -13,7 +13,7 @@ pub trait UserCreation: Send + Sync {
     fn user_created<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<(), UserCreationRefused>>;
 }
 
-/// The user-creation function does not want the user, or failed.
+/// The user-creation function rejected the user, or failed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("the user-creation function `{}` refuses the user: {}", OneLine(function), OneLine(message))]
 pub struct UserCreationRefused {
@@ -23,7 +23,7 @@ pub struct UserCreationRefused {
     pub message: String,
 }
 
-/// Stands for a function that the application names and the host does not have: no new user gets in.
+/// Stands for a function that the application names and the host lacks: new users are rejected.
 #[derive(Clone, Debug)]
 pub struct FunctionMissing {
     function: String,
@@ -38,7 +38,7 @@ impl FunctionMissing {
 
 impl UserCreation for FunctionMissing {
     fn user_created<'a>(&'a self, _: &'a User) -> BoxFuture<'a, Result<(), UserCreationRefused>> {
-        let message = "there is nothing here that could run it".to_owned();
+        let message = "no function runtime is available".to_owned();
         Box::pin(async move { Err(UserCreationRefused { function: self.function.clone(), message }) })
     }
 }

@@ -29,6 +29,7 @@ pub struct Segment {
 
 /// Why a text is not a path.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum PathError {
     /// `a..b`, `.a`, `a.`
     #[error("the path `{0}` has an empty segment")]

@@ -1,8 +1,9 @@
 use super::keys::{self, Keys};
-use super::{DocumentFilters, FieldRule, Filter, PolicyError, PolicyErrorKind, Projection, Role, Rule, RulesFile};
+use super::{DocumentFilters, FieldRule, Filter, PolicyError, PolicyErrorKind, Role, Rule, RulesFile};
 use crate::expr::{self, Expr, PatternAllowance};
 use crate::json::{Member, Node};
 use crate::predicate::{self, Predicate, Scope};
+use crate::projection::Projection;
 use crate::schema::Schema;
 use crate::text::{Located, Span, Spanned};
 
@@ -12,8 +13,8 @@ use crate::text::{Located, Span, Spanned};
 /// Every error of the file, in the order of the text.
 ///
 /// ```
-/// let node = portcullis::json::parse(r#"{"roles": [{"name": "Owner", "apply_when": {"owner": "%%user.id"}, "write": true}]}"#);
-/// let rules = portcullis::policy::compile(&node.unwrap()).unwrap();
+/// let node = portcullis::json::parse(r#"{"roles": [{"name": "Owner", "apply_when": {"owner": "%%user.id"}, "write":
+/// true}]}"#); let rules = portcullis::policy::compile(&node.unwrap()).unwrap();
 /// assert_eq!(&*rules.roles.unwrap()[0].name, "Owner");
 ///
 /// let node = portcullis::json::parse(r#"{"roles": [{"name": "Owner", "aply_when": {}}]}"#).unwrap();
@@ -42,7 +43,7 @@ pub(crate) fn compile_within(node: &Node, patterns: &PatternAllowance) -> Result
     Err(errors)
 }
 
-/// Compiles what of a rules file can be compiled: for findings about its other parts, never for decisions.
+/// Compiles those parts of a rules file that can be compiled: for findings about them, never for decisions.
 #[must_use]
 pub fn compile_in_part(node: &Node) -> RulesInPart {
     compile_in_part_within(node, &PatternAllowance::of_application())
@@ -59,7 +60,7 @@ pub(crate) fn compile_in_part_within(node: &Node, patterns: &PatternAllowance) -
     RulesInPart { rules, errors: compiler.errors, faults }
 }
 
-/// What of a rules file could be compiled.
+/// The parts of a rules file that could be compiled.
 #[derive(Clone, Debug)]
 pub struct RulesInPart {
     /// The rules. In place of one that does not load stands `false`; a role or filter that is none is not there.

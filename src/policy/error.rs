@@ -1,8 +1,8 @@
 use thiserror::Error;
 
-use super::ProjectionError;
 use crate::expr::ExprErrorKind;
 use crate::predicate::LowerErrorKind;
+use crate::projection::ProjectionError;
 use crate::schema::SchemaErrorKind;
 use crate::text::{Code, Located};
 
@@ -11,6 +11,7 @@ pub type PolicyError = Located<PolicyErrorKind>;
 
 /// The ways in which a rules file can be wrong.
 #[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
 pub enum PolicyErrorKind {
     /// `"aply_when"`
     #[error("unknown key `{key}` in {place}")]
@@ -50,7 +51,7 @@ pub enum PolicyErrorKind {
     #[error("a rules file is an object, not {0}")]
     NotObject(&'static str),
     /// `{"namespace": "db.coll", "read": {}, "valid": {}, "other_fields": {}}`
-    #[error("`{0}` stands outside of a role: these are rules of the first Stitch, which had no roles")]
+    #[error("`{0}` is outside of a role: these are rules from the first version of Stitch, which had no roles")]
     FirstStitch(String),
     /// `"fields": {"address.zip": {}}`
     #[error("the field rule `{0}` has a dot in its name")]
@@ -65,7 +66,7 @@ pub enum PolicyErrorKind {
     #[error("{0}")]
     Projection(ProjectionError),
     /// There are more than anybody reads.
-    #[error("and {0} more errors from here on")]
+    #[error("and {0} more errors")]
     More(usize),
     /// A malformed schema.
     #[error("{0}")]

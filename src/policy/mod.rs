@@ -4,13 +4,12 @@ mod compile;
 mod error;
 mod format;
 mod keys;
-mod projection;
+mod parse;
 mod rules;
 
 pub use compile::{RulesInPart, compile, compile_in_part};
 pub(crate) use compile::{compile_in_part_within, compile_within};
 pub use error::{PolicyError, PolicyErrorKind};
 pub use format::canonical;
-pub(crate) use projection::Kept;
-pub use projection::{Projection, ProjectionError};
+pub use parse::RulesError;
 pub use rules::{DocumentFilters, FieldRule, Filter, Policy, Presence, Role, Rule, RulesFile};

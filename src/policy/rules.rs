@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
-use super::Projection;
 use crate::expr::Expr;
 use crate::predicate::Predicate;
+use crate::projection::Projection;
 use crate::schema::Schema;
 use crate::text::{Span, Spanned};
 
@@ -19,7 +19,7 @@ pub struct Policy {
     pub presence: Presence,
 }
 
-/// Whether anything says who may do what.
+/// Whether there are any rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Presence {
     /// The collection or the defaults have the key `roles`, be the list empty.
@@ -32,7 +32,7 @@ pub enum Presence {
 /// A rules file as it stands, which may leave roles to the defaults.
 #[derive(Clone, Debug, Default)]
 pub struct RulesFile {
-    /// The roles; none if the file has no such key.
+    /// The roles; `None` if the file has no such key.
     pub roles: Option<Vec<Role>>,
     /// The filters.
     pub filters: Vec<Filter>,
@@ -102,7 +102,7 @@ pub struct Role {
     pub span: Span,
 }
 
-/// `document_filters`. An absent `read` lets every document pass, an absent `write` asks nothing of a write.
+/// `document_filters`. An absent `read` lets every document pass; an absent `write` does not restrict writes.
 #[derive(Clone, Debug)]
 pub struct DocumentFilters {
     /// For reading; `write` is enough too.

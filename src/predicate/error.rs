@@ -8,9 +8,10 @@ pub type LowerError = Located<LowerErrorKind>;
 
 /// The ways in which a well-formed expression can lack a meaning.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum LowerErrorKind {
     /// `%%this` in `apply_when`
-    #[error("`{expansion}` cannot stand in {scope}")]
+    #[error("`{expansion}` cannot be used in {scope}")]
     ExpansionOutOfScope {
         /// The expansion as written.
         expansion: String,
@@ -18,7 +19,7 @@ pub enum LowerErrorKind {
         scope: Scope,
     },
     /// `owner` in a filter's `apply_when`
-    #[error("`{path}` is a document's field, and {scope} sees no document")]
+    #[error("`{path}` is a document field, and {scope} has no document")]
     PathOutOfScope {
         /// The path as written.
         path: String,

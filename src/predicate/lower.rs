@@ -18,7 +18,7 @@ use crate::text::{Span, Spanned};
 /// let expr = portcullis::expr::parse_str(r#"{"%%this": "%%user.id"}"#).unwrap();
 /// assert!(lower(&expr, Scope::Field).is_ok());
 /// let errors = lower(&expr, Scope::Role).unwrap_err();
-/// assert_eq!(errors[0].to_string(), "`%%this` cannot stand in a role's rule");
+/// assert_eq!(errors[0].to_string(), "`%%this` cannot be used in a role's rule");
 /// ```
 pub fn lower(expr: &Spanned<Expr>, scope: Scope) -> Result<Predicate, Vec<LowerError>> {
     Lowering { scope, errors: Vec::new() }.run(expr)
@@ -127,7 +127,7 @@ impl Lowering {
                 Some(root) => (root, path.clone()),
                 None => {
                     let kind = LowerErrorKind::PathOutOfScope { path: path.to_string(), scope: self.scope };
-                    self.report(kind, name.span, "look at an expansion such as `%%user.id` instead");
+                    self.report(kind, name.span, "use an expansion such as `%%user.id` instead");
                     return Left::Boolean(false);
                 }
             },
@@ -155,14 +155,14 @@ impl Lowering {
         let help = match (expansion.root, self.scope) {
             (Root::Root, Scope::Query) => "write the field's path itself",
             (Root::This | Root::Prev, Scope::Role) => {
-                "only a field's own rule knows `%%this` and `%%prev`; write `%%root.<field>` or `%%prevRoot.<field>`"
+                "only field rules have `%%this` and `%%prev`; write `%%root.<field>` or `%%prevRoot.<field>`"
             }
             (Root::Args, _) => "only the rules of services have arguments",
             (Root::Partition, _) => "only the rules of partition-based sync have a partition",
-            (Root::Request, _) => "sync rules see no request",
+            (Root::Request, _) => "sync rules have no request",
             (_, Scope::Filter) => "a filter is chosen before any document is read; put the condition into its `query`",
-            (_, Scope::Service) => "a service's rule looks at `%%args`",
-            _ => "there is no such document here",
+            (_, Scope::Service) => "service rules can use `%%args`",
+            _ => "no such document is available here",
         };
         let kind = LowerErrorKind::ExpansionOutOfScope { expansion: expansion.to_string(), scope: self.scope };
         self.report(kind, span, help);

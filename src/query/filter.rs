@@ -279,7 +279,7 @@ impl Filter {
         }
     }
 
-    /// Bytes that are the same for equal filters only; none if a value has no form in bytes.
+    /// Bytes that are the same for equal filters only; `None` if a value has no form in bytes.
     pub(super) fn key(&self) -> Option<Vec<u8>> {
         let mut key = Vec::new();
         self.write_key(&mut key)?;
@@ -332,7 +332,7 @@ impl Filter {
         }
     }
 
-    /// As operators on the element that `$elemMatch` looks at; none if it asks for what cannot be said so.
+    /// As operators on the element that `$elemMatch` looks at; `None` if it asks for what cannot be said so.
     pub(crate) fn to_operators(&self) -> Option<Document> {
         let mut operators = Document::new();
         for part in self.members(Kind::All) {
@@ -410,7 +410,9 @@ fn conjunction(parts: &[Filter]) -> Option<Document> {
             None => {
                 merged.insert(&*test.path, doc! { key: operand });
             }
-            Some(Bson::Document(conditions)) if !conditions.contains_key(key) && test.operator != Operator::Expression => {
+            Some(Bson::Document(conditions))
+                if !conditions.contains_key(key) && test.operator != Operator::Expression =>
+            {
                 conditions.insert(key, operand);
             }
             Some(_) => rest.push(doc! { &*test.path: { key: operand } }.into()),

@@ -68,7 +68,7 @@ impl Path {
         Filter::all(paths.map(|path| Filter::test(path, Operator::Type, "array").negate()))
     }
 
-    /// The documents in which the path leads to its end through no array; none for a path of one name, which leads through
+    /// The documents in which the path leads to its end through no array; `None` for a path of one name, which leads through
     /// nothing.
     pub(super) fn straight(&self) -> Option<Filter> {
         let prefixes = self.prefixes.iter().map(|path| Filter::test(path, Operator::Type, "array").negate());

@@ -12,8 +12,9 @@ pub const MAX_DEPTH: usize = 90;
 
 /// Which documents of a collection are allowed, for MongoDB to find.
 ///
-/// The filters mean what they say under the simple collation, MongoDB's default, on server 6.0 and later, and for documents that
-/// have an `_id`, as all stored ones do. Values from users stand in them as values only, behind an explicit operator.
+/// The filters mean what they say under the simple collation, MongoDB's default, on server 6.0 and later, and for
+/// documents that have an `_id`, as all stored ones do. Values from users stand in them as values only, behind an
+/// explicit operator.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Plan {
     /// None: there is no need to ask the database.
@@ -24,7 +25,7 @@ pub enum Plan {
     Exact(Document),
     /// MongoDB cannot say it exactly. Each document that `upper` finds remains to be checked by the guard.
     Bounds {
-        /// Finds documents that are surely allowed; none where that can be said of no document.
+        /// Finds documents that are surely allowed; `None` where that can be said of no document.
         lower: Option<Document>,
         /// Finds every document that is possibly allowed.
         upper: Document,
@@ -32,7 +33,7 @@ pub enum Plan {
 }
 
 impl Plan {
-    /// The filter that finds all documents that may be allowed; none if there are none. Where the plan
+    /// The filter that finds all documents that may be allowed; `None` if there are none. Where the plan
     /// [leaves a check](Self::needs_check), what it finds is still to be checked.
     #[must_use]
     pub fn filter(&self) -> Option<Document> {
@@ -49,7 +50,7 @@ impl Plan {
         matches!(self, Self::Bounds { .. })
     }
 
-    /// A stable name for machines: `exact`.
+    /// A stable machine-readable name: `exact`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {

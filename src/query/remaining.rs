@@ -36,7 +36,7 @@ pub enum Remaining {
 impl fmt::Display for Remaining {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Function => f.write_str("the call of a function"),
+            Self::Function => f.write_str("a function call"),
             Self::Pattern => f.write_str("a regular expression: whether the text matches"),
             Self::Documents => f.write_str("a comparison of two values of the document"),
             Self::Context => {
@@ -45,15 +45,15 @@ impl fmt::Display for Remaining {
             Self::Conversion => f.write_str("a conversion of a value of the document"),
             Self::List => write!(f, "a list of more than {MAX_LIST} values"),
             Self::Elements => f.write_str("a condition on the elements of an array"),
-            Self::Fields => f.write_str("which single fields may be seen, where a filter cannot name them"),
-            Self::Size => f.write_str("what a filter has no room for"),
-            Self::Other => f.write_str("a comparison that a filter cannot say"),
+            Self::Fields => f.write_str("which individual fields are visible, where a filter cannot express it"),
+            Self::Size => f.write_str("conditions beyond the size limit of a filter"),
+            Self::Other => f.write_str("a comparison that a filter cannot express"),
         }
     }
 }
 
 impl Remaining {
-    /// A stable name for machines: `function`.
+    /// A stable machine-readable name: `function`.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {

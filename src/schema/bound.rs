@@ -131,7 +131,7 @@ impl Schema {
         found
     }
 
-    /// Whether the field at a path, found by `properties` alone, may be an array; none where the schema does not say.
+    /// Whether the field at a path, found by `properties` alone, may be an array; `None` where the schema does not say.
     #[must_use]
     pub fn takes_array(&self, path: &[Segment]) -> Option<bool> {
         let mut shape = &*self.shape;

@@ -67,11 +67,9 @@ impl Compiler<'_> {
 
     fn wrong_type(&mut self, member: &Member, expected: &'static str) {
         let help = match (member.key.as_str(), &member.value.kind) {
-            ("required", Kind::Boolean(_)) => {
-                Some("name the field in the `required` of the document that contains it".to_owned())
-            }
+            ("required", Kind::Boolean(_)) => Some("list the field in `required` of the containing schema".to_owned()),
             (_, Kind::Object(_)) if Remark::of(&member.key).is_some() => {
-                Some("if it describes a field of this name, put it under `properties`".to_owned())
+                Some("if it describes a field with this name, move it under `properties`".to_owned())
             }
             _ => None,
         };
@@ -228,7 +226,7 @@ impl Compiler<'_> {
         } else if key.starts_with('%') {
             (SchemaErrorKind::ExpressionMisplaced(name), Some(format!("write `\"validate\": {{\"{key}\": …}}`")))
         } else if key == "$jsonSchema" {
-            (SchemaErrorKind::KeywordUnknown(name), Some("write what stands in it without it".to_owned()))
+            (SchemaErrorKind::KeywordUnknown(name), Some("inline its content".to_owned()))
         } else {
             let help = match suggest(key) {
                 Some(near) => Some(format!("did you mean `{near}`?")),
@@ -278,11 +276,11 @@ impl Compiler<'_> {
             Kind::String(_) => std::slice::from_ref(&member.value),
             Kind::Array(names) if !names.is_empty() && names.iter().all(|name| name.as_str().is_some()) => names,
             Kind::Array(_) => {
-                self.wrong_value(member, "the names of one type or more");
+                self.wrong_value(member, "one or more type names");
                 return None;
             }
             _ => {
-                self.wrong_type(member, "the name of a type or an array of such");
+                self.wrong_type(member, "a type name or an array of type names");
                 return None;
             }
         };
@@ -379,7 +377,7 @@ impl Compiler<'_> {
             Ok(pattern) => Some(pattern),
             Err(error) => {
                 self.has_too_many_patterns = error == PatternError::TooManyInApplication;
-                let help = "list values under `enum`, or ask about the type alone".to_owned();
+                let help = "list values under `enum`, or only specify the type".to_owned();
                 self.report(SchemaErrorKind::Pattern(error), span, self.has_too_many_patterns.then_some(help));
                 None
             }

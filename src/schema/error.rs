@@ -10,6 +10,7 @@ pub type SchemaError = Located<SchemaErrorKind>;
 
 /// The ways in which a schema can be wrong.
 #[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
 pub enum SchemaErrorKind {
     /// `"properties": {"a": "string"}`
     #[error("a schema is an object, not {0}")]
@@ -41,7 +42,7 @@ pub enum SchemaErrorKind {
         value: String,
     },
     /// `"exclusiveMinimum": true` without `minimum`
-    #[error("`{keyword}` stands without `{partner}`")]
+    #[error("`{keyword}` requires `{partner}`")]
     KeywordAlone {
         /// The keyword.
         keyword: &'static str,

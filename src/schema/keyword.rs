@@ -64,19 +64,19 @@ impl Remark {
 /// instead.
 pub(super) fn unsupported(key: &str) -> Option<&'static str> {
     Some(match key {
-        "$ref" | "$dynamicRef" | "$recursiveRef" => "write the schema itself in its place",
-        "definitions" | "$defs" => "write each schema where it is used",
-        "format" => "say it with `pattern`, or with `bsonType`",
-        "if" | "then" | "else" => "say it with `anyOf` and `not`",
-        "contains" | "minContains" | "maxContains" => "say it in `validate`, with `$elemMatch`",
-        "prefixItems" | "unevaluatedItems" => "say it with an array of `items`, and with `additionalItems`",
-        "propertyNames" => "say it with `patternProperties`, and `additionalProperties: false`",
-        "dependentRequired" | "dependentSchemas" => "say it with `dependencies`",
-        "unevaluatedProperties" => "say it with `additionalProperties`",
+        "$ref" | "$dynamicRef" | "$recursiveRef" => "inline the schema",
+        "definitions" | "$defs" => "inline each schema where it is used",
+        "format" => "use `pattern`, or with `bsonType`",
+        "if" | "then" | "else" => "use `anyOf` and `not`",
+        "contains" | "minContains" | "maxContains" => "use `validate`, with `$elemMatch`",
+        "prefixItems" | "unevaluatedItems" => "use an array of `items`, and with `additionalItems`",
+        "propertyNames" => "use `patternProperties`, and `additionalProperties: false`",
+        "dependentRequired" | "dependentSchemas" => "use `dependencies`",
+        "unevaluatedProperties" => "use `additionalProperties`",
         "contentEncoding" | "contentMediaType" | "contentSchema" | "extends" | "disallow" | "divisibleBy" => {
-            "say it in `validate`"
+            "use `validate`"
         }
-        "encrypt" | "encryptMetadata" => "encryption is a matter of the client",
+        "encrypt" | "encryptMetadata" => "encryption is done by the client",
         _ => return None,
     })
 }

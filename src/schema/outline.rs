@@ -61,7 +61,7 @@ impl Schema {
         described.is_empty() || described.into_iter().any(|shape| holds(shape, value))
     }
 
-    /// The names of the types that may stand at a path, as written; none where nothing is said.
+    /// The names of the types that may stand at a path, as written; `None` where nothing is said.
     #[must_use]
     pub fn type_names_at(&self, path: &[Segment]) -> Option<&str> {
         self.described(path).into_iter().find_map(|shape| types(shape).map(super::types::Types::names))

@@ -174,7 +174,7 @@ impl Rule {
                 if let ValueRef::Array(array) = value
                     && has_twins(array)?
                 {
-                    fail(format_args!("must not contain an item twice"));
+                    fail(format_args!("must not contain duplicate items"));
                 }
             }
             Self::Required(names) => {
@@ -194,7 +194,7 @@ impl Rule {
                     let has = Has::new(document, names.len())?;
                     for name in names {
                         if !has.field(name)? {
-                            fail(format_args!("{name} is required beside {field}"));
+                            fail(format_args!("{name} is required if {field} is present"));
                         }
                     }
                 }

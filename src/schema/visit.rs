@@ -44,7 +44,7 @@ fn array(value: Value<'_>) -> Option<ArrayRef<'_>> {
     }
 }
 
-/// The fields in order; of a key that stands twice, the first.
+/// The fields in order; the first occurrence of a duplicate key.
 fn fields(document: Option<DocumentRef<'_>>) -> Result<Vec<(&str, ValueRef<'_>)>, Malformed> {
     let Some(document) = document else { return Ok(Vec::new()) };
     let mut fields = document.iter().collect::<Result<Vec<_>, _>>()?;

@@ -1,13 +1,14 @@
 use thiserror::Error;
 
 use super::StoreError;
-use crate::auth::{BoxFuture, CustomDataError, Selection};
+use crate::auth::{CustomDataError, Selection};
+use crate::future::BoxFuture;
 
 /// How many documents may name one user.
-pub(super) const MAX_DOCUMENTS: usize = 1000;
+pub const MAX_DOCUMENTS: usize = 1000;
 
 /// How large the documents that name one user may be together, in bytes: two of the largest of MongoDB, 32 MiB.
-pub(super) const MAX_BYTES: usize = 32 * 1024 * 1024;
+pub const MAX_BYTES: usize = 32 * 1024 * 1024;
 
 /// Where the documents behind `%%user.custom_data` are.
 ///
@@ -18,8 +19,9 @@ pub trait CustomDataStore: Send + Sync {
     fn find<'a>(&'a self, user_id: &'a str) -> BoxFuture<'a, Result<Selection, LookUpError>>;
 }
 
-/// Why nobody can tell what a user's custom data is. It never reads as having none.
+/// Why a user's custom data could not be determined. This is never treated as having none.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum LookUpError {
     /// The store cannot be asked.
     #[error("{0}")]

@@ -8,6 +8,7 @@ use crate::user::UserType;
 
 /// Why an exported user cannot be imported.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum ExportError {
     /// No `_id`.
     #[error("the user has no `_id`, a string or an ObjectId")]
@@ -33,7 +34,7 @@ pub enum ExportError {
     #[error("an identity of the user has no known `provider_type`")]
     ProviderType,
     /// One identity twice.
-    #[error("the user has one identity twice")]
+    #[error("the user has a duplicate identity")]
     IdentityDuplicate,
 }
 
@@ -50,7 +51,8 @@ impl Account {
     /// Reads a user as the administration interface of App Services listed it:
     ///
     /// ```json
-    /// {"_id": "…", "type": "normal", "disabled": false, "creation_date": 1600000000, "last_authentication_date": 1600000000,
+    /// {"_id": "…", "type": "normal", "disabled": false, "creation_date": 1600000000, "last_authentication_date":
+    /// 1600000000,
     ///  "identities": [{"id": "…", "provider_type": "local-userpass", "provider_id": "…", "provider_data": {…}}],
     ///  "data": {…}}
     /// ```

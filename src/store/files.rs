@@ -7,7 +7,8 @@ use thiserror::Error;
 
 use super::custom_data::{MAX_BYTES, MAX_DOCUMENTS};
 use super::{CustomDataStore, LookUpError, StoreError};
-use crate::auth::{BoxFuture, CustomDataConfig, CustomDataSource, Selection, Warning};
+use crate::auth::{CustomDataConfig, CustomDataSource, Selection, Warning};
+use crate::future::BoxFuture;
 use crate::json::{self, Chunk, Kind, Stream};
 use crate::text::Source;
 
@@ -18,7 +19,8 @@ const ENDINGS: [&str; 3] = ["json", "jsonl", "ndjson"];
 /// (`users.json`, `db.users.jsonl`, `users.ndjson`): one document after the other, as `mongoexport` writes them, or an array
 /// of them. Their order, that of the files' names first, is the natural order.
 ///
-/// Documents of which none has the field of the user's id, with a value that can be one, are those of another collection: nobody is looked up in them.
+/// Documents of which none has the field of the user's id, with a value that can be one, are those of another
+/// collection: nobody is looked up in them.
 ///
 /// Files are read anew at each look-up, from beginning to end, so that a change is seen at once and memory holds one
 /// document at a time.
@@ -30,6 +32,7 @@ pub struct FileCustomData {
 
 /// Why files of custom data cannot be read.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum FileError {
     /// The file or the folder cannot be read.
     #[error("`{path}`: {reason}", path = path.display())]
@@ -40,14 +43,14 @@ pub enum FileError {
         reason: io::Error,
     },
     /// A folder without a file of documents.
-    #[error("the folder `{path}` holds no file of documents (.json, .jsonl, .ndjson)", path = path.display())]
+    #[error("the directory `{path}` contains no file of documents (.json, .jsonl, .ndjson)", path = path.display())]
     Empty {
         /// Its path.
         path: PathBuf,
     },
     /// A folder without a file of the collection.
     #[error(
-        "the folder `{path}` holds no file of the collection `{namespace}`: name it after the collection, with the ending \
+        "the directory `{path}` contains no file for the collection `{namespace}`: name it after the collection, with the ending \
          .json, .jsonl or .ndjson",
         path = path.display()
     )]
@@ -59,7 +62,7 @@ pub enum FileError {
     },
     /// Documents of another collection.
     #[error(
-        "none of the documents has the field `{field}` with a string or an ObjectId, the user's id: `{path}`",
+        "none of the documents has the field `{field}` with a string or an ObjectId, the user ID: `{path}`",
         path = path.display()
     )]
     FieldMissing {
@@ -98,8 +101,9 @@ impl FileCustomData {
         Self { config, path: path.into() }
     }
 
-    /// Hands every document to `take`, with how many bytes have been read; how many there are is told to `begin` first. Memory
-    /// holds one text of the files at a time: a document, or an array of at most [`MAX_SIZE`](crate::json::MAX_SIZE) bytes.
+    /// Hands every document to `take`, with how many bytes have been read; how many there are is told to `begin` first.
+    /// Memory holds one text of the files at a time: a document, or an array of at most
+    /// [`MAX_SIZE`](crate::json::MAX_SIZE) bytes.
     ///
     /// # Errors
     /// If the files cannot be read, hold no documents, or documents of another collection.
@@ -193,7 +197,7 @@ fn files(path: &Path, source: &CustomDataSource) -> Result<Vec<PathBuf>, FileErr
         }
         found.push(file);
     }
-    // A misspelt path must not read as "nobody has custom data".
+    // A misspelt path must not read as "no user has custom data".
     if found.is_empty() {
         let path = path.to_owned();
         return Err(if others { FileError::CollectionMissing { path, namespace } } else { FileError::Empty { path } });

@@ -3,7 +3,8 @@ use std::sync::{PoisonError, RwLock};
 use bson::Document;
 
 use super::{CustomDataStore, LookUpError};
-use crate::auth::{BoxFuture, CustomDataConfig, Selection};
+use crate::auth::{CustomDataConfig, Selection};
+use crate::future::BoxFuture;
 
 /// Custom-data documents in memory, for tests and for hosts that have them anyway.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 use bson::DateTime;
 
 use super::StoreError;
-use crate::auth::BoxFuture;
+use crate::future::BoxFuture;
 
 /// A login that lasts: every token names one, and is worth nothing once it has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub trait Sessions: Send + Sync {
     /// Begins one.
     fn start<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Result<(), StoreError>>;
 
-    /// A session, none if there is no such one or it was ended. Whether it has expired the caller sees by its clock.
+    /// A session; `None` if it does not exist or was ended. Callers must check the expiration themselves.
     fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Session>, StoreError>>;
 
     /// Ends a session: logs out. Whether there was one.

@@ -4,7 +4,8 @@ use bson::{Bson, DateTime, Document, doc};
 use thiserror::Error;
 
 use super::StoreError;
-use crate::auth::{BoxFuture, ProviderType, union_of_identities};
+use crate::auth::{ProviderType, union_of_identities};
+use crate::future::BoxFuture;
 use crate::text::{OneLine, excerpt};
 use crate::user::{CustomData, User, UserType};
 
@@ -20,7 +21,7 @@ pub struct Identity {
     pub data: Document,
 }
 
-/// A user as stored: a stable id of ours and the identities that lead to it.
+/// A user as stored: a stable ID assigned by Portcullis and the identities that lead to it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Account {
     /// `%%user.id`: 24 hexadecimal digits if we made it, whatever it was if it was imported.
@@ -44,7 +45,7 @@ pub enum AccountState {
     Pending,
     /// As usual.
     Active,
-    /// Nobody can log in.
+    /// The user cannot log in.
     Disabled,
     /// Disabled while pending; pending again once it is enabled.
     DisabledPending,
@@ -88,7 +89,7 @@ impl AccountState {
         }
     }
 
-    /// Whether nobody can log in.
+    /// Whether the user cannot log in.
     #[must_use]
     pub const fn is_disabled(self) -> bool {
         matches!(self, Self::Disabled | Self::DisabledPending)
@@ -97,6 +98,7 @@ impl AccountState {
 
 /// Why something cannot be done with a user.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum UsersError {
     /// The store cannot be asked.
     #[error("{0}")]
@@ -118,7 +120,8 @@ pub enum UsersError {
 const SHOWN: usize = 64;
 
 /// As much of an id as a message shows, on one line.
-pub(super) fn shown(id: &str) -> String {
+#[must_use]
+pub fn shown(id: &str) -> String {
     OneLine(excerpt(id, SHOWN)).to_string()
 }
 
@@ -140,7 +143,7 @@ pub enum ImportOutcome {
     },
 }
 
-/// The users of one application: nobody else's are found, changed or listed through it.
+/// The users of one application: users of other applications are not found, changed or listed through it.
 pub trait Users: Send + Sync {
     /// The user that an identity leads to; one is made, [`AccountState::Pending`], where there is none. What the provider
     /// says now replaces what it said before, and `now` is the last login, unless the user is disabled. However

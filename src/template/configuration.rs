@@ -41,7 +41,7 @@ pub enum SubstitutionErrorKind {
     #[error("the text is longer than {max} bytes with its templates replaced", max = crate::json::MAX_SIZE)]
     TooLong,
     /// Two keys of one object became the same.
-    #[error("the key `{0}` stands twice in one object with its templates replaced")]
+    #[error("duplicate key `{0}` after template substitution")]
     KeyDuplicate(String),
 }
 

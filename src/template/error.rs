@@ -32,7 +32,7 @@ pub enum TemplateErrorKind {
     #[error("`%(` is never closed")]
     Unclosed,
     /// `%()`
-    #[error("`%()` inserts nothing")]
+    #[error("`%()` is empty")]
     InsertionEmpty,
     /// `%(user.id)`
     #[error("`{0}` is neither an expansion nor a literal")]

@@ -50,7 +50,7 @@ impl fmt::Display for Refused {
         let place = if self.escape == Escape::Header { "a header line" } else { "a file name" };
         match self.character {
             Some(character) => write!(f, "it contains U+{:04X}, which {place} must not", u32::from(character)),
-            None => write!(f, "it is empty or nothing but dots, which is no part of {place}"),
+            None => write!(f, "it is empty or nothing but dots, which is not allowed in {place}"),
         }
     }
 }

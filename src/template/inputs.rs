@@ -46,7 +46,17 @@ impl<'i> Inputs<'i> {
     }
 
     /// What a place stands for.
+    #[inline]
     pub(super) fn find(&self, place: &Place) -> Result<Found<'i>, Reason> {
+        if let Place::Context(reference) = place
+            && let Some(value) = self.context.straight(reference)
+        {
+            return Ok(Found::Value(value));
+        }
+        self.find_anywhere(place)
+    }
+
+    fn find_anywhere(&self, place: &Place) -> Result<Found<'i>, Reason> {
         match place {
             Place::Boolean(value) => Ok(Found::Value(ValueRef::Boolean(*value))),
             Place::Context(reference) => self.context(reference),

@@ -17,7 +17,7 @@ use crate::expr::{Conversion, Operator};
 use crate::json::{MAX_DEPTH, MAX_SIZE};
 use crate::value::{Container, ValueRef};
 
-/// What becomes of a part that does not resolve.
+/// How to handle a part that does not resolve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Gap {
     /// Nothing: the result is given up.

@@ -13,7 +13,7 @@ use super::{keep, parse, print};
 use crate::json::{self, MAX_SIZE, Node};
 use crate::text::Span;
 
-/// A template: parsed once, resolved for many users. See the [module](self) for what stands in it.
+/// A template: parsed once, resolved for many users. See the [module](crate::template) for what stands in it.
 #[derive(Clone, Debug)]
 pub struct Template {
     form: Form,
@@ -21,7 +21,7 @@ pub struct Template {
     escape: Option<Escape>,
 }
 
-/// What becomes of what does not resolve.
+/// How to handle parts that do not resolve.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Missing {
     /// The whole template does not resolve; everything that is missing is reported.
@@ -168,7 +168,7 @@ impl Template {
     /// The value of the template, a document, in BSON's bytes.
     ///
     /// # Errors
-    /// Everything that does not resolve; or the template is no document.
+    /// Everything that does not resolve; or the template is not a document.
     pub fn to_raw<'i>(&self, inputs: impl Into<Inputs<'i>>) -> Result<RawDocumentBuf, Unresolved> {
         let mut bytes = Vec::new();
         self.write_raw(inputs, &mut bytes)?;

@@ -117,13 +117,13 @@ pub enum Reason {
     )]
     KeyMalformed,
     /// A key that stands in its document already.
-    #[error("the key `{}` stands in this document already", OneLine(excerpt(.0, 200)))]
+    #[error("the key `{}` already exists in this document", OneLine(excerpt(.0, 200)))]
     KeyDuplicate(String),
     /// A value that extended JSON would read as another one.
     #[error("a document with the key `{0}` reads as another value in extended JSON; write BSON")]
     NotJson(String),
     /// The template, whose BSON is wanted, became something else than a document.
-    #[error("the template is no document")]
+    #[error("the template is not a document")]
     NotDocument,
     /// The result is nested too deep.
     #[error("the result is nested deeper than {MAX_DEPTH} levels")]

@@ -18,7 +18,7 @@ pub struct Case {
     pub span: Span,
     /// What it asks.
     pub kind: Kind,
-    /// Who asks; none if nobody was named.
+    /// Who asks; `None` if nobody was named.
     pub user: Option<User>,
     /// The rules that replace the file's.
     pub rules: Option<Node>,

@@ -49,6 +49,7 @@ pub struct Given {
 
 /// Why a test file cannot be used.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum FileError {
     /// It cannot be read.
     #[error("cannot read `{path}`: {error}")]

@@ -10,7 +10,7 @@ use super::compare::{self, Answer};
 use super::file::TestFile;
 use super::report::{Outcome, Report};
 use crate::access::{Guard, Query};
-use crate::app::{App, AppError, LoadOptions, Policies, ServiceAmbiguous};
+use crate::app::{App, AppError, Policies, ServiceAmbiguous};
 use crate::auth::{self, Assembly, CustomDataConfig, Provider, VerifiedClaims};
 use crate::eval::{Context, Errors, Evaluation, Truth, bind};
 use crate::expr;
@@ -24,6 +24,7 @@ use crate::value::DocumentRef;
 
 /// Why cases cannot be run at all.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum RunError {
     /// The rules that a case needs do not load.
     #[error("the rules of the case `{case}` do not load: {}", .findings.first().map_or("", |finding| &finding.message))]
@@ -94,7 +95,7 @@ impl Shared {
 }
 
 fn load_app(directory: &Path) -> Result<(App, Policies), RunError> {
-    let app = App::load(directory, &LoadOptions::default()).map_err(RunError::App)?;
+    let app = App::load(directory).map_err(RunError::App)?;
     let policies = app.policies();
     Ok((app, policies))
 }
@@ -134,7 +135,7 @@ fn guard(file: &TestFile, case: &Case, shared: &Shared) -> Result<Guard, RunErro
     let namespace = case.namespace.as_ref().or(file.namespace.as_ref());
     let policy = match (own.as_ref().or(shared.rules.as_ref()), &shared.app, namespace) {
         (None, Some((app, policies)), Some(namespace)) => {
-            return app.guard(policies, namespace, None, context(file, case)).map_err(RunError::Service);
+            return policies.guard(app, namespace, None, context(file, case)).map_err(RunError::Service);
         }
         (None, ..) => return Err(RunError::RulesMissing(case.name.clone())),
         (Some(loaded), ..) => loaded,

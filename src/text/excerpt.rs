@@ -1,5 +1,6 @@
 /// The beginning of a text, as much of it as a message shows.
-pub(crate) fn excerpt(text: &str, characters: usize) -> String {
+#[must_use]
+pub fn excerpt(text: &str, characters: usize) -> String {
     match text.char_indices().nth(characters) {
         Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
         None => text.to_owned(),

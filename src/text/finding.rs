@@ -24,7 +24,7 @@ impl fmt::Display for Severity {
     }
 }
 
-/// A stable name for a kind of finding, for machines and for documentation: `expansion-unknown`.
+/// A stable name of a kind of finding, for programs and documentation: `expansion-unknown`.
 pub trait Code {
     /// The name: lower-case words joined by `-`.
     fn code(&self) -> &'static str;
@@ -61,7 +61,7 @@ impl<K> Located<K> {
         self.span
     }
 
-    /// The same as an error of a later stage.
+    /// Wraps the error as one of a later stage; position and help are kept.
     #[must_use]
     pub fn map<L>(self, wrap: impl FnOnce(K) -> L) -> Located<L> {
         Located { kind: wrap(self.kind), span: self.span, help: self.help }

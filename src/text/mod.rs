@@ -7,7 +7,7 @@ mod source;
 mod span;
 mod suggest;
 
-pub(crate) use excerpt::excerpt;
+pub use excerpt::excerpt;
 pub use finding::{Code, Finding, Located, Severity};
 pub use one_line::{OneLine, is_unprintable};
 pub use source::{Source, Style};

@@ -88,7 +88,7 @@ fn is_identifier(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_lowercase()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// The name that all conditions of a filter are about; none where there are no conditions.
+/// The name that all conditions of a filter are about; `None` where there are no conditions.
 fn name_of(filter: &Document) -> Result<Option<&str>, UpdateErrorKind> {
     let mut name = None;
     let mut left = vec![filter];

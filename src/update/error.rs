@@ -20,7 +20,7 @@ pub struct UpdateError {
 #[non_exhaustive]
 pub enum UpdateErrorKind {
     /// `{"$foo": …}`
-    #[error("there is no update operator `{name}`{}", .help.map(|help| format!("; did you mean `{help}`?")).unwrap_or_default())]
+    #[error("unknown update operator `{name}`{}", .help.map(|help| format!("; did you mean `{help}`?")).unwrap_or_default())]
     OperatorUnknown {
         /// What was written.
         name: String,
@@ -29,45 +29,46 @@ pub enum UpdateErrorKind {
     },
     /// `{"a": 1}`
     #[error(
-        "`{0}` is no update operator, such as `$set`; to put a document in the place of the stored one use `replaceOne` or \
-         `findOneAndReplace`"
+        "`{0}` is not an update operator such as `$set`; use `replaceOne` or `findOneAndReplace` to replace a document"
     )]
     OperatorMissing(String),
     /// `{"$set": 5}`
     #[error("`{0}` takes a document of fields, not a value of type {1}")]
     FieldsInvalid(&'static str, &'static str),
     /// `{}`
-    #[error("an update names at least one operator; to replace a document is another request")]
+    #[error("an update needs at least one operator; use `replaceOne` to replace a document")]
     Empty,
     /// `{"": …}`, `{"a..b": …}`
-    #[error("a path has no empty names")]
+    #[error("a path must not contain empty names")]
     PathEmpty,
     /// `{"$a": …}`
-    #[error("a name that begins with a dollar cannot be set")]
+    #[error("a field whose name starts with `$` cannot be set")]
     PathDollar,
     /// `{"$.a": …}`, `{"$[].a": …}`
-    #[error("a path begins with a field")]
+    #[error("a path must start with a field name")]
     PathBegin,
     /// `a.$.b.$`
-    #[error("`$` stands in a path only once")]
+    #[error("`$` can occur only once in a path")]
     PositionRepeated,
     /// Two operators about one field, or a field and one inside it.
-    #[error("this would be updated twice, at `{0}`")]
+    #[error("conflicting updates at `{0}`")]
     Conflict(String),
     /// `$[x]` without a filter `x`.
-    #[error("there is no array filter for `{0}`")]
+    #[error("no array filter for `{0}`")]
     ArrayFilterUnknown(String),
     /// A filter that no path refers to.
     #[error("the array filter for `{0}` is not used")]
     ArrayFilterUnused(String),
     /// Two filters of one name.
-    #[error("there are several array filters for `{0}`")]
+    #[error("several array filters for `{0}`")]
     ArrayFilterRepeated(String),
     /// `{"X": …}`
-    #[error("an array filter is about one name of letters and digits that begins with a small letter, not `{0}`")]
+    #[error(
+        "an array filter identifier must start with a lowercase letter and contain only letters and digits, not `{0}`"
+    )]
     ArrayFilterName(String),
     /// `{"a": 1, "b": 2}`, `{}`
-    #[error("an array filter is about one name")]
+    #[error("an array filter must have exactly one identifier")]
     ArrayFilterNames,
     /// A filter that is none.
     #[error("the filter: {0}")]
@@ -83,10 +84,10 @@ pub enum UpdateErrorKind {
         code: i32,
     },
     /// A field of a value that has none.
-    #[error("the path leads through a value that has no such field")]
+    #[error("the path leads through a value without such a field")]
     NotViable,
     /// An array operator on something else.
-    #[error("this is no array but a value of type {found}")]
+    #[error("expected an array, found a value of type {found}")]
     NotArray {
         /// The type.
         found: &'static str,
@@ -94,25 +95,25 @@ pub enum UpdateErrorKind {
         code: i32,
     },
     /// `$inc` of a string.
-    #[error("this is no number but a value of type {0}")]
+    #[error("expected a number, found a value of type {0}")]
     NotNumber(&'static str),
     /// `$bit` of a double.
-    #[error("this is no integer but a value of type {0}")]
+    #[error("expected an integer, found a value of type {0}")]
     NotInteger(&'static str),
     /// Beyond 64 bits.
     #[error("the result does not fit into 64 bits")]
     Overflow,
     /// A calculation with a decimal128 and a double, or one whose result is beyond the exponents.
-    #[error("calculating with a decimal128 and a double, or beyond its exponents, is not supported here")]
+    #[error("arithmetic that mixes decimal128 and double, or exceeds the exponent range, is not supported")]
     Decimal,
     /// `$[]` where there is no array.
-    #[error("there is no array here to update the elements of")]
+    #[error("there is no array here whose elements could be updated")]
     Elements,
     /// `$` where the filter did not find an element.
-    #[error("`$` stands for the element that the filter found, and it found none")]
+    #[error("`$` refers to the array element that the filter matched, but it matched none")]
     PositionMissing,
     /// `$` where the filter may have found several.
-    #[error("which element `$` stands for cannot be told from this filter here; use `$[name]` with an array filter")]
+    #[error("this filter does not determine which element `$` refers to; use `$[name]` with an array filter")]
     PositionUnclear,
     /// `$rename` from or to an element.
     #[error("an element of an array cannot be renamed")]
@@ -121,7 +122,7 @@ pub enum UpdateErrorKind {
     #[error("`$`, `$[]` and `$[name]` cannot be renamed")]
     RenameDynamic,
     /// `$rename` of a field to itself or into itself.
-    #[error("the old and the new name must not be the same, or one inside the other")]
+    #[error("the old and the new name must differ, and neither may contain the other")]
     RenameSame,
     /// A change of `_id`.
     #[error("`_id` cannot be changed")]
@@ -130,7 +131,7 @@ pub enum UpdateErrorKind {
     #[error("`_id` cannot be {0}")]
     IdInvalid(&'static str),
     /// An index far beyond the end of an array.
-    #[error("an array is filled up with at most {MAX_PADDING} elements")]
+    #[error("an array can be padded with at most {MAX_PADDING} elements")]
     Padding,
     /// A document of too many levels.
     #[error("a document has at most {MAX_LEVELS} levels")]
@@ -139,10 +140,10 @@ pub enum UpdateErrorKind {
     #[error("a document has at most {MAX_BYTES} bytes")]
     TooLarge,
     /// A filter from which an upsert cannot tell a field.
-    #[error("an upsert cannot take `{0}` from its filter: it is there twice")]
+    #[error("an upsert cannot take `{0}` from its filter, which has it twice")]
     QueryTwice(String),
     /// A filter about a part of `_id`.
-    #[error("an upsert with a replacement needs the whole of `_id` in its filter or none of it")]
+    #[error("the filter of an upsert with a replacement must contain either the whole `_id` or no part of it")]
     QueryInexact,
     /// Bytes that are no BSON.
     #[error("{0}")]

@@ -37,7 +37,7 @@ pub(super) fn refuse_element(root: &mut Bson, renaming: &Renaming) -> Result<(),
     find(root, renaming).map(|_| ())
 }
 
-/// The value that is renamed; none if it is not there.
+/// The value that is renamed; `None` if it is not there.
 fn find<'v>(root: &'v mut Bson, renaming: &Renaming) -> Result<Option<&'v mut Bson>, UpdateError> {
     let failed = |kind| UpdateError::at(Operator::Rename, &renaming.path, kind);
     let mut here = root;

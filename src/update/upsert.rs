@@ -35,7 +35,7 @@ pub fn seed(filter: &Document, replaces: bool) -> Result<Document, UpdateError> 
     Ok(document)
 }
 
-/// The fields that a filter says one value of; none if no document can be found by it, as MongoDB sees that.
+/// The fields that a filter says one value of; `None` if no document can be found by it, as MongoDB sees that.
 type Equalities<'f> = Option<Vec<(&'f str, &'f Bson)>>;
 
 /// Deeper conditions say nothing; no filter that a store takes has them.
@@ -68,7 +68,7 @@ fn all(filter: &Document, depth: usize) -> Equalities<'_> {
     Some(found)
 }
 
-/// The values that a field must have by what stands behind its name; none if it can have none.
+/// The values that a field must have by what stands behind its name; `None` if it can have none.
 fn values(condition: &Bson) -> Option<Vec<&Bson>> {
     let plain = |value: &&Bson| !matches!(value, Bson::RegularExpression(_));
     let Bson::Document(operators) = condition else { return Some([condition].into_iter().filter(plain).collect()) };

@@ -45,6 +45,7 @@ pub enum CustomData {
 
 /// Why a document is no user object.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum UserError {
     /// The `id` is missing, empty or no string.
     #[error("a user needs an `id`, a string that is not empty")]
@@ -53,7 +54,7 @@ pub enum UserError {
     #[error("the user's `type` must be \"normal\" or \"server\", not {0}")]
     Type(String),
     /// The system user, to whom rules do not apply, is none that is read.
-    #[error("a user object that is read cannot be the system user, to whom rules do not apply")]
+    #[error("a user object cannot be the system user, who bypasses all rules")]
     System,
     /// A part has the wrong type.
     #[error("the user's `{field}` must be {expected}")]

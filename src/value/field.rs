@@ -46,7 +46,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// Whether it equals a value, or as an array contains it; none if that takes more than a look at plain values of one
+    /// Whether it equals a value, or as an array contains it; `None` if that takes more than a look at plain values of one
     /// type.
     #[inline(always)]
     pub(crate) fn equals(self, right: &Bson) -> Option<bool> {
@@ -71,7 +71,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// Whether two fields are equal, as wholes; none if that takes more than a look at two plain values of one type.
+    /// Whether two fields are equal, as wholes; `None` if that takes more than a look at two plain values of one type.
     #[inline(always)]
     pub(crate) fn same(self, other: Self) -> Option<bool> {
         match (self, other) {
@@ -98,7 +98,7 @@ impl<'a> Field<'a> {
     }
 }
 
-/// Whether a text is among strings; none if anything else is among them.
+/// Whether a text is among strings; `None` if anything else is among them.
 fn any_decoded(list: &[Bson], text: &str) -> Option<bool> {
     for element in list {
         match element {

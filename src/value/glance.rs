@@ -36,7 +36,7 @@ impl Glance {
         (size <= rest.len()).then_some(Self { kind, key, size })
     }
 
-    /// Looks at whatever element stands first; none where the document ends.
+    /// Looks at whatever element stands first; `None` where the document ends.
     #[inline(always)]
     pub(super) fn at_any(rest: &[u8]) -> Result<Option<Self>, Malformed> {
         match (Self::at(rest), rest) {

@@ -22,7 +22,7 @@ pub(crate) struct Lookup<'d> {
     checked: Cell<bool>,
 }
 
-/// The bytes that come from memory together, on nearly all machines.
+/// The size of a cache line, in bytes, on nearly all CPUs.
 const CACHE_LINE: usize = 64;
 /// So many are loaded: by then a machine has seen by itself where the bytes go on.
 const LINES: usize = 16;
@@ -43,8 +43,8 @@ impl<'d> Lookup<'d> {
         }
     }
 
-    /// Loads the document from memory, all lines of the cache at once. Most machines go on with what is done next meanwhile;
-    /// a walk would wait for one line after the other.
+    /// Prefetches all cache lines of the document at once. Most CPUs do so in the background, whereas a walk would wait
+    /// for one line after the other.
     #[inline(always)]
     pub(crate) fn bring_near(&self) {
         let bytes = match self.document {

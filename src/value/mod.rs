@@ -35,7 +35,8 @@ pub(crate) use glimpse::Glimpse;
 pub(crate) use keys::Keys;
 pub(crate) use list::{List, ListRef};
 pub(crate) use lookup::Lookup;
-pub(crate) use steps::{FIELD_OF_ELEMENT, Steps};
+pub(crate) use steps::FIELD_OF_ELEMENT;
+pub use steps::Steps;
 pub(crate) use wanted::{Key, Slot, Wanted};
 pub(crate) use write::{Container, DocumentWriter, Empty, Place, RawWriter, Writer};
 

@@ -19,8 +19,8 @@ use crate::words::{first_byte, repeated, zero_bytes};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Prepared {
-    /// A fingerprint of each key, padded to whole words; where in these bytes each field begins, and where the last one ends;
-    /// the document.
+    /// A fingerprint of each key, padded to whole words; where in these bytes each field begins, and where the last one
+    /// ends; the document.
     bytes: Box<[u8]>,
     fields: u32,
     /// Where the places of the fields begin, and where the document does.
@@ -71,7 +71,7 @@ impl Prepared {
         self.bytes.get(self.start as usize..).unwrap_or_default()
     }
 
-    /// Whether no key stands twice in one document, neither in this one nor in any inside.
+    /// Whether there are no duplicate keys, neither in this document nor in any nested one.
     #[must_use]
     pub const fn keys_unique(&self) -> bool {
         self.keys_unique

@@ -212,7 +212,7 @@ impl<'a> Element<'a> {
         }
     }
 
-    /// Whether the value is the string `text`; none if it is no string, or a malformed one.
+    /// Whether the value is the string `text`; `None` if it is no string, or a malformed one.
     #[inline(always)]
     pub(super) fn is_string(self, text: &str) -> Option<bool> {
         let content = self.string_bytes()?;
@@ -223,7 +223,7 @@ impl<'a> Element<'a> {
         is_utf8(content).then_some(false)
     }
 
-    /// Whether two plain values of one type are equal; none if they are no such values, or malformed.
+    /// Whether two plain values of one type are equal; `None` if they are no such values, or malformed.
     #[inline]
     pub(super) fn is_same(self, other: Self) -> Option<bool> {
         let plain = matches!(self.kind, STRING | OBJECT_ID | DATE_TIME | INT32);

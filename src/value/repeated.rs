@@ -5,7 +5,7 @@ use super::texts::{ascii_end, is_utf8};
 use super::wanted::KeyHead;
 use super::{MAX_DEPTH, Malformed, Slot, ValueRef};
 
-/// A key that stands twice in a document or in one inside. Every value is checked on the way.
+/// A key that is duplicated in a document or in a nested one. Every value is checked on the way.
 ///
 /// # Errors
 /// If the bytes are no BSON, or nested deeper than [`MAX_DEPTH`].
@@ -26,8 +26,8 @@ pub(super) fn repeated_key_guided<'d>(document: &'d [u8], guide: &impl Guide) ->
 /// Who is asked and told of the fields that a pass comes to. `place` counts them, and `rest` begins with one, at `at` in
 /// the document.
 pub(super) trait Guide {
-    /// The key that was foreseen in this place, if it stands there, and the number of the name that it is. All of the key must
-    /// have been compared, with the NUL behind it, and it must be known to be UTF-8.
+    /// The key that was foreseen in this place, if it stands there, and the number of the name that it is. All of the
+    /// key must have been compared, with the NUL behind it, and it must be known to be UTF-8.
     fn foresee(&self, place: usize, rest: &[u8]) -> Option<(KeyHead, Option<Slot>)>;
 
     /// Such a field was passed.
@@ -146,8 +146,8 @@ impl<'d> Pass<'d> {
         }
     }
 
-    /// Checks the value of an element, whose key is so long; how many bytes the element takes. None if it takes another look:
-    /// of a rare type, malformed, or no element at all.
+    /// Checks the value of an element, whose key is so long; how many bytes the element takes. None if it takes another
+    /// look: of a rare type, malformed, or no element at all.
     #[inline(always)]
     fn value(
         &mut self,
@@ -187,7 +187,7 @@ impl<'d> Pass<'d> {
         if kind == ARRAY { self.array(inside, start, depth) } else { self.embedded(inside, start, depth) }
     }
 
-    /// Checks whatever element stands at `at`; none where the document ends.
+    /// Checks whatever element stands at `at`; `None` where the document ends.
     #[inline(never)]
     fn any(
         &mut self,

@@ -16,7 +16,7 @@ const TEXT: usize = 32;
 /// How much work may still be done on one document, and what was learnt of it meanwhile. Only what is done for many elements or
 /// many values is counted: the steps depend on the documents, the rules and the request, never on time or on how a document is stored.
 #[derive(Debug)]
-pub(crate) struct Steps {
+pub struct Steps {
     left: Cell<usize>,
     indexes: RefCell<Option<Box<Indexes>>>,
 }
@@ -29,7 +29,8 @@ impl Default for Steps {
 
 impl Steps {
     /// So many at most.
-    pub(crate) const fn new(most: usize) -> Self {
+    #[must_use]
+    pub const fn new(most: usize) -> Self {
         Self { left: Cell::new(most), indexes: RefCell::new(None) }
     }
 
@@ -38,7 +39,7 @@ impl Steps {
     /// # Errors
     /// There are not so many left. None are left then.
     #[inline]
-    pub(crate) fn take(&self, steps: usize) -> Result<(), Malformed> {
+    pub fn take(&self, steps: usize) -> Result<(), Malformed> {
         let left = self.left.get().checked_sub(steps);
         self.left.set(left.unwrap_or(0));
         if left.is_none() { Err(Malformed::steps()) } else { Ok(()) }

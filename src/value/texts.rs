@@ -35,7 +35,7 @@ pub(super) fn ascii_end(bytes: &[u8], from: usize) -> usize {
     end
 }
 
-/// Whether an array whose values are well-formed has a text among texts; none if it has anything else. Its keys need not be
+/// Whether an array whose values are well-formed has a text among texts; `None` if it has anything else. Its keys need not be
 /// indexes: nothing checks them.
 #[inline(never)]
 pub(super) fn has_text(array: &[u8], text: &[u8]) -> Option<bool> {

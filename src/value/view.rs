@@ -6,7 +6,8 @@ use super::repeated::repeated_key;
 use super::wanted::KeyHead;
 use super::{MAX_STEPS, Prepared};
 
-/// Bytes that are not BSON, met while reading a raw document; or a document that takes more than [`MAX_STEPS`] to answer about.
+/// Bytes that are not BSON, met while reading a raw document; or a document that takes more than [`MAX_STEPS`] to
+/// answer about.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct Malformed(Cause);
@@ -22,7 +23,9 @@ enum Cause {
 }
 
 impl Malformed {
-    pub(crate) fn new(reason: impl Into<Box<str>>) -> Self {
+    /// For this reason.
+    #[must_use]
+    pub fn new(reason: impl Into<Box<str>>) -> Self {
         Self(Cause::Bson(reason.into()))
     }
 
@@ -49,7 +52,7 @@ impl From<bson::error::Error> for Malformed {
     }
 }
 
-/// A document, decoded or raw. Of a key that stands twice in raw bytes, the first counts, as in MongoDB.
+/// A document, decoded or raw. If a key is duplicated in raw bytes, the first occurrence counts, as in MongoDB.
 #[derive(Clone, Copy, Debug)]
 pub enum DocumentRef<'a> {
     /// A decoded document.
@@ -251,7 +254,7 @@ impl<'a> DocumentRef<'a> {
         }
     }
 
-    /// A key that stands twice in it, or in a document inside. Of raw bytes every value is checked.
+    /// A key that is duplicated in it or in a nested document. In raw bytes, every value is checked.
     pub(crate) fn repeated_key(self) -> Result<Option<&'a str>, Malformed> {
         match self {
             Self::Raw(document) => repeated_key(document.as_bytes()),
@@ -269,7 +272,7 @@ impl<'a> DocumentRef<'a> {
         }
     }
 
-    /// A decoded copy; of a key that stands twice the first is kept.
+    /// A decoded copy; the first occurrence of a duplicate key is kept.
     ///
     /// # Errors
     /// If raw bytes are no BSON.

@@ -8,7 +8,7 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value as Json, json};
 
-use crate::naive::{self, Coverage};
+use portcullis_testkit::naive::{self, Coverage};
 
 /// So many cases meet every operator with every type on each side.
 const CASES: usize = 100_000;

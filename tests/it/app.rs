@@ -37,7 +37,7 @@ impl Tree {
     }
 
     fn load_with(&self, environment: Option<&str>) -> App {
-        App::load(&self.0, &LoadOptions { environment: environment.map(str::to_owned) }).unwrap()
+        App::load_with(&self.0, &LoadOptions { environment: environment.map(str::to_owned) }).unwrap()
     }
 }
 
@@ -49,7 +49,7 @@ impl Drop for Tree {
 
 fn fixture(name: &str) -> App {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/apps").join(name);
-    App::load(&path, &LoadOptions::default()).unwrap()
+    App::load(&path).unwrap()
 }
 
 /// Every finding as `code file`, sorted.
@@ -91,7 +91,7 @@ fn the_employees_are_found() {
 fn the_environment_decides_what_templates_become() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/apps/employees");
     for (tag, cluster) in [(None, "Local"), (Some("development"), "Cluster-Dev"), (Some("production"), "Cluster-One")] {
-        let app = App::load(&path, &LoadOptions { environment: tag.map(str::to_owned) }).unwrap();
+        let app = App::load_with(&path, &LoadOptions { environment: tag.map(str::to_owned) }).unwrap();
         let config = app.data_sources[0].config.present().unwrap();
         assert_eq!(config.node.get("config").unwrap().get("clusterName").unwrap().as_str(), Some(cluster));
         assert!(config.source.text().contains("%(%%environment.values.cluster)"));
@@ -338,11 +338,11 @@ fn of_two_providers_of_one_type_the_first_counts() {
 #[test]
 fn a_directory_without_an_application_says_what_was_looked_for() {
     let tree = Tree::new(&[("backend/realm_config.json", "{}"), ("config.json", r#"{"compilerOptions": {}}"#)]);
-    let error = App::load(&tree.0, &LoadOptions::default()).unwrap_err();
+    let error = App::load(&tree.0).unwrap_err();
     assert!(error.to_string().contains("realm_config.json"), "{error}");
     assert!(error.help().unwrap().contains("backend"));
     assert_eq!(App::discover(&tree.0), [tree.0.join("backend")]);
-    let error = App::load(&tree.0.join("nowhere"), &LoadOptions::default()).unwrap_err();
+    let error = App::load(tree.0.join("nowhere")).unwrap_err();
     assert!(matches!(error, AppError::Unreadable { .. }));
 }
 
@@ -567,8 +567,8 @@ fn rules_of_the_first_stitch_are_refused_by_that_name() {
     let app = tree.load();
     assert_eq!(checked(&app), ["error rules-stitch services/mongodb-atlas/rules/todo.items.json/other_fields"]);
     let shown = app.check()[0].render(Style::default());
-    assert!(shown.contains("the first Stitch") && shown.contains("`additional_fields`"), "{shown}");
-    let guard = app.guard(&app.policies(), "todo.items", None, Context::new().with_user(User::new("u"))).unwrap();
+    assert!(shown.contains("the first version of Stitch") && shown.contains("`additional_fields`"), "{shown}");
+    let guard = app.guard("todo.items", Context::new().with_user(User::new("u"))).unwrap();
     assert!(!guard.read(&bson::doc! {"owner": "u"}).is_allowed());
 }
 
@@ -628,7 +628,7 @@ fn synced(settings: &str, more: &[(&str, &str)]) -> Tree {
 fn may(tree: &Tree, document: &bson::Document) -> (bool, bool) {
     let app = tree.load();
     let context = Context::new().with_user(User::new("u"));
-    let guard = app.guard(&app.policies(), "todo.tasks", None, context).unwrap();
+    let guard = app.guard("todo.tasks", context).unwrap();
     (guard.read(document).is_allowed(), guard.delete(document).is_allowed())
 }
 
@@ -648,7 +648,7 @@ fn permissions_of_flexible_sync_serve_as_roles_where_there_are_none() {
     assert_eq!(may(&tree, &bson::doc! {"owner": "v", "shared": true}), (true, false));
     assert_eq!(may(&tree, &bson::doc! {"owner": "v"}), (false, false));
     let app = tree.load();
-    let guard = app.guard(&app.policies(), "todo.unsynced", None, Context::new().with_user(User::new("u"))).unwrap();
+    let guard = app.guard("todo.unsynced", Context::new().with_user(User::new("u"))).unwrap();
     assert!(!guard.read(&bson::doc! {"owner": "u"}).is_allowed(), "without a schema nothing was synced");
 }
 
@@ -850,7 +850,7 @@ fn values_that_cannot_be_read_are_unknown_and_not_missing() {
         let tree = Tree::new(&[ROOT, SOURCE, (rule, &closed(name))]);
         files.iter().for_each(|(path, text)| tree.write(path, text.as_bytes()));
         let app = tree.load();
-        let guard = app.guard(&app.policies(), "hr.a", None, Context::new().with_user(User::new("u"))).unwrap();
+        let guard = app.guard("hr.a", Context::new().with_user(User::new("u"))).unwrap();
         assert_eq!(guard.read(&bson::doc! {"a": 1}).is_allowed(), allowed, "{name} {files:?}");
     }
 }
@@ -880,7 +880,7 @@ fn compiles_alike(app: &App) -> usize {
 #[test]
 fn the_rules_of_one_namespace_are_compiled_as_among_all() {
     let apps = App::discover(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/apps"));
-    let loaded = apps.iter().map(|directory| App::load(directory, &LoadOptions::default()).unwrap());
+    let loaded = apps.iter().map(|directory| App::load(directory).unwrap());
     let namespaces: usize = loaded.map(|app| compiles_alike(&app)).sum();
     assert!(namespaces >= 5, "{namespaces}");
     assert!(compiles_alike(&synced(FLEXIBLE, &[]).load()) >= 2);

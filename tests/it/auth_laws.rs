@@ -120,18 +120,18 @@ fn each_refusal_has_its_own_error() {
         let found = assemble(&VerifiedClaims::trusted(claims), &Assembly::default()).unwrap_err();
         assert_eq!(found.to_string(), error);
     };
-    give(without("sub"), "the token has no claim `sub`, which says who the user is");
+    give(without("sub"), "the token has no `sub` claim (user ID)");
     give(with("sub", bson!("")), "the claim `sub` must not be empty");
     give(with("sub", bson!(7)), "the claim `sub` must be a string, not of type `int`");
-    give(without("typ"), "the token has no claim `typ`: it is no access token, and no provider was named for it");
+    give(without("typ"), "the token has no `typ` claim: it is not an access token, and no provider was named for it");
     give(with("typ", Bson::Null), "the claim `typ` must be a string, not of type `null`");
-    give(with("typ", bson!("refresh")), "a refresh token is no access token");
-    give(with("typ", bson!("id")), "a token of the type `id` is no access token");
-    give(without("portcullis"), "the access token has no claim `portcullis`, which says what the user is");
+    give(with("typ", bson!("refresh")), "expected an access token, found a refresh token");
+    give(with("typ", bson!("id")), "expected an access token, found a token of type `id`");
+    give(without("portcullis"), "the access token has no `portcullis` claim, which describes the user");
     give(with("portcullis", bson!("x")), "the claim `portcullis` must be a document, not of type `string`");
     give(with("user_data", bson!([])), "the claim `user_data` must be a document, not of type `array`");
     let give = |portcullis: Bson, error: &str| give(with("portcullis", portcullis), error);
-    give(bson!({ "type": "system" }), "no claim makes a user of the type \"system\"");
+    give(bson!({ "type": "system" }), "a claim cannot make a user of type \"system\"");
     give(bson!({ "type": "admin" }), "the claim `portcullis.type` must be \"normal\" or \"server\", not `admin`");
     give(bson!({ "type": 1 }), "the claim `portcullis.type` must be a string, not of type `int`");
     give(bson!({ "data": [] }), "the claim `portcullis.data` must be a document, not of type `array`");
@@ -152,19 +152,23 @@ fn a_provider_refuses_what_it_must() {
         assert_eq!(found.to_string(), error);
     };
     let token = r#"{ "type": "custom-token", "metadata_fields": [{ "name": "mail", "required": true }] }"#;
-    give(token, doc! { "mail": "m" }, "the token has no claim `sub`, which says who the user is");
+    give(token, doc! { "mail": "m" }, "the token has no `sub` claim (user ID)");
     give(token, doc! { "sub": "", "mail": "m" }, "the claim `sub` must not be empty");
     give(token, doc! { "sub": "s" }, "the token lacks the required claim `mail`");
     give(token, doc! { "sub": "s", "mail": null }, "the token lacks the required claim `mail`");
     let long = "é".repeat(4097);
-    give(token, doc! { "sub": "s", "mail": &long }, "the claim `mail` has 4097 characters; at most 4096 are taken");
+    give(token, doc! { "sub": "s", "mail": &long }, "the claim `mail` has 4097 characters; at most 4096 are accepted");
     // `["` and `"]` count: of what is no string, the JSON is measured.
     let long = "é".repeat(4093);
-    give(token, doc! { "sub": "s", "mail": [&long] }, "the claim `mail` has 4097 characters; at most 4096 are taken");
+    give(
+        token,
+        doc! { "sub": "s", "mail": [&long] },
+        "the claim `mail` has 4097 characters; at most 4096 are accepted",
+    );
     let disabled = r#"{ "type": "custom-token", "name": "intranet", "disabled": true }"#;
     give(disabled, doc! { "sub": "s" }, "the provider `intranet` is disabled");
     let other = r#"{ "type": "api-key" }"#;
-    give(other, doc! { "sub": "s" }, "a provider of the type `api-key` takes no token of a third party");
+    give(other, doc! { "sub": "s" }, "a provider of type `api-key` does not accept third-party tokens");
 }
 
 #[test]

@@ -8,11 +8,11 @@ use portcullis::find::{Filter, FindError, Position, Sort, compile_projection};
 use portcullis::guarded::{FindRequest, GuardedCollection, GuardedError, TooMuch, parse_writes};
 use portcullis::json;
 use portcullis::policy::{self, RulesFile};
-use portcullis::store::EmbeddedDocuments;
 use portcullis::store::documents::{Namespace, Store};
 use portcullis::update::{Moment, Update, UpdateErrorKind};
 use portcullis::user::User;
 use portcullis::value::{Prepared, ValueRef, equal};
+use portcullis_store::EmbeddedDocuments;
 
 fn guard_of(rules: &str) -> Guard {
     let rules = policy::compile(&json::parse(rules).unwrap()).unwrap();

@@ -8,7 +8,7 @@ use portcullis::testfile::{TestFile, run};
 use portcullis::text::Style;
 use serde_json::Value as Json;
 
-use crate::naive;
+use portcullis_testkit::naive;
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use bson::{Bson, doc};
-use portcullis::app::{App, Applicable, LoadOptions};
+use portcullis::app::{App, Applicable};
 use portcullis::eval::{Context, Errors};
 use portcullis::schema::Schema;
 use portcullis::{json, lint, policy};
@@ -39,7 +39,7 @@ impl Application {
     }
 
     fn load(&self) -> App {
-        in_time(|| App::load(&self.0, &LoadOptions::default())).unwrap()
+        in_time(|| App::load(&self.0)).unwrap()
     }
 }
 

@@ -19,8 +19,8 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use crate::agreement::with_expectation;
-use crate::naive::generate;
 use crate::regressions::{ways, with_array};
+use portcullis_testkit::naive::generate;
 
 /// A generated file as the engine reads it; none if it is refused.
 fn read(file: &Json) -> Option<TestFile> {

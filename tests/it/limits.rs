@@ -124,7 +124,7 @@ fn a_pattern_that_would_grow_too_large_is_refused() {
 #[test]
 fn a_key_that_stands_twice_is_refused() {
     let error = json::parse("{\"a\": 1,\n \"b\": {\"c\": 1, \"\\u0063\": 2}}").unwrap_err();
-    assert_eq!(error.to_string(), "the key `c` stands twice in one object, first on line 2");
+    assert_eq!(error.to_string(), "duplicate key `c`, first defined on line 2");
     let keys: Vec<String> = (0..100_000).map(|number| format!(r#""{number}":1"#)).collect();
     let text = format!(r#"{{{},"0":1}}"#, keys.join(","));
     assert!(matches!(in_time(|| kind(&text)), JsonErrorKind::KeyDuplicate { key, .. } if key == "0"));
@@ -227,7 +227,7 @@ fn of_a_hundred_thousand_errors_the_first_thousand_are_reported() {
     let node = json::parse(&rules).unwrap();
     let errors = in_time(|| policy::compile(&node)).unwrap_err();
     assert_eq!(errors.len(), 1_001);
-    assert_eq!(errors[1_000].to_string(), "and 49000 more errors from here on");
+    assert_eq!(errors[1_000].to_string(), "and 49000 more errors");
     let fields: Vec<String> = (0..100_000).map(|number| format!(r#""%%usr.{number}":1"#)).collect();
     let rules = format!(r#"{{"roles":[{{"name":"R","apply_when":{{{}}}}}]}}"#, fields.join(",\n"));
     let node = json::parse(&rules).unwrap();
@@ -325,8 +325,8 @@ fn a_document_with_a_key_twice_is_not_written() {
     };
     let guard = guard_of(r#"{"roles":[{"name":"R","apply_when":{},"write":true}]}"#);
     for document in [&document, &nested] {
-        assert!(failed(&guard.insert(document)).contains("the key `a` stands twice in one document"));
-        assert!(failed(&guard.update(&doc! {}, document)).contains("the key `a` stands twice in one document"));
+        assert!(failed(&guard.insert(document)).contains("duplicate key `a` in one document"));
+        assert!(failed(&guard.update(&doc! {}, document)).contains("duplicate key `a` in one document"));
         // What is stored so can be deleted, and replaced by something proper.
         assert!(guard.delete(document).is_allowed());
         assert!(guard.update(document, &doc! { "a": 1 }).is_allowed());

@@ -5,18 +5,18 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use bson::{DateTime, Document, RawDocumentBuf, doc};
 use portcullis::access::{Guard, Query};
-use portcullis::app::{App, FileFinding, LoadOptions};
-use portcullis::auth::BoxFuture;
+use portcullis::app::{App, FileFinding};
 use portcullis::eval::{Context, EvalError};
 use portcullis::expr;
+use portcullis::future::BoxFuture;
 use portcullis::guarded::{GuardedCollection, Happened, VisibleChange};
 use portcullis::json;
 use portcullis::policy::{self, RulesFile};
 use portcullis::predicate::{Predicate, Scope, lower};
 use portcullis::query::{ExpressionPlan, Plan, Remaining, plan_expression};
-use portcullis::store::EmbeddedDocuments;
 use portcullis::store::documents::{DocumentsError, Event, Events, Namespace, Watch};
 use portcullis::user::User;
+use portcullis_store::EmbeddedDocuments;
 
 const NOON: i64 = 1_714_564_800_000;
 
@@ -161,12 +161,6 @@ fn what_a_lone_expression_asks_for_must_be_supplied() {
 }
 
 #[test]
-fn expressions_times_and_users_on_the_command_line() {
-    let cases = crate::contracts::commands::check(include_str!("../../fixtures/cli/expressions.json"), None);
-    assert!(cases > 20, "the fixture lost its cases");
-}
-
-#[test]
 fn what_app_services_does_not_know_is_found_in_every_file_of_an_application() {
     let directory = std::env::temp_dir().join(format!("portcullis-portable-{}", std::process::id()));
     let write = |path: &str, text: &str| {
@@ -189,7 +183,7 @@ fn what_app_services_does_not_know_is_found_in_every_file_of_an_application() {
         r#"[{"name": "f", "can_evaluate": {"%%now": {"$gt": {"$date": "2024-05-01T12:00:00Z"}}}}]"#,
     );
     write("functions/f.js", "exports = () => 1;");
-    let app = App::load(&directory, &LoadOptions::default()).unwrap();
+    let app = App::load(&directory).unwrap();
     let portable = |findings: Vec<FileFinding>| {
         let found = findings.into_iter().filter(|found| found.finding.code == "not-portable");
         let mut found: Vec<String> =

@@ -13,7 +13,7 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value as Json, json};
 
-use crate::naive;
+use portcullis_testkit::naive;
 
 const FILES: usize = 3_000;
 

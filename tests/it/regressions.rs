@@ -36,7 +36,7 @@ fn a_denial_stays_on_one_line_whatever_names_a_document_has() {
     assert!(shown.ends_with("…` and 80 more") && shown.len() < 10_000, "{shown}");
     let twice = b"\x15\0\0\0\x10a\n\0\x01\0\0\0\x10a\n\0\x01\0\0\0\0";
     let decision = guard.insert(RawDocument::from_bytes(twice.as_slice()).unwrap());
-    assert_eq!(decision.errors()[0].to_string(), r"the key `a\n` stands twice in one document");
+    assert_eq!(decision.errors()[0].to_string(), r"duplicate key `a\n` in one document");
 }
 
 /// A document with an array whose elements have these keys and texts; BSON's own checks look at no key of an array.
@@ -67,7 +67,8 @@ pub(crate) fn ways(apply_when: &str, raw: &RawDocumentBuf) -> [bool; 4] {
     ]
 }
 
-/// The NUL of an empty key was taken for the key, and the first byte of the length for its NUL: what followed were bytes of a text.
+/// The NUL of an empty key was taken for the key, and the first byte of the length for its NUL: what followed were
+/// bytes of a text.
 #[test]
 fn an_empty_key_in_an_array_hides_no_text_and_makes_none() {
     let padded = |begin: &[u8]| [begin, &vec![b'a'; 255 - begin.len()]].concat();

@@ -11,7 +11,7 @@ use portcullis::{expr, testfile};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
-use crate::naive;
+use portcullis_testkit::naive;
 
 const EXPANSIONS: [&str; 16] = [
     "%%user.id",

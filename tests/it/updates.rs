@@ -5,7 +5,7 @@ use portcullis::find::{Filter, Position};
 use portcullis::update::{self, Applied, Moment, Operator, Update, UpdateError};
 use portcullis::value::{ValueRef, identical};
 
-use crate::contracts::update_cases::{Case, cases};
+use portcullis_testkit::contracts::update_cases::{Case, cases};
 
 fn same(a: &Document, b: &Document) -> bool {
     identical(ValueRef::Document(a.into()), ValueRef::Document(b.into())) == Ok(true)
@@ -86,9 +86,9 @@ fn every_error_is_told_with_its_place() {
     assert_eq!(
         texts,
         [
-            "`$set` of `a..b`: a path has no empty names",
+            "`$set` of `a..b`: a path must not contain empty names",
             "`$inc` of `n`: takes a number, not a value of type string",
-            "there is no update operator `$sett`; did you mean `$set`?",
+            "unknown update operator `$sett`; did you mean `$set`?",
             "`$push` of `l`: takes an array as its `$each`, not a value of type int",
         ]
     );

@@ -176,7 +176,9 @@ pub(crate) fn some_of(args: &Args<'_>) -> Outcome<Option<Bson>> {
                 "$minN" => Member(a).cmp(&Member(b)),
                 _ => Member(b).cmp(&Member(a)),
             });
-            return some(all.into_iter().take(count).map(|value| copy(value, args.steps)).collect::<Outcome<Vec<_>>>()?);
+            return some(
+                all.into_iter().take(count).map(|value| copy(value, args.steps)).collect::<Outcome<Vec<_>>>()?,
+            );
         }
     };
     some(copies(taken, args.steps)?)
@@ -202,7 +204,9 @@ pub(crate) fn zip(args: &Args<'_>) -> Outcome<Option<Bson>> {
         match input {
             Bson::Array(elements) => columns.push(elements),
             input if is_nullish(Some(input)) => return null(),
-            other => return refused(34468, format!("$zip found a non-array expression in input: {}", kind(Some(other)))),
+            other => {
+                return refused(34468, format!("$zip found a non-array expression in input: {}", kind(Some(other))));
+            }
         }
     }
     let lengths = columns.iter().map(|column| column.len());

@@ -105,7 +105,9 @@ pub(crate) fn to(args: &Args<'_>) -> Outcome<Option<Bson>> {
 pub(crate) fn convert(args: &Args<'_>) -> Outcome<Option<Bson>> {
     let to = match args.get(1) {
         value if is_nullish(value) => return null(),
-        Some(Bson::String(alias)) => Type::from_alias(alias).ok_or_else(|| refusal(2, "$convert: unknown type name"))?,
+        Some(Bson::String(alias)) => {
+            Type::from_alias(alias).ok_or_else(|| refusal(2, "$convert: unknown type name"))?
+        }
         Some(value) => match Num::of(value).map(Num::integer) {
             Some(Some(number)) => Type::from_number(number).ok_or_else(|| refusal(2, "$convert: unknown type code"))?,
             Some(None) => return refused(2, "$convert: a type code is a whole number"),
@@ -121,9 +123,22 @@ pub(crate) fn convert(args: &Args<'_>) -> Outcome<Option<Bson>> {
 
 fn converted(value: &Bson, to: Type) -> Outcome<Bson> {
     let no_way = || refusal(CONVERSION, format!("Unsupported conversion from {} to {}", kind(Some(value)), to.alias()));
-    let failed = |why: &str| refusal(CONVERSION, format!("Failed to convert {} to {}: {why}", kind(Some(value)), to.alias()));
+    let failed =
+        |why: &str| refusal(CONVERSION, format!("Failed to convert {} to {}: {why}", kind(Some(value)), to.alias()));
     let from = ValueRef::from(value).kind();
-    if from == to && matches!(to, Type::Bool | Type::Date | Type::Decimal | Type::Double | Type::Int | Type::Long | Type::ObjectId | Type::String) {
+    if from == to
+        && matches!(
+            to,
+            Type::Bool
+                | Type::Date
+                | Type::Decimal
+                | Type::Double
+                | Type::Int
+                | Type::Long
+                | Type::ObjectId
+                | Type::String
+        )
+    {
         return Ok(value.clone());
     }
     let number = Num::of(value);
@@ -133,7 +148,9 @@ fn converted(value: &Bson, to: Type) -> Outcome<Bson> {
     };
     Ok(match (to, value) {
         (Type::Bool, value) => match value {
-            Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_) | Bson::Decimal128(_) => Bson::Boolean(is_true(Some(value))),
+            Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_) | Bson::Decimal128(_) => {
+                Bson::Boolean(is_true(Some(value)))
+            }
             Bson::ObjectId(_) | Bson::String(_) | Bson::DateTime(_) => Bson::Boolean(true),
             _ => return Err(no_way()),
         },
@@ -168,7 +185,9 @@ fn converted(value: &Bson, to: Type) -> Outcome<Bson> {
             Bson::DateTime(DateTime::from_millis(calendar::parse(text).ok_or_else(|| failed("it is no date"))?))
         }
         (Type::Date, Bson::ObjectId(id)) => Bson::DateTime(id.timestamp()),
-        (Type::Date, Bson::Timestamp(timestamp)) => Bson::DateTime(DateTime::from_millis(i64::from(timestamp.time) * 1000)),
+        (Type::Date, Bson::Timestamp(timestamp)) => {
+            Bson::DateTime(DateTime::from_millis(i64::from(timestamp.time) * 1000))
+        }
         (Type::Date, Bson::Int64(_) | Bson::Double(_) | Bson::Decimal128(_)) => {
             Bson::DateTime(DateTime::from_millis(truncated(number.ok_or_else(no_way)?)?))
         }

@@ -82,7 +82,9 @@ pub(crate) fn to_string(args: &Args<'_>) -> Outcome<Option<Bson>> {
         _ if !args.is_given(1) => None,
         value if is_nullish(value) => return null(),
         Some(Bson::String(format)) => Some(format.as_str()),
-        other => return refused(18533, format!("$dateToString requires that 'format' be a string, found: {}", kind(other))),
+        other => {
+            return refused(18533, format!("$dateToString requires that 'format' be a string, found: {}", kind(other)));
+        }
     };
     let Some(zone) = zone(args, 2)? else { return null() };
     let Some(moment) = moment(args.get(0))? else { return null() };
@@ -93,7 +95,10 @@ pub(crate) fn to_string(args: &Args<'_>) -> Outcome<Option<Bson>> {
     let format = format.unwrap_or(otherwise);
     take_text(format.len().saturating_mul(4), args.steps)?;
     let text = calendar::format(&civil, format, &ahead, minutes);
-    text.map_or_else(|| refused(18536, "$dateToString: a letter of the format means nothing, or the year has not four digits"), some)
+    text.map_or_else(
+        || refused(18536, "$dateToString: a letter of the format means nothing, or the year has not four digits"),
+        some,
+    )
 }
 
 pub(crate) fn from_string(args: &Args<'_>) -> Outcome<Option<Bson>> {
@@ -102,12 +107,22 @@ pub(crate) fn from_string(args: &Args<'_>) -> Outcome<Option<Bson>> {
         _ if !args.is_given(1) => None,
         value if is_nullish(value) => return null(),
         Some(Bson::String(format)) => Some(format.as_str()),
-        other => return refused(40684, format!("$dateFromString requires that 'format' be a string, found: {}", kind(other))),
+        other => {
+            return refused(
+                40684,
+                format!("$dateFromString requires that 'format' be a string, found: {}", kind(other)),
+            );
+        }
     };
     let text = match args.get(0) {
         value if is_nullish(value) => return null(),
         Some(Bson::String(text)) => text,
-        other => return refused(super::convert::CONVERSION, format!("$dateFromString requires that 'dateString' be a string, found: {}", kind(other))),
+        other => {
+            return refused(
+                super::convert::CONVERSION,
+                format!("$dateFromString requires that 'dateString' be a string, found: {}", kind(other)),
+            );
+        }
     };
     take_text(text.len().saturating_mul(4), args.steps)?;
     let parsed = match format {
@@ -153,14 +168,16 @@ fn by_format(text: &str, format: &str) -> Option<i64> {
             _ => &mut civil.millis,
         } = number;
     }
-    let is_date = (1..=12).contains(&civil.month) && (1..=calendar::length(civil.year, civil.month)).contains(&civil.day);
+    let is_date =
+        (1..=12).contains(&civil.month) && (1..=calendar::length(civil.year, civil.month)).contains(&civil.day);
     if is_date && rest.is_empty() { civil.millis()?.checked_sub(zone) } else { None }
 }
 
 pub(crate) fn from_parts(args: &Args<'_>) -> Outcome<Option<Bson>> {
     // As the members stand on the table: year, isoWeekYear, month, day, hour, minute, second, millisecond, isoWeek, isoDayOfWeek, timezone.
     let is_iso = args.is_given(1);
-    if is_iso && [0, 2, 3].iter().any(|at| args.is_given(*at)) || !is_iso && [8, 9].iter().any(|at| args.is_given(*at)) {
+    if is_iso && [0, 2, 3].iter().any(|at| args.is_given(*at)) || !is_iso && [8, 9].iter().any(|at| args.is_given(*at))
+    {
         return refused(40489, "$dateFromParts does not allow mixing natural dates with ISO dates");
     }
     if !is_iso && !args.is_given(0) {
@@ -180,7 +197,15 @@ pub(crate) fn from_parts(args: &Args<'_>) -> Outcome<Option<Bson>> {
         }
     };
     let Some(zone) = zone(args, 10)? else { return null() };
-    let parts = [part(if is_iso { 1 } else { 0 }, 1)?, part(if is_iso { 8 } else { 2 }, 1)?, part(if is_iso { 9 } else { 3 }, 1)?, part(4, 0)?, part(5, 0)?, part(6, 0)?, part(7, 0)?];
+    let parts = [
+        part(if is_iso { 1 } else { 0 }, 1)?,
+        part(if is_iso { 8 } else { 2 }, 1)?,
+        part(if is_iso { 9 } else { 3 }, 1)?,
+        part(4, 0)?,
+        part(5, 0)?,
+        part(6, 0)?,
+        part(7, 0)?,
+    ];
     let [Some(year), Some(month), Some(day), Some(hour), Some(minute), Some(second), Some(millis)] = parts else {
         return null();
     };
@@ -196,5 +221,7 @@ pub(crate) fn from_parts(args: &Args<'_>) -> Outcome<Option<Bson>> {
     };
     let time = [(hour, HOUR), (minute, MINUTE), (second, SECOND), (millis, 1), (number, DAY)];
     let sum = time.iter().try_fold(0_i64, |sum, (count, unit)| sum.checked_add(count.checked_mul(*unit)?));
-    some(DateTime::from_millis(sum.and_then(|sum| sum.checked_sub(zone)).ok_or_else(|| refusal(15, "a date is too large"))?))
+    some(DateTime::from_millis(
+        sum.and_then(|sum| sum.checked_sub(zone)).ok_or_else(|| refusal(15, "a date is too large"))?,
+    ))
 }

@@ -22,7 +22,9 @@ fn unit(args: &Args<'_>, at: usize) -> Outcome<Option<Unit>> {
     let name = match args.get(at) {
         value if is_nullish(value) => return Ok(None),
         Some(Bson::String(name)) => name.as_str(),
-        other => return refused(5439013, format!("{} requires 'unit' to be a string, but got {}", args.name, kind(other))),
+        other => {
+            return refused(5439013, format!("{} requires 'unit' to be a string, but got {}", args.name, kind(other)));
+        }
     };
     Ok(Some(match name {
         "year" => Unit::Months(12),
@@ -78,7 +80,12 @@ fn week_start(args: &Args<'_>, at: usize) -> Outcome<Option<i64>> {
         _ if !args.is_given(at) => return Ok(Some(7)),
         value if is_nullish(value) => return Ok(None),
         Some(Bson::String(name)) => name.to_lowercase(),
-        other => return refused(5439015, format!("{} requires 'startOfWeek' to be a string, but got {}", args.name, kind(other))),
+        other => {
+            return refused(
+                5439015,
+                format!("{} requires 'startOfWeek' to be a string, but got {}", args.name, kind(other)),
+            );
+        }
     };
     let names = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
     let position = names.iter().position(|day| *day == name || day.get(..3) == Some(name.as_str()));
@@ -93,7 +100,9 @@ pub(crate) fn diff(args: &Args<'_>) -> Outcome<Option<Bson>> {
     };
     let (unit, zone) = (unit(args, 2)?, zone(args, 3)?);
     let start = if unit == Some(Unit::Week) { week_start(args, 4)? } else { Some(7) };
-    let (Some(from), Some(to), Some(unit), Some(zone), Some(start)) = (from, to, unit, zone, start) else { return null() };
+    let (Some(from), Some(to), Some(unit), Some(zone), Some(start)) = (from, to, unit, zone, start) else {
+        return null();
+    };
     let (from, to) = (from.saturating_add(zone), to.saturating_add(zone));
     let months = |millis: i64| {
         let civil = Civil::of(millis);

@@ -29,7 +29,9 @@ pub(crate) fn array_to_object(args: &Args<'_>) -> Outcome<Option<Bson>> {
                     _ => return refused(40392, "$arrayToObject requires objects of `k` and `v`"),
                 }
             }
-            other => return refused(40398, format!("unrecognised input type {} for $arrayToObject", kind(Some(other)))),
+            other => {
+                return refused(40398, format!("unrecognised input type {} for $arrayToObject", kind(Some(other))));
+            }
         };
         let Bson::String(key) = key else {
             return refused(40394, format!("$arrayToObject requires string keys, not {}", kind(Some(key))));
@@ -84,7 +86,9 @@ pub(crate) fn set_field(args: &Args<'_>) -> Outcome<Option<Bson>> {
             Bson::Document(fields) => fields,
             _ => return null(),
         },
-        other => return refused(4161105, format!("{} requires a document as its input, not {}", args.name, kind(other))),
+        other => {
+            return refused(4161105, format!("{} requires a document as its input, not {}", args.name, kind(other)));
+        }
     };
     match args.get(2) {
         Some(value) if args.name == "$setField" => {
@@ -102,7 +106,9 @@ pub(crate) fn binary_size(args: &Args<'_>) -> Outcome<Option<Bson>> {
         value if is_nullish(value) => return null(),
         Some(Bson::String(text)) => text.len(),
         Some(Bson::Binary(binary)) => binary.bytes.len(),
-        other => return refused(51276, format!("$binarySize requires a string or BinData argument, found: {}", kind(other))),
+        other => {
+            return refused(51276, format!("$binarySize requires a string or BinData argument, found: {}", kind(other)));
+        }
     };
     some(i32::try_from(size).unwrap_or(i32::MAX))
 }

@@ -41,7 +41,8 @@ pub(crate) fn length(args: &Args<'_>) -> Outcome<Option<Bson>> {
 
 fn number(args: &Args<'_>, at: usize, code: i32) -> Outcome<i64> {
     let number = args.get(at).and_then(crate::aggregation::number::Num::of);
-    let number = number.ok_or_else(|| refusal(code, format!("{} takes numbers, not {}", args.name, kind(args.get(at)))))?;
+    let number =
+        number.ok_or_else(|| refusal(code, format!("{} takes numbers, not {}", args.name, kind(args.get(at)))))?;
     number.truncated().ok_or_else(|| refusal(code, format!("{} takes whole numbers", args.name)))
 }
 
@@ -78,7 +79,10 @@ pub(crate) fn index_of(args: &Args<'_>) -> Outcome<Option<Bson>> {
     let Some(text) = args.text(0, if is_bytes { 40091 } else { 40093 })? else { return null() };
     let Some(Bson::String(token)) = args.get(1) else {
         let code = if is_bytes { 40092 } else { 40094 };
-        return refused(code, format!("{} requires a string as the second argument, found: {}", args.name, kind(args.get(1))));
+        return refused(
+            code,
+            format!("{} requires a string as the second argument, found: {}", args.name, kind(args.get(1))),
+        );
     };
     take_text(text.len() + token.len(), args.steps)?;
     let length = if is_bytes { text.len() } else { text.chars().count() };
@@ -117,8 +121,8 @@ pub(crate) fn split(args: &Args<'_>) -> Outcome<Option<Bson>> {
 
 /// What counts as blank where nothing else is said.
 const BLANK: [char; 20] = [
-    '\0', ' ', '\t', '\n', '\u{b}', '\u{c}', '\r', '\u{a0}', '\u{1680}', '\u{2000}', '\u{2001}', '\u{2002}', '\u{2003}',
-    '\u{2004}', '\u{2005}', '\u{2006}', '\u{2007}', '\u{2008}', '\u{2009}', '\u{200a}',
+    '\0', ' ', '\t', '\n', '\u{b}', '\u{c}', '\r', '\u{a0}', '\u{1680}', '\u{2000}', '\u{2001}', '\u{2002}',
+    '\u{2003}', '\u{2004}', '\u{2005}', '\u{2006}', '\u{2007}', '\u{2008}', '\u{2009}', '\u{200a}',
 ];
 
 pub(crate) fn trim(args: &Args<'_>) -> Outcome<Option<Bson>> {

@@ -29,9 +29,10 @@ pub enum TokenPart {
 
 /// Why a token is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum TokenError {
     /// More characters than [`MAX_TOKEN`], or [`MAX_OWN_TOKEN`].
-    #[error("the token has {characters} characters; at most {limit} are taken")]
+    #[error("the token has {characters} characters; at most {limit} are accepted")]
     TooLong {
         /// Its length.
         characters: usize,
@@ -42,16 +43,16 @@ pub enum TokenError {
     #[error("a token is three parts joined by dots, not {0}")]
     Parts(usize),
     /// More characters than [`MAX_HEADER`].
-    #[error("the token's header has {0} characters; at most {MAX_HEADER} are taken")]
+    #[error("the token's header has {0} characters; at most {MAX_HEADER} are accepted")]
     HeaderTooLong(usize),
     /// Other characters, padding, or a last character with bits to spare.
-    #[error("the token's {} is not written in base64url without padding", .0.name())]
+    #[error("the token's {} is not base64url without padding", .0.name())]
     Base64(TokenPart),
     /// The header is no JSON object.
-    #[error("the token's header is no JSON object: {0}")]
+    #[error("the token's header is not a JSON object: {0}")]
     HeaderNotJson(String),
     /// A header without `alg`.
-    #[error("the token's header has no `alg`, which says how it is signed")]
+    #[error("the token's header has no `alg`, the signing algorithm")]
     AlgorithmMissing,
     /// `"alg": "none"`
     #[error("the token is not signed: its `alg` is `none`")]
@@ -65,34 +66,34 @@ pub enum TokenError {
         found: String,
     },
     /// A header with `crit`: an extension that must be understood.
-    #[error("the token's header has `crit`: no extension is understood")]
+    #[error("the token's header has `crit`: extensions are not supported")]
     CriticalExtension,
     /// A header with `b64` that is not true: a payload that is not encoded.
-    #[error("the token's header says by `b64` that the payload is not encoded")]
+    #[error("the token's header declares an unencoded payload (`b64`)")]
     PayloadUnencoded,
     /// A part of the header of the wrong type: `"kid": 7`.
     #[error("the token's header must have a string as `{0}`")]
     HeaderType(&'static str),
     /// No `kid` although the keys come from an address.
-    #[error("the token's header has no `kid`, which says by which key of the set it is signed")]
+    #[error("the token's header has no `kid`, which names the signing key")]
     KeyIdMissing,
     /// A `kid` that no key of the set has.
-    #[error("no key of the set has the `kid` `{0}`")]
+    #[error("no key in the set has the `kid` `{0}`")]
     KeyUnknown(String),
     /// The set cannot be had, or not told apart.
     #[error("{0}")]
     Jwks(#[from] JwksError),
     /// A provider whose keys come from an address, and nothing that fetches them.
-    #[error("the provider's keys come from an address, and nothing was set up to fetch them")]
+    #[error("the provider's keys are at a URI, but nothing is set up to fetch them")]
     JwksNotConnected,
     /// The signature is of no key.
-    #[error("the token's signature is not of a known key")]
+    #[error("the token is not signed with a known key")]
     Signature,
     /// The payload is no JSON object.
-    #[error("the token's payload is no JSON object: {0}")]
+    #[error("the token's payload is not a JSON object: {0}")]
     PayloadNotJson(String),
     /// No claim `exp`.
-    #[error("the token has no claim `exp`, which says until when it is good")]
+    #[error("the token has no `exp` claim (expiration time)")]
     ExpiryMissing,
     /// A claim of the wrong type: `"exp": "tomorrow"`.
     #[error("the claim `{claim}` must be {expected}, not of type `{found}`")]
@@ -120,13 +121,13 @@ pub enum TokenError {
         from: DateTime,
     },
     /// It will be made.
-    #[error("the token says that it will be issued at {}", shown(*.at))]
+    #[error("the token's `iat` is in the future: {}", shown(*.at))]
     IssuedInFuture {
         /// The claim `iat`.
         at: DateTime,
     },
     /// No claim `aud`.
-    #[error("the token has no claim `aud`, which says for whom it is")]
+    #[error("the token has no `aud` claim (audience)")]
     AudienceMissing,
     /// None, or not all, of the configured audiences.
     #[error("the token is not for the audience `{0}`")]
@@ -135,19 +136,19 @@ pub enum TokenError {
     #[error("the provider `{0}` is disabled")]
     ProviderDisabled(String),
     /// A refresh token in place of an access token.
-    #[error("a refresh token is no access token")]
+    #[error("expected an access token, found a refresh token")]
     RefreshAsAccess,
     /// An access token in place of a refresh token.
-    #[error("an access token is no refresh token")]
+    #[error("expected a refresh token, found an access token")]
     AccessAsRefresh,
-    /// Neither of the two kinds of ours.
-    #[error("a token of the type `{0}` is none of ours")]
+    /// Neither an access token nor a refresh token.
+    #[error("unknown token type `{0}`")]
     TypeUnknown(String),
     /// One of our claims is missing, or empty.
     #[error("the token has no claim `{0}`")]
     ClaimMissing(&'static str),
     /// A token of another application.
-    #[error("the token is of the application `{0}`, not of this one")]
+    #[error("the token was issued for the application `{0}`, not this one")]
     ApplicationOther(String),
     /// An identity of an unknown kind.
     #[error("unknown provider type `{0}` in the claim `baas_identity`")]

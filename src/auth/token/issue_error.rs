@@ -5,6 +5,7 @@ use crate::auth::AssembleError;
 
 /// Why no token is issued.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum IssueError {
     /// The system user is made in code only.
     #[error("no token is issued for the system user")]
@@ -20,7 +21,7 @@ pub enum IssueError {
     #[error("`{0}` must not be empty")]
     Empty(&'static str),
     /// The user's parts make no user again.
-    #[error("the token would not be taken back: {0}")]
+    #[error("the token would not verify: {0}")]
     Claims(AssembleError),
     /// A refresh token without an end, for somebody who is not anonymous.
     #[error("only an anonymous user's refresh token has no end")]
@@ -32,7 +33,7 @@ pub enum IssueError {
     #[error("a token cannot be issued at a time before 1970 or after 9999")]
     TimeRange,
     /// More characters than [`MAX_OWN_TOKEN`].
-    #[error("the token would have {0} characters; at most {MAX_OWN_TOKEN} are taken")]
+    #[error("the token would have {0} characters; at most {MAX_OWN_TOKEN} are accepted")]
     TooLong(usize),
     /// The library cannot sign.
     #[error("the token cannot be signed")]

@@ -18,6 +18,7 @@ pub struct TokenIssuer {
 
 /// A lifetime that tokens cannot have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum LifetimeError {
     /// An access token cannot be taken back, so it must not last.
     #[error("an access token lasts from one minute to one day, not {} seconds", .0.as_secs())]

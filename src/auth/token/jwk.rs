@@ -15,15 +15,16 @@ pub struct RsaKey {
 
 /// Why a public key cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum RsaKeyError {
     /// Not a public RSA key in PEM, such as `openssl rsa -pubout` writes it.
-    #[error("it is no public RSA key in PEM")]
+    #[error("it is not a public RSA key in PEM format")]
     NotPem,
     /// A modulus or an exponent that is not base64url.
     #[error("its `{0}` is not base64url without padding")]
     NotBase64(&'static str),
     /// A modulus that is too short to be safe, or longer than is worth computing.
-    #[error("its modulus has {0} bits; from {min} to {max} are taken", min = RsaKey::MIN_BITS, max = RsaKey::MAX_BITS)]
+    #[error("its modulus has {0} bits; from {min} to {max} are accepted", min = RsaKey::MIN_BITS, max = RsaKey::MAX_BITS)]
     Bits(usize),
     /// An even modulus, or an exponent that is even, 1, or of more than 32 bits.
     #[error("its modulus and exponent are not those of an RSA key")]

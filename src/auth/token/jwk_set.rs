@@ -22,12 +22,13 @@ pub struct JwkSet {
 #[derive(Clone, Debug)]
 pub(super) enum Found {
     One(RsaKey),
-    /// Nobody can tell which of them is meant, so neither is.
+    /// The key is ambiguous, so none of them is used.
     Several,
 }
 
 /// Why a text is no key set.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum JwkSetError {
     /// More bytes than [`MAX_JWK_SET_SIZE`].
     #[error("the key set has more than {MAX_JWK_SET_SIZE} bytes")]
@@ -39,7 +40,7 @@ pub enum JwkSetError {
     #[error("the key set has no array `keys`")]
     KeysMissing,
     /// More keys than [`MAX_JWK_SET_KEYS`].
-    #[error("the key set has {0} keys; at most {MAX_JWK_SET_KEYS} are taken")]
+    #[error("the key set has {0} keys; at most {MAX_JWK_SET_KEYS} are accepted")]
     TooMany(usize),
 }
 

@@ -3,24 +3,25 @@ use thiserror::Error;
 
 use super::jwk::RsaKey;
 use super::jwk_set::{Found, JwkSet, JwkSetError};
-use crate::auth::BoxFuture;
 use crate::auth::claims::one_line;
+use crate::future::BoxFuture;
 use crate::text::Code;
 
 /// Where the keys of a third party come from.
 pub trait JwksSource: Send + Sync {
-    /// The key of a `kid`; none if the set has no such one, as far as is known at the time `now`.
+    /// The key of a `kid`; `None` if the set has no such one, as far as is known at the time `now`.
     ///
     /// # Errors
-    /// If nobody can tell: the set cannot be had, or the `kid` names several keys.
+    /// If the set cannot be fetched or the `kid` names several keys.
     fn key<'a>(&'a self, kid: &'a str, now: DateTime) -> BoxFuture<'a, Result<Option<RsaKey>, JwksError>>;
 }
 
-/// Why nobody can tell which key is meant. It never reads as an unknown key.
+/// Why a key could not be determined. This is never the same as an unknown key.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum JwksError {
     /// The address does not answer, or not as it should.
-    #[error("the key set at {address} cannot be had: {reason}")]
+    #[error("the key set at {address} cannot be fetched: {reason}")]
     Unavailable {
         /// The address, without user, password and query.
         address: String,
@@ -51,7 +52,7 @@ impl Code for JwksError {
 }
 
 impl JwkSet {
-    /// The key of a `kid`, none if there is no such one that can be used.
+    /// The key of a `kid`, `None` if there is no such one that can be used.
     ///
     /// # Errors
     /// [`JwksError::KeyAmbiguous`]

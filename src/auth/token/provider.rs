@@ -152,7 +152,7 @@ fn signing_key(
     let shown = || excerpt(name);
     let Some(secret) = secrets.get(&name.value) else {
         let help = format!(
-            "give --secret {0}=env:VARIABLE or --secret {0}=file:PATH, or set the variable PORTCULLIS_SECRET_{0}",
+            "pass --secret {0}=env:VARIABLE or --secret {0}=file:PATH, or set the variable PORTCULLIS_SECRET_{0}",
             OneLine(shown())
         );
         return Err(ConfigError::new(ConfigErrorKind::SecretMissing(shown()), name.span).help(help));

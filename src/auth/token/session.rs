@@ -32,7 +32,7 @@ pub struct RefreshGrant {
     pub session: TokenSession,
     /// By which identity.
     pub identity: TokenIdentity,
-    /// When it ends, to the second; none for an anonymous user, and for no other.
+    /// When it ends, to the second; `None` for an anonymous user, and for no other.
     pub expires_at: Option<DateTime>,
 }
 
@@ -60,6 +60,6 @@ pub struct RefreshToken {
     pub identity: TokenIdentity,
     /// When it was issued, to the second.
     pub issued_at: DateTime,
-    /// When it ends, to the second; none for an anonymous user.
+    /// When it ends, to the second; `None` for an anonymous user.
     pub expires_at: Option<DateTime>,
 }

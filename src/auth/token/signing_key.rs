@@ -20,6 +20,7 @@ pub struct SigningKeys {
 
 /// Why there are no keys to sign with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum SigningKeyError {
     /// A secret that is too easily guessed, or too long.
     #[error("a signing key has {min} to {max} bytes, not {0}", min = SigningKey::MIN_BYTES, max = SigningKey::MAX_BYTES)]

@@ -12,7 +12,7 @@ pub(super) struct Times {
     pub(super) expires_at: Option<DateTime>,
 }
 
-/// What becomes of a token without `exp`.
+/// How to treat a token without `exp`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Expiry {
     Required,

@@ -15,7 +15,7 @@ use crate::json::{self, EjsonError, EjsonErrorKind, Node};
 use crate::value::ValueRef;
 
 impl TokenIssuer {
-    /// What an access token of ours says, if it is good at the time `now`.
+    /// The content of an access token issued by Portcullis, if it is valid at the time `now`.
     ///
     /// Whether its session has been ended, and its user disabled, the token cannot say.
     ///
@@ -40,7 +40,7 @@ impl TokenIssuer {
         Ok(AccessToken { user, session, issued_at, expires_at })
     }
 
-    /// What a refresh token of ours says, if it is good at the time `now`.
+    /// The content of a refresh token issued by Portcullis, if it is valid at the time `now`.
     ///
     /// # Errors
     /// As [`TokenIssuer::verify_access`].

@@ -195,7 +195,7 @@ pub(crate) fn element_help(key: &str, name: &str, value: &Node) -> Option<String
     }
     let text = Some(value.to_text()).filter(|text| text.len() <= SHOWN).unwrap_or_else(|| "…".to_owned());
     let name = if name.is_empty() { "field" } else { name };
-    Some(format!("an array is asked for an element by plain equality: {{\"{name}\": {text}}}"))
+    Some(format!("plain equality tests whether an array contains an element: {{\"{name}\": {text}}}"))
 }
 
 /// The rule language's word for one of JSON Schema that people write in its place.

@@ -51,11 +51,7 @@ pub(crate) fn parse_at_within(
     run(node, place, patterns)
 }
 
-fn run(
-    node: &Node,
-    place: &str,
-    patterns: &PatternAllowance,
-) -> Result<Spanned<Expr>, Vec<ExprError>> {
+fn run(node: &Node, place: &str, patterns: &PatternAllowance) -> Result<Spanned<Expr>, Vec<ExprError>> {
     let mut parser = Parser { patterns: patterns.clone(), errors: Vec::new(), standing: Standing::default() };
     let expr = parser.expr(node, place);
     if parser.errors.is_empty() {

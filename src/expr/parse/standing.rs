@@ -9,7 +9,7 @@ pub(super) struct Standing {
     pub(super) name: String,
     /// The operator behind which the value stands.
     pub(super) operator: Option<Operator>,
-    /// The names inside the value that lead to this place; none for an element of an array.
+    /// The names inside the value that lead to this place; `None` for an element of an array.
     pub(super) inside: Vec<Option<String>>,
 }
 
@@ -85,7 +85,7 @@ impl Parser {
             Some([]) => None,
             Some(names) => Some(format!("write {{\"{name}.{}\": {{\"{key}\": …}}}}", names.join("."))),
             None => Some(format!(
-                "an array is compared whole; of one of its elements ask by {{\"{name}\": {{\"$elemMatch\": {{…}}}}}}"
+                "an array is compared whole; to test one of its elements, write {{\"{name}\": {{\"$elemMatch\": {{…}}}}}}"
             )),
         }
     }

@@ -15,7 +15,7 @@ pub(super) fn check(expression: &Bson) -> Result<(), GuardedError> {
         Bson::Array(elements) => elements.iter().try_for_each(check),
         Bson::Document(members) => document(members),
         Bson::JavaScriptCode(_) | Bson::JavaScriptCodeWithScope(_) => {
-            Err(refused("code", "no code of a client's is run"))
+            Err(refused("code", "client-supplied code is not executed"))
         }
         _ => Ok(()),
     }

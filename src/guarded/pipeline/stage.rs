@@ -92,6 +92,6 @@ fn direction(value: &Bson) -> Result<(), GuardedError> {
     match value {
         Bson::Int32(1 | -1) | Bson::Int64(1 | -1) => Ok(()),
         Bson::Double(number) if number.abs() == 1.0 => Ok(()),
-        _ => Err(GuardedError::Malformed("a sort says 1 or -1 about a field")),
+        _ => Err(GuardedError::Malformed("sort order must be 1 or -1")),
     }
 }

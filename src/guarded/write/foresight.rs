@@ -39,7 +39,7 @@ impl Foresight {
 }
 
 impl Changing {
-    /// What it makes of a document, or of the seed of one that it inserts; none if that takes the database to tell.
+    /// What it makes of a document, or of the seed of one that it inserts; `None` if that takes the database to tell.
     ///
     /// # Errors
     /// It cannot be made of this document.

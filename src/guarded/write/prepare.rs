@@ -82,7 +82,7 @@ impl GuardedCollection<'_> {
         self.admit_reading()?;
         let reading = Reading::new(self, &selection.request);
         if reading.filter.is_some() && !reading.is_ordered {
-            let reason = "a write is ordered by fields that are visible in every document";
+            let reason = "a write can only be sorted by fields that are visible in every document";
             return Err(GuardedError::Unsupported { what: "sort".to_owned(), place: Some("a write"), reason });
         }
         Ok(Sought { selection, reading })

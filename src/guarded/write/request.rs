@@ -83,7 +83,7 @@ const NAMES: &str = "the writes are `insertOne`, `insertMany`, `updateOne`, `upd
 pub fn parse_writes(node: &Node) -> Result<Vec<Write>, GuardedError> {
     let Some(nodes) = node.as_array() else { return Ok(vec![Write::parse(node)?]) };
     if nodes.is_empty() || nodes.len() > MAX_WRITES {
-        return Err(GuardedError::Malformed("a request has from 1 to 1000 writes"));
+        return Err(GuardedError::Malformed("a request must have 1 to 1000 writes"));
     }
     let patterns = PatternAllowance::default();
     nodes.iter().map(|node| Write::parse_within(node, &patterns)).collect()
@@ -101,7 +101,7 @@ impl Write {
     /// assert!(parse(r#"{"updateMany": {"filter": {"team": "a"}, "update": {"$inc": {"score": 1}}}}"#).is_ok());
     ///
     /// let error = parse(r#"{"deleteOne": {"filter": {}, "hint": "salary_1"}}"#).unwrap_err();
-    /// assert_eq!(error.to_string(), "`hint` is not supported in the options: the database chooses the index by itself");
+    /// assert_eq!(error.to_string(), "`hint` is not supported in the options: the database chooses the index itself");
     /// let error = parse(r#"{"updateOne": {"filter": {}, "update": {"$where": {}}}}"#).unwrap_err();
     /// assert!(error.to_string().contains("`$where`"));
     /// ```
@@ -173,7 +173,7 @@ fn change(options: &Node, known: &[&str], extent: Extent, patterns: &PatternAllo
 }
 
 fn update(options: &Node, upsert: bool, patterns: &PatternAllowance) -> Result<Changing, GuardedError> {
-    let node = options.get("update").ok_or(GuardedError::Malformed("`update` says what becomes of the documents"))?;
+    let node = options.get("update").ok_or(GuardedError::Malformed("`update` is required: the update to apply"))?;
     let filters = options.get("arrayFilters");
     if node.as_array().is_some() {
         if filters.is_some() {

@@ -10,10 +10,10 @@ use crate::guarded::reading::Reading;
 use crate::store::documents::{Find, Returned, SingleWrite, SingleWritten};
 
 impl GuardedCollection<'_> {
-    /// Carries out the write of a request without a transaction: by one command about one document, which the query of the command
-    /// alone must keep to the rules.
+    /// Carries out the write of a request without a transaction: by one command about one document, which the query of
+    /// the command alone must keep to the rules.
     pub(super) async fn write_single(&self, writes: &[Write]) -> Result<Vec<Written>, GuardedError> {
-        let [write] = writes else { return Err(needed("the request has several writes")) };
+        let [write] = writes else { return Err(needed("the request contains several writes")) };
         if self.limits.written_documents == 0 {
             return Err(TooMuch::Written(0).into());
         }
@@ -52,7 +52,7 @@ impl GuardedCollection<'_> {
             return Err(needed("`$` could stand for an element that the rules found"));
         }
         if !self.guard.updates_what_it_reads() {
-            return Err(needed("what becomes of the document is judged by the rules"));
+            return Err(needed("the rules check the updated document"));
         }
         let Some(find) = self.found_by_query(selection)? else { return Ok(Written::default()) };
         self.refuse_repeated_keys(&find).await?;
@@ -65,15 +65,15 @@ impl GuardedCollection<'_> {
 
     async fn delete_single(&self, selection: &Selection, returns: Option<Moment>) -> Result<Written, GuardedError> {
         if !self.guard.deletes_what_it_reads() {
-            return Err(needed("whether a document may be deleted is judged by the rules"));
+            return Err(needed("the rules decide whether a document may be deleted"));
         }
         let Some(find) = self.found_by_query(selection)? else { return Ok(Written::default()) };
         let done = self.single(&SingleWrite::Delete { find, returns: returned(returns) }).await?;
         Ok(Written { deleted: u64::from(done.found), document: self.brought(&done, selection)?, ..Written::default() })
     }
 
-    /// Refuses to update a document in which a key stands twice, as only raw bytes can bring it there. No query can say that, so
-    /// that it is looked for beforehand.
+    /// Refuses to update a document with a duplicate key, which only raw bytes can contain. No query can say
+    /// that, so that it is looked for beforehand.
     async fn refuse_repeated_keys(&self, find: &Find) -> Result<(), GuardedError> {
         let find = Find { limit: Some(1), ..find.clone() };
         for document in self.store.find(&self.namespace, &find).await?.batch().await? {
@@ -86,7 +86,7 @@ impl GuardedCollection<'_> {
         Ok(self.store.write_single(&self.namespace, write).await?)
     }
 
-    /// By which query the database finds what a write is about, and nothing else; none if there can be no such document.
+    /// By which query the database finds what a write is about, and nothing else; `None` if there can be no such document.
     fn found_by_query(&self, selection: &Selection) -> Result<Option<Find>, GuardedError> {
         if selection.extent == Extent::All {
             return Err(needed("several documents may be written"));
@@ -94,7 +94,7 @@ impl GuardedCollection<'_> {
         self.admit_reading()?;
         let reading = Reading::new(self, &selection.request);
         if !reading.is_pushed() {
-            return Err(needed("the database cannot tell by itself which document is meant"));
+            return Err(needed("the database alone cannot determine which document is meant"));
         }
         Ok(reading.filter.map(|filter| Find { sort: reading.order, ..Find::by(filter) }))
     }

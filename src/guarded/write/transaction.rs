@@ -10,7 +10,7 @@ use crate::access::{Buffer, Decision, Outcome};
 use crate::guarded::GuardedCollection;
 use crate::guarded::error::{Denial, GuardedError, Operation, TooMuch};
 use crate::guarded::found::project;
-use crate::policy::Projection;
+use crate::projection::Projection;
 use crate::store::StoreError;
 use crate::store::documents::{DocumentsError, Find, Transaction};
 use crate::value::{Malformed, equal};
@@ -28,7 +28,7 @@ pub struct Written {
     pub upserted: Option<Bson>,
     /// How many were deleted.
     pub deleted: u64,
-    /// Of a `findOneAnd…`, the document as the user may read it; none if there was none, or he may not.
+    /// Of a `findOneAnd…`, the document as the user may read it; `None` if there was none, or he may not.
     pub document: Option<RawDocumentBuf>,
 }
 

@@ -15,7 +15,7 @@ pub struct Census {
 #[derive(Clone, Debug)]
 struct Tally {
     path: FieldPath,
-    /// The types that rules compare it with; none where values of any may do.
+    /// The types that rules compare it with; `None` where values of any may do.
     needed: Option<TypeSet>,
     lacking: u64,
     types: [u64; Type::ALL.len()],

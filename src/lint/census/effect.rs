@@ -157,7 +157,7 @@ fn of_document(residual: &Residual, document: &Document, context: &Context) -> T
     Evaluation::new(documents, context, &errors).truth(residual)
 }
 
-/// Documents for all that a schema lets be compared with; none where anything may be.
+/// Documents for all that a schema lets be compared with; `None` where anything may be.
 fn documents(test: &Test, schema: Option<&Schema>) -> Option<Vec<Document>> {
     // Of a list, other elements may do.
     if !matches!(test.check, Check::Equals(_) | Check::Order(..)) {

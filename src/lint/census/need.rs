@@ -9,14 +9,14 @@ use crate::predicate::{Check, ContextRoot, DocumentRoot, Left, List, Reference, 
 use crate::schema::Schema;
 use crate::value::{Type, TypeSet, ValueRef};
 
-/// The path below `%%user.custom_data` to which a reference leads; none if it leads elsewhere, or to all of it.
+/// The path below `%%user.custom_data` to which a reference leads; `None` if it leads elsewhere, or to all of it.
 pub(super) fn custom_data_path(reference: &Reference) -> Option<FieldPath> {
     let rest = reference.path.rest();
     (reference.root == ContextRoot::User && reference.path.first() == Some("custom_data") && !rest.is_root())
         .then_some(rest)
 }
 
-/// The types that a test needs at a path of the custom data; none where values of any may do.
+/// The types that a test needs at a path of the custom data; `None` where values of any may do.
 pub(super) fn need(test: &Test, path: &[Segment], schema: Option<&Schema>) -> Option<TypeSet> {
     let is_it = |reference: &Reference| custom_data_path(reference).is_some_and(|found| found.segments() == path);
     let is_read = |right: &Right| matches!(right, Right::Context(reference) if is_it(reference));

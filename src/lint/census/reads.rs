@@ -59,11 +59,11 @@ pub struct PathFinding {
     pub path: FieldPath,
     /// How many users it is about.
     pub users: u64,
-    /// The type that they have there; none if they have nothing.
+    /// The type that they have there; `None` if they have nothing.
     pub found: Option<Type>,
     /// The roles that never apply to them, each with the index of its collection.
     pub roles: Vec<(usize, std::sync::Arc<str>)>,
-    /// The collection in whose rules the finding is placed; none where only filters read the path.
+    /// The collection in whose rules the finding is placed; `None` where only filters read the path.
     pub place: Option<usize>,
     /// The same in words.
     pub finding: Finding,
@@ -171,7 +171,7 @@ impl<'r> CustomDataReads<'r> {
     ) -> PathFinding {
         let (of, path) = (of(users, all), &read.path);
         let message = format!("{of} {} `{path}` as {}, where {why}", verb(users, all, "have"), kind.alias());
-        let help = format!("store `{path}` as {wanted}, or mend what asks for it");
+        let help = format!("store `{path}` as {wanted}, or correct the rule that reads it");
         self.finding(read, users, Some(kind), roles, (CUSTOM_DATA_TYPE, message, help))
     }
 

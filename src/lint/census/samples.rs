@@ -44,7 +44,7 @@ pub(super) fn samples(kind: Type, wanted: TypeSet) -> Option<Vec<Bson>> {
     Some(found)
 }
 
-/// The types of the values that a schema lets stand at a path; none where it does not say.
+/// The types of the values that a schema lets stand at a path; `None` where it does not say.
 pub(super) fn stored(schema: Option<&Schema>, path: &[Segment]) -> Option<TypeSet> {
     match schema?.type_names_at(path)? {
         "array" => Some(TypeSet::NONE.with(Type::Array)),
@@ -52,7 +52,7 @@ pub(super) fn stored(schema: Option<&Schema>, path: &[Segment]) -> Option<TypeSe
     }
 }
 
-/// The types of what can equal a value, or an element of an array, that a schema lets stand at a path; none where it does not say.
+/// The types of what can equal a value, or an element of an array, that a schema lets stand at a path; `None` where it does not say.
 pub(super) fn declared(schema: Option<&Schema>, path: &[Segment]) -> Option<TypeSet> {
     let schema = schema?;
     schema.type_names_at(path)?;

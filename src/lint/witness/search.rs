@@ -206,7 +206,7 @@ impl Search {
         Some(Verdict { reason: decision.reason().cloned(), role: decision.role().map(Into::into) })
     }
 
-    /// The guard of a draft's user; none where enough was tried.
+    /// The guard of a draft's user; `None` where enough was tried.
     pub(in crate::lint) fn guard(&self, draft: &Draft) -> Option<Rc<Guard>> {
         let key = draft.context_key();
         let roles = self.policy.roles.len();

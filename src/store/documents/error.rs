@@ -1,6 +1,10 @@
 use thiserror::Error;
 
+use crate::aggregation::ExpressionError;
+use crate::find::FindError;
 use crate::store::StoreError;
+use crate::update::{UpdateError, UpdateErrorKind};
+use crate::value::Malformed;
 
 /// Why a database did not do what it was asked.
 ///
@@ -13,10 +17,10 @@ pub enum DocumentsError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Somebody else was in between; the same again may succeed.
-    #[error("another writer was faster: {0}")]
+    #[error("write conflict: {0}")]
     Conflict(String),
     /// Whether the transaction happened cannot be told.
-    #[error("nobody can tell whether the transaction was committed: {0}")]
+    #[error("unknown whether the transaction was committed: {0}")]
     OutcomeUnknown(String),
     /// A unique index has that key already.
     #[error("a document with that key exists (E11000 duplicate key error)")]
@@ -60,5 +64,63 @@ impl DocumentsError {
     #[must_use]
     pub const fn is_outcome_unknown(&self) -> bool {
         matches!(self, Self::OutcomeUnknown(_))
+    }
+}
+
+/// A store that carries out queries and updates by this library.
+const STORE: &str = "this store";
+
+/// What would make a request less, of which one document takes more steps than it may.
+const STEPS: &str =
+    "one document would take more steps than it may: write fewer conditions about arrays, or shorter lists";
+
+fn too_many_steps() -> DocumentsError {
+    DocumentsError::Unsupported { what: "so much work on one document".to_owned(), store: STORE, help: Some(STEPS) }
+}
+
+impl From<FindError> for DocumentsError {
+    fn from(error: FindError) -> Self {
+        match error {
+            FindError::Malformed(error) => error.into(),
+            FindError::Unsupported { what, help } => Self::Unsupported { what, store: STORE, help },
+            error => Self::Refused { code: error.code(), message: error.to_string() },
+        }
+    }
+}
+
+impl From<ExpressionError> for DocumentsError {
+    fn from(error: ExpressionError) -> Self {
+        FindError::from(error).into()
+    }
+}
+
+impl From<UpdateError> for DocumentsError {
+    fn from(error: UpdateError) -> Self {
+        if matches!(error.kind(), UpdateErrorKind::Malformed(error) if error.is_steps()) {
+            return too_many_steps();
+        }
+        if error.is_unsupported() {
+            return Self::Unsupported { what: format!("this update ({error})"), store: STORE, help: None };
+        }
+        Self::Refused { code: error.kind().code(), message: error.to_string() }
+    }
+}
+
+impl From<Vec<UpdateError>> for DocumentsError {
+    fn from(errors: Vec<UpdateError>) -> Self {
+        let message = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        match errors.into_iter().next() {
+            Some(error) if !error.is_unsupported() => Self::Refused { code: error.kind().code(), message },
+            _ => Self::Unsupported { what: format!("this update ({message})"), store: STORE, help: None },
+        }
+    }
+}
+
+impl From<Malformed> for DocumentsError {
+    fn from(error: Malformed) -> Self {
+        if error.is_steps() {
+            return too_many_steps();
+        }
+        Self::Refused { code: None, message: error.to_string() }
     }
 }

@@ -13,12 +13,12 @@ pub use watch::{Event, Events, Watch};
 
 use bson::{Bson, Document, RawDocumentBuf};
 
-use crate::auth::BoxFuture;
+use crate::future::BoxFuture;
 
 /// How large the documents may be together that a transaction finds by one query, in bytes: 64 MiB.
 pub const MAX_FOUND_BYTES: usize = 64 << 20;
 
-/// A database whose collections a guard lets its users at. It knows of no rules: whoever has it may do anything.
+/// A database whose collections are accessed through guards. It applies no rules itself: direct access is unrestricted.
 ///
 /// What an implementation does not support it refuses with [`DocumentsError::Unsupported`]; it never leaves a part of a
 /// request out. Every command means the simple collation. Documents come in the natural order of the store where no other is
@@ -58,8 +58,8 @@ pub trait Store: Send + Sync {
         })
     }
 
-    /// The stages after which a pipeline of this store sees nothing of a document but what a redaction leaves, whatever stages
-    /// follow; none if the store has no such stages.
+    /// The stages after which a pipeline of this store sees nothing of a document but what a redaction leaves, whatever
+    /// stages follow; `None` if the store has no such stages.
     fn redaction(&self, redaction: &Redaction) -> Option<Vec<Document>> {
         Some(redaction.stages())
     }
@@ -102,8 +102,8 @@ pub trait Cursor: Send {
 
 /// Reads and writes that happen together or not at all. One that is dropped is aborted.
 ///
-/// After an [error that passes](DocumentsError::is_transient) the whole transaction is to be done again from its beginning; after
-/// any other error it can only be aborted.
+/// After an [error that passes](DocumentsError::is_transient) the whole transaction is to be done again from its
+/// beginning; after any other error it can only be aborted.
 pub trait Transaction: Send {
     /// All documents that a query finds, as the transaction sees them. Who asks bounds their number by [`Find::limit`].
     ///

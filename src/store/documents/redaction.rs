@@ -10,20 +10,21 @@ pub enum Redaction {
 }
 
 impl Redaction {
-    /// Stages of MongoDB's after which nothing else of a document is left, whatever stages follow. The fields keep their order,
-    /// and of a key that stands twice the first counts.
+    /// Stages of MongoDB's after which nothing else of a document is left, whatever stages follow. The fields keep
+    /// their order, and the first occurrence of a duplicate key counts.
     ///
     /// A `$project` or `$unset` cannot be relied on for that: MongoDB 6.0 drops an inclusion in front of a `$group` that it
-    /// hands to its newer engine, and to whatever reads `$$ROOT` there the document is whole. Where `$unset` removed a field, a
-    /// later stage that sets it puts it in the same place, which tells that it was there. So the document is put together
-    /// anew by an expression that needs all of it, which no analysis of dependencies sees through, and behind which no stage
-    /// can be moved. The plain stage comes first all the same: it spares the server the fields that are left out anyhow.
+    /// hands to its newer engine, and to whatever reads `$$ROOT` there the document is whole. Where `$unset` removed a
+    /// field, a later stage that sets it puts it in the same place, which tells that it was there. So the document is
+    /// put together anew by an expression that needs all of it, which no analysis of dependencies sees through, and
+    /// behind which no stage can be moved. The plain stage comes first all the same: it spares the server the fields
+    /// that are left out anyhow.
     #[must_use]
     pub fn stages(&self) -> Vec<Document> {
         self.plain().into_iter().chain([self.anew()]).collect()
     }
 
-    /// The plain stage that leaves the same; none if it cannot name all that it must.
+    /// The plain stage that leaves the same; `None` if it cannot name all that it must.
     #[must_use]
     pub fn plain(&self) -> Option<Document> {
         match self {

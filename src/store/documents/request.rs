@@ -48,7 +48,7 @@ pub struct Find {
     pub sort: Document,
     /// How many documents are passed over.
     pub skip: u64,
-    /// How many documents there may be at most; none: no limit.
+    /// How many documents there may be at most; `None` for no limit.
     pub limit: Option<u64>,
 }
 
@@ -60,7 +60,7 @@ impl Find {
     }
 }
 
-/// What becomes of a document.
+/// How a document is changed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     /// `{"$set": {…}}`: update operators, and the filters that `$[name]` refers to.

@@ -1,7 +1,7 @@
 use bson::{Document, RawDocumentBuf};
 
 use super::{DocumentsError, Namespace};
-use crate::auth::BoxFuture;
+use crate::future::BoxFuture;
 
 /// A database that tells what changes in a collection.
 pub trait Watch: Send + Sync {
@@ -15,7 +15,7 @@ pub trait Watch: Send + Sync {
 
 /// Changes on their way.
 pub trait Events: Send {
-    /// The next of them; none if nothing changed for about a second. After an error, or an [`Event::Ended`], there are no more.
+    /// The next of them; `None` if nothing changed for about a second. After an error, or an [`Event::Ended`], there are no more.
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Event>, DocumentsError>>;
 
     /// Where to go on later, with [`Watch::watch`]: after the last event. It holds the `_id`s of documents in a form that
@@ -33,14 +33,14 @@ pub enum Event {
     },
     /// A document was updated or replaced.
     Changed {
-        /// What it was; none if the database does not know any more.
+        /// What it was; `None` if the database does not know any more.
         before: Option<RawDocumentBuf>,
-        /// What it became; none if the database does not know any more.
+        /// What it became; `None` if the database does not know any more.
         after: Option<RawDocumentBuf>,
     },
     /// A document was deleted.
     Deleted {
-        /// What it was; none if the database does not know any more.
+        /// What it was; `None` if the database does not know any more.
         before: Option<RawDocumentBuf>,
     },
     /// The collection was dropped, renamed or replaced: there are no more events.

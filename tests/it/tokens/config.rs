@@ -12,7 +12,7 @@ use rsa::pkcs8::{EncodePrivateKey as _, EncodePublicKey as _, LineEnding};
 use rsa::{BigUint, RsaPrivateKey, RsaPublicKey};
 use serde_json::Value;
 
-use super::keys::{OTHER_RSA, RSA, SECRET, secrets};
+use portcullis_testkit::keys::{OTHER_RSA, RSA, Random, SECRET, secrets};
 
 fn outline(node: &Node, errors: &[ConfigError]) -> Vec<String> {
     errors.iter().map(|error| format!("{} {} {error}", node.pointer_at(error.span()), error.kind().code())).collect()
@@ -67,7 +67,7 @@ fn give(algorithm: &str, value: &str, error: &str) {
 fn a_secret_that_is_no_key_is_named_and_never_shown() {
     let missing = compile("HS256", "s", &BTreeMap::new()).unwrap_err();
     assert_eq!(missing, ["/secret_config/signingKeys secret-missing the secret `s` was not supplied"]);
-    let length = |n| format!("secret-length the secret `s` has {n} characters; a key for `HS256` has 32 to 512");
+    let length = |n| format!("secret-length the secret `s` has {n} characters; a key for `HS256` needs 32 to 512");
     give("HS256", "", &length(0));
     let is_key = "secret-is-key the secret `s` is a key or a certificate, not a secret for `HS256`";
     give("HS256", &RSA.pem, is_key);
@@ -80,7 +80,7 @@ fn a_secret_that_is_no_key_is_named_and_never_shown() {
     give("HS256", &"ß".repeat(32), "");
     give("HS256", &"k".repeat(512), "");
     give("HS256", &"k".repeat(513), &length(513));
-    let no_pem = "secret-not-key the secret `s` is no key for `RS256`: it is no public RSA key in PEM";
+    let no_pem = "secret-not-key the secret `s` is not a key for `RS256`: it is not a public RSA key in PEM format";
     give("RS256", &SECRET, no_pem);
     give("RS256", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", no_pem);
     give("RS256", &RSA.pem.replace("PUBLIC KEY", "CERTIFICATE"), no_pem);
@@ -90,8 +90,7 @@ fn a_secret_that_is_no_key_is_named_and_never_shown() {
 
 #[test]
 fn a_private_key_is_no_public_one() {
-    let mut random = rsa::rand_core::OsRng;
-    let key = RsaPrivateKey::new(&mut random, 1024).unwrap();
+    let key = RsaPrivateKey::new(&mut Random, 1024).unwrap();
     let private = key.to_pkcs8_pem(LineEnding::LF).unwrap();
     assert_eq!(RsaKey::from_pem(&private).unwrap_err(), RsaKeyError::NotPem);
     let short = key.to_public_key().to_public_key_pem(LineEnding::LF).unwrap();
@@ -122,7 +121,7 @@ fn all_that_is_wrong_with_secrets_is_said_at_once() {
     assert_eq!(
         outline(&node, &errors),
         [
-            " audience-missing the provider has no `audience`, and the application no client id to take its place",
+            " audience-missing the provider has no `audience`, and the application has no client ID to use instead",
             "/secret_config/signingKeys/1 secret-missing the secret `nowhere` was not supplied",
             "/secret_config/signingKeys/2 secret-missing the secret `elsewhere` was not supplied",
         ]

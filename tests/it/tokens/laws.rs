@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::json;
 
-use super::keys::{OTHER_SECRET, RSA, SECRET, hs256, issuer, now, provider, rs256, secret, sign};
+use portcullis_testkit::keys::{OTHER_SECRET, RSA, SECRET, hs256, issuer, now, provider, rs256, secret, sign};
 
 const APPLICATION: &str = "employees-abcde";
 

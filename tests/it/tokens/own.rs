@@ -13,7 +13,7 @@ use portcullis::auth::{MAX_CUSTOM_DATA, ProviderType};
 use portcullis::user::{CustomData, User, UserType};
 use serde_json::{Value, json};
 
-use super::keys::{SECRET, issuer, now};
+use portcullis_testkit::keys::{SECRET, issuer, now};
 
 fn ours() -> TokenIssuer {
     issuer(&[&SECRET], "employees-abcde")
@@ -113,7 +113,7 @@ fn what_a_token_cannot_carry_is_issued_none() {
     assert_eq!(with(&|user| user.data = doc! { "$minKey": 1 }), Err(unfaithful));
     let refused = with(&|user| user.identities = vec![Bson::Null]).unwrap_err();
     let expected =
-        "the token would not be taken back: the claim `portcullis.identities.*` must be a document, not of type `null`";
+        "the token would not verify: the claim `portcullis.identities.*` must be a document, not of type `null`";
     assert_eq!(refused.to_string(), expected);
     let session = TokenSession { id: String::new(), ..session() };
     let refused = ours().issue_access(&User::new("u1").without_custom_data(), &session, now());

@@ -7,7 +7,9 @@ use portcullis::auth::token::{MAX_TOKEN, StaticJwks, TokenError, TokenProvider};
 use portcullis::text::Code as _;
 use serde_json::{Value, json};
 
-use super::keys::{OTHER_RSA, OTHER_SECRET, RSA, SECRET, base64, hs256, issuer, now, provider, rs256, sign};
+use portcullis_testkit::keys::{
+    OTHER_RSA, OTHER_SECRET, RSA, SECRET, base64, hs256, issuer, now, provider, rs256, sign,
+};
 
 fn read() -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tokens/refusals.json");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use portcullis::text::Code as _;
 use serde_json::{Value, json};
 
-use super::keys::{SECRET, hs256, now, provider, sign};
+use portcullis_testkit::keys::{SECRET, hs256, now, provider, sign};
 
 const NOW: i64 = 1_795_435_200;
 

@@ -1,0 +1,210 @@
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use portcullis::app::App;
+use portcullis::auth::token::StaticJwks;
+use portcullis::auth::{CustomDataConfig, Warning};
+use portcullis::eval::Functions;
+use portcullis::future::BoxFuture;
+use portcullis::login::{
+    Authenticated, Authenticator, Freshness, FunctionMissing, UserCreation, UserCreationRefused, custom_data_config,
+    token_provider,
+};
+use portcullis::testfile;
+use portcullis::user::User;
+use portcullis_service::{Accounting, IfMissing, LogIns, Service, ServiceError};
+
+use super::application::load_app;
+use super::input::{self, Input, read_file};
+use super::output::note;
+use super::secrets::SecretArgs;
+use super::stores::{StoreArgs, shut_down};
+use super::trouble::Trouble;
+
+/// The application whose users these are.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct AppArgs {
+    /// The application directory
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    app: PathBuf,
+    /// Environment tag of the application
+    #[arg(long)]
+    tag: Option<String>,
+}
+
+impl AppArgs {
+    pub(super) fn load(&self) -> Result<App, Trouble> {
+        load_app(&self.app, self.tag.as_deref())
+    }
+
+    /// Opens the users of the application. Where the command line says its id, the directory need not be there.
+    pub(super) async fn open(&self, stores: &StoreArgs, missing: IfMissing) -> Result<Accounting, Trouble> {
+        let places = stores.places();
+        if let Some(application) = stores.application() {
+            return Ok(places.accounting(application, missing).await?);
+        }
+        let app = self.load().map_err(|trouble| match trouble {
+            Trouble::App(error) => {
+                Trouble::usage(format!("no application given: {error}; pass --app DIR or --application ID"))
+            }
+            trouble => trouble,
+        })?;
+        Ok(places.accounting(places.id_of(&app)?, missing).await?)
+    }
+
+    /// The application with its stores.
+    pub(super) fn service(&self, stores: &StoreArgs) -> Result<Service, Trouble> {
+        Ok(Service::new(self.load()?, stores.places())?)
+    }
+}
+
+/// What new users need.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Providers")]
+pub(super) struct ProviderArgs {
+    /// The token provider's keys (a JWK set), instead of fetching them from its URI
+    #[arg(long, value_name = "JSON|FILE")]
+    jwks: Option<String>,
+    /// Result of the user-creation function: {"name": {"returns": value} | {"fails": "…"}}
+    #[arg(long, value_name = "JSON|FILE")]
+    functions: Option<String>,
+    #[command(flatten)]
+    secrets: SecretArgs,
+}
+
+/// Runs a command that waits for servers. One thread does: starting others takes longer than most commands.
+pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let result = work.await;
+        shut_down().await;
+        result
+    })
+}
+
+/// The bearer of an access token.
+pub(super) async fn bearer(service: &Service, token: &str, freshness: Freshness) -> Result<Authenticated, Trouble> {
+    let bearer = service.bearer(token, freshness).await;
+    if matches!(bearer, Err(ServiceError::Login(_))) {
+        note_foreign(token);
+    }
+    Ok(bearer?)
+}
+
+/// Says of a refused token of somebody else's what it is good for.
+pub(super) fn note_foreign(token: &str) {
+    if !is_ours(token) {
+        note(
+            "Portcullis did not issue this token; if a provider did, log in with it first: `portcullis login TOKEN` prints the \
+             access token and the refresh token that other commands take",
+        );
+    }
+}
+
+/// Whether a token says that it is an access or refresh token of ours. That is no proof: nothing but a message depends
+/// on it.
+fn is_ours(token: &str) -> bool {
+    let payload = token.split('.').nth(1).and_then(|part| BASE64_URL_SAFE_NO_PAD.decode(part).ok());
+    let claims: Option<serde_json::Value> = payload.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    claims
+        .as_ref()
+        .and_then(|claims| claims.get("typ")?.as_str())
+        .is_some_and(|kind| matches!(kind, "access" | "refresh"))
+}
+
+/// An authenticator with the ways to log in.
+pub(super) async fn log_ins(service: &Service, providers: &ProviderArgs) -> Result<Authenticator, Trouble> {
+    let app = service.app();
+    let jwks = match &providers.jwks {
+        Some(argument) if takes_jwks(service, providers)? => {
+            let (name, bytes) = input::read_bytes(argument, "--jwks")?;
+            let keys = StaticJwks::parse(&bytes);
+            Some(Arc::new(keys.map_err(|error| Trouble::usage(format!("--jwks `{name}`: {error}")))?) as Arc<_>)
+        }
+        _ => None,
+    };
+    let log_ins = LogIns { secrets: providers.secrets.read(app)?, jwks, user_creation: user_creation(app, providers)? };
+    let (authenticator, made) = service.log_ins(log_ins).await?;
+    if let Some(path) = made {
+        note(&format!("created signing key `{}`; anyone who has it can issue tokens", path.display()));
+    }
+    Ok(authenticator)
+}
+
+/// Whether the application's provider of tokens has its keys at an address.
+fn takes_jwks(service: &Service, providers: &ProviderArgs) -> Result<bool, Trouble> {
+    let secrets = providers.secrets.read(service.app())?;
+    let provider = token_provider(service.app(), service.id()?, &secrets)?;
+    Ok(provider.is_some_and(|provider| provider.jwk_uri().is_some()))
+}
+
+/// The function that a new user waits for.
+fn user_creation(app: &App, providers: &ProviderArgs) -> Result<Option<Arc<dyn UserCreation>>, Trouble> {
+    let config = custom_data_config(app)?;
+    let Some(name) = config.as_ref().and_then(CustomDataConfig::on_user_creation) else { return Ok(None) };
+    let Some(argument) = &providers.functions else {
+        note(&format!("the application calls `{name}` for new users; pass its result with --functions"));
+        return Ok(Some(Arc::new(FunctionMissing::new(name))));
+    };
+    let input = Input::read(argument, "--functions")?;
+    let functions = testfile::functions(&input.node)
+        .map_err(|findings| Trouble::findings("--functions", &input.source, Some(&input.node), findings))?;
+    Ok(Some(Arc::new(Stub { name: name.to_owned(), functions })))
+}
+
+/// A user-creation function whose answer stands on the command line.
+struct Stub {
+    name: String,
+    functions: Arc<dyn Functions>,
+}
+
+impl UserCreation for Stub {
+    fn user_created<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<(), UserCreationRefused>> {
+        Box::pin(async move {
+            let user = bson::Bson::Document(user.to_document());
+            let refused = |message| UserCreationRefused { function: self.name.clone(), message };
+            self.functions.call(&self.name, &[user]).map(|_| ()).map_err(|error| refused(error.to_string()))
+        })
+    }
+}
+
+/// Says what a log should.
+pub(super) fn warn(warnings: &[Warning]) {
+    warnings.iter().for_each(|warning| note(&warning.to_string()));
+}
+
+/// Reads a token: itself, or from standard input or a file, which may be what `login --json` prints; there it stands under
+/// the first of `keys` that is there.
+pub(super) fn read_token(argument: &str, keys: &[&str]) -> Result<String, Trouble> {
+    // A path with two dots and without a slash would be rare luck.
+    let is_token = argument.matches('.').count() == 2 && argument.starts_with("ey");
+    let text = if argument == "-" {
+        String::from_utf8_lossy(&input::read_standard_input()?).into_owned()
+    } else if is_token {
+        argument.to_owned()
+    } else {
+        // A file's name that is no file may be a token with an error in it, and so is not shown.
+        match read_file(argument.as_ref()) {
+            Err(Trouble::Read { error, .. }) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(Trouble::usage("the token is neither a JSON Web Token nor an existing file"));
+            }
+            read => String::from_utf8_lossy(&read?).into_owned(),
+        }
+    };
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Trouble::usage("no token found: the file or standard input is empty"));
+    }
+    if !text.starts_with('{') {
+        return Ok(text.to_owned());
+    }
+    let document: Option<serde_json::Value> = serde_json::from_str(text).ok();
+    let token = keys.iter().find_map(|key| document.as_ref()?.get(key)?.as_str());
+    token.map(str::to_owned).ok_or_else(|| {
+        let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+        Trouble::usage(format!("there is no {} in the JSON given for the token", keys.join(" or ")))
+    })
+}

@@ -1,0 +1,22 @@
+use std::path::Path;
+
+use portcullis::app::{App, LoadOptions};
+use portcullis::text::Severity;
+
+use super::trouble::Trouble;
+
+/// Loads an application for a command that needs its environment: one of a tag that is not there is trouble.
+pub(super) fn load_app(directory: &Path, tag: Option<&str>) -> Result<App, Trouble> {
+    let app = App::load_with(directory, &LoadOptions { environment: tag.map(str::to_owned) })?;
+    let found: Vec<_> = app
+        .findings
+        .iter()
+        .filter(|found| found.finding.code == "environment-unknown" && found.finding.severity == Severity::Error)
+        .cloned()
+        .collect();
+    if found.is_empty() {
+        Ok(app)
+    } else {
+        Err(Trouble::Files { what: "the environment is not there".to_owned(), found })
+    }
+}

@@ -1,0 +1,80 @@
+//! Who asks: the bearer of a token, or the user that was given.
+
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use portcullis::app::App;
+use portcullis::login::{DataAge, Freshness};
+use portcullis::user::{CustomData, User, UserType};
+use portcullis_service::Service;
+
+use super::accounts::{bearer, block_on, read_token, warn};
+use super::context::ContextArgs;
+use super::freshness::FreshnessArgs;
+use super::output::note;
+use super::stores::StoreArgs;
+use super::trouble::Trouble;
+
+/// What is said where a token and custom data are given, and the token wins.
+pub(super) const NOT_LOOKED_UP: &str =
+    "using the token's custom data; --custom-data only takes effect with `--fresh live` or `--fresh SECONDS`";
+
+/// The arguments that say who asks.
+pub(super) struct Asker<'a> {
+    pub(super) token: Option<&'a str>,
+    pub(super) freshness: &'a FreshnessArgs,
+    pub(super) context: &'a ContextArgs,
+    pub(super) stores: &'a StoreArgs,
+}
+
+/// Who asks.
+#[derive(Default)]
+pub(super) struct Asking {
+    pub(super) user: Option<User>,
+    /// How old the user object is, if it was not given.
+    pub(super) age: Option<DataAge>,
+    /// When the token expires.
+    pub(super) expiry: Option<SystemTime>,
+}
+
+impl Asker<'_> {
+    /// The user, whose custom data is looked up where that is possible and wanted.
+    pub(super) fn user(&self, app: &App) -> Result<Asking, Trouble> {
+        if let Some(token) = self.token {
+            let token = read_token(token, &["access_token"])?;
+            let freshness = self.freshness.freshness();
+            if freshness == Freshness::Snapshot && self.stores.names_custom_data() {
+                note(NOT_LOOKED_UP);
+            }
+            let service = Service::new(app.clone(), self.stores.places())?;
+            let bearer = block_on(bearer(&service, &token, freshness))?;
+            warn(&bearer.warnings);
+            return Ok(Asking { user: Some(bearer.user), age: Some(bearer.age), expiry: expiry(&token) });
+        }
+        match self.context.user()? {
+            // A server can be named for everything that a shell runs; custom data that there is none of is not asked for by it.
+            Some(user)
+                if user.custom_data == CustomData::NotLoaded && self.stores.places().serve_custom_data(app)? =>
+            {
+                let service = Service::new(app.clone(), self.stores.places())?;
+                let (user, age, warnings) = block_on(async { Ok(service.with_custom_data(user).await?) })?;
+                warn(&warnings);
+                Ok(Asking { user: Some(user), age: Some(age), expiry: None })
+            }
+            user if self.stores.names_custom_data() => Err(Trouble::usage(match user {
+                None => "--custom-data needs a user: --user '{\"id\": \"…\"}'",
+                Some(user) if user.kind == UserType::System => "--custom-data says nothing about the system user",
+                Some(_) => "--custom-data looks up what the object given by --user has already: `custom_data`",
+            })),
+            user => Ok(Asking { user, ..Asking::default() }),
+        }
+    }
+}
+
+/// The claim `exp` of a token that was verified.
+fn expiry(token: &str) -> Option<SystemTime> {
+    let claims = URL_SAFE_NO_PAD.decode(token.trim().split('.').nth(1)?).ok()?;
+    let claims: serde_json::Value = serde_json::from_slice(&claims).ok()?;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(claims.get("exp")?.as_u64()?))
+}

@@ -1,0 +1,90 @@
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use portcullis::guarded::GuardedError;
+use portcullis::store::documents::{Namespace, Store};
+use portcullis_service::{DocumentPlace, IfMissing, Server, ServerUri};
+
+use super::missing::MissingParts;
+use super::output::note;
+use super::stores::StoreArgs;
+use super::trouble::Trouble;
+
+/// Where the documents of an application are.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Documents")]
+pub(super) struct DocumentArgs {
+    /// Where documents are stored: a MongoDB URI or the path of an embedded store (default: the server of
+    /// --mongodb-uri, else `documents.redb` in the --state directory)
+    #[arg(long, value_name = "URI|FILE", env = "PORTCULLIS_STORE", hide_env_values = true)]
+    store: Option<StorePlace>,
+}
+
+#[derive(Clone, Debug)]
+enum StorePlace {
+    Server(ServerUri),
+    File(PathBuf),
+    /// Of which nothing is shown: it may be a misspelt connection string.
+    Elsewhere,
+}
+
+impl FromStr for StorePlace {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text {
+            _ if text.starts_with("mongodb://") || text.starts_with("mongodb+srv://") => Self::Server(text.parse()?),
+            _ if text.is_empty() || text.contains(['@', ':']) => Self::Elsewhere,
+            _ => Self::File(text.into()),
+        })
+    }
+}
+
+impl DocumentArgs {
+    /// What holds the documents.
+    pub(super) fn place(&self) -> Result<DocumentPlace, Trouble> {
+        Ok(match &self.store {
+            None => DocumentPlace::Default,
+            Some(StorePlace::Server(uri)) => DocumentPlace::Server(uri.clone()),
+            Some(StorePlace::File(path)) => DocumentPlace::File(path.clone()),
+            Some(StorePlace::Elsewhere) => {
+                return Err(Trouble::usage(
+                    "--store takes a MongoDB URI, such as `mongodb://localhost:27017`, or the path of an embedded store",
+                ));
+            }
+        })
+    }
+
+    /// Opens the store of a collection.
+    pub(super) async fn open(
+        &self,
+        namespace: &Namespace,
+        stores: &StoreArgs,
+        missing: IfMissing,
+    ) -> Result<Box<dyn Store>, Trouble> {
+        Ok(stores.places().documents(&self.place()?, namespace, missing).await?)
+    }
+
+    /// The server that has a collection, for what only a server can do.
+    pub(super) async fn server(&self, namespace: &Namespace, stores: &StoreArgs) -> Result<Server, Trouble> {
+        Ok(stores.places().documents_server(&self.place()?, namespace).await?)
+    }
+}
+
+/// What a client is told; what else is known goes to standard error, for whoever runs this has the database at hand anyhow.
+pub(super) fn guarded(error: GuardedError) -> Trouble {
+    match &error {
+        GuardedError::Failed(errors) => {
+            if let Some(message) = MissingParts::of(errors).message() {
+                return Trouble::usage(message);
+            }
+        }
+        GuardedError::Denied { reason, .. } => MissingParts::of(&reason.errors).tell(),
+        _ => {}
+    }
+    if let Some(private) = error.private() {
+        note(&private);
+    }
+    Trouble::Guarded(error)
+}

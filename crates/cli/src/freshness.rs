@@ -1,0 +1,36 @@
+use std::str::FromStr;
+use std::time::Duration;
+
+use portcullis::login::Freshness;
+
+/// How old what a token says may be.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct FreshnessArgs {
+    /// Maximum age of the user object: `snapshot` (as in the token), `live` (look up now) or a number of seconds
+    #[arg(long, value_name = "snapshot|live|SECONDS", default_value = "snapshot", requires = "token")]
+    fresh: Fresh,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Fresh(Freshness);
+
+impl FromStr for Fresh {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        match word {
+            "snapshot" => Ok(Self(Freshness::Snapshot)),
+            "live" => Ok(Self(Freshness::Live)),
+            seconds => match seconds.strip_suffix('s').unwrap_or(seconds).parse() {
+                Ok(seconds) => Ok(Self(Freshness::AtMost(Duration::from_secs(seconds)))),
+                Err(_) => Err("write `snapshot`, `live` or a number of seconds".to_owned()),
+            },
+        }
+    }
+}
+
+impl FreshnessArgs {
+    pub(super) const fn freshness(&self) -> Freshness {
+        self.fresh.0
+    }
+}

@@ -1,0 +1,144 @@
+use std::collections::BTreeSet;
+use std::io::{BufReader, Read};
+
+use indicatif::ProgressBar;
+use portcullis::clock::{Clock, SystemClock};
+use portcullis::json::{self, Chunk};
+use portcullis::store::{Account, Exported, ImportOutcome, Users};
+use portcullis::text::{OneLine, Source};
+use portcullis_service::IfMissing;
+use serde_json::{Value, json};
+
+use super::Answer;
+use super::accounts::{AppArgs, block_on};
+use super::input::Input;
+use super::output::{Output, note, plural};
+use super::progress::{followed, named};
+use super::stores::StoreArgs;
+use super::trouble::Trouble;
+
+const EXAMPLES: &str = "\
+Each line is one user as App Services listed it:
+  {\"_id\": \"…\", \"type\": \"normal\", \"disabled\": false, \"creation_date\": 1600000000,
+   \"identities\": [{\"id\": \"…\", \"provider_type\": \"custom-token\", \"provider_data\": {…}}]}
+
+Users that are there already stay as they are. To import a file again does nothing.";
+
+/// How many users are written at once.
+const BATCH: usize = 500;
+
+/// Import exported users with their ids (newline-delimited extended JSON)
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// The users
+    #[arg(value_name = "JSON|FILE|-")]
+    file: String,
+    #[command(flatten)]
+    app: AppArgs,
+    #[command(flatten)]
+    stores: StoreArgs,
+}
+
+/// What became of the users.
+#[derive(Default)]
+struct Imported {
+    added: u64,
+    unchanged: u64,
+    /// The line and why.
+    refused: Vec<(usize, String)>,
+    /// The names of fields that mean nothing here.
+    ignored: BTreeSet<String>,
+}
+
+/// How many names of fields that mean nothing are told.
+const MAX_IGNORED: usize = 20;
+
+pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
+    let (reader, bar) = followed(&args.file)?;
+    let imported = block_on(import(args, reader, &bar));
+    bar.finish_and_clear();
+    let imported = imported?;
+    print(&imported, output)?;
+    Ok(Answer::from_bool(imported.refused.is_empty()))
+}
+
+async fn import(args: &Args, reader: Box<dyn Read>, bar: &ProgressBar) -> Result<Imported, Trouble> {
+    let users = args.app.open(&args.stores, IfMissing::Create).await?.users;
+    let name = named(&args.file);
+    let mut imported = Imported::default();
+    let mut batch = Vec::new();
+    for chunk in json::Stream::new(BufReader::new(reader)) {
+        let chunk = chunk.map_err(|error| Trouble::Read { name: format!("`{name}`"), error })?;
+        match read(&chunk, &name) {
+            Ok(Exported { account, ignored }) => {
+                let room = MAX_IGNORED.saturating_sub(imported.ignored.len());
+                imported.ignored.extend(ignored.into_iter().take(room));
+                batch.push((chunk.line, account));
+            }
+            Err(message) => imported.refused.push((chunk.line, message)),
+        }
+        if batch.len() >= BATCH {
+            write(users.as_ref(), &mut batch, &mut imported).await?;
+            bar.set_message(format!("{} added", plural(&imported.added, "user")));
+        }
+    }
+    write(users.as_ref(), &mut batch, &mut imported).await?;
+    imported.refused.sort();
+    Ok(imported)
+}
+
+fn read(chunk: &Chunk, name: &str) -> Result<Exported, String> {
+    let source = Source::new(name, String::from_utf8_lossy(&chunk.bytes)).from_line(chunk.line);
+    let input = Input::parse(source, &chunk.bytes, "a user").map_err(|trouble| trouble.to_string())?;
+    if input.node.as_array().is_some() {
+        return Err("this is an array of users; expected one user per line: convert it with `jq -c '.[]'`".to_owned());
+    }
+    let document = input.document("a user").map_err(|trouble| trouble.to_string())?;
+    Account::from_export(document, SystemClock.now()).map_err(|error| error.to_string())
+}
+
+async fn write(users: &dyn Users, batch: &mut Vec<(usize, Account)>, imported: &mut Imported) -> Result<(), Trouble> {
+    let (lines, accounts): (Vec<usize>, Vec<Account>) = batch.drain(..).unzip();
+    let outcomes = users.import(&accounts).await?;
+    for ((line, account), outcome) in lines.into_iter().zip(&accounts).zip(outcomes) {
+        let id = OneLine(&account.id);
+        match outcome {
+            ImportOutcome::Added => imported.added += 1,
+            ImportOutcome::Unchanged => imported.unchanged += 1,
+            ImportOutcome::IdTaken => {
+                imported.refused.push((
+                    line,
+                    format!("a different user with the ID `{id}`, or a changed version of it, already exists"),
+                ));
+            }
+            ImportOutcome::IdentityTaken { provider_type, id: identity } => {
+                let identity = OneLine(&identity);
+                let provider = provider_type.name();
+                let message =
+                    format!("the identity `{identity}` of `{provider}`, of the user `{id}`, belongs to another user");
+                imported.refused.push((line, message));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn print(imported: &Imported, output: &mut Output) -> Result<(), Trouble> {
+    if output.is_json() {
+        let refused: Value =
+            imported.refused.iter().map(|(line, message)| json!({ "line": line, "error": message })).collect();
+        return output.document(&json!({
+            "added": imported.added, "unchanged": imported.unchanged, "refused": refused, "ignored": imported.ignored,
+        }));
+    }
+    if !imported.ignored.is_empty() {
+        let names: Vec<String> = imported.ignored.iter().map(|name| format!("`{name}`")).collect();
+        note(&format!("ignored unknown user fields: {}", names.join(", ")));
+    }
+    for (line, message) in &imported.refused {
+        output.line(format!("line {line}: {}", OneLine(message)))?;
+    }
+    let count = u64::try_from(imported.refused.len()).unwrap_or(u64::MAX);
+    output.line(format!("{} added, {} unchanged, {count} refused", plural(&imported.added, "user"), imported.unchanged))
+}

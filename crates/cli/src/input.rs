@@ -1,0 +1,99 @@
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bson::Document;
+use portcullis::json::{self, MAX_SIZE, Node};
+use portcullis::text::{Finding, Source};
+
+use super::trouble::Trouble;
+
+/// A JSON value and the text it was read from.
+pub(super) struct Input {
+    pub(super) source: Source,
+    pub(super) node: Node,
+}
+
+impl Input {
+    /// Reads an argument: JSON itself, the path of a file, or `-` for standard input. `what` is its name for messages.
+    pub(super) fn read(argument: &str, what: &str) -> Result<Self, Trouble> {
+        let (name, bytes) = read_bytes(argument, what)?;
+        Self::parse(Source::new(name, String::from_utf8_lossy(&bytes)), &bytes, what)
+    }
+
+    pub(super) fn parse(source: Source, bytes: &[u8], what: &str) -> Result<Self, Trouble> {
+        match json::parse_part(bytes, source.first_line()) {
+            Ok(node) => Ok(Self { source, node }),
+            Err(error) => Err(Trouble::findings(what, &source, None, vec![Finding::from(error)])),
+        }
+    }
+
+    /// This value as a document.
+    pub(super) fn document(&self, what: &str) -> Result<Document, Trouble> {
+        json::to_document(&self.node)
+            .map_err(|error| Trouble::findings(what, &self.source, Some(&self.node), vec![error.into()]))
+    }
+}
+
+/// The name and the text of an argument: JSON itself, the path of a file, or `-` for standard input.
+pub(super) fn read_bytes(argument: &str, what: &str) -> Result<(String, Vec<u8>), Trouble> {
+    if argument == "-" {
+        return Ok(("<standard input>".to_owned(), read_standard_input()?));
+    }
+    if is_json(argument) {
+        return Ok((format!("<{what}>"), argument.as_bytes().to_vec()));
+    }
+    match read_file(Path::new(argument)) {
+        Err(Trouble::Read { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
+            Err(Trouble::usage(format!("{what}: `{argument}` is neither JSON nor the path of an existing file")))
+        }
+        read => Ok((argument.to_owned(), read?)),
+    }
+}
+
+/// Reads an argument as a document.
+pub(super) fn document(argument: &str, what: &str) -> Result<Document, Trouble> {
+    Input::read(argument, what)?.document(what)
+}
+
+/// Whether an argument is JSON itself and not the name of a file.
+pub(super) fn is_json(argument: &str) -> bool {
+    let text = argument.trim_start();
+    text.starts_with(['{', '[', '"'])
+        || matches!(text.trim_end(), "true" | "false" | "null")
+        || text.parse::<f64>().is_ok_and(f64::is_finite)
+}
+
+/// Reads all of standard input, of at most [`MAX_SIZE`] bytes and one.
+pub(super) fn read_standard_input() -> Result<Vec<u8>, Trouble> {
+    read_limited(standard_input()?, "standard input")
+}
+
+/// Standard input, which can be read once.
+pub(super) fn standard_input() -> Result<io::StdinLock<'static>, Trouble> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    if TAKEN.swap(true, Ordering::Relaxed) {
+        return Err(Trouble::usage("only one input can be `-`: standard input can only be read once"));
+    }
+    Ok(io::stdin().lock())
+}
+
+/// Reads a file of at most [`MAX_SIZE`] bytes and one.
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, Trouble> {
+    let name = path.display().to_string();
+    let file = fs::File::open(path).map_err(|error| Trouble::Read { name: format!("`{name}`"), error })?;
+    if file.metadata().is_ok_and(|data| data.is_dir()) {
+        let error = io::Error::new(io::ErrorKind::IsADirectory, "it is a directory");
+        return Err(Trouble::Read { name: format!("`{name}`"), error });
+    }
+    read_limited(file, &format!("`{name}`"))
+}
+
+fn read_limited(reader: impl Read, name: &str) -> Result<Vec<u8>, Trouble> {
+    let mut bytes = Vec::new();
+    // One byte more, so that what is too long is seen to be.
+    let limit = u64::try_from(MAX_SIZE).unwrap_or(u64::MAX).saturating_add(1);
+    reader.take(limit).read_to_end(&mut bytes).map_err(|error| Trouble::Read { name: name.to_owned(), error })?;
+    Ok(bytes)
+}

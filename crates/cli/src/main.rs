@@ -1,0 +1,181 @@
+//! The `portcullis` command: checks, tests and explains rules, decides by them, and works on guarded collections.
+
+mod accounts;
+mod aggregate;
+mod application;
+mod asker;
+mod census;
+mod check;
+mod context;
+mod count;
+mod decide;
+mod distinct;
+mod documents;
+mod eval;
+mod expand;
+mod explain;
+mod find;
+mod fmt;
+mod freshness;
+mod given;
+mod guard;
+mod import;
+mod input;
+mod live;
+mod login;
+mod missing;
+mod namespace;
+mod output;
+mod pipeline;
+mod progress;
+mod query;
+mod reads;
+mod replace;
+mod secrets;
+mod stores;
+mod terminal;
+mod test;
+mod token;
+mod transfer;
+mod trouble;
+mod user;
+mod users;
+mod watch;
+mod write;
+
+use std::ffi::OsString;
+use std::io::ErrorKind;
+use std::process::ExitCode;
+
+use clap::{Arg, ArgAction, ArgMatches};
+use output::Output;
+use trouble::Trouble;
+
+const AFTER: &str = "\
+Exit codes:
+  0  success: true, allowed, all passed, no errors
+  1  negative: false, unknown, denied, nothing readable, token rejected, failed test, error found by `check`
+  2  failure: invalid usage, unreadable file, required rules that do not load
+
+Wherever a value is expected, pass JSON, a file path, or `-` for standard input. The collection is the first argument or \
+--in; the application is --app (default: the current directory).";
+
+/// A command and its arguments.
+struct Command {
+    name: &'static str,
+    describe: fn(clap::Command) -> clap::Command,
+    run: Box<Run>,
+}
+
+type Run = dyn Fn(&ArgMatches, &mut Output) -> Result<Answer, Trouble>;
+
+impl Command {
+    fn new<A: clap::Args + 'static>(name: &'static str, run: fn(&A, &mut Output) -> Result<Answer, Trouble>) -> Self {
+        let run = move |matches: &ArgMatches, output: &mut Output| {
+            let args = A::from_arg_matches(matches).map_err(|error| Trouble::usage(error.to_string()))?;
+            run(&args, output)
+        };
+        Self { name, describe: A::augment_args, run: Box::new(run) }
+    }
+
+    /// All of them, in the order in which help lists them.
+    fn all() -> Vec<Self> {
+        vec![
+            Self::new("eval", eval::run),
+            Self::new("decide", decide::run),
+            Self::new("find", find::run),
+            Self::new("aggregate", aggregate::run),
+            Self::new("count", count::run),
+            Self::new("distinct", distinct::run),
+            Self::new("watch", watch::run),
+            Self::new("insert", write::insert::run_insert),
+            Self::new("update", write::update::run_update),
+            Self::new("delete", write::delete::run_delete),
+            Self::new("write", write::writes::run_writes),
+            Self::new("import", transfer::import::run),
+            Self::new("export", transfer::export::run),
+            Self::new("query", query::run),
+            Self::new("check", check::run),
+            Self::new("test", test::run),
+            Self::new("expand", expand::run),
+            Self::new("fmt", fmt::run),
+            Self::new("login", login::run),
+            Self::new("token", token::run),
+            Self::new("user", user::run),
+            Self::new("users", users::run),
+        ]
+    }
+}
+
+/// What can be written on the command line.
+fn describe(commands: &[Command]) -> clap::Command {
+    let json = Arg::new("json").long("json").global(true).action(ArgAction::SetTrue);
+    clap::Command::new("portcullis")
+        .about("Evaluate, check, test and explain MongoDB Atlas App Services rules")
+        .version(env!("CARGO_PKG_VERSION"))
+        .after_help(AFTER)
+        .max_term_width(100)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .arg(json.help("Print one JSON document instead of text"))
+        .subcommands(commands.iter().map(|command| (command.describe)(clap::Command::new(command.name))))
+}
+
+/// Leaves only the command that is asked for, if it is told by its name: describing all of them takes longer than many a
+/// command itself.
+fn narrow(commands: &mut Vec<Command>, arguments: &[OsString]) {
+    let asked = arguments.iter().skip(1).find(|argument| *argument != "--json");
+    if let Some(place) = commands.iter().position(|command| asked.is_some_and(|asked| asked == command.name)) {
+        *commands = vec![commands.swap_remove(place)];
+    }
+}
+
+/// The answer of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    Yes,
+    No,
+}
+
+impl Answer {
+    const fn from_bool(yes: bool) -> Self {
+        if yes { Self::Yes } else { Self::No }
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let mut commands = Command::all();
+    narrow(&mut commands, &arguments);
+    let matches = match describe(&commands).try_get_matches_from(&arguments) {
+        Ok(matches) => matches,
+        Err(error) => {
+            // Help and version are no trouble.
+            let code = if error.use_stderr() { 2 } else { 0 };
+            let _ = error.print();
+            if code != 0 && arguments.iter().any(|argument| argument == "--json") {
+                let _ = Output::new(true)
+                    .document(&serde_json::json!({ "error": error.kind().to_string(), "findings": [] }));
+            }
+            return ExitCode::from(code);
+        }
+    };
+    let mut output = Output::new(matches.get_flag("json"));
+    let chosen = matches.subcommand().and_then(|(name, matches)| {
+        commands.iter().find(|command| command.name == name).map(|command| (command, matches))
+    });
+    let result = match chosen {
+        Some((command, matches)) => (command.run)(matches, &mut output),
+        None => Err(Trouble::usage("no command given; see `portcullis --help`")),
+    };
+    match result.and_then(|answer| output.flush().map(|()| answer)) {
+        Ok(Answer::Yes) => ExitCode::SUCCESS,
+        Ok(Answer::No) => ExitCode::from(1),
+        // Whoever read the output has seen enough.
+        Err(Trouble::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::from(2),
+        Err(trouble) => {
+            output.trouble(&trouble);
+            ExitCode::from(if trouble.is_refusal() { 1 } else { 2 })
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What the command line did not supply, and how it can.
+
+use portcullis::eval::{ContextPart, EvalError};
+
+use super::output::note;
+
+/// The parts of the context that were asked for and not supplied, each once.
+#[derive(Debug, Default)]
+pub(super) struct MissingParts(Vec<ContextPart>);
+
+impl MissingParts {
+    pub(super) fn of(errors: &[EvalError]) -> Self {
+        let mut parts = Self::default();
+        parts.add(errors);
+        parts
+    }
+
+    pub(super) fn add(&mut self, errors: &[EvalError]) {
+        for error in errors {
+            if let EvalError::NotSupplied(part) = error
+                && !self.0.contains(part)
+            {
+                self.0.push(part.clone());
+            }
+        }
+    }
+
+    pub(super) fn join(&mut self, others: &Self) {
+        others.0.iter().for_each(|part| self.add(&[EvalError::NotSupplied(part.clone())]));
+    }
+
+    /// Says how each of them is supplied.
+    pub(super) fn tell(&self) {
+        self.0.iter().for_each(|part| note(&way_out(part)));
+    }
+
+    /// The same as the text of one error; none if nothing was missing.
+    pub(super) fn message(&self) -> Option<String> {
+        let parts: Vec<String> = self.0.iter().map(way_out).collect();
+        (!parts.is_empty()).then(|| format!("the rules need input that was not supplied: {}", parts.join("; ")))
+    }
+}
+
+fn way_out(part: &ContextPart) -> String {
+    let how = match part {
+        ContextPart::User => "pass the user with --user '{\"id\": \"…\"}', or with --token if there is an application",
+        ContextPart::CustomData => {
+            "with an application pass --custom-data FILE, the documents of its collection of custom data; or write the user's \
+             into the object of --user, `\"custom_data\": {…}`, or null if the user has none"
+        }
+        ContextPart::Values => "pass --values '{\"name\": value}'",
+        ContextPart::Value(_) => "see `portcullis check` for the file that cannot be read, or give it with --values",
+        ContextPart::Secret(_) => {
+            "pass --secret NAME=env:VARIABLE, where NAME is the secret that its file in values/ takes it from, or --secrets FILE"
+        }
+        ContextPart::Environment => "pass --environment '{\"tag\": \"…\", \"values\": {…}}'",
+        ContextPart::Request => "pass --request '{\"remoteIPAddress\": \"…\", \"requestHeaders\": {…}}'",
+        ContextPart::RequestProperty(name) => {
+            return format!("{part}: write `\"{name}\": …` into the object of --request");
+        }
+        ContextPart::Args => "pass --args '{\"name\": value}'",
+        ContextPart::Partition => "pass --partition VALUE",
+        ContextPart::Now => "pass --now 2024-01-31T12:00:00Z",
+    };
+    format!("{part}: {how}")
+}

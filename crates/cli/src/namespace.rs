@@ -1,0 +1,62 @@
+//! How a command is told its collection: as its first argument or by `--in`, in every command alike.
+
+use portcullis::store::documents::Namespace;
+
+use super::input::is_json;
+use super::trouble::Trouble;
+
+/// The collection of a command that has no other argument.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct NamespaceArgs {
+    /// The collection, as `database.collection`
+    #[arg(value_name = "NAMESPACE", conflicts_with = "within")]
+    namespace: Option<String>,
+    /// The collection, instead of as an argument
+    #[arg(long = "in", value_name = "NAMESPACE")]
+    within: Option<String>,
+}
+
+impl NamespaceArgs {
+    /// The collection as it was written, if it was.
+    pub(super) fn written(&self) -> Option<&str> {
+        self.within.as_deref().or(self.namespace.as_deref())
+    }
+
+    /// The collection, which must be there.
+    pub(super) fn required(&self) -> Result<&str, Trouble> {
+        self.written().ok_or_else(missing)
+    }
+}
+
+/// The collection of a command that has one other argument after it.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct NamespaceAndArgs {
+    /// The collection (unless given with --in), followed by the documents or writes
+    #[arg(value_names = ["NAMESPACE", "JSON|FILE|-"], num_args = 1..=2, required = true)]
+    arguments: Vec<String>,
+    /// The collection, instead of as the first argument
+    #[arg(long = "in", value_name = "NAMESPACE")]
+    within: Option<String>,
+}
+
+impl NamespaceAndArgs {
+    /// The collection and the other argument.
+    pub(super) fn split(&self) -> Result<(&str, &str), Trouble> {
+        match (self.arguments.as_slice(), &self.within) {
+            ([other], Some(namespace)) => Ok((namespace, other)),
+            ([namespace, other], None) => Ok((namespace, other)),
+            (_, Some(_)) => Err(Trouble::usage("the collection is given twice: as an argument and with --in")),
+            ([only], None) if is_json(only) || only == "-" => Err(missing()),
+            _ => Err(Trouble::usage("nothing to write: pass JSON, a file path or `-`")),
+        }
+    }
+}
+
+fn missing() -> Trouble {
+    Trouble::usage("no collection given: pass `database.collection` as the first argument or with --in")
+}
+
+/// Reads the name of a collection.
+pub(super) fn parse(text: &str) -> Result<Namespace, Trouble> {
+    Namespace::parse(text).ok_or_else(|| Trouble::usage(format!("`{text}` is not of the form database.collection")))
+}

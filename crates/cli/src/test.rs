@@ -1,0 +1,97 @@
+use std::path::Path;
+
+use portcullis::testfile::{self, RunError, TestFile};
+use portcullis::text::OneLine;
+use serde_json::{Value, json};
+
+use super::Answer;
+use super::input::is_json;
+use super::output::{Output, paint, say, style};
+use super::progress::named;
+use super::trouble::Trouble;
+
+const EXAMPLES: &str = "\
+Examples:
+  portcullis test tests/*.json
+  portcullis test --json tests/employees.json
+
+A test file is a JSON object with `rules` or `app`, `users` and `cases`; fixtures/ of this project has many.";
+
+/// Run rule tests; print every failing case and the number passed and failed
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// Test files
+    #[arg(required = true, value_name = "JSON|FILE|-")]
+    files: Vec<String>,
+}
+
+pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
+    let (mut passed, mut failed) = (0, 0);
+    let mut files: Vec<Value> = Vec::new();
+    let mut unusable = Vec::new();
+    for path in &args.files {
+        let name = named(path);
+        let (file, report) = match load(path).and_then(|file| run_file(&file).map(|report| (file, report))) {
+            Ok(both) => both,
+            Err(message) => {
+                files.push(json!({ "file": name, "error": anstream::adapter::strip_str(&message).to_string() }));
+                unusable.push(message);
+                continue;
+            }
+        };
+        passed += report.passed();
+        failed += report.failed();
+        let mut failures = Vec::new();
+        for (case, expected, got) in report.failures() {
+            let place = file.cases.iter().find(|found| found.name == case).map_or(0, |found| found.span.start);
+            let (line, _) = file.source.position(place);
+            failures.push(json!({ "case": case, "line": line, "expected": expected, "got": got }));
+            if !output.is_json() {
+                let word = paint("failed", anstyle::AnsiColor::Red);
+                let (file, case) = (OneLine(file.source.name()), OneLine(case));
+                output.line(format!("{word} {file}:{line}: {case}: expected {expected}, got {got}"))?;
+            }
+        }
+        files.push(json!({
+            "file": name, "passed": report.passed(), "failed": report.failed(), "failures": failures,
+        }));
+    }
+    if output.is_json() {
+        output.document(&json!({ "passed": passed, "failed": failed, "files": files }))?;
+    } else {
+        output.flush()?;
+        for message in &unusable {
+            say(message);
+        }
+        output.line(format!("{passed} passed, {failed} failed"))?;
+    }
+    output.flush()?;
+    if unusable.is_empty() {
+        return Ok(Answer::from_bool(failed == 0));
+    }
+    let files = if unusable.len() == 1 { "1 file".to_owned() } else { format!("{} files", unusable.len()) };
+    Err(Trouble::Reported(format!("{files} could not be used")))
+}
+
+fn load(argument: &str) -> Result<TestFile, String> {
+    let loaded = if argument == "-" {
+        let bytes = super::input::read_standard_input().map_err(|trouble| format!("error: {trouble}\n"))?;
+        TestFile::parse("<standard input>", &bytes, Path::new("."))
+    } else if is_json(argument) {
+        TestFile::parse(&named(argument), argument.as_bytes(), Path::new("."))
+    } else {
+        TestFile::load(Path::new(argument))
+    };
+    loaded.map_err(|error| error.render(style()))
+}
+
+fn run_file(file: &TestFile) -> Result<testfile::Report, String> {
+    testfile::run(file).map_err(|error| match &error {
+        RunError::RulesInvalid { findings, .. } => {
+            let shown: String = findings.iter().map(|finding| file.source.render(finding, None, style())).collect();
+            format!("{}: {error}\n{shown}", paint("error", anstyle::AnsiColor::Red))
+        }
+        _ => format!("{}: {}: {error}\n", paint("error", anstyle::AnsiColor::Red), file.source.name()),
+    })
+}

@@ -1,0 +1,154 @@
+use std::io;
+
+use portcullis::app::{AppError, FileFinding, SecretError, ServiceAmbiguous};
+use portcullis::guarded::GuardedError;
+use portcullis::login::{LoginError, SetupError};
+use portcullis::store::documents::DocumentsError;
+use portcullis::store::{LookUpError, StoreError};
+use portcullis::text::{Finding, Source};
+use portcullis_service::{ServiceError, Setting};
+use thiserror::Error;
+
+/// Why a command cannot do its work.
+#[derive(Debug, Error)]
+pub(super) enum Trouble {
+    /// Arguments that do not fit together, with the way out.
+    #[error("{0}")]
+    Usage(String),
+    /// A file, or standard input, that cannot be read.
+    #[error("cannot read {name}: {error}")]
+    Read { name: String, error: io::Error },
+    /// A file that cannot be written.
+    #[error("cannot write {name}: {error}")]
+    Write { name: String, error: io::Error },
+    /// Standard output that cannot be written.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] io::Error),
+    /// An input that is not what it must be.
+    #[error("{what} cannot be used: {}", .findings.first().map_or("", |finding| &finding.message))]
+    Findings { what: String, source_text: Box<Source>, findings: Vec<Finding>, pointers: Vec<Option<String>> },
+    /// Files of an application that do not do.
+    #[error("{what}: {}", .found.first().map_or("", |found| &found.finding.message))]
+    Files { what: String, found: Vec<FileFinding> },
+    /// Trouble whose particulars were shown already.
+    #[error("{0}")]
+    Reported(String),
+    /// An application directory that cannot be read.
+    #[error("{0}")]
+    App(#[from] AppError),
+    /// A namespace that several data sources have.
+    #[error("{0}; name one with --service")]
+    Service(#[from] ServiceAmbiguous),
+    /// Somebody who is not let in, or of whom nobody can tell.
+    #[error("{0}")]
+    Login(#[from] LoginError),
+    /// An application's users that cannot be served.
+    #[error("{0}")]
+    Setup(SetupError),
+    /// Users, sessions or custom data that cannot be asked.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// Custom data that cannot be looked up.
+    #[error("{0}")]
+    LookUp(#[from] LookUpError),
+    /// A guarded collection that does not answer.
+    #[error("{0}")]
+    Guarded(GuardedError),
+    /// A store of documents that does not do what it is asked.
+    #[error("{0}")]
+    Documents(DocumentsError),
+    /// A secret that cannot be had.
+    #[error("{0}")]
+    Secret(#[from] SecretError),
+}
+
+impl Trouble {
+    /// Whether the answer is a plain no: somebody is not let in.
+    pub(super) const fn is_refusal(&self) -> bool {
+        match self {
+            Self::Login(error) => error.is_refusal(),
+            Self::Guarded(error) => matches!(error, GuardedError::NoRule(_) | GuardedError::Denied { .. }),
+            _ => false,
+        }
+    }
+
+    pub(super) fn usage(message: impl Into<String>) -> Self {
+        Self::Usage(message.into())
+    }
+
+    /// Findings in a text; `root` is its JSON, if it is any.
+    pub(super) fn findings(
+        what: impl Into<String>,
+        source: &Source,
+        root: Option<&portcullis::json::Node>,
+        findings: Vec<Finding>,
+    ) -> Self {
+        let pointers = findings.iter().map(|finding| root.map(|root| root.pointer_at(finding.span))).collect();
+        Self::Findings { what: what.into(), source_text: Box::new(source.clone()), findings, pointers }
+    }
+}
+
+/// Errors of the service, with the way out on the command line.
+impl From<ServiceError> for Trouble {
+    fn from(error: ServiceError) -> Self {
+        const URI: &str = "pass a connection string with --mongodb-uri";
+        let help = match error {
+            ServiceError::Login(error) => return Self::Login(error),
+            ServiceError::Setup(error) => return error.into(),
+            ServiceError::Store(error) => return Self::Store(error),
+            ServiceError::LookUp(error) => return Self::LookUp(error),
+            ServiceError::IdUnreadable(found) => {
+                return Self::Files {
+                    what: format!(
+                        "{error}; --application ID gives it one",
+                        error = ServiceError::IdUnreadable(Vec::new())
+                    ),
+                    found,
+                };
+            }
+            ServiceError::Write { path, error } => return Self::Write { name: format!("`{}`", path.display()), error },
+            ServiceError::Read { path, error } => return Self::Read { name: format!("`{}`", path.display()), error },
+            ServiceError::ConnectionString(Setting::State) => {
+                return Self::usage(format!("--state takes a directory; {URI}"));
+            }
+            ServiceError::ConnectionString(Setting::Database) | ServiceError::DatabaseName => {
+                return Self::usage(format!("--mongodb-database takes the name of a database; {URI}"));
+            }
+            ServiceError::ConnectionString(Setting::CustomData) => {
+                return Self::usage(format!("--custom-data takes a file or a directory; {URI}"));
+            }
+            ServiceError::KeyFile => {
+                return Self::usage("--signing-key takes a file that holds the key; no such file");
+            }
+            ServiceError::Keys(error) => return Self::usage(format!("--signing-key: {error}")),
+            ServiceError::NoUsers(_) => {
+                "`portcullis login` and `portcullis users import` create it; --state and --mongodb-uri select another location"
+            }
+            ServiceError::NoKey(_) => "`portcullis login` creates it; --signing-key names another file",
+            ServiceError::NoDocuments(_) => "`portcullis insert` creates it; --store names another file or a server",
+            ServiceError::NoChanges => "name a replica set with --store mongodb://HOST",
+            ServiceError::SharedCollection(_) => "name another database with --mongodb-database",
+            ServiceError::NoId(_) => "or pass --application ID",
+            ServiceError::CustomDataPlace => {
+                "pass --custom-data with a file or directory of documents, or --mongodb-uri"
+            }
+            ServiceError::NoCustomData => "omit --custom-data",
+            _ => return Self::Usage(error.to_string()),
+        };
+        Self::Usage(match error {
+            ServiceError::NoId(_) => format!("{error}, {help}"),
+            error => format!("{error}; {help}"),
+        })
+    }
+}
+
+impl From<SetupError> for Trouble {
+    fn from(error: SetupError) -> Self {
+        match error {
+            SetupError::Files { what, findings } => {
+                Self::Files { what: format!("{what} cannot be used"), found: findings }
+            }
+            unreadable => Self::Setup(unreadable),
+        }
+    }
+}

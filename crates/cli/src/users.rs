@@ -1,0 +1,241 @@
+use clap::Subcommand;
+use portcullis::clock::{Clock, SystemClock};
+use portcullis::login::LoginError;
+use portcullis::store::Account;
+use portcullis::text::OneLine;
+use portcullis_service::IfMissing;
+use serde_json::{Value, json};
+
+use super::Answer;
+use super::accounts::{AppArgs, block_on};
+use super::import;
+use super::output::{Output, plural};
+use super::stores::StoreArgs;
+use super::trouble::Trouble;
+
+const EXAMPLES: &str = "\
+Examples:
+  portcullis users import exported-users.ndjson --app DIR
+  portcullis users list --app DIR --mongodb-uri mongodb://localhost:27017
+  portcullis users disable 65a0000000000000000000b2 --application my-app-abcde
+  portcullis users delete --expired-anonymous --app DIR";
+
+/// Import, list, disable, enable and delete users
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Import(import::Args),
+    List(List),
+    /// Block users from logging in and end their sessions
+    Disable(Ids),
+    /// Allow users to log in again
+    Enable(Ids),
+    Delete(Delete),
+}
+
+/// Print all users, in the order of their ids
+#[derive(Debug, clap::Args)]
+struct List {
+    #[command(flatten)]
+    app: AppArgs,
+    #[command(flatten)]
+    stores: StoreArgs,
+}
+
+/// Which users.
+#[derive(Debug, clap::Args)]
+struct IdArgs {
+    /// The ids of users
+    #[arg(value_name = "ID")]
+    ids: Vec<String>,
+    /// A user ID, as an option as in other commands
+    #[arg(long = "id", value_name = "ID")]
+    named: Vec<String>,
+}
+
+impl IdArgs {
+    fn given(&self) -> Vec<&str> {
+        self.ids.iter().chain(&self.named).map(String::as_str).collect()
+    }
+
+    fn required(&self) -> Result<Vec<&str>, Trouble> {
+        let ids = self.given();
+        if ids.is_empty() {
+            Err(Trouble::usage("no users given: pass their IDs as arguments or with --id"))
+        } else {
+            Ok(ids)
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+struct Ids {
+    #[command(flatten)]
+    ids: IdArgs,
+    #[command(flatten)]
+    app: AppArgs,
+    #[command(flatten)]
+    stores: StoreArgs,
+}
+
+/// Delete users and end their sessions; their custom data documents are kept
+#[derive(Debug, clap::Args)]
+struct Delete {
+    #[command(flatten)]
+    ids: IdArgs,
+    /// Delete anonymous users older than 90 days
+    #[arg(long)]
+    expired_anonymous: bool,
+    #[command(flatten)]
+    app: AppArgs,
+    #[command(flatten)]
+    stores: StoreArgs,
+}
+
+pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
+    match &args.command {
+        Command::Import(args) => import::run(args, output),
+        Command::List(args) => block_on(list(args, output)),
+        Command::Disable(args) => {
+            block_on(change(Change::Disable, &args.ids.required()?, (&args.app, &args.stores), output))
+        }
+        Command::Enable(args) => {
+            block_on(change(Change::Enable, &args.ids.required()?, (&args.app, &args.stores), output))
+        }
+        Command::Delete(args) if args.expired_anonymous && !args.ids.given().is_empty() => {
+            Err(Trouble::usage("give either the ids of users or --expired-anonymous"))
+        }
+        Command::Delete(args) if args.expired_anonymous => block_on(delete_expired(args, output)),
+        Command::Delete(args) => {
+            block_on(change(Change::Delete, &args.ids.required()?, (&args.app, &args.stores), output))
+        }
+    }
+}
+
+/// How many users are read at once.
+const PAGE: usize = 1000;
+
+/// Prints page by page, so that there may be any number of users.
+async fn list(args: &List, output: &mut Output) -> Result<Answer, Trouble> {
+    let users = args.app.open(&args.stores, IfMissing::Refuse).await?.users;
+    if output.is_json() {
+        output.text("{\"users\": [")?;
+    }
+    let (mut count, mut after) = (0_u64, None::<String>);
+    loop {
+        let page = users.list(after.as_deref(), PAGE).await?;
+        for account in &page {
+            if output.is_json() {
+                output.text(format!("{}{}", if count == 0 { "\n" } else { ",\n" }, to_json(account)))?;
+            } else {
+                output.line(to_line(account))?;
+            }
+            count += 1;
+        }
+        match page.last() {
+            Some(last) => after = Some(last.id.clone()),
+            None => break,
+        }
+    }
+    if output.is_json() {
+        output.line("\n]}")?;
+    } else if count == 0 {
+        output.line("there are no users")?;
+    }
+    Ok(Answer::Yes)
+}
+
+fn to_json(account: &Account) -> Value {
+    let identities: Value = account
+        .identities
+        .iter()
+        .map(|identity| json!({ "id": identity.id, "provider_type": identity.provider_type.name() }))
+        .collect();
+    json!({
+        "id": account.id,
+        "type": account.kind.name(),
+        "state": account.state.name(),
+        "identities": identities,
+        "created_at": time(account.created_at),
+        "last_login_at": account.last_login_at.map(time),
+    })
+}
+
+fn to_line(account: &Account) -> String {
+    let identities: Vec<String> = account
+        .identities
+        .iter()
+        .map(|identity| format!("{}:{}", identity.provider_type.name(), OneLine(&identity.id)))
+        .collect();
+    let login = account.last_login_at.map_or_else(|| "never".to_owned(), time);
+    let (id, kind, state) = (OneLine(&account.id), account.kind.name(), account.state.name());
+    format!("{id}  {kind}  {state}  last login {login}  {}", identities.join(" "))
+}
+
+fn time(time: bson::DateTime) -> String {
+    time.try_to_rfc3339_string().unwrap_or_else(|_| time.timestamp_millis().to_string())
+}
+
+#[derive(Clone, Copy)]
+enum Change {
+    Disable,
+    Enable,
+    Delete,
+}
+
+/// Goes through all ids, so that one that is not there keeps no other from being disabled.
+async fn change(
+    change: Change,
+    ids: &[&str],
+    (app, stores): (&AppArgs, &StoreArgs),
+    output: &mut Output,
+) -> Result<Answer, Trouble> {
+    let accounts = app.open(stores, IfMissing::Refuse).await?.accounts();
+    let mut results = Vec::new();
+    for id in ids {
+        let done = match change {
+            Change::Disable => accounts.disable(id).await.map(|_| "disabled"),
+            Change::Enable => accounts.enable(id).await.map(|()| "enabled"),
+            Change::Delete => match accounts.delete(id).await {
+                Ok(false) => Err(LoginError::UserUnknown((*id).to_owned())),
+                done => done.map(|_| "deleted"),
+            },
+        };
+        let result = match done {
+            Err(error) if !error.is_refusal() => return Err(error.into()),
+            done => done.map_err(|error| error.to_string()),
+        };
+        if !output.is_json() {
+            output.line(match &result {
+                Ok(word) => format!("{word} {}", OneLine(id)),
+                Err(message) => message.clone(),
+            })?;
+        }
+        results.push((*id, result));
+    }
+    if output.is_json() {
+        let users: Value = results
+            .iter()
+            .map(|(id, result)| json!({ "id": id, "done": result.is_ok(), "error": result.as_ref().err() }))
+            .collect();
+        output.document(&json!({ "users": users }))?;
+    }
+    Ok(Answer::from_bool(results.iter().all(|(_, result)| result.is_ok())))
+}
+
+async fn delete_expired(args: &Delete, output: &mut Output) -> Result<Answer, Trouble> {
+    let accounts = args.app.open(&args.stores, IfMissing::Refuse).await?.accounts();
+    let deleted = accounts.delete_expired(SystemClock.now()).await?;
+    if output.is_json() {
+        output.document(&json!({ "deleted": deleted }))?;
+    } else {
+        output.line(format!("deleted {}", plural(&deleted, "anonymous user")))?;
+    }
+    Ok(Answer::Yes)
+}

@@ -1,0 +1,7 @@
+//! Lone expressions, times and users as arguments.
+
+#[test]
+fn expressions_times_and_users_on_the_command_line() {
+    let cases = crate::check(include_str!("../../../../fixtures/cli/expressions.json"), None);
+    assert!(cases > 20, "the fixture lost its cases");
+}

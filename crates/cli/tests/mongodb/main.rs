@@ -1,0 +1,30 @@
+//! The command on MongoDB, against a real server.
+
+// A test that cannot go on fails by panicking, also inside its helpers, which clippy does not take for tests.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::ffi::OsStr;
+use std::process::ExitCode;
+
+use portcullis_testkit::{cases, mongodb};
+
+mod commands;
+mod on_a_server;
+
+fn check(file: &str, kept: Option<(&'static str, &OsStr)>) -> usize {
+    portcullis_testkit::contracts::commands::check(env!("CARGO_BIN_EXE_portcullis"), file, kept)
+}
+
+fn main() -> ExitCode {
+    let cases = cases! {
+        commands:
+            the_command_finds_what_its_user_may_read
+            the_command_tells_what_changes_as_its_user_may_read_it
+            commands_keep_documents_as_their_fixtures_say;
+        on_a_server:
+            the_commands_do_the_same_on_a_server
+            the_command_says_which_index_the_server_uses
+            the_command_counts_who_lacks_what;
+    };
+    mongodb::run(cases, mongodb::LIMIT)
+}

@@ -1,0 +1,57 @@
+use std::convert::Infallible;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::error::ServiceError;
+use crate::server::Server;
+
+/// A MongoDB connection string. It may hold a password and is never shown, not even by `Debug`.
+#[derive(Clone)]
+pub struct ServerUri(String);
+
+impl fmt::Debug for ServerUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+impl FromStr for ServerUri {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// The connections that were opened, so that they can be closed before the runtime ends: the driver's tasks can panic where they
+/// outlast it.
+#[derive(Clone, Debug, Default)]
+pub struct Clients(Arc<Mutex<Vec<(String, Server)>>>);
+
+impl Clients {
+    /// A connection for a connection string: the one that is open already, or a new one.
+    ///
+    /// # Errors
+    /// The string is malformed, or this build has no driver.
+    pub async fn connect(&self, uri: &ServerUri) -> Result<Server, ServiceError> {
+        let open = |uri: &str| {
+            let clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            clients.iter().find(|(opened, _)| opened == uri).map(|(_, server)| server.clone())
+        };
+        if let Some(client) = open(&uri.0) {
+            return Ok(client);
+        }
+        let server = Server::connect(&uri.0).await?;
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((uri.0.clone(), server.clone()));
+        Ok(server)
+    }
+
+    /// Closes all connections at once; cursors that are open end.
+    pub async fn shut_down(&self) {
+        let opened = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        for (_, server) in opened {
+            server.shut_down().await;
+        }
+    }
+}

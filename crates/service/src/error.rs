@@ -1,0 +1,144 @@
+use std::io;
+use std::path::PathBuf;
+
+use portcullis::app::FileFinding;
+use portcullis::auth::token::SigningKeyError;
+use portcullis::login::{LoginError, SetupError};
+use portcullis::store::{LookUpError, StoreError};
+use portcullis::text::OneLine;
+#[cfg(feature = "jwks")]
+use portcullis_store::jwks::HttpsJwksError;
+#[cfg(feature = "mongodb")]
+use portcullis_store::mongodb::ConnectError;
+use thiserror::Error;
+
+/// Why an application cannot be served, or a request of its users cannot be carried out.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ServiceError {
+    /// A connection string stands where the named setting wants a path or a name. None of it is shown: it may hold a
+    /// password.
+    #[error("{0} does not take a connection string")]
+    ConnectionString(Setting),
+    /// The name of the database of users and sessions is none that MongoDB takes.
+    #[error("the database of users and sessions has a malformed name")]
+    DatabaseName,
+    /// A namespace that holds users or sessions of Portcullis.
+    #[error("`{}` stores Portcullis users or sessions and is closed regardless of the rules", OneLine(.0))]
+    Closed(String),
+    /// A collection of the application would also hold users or sessions of Portcullis.
+    #[error("`{}` is a collection of the application and cannot also store Portcullis users or sessions", OneLine(.0))]
+    SharedCollection(String),
+    /// The application has no id.
+    #[error(
+        "the application in `{}` has no id, by which its users are told from those of other applications: write `app_id` or \
+         `name` into its own file (realm_config.json)", .0.display()
+    )]
+    NoId(PathBuf),
+    /// The file that has the application's id does not load.
+    #[error("the application's own file, which has its id, does not load")]
+    IdUnreadable(Vec<FileFinding>),
+    /// Nobody has logged in or was imported.
+    #[error("no users yet: `{}` does not exist", .0.display())]
+    NoUsers(PathBuf),
+    /// No key was made yet.
+    #[error("no signing key yet: `{}` does not exist", .0.display())]
+    NoKey(PathBuf),
+    /// A named key file is not there. Its name is not shown: it may be the key itself.
+    #[error("cannot read the signing key: no such file")]
+    KeyFile,
+    /// A key that cannot be used.
+    #[error("the key `{}`: {error}", .path.display())]
+    Key {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: SigningKeyError,
+    },
+    /// Keys that cannot be used together.
+    #[error("the signing keys cannot be used together: {0}")]
+    Keys(SigningKeyError),
+    /// There are no documents yet.
+    #[error("no documents yet: `{}` does not exist", .0.display())]
+    NoDocuments(PathBuf),
+    /// Only a replica set tells what changes.
+    #[error("an embedded store cannot report changes")]
+    NoChanges,
+    /// It is said nowhere where custom user data are.
+    #[error("no custom data source given")]
+    CustomDataPlace,
+    /// The application has no custom user data.
+    #[error("the application has no custom user data")]
+    NoCustomData,
+    /// A file that cannot be read.
+    #[error("cannot read `{}`: {error}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// A file or directory that cannot be written.
+    #[error("cannot write `{}`: {error}", .path.display())]
+    Write {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The address of a provider's keys.
+    #[cfg(feature = "jwks")]
+    #[error("`jwkURI` of the provider: {0}")]
+    Jwks(#[from] HttpsJwksError),
+    /// A file of documents that does not open.
+    #[error("`{}`: {error}", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: StoreError,
+    },
+    /// The server cannot be used.
+    #[cfg(feature = "mongodb")]
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// A server is named, and this build has no driver of MongoDB.
+    #[error("this build has no MongoDB support: enable the feature `mongodb`, which is on by default")]
+    NoDriver,
+    /// The keys of a provider have to be fetched, and this build cannot.
+    #[error("this build cannot fetch a provider's keys: build it with the feature `jwks`, which is on by default")]
+    NoHttps,
+    /// A store cannot be asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Custom data cannot be looked up.
+    #[error(transparent)]
+    LookUp(#[from] LookUpError),
+    /// The application's configuration of users cannot be used.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// Somebody is not let in.
+    #[error(transparent)]
+    Login(#[from] LoginError),
+}
+
+/// A setting that says where something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// [`Places::state`](crate::Places::state).
+    State,
+    /// [`Places::database`](crate::Places::database).
+    Database,
+    /// [`Places::custom_data`](crate::Places::custom_data).
+    CustomData,
+}
+
+impl std::fmt::Display for Setting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::State => "the directory of the state",
+            Self::Database => "the database of users and sessions",
+            Self::CustomData => "the place of custom data",
+        })
+    }
+}

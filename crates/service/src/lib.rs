@@ -1,0 +1,38 @@
+//! An application of Portcullis, served: its directory, the stores that hold its users, sessions, custom user data and documents,
+//! and the keys that sign its tokens, opened where and when they are needed. It knows neither HTTP nor a terminal: the command
+//! and servers are faces of it.
+//!
+//! [`Places`] says where everything is kept; [`Service`] puts it together with an [`App`](portcullis::app::App).
+//!
+//! ```no_run
+//! use portcullis::app::App;
+//! use portcullis::login::Freshness;
+//! use portcullis_service::{Places, Service};
+//!
+//! # async fn serve(token: &str) -> Result<(), Box<dyn std::error::Error>> {
+//! let app = App::load("my-app")?;
+//! let service = Service::new(app, Places::in_directory(".portcullis"))?;
+//! let bearer = service.bearer(token, Freshness::Snapshot).await?;
+//! println!("{}", bearer.user.id);
+//! # Ok(())
+//! # }
+//! ```
+
+mod clients;
+mod documents;
+mod error;
+mod keys;
+mod places;
+#[cfg(not(feature = "mongodb"))]
+#[path = "no_server.rs"]
+mod server;
+#[cfg(feature = "mongodb")]
+mod server;
+mod service;
+
+pub use clients::{Clients, ServerUri};
+pub use documents::DocumentPlace;
+pub use error::{ServiceError, Setting};
+pub use places::{Accounting, IfMissing, Places};
+pub use server::Server;
+pub use service::{LogIns, Service};

@@ -1,0 +1,85 @@
+//! What stands for a MongoDB server in a build that has no driver: it is never there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bson::Document;
+use portcullis::auth::{CustomDataConfig, CustomDataSource};
+use portcullis::path::FieldPath;
+use portcullis::store::documents::{Namespace, Store, Watch};
+use portcullis::store::{CustomDataStore, StoreError};
+use portcullis::value::DocumentRef;
+use portcullis_store::{FindPlan, LiveFinding};
+
+use crate::error::ServiceError;
+use crate::places::Accounting;
+
+/// A connection to a MongoDB server, which this build cannot make.
+#[derive(Clone, Debug)]
+pub enum Server {}
+
+#[expect(clippy::unused_async, reason = "as the server of a build with the driver")]
+impl Server {
+    pub(crate) async fn connect(_: &str) -> Result<Self, ServiceError> {
+        Err(ServiceError::NoDriver)
+    }
+
+    pub(crate) async fn shut_down(self) {
+        match self {}
+    }
+
+    pub(crate) fn accounting(&self, _: &str, _: &str) -> Accounting {
+        match *self {}
+    }
+
+    pub(crate) fn custom_data(&self, _: &CustomDataConfig) -> Option<Arc<dyn CustomDataStore>> {
+        match *self {}
+    }
+
+    /// Never called.
+    #[must_use]
+    pub fn documents(&self) -> Box<dyn Store> {
+        match *self {}
+    }
+
+    /// Never called.
+    #[must_use]
+    pub fn changes(&self) -> Box<dyn Watch> {
+        match *self {}
+    }
+
+    /// Never called.
+    ///
+    /// # Errors
+    /// None.
+    pub async fn explain_find(&self, _: &Namespace, _: &Document) -> Result<FindPlan, StoreError> {
+        match *self {}
+    }
+
+    /// Never called.
+    ///
+    /// # Errors
+    /// None.
+    pub async fn check_custom_data(&self, _: &CustomDataSource, _: Duration) -> Result<Vec<LiveFinding>, StoreError> {
+        match *self {}
+    }
+
+    /// Never called.
+    ///
+    /// # Errors
+    /// None.
+    pub async fn scan_custom_data<E>(
+        &self,
+        _: &CustomDataSource,
+        _: &[FieldPath],
+        _: &mut (dyn FnMut(u64) + Send),
+        _: &mut (dyn FnMut(DocumentRef<'_>) -> Result<(), E> + Send),
+    ) -> Result<Result<(), E>, StoreError> {
+        match *self {}
+    }
+}
+
+/// Whether a collection of the database of users and sessions holds them.
+pub(crate) fn holds_accounts(collection: &str) -> bool {
+    ["users", "sessions"].contains(&collection)
+}

@@ -1,0 +1,211 @@
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use portcullis::app::App;
+use portcullis::auth::CustomDataConfig;
+use portcullis::login::{Accounts, custom_data_config};
+use portcullis::store::{CustomDataStore, FileCustomData, Sessions, Users};
+use portcullis::text::Severity;
+use portcullis_store::Embedded;
+
+use crate::clients::{Clients, ServerUri};
+use crate::error::{ServiceError, Setting};
+use crate::server::{Server, holds_accounts};
+
+/// Where users, sessions, keys and custom user data are kept.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// The id of the application, in place of the one in its files.
+    pub application: Option<String>,
+    /// Directory for the signing key and, without MongoDB, users and sessions.
+    pub state: PathBuf,
+    /// The server that keeps users and sessions, and has the custom user data.
+    pub server: Option<ServerUri>,
+    /// The database of users and sessions on the server.
+    pub database: String,
+    /// Custom user data in files instead: one file of extended JSON, or a folder with one named after the collection.
+    pub custom_data: Option<PathBuf>,
+    /// Files with keys that sign tokens: the first signs, all verify. Without any, `signing.key` in [`state`](Self::state).
+    pub signing_keys: Vec<PathBuf>,
+    /// The connections that are open.
+    pub clients: Clients,
+}
+
+/// What is done where something is not there yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IfMissing {
+    /// It is made.
+    Create,
+    /// It is an error.
+    Refuse,
+}
+
+/// The users of one application and their sessions, opened.
+#[derive(Clone)]
+pub struct Accounting {
+    /// The users.
+    pub users: Arc<dyn Users>,
+    /// Their sessions.
+    pub sessions: Arc<dyn Sessions>,
+}
+
+impl Accounting {
+    /// Both together.
+    #[must_use]
+    pub fn accounts(self) -> Accounts {
+        Accounts::new(self.users, self.sessions)
+    }
+}
+
+impl Places {
+    /// The name that the database of users and sessions has where no other is given.
+    pub const DATABASE: &str = "portcullis";
+
+    /// Everything in one directory, without a server.
+    #[must_use]
+    pub fn in_directory(state: impl Into<PathBuf>) -> Self {
+        Self {
+            application: None,
+            state: state.into(),
+            server: None,
+            database: Self::DATABASE.to_owned(),
+            custom_data: None,
+            signing_keys: Vec::new(),
+            clients: Clients::default(),
+        }
+    }
+
+    /// Whether the custom data of an application are to be looked up: in files that are named, or on a server if the
+    /// application has any.
+    ///
+    /// # Errors
+    /// The application's configuration of custom user data cannot be used.
+    pub fn serve_custom_data(&self, app: &App) -> Result<bool, ServiceError> {
+        if self.custom_data.is_some() || self.server.is_none() {
+            return Ok(self.custom_data.is_some());
+        }
+        Ok(custom_data_config(app)?.is_some_and(|config| config.is_enabled()))
+    }
+
+    /// Refuses settings that cannot be meant.
+    pub(crate) fn verify(&self) -> Result<(), ServiceError> {
+        if self.state.to_str().is_some_and(|path| path.contains("://")) {
+            return Err(ServiceError::ConnectionString(Setting::State));
+        }
+        if self.database.contains("://") {
+            return Err(ServiceError::ConnectionString(Setting::Database));
+        }
+        // The characters that MongoDB does not take in the name of a database.
+        if self.database.is_empty() || self.database.contains(['/', '\\', '.', ' ', '"', '$', ':', '\0']) {
+            return Err(ServiceError::DatabaseName);
+        }
+        Ok(())
+    }
+
+    /// Refuses a namespace that holds users and sessions of Portcullis on the server: no rule opens it.
+    ///
+    /// # Errors
+    /// [`ServiceError::Closed`]
+    pub fn refuse_ours(&self, namespace: &str) -> Result<(), ServiceError> {
+        if self.server.is_some() { self.refuse_ours_anywhere(namespace) } else { Ok(()) }
+    }
+
+    /// As [`refuse_ours`](Self::refuse_ours), on any server: others may keep users on the one that holds the documents.
+    ///
+    /// # Errors
+    /// [`ServiceError::Closed`]
+    pub fn refuse_ours_anywhere(&self, namespace: &str) -> Result<(), ServiceError> {
+        if self.is_named_as_ours(namespace) { Err(ServiceError::Closed(namespace.to_owned())) } else { Ok(()) }
+    }
+
+    fn is_named_as_ours(&self, namespace: &str) -> bool {
+        let Some((database, collection)) = namespace.split_once('.') else { return false };
+        database.eq_ignore_ascii_case(&self.database) && holds_accounts(collection)
+    }
+
+    /// Refuses a database in which users and sessions would be written into collections of the application.
+    ///
+    /// # Errors
+    /// [`ServiceError::SharedCollection`]
+    pub fn keep_apart(&self, app: &App) -> Result<(), ServiceError> {
+        let config = custom_data_config(app).ok().flatten();
+        let source = config.as_ref().and_then(CustomDataConfig::source);
+        let source = source.map(|source| format!("{}.{}", source.database, source.collection));
+        let mut theirs = app.collections.iter().map(|collection| &collection.namespace).chain(&source);
+        match theirs.find(|namespace| self.server.is_some() && self.is_named_as_ours(namespace)) {
+            None => Ok(()),
+            Some(namespace) => Err(ServiceError::SharedCollection(namespace.clone())),
+        }
+    }
+
+    /// The id of an application, by which its users are told from those of others.
+    ///
+    /// # Errors
+    /// It has none, or its collections would be shared.
+    pub fn id_of<'a>(&'a self, app: &'a App) -> Result<&'a str, ServiceError> {
+        self.keep_apart(app)?;
+        if let Some(id) = self.application.as_deref().or_else(|| app.id()) {
+            return Ok(id);
+        }
+        let names = app.config.names();
+        let found = app.findings.iter().filter(|found| names.iter().any(|name| name == found.source.name()));
+        let found: Vec<_> = found.filter(|found| found.finding.severity == Severity::Error).cloned().collect();
+        if found.is_empty() {
+            return Err(ServiceError::NoId(app.directory.clone()));
+        }
+        Err(ServiceError::IdUnreadable(found))
+    }
+
+    /// Opens the users and sessions of an application.
+    ///
+    /// # Errors
+    /// They are not there, or cannot be opened.
+    pub async fn accounting(&self, application: &str, missing: IfMissing) -> Result<Accounting, ServiceError> {
+        self.verify()?;
+        if let Some(server) = self.server().await? {
+            return Ok(server.accounting(&self.database, application));
+        }
+        let path = self.state.join("state.redb");
+        if missing == IfMissing::Refuse && !path.exists() {
+            return Err(ServiceError::NoUsers(path));
+        }
+        self.make_directory()?;
+        let embedded = Arc::new(Embedded::open(&path, application)?);
+        Ok(Accounting { users: Arc::clone(&embedded) as Arc<dyn Users>, sessions: embedded })
+    }
+
+    /// Where the custom data of a configuration are looked up: in files where such are named, else in MongoDB.
+    ///
+    /// # Errors
+    /// Neither is named, or the server cannot be used.
+    pub async fn custom_data(&self, config: CustomDataConfig) -> Result<Arc<dyn CustomDataStore>, ServiceError> {
+        if let Some(path) = &self.custom_data {
+            // A message that there is no such file would show its password.
+            if path.to_str().is_some_and(|path| path.starts_with("mongodb:") || path.starts_with("mongodb+srv:")) {
+                return Err(ServiceError::ConnectionString(Setting::CustomData));
+            }
+            return Ok(Arc::new(FileCustomData::new(config, path)));
+        }
+        let server = self.server().await?.ok_or(ServiceError::CustomDataPlace)?;
+        server.custom_data(&config).ok_or(ServiceError::NoCustomData)
+    }
+
+    /// The server, if one is named.
+    ///
+    /// # Errors
+    /// The server cannot be used.
+    pub async fn server(&self) -> Result<Option<Server>, ServiceError> {
+        match &self.server {
+            None => Ok(None),
+            Some(uri) => Ok(Some(self.clients.connect(uri).await?)),
+        }
+    }
+
+    /// Makes the directory of the state, into which nobody else may look.
+    pub(crate) fn make_directory(&self) -> Result<(), ServiceError> {
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.state);
+        made.map_err(|error| ServiceError::Write { path: self.state.clone(), error })
+    }
+}

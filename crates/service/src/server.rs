@@ -1,0 +1,91 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use bson::Document;
+use mongodb::Client;
+use portcullis::auth::{CustomDataConfig, CustomDataSource};
+use portcullis::path::FieldPath;
+use portcullis::store::documents::{Namespace, Store, Watch};
+use portcullis::store::{CustomDataStore, StoreError};
+use portcullis::value::DocumentRef;
+use portcullis_store::mongodb::{self as store, MongoCustomData, MongoDocuments, MongoSessions, MongoUsers};
+use portcullis_store::{FindPlan, LiveFinding};
+
+use crate::error::ServiceError;
+use crate::places::Accounting;
+
+/// A connection to a MongoDB server.
+#[derive(Clone, Debug)]
+pub struct Server(Client);
+
+impl Server {
+    pub(crate) async fn connect(uri: &str) -> Result<Self, ServiceError> {
+        Ok(Self(store::connect(uri).await?))
+    }
+
+    /// Ends it at once; cursors that are open end with it.
+    pub(crate) async fn shut_down(self) {
+        self.0.shutdown().immediate(true).await;
+    }
+
+    pub(crate) fn accounting(&self, database: &str, application: &str) -> Accounting {
+        let database = self.0.database(database);
+        let users = Arc::new(MongoUsers::new(&database, application));
+        Accounting { users, sessions: Arc::new(MongoSessions::new(&database, application)) }
+    }
+
+    pub(crate) fn custom_data(&self, config: &CustomDataConfig) -> Option<Arc<dyn CustomDataStore>> {
+        MongoCustomData::new(&self.0, config).map(|found| Arc::new(found) as Arc<dyn CustomDataStore>)
+    }
+
+    /// The documents of its databases.
+    #[must_use]
+    pub fn documents(&self) -> Box<dyn Store> {
+        Box::new(MongoDocuments::new(&self.0))
+    }
+
+    /// What changes in its databases, if it is a replica set.
+    #[must_use]
+    pub fn changes(&self) -> Box<dyn Watch> {
+        Box::new(MongoDocuments::new(&self.0))
+    }
+
+    /// How it would find the documents of a filter.
+    ///
+    /// # Errors
+    /// The server cannot be asked, or refuses the filter.
+    pub async fn explain_find(&self, namespace: &Namespace, filter: &Document) -> Result<FindPlan, StoreError> {
+        store::explain_find(&self.0, namespace.database(), namespace.collection(), filter).await
+    }
+
+    /// Whether a collection of custom user data serves look-ups and misleads nobody; each search ends after `limit`.
+    ///
+    /// # Errors
+    /// The server cannot be asked.
+    pub async fn check_custom_data(
+        &self,
+        source: &CustomDataSource,
+        limit: Duration,
+    ) -> Result<Vec<LiveFinding>, StoreError> {
+        store::check_live(&self.0, source, limit).await
+    }
+
+    /// Gives every document of custom user data to `take`, reduced to `paths`; `begin` is told about how many there are.
+    ///
+    /// # Errors
+    /// The server cannot be asked; inside, what `take` returns.
+    pub async fn scan_custom_data<E>(
+        &self,
+        source: &CustomDataSource,
+        paths: &[FieldPath],
+        begin: &mut (dyn FnMut(u64) + Send),
+        take: &mut (dyn FnMut(DocumentRef<'_>) -> Result<(), E> + Send),
+    ) -> Result<Result<(), E>, StoreError> {
+        store::scan_custom_data(&self.0, source, paths, begin, take).await
+    }
+}
+
+/// Whether a collection of the database of users and sessions holds them.
+pub(crate) fn holds_accounts(collection: &str) -> bool {
+    [MongoUsers::COLLECTION, MongoSessions::COLLECTION].contains(&collection)
+}

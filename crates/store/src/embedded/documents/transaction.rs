@@ -1,0 +1,188 @@
+use std::sync::Arc;
+
+use bson::oid::ObjectId;
+use bson::{Bson, Document, RawDocumentBuf};
+use redb::WriteTransaction;
+use tokio::sync::OwnedMutexGuard;
+
+use super::collection::{Next, Tables, numbers, raw, scan};
+use super::failure::{broken, check_namespace, unsupported};
+use super::pipeline::{FIRST, Need, Pipeline};
+use super::stage::Search;
+use portcullis::clock::Clock;
+use portcullis::eval::Errors;
+use portcullis::find::{Filter, Position};
+use portcullis::future::BoxFuture;
+use portcullis::store::documents::{Change, DocumentsError, Find, MAX_FOUND_BYTES, Namespace, Transaction, Updated};
+use portcullis::update::{self, Moment, Update, UpdateError, UpdateErrorKind};
+use portcullis::value::{DocumentRef, Steps};
+
+/// A transaction; if it is dropped, nothing of it has happened.
+pub(super) struct Writing {
+    transaction: WriteTransaction,
+    clock: Arc<dyn Clock>,
+    /// Given up last, when the transaction is over.
+    _turn: OwnedMutexGuard<()>,
+}
+
+impl Writing {
+    pub(super) fn new(transaction: WriteTransaction, turn: OwnedMutexGuard<()>, clock: Arc<dyn Clock>) -> Self {
+        Self { transaction, clock, _turn: turn }
+    }
+
+    fn find_now(&self, namespace: &Namespace, find: &Find) -> Result<Vec<RawDocumentBuf>, DocumentsError> {
+        check_namespace(namespace)?;
+        let search = Search::of_find(find)?;
+        let tables = Tables::open(&self.transaction)?;
+        let among = search.ids.as_ref().map(|wanted| numbers(&tables.ids, namespace, wanted)).transpose()?;
+        let mut pipeline = Pipeline::new(search.stages);
+        let mut visit = |_, bytes: &[u8]| match pipeline.put(DocumentRef::Raw(raw(bytes)?))? {
+            Need::More if pipeline.out_bytes() > MAX_FOUND_BYTES => Err(DocumentsError::TooLarge),
+            Need::More => Ok(Next::Go),
+            Need::Nothing => Ok(Next::Stop),
+        };
+        scan(&tables.documents, namespace, among.as_ref(), 0, usize::MAX, &mut visit)?;
+        pipeline.finish()?;
+        Ok(pipeline.take())
+    }
+
+    fn insert_now(&self, namespace: &Namespace, document: &Document) -> Result<Bson, DocumentsError> {
+        check_namespace(namespace)?;
+        let mut document = update::check_document(document.clone(), self.clock.now())?;
+        let id = match document.get("_id") {
+            Some(id) => id.clone(),
+            None => {
+                let id = Bson::ObjectId(ObjectId::new());
+                let mut with_id = Document::new();
+                with_id.insert("_id", id.clone());
+                with_id.extend(document);
+                document = update::check_document(with_id, self.clock.now())?;
+                id
+            }
+        };
+        Tables::open(&self.transaction)?.insert(namespace, &document)?;
+        Ok(id)
+    }
+
+    fn update_now(
+        &self,
+        namespace: &Namespace,
+        filter: &Document,
+        change: &Change,
+        upsert: bool,
+    ) -> Result<Updated, DocumentsError> {
+        check_namespace(namespace)?;
+        let changing = Changing::compile(change)?;
+        let conditions = Filter::compile(filter)?;
+        let mut tables = Tables::open(&self.transaction)?;
+        let wanted = super::id_key::ids(filter);
+        let among = wanted.as_ref().map(|wanted| numbers(&tables.ids, namespace, wanted)).transpose()?;
+        let mut found = None;
+        let mut visit = |number, bytes: &[u8]| {
+            let document = raw(bytes)?;
+            // As the first stage of a pipeline: the rules have a part in it.
+            if conditions.matches_within(document, &Errors::within(Steps::new(FIRST)))? {
+                found = Some((number, DocumentRef::Raw(document).to_document()?));
+            }
+            Ok(if found.is_none() { Next::Go } else { Next::Stop })
+        };
+        scan(&tables.documents, namespace, among.as_ref(), 0, usize::MAX, &mut visit)?;
+        let mut moment = Moment::at(self.clock.now());
+        let Some((number, document)) = found else {
+            if !upsert {
+                return Ok(Updated::default());
+            }
+            drop(tables);
+            moment.inserts = true;
+            let seed = update::seed(filter, matches!(changing, Changing::Replacement(_)))?;
+            let made = changing.apply(seed, &moment)?.document;
+            return Ok(Updated { upserted: Some(self.insert_now(namespace, &made)?), ..Updated::default() });
+        };
+        if let Changing::Operators(update) = &changing
+            && update.needs_position()
+        {
+            moment.position = match conditions.position(&document)? {
+                Position::Element(index) => Some(index),
+                Position::Nowhere => None,
+                Position::Unclear => return Err(UpdateError::from(UpdateErrorKind::PositionUnclear).into()),
+            };
+        }
+        let applied = changing.apply(document, &moment)?;
+        if applied.modified {
+            tables.put(namespace, number, &applied.document)?;
+        }
+        Ok(Updated { matched: true, modified: applied.modified, upserted: None })
+    }
+
+    fn delete_now(&self, namespace: &Namespace, id: &Bson) -> Result<bool, DocumentsError> {
+        check_namespace(namespace)?;
+        Tables::open(&self.transaction)?.delete(namespace, id.into())
+    }
+}
+
+/// A change, read.
+enum Changing<'c> {
+    Operators(Box<Update>),
+    Replacement(&'c Document),
+}
+
+impl<'c> Changing<'c> {
+    fn compile(change: &'c Change) -> Result<Self, DocumentsError> {
+        match change {
+            Change::Operators { update, array_filters } => {
+                Ok(Self::Operators(Box::new(Update::compile(update, array_filters)?)))
+            }
+            Change::Pipeline(_) => Err(unsupported("a pipeline as an update", Some("write update operators"))),
+            Change::Replacement(document) => Ok(Self::Replacement(document)),
+        }
+    }
+
+    fn apply(&self, document: Document, moment: &Moment) -> Result<update::Applied, DocumentsError> {
+        Ok(match self {
+            Self::Operators(update) => update.apply(document, moment)?,
+            Self::Replacement(new) => update::replace(&document, new, moment.now)?,
+        })
+    }
+}
+
+impl Transaction for Writing {
+    fn find<'a>(
+        &'a mut self,
+        namespace: &'a Namespace,
+        find: &'a Find,
+    ) -> BoxFuture<'a, Result<Vec<RawDocumentBuf>, DocumentsError>> {
+        Box::pin(async move { self.find_now(namespace, find) })
+    }
+
+    fn insert<'a>(
+        &'a mut self,
+        namespace: &'a Namespace,
+        document: &'a Document,
+    ) -> BoxFuture<'a, Result<Bson, DocumentsError>> {
+        Box::pin(async move { self.insert_now(namespace, document) })
+    }
+
+    fn update<'a>(
+        &'a mut self,
+        namespace: &'a Namespace,
+        filter: &'a Document,
+        change: &'a Change,
+        upsert: bool,
+    ) -> BoxFuture<'a, Result<Updated, DocumentsError>> {
+        Box::pin(async move { self.update_now(namespace, filter, change, upsert) })
+    }
+
+    fn delete<'a>(&'a mut self, namespace: &'a Namespace, id: &'a Bson) -> BoxFuture<'a, Result<bool, DocumentsError>> {
+        Box::pin(async move { self.delete_now(namespace, id) })
+    }
+
+    fn commit<'a>(self: Box<Self>) -> BoxFuture<'a, Result<(), DocumentsError>>
+    where
+        Self: 'a,
+    {
+        Box::pin(async move {
+            let Self { transaction, _turn, .. } = *self;
+            transaction.commit().map_err(|error| broken("cannot commit documents")(error.into()))
+        })
+    }
+}

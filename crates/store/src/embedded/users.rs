@@ -1,0 +1,216 @@
+use crate::record::{Record, account_fault, is_unchanged};
+use std::ops::Bound;
+
+use bson::DateTime;
+use bson::oid::ObjectId;
+use redb::{ReadableTable, Table, WriteTransaction};
+
+use super::database::{Embedded, Failure, IDENTITIES, Key, USERS, decode};
+use portcullis::future::BoxFuture;
+use portcullis::store::shown;
+use portcullis::store::{Account, AccountState, Identity, ImportOutcome, StoreError, Users, UsersError};
+
+/// The tables of users while one application changes them.
+struct Tables<'t> {
+    application: &'t str,
+    users: Table<'t, Key<'static>, &'static [u8]>,
+    identities: Table<'t, (&'static str, &'static str, &'static str), &'static str>,
+}
+
+impl<'t> Tables<'t> {
+    fn open(transaction: &'t WriteTransaction, application: &'t str) -> Result<Self, Failure> {
+        let (users, identities) = (transaction.open_table(USERS)?, transaction.open_table(IDENTITIES)?);
+        Ok(Self { application, users, identities })
+    }
+
+    fn find(&self, id: &str) -> Result<Option<Account>, Failure> {
+        find(&self.users, (self.application, id))
+    }
+
+    /// The key of an identity.
+    fn key_of<'a>(&'a self, identity: &'a Identity) -> (&'a str, &'a str, &'a str) {
+        (self.application, identity.provider_type.name(), &identity.id)
+    }
+
+    /// The user that an identity leads to.
+    fn owner(&self, identity: &Identity) -> Result<Option<String>, Failure> {
+        Ok(self.identities.get(self.key_of(identity))?.map(|id| id.value().to_owned()))
+    }
+
+    /// Writes a user and the ways to it.
+    fn put(&mut self, account: &Account) -> Result<(), Failure> {
+        let record = account.to_record(self.application).to_vec()?;
+        self.users.insert((self.application, account.id.as_str()), record.as_slice())?;
+        for identity in &account.identities {
+            let key = (self.application, identity.provider_type.name(), identity.id.as_str());
+            self.identities.insert(key, account.id.as_str())?;
+        }
+        Ok(())
+    }
+
+    fn import(&mut self, account: &Account) -> Result<ImportOutcome, Failure> {
+        if let Some(known) = self.find(&account.id)? {
+            return Ok(if is_unchanged(&known, account) { ImportOutcome::Unchanged } else { ImportOutcome::IdTaken });
+        }
+        for identity in &account.identities {
+            if self.owner(identity)?.is_some() {
+                let Identity { provider_type, id, .. } = identity.clone();
+                return Ok(ImportOutcome::IdentityTaken { provider_type, id });
+            }
+        }
+        self.put(account)?;
+        Ok(ImportOutcome::Added)
+    }
+}
+
+fn find(users: &impl ReadableTable<Key<'static>, &'static [u8]>, key: Key<'_>) -> Result<Option<Account>, Failure> {
+    match users.get(key)? {
+        None => Ok(None),
+        Some(record) => Ok(Some(Account::from_record(decode(record.value())?, key.0)?)),
+    }
+}
+
+impl Embedded {
+    /// Changes a user that must be there.
+    async fn change<T>(
+        &self,
+        action: &'static str,
+        id: &str,
+        change: impl FnOnce(&mut Tables<'_>, Account) -> Result<Result<T, UsersError>, Failure> + Send,
+    ) -> Result<T, UsersError> {
+        self.write(action, |transaction| {
+            let mut tables = Tables::open(transaction, &self.application)?;
+            match tables.find(id)? {
+                None => Ok(Err(UsersError::Unknown(id.to_owned()))),
+                Some(account) => change(&mut tables, account),
+            }
+        })
+        .await?
+    }
+
+    async fn link_identity(&self, id: &str, identity: &Identity) -> Result<Account, UsersError> {
+        self.change("cannot link the identity", id, |tables, mut account| {
+            if tables.owner(identity)?.is_some_and(|owner| owner != id) {
+                let Identity { provider_type, id, .. } = identity.clone();
+                return Ok(Err(UsersError::IdentityTaken { provider_type, id }));
+            }
+            account.put_identity(identity);
+            tables.put(&account)?;
+            Ok(Ok(account))
+        })
+        .await
+    }
+}
+
+impl Users for Embedded {
+    fn find_or_create<'a>(
+        &'a self,
+        identity: &'a Identity,
+        now: DateTime,
+    ) -> BoxFuture<'a, Result<Account, StoreError>> {
+        Box::pin(async move {
+            self.write("cannot find or create the user", |transaction| {
+                let mut tables = Tables::open(transaction, &self.application)?;
+                let account = match tables.owner(identity)? {
+                    None => Account::new(ObjectId::new().to_hex(), identity.clone(), now),
+                    Some(id) => {
+                        let lost = || {
+                            Failure::from(format!("an identity leads to the user `{}`, who is not there", shown(&id)))
+                        };
+                        let mut account = tables.find(&id)?.ok_or_else(lost)?;
+                        if account.state.is_disabled() {
+                            return Ok(account);
+                        }
+                        account.put_identity(identity);
+                        account.last_login_at = Some(now);
+                        account
+                    }
+                };
+                tables.put(&account)?;
+                Ok(account)
+            })
+            .await
+        })
+    }
+
+    fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Account>, StoreError>> {
+        Box::pin(async move {
+            self.read("cannot read the user", |transaction| find(&transaction.open_table(USERS)?, self.key(id)))
+        })
+    }
+
+    fn link<'a>(&'a self, id: &'a str, identity: &'a Identity) -> BoxFuture<'a, Result<Account, UsersError>> {
+        Box::pin(self.link_identity(id, identity))
+    }
+
+    fn set_state<'a>(&'a self, id: &'a str, state: AccountState) -> BoxFuture<'a, Result<(), UsersError>> {
+        Box::pin(async move {
+            self.change("cannot change the user's state", id, |tables, account| {
+                tables.put(&Account { state, ..account })?;
+                Ok(Ok(()))
+            })
+            .await
+        })
+    }
+
+    fn activate<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), UsersError>> {
+        Box::pin(async move {
+            self.change("cannot activate the user", id, |tables, account| {
+                if account.state == AccountState::Pending {
+                    tables.put(&Account { state: AccountState::Active, ..account })?;
+                }
+                Ok(Ok(()))
+            })
+            .await
+        })
+    }
+
+    fn delete<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            self.write("cannot delete the user", |transaction| {
+                let mut tables = Tables::open(transaction, &self.application)?;
+                let Some(account) = tables.find(id)? else { return Ok(false) };
+                for identity in &account.identities {
+                    let key = (tables.application, identity.provider_type.name(), identity.id.as_str());
+                    tables.identities.remove(key)?;
+                }
+                tables.users.remove(self.key(id))?;
+                Ok(true)
+            })
+            .await
+        })
+    }
+
+    fn import<'a>(&'a self, accounts: &'a [Account]) -> BoxFuture<'a, Result<Vec<ImportOutcome>, StoreError>> {
+        Box::pin(async move {
+            self.write("cannot import users", |transaction| {
+                for account in accounts {
+                    if let Some(fault) = account_fault(account) {
+                        return Err(Failure::from(format!("the user `{}` {fault}", shown(&account.id))));
+                    }
+                }
+                let mut tables = Tables::open(transaction, &self.application)?;
+                accounts.iter().map(|account| tables.import(account)).collect()
+            })
+            .await
+        })
+    }
+
+    fn list<'a>(&'a self, after: Option<&'a str>, limit: usize) -> BoxFuture<'a, Result<Vec<Account>, StoreError>> {
+        Box::pin(async move {
+            self.read("cannot list the users", |transaction| {
+                let users = transaction.open_table(USERS)?;
+                let from = after.map_or(Bound::Included(self.key("")), |after| Bound::Excluded(self.key(after)));
+                let mut accounts = Vec::new();
+                for entry in users.range::<Key<'_>>((from, Bound::Unbounded))?.take(limit) {
+                    let (key, record) = entry?;
+                    if key.value().0 != self.application {
+                        break;
+                    }
+                    accounts.push(Account::from_record(decode(record.value())?, &self.application)?);
+                }
+                Ok(accounts)
+            })
+        })
+    }
+}

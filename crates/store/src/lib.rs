@@ -1,0 +1,25 @@
+//! Where Portcullis keeps things: implementations of the traits of [`portcullis::store`] that need a disk or a network.
+//!
+//! | trait | without a server (feature `embedded`) | on MongoDB (feature `mongodb`) |
+//! | --- | --- | --- |
+//! | [`Users`](portcullis::store::Users), [`Sessions`](portcullis::store::Sessions) | [`Embedded`] | [`mongodb::MongoUsers`], [`mongodb::MongoSessions`] |
+//! | [`CustomDataStore`](portcullis::store::CustomDataStore) | | [`mongodb::MongoCustomData`] |
+//! | [`Store`](portcullis::store::documents::Store) of documents | [`EmbeddedDocuments`] | [`mongodb::MongoDocuments`] |
+//!
+//! [`jwks`] fetches the keys of third parties over HTTPS (feature `jwks`).
+
+#[cfg(feature = "embedded")]
+mod embedded;
+mod find_plan;
+#[cfg(feature = "jwks")]
+pub mod jwks;
+mod live_finding;
+#[cfg(feature = "mongodb")]
+pub mod mongodb;
+#[cfg(any(feature = "embedded", feature = "mongodb"))]
+mod record;
+
+#[cfg(feature = "embedded")]
+pub use embedded::{Embedded, EmbeddedDocuments};
+pub use find_plan::FindPlan;
+pub use live_finding::{Examples, LiveCheck, LiveFinding, LiveFindingKind, Others};

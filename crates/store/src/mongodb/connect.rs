@@ -1,0 +1,66 @@
+use std::time::Duration;
+
+use ::mongodb::Client;
+use ::mongodb::error::{Error, ErrorKind};
+use ::mongodb::options::ClientOptions;
+use thiserror::Error;
+use tokio::time::timeout;
+
+/// How long the driver looks for a server that can answer, unless the connection string says otherwise.
+const SERVER_SELECTION: Duration = Duration::from_secs(5);
+
+/// How long a connection may take to open, unless the connection string says otherwise.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// How long the DNS records of a `mongodb+srv` address may take.
+const DNS: Duration = Duration::from_secs(10);
+
+/// Why a connection string cannot be used. No part of the string is shown: what was meant as a password may stand anywhere
+/// in one that is misspelt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// It is no connection string, or has an option that the driver does not take.
+    #[error(
+        "the connection string cannot be read: write `mongodb://user:password@host:27017/?option=value`, and \
+         percent-encode `: / ? # [ ] @ %` in the user name and password"
+    )]
+    Unreadable,
+    /// `mongodb+srv://…`, and the records that name the servers are not found.
+    #[error("the DNS records that the connection string's `mongodb+srv` address stands for cannot be resolved")]
+    Dns,
+    /// `tlsCAFile=…` names no certificate, or the like.
+    #[error("the TLS settings of the connection string cannot be used: check the files that it names")]
+    Tls,
+}
+
+/// A client for a connection string, with the application name `portcullis`, TLS as the string says, and timeouts of
+/// 5 seconds unless the string sets others. It connects when it is first used, so a server that is not there shows only
+/// then.
+///
+/// # Errors
+/// If the string cannot be used.
+///
+/// ```
+/// # use portcullis_store::mongodb::{ConnectError, connect};
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// assert!(connect("mongodb://localhost").await.is_ok());
+/// assert_eq!(connect("mongodb://ada:s3cr3t@@/").await.unwrap_err(), ConnectError::Unreadable);
+/// # });
+/// ```
+pub async fn connect(uri: &str) -> Result<Client, ConnectError> {
+    let parsed = timeout(DNS, ClientOptions::parse(uri)).await;
+    let mut options = parsed.map_err(|_| ConnectError::Dns)?.map_err(|error| reason(&error))?;
+    options.app_name.get_or_insert_with(|| "portcullis".to_owned());
+    options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
+    options.connect_timeout.get_or_insert(CONNECT);
+    Client::with_options(options).map_err(|error| reason(&error))
+}
+
+fn reason(error: &Error) -> ConnectError {
+    match *error.kind {
+        ErrorKind::DnsResolve { .. } => ConnectError::Dns,
+        ErrorKind::InvalidTlsConfig { .. } => ConnectError::Tls,
+        _ => ConnectError::Unreadable,
+    }
+}

@@ -1,0 +1,209 @@
+use std::time::Duration;
+
+use ::mongodb::error::Result as DriverResult;
+use ::mongodb::options::{
+    AggregateOptions, CollectionOptions, DatabaseOptions, FindOptions, ReadConcern, ReadPreference, SelectionCriteria,
+};
+use ::mongodb::{Client, Collection, Cursor as DriverCursor, Database};
+use bson::{Document, RawDocumentBuf, doc};
+use tokio::sync::OnceCell;
+
+use super::custom_data::simple_collation;
+use super::deadline::{READ_PATIENCE, READ_TIME, patiently, within};
+use super::failure::Failure;
+use super::single::write_single;
+use super::transaction::MongoTransaction;
+use portcullis::future::BoxFuture;
+use portcullis::store::StoreError;
+use portcullis::store::documents::{
+    Cursor, DocumentsError, Find, Namespace, SingleWrite, SingleWritten, Store, Transaction,
+};
+
+/// How large a batch may become, in bytes, before it is handed on. The last document may go beyond it.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// How many documents are handed on at once.
+const BATCH_DOCUMENTS: usize = 1000;
+
+/// After each attempt at a transaction, the next one waits by so much longer, up to so many times.
+const PAUSE: Duration = Duration::from_millis(2);
+const MAX_PAUSES: u32 = 25;
+
+/// The collections of a MongoDB server.
+///
+/// Every read is a command to the primary with read concern `majority`, simple collation and a limit of 30 seconds on the
+/// server's time, whatever the connection string or the collection prefers.
+#[derive(Clone, Debug)]
+pub struct MongoDocuments {
+    client: Client,
+    transactions: OnceCell<bool>,
+}
+
+impl MongoDocuments {
+    /// The collections that a client reaches.
+    #[must_use]
+    pub fn new(client: &Client) -> Self {
+        Self { client: client.clone(), transactions: OnceCell::new() }
+    }
+
+    fn database(&self, name: &str) -> Database {
+        let options = DatabaseOptions::builder()
+            .read_concern(ReadConcern::majority())
+            .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
+            .build();
+        self.client.database_with_options(name, options)
+    }
+
+    pub(super) fn collection(&self, namespace: &Namespace) -> Collection<RawDocumentBuf> {
+        let options = CollectionOptions::builder()
+            .read_concern(ReadConcern::majority())
+            .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
+            .build();
+        self.client.database(namespace.database()).collection_with_options(namespace.collection(), options)
+    }
+
+    /// Whether the server has transactions: a member of a replica set does, and a router to such.
+    async fn has_transactions(&self) -> Result<bool, Failure> {
+        let asked = self.transactions.get_or_try_init(|| async {
+            let hello = patiently(async { self.database("admin").run_command(doc! { "hello": 1 }).await }).await?;
+            Ok::<_, Failure>(hello.contains_key("setName") || hello.get_str("msg").ok() == Some("isdbgrid"))
+        });
+        asked.await.copied()
+    }
+}
+
+impl Store for MongoDocuments {
+    fn find<'s: 'a, 'a>(
+        &'s self,
+        namespace: &'a Namespace,
+        find: &'a Find,
+    ) -> BoxFuture<'a, Result<Box<dyn Cursor + 's>, DocumentsError>> {
+        Box::pin(async move {
+            let options = find_options(find)?;
+            let collection = self.collection(namespace);
+            let find = async { collection.find(find.filter.clone()).with_options(options).await };
+            opened(within(READ_PATIENCE, find).await)
+        })
+    }
+
+    fn aggregate<'s: 'a, 'a>(
+        &'s self,
+        namespace: &'a Namespace,
+        pipeline: &'a [Document],
+    ) -> BoxFuture<'a, Result<Box<dyn Cursor + 's>, DocumentsError>> {
+        Box::pin(async move {
+            let collection = self.collection(namespace);
+            let aggregate = async {
+                let aggregate = collection.aggregate(pipeline.to_vec()).with_options(aggregate_options());
+                aggregate.with_type::<RawDocumentBuf>().await
+            };
+            opened(within(READ_PATIENCE, aggregate).await)
+        })
+    }
+
+    fn aggregate_documents<'s: 'a, 'a>(
+        &'s self,
+        database: &'a str,
+        documents: Vec<RawDocumentBuf>,
+        pipeline: &'a [Document],
+    ) -> BoxFuture<'a, Result<Box<dyn Cursor + 's>, DocumentsError>> {
+        Box::pin(async move {
+            let documents = documents.iter().map(Document::try_from).collect::<Result<Vec<_>, _>>();
+            let documents = documents.map_err(|error| failed(Failure::new(error.to_string())))?;
+            // A literal: nothing in a stored value is an expression.
+            let mut stages = vec![doc! { "$documents": { "$literal": documents } }];
+            stages.extend_from_slice(pipeline);
+            let database = self.database(database);
+            let aggregate = async {
+                let aggregate = database.aggregate(stages).with_options(aggregate_options());
+                aggregate.with_type::<RawDocumentBuf>().await
+            };
+            opened(within(READ_PATIENCE, aggregate).await)
+        })
+    }
+
+    fn write_single<'s: 'a, 'a>(
+        &'s self,
+        namespace: &'a Namespace,
+        write: &'a SingleWrite,
+    ) -> BoxFuture<'a, Result<SingleWritten, DocumentsError>> {
+        Box::pin(write_single(&self.client, namespace, write))
+    }
+
+    fn pause(&self, attempt: u32) -> BoxFuture<'_, ()> {
+        Box::pin(tokio::time::sleep(PAUSE * attempt.min(MAX_PAUSES)))
+    }
+
+    fn begin(&self) -> BoxFuture<'_, Result<Box<dyn Transaction + '_>, DocumentsError>> {
+        Box::pin(async move {
+            if !self.has_transactions().await.map_err(failed)? {
+                return Err(DocumentsError::NoTransactions);
+            }
+            let transaction = MongoTransaction::begin(&self.client).await.map_err(failed)?;
+            Ok(Box::new(transaction) as Box<dyn Transaction>)
+        })
+    }
+}
+
+/// What a query asks of the driver.
+pub(super) fn find_options(find: &Find) -> Result<FindOptions, DocumentsError> {
+    let too_many =
+        |what: &str| DocumentsError::Refused { code: None, message: format!("{what} is too large a number") };
+    let some = |document: &Document| (!document.is_empty()).then(|| document.clone());
+    let limit = find.limit.map(i64::try_from).transpose().map_err(|_| too_many("limit"))?;
+    if limit == Some(0) {
+        // To MongoDB it would mean that there is no limit.
+        return Err(DocumentsError::Refused { code: None, message: "a limit of 0 finds nothing".to_owned() });
+    }
+    let mut options = FindOptions::builder().max_time(READ_TIME).collation(simple_collation()).build();
+    options.projection = some(&find.projection);
+    options.sort = some(&find.sort);
+    options.skip = (find.skip > 0).then_some(find.skip);
+    options.limit = limit;
+    if i64::try_from(find.skip).is_err() {
+        return Err(too_many("skip"));
+    }
+    Ok(options)
+}
+
+fn aggregate_options() -> AggregateOptions {
+    AggregateOptions::builder().max_time(READ_TIME).collation(simple_collation()).build()
+}
+
+fn opened<'a>(cursor: Result<DriverCursor<RawDocumentBuf>, Failure>) -> Result<Box<dyn Cursor + 'a>, DocumentsError> {
+    Ok(Box::new(MongoCursor { cursor: cursor.map_err(failed)? }))
+}
+
+/// What a failure of the driver means to whoever asked for documents.
+pub(super) fn failed(failure: Failure) -> DocumentsError {
+    let message = failure.to_string();
+    match failure.code() {
+        _ if failure.is_transient() => DocumentsError::Conflict(message),
+        _ if failure.is_duplicate_key() => DocumentsError::DuplicateKey,
+        Some(code) => DocumentsError::Refused { code: Some(code), message },
+        None => StoreError::new("the database cannot be asked", failure).into(),
+    }
+}
+
+struct MongoCursor {
+    cursor: DriverCursor<RawDocumentBuf>,
+}
+
+impl MongoCursor {
+    /// The next documents, as many as belong together.
+    async fn next_batch(&mut self) -> DriverResult<Vec<RawDocumentBuf>> {
+        let (mut batch, mut bytes) = (Vec::new(), 0_usize);
+        while bytes < BATCH_BYTES && batch.len() < BATCH_DOCUMENTS && self.cursor.advance().await? {
+            let document = self.cursor.current().to_owned();
+            bytes = bytes.saturating_add(document.as_bytes().len());
+            batch.push(document);
+        }
+        Ok(batch)
+    }
+}
+
+impl Cursor for MongoCursor {
+    fn batch(&mut self) -> BoxFuture<'_, Result<Vec<RawDocumentBuf>, DocumentsError>> {
+        Box::pin(async { within(READ_PATIENCE, self.next_batch()).await.map_err(failed) })
+    }
+}

@@ -1,0 +1,32 @@
+//! The stores on MongoDB (feature `mongodb`), by the official driver; the one module in which anything speaks to a server.
+//!
+//! Every look-up is one command to the primary with read concern `majority`, with limits on its time and size; every write
+//! has write concern `majority`. What the server, the network or a stored document does wrong is a
+//! [`StoreError`](portcullis::store::StoreError), in which no connection string ever shows.
+
+mod changes;
+mod connect;
+mod custom_data;
+mod deadline;
+mod documents;
+mod failure;
+mod find_plan;
+mod import;
+mod live;
+mod naming;
+mod ours;
+mod sessions;
+mod single;
+mod stored_users;
+mod transaction;
+mod users;
+mod watch;
+
+pub use connect::{ConnectError, connect};
+pub use custom_data::MongoCustomData;
+pub use documents::MongoDocuments;
+pub use find_plan::{FindPlan, explain_find};
+pub use live::{Examples, LiveCheck, LiveFinding, LiveFindingKind, Others, check_live, scan_custom_data};
+pub use sessions::MongoSessions;
+pub use users::MongoUsers;
+pub use watch::{CustomDataChange, CustomDataWatcher, WatchStateError};

@@ -1,0 +1,68 @@
+use crate::record::{Record, account_fault, key};
+use ::mongodb::Collection;
+use ::mongodb::options::ReturnDocument;
+use bson::{DateTime, Document, RawDocument, RawDocumentBuf, doc};
+
+use super::deadline::{SERVER_TIME, patiently};
+use super::failure::Failure;
+use portcullis::store::shown;
+use portcullis::store::{Account, AccountState, Identity};
+use portcullis::value::DocumentRef;
+
+/// The stored users of one application: no filter made here finds another's.
+#[derive(Clone, Copy)]
+pub(super) struct StoredUsers<'s> {
+    pub(super) collection: &'s Collection<RawDocumentBuf>,
+    pub(super) application: &'s str,
+}
+
+impl StoredUsers<'_> {
+    /// The filter for the user of an id.
+    pub(super) fn by_id(&self, id: &str) -> Document {
+        doc! { "_id": key(self.application, id) }
+    }
+
+    /// The filter for the user of an identity.
+    pub(super) fn by_identity(&self, identity: &Identity) -> Document {
+        doc! { "_id.application": self.application, "identities": element(identity) }
+    }
+
+    /// Reads a stored user.
+    pub(super) fn read(&self, raw: &RawDocument) -> Result<Account, Failure> {
+        Ok(Account::from_record(DocumentRef::Raw(raw).to_document()?, self.application)?)
+    }
+
+    pub(super) async fn find_one(&self, filter: Document) -> Result<Option<Account>, Failure> {
+        let found = patiently(async { self.collection.find_one(filter).max_time(SERVER_TIME).await });
+        found.await?.map(|account| self.read(&account)).transpose()
+    }
+
+    /// Changes the user that the filter picks; the user as it is then.
+    pub(super) async fn update(&self, filter: Document, change: Document) -> Result<Option<Account>, Failure> {
+        let update = self.collection.find_one_and_update(filter, change);
+        let update = update.return_document(ReturnDocument::After).max_time(SERVER_TIME);
+        patiently(async { update.await }).await?.map(|account| self.read(&account)).transpose()
+    }
+
+    /// Notes a login of a user who is not disabled.
+    pub(super) async fn log_in(&self, identity: &Identity, now: DateTime) -> Result<Option<Account>, Failure> {
+        let mut filter = self.by_identity(identity);
+        let disabled = [AccountState::Disabled.name(), AccountState::DisabledPending.name()];
+        filter.insert("state", doc! { "$nin": disabled });
+        self.update(filter, doc! { "$set": { "identities.$.data": &identity.data, "last_login_at": now } }).await
+    }
+
+    pub(super) async fn insert(&self, account: &Account) -> Result<(), Failure> {
+        if let Some(fault) = account_fault(account) {
+            return Err(Failure::new(format!("the user `{}` {fault}", shown(&account.id))));
+        }
+        let users = self.collection.clone_with_type::<Document>();
+        patiently(async { users.insert_one(account.to_record(self.application)).await }).await?;
+        Ok(())
+    }
+}
+
+/// The element of `identities` that is this person at this provider.
+pub(super) fn element(identity: &Identity) -> Document {
+    doc! { "$elemMatch": { "provider_type": identity.provider_type.name(), "id": &identity.id } }
+}

@@ -1,0 +1,225 @@
+use std::time::Duration;
+
+use ::mongodb::Database;
+use ::mongodb::options::Hint;
+use bson::oid::ObjectId;
+use bson::{Bson, DateTime, Document, doc};
+use tokio::time::sleep;
+
+use super::deadline::{SERVER_TIME, patiently};
+use super::failure::Failure;
+use super::import::import;
+use super::ours::{Ours, unique_index};
+use super::stored_users::{StoredUsers, element};
+use crate::record::key;
+use portcullis::auth::ProviderType;
+use portcullis::future::BoxFuture;
+use portcullis::store::shown;
+use portcullis::store::{Account, AccountState, Identity, ImportOutcome, StoreError, Users, UsersError};
+
+/// The users of one application, in the collection `users` of a database of ours that other applications may share.
+///
+/// A unique index over the identities, made on first use, keeps two users of an application from having one, whatever
+/// number of processes write at once. Dropping the collection while a process uses it drops the index too: restart the
+/// process then. A stored user that someone has edited so that it does not read back is a [`StoreError`] that names it.
+#[derive(Debug)]
+pub struct MongoUsers {
+    users: Ours,
+    application: String,
+}
+
+/// How often something is tried that others, writing at the same moment, can make impossible.
+pub(super) const ATTEMPTS: u32 = 12;
+
+impl MongoUsers {
+    /// The name of the collection. A server that exposes the same database through rules must not open it.
+    pub const COLLECTION: &str = "users";
+
+    /// The users of the application with this id in a database; nothing is read or made yet.
+    #[must_use]
+    pub fn new(database: &Database, application: impl Into<String>) -> Self {
+        let indexes = || {
+            let keys = doc! { "_id.application": 1, "identities.provider_type": 1, "identities.id": 1 };
+            vec![unique_index("identity", keys)]
+        };
+        Self { users: Ours::new(database, Self::COLLECTION, indexes), application: application.into() }
+    }
+
+    async fn ready(&self) -> Result<StoredUsers<'_>, Failure> {
+        Ok(StoredUsers { collection: self.users.ready().await?, application: &self.application })
+    }
+
+    async fn find_or_create(&self, identity: &Identity, now: DateTime) -> Result<Account, Failure> {
+        let users = self.ready().await?;
+        for attempt in 0..ATTEMPTS {
+            pause_before(attempt).await;
+            if let Some(account) = users.log_in(identity, now).await? {
+                return Ok(account);
+            }
+            let account = Account::new(ObjectId::new().to_hex(), identity.clone(), now);
+            match users.insert(&account).await {
+                Ok(()) => return Ok(account),
+                // The user is disabled, or another login has just made it.
+                Err(error) if error.is_duplicate_key() => {}
+                Err(error) => return Err(error),
+            }
+            let known = users.find_one(users.by_identity(identity)).await?;
+            if let Some(account) = known.filter(|account| account.state.is_disabled()) {
+                return Ok(account);
+            }
+        }
+        Err(contended())
+    }
+
+    async fn find(&self, id: &str) -> Result<Option<Account>, Failure> {
+        let users = self.ready().await?;
+        users.find_one(users.by_id(id)).await
+    }
+
+    async fn link(&self, id: &str, identity: &Identity) -> Result<Result<Account, UsersError>, Failure> {
+        let users = self.ready().await?;
+        for attempt in 0..ATTEMPTS {
+            pause_before(attempt).await;
+            let replace = doc! { "$set": { "identities.$.data": &identity.data } };
+            let (mut having, mut lacking) = (users.by_id(id), users.by_id(id));
+            having.insert("identities", element(identity));
+            lacking.insert("identities", doc! { "$not": element(identity) });
+            if let Some(account) = users.update(having, replace).await? {
+                return Ok(Ok(account));
+            }
+            match users.update(lacking, doc! { "$push": { "identities": identity.to_document() } }).await {
+                Ok(Some(account)) => return Ok(Ok(account)),
+                Ok(None) if users.find_one(users.by_id(id)).await?.is_none() => {
+                    return Ok(Err(UsersError::Unknown(shown(id))));
+                }
+                // Linked at the same moment.
+                Ok(None) => {}
+                Err(error) if error.is_duplicate_key() => {
+                    let IdentityOf { provider_type, id } = identity.into();
+                    return Ok(Err(UsersError::IdentityTaken { provider_type, id }));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(contended())
+    }
+
+    /// Sets the state of a user, if it is in the state `from` where one is given; whether there is such a user.
+    async fn set_state(&self, id: &str, from: Option<AccountState>, state: AccountState) -> Result<bool, Failure> {
+        let users = self.ready().await?;
+        let mut filter = users.by_id(id);
+        filter.extend(from.map(|from| ("state".to_owned(), Bson::from(from.name()))));
+        let set = doc! { "$set": { "state": state.name() } };
+        Ok(patiently(async { users.collection.update_one(filter, set).await }).await?.matched_count > 0)
+    }
+
+    async fn delete(&self, id: &str) -> Result<bool, Failure> {
+        let users = self.ready().await?;
+        Ok(patiently(async { users.collection.delete_one(users.by_id(id)).await }).await?.deleted_count > 0)
+    }
+
+    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<Account>, Failure> {
+        // To the server, 0 is no limit.
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let users = self.ready().await?;
+        let by_id = doc! { "_id": 1 };
+        // Bounds and not conditions, which would pass over ids that are no strings: those are an error.
+        let from = after.map_or(Bson::MinKey, Bson::from);
+        let find = users
+            .collection
+            .find(after.map_or_else(Document::new, |after| doc! { "_id": { "$ne": key(users.application, after) } }))
+            .sort(by_id.clone())
+            .hint(Hint::Keys(by_id))
+            .min(doc! { "_id": key(users.application, from) })
+            .max(doc! { "_id": key(users.application, Bson::MaxKey) })
+            .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+            .max_time(SERVER_TIME);
+        let mut cursor = patiently(async { find.await }).await?;
+        let mut accounts = Vec::new();
+        while patiently(cursor.advance()).await? {
+            accounts.push(users.read(cursor.current())?);
+        }
+        Ok(accounts)
+    }
+}
+
+impl Users for MongoUsers {
+    fn find_or_create<'a>(
+        &'a self,
+        identity: &'a Identity,
+        now: DateTime,
+    ) -> BoxFuture<'a, Result<Account, StoreError>> {
+        Box::pin(async move {
+            self.find_or_create(identity, now).await.map_err(|error| error.during("cannot find or create the user"))
+        })
+    }
+
+    fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Account>, StoreError>> {
+        Box::pin(async move { self.find(id).await.map_err(|error| error.during("cannot read the user")) })
+    }
+
+    fn link<'a>(&'a self, id: &'a str, identity: &'a Identity) -> BoxFuture<'a, Result<Account, UsersError>> {
+        Box::pin(
+            async move { self.link(id, identity).await.map_err(|error| error.during("cannot link the identity"))? },
+        )
+    }
+
+    fn set_state<'a>(&'a self, id: &'a str, state: AccountState) -> BoxFuture<'a, Result<(), UsersError>> {
+        Box::pin(async move {
+            let set = self.set_state(id, None, state).await;
+            let set = set.map_err(|error| error.during("cannot set the user's state"))?;
+            if set { Ok(()) } else { Err(UsersError::Unknown(shown(id))) }
+        })
+    }
+
+    fn activate<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), UsersError>> {
+        Box::pin(async move {
+            let activated = async {
+                let activated = self.set_state(id, Some(AccountState::Pending), AccountState::Active).await?;
+                Ok(activated || self.find(id).await?.is_some())
+            };
+            let known = activated.await.map_err(|error: Failure| error.during("cannot activate the user"))?;
+            if known { Ok(()) } else { Err(UsersError::Unknown(shown(id))) }
+        })
+    }
+
+    fn delete<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move { self.delete(id).await.map_err(|error| error.during("cannot delete the user")) })
+    }
+
+    fn import<'a>(&'a self, accounts: &'a [Account]) -> BoxFuture<'a, Result<Vec<ImportOutcome>, StoreError>> {
+        Box::pin(async move {
+            let outcomes = async { import(self.ready().await?, accounts).await };
+            outcomes.await.map_err(|error| error.during("cannot import users"))
+        })
+    }
+
+    fn list<'a>(&'a self, after: Option<&'a str>, limit: usize) -> BoxFuture<'a, Result<Vec<Account>, StoreError>> {
+        Box::pin(async move { self.list(after, limit).await.map_err(|error| error.during("cannot list the users")) })
+    }
+}
+
+/// What a message says of an identity.
+struct IdentityOf {
+    provider_type: ProviderType,
+    id: String,
+}
+
+impl From<&Identity> for IdentityOf {
+    fn from(identity: &Identity) -> Self {
+        Self { provider_type: identity.provider_type, id: shown(&identity.id) }
+    }
+}
+
+/// Waits a little longer before each further attempt.
+pub(super) async fn pause_before(attempt: u32) {
+    if attempt > 0 {
+        sleep(Duration::from_millis(5).saturating_mul(attempt)).await;
+    }
+}
+
+pub(super) fn contended() -> Failure {
+    Failure::new(format!("others changed the same users {ATTEMPTS} times meanwhile; try again"))
+}

@@ -1,0 +1,279 @@
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use ::mongodb::change_stream::ChangeStream;
+use ::mongodb::change_stream::event::ResumeToken;
+use ::mongodb::options::FullDocumentType;
+use ::mongodb::{Client, Collection};
+use bson::{Document, RawDocument, RawDocumentBuf};
+use tokio::time::{Instant, sleep};
+
+use super::change::CustomDataChange;
+use super::event::{Event, needs_a_look, pipeline, read};
+use super::owners::Owner;
+use super::scan::scan;
+use super::state::{Rescan, State, WatchStateError};
+use crate::mongodb::custom_data;
+use crate::mongodb::deadline::patiently;
+use crate::mongodb::failure::Failure;
+use portcullis::auth::CustomDataSource;
+use portcullis::path::FieldPath;
+use portcullis::store::StoreError;
+use portcullis::value::Malformed;
+
+/// Tells which users' custom data changes: inserted, updated, replaced, deleted, given to another user. It needs a replica set.
+///
+/// It knows which user each document names, for at most a million documents and 256 MiB of ids; more are an error. A lost
+/// connection is taken up again where it broke off. Where that cannot be, because the server has forgotten what happened or
+/// the collection was dropped, renamed or replaced, it looks at every document anew and says so:
+/// [`CustomDataChange::Everything`].
+///
+/// A change is told again until it is [settled](Self::settle), also by a watcher that a host resumed from the
+/// [`state`](Self::state) of an earlier one. A call of [`next`](Self::next) may be abandoned at any time; nothing is lost.
+///
+/// ```no_run
+/// use portcullis::auth::CustomDataSource;
+/// use portcullis_store::mongodb::CustomDataWatcher;
+/// use portcullis::store::{Sessions, StoreError};
+///
+/// async fn end_stale_sessions(
+///     client: &mongodb::Client,
+///     source: &CustomDataSource,
+///     sessions: &dyn Sessions,
+/// ) -> Result<(), StoreError> {
+///     let mut watcher = CustomDataWatcher::open(client, source).await?;
+///     loop {
+///         let change = watcher.next().await?;
+///         change.end_sessions(sessions).await?;
+///         watcher.settle();
+///     }
+/// }
+/// ```
+pub struct CustomDataWatcher {
+    collection: Collection<RawDocumentBuf>,
+    source: CustomDataSource,
+    patience: Duration,
+    state: State,
+    /// Absent until it is needed, and after whatever went wrong.
+    stream: Option<ChangeStream<RawDocumentBuf>>,
+}
+
+/// How long the server waits for something to happen before it says that nothing did.
+const AWAIT: Duration = Duration::from_secs(1);
+
+/// How long a lost connection is sought again before `next` says so, unless set otherwise.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Error codes after which the same token leads to the same error again: the history is lost, the next event is too large,
+/// or the token means nothing to this server.
+const LOST: [i32; 16] = [2, 9, 14, 15, 136, 222, 260, 280, 286, 10334, 40414, 40576, 40585, 40647, 40649, 50811];
+
+/// Error codes that waiting does not mend: not allowed, no such user, no replica set, no such kind of collection.
+const HOPELESS: [i32; 5] = [13, 18, 73, 166, 40573];
+
+impl CustomDataWatcher {
+    /// A watcher of what changes from now on.
+    ///
+    /// # Errors
+    /// If the collection cannot be read or watched.
+    pub async fn open(client: &Client, source: &CustomDataSource) -> Result<Self, StoreError> {
+        let mut watcher = Self::at(client, source, State { rescan: Some(Rescan::FromNow), ..State::default() });
+        watcher.rescan(Rescan::FromNow).await.map_err(failed)?;
+        Ok(watcher)
+    }
+
+    /// A watcher that goes on where another was when its [`state`](Self::state) was saved.
+    ///
+    /// # Errors
+    /// If the document is no such state.
+    pub fn resume(client: &Client, source: &CustomDataSource, state: Document) -> Result<Self, WatchStateError> {
+        Ok(Self::at(client, source, State::from_document(state, source)?))
+    }
+
+    fn at(client: &Client, source: &CustomDataSource, state: State) -> Self {
+        let collection = custom_data::collection(client, source);
+        Self { collection, source: source.clone(), patience: PATIENCE, state, stream: None }
+    }
+
+    /// Sets how long a lost connection is sought again before [`next`](Self::next) returns an error, 30 seconds otherwise.
+    #[must_use]
+    pub const fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// What the watcher knows, to be saved by the host: where it stands in the history, which user each document names, and
+    /// the change that is not settled yet. With some 60 bytes a document it can outgrow what MongoDB stores as one document;
+    /// a file takes it.
+    #[must_use]
+    pub fn state(&self) -> Document {
+        self.state.to_document(&self.source)
+    }
+
+    /// Declares the last change dealt with.
+    pub fn settle(&mut self) {
+        self.state.unsettled = None;
+    }
+
+    /// The next change, or again the last one if it is not settled. Waits for as long as nothing changes.
+    ///
+    /// # Errors
+    /// If the collection cannot be watched. Until a later call succeeds, nobody knows what changes.
+    pub async fn next(&mut self) -> Result<CustomDataChange, StoreError> {
+        let mut broken_since: Option<Instant> = None;
+        let mut pause = SHORTEST_PAUSE;
+        while self.state.unsettled.is_none() {
+            match self.step().await {
+                Ok(change) => {
+                    self.state.unsettled = change;
+                    broken_since = None;
+                    pause = SHORTEST_PAUSE;
+                }
+                Err(failure) if is_lost(&failure) && self.state.rescan != Some(Rescan::FromNow) => {
+                    self.state.rescan = Some(Rescan::FromNow);
+                }
+                Err(failure) => {
+                    let since = *broken_since.get_or_insert_with(Instant::now);
+                    if is_hopeless(&failure) || since.elapsed() + pause > self.patience {
+                        return Err(failed(failure));
+                    }
+                    sleep(pause).await;
+                    pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+                }
+            }
+        }
+        self.state.unsettled.clone().ok_or_else(|| failed(Failure::new("nothing to tell")))
+    }
+
+    /// Reads at most one event. The stream is taken out meanwhile: whoever abandons the call abandons it, and the next call
+    /// opens another where this one was.
+    async fn step(&mut self) -> Result<Option<CustomDataChange>, Failure> {
+        if let Some(rescan) = self.state.rescan {
+            return self.rescan(rescan).await.map(Some);
+        }
+        let mut stream = match (self.stream.take(), &self.state.token) {
+            (Some(stream), _) => stream,
+            (None, Some(token)) => {
+                stream_after(&self.collection, &self.source.user_id_field, Some(token.clone())).await?
+            }
+            (None, None) => {
+                self.state.rescan = Some(Rescan::FromNow);
+                return Ok(None);
+            }
+        };
+        let (users, token) = match patiently(stream.next_if_any()).await? {
+            Some(event) => {
+                let token = token_of(&event)?;
+                (self.apply(&event)?, Some(token))
+            }
+            // Without an event that says why.
+            None if !stream.is_alive() => {
+                self.state.rescan = Some(Rescan::FromNow);
+                return Ok(None);
+            }
+            None => (BTreeSet::new(), stream.resume_token()),
+        };
+        if let Some(token) = token {
+            self.state.token = Some(token);
+        }
+        self.stream = Some(stream);
+        Ok(if users.is_empty() { None } else { Some(CustomDataChange::Users(users)) })
+    }
+
+    /// Takes note of an event; the users whom it concerns.
+    fn apply(&mut self, event: &RawDocument) -> Result<BTreeSet<String>, Failure> {
+        let owners = &mut self.state.owners;
+        let (key, before, after) = match read(event, &self.source.user_id_field)? {
+            Event::Written(key, user) => {
+                let before = owners.get(&key);
+                (key, before, Owner::told(user))
+            }
+            Event::Updated { key, told, seen } => {
+                let before = owners.get(&key);
+                let told = told.map_or_else(|| before.told.clone(), |user| user.map(Into::into));
+                let seen = seen.map_or_else(|| before.seen.clone(), |user| user.map(Into::into));
+                (key, before, Owner { told, seen })
+            }
+            Event::Deleted(key) => {
+                let before = owners.get(&key);
+                (key, before, Owner::default())
+            }
+            Event::Announced => return Ok(BTreeSet::new()),
+            Event::Invalidated => {
+                self.state.rescan = Some(Rescan::FromToken);
+                return Ok(BTreeSet::new());
+            }
+            Event::Unknown => {
+                self.state.rescan = Some(Rescan::FromNow);
+                return Ok(BTreeSet::new());
+            }
+        };
+        let users = before.users().chain(after.users()).map(str::to_owned).collect();
+        owners.set(key, after)?;
+        Ok(users)
+    }
+
+    /// Looks at every document anew. The stream is opened first: what changes during the look is in it.
+    async fn rescan(&mut self, from: Rescan) -> Result<CustomDataChange, Failure> {
+        self.stream = None;
+        let token = match from {
+            Rescan::FromToken => self.state.token.clone(),
+            Rescan::FromNow => None,
+        };
+        let stream = stream_after(&self.collection, &self.source.user_id_field, token).await?;
+        let owners = scan(&self.collection, &self.source).await?;
+        let before = std::mem::replace(&mut self.state.owners, owners);
+        self.state.token = stream.resume_token();
+        self.state.rescan = None;
+        self.stream = Some(stream);
+        let after = &self.state.owners;
+        let known = before.users().chain(after.users()).map(str::to_owned).collect();
+        Ok(CustomDataChange::Everything { known, differing: before.differing(after) })
+    }
+}
+
+/// The state is not shown: it is large, and names users.
+impl fmt::Debug for CustomDataWatcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CustomDataWatcher").field("source", &self.source).finish_non_exhaustive()
+    }
+}
+
+fn token_of(event: &RawDocument) -> Result<ResumeToken, Failure> {
+    let id = event.get("_id").map_err(Malformed::from)?;
+    let id = id.and_then(|id| bson::Bson::try_from(id).ok()).and_then(|id| bson::deserialize_from_bson(id).ok());
+    id.ok_or_else(|| Failure::new("an event of the change stream has no token"))
+}
+
+fn is_lost(failure: &Failure) -> bool {
+    failure.code().is_some_and(|code| LOST.contains(&code))
+}
+
+fn is_hopeless(failure: &Failure) -> bool {
+    failure.is_authentication() || failure.code().is_some_and(|code| HOPELESS.contains(&code))
+}
+
+fn failed(failure: Failure) -> StoreError {
+    failure.during("cannot watch the custom data")
+}
+
+/// A stream that goes on after an event, or begins now.
+async fn stream_after(
+    collection: &Collection<RawDocumentBuf>,
+    field: &FieldPath,
+    token: Option<ResumeToken>,
+) -> Result<ChangeStream<RawDocumentBuf>, Failure> {
+    let mut watch = collection.watch().pipeline(pipeline(field)).max_await_time(AWAIT);
+    // Unlike `resumeAfter` this also takes the token of a stream's last event.
+    if let Some(token) = token {
+        watch = watch.start_after(token);
+    }
+    if needs_a_look(field) {
+        watch = watch.full_document(FullDocumentType::UpdateLookup);
+    }
+    Ok(patiently(async { watch.await }).await?.with_type())
+}

@@ -1,0 +1,174 @@
+//! How users and sessions are stored.
+
+use bson::{Bson, Document, doc};
+use thiserror::Error;
+
+use portcullis::auth::ProviderType;
+use portcullis::store::{Account, AccountState, Identity, Session, shown};
+use portcullis::user::UserType;
+
+/// A stored user or session that does not read back: somebody else wrote it. What it lacks is never made up, as a default
+/// in its place could grant.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(crate) enum RecordError {
+    /// There is no id to name it by, or it is another application's.
+    #[error("a stored {0} has no `_id` of the form {{application, id}}, with this application and a string")]
+    NoId(&'static str),
+    #[error("a stored session names no user")]
+    SessionOfNobody,
+    #[error("the stored {what} `{id}` {fault}")]
+    Fault { what: &'static str, id: String, fault: &'static str },
+    #[error("the stored user `{id}` {fault}")]
+    Account { id: String, fault: AccountFault },
+}
+
+/// Why an account is none that a login or an import may make.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(crate) enum AccountFault {
+    #[error("is the system user")]
+    System,
+    #[error("has no identity")]
+    NoIdentity,
+    #[error("has the identity `{0}` twice")]
+    IdentityTwice(String),
+}
+
+/// The `_id` of what an application stores. A store is one for all applications, each of which has its own identity
+/// provider: an id by itself is nobody's.
+pub(crate) fn key(application: &str, id: impl Into<Bson>) -> Document {
+    doc! { "application": application, "id": id.into() }
+}
+
+/// The id in an `_id`, if it is one of this application.
+fn id_of(stored: Option<Bson>, application: &str) -> Option<String> {
+    let Some(Bson::Document(mut stored)) = stored else { return None };
+    match (stored.remove("application"), stored.remove("id")) {
+        (Some(Bson::String(owner)), Some(Bson::String(id))) if owner == application && stored.is_empty() => Some(id),
+        _ => None,
+    }
+}
+
+/// What is stored as a document of its own.
+pub(crate) trait Record: Sized {
+    /// As it is stored.
+    fn to_record(&self, application: &str) -> Document;
+
+    /// Reads what an application stored.
+    fn from_record(record: Document, application: &str) -> Result<Self, RecordError>;
+}
+
+/// A user is stored as `{_id: {application, id}, type, state, identities: [{provider_type, id, data}], created_at,
+/// last_login_at}`.
+impl Record for Account {
+    fn to_record(&self, application: &str) -> Document {
+        let identities: Vec<Bson> = self.identities.iter().map(|found| Bson::Document(found.to_document())).collect();
+        let mut record = doc! {
+            "_id": key(application, &self.id),
+            "type": self.kind.name(),
+            "state": self.state.name(),
+            "identities": identities,
+            "created_at": self.created_at,
+        };
+        record.extend(self.last_login_at.map(|time| ("last_login_at".to_owned(), Bson::DateTime(time))));
+        record
+    }
+
+    fn from_record(mut record: Document, application: &str) -> Result<Self, RecordError> {
+        let id = id_of(record.remove("_id"), application).ok_or(RecordError::NoId("user"))?;
+        let account =
+            read_account(&id, record).map_err(|fault| RecordError::Fault { what: "user", id: shown(&id), fault })?;
+        match account_fault(&account) {
+            None => Ok(account),
+            Some(fault) => Err(RecordError::Account { id: shown(&id), fault }),
+        }
+    }
+}
+
+fn read_account(id: &str, mut record: Document) -> Result<Account, &'static str> {
+    let mut take = |key: &str| record.remove(key);
+    let kind = match take("type") {
+        Some(Bson::String(name)) => UserType::from_name(&name).ok_or("has an unknown `type`")?,
+        _ => return Err("has no string as `type`"),
+    };
+    let state = match take("state") {
+        Some(Bson::String(name)) => AccountState::from_name(&name).ok_or("has an unknown `state`")?,
+        _ => return Err("has no string as `state`"),
+    };
+    let identities = match take("identities") {
+        Some(Bson::Array(found)) => found.into_iter().map(read_identity).collect::<Result<_, _>>()?,
+        _ => return Err("has no array as `identities`"),
+    };
+    let Some(Bson::DateTime(created_at)) = take("created_at") else { return Err("has no date as `created_at`") };
+    let last_login_at = match take("last_login_at") {
+        None | Some(Bson::Null) => None,
+        Some(Bson::DateTime(time)) => Some(time),
+        Some(_) => return Err("has no date as `last_login_at`"),
+    };
+    Ok(Account { id: id.to_owned(), kind, state, identities, created_at, last_login_at })
+}
+
+fn read_identity(record: Bson) -> Result<Identity, &'static str> {
+    let Bson::Document(mut record) = record else { return Err("has an identity that is not a document") };
+    let mut take = |key: &str| record.remove(key);
+    match (take("provider_type"), take("id"), take("data")) {
+        (Some(Bson::String(name)), Some(Bson::String(id)), Some(Bson::Document(data))) => {
+            let provider_type = ProviderType::from_name(&name).ok_or("has an identity of an unknown provider type")?;
+            Ok(Identity { provider_type, id, data })
+        }
+        _ => Err("has an identity without `provider_type`, `id` or `data`"),
+    }
+}
+
+/// Why this is an account that no login or import may make, if it is.
+pub(crate) fn account_fault(account: &Account) -> Option<AccountFault> {
+    if account.kind == UserType::System {
+        return Some(AccountFault::System);
+    }
+    if account.identities.is_empty() {
+        return Some(AccountFault::NoIdentity);
+    }
+    let mut identities = account.identities.iter().enumerate();
+    let twice =
+        identities.find(|(at, one)| account.identities.iter().take(*at).any(|earlier| earlier.is_same_person(one)));
+    twice.map(|(_, identity)| AccountFault::IdentityTwice(shown(&identity.id)))
+}
+
+/// Whether both are the same user but for the last login, to the byte.
+pub(crate) fn is_unchanged(account: &Account, other: &Account) -> bool {
+    let bytes = |account: &Account| Account { last_login_at: None, ..account.clone() }.to_record("").to_vec().ok();
+    bytes(account).is_some_and(|mine| Some(mine) == bytes(other))
+}
+
+/// A session is stored as `{_id: {application, id}, user_id, device_id, started_at, expires_at}`. One without an end keeps a
+/// null, so that one whose end somebody removed reads as an error.
+impl Record for Session {
+    fn to_record(&self, application: &str) -> Document {
+        doc! {
+            "_id": key(application, &self.id),
+            "user_id": &self.user_id,
+            "device_id": &self.device_id,
+            "started_at": self.started_at,
+            "expires_at": self.expires_at,
+        }
+    }
+
+    // The id of a session is a secret of a kind, so that a message names the user in its place.
+    fn from_record(mut record: Document, application: &str) -> Result<Self, RecordError> {
+        let mut take = |key: &str| record.remove(key);
+        let id = id_of(take("_id"), application).ok_or(RecordError::NoId("session"))?;
+        let Some(Bson::String(user_id)) = take("user_id") else { return Err(RecordError::SessionOfNobody) };
+        let wrong = |fault| RecordError::Fault { what: "session of the user", id: shown(&user_id), fault };
+        let Some(Bson::String(device_id)) = take("device_id") else {
+            return Err(wrong("has no string as `device_id`"));
+        };
+        let Some(Bson::DateTime(started_at)) = take("started_at") else {
+            return Err(wrong("has no date as `started_at`"));
+        };
+        let expires_at = match take("expires_at") {
+            Some(Bson::Null) => None,
+            Some(Bson::DateTime(time)) => Some(time),
+            _ => return Err(wrong("has neither a date nor null as `expires_at`")),
+        };
+        Ok(Self { id, user_id, device_id, started_at, expires_at })
+    }
+}

@@ -1,0 +1,20 @@
+//! Stores without a server, what is logged in to through them, and keys over HTTPS: one binary, a module a topic.
+
+// A test that cannot go on fails by panicking, also inside its helpers, which clippy does not take for tests.
+#![allow(
+    clippy::unwrap_used,
+    clippy::unwrap_in_result,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)]
+
+mod documents;
+mod jwks;
+mod killed;
+mod login;
+mod queries;
+mod racing;
+mod stores;
+mod two_worlds;

@@ -1,0 +1,38 @@
+//! The store that needs no server keeps the laws of every store.
+
+use std::sync::Arc;
+
+use portcullis::store::{Sessions, Users};
+use portcullis_store::Embedded;
+
+use portcullis_testkit::contracts::{sessions, users};
+
+fn empty() -> Arc<Embedded> {
+    Arc::new(Embedded::in_memory("app").unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn users_are_kept_by_the_laws() {
+    for &(name, law) in users::LAWS {
+        eprintln!("{name}");
+        law(empty() as Arc<dyn Users>).await;
+    }
+}
+
+#[tokio::test]
+async fn two_applications_in_one_store_never_meet() {
+    let (app, names) = (empty(), ["other", "", "app\0", "ap", "appa"]);
+    for name in names {
+        let other = Arc::new(app.of(name));
+        users::two_applications_in_one_store_never_meet(Arc::clone(&app) as _, Arc::clone(&other) as _).await;
+        sessions::two_applications_in_one_store_never_meet(Arc::clone(&app) as _, other).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sessions_are_kept_by_the_laws() {
+    for &(name, law) in sessions::LAWS {
+        eprintln!("{name}");
+        law(empty() as Arc<dyn Sessions>).await;
+    }
+}

@@ -1,0 +1,149 @@
+//! What a user learns of changes.
+
+use std::time::{Duration, SystemTime};
+
+use bson::{Bson, Document, RawDocumentBuf, doc};
+use mongodb::Collection;
+use portcullis::access::{Guard, Query};
+use portcullis::eval::Context;
+use portcullis::guarded::{GuardedCollection, GuardedError, Happened, VisibleChange, Watched};
+use portcullis::store::documents::Namespace;
+use portcullis::user::User;
+use portcullis_store::mongodb::MongoDocuments;
+use serde_json::{Value as Json, json};
+
+use crate::attacks::{guard, node};
+use portcullis_testkit::mongodb::World;
+
+fn people(world: &World) -> Namespace {
+    Namespace::parse(&format!("{}.people", world.database.name())).unwrap()
+}
+
+/// A collection of which the server keeps what documents were and became.
+async fn remembering(world: &World) -> Collection<Document> {
+    let create = doc! { "create": "people", "changeStreamPreAndPostImages": { "enabled": true } };
+    world.database.run_command(create).await.unwrap();
+    world.database.collection("people")
+}
+
+fn team_a() -> Guard {
+    let fields = json!({"_id": {"read": true}, "name": {"read": true}, "pay": {"fields": {"grade": {"read": true}}}});
+    let rules = json!({"roles": [{"name": "r", "apply_when": {"team": "a"}, "fields": fields}]});
+    guard(&rules, Context::new().with_user(User::new("u1")))
+}
+
+fn query(filter: &Json) -> Query {
+    Query::compile(Some(&node(filter)), None, None).unwrap()
+}
+
+async fn next(watched: &mut Watched<'_>) -> VisibleChange {
+    for _ in 0..30 {
+        match watched.next().await.unwrap() {
+            Happened::Change(change) => return *change,
+            Happened::Nothing => {}
+            Happened::Ended => panic!("the stream ended"),
+        }
+    }
+    panic!("nothing happened")
+}
+
+fn inserted(document: &Document) -> VisibleChange {
+    VisibleChange::Inserted(RawDocumentBuf::try_from(document).unwrap())
+}
+
+pub(crate) async fn a_change_is_what_the_user_sees_of_it(world: World) {
+    let (people, store, guard) = (remembering(&world).await, MongoDocuments::new(&world.client), team_a());
+    let collection = GuardedCollection::new(&store, self::people(&world), &guard);
+    let mut watched = collection.watch(&store, &query(&json!({})), None, None).await.unwrap();
+    let set = async |id: i32, update: Document| {
+        people.update_one(doc! { "_id": id }, update).await.unwrap();
+    };
+
+    people.insert_one(doc! { "_id": 1, "team": "b", "name": "Cy" }).await.unwrap();
+    people
+        .insert_one(doc! { "_id": 2, "team": "a", "name": "Ada", "salary": 1, "pay": { "grade": 1, "bonus": 2 } })
+        .await
+        .unwrap();
+    assert_eq!(next(&mut watched).await, inserted(&doc! { "_id": 2, "name": "Ada", "pay": { "grade": 1 } }));
+    // Of hidden fields and hidden documents nothing is told.
+    set(2, doc! { "$set": { "salary": 2, "pay.bonus": 3 } }).await;
+    set(1, doc! { "$set": { "name": "Cyd" } }).await;
+    people.delete_one(doc! { "_id": 1 }).await.unwrap();
+    set(2, doc! { "$set": { "name": "Ada B.", "salary": 3 }, "$unset": { "pay": 1 } }).await;
+    let document = RawDocumentBuf::try_from(&doc! { "_id": 2, "name": "Ada B." }).unwrap();
+    let updated =
+        VisibleChange::Updated { document, updated: doc! { "name": "Ada B." }, removed: vec!["pay".to_owned()] };
+    assert_eq!(next(&mut watched).await, updated);
+    // What comes into sight is new, what goes out of it is gone.
+    set(2, doc! { "$set": { "team": "b" } }).await;
+    assert_eq!(next(&mut watched).await, VisibleChange::Deleted { id: Some(Bson::Int32(2)) });
+    people.replace_one(doc! { "_id": 2 }, doc! { "team": "a", "name": "Ada C.", "salary": 9 }).await.unwrap();
+    assert_eq!(next(&mut watched).await, inserted(&doc! { "_id": 2, "name": "Ada C." }));
+    let position = watched.position();
+    people.delete_one(doc! { "_id": 2 }).await.unwrap();
+    assert_eq!(next(&mut watched).await, VisibleChange::Deleted { id: Some(Bson::Int32(2)) });
+
+    let mut again = collection.watch(&store, &query(&json!({})), position, None).await.unwrap();
+    assert_eq!(next(&mut again).await, VisibleChange::Deleted { id: Some(Bson::Int32(2)) });
+}
+
+pub(crate) async fn a_filter_of_changes_sees_no_hidden_field(world: World) {
+    let (people, store, guard) = (remembering(&world).await, MongoDocuments::new(&world.client), team_a());
+    let collection = GuardedCollection::new(&store, self::people(&world), &guard);
+    let mut paid = collection.watch(&store, &query(&json!({"salary": {"$gt": 5}})), None, None).await.unwrap();
+    let mut unpaid =
+        collection.watch(&store, &query(&json!({"salary": {"$exists": false}})), None, None).await.unwrap();
+    people.insert_one(doc! { "_id": 1, "team": "a", "salary": 9 }).await.unwrap();
+    assert_eq!(next(&mut unpaid).await, inserted(&doc! { "_id": 1 }));
+    for _ in 0..2 {
+        assert_eq!(paid.next().await.unwrap(), Happened::Nothing);
+    }
+}
+
+pub(crate) async fn what_nobody_can_judge_is_withheld(world: World) {
+    let (store, guard) = (MongoDocuments::new(&world.client), team_a());
+    // Without images.
+    let people = world.database.collection::<Document>("people");
+    people.insert_one(doc! { "_id": 0 }).await.unwrap();
+    let collection = GuardedCollection::new(&store, self::people(&world), &guard);
+    let mut watched = collection.watch(&store, &query(&json!({})), None, None).await.unwrap();
+    people.insert_one(doc! { "_id": 1, "team": "a", "name": "Ada" }).await.unwrap();
+    assert_eq!(next(&mut watched).await, inserted(&doc! { "_id": 1, "name": "Ada" }));
+    people.update_one(doc! { "_id": 1 }, doc! { "$set": { "name": "Eve" } }).await.unwrap();
+    people.replace_one(doc! { "_id": 1 }, doc! { "team": "a", "name": "Zoe" }).await.unwrap();
+    people.delete_one(doc! { "_id": 1 }).await.unwrap();
+    people.insert_one(doc! { "_id": 2, "team": "a" }).await.unwrap();
+    assert_eq!(next(&mut watched).await, inserted(&doc! { "_id": 2 }));
+}
+
+pub(crate) async fn a_stream_of_changes_ends(world: World) {
+    let (people, store, guard) = (remembering(&world).await, MongoDocuments::new(&world.client), team_a());
+    let collection = GuardedCollection::new(&store, self::people(&world), &guard);
+    let everything = query(&json!({}));
+    // With the token.
+    let until = SystemTime::now() + Duration::from_millis(1500);
+    let mut expiring = collection.watch(&store, &everything, None, Some(until)).await.unwrap();
+    let mut ended = collection.watch(&store, &everything, None, None).await.unwrap();
+    let mut dropped = collection.watch(&store, &everything, None, None).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    people.insert_one(doc! { "_id": 1, "team": "a" }).await.unwrap();
+    assert_eq!(expiring.next().await.unwrap(), Happened::Ended);
+    // When the user's data changes.
+    ended.end().end();
+    assert_eq!(ended.next().await.unwrap(), Happened::Ended);
+    // With the collection.
+    assert_eq!(next(&mut dropped).await, inserted(&doc! { "_id": 1 }));
+    people.drop().await.unwrap();
+    let mut last = Happened::Nothing;
+    for _ in 0..10 {
+        last = dropped.next().await.unwrap();
+        if last == Happened::Ended {
+            break;
+        }
+    }
+    assert_eq!(last, Happened::Ended);
+    assert_eq!(dropped.next().await.unwrap(), Happened::Ended);
+    let closed = Guard::without_rules("a.b", Context::new());
+    let closed = GuardedCollection::new(&store, self::people(&world), &closed);
+    assert!(matches!(closed.watch(&store, &everything, None, None).await, Err(GuardedError::NoRule(_))));
+}

@@ -1,0 +1,68 @@
+//! The command line: fixtures/cli holds arguments, input, exit code and what must be said. `only` is about a file that keeps
+//! documents.
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// The variable that says where the commands keep documents.
+pub type Kept<'k> = Option<(&'static str, &'k OsStr)>;
+
+fn run(binary: &str, case: &Value, kept: Kept<'_>) -> Output {
+    let arguments = case["arguments"].as_array().unwrap().iter().map(|argument| argument.as_str().unwrap());
+    let mut child = Command::new(binary)
+        .args(arguments)
+        .envs(kept)
+        .current_dir(crate::root())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that does not read its input closes it.
+    let _ = child.stdin.take().unwrap().write_all(case["stdin"].as_str().unwrap_or_default().as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+fn texts<'c>(case: &'c Value, key: &str) -> Vec<&'c str> {
+    case[key].as_array().map_or_else(Vec::new, |list| list.iter().map(|text| text.as_str().unwrap()).collect())
+}
+
+/// Holds the command to the cases of a file, and counts them.
+pub fn check(binary: &str, file: &str, kept: Kept<'_>) -> usize {
+    let file: Value = serde_json::from_str(file).unwrap();
+    let cases = file["cases"].as_array().unwrap();
+    let mut elsewhere = 0;
+    for case in cases {
+        let name = case["name"].as_str().unwrap();
+        if case.get("only").is_some() && kept.is_some_and(|(variable, _)| variable == "PORTCULLIS_STORE") {
+            elsewhere += 1;
+            continue;
+        }
+        let output = run(binary, case, kept);
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let shown = format!("{name}\nstdout: {stdout}\nstderr: {stderr}");
+        assert_eq!(output.status.code().map(i64::from), case["exit"].as_i64(), "{shown}");
+        for text in texts(case, "stdout") {
+            assert!(stdout.contains(text), "no {text:?} on standard output: {shown}");
+        }
+        for text in texts(case, "stdout_not") {
+            assert!(!stdout.contains(text), "{text:?} on standard output: {shown}");
+        }
+        for text in texts(case, "stderr") {
+            assert!(stderr.contains(text), "no {text:?} on standard error: {shown}");
+        }
+        assert!(!stdout.contains('\u{1b}') && !stderr.contains('\u{1b}'), "colour without a terminal: {shown}");
+        if !case["json"].is_null() {
+            assert_eq!(serde_json::from_str::<Value>(&stdout).unwrap(), case["json"], "{shown}");
+        }
+        for (key, text) in case["json_has"].as_object().into_iter().flatten() {
+            let document: Value = serde_json::from_str(&stdout).unwrap();
+            assert!(document[key].to_string().contains(text.as_str().unwrap()), "{shown}");
+        }
+    }
+    cases.len() - elsewhere
+}

@@ -1,0 +1,80 @@
+//! Requests of several writes that are made one after the other until something is killed: they move one from one document to
+//! another, note the move in a third, and forget an old one.
+
+use bson::{Document, doc};
+use portcullis::access::Guard;
+use portcullis::eval::Context;
+use portcullis::guarded::{GuardedCollection, GuardedError, Write, Written, parse_writes};
+use portcullis::json;
+use portcullis::policy::{self, RulesFile};
+use portcullis::store::documents::{Namespace, Store};
+use portcullis::user::User;
+use serde_json::json;
+
+use super::documents::find;
+
+/// How many moves are remembered.
+const REMEMBERED: i64 = 10;
+
+/// Only the owner writes, and only what adds up.
+pub fn guard() -> Guard {
+    let rules = json!({"roles": [{
+        "name": "owner",
+        "apply_when": {"owner": "%%user.id"},
+        "read": true,
+        "write": {"%or": [
+            {"%%prevRoot": {"$exists": false}},
+            {"%%root.move": {"$exists": true}},
+            {"%%root.last": {"$gt": "%%prevRoot.last"}}
+        ]}
+    }]});
+    let rules = policy::compile(&json::parse(&rules.to_string()).unwrap()).unwrap();
+    Guard::new(RulesFile::effective(Some(&rules), None), Context::new().with_user(User::new("ada")))
+}
+
+pub fn request(number: i64) -> Vec<Write> {
+    let moved = |id: &str, by: i64| {
+        let update = json!({"$inc": {"sum": by}, "$set": {"last": number}, "$setOnInsert": {"owner": "ada"}});
+        json!({"updateOne": {"filter": {"_id": id}, "update": update, "upsert": true}})
+    };
+    let note = json!({"insertOne": {"document": {"_id": number, "move": number, "owner": "ada"}}});
+    let old = json!({"deleteMany": {"filter": {"move": {"$lte": number - REMEMBERED}}}});
+    let writes = json!([moved("a", 1), note, moved("b", -1), old]);
+    parse_writes(&json::parse(&writes.to_string()).unwrap()).unwrap()
+}
+
+pub async fn perform(store: &dyn Store, namespace: &Namespace, number: i64) -> Result<Vec<Written>, GuardedError> {
+    GuardedCollection::new(store, namespace.clone(), &guard()).write(&request(number)).await
+}
+
+/// How many moves have happened, each of them wholly.
+pub async fn happened(store: &dyn Store, namespace: &Namespace) -> i64 {
+    whole(&find(store, namespace, doc! {}).await)
+}
+
+/// The same of what is stored.
+pub fn whole(stored: &[Document]) -> i64 {
+    let number = |document: &Document, name: &str| super::racing::number(document, name);
+    let sums = |id: &str| stored.iter().find(|one| one.get_str("_id").ok() == Some(id));
+    let (Some(a), Some(b)) = (sums("a"), sums("b")) else {
+        assert!(stored.is_empty(), "half of the first move: {stored:?}");
+        return 0;
+    };
+    let count = number(a, "last");
+    let moves = stored.iter().filter(|one| one.contains_key("move"));
+    let mut moves: Vec<i64> = moves.map(|one| number(one, "move")).collect();
+    moves.sort_unstable();
+    assert_eq!((number(a, "sum"), number(b, "sum"), number(b, "last")), (count, -count, count), "{stored:?}");
+    assert_eq!(moves, ((count - REMEMBERED + 1).max(1)..=count).collect::<Vec<_>>(), "{stored:?}");
+    count
+}
+
+/// Says of each move that it is done, until the process is killed.
+pub async fn until_killed(store: &dyn Store, namespace: &Namespace) {
+    let mut number = happened(store, namespace).await;
+    loop {
+        number += 1;
+        perform(store, namespace, number).await.unwrap();
+        println!("done {number}");
+    }
+}

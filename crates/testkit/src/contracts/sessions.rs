@@ -1,0 +1,92 @@
+//! Laws of `Sessions`.
+
+use std::sync::Arc;
+
+use bson::DateTime;
+use portcullis::store::{Session, Sessions};
+
+type Store = Arc<dyn Sessions>;
+
+super::laws! { Store:
+    a_session_is_found_as_it_was_begun
+    an_ended_session_is_gone
+    all_sessions_of_a_user_end_at_once
+    expired_sessions_are_forgotten
+}
+
+fn at(seconds: i64) -> DateTime {
+    DateTime::from_millis(1_700_000_000_000 + seconds * 1000)
+}
+
+fn session(id: &str, user_id: &str) -> Session {
+    Session {
+        id: id.to_owned(),
+        user_id: user_id.to_owned(),
+        device_id: "device".to_owned(),
+        started_at: at(0),
+        expires_at: Some(at(60)),
+    }
+}
+
+async fn a_session_is_found_as_it_was_begun(sessions: Store) {
+    let ada = session("1", "ada");
+    let anonymous = Session { expires_at: None, ..session("2", "anonymous") };
+    for session in [&ada, &anonymous] {
+        sessions.start(session).await.unwrap();
+    }
+    assert_eq!(sessions.find("1").await.unwrap(), Some(ada));
+    assert_eq!(sessions.find("2").await.unwrap(), Some(anonymous));
+    for unknown in ["3", "", "ada", "01"] {
+        assert_eq!(sessions.find(unknown).await.unwrap(), None, "{unknown}");
+    }
+}
+
+async fn an_ended_session_is_gone(sessions: Store) {
+    for id in ["1", "2"] {
+        sessions.start(&session(id, "ada")).await.unwrap();
+    }
+    assert!(sessions.end("1").await.unwrap());
+    assert!(!sessions.end("1").await.unwrap());
+    assert_eq!(sessions.find("1").await.unwrap(), None);
+    assert!(sessions.find("2").await.unwrap().is_some());
+}
+
+async fn all_sessions_of_a_user_end_at_once(sessions: Store) {
+    for (id, user) in [("1", "ada"), ("2", "ada"), ("3", "ada "), ("4", "Ada"), ("5", "ada")] {
+        sessions.start(&session(id, user)).await.unwrap();
+    }
+    assert_eq!(sessions.end_all("ada").await.unwrap(), 3);
+    assert_eq!(sessions.end_all("ada").await.unwrap(), 0);
+    for (id, stays) in [("1", false), ("2", false), ("3", true), ("4", true), ("5", false)] {
+        assert_eq!(sessions.find(id).await.unwrap().is_some(), stays, "{id}");
+    }
+}
+
+async fn expired_sessions_are_forgotten(sessions: Store) {
+    for (id, expires_at) in [("1", Some(at(59))), ("2", Some(at(60))), ("3", Some(at(61))), ("4", None)] {
+        sessions.start(&Session { expires_at, ..session(id, "ada") }).await.unwrap();
+    }
+    // Until then whether it has expired is the caller's to see.
+    assert!(sessions.find("1").await.unwrap().is_some());
+    assert_eq!(sessions.purge(at(60)).await.unwrap(), 1);
+    assert_eq!(sessions.purge(at(60)).await.unwrap(), 0);
+    for (id, stays) in [("1", false), ("2", true), ("3", true), ("4", true)] {
+        assert_eq!(sessions.find(id).await.unwrap().is_some(), stays, "{id}");
+    }
+    assert_eq!(sessions.end_all("ada").await.unwrap(), 3);
+}
+
+/// Not in the table above, since it needs two views of one store.
+pub async fn two_applications_in_one_store_never_meet(mine: Store, other: Store) {
+    mine.start(&session("1", "ada")).await.unwrap();
+    assert_eq!(other.find("1").await.unwrap(), None);
+    assert!(!other.end("1").await.unwrap());
+    other.start(&session("1", "eve")).await.unwrap();
+    other.start(&session("2", "ada")).await.unwrap();
+    assert_eq!(mine.find("1").await.unwrap(), Some(session("1", "ada")));
+    assert_eq!(mine.find("2").await.unwrap(), None);
+    assert_eq!(other.end_all("ada").await.unwrap(), 1);
+    assert_eq!(other.purge(at(100)).await.unwrap(), 1);
+    assert_eq!(mine.find("1").await.unwrap(), Some(session("1", "ada")));
+    assert_eq!(mine.end_all("ada").await.unwrap(), 1);
+}

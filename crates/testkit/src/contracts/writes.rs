@@ -1,0 +1,150 @@
+//! Writes through a guard, on any store. The cases are data: fixtures/guarded and fixtures/attacks.
+
+use std::collections::BTreeMap;
+
+use bson::{Bson, Document, doc};
+use portcullis::access::Guard;
+use portcullis::eval::Context;
+use portcullis::guarded::{GuardedCollection, GuardedError, Written, parse_writes};
+use portcullis::json::{self, Node};
+use portcullis::policy::{self, RulesFile};
+use portcullis::store::documents::{Find, Namespace};
+use serde_json::Value as Json;
+
+use super::documents::{Given, insert};
+use super::tricks::{FILES, Tried, filled, try_file};
+
+super::laws! { Given:
+    a_write_does_what_it_says_or_nothing
+    no_write_tells_what_may_not_be_read
+    too_many_documents_are_not_written
+}
+
+pub fn node(json: &Json) -> Node {
+    json::parse(&json.to_string()).unwrap()
+}
+
+pub fn document(json: &Json) -> Document {
+    json::to_document(&node(json)).unwrap()
+}
+
+pub fn documents(json: &Json) -> Vec<Document> {
+    json.as_array().unwrap().iter().map(document).collect()
+}
+
+pub fn guard(rules: &Json, user: &Json) -> Guard {
+    let rules = policy::compile(&node(rules)).unwrap();
+    let user = portcullis::testfile::user(document(user)).unwrap();
+    Guard::new(RulesFile::effective(Some(&rules), None), Context::new().with_user(user))
+}
+
+/// A collection of its own for each case.
+pub fn namespace(of: &Namespace, name: &str) -> Namespace {
+    Namespace::parse(&format!("{}.{name}", of.database())).unwrap()
+}
+
+async fn stored(given: &Given, namespace: &Namespace) -> Vec<Document> {
+    let mut transaction = given.0.begin().await.unwrap();
+    let find = Find { sort: doc! { "_id": 1 }, ..Find::default() };
+    let found = transaction.find(namespace, &find).await.unwrap();
+    transaction.abort().await;
+    found.iter().map(|one| Document::try_from(one).unwrap()).collect()
+}
+
+pub async fn write(collection: &GuardedCollection<'_>, writes: &Json) -> Result<Vec<Written>, GuardedError> {
+    collection.write(&parse_writes(&node(writes))?).await
+}
+
+/// What a write brought, as a case expects it.
+pub fn shown(written: &Written) -> Document {
+    let number = |number: u64| i32::try_from(number).unwrap();
+    let mut shown = doc! { "matched": number(written.matched), "modified": number(written.modified), "deleted": number(written.deleted) };
+    if !written.inserted.is_empty() {
+        shown.insert("inserted", written.inserted.clone());
+    }
+    if let Some(id) = &written.upserted {
+        shown.insert("upserted", id.clone());
+    }
+    if let Some(document) = &written.document {
+        shown.insert("document", Document::try_from(document).unwrap());
+    }
+    shown
+}
+
+pub fn sorted(document: Document) -> BTreeMap<String, Bson> {
+    document.into_iter().filter(|(_, value)| *value != Bson::Int32(0)).collect()
+}
+
+async fn a_write_does_what_it_says_or_nothing(given: Given) {
+    let file: Json = serde_json::from_str(include_str!("../../../../fixtures/guarded/writes.json")).unwrap();
+    let mut failures = Vec::new();
+    let (mut held, mut elsewhere) = (0, 0);
+    for (number, case) in file["cases"].as_array().unwrap().iter().enumerate() {
+        let namespace = namespace(&given.1, &format!("case{number}"));
+        insert(&*given.0, &namespace, &documents(&case["stored"])).await;
+        let guard = guard(&case["rules"], &file["user"]);
+        let collection = GuardedCollection::new(&*given.0, namespace.clone(), &guard);
+        let result = write(&collection, &case["write"]).await;
+        let unsupported = result.as_ref().is_err_and(|error| error.to_string().contains("does not support it"));
+        if unsupported && case.get("only").is_some() {
+            elsewhere += 1;
+            continue;
+        }
+        held += 1;
+        let expect = &case["expect"];
+        let as_expected = match (&result, expect.get("denied"), expect.get("error")) {
+            (Err(error @ GuardedError::Denied { .. }), Some(operation), _) => {
+                error.to_string() == format!("{} not permitted", operation.as_str().unwrap())
+            }
+            (Err(error), None, Some(text)) => error.to_string().contains(text.as_str().unwrap()),
+            (Ok(written), None, None) => {
+                let written: Vec<_> = written.iter().map(|one| sorted(shown(one))).collect();
+                let expected = expect.as_array().cloned().unwrap_or_else(|| vec![expect.clone()]);
+                written == expected.iter().map(|one| sorted(document(one))).collect::<Vec<_>>()
+            }
+            _ => false,
+        };
+        let then = stored(&given, &namespace).await;
+        if !as_expected || then != documents(&case["then"]) {
+            let private = result.as_ref().err().and_then(GuardedError::private);
+            failures.push(format!("{}: {result:?} {private:?}\nthen {then:?}\n", case["name"]));
+        }
+    }
+    println!("{held} cases, {elsewhere} that this store does not support");
+    assert!(failures.is_empty(), "{} cases fail:\n{}", failures.len(), failures.join("\n"));
+    assert!(held > 40 && elsewhere <= 3);
+}
+
+async fn no_write_tells_what_may_not_be_read(given: Given) {
+    tricks(given, |_| false).await;
+}
+
+/// Tries every trick; `refuses` tells an error for which a store may refuse any of them.
+pub async fn tricks(given: Given, refuses: fn(&str) -> bool) {
+    let mut tried = Tried::default();
+    for file in FILES {
+        try_file(&given, file, refuses, &filled, &mut tried).await;
+    }
+    tried.assert_none_works();
+    assert!(tried.tricks > 300 && tried.refused > 190, "{} tricks, {} of them refused", tried.tricks, tried.refused);
+}
+
+async fn too_many_documents_are_not_written(given: Given) {
+    let rules = serde_json::json!({"roles": [{"name": "r", "apply_when": {}, "read": true, "write": true}]});
+    let guard = guard(&rules, &serde_json::json!({"id": "u1"}));
+    let (store, namespace) = &given;
+    insert(&**store, namespace, &(0..12).map(|id| doc! { "_id": id, "n": 0 }).collect::<Vec<_>>()).await;
+    let limits = portcullis::guarded::Limits { written_documents: 10, ..Default::default() };
+    let collection = GuardedCollection::new(&**store, namespace.clone(), &guard).with_limits(limits);
+    let all = serde_json::json!({"updateMany": {"filter": {}, "update": {"$inc": {"n": 1}}}});
+    let error = write(&collection, &all).await.unwrap_err();
+    assert_eq!(error.to_string(), "one request would write more than 10 documents; split it, or narrow the filter");
+    let some = serde_json::json!({"updateMany": {"filter": {"_id": {"$lt": 10}}, "update": {"$inc": {"n": 1}}}});
+    assert_eq!(write(&collection, &some).await.unwrap()[0].modified, 10);
+    let twice = serde_json::json!([
+        {"updateMany": {"filter": {"_id": {"$lt": 6}}, "update": {"$inc": {"n": 1}}}},
+        {"deleteMany": {"filter": {"_id": {"$lt": 6}}}}
+    ]);
+    assert!(write(&collection, &twice).await.unwrap_err().to_string().contains("more than 10 documents"));
+    assert_eq!(stored(&given, namespace).await.len(), 12);
+}

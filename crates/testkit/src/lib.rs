@@ -1,0 +1,15 @@
+//! What the tests of all packages share. Everything here panics where a test is to fail.
+
+use std::path::{Path, PathBuf};
+
+pub mod contracts;
+pub mod keys;
+pub mod mongodb;
+pub mod naive;
+pub mod worlds;
+
+/// The root of the repository, in which `fixtures` stands.
+#[must_use]
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}

@@ -1,0 +1,160 @@
+//! Asks a guarded collection what a case says, and puts into words all that its user gets to know.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bson::oid::ObjectId;
+use bson::{Bson, Document};
+use portcullis::access::Guard;
+use portcullis::guarded::{
+    FindRequest, Found, GuardedCollection, GuardedError, Pipeline, Write, Written, parse_writes,
+};
+use portcullis::json::{self, Node};
+use portcullis::store::documents::{Namespace, Store};
+use serde_json::{Value as Json, json};
+
+/// A request, read.
+pub enum Request {
+    Find(FindRequest),
+    Count(FindRequest),
+    Distinct(String, FindRequest),
+    Aggregate(Pipeline),
+    Write(Vec<Write>),
+}
+
+/// What kind of answer it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It was carried out; whether it found or changed something.
+    Done { some: bool },
+    /// By the rules.
+    Denied,
+    /// The database did not carry it out, whatever the user is told of that.
+    Failed,
+    /// Another error.
+    Refused,
+}
+
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub kind: Kind,
+    /// The same only for the same answer.
+    pub text: String,
+}
+
+fn node(json: &Json) -> Node {
+    json::parse(&json.to_string()).unwrap()
+}
+
+impl Request {
+    /// Reads `{"find": …}`, `{"count": …}`, `{"distinct": path, "filter": …}`, `{"aggregate": […]}` or `{"write": …}`.
+    pub fn parse(request: &Json) -> Result<Self, GuardedError> {
+        if let Some(find) = request.get("find") {
+            return Ok(Self::Find(FindRequest::parse(&node(find))?));
+        }
+        if let Some(count) = request.get("count") {
+            return Ok(Self::Count(FindRequest::parse(&node(count))?));
+        }
+        if let Some(path) = request.get("distinct") {
+            let filter = request.get("filter").cloned().unwrap_or_else(|| json!({}));
+            let path = path.as_str().unwrap_or_default().to_owned();
+            return Ok(Self::Distinct(path, FindRequest::parse(&node(&json!({"filter": filter})))?));
+        }
+        if let Some(pipeline) = request.get("aggregate") {
+            return Ok(Self::Aggregate(Pipeline::parse(&node(pipeline))?));
+        }
+        let nothing = json!({});
+        Ok(Self::Write(parse_writes(&node(request.get("write").unwrap_or(&nothing)))?))
+    }
+
+    pub const fn writes(&self) -> bool {
+        matches!(self, Self::Write(_))
+    }
+}
+
+/// How the text begins for a failure of the database of which nothing more is told.
+const NOT_DONE: &str = "the database did not carry out the request";
+
+/// What the log says of a failure that its user is told of as of a denial.
+const UNJUDGED: &str = "failed before it could be judged";
+
+/// What the user is answered.
+pub async fn answer(store: &dyn Store, namespace: &Namespace, guard: &Guard, request: &Request) -> Answer {
+    let collection = GuardedCollection::new(store, namespace.clone(), guard);
+    match told(&collection, request).await {
+        Ok((text, some)) => Answer { kind: Kind::Done { some }, text },
+        Err(error) => {
+            let private = error.private().unwrap_or_default();
+            let kind = match &error {
+                GuardedError::Store(_) => Kind::Failed,
+                _ if error.to_string().starts_with(NOT_DONE) || private.contains(UNJUDGED) => Kind::Failed,
+                GuardedError::Denied { .. } => Kind::Denied,
+                _ => Kind::Refused,
+            };
+            Answer { kind, text: format!("error: {error}") }
+        }
+    }
+}
+
+/// All that the user can read.
+pub async fn view(store: &dyn Store, namespace: &Namespace, guard: &Guard) -> Answer {
+    answer(store, namespace, guard, &Request::parse(&json!({"find": {}})).unwrap()).await
+}
+
+async fn told(collection: &GuardedCollection<'_>, request: &Request) -> Result<(String, bool), GuardedError> {
+    match request {
+        Request::Find(find) => shown(collection.find(find).await?).await,
+        Request::Count(count) => {
+            let count = collection.count(count).await?;
+            Ok((count.to_string(), count > 0))
+        }
+        Request::Distinct(path, request) => {
+            let values = collection.distinct(path, request).await?;
+            let values: Vec<Bson> = values.into_iter().map(steady).collect();
+            Ok((format!("{values:?}"), !values.is_empty()))
+        }
+        Request::Aggregate(pipeline) => shown(collection.aggregate(pipeline).await?).await,
+        Request::Write(writes) => {
+            let written = collection.write(writes).await?;
+            let some = written
+                .iter()
+                .any(|one| one.modified + one.deleted > 0 || !one.inserted.is_empty() || one.upserted.is_some());
+            Ok((written.into_iter().map(|one| format!("{:?}\n", report(one))).collect(), some))
+        }
+    }
+}
+
+async fn shown(found: Found<'_>) -> Result<(String, bool), GuardedError> {
+    let all = found.all().await?;
+    let text = all.iter().map(|one| format!("{:?}\n", steady(Document::try_from(one).unwrap().into()))).collect();
+    Ok((text, !all.is_empty()))
+}
+
+fn report(written: Written) -> impl std::fmt::Debug {
+    let Written { inserted, matched, modified, upserted, deleted, document } = written;
+    let inserted: Vec<Bson> = inserted.into_iter().map(steady).collect();
+    let document = document.map(|document| steady(Document::try_from(&document).unwrap().into()));
+    (matched, modified, deleted, inserted, upserted.map(steady), document)
+}
+
+/// The same value, but what the moment of the request made is always the same: the time, and new `_id`s.
+fn steady(value: Bson) -> Bson {
+    match value {
+        Bson::ObjectId(id) if is_now(u64::from(u32::from_be_bytes(id.bytes()[..4].try_into().unwrap()))) => {
+            Bson::ObjectId(ObjectId::from_bytes([0xee; 12]))
+        }
+        Bson::DateTime(time) if is_now(u64::try_from(time.timestamp_millis() / 1000).unwrap_or(0)) => {
+            Bson::String("now".to_owned())
+        }
+        Bson::Timestamp(time) if is_now(u64::from(time.time)) => Bson::String("now".to_owned()),
+        Bson::Array(elements) => Bson::Array(elements.into_iter().map(steady).collect()),
+        Bson::Document(document) => {
+            Bson::Document(document.into_iter().map(|(name, value)| (name, steady(value))).collect())
+        }
+        other => other,
+    }
+}
+
+fn is_now(seconds: u64) -> bool {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    now.abs_diff(seconds) < 100_000
+}

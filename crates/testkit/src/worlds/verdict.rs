@@ -1,0 +1,148 @@
+//! Whether two answers tell the worlds apart.
+
+use bson::Document;
+use portcullis::access::Guard;
+use serde_json::Value as Json;
+
+use super::ask::{Answer, Kind, Request, answer, view};
+use super::scene::{Eyes, Scene, Seen, is_deletable, same_documents};
+use super::{Base, Ground};
+
+/// What was found of one request.
+pub enum Verdict {
+    Same(Answer),
+    /// The same, in no order to rely on.
+    Unsteady(Answer),
+    /// They differ as the rules' author will have it, or as the database has it: see [`is_told_rightly`].
+    Told,
+    /// A leak.
+    Differs {
+        answers: [String; 2],
+    },
+}
+
+/// Asks both worlds a case's request; they hold what the scene says. After a write, the scene holds what became of them.
+pub async fn verdict<B: Base>(base: &B, scene: &mut Scene, eyes: &Eyes, case: &Json, request: &Request) -> Verdict {
+    let guard = &eyes.guard;
+    let mut answers = Vec::new();
+    for number in 0..2 {
+        let (store, namespace) = base.world(number);
+        answers.push(answer(store, namespace, guard, request).await);
+    }
+    let [one, other] = &answers[..] else { panic!("two worlds") };
+    if !request.writes() {
+        if one.text == other.text {
+            return Verdict::Same(one.clone());
+        }
+        if let Request::Aggregate(_) = request
+            && is_unsteady(base, guard, case, request, one, other).await
+        {
+            return Verdict::Unsteady(one.clone());
+        }
+        return Verdict::Differs { answers: [one.text.clone(), other.text.clone()] };
+    }
+    let before = scene.worlds.clone();
+    let mut views = Vec::new();
+    for number in 0..2 {
+        let (store, namespace) = base.world(number);
+        views.push(view(store, namespace, guard).await.text);
+        scene.worlds[number] = base.stored(number).await;
+    }
+    let [one_view, other_view] = &views[..] else { panic!("two worlds") };
+    if one.text == other.text && one_view == other_view {
+        return Verdict::Same(one.clone());
+    }
+    let told = is_told_rightly([one, other], &before, &scene.worlds, eyes);
+    if told {
+        return Verdict::Told;
+    }
+    Verdict::Differs { answers: [format!("{}then {one_view}", one.text), format!("{}then {other_view}", other.text)] }
+}
+
+/// Whether one world carried out a write and the other did not, for a reason that may be known:
+/// - *the database failed to carry out a change that the rules let this user make*: a key that a document has which he may not
+///   read, or a validator that looks at what is hidden. That he may make the change is what the world tells in which it was
+///   made: what permissions to write look at is alike in both. Refusals do not count, nor two failures that differ.
+/// - *the rules let him delete a document in one world only*: a delete takes permission to write every field, so that whoever is
+///   let delete a document knows that nothing else is in it. Then it must have been deleted; a refusal of something else in the
+///   same request must not tell.
+///
+/// Where it was not carried out, nothing has changed.
+fn is_told_rightly(
+    answers: [&Answer; 2],
+    before: &[Vec<Document>; 2],
+    after: &[Vec<Document>; 2],
+    eyes: &Eyes,
+) -> bool {
+    let (done, undone) = match (answers[0].kind, answers[1].kind) {
+        (Kind::Done { some: true }, Kind::Failed | Kind::Denied) => (0, 1),
+        (Kind::Failed | Kind::Denied, Kind::Done { some: true }) => (1, 0),
+        _ => return false,
+    };
+    if !same_documents(&before[undone], &after[undone]) {
+        return false;
+    }
+    if answers[undone].kind == Kind::Failed {
+        return true;
+    }
+    let is_gone = |document: &&Document| !after[done].iter().any(|left| left.get("_id") == document.get("_id"));
+    let readable = |world: usize| before[world].iter().filter(|document| eyes.see(document) != Seen::Nothing);
+    // Documents that are alike stand in the same order.
+    let pairs = readable(done).zip(readable(undone));
+    pairs.filter(|(gone, _)| is_gone(gone)).any(|(_, kept)| !is_deletable(&eyes.guard, kept))
+}
+
+/// What comes in an order that may differ from one time to the next.
+const UNORDERED: [&str; 5] = ["$group", "$bucket", "$sortByCount", "$addToSet", "$setUnion"];
+
+/// How often a pipeline is asked again, in each world.
+const AGAIN: usize = 24;
+
+/// Whether two answers differ only by an order that is none to rely on: that of groups and of sets.
+async fn is_unsteady<B: Base>(
+    base: &B,
+    guard: &Guard,
+    case: &Json,
+    request: &Request,
+    one: &Answer,
+    other: &Answer,
+) -> bool {
+    let text = case.to_string();
+    if !UNORDERED.iter().any(|name| text.contains(&format!("\"{name}\""))) {
+        return false;
+    }
+    let letters = |answer: &Answer| {
+        let mut letters: Vec<char> = answer.text.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    if letters(one) == letters(other) {
+        return true;
+    }
+    // What a later stage has made of them differs in more than its order.
+    let mut texts = [vec![one.text.clone()], vec![other.text.clone()]];
+    for _ in 0..AGAIN {
+        for number in 0..2 {
+            let (store, namespace) = base.world(number);
+            let again = answer(store, namespace, guard, request).await.text;
+            if texts[1 - number].contains(&again) {
+                return true;
+            }
+            texts[number].push(again);
+        }
+    }
+    false
+}
+
+/// Fills both worlds; without indexes where the documents do not allow one: two of the same value, or two arrays in one document.
+pub async fn fill<B: Base>(base: &B, scene: &mut Scene) {
+    for number in 0..2 {
+        if base.fill(number, &scene.worlds[number], &scene.ground).await.is_err() {
+            scene.ground = Ground { validator: scene.ground.validator.clone(), ..Ground::default() };
+            for number in 0..2 {
+                base.fill(number, &scene.worlds[number], &scene.ground).await.expect("documents that can be stored");
+            }
+            return;
+        }
+    }
+}

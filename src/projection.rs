@@ -1,0 +1,333 @@
+//! Which fields of a document are left: the projections of filters and of clients.
+
+use std::collections::HashMap;
+
+use bson::Document;
+use thiserror::Error;
+
+use crate::json::{self, Node};
+use crate::path::{FieldPath, PathError, Segment};
+use crate::text::{Located, Span};
+use crate::value::{
+    ArrayRef, Container, DocumentRef, DocumentWriter, Elements, Empty, Field, Fields, MAX_DEPTH, Malformed, Place,
+    RawWriter, ValueRef, Writer,
+};
+
+/// Which fields of a document are kept: MongoDB's `{a: 1}` or `{a: 0}`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Projection {
+    included: Vec<FieldPath>,
+    excluded: Vec<FieldPath>,
+    /// The same, as documents are gone through by them.
+    includes: Names,
+    excludes: Names,
+    /// What is said about `_id`, which may stand beside either.
+    id: Option<bool>,
+    span: Span,
+}
+
+/// Whether a projection leaves a top-level field of a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kept {
+    No,
+    /// That depends on its value: nothing in a number is included.
+    Perhaps,
+    Yes,
+}
+
+/// Why a value is not a projection.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ProjectionError {
+    /// `{"a": {"$slice": 1}}`
+    #[error("a projection says `true`, `false`, 1 or 0 about a field, not {0}")]
+    Value(&'static str),
+    /// `{"a..b": 1}`
+    #[error("{0}")]
+    Path(PathError),
+    /// `"projection": 1`
+    #[error("a projection is an object, not {0}")]
+    NotObject(&'static str),
+}
+
+impl Projection {
+    /// Reads a projection.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn compile(node: &Node) -> Result<Self, Vec<Located<ProjectionError>>> {
+        let mut errors = Vec::new();
+        let mut projection = Self { span: node.span, ..Self::default() };
+        let Some(members) = node.as_object() else {
+            return Err(vec![Located::new(ProjectionError::NotObject(node.describe()), node.span)]);
+        };
+        for member in members {
+            let include = match json::to_bson(&member.value).as_ref().map(ValueRef::from) {
+                Ok(ValueRef::Boolean(value)) => Some(value),
+                Ok(value) => value.number().map(|number| number.integer() != Some(0)),
+                Err(_) => None,
+            };
+            match (FieldPath::parse(&member.key), include) {
+                (Err(error), _) => errors.push(Located::new(ProjectionError::Path(error), member.key_span)),
+                (_, None) => {
+                    errors.push(Located::new(ProjectionError::Value(member.value.describe()), member.value.span));
+                }
+                (Ok(_), Some(include)) if member.key == "_id" => projection.id = Some(include),
+                (Ok(path), Some(true)) => {
+                    projection.includes.add(path.segments());
+                    projection.included.push(path);
+                }
+                (Ok(path), Some(false)) => {
+                    projection.excludes.add(path.segments());
+                    projection.excluded.push(path);
+                }
+            }
+        }
+        if errors.is_empty() { Ok(projection) } else { Err(errors) }
+    }
+
+    /// A field that is included, other than `_id`.
+    #[must_use]
+    pub fn inclusion(&self) -> Option<&FieldPath> {
+        self.included.first()
+    }
+
+    /// A field that is excluded, other than `_id`.
+    #[must_use]
+    pub fn exclusion(&self) -> Option<&FieldPath> {
+        self.excluded.first()
+    }
+
+    /// Whether it names no field, and so leaves every document as it is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.included.is_empty() && self.excluded.is_empty() && self.id.is_none()
+    }
+
+    /// Whether a top-level field is left.
+    pub(crate) fn keeps(&self, name: &str) -> Kept {
+        let included = self.includes.below(name);
+        match name {
+            "_id" if self.id == Some(false) => return Kept::No,
+            // It is included without being named.
+            "_id" if included.is_none() => return Kept::Yes,
+            _ if self.excludes.below(name).is_some_and(|names| names.ends) => return Kept::No,
+            _ => {}
+        }
+        match included {
+            _ if !self.is_inclusion() => Kept::Yes,
+            None => Kept::No,
+            Some(names) if names.ends => Kept::Yes,
+            Some(_) => Kept::Perhaps,
+        }
+    }
+
+    /// Whether a top-level field is left with everything in it.
+    pub(crate) fn keeps_whole(&self, name: &str) -> bool {
+        self.keeps(name) == Kept::Yes && self.excludes.below(name).is_none()
+    }
+
+    /// Whether top-level fields are left that it does not name, other than `_id`.
+    pub(crate) const fn keeps_others(&self) -> bool {
+        !self.is_inclusion()
+    }
+
+    /// The top-level fields that it names.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.includes.below.iter().chain(&self.excludes.below).map(|(name, _)| &**name)
+    }
+
+    /// The paths that it names, other than `_id`.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &FieldPath> {
+        self.included.iter().chain(&self.excluded)
+    }
+
+    /// Whether it both includes fields and excludes others, which MongoDB refuses; `_id` does not count.
+    pub(crate) const fn is_mixed(&self) -> bool {
+        !self.included.is_empty() && !self.excluded.is_empty()
+    }
+
+    /// The top-level fields beside `_id` that can be left; `None` if any can.
+    pub(crate) fn kept_names(&self) -> Option<impl Iterator<Item = &str>> {
+        self.is_inclusion().then(|| self.includes.below.iter().map(|(name, _)| &**name))
+    }
+
+    const fn is_inclusion(&self) -> bool {
+        !self.included.is_empty() || (matches!(self.id, Some(true)) && self.excluded.is_empty())
+    }
+
+    /// As it is written to MongoDB.
+    pub(crate) fn to_document(&self) -> Document {
+        let paths = |paths: &[FieldPath], sign: i32| -> Vec<(String, bson::Bson)> {
+            paths.iter().map(|path| (path.to_string(), sign.into())).collect()
+        };
+        let id = self.id.map(|id| ("_id".to_owned(), i32::from(id).into()));
+        paths(&self.included, 1).into_iter().chain(paths(&self.excluded, 0)).chain(id).collect()
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub const fn span(&self) -> Span {
+        self.span
+    }
+
+    /// What is left of a document. `{"_id": 1}` alone includes only `_id`.
+    ///
+    /// # Errors
+    /// If raw bytes are no BSON, or the document is nested deeper than [`MAX_DEPTH`].
+    pub fn apply<'d>(&self, document: impl Into<DocumentRef<'d>>) -> Result<Document, Malformed> {
+        DocumentWriter::write(|writer| self.write(document.into(), writer))
+    }
+
+    /// Puts what it leaves of a document in the place of whatever `bytes` hold.
+    ///
+    /// # Errors
+    /// Bytes that are not BSON.
+    pub fn write_raw(&self, document: DocumentRef<'_>, bytes: &mut Vec<u8>) -> Result<(), Malformed> {
+        RawWriter::write(bytes, |writer| self.write(document, writer))
+    }
+
+    /// Writes what is left of a document.
+    pub(crate) fn write(&self, document: DocumentRef<'_>, writer: &mut impl Writer) -> Result<(), Malformed> {
+        let includes = self.is_inclusion();
+        let left = Left { included: includes.then_some(&self.includes), excluded: Some(&self.excludes) };
+        // `_id` keeps its place at the front unless only a part of it was included, like of any other field.
+        let partly = self.includes.below("_id").is_some();
+        let separately = self.id == Some(false) || (includes && !partly);
+        if separately
+            && self.id != Some(false)
+            && let Some(id) = Field::find(document, "_id")?
+        {
+            let left = Left { included: None, excluded: self.excludes.below("_id") };
+            left.value(Place::Key("_id"), id, 0, writer)?;
+        }
+        left.fields(document, separately.then_some("_id"), 0, writer)
+    }
+}
+
+/// Paths by their names: what is said about a value, and about what stands in it.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Names {
+    /// Whether a path ends here.
+    ends: bool,
+    below: Vec<(Box<str>, Names)>,
+    /// Where each name stands, once there are many.
+    places: HashMap<Box<str>, usize>,
+}
+
+/// Among more names than this, one is found by its hash.
+const LISTED: usize = 12;
+
+impl Names {
+    fn place(&self, name: &str) -> Option<usize> {
+        if self.places.is_empty() {
+            return self.below.iter().position(|(known, _)| **known == *name);
+        }
+        self.places.get(name).copied()
+    }
+
+    fn add(&mut self, path: &[Segment]) {
+        let Some((first, rest)) = path.split_first() else {
+            self.ends = true;
+            return;
+        };
+        let at = self.place(first.name()).unwrap_or_else(|| {
+            self.below.push((first.name().into(), Self::default()));
+            let last = self.below.len() - 1;
+            if last >= LISTED {
+                // All of them, when they become many.
+                let from = if self.places.is_empty() { 0 } else { last };
+                let new = self.below.iter().enumerate().skip(from);
+                self.places.extend(new.map(|(place, (name, _))| (name.clone(), place)));
+            }
+            last
+        });
+        if let Some((_, names)) = self.below.get_mut(at) {
+            names.add(rest);
+        }
+    }
+
+    fn below(&self, name: &str) -> Option<&Self> {
+        self.below.get(self.place(name)?).map(|(_, names)| names)
+    }
+}
+
+/// What is to be left of a value: only what is included, if that is given, and nothing that is excluded.
+#[derive(Clone, Copy)]
+struct Left<'p> {
+    included: Option<&'p Names>,
+    excluded: Option<&'p Names>,
+}
+
+impl<'p> Left<'p> {
+    fn fields(
+        self,
+        document: DocumentRef<'_>,
+        but: Option<&str>,
+        depth: usize,
+        writer: &mut impl Writer,
+    ) -> Result<(), Malformed> {
+        let mut fields = Fields::of(document);
+        while let Some(field) = fields.next() {
+            let (key, value) = field?;
+            if let Some(left) = self.below(key)
+                && but != Some(key)
+                && !fields.repeats(key)
+            {
+                left.value(Place::Key(key), value, depth, writer)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is to be left of a field; `None` if nothing is.
+    fn below(self, key: &str) -> Option<Left<'p>> {
+        let included = match self.included {
+            None => None,
+            Some(names) => Some(names.below(key)?).filter(|names| !names.ends),
+        };
+        let excluded = self.excluded.and_then(|names| names.below(key));
+        (!excluded.is_some_and(|names| names.ends)).then_some(Left { included, excluded })
+    }
+
+    fn value(
+        self,
+        place: Place<'_>,
+        value: Field<'_>,
+        depth: usize,
+        writer: &mut impl Writer,
+    ) -> Result<(), Malformed> {
+        if self.included.is_none() && self.excluded.is_none() {
+            return writer.whole(place, value);
+        }
+        if depth > MAX_DEPTH {
+            return Err(Malformed::depth());
+        }
+        match value.value()? {
+            ValueRef::Document(document) => {
+                let fill = |writer: &mut _| self.fields(document, None, depth + 1, writer);
+                writer.container(place, Container::Document, Empty::Kept, fill)?;
+            }
+            ValueRef::Array(array) => {
+                let fill = |writer: &mut _| self.elements(array, depth + 1, writer);
+                writer.container(place, Container::Array, Empty::Kept, fill)?;
+            }
+            // Of a value in which nothing can stand, nothing in it is included.
+            _ if self.included.is_some() => {}
+            _ => writer.whole(place, value)?,
+        }
+        Ok(())
+    }
+
+    fn elements(self, array: ArrayRef<'_>, depth: usize, writer: &mut impl Writer) -> Result<(), Malformed> {
+        let mut index = 0;
+        for element in Elements::of(array) {
+            let element = element?;
+            if self.included.is_none() || element.is_container() {
+                self.value(Place::Index(index), element, depth, writer)?;
+                index += 1;
+            }
+        }
+        Ok(())
+    }
+}
