@@ -15,9 +15,21 @@ const MAX_LEVELS: usize = 180;
 /// How large it may be, in bytes.
 const MAX_BYTES: usize = 16 << 20;
 
-/// A stage that makes documents of one.
+/// A stage that makes documents of each document by itself: `$project` with values, `$addFields`, `$replaceWith` or `$unwind`.
+///
+/// ```
+/// use bson::{Document, doc};
+/// use portcullis::aggregation::Each;
+/// use portcullis::value::Steps;
+/// let stage = Each::add_fields(&doc! { "total": { "$multiply": ["$price", "$count"] } }).unwrap();
+/// let made = stage.apply((&doc! { "price": 3, "count": 4 }).into(), &Steps::default()).unwrap();
+/// assert_eq!(Document::try_from(&*made[0]).unwrap(), doc! { "price": 3, "count": 4, "total": 12 });
+/// ```
 #[derive(Clone, Debug)]
-pub(crate) enum Each {
+pub struct Each(Form);
+
+#[derive(Clone, Debug)]
+enum Form {
     /// `$project` with values, and `$addFields`.
     Fields {
         tree: Vec<(String, Node)>,
@@ -33,7 +45,7 @@ pub(crate) enum Each {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) enum Node {
+enum Node {
     Keep,
     Drop,
     Value(Expression),
@@ -52,17 +64,23 @@ impl Node {
 
 impl Each {
     /// `$addFields`, which is also `$set`.
-    pub(crate) fn add_fields(fields: &Document) -> Outcome<Self> {
+    ///
+    /// # Errors
+    /// It is malformed, or uses what is not supported.
+    pub fn add_fields(fields: &Document) -> Outcome<Self> {
         if fields.is_empty() {
             return refused(40177, "`$addFields` names at least one field");
         }
         let mut tree = Vec::new();
         insert_all(&mut tree, fields, true, 0)?;
-        Ok(Self::Fields { tree, keeps: true })
+        Ok(Self(Form::Fields { tree, keeps: true }))
     }
 
-    /// `$project` with at least one value. Without one it is no business of expressions: none.
-    pub(crate) fn project(fields: &Document) -> Outcome<Option<Self>> {
+    /// `$project`; `None` if it only names fields that stay or go, and computes nothing.
+    ///
+    /// # Errors
+    /// It is malformed, or uses what is not supported.
+    pub fn project(fields: &Document) -> Outcome<Option<Self>> {
         let mut tree = Vec::new();
         if !has_values(fields) {
             return Ok(None);
@@ -71,14 +89,22 @@ impl Each {
         if !tree.iter().any(|(name, _)| name == "_id") {
             tree.push(("_id".to_owned(), Node::Keep));
         }
-        Ok(Some(Self::Fields { tree, keeps: false }))
+        Ok(Some(Self(Form::Fields { tree, keeps: false })))
     }
 
-    pub(crate) fn replace(expression: &Bson) -> Outcome<Self> {
-        Ok(Self::Replace(Expression::parse(expression)?))
+    /// `$replaceWith`, which is also `$replaceRoot`.
+    ///
+    /// # Errors
+    /// It is malformed, or uses what is not supported.
+    pub fn replace(expression: &Bson) -> Outcome<Self> {
+        Ok(Self(Form::Replace(Expression::parse(expression)?)))
     }
 
-    pub(crate) fn unwind(operand: &Bson) -> Outcome<Self> {
+    /// `$unwind`
+    ///
+    /// # Errors
+    /// It is malformed, or uses what is not supported.
+    pub fn unwind(operand: &Bson) -> Outcome<Self> {
         let nothing = Document::new();
         let (path, options) = match operand {
             Bson::String(_) => (Some(operand), &nothing),
@@ -103,14 +129,17 @@ impl Each {
             Some(Bson::Boolean(preserves)) => *preserves,
             Some(_) => return refused(28809, "`preserveNullAndEmptyArrays` is a boolean"),
         };
-        Ok(Self::Unwind { path: names(path)?, index, preserves })
+        Ok(Self(Form::Unwind { path: names(path)?, index, preserves }))
     }
 
     /// What it makes of a document.
-    pub(crate) fn apply(&self, document: DocumentRef<'_>, steps: &Steps) -> Outcome<Vec<RawDocumentBuf>> {
+    ///
+    /// # Errors
+    /// An expression has no value for it, or what is made is too large.
+    pub fn apply(&self, document: DocumentRef<'_>, steps: &Steps) -> Outcome<Vec<RawDocumentBuf>> {
         let root = super::decoded(document, steps)?;
-        let made = match self {
-            Self::Fields { tree, keeps } => {
+        let made = match &self.0 {
+            Form::Fields { tree, keeps } => {
                 let shown = if *keeps {
                     copy(&root, steps)?
                 } else {
@@ -118,7 +147,7 @@ impl Each {
                 };
                 vec![compute(tree, &root, Some(shown), steps)?]
             }
-            Self::Replace(expression) => match expression.value(&root, steps)? {
+            Form::Replace(expression) => match expression.value(&root, steps)? {
                 Some(new @ Bson::Document(_)) => vec![new],
                 other => {
                     return refused(
@@ -127,7 +156,7 @@ impl Each {
                     );
                 }
             },
-            Self::Unwind { path, index, preserves } => return unwound(root, path, index.as_deref(), *preserves, steps),
+            Form::Unwind { path, index, preserves } => return unwound(root, path, index.as_deref(), *preserves, steps),
         };
         made.iter().map(|document| raw(document, steps)).collect()
     }

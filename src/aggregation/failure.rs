@@ -4,6 +4,7 @@ use crate::value::Malformed;
 
 /// Why an expression has no value.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum ExpressionError {
     /// MongoDB refuses it too, with this code.
     #[error("{message}")]

@@ -18,9 +18,9 @@ use crate::value::{DocumentRef, Steps};
 /// How much all groups may hold, in steps of about 12 bytes: some 100 MiB.
 const MAX_HELD: usize = 8_000_000;
 
-/// What groups are made by, and what is gathered in each.
+/// A stage that makes one document for each group of documents: `$group`, `$bucket` or the first half of `$sortByCount`.
 #[derive(Clone, Debug)]
-pub(crate) struct Grouping {
+pub struct Grouping {
     key: Expression,
     fields: Vec<(String, Accumulating)>,
     /// Whether the groups come in the order of their keys.
@@ -38,7 +38,7 @@ struct Accumulating {
 
 /// The groups so far.
 #[derive(Default)]
-pub(crate) struct Groups {
+pub struct Groups {
     places: BTreeMap<Ordered, usize>,
     groups: Vec<(Bson, Vec<Gathered>)>,
     held: usize,
@@ -49,15 +49,21 @@ const TOP: [&str; 4] = ["$top", "$topN", "$bottom", "$bottomN"];
 
 impl Grouping {
     /// `$group`
-    pub(crate) fn parse(fields: &Document) -> Outcome<Self> {
+    ///
+    /// # Errors
+    /// It is malformed, or uses what is not supported.
+    pub fn parse(fields: &Document) -> Outcome<Self> {
         let Some(key) = fields.get("_id") else { return refused(15955, "a group specification must include an _id") };
         let fields =
             fields.iter().filter(|(name, _)| *name != "_id").map(|(name, accumulator)| field(name, accumulator));
         Ok(Self { key: Expression::parse(key)?, fields: fields.collect::<Outcome<_>>()?, sorted: false })
     }
 
-    /// What `$sortByCount` groups by.
-    pub(crate) fn counting(key: &Bson) -> Outcome<Self> {
+    /// The groups of `$sortByCount`, not yet in its order.
+    ///
+    /// # Errors
+    /// It is malformed, or uses what is not supported.
+    pub fn counting(key: &Bson) -> Outcome<Self> {
         let is_expression = match key {
             Bson::String(path) => path.starts_with('$'),
             Bson::Document(members) => members.len() == 1 && members.keys().all(|key| key.starts_with('$')),
@@ -70,7 +76,10 @@ impl Grouping {
     }
 
     /// `$bucket`
-    pub(crate) fn bucket(members: &Document) -> Outcome<Self> {
+    ///
+    /// # Errors
+    /// It is malformed, or uses what is not supported.
+    pub fn bucket(members: &Document) -> Outcome<Self> {
         let (Some(by), Some(Bson::Array(boundaries))) = (members.get("groupBy"), members.get("boundaries")) else {
             return refused(40198, "`$bucket` needs `groupBy` and an array of `boundaries`");
         };
@@ -141,7 +150,10 @@ impl Grouping {
     }
 
     /// Adds a document to its group.
-    pub(crate) fn add(&self, groups: &mut Groups, document: DocumentRef<'_>, steps: &Steps) -> Outcome<()> {
+    ///
+    /// # Errors
+    /// An expression has no value for it, or the groups take too much memory.
+    pub fn add(&self, groups: &mut Groups, document: DocumentRef<'_>, steps: &Steps) -> Outcome<()> {
         let root = super::decoded(document, steps)?;
         let key = self.key_of(&root, steps)?;
         steps.take(weight(&key).saturating_mul(8))?;
@@ -187,7 +199,10 @@ impl Grouping {
     }
 
     /// A document for each group.
-    pub(crate) fn finish(&self, groups: Groups) -> Outcome<Vec<RawDocumentBuf>> {
+    ///
+    /// # Errors
+    /// What was gathered has no value, or a document would be too large.
+    pub fn finish(&self, groups: Groups) -> Outcome<Vec<RawDocumentBuf>> {
         let Groups { places, groups, .. } = groups;
         let mut made: Vec<Option<(Bson, Vec<Gathered>)>> = groups.into_iter().map(Some).collect();
         let order: Vec<usize> = if self.sorted { places.into_values().collect() } else { (0..made.len()).collect() };

@@ -23,7 +23,7 @@ pub(super) enum Shape {
 pub(super) type Run = fn(&Args<'_>) -> Outcome<Option<Bson>>;
 
 #[derive(Clone, Copy)]
-pub(super) struct Operator {
+pub(crate) struct Operator {
     pub(super) name: &'static str,
     pub(super) shape: Shape,
     pub(super) run: Run,

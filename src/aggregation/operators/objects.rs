@@ -107,7 +107,10 @@ pub(crate) fn binary_size(args: &Args<'_>) -> Outcome<Option<Bson>> {
         Some(Bson::String(text)) => text.len(),
         Some(Bson::Binary(binary)) => binary.bytes.len(),
         other => {
-            return refused(51276, format!("$binarySize requires a string or BinData argument, found: {}", kind(other)));
+            return refused(
+                51276,
+                format!("$binarySize requires a string or BinData argument, found: {}", kind(other)),
+            );
         }
     };
     some(i32::try_from(size).unwrap_or(i32::MAX))
