@@ -89,6 +89,7 @@ pub mod policy;
 pub mod predicate;
 pub mod projection;
 pub mod query;
+pub mod question;
 pub mod schema;
 pub mod store;
 pub mod template;

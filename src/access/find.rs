@@ -5,7 +5,6 @@ use thiserror::Error;
 
 use super::decision::{Decision, Reason, Visible};
 use super::guard::{Entrance, Guard};
-use crate::aggregation::ExpressionError;
 use crate::eval::{Context, Documents, Errors, EvalError, Evaluation, Residual, Truth};
 use crate::expr::PatternAllowance;
 use crate::find::{Direction, Filter, FindError, Sort};
@@ -35,7 +34,7 @@ pub enum QueryError {
     Filter(FindError),
     /// An expression of the filter has no value for a document that the client may read.
     #[error("an expression of the filter fails on a document: {0}")]
-    Expression(ExpressionError),
+    Expression(FindError),
     /// A malformed projection.
     #[error("{0}")]
     Projection(ProjectionError),

@@ -10,8 +10,8 @@ use super::failure::{Outcome, refused};
 use super::number::{Num, Sum};
 use super::operators::Args;
 use super::operators::sets::Member;
+use super::sort::{Sort, SortKey};
 use super::value::{compare, copy, is_nullish, kind, weight};
-use crate::find::{Sort, SortKey};
 
 /// A value in the order of all values.
 pub(super) struct Ordered(pub(super) Bson);

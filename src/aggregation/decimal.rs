@@ -2,7 +2,7 @@
 
 use bson::Decimal128;
 
-use super::failure::{ExpressionError, Outcome};
+use super::failure::{FindError, Outcome};
 use super::number::{not_a_number, too_large};
 use crate::value::{Number, ValueRef};
 
@@ -16,11 +16,8 @@ pub(super) enum Rounding {
 }
 
 /// What is not calculated with decimals here.
-pub(super) fn no_such(operator: &str) -> ExpressionError {
-    ExpressionError::Unsupported {
-        what: format!("`{operator}` of a decimal128"),
-        help: Some("convert it by `$toDouble`"),
-    }
+pub(super) fn no_such(operator: &str) -> FindError {
+    FindError::Unsupported { what: format!("`{operator}` of a decimal128"), help: Some("convert it by `$toDouble`") }
 }
 
 pub(super) fn to_integer(number: Decimal128) -> Option<i64> {

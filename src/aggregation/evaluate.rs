@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use bson::Bson;
 
 use super::Expression;
-use super::failure::{ExpressionError, Outcome, refused};
+use super::failure::{FindError, Outcome, refused};
 use super::number::Num;
 use super::operators::convert::CONVERSION;
 use super::operators::{Args, arrays};
@@ -252,7 +252,7 @@ impl<'a> Frame<'a> {
         }
         let outcome = (operator.run)(&args);
         match (outcome, substitute(on_error)) {
-            (Err(ExpressionError::Refused { code: CONVERSION, .. }), Some(instead)) => self.of(instead),
+            (Err(FindError::Refused { code: CONVERSION, .. }), Some(instead)) => self.of(instead),
             (outcome, _) => Ok(outcome?.map(Cow::Owned)),
         }
     }

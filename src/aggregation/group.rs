@@ -9,10 +9,9 @@ use super::accumulator::{Gathered, Kept, Ordered};
 use super::each::raw;
 use super::failure::{Outcome, refused, unsupported};
 use super::number::Num;
-use super::operators::arrays::of_order;
+use super::sort::Sort;
 use super::table;
 use super::value::{compare, weight};
-use crate::find::Sort;
 use crate::value::{DocumentRef, Steps};
 
 /// How much all groups may hold, in steps of about 12 bytes: some 100 MiB.
@@ -175,7 +174,7 @@ impl Grouping {
             groups.held += match &accumulating.sort {
                 Some(sort) => {
                     let Bson::Document(fields) = &root else { continue };
-                    16 + gathered.add_keyed(sort.key_within(fields, steps).map_err(of_order)?, value)
+                    16 + gathered.add_keyed(sort.key_within(fields, steps)?, value)
                 }
                 None => gathered.add(value)?,
             };
@@ -266,7 +265,7 @@ fn field(name: &str, accumulator: &Bson) -> Outcome<(String, Accumulating)> {
             let Some(Bson::Document(order)) = members.get("sortBy") else {
                 return refused(10065, format!("`{top}` takes an object as `sortBy`"));
             };
-            let sort = Sort::compile(order).map_err(of_order)?;
+            let sort = Sort::compile(order)?;
             let input = Expression::parse(members.get("output").unwrap_or(&Bson::Null))?;
             let count = if has_count { count(members.get("n"))? } else { 1 };
             Accumulating { count, sort: Some(sort), ..plain(input) }

@@ -1,4 +1,4 @@
-//! MongoDB's expressions and the stages of its pipelines, for documents in memory: those on the lists of what clients may use, with
+//! MongoDB's expressions, its orders and the stages of its pipelines, for documents in memory: those on the lists of what clients may use, with
 //! the meaning that MongoDB 6.0 gives them.
 
 mod accumulator;
@@ -11,12 +11,16 @@ mod group;
 mod number;
 mod operators;
 mod parse;
+mod sort;
 mod table;
 mod value;
 
 pub use each::Each;
 pub(crate) use evaluate::decoded;
 pub(crate) use expression::Expression;
-pub use failure::ExpressionError;
+pub use failure::FindError;
+pub(crate) use failure::{BAD_VALUE, FAILED_TO_PARSE};
 pub use group::{Grouping, Groups};
+pub(crate) use sort::Direction;
+pub use sort::{Sort, SortKey};
 pub(crate) use table::{is_operator, refusal_of};

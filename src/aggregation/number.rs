@@ -136,7 +136,7 @@ pub(super) fn negate(a: Decimal128) -> Decimal128 {
     }
 }
 
-pub(super) fn too_large() -> super::ExpressionError {
+pub(super) fn too_large() -> super::FindError {
     refusal(2, "a decimal128 is too large or too small to be calculated with here")
 }
 

@@ -3,7 +3,7 @@
 use bson::{Bson, DateTime, Document};
 
 use super::Expression;
-use super::failure::{ExpressionError, Outcome, refusal, refused, unsupported};
+use super::failure::{FindError, Outcome, refusal, refused, unsupported};
 use super::table::{self, Operator, Shape};
 
 /// How deep expressions may be nested, as in MongoDB.
@@ -99,7 +99,7 @@ impl Scope {
             name if name.starts_with(|first: char| first.is_ascii_lowercase() || !first.is_ascii()) => {
                 refused(17276, format!("there is no variable `$${name}`"))
             }
-            _ => Err(ExpressionError::Unsupported {
+            _ => Err(FindError::Unsupported {
                 what: format!("`{text}`"),
                 help: Some(
                     "the variables are `$$ROOT`, `$$CURRENT`, `$$REMOVE`, `$$NOW` and those of the expression's own",

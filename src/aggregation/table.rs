@@ -1,7 +1,7 @@
 //! The operators of expressions: what is on this table is let through, on either store, and nothing else is.
 
 use super::accumulator;
-use super::failure::{ExpressionError, Outcome};
+use super::failure::{FindError, Outcome};
 use super::operators::{
     Args, arithmetic, arrays, convert, dates, dates_math, objects, regexes, rounding, sets, strings, trigonometry,
 };
@@ -69,8 +69,8 @@ pub(crate) fn refusal_of(name: &str) -> &'static str {
     }
 }
 
-pub(super) fn refusal(name: &str) -> ExpressionError {
-    ExpressionError::Unsupported { what: format!("`{name}`"), help: Some(refusal_of(name)) }
+pub(super) fn refusal(name: &str) -> FindError {
+    FindError::Unsupported { what: format!("`{name}`"), help: Some(refusal_of(name)) }
 }
 
 const OPERATORS: &[Operator] = &[

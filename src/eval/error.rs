@@ -3,7 +3,7 @@ use std::cell::RefCell;
 use thiserror::Error;
 
 use super::{ContextPart, FunctionError};
-use crate::aggregation::ExpressionError;
+use crate::aggregation::FindError;
 use crate::text::{OneLine, excerpt};
 use crate::value::{Malformed, Steps};
 
@@ -33,7 +33,7 @@ pub enum EvalError {
     },
     /// An expression of a client's filter has no value for a document.
     #[error("an expression of the filter fails: {0}")]
-    Expression(ExpressionError),
+    Expression(FindError),
     /// A document to be written that has a key twice.
     #[error("duplicate key `{}` in one document", OneLine(excerpt(.0, 200)))]
     KeyDuplicate(String),
@@ -45,10 +45,10 @@ impl From<Malformed> for EvalError {
     }
 }
 
-impl From<ExpressionError> for EvalError {
-    fn from(error: ExpressionError) -> Self {
+impl From<FindError> for EvalError {
+    fn from(error: FindError) -> Self {
         match error {
-            ExpressionError::Malformed(error) => error.into(),
+            FindError::Malformed(error) => error.into(),
             error => Self::Expression(error),
         }
     }

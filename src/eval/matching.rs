@@ -9,9 +9,9 @@ use super::residual::{
 use super::subject::{Kind, Null, Subject};
 use super::{Context, Errors, EvalError, Seen, Truth};
 use crate::expr::Comparison;
-use crate::find::ClientTest;
 use crate::path::{Leaf, Resolved, Segment, resolve};
 use crate::predicate::{DocumentRoot, Elements};
+use crate::question::ClientTest;
 use crate::value::{ArrayRef, FIELD_OF_ELEMENT, Field, ListRef, Malformed, Number, Slot, Steps, ValueRef, order};
 
 /// The documents and fields that a condition looks at; one that is absent is Missing.
@@ -354,7 +354,7 @@ impl<'e> Evaluation<'e> {
         let holds = left.any(test.leaf(), self.steps(), &mut |value| match test.holds(value, self.steps()) {
             Ok(holds) => Ok(holds),
             Err(error) => {
-                failure.get_or_insert(error);
+                failure.get_or_insert(EvalError::from(error));
                 // There is nothing more to be learnt.
                 Ok(true)
             }

@@ -5,9 +5,9 @@ use bson::Bson;
 use super::quick::{Quick, QuickInside};
 use super::{Errors, EvalError, Truth};
 use crate::expr::{Comparison, Conversion, Pattern};
-use crate::find::ClientTest;
 use crate::path::FieldPath;
 use crate::predicate::{DocumentRoot, Elements};
+use crate::question::ClientTest;
 use crate::value::{List, Slot, Type, TypeSet, ValueRef};
 
 /// What is left of a predicate once the context is settled: questions about documents only.

@@ -1,20 +1,16 @@
 use bson::{Bson, Document};
 
 use super::FindError;
-use super::client::{ClientTest, Question};
-use super::error::{BAD_VALUE, FAILED_TO_PARSE, refusal};
-use super::json_schema::JsonSchema;
+use super::error::refusal;
 use super::operators::{Subject, condition, is_operators};
-use crate::aggregation::Expression;
+use crate::aggregation::{BAD_VALUE, Expression, FAILED_TO_PARSE};
 use crate::eval::{Context, Documents, Errors, Evaluation, Residual, Truth, bind};
 use crate::expr::PatternAllowance;
 use crate::path::FieldPath;
 use crate::predicate::{Check, DocumentRoot, Left, Predicate, Test};
+use crate::question::{At, ClientTest, JsonSchema, MAX_DEPTH, Question};
 use crate::text::Span;
 use crate::value::{DocumentRef, Malformed, Number, ValueRef};
-
-/// How deep conditions may be nested in each other, as in MongoDB.
-pub(super) const MAX_DEPTH: usize = 100;
 
 /// A client's filter: MongoDB's query operators, without expansions.
 #[derive(Debug)]
@@ -25,19 +21,6 @@ pub struct Filter {
     /// How many conditions it has.
     tests: usize,
     context: Context,
-}
-
-/// How deep a condition stands, and what its patterns may take.
-#[derive(Clone, Copy)]
-pub(super) struct At<'p> {
-    pub(super) depth: usize,
-    pub(super) patterns: &'p PatternAllowance,
-}
-
-impl At<'_> {
-    pub(super) const fn deeper(self) -> Self {
-        Self { depth: self.depth + 1, ..self }
-    }
 }
 
 /// What plain names in a filter are fields of.

@@ -3,14 +3,13 @@
 use bson::{Bson, Document};
 
 use super::FindError;
-use super::bits::Bits;
-use super::client::{ClientTest, Question};
 use super::error::refusal;
-use super::error::{BAD_VALUE, FAILED_TO_PARSE};
-use super::filter::{At, Inside, MAX_DEPTH, conditions, is_element_condition};
+use super::filter::{Inside, conditions, is_element_condition};
+use crate::aggregation::{BAD_VALUE, FAILED_TO_PARSE};
 use crate::expr::{Comparison, Pattern};
 use crate::path::FieldPath;
 use crate::predicate::{Check, Elements, Left, List, Predicate, Right, Test};
+use crate::question::{At, Bits, ClientTest, MAX_DEPTH, Question};
 use crate::text::Span;
 use crate::value::{Type, TypeSet, ValueRef, order};
 

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use bson::Bson;
 
 use crate::expr::{Comparison, Conversion, Pattern};
-use crate::find::ClientTest;
 use crate::path::FieldPath;
+use crate::question::ClientTest;
 use crate::text::Span;
 use crate::value::{self, TypeSet};
 

@@ -6,7 +6,7 @@ use crate::aggregation::failure::{Outcome, refusal, refused};
 use crate::aggregation::number::{self, Num, Sum, int_or_long};
 use crate::aggregation::value::{is_nullish, kind};
 
-fn overflow() -> crate::aggregation::ExpressionError {
+fn overflow() -> crate::aggregation::FindError {
     refusal(15, "a date is too large")
 }
 

@@ -4,6 +4,7 @@ use super::sets::Member;
 use super::{Args, null, some};
 use crate::aggregation::failure::{Outcome, refusal, refused};
 use crate::aggregation::number::Num;
+use crate::aggregation::sort::Sort;
 use crate::aggregation::value::{copy, equal, is_nullish, kind, weight};
 use crate::value::Steps;
 
@@ -223,25 +224,17 @@ pub(crate) fn zip(args: &Args<'_>) -> Outcome<Option<Bson>> {
     some(list)
 }
 
-/// Why documents have no place in an order.
-pub(in crate::aggregation) fn of_order(error: crate::find::FindError) -> crate::aggregation::ExpressionError {
-    match error {
-        crate::find::FindError::Malformed(error) => error.into(),
-        other => refusal(other.code().unwrap_or(2), other.to_string()),
-    }
-}
-
 /// The order of `$sortArray`.
 pub(crate) fn sorted(elements: &[Bson], order: &Bson, steps: &Steps) -> Outcome<Bson> {
     let mut list = copies(elements, steps)?;
     steps.take(list.iter().map(weight).sum::<usize>().saturating_mul(16))?;
     match order {
         Bson::Document(order) => {
-            let sort = crate::find::Sort::compile(order).map_err(of_order)?;
+            let sort = Sort::compile(order)?;
             let nothing = Document::new();
             let mut keyed = Vec::new();
             for value in list {
-                let key = sort.key_within(value.as_document().unwrap_or(&nothing), steps).map_err(of_order)?;
+                let key = sort.key_within(value.as_document().unwrap_or(&nothing), steps)?;
                 keyed.push((key, value));
             }
             keyed.sort_by(|(a, _), (b, _)| sort.compare(a, b));

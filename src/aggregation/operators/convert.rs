@@ -35,7 +35,7 @@ pub(crate) fn coerced_text(value: Option<&Bson>) -> Outcome<String> {
         value if is_nullish(value) => Ok(String::new()),
         Some(Bson::String(text) | Bson::Symbol(text) | Bson::JavaScriptCode(text)) => Ok(text.clone()),
         Some(Bson::DateTime(date)) => Ok(iso(*date)),
-        Some(Bson::Timestamp(_)) => Err(crate::aggregation::ExpressionError::Unsupported {
+        Some(Bson::Timestamp(_)) => Err(crate::aggregation::FindError::Unsupported {
             what: "a timestamp as a text".to_owned(),
             help: Some("take its `$tsSecond`"),
         }),

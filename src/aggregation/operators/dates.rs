@@ -2,7 +2,7 @@ use bson::{Bson, DateTime, doc};
 
 use super::calendar::{self, Civil, DAY, HOUR, MINUTE, SECOND};
 use super::{Args, null, some};
-use crate::aggregation::failure::{ExpressionError, Outcome, refusal, refused};
+use crate::aggregation::failure::{FindError, Outcome, refusal, refused};
 use crate::aggregation::number::Num;
 use crate::aggregation::value::{is_nullish, kind, take_text};
 
@@ -24,7 +24,7 @@ pub(super) fn zone(args: &Args<'_>, at: usize) -> Outcome<Option<i64>> {
     }
     match args.get(at) {
         value if is_nullish(value) => Ok(None),
-        Some(Bson::String(zone)) => calendar::offset(zone).map(Some).ok_or_else(|| ExpressionError::Unsupported {
+        Some(Bson::String(zone)) => calendar::offset(zone).map(Some).ok_or_else(|| FindError::Unsupported {
             what: "this time zone".to_owned(),
             help: Some("dates are in UTC; the zones are `UTC` and offsets such as `+05:30`"),
         }),

@@ -40,7 +40,7 @@ fn unit(args: &Args<'_>, at: usize) -> Outcome<Option<Unit>> {
     }))
 }
 
-fn too_large() -> crate::aggregation::ExpressionError {
+fn too_large() -> crate::aggregation::FindError {
     refusal(5166406, "a date is too large")
 }
 

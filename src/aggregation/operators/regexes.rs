@@ -1,7 +1,7 @@
 use bson::{Bson, Document, doc};
 
 use super::{Args, null, some};
-use crate::aggregation::failure::{ExpressionError, Outcome, refused};
+use crate::aggregation::failure::{FindError, Outcome, refused};
 use crate::aggregation::value::{is_nullish, kind};
 use crate::expr::Pattern;
 
@@ -42,7 +42,7 @@ pub(crate) fn find(args: &Args<'_>) -> Outcome<Option<Bson>> {
     };
     let (Some(text), Some(pattern)) = (text, pattern) else { return nothing() };
     let pattern = Pattern::new(pattern, options.unwrap_or(own))
-        .map_err(|error| ExpressionError::Unsupported { what: format!("this pattern ({error})"), help: None })?;
+        .map_err(|error| FindError::Unsupported { what: format!("this pattern ({error})"), help: None })?;
     args.steps.take(
         pattern.steps(text.len()).saturating_mul(4).saturating_add(pattern.pattern().len().saturating_mul(200)),
     )?;

@@ -1,6 +1,5 @@
 use thiserror::Error;
 
-use crate::aggregation::ExpressionError;
 use crate::find::FindError;
 use crate::store::StoreError;
 use crate::update::{UpdateError, UpdateErrorKind};
@@ -85,12 +84,6 @@ impl From<FindError> for DocumentsError {
             FindError::Unsupported { what, help } => Self::Unsupported { what, store: STORE, help },
             error => Self::Refused { code: error.code(), message: error.to_string() },
         }
-    }
-}
-
-impl From<ExpressionError> for DocumentsError {
-    fn from(error: ExpressionError) -> Self {
-        FindError::from(error).into()
     }
 }
 

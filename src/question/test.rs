@@ -1,14 +1,10 @@
-//! What a client's filter asks beyond what rules can ask.
-
 use std::cmp::Ordering;
 use std::sync::Arc;
 
 use bson::Bson;
 
-use super::bits::Bits;
-use super::json_schema::JsonSchema;
-use crate::aggregation::{Expression, decoded};
-use crate::eval::EvalError;
+use super::{Bits, JsonSchema};
+use crate::aggregation::{Expression, FindError, decoded};
 use crate::expr::Comparison;
 use crate::path::Leaf;
 use crate::value::{Steps, Type, ValueRef, sort_order};
@@ -18,7 +14,7 @@ use crate::value::{Steps, Type, ValueRef, sort_order};
 pub struct ClientTest(Arc<Question>);
 
 #[derive(Debug)]
-pub(super) enum Question {
+pub(crate) enum Question {
     /// An order in which only MongoDB puts values: those of one type, and everything below MaxKey and above MinKey.
     Order(Comparison, Bson),
     Bits(Bits),
@@ -29,7 +25,7 @@ pub(super) enum Question {
 }
 
 impl ClientTest {
-    pub(super) fn new(question: Question) -> Self {
+    pub(crate) fn new(question: Question) -> Self {
         Self(Arc::new(question))
     }
 
@@ -42,7 +38,7 @@ impl ClientTest {
     }
 
     /// The answer about a value, or about one that is missing.
-    pub(crate) fn holds(&self, value: Option<ValueRef<'_>>, steps: &Steps) -> Result<bool, EvalError> {
+    pub(crate) fn holds(&self, value: Option<ValueRef<'_>>, steps: &Steps) -> Result<bool, FindError> {
         match &*self.0 {
             Question::Order(comparison, other) => {
                 Ok(ordered(value, other.into(), steps)?.is_some_and(|order| comparison.accepts(order)))
@@ -83,12 +79,12 @@ impl ClientTest {
     }
 }
 
-fn ordered(value: Option<ValueRef<'_>>, other: ValueRef<'_>, steps: &Steps) -> Result<Option<Ordering>, EvalError> {
+fn ordered(value: Option<ValueRef<'_>>, other: ValueRef<'_>, steps: &Steps) -> Result<Option<Ordering>, FindError> {
     let is_end = matches!(other.kind(), Type::MinKey | Type::MaxKey);
     if !is_end && value.is_none_or(|value| value.kind() != other.kind()) {
         return Ok(None);
     }
-    steps.take(size(other)).map_err(EvalError::from)?;
+    steps.take(size(other))?;
     Ok(Some(sort_order(value, Some(other))?))
 }
 

@@ -2,15 +2,14 @@
 
 use bson::{Bson, Document};
 
-use super::FindError;
-use super::error::FAILED_TO_PARSE;
-use super::filter::{At, MAX_DEPTH};
+use super::{At, MAX_DEPTH};
+use crate::aggregation::{FAILED_TO_PARSE, FindError};
 use crate::expr::Pattern;
 use crate::value::{ArrayRef, DocumentRef, Malformed, Number, Steps, Type, TypeSet, ValueRef, equal_in_steps};
 
 /// A schema; of a keyword that is about another type than the value's, nothing is asked.
 #[derive(Debug, Default)]
-pub(super) struct JsonSchema {
+pub(crate) struct JsonSchema {
     keywords: Vec<Keyword>,
     properties: Vec<(String, JsonSchema)>,
     patterns: Vec<(Pattern, JsonSchema)>,
@@ -85,7 +84,7 @@ const NAMES: [&str; 30] = [
 ];
 
 impl JsonSchema {
-    pub(super) fn parse(schema: &Bson, at: At<'_>) -> Result<Self, FindError> {
+    pub(crate) fn parse(schema: &Bson, at: At<'_>) -> Result<Self, FindError> {
         if at.depth > MAX_DEPTH {
             return refused(format!("a schema is nested deeper than {MAX_DEPTH} levels"));
         }
@@ -222,13 +221,13 @@ impl JsonSchema {
     }
 
     /// How many parts it has.
-    pub(super) fn parts(&self) -> usize {
+    pub(crate) fn parts(&self) -> usize {
         let inner =
             self.properties.iter().map(|(_, schema)| schema).chain(self.patterns.iter().map(|(_, schema)| schema));
         1 + self.keywords.len() + inner.map(Self::parts).sum::<usize>()
     }
 
-    pub(super) fn allows(&self, value: ValueRef<'_>, steps: &Steps) -> Result<bool, Malformed> {
+    pub(crate) fn allows(&self, value: ValueRef<'_>, steps: &Steps) -> Result<bool, Malformed> {
         steps.take(4)?;
         for keyword in &self.keywords {
             steps.take(1)?;

@@ -2,13 +2,12 @@
 
 use bson::Bson;
 
-use super::FindError;
-use super::error::{BAD_VALUE, FAILED_TO_PARSE};
+use crate::aggregation::{BAD_VALUE, FAILED_TO_PARSE, FindError};
 use crate::value::{Number, ValueRef};
 
 /// Which bits are asked for, and how.
 #[derive(Clone, Debug)]
-pub(super) struct Bits {
+pub(crate) struct Bits {
     /// The positions, from the lowest bit on.
     positions: Vec<usize>,
     all: bool,
@@ -20,7 +19,7 @@ const SIGN: usize = 63;
 
 impl Bits {
     /// None if this is another operator.
-    pub(super) fn parse(operator: &str, operand: &Bson) -> Option<Result<Self, FindError>> {
+    pub(crate) fn parse(operator: &str, operand: &Bson) -> Option<Result<Self, FindError>> {
         let (all, set) = match operator {
             "$bitsAllSet" => (true, true),
             "$bitsAnySet" => (false, true),
@@ -31,7 +30,7 @@ impl Bits {
         Some(positions(operator, operand).map(|positions| Self { positions, all, set }))
     }
 
-    pub(super) fn hold(&self, value: ValueRef<'_>) -> bool {
+    pub(crate) fn hold(&self, value: ValueRef<'_>) -> bool {
         let is_set: Box<dyn Fn(usize) -> bool> = match value {
             ValueRef::Binary { bytes, .. } => {
                 Box::new(move |at| bytes.get(at / 8).is_some_and(|byte| byte >> (at % 8) & 1 == 1))
