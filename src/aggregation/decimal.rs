@@ -17,7 +17,7 @@ pub(super) enum Rounding {
 
 /// What is not calculated with decimals here.
 pub(super) fn no_such(operator: &str) -> FindError {
-    FindError::Unsupported { what: format!("`{operator}` of a decimal128"), help: Some("convert it by `$toDouble`") }
+    FindError::Unsupported { what: format!("`{operator}` of a decimal128"), help: Some("convert it with `$toDouble`") }
 }
 
 pub(super) fn to_integer(number: Decimal128) -> Option<i64> {

@@ -69,7 +69,7 @@ impl Each {
     /// It is malformed, or uses what is not supported.
     pub fn add_fields(fields: &Document) -> Outcome<Self> {
         if fields.is_empty() {
-            return refused(40177, "`$addFields` names at least one field");
+            return refused(40177, "`$addFields` requires at least one field");
         }
         let mut tree = Vec::new();
         insert_all(&mut tree, fields, true, 0)?;
@@ -112,22 +112,24 @@ impl Each {
             _ => return refused(15981, "`$unwind` takes a path or an object"),
         };
         let Some(Bson::String(path)) = path else { return refused(28812, "`$unwind` takes the path of a field") };
-        let Some(path) = path.strip_prefix('$') else { return refused(28818, "the path of `$unwind` begins with `$`") };
+        let Some(path) = path.strip_prefix('$') else {
+            return refused(28818, "the path of `$unwind` must begin with `$`");
+        };
         if let Some(key) = options
             .keys()
             .find(|key| !["path", "includeArrayIndex", "preserveNullAndEmptyArrays"].contains(&key.as_str()))
         {
-            return refused(28811, format!("`$unwind` has no member `{key}`"));
+            return refused(28811, format!("`$unwind` has no option `{key}`"));
         }
         let index = match options.get("includeArrayIndex") {
             None => None,
             Some(Bson::String(name)) if !name.is_empty() && !name.starts_with('$') => Some(name.clone()),
-            Some(_) => return refused(28810, "`includeArrayIndex` is the name of a field"),
+            Some(_) => return refused(28810, "`includeArrayIndex` must be the name of a field"),
         };
         let preserves = match options.get("preserveNullAndEmptyArrays") {
             None => false,
             Some(Bson::Boolean(preserves)) => *preserves,
-            Some(_) => return refused(28809, "`preserveNullAndEmptyArrays` is a boolean"),
+            Some(_) => return refused(28809, "`preserveNullAndEmptyArrays` must be a boolean"),
         };
         Ok(Self(Form::Unwind { path: names(path)?, index, preserves }))
     }
@@ -168,7 +170,7 @@ pub(super) fn raw(document: &Bson, steps: &Steps) -> Outcome<RawDocumentBuf> {
     if depth(document) > MAX_LEVELS {
         return refused(15, format!("a document is nested deeper than {MAX_LEVELS} levels"));
     }
-    let Bson::Document(document) = document else { return refused(40228, "a document was to be made") };
+    let Bson::Document(document) = document else { return refused(40228, "a document is expected") };
     let raw = RawDocumentBuf::try_from(document).map_err(Malformed::from)?;
     if raw.as_bytes().len() > MAX_BYTES {
         return refused(10334, "a document is larger than 16 MiB");
@@ -191,7 +193,7 @@ fn insert_all(tree: &mut Vec<(String, Node)>, fields: &Document, adds: bool, dep
         let node = match value {
             Bson::Document(inner) if !inner.keys().any(|key| key.starts_with('$')) => {
                 if inner.is_empty() {
-                    return refused(if adds { 40180 } else { 51270 }, "an empty object is no value of a field");
+                    return refused(if adds { 40180 } else { 51270 }, "the value of a field cannot be an empty object");
                 }
                 if depth > 100 {
                     return refused(15, "a projection is nested too deep");
@@ -216,7 +218,7 @@ fn insert_all(tree: &mut Vec<(String, Node)>, fields: &Document, adds: bool, dep
 
 fn insert(tree: &mut Vec<(String, Node)>, path: &[String], node: Node) -> Outcome<()> {
     let Some((name, rest)) = path.split_first() else { return Ok(()) };
-    let collision = || refused(31250, format!("two paths collide at `{name}`"));
+    let collision = || refused(31250, format!("path collision at `{name}`"));
     let found = tree.iter_mut().find(|(known, _)| known == name);
     match (found, rest.is_empty(), node) {
         (None, true, node) => tree.push((name.clone(), node)),

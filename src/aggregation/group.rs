@@ -88,10 +88,10 @@ impl Grouping {
             _ => false,
         };
         if !is_expression {
-            return refused(40202, "the `groupBy` of `$bucket` is a path or an expression");
+            return refused(40202, "the `groupBy` of `$bucket` must be a path or an expression");
         }
         if boundaries.len() < 2 {
-            return refused(40192, "`$bucket` has at least two boundaries");
+            return refused(40192, "`$bucket` requires at least two boundaries");
         }
         let steps = Steps::default();
         let mut values = Vec::new();
@@ -102,7 +102,7 @@ impl Grouping {
                 .each(&mut |part| is_constant &= !matches!(part, Expression::Field(_) | Expression::Variable(None, _)));
             match expression.value(&Bson::Document(Document::new()), &steps)? {
                 Some(value) if is_constant => values.push(value),
-                _ => return refused(40191, "the boundaries of `$bucket` are constants"),
+                _ => return refused(40191, "the boundaries of `$bucket` must be constants"),
             }
         }
         for pair in values.windows(2) {
@@ -110,10 +110,10 @@ impl Grouping {
             let class =
                 |value: &Bson| if Num::of(value).is_some() { "number" } else { super::value::kind(Some(value)) };
             if class(low) != class(high) {
-                return refused(40193, "the boundaries of `$bucket` are of one type");
+                return refused(40193, "the boundaries of `$bucket` must be of one type");
             }
             if !compare(Some(low), Some(high))?.is_lt() {
-                return refused(40194, "the boundaries of `$bucket` go up");
+                return refused(40194, "the boundaries of `$bucket` must be in ascending order");
             }
         }
         let otherwise = match members.get("default") {
@@ -124,7 +124,7 @@ impl Grouping {
                 let (low, high) = (values.first(), values.last());
                 let inside = compare(value.as_ref(), low)?.is_ge() && compare(value.as_ref(), high)?.is_lt();
                 let Some(value) = value.filter(|_| !inside) else {
-                    return refused(40199, "the `default` of `$bucket` is a constant outside of its boundaries");
+                    return refused(40199, "the `default` of `$bucket` must be a constant outside its boundaries");
                 };
                 Some(Box::new(Expression::Literal(value)))
             }
@@ -143,7 +143,7 @@ impl Grouping {
             Some(Bson::Document(output)) => {
                 output.iter().map(|(name, one)| field(name, one)).collect::<Outcome<_>>()?
             }
-            Some(_) => return refused(40196, "the `output` of `$bucket` is an object"),
+            Some(_) => return refused(40196, "the `output` of `$bucket` must be an object"),
         };
         Ok(Self { key: Expression::Switch(branches, otherwise), fields, sorted: true })
     }
@@ -240,7 +240,7 @@ impl Accumulating {
 
 fn field(name: &str, accumulator: &Bson) -> Outcome<(String, Accumulating)> {
     if name.contains('.') || name.starts_with('$') {
-        return refused(40235, format!("the field `{name}` of a group has no dot and does not begin with `$`"));
+        return refused(40235, format!("the field name `{name}` of a group must not contain dots or begin with `$`"));
     }
     let Bson::Document(members) = accumulator else {
         return refused(40234, format!("the field `{name}` must be an accumulator object"));
@@ -299,7 +299,7 @@ fn named<'d>(operator: &str, operand: &'d Bson, names: &[&str]) -> Outcome<&'d D
 fn count(value: Option<&Bson>) -> Outcome<usize> {
     let Some(value) = value else { return Ok(1) };
     let Some(number) = Num::of(value) else {
-        return unsupported("an `n` that is calculated", "write the number itself");
+        return unsupported("a computed `n`", "use a constant");
     };
     match number.integer().and_then(|number| usize::try_from(number).ok()).filter(|number| *number > 0) {
         Some(count) => Ok(count),

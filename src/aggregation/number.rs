@@ -137,7 +137,7 @@ pub(super) fn negate(a: Decimal128) -> Decimal128 {
 }
 
 pub(super) fn too_large() -> super::FindError {
-    refusal(2, "a decimal128 is too large or too small to be calculated with here")
+    refusal(2, "a decimal128 is too large or too small to compute with")
 }
 
 /// A sum in which no digit of a double is lost on the way: MongoDB's, with a part for what rounding leaves.

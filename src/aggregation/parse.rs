@@ -68,13 +68,10 @@ impl Scope {
         let mut fields: Vec<(String, Expression)> = Vec::new();
         for (name, value) in members {
             if name.starts_with('$') {
-                return refused(
-                    15983,
-                    format!("`{name}` does not stand alone: an operator is the only member of its object"),
-                );
+                return refused(15983, format!("operator `{name}` must be the only member of its object"));
             }
             if name.is_empty() || name.contains(['.', '\0']) {
-                return refused(16412, "the name of a field is not empty and has no dots");
+                return refused(16412, "a field name must not be empty or contain dots");
             }
             fields.push((name.clone(), self.any(value)?));
         }
@@ -97,7 +94,7 @@ impl Scope {
             "NOW" if rest.is_empty() => Ok(Expression::Literal(DateTime::now().into())),
             "REMOVE" | "NOW" => Ok(Expression::Missing),
             name if name.starts_with(|first: char| first.is_ascii_lowercase() || !first.is_ascii()) => {
-                refused(17276, format!("there is no variable `$${name}`"))
+                refused(17276, format!("undefined variable `$${name}`"))
             }
             _ => Err(FindError::Unsupported {
                 what: format!("`{text}`"),
@@ -117,7 +114,7 @@ impl Scope {
                     one => vec![self.any(one)?],
                 };
                 if !(least..=most).contains(&operands.len()) {
-                    return refused(16020, format!("`{name}` takes another number of operands"));
+                    return refused(16020, format!("wrong number of operands for `{name}`"));
                 }
                 Ok(call(operator, operands))
             }
@@ -133,7 +130,7 @@ impl Scope {
             },
             Shape::Named(names, needed) => match operand {
                 Bson::Document(members) if name == "$zip" && !matches!(members.get("inputs"), Some(Bson::Array(_))) => {
-                    refused(34461, "the inputs of `$zip` are an array of expressions")
+                    refused(34461, "the inputs of `$zip` must be an array of expressions")
                 }
                 Bson::Document(members) => self.members(operator, members, names, needed),
                 _ => refused(9, format!("`{name}` takes an object")),
@@ -168,7 +165,7 @@ impl Scope {
         if (least..=most).contains(&parts.len()) {
             Ok(parts)
         } else {
-            refused(16020, format!("`{name}` takes another number of operands"))
+            refused(16020, format!("wrong number of operands for `{name}`"))
         }
     }
 
@@ -185,7 +182,7 @@ impl Scope {
         let variable = |members: &Document| match members.get("as") {
             None => self.with("this"),
             Some(Bson::String(name)) => self.with(name),
-            Some(_) => refused(9, format!("the `as` of `{name}` is the name of a variable")),
+            Some(_) => refused(9, format!("the `as` of `{name}` must be the name of a variable")),
         };
         Ok(match name {
             "$literal" => Expression::Literal(operand.clone()),
@@ -213,15 +210,15 @@ impl Scope {
                     return refused(40061, "`$switch` takes an array of branches");
                 };
                 if branches.is_empty() {
-                    return refused(40068, "`$switch` has at least one branch");
+                    return refused(40068, "`$switch` requires at least one branch");
                 }
                 let branch = |branch: &Bson| {
                     let Bson::Document(branch) = branch else {
-                        return refused(40062, "a branch of `$switch` is an object");
+                        return refused(40062, "a branch of `$switch` must be an object");
                     };
                     known(name, branch, &["case", "then"])?;
                     if branch.len() != 2 {
-                        return refused(40067, "a branch of `$switch` has a `case` and a `then`");
+                        return refused(40067, "a branch of `$switch` requires a `case` and a `then`");
                     }
                     Ok((member(self, branch, "case")?, member(self, branch, "then")?))
                 };
@@ -273,7 +270,7 @@ impl Scope {
                 match &order {
                     Bson::Document(order) if !order.is_empty() && order.values().all(is_direction) => {}
                     order if is_direction(order) => {}
-                    _ => return refused(2942503, "`$sortArray` takes an order of 1 and -1"),
+                    _ => return refused(2942503, "`$sortArray` takes a sort order of 1 or -1"),
                 }
                 Expression::SortArray(Box::new(member(self, members, "input")?), order)
             }
@@ -310,7 +307,7 @@ fn known(operator: &str, members: &Document, names: &[&str]) -> Outcome<()> {
 pub(super) fn names(path: &str) -> Outcome<Vec<String>> {
     let names: Vec<String> = path.split('.').map(str::to_owned).collect();
     if names.len() > 200 || names.iter().any(|name| name.is_empty() || name.starts_with('$') || name.contains('\0')) {
-        return refused(16410, "a path has names that are not empty and do not begin with `$`");
+        return refused(16410, "the field names of a path must not be empty or begin with `$`");
     }
     Ok(names)
 }

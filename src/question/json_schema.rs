@@ -90,10 +90,10 @@ impl JsonSchema {
         }
         let Bson::Document(schema) = schema else { return refused("a schema is an object".to_owned()) };
         if let Some(name) = schema.keys().find(|name| !NAMES.contains(&name.as_str()) || *name == "encrypt") {
-            return refused(format!("`{name}` is no keyword of `$jsonSchema`"));
+            return refused(format!("unknown keyword `{name}` of `$jsonSchema`"));
         }
         if schema.contains_key("type") && schema.contains_key("bsonType") {
-            return refused("`type` and `bsonType` do not stand beside each other".to_owned());
+            return refused("`type` and `bsonType` cannot be combined".to_owned());
         }
         let at = at.deeper();
         let mut parsed = Self::default();
@@ -137,7 +137,7 @@ impl JsonSchema {
             "exclusiveMinimum" | "exclusiveMaximum" => {
                 flag(name)?;
                 if !all.contains_key(if name == "exclusiveMinimum" { "minimum" } else { "maximum" }) {
-                    return refused(format!("`{name}` needs the bound that it is about"));
+                    return refused(format!("`{name}` requires the bound that it excludes"));
                 }
                 return Ok(None);
             }
@@ -419,7 +419,7 @@ fn natural(name: &str, value: &Bson) -> Result<i64, FindError> {
 }
 
 fn texts(name: &str, value: &Bson) -> Result<Vec<String>, FindError> {
-    let wrong = || refused(format!("`{name}` takes an array of different names"));
+    let wrong = || refused(format!("`{name}` takes an array of distinct names"));
     let Bson::Array(list) = value else { return wrong() };
     let names: Option<Vec<String>> = list.iter().map(|one| one.as_str().map(str::to_owned)).collect();
     match names {
@@ -446,6 +446,6 @@ fn types(name: &str, value: &Bson) -> Result<TypeSet, FindError> {
             ("type", "object" | "array" | "string" | "null") | ("bsonType", _) => Type::from_alias(alias),
             _ => None,
         };
-        found.map_or_else(|| refused(format!("`{name}` knows no type of that name")), |kind| Ok(types.with(kind)))
+        found.map_or_else(|| refused(format!("`{name}` names an unknown type")), |kind| Ok(types.with(kind)))
     })
 }

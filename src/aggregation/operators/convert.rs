@@ -36,8 +36,8 @@ pub(crate) fn coerced_text(value: Option<&Bson>) -> Outcome<String> {
         Some(Bson::String(text) | Bson::Symbol(text) | Bson::JavaScriptCode(text)) => Ok(text.clone()),
         Some(Bson::DateTime(date)) => Ok(iso(*date)),
         Some(Bson::Timestamp(_)) => Err(crate::aggregation::FindError::Unsupported {
-            what: "a timestamp as a text".to_owned(),
-            help: Some("take its `$tsSecond`"),
+            what: "converting a timestamp to a string".to_owned(),
+            help: Some("use `$tsSecond`"),
         }),
         Some(value) => match Num::of(value) {
             Some(number) => Ok(number_text(number)),
@@ -160,7 +160,7 @@ fn converted(value: &Bson, to: Type) -> Outcome<Bson> {
         (Type::Int | Type::Long, Bson::String(text)) => {
             let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-' || byte == b'+');
             let number = text.parse::<i64>().ok().filter(|_| is_plain).and_then(|number| whole(number, to));
-            number.ok_or_else(|| failed("it is no such number"))?
+            number.ok_or_else(|| failed("it is not such a number"))?
         }
         (Type::Double, Bson::String(text)) => {
             let is_plain = !text.is_empty() && !text.contains(char::is_whitespace);

@@ -96,7 +96,7 @@ pub(crate) fn to_string(args: &Args<'_>) -> Outcome<Option<Bson>> {
     take_text(format.len().saturating_mul(4), args.steps)?;
     let text = calendar::format(&civil, format, &ahead, minutes);
     text.map_or_else(
-        || refused(18536, "$dateToString: a letter of the format means nothing, or the year has not four digits"),
+        || refused(18536, "$dateToString: the format has an unknown specifier, or the year does not have four digits"),
         some,
     )
 }

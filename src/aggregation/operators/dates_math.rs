@@ -90,7 +90,7 @@ fn week_start(args: &Args<'_>, at: usize) -> Outcome<Option<i64>> {
     let names = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
     let position = names.iter().position(|day| *day == name || day.get(..3) == Some(name.as_str()));
     let position = position.and_then(|at| i64::try_from(at).ok());
-    position.map_or_else(|| refused(9, "startOfWeek is no day of the week"), |at| Ok(Some(at + 1)))
+    position.map_or_else(|| refused(9, "startOfWeek must be a day of the week"), |at| Ok(Some(at + 1)))
 }
 
 pub(crate) fn diff(args: &Args<'_>) -> Outcome<Option<Bson>> {
