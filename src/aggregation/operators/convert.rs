@@ -151,8 +151,8 @@ fn converted(value: &Bson, to: Type) -> Outcome<Bson> {
             Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_) | Bson::Decimal128(_) => {
                 Bson::Boolean(is_true(Some(value)))
             }
-            Bson::ObjectId(_) | Bson::String(_) | Bson::DateTime(_) => Bson::Boolean(true),
-            _ => return Err(no_way()),
+            // Everything that is no number.
+            _ => Bson::Boolean(true),
         },
         (Type::Int | Type::Long, Bson::Boolean(holds)) => whole(i64::from(*holds), to).ok_or_else(no_way)?,
         (Type::Double, Bson::Boolean(holds)) => Bson::Double(f64::from(u8::from(*holds))),

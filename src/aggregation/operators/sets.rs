@@ -70,7 +70,12 @@ fn set<'a>(elements: &'a [Bson], args: &Args<'_>) -> Outcome<BTreeSet<Member<'a>
     // Each is compared with as many as the number of them has digits.
     let compared = usize::try_from(elements.len().checked_ilog2().unwrap_or(0)).unwrap_or(0) + 1;
     args.steps.take(elements.iter().map(weight).sum::<usize>().saturating_mul(compared))?;
-    Ok(elements.iter().map(Member).collect())
+    // One by one: of equal values the first stays.
+    let mut set = BTreeSet::new();
+    for element in elements {
+        set.insert(Member(element));
+    }
+    Ok(set)
 }
 
 fn list(set: BTreeSet<Member<'_>>, args: &Args<'_>) -> Outcome<Option<Bson>> {
