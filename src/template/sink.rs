@@ -292,11 +292,13 @@ impl Sink for RawSink<'_> {
 /// Relaxed extended JSON on one line.
 pub(super) struct JsonSink<'t> {
     text: &'t mut Vec<u8>,
+    /// How much the caller had written before.
+    start: usize,
 }
 
 impl<'t> JsonSink<'t> {
     pub(super) const fn new(text: &'t mut Vec<u8>) -> Self {
-        Self { text }
+        Self { start: text.len(), text }
     }
 
     fn head(&mut self, slot: Slot<'_>) {
@@ -368,7 +370,7 @@ impl Sink for JsonSink<'_> {
     }
 
     fn size(&self) -> usize {
-        self.text.len()
+        self.text.len() - self.start
     }
 }
 

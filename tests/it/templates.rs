@@ -141,6 +141,15 @@ fn bytes(value: &Bson) -> Vec<u8> {
     bson::serialize_to_vec(&doc! { "": value.clone() }).unwrap()
 }
 
+#[test]
+fn what_stands_before_an_appended_result_does_not_count_towards_its_size() {
+    let template = Template::parse(r#"{"a": "%%user.id"}"#).unwrap();
+    let context = Context::new().with_user(User::new("u1"));
+    let mut text = vec![b' '; json::MAX_SIZE];
+    assert!(template.write_json(&context, Missing::Refuse, &mut text).unwrap());
+    assert!(text.ends_with(br#"{"a":"u1"}"#));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
 

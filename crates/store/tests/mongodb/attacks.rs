@@ -90,7 +90,8 @@ pub(crate) async fn no_order_tells_of_ids_that_may_not_be_read(world: World) {
 }
 
 async fn tell_nothing(world: &World, file: &str) {
-    let text = std::fs::read_to_string(format!("fixtures/attacks/{file}.json")).unwrap();
+    let text =
+        std::fs::read_to_string(portcullis_testkit::root().join(format!("fixtures/attacks/{file}.json"))).unwrap();
     let file: Json = serde_json::from_str(&text).unwrap();
     let store = MongoDocuments::new(&world.client);
     let user = portcullis::testfile::user(document(&file["user"])).unwrap();

@@ -75,7 +75,7 @@ impl Request {
 const NOT_DONE: &str = "the database did not carry out the request";
 
 /// What the log says of a failure that its user is told of as of a denial.
-const UNJUDGED: &str = "failed before it could be judged";
+const UNJUDGED: &str = "failed before it could be checked";
 
 /// What the user is answered.
 pub async fn answer(store: &dyn Store, namespace: &Namespace, guard: &Guard, request: &Request) -> Answer {
