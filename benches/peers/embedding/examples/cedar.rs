@@ -66,7 +66,9 @@ impl Desk {
         let entities = self.entities.to_json(Inputs::from(context).with_documents(documents))?;
         let entities = Entities::from_json_str(&entities, Some(&self.schema))?;
 
-        let uid = |kind: &str, id: &str| EntityUid::from_json(serde_json::json!({ "type": kind, "id": id }));
+        let uid = |kind: &str, id: &str| -> Result<EntityUid, Failure> {
+            Ok(EntityUid::from_json(serde_json::json!({ "type": kind, "id": id }))?)
+        };
         let user = uid("User", &context.user().ok_or("there is no user")?.id)?;
         let report = uid("Report", &report.get_object_id("_id")?.to_hex())?;
         let read = EntityUid::from_str(r#"Action::"read""#)?;

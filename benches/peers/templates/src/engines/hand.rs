@@ -27,9 +27,9 @@ pub(super) const FROM_STRUCT: Contender = Contender {
     variant: Some("from a struct"),
     outputs: &Output::ALL,
     race: |output, race| match output {
-        Output::Json => race.run(|user| user, |user, out| json(user, out)),
-        Output::Bson => race.run(|user| user, |user, out| bson(user, out)),
-        Output::Text => race.run(|user| user, |user, out| text(user, out)),
+        Output::Json => race.run(|user| user, json),
+        Output::Bson => race.run(|user| user, bson),
+        Output::Text => race.run(|user| user, text),
     },
 };
 
