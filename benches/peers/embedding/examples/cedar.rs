@@ -59,8 +59,8 @@ impl Desk {
         })
     }
 
-    /// The schema checks what stands in the entities, so that a document with the key `__entity` or `__extn` is an error where
-    /// a string is due, and no reference.
+    /// The schema validates the entities: where it expects a string, a document with the key `__entity` or `__extn` is an error,
+    /// not a reference.
     fn may_read(&self, context: &Context, report: &Document) -> Result<bool, Failure> {
         let documents = Documents { root: Some(report.into()), ..Documents::default() };
         let entities = self.entities.to_json(Inputs::from(context).with_documents(documents))?;

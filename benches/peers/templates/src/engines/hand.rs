@@ -140,7 +140,7 @@ impl Asked for User {
     }
 }
 
-/// What a JSON string needs escaped is seldom there: what stands between is copied at once.
+/// Characters that JSON escapes are rare: the stretches between them are copied as a whole.
 fn escaped(text: &str, out: &mut Vec<u8>) {
     let mut rest = text.as_bytes();
     while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)) {
