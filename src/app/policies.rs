@@ -23,12 +23,12 @@ pub struct Policies {
     pub(super) synced: BTreeMap<(String, String), ConfigFile>,
     /// What is wrong with the files.
     pub(super) findings: Vec<FileFinding>,
-    /// What applies, by the collection that has rules of its own and the data source that has the default ones: made when it is first
-    /// asked for.
+    /// The effective policies, computed on first use, by the collection with rules of its own and the data source with
+    /// default rules.
     effective: Mutex<BTreeMap<Sources, Option<Arc<Policy>>>>,
 }
 
-/// A collection that has rules of its own, and a data source that has default ones.
+/// A collection with rules of its own, and a data source with default rules.
 type Sources = (Option<(String, String)>, Option<String>);
 
 /// What became of the rules of one place.
@@ -134,8 +134,9 @@ impl App {
         }
     }
 
-    /// The guard of a namespace for one request. The application adds its values and its environment where the context has none of
-    /// its own. The rules of the whole application are compiled at the first call, and shared by all guards.
+    /// The guard of a namespace for one request. Where the context has no values or environment of its own, it gets the
+    /// application's. The first call compiles the rules of the whole application, and all guards share them; changes to
+    /// the fields of this value after that call do not reach them.
     ///
     /// ```
     /// use portcullis::{App, Context, User};

@@ -86,7 +86,8 @@ impl<'s> GuardedCollection<'s> {
     }
 }
 
-/// What all documents are redacted to alike: an inner none if nothing is hidden, `None` if they are not redacted alike.
+/// The redaction that is the same for all documents: `Some(None)` if nothing is hidden, `None` if documents are redacted
+/// differently.
 fn alike(visibility: &Visibility) -> Option<Option<Redaction>> {
     let of =
         |wanted: Shown| visibility.named().filter(move |(_, shown)| *shown == wanted).map(|(name, _)| name.to_owned());

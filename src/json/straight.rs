@@ -288,8 +288,8 @@ impl<'t> Straight<'t, '_> {
 /// As many bytes are copied without a call.
 const AT_ONCE: usize = 32;
 
-/// Appends the first bytes of a text, `length` of them. A short one is copied together with what stands behind it, which is
-/// then cut off: a copy of a length that is known takes few instructions.
+/// Appends the first `length` bytes of a text. Short texts are copied with a fixed length that includes the bytes after them,
+/// which are then cut off: a copy of constant length takes few instructions.
 #[inline(always)]
 fn append(bytes: &mut Vec<u8>, text: &[u8], length: usize) {
     let end = bytes.len() + length;

@@ -13,8 +13,8 @@ use crate::text::{Located, Span, Spanned};
 /// Every error of the file, in the order of the text.
 ///
 /// ```
-/// let node = portcullis::json::parse(r#"{"roles": [{"name": "Owner", "apply_when": {"owner": "%%user.id"}, "write":
-/// true}]}"#); let rules = portcullis::policy::compile(&node.unwrap()).unwrap();
+/// let text = r#"{"roles": [{"name": "Owner", "apply_when": {"owner": "%%user.id"}, "write": true}]}"#;
+/// let rules = portcullis::policy::compile(&portcullis::json::parse(text).unwrap()).unwrap();
 /// assert_eq!(&*rules.roles.unwrap()[0].name, "Owner");
 ///
 /// let node = portcullis::json::parse(r#"{"roles": [{"name": "Owner", "aply_when": {}}]}"#).unwrap();

@@ -51,8 +51,8 @@ impl Account {
     /// Reads a user as the administration interface of App Services listed it:
     ///
     /// ```json
-    /// {"_id": "…", "type": "normal", "disabled": false, "creation_date": 1600000000, "last_authentication_date":
-    /// 1600000000,
+    /// {"_id": "…", "type": "normal", "disabled": false, "creation_date": 1600000000,
+    ///  "last_authentication_date": 1600000000,
     ///  "identities": [{"id": "…", "provider_type": "local-userpass", "provider_id": "…", "provider_data": {…}}],
     ///  "data": {…}}
     /// ```

@@ -62,7 +62,7 @@ pub enum FileError {
     },
     /// Documents of another collection.
     #[error(
-        "none of the documents has the field `{field}` with a string or an ObjectId, the user ID: `{path}`",
+        "none of the documents has the field `{field}` with a string or an ObjectId as the user ID: `{path}`",
         path = path.display()
     )]
     FieldMissing {

@@ -11,11 +11,10 @@ use portcullis::eval::Functions;
 use portcullis::future::BoxFuture;
 use portcullis::login::{
     Authenticated, Authenticator, Freshness, FunctionMissing, UserCreation, UserCreationRefused, custom_data_config,
-    token_provider,
 };
 use portcullis::testfile;
 use portcullis::user::User;
-use portcullis_service::{Accounting, IfMissing, LogIns, Service, ServiceError};
+use portcullis_service::{AccountStores, IfMissing, LoginOptions, Service, ServiceError};
 
 use super::application::load_app;
 use super::input::{self, Input, read_file};
@@ -41,10 +40,10 @@ impl AppArgs {
     }
 
     /// Opens the users of the application. Where the command line says its id, the directory need not be there.
-    pub(super) async fn open(&self, stores: &StoreArgs, missing: IfMissing) -> Result<Accounting, Trouble> {
+    pub(super) async fn open(&self, stores: &StoreArgs, missing: IfMissing) -> Result<AccountStores, Trouble> {
         let places = stores.places();
         if let Some(application) = stores.application() {
-            return Ok(places.accounting(application, missing).await?);
+            return Ok(places.account_stores(application, missing).await?);
         }
         let app = self.load().map_err(|trouble| match trouble {
             Trouble::App(error) => {
@@ -52,7 +51,7 @@ impl AppArgs {
             }
             trouble => trouble,
         })?;
-        Ok(places.accounting(places.id_of(&app)?, missing).await?)
+        Ok(places.account_stores(places.id_of(&app)?, missing).await?)
     }
 
     /// The application with its stores.
@@ -116,29 +115,23 @@ fn is_ours(token: &str) -> bool {
 }
 
 /// An authenticator with the ways to log in.
-pub(super) async fn log_ins(service: &Service, providers: &ProviderArgs) -> Result<Authenticator, Trouble> {
+pub(super) async fn login_authenticator(service: &Service, providers: &ProviderArgs) -> Result<Authenticator, Trouble> {
     let app = service.app();
     let jwks = match &providers.jwks {
-        Some(argument) if takes_jwks(service, providers)? => {
+        Some(argument) => {
             let (name, bytes) = input::read_bytes(argument, "--jwks")?;
             let keys = StaticJwks::parse(&bytes);
             Some(Arc::new(keys.map_err(|error| Trouble::usage(format!("--jwks `{name}`: {error}")))?) as Arc<_>)
         }
-        _ => None,
+        None => None,
     };
-    let log_ins = LogIns { secrets: providers.secrets.read(app)?, jwks, user_creation: user_creation(app, providers)? };
-    let (authenticator, made) = service.log_ins(log_ins).await?;
+    let options =
+        LoginOptions { secrets: providers.secrets.read(app)?, jwks, user_creation: user_creation(app, providers)? };
+    let (authenticator, made) = service.login_authenticator(options).await?;
     if let Some(path) = made {
         note(&format!("created signing key `{}`; anyone who has it can issue tokens", path.display()));
     }
     Ok(authenticator)
-}
-
-/// Whether the application's provider of tokens has its keys at an address.
-fn takes_jwks(service: &Service, providers: &ProviderArgs) -> Result<bool, Trouble> {
-    let secrets = providers.secrets.read(service.app())?;
-    let provider = token_provider(service.app(), service.id()?, &secrets)?;
-    Ok(provider.is_some_and(|provider| provider.jwk_uri().is_some()))
 }
 
 /// The function that a new user waits for.

@@ -3,7 +3,7 @@ use portcullis::text::OneLine;
 use serde_json::json;
 
 use super::Answer;
-use super::accounts::{AppArgs, ProviderArgs, block_on, log_ins, read_token, warn};
+use super::accounts::{AppArgs, ProviderArgs, block_on, login_authenticator, read_token, warn};
 use super::output::Output;
 use super::stores::StoreArgs;
 use super::trouble::Trouble;
@@ -41,7 +41,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let service = args.app.service(&args.stores)?;
     let token = args.token.as_deref().map(|token| read_token(token, &["token"])).transpose()?;
     let login = block_on(async {
-        let authenticator = log_ins(&service, &args.providers).await?;
+        let authenticator = login_authenticator(&service, &args.providers).await?;
         let device = args.device.as_deref();
         let login = match &token {
             None => authenticator.log_in_anonymously(device).await,

@@ -7,7 +7,7 @@ use crate::error::ServiceError;
 use crate::server::Server;
 
 /// A MongoDB connection string. It may hold a password and is never shown, not even by `Debug`.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ServerUri(String);
 
 impl fmt::Debug for ServerUri {
@@ -27,7 +27,7 @@ impl FromStr for ServerUri {
 /// The connections that were opened, so that they can be closed before the runtime ends: the driver's tasks can panic where they
 /// outlast it.
 #[derive(Clone, Debug, Default)]
-pub struct Clients(Arc<Mutex<Vec<(String, Server)>>>);
+pub struct Clients(Arc<Mutex<Vec<(ServerUri, Server)>>>);
 
 impl Clients {
     /// A connection for a connection string: the one that is open already, or a new one.
@@ -35,15 +35,15 @@ impl Clients {
     /// # Errors
     /// The string is malformed, or this build has no driver.
     pub async fn connect(&self, uri: &ServerUri) -> Result<Server, ServiceError> {
-        let open = |uri: &str| {
+        let open = |uri: &ServerUri| {
             let clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             clients.iter().find(|(opened, _)| opened == uri).map(|(_, server)| server.clone())
         };
-        if let Some(client) = open(&uri.0) {
-            return Ok(client);
+        if let Some(server) = open(uri) {
+            return Ok(server);
         }
         let server = Server::connect(&uri.0).await?;
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((uri.0.clone(), server.clone()));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((uri.clone(), server.clone()));
         Ok(server)
     }
 

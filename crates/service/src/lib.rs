@@ -33,6 +33,6 @@ mod service;
 pub use clients::{Clients, ServerUri};
 pub use documents::DocumentPlace;
 pub use error::{ServiceError, Setting};
-pub use places::{Accounting, IfMissing, Places};
+pub use places::{AccountStores, IfMissing, Places};
 pub use server::Server;
-pub use service::{LogIns, Service};
+pub use service::{LoginOptions, Service};

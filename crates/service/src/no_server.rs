@@ -12,7 +12,7 @@ use portcullis::value::DocumentRef;
 use portcullis_store::{FindPlan, LiveFinding};
 
 use crate::error::ServiceError;
-use crate::places::Accounting;
+use crate::places::AccountStores;
 
 /// A connection to a MongoDB server, which this build cannot make.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ impl Server {
         match self {}
     }
 
-    pub(crate) fn accounting(&self, _: &str, _: &str) -> Accounting {
+    pub(crate) fn account_stores(&self, _: &str, _: &str) -> AccountStores {
         match *self {}
     }
 

@@ -44,14 +44,14 @@ pub enum IfMissing {
 
 /// The users of one application and their sessions, opened.
 #[derive(Clone)]
-pub struct Accounting {
+pub struct AccountStores {
     /// The users.
     pub users: Arc<dyn Users>,
     /// Their sessions.
     pub sessions: Arc<dyn Sessions>,
 }
 
-impl Accounting {
+impl AccountStores {
     /// Both together.
     #[must_use]
     pub fn accounts(self) -> Accounts {
@@ -162,10 +162,10 @@ impl Places {
     ///
     /// # Errors
     /// They are not there, or cannot be opened.
-    pub async fn accounting(&self, application: &str, missing: IfMissing) -> Result<Accounting, ServiceError> {
+    pub async fn account_stores(&self, application: &str, missing: IfMissing) -> Result<AccountStores, ServiceError> {
         self.verify()?;
         if let Some(server) = self.server().await? {
-            return Ok(server.accounting(&self.database, application));
+            return Ok(server.account_stores(&self.database, application));
         }
         let path = self.state.join("state.redb");
         if missing == IfMissing::Refuse && !path.exists() {
@@ -173,7 +173,7 @@ impl Places {
         }
         self.make_directory()?;
         let embedded = Arc::new(Embedded::open(&path, application)?);
-        Ok(Accounting { users: Arc::clone(&embedded) as Arc<dyn Users>, sessions: embedded })
+        Ok(AccountStores { users: Arc::clone(&embedded) as Arc<dyn Users>, sessions: embedded })
     }
 
     /// Where the custom data of a configuration are looked up: in files where such are named, else in MongoDB.

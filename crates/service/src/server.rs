@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,11 +13,18 @@ use portcullis_store::mongodb::{self as store, MongoCustomData, MongoDocuments, 
 use portcullis_store::{FindPlan, LiveFinding};
 
 use crate::error::ServiceError;
-use crate::places::Accounting;
+use crate::places::AccountStores;
 
 /// A connection to a MongoDB server.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Server(Client);
+
+/// Shows nothing of the connection, whose options hold credentials.
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Server")
+    }
+}
 
 impl Server {
     pub(crate) async fn connect(uri: &str) -> Result<Self, ServiceError> {
@@ -28,10 +36,10 @@ impl Server {
         self.0.shutdown().immediate(true).await;
     }
 
-    pub(crate) fn accounting(&self, database: &str, application: &str) -> Accounting {
+    pub(crate) fn account_stores(&self, database: &str, application: &str) -> AccountStores {
         let database = self.0.database(database);
         let users = Arc::new(MongoUsers::new(&database, application));
-        Accounting { users, sessions: Arc::new(MongoSessions::new(&database, application)) }
+        AccountStores { users, sessions: Arc::new(MongoSessions::new(&database, application)) }
     }
 
     pub(crate) fn custom_data(&self, config: &CustomDataConfig) -> Option<Arc<dyn CustomDataStore>> {

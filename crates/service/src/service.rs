@@ -26,7 +26,7 @@ pub struct Service {
 
 /// What logins need beside the application.
 #[derive(Default)]
-pub struct LogIns {
+pub struct LoginOptions {
     /// The application's secrets, among them the keys of its providers.
     pub secrets: Secrets,
     /// The keys of the provider of tokens, instead of those at its address.
@@ -69,7 +69,7 @@ impl Service {
     /// # Errors
     /// They are not there, or cannot be opened.
     pub async fn accounts(&self, missing: IfMissing) -> Result<Accounts, ServiceError> {
-        Ok(self.places.accounting(self.id()?, missing).await?.accounts())
+        Ok(self.places.account_stores(self.id()?, missing).await?.accounts())
     }
 
     /// Whom an access token belongs to. Without a look-up nothing need be known of where custom data are.
@@ -123,12 +123,15 @@ impl Service {
     ///
     /// # Errors
     /// As [`authenticator`](Self::authenticator), or a provider's configuration cannot be used.
-    pub async fn log_ins(&self, log_ins: LogIns) -> Result<(Authenticator, Option<PathBuf>), ServiceError> {
+    pub async fn login_authenticator(
+        &self,
+        options: LoginOptions,
+    ) -> Result<(Authenticator, Option<PathBuf>), ServiceError> {
         // What is wrong with providers is said before anything is made.
-        let provider = token_provider(&self.app, self.id()?, &log_ins.secrets)?;
+        let provider = token_provider(&self.app, self.id()?, &options.secrets)?;
         let (mut authenticator, made) = self.looking_up(IfMissing::Create).await?;
         if let Some(provider) = provider {
-            let jwks = match (provider.jwk_uri(), log_ins.jwks) {
+            let jwks = match (provider.jwk_uri(), options.jwks) {
                 (None, _) => None,
                 (Some(_), Some(given)) => Some(given),
                 (Some(uri), None) => Some(https_keys(uri)?),
@@ -141,7 +144,7 @@ impl Service {
         if self.app.takes_anonymous_users() {
             authenticator = authenticator.with_anonymous_users();
         }
-        if let Some(function) = log_ins.user_creation {
+        if let Some(function) = options.user_creation {
             authenticator = authenticator.with_user_creation(function);
         }
         Ok((authenticator, made))

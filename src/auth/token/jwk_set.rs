@@ -22,7 +22,7 @@ pub struct JwkSet {
 #[derive(Clone, Debug)]
 pub(super) enum Found {
     One(RsaKey),
-    /// The key is ambiguous, so none of them is used.
+    /// Several keys share the `kid`, so none of them is used.
     Several,
 }
 

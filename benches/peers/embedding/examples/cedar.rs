@@ -59,14 +59,16 @@ impl Desk {
         })
     }
 
-    /// The schema checks what stands in the entities, so that a document with the key `__entity` or `__extn` is an error where
-    /// a string is due, and no reference.
+    /// The schema validates the entities: where it expects a string, a document with the key `__entity` or `__extn` is an error,
+    /// not a reference.
     fn may_read(&self, context: &Context, report: &Document) -> Result<bool, Failure> {
         let documents = Documents { root: Some(report.into()), ..Documents::default() };
         let entities = self.entities.to_json(Inputs::from(context).with_documents(documents))?;
         let entities = Entities::from_json_str(&entities, Some(&self.schema))?;
 
-        let uid = |kind: &str, id: &str| EntityUid::from_json(serde_json::json!({ "type": kind, "id": id }));
+        let uid = |kind: &str, id: &str| -> Result<EntityUid, Failure> {
+            Ok(EntityUid::from_json(serde_json::json!({ "type": kind, "id": id }))?)
+        };
         let user = uid("User", &context.user().ok_or("there is no user")?.id)?;
         let report = uid("Report", &report.get_object_id("_id")?.to_hex())?;
         let read = EntityUid::from_str(r#"Action::"read""#)?;

@@ -27,9 +27,9 @@ pub(super) const FROM_STRUCT: Contender = Contender {
     variant: Some("from a struct"),
     outputs: &Output::ALL,
     race: |output, race| match output {
-        Output::Json => race.run(|user| user, |user, out| json(user, out)),
-        Output::Bson => race.run(|user| user, |user, out| bson(user, out)),
-        Output::Text => race.run(|user| user, |user, out| text(user, out)),
+        Output::Json => race.run(|user| user, json),
+        Output::Bson => race.run(|user| user, bson),
+        Output::Text => race.run(|user| user, text),
     },
 };
 
@@ -140,7 +140,7 @@ impl Asked for User {
     }
 }
 
-/// What a JSON string needs escaped is seldom there: what stands between is copied at once.
+/// Characters that JSON escapes are rare: the stretches between them are copied as a whole.
 fn escaped(text: &str, out: &mut Vec<u8>) {
     let mut rest = text.as_bytes();
     while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)) {

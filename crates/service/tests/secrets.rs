@@ -1,0 +1,17 @@
+//! No connection string shows, whatever is printed.
+#![cfg(feature = "mongodb")]
+#![allow(clippy::unwrap_used)]
+
+use portcullis_service::Places;
+
+#[tokio::test]
+async fn no_password_of_a_connection_string_shows_once_it_is_open() {
+    let uri = "mongodb://ada:s3cr3t@localhost:1/?authSource=admin".parse().unwrap();
+    let places = Places { server: Some(uri), ..Places::in_directory("state") };
+    let server = places.server().await.unwrap();
+    // It is kept for whoever asks next.
+    assert!(places.server().await.unwrap().is_some());
+    let shown = format!("{places:?} {server:?}");
+    assert!(!shown.contains("s3cr3t") && !shown.contains("ada"), "{shown}");
+    places.clients.shut_down().await;
+}
