@@ -24,6 +24,11 @@ pub(super) fn to_integer(number: Decimal128) -> Option<i64> {
     ValueRef::Decimal128(number).number().and_then(Number::truncate)
 }
 
+/// The nearest whole number, the even one of two that are as near. None outside 64 bits.
+pub(crate) fn nearest_integer(number: Decimal128) -> Option<i64> {
+    to_integer(round(number, 0, Rounding::Even))
+}
+
 /// A finite decimal: its sign, digits and exponent.
 struct Parts {
     negative: bool,

@@ -16,6 +16,7 @@ mod table;
 mod value;
 
 pub use each::Each;
+pub(crate) use decimal::nearest_integer;
 pub(crate) use evaluate::decoded;
 pub(crate) use expression::Expression;
 pub use failure::FindError;

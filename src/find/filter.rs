@@ -171,8 +171,23 @@ fn list(name: &str, value: &Bson, inside: Inside, at: At<'_>) -> Result<Vec<Pred
     parts.iter().map(conditions).collect()
 }
 
+/// The operators that stand in place of a field's name.
+const IN_PLACE_OF_A_FIELD: [&str; 11] = [
+    "$alwaysFalse",
+    "$alwaysTrue",
+    "$and",
+    "$comment",
+    "$expr",
+    "$jsonSchema",
+    "$nor",
+    "$or",
+    "$sampleRate",
+    "$text",
+    "$where",
+];
+
 /// Whether a document asks something of an element itself, as `{"$gt": 1}` does, and not of its fields.
 pub(crate) fn is_element_condition(conditions: &Document) -> bool {
     is_operators(conditions)
-        && conditions.keys().next().is_some_and(|first| !matches!(first.as_str(), "$and" | "$or" | "$nor"))
+        && conditions.keys().next().is_some_and(|first| !IN_PLACE_OF_A_FIELD.contains(&first.as_str()))
 }

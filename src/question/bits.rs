@@ -2,7 +2,7 @@
 
 use bson::Bson;
 
-use crate::aggregation::{BAD_VALUE, FAILED_TO_PARSE, FindError};
+use crate::aggregation::{BAD_VALUE, FAILED_TO_PARSE, FindError, nearest_integer};
 use crate::value::{Number, ValueRef};
 
 /// Which bits are asked for, and how.
@@ -34,6 +34,11 @@ impl Bits {
         let is_set: Box<dyn Fn(usize) -> bool> = match value {
             ValueRef::Binary { bytes, .. } => {
                 Box::new(move |at| bytes.get(at / 8).is_some_and(|byte| byte >> (at % 8) & 1 == 1))
+            }
+            // The server rounds decimals where it refuses fractions of doubles; what does not fit becomes the least integer.
+            ValueRef::Decimal128(number) => {
+                let number = nearest_integer(number).unwrap_or(i64::MIN);
+                Box::new(move |at| number >> at.min(SIGN) & 1 == 1)
             }
             value => match value.number().and_then(Number::integer) {
                 Some(number) => Box::new(move |at| number >> at.min(SIGN) & 1 == 1),

@@ -127,7 +127,7 @@ pub(super) struct Applying<'u> {
 }
 
 /// How many steps an operator takes at one place.
-const PLACE: usize = 4;
+const PLACE: usize = 8;
 
 impl Applying<'_> {
     fn nodes(&mut self, nodes: &[&Node], mut spot: Spot<'_>, within: Within) -> Result<Outcome, UpdateError> {

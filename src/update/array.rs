@@ -3,6 +3,7 @@
 use bson::Bson;
 
 use super::UpdateErrorKind;
+use super::array_filters::PER_CONDITION;
 use super::tree::{Action, End, Pull, Written};
 use crate::eval::Errors;
 use crate::value::{Malformed, ValueRef, equal_in_steps, sort_order};
@@ -65,7 +66,7 @@ pub(super) fn take_away(action: &Action, list: &mut Vec<Bson>, errors: &Errors) 
         Action::Pull(Pull::Elements(filter)) => retain(list, |element| filter.matches(element, errors))?,
         Action::Pull(Pull::Documents(filter)) => retain(list, |element| match ValueRef::from(&*element) {
             ValueRef::Document(document) => {
-                steps.take(filter.tests())?;
+                steps.take(PER_CONDITION * filter.tests())?;
                 filter.matches_within(document, errors)
             }
             _ => Ok(false),

@@ -12,6 +12,9 @@ use crate::value::Malformed;
 /// How many steps it takes to ask a filter of an element, beside those of its conditions.
 const EACH: usize = 8;
 
+/// How many steps one condition about an element takes: a filter of many lies scattered in memory.
+pub(super) const PER_CONDITION: usize = 3;
+
 /// A filter that is asked of single elements, under a name.
 #[derive(Debug)]
 pub(super) struct ElementFilter {
@@ -32,7 +35,7 @@ impl ElementFilter {
 
     /// Whether it holds for an element, which is what it was afterwards, in the steps that `errors` leaves.
     pub(super) fn matches(&self, element: &mut Bson, errors: &Errors) -> Result<bool, Malformed> {
-        errors.steps().take(EACH + self.filter.tests())?;
+        errors.steps().take(EACH + PER_CONDITION * self.filter.tests())?;
         let mut document = Document::new();
         document.insert(&*self.name, mem::replace(element, Bson::Null));
         let matches = self.filter.matches_within(&document, errors);

@@ -76,6 +76,9 @@ impl Update {
         }
         for (name, fields) in update {
             parser.operator(&mut compiled, name, fields);
+            if parser.errors.len() >= MAX_ERRORS {
+                break;
+            }
         }
         if parser.errors.is_empty() {
             parser.errors.extend(plain(compiled.filters.unused(&parser.used)));
@@ -102,7 +105,7 @@ struct Parser<'p> {
     errors: Vec<UpdateError>,
 }
 
-/// More are not collected.
+/// Reading ends after so many: an update of a stranger's can hold 100,000 mistakes, each with its help.
 const MAX_ERRORS: usize = 100;
 
 impl Parser<'_> {
@@ -124,14 +127,15 @@ impl Parser<'_> {
         for (path, operand) in fields {
             if let Err(kind) = self.field(compiled, operator, path, operand) {
                 self.report(UpdateError::at(operator, path, kind));
+                if self.errors.len() >= MAX_ERRORS {
+                    return;
+                }
             }
         }
     }
 
     fn report(&mut self, error: UpdateError) {
-        if self.errors.len() < MAX_ERRORS {
-            self.errors.push(error);
-        }
+        self.errors.push(error);
     }
 
     fn field(

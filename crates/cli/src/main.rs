@@ -15,6 +15,7 @@ mod eval;
 mod expand;
 mod explain;
 mod find;
+mod first_test;
 mod fmt;
 mod freshness;
 mod given;

@@ -1,32 +1,61 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use portcullis::testfile::{self, RunError, TestFile};
 use portcullis::text::OneLine;
 use serde_json::{Value, json};
 
+use super::first_test;
 use super::Answer;
 use super::input::is_json;
 use super::output::{Output, paint, say, style};
 use super::progress::named;
 use super::trouble::Trouble;
 
-const EXAMPLES: &str = "\
-Examples:
-  portcullis test tests/*.json
-  portcullis test --json tests/employees.json
+const EXAMPLES: &str = r#"Examples:
+  portcullis test --example > first.json   a test file for the application in this directory
+  portcullis test first.json
+  portcullis test --json tests/*.json
 
-A test file is a JSON object with `rules` or `app`, `users` and `cases`; fixtures/ of this project has many.";
+A first test file:
+  {
+    "app": ".",
+    "in": "hr.employees",
+    "users": {"ada": {"id": "ada", "custom_data": {"isManager": true}}},
+    "cases": [
+      {"name": "ada reads her own document", "user": "ada",
+       "read": {"_id": "ada", "salary": 100}, "expect": {"document": {"_id": "ada", "salary": 100}}},
+      {"name": "ada must not change her salary", "user": "ada",
+       "update": {"before": {"_id": "ada", "salary": 100}, "after": {"_id": "ada", "salary": 200}},
+       "expect": {"denied": true}}
+    ]
+  }
+`app` is a path relative to the test file; `rules` instead of `app` holds the rules of one collection. Other cases:
+`insert`, `delete`, `search`, `query`, `expression`, `resolve`. See docs/testing-rules.md for all of them."#;
 
 /// Run rule tests; print every failing case and the number passed and failed
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// Test files
-    #[arg(required = true, value_name = "JSON|FILE|-")]
+    #[arg(required_unless_present = "example", value_name = "JSON|FILE|-")]
     files: Vec<String>,
+    /// Print a first test file for the application, which passes as it is, and run nothing
+    #[arg(long, conflicts_with = "files")]
+    example: bool,
+    /// With --example: the application directory
+    #[arg(long, value_name = "DIR", default_value = ".", requires = "example")]
+    app: PathBuf,
+    /// With --example: the collection, as `database.collection` (default: the first one that has rules)
+    #[arg(long = "in", value_name = "NAMESPACE", requires = "example")]
+    namespace: Option<String>,
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
+    if args.example {
+        output.document(&first_test::example(&args.app, args.namespace.as_deref())?)?;
+        output.flush()?;
+        return Ok(Answer::Yes);
+    }
     let (mut passed, mut failed) = (0, 0);
     let mut files: Vec<Value> = Vec::new();
     let mut unusable = Vec::new();

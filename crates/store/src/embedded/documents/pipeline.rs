@@ -40,7 +40,7 @@ struct Work {
 pub(super) const FIRST: usize = 10 * MAX_STEPS;
 
 /// So many bytes of a document that is written anew are one step.
-const BYTES: usize = 16;
+const BYTES: usize = 8;
 
 impl Work {
     fn new() -> Self {

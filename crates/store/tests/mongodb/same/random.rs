@@ -178,6 +178,17 @@ impl Random {
         doc! { name: operands }.into()
     }
 
+    /// A filter without `$expr`. The server evaluates expressions without fields before it looks at any document, and conditions in
+    /// an order of its own, so that whether one fails is not the same here and there.
+    pub(crate) fn filter_of_fields(&mut self, depth: usize) -> Document {
+        loop {
+            let filter = self.filter(depth);
+            if !format!("{filter:?}").contains("$expr") {
+                return filter;
+            }
+        }
+    }
+
     /// A filter, now and then a malformed one.
     pub(crate) fn filter(&mut self, depth: usize) -> Document {
         let count = self.pick(&[0, 1, 1, 1, 2]);

@@ -66,7 +66,7 @@ fn case(random: &mut Random, id: i32) -> Case {
     let positions = random.one_in(4);
     if positions {
         filter.extend(if random.one_in(2) {
-            random.filter(1)
+            random.filter_of_fields(1)
         } else {
             doc! { random.path(): random.condition(0) }
         });
@@ -173,7 +173,7 @@ fn operand(random: &mut Random, name: &str, filters: usize, positions: bool) -> 
         "$pull" => match random.below(3) {
             0 => random.value(1),
             1 => random.condition(1),
-            _ => random.filter(1).into(),
+            _ => random.filter_of_fields(1).into(),
         },
         "$pullAll" => list(random),
         "$pop" => random.pick(&[1, -1]).into(),

@@ -113,7 +113,7 @@ fn write(random: &mut Random) -> Write {
             let mut filter = if only_id {
                 doc! {}
             } else {
-                random.filter(1)
+                random.filter_of_fields(1)
             };
             if only_id || random.one_in(2) {
                 filter.insert("_id", id(random));
