@@ -15,8 +15,8 @@ mod sort;
 mod table;
 mod value;
 
-pub use each::Each;
 pub(crate) use decimal::nearest_integer;
+pub use each::Each;
 pub(crate) use evaluate::decoded;
 pub(crate) use expression::Expression;
 pub use failure::FindError;

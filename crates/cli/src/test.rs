@@ -4,8 +4,8 @@ use portcullis::testfile::{self, RunError, TestFile};
 use portcullis::text::OneLine;
 use serde_json::{Value, json};
 
-use super::first_test;
 use super::Answer;
+use super::first_test;
 use super::input::is_json;
 use super::output::{Output, paint, say, style};
 use super::progress::named;

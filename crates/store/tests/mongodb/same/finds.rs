@@ -205,6 +205,12 @@ async fn compare(world: &World, store: &EmbeddedDocuments, namespace: &Namespace
     assert!(tried.differences.len() < 12, "{}", tried.differences.join("\n\n"));
 }
 
+/// A document as text, with its fields sorted by name.
+fn sorted(document: &RawDocumentBuf) -> String {
+    let fields: std::collections::BTreeMap<String, Bson> = Document::try_from(document).unwrap().into_iter().collect();
+    format!("{fields:?}")
+}
+
 /// As many stages as it has that are supported.
 fn pipeline(random: &mut Random) -> Vec<Document> {
     let mut stages = Vec::new();
@@ -273,8 +279,14 @@ pub(crate) fn pipelines_bring_the_same(world: World) -> Finished {
             for _ in 0..QUERIES {
                 tried.cases += 1;
                 let stages = pipeline(&mut random);
+                // The engine to which a server gives a first `$group` takes MinKey for greater than a field that is not there, the
+                // other one for less.
+                let mut asked = stages.clone();
+                if let Some(at) = asked.iter().position(|stage| stage.contains_key("$group")) {
+                    asked.insert(at, doc! { "$_internalInhibitOptimization": {} });
+                }
                 let command = doc! {
-                    "aggregate": &name, "pipeline": &stages, "cursor": { "batchSize": 100_000 }, "hint": { "$natural": 1 },
+                    "aggregate": &name, "pipeline": asked, "cursor": { "batchSize": 100_000 }, "hint": { "$natural": 1 },
                 };
                 let theirs = world.database.run_command(command).await;
                 let ours = match store.aggregate(&namespace, &stages).await {
@@ -290,7 +302,12 @@ pub(crate) fn pipelines_bring_the_same(world: World) -> Finished {
                             .iter()
                             .map(|document| RawDocumentBuf::try_from(document.as_document().unwrap()).unwrap())
                             .collect();
-                        assert!(ours == theirs, "{stages:?}\n  {ours:?}\n  {theirs:?}");
+                        // A server puts a field that is added again where it stood before it was removed.
+                        let same = match stages.iter().any(|stage| stage.contains_key("$unset")) {
+                            true => ours.iter().map(sorted).eq(theirs.iter().map(sorted)),
+                            false => ours == theirs,
+                        };
+                        assert!(same, "{stages:?}\n  {ours:?}\n  {theirs:?}");
                         tried.found += usize::from(!ours.is_empty());
                     }
                     // It fails on a filter of its own making, of conditions that stand behind one another.
@@ -301,6 +318,10 @@ pub(crate) fn pipelines_bring_the_same(world: World) -> Finished {
                     (Ok(_), Err(_)) | (Err(_), Ok(_))
                         if stages.iter().any(|stage| stage.get_document("$match").is_ok_and(has_expression)) =>
                     {
+                        tried.unsupported += 1;
+                    }
+                    // A server may ask a `$match` before the stages that it stands behind, whose expressions then see fewer documents.
+                    (Err(_), Ok(_)) if stages.iter().skip(1).any(|stage| stage.contains_key("$match")) => {
                         tried.unsupported += 1;
                     }
                     (Err(error), Ok(_)) => panic!("refused here only: {stages:?}\n  {error}"),
