@@ -233,9 +233,9 @@ impl Gathered {
             Self::Top { sort, top, count, one, mut held } => {
                 held.sort_by(|(a, _), (b, _)| sort.compare(a, b));
                 if top {
-                    held.truncate(count)
+                    held.truncate(count);
                 } else {
-                    drop(held.drain(..held.len().saturating_sub(count)))
+                    drop(held.drain(..held.len().saturating_sub(count)));
                 }
                 let mut values = held.into_iter().map(|(_, value)| value);
                 if one { values.next() } else { Some(values.collect::<Vec<_>>().into()) }

@@ -34,7 +34,7 @@ pub(super) fn is_true(value: Option<&Bson>) -> bool {
         Some(Bson::Int64(number)) => *number != 0,
         Some(Bson::Double(number)) => *number != 0.0,
         Some(decimal @ Bson::Decimal128(_)) => {
-            ValueRef::from(decimal).number().and_then(|number| number.integer()) != Some(0)
+            ValueRef::from(decimal).number().and_then(crate::value::Number::integer) != Some(0)
         }
         Some(_) => true,
     }

@@ -151,7 +151,9 @@ impl JsonSchema {
             "minLength" => Keyword::Length(count()?, i64::MAX),
             "maxLength" => Keyword::Length(0, count()?),
             "pattern" => match value {
-                Bson::String(pattern) => Keyword::Pattern(at.patterns.compile(pattern, "").map_err(of_pattern)?),
+                Bson::String(pattern) => {
+                    Keyword::Pattern(at.patterns.compile(pattern, "").map_err(|error| of_pattern(&error))?)
+                }
                 _ => return refused("`pattern` takes a string".to_owned()),
             },
             "minItems" => Keyword::Items(count()?, i64::MAX),
@@ -189,7 +191,7 @@ impl JsonSchema {
             }
             "patternProperties" => {
                 for (pattern, schema) in object()? {
-                    let pattern = at.patterns.compile(pattern, "").map_err(of_pattern)?;
+                    let pattern = at.patterns.compile(pattern, "").map_err(|error| of_pattern(&error))?;
                     self.patterns.push((pattern, Self::parse(schema, at)?));
                 }
                 return Ok(None);
@@ -409,7 +411,7 @@ fn double(number: Number) -> f64 {
     }
 }
 
-fn of_pattern(error: crate::expr::PatternError) -> FindError {
+fn of_pattern(error: &crate::expr::PatternError) -> FindError {
     FindError::unsupported(format!("this pattern ({error})"))
 }
 

@@ -163,14 +163,13 @@ pub(crate) fn pow(args: &Args<'_>) -> Outcome<Option<Bson>> {
         (Num::Double(_), _) | (_, Num::Double(_)) => some(base.double().powf(exponent.double())),
         _ => {
             let (whole, times) = (base.truncated().unwrap_or(0), exponent.truncated().unwrap_or(0));
-            let power = u32::try_from(times).ok().and_then(|times| whole.checked_pow(times)).or_else(|| {
-                match (whole, times % 2) {
+            let power =
+                u32::try_from(times).ok().and_then(|times| whole.checked_pow(times)).or(match (whole, times % 2) {
                     (1, _) | (-1, 0) => Some(1),
                     (-1, _) => Some(-1),
                     (0, _) => Some(0),
                     _ => None,
-                }
-            });
+                });
             match power {
                 Some(power) if base.width() == 1 || exponent.width() == 1 => some(power),
                 Some(power) => some(int_or_long(power)),

@@ -12,7 +12,7 @@ pub(crate) fn array_to_object(args: &Args<'_>) -> Outcome<Option<Bson>> {
     for element in elements {
         let (key, value) = match element {
             Bson::Array(pair) => {
-                if *pairs.get_or_insert(true) != true {
+                if !*pairs.get_or_insert(true) {
                     return refused(40391, "$arrayToObject requires a consistent input format");
                 }
                 match pair.as_slice() {
