@@ -152,6 +152,13 @@ impl Secrets {
         self.values.get(name).map(String::as_str)
     }
 
+    /// Those of these names, for an application that is served beside others.
+    #[must_use]
+    pub fn only(&self, names: &std::collections::BTreeSet<String>) -> Self {
+        let named = self.values.iter().filter(|(name, _)| names.contains(*name));
+        Self { values: named.map(|(name, value)| (name.clone(), value.clone())).collect() }
+    }
+
     /// All of them by their names.
     #[must_use]
     pub const fn as_map(&self) -> &BTreeMap<String, String> {

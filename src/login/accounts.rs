@@ -3,7 +3,8 @@ use std::sync::Arc;
 use bson::DateTime;
 
 use super::LoginError;
-use crate::store::{Account, Sessions, Users};
+use crate::auth::ProviderType;
+use crate::store::{Account, Identity, Sessions, Users};
 
 /// How many users are read at once where all are.
 const PAGE: usize = 1000;
@@ -47,6 +48,22 @@ impl Accounts {
     pub async fn enable(&self, user_id: &str) -> Result<(), LoginError> {
         let account = self.stored(user_id).await?;
         Ok(self.users.set_state(user_id, account.state.enabled()).await?)
+    }
+
+    /// The identities of a user, in the order in which they were linked.
+    ///
+    /// # Errors
+    /// There is no such user, or the store cannot be asked.
+    pub async fn identities(&self, user_id: &str) -> Result<Vec<Identity>, LoginError> {
+        Ok(self.stored(user_id).await?.identities)
+    }
+
+    /// The user that an identity leads to, if there is one.
+    ///
+    /// # Errors
+    /// The store cannot be asked.
+    pub async fn user_of(&self, provider_type: ProviderType, id: &str) -> Result<Option<String>, LoginError> {
+        Ok(self.users.owner(provider_type, id).await?)
     }
 
     async fn stored(&self, user_id: &str) -> Result<Account, LoginError> {

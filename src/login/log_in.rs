@@ -3,7 +3,7 @@ use bson::{DateTime, Document};
 
 use super::authenticator::{Anonymous, Authenticator};
 use super::{Freshness, LoginError};
-use crate::auth::token::{RefreshGrant, TokenIdentity, TokenSession};
+use crate::auth::token::{AccessToken, RefreshGrant, RefreshToken, TokenIdentity, TokenSession};
 use crate::auth::{Assembly, ProviderType, Warning, assemble};
 use crate::store::{Account, AccountState, Identity, Session};
 use crate::user::{CustomData, User};
@@ -45,6 +45,72 @@ impl Authenticator {
         let id = ObjectId::new().to_hex();
         let identity = Identity { provider_type: ProviderType::Anonymous, id, data: Document::new() };
         self.enter(identity, device_id).await
+    }
+
+    /// Logs in whom the caller has identified: by a password, or a key. The caller vouches for the identity.
+    ///
+    /// # Errors
+    /// See [`LoginError`].
+    pub async fn log_in_as(&self, identity: Identity, device_id: Option<&str>) -> Result<Login, LoginError> {
+        self.enter(identity, device_id).await
+    }
+
+    /// Gives a user a further identity, for which the caller vouches.
+    ///
+    /// # Errors
+    /// See [`LoginError`]; above all, the identity is another user already.
+    pub async fn link_as(&self, user_id: &str, identity: &Identity) -> Result<Account, LoginError> {
+        let account = self.assembler.accounts.users.link(user_id, identity).await?;
+        self.looked_up.remove(&account.id);
+        Ok(account)
+    }
+
+    /// What a refresh token says whose session has not ended.
+    ///
+    /// # Errors
+    /// See [`LoginError`].
+    pub async fn verify_refresh(&self, refresh_token: &str) -> Result<RefreshToken, LoginError> {
+        let now = self.clock.now();
+        let token = self.issuer.verify_refresh(refresh_token, now)?;
+        self.session(&token.session.id, &token.user_id, now).await?;
+        self.assembler.account(&token.user_id, now).await?;
+        Ok(token)
+    }
+
+    /// What an access token says whose session has not ended.
+    ///
+    /// # Errors
+    /// See [`LoginError`].
+    pub async fn verify_access(&self, access_token: &str) -> Result<AccessToken, LoginError> {
+        let now = self.clock.now();
+        let token = self.issuer.verify_access(access_token, now)?;
+        self.session(&token.session.id, &token.user.id, now).await?;
+        self.assembler.account(&token.user.id, now).await?;
+        Ok(token)
+    }
+
+    /// Whether a session lasts, of which a token was accepted earlier, and its user may stay.
+    ///
+    /// # Errors
+    /// It does not, or the stores cannot be asked.
+    pub async fn session_lasts(&self, session: &TokenSession, user_id: &str) -> Result<(), LoginError> {
+        let now = self.clock.now();
+        self.session(&session.id, user_id, now).await?;
+        self.assembler.account(user_id, now).await.map(drop)
+    }
+
+    /// Makes a new access token for the session of an access token, with the user as it is now.
+    ///
+    /// # Errors
+    /// See [`LoginError`].
+    pub async fn renew(&self, access_token: &str) -> Result<Login, LoginError> {
+        let now = self.clock.now();
+        let token = self.issuer.verify_access(access_token, now)?;
+        let session = self.session(&token.session.id, &token.user.id, now).await?;
+        let account = self.assembler.account(&token.user.id, now).await?;
+        let (user, warnings) = self.assembler.assemble(&account).await?;
+        let access_token = self.issuer.issue_access(&user, &token.session, now)?;
+        Ok(Login { access_token, refresh_token: String::new(), device_id: session.device_id, user, warnings })
     }
 
     /// Gives the bearer of an access token a further way to log in: the person of a third party's token. What that says

@@ -1,6 +1,7 @@
 //! What a host keeps: users, their sessions, their custom data, and the documents that are guarded. One trait each; the package
 //! `portcullis-store` implements them on a file and on MongoDB. Custom data can also stand in files of extended JSON or in memory.
 
+mod credentials;
 mod custom_data;
 pub mod documents;
 mod error;
@@ -10,6 +11,7 @@ mod memory;
 mod sessions;
 mod users;
 
+pub use credentials::{ApiKey, Credentials, OneTimeToken, PasswordLogin, TokenPurpose};
 pub use custom_data::{CustomDataStore, LookUpError, MAX_BYTES, MAX_DOCUMENTS};
 pub use error::StoreError;
 pub use export::{ExportError, Exported};

@@ -157,6 +157,13 @@ pub trait Users: Send + Sync {
     /// A user.
     fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Account>, StoreError>>;
 
+    /// The id of the user that an identity leads to.
+    fn owner<'a>(
+        &'a self,
+        provider_type: ProviderType,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<String>, StoreError>>;
+
     /// Adds an identity to a user, or replaces what it says where the user has it.
     fn link<'a>(&'a self, id: &'a str, identity: &'a Identity) -> BoxFuture<'a, Result<Account, UsersError>>;
 

@@ -33,6 +33,7 @@ mod query;
 mod reads;
 mod replace;
 mod secrets;
+mod serve;
 mod stores;
 mod terminal;
 mod test;
@@ -104,6 +105,7 @@ impl Command {
             Self::new("token", token::run),
             Self::new("user", user::run),
             Self::new("users", users::run),
+            Self::new("serve", serve::run),
         ]
     }
 }

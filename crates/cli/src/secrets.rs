@@ -68,6 +68,20 @@ impl SecretArgs {
         Ok(())
     }
 
+    /// The secrets that an application names, of those given for several together.
+    pub(super) fn read_for(&self, app: &App) -> Result<Secrets, Trouble> {
+        let mut given = Secrets::default();
+        for secret in &self.secret {
+            given.add(&secret.0)?;
+        }
+        if let Some(path) = &self.secrets {
+            given.add_file(path)?;
+        }
+        let mut secrets = given.only(&app.secrets);
+        secrets.add_variables(app.secrets.iter().map(String::as_str))?;
+        Ok(secrets)
+    }
+
     /// The secrets given. One that none of the applications knows is trouble.
     pub(super) fn read(&self, app: &App) -> Result<Secrets, Trouble> {
         let mut secrets = Secrets::default();

@@ -38,6 +38,11 @@ pub(super) async fn connect(uri: &ServerUri) -> Result<Server, Trouble> {
     Ok(CLIENTS.connect(uri).await?)
 }
 
+/// The connections of the work that runs now, to be shared.
+pub(super) fn clients() -> Clients {
+    CLIENTS.clone()
+}
+
 /// Closes the connections to servers.
 pub(super) async fn shut_down() {
     CLIENTS.shut_down().await;

@@ -29,6 +29,9 @@ pub enum ServiceError {
     /// A collection of the application would also hold users or sessions of Portcullis.
     #[error("`{}` is a collection of the application and cannot also store Portcullis users or sessions", OneLine(.0))]
     SharedCollection(String),
+    /// Two applications that are to be served together have the same id, so that a client could not say which it means.
+    #[error("two applications have the id `{}`; clients could not tell them apart", OneLine(.0))]
+    SameId(String),
     /// The application has no id.
     #[error(
         "the application in `{}` has no id, by which its users are told from those of other applications: write `app_id` or \

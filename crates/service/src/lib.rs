@@ -18,6 +18,7 @@
 //! # }
 //! ```
 
+pub mod client;
 mod clients;
 mod documents;
 mod error;

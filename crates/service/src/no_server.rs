@@ -7,7 +7,7 @@ use bson::Document;
 use portcullis::auth::{CustomDataConfig, CustomDataSource};
 use portcullis::path::FieldPath;
 use portcullis::store::documents::{Namespace, Store, Watch};
-use portcullis::store::{CustomDataStore, StoreError};
+use portcullis::store::{Credentials, CustomDataStore, StoreError};
 use portcullis::value::DocumentRef;
 use portcullis_store::{FindPlan, LiveFinding};
 
@@ -29,6 +29,10 @@ impl Server {
     }
 
     pub(crate) fn account_stores(&self, _: &str, _: &str) -> AccountStores {
+        match *self {}
+    }
+
+    pub(crate) fn credentials(&self, _: &str, _: &str) -> Arc<dyn Credentials> {
         match *self {}
     }
 
@@ -81,5 +85,5 @@ impl Server {
 
 /// Whether a collection of the database of users and sessions holds them.
 pub(crate) fn holds_accounts(collection: &str) -> bool {
-    ["users", "sessions"].contains(&collection)
+    ["users", "sessions", "password_logins", "one_time_tokens", "api_keys"].contains(&collection)
 }

@@ -7,9 +7,11 @@ use mongodb::Client;
 use portcullis::auth::{CustomDataConfig, CustomDataSource};
 use portcullis::path::FieldPath;
 use portcullis::store::documents::{Namespace, Store, Watch};
-use portcullis::store::{CustomDataStore, StoreError};
+use portcullis::store::{Credentials, CustomDataStore, StoreError};
 use portcullis::value::DocumentRef;
-use portcullis_store::mongodb::{self as store, MongoCustomData, MongoDocuments, MongoSessions, MongoUsers};
+use portcullis_store::mongodb::{
+    self as store, MongoCredentials, MongoCustomData, MongoDocuments, MongoSessions, MongoUsers,
+};
 use portcullis_store::{FindPlan, LiveFinding};
 
 use crate::error::ServiceError;
@@ -40,6 +42,10 @@ impl Server {
         let database = self.0.database(database);
         let users = Arc::new(MongoUsers::new(&database, application));
         AccountStores { users, sessions: Arc::new(MongoSessions::new(&database, application)) }
+    }
+
+    pub(crate) fn credentials(&self, database: &str, application: &str) -> Arc<dyn Credentials> {
+        Arc::new(MongoCredentials::new(&self.0.database(database), application))
     }
 
     pub(crate) fn custom_data(&self, config: &CustomDataConfig) -> Option<Arc<dyn CustomDataStore>> {
@@ -96,4 +102,5 @@ impl Server {
 /// Whether a collection of the database of users and sessions holds them.
 pub(crate) fn holds_accounts(collection: &str) -> bool {
     [MongoUsers::COLLECTION, MongoSessions::COLLECTION].contains(&collection)
+        || MongoCredentials::COLLECTIONS.contains(&collection)
 }

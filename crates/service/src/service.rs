@@ -202,12 +202,12 @@ impl Service {
 }
 
 #[cfg(feature = "jwks")]
-fn https_keys(uri: &str) -> Result<Arc<dyn JwksSource>, ServiceError> {
+pub(crate) fn https_keys(uri: &str) -> Result<Arc<dyn JwksSource>, ServiceError> {
     use portcullis_store::jwks::{HttpsJwks, HttpsJwksOptions};
     Ok(Arc::new(HttpsJwks::new(uri, HttpsJwksOptions::default())?))
 }
 
 #[cfg(not(feature = "jwks"))]
-fn https_keys(_: &str) -> Result<Arc<dyn JwksSource>, ServiceError> {
+pub(crate) fn https_keys(_: &str) -> Result<Arc<dyn JwksSource>, ServiceError> {
     Err(ServiceError::NoHttps)
 }

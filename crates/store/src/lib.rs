@@ -8,6 +8,8 @@
 //!
 //! [`jwks`] fetches the keys of third parties over HTTPS (feature `jwks`).
 
+#[cfg(any(feature = "embedded", feature = "mongodb"))]
+mod credential_records;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod find_plan;
@@ -16,7 +18,6 @@ pub mod jwks;
 mod live_finding;
 #[cfg(feature = "mongodb")]
 pub mod mongodb;
-#[cfg(any(feature = "embedded", feature = "mongodb"))]
 mod record;
 
 #[cfg(feature = "embedded")]

@@ -40,7 +40,7 @@ pub(crate) fn key(application: &str, id: impl Into<Bson>) -> Document {
 }
 
 /// The id in an `_id`, if it is one of this application.
-fn id_of(stored: Option<Bson>, application: &str) -> Option<String> {
+pub(crate) fn id_of(stored: Option<Bson>, application: &str) -> Option<String> {
     let Some(Bson::Document(mut stored)) = stored else { return None };
     match (stored.remove("application"), stored.remove("id")) {
         (Some(Bson::String(owner)), Some(Bson::String(id))) if owner == application && stored.is_empty() => Some(id),

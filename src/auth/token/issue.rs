@@ -15,6 +15,12 @@ use crate::json;
 use crate::user::{CustomData, User, UserType};
 use crate::value::{ValueRef, identical};
 
+/// In seconds.
+const CENTURY: i64 = 100 * 365 * 24 * 60 * 60;
+
+/// The key under `portcullis` of a token whose user has no custom data.
+pub(super) const NO_CUSTOM_DATA: &str = "no_custom_data";
+
 /// How deep a part of a user may be nested: as MongoDB stores it.
 const MAX_LEVELS: usize = 100;
 
@@ -46,7 +52,7 @@ impl TokenIssuer {
         }
         let issued_at = seconds(now)?;
         let lifetime = i64::try_from(self.access_lifetime.as_secs()).map_err(|_| IssueError::TimeRange)?;
-        let claims = json!({
+        let mut claims = json!({
             "sub": user.id,
             "iss": session.id,
             "iat": issued_at,
@@ -56,13 +62,19 @@ impl TokenIssuer {
             "baas_domain_id": self.application,
             "stitch_devId": session.device_id,
             "stitch_domainId": self.application,
-            "user_data": Bson::Document(custom_data.clone()).into_canonical_extjson(),
-            "portcullis": {
-                "type": user.kind.name(),
-                "data": Bson::Document(user.data.clone()).into_canonical_extjson(),
-                "identities": Bson::Array(user.identities.clone()).into_canonical_extjson(),
-            },
         });
+        let mut ours = json!({
+            "type": user.kind.name(),
+            "data": Bson::Document(user.data.clone()).into_canonical_extjson(),
+            "identities": Bson::Array(user.identities.clone()).into_canonical_extjson(),
+        });
+        // Clients take any `user_data` for custom data. A token says that there is none, so that none can have lost it.
+        if custom_data.is_empty() {
+            add(&mut ours, json!({ NO_CUSTOM_DATA: true }));
+        } else {
+            add(&mut claims, json!({ "user_data": Bson::Document(custom_data.clone()).into_canonical_extjson() }));
+        }
+        add(&mut claims, json!({ "portcullis": ours }));
         let text = claims.to_string();
         check_faithful(&text, user, &custom_data)?;
         self.sign(&text)
@@ -79,7 +91,8 @@ impl TokenIssuer {
         let mut claims = json!({ "sub": grant.user_id, "iat": issued_at });
         match grant.expires_at.map(seconds).transpose()? {
             None if grant.identity.provider_type != ProviderType::Anonymous => return Err(IssueError::ExpiryMissing),
-            None => {}
+            // Clients need an `exp`; the account and its session end long before.
+            None => add(&mut claims, json!({ "exp": issued_at.saturating_add(CENTURY) })),
             Some(expires_at) if expires_at <= issued_at => return Err(IssueError::ExpiryPast),
             Some(expires_at) => add(&mut claims, json!({ "exp": expires_at })),
         }
@@ -156,7 +169,10 @@ fn check_faithful(text: &str, user: &User, custom_data: &Document) -> Result<(),
         ("data", ours.and_then(|ours| ours.get("data")), ValueRef::from(&user.data)),
         ("identities", ours.and_then(|ours| ours.get("identities")), ValueRef::from(&identities)),
     ] {
-        let read = written.and_then(|written| json::to_bson(written).ok());
+        let read = match written {
+            None if part == "custom_data" => Some(Bson::Document(Document::new())),
+            written => written.and_then(|written| json::to_bson(written).ok()),
+        };
         if !read.is_some_and(|read| identical((&read).into(), meant).unwrap_or(false)) {
             return Err(IssueError::Unfaithful(part));
         }

@@ -5,6 +5,7 @@ use bson::{Bson, DateTime, Document};
 use super::compact::Compact;
 use super::config::Algorithm;
 use super::error::{MAX_OWN_TOKEN, TokenError};
+use super::issue::NO_CUSTOM_DATA;
 use super::issuer::TokenIssuer;
 use super::key;
 use super::session::{AccessToken, RefreshToken, TokenIdentity, TokenSession};
@@ -33,7 +34,8 @@ impl TokenIssuer {
         let session = TokenSession { id: filled(&claims, "iss")?, device_id: device(&claims)? };
         let issued_at = times.issued_at.ok_or(TokenError::ClaimMissing("iat"))?;
         let expires_at = times.expires_at.ok_or(TokenError::ExpiryMissing)?;
-        if !claims.contains_key("user_data") {
+        let says_none = |ours: &Document| ours.get(NO_CUSTOM_DATA) == Some(&Bson::Boolean(true));
+        if !claims.contains_key("user_data") && !claims.get_document("portcullis").is_ok_and(says_none) {
             return Err(TokenError::ClaimMissing("user_data"));
         }
         let user = assemble(&VerifiedClaims::trusted(claims), &Assembly::default())?.user;
@@ -61,7 +63,7 @@ impl TokenIssuer {
             session: TokenSession { id: filled(&claims, "baas_id")?, device_id: device(&claims)? },
             identity,
             issued_at: times.issued_at.ok_or(TokenError::ClaimMissing("iat"))?,
-            expires_at: times.expires_at,
+            expires_at: times.expires_at.filter(|_| expiry == Expiry::Required),
         })
     }
 

@@ -1,5 +1,6 @@
 //! Users, sessions and documents in one file, or in memory, without a server.
 
+mod credentials;
 mod database;
 mod documents;
 mod file;

@@ -6,6 +6,7 @@ use bson::oid::ObjectId;
 use redb::{ReadableTable, Table, WriteTransaction};
 
 use super::database::{Embedded, Failure, IDENTITIES, Key, USERS, decode};
+use portcullis::auth::ProviderType;
 use portcullis::future::BoxFuture;
 use portcullis::store::shown;
 use portcullis::store::{Account, AccountState, Identity, ImportOutcome, StoreError, Users, UsersError};
@@ -136,6 +137,20 @@ impl Users for Embedded {
     fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Account>, StoreError>> {
         Box::pin(async move {
             self.read("cannot read the user", |transaction| find(&transaction.open_table(USERS)?, self.key(id)))
+        })
+    }
+
+    fn owner<'a>(
+        &'a self,
+        provider_type: ProviderType,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        Box::pin(async move {
+            self.read("cannot read the user", |transaction| {
+                let identities = transaction.open_table(IDENTITIES)?;
+                let key = (self.application.as_str(), provider_type.name(), id);
+                Ok(identities.get(key)?.map(|id| id.value().to_owned()))
+            })
         })
     }
 

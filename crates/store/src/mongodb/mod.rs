@@ -6,6 +6,7 @@
 
 mod changes;
 mod connect;
+mod credentials;
 mod custom_data;
 mod deadline;
 mod documents;
@@ -23,6 +24,7 @@ mod users;
 mod watch;
 
 pub use connect::{ConnectError, connect};
+pub use credentials::MongoCredentials;
 pub use custom_data::MongoCustomData;
 pub use documents::MongoDocuments;
 pub use find_plan::{FindPlan, explain_find};

@@ -160,6 +160,22 @@ impl Users for MongoUsers {
         Box::pin(async move { self.find(id).await.map_err(|error| error.during("cannot read the user")) })
     }
 
+    fn owner<'a>(
+        &'a self,
+        provider_type: ProviderType,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        Box::pin(async move {
+            let identity = Identity { provider_type, id: id.to_owned(), data: Document::new() };
+            let found = async {
+                let users = self.ready().await?;
+                users.find_one(users.by_identity(&identity)).await
+            };
+            let found: Result<Option<Account>, Failure> = found.await;
+            Ok(found.map_err(|error| error.during("cannot read the user"))?.map(|account| account.id))
+        })
+    }
+
     fn link<'a>(&'a self, id: &'a str, identity: &'a Identity) -> BoxFuture<'a, Result<Account, UsersError>> {
         Box::pin(
             async move { self.link(id, identity).await.map_err(|error| error.during("cannot link the identity"))? },

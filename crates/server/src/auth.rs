@@ -1,0 +1,56 @@
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State as Extract};
+use axum::http::{HeaderMap, StatusCode};
+use portcullis_service::client::LoginReply;
+use serde_json::json;
+
+use crate::applications::State;
+use crate::reply::{Reply, empty, json_reply};
+use crate::request::{bearer, body};
+
+pub(crate) async fn log_in(
+    Extract(state): Extract<State>,
+    Path((app, provider)): Path<(String, String)>,
+    Query(query): Query<Vec<(String, String)>>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Reply {
+    let api = state.api(&app)?;
+    let payload = body(&bytes)?;
+    let links = query.iter().any(|(name, value)| name == "link" && value == "true");
+    let LoginReply { access_token, refresh_token, user_id, device_id } = if links {
+        api.link(bearer(&headers)?, &provider, payload.as_ref()).await?
+    } else {
+        api.log_in(&provider, payload.as_ref()).await?
+    };
+    let reply = json!({
+        "access_token": access_token,
+        "refresh_token": refresh_token,
+        "user_id": user_id,
+        "device_id": device_id,
+    });
+    Ok(json_reply(StatusCode::OK, &reply))
+}
+
+pub(crate) async fn refresh(Extract(state): Extract<State>, headers: HeaderMap) -> Reply {
+    let token = bearer(&headers)?;
+    let access_token = state.api_of(token)?.refresh(token).await?;
+    Ok(json_reply(StatusCode::CREATED, &json!({ "access_token": access_token })))
+}
+
+pub(crate) async fn log_out(Extract(state): Extract<State>, headers: HeaderMap) -> Reply {
+    let token = bearer(&headers)?;
+    state.api_of(token)?.log_out(token).await?;
+    Ok(empty(StatusCode::NO_CONTENT))
+}
+
+pub(crate) async fn profile(Extract(state): Extract<State>, headers: HeaderMap) -> Reply {
+    let token = bearer(&headers)?;
+    Ok(json_reply(StatusCode::OK, &state.api_of(token)?.profile(token).await?))
+}
+
+pub(crate) async fn delete_user(Extract(state): Extract<State>, headers: HeaderMap) -> Reply {
+    let token = bearer(&headers)?;
+    state.api_of(token)?.delete_user(token).await?;
+    Ok(empty(StatusCode::NO_CONTENT))
+}

@@ -1,0 +1,57 @@
+//! Browsers ask from other origins: tokens are in headers, so that no cookie is at stake.
+
+use axum::extract::{Request, State as Extract};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use portcullis_service::client::{ClientApi, ClientError, ErrorClass, ErrorCode};
+
+use crate::applications::State;
+use crate::reply::Failure;
+use crate::request::bearer;
+
+const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, DELETE, HEAD, OPTIONS");
+const HEADERS: HeaderValue = HeaderValue::from_static("Authorization, Content-Type, Accept, Cache-Control");
+const MAX_AGE: HeaderValue = HeaderValue::from_static("3600");
+const EXPOSED: HeaderValue = HeaderValue::from_static("X-Baas-Location");
+
+pub(crate) async fn answer(Extract(state): Extract<State>, request: Request, next: Next) -> Response {
+    let Some(origin) = request.headers().get(header::ORIGIN).cloned() else {
+        return match *request.method() {
+            Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
+            _ => next.run(request).await,
+        };
+    };
+    let asked = request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
+    let mut response = if !is_allowed(&state, &request, &origin) {
+        let message = "the origin is not among the allowed request origins";
+        Failure(ClientError::new(ErrorClass::Forbidden, ErrorCode::DomainNotAllowed, message)).into_response()
+    } else if request.method() == Method::OPTIONS {
+        let mut response = StatusCode::NO_CONTENT.into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.unwrap_or(HEADERS));
+        headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
+        response
+    } else {
+        next.run(request).await
+    };
+    share(response.headers_mut(), origin);
+    response
+}
+
+fn share(headers: &mut HeaderMap, origin: HeaderValue) {
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+}
+
+/// Whether the application that a request names lets an origin ask. A request that names none is judged by its token where it
+/// arrives.
+fn is_allowed(state: &State, request: &Request, origin: &HeaderValue) -> bool {
+    let named = request.uri().path().strip_prefix("/api/client/v2.0/app/").and_then(|rest| rest.split('/').next());
+    let named = named.map(str::to_owned);
+    let id = named.or_else(|| bearer(request.headers()).ok().and_then(ClientApi::application_of));
+    let Some(application) = id.and_then(|id| state.find(&id)) else { return true };
+    application.origins.is_empty() || application.origins.iter().any(|known| known.as_bytes() == origin.as_bytes())
+}

@@ -1,0 +1,82 @@
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Query, State as Extract};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::IntoResponse;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use portcullis_service::client::{ClientError, ErrorCode, StreamItem};
+
+use crate::applications::State;
+use crate::reply::{Reply, json_reply};
+use crate::request::{bearer, body};
+
+/// Calls a function or an action of a data source; the reply is the result itself, as canonical extended JSON.
+pub(crate) async fn call(
+    Extract(state): Extract<State>,
+    Path(app): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Reply {
+    let api = state.api(&app)?;
+    let token = bearer(&headers)?;
+    let call = body(&bytes)?;
+    let result = api.call(token, call.as_ref()).await?;
+    Ok(json_reply(StatusCode::OK, &result.into_canonical_extjson()))
+}
+
+/// Watches a collection: the call is in the query, since such requests have no body.
+pub(crate) async fn stream(
+    Extract(state): Extract<State>,
+    Path(app): Path<String>,
+    Query(query): Query<Vec<(String, String)>>,
+    headers: HeaderMap,
+) -> Reply {
+    let api = state.api(&app)?;
+    let parameter = |names: [&str; 2]| {
+        query.iter().find(|(name, _)| names.contains(&name.as_str())).map(|(_, value)| value.as_str())
+    };
+    // Some clients cannot set headers on a stream.
+    let token = match parameter(["baas_at", "stitch_at"]) {
+        Some(token) => token,
+        None => bearer(&headers)?,
+    };
+    let invalid = || ClientError::bad(ErrorCode::BadRequest, "invalid function call request");
+    let request = parameter(["baas_request", "stitch_request"]).ok_or_else(invalid)?;
+    let bytes = STANDARD.decode(request).map_err(|_| invalid())?;
+    let call = body(&Bytes::from(bytes))?.ok_or_else(invalid)?;
+    let items = Arc::clone(api).watch(token, &call).await?;
+    let events = futures_util::stream::unfold((items, true), |(mut items, is_first)| async move {
+        if is_first {
+            return Some((Ok::<_, Infallible>(COMMENT.to_owned()), (items, false)));
+        }
+        let item = items.recv().await?;
+        Some((Ok(written(&item)), (items, false)))
+    });
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+    ];
+    Ok((headers, Body::from_stream(events)).into_response())
+}
+
+/// Keeps a connection open.
+const COMMENT: &str = ":\n\n";
+
+/// An item as a server-sent event. Of its data, what would end a line is escaped, and the escape itself.
+fn written(item: &StreamItem) -> String {
+    let data = |text: &str| text.replace('%', "%25").replace('\n', "%0A").replace('\r', "%0D");
+    match item {
+        StreamItem::Quiet => COMMENT.to_owned(),
+        StreamItem::Change(event) => {
+            format!("data: {}\n\n", data(&event.clone().into_canonical_extjson().to_string()))
+        }
+        StreamItem::Failed(error) => {
+            let code = error.code.unwrap_or(ErrorCode::InternalServerError).name();
+            let told = serde_json::json!({ "error_code": code, "error": error.message });
+            format!("event: error\ndata: {}\n\n", data(&told.to_string()))
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The client API of App Services over HTTP, so that unchanged client SDKs log in, read their custom data and reach their collections.
+//! The paths, bodies, texts and codes are those of the original service; the meaning is in
+//! [`portcullis_service::client`].
+//!
+//! ```no_run
+//! # async fn serve(applications: Vec<portcullis_service::client::ClientApi>) -> std::io::Result<()> {
+//! use portcullis_server::{Options, State, app};
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+//! let state = State::new(applications, Options::default());
+//! portcullis_server::serve(listener, app(state), std::future::pending()).await
+//! # }
+//! ```
+
+mod applications;
+mod auth;
+mod cors;
+mod data;
+mod keys;
+mod location;
+mod passwords;
+mod reply;
+mod request;
+
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{delete, get, post, put};
+use tokio::net::TcpListener;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::TimeoutLayer;
+
+pub use applications::{Options, State};
+
+/// How large the body of a request may be: 18 MB, as for the original service.
+pub const MAX_BODY: usize = 18_000_000;
+
+/// How long a request may take.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// The routes of the client API for the applications of a state.
+pub fn app(state: State) -> Router {
+    let routes = application_routes("/api/client/v2.0/app/{app}").merge(user_routes("/api/client/v2.0/auth"));
+    let routes = routes
+        .method_not_allowed_fallback(reply::wrong_method)
+        .fallback(reply::unknown_path)
+        .with_state(state.clone())
+        .layer(DefaultBodyLimit::max(MAX_BODY));
+    let health = || async { StatusCode::OK };
+    // What stands around the routes sees every request before its path is matched.
+    Router::new()
+        .route("/healthz", get(health))
+        .route("/readyz", get(health))
+        .fallback_service(routes)
+        .layer(from_fn_with_state(state, cors::answer))
+        .layer(from_fn(request::one_slash))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, PATIENCE))
+        .layer(CatchPanicLayer::custom(reply::panicked))
+}
+
+/// The routes that name an application.
+fn application_routes(at: &str) -> Router<State> {
+    let path = |rest: &str| format!("{at}{rest}");
+    let password = |rest: &str| format!("{at}/auth/providers/local-userpass/{rest}");
+    Router::new()
+        .route(&path("/location"), get(location::location))
+        .route(&path("/auth/providers/{provider}/login"), post(auth::log_in))
+        .route(&password("register"), post(passwords::register))
+        .route(&password("confirm"), post(passwords::confirm))
+        .route(&password("confirm/send"), post(passwords::send_confirmation))
+        .route(&password("confirm/call"), post(passwords::call_confirmation))
+        .route(&password("reset"), post(passwords::reset))
+        .route(&password("reset/send"), post(passwords::send_reset))
+        .route(&password("reset/call"), post(passwords::call_reset))
+        .route(&path("/functions/call"), post(data::call).get(data::stream))
+        .route(
+            &path("/push/providers/{service}/registration"),
+            put(reply::no_push_service).delete(reply::no_push_service),
+        )
+}
+
+/// The routes whose token names the application.
+fn user_routes(at: &str) -> Router<State> {
+    let path = |rest: &str| format!("{at}{rest}");
+    Router::new()
+        .route(&path("/session"), post(auth::refresh).delete(auth::log_out))
+        .route(&path("/profile"), get(auth::profile))
+        .route(&path("/delete"), delete(auth::delete_user))
+        .route(&path("/api_keys"), get(keys::list).post(keys::create))
+        .route(&path("/api_keys/{id}"), get(keys::get).delete(keys::delete))
+        .route(&path("/api_keys/{id}/enable"), put(keys::enable))
+        .route(&path("/api_keys/{id}/disable"), put(keys::disable))
+}
+
+/// Serves until `stop` is there, and then what has begun.
+///
+/// # Errors
+/// The listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    app: Router,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    axum::serve(listener, app).with_graceful_shutdown(stop).await
+}

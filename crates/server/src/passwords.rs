@@ -1,0 +1,55 @@
+//! Registration, confirmation and reset. These requests carry no token that counts, and none of them is answered with 401, upon which
+//! clients would refresh one.
+
+use axum::body::Bytes;
+use axum::extract::{Path, State as Extract};
+use axum::http::StatusCode;
+
+use crate::applications::State;
+use crate::reply::{Reply, empty};
+use crate::request::{body, text};
+
+pub(crate) async fn register(Extract(state): Extract<State>, Path(app): Path<String>, bytes: Bytes) -> Reply {
+    let (api, body) = (state.api(&app)?, body(&bytes)?);
+    let (email, password) = (text(body.as_ref(), "email")?, text(body.as_ref(), "password")?);
+    api.register(email, password).await?;
+    Ok(empty(StatusCode::CREATED))
+}
+
+pub(crate) async fn confirm(Extract(state): Extract<State>, Path(app): Path<String>, bytes: Bytes) -> Reply {
+    let (api, body) = (state.api(&app)?, body(&bytes)?);
+    let (token, id) = (text(body.as_ref(), "token")?, text(body.as_ref(), "tokenId")?);
+    api.confirm(token, id).await?;
+    Ok(empty(StatusCode::OK))
+}
+
+pub(crate) async fn send_confirmation(Extract(state): Extract<State>, Path(app): Path<String>, bytes: Bytes) -> Reply {
+    let (api, body) = (state.api(&app)?, body(&bytes)?);
+    api.send_confirmation(text(body.as_ref(), "email")?).await?;
+    Ok(empty(StatusCode::OK))
+}
+
+pub(crate) async fn call_confirmation(Extract(state): Extract<State>, Path(app): Path<String>, bytes: Bytes) -> Reply {
+    let (api, body) = (state.api(&app)?, body(&bytes)?);
+    api.call_confirmation(text(body.as_ref(), "email")?).await?;
+    Ok(empty(StatusCode::OK))
+}
+
+pub(crate) async fn reset(Extract(state): Extract<State>, Path(app): Path<String>, bytes: Bytes) -> Reply {
+    let (api, body) = (state.api(&app)?, body(&bytes)?);
+    let body = body.as_ref();
+    api.reset(text(body, "token")?, text(body, "tokenId")?, text(body, "password")?).await?;
+    Ok(empty(StatusCode::OK))
+}
+
+pub(crate) async fn send_reset(Extract(state): Extract<State>, Path(app): Path<String>, bytes: Bytes) -> Reply {
+    let (api, body) = (state.api(&app)?, body(&bytes)?);
+    api.send_reset(text(body.as_ref(), "email")?).await?;
+    Ok(empty(StatusCode::OK))
+}
+
+pub(crate) async fn call_reset(Extract(state): Extract<State>, Path(app): Path<String>, bytes: Bytes) -> Reply {
+    let (api, body) = (state.api(&app)?, body(&bytes)?);
+    api.call_reset(text(body.as_ref(), "email")?, text(body.as_ref(), "password")?).await?;
+    Ok(empty(StatusCode::OK))
+}

@@ -1,0 +1,56 @@
+//! What is read of a request.
+
+use axum::body::Bytes;
+use axum::extract::Request;
+use axum::http::{HeaderMap, Uri, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use portcullis::json::{self, Node};
+use portcullis_service::client::{ClientError, ErrorClass, ErrorCode};
+
+/// Takes several slashes at the beginning of a path for one: a base address that ends in a slash makes them.
+pub(crate) async fn one_slash(mut request: Request, next: Next) -> Response {
+    let uri = request.uri();
+    if uri.path().starts_with("//") {
+        let rest = uri.path_and_query().map_or("", axum::http::uri::PathAndQuery::as_str).trim_start_matches('/');
+        if let Ok(uri) = format!("/{rest}").parse::<Uri>() {
+            *request.uri_mut() = uri;
+        }
+    }
+    next.run(request).await
+}
+
+/// The token of a request.
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, ClientError> {
+    let refused = |message: &str| ClientError::plain(ErrorClass::Unauthorized, message);
+    let Some(value) = headers.get(header::AUTHORIZATION) else { return Err(refused("must authenticate first")) };
+    let token = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer")).map(str::trim);
+    match token {
+        Some(token) if !token.is_empty() => Ok(token),
+        _ => Err(refused("expected Authorization header with JWT")),
+    }
+}
+
+/// The body as JSON, whatever its declared type; an empty one counts as absent.
+pub(crate) fn body(bytes: &Bytes) -> Result<Option<Node>, ClientError> {
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Ok(None);
+    }
+    let parsed = json::parse_bytes(bytes);
+    parsed.map(Some).map_err(|_| ClientError::bad(ErrorCode::BadRequest, "the body is not valid JSON"))
+}
+
+/// A text of a body.
+pub(crate) fn text<'b>(body: Option<&'b Node>, name: &str) -> Result<&'b str, ClientError> {
+    let value = body.and_then(|body| body.get(name)).and_then(Node::as_str);
+    value.ok_or_else(|| ClientError::bad(ErrorCode::BadRequest, format!("'{name}' is a required string")))
+}
+
+/// The scheme, host and port under which the client reached the server.
+pub(crate) fn base(headers: &HeaderMap, public_url: Option<&str>) -> String {
+    if let Some(url) = public_url {
+        return url.to_owned();
+    }
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    format!("http://{host}")
+}

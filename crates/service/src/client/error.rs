@@ -1,0 +1,171 @@
+use portcullis::auth::token::TokenError;
+use portcullis::login::LoginError;
+use portcullis::store::{StoreError, UsersError};
+use thiserror::Error;
+
+/// What a client is told of a request that failed. The texts and codes are those of the original service, by which clients tell
+/// failures apart.
+#[derive(Debug, Error)]
+#[error("{message}")]
+pub struct ClientError {
+    /// Which kind of failure it is.
+    pub class: ErrorClass,
+    /// The code; some failures have none.
+    pub code: Option<ErrorCode>,
+    /// What the client reads. It holds no secret.
+    pub message: String,
+    /// What only the log may say.
+    pub private: Option<String>,
+}
+
+/// The kinds of failures, from which a server takes a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorClass {
+    /// The request is wrong, or what it asks for is not done.
+    BadRequest,
+    /// The token, or the login, is not accepted.
+    Unauthorized,
+    /// It is not for this client.
+    Forbidden,
+    /// There is no such thing.
+    NotFound,
+    /// It is there already.
+    Conflict,
+    /// The service failed.
+    Internal,
+}
+
+macro_rules! codes {
+    ($($name:ident),+ $(,)?) => {
+        /// The codes of failures, by which clients tell them apart.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        #[expect(missing_docs, reason = "the names are the contract")]
+        pub enum ErrorCode { $($name),+ }
+
+        impl ErrorCode {
+            /// The word for it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name)),+ }
+            }
+        }
+    };
+}
+
+codes! {
+    APIKeyAlreadyExists, APIKeyNotFound, AccountNameInUse, AuthError, AuthProviderNotFound, BadRequest, DomainNotAllowed,
+    FunctionExecutionError, FunctionNotFound, InternalServerError, InvalidParameter, InvalidPassword, InvalidSession,
+    MissingParameter, MongoDBError, NoMatchingRuleFound, ReadSizeLimitExceeded, SchemaValidationFailedWrite,
+    ServiceCommandNotFound, ServiceNotFound, ServiceTypeNotFound, UserAlreadyConfirmed, UserAppDomainMismatch, UserDisabled,
+    UserNotFound, UserpassTokenInvalid,
+}
+
+impl ClientError {
+    /// A failure with a code.
+    pub fn new(class: ErrorClass, code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { class, code: Some(code), message: message.into(), private: None }
+    }
+
+    /// A failure without a code.
+    pub fn plain(class: ErrorClass, message: impl Into<String>) -> Self {
+        Self { class, code: None, message: message.into(), private: None }
+    }
+
+    /// A request that is wrong.
+    pub fn bad(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self::new(ErrorClass::BadRequest, code, message)
+    }
+
+    /// A login that is refused; why, only the log says.
+    #[must_use]
+    pub fn unauthorized(code: ErrorCode) -> Self {
+        Self::new(ErrorClass::Unauthorized, code, "unauthorized")
+    }
+
+    /// A session that is no longer good.
+    #[must_use]
+    pub fn session(message: &str) -> Self {
+        Self::new(ErrorClass::Unauthorized, ErrorCode::InvalidSession, message)
+    }
+
+    /// The service failed: the client learns nothing else.
+    #[expect(clippy::needless_pass_by_value, reason = "`map_err` gives it an error")]
+    pub fn internal(private: impl ToString) -> Self {
+        let mut error = Self::new(ErrorClass::Internal, ErrorCode::InternalServerError, "internal server error");
+        error.private = Some(private.to_string());
+        error
+    }
+
+    /// What a client is told of a token that is not accepted.
+    #[must_use]
+    pub fn of_token(error: &LoginError, kind: TokenKind) -> Self {
+        match error {
+            LoginError::Token(TokenError::Expired { .. }) => Self::session(match kind {
+                TokenKind::Access => "invalid session: access token expired",
+                TokenKind::Refresh => "invalid session: refresh token expired",
+            }),
+            LoginError::Token(TokenError::RefreshAsAccess | TokenError::AccessAsRefresh) => {
+                Self::session("invalid refresh token: incorrect token type")
+            }
+            LoginError::Token(TokenError::ApplicationOther(_)) => {
+                Self::new(ErrorClass::Unauthorized, ErrorCode::UserAppDomainMismatch, "the token is of another app")
+            }
+            LoginError::Token(_) => Self::plain(
+                ErrorClass::Unauthorized,
+                match kind {
+                    TokenKind::Access => "unauthorized",
+                    TokenKind::Refresh => "signature is invalid",
+                },
+            ),
+            LoginError::SessionEnded | LoginError::UserUnknown(_) | LoginError::UserExpired(_) => {
+                Self::session("invalid session: failed to find refresh token")
+            }
+            LoginError::UserDisabled(_) => {
+                Self::new(ErrorClass::Unauthorized, ErrorCode::UserDisabled, "user disabled")
+            }
+            error => Self::internal(error),
+        }
+    }
+
+    /// What a client is told of a login that is not accepted.
+    #[must_use]
+    pub fn of_login(error: &LoginError) -> Self {
+        let mut told = match error {
+            LoginError::UserDisabled(_) => Self::unauthorized(ErrorCode::UserDisabled),
+            error if error.is_refusal() => Self::unauthorized(ErrorCode::AuthError),
+            error => return Self::internal(error),
+        };
+        told.private = Some(error.to_string());
+        told
+    }
+
+    /// What a client is told of an identity that cannot be linked.
+    #[must_use]
+    pub fn of_link(error: &LoginError) -> Self {
+        match error {
+            LoginError::Users(UsersError::IdentityTaken { .. }) => Self::new(
+                ErrorClass::Unauthorized,
+                ErrorCode::AuthError,
+                "unauthorized: the credentials belong to another user",
+            ),
+            error => Self::of_login(error),
+        }
+    }
+}
+
+/// Which of the tokens of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// For requests.
+    Access,
+    /// For new access tokens.
+    Refresh,
+}
+
+impl From<StoreError> for ClientError {
+    fn from(error: StoreError) -> Self {
+        Self::internal(error)
+    }
+}

@@ -1,0 +1,150 @@
+use bson::DateTime;
+use bson::oid::ObjectId;
+use portcullis::auth::ProviderType;
+use portcullis::auth::token::RefreshToken;
+use portcullis::store::ApiKey;
+
+use super::random::{hash, is_id, secret};
+use super::{ClientApi, ClientError, ErrorClass, ErrorCode};
+
+/// A key as its user sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyView {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it opens no session at present.
+    pub is_disabled: bool,
+}
+
+/// A key that was just made: the only time that it is shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CreatedKey {
+    /// Its id.
+    pub id: String,
+    /// The key itself.
+    pub key: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// How many keys a user may have.
+const PER_USER: usize = 20;
+
+/// How many keys all servers together may have.
+const PER_APP: usize = 100;
+
+impl ClientApi {
+    /// The keys of the user of a refresh token.
+    ///
+    /// # Errors
+    /// The token is not accepted.
+    pub async fn keys(&self, refresh_token: &str) -> Result<Vec<KeyView>, ClientError> {
+        let bearer = self.refresh_bearer(refresh_token).await?;
+        Ok(self.credentials.keys(Some(&bearer.user_id)).await?.iter().map(view).collect())
+    }
+
+    /// One of them.
+    ///
+    /// # Errors
+    /// The token is not accepted, or there is no such key.
+    pub async fn key(&self, refresh_token: &str, id: &str) -> Result<KeyView, ClientError> {
+        let bearer = self.refresh_bearer(refresh_token).await?;
+        Ok(view(&self.own(&bearer, id).await?))
+    }
+
+    /// Makes a key.
+    ///
+    /// # Errors
+    /// The token is not accepted, or the name is wrong or taken.
+    pub async fn create_key(&self, refresh_token: &str, name: Option<&str>) -> Result<CreatedKey, ClientError> {
+        let bearer = self.refresh_bearer(refresh_token).await?;
+        self.make_key(Some(bearer.user_id), name, PER_USER).await
+    }
+
+    /// Makes the key of a server, which is a user of its own.
+    ///
+    /// # Errors
+    /// The name is wrong or taken.
+    pub async fn create_server_key(&self, name: &str) -> Result<CreatedKey, ClientError> {
+        self.make_key(None, Some(name), PER_APP).await
+    }
+
+    async fn make_key(
+        &self,
+        user_id: Option<String>,
+        name: Option<&str>,
+        most: usize,
+    ) -> Result<CreatedKey, ClientError> {
+        if !self.providers.has_keys() {
+            let message = "authentication via 'api-key' is unsupported";
+            return Err(ClientError::bad(ErrorCode::InvalidParameter, message));
+        }
+        let name = name.filter(|name| !name.is_empty());
+        let name = name.ok_or_else(|| ClientError::plain(ErrorClass::BadRequest, "'name' is a required string"))?;
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        if name.len() > 128 || !name.bytes().all(is_plain) {
+            let message = "can only contain ASCII letters, numbers, underscores, and hyphens";
+            return Err(ClientError::bad(ErrorCode::InvalidParameter, message));
+        }
+        if self.credentials.keys(user_id.as_deref()).await?.len() >= most {
+            return Err(ClientError::bad(ErrorCode::InvalidParameter, format!("at most {most} API keys are allowed")));
+        }
+        let id = ObjectId::new().to_hex();
+        let key = format!("{id}{}", secret(20)?);
+        let made = ApiKey {
+            id: id.clone(),
+            user_id,
+            name: name.to_owned(),
+            hash: hash(&key),
+            is_disabled: false,
+            created_at: DateTime::now(),
+        };
+        if !self.credentials.add_key(&made).await? {
+            let message = "API key with name already exists";
+            return Err(ClientError::new(ErrorClass::Conflict, ErrorCode::APIKeyAlreadyExists, message));
+        }
+        Ok(CreatedKey { id, key, name: made.name })
+    }
+
+    /// Disables or enables a key.
+    ///
+    /// # Errors
+    /// The token is not accepted, or there is no such key.
+    pub async fn set_key_disabled(&self, refresh_token: &str, id: &str, is_disabled: bool) -> Result<(), ClientError> {
+        let bearer = self.refresh_bearer(refresh_token).await?;
+        let key = self.own(&bearer, id).await?;
+        self.credentials.set_key_disabled(&key.id, is_disabled).await?;
+        Ok(())
+    }
+
+    /// Deletes a key.
+    ///
+    /// # Errors
+    /// The token is not accepted, there is no such key, or it opened this very session.
+    pub async fn delete_key(&self, refresh_token: &str, id: &str) -> Result<(), ClientError> {
+        let bearer = self.refresh_bearer(refresh_token).await?;
+        let key = self.own(&bearer, id).await?;
+        if bearer.identity.provider_type == ProviderType::ApiKey && bearer.identity.id == key.id {
+            let message = "cannot delete the API key of the current session";
+            return Err(ClientError::new(ErrorClass::Forbidden, ErrorCode::BadRequest, message));
+        }
+        self.credentials.remove_key(&key.id).await?;
+        Ok(())
+    }
+
+    /// A key of the user; another's is no other than one that is not there.
+    async fn own(&self, bearer: &RefreshToken, id: &str) -> Result<ApiKey, ClientError> {
+        let unknown = || ClientError::new(ErrorClass::NotFound, ErrorCode::APIKeyNotFound, "API key not found");
+        if !is_id(id) {
+            return Err(unknown());
+        }
+        let key = self.credentials.key(id).await?;
+        key.filter(|key| key.user_id.as_ref() == Some(&bearer.user_id)).ok_or_else(unknown)
+    }
+}
+
+fn view(key: &ApiKey) -> KeyView {
+    KeyView { id: key.id.clone(), name: key.name.clone(), is_disabled: key.is_disabled }
+}

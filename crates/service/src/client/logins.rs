@@ -1,0 +1,159 @@
+use bson::{Document, doc};
+use portcullis::auth::ProviderType;
+use portcullis::json::Node;
+use portcullis::login::Login;
+use portcullis::store::{ApiKey, Identity};
+
+use super::random::{is_id, is_of};
+use super::{ClientApi, ClientError, ErrorClass, ErrorCode};
+
+/// What a client gets at a login.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LoginReply {
+    /// For requests.
+    pub access_token: String,
+    /// For new access tokens. Clients that link do not read it.
+    pub refresh_token: String,
+    /// The user.
+    pub user_id: String,
+    /// The device, which the client sends again.
+    pub device_id: String,
+}
+
+/// The result of linking.
+pub type LinkedUser = LoginReply;
+
+impl ClientApi {
+    /// Logs in by the payload that a client sends to a provider.
+    ///
+    /// # Errors
+    /// The provider is not served, or refuses the credentials.
+    pub async fn log_in(&self, provider: &str, payload: Option<&Node>) -> Result<LoginReply, ClientError> {
+        let device = device(payload);
+        let device = device.as_deref();
+        let login = match self.kind(provider)? {
+            ProviderType::Anonymous => self.authenticator.log_in_anonymously(device).await,
+            ProviderType::CustomToken => {
+                let token = text(payload, "token")?;
+                self.authenticator.log_in(provider, token, device).await
+            }
+            _ => {
+                let identity = self.identify(provider, payload).await?;
+                self.authenticator.log_in_as(identity, device).await
+            }
+        };
+        Ok(reply(login.map_err(|error| ClientError::of_login(&error))?))
+    }
+
+    /// Gives the user of an access token the credentials of a payload as a further way to log in.
+    ///
+    /// # Errors
+    /// The credentials are refused, or are another user's.
+    pub async fn link(
+        &self,
+        access_token: &str,
+        provider: &str,
+        payload: Option<&Node>,
+    ) -> Result<LinkedUser, ClientError> {
+        let user = self.bearer_now(access_token).await?;
+        let linked = match self.kind(provider)? {
+            ProviderType::Anonymous => {
+                return Err(ClientError::bad(ErrorCode::InvalidParameter, "anonymous users cannot be linked"));
+            }
+            ProviderType::CustomToken => {
+                let token = text(payload, "token")?;
+                self.authenticator.link(access_token, provider, token).await
+            }
+            kind => {
+                let identity = self.identify(provider, payload).await?;
+                let identities =
+                    self.authenticator.accounts().identities(&user.id).await.map_err(ClientError::internal)?;
+                if kind == ProviderType::EmailPassword
+                    && identities.iter().any(|known| known.provider_type == kind && known.id != identity.id)
+                {
+                    let message = "unauthorized: the user has an email identity already";
+                    return Err(ClientError::new(ErrorClass::Unauthorized, ErrorCode::AuthError, message));
+                }
+                self.authenticator.link_as(&user.id, &identity).await
+            }
+        };
+        linked.map_err(|error| ClientError::of_link(&error))?;
+        let renewed = self.authenticator.renew(access_token).await;
+        Ok(reply(renewed.map_err(|error| ClientError::of_login(&error))?))
+    }
+
+    fn kind(&self, provider: &str) -> Result<ProviderType, ClientError> {
+        self.providers.kind(provider).ok_or_else(|| {
+            let shown: String = provider.chars().take(64).collect();
+            let message = format!("authentication via '{shown}' is unsupported");
+            ClientError::new(ErrorClass::Unauthorized, ErrorCode::AuthProviderNotFound, message)
+        })
+    }
+
+    /// Whom a password or a key speaks of.
+    async fn identify(&self, provider: &str, payload: Option<&Node>) -> Result<Identity, ClientError> {
+        match self.kind(provider)? {
+            ProviderType::EmailPassword => {
+                let (email, password) = (text(payload, "username")?, text(payload, "password")?);
+                self.identify_by_password(email, password).await
+            }
+            _ => self.identify_by_key(text(payload, "key")?).await,
+        }
+    }
+
+    async fn identify_by_password(&self, email: &str, password: &str) -> Result<Identity, ClientError> {
+        let login = self.credentials.login(email).await?;
+        let kept = login.as_ref().map(|login| login.hash.clone());
+        // An unknown address takes as long as a wrong password.
+        let verified = self.hashing.verify(password, kept).await?;
+        let Some(mut login) = login.filter(|_| verified.is_right) else {
+            return Err(ClientError::unauthorized(ErrorCode::InvalidPassword));
+        };
+        if !login.is_confirmed {
+            return Err(ClientError::unauthorized(ErrorCode::AuthError));
+        }
+        if let Some(hash) = verified.stronger {
+            login.hash = hash;
+            self.credentials.update_login(&login).await?;
+        }
+        Ok(Identity { provider_type: ProviderType::EmailPassword, id: login.id, data: doc! { "email": login.email } })
+    }
+
+    async fn identify_by_key(&self, key: &str) -> Result<Identity, ClientError> {
+        let refused = || ClientError::unauthorized(ErrorCode::AuthError);
+        let id = key.get(..24).filter(|id| is_id(id)).ok_or_else(refused)?;
+        let known = self.credentials.key(id).await?.filter(|known| is_of(key, &known.hash) && !known.is_disabled);
+        let ApiKey { id, user_id, name, .. } = known.ok_or_else(refused)?;
+        let data = match user_id {
+            Some(_) => Document::new(),
+            None => doc! { "name": name },
+        };
+        let identity = Identity { provider_type: ProviderType::ApiKey, id, data };
+        if let Some(user_id) = &user_id {
+            let linked = self.authenticator.link_as(user_id, &identity).await;
+            linked.map_err(|error| ClientError::of_login(&error))?;
+        }
+        Ok(identity)
+    }
+}
+
+fn reply(login: Login) -> LoginReply {
+    LoginReply {
+        access_token: login.access_token,
+        refresh_token: login.refresh_token,
+        user_id: login.user.id,
+        device_id: login.device_id,
+    }
+}
+
+/// A text of a payload. What is no text never reaches a store.
+pub(super) fn text<'p>(payload: Option<&'p Node>, name: &str) -> Result<&'p str, ClientError> {
+    let value = payload.and_then(|payload| payload.get(name)).and_then(Node::as_str);
+    value.ok_or_else(|| ClientError::bad(ErrorCode::BadRequest, format!("'{name}' is a required string")))
+}
+
+/// The id that the device got at an earlier login, if the client has one.
+fn device(payload: Option<&Node>) -> Option<String> {
+    let id = payload?.get("options")?.get("device")?.get("deviceId")?;
+    id.as_str().or_else(|| id.get("$oid")?.as_str()).map(str::to_owned)
+}

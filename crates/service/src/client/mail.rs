@@ -1,0 +1,51 @@
+use std::fs;
+use std::path::PathBuf;
+
+use portcullis::future::BoxFuture;
+
+/// A mail to a user: a link that confirms an address or sets a new password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// The address.
+    pub to: String,
+    /// The subject.
+    pub subject: String,
+    /// The text.
+    pub text: String,
+}
+
+/// Sends mail.
+pub trait Mailer: Send + Sync {
+    /// Sends a mail, or takes it for sending.
+    fn send(&self, mail: Mail) -> BoxFuture<'_, Result<(), String>>;
+}
+
+/// Writes mails as files into a folder: for trying out, and for tests.
+#[derive(Debug)]
+pub struct FolderMail {
+    folder: PathBuf,
+}
+
+impl FolderMail {
+    /// The folder is made with the first mail; nobody else may read it.
+    #[must_use]
+    pub const fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    fn write(&self, mail: &Mail) -> std::io::Result<()> {
+        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
+        let name = format!("{}.txt", bson::oid::ObjectId::new().to_hex());
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.folder.join(name))?;
+        let header = |text: &str| text.replace(['\r', '\n'], " ");
+        let text = format!("To: {}\nSubject: {}\n\n{}\n", header(&mail.to), header(&mail.subject), mail.text);
+        std::io::Write::write_all(&mut file, text.as_bytes())
+    }
+}
+
+impl Mailer for FolderMail {
+    fn send(&self, mail: Mail) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async move { self.write(&mail).map_err(|error| error.to_string()) })
+    }
+}

@@ -1,0 +1,110 @@
+//! What the clients of an application ask for: logins, sessions, profiles, keys and collections, as plain calls. A server is a face
+//! of these; it adds paths, headers and status codes.
+
+mod actions;
+mod custom_data;
+mod error;
+mod keys;
+mod logins;
+mod mail;
+mod open;
+mod passwords;
+mod profile;
+mod providers;
+mod random;
+mod sessions;
+mod watch;
+
+use std::sync::Arc;
+
+use portcullis::app::{App, Secrets};
+use portcullis::login::{Authenticator, Freshness};
+use portcullis::store::Credentials;
+use portcullis::store::documents::{Store, Watch};
+
+pub use custom_data::StoredCustomData;
+pub use error::{ClientError, ErrorClass, ErrorCode};
+pub use keys::{CreatedKey, KeyView};
+pub use logins::{LinkedUser, LoginReply};
+pub use mail::{FolderMail, Mail, Mailer};
+pub use open::{Served, StorePlace, open};
+pub use passwords::Hashing;
+pub use providers::Providers;
+pub use watch::StreamItem;
+
+/// One application, open for its clients.
+pub struct ClientApi {
+    id: String,
+    app: Arc<App>,
+    secrets: Secrets,
+    authenticator: Authenticator,
+    credentials: Arc<dyn Credentials>,
+    documents: Arc<dyn Store>,
+    changes: Option<Arc<dyn Watch>>,
+    providers: Providers,
+    hashing: Hashing,
+    mailer: Arc<dyn Mailer>,
+    freshness: Freshness,
+}
+
+/// What an application needs to be open for its clients.
+pub struct ClientParts {
+    /// The application's id, which its clients name.
+    pub id: String,
+    /// The application.
+    pub app: Arc<App>,
+    /// Its secrets, which its values refer to.
+    pub secrets: Secrets,
+    /// Logs in and issues tokens.
+    pub authenticator: Authenticator,
+    /// Passwords and keys.
+    pub credentials: Arc<dyn Credentials>,
+    /// The documents of its collections.
+    pub documents: Arc<dyn Store>,
+    /// What changes in them, if the store tells that.
+    pub changes: Option<Arc<dyn Watch>>,
+    /// Sends mail to users.
+    pub mailer: Arc<dyn Mailer>,
+    /// How old a user may be whom a request's rules see.
+    pub freshness: Freshness,
+}
+
+impl ClientApi {
+    /// Opens an application for its clients.
+    #[must_use]
+    pub fn new(parts: ClientParts) -> Self {
+        let ClientParts { id, app, secrets, authenticator, credentials, documents, changes, mailer, freshness } = parts;
+        let providers = Providers::of(&app);
+        Self {
+            id,
+            app,
+            secrets,
+            authenticator,
+            credentials,
+            documents,
+            changes,
+            providers,
+            hashing: Hashing::default(),
+            mailer,
+            freshness,
+        }
+    }
+
+    /// The application's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The application.
+    #[must_use]
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Its ways to log in.
+    #[must_use]
+    pub const fn providers(&self) -> &Providers {
+        &self.providers
+    }
+}

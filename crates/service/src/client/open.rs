@@ -1,0 +1,161 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use portcullis::app::{App, Secrets};
+use portcullis::auth::token::TokenIssuer;
+use portcullis::login::{
+    Accounts, Authenticator, Freshness, FunctionMissing, UserCreation, custom_data_config, token_provider,
+};
+use portcullis::store::documents::{Store, Watch};
+use portcullis::store::{Credentials, CustomDataStore, Sessions, Users};
+use portcullis_store::{Embedded, EmbeddedDocuments};
+
+use super::{ClientApi, ClientParts, FolderMail, StoredCustomData};
+use crate::clients::ServerUri;
+use crate::error::ServiceError;
+use crate::places::{IfMissing, Places};
+use crate::service::https_keys;
+
+/// Where the applications that are served keep users, passwords, sessions and documents.
+#[derive(Clone, Debug)]
+pub enum StorePlace {
+    /// In the directory of the state: `state.redb` and `documents.redb`.
+    Directory,
+    /// All in one file.
+    File(PathBuf),
+    /// On a MongoDB server: the documents in their databases, all else in the database [`Places::database`].
+    Server(ServerUri),
+}
+
+/// An application to be served, with its secrets.
+pub struct Served {
+    /// The application.
+    pub app: Arc<App>,
+    /// Those of its secrets that are known.
+    pub secrets: Secrets,
+}
+
+/// The stores of all applications that are served together.
+enum Stores {
+    Embedded { accounts: Embedded, documents: Arc<dyn Store> },
+    Server(crate::server::Server),
+}
+
+/// Opens applications for their clients. What does not exist yet is made; the file of the signing key, if it was made now, is
+/// told too.
+///
+/// # Errors
+/// A store cannot be opened, a configuration cannot be used, or two applications have the same id.
+pub async fn open(
+    served: Vec<Served>,
+    places: &Places,
+    place: &StorePlace,
+) -> Result<(Vec<ClientApi>, Option<PathBuf>), ServiceError> {
+    let (keys, made) = places.signing_keys(IfMissing::Create)?;
+    let stores = Stores::open(places, place).await?;
+    let mut apis: Vec<ClientApi> = Vec::new();
+    for Served { app, secrets } in served {
+        let id = app.id().ok_or_else(|| ServiceError::NoId(app.directory.clone()))?.to_owned();
+        if apis.iter().any(|known| known.id() == id) {
+            return Err(ServiceError::SameId(id));
+        }
+        places.keep_apart(&app)?;
+        let (users, sessions, credentials) = stores.accounts(places, &id);
+        let mut authenticator =
+            Authenticator::new(TokenIssuer::new(keys.clone(), id.as_str()), Accounts::new(users, sessions));
+        let config = custom_data_config(&app)?.filter(portcullis::auth::CustomDataConfig::is_enabled);
+        if let Some(function) = config.as_ref().and_then(|config| config.on_user_creation()) {
+            let function: Arc<dyn UserCreation> = Arc::new(FunctionMissing::new(function));
+            authenticator = authenticator.with_user_creation(function);
+        }
+        authenticator = match config.and_then(|config| stores.custom_data(config)) {
+            Some(custom_data) => authenticator.with_custom_data(custom_data),
+            None => authenticator.without_custom_data(),
+        };
+        if let Some(provider) = token_provider(&app, &id, &secrets)? {
+            let provider = match provider.jwk_uri() {
+                Some(uri) => {
+                    let keys = https_keys(uri)?;
+                    provider.with_jwks(keys)
+                }
+                None => provider,
+            };
+            authenticator = authenticator.with_provider(provider);
+        }
+        if app.takes_anonymous_users() {
+            authenticator = authenticator.with_anonymous_users();
+        }
+        apis.push(ClientApi::new(ClientParts {
+            mailer: Arc::new(FolderMail::new(places.state.join("mail"))),
+            documents: stores.documents(),
+            changes: stores.changes(),
+            freshness: Freshness::Snapshot,
+            id,
+            app,
+            secrets,
+            authenticator,
+            credentials,
+        }));
+    }
+    Ok((apis, made))
+}
+
+impl Stores {
+    async fn open(places: &Places, place: &StorePlace) -> Result<Self, ServiceError> {
+        let file = |path: PathBuf| move |error| ServiceError::File { path, error };
+        Ok(match place {
+            StorePlace::Directory => {
+                places.make_directory()?;
+                let path = places.state.join("documents.redb");
+                let documents = EmbeddedDocuments::open(&path).map_err(file(path))?;
+                let accounts = Embedded::open(&places.state.join("state.redb"), "")?;
+                Self::Embedded { accounts, documents: Arc::new(documents) }
+            }
+            StorePlace::File(path) => {
+                let accounts = Embedded::open(path, "")?;
+                let documents = Arc::new(accounts.documents());
+                Self::Embedded { accounts, documents }
+            }
+            StorePlace::Server(uri) => Self::Server(places.clients.connect(uri).await?),
+        })
+    }
+
+    fn accounts(&self, places: &Places, id: &str) -> (Arc<dyn Users>, Arc<dyn Sessions>, Arc<dyn Credentials>) {
+        match self {
+            Self::Embedded { accounts, .. } => {
+                let accounts = Arc::new(accounts.of(id));
+                let users: Arc<dyn Users> = Arc::<Embedded>::clone(&accounts);
+                let sessions: Arc<dyn Sessions> = Arc::<Embedded>::clone(&accounts);
+                (users, sessions, accounts)
+            }
+            Self::Server(server) => {
+                let stores = server.account_stores(&places.database, id);
+                (stores.users, stores.sessions, server.credentials(&places.database, id))
+            }
+        }
+    }
+
+    fn documents(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Embedded { documents, .. } => Arc::clone(documents),
+            Self::Server(server) => Arc::from(server.documents()),
+        }
+    }
+
+    fn changes(&self) -> Option<Arc<dyn Watch>> {
+        match self {
+            Self::Embedded { .. } => None,
+            Self::Server(server) => Some(Arc::from(server.changes())),
+        }
+    }
+
+    fn custom_data(&self, config: portcullis::auth::CustomDataConfig) -> Option<Arc<dyn CustomDataStore>> {
+        match self {
+            Self::Embedded { documents, .. } => {
+                let stored = StoredCustomData::new(Arc::clone(documents), config)?;
+                Some(Arc::new(stored))
+            }
+            Self::Server(server) => server.custom_data(&config),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+use portcullis::store::Identity;
+use portcullis::user::User;
+use serde_json::{Map, Value, json};
+
+use super::random::id_of;
+use super::{ClientApi, ClientError};
+
+impl ClientApi {
+    /// The profile of the user of an access token, as clients read it.
+    ///
+    /// # Errors
+    /// The token is not accepted.
+    pub async fn profile(&self, access_token: &str) -> Result<Value, ClientError> {
+        let user = self.bearer_now(access_token).await?;
+        let identities = self.authenticator.accounts().identities(&user.id).await.map_err(ClientError::internal)?;
+        let identities: Vec<Value> = identities.iter().map(|identity| self.identity(identity)).collect();
+        Ok(json!({
+            "user_id": user.id,
+            "domain_id": id_of(&self.id),
+            "identities": identities,
+            "data": data(&user),
+            "type": user.kind.name(),
+        }))
+    }
+
+    fn identity(&self, identity: &Identity) -> Value {
+        let kind = identity.provider_type.name();
+        json!({ "id": identity.id, "provider_type": kind, "provider_id": id_of(&format!("{}/{kind}", self.id)) })
+    }
+}
+
+/// What the providers say of the user: strings, which is what clients read.
+fn data(user: &User) -> Value {
+    let mut data = Map::new();
+    for (name, value) in &user.data {
+        let text = match value {
+            bson::Bson::String(text) => Value::String(text.clone()),
+            other => other.clone().into_relaxed_extjson(),
+        };
+        data.insert(name.clone(), text);
+    }
+    Value::Object(data)
+}

@@ -1,0 +1,95 @@
+use portcullis::auth::token::{AccessToken, RefreshToken};
+use portcullis::json;
+use portcullis::login::LoginError;
+use portcullis::user::User;
+
+use super::error::TokenKind;
+use super::{ClientApi, ClientError};
+
+impl ClientApi {
+    /// The application that a token names, of which nothing is verified yet.
+    #[must_use]
+    pub fn application_of(token: &str) -> Option<String> {
+        let payload = token.split('.').nth(1).filter(|payload| payload.len() <= 1 << 20)?;
+        let bytes = base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, payload).ok()?;
+        let claims = json::parse_bytes(&bytes).ok()?;
+        claims.get("baas_domain_id")?.as_str().map(str::to_owned)
+    }
+
+    /// A new access token, with the user and the custom data as they are now.
+    ///
+    /// # Errors
+    /// The refresh token is not accepted.
+    pub async fn refresh(&self, refresh_token: &str) -> Result<String, ClientError> {
+        let refreshed = self.authenticator.refresh(refresh_token).await;
+        Ok(refreshed.map_err(|error| ClientError::of_token(&error, TokenKind::Refresh))?.access_token)
+    }
+
+    /// Ends the session of a refresh token, and no other.
+    ///
+    /// # Errors
+    /// The refresh token is not accepted, or its session has ended.
+    pub async fn log_out(&self, refresh_token: &str) -> Result<(), ClientError> {
+        self.refresh_bearer(refresh_token).await?;
+        let ended = self.authenticator.log_out(refresh_token).await;
+        match ended.map_err(|error| ClientError::of_token(&error, TokenKind::Refresh))? {
+            true => Ok(()),
+            false => Err(ClientError::of_token(&LoginError::SessionEnded, TokenKind::Refresh)),
+        }
+    }
+
+    /// The user of an access token, as rules see them.
+    ///
+    /// # Errors
+    /// The token is not accepted.
+    pub async fn bearer(&self, access_token: &str) -> Result<User, ClientError> {
+        let authenticated = self.authenticator.authenticate(access_token, self.freshness).await;
+        Ok(authenticated.map_err(|error| ClientError::of_token(&error, TokenKind::Access))?.user)
+    }
+
+    /// As [`bearer`](Self::bearer), looked up now.
+    pub(super) async fn bearer_now(&self, access_token: &str) -> Result<User, ClientError> {
+        let freshness = portcullis::login::Freshness::Live;
+        let authenticated = self.authenticator.authenticate(access_token, freshness).await;
+        Ok(authenticated.map_err(|error| ClientError::of_token(&error, TokenKind::Access))?.user)
+    }
+
+    /// What a refresh token of a session that lasts says.
+    pub(super) async fn refresh_bearer(&self, refresh_token: &str) -> Result<RefreshToken, ClientError> {
+        let token = self.authenticator.verify_refresh(refresh_token).await;
+        token.map_err(|error| ClientError::of_token(&error, TokenKind::Refresh))
+    }
+
+    /// What an access token of a session that lasts says.
+    pub(super) async fn access_bearer(&self, access_token: &str) -> Result<AccessToken, ClientError> {
+        let token = self.authenticator.verify_access(access_token).await;
+        token.map_err(|error| ClientError::of_token(&error, TokenKind::Access))
+    }
+
+    /// Whether the session of an access token lasts that was accepted earlier, however old the token is now.
+    pub(super) async fn session_lasts(&self, token: &AccessToken) -> Result<(), ClientError> {
+        let lasts = self.authenticator.session_lasts(&token.session, &token.user.id).await;
+        lasts.map_err(|error| ClientError::of_token(&error, TokenKind::Access))
+    }
+
+    /// Deletes the user of an access token with all sessions, keys and passwords. The custom-data document stays.
+    ///
+    /// # Errors
+    /// The token is not accepted, or a store cannot be asked.
+    pub async fn delete_user(&self, access_token: &str) -> Result<(), ClientError> {
+        let token = self.access_bearer(access_token).await?;
+        let id = &token.user.id;
+        let accounts = self.authenticator.accounts();
+        let identities = accounts.identities(id).await.map_err(ClientError::internal)?;
+        accounts.delete(id).await.map_err(ClientError::internal)?;
+        for identity in identities {
+            if identity.provider_type == portcullis::auth::ProviderType::EmailPassword {
+                self.credentials.remove_login(&identity.id).await?;
+            }
+        }
+        for key in self.credentials.keys(Some(id)).await? {
+            self.credentials.remove_key(&key.id).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,205 @@
+//! Streams of changes: what a user may know of a collection, until the session ends.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bson::oid::ObjectId;
+use bson::{Bson, Document, Timestamp, doc};
+use portcullis::access::Query;
+use portcullis::auth::token::AccessToken;
+use portcullis::find::Filter;
+use portcullis::guarded::{GuardedCollection, Happened, VisibleChange};
+use portcullis::json::{self, Kind, Member, Node};
+use portcullis::store::documents::Namespace;
+use portcullis::text::Span;
+use portcullis::user::User;
+use portcullis::value::DocumentRef;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{ClientApi, ClientError, ErrorCode};
+
+/// An item of a stream.
+#[derive(Debug)]
+pub enum StreamItem {
+    /// A change, as canonical extended JSON is written of it.
+    Change(Bson),
+    /// Nothing happened for a while: the connection is to be kept open.
+    Quiet,
+    /// The stream ends by a failure.
+    Failed(ClientError),
+}
+
+/// How many items wait for a client that is slow before its stream waits for it.
+const WAITING: usize = 64;
+
+/// How long a stream is silent at most.
+const SILENCE: Duration = Duration::from_secs(10);
+
+impl ClientApi {
+    /// What changes in a collection from now on, as far as the user of an access token may read it. The stream ends when the
+    /// receiver is dropped, or with a failure when the session ends.
+    ///
+    /// # Errors
+    /// The token is not accepted, the call is no `watch`, or the store tells no changes.
+    pub async fn watch(
+        self: Arc<Self>,
+        access_token: &str,
+        call: &Node,
+    ) -> Result<mpsc::Receiver<StreamItem>, ClientError> {
+        let token = self.access_bearer(access_token).await?;
+        let invalid = || ClientError::bad(ErrorCode::BadRequest, "invalid function call request");
+        if call.get("name").and_then(Node::as_str) != Some("watch") || call.get("service").is_none() {
+            return Err(ClientError::bad(ErrorCode::BadRequest, "only `watch` of a data source is streamed"));
+        }
+        let options = call.get("arguments").and_then(Node::as_array).and_then(<[Node]>::first).ok_or_else(invalid)?;
+        let asked = Asked::read(call, options)?;
+        let (items, receiver) = mpsc::channel(WAITING);
+        let (begun, began) = oneshot::channel();
+        let user = self.bearer(access_token).await?;
+        tokio::spawn(async move { self.stream(token, user, asked, begun, &items).await });
+        // The reply begins once changes are seen: clients count as subscribed from then on.
+        began.await.map_err(|_| ClientError::internal("the stream ended before it began"))??;
+        Ok(receiver)
+    }
+
+    async fn stream(
+        &self,
+        token: AccessToken,
+        user: User,
+        asked: Asked,
+        begun: oneshot::Sender<Result<(), ClientError>>,
+        items: &mpsc::Sender<StreamItem>,
+    ) {
+        let opened = || {
+            let missing = || ClientError::bad(ErrorCode::ServiceCommandNotFound, "this store does not tell changes");
+            let changes = self.changes.as_ref().ok_or_else(missing)?;
+            let query = Query::compile(asked.query.as_ref(), None, None)
+                .map_err(|error| ClientError::bad(ErrorCode::MongoDBError, error.to_string()))?;
+            let guard = self.guard(user, &asked.service, &asked.namespace.to_string())?;
+            Ok::<_, ClientError>((changes, query, guard))
+        };
+        let (changes, query, guard) = match opened() {
+            Ok(opened) => opened,
+            Err(error) => return drop(begun.send(Err(error))),
+        };
+        let collection = GuardedCollection::new(&*self.documents, asked.namespace.clone(), &guard);
+        let mut watched = match collection.watch(&**changes, &query, None, None).await {
+            Ok(watched) => watched,
+            Err(error) => return drop(begun.send(Err(super::actions::plainly_told(&error)))),
+        };
+        if begun.send(Ok(())).is_err() {
+            return;
+        }
+        let (mut spoke, mut looked) = (Instant::now(), Instant::now());
+        loop {
+            let happened = watched.next().await;
+            // The token may end before the stream; the session may not.
+            if looked.elapsed() >= Duration::from_secs(1) {
+                looked = Instant::now();
+                if let Err(error) = self.session_lasts(&token).await {
+                    return drop(items.send(StreamItem::Failed(error)).await);
+                }
+            }
+            let item = match happened {
+                Ok(Happened::Nothing) if spoke.elapsed() < SILENCE => {
+                    if items.is_closed() {
+                        return;
+                    }
+                    continue;
+                }
+                Ok(Happened::Nothing) => StreamItem::Quiet,
+                Ok(Happened::Change(change)) => match event(*change, &asked) {
+                    Ok(Some(event)) => StreamItem::Change(event),
+                    Ok(None) => continue,
+                    Err(error) => StreamItem::Failed(error),
+                },
+                Ok(Happened::Ended) => StreamItem::Failed(ClientError::internal("the collection is gone")),
+                Err(error) => StreamItem::Failed(super::actions::plainly_told(&error)),
+            };
+            spoke = Instant::now();
+            let is_over = matches!(item, StreamItem::Failed(_));
+            if items.send(item).await.is_err() || is_over {
+                return;
+            }
+        }
+    }
+}
+
+/// What is to be watched.
+struct Asked {
+    service: String,
+    namespace: Namespace,
+    /// Which documents, by their ids.
+    query: Option<Node>,
+    /// Which events.
+    filter: Option<Filter>,
+}
+
+impl Asked {
+    fn read(call: &Node, options: &Node) -> Result<Self, ClientError> {
+        let text = |node: &Node, name: &str| {
+            let found = node.get(name).and_then(Node::as_str).map(str::to_owned);
+            let message = format!("missing required parameter '{name}'");
+            found.ok_or_else(|| ClientError::bad(ErrorCode::MissingParameter, message))
+        };
+        let full = format!("{}.{}", text(options, "database")?, text(options, "collection")?);
+        let namespace = Namespace::parse(&full);
+        let namespace = namespace.ok_or_else(|| {
+            ClientError::bad(ErrorCode::InvalidParameter, "the database or the collection has no valid name")
+        })?;
+        let present = |name: &str| options.get(name).filter(|node| !matches!(node.kind, Kind::Null));
+        let (ids, filter) = (present("ids"), present("filter"));
+        if ids.is_some() && filter.is_some() {
+            let message = "`ids` and `filter` exclude each other";
+            return Err(ClientError::bad(ErrorCode::BadRequest, message));
+        }
+        let object = |key: &str, value: Node| {
+            let member = Member { key: key.to_owned(), key_span: Span::default(), value };
+            Node { span: Span::default(), kind: Kind::Object(vec![member]) }
+        };
+        let query = ids.map(|ids| object("_id", object("$in", ids.clone())));
+        let wrong = |error: &dyn std::error::Error| ClientError::bad(ErrorCode::MongoDBError, error.to_string());
+        let filter = match filter {
+            None => None,
+            Some(filter) => {
+                let filter = json::to_document(filter).map_err(|error| wrong(&error))?;
+                Some(Filter::compile(&filter).map_err(|error| wrong(&error))?)
+            }
+        };
+        Ok(Self { service: text(call, "service")?, namespace, query, filter })
+    }
+}
+
+/// A change as clients read it, if it is one that is asked for. It holds nothing but what the user may read.
+fn event(change: VisibleChange, asked: &Asked) -> Result<Option<Bson>, ClientError> {
+    let mut event = doc! { "_id": { "_data": ObjectId::new().to_hex() } };
+    let whole = |raw: &bson::RawDocumentBuf| -> Result<Document, ClientError> {
+        DocumentRef::Raw(raw).to_document().map_err(ClientError::internal)
+    };
+    let id = |document: &Document| document.get("_id").cloned().unwrap_or(Bson::Null);
+    match change {
+        VisibleChange::Inserted(document) => {
+            let document = whole(&document)?;
+            event.extend(doc! {
+                "operationType": "insert", "documentKey": { "_id": id(&document) }, "fullDocument": document,
+            });
+        }
+        VisibleChange::Updated { document, updated, removed } => {
+            let document = whole(&document)?;
+            event.extend(doc! {
+                "operationType": "update", "documentKey": { "_id": id(&document) }, "fullDocument": document,
+                "updateDescription": { "updatedFields": updated, "removedFields": removed },
+            });
+        }
+        VisibleChange::Deleted { id } => {
+            event.extend(doc! { "operationType": "delete", "documentKey": { "_id": id.unwrap_or(Bson::Null) } });
+        }
+    }
+    let seconds = u32::try_from(bson::DateTime::now().timestamp_millis() / 1000).unwrap_or(u32::MAX);
+    event.extend(doc! {
+        "ns": { "db": asked.namespace.database(), "coll": asked.namespace.collection() },
+        "clusterTime": Timestamp { time: seconds, increment: 1 },
+    });
+    let is_asked = asked.filter.as_ref().map_or(Ok(true), |filter| filter.matches(&event));
+    Ok(is_asked.map_err(ClientError::internal)?.then_some(Bson::Document(event)))
+}

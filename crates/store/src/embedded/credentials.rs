@@ -1,0 +1,225 @@
+use redb::{ReadableTable, TableDefinition, WriteTransaction};
+
+use super::database::{Embedded, Failure, Key, decode};
+use crate::record::Record;
+use portcullis::future::BoxFuture;
+use portcullis::store::{ApiKey, Credentials, OneTimeToken, PasswordLogin, StoreError};
+
+/// By the id of a password login the login, as BSON.
+const LOGINS: TableDefinition<'_, Key<'_>, &[u8]> = TableDefinition::new("password_logins");
+/// By an e-mail address the id of the password login.
+const ADDRESSES: TableDefinition<'_, Key<'_>, &str> = TableDefinition::new("addresses");
+/// By its id a one-time token, as BSON.
+const TOKENS: TableDefinition<'_, Key<'_>, &[u8]> = TableDefinition::new("one_time_tokens");
+/// By its id an API key, as BSON.
+const KEYS: TableDefinition<'_, Key<'_>, &[u8]> = TableDefinition::new("api_keys");
+
+type Records<'t> = TableDefinition<'t, Key<'t>, &'static [u8]>;
+
+fn find<R: Record>(
+    table: &impl ReadableTable<Key<'static>, &'static [u8]>,
+    application: &str,
+    id: &str,
+) -> Result<Option<R>, Failure> {
+    match table.get((application, id))? {
+        None => Ok(None),
+        Some(record) => Ok(Some(R::from_record(decode(record.value())?, application)?)),
+    }
+}
+
+fn all<R: Record>(
+    table: &impl ReadableTable<Key<'static>, &'static [u8]>,
+    application: &str,
+) -> Result<Vec<R>, Failure> {
+    let mut found = Vec::new();
+    for entry in table.range::<Key<'_>>((application, "")..)? {
+        let (key, record) = entry?;
+        if key.value().0 != application {
+            break;
+        }
+        found.push(R::from_record(decode(record.value())?, application)?);
+    }
+    Ok(found)
+}
+
+impl Embedded {
+    fn put<R: Record>(
+        &self,
+        transaction: &WriteTransaction,
+        table: Records<'_>,
+        id: &str,
+        record: &R,
+    ) -> Result<(), Failure> {
+        let bytes = record.to_record(&self.application).to_vec()?;
+        transaction.open_table(table)?.insert(self.key(id), bytes.as_slice())?;
+        Ok(())
+    }
+
+    /// Reads from a table that is made with its first record.
+    fn read_credentials<T: Default>(
+        &self,
+        action: &'static str,
+        table: Records<'static>,
+        work: impl FnOnce(&redb::ReadOnlyTable<Key<'static>, &'static [u8]>) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        self.read(action, |transaction| match transaction.open_table(table) {
+            Ok(table) => work(&table),
+            Err(redb::TableError::TableDoesNotExist(_)) => Ok(T::default()),
+            Err(error) => Err(error.into()),
+        })
+    }
+
+    fn forget_tokens(
+        &self,
+        transaction: &WriteTransaction,
+        is_meant: impl Fn(&OneTimeToken) -> bool,
+    ) -> Result<(), Failure> {
+        let mut tokens = transaction.open_table(TOKENS)?;
+        let known: Vec<OneTimeToken> = all(&tokens, &self.application)?;
+        for token in known.iter().filter(|token| is_meant(token)) {
+            tokens.remove(self.key(&token.id))?;
+        }
+        Ok(())
+    }
+}
+
+impl Credentials for Embedded {
+    fn add_login<'a>(&'a self, login: &'a PasswordLogin) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            self.write("cannot add the password", |transaction| {
+                let mut addresses = transaction.open_table(ADDRESSES)?;
+                if addresses.get(self.key(&login.email))?.is_some() {
+                    return Ok(false);
+                }
+                addresses.insert(self.key(&login.email), login.id.as_str())?;
+                self.put(transaction, LOGINS, &login.id, login)?;
+                Ok(true)
+            })
+            .await
+        })
+    }
+
+    fn login<'a>(&'a self, email: &'a str) -> BoxFuture<'a, Result<Option<PasswordLogin>, StoreError>> {
+        Box::pin(async move {
+            self.read("cannot read the password", |transaction| {
+                let addresses = match transaction.open_table(ADDRESSES) {
+                    Ok(addresses) => addresses,
+                    Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+                    Err(error) => return Err(error.into()),
+                };
+                let Some(id) = addresses.get(self.key(email))? else { return Ok(None) };
+                find(&transaction.open_table(LOGINS)?, &self.application, id.value())
+            })
+        })
+    }
+
+    fn login_by_id<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<PasswordLogin>, StoreError>> {
+        Box::pin(async move {
+            self.read_credentials("cannot read the password", LOGINS, |logins| find(logins, &self.application, id))
+        })
+    }
+
+    fn update_login<'a>(&'a self, login: &'a PasswordLogin) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            self.write("cannot change the password", |transaction| {
+                let known: Option<PasswordLogin> =
+                    find(&transaction.open_table(LOGINS)?, &self.application, &login.id)?;
+                let Some(known) = known else { return Ok(false) };
+                let (hash, is_confirmed) = (login.hash.clone(), login.is_confirmed);
+                self.put(transaction, LOGINS, &login.id, &PasswordLogin { hash, is_confirmed, ..known })?;
+                Ok(true)
+            })
+            .await
+        })
+    }
+
+    fn remove_login<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            self.write("cannot remove the password", |transaction| {
+                let mut logins = transaction.open_table(LOGINS)?;
+                let Some(known) = find::<PasswordLogin>(&logins, &self.application, id)? else { return Ok(false) };
+                logins.remove(self.key(id))?;
+                transaction.open_table(ADDRESSES)?.remove(self.key(&known.email))?;
+                self.forget_tokens(transaction, |token| token.login_id == id)?;
+                Ok(true)
+            })
+            .await
+        })
+    }
+
+    fn put_token<'a>(&'a self, token: &'a OneTimeToken) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.write("cannot keep the one-time token", |transaction| {
+                self.forget_tokens(transaction, |known| {
+                    let is_replaced = known.login_id == token.login_id && known.purpose == token.purpose;
+                    is_replaced || known.expires_at < bson::DateTime::now()
+                })?;
+                self.put(transaction, TOKENS, &token.id, token)
+            })
+            .await
+        })
+    }
+
+    fn take_token<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<OneTimeToken>, StoreError>> {
+        Box::pin(async move {
+            self.write("cannot take the one-time token", |transaction| {
+                let mut tokens = transaction.open_table(TOKENS)?;
+                let token = find(&tokens, &self.application, id)?;
+                tokens.remove(self.key(id))?;
+                Ok(token)
+            })
+            .await
+        })
+    }
+
+    fn add_key<'a>(&'a self, key: &'a ApiKey) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            self.write("cannot add the API key", |transaction| {
+                let known: Vec<ApiKey> = all(&transaction.open_table(KEYS)?, &self.application)?;
+                if known.iter().any(|known| known.user_id == key.user_id && known.name == key.name) {
+                    return Ok(false);
+                }
+                self.put(transaction, KEYS, &key.id, key)?;
+                Ok(true)
+            })
+            .await
+        })
+    }
+
+    fn key<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<ApiKey>, StoreError>> {
+        Box::pin(async move {
+            self.read_credentials("cannot read the API key", KEYS, |keys| find(keys, &self.application, id))
+        })
+    }
+
+    fn keys<'a>(&'a self, user_id: Option<&'a str>) -> BoxFuture<'a, Result<Vec<ApiKey>, StoreError>> {
+        Box::pin(async move {
+            self.read_credentials("cannot read the API keys", KEYS, |keys| {
+                let mut found: Vec<ApiKey> = all(keys, &self.application)?;
+                found.retain(|key| key.user_id.as_deref() == user_id);
+                Ok(found)
+            })
+        })
+    }
+
+    fn set_key_disabled<'a>(&'a self, id: &'a str, is_disabled: bool) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            self.write("cannot change the API key", |transaction| {
+                let known: Option<ApiKey> = find(&transaction.open_table(KEYS)?, &self.application, id)?;
+                let Some(known) = known else { return Ok(false) };
+                self.put(transaction, KEYS, id, &ApiKey { is_disabled, ..known })?;
+                Ok(true)
+            })
+            .await
+        })
+    }
+
+    fn remove_key<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            self.write("cannot remove the API key", |transaction| {
+                Ok(transaction.open_table(KEYS)?.remove(self.key(id))?.is_some())
+            })
+            .await
+        })
+    }
+}
