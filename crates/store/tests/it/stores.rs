@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use portcullis::store::{Sessions, Users};
+use portcullis::store::{Credentials, Sessions, Users};
 use portcullis_store::Embedded;
 
-use portcullis_testkit::contracts::{sessions, users};
+use portcullis_testkit::contracts::{credentials, sessions, users};
 
 fn empty() -> Arc<Embedded> {
     Arc::new(Embedded::in_memory("app").unwrap())
@@ -25,7 +25,9 @@ async fn two_applications_in_one_store_never_meet() {
     for name in names {
         let other = Arc::new(app.of(name));
         users::two_applications_in_one_store_never_meet(Arc::clone(&app) as _, Arc::clone(&other) as _).await;
-        sessions::two_applications_in_one_store_never_meet(Arc::clone(&app) as _, other).await;
+        sessions::two_applications_in_one_store_never_meet(Arc::clone(&app) as _, Arc::clone(&other) as _).await;
+        let other: Arc<dyn Credentials> = other;
+        credentials::two_applications_in_one_store_never_meet(Arc::new(app.of("app2")), other).await;
     }
 }
 
@@ -34,5 +36,13 @@ async fn sessions_are_kept_by_the_laws() {
     for &(name, law) in sessions::LAWS {
         eprintln!("{name}");
         law(empty() as Arc<dyn Sessions>).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn credentials_are_kept_by_the_laws() {
+    for &(name, law) in credentials::LAWS {
+        eprintln!("{name}");
+        law(empty() as Arc<dyn Credentials>).await;
     }
 }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use portcullis::store::documents::Namespace;
-use portcullis_store::mongodb::{MongoDocuments, MongoSessions, MongoUsers};
+use portcullis_store::mongodb::{MongoCredentials, MongoDocuments, MongoSessions, MongoUsers};
 use portcullis_testkit::mongodb::{Finished, LIMIT, Run, World};
 use portcullis_testkit::{cases, contracts, mongodb};
 
@@ -177,6 +177,18 @@ fn main() -> ExitCode {
         let run: Run = Box::new(move |world| law(Arc::new(MongoSessions::new(&world.database, "app"))));
         cases.push((format!("sessions::{name}"), run));
     }
+    for &(name, law) in contracts::credentials::LAWS {
+        let run: Run = Box::new(move |world| law(Arc::new(MongoCredentials::new(&world.database, "app"))));
+        cases.push((format!("credentials::{name}"), run));
+    }
+    let apart: Run = Box::new(|world| {
+        let credentials = |application| Arc::new(MongoCredentials::new(&world.database, application));
+        Box::pin(contracts::credentials::two_applications_in_one_store_never_meet(
+            credentials("app"),
+            credentials("other"),
+        ))
+    });
+    cases.push(("credentials::two_applications_in_one_store_never_meet".to_owned(), apart));
     let apart: Run = Box::new(|world| {
         let users = |application| Arc::new(MongoUsers::new(&world.database, application));
         Box::pin(contracts::users::two_applications_in_one_store_never_meet(users("app"), users("other")))

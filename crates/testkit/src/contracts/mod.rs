@@ -4,6 +4,7 @@
 use std::pin::Pin;
 
 pub mod commands;
+pub mod credentials;
 pub mod documents;
 pub mod moves;
 pub mod query_cases;

@@ -1,0 +1,150 @@
+//! A client of the server.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use portcullis::app::{App, Secrets};
+use portcullis_server::{Options, State, app};
+use portcullis_service::Places;
+use portcullis_service::client::{Served, StorePlace, open};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+/// The API of the application `notes`.
+pub(crate) const NOTES: &str = "/api/client/v2.0/app/notes-abcde";
+pub(crate) const AUTH: &str = "/api/client/v2.0/auth";
+
+/// A server of the applications of `fixtures/served`, with a state of its own.
+pub(crate) struct Server {
+    app: Router,
+    state: PathBuf,
+}
+
+/// A reply.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Reply {
+    /// Status, code and text of a failure.
+    pub(crate) fn failure(&self) -> (u16, &str, &str) {
+        let text = |name: &str| self.body.get(name).and_then(Value::as_str).unwrap_or("");
+        (self.status.as_u16(), text("error_code"), text("error"))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.state);
+    }
+}
+
+impl Server {
+    pub(crate) async fn new() -> Self {
+        let name = format!("portcullis-server-{}", bson::oid::ObjectId::new().to_hex());
+        let state = std::env::temp_dir().join(name);
+        let folder = portcullis_testkit::root().join("fixtures/served");
+        let load = |name: &str| {
+            let app = App::load(folder.join(name)).unwrap();
+            Served { app: Arc::new(app), secrets: Secrets::default() }
+        };
+        let served = vec![load("notes"), load("other")];
+        let (apis, _) = open(served, &Places::in_directory(&state), &StorePlace::Directory).await.unwrap();
+        Self { app: app(State::new(apis, Options::default())), state }
+    }
+
+    /// The texts of the mails that were sent, in their order.
+    pub(crate) fn mails(&self) -> Vec<String> {
+        let Ok(folder) = std::fs::read_dir(self.state.join("mail")) else { return Vec::new() };
+        let mut files: Vec<PathBuf> = folder.map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect()
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
+        let response = self.app.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.unwrap();
+        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
+        // An empty reply has no type, and every other the one that clients compare with.
+        let kind = parts.headers.get(header::CONTENT_TYPE).map(|kind| kind.to_str().unwrap());
+        assert_eq!(kind, (!bytes.is_empty()).then_some("application/json"));
+        Reply { status: parts.status, headers: parts.headers, body }
+    }
+
+    pub(crate) async fn ask(&self, method: Method, path: &str, token: Option<&str>, body: Option<Value>) -> Reply {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(token) = token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        self.send(request.body(body).unwrap()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
+        self.ask(Method::POST, path, None, Some(body)).await
+    }
+
+    /// Logs in; the reply.
+    pub(crate) async fn log_in(&self, provider: &str, payload: Value) -> Reply {
+        self.post(&format!("{NOTES}/auth/providers/{provider}/login"), payload).await
+    }
+
+    pub(crate) async fn register(&self, email: &str, password: &str) -> Reply {
+        let path = format!("{NOTES}/auth/providers/local-userpass/register");
+        self.post(&path, json!({ "email": email, "password": password })).await
+    }
+
+    /// Somebody new who is logged in by a password.
+    pub(crate) async fn somebody(&self, email: &str) -> Session {
+        assert_eq!(self.register(email, "password").await.status, StatusCode::CREATED);
+        self.again(email).await
+    }
+
+    /// A further login of somebody.
+    pub(crate) async fn again(&self, email: &str) -> Session {
+        let payload = json!({ "username": email, "password": "password" });
+        Session::of(&self.log_in("local-userpass", payload).await)
+    }
+
+    /// Calls an action of the data source.
+    pub(crate) async fn call(&self, session: &Session, name: &str, collection: &str, options: Value) -> Reply {
+        let mut argument = json!({ "database": "notes", "collection": collection });
+        argument.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
+        let body = json!({ "name": name, "arguments": [argument], "service": "mongodb-atlas" });
+        self.ask(Method::POST, &format!("{NOTES}/functions/call"), Some(&session.access), Some(body)).await
+    }
+}
+
+/// A login.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    pub(crate) access: String,
+    pub(crate) refresh: String,
+    pub(crate) user_id: String,
+}
+
+impl Session {
+    pub(crate) fn of(reply: &Reply) -> Self {
+        assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
+        let text = |name: &str| reply.body[name].as_str().unwrap().to_owned();
+        Self { access: text("access_token"), refresh: text("refresh_token"), user_id: text("user_id") }
+    }
+
+    /// The claims of the access token.
+    pub(crate) fn claims(&self) -> Value {
+        claims(&self.access)
+    }
+}
+
+pub(crate) fn claims(token: &str) -> Value {
+    use base64::Engine as _;
+    let payload = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+}

@@ -1,0 +1,152 @@
+//! Actions of a data source, through the rules.
+
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use crate::client::{NOTES, Server, Session};
+
+async fn act(server: &Server, session: &Session, name: &str, options: Value) -> Value {
+    let reply = server.call(session, name, "notes", options).await;
+    assert_eq!(reply.status.as_u16(), 200, "{name}: {reply:?}");
+    reply.body
+}
+
+fn int(number: i32) -> Value {
+    json!({ "$numberInt": number.to_string() })
+}
+
+#[tokio::test]
+async fn every_action_answers_as_clients_read_it() {
+    let server = Server::new().await;
+    let ken = server.somebody("ken@example.com").await;
+    let owner = json!(ken.user_id);
+    let inserted = act(&server, &ken, "insertOne", json!({ "document": { "_id": 1, "owner": owner, "t": "a" } })).await;
+    assert_eq!(inserted, json!({ "insertedId": int(1) }));
+    let documents =
+        json!([{ "_id": { "$numberLong": "2" }, "owner": owner, "t": "b" }, { "_id": "c", "owner": owner }]);
+    let inserted = act(&server, &ken, "insertMany", json!({ "documents": documents })).await;
+    assert_eq!(inserted, json!({ "insertedIds": [{ "$numberLong": "2" }, "c"] }));
+    assert_eq!(act(&server, &ken, "count", json!({})).await, json!({ "$numberLong": "3" }));
+    assert_eq!(act(&server, &ken, "count", json!({ "query": { "t": "a" } })).await, json!({ "$numberLong": "1" }));
+    let found = act(
+        &server,
+        &ken,
+        "find",
+        json!({ "query": { "t": { "$gte": "a" } }, "project": { "t": 1 }, "sort": { "t": -1 }, "limit": int(1) }),
+    )
+    .await;
+    assert_eq!(found, json!([{ "_id": { "$numberLong": "2" }, "t": "b" }]));
+    assert_eq!(act(&server, &ken, "findOne", json!({ "query": { "_id": 9 } })).await, Value::Null);
+    let pipeline = json!([{ "$group": { "_id": null, "n": { "$sum": int(1) } } }]);
+    assert_eq!(
+        act(&server, &ken, "aggregate", json!({ "pipeline": pipeline })).await,
+        json!([{ "_id": null, "n": int(3) }])
+    );
+    let updated =
+        act(&server, &ken, "updateOne", json!({ "query": { "_id": 1 }, "update": { "$set": { "t": "z" } } })).await;
+    assert_eq!(updated, json!({ "matchedCount": int(1), "modifiedCount": int(1) }));
+    let updated = act(
+        &server,
+        &ken,
+        "updateMany",
+        json!({ "query": { "_id": "new", "owner": owner }, "update": { "$set": { "t": "u" } }, "upsert": true }),
+    )
+    .await;
+    assert_eq!(updated, json!({ "matchedCount": int(0), "modifiedCount": int(0), "upsertedId": "new" }));
+    let after = act(
+        &server,
+        &ken,
+        "findOneAndUpdate",
+        json!({ "filter": { "_id": 1 }, "update": { "$set": { "t": "y" } }, "returnNewDocument": true }),
+    )
+    .await;
+    assert_eq!(after["t"], "y");
+    let before =
+        act(&server, &ken, "findOneAndReplace", json!({ "filter": { "_id": 1 }, "update": { "owner": owner } })).await;
+    assert_eq!(before["t"], "y");
+    // Clients for the web ask so for a deletion.
+    let gone = act(&server, &ken, "findOneAndReplace", json!({ "filter": { "_id": 1 } })).await;
+    assert_eq!(gone, json!({ "_id": int(1), "owner": owner }));
+    assert_eq!(
+        act(&server, &ken, "deleteOne", json!({ "query": { "_id": "c" } })).await,
+        json!({ "deletedCount": int(1) })
+    );
+    assert_eq!(act(&server, &ken, "deleteMany", json!({})).await, json!({ "deletedCount": int(2) }));
+}
+
+#[tokio::test]
+async fn a_plain_update_replaces_each_document() {
+    let server = Server::new().await;
+    let ken = server.somebody("ken@example.com").await;
+    let owner = json!(ken.user_id);
+    let documents = json!([{ "_id": 1, "owner": owner, "t": "a" }, { "_id": 2, "owner": owner, "t": "b" }]);
+    act(&server, &ken, "insertMany", json!({ "documents": documents })).await;
+    let updated =
+        act(&server, &ken, "updateMany", json!({ "query": {}, "update": { "owner": owner, "n": int(1) } })).await;
+    assert_eq!(updated, json!({ "matchedCount": int(2), "modifiedCount": int(2) }));
+    let found = act(&server, &ken, "find", json!({ "sort": { "_id": 1 } })).await;
+    assert_eq!(
+        found,
+        json!([{ "_id": int(1), "owner": owner, "n": int(1) }, { "_id": int(2), "owner": owner, "n": int(1) }])
+    );
+    let reply =
+        server.call(&ken, "findOneAndReplace", "notes", json!({ "filter": {}, "update": { "$set": {} } })).await;
+    let text = "the replace operation document must not contain atomic operators";
+    assert_eq!(reply.failure(), (400, "InvalidParameter", text));
+}
+
+#[tokio::test]
+async fn rules_hide_and_refuse() {
+    let server = Server::new().await;
+    let (ken, eve) = (server.somebody("ken@example.com").await, server.somebody("eve@example.com").await);
+    act(&server, &ken, "insertOne", json!({ "document": { "_id": 1, "owner": ken.user_id, "t": "a", "secret": "s" } }))
+        .await;
+    assert_eq!(act(&server, &eve, "find", json!({})).await, json!([]));
+    assert_eq!(act(&server, &eve, "count", json!({})).await, json!({ "$numberLong": "0" }));
+    let update = json!({ "query": {}, "update": { "$set": { "t": "x" } } });
+    assert_eq!(act(&server, &eve, "updateMany", update).await["matchedCount"], int(0));
+    let reply =
+        server.call(&eve, "insertOne", "notes", json!({ "document": { "_id": 2, "owner": ken.user_id } })).await;
+    assert_eq!(reply.failure(), (400, "NoMatchingRuleFound", "insert not permitted"));
+    let reply = server.call(&ken, "find", "nothing", json!({})).await;
+    assert_eq!(reply.failure(), (403, "NoMatchingRuleFound", "no rule exists for namespace 'notes.nothing'"));
+}
+
+#[tokio::test]
+async fn misspelt_requests_are_told_as_mongodb_tells_them() {
+    let server = Server::new().await;
+    let ken = server.somebody("ken@example.com").await;
+    for (name, options, text) in [
+        ("find", json!({ "query": { "$who": 1 } }), "unknown top level operator: $who."),
+        ("updateOne", json!({ "query": {}, "update": { "$who": {} } }), "Unknown modifier: $who"),
+        ("aggregate", json!({ "pipeline": [{ "$who": 1 }] }), "Unrecognized pipeline stage name: '$who'."),
+    ] {
+        let reply = server.call(&ken, name, "notes", options).await;
+        let (status, code, told) = reply.failure();
+        assert_eq!((status, code), (400, "MongoDBError"));
+        assert!(told.starts_with(text), "{told}");
+    }
+    let reply = server.call(&ken, "insertMany", "notes", json!({ "documents": [] })).await;
+    assert_eq!(reply.failure().2, "must provide at least one element");
+    let reply = server.call(&ken, "distinct", "notes", json!({})).await;
+    assert_eq!(reply.failure().1, "ServiceCommandNotFound");
+}
+
+#[tokio::test]
+async fn calls_that_are_none_are_told_apart() {
+    let server = Server::new().await;
+    let ken = server.somebody("ken@example.com").await;
+    let call = |body: Value| {
+        let (server, token) = (&server, &ken.access);
+        async move { server.ask(Method::POST, &format!("{NOTES}/functions/call"), Some(token), Some(body)).await }
+    };
+    let unknown = call(json!({ "name": "sum", "arguments": [] })).await;
+    assert_eq!(unknown.failure(), (404, "FunctionNotFound", "function not found: 'sum'"));
+    let elsewhere = call(json!({ "name": "insertOne", "arguments": [], "service": "other" })).await;
+    let text = "Cannot access member 'insertOne' of undefined";
+    assert_eq!(elsewhere.failure(), (400, "FunctionExecutionError", text));
+    for body in [json!({}), json!([]), json!({ "name": 1 }), json!({ "name": "find", "arguments": {} })] {
+        let reply = call(body).await;
+        assert_eq!((reply.failure().0, reply.failure().2), (400, "invalid function call request"));
+    }
+}

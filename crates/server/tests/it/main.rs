@@ -1,0 +1,11 @@
+//! The server as its clients see it: requests and replies, without a socket, on the embedded store.
+
+// A test that cannot go on fails by panicking, also inside its helpers, which clippy does not take for tests.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod client;
+mod data;
+mod keys;
+mod passwords;
+mod sessions;
+mod wire;

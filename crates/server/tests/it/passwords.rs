@@ -1,0 +1,118 @@
+//! Registration, confirmation and reset.
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::client::{NOTES, Server, Session};
+
+const OTHER: &str = "/api/client/v2.0/app/other-abcde";
+
+async fn password(server: &Server, app: &str, path: &str, body: Value) -> (u16, String, String) {
+    let reply = server.post(&format!("{app}/auth/providers/local-userpass/{path}"), body).await;
+    let (status, code, text) = reply.failure();
+    (status, code.to_owned(), text.to_owned())
+}
+
+fn told(status: u16, code: &str, text: &str) -> (u16, String, String) {
+    (status, code.to_owned(), text.to_owned())
+}
+
+#[tokio::test]
+async fn what_cannot_be_registered_is_refused() {
+    let server = Server::new().await;
+    let length = told(400, "BadRequest", "password must be between 6 and 128 characters");
+    let register = |email: &str, text: &str| {
+        let body = json!({ "email": email, "password": text });
+        password(&server, NOTES, "register", body)
+    };
+    assert_eq!(register("", "password").await, told(400, "BadRequest", "email invalid"));
+    assert_eq!(register("a@x", "short").await, length);
+    assert_eq!(register("a@x", &"x".repeat(129)).await, length);
+    assert_eq!(register("a@x", &"ü".repeat(128)).await, told(201, "", ""));
+    assert_eq!(register("a@x", "password").await, told(409, "AccountNameInUse", "name already in use"));
+    assert_eq!(register("A@x", "password").await, told(201, "", ""));
+}
+
+#[tokio::test]
+async fn a_wrong_password_and_an_unknown_address_look_alike() {
+    let server = Server::new().await;
+    server.register("ken@example.com", "password").await;
+    for (username, text) in [("ken@example.com", "Password"), ("ken@example.com", ""), ("nobody@x", "password")] {
+        let reply = server.log_in("local-userpass", json!({ "username": username, "password": text })).await;
+        assert_eq!(reply.failure(), (401, "InvalidPassword", "unauthorized"));
+    }
+}
+
+#[tokio::test]
+async fn an_address_is_confirmed_by_its_mail_once() {
+    let server = Server::new().await;
+    let path = format!("{OTHER}/auth/providers/local-userpass/login");
+    let login = || server.post(&path, json!({ "username": "ken@x", "password": "password" }));
+    let body = json!({ "email": "ken@x", "password": "password" });
+    assert_eq!(password(&server, OTHER, "register", body).await.0, 201);
+    assert_eq!(login().await.failure(), (401, "AuthError", "unauthorized"));
+    password(&server, OTHER, "confirm/send", json!({ "email": "ken@x" })).await;
+    let mails = server.mails();
+    let (first, second) =
+        (link(&mails[0], "https://other.example/confirm?"), link(&mails[1], "https://other.example/confirm?"));
+    let invalid = told(400, "UserpassTokenInvalid", "userpass token is expired or invalid");
+    assert_eq!(password(&server, OTHER, "confirm", first).await, invalid, "a newer one voids it");
+    let wrong = json!({ "token": "0".repeat(128), "tokenId": second["tokenId"] });
+    assert_eq!(
+        password(&server, OTHER, "confirm", json!({ "token": "x", "tokenId": "y" })).await,
+        told(400, "BadRequest", "invalid token data")
+    );
+    assert_eq!(password(&server, OTHER, "confirm", second.clone()).await.0, 200);
+    assert_eq!(password(&server, OTHER, "confirm", second).await, invalid);
+    assert_eq!(password(&server, OTHER, "confirm", wrong).await, invalid);
+    Session::of(&login().await);
+    let already = told(400, "UserAlreadyConfirmed", "already confirmed");
+    assert_eq!(password(&server, OTHER, "confirm/send", json!({ "email": "ken@x" })).await, already);
+    let unknown = told(404, "UserNotFound", "user not found");
+    assert_eq!(password(&server, OTHER, "confirm/send", json!({ "email": "nobody@x" })).await, unknown);
+    let automatic = "cannot run confirmation for nobody@x: automatic confirmation is enabled";
+    assert_eq!(
+        password(&server, NOTES, "confirm/call", json!({ "email": "nobody@x" })).await,
+        told(400, "", automatic)
+    );
+}
+
+#[tokio::test]
+async fn a_forgotten_password_is_set_anew_by_mail_and_ends_sessions() {
+    let server = Server::new().await;
+    let ken = server.somebody("ken@example.com").await;
+    let unknown = told(404, "UserNotFound", "user not found");
+    assert_eq!(password(&server, NOTES, "reset/send", json!({ "email": "nobody@x" })).await, unknown);
+    assert_eq!(password(&server, NOTES, "reset/send", json!({ "email": "ken@example.com" })).await.0, 200);
+    let mut body = link(&server.mails()[0], "https://notes.example/reset?");
+    body["password"] = json!("short");
+    assert_eq!(password(&server, NOTES, "reset", body.clone()).await.1, "BadRequest");
+    body["password"] = json!("another one");
+    // A token that confirms is none that resets, nor the other way round.
+    assert_eq!(password(&server, NOTES, "reset", body.clone()).await.0, 200);
+    assert_eq!(password(&server, NOTES, "reset", body).await.1, "UserpassTokenInvalid");
+    assert_eq!(server.call(&ken, "find", "notes", json!({})).await.failure().1, "InvalidSession");
+    let old = json!({ "username": "ken@example.com", "password": "password" });
+    assert_eq!(server.log_in("local-userpass", old).await.failure().1, "InvalidPassword");
+    let new = json!({ "username": "ken@example.com", "password": "another one" });
+    assert_eq!(server.log_in("local-userpass", new).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_reset_function_that_is_not_run_fails_as_one_that_refuses() {
+    let server = Server::new().await;
+    server.register("ken@example.com", "password").await;
+    let body = json!({ "email": "ken@example.com", "password": "another one", "arguments": [] });
+    let failed = told(400, "", "failed to reset password for user \"ken@example.com\"");
+    assert_eq!(password(&server, NOTES, "reset/call", body).await, failed);
+    let body = json!({ "email": "nobody@x", "password": "another one" });
+    assert_eq!(password(&server, NOTES, "reset/call", body).await.1, "UserNotFound");
+}
+
+/// The token of a mail, as a client sends it.
+fn link(mail: &str, address: &str) -> Value {
+    let at = mail.find(address).unwrap_or_else(|| panic!("{mail}"));
+    let query = mail[at + address.len()..].trim();
+    let part = |name: &str| query.split('&').find_map(|part| part.strip_prefix(name)).unwrap().to_owned();
+    json!({ "token": part("token="), "tokenId": part("tokenId=") })
+}
