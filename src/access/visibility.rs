@@ -4,7 +4,7 @@ use super::bound::{BoundField, BoundRole};
 use super::guard::{BoundFilters, BoundRules, Entrance, Guard};
 use crate::eval::{Residual, Truth};
 use crate::projection::Projection;
-use crate::query::Range;
+use crate::query_plan::Range;
 
 /// How much of a top-level field is visible in the documents that may be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

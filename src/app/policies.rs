@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::settings::Extent;
-use super::{App, Collection, ConfigFile, FileFinding, Part, ServiceAmbiguous};
+use super::{App, Collection, ConfigFile, ConfigPart, FileFinding, ServiceAmbiguous};
 use crate::access::Guard;
 use crate::auth::CustomDataConfig;
 use crate::eval::Context;
@@ -94,7 +94,7 @@ impl App {
         let sources = self.data_sources.iter().filter(|source| service.is_none_or(|service| source.name == service));
         let parts = own.chain(sources.map(|source| &source.default_rule));
         let sync = self.sync.iter().map(|sync| sync.config.source.name().to_owned());
-        parts.flat_map(Part::names).chain(sync).collect()
+        parts.flat_map(ConfigPart::names).chain(sync).collect()
     }
 
     /// The context with the application's values and its environment where it has none of its own. To ask for what the files say
@@ -128,8 +128,8 @@ impl App {
     /// Whether no file speaks of custom data, or one disables it. Of a file that does not load nobody can tell.
     fn has_no_custom_data(&self) -> bool {
         match &self.custom_user_data {
-            Part::Absent => true,
-            Part::Present(file) => CustomDataConfig::compile(&file.node).is_ok_and(|config| !config.is_enabled()),
+            ConfigPart::Absent => true,
+            ConfigPart::Present(file) => CustomDataConfig::compile(&file.node).is_ok_and(|config| !config.is_enabled()),
             _ => false,
         }
     }
@@ -252,11 +252,11 @@ impl Policies {
         }
     }
 
-    fn load(&mut self, part: &Part, patterns: &PatternAllowance) -> Loaded {
+    fn load(&mut self, part: &ConfigPart, patterns: &PatternAllowance) -> Loaded {
         match part {
-            Part::Absent => Loaded::Absent,
-            Part::Broken(_) | Part::Contested(_) => Loaded::Invalid,
-            Part::Present(file) => match policy::compile_within(&file.node, patterns) {
+            ConfigPart::Absent => Loaded::Absent,
+            ConfigPart::Broken(_) | ConfigPart::Contested(_) => Loaded::Invalid,
+            ConfigPart::Present(file) => match policy::compile_within(&file.node, patterns) {
                 Ok(rules) => Loaded::Rules(Arc::new(rules)),
                 Err(errors) => {
                     self.report(file, errors);
@@ -270,10 +270,10 @@ impl Policies {
         let rules = self.load(&collection.rules, patterns);
         let schema = match &collection.schema {
             _ if collection.schema_in_rules => return rules,
-            Part::Absent => return rules,
-            Part::Broken(_) | Part::Contested(_) => return Loaded::Invalid,
-            Part::Present(file) if matches!(file.node.as_object(), Some([])) => return rules,
-            Part::Present(file) => match Schema::compile_within(&file.node, patterns) {
+            ConfigPart::Absent => return rules,
+            ConfigPart::Broken(_) | ConfigPart::Contested(_) => return Loaded::Invalid,
+            ConfigPart::Present(file) if matches!(file.node.as_object(), Some([])) => return rules,
+            ConfigPart::Present(file) => match Schema::compile_within(&file.node, patterns) {
                 Ok(schema) => schema,
                 Err(errors) => {
                     self.report(file, errors);

@@ -7,7 +7,7 @@ use super::residual::{
     BoundCheck, BoundLeft, BoundList, BoundRight, BoundTest, BoundValue, Place, Residual, Standing, Unresolved,
 };
 use super::subject::{Kind, Null, Subject};
-use super::{Context, Errors, EvalError, Seen, Truth};
+use super::{Context, DocumentPair, Errors, EvalError, Truth};
 use crate::expr::Comparison;
 use crate::path::{Leaf, Resolved, Segment, resolve};
 use crate::predicate::{DocumentRoot, Elements};
@@ -47,7 +47,7 @@ pub struct Evaluation<'e> {
     documents: Documents<'e>,
     pub(super) context: &'e Context,
     errors: &'e Errors,
-    seen: Option<&'e Seen<'e>>,
+    seen: Option<&'e DocumentPair<'e>>,
 }
 impl<'e> Evaluation<'e> {
     /// Of these documents; failures are added to `errors`, and all that is evaluated with the same `errors` may take
@@ -60,7 +60,7 @@ impl<'e> Evaluation<'e> {
 
     /// Of documents that are looked at often. What is asked must have been bound by the [`Binder`](super::Binder) that
     /// numbered the fields of their lookups.
-    pub(crate) fn of(seen: &'e Seen<'e>, context: &'e Context, errors: &'e Errors) -> Self {
+    pub(crate) fn of(seen: &'e DocumentPair<'e>, context: &'e Context, errors: &'e Errors) -> Self {
         errors.steps().other_documents();
         Self { documents: Documents::default(), context, errors, seen: Some(seen) }
     }

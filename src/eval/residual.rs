@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use bson::Bson;
 
-use super::quick::{Quick, QuickInside};
+use super::fast_test::{FastTest, NestedFastTest};
 use super::{Errors, EvalError, Truth};
 use crate::expr::{Comparison, Conversion, Pattern};
 use crate::path::FieldPath;
@@ -31,8 +31,8 @@ pub enum Residual {
 #[derive(Clone, Debug)]
 pub struct BoundTest {
     /// The same in few instructions, if it is of such a form.
-    pub(crate) quick: Option<Quick>,
-    pub(crate) quick_inside: Option<Box<QuickInside>>,
+    pub(crate) quick: Option<FastTest>,
+    pub(crate) quick_inside: Option<Box<NestedFastTest>>,
     pub(crate) left: BoundLeft,
     pub(crate) check: BoundCheck,
     pub(crate) number: TestNumber,

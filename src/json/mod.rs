@@ -7,7 +7,7 @@ mod node;
 mod parse;
 mod plain;
 mod print;
-mod straight;
+mod raw_document;
 mod stream;
 mod write;
 
@@ -16,7 +16,7 @@ pub use ejson::{EjsonError, EjsonErrorKind, from_bson, is_literal, to_bson, to_d
 pub use node::{Kind, Member, Node};
 pub use parse::{JsonError, JsonErrorKind, MAX_DEPTH, MAX_SIZE, parse, parse_bytes, parse_part};
 pub use plain::{to_plain_bson, to_plain_document};
-pub use straight::to_raw_document;
+pub use raw_document::to_raw_document;
 pub use stream::{Chunk, Stream};
 pub use write::write;
 pub(crate) use write::{NotJson, escape, string, write_relaxed};

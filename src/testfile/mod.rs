@@ -10,6 +10,6 @@ mod stubs;
 
 pub use case::{Case, GivenDocuments, Kind};
 pub use file::{FileError, Given, TestFile, user};
-pub use report::{Outcome, Report};
+pub use report::{CaseResult, Report};
 pub use run::{RunError, answers, run};
 pub use stubs::{Stub, functions};

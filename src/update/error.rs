@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::Operator;
 use super::size::{MAX_BYTES, MAX_LEVELS};
-use crate::find::FindError;
+use crate::mongo_query::FindError;
 use crate::value::Malformed;
 
 /// What is wrong with an update, and where. It quotes paths and types, never stored values.

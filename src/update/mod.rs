@@ -25,4 +25,4 @@ pub use operator::Operator;
 pub use parse::{Named, Update};
 pub use replacement::{check_document, replace};
 pub use size::{MAX_BYTES, MAX_LEVELS};
-pub use upsert::seed;
+pub use upsert::upsert_document;

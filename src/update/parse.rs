@@ -8,7 +8,7 @@ use super::steps::{self, Name, Step};
 use super::tree::{Action, Bits, End, Fields, Instant, Leaf, Pull};
 use super::{Operator, UpdateError, UpdateErrorKind};
 use crate::expr::PatternAllowance;
-use crate::find::{Filter, is_element_condition};
+use crate::mongo_query::{Filter, is_element_condition};
 use crate::text::closest;
 use crate::value::{Number, ValueRef};
 

@@ -100,7 +100,7 @@ pub(super) enum Pull {
     /// Those of which something holds.
     Elements(Box<ElementFilter>),
     /// Documents of whose fields something holds.
-    Documents(Box<crate::find::Filter>),
+    Documents(Box<crate::mongo_query::Filter>),
 }
 
 impl Fields {

@@ -3,8 +3,8 @@ use std::cmp::Ordering;
 use bson::{Bson, Document};
 
 use super::raw::{ARRAY, Element, Walk};
+use super::requested_fields::KeyHead;
 use super::texts::{has_text, has_text_unchecked};
-use super::wanted::KeyHead;
 use super::{DocumentRef, Malformed, ValueRef};
 
 /// A field's value as it stands in its document, to be compared without looking further into it than the comparison

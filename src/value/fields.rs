@@ -2,7 +2,7 @@ use bson::Bson;
 
 use super::keys::KnownKeys;
 use super::raw::Walk;
-use super::wanted::KeyHead;
+use super::requested_fields::KeyHead;
 use super::{ArrayRef, DocumentRef, Field, Malformed};
 
 /// The fields of a document one by one, for whoever takes it apart.

@@ -3,7 +3,7 @@ use std::mem;
 
 use super::Malformed;
 use super::raw::{LENGTH, Walk};
-use super::wanted::{KeyHash, KeyHead};
+use super::requested_fields::{KeyHash, KeyHead};
 
 /// Up to so many keys are told apart by a bit for each, which takes no memory.
 const FEW: u32 = 48;

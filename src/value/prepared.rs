@@ -1,10 +1,10 @@
 use bson::{Document, RawDocument};
 
+use super::duplicate_key::repeated_key;
 use super::raw::{Element, Walk};
-use super::repeated::repeated_key;
-use super::wanted::{KeyHead, Name};
+use super::requested_fields::{KeyHead, Name};
 use super::{DocumentRef, Malformed};
-use crate::words::{first_byte, repeated, zero_bytes};
+use crate::byte_search::{first_byte, repeated, zero_bytes};
 
 /// A document in BSON's bytes that was checked once, with an index of its top-level fields before the bytes: what to
 /// keep in memory of a document that will be asked about again and again. No question about one of its fields depends on

@@ -3,11 +3,11 @@
 
 use bson::{Decimal128, RawDocument};
 
-use super::glance::Glance;
+use super::element_header::ElementHeader;
+use super::requested_fields::KeyHead;
 use super::texts::{is_same_text, is_utf8};
-use super::wanted::KeyHead;
 use super::{ArrayRef, DbPointerRef, DocumentRef, MAX_DEPTH, Malformed, ValueRef};
-use crate::words::{HIGH_BITS, first_byte, zero_bytes};
+use crate::byte_search::{HIGH_BITS, first_byte, zero_bytes};
 
 /// The elements of a document that are still to come.
 #[derive(Clone)]
@@ -90,10 +90,10 @@ impl<'a> Walk<'a> {
     /// The next element with the head of its key.
     #[inline(always)]
     pub(super) fn step_with_head(&mut self) -> Result<Option<(Element<'a>, KeyHead)>, Malformed> {
-        if let Some(glance) = Glance::at(self.rest) {
-            let element = glance.element(self.rest);
-            self.rest = self.rest.get(glance.size..).unwrap_or_default();
-            return Ok(Some((element, glance.key)));
+        if let Some(header) = ElementHeader::at(self.rest) {
+            let element = header.element(self.rest);
+            self.rest = self.rest.get(header.size..).unwrap_or_default();
+            return Ok(Some((element, header.key)));
         }
         if let [0] = *self.rest {
             return Ok(None);

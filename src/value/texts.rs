@@ -1,7 +1,7 @@
 //! Texts of raw values, compared and looked for as bytes.
 
 use super::raw::{STRING, Walk, take_cstring};
-use crate::words::{HIGH_BITS, first_byte};
+use crate::byte_search::{HIGH_BITS, first_byte};
 
 /// Short texts are looked at eight bytes at a time here, which costs no call; the last eight may overlap those before.
 #[inline]

@@ -1,9 +1,9 @@
 use bson::{Bson, Decimal128, Document, RawDocument, RawDocumentBuf};
 use thiserror::Error;
 
+use super::duplicate_key::repeated_key;
 use super::raw::{Element, Walk};
-use super::repeated::repeated_key;
-use super::wanted::KeyHead;
+use super::requested_fields::KeyHead;
 use super::{MAX_STEPS, Prepared};
 
 /// Bytes that are not BSON, met while reading a raw document; or a document that takes more than [`MAX_STEPS`] to

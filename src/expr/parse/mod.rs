@@ -4,12 +4,12 @@ mod check;
 mod clause;
 mod keys;
 mod operand;
-mod refused;
-mod standing;
+mod operand_position;
+mod unsupported_operator;
 
 pub(crate) use clause::{element_help, schema_word};
-use standing::Standing;
-pub(crate) use standing::bare_logic;
+use operand_position::Standing;
+pub(crate) use operand_position::bare_logic;
 
 use super::{Expr, ExprError, ExprErrorKind, PatternAllowance};
 use crate::json::{self, Member, Node};
