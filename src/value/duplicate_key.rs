@@ -1,7 +1,9 @@
+use super::cstring;
 use super::element_header::length_before_nul;
+use super::key::KeyHead;
 use super::keys::KnownKeys;
-use super::raw::{self, ARRAY, BOOLEAN, DATE_TIME, DOCUMENT, EMBEDDED, INT32, LENGTH, OBJECT_ID, STRING, Walk};
-use super::requested_fields::KeyHead;
+use super::layout::{ARRAY, BOOLEAN, DATE_TIME, DOCUMENT, EMBEDDED, INT32, LENGTH, OBJECT_ID, STRING};
+use super::raw::Walk;
 use super::texts::{ascii_end, is_utf8};
 use super::{MAX_DEPTH, Malformed, Slot, ValueRef};
 
@@ -103,7 +105,7 @@ impl<'d> Pass<'d> {
             };
             let text = rest.get(1..1 + key.length).unwrap_or_default();
             if keys.repeat(key, text, || inside.get(first..at).unwrap_or_default())? {
-                return Err(Fault::Repeated(raw::text(text)?));
+                return Err(Fault::Repeated(cstring::text(text)?));
             }
             match foreseen {
                 Some((_, slot)) => guide.passed(slot, at, size),

@@ -1,11 +1,11 @@
-use super::Malformed;
-use super::raw::{ARRAY, BOOLEAN, DATE_TIME, DOCUMENT, EMBEDDED, Element, INT32, OBJECT_ID, STRING, Walk};
-use super::requested_fields::KeyHead;
+use super::element::Element;
+use super::key::KeyHead;
+use super::layout::{ARRAY, BOOLEAN, DATE_TIME, DOCUMENT, EMBEDDED, INT32, OBJECT_ID, STRING};
 
 /// What a look at an element tells: quickly of nearly all, whose key is short and ASCII and whose type is a frequent one.
 #[derive(Clone, Copy)]
 pub(super) struct ElementHeader {
-    kind: u8,
+    pub(super) kind: u8,
     pub(super) key: KeyHead,
     /// How many bytes it takes altogether.
     pub(super) size: usize,
@@ -34,26 +34,6 @@ impl ElementHeader {
             _ => return None,
         };
         (size <= rest.len()).then_some(Self { kind, key, size })
-    }
-
-    /// Looks at whatever element stands first; `None` where the document ends.
-    #[inline(always)]
-    pub(super) fn at_any(rest: &[u8]) -> Result<Option<Self>, Malformed> {
-        match (Self::at(rest), rest) {
-            (Some(header), _) => Ok(Some(header)),
-            (None, [0]) => Ok(None),
-            (None, _) => Self::at_rare(rest),
-        }
-    }
-
-    #[inline(never)]
-    fn at_rare(rest: &[u8]) -> Result<Option<Self>, Malformed> {
-        let mut walk = Walk::of_elements(rest);
-        Ok(walk.step_with_head()?.map(|(element, key)| Self {
-            kind: element.kind(),
-            key,
-            size: walk.position(rest) as usize,
-        }))
     }
 
     /// The bytes of the key.

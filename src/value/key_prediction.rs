@@ -1,6 +1,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::requested_fields::{KeyHead, Slot};
+use super::key::{KeyHead, Slot};
 
 /// Which key stands where in most documents of a collection, so that one comparison recognises it. What was learnt of one
 /// document is only a guess about the next: no key is taken for another, for all of it is compared.

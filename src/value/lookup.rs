@@ -2,9 +2,10 @@ use std::cell::Cell;
 use std::hint;
 
 use super::duplicate_key::{Guide, repeated_key_guided};
+use super::element::Element;
 use super::element_header::ElementHeader;
-use super::raw::Element;
-use super::requested_fields::{KeyHead, MAX_REQUESTED};
+use super::key::KeyHead;
+use super::requested_fields::MAX_REQUESTED;
 use super::{DocumentRef, Field, Malformed, RawFieldValue, RequestedFields, Slot};
 
 /// A document of which several fields will be asked for. Of a raw one, every requested field that is passed on the way to

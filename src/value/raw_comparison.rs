@@ -1,8 +1,11 @@
 use std::cmp::Ordering;
 
 use super::Key;
-use super::raw::{ARRAY, EMBEDDED, Element, Walk};
-use super::texts::{has_text, has_text_unchecked, is_same_text, is_utf8};
+use super::element::Element;
+use super::layout::{ARRAY, EMBEDDED};
+use super::raw::Walk;
+use super::raw::has_text_unchecked;
+use super::texts::{has_text, is_same_text, is_utf8};
 
 /// What a field of a document in bytes holds, for the comparisons that are made most often. Each gives none if it
 /// takes more than a look at plain values, or if anything is malformed.
