@@ -8,6 +8,7 @@ mod explain;
 mod explain_plan;
 mod failing;
 mod guard;
+mod guard_visibility;
 mod masked;
 mod named_paths;
 mod narrow;

@@ -18,6 +18,8 @@
 //! | sync | `sync/config.json` | `config.sync`, `config.flexible_sync` of the data source |
 //! | rules of a service | | `{services, http_endpoints}/<service>/rules/*.json` |
 
+mod app_policies;
+mod app_secrets;
 mod application;
 mod check;
 mod check_keys;

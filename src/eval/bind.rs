@@ -7,8 +7,9 @@ use super::fast_test::FastTest;
 use super::repeatable::{is_repeatable, is_same};
 use super::residual::{
     BoundCall, BoundCheck, BoundLeft, BoundList, BoundRight, BoundTemplate, BoundTest, BoundValue, Origin, Place,
-    Residual, Standing, TestNumber, Unresolved, is_unresolved,
+    Residual, Standing, Unresolved, is_unresolved,
 };
+use super::test_number::TestNumber;
 use super::{Context, Documents, Errors, EvalError, Evaluation, Truth};
 use crate::path::FieldPath;
 use crate::predicate::{

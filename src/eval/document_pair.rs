@@ -1,7 +1,7 @@
 use std::cell::Cell;
 
 use super::Truth;
-use super::residual::TestNumber;
+use super::test_number::TestNumber;
 use crate::predicate::DocumentRoot;
 use crate::value::Lookup;
 

@@ -6,6 +6,8 @@ mod context_part;
 mod convert;
 mod document_pair;
 mod error;
+mod evaluation;
+mod fast_form;
 mod fast_test;
 mod functions;
 mod known_operand;
@@ -15,6 +17,7 @@ mod operand;
 mod repeatable;
 mod residual;
 mod subject;
+mod test_number;
 mod trace;
 mod truth;
 mod unknown_reason;
@@ -27,10 +30,10 @@ pub(crate) use convert::{convert, convert_each};
 pub(crate) use document_pair::DocumentPair;
 pub(crate) use error::Failures;
 pub use error::{Errors, EvalError};
+pub use evaluation::{Documents, Evaluation};
 pub use functions::{Closures, FunctionError, Functions, MAX_CALLS, PendingCall};
 pub(crate) use known_operand::KnownOperand;
 pub(crate) use mask::Mask;
-pub use matching::{Documents, Evaluation};
 pub use residual::Residual;
 pub(crate) use residual::{
     BoundCheck, BoundLeft, BoundList, BoundRight, BoundTemplate, BoundTest, BoundValue, Place, Standing, Unresolved,

@@ -38,7 +38,7 @@ impl<'s> GuardedCollection<'s> {
     /// If there are no rules, a rule or the database fails, or the request exceeds a limit.
     pub async fn find(&self, request: &FindRequest) -> Result<RedactedCursor<'s>, GuardedError> {
         self.admit_reading()?;
-        let reading = ReadPlan::new(self, request);
+        let reading = ReadPlan::new(self.guard, request);
         let is_pushed = reading.is_pushed();
         let Some(filter) = reading.filter else { return Ok(RedactedCursor::nothing()) };
         let mut find = Find { sort: reading.order, ..Find::by(filter) };

@@ -17,7 +17,7 @@ impl GuardedCollection<'_> {
     /// As [`find`](Self::find).
     pub async fn count(&self, request: &FindRequest) -> Result<u64, GuardedError> {
         self.admit_reading()?;
-        let reading = ReadPlan::new(self, request);
+        let reading = ReadPlan::new(self.guard, request);
         let Some(filter) = reading.filter else { return Ok(0) };
         if reading.check.is_none() {
             match self.count_by_store(&filter, request).await {

@@ -24,7 +24,7 @@ impl GuardedCollection<'_> {
         self.admit_reading()?;
         let path =
             FieldPath::parse(field).map_err(|_| GuardedError::Malformed("`distinct` takes the path of a field"))?;
-        let reading = ReadPlan::new(self, request);
+        let reading = ReadPlan::new(self.guard, request);
         let Some(filter) = reading.filter else { return Ok(Vec::new()) };
         let find = Find { sort: reading.order, ..Find::by(filter) };
         let cursor = self.store.find(&self.namespace, &find).await?;

@@ -1,6 +1,5 @@
 use bson::Document;
 
-use super::collection::GuardedCollection;
 use super::names::is_plain_path;
 use super::request::FindRequest;
 use crate::access::{Answered, Guard, Query, Shown, Visibility};
@@ -22,14 +21,14 @@ pub(super) struct ReadPlan {
 }
 
 impl ReadPlan {
-    pub(super) fn new(collection: &GuardedCollection<'_>, request: &FindRequest) -> Self {
-        let visibility = collection.guard.visibility();
-        let answered = collection.guard.answering(&request.query);
-        let plan = collection.guard.narrowed(&answered, visibility);
+    pub(super) fn new(guard: &Guard, request: &FindRequest) -> Self {
+        let visibility = guard.visibility();
+        let answered = guard.answering(&request.query);
+        let plan = guard.narrowed(&answered, visibility);
         let pushed = pushed(&request.query, visibility);
         let pushed = pushed.filter(|_| !plan.needs_check() || never_fails(&request.query));
         let is_ordered = pushed.is_some();
-        let order = steady(&plan, pushed.unwrap_or_default(), collection.guard);
+        let order = steady(&plan, pushed.unwrap_or_default(), guard);
         // Whoever sees some of the ids would learn from the order between which of them the others are.
         let sorts = !is_ordered || (!order.is_empty() && visibility.of("_id") == Shown::Varies);
         Self { filter: plan.filter(), check: plan.needs_check().then_some(answered), order, sorts, is_ordered }

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use bson::Document;
 
+use super::field::Field;
 use super::plan::Plan;
 use super::remaining::{Remaining, remaining};
-use super::residual::{Field, bounds};
+use super::residual::bounds;
 use crate::eval::{Binder, Context, Documents, Errors, EvalError, Mask, Residual, Trace, Truth, bind, trace};
 use crate::predicate::Predicate;
 

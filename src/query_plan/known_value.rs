@@ -7,10 +7,11 @@ use bson::Bson;
 use bson::oid::ObjectId;
 
 use super::bounds::{Bounds, Range};
+use super::field::Field;
 use super::filter::{Filter, Operator};
 use super::path::Path;
 use super::plan::MAX_LIST;
-use super::residual::{Field, within};
+use super::residual::within;
 use super::test::{Looking, one_of, ordered};
 use super::union::{gather_all, gathered};
 use crate::eval::{

@@ -3,6 +3,7 @@
 
 mod bounds;
 mod expression;
+mod field;
 mod filter;
 mod index;
 mod known_value;
@@ -15,10 +16,11 @@ mod union;
 
 pub(crate) use bounds::{Bounds, Range};
 pub use expression::{ExpressionPlan, plan_expression, settled};
+pub(crate) use field::Field;
 pub(crate) use filter::Filter;
 pub use index::indexes_for;
 pub use plan::{MAX_DEPTH, MAX_FILTER_BYTES, MAX_LIST, Plan};
 pub use remaining::Remaining;
 pub(crate) use remaining::remaining;
-pub(crate) use residual::{Field, bounds, bounds_knowing};
+pub(crate) use residual::{bounds, bounds_knowing};
 pub(crate) use union::united;

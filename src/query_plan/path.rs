@@ -1,7 +1,7 @@
 use bson::Bson;
 
+use super::field::Field;
 use super::filter::{Filter, Operator};
-use super::residual::Field;
 use crate::eval::Place;
 use crate::path::Segment;
 use crate::predicate::DocumentRoot;

@@ -1,8 +1,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use super::field::Field;
 use super::plan::MAX_LIST;
-use super::residual::{Field, bounds};
+use super::residual::bounds;
 use crate::eval::{BoundCheck, BoundLeft, BoundList, BoundRight, BoundTest, KnownOperand, Residual};
 use crate::path::Segment;
 use crate::predicate::DocumentRoot;

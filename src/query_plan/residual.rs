@@ -1,15 +1,7 @@
 use super::bounds::{Bounds, Range};
+use super::field::Field;
 use super::test::{self, Looking};
 use crate::eval::{BoundTest, Residual, Truth};
-
-/// What `%%this` and `%%prev` stand for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Field<'f> {
-    /// The top-level field of that name.
-    Named(&'f str),
-    /// A field that MongoDB cannot be asked about by itself, such as one in the elements of an array.
-    Somewhere,
-}
 
 /// For which documents a condition holds, and for which it does not. Of reads only: `%%root` and `%%prevRoot` are both the
 /// stored document.

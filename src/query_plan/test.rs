@@ -3,11 +3,12 @@
 use bson::Bson;
 
 use super::bounds::{Bounds, Range};
+use super::field::Field;
 use super::filter::{Filter, Operator, may_be_listed};
 use super::known_value::{self, Unrolling};
 use super::path::Path;
 use super::plan::MAX_LIST;
-use super::residual::{Field, within};
+use super::residual::within;
 use crate::eval::{
     BoundCheck, BoundLeft, BoundList, BoundRight, BoundTest, BoundValue, Place, Residual, Standing, Truth, Unresolved,
 };

@@ -36,6 +36,7 @@
 //!
 //! What was inserted is never read again: a user whose name is `%%user.id` has just that name.
 
+mod ask;
 mod configuration;
 mod error;
 mod escape;

@@ -8,8 +8,8 @@ use nom::multi::separated_list1;
 use nom::sequence::delimited;
 use nom::{IResult, Parser};
 
+use super::ask::Ask;
 use super::error::TemplateErrorKind;
-use super::form::Ask;
 use super::literal::string_literal;
 use crate::expr::{Expansion, ExprErrorKind};
 

@@ -3,13 +3,18 @@
 mod case;
 mod compare;
 mod file;
+mod format;
+mod given;
 mod report;
 mod resolve;
 mod run;
 mod stubs;
+mod user;
 
 pub use case::{Case, GivenDocuments, Kind};
-pub use file::{FileError, Given, TestFile, user};
+pub use file::{FileError, TestFile};
+pub use given::Given;
 pub use report::{CaseResult, Report};
 pub use run::{RunError, answers, run};
 pub use stubs::{Stub, functions};
+pub use user::user;

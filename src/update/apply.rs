@@ -1,10 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::mem;
 
 use bson::{Bson, DateTime, Document};
 
 use super::error::MAX_PADDING;
 use super::parse::Update;
+use super::removal::remove_all;
 use super::rename::{refuse_element, take_all};
 use super::size::{self, EACH, MAX_WRITTEN, PADDED, index_size};
 use super::steps::Name;
@@ -207,7 +207,7 @@ impl Applying<'_> {
             outcome = outcome.above(below);
         }
         if let Spot::There(Bson::Document(document)) = spot {
-            remove(document, &removed);
+            remove_all(document, &removed);
         }
         Ok(outcome)
     }
@@ -301,16 +301,4 @@ fn emptied(element: &mut Bson, outcome: Effect) -> Effect {
         return Effect::Changed;
     }
     outcome
-}
-
-pub(super) fn remove(document: &mut Document, names: &BTreeSet<&str>) {
-    // Each removal by itself moves all fields behind it.
-    if names.len() > 4 {
-        let kept = mem::take(document).into_iter().filter(|(name, _)| !names.contains(name.as_str()));
-        *document = kept.collect();
-        return;
-    }
-    for name in names {
-        document.remove(name);
-    }
 }

@@ -3,7 +3,7 @@ use std::fmt;
 use thiserror::Error;
 
 use super::Operator;
-use super::size::{MAX_BYTES, MAX_LEVELS};
+use super::limits::{MAX_BYTES, MAX_LEVELS};
 use crate::mongo_query::FindError;
 use crate::value::Malformed;
 

@@ -3,7 +3,8 @@
 use bson::{Bson, Timestamp};
 
 use super::apply::{Applying, Effect, Spot, Within};
-use super::tree::{Action, Instant, Leaf, Written};
+use super::tree::{Action, Instant, Leaf};
+use super::written::Written;
 use super::{UpdateErrorKind, arithmetic, array};
 use crate::value::{Number, ValueRef, equal, identical, sort_order};
 

@@ -5,6 +5,7 @@ use bson::Bson;
 use super::array_filters::ElementFilter;
 use super::push::Push;
 use super::steps::{Name, Step};
+use super::written::Written;
 use super::{Operator, UpdateErrorKind};
 
 /// What happens at a place of a document, and to what is below it.
@@ -64,13 +65,6 @@ pub(super) enum Action {
     RenameTo(usize),
     /// Where a value is taken away by a renaming.
     RenameFrom,
-}
-
-/// A value that is written, and its size.
-#[derive(Clone, Debug)]
-pub(super) struct Written {
-    pub(super) value: Bson,
-    pub(super) bytes: usize,
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -20,6 +20,7 @@ mod budget;
 mod fixtures;
 mod functions;
 mod growth;
+mod import_circles;
 mod laws;
 mod limits;
 mod lints;

@@ -1,4 +1,3 @@
-use super::Parser;
 use super::keys::is_expansion_like;
 use crate::expr::{Comparison, Expansion, Operator};
 
@@ -24,35 +23,10 @@ pub(crate) fn bare_logic(name: &str) -> Option<&'static str> {
     })
 }
 
-impl Parser {
-    /// Reads what stands behind an operator.
-    pub(super) fn behind<T>(&mut self, operator: Operator, read: impl FnOnce(&mut Self) -> T) -> T {
-        let before = self.standing.operator.replace(operator);
-        let read = read(self);
-        self.standing.operator = before;
-        read
-    }
-
-    /// Reads what stands under a name in a value, or as an element of it.
-    pub(super) fn inside<T>(&mut self, name: Option<&str>, read: impl FnOnce(&mut Self) -> T) -> T {
-        self.standing.inside.push(name.map(str::to_owned));
-        let read = read(self);
-        self.standing.inside.pop();
-        read
-    }
-
-    /// Reads what a name is tested for.
-    pub(super) fn about<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> T) -> T {
-        let standing = Standing { name: name.to_owned(), ..Standing::default() };
-        let before = std::mem::replace(&mut self.standing, standing);
-        let read = read(self);
-        self.standing = before;
-        read
-    }
-
+impl Standing {
     /// The way out where an operator or an expansion stands as a name inside a value.
     pub(super) fn name_in_literal(&self, key: &str) -> Option<String> {
-        let Standing { name, operator, inside } = &self.standing;
+        let Standing { name, operator, inside } = self;
         if let Some(meant) = bare_logic(name) {
             return Some(format!("`{name}` is a field's name; the operator is `{meant}`"));
         }

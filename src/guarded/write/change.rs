@@ -1,8 +1,9 @@
 use bson::{Bson, doc};
 
+use super::changing::Changing;
 use super::failure_report::Standing;
 use super::prepare::Sought;
-use super::request::{Changing, Moment};
+use super::request::Moment;
 use super::transaction::{Writing, Written, id};
 use crate::guarded::error::{GuardedError, WriteKind};
 use crate::store::documents::{DocumentsError, Updated};

@@ -2,7 +2,9 @@
 //! it, and all of the request is committed or none.
 
 mod change;
+mod changing;
 mod failure_report;
+mod foresee;
 mod matched;
 mod prepare;
 mod request;

@@ -3,8 +3,9 @@ use std::borrow::Cow;
 use bson::oid::ObjectId;
 use bson::{Document, doc};
 
+use super::changing::Changing;
 use super::failure_report::{At, Standing};
-use super::request::{Action, Changing, Moment, Selection, Write};
+use super::request::{Action, Moment, Selection, Write};
 use crate::guarded::GuardedCollection;
 use crate::guarded::error::{GuardedError, LimitExceeded, WriteKind};
 use crate::guarded::read_plan::ReadPlan;
@@ -80,7 +81,7 @@ impl GuardedCollection<'_> {
 
     fn sought<'w>(&self, selection: &'w Selection) -> Result<Sought<'w>, GuardedError> {
         self.admit_reading()?;
-        let reading = ReadPlan::new(self, &selection.request);
+        let reading = ReadPlan::new(self.guard, &selection.request);
         if reading.filter.is_some() && !reading.is_ordered {
             let reason = "a write can only be sorted by fields that are visible in every document";
             return Err(GuardedError::Unsupported { what: "sort".to_owned(), place: Some("a write"), reason });

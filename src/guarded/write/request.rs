@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use bson::{Bson, Document};
 
+use super::changing::Changing;
 use super::simulated_change::SimulatedChange;
 use crate::access::NamedPath;
 use crate::expr::PatternAllowance;
@@ -49,19 +50,6 @@ pub(super) enum Extent {
 pub(super) enum Moment {
     Before,
     After,
-}
-
-/// What becomes of the documents.
-#[derive(Clone, Debug)]
-pub(super) struct Changing {
-    pub(super) change: Change,
-    /// The same, as it is carried out here; none of what only a database carries out.
-    pub(super) foresight: Option<SimulatedChange>,
-    /// The paths that it names in a document that is there, and the arrays whose elements its filters look at.
-    pub(super) paths: Vec<NamedPath>,
-    /// Whether it says `$`, the element that the filter found.
-    pub(super) needs_position: bool,
-    pub(super) upsert: bool,
 }
 
 const ONE: &[&str] = &["filter"];

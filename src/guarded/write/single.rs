@@ -1,8 +1,9 @@
 use bson::{Bson, Document, RawDocumentBuf, Timestamp};
 
+use super::changing::Changing;
 use super::failure_report::{At, Standing};
 use super::prepare::with_id;
-use super::request::{Action, Changing, Extent, Moment, Selection, Write};
+use super::request::{Action, Extent, Moment, Selection, Write};
 use super::transaction::Written;
 use crate::guarded::GuardedCollection;
 use crate::guarded::error::{GuardedError, LimitExceeded, WriteKind};
@@ -92,7 +93,7 @@ impl GuardedCollection<'_> {
             return Err(needed("several documents may be written"));
         }
         self.admit_reading()?;
-        let reading = ReadPlan::new(self, &selection.request);
+        let reading = ReadPlan::new(self.guard, &selection.request);
         if !reading.is_pushed() {
             return Err(needed("the database alone cannot determine which document is meant"));
         }

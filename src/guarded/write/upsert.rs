@@ -1,9 +1,10 @@
 use bson::oid::ObjectId;
 use bson::{Bson, Document, RawDocumentBuf, doc};
 
+use super::changing::Changing;
 use super::failure_report::Standing;
 use super::prepare::with_id;
-use super::request::{Changing, Selection};
+use super::request::Selection;
 use super::transaction::{Writing, vanished};
 use crate::guarded::error::{GuardedError, WriteKind};
 use crate::store::documents::{Change, DocumentsError, Find};
