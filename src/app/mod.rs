@@ -55,3 +55,5 @@ pub use problem::ProblemKind;
 pub use secrets::{SECRET_VARIABLE, SecretError, Secrets};
 pub use services::{DataSource, ServiceRule};
 pub use sync::SyncConfig;
+
+pub use crate::lint::CollectionRules;

@@ -17,4 +17,6 @@ pub use given::Given;
 pub use report::{CaseResult, Report};
 pub use run::{RunError, answers, run};
 pub use stubs::{Stub, functions};
+
+pub use crate::predicate::Scope;
 pub use user::user;

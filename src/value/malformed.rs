@@ -38,7 +38,7 @@ impl Malformed {
     }
 
     pub(crate) fn depth() -> Self {
-        Self::new(format!("nested deeper than {} levels", MAX_DEPTH))
+        Self::new(format!("nested deeper than {MAX_DEPTH} levels"))
     }
 }
 
