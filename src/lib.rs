@@ -61,7 +61,7 @@
 //! | --- | --- |
 //! | [`access`] | decisions, their reasons, explanations, plans |
 //! | [`app`] | application directories |
-//! | [`policy`], [`schema`] | rules files and schemas, compiled |
+//! | [`policy`] | rules files, compiled |
 //! | [`template`] | templates |
 //! | [`guarded`] | collections behind a guard: find, aggregate, count, distinct, watch, writes |
 //! | [`store`] | traits of the stores that a host provides; the package `portcullis-store` implements them |
@@ -80,6 +80,7 @@
         unused_imports,
         unreachable_pub,
         unfulfilled_lint_expectations,
+        rustdoc::private_intra_doc_links,
         clippy::enum_variant_names,
         reason = "the modules of the feature `unstable` are private without it"
     )
@@ -136,6 +137,9 @@ pub mod query_plan;
 mod question;
 #[cfg(feature = "unstable")]
 pub mod question;
+#[cfg(not(feature = "unstable"))]
+mod schema;
+#[cfg(feature = "unstable")]
 pub mod schema;
 pub mod store;
 pub mod template;
@@ -156,7 +160,7 @@ pub use app::{App, LoadOptions};
 /// The BSON library whose types are part of this API.
 pub use bson;
 pub use eval::{
-    Closures, Context, ContextPart, Environment, EvalError, FunctionError, Functions, PendingCall, Request,
+    Closures, Context, ContextPart, Documents, Environment, EvalError, FunctionError, Functions, PendingCall, Request,
     RequestError, Trace, TraceNode, Truth,
 };
 pub use expr::{Expansion, ExprErrorKind};
@@ -167,6 +171,7 @@ pub use policy::{Policy, RulesError};
 pub use predicate::LowerErrorKind;
 pub use projection::ProjectionError;
 pub use query_plan::{Plan, Remaining};
+pub use schema::Failure as SchemaFailure;
 pub use template::{Escape, Missing, Template};
 pub use update::UpdateError;
 pub use user::{CustomData, User, UserType};

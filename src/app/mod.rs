@@ -56,4 +56,7 @@ pub use secrets::{SECRET_VARIABLE, SecretError, Secrets};
 pub use services::{DataSource, ServiceRule};
 pub use sync::SyncConfig;
 
+#[cfg(not(feature = "unstable"))]
+pub(crate) use crate::lint::CollectionRules;
+#[cfg(feature = "unstable")]
 pub use crate::lint::CollectionRules;

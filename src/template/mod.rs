@@ -55,10 +55,15 @@ mod text;
 mod unresolved;
 mod value_text;
 
-pub use configuration::{SubstitutionError, SubstitutionErrorKind, Substitutions, expand};
+pub use configuration::expand;
 pub use error::{TemplateError, TemplateErrorKind, TemplateErrors};
 pub use escape::{Escape, Refused};
 pub use inputs::Inputs;
 pub use list::Asked;
 pub use template::{Missing, Template};
 pub use unresolved::{Failure, Reason, Unresolved};
+
+#[cfg(not(feature = "unstable"))]
+pub(crate) use configuration::{SubstitutionError, SubstitutionErrorKind, Substitutions};
+#[cfg(feature = "unstable")]
+pub use configuration::{SubstitutionError, SubstitutionErrorKind, Substitutions};

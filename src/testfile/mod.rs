@@ -15,8 +15,19 @@ pub use case::{Case, GivenDocuments, Kind};
 pub use file::{FileError, TestFile};
 pub use given::Given;
 pub use report::{CaseResult, Report};
-pub use run::{RunError, answers, run};
-pub use stubs::{Stub, functions};
+pub use run::{RunError, run};
 
-pub use crate::predicate::Scope;
-pub use user::user;
+#[cfg(not(feature = "unstable"))]
+pub(crate) use {
+    crate::predicate::Scope,
+    run::answers,
+    stubs::{Stub, functions},
+    user::user,
+};
+#[cfg(feature = "unstable")]
+pub use {
+    crate::predicate::Scope,
+    run::answers,
+    stubs::{Stub, functions},
+    user::user,
+};
