@@ -16,7 +16,7 @@ use portcullis::eval::Context;
 use portcullis::guarded::{FindRequest, GuardedCollection, GuardedError, Pipeline, parse_writes};
 use portcullis::json;
 use portcullis::policy::{self, RulesFile};
-use portcullis::store::documents::{Namespace, Store};
+use portcullis::store::documents::{DocumentStore, Namespace};
 use portcullis::user::User;
 use portcullis_store::EmbeddedDocuments;
 

@@ -2,7 +2,7 @@
 
 use bson::doc;
 use portcullis::guarded::FindRequest;
-use portcullis::store::documents::{Namespace, Store};
+use portcullis::store::documents::{DocumentStore, Namespace};
 use portcullis::{Context, GuardedCollection, Policy, User, json};
 use portcullis_store::EmbeddedDocuments;
 

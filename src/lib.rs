@@ -61,7 +61,7 @@
 //! | --- | --- |
 //! | [`access`] | decisions, their reasons, explanations, plans |
 //! | [`app`] | application directories |
-//! | [`policy`], [`schema`] | rules files and schemas, compiled |
+//! | [`policy`] | rules files, compiled |
 //! | [`template`] | templates |
 //! | [`guarded`] | collections behind a guard: find, aggregate, count, distinct, watch, writes |
 //! | [`store`] | traits of the stores that a host provides; the package `portcullis-store` implements them |
@@ -69,47 +69,113 @@
 //! | [`testfile`] | tests of rules |
 //! | [`lint`](App::check) | findings about rules that load but are probably not meant |
 //! | [`text`] | findings shown to people |
+//!
+//! The modules that the engine is built of, such as `expr` and `eval`, are public with the feature `unstable` only, and without any
+//! promise of stability. What a host needs of them is exported here.
+
+#![cfg_attr(
+    not(feature = "unstable"),
+    allow(
+        dead_code,
+        unused_imports,
+        unreachable_pub,
+        unfulfilled_lint_expectations,
+        rustdoc::private_intra_doc_links,
+        clippy::enum_variant_names,
+        reason = "the modules of the feature `unstable` are private without it"
+    )
+)]
 
 pub mod access;
+#[cfg(not(feature = "unstable"))]
+mod aggregation;
+#[cfg(feature = "unstable")]
 pub mod aggregation;
 pub mod app;
 pub mod auth;
+mod byte_search;
 pub mod clock;
+#[cfg(not(feature = "unstable"))]
+mod eval;
+#[cfg(feature = "unstable")]
 pub mod eval;
+#[cfg(not(feature = "unstable"))]
+mod expr;
+#[cfg(feature = "unstable")]
 pub mod expr;
-pub mod find;
 pub mod future;
 pub mod guarded;
 pub mod json;
+#[cfg(not(feature = "unstable"))]
+mod lint;
+#[cfg(feature = "unstable")]
 pub mod lint;
 #[cfg(feature = "jwt")]
 pub mod login;
+#[cfg(not(feature = "unstable"))]
+mod mongo_query;
+#[cfg(feature = "unstable")]
+pub mod mongo_query;
+#[cfg(not(feature = "unstable"))]
+mod path;
+#[cfg(feature = "unstable")]
 pub mod path;
 pub mod policy;
+#[cfg(not(feature = "unstable"))]
+mod predicate;
+#[cfg(feature = "unstable")]
 pub mod predicate;
+#[cfg(not(feature = "unstable"))]
+mod projection;
+#[cfg(feature = "unstable")]
 pub mod projection;
-pub mod query;
+#[cfg(not(feature = "unstable"))]
+mod query_plan;
+#[cfg(feature = "unstable")]
+pub mod query_plan;
+#[cfg(not(feature = "unstable"))]
+mod question;
+#[cfg(feature = "unstable")]
 pub mod question;
+#[cfg(not(feature = "unstable"))]
+mod schema;
+#[cfg(feature = "unstable")]
 pub mod schema;
 pub mod store;
 pub mod template;
 pub mod testfile;
 pub mod text;
+#[cfg(not(feature = "unstable"))]
+mod update;
+#[cfg(feature = "unstable")]
 pub mod update;
 pub mod user;
+#[cfg(not(feature = "unstable"))]
+mod value;
+#[cfg(feature = "unstable")]
 pub mod value;
-mod words;
 
 pub use access::{Decision, Explanation, Guard, Operation, Reason, Visible};
 pub use app::{App, LoadOptions};
 /// The BSON library whose types are part of this API.
 pub use bson;
-pub use eval::{Context, Environment, Request, Truth};
+pub use eval::{
+    Closures, Context, ContextPart, Documents, Environment, EvalError, FunctionError, Functions, PendingCall, Request,
+    RequestError, Trace, TraceNode, Truth,
+};
+pub use expr::{Expansion, ExprErrorKind};
 pub use guarded::GuardedCollection;
+pub use mongo_query::FindError;
+pub use path::{FieldPath, PathError};
 pub use policy::{Policy, RulesError};
-pub use query::Plan;
+pub use predicate::LowerErrorKind;
+pub use projection::ProjectionError;
+pub use query_plan::{Plan, Remaining};
+pub use schema::Failure as SchemaFailure;
 pub use template::{Escape, Missing, Template};
+pub use update::UpdateError;
 pub use user::{CustomData, User, UserType};
+pub use value::{ArrayRef, DocumentRef, Malformed, Prepared, ValueRef};
 
 /// The examples of the README run as tests.
 #[cfg(doctest)]

@@ -3,7 +3,7 @@
 
 use bson::{Bson, Document, RawDocumentBuf};
 use libfuzzer_sys::fuzz_target;
-use portcullis::find::{Filter, Sort, compile_projection};
+use portcullis::mongo_query::{Filter, Sort, compile_projection};
 use portcullis_fuzz::{document, is_part, same};
 
 fuzz_target!(|bytes: &[u8]| {

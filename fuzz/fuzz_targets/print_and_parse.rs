@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use portcullis::expr;
-use portcullis::predicate::{Check, Predicate, Scope, lower};
+use portcullis::predicate::{Predicate, Scope, TestKind, lower};
 
 fuzz_target!(|text: &str| {
     let Ok(expr) = expr::parse_str(text) else { return };
@@ -38,7 +38,7 @@ fn outline(predicate: &Predicate) -> String {
         Predicate::Any(parts) => format!("any({})", list(parts)),
         Predicate::Not(inner) => format!("not({})", outline(inner)),
         Predicate::Test(test) => match &test.check {
-            Check::ElemMatch(elements, inner) => format!("{:?} {elements:?}({})", test.left, outline(inner)),
+            TestKind::ElemMatch(elements, inner) => format!("{:?} {elements:?}({})", test.left, outline(inner)),
             check => format!("{:?} {check:?} `{}`", test.left, test.text),
         },
     }

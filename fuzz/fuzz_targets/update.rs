@@ -4,7 +4,7 @@
 
 use bson::{Bson, DateTime, Document};
 use libfuzzer_sys::fuzz_target;
-use portcullis::update::{Moment, Operator, Update, check_document, replace, seed};
+use portcullis::update::{Moment, Operator, Update, check_document, replace, upsert_document};
 use portcullis_fuzz::{document, node, same};
 
 fuzz_target!(|bytes: &[u8]| {
@@ -15,8 +15,8 @@ fuzz_target!(|bytes: &[u8]| {
         _ => Vec::new(),
     };
     let now = DateTime::from_millis(0);
-    let _ = seed(&update, true);
-    if let (Ok(seeded), Ok(checked)) = (seed(&update, false), check_document(before.clone(), now)) {
+    let _ = upsert_document(&update, true);
+    if let (Ok(seeded), Ok(checked)) = (upsert_document(&update, false), check_document(before.clone(), now)) {
         let _ = replace(&checked, &seeded, now);
     }
     match Update::compile(&update, &filters) {

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use bson::Document;
 
 use super::bound::{BoundField, BoundFields, BoundRole};
-use super::find::QueryError;
+use super::client_query::QueryError;
 use super::guard::{Entrance, Guard};
 use super::plan::{holds, permitted};
 use crate::eval::{Residual, Trace, Truth};
 use crate::projection::Projection;
-use crate::query::{Field, Plan, Remaining, remaining, settled};
+use crate::query_plan::{Field, Plan, Remaining, remaining, settled};
 
 /// What each part of the rules contributes to a [`Plan`](Guard::plan).
 #[derive(Clone, Debug, PartialEq)]

@@ -1,7 +1,7 @@
 //! Whether a query can be answered at all with what the host supplied.
 
 use super::bound::{BoundField, BoundFields, BoundRole};
-use super::find::QueryError;
+use super::client_query::QueryError;
 use super::guard::{BoundRules, Entrance, Guard};
 use crate::eval::{Errors, Residual, Truth};
 

@@ -9,10 +9,10 @@ use crate::eval::{Binder, Context, Documents, Errors, EvalError, Evaluation, Res
 use crate::policy::{Policy, Presence, Role, Rule};
 use crate::predicate::ContextRoot;
 use crate::projection::Projection;
-use crate::query::Range;
+use crate::query_plan::Range;
 use crate::schema::BoundSchema;
 use crate::user::UserType;
-use crate::value::Wanted;
+use crate::value::RequestedFields;
 
 /// A policy bound to the context of one request: the front door of the engine. Binding evaluates once everything that
 /// depends only on the user, so that each document costs only what depends on the document.
@@ -64,7 +64,7 @@ pub(super) struct BoundRules {
     /// Those that can apply, in order.
     pub(super) roles: Vec<BoundRole>,
     /// The fields that the rules look at.
-    pub(super) fields: Wanted,
+    pub(super) fields: RequestedFields,
     /// Whether a rule asks for a part of the context that was not supplied.
     pub(super) asks_unsupplied: bool,
 }

@@ -1,7 +1,7 @@
 use super::explain_plan::{FilterPlan, PlanExplanation, RolePlan};
 use super::guard::Guard;
 use crate::eval::Mask;
-use crate::query::Plan;
+use crate::query_plan::Plan;
 
 impl Guard {
     /// An explanation as it may be shown: in the places of secrets, and of headers of the request, its filters have the
@@ -9,7 +9,7 @@ impl Guard {
     ///
     /// ```
     /// use bson::doc;
-    /// use portcullis::{access::Guard, eval::Context, policy, query::Plan};
+    /// use portcullis::{access::Guard, eval::Context, policy, query_plan::Plan};
     /// let rules = portcullis::json::parse(r#"{"roles": [{
     ///     "name": "Hook", "apply_when": {"key": "%%values.apiKey"}, "read": true
     /// }]}"#).unwrap();

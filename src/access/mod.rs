@@ -2,26 +2,27 @@
 
 mod bound;
 mod buffer;
+mod client_query;
 mod decision;
 mod explain;
 mod explain_plan;
 mod failing;
-mod find;
 mod guard;
+mod guard_visibility;
 mod masked;
+mod named_paths;
 mod narrow;
 mod plan;
 mod read;
-mod touch;
 mod visibility;
 mod write;
 
 pub use buffer::Buffer;
+pub(crate) use client_query::Answered;
+pub use client_query::{Query, QueryError};
 pub use decision::{Decision, Half, Outcome, Reason, Visible};
 pub use explain::{Explanation, Operation, RoleTrace, RuleTrace};
 pub use explain_plan::{FilterPlan, PlanExplanation, RolePlan};
-pub(crate) use find::Answered;
-pub use find::{Query, QueryError};
 pub use guard::Guard;
-pub(crate) use touch::{Named, NamedPath};
+pub(crate) use named_paths::{Named, NamedPath};
 pub(crate) use visibility::{Shown, Visibility};

@@ -2,12 +2,12 @@ use std::cell::Cell;
 
 use bson::Document;
 
-use super::find::{Answered, Query, QueryError};
+use super::client_query::{Answered, Query, QueryError};
 use super::guard::Guard;
 use super::visibility::{Shown, Visibility};
 use crate::eval::{BoundCheck, BoundLeft, BoundTest, Documents, Errors, Evaluation, Residual};
 use crate::predicate::DocumentRoot;
-use crate::query::{Bounds, Plan, Range, bounds_knowing};
+use crate::query_plan::{Bounds, Plan, Range, bounds_knowing};
 use crate::value::ValueRef;
 
 impl Guard {
@@ -17,7 +17,7 @@ impl Guard {
     ///
     /// ```
     /// use bson::doc;
-    /// use portcullis::{access::{Guard, Query}, eval::Context, json, policy, query::Plan};
+    /// use portcullis::{access::{Guard, Query}, eval::Context, json, policy, query_plan::Plan};
     /// let rules = json::parse(r#"{"roles": [{
     ///     "name": "Reader", "apply_when": {}, "fields": {"title": {"read": true}, "notes": {"read": {"shared": true}}}
     /// }]}"#).unwrap();

@@ -1,9 +1,9 @@
 use super::bound::{BoundField, BoundFields, BoundRole};
-use super::find::QueryError;
+use super::client_query::QueryError;
 use super::guard::{BoundFilters, BoundRules, Entrance, Guard};
 use crate::eval::Residual;
 use crate::projection::{Kept, Projection};
-use crate::query::{Field, Filter, MAX_DEPTH, Plan, Range, bounds, united};
+use crate::query_plan::{Field, Filter, MAX_DEPTH, Plan, Range, bounds, united};
 
 impl Guard {
     /// Which documents [`Guard::read`] allows, for MongoDB to find: the first role that applies, its document filters, whether
@@ -14,7 +14,7 @@ impl Guard {
     ///
     /// ```
     /// use bson::doc;
-    /// use portcullis::{access::Guard, eval::Context, policy, query::Plan, user::User};
+    /// use portcullis::{access::Guard, eval::Context, policy, query_plan::Plan, user::User};
     /// let rules = portcullis::json::parse(r#"{"roles": [{
     ///     "name": "Owner", "apply_when": {"owner": "%%user.id"}, "read": {"deleted": {"$ne": true}}
     /// }]}"#).unwrap();
@@ -31,7 +31,7 @@ impl Guard {
     ///
     /// ```
     /// # use bson::doc;
-    /// # use portcullis::{access::Guard, eval::Context, policy, query::Plan, user::User};
+    /// # use portcullis::{access::Guard, eval::Context, policy, query_plan::Plan, user::User};
     /// let rules = portcullis::json::parse(r#"{"roles": [{
     ///     "name": "Owner", "apply_when": {"owner": "%%user.id", "code": {"$regex": "^[a-f]+$"}}, "read": true
     /// }]}"#).unwrap();

@@ -4,7 +4,7 @@ use super::bound::{BoundField, BoundFields, BoundRole};
 use super::buffer::{Buffer, Page};
 use super::decision::{Decision, Half, Reason, Visible};
 use super::guard::{BoundFilters, BoundRules, Entrance, Guard, Refusal, assign, decide, require, truth};
-use crate::eval::{Context, Errors, Evaluation, Residual, Seen, Truth};
+use crate::eval::{Context, DocumentPair, Errors, Evaluation, Residual, Truth};
 use crate::value::{
     ArrayRef, Container, DocumentRef, Empty, Field, Fields, Lookup, Malformed, Place, ValueRef, Writer,
 };
@@ -135,7 +135,7 @@ fn see_by_rules<'r>(
     page: &mut impl Page,
 ) -> Result<(Extent, Option<&'r BoundRole>), Refusal<'r>> {
     let lookup = Lookup::new(stored, fields);
-    let seen = Seen::new(Some(&lookup), Some(&lookup));
+    let seen = DocumentPair::new(Some(&lookup), Some(&lookup));
     let evaluation = Evaluation::of(&seen, context, errors);
     filters.admit(&evaluation, errors)?;
     let role = assign(roles, &evaluation)?;

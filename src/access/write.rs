@@ -3,7 +3,7 @@ use std::collections::{BTreeSet, HashSet};
 use super::bound::{BoundField, BoundFields, BoundRole};
 use super::decision::{Decision, Half, Reason};
 use super::guard::{BoundRules, Entrance, Guard, Refusal, assign, decide, require, truth};
-use crate::eval::{Context, Documents, Errors, EvalError, Evaluation, Residual, Seen, Truth};
+use crate::eval::{Context, DocumentPair, Documents, Errors, EvalError, Evaluation, Residual, Truth};
 use crate::value::{ArrayRef, DocumentRef, Lookup, Malformed, ValueRef, equal, identical};
 
 /// A write of one document.
@@ -168,7 +168,7 @@ fn judge_by_rules<'r>(
     let (old, new) = (old.as_ref(), new.as_ref());
     let check_new = || refuse_repeated(new.map_or(Ok(None), Lookup::repeated_key), errors);
     // Which role it is, is asked of the document as it was, so that a write cannot choose its own role.
-    let seen = Seen::new(old.or(new), old);
+    let seen = DocumentPair::new(old.or(new), old);
     let assigning = Evaluation::of(&seen, context, errors);
     let role = if old.is_some() {
         new.into_iter().for_each(Lookup::bring_near);
@@ -182,7 +182,7 @@ fn judge_by_rules<'r>(
         assign(roles, &assigning)?
     };
     let by_role = |reason| Refusal::by(role, reason);
-    let changed = Seen::new(new.or(old), old);
+    let changed = DocumentPair::new(new.or(old), old);
     let evaluation = Evaluation::of(&changed, context, errors);
     if let Some((_, Some(half))) = &role.document_filters {
         let mut both = assigning.truth(half);

@@ -6,7 +6,7 @@ use bson::{Bson, Document, RawDocumentBuf};
 
 use super::Expression;
 use super::accumulator::{Gathered, Kept, Ordered};
-use super::each::raw;
+use super::document_stage::raw;
 use super::failure::{Outcome, refused, unsupported};
 use super::number::Num;
 use super::sort::Sort;

@@ -3,7 +3,7 @@
 
 mod accumulator;
 mod decimal;
-mod each;
+mod document_stage;
 mod evaluate;
 mod expression;
 mod failure;
@@ -16,7 +16,7 @@ mod table;
 mod value;
 
 pub(crate) use decimal::nearest_integer;
-pub use each::Each;
+pub use document_stage::Each;
 pub(crate) use evaluate::decoded;
 pub(crate) use expression::Expression;
 pub use failure::FindError;

@@ -11,8 +11,8 @@ use super::reader::Reader;
 use super::services::Services;
 use super::settings::{Extents, Settings};
 use super::{
-    AppError, Collection, ConfigFile, DataSource, Endpoint, FileFinding, Function, Part, Policies, Provider,
-    ServiceRule, SyncConfig, Trigger, custom_data, functions, leftover, secret_names,
+    AppError, Collection, ConfigFile, ConfigPart, DataSource, Endpoint, FileFinding, Function, Policies, Provider,
+    ServiceRule, SyncConfig, Trigger, custom_data, functions, ignored_files, secret_names,
 };
 use crate::eval::Environment;
 use crate::text::Severity;
@@ -25,7 +25,7 @@ pub struct App {
     /// The directory.
     pub directory: PathBuf,
     /// The application's own file: `root_config.json`, `realm_config.json`, `config.json` or `stitch.json`.
-    pub config: Part,
+    pub config: ConfigPart,
     /// The databases, sorted by name.
     pub data_sources: Vec<DataSource>,
     /// The collections of which some file speaks, sorted by namespace and data source.
@@ -45,13 +45,13 @@ pub struct App {
     /// HTTP endpoints and incoming webhooks.
     pub endpoints: Vec<Endpoint>,
     /// `http_endpoints/data_api_config.json`
-    pub data_api: Part,
+    pub data_api: ConfigPart,
     /// Triggers.
     pub triggers: Vec<Trigger>,
     /// Ways to log in.
     pub providers: Vec<Provider>,
     /// `auth/custom_user_data.json`, or the same inside the application's own file.
-    pub custom_user_data: Part,
+    pub custom_user_data: ConfigPart,
     /// Settings of device sync.
     pub sync: Vec<SyncConfig>,
     /// Rules of services that are no databases.
@@ -112,7 +112,7 @@ impl App {
         let mut reader = Reader::new(directory);
         let settings = Settings::load(&mut reader, options.environment.as_deref());
         let mut services = Services::load(&mut reader);
-        if let Part::Present(config) = reader.object("sync/config.json") {
+        if let ConfigPart::Present(config) = reader.object("sync/config.json") {
             services.sync.push(SyncConfig { service: config.text("service_name").map(str::to_owned), config });
         }
         let custom_user_data = custom_data::custom_user_data(&mut reader, &settings.root, &services.data_sources);
@@ -125,7 +125,7 @@ impl App {
         data_api.join(reader.object("https_endpoints/data_api_config.json"));
         let mut secrets = settings.secrets;
         secret_names::mentioned(&mut reader, &mut secrets, &providers, &endpoints, &data_api);
-        let ignored = leftover::leftovers(&mut reader);
+        let ignored = ignored_files::ignored_files(&mut reader);
         Ok(Self {
             name: name(directory, settings.root.present()),
             directory: directory.to_path_buf(),
@@ -215,7 +215,7 @@ impl App {
         let parts =
             [&self.config, &self.data_api, &self.custom_user_data].into_iter().chain(sources).chain(collections);
         parts
-            .flat_map(Part::files)
+            .flat_map(ConfigPart::files)
             .chain(self.functions.iter().map(|function| &function.config))
             .chain(self.endpoints.iter().map(|endpoint| &endpoint.config))
             .chain(self.triggers.iter().map(|trigger| &trigger.config))

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::policies::rules;
 use super::reader::located;
-use super::{App, Collection, ConfigFile, Endpoint, FileFinding, Function, Loaded, Part, Policies};
+use super::{App, Collection, ConfigFile, ConfigPart, Endpoint, FileFinding, Function, Loaded, Policies};
 use crate::auth::{ConfigError, CustomDataConfig, Provider};
 #[cfg(feature = "jwt")]
 use crate::auth::{ProviderType, token::TokenProviderConfig};
@@ -85,7 +85,7 @@ impl<'a> Check<'a> {
     /// Each part of each file is looked at for itself: what is wrong with one keeps nothing from being said about another.
     fn rules(&mut self, policies: &Policies) {
         for source in &self.app.data_sources {
-            self.lint(&source.default_rule, policies.default_of(&source.name), &Part::Absent);
+            self.lint(&source.default_rule, policies.default_of(&source.name), &ConfigPart::Absent);
         }
         for collection in &self.app.collections {
             let compiled = match policies.synced(&collection.namespace, &collection.service) {
@@ -108,7 +108,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn lint(&mut self, part: &Part, loaded: Option<&Loaded>, schema: &Part) {
+    fn lint(&mut self, part: &ConfigPart, loaded: Option<&Loaded>, schema: &ConfigPart) {
         if let (Some(file), Some(Loaded::Rules(rules))) = (part.present(), loaded) {
             lint_rules(rules, &file.node).into_iter().for_each(|finding| self.add(file, finding));
             return self.names_in(file, rules, &|_| true);
@@ -221,9 +221,9 @@ impl<'a> Check<'a> {
     /// Where custom data is, as far as its configuration says.
     fn custom_data(&mut self) -> CustomData {
         let file = match &self.app.custom_user_data {
-            Part::Absent => return CustomData::Absent,
-            Part::Broken(_) | Part::Contested(_) => return CustomData::Unclear,
-            Part::Present(file) => file,
+            ConfigPart::Absent => return CustomData::Absent,
+            ConfigPart::Broken(_) | ConfigPart::Contested(_) => return CustomData::Unclear,
+            ConfigPart::Present(file) => file,
         };
         match CustomDataConfig::compile(&file.node) {
             Err(errors) => {
@@ -346,10 +346,12 @@ enum CustomData {
 }
 
 /// What of rules files can be looked at, also where some of it does not load.
-fn in_part(part: &Part, patterns: &PatternAllowance) -> Vec<(ConfigFile, RulesInPart)> {
+fn in_part(part: &ConfigPart, patterns: &PatternAllowance) -> Vec<(ConfigFile, RulesInPart)> {
     let broken = match part {
         // Templates without a value; what has none can still be read.
-        Part::Broken(source) => parse(source.text()).ok().map(|node| ConfigFile { source: Arc::clone(source), node }),
+        ConfigPart::Broken(source) => {
+            parse(source.text()).ok().map(|node| ConfigFile { source: Arc::clone(source), node })
+        }
         _ => None,
     };
     let files = part.files().iter().cloned().map(|file| (file, Vec::new()));
@@ -385,11 +387,11 @@ fn find_templates(node: &Node, found: &mut Vec<Span>) {
 /// does not load grants nothing, so that what is said is true of the rest.
 fn loadable(
     loaded: Option<&Loaded>,
-    part: Option<&Part>,
+    part: Option<&ConfigPart>,
     patterns: &PatternAllowance,
 ) -> Vec<(Arc<RulesFile>, Option<Arc<Source>>)> {
     if let Some(rules) = rules(loaded) {
-        return vec![(Arc::clone(rules), part.and_then(Part::present).map(|file| Arc::clone(&file.source)))];
+        return vec![(Arc::clone(rules), part.and_then(ConfigPart::present).map(|file| Arc::clone(&file.source)))];
     }
     let parts = part.map(|part| in_part(part, patterns)).unwrap_or_default();
     parts.into_iter().map(|(file, found)| (Arc::new(found.sound()), Some(file.source))).collect()
@@ -469,7 +471,7 @@ fn applying(
     namespace: &str,
     service: &str,
     collection: Option<&Collection>,
-    default: Option<&Part>,
+    default: Option<&ConfigPart>,
 ) -> Vec<AppliedRules> {
     let own = loadable(policies.own(namespace, service), collection.map(|collection| &collection.rules), patterns);
     let defaults = loadable(policies.default_of(service), default, patterns);

@@ -2,21 +2,23 @@ use std::path::Path;
 
 use super::problem::Problem;
 use super::reader::Reader;
-use super::{DataSource, Part, ProblemKind};
+use super::{ConfigPart, DataSource, ProblemKind};
 use crate::text::closest;
 
 /// `auth/custom_user_data.json`, or `custom_user_data_config` in the application's file.
-pub(super) fn custom_user_data(reader: &mut Reader<'_>, root: &Part, data_sources: &[DataSource]) -> Part {
+pub(super) fn custom_user_data(reader: &mut Reader<'_>, root: &ConfigPart, data_sources: &[DataSource]) -> ConfigPart {
     let mut part = match root {
-        Part::Present(file) => file.part("custom_user_data_config").map_or(Part::Absent, Part::Present),
-        _ => Part::Absent,
+        ConfigPart::Present(file) => {
+            file.part("custom_user_data_config").map_or(ConfigPart::Absent, ConfigPart::Present)
+        }
+        _ => ConfigPart::Absent,
     };
     part.join(reader.object("auth/custom_user_data.json"));
-    if let (Part::Absent, Part::Broken(source)) = (&part, root) {
+    if let (ConfigPart::Absent, ConfigPart::Broken(source)) = (&part, root) {
         // Nobody can tell whether users have custom data, and some rule may ask for its absence.
-        part = Part::Broken(source.clone());
+        part = ConfigPart::Broken(source.clone());
     }
-    if let Part::Contested(files) = &part {
+    if let ConfigPart::Contested(files) = &part {
         for file in files.iter().skip(1) {
             let kind = ProblemKind::DefinitionDuplicate {
                 what: "configuration of",

@@ -34,7 +34,7 @@ impl ConfigFile {
 /// What the application's files say about one thing. That a file is there and cannot be read is not the same as
 /// that there is none: what it was to protect must then stay closed.
 #[derive(Clone, Debug, Default)]
-pub enum Part {
+pub enum ConfigPart {
     /// No file speaks of it.
     #[default]
     Absent,
@@ -46,7 +46,7 @@ pub enum Part {
     Contested(Vec<ConfigFile>),
 }
 
-impl Part {
+impl ConfigPart {
     /// The file, if exactly one speaks of it and could be read.
     #[must_use]
     pub const fn present(&self) -> Option<&ConfigFile> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::problem::Problem;
 use super::reader::Reader;
-use super::{ConfigFile, Part, ProblemKind};
+use super::{ConfigFile, ConfigPart, ProblemKind};
 use crate::auth::ProviderType;
 use crate::json::{Kind, Node};
 use crate::text::{Source, Span};
@@ -75,7 +75,7 @@ pub(super) fn functions(reader: &mut Reader<'_>) -> Vec<Function> {
     let listed = reader.part("functions/config.json");
     if listed.is_absent() {
         for directory in reader.list("functions").directories {
-            if let Part::Present(config) = reader.object(&format!("functions/{directory}/config.json")) {
+            if let ConfigPart::Present(config) = reader.object(&format!("functions/{directory}/config.json")) {
                 configs.push((config.text("name").unwrap_or(&directory).to_owned(), config));
             }
         }
@@ -131,7 +131,7 @@ pub(super) fn endpoints(reader: &mut Reader<'_>) -> Vec<Endpoint> {
 pub(super) fn triggers(reader: &mut Reader<'_>) -> Vec<Trigger> {
     let mut triggers = Vec::new();
     for stem in reader.stems("triggers") {
-        if let Part::Present(config) = reader.object(&format!("triggers/{stem}.json")) {
+        if let ConfigPart::Present(config) = reader.object(&format!("triggers/{stem}.json")) {
             triggers.push(Trigger { name: config.text("name").unwrap_or(&stem).to_owned(), config });
         }
     }
@@ -141,7 +141,7 @@ pub(super) fn triggers(reader: &mut Reader<'_>) -> Vec<Trigger> {
 /// Reads the settings of every provider.
 pub(super) fn providers(reader: &mut Reader<'_>) -> Vec<Provider> {
     let mut configs: Vec<(String, ConfigFile)> = Vec::new();
-    if let Part::Present(file) = reader.object("auth/providers.json") {
+    if let ConfigPart::Present(file) = reader.object("auth/providers.json") {
         for member in file.node.as_object().unwrap_or_default() {
             if member.value.as_object().is_some() {
                 configs.push((member.key.clone(), file.at(&member.value)));
@@ -151,7 +151,7 @@ pub(super) fn providers(reader: &mut Reader<'_>) -> Vec<Provider> {
         }
     }
     for stem in reader.stems("auth_providers") {
-        if let Part::Present(config) = reader.object(&format!("auth_providers/{stem}.json")) {
+        if let ConfigPart::Present(config) = reader.object(&format!("auth_providers/{stem}.json")) {
             configs.push((config.text("name").unwrap_or(&stem).to_owned(), config));
         }
     }
@@ -172,7 +172,7 @@ pub(super) fn providers(reader: &mut Reader<'_>) -> Vec<Provider> {
 }
 
 /// The objects of a file that is an array of them.
-fn elements(reader: &mut Reader<'_>, part: &Part) -> Vec<ConfigFile> {
+fn elements(reader: &mut Reader<'_>, part: &ConfigPart) -> Vec<ConfigFile> {
     let Some(file) = part.present() else { return Vec::new() };
     if matches!(file.node.kind, Kind::Null) {
         // What exports have where there are none.

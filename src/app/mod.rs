@@ -18,6 +18,8 @@
 //! | sync | `sync/config.json` | `config.sync`, `config.flexible_sync` of the data source |
 //! | rules of a service | | `{services, http_endpoints}/<service>/rules/*.json` |
 
+mod app_policies;
+mod app_secrets;
 mod application;
 mod check;
 mod check_keys;
@@ -27,7 +29,7 @@ mod discover;
 mod error;
 mod file;
 mod functions;
-mod leftover;
+mod ignored_files;
 mod links;
 mod login;
 mod namespace;
@@ -45,7 +47,7 @@ mod sync_roles;
 pub use application::{App, LoadOptions, ServiceAmbiguous};
 pub use check::AppliedRules;
 pub use error::AppError;
-pub use file::{ConfigFile, FileFinding, Part};
+pub use file::{ConfigFile, ConfigPart, FileFinding};
 pub use functions::{Endpoint, Function, Provider, Trigger};
 pub use namespace::Collection;
 pub use policies::{Applicable, Loaded, Policies};
@@ -53,3 +55,8 @@ pub use problem::ProblemKind;
 pub use secrets::{SECRET_VARIABLE, SecretError, Secrets};
 pub use services::{DataSource, ServiceRule};
 pub use sync::SyncConfig;
+
+#[cfg(not(feature = "unstable"))]
+pub(crate) use crate::lint::CollectionRules;
+#[cfg(feature = "unstable")]
+pub use crate::lint::CollectionRules;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::problem::Problem;
 use super::reader::{Raw, Reader};
-use super::{Part, ProblemKind};
+use super::{ConfigPart, ProblemKind};
 use crate::json::Node;
 use crate::text::{Source, Span};
 
@@ -20,13 +20,13 @@ pub struct Collection {
     /// The name of its data source.
     pub service: String,
     /// Roles and filters: `rules.json`, or `services/<service>/rules/<database>.<collection>.json`.
-    pub rules: Part,
+    pub rules: ConfigPart,
     /// The schema: `schema.json`, or the key `schema` of the rules.
-    pub schema: Part,
+    pub schema: ConfigPart,
     /// Whether the schema is a key of the rules file and not a file of its own.
     pub schema_in_rules: bool,
     /// `relationships.json`, or the key `relationships` of the rules; no rule depends on them.
-    pub relationships: Part,
+    pub relationships: ConfigPart,
 }
 
 /// The collections found so far, by namespace and data source.
@@ -56,22 +56,24 @@ impl Namespace {
 
     /// Broken, if a file does not load and its keys have templates: it may be for any collection, so none may fall
     /// back to the default roles.
-    pub(super) fn doubt(part: &Part, raw: &Raw) -> Part {
+    pub(super) fn doubt(part: &ConfigPart, raw: &Raw) -> ConfigPart {
         let keys = ["database", "collection", "namespace"];
         let mut texts = keys.iter().filter_map(|key| raw.node.as_ref()?.get(key)?.as_str());
         match part {
-            Part::Broken(source) if texts.any(|text| text.contains("%(")) => Part::Broken(Arc::clone(source)),
-            _ => Part::Absent,
+            ConfigPart::Broken(source) if texts.any(|text| text.contains("%(")) => {
+                ConfigPart::Broken(Arc::clone(source))
+            }
+            _ => ConfigPart::Absent,
         }
     }
 
     /// By the keys of a rules file, of which each counts more than the path.
     pub(super) fn of(
         reader: &mut Reader<'_>,
-        part: &Part,
+        part: &ConfigPart,
         raw: &Raw,
         path: Option<Self>,
-        default_rule: &Part,
+        default_rule: &ConfigPart,
     ) -> Option<Self> {
         let (source, written) = (&raw.source, raw.node.as_ref());
         // A file that lacks the value of some template can still say plainly for which collection it is.
@@ -126,10 +128,10 @@ impl Namespace {
                 database: self.database.clone(),
                 collection: self.collection.clone(),
                 service: service.to_owned(),
-                rules: Part::Absent,
-                schema: Part::Absent,
+                rules: ConfigPart::Absent,
+                schema: ConfigPart::Absent,
                 schema_in_rules: false,
-                relationships: Part::Absent,
+                relationships: ConfigPart::Absent,
             }),
         }
     }
@@ -158,14 +160,14 @@ fn key(
 
 impl Collection {
     /// Takes in a rules file, and the schema and the relationships in it.
-    pub(super) fn take_rules(&mut self, rules: Part) {
+    pub(super) fn take_rules(&mut self, rules: ConfigPart) {
         if let Some(file) = rules.present() {
             if let Some(schema) = file.part("schema") {
                 self.schema_in_rules = true;
-                self.schema.join(Part::Present(schema));
+                self.schema.join(ConfigPart::Present(schema));
             }
             if let Some(relationships) = file.part("relationships") {
-                self.relationships.join(Part::Present(relationships));
+                self.relationships.join(ConfigPart::Present(relationships));
             }
         }
         self.rules.join(rules);
@@ -174,7 +176,7 @@ impl Collection {
     /// Reports that several files claim to hold its rules, or its schema.
     pub(super) fn report_contests(&self, reader: &mut Reader<'_>) {
         for (what, part, key) in [("rules of", &self.rules, "collection"), ("schema of", &self.schema, "bsonType")] {
-            let Part::Contested(files) = part else { continue };
+            let ConfigPart::Contested(files) = part else { continue };
             if key == "bsonType" && self.schema_in_rules && self.rules.files().len() > 1 {
                 // They came with the rules.
                 continue;

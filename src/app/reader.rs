@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::links::Links;
 use super::problem::{Problem, finding};
-use super::{ConfigFile, FileFinding, Part, ProblemKind};
+use super::{ConfigFile, ConfigPart, FileFinding, ProblemKind};
 use crate::json::{JsonError, JsonErrorKind, Kind, MAX_SIZE, Node, parse, parse_bytes};
 use crate::template::{Substitutions, expand};
 use crate::text::{Code, Finding, Source, Span};
@@ -179,30 +179,30 @@ impl<'d> Reader<'d> {
     }
 
     /// Reads a file and replaces its templates.
-    pub(super) fn part(&mut self, name: &str) -> Part {
-        self.raw(name).map_or(Part::Absent, |raw| self.expanded(&raw))
+    pub(super) fn part(&mut self, name: &str) -> ConfigPart {
+        self.raw(name).map_or(ConfigPart::Absent, |raw| self.expanded(&raw))
     }
 
     /// As [`Self::part`], for a file that must be an object.
-    pub(super) fn object(&mut self, name: &str) -> Part {
+    pub(super) fn object(&mut self, name: &str) -> ConfigPart {
         let part = self.part(name);
         match part.present() {
             Some(file) if file.node.as_object().is_none() => {
                 self.wrong_type(&file.source, &file.node, "an object");
-                Part::Broken(Arc::clone(&file.source))
+                ConfigPart::Broken(Arc::clone(&file.source))
             }
             _ => part,
         }
     }
 
     /// Replaces the templates of a file.
-    pub(super) fn expanded(&mut self, raw: &Raw) -> Part {
+    pub(super) fn expanded(&mut self, raw: &Raw) -> ConfigPart {
         let source = Arc::clone(&raw.source);
-        let Some(node) = &raw.node else { return Part::Broken(source) };
+        let Some(node) = &raw.node else { return ConfigPart::Broken(source) };
         let too_large = ProblemKind::TemplatesLarge { bytes: MAX_INSERTED };
         if self.bytes_inserted > MAX_INSERTED && has_templates(node) {
             self.problem(&source, Problem::new(too_large, Span::default()));
-            return Part::Broken(source);
+            return ConfigPart::Broken(source);
         }
         match expand(node, &self.substitutions) {
             Ok(expanded) => {
@@ -210,15 +210,15 @@ impl<'d> Reader<'d> {
                 self.bytes_inserted = self.bytes_inserted.saturating_add(inserted);
                 if inserted > 0 && self.bytes_inserted > MAX_INSERTED {
                     self.problem(&source, Problem::new(too_large, Span::default()));
-                    return Part::Broken(source);
+                    return ConfigPart::Broken(source);
                 }
-                Part::Present(ConfigFile { source, node: expanded })
+                ConfigPart::Present(ConfigFile { source, node: expanded })
             }
             Err(errors) => {
                 for error in errors {
                     self.report(&source, error.into());
                 }
-                Part::Broken(source)
+                ConfigPart::Broken(source)
             }
         }
     }

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::problem::Problem;
 use super::reader::Reader;
-use super::{ConfigFile, Endpoint, Part, ProblemKind, Provider, SECRET_VARIABLE};
+use super::{ConfigFile, ConfigPart, Endpoint, ProblemKind, Provider, SECRET_VARIABLE};
 use crate::json::{Kind, Node};
 
 /// Adds the secrets that providers and endpoints name. Exports never hold the secrets themselves, so that one which
@@ -12,7 +12,7 @@ pub(super) fn mentioned(
     secrets: &mut BTreeSet<String>,
     providers: &[Provider],
     endpoints: &[Endpoint],
-    data_api: &Part,
+    data_api: &ConfigPart,
 ) {
     let configs = providers.iter().map(|provider| (&provider.config, "secret_config"));
     let endpoints = endpoints.iter().map(|endpoint| (&endpoint.config, "secret_name"));

@@ -3,16 +3,11 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use bson::Document;
 use thiserror::Error;
 
-use super::problem::{Problem, finding};
-use super::{App, FileFinding, ProblemKind};
-use crate::eval::Context;
 use crate::json::{MAX_SIZE, parse_bytes};
-use crate::text::{OneLine, Source, Span, closest};
+use crate::text::OneLine;
 
 /// What the name of an environment variable begins with that holds a secret: `PORTCULLIS_SECRET_<NAME>`.
 pub const SECRET_VARIABLE: &str = "PORTCULLIS_SECRET_";
@@ -209,49 +204,4 @@ fn read(path: &Path, limit: u64, what: impl Fn() -> String) -> Result<Option<Vec
     let read = File::open(path).and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut bytes));
     let length = read.map_err(|reason| SecretError::FileUnreadable { what: what(), reason })?;
     Ok(u64::try_from(length).is_ok_and(|length| length <= limit).then_some(bytes))
-}
-
-impl App {
-    /// Whether the application knows every one of these secrets.
-    ///
-    /// # Errors
-    /// [`SecretError::Unknown`], for the first that it does not know.
-    pub fn verify_secrets(&self, secrets: &Secrets) -> Result<(), SecretError> {
-        let Some(name) = secrets.names().find(|name| !self.secrets.contains(*name)) else { return Ok(()) };
-        let help = match self.secret_values.get(name) {
-            Some(secret) => Some(format!("the value `{name}` is the secret `{secret}`")),
-            None => closest(name, self.secrets.iter().map(String::as_str))
-                .map(|known| format!("did you mean `{known}`?"))
-                .or_else(|| {
-                    let known: Vec<String> = self.secrets.iter().take(10).map(|name| format!("`{name}`")).collect();
-                    (!known.is_empty()).then(|| format!("it refers to {}", known.join(", ")))
-                }),
-        };
-        Err(SecretError::Unknown { name: name.to_owned(), help })
-    }
-
-    /// What the application needs of secrets and is not supplied.
-    #[must_use]
-    pub fn missing_secrets(&self, secrets: &Secrets) -> Vec<FileFinding> {
-        let source = Arc::new(Source::new("secrets", ""));
-        let missing = self.secrets.iter().filter(|name| secrets.get(name).is_none());
-        missing
-            .map(|name| {
-                let problem = Problem::new(ProblemKind::SecretMissing(name.clone()), Span::default());
-                let help = format!("pass --secret {name}=env:VARIABLE, or set {SECRET_VARIABLE}{name}");
-                FileFinding { source: Arc::clone(&source), pointer: None, finding: finding(problem.help(help)) }
-            })
-            .collect()
-    }
-
-    /// The context with those of `%%values` that are secrets. To ask for one that is not supplied is an Error.
-    #[must_use]
-    pub fn with_secrets(&self, context: Context, secrets: &Secrets) -> Context {
-        let supplied: Document = self
-            .secret_values
-            .iter()
-            .filter_map(|(value, secret)| Some((value.clone(), secrets.get(secret)?.into())))
-            .collect();
-        context.with_secrets(supplied).with_secret_names(self.secret_values.keys().cloned())
-    }
 }

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use super::namespace::{Collections, Namespace};
 use super::problem::Problem;
 use super::reader::Reader;
-use super::{ConfigFile, Endpoint, Part, ProblemKind, SyncConfig};
+use super::{ConfigFile, ConfigPart, Endpoint, ProblemKind, SyncConfig};
 use crate::json::Node;
 use crate::text::Span;
 
@@ -16,10 +16,10 @@ pub struct DataSource {
     /// `mongodb-atlas`, `mongodb`, `datalake`; `None` if no file says so.
     pub kind: Option<String>,
     /// `config.json`
-    pub config: Part,
+    pub config: ConfigPart,
     /// `default_rule.json`: the roles and filters of collections that define none. Broken, too, where a part of the
     /// directory cannot be read, because the rules of some collection may lie there.
-    pub default_rule: Part,
+    pub default_rule: ConfigPart,
 }
 
 /// A rule of a service that is no database: `services/<service>/rules/<name>.json` with `actions` and `when`.
@@ -85,10 +85,10 @@ impl Services {
         let (name, kind) = self.name(reader, &config, &path, directory);
         let mut default_rule = reader.object(&format!("{path}/default_rule.json"));
         let databases = reader.list(&path);
-        default_rule.join(databases.hidden.map_or(Part::Absent, Part::Broken));
+        default_rule.join(databases.hidden.map_or(ConfigPart::Absent, ConfigPart::Broken));
         for database in databases.directories {
             let listing = reader.list(&format!("{path}/{database}"));
-            default_rule.join(listing.hidden.map_or(Part::Absent, Part::Broken));
+            default_rule.join(listing.hidden.map_or(ConfigPart::Absent, ConfigPart::Broken));
             for collection in listing.directories {
                 let path = format!("{path}/{database}/{collection}");
                 let by_path = Namespace::new(&database, &collection);
@@ -105,7 +105,7 @@ impl Services {
         path: &str,
         service: &str,
         by_path: Namespace,
-        default_rule: &mut Part,
+        default_rule: &mut ConfigPart,
     ) {
         let raw = reader.raw(&format!("{path}/rules.json"));
         let schema = reader.part(&format!("{path}/schema.json"));
@@ -113,7 +113,7 @@ impl Services {
         if raw.is_none() && schema.is_absent() && relationships.is_absent() {
             return;
         }
-        let mut rules = Part::Absent;
+        let mut rules = ConfigPart::Absent;
         let mut namespace = Some(by_path);
         if let Some(raw) = raw {
             rules = reader.expanded(&raw);
@@ -137,7 +137,7 @@ impl Services {
         let mut default_rule = reader.object(&format!("{path}/default_rule.json"));
         let rules = format!("{path}/rules");
         let listing = reader.list(&rules);
-        default_rule.join(listing.hidden.map_or(Part::Absent, Part::Broken));
+        default_rule.join(listing.hidden.map_or(ConfigPart::Absent, ConfigPart::Broken));
         for file in &listing.files {
             let Some(stem) = file.strip_suffix(".json") else { continue };
             let Some(raw) = reader.raw(&format!("{rules}/{file}")) else { continue };
@@ -155,9 +155,9 @@ impl Services {
                 match Namespace::of(reader, &part, &raw, by_path, &default_rule) {
                     Some(namespace) => namespace.entry(&mut self.collections, &name).take_rules(part),
                     // It may be for any collection, so none may fall back to the default roles.
-                    None => default_rule.join(Part::Broken(raw.source)),
+                    None => default_rule.join(ConfigPart::Broken(raw.source)),
                 }
-            } else if let Part::Present(config) = part {
+            } else if let ConfigPart::Present(config) = part {
                 let actions = config.node.get("actions").and_then(Node::as_array).unwrap_or_default();
                 self.rules.push(ServiceRule {
                     service: name.clone(),
@@ -180,7 +180,7 @@ impl Services {
         let files = listing.files.iter().filter_map(|file| file.strip_suffix(".json").map(|stem| (stem, "")));
         let nested = listing.directories.iter().map(|directory| (directory.as_str(), "/config"));
         for (name, rest) in files.chain(nested) {
-            if let Part::Present(config) = reader.object(&format!("{path}/{name}{rest}.json")) {
+            if let ConfigPart::Present(config) = reader.object(&format!("{path}/{name}{rest}.json")) {
                 let name = config.text("name").unwrap_or(name).to_owned();
                 self.webhooks.push(Endpoint { name, service: Some(service.to_owned()), config });
             }
@@ -202,7 +202,7 @@ impl Services {
     fn name(
         &mut self,
         reader: &mut Reader<'_>,
-        config: &Part,
+        config: &ConfigPart,
         path: &str,
         directory: &str,
     ) -> (String, Option<String>) {

@@ -5,7 +5,7 @@ use bson::Document;
 use super::discover::{ROOTS, says_app};
 use super::problem::Problem;
 use super::reader::{Raw, Reader};
-use super::{FileFinding, Part, ProblemKind};
+use super::{ConfigPart, FileFinding, ProblemKind};
 use crate::eval::Environment;
 use crate::json::{to_bson, to_document};
 use crate::template::Substitutions;
@@ -13,7 +13,7 @@ use crate::text::{Finding, Source, Span, closest};
 
 /// The application's own file, the environment that holds, and the configured values.
 pub(super) struct Settings {
-    pub(super) root: Part,
+    pub(super) root: ConfigPart,
     pub(super) environment: Environment,
     /// The names of the values of each environment, by its tag.
     pub(super) environments: BTreeMap<String, BTreeSet<String>>,
@@ -51,7 +51,7 @@ impl Settings {
         let (environment, extent, environments) = self::environment(reader, environment, root.as_ref());
         reader.substitutions = substitutions(&environment, extent, None);
         let mut settings = Self {
-            root: Part::Absent,
+            root: ConfigPart::Absent,
             environment,
             environments,
             values: Document::new(),
@@ -63,7 +63,7 @@ impl Settings {
         let names = settings.secret_values.keys().cloned();
         let values = Some(&settings.values);
         reader.substitutions = substitutions(&settings.environment, extent, values).with_secret_names(names);
-        settings.root = root.map_or(Part::Absent, |raw| reader.expanded(&raw));
+        settings.root = root.map_or(ConfigPart::Absent, |raw| reader.expanded(&raw));
         settings
     }
 
@@ -77,7 +77,7 @@ impl Settings {
             self.extent.values = Extent::Partial;
         }
         for stem in stems {
-            let Part::Present(file) = reader.object(&format!("values/{stem}.json")) else {
+            let ConfigPart::Present(file) = reader.object(&format!("values/{stem}.json")) else {
                 self.extent.values = Extent::Partial;
                 continue;
             };

@@ -1,7 +1,8 @@
 use bson::{Bson, Document};
 
-use super::claims::{self, VerifiedClaims, excerpt};
+use super::claims::{self, VerifiedClaims};
 use super::error::AssembleError;
+use super::excerpt::excerpt;
 use super::identities::union_of_identities;
 use super::selection::as_seen_by_rules;
 use crate::user::{CustomData, User, UserType};

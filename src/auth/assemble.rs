@@ -4,7 +4,8 @@ use super::access_token;
 use super::claims::VerifiedClaims;
 use super::custom_data::CustomDataConfig;
 use super::error::AssembleError;
-use super::provider::{Provider, ProviderType};
+use super::provider::Provider;
+use super::provider_type::ProviderType;
 use super::selection::Warning;
 use crate::user::{CustomData, User};
 

@@ -1,7 +1,6 @@
 use bson::{Bson, Document};
 
 use super::error::AssembleError;
-use crate::text;
 use crate::value::ValueRef;
 
 /// The claims of a token whose signature, audience and times hold.
@@ -46,18 +45,4 @@ pub(super) fn array<'c>(claim: &'static str, value: &'c Bson) -> Result<&'c [Bso
 
 fn wrong(claim: &'static str, expected: &'static str, value: &Bson) -> AssembleError {
     AssembleError::ClaimType { claim, expected, found: ValueRef::from(value).kind().alias() }
-}
-
-/// How much of a claim a message shows, in characters.
-const SHOWN: usize = 40;
-
-/// As much of a claim as a message can show.
-pub(super) fn excerpt(text: &str) -> String {
-    text::excerpt(text, SHOWN)
-}
-
-/// The same, for a message that is not made printable elsewhere.
-#[cfg(feature = "jwt")]
-pub(super) fn one_line(text: &str) -> String {
-    text::OneLine(excerpt(text)).to_string()
 }

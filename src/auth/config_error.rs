@@ -1,13 +1,13 @@
 use thiserror::Error;
 
-use super::metadata::MAX_FIELD_NAME;
+use super::limits::MAX_FIELD_NAME;
 use super::metadata_path::MetadataPathError;
-use super::provider::ProviderType;
+use super::provider_type::ProviderType;
 use crate::path::PathError;
 use crate::text::{Code, Located};
 #[cfg(feature = "jwt")]
 use {
-    super::claims::excerpt,
+    super::excerpt::excerpt,
     crate::text::{Span, closest},
 };
 

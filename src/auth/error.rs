@@ -1,7 +1,7 @@
 use thiserror::Error;
 
 use super::metadata::MetadataError;
-use super::provider::ProviderType;
+use super::provider_type::ProviderType;
 use super::selection::CustomDataError;
 
 /// Why claims make no user.

@@ -4,16 +4,11 @@ use bson::{Bson, Document};
 use thiserror::Error;
 
 use super::config_error::{ConfigError, ConfigErrorKind};
+use super::limits::{MAX_FIELD_NAME, MAX_METADATA_VALUE};
 use super::metadata_path::{MetadataPath, MetadataPathError};
 use super::reader::Reader;
 use crate::json::{self, Node};
 use crate::text::{Span, Spanned};
-
-/// How many characters the name under which a claim is kept may have.
-pub const MAX_FIELD_NAME: usize = 63;
-
-/// How many characters a value may have: those of a string; of anything else, those of its JSON.
-pub const MAX_METADATA_VALUE: usize = 4096;
 
 /// One entry of a provider's `metadata_fields`: a claim that becomes a field of `%%user.data`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,18 +3,19 @@ use std::sync::Arc;
 use bson::Bson;
 
 use super::convert::convert;
-use super::quick::Quick;
+use super::fast_test::FastTest;
+use super::repeatable::{is_repeatable, is_same};
 use super::residual::{
     BoundCall, BoundCheck, BoundLeft, BoundList, BoundRight, BoundTemplate, BoundTest, BoundValue, Origin, Place,
-    Residual, Standing, TestNumber, Unresolved, is_unresolved,
+    Residual, Standing, Unresolved, is_unresolved,
 };
-use super::same_test::{is_repeatable, is_same};
+use super::test_number::TestNumber;
 use super::{Context, Documents, Errors, EvalError, Evaluation, Truth};
 use crate::path::FieldPath;
 use crate::predicate::{
-    Call, Check, DocumentRoot, Elements, Left, List, Literal, Predicate, Reference, Right, Template, Test,
+    Call, DocumentRoot, Elements, Left, List, Literal, Predicate, Reference, Right, Template, Test, TestKind,
 };
-use crate::value::{self, Slot, ValueRef, Wanted};
+use crate::value::{self, RequestedFields, Slot, ValueRef};
 
 /// Settles everything in a predicate that depends on the context only. What comes out means the same for every
 /// document, Unknown and Error included.
@@ -49,7 +50,7 @@ const MAX_VALUES: usize = 16;
 /// What several predicates ask of the same documents.
 #[derive(Default)]
 struct Asked<'p> {
-    fields: Wanted,
+    fields: RequestedFields,
     tests: Vec<&'p Test>,
 }
 
@@ -65,7 +66,7 @@ impl<'p> Binder<'p> {
     }
 
     /// The fields by their numbers.
-    pub(crate) fn into_fields(self) -> Wanted {
+    pub(crate) fn into_fields(self) -> RequestedFields {
         self.asked.unwrap_or_default().fields
     }
 
@@ -122,7 +123,7 @@ impl<'p> Binder<'p> {
                 }
                 if asked == Asking::Documents {
                     bound.number = self.number(test);
-                    (bound.quick, bound.quick_inside) = Quick::of(&bound.left, &bound.check);
+                    (bound.quick, bound.quick_inside) = FastTest::of(&bound.left, &bound.check);
                 }
                 Residual::Test(Box::new(bound))
             }
@@ -188,7 +189,7 @@ impl<'p> Binder<'p> {
             (Some(Literal::Value(value)), check) => {
                 let right = BoundRight::Value(BoundValue::literal(Arc::clone(value)));
                 match check {
-                    Check::Order(comparison, _) => BoundCheck::Order(*comparison, right),
+                    TestKind::Order(comparison, _) => BoundCheck::Order(*comparison, right),
                     _ => BoundCheck::Equals(right),
                 }
             }
@@ -198,24 +199,26 @@ impl<'p> Binder<'p> {
                 unknown: Unresolved::No,
                 later: Vec::new(),
             }),
-            (None, Check::ElemMatch(elements, inner)) => self.elem_match(*elements, inner, origin(&test.left, asked)),
+            (None, TestKind::ElemMatch(elements, inner)) => {
+                self.elem_match(*elements, inner, origin(&test.left, asked))
+            }
             (None, check) => self.check_anew(check),
         }
     }
 
-    fn check_anew(&mut self, check: &'p Check) -> BoundCheck {
+    fn check_anew(&mut self, check: &'p TestKind) -> BoundCheck {
         match check {
-            Check::Equals(right) => BoundCheck::Equals(self.right(right)),
-            Check::Order(comparison, right) => BoundCheck::Order(*comparison, self.right(right)),
-            Check::In(list) => BoundCheck::In(self.list(list)),
-            Check::All(list) => BoundCheck::All(list.iter().map(|right| self.listed(right)).collect()),
-            Check::Exists => BoundCheck::Exists,
-            Check::Size(size) => BoundCheck::Size(*size),
-            Check::Type(set) => BoundCheck::Type(*set),
-            Check::Mod { divisor, remainder } => BoundCheck::Mod { divisor: *divisor, remainder: *remainder },
-            Check::Regex(pattern) => BoundCheck::Regex(pattern.clone()),
-            Check::ElemMatch(elements, inner) => self.elem_match(*elements, inner, Origin::Document),
-            Check::Client(test) => BoundCheck::Client(test.clone()),
+            TestKind::Equals(right) => BoundCheck::Equals(self.right(right)),
+            TestKind::Order(comparison, right) => BoundCheck::Order(*comparison, self.right(right)),
+            TestKind::In(list) => BoundCheck::In(self.list(list)),
+            TestKind::All(list) => BoundCheck::All(list.iter().map(|right| self.listed(right)).collect()),
+            TestKind::Exists => BoundCheck::Exists,
+            TestKind::Size(size) => BoundCheck::Size(*size),
+            TestKind::Type(set) => BoundCheck::Type(*set),
+            TestKind::Mod { divisor, remainder } => BoundCheck::Mod { divisor: *divisor, remainder: *remainder },
+            TestKind::Regex(pattern) => BoundCheck::Regex(pattern.clone()),
+            TestKind::ElemMatch(elements, inner) => self.elem_match(*elements, inner, Origin::Document),
+            TestKind::Client(test) => BoundCheck::Client(test.clone()),
         }
     }
 

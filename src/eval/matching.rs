@@ -7,70 +7,17 @@ use super::residual::{
     BoundCheck, BoundLeft, BoundList, BoundRight, BoundTest, BoundValue, Place, Residual, Standing, Unresolved,
 };
 use super::subject::{Kind, Null, Subject};
-use super::{Context, Errors, EvalError, Seen, Truth};
+use super::{EvalError, Evaluation, Truth};
 use crate::expr::Comparison;
-use crate::path::{Leaf, Resolved, Segment, resolve};
-use crate::predicate::{DocumentRoot, Elements};
+use crate::path::{Leaf, Resolved, Segment};
+use crate::predicate::Elements;
 use crate::question::ClientTest;
-use crate::value::{ArrayRef, FIELD_OF_ELEMENT, Field, ListRef, Malformed, Number, Slot, Steps, ValueRef, order};
-
-/// The documents and fields that a condition looks at; one that is absent is Missing.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Documents<'d> {
-    /// `%%root`
-    pub root: Option<ValueRef<'d>>,
-    /// `%%prevRoot`
-    pub prev_root: Option<ValueRef<'d>>,
-    /// `%%this`
-    pub this: Option<ValueRef<'d>>,
-    /// `%%prev`
-    pub prev: Option<ValueRef<'d>>,
-}
-
-impl<'d> Documents<'d> {
-    pub(super) fn get(&self, root: DocumentRoot) -> Option<ValueRef<'d>> {
-        match root {
-            DocumentRoot::Root => self.root,
-            DocumentRoot::PrevRoot => self.prev_root,
-            DocumentRoot::This => self.this,
-            DocumentRoot::Prev => self.prev,
-        }
-    }
-}
+use crate::value::{ArrayRef, FIELD_OF_ELEMENT, Field, ListRef, Malformed, Number, Slot, ValueRef, order};
 
 /// With more values than this, `$all` does not look at the left operand again for each.
 const MANY: usize = 8;
 
-/// Evaluates residuals on documents.
-#[derive(Clone, Copy)]
-pub struct Evaluation<'e> {
-    documents: Documents<'e>,
-    pub(super) context: &'e Context,
-    errors: &'e Errors,
-    seen: Option<&'e Seen<'e>>,
-}
 impl<'e> Evaluation<'e> {
-    /// Of these documents; failures are added to `errors`, and all that is evaluated with the same `errors` may take
-    /// [`MAX_STEPS`](crate::value::MAX_STEPS) together.
-    #[must_use]
-    pub fn new(documents: Documents<'e>, context: &'e Context, errors: &'e Errors) -> Self {
-        errors.steps().other_documents();
-        Self { documents, context, errors, seen: None }
-    }
-
-    /// Of documents that are looked at often. What is asked must have been bound by the [`Binder`](super::Binder) that
-    /// numbered the fields of their lookups.
-    pub(crate) fn of(seen: &'e Seen<'e>, context: &'e Context, errors: &'e Errors) -> Self {
-        errors.steps().other_documents();
-        Self { documents: Documents::default(), context, errors, seen: Some(seen) }
-    }
-
-    /// The same with these fields as `%%this` and `%%prev`.
-    #[must_use]
-    pub(crate) fn at(self, this: Option<ValueRef<'e>>, prev: Option<ValueRef<'e>>) -> Self {
-        Self { documents: Documents { this, prev, ..self.documents }, ..self }
-    }
-
     /// The truth of a residual.
     #[must_use]
     #[inline]
@@ -80,12 +27,6 @@ impl<'e> Evaluation<'e> {
             Residual::Constant(truth) => *truth,
             _ => self.within::<false>(residual, None),
         }
-    }
-
-    /// What the work on these documents may still take.
-    #[inline]
-    pub(super) const fn steps(&self) -> &Steps {
-        self.errors.steps()
     }
 
     /// The truth of a residual, or of one that is asked of an element, each of which counts: there may be many.
@@ -193,33 +134,6 @@ impl<'e> Evaluation<'e> {
             Some(ValueRef::Document(document)) => self.steps().field(document, segment.name()).ok(),
             _ => None,
         }
-    }
-
-    /// Where to walk from to a place, and the path that is left to walk.
-    fn start<'p>(&self, place: &'p Place) -> Result<(Option<ValueRef<'e>>, &'p [Segment]), Malformed> {
-        let path = place.path.segments();
-        match (self.seen.and_then(|seen| seen.lookup(place.root)), path.split_first()) {
-            (Some(lookup), Some((segment, rest))) => {
-                let field = match place.slot {
-                    Slot::NONE => self.steps().field(lookup.document(), segment.name())?,
-                    slot => lookup.field(slot, segment.name())?,
-                };
-                Ok((field.map(Field::value).transpose()?, rest))
-            }
-            _ => Ok((self.document(place.root), path)),
-        }
-    }
-
-    fn document(&self, root: DocumentRoot) -> Option<ValueRef<'e>> {
-        match self.seen.and_then(|seen| seen.lookup(root)) {
-            Some(lookup) => Some(lookup.document().into()),
-            None => self.documents.get(root),
-        }
-    }
-
-    pub(super) fn resolve(&self, place: &Place) -> Result<Resolved<'e>, Malformed> {
-        let (start, path) = self.start(place)?;
-        resolve(start, path, self.steps())
     }
 
     /// As [`Self::test`], the long way; not again for a test that was asked of the same documents.

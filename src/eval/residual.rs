@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use bson::Bson;
 
-use super::quick::{Quick, QuickInside};
+use super::fast_test::{FastTest, NestedFastTest};
+use super::test_number::TestNumber;
 use super::{Errors, EvalError, Truth};
 use crate::expr::{Comparison, Conversion, Pattern};
 use crate::path::FieldPath;
@@ -31,30 +32,11 @@ pub enum Residual {
 #[derive(Clone, Debug)]
 pub struct BoundTest {
     /// The same in few instructions, if it is of such a form.
-    pub(crate) quick: Option<Quick>,
-    pub(crate) quick_inside: Option<Box<QuickInside>>,
+    pub(crate) quick: Option<FastTest>,
+    pub(crate) quick_inside: Option<Box<NestedFastTest>>,
     pub(crate) left: BoundLeft,
     pub(crate) check: BoundCheck,
     pub(crate) number: TestNumber,
-}
-
-/// The number of a test that a policy may ask several times of one pair of documents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TestNumber(u8);
-
-impl TestNumber {
-    /// Of a test that is asked anew each time.
-    pub(crate) const NONE: Self = Self(u8::MAX);
-
-    /// As many as there are bits to note the outcomes in.
-    pub(crate) fn new(number: usize) -> Self {
-        u8::try_from(number).ok().filter(|number| *number < 64).map_or(Self::NONE, Self)
-    }
-
-    /// The bit that stands for the test; none set for one without a number.
-    pub(crate) const fn bit(self) -> u64 {
-        if self.0 < 64 { 1 << self.0 } else { 0 }
-    }
 }
 
 /// A place in a document.

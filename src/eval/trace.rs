@@ -2,10 +2,10 @@ use bson::Bson;
 
 use super::bind::Binder;
 use super::residual::{BoundCheck, BoundLeft, BoundList, BoundRight, BoundTest, Unresolved};
-use super::why::{spelling, types_differ, why_element, why_list, why_right};
+use super::unknown_reason::{spelling, types_differ, why_element, why_list, why_right};
 use super::{Context, Documents, Errors, EvalError, Evaluation, Residual, Truth, convert};
 use crate::path::{FieldPath, Resolved, resolve};
-use crate::predicate::{Check, Left, List, Predicate, Reference, Right, Test};
+use crate::predicate::{Left, List, Predicate, Reference, Right, Test, TestKind};
 use crate::text::Span;
 use crate::value::{Steps, ValueRef};
 
@@ -15,12 +15,12 @@ pub struct Trace {
     /// The outcome of this part.
     pub truth: Truth,
     /// What the part is.
-    pub part: Part,
+    pub part: TraceNode,
 }
 
 /// The parts of a condition.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Part {
+pub enum TraceNode {
     /// `true`, `false`
     Constant,
     /// All of them must hold.
@@ -55,18 +55,24 @@ const SHOWN: usize = 200;
 pub fn trace(predicate: &Predicate, documents: Documents<'_>, context: &Context, errors: &Errors) -> Trace {
     let of = |part: &Predicate| trace(part, documents, context, errors);
     match predicate {
-        Predicate::Constant(value) => Trace { truth: (*value).into(), part: Part::Constant },
+        Predicate::Constant(value) => Trace { truth: (*value).into(), part: TraceNode::Constant },
         Predicate::All(parts) => {
             let parts: Vec<_> = parts.iter().map(of).collect();
-            Trace { truth: parts.iter().fold(Truth::True, |truth, part| truth.and(part.truth)), part: Part::All(parts) }
+            Trace {
+                truth: parts.iter().fold(Truth::True, |truth, part| truth.and(part.truth)),
+                part: TraceNode::All(parts),
+            }
         }
         Predicate::Any(parts) => {
             let parts: Vec<_> = parts.iter().map(of).collect();
-            Trace { truth: parts.iter().fold(Truth::False, |truth, part| truth.or(part.truth)), part: Part::Any(parts) }
+            Trace {
+                truth: parts.iter().fold(Truth::False, |truth, part| truth.or(part.truth)),
+                part: TraceNode::Any(parts),
+            }
         }
         Predicate::Not(inner) => {
             let inner = of(inner);
-            Trace { truth: !inner.truth, part: Part::Not(Box::new(inner)) }
+            Trace { truth: !inner.truth, part: TraceNode::Not(Box::new(inner)) }
         }
         Predicate::Test(test) => {
             let bound = Binder::new(context).test(test);
@@ -79,7 +85,10 @@ pub fn trace(predicate: &Predicate, documents: Documents<'_>, context: &Context,
             let met = met.into_vec();
             let error = met.first().map(ToString::to_string);
             met.into_iter().for_each(|error| errors.add(error));
-            Trace { truth, part: Part::Test { text: test.text.to_string(), span: test.span, left, right, error, note } }
+            Trace {
+                truth,
+                part: TraceNode::Test { text: test.text.to_string(), span: test.span, left, right, error, note },
+            }
         }
     }
 }
@@ -151,9 +160,11 @@ fn show_place(start: Option<ValueRef<'_>>, path: &FieldPath, hidden: bool) -> St
 
 fn show_right(test: &Test, bound: &BoundCheck, documents: Documents<'_>, context: &Context) -> Option<String> {
     let hidden = match &test.check {
-        Check::Equals(right) | Check::Order(_, right) => right_hides(right, context),
-        Check::In(List::Place(right)) => right_hides(right, context),
-        Check::In(List::Elements(list)) | Check::All(list) => list.iter().any(|right| right_hides(right, context)),
+        TestKind::Equals(right) | TestKind::Order(_, right) => right_hides(right, context),
+        TestKind::In(List::Place(right)) => right_hides(right, context),
+        TestKind::In(List::Elements(list)) | TestKind::All(list) => {
+            list.iter().any(|right| right_hides(right, context))
+        }
         _ => false,
     };
     let shown = |right: &BoundRight| show_operand(right, documents, hidden);
@@ -161,7 +172,7 @@ fn show_right(test: &Test, bound: &BoundCheck, documents: Documents<'_>, context
     match bound {
         BoundCheck::Equals(BoundRight::Unknown) | BoundCheck::Order(_, BoundRight::Unknown) => {
             Some(match &test.check {
-                Check::Equals(right) | Check::Order(_, right) => why_right(right, context, &show_bson),
+                TestKind::Equals(right) | TestKind::Order(_, right) => why_right(right, context, &show_bson),
                 _ => "unknown".to_owned(),
             })
         }

@@ -3,13 +3,13 @@ use std::time::Instant;
 use bson::{Document, RawDocumentBuf, doc};
 
 use super::collection::GuardedCollection;
-use super::error::{GuardedError, TooMuch};
-use super::found::{Found, by_what_is_visible};
+use super::error::{GuardedError, LimitExceeded};
 use super::pipeline::Pipeline;
-use super::reading::steady;
+use super::read_plan::steady;
+use super::redacted_cursor::{RedactedCursor, by_what_is_visible};
 use super::stream::Stream;
 use crate::access::{Query, Shown, Visibility};
-use crate::query::Plan;
+use crate::query_plan::Plan;
 use crate::store::documents::{Find, Redaction};
 
 /// What an array of documents takes for each beside the document itself, in bytes: its type and its place in digits.
@@ -23,30 +23,30 @@ impl<'s> GuardedCollection<'s> {
     ///
     /// # Errors
     /// As [`find`](Self::find); and where the database refuses the pipeline.
-    pub async fn aggregate(&self, pipeline: &Pipeline) -> Result<Found<'s>, GuardedError> {
+    pub async fn aggregate(&self, pipeline: &Pipeline) -> Result<RedactedCursor<'s>, GuardedError> {
         self.admit_reading()?;
         let visibility = self.guard.visibility();
         let plan = self.narrowed(pipeline.first_match.as_ref(), visibility)?;
         // No stage makes something of nothing.
-        let Some(filter) = plan.filter() else { return Ok(Found::nothing()) };
+        let Some(filter) = plan.filter() else { return Ok(RedactedCursor::nothing()) };
         let order = steady(&plan, Document::new(), self.guard);
         if !plan.needs_check()
             && let Some(redaction) = self.redaction(visibility)
         {
             let stages = stages(&plan, filter, order, redaction, &pipeline.stages);
-            return Ok(Found::made(self.store.aggregate(&self.namespace, &stages).await?));
+            return Ok(RedactedCursor::made(self.store.aggregate(&self.namespace, &stages).await?));
         }
         let find = Find { sort: order, ..Find::by(filter) };
         let is_ordered = !find.sort.is_empty();
         let mut documents = self.redacted(&find, plan.needs_check()).await?;
         if documents.is_empty() {
-            return Ok(Found::nothing());
+            return Ok(RedactedCursor::nothing());
         }
         if is_ordered {
             by_what_is_visible(&mut documents, self.guard);
         }
         let database = self.namespace.database();
-        Ok(Found::made(self.store.aggregate_documents(database, documents, &pipeline.stages).await?))
+        Ok(RedactedCursor::made(self.store.aggregate_documents(database, documents, &pipeline.stages).await?))
     }
 
     /// The plan of the rules, narrowed by what the pipeline looks for anyhow: its first stage stays in it.
@@ -79,7 +79,7 @@ impl<'s> GuardedCollection<'s> {
             let size = batch.iter().map(|one| one.as_bytes().len().saturating_add(PER_DOCUMENT)).sum();
             bytes = bytes.saturating_add(size);
             if bytes > self.limits.sent_bytes {
-                return Err(TooMuch::Sent(self.limits.sent_bytes).into());
+                return Err(LimitExceeded::Sent(self.limits.sent_bytes).into());
             }
             documents.extend(batch);
         }

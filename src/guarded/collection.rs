@@ -1,18 +1,18 @@
 use bson::RawDocumentBuf;
 
 use super::error::GuardedError;
-use super::found::{Found, sorted};
 use super::limits::Limits;
-use super::reading::Reading;
+use super::read_plan::ReadPlan;
+use super::redacted_cursor::{RedactedCursor, sorted};
 use super::request::FindRequest;
 use super::stream::Stream;
 use crate::access::Guard;
-use crate::store::documents::{Find, Namespace, Store};
+use crate::store::documents::{DocumentStore, Find, Namespace};
 
 /// A collection as one user may read it.
 #[derive(Clone)]
 pub struct GuardedCollection<'s> {
-    pub(super) store: &'s dyn Store,
+    pub(super) store: &'s dyn DocumentStore,
     pub(super) namespace: Namespace,
     pub(super) guard: &'s Guard,
     pub(super) limits: Limits,
@@ -21,7 +21,7 @@ pub struct GuardedCollection<'s> {
 impl<'s> GuardedCollection<'s> {
     /// The collection of a store, behind the guard of its rules and a user.
     #[must_use]
-    pub fn new(store: &'s dyn Store, namespace: Namespace, guard: &'s Guard) -> Self {
+    pub fn new(store: &'s dyn DocumentStore, namespace: Namespace, guard: &'s Guard) -> Self {
         Self { store, namespace, guard, limits: Limits::default() }
     }
 
@@ -36,19 +36,22 @@ impl<'s> GuardedCollection<'s> {
     ///
     /// # Errors
     /// If there are no rules, a rule or the database fails, or the request exceeds a limit.
-    pub async fn find(&self, request: &FindRequest) -> Result<Found<'s>, GuardedError> {
+    pub async fn find(&self, request: &FindRequest) -> Result<RedactedCursor<'s>, GuardedError> {
         self.admit_reading()?;
-        let reading = Reading::new(self, request);
+        let reading = ReadPlan::new(self.guard, request);
         let is_pushed = reading.is_pushed();
-        let Some(filter) = reading.filter else { return Ok(Found::nothing()) };
+        let Some(filter) = reading.filter else { return Ok(RedactedCursor::nothing()) };
         let mut find = Find { sort: reading.order, ..Find::by(filter) };
         if is_pushed {
             (find.skip, find.limit) = (request.skip, request.limit);
         }
         let cursor = self.store.find(&self.namespace, &find).await?;
         let stream = Stream::new(Some(cursor), self.guard, reading.check, self.limits);
-        let found =
-            if reading.sorts { Found::held(sorted(stream, &request.query).await?) } else { Found::streamed(stream) };
+        let found = if reading.sorts {
+            RedactedCursor::held(sorted(stream, &request.query).await?)
+        } else {
+            RedactedCursor::streamed(stream)
+        };
         let found = if is_pushed { found } else { found.part(request.skip, request.limit) };
         Ok(found.projected(request.query.projection().cloned()))
     }

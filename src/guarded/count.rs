@@ -4,7 +4,7 @@ use bson::{Document, RawDocumentBuf, doc};
 
 use super::collection::GuardedCollection;
 use super::error::GuardedError;
-use super::reading::Reading;
+use super::read_plan::ReadPlan;
 use super::request::FindRequest;
 use super::stream::Stream;
 use crate::store::documents::{DocumentsError, Find};
@@ -17,7 +17,7 @@ impl GuardedCollection<'_> {
     /// As [`find`](Self::find).
     pub async fn count(&self, request: &FindRequest) -> Result<u64, GuardedError> {
         self.admit_reading()?;
-        let reading = Reading::new(self, request);
+        let reading = ReadPlan::new(self.guard, request);
         let Some(filter) = reading.filter else { return Ok(0) };
         if reading.check.is_none() {
             match self.count_by_store(&filter, request).await {

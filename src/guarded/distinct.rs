@@ -5,8 +5,8 @@ use std::time::Instant;
 use bson::Bson;
 
 use super::collection::GuardedCollection;
-use super::error::{GuardedError, TooMuch};
-use super::reading::Reading;
+use super::error::{GuardedError, LimitExceeded};
+use super::read_plan::ReadPlan;
 use super::request::FindRequest;
 use super::stream::Stream;
 use crate::access::Shown;
@@ -24,7 +24,7 @@ impl GuardedCollection<'_> {
         self.admit_reading()?;
         let path =
             FieldPath::parse(field).map_err(|_| GuardedError::Malformed("`distinct` takes the path of a field"))?;
-        let reading = Reading::new(self, request);
+        let reading = ReadPlan::new(self.guard, request);
         let Some(filter) = reading.filter else { return Ok(Vec::new()) };
         let find = Find { sort: reading.order, ..Find::by(filter) };
         let cursor = self.store.find(&self.namespace, &find).await?;
@@ -61,7 +61,9 @@ impl GuardedCollection<'_> {
                     Ok(())
                 })?;
                 if values.len() > limits.held_documents || bytes > limits.held_bytes {
-                    return Err(TooMuch::Held { documents: limits.held_documents, bytes: limits.held_bytes }.into());
+                    return Err(
+                        LimitExceeded::Held { documents: limits.held_documents, bytes: limits.held_bytes }.into()
+                    );
                 }
             }
         }

@@ -51,7 +51,7 @@ pub enum GuardedError {
     #[error("{}", denied(*.operation))]
     Denied {
         /// What is not permitted; `None` if it was one of several writes, and which could tell of what is hidden.
-        operation: Option<Operation>,
+        operation: Option<WriteKind>,
         /// Why; it may tell of hidden fields.
         reason: Box<Denial>,
     },
@@ -60,7 +60,7 @@ pub enum GuardedError {
     Failed(Vec<EvalError>),
     /// More than one request may take.
     #[error("{0}")]
-    TooMuch(#[from] TooMuch),
+    LimitExceeded(#[from] LimitExceeded),
     /// The database has no transactions, and the request cannot be carried out by the rules without one: why.
     #[error(
         "this server has no transactions, and {0}; they need a replica set, which a single server can be too \
@@ -78,7 +78,7 @@ pub enum GuardedError {
 
 /// The kind of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
+pub enum WriteKind {
     /// It is new.
     Insert,
     /// It changes.
@@ -87,7 +87,7 @@ pub enum Operation {
     Delete,
 }
 
-impl fmt::Display for Operation {
+impl fmt::Display for WriteKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Insert => "insert",
@@ -109,7 +109,7 @@ pub struct Denial {
     /// How it failed before it could be checked; it may quote stored values.
     pub failure: Option<String>,
     /// Which of several writes it was, from 0, and what it was to do.
-    pub write: Option<(usize, Operation)>,
+    pub write: Option<(usize, WriteKind)>,
 }
 
 impl Denial {
@@ -122,7 +122,7 @@ impl Denial {
         Self { failure: Some(failure), ..Self::of(Reason::Failed) }
     }
 
-    pub(super) fn denies(self, operation: Operation) -> GuardedError {
+    pub(super) fn denies(self, operation: WriteKind) -> GuardedError {
         GuardedError::Denied { operation: Some(operation), reason: Box::new(self) }
     }
 }
@@ -146,7 +146,7 @@ impl fmt::Display for Denial {
 /// A resource limit that a request exceeded, and how to stay below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum TooMuch {
+pub enum LimitExceeded {
     /// Documents that the database cannot tell apart by the rules.
     #[error(
         "more than {0} documents would have to be checked one by one; narrow the filter by fields that are visible in every document"
@@ -190,7 +190,7 @@ fn shown(text: &str) -> String {
     format!("`{}`", OneLine(excerpt(text, SHOWN)))
 }
 
-fn denied(operation: Option<Operation>) -> String {
+fn denied(operation: Option<WriteKind>) -> String {
     match operation {
         Some(operation) => format!("{operation} not permitted"),
         None => "one of the writes is not permitted, or failed".to_owned(),
@@ -248,7 +248,7 @@ impl GuardedError {
                 | Self::Update(_)
                 | Self::Internal
                 | Self::Denied { .. }
-                | Self::TooMuch(_)
+                | Self::LimitExceeded(_)
         )
     }
 }

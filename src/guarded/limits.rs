@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// Resource limits for one request. A request that exceeds them is refused with [`TooMuch`](super::TooMuch).
+/// Resource limits for one request. A request that exceeds them is refused with [`LimitExceeded`](super::LimitExceeded).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// How many documents are fetched from the database to be checked one by one.

@@ -1,5 +1,5 @@
 //! Collections as their users may read them: a client's query goes through a [`Guard`](crate::access::Guard) to a
-//! [`Store`](crate::store::documents::Store), and what comes back is redacted.
+//! [`DocumentStore`](crate::store::documents::DocumentStore), and what comes back is redacted.
 //!
 //! A query means what it would mean on the documents as the user may read them: a hidden field is Missing there, so that no
 //! filter, order, projection, group or error tells anything of it.
@@ -14,29 +14,29 @@
 //! | distinct | | always |
 //! | aggregate | after the plan and the redaction, if all fields are visible in every document or in none | else the documents are redacted here and sent to the database as [`$documents`][aggregate_documents] |
 //!
-//! [aggregate_documents]: crate::store::documents::Store::aggregate_documents
+//! [aggregate_documents]: crate::store::documents::DocumentStore::aggregate_documents
 
 mod aggregate;
 mod collection;
 mod count;
 mod distinct;
 mod error;
-mod found;
 mod limits;
 mod names;
 mod options;
 mod pipeline;
-mod reading;
+mod read_plan;
+mod redacted_cursor;
 mod request;
 mod stream;
 mod watch;
 mod write;
 
 pub use collection::GuardedCollection;
-pub use error::{Denial, GuardedError, Operation, TooMuch};
-pub use found::Found;
+pub use error::{Denial, GuardedError, LimitExceeded, WriteKind};
 pub use limits::Limits;
 pub use pipeline::{MAX_PIPELINE_BYTES, MAX_STAGES, Pipeline};
+pub use redacted_cursor::RedactedCursor;
 pub use request::FindRequest;
-pub use watch::{Happened, VisibleChange, WatchEnd, Watched};
+pub use watch::{VisibleChange, WatchEnd, WatchEvent, Watched};
 pub use write::{MAX_WRITES, Write, Written, parse_writes};

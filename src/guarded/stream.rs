@@ -2,7 +2,7 @@ use std::time::Instant;
 
 use bson::RawDocumentBuf;
 
-use super::error::{GuardedError, TooMuch};
+use super::error::{GuardedError, LimitExceeded};
 use super::limits::Limits;
 use crate::access::{Answered, Buffer, Guard, Reason};
 use crate::store::documents::Cursor;
@@ -42,7 +42,7 @@ impl<'s> Stream<'s> {
             let Some(cursor) = &mut self.cursor else { return Ok(Vec::new()) };
             let stored = cursor.batch().await?;
             if began.elapsed() > self.limits.time {
-                return Err(TooMuch::Time(self.limits.time).into());
+                return Err(LimitExceeded::Time(self.limits.time).into());
             }
             if stored.is_empty() {
                 self.cursor = None;
@@ -50,7 +50,7 @@ impl<'s> Stream<'s> {
             }
             self.came = self.came.saturating_add(u64::try_from(stored.len()).unwrap_or(u64::MAX));
             if let Some(most) = self.most.filter(|most| self.came > *most) {
-                return Err(TooMuch::Checked(most).into());
+                return Err(LimitExceeded::Checked(most).into());
             }
             let mut shown = Vec::with_capacity(stored.len());
             for document in &stored {

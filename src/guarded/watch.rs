@@ -39,7 +39,7 @@ pub struct WatchEnd(Arc<AtomicBool>);
 
 /// An item of a change stream.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Happened {
+pub enum WatchEvent {
     /// Nothing that the user may know of; ask again.
     Nothing,
     /// A document changed.
@@ -125,24 +125,24 @@ impl<'s> Watched<'s> {
     ///
     /// # Errors
     /// If the database fails, or a rule does. There may have been changes that were not told.
-    pub async fn next(&mut self) -> Result<Happened, GuardedError> {
+    pub async fn next(&mut self) -> Result<WatchEvent, GuardedError> {
         if self.is_over() {
-            return Ok(Happened::Ended);
+            return Ok(WatchEvent::Ended);
         }
         let event = self.events.next().await?;
         // It may have become so in the meantime.
         if self.is_over() {
-            return Ok(Happened::Ended);
+            return Ok(WatchEvent::Ended);
         }
         // Before and after are judged at one moment.
         let renewed = self.clock.as_ref().map(|now| self.guard.at(now()));
         let guard = renewed.as_ref().unwrap_or(self.guard);
         let see = |document: &RawDocumentBuf| see(guard, &self.filter, document);
         let seen = match event {
-            None => return Ok(Happened::Nothing),
+            None => return Ok(WatchEvent::Nothing),
             Some(Event::Ended) => {
                 self.end.end();
-                return Ok(Happened::Ended);
+                return Ok(WatchEvent::Ended);
             }
             Some(Event::Inserted { after }) => see(&after).map(|after| (None, after)),
             Some(Event::Changed { before: Some(before), after: Some(after) }) => {
@@ -156,7 +156,7 @@ impl<'s> Watched<'s> {
             self.guard.context().await_calls_of(renewed.context());
         }
         let (before, after) = seen?;
-        Ok(change(before, after)?.map_or(Happened::Nothing, |change| Happened::Change(Box::new(change))))
+        Ok(change(before, after)?.map_or(WatchEvent::Nothing, |change| WatchEvent::Change(Box::new(change))))
     }
 
     fn is_over(&self) -> bool {

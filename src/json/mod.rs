@@ -7,16 +7,31 @@ mod node;
 mod parse;
 mod plain;
 mod print;
-mod straight;
+mod raw_document;
 mod stream;
 mod write;
 
 pub(crate) use ejson::is_literal_key;
-pub use ejson::{EjsonError, EjsonErrorKind, from_bson, is_literal, to_bson, to_document};
+pub use ejson::{EjsonError, EjsonErrorKind, to_document};
 pub use node::{Kind, Member, Node};
-pub use parse::{JsonError, JsonErrorKind, MAX_DEPTH, MAX_SIZE, parse, parse_bytes, parse_part};
-pub use plain::{to_plain_bson, to_plain_document};
-pub use straight::to_raw_document;
-pub use stream::{Chunk, Stream};
-pub use write::write;
+pub use parse::{JsonError, JsonErrorKind, parse, parse_bytes};
 pub(crate) use write::{NotJson, escape, string, write_relaxed};
+
+#[cfg(not(feature = "unstable"))]
+pub(crate) use {
+    ejson::{from_bson, is_literal, to_bson},
+    parse::{MAX_DEPTH, MAX_SIZE, parse_part},
+    plain::{to_plain_bson, to_plain_document},
+    raw_document::to_raw_document,
+    stream::{Chunk, Stream},
+    write::write,
+};
+#[cfg(feature = "unstable")]
+pub use {
+    ejson::{from_bson, is_literal, to_bson},
+    parse::{MAX_DEPTH, MAX_SIZE, parse_part},
+    plain::{to_plain_bson, to_plain_document},
+    raw_document::to_raw_document,
+    stream::{Chunk, Stream},
+    write::write,
+};

@@ -1,8 +1,8 @@
 use serde_json::to_writer;
 
 use super::{from_bson, is_literal_key};
+use crate::byte_search::string_end;
 use crate::value::{ArrayRef, DocumentRef, Elements, Fields, MAX_DEPTH, Malformed, ValueRef};
-use crate::words::string_end;
 
 /// Writes a document as [`from_bson`] does, as one line of text, straight from its bytes where it is raw.
 ///

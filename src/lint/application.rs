@@ -1,8 +1,8 @@
 //! What can be seen only with the rules of all collections side by side.
 
-use super::beliefs::Beliefs;
 use super::catalogue::CUSTOM_DATA_ABSENT;
 use super::custom_data::Store;
+use super::custom_data_effect::Beliefs;
 use super::report::Report;
 use super::shape::{custom_data_field, references, rights};
 use super::witness::Search;

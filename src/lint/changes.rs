@@ -2,7 +2,7 @@
 
 use bson::Bson;
 
-use super::beliefs::{Belief, Judgement, of_custom_data};
+use super::custom_data_effect::{Belief, Judgement, of_custom_data};
 use super::extent::{Writing, top_level, writing_of};
 use super::shape::rights;
 use super::witness::{Search, samples, set, suggestions};

@@ -8,7 +8,7 @@ use super::shape::{is_plural, is_user, place_name, rights};
 use crate::eval::convert;
 use crate::expr::Conversion;
 use crate::path::FieldPath;
-use crate::predicate::{Check, ContextRoot, Left, List, Reference, Right, Test};
+use crate::predicate::{ContextRoot, Left, List, Reference, Right, Test, TestKind};
 use crate::schema::Schema;
 use crate::text::closest;
 use crate::value::ValueRef;
@@ -35,8 +35,8 @@ pub(super) fn lint(test: &Test, schema: Option<&Schema>, report: &mut Report) {
 /// A list, or an array, that is never one.
 fn list(test: &Test, report: &mut Report) {
     let found = match &test.check {
-        Check::In(List::Place(Right::Context(reference))) if is_string(reference) => reference.to_string(),
-        Check::In(List::Place(Right::Literal(Bson::Boolean(value)))) => format!("%%{value}"),
+        TestKind::In(List::Place(Right::Context(reference))) if is_string(reference) => reference.to_string(),
+        TestKind::In(List::Place(Right::Literal(Bson::Boolean(value)))) => format!("%%{value}"),
         _ => return in_string(test, report),
     };
     let left = match &test.left {
@@ -53,9 +53,9 @@ fn list(test: &Test, report: &mut Report) {
 fn in_string(test: &Test, report: &mut Report) {
     let Left::Context(left) = &test.left else { return };
     let asked = match &test.check {
-        Check::Size(_) => "an array",
-        Check::ElemMatch(..) => "an array",
-        Check::Mod { .. } => "a number",
+        TestKind::Size(_) => "an array",
+        TestKind::ElemMatch(..) => "an array",
+        TestKind::Mod { .. } => "a number",
         _ => return,
     };
     if is_string(left) {
@@ -119,7 +119,7 @@ fn context(left: &Reference, test: &Test, schema: Option<&Schema>, report: &mut 
             id(path, test, schema, report);
         }
     }
-    if let Check::Equals(Right::Document(root, path)) = &test.check
+    if let TestKind::Equals(Right::Document(root, path)) = &test.check
         && left.root == ContextRoot::User
         && left.path.first() != Some("identities")
         && !ends_plural(&left.path)
@@ -165,7 +165,7 @@ fn other_type(left: &Reference, right: &Right) -> Option<&'static str> {
 }
 
 fn id(path: &FieldPath, test: &Test, schema: Option<&Schema>, report: &mut Report) {
-    let equality = matches!(test.check, Check::Equals(_) | Check::In(List::Elements(_)));
+    let equality = matches!(test.check, TestKind::Equals(_) | TestKind::In(List::Elements(_)));
     // Where a schema declares the type, it tells.
     let is_declared = schema.is_some_and(|schema| schema.type_names_at(path.segments()).is_some());
     if equality && !is_declared && path.segments().last().is_some_and(|last| last.name() == "_id") {

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use bson::oid::ObjectId;
 use bson::{Bson, Document};
 
-use super::beliefs::Belief;
 use super::catalogue::{CUSTOM_DATA_GRANTED, CUSTOM_DATA_OPEN, CUSTOM_DATA_WRITABLE};
 use super::changes::{Change, changes, fields, some_field};
+use super::custom_data_effect::Belief;
 use super::extent::{Extent, Writing, never, writing, writing_of};
 use super::report::Report;
-use super::way_out::{Closing, closing};
+use super::suggestion::{Closing, closing};
 use super::witness::{Act, Custom, Draft, Privilege, Search, another, example, get, samples, set};
 use crate::path::FieldPath;
 use crate::policy::{Role, Rule};

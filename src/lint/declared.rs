@@ -13,7 +13,7 @@ use super::shape::{place_name, rights};
 use crate::expr::Conversion;
 use crate::path::{FieldPath, Segment};
 use crate::policy::{FieldRule, RulesFile};
-use crate::predicate::{Check, DocumentRoot, Left, List, Predicate, Right, Test};
+use crate::predicate::{DocumentRoot, Left, List, Predicate, Right, Test, TestKind};
 use crate::schema::{Property, Schema};
 use crate::text::{Span, closest};
 use crate::value::ValueRef;
@@ -91,7 +91,7 @@ impl Declared<'_> {
                 places.extend(whole(*root, path));
             }
         }
-        if let (Left::Context(left), Check::Equals(Right::Document(root, path))) = (&test.left, &test.check)
+        if let (Left::Context(left), TestKind::Equals(Right::Document(root, path))) = (&test.left, &test.check)
             && is_string(left)
             && let Some(path) = whole(*root, path)
             && let Some(types) = self.never_holds(&path, &Bson::String(String::new()))
@@ -116,8 +116,8 @@ impl Declared<'_> {
     /// What a field is compared with, where it is known to be of a type that the field never is.
     fn compared(&mut self, test: &Test, root: DocumentRoot, path: &FieldPath) {
         let operands: Vec<&Right> = match &test.check {
-            Check::Equals(right) | Check::Order(_, right) => vec![right],
-            Check::In(List::Elements(rights)) => rights.iter().collect(),
+            TestKind::Equals(right) | TestKind::Order(_, right) => vec![right],
+            TestKind::In(List::Elements(rights)) => rights.iter().collect(),
             _ => return,
         };
         let mut found = None;

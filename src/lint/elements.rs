@@ -4,7 +4,7 @@ use super::catalogue::ELEMENTS_APART;
 use super::report::Report;
 use super::shape::{Polarity, View, is_plural, root_name, view};
 use crate::path::{FieldPath, Segment};
-use crate::predicate::{Check, ContextRoot, DocumentRoot, Left, Predicate, Test};
+use crate::predicate::{ContextRoot, DocumentRoot, Left, Predicate, Test, TestKind};
 use crate::schema::Schema;
 
 /// Names in the plural of what usually is one document.
@@ -64,7 +64,7 @@ fn conjunction<'p>(
             }
         }
         View::Test(test, Polarity::Asserted) => {
-            if let Check::ElemMatch(_, inner) = &test.check {
+            if let TestKind::ElemMatch(_, inner) = &test.check {
                 lint(inner, None, report);
             }
             together.push(test);

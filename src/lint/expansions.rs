@@ -1,7 +1,7 @@
 //! Properties that do not exist, and expansions that are only text.
 
 use super::catalogue::{EXPANSION_IN_TEXT, NAME_WITH_BLANK, PROPERTY_UNKNOWN};
-use super::parts::{Leaf, Part, each_expansion, each_leaf, operands};
+use super::expression_walk::{Leaf, Part, each_expansion, each_leaf, operands};
 use super::report::Report;
 use crate::eval::Request;
 use crate::expr::{Check, Expansion, Name, Root};

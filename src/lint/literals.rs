@@ -5,7 +5,7 @@ use bson::Bson;
 use super::catalogue::{
     ARRAY_COMPARED_WHOLE, LIST_NESTED, OBJECT_COMPARED_WHOLE, OBJECT_EMPTY, OPERATOR_BARE, SCHEMA_WORD,
 };
-use super::parts::Part;
+use super::expression_walk::Part;
 use super::report::Report;
 use super::shape::is_plural;
 use crate::expr::{Check, Comparison, Expansion, List, Operand, Operator, Root, bare_logic, element_help, schema_word};

@@ -2,22 +2,23 @@
 
 mod anonymous;
 mod application;
-mod beliefs;
 mod catalogue;
 mod census;
 mod changes;
 mod comparisons;
 mod custom_data;
+mod custom_data_effect;
 mod declared;
 mod elements;
 mod expansions;
+mod exposure;
+mod expression_walk;
 mod extent;
 mod filters;
 mod grants;
 mod literals;
 mod negations;
 mod ownership;
-mod parts;
 mod portable;
 mod privilege;
 mod references;
@@ -26,10 +27,9 @@ mod roles;
 mod rules;
 mod schema_keys;
 mod shape;
+mod suggestion;
 mod take_over;
 mod times;
-mod undone;
-mod way_out;
 mod witness;
 
 pub use anonymous::lint_anonymous;

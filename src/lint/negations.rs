@@ -5,7 +5,7 @@ use bson::Bson;
 use super::catalogue::NEGATION_OF_MISSING;
 use super::report::Report;
 use super::shape::{Polarity, View, place_name, view};
-use crate::predicate::{Check, ContextRoot, DocumentRoot, Left, List, Predicate, Right, Test};
+use crate::predicate::{ContextRoot, DocumentRoot, Left, List, Predicate, Right, Test, TestKind};
 
 pub(super) fn lint(predicate: &Predicate, report: &mut Report) {
     walk(predicate, Polarity::Asserted, &[], report);
@@ -50,7 +50,7 @@ fn excludes_missing(test: &Test, polarity: Polarity) -> bool {
 /// Whether a test is there to let a missing operand pass.
 fn names_missing(test: &Test, polarity: Polarity) -> bool {
     match polarity {
-        Polarity::Denied => matches!(test.check, Check::Exists),
+        Polarity::Denied => matches!(test.check, TestKind::Exists),
         Polarity::Asserted => holds_for_null(test),
     }
 }
@@ -58,8 +58,8 @@ fn names_missing(test: &Test, polarity: Polarity) -> bool {
 fn holds_for_null(test: &Test) -> bool {
     let null = |right: &Right| matches!(right, Right::Literal(Bson::Null));
     match &test.check {
-        Check::Equals(right) => null(right),
-        Check::In(List::Elements(rights)) => rights.iter().any(null),
+        TestKind::Equals(right) => null(right),
+        TestKind::In(List::Elements(rights)) => rights.iter().any(null),
         _ => false,
     }
 }
@@ -75,8 +75,8 @@ fn negated(test: &Test, settled: &[&Left], report: &mut Report) {
     };
     let deliberate = match &test.check {
         // `{"deleted": {"$ne": true}}` is how one asks of a flag that may be missing.
-        Check::Equals(Right::Literal(Bson::Boolean(true)) | Right::Document(..)) => true,
-        Check::Exists | Check::Type(_) => true,
+        TestKind::Equals(Right::Literal(Bson::Boolean(true)) | Right::Document(..)) => true,
+        TestKind::Exists | TestKind::Type(_) => true,
         _ => holds_for_null(test),
     };
     if !missable || deliberate || settled.iter().any(|left| reaches(left, &test.left)) {

@@ -4,7 +4,7 @@ use super::shape::{Polarity, View, references, rights, view};
 use super::witness::{At, Moment};
 use crate::path::FieldPath;
 use crate::policy::{FieldRule, Role, Rule};
-use crate::predicate::{Check, ContextRoot, DocumentRoot, Left, List, Predicate, Right, Test};
+use crate::predicate::{ContextRoot, DocumentRoot, Left, List, Predicate, Right, Test, TestKind};
 
 /// A condition that compares a field with the user.
 pub(super) struct Ownership<'r> {
@@ -108,15 +108,15 @@ fn asserted<'p>(predicate: &'p Predicate, polarity: Polarity, visit: &mut dyn Fn
 fn owner_place(test: &Test) -> Option<(DocumentRoot, &FieldPath)> {
     let of_user = |right: &&Right| references(right).iter().any(|found| found.root == ContextRoot::User);
     match (&test.left, &test.check) {
-        (Left::Document(root, path), Check::Equals(_) | Check::In(_) | Check::All(_)) => {
+        (Left::Document(root, path), TestKind::Equals(_) | TestKind::In(_) | TestKind::All(_)) => {
             rights(test).iter().any(of_user).then_some((*root, path))
         }
-        (Left::Document(root, path), Check::ElemMatch(_, inner)) => {
+        (Left::Document(root, path), TestKind::ElemMatch(_, inner)) => {
             let mut found = false;
             inner.each_test(&mut |test| found |= rights(test).iter().any(of_user));
             found.then_some((*root, path))
         }
-        (Left::Context(left), Check::Equals(right) | Check::In(List::Place(right)))
+        (Left::Context(left), TestKind::Equals(right) | TestKind::In(List::Place(right)))
             if left.root == ContextRoot::User =>
         {
             match right {

@@ -4,7 +4,7 @@ use bson::Bson;
 
 use super::shape::{is_user, rights};
 use crate::path::Segment;
-use crate::predicate::{Check, ContextRoot, Left, Right, Test};
+use crate::predicate::{ContextRoot, Left, Right, Test, TestKind};
 
 /// Whether a test holds only for users who have something that they cannot give themselves.
 pub(super) fn is_privilege(test: &Test) -> bool {
@@ -15,7 +15,7 @@ pub(super) fn is_privilege(test: &Test) -> bool {
         Right::Function(_) => true,
         _ => false,
     };
-    if matches!(&test.check, Check::Equals(Right::Function(_))) {
+    if matches!(&test.check, TestKind::Equals(Right::Function(_))) {
         return true;
     }
     let Left::Context(left) = &test.left else { return false };
@@ -24,16 +24,16 @@ pub(super) fn is_privilege(test: &Test) -> bool {
     let all = !rights.is_empty() && rights.iter().all(configured);
     match (left.root, names.as_slice()) {
         (ContextRoot::User, ["custom_data", ..]) => match &test.check {
-            Check::Equals(_) | Check::Order(..) | Check::In(_) | Check::All(_) => all,
-            Check::Exists | Check::Type(_) | Check::Regex(_) | Check::ElemMatch(..) => true,
-            Check::Size(_) | Check::Mod { .. } | Check::Client(_) => false,
+            TestKind::Equals(_) | TestKind::Order(..) | TestKind::In(_) | TestKind::All(_) => all,
+            TestKind::Exists | TestKind::Type(_) | TestKind::Regex(_) | TestKind::ElemMatch(..) => true,
+            TestKind::Size(_) | TestKind::Mod { .. } | TestKind::Client(_) => false,
         },
         (ContextRoot::User, ["type"]) => {
             all && !rights.iter().any(|right| matches!(right, Right::Literal(Bson::String(text)) if text == "normal"))
         }
         (ContextRoot::User, ["identities", last]) if *last != "id" => false,
         (ContextRoot::User, ["id" | "data" | "identities", ..]) => match &test.check {
-            Check::Regex(_) => true,
+            TestKind::Regex(_) => true,
             _ => all,
         },
         (ContextRoot::Values | ContextRoot::Environment, _) => {

@@ -1,11 +1,11 @@
 use super::catalogue::ROLES_EMPTY;
-use super::parts::each_part;
+use super::expression_walk::each_part;
 use super::report::Report;
 use super::times::{self, Time};
 use super::witness::Search;
 use super::{
-    comparisons, declared, elements, expansions, filters, grants, literals, negations, roles, schema_keys, take_over,
-    undone,
+    comparisons, declared, elements, expansions, exposure, filters, grants, literals, negations, roles, schema_keys,
+    take_over,
 };
 use crate::json::Node;
 use crate::path::FieldPath;
@@ -43,7 +43,7 @@ pub fn lint_rules(rules: &RulesFile, node: &Node) -> Vec<Finding> {
     };
     let search = Search::new(policy);
     take_over::lint(&search, &mut report);
-    undone::lint(&search, &mut report);
+    exposure::lint(&search, &mut report);
     declared::lint(rules, &mut report);
     for role in own {
         grants::lint(role, &mut report);

@@ -4,7 +4,7 @@ use bson::Bson;
 
 use crate::expr::Root;
 use crate::path::FieldPath;
-use crate::predicate::{Check, ContextRoot, DocumentRoot, Left, Predicate, Reference, Right, Test};
+use crate::predicate::{ContextRoot, DocumentRoot, Left, Predicate, Reference, Right, Test, TestKind};
 
 /// The truth of a predicate that is the same for all documents and users.
 pub(super) fn settled(predicate: &Predicate) -> Option<bool> {
@@ -26,7 +26,7 @@ pub(super) fn settled(predicate: &Predicate) -> Option<bool> {
         }
         Predicate::Not(inner) => settled(inner).map(|value| !value),
         Predicate::Test(test) => match (&test.left, &test.check) {
-            (Left::Boolean(left), Check::Equals(Right::Literal(Bson::Boolean(right)))) => Some(left == right),
+            (Left::Boolean(left), TestKind::Equals(Right::Literal(Bson::Boolean(right)))) => Some(left == right),
             _ => None,
         },
     }

@@ -9,7 +9,7 @@ use super::extent::{Extent, Writing, always, never, possible, writing, writing_o
 use super::ownership::{Ownership, ownerships};
 use super::report::Report;
 use super::shape::{Polarity, rights};
-use super::way_out::{inserting, keeping};
+use super::suggestion::{inserting, keeping};
 use super::witness::{Act, Draft, Moment, Search, another, document, example, get, set};
 use crate::eval::Truth;
 use crate::path::FieldPath;

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::app::{App, ConfigFile, FileFinding, Part, Secrets};
+use crate::app::{App, ConfigFile, ConfigPart, FileFinding, Secrets};
 use crate::auth::token::TokenProvider;
 use crate::auth::{ConfigError, CustomDataConfig, ProviderType};
 use crate::text::Finding;
@@ -36,8 +36,8 @@ pub enum SetupError {
 pub fn custom_data_config(app: &App) -> Result<Option<CustomDataConfig>, SetupError> {
     const WHAT: &str = "the configuration of custom user data";
     match &app.custom_user_data {
-        Part::Absent => Ok(None),
-        Part::Present(file) => {
+        ConfigPart::Absent => Ok(None),
+        ConfigPart::Present(file) => {
             let config = CustomDataConfig::compile(&file.node)
                 .map_err(|errors| SetupError::Files { what: WHAT, findings: findings(file, errors) })?;
             Ok(Some(config))

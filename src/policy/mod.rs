@@ -7,9 +7,21 @@ mod keys;
 mod parse;
 mod rules;
 
-pub use compile::{RulesInPart, compile, compile_in_part};
+pub use compile::compile;
 pub(crate) use compile::{compile_in_part_within, compile_within};
 pub use error::{PolicyError, PolicyErrorKind};
-pub use format::canonical;
 pub use parse::RulesError;
-pub use rules::{DocumentFilters, FieldRule, Filter, Policy, Presence, Role, Rule, RulesFile};
+pub use rules::{Policy, RulesFile};
+
+#[cfg(not(feature = "unstable"))]
+pub(crate) use {
+    compile::{RulesInPart, compile_in_part},
+    format::canonical,
+    rules::{DocumentFilters, FieldRule, Filter, Presence, Role, Rule},
+};
+#[cfg(feature = "unstable")]
+pub use {
+    compile::{RulesInPart, compile_in_part},
+    format::canonical,
+    rules::{DocumentFilters, FieldRule, Filter, Presence, Role, Rule},
+};

@@ -1,8 +1,8 @@
 use bson::Bson;
 
 use super::{
-    Call, Check, ContextRoot, DocumentRoot, Elements, Left, List, LowerError, LowerErrorKind, Predicate, Reference,
-    Right, Scope, Template, Test,
+    Call, ContextRoot, DocumentRoot, Elements, Left, List, LowerError, LowerErrorKind, Predicate, Reference, Right,
+    Scope, Template, Test, TestKind,
 };
 use crate::expr::{self, Clause, Comparison, Condition, ElemMatch, Expansion, Expr, Logic, Name, Operand, Root};
 use crate::path::FieldPath;
@@ -65,7 +65,7 @@ struct Subject<'n> {
 }
 
 impl Subject<'_> {
-    fn test(&self, check: Check, written: &serde_json::Value, span: Span) -> Predicate {
+    fn test(&self, check: TestKind, written: &serde_json::Value, span: Span) -> Predicate {
         let text = if self.name.is_empty() {
             written.to_string()
         } else {
@@ -111,7 +111,7 @@ impl Lowering {
                     Condition::Equals(value) => {
                         let right = self.right(value);
                         let written = value.value.to_json();
-                        subject.test(Check::Equals(right), &written, name.span)
+                        subject.test(TestKind::Equals(right), &written, name.span)
                     }
                     Condition::Checks(checks) => self.checks(&subject, checks),
                     Condition::Expression(_) => Predicate::Constant(false),
@@ -194,41 +194,41 @@ impl Lowering {
         let written = check.value.to_json();
         let test = |check_as_meant| subject.test(check_as_meant, &written, check.span);
         match &check.value {
-            C::Compare(Comparison::Eq, value) => test(Check::Equals(self.right(value))),
+            C::Compare(Comparison::Eq, value) => test(TestKind::Equals(self.right(value))),
             C::Compare(Comparison::Ne, value) => {
                 let written = C::Compare(Comparison::Eq, value.clone()).to_json();
-                not(subject.test(Check::Equals(self.right(value)), &written, check.span))
+                not(subject.test(TestKind::Equals(self.right(value)), &written, check.span))
             }
-            C::Compare(comparison, value) => test(Check::Order(*comparison, self.right(value))),
-            C::In(list) => test(Check::In(self.list(list))),
+            C::Compare(comparison, value) => test(TestKind::Order(*comparison, self.right(value))),
+            C::In(list) => test(TestKind::In(self.list(list))),
             C::Nin(list) => {
                 let written = C::In(list.clone()).to_json();
-                not(subject.test(Check::In(self.list(list)), &written, check.span))
+                not(subject.test(TestKind::In(self.list(list)), &written, check.span))
             }
-            C::All(values) => test(Check::All(values.iter().map(|value| self.right(value)).collect())),
-            C::Exists(true) => test(Check::Exists),
-            C::Exists(false) => not(subject.test(Check::Exists, &C::Exists(true).to_json(), check.span)),
-            C::Size(size) => test(Check::Size(*size)),
-            C::Type(set) => test(Check::Type(*set)),
-            C::Mod { divisor, remainder } => test(Check::Mod { divisor: *divisor, remainder: *remainder }),
-            C::Regex(pattern) => test(Check::Regex(pattern.clone())),
+            C::All(values) => test(TestKind::All(values.iter().map(|value| self.right(value)).collect())),
+            C::Exists(true) => test(TestKind::Exists),
+            C::Exists(false) => not(subject.test(TestKind::Exists, &C::Exists(true).to_json(), check.span)),
+            C::Size(size) => test(TestKind::Size(*size)),
+            C::Type(set) => test(TestKind::Type(*set)),
+            C::Mod { divisor, remainder } => test(TestKind::Mod { divisor: *divisor, remainder: *remainder }),
+            C::Regex(pattern) => test(TestKind::Regex(pattern.clone())),
             C::ElemMatch(ElemMatch::Element(checks)) => {
                 let element = Left::Element(FieldPath::root());
                 let inner = self.checks(&Subject { left: &element, name: "" }, checks);
-                test(Check::ElemMatch(Elements::All, Box::new(inner)))
+                test(TestKind::ElemMatch(Elements::All, Box::new(inner)))
             }
             C::ElemMatch(ElemMatch::Fields(expr)) => {
                 let inner = self.expr(expr, Plain::Element);
-                test(Check::ElemMatch(Elements::Containers, Box::new(inner)))
+                test(TestKind::ElemMatch(Elements::Containers, Box::new(inner)))
             }
             C::Not(checks) => not(self.checks(subject, checks)),
             C::Logic(kind, lists) => logic(*kind, lists.iter().map(|list| self.checks(subject, list)).collect()),
             C::Convert(conversion, value) => {
-                test(Check::Equals(Right::Convert(*conversion, Box::new(self.right(value)))))
+                test(TestKind::Equals(Right::Convert(*conversion, Box::new(self.right(value)))))
             }
             C::Function(call) => {
                 let arguments = call.arguments.iter().map(|argument| self.template(argument, Whole::Allowed)).collect();
-                test(Check::Equals(Right::Function(Call { name: call.name.clone(), arguments })))
+                test(TestKind::Equals(Right::Function(Call { name: call.name.clone(), arguments })))
             }
         }
     }

@@ -11,5 +11,5 @@ pub(crate) use lower::{Place, place};
 pub use scope::Scope;
 pub(crate) use tree::Literal;
 pub use tree::{
-    Call, Check, ContextRoot, DocumentRoot, Elements, Left, List, Predicate, Reference, Right, Template, Test,
+    Call, ContextRoot, DocumentRoot, Elements, Left, List, Predicate, Reference, Right, Template, Test, TestKind,
 };

@@ -29,7 +29,7 @@ pub struct Test {
     /// What is looked at.
     pub left: Left,
     /// What is asked about it.
-    pub check: Check,
+    pub check: TestKind,
     /// What is written out on the right, kept once for all that bind the test.
     pub(crate) literal: Option<Literal>,
     /// The test in the rule language, on one line.
@@ -39,7 +39,7 @@ pub struct Test {
 }
 
 impl Test {
-    pub(crate) fn new(left: Left, check: Check, text: impl Into<Box<str>>, span: Span) -> Self {
+    pub(crate) fn new(left: Left, check: TestKind, text: impl Into<Box<str>>, span: Span) -> Self {
         Self { left, literal: Literal::of(&check), check, text: text.into(), span }
     }
 }
@@ -54,12 +54,12 @@ pub(crate) enum Literal {
 }
 
 impl Literal {
-    fn of(check: &Check) -> Option<Self> {
+    fn of(check: &TestKind) -> Option<Self> {
         match check {
-            Check::Equals(Right::Literal(value)) | Check::Order(_, Right::Literal(value)) => {
+            TestKind::Equals(Right::Literal(value)) | TestKind::Order(_, Right::Literal(value)) => {
                 Some(Self::Value(Arc::new(value.clone())))
             }
-            Check::In(List::Elements(elements)) => {
+            TestKind::In(List::Elements(elements)) => {
                 let literal = |element: &Right| match element {
                     Right::Literal(value) => Some(value.clone()),
                     _ => None,
@@ -129,7 +129,7 @@ pub struct Reference {
 
 /// What is asked about an operand.
 #[derive(Clone, Debug)]
-pub enum Check {
+pub enum TestKind {
     /// It equals this.
     Equals(Right),
     /// It stands in this order to that; never `Eq` or `Ne`.
@@ -227,7 +227,7 @@ impl Predicate {
             Self::Not(inner) => inner.each_test(visit),
             Self::Test(test) => {
                 visit(test);
-                if let Check::ElemMatch(_, inner) = &test.check {
+                if let TestKind::ElemMatch(_, inner) = &test.check {
                     inner.each_test(visit);
                 }
             }
@@ -249,8 +249,8 @@ impl Test {
     #[must_use]
     pub fn rights(&self) -> Vec<&Right> {
         match &self.check {
-            Check::Equals(right) | Check::Order(_, right) | Check::In(List::Place(right)) => vec![right],
-            Check::In(List::Elements(rights)) | Check::All(rights) => rights.iter().collect(),
+            TestKind::Equals(right) | TestKind::Order(_, right) | TestKind::In(List::Place(right)) => vec![right],
+            TestKind::In(List::Elements(rights)) | TestKind::All(rights) => rights.iter().collect(),
             _ => Vec::new(),
         }
     }

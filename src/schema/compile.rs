@@ -1,8 +1,8 @@
 use bson::Bson;
 
 use super::keyword::{Remark, suggest, unsupported};
+use super::membership::{listed, sorted};
 use super::rule::{Counted, Limit, Order, Rule};
-use super::same::{listed, sorted};
 use super::shape::{Combination, Others, Shape, Standing, Validate};
 use super::types::Types;
 use super::{SchemaError, SchemaErrorKind};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use bson::Bson;
 
-use super::same::{has_twins, is_among};
+use super::membership::{has_twins, is_among};
 use super::types::Types;
 use crate::expr::Pattern;
 use crate::value::{DocumentRef, Malformed, Number, ValueRef};

@@ -14,8 +14,18 @@ mod users;
 pub use credentials::{ApiKey, Credentials, OneTimeToken, PasswordLogin, TokenPurpose};
 pub use custom_data::{CustomDataStore, LookUpError, MAX_BYTES, MAX_DOCUMENTS};
 pub use error::StoreError;
-pub use export::{ExportError, Exported};
 pub use files::{FileCustomData, FileError};
 pub use memory::MemoryCustomData;
 pub use sessions::{Session, Sessions};
-pub use users::{Account, AccountState, Identity, ImportOutcome, Users, UsersError, shown};
+pub use users::{Account, AccountState, Identity, ImportOutcome, Users, UsersError};
+
+#[cfg(not(feature = "unstable"))]
+pub(crate) use {
+    export::{ExportError, Exported},
+    users::shown,
+};
+#[cfg(feature = "unstable")]
+pub use {
+    export::{ExportError, Exported},
+    users::shown,
+};

@@ -2,9 +2,9 @@
 
 use bson::Bson;
 
+use super::ask::Ask;
 use super::text::Text;
-use crate::expr::{Conversion, Expansion, ExprErrorKind};
-use crate::predicate::{Place, place};
+use crate::expr::{Conversion, Expansion};
 use crate::text::Span;
 
 /// A value of a template.
@@ -26,20 +26,6 @@ pub(super) enum Form {
     Default(Vec<Form>),
     /// `{"%function": {"name": …, "arguments": […]}}`
     Call(Call, Site),
-}
-
-/// An expansion, and what it leads to.
-#[derive(Clone, Debug)]
-pub(super) struct Ask {
-    pub(super) expansion: Expansion,
-    pub(super) place: Place,
-}
-
-impl Ask {
-    pub(super) fn parse(text: &str) -> Result<Self, ExprErrorKind> {
-        let expansion = Expansion::parse(text)?;
-        Ok(Self { place: place(expansion.root, expansion.path.clone()), expansion })
-    }
 }
 
 /// A value that is copied.

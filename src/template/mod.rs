@@ -36,16 +36,16 @@
 //!
 //! What was inserted is never read again: a user whose name is `%%user.id` has just that name.
 
+mod ask;
 mod configuration;
 mod error;
 mod escape;
 mod form;
 mod inputs;
-mod keep;
 mod list;
 mod literal;
 mod parse;
-mod plain;
+mod partial_resolution;
 mod print;
 mod resolve;
 mod sink;
@@ -53,11 +53,17 @@ mod sink;
 mod template;
 mod text;
 mod unresolved;
+mod value_text;
 
-pub use configuration::{SubstitutionError, SubstitutionErrorKind, Substitutions, expand};
+pub use configuration::expand;
 pub use error::{TemplateError, TemplateErrorKind, TemplateErrors};
 pub use escape::{Escape, Refused};
 pub use inputs::Inputs;
 pub use list::Asked;
 pub use template::{Missing, Template};
 pub use unresolved::{Failure, Reason, Unresolved};
+
+#[cfg(not(feature = "unstable"))]
+pub(crate) use configuration::{SubstitutionError, SubstitutionErrorKind, Substitutions};
+#[cfg(feature = "unstable")]
+pub use configuration::{SubstitutionError, SubstitutionErrorKind, Substitutions};

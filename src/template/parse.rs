@@ -2,8 +2,9 @@
 
 use bson::Bson;
 
+use super::ask::Ask;
 use super::error::{TemplateError, TemplateErrorKind, TemplateErrors};
-use super::form::{Ask, Call, Form, Key, Literal, Member, Site};
+use super::form::{Call, Form, Key, Literal, Member, Site};
 use super::text::{Text, unreadable};
 use crate::expr::{Conversion, Expansion, Operator};
 use crate::json::{self, Kind, MAX_DEPTH, Node};

@@ -8,10 +8,10 @@ use bson::Bson;
 use super::escape::Escape;
 use super::form::{Call, Form, Key, Member, Site};
 use super::inputs::{Found, Inputs};
-use super::plain::{self, Text as Plain};
 use super::sink::{BsonSink, Sink, Slot};
 use super::text::{Alternative, Insert, Piece, Text};
 use super::unresolved::{Failure, Reason, Unresolved};
+use super::value_text::{self, Text as Plain};
 use crate::eval::convert_each;
 use crate::expr::{Conversion, Operator};
 use crate::json::{MAX_DEPTH, MAX_SIZE};
@@ -251,10 +251,10 @@ impl<'i, 'r> Resolver<'i, 'r> {
         match alternative {
             Alternative::Literal(text) => Ok(Plain::Borrowed(text)),
             Alternative::Expansion(ask) => match self.inputs.find(&ask.place)? {
-                Found::Value(value) => plain::text(value).ok_or_else(|| Reason::NoText(value.kind().alias())),
+                Found::Value(value) => value_text::text(value).ok_or_else(|| Reason::NoText(value.kind().alias())),
                 Found::Made(value) => {
                     let value = ValueRef::from(&value);
-                    match plain::text(value) {
+                    match value_text::text(value) {
                         Some(text) => Ok(text.into_owned()),
                         None => Err(Reason::NoText(value.kind().alias())),
                     }

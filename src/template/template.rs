@@ -9,7 +9,7 @@ use super::resolve::{Gap, Resolver};
 use super::sink::{BsonSink, JsonSink, RawSink, Sink};
 use super::text::Text;
 use super::unresolved::{Failure, Reason, Unresolved};
-use super::{keep, parse, print};
+use super::{parse, partial_resolution, print};
 use crate::json::{self, MAX_SIZE, Node};
 use crate::text::Span;
 
@@ -296,7 +296,7 @@ impl Template {
     fn kept(&self, inputs: &Inputs<'_>) -> Result<Bson, Unresolved> {
         let mut resolver = Resolver { waits: true, ..Resolver::new(inputs, self.escape) };
         let kept = resolver.keep(&self.form);
-        match keep::size(&kept) {
+        match partial_resolution::size(&kept) {
             Ok(()) => Ok(kept),
             Err(reason) => Err(self.failed(reason)),
         }

@@ -8,8 +8,8 @@ use nom::multi::separated_list1;
 use nom::sequence::delimited;
 use nom::{IResult, Parser};
 
+use super::ask::Ask;
 use super::error::TemplateErrorKind;
-use super::form::Ask;
 use super::literal::string_literal;
 use crate::expr::{Expansion, ExprErrorKind};
 
@@ -148,7 +148,7 @@ fn word(word: &str) -> Result<Alternative, (TemplateErrorKind, Option<String>)> 
         _ => {}
     }
     if let Ok(number) = serde_json::from_str::<serde_json::Number>(word) {
-        return Ok(Alternative::Literal(super::plain::json_number(&number).into()));
+        return Ok(Alternative::Literal(super::value_text::json_number(&number).into()));
     }
     let help = Expansion::suggest(word).map_or_else(
         || "write an expansion, such as `%(%%user.id)`, or a JSON string, number or boolean".to_owned(),

@@ -2,7 +2,9 @@ use std::collections::{HashMap, HashSet};
 
 use bson::{Bson, DateTime, Document};
 
-use super::file::{FormatError, Given, check_keys, document, format_error, read_user, text};
+use super::format::{FormatError, check_keys, document, format_error, text};
+use super::given::Given;
+use super::user::read_user;
 use crate::json::{self, Node};
 use crate::predicate::Scope;
 use crate::template::Missing;
@@ -143,7 +145,7 @@ pub(super) fn read_cases(nodes: &[Node], users: &HashMap<String, User>, errors: 
     for case in &cases {
         if !names.insert(case.name.as_str()) {
             errors.push(FormatError::new(
-                super::file::FormatErrorKind(format!("two cases have the name `{}`", case.name)),
+                super::format::FormatErrorKind(format!("two cases have the name `{}`", case.name)),
                 case.span,
             ));
         }

@@ -7,11 +7,14 @@ use bson::Document;
 use thiserror::Error;
 
 use super::case::{Case, read_cases};
+use super::format::{FormatError, check_keys, document, format_error, text};
+use super::given::Given;
 use super::stubs::{Stub, read_functions};
-use crate::eval::{Environment, Functions, Request};
-use crate::json::{self, Member, Node};
-use crate::text::{Code, Finding, Located, Severity, Source, closest};
-use crate::user::{CustomData, User, UserError};
+use super::user::read_user;
+use crate::eval::Functions;
+use crate::json::{self, Node};
+use crate::text::{Finding, Severity, Source};
+use crate::user::User;
 
 /// A file of test cases.
 #[derive(Debug)]
@@ -34,17 +37,6 @@ pub struct TestFile {
     pub functions: HashMap<String, Stub>,
     /// The cases in order.
     pub cases: Vec<Case>,
-}
-
-/// What is supplied to a case; what is absent is not supplied.
-#[derive(Clone, Debug, Default)]
-pub struct Given {
-    /// `%%values`
-    pub values: Option<Document>,
-    /// `%%environment`
-    pub environment: Option<Environment>,
-    /// `%%request`
-    pub request: Option<Request>,
 }
 
 /// Why a test file cannot be used.
@@ -71,23 +63,6 @@ pub enum FileError {
 
 fn first(findings: &[Finding]) -> &str {
     findings.first().map_or("it does not follow the format", |finding| &finding.message)
-}
-
-/// What is wrong with a test file, and where.
-pub(super) type FormatError = Located<FormatErrorKind>;
-
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{0}")]
-pub(super) struct FormatErrorKind(pub(super) String);
-
-impl Code for FormatErrorKind {
-    fn code(&self) -> &'static str {
-        "testfile"
-    }
-}
-
-pub(super) fn format_error(message: impl Into<String>, node: &Node) -> FormatError {
-    FormatError::new(FormatErrorKind(message.into()), node.span)
 }
 
 const KEYS: [&str; 10] =
@@ -160,85 +135,6 @@ impl TestFile {
     pub fn host(&self) -> Arc<dyn Functions> {
         Arc::new(super::stubs::Stubs(self.functions.clone()))
     }
-}
-
-impl Given {
-    pub(super) fn read(node: &Node, errors: &mut Vec<FormatError>) -> Self {
-        let mut given = Self { values: document(node, "values", errors), ..Self::default() };
-        if let Some(environment) = node.get("environment") {
-            check_keys(environment, &["tag", "values"], "`environment`", errors);
-            given.environment = Some(Environment {
-                tag: text(environment, "tag", errors).unwrap_or_default(),
-                values: document(environment, "values", errors).unwrap_or_default(),
-            });
-        }
-        if let Some(request) = document(node, "request", errors) {
-            match Request::from_document(request) {
-                Ok(request) => given.request = Some(request),
-                Err(error) => errors.push(format_error(error.to_string(), node.get("request").unwrap_or(node))),
-            }
-        }
-        given
-    }
-
-    /// This one, with every part that `other` supplies replaced.
-    pub(super) fn replaced_by(&self, other: &Self) -> Self {
-        Self {
-            values: other.values.clone().or_else(|| self.values.clone()),
-            environment: other.environment.clone().or_else(|| self.environment.clone()),
-            request: other.request.clone().or_else(|| self.request.clone()),
-        }
-    }
-}
-
-pub(super) fn check_keys(node: &Node, known: &[&str], place: &str, errors: &mut Vec<FormatError>) {
-    let Some(members) = node.as_object() else {
-        errors.push(format_error(format!("{place} must be an object, not {}", node.describe()), node));
-        return;
-    };
-    for Member { key, key_span, .. } in members {
-        if !known.contains(&key.as_str()) {
-            let error = FormatError::new(FormatErrorKind(format!("unknown key `{key}` in {place}")), *key_span);
-            errors.push(match closest(key, known.iter().copied()) {
-                Some(word) => error.help(format!("did you mean `{word}`?")),
-                None => error.help(format!("known are {}", known.join(", "))),
-            });
-        }
-    }
-}
-
-pub(super) fn text(node: &Node, key: &str, errors: &mut Vec<FormatError>) -> Option<String> {
-    let value = node.get(key)?;
-    match value.as_str() {
-        Some(text) => Some(text.to_owned()),
-        None => {
-            errors.push(format_error(format!("`{key}` must be a string, not {}", value.describe()), value));
-            None
-        }
-    }
-}
-
-pub(super) fn document(node: &Node, key: &str, errors: &mut Vec<FormatError>) -> Option<Document> {
-    let value = node.get(key)?;
-    json::to_document(value)
-        .map_err(|error| errors.push(error.map(|kind| FormatErrorKind(format!("`{key}`: {kind}")))))
-        .ok()
-}
-
-/// Reads a user object of a test file. In one, a user without `custom_data` has none, `custom_data_loaded: false` says that it was
-/// not looked up, and the system user may be named.
-///
-/// # Errors
-/// See [`UserError`].
-pub fn user(document: Document) -> Result<User, UserError> {
-    User::read(document, CustomData::Absent)
-}
-
-pub(super) fn read_user(node: &Node, errors: &mut Vec<FormatError>) -> Option<User> {
-    let document = json::to_document(node)
-        .map_err(|error| errors.push(error.map(|kind| FormatErrorKind(kind.to_string()))))
-        .ok()?;
-    user(document).map_err(|error| errors.push(format_error(error.to_string(), node))).ok()
 }
 
 fn named<T>(

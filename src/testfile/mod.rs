@@ -3,13 +3,31 @@
 mod case;
 mod compare;
 mod file;
+mod format;
+mod given;
 mod report;
 mod resolve;
 mod run;
 mod stubs;
+mod user;
 
 pub use case::{Case, GivenDocuments, Kind};
-pub use file::{FileError, Given, TestFile, user};
-pub use report::{Outcome, Report};
-pub use run::{RunError, answers, run};
-pub use stubs::{Stub, functions};
+pub use file::{FileError, TestFile};
+pub use given::Given;
+pub use report::{CaseResult, Report};
+pub use run::{RunError, run};
+
+#[cfg(not(feature = "unstable"))]
+pub(crate) use {
+    crate::predicate::Scope,
+    run::answers,
+    stubs::{Stub, functions},
+    user::user,
+};
+#[cfg(feature = "unstable")]
+pub use {
+    crate::predicate::Scope,
+    run::answers,
+    stubs::{Stub, functions},
+    user::user,
+};

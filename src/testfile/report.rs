@@ -4,12 +4,12 @@ use serde_json::Value;
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     /// The cases in order, each with its outcome.
-    pub cases: Vec<(String, Outcome)>,
+    pub cases: Vec<(String, CaseResult)>,
 }
 
 /// How one case came out.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
+pub enum CaseResult {
     /// As expected.
     Passed,
     /// Otherwise.
@@ -25,7 +25,7 @@ impl Report {
     /// How many cases came out as expected.
     #[must_use]
     pub fn passed(&self) -> usize {
-        self.cases.iter().filter(|(_, outcome)| *outcome == Outcome::Passed).count()
+        self.cases.iter().filter(|(_, outcome)| *outcome == CaseResult::Passed).count()
     }
 
     /// How many did not.
@@ -37,8 +37,8 @@ impl Report {
     /// The cases that did not come out as expected: name, what was expected, what came.
     pub fn failures(&self) -> impl Iterator<Item = (&str, &Value, &Value)> {
         self.cases.iter().filter_map(|(name, outcome)| match outcome {
-            Outcome::Passed => None,
-            Outcome::Failed { expected, got } => Some((name.as_str(), expected, got)),
+            CaseResult::Passed => None,
+            CaseResult::Failed { expected, got } => Some((name.as_str(), expected, got)),
         })
     }
 }

@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::case::{Case, GivenDocuments, Kind};
 use super::compare::{self, Answer};
 use super::file::TestFile;
-use super::report::{Outcome, Report};
+use super::report::{CaseResult, Report};
 use crate::access::{Guard, Query};
 use crate::app::{App, AppError, Policies, ServiceAmbiguous};
 use crate::auth::{self, Assembly, CustomDataConfig, Provider, VerifiedClaims};
@@ -55,9 +55,9 @@ pub fn run(file: &TestFile) -> Result<Report, RunError> {
     for case in &file.cases {
         let answer = answer(file, case, &shared)?;
         let outcome = if answer.agrees {
-            Outcome::Passed
+            CaseResult::Passed
         } else {
-            Outcome::Failed { expected: case.expect.to_json(), got: answer.got }
+            CaseResult::Failed { expected: case.expect.to_json(), got: answer.got }
         };
         report.cases.push((case.name.clone(), outcome));
     }

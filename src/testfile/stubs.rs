@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use bson::Bson;
 
-use super::file::{FormatError, check_keys, format_error, text};
+use super::format::{FormatError, check_keys, format_error, text};
 use crate::eval::{FunctionError, Functions};
 use crate::json::{self, Node};
 use crate::text::Finding;

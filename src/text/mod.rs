@@ -7,9 +7,19 @@ mod source;
 mod span;
 mod suggest;
 
-pub use excerpt::excerpt;
 pub use finding::{Code, Finding, Located, Severity};
-pub use one_line::{OneLine, is_unprintable};
 pub use source::{Source, Style};
 pub use span::{Span, Spanned};
-pub use suggest::closest;
+
+#[cfg(not(feature = "unstable"))]
+pub(crate) use {
+    excerpt::excerpt,
+    one_line::{OneLine, is_unprintable},
+    suggest::closest,
+};
+#[cfg(feature = "unstable")]
+pub use {
+    excerpt::excerpt,
+    one_line::{OneLine, is_unprintable},
+    suggest::closest,
+};

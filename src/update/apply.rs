@@ -1,10 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::mem;
 
 use bson::{Bson, DateTime, Document};
 
 use super::error::MAX_PADDING;
 use super::parse::Update;
+use super::removal::remove_all;
 use super::rename::{refuse_element, take_all};
 use super::size::{self, EACH, MAX_WRITTEN, PADDED, index_size};
 use super::steps::Name;
@@ -62,7 +62,7 @@ impl Update {
             refuse_element(&mut root, renaming)?;
         }
         let Bson::Document(document) = root else { return Err(UpdateErrorKind::NotViable.into()) };
-        let modified = outcome != Outcome::Same;
+        let modified = outcome != Effect::Same;
         if let Some(id) = id {
             let now = document.get("_id").map(ValueRef::from);
             let same = now.map_or(Ok(false), |now| identical(now, (&id).into())).map_err(UpdateErrorKind::from)?;
@@ -89,14 +89,14 @@ pub(super) enum Spot<'v> {
 
 /// What became of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum Effect {
     Same,
     Changed,
     /// It is to be taken away by what contains it.
     Removed,
 }
 
-impl Outcome {
+impl Effect {
     pub(super) const fn changed(changed: bool) -> Self {
         if changed { Self::Changed } else { Self::Same }
     }
@@ -130,12 +130,12 @@ pub(super) struct Applying<'u> {
 const PLACE: usize = 8;
 
 impl Applying<'_> {
-    fn nodes(&mut self, nodes: &[&Node], mut spot: Spot<'_>, within: Within) -> Result<Outcome, UpdateError> {
+    fn nodes(&mut self, nodes: &[&Node], mut spot: Spot<'_>, within: Within) -> Result<Effect, UpdateError> {
         if within == Within::Arrays {
             self.errors.steps().take(PLACE).map_err(UpdateErrorKind::from)?;
         }
         match nodes {
-            [] => Ok(Outcome::Same),
+            [] => Ok(Effect::Same),
             [Node::Leaf(leaf)] => {
                 self.leaf(leaf, spot, within).map_err(|kind| UpdateError::at(leaf.operator, &leaf.path, kind))
             }
@@ -157,7 +157,7 @@ impl Applying<'_> {
         }
     }
 
-    fn fields(&mut self, nodes: &[&Fields], spot: Spot<'_>, within: Within) -> Result<Outcome, UpdateError> {
+    fn fields(&mut self, nodes: &[&Fields], spot: Spot<'_>, within: Within) -> Result<Effect, UpdateError> {
         if let [node] = nodes
             && node.position.is_none()
         {
@@ -182,8 +182,8 @@ impl Applying<'_> {
         children: impl Iterator<Item = (&'n Name, Below<'n>)>,
         mut spot: Spot<'_>,
         within: Within,
-    ) -> Result<Outcome, UpdateError> {
-        let mut outcome = Outcome::Same;
+    ) -> Result<Effect, UpdateError> {
+        let mut outcome = Effect::Same;
         let mut removed = BTreeSet::new();
         for (name, nodes) in children {
             let below = match &mut spot {
@@ -201,18 +201,18 @@ impl Applying<'_> {
                     below
                 }
             };
-            if below == Outcome::Removed {
+            if below == Effect::Removed {
                 removed.insert(name.text());
             }
             outcome = outcome.above(below);
         }
         if let Spot::There(Bson::Document(document)) = spot {
-            remove(document, &removed);
+            remove_all(document, &removed);
         }
         Ok(outcome)
     }
 
-    fn below(&mut self, nodes: &Below<'_>, spot: Spot<'_>, within: Within) -> Result<Outcome, UpdateError> {
+    fn below(&mut self, nodes: &Below<'_>, spot: Spot<'_>, within: Within) -> Result<Effect, UpdateError> {
         match nodes {
             Below::One(node) => self.nodes(&[*node], spot, within),
             Below::Several(nodes) => self.nodes(nodes, spot, within),
@@ -225,7 +225,7 @@ impl Applying<'_> {
         name: &Name,
         nodes: &Below<'_>,
         within: Within,
-    ) -> Result<Outcome, UpdateError> {
+    ) -> Result<Effect, UpdateError> {
         if let Some(value) = document.get_mut(name.text()) {
             return self.below(nodes, Spot::There(value), within);
         }
@@ -239,7 +239,7 @@ impl Applying<'_> {
     }
 
     /// An element that is named by its index.
-    fn element(&mut self, list: &mut Vec<Bson>, name: &Name, nodes: &Below<'_>) -> Result<Outcome, UpdateError> {
+    fn element(&mut self, list: &mut Vec<Bson>, name: &Name, nodes: &Below<'_>) -> Result<Effect, UpdateError> {
         let Some(index) = name.index() else { return self.below(nodes, Spot::Blocked, Within::Arrays) };
         if let Some(value) = list.get_mut(index) {
             let outcome = self.below(nodes, Spot::There(value), Within::Arrays)?;
@@ -259,9 +259,9 @@ impl Applying<'_> {
         Ok(outcome)
     }
 
-    fn elements(&mut self, nodes: &[&Elements], spot: &mut Spot<'_>) -> Result<Outcome, UpdateError> {
+    fn elements(&mut self, nodes: &[&Elements], spot: &mut Spot<'_>) -> Result<Effect, UpdateError> {
         let Spot::There(Bson::Array(list)) = spot else { return Err(UpdateErrorKind::Elements.into()) };
-        let mut outcome = Outcome::Same;
+        let mut outcome = Effect::Same;
         for element in list {
             self.errors.steps().take(1).map_err(UpdateErrorKind::from)?;
             let mut children: Vec<&Node> = Vec::new();
@@ -295,22 +295,10 @@ enum Below<'n> {
 }
 
 /// An element that is taken away leaves null, so that the others keep their places.
-fn emptied(element: &mut Bson, outcome: Outcome) -> Outcome {
-    if outcome == Outcome::Removed {
+fn emptied(element: &mut Bson, outcome: Effect) -> Effect {
+    if outcome == Effect::Removed {
         *element = Bson::Null;
-        return Outcome::Changed;
+        return Effect::Changed;
     }
     outcome
-}
-
-pub(super) fn remove(document: &mut Document, names: &BTreeSet<&str>) {
-    // Each removal by itself moves all fields behind it.
-    if names.len() > 4 {
-        let kept = mem::take(document).into_iter().filter(|(name, _)| !names.contains(name.as_str()));
-        *document = kept.collect();
-        return;
-    }
-    for name in names {
-        document.remove(name);
-    }
 }

@@ -4,7 +4,8 @@ use bson::Bson;
 
 use super::UpdateErrorKind;
 use super::array_filters::PER_CONDITION;
-use super::tree::{Action, End, Pull, Written};
+use super::tree::{Action, End, Pull};
+use super::written::Written;
 use crate::eval::Errors;
 use crate::value::{Malformed, ValueRef, equal_in_steps, sort_order};
 

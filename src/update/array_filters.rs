@@ -6,7 +6,7 @@ use bson::{Bson, Document};
 use super::UpdateErrorKind;
 use crate::eval::Errors;
 use crate::expr::PatternAllowance;
-use crate::find::Filter;
+use crate::mongo_query::Filter;
 use crate::value::Malformed;
 
 /// How many steps it takes to ask a filter of an element, beside those of its conditions.

@@ -3,8 +3,8 @@ use std::fmt;
 use thiserror::Error;
 
 use super::Operator;
-use super::size::{MAX_BYTES, MAX_LEVELS};
-use crate::find::FindError;
+use super::limits::{MAX_BYTES, MAX_LEVELS};
+use crate::mongo_query::FindError;
 use crate::value::Malformed;
 
 /// What is wrong with an update, and where. It quotes paths and types, never stored values.

@@ -2,16 +2,17 @@
 
 use bson::{Bson, Timestamp};
 
-use super::apply::{Applying, Outcome, Spot, Within};
-use super::tree::{Action, Instant, Leaf, Written};
+use super::apply::{Applying, Effect, Spot, Within};
+use super::tree::{Action, Instant, Leaf};
+use super::written::Written;
 use super::{UpdateErrorKind, arithmetic, array};
 use crate::value::{Number, ValueRef, equal, identical, sort_order};
 
 impl Applying<'_> {
-    pub(super) fn leaf(&mut self, leaf: &Leaf, spot: Spot<'_>, within: Within) -> Result<Outcome, UpdateErrorKind> {
+    pub(super) fn leaf(&mut self, leaf: &Leaf, spot: Spot<'_>, within: Within) -> Result<Effect, UpdateErrorKind> {
         match &leaf.action {
-            Action::RenameFrom => Ok(Outcome::Same),
-            Action::SetOnInsert(_) if !self.moment.inserts => Ok(Outcome::Same),
+            Action::RenameFrom => Ok(Effect::Same),
+            Action::SetOnInsert(_) if !self.moment.inserts => Ok(Effect::Same),
             Action::Set(written) | Action::SetOnInsert(written) => self.put(spot, written, |_, _| Ok(true)),
             Action::Min(written) => self.put(spot, written, |old, new| Ok(sort_order(new, old)?.is_lt())),
             Action::Max(written) => self.put(spot, written, |old, new| Ok(sort_order(new, old)?.is_gt())),
@@ -21,7 +22,7 @@ impl Applying<'_> {
             }
             Action::RenameTo(number) => {
                 let Some(value) = self.renamed.get_mut(*number).and_then(Option::take) else {
-                    return Ok(Outcome::Same);
+                    return Ok(Effect::Same);
                 };
                 if within == Within::Arrays {
                     return Err(UpdateErrorKind::RenameElement);
@@ -30,11 +31,11 @@ impl Applying<'_> {
                     return Err(UpdateErrorKind::IdChanged);
                 }
                 // The field that was renamed is gone, whatever was here.
-                self.put(spot, &Written { value, bytes: 0 }, |_, _| Ok(true)).map(|_| Outcome::Changed)
+                self.put(spot, &Written { value, bytes: 0 }, |_, _| Ok(true)).map(|_| Effect::Changed)
             }
             Action::Unset => Ok(match spot {
-                Spot::There(_) => Outcome::Removed,
-                Spot::Vacant(_) | Spot::Blocked => Outcome::Same,
+                Spot::There(_) => Effect::Removed,
+                Spot::Vacant(_) | Spot::Blocked => Effect::Same,
             }),
             Action::Inc(operand) => number(spot, operand, |old| arithmetic::add(old, operand)),
             Action::Mul(operand) => {
@@ -70,23 +71,23 @@ impl Applying<'_> {
         spot: Spot<'_>,
         written: &Written,
         replaces: impl FnOnce(Option<ValueRef<'_>>, Option<ValueRef<'_>>) -> Result<bool, UpdateErrorKind>,
-    ) -> Result<Outcome, UpdateErrorKind> {
+    ) -> Result<Effect, UpdateErrorKind> {
         let value = &written.value;
         match spot {
             Spot::Blocked => Err(UpdateErrorKind::NotViable),
             Spot::Vacant(slot) => {
                 self.charge(written.bytes)?;
                 *slot = Some(value.clone());
-                Ok(Outcome::Changed)
+                Ok(Effect::Changed)
             }
             Spot::There(old) => {
                 let (left, right) = (ValueRef::from(&*old), ValueRef::from(value));
                 if identical(left, right)? || !replaces(Some(left), Some(right))? {
-                    return Ok(Outcome::Same);
+                    return Ok(Effect::Same);
                 }
                 self.charge(written.bytes)?;
                 *old = value.clone();
-                Ok(Outcome::Changed)
+                Ok(Effect::Changed)
             }
         }
     }
@@ -101,36 +102,36 @@ impl Applying<'_> {
         }
     }
 
-    fn list(&mut self, action: &Action, spot: Spot<'_>) -> Result<Outcome, UpdateErrorKind> {
+    fn list(&mut self, action: &Action, spot: Spot<'_>) -> Result<Effect, UpdateErrorKind> {
         match (action, spot) {
             (_, Spot::Blocked) => Err(UpdateErrorKind::NotViable),
             (Action::Push(push), Spot::There(Bson::Array(list))) => {
                 self.charge(push.values.iter().map(|written| written.bytes + 8).sum())?;
-                push.apply(list, self.errors.steps()).map(Outcome::changed)
+                push.apply(list, self.errors.steps()).map(Effect::changed)
             }
             (Action::Push(push), Spot::Vacant(slot)) => {
                 self.charge(push.values.iter().map(|written| written.bytes + 8).sum())?;
                 let mut list = Vec::new();
                 push.apply(&mut list, self.errors.steps())?;
                 *slot = Some(Bson::Array(list));
-                Ok(Outcome::Changed)
+                Ok(Effect::Changed)
             }
             (Action::AddToSet(values), Spot::There(Bson::Array(list))) => {
                 let new = array::missing(list, values)?;
                 self.charge(new.iter().map(|written| written.bytes + 8).sum())?;
                 list.extend(new.iter().map(|written| written.value.clone()));
-                Ok(Outcome::changed(!new.is_empty()))
+                Ok(Effect::changed(!new.is_empty()))
             }
             (Action::AddToSet(values), Spot::Vacant(slot)) => {
                 let new = array::missing(&[], values)?;
                 self.charge(new.iter().map(|written| written.bytes + 8).sum())?;
                 *slot = Some(Bson::Array(new.iter().map(|written| written.value.clone()).collect()));
-                Ok(Outcome::Changed)
+                Ok(Effect::Changed)
             }
             // There is nothing to take from.
-            (_, Spot::Vacant(_)) => Ok(Outcome::Same),
+            (_, Spot::Vacant(_)) => Ok(Effect::Same),
             (action, Spot::There(Bson::Array(list))) => {
-                array::take_away(action, list, &self.errors).map(Outcome::changed)
+                array::take_away(action, list, &self.errors).map(Effect::changed)
             }
             (action, Spot::There(other)) => {
                 let code = if matches!(action, Action::Pop(_)) { 14 } else { 2 };
@@ -145,12 +146,12 @@ fn number(
     spot: Spot<'_>,
     made: &Bson,
     change: impl FnOnce(&Bson) -> Result<Bson, UpdateErrorKind>,
-) -> Result<Outcome, UpdateErrorKind> {
+) -> Result<Effect, UpdateErrorKind> {
     match spot {
         Spot::Blocked => Err(UpdateErrorKind::NotViable),
         Spot::Vacant(slot) => {
             *slot = Some(made.clone());
-            Ok(Outcome::Changed)
+            Ok(Effect::Changed)
         }
         Spot::There(old) => {
             let new = change(old)?;
@@ -164,10 +165,10 @@ fn number(
                 (old, new) => identical(old.into(), new.into())?,
             };
             if same {
-                return Ok(Outcome::Same);
+                return Ok(Effect::Same);
             }
             *old = new;
-            Ok(Outcome::Changed)
+            Ok(Effect::Changed)
         }
     }
 }

@@ -3,14 +3,16 @@ use std::collections::BTreeSet;
 use bson::{Bson, Document};
 
 use super::array_filters::{ArrayFilters, ElementFilter};
-use super::push::{Push, written};
+use super::operand::{integer, operand};
+use super::push::Push;
 use super::steps::{self, Name, Step};
 use super::tree::{Action, Bits, End, Fields, Instant, Leaf, Pull};
+use super::written::written;
 use super::{Operator, UpdateError, UpdateErrorKind};
 use crate::expr::PatternAllowance;
-use crate::find::{Filter, is_element_condition};
+use crate::mongo_query::{Filter, is_element_condition};
 use crate::text::closest;
-use crate::value::{Number, ValueRef};
+use crate::value::ValueRef;
 
 /// An update by operators, read and checked.
 #[derive(Debug)]
@@ -183,18 +185,6 @@ fn plain(steps: &[Step]) -> Result<Vec<Name>, UpdateErrorKind> {
             Step::Position | Step::All | Step::Filtered(_) => Err(UpdateErrorKind::RenameDynamic),
         })
         .collect()
-}
-
-/// Says that an operand is none.
-pub(super) fn operand(expected: &'static str, found: &Bson, code: i32) -> UpdateErrorKind {
-    let found = format!("a value of type {}", ValueRef::from(found).kind().alias());
-    UpdateErrorKind::Operand { expected, found, code }
-}
-
-/// An operand that is an integer, of whatever type.
-pub(super) fn integer(expected: &'static str, value: &Bson, code: i32) -> Result<i64, UpdateErrorKind> {
-    let number = ValueRef::from(value).number().and_then(Number::integer);
-    number.ok_or_else(|| operand(expected, value, code))
 }
 
 fn action(operator: Operator, value: &Bson, patterns: &PatternAllowance) -> Result<Action, UpdateErrorKind> {

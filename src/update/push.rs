@@ -2,9 +2,9 @@ use std::cmp::Ordering;
 
 use bson::{Bson, Document};
 
-use super::size::{MAX_LEVELS, weight};
-use super::tree::Written;
-use super::{UpdateErrorKind, parse};
+use super::written::Written;
+use super::written::written;
+use super::{UpdateErrorKind, operand};
 use crate::value::{Number, Steps, ValueRef, sort_order};
 
 /// `$push` with its modifiers.
@@ -51,10 +51,10 @@ impl Push {
             match name.as_str() {
                 "$each" => match value {
                     Bson::Array(values) => push.values = values.iter().map(written).collect::<Result<_, _>>()?,
-                    other => return Err(parse::operand("an array as its `$each`", other, 2)),
+                    other => return Err(operand::operand("an array as its `$each`", other, 2)),
                 },
-                "$position" => push.position = Some(parse::integer("an integer as its `$position`", value, 2)?),
-                "$slice" => push.slice = Some(parse::integer("an integer as its `$slice`", value, 2)?),
+                "$position" => push.position = Some(operand::integer("an integer as its `$position`", value, 2)?),
+                "$slice" => push.slice = Some(operand::integer("an integer as its `$slice`", value, 2)?),
                 "$sort" => push.sort = Some(Order::compile(value)?),
                 _ => {
                     return Err(UpdateErrorKind::Operand {
@@ -101,11 +101,6 @@ impl Push {
 
 fn to_u64(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
-}
-
-/// A value as it is written.
-pub(super) fn written(value: &Bson) -> Result<Written, UpdateErrorKind> {
-    Ok(Written { value: value.clone(), bytes: weight(value, MAX_LEVELS)? })
 }
 
 /// A place in an array, counted from its end if it is negative.
@@ -164,7 +159,7 @@ impl Direction {
         match ValueRef::from(value).number().and_then(Number::integer) {
             Some(1) => Ok(Self::Up),
             Some(-1) => Ok(Self::Down),
-            _ => Err(parse::operand(expected, value, 2)),
+            _ => Err(operand::operand(expected, value, 2)),
         }
     }
 

@@ -3,8 +3,8 @@ use std::mem;
 
 use bson::Bson;
 
-use super::apply::remove;
 use super::parse::Renaming;
+use super::removal::remove_all;
 use super::steps::Name;
 use super::{Operator, UpdateError, UpdateErrorKind};
 
@@ -26,7 +26,7 @@ pub(super) fn take_all(root: &mut Bson, renamings: &[Renaming]) -> Result<Vec<Op
             here = here.and_then(Bson::as_document_mut).and_then(|document| document.get_mut(name.text()));
         }
         if let Some(Bson::Document(document)) = here {
-            remove(document, &names);
+            remove_all(document, &names);
         }
     }
     Ok(taken)

@@ -1,12 +1,7 @@
 use bson::{Bson, Document};
 
 use super::UpdateErrorKind;
-
-/// How large a document may be, in bytes of BSON, as in MongoDB.
-pub const MAX_BYTES: usize = 16 * 1024 * 1024;
-
-/// How many levels of documents and arrays a document may have, itself among them, as in MongoDB.
-pub const MAX_LEVELS: usize = 179;
+use super::limits::{MAX_BYTES, MAX_LEVELS};
 
 /// How much memory what an update writes may take, by [`weight`], before anything of it is taken away again (by `$slice`, say). What is
 /// written takes about twice as much as its weight, since names and maps have room to spare.

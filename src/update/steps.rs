@@ -1,7 +1,7 @@
 use std::cmp::Ordering;
 
 use super::UpdateErrorKind;
-use super::size::MAX_LEVELS;
+use super::limits::MAX_LEVELS;
 
 /// One name of an update's path.
 #[derive(Clone, Debug, PartialEq, Eq)]

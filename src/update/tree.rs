@@ -5,6 +5,7 @@ use bson::Bson;
 use super::array_filters::ElementFilter;
 use super::push::Push;
 use super::steps::{Name, Step};
+use super::written::Written;
 use super::{Operator, UpdateErrorKind};
 
 /// What happens at a place of a document, and to what is below it.
@@ -66,13 +67,6 @@ pub(super) enum Action {
     RenameFrom,
 }
 
-/// A value that is written, and its size.
-#[derive(Clone, Debug)]
-pub(super) struct Written {
-    pub(super) value: Bson,
-    pub(super) bytes: usize,
-}
-
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Instant {
     Date,
@@ -100,7 +94,7 @@ pub(super) enum Pull {
     /// Those of which something holds.
     Elements(Box<ElementFilter>),
     /// Documents of whose fields something holds.
-    Documents(Box<crate::find::Filter>),
+    Documents(Box<crate::mongo_query::Filter>),
 }
 
 impl Fields {

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use bson::{Bson, Document};
 
 use super::{UpdateError, UpdateErrorKind};
-use crate::find::FindError;
+use crate::mongo_query::FindError;
 use crate::value::equal;
 
 /// What an upsert that finds nothing takes from its filter: the fields that the filter says one value of. With a replacement it
@@ -13,7 +13,7 @@ use crate::value::equal;
 ///
 /// # Errors
 /// The filter says a field, or a field and one in it, twice; or of a replacement only a part of `_id`.
-pub fn seed(filter: &Document, replaces: bool) -> Result<Document, UpdateError> {
+pub fn upsert_document(filter: &Document, replaces: bool) -> Result<Document, UpdateError> {
     let mut equalities = BTreeMap::new();
     let id = |path: &str| path == "_id" || path.starts_with("_id.");
     for (path, value) in all(filter, 0).unwrap_or_default().into_iter().filter(|(path, _)| !replaces || id(path)) {

@@ -2,7 +2,8 @@
 
 use std::io::Write as _;
 
-use super::view::{ArrayRef, DbPointerRef, DocumentRef, Malformed, ValueRef};
+use super::malformed::Malformed;
+use super::view::{ArrayRef, DbPointerRef, DocumentRef, ValueRef};
 
 /// BSON's number of a value's type.
 pub(crate) const fn type_byte(value: ValueRef<'_>) -> u8 {

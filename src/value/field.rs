@@ -2,9 +2,12 @@ use std::cmp::Ordering;
 
 use bson::{Bson, Document};
 
-use super::raw::{ARRAY, Element, Walk};
-use super::texts::{has_text, has_text_unchecked};
-use super::wanted::KeyHead;
+use super::element::Element;
+use super::key::KeyHead;
+use super::layout::ARRAY;
+use super::raw::Walk;
+use super::raw::has_text_unchecked;
+use super::texts::has_text;
 use super::{DocumentRef, Malformed, ValueRef};
 
 /// A field's value as it stands in its document, to be compared without looking further into it than the comparison

@@ -1,8 +1,8 @@
 use bson::Bson;
 
+use super::key::KeyHead;
 use super::keys::KnownKeys;
 use super::raw::Walk;
-use super::wanted::KeyHead;
 use super::{ArrayRef, DocumentRef, Field, Malformed};
 
 /// The fields of a document one by one, for whoever takes it apart.

@@ -4,7 +4,9 @@ use std::hash::{BuildHasher, RandomState};
 use hashbrown::HashTable;
 
 use super::Malformed;
-use super::raw::{Element, LENGTH, Walk};
+use super::element::Element;
+use super::layout::LENGTH;
+use super::raw::Walk;
 
 /// Where the fields and elements of raw containers are that are asked for many times, by the containers' places in memory.
 #[derive(Debug, Default)]

@@ -2,8 +2,9 @@ use std::collections::HashSet;
 use std::mem;
 
 use super::Malformed;
-use super::raw::{LENGTH, Walk};
-use super::wanted::{KeyHash, KeyHead};
+use super::key::{KeyHash, KeyHead};
+use super::layout::LENGTH;
+use super::raw::Walk;
 
 /// Up to so many keys are told apart by a bit for each, which takes no memory.
 const FEW: u32 = 48;

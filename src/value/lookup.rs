@@ -1,23 +1,24 @@
 use std::cell::Cell;
 use std::hint;
 
-use super::glance::Glance;
-use super::raw::Element;
-use super::repeated::{Guide, repeated_key_guided};
-use super::wanted::{KeyHead, WANTED};
-use super::{DocumentRef, Field, Glimpse, Malformed, Slot, Wanted};
+use super::duplicate_key::{Guide, repeated_key_guided};
+use super::element::Element;
+use super::element_header::ElementHeader;
+use super::key::KeyHead;
+use super::requested_fields::MAX_REQUESTED;
+use super::{DocumentRef, Field, Malformed, RawFieldValue, RequestedFields, Slot};
 
-/// A document of which several fields will be asked for. Of a raw one, every wanted field that is passed on the way to
+/// A document of which several fields will be asked for. Of a raw one, every requested field that is passed on the way to
 /// another is noted, so that all questions together take one pass at most, and no more of it than they need.
 pub(crate) struct Lookup<'d> {
     document: DocumentRef<'d>,
-    wanted: &'d Wanted,
+    requested: &'d RequestedFields,
     /// Up to where the bytes have been passed.
     passed: Cell<u32>,
     /// How many elements were passed, as long as they were passed one by one.
     place: Cell<usize>,
-    /// From where to where each wanted field's element goes; nowhere for those not met yet.
-    found: [Cell<(u32, u32)>; WANTED],
+    /// From where to where each requested field's element goes; nowhere for those not met yet.
+    found: [Cell<(u32, u32)>; MAX_REQUESTED],
     /// Whether the bytes are known to be BSON.
     checked: Cell<bool>,
 }
@@ -32,13 +33,13 @@ const FIRST: u32 = 4;
 
 impl<'d> Lookup<'d> {
     #[inline]
-    pub(crate) fn new(document: DocumentRef<'d>, wanted: &'d Wanted) -> Self {
+    pub(crate) fn new(document: DocumentRef<'d>, requested: &'d RequestedFields) -> Self {
         Self {
             document,
-            wanted,
+            requested,
             passed: Cell::new(FIRST),
             place: Cell::new(0),
-            found: [const { Cell::new((0, 0)) }; WANTED],
+            found: [const { Cell::new((0, 0)) }; MAX_REQUESTED],
             checked: Cell::new(false),
         }
     }
@@ -56,7 +57,7 @@ impl<'d> Lookup<'d> {
         hint::black_box(lines.fold(0, |all, byte| all ^ byte));
     }
 
-    /// As [`DocumentRef::repeated_key`]. The pass over the bytes that this takes notes every wanted field.
+    /// As [`DocumentRef::repeated_key`]. The pass over the bytes that this takes notes every requested field.
     pub(crate) fn repeated_key(&self) -> Result<Option<&'d str>, Malformed> {
         let DocumentRef::Raw(document) = self.document else { return self.document.repeated_key() };
         let bytes = document.as_bytes();
@@ -86,15 +87,15 @@ impl<'d> Lookup<'d> {
                     .map(if self.checked.get() { Field::Checked } else { Field::Raw })),
             },
             (DocumentRef::Prepared(document), Some(_)) => {
-                Ok(self.wanted.name(slot).and_then(|name| document.find_usual(name)).map(Field::Checked))
+                Ok(self.requested.name(slot).and_then(|name| document.find_usual(name)).map(Field::Checked))
             }
             _ => Field::find(self.document, name),
         }
     }
 
-    /// A glimpse of the wanted field with this number, whose name has this length; none of a decoded document.
+    /// The value of the requested field with this number, whose name has this length; none of a decoded document.
     #[inline(always)]
-    pub(crate) fn glimpse(&self, slot: Slot, length: usize) -> Option<Glimpse<'d>> {
+    pub(crate) fn raw_value(&self, slot: Slot, length: usize) -> Option<RawFieldValue<'d>> {
         match self.document {
             DocumentRef::Raw(document) => {
                 let (from, to) = self.found.get(slot.index())?.get();
@@ -102,26 +103,26 @@ impl<'d> Lookup<'d> {
                     return self.seek_glimpse(document.as_bytes(), slot);
                 }
                 let element = document.as_bytes().get(from as usize..to as usize)?;
-                Some(Glimpse::of(Element::after_key(element, length)?, self.checked.get()))
+                Some(RawFieldValue::of(Element::after_key(element, length)?, self.checked.get()))
             }
-            DocumentRef::Prepared(document) => Some(match document.find_usual(self.wanted.name(slot)?) {
-                Some(element) => Glimpse::of(element, true),
-                None => Glimpse::absent(),
+            DocumentRef::Prepared(document) => Some(match document.find_usual(self.requested.name(slot)?) {
+                Some(element) => RawFieldValue::of(element, true),
+                None => RawFieldValue::absent(),
             }),
             DocumentRef::Decoded(_) => None,
         }
     }
 
     #[inline(never)]
-    fn seek_glimpse(&self, bytes: &'d [u8], slot: Slot) -> Option<Glimpse<'d>> {
+    fn seek_glimpse(&self, bytes: &'d [u8], slot: Slot) -> Option<RawFieldValue<'d>> {
         match self.seek(bytes, slot).ok()? {
-            Some(Field::Raw(element) | Field::Checked(element)) => Some(Glimpse::of(element, self.checked.get())),
+            Some(Field::Raw(element) | Field::Checked(element)) => Some(RawFieldValue::of(element, self.checked.get())),
             Some(Field::Decoded(_)) => None,
-            None => Some(Glimpse::absent()),
+            None => Some(RawFieldValue::absent()),
         }
     }
 
-    /// Goes on until the wanted field, and notes the other wanted ones.
+    /// Goes on until the requested field, and notes the other requested ones.
     fn seek(&self, bytes: &'d [u8], slot: Slot) -> Result<Option<Field<'d>>, Malformed> {
         let (mut at, mut place) = (self.passed.get() as usize, self.place.get());
         let found = loop {
@@ -129,7 +130,7 @@ impl<'d> Lookup<'d> {
             let Some(rest) = bytes.get(here..) else { break Err(Malformed::new("a document ends too early")) };
             let (element, met) = match self.foreseen(place, here, rest) {
                 Some(foreseen) => foreseen,
-                None => match Glance::at_any(rest) {
+                None => match ElementHeader::at_any(rest) {
                     Ok(Some(element)) => (element, self.meet(place, here, element.key, element.size, rest)),
                     // Here it stays: it will meet the same again.
                     Ok(None) => break Ok(None),
@@ -146,25 +147,25 @@ impl<'d> Lookup<'d> {
         found
     }
 
-    /// The element at `at`, with which `rest` begins, if it is the one that is foreseen in its place; noted if it is wanted.
+    /// The element at `at`, with which `rest` begins, if it is the one that is foreseen in its place; noted if it is requested.
     #[inline(always)]
-    fn foreseen(&self, place: usize, at: usize, rest: &[u8]) -> Option<(Glance, Option<Slot>)> {
+    fn foreseen(&self, place: usize, at: usize, rest: &[u8]) -> Option<(ElementHeader, Option<Slot>)> {
         let (key, slot) = self.foresee(place, rest)?;
-        let element = Glance::of_key(*rest.first()?, key, rest)?;
+        let element = ElementHeader::of_key(*rest.first()?, key, rest)?;
         self.passed(slot, at, element.size);
         Some((element, slot))
     }
 
-    /// Notes an element that was not foreseen, if it is wanted, and foresees it from now on.
+    /// Notes an element that was not foreseen, if it is requested, and foresees it from now on.
     #[inline(always)]
     fn meet(&self, place: usize, at: usize, key: KeyHead, size: usize, rest: &[u8]) -> Option<Slot> {
-        let is_perhaps = self.wanted.may_have(key.hash());
+        let is_perhaps = self.requested.may_have(key.hash());
         let text = || rest.get(1..=key.length).unwrap_or_default();
-        let slot = if is_perhaps { self.wanted.find(text(), key) } else { None };
+        let slot = if is_perhaps { self.requested.find(text(), key) } else { None };
         if let Some(slot) = slot {
             self.note(slot, (at, at + size));
         }
-        self.wanted.usual.learn(place, key, slot, rest);
+        self.requested.usual.learn(place, key, slot, rest);
         slot
     }
 
@@ -183,7 +184,7 @@ impl<'d> Lookup<'d> {
 impl Guide for Lookup<'_> {
     #[inline(always)]
     fn foresee(&self, place: usize, rest: &[u8]) -> Option<(KeyHead, Option<Slot>)> {
-        self.wanted.usual.recognise(place, rest)
+        self.requested.usual.recognise(place, rest)
     }
 
     #[inline(always)]

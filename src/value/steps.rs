@@ -1,11 +1,8 @@
 use std::cell::{Cell, RefCell};
 
 use super::indexes::Indexes;
+use super::limits::MAX_STEPS;
 use super::{ArrayRef, DocumentRef, Field, Malformed, ValueRef};
-
-/// How many steps the work on one document may take. A step is about one element that is looked at, one comparison of two values,
-/// or 32 bytes of a text.
-pub const MAX_STEPS: usize = 5_000_000;
 
 /// How many steps one question about a field of an element takes, which is looked for by its name.
 pub(crate) const FIELD_OF_ELEMENT: usize = 4;
@@ -90,7 +87,7 @@ impl Steps {
             ArrayRef::Raw(raw) if Indexes::is_worth(raw.as_bytes()) => {
                 let mut indexes = self.indexes.borrow_mut();
                 let found = indexes.get_or_insert_default().element(raw.as_bytes(), index)?;
-                found.map(super::raw::Element::value).transpose()
+                found.map(super::element::Element::value).transpose()
             }
             _ => array.get(index),
         }

@@ -1,7 +1,8 @@
 //! Texts of raw values, compared and looked for as bytes.
 
-use super::raw::{STRING, Walk, take_cstring};
-use crate::words::{HIGH_BITS, first_byte};
+use super::cstring::take_cstring;
+use super::layout::STRING;
+use crate::byte_search::{HIGH_BITS, first_byte};
 
 /// Short texts are looked at eight bytes at a time here, which costs no call; the last eight may overlap those before.
 #[inline]
@@ -59,18 +60,6 @@ pub(super) fn has_text(array: &[u8], text: &[u8]) -> Option<bool> {
             return Some(true);
         }
         rest = after;
-    }
-    Some(false)
-}
-
-/// As [`has_text`], of an array that may be malformed.
-#[inline(never)]
-pub(super) fn has_text_unchecked(array: &[u8], text: &str) -> Option<bool> {
-    let mut elements = Walk::of_bytes(array);
-    while let Some((element, _)) = elements.step_with_head().ok()? {
-        if element.is_string(text)? {
-            return Some(true);
-        }
     }
     Some(false)
 }

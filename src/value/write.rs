@@ -5,7 +5,8 @@ use std::mem;
 
 use bson::{Bson, Document, RawDocumentBuf};
 
-use super::raw::{Element, Walk};
+use super::element::Element;
+use super::raw::Walk;
 use super::{Field, Malformed};
 
 /// Where a value stands: under a key of a document or at an index of an array.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use portcullis::app::{App, AppError, LoadOptions, Part, Policies, Secrets};
+use portcullis::app::{App, AppError, ConfigPart, LoadOptions, Policies, Secrets};
 use portcullis::eval::{Context, Documents, Errors, Evaluation, Truth, bind};
 use portcullis::expr;
 use portcullis::predicate::{Scope, lower};
@@ -60,7 +60,7 @@ fn found(app: &App) -> Vec<String> {
     all
 }
 
-fn rules<'a>(app: &'a App, namespace: &str) -> &'a Part {
+fn rules<'a>(app: &'a App, namespace: &str) -> &'a ConfigPart {
     &app.collection(namespace, None).unwrap().unwrap().rules
 }
 
@@ -159,7 +159,7 @@ fn rules_of_other_services_are_no_collections() {
 fn a_rules_file_that_is_not_json_closes_its_collection() {
     let tree = Tree::new(&[ROOT, SOURCE, DEFAULT, ("data_sources/mongodb-atlas/hr/a/rules.json", "{\"roles\": [}")]);
     let app = tree.load();
-    assert!(matches!(rules(&app, "hr.a"), Part::Broken(_)));
+    assert!(matches!(rules(&app, "hr.a"), ConfigPart::Broken(_)));
     let shown = app.findings[0].render(Style::default());
     assert!(shown.contains("data_sources/mongodb-atlas/hr/a/rules.json:1:12"), "{shown}");
 }
@@ -169,7 +169,7 @@ fn a_template_without_a_value_closes_its_collection() {
     let text = r#"{"database": "hr", "collection": "b", "roles": "%(%%environment.values.nope)"}"#;
     let tree = Tree::new(&[ROOT, SOURCE, ("data_sources/mongodb-atlas/hr/b/rules.json", text)]);
     let app = tree.load();
-    assert!(matches!(rules(&app, "hr.b"), Part::Broken(_)));
+    assert!(matches!(rules(&app, "hr.b"), ConfigPart::Broken(_)));
     assert_eq!(found(&app), ["template-missing data_sources/mongodb-atlas/hr/b/rules.json"]);
     assert_eq!(app.findings[0].pointer.as_deref(), Some("/roles"));
 }
@@ -178,14 +178,14 @@ fn a_template_without_a_value_closes_its_collection() {
 fn rules_for_nobody_knows_which_collection_close_what_the_default_roles_serve() {
     let template = r#"{"database": "%(%%environment.values.nope)", "collection": "b", "roles": []}"#;
     let tree = Tree::new(&[ROOT, SOURCE, DEFAULT, ("data_sources/mongodb-atlas/hr/b/rules.json", template)]);
-    assert!(matches!(tree.load().data_sources[0].default_rule, Part::Broken(_)));
+    assert!(matches!(tree.load().data_sources[0].default_rule, ConfigPart::Broken(_)));
     let tree = Tree::new(&[
         ("stitch.json", "{}"),
         ("services/mongodb-atlas/default_rule.json", "{}"),
         ("services/mongodb-atlas/rules/mine.json", r#"{"roles": []}"#),
     ]);
     let app = tree.load();
-    assert!(matches!(app.data_sources[0].default_rule, Part::Broken(_)));
+    assert!(matches!(app.data_sources[0].default_rule, ConfigPart::Broken(_)));
     assert_eq!(found(&app), ["namespace-unknown services/mongodb-atlas/rules/mine.json"]);
 }
 
@@ -209,7 +209,7 @@ fn a_namespace_claimed_twice_is_closed() {
         ("data_sources/mongodb-atlas/hr/b/rules.json", rule),
     ]);
     let app = tree.load();
-    assert!(matches!(rules(&app, "hr.a"), Part::Contested(files) if files.len() == 2));
+    assert!(matches!(rules(&app, "hr.a"), ConfigPart::Contested(files) if files.len() == 2));
     assert_eq!(
         found(&app),
         [
@@ -267,9 +267,9 @@ fn custom_user_data_needs_a_data_source() {
 #[test]
 fn a_broken_configuration_of_custom_data_is_not_the_absence_of_one() {
     let tree = Tree::new(&[ROOT, ("auth/custom_user_data.json", "{")]);
-    assert!(matches!(tree.load().custom_user_data, Part::Broken(_)));
+    assert!(matches!(tree.load().custom_user_data, ConfigPart::Broken(_)));
     let tree = Tree::new(&[("stitch.json", "{")]);
-    assert!(matches!(tree.load().custom_user_data, Part::Broken(_)));
+    assert!(matches!(tree.load().custom_user_data, ConfigPart::Broken(_)));
 }
 
 #[test]
@@ -354,7 +354,7 @@ fn anything_in_the_place_of_a_file_is_a_finding() {
     fs::create_dir_all(tree.0.join("data_sources/mongodb-atlas/hr/folder/rules.json")).unwrap();
     let app = tree.load();
     for namespace in ["hr.utf", "hr.huge", "hr.folder"] {
-        assert!(matches!(rules(&app, namespace), Part::Broken(_)), "{namespace}");
+        assert!(matches!(rules(&app, namespace), ConfigPart::Broken(_)), "{namespace}");
     }
     let codes: Vec<&str> = app.findings.iter().map(|found| found.finding.code).collect();
     assert_eq!(codes, ["file-kind", "json-size", "json-encoding"]);
@@ -374,9 +374,9 @@ fn links_in_circles_come_to_an_end() {
     fs::create_dir_all(source.join("hr/a")).unwrap();
     symlink(source.join("hr/a/rules.json"), source.join("hr/a/rules.json")).unwrap();
     let app = tree.load();
-    assert!(matches!(rules(&app, "hr.a"), Part::Broken(_)));
+    assert!(matches!(rules(&app, "hr.a"), ConfigPart::Broken(_)));
     // What `itself` hides nobody can tell, so the default roles must not take its place.
-    assert!(matches!(app.data_sources[0].default_rule, Part::Broken(_)));
+    assert!(matches!(app.data_sources[0].default_rule, ConfigPart::Broken(_)));
     for number in 0..60 {
         symlink(tree.0.join("data_sources"), tree.0.join(format!("data_sources/loop{number}"))).unwrap();
     }
@@ -583,7 +583,7 @@ fn a_namespace_is_not_defined_in_two_layouts() {
         ("services/mongodb-atlas/rules/hr.a.json", rule),
     ]);
     let app = tree.load();
-    assert!(matches!(rules(&app, "hr.a"), Part::Contested(files) if files.len() == 2));
+    assert!(matches!(rules(&app, "hr.a"), ConfigPart::Contested(files) if files.len() == 2));
     assert!(found(&app).contains(&"definition-duplicate services/mongodb-atlas/rules/hr.a.json".to_owned()));
 }
 

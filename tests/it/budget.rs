@@ -4,11 +4,11 @@
 use bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
 use portcullis::access::{Guard, Query, QueryError, Reason};
 use portcullis::eval::{Context, EvalError};
-use portcullis::find::{Filter, FindError, Position, Sort, compile_projection};
-use portcullis::guarded::{FindRequest, GuardedCollection, GuardedError, TooMuch, parse_writes};
+use portcullis::guarded::{FindRequest, GuardedCollection, GuardedError, LimitExceeded, parse_writes};
 use portcullis::json;
+use portcullis::mongo_query::{Filter, FindError, Position, Sort, compile_projection};
 use portcullis::policy::{self, RulesFile};
-use portcullis::store::documents::{Namespace, Store};
+use portcullis::store::documents::{DocumentStore, Namespace};
 use portcullis::update::{Moment, Update, UpdateErrorKind};
 use portcullis::user::User;
 use portcullis::value::{Prepared, ValueRef, equal};
@@ -363,7 +363,7 @@ async fn values_are_held_up_to_the_limit_whatever_one_document_has() {
     let collection = GuardedCollection::new(&store, namespace, &guard);
     let all = FindRequest::parse(&json::parse("{}").unwrap()).unwrap();
     let error = collection.distinct("a", &all).await.unwrap_err();
-    assert!(matches!(error, GuardedError::TooMuch(TooMuch::Held { .. })), "{error}");
+    assert!(matches!(error, GuardedError::LimitExceeded(LimitExceeded::Held { .. })), "{error}");
 }
 
 /// A literal passes through the parser once for each level that it stands in, and a condition through its printer.

@@ -9,11 +9,11 @@ use portcullis::app::{App, FileFinding};
 use portcullis::eval::{Context, EvalError};
 use portcullis::expr;
 use portcullis::future::BoxFuture;
-use portcullis::guarded::{GuardedCollection, Happened, VisibleChange};
+use portcullis::guarded::{GuardedCollection, VisibleChange, WatchEvent};
 use portcullis::json;
 use portcullis::policy::{self, RulesFile};
 use portcullis::predicate::{Predicate, Scope, lower};
-use portcullis::query::{ExpressionPlan, Plan, Remaining, plan_expression};
+use portcullis::query_plan::{ExpressionPlan, Plan, Remaining, plan_expression};
 use portcullis::store::documents::{DocumentsError, Event, Events, Namespace, Watch};
 use portcullis::user::User;
 use portcullis_store::EmbeddedDocuments;
@@ -105,11 +105,11 @@ async fn a_stream_of_changes_judges_each_event_by_its_own_time() {
     let mut watched = watched.with_clock(|| at(clock.load(Ordering::SeqCst)));
     let inserted = VisibleChange::Inserted(RawDocumentBuf::try_from(&document).unwrap());
 
-    assert_eq!(watched.next().await.unwrap(), Happened::Change(Box::new(inserted.clone())));
+    assert_eq!(watched.next().await.unwrap(), WatchEvent::Change(Box::new(inserted.clone())));
     clock.store(9, Ordering::SeqCst);
-    assert_eq!(watched.next().await.unwrap(), Happened::Change(Box::new(inserted)));
+    assert_eq!(watched.next().await.unwrap(), WatchEvent::Change(Box::new(inserted)));
     clock.store(10, Ordering::SeqCst);
-    assert_eq!(watched.next().await.unwrap(), Happened::Nothing, "the permission has ended");
+    assert_eq!(watched.next().await.unwrap(), WatchEvent::Nothing, "the permission has ended");
 }
 
 #[tokio::test]
@@ -122,7 +122,7 @@ async fn a_stream_of_changes_goes_by_the_clock_of_the_system() {
     let collection = GuardedCollection::new(&store, namespace, &guard);
     let query = Query::compile(None, None, None).unwrap();
     let mut watched = collection.watch(&source, &query, None, None).await.unwrap();
-    assert_eq!(watched.next().await.unwrap(), Happened::Nothing);
+    assert_eq!(watched.next().await.unwrap(), WatchEvent::Nothing);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use bson::{Bson, Document, doc};
 use portcullis::access::{Guard, PlanExplanation, Query, QueryError};
 use portcullis::eval::Context;
 use portcullis::policy::{self, RulesFile};
-use portcullis::query::{MAX_FILTER_BYTES, MAX_LIST, Plan, Remaining};
+use portcullis::query_plan::{MAX_FILTER_BYTES, MAX_LIST, Plan, Remaining};
 use portcullis::user::User;
 use portcullis::value::DocumentRef;
 use portcullis::{json, testfile};

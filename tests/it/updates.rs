@@ -1,7 +1,7 @@
 //! Updates in memory do what a MongoDB server did with the same.
 
 use bson::{Bson, DateTime, Document, doc};
-use portcullis::find::{Filter, Position};
+use portcullis::mongo_query::{Filter, Position};
 use portcullis::update::{self, Applied, Moment, Operator, Update, UpdateError};
 use portcullis::value::{ValueRef, identical};
 
@@ -13,7 +13,7 @@ fn same(a: &Document, b: &Document) -> bool {
 
 fn outcome(case: &Case) -> Result<Applied, Vec<UpdateError>> {
     let now = DateTime::from_millis(0);
-    let seeded = case.document.clone().map_or_else(|| update::seed(&case.filter, case.is_replacement()), Ok);
+    let seeded = case.document.clone().map_or_else(|| update::upsert_document(&case.filter, case.is_replacement()), Ok);
     let before = seeded.map_err(|error| vec![error])?;
     let applied = if case.is_replacement() {
         update::replace(&before, &case.update, now)

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use portcullis::guarded::GuardedError;
-use portcullis::store::documents::{Namespace, Store};
+use portcullis::store::documents::{DocumentStore, Namespace};
 use portcullis_service::{DocumentPlace, IfMissing, Server, ServerUri};
 
 use super::missing::MissingParts;
@@ -62,7 +62,7 @@ impl DocumentArgs {
         namespace: &Namespace,
         stores: &StoreArgs,
         missing: IfMissing,
-    ) -> Result<Box<dyn Store>, Trouble> {
+    ) -> Result<Box<dyn DocumentStore>, Trouble> {
         Ok(stores.places().documents(&self.place()?, namespace, missing).await?)
     }
 

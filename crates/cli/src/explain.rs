@@ -2,7 +2,7 @@
 
 use anstyle::AnsiColor;
 use portcullis::access::{Explanation, RuleTrace};
-use portcullis::eval::{Part, Trace, Truth};
+use portcullis::eval::{Trace, TraceNode, Truth};
 use portcullis::login::{DataAge, DataSource};
 use portcullis::text::OneLine;
 use serde_json::{Value, json};
@@ -25,20 +25,20 @@ pub(super) fn trace_lines(label: &str, trace: &Trace, indent: usize, out: &mut V
     let label = if label.is_empty() { String::new() } else { format!("{}: ", OneLine(label)) };
     let truth = painted(trace.truth);
     match &trace.part {
-        Part::Constant => out.push(format!("{pad}{truth} {label}constant")),
-        Part::All(parts) => {
+        TraceNode::Constant => out.push(format!("{pad}{truth} {label}constant")),
+        TraceNode::All(parts) => {
             out.push(format!("{pad}{truth} {label}all of"));
             parts.iter().for_each(|part| trace_lines("", part, indent + 1, out));
         }
-        Part::Any(parts) => {
+        TraceNode::Any(parts) => {
             out.push(format!("{pad}{truth} {label}any of"));
             parts.iter().for_each(|part| trace_lines("", part, indent + 1, out));
         }
-        Part::Not(inner) => {
+        TraceNode::Not(inner) => {
             out.push(format!("{pad}{truth} {label}not"));
             trace_lines("", inner, indent + 1, out);
         }
-        Part::Test { text, left, right, error, note, .. } => {
+        TraceNode::Test { text, left, right, error, note, .. } => {
             let right = right.as_ref().map_or_else(String::new, |right| format!("   right: {right}"));
             out.push(format!("{pad}{truth} {label}{}", OneLine(text)));
             out.push(format!("{pad}          {}", OneLine(format!("left: {left}{right}"))));
@@ -84,11 +84,11 @@ pub(super) fn trace_to_json(trace: &Trace) -> Value {
     let truth = trace.truth.to_string();
     let list = |parts: &[Trace]| parts.iter().map(trace_to_json).collect::<Value>();
     match &trace.part {
-        Part::Constant => json!({ "truth": truth }),
-        Part::All(parts) => json!({ "truth": truth, "all": list(parts) }),
-        Part::Any(parts) => json!({ "truth": truth, "any": list(parts) }),
-        Part::Not(inner) => json!({ "truth": truth, "not": trace_to_json(inner) }),
-        Part::Test { text, left, right, error, note, .. } => {
+        TraceNode::Constant => json!({ "truth": truth }),
+        TraceNode::All(parts) => json!({ "truth": truth, "all": list(parts) }),
+        TraceNode::Any(parts) => json!({ "truth": truth, "any": list(parts) }),
+        TraceNode::Not(inner) => json!({ "truth": truth, "not": trace_to_json(inner) }),
+        TraceNode::Test { text, left, right, error, note, .. } => {
             let mut test = json!({ "truth": truth, "test": text, "left": left, "right": right });
             if let (Some(error), Some(object)) = (error, test.as_object_mut()) {
                 object.insert("error".to_owned(), json!(error));

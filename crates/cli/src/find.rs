@@ -1,6 +1,6 @@
 use bson::RawDocumentBuf;
 use portcullis::access::Query;
-use portcullis::guarded::{FindRequest, Found, GuardedCollection};
+use portcullis::guarded::{FindRequest, GuardedCollection, RedactedCursor};
 use portcullis::json::{self, Node};
 use portcullis::text::Finding;
 use portcullis_service::IfMissing;
@@ -95,7 +95,7 @@ fn line(document: &RawDocumentBuf) -> Result<String, Trouble> {
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-pub(super) async fn print(mut found: Found<'_>, output: &mut Output) -> Result<Answer, Trouble> {
+pub(super) async fn print(mut found: RedactedCursor<'_>, output: &mut Output) -> Result<Answer, Trouble> {
     let mut count = 0_usize;
     if output.is_json() {
         output.text("{\"documents\": [")?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
-use portcullis::app::{App, FileFinding, Part};
+use portcullis::app::{App, ConfigPart, FileFinding};
 use portcullis::login::custom_data_config;
 use portcullis::text::{Finding, OneLine};
 use portcullis_service::ServerUri;
@@ -53,7 +53,7 @@ impl LiveArgs {
             note(&format!("--live did not check the server for `{}`: {why}", app.directory.display()));
             Ok(Vec::new())
         };
-        let Part::Present(file) = &app.custom_user_data else {
+        let ConfigPart::Present(file) = &app.custom_user_data else {
             return unseen("the application has no readable custom user data");
         };
         // What does not load is among the other findings.

@@ -4,7 +4,7 @@ use portcullis::access::{PlanExplanation, RolePlan};
 use portcullis::expr;
 use portcullis::json;
 use portcullis::predicate::{self, Scope};
-use portcullis::query::{Plan, Remaining, indexes_for, plan_expression, settled};
+use portcullis::query_plan::{Plan, Remaining, indexes_for, plan_expression, settled};
 use portcullis::store::documents::Namespace;
 use portcullis::text::{Finding, OneLine};
 use portcullis_store::FindPlan;

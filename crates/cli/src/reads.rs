@@ -3,7 +3,7 @@
 use bson::Document;
 use portcullis::access::{Guard, Query};
 use portcullis::guarded::{FindRequest, GuardedCollection};
-use portcullis::store::documents::{Namespace, Store};
+use portcullis::store::documents::{DocumentStore, Namespace};
 use portcullis::text::Finding;
 use portcullis_service::IfMissing;
 
@@ -33,7 +33,7 @@ impl ReadArgs {
         Ok(self.guard.guard(Some(self.namespace.required()?), "")?.0)
     }
 
-    pub(super) async fn open(&self, namespace: &Namespace) -> Result<Box<dyn Store>, Trouble> {
+    pub(super) async fn open(&self, namespace: &Namespace) -> Result<Box<dyn DocumentStore>, Trouble> {
         self.documents.open(namespace, &self.guard.stores, IfMissing::Refuse).await
     }
 }
@@ -65,7 +65,11 @@ impl FilterArgs {
 }
 
 /// A collection behind a guard.
-pub(super) fn collection<'s>(store: &'s dyn Store, namespace: Namespace, guard: &'s Guard) -> GuardedCollection<'s> {
+pub(super) fn collection<'s>(
+    store: &'s dyn DocumentStore,
+    namespace: Namespace,
+    guard: &'s Guard,
+) -> GuardedCollection<'s> {
     GuardedCollection::new(store, namespace, guard)
 }
 

@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use bson::{DateTime, doc};
-use portcullis::guarded::{Happened, VisibleChange};
+use portcullis::guarded::{VisibleChange, WatchEvent};
 use portcullis::value::DocumentRef;
 
 use super::Answer;
@@ -64,9 +64,9 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         }
         while args.limit.is_none_or(|limit| count < limit) {
             let change = match watched.next().await.map_err(guarded)? {
-                Happened::Nothing => continue,
-                Happened::Change(change) => line(*change)?,
-                Happened::Ended => break,
+                WatchEvent::Nothing => continue,
+                WatchEvent::Change(change) => line(*change)?,
+                WatchEvent::Ended => break,
             };
             match (output.is_json(), count) {
                 (false, _) => output.line(change)?,

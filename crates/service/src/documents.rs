@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use portcullis::store::documents::{Namespace, Store};
+use portcullis::store::documents::{DocumentStore, Namespace};
 use portcullis_store::EmbeddedDocuments;
 
 use crate::clients::ServerUri;
@@ -29,7 +29,7 @@ impl Places {
         place: &DocumentPlace,
         namespace: &Namespace,
         missing: IfMissing,
-    ) -> Result<Box<dyn Store>, ServiceError> {
+    ) -> Result<Box<dyn DocumentStore>, ServiceError> {
         if let Some(server) = self.server_of(place, namespace).await? {
             return Ok(server.documents());
         }
@@ -67,7 +67,7 @@ impl Places {
     }
 }
 
-fn open_file(path: &Path, missing: IfMissing) -> Result<Box<dyn Store>, ServiceError> {
+fn open_file(path: &Path, missing: IfMissing) -> Result<Box<dyn DocumentStore>, ServiceError> {
     if missing == IfMissing::Refuse && !path.exists() {
         return Err(ServiceError::NoDocuments(path.to_owned()));
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bson::Document;
 use portcullis::auth::{CustomDataConfig, CustomDataSource};
 use portcullis::path::FieldPath;
-use portcullis::store::documents::{Namespace, Store, Watch};
+use portcullis::store::documents::{DocumentStore, Namespace, Watch};
 use portcullis::store::{Credentials, CustomDataStore, StoreError};
 use portcullis::value::DocumentRef;
 use portcullis_store::{FindPlan, LiveFinding};
@@ -42,7 +42,7 @@ impl Server {
 
     /// Never called.
     #[must_use]
-    pub fn documents(&self) -> Box<dyn Store> {
+    pub fn documents(&self) -> Box<dyn DocumentStore> {
         match *self {}
     }
 

@@ -6,7 +6,7 @@ use bson::Document;
 use mongodb::Client;
 use portcullis::auth::{CustomDataConfig, CustomDataSource};
 use portcullis::path::FieldPath;
-use portcullis::store::documents::{Namespace, Store, Watch};
+use portcullis::store::documents::{DocumentStore, Namespace, Watch};
 use portcullis::store::{Credentials, CustomDataStore, StoreError};
 use portcullis::value::DocumentRef;
 use portcullis_store::mongodb::{
@@ -54,7 +54,7 @@ impl Server {
 
     /// The documents of its databases.
     #[must_use]
-    pub fn documents(&self) -> Box<dyn Store> {
+    pub fn documents(&self) -> Box<dyn DocumentStore> {
         Box::new(MongoDocuments::new(&self.0))
     }
 

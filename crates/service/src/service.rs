@@ -10,7 +10,7 @@ use portcullis::login::{
     custom_data_config, token_provider,
 };
 use portcullis::store::CustomDataStore;
-use portcullis::store::documents::{Namespace, Store};
+use portcullis::store::documents::{DocumentStore, Namespace};
 use portcullis::user::{CustomData, User};
 
 use crate::documents::DocumentPlace;
@@ -191,7 +191,7 @@ impl Service {
         place: &DocumentPlace,
         namespace: &Namespace,
         missing: IfMissing,
-    ) -> Result<Box<dyn Store>, ServiceError> {
+    ) -> Result<Box<dyn DocumentStore>, ServiceError> {
         self.places.documents(place, namespace, missing).await
     }
 

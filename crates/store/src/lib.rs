@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | [`Users`](portcullis::store::Users), [`Sessions`](portcullis::store::Sessions) | [`Embedded`] | [`mongodb::MongoUsers`], [`mongodb::MongoSessions`] |
 //! | [`CustomDataStore`](portcullis::store::CustomDataStore) | | [`mongodb::MongoCustomData`] |
-//! | [`Store`](portcullis::store::documents::Store) of documents | [`EmbeddedDocuments`] | [`mongodb::MongoDocuments`] |
+//! | [`DocumentStore`](portcullis::store::documents::DocumentStore) of documents | [`EmbeddedDocuments`] | [`mongodb::MongoDocuments`] |
 //!
 //! [`jwks`] fetches the keys of third parties over HTTPS (feature `jwks`).
 

@@ -1,7 +1,7 @@
 use bson::{Bson, Document};
 
 use super::error::TokenError;
-use crate::auth::claims::one_line;
+use crate::auth::excerpt::one_line;
 use crate::value::ValueRef;
 
 /// For whom a token must be.

@@ -2,9 +2,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bson::Document;
 
-use super::config::Algorithm;
+use super::algorithm::Algorithm;
 use super::error::{MAX_HEADER, TokenError, TokenPart};
-use crate::auth::claims::one_line;
+use crate::auth::excerpt::one_line;
 use crate::json::{self, Node};
 
 /// A token taken apart (RFC 7515, compact serialisation), of which nothing but the header has been read.

@@ -1,22 +1,11 @@
-use std::collections::BTreeMap;
-
+use super::algorithm::Algorithm;
 use super::audience::Audience;
-use super::provider::TokenProvider;
-use crate::auth::claims::excerpt;
 use crate::auth::config_error::{ConfigError, ConfigErrorKind};
+use crate::auth::excerpt::excerpt;
 use crate::auth::reader::Reader;
 use crate::auth::{Provider, ProviderType};
 use crate::json::Node;
 use crate::text::{Span, Spanned, closest};
-
-/// How a token is signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Algorithm {
-    /// `HS256`: by a secret that both sides know.
-    Hs256,
-    /// `RS256`: by a private key, whose public one verifies.
-    Rs256,
-}
 
 /// A provider of the type `custom-token` as `auth/providers.json` has it: whose tokens log in, and by which keys. Values of
 /// secrets are not needed for it.
@@ -66,25 +55,6 @@ const SECRETS: &str = "the provider's `secret_config`";
 
 /// How many keys a provider may have.
 const MAX_KEYS: usize = 3;
-
-impl Algorithm {
-    const ALL: [Self; 2] = [Self::Hs256, Self::Rs256];
-
-    /// The word in `alg` and `signingAlgorithm`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Hs256 => "HS256",
-            Self::Rs256 => "RS256",
-        }
-    }
-
-    /// The algorithm of a word.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
-    }
-}
 
 impl TokenProviderConfig {
     /// Reads one provider's configuration. What is disabled needs no keys; in what is not, a key of `config` or
@@ -141,19 +111,6 @@ impl TokenProviderConfig {
             span: node.span,
             unknown_keys,
         })
-    }
-
-    /// Adds what the file does not say: the application's client id, which is the audience where none is configured,
-    /// and the values of secrets by their names.
-    ///
-    /// # Errors
-    /// Secrets that are missing or no keys. No message holds a secret's value.
-    pub fn with_secrets(
-        self,
-        application: &str,
-        secrets: &BTreeMap<String, String>,
-    ) -> Result<TokenProvider, Vec<ConfigError>> {
-        TokenProvider::new(self, application, secrets)
     }
 
     /// What the provider says about users.

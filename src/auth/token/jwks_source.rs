@@ -3,7 +3,7 @@ use thiserror::Error;
 
 use super::jwk::RsaKey;
 use super::jwk_set::{Found, JwkSet, JwkSetError};
-use crate::auth::claims::one_line;
+use crate::auth::excerpt::one_line;
 use crate::future::BoxFuture;
 use crate::text::Code;
 

@@ -1,8 +1,8 @@
 use jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER;
 use jsonwebtoken::{Algorithm as Jwt, DecodingKey};
 
+use super::algorithm::Algorithm;
 use super::compact::Compact;
-use super::config::Algorithm;
 use super::error::TokenError;
 
 /// Whether a token is signed by one of these keys. A key of the wrong kind signs nothing.

@@ -27,6 +27,7 @@
 //! assert_eq!(error.to_string(), "the token expired at 2027-01-15T08:30:00Z");
 //! ```
 
+mod algorithm;
 mod audience;
 mod compact;
 mod config;
@@ -44,7 +45,8 @@ mod signing_key;
 mod times;
 mod verify;
 
-pub use config::{Algorithm, TokenProviderConfig};
+pub use algorithm::Algorithm;
+pub use config::TokenProviderConfig;
 pub use error::{MAX_HEADER, MAX_OWN_TOKEN, MAX_TOKEN, TokenError, TokenPart};
 pub use issue_error::IssueError;
 pub use issuer::{LifetimeError, TokenIssuer};

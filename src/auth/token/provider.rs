@@ -6,16 +6,17 @@ use std::time::Duration;
 use bson::DateTime;
 use jsonwebtoken::DecodingKey;
 
+use super::algorithm::Algorithm;
 use super::audience::Audience;
 use super::compact::Compact;
-use super::config::{Algorithm, Keys, TokenProviderConfig};
+use super::config::{Keys, TokenProviderConfig};
 use super::error::{MAX_TOKEN, TokenError};
 use super::jwk::RsaKey;
 use super::jwks_source::JwksSource;
 use super::key;
 use super::times::{Expiry, Times};
-use crate::auth::claims::{excerpt, one_line};
 use crate::auth::config_error::{ConfigError, ConfigErrorKind};
+use crate::auth::excerpt::{excerpt, one_line};
 use crate::auth::{Provider, VerifiedClaims};
 use crate::json::{self, Node};
 use crate::text::{OneLine, Spanned};
@@ -176,5 +177,20 @@ fn signing_key(
             ConfigError::new(kind, name.span)
                 .help("the secret holds a public key, such as `openssl rsa -pubout` writes it")
         }),
+    }
+}
+
+impl TokenProviderConfig {
+    /// Adds what the file does not say: the application's client id, which is the audience where none is configured,
+    /// and the values of secrets by their names.
+    ///
+    /// # Errors
+    /// Secrets that are missing or no keys. No message holds a secret's value.
+    pub fn with_secrets(
+        self,
+        application: &str,
+        secrets: &BTreeMap<String, String>,
+    ) -> Result<TokenProvider, Vec<ConfigError>> {
+        TokenProvider::new(self, application, secrets)
     }
 }

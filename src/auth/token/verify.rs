@@ -2,15 +2,15 @@ use std::time::Duration;
 
 use bson::{Bson, DateTime, Document};
 
+use super::algorithm::Algorithm;
 use super::compact::Compact;
-use super::config::Algorithm;
 use super::error::{MAX_OWN_TOKEN, TokenError};
 use super::issue::NO_CUSTOM_DATA;
 use super::issuer::TokenIssuer;
 use super::key;
 use super::session::{AccessToken, RefreshToken, TokenIdentity, TokenSession};
 use super::times::{Expiry, Times};
-use crate::auth::claims::one_line;
+use crate::auth::excerpt::one_line;
 use crate::auth::{Assembly, ProviderType, VerifiedClaims, assemble};
 use crate::json::{self, EjsonError, EjsonErrorKind, Node};
 use crate::value::ValueRef;

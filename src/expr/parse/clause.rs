@@ -1,5 +1,5 @@
 use super::keys::{Keys, is_expansion_like, is_operator_like, keys};
-use super::refused::refused;
+use super::unsupported_operator::refused;
 use super::{Parser, did_you_mean};
 use crate::expr::{Clause, Condition, Expansion, Expr, ExprErrorKind, Name, Operator, Root};
 use crate::json::{Kind, Member, Node};

@@ -4,14 +4,14 @@ mod check;
 mod clause;
 mod keys;
 mod operand;
-mod refused;
-mod standing;
+mod operand_position;
+mod unsupported_operator;
 
 pub(crate) use clause::{element_help, schema_word};
-use standing::Standing;
-pub(crate) use standing::bare_logic;
+use operand_position::Standing;
+pub(crate) use operand_position::bare_logic;
 
-use super::{Expr, ExprError, ExprErrorKind, PatternAllowance};
+use super::{Expr, ExprError, ExprErrorKind, Operator, PatternAllowance};
 use crate::json::{self, Member, Node};
 use crate::text::{Span, Spanned};
 
@@ -98,6 +98,31 @@ impl Parser {
             Some(help) => error.help(help),
             None => error,
         });
+    }
+
+    /// Reads what stands behind an operator.
+    pub(super) fn behind<T>(&mut self, operator: Operator, read: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.standing.operator.replace(operator);
+        let read = read(self);
+        self.standing.operator = before;
+        read
+    }
+
+    /// Reads what stands under a name in a value, or as an element of it.
+    pub(super) fn inside<T>(&mut self, name: Option<&str>, read: impl FnOnce(&mut Self) -> T) -> T {
+        self.standing.inside.push(name.map(str::to_owned));
+        let read = read(self);
+        self.standing.inside.pop();
+        read
+    }
+
+    /// Reads what a name is tested for.
+    pub(super) fn about<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> T) -> T {
+        let standing = Standing { name: name.to_owned(), ..Standing::default() };
+        let before = std::mem::replace(&mut self.standing, standing);
+        let read = read(self);
+        self.standing = before;
+        read
     }
 
     fn operand_type(&mut self, member: &Member, expected: &'static str, found: &'static str) {

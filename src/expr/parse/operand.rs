@@ -25,7 +25,7 @@ impl Parser {
             Kind::Array(elements) => array(self.elements(elements)),
             Kind::Object(members) if !json::is_literal(members) => {
                 for member in members.iter().filter(|m| is_operator_like(&m.key)) {
-                    let help = self.name_in_literal(&member.key);
+                    let help = self.standing.name_in_literal(&member.key);
                     self.report_help(ExprErrorKind::NameInLiteral(member.key.clone()), member.key_span, help);
                 }
                 let read = |m: &Member| (m.key.clone(), self.inside(Some(&m.key), |parser| parser.operand(&m.value)));

@@ -2,8 +2,8 @@ use bson::Document;
 
 use crate::access::QueryError;
 use crate::expr::PatternAllowance;
-use crate::find::{Filter, FindError};
 use crate::guarded::error::GuardedError;
+use crate::mongo_query::{Filter, FindError};
 use crate::text::{Located, Span};
 
 const PLACE: &str = "a filter";

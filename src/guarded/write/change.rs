@@ -1,10 +1,11 @@
 use bson::{Bson, doc};
 
+use super::changing::Changing;
+use super::failure_report::Standing;
 use super::prepare::Sought;
-use super::request::{Changing, Moment};
-use super::told::Standing;
+use super::request::Moment;
 use super::transaction::{Writing, Written, id};
-use crate::guarded::error::{GuardedError, Operation};
+use crate::guarded::error::{GuardedError, WriteKind};
 use crate::store::documents::{DocumentsError, Updated};
 
 impl Writing<'_> {
@@ -50,7 +51,7 @@ impl Writing<'_> {
         let changed = self.by_ids(&ids).await?;
         for (before, after) in stored.iter().zip(&changed) {
             self.in_time()?;
-            self.collection.judged(Operation::Update, &self.collection.guard.update(before, after))?;
+            self.collection.judged(WriteKind::Update, &self.collection.guard.update(before, after))?;
             self.collection.refuse_untouchable(before, Some(after.into()), changing)?;
         }
         self.standing = Standing::Permitted;

@@ -1,12 +1,12 @@
 use bson::RawDocumentBuf;
 
+use super::failure_report::Standing;
 use super::prepare::Sought;
 use super::request::Extent;
-use super::told::Standing;
 use super::transaction::Writing;
 use crate::access::{Buffer, Reason};
-use crate::guarded::error::{GuardedError, TooMuch};
-use crate::guarded::found::by_what_is_visible;
+use crate::guarded::error::{GuardedError, LimitExceeded};
+use crate::guarded::redacted_cursor::by_what_is_visible;
 use crate::store::documents::Find;
 use crate::value::DocumentRef;
 
@@ -34,7 +34,7 @@ impl Writing<'_> {
         for (number, document) in stored.into_iter().enumerate() {
             self.in_time()?;
             if (chooses || reading.check.is_some()) && number >= limits.written_checked {
-                return Err(TooMuch::Sought(limits.written_checked).into());
+                return Err(LimitExceeded::Sought(limits.written_checked).into());
             }
             let decision = self.collection.guard.read_into(&document, &mut buffer);
             if let Some(Reason::Failed) = decision.reason() {
@@ -50,7 +50,9 @@ impl Writing<'_> {
                 let visible = visible.to_owned();
                 bytes = bytes.saturating_add(visible.as_bytes().len()).saturating_add(document.as_bytes().len());
                 if bytes > limits.held_bytes {
-                    return Err(TooMuch::Held { documents: limits.written_checked, bytes: limits.held_bytes }.into());
+                    return Err(
+                        LimitExceeded::Held { documents: limits.written_checked, bytes: limits.held_bytes }.into()
+                    );
                 }
                 candidates.push((visible, document));
                 continue;
@@ -60,7 +62,7 @@ impl Writing<'_> {
                 break;
             }
             if matched.len() > self.left {
-                return Err(TooMuch::Written(limits.written_documents).into());
+                return Err(LimitExceeded::Written(limits.written_documents).into());
             }
         }
         if chooses {

@@ -2,12 +2,14 @@
 //! it, and all of the request is committed or none.
 
 mod change;
-mod foresight;
+mod changing;
+mod failure_report;
+mod foresee;
 mod matched;
 mod prepare;
 mod request;
+mod simulated_change;
 mod single;
-mod told;
 mod transaction;
 mod upsert;
 

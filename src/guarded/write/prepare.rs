@@ -3,11 +3,12 @@ use std::borrow::Cow;
 use bson::oid::ObjectId;
 use bson::{Document, doc};
 
-use super::request::{Action, Changing, Moment, Selection, Write};
-use super::told::{At, Standing};
+use super::changing::Changing;
+use super::failure_report::{At, Standing};
+use super::request::{Action, Moment, Selection, Write};
 use crate::guarded::GuardedCollection;
-use crate::guarded::error::{GuardedError, Operation, TooMuch};
-use crate::guarded::reading::Reading;
+use crate::guarded::error::{GuardedError, LimitExceeded, WriteKind};
+use crate::guarded::read_plan::ReadPlan;
 use crate::store::documents::Change;
 
 /// A write of which all has been said that can be said whatever is stored.
@@ -28,15 +29,15 @@ pub(super) enum Step<'w> {
 /// The documents that a write is about, and how they are found.
 pub(super) struct Sought<'w> {
     pub(super) selection: &'w Selection,
-    pub(super) reading: Reading,
+    pub(super) reading: ReadPlan,
 }
 
 impl Prepared<'_> {
-    pub(super) const fn operation(&self) -> Operation {
+    pub(super) const fn operation(&self) -> WriteKind {
         match self.step {
-            Step::Insert(_) => Operation::Insert,
-            Step::Change(..) => Operation::Update,
-            Step::Delete(_) => Operation::Delete,
+            Step::Insert(_) => WriteKind::Insert,
+            Step::Change(..) => WriteKind::Update,
+            Step::Delete(_) => WriteKind::Delete,
         }
     }
 }
@@ -50,7 +51,7 @@ impl GuardedCollection<'_> {
         for (number, write) in writes.iter().enumerate() {
             let step = match &write.action {
                 Action::Insert(documents) => {
-                    let too_many = TooMuch::Written(self.limits.written_documents);
+                    let too_many = LimitExceeded::Written(self.limits.written_documents);
                     left = left.checked_sub(documents.len()).ok_or(too_many)?;
                     Step::Insert(documents.iter().map(with_id).collect())
                 }
@@ -63,8 +64,8 @@ impl GuardedCollection<'_> {
             if let Step::Insert(documents) = &step {
                 for document in documents {
                     let at =
-                        At { operation: Operation::Insert, standing: Standing::Unjudged, number, of: writes.len() };
-                    let judged = self.judged(Operation::Insert, &self.guard.insert(&**document));
+                        At { operation: WriteKind::Insert, standing: Standing::Unjudged, number, of: writes.len() };
+                    let judged = self.judged(WriteKind::Insert, &self.guard.insert(&**document));
                     judged.map_err(|error| self.told(error, at))?;
                 }
             }
@@ -80,7 +81,7 @@ impl GuardedCollection<'_> {
 
     fn sought<'w>(&self, selection: &'w Selection) -> Result<Sought<'w>, GuardedError> {
         self.admit_reading()?;
-        let reading = Reading::new(self, &selection.request);
+        let reading = ReadPlan::new(self.guard, &selection.request);
         if reading.filter.is_some() && !reading.is_ordered {
             let reason = "a write can only be sorted by fields that are visible in every document";
             return Err(GuardedError::Unsupported { what: "sort".to_owned(), place: Some("a write"), reason });

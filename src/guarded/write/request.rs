@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use bson::{Bson, Document};
 
-use super::foresight::Foresight;
+use super::changing::Changing;
+use super::simulated_change::SimulatedChange;
 use crate::access::NamedPath;
 use crate::expr::PatternAllowance;
 use crate::guarded::error::GuardedError;
@@ -49,19 +50,6 @@ pub(super) enum Extent {
 pub(super) enum Moment {
     Before,
     After,
-}
-
-/// What becomes of the documents.
-#[derive(Clone, Debug)]
-pub(super) struct Changing {
-    pub(super) change: Change,
-    /// The same, as it is carried out here; none of what only a database carries out.
-    pub(super) foresight: Option<Foresight>,
-    /// The paths that it names in a document that is there, and the arrays whose elements its filters look at.
-    pub(super) paths: Vec<NamedPath>,
-    /// Whether it says `$`, the element that the filter found.
-    pub(super) needs_position: bool,
-    pub(super) upsert: bool,
 }
 
 const ONE: &[&str] = &["filter"];
@@ -163,7 +151,7 @@ fn change(options: &Node, known: &[&str], extent: Extent, patterns: &PatternAllo
         if replacement.keys().any(|key| key.starts_with('$')) {
             return Err(GuardedError::Malformed("a replacement has no operators"));
         }
-        let foresight = Some(Foresight::Replacement(replacement.clone()));
+        let foresight = Some(SimulatedChange::Replacement(replacement.clone()));
         let change = Change::Replacement(replacement);
         Changing { change, foresight, paths: Vec::new(), needs_position: false, upsert }
     } else {
@@ -211,7 +199,7 @@ fn update(options: &Node, upsert: bool, patterns: &PatternAllowance) -> Result<C
         [path].into_iter().chain(filtered(&named.path).map(looks))
     });
     let (paths, needs_position) = (paths.collect(), compiled.needs_position());
-    let foresight = Some(Foresight::Operators(Arc::new(compiled)));
+    let foresight = Some(SimulatedChange::Operators(Arc::new(compiled)));
     Ok(Changing { change: Change::Operators { update, array_filters }, foresight, paths, needs_position, upsert })
 }
 

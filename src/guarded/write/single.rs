@@ -1,12 +1,13 @@
 use bson::{Bson, Document, RawDocumentBuf, Timestamp};
 
+use super::changing::Changing;
+use super::failure_report::{At, Standing};
 use super::prepare::with_id;
-use super::request::{Action, Changing, Extent, Moment, Selection, Write};
-use super::told::{At, Standing};
+use super::request::{Action, Extent, Moment, Selection, Write};
 use super::transaction::Written;
 use crate::guarded::GuardedCollection;
-use crate::guarded::error::{GuardedError, Operation, TooMuch};
-use crate::guarded::reading::Reading;
+use crate::guarded::error::{GuardedError, LimitExceeded, WriteKind};
+use crate::guarded::read_plan::ReadPlan;
 use crate::store::documents::{Find, Returned, SingleWrite, SingleWritten};
 
 impl GuardedCollection<'_> {
@@ -15,14 +16,14 @@ impl GuardedCollection<'_> {
     pub(super) async fn write_single(&self, writes: &[Write]) -> Result<Vec<Written>, GuardedError> {
         let [write] = writes else { return Err(needed("the request contains several writes")) };
         if self.limits.written_documents == 0 {
-            return Err(TooMuch::Written(0).into());
+            return Err(LimitExceeded::Written(0).into());
         }
         let (operation, written) = match &write.action {
-            Action::Insert(documents) => (Operation::Insert, self.insert_single(documents).await),
+            Action::Insert(documents) => (WriteKind::Insert, self.insert_single(documents).await),
             Action::Change(selection, changing) => {
-                (Operation::Update, self.change_single(selection, changing, write.returns).await)
+                (WriteKind::Update, self.change_single(selection, changing, write.returns).await)
             }
-            Action::Delete(selection) => (Operation::Delete, self.delete_single(selection, write.returns).await),
+            Action::Delete(selection) => (WriteKind::Delete, self.delete_single(selection, write.returns).await),
         };
         // The database is asked only for what is permitted.
         let at = At { operation, standing: Standing::Permitted, number: 0, of: 1 };
@@ -32,7 +33,7 @@ impl GuardedCollection<'_> {
     async fn insert_single(&self, documents: &[Document]) -> Result<Written, GuardedError> {
         let [document] = documents else { return Err(needed("the request inserts several documents")) };
         let document = as_stored(document)?;
-        self.judged(Operation::Insert, &self.guard.insert(&document))?;
+        self.judged(WriteKind::Insert, &self.guard.insert(&document))?;
         let id = document.get("_id").cloned().unwrap_or(Bson::Null);
         self.store.write_single(&self.namespace, &SingleWrite::Insert(document)).await?;
         Ok(Written { inserted: vec![id], ..Written::default() })
@@ -77,7 +78,7 @@ impl GuardedCollection<'_> {
     async fn refuse_repeated_keys(&self, find: &Find) -> Result<(), GuardedError> {
         let find = Find { limit: Some(1), ..find.clone() };
         for document in self.store.find(&self.namespace, &find).await?.batch().await? {
-            self.judged(Operation::Update, &self.guard.update(&document, &document))?;
+            self.judged(WriteKind::Update, &self.guard.update(&document, &document))?;
         }
         Ok(())
     }
@@ -92,7 +93,7 @@ impl GuardedCollection<'_> {
             return Err(needed("several documents may be written"));
         }
         self.admit_reading()?;
-        let reading = Reading::new(self, &selection.request);
+        let reading = ReadPlan::new(self.guard, &selection.request);
         if !reading.is_pushed() {
             return Err(needed("the database alone cannot determine which document is meant"));
         }

@@ -3,13 +3,13 @@ use std::time::Instant;
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
 
+use super::failure_report::{At, Standing};
 use super::prepare::{Prepared, Sought, Step};
 use super::request::{Moment, Write};
-use super::told::{At, Standing};
 use crate::access::{Buffer, Decision, Outcome};
 use crate::guarded::GuardedCollection;
-use crate::guarded::error::{Denial, GuardedError, Operation, TooMuch};
-use crate::guarded::found::project;
+use crate::guarded::error::{Denial, GuardedError, LimitExceeded, WriteKind};
+use crate::guarded::redacted_cursor::project;
 use crate::projection::Projection;
 use crate::store::StoreError;
 use crate::store::documents::{DocumentsError, Find, Transaction};
@@ -40,7 +40,7 @@ pub(super) struct Writing<'w> {
     /// How many documents may still be written.
     pub(super) left: usize,
     /// What is under way.
-    pub(super) operation: Operation,
+    pub(super) operation: WriteKind,
     pub(super) standing: Standing,
 }
 
@@ -96,7 +96,7 @@ impl GuardedCollection<'_> {
     }
 
     async fn attempt(&self, writes: &[Prepared<'_>], began: Instant) -> Result<Vec<Written>, Failed> {
-        let (operation, standing) = (writes.last().map_or(Operation::Update, Prepared::operation), Standing::Permitted);
+        let (operation, standing) = (writes.last().map_or(WriteKind::Update, Prepared::operation), Standing::Permitted);
         let at = At { operation, standing, number: writes.len().saturating_sub(1), of: writes.len() };
         let in_all = |error: DocumentsError| Failed { error: error.into(), at };
         let before_all = |error: DocumentsError| Failed { error: error.into(), at: At { number: 0, ..at } };
@@ -137,7 +137,7 @@ impl GuardedCollection<'_> {
         }))
     }
 
-    pub(super) fn judged(&self, operation: Operation, decision: &Decision<'_, ()>) -> Result<(), GuardedError> {
+    pub(super) fn judged(&self, operation: WriteKind, decision: &Decision<'_, ()>) -> Result<(), GuardedError> {
         let Outcome::Deny(reason) = decision.outcome() else { return Ok(()) };
         let role = decision.role().map(str::to_owned);
         let denial = Denial { role, errors: decision.errors().to_vec(), ..Denial::of(reason.clone()) };
@@ -173,7 +173,7 @@ impl Writing<'_> {
         self.take(stored.len())?;
         for document in &stored {
             self.in_time()?;
-            self.collection.judged(Operation::Delete, &self.collection.guard.delete(document))?;
+            self.collection.judged(WriteKind::Delete, &self.collection.guard.delete(document))?;
         }
         self.standing = Standing::Permitted;
         let mut written = Written::default();
@@ -200,7 +200,7 @@ impl Writing<'_> {
             inserted.push(self.transaction.insert(&self.collection.namespace, document).await?);
         }
         for document in self.by_ids(&inserted).await? {
-            self.collection.judged(Operation::Insert, &self.collection.guard.insert(&document))?;
+            self.collection.judged(WriteKind::Insert, &self.collection.guard.insert(&document))?;
         }
         Ok(Written { inserted, ..Written::default() })
     }
@@ -230,14 +230,14 @@ impl Writing<'_> {
 
     /// Takes so many documents of those that the request may write.
     pub(super) fn take(&mut self, documents: usize) -> Result<(), GuardedError> {
-        let too_many = TooMuch::Written(self.collection.limits.written_documents);
+        let too_many = LimitExceeded::Written(self.collection.limits.written_documents);
         self.left = self.left.checked_sub(documents).ok_or(too_many)?;
         self.in_time()
     }
 
     pub(super) fn in_time(&self) -> Result<(), GuardedError> {
         let limit = self.collection.limits.time;
-        if self.began.elapsed() > limit { Err(TooMuch::Time(limit).into()) } else { Ok(()) }
+        if self.began.elapsed() > limit { Err(LimitExceeded::Time(limit).into()) } else { Ok(()) }
     }
 }
 

@@ -1,13 +1,14 @@
 use bson::oid::ObjectId;
 use bson::{Bson, Document, RawDocumentBuf, doc};
 
+use super::changing::Changing;
+use super::failure_report::Standing;
 use super::prepare::with_id;
-use super::request::{Changing, Selection};
-use super::told::Standing;
+use super::request::Selection;
 use super::transaction::{Writing, vanished};
-use crate::guarded::error::{GuardedError, Operation};
+use crate::guarded::error::{GuardedError, WriteKind};
 use crate::store::documents::{Change, DocumentsError, Find};
-use crate::update::seed;
+use crate::update::upsert_document;
 
 impl Writing<'_> {
     /// Inserts what an update makes of nothing, where the user can read no document that its filter finds. It takes values from
@@ -17,20 +18,20 @@ impl Writing<'_> {
         selection: &Selection,
         changing: &Changing,
     ) -> Result<(Bson, RawDocumentBuf), GuardedError> {
-        (self.operation, self.standing) = (Operation::Insert, Standing::Unjudged);
+        (self.operation, self.standing) = (WriteKind::Insert, Standing::Unjudged);
         self.take(1)?;
         let replaces = matches!(changing.change, Change::Replacement(_));
-        let seeds = seed(&selection.filter, replaces).map_err(|error| GuardedError::Update(vec![error]))?;
+        let seeds = upsert_document(&selection.filter, replaces).map_err(|error| GuardedError::Update(vec![error]))?;
         // What the client's own values do not make, is told to anybody.
         let foreseen = changing.made(seeds.clone(), true).map_err(|error| GuardedError::Update(vec![error]))?;
         if let Some(document) = &foreseen {
             let judged = self.collection.guard.insert(&*with_id(document));
-            self.standing = Standing::of(changing.foretold(self.collection.judged(Operation::Insert, &judged))?);
+            self.standing = Standing::of(changing.foretold(self.collection.judged(WriteKind::Insert, &judged))?);
         }
         let upserted = self.insert_made(seeds, changing).await?;
         let id = upserted.ok_or_else(vanished)?;
         let document = self.by_ids(std::slice::from_ref(&id)).await?.pop().ok_or_else(vanished)?;
-        self.collection.judged(Operation::Insert, &self.collection.guard.insert(&document))?;
+        self.collection.judged(WriteKind::Insert, &self.collection.guard.insert(&document))?;
         self.standing = Standing::Permitted;
         Ok((id, document))
     }

@@ -7,7 +7,7 @@ use super::samples::{declared, samples};
 use crate::eval::{Context, Documents, Errors, Evaluation, Residual, Truth, bind};
 use crate::lint::witness::set;
 use crate::path::{FieldPath, Segment};
-use crate::predicate::{Check, DocumentRoot, Left, Predicate, Right, Test};
+use crate::predicate::{DocumentRoot, Left, Predicate, Right, Test, TestKind};
 use crate::schema::Schema;
 use crate::user::User;
 use crate::value::{Type, TypeSet, ValueRef};
@@ -136,7 +136,7 @@ fn is_decided_by(test: &Test, path: &[Segment]) -> bool {
                 .all(|reference| custom_data_path(reference).is_some_and(|found| found.segments().starts_with(path)));
     };
     look(test);
-    if let Check::ElemMatch(_, inner) = &test.check {
+    if let TestKind::ElemMatch(_, inner) = &test.check {
         inner.each_test(&mut look);
     }
     decided
@@ -144,7 +144,7 @@ fn is_decided_by(test: &Test, path: &[Segment]) -> bool {
 
 fn references_any(test: &Test) -> bool {
     let mut found = !test.references().is_empty();
-    if let Check::ElemMatch(_, inner) = &test.check {
+    if let TestKind::ElemMatch(_, inner) = &test.check {
         inner.each_test(&mut |test| found |= !test.references().is_empty());
     }
     found
@@ -160,7 +160,7 @@ fn of_document(residual: &Residual, document: &Document, context: &Context) -> T
 /// Documents for all that a schema lets be compared with; `None` where anything may be.
 fn documents(test: &Test, schema: Option<&Schema>) -> Option<Vec<Document>> {
     // Of a list, other elements may do.
-    if !matches!(test.check, Check::Equals(_) | Check::Order(..)) {
+    if !matches!(test.check, TestKind::Equals(_) | TestKind::Order(..)) {
         return None;
     }
     let left = match &test.left {

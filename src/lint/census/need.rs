@@ -5,7 +5,7 @@ use bson::Bson;
 use super::samples::{alike, all_alike, declared};
 use crate::expr::Conversion;
 use crate::path::{FieldPath, Segment};
-use crate::predicate::{Check, ContextRoot, DocumentRoot, Left, List, Reference, Right, Test};
+use crate::predicate::{ContextRoot, DocumentRoot, Left, List, Reference, Right, Test, TestKind};
 use crate::schema::Schema;
 use crate::value::{Type, TypeSet, ValueRef};
 
@@ -26,10 +26,10 @@ pub(super) fn need(test: &Test, path: &[Segment], schema: Option<&Schema>) -> Op
             Some(CONTAINERS)
         }
         left => match &test.check {
-            Check::Equals(right) | Check::Order(_, right) if is_read(right) => of_other_side(left, schema),
-            Check::Equals(Right::Convert(conversion, inner)) if is_read(inner) => Some(converted(*conversion)),
-            Check::In(List::Place(right)) if is_read(right) => Some(alike(Type::Array)),
-            Check::In(List::Elements(rights)) | Check::All(rights) if rights.iter().any(is_read) => {
+            TestKind::Equals(right) | TestKind::Order(_, right) if is_read(right) => of_other_side(left, schema),
+            TestKind::Equals(Right::Convert(conversion, inner)) if is_read(inner) => Some(converted(*conversion)),
+            TestKind::In(List::Place(right)) if is_read(right) => Some(alike(Type::Array)),
+            TestKind::In(List::Elements(rights)) | TestKind::All(rights) if rights.iter().any(is_read) => {
                 of_other_side(left, schema)
             }
             _ => {
@@ -46,18 +46,18 @@ fn is_below(path: &FieldPath, above: &[Segment]) -> bool {
     path.segments().len() > above.len() && path.segments().starts_with(above)
 }
 
-fn of_left(check: &Check, schema: Option<&Schema>) -> Option<TypeSet> {
+fn of_left(check: &TestKind, schema: Option<&Schema>) -> Option<TypeSet> {
     match check {
-        Check::Equals(right) | Check::Order(_, right) => of_operand(right, schema),
-        Check::In(List::Elements(rights)) | Check::All(rights) => rights
+        TestKind::Equals(right) | TestKind::Order(_, right) => of_operand(right, schema),
+        TestKind::In(List::Elements(rights)) | TestKind::All(rights) => rights
             .iter()
             .map(|right| of_operand(right, schema))
             .try_fold(TypeSet::NONE, |types, of_one| Some(types.union(of_one?))),
-        Check::Regex(_) => Some(alike(Type::String).with(Type::Regex)),
-        Check::Mod { .. } => Some(TypeSet::NUMBER),
-        Check::Size(_) | Check::ElemMatch(..) => Some(alike(Type::Array)),
-        Check::Type(types) => Some(*types),
-        Check::Exists | Check::In(List::Place(_)) | Check::Client(_) => None,
+        TestKind::Regex(_) => Some(alike(Type::String).with(Type::Regex)),
+        TestKind::Mod { .. } => Some(TypeSet::NUMBER),
+        TestKind::Size(_) | TestKind::ElemMatch(..) => Some(alike(Type::Array)),
+        TestKind::Type(types) => Some(*types),
+        TestKind::Exists | TestKind::In(List::Place(_)) | TestKind::Client(_) => None,
     }
 }
 

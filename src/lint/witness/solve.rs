@@ -12,7 +12,7 @@ use crate::expr::Conversion;
 use crate::lint::privilege::is_privilege;
 use crate::lint::shape::{Polarity, references, rights};
 use crate::path::FieldPath;
-use crate::predicate::{Check, ContextRoot, DocumentRoot, Left, List, Predicate, Reference, Right, Template, Test};
+use crate::predicate::{ContextRoot, DocumentRoot, Left, List, Predicate, Reference, Right, Template, Test, TestKind};
 use crate::schema::Schema;
 use crate::value::ValueRef;
 
@@ -104,7 +104,7 @@ impl Solver<'_> {
             Left::Document(root, path) => {
                 let path = places.whole(*root, path);
                 let mut values = suggestions(test, &operands);
-                if let Check::ElemMatch(_, inner) = &test.check {
+                if let TestKind::ElemMatch(_, inner) = &test.check {
                     values.insert(0, Some(vec![places.element(&draft, inner)].into()));
                 }
                 for value in &values {
@@ -136,7 +136,7 @@ impl Solver<'_> {
                 }
             }
             Left::Boolean(value) => {
-                if let Check::Equals(Right::Function(call)) = &test.check {
+                if let TestKind::Equals(Right::Function(call)) = &test.check {
                     draft.functions.insert(call.name.clone(), (*value == (polarity == Polarity::Asserted)).into());
                     keep(Some(draft));
                 }
@@ -210,10 +210,10 @@ impl Places<'_> {
     /// Supplies what stands on the right and is missing.
     fn prepare(&self, draft: &mut Draft, test: &Test) {
         let mut rights = rights(test);
-        if let Check::ElemMatch(_, inner) = &test.check {
+        if let TestKind::ElemMatch(_, inner) = &test.check {
             rights.extend(element_operands(inner).into_iter().map(|(_, right)| right));
         }
-        let listed = matches!(test.check, Check::In(List::Place(_)));
+        let listed = matches!(test.check, TestKind::In(List::Place(_)));
         for right in rights {
             let conversion = match right {
                 Right::Convert(kind, _) => Some(*kind),

@@ -7,7 +7,7 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 use crate::expr::{Conversion, Pattern};
 use crate::lint::shape::rights;
 use crate::path::{FieldPath, Segment};
-use crate::predicate::{Check, Left, Predicate, Right, Template, Test};
+use crate::predicate::{Left, Predicate, Right, Template, Test, TestKind};
 use crate::value::Type;
 
 /// A text that stands for any.
@@ -114,7 +114,7 @@ pub(in crate::lint) fn suggestions(test: &Test, operands: &[Bson]) -> Vec<Option
             found.push(value);
         }
     };
-    let list = matches!(test.check, Check::In(_));
+    let list = matches!(test.check, TestKind::In(_));
     for value in operands {
         match value {
             Bson::Array(elements) if list => elements.iter().take(MAX_ELEMENTS).for_each(|one| add(Some(one.clone()))),
@@ -122,25 +122,25 @@ pub(in crate::lint) fn suggestions(test: &Test, operands: &[Bson]) -> Vec<Option
         }
     }
     match &test.check {
-        Check::All(_) => add(Some(operands.to_vec().into())),
-        Check::Exists => add(Some(ANY.into())),
-        Check::Size(size) => {
+        TestKind::All(_) => add(Some(operands.to_vec().into())),
+        TestKind::Exists => add(Some(ANY.into())),
+        TestKind::Size(size) => {
             add(usize::try_from(*size).ok().filter(|size| *size <= 100).map(|size| vec![Bson::from(ANY); size].into()));
         }
-        Check::Type(set) => set.iter().for_each(|kind| {
+        TestKind::Type(set) => set.iter().for_each(|kind| {
             if let Some(value) = of_type(kind) {
                 add(Some(value));
             }
         }),
-        Check::Mod { divisor, remainder } => {
+        TestKind::Mod { divisor, remainder } => {
             add(Some((*remainder).into()));
             add(Some(divisor.saturating_add(*remainder).into()));
         }
-        Check::Regex(pattern) => add(matching(pattern).map(Bson::String)),
-        Check::ElemMatch(_, inner) => {
+        TestKind::Regex(pattern) => add(matching(pattern).map(Bson::String)),
+        TestKind::ElemMatch(_, inner) => {
             add(Some(vec![element(inner)].into()));
         }
-        Check::Equals(_) | Check::Order(..) | Check::In(_) | Check::Client(_) => {}
+        TestKind::Equals(_) | TestKind::Order(..) | TestKind::In(_) | TestKind::Client(_) => {}
     }
     for value in operands {
         near(value).into_iter().for_each(|value| add(Some(value)));

@@ -1,6 +1,6 @@
 use thiserror::Error;
 
-use crate::find::FindError;
+use crate::mongo_query::FindError;
 use crate::store::StoreError;
 use crate::update::{UpdateError, UpdateErrorKind};
 use crate::value::Malformed;

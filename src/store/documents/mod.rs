@@ -23,7 +23,7 @@ pub const MAX_FOUND_BYTES: usize = 64 << 20;
 /// What an implementation does not support it refuses with [`DocumentsError::Unsupported`]; it never leaves a part of a
 /// request out. Every command means the simple collation. Documents come in the natural order of the store where no other is
 /// asked for.
-pub trait Store: Send + Sync {
+pub trait DocumentStore: Send + Sync {
     /// The documents that a query finds. The cursor needs the store only, not what it was asked by.
     fn find<'s: 'a, 'a>(
         &'s self,

@@ -3,7 +3,7 @@ use std::io::{BufReader, Read};
 use bson::{Document, RawDocumentBuf, doc};
 use indicatif::ProgressBar;
 use portcullis::json::{Chunk, Stream};
-use portcullis::store::documents::{DocumentsError, Find, Namespace, Store};
+use portcullis::store::documents::{DocumentStore, DocumentsError, Find, Namespace};
 use portcullis::text::{OneLine, Source};
 use portcullis_service::IfMissing;
 use serde_json::{Value, json};
@@ -83,7 +83,7 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
 }
 
 async fn import(
-    store: &dyn Store,
+    store: &dyn DocumentStore,
     namespace: &Namespace,
     file: &str,
     reader: Box<dyn Read>,
@@ -121,7 +121,7 @@ fn read(chunk: &Chunk, name: &str) -> Result<Document, String> {
 
 /// Writes a batch at once or, where that fails, each document by itself.
 async fn write(
-    store: &dyn Store,
+    store: &dyn DocumentStore,
     namespace: &Namespace,
     batch: &mut Vec<(usize, Document)>,
     imported: &mut Imported,
@@ -158,7 +158,7 @@ async fn write(
 const ATTEMPTS: u32 = 10;
 
 async fn insert<'d>(
-    store: &dyn Store,
+    store: &dyn DocumentStore,
     namespace: &Namespace,
     documents: impl IntoIterator<Item = &'d Document> + Clone,
 ) -> Result<(), DocumentsError> {
@@ -175,7 +175,7 @@ async fn insert<'d>(
 }
 
 async fn try_insert<'d>(
-    store: &dyn Store,
+    store: &dyn DocumentStore,
     namespace: &Namespace,
     documents: impl IntoIterator<Item = &'d Document>,
 ) -> Result<(), DocumentsError> {
@@ -190,7 +190,7 @@ async fn try_insert<'d>(
 }
 
 /// Whether the very same document is there.
-async fn is_there(store: &dyn Store, namespace: &Namespace, document: &Document) -> Result<bool, Trouble> {
+async fn is_there(store: &dyn DocumentStore, namespace: &Namespace, document: &Document) -> Result<bool, Trouble> {
     let Some(id) = document.get("_id") else { return Ok(false) };
     let find = Find { limit: Some(1), ..Find::by(doc! { "_id": { "$eq": id } }) };
     let mut cursor = store.find(namespace, &find).await.map_err(failed)?;

@@ -3,7 +3,7 @@
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use portcullis::access::{Guard, Reason};
 use portcullis::eval::Context;
-use portcullis::guarded::{FindRequest, GuardedCollection, GuardedError, Operation, Pipeline, Written, parse_writes};
+use portcullis::guarded::{FindRequest, GuardedCollection, GuardedError, Pipeline, WriteKind, Written, parse_writes};
 use portcullis::json::{self, Kind, Member, Node};
 use portcullis::store::documents::{DocumentsError, Namespace};
 use portcullis::text::Span;
@@ -285,14 +285,14 @@ impl Asked<'_> {
         let private = error.private();
         let message = error.to_string();
         let mut told = match error {
-            GuardedError::Denied { operation: Some(Operation::Insert), reason } if is_schema(&reason.reason) => {
+            GuardedError::Denied { operation: Some(WriteKind::Insert), reason } if is_schema(&reason.reason) => {
                 ClientError::bad(ErrorCode::SchemaValidationFailedWrite, message)
             }
             GuardedError::Denied { .. } => ClientError::bad(ErrorCode::NoMatchingRuleFound, message),
             GuardedError::NoRule(_) | GuardedError::Internal => {
                 ClientError::new(ErrorClass::Forbidden, ErrorCode::NoMatchingRuleFound, message)
             }
-            GuardedError::TooMuch(_) => ClientError::bad(ErrorCode::ReadSizeLimitExceeded, message),
+            GuardedError::LimitExceeded(_) => ClientError::bad(ErrorCode::ReadSizeLimitExceeded, message),
             GuardedError::Store(DocumentsError::DuplicateKey) => {
                 ClientError::bad(ErrorCode::MongoDBError, format!("Duplicate key error: {message}"))
             }

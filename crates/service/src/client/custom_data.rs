@@ -4,13 +4,13 @@ use bson::oid::ObjectId;
 use bson::{Bson, Document, doc};
 use portcullis::auth::{CustomDataConfig, Selection};
 use portcullis::future::BoxFuture;
-use portcullis::store::documents::{Find, Namespace, Store};
+use portcullis::store::documents::{DocumentStore, Find, Namespace};
 use portcullis::store::{CustomDataStore, LookUpError, MAX_DOCUMENTS, StoreError};
 use portcullis::value::DocumentRef;
 
 /// Custom data in a collection of a store of documents, such as the embedded one.
 pub struct StoredCustomData {
-    documents: Arc<dyn Store>,
+    documents: Arc<dyn DocumentStore>,
     config: CustomDataConfig,
     namespace: Namespace,
     field: String,
@@ -19,7 +19,7 @@ pub struct StoredCustomData {
 impl StoredCustomData {
     /// The collection that a configuration names; `None` where custom data is disabled or the collection has no valid name.
     #[must_use]
-    pub fn new(documents: Arc<dyn Store>, config: CustomDataConfig) -> Option<Self> {
+    pub fn new(documents: Arc<dyn DocumentStore>, config: CustomDataConfig) -> Option<Self> {
         let source = config.source()?;
         let namespace = Namespace::parse(&format!("{}.{}", source.database, source.collection))?;
         let field = source.user_id_field.to_string();

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use portcullis::app::{App, Secrets};
 use portcullis::login::{Authenticator, Freshness};
 use portcullis::store::Credentials;
-use portcullis::store::documents::{Store, Watch};
+use portcullis::store::documents::{DocumentStore, Watch};
 
 pub use custom_data::StoredCustomData;
 pub use error::{ClientError, ErrorClass, ErrorCode};
@@ -39,7 +39,7 @@ pub struct ClientApi {
     secrets: Secrets,
     authenticator: Authenticator,
     credentials: Arc<dyn Credentials>,
-    documents: Arc<dyn Store>,
+    documents: Arc<dyn DocumentStore>,
     changes: Option<Arc<dyn Watch>>,
     providers: Providers,
     hashing: Hashing,
@@ -60,7 +60,7 @@ pub struct ClientParts {
     /// Passwords and keys.
     pub credentials: Arc<dyn Credentials>,
     /// The documents of its collections.
-    pub documents: Arc<dyn Store>,
+    pub documents: Arc<dyn DocumentStore>,
     /// What changes in them, if the store tells that.
     pub changes: Option<Arc<dyn Watch>>,
     /// Sends mail to users.

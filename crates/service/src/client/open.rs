@@ -6,7 +6,7 @@ use portcullis::auth::token::TokenIssuer;
 use portcullis::login::{
     Accounts, Authenticator, Freshness, FunctionMissing, UserCreation, custom_data_config, token_provider,
 };
-use portcullis::store::documents::{Store, Watch};
+use portcullis::store::documents::{DocumentStore, Watch};
 use portcullis::store::{Credentials, CustomDataStore, Sessions, Users};
 use portcullis_store::{Embedded, EmbeddedDocuments};
 
@@ -37,7 +37,7 @@ pub struct Served {
 
 /// The stores of all applications that are served together.
 enum Stores {
-    Embedded { accounts: Embedded, documents: Arc<dyn Store> },
+    Embedded { accounts: Embedded, documents: Arc<dyn DocumentStore> },
     Server(crate::server::Server),
 }
 
@@ -135,7 +135,7 @@ impl Stores {
         }
     }
 
-    fn documents(&self) -> Arc<dyn Store> {
+    fn documents(&self) -> Arc<dyn DocumentStore> {
         match self {
             Self::Embedded { documents, .. } => Arc::clone(documents),
             Self::Server(server) => Arc::from(server.documents()),

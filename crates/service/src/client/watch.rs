@@ -7,9 +7,9 @@ use bson::oid::ObjectId;
 use bson::{Bson, Document, Timestamp, doc};
 use portcullis::access::Query;
 use portcullis::auth::token::AccessToken;
-use portcullis::find::Filter;
-use portcullis::guarded::{GuardedCollection, Happened, VisibleChange};
+use portcullis::guarded::{GuardedCollection, VisibleChange, WatchEvent};
 use portcullis::json::{self, Kind, Member, Node};
+use portcullis::mongo_query::Filter;
 use portcullis::store::documents::Namespace;
 use portcullis::text::Span;
 use portcullis::user::User;
@@ -101,19 +101,19 @@ impl ClientApi {
                 }
             }
             let item = match happened {
-                Ok(Happened::Nothing) if spoke.elapsed() < SILENCE => {
+                Ok(WatchEvent::Nothing) if spoke.elapsed() < SILENCE => {
                     if items.is_closed() {
                         return;
                     }
                     continue;
                 }
-                Ok(Happened::Nothing) => StreamItem::Quiet,
-                Ok(Happened::Change(change)) => match event(*change, &asked) {
+                Ok(WatchEvent::Nothing) => StreamItem::Quiet,
+                Ok(WatchEvent::Change(change)) => match event(*change, &asked) {
                     Ok(Some(event)) => StreamItem::Change(event),
                     Ok(None) => continue,
                     Err(error) => StreamItem::Failed(error),
                 },
-                Ok(Happened::Ended) => StreamItem::Failed(ClientError::internal("the collection is gone")),
+                Ok(WatchEvent::Ended) => StreamItem::Failed(ClientError::internal("the collection is gone")),
                 Err(error) => StreamItem::Failed(super::actions::plainly_told(&error)),
             };
             spoke = Instant::now();

@@ -3,7 +3,7 @@ use bson::{Document, doc};
 
 use super::deadline::{SERVER_TIME, patiently};
 use super::failure::Failure;
-use super::ours::{Ours, index, unique_index};
+use super::managed_collection::{ManagedCollection, index, unique_index};
 use crate::record::{Record, key};
 use portcullis::future::BoxFuture;
 use portcullis::store::{ApiKey, Credentials, OneTimeToken, PasswordLogin, StoreError};
@@ -13,9 +13,9 @@ use portcullis::value::DocumentRef;
 /// may share. Unique indexes, made on first use, keep two logins from having one address.
 #[derive(Debug)]
 pub struct MongoCredentials {
-    logins: Ours,
-    tokens: Ours,
-    keys: Ours,
+    logins: ManagedCollection,
+    tokens: ManagedCollection,
+    keys: ManagedCollection,
     application: String,
 }
 
@@ -28,13 +28,13 @@ impl MongoCredentials {
     pub fn new(database: &Database, application: impl Into<String>) -> Self {
         let [logins, tokens, keys] = Self::COLLECTIONS;
         Self {
-            logins: Ours::new(database, logins, || {
+            logins: ManagedCollection::new(database, logins, || {
                 vec![unique_index("address", doc! { "_id.application": 1, "email": 1 })]
             }),
-            tokens: Ours::new(database, tokens, || {
+            tokens: ManagedCollection::new(database, tokens, || {
                 vec![index("login", doc! { "_id.application": 1, "login_id": 1, "purpose": 1 })]
             }),
-            keys: Ours::new(database, keys, || {
+            keys: ManagedCollection::new(database, keys, || {
                 vec![unique_index("name", doc! { "_id.application": 1, "user_id": 1, "name": 1 })]
             }),
             application: application.into(),
@@ -45,7 +45,7 @@ impl MongoCredentials {
         doc! { "_id": key(&self.application, id) }
     }
 
-    async fn add<R: Record>(&self, place: &Ours, record: &R) -> Result<bool, Failure> {
+    async fn add<R: Record>(&self, place: &ManagedCollection, record: &R) -> Result<bool, Failure> {
         let collection = place.ready().await?.clone_with_type::<Document>();
         match patiently(async { collection.insert_one(record.to_record(&self.application)).await }).await {
             Ok(_) => Ok(true),
@@ -54,7 +54,7 @@ impl MongoCredentials {
         }
     }
 
-    async fn find<R: Record>(&self, place: &Ours, filter: Document) -> Result<Option<R>, Failure> {
+    async fn find<R: Record>(&self, place: &ManagedCollection, filter: Document) -> Result<Option<R>, Failure> {
         let collection = place.ready().await?;
         let found = patiently(async { collection.find_one(filter).max_time(SERVER_TIME).await }).await?;
         match found {
@@ -63,13 +63,13 @@ impl MongoCredentials {
         }
     }
 
-    async fn set(&self, place: &Ours, id: &str, fields: Document) -> Result<bool, Failure> {
+    async fn set(&self, place: &ManagedCollection, id: &str, fields: Document) -> Result<bool, Failure> {
         let collection = place.ready().await?;
         let updated = patiently(async { collection.update_one(self.by_id(id), doc! { "$set": fields }).await }).await?;
         Ok(updated.matched_count > 0)
     }
 
-    async fn remove(&self, place: &Ours, filter: Document) -> Result<u64, Failure> {
+    async fn remove(&self, place: &ManagedCollection, filter: Document) -> Result<u64, Failure> {
         let collection = place.ready().await?;
         Ok(patiently(async { collection.delete_many(filter).await }).await?.deleted_count)
     }

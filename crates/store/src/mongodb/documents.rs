@@ -16,7 +16,7 @@ use super::transaction::MongoTransaction;
 use portcullis::future::BoxFuture;
 use portcullis::store::StoreError;
 use portcullis::store::documents::{
-    Cursor, DocumentsError, Find, Namespace, SingleWrite, SingleWritten, Store, Transaction,
+    Cursor, DocumentStore, DocumentsError, Find, Namespace, SingleWrite, SingleWritten, Transaction,
 };
 
 /// How large a batch may become, in bytes, before it is handed on. The last document may go beyond it.
@@ -72,7 +72,7 @@ impl MongoDocuments {
     }
 }
 
-impl Store for MongoDocuments {
+impl DocumentStore for MongoDocuments {
     fn find<'s: 'a, 'a>(
         &'s self,
         namespace: &'a Namespace,

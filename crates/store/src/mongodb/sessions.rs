@@ -4,7 +4,7 @@ use bson::{DateTime, Document, RawDocument, doc};
 
 use super::deadline::{SERVER_TIME, patiently};
 use super::failure::Failure;
-use super::ours::{Ours, index};
+use super::managed_collection::{ManagedCollection, index};
 use portcullis::future::BoxFuture;
 use portcullis::store::{Session, Sessions, StoreError};
 use portcullis::value::DocumentRef;
@@ -14,7 +14,7 @@ use portcullis::value::DocumentRef;
 /// once [`end`](Sessions::end) or [`end_all`](Sessions::end_all) returns.
 #[derive(Debug)]
 pub struct MongoSessions {
-    sessions: Ours,
+    sessions: ManagedCollection,
     application: String,
 }
 
@@ -31,7 +31,7 @@ impl MongoSessions {
                 index("expiry", doc! { "_id.application": 1, "expires_at": 1 }),
             ]
         };
-        Self { sessions: Ours::new(database, Self::COLLECTION, indexes), application: application.into() }
+        Self { sessions: ManagedCollection::new(database, Self::COLLECTION, indexes), application: application.into() }
     }
 
     async fn start(&self, session: &Session) -> Result<(), Failure> {

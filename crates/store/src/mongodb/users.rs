@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use super::deadline::{SERVER_TIME, patiently};
 use super::failure::Failure;
 use super::import::import;
-use super::ours::{Ours, unique_index};
+use super::managed_collection::{ManagedCollection, unique_index};
 use super::stored_users::{StoredUsers, element};
 use crate::record::key;
 use portcullis::auth::ProviderType;
@@ -24,7 +24,7 @@ use portcullis::store::{Account, AccountState, Identity, ImportOutcome, StoreErr
 /// process then. A stored user that someone has edited so that it does not read back is a [`StoreError`] that names it.
 #[derive(Debug)]
 pub struct MongoUsers {
-    users: Ours,
+    users: ManagedCollection,
     application: String,
 }
 
@@ -42,7 +42,7 @@ impl MongoUsers {
             let keys = doc! { "_id.application": 1, "identities.provider_type": 1, "identities.id": 1 };
             vec![unique_index("identity", keys)]
         };
-        Self { users: Ours::new(database, Self::COLLECTION, indexes), application: application.into() }
+        Self { users: ManagedCollection::new(database, Self::COLLECTION, indexes), application: application.into() }
     }
 
     async fn ready(&self) -> Result<StoredUsers<'_>, Failure> {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bson::{Bson, Document, doc};
 use portcullis::json::{self, Node};
-use portcullis::store::documents::{Change, DocumentsError, Find, Namespace, Store};
+use portcullis::store::documents::{Change, DocumentStore, DocumentsError, Find, Namespace};
 use portcullis::store::{Session, Sessions};
 use portcullis_store::{Embedded, EmbeddedDocuments};
 

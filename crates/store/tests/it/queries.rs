@@ -3,7 +3,7 @@
 use bson::{Document, RawDocumentBuf, doc};
 use portcullis::access::Query;
 use portcullis::json;
-use portcullis::store::documents::{DocumentsError, Store};
+use portcullis::store::documents::{DocumentStore, DocumentsError};
 use portcullis_store::EmbeddedDocuments;
 
 use portcullis_testkit::contracts::query_cases::query_cases;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bson::{Document, doc};
-use portcullis::store::documents::{Change, Namespace, Store};
+use portcullis::store::documents::{Change, DocumentStore, Namespace};
 use portcullis_store::EmbeddedDocuments;
 
 use portcullis_testkit::contracts::documents::{find, insert};
@@ -20,7 +20,7 @@ async fn no_update_is_lost_where_users_write_at_once() {
     insert(&*store, &namespace, &kept()).await;
     let is_over = Arc::new(AtomicBool::new(false));
     let administrator = tokio::spawn(administer(Arc::clone(&store), namespace.clone(), Arc::clone(&is_over)));
-    let race = race(Arc::clone(&store) as Arc<dyn Store>, namespace.clone(), writes_of_a_task()).await;
+    let race = race(Arc::clone(&store) as Arc<dyn DocumentStore>, namespace.clone(), writes_of_a_task()).await;
     is_over.store(true, Ordering::Relaxed);
     let hits_by_others = administrator.await.unwrap();
     report(&race);

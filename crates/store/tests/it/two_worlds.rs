@@ -2,7 +2,7 @@
 
 use bson::Document;
 use portcullis::future::BoxFuture;
-use portcullis::store::documents::{Find, Namespace, Store};
+use portcullis::store::documents::{DocumentStore, Find, Namespace};
 use portcullis_store::EmbeddedDocuments;
 
 use portcullis_testkit::worlds::{self, Base, Effort, Ground};
@@ -17,7 +17,7 @@ impl Base for Stores {
         worlds::Store::Embedded
     }
 
-    fn world(&self, number: usize) -> (&dyn Store, &Namespace) {
+    fn world(&self, number: usize) -> (&dyn DocumentStore, &Namespace) {
         (&self.stores[number], &self.namespace)
     }
 

@@ -4,7 +4,7 @@ use bson::Document;
 use mongodb::IndexModel;
 use portcullis::access::Guard;
 use portcullis::eval::Context;
-use portcullis::guarded::{FindRequest, Found, GuardedCollection, GuardedError, Pipeline};
+use portcullis::guarded::{FindRequest, GuardedCollection, GuardedError, Pipeline, RedactedCursor};
 use portcullis::json::{self, Node};
 use portcullis::policy::{self, RulesFile};
 use portcullis::store::documents::Namespace;
@@ -60,7 +60,7 @@ fn behind(case: &Json, prefixes: &[Json], turn: usize) -> Vec<Json> {
     std::iter::once(case.clone()).chain(prefixes.map(put)).collect()
 }
 
-async fn shown(found: Found<'_>) -> Result<String, GuardedError> {
+async fn shown(found: RedactedCursor<'_>) -> Result<String, GuardedError> {
     let all = found.all().await?;
     Ok(all.iter().map(|one| format!("{:?}\n", Document::try_from(one).unwrap())).collect())
 }

@@ -6,7 +6,7 @@ use bson::{Bson, Document, RawDocumentBuf, doc};
 use mongodb::Collection;
 use portcullis::access::{Guard, Query};
 use portcullis::eval::Context;
-use portcullis::guarded::{GuardedCollection, GuardedError, Happened, VisibleChange, Watched};
+use portcullis::guarded::{GuardedCollection, GuardedError, VisibleChange, WatchEvent, Watched};
 use portcullis::store::documents::Namespace;
 use portcullis::user::User;
 use portcullis_store::mongodb::MongoDocuments;
@@ -39,9 +39,9 @@ fn query(filter: &Json) -> Query {
 async fn next(watched: &mut Watched<'_>) -> VisibleChange {
     for _ in 0..30 {
         match watched.next().await.unwrap() {
-            Happened::Change(change) => return *change,
-            Happened::Nothing => {}
-            Happened::Ended => panic!("the stream ended"),
+            WatchEvent::Change(change) => return *change,
+            WatchEvent::Nothing => {}
+            WatchEvent::Ended => panic!("the stream ended"),
         }
     }
     panic!("nothing happened")
@@ -96,7 +96,7 @@ pub(crate) async fn a_filter_of_changes_sees_no_hidden_field(world: World) {
     people.insert_one(doc! { "_id": 1, "team": "a", "salary": 9 }).await.unwrap();
     assert_eq!(next(&mut unpaid).await, inserted(&doc! { "_id": 1 }));
     for _ in 0..2 {
-        assert_eq!(paid.next().await.unwrap(), Happened::Nothing);
+        assert_eq!(paid.next().await.unwrap(), WatchEvent::Nothing);
     }
 }
 
@@ -127,22 +127,22 @@ pub(crate) async fn a_stream_of_changes_ends(world: World) {
     let mut dropped = collection.watch(&store, &everything, None, None).await.unwrap();
     tokio::time::sleep(Duration::from_secs(2)).await;
     people.insert_one(doc! { "_id": 1, "team": "a" }).await.unwrap();
-    assert_eq!(expiring.next().await.unwrap(), Happened::Ended);
+    assert_eq!(expiring.next().await.unwrap(), WatchEvent::Ended);
     // When the user's data changes.
     ended.end().end();
-    assert_eq!(ended.next().await.unwrap(), Happened::Ended);
+    assert_eq!(ended.next().await.unwrap(), WatchEvent::Ended);
     // With the collection.
     assert_eq!(next(&mut dropped).await, inserted(&doc! { "_id": 1 }));
     people.drop().await.unwrap();
-    let mut last = Happened::Nothing;
+    let mut last = WatchEvent::Nothing;
     for _ in 0..10 {
         last = dropped.next().await.unwrap();
-        if last == Happened::Ended {
+        if last == WatchEvent::Ended {
             break;
         }
     }
-    assert_eq!(last, Happened::Ended);
-    assert_eq!(dropped.next().await.unwrap(), Happened::Ended);
+    assert_eq!(last, WatchEvent::Ended);
+    assert_eq!(dropped.next().await.unwrap(), WatchEvent::Ended);
     let closed = Guard::without_rules("a.b", Context::new());
     let closed = GuardedCollection::new(&store, self::people(&world), &closed);
     assert!(matches!(closed.watch(&store, &everything, None, None).await, Err(GuardedError::NoRule(_))));

@@ -1,7 +1,7 @@
 //! The documents of a server, without rules: reads with their guarantees, and transactions.
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
-use portcullis::store::documents::{Change, DocumentsError, Find, Namespace, Store, Updated};
+use portcullis::store::documents::{Change, DocumentStore, DocumentsError, Find, Namespace, Updated};
 use portcullis_store::mongodb::MongoDocuments;
 
 use portcullis_testkit::mongodb::World;

@@ -8,7 +8,7 @@ use bson::{Bson, Document, RawDocumentBuf, doc};
 use mongodb::Database;
 use portcullis::access::Guard;
 use portcullis::eval::Context;
-use portcullis::guarded::{FindRequest, GuardedCollection, GuardedError, Limits, Pipeline, TooMuch};
+use portcullis::guarded::{FindRequest, GuardedCollection, GuardedError, LimitExceeded, Limits, Pipeline};
 use portcullis::policy::{self, RulesFile};
 use portcullis::store::documents::Namespace;
 use portcullis::testfile;
@@ -404,7 +404,7 @@ pub(crate) async fn more_than_a_request_may_take_is_refused(world: World) {
     assert_eq!(guarded.find(&request(json!({}))).await.unwrap().all().await.unwrap().len(), 300);
     assert_eq!(guarded.count(&request(json!({}))).await.unwrap(), 300);
     let checked = guarded.count(&request(json!({"filter": {"n": 5}}))).await;
-    assert!(matches!(checked, Err(GuardedError::TooMuch(TooMuch::Checked(200)))), "{checked:?}");
+    assert!(matches!(checked, Err(GuardedError::LimitExceeded(LimitExceeded::Checked(200)))), "{checked:?}");
     assert_eq!(guarded.count(&request(json!({"filter": {"n": 5, "_id": {"$lt": 150}}}))).await.unwrap(), 1);
     let Err(error) = guarded.find(&request(json!({"sort": {"n": 1}}))).await else { panic!() };
     assert!(error.to_string().starts_with("more than 100 documents"), "{error}");
@@ -422,7 +422,7 @@ pub(crate) async fn more_than_a_request_may_take_is_refused(world: World) {
     assert_eq!(ids, [9, 8]);
     let pipeline = |json: Json| Pipeline::parse(&node(&json)).unwrap();
     let Err(error) = guarded.aggregate(&pipeline(json!([{"$count": "n"}]))).await else { panic!() };
-    assert!(matches!(error, GuardedError::TooMuch(TooMuch::Sent(131_072))), "{error}");
+    assert!(matches!(error, GuardedError::LimitExceeded(LimitExceeded::Sent(131_072))), "{error}");
     let few = pipeline(json!([{"$match": {"_id": {"$lt": 50}}}, {"$match": {"n": {"$gte": 0}}}, {"$count": "n"}]));
     let counted = guarded.aggregate(&few).await.unwrap().all().await.unwrap();
     assert_eq!(counted[0].get_i32("n").unwrap(), 10);

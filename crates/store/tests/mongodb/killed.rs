@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bson::doc;
 use portcullis::guarded::{FindRequest, GuardedCollection, GuardedError};
 use portcullis::json;
-use portcullis::store::documents::{DocumentsError, Find, Namespace, Store};
+use portcullis::store::documents::{DocumentStore, DocumentsError, Find, Namespace};
 use portcullis_store::mongodb::MongoDocuments;
 use tokio::runtime::Runtime;
 

@@ -17,19 +17,19 @@ mod attacks;
 mod changes;
 mod custom_data;
 mod documents;
-mod early;
+mod replaying_store;
 
 mod guarded;
 mod killed;
 mod live;
 mod logins;
+mod lost_commit_answer;
 mod plans;
 mod racing;
 mod refusals;
-mod same;
 mod single;
+mod store_parity;
 mod two_worlds;
-mod unknown;
 mod watcher;
 
 type Law = fn(World) -> Finished;
@@ -132,7 +132,7 @@ fn main() -> ExitCode {
             a_stored_document_with_a_key_twice_is_not_updated_without_a_transaction;
         two_worlds:
             no_request_tells_two_worlds_apart;
-        unknown:
+        lost_commit_answer:
             a_commit_is_asked_for_again_until_it_is_known_and_happens_once
             of_a_commit_that_is_never_answered_nobody_says_that_it_happened
             a_write_without_a_transaction_whose_answer_is_lost_is_not_done_again
@@ -200,15 +200,24 @@ fn main() -> ExitCode {
     });
     cases.push(("sessions::two_applications_in_one_store_never_meet".to_owned(), apart));
     let laws: [(&str, Law); 6] = [
-        ("recorded_updates_are_what_the_server_does", same::recorded::recorded_updates_are_what_the_server_does),
-        ("recorded_queries_are_what_the_server_answers", same::recorded::recorded_queries_are_what_the_server_answers),
-        ("pipelines_bring_the_same", same::finds::pipelines_bring_the_same),
-        ("writes_do_the_same", same::writes::writes_do_the_same),
-        ("updates_do_the_same", same::updates::updates_do_the_same),
-        ("finds_bring_the_same", same::finds::finds_bring_the_same),
+        (
+            "recorded_updates_are_what_the_server_does",
+            store_parity::recorded::recorded_updates_are_what_the_server_does,
+        ),
+        (
+            "recorded_queries_are_what_the_server_answers",
+            store_parity::recorded::recorded_queries_are_what_the_server_answers,
+        ),
+        ("pipelines_bring_the_same", store_parity::finds::pipelines_bring_the_same),
+        ("writes_do_the_same", store_parity::writes::writes_do_the_same),
+        ("updates_do_the_same", store_parity::updates::updates_do_the_same),
+        ("finds_bring_the_same", store_parity::finds::finds_bring_the_same),
     ];
     for (name, law) in laws {
-        cases.push((format!("same::{name}"), Box::new(law)));
+        cases.push((format!("store_parity::{name}"), Box::new(law)));
     }
-    mongodb::run(cases, LIMIT * same::factor() + plans::extra_time() + guarded::extra_time() + two_worlds::extra_time())
+    mongodb::run(
+        cases,
+        LIMIT * store_parity::factor() + plans::extra_time() + guarded::extra_time() + two_worlds::extra_time(),
+    )
 }

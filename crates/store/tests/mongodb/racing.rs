@@ -10,11 +10,11 @@ use bson::{Document, doc};
 use mongodb::Collection;
 use mongodb::change_stream::ChangeStream;
 use mongodb::options::{FullDocumentBeforeChangeType, FullDocumentType};
-use portcullis::store::documents::{Namespace, Store};
+use portcullis::store::documents::{DocumentStore, Namespace};
 use portcullis_store::mongodb::MongoDocuments;
 use serde_json::Value as Json;
 
-use crate::early::Early;
+use crate::replaying_store::ReplayingStore;
 use portcullis_testkit::contracts::racing::{
     Answer, Dice, KEPT, Race, check_the_end, kept, race, report, rules, user, writes_of_a_task,
 };
@@ -37,7 +37,7 @@ struct Told {
     stored: Vec<Document>,
 }
 
-async fn told(world: &World, store: Arc<dyn Store>, writes: u64) -> Told {
+async fn told(world: &World, store: Arc<dyn DocumentStore>, writes: u64) -> Told {
     let create = doc! { "create": "racing", "changeStreamPreAndPostImages": { "enabled": true } };
     world.database.run_command(create).await.unwrap();
     let collection = world.database.collection::<Document>("racing");
@@ -96,8 +96,8 @@ fn denied(history: &[Committed]) -> Vec<String> {
 
 /// A check that comes before the write and not with it: what these tests must find.
 pub(crate) async fn a_write_that_is_judged_too_early_is_found(world: World) {
-    let early = Arc::new(Early(MongoDocuments::new(&world.client)));
-    let told = told(&world, early, 120).await;
+    let replaying = Arc::new(ReplayingStore(MongoDocuments::new(&world.client)));
+    let told = told(&world, replaying, 120).await;
     let denied = denied(&told.history);
     println!("{} changes are not allowed", denied.len());
     assert!(!denied.is_empty());

@@ -5,7 +5,7 @@ use futures_util::TryStreamExt;
 use mongodb::options::IndexOptions;
 use mongodb::{Collection, IndexModel};
 use portcullis::future::BoxFuture;
-use portcullis::store::documents::{Namespace, Store};
+use portcullis::store::documents::{DocumentStore, Namespace};
 use portcullis_store::mongodb::MongoDocuments;
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ impl Base for Collections {
         worlds::Store::MongoDb
     }
 
-    fn world(&self, number: usize) -> (&dyn Store, &Namespace) {
+    fn world(&self, number: usize) -> (&dyn DocumentStore, &Namespace) {
         (&self.store, &self.namespaces[number])
     }
 

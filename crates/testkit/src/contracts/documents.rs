@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
-use portcullis::store::documents::{Change, Cursor, DocumentsError, Find, Namespace, SingleWrite, Store, Updated};
+use portcullis::store::documents::{
+    Change, Cursor, DocumentStore, DocumentsError, Find, Namespace, SingleWrite, Updated,
+};
 
 /// A store, and a collection in it that is empty.
-pub type Given = (Arc<dyn Store>, Namespace);
+pub type Given = (Arc<dyn DocumentStore>, Namespace);
 
 super::laws! { Given:
     an_inserted_document_is_found_as_it_was
@@ -25,7 +27,7 @@ super::laws! { Given:
 }
 
 /// Inserts them together; again where a transaction that was dropped is still being given up.
-pub async fn insert(store: &dyn Store, namespace: &Namespace, documents: &[Document]) {
+pub async fn insert(store: &dyn DocumentStore, namespace: &Namespace, documents: &[Document]) {
     for attempt in 0.. {
         match try_insert(store, namespace, documents).await {
             Err(DocumentsError::NoTransactions) => {
@@ -40,7 +42,11 @@ pub async fn insert(store: &dyn Store, namespace: &Namespace, documents: &[Docum
     }
 }
 
-async fn try_insert(store: &dyn Store, namespace: &Namespace, documents: &[Document]) -> Result<(), DocumentsError> {
+async fn try_insert(
+    store: &dyn DocumentStore,
+    namespace: &Namespace,
+    documents: &[Document],
+) -> Result<(), DocumentsError> {
     let mut transaction = store.begin().await?;
     for document in documents {
         transaction.insert(namespace, document).await?;
@@ -63,7 +69,7 @@ fn decoded(document: &RawDocumentBuf) -> Document {
     Document::try_from(document).unwrap()
 }
 
-pub async fn find(store: &dyn Store, namespace: &Namespace, filter: Document) -> Vec<Document> {
+pub async fn find(store: &dyn DocumentStore, namespace: &Namespace, filter: Document) -> Vec<Document> {
     all(store.find(namespace, &Find::by(filter)).await.unwrap()).await.unwrap()
 }
 

@@ -7,7 +7,7 @@ use portcullis::eval::Context;
 use portcullis::guarded::{GuardedCollection, GuardedError, Write, Written, parse_writes};
 use portcullis::json;
 use portcullis::policy::{self, RulesFile};
-use portcullis::store::documents::{Namespace, Store};
+use portcullis::store::documents::{DocumentStore, Namespace};
 use portcullis::user::User;
 use serde_json::json;
 
@@ -43,12 +43,16 @@ pub fn request(number: i64) -> Vec<Write> {
     parse_writes(&json::parse(&writes.to_string()).unwrap()).unwrap()
 }
 
-pub async fn perform(store: &dyn Store, namespace: &Namespace, number: i64) -> Result<Vec<Written>, GuardedError> {
+pub async fn perform(
+    store: &dyn DocumentStore,
+    namespace: &Namespace,
+    number: i64,
+) -> Result<Vec<Written>, GuardedError> {
     GuardedCollection::new(store, namespace.clone(), &guard()).write(&request(number)).await
 }
 
 /// How many moves have happened, each of them wholly.
-pub async fn happened(store: &dyn Store, namespace: &Namespace) -> i64 {
+pub async fn happened(store: &dyn DocumentStore, namespace: &Namespace) -> i64 {
     whole(&find(store, namespace, doc! {}).await)
 }
 
@@ -70,7 +74,7 @@ pub fn whole(stored: &[Document]) -> i64 {
 }
 
 /// Says of each move that it is done, until the process is killed.
-pub async fn until_killed(store: &dyn Store, namespace: &Namespace) {
+pub async fn until_killed(store: &dyn DocumentStore, namespace: &Namespace) {
     let mut number = happened(store, namespace).await;
     loop {
         number += 1;

@@ -11,7 +11,7 @@ use portcullis::future::BoxFuture;
 use portcullis::guarded::{GuardedCollection, GuardedError, Written, parse_writes};
 use portcullis::json;
 use portcullis::policy::{self, RulesFile};
-use portcullis::store::documents::{Cursor, DocumentsError, Find, Namespace, Store, Transaction};
+use portcullis::store::documents::{Cursor, DocumentStore, DocumentsError, Find, Namespace, Transaction};
 use serde_json::{Value as Json, json};
 
 pub const TASKS: u64 = 8;
@@ -215,11 +215,11 @@ impl Told {
 
 /// How often a store began a transaction.
 pub struct Counting<'s> {
-    store: &'s dyn Store,
+    store: &'s dyn DocumentStore,
     begun: AtomicU64,
 }
 
-impl Store for Counting<'_> {
+impl DocumentStore for Counting<'_> {
     fn find<'s: 'a, 'a>(
         &'s self,
         namespace: &'a Namespace,
@@ -253,7 +253,7 @@ pub struct Race {
 }
 
 /// Lets eight tasks send so many writes each at once, and waits for them.
-pub async fn race(store: Arc<dyn Store>, namespace: Namespace, writes: u64) -> Race {
+pub async fn race(store: Arc<dyn DocumentStore>, namespace: Namespace, writes: u64) -> Race {
     let tasks = (0..TASKS).map(|number| tokio::spawn(task(Arc::clone(&store), namespace.clone(), number, writes)));
     let (mut told, mut retried) = (Vec::new(), 0);
     for task in tasks.collect::<Vec<_>>() {
@@ -264,7 +264,7 @@ pub async fn race(store: Arc<dyn Store>, namespace: Namespace, writes: u64) -> R
     Race { told, retried }
 }
 
-async fn task(store: Arc<dyn Store>, namespace: Namespace, number: u64, writes: u64) -> (Vec<Told>, u64) {
+async fn task(store: Arc<dyn DocumentStore>, namespace: Namespace, number: u64, writes: u64) -> (Vec<Told>, u64) {
     let me = USERS[usize::try_from(number).unwrap() % USERS.len()];
     let guard = guard(me);
     let store = Counting { store: &*store, begun: AtomicU64::new(0) };

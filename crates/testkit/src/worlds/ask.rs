@@ -6,10 +6,10 @@ use bson::oid::ObjectId;
 use bson::{Bson, Document};
 use portcullis::access::Guard;
 use portcullis::guarded::{
-    FindRequest, Found, GuardedCollection, GuardedError, Pipeline, Write, Written, parse_writes,
+    FindRequest, GuardedCollection, GuardedError, Pipeline, RedactedCursor, Write, Written, parse_writes,
 };
 use portcullis::json::{self, Node};
-use portcullis::store::documents::{Namespace, Store};
+use portcullis::store::documents::{DocumentStore, Namespace};
 use serde_json::{Value as Json, json};
 
 /// A request, read.
@@ -78,7 +78,7 @@ const NOT_DONE: &str = "the database did not carry out the request";
 const UNJUDGED: &str = "failed before it could be checked";
 
 /// What the user is answered.
-pub async fn answer(store: &dyn Store, namespace: &Namespace, guard: &Guard, request: &Request) -> Answer {
+pub async fn answer(store: &dyn DocumentStore, namespace: &Namespace, guard: &Guard, request: &Request) -> Answer {
     let collection = GuardedCollection::new(store, namespace.clone(), guard);
     match told(&collection, request).await {
         Ok((text, some)) => Answer { kind: Kind::Done { some }, text },
@@ -96,7 +96,7 @@ pub async fn answer(store: &dyn Store, namespace: &Namespace, guard: &Guard, req
 }
 
 /// All that the user can read.
-pub async fn view(store: &dyn Store, namespace: &Namespace, guard: &Guard) -> Answer {
+pub async fn view(store: &dyn DocumentStore, namespace: &Namespace, guard: &Guard) -> Answer {
     answer(store, namespace, guard, &Request::parse(&json!({"find": {}})).unwrap()).await
 }
 
@@ -123,7 +123,7 @@ async fn told(collection: &GuardedCollection<'_>, request: &Request) -> Result<(
     }
 }
 
-async fn shown(found: Found<'_>) -> Result<(String, bool), GuardedError> {
+async fn shown(found: RedactedCursor<'_>) -> Result<(String, bool), GuardedError> {
     let all = found.all().await?;
     let text = all.iter().map(|one| format!("{:?}\n", steady(Document::try_from(one).unwrap().into()))).collect();
     Ok((text, !all.is_empty()))

@@ -44,7 +44,7 @@ pub trait Base: Sync {
     fn kind(&self) -> Store;
 
     /// One of the two, 0 or 1.
-    fn world(&self, number: usize) -> (&dyn stored::Store, &Namespace);
+    fn world(&self, number: usize) -> (&dyn stored::DocumentStore, &Namespace);
 
     /// Makes it anew of these documents, in this order. An error: not on that ground.
     fn fill<'a>(

@@ -4,7 +4,7 @@ use super::failure::refused;
 use super::stage::{Stage, counted};
 use portcullis::aggregation::Groups;
 use portcullis::eval::Errors;
-use portcullis::find::{Sort, SortKey};
+use portcullis::mongo_query::{Sort, SortKey};
 use portcullis::store::documents::DocumentsError;
 use portcullis::value::{DocumentRef, MAX_STEPS, Steps};
 

@@ -4,7 +4,7 @@ use super::failure::{refused, unsupported};
 use super::id_key::ids;
 use portcullis::aggregation::{Each, Grouping};
 use portcullis::expr::PatternAllowance;
-use portcullis::find::{Filter, Sort, compile_projection};
+use portcullis::mongo_query::{Filter, Sort, compile_projection};
 use portcullis::projection::Projection;
 use portcullis::store::documents::{DocumentsError, Find};
 use portcullis::value::{Number, ValueRef};

@@ -12,7 +12,7 @@ use crate::embedded::file::StateFile;
 use portcullis::clock::{Clock, SystemClock};
 use portcullis::future::BoxFuture;
 use portcullis::store::StoreError;
-use portcullis::store::documents::{Cursor, DocumentsError, Find, Namespace, Redaction, Store, Transaction};
+use portcullis::store::documents::{Cursor, DocumentStore, DocumentsError, Find, Namespace, Redaction, Transaction};
 
 /// Documents in a file that one process at a time can open, with MongoDB's meaning of filters, orders, projections and
 /// updates; what it has not, it refuses. The file may hold users and sessions too.
@@ -90,7 +90,7 @@ impl EmbeddedDocuments {
     }
 }
 
-impl Store for EmbeddedDocuments {
+impl DocumentStore for EmbeddedDocuments {
     fn find<'s: 'a, 'a>(
         &'s self,
         namespace: &'a Namespace,

@@ -11,8 +11,8 @@ use super::pipeline::{FIRST, Need, Pipeline};
 use super::stage::Search;
 use portcullis::clock::Clock;
 use portcullis::eval::Errors;
-use portcullis::find::{Filter, Position};
 use portcullis::future::BoxFuture;
+use portcullis::mongo_query::{Filter, Position};
 use portcullis::store::documents::{Change, DocumentsError, Find, MAX_FOUND_BYTES, Namespace, Transaction, Updated};
 use portcullis::update::{self, Moment, Update, UpdateError, UpdateErrorKind};
 use portcullis::value::{DocumentRef, Steps};
@@ -94,7 +94,7 @@ impl Writing {
             }
             drop(tables);
             moment.inserts = true;
-            let seed = update::seed(filter, matches!(changing, Changing::Replacement(_)))?;
+            let seed = update::upsert_document(filter, matches!(changing, Changing::Replacement(_)))?;
             let made = changing.apply(seed, &moment)?.document;
             return Ok(Updated { upserted: Some(self.insert_now(namespace, &made)?), ..Updated::default() });
         };

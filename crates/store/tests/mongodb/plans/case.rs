@@ -7,7 +7,7 @@ use mongodb::Collection;
 use portcullis::access::{Guard, Reason};
 use portcullis::eval::{Context, Environment, Request};
 use portcullis::policy::{self, RulesFile};
-use portcullis::query::Plan;
+use portcullis::query_plan::Plan;
 use portcullis::{json, testfile};
 use serde_json::Value as Json;
 

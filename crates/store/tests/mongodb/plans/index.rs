@@ -4,7 +4,7 @@ use bson::{Document, doc};
 use mongodb::IndexModel;
 use portcullis::access::Guard;
 use portcullis::eval::Context;
-use portcullis::query::{Plan, indexes_for};
+use portcullis::query_plan::{Plan, indexes_for};
 use portcullis::user::User;
 use portcullis::{json, policy};
 use portcullis_store::mongodb::{FindPlan, explain_find};

@@ -3,7 +3,7 @@
 use bson::{Bson, Document, doc};
 use portcullis::access::Guard;
 use portcullis::eval::Context;
-use portcullis::query::{MAX_DEPTH, MAX_FILTER_BYTES, MAX_LIST, Plan};
+use portcullis::query_plan::{MAX_DEPTH, MAX_FILTER_BYTES, MAX_LIST, Plan};
 use portcullis::user::User;
 use portcullis::{json, policy};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use bson::{Bson, Document};
-use portcullis::query::Plan;
+use portcullis::query_plan::Plan;
 
 #[derive(Default)]
 pub(super) struct Tally {

@@ -1,0 +1,99 @@
+//! What the collections that are ours have in common.
+
+use std::time::Duration;
+
+use ::mongodb::options::{
+    CollectionOptions, IndexOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern,
+};
+use ::mongodb::{Collection, Database, IndexModel};
+use bson::{Document, RawDocumentBuf, doc};
+use tokio::sync::OnceCell;
+
+use super::custom_data::simple_collation;
+use super::deadline::{PATIENCE, within};
+use super::failure::Failure;
+
+/// How long a majority may take to acknowledge a write.
+const ACKNOWLEDGEMENT: Duration = Duration::from_secs(10);
+
+/// How long the first use may take, which builds indexes.
+const PREPARATION: Duration = Duration::from_secs(120);
+
+/// A collection of ours: written to and read from a majority. Its indexes are made before its first use.
+#[derive(Debug)]
+pub(super) struct ManagedCollection {
+    database: Database,
+    collection: Collection<RawDocumentBuf>,
+    indexes: fn() -> Vec<IndexModel>,
+    prepared: OnceCell<()>,
+}
+
+impl ManagedCollection {
+    pub(super) fn new(database: &Database, name: &str, indexes: fn() -> Vec<IndexModel>) -> Self {
+        let options = CollectionOptions::builder()
+            .read_concern(ReadConcern::majority())
+            .write_concern(
+                WriteConcern::builder()
+                    .w(::mongodb::options::Acknowledgment::Majority)
+                    .w_timeout(ACKNOWLEDGEMENT)
+                    .build(),
+            )
+            .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
+            .build();
+        Self {
+            database: database.clone(),
+            collection: database.collection_with_options(name, options),
+            indexes,
+            prepared: OnceCell::new(),
+        }
+    }
+
+    /// The collection, with its indexes.
+    pub(super) async fn ready(&self) -> Result<&Collection<RawDocumentBuf>, Failure> {
+        self.prepared.get_or_try_init(|| self.prepare()).await?;
+        Ok(&self.collection)
+    }
+
+    async fn prepare(&self) -> Result<(), Failure> {
+        let name = self.collection.name();
+        let known = within(PATIENCE, async {
+            let mut cursor = self
+                .database
+                .run_cursor_command(doc! {
+                    "listCollections": 1, "filter": { "name": name },
+                })
+                .await?;
+            Ok(if cursor.advance().await? { Some(cursor.deserialize_current()?) } else { None })
+        });
+        if let Some(known) = known.await? {
+            suitable(name, &known)?;
+        }
+        within(PREPARATION, async { self.collection.create_indexes((self.indexes)()).await }).await?;
+        Ok(())
+    }
+}
+
+/// Refuses a collection in which ids are not compared byte by byte, or that is no collection.
+fn suitable(name: &str, known: &Document) -> Result<(), Failure> {
+    if known.get_str("type").ok() != Some("collection") {
+        return Err(Failure::new(format!("`{name}` is not a regular collection; drop it, or use another database")));
+    }
+    if known.get_document("options").is_ok_and(|options| options.contains_key("collation")) {
+        return Err(Failure::new(format!(
+            "the collection `{name}` has a default collation, by which different ids can be equal; use another database"
+        )));
+    }
+    Ok(())
+}
+
+/// An index under a name of ours.
+pub(super) fn index(name: &str, keys: Document) -> IndexModel {
+    let options = IndexOptions::builder().name(name.to_owned()).collation(simple_collation()).build();
+    IndexModel::builder().keys(keys).options(options).build()
+}
+
+/// The same, in which a key stands once.
+pub(super) fn unique_index(name: &str, keys: Document) -> IndexModel {
+    let options = IndexOptions::builder().name(name.to_owned()).collation(simple_collation()).unique(true).build();
+    IndexModel::builder().keys(keys).options(options).build()
+}

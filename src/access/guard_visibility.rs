@@ -1,0 +1,169 @@
+//! What the rules of a guard leave visible in every document.
+
+use std::collections::BTreeMap;
+
+use super::bound::{BoundField, BoundRole};
+use super::guard::{BoundFilters, BoundRules, Entrance, Guard};
+use super::visibility::{Shown, Visibility};
+use crate::eval::{Residual, Truth};
+use crate::projection::Projection;
+use crate::query_plan::Range;
+
+impl Guard {
+    /// Whether there can be anything stored that the user may not read.
+    pub(crate) fn hides(&self) -> bool {
+        *self.range() != Range::ALWAYS || !self.visibility().is_whole()
+    }
+
+    /// What is visible in every document that may be read.
+    pub(crate) fn visibility(&self) -> &Visibility {
+        self.visibility.get_or_init(|| match &self.entrance {
+            Entrance::Bypass => Visibility::WHOLE,
+            Entrance::Closed(_) => Visibility::NOTHING,
+            Entrance::Rules(rules) => of_rules(rules),
+        })
+    }
+}
+
+impl Guard {
+    /// Whether every document may be read, and is visible as a whole: nothing is hidden from the user.
+    pub(crate) fn hides_nothing(&self) -> bool {
+        match &self.entrance {
+            Entrance::Bypass => true,
+            Entrance::Closed(_) => false,
+            Entrance::Rules(BoundRules { filters, roles, .. }) => {
+                let tried = tried(roles);
+                let shows = |role: &BoundRole| {
+                    !role.apply_when.can_fail()
+                        && role.document_filters.is_none()
+                        && (holds(role.read.as_ref()) || holds(role.write.as_ref()))
+                };
+                filters.errors.is_empty()
+                    && filters.queries.is_empty()
+                    && filters.projections.is_empty()
+                    && tried.last().is_some_and(|role| role.apply_when.constant() == Some(Truth::True))
+                    && tried.iter().all(shows)
+            }
+        }
+    }
+}
+
+/// The roles up to one that always applies: what comes after it is never tried.
+fn tried(roles: &[BoundRole]) -> &[BoundRole] {
+    let last = roles.iter().position(|role| role.apply_when.constant() == Some(Truth::True));
+    roles.get(..last.map_or(roles.len(), |last| last + 1)).unwrap_or(roles)
+}
+
+fn of_rules(BoundRules { filters, roles, .. }: &BoundRules) -> Visibility {
+    let roles: Vec<&BoundRole> = tried(roles).iter().filter(|role| may_read(role)).collect();
+    let mut others = Tally::default();
+    roles.iter().for_each(|role| others.add(of_role(role, None)));
+    // Of a name, each role that has a rule for it says something else than of all others.
+    let mut names: BTreeMap<&str, Tally> = BTreeMap::new();
+    for role in &roles {
+        for name in role.fields.keys() {
+            let of_name = names.entry(name).or_insert_with(|| others.clone());
+            of_name.remove(of_role(role, None));
+            of_name.add(of_role(role, Some(name)));
+        }
+    }
+    for name in filters.projections.iter().flat_map(Projection::names).chain(["_id"]) {
+        names.entry(name).or_insert_with(|| others.clone());
+    }
+    let named = names.into_iter().map(|(name, of_name)| (name.into(), left(of_name.joined(), Some(name), filters)));
+    Visibility { named: named.collect(), others: left(others.joined(), None, filters) }
+}
+
+/// How many roles show how much.
+#[derive(Clone, Default)]
+struct Tally {
+    always: usize,
+    never: usize,
+    varies: usize,
+}
+
+impl Tally {
+    const fn count(&mut self, shown: Shown) -> &mut usize {
+        match shown {
+            Shown::Always => &mut self.always,
+            Shown::Never => &mut self.never,
+            Shown::Varies => &mut self.varies,
+        }
+    }
+
+    const fn add(&mut self, shown: Shown) {
+        *self.count(shown) += 1;
+    }
+
+    const fn remove(&mut self, shown: Shown) {
+        *self.count(shown) -= 1;
+    }
+
+    /// Of documents of several roles.
+    const fn joined(&self) -> Shown {
+        match (self.always, self.never, self.varies) {
+            (0, _, 0) => Shown::Never,
+            (_, 0, 0) => Shown::Always,
+            _ => Shown::Varies,
+        }
+    }
+}
+
+/// Whether a rule can hold for any document.
+fn may_hold(rule: Option<&Residual>) -> bool {
+    rule.is_some_and(|rule| rule.constant().is_none_or(|truth| truth == Truth::True))
+}
+
+/// Whether a rule holds for every document.
+fn holds(rule: Option<&Residual>) -> bool {
+    rule.is_some_and(|rule| rule.constant() == Some(Truth::True))
+}
+
+/// Whether there can be a document that a role lets be read.
+fn may_read(role: &BoundRole) -> bool {
+    let half = role.document_filters.as_ref();
+    half.is_none_or(|(read, write)| read.is_none() || may_hold(read.as_ref()) || may_hold(write.as_ref()))
+        && (role.read.is_none() || may_hold(role.read.as_ref()) || may_hold(role.write.as_ref()))
+}
+
+/// What a role shows of a field; without a name, of one that no role and no filter names.
+fn of_role(role: &BoundRole, name: Option<&str>) -> Shown {
+    // Where `read` is there, it is all or nothing.
+    if role.read.is_some() || holds(role.write.as_ref()) {
+        return Shown::Always;
+    }
+    let rule = name.and_then(|name| role.fields.get(name)).or(role.additional_fields.as_ref());
+    match rule.map_or(Shown::Never, of_field) {
+        Shown::Never if may_hold(role.write.as_ref()) => Shown::Varies,
+        shown => shown,
+    }
+}
+
+fn of_field(rule: &BoundField) -> Shown {
+    let (read, write) = (rule.read.as_ref(), rule.write.as_ref());
+    let settled = read.is_some() || write.is_some();
+    match (settled, &rule.fields) {
+        (true, _) if holds(read) || holds(write) => Shown::Always,
+        (true, _) if may_hold(read) || may_hold(write) => Shown::Varies,
+        (false, Some(_)) => Shown::Varies,
+        (true, _) | (false, None) => Shown::Never,
+    }
+}
+
+/// The same, as far as the filters' projections leave the field.
+fn left(shown: Shown, name: Option<&str>, filters: &BoundFilters) -> Shown {
+    filters.projections.iter().fold(shown, |shown, projection| {
+        let kept = match name {
+            None if projection.keeps_others() => Shown::Always,
+            None => Shown::Never,
+            Some(name) if projection.keeps_whole(name) => Shown::Always,
+            Some(name) if projection.keeps(name) == crate::projection::Kept::No => Shown::Never,
+            Some(_) => Shown::Varies,
+        };
+        match (shown, kept) {
+            (Shown::Never, _) | (_, Shown::Never) => Shown::Never,
+            (Shown::Always, Shown::Always) => Shown::Always,
+            (Shown::Varies, _) | (_, Shown::Varies) => Shown::Varies,
+        }
+    })
+}

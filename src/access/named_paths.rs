@@ -1,0 +1,290 @@
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use super::bound::{BoundField, BoundFields, BoundRole};
+use super::guard::{BoundRules, Entrance, Guard, assign, truth};
+use super::visibility::{Shown, Visibility};
+use crate::eval::{DocumentPair, Errors, Evaluation, Residual, Truth};
+use crate::projection::Projection;
+use crate::value::{DocumentRef, Lookup, Steps, ValueRef, identical};
+
+/// What a change names of a document.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Named<'n> {
+    /// These paths.
+    Paths(&'n [NamedPath]),
+    /// All of it: a replacement.
+    Everything,
+}
+
+/// A path that an update names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NamedPath {
+    /// As update operators have it: `tags.$[]`.
+    pub(crate) path: String,
+    /// Whether what becomes of it depends on what is stored there, as for `$max`.
+    pub(crate) looks: bool,
+}
+
+impl Guard {
+    /// Which of the paths that a change names the user may not name, because whether the change changes anything there, or
+    /// fails, would tell him what is there. He may name what he may write, and a field that he sees as a whole. What the
+    /// change looks at must be writable, or seen, as it is stored.
+    ///
+    /// A field that is not there counts as seen only if it always is: or else that would tell what the rule for it says. A
+    /// part of a field of which single parts are ruled must be writable, whatever the change does: what contains it may
+    /// be anything without any of it being seen. For the same reason a change that makes nothing there of what is not there may
+    /// not name it: where what contains it is of another type, hidden too, the database would fail. And among elements of such a
+    /// field, a change that changes none of them may not: it would fail where one is no document.
+    ///
+    /// `new` is what the change makes of the document; without it, only paths at which the change looks are judged. For a
+    /// replacement, `*` stands for the fields of which the rules do not speak.
+    pub(crate) fn untouchable(
+        &self,
+        stored: DocumentRef<'_>,
+        new: Option<DocumentRef<'_>>,
+        named: Named<'_>,
+    ) -> Vec<String> {
+        let all = || match named {
+            Named::Paths(paths) => paths.iter().map(|named| named.path.clone()).collect(),
+            Named::Everything => vec!["*".to_owned()],
+        };
+        let rules = match &self.entrance {
+            Entrance::Bypass => return Vec::new(),
+            Entrance::Closed(_) => return all(),
+            Entrance::Rules(rules) => rules,
+        };
+        let BoundRules { filters, roles, fields, .. } = rules;
+        let is_known = new.is_some();
+        let new = new.unwrap_or(stored);
+        let (old, changed) = (Lookup::new(stored, fields), Lookup::new(new, fields));
+        let errors = Errors::default();
+        let before = DocumentPair::new(Some(&old), Some(&old));
+        let before = Evaluation::of(&before, &self.context, &errors);
+        let Ok(role) = assign(roles, &before) else { return all() };
+        let after = DocumentPair::new(Some(&changed), Some(&old));
+        let after = Evaluation::of(&after, &self.context, &errors);
+        let touching = Touching {
+            role,
+            visibility: self.visibility(),
+            before,
+            after,
+            old: stored,
+            new,
+            is_known,
+            changed: RefCell::default(),
+            steps: errors.steps(),
+        };
+        let kept = |name: &str| filters.projections.iter().all(|projection| projection.keeps_whole(name));
+        match named {
+            Named::Paths(paths) => {
+                let may = |named: &&NamedPath| kept(first(&named.path)) && touching.may_name(&named.path, named.looks);
+                let judged = paths.iter().filter(|named| is_known || named.looks);
+                judged.filter(|named| !may(named)).map(|named| named.path.clone()).collect()
+            }
+            Named::Everything if !is_known => Vec::new(),
+            Named::Everything => {
+                let hides = |name: &&str| !(kept(name) && touching.may_name(name, false));
+                let names = role.fields.keys().map(|name| &**name);
+                let names = names.chain(filters.projections.iter().flat_map(Projection::names));
+                let mut hidden: Vec<String> = names.filter(hides).map(str::to_owned).collect();
+                let others = filters.projections.iter().all(Projection::keeps_others) && touching.may_name_others();
+                hidden.extend((!others).then(|| "*".to_owned()));
+                hidden.sort();
+                hidden.dedup();
+                hidden
+            }
+        }
+    }
+}
+
+fn first(path: &str) -> &str {
+    path.split('.').next().unwrap_or_default()
+}
+
+/// Whether a rule holds for any document.
+fn always(rule: Option<&Residual>) -> bool {
+    rule.is_some_and(|rule| rule.constant() == Some(Truth::True))
+}
+
+fn holds(rule: Option<&Residual>, of: &Evaluation<'_>) -> bool {
+    truth(rule, Truth::False, of) == Truth::True
+}
+
+struct Touching<'e> {
+    role: &'e BoundRole,
+    visibility: &'e Visibility,
+    before: Evaluation<'e>,
+    after: Evaluation<'e>,
+    old: DocumentRef<'e>,
+    new: DocumentRef<'e>,
+    /// Whether the new document is what the change makes.
+    is_known: bool,
+    /// Which top-level fields the change changes, as far as that was asked: many paths can lead through one large field.
+    changed: RefCell<HashMap<String, bool>>,
+    steps: &'e Steps,
+}
+
+impl<'e> Touching<'e> {
+    fn may_name(&self, path: &str, looks: bool) -> bool {
+        self.writes_whole() || self.is_seen(first(path)) || self.may_write(path, looks)
+    }
+
+    /// Whether fields may be named of which the role does not speak.
+    fn may_name_others(&self) -> bool {
+        let others = self.role.additional_fields.as_ref();
+        self.writes_whole()
+            || self.visibility.others() == Shown::Always
+            || (!self.is_settled() && always(others.and_then(|rule| rule.write.as_ref())))
+    }
+
+    /// Whether the role lets whole documents be written, this one as it was and as it becomes.
+    fn writes_whole(&self) -> bool {
+        let write = self.role.write.as_ref();
+        holds(write, &self.before) && holds(write, &self.after)
+    }
+
+    /// Whether the role speaks of whole documents; fields do not rescue what it refuses.
+    const fn is_settled(&self) -> bool {
+        self.role.read.is_some() || self.role.write.is_some()
+    }
+
+    /// Whether the user sees all of a top-level field.
+    fn is_seen(&self, name: &str) -> bool {
+        if self.visibility.of(name) == Shown::Always {
+            return true;
+        }
+        let Ok(Some(value)) = self.old.get(name) else { return false };
+        let either = |read: Option<&Residual>, write: Option<&Residual>, of: &Evaluation<'_>| {
+            holds(read, of) || holds(write, of)
+        };
+        if self.is_settled() {
+            return either(self.role.read.as_ref(), self.role.write.as_ref(), &self.before);
+        }
+        let rule = self.role.fields.get(name).or(self.role.additional_fields.as_ref());
+        let of = self.before.at(Some(value), Some(value));
+        rule.is_some_and(|rule| either(rule.read.as_ref(), rule.write.as_ref(), &of))
+    }
+
+    /// Whether the rules let what a path leads to be written.
+    fn may_write(&self, path: &str, looks: bool) -> bool {
+        if self.is_settled() {
+            return false;
+        }
+        let mut names = path.split('.');
+        let Some(name) = names.next() else { return false };
+        let Some(mut rule) = self.role.fields.get(name).or(self.role.additional_fields.as_ref()) else { return false };
+        let top = Place { old: Some(self.steps.get(self.old, name)), new: Some(self.steps.get(self.new, name)) };
+        let (mut place, mut is_part) = (top, false);
+        loop {
+            if rule.read.is_some() || rule.write.is_some() {
+                let is_evident = !is_part || !self.is_known || place.is_evident(looks) || self.changes(name);
+                return is_evident && self.is_writable(rule.write.as_ref(), &place, looks);
+            }
+            // A part of which single fields are ruled is none that may be named as a whole.
+            let Some(fields) = &rule.fields else { return false };
+            match inside(fields, &mut names, place, self.steps) {
+                Some((inner, next)) => (place, rule, is_part) = (inner, next, true),
+                None => return false,
+            }
+        }
+    }
+
+    /// Whether the change makes anything else of a top-level field.
+    fn changes(&self, name: &str) -> bool {
+        let known = self.changed.borrow().get(name).copied();
+        known.unwrap_or_else(|| {
+            let changes = match (self.steps.get(self.old, name), self.steps.get(self.new, name)) {
+                (Ok(Some(old)), Ok(Some(new))) => identical(old, new).is_ok_and(|same| !same),
+                (Ok(old), Ok(new)) => old.is_some() != new.is_some(),
+                _ => false,
+            };
+            self.changed.borrow_mut().insert(name.to_owned(), changes);
+            changes
+        })
+    }
+
+    /// Whether the rule of a field holds; without the field's values only one that holds for any.
+    fn is_writable(&self, write: Option<&Residual>, place: &Place<'e>, looks: bool) -> bool {
+        let (Some(Ok(old)), Some(Ok(new))) = (&place.old, &place.new) else { return always(write) };
+        holds(write, &self.after.at(*new, *old)) && (!looks || holds(write, &self.before.at(*old, *old)))
+    }
+}
+
+type Value<'d> = Result<Option<ValueRef<'d>>, crate::value::Malformed>;
+
+/// Where a path has led to.
+struct Place<'d> {
+    /// What is stored there; `None` if there are several places.
+    old: Option<Value<'d>>,
+    /// What would be there; `None` if which of the old ones it belongs to cannot be told.
+    new: Option<Value<'d>>,
+}
+
+impl<'d> Place<'d> {
+    fn field(self, name: &str, steps: &Steps) -> Self {
+        let field = |value: Value<'d>| match value? {
+            Some(ValueRef::Document(document)) => steps.get(document, name),
+            _ => Ok(None),
+        };
+        Self { old: self.old.map(field), new: self.new.map(field) }
+    }
+
+    /// One of the elements, if an array is stored.
+    fn element(self, index: usize, steps: &Steps) -> Option<Self> {
+        match self.old {
+            Some(Ok(Some(ValueRef::Array(array)))) => Some(Self { old: Some(steps.element(array, index)), new: None }),
+            _ => None,
+        }
+    }
+
+    const fn is_array(&self) -> bool {
+        matches!(self.old, Some(Ok(Some(ValueRef::Array(_)))))
+    }
+
+    /// Whether what contains this place is such that a change can get there, as its user sees: something is there, which he sees
+    /// if he may write it. A change that does not look at it, and leaves it, was either to take it away, which what contains it
+    /// cannot hinder, or made what is there already.
+    const fn is_evident(&self, looks: bool) -> bool {
+        match (&self.old, &self.new) {
+            (Some(Ok(Some(_))), _) => true,
+            // Of an element: it has a place only in an array.
+            (Some(_), Some(_)) => !looks,
+            _ => false,
+        }
+    }
+}
+
+/// The next name of a path that the rules speak of, past what only says which element of an array.
+///
+/// A number is the place of an element only where an array is stored. Elsewhere it is a name, as is what merely begins with a
+/// dollar; and in an element that is an array itself, nothing is visible.
+fn inside<'r, 'd, 'p>(
+    fields: &'r BoundFields,
+    names: &mut impl Iterator<Item = &'p str>,
+    mut place: Place<'d>,
+    steps: &Steps,
+) -> Option<(Place<'d>, &'r BoundField)> {
+    let mut name = names.next()?;
+    if is_several(name) {
+        place = Place { old: None, new: None };
+        name = names.next()?;
+    } else if is_number(name) && place.is_array() {
+        place = place.element(name.parse().ok()?, steps)?;
+        name = names.next()?;
+    }
+    if is_several(name) || (is_number(name) && (place.is_array() || place.old.is_none())) {
+        return None;
+    }
+    let rule = fields.get(name)?;
+    Some((place.field(name, steps), rule))
+}
+
+/// `$`, `$[]` and `$[x]`
+fn is_several(name: &str) -> bool {
+    name == "$" || (name.starts_with("$[") && name.ends_with(']'))
+}
+
+fn is_number(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
+}

@@ -1,0 +1,83 @@
+use std::sync::Arc;
+
+use bson::Bson;
+
+use super::document_pair::{DocumentPair, Side};
+use crate::expr::Comparison;
+use crate::value::{Key, List, RawFieldValue, Slot};
+
+/// A test of one of the most frequent forms, in the form in which it takes the fewest instructions: about a top-level field
+/// of a document whose fields are looked up by number. It says the same as the test that it was made of, or nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct FastTest {
+    pub(super) at: FieldAt,
+    pub(super) ask: Ask,
+}
+
+/// The same about fields inside those: apart, for most tests are about the top.
+#[derive(Clone, Debug)]
+pub(crate) struct NestedFastTest {
+    pub(super) of_top: FastTest,
+    /// The paths that lead on, from the field and from the one that it is compared with.
+    pub(super) left: Box<[Key]>,
+    pub(super) right: Box<[Key]>,
+}
+
+/// A top-level field.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FieldAt {
+    pub(super) side: Side,
+    pub(super) slot: Slot,
+    pub(super) length: usize,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Ask {
+    /// Whether it is this text.
+    Text(Arc<Bson>),
+    /// Whether it is one of these values, which are texts.
+    Texts(Arc<List>),
+    /// Whether it stands in this order to a number.
+    Order(Comparison, i32),
+    /// Whether it is the same as another field.
+    Same(FieldAt),
+}
+
+impl FastTest {
+    /// Whether the test holds; `None` if it takes more to tell, or fails.
+    #[inline(always)]
+    pub(super) fn answer(&self, seen: &DocumentPair<'_>) -> Option<bool> {
+        self.holds(self.at.raw_value(seen)?, |other| other.raw_value(seen))
+    }
+
+    #[inline(always)]
+    fn holds<'d>(
+        &self,
+        field: RawFieldValue<'d>,
+        other: impl FnOnce(FieldAt) -> Option<RawFieldValue<'d>>,
+    ) -> Option<bool> {
+        match &self.ask {
+            Ask::Text(text) => field.is_text(text.as_str()?),
+            Ask::Texts(texts) => field.is_one_of(texts.few()?.iter().filter_map(Bson::as_str)),
+            Ask::Order(comparison, number) => {
+                Some(field.order(*number)?.is_some_and(|ordering| comparison.accepts(ordering)))
+            }
+            Ask::Same(at) => field.same(other(*at)?),
+        }
+    }
+}
+
+impl NestedFastTest {
+    /// As [`FastTest::answer`].
+    pub(super) fn answer(&self, seen: &DocumentPair<'_>) -> Option<bool> {
+        let field = self.of_top.at.raw_value(seen)?.inside(&self.left)?;
+        self.of_top.holds(field, |other| other.raw_value(seen)?.inside(&self.right))
+    }
+}
+
+impl FieldAt {
+    #[inline(always)]
+    fn raw_value<'d>(self, seen: &DocumentPair<'d>) -> Option<RawFieldValue<'d>> {
+        seen.at(self.side)?.raw_value(self.slot, self.length)
+    }
+}

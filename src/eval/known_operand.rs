@@ -1,0 +1,83 @@
+use super::operand::Absent;
+use super::residual::{BoundCheck, BoundLeft, BoundList, BoundRight};
+use super::subject::{Kind, Subject};
+use super::{Context, Documents, Errors, Evaluation, Truth};
+use crate::path::Leaf;
+use crate::predicate::Elements;
+use crate::value::{Malformed, Steps, ValueRef};
+
+/// A left operand for which no document is needed: a value of the context, or of the element of such a value that
+/// `$elemMatch` looks at. What it is compared with may still be a document's.
+#[derive(Clone, Copy)]
+pub(crate) struct KnownOperand<'v> {
+    subject: Subject<'v, 'v>,
+}
+
+impl<'v> KnownOperand<'v> {
+    /// None if the operand is a document's, or was not supplied.
+    pub(crate) fn of(left: &'v BoundLeft, element: Option<ValueRef<'v>>) -> Result<Option<Self>, Malformed> {
+        let subject = match left {
+            BoundLeft::Value(value, path) => {
+                Subject { start: value.as_deref().map(ValueRef::from), path: path.segments(), kind: Kind::Context }
+            }
+            BoundLeft::Element(path, origin) => Subject::element(element, path.segments(), *origin, &Steps::default())?,
+            BoundLeft::Unknown | BoundLeft::Failed(_) | BoundLeft::Document(_) => return Ok(None),
+        };
+        Ok(Some(Self { subject }))
+    }
+
+    /// The truth of a check of it that asks nothing of a document.
+    pub(crate) fn truth(self, check: &BoundCheck) -> Truth {
+        let (errors, context) = (Errors::default(), Context::new());
+        match Evaluation::new(Documents::default(), &context, &errors).check(self.subject, check) {
+            Ok(truth) => truth,
+            Err(Absent::Unknown) => Truth::Unknown,
+            Err(Absent::Failed(_)) => Truth::Error,
+        }
+    }
+
+    /// Every value that a comparison takes the operand for: itself, and the elements of an array.
+    pub(crate) fn values(self) -> Result<Vec<ValueRef<'v>>, Malformed> {
+        let mut values = Vec::new();
+        self.subject.any(Leaf::Expand, &Steps::default(), &mut |value| {
+            values.extend(value);
+            Ok(false)
+        })?;
+        Ok(values)
+    }
+
+    /// The elements that `$elemMatch` asks, of every array that the operand leads to.
+    pub(crate) fn elements(self, asked: Elements) -> Result<Vec<ValueRef<'v>>, Malformed> {
+        let mut elements = Vec::new();
+        self.subject.any(Leaf::Whole, &Steps::default(), &mut |value| {
+            let Some(ValueRef::Array(array)) = value else { return Ok(false) };
+            for element in array.iter() {
+                let element = element?;
+                if asked == Elements::All || matches!(element, ValueRef::Document(_) | ValueRef::Array(_)) {
+                    elements.push(element);
+                }
+            }
+            Ok(false)
+        })?;
+        Ok(elements)
+    }
+}
+
+impl BoundCheck {
+    /// Whether a document has a say in the outcome, where the left operand is known.
+    pub(crate) fn asks_documents(&self) -> bool {
+        let asks = |right: &BoundRight| match right {
+            BoundRight::Unknown | BoundRight::Failed(_) | BoundRight::Value(_) => false,
+            BoundRight::Template(template) => !template.is_unknown(),
+            BoundRight::Document(..) | BoundRight::Convert(..) | BoundRight::Function(_) => true,
+        };
+        match self {
+            Self::Equals(right) | Self::Order(_, right) => asks(right),
+            Self::All(list) => list.iter().any(asks),
+            Self::In(BoundList::Document(_)) => true,
+            Self::In(BoundList::Elements { later, .. }) => later.iter().any(asks),
+            Self::ElemMatch { inner, operands, .. } => !operands.is_empty() || inner.asks_documents(),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,75 @@
+use super::keys::is_expansion_like;
+use crate::expr::{Comparison, Expansion, Operator};
+
+/// Where in an expression a value stands, for what errors propose.
+#[derive(Default)]
+pub(super) struct Standing {
+    /// The name that is tested.
+    pub(super) name: String,
+    /// The operator behind which the value stands.
+    pub(super) operator: Option<Operator>,
+    /// The names inside the value that lead to this place; `None` for an element of an array.
+    pub(super) inside: Vec<Option<String>>,
+}
+
+/// The operator that a field's name is probably meant to be: `or`, `anyOf`.
+pub(crate) fn bare_logic(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "and" | "allOf" => "%and",
+        "or" | "anyOf" | "oneOf" => "%or",
+        "nor" => "%nor",
+        "not" => "%not",
+        _ => return None,
+    })
+}
+
+impl Standing {
+    /// The way out where an operator or an expansion stands as a name inside a value.
+    pub(super) fn name_in_literal(&self, key: &str) -> Option<String> {
+        let Standing { name, operator, inside } = self;
+        if let Some(meant) = bare_logic(name) {
+            return Some(format!("`{name}` is a field's name; the operator is `{meant}`"));
+        }
+        if is_expansion_like(key) {
+            return Expansion::parse(key)
+                .ok()
+                .map(|_| format!("write the condition on `{key}` beside `{name}`, not inside its value"));
+        }
+        Operator::parse(key)?;
+        let operator_behind = match operator {
+            Some(Operator::Compare(comparison)) if inside.is_empty() => return Some(instead(*comparison, name, key)),
+            Some(list @ (Operator::In | Operator::Nin | Operator::All)) if matches!(inside.as_slice(), [None]) => {
+                let logic = match list {
+                    Operator::In => "%or",
+                    Operator::Nin => "%nor",
+                    _ => "%and",
+                };
+                return Some(format!(
+                    "`{}` takes values; write {{\"{logic}\": [{{\"{name}\": {{\"{key}\": …}}}}, …]}}",
+                    list.spelling()
+                ));
+            }
+            other => other,
+        };
+        if operator_behind.is_some() {
+            return None;
+        }
+        let names: Option<Vec<&str>> = inside.iter().map(Option::as_deref).collect();
+        match names.as_deref() {
+            Some([]) => None,
+            Some(names) => Some(format!("write {{\"{name}.{}\": {{\"{key}\": …}}}}", names.join("."))),
+            None => Some(format!(
+                "an array is compared whole; to test one of its elements, write {{\"{name}\": {{\"$elemMatch\": {{…}}}}}}"
+            )),
+        }
+    }
+}
+
+/// What to write for `{"name": {"$eq": {"key": …}}}`.
+fn instead(comparison: Comparison, name: &str, key: &str) -> String {
+    match comparison {
+        Comparison::Eq => format!("leave `$eq` out: {{\"{name}\": {{\"{key}\": …}}}}"),
+        Comparison::Ne => format!("write {{\"{name}\": {{\"$not\": {{\"{key}\": …}}}}}}"),
+        _ => format!("only equality can be asked of what `{key}` gives: {{\"{name}\": {{\"{key}\": …}}}}"),
+    }
+}

@@ -1,0 +1,136 @@
+use std::time::Instant;
+
+use bson::RawDocumentBuf;
+
+use super::error::{GuardedError, LimitExceeded};
+use super::stream::Stream;
+use crate::access::{Guard, Query, Shown};
+use crate::projection::Projection;
+use crate::store::documents::Cursor;
+use crate::value::{DocumentRef, Malformed, RawWriter};
+
+/// The documents that a request found, read lazily.
+pub struct RedactedCursor<'s> {
+    source: Source<'s>,
+    skip: u64,
+    limit: Option<u64>,
+    projection: Option<Projection>,
+}
+
+enum Source<'s> {
+    /// Redacted here.
+    Stream(Stream<'s>),
+    /// Made by the database of what was redacted.
+    Made(Box<dyn Cursor + 's>),
+    /// Held here.
+    Held(Vec<RawDocumentBuf>),
+}
+
+impl<'s> RedactedCursor<'s> {
+    pub(super) const fn nothing() -> Self {
+        Self::held(Vec::new())
+    }
+
+    pub(super) const fn held(documents: Vec<RawDocumentBuf>) -> Self {
+        Self { source: Source::Held(documents), skip: 0, limit: None, projection: None }
+    }
+
+    pub(super) fn made(cursor: Box<dyn Cursor + 's>) -> Self {
+        Self { source: Source::Made(cursor), skip: 0, limit: None, projection: None }
+    }
+
+    pub(super) const fn streamed(stream: Stream<'s>) -> Self {
+        Self { source: Source::Stream(stream), skip: 0, limit: None, projection: None }
+    }
+
+    /// The same result with `skip` and `limit` applied.
+    pub(super) fn part(self, skip: u64, limit: Option<u64>) -> Self {
+        Self { skip, limit, ..self }
+    }
+
+    pub(super) fn projected(self, projection: Option<Projection>) -> Self {
+        Self { projection, ..self }
+    }
+
+    /// The next documents, in order; empty when there are no more.
+    ///
+    /// # Errors
+    /// If the database fails, a rule does, or it is more than one request may take.
+    pub async fn batch(&mut self) -> Result<Vec<RawDocumentBuf>, GuardedError> {
+        let began = Instant::now();
+        loop {
+            if self.limit == Some(0) {
+                self.source = Source::Held(Vec::new());
+                return Ok(Vec::new());
+            }
+            let mut batch = match &mut self.source {
+                Source::Stream(stream) => stream.batch(began).await?,
+                Source::Made(cursor) => cursor.batch().await?,
+                Source::Held(documents) => std::mem::take(documents),
+            };
+            if batch.is_empty() {
+                return Ok(batch);
+            }
+            let passed = usize::try_from(self.skip).unwrap_or(usize::MAX).min(batch.len());
+            self.skip = self.skip.saturating_sub(u64::try_from(passed).unwrap_or(u64::MAX));
+            batch.drain(..passed);
+            if let Some(limit) = &mut self.limit {
+                batch.truncate(usize::try_from(*limit).unwrap_or(usize::MAX));
+                *limit = limit.saturating_sub(u64::try_from(batch.len()).unwrap_or(u64::MAX));
+            }
+            if batch.is_empty() {
+                continue;
+            }
+            return match &self.projection {
+                None => Ok(batch),
+                Some(projection) => Ok(batch.iter().map(|one| project(projection, one)).collect::<Result<_, _>>()?),
+            };
+        }
+    }
+
+    /// All that is left of it.
+    ///
+    /// # Errors
+    /// As [`batch`](Self::batch). How much it may be, is for the caller to limit.
+    pub async fn all(mut self) -> Result<Vec<RawDocumentBuf>, GuardedError> {
+        let mut all = Vec::new();
+        loop {
+            let batch = self.batch().await?;
+            if batch.is_empty() {
+                return Ok(all);
+            }
+            all.extend(batch);
+        }
+    }
+}
+
+pub(super) fn project(projection: &Projection, document: &RawDocumentBuf) -> Result<RawDocumentBuf, Malformed> {
+    let mut bytes = Vec::new();
+    RawWriter::write(&mut bytes, |writer| projection.write(DocumentRef::Raw(document), writer))?;
+    Ok(RawDocumentBuf::from_bytes(bytes)?)
+}
+
+/// Puts documents that came in the order of ids which are not all visible into one that tells nothing: that of their bytes.
+pub(super) fn by_what_is_visible(documents: &mut [RawDocumentBuf], guard: &Guard) {
+    if guard.visibility().of("_id") != Shown::Always {
+        documents.sort_unstable_by(|one, other| one.as_bytes().cmp(other.as_bytes()));
+    }
+}
+
+/// Holds all documents of a stream, and sorts them.
+pub(super) async fn sorted(mut stream: Stream<'_>, query: &Query) -> Result<Vec<RawDocumentBuf>, GuardedError> {
+    let (began, limits) = (Instant::now(), stream.limits);
+    let (mut held, mut bytes) = (Vec::new(), 0_usize);
+    loop {
+        let batch = stream.batch(began).await?;
+        if batch.is_empty() {
+            by_what_is_visible(&mut held, stream.guard);
+            return Ok(query.in_order(held)?);
+        }
+        bytes = batch.iter().fold(bytes, |bytes, one| bytes.saturating_add(one.as_bytes().len()));
+        held.extend(batch);
+        if held.len() > limits.held_documents || bytes > limits.held_bytes {
+            return Err(LimitExceeded::Held { documents: limits.held_documents, bytes: limits.held_bytes }.into());
+        }
+    }
+}

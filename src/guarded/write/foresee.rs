@@ -1,0 +1,60 @@
+//! Judging changes before the database is asked to make them.
+
+use bson::RawDocumentBuf;
+
+use super::changing::Changing;
+use super::transaction::Writing;
+use crate::access::{Named, Reason};
+use crate::guarded::GuardedCollection;
+use crate::guarded::error::{Denial, GuardedError, WriteKind};
+use crate::store::documents::Change;
+use crate::value::DocumentRef;
+
+impl Writing<'_> {
+    /// Judges a change of documents before the database is asked to change any of them: whether it is permitted for all of
+    /// them. If it cannot be made of one of them, or takes the database to tell, it is not judged.
+    ///
+    /// # Errors
+    /// It is denied for one of them.
+    pub(super) fn foresee(&self, stored: &[RawDocumentBuf], changing: &Changing) -> Result<bool, GuardedError> {
+        let mut is_permitted = true;
+        for document in stored {
+            self.in_time()?;
+            is_permitted &= self.foresee_one(document, changing)?;
+        }
+        Ok(is_permitted)
+    }
+
+    fn foresee_one(&self, document: &RawDocumentBuf, changing: &Changing) -> Result<bool, GuardedError> {
+        self.collection.refuse_untouchable(document, None, changing)?;
+        let made = DocumentRef::Raw(document).to_document().map(|document| changing.made(document, false));
+        // Why it cannot be made may depend on what is hidden, so that it must not end the judging of the others either.
+        let Ok(Ok(Some(after))) = made else { return Ok(false) };
+        let guard = &self.collection.guard;
+        let judged = self.collection.judged(WriteKind::Update, &guard.update(document, &after));
+        let judged =
+            judged.and_then(|()| self.collection.refuse_untouchable(document, Some((&after).into()), changing));
+        changing.foretold(judged)
+    }
+}
+
+impl GuardedCollection<'_> {
+    /// Refuses a change that names what the user may not name; without what it makes of the document, one that looks at it.
+    pub(super) fn refuse_untouchable(
+        &self,
+        before: &RawDocumentBuf,
+        after: Option<DocumentRef<'_>>,
+        changing: &Changing,
+    ) -> Result<(), GuardedError> {
+        let named = match &changing.change {
+            Change::Operators { .. } => Named::Paths(&changing.paths),
+            Change::Replacement(_) => Named::Everything,
+            Change::Pipeline(_) => return Ok(()),
+        };
+        let untouchable = self.guard.untouchable(before.into(), after, named);
+        if untouchable.is_empty() {
+            return Ok(());
+        }
+        Err(Denial::of(Reason::Fields(untouchable)).denies(WriteKind::Update))
+    }
+}

@@ -1,0 +1,184 @@
+//! What rules make of custom data: which values they reward, and which they punish.
+
+use bson::{Bson, Document};
+
+use super::extent::{Extent, reading, writing};
+use super::shape::{Polarity, View, custom_data_field, references, rights, view};
+use super::witness::{Act, Draft, get};
+use crate::eval::Truth;
+use crate::path::FieldPath;
+use crate::policy::{Policy, Role, Rule};
+use crate::predicate::{ContextRoot, Left, Predicate, Reference, Right, Test, TestKind};
+use crate::schema::Schema;
+
+/// What a user gains by a condition's truth.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Gain {
+    /// It grants where it holds.
+    enter: bool,
+    /// It restricts where it holds.
+    leave: bool,
+}
+
+const GRANTS: Gain = Gain { enter: true, leave: false };
+const RESTRICTS: Gain = Gain { enter: false, leave: true };
+
+/// One test of some rule that reads custom data.
+pub(super) struct Belief<'p> {
+    /// The path in the custom data; empty where all of it is read.
+    pub(super) path: FieldPath,
+    /// The test.
+    pub(super) test: &'p Test,
+    predicate: &'p Predicate,
+    polarity: Polarity,
+    gain: Gain,
+    /// Whether the custom data alone decide: else any change may gain.
+    is_settled: bool,
+}
+
+/// Collects what rules believe.
+#[derive(Default)]
+pub(super) struct Beliefs<'p> {
+    pub(super) found: Vec<Belief<'p>>,
+    seen: std::collections::HashSet<(String, bool, bool, bool, FieldPath)>,
+}
+
+impl<'p> Beliefs<'p> {
+    /// Those of one collection's rules.
+    pub(super) fn of_policy(&mut self, policy: &'p Policy) {
+        // How much the roles after each grant at most: who escapes a role may fall to one of these.
+        let mut later = (Extent::Nothing, Extent::Nothing);
+        let mut roles: Vec<(&Role, bool)> = Vec::new();
+        for role in policy.roles.iter().rev() {
+            let own = (reading(role), writing(role));
+            roles.push((role, later.0 > own.0 || later.1 > own.1));
+            later = (later.0.max(own.0), later.1.max(own.1));
+        }
+        for (role, leave) in roles.into_iter().rev() {
+            let enter = reading(role) > Extent::Nothing || writing(role) > Extent::Nothing;
+            self.of_predicate(&role.apply_when.predicate, Gain { enter, leave });
+            for (_, rule) in role.rules().into_iter().skip(1) {
+                self.of_predicate(&rule.predicate, GRANTS);
+            }
+        }
+        for filter in &policy.filters {
+            self.of_predicate(&filter.apply_when.predicate, RESTRICTS);
+            filter.query.iter().for_each(|query| self.of_predicate(&query.predicate, GRANTS));
+        }
+        policy.schema.iter().flat_map(Schema::validates).for_each(|predicate| self.of_predicate(predicate, GRANTS));
+    }
+
+    /// That of a rule that lets something be done, such as a `can_evaluate`.
+    pub(super) fn of_rule(&mut self, rule: &'p Rule) {
+        self.of_predicate(&rule.predicate, GRANTS);
+    }
+
+    fn of_predicate(&mut self, predicate: &'p Predicate, gain: Gain) {
+        self.walk(predicate, Polarity::Asserted, gain);
+    }
+
+    fn walk(&mut self, predicate: &'p Predicate, polarity: Polarity, gain: Gain) {
+        match predicate {
+            Predicate::Not(inner) => self.walk(inner, polarity.flipped(), gain),
+            Predicate::Test(test) => self.test(predicate, test, polarity, gain),
+            _ => match view(predicate, polarity) {
+                View::All(parts, polarity) | View::Any(parts, polarity) => {
+                    parts.iter().for_each(|part| self.walk(part, polarity, gain));
+                }
+                View::Constant | View::Test(..) => {}
+            },
+        }
+    }
+
+    fn test(&mut self, predicate: &'p Predicate, test: &'p Test, polarity: Polarity, gain: Gain) {
+        let mut add = |path: FieldPath, is_settled: bool| {
+            let key = (test.text.to_string(), polarity == Polarity::Asserted, gain.enter, gain.leave, path.clone());
+            if self.seen.insert(key) {
+                self.found.push(Belief { path, test, predicate, polarity, gain, is_settled });
+            }
+        };
+        if let Left::Context(reference) = &test.left
+            && let Some(path) = of_custom_data(reference)
+        {
+            add(path, operands_are_literals(test));
+        }
+        let mut operands = rights(test);
+        let mut inner = Vec::new();
+        if let TestKind::ElemMatch(_, elements) = &test.check {
+            elements.each_test(&mut |test| inner.extend(rights(test)));
+        }
+        operands.extend(inner);
+        operands.into_iter().flat_map(references).filter_map(of_custom_data).for_each(|path| add(path, false));
+    }
+}
+
+/// The path in the custom data to which a reference leads; empty for all of them.
+pub(super) fn of_custom_data(reference: &Reference) -> Option<FieldPath> {
+    match custom_data_field(reference) {
+        Some(_) => Some(reference.path.rest()),
+        // The user as a whole, handed to a function.
+        None if reference.root == ContextRoot::User && reference.path.is_root() => Some(FieldPath::root()),
+        None => None,
+    }
+}
+
+fn operands_are_literals(test: &Test) -> bool {
+    let mut all = rights(test).into_iter().all(|right| matches!(right, Right::Literal(_)));
+    if let TestKind::ElemMatch(_, inner) = &test.check {
+        inner.each_test(&mut |test| all &= rights(test).into_iter().all(|right| matches!(right, Right::Literal(_))));
+    }
+    all
+}
+
+impl Belief<'_> {
+    /// What the belief makes of custom data.
+    pub(super) fn judge(&self, custom_data: Option<&Document>) -> Judgement {
+        if self.is_settled {
+            let mut draft = Draft::new(Act::Read, "u", &Document::new());
+            draft.custom = super::witness::Custom::Apart(custom_data.cloned());
+            return Judgement::Truth(draft.truth(self.predicate, super::witness::Moment::Chosen, None));
+        }
+        match (self.path.is_root(), custom_data) {
+            (true, document) => Judgement::Value(document.cloned().map(Bson::Document)),
+            (false, Some(document)) => Judgement::Value(get(document, self.path.segments()).cloned()),
+            (false, None) => Judgement::Value(None),
+        }
+    }
+
+    /// Whether a user whose custom data were judged like this gains by their being judged like that.
+    pub(super) fn rewards(&self, before: &Judgement, after: &Judgement) -> bool {
+        let (enter, leave) = (self.gain.enter, self.gain.leave);
+        match (before, after) {
+            (Judgement::Truth(before), Judgement::Truth(after)) => {
+                let target = if self.polarity == Polarity::Asserted { Truth::True } else { Truth::False };
+                let (was, is) = (*before == target, *after == target);
+                (enter && !was && is) || (leave && was && !is)
+            }
+            (Judgement::Value(before), Judgement::Value(after)) => {
+                before != after && (leave || (enter && after.as_ref().is_some_and(is_usable)))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the custom data alone decide.
+    pub(super) const fn is_settled(&self) -> bool {
+        self.is_settled
+    }
+}
+
+/// What a condition makes of custom data.
+pub(super) enum Judgement {
+    Truth(Truth),
+    Value(Option<Bson>),
+}
+
+/// Whether a condition can be met with a value of the user's.
+fn is_usable(value: &Bson) -> bool {
+    match value {
+        Bson::Null => false,
+        Bson::Array(elements) => !elements.is_empty(),
+        Bson::Document(document) => !document.is_empty(),
+        _ => true,
+    }
+}

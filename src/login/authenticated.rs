@@ -1,0 +1,48 @@
+use std::fmt;
+use std::time::Duration;
+
+use crate::auth::Warning;
+use crate::user::User;
+
+/// The user who makes a request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Authenticated {
+    /// The user.
+    pub user: User,
+    /// How old what is known about them is.
+    pub age: DataAge,
+    /// What a log should say.
+    pub warnings: Vec<Warning>,
+}
+
+/// How old a user object is, custom data and all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataAge {
+    /// Where it comes from.
+    pub source: DataSource,
+    /// How long ago it was read there, to the second if it comes from a token.
+    pub age: Duration,
+}
+
+/// Where a user object comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataSource {
+    /// The access token.
+    Token,
+    /// The stores of users and custom data.
+    Store,
+}
+
+impl fmt::Display for DataAge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let source = match self.source {
+            DataSource::Token => "from the access token",
+            DataSource::Store => "looked up",
+        };
+        match (self.source, self.age.as_secs()) {
+            (DataSource::Store, 0) => write!(f, "{source} now"),
+            (_, 1) => write!(f, "{source}, 1 second old"),
+            (_, seconds) => write!(f, "{source}, {seconds} seconds old"),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+use bson::{Bson, Document};
+
+/// Fields of which each needs an index, for the server to find by a filter without reading the whole collection: of an `$or`
+/// every branch needs one. None if no index can do that.
+///
+/// ```
+/// use bson::doc;
+/// use portcullis::query_plan::indexes_for;
+/// let filter = doc! { "$or": [{ "owner": { "$eq": "u1" } }, { "members": { "$eq": "u1" }, "size": { "$gt": 1 } }] };
+/// assert_eq!(indexes_for(&filter), Some(vec!["owner".to_owned(), "members".to_owned()]));
+/// assert_eq!(indexes_for(&doc! { "owner": { "$ne": "u1" } }), None);
+/// ```
+#[must_use]
+pub fn indexes_for(filter: &Document) -> Option<Vec<String>> {
+    let mut best: Option<(Worth, Vec<String>)> = None;
+    for (key, value) in filter {
+        let found = match (key.as_str(), value) {
+            ("$and", Bson::Array(parts)) => parts
+                .iter()
+                .filter_map(|part| indexes_for(part.as_document()?))
+                .min_by_key(Vec::len)
+                .map(|fields| (Worth::Branches, fields)),
+            ("$or", Bson::Array(parts)) => of_branches(parts).map(|fields| (Worth::Branches, fields)),
+            (path, Bson::Document(conditions)) => {
+                conditions.iter().filter_map(|(operator, operand)| of_condition(path, operator, operand)).max()
+            }
+            _ => None,
+        };
+        if let Some(found) = found
+            && best.as_ref().is_none_or(|(worth, _)| *worth < found.0)
+        {
+            best = Some(found);
+        }
+    }
+    best.map(|(_, fields)| fields)
+}
+
+/// How much an index narrows a search.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Worth {
+    Branches,
+    Range,
+    Elements,
+    List,
+    Value,
+}
+
+fn of_condition(path: &str, operator: &str, operand: &Bson) -> Option<(Worth, Vec<String>)> {
+    let worth = match (operator, operand) {
+        ("$eq", _) => Worth::Value,
+        ("$in", _) => Worth::List,
+        ("$gt" | "$gte" | "$lt" | "$lte", _) => Worth::Range,
+        ("$elemMatch", Bson::Document(inner)) => {
+            // Either operators on the element, or a filter of the documents in the array.
+            if inner.keys().any(|key| key.starts_with('$')) && !inner.contains_key("$or") && !inner.contains_key("$and")
+            {
+                let element =
+                    inner.iter().filter_map(|(operator, operand)| of_condition(path, operator, operand)).max();
+                return element.map(|(_, fields)| (Worth::Elements, fields));
+            }
+            let fields = indexes_for(inner)?.into_iter().map(|field| format!("{path}.{field}")).collect();
+            return Some((Worth::Elements, fields));
+        }
+        _ => return None,
+    };
+    Some((worth, vec![path.to_owned()]))
+}
+
+/// The fields of all branches, each once.
+fn of_branches(parts: &[Bson]) -> Option<Vec<String>> {
+    let mut all = Vec::new();
+    for part in parts {
+        for field in indexes_for(part.as_document()?)? {
+            if !all.contains(&field) {
+                all.push(field);
+            }
+        }
+    }
+    Some(all)
+}

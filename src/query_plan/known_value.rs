@@ -1,0 +1,430 @@
+//! Tests of a value that the context settles: what is unknown about them is what a document holds on the other side. Each value
+//! that would do is asked of the document, so that an index can find it.
+
+use std::cell::Cell;
+
+use bson::Bson;
+use bson::oid::ObjectId;
+
+use super::bounds::{Bounds, Range};
+use super::field::Field;
+use super::filter::{Filter, Operator};
+use super::path::Path;
+use super::plan::MAX_LIST;
+use super::residual::within;
+use super::test::{Looking, one_of, ordered};
+use super::union::{gather_all, gathered};
+use crate::eval::{
+    BoundCheck, BoundLeft, BoundList, BoundRight, BoundTemplate, BoundTest, KnownOperand, Place, Residual, Standing,
+    Truth, Unresolved,
+};
+use crate::expr::{Comparison, Conversion};
+use crate::predicate::Elements;
+use crate::value::{Malformed, ValueRef, equal, order};
+
+/// More arrays than this are not asked for as wholes.
+const MAX_ARRAYS: usize = 100;
+
+/// Unrolls the elements of a list of the context, as long as there are not too many.
+#[derive(Clone, Copy)]
+pub(super) struct Unrolling<'f> {
+    /// What `%%this` stands for.
+    pub(super) field: Field<'f>,
+    /// How many more values may be asked about.
+    left: &'f Cell<usize>,
+}
+
+impl<'f> Unrolling<'f> {
+    fn spend(self, values: usize) -> bool {
+        let left = self.left.get().checked_sub(values);
+        self.left.set(left.unwrap_or_default());
+        left.is_some()
+    }
+
+    fn exact_place(self, place: &Place) -> Option<Path> {
+        Path::of(place, self.field).filter(|path| !path.has_index)
+    }
+}
+
+/// Of a test of a value of the context.
+pub(super) fn of_context(test: &BoundTest, field: Field<'_>) -> Bounds {
+    of_test(test, None, Unrolling { field, left: &Cell::new(MAX_LIST) })
+}
+
+/// Of a test of a value of the context, or of an element of one.
+pub(super) fn of_test(test: &BoundTest, element: Option<ValueRef<'_>>, unrolling: Unrolling<'_>) -> Bounds {
+    match KnownOperand::of(&test.left, element) {
+        Ok(Some(known)) if unrolling.spend(1) => unrolling.check(known, &test.check).unwrap_or(Bounds::OPEN),
+        _ => Bounds::OPEN,
+    }
+}
+
+impl Unrolling<'_> {
+    fn check(self, known: KnownOperand<'_>, check: &BoundCheck) -> Result<Bounds, Malformed> {
+        if !check.asks_documents() {
+            return Ok(settled(known, check));
+        }
+        Ok(match check {
+            BoundCheck::Equals(right) => self.equals(known, right)?,
+            BoundCheck::Order(comparison, BoundRight::Document(place, _)) => self.ordered(known, *comparison, place)?,
+            BoundCheck::In(BoundList::Document(place)) => self.contained(known, place)?,
+            BoundCheck::In(BoundList::Elements { known: values, null, unknown, later }) => {
+                let values = values.clone();
+                let listed =
+                    BoundList::Elements { known: values, null: *null, unknown: Unresolved::No, later: Vec::new() };
+                let mut parts = vec![settled(known, &BoundCheck::In(listed))];
+                parts.extend((*unknown != Unresolved::No).then_some(Bounds::UNKNOWN));
+                for right in later {
+                    parts.push(self.equals(known, right)?);
+                }
+                Bounds::any(parts)
+            }
+            BoundCheck::All(list) => {
+                Bounds::all(list.iter().map(|right| self.equals(known, right)).collect::<Result<_, _>>()?)
+            }
+            BoundCheck::ElemMatch { elements, inner, operands } => {
+                self.elem_match(known, *elements, inner, operands)?
+            }
+            _ => Bounds::OPEN,
+        })
+    }
+
+    fn equals(self, known: KnownOperand<'_>, right: &BoundRight) -> Result<Bounds, Malformed> {
+        Ok(match right {
+            BoundRight::Unknown => Bounds::UNKNOWN,
+            BoundRight::Value(_) => settled(known, &BoundCheck::Equals(right.clone())),
+            BoundRight::Document(place, standing) => {
+                let Some(path) = self.exact_place(place) else { return Ok(Bounds::OPEN) };
+                let values = known.values()?;
+                let holds = match standing {
+                    Standing::Alone => is_at(&path, &values)?,
+                    // An array of the document, or what a path through one leads to, is Unknown there.
+                    Standing::Listed => plainly(&path, &values)?,
+                };
+                resolved(self.is_resolved(right), holds)
+            }
+            BoundRight::Template(template) if template.is_unknown() => Bounds::UNKNOWN,
+            BoundRight::Template(template) => {
+                let mut alternatives = Vec::new();
+                for value in known.values()? {
+                    let mut parts = Vec::new();
+                    if !self.spend(1) {
+                        return Ok(Bounds::OPEN);
+                    }
+                    if self.is_built(template, value, &mut parts)? {
+                        alternatives.push(Range::all(parts));
+                    }
+                }
+                let is_resolved = self.is_resolved(right);
+                let holds = Range::all([is_resolved.clone(), gathered(alternatives)]).without_needless_exists();
+                resolved(is_resolved, holds)
+            }
+            BoundRight::Convert(conversion, place) => match self.exact_place(place) {
+                Some(path) => converted(&path, *conversion, &known.values()?)?,
+                None => Bounds::OPEN,
+            },
+            BoundRight::Function(_) | BoundRight::Failed(_) => Bounds::OPEN,
+        })
+    }
+
+    /// Whether a template can become a value; what its places must hold for it.
+    fn is_built(
+        self,
+        template: &BoundTemplate,
+        value: ValueRef<'_>,
+        parts: &mut Vec<Range>,
+    ) -> Result<bool, Malformed> {
+        Ok(match (template, value) {
+            (BoundTemplate::Literal(literal), value) => equal(value, literal.into())?,
+            (BoundTemplate::Document(place), value) => {
+                parts.push(match self.exact_place(place) {
+                    Some(path) => is_at(&path, &[value])?,
+                    None => Range::OPEN,
+                });
+                true
+            }
+            (BoundTemplate::Fields(fields), ValueRef::Document(document)) => {
+                let mut stored = document.iter();
+                for (key, inner) in fields {
+                    let Some((name, value)) = stored.next().transpose()? else { return Ok(false) };
+                    if name != key || !self.is_built(inner, value, parts)? {
+                        return Ok(false);
+                    }
+                }
+                stored.next().is_none()
+            }
+            (BoundTemplate::Elements(elements), ValueRef::Array(array)) => {
+                let mut stored = array.iter();
+                for inner in elements {
+                    let Some(value) = stored.next().transpose()? else { return Ok(false) };
+                    if !self.is_built(inner, value, parts)? {
+                        return Ok(false);
+                    }
+                }
+                stored.next().is_none()
+            }
+            _ => false,
+        })
+    }
+
+    /// `{"%%user.data.level": {"$gte": "%%root.level"}}`: the document's value stands in the opposite order to the known one. An
+    /// array, or what a path through one leads to, has no order.
+    fn ordered(self, known: KnownOperand<'_>, comparison: Comparison, place: &Place) -> Result<Bounds, Malformed> {
+        let Some(path) = self.exact_place(place) else { return Ok(Bounds::OPEN) };
+        let (opposite, wanted) = match comparison {
+            Comparison::Gt => (Comparison::Lt, std::cmp::Ordering::Greater),
+            Comparison::Gte => (Comparison::Lte, std::cmp::Ordering::Greater),
+            Comparison::Lt => (Comparison::Gt, std::cmp::Ordering::Less),
+            Comparison::Lte => (Comparison::Gte, std::cmp::Ordering::Less),
+            Comparison::Eq | Comparison::Ne => return Ok(Bounds::OPEN),
+        };
+        let values = known.values()?;
+        // Of values that have an order among themselves, one asks the most of documents, one the least.
+        let mut least: Vec<ValueRef<'_>> = Vec::new();
+        for value in values.into_iter().filter(|value| order(*value, *value).is_some()) {
+            match least.iter_mut().find(|kept| order(**kept, value).is_some()) {
+                Some(kept) if order(value, *kept) == Some(wanted) => *kept = value,
+                Some(_) => {}
+                None => least.push(value),
+            }
+        }
+        let least = least.into_iter().map(|value| Ok(ordered(&path, opposite, &value.to_bson()?).holds));
+        let holds = Range::any(least.collect::<Result<Vec<_>, Malformed>>()?);
+        let holds = Range::all([holds, Range::exact(path.without_arrays())]);
+        Ok(resolved(Range::exact(path.exists()), holds))
+    }
+
+    /// `{"%%user.id": {"$in": "%%root.members"}}`
+    fn contained(self, known: KnownOperand<'_>, place: &Place) -> Result<Bounds, Malformed> {
+        let Some(path) = self.exact_place(place) else { return Ok(Bounds::OPEN) };
+        let values = owned(&known.values()?)?;
+        let element = one_of(&Path::element(), &values).holds;
+        if element.lower != element.upper {
+            return Ok(Bounds::OPEN);
+        }
+        let has = element.lower.alternatives().iter().filter(|test| **test != Filter::Never);
+        let has = has.map(|test| Some(path.test(Operator::ElemMatch, test.to_operators()?)));
+        let Some(has) = has.collect::<Option<Vec<_>>>().map(Filter::any) else { return Ok(Bounds::OPEN) };
+        let is_array = path.test(Operator::Type, "array");
+        let Some(straight) = path.straight() else {
+            return Ok(resolved(Range::exact(is_array), Range::exact(has)));
+        };
+        // Where the path crosses an array, the list is what it meets.
+        let crossing = straight.negate();
+        let anywhere = one_of(&path, &values).holds;
+        let met = one_of(&path, values.iter().filter(|value| **value != Bson::Null)).holds.lower;
+        let met = Filter::all([crossing.clone(), met, is_array.negate()]);
+        let listed = Filter::any([Filter::all([straight.clone(), is_array]), Filter::all([crossing, path.exists()])]);
+        let holds = Range { lower: Filter::any([Filter::all([straight, has]), met]), upper: anywhere.upper };
+        Ok(resolved(Range::exact(listed), holds))
+    }
+
+    fn elem_match(
+        self,
+        known: KnownOperand<'_>,
+        asked: Elements,
+        inner: &Residual,
+        operands: &[BoundTest],
+    ) -> Result<Bounds, Malformed> {
+        let is_resolved = Range::all(operands.iter().map(|operand| match operand.left {
+            BoundLeft::Unknown => Range::NEVER,
+            _ => self.is_check_resolved(&operand.check),
+        }));
+        let elements = known.elements(asked)?;
+        let mut each = Vec::new();
+        // Each test is asked of each element.
+        if self.left.get() >= elements.len() {
+            each.extend(elements.iter().map(|element| within(inner, Looking::Known(*element, self))));
+        }
+        if each.len() < elements.len() || self.left.get() == 0 {
+            let some = Range { lower: Filter::Never, upper: is_resolved.upper };
+            return Ok(Bounds { holds: some.clone(), fails: some });
+        }
+        let (holds, fails): (Vec<_>, Vec<_>) = each.into_iter().map(|bounds| (bounds.holds, bounds.fails)).unzip();
+        let is_exact = fails.iter().all(|range| range.lower == range.upper);
+        let (lowers, uppers): (Vec<_>, Vec<_>) = fails.into_iter().map(|range| (range.lower, range.upper)).unzip();
+        let lower = gather_all(lowers);
+        let upper = if is_exact { lower.clone() } else { gather_all(uppers) };
+        Ok(Bounds {
+            holds: Range::all([is_resolved.clone(), gathered(holds)]).without_needless_exists(),
+            fails: Range::all([is_resolved, Range { lower, upper }]),
+        })
+    }
+
+    /// The documents in which everything is there that a check compares with.
+    fn is_check_resolved(self, check: &BoundCheck) -> Range {
+        match check {
+            BoundCheck::Equals(right) | BoundCheck::Order(_, right) => self.is_resolved(right),
+            BoundCheck::All(list) => Range::all(list.iter().map(|right| self.is_resolved(right))),
+            BoundCheck::In(BoundList::Unknown) => Range::NEVER,
+            BoundCheck::In(BoundList::Document(place)) => match self.exact_place(place) {
+                None => Range::OPEN,
+                Some(path) => {
+                    let is_array = path.test(Operator::Type, "array");
+                    Range::exact(match path.straight() {
+                        None => is_array,
+                        Some(straight) => Filter::any([
+                            Filter::all([straight.clone(), is_array]),
+                            Filter::all([straight.negate(), path.exists()]),
+                        ]),
+                    })
+                }
+            },
+            BoundCheck::In(BoundList::Elements { unknown: Unresolved::Operand, .. }) => Range::NEVER,
+            BoundCheck::In(BoundList::Elements { later, .. }) => {
+                Range::all(later.iter().map(|right| self.is_resolved(right)))
+            }
+            BoundCheck::ElemMatch { operands, .. } => {
+                Range::all(operands.iter().map(|operand| self.is_check_resolved(&operand.check)))
+            }
+            _ => Range::ALWAYS,
+        }
+    }
+
+    fn is_resolved(self, right: &BoundRight) -> Range {
+        match right {
+            BoundRight::Unknown => Range::NEVER,
+            BoundRight::Value(_) => Range::ALWAYS,
+            BoundRight::Document(place, standing) => match (self.exact_place(place), standing) {
+                (None, _) => Range::OPEN,
+                (Some(path), Standing::Alone) => Range::exact(path.exists()),
+                (Some(path), Standing::Listed) => Range::exact(Filter::all([path.exists(), path.without_arrays()])),
+            },
+            BoundRight::Template(template) => self.is_template_resolved(template),
+            BoundRight::Convert(conversion, place) => {
+                self.exact_place(place).map_or(Range::OPEN, |path| convertible(&path, *conversion))
+            }
+            BoundRight::Function(_) | BoundRight::Failed(_) => Range::OPEN,
+        }
+    }
+
+    fn is_template_resolved(self, template: &BoundTemplate) -> Range {
+        match template {
+            BoundTemplate::Unknown => Range::NEVER,
+            BoundTemplate::Failed(_) => Range::OPEN,
+            BoundTemplate::Literal(_) => Range::ALWAYS,
+            BoundTemplate::Document(place) => {
+                self.exact_place(place).map_or(Range::OPEN, |path| Range::exact(path.exists()))
+            }
+            BoundTemplate::Fields(fields) => {
+                Range::all(fields.iter().map(|(_, inner)| self.is_template_resolved(inner)))
+            }
+            BoundTemplate::Elements(elements) => {
+                Range::all(elements.iter().map(|inner| self.is_template_resolved(inner)))
+            }
+        }
+    }
+}
+
+/// Of a check that asks nothing of a document.
+fn settled(known: KnownOperand<'_>, check: &BoundCheck) -> Bounds {
+    match known.truth(check) {
+        // It would be one for every document, and is none of those that a plan tells apart.
+        Truth::Error => Bounds::OPEN,
+        truth => Bounds::constant(truth),
+    }
+}
+
+/// Of a condition that is True or False where its operands are there, and Unknown elsewhere; it holds only where they are.
+fn resolved(is_resolved: Range, holds: Range) -> Bounds {
+    let fails = Range::all([is_resolved, holds.negate()]);
+    Bounds { holds, fails }
+}
+
+fn owned(values: &[ValueRef<'_>]) -> Result<Vec<Bson>, Malformed> {
+    values.iter().map(|value| value.to_bson()).collect()
+}
+
+/// The documents that have one of the values at a place. An array of the document does not stand for its elements there, and what
+/// a path through an array leads to is a list.
+fn is_at(path: &Path, values: &[ValueRef<'_>]) -> Result<Range, Malformed> {
+    let arrays: Vec<_> = values.iter().copied().filter(|value| matches!(value, ValueRef::Array(_))).collect();
+    let plain = plainly(path, values)?;
+    if arrays.is_empty() {
+        return Ok(plain);
+    }
+    let arrays = owned(&arrays)?;
+    let straight = path.straight();
+    let wholes = if arrays.len() <= MAX_ARRAYS {
+        let wholes = arrays.iter().map(|array| {
+            // Not one that contains it.
+            let contains = path.test(Operator::ElemMatch, bson::doc! { "$eq": array });
+            Filter::all([path.test(Operator::Eq, array.clone()), contains.negate()])
+        });
+        Range::exact(Filter::any(wholes))
+    } else {
+        Range { lower: Filter::Never, upper: path.test(Operator::Type, "array") }
+    };
+    let Some(straight) = straight else { return Ok(Range::any([plain, wholes])) };
+    let lower = Filter::any([plain.lower, Filter::all([straight, wholes.lower])]);
+    // Through an array the path leads to a list, which is one of these only if its first value is.
+    let firsts = arrays.iter().filter_map(|array| array.as_array()?.first());
+    let values = owned(values)?;
+    Ok(Range { lower, upper: one_of(path, values.iter().chain(firsts)).holds.upper })
+}
+
+/// The documents that have one of the values at a place, and no array on the way.
+fn plainly(path: &Path, values: &[ValueRef<'_>]) -> Result<Range, Malformed> {
+    let values = values.iter().copied().filter(|value| !matches!(value, ValueRef::Array(_)));
+    let values = owned(&values.collect::<Vec<_>>())?;
+    let (nulls, others): (Vec<_>, Vec<_>) = values.iter().partition(|value| **value == Bson::Null);
+    // A null that is known is no Missing.
+    let null = nulls.first().map(|_| Range::exact(path.test(Operator::Type, "null")));
+    let found = Range::any([one_of(path, others).holds].into_iter().chain(null));
+    Ok(Range::all([found, Range::exact(path.without_arrays())]))
+}
+
+/// `{"%%user.id": {"%oidToString": "%%root.owner"}}`: the document's values that convert to one of those that are known.
+fn converted(path: &Path, conversion: Conversion, values: &[ValueRef<'_>]) -> Result<Bounds, Malformed> {
+    let mut sources = Vec::new();
+    for value in values {
+        match (conversion, *value) {
+            (Conversion::OidToString, ValueRef::String(text) | ValueRef::Symbol(text)) => {
+                sources.push(Bson::from(text));
+                let id = ObjectId::parse_str(text).ok().filter(|id| id.to_hex() == text);
+                sources.extend(id.map(Bson::ObjectId));
+            }
+            (Conversion::UuidToString, ValueRef::String(text) | ValueRef::Symbol(text)) => {
+                sources.push(Bson::from(text));
+                let uuid = bson::Uuid::parse_str(text).ok().filter(|uuid| uuid.to_string() == text);
+                sources.extend(uuid.map(|uuid| Bson::Binary(uuid.into())));
+            }
+            (Conversion::StringToOid, ValueRef::ObjectId(_))
+            | (
+                Conversion::StringToUuid,
+                ValueRef::Binary { subtype: 4, bytes: [_, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] },
+            ) => {
+                sources.push(value.to_bson()?);
+            }
+            _ => {}
+        }
+    }
+    let convertible = convertible(path, conversion);
+    let found = one_of(path, &sources).holds;
+    let found = match conversion {
+        Conversion::OidToString | Conversion::UuidToString => found,
+        // A text converts whatever the case of its digits.
+        Conversion::StringToOid | Conversion::StringToUuid => {
+            let text = path.test(Operator::Type, "string");
+            Range { lower: found.lower, upper: Filter::any([found.upper, text]) }
+        }
+    };
+    let holds = Range::all([found, Range { lower: convertible.upper.clone(), upper: convertible.upper.clone() }]);
+    Ok(resolved(convertible, holds))
+}
+
+/// The documents whose value at a place converts.
+fn convertible(path: &Path, conversion: Conversion) -> Range {
+    let of = |types: &[&str]| {
+        let types: Vec<Bson> = types.iter().map(|name| Bson::from(*name)).collect();
+        Filter::all([path.test(Operator::Type, types), path.without_arrays()])
+    };
+    match conversion {
+        Conversion::OidToString => Range::exact(of(&["string", "objectId"])),
+        // Of binary data, those that are UUIDs.
+        Conversion::UuidToString => Range { lower: of(&["string"]), upper: of(&["string", "binData"]) },
+        // Of texts, those that have the right form.
+        Conversion::StringToOid => Range { lower: of(&["objectId"]), upper: of(&["string", "objectId"]) },
+        Conversion::StringToUuid => Range { lower: Filter::Never, upper: of(&["string", "binData"]) },
+    }
+}

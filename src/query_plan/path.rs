@@ -1,0 +1,77 @@
+use bson::Bson;
+
+use super::field::Field;
+use super::filter::{Filter, Operator};
+use crate::eval::Place;
+use crate::path::Segment;
+use crate::predicate::DocumentRoot;
+
+/// A place that MongoDB has a path for; without a name, the element that `$elemMatch` looks at.
+pub(super) struct Path {
+    pub(super) text: String,
+    /// How many names it has.
+    pub(super) length: usize,
+    /// Whether a name after the first can also be an index of an array.
+    pub(super) has_index: bool,
+    /// The paths to what it leads through.
+    prefixes: Vec<String>,
+}
+
+impl Path {
+    /// None for the document itself, and where a name would be an operator.
+    pub(super) fn new(first: Option<&str>, rest: &[Segment]) -> Option<Self> {
+        let mut path = Self::element();
+        let names = first.into_iter().map(|name| (name, false));
+        for (name, is_index) in names.chain(rest.iter().map(|segment| (segment.name(), segment.index().is_some()))) {
+            if name.is_empty() || name.starts_with('$') || name.contains(['.', '\0']) {
+                return None;
+            }
+            if path.length > 0 {
+                path.prefixes.push(path.text.clone());
+                path.text.push('.');
+            }
+            path.has_index |= is_index && path.length > 0;
+            path.text.push_str(name);
+            path.length += 1;
+        }
+        // A server counts every name as a level.
+        (path.length <= 50).then_some(path)
+    }
+
+    /// The element that `$elemMatch` looks at.
+    pub(super) const fn element() -> Self {
+        Self { text: String::new(), length: 0, has_index: false, prefixes: Vec::new() }
+    }
+
+    /// Of a place in the stored document.
+    pub(super) fn of(place: &Place, this: Field<'_>) -> Option<Self> {
+        let path = place.path.segments();
+        let path = match (place.root, this) {
+            (DocumentRoot::Root | DocumentRoot::PrevRoot, _) => Self::new(None, path)?,
+            (DocumentRoot::This | DocumentRoot::Prev, Field::Named(name)) => Self::new(Some(name), path)?,
+            (DocumentRoot::This | DocumentRoot::Prev, Field::Somewhere) => return None,
+        };
+        (path.length > 0).then_some(path)
+    }
+
+    pub(super) fn test(&self, operator: Operator, operand: impl Into<Bson>) -> Filter {
+        Filter::test(&self.text, operator, operand)
+    }
+
+    pub(super) fn exists(&self) -> Filter {
+        if self.length == 0 { Filter::Always } else { Filter::exists(&self.text) }
+    }
+
+    /// The documents in which the path leads through no array and to none: to one value or nothing.
+    pub(super) fn without_arrays(&self) -> Filter {
+        let paths = self.prefixes.iter().chain([&self.text]);
+        Filter::all(paths.map(|path| Filter::test(path, Operator::Type, "array").negate()))
+    }
+
+    /// The documents in which the path leads to its end through no array; `None` for a path of one name, which leads through
+    /// nothing.
+    pub(super) fn straight(&self) -> Option<Filter> {
+        let prefixes = self.prefixes.iter().map(|path| Filter::test(path, Operator::Type, "array").negate());
+        (!self.prefixes.is_empty()).then(|| Filter::all(prefixes))
+    }
+}

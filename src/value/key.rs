@@ -1,0 +1,113 @@
+use crate::byte_search::{HIGH_BITS, zero_bytes};
+
+/// The number of a requested name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slot(u8);
+
+impl Slot {
+    pub(super) const fn of(number: u8) -> Self {
+        Self(number)
+    }
+
+    /// Of a name that is in no table: it is looked for by itself.
+    pub(crate) const NONE: Self = Self(u8::MAX);
+
+    pub(super) const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A key that is looked for again and again.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    pub(super) text: Box<str>,
+    pub(super) head: KeyHead,
+}
+
+impl From<&str> for Key {
+    fn from(text: &str) -> Self {
+        Self { text: text.into(), head: KeyHead::of(text.as_bytes()) }
+    }
+}
+
+/// The first eight bytes of a key, with zeros behind a shorter one, and its length. They tell most keys apart, and keys of up to
+/// eight bytes entirely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct KeyHead {
+    pub(super) first: u64,
+    pub(super) length: usize,
+}
+
+impl KeyHead {
+    pub(super) fn of(key: &[u8]) -> Self {
+        let first = key.first_chunk().copied().unwrap_or_else(|| {
+            let mut first = [0; 8];
+            for (byte, of_key) in first.iter_mut().zip(key) {
+                *byte = *of_key;
+            }
+            first
+        });
+        Self { first: u64::from_le_bytes(first), length: key.len() }
+    }
+
+    /// Of a key of a length, with which a text begins.
+    #[inline]
+    pub(super) fn at(text: &[u8], length: usize) -> Self {
+        match text.first_chunk() {
+            Some(first) if length < 8 => {
+                Self { first: u64::from_le_bytes(*first) & !(u64::MAX << (8 * length)), length }
+            }
+            _ => Self::of(text.get(..length).unwrap_or(text)),
+        }
+    }
+
+    /// Of the element that stands first, if its key is ASCII, of 15 bytes at most, and not among the last bytes.
+    #[inline(always)]
+    pub(super) fn first(rest: &[u8]) -> Option<Self> {
+        let [_, first @ ..] = *rest.first_chunk::<9>()?;
+        let word = u64::from_le_bytes(first);
+        let nul = zero_bytes(word);
+        let (first, length, high) = if nul == 0 {
+            let second = u64::from_le_bytes(*rest.get(9..)?.first_chunk()?);
+            let nul = zero_bytes(second);
+            if nul == 0 {
+                return None;
+            }
+            let length = nul.trailing_zeros() / 8;
+            (word, 8 + length, word | before(second, length))
+        } else {
+            let length = nul.trailing_zeros() / 8;
+            let first = before(word, length);
+            (first, length, first)
+        };
+        (high & HIGH_BITS == 0).then_some(Self { first, length: length as usize })
+    }
+
+    #[inline(always)]
+    pub(super) const fn hash(self) -> KeyHash {
+        let mixed = (self.first ^ (self.length as u64).rotate_right(8)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        KeyHash((mixed >> 32) as u32)
+    }
+}
+
+/// The first bytes of a word, of which there are fewer than eight.
+#[inline(always)]
+const fn before(word: u64, length: u32) -> u64 {
+    word & !(u64::MAX << (8 * length))
+}
+
+/// What the length and the first bytes of a key come to.
+#[derive(Clone, Copy)]
+pub(super) struct KeyHash(u32);
+
+impl KeyHash {
+    /// One of 64.
+    pub(super) const fn bucket(self) -> u32 {
+        self.0 >> 26
+    }
+
+    /// One of 256, never the same as a bucket by itself.
+    pub(super) const fn fingerprint(self) -> u8 {
+        self.0.to_le_bytes()[2]
+    }
+}

@@ -1,0 +1,113 @@
+//! How the index of a [`Prepared`] document is made and searched.
+
+use bson::{Document, RawDocument};
+
+use super::duplicate_key::repeated_key;
+use super::element::Element;
+use super::key::KeyHead;
+use super::raw::Walk;
+use super::requested_fields::Name;
+use super::{DocumentRef, Malformed, Prepared};
+use crate::byte_search::{first_byte, repeated, zero_bytes};
+
+/// As many fingerprints as are compared at once.
+const WORD: usize = 8;
+/// The size of a place.
+const PLACE: usize = 4;
+
+impl Prepared {
+    /// Checks a document and every value in it, and indexes its fields.
+    ///
+    /// # Errors
+    /// If it is no BSON, or nested deeper than [`MAX_DEPTH`](super::MAX_DEPTH).
+    pub fn new(document: &RawDocument) -> Result<Self, Malformed> {
+        let whole = document.as_bytes();
+        let (mut keys, mut places) = (Vec::new(), Vec::new());
+        let mut walk = Walk::new(document);
+        places.push(walk.position(whole));
+        while let Some((_, key)) = walk.step_with_head()? {
+            keys.push(key.hash().fingerprint());
+            places.push(walk.position(whole));
+        }
+        let keys_unique = repeated_key(whole)?.is_none();
+        if !keys_unique {
+            // The look for repeated keys has ended at the first.
+            Walk::new(document).try_for_each(|element| element?.check())?;
+        }
+        let fields = keys.len();
+        keys.resize(fields.next_multiple_of(WORD), 0);
+        let start = keys.len() + places.len() * PLACE;
+        let small = |number: usize| u32::try_from(number).map_err(|_| Malformed::new("too large"));
+        small(start + whole.len())?;
+        let (fields, places_at, start) = (small(fields)?, small(keys.len())?, small(start)?);
+        let mut bytes = keys;
+        bytes.extend(places.into_iter().flat_map(|place| (start + place).to_le_bytes()));
+        bytes.extend(whole);
+        Ok(Self { bytes: bytes.into(), fields, places: places_at, start, keys_unique })
+    }
+
+    /// The first field with a name, looked for first where it was found in the document before.
+    #[inline(always)]
+    pub(super) fn find_usual(&self, name: &Name) -> Option<Element<'_>> {
+        // Where a key stands twice, the first counts.
+        if self.keys_unique
+            && let Some(element) = self.element(name.usual.get())
+            && let Some(element) = Element::with_head(element, name.key, &name.text)
+        {
+            return Some(element);
+        }
+        let (number, element) = self.search(&name.text, name.key)?;
+        name.usual.set(number);
+        Some(element)
+    }
+
+    /// The first field with a name, whose head is `key`.
+    pub(super) fn find(&self, name: &str, key: KeyHead) -> Option<Element<'_>> {
+        self.search(name, key).map(|(_, element)| element)
+    }
+
+    fn search(&self, name: &str, key: KeyHead) -> Option<(usize, Element<'_>)> {
+        let words = self.bytes.get(..self.places as usize)?;
+        let wanted = repeated(key.hash().fingerprint());
+        for (number, word) in words.as_chunks().0.iter().enumerate() {
+            // A bit for each byte that is the same, and perhaps for a few after the first of them.
+            let mut same = zero_bytes(u64::from_le_bytes(*word) ^ wanted);
+            while same != 0 {
+                let field = number * WORD + first_byte(same);
+                same &= same - 1;
+                if let Some(element) = self.element(field)
+                    && let Some(element) = Element::with_head(element, key, name)
+                {
+                    return Some((field, element));
+                }
+            }
+        }
+        None
+    }
+
+    /// The bytes of a field.
+    #[inline(always)]
+    fn element(&self, number: usize) -> Option<&[u8]> {
+        // Padding stands behind the last fingerprint.
+        if number >= self.fields as usize {
+            return None;
+        }
+        let places = self.bytes.get(self.places as usize + number * PLACE..)?;
+        let [from, to] = *places.first_chunk::<8>()?.as_chunks::<PLACE>().0 else { return None };
+        self.bytes.get(u32::from_le_bytes(from) as usize..u32::from_le_bytes(to) as usize)
+    }
+}
+
+impl TryFrom<&Document> for Prepared {
+    type Error = Malformed;
+
+    fn try_from(document: &Document) -> Result<Self, Malformed> {
+        Self::new(&bson::RawDocumentBuf::try_from(document)?)
+    }
+}
+
+impl<'a> From<&'a Prepared> for DocumentRef<'a> {
+    fn from(document: &'a Prepared) -> Self {
+        Self::Prepared(document)
+    }
+}

@@ -1,0 +1,77 @@
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::key::{KeyHash, KeyHead, Slot};
+use super::key_prediction::KeyPrediction;
+
+/// How many names one table holds; a document's place for each is noted in two cache lines.
+pub(super) const MAX_REQUESTED: usize = 16;
+
+/// The names of top-level fields that somebody will ask for, so that one pass over a document finds them all.
+#[derive(Debug, Default)]
+pub(crate) struct RequestedFields {
+    names: Vec<Name>,
+    /// A bit for the bucket of each name: a key whose bit is not set is none of them.
+    buckets: u64,
+    pub(super) usual: Box<KeyPrediction>,
+}
+
+#[derive(Debug)]
+pub(super) struct Name {
+    pub(super) text: Box<str>,
+    pub(super) key: KeyHead,
+    pub(super) usual: PredictedPlace,
+}
+
+/// The number of a field in the document in which it was found last: most documents of a collection have their fields in
+/// the same order. Only ever a guess.
+#[derive(Debug, Default)]
+pub(super) struct PredictedPlace(AtomicU32);
+
+impl PredictedPlace {
+    #[inline(always)]
+    pub(super) fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed) as usize
+    }
+
+    pub(super) fn set(&self, number: usize) {
+        self.0.store(u32::try_from(number).unwrap_or(0), Ordering::Relaxed);
+    }
+}
+
+impl RequestedFields {
+    /// The number of a name, which is added if it is new and there is room.
+    pub(crate) fn slot(&mut self, name: &str) -> Slot {
+        let key = KeyHead::of(name.as_bytes());
+        if let Some(slot) = self.find(name.as_bytes(), key) {
+            return slot;
+        }
+        match u8::try_from(self.names.len()) {
+            Ok(number) if self.names.len() < MAX_REQUESTED => {
+                self.names.push(Name { text: name.into(), key, usual: PredictedPlace::default() });
+                self.buckets |= 1 << key.hash().bucket();
+                Slot::of(number)
+            }
+            _ => Slot::NONE,
+        }
+    }
+
+    /// Whether a key may be requested.
+    #[inline(always)]
+    pub(super) const fn may_have(&self, key: KeyHash) -> bool {
+        (self.buckets >> key.bucket()) & 1 != 0
+    }
+
+    /// The number of a key that is requested.
+    #[inline]
+    pub(super) fn find(&self, text: &[u8], key: KeyHead) -> Option<Slot> {
+        let same = |name: &Name| name.key == key && (key.length <= 8 || *name.text.as_bytes() == *text);
+        let number = self.names.iter().position(same)?;
+        u8::try_from(number).ok().map(Slot::of)
+    }
+
+    /// The name of a number.
+    #[inline(always)]
+    pub(super) fn name(&self, slot: Slot) -> Option<&Name> {
+        self.names.get(slot.index())
+    }
+}
