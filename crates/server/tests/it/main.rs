@@ -1,7 +1,7 @@
 //! The server as its clients see it: requests and replies, without a socket, on the embedded store.
 
 // A test that cannot go on fails by panicking, also inside its helpers, which clippy does not take for tests.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
 mod client;
 mod data;
