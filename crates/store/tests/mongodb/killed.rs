@@ -104,7 +104,7 @@ pub(crate) async fn a_server_that_is_killed_loses_no_request_and_halves_none(wor
         "{acknowledged} requests happened while the server was killed 5 times; {failed} failed, {unknown} with an unknown \
          outcome; the slowest took {longest:.1?}"
     );
-    assert!(acknowledged > 50, "only {acknowledged} requests happened");
+    assert!(acknowledged > 20, "only {acknowledged} requests happened");
     assert!(longest > Duration::from_millis(200), "no request met a kill");
 }
 
