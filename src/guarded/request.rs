@@ -87,6 +87,12 @@ impl FindRequest {
         Self { skip, ..self }
     }
 
+    /// The maximum number of documents; `None` for no limit.
+    #[must_use]
+    pub const fn most(&self) -> Option<u64> {
+        self.limit
+    }
+
     /// The same request with a maximum number of documents; `None` for no limit.
     #[must_use]
     pub fn limit(self, limit: Option<u64>) -> Self {

@@ -99,7 +99,13 @@ impl Authenticator {
 
     /// The session of a token, if it has not ended.
     pub(super) async fn session(&self, id: &str, user_id: &str, now: DateTime) -> Result<Session, LoginError> {
-        let session = self.assembler.accounts.sessions.find(id).await?.ok_or(LoginError::SessionEnded)?;
+        let Some(session) = self.assembler.accounts.sessions.find(id).await? else {
+            // Disabling a user ends the sessions; who is told so must not try in vain to refresh.
+            return Err(match self.assembler.account(user_id, now).await {
+                Err(disabled @ LoginError::UserDisabled(_)) => disabled,
+                _ => LoginError::SessionEnded,
+            });
+        };
         let lasts = session.expires_at.is_none_or(|end| end > now);
         if lasts && session.user_id == user_id { Ok(session) } else { Err(LoginError::SessionEnded) }
     }

@@ -55,6 +55,21 @@ impl Authenticator {
         self.enter(identity, device_id).await
     }
 
+    /// Logs in a user who is known, by an identity of theirs for which the caller vouches. It makes no user: one who was deleted stays
+    /// so.
+    ///
+    /// # Errors
+    /// See [`LoginError`].
+    pub async fn log_in_owner(
+        &self,
+        user_id: &str,
+        identity: Identity,
+        device_id: Option<&str>,
+    ) -> Result<Login, LoginError> {
+        let account = self.link_as(user_id, &identity).await?;
+        self.enter_account(account, identity, device_id).await
+    }
+
     /// Gives a user a further identity, for which the caller vouches.
     ///
     /// # Errors
@@ -143,6 +158,16 @@ impl Authenticator {
     async fn enter(&self, identity: Identity, device_id: Option<&str>) -> Result<Login, LoginError> {
         let now = self.clock.now();
         let account = self.assembler.accounts.users.find_or_create(&identity, now).await?;
+        self.enter_account(account, identity, device_id).await
+    }
+
+    async fn enter_account(
+        &self,
+        account: Account,
+        identity: Identity,
+        device_id: Option<&str>,
+    ) -> Result<Login, LoginError> {
+        let now = self.clock.now();
         self.admit(&account, now).await?;
         let expires_at = self.issuer.refresh_expiry(identity.provider_type, now);
         let session = Session {

@@ -88,8 +88,16 @@ pub trait Credentials: Send + Sync {
     /// The login of an id.
     fn login_by_id<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<PasswordLogin>, StoreError>>;
 
-    /// Replaces the hash and the confirmation of a login that is there; whether it was.
-    fn update_login<'a>(&'a self, login: &'a PasswordLogin) -> BoxFuture<'a, Result<bool, StoreError>>;
+    /// Confirms the address of a login; whether it was there.
+    fn confirm_login<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>>;
+
+    /// Replaces the hash of a login, if it is `expected` where that is given; whether it was replaced.
+    fn replace_hash<'a>(
+        &'a self,
+        id: &'a str,
+        expected: Option<&'a str>,
+        hash: &'a str,
+    ) -> BoxFuture<'a, Result<bool, StoreError>>;
 
     /// Removes a login and its tokens; whether it was there.
     fn remove_login<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>>;
@@ -97,8 +105,14 @@ pub trait Credentials: Send + Sync {
     /// Keeps a token, and forgets the earlier ones of the same login and purpose.
     fn put_token<'a>(&'a self, token: &'a OneTimeToken) -> BoxFuture<'a, Result<(), StoreError>>;
 
-    /// Takes a token, which is gone then: of several at once one gets it.
-    fn take_token<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<OneTimeToken>, StoreError>>;
+    /// Takes a token of this id, hash and purpose, which is gone then: of several at once one gets it. A guess that is wrong in
+    /// any of them leaves the token where it is.
+    fn take_token<'a>(
+        &'a self,
+        id: &'a str,
+        hash: &'a str,
+        purpose: TokenPurpose,
+    ) -> BoxFuture<'a, Result<Option<OneTimeToken>, StoreError>>;
 
     /// Adds a key unless its name is taken; whether it was added.
     fn add_key<'a>(&'a self, key: &'a ApiKey) -> BoxFuture<'a, Result<bool, StoreError>>;

@@ -196,13 +196,14 @@ async fn change(
     (app, stores): (&AppArgs, &StoreArgs),
     output: &mut Output,
 ) -> Result<Answer, Trouble> {
-    let accounts = app.open(stores, IfMissing::Refuse).await?.accounts();
+    let stores = app.open(stores, IfMissing::Refuse).await?;
+    let (accounts, credentials) = (stores.clone().accounts(), stores.credentials);
     let mut results = Vec::new();
     for id in ids {
         let done = match change {
             Change::Disable => accounts.disable(id).await.map(|_| "disabled"),
             Change::Enable => accounts.enable(id).await.map(|()| "enabled"),
-            Change::Delete => match accounts.delete(id).await {
+            Change::Delete => match portcullis_service::client::delete(&accounts, &*credentials, id).await {
                 Ok(false) => Err(LoginError::UserUnknown((*id).to_owned())),
                 done => done.map(|_| "deleted"),
             },

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::applications::State;
 use crate::reply::{Reply, empty, json_reply};
-use crate::request::{bearer, body};
+use crate::request::{bearer, large_body};
 
 pub(crate) async fn log_in(
     Extract(state): Extract<State>,
@@ -16,7 +16,7 @@ pub(crate) async fn log_in(
     bytes: Bytes,
 ) -> Reply {
     let api = state.api(&app)?;
-    let payload = body(&bytes)?;
+    let payload = large_body(bytes).await?;
     let links = query.iter().any(|(name, value)| name == "link" && value == "true");
     let LoginReply { access_token, refresh_token, user_id, device_id } = if links {
         api.link(bearer(&headers)?, &provider, payload.as_ref()).await?

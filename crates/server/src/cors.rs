@@ -4,6 +4,7 @@ use axum::extract::{Request, State as Extract};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use percent_encoding::percent_decode_str;
 use portcullis_service::client::{ClientApi, ClientError, ErrorClass, ErrorCode};
 
 use crate::applications::State;
@@ -50,7 +51,8 @@ fn share(headers: &mut HeaderMap, origin: HeaderValue) {
 /// arrives.
 fn is_allowed(state: &State, request: &Request, origin: &HeaderValue) -> bool {
     let named = request.uri().path().strip_prefix("/api/client/v2.0/app/").and_then(|rest| rest.split('/').next());
-    let named = named.map(str::to_owned);
+    // As the routes read it.
+    let named = named.map(|named| percent_decode_str(named).decode_utf8_lossy().into_owned());
     let id = named.or_else(|| bearer(request.headers()).ok().and_then(ClientApi::application_of));
     let Some(application) = id.and_then(|id| state.find(&id)) else { return true };
     application.origins.is_empty() || application.origins.iter().any(|known| known.as_bytes() == origin.as_bytes())

@@ -11,7 +11,7 @@ use portcullis_service::client::{ClientError, ErrorCode, StreamItem};
 
 use crate::applications::State;
 use crate::reply::{Reply, json_reply};
-use crate::request::{bearer, body};
+use crate::request::{bearer, body, large_body};
 
 /// Calls a function or an action of a data source; the reply is the result itself, as canonical extended JSON.
 pub(crate) async fn call(
@@ -22,7 +22,9 @@ pub(crate) async fn call(
 ) -> Reply {
     let api = state.api(&app)?;
     let token = bearer(&headers)?;
-    let call = body(&bytes)?;
+    // Nobody without a token has a large body read.
+    api.bearer(token).await?;
+    let call = large_body(bytes).await?;
     let result = api.call(token, call.as_ref()).await?;
     Ok(json_reply(StatusCode::OK, &result.into_canonical_extjson()))
 }

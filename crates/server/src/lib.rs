@@ -28,7 +28,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::routing::{delete, get, post, put};
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -36,8 +36,14 @@ use tower_http::timeout::TimeoutLayer;
 
 pub use applications::{Options, State};
 
-/// How large the body of a request may be: 18 MB, as for the original service.
-pub const MAX_BODY: usize = 18_000_000;
+/// How large the body of a call may be, in bytes: as much as is read as JSON, 16 MiB.
+pub const MAX_BODY: usize = portcullis::json::MAX_SIZE;
+
+/// How large the body of any other request may be, in bytes. A third party's token has a million characters at most.
+const MAX_OTHER_BODY: usize = 1_200_000;
+
+/// How long requests that have begun are waited for when the server is to end.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// How long a request may take.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -49,17 +55,18 @@ pub fn app(state: State) -> Router {
         .method_not_allowed_fallback(reply::wrong_method)
         .fallback(reply::unknown_path)
         .with_state(state.clone())
-        .layer(DefaultBodyLimit::max(MAX_BODY));
+        .layer(DefaultBodyLimit::max(MAX_OTHER_BODY));
     let health = || async { StatusCode::OK };
     // What stands around the routes sees every request before its path is matched.
     Router::new()
         .route("/healthz", get(health))
         .route("/readyz", get(health))
         .fallback_service(routes)
+        .layer(CatchPanicLayer::custom(reply::panicked))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, PATIENCE))
+        .layer(map_response(reply::as_json))
         .layer(from_fn_with_state(state, cors::answer))
         .layer(from_fn(request::one_slash))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, PATIENCE))
-        .layer(CatchPanicLayer::custom(reply::panicked))
 }
 
 /// The routes that name an application.
@@ -76,7 +83,7 @@ fn application_routes(at: &str) -> Router<State> {
         .route(&password("reset"), post(passwords::reset))
         .route(&password("reset/send"), post(passwords::send_reset))
         .route(&password("reset/call"), post(passwords::call_reset))
-        .route(&path("/functions/call"), post(data::call).get(data::stream))
+        .route(&path("/functions/call"), post(data::call).layer(DefaultBodyLimit::max(MAX_BODY)).get(data::stream))
         .route(
             &path("/push/providers/{service}/registration"),
             put(reply::no_push_service).delete(reply::no_push_service),
@@ -96,7 +103,7 @@ fn user_routes(at: &str) -> Router<State> {
         .route(&path("/api_keys/{id}/disable"), put(keys::disable))
 }
 
-/// Serves until `stop` is there, and then what has begun.
+/// Serves until `stop` is there, and then what has begun, for ten seconds at most: a stream has no end of its own.
 ///
 /// # Errors
 /// The listener fails.
@@ -105,5 +112,17 @@ pub async fn serve(
     app: Router,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    axum::serve(listener, app).with_graceful_shutdown(stop).await
+    let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
+    let stop = async move {
+        stop.await;
+        drop(stopping);
+    };
+    let late = async {
+        let _ = stopped.await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        served = axum::serve(listener, app).with_graceful_shutdown(stop) => served,
+        () = late => Ok(()),
+    }
 }

@@ -80,3 +80,14 @@ pub(crate) async fn no_push_service(Path((_, service)): Path<(String, String)>) 
 pub(crate) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     Failure(ClientError::internal("a request panicked")).into_response()
 }
+
+/// A failure that did not come from the routes, as a body that is too large, has a text: clients read JSON.
+pub(crate) async fn as_json(response: Response) -> Response {
+    let status = response.status();
+    let is_failure = status.is_client_error() || status.is_server_error();
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    if !is_failure || kind.is_some_and(|kind| kind == "application/json") {
+        return response;
+    }
+    json_reply(status, &json!({ "error": status.canonical_reason().unwrap_or("failed").to_lowercase() }))
+}

@@ -7,6 +7,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use portcullis::json::{self, Node};
 use portcullis_service::client::{ClientError, ErrorClass, ErrorCode};
+use tokio::sync::Semaphore;
 
 /// Takes several slashes at the beginning of a path for one: a base address that ends in a slash makes them.
 pub(crate) async fn one_slash(mut request: Request, next: Next) -> Response {
@@ -31,6 +32,20 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, ClientError> {
     }
 }
 
+/// A body of more bytes is read beside the threads that answer requests, a few at a time.
+const LARGE: usize = 64 * 1024;
+
+static READERS: Semaphore = Semaphore::const_new(2);
+
+/// As [`body`], for bodies that may be large.
+pub(crate) async fn large_body(bytes: Bytes) -> Result<Option<Node>, ClientError> {
+    if bytes.len() <= LARGE {
+        return body(&bytes);
+    }
+    let _reader = READERS.acquire().await.map_err(ClientError::internal)?;
+    tokio::task::spawn_blocking(move || body(&bytes)).await.map_err(ClientError::internal)?
+}
+
 /// The body as JSON, whatever its declared type; an empty one counts as absent.
 pub(crate) fn body(bytes: &Bytes) -> Result<Option<Node>, ClientError> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
@@ -51,6 +66,9 @@ pub(crate) fn base(headers: &HeaderMap, public_url: Option<&str>) -> String {
     if let Some(url) = public_url {
         return url.to_owned();
     }
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    let is_plain = |host: &&str| {
+        host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']'))
+    };
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).filter(is_plain).unwrap_or("localhost");
     format!("http://{host}")
 }

@@ -7,7 +7,7 @@ use bson::Document;
 use portcullis::auth::{CustomDataConfig, CustomDataSource};
 use portcullis::path::FieldPath;
 use portcullis::store::documents::{DocumentStore, Namespace, Watch};
-use portcullis::store::{Credentials, CustomDataStore, StoreError};
+use portcullis::store::{CustomDataStore, StoreError};
 use portcullis::value::DocumentRef;
 use portcullis_store::{FindPlan, LiveFinding};
 
@@ -29,10 +29,6 @@ impl Server {
     }
 
     pub(crate) fn account_stores(&self, _: &str, _: &str) -> AccountStores {
-        match *self {}
-    }
-
-    pub(crate) fn credentials(&self, _: &str, _: &str) -> Arc<dyn Credentials> {
         match *self {}
     }
 

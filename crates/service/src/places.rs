@@ -6,7 +6,7 @@ use std::sync::Arc;
 use portcullis::app::App;
 use portcullis::auth::CustomDataConfig;
 use portcullis::login::{Accounts, custom_data_config};
-use portcullis::store::{CustomDataStore, FileCustomData, Sessions, Users};
+use portcullis::store::{Credentials, CustomDataStore, FileCustomData, Sessions, Users};
 use portcullis::text::Severity;
 use portcullis_store::Embedded;
 
@@ -49,6 +49,8 @@ pub struct AccountStores {
     pub users: Arc<dyn Users>,
     /// Their sessions.
     pub sessions: Arc<dyn Sessions>,
+    /// Their passwords and keys.
+    pub credentials: Arc<dyn Credentials>,
 }
 
 impl AccountStores {
@@ -173,7 +175,11 @@ impl Places {
         }
         self.make_directory()?;
         let embedded = Arc::new(Embedded::open(&path, application)?);
-        Ok(AccountStores { users: Arc::clone(&embedded) as Arc<dyn Users>, sessions: embedded })
+        Ok(AccountStores {
+            users: Arc::<Embedded>::clone(&embedded),
+            sessions: Arc::<Embedded>::clone(&embedded),
+            credentials: embedded,
+        })
     }
 
     /// Where the custom data of a configuration are looked up: in files where such are named, else in MongoDB.

@@ -7,7 +7,7 @@ use mongodb::Client;
 use portcullis::auth::{CustomDataConfig, CustomDataSource};
 use portcullis::path::FieldPath;
 use portcullis::store::documents::{DocumentStore, Namespace, Watch};
-use portcullis::store::{Credentials, CustomDataStore, StoreError};
+use portcullis::store::{CustomDataStore, StoreError};
 use portcullis::value::DocumentRef;
 use portcullis_store::mongodb::{
     self as store, MongoCredentials, MongoCustomData, MongoDocuments, MongoSessions, MongoUsers,
@@ -41,11 +41,11 @@ impl Server {
     pub(crate) fn account_stores(&self, database: &str, application: &str) -> AccountStores {
         let database = self.0.database(database);
         let users = Arc::new(MongoUsers::new(&database, application));
-        AccountStores { users, sessions: Arc::new(MongoSessions::new(&database, application)) }
-    }
-
-    pub(crate) fn credentials(&self, database: &str, application: &str) -> Arc<dyn Credentials> {
-        Arc::new(MongoCredentials::new(&self.0.database(database), application))
+        AccountStores {
+            users,
+            sessions: Arc::new(MongoSessions::new(&database, application)),
+            credentials: Arc::new(MongoCredentials::new(&database, application)),
+        }
     }
 
     pub(crate) fn custom_data(&self, config: &CustomDataConfig) -> Option<Arc<dyn CustomDataStore>> {

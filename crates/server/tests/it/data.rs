@@ -150,3 +150,28 @@ async fn calls_that_are_none_are_told_apart() {
         assert_eq!((reply.failure().0, reply.failure().2), (400, "invalid function call request"));
     }
 }
+
+#[tokio::test]
+async fn a_misspelt_or_null_filter_is_not_all_documents() {
+    let server = Server::new().await;
+    let ken = server.somebody("ken@example.com").await;
+    let documents = json!([{ "_id": 1, "owner": ken.user_id }, { "_id": 2, "owner": ken.user_id }]);
+    act(&server, &ken, "insertMany", json!({ "documents": documents })).await;
+    let set = json!({ "$set": { "t": 1 } });
+    for (name, options) in [
+        ("deleteMany", json!({ "filter": { "_id": 1 } })),
+        ("deleteMany", json!({ "query": null })),
+        ("deleteOne", json!({ "query": [] })),
+        ("updateMany", json!({ "filter": { "_id": 7 }, "update": set })),
+        ("findOneAndDelete", json!({ "query": { "_id": 2 } })),
+        ("findOneAndUpdate", json!({ "filter": null, "update": set })),
+        ("find", json!({ "filter": { "_id": 1 } })),
+    ] {
+        let reply = server.call(&ken, name, "notes", options.clone()).await;
+        assert_eq!((reply.failure().0, reply.failure().1), (400, "InvalidParameter"), "{name} {options}");
+    }
+    assert_eq!(
+        act(&server, &ken, "count", json!({ "query": { "t": { "$exists": false } } })).await,
+        json!({ "$numberLong": "2" })
+    );
+}

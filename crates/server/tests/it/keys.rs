@@ -73,3 +73,44 @@ async fn a_key_of_another_user_is_none() {
         assert_eq!(server.log_in("api-key", json!({ "key": wrong })).await.failure().1, "AuthError");
     }
 }
+
+#[tokio::test]
+async fn an_anonymous_user_has_no_keys() {
+    let server = Server::new().await;
+    let anonymous = Session::of(&server.log_in("anon-user", json!({})).await);
+    let reply = keys(&server, &anonymous, Method::POST, "", Some(json!({ "name": "k" }))).await;
+    assert_eq!((reply.failure().0, reply.failure().1), (400, "InvalidParameter"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_key_makes_no_user_of_one_who_is_deleted_meanwhile() {
+    let server = std::sync::Arc::new(Server::new().await);
+    for round in 0..5 {
+        let ken = server.somebody(&format!("ken{round}@example.com")).await;
+        let made = keys(&server, &ken, Method::POST, "", Some(json!({ "name": "k" }))).await;
+        let logins: Vec<_> = (0..8)
+            .map(|_| {
+                let (server, key) = (std::sync::Arc::clone(&server), made.body["key"].clone());
+                tokio::spawn(async move { server.log_in("api-key", json!({ "key": key })).await })
+            })
+            .collect();
+        let deleted = server.ask(Method::DELETE, &format!("{AUTH}/delete"), Some(&ken.access), None).await;
+        assert_eq!(deleted.status, StatusCode::NO_CONTENT);
+        for login in logins {
+            let reply = login.await.unwrap();
+            if reply.status == StatusCode::OK {
+                assert_eq!(reply.body["user_id"], json!(ken.user_id), "no other user is made");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_another_user_is_not_linked() {
+    let server = Server::new().await;
+    let (ken, eve) = (server.somebody("ken@example.com").await, server.somebody("eve@example.com").await);
+    let made = keys(&server, &ken, Method::POST, "", Some(json!({ "name": "k" }))).await;
+    let path = format!("{}/auth/providers/api-key/login?link=true", crate::client::NOTES);
+    let reply = server.ask(Method::POST, &path, Some(&eve.access), Some(json!({ "key": made.body["key"] }))).await;
+    assert_eq!(reply.failure(), (400, "InvalidParameter", "invalid user link request"));
+}

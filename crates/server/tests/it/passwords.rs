@@ -85,10 +85,14 @@ async fn a_forgotten_password_is_set_anew_by_mail_and_ends_sessions() {
     assert_eq!(password(&server, NOTES, "reset/send", json!({ "email": "nobody@x" })).await, unknown);
     assert_eq!(password(&server, NOTES, "reset/send", json!({ "email": "ken@example.com" })).await.0, 200);
     let mut body = link(&server.mails()[0], "https://notes.example/reset?");
+    // A guess leaves the token where it is.
+    let guess = json!({ "token": "0".repeat(128), "tokenId": body["tokenId"], "password": "another one" });
+    assert_eq!(password(&server, NOTES, "reset", guess).await.1, "UserpassTokenInvalid");
+    let confirm = json!({ "token": body["token"], "tokenId": body["tokenId"] });
+    assert_eq!(password(&server, NOTES, "confirm", confirm).await.1, "UserpassTokenInvalid");
     body["password"] = json!("short");
     assert_eq!(password(&server, NOTES, "reset", body.clone()).await.1, "BadRequest");
     body["password"] = json!("another one");
-    // A token that confirms is none that resets, nor the other way round.
     assert_eq!(password(&server, NOTES, "reset", body.clone()).await.0, 200);
     assert_eq!(password(&server, NOTES, "reset", body).await.1, "UserpassTokenInvalid");
     assert_eq!(server.call(&ken, "find", "notes", json!({})).await.failure().1, "InvalidSession");

@@ -53,6 +53,8 @@ async fn browsers_ask_from_the_origins_that_are_allowed() {
     assert_eq!(reply.headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], "null");
     let other = "/api/client/v2.0/app/other-abcde/location";
     assert_eq!(ask(other, Method::GET, "https://good.example").await.status, StatusCode::OK);
+    let written_otherwise = "/api/client/v2.0/app/other%2Dabcde/location";
+    assert_eq!(ask(written_otherwise, Method::GET, "https://evil.example").await.failure().1, "DomainNotAllowed");
     for origin in ["https://good.example:8443", "http://good.example", "null", "https://good.example.evil"] {
         let reply = ask(other, Method::GET, origin).await;
         assert_eq!(reply.failure().1, "DomainNotAllowed", "{origin}");
@@ -85,6 +87,11 @@ async fn a_body_that_is_no_json_is_refused_and_reaches_no_store() {
     for payload in [json!({ "username": { "$ne": 1 }, "password": "password" }), json!({ "username": 1 }), json!([])] {
         assert_eq!(server.post(&path, payload).await.failure().1, "BadRequest");
     }
+    let large = format!("[{}0]", "0,".repeat(1_000_000));
+    let request = Request::post(&path).body(Body::from(large)).unwrap();
+    assert_eq!(server.send(request).await.failure(), (413, "", "payload too large"));
+    let request = Request::get("/api/client/v2.0/app/%ff%fe/location").body(Body::empty()).unwrap();
+    assert_eq!(server.send(request).await.failure().0, 400);
     let deep = "[".repeat(100_000);
     let request = Request::post(&path).body(Body::from(deep)).unwrap();
     assert_eq!(server.send(request).await.failure().0, 400);

@@ -12,6 +12,41 @@ use portcullis::value::DocumentRef;
 
 use super::{ClientApi, ClientError, ErrorClass, ErrorCode};
 
+/// What an action takes beside the names of the database and the collection.
+fn allowed(action: &str) -> &'static [&'static str] {
+    match action {
+        "aggregate" => &["pipeline"],
+        "count" => &["query", "limit"],
+        "deleteMany" | "deleteOne" => &["query"],
+        "find" | "findOne" => &["query", "project", "sort", "limit"],
+        "findOneAndDelete" => &["filter", "projection", "sort"],
+        "findOneAndReplace" => &["filter", "update", "projection", "sort", "upsert", "returnNewDocument"],
+        "findOneAndUpdate" => {
+            &["filter", "update", "projection", "sort", "upsert", "arrayFilters", "returnNewDocument"]
+        }
+        "insertMany" => &["documents"],
+        "insertOne" => &["document"],
+        _ => &["query", "update", "upsert", "arrayFilters"],
+    }
+}
+
+/// Refuses what an action does not take: under a misspelt name, the documents of a write would be all there are. For the same reason
+/// null is no condition of a write.
+fn check_options(action: &str, options: &Node) -> Result<(), ClientError> {
+    let writes = !matches!(action, "aggregate" | "count" | "find" | "findOne");
+    for member in options.as_object().into_iter().flatten() {
+        let key = member.key.as_str();
+        let shown: String = key.chars().take(64).collect();
+        if !matches!(key, "database" | "collection") && !allowed(action).contains(&key) {
+            return Err(ClientError::bad(ErrorCode::InvalidParameter, format!("'{action}' takes no '{shown}'")));
+        }
+        if writes && matches!(key, "query" | "filter") && member.value.as_object().is_none() {
+            return Err(ClientError::bad(ErrorCode::InvalidParameter, format!("'{shown}' must be a document")));
+        }
+    }
+    Ok(())
+}
+
 /// As many documents as one request finds.
 const MAX_FOUND: u64 = 50_000;
 
@@ -59,6 +94,16 @@ impl ClientApi {
         }
     }
 
+    /// Refuses a service that is no data source.
+    pub(super) fn check_service(&self, service: &str, action: &str) -> Result<(), ClientError> {
+        if self.app.data_sources.iter().any(|source| source.name == service) {
+            return Ok(());
+        }
+        let shown: String = action.chars().take(128).collect();
+        let message = format!("Cannot access member '{shown}' of undefined");
+        Err(ClientError::bad(ErrorCode::FunctionExecutionError, message))
+    }
+
     /// The guard of a collection for a user.
     pub(super) fn guard(&self, user: User, service: &str, namespace: &str) -> Result<Guard, ClientError> {
         let context = self.app.with_secrets(Context::new().with_user(user), &self.secrets);
@@ -66,11 +111,7 @@ impl ClientApi {
     }
 
     async fn act(&self, user: User, service: &str, name: &str, options: Option<&Node>) -> Result<Bson, ClientError> {
-        if !self.app.data_sources.iter().any(|source| source.name == service) {
-            let shown: String = name.chars().take(128).collect();
-            let message = format!("Cannot access member '{shown}' of undefined");
-            return Err(ClientError::bad(ErrorCode::FunctionExecutionError, message));
-        }
+        self.check_service(service, name)?;
         if !ACTIONS.contains(&name) || name == "watch" {
             let shown: String = name.chars().take(128).collect();
             let message = format!("the data source has no action '{shown}'");
@@ -87,6 +128,7 @@ impl ClientApi {
         let namespace = namespace.ok_or_else(|| {
             ClientError::bad(ErrorCode::InvalidParameter, "the database or the collection has no valid name")
         })?;
+        check_options(name, options)?;
         let guard = self.guard(user, service, &full)?;
         let collection = GuardedCollection::new(&*self.documents, namespace, &guard);
         let asked = Asked { name, options };
@@ -104,19 +146,16 @@ impl Asked<'_> {
     async fn carry_out(&self, collection: &GuardedCollection<'_>) -> Result<Bson, ClientError> {
         match self.name {
             "find" => {
-                let limit = Member { key: "limit".to_owned(), key_span: Span::default(), value: number(MAX_FOUND) };
-                let mut request = self.renamed(&[
+                let request = self.renamed(&[
                     ("query", "filter"),
                     ("project", "projection"),
                     ("sort", "sort"),
                     ("limit", "limit"),
                 ]);
-                if request.get("limit").is_none()
-                    && let Kind::Object(members) = &mut request.kind
-                {
-                    members.push(limit);
-                }
-                let found = collection.find(&self.request(&request)?).await.map_err(|error| self.told(&error))?;
+                let request = self.request(&request)?;
+                let limit = request.most().map_or(MAX_FOUND, |limit| limit.min(MAX_FOUND));
+                let request = request.limit(Some(limit));
+                let found = collection.find(&request).await.map_err(|error| self.told(&error))?;
                 documents(found.all().await.map_err(|error| self.told(&error))?)
             }
             "findOne" => {
@@ -247,11 +286,15 @@ impl Asked<'_> {
             let one = Asked { name: "updateOne", options: self.options };
             return Box::pin(one.carry_out(collection)).await;
         }
+        let query = self.options.get("query").cloned().unwrap_or_else(|| object(Vec::new()));
         let replacement = self.options.get("update").cloned().unwrap_or_else(|| object(Vec::new()));
         let write = |id: Bson| {
             let member = |key: &str, value: Node| Member { key: key.to_owned(), key_span: Span::default(), value };
             let id = json::parse(&id.into_canonical_extjson().to_string()).map_err(ClientError::internal)?;
-            let filter = object(vec![member("_id", object(vec![member("$eq", id)]))]);
+            let by_id = object(vec![member("_id", object(vec![member("$eq", id)]))]);
+            // What has changed meanwhile may not be asked for any more.
+            let parts = Node { span: Span::default(), kind: Kind::Array(vec![by_id, query.clone()]) };
+            let filter = object(vec![member("$and", parts)]);
             let options = vec![member("filter", filter), member("replacement", replacement.clone())];
             Ok(object(vec![member("replaceOne", object(options))]))
         };

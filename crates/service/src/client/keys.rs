@@ -60,6 +60,12 @@ impl ClientApi {
     /// The token is not accepted, or the name is wrong or taken.
     pub async fn create_key(&self, refresh_token: &str, name: Option<&str>) -> Result<CreatedKey, ClientError> {
         let bearer = self.refresh_bearer(refresh_token).await?;
+        let identities =
+            self.authenticator.accounts().identities(&bearer.user_id).await.map_err(ClientError::internal)?;
+        if identities.iter().all(|identity| identity.provider_type == ProviderType::Anonymous) {
+            let message = "anonymous users cannot have API keys";
+            return Err(ClientError::bad(ErrorCode::InvalidParameter, message));
+        }
         self.make_key(Some(bearer.user_id), name, PER_USER).await
     }
 

@@ -2,8 +2,9 @@ use bson::{Document, doc};
 use portcullis::auth::ProviderType;
 use portcullis::json::Node;
 use portcullis::login::Login;
-use portcullis::store::{ApiKey, Identity};
+use portcullis::store::{ApiKey, Identity, PasswordLogin};
 
+use super::passwords::is_length;
 use super::random::{is_id, is_of};
 use super::{ClientApi, ClientError, ErrorClass, ErrorCode};
 
@@ -37,12 +38,36 @@ impl ClientApi {
                 let token = text(payload, "token")?;
                 self.authenticator.log_in(provider, token, device).await
             }
-            _ => {
-                let identity = self.identify(provider, payload).await?;
-                self.authenticator.log_in_as(identity, device).await
-            }
+            _ => return self.log_in_by(self.identify(provider, payload).await?, device).await,
         };
         Ok(reply(login.map_err(|error| ClientError::of_login(&error))?))
+    }
+
+    async fn log_in_by(&self, proven: Proven, device: Option<&str>) -> Result<LoginReply, ClientError> {
+        let identity = proven.identity.clone();
+        let login = match &proven.proof {
+            Proof::Key { owner: Some(owner), .. } => self.authenticator.log_in_owner(owner, identity, device).await,
+            _ => self.authenticator.log_in_as(identity, device).await,
+        };
+        let login = login.map_err(|error| ClientError::of_login(&error))?;
+        // What was proven may have been withdrawn meanwhile: whoever did that has ended the sessions of before, but not this one.
+        if !self.still_holds(&proven).await? {
+            self.authenticator.log_out(&login.refresh_token).await.map_err(|error| ClientError::of_login(&error))?;
+            return Err(ClientError::unauthorized(proven.refusal()));
+        }
+        Ok(reply(login))
+    }
+
+    /// Whether the password or the key is still the one that was shown.
+    async fn still_holds(&self, proven: &Proven) -> Result<bool, ClientError> {
+        let id = &proven.identity.id;
+        Ok(match &proven.proof {
+            Proof::Password { hash } => {
+                let login = self.credentials.login_by_id(id).await?;
+                login.is_some_and(|login| login.is_confirmed && login.hash == *hash)
+            }
+            Proof::Key { .. } => self.credentials.key(id).await?.is_some_and(|key| !key.is_disabled),
+        })
     }
 
     /// Gives the user of an access token the credentials of a payload as a further way to log in.
@@ -65,7 +90,13 @@ impl ClientApi {
                 self.authenticator.link(access_token, provider, token).await
             }
             kind => {
-                let identity = self.identify(provider, payload).await?;
+                let proven = self.identify(provider, payload).await?;
+                if let Proof::Key { owner, .. } = &proven.proof
+                    && owner.as_ref() != Some(&user.id)
+                {
+                    return Err(ClientError::bad(ErrorCode::InvalidParameter, "invalid user link request"));
+                }
+                let identity = &proven.identity;
                 let identities =
                     self.authenticator.accounts().identities(&user.id).await.map_err(ClientError::internal)?;
                 if kind == ProviderType::EmailPassword
@@ -74,7 +105,10 @@ impl ClientApi {
                     let message = "unauthorized: the user has an email identity already";
                     return Err(ClientError::new(ErrorClass::Unauthorized, ErrorCode::AuthError, message));
                 }
-                self.authenticator.link_as(&user.id, &identity).await
+                if !self.still_holds(&proven).await? {
+                    return Err(ClientError::unauthorized(proven.refusal()));
+                }
+                self.authenticator.link_as(&user.id, identity).await
             }
         };
         linked.map_err(|error| ClientError::of_link(&error))?;
@@ -91,7 +125,7 @@ impl ClientApi {
     }
 
     /// Whom a password or a key speaks of.
-    async fn identify(&self, provider: &str, payload: Option<&Node>) -> Result<Identity, ClientError> {
+    async fn identify(&self, provider: &str, payload: Option<&Node>) -> Result<Proven, ClientError> {
         match self.kind(provider)? {
             ProviderType::EmailPassword => {
                 let (email, password) = (text(payload, "username")?, text(payload, "password")?);
@@ -101,39 +135,63 @@ impl ClientApi {
         }
     }
 
-    async fn identify_by_password(&self, email: &str, password: &str) -> Result<Identity, ClientError> {
+    async fn identify_by_password(&self, email: &str, password: &str) -> Result<Proven, ClientError> {
         let login = self.credentials.login(email).await?;
         let kept = login.as_ref().map(|login| login.hash.clone());
-        // An unknown address takes as long as a wrong password.
+        // An unknown address takes as long as a wrong password, and one that is too long for any.
+        let (password, kept) = if is_length(password) { (password, kept) } else { ("", None) };
         let verified = self.hashing.verify(password, kept).await?;
-        let Some(mut login) = login.filter(|_| verified.is_right) else {
+        let Some(login) = login.filter(|_| verified.is_right) else {
             return Err(ClientError::unauthorized(ErrorCode::InvalidPassword));
         };
         if !login.is_confirmed {
             return Err(ClientError::unauthorized(ErrorCode::AuthError));
         }
-        if let Some(hash) = verified.stronger {
-            login.hash = hash;
-            self.credentials.update_login(&login).await?;
+        let PasswordLogin { id, email, mut hash, .. } = login;
+        if let Some(stronger) = verified.stronger
+            && self.credentials.replace_hash(&id, Some(&hash), &stronger).await?
+        {
+            hash = stronger;
         }
-        Ok(Identity { provider_type: ProviderType::EmailPassword, id: login.id, data: doc! { "email": login.email } })
+        let identity = Identity { provider_type: ProviderType::EmailPassword, id, data: doc! { "email": email } };
+        Ok(Proven { identity, proof: Proof::Password { hash } })
     }
 
-    async fn identify_by_key(&self, key: &str) -> Result<Identity, ClientError> {
+    async fn identify_by_key(&self, key: &str) -> Result<Proven, ClientError> {
         let refused = || ClientError::unauthorized(ErrorCode::AuthError);
         let id = key.get(..24).filter(|id| is_id(id)).ok_or_else(refused)?;
         let known = self.credentials.key(id).await?.filter(|known| is_of(key, &known.hash) && !known.is_disabled);
-        let ApiKey { id, user_id, name, .. } = known.ok_or_else(refused)?;
-        let data = match user_id {
-            Some(_) => Document::new(),
-            None => doc! { "name": name },
+        let ApiKey { id, user_id: owner, name, .. } = known.ok_or_else(refused)?;
+        let data = if owner.is_some() {
+            Document::new()
+        } else {
+            doc! { "name": name }
         };
         let identity = Identity { provider_type: ProviderType::ApiKey, id, data };
-        if let Some(user_id) = &user_id {
-            let linked = self.authenticator.link_as(user_id, &identity).await;
-            linked.map_err(|error| ClientError::of_login(&error))?;
+        Ok(Proven { identity, proof: Proof::Key { owner } })
+    }
+}
+
+/// Somebody who has shown who they are.
+struct Proven {
+    identity: Identity,
+    proof: Proof,
+}
+
+enum Proof {
+    /// The password of this hash.
+    Password { hash: String },
+    /// A key of a user, or of a server.
+    Key { owner: Option<String> },
+}
+
+impl Proven {
+    /// What is told when it does not hold any more.
+    const fn refusal(&self) -> ErrorCode {
+        match self.proof {
+            Proof::Password { .. } => ErrorCode::InvalidPassword,
+            Proof::Key { .. } => ErrorCode::AuthError,
         }
-        Ok(identity)
     }
 }
 

@@ -30,6 +30,7 @@ pub use mail::{FolderMail, Mail, Mailer};
 pub use open::{Served, StorePlace, open};
 pub use passwords::Hashing;
 pub use providers::Providers;
+pub use sessions::delete;
 pub use watch::StreamItem;
 
 /// One application, open for its clients.

@@ -130,7 +130,7 @@ impl Stores {
             }
             Self::Server(server) => {
                 let stores = server.account_stores(&places.database, id);
-                (stores.users, stores.sessions, server.credentials(&places.database, id))
+                (stores.users, stores.sessions, stores.credentials)
             }
         }
     }

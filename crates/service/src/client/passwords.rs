@@ -4,12 +4,13 @@ use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, Salt
 use argon2::{Algorithm, Argon2, Params, Version};
 use bson::DateTime;
 use bson::oid::ObjectId;
+use portcullis::auth::ProviderType;
 use portcullis::store::{OneTimeToken, PasswordLogin, TokenPurpose};
 use tokio::sync::Semaphore;
 
 use super::mail::Mail;
 use super::providers::{Confirmation, PasswordSettings};
-use super::random::{hash, is_id, is_of, secret};
+use super::random::{hash, is_id, secret};
 use super::{ClientApi, ClientError, ErrorClass, ErrorCode};
 
 /// How long a token sent by mail is good, in milliseconds.
@@ -139,9 +140,8 @@ impl ClientApi {
     /// The token is malformed, unknown, used or expired.
     pub async fn confirm(&self, token: &str, token_id: &str) -> Result<(), ClientError> {
         self.password_settings()?;
-        let mut login = self.redeem(TokenPurpose::Confirm, token, token_id).await?;
-        login.is_confirmed = true;
-        self.credentials.update_login(&login).await?;
+        let login = self.redeem(TokenPurpose::Confirm, token, token_id).await?;
+        self.credentials.confirm_login(&login.id).await?;
         Ok(())
     }
 
@@ -198,15 +198,19 @@ impl ClientApi {
     pub async fn reset(&self, token: &str, token_id: &str, password: &str) -> Result<(), ClientError> {
         self.password_settings()?;
         check_length(password)?;
-        let mut login = self.redeem(TokenPurpose::Reset, token, token_id).await?;
-        login.hash = self.hashing.hash(password).await?;
+        let login = self.redeem(TokenPurpose::Reset, token, token_id).await?;
+        let hash = self.hashing.hash(password).await?;
+        self.credentials.replace_hash(&login.id, None, &hash).await?;
         // Who has the mail has the address.
-        login.is_confirmed = true;
-        self.credentials.update_login(&login).await?;
-        let user =
-            self.authenticator.accounts().user_of(portcullis::auth::ProviderType::EmailPassword, &login.id).await;
-        if let Some(user_id) = user.map_err(ClientError::internal)? {
-            self.authenticator.accounts().revoke_sessions(&user_id).await.map_err(ClientError::internal)?;
+        self.credentials.confirm_login(&login.id).await?;
+        let accounts = self.authenticator.accounts();
+        let user = accounts.user_of(ProviderType::EmailPassword, &login.id).await.map_err(ClientError::internal)?;
+        if let Some(user_id) = user {
+            // Whoever knew the old password may have made keys.
+            for key in self.credentials.keys(Some(&user_id)).await? {
+                self.credentials.set_key_disabled(&key.id, true).await?;
+            }
+            accounts.revoke_sessions(&user_id).await.map_err(ClientError::internal)?;
         }
         Ok(())
     }
@@ -237,7 +241,8 @@ impl ClientApi {
     ) -> Result<(), ClientError> {
         let token = secret(64)?;
         let kept = OneTimeToken {
-            id: ObjectId::new().to_hex(),
+            // One that cannot be guessed.
+            id: secret(12)?,
             hash: hash(&token),
             purpose,
             login_id: login.id.clone(),
@@ -263,17 +268,21 @@ impl ClientApi {
             return Err(ClientError::bad(ErrorCode::BadRequest, "invalid token data"));
         }
         let unknown = || ClientError::bad(ErrorCode::UserpassTokenInvalid, "userpass token is expired or invalid");
-        let kept = self.credentials.take_token(token_id).await?.ok_or_else(unknown)?;
-        let is_good = kept.purpose == purpose && is_of(token, &kept.hash) && kept.expires_at > DateTime::now();
-        if !is_good {
+        let kept = self.credentials.take_token(token_id, &hash(token), purpose).await?.ok_or_else(unknown)?;
+        if kept.expires_at <= DateTime::now() {
             return Err(unknown());
         }
         self.credentials.login_by_id(&kept.login_id).await?.ok_or_else(unknown)
     }
 }
 
+/// Whether a password is one that may be set.
+pub(super) fn is_length(password: &str) -> bool {
+    password.len() <= 512 && (6..=128).contains(&password.chars().count())
+}
+
 fn check_length(password: &str) -> Result<(), ClientError> {
-    if (6..=128).contains(&password.chars().count()) {
+    if is_length(password) {
         return Ok(());
     }
     Err(ClientError::bad(ErrorCode::BadRequest, "password must be between 6 and 128 characters"))

@@ -1,6 +1,8 @@
+use portcullis::auth::ProviderType;
 use portcullis::auth::token::{AccessToken, RefreshToken};
 use portcullis::json;
-use portcullis::login::LoginError;
+use portcullis::login::{Accounts, LoginError};
+use portcullis::store::Credentials;
 use portcullis::user::User;
 
 use super::error::TokenKind;
@@ -72,24 +74,40 @@ impl ClientApi {
         lasts.map_err(|error| ClientError::of_token(&error, TokenKind::Access))
     }
 
+    /// Whether a user is still as they were.
+    pub(super) async fn is_still(&self, user: &User) -> bool {
+        self.authenticator.look_up(&user.id).await.is_ok_and(|found| found.user == *user)
+    }
+
     /// Deletes the user of an access token with all sessions, keys and passwords. The custom-data document stays.
     ///
     /// # Errors
     /// The token is not accepted, or a store cannot be asked.
     pub async fn delete_user(&self, access_token: &str) -> Result<(), ClientError> {
         let token = self.access_bearer(access_token).await?;
-        let id = &token.user.id;
-        let accounts = self.authenticator.accounts();
-        let identities = accounts.identities(id).await.map_err(ClientError::internal)?;
-        accounts.delete(id).await.map_err(ClientError::internal)?;
-        for identity in identities {
-            if identity.provider_type == portcullis::auth::ProviderType::EmailPassword {
-                self.credentials.remove_login(&identity.id).await?;
-            }
-        }
-        for key in self.credentials.keys(Some(id)).await? {
-            self.credentials.remove_key(&key.id).await?;
-        }
+        delete(self.authenticator.accounts(), &*self.credentials, &token.user.id)
+            .await
+            .map_err(ClientError::internal)?;
         Ok(())
     }
+}
+
+/// Deletes a user with passwords, keys and sessions; whether there was such a user. The ways to log in go first, so that none of them
+/// makes the user anew.
+///
+/// # Errors
+/// A store cannot be asked.
+pub async fn delete(accounts: &Accounts, credentials: &dyn Credentials, user_id: &str) -> Result<bool, LoginError> {
+    let identities = match accounts.identities(user_id).await {
+        Ok(identities) => identities,
+        Err(LoginError::UserUnknown(_)) => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    for identity in identities.iter().filter(|identity| identity.provider_type == ProviderType::EmailPassword) {
+        credentials.remove_login(&identity.id).await?;
+    }
+    for key in credentials.keys(Some(user_id)).await? {
+        credentials.remove_key(&key.id).await?;
+    }
+    accounts.delete(user_id).await
 }

@@ -73,9 +73,10 @@ impl ClientApi {
         let opened = || {
             let missing = || ClientError::bad(ErrorCode::ServiceCommandNotFound, "this store does not tell changes");
             let changes = self.changes.as_ref().ok_or_else(missing)?;
+            self.check_service(&asked.service, "watch")?;
             let query = Query::compile(asked.query.as_ref(), None, None)
                 .map_err(|error| ClientError::bad(ErrorCode::MongoDBError, error.to_string()))?;
-            let guard = self.guard(user, &asked.service, &asked.namespace.to_string())?;
+            let guard = self.guard(user.clone(), &asked.service, &asked.namespace.to_string())?;
             Ok::<_, ClientError>((changes, query, guard))
         };
         let (changes, query, guard) = match opened() {
@@ -98,6 +99,11 @@ impl ClientApi {
                 looked = Instant::now();
                 if let Err(error) = self.session_lasts(&token).await {
                     return drop(items.send(StreamItem::Failed(error)).await);
+                }
+                // A request by this token would no longer be served as this user.
+                if bson::DateTime::now() >= token.expires_at && !self.is_still(&user).await {
+                    let ended = ClientError::session("invalid session: the user has changed");
+                    return drop(items.send(StreamItem::Failed(ended)).await);
                 }
             }
             let item = match happened {

@@ -3,7 +3,7 @@ use redb::{ReadableTable, TableDefinition, WriteTransaction};
 use super::database::{Embedded, Failure, Key, decode};
 use crate::record::Record;
 use portcullis::future::BoxFuture;
-use portcullis::store::{ApiKey, Credentials, OneTimeToken, PasswordLogin, StoreError};
+use portcullis::store::{ApiKey, Credentials, OneTimeToken, PasswordLogin, StoreError, TokenPurpose};
 
 /// By the id of a password login the login, as BSON.
 const LOGINS: TableDefinition<'_, Key<'_>, &[u8]> = TableDefinition::new("password_logins");
@@ -119,14 +119,30 @@ impl Credentials for Embedded {
         })
     }
 
-    fn update_login<'a>(&'a self, login: &'a PasswordLogin) -> BoxFuture<'a, Result<bool, StoreError>> {
+    fn confirm_login<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            self.write("cannot confirm the address", |transaction| {
+                let known: Option<PasswordLogin> = find(&transaction.open_table(LOGINS)?, &self.application, id)?;
+                let Some(known) = known else { return Ok(false) };
+                self.put(transaction, LOGINS, id, &PasswordLogin { is_confirmed: true, ..known })?;
+                Ok(true)
+            })
+            .await
+        })
+    }
+
+    fn replace_hash<'a>(
+        &'a self,
+        id: &'a str,
+        expected: Option<&'a str>,
+        hash: &'a str,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
         Box::pin(async move {
             self.write("cannot change the password", |transaction| {
-                let known: Option<PasswordLogin> =
-                    find(&transaction.open_table(LOGINS)?, &self.application, &login.id)?;
+                let known: Option<PasswordLogin> = find(&transaction.open_table(LOGINS)?, &self.application, id)?;
+                let known = known.filter(|known| expected.is_none_or(|expected| expected == known.hash));
                 let Some(known) = known else { return Ok(false) };
-                let (hash, is_confirmed) = (login.hash.clone(), login.is_confirmed);
-                self.put(transaction, LOGINS, &login.id, &PasswordLogin { hash, is_confirmed, ..known })?;
+                self.put(transaction, LOGINS, id, &PasswordLogin { hash: hash.to_owned(), ..known })?;
                 Ok(true)
             })
             .await
@@ -160,13 +176,21 @@ impl Credentials for Embedded {
         })
     }
 
-    fn take_token<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<OneTimeToken>, StoreError>> {
+    fn take_token<'a>(
+        &'a self,
+        id: &'a str,
+        hash: &'a str,
+        purpose: TokenPurpose,
+    ) -> BoxFuture<'a, Result<Option<OneTimeToken>, StoreError>> {
         Box::pin(async move {
             self.write("cannot take the one-time token", |transaction| {
                 let mut tokens = transaction.open_table(TOKENS)?;
-                let token = find(&tokens, &self.application, id)?;
+                let token: Option<OneTimeToken> = find(&tokens, &self.application, id)?;
+                let Some(token) = token.filter(|token| token.hash == hash && token.purpose == purpose) else {
+                    return Ok(None);
+                };
                 tokens.remove(self.key(id))?;
-                Ok(token)
+                Ok(Some(token))
             })
             .await
         })

@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::managed_collection::{ManagedCollection, index, unique_index};
 use crate::record::{Record, key};
 use portcullis::future::BoxFuture;
-use portcullis::store::{ApiKey, Credentials, OneTimeToken, PasswordLogin, StoreError};
+use portcullis::store::{ApiKey, Credentials, OneTimeToken, PasswordLogin, StoreError, TokenPurpose};
 use portcullis::value::DocumentRef;
 
 /// The passwords, one-time tokens and API keys of one application, in collections of a database of ours that other applications
@@ -63,9 +63,9 @@ impl MongoCredentials {
         }
     }
 
-    async fn set(&self, place: &ManagedCollection, id: &str, fields: Document) -> Result<bool, Failure> {
+    async fn set(&self, place: &ManagedCollection, filter: Document, fields: Document) -> Result<bool, Failure> {
         let collection = place.ready().await?;
-        let updated = patiently(async { collection.update_one(self.by_id(id), doc! { "$set": fields }).await }).await?;
+        let updated = patiently(async { collection.update_one(filter, doc! { "$set": fields }).await }).await?;
         Ok(updated.matched_count > 0)
     }
 
@@ -82,9 +82,9 @@ impl MongoCredentials {
         self.add(&self.tokens, token).await.map(drop)
     }
 
-    async fn take(&self, id: &str) -> Result<Option<OneTimeToken>, Failure> {
+    async fn take(&self, filter: Document) -> Result<Option<OneTimeToken>, Failure> {
         let tokens = self.tokens.ready().await?;
-        let taken = patiently(async { tokens.find_one_and_delete(self.by_id(id)).await }).await?;
+        let taken = patiently(async { tokens.find_one_and_delete(filter).await }).await?;
         match taken {
             None => Ok(None),
             Some(raw) => Ok(Some(OneTimeToken::from_record(DocumentRef::Raw(&raw).to_document()?, &self.application)?)),
@@ -130,10 +130,23 @@ impl Credentials for MongoCredentials {
         })
     }
 
-    fn update_login<'a>(&'a self, login: &'a PasswordLogin) -> BoxFuture<'a, Result<bool, StoreError>> {
+    fn confirm_login<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
         Box::pin(async move {
-            let fields = doc! { "hash": &login.hash, "confirmed": login.is_confirmed };
-            let updated = self.set(&self.logins, &login.id, fields).await;
+            let updated = self.set(&self.logins, self.by_id(id), doc! { "confirmed": true }).await;
+            updated.map_err(|error| error.during("cannot confirm the address"))
+        })
+    }
+
+    fn replace_hash<'a>(
+        &'a self,
+        id: &'a str,
+        expected: Option<&'a str>,
+        hash: &'a str,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            let mut filter = self.by_id(id);
+            filter.extend(expected.map(|expected| ("hash".to_owned(), doc! { "$eq": expected }.into())));
+            let updated = self.set(&self.logins, filter, doc! { "hash": hash }).await;
             updated.map_err(|error| error.during("cannot change the password"))
         })
     }
@@ -155,8 +168,17 @@ impl Credentials for MongoCredentials {
         })
     }
 
-    fn take_token<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<OneTimeToken>, StoreError>> {
-        Box::pin(async move { self.take(id).await.map_err(|error| error.during("cannot take the one-time token")) })
+    fn take_token<'a>(
+        &'a self,
+        id: &'a str,
+        hash: &'a str,
+        purpose: TokenPurpose,
+    ) -> BoxFuture<'a, Result<Option<OneTimeToken>, StoreError>> {
+        Box::pin(async move {
+            let mut filter = self.by_id(id);
+            filter.extend(doc! { "hash": { "$eq": hash }, "purpose": purpose.name() });
+            self.take(filter).await.map_err(|error| error.during("cannot take the one-time token"))
+        })
     }
 
     fn add_key<'a>(&'a self, key: &'a ApiKey) -> BoxFuture<'a, Result<bool, StoreError>> {
@@ -175,7 +197,7 @@ impl Credentials for MongoCredentials {
 
     fn set_key_disabled<'a>(&'a self, id: &'a str, is_disabled: bool) -> BoxFuture<'a, Result<bool, StoreError>> {
         Box::pin(async move {
-            let updated = self.set(&self.keys, id, doc! { "disabled": is_disabled }).await;
+            let updated = self.set(&self.keys, self.by_id(id), doc! { "disabled": is_disabled }).await;
             updated.map_err(|error| error.during("cannot change the API key"))
         })
     }

@@ -65,13 +65,16 @@ async fn an_address_has_one_login(store: Store) {
 }
 
 async fn a_login_is_changed_in_its_hash_and_confirmation_only(store: Store) {
-    let changed = PasswordLogin { hash: "new".to_owned(), is_confirmed: true, ..login("1", "other@x") };
-    assert!(!store.update_login(&changed).await.unwrap());
+    assert!(!store.confirm_login("1").await.unwrap());
+    assert!(!store.replace_hash("1", None, "new").await.unwrap());
     store.add_login(&login("1", "ada@x")).await.unwrap();
-    assert!(store.update_login(&changed).await.unwrap());
-    let expected = PasswordLogin { email: "ada@x".to_owned(), ..changed };
+    assert!(!store.replace_hash("1", Some("another"), "new").await.unwrap());
+    assert!(store.replace_hash("1", Some("hash"), "new").await.unwrap());
+    assert!(!store.replace_hash("1", Some("hash"), "newer").await.unwrap());
+    assert!(store.replace_hash("1", None, "newest").await.unwrap());
+    assert!(store.confirm_login("1").await.unwrap());
+    let expected = PasswordLogin { hash: "newest".to_owned(), is_confirmed: true, ..login("1", "ada@x") };
     assert!(store.login("ada@x").await.unwrap() == Some(expected));
-    assert!(store.login("other@x").await.unwrap().is_none());
 }
 
 async fn a_removed_login_frees_its_address_and_takes_its_tokens_along(store: Store) {
@@ -81,32 +84,35 @@ async fn a_removed_login_frees_its_address_and_takes_its_tokens_along(store: Sto
     assert!(store.remove_login("1").await.unwrap());
     assert!(!store.remove_login("1").await.unwrap());
     assert!(store.login("ada@x").await.unwrap().is_none());
-    assert!(store.take_token("t1").await.unwrap().is_none());
-    assert!(store.take_token("t2").await.unwrap().is_some());
+    assert!(store.take_token("t1", "hash", TokenPurpose::Reset).await.unwrap().is_none());
+    assert!(store.take_token("t2", "hash", TokenPurpose::Reset).await.unwrap().is_some());
     assert!(store.add_login(&login("3", "ada@x")).await.unwrap());
 }
 
 async fn a_token_is_taken_once(store: Store) {
     store.put_token(&token("t1", "1", TokenPurpose::Confirm)).await.unwrap();
+    for (hash, purpose) in [("other", TokenPurpose::Confirm), ("hash", TokenPurpose::Reset)] {
+        assert!(store.take_token("t1", hash, purpose).await.unwrap().is_none(), "a wrong guess");
+    }
     let racing = (0..8).map(|_| {
         let store = Arc::clone(&store);
-        tokio::spawn(async move { store.take_token("t1").await.unwrap() })
+        tokio::spawn(async move { store.take_token("t1", "hash", TokenPurpose::Confirm).await.unwrap() })
     });
     let mut taken = Vec::new();
     for one in racing.collect::<Vec<_>>() {
         taken.extend(one.await.unwrap());
     }
     assert!(taken == [token("t1", "1", TokenPurpose::Confirm)]);
-    assert!(store.take_token("t1").await.unwrap().is_none());
+    assert!(store.take_token("t1", "hash", TokenPurpose::Confirm).await.unwrap().is_none());
 }
 
 async fn a_newer_token_voids_the_older_of_its_purpose(store: Store) {
     store.put_token(&token("t1", "1", TokenPurpose::Confirm)).await.unwrap();
     store.put_token(&token("t2", "1", TokenPurpose::Reset)).await.unwrap();
     store.put_token(&token("t3", "1", TokenPurpose::Confirm)).await.unwrap();
-    assert!(store.take_token("t1").await.unwrap().is_none());
-    assert!(store.take_token("t2").await.unwrap().is_some());
-    assert!(store.take_token("t3").await.unwrap().is_some());
+    assert!(store.take_token("t1", "hash", TokenPurpose::Confirm).await.unwrap().is_none());
+    assert!(store.take_token("t2", "hash", TokenPurpose::Reset).await.unwrap().is_some());
+    assert!(store.take_token("t3", "hash", TokenPurpose::Confirm).await.unwrap().is_some());
 }
 
 async fn a_key_has_a_name_of_its_own_among_those_of_its_user(store: Store) {
@@ -146,11 +152,11 @@ pub async fn two_applications_in_one_store_never_meet(mine: Store, other: Store)
     assert!(other.login("ada@x").await.unwrap().is_none());
     assert!(other.add_login(&login("1", "ada@x")).await.unwrap());
     assert!(other.remove_login("1").await.unwrap());
-    assert!(other.take_token("t1").await.unwrap().is_none());
+    assert!(other.take_token("t1", "hash", TokenPurpose::Reset).await.unwrap().is_none());
     assert!(other.key("1").await.unwrap().is_none());
     assert!(other.add_key(&key("1", None, "one")).await.unwrap());
     assert!(other.remove_key("1").await.unwrap());
     assert!(mine.login("ada@x").await.unwrap().is_some());
-    assert!(mine.take_token("t1").await.unwrap().is_some());
+    assert!(mine.take_token("t1", "hash", TokenPurpose::Reset).await.unwrap().is_some());
     assert!(mine.key("1").await.unwrap().is_some());
 }
