@@ -7,7 +7,7 @@ use super::compact::encode;
 use super::error::MAX_OWN_TOKEN;
 use super::issue_error::IssueError;
 use super::issuer::TokenIssuer;
-use super::session::{RefreshGrant, TokenSession};
+use super::session::{NO_CUSTOM_DATA, RefreshGrant, TokenSession};
 use super::verify::own_claims;
 use crate::auth::selection::as_seen_by_rules;
 use crate::auth::{Assembly, ProviderType, VerifiedClaims, assemble};
@@ -17,9 +17,6 @@ use crate::value::{ValueRef, identical};
 
 /// In seconds.
 const CENTURY: i64 = 100 * 365 * 24 * 60 * 60;
-
-/// The key under `portcullis` of a token whose user has no custom data.
-pub(super) const NO_CUSTOM_DATA: &str = "no_custom_data";
 
 /// How deep a part of a user may be nested: as MongoDB stores it.
 const MAX_LEVELS: usize = 100;

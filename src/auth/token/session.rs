@@ -3,6 +3,9 @@ use bson::DateTime;
 use crate::auth::ProviderType;
 use crate::user::User;
 
+/// The key under `portcullis` of a token whose user has no custom data.
+pub(super) const NO_CUSTOM_DATA: &str = "no_custom_data";
+
 /// The session that a token belongs to: a login on a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenSession {
