@@ -338,7 +338,8 @@ async fn tokens_end_with_their_session() {
 
     let disabled = house.log_in("ada").await.unwrap();
     assert_eq!(house.authenticator.accounts().disable(&disabled.user.id).await.unwrap(), 1);
-    assert_eq!(check(&disabled).await, (ended.clone(), ended.clone()));
+    let is_disabled = Some(format!("the user `{}` is disabled", disabled.user.id));
+    assert_eq!(check(&disabled).await, (is_disabled.clone(), is_disabled));
     assert!(matches!(house.log_in("ada").await.err().unwrap(), LoginError::UserDisabled(_)));
     assert!(matches!(house.authenticator.look_up(&disabled.user.id).await.err().unwrap(), LoginError::UserDisabled(_)));
     house.authenticator.accounts().enable(&disabled.user.id).await.unwrap();
