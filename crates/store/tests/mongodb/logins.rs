@@ -125,7 +125,7 @@ pub(crate) async fn a_revoked_session_is_over_in_every_process(world: World) {
     assert_eq!(here.authenticator.accounts().disable(&two.user.id).await.unwrap(), 1);
     refused_session(&there, &two.access_token).await;
     let error = there.authenticator.refresh(&two.refresh_token).await.err().unwrap();
-    assert!(matches!(error, LoginError::SessionEnded), "{error}");
+    assert!(matches!(error, LoginError::SessionEnded | LoginError::UserDisabled(_)), "{error}");
     assert!(matches!(there.log_in("ada").await.err().unwrap(), LoginError::UserDisabled(_)));
     there.level(&eve.access_token, Freshness::Snapshot).await;
 }
