@@ -144,8 +144,24 @@ fn has_expression(filter: &Document) -> bool {
     format!("{filter:?}").contains("$expr")
 }
 
+fn filters_by_expression(stages: &[Document]) -> bool {
+    stages.iter().any(|stage| stage.get_document("$match").is_ok_and(has_expression))
+}
+
+/// Whether this store failed on a document, and not on the request itself.
+fn has_failed_late(error: &DocumentsError) -> bool {
+    const BAD_VALUE: i32 = 2;
+    const FAILED_TO_PARSE: i32 = 9;
+    match error {
+        DocumentsError::Refused { code: Some(code), .. } => ![BAD_VALUE, FAILED_TO_PARSE].contains(code),
+        error => error.to_string().contains("an expression"),
+    }
+}
+
 fn is_failed_expression(error: &str) -> bool {
-    error.contains("Failed to optimize expression") || error.contains("Executor error during find command")
+    ["Failed to optimize expression", "Executor error during find command", "Executor error during aggregation"]
+        .iter()
+        .any(|text| error.contains(text))
 }
 
 async fn compare(world: &World, store: &EmbeddedDocuments, namespace: &Namespace, find: &Find, tried: &mut Tried) {
@@ -315,13 +331,19 @@ pub(crate) fn pipelines_bring_the_same(world: World) -> Finished {
                         tried.unsupported += 1;
                     }
                     // As in `find`.
-                    (Ok(_), Err(_)) | (Err(_), Ok(_))
-                        if stages.iter().any(|stage| stage.get_document("$match").is_ok_and(has_expression)) =>
+                    (Ok(_), Err(error))
+                        if filters_by_expression(&stages) && is_failed_expression(&error.to_string()) =>
                     {
                         tried.unsupported += 1;
                     }
+                    (Err(error), Ok(_)) if filters_by_expression(&stages) && has_failed_late(&error) => {
+                        tried.unsupported += 1;
+                    }
                     // A server may ask a `$match` before the stages that it stands behind, whose expressions then see fewer documents.
-                    (Err(_), Ok(_)) if stages.iter().skip(1).any(|stage| stage.contains_key("$match")) => {
+                    (Err(error), Ok(_))
+                        if stages.iter().skip(1).any(|stage| stage.contains_key("$match"))
+                            && has_failed_late(&error) =>
+                    {
                         tried.unsupported += 1;
                     }
                     (Err(error), Ok(_)) => panic!("refused here only: {stages:?}\n  {error}"),
