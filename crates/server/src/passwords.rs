@@ -1,5 +1,5 @@
-//! Registration, confirmation and reset. These requests carry no token that counts, and none of them is answered with 401, upon which
-//! clients would refresh one.
+//! Registration, confirmation and reset. These requests need no token, and one that is sent is ignored. They never answer 401, because
+//! clients would then refresh their token and repeat the request.
 
 use axum::body::Bytes;
 use axum::extract::{Path, State as Extract};

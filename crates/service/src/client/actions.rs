@@ -69,12 +69,11 @@ const ACTIONS: [&str; 14] = [
 ];
 
 impl ClientApi {
-    /// Carries out a call of the user of an access token, `{"name", "arguments", "service"}`; what comes back, as BSON.
+    /// Carries out a call of a [bearer](Self::bearer), `{"name", "arguments", "service"}`; returns its result as BSON.
     ///
     /// # Errors
-    /// The token is not accepted, there is no such action, or it is not permitted or fails.
-    pub async fn call(&self, access_token: &str, call: Option<&Node>) -> Result<Bson, ClientError> {
-        let user = self.bearer(access_token).await?;
+    /// There is no such action, or it is not permitted or fails.
+    pub async fn call(&self, user: User, call: Option<&Node>) -> Result<Bson, ClientError> {
         let invalid = || ClientError::bad(ErrorCode::InvalidParameter, "invalid function call request");
         let call = call.ok_or_else(invalid)?;
         let name = call.get("name").and_then(Node::as_str).ok_or_else(invalid)?;

@@ -92,8 +92,8 @@ impl ClientApi {
     }
 }
 
-/// Deletes a user with passwords, keys and sessions; whether there was such a user. The ways to log in go first, so that none of them
-/// makes the user anew.
+/// Deletes a user with their passwords, keys and sessions; returns whether the user existed. Passwords and keys are removed first: a
+/// login between the two steps must not create the user again.
 ///
 /// # Errors
 /// A store cannot be asked.

@@ -94,8 +94,9 @@ impl ClientApi {
         let (mut spoke, mut looked) = (Instant::now(), Instant::now());
         loop {
             let happened = watched.next().await;
-            // The token may end before the stream; the session may not.
-            if looked.elapsed() >= Duration::from_secs(1) {
+            // The token may end before the stream; the session may not. No change is told to one that has ended.
+            let is_change = matches!(happened, Ok(WatchEvent::Change(_)));
+            if is_change || looked.elapsed() >= Duration::from_secs(1) {
                 looked = Instant::now();
                 if let Err(error) = self.session_lasts(&token).await {
                     return drop(items.send(StreamItem::Failed(error)).await);
