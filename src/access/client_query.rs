@@ -208,7 +208,7 @@ pub(crate) struct Answered {
 }
 
 impl Answered {
-    /// What is asked of each document.
+    /// The conditions that each document must meet.
     pub(super) fn residual(&self) -> &Residual {
         self.filter.residual()
     }

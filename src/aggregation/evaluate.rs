@@ -25,7 +25,7 @@ struct Frame<'a> {
 }
 
 impl Expression {
-    /// Its value for a document; none if it is missing.
+    /// Its value for a document; `None` if it is missing.
     pub(crate) fn value(&self, root: &Bson, steps: &Steps) -> Outcome<Option<Bson>> {
         let value = Frame { root, variables: Vec::new(), steps }.of(self)?;
         value.map(|value| owned(value, steps)).transpose()
@@ -209,7 +209,7 @@ impl<'a> Frame<'a> {
         value
     }
 
-    /// The elements of an array; none where there is nothing.
+    /// The elements of an array; `None` if it is null or missing.
     fn elements(&mut self, input: &'a Expression, name: &str, code: i32) -> Outcome<Option<Vec<Cow<'a, Bson>>>> {
         match self.of(input)? {
             value if is_nullish(value.as_deref()) => Ok(None),

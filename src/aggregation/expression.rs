@@ -75,7 +75,7 @@ impl Expression {
         }
     }
 
-    /// The top-level fields that it looks at; none if it may look at any.
+    /// The top-level fields that it reads; `None` if it may read any.
     pub(crate) fn fields(&self) -> Option<Vec<&str>> {
         let (mut fields, mut any) = (Vec::new(), false);
         self.each_field(&mut |field| match field {

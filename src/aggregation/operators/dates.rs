@@ -6,7 +6,7 @@ use crate::aggregation::failure::{FindError, Outcome, refusal, refused};
 use crate::aggregation::number::Num;
 use crate::aggregation::value::{is_nullish, kind, take_text};
 
-/// A moment, of whatever has one; none where there is nothing.
+/// The point in time of a date, timestamp or ObjectId; `None` if it is null or missing.
 pub(super) fn moment(value: Option<&Bson>) -> Outcome<Option<i64>> {
     match value {
         value if is_nullish(value) => Ok(None),

@@ -46,7 +46,7 @@ impl Args<'_> {
         is_nullish(self.get(at))
     }
 
-    /// A number; none where there is nothing.
+    /// A number; `None` if it is null or missing.
     pub(super) fn number(&self, at: usize, code: i32) -> Outcome<Option<Num>> {
         match self.get(at) {
             value if is_nullish(value) => Ok(None),
@@ -65,7 +65,7 @@ impl Args<'_> {
         })
     }
 
-    /// An array; none where there is nothing.
+    /// An array; `None` if it is null or missing.
     pub(super) fn array(&self, at: usize, code: i32) -> Outcome<Option<&[Bson]>> {
         match self.get(at) {
             value if is_nullish(value) => Ok(None),
@@ -74,7 +74,7 @@ impl Args<'_> {
         }
     }
 
-    /// A string; none where there is nothing.
+    /// A string; `None` if it is null or missing.
     pub(super) fn text(&self, at: usize, code: i32) -> Outcome<Option<&str>> {
         match self.get(at) {
             value if is_nullish(value) => Ok(None),

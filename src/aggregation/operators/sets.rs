@@ -83,7 +83,7 @@ fn list(set: BTreeSet<Member<'_>>, args: &Args<'_>) -> Outcome<Option<Bson>> {
     some(all)
 }
 
-/// The operand as an array; none where there is nothing.
+/// The operand as an array; `None` if it is null or missing.
 fn operand<'a>(args: &'a Args<'_>, at: usize, code: i32) -> Outcome<Option<&'a [Bson]>> {
     args.array(at, code)
 }

@@ -10,7 +10,7 @@ pub struct QueryCase {
     pub place: String,
     pub documents: Vec<Document>,
     pub pipeline: Vec<Document>,
-    /// What it makes; none if it is refused.
+    /// The documents that it returns; `None` if it is refused.
     pub answer: Option<Vec<Document>>,
 }
 

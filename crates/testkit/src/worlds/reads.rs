@@ -81,7 +81,7 @@ pub fn filter(choices: &mut Choices, depth: usize) -> Json {
     Json::Object(filter)
 }
 
-/// What is asked of a document as a whole.
+/// A condition on the whole document: `$expr` or `$jsonSchema`.
 fn whole(choices: &mut Choices) -> (&'static str, Json) {
     match choices.below(8) {
         0 => ("$comment", json!("why")),
