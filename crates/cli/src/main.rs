@@ -133,6 +133,17 @@ fn narrow(commands: &mut Vec<Command>, arguments: &[OsString]) {
     }
 }
 
+/// Adds what a configuration file says, for the command that has one.
+fn with_settings(commands: &[Command], arguments: Vec<OsString>) -> Result<Vec<OsString>, Trouble> {
+    let [command] = commands else { return Ok(arguments) };
+    if command.name != "serve" {
+        return Ok(arguments);
+    }
+    let described = (command.describe)(clap::Command::new(command.name));
+    let known: Vec<String> = described.get_arguments().filter_map(|argument| argument.get_long()).map(str::to_owned).collect();
+    serve::with_settings(arguments, &known)
+}
+
 /// The answer of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
@@ -150,6 +161,13 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
     let mut commands = Command::all();
     narrow(&mut commands, &arguments);
+    let arguments = match with_settings(&commands, arguments) {
+        Ok(arguments) => arguments,
+        Err(trouble) => {
+            Output::new(false).trouble(&trouble);
+            return ExitCode::from(2);
+        }
+    };
     let matches = match describe(&commands).try_get_matches_from(&arguments) {
         Ok(matches) => matches,
         Err(error) => {

@@ -1,16 +1,29 @@
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
+use ipnet::IpNet;
 use portcullis::json::Node;
 use portcullis_service::client::{ClientApi, ClientError, ErrorClass};
+use tokio::sync::Semaphore;
+
+use crate::metrics::Metrics;
+use crate::observe::AT_ONCE;
+use crate::peer::Client;
+use crate::rate_limits::{Attempt, Limits, RateLimits};
+use crate::reply::Failure;
+use crate::streams::Streams;
 
 /// The applications that are served together.
 #[derive(Clone)]
 pub struct State(Arc<Inner>);
 
 struct Inner {
-    applications: HashMap<String, Application>,
+    applications: RwLock<Arc<HashMap<String, Arc<Application>>>>,
     options: Options,
+    limits: Option<Limits>,
+    metrics: Metrics,
+    requests: Semaphore,
+    streams: Streams,
 }
 
 /// How to serve.
@@ -18,6 +31,12 @@ struct Inner {
 pub struct Options {
     /// Under which address clients reach the server, `https://example.com`; without it, the one to which they sent their request.
     pub public_url: Option<String>,
+    /// Whether the server itself speaks TLS.
+    pub is_tls: bool,
+    /// The proxies whose forwarded headers count.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How often clients may try to log in; `None` if there is no limit.
+    pub rate_limits: Option<RateLimits>,
 }
 
 pub(crate) struct Application {
@@ -30,37 +49,82 @@ impl State {
     /// These applications.
     #[must_use]
     pub fn new(applications: Vec<ClientApi>, options: Options) -> Self {
-        let options = Options { public_url: options.public_url.map(|url| url.trim_end_matches('/').to_owned()) };
-        let with_id =
-            |api: ClientApi| (api.id().to_owned(), Application { origins: origins(&api), api: Arc::new(api) });
-        Self(Arc::new(Inner { applications: applications.into_iter().map(with_id).collect(), options }))
+        let public_url = options.public_url.map(|url| url.trim_end_matches('/').to_owned());
+        let options = Options { public_url, ..options };
+        Self(Arc::new(Inner {
+            applications: RwLock::new(Arc::new(by_id(applications))),
+            limits: options.rate_limits.map(Limits::new),
+            options,
+            metrics: Metrics::new(),
+            requests: Semaphore::new(AT_ONCE),
+            streams: Streams::new(),
+        }))
+    }
+
+    /// Serves these applications from now on. Streams that are open keep the rules under which they began until they end.
+    pub fn replace(&self, applications: Vec<ClientApi>) {
+        let applications = Arc::new(by_id(applications));
+        *self.0.applications.write().unwrap_or_else(PoisonError::into_inner) = applications;
     }
 
     pub(crate) fn options(&self) -> &Options {
         &self.0.options
     }
 
-    pub(crate) fn find(&self, id: &str) -> Option<&Application> {
-        self.0.applications.get(id)
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    pub(crate) fn requests(&self) -> &Semaphore {
+        &self.0.requests
+    }
+
+    pub(crate) fn streams(&self) -> &Streams {
+        &self.0.streams
+    }
+
+    /// Counts what a client tries, if that is limited.
+    pub(crate) fn check(&self, app: &str, client: &Client, attempt: Attempt<'_>) -> Result<(), Failure> {
+        let Some(limits) = &self.0.limits else { return Ok(()) };
+        let checked = limits.check(app, client.network(), attempt);
+        if checked.is_err() {
+            self.metrics().refused("attempts");
+        }
+        checked
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Application>> {
+        self.0.applications.read().unwrap_or_else(PoisonError::into_inner).values().map(Arc::clone).collect()
+    }
+
+    pub(crate) fn find(&self, id: &str) -> Option<Arc<Application>> {
+        self.0.applications.read().unwrap_or_else(PoisonError::into_inner).get(id).map(Arc::clone)
     }
 
     /// The application of an id that a client names.
-    pub(crate) fn api(&self, id: &str) -> Result<&Arc<ClientApi>, ClientError> {
+    pub(crate) fn api(&self, id: &str) -> Result<Arc<ClientApi>, ClientError> {
         let unknown = || {
             let shown: String = id.chars().take(128).collect();
             let message = format!("cannot find app using Client App ID '{shown}'");
             ClientError::plain(ErrorClass::NotFound, message)
         };
-        Ok(&self.find(id).ok_or_else(unknown)?.api)
+        Ok(Arc::clone(&self.find(id).ok_or_else(unknown)?.api))
     }
 
     /// The application that a token says it is of. That it is so is verified there.
-    pub(crate) fn api_of(&self, token: &str) -> Result<&Arc<ClientApi>, ClientError> {
+    pub(crate) fn api_of(&self, token: &str) -> Result<Arc<ClientApi>, ClientError> {
         let id = ClientApi::application_of(token);
         let application = id.and_then(|id| self.find(&id));
         let refused = || ClientError::plain(ErrorClass::Unauthorized, "unauthorized");
-        Ok(&application.ok_or_else(refused)?.api)
+        Ok(Arc::clone(&application.ok_or_else(refused)?.api))
     }
+}
+
+fn by_id(applications: Vec<ClientApi>) -> HashMap<String, Arc<Application>> {
+    let with_id = |api: ClientApi| {
+        (api.id().to_owned(), Arc::new(Application { origins: origins(&api), api: Arc::new(api) }))
+    };
+    applications.into_iter().map(with_id).collect()
 }
 
 /// `allowed_request_origins` of an application's own file.

@@ -1,15 +1,19 @@
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State as Extract};
+use axum::extract::{Extension, Path, Query, State as Extract};
 use axum::http::{HeaderMap, StatusCode};
+use portcullis::json::Node;
 use portcullis_service::client::LoginReply;
 use serde_json::json;
 
 use crate::applications::State;
+use crate::peer::Client;
+use crate::rate_limits::Attempt;
 use crate::reply::{Reply, empty, json_reply};
 use crate::request::{bearer, large_body};
 
 pub(crate) async fn log_in(
     Extract(state): Extract<State>,
+    Extension(client): Extension<Client>,
     Path((app, provider)): Path<(String, String)>,
     Query(query): Query<Vec<(String, String)>>,
     headers: HeaderMap,
@@ -17,6 +21,9 @@ pub(crate) async fn log_in(
 ) -> Reply {
     let api = state.api(&app)?;
     let payload = large_body(bytes).await?;
+    let account = payload.as_ref().and_then(|payload| payload.get("username")).and_then(Node::as_str);
+    let attempt = if provider == "anon-user" { Attempt::Register } else { Attempt::LogIn(account) };
+    state.check(&app, &client, attempt)?;
     let links = query.iter().any(|(name, value)| name == "link" && value == "true");
     let LoginReply { access_token, refresh_token, user_id, device_id } = if links {
         api.link(bearer(&headers)?, &provider, payload.as_ref()).await?

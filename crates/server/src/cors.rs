@@ -26,7 +26,7 @@ pub(crate) async fn answer(Extract(state): Extract<State>, request: Request, nex
     let asked = request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
     let mut response = if !is_allowed(&state, &request, &origin) {
         let message = "the origin is not among the allowed request origins";
-        Failure(ClientError::new(ErrorClass::Forbidden, ErrorCode::DomainNotAllowed, message)).into_response()
+        Failure::from(ClientError::new(ErrorClass::Forbidden, ErrorCode::DomainNotAllowed, message)).into_response()
     } else if request.method() == Method::OPTIONS {
         let mut response = StatusCode::NO_CONTENT.into_response();
         let headers = response.headers_mut();

@@ -1,17 +1,20 @@
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, Query, State as Extract};
+use axum::extract::{Extension, Path, Query, State as Extract};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use portcullis_service::client::{ClientError, ErrorCode, StreamItem};
+use portcullis_service::client::{ClientError, ErrorClass, ErrorCode, StreamItem};
+use tokio::sync::{mpsc, watch};
 
 use crate::applications::State;
-use crate::reply::{Reply, json_reply};
+use crate::peer::Client;
+use crate::reply::{Failure, Reply, json_reply};
 use crate::request::{bearer, body, large_body};
+use crate::streams::Opened;
 
 /// Calls a function or an action of a data source; the reply is the result itself, as canonical extended JSON.
 pub(crate) async fn call(
@@ -32,6 +35,7 @@ pub(crate) async fn call(
 /// Watches a collection: the call is in the query, since such requests have no body.
 pub(crate) async fn stream(
     Extract(state): Extract<State>,
+    Extension(client): Extension<Client>,
     Path(app): Path<String>,
     Query(query): Query<Vec<(String, String)>>,
     headers: HeaderMap,
@@ -49,19 +53,69 @@ pub(crate) async fn stream(
     let request = parameter(["baas_request", "stitch_request"]).ok_or_else(invalid)?;
     let bytes = STANDARD.decode(request).map_err(|_| invalid())?;
     let call = body(&Bytes::from(bytes))?.ok_or_else(invalid)?;
-    let items = Arc::clone(api).watch(token, &call).await?;
-    let events = futures_util::stream::unfold((items, true), |(mut items, is_first)| async move {
-        if is_first {
-            return Some((Ok::<_, Infallible>(COMMENT.to_owned()), (items, false)));
-        }
-        let item = items.recv().await?;
-        Some((Ok(written(&item)), (items, false)))
+    let Some(opened) = state.streams().take(client.network()) else {
+        state.metrics().refused("streams");
+        let error = ClientError::plain(ErrorClass::TooManyRequests, "too many streams are open");
+        return Err(Failure::after(error, BUSY));
+    };
+    let items = api.watch(token, &call).await?;
+    let stream = Stream::new(items, state.clone(), opened);
+    let events = futures_util::stream::unfold(stream, |mut stream| async move {
+        let text = stream.next().await?;
+        Some((Ok::<_, Infallible>(text), stream))
     });
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
     ];
     Ok((headers, Body::from_stream(events)).into_response())
+}
+
+/// When a client that could not open a stream may try again.
+const BUSY: Duration = Duration::from_secs(30);
+
+/// A stream that is being sent.
+struct Stream {
+    items: mpsc::Receiver<StreamItem>,
+    stopping: watch::Receiver<bool>,
+    state: State,
+    is_begun: bool,
+    is_over: bool,
+    _opened: Opened,
+}
+
+impl Stream {
+    fn new(items: mpsc::Receiver<StreamItem>, state: State, opened: Opened) -> Self {
+        state.metrics().streams.inc();
+        let stopping = state.streams().stopping();
+        Self { items, stopping, state, is_begun: false, is_over: false, _opened: opened }
+    }
+
+    /// What is sent next; `None` at the end.
+    async fn next(&mut self) -> Option<String> {
+        if self.is_over {
+            return None;
+        }
+        if !self.is_begun {
+            self.is_begun = true;
+            return Some(COMMENT.to_owned());
+        }
+        let item = tokio::select! {
+            item = self.items.recv() => item?,
+            _ = self.stopping.wait_for(|stopping| *stopping) => {
+                self.is_over = true;
+                let message = "the server is shutting down";
+                StreamItem::Failed(ClientError::new(ErrorClass::Unavailable, ErrorCode::InternalServerError, message))
+            }
+        };
+        Some(written(&item))
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.state.metrics().streams.dec();
+    }
 }
 
 /// Keeps a connection open.

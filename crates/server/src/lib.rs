@@ -4,10 +4,10 @@
 //!
 //! ```no_run
 //! # async fn serve(applications: Vec<portcullis_service::client::ClientApi>) -> std::io::Result<()> {
-//! use portcullis_server::{Options, State, app};
+//! use portcullis_server::{Options, State};
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
 //! let state = State::new(applications, Options::default());
-//! portcullis_server::serve(listener, app(state), std::future::pending()).await
+//! portcullis_server::serve(listener, state, None, std::future::pending()).await
 //! # }
 //! ```
 
@@ -16,25 +16,36 @@ mod auth;
 mod cors;
 mod data;
 mod keys;
+mod listener;
 mod location;
+mod metrics;
+mod observe;
 mod passwords;
+mod peer;
+mod rate_limits;
+mod ready;
 mod reply;
 mod request;
+mod streams;
+mod tls;
 
-use std::future::Future;
-use std::io;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, post, put};
-use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::timeout::TimeoutLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, Predicate, SizeAbove};
+use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
 pub use applications::{Options, State};
+pub use listener::serve;
+pub use metrics::{metrics, serve_metrics};
+pub use rate_limits::RateLimits;
+pub use tls::{Tls, TlsError};
 
 /// How large the body of a call may be, in bytes: as much as is read as JSON, 16 MiB.
 pub const MAX_BODY: usize = portcullis::json::MAX_SIZE;
@@ -42,30 +53,34 @@ pub const MAX_BODY: usize = portcullis::json::MAX_SIZE;
 /// How large the body of any other request may be, in bytes. A third party's token has a million characters at most.
 const MAX_OTHER_BODY: usize = 1_200_000;
 
-/// How long requests that have begun are waited for when the server is to end.
-const GRACE: Duration = Duration::from_secs(10);
-
 /// How long a request may take.
 const PATIENCE: Duration = Duration::from_secs(300);
+
+/// How long the body of a request may pause.
+const PAUSE: Duration = Duration::from_secs(30);
 
 /// The routes of the client API for the applications of a state.
 pub fn app(state: State) -> Router {
     let routes = application_routes("/api/client/v2.0/app/{app}").merge(user_routes("/api/client/v2.0/auth"));
     let routes = routes
+        .route_layer(from_fn(observe::note_route))
         .method_not_allowed_fallback(reply::wrong_method)
         .fallback(reply::unknown_path)
         .with_state(state.clone())
         .layer(DefaultBodyLimit::max(MAX_OTHER_BODY));
-    let health = || async { StatusCode::OK };
     // What stands around the routes sees every request before its path is matched.
     Router::new()
-        .route("/healthz", get(health))
-        .route("/readyz", get(health))
+        .route("/healthz", get(ready::health))
+        .route("/readyz", get(ready::ready))
+        .route("/groups/{group}/apps/{app}/logs", get(observe::log_of_request))
+        .with_state(state.clone())
         .fallback_service(routes)
         .layer(CatchPanicLayer::custom(reply::panicked))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, PATIENCE))
-        .layer(map_response(reply::as_json))
-        .layer(from_fn_with_state(state, cors::answer))
+        .layer(RequestBodyTimeoutLayer::new(PAUSE))
+        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(SizeAbove::new(1024))))
+        .layer(from_fn_with_state(state.clone(), cors::answer))
+        .layer(from_fn_with_state(state, observe::observe))
         .layer(from_fn(request::one_slash))
 }
 
@@ -101,28 +116,4 @@ fn user_routes(at: &str) -> Router<State> {
         .route(&path("/api_keys/{id}"), get(keys::get).delete(keys::delete))
         .route(&path("/api_keys/{id}/enable"), put(keys::enable))
         .route(&path("/api_keys/{id}/disable"), put(keys::disable))
-}
-
-/// Serves until `stop` is there, and then what has begun, for ten seconds at most: a stream has no end of its own.
-///
-/// # Errors
-/// The listener fails.
-pub async fn serve(
-    listener: TcpListener,
-    app: Router,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
-    let stop = async move {
-        stop.await;
-        drop(stopping);
-    };
-    let late = async {
-        let _ = stopped.await;
-        tokio::time::sleep(GRACE).await;
-    };
-    tokio::select! {
-        served = axum::serve(listener, app).with_graceful_shutdown(stop) => served,
-        () = late => Ok(()),
-    }
 }

@@ -1,15 +1,21 @@
-use axum::extract::{Path, State as Extract};
+use axum::extract::{Extension, Path, State as Extract};
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::json;
 
 use crate::applications::State;
+use crate::peer::Client;
 use crate::reply::{Reply, json_reply};
 use crate::request::base;
 
 /// Where an application is served: clients ask before anything else.
-pub(crate) async fn location(Extract(state): Extract<State>, Path(app): Path<String>, headers: HeaderMap) -> Reply {
+pub(crate) async fn location(
+    Extract(state): Extract<State>,
+    Extension(client): Extension<Client>,
+    Path(app): Path<String>,
+    headers: HeaderMap,
+) -> Reply {
     state.api(&app)?;
-    let hostname = base(&headers, state.options().public_url.as_deref());
+    let hostname = base(&headers, &client, state.options());
     let ws_hostname = hostname.replacen("http", "ws", 1);
     let body = json!({
         "deployment_model": "GLOBAL",

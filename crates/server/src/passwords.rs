@@ -2,54 +2,102 @@
 //! clients would then refresh their token and repeat the request.
 
 use axum::body::Bytes;
-use axum::extract::{Path, State as Extract};
+use axum::extract::{Extension, Path, State as Extract};
 use axum::http::StatusCode;
 
 use crate::applications::State;
+use crate::peer::Client;
+use crate::rate_limits::Attempt;
 use crate::reply::{Reply, empty};
 use crate::request::{body, text};
 
-pub(crate) async fn register(Extract(state): Extract<State>, Path(app): Path<String>, bytes: Bytes) -> Reply {
+pub(crate) async fn register(
+    Extract(state): Extract<State>,
+    Extension(client): Extension<Client>,
+    Path(app): Path<String>,
+    bytes: Bytes,
+) -> Reply {
     let (api, body) = (state.api(&app)?, body(&bytes)?);
     let (email, password) = (text(body.as_ref(), "email")?, text(body.as_ref(), "password")?);
+    state.check(&app, &client, Attempt::Register)?;
     api.register(email, password).await?;
     Ok(empty(StatusCode::CREATED))
 }
 
-pub(crate) async fn confirm(Extract(state): Extract<State>, Path(app): Path<String>, bytes: Bytes) -> Reply {
+pub(crate) async fn confirm(
+    Extract(state): Extract<State>,
+    Extension(client): Extension<Client>,
+    Path(app): Path<String>,
+    bytes: Bytes,
+) -> Reply {
     let (api, body) = (state.api(&app)?, body(&bytes)?);
     let (token, id) = (text(body.as_ref(), "token")?, text(body.as_ref(), "tokenId")?);
+    state.check(&app, &client, Attempt::Redeem)?;
     api.confirm(token, id).await?;
     Ok(empty(StatusCode::OK))
 }
 
-pub(crate) async fn send_confirmation(Extract(state): Extract<State>, Path(app): Path<String>, bytes: Bytes) -> Reply {
+pub(crate) async fn send_confirmation(
+    Extract(state): Extract<State>,
+    Extension(client): Extension<Client>,
+    Path(app): Path<String>,
+    bytes: Bytes,
+) -> Reply {
     let (api, body) = (state.api(&app)?, body(&bytes)?);
-    api.send_confirmation(text(body.as_ref(), "email")?).await?;
+    let email = text(body.as_ref(), "email")?;
+    state.check(&app, &client, Attempt::Mail(email))?;
+    api.send_confirmation(email).await?;
     Ok(empty(StatusCode::OK))
 }
 
-pub(crate) async fn call_confirmation(Extract(state): Extract<State>, Path(app): Path<String>, bytes: Bytes) -> Reply {
+pub(crate) async fn call_confirmation(
+    Extract(state): Extract<State>,
+    Extension(client): Extension<Client>,
+    Path(app): Path<String>,
+    bytes: Bytes,
+) -> Reply {
     let (api, body) = (state.api(&app)?, body(&bytes)?);
-    api.call_confirmation(text(body.as_ref(), "email")?).await?;
+    let email = text(body.as_ref(), "email")?;
+    state.check(&app, &client, Attempt::Mail(email))?;
+    api.call_confirmation(email).await?;
     Ok(empty(StatusCode::OK))
 }
 
-pub(crate) async fn reset(Extract(state): Extract<State>, Path(app): Path<String>, bytes: Bytes) -> Reply {
+pub(crate) async fn reset(
+    Extract(state): Extract<State>,
+    Extension(client): Extension<Client>,
+    Path(app): Path<String>,
+    bytes: Bytes,
+) -> Reply {
     let (api, body) = (state.api(&app)?, body(&bytes)?);
     let body = body.as_ref();
+    state.check(&app, &client, Attempt::Redeem)?;
     api.reset(text(body, "token")?, text(body, "tokenId")?, text(body, "password")?).await?;
     Ok(empty(StatusCode::OK))
 }
 
-pub(crate) async fn send_reset(Extract(state): Extract<State>, Path(app): Path<String>, bytes: Bytes) -> Reply {
+pub(crate) async fn send_reset(
+    Extract(state): Extract<State>,
+    Extension(client): Extension<Client>,
+    Path(app): Path<String>,
+    bytes: Bytes,
+) -> Reply {
     let (api, body) = (state.api(&app)?, body(&bytes)?);
-    api.send_reset(text(body.as_ref(), "email")?).await?;
+    let email = text(body.as_ref(), "email")?;
+    state.check(&app, &client, Attempt::Mail(email))?;
+    api.send_reset(email).await?;
     Ok(empty(StatusCode::OK))
 }
 
-pub(crate) async fn call_reset(Extract(state): Extract<State>, Path(app): Path<String>, bytes: Bytes) -> Reply {
+pub(crate) async fn call_reset(
+    Extract(state): Extract<State>,
+    Extension(client): Extension<Client>,
+    Path(app): Path<String>,
+    bytes: Bytes,
+) -> Reply {
     let (api, body) = (state.api(&app)?, body(&bytes)?);
-    api.call_reset(text(body.as_ref(), "email")?, text(body.as_ref(), "password")?).await?;
+    let (email, password) = (text(body.as_ref(), "email")?, text(body.as_ref(), "password")?);
+    state.check(&app, &client, Attempt::Mail(email))?;
+    api.call_reset(email, password).await?;
     Ok(empty(StatusCode::OK))
 }

@@ -2,6 +2,8 @@
 //! no type at all.
 
 use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::Path;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -21,11 +23,22 @@ pub(crate) fn empty(status: StatusCode) -> Response {
 }
 
 /// A failure on its way out.
-pub(crate) struct Failure(pub(crate) ClientError);
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: Arc<ClientError>,
+    /// In how many seconds the client may try again.
+    pub(crate) retry_after: Option<u64>,
+}
+
+impl Failure {
+    pub(crate) fn after(error: ClientError, wait: Duration) -> Self {
+        Self { error: Arc::new(error), retry_after: Some(wait.as_secs().saturating_add(1)) }
+    }
+}
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
-        Self(error)
+        Self { error: Arc::new(error), retry_after: None }
     }
 }
 
@@ -33,61 +46,59 @@ impl From<ClientError> for Failure {
 pub(crate) type Reply = Result<Response, Failure>;
 
 impl IntoResponse for Failure {
+    /// The status; the body is written where the request's id is known.
     fn into_response(self) -> Response {
-        let Self(error) = self;
-        let status = match error.class {
+        let status = match self.error.class {
             ErrorClass::BadRequest => StatusCode::BAD_REQUEST,
             ErrorClass::Unauthorized => StatusCode::UNAUTHORIZED,
             ErrorClass::Forbidden => StatusCode::FORBIDDEN,
             ErrorClass::NotFound => StatusCode::NOT_FOUND,
             ErrorClass::Conflict => StatusCode::CONFLICT,
+            ErrorClass::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+            ErrorClass::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        let code = error.code.map_or("", ErrorCode::name);
-        let private = error.private.as_deref().unwrap_or("");
-        if status == StatusCode::INTERNAL_SERVER_ERROR {
-            tracing::error!(code, private, "{}", error.message);
-        } else {
-            tracing::debug!(code, private, "{}", error.message);
+        let mut response = status.into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        json_reply(status, &body_of(&error))
+        response.extensions_mut().insert(self);
+        response
     }
 }
 
-fn body_of(error: &ClientError) -> Value {
-    let mut body = json!({ "error": error.message });
-    if let (Some(code), Value::Object(members)) = (error.code, &mut body) {
-        members.insert("error_code".to_owned(), json!(code.name()));
+/// The body of a failure. `link` is where its request can be looked up.
+pub(crate) fn error_body(message: &str, code: Option<ErrorCode>, link: &str) -> Value {
+    let mut body = json!({ "error": message });
+    if let Value::Object(members) = &mut body {
+        if let Some(code) = code {
+            members.insert("error_code".to_owned(), json!(code.name()));
+        }
+        members.insert("link".to_owned(), json!(link));
     }
     body
 }
 
 pub(crate) async fn wrong_method() -> Response {
-    json_reply(StatusCode::METHOD_NOT_ALLOWED, &json!({ "error": "method not allowed" }))
+    plain(StatusCode::METHOD_NOT_ALLOWED)
 }
 
 pub(crate) async fn unknown_path() -> Response {
-    json_reply(StatusCode::NOT_FOUND, &json!({ "error": "not found" }))
+    plain(StatusCode::NOT_FOUND)
+}
+
+/// A failure that its status says all about.
+fn plain(status: StatusCode) -> Response {
+    status.into_response()
 }
 
 pub(crate) async fn no_push_service(Path((_, service)): Path<(String, String)>) -> Response {
     let shown: String = service.chars().take(128).collect();
     let message = format!("service not found: '{shown}'");
-    Failure(ClientError::new(ErrorClass::NotFound, ErrorCode::ServiceNotFound, message)).into_response()
+    Failure::from(ClientError::new(ErrorClass::NotFound, ErrorCode::ServiceNotFound, message)).into_response()
 }
 
 /// A request that ended in a panic, of which the client learns nothing.
 pub(crate) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
-    Failure(ClientError::internal("a request panicked")).into_response()
-}
-
-/// A failure that did not come from the routes, as a body that is too large, has a text: clients read JSON.
-pub(crate) async fn as_json(response: Response) -> Response {
-    let status = response.status();
-    let is_failure = status.is_client_error() || status.is_server_error();
-    let kind = response.headers().get(header::CONTENT_TYPE);
-    if !is_failure || kind.is_some_and(|kind| kind == "application/json") {
-        return response;
-    }
-    json_reply(status, &json!({ "error": status.canonical_reason().unwrap_or("failed").to_lowercase() }))
+    Failure::from(ClientError::internal("a request panicked")).into_response()
 }

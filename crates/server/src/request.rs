@@ -9,6 +9,9 @@ use portcullis::json::{self, Node};
 use portcullis_service::client::{ClientError, ErrorClass, ErrorCode};
 use tokio::sync::Semaphore;
 
+use crate::applications::Options;
+use crate::peer::Client;
+
 /// Takes several slashes at the beginning of a path for one: a base address that ends in a slash makes them.
 pub(crate) async fn one_slash(mut request: Request, next: Next) -> Response {
     let uri = request.uri();
@@ -62,13 +65,15 @@ pub(crate) fn text<'b>(body: Option<&'b Node>, name: &str) -> Result<&'b str, Cl
 }
 
 /// The scheme, host and port under which the client reached the server.
-pub(crate) fn base(headers: &HeaderMap, public_url: Option<&str>) -> String {
-    if let Some(url) = public_url {
-        return url.to_owned();
+pub(crate) fn base(headers: &HeaderMap, client: &Client, options: &Options) -> String {
+    if let Some(url) = &options.public_url {
+        return url.clone();
     }
     let is_plain = |host: &&str| {
         host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']'))
     };
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).filter(is_plain).unwrap_or("localhost");
-    format!("http://{host}")
+    let asked = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = client.host.as_deref().or(asked).filter(is_plain).unwrap_or("localhost");
+    let scheme = client.scheme.unwrap_or(if options.is_tls { "https" } else { "http" });
+    format!("{scheme}://{host}")
 }

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use portcullis::app::{App, Secrets};
 use portcullis_server::{Options, State, app};
 use portcullis_service::Places;
-use portcullis_service::client::{Served, StorePlace, open};
+use portcullis_service::client::{Host, MailSettings, Served, StorePlace};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -55,7 +55,9 @@ impl Server {
             Served { app: Arc::new(app), secrets: Secrets::default() }
         };
         let served = vec![load("notes"), load("other")];
-        let (apis, _) = open(served, &Places::in_directory(&state), &StorePlace::Directory).await.unwrap();
+        let mail = MailSettings::to_folder(state.join("mail")).unwrap();
+        let (host, _) = Host::open(Places::in_directory(&state), &StorePlace::Directory, mail).await.unwrap();
+        let apis = host.applications(served).unwrap();
         Self { app: app(State::new(apis, Options::default())), state }
     }
 

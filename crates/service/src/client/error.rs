@@ -32,6 +32,10 @@ pub enum ErrorClass {
     NotFound,
     /// It is there already.
     Conflict,
+    /// It was asked for too often.
+    TooManyRequests,
+    /// The service cannot do it at present.
+    Unavailable,
     /// The service failed.
     Internal,
 }

@@ -20,14 +20,16 @@ use std::sync::Arc;
 use portcullis::app::{App, Secrets};
 use portcullis::login::{Authenticator, Freshness};
 use portcullis::store::Credentials;
-use portcullis::store::documents::{DocumentStore, Watch};
+use portcullis::store::documents::{DocumentStore, Find, Namespace, Watch};
 
 pub use custom_data::StoredCustomData;
 pub use error::{ClientError, ErrorClass, ErrorCode};
 pub use keys::{CreatedKey, KeyView};
 pub use logins::{LinkedUser, LoginReply};
-pub use mail::{FolderMail, Mail, Mailer};
-pub use open::{Served, StorePlace, open};
+pub use mail::{FolderMail, LANGUAGES, Mail, MailTexts, MailTextsError, Mailer, QueuedMail};
+#[cfg(feature = "smtp")]
+pub use mail::{SmtpError, SmtpMail};
+pub use open::{Host, MailSettings, Served, StorePlace};
 pub use passwords::Hashing;
 pub use providers::Providers;
 pub use sessions::delete;
@@ -45,6 +47,7 @@ pub struct ClientApi {
     providers: Providers,
     hashing: Hashing,
     mailer: Arc<dyn Mailer>,
+    mail_texts: MailTexts,
     freshness: Freshness,
 }
 
@@ -66,6 +69,8 @@ pub struct ClientParts {
     pub changes: Option<Arc<dyn Watch>>,
     /// Sends mail to users.
     pub mailer: Arc<dyn Mailer>,
+    /// What the mails say.
+    pub mail_texts: MailTexts,
     /// How old a user may be whom a request's rules see.
     pub freshness: Freshness,
 }
@@ -74,7 +79,7 @@ impl ClientApi {
     /// Opens an application for its clients.
     #[must_use]
     pub fn new(parts: ClientParts) -> Self {
-        let ClientParts { id, app, secrets, authenticator, credentials, documents, changes, mailer, freshness } = parts;
+        let ClientParts { id, app, secrets, authenticator, credentials, documents, changes, mailer, mail_texts, freshness } = parts;
         let providers = Providers::of(&app);
         Self {
             id,
@@ -87,6 +92,7 @@ impl ClientApi {
             providers,
             hashing: Hashing::default(),
             mailer,
+            mail_texts,
             freshness,
         }
     }
@@ -107,5 +113,21 @@ impl ClientApi {
     #[must_use]
     pub const fn providers(&self) -> &Providers {
         &self.providers
+    }
+
+    /// Asks the stores something cheap, to learn whether they answer.
+    ///
+    /// # Errors
+    /// One of them does not.
+    pub async fn check_stores(&self) -> Result<(), ClientError> {
+        // No key has this id.
+        self.credentials.key("").await?;
+        let namespace = Namespace::parse("portcullis.readiness");
+        if let Some(namespace) = namespace {
+            let find = Find { limit: Some(1), ..Find::by(bson::Document::new()) };
+            let mut cursor = self.documents.find(&namespace, &find).await.map_err(ClientError::internal)?;
+            cursor.batch().await.map_err(ClientError::internal)?;
+        }
+        Ok(())
     }
 }

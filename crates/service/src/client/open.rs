@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use portcullis::app::{App, Secrets};
-use portcullis::auth::token::TokenIssuer;
+use portcullis::auth::token::{SigningKeys, TokenIssuer};
 use portcullis::login::{
     Accounts, Authenticator, Freshness, FunctionMissing, UserCreation, custom_data_config, token_provider,
 };
@@ -10,7 +10,7 @@ use portcullis::store::documents::{DocumentStore, Watch};
 use portcullis::store::{Credentials, CustomDataStore, Sessions, Users};
 use portcullis_store::{Embedded, EmbeddedDocuments};
 
-use super::{ClientApi, ClientParts, FolderMail, StoredCustomData};
+use super::{ClientApi, ClientParts, FolderMail, LANGUAGES, MailTexts, MailTextsError, Mailer, StoredCustomData};
 use crate::clients::ServerUri;
 use crate::error::ServiceError;
 use crate::places::{IfMissing, Places};
@@ -41,24 +41,69 @@ enum Stores {
     Server(crate::server::Server),
 }
 
-/// Opens applications for their clients. What does not exist yet is made; the file of the signing key, if it was made now, is
-/// told too.
-///
-/// # Errors
-/// A store cannot be opened, a configuration cannot be used, or two applications have the same id.
-pub async fn open(
-    served: Vec<Served>,
-    places: &Places,
-    place: &StorePlace,
-) -> Result<(Vec<ClientApi>, Option<PathBuf>), ServiceError> {
-    let (keys, made) = places.signing_keys(IfMissing::Create)?;
-    let stores = Stores::open(places, place).await?;
-    let mut apis: Vec<ClientApi> = Vec::new();
-    for Served { app, secrets } in served {
-        let id = app.id().ok_or_else(|| ServiceError::NoId(app.directory.clone()))?.to_owned();
-        if apis.iter().any(|known| known.id() == id) {
-            return Err(ServiceError::SameId(id));
+/// How mail is sent, and what it says.
+#[derive(Clone)]
+pub struct MailSettings {
+    /// Sends it.
+    pub mailer: Arc<dyn Mailer>,
+    /// What it says.
+    pub texts: MailTexts,
+}
+
+impl MailSettings {
+    /// Writes mails into a folder, in the default language.
+    ///
+    /// # Errors
+    /// None at present: the texts are those that come with the service.
+    pub fn to_folder(folder: PathBuf) -> Result<Self, MailTextsError> {
+        let [language, ..] = LANGUAGES;
+        Ok(Self { mailer: Arc::new(FolderMail::new(folder)), texts: MailTexts::load(language, None)? })
+    }
+}
+
+/// The keys and stores of the applications that are served together.
+pub struct Host {
+    places: Places,
+    keys: SigningKeys,
+    stores: Stores,
+    mail: MailSettings,
+}
+
+impl Host {
+    /// Opens the stores. What does not exist yet is made; the file of the signing key, if it was made now, is told too.
+    ///
+    /// # Errors
+    /// A store cannot be opened, or a key cannot be read.
+    pub async fn open(
+        places: Places,
+        place: &StorePlace,
+        mail: MailSettings,
+    ) -> Result<(Self, Option<PathBuf>), ServiceError> {
+        let (keys, made) = places.signing_keys(IfMissing::Create)?;
+        let stores = Stores::open(&places, place).await?;
+        Ok((Self { places, keys, stores, mail }, made))
+    }
+
+    /// Opens applications for their clients: all of them or none.
+    ///
+    /// # Errors
+    /// A configuration cannot be used, or two applications have the same id.
+    pub fn applications(&self, served: Vec<Served>) -> Result<Vec<ClientApi>, ServiceError> {
+        let mut apis: Vec<ClientApi> = Vec::new();
+        for served in served {
+            let api = self.application(served)?;
+            if apis.iter().any(|known| known.id() == api.id()) {
+                return Err(ServiceError::SameId(api.id().to_owned()));
+            }
+            apis.push(api);
         }
+        Ok(apis)
+    }
+
+    fn application(&self, served: Served) -> Result<ClientApi, ServiceError> {
+        let Served { app, secrets } = served;
+        let Self { places, keys, stores, mail } = self;
+        let id = app.id().ok_or_else(|| ServiceError::NoId(app.directory.clone()))?.to_owned();
         places.keep_apart(&app)?;
         let (users, sessions, credentials) = stores.accounts(places, &id);
         let mut authenticator =
@@ -85,8 +130,9 @@ pub async fn open(
         if app.takes_anonymous_users() {
             authenticator = authenticator.with_anonymous_users();
         }
-        apis.push(ClientApi::new(ClientParts {
-            mailer: Arc::new(FolderMail::new(places.state.join("mail"))),
+        Ok(ClientApi::new(ClientParts {
+            mailer: Arc::clone(&mail.mailer),
+            mail_texts: mail.texts.clone(),
             documents: stores.documents(),
             changes: stores.changes(),
             freshness: Freshness::Snapshot,
@@ -95,9 +141,8 @@ pub async fn open(
             secrets,
             authenticator,
             credentials,
-        }));
+        }))
     }
-    Ok((apis, made))
 }
 
 impl Stores {

@@ -8,7 +8,7 @@ use portcullis::auth::ProviderType;
 use portcullis::store::{OneTimeToken, PasswordLogin, TokenPurpose};
 use tokio::sync::Semaphore;
 
-use super::mail::Mail;
+use super::mail::MailValues;
 use super::providers::{Confirmation, PasswordSettings};
 use super::random::{hash, is_id, secret};
 use super::{ClientApi, ClientError, ErrorClass, ErrorCode};
@@ -252,12 +252,13 @@ impl ClientApi {
         let url = url.unwrap_or("");
         let joint = if url.contains('?') { '&' } else { '?' };
         let link = format!("{url}{joint}token={token}&tokenId={}", kept.id);
-        let (subject, request) = match purpose {
-            TokenPurpose::Confirm => ("Confirm your e-mail address", "confirm your e-mail address"),
-            TokenPurpose::Reset => ("Reset your password", "set a new password"),
+        let settings = self.password_settings()?;
+        let subject = match purpose {
+            TokenPurpose::Confirm => settings.confirm_subject.as_deref(),
+            TokenPurpose::Reset => settings.reset_subject.as_deref(),
         };
-        let text = format!("To {request}, open this address within 30 minutes:\n\n{link}");
-        let mail = Mail { to: login.email.clone(), subject: subject.to_owned(), text };
+        let values = MailValues { app: &self.id, email: &login.email, link: &link };
+        let mail = self.mail_texts.mail(purpose, subject, &values)?;
         self.mailer.send(mail).await.map_err(ClientError::internal)
     }
 

@@ -18,6 +18,9 @@ pub(super) struct PasswordSettings {
     pub(super) confirmation: Confirmation,
     /// Where a mail sends a user who forgot the password.
     pub(super) reset_url: Option<String>,
+    /// The subjects of the mails.
+    pub(super) confirm_subject: Option<String>,
+    pub(super) reset_subject: Option<String>,
     /// Whether a function sets passwords anew.
     pub(super) has_reset_function: bool,
 }
@@ -90,6 +93,12 @@ impl PasswordSettings {
         } else {
             Confirmation::Mail(text("emailConfirmationUrl"))
         };
-        Self { confirmation, reset_url: text("resetPasswordUrl"), has_reset_function: flag("runResetFunction") }
+        Self {
+            confirmation,
+            reset_url: text("resetPasswordUrl"),
+            confirm_subject: text("confirmEmailSubject"),
+            reset_subject: text("resetPasswordSubject"),
+            has_reset_function: flag("runResetFunction"),
+        }
     }
 }

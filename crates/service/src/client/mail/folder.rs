@@ -3,22 +3,7 @@ use std::path::PathBuf;
 
 use portcullis::future::BoxFuture;
 
-/// A mail to a user: a link that confirms an address or sets a new password.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Mail {
-    /// The address.
-    pub to: String,
-    /// The subject.
-    pub subject: String,
-    /// The text.
-    pub text: String,
-}
-
-/// Sends mail.
-pub trait Mailer: Send + Sync {
-    /// Sends a mail, or takes it for sending.
-    fn send(&self, mail: Mail) -> BoxFuture<'_, Result<(), String>>;
-}
+use super::{Mail, Mailer};
 
 /// Writes mails as files into a folder: for trying out, and for tests.
 #[derive(Debug)]

@@ -1,0 +1,49 @@
+use std::net::SocketAddr;
+
+use portcullis::app::App;
+use portcullis::text::OneLine;
+use portcullis_service::client::ClientApi;
+
+use crate::output::Output;
+use crate::trouble::Trouble;
+
+/// Says where the server is, and what is served and what is not.
+pub(super) fn announce(apis: &[ClientApi], base: &str, output: &mut Output) -> Result<(), Trouble> {
+    output.line(format!("listening on {base}"))?;
+    for api in apis {
+        let names: Vec<String> = api.providers().served.iter().map(|(name, _)| OneLine(name).to_string()).collect();
+        output.line(format!("{}: log in by {}", OneLine(api.id()), listed(&names)))?;
+        output.line(format!("  collections: {}", listed(&collections(api.app()))))?;
+        for (name, reason) in &api.providers().refused {
+            output.line(format!("  not served: provider {}: {reason}", OneLine(name)))?;
+        }
+        for (count, what) in left_out(api.app()).into_iter().filter(|(count, _)| *count > 0) {
+            output.line(format!("  not served: {count} {what}"))?;
+        }
+        output.line(format!("  try: curl {base}/api/client/v2.0/app/{}/location", OneLine(api.id())))?;
+    }
+    output.flush()
+}
+
+/// The address under which a browser on this machine reaches the server.
+pub(super) fn base(address: SocketAddr, is_tls: bool) -> String {
+    format!("{}://{address}", if is_tls { "https" } else { "http" })
+}
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+fn collections(app: &App) -> Vec<String> {
+    app.collections.iter().map(|collection| OneLine(&collection.namespace).to_string()).collect()
+}
+
+/// What an application has that is not served.
+fn left_out(app: &App) -> [(usize, &'static str); 4] {
+    [
+        (app.functions.len(), "functions: they are not run yet"),
+        (app.triggers.len(), "triggers: they are not run yet"),
+        (app.endpoints.len(), "HTTPS endpoints and webhooks: they are not run yet"),
+        (app.sync.len(), "device sync configurations: there is no sync server"),
+    ]
+}

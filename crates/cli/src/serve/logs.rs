@@ -1,0 +1,29 @@
+use std::io::IsTerminal;
+
+use clap::ValueEnum;
+use tracing::Level;
+use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
+
+/// How the lines of the log are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON document a line.
+    Json,
+}
+
+/// Writes the log to standard error from now on, until the guard is dropped. A reader that does not keep up loses lines, and delays no
+/// request.
+pub(super) fn begin(format: LogFormat, level: Level) -> WorkerGuard {
+    let (writer, guard): (NonBlocking, WorkerGuard) = tracing_appender::non_blocking(std::io::stderr());
+    let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(writer).with_target(false);
+    // Another subscriber can only be there in tests, which want their own.
+    match format {
+        LogFormat::Text => drop(tracing::subscriber::set_global_default(
+            builder.with_ansi(std::io::stderr().is_terminal()).finish(),
+        )),
+        LogFormat::Json => drop(tracing::subscriber::set_global_default(builder.json().flatten_event(true).finish())),
+    }
+    guard
+}

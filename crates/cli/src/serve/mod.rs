@@ -1,0 +1,302 @@
+//! `portcullis serve`: its options, and what starts and ends with it.
+
+mod announce;
+mod logs;
+mod reload;
+mod settings_file;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use portcullis_server::{Options, RateLimits, State, Tls, metrics, serve};
+use portcullis_service::client::{
+    FolderMail, Host, LANGUAGES, MailSettings, MailTexts, Mailer, QueuedMail, Served, StorePlace,
+};
+use portcullis_service::{Places, ServerUri};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::Level;
+
+use self::announce::{announce, base};
+use self::logs::LogFormat;
+pub(super) use self::settings_file::with_settings;
+use super::Answer;
+use super::application::load_app;
+use super::output::{Output, note};
+use super::secrets::SecretArgs;
+use super::stores::{clients, shut_down};
+use super::trouble::Trouble;
+
+const EXAMPLES: &str = "\
+Examples:
+  portcullis serve --app DIR
+  portcullis serve --app shop --app blog --secrets secrets.json --store mongodb://localhost:27017
+  portcullis serve --app DIR --store data.redb --listen 127.0.0.1:9090 --watch
+  portcullis serve --app DIR --listen 0.0.0.0:443 --tls-cert chain.pem --tls-key key.pem --smtp smtps://user:password@mail.example.com \
+--mail-from 'Shop <shop@example.com>'
+  portcullis serve --config server.toml
+
+Clients log in with the address of this server as their base URL: `new Realm.App({ id, baseUrl: \"http://127.0.0.1:8080\" })`.
+
+A configuration file (`portcullis.toml` if there is one) has the same options by their long names: `listen = \"0.0.0.0:443\"`,
+`app = [\"shop\", \"blog\"]`, `watch = true`, `smtp = \"${SMTP_URL}\"`. What the command line says counts.";
+
+/// Serve the client API of App Services: logins, custom user data and collections for unchanged client SDKs
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// An application directory; repeatable
+    #[arg(long = "app", value_name = "DIR", default_value = ".")]
+    apps: Vec<PathBuf>,
+    /// Where users and documents are: a MongoDB URI or the path of an embedded store (default: the --state directory)
+    #[arg(long, value_name = "URI|FILE", env = "PORTCULLIS_STORE", hide_env_values = true)]
+    store: Option<String>,
+    /// The address to listen on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// The address under which clients reach the server: `https://example.com`
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    /// Load the applications again when their files change; if one has errors, the old ones stay
+    #[arg(long)]
+    watch: bool,
+    /// A file with these options (default: `portcullis.toml`, if there is one)
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Environment tag of the applications
+    #[arg(long, value_name = "TAG")]
+    tag: Option<String>,
+    /// Directory for the signing key and, without --store, users and documents
+    #[arg(long, value_name = "DIR", env = "PORTCULLIS_STATE", default_value = ".portcullis")]
+    state: PathBuf,
+    /// MongoDB database for users, passwords, keys and sessions
+    #[arg(long, value_name = "NAME", default_value = "portcullis")]
+    mongodb_database: String,
+    /// File with a signing key for tokens, at least 32 bytes; repeatable: the first key signs, all keys verify
+    #[arg(long = "signing-key", value_name = "FILE")]
+    signing_keys: Vec<PathBuf>,
+    #[command(flatten)]
+    exposure: ExposureArgs,
+    #[command(flatten)]
+    mail: MailArgs,
+    #[command(flatten)]
+    observation: ObservationArgs,
+    #[command(flatten)]
+    secrets: SecretArgs,
+}
+
+/// What a server needs that others than its own machine reach.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Exposure")]
+struct ExposureArgs {
+    /// The server's certificate chain, PEM; it is read again when it changes
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The private key of the certificate, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Listen without TLS on an address that other machines reach, as behind a proxy
+    #[arg(long)]
+    allow_http: bool,
+    /// A proxy, or a network of them, whose `X-Forwarded-*` headers count; repeatable: `10.0.0.0/8`
+    #[arg(long = "trusted-proxy", value_name = "ADDRESS", value_parser = network)]
+    trusted_proxies: Vec<IpNet>,
+    /// Whether logins, registrations and mails are limited by address and account
+    #[arg(long, value_name = "on|off", default_value = "on", value_parser = ["on", "off"])]
+    rate_limits: String,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Mail")]
+struct MailArgs {
+    /// The mail server: `smtps://user:password@host`, or `smtp://host:587?tls=required` (default: mails are written to files)
+    #[arg(long, value_name = "URL", env = "PORTCULLIS_SMTP", hide_env_values = true, requires = "mail_from")]
+    smtp: Option<String>,
+    /// The sender of mails: `Shop <shop@example.com>`
+    #[arg(long, value_name = "ADDRESS")]
+    mail_from: Option<String>,
+    /// Where mails are written without --smtp (default: `mail` in the --state directory)
+    #[arg(long, value_name = "DIR", conflicts_with = "smtp")]
+    mail_folder: Option<PathBuf>,
+    /// The language of mails
+    #[arg(long, value_name = "LANGUAGE", default_value = "en", value_parser = LANGUAGES)]
+    mail_language: String,
+    /// A folder with texts of one's own: `confirm.txt`, `confirm.html`, `reset.txt`, `reset.html`
+    #[arg(long, value_name = "DIR")]
+    mail_texts: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Observation")]
+struct ObservationArgs {
+    /// Listen here for `GET /metrics` (Prometheus)
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<SocketAddr>,
+    /// How the log is written to standard error
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormat,
+    /// What is logged: error, warn, info (each request), debug
+    #[arg(long, value_name = "LEVEL", env = "PORTCULLIS_LOG", default_value = "info")]
+    log: Level,
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let address = text.parse::<std::net::IpAddr>().map(IpNet::from);
+    text.parse::<IpNet>().or(address).map_err(|_| "expected an address or a network such as 10.0.0.0/8".to_owned())
+}
+
+impl Args {
+    fn place(&self) -> Result<StorePlace, Trouble> {
+        Ok(match self.store.as_deref() {
+            None => StorePlace::Directory,
+            Some(uri) if uri.starts_with("mongodb://") || uri.starts_with("mongodb+srv://") => {
+                let Ok(uri) = uri.parse::<ServerUri>();
+                StorePlace::Server(uri)
+            }
+            Some(other) if other.contains("://") => {
+                return Err(Trouble::usage("--store takes a path, or an address that begins with mongodb://"));
+            }
+            Some(path) => StorePlace::File(PathBuf::from(path)),
+        })
+    }
+
+    fn places(&self) -> Places {
+        Places {
+            database: self.mongodb_database.clone(),
+            signing_keys: self.signing_keys.clone(),
+            clients: clients(),
+            ..Places::in_directory(&self.state)
+        }
+    }
+
+    fn served(&self) -> Result<Vec<Served>, Trouble> {
+        let serve = |directory: &PathBuf| {
+            let app = load_app(directory, self.tag.as_deref())?;
+            let secrets = self.secrets.read_for(&app)?;
+            Ok(Served { app: Arc::new(app), secrets })
+        };
+        self.apps.iter().map(serve).collect()
+    }
+
+    fn options(&self) -> Options {
+        let exposure = &self.exposure;
+        Options {
+            public_url: self.public_url.clone(),
+            is_tls: exposure.tls_cert.is_some(),
+            trusted_proxies: exposure.trusted_proxies.clone(),
+            rate_limits: (exposure.rate_limits == "on").then(RateLimits::default),
+        }
+    }
+
+    fn tls(&self) -> Result<Option<Tls>, Trouble> {
+        let (Some(certificate), Some(key)) = (&self.exposure.tls_cert, &self.exposure.tls_key) else { return Ok(None) };
+        Ok(Some(Tls::from_files(certificate, key).map_err(|error| Trouble::usage(error.to_string()))?))
+    }
+
+    /// Other machines get no tokens in the clear, unless that is meant.
+    fn check_exposure(&self, address: SocketAddr) -> Result<(), Trouble> {
+        let exposure = &self.exposure;
+        if address.ip().is_loopback() {
+            return Ok(());
+        }
+        if exposure.tls_cert.is_none() && !exposure.allow_http {
+            return Err(Trouble::usage(format!(
+                "{address} can be reached from other machines, which would send passwords and tokens in the clear: give \
+                 --tls-cert and --tls-key, or --allow-http if a proxy with TLS stands in front"
+            )));
+        }
+        note(&format!("{address} can be reached from other machines"));
+        if exposure.rate_limits == "off" {
+            note("logins are not limited: --rate-limits is off");
+        }
+        Ok(())
+    }
+
+    fn mail(&self) -> Result<MailSettings, Trouble> {
+        let mail = &self.mail;
+        let usage = |error: &dyn std::error::Error| Trouble::usage(error.to_string());
+        let texts = MailTexts::load(&mail.mail_language, mail.mail_texts.as_deref()).map_err(|error| usage(&error))?;
+        let mailer: Arc<dyn Mailer> = match (&mail.smtp, &mail.mail_from) {
+            (Some(server), Some(from)) => by_server(server, from)?,
+            _ => {
+                let folder = mail.mail_folder.clone().unwrap_or_else(|| self.state.join("mail"));
+                Arc::new(FolderMail::new(folder))
+            }
+        };
+        Ok(MailSettings { mailer, texts })
+    }
+}
+
+#[cfg(feature = "smtp")]
+fn by_server(server: &str, from: &str) -> Result<Arc<dyn Mailer>, Trouble> {
+    let mailer = portcullis_service::client::SmtpMail::new(server, from);
+    let mailer = mailer.map_err(|error| Trouble::usage(error.to_string()))?;
+    Ok(Arc::new(QueuedMail::new(Arc::new(mailer))))
+}
+
+#[cfg(not(feature = "smtp"))]
+fn by_server(_: &str, _: &str) -> Result<Arc<dyn Mailer>, Trouble> {
+    Err(Trouble::usage("this command was built without mail servers (feature `smtp`)"))
+}
+
+pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
+    let _log = logs::begin(args.observation.log_format, args.observation.log);
+    let (served, places, place) = (args.served()?, args.places(), args.place()?);
+    let (tls, mail) = (args.tls()?, args.mail()?);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listener = listen(args.listen, "--listen").await?;
+        let address = listener.local_addr()?;
+        args.check_exposure(address)?;
+        let measured = match args.observation.metrics {
+            Some(address) => Some(listen(address, "--metrics").await?),
+            None => None,
+        };
+        let (host, made) = Host::open(places, &place, mail).await?;
+        let apis = host.applications(served)?;
+        if let Some(path) = made {
+            note(&format!("made the signing key `{}`", path.display()));
+        }
+        announce(&apis, &base(address, tls.is_some()), output)?;
+        let state = State::new(apis, args.options());
+        if let Some(listener) = measured {
+            tokio::spawn(measure(listener, state.clone()));
+        }
+        if args.watch {
+            let again = args.clone();
+            tokio::spawn(reload::reload(args.apps.clone(), move || again.served(), host, state.clone()));
+        }
+        serve(listener, state, tls, stopped()?).await?;
+        Ok::<_, Trouble>(())
+    })?;
+    runtime.block_on(shut_down());
+    // What still runs, such as a mail that is tried again, is given a moment.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    Ok(Answer::Yes)
+}
+
+async fn listen(address: SocketAddr, option: &str) -> Result<TcpListener, Trouble> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Trouble::usage(format!("cannot listen on {address}: {error}; choose another address with {option}"))
+    })
+}
+
+async fn measure(listener: TcpListener, state: State) {
+    if let Err(error) = portcullis_server::serve_metrics(listener, metrics(state)).await {
+        tracing::error!(%error, "metrics are not served any more");
+    }
+}
+
+/// Until the process is asked to end.
+fn stopped() -> Result<impl Future<Output = ()> + Send + 'static, Trouble> {
+    let (mut terminated, mut interrupted) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminated.recv() => {}
+            _ = interrupted.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,88 @@
+use std::collections::hash_map::DefaultHasher;
+use std::fs;
+use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use portcullis_server::State;
+use portcullis_service::client::{Host, Served};
+
+use crate::output::note;
+use crate::trouble::Trouble;
+
+/// How often the files of the applications are looked at.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// Serves the applications anew whenever their files change: all of them or, if one has errors, none.
+pub(super) async fn reload(
+    directories: Vec<PathBuf>,
+    load: impl Fn() -> Result<Vec<Served>, Trouble> + Send + Sync + 'static,
+    host: Host,
+    state: State,
+) {
+    let load = Arc::new(load);
+    let mut seen = print(directories.clone()).await;
+    loop {
+        tokio::time::sleep(PERIOD).await;
+        let now = print(directories.clone()).await;
+        if now == seen {
+            continue;
+        }
+        // An editor or a checkout may be in the middle of its work: wait for two looks that agree.
+        tokio::time::sleep(PERIOD / 4).await;
+        if print(directories.clone()).await != now {
+            continue;
+        }
+        seen = now;
+        let load = Arc::clone(&load);
+        let served = tokio::task::spawn_blocking(move || load()).await;
+        let served = served.map_err(|error| Trouble::usage(error.to_string())).and_then(|served| served);
+        match served.and_then(|served| Ok(host.applications(served)?)) {
+            Ok(applications) => {
+                state.replace(applications);
+                note("the applications have changed and were loaded again");
+            }
+            Err(trouble) => {
+                note(&format!("the applications have changed and do not load: the old ones are still served: {trouble}"));
+            }
+        }
+    }
+}
+
+/// A number that changes with the files of the applications.
+async fn print(directories: Vec<PathBuf>) -> u64 {
+    let walked = tokio::task::spawn_blocking(move || {
+        let mut hasher = DefaultHasher::new();
+        for directory in &directories {
+            walk(directory, &mut hasher, 0);
+        }
+        hasher.finish()
+    });
+    walked.await.unwrap_or_default()
+}
+
+/// How deep the files of an application lie.
+const DEPTH: usize = 8;
+
+fn walk(directory: &Path, hasher: &mut DefaultHasher, depth: usize) {
+    let Ok(entries) = fs::read_dir(directory) else { return };
+    let mut entries: Vec<_> = entries.flatten().collect();
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let name = entry.file_name();
+        let is_ignored = name == "node_modules" || name.to_string_lossy().starts_with('.');
+        let Ok(about) = entry.metadata() else { continue };
+        if is_ignored {
+            continue;
+        }
+        name.hash(hasher);
+        if about.is_dir() {
+            if depth < DEPTH {
+                walk(&entry.path(), hasher, depth.saturating_add(1));
+            }
+        } else {
+            (about.len(), about.modified().ok()).hash(hasher);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Counts and times for Prometheus.
+
+use std::io;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+
+use crate::applications::State;
+
+/// What a request is counted under. Each has few values: nothing that a client writes gets in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Asked {
+    method: &'static str,
+    route: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    route: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: Family<Asked, Counter>,
+    seconds: Family<Route, Histogram, fn() -> Histogram>,
+    refused: Family<Reason, Counter>,
+    /// Connections that are open.
+    pub(crate) connections: Gauge,
+    /// Streams that are open.
+    pub(crate) streams: Gauge,
+}
+
+/// The bounds of the times of requests, in seconds.
+fn times() -> Histogram {
+    Histogram::new([0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0])
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("portcullis");
+        let new: fn() -> Histogram = times;
+        let metrics = Self {
+            requests: Family::default(),
+            seconds: Family::new_with_constructor(new),
+            refused: Family::default(),
+            connections: Gauge::default(),
+            streams: Gauge::default(),
+            registry: Registry::default(),
+        };
+        registry.register("requests", "Requests that were answered", metrics.requests.clone());
+        registry.register("request_seconds", "Time until the reply began", metrics.seconds.clone());
+        registry.register("refused", "Requests and connections refused by a limit", metrics.refused.clone());
+        registry.register("connections", "Open connections", metrics.connections.clone());
+        registry.register("streams", "Open change streams", metrics.streams.clone());
+        Self { registry, ..metrics }
+    }
+
+    pub(crate) fn answered(&self, method: &'static str, route: &str, status: u16, took: Duration) {
+        let route = route.to_owned();
+        self.seconds.get_or_create(&Route { route: route.clone() }).observe(took.as_secs_f64());
+        self.requests.get_or_create(&Asked { method, route, status }).inc();
+    }
+
+    pub(crate) fn refused(&self, reason: &'static str) {
+        self.refused.get_or_create(&Reason { reason }).inc();
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a `String` does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+/// `GET /metrics`, for a listener that clients do not reach.
+pub fn metrics(state: State) -> Router {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Router::new().route(
+        "/metrics",
+        get(move || async move { ([(header::CONTENT_TYPE, kind)], state.metrics().text()).into_response() }),
+    )
+}
+
+/// Serves metrics until the listener fails.
+///
+/// # Errors
+/// The listener fails.
+pub async fn serve_metrics(listener: TcpListener, metrics: Router) -> io::Result<()> {
+    axum::serve(listener, metrics).await
+}

@@ -1,0 +1,124 @@
+//! What stands around every request: its id, its client, its place in the log and in the metrics, and the body of its failure.
+
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request, State as Extract};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use bson::oid::ObjectId;
+use portcullis_service::client::{ClientError, ErrorClass, ErrorCode};
+use sha2::{Digest, Sha256};
+
+use crate::applications::State;
+use crate::peer::{Client, Peer};
+use crate::reply::{Failure, error_body, json_reply};
+use crate::request::base;
+
+/// How many requests are answered at once, streams aside. The original service had the same bound.
+pub(crate) const AT_ONCE: usize = 10_000;
+
+/// The pattern of the route that answered, kept in the reply for what stands around it.
+#[derive(Clone)]
+struct Route(MatchedPath);
+
+/// Notes which route answered. Only what stands at a route itself knows it.
+pub(crate) async fn note_route(path: MatchedPath, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.extensions_mut().insert(Route(path));
+    response
+}
+
+pub(crate) async fn observe(Extract(state): Extract<State>, mut request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let id = ObjectId::new().to_hex();
+    let peer = request.extensions().get::<Peer>().copied();
+    let client = Client::of(peer, request.headers(), &state.options().trusted_proxies);
+    let base = base(request.headers(), &client, state.options());
+    let link = link(&base, request.uri().path(), &id);
+    let method = request.method().clone();
+    let address = client.address;
+    request.extensions_mut().insert(client);
+    let mut response = match state.requests().try_acquire() {
+        Ok(_permit) => next.run(request).await,
+        Err(_) => {
+            state.metrics().refused("requests");
+            let error = ClientError::plain(ErrorClass::TooManyRequests, "too many requests at once");
+            Failure::after(error, Duration::from_secs(1)).into_response()
+        }
+    };
+    let status = response.status();
+    let failure = response.extensions_mut().remove::<Failure>();
+    let route = response.extensions_mut().remove::<Route>();
+    let route = route.as_ref().map_or("unknown", |Route(path)| path.as_str());
+    let took = begun.elapsed();
+    state.metrics().answered(method_name(&method), route, status.as_u16(), took);
+    let code = failure.as_ref().and_then(|failure| failure.error.code).map_or("", ErrorCode::name);
+    let private = failure.as_ref().and_then(|failure| failure.error.private.as_deref()).unwrap_or("");
+    let (status_code, milliseconds) = (status.as_u16(), took.as_millis());
+    if status.is_server_error() {
+        tracing::error!(id, %address, %method, route, status = status_code, code, milliseconds, private, "request failed");
+    } else {
+        tracing::info!(id, %address, %method, route, status = status_code, code, milliseconds, private, "request");
+    }
+    if (status.is_client_error() || status.is_server_error()) && !is_json(&response) {
+        response = told(response, failure.as_ref(), &link);
+    }
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-request-id", id);
+    }
+    response
+}
+
+fn is_json(response: &Response) -> bool {
+    response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json")
+}
+
+/// A failure as JSON, for clients read nothing else: also those that did not come from the routes, as a body that is too large.
+fn told(response: Response, failure: Option<&Failure>, link: &str) -> Response {
+    let status = response.status();
+    let body = match failure {
+        Some(Failure { error, .. }) => error_body(&error.message, error.code, link),
+        None => error_body(&standard_text(status), None, link),
+    };
+    let mut written = json_reply(status, &body);
+    let kept = response.headers().iter().filter(|(name, _)| {
+        // Those that belong to the body that is not sent.
+        !matches!(**name, header::CONTENT_TYPE | header::CONTENT_LENGTH)
+    });
+    let kept: Vec<_> = kept.map(|(name, value)| (name.clone(), value.clone())).collect();
+    for (name, value) in kept {
+        written.headers_mut().append(name, value);
+    }
+    written
+}
+
+fn standard_text(status: StatusCode) -> String {
+    status.canonical_reason().unwrap_or("failed").to_lowercase()
+}
+
+/// The methods by name: a client can make up others.
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+/// Where the log of a request would be: the form of the original service, by which its clients look for the id.
+fn link(base: &str, path: &str, id: &str) -> String {
+    let app = path.split("/app/").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or("");
+    let app: String = Sha256::digest(app).iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+    format!("{base}/groups/000000000000000000000000/apps/{app}/logs?co_id={id}")
+}
+
+/// What such a link leads to.
+pub(crate) async fn log_of_request() -> &'static str {
+    "Look for the id at the end of this address in the log of the server.\n"
+}

@@ -1,0 +1,168 @@
+//! How often clients may try to log in, register and ask for mail.
+
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use governor::clock::{Clock, DefaultClock};
+use governor::state::keyed::HashMapStateStore;
+use governor::{Quota, RateLimiter};
+use portcullis_service::client::{ClientError, ErrorClass};
+
+use crate::reply::Failure;
+
+/// How often within a quarter of an hour. Tries are counted by the client's address, and by address and account together: nobody can
+/// use up the tries of an account from elsewhere and so lock its user out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimits {
+    /// Logins of one account from one address.
+    pub logins: NonZeroU32,
+    /// Logins and redeemed tokens from one address, whatever the account.
+    pub logins_of_address: NonZeroU32,
+    /// Registrations and anonymous users from one address.
+    pub registrations: NonZeroU32,
+    /// Mails and calls of password functions for one account from one address.
+    pub mails: NonZeroU32,
+    /// Mails to one account, from wherever they are asked for. The last one counts, so whoever gets them is not locked out.
+    pub mails_of_account: NonZeroU32,
+}
+
+impl Default for RateLimits {
+    fn default() -> Self {
+        let number = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+        Self {
+            logins: number(10),
+            logins_of_address: number(100),
+            registrations: number(50),
+            mails: number(5),
+            mails_of_account: number(20),
+        }
+    }
+}
+
+/// In which time they are counted.
+const WINDOW: Duration = Duration::from_secs(15 * 60);
+
+/// After how many tries those are forgotten that are as good as new.
+const SWEEP: u32 = 4096;
+
+/// What a client tries.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Attempt<'a> {
+    /// To log in or to link, as an account if the payload names one.
+    LogIn(Option<&'a str>),
+    /// To get an account: by registering or anonymously.
+    Register,
+    /// To redeem a token that was sent by mail.
+    Redeem,
+    /// To get a mail sent to an account, or a function called for it.
+    Mail(&'a str),
+}
+
+type Limiter = RateLimiter<u64, HashMapStateStore<u64>, DefaultClock>;
+
+pub(crate) struct Limits {
+    logins: Limiter,
+    logins_of_address: Limiter,
+    registrations: Limiter,
+    mails: Limiter,
+    mails_of_account: Limiter,
+    /// Keys are kept as hashes that nobody outside can foresee.
+    hasher: RandomState,
+    tries: AtomicU32,
+}
+
+impl Limits {
+    pub(crate) fn new(limits: RateLimits) -> Self {
+        let limiter = |most: NonZeroU32| {
+            let period = WINDOW.checked_div(most.get()).unwrap_or(WINDOW);
+            let quota = Quota::with_period(period).unwrap_or_else(|| Quota::per_minute(NonZeroU32::MIN));
+            RateLimiter::hashmap(quota.allow_burst(most))
+        };
+        Self {
+            logins: limiter(limits.logins),
+            logins_of_address: limiter(limits.logins_of_address),
+            registrations: limiter(limits.registrations),
+            mails: limiter(limits.mails),
+            mails_of_account: limiter(limits.mails_of_account),
+            hasher: RandomState::new(),
+            tries: AtomicU32::new(0),
+        }
+    }
+
+    /// Counts a try in an application from a network.
+    pub(crate) fn check(&self, app: &str, network: IpAddr, attempt: Attempt<'_>) -> Result<(), Failure> {
+        self.sweep();
+        let from = self.hasher.hash_one(network);
+        let of = |account: &str| self.hasher.hash_one((app, network, account));
+        match attempt {
+            Attempt::LogIn(account) => {
+                passed(&self.logins_of_address, from)?;
+                account.map_or(Ok(()), |account| passed(&self.logins, of(account)))
+            }
+            Attempt::Redeem => passed(&self.logins_of_address, from),
+            Attempt::Register => passed(&self.registrations, from),
+            Attempt::Mail(account) => {
+                passed(&self.mails, of(account))?;
+                passed(&self.mails_of_account, self.hasher.hash_one((app, account)))
+            }
+        }
+    }
+
+    fn sweep(&self) {
+        if self.tries.fetch_add(1, Ordering::Relaxed) % SWEEP == SWEEP - 1 {
+            let all =
+                [&self.logins, &self.logins_of_address, &self.registrations, &self.mails, &self.mails_of_account];
+            for limiter in all {
+                limiter.retain_recent();
+                limiter.shrink_to_fit();
+            }
+        }
+    }
+}
+
+fn passed(limiter: &Limiter, key: u64) -> Result<(), Failure> {
+    limiter.check_key(&key).map_err(|until| {
+        let wait = until.wait_time_from(DefaultClock::default().now());
+        let error = ClientError::plain(ErrorClass::TooManyRequests, "too many requests: try again later");
+        Failure::after(error, wait)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_is_not_locked_out_from_elsewhere() {
+        let limits = Limits::new(RateLimits::default());
+        let (attacker, victim) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
+        let log_in = |from| limits.check("app", from, Attempt::LogIn(Some("ken@example.com")));
+        let let_through = (0..200).filter(|_| log_in(attacker).is_ok()).count();
+        assert_eq!(let_through, 10);
+        assert!(log_in(victim).is_ok());
+        // And the attacker may still be somebody else.
+        assert!(limits.check("app", attacker, Attempt::LogIn(Some("ann@example.com"))).is_ok());
+        assert!(limits.check("other", attacker, Attempt::LogIn(Some("ken@example.com"))).is_ok());
+    }
+
+    #[test]
+    fn an_address_has_a_limit_over_all_accounts() {
+        let limits = Limits::new(RateLimits::default());
+        let from = "192.0.2.1".parse().unwrap();
+        let tries = (0..300).map(|account| account.to_string());
+        let let_through = tries.filter(|account| limits.check("app", from, Attempt::LogIn(Some(account))).is_ok());
+        assert_eq!(let_through.count(), 100);
+    }
+
+    #[test]
+    fn a_refusal_says_when_to_come_back() {
+        let limits = Limits::new(RateLimits::default());
+        let from = "192.0.2.1".parse().unwrap();
+        let refused = std::iter::repeat_with(|| limits.check("app", from, Attempt::Mail("ken@example.com")));
+        let failure = refused.take(100).find_map(Result::err).unwrap();
+        assert!((1..=180).contains(&failure.retry_after.unwrap()));
+    }
+}

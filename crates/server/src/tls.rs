@@ -1,0 +1,104 @@
+//! TLS with a certificate from files, which are read again when they change.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use rustls::ServerConfig;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use thiserror::Error;
+use tokio_rustls::TlsAcceptor;
+
+/// How often the files are looked at.
+const PERIOD: Duration = Duration::from_secs(5);
+
+/// A certificate with its key.
+#[derive(Clone)]
+pub struct Tls(Arc<Inner>);
+
+struct Inner {
+    certificate: PathBuf,
+    key: PathBuf,
+    config: RwLock<Arc<ServerConfig>>,
+}
+
+/// Why TLS cannot be spoken.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// A file has no PEM text of this kind.
+    #[error("cannot read the {what} `{}`: {error}", path.display())]
+    File {
+        /// What the file is to hold.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        error: pem::Error,
+    },
+    /// The key is of another certificate, or neither can be used.
+    #[error("cannot use the certificate `{}`: {error}", path.display())]
+    Certificate {
+        /// The file of the certificate.
+        path: PathBuf,
+        /// Why not.
+        error: rustls::Error,
+    },
+}
+
+impl Tls {
+    /// Reads a chain of certificates, the server's first, and its private key, both PEM.
+    ///
+    /// # Errors
+    /// See [`TlsError`].
+    pub fn from_files(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
+        let config = RwLock::new(Arc::new(read(certificate, key)?));
+        Ok(Self(Arc::new(Inner { certificate: certificate.to_owned(), key: key.to_owned(), config })))
+    }
+
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.0.config.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// Reads the files again whenever they have changed. New files that cannot be used leave the old certificate in place.
+    pub(crate) async fn keep_fresh(self) {
+        let mut seen = self.modified();
+        loop {
+            tokio::time::sleep(PERIOD).await;
+            let modified = self.modified();
+            if modified == seen {
+                continue;
+            }
+            seen = modified;
+            match read(&self.0.certificate, &self.0.key) {
+                Ok(config) => {
+                    *self.0.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+                    tracing::info!("read the certificate again");
+                }
+                Err(error) => tracing::error!(%error, "the certificate has changed and cannot be used: the old one stays"),
+            }
+        }
+    }
+
+    fn modified(&self) -> [Option<SystemTime>; 2] {
+        [&self.0.certificate, &self.0.key].map(|path| std::fs::metadata(path).and_then(|file| file.modified()).ok())
+    }
+}
+
+fn read(certificate: &Path, key: &Path) -> Result<ServerConfig, TlsError> {
+    let failed = |what, path: &Path| {
+        let path = path.to_owned();
+        move |error| TlsError::File { what, path, error }
+    };
+    let chain = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let chain = chain.map_err(failed("certificate", certificate))?;
+    let private = PrivateKeyDer::from_pem_file(key).map_err(failed("private key", key))?;
+    let unusable = |error| TlsError::Certificate { path: certificate.to_owned(), error };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.map_err(unusable)?.with_no_client_auth();
+    let mut config = builder.with_single_cert(chain, private).map_err(unusable)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}

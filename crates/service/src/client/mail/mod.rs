@@ -1,0 +1,35 @@
+//! Mail to users: links that confirm an address or set a new password.
+
+mod folder;
+mod queue;
+#[cfg(feature = "smtp")]
+mod smtp;
+mod texts;
+
+use portcullis::future::BoxFuture;
+
+pub use folder::FolderMail;
+pub use queue::QueuedMail;
+#[cfg(feature = "smtp")]
+pub use smtp::{SmtpError, SmtpMail};
+pub(super) use texts::MailValues;
+pub use texts::{LANGUAGES, MailTexts, MailTextsError};
+
+/// A mail to a user: a link that confirms an address or sets a new password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// The address.
+    pub to: String,
+    /// The subject.
+    pub subject: String,
+    /// The text.
+    pub text: String,
+    /// The same as HTML.
+    pub html: String,
+}
+
+/// Sends mail.
+pub trait Mailer: Send + Sync {
+    /// Sends a mail, or takes it for sending.
+    fn send(&self, mail: Mail) -> BoxFuture<'_, Result<(), String>>;
+}

@@ -1,0 +1,65 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use portcullis::future::BoxFuture;
+use tokio::sync::Semaphore;
+
+use super::{Mail, Mailer};
+
+/// How many mails may wait.
+const WAITING: usize = 1000;
+
+/// How many are sent at once.
+const AT_ONCE: usize = 4;
+
+/// How long is waited after a try that failed; then the mail is given up.
+const PAUSES: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(20), Duration::from_secs(120)];
+
+/// Takes mails at once and sends them in the background, so that a slow mail server delays no reply. Mails that were not sent when the
+/// process ends are lost; users can ask for them again.
+pub struct QueuedMail {
+    mailer: Arc<dyn Mailer>,
+    waiting: Arc<Semaphore>,
+    sending: Arc<Semaphore>,
+}
+
+impl QueuedMail {
+    /// Sends by this mailer.
+    #[must_use]
+    pub fn new(mailer: Arc<dyn Mailer>) -> Self {
+        let (waiting, sending) = (Arc::new(Semaphore::new(WAITING)), Arc::new(Semaphore::new(AT_ONCE)));
+        Self { mailer, waiting, sending }
+    }
+}
+
+impl Mailer for QueuedMail {
+    fn send(&self, mail: Mail) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async move {
+            let place = Arc::clone(&self.waiting).try_acquire_owned();
+            let place = place.map_err(|_| format!("{WAITING} mails are waiting to be sent"))?;
+            let (mailer, sending) = (Arc::clone(&self.mailer), Arc::clone(&self.sending));
+            tokio::spawn(async move {
+                send(&*mailer, &sending, mail).await;
+                drop(place);
+            });
+            Ok(())
+        })
+    }
+}
+
+async fn send(mailer: &dyn Mailer, sending: &Semaphore, mail: Mail) {
+    let mut pauses = PAUSES.iter();
+    loop {
+        let sent = {
+            let _turn = sending.acquire().await;
+            mailer.send(mail.clone()).await
+        };
+        let Err(error) = sent else { return };
+        let Some(pause) = pauses.next() else {
+            tracing::error!(error, "a mail could not be sent and is given up");
+            return;
+        };
+        tracing::warn!(error, "a mail could not be sent and is tried again");
+        tokio::time::sleep(*pause).await;
+    }
+}

@@ -1,0 +1,55 @@
+use std::time::Duration;
+
+use lettre::message::{Mailbox, MultiPart};
+use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use portcullis::future::BoxFuture;
+use thiserror::Error;
+
+use super::{Mail, Mailer};
+
+/// How long a mail server may take for a command.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Sends mails by a mail server.
+pub struct SmtpMail {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    from: Mailbox,
+}
+
+/// Why mail cannot be sent. It does not show the address of the server, which may hold a password.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SmtpError {
+    /// The address of the server is not one.
+    #[error("the mail server must be given as smtps://user:password@host, or as smtp:// with ?tls=required for STARTTLS")]
+    Server,
+    /// The sender is no address.
+    #[error("the sender of mails must be an address as in `Shop <shop@example.com>`: {0}")]
+    Sender(lettre::address::AddressError),
+}
+
+impl SmtpMail {
+    /// A server such as `smtps://user:password@mail.example.com`, and a sender such as `Shop <shop@example.com>`.
+    ///
+    /// # Errors
+    /// See [`SmtpError`].
+    pub fn new(server: &str, from: &str) -> Result<Self, SmtpError> {
+        let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(server).map_err(|_| SmtpError::Server)?;
+        let transport = builder.timeout(Some(PATIENCE)).build();
+        Ok(Self { transport, from: from.parse().map_err(SmtpError::Sender)? })
+    }
+
+    async fn deliver(&self, mail: Mail) -> Result<(), String> {
+        let to: Mailbox = mail.to.parse().map_err(|_| "the address is none that mail can be sent to".to_owned())?;
+        let message = Message::builder().from(self.from.clone()).to(to).subject(mail.subject);
+        let message = message.multipart(MultiPart::alternative_plain_html(mail.text, mail.html));
+        let message = message.map_err(|error| error.to_string())?;
+        self.transport.send(message).await.map(drop).map_err(|error| error.to_string())
+    }
+}
+
+impl Mailer for SmtpMail {
+    fn send(&self, mail: Mail) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(self.deliver(mail))
+    }
+}
