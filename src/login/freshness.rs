@@ -49,4 +49,18 @@ impl Authenticator {
         self.looked_up.insert(found.user.clone(), now);
         Ok(found)
     }
+
+    /// A user as they were at most `limit` ago.
+    ///
+    /// # Errors
+    /// See [`LoginError`].
+    pub async fn look_up_within(&self, user_id: &str, limit: Duration) -> Result<Authenticated, LoginError> {
+        match self.looked_up.find(user_id, limit, self.clock.now()) {
+            Some((user, age)) => {
+                let age = DataAge { source: DataSource::Store, age };
+                Ok(Authenticated { user, age, warnings: Vec::new() })
+            }
+            None => self.look_up(user_id).await,
+        }
+    }
 }

@@ -6,6 +6,7 @@ use portcullis::json::Node;
 use portcullis_service::client::{ClientApi, ClientError, ErrorClass};
 use tokio::sync::Semaphore;
 
+use crate::access::AccessKey;
 use crate::metrics::Metrics;
 use crate::observe::AT_ONCE;
 use crate::peer::Client;
@@ -37,6 +38,8 @@ pub struct Options {
     pub trusted_proxies: Vec<IpNet>,
     /// How often clients may try to log in; `None` if there is no limit.
     pub rate_limits: Option<RateLimits>,
+    /// Who may ask for decisions about users; if nobody may, those paths do not exist.
+    pub access_keys: Vec<AccessKey>,
 }
 
 pub(crate) struct Application {

@@ -11,6 +11,7 @@
 //! # }
 //! ```
 
+mod access;
 mod applications;
 mod auth;
 mod cors;
@@ -41,6 +42,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, Predicate, SizeAbove};
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
+pub use access::AccessKey;
 pub use applications::{Options, State};
 pub use listener::serve;
 pub use metrics::{metrics, serve_metrics};
@@ -62,6 +64,8 @@ const PAUSE: Duration = Duration::from_secs(30);
 /// The routes of the client API for the applications of a state.
 pub fn app(state: State) -> Router {
     let routes = application_routes("/api/client/v2.0/app/{app}").merge(user_routes("/api/client/v2.0/auth"));
+    let has_keys = !state.options().access_keys.is_empty();
+    let routes = if has_keys { routes.merge(access_routes()) } else { routes };
     let routes = routes
         .route_layer(from_fn(observe::note_route))
         .method_not_allowed_fallback(reply::wrong_method)
@@ -103,6 +107,16 @@ fn application_routes(at: &str) -> Router<State> {
             &path("/push/providers/{service}/registration"),
             put(reply::no_push_service).delete(reply::no_push_service),
         )
+}
+
+/// The routes for other rule engines.
+fn access_routes() -> Router<State> {
+    let large = || DefaultBodyLimit::max(MAX_BODY);
+    Router::new()
+        .route("/.well-known/authzen-configuration", get(access::configuration))
+        .route("/access/v1/evaluation", post(access::evaluate).layer(large()))
+        .route("/access/v1/evaluations", post(access::evaluate_all).layer(large()))
+        .route("/access/v1/search/resource", post(access::search_resources))
 }
 
 /// The routes whose token names the application.

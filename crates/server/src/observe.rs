@@ -22,6 +22,10 @@ pub(crate) const AT_ONCE: usize = 10_000;
 #[derive(Clone)]
 struct Route(MatchedPath);
 
+/// Marks a reply that an application wrote itself: its status says nothing about the server, and its body is sent as it is.
+#[derive(Clone, Copy)]
+pub(crate) struct AsIs;
+
 /// Notes which route answered. Only what stands at a route itself knows it.
 pub(crate) async fn note_route(path: MatchedPath, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
@@ -53,15 +57,16 @@ pub(crate) async fn observe(Extract(state): Extract<State>, mut request: Request
     let route = route.as_ref().map_or("unknown", |Route(path)| path.as_str());
     let took = begun.elapsed();
     state.metrics().answered(method_name(&method), route, status.as_u16(), took);
-    let code = failure.as_ref().and_then(|failure| failure.error.code).map_or("", ErrorCode::name);
-    let private = failure.as_ref().and_then(|failure| failure.error.private.as_deref()).unwrap_or("");
+    let code = failure.as_ref().and_then(|failure| failure.error.code).map(ErrorCode::name);
+    let private = failure.as_ref().and_then(|failure| failure.error.private.as_deref());
     let (status_code, milliseconds) = (status.as_u16(), took.as_millis());
     if status.is_server_error() {
         tracing::error!(id, %address, %method, route, status = status_code, code, milliseconds, private, "request failed");
     } else {
         tracing::info!(id, %address, %method, route, status = status_code, code, milliseconds, private, "request");
     }
-    if (status.is_client_error() || status.is_server_error()) && !is_json(&response) {
+    let is_own = response.extensions_mut().remove::<AsIs>().is_some();
+    if (status.is_client_error() || status.is_server_error()) && !is_own && !is_json(&response) {
         response = told(response, failure.as_ref(), &link);
     }
     if let Ok(id) = HeaderValue::from_str(&id) {

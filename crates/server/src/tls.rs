@@ -11,7 +11,7 @@ use thiserror::Error;
 use tokio_rustls::TlsAcceptor;
 
 /// How often the files are looked at.
-const PERIOD: Duration = Duration::from_secs(5);
+const PERIOD: Duration = Duration::from_secs(2);
 
 /// A certificate with its key.
 #[derive(Clone)]

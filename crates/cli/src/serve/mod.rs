@@ -11,9 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use portcullis_server::{Options, RateLimits, State, Tls, metrics, serve};
+use portcullis::text::OneLine;
+use portcullis_server::{AccessKey, Options, RateLimits, State, Tls, metrics, serve};
 use portcullis_service::client::{
-    FolderMail, Host, LANGUAGES, MailSettings, MailTexts, Mailer, QueuedMail, Served, StorePlace,
+    ClientApi, FolderMail, Host, LANGUAGES, MailSettings, MailTexts, Mailer, QueuedMail, Served, StorePlace,
 };
 use portcullis_service::{Places, ServerUri};
 use tokio::net::TcpListener;
@@ -78,6 +79,9 @@ pub(super) struct Args {
     /// File with a signing key for tokens, at least 32 bytes; repeatable: the first key signs, all keys verify
     #[arg(long = "signing-key", value_name = "FILE")]
     signing_keys: Vec<PathBuf>,
+    /// Answer AuthZEN requests of whoever shows the key in this file: `ID=FILE`, or `FILE` if one application is served; repeatable
+    #[arg(long = "authzen-key", value_name = "[ID=]FILE")]
+    authzen_keys: Vec<String>,
     #[command(flatten)]
     exposure: ExposureArgs,
     #[command(flatten)]
@@ -143,6 +147,27 @@ struct ObservationArgs {
     log: Level,
 }
 
+/// How short a key may be, in bytes.
+const KEY_LENGTH: usize = 32;
+
+/// Reads a key of `[ID=]FILE`.
+fn access_key(given: &str, apis: &[ClientApi]) -> Result<AccessKey, Trouble> {
+    let (id, path) = match (given.split_once('='), apis) {
+        (Some((id, path)), _) => (id, path),
+        (None, [api]) => (api.id(), given),
+        (None, _) => return Err(Trouble::usage("--authzen-key takes ID=FILE if several applications are served")),
+    };
+    if apis.iter().all(|api| api.id() != id) {
+        return Err(Trouble::usage(format!("--authzen-key: no application `{}` is served", OneLine(id))));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| Trouble::Read { name: format!("`{path}`"), error })?;
+    let key = text.trim();
+    if key.len() < KEY_LENGTH {
+        return Err(Trouble::usage(format!("--authzen-key: the key in `{path}` must have at least {KEY_LENGTH} bytes")));
+    }
+    Ok(AccessKey::new(id, key))
+}
+
 fn network(text: &str) -> Result<IpNet, String> {
     let address = text.parse::<std::net::IpAddr>().map(IpNet::from);
     text.parse::<IpNet>().or(address).map_err(|_| "expected an address or a network such as 10.0.0.0/8".to_owned())
@@ -181,14 +206,15 @@ impl Args {
         self.apps.iter().map(serve).collect()
     }
 
-    fn options(&self) -> Options {
+    fn options(&self, apis: &[ClientApi]) -> Result<Options, Trouble> {
         let exposure = &self.exposure;
-        Options {
+        Ok(Options {
             public_url: self.public_url.clone(),
             is_tls: exposure.tls_cert.is_some(),
             trusted_proxies: exposure.trusted_proxies.clone(),
             rate_limits: (exposure.rate_limits == "on").then(RateLimits::default),
-        }
+            access_keys: self.authzen_keys.iter().map(|key| access_key(key, apis)).collect::<Result<_, _>>()?,
+        })
     }
 
     fn tls(&self) -> Result<Option<Tls>, Trouble> {
@@ -261,7 +287,8 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
             note(&format!("made the signing key `{}`", path.display()));
         }
         announce(&apis, &base(address, tls.is_some()), output)?;
-        let state = State::new(apis, args.options());
+        let options = args.options(&apis)?;
+        let state = State::new(apis, options);
         if let Some(listener) = measured {
             tokio::spawn(measure(listener, state.clone()));
         }

@@ -20,6 +20,8 @@ pub(crate) const AUTH: &str = "/api/client/v2.0/auth";
 /// A server of the applications of `fixtures/served`, with a state of its own.
 pub(crate) struct Server {
     app: Router,
+    /// What is served, to be served at a socket.
+    pub(crate) served: State,
     state: PathBuf,
 }
 
@@ -47,6 +49,10 @@ impl Drop for Server {
 
 impl Server {
     pub(crate) async fn new() -> Self {
+        Self::with(Options::default()).await
+    }
+
+    pub(crate) async fn with(options: Options) -> Self {
         let name = format!("portcullis-server-{}", bson::oid::ObjectId::new().to_hex());
         let state = std::env::temp_dir().join(name);
         let folder = portcullis_testkit::root().join("fixtures/served");
@@ -58,7 +64,8 @@ impl Server {
         let mail = MailSettings::to_folder(state.join("mail")).unwrap();
         let (host, _) = Host::open(Places::in_directory(&state), &StorePlace::Directory, mail).await.unwrap();
         let apis = host.applications(served).unwrap();
-        Self { app: app(State::new(apis, Options::default())), state }
+        let served = State::new(apis, options);
+        Self { app: app(served.clone()), served, state }
     }
 
     /// The texts of the mails that were sent, in their order.
@@ -78,6 +85,13 @@ impl Server {
         let kind = parts.headers.get(header::CONTENT_TYPE).map(|kind| kind.to_str().unwrap());
         assert_eq!(kind, (!bytes.is_empty()).then_some("application/json"));
         Reply { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// The bytes of a reply, whatever they are.
+    pub(crate) async fn send_raw(&self, request: Request<Body>) -> (Vec<u8>, HeaderMap) {
+        let response = self.app.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        (to_bytes(body, usize::MAX).await.unwrap().to_vec(), parts.headers)
     }
 
     pub(crate) async fn ask(&self, method: Method, path: &str, token: Option<&str>, body: Option<Value>) -> Reply {

@@ -3,9 +3,12 @@
 // A test that cannot go on fails by panicking, also inside its helpers, which clippy does not take for tests.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
+mod access;
 mod client;
 mod data;
+mod exposure;
 mod keys;
 mod passwords;
 mod sessions;
+mod socket;
 mod wire;

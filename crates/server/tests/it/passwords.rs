@@ -116,7 +116,7 @@ async fn a_reset_function_that_is_not_run_fails_as_one_that_refuses() {
 /// The token of a mail, as a client sends it.
 fn link(mail: &str, address: &str) -> Value {
     let at = mail.find(address).unwrap_or_else(|| panic!("{mail}"));
-    let query = mail[at + address.len()..].trim();
+    let query = mail[at + address.len()..].split_whitespace().next().unwrap();
     let part = |name: &str| query.split('&').find_map(|part| part.strip_prefix(name)).unwrap().to_owned();
     json!({ "token": part("token="), "tokenId": part("tokenId=") })
 }

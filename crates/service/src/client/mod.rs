@@ -4,6 +4,7 @@
 mod actions;
 mod custom_data;
 mod error;
+mod evaluation;
 mod keys;
 mod logins;
 mod mail;
@@ -24,6 +25,7 @@ use portcullis::store::documents::{DocumentStore, Find, Namespace, Watch};
 
 pub use custom_data::StoredCustomData;
 pub use error::{ClientError, ErrorClass, ErrorCode};
+pub use evaluation::{Evaluation, Evaluator, Question};
 pub use keys::{CreatedKey, KeyView};
 pub use logins::{LinkedUser, LoginReply};
 pub use mail::{FolderMail, LANGUAGES, Mail, MailTexts, MailTextsError, Mailer, QueuedMail};

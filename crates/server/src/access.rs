@@ -1,0 +1,216 @@
+//! AuthZEN 1.0: other rule engines and gateways ask whether a user may do something. Whoever asks shows a key of the application.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{Extension, State as Extract};
+use axum::http::{HeaderMap, StatusCode};
+use portcullis::json::Node;
+use portcullis_service::client::{ClientApi, ClientError, ErrorClass, ErrorCode, Evaluation, Evaluator, Question};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::applications::State;
+use crate::peer::Client;
+use crate::reply::{Reply, json_reply};
+use crate::request::{base, bearer, large_body};
+
+/// How many questions one request may ask.
+const QUESTIONS: usize = 1000;
+
+/// How many resources one reply lists, if the request does not say.
+const LISTED: u64 = 100;
+
+/// How many it lists at most.
+const MOST_LISTED: u64 = 1000;
+
+/// A key by which questions about the users of an application may be asked.
+#[derive(Clone, Debug)]
+pub struct AccessKey {
+    /// The client app ID.
+    pub app: String,
+    hash: [u8; 32],
+}
+
+impl AccessKey {
+    /// The key of an application. Only its hash is kept.
+    pub fn new(app: impl Into<String>, key: &str) -> Self {
+        Self { app: app.into(), hash: Sha256::digest(key).into() }
+    }
+
+    fn is(&self, hash: &[u8; 32]) -> bool {
+        self.hash.ct_eq(hash).into()
+    }
+}
+
+/// The application whose key a request shows.
+fn application(state: &State, headers: &HeaderMap) -> Result<Arc<ClientApi>, ClientError> {
+    let hash = Sha256::digest(bearer(headers)?).into();
+    let refused = || ClientError::plain(ErrorClass::Unauthorized, "unauthorized");
+    let key = state.options().access_keys.iter().find(|key| key.is(&hash)).ok_or_else(refused)?;
+    state.api(&key.app)
+}
+
+pub(crate) async fn evaluate(Extract(state): Extract<State>, headers: HeaderMap, bytes: Bytes) -> Reply {
+    let api = application(&state, &headers)?;
+    let body = large_body(bytes).await?;
+    let asked = Asked { own: body.as_ref(), shared: None };
+    let evaluation = api.evaluator().evaluate(&asked.question()?).await?;
+    Ok(json_reply(StatusCode::OK, &answer(&evaluation)))
+}
+
+pub(crate) async fn evaluate_all(Extract(state): Extract<State>, headers: HeaderMap, bytes: Bytes) -> Reply {
+    let api = application(&state, &headers)?;
+    let body = large_body(bytes).await?;
+    let shared = body.as_ref();
+    let questions = shared.and_then(|body| body.get("evaluations")).map(|asked| asked.as_array().unwrap_or_default());
+    let Some(questions) = questions.filter(|questions| !questions.is_empty()) else {
+        // Without questions of its own, such a request is one question.
+        let evaluation = api.evaluator().evaluate(&Asked { own: shared, shared: None }.question()?).await?;
+        return Ok(json_reply(StatusCode::OK, &answer(&evaluation)));
+    };
+    if questions.len() > QUESTIONS {
+        return Err(bad(format!("at most {QUESTIONS} evaluations can be asked for at once")).into());
+    }
+    let until = semantics(shared)?;
+    let mut evaluator = api.evaluator();
+    let mut answers = Vec::with_capacity(questions.len());
+    for own in questions {
+        let evaluation = one_of(&mut evaluator, &Asked { own: Some(own), shared }).await?;
+        answers.push(answer(&evaluation));
+        if until == Some(evaluation.is_allowed) {
+            break;
+        }
+    }
+    Ok(json_reply(StatusCode::OK, &json!({ "evaluations": answers })))
+}
+
+/// One of several questions: if it is none, that one is denied, and the others are answered.
+async fn one_of(evaluator: &mut Evaluator<'_>, asked: &Asked<'_>) -> Result<Evaluation, ClientError> {
+    let evaluated = match asked.question() {
+        Ok(question) => evaluator.evaluate(&question).await,
+        Err(error) => Err(error),
+    };
+    match evaluated {
+        Err(error) if error.class == ErrorClass::BadRequest => {
+            Ok(Evaluation { is_allowed: false, role: None, reason: Some(("bad-request", error.message)) })
+        }
+        evaluated => evaluated,
+    }
+}
+
+/// At which decision the questions after it are not answered any more; `None` if all are.
+fn semantics(body: Option<&Node>) -> Result<Option<bool>, ClientError> {
+    let semantics = body.and_then(|body| body.get("options")).and_then(|options| options.get("evaluations_semantic"));
+    match semantics.map(Node::as_str) {
+        None | Some(Some("execute_all")) => Ok(None),
+        Some(Some("deny_on_first_deny")) => Ok(Some(false)),
+        Some(Some("permit_on_first_permit")) => Ok(Some(true)),
+        Some(_) => Err(bad("`evaluations_semantic` is execute_all, deny_on_first_deny or permit_on_first_permit")),
+    }
+}
+
+pub(crate) async fn search_resources(Extract(state): Extract<State>, headers: HeaderMap, bytes: Bytes) -> Reply {
+    let api = application(&state, &headers)?;
+    let body = large_body(bytes).await?;
+    let asked = Asked { own: body.as_ref(), shared: None };
+    let (user_id, namespace) = (asked.user_id()?, asked.text("resource", "type")?);
+    if asked.text("action", "name")? != "read" {
+        return Err(bad("resources are searched for the action `read`").into());
+    }
+    let page = body.as_ref().and_then(|body| body.get("page"));
+    let number = |name: &str, text: Option<String>, default: u64| match text {
+        None => Ok(default),
+        Some(text) => text.parse::<u64>().map_err(|_| bad(format!("`page.{name}` is none that was given out"))),
+    };
+    let token = page.and_then(|page| page.get("token")).map(|token| token.as_str().unwrap_or("?").to_owned());
+    let skip = number("token", token.filter(|token| !token.is_empty()), 0)?;
+    let limit = number("limit", page.and_then(|page| page.get("limit")).map(Node::to_text), LISTED)?;
+    let limit = limit.clamp(1, MOST_LISTED);
+    let found = api.readable(user_id, namespace, skip, limit.saturating_add(1)).await?;
+    let count = u64::try_from(found.len()).unwrap_or(u64::MAX);
+    let next = if count > limit { skip.saturating_add(limit).to_string() } else { String::new() };
+    let listed = found.into_iter().take(usize::try_from(limit).unwrap_or(usize::MAX));
+    let results: Vec<Value> = listed.map(|id| json!({ "type": namespace, "id": shown(&id) })).collect();
+    Ok(json_reply(StatusCode::OK, &json!({ "results": results, "page": { "next_token": next } })))
+}
+
+/// An `_id` as text: its own if it is one, the digits of an `ObjectId`, extended JSON of any other.
+fn shown(id: &bson::Bson) -> String {
+    match id {
+        bson::Bson::String(text) => text.clone(),
+        bson::Bson::ObjectId(id) => id.to_hex(),
+        other => other.clone().into_canonical_extjson().to_string(),
+    }
+}
+
+/// Where everything is.
+pub(crate) async fn configuration(
+    Extract(state): Extract<State>,
+    Extension(client): Extension<Client>,
+    headers: HeaderMap,
+) -> Reply {
+    let base = base(&headers, &client, state.options());
+    let at = |path: &str| json!(format!("{base}/access/v1/{path}"));
+    let body = json!({
+        "policy_decision_point": base,
+        "access_evaluation_endpoint": at("evaluation"),
+        "access_evaluations_endpoint": at("evaluations"),
+        "search_resource_endpoint": at("search/resource"),
+    });
+    Ok(json_reply(StatusCode::OK, &body))
+}
+
+/// A question as it is asked: what it does not say itself, the request says for all.
+struct Asked<'a> {
+    own: Option<&'a Node>,
+    shared: Option<&'a Node>,
+}
+
+impl<'a> Asked<'a> {
+    fn part(&self, name: &str) -> Option<&'a Node> {
+        let of = |body: Option<&'a Node>| body.and_then(|body| body.get(name));
+        of(self.own).or_else(|| of(self.shared))
+    }
+
+    fn text(&self, part: &str, name: &str) -> Result<&'a str, ClientError> {
+        let text = self.part(part).and_then(|part| part.get(name)).and_then(Node::as_str);
+        text.ok_or_else(|| bad(format!("`{part}.{name}` is a required string")))
+    }
+
+    fn user_id(&self) -> Result<&'a str, ClientError> {
+        match self.text("subject", "type")? {
+            "user" => self.text("subject", "id"),
+            _ => Err(bad("`subject.type` is `user`")),
+        }
+    }
+
+    /// The properties of the subject are not looked at: what a user is, the stores say.
+    fn question(&self) -> Result<Question<'a>, ClientError> {
+        let resource = self.part("resource");
+        Ok(Question {
+            user_id: self.user_id()?,
+            action: self.text("action", "name")?,
+            action_properties: self.part("action").and_then(|action| action.get("properties")),
+            namespace: self.text("resource", "type")?,
+            id: resource.and_then(|resource| resource.get("id")).and_then(Node::as_str),
+            document: resource.and_then(|resource| resource.get("properties")),
+        })
+    }
+}
+
+fn answer(evaluation: &Evaluation) -> Value {
+    let mut context = Map::new();
+    if let Some(role) = &evaluation.role {
+        context.insert("role".to_owned(), json!(role));
+    }
+    if let Some((code, text)) = &evaluation.reason {
+        context.insert("reason".to_owned(), json!({ "code": code, "text": text }));
+    }
+    json!({ "decision": evaluation.is_allowed, "context": context })
+}
+
+fn bad(message: impl Into<String>) -> ClientError {
+    ClientError::bad(ErrorCode::BadRequest, message)
+}

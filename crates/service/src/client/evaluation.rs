@@ -1,0 +1,202 @@
+//! Decisions for other rule engines and gateways, which ask for any user: whoever asks holds a key of the application.
+
+use std::time::Duration;
+
+use bson::oid::ObjectId;
+use bson::{Bson, DateTime, Document, doc};
+use portcullis::access::{Decision, Guard};
+use portcullis::eval::Context;
+use portcullis::guarded::{FindRequest, GuardedCollection};
+use portcullis::json::{self, Node};
+use portcullis::login::LoginError;
+use portcullis::store::documents::{Find, Namespace};
+use portcullis::update::{Moment, Update};
+use portcullis::user::User;
+use portcullis::value::DocumentRef;
+
+use super::actions::plainly_told;
+use super::{ClientApi, ClientError, ErrorCode};
+
+/// How old the custom data of a user may be.
+const AGE: Duration = Duration::from_secs(5);
+
+/// One question: may this user do this to this document?
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The user's id.
+    pub user_id: &'a str,
+    /// `read`, `search`, `insert`, `update` or `delete`.
+    pub action: &'a str,
+    /// What the action brings: for `update`, `update` with operators or `document` as it is to be.
+    pub action_properties: Option<&'a Node>,
+    /// `database.collection`
+    pub namespace: &'a str,
+    /// The `_id` of a stored document, as text.
+    pub id: Option<&'a str>,
+    /// The document itself, as extended JSON.
+    pub document: Option<&'a Node>,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evaluation {
+    /// Whether it is allowed.
+    pub is_allowed: bool,
+    /// The role that decided.
+    pub role: Option<String>,
+    /// Why it is denied: a name for machines, such as `no-role`, and a text.
+    pub reason: Option<(&'static str, String)>,
+}
+
+/// Answers questions, and remembers the users and guards of those before.
+pub struct Evaluator<'a> {
+    api: &'a ClientApi,
+    known: Option<(String, String, Guard)>,
+}
+
+impl ClientApi {
+    /// Answers questions of one request.
+    #[must_use]
+    pub const fn evaluator(&self) -> Evaluator<'_> {
+        Evaluator { api: self, known: None }
+    }
+
+    async fn subject(&self, user_id: &str) -> Result<Option<User>, ClientError> {
+        match self.authenticator.look_up_within(user_id, AGE).await {
+            Ok(found) => Ok(Some(found.user)),
+            Err(LoginError::UserUnknown(_) | LoginError::UserDisabled(_) | LoginError::UserExpired(_)) => Ok(None),
+            Err(error) => Err(ClientError::internal(error)),
+        }
+    }
+
+    /// The `_id`s of the documents that a user may read, by `_id`: those after `skip` of them, at most `limit`. An `_id` that the user
+    /// may not read is left out.
+    ///
+    /// # Errors
+    /// The namespace is none, or a store cannot be asked.
+    pub async fn readable(
+        &self,
+        user_id: &str,
+        namespace: &str,
+        skip: u64,
+        limit: u64,
+    ) -> Result<Vec<Bson>, ClientError> {
+        let place = namespace_of(namespace)?;
+        let Some(user) = self.subject(user_id).await? else { return Ok(Vec::new()) };
+        let guard = self.guard_of(user, namespace)?;
+        let request = format!(
+            r#"{{"filter": {{"_id": {{"$exists": true}}}}, "projection": {{"_id": 1}}, "sort": {{"_id": 1}}, "skip": {skip}, "limit": {limit}}}"#
+        );
+        let request = json::parse(&request).map_err(ClientError::internal)?;
+        let request = FindRequest::parse(&request).map_err(|error| plainly_told(&error))?;
+        let collection = GuardedCollection::new(&*self.documents, place, &guard);
+        let found = collection.find(&request).await.map_err(|error| plainly_told(&error))?;
+        let found = found.all().await.map_err(|error| plainly_told(&error))?;
+        let id = |raw: &bson::RawDocumentBuf| {
+            let document = DocumentRef::Raw(raw).to_document().map_err(ClientError::internal)?;
+            Ok(document.get("_id").cloned())
+        };
+        found.iter().filter_map(|raw| id(raw).transpose()).collect()
+    }
+
+    fn guard_of(&self, user: User, namespace: &str) -> Result<Guard, ClientError> {
+        let context = self.app.with_secrets(Context::new().with_user(user), &self.secrets);
+        self.app.guard(namespace, context).map_err(|error| bad(error.to_string()))
+    }
+}
+
+impl Evaluator<'_> {
+    /// Answers one question. A user who is unknown or disabled is allowed nothing.
+    ///
+    /// # Errors
+    /// The question is not one, or a store cannot be asked.
+    pub async fn evaluate(&mut self, question: &Question<'_>) -> Result<Evaluation, ClientError> {
+        let place = namespace_of(question.namespace)?;
+        let is_known = self.known.as_ref().is_some_and(|(user_id, namespace, _)| {
+            user_id == question.user_id && namespace == question.namespace
+        });
+        if !is_known {
+            let Some(user) = self.api.subject(question.user_id).await? else {
+                return Ok(Evaluation::denied("no-user", "the user is unknown or disabled"));
+            };
+            let guard = self.api.guard_of(user, question.namespace)?;
+            self.known = Some((question.user_id.to_owned(), question.namespace.to_owned(), guard));
+        }
+        let document = match (question.document, question.id) {
+            (Some(document), _) => Some(document_of(document)?),
+            (None, Some(id)) => self.stored(&place, id).await?,
+            (None, None) => return Err(bad("the resource needs an `id`, or the document in `properties`")),
+        };
+        let Some((_, _, guard)) = &self.known else { return Err(ClientError::internal("no guard")) };
+        let Some(document) = document else {
+            return Ok(Evaluation::denied("no-document", "there is no such document"));
+        };
+        Ok(match question.action {
+            "read" => Evaluation::of(&guard.read(&document)),
+            "search" => Evaluation::of(&guard.search(&document)),
+            "insert" => Evaluation::of(&guard.insert(&document)),
+            "delete" => Evaluation::of(&guard.delete(&document)),
+            "update" => Evaluation::of(&guard.update(&document, &changed(&document, question.action_properties)?)),
+            other => {
+                let shown: String = other.chars().take(64).collect();
+                return Err(bad(format!(
+                    "there is no action `{shown}`; there are read, search, insert, update and delete"
+                )));
+            }
+        })
+    }
+
+    /// The stored document of an `_id` that is a string, or the digits of an `ObjectId`.
+    async fn stored(&self, place: &Namespace, id: &str) -> Result<Option<Document>, ClientError> {
+        let mut ids = vec![Bson::from(id)];
+        ids.extend(ObjectId::parse_str(id).ok().map(Bson::ObjectId));
+        let find = Find { limit: Some(1), ..Find::by(doc! { "_id": { "$in": ids } }) };
+        let mut found = self.api.documents.find(place, &find).await.map_err(ClientError::internal)?;
+        let batch = found.batch().await.map_err(ClientError::internal)?;
+        let document = batch.first().map(|raw| DocumentRef::Raw(raw).to_document());
+        document.transpose().map_err(ClientError::internal)
+    }
+}
+
+impl Evaluation {
+    fn of<T>(decision: &Decision<'_, T>) -> Self {
+        Self {
+            is_allowed: decision.is_allowed(),
+            role: decision.role().map(str::to_owned),
+            reason: decision.reason().map(|reason| (reason.code(), reason.to_string())),
+        }
+    }
+
+    fn denied(code: &'static str, text: &str) -> Self {
+        Self { is_allowed: false, role: None, reason: Some((code, text.to_owned())) }
+    }
+}
+
+/// The document after an update.
+fn changed(stored: &Document, properties: Option<&Node>) -> Result<Document, ClientError> {
+    let part = |name: &str| properties.and_then(|properties| properties.get(name));
+    if let Some(document) = part("document") {
+        return document_of(document);
+    }
+    let update = part("update").ok_or_else(|| {
+        bad("`update` needs `update` with operators, or `document` as it is to be, in the action's `properties`")
+    })?;
+    let update = Update::compile(&document_of(update)?, &[]);
+    let told = |error: &dyn std::error::Error| bad(error.to_string());
+    let update = update.map_err(|errors| errors.first().map_or_else(|| bad("no update"), |error| told(error)))?;
+    let moment = Moment::at(DateTime::now());
+    Ok(update.apply(stored.clone(), &moment).map_err(|error| told(&error))?.document)
+}
+
+fn document_of(node: &Node) -> Result<Document, ClientError> {
+    json::to_document(node).map_err(|error| bad(error.to_string()))
+}
+
+fn namespace_of(name: &str) -> Result<Namespace, ClientError> {
+    let shown: String = name.chars().take(128).collect();
+    Namespace::parse(name).ok_or_else(|| bad(format!("the resource type `{shown}` is no `database.collection`")))
+}
+
+fn bad(message: impl Into<String>) -> ClientError {
+    ClientError::bad(ErrorCode::BadRequest, message)
+}
