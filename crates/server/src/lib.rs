@@ -63,7 +63,7 @@ const PAUSE: Duration = Duration::from_secs(30);
 
 /// The routes of the client API for the applications of a state.
 pub fn app(state: State) -> Router {
-    let routes = application_routes("/api/client/v2.0/app/{app}").merge(user_routes("/api/client/v2.0/auth"));
+    let routes = application_routes("/api/client/v2.0/app/{app}", &state).merge(user_routes("/api/client/v2.0/auth"));
     let has_keys = !state.options().access_keys.is_empty();
     let routes = if has_keys { routes.merge(access_routes()) } else { routes };
     let routes = routes
@@ -89,7 +89,9 @@ pub fn app(state: State) -> Router {
 }
 
 /// The routes that name an application.
-fn application_routes(at: &str) -> Router<State> {
+fn application_routes(at: &str, state: &State) -> Router<State> {
+    let large = from_fn_with_state(state.clone(), request::bound_body);
+
     let path = |rest: &str| format!("{at}{rest}");
     let password = |rest: &str| format!("{at}/auth/providers/local-userpass/{rest}");
     Router::new()
@@ -102,7 +104,10 @@ fn application_routes(at: &str) -> Router<State> {
         .route(&password("reset"), post(passwords::reset))
         .route(&password("reset/send"), post(passwords::send_reset))
         .route(&password("reset/call"), post(passwords::call_reset))
-        .route(&path("/functions/call"), post(data::call).layer(DefaultBodyLimit::max(MAX_BODY)).get(data::stream))
+        .route(
+            &path("/functions/call"),
+            post(data::call).layer(DefaultBodyLimit::max(MAX_BODY)).layer(large).get(data::stream),
+        )
         .route(
             &path("/push/providers/{service}/registration"),
             put(reply::no_push_service).delete(reply::no_push_service),

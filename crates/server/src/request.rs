@@ -1,16 +1,18 @@
 //! What is read of a request.
 
-use axum::body::Bytes;
-use axum::extract::Request;
+use axum::body::{Bytes, HttpBody};
+use axum::extract::{Request, State as Extract};
 use axum::http::{HeaderMap, Uri, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use portcullis::json::{self, Node};
 use portcullis_service::client::{ClientError, ErrorClass, ErrorCode};
 use tokio::sync::Semaphore;
 
-use crate::applications::Options;
+use crate::MAX_BODY;
+use crate::applications::{Options, State};
 use crate::peer::Client;
+use crate::reply::Failure;
 
 /// Takes several slashes at the beginning of a path for one: a base address that ends in a slash makes them.
 pub(crate) async fn one_slash(mut request: Request, next: Next) -> Response {
@@ -47,6 +49,34 @@ pub(crate) async fn large_body(bytes: Bytes) -> Result<Option<Node>, ClientError
     }
     let _reader = READERS.acquire().await.map_err(ClientError::internal)?;
     tokio::task::spawn_blocking(move || body(&bytes)).await.map_err(ClientError::internal)?
+}
+
+/// How many MiB of large bodies are held at once.
+const HELD: usize = 256;
+
+static ROOM: Semaphore = Semaphore::const_new(HELD);
+
+/// Reads a large body only of whom a token of ours is, and only while there is room for it: it is held until the reply is there.
+pub(crate) async fn bound_body(Extract(state): Extract<State>, request: Request, next: Next) -> Response {
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    // Of unknown length, it may be as large as is allowed.
+    let length: usize = length.unwrap_or(if request.body().is_end_stream() { 0 } else { MAX_BODY });
+    if length <= LARGE {
+        return next.run(request).await;
+    }
+    let token = bearer(request.headers()).map(str::to_owned);
+    let accepted = async {
+        let token = token?;
+        state.api_of(&token)?.bearer(&token).await
+    };
+    if let Err(error) = accepted.await {
+        return Failure::from(error).into_response();
+    }
+    let room = length.min(MAX_BODY).div_ceil(1 << 20);
+    match ROOM.acquire_many(u32::try_from(room).unwrap_or(1)).await {
+        Ok(_room) => next.run(request).await,
+        Err(error) => Failure::from(ClientError::internal(error)).into_response(),
+    }
 }
 
 /// The body as JSON, whatever its declared type; an empty one counts as absent.

@@ -96,3 +96,22 @@ async fn a_body_that_is_no_json_is_refused_and_reaches_no_store() {
     let request = Request::post(&path).body(Body::from(deep)).unwrap();
     assert_eq!(server.send(request).await.failure().0, 400);
 }
+
+#[tokio::test]
+async fn a_large_body_of_a_stranger_is_not_read() {
+    let server = Server::new().await;
+    let request = |token: Option<&str>| {
+        let mut request = Request::post(format!("{NOTES}/functions/call")).header(header::CONTENT_LENGTH, 10_000_000);
+        if let Some(token) = token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        // It never comes.
+        let body = futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>();
+        request.body(Body::from_stream(body)).unwrap()
+    };
+    let patience = std::time::Duration::from_secs(20);
+    for token in [None, Some("x.y.z")] {
+        let reply = tokio::time::timeout(patience, server.send(request(token))).await.unwrap();
+        assert_eq!(reply.status, StatusCode::UNAUTHORIZED);
+    }
+}
