@@ -140,7 +140,8 @@ fn with_settings(commands: &[Command], arguments: Vec<OsString>) -> Result<Vec<O
         return Ok(arguments);
     }
     let described = (command.describe)(clap::Command::new(command.name));
-    let known: Vec<String> = described.get_arguments().filter_map(|argument| argument.get_long()).map(str::to_owned).collect();
+    let known: Vec<String> =
+        described.get_arguments().filter_map(|argument| argument.get_long()).map(str::to_owned).collect();
     serve::with_settings(arguments, &known)
 }
 

@@ -124,9 +124,8 @@ impl State {
 }
 
 fn by_id(applications: Vec<ClientApi>) -> HashMap<String, Arc<Application>> {
-    let with_id = |api: ClientApi| {
-        (api.id().to_owned(), Arc::new(Application { origins: origins(&api), api: Arc::new(api) }))
-    };
+    let with_id =
+        |api: ClientApi| (api.id().to_owned(), Arc::new(Application { origins: origins(&api), api: Arc::new(api) }));
     applications.into_iter().map(with_id).collect()
 }
 

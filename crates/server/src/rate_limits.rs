@@ -113,8 +113,7 @@ impl Limits {
 
     fn sweep(&self) {
         if self.tries.fetch_add(1, Ordering::Relaxed) % SWEEP == SWEEP - 1 {
-            let all =
-                [&self.logins, &self.logins_of_address, &self.registrations, &self.mails, &self.mails_of_account];
+            let all = [&self.logins, &self.logins_of_address, &self.registrations, &self.mails, &self.mails_of_account];
             for limiter in all {
                 limiter.retain_recent();
                 limiter.shrink_to_fit();

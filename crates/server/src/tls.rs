@@ -76,7 +76,9 @@ impl Tls {
                     *self.0.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
                     tracing::info!("read the certificate again");
                 }
-                Err(error) => tracing::error!(%error, "the certificate has changed and cannot be used: the old one stays"),
+                Err(error) => {
+                    tracing::error!(%error, "the certificate has changed and cannot be used: the old one stays")
+                }
             }
         }
     }

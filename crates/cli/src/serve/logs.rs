@@ -20,9 +20,9 @@ pub(super) fn begin(format: LogFormat, level: Level) -> WorkerGuard {
     let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(writer).with_target(false);
     // Another subscriber can only be there in tests, which want their own.
     match format {
-        LogFormat::Text => drop(tracing::subscriber::set_global_default(
-            builder.with_ansi(std::io::stderr().is_terminal()).finish(),
-        )),
+        LogFormat::Text => {
+            drop(tracing::subscriber::set_global_default(builder.with_ansi(std::io::stderr().is_terminal()).finish()))
+        }
         LogFormat::Json => drop(tracing::subscriber::set_global_default(builder.json().flatten_event(true).finish())),
     }
     guard

@@ -163,7 +163,9 @@ fn access_key(given: &str, apis: &[ClientApi]) -> Result<AccessKey, Trouble> {
     let text = std::fs::read_to_string(path).map_err(|error| Trouble::Read { name: format!("`{path}`"), error })?;
     let key = text.trim();
     if key.len() < KEY_LENGTH {
-        return Err(Trouble::usage(format!("--authzen-key: the key in `{path}` must have at least {KEY_LENGTH} bytes")));
+        return Err(Trouble::usage(format!(
+            "--authzen-key: the key in `{path}` must have at least {KEY_LENGTH} bytes"
+        )));
     }
     Ok(AccessKey::new(id, key))
 }

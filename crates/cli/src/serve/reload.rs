@@ -44,7 +44,9 @@ pub(super) async fn reload(
                 note("the applications have changed and were loaded again");
             }
             Err(trouble) => {
-                note(&format!("the applications have changed and do not load: the old ones are still served: {trouble}"));
+                note(&format!(
+                    "the applications have changed and do not load: the old ones are still served: {trouble}"
+                ));
             }
         }
     }

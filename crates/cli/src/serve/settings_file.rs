@@ -11,8 +11,7 @@ use crate::trouble::Trouble;
 const DEFAULT: &str = "portcullis.toml";
 
 /// The settings that are paths: they are relative to the file.
-const PATHS: [&str; 8] =
-    ["app", "mail-folder", "mail-texts", "secrets", "signing-key", "state", "tls-cert", "tls-key"];
+const PATHS: [&str; 8] = ["app", "mail-folder", "mail-texts", "secrets", "signing-key", "state", "tls-cert", "tls-key"];
 
 /// The arguments of `serve` with those of its configuration file: each key of the file is an option by its long name, and what the
 /// command line says counts. A text `${NAME}` stands for a variable of the environment.
@@ -47,7 +46,9 @@ pub(crate) fn with_settings(arguments: Vec<OsString>, known: &[String]) -> Resul
                 Value::Boolean(false) => continue,
                 Value::String(text) => filled(text).map_err(|what| wrong(format!("`{key}`: {what}")))?,
                 Value::Integer(number) => number.to_string(),
-                _ => return Err(wrong(format!("`{key}` must be a text, a number, true or false, or an array of them"))),
+                _ => {
+                    return Err(wrong(format!("`{key}` must be a text, a number, true or false, or an array of them")));
+                }
             };
             all.push(format!("--{key}={}", relative(&path, key, text)).into());
         }
@@ -71,7 +72,10 @@ fn named(arguments: &[OsString]) -> Option<PathBuf> {
 
 fn is_given(arguments: &[OsString], key: &str) -> bool {
     let (alone, with_value) = (format!("--{key}"), format!("--{key}="));
-    arguments.iter().map(|argument| argument.to_string_lossy()).any(|text| text == alone || text.starts_with(&with_value))
+    arguments
+        .iter()
+        .map(|argument| argument.to_string_lossy())
+        .any(|text| text == alone || text.starts_with(&with_value))
 }
 
 /// Puts variables of the environment in.
@@ -118,7 +122,8 @@ mod tests {
 
     #[test]
     fn keys_of_the_file_are_options_and_the_command_line_counts() {
-        let file = "app = [\"shop\", \"/srv/blog\"]\nlisten = \"127.0.0.1:1\"\nstore = \"mongodb://a/\"\nwatch = true\n";
+        let file =
+            "app = [\"shop\", \"/srv/blog\"]\nlisten = \"127.0.0.1:1\"\nstore = \"mongodb://a/\"\nwatch = true\n";
         let expected = ["--listen=127.0.0.1:2", "--app=DIR/shop", "--app=/srv/blog", "--store=mongodb://a/", "--watch"];
         assert_eq!(merged(file, &["--listen=127.0.0.1:2"]).unwrap(), expected);
         assert_eq!(merged("store = \"data.redb\"\nwatch = false", &[]).unwrap(), ["--store=DIR/data.redb"]);

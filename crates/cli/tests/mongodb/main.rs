@@ -10,6 +10,7 @@ use portcullis_testkit::{cases, mongodb};
 
 mod commands;
 mod on_a_server;
+mod servers;
 
 fn check(file: &str, kept: Option<(&'static str, &OsStr)>) -> usize {
     portcullis_testkit::contracts::commands::check(env!("CARGO_BIN_EXE_portcullis"), file, kept)
@@ -25,6 +26,9 @@ fn main() -> ExitCode {
             the_commands_do_the_same_on_a_server
             the_command_says_which_index_the_server_uses
             the_command_counts_who_lacks_what;
+        servers:
+            what_one_server_does_the_other_knows
+            two_servers_lose_nothing_when_they_and_the_database_are_killed;
     };
     mongodb::run(cases, mongodb::LIMIT)
 }

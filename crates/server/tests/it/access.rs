@@ -75,7 +75,9 @@ async fn a_stored_document_is_looked_up_and_what_the_asker_says_of_the_user_does
         asked["page"] = json!({ "token": token, "limit": 2 });
         let reply = post(&server, "search/resource", asked).await;
         assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
-        all.extend(reply.body["results"].as_array().unwrap().iter().map(|found| found["id"].as_str().unwrap().to_owned()));
+        all.extend(
+            reply.body["results"].as_array().unwrap().iter().map(|found| found["id"].as_str().unwrap().to_owned()),
+        );
         pages += 1;
         token = reply.body["page"]["next_token"].as_str().unwrap().to_owned();
         if token.is_empty() {

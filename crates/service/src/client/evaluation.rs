@@ -112,9 +112,10 @@ impl Evaluator<'_> {
     /// The question is not one, or a store cannot be asked.
     pub async fn evaluate(&mut self, question: &Question<'_>) -> Result<Evaluation, ClientError> {
         let place = namespace_of(question.namespace)?;
-        let is_known = self.known.as_ref().is_some_and(|(user_id, namespace, _)| {
-            user_id == question.user_id && namespace == question.namespace
-        });
+        let is_known = self
+            .known
+            .as_ref()
+            .is_some_and(|(user_id, namespace, _)| user_id == question.user_id && namespace == question.namespace);
         if !is_known {
             let Some(user) = self.api.subject(question.user_id).await? else {
                 return Ok(Evaluation::denied("no-user", "the user is unknown or disabled"));

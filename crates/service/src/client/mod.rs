@@ -81,7 +81,18 @@ impl ClientApi {
     /// Opens an application for its clients.
     #[must_use]
     pub fn new(parts: ClientParts) -> Self {
-        let ClientParts { id, app, secrets, authenticator, credentials, documents, changes, mailer, mail_texts, freshness } = parts;
+        let ClientParts {
+            id,
+            app,
+            secrets,
+            authenticator,
+            credentials,
+            documents,
+            changes,
+            mailer,
+            mail_texts,
+            freshness,
+        } = parts;
         let providers = Providers::of(&app);
         Self {
             id,

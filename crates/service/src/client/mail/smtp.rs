@@ -21,7 +21,9 @@ pub struct SmtpMail {
 #[non_exhaustive]
 pub enum SmtpError {
     /// The address of the server is not one.
-    #[error("the mail server must be given as smtps://user:password@host, or as smtp:// with ?tls=required for STARTTLS")]
+    #[error(
+        "the mail server must be given as smtps://user:password@host, or as smtp:// with ?tls=required for STARTTLS"
+    )]
     Server,
     /// The sender is no address.
     #[error("the sender of mails must be an address as in `Shop <shop@example.com>`: {0}")]

@@ -145,10 +145,8 @@ impl MailText {
 }
 
 fn template(text: &str, escape: Escape, path: &Path) -> Result<Template, MailTextsError> {
-    let failed = |error: &dyn std::error::Error| MailTextsError::Template {
-        path: path.to_owned(),
-        message: error.to_string(),
-    };
+    let failed =
+        |error: &dyn std::error::Error| MailTextsError::Template { path: path.to_owned(), message: error.to_string() };
     Template::text(text, escape).map_err(|error| failed(&error))
 }
 
@@ -190,7 +188,11 @@ mod tests {
             for purpose in [TokenPurpose::Confirm, TokenPurpose::Reset] {
                 let mail = texts.mail(purpose, None, &values("ken@example.com")).unwrap();
                 assert!(mail.text.contains("\n\nhttps://shop.example/confirm?token=1&tokenId=2\n\n"), "{}", mail.text);
-                assert!(mail.html.contains("<a href=\"https://shop.example/confirm?token=1&amp;tokenId=2\">"), "{}", mail.html);
+                assert!(
+                    mail.html.contains("<a href=\"https://shop.example/confirm?token=1&amp;tokenId=2\">"),
+                    "{}",
+                    mail.html
+                );
                 assert!(!mail.subject.is_empty() && !mail.subject.contains('\n'));
             }
         }
