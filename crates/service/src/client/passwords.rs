@@ -1,12 +1,7 @@
-use std::sync::{Arc, LazyLock};
-
-use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
-use argon2::{Algorithm, Argon2, Params, Version};
 use bson::DateTime;
 use bson::oid::ObjectId;
 use portcullis::auth::ProviderType;
 use portcullis::store::{OneTimeToken, PasswordLogin, TokenPurpose};
-use tokio::sync::Semaphore;
 
 use super::mail::MailValues;
 use super::providers::{Confirmation, PasswordSettings};
@@ -15,83 +10,6 @@ use super::{ClientApi, ClientError, ErrorClass, ErrorCode};
 
 /// How long a token sent by mail is good, in milliseconds.
 const TOKEN_LIFETIME: i64 = 30 * 60 * 1000;
-
-/// Hashes passwords with argon2id, a few at a time: each takes 19 MiB.
-#[derive(Clone)]
-pub struct Hashing {
-    slots: Arc<Semaphore>,
-    argon: Argon2<'static>,
-}
-
-impl Default for Hashing {
-    fn default() -> Self {
-        let at_once = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::default());
-        Self { slots: Arc::new(Semaphore::new(at_once)), argon }
-    }
-}
-
-/// Whether a password is right.
-pub(super) struct Verified {
-    pub(super) is_right: bool,
-    /// A new hash, if the kept one is weaker than hashes are made now.
-    pub(super) stronger: Option<String>,
-}
-
-/// The hash of no password, against which the passwords of unknown addresses are verified.
-static NOBODY: LazyLock<String> = LazyLock::new(|| {
-    let salt = SaltString::encode_b64(b"of nobody at all").ok();
-    let hashed = salt.and_then(|salt| Argon2::default().hash_password(b"", &salt).ok().map(|hash| hash.to_string()));
-    hashed.unwrap_or_default()
-});
-
-impl Hashing {
-    async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Argon2<'static>) -> T + Send + 'static,
-    ) -> Result<T, ClientError> {
-        let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(ClientError::internal)?;
-        let argon = self.argon.clone();
-        let done = tokio::task::spawn_blocking(move || {
-            let _slot = slot;
-            work(&argon)
-        });
-        done.await.map_err(ClientError::internal)
-    }
-
-    /// The hash of a password, with its parameters and a salt.
-    pub(super) async fn hash(&self, password: &str) -> Result<String, ClientError> {
-        let mut salt = [0; 16];
-        getrandom::fill(&mut salt).map_err(ClientError::internal)?;
-        let password = password.to_owned();
-        let hashed = self.run(move |argon| hash_with(argon, &password, &salt)).await?;
-        hashed.map_err(ClientError::internal)
-    }
-
-    /// Whether a password is the one of which this hash is kept; without one it takes as long and is wrong.
-    pub(super) async fn verify(&self, password: &str, kept: Option<String>) -> Result<Verified, ClientError> {
-        let mut salt = [0; 16];
-        getrandom::fill(&mut salt).map_err(ClientError::internal)?;
-        let password = password.to_owned();
-        self.run(move |argon| {
-            let is_known = kept.is_some();
-            let kept = kept.unwrap_or_else(|| NOBODY.clone());
-            let Ok(parsed) = PasswordHash::new(&kept) else { return Verified { is_right: false, stronger: None } };
-            let is_right = argon.verify_password(password.as_bytes(), &parsed).is_ok() && is_known;
-            let is_weak = Params::try_from(&parsed).is_ok_and(|params| {
-                params.m_cost() < argon.params().m_cost() || params.t_cost() < argon.params().t_cost()
-            });
-            let stronger = if is_right && is_weak { hash_with(argon, &password, &salt).ok() } else { None };
-            Verified { is_right, stronger }
-        })
-        .await
-    }
-}
-
-fn hash_with(argon: &Argon2<'_>, password: &str, salt: &[u8]) -> Result<String, String> {
-    let salt = SaltString::encode_b64(salt).map_err(|error| error.to_string())?;
-    Ok(argon.hash_password(password.as_bytes(), &salt).map_err(|error| error.to_string())?.to_string())
-}
 
 impl ClientApi {
     fn password_settings(&self) -> Result<&PasswordSettings, ClientError> {
