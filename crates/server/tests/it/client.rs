@@ -1,6 +1,6 @@
 //! A client of the server.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
@@ -53,19 +53,30 @@ impl Server {
     }
 
     pub(crate) async fn with(options: Options) -> Self {
+        Self::of(&["served/notes", "served/other"], options).await
+    }
+
+    /// A server of applications in `fixtures`.
+    pub(crate) async fn of(applications: &[&str], options: Options) -> Self {
         let name = format!("portcullis-server-{}", bson::oid::ObjectId::new().to_hex());
-        let state = std::env::temp_dir().join(name);
-        let folder = portcullis_testkit::root().join("fixtures/served");
-        let load = |name: &str| {
-            let app = App::load(folder.join(name)).unwrap();
+        Self::at(std::env::temp_dir().join(name), applications, options).await
+    }
+
+    /// The same, with the state that is in a folder.
+    pub(crate) async fn at(state: PathBuf, applications: &[&str], options: Options) -> Self {
+        let load = |name: &&str| {
+            let app = App::load(portcullis_testkit::root().join("fixtures").join(name)).unwrap();
             Served { app: Arc::new(app), secrets: Secrets::default() }
         };
-        let served = vec![load("notes"), load("other")];
+        let served = applications.iter().map(load).collect();
         let mail = MailSettings::to_folder(state.join("mail")).unwrap();
         let (host, _) = Host::open(Places::in_directory(&state), &StorePlace::Directory, mail).await.unwrap();
-        let apis = host.applications(served).unwrap();
-        let served = State::new(apis, options);
+        let served = State::new(host.applications(served).unwrap(), options);
         Self { app: app(served.clone()), served, state }
+    }
+
+    pub(crate) fn state(&self) -> &Path {
+        &self.state
     }
 
     /// The texts of the mails that were sent, in their order.

@@ -11,4 +11,5 @@ mod keys;
 mod passwords;
 mod sessions;
 mod socket;
+mod two_worlds;
 mod wire;
