@@ -1,0 +1,194 @@
+use std::sync::Arc;
+
+use bson::{Bson, Document};
+use portcullis::User;
+use portcullis::future::BoxFuture;
+use thiserror::Error;
+
+/// Under whose rules data is touched.
+#[derive(Clone, Debug)]
+pub enum Rights {
+    /// No rules and no validation.
+    System,
+    /// The rules, filters and schemas of this user.
+    User(Arc<User>),
+}
+
+impl Rights {
+    /// Whether no rules apply.
+    #[must_use]
+    pub const fn is_system(&self) -> bool {
+        matches!(self, Self::System)
+    }
+}
+
+/// What a call reaches outside of the engine. The host implements it over its stores.
+///
+/// Futures are polled by the thread that runs the call, inside the caller's tokio runtime. A call that is dropped, or whose time is
+/// over, drops them.
+pub trait Backend: Send + Sync {
+    /// A user by id, for `run_as_user_id`: `None` where it is unknown or disabled.
+    fn user<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<User>, BackendError>>;
+
+    /// One action on a data source. See [`ActionName`] for what each answers.
+    fn data(&self, action: DataAction) -> BoxFuture<'_, Result<Bson, BackendError>>;
+
+    /// Begins a transaction on a data source. The number goes into [`DataAction::transaction`].
+    fn begin<'a>(&'a self, service: &'a str, rights: &'a Rights) -> BoxFuture<'a, Result<u64, BackendError>>;
+
+    /// Commits a transaction.
+    fn commit(&self, transaction: u64) -> BoxFuture<'_, Result<(), BackendError>>;
+
+    /// Aborts a transaction: also one that ended, and one whose call ended without a word; then nobody waits for the answer.
+    fn abort(&self, transaction: u64) -> BoxFuture<'_, Result<(), BackendError>>;
+
+    /// Whether there is a data source of this name, for `context.services.get`.
+    fn has_data_source(&self, name: &str) -> bool;
+}
+
+/// Why the host did not do what a function asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{message}")]
+#[non_exhaustive]
+pub struct BackendError {
+    /// The name of the JavaScript error: `MongoError`, …
+    pub name: String,
+    /// Its message. The function sees it and may show it to anybody, so it must tell nothing that the user may not read.
+    pub message: String,
+    /// Its `code`, if MongoDB has one for it: 11000 where a key exists.
+    pub code: Option<i32>,
+}
+
+impl BackendError {
+    /// An error with the name `MongoError`.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { name: "MongoError".into(), message: message.into(), code: None }
+    }
+
+    /// The same with a code of MongoDB.
+    #[must_use]
+    pub const fn with_code(mut self, code: i32) -> Self {
+        self.code = Some(code);
+        self
+    }
+}
+
+/// One action on a data source.
+#[derive(Clone, Debug)]
+pub struct DataAction {
+    /// Under whose rules.
+    pub rights: Rights,
+    /// The data source.
+    pub service: String,
+    /// The database; empty for [`ActionName::GetDatabaseNames`].
+    pub database: String,
+    /// The collection, where the action has one.
+    pub collection: Option<String>,
+    /// Which action.
+    pub name: ActionName,
+    /// Its arguments; see [`ActionName`].
+    pub arguments: Document,
+    /// The transaction that it is a part of.
+    pub transaction: Option<u64>,
+}
+
+/// The actions of a MongoDB client in a function, each with its arguments and what [`Backend::data`] answers. Absent arguments are absent
+/// keys; `filter` is always there, `{}` where a function names none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ActionName {
+    /// `filter, projection, sort, limit, skip` → array of documents. `limit` is always there, at most [`MAX_DOCUMENTS`].
+    Find,
+    /// `filter, projection` → document or null
+    FindOne,
+    /// `pipeline` → array of documents
+    Aggregate,
+    /// `filter` → number
+    Count,
+    /// `key, filter` → array
+    Distinct,
+    /// `document` → `{insertedId}`
+    InsertOne,
+    /// `documents, ordered` → `{insertedIds: [...]}`
+    InsertMany,
+    /// `filter, update` (a document, or an array: a pipeline)`, upsert, arrayFilters` → `{matchedCount, modifiedCount, upsertedId?}`
+    UpdateOne,
+    /// As [`UpdateOne`](Self::UpdateOne).
+    UpdateMany,
+    /// `filter, replacement, upsert` → as [`UpdateOne`](Self::UpdateOne)
+    ReplaceOne,
+    /// `filter` → `{deletedCount}`
+    DeleteOne,
+    /// `filter` → `{deletedCount}`
+    DeleteMany,
+    /// `filter, update, projection, sort, upsert, returnNewDocument, arrayFilters` → document or null
+    FindOneAndUpdate,
+    /// `filter, replacement, projection, sort, upsert, returnNewDocument` → document or null
+    FindOneAndReplace,
+    /// `filter, projection, sort` → document or null
+    FindOneAndDelete,
+    /// `operations, ordered` → null; each operation is `{insertOne: {document}}`, `{updateOne | updateMany: {filter, update, upsert,
+    /// arrayFilters}}`, `{replaceOne: {filter, replacement, upsert}}` or `{deleteOne | deleteMany: {filter}}`
+    BulkWrite,
+    /// Nothing → array of names; asked for as system only.
+    GetCollectionNames,
+    /// Nothing → array of names; asked for as system only.
+    GetDatabaseNames,
+}
+
+/// How many documents a query of a function yields at most.
+///
+/// Source: the limits of App Services.
+pub const MAX_DOCUMENTS: i64 = 50_000;
+
+impl ActionName {
+    /// Every action with its name in JavaScript.
+    pub const ALL: [(Self, &'static str); 18] = [
+        (Self::Find, "find"),
+        (Self::FindOne, "findOne"),
+        (Self::Aggregate, "aggregate"),
+        (Self::Count, "count"),
+        (Self::Distinct, "distinct"),
+        (Self::InsertOne, "insertOne"),
+        (Self::InsertMany, "insertMany"),
+        (Self::UpdateOne, "updateOne"),
+        (Self::UpdateMany, "updateMany"),
+        (Self::ReplaceOne, "replaceOne"),
+        (Self::DeleteOne, "deleteOne"),
+        (Self::DeleteMany, "deleteMany"),
+        (Self::FindOneAndUpdate, "findOneAndUpdate"),
+        (Self::FindOneAndReplace, "findOneAndReplace"),
+        (Self::FindOneAndDelete, "findOneAndDelete"),
+        (Self::BulkWrite, "bulkWrite"),
+        (Self::GetCollectionNames, "getCollectionNames"),
+        (Self::GetDatabaseNames, "getDBNames"),
+    ];
+
+    /// Its name in JavaScript.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(known, _)| *known == self).map_or("", |(_, name)| name)
+    }
+
+    /// The action of a name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, known)| *known == name).map(|(action, _)| *action)
+    }
+
+    /// Whether it may change documents.
+    #[must_use]
+    pub const fn writes(self) -> bool {
+        !matches!(
+            self,
+            Self::Find
+                | Self::FindOne
+                | Self::Aggregate
+                | Self::Count
+                | Self::Distinct
+                | Self::GetCollectionNames
+                | Self::GetDatabaseNames
+        )
+    }
+}

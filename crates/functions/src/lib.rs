@@ -1,0 +1,18 @@
+//! Runs the JavaScript functions of an application: each call in an engine context of its own, under the rules of the user that the
+//! function runs as.
+//!
+//! A [`Library`] reads and checks the functions, a [`Runtime`] runs them, and a [`Backend`] is what they reach: the host's stores.
+
+mod backend;
+mod call;
+mod error;
+mod library;
+mod options;
+mod runtime;
+
+pub use backend::{ActionName, Backend, BackendError, DataAction, MAX_DOCUMENTS, Rights};
+pub use call::{Call, ConsoleLevel, ConsoleLine, Entry, HttpRequest, HttpResponse, Returned};
+pub use error::{CallError, Failure, Position};
+pub use library::{Library, Problem};
+pub use options::Options;
+pub use runtime::Runtime;
