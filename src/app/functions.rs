@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use super::problem::Problem;
 use super::reader::Reader;
 use super::{ConfigFile, ConfigPart, ProblemKind};
 use crate::auth::ProviderType;
-use crate::json::{Kind, Node};
+use crate::json::{Kind, Node, parse};
 use crate::text::{Source, Span};
 
 /// A function: an entry of `functions/config.json`, or `functions/<name>/config.json` of an older application.
@@ -91,27 +91,102 @@ pub(super) fn functions(reader: &mut Reader<'_>) -> Vec<Function> {
         }
     }
     let configs = unique(reader, "function", configs);
-    let mut functions: Vec<Function> = configs
-        .into_iter()
-        .map(|(name, config)| {
-            let private = config.node.get("private").is_some_and(|node| node.as_bool() != Some(false));
-            let script = script(reader, &name);
-            Function { name, private, config, script }
-        })
-        .collect();
+    let scripts = scripts(reader);
+    let mut used = BTreeSet::new();
+    let mut functions: Vec<Function> = Vec::new();
+    for (name, config) in configs {
+        let private = config.node.get("private").is_some_and(|node| node.as_bool() != Some(false));
+        let script = match scripts.get(&name) {
+            Some(path) => Some(path.clone()),
+            None => script_elsewhere(reader, &name, &config, &scripts),
+        };
+        used.extend(script.clone());
+        let script = script.filter(|path| reader.refuse_outward(path).is_none());
+        let script = script.map(|path| reader.directory().join(path));
+        functions.push(Function { name, private, config, script });
+    }
+    // A manifest that cannot be read may list them all.
+    if !matches!(listed, ConfigPart::Broken(_)) {
+        for (name, path) in scripts {
+            if !used.contains(&path) && !functions.iter().any(|known| known.name == name) {
+                functions.extend(unlisted(reader, name, &path));
+            }
+        }
+    }
     functions.sort_by(|a, b| a.name.cmp(&b.name));
     functions
 }
 
-/// Where a function's code lies. A name that leads out of `functions/` has none.
-fn script(reader: &mut Reader<'_>, name: &str) -> Option<PathBuf> {
-    let inside = name.split('/').all(|part| !part.is_empty() && part != "." && part != ".." && !part.contains('\\'));
-    let names = inside.then(|| [format!("functions/{name}.js"), format!("functions/{name}/source.js")]);
-    let found = names.into_iter().flatten().find(|name| reader.directory().join(name).is_file())?;
-    if reader.refuse_outward(&found).is_some() {
-        return None;
+/// How deep folders of functions may nest.
+const MAX_FOLDERS: usize = 16;
+
+/// The sources of functions, each with the name that its path gives it: `functions/<name>.js`, or `functions/<name>/source.js` of an
+/// older application. Packages are none.
+fn scripts(reader: &mut Reader<'_>) -> BTreeMap<String, String> {
+    let mut scripts = BTreeMap::new();
+    let mut folders = vec![(String::new(), 0)];
+    while let Some((folder, depth)) = folders.pop() {
+        let path = format!("functions/{folder}");
+        let listing = reader.list(path.trim_end_matches('/'));
+        for file in &listing.files {
+            let Some(stem) = file.strip_suffix(".js") else { continue };
+            let older = (stem == "source").then(|| folder.trim_end_matches('/')).filter(|name| !name.is_empty());
+            let name = older.map_or_else(|| format!("{folder}{stem}"), str::to_owned);
+            // The newer layout wins.
+            if older.is_none() || !scripts.contains_key(&name) {
+                scripts.insert(name, format!("{path}{file}"));
+            }
+        }
+        if depth < MAX_FOLDERS {
+            let inner = listing.directories.iter().filter(|name| *name != "node_modules");
+            folders.extend(inner.map(|name| (format!("{folder}{name}/"), depth + 1)));
+        }
     }
-    Some(reader.directory().join(found))
+    scripts
+}
+
+/// The only source of this base name, in whatever folder it lies.
+///
+/// Source: one public application is exported like this.
+fn script_elsewhere(
+    reader: &mut Reader<'_>,
+    name: &str,
+    config: &ConfigFile,
+    scripts: &BTreeMap<String, String>,
+) -> Option<String> {
+    let base = name.rsplit('/').next().unwrap_or(name);
+    let found: Vec<&String> =
+        scripts.iter().filter(|(name, _)| name.rsplit('/').next() == Some(base)).map(|(_, path)| path).collect();
+    let span = config.node.get("name").map_or(config.node.span, |node| node.span);
+    let name = name.to_owned();
+    match found.as_slice() {
+        [] => {
+            reader.problem_in(config, Problem::new(ProblemKind::ScriptMissing(name), span));
+            None
+        }
+        [path] => {
+            let kind = ProblemKind::ScriptElsewhere { name, path: (*path).clone() };
+            let help = "give the function the path as its name, or move the file";
+            reader.problem_in(config, Problem::new(kind, span).help(help));
+            Some((*path).clone())
+        }
+        several => {
+            let paths = several.iter().map(|path| (*path).clone()).collect();
+            reader.problem_in(config, Problem::new(ProblemKind::ScriptAmbiguous { name, paths }, span));
+            None
+        }
+    }
+}
+
+/// A function that no manifest lists: App Services gave it settings when it was imported, which ones is unknown. So it is private.
+fn unlisted(reader: &mut Reader<'_>, name: String, path: &str) -> Option<Function> {
+    let help = "list it in functions/config.json; until then it is private";
+    let source = Arc::new(Source::new(path, ""));
+    let problem = Problem::new(ProblemKind::FunctionUnlisted(name.clone()), Span::default()).help(help);
+    reader.problem(&source, problem);
+    let script = reader.refuse_outward(path).is_none().then(|| reader.directory().join(path));
+    let node = parse("{}").ok()?;
+    Some(Function { name, private: true, config: ConfigFile { source, node }, script })
 }
 
 /// Reads the settings of every endpoint that is no webhook of a service.

@@ -115,6 +115,28 @@ pub enum ProblemKind {
     /// [`FunctionUnknown`](Self::FunctionUnknown) in something that is disabled.
     #[error("no function `{0}`; it is not called while this is disabled")]
     FunctionUnused(String),
+    /// `functions/x.js` without an entry in `functions/config.json`
+    #[error("no manifest lists the function `{0}`")]
+    FunctionUnlisted(String),
+    /// An entry of `functions/config.json` without a source.
+    #[error("the function `{0}` has no source")]
+    ScriptMissing(String),
+    /// `"name": "x"` where only `functions/folder/x.js` exists.
+    #[error("the function `{name}` has no source of this name; {path} is used")]
+    ScriptElsewhere {
+        /// The function.
+        name: String,
+        /// The file that is used.
+        path: String,
+    },
+    /// `"name": "x"` where `functions/a/x.js` and `functions/b/x.js` exist.
+    #[error("the function `{name}` has no source of this name, and several files could be it: {}", list(paths))]
+    ScriptAmbiguous {
+        /// The function.
+        name: String,
+        /// The files.
+        paths: Vec<String>,
+    },
     /// A trigger on a data source that does not exist.
     #[error("no data source `{0}`; the trigger never fires")]
     TriggerSource(String),
@@ -206,6 +228,9 @@ impl Code for ProblemKind {
             Self::EnvironmentUnknown(_) => "environment-unknown",
             Self::DataSourceUnknown(_) | Self::TriggerSource(_) => "data-source-unknown",
             Self::FunctionUnknown(_) | Self::FunctionUnused(_) => "function-unknown",
+            Self::FunctionUnlisted(_) => "function-unlisted",
+            Self::ScriptMissing(_) | Self::ScriptAmbiguous { .. } => "function-script-missing",
+            Self::ScriptElsewhere { .. } => "function-script-elsewhere",
             Self::SecretMissing(_) => "secret-missing",
             Self::SecretUnlisted(_) => "secret-unlisted",
             Self::KeyUnused { .. } | Self::KeyMisspelt { .. } => "key-unused",
@@ -229,6 +254,8 @@ pub(super) fn finding(problem: Problem) -> Finding {
         ProblemKind::FileUnused
         | ProblemKind::FunctionUnused(_)
         | ProblemKind::KeyMisspelt { .. }
+        | ProblemKind::ScriptMissing(_)
+        | ProblemKind::ScriptElsewhere { .. }
         | ProblemKind::SecretMissing(_)
         | ProblemKind::DataApiSystem
         | ProblemKind::DatabaseCase { .. }

@@ -94,6 +94,12 @@ impl Request {
         Ok(request)
     }
 
+    /// The fields as they were given.
+    #[must_use]
+    pub const fn fields(&self) -> &Document {
+        &self.fields
+    }
+
     fn add_header(&mut self, name: &str, values: &Bson) -> Result<(), RequestError> {
         let entry = self.headers.entry(name.to_lowercase()).or_insert_with(|| Bson::Array(Vec::new()));
         let Bson::Array(all) = entry else { return Err(RequestError::Headers) };

@@ -5,10 +5,15 @@
 
 mod backend;
 mod call;
+mod crypto;
+mod engine;
 mod error;
+mod http;
 mod library;
 mod options;
+mod pool;
 mod runtime;
+mod shared;
 
 pub use backend::{ActionName, Backend, BackendError, DataAction, MAX_DOCUMENTS, Rights};
 pub use call::{Call, ConsoleLevel, ConsoleLine, Entry, HttpRequest, HttpResponse, Returned};

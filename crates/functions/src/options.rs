@@ -38,7 +38,7 @@ impl Default for Options {
             waiting: 10_000,
             prepared: 4,
             private_addresses: false,
-            response: 32 * 1024 * 1024,
+            response: 16 * 1024 * 1024,
         }
     }
 }

@@ -1,33 +1,63 @@
+use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
-use portcullis::App;
-use portcullis::app::Secrets;
+use bson::{Bson, Document};
+use portcullis::app::{App, Secrets};
+use portcullis::user::UserType;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::{timeout, timeout_at};
 
-use crate::{Backend, Call, CallError, Library, Options, Returned};
+use crate::engine::{CallInput, Job, Stop};
+use crate::http::HttpClient;
+use crate::library::{Entry as Function, RunAs};
+use crate::pool::{Pool, lost};
+pub(crate) use crate::shared::Shared;
+use crate::{Backend, Call, CallError, Entry, Failure, Library, Options, Returned, Rights};
 
 /// Runs the functions of an application.
 pub struct Runtime {
-    library: Library,
+    shared: Arc<Shared>,
+    pool: Arc<Pool>,
+    /// How many calls may run: from outside, and inside of one another by rules that call functions.
+    gates: Vec<Arc<Semaphore>>,
+    waiting: AtomicUsize,
+}
+
+/// How deep calls may nest by rules that call functions, which read under rules that call functions.
+const MAX_NESTING: usize = 4;
+
+/// How long after its end a call is left behind that does not stop.
+const GRACE: Duration = Duration::from_secs(1);
+
+tokio::task_local! {
+    static NESTING: usize;
+}
+
+/// What a call waits for: calls that begin in there are inside of it. Each level has threads of its own, so none waits for one that
+/// waits for it.
+pub(crate) async fn inside_call<T>(nesting: usize, future: impl Future<Output = T>) -> T {
+    NESTING.scope(nesting.saturating_add(1), future).await
 }
 
 impl Runtime {
     /// A runtime for an application with its secrets. Contexts are prepared at once, on threads of their own.
     #[must_use]
-    pub fn new(
-        app: Arc<App>,
-        secrets: Secrets,
-        library: Library,
-        backend: Arc<dyn Backend>,
-        options: Options,
-    ) -> Self {
-        drop((app, secrets, backend, options));
-        Self { library }
+    pub fn new(app: Arc<App>, secrets: Secrets, library: Library, backend: Arc<dyn Backend>, options: Options) -> Self {
+        let http = HttpClient::new(options.private_addresses, options.response);
+        let pool = Pool::new(options.clone());
+        let gates = (0..MAX_NESTING).map(|level| Arc::new(Semaphore::new((options.running >> level).max(1))));
+        let gates = gates.collect();
+        let shared = Arc::new(Shared { app, secrets, library, backend, options, http });
+        Self { shared, pool, gates, waiting: AtomicUsize::new(0) }
     }
 
     /// The functions.
     #[must_use]
-    pub const fn library(&self) -> &Library {
-        &self.library
+    pub fn library(&self) -> &Library {
+        &self.shared.library
     }
 
     /// Calls a function. Needs a tokio runtime with time and I/O. A call that is dropped is stopped.
@@ -35,6 +65,152 @@ impl Runtime {
     /// # Errors
     /// See [`CallError`].
     pub async fn call(&self, call: Call) -> Result<Returned, CallError> {
-        Err(CallError::Engine(format!("function {} cannot run yet", call.function)))
+        let shared = &self.shared;
+        let Some(function) = shared.library.entry(&call.function) else {
+            return Err(CallError::NotFound(call.function));
+        };
+        if call.entry == Entry::Client && function.private {
+            return Err(CallError::Private(call.function));
+        }
+        if size(&call) > shared.options.arguments {
+            return Err(CallError::ArgumentsTooLarge(call.function));
+        }
+        if let Some(reason) = &function.refused {
+            return Err(CallError::NotRunnable { function: call.function, reason: reason.clone() });
+        }
+        if !shared.may_evaluate(function, &call.user, call.request.as_ref()) {
+            return Err(CallError::RuleNotMatched(call.function));
+        }
+        let stop = Stop::at(Instant::now() + shared.options.time);
+        let ended = || CallError::TimedOut { console: Vec::new() };
+        let deadline = stop.deadline.into();
+        let nesting = NESTING.try_with(|nesting| *nesting).unwrap_or(0);
+        let permit = {
+            let _place = self.place()?;
+            let gate = self.gates.get(nesting).ok_or_else(too_deep)?;
+            let permit = timeout_at(deadline, Arc::clone(gate).acquire_owned()).await.map_err(|_| ended())?;
+            permit.map_err(|_| lost())?
+        };
+        let rights = timeout_at(deadline, self.rights(function, &call)).await.map_err(|_| ended())??;
+        let (reply, answer) = oneshot::channel();
+        let cancel = Cancel(stop.clone());
+        let (rights, has_script) = rights;
+        self.pool.dispatch(Job {
+            shared: Arc::clone(shared),
+            input: CallInput {
+                function: call.function,
+                arguments: call.arguments,
+                rights,
+                has_script,
+                user: call.user,
+                request: call.request,
+                http: call.http,
+                keeps_first_lines: call.entry == Entry::Trigger,
+                nesting,
+                handle: Handle::current(),
+                stop,
+            },
+            reply,
+            permit,
+        });
+        // A loop inside of one step of the engine is not interrupted; its thread is left behind.
+        let left = cancel.0.deadline.saturating_duration_since(Instant::now()).saturating_add(GRACE);
+        match timeout(left, answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(lost()),
+            Err(_) => Err(ended()),
+        }
     }
+
+    /// A place among those that wait.
+    fn place(&self) -> Result<Place<'_>, CallError> {
+        let place = Place(&self.waiting);
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.shared.options.waiting {
+            return Err(CallError::Busy);
+        }
+        Ok(place)
+    }
+
+    /// Under whose rules a call runs, and whether the function's script is to be asked first.
+    async fn rights(&self, function: &Function, call: &Call) -> Result<(Rights, bool), CallError> {
+        let refused = |reason: String| CallError::RunAsRefused { function: call.function.clone(), reason };
+        let is_system = call.user.kind == UserType::System;
+        let caller = || match is_system {
+            true => Rights::System,
+            false => Rights::User(Arc::new(call.user.clone())),
+        };
+        if call.entry == Entry::Trigger {
+            return Ok((Rights::System, false));
+        }
+        match &function.run_as {
+            RunAs::System => Ok((Rights::System, false)),
+            RunAs::User(id) => Ok((self.shared.user_rights(id).await.map_err(refused)?, false)),
+            // Nobody is known yet: the script runs as the caller, or for nobody.
+            RunAs::Script(_) => Ok((caller(), true)),
+            RunAs::Caller => match call.entry {
+                Entry::UserCreation | Entry::Login | Entry::Trigger => Ok((Rights::System, false)),
+                Entry::Webhook | Entry::Command => Ok((caller(), false)),
+                Entry::Client | Entry::Endpoint | Entry::Rule if is_system => {
+                    Err(refused("nobody is logged in, and it has no run_as_system or run_as_user_id".into()))
+                }
+                Entry::Client | Entry::Endpoint | Entry::Rule => Ok((caller(), false)),
+            },
+        }
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime").field("app", &self.shared.app.name).finish_non_exhaustive()
+    }
+}
+
+struct Place<'r>(&'r AtomicUsize);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Stops the call when nobody waits for it any more.
+struct Cancel(Stop);
+
+impl Drop for Cancel {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+fn too_deep() -> CallError {
+    let message = format!("Error: rules call functions inside of one another more than {MAX_NESTING} levels deep");
+    CallError::Failed(Box::new(Failure { message, position: None, console: Vec::new() }))
+}
+
+/// How large arguments, headers and body are together.
+fn size(call: &Call) -> usize {
+    let arguments = call.arguments.iter().map(bytes).fold(0, usize::saturating_add);
+    let http = call.http.as_ref().map_or(0, |http| {
+        let pairs = http.headers.iter().chain(&http.query).map(|(name, value)| name.len().saturating_add(value.len()));
+        pairs.fold(http.body.as_ref().map_or(0, Vec::len), usize::saturating_add)
+    });
+    arguments.saturating_add(http)
+}
+
+/// About as many bytes as a value has in BSON.
+fn bytes(value: &Bson) -> usize {
+    let inner = match value {
+        Bson::String(text) | Bson::Symbol(text) | Bson::JavaScriptCode(text) => text.len(),
+        Bson::Document(document) => document_bytes(document),
+        Bson::Array(elements) => elements.iter().map(bytes).fold(0, usize::saturating_add),
+        Bson::Binary(binary) => binary.bytes.len(),
+        Bson::RegularExpression(regex) => regex.pattern.len(),
+        Bson::JavaScriptCodeWithScope(code) => code.code.len().saturating_add(document_bytes(&code.scope)),
+        _ => 8,
+    };
+    inner.saturating_add(8)
+}
+
+fn document_bytes(document: &Document) -> usize {
+    document.iter().map(|(key, value)| key.len().saturating_add(bytes(value))).fold(0, usize::saturating_add)
 }

@@ -1,0 +1,108 @@
+use aes::{Aes128, Aes192, Aes256};
+use aes_gcm::AesGcm;
+use aes_gcm::aead::generic_array::typenum::U12;
+use aes_gcm::aead::{Aead, KeyInit, Nonce, Payload};
+use cbc::cipher::block_padding::Pkcs7;
+use cbc::cipher::{BlockDecryptMut, BlockEncryptMut, KeyIvInit};
+
+use super::{CryptoError, random};
+
+const NONCE: usize = 12;
+const TAG: usize = 16;
+
+/// To cipher text, or back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Encrypt,
+    Decrypt,
+}
+
+/// A nonce of 12 bytes, the cipher text and a tag of 16.
+///
+/// Source: the documented example of `utils.crypto.encrypt`, decrypted.
+pub(crate) fn aes_gcm_encrypt(key: &[u8], text: &[u8]) -> Result<Vec<u8>, CryptoError> {
+    let nonce = random(NONCE)?;
+    let sealed = gcm(Direction::Encrypt, key, &nonce, text, &[])?;
+    Ok([nonce, sealed].concat())
+}
+
+pub(crate) fn aes_gcm_decrypt(key: &[u8], sealed: &[u8]) -> Result<Vec<u8>, CryptoError> {
+    let (nonce, sealed) = sealed.split_at_checked(NONCE).ok_or_else(undecipherable)?;
+    gcm(Direction::Decrypt, key, nonce, sealed, &[])
+}
+
+/// The algorithms of `createCipheriv`. In and out of GCM, the tag stands behind the cipher text.
+pub(crate) fn run_cipher(
+    name: &str,
+    direction: Direction,
+    key: &[u8],
+    iv: &[u8],
+    input: &[u8],
+    extra: &[u8],
+) -> Result<Vec<u8>, CryptoError> {
+    let (bits, mode) = name
+        .strip_prefix("aes-")
+        .and_then(|rest| rest.split_once('-'))
+        .ok_or_else(|| CryptoError::new(format!("the cipher `{name}` is not known: use aes-256-gcm or aes-256-cbc")))?;
+    if bits.parse() != Ok(key.len().saturating_mul(8)) {
+        return Err(CryptoError::new("invalid key length"));
+    }
+    match mode {
+        "gcm" => gcm(direction, key, iv, input, extra),
+        "cbc" => cbc(direction, key, iv, input),
+        _ => Err(CryptoError::new(format!("the cipher `{name}` is not known: use aes-256-gcm or aes-256-cbc"))),
+    }
+}
+
+fn gcm(direction: Direction, key: &[u8], nonce: &[u8], text: &[u8], extra: &[u8]) -> Result<Vec<u8>, CryptoError> {
+    macro_rules! run {
+        ($cipher:ty) => {{
+            let cipher = AesGcm::<$cipher, U12>::new_from_slice(key).map_err(|_| key_length())?;
+            let nonce: [u8; NONCE] = nonce.try_into().map_err(|_| CryptoError::new("the nonce must have 12 bytes"))?;
+            let nonce = &Nonce::<AesGcm<$cipher, U12>>::from(nonce);
+            let payload = Payload { msg: text, aad: extra };
+            match direction {
+                Direction::Encrypt => cipher.encrypt(nonce, payload),
+                Direction::Decrypt if text.len() < TAG => return Err(undecipherable()),
+                Direction::Decrypt => cipher.decrypt(nonce, payload),
+            }
+            .map_err(|_| undecipherable())
+        }};
+    }
+    match key.len() {
+        16 => run!(Aes128),
+        24 => run!(Aes192),
+        32 => run!(Aes256),
+        _ => Err(key_length()),
+    }
+}
+
+fn cbc(direction: Direction, key: &[u8], iv: &[u8], text: &[u8]) -> Result<Vec<u8>, CryptoError> {
+    macro_rules! run {
+        ($cipher:ty) => {
+            match direction {
+                Direction::Encrypt => cbc::Encryptor::<$cipher>::new_from_slices(key, iv)
+                    .map(|cipher| cipher.encrypt_padded_vec_mut::<Pkcs7>(text))
+                    .map_err(|_| CryptoError::new("invalid key or IV length")),
+                Direction::Decrypt => cbc::Decryptor::<$cipher>::new_from_slices(key, iv)
+                    .map_err(|_| CryptoError::new("invalid key or IV length"))?
+                    .decrypt_padded_vec_mut::<Pkcs7>(text)
+                    .map_err(|_| undecipherable()),
+            }
+        };
+    }
+    match key.len() {
+        16 => run!(Aes128),
+        24 => run!(Aes192),
+        32 => run!(Aes256),
+        _ => Err(key_length()),
+    }
+}
+
+fn key_length() -> CryptoError {
+    CryptoError::new("the key of AES must have 16, 24 or 32 bytes")
+}
+
+fn undecipherable() -> CryptoError {
+    CryptoError::new("the text cannot be deciphered with this key")
+}

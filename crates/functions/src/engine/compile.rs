@@ -1,0 +1,27 @@
+use rquickjs::context::EvalOptions;
+use rquickjs::{Ctx, Function, Result};
+
+/// What stands before a source, in its first line, so that the author's lines keep their numbers. Source: what App Services does was
+/// inferred from functions that declare `exports`, or the same names in several files.
+pub(super) const PREFIX: &str = "(function (context, require, exports) { return function () {";
+
+/// The source of a function, as a function of what it sees.
+pub(super) fn function<'js>(ctx: &Ctx<'js>, file: &str, source: &str) -> Result<Function<'js>> {
+    evaluate(ctx, file, format!("{PREFIX}{source}\n;return exports; }}; }})"))
+}
+
+/// A file of a package, as a function of what Node gives to it.
+pub(super) fn module<'js>(ctx: &Ctx<'js>, file: &str, source: &str) -> Result<Function<'js>> {
+    // A script may begin with `#!`.
+    let source = if source.starts_with("#!") { source.split_once('\n').map_or("", |(_, rest)| rest) } else { source };
+    let head = "(function (exports, require, module, __filename, __dirname, global, process, internal) {";
+    evaluate(ctx, file, format!("{head}{source}\n}})"))
+}
+
+/// The prelude.
+pub(super) fn evaluate<'js>(ctx: &Ctx<'js>, file: &str, source: String) -> Result<Function<'js>> {
+    let mut options = EvalOptions::default();
+    options.strict = false;
+    options.filename = Some(file.replace('\0', ""));
+    ctx.eval_with_options(source, options)
+}

@@ -1,0 +1,37 @@
+use std::collections::VecDeque;
+
+use crate::{ConsoleLevel, ConsoleLine};
+
+/// How many lines are kept, and how many bytes of each.
+///
+/// Source: the documentation of App Services.
+const MAX_LINES: usize = 25;
+const MAX_BYTES: usize = 512;
+
+/// The lines that a call wrote.
+pub(crate) struct Console {
+    lines: VecDeque<ConsoleLine>,
+    /// The first lines count, or the last.
+    keeps_first: bool,
+}
+
+impl Console {
+    pub(crate) const fn new(keeps_first: bool) -> Self {
+        Self { lines: VecDeque::new(), keeps_first }
+    }
+
+    pub(super) fn write(&mut self, level: ConsoleLevel, text: &str) {
+        if self.lines.len() >= MAX_LINES {
+            if self.keeps_first {
+                return;
+            }
+            self.lines.pop_front();
+        }
+        let text = text.get(..text.floor_char_boundary(MAX_BYTES)).unwrap_or_default().to_owned();
+        self.lines.push_back(ConsoleLine { level, text });
+    }
+
+    pub(super) fn take(&mut self) -> Vec<ConsoleLine> {
+        std::mem::take(&mut self.lines).into()
+    }
+}

@@ -1,0 +1,125 @@
+//! Values from outside become values of the engine.
+
+use bson::{Bson, Document};
+use rquickjs::object::Property;
+use rquickjs::{Array, Function, IntoJs, Object, Result, TypedArray, Value};
+
+use super::bridge::Bridge;
+
+/// The largest whole number that a JavaScript number holds exactly.
+pub(super) const MAX_SAFE: i64 = 9_007_199_254_740_991;
+
+/// What makes values of the engine.
+pub(super) struct Decoder<'b, 'js> {
+    bridge: &'b Bridge<'js>,
+    make: Function<'js>,
+    remember: Function<'js>,
+}
+
+/// The numbers of an object whose type the engine does not keep.
+#[derive(Default)]
+struct Numbers<'js> {
+    ints: Option<Object<'js>>,
+    doubles: Option<Object<'js>>,
+}
+
+impl<'b, 'js> Decoder<'b, 'js> {
+    pub(super) fn new(bridge: &'b Bridge<'js>) -> Result<Self> {
+        Ok(Self { bridge, make: bridge.function("make")?, remember: bridge.function("remember")? })
+    }
+
+    pub(super) fn value(&self, value: &Bson) -> Result<Value<'js>> {
+        let ctx = &self.bridge.ctx;
+        match value {
+            Bson::Double(number) => number.into_js(ctx),
+            Bson::Int32(number) => number.into_js(ctx),
+            Bson::Int64(number) if number.unsigned_abs() <= MAX_SAFE.unsigned_abs() => {
+                // Whole numbers up to this size are doubles without a loss.
+                #[expect(clippy::cast_precision_loss, reason = "checked above")]
+                let number = *number as f64;
+                number.into_js(ctx)
+            }
+            Bson::Int64(number) => self.make.call(("long", number.to_string())),
+            Bson::String(text) => text.as_str().into_js(ctx),
+            Bson::Boolean(value) => value.into_js(ctx),
+            Bson::Null => Ok(Value::new_null(ctx.clone())),
+            Bson::Undefined => Ok(Value::new_undefined(ctx.clone())),
+            Bson::Document(document) => Ok(self.document(document)?.into_value()),
+            Bson::Array(elements) => Ok(self.array(elements)?.into_value()),
+            Bson::ObjectId(id) => self.make.call(("objectId", id.to_hex())),
+            Bson::DateTime(time) => {
+                #[expect(clippy::cast_precision_loss, reason = "the engine has no dates beyond 2^53 anyway")]
+                let time = time.timestamp_millis() as f64;
+                self.make.call(("date", time))
+            }
+            Bson::Binary(binary) => {
+                let bytes = TypedArray::<u8>::new_copy(ctx.clone(), &binary.bytes)?;
+                self.make.call(("binary", u8::from(binary.subtype), bytes))
+            }
+            Bson::Decimal128(number) => self.make.call(("decimal", number.to_string())),
+            Bson::RegularExpression(regex) => self.make.call(("regex", regex.pattern.as_str(), regex.options.as_str())),
+            Bson::Timestamp(timestamp) => self.make.call(("timestamp", timestamp.time, timestamp.increment)),
+            Bson::JavaScriptCode(code) => self.make.call(("code", code.as_str())),
+            Bson::JavaScriptCodeWithScope(code) => {
+                self.make.call(("codeWithScope", code.code.as_str(), self.document(&code.scope)?))
+            }
+            Bson::Symbol(text) => self.make.call(("symbol", text.as_str())),
+            Bson::MinKey => self.make.call(("minKey", ())),
+            Bson::MaxKey => self.make.call(("maxKey", ())),
+            Bson::DbPointer(_) => self.make.call(("dbPointer", value.clone().into_canonical_extjson().to_string())),
+        }
+    }
+
+    pub(super) fn document(&self, document: &Document) -> Result<Object<'js>> {
+        let object = Object::new(self.bridge.ctx.clone())?;
+        let mut numbers = Numbers::default();
+        for (key, value) in document {
+            let made = self.value(value)?;
+            self.note(&mut numbers, key, value, &made)?;
+            object.prop(key.as_str(), Property::from(made).configurable().enumerable().writable())?;
+        }
+        self.keep(&object, numbers)?;
+        Ok(object)
+    }
+
+    pub(super) fn array(&self, elements: &[Bson]) -> Result<Array<'js>> {
+        let array = Array::new(self.bridge.ctx.clone())?;
+        let mut numbers = Numbers::default();
+        for (index, value) in elements.iter().enumerate() {
+            let made = self.value(value)?;
+            if matches!(value, Bson::Int32(_) | Bson::Double(_)) {
+                self.note(&mut numbers, &index.to_string(), value, &made)?;
+            }
+            array.set(index, made)?;
+        }
+        self.keep(array.as_object(), numbers)?;
+        Ok(array)
+    }
+
+    fn note(&self, numbers: &mut Numbers<'js>, key: &str, value: &Bson, made: &Value<'js>) -> Result<()> {
+        let place = match value {
+            Bson::Int32(_) => &mut numbers.ints,
+            Bson::Double(number) if is_whole(*number) => &mut numbers.doubles,
+            _ => return Ok(()),
+        };
+        let object = match place {
+            Some(object) => object,
+            None => place.insert(Object::new_proto(self.bridge.ctx.clone(), None)?),
+        };
+        object.set(key, made.clone())
+    }
+
+    fn keep(&self, object: &Object<'js>, numbers: Numbers<'js>) -> Result<()> {
+        if numbers.ints.is_none() && numbers.doubles.is_none() {
+            return Ok(());
+        }
+        self.remember.call((object.clone(), numbers.ints, numbers.doubles))
+    }
+}
+
+/// Whether a double would be taken for an integer.
+pub(super) fn is_whole(number: f64) -> bool {
+    #[expect(clippy::cast_precision_loss, reason = "this one is exact")]
+    let max = MAX_SAFE as f64;
+    number.trunc() == number && number.abs() <= max && !(number == 0.0 && number.is_sign_negative())
+}

@@ -1,0 +1,259 @@
+//! The loop of a call: jobs of the engine, then whatever of the host ends next, until the result is there.
+
+use futures_util::StreamExt;
+use rquickjs::promise::PromiseState;
+use rquickjs::{Ctx, Error, Exception, Function, IntoJs, Object, Promise, Result, TypedArray, Value};
+
+use super::bridge::Bridge;
+use super::decode::Decoder;
+use super::encode::{Encoder, Undefined, new_number};
+use super::failure::{caught, describe, thrown};
+use super::host::arguments;
+use super::host_text::Bytes;
+use super::state::{Answer, CallState, Outcome, Set};
+use crate::http::canonical;
+use crate::{CallError, Failure, HttpRequest, Returned};
+
+/// What happened in one turn of the loop.
+#[derive(PartialEq, Eq)]
+enum Turn {
+    /// Something ended, and the engine knows.
+    Delivered,
+    /// Nothing is left that could end.
+    Idle,
+    /// The time is over.
+    Over,
+}
+
+enum Event {
+    Ended(u32, usize, Outcome),
+    Timer(u32),
+    Idle,
+    Over,
+}
+
+/// Runs jobs and operations until a promise is settled, or nothing is left that could settle it, or the time is over.
+pub(super) fn until<'js>(state: &CallState, bridge: &Bridge<'js>, promise: &Promise<'js>) -> Result<()> {
+    loop {
+        jobs(state, &bridge.ctx);
+        if state.input.stop.is_over() {
+            return Err(Exception::throw_internal(&bridge.ctx, "interrupted"));
+        }
+        if promise.state() != PromiseState::Pending || turn(state, bridge, true)? == Turn::Idle {
+            return Ok(());
+        }
+    }
+}
+
+fn jobs(state: &CallState, ctx: &Ctx<'_>) {
+    while !state.input.stop.is_over() && ctx.execute_pending_job() {}
+}
+
+fn turn<'js>(state: &CallState, bridge: &Bridge<'js>, with_timers: bool) -> Result<Turn> {
+    match next(state, with_timers) {
+        Event::Over => Ok(Turn::Over),
+        Event::Idle => Ok(Turn::Idle),
+        Event::Timer(number) => {
+            bridge.function("deliver")?.call::<_, ()>((number, true, ()))?;
+            Ok(Turn::Delivered)
+        }
+        Event::Ended(number, bytes, outcome) => {
+            let deliver = bridge.function("deliver")?;
+            match outcome {
+                Outcome::Nothing => deliver.call::<_, ()>((number, true, ()))?,
+                Outcome::Number(begun) => {
+                    state.transactions.borrow_mut().insert(begun);
+                    #[expect(clippy::cast_precision_loss, reason = "hosts count from a small number")]
+                    deliver.call::<_, ()>((number, true, begun as f64))?;
+                }
+                Outcome::Value(value) => {
+                    let made = Decoder::new(bridge)?.value(&value)?;
+                    deliver.call::<_, ()>((number, true, made))?;
+                }
+                Outcome::Failed(error) => {
+                    let made: Value<'js> =
+                        bridge.function("mongoError")?.call((error.name, error.message, error.code))?;
+                    deliver.call::<_, ()>((number, false, made))?;
+                }
+            }
+            state.release(bytes);
+            Ok(Turn::Delivered)
+        }
+    }
+}
+
+/// What ends next. The engine stands still while this waits.
+fn next(state: &CallState, with_timers: bool) -> Event {
+    let mut operations = state.operations.borrow_mut();
+    let timer = with_timers.then(|| state.timers.borrow().first_key_value().map(|(key, ())| *key)).flatten();
+    if operations.is_empty() && timer.is_none() {
+        return Event::Idle;
+    }
+    let event = state.input.handle.block_on(async {
+        let due = async {
+            match timer {
+                Some((at, _)) => tokio::time::sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = state.input.stop.wait() => Event::Over,
+            Some((number, bytes, outcome)) = operations.next(), if !operations.is_empty() => {
+                Event::Ended(number, bytes, outcome)
+            }
+            () = due => timer.map_or(Event::Idle, |(_, number)| Event::Timer(number)),
+        }
+    });
+    if let (Event::Timer(_), Some(key)) = (&event, timer) {
+        state.timers.borrow_mut().remove(&key);
+    }
+    event
+}
+
+/// Runs the call to its end.
+pub(super) fn run<'js>(state: &CallState, bridge: &Bridge<'js>) -> Answer {
+    let result = result(state, bridge);
+    // What was begun and not waited for ends as well, inside the limits.
+    let rest = rest(state, bridge);
+    if state.input.stop.is_over() {
+        return Err(CallError::TimedOut { console: state.console() });
+    }
+    let value = result.and_then(|value| rest.map(|()| value)).map_err(|failed| match failed {
+        Failed::Engine(error) => failure(state, bridge, &error),
+        Failed::Thrown(value) => thrown(bridge, &value, state.console()),
+        Failed::Said(message) => said(state, message, None),
+    })?;
+    let rejections = state.rejections.borrow();
+    if !rejections.is_empty() {
+        let reason = rejections.first(&bridge.ctx).map(|reason| describe(bridge, &reason));
+        let (reason, position) = reason.unwrap_or_default();
+        return Err(said(state, format!("uncaught promise rejection: {reason}"), position));
+    }
+    let response = match &state.input.http {
+        Some(_) => Some(response(bridge).map_err(|error| failure(state, bridge, &error))?.into()),
+        None => None,
+    };
+    Ok(Returned { value, console: state.console(), response })
+}
+
+/// Why there is no result.
+enum Failed<'js> {
+    Engine(Error),
+    Thrown(Value<'js>),
+    Said(String),
+}
+
+impl From<Error> for Failed<'_> {
+    fn from(error: Error) -> Self {
+        Self::Engine(error)
+    }
+}
+
+fn result<'js>(state: &CallState, bridge: &Bridge<'js>) -> std::result::Result<bson::Bson, Failed<'js>> {
+    let start: Function<'js> = bridge.function("start")?;
+    let input = &state.input;
+    let parts = arguments(bridge, &input.arguments)?;
+    let exchange = match &input.http {
+        Some(http) => exchange(bridge, http)?,
+        None => Value::new_undefined(bridge.ctx.clone()),
+    };
+    let promise: Promise<'js> = start.call((input.function.as_str(), 0_u32, input.has_script, parts, exchange))?;
+    until(state, bridge, &promise)?;
+    match promise.result::<Value<'js>>() {
+        Some(Ok(value)) => {
+            let encoder = Encoder::new(bridge, Undefined::Keep, state.shared.options.memory / 2)?;
+            if let Some(number) = value.as_number() {
+                return Ok(same_number(&input.arguments, number));
+            }
+            Ok(encoder.value(&value, "", 0)?)
+        }
+        Some(Err(error)) => match caught(&bridge.ctx, &error) {
+            Some(value) => Err(Failed::Thrown(value)),
+            None => Err(Failed::Engine(error)),
+        },
+        None => Err(Failed::Said("the promise that the function returned cannot settle".into())),
+    }
+}
+
+/// A number that is returned as it came in keeps its type.
+fn same_number(arguments: &[bson::Bson], number: f64) -> bson::Bson {
+    let same = arguments.iter().find(|argument| match argument {
+        bson::Bson::Int32(kept) => f64::from(*kept).to_bits() == number.to_bits(),
+        bson::Bson::Double(kept) => kept.to_bits() == number.to_bits(),
+        _ => false,
+    });
+    same.cloned().unwrap_or_else(|| new_number(number))
+}
+
+fn rest<'js>(state: &CallState, bridge: &Bridge<'js>) -> std::result::Result<(), Failed<'js>> {
+    loop {
+        jobs(state, &bridge.ctx);
+        if turn(state, bridge, false)? != Turn::Delivered {
+            return Ok(());
+        }
+    }
+}
+
+fn said(state: &CallState, message: String, position: Option<crate::Position>) -> CallError {
+    CallError::Failed(Box::new(Failure { message, position, console: state.console() }))
+}
+
+/// An error of the engine, or what it has thrown.
+pub(super) fn failure<'js>(state: &CallState, bridge: &Bridge<'js>, error: &Error) -> CallError {
+    if state.input.stop.is_over() {
+        return CallError::TimedOut { console: state.console() };
+    }
+    match caught(&bridge.ctx, error) {
+        Some(value) => thrown(bridge, &value, state.console()),
+        None if super::encode::is_allocation(error) => said(state, "InternalError: out of memory".into(), None),
+        None => said(state, format!("InternalError: {error}"), None),
+    }
+}
+
+/// `[query, headers, body]` for the prelude.
+fn exchange<'js>(bridge: &Bridge<'js>, http: &HttpRequest) -> Result<Value<'js>> {
+    let ctx = &bridge.ctx;
+    let mut query = bson::Document::new();
+    for (name, value) in &http.query {
+        if !query.contains_key(name) {
+            query.insert(name, value.as_str());
+        }
+    }
+    let mut headers = bson::Document::new();
+    for (name, value) in &http.headers {
+        let name = canonical(name);
+        match headers.get_mut(&name) {
+            Some(bson::Bson::Array(values)) => values.push(value.as_str().into()),
+            _ => {
+                headers.insert(name, vec![value.as_str()]);
+            }
+        }
+    }
+    let decoder = Decoder::new(bridge)?;
+    let body = match http.body.as_deref() {
+        Some(body) if !body.is_empty() => Some(TypedArray::<u8>::new_copy(ctx.clone(), body)?),
+        _ => None,
+    };
+    let parts = rquickjs::Array::new(ctx.clone())?;
+    parts.set(0, decoder.document(&query)?)?;
+    parts.set(1, decoder.document(&headers)?)?;
+    parts.set(2, body)?;
+    parts.into_js(ctx)
+}
+
+/// What the prelude knows of the response.
+fn response<'js>(bridge: &Bridge<'js>) -> Result<Set> {
+    let parts: Option<Object<'js>> = bridge.function("response")?.call(())?;
+    let Some(parts) = parts else { return Ok(Set { status: None, headers: Vec::new(), body: None }) };
+    let status: Option<u16> = parts.get(0)?;
+    let mut headers = Vec::new();
+    let written: rquickjs::Array<'js> = parts.get(1)?;
+    for pair in written.iter::<rquickjs::Array<'js>>() {
+        let pair = pair?;
+        headers.push((bridge.text(&pair.get(0)?)?, bridge.text(&pair.get(1)?)?));
+    }
+    let body: Option<Bytes> = parts.get(2)?;
+    let body = body.map(|Bytes(body)| body);
+    Ok(Set { status, headers, body })
+}

@@ -1,0 +1,269 @@
+//! Values of the engine become values for outside.
+
+use std::cell::Cell;
+
+use bson::oid::ObjectId;
+use bson::spec::BinarySubtype;
+use bson::{Binary, Bson, DateTime, Decimal128, Document, JavaScriptCodeWithScope, Regex, Timestamp};
+use rquickjs::{Array, Error, Function, Object, Result, Value};
+
+use super::bridge::Bridge;
+use super::decode::is_whole;
+use super::host_text::Bytes;
+
+/// What `undefined` inside a document becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Undefined {
+    /// [`Bson::Undefined`]: in results.
+    Keep,
+    /// An error: in filters, where to leave a condition out would match more.
+    Refuse,
+    /// Null: in documents that are written, as drivers do.
+    Null,
+}
+
+/// How deep values may nest, as in MongoDB.
+pub(super) const MAX_DEPTH: usize = 100;
+
+/// What makes values for outside.
+pub(super) struct Encoder<'b, 'js> {
+    bridge: &'b Bridge<'js>,
+    undefined: Undefined,
+    unwrap: Function<'js>,
+    recall: Function<'js>,
+    /// How many bytes are left.
+    room: Cell<usize>,
+}
+
+/// What an object remembers of its numbers.
+struct Numbers<'js> {
+    ints: Option<Object<'js>>,
+    doubles: Option<Object<'js>>,
+}
+
+impl<'js> Numbers<'js> {
+    fn number(&self, key: &str, number: f64) -> Result<Bson> {
+        let same = |kept: &Option<Object<'js>>| -> Result<bool> {
+            let Some(kept) = kept else { return Ok(false) };
+            let value: Value<'js> = kept.get(key)?;
+            Ok(value.as_number().is_some_and(|kept| kept.to_bits() == number.to_bits()))
+        };
+        if same(&self.ints)? {
+            #[expect(clippy::cast_possible_truncation, reason = "it came as an int32")]
+            return Ok(Bson::Int32(number as i32));
+        }
+        if same(&self.doubles)? {
+            return Ok(Bson::Double(number));
+        }
+        Ok(new_number(number))
+    }
+}
+
+/// What a number of the engine is where nothing else is known: int64 if it is whole.
+pub(super) fn new_number(number: f64) -> Bson {
+    if is_whole(number) {
+        #[expect(clippy::cast_possible_truncation, reason = "whole and small enough")]
+        return Bson::Int64(number as i64);
+    }
+    Bson::Double(number)
+}
+
+impl<'b, 'js> Encoder<'b, 'js> {
+    pub(super) fn new(bridge: &'b Bridge<'js>, undefined: Undefined, room: usize) -> Result<Self> {
+        let (unwrap, recall) = (bridge.function("unwrap")?, bridge.function("recall")?);
+        Ok(Self { bridge, undefined, unwrap, recall, room: Cell::new(room) })
+    }
+
+    /// How many bytes are left.
+    pub(super) const fn room(&self) -> usize {
+        self.room.get()
+    }
+
+    fn take(&self, bytes: usize) -> Result<()> {
+        match self.room.get().checked_sub(bytes.saturating_add(16)) {
+            Some(left) => {
+                self.room.set(left);
+                Ok(())
+            }
+            None => Err(self.bridge.range_error("the value is too large")),
+        }
+    }
+
+    /// A value. `place` is what messages call it.
+    pub(super) fn value(&self, value: &Value<'js>, place: &str, depth: usize) -> Result<Bson> {
+        self.take(0)?;
+        if let Some(number) = value.as_number() {
+            return Ok(new_number(number));
+        }
+        if value.is_string() {
+            let text = self.bridge.text(value)?;
+            self.take(text.len())?;
+            return Ok(Bson::String(text));
+        }
+        if let Some(value) = value.as_bool() {
+            return Ok(Bson::Boolean(value));
+        }
+        if value.is_null() {
+            return Ok(Bson::Null);
+        }
+        if value.is_big_int() {
+            let text: String = self.bridge.function("bigText")?.call((value.clone(),))?;
+            return text
+                .parse()
+                .map(Bson::Int64)
+                .map_err(|_| self.bridge.range_error("a BigInt must be a whole number of 64 bits"));
+        }
+        if depth > MAX_DEPTH {
+            return Err(self.bridge.range_error(&format!("the value is nested more than {MAX_DEPTH} levels deep")));
+        }
+        if let Some(array) = value.as_array() {
+            return self.array(array, place, depth).map(Bson::Array);
+        }
+        match value.as_object() {
+            Some(object) if value.as_function().is_none() => self.object(object, place, depth),
+            // Nothing, a function or a symbol.
+            _ => match self.undefined {
+                Undefined::Keep => Ok(Bson::Undefined),
+                Undefined::Null => Ok(Bson::Null),
+                Undefined::Refuse => Err(self.bridge.type_error(&format!("the value of `{place}` is undefined"))),
+            },
+        }
+    }
+
+    fn object(&self, object: &Object<'js>, place: &str, depth: usize) -> Result<Bson> {
+        let prototype = object.get_prototype();
+        if prototype.is_some_and(|prototype| prototype != self.bridge.object_prototype) {
+            let parts: Value<'js> = self.unwrap.call((object.clone(),))?;
+            if let Some(parts) = parts.as_array() {
+                return self.special(parts, place, depth);
+            }
+        }
+        self.document(object, place, depth).map(Bson::Document)
+    }
+
+    /// A plain object, or one that is taken for one.
+    pub(super) fn document(&self, object: &Object<'js>, place: &str, depth: usize) -> Result<Document> {
+        let mut document = Document::new();
+        let mut numbers = None;
+        for property in object.props::<String, Value<'js>>() {
+            let (key, value) = property?;
+            if key.contains('\0') {
+                return Err(self.bridge.type_error("the name of a field has a null character"));
+            }
+            self.take(key.len())?;
+            if value.as_function().is_some() || value.is_symbol() {
+                match self.undefined {
+                    Undefined::Refuse => {
+                        return Err(self.bridge.type_error(&format!("the value of `{key}` is a function")));
+                    }
+                    _ => continue,
+                }
+            }
+            let made = match value.as_number() {
+                Some(number) => {
+                    if numbers.is_none() {
+                        numbers = Some(self.numbers(object)?);
+                    }
+                    self.take(0)?;
+                    match &numbers {
+                        Some(Some(numbers)) => numbers.number(&key, number)?,
+                        _ => new_number(number),
+                    }
+                }
+                None => self.value(&value, &key, depth + 1)?,
+            };
+            document.insert(key, made);
+        }
+        let _ = place;
+        Ok(document)
+    }
+
+    pub(super) fn array(&self, array: &Array<'js>, place: &str, depth: usize) -> Result<Vec<Bson>> {
+        let numbers = self.numbers(array.as_object())?;
+        let mut elements = Vec::new();
+        for index in 0..array.len() {
+            let value: Value<'js> = array.get(index)?;
+            elements.push(match (value.as_number(), &numbers) {
+                (Some(number), Some(numbers)) => {
+                    self.take(0)?;
+                    numbers.number(&index.to_string(), number)?
+                }
+                _ => self.value(&value, place, depth + 1)?,
+            });
+        }
+        Ok(elements)
+    }
+
+    fn numbers(&self, object: &Object<'js>) -> Result<Option<Numbers<'js>>> {
+        let kept: Value<'js> = self.recall.call((object.clone(),))?;
+        let Some(kept) = kept.as_array() else { return Ok(None) };
+        Ok(Some(Numbers { ints: kept.get(0)?, doubles: kept.get(1)? }))
+    }
+
+    /// What `unwrap` of the prelude tells about an object.
+    fn special(&self, parts: &Array<'js>, place: &str, depth: usize) -> Result<Bson> {
+        let kind: String = parts.get(0)?;
+        let broken = || self.bridge.type_error(&format!("a value of the type {kind} is broken"));
+        Ok(match kind.as_str() {
+            "value" => return self.value(&parts.get(1)?, place, depth + 1),
+            "date" => {
+                let time: f64 = parts.get(1)?;
+                if time.is_nan() {
+                    return Err(self.bridge.range_error("the date is invalid"));
+                }
+                #[expect(clippy::cast_possible_truncation, reason = "a date of the engine is whole and below 2^53")]
+                let time = time as i64;
+                Bson::DateTime(DateTime::from_millis(time))
+            }
+            "objectId" => {
+                let hex: String = parts.get(1)?;
+                Bson::ObjectId(ObjectId::parse_str(&hex).map_err(|_| broken())?)
+            }
+            "double" => Bson::Double(parts.get(1)?),
+            "int32" => Bson::Int32(parts.get(1)?),
+            "long" => Bson::Int64(parts.get::<String>(1)?.parse().map_err(|_| broken())?),
+            "decimal" => {
+                let text: String = parts.get(1)?;
+                Bson::Decimal128(text.parse::<Decimal128>().map_err(|_| broken())?)
+            }
+            "binary" => {
+                let subtype: u8 = parts.get(1)?;
+                let Bytes(bytes) = parts.get(2)?;
+                self.take(bytes.len())?;
+                Bson::Binary(Binary { subtype: BinarySubtype::from(subtype), bytes })
+            }
+            "regex" => {
+                let (pattern, options): (Value<'js>, Value<'js>) = (parts.get(1)?, parts.get(2)?);
+                let (pattern, options) = (self.bridge.text(&pattern)?, self.bridge.text(&options)?);
+                self.take(pattern.len())?;
+                Bson::RegularExpression(Regex {
+                    pattern: pattern.try_into().map_err(|_| broken())?,
+                    options: options.try_into().map_err(|_| broken())?,
+                })
+            }
+            "minKey" => Bson::MinKey,
+            "maxKey" => Bson::MaxKey,
+            "timestamp" => Bson::Timestamp(Timestamp { time: parts.get(1)?, increment: parts.get(2)? }),
+            "code" => Bson::JavaScriptCode(self.bridge.text(&parts.get(1)?)?),
+            "codeWithScope" => {
+                let scope: Object<'js> = parts.get(2)?;
+                Bson::JavaScriptCodeWithScope(JavaScriptCodeWithScope {
+                    code: self.bridge.text(&parts.get(1)?)?,
+                    scope: self.document(&scope, place, depth + 1)?,
+                })
+            }
+            "symbol" => Bson::Symbol(self.bridge.text(&parts.get(1)?)?),
+            "dbPointer" => {
+                let text: String = parts.get(1)?;
+                let value: serde_json::Value = serde_json::from_str(&text).map_err(|_| broken())?;
+                Bson::try_from(value).map_err(|_| broken())?
+            }
+            _ => return Err(broken()),
+        })
+    }
+}
+
+/// Whether an error says that the engine has no memory left.
+pub(super) const fn is_allocation(error: &Error) -> bool {
+    matches!(error, Error::Allocation)
+}

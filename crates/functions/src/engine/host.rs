@@ -1,0 +1,269 @@
+//! Functions of the host that know the call: its user, its values, its other functions.
+
+use std::rc::Rc;
+
+use bson::{Bson, Document, doc};
+use portcullis::User;
+use portcullis::user::{CustomData, UserType};
+use rquickjs::convert::List;
+use rquickjs::{Array, Ctx, Exception, Function, IntoJs, Object, Promise, Result, Value};
+
+use super::bridge::Bridge;
+use super::compile;
+use super::decode::Decoder;
+use super::drive;
+use super::encode::{Encoder, Undefined};
+use super::prepare::Slot;
+use super::state::CallState;
+use crate::library::{Resolution, RunAs, own_source, unavailable};
+use crate::{ConsoleLevel, Rights};
+
+/// The functions that scripts of `run_as_user_id_script_source` are known by.
+const SCRIPT: &str = "#script";
+
+/// Adds them.
+pub(super) fn add<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
+    add_context(ctx, host, slot)?;
+    add_values(ctx, host, slot)?;
+    add_functions(ctx, host, slot)
+}
+
+macro_rules! function {
+    ($ctx:ident, $host:ident, $slot:ident, $name:literal, |$state:ident, $bridge:ident $(, $argument:ident: $type:ty)*| $body:expr) => {{
+        let slot = Rc::clone($slot);
+        let function = move |ctx: Ctx<'js> $(, $argument: $type)*| {
+            let $state = slot.state(&ctx)?;
+            let $bridge = $state.bridge(&ctx)?;
+            $body
+        };
+        $host.set($name, Function::new($ctx.clone(), function)?)?;
+    }};
+}
+
+fn add_context<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
+    function!(ctx, host, slot, "user", |state, bridge| {
+        let user = &state.input.user;
+        let made = Decoder::new(&bridge)?.document(&user_document(user))?;
+        Ok::<_, rquickjs::Error>(List((made, user.custom_data != CustomData::NotLoaded)))
+    });
+    function!(ctx, host, slot, "environment", |state, bridge| {
+        let environment = &state.shared.app.environment;
+        let document = doc! { "tag": &environment.tag, "values": environment.values.clone() };
+        Decoder::new(&bridge)?.document(&document)
+    });
+    function!(ctx, host, slot, "request", |state, bridge| {
+        match &state.input.request {
+            Some(request) => Ok(Decoder::new(&bridge)?.document(request.fields())?.into_value()),
+            None => Ok::<_, rquickjs::Error>(Value::new_undefined(bridge.ctx.clone())),
+        }
+    });
+    function!(ctx, host, slot, "app", |state, bridge| {
+        Decoder::new(&bridge)?.document(&state.shared.app_document())
+    });
+    function!(ctx, host, slot, "value", |state, bridge, name: String| {
+        match state.shared.value(&name) {
+            Some(value) => Decoder::new(&bridge)?.value(&value),
+            None => Ok(Value::new_undefined(bridge.ctx.clone())),
+        }
+    });
+    function!(ctx, host, slot, "isSystem", |state, bridge, rights: u32| {
+        Ok::<_, rquickjs::Error>(state.rights(&bridge.ctx, rights)?.is_system())
+    });
+    function!(ctx, host, slot, "service", |state, _bridge, name: String| {
+        Ok::<_, rquickjs::Error>(state.shared.service_kind(&name))
+    });
+    function!(ctx, host, slot, "log", |state, bridge, level: u8, text: Value<'js>| {
+        let level = match level {
+            2 => ConsoleLevel::Error,
+            1 => ConsoleLevel::Warn,
+            _ => ConsoleLevel::Log,
+        };
+        state.console.borrow_mut().write(level, &bridge.text(&text)?);
+        Ok::<_, rquickjs::Error>(())
+    });
+    Ok(())
+}
+
+fn add_values<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
+    function!(ctx, host, slot, "same", |state, bridge, left: Value<'js>, right: Value<'js>| {
+        let encoder = Encoder::new(&bridge, Undefined::Keep, state.shared.options.memory / 4)?;
+        Ok::<_, rquickjs::Error>(encoder.value(&left, "", 0)? == encoder.value(&right, "", 0)?)
+    });
+    function!(ctx, host, slot, "ejson", |state, bridge, value: Value<'js>, indent: Option<usize>| {
+        if value.is_undefined() {
+            return Ok(None);
+        }
+        let encoder = Encoder::new(&bridge, Undefined::Keep, state.shared.options.memory / 8)?;
+        let encoded = without_undefined(encoder.value(&value, "", 0)?).into_canonical_extjson();
+        let text = match indent {
+            Some(indent) if indent > 0 => pretty(&encoded, indent.min(10)),
+            _ => encoded.to_string(),
+        };
+        Ok::<_, rquickjs::Error>(Some(text))
+    });
+    function!(ctx, host, slot, "parse", |state, bridge, text: String| {
+        if text.len() > state.shared.options.memory / 8 {
+            return Err(bridge.range_error("the text is too large"));
+        }
+        let parsed: serde_json::Value = serde_json::from_str(&text)
+            .map_err(|error| Exception::throw_syntax(&bridge.ctx, &format!("EJSON.parse: {error}")))?;
+        let value = Bson::try_from(parsed)
+            .map_err(|error| Exception::throw_syntax(&bridge.ctx, &format!("EJSON.parse: {error}")))?;
+        Decoder::new(&bridge)?.value(&value)
+    });
+    Ok(())
+}
+
+fn add_functions<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
+    function!(ctx, host, slot, "compile", |state, bridge, key: String| {
+        let name = key.strip_suffix(SCRIPT).unwrap_or(&key);
+        let Some(entry) = state.shared.library.entry(name) else {
+            return Err(Exception::throw_internal(&bridge.ctx, "the function is unknown"));
+        };
+        let source = match &entry.run_as {
+            RunAs::Script(script) if key.ends_with(SCRIPT) => script,
+            _ => &entry.source,
+        };
+        let factory = compile::function(&bridge.ctx, &entry.file, source)?;
+        Ok(List((factory, entry.file.clone())))
+    });
+    function!(ctx, host, slot, "enter", |state, bridge, rights: u32, name: String| {
+        enter(&state, &bridge, rights, &name).map(|(has_script, rights)| List((has_script, rights)))
+    });
+    function!(ctx, host, slot, "rightsBy", |state, bridge, name: String, answer: Value<'js>| {
+        rights_by(&state, &bridge, &name, &answer)
+    });
+    function!(ctx, host, slot, "wait", |state, bridge, promise: Promise<'js>| {
+        drive::until(&state, &bridge, &promise)?;
+        match promise.result::<Value<'js>>() {
+            Some(result) => result,
+            None => Err(Exception::throw_message(&bridge.ctx, "the promise cannot settle")),
+        }
+    });
+    function!(ctx, host, slot, "resolve", |state, bridge, file: String, name: String| {
+        match state.shared.library.packages.resolve(&file, &name) {
+            Resolution::Own(name) => Ok(format!("own:{name}")),
+            Resolution::Package(key) => Ok(key),
+            other => {
+                let message = unavailable(&name, &other);
+                Err(Exception::throw_message(&bridge.ctx, &message))
+            }
+        }
+    });
+    function!(ctx, host, slot, "module", |state, bridge, key: String| {
+        let ctx = &bridge.ctx;
+        if let Some(name) = key.strip_prefix("own:") {
+            let Some(source) = own_source(name) else { return Err(bridge.type_error("there is no such module")) };
+            return Ok(List(("own", compile::module(ctx, &key, source)?.into_value())));
+        }
+        let packages = &state.shared.library.packages;
+        let Some(text) = packages.text(&key) else { return Err(bridge.type_error("there is no such module")) };
+        if key.ends_with(".json") {
+            return Ok(List(("json", text.into_js(ctx)?)));
+        }
+        Ok(List(("script", compile::module(ctx, &format!("functions/{key}"), text)?.into_value())))
+    });
+    Ok(())
+}
+
+/// What `functions.execute` needs to know of a callee: whether its script must say who runs it, and under which rights else.
+fn enter<'js>(state: &CallState, bridge: &Bridge<'js>, rights: u32, name: &str) -> Result<(bool, u32)> {
+    let ctx = &bridge.ctx;
+    let shared = &state.shared;
+    let Some(entry) = shared.library.entry(name) else {
+        return Err(Exception::throw_message(ctx, &format!("function not found: '{name}'")));
+    };
+    if let Some(reason) = &entry.refused {
+        return Err(Exception::throw_message(ctx, &format!("function '{name}' cannot be loaded: {reason}")));
+    }
+    if !shared.may_evaluate(entry, &state.input.user, state.input.request.as_ref()) {
+        return Err(Exception::throw_message(ctx, &format!("rule not matched for function \"{name}\"")));
+    }
+    match &entry.run_as {
+        RunAs::Caller => Ok((false, rights)),
+        RunAs::System => Ok((false, state.add_rights(Rights::System))),
+        RunAs::User(id) => Ok((false, user_rights(state, bridge, name, id)?)),
+        RunAs::Script(_) => Ok((true, rights)),
+    }
+}
+
+/// The rights of a user by id. The engine stands still meanwhile.
+fn user_rights<'js>(state: &CallState, bridge: &Bridge<'js>, name: &str, id: &str) -> Result<u32> {
+    let refused = || Exception::throw_message(&bridge.ctx, &format!("function \"{name}\" cannot run as configured"));
+    let found = state.input.handle.block_on(async {
+        let asked = state.shared.user_rights(id);
+        tokio::select! {
+            rights = asked => rights,
+            () = state.input.stop.wait() => Err("the time is over".to_owned()),
+        }
+    });
+    Ok(state.add_rights(found.map_err(|_| refused())?))
+}
+
+/// The rights that the answer of a script means.
+fn rights_by<'js>(state: &CallState, bridge: &Bridge<'js>, name: &str, answer: &Value<'js>) -> Result<u32> {
+    let encoder = Encoder::new(bridge, Undefined::Keep, 64 * 1024)?;
+    let refuse = |reason: &str| {
+        Err(Exception::throw_message(&bridge.ctx, &format!("run_as_user_id_script_source of \"{name}\": {reason}")))
+    };
+    match encoder.value(answer, "", 0)? {
+        Bson::String(id) if !id.is_empty() => user_rights(state, bridge, name, &id),
+        Bson::ObjectId(id) => user_rights(state, bridge, name, &id.to_hex()),
+        Bson::Document(answer) if answer.len() == 1 && answer.get("runAsSystem") == Some(&Bson::Boolean(true)) => {
+            Ok(state.add_rights(Rights::System))
+        }
+        Bson::Document(answer) if answer.contains_key("runAsSystemUser") => {
+            refuse("`runAsSystemUser` is now spelt `runAsSystem`")
+        }
+        _ => refuse("it must return the id of a user or {runAsSystem: true}"),
+    }
+}
+
+/// `context.user`. Custom data that nobody looked up is left to the prelude.
+fn user_document(user: &User) -> Document {
+    if user.kind == UserType::System {
+        return doc! { "type": "system", "data": {}, "custom_data": {}, "identities": [] };
+    }
+    let custom_data = match &user.custom_data {
+        CustomData::Loaded(data) => data.clone(),
+        CustomData::Absent | CustomData::NotLoaded => Document::new(),
+    };
+    doc! {
+        "id": &user.id,
+        "type": user.kind.name(),
+        "data": user.data.clone(),
+        "custom_data": custom_data,
+        "identities": user.identities.clone(),
+    }
+}
+
+/// As JSON does, `EJSON.stringify` leaves out what is undefined.
+fn without_undefined(value: Bson) -> Bson {
+    match value {
+        Bson::Document(document) => {
+            let kept = document.into_iter().filter(|(_, value)| *value != Bson::Undefined);
+            Bson::Document(kept.map(|(key, value)| (key, without_undefined(value))).collect())
+        }
+        Bson::Array(elements) => {
+            let element = |value| if value == Bson::Undefined { Bson::Null } else { without_undefined(value) };
+            Bson::Array(elements.into_iter().map(element).collect())
+        }
+        value => value,
+    }
+}
+
+fn pretty(value: &serde_json::Value, indent: usize) -> String {
+    use serde_json::ser::{PrettyFormatter, Serializer};
+    let spaces = " ".repeat(indent);
+    let mut text = Vec::new();
+    let mut serializer = Serializer::with_formatter(&mut text, PrettyFormatter::with_indent(spaces.as_bytes()));
+    match serde::Serialize::serialize(value, &mut serializer) {
+        Ok(()) => String::from_utf8_lossy(&text).into_owned(),
+        Err(_) => value.to_string(),
+    }
+}
+
+/// The arguments of the entry, as an array of the engine.
+pub(super) fn arguments<'js>(bridge: &Bridge<'js>, arguments: &[Bson]) -> Result<Array<'js>> {
+    Decoder::new(bridge)?.array(arguments)
+}

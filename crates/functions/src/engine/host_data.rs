@@ -1,0 +1,225 @@
+//! Functions of the host that begin something which ends later: data, transactions, requests, timers.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bson::{Bson, Document};
+use rquickjs::{Ctx, Exception, Function, Object, Result, Value};
+
+use super::bridge::Bridge;
+use super::encode::{Encoder, Undefined};
+use super::prepare::Slot;
+use super::state::{CallState, Outcome};
+use crate::http::OutgoingRequest;
+use crate::runtime::inside_call;
+use crate::{ActionName, BackendError, DataAction, MAX_DOCUMENTS};
+
+/// Adds them.
+pub(super) fn add<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
+    add_data(ctx, host, slot)?;
+    add_transactions(ctx, host, slot)?;
+    add_others(ctx, host, slot)
+}
+
+fn add_data<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
+    let at = Rc::clone(slot);
+    // More than the engine's conversions take as single arguments.
+    let data = move |ctx: Ctx<'js>, parts: rquickjs::function::Rest<Value<'js>>| {
+        let state = at.state(&ctx)?;
+        let bridge = state.bridge(&ctx)?;
+        let part = |index: usize| parts.0.get(index).cloned().unwrap_or_else(|| Value::new_undefined(ctx.clone()));
+        let text = |index: usize| -> Result<String> { bridge.text(&part(index)) };
+        let rights = state.rights(&ctx, part(0).get()?)?;
+        let collection = if part(3).is_undefined() { None } else { Some(text(3)?) };
+        let Some(name) = ActionName::from_name(&text(4)?) else { return Err(bridge.type_error("unknown action")) };
+        let is_administration = matches!(name, ActionName::GetCollectionNames | ActionName::GetDatabaseNames);
+        if is_administration && !rights.is_system() {
+            return Err(Exception::throw_message(&ctx, &format!("{} is for the system user only", name.name())));
+        }
+        let given: Object<'js> = part(5).get()?;
+        let (mut arguments, bytes) = arguments(&state, &bridge, &given)?;
+        if !rights.is_system() {
+            // It skips validation, which only the system may.
+            arguments.remove("bypassDocumentValidation");
+        }
+        if name == ActionName::Find {
+            bound(&mut arguments);
+        }
+        let transaction = match part(6).as_number() {
+            Some(number) => Some(transaction_number(&bridge, number)?),
+            None => None,
+        };
+        let action =
+            DataAction { rights, service: text(1)?, database: text(2)?, collection, name, arguments, transaction };
+        let backend = Arc::clone(&state.shared.backend);
+        let nesting = state.input.nesting;
+        state.begin(&ctx, bytes, async move {
+            match inside_call(nesting, backend.data(action)).await {
+                Ok(Bson::Array(mut documents)) if name != ActionName::Distinct => {
+                    documents.truncate(usize::try_from(MAX_DOCUMENTS).unwrap_or(usize::MAX));
+                    Outcome::Value(Bson::Array(documents))
+                }
+                Ok(value) => Outcome::Value(value),
+                Err(error) => Outcome::Failed(error),
+            }
+        })
+    };
+    host.set("data", Function::new(ctx.clone(), data)?)
+}
+
+/// A find yields no more than [`MAX_DOCUMENTS`].
+fn bound(arguments: &mut Document) {
+    let limit = match arguments.get("limit") {
+        Some(Bson::Int64(limit)) => Some(*limit),
+        Some(Bson::Int32(limit)) => Some(i64::from(*limit)),
+        // What is no whole number, the host refuses.
+        Some(Bson::Double(_)) => return,
+        Some(Bson::Null) | None => None,
+        Some(_) => return,
+    };
+    let limit = match limit {
+        Some(limit) if limit < 0 => return,
+        Some(limit) if limit > 0 => limit.min(MAX_DOCUMENTS),
+        _ => MAX_DOCUMENTS,
+    };
+    arguments.insert("limit", limit);
+}
+
+/// The arguments of an action, and how many bytes they have. What conditions say of `undefined` is an error: to leave it out would match
+/// more than was meant. In documents that are written it is null, as drivers do.
+fn arguments<'js>(state: &CallState, bridge: &Bridge<'js>, given: &Object<'js>) -> Result<(Document, usize)> {
+    let room = state.shared.options.memory / 4;
+    let strict = Encoder::new(bridge, Undefined::Refuse, room)?;
+    let written = Encoder::new(bridge, Undefined::Null, room)?;
+    let mut arguments = Document::new();
+    for property in given.props::<String, Value<'js>>() {
+        let (key, value) = property?;
+        if value.is_undefined() {
+            continue;
+        }
+        let encoded = match key.as_str() {
+            "document" | "documents" | "replacement" | "update" => written.value(&value, &key, 0)?,
+            "operations" => operations(&strict, &written, bridge, &value)?,
+            _ => strict.value(&value, &key, 0)?,
+        };
+        arguments.insert(key, encoded);
+    }
+    let used = room.saturating_sub(strict.room()).saturating_add(room.saturating_sub(written.room()));
+    Ok((arguments, used))
+}
+
+/// The operations of `bulkWrite`: each an object with one key, and an object of arguments under it.
+fn operations<'js>(
+    strict: &Encoder<'_, 'js>,
+    written: &Encoder<'_, 'js>,
+    bridge: &Bridge<'js>,
+    value: &Value<'js>,
+) -> Result<Bson> {
+    let Some(array) = value.as_array() else { return Err(bridge.type_error("the operations must be an array")) };
+    let mut operations = Vec::new();
+    for operation in array.iter::<Object<'js>>() {
+        let mut made = Document::new();
+        for property in operation?.props::<String, Object<'js>>() {
+            let (name, given) = property?;
+            let mut arguments = Document::new();
+            for property in given.props::<String, Value<'js>>() {
+                let (key, value) = property?;
+                if value.is_undefined() {
+                    continue;
+                }
+                let encoder =
+                    if matches!(key.as_str(), "document" | "replacement" | "update") { written } else { strict };
+                arguments.insert(key.clone(), encoder.value(&value, &key, 0)?);
+            }
+            made.insert(name, arguments);
+        }
+        operations.push(Bson::Document(made));
+    }
+    Ok(Bson::Array(operations))
+}
+
+fn transaction_number(bridge: &Bridge<'_>, number: f64) -> Result<u64> {
+    if number.trunc() != number || !(0.0..9e15).contains(&number) {
+        return Err(bridge.type_error("the transaction is unknown"));
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]
+    Ok(number as u64)
+}
+
+fn add_transactions<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
+    let at = Rc::clone(slot);
+    let begin = move |ctx: Ctx<'js>, service: String, rights: u32| {
+        let state = at.state(&ctx)?;
+        let rights = state.rights(&ctx, rights)?;
+        let (backend, nesting) = (Arc::clone(&state.shared.backend), state.input.nesting);
+        state.begin(&ctx, 0, async move {
+            match inside_call(nesting, backend.begin(&service, &rights)).await {
+                Ok(number) => Outcome::Number(number),
+                Err(error) => Outcome::Failed(error),
+            }
+        })
+    };
+    host.set("begin", Function::new(ctx.clone(), begin)?)?;
+    for (name, commits) in [("commit", true), ("abort", false)] {
+        let at = Rc::clone(slot);
+        let finish = move |ctx: Ctx<'js>, number: f64| {
+            let state = at.state(&ctx)?;
+            let number = transaction_number(&state.bridge(&ctx)?, number)?;
+            state.transactions.borrow_mut().remove(&number);
+            let (backend, nesting) = (Arc::clone(&state.shared.backend), state.input.nesting);
+            state.begin(&ctx, 0, async move {
+                let done = if commits { backend.commit(number) } else { backend.abort(number) };
+                match inside_call(nesting, done).await {
+                    Ok(()) => Outcome::Nothing,
+                    Err(error) => Outcome::Failed(error),
+                }
+            })
+        };
+        host.set(name, Function::new(ctx.clone(), finish)?)?;
+    }
+    Ok(())
+}
+
+fn add_others<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
+    let at = Rc::clone(slot);
+    let timer = move |ctx: Ctx<'js>, pause: f64| at.state(&ctx)?.add_timer(&ctx, pause);
+    host.set("timer", Function::new(ctx.clone(), timer)?)?;
+    let at = Rc::clone(slot);
+    let clear = move |ctx: Ctx<'js>, number: u32| -> Result<()> {
+        at.state(&ctx)?.clear_timer(number);
+        Ok(())
+    };
+    host.set("clearTimer", Function::new(ctx.clone(), clear)?)?;
+    let at = Rc::clone(slot);
+    let http = move |ctx: Ctx<'js>, service: Option<String>, request: Object<'js>| {
+        let state = at.state(&ctx)?;
+        let bridge = state.bridge(&ctx)?;
+        let encoder = Encoder::new(&bridge, Undefined::Keep, state.shared.options.arguments.saturating_mul(2))?;
+        let document = encoder.document(&request, "", 0)?;
+        let failed = |message: String| Exception::throw_message(&ctx, &message);
+        let request = OutgoingRequest::read(&document).map_err(|error| failed(error.to_string()))?;
+        if let Some(service) = &service
+            && !state.shared.may_send(service, request.action(), &document, &state.input.user)
+        {
+            return Err(failed(format!("no rule of the service `{service}` allows this {}", request.action())));
+        }
+        let shared = Arc::clone(&state.shared);
+        // The response is held as well, until it is in the engine.
+        let bytes = state.shared.options.response.saturating_div(2).saturating_add(bson_size(&document));
+        state.begin(&ctx, bytes, async move {
+            match shared.http.send(request).await {
+                Ok(response) => Outcome::Value(Bson::Document(response)),
+                Err(error) => {
+                    let mut failed = BackendError::new(error.to_string());
+                    failed.name = "Error".into();
+                    Outcome::Failed(failed)
+                }
+            }
+        })
+    };
+    host.set("http", Function::new(ctx.clone(), http)?)
+}
+
+fn bson_size(document: &Document) -> usize {
+    document.to_vec().map_or(0, |bytes| bytes.len())
+}

@@ -1,0 +1,20 @@
+//! One call in the engine: a context prepared ahead, the functions of the host, and the loop that drives both.
+
+mod bridge;
+mod compile;
+mod console;
+mod decode;
+mod drive;
+mod encode;
+mod failure;
+mod host;
+mod host_data;
+mod host_text;
+mod prepare;
+mod rejections;
+mod state;
+mod stop;
+
+pub(crate) use prepare::{Job, THREAD_STACK, work};
+pub(crate) use state::CallInput;
+pub(crate) use stop::Stop;

@@ -1,0 +1,132 @@
+//! The threads that run calls: each prepares a context, waits for a call, runs it, and throws the context away.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rquickjs::{Context, Ctx, Error, Function, Object, Result, Runtime, Value};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use super::bridge::Bridge;
+use super::state::{Answer, CallInput, CallState};
+use super::stop::Stop;
+use super::{compile, drive, host, host_data, host_text};
+use crate::runtime::Shared;
+use crate::{CallError, Options};
+
+/// A call on its way to a thread.
+pub(crate) struct Job {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) input: CallInput,
+    pub(crate) reply: oneshot::Sender<Answer>,
+    /// Held until the thread is free again, also where nobody waits for the call any more.
+    pub(crate) permit: OwnedSemaphorePermit,
+}
+
+/// Where the functions of the host find the call that runs.
+#[derive(Default)]
+pub(super) struct Slot {
+    state: RefCell<Option<Rc<CallState>>>,
+}
+
+impl Slot {
+    pub(super) fn state(&self, ctx: &Ctx<'_>) -> Result<Rc<CallState>> {
+        let state = self.state.borrow().clone();
+        state.ok_or_else(|| rquickjs::Exception::throw_internal(ctx, "no call runs"))
+    }
+}
+
+/// How much of its thread's stack the engine may use.
+const ENGINE_STACK: usize = 4 * 1024 * 1024;
+
+/// The stack of a thread.
+pub(crate) const THREAD_STACK: usize = 16 * 1024 * 1024;
+
+/// Runs one call after the other. `next` waits for one; `None` ends the thread.
+pub(crate) fn work(options: &Options, mut next: impl FnMut() -> Option<Job>) {
+    loop {
+        let job = match prepared(options, &mut next) {
+            Ok(true) => continue,
+            Ok(false) => return,
+            Err(error) => (next(), error),
+        };
+        // There is no engine: whoever is next is told.
+        let (Some(job), error) = job else { return };
+        let _ = job.reply.send(Err(CallError::Engine(error.to_string())));
+    }
+}
+
+fn prepared(options: &Options, next: &mut impl FnMut() -> Option<Job>) -> Result<bool> {
+    let runtime = Runtime::new()?;
+    runtime.set_memory_limit(options.memory);
+    runtime.set_max_stack_size(ENGINE_STACK);
+    let stop: Rc<RefCell<Option<Stop>>> = Rc::default();
+    let slot: Rc<Slot> = Rc::default();
+    let interrupted = Rc::clone(&stop);
+    runtime.set_interrupt_handler(Some(Box::new(move || {
+        interrupted.try_borrow().is_ok_and(|stop| stop.as_ref().is_some_and(Stop::is_over))
+    })));
+    let tracked = Rc::clone(&slot);
+    runtime.set_host_promise_rejection_tracker(Some(Box::new(move |ctx, promise, reason, is_handled| {
+        if let Ok(state) = tracked.state(&ctx)
+            && let Ok(mut rejections) = state.rejections.try_borrow_mut()
+        {
+            rejections.track(&ctx, promise, reason, is_handled);
+        }
+    })));
+    let context = Context::full(&runtime)?;
+    context.with(|ctx| {
+        let bridge = bridge(&ctx, options, &slot)?;
+        let Some(job) = next() else { return Ok(false) };
+        *stop.borrow_mut() = Some(job.input.stop.clone());
+        let Job { shared, input, reply, permit } = job;
+        let state = Rc::new(CallState::new(shared, input));
+        *state.bridge.borrow_mut() = Some(bridge.keep());
+        *slot.state.borrow_mut() = Some(Rc::clone(&state));
+        let answer = drive::run(&state, &bridge);
+        // Nothing of the engine may outlive it.
+        *slot.state.borrow_mut() = None;
+        *state.bridge.borrow_mut() = None;
+        *state.rejections.borrow_mut() = super::rejections::Rejections::default();
+        abort_transactions(&state);
+        drop(state);
+        let _ = reply.send(answer);
+        drop(permit);
+        Ok(true)
+    })
+}
+
+fn abort_transactions(state: &CallState) {
+    for transaction in state.transactions.borrow_mut().drain() {
+        let backend = Arc::clone(&state.shared.backend);
+        state.input.handle.spawn(async move {
+            let _ = backend.abort(transaction).await;
+        });
+    }
+}
+
+const PRELUDE: &str = include_str!("../js/prelude.js");
+
+/// Evaluates the prelude.
+fn bridge<'js>(ctx: &Ctx<'js>, options: &Options, slot: &Rc<Slot>) -> Result<Bridge<'js>> {
+    let functions = Object::new(ctx.clone())?;
+    host_text::add(ctx, &functions)?;
+    host::add(ctx, &functions, slot)?;
+    host_data::add(ctx, &functions, slot)?;
+    let limits = Object::new(ctx.clone())?;
+    limits.set("depth", u32::try_from(options.depth).unwrap_or(u32::MAX))?;
+    limits.set("nesting", u32::try_from(super::encode::MAX_DEPTH).unwrap_or(u32::MAX))?;
+    let plain: Object<'js> = Object::new(ctx.clone())?;
+    let prototype = plain.get_prototype().ok_or(Error::Unknown)?;
+    let prelude: Function<'js> = compile::evaluate(ctx, "portcullis", PRELUDE.to_owned())?;
+    let made: Result<Object<'js>> = prelude.call((functions, limits));
+    match made {
+        Ok(api) => Ok(Bridge::new(ctx.clone(), api, prototype)),
+        Err(error) => {
+            // For whoever changes the prelude.
+            let thrown: Value<'js> = ctx.catch();
+            let message = thrown.as_exception().map(ToString::to_string).unwrap_or_default();
+            Err(if message.is_empty() { error } else { Error::new_from_js_message("prelude", "functions", message) })
+        }
+    }
+}

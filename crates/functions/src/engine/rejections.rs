@@ -1,0 +1,42 @@
+use rquickjs::{Ctx, Persistent, Value};
+
+/// The promises that were rejected and that nobody handles.
+#[derive(Default)]
+pub(super) struct Rejections {
+    promises: Vec<(Persistent<Value<'static>>, Persistent<Value<'static>>)>,
+    /// Whether there were more than are kept.
+    overflown: bool,
+}
+
+/// How many are kept; a call that has more fails anyway.
+const MAX: usize = 10_000;
+
+impl Rejections {
+    /// What the engine tells about a promise.
+    pub(super) fn track<'js>(&mut self, ctx: &Ctx<'js>, promise: Value<'js>, reason: Value<'js>, is_handled: bool) {
+        if !is_handled {
+            if self.promises.len() < MAX {
+                self.promises.push((Persistent::save(ctx, promise), Persistent::save(ctx, reason)));
+            } else {
+                self.overflown = true;
+            }
+            return;
+        }
+        // It is mostly one of the last.
+        let at =
+            self.promises.iter().rposition(|(kept, _)| kept.clone().restore(ctx).is_ok_and(|kept| kept == promise));
+        if let Some(at) = at {
+            self.promises.swap_remove(at);
+        }
+    }
+
+    /// The reason of the first one, if there is any.
+    pub(super) fn first<'js>(&self, ctx: &Ctx<'js>) -> Option<Value<'js>> {
+        let (_, reason) = self.promises.first()?;
+        reason.clone().restore(ctx).ok()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.promises.is_empty() && !self.overflown
+    }
+}

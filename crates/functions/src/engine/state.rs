@@ -1,0 +1,180 @@
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bson::Bson;
+use futures_util::stream::FuturesUnordered;
+use portcullis::User;
+use portcullis::eval::Request;
+use portcullis::future::BoxFuture;
+use rquickjs::{Ctx, Error, Exception, Result};
+use tokio::runtime::Handle;
+
+use super::bridge::{Bridge, KeptBridge};
+use super::console::Console;
+use super::rejections::Rejections;
+use super::stop::Stop;
+use crate::runtime::Shared;
+use crate::{BackendError, CallError, ConsoleLine, HttpRequest, HttpResponse, Rights};
+
+/// What a call begins with.
+pub(crate) struct CallInput {
+    pub(crate) function: String,
+    pub(crate) arguments: Vec<Bson>,
+    pub(crate) rights: Rights,
+    /// Whether the user is still to be asked for, by the function's own script.
+    pub(crate) has_script: bool,
+    pub(crate) user: User,
+    pub(crate) request: Option<Request>,
+    pub(crate) http: Option<HttpRequest>,
+    pub(crate) keeps_first_lines: bool,
+    /// How many calls of functions by rules this one is inside of.
+    pub(crate) nesting: usize,
+    pub(crate) handle: Handle,
+    pub(crate) stop: Stop,
+}
+
+/// What a call ends with.
+pub(crate) type Answer = std::result::Result<crate::Returned, CallError>;
+
+/// What an operation of the host ended with.
+pub(super) enum Outcome {
+    Value(Bson),
+    Number(u64),
+    Nothing,
+    Failed(BackendError),
+}
+
+/// An operation that runs, with its number and how many bytes it holds.
+pub(super) type Operation = BoxFuture<'static, (u32, usize, Outcome)>;
+
+/// One call, as the functions of the host see it.
+pub(super) struct CallState {
+    pub(super) shared: Arc<Shared>,
+    pub(super) input: CallInput,
+    pub(super) rights: RefCell<Vec<Rights>>,
+    pub(super) console: RefCell<Console>,
+    pub(super) operations: RefCell<FuturesUnordered<Operation>>,
+    pub(super) timers: RefCell<BTreeMap<(Instant, u32), ()>>,
+    pub(super) rejections: RefCell<Rejections>,
+    pub(super) bridge: RefCell<Option<KeptBridge>>,
+    /// The transactions that have begun and not ended.
+    pub(super) transactions: RefCell<HashSet<u64>>,
+    next: Cell<u32>,
+    begun: Cell<usize>,
+    /// How many bytes operations hold.
+    held: Cell<usize>,
+}
+
+impl CallState {
+    pub(super) fn new(shared: Arc<Shared>, input: CallInput) -> Self {
+        let console = Console::new(input.keeps_first_lines);
+        Self {
+            shared,
+            rights: RefCell::new(vec![input.rights.clone()]),
+            input,
+            console: RefCell::new(console),
+            operations: RefCell::default(),
+            timers: RefCell::default(),
+            rejections: RefCell::default(),
+            bridge: RefCell::default(),
+            transactions: RefCell::default(),
+            next: Cell::new(1),
+            begun: Cell::new(0),
+            held: Cell::new(0),
+        }
+    }
+
+    pub(super) fn bridge<'js>(&self, ctx: &Ctx<'js>) -> Result<Bridge<'js>> {
+        match &*self.bridge.borrow() {
+            Some(kept) => kept.restore(ctx),
+            None => Err(Error::Unknown),
+        }
+    }
+
+    /// The rights of a number.
+    pub(super) fn rights(&self, ctx: &Ctx<'_>, number: u32) -> Result<Rights> {
+        let rights = self.rights.borrow();
+        let found = usize::try_from(number).ok().and_then(|number| rights.get(number));
+        found.cloned().ok_or_else(|| Exception::throw_internal(ctx, "the rights are unknown"))
+    }
+
+    /// The number of rights.
+    pub(super) fn add_rights(&self, rights: Rights) -> u32 {
+        let mut known = self.rights.borrow_mut();
+        // System rights are all the same; others are as few as there are calls.
+        if rights.is_system()
+            && let Some(at) = known.iter().position(Rights::is_system)
+        {
+            return u32::try_from(at).unwrap_or(u32::MAX);
+        }
+        known.push(rights);
+        u32::try_from(known.len().saturating_sub(1)).unwrap_or(u32::MAX)
+    }
+
+    fn number(&self, ctx: &Ctx<'_>) -> Result<u32> {
+        let begun = self.begun.get();
+        let limit = self.shared.options.operations;
+        if begun >= limit {
+            let message = format!("a call may begin at most {limit} asynchronous operations");
+            return Err(Exception::throw_range(ctx, &message));
+        }
+        self.begun.set(begun + 1);
+        let number = self.next.get();
+        self.next.set(number.wrapping_add(1));
+        Ok(number)
+    }
+
+    /// Begins an operation that holds this many bytes until it ends.
+    pub(super) fn begin(
+        &self,
+        ctx: &Ctx<'_>,
+        bytes: usize,
+        outcome: impl Future<Output = Outcome> + Send + 'static,
+    ) -> Result<u32> {
+        let number = self.number(ctx)?;
+        let held = self.held.get().saturating_add(bytes);
+        if held > self.shared.options.memory {
+            return Err(Exception::throw_internal(ctx, "out of memory"));
+        }
+        self.held.set(held);
+        self.operations.borrow_mut().push(Box::pin(async move { (number, bytes, outcome.await) }));
+        Ok(number)
+    }
+
+    /// An operation ended.
+    pub(super) fn release(&self, bytes: usize) {
+        self.held.set(self.held.get().saturating_sub(bytes));
+    }
+
+    pub(super) fn add_timer(&self, ctx: &Ctx<'_>, milliseconds: f64) -> Result<u32> {
+        let number = self.number(ctx)?;
+        let pause = Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or(Duration::MAX);
+        let at = Instant::now().checked_add(pause).unwrap_or(self.input.stop.deadline);
+        // Later than the end is as good as never.
+        self.timers.borrow_mut().insert((at.min(self.input.stop.deadline), number), ());
+        Ok(number)
+    }
+
+    pub(super) fn clear_timer(&self, number: u32) {
+        self.timers.borrow_mut().retain(|(_, known), ()| *known != number);
+    }
+
+    pub(super) fn console(&self) -> Vec<ConsoleLine> {
+        self.console.borrow_mut().take()
+    }
+}
+
+/// What the function set of its response, as the prelude hands it over.
+pub(super) struct Set {
+    pub(super) status: Option<u16>,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Option<Vec<u8>>,
+}
+
+impl From<Set> for HttpResponse {
+    fn from(set: Set) -> Self {
+        Self { status: set.status, headers: set.headers, body: set.body }
+    }
+}

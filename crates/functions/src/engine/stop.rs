@@ -1,0 +1,37 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use tokio::sync::Notify;
+
+/// When a call ends whether it wants or not.
+#[derive(Clone)]
+pub(crate) struct Stop {
+    pub(crate) deadline: Instant,
+    cancelled: Arc<AtomicBool>,
+    notify: Arc<Notify>,
+}
+
+impl Stop {
+    pub(crate) fn at(deadline: Instant) -> Self {
+        Self { deadline, cancelled: Arc::default(), notify: Arc::default() }
+    }
+
+    /// Ends the call: nobody waits for it any more.
+    pub(crate) fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+        self.notify.notify_one();
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed) || Instant::now() >= self.deadline
+    }
+
+    /// Waits for the end.
+    pub(super) async fn wait(&self) {
+        if self.cancelled.load(Ordering::Relaxed) {
+            return;
+        }
+        let _ = tokio::time::timeout_at(self.deadline.into(), self.notify.notified()).await;
+    }
+}

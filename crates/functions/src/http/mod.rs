@@ -1,0 +1,9 @@
+//! `context.http`: requests to other servers, with limits, and never to private addresses unless they are allowed.
+
+mod address;
+mod client;
+mod digest;
+mod request;
+
+pub(crate) use client::{HttpClient, canonical};
+pub(crate) use request::OutgoingRequest;

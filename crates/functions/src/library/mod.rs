@@ -1,0 +1,136 @@
+//! The functions of an application: their sources, settings and packages, read and checked once.
+
+mod entry;
+mod node_modules;
+mod packages;
+mod requires;
+mod syntax;
+mod tokens;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use portcullis::App;
+use portcullis::app::Function;
+
+pub(crate) use entry::{Condition, Entry, RunAs};
+pub(crate) use node_modules::{Resolution, own_source, unavailable};
+pub(crate) use packages::Packages;
+
+/// What is wrong with a function, as far as its files show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The function that cannot run because of it; empty where it is about no single one.
+    pub function: String,
+    /// The file, relative to the application directory.
+    pub file: String,
+    /// The line, from 1; `None` for the file as a whole.
+    pub line: Option<u32>,
+    /// What it is.
+    pub message: String,
+}
+
+/// The functions of an application, read and checked when it is loaded.
+#[derive(Debug, Default)]
+pub struct Library {
+    entries: BTreeMap<String, Arc<Entry>>,
+    pub(crate) packages: Packages,
+    problems: Vec<Problem>,
+}
+
+/// How large one source may be: 4 MiB.
+const MAX_SOURCE: u64 = 4 * 1024 * 1024;
+
+/// How large all sources may be together: 64 MiB.
+const MAX_SOURCES: u64 = 64 * 1024 * 1024;
+
+impl Library {
+    /// Reads the sources and packages of an application. What is wrong with them becomes one of [`problems`](Self::problems), and the
+    /// function that has it cannot be called.
+    #[must_use]
+    pub fn load(app: &App) -> Self {
+        let mut library = Self::default();
+        library.packages = Packages::load(&app.directory.join("functions"), &mut library.problems);
+        library.refuse_services(app);
+        let mut room = MAX_SOURCES;
+        for function in &app.functions {
+            let file = file_name(&app.directory, function);
+            let entry = match source(function, &mut room) {
+                Ok(source) => Entry::new(function, file, source),
+                Err(reason) => Entry::refused(function, file, reason),
+            };
+            let mut problems = entry.check(&library.packages);
+            let entry = match problems.first() {
+                Some(first) => {
+                    let reason = first.message.clone();
+                    Entry { refused: entry.refused.clone().or(Some(reason)), ..entry }
+                }
+                None => entry,
+            };
+            library.problems.append(&mut problems);
+            library.entries.insert(function.name.clone(), Arc::new(entry));
+        }
+        library
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// The names of all functions, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.keys().map(String::as_str)
+    }
+
+    /// Whether there is a function of this name; it may be one that cannot run.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.entries.contains_key(name)
+    }
+
+    pub(crate) fn entry(&self, name: &str) -> Option<&Arc<Entry>> {
+        self.entries.get(name)
+    }
+
+    /// Services that are neither databases nor HTTP clients do not run here.
+    fn refuse_services(&mut self, app: &App) {
+        let mut seen: Vec<(&str, &str)> = Vec::new();
+        for rule in &app.service_rules {
+            let kind = rule.kind.as_deref().unwrap_or("of an unknown type");
+            if kind != "http" && !seen.contains(&(rule.service.as_str(), kind)) {
+                seen.push((&rule.service, kind));
+                self.problems.push(Problem {
+                    function: String::new(),
+                    file: rule.config.source.name().to_owned(),
+                    line: None,
+                    message: format!("the service `{}` ({kind}) is not available in functions", rule.service),
+                });
+            }
+        }
+    }
+}
+
+/// The path of a function's source, relative to the application directory.
+fn file_name(directory: &Path, function: &Function) -> String {
+    let script = function.script.as_deref().and_then(|path| path.strip_prefix(directory).ok());
+    script.map_or_else(|| format!("functions/{}.js", function.name), |path| path.to_string_lossy().replace('\\', "/"))
+}
+
+fn source(function: &Function, room: &mut u64) -> Result<Arc<str>, String> {
+    let Some(path) = &function.script else { return Err("its source is missing".into()) };
+    let unreadable = |error: std::io::Error| format!("its source cannot be read: {error}");
+    let size = fs::metadata(path).map_err(unreadable)?.len();
+    if size > MAX_SOURCE {
+        return Err(format!("its source is larger than {MAX_SOURCE} bytes"));
+    }
+    let Some(left) = room.checked_sub(size) else {
+        return Err(format!("the sources are larger than {MAX_SOURCES} bytes together"));
+    };
+    *room = left;
+    let text = fs::read_to_string(path).map_err(unreadable)?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(&text).into())
+}

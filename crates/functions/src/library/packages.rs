@@ -1,0 +1,252 @@
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::Path;
+
+use flate2::read::GzDecoder;
+
+use super::Problem;
+use super::node_modules::{Resolution, of_node};
+
+/// The files of packages: those below `functions/node_modules`, or in `functions/node_modules.tar.gz`.
+#[derive(Debug, Default)]
+pub(crate) struct Packages {
+    /// By their path, which begins with `node_modules/`.
+    files: HashMap<String, String>,
+    /// Packages with native code, such as `node_modules/bcrypt`.
+    native: Vec<String>,
+}
+
+/// How large a dependency archive may be: 15 MB.
+///
+/// Source: the limits of App Services.
+const MAX_ARCHIVE: u64 = 15_000_000;
+
+/// How many bytes of packages are kept.
+const MAX_BYTES: u64 = 128 * 1024 * 1024;
+
+/// How many files are looked at.
+const MAX_FILES: usize = 50_000;
+
+/// How deep directories may nest.
+const MAX_FOLDERS: usize = 32;
+
+impl Packages {
+    /// Reads the packages beside the functions.
+    pub(super) fn load(functions: &Path, problems: &mut Vec<Problem>) -> Self {
+        let mut packages = Self::default();
+        let mut room = Room { bytes: MAX_BYTES, files: MAX_FILES };
+        let mut problem = |file: &str, message: String| {
+            problems.push(Problem { function: String::new(), file: format!("functions/{file}"), line: None, message });
+        };
+        let archive = functions.join("node_modules.tar.gz");
+        if archive.is_file()
+            && let Err(reason) = packages.read_archive(&archive, &mut room)
+        {
+            problem("node_modules.tar.gz", format!("the archive of packages cannot be read: {reason}"));
+        }
+        for other in ["node_modules.zip", "node_modules.tar"] {
+            if functions.join(other).is_file() {
+                problem(other, "an archive of packages must be node_modules.tar.gz".into());
+            }
+        }
+        if let Err(reason) = packages.read_directory(&functions.join("node_modules"), "node_modules", 0, &mut room) {
+            problem("node_modules", format!("the packages cannot be read: {reason}"));
+        }
+        packages
+    }
+
+    pub(crate) fn text(&self, key: &str) -> Option<&str> {
+        self.files.get(key).map(String::as_str)
+    }
+
+    fn read_archive(&mut self, path: &Path, room: &mut Room) -> Result<(), String> {
+        let text = |error: std::io::Error| error.to_string();
+        let file = File::open(path).map_err(text)?;
+        if file.metadata().map_err(text)?.len() > MAX_ARCHIVE {
+            return Err(format!("it is larger than {MAX_ARCHIVE} bytes"));
+        }
+        // What it unpacks to is bounded, too: names and padding are read as well.
+        let mut archive = tar::Archive::new(GzDecoder::new(file).take(MAX_BYTES.saturating_mul(2)));
+        for entry in archive.entries().map_err(text)? {
+            let mut entry = entry.map_err(text)?;
+            if !entry.header().entry_type().is_file() {
+                continue;
+            }
+            let name = entry.path().map_err(text)?.to_string_lossy().into_owned();
+            let name = name.trim_start_matches("./").to_owned();
+            let inside = name.starts_with("node_modules/") && !name.split('/').any(|part| part == "..");
+            if inside && self.is_wanted(&name) {
+                room.take(entry.header().size().map_err(text)?)?;
+                let mut bytes = Vec::new();
+                entry.read_to_end(&mut bytes).map_err(text)?;
+                self.files.insert(name, String::from_utf8_lossy(&bytes).into_owned());
+            }
+        }
+        Ok(())
+    }
+
+    fn read_directory(&mut self, path: &Path, name: &str, depth: usize, room: &mut Room) -> Result<(), String> {
+        if depth > MAX_FOLDERS {
+            return Ok(());
+        }
+        let text = |error: std::io::Error| format!("{name}: {error}");
+        let entries = match fs::read_dir(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            entries => entries.map_err(text)?,
+        };
+        for entry in entries {
+            let entry = entry.map_err(text)?;
+            let Ok(file_name) = entry.file_name().into_string() else { continue };
+            let inner = format!("{name}/{file_name}");
+            // Links may lead anywhere, so none is followed.
+            let kind = entry.file_type().map_err(text)?;
+            if kind.is_dir() && !file_name.starts_with('.') {
+                self.read_directory(&entry.path(), &inner, depth + 1, room)?;
+            } else if kind.is_file() && self.is_wanted(&inner) {
+                room.take(entry.metadata().map_err(text)?.len())?;
+                let bytes = fs::read(entry.path()).map_err(text)?;
+                self.files.insert(inner, String::from_utf8_lossy(&bytes).into_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a file is code or JSON. Native code is remembered.
+    fn is_wanted(&mut self, name: &str) -> bool {
+        if name.ends_with(".node") || name.ends_with("/binding.gyp") {
+            self.native.push(package_of(name).to_owned());
+        }
+        [".js", ".cjs", ".json"].iter().any(|end| name.ends_with(end))
+    }
+
+    /// What a name stands for in a file: that of a function, or one of a package.
+    pub(crate) fn resolve(&self, file: &str, name: &str) -> Resolution {
+        let in_package = file.starts_with("node_modules/");
+        if name.starts_with("./") || name.starts_with("../") || name == "." || name == ".." {
+            if !in_package {
+                return Resolution::Relative;
+            }
+            let directory = file.rsplit_once('/').map_or("", |(directory, _)| directory);
+            return join(directory, name)
+                .and_then(|path| self.file(&path))
+                .map_or(Resolution::Missing, Resolution::Package);
+        }
+        if name.starts_with('/') || name.is_empty() {
+            return Resolution::Missing;
+        }
+        if let Some(known) = of_node(name) {
+            return known;
+        }
+        // From the innermost directory outwards.
+        let mut directory = file.rsplit_once('/').map_or("", |(directory, _)| directory);
+        while in_package {
+            let path = format!("{directory}/node_modules/{name}");
+            if let Some(key) = self.package(&path, name) {
+                return key;
+            }
+            match directory.rsplit_once('/') {
+                Some((outer, _)) => directory = outer,
+                None => break,
+            }
+        }
+        self.package(&format!("node_modules/{name}"), name).unwrap_or(Resolution::Missing)
+    }
+
+    /// A package, or a file in one.
+    fn package(&self, path: &str, name: &str) -> Option<Resolution> {
+        if self.native.iter().any(|native| native == package_of(path)) {
+            return Some(Resolution::Native);
+        }
+        self.exported(path, name).or_else(|| self.file(path)).map(Resolution::Package)
+    }
+
+    /// What the key `exports` of a package says.
+    fn exported(&self, path: &str, name: &str) -> Option<String> {
+        let root = package_of(path);
+        let manifest: serde_json::Value = serde_json::from_str(self.text(&format!("{root}/package.json"))?).ok()?;
+        let exports = manifest.get("exports")?;
+        let parts = if name.starts_with('@') { 2 } else { 1 };
+        let rest: Vec<&str> = name.split('/').skip(parts).collect();
+        let subpath = if rest.is_empty() { ".".to_owned() } else { format!("./{}", rest.join("/")) };
+        let target = match exports.get(&subpath) {
+            Some(target) => target,
+            None if subpath == "." => exports,
+            None => return None,
+        };
+        let target = condition(target, 0)?;
+        self.file(&join(root, target)?)
+    }
+
+    /// A file, with the endings that Node tries.
+    fn file(&self, path: &str) -> Option<String> {
+        let path = path.trim_end_matches('/');
+        let has = |path: String| self.files.contains_key(&path).then_some(path);
+        let ended = || [".js", ".cjs", ".json"].iter().find_map(|end| has(format!("{path}{end}")));
+        has(path.to_owned()).or_else(ended).or_else(|| {
+            let manifest = self.text(&format!("{path}/package.json"));
+            let manifest: Option<serde_json::Value> = manifest.and_then(|text| serde_json::from_str(text).ok());
+            let main = manifest.as_ref().and_then(|manifest| manifest.get("main")?.as_str());
+            main.and_then(|main| {
+                let main = join(path, main)?;
+                let main = main.trim_end_matches('/').to_owned();
+                has(main.clone()).or_else(|| ["", "/index"].iter().find_map(|index| has(format!("{main}{index}.js"))))
+            })
+            .or_else(|| ["js", "cjs", "json"].iter().find_map(|end| has(format!("{path}/index.{end}"))))
+        })
+    }
+}
+
+/// What is still read.
+struct Room {
+    bytes: u64,
+    files: usize,
+}
+
+impl Room {
+    fn take(&mut self, bytes: u64) -> Result<(), String> {
+        let (Some(bytes), Some(files)) = (self.bytes.checked_sub(bytes), self.files.checked_sub(1)) else {
+            return Err(format!("they have more than {MAX_FILES} files or {MAX_BYTES} bytes"));
+        };
+        (self.bytes, self.files) = (bytes, files);
+        Ok(())
+    }
+}
+
+/// The first of the conditions that fit us.
+fn condition(target: &serde_json::Value, depth: usize) -> Option<&str> {
+    if depth > 8 {
+        return None;
+    }
+    if let Some(text) = target.as_str() {
+        return Some(text);
+    }
+    let target = target.as_object()?;
+    let fitting = target.iter().filter(|(name, _)| ["require", "browser", "node", "default"].contains(&name.as_str()));
+    fitting.into_iter().find_map(|(_, target)| condition(target, depth + 1))
+}
+
+/// The directory of the package that a path lies in.
+fn package_of(path: &str) -> &str {
+    let Some((start, marker)) = path.rmatch_indices("node_modules/").next() else { return path };
+    let begin = start + marker.len();
+    let Some(rest) = path.get(begin..) else { return path };
+    let parts = if rest.starts_with('@') { 2 } else { 1 };
+    let end = rest.match_indices('/').nth(parts - 1).map_or(path.len(), |(at, _)| begin + at);
+    path.get(..end).unwrap_or(path)
+}
+
+/// A relative path from a directory; `None` where it leads out of the packages.
+fn join(directory: &str, name: &str) -> Option<String> {
+    let mut parts: Vec<&str> = directory.split('/').filter(|part| !part.is_empty()).collect();
+    for part in name.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            _ => parts.push(part),
+        }
+    }
+    (parts.first() == Some(&"node_modules")).then(|| parts.join("/"))
+}

@@ -1,0 +1,44 @@
+use std::time::{Duration, Instant};
+
+use rquickjs::context::EvalOptions;
+use rquickjs::{CatchResultExt, CaughtError, Context, Runtime, Value};
+
+/// Why a source is no script.
+pub(super) struct SyntaxError {
+    pub(super) line: Option<u32>,
+    pub(super) message: String,
+}
+
+/// Whether a source is a script of its own. So it cannot end the function that it is wrapped into.
+pub(super) fn check(file: &str, source: &str) -> Result<(), SyntaxError> {
+    let engine = |_| SyntaxError { line: None, message: "the engine cannot be started".into() };
+    let runtime = Runtime::new().map_err(engine)?;
+    runtime.set_memory_limit(256 * 1024 * 1024);
+    let end = Instant::now() + Duration::from_secs(10);
+    runtime.set_interrupt_handler(Some(Box::new(move || Instant::now() > end)));
+    let context = Context::full(&runtime).map_err(engine)?;
+    context.with(|ctx| {
+        let mut options = EvalOptions::default();
+        options.strict = false;
+        options.filename = Some(file.to_owned());
+        // It is read to its end before the first statement runs, which ends it.
+        let read = ctx.eval_with_options::<Value<'_>, _>(format!("throw null;{source}\n"), options).catch(&ctx);
+        match read {
+            Err(CaughtError::Exception(exception)) => {
+                let message = exception.message().unwrap_or_default();
+                let line = exception.stack().and_then(|stack| line(&stack));
+                Err(SyntaxError { line, message: format!("SyntaxError: {message}") })
+            }
+            Err(CaughtError::Error(error)) => Err(SyntaxError { line: None, message: error.to_string() }),
+            Err(CaughtError::Value(_)) | Ok(_) => Ok(()),
+        }
+    })
+}
+
+/// The line in `    at functions/x.js:3:7`.
+fn line(stack: &str) -> Option<u32> {
+    let place = stack.lines().next()?.trim().trim_end_matches(')');
+    let mut parts = place.rsplitn(3, ':');
+    parts.next();
+    parts.next()?.parse().ok()
+}

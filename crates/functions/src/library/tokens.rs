@@ -1,0 +1,159 @@
+//! The words of a source, as far as they tell which modules it asks for. It is no parser: the engine has one.
+
+/// A word, a literal string, or a sign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Token {
+    Word(String),
+    Text(String),
+    Sign(char),
+}
+
+/// After these a slash begins a regular expression.
+const BEFORE_REGEX: [&str; 13] =
+    ["return", "typeof", "case", "in", "of", "delete", "void", "throw", "new", "else", "do", "instanceof", "await"];
+
+/// The tokens of a source, each with its line from 1. Comments and regular expressions are left out; of a template, the text is.
+pub(super) fn tokens(source: &str) -> Vec<(Token, u32)> {
+    Scanner { chars: source.chars().peekable(), line: 1, tokens: Vec::new(), templates: Vec::new() }.scan()
+}
+
+struct Scanner<'s> {
+    chars: std::iter::Peekable<std::str::Chars<'s>>,
+    line: u32,
+    tokens: Vec<(Token, u32)>,
+    /// For each template that is open: how many braces are open in its expression.
+    templates: Vec<usize>,
+}
+
+impl Scanner<'_> {
+    fn next(&mut self) -> Option<char> {
+        let next = self.chars.next();
+        if next == Some('\n') {
+            self.line += 1;
+        }
+        next
+    }
+
+    fn push(&mut self, token: Token) {
+        self.tokens.push((token, self.line));
+    }
+
+    fn scan(mut self) -> Vec<(Token, u32)> {
+        while let Some(character) = self.next() {
+            match character {
+                '"' | '\'' => self.text(character),
+                '`' => self.template(),
+                '/' => self.slash(),
+                '{' => {
+                    if let Some(open) = self.templates.last_mut() {
+                        *open += 1;
+                    }
+                    self.push(Token::Sign('{'));
+                }
+                '}' => match self.templates.last_mut() {
+                    Some(0) => {
+                        self.templates.pop();
+                        self.template();
+                    }
+                    Some(open) => {
+                        *open -= 1;
+                        self.push(Token::Sign('}'));
+                    }
+                    None => self.push(Token::Sign('}')),
+                },
+                _ if is_word(character) => self.word(character),
+                _ if character.is_whitespace() => {}
+                _ => self.push(Token::Sign(character)),
+            }
+        }
+        self.tokens
+    }
+
+    fn word(&mut self, first: char) {
+        let mut word = String::from(first);
+        while let Some(next) = self.chars.next_if(|next| is_word(*next)) {
+            word.push(next);
+        }
+        self.push(Token::Word(word));
+    }
+
+    fn text(&mut self, quote: char) {
+        let line = self.line;
+        let mut text = String::new();
+        while let Some(character) = self.next() {
+            match character {
+                '\\' => text.extend(self.next()),
+                '\n' => break,
+                _ if character == quote => break,
+                _ => text.push(character),
+            }
+        }
+        self.tokens.push((Token::Text(text), line));
+    }
+
+    /// The text of a template, up to its end or to an expression in it.
+    fn template(&mut self) {
+        while let Some(character) = self.next() {
+            match character {
+                '\\' => {
+                    self.next();
+                }
+                '`' => return,
+                '$' if self.chars.peek() == Some(&'{') => {
+                    self.next();
+                    self.templates.push(0);
+                    return;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn slash(&mut self) {
+        match self.chars.peek().copied() {
+            Some('/') => while self.chars.next_if(|next| *next != '\n').is_some() {},
+            Some('*') => {
+                self.next();
+                let mut last = ' ';
+                while let Some(character) = self.next() {
+                    if last == '*' && character == '/' {
+                        break;
+                    }
+                    last = character;
+                }
+            }
+            _ if self.expects_value() => self.regex(),
+            _ => self.push(Token::Sign('/')),
+        }
+    }
+
+    fn expects_value(&self) -> bool {
+        match self.tokens.last() {
+            None => true,
+            Some((Token::Sign(sign), _)) => !matches!(sign, ')' | ']' | '}'),
+            Some((Token::Word(word), _)) => BEFORE_REGEX.contains(&word.as_str()),
+            Some((Token::Text(_), _)) => false,
+        }
+    }
+
+    fn regex(&mut self) {
+        let mut in_class = false;
+        while let Some(character) = self.next() {
+            match character {
+                '\\' => {
+                    self.next();
+                }
+                '[' => in_class = true,
+                ']' => in_class = false,
+                '/' if !in_class => break,
+                '\n' => break,
+                _ => {}
+            }
+        }
+        self.push(Token::Text(String::new()));
+    }
+}
+
+fn is_word(character: char) -> bool {
+    character.is_alphanumeric() || matches!(character, '_' | '$')
+}
