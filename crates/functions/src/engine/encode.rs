@@ -145,8 +145,9 @@ impl<'b, 'js> Encoder<'b, 'js> {
     pub(super) fn document(&self, object: &Object<'js>, place: &str, depth: usize) -> Result<Document> {
         let mut document = Document::new();
         let mut numbers = None;
-        for property in object.props::<String, Value<'js>>() {
+        for property in object.props::<Value<'js>, Value<'js>>() {
             let (key, value) = property?;
+            let key = self.bridge.text(&key)?;
             if key.contains('\0') {
                 return Err(self.bridge.type_error("the name of a field has a null character"));
             }

@@ -83,17 +83,28 @@ fn prepared(options: &Options, next: &mut impl FnMut() -> Option<Job>) -> Result
         let state = Rc::new(CallState::new(shared, input));
         *state.bridge.borrow_mut() = Some(bridge.keep());
         *slot.state.borrow_mut() = Some(Rc::clone(&state));
-        let answer = drive::run(&state, &bridge);
-        // Nothing of the engine may outlive it.
-        *slot.state.borrow_mut() = None;
-        *state.bridge.borrow_mut() = None;
-        *state.rejections.borrow_mut() = super::rejections::Rejections::default();
-        abort_transactions(&state);
-        drop(state);
+        let running = Running { state, slot: &slot };
+        let answer = drive::run(&running.state, &bridge);
+        drop(running);
         let _ = reply.send(answer);
         drop(permit);
         Ok(true)
     })
+}
+
+/// The end of a call, also by a panic: nothing of the engine may outlive it.
+struct Running<'s> {
+    state: Rc<CallState>,
+    slot: &'s Slot,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        *self.slot.state.borrow_mut() = None;
+        *self.state.bridge.borrow_mut() = None;
+        *self.state.rejections.borrow_mut() = super::rejections::Rejections::default();
+        abort_transactions(&self.state);
+    }
 }
 
 fn abort_transactions(state: &CallState) {

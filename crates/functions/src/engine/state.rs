@@ -1,9 +1,11 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bson::Bson;
+use futures_util::FutureExt;
 use futures_util::stream::FuturesUnordered;
 use portcullis::User;
 use portcullis::eval::Request;
@@ -139,7 +141,12 @@ impl CallState {
             return Err(Exception::throw_internal(ctx, "out of memory"));
         }
         self.held.set(held);
-        self.operations.borrow_mut().push(Box::pin(async move { (number, bytes, outcome.await) }));
+        // A panic of the host ends the operation, not the process: the engine does not survive one.
+        let outcome = AssertUnwindSafe(outcome).catch_unwind();
+        self.operations.borrow_mut().push(Box::pin(async move {
+            let internal = |_| Outcome::Failed(BackendError::new("internal error"));
+            (number, bytes, outcome.await.unwrap_or_else(internal))
+        }));
         Ok(number)
     }
 

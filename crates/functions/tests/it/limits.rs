@@ -1,0 +1,155 @@
+//! Time, memory, threads, sizes; and calls that nobody waits for.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bson::{Binary, Bson, spec::BinarySubtype};
+use portcullis_functions::{Call, CallError, Entry};
+use serde_json::json;
+
+use super::world::{Draft, ada, one};
+
+#[tokio::test]
+async fn an_empty_call_adds_little() {
+    let world = Draft::new().function("f", "exports = () => 1;", json!({})).options(|options| options.prepared = 8).build();
+    let mut times = Vec::new();
+    for _ in 0..60 {
+        let began = Instant::now();
+        world.call("f", vec![]).await.unwrap();
+        times.push(began.elapsed());
+        // Contexts are prepared meanwhile.
+        tokio::time::sleep(Duration::from_millis(8)).await;
+    }
+    times.sort();
+    let (median, last) = (times[times.len() / 2], times[times.len() - 1]);
+    println!("an empty call: median {median:?}, slowest {last:?}");
+    // Loose, because the machine is shared and this is not optimised.
+    assert!(median < Duration::from_millis(20), "{median:?}");
+}
+
+#[tokio::test]
+async fn calls_run_at_the_same_time_up_to_the_limit() {
+    let source = "exports = () => context.services.get('mongodb-atlas').db('db').collection('gate').findOne({});";
+    let world = Arc::new(Draft::new().function("f", source, json!({})).options(|options| options.running = 3).build());
+    let calls: Vec<_> = (0..5)
+        .map(|_| {
+            let world = Arc::clone(&world);
+            tokio::spawn(async move { world.call("f", vec![]).await })
+        })
+        .collect();
+    let running = || world.backend.log.lock().unwrap().len();
+    while running() < 3 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(running(), 3);
+    while calls.iter().any(|call| !call.is_finished()) {
+        world.backend.gate.notify_waiters();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    for call in calls {
+        assert_eq!(call.await.unwrap().unwrap().value, Bson::Null);
+    }
+    assert_eq!(running(), 5);
+}
+
+#[tokio::test]
+async fn too_many_waiting_calls_are_told_so() {
+    let source = "exports = () => context.services.get('mongodb-atlas').db('db').collection('gate').findOne({});";
+    let draft = Draft::new().function("f", source, json!({}));
+    let world = Arc::new(draft.options(|options| (options.running, options.waiting) = (1, 1)).build());
+    let call = || {
+        let world = Arc::clone(&world);
+        tokio::spawn(async move { world.call("f", vec![]).await })
+    };
+    let first = call();
+    while world.backend.log.lock().unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let second = call();
+    tokio::task::yield_now().await;
+    let error = world.call("f", vec![]).await.unwrap_err();
+    assert_eq!((&error, error.status()), (&CallError::Busy, 429));
+    while !(first.is_finished() && second.is_finished()) {
+        world.backend.gate.notify_waiters();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_waits_for_stops_and_aborts() {
+    let source = "exports = async () => { const client = context.services.get('mongodb-atlas'); const s = client.startSession(); \
+                  s.startTransaction(); await client.db('db').collection('c').count({}, { session: s }); for (;;) {} };";
+    let world = Draft::new().function("f", source, json!({})).options(|options| options.running = 1).build();
+    {
+        let call = world.call("f", vec![]);
+        tokio::pin!(call);
+        while !world.backend.log.lock().unwrap().iter().any(|line| line.contains("count")) {
+            let _ = tokio::time::timeout(Duration::from_millis(5), &mut call).await;
+        }
+    }
+    // The only thread is free again, and the transaction is aborted.
+    world.backend.gate.notified().await;
+    assert!(world.backend.open.lock().unwrap().is_empty());
+    let log = world.backend.log.lock().unwrap().clone();
+    assert_eq!(log.last().map(String::as_str), Some("abort 1"));
+}
+
+#[tokio::test]
+async fn an_open_transaction_is_aborted_at_the_end() {
+    let source = "exports = async () => { const s = context.services.get('mongodb-atlas').startSession(); s.startTransaction(); \
+                  await context.services.get('mongodb-atlas').db('db').collection('c').count({}, { session: s }); };";
+    let world = one(source);
+    world.call("f", vec![]).await.unwrap();
+    world.backend.gate.notified().await;
+    assert!(world.backend.open.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn large_arguments_are_refused() {
+    let world = one("exports = (a) => 1;");
+    let bytes = |size| Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes: vec![0; size] });
+    let error = world.call("f", vec![bytes(19 * 1024 * 1024)]).await.unwrap_err();
+    assert_eq!(error, CallError::ArgumentsTooLarge("f".into()));
+    world.call("f", vec![bytes(17 * 1024 * 1024)]).await.unwrap();
+    let many = vec![Bson::String("x".repeat(60_000)); 400];
+    assert_eq!(world.call("f", many).await.unwrap_err(), CallError::ArgumentsTooLarge("f".into()));
+}
+
+#[tokio::test]
+async fn the_time_is_over_for_what_waits() {
+    let source = "exports = async () => { console.log('begun'); try { await context.services.get('mongodb-atlas').db('db')\
+                  .collection('gate').findOne({}); } finally { console.log('never'); } };";
+    let world = Draft::new()
+        .function("f", source, json!({}))
+        .options(|options| options.time = Duration::from_millis(200))
+        .build();
+    let error = world.call("f", vec![]).await.unwrap_err();
+    assert_eq!(error.to_string(), "execution time limit exceeded");
+    assert_eq!(error.code(), "ExecutionTimeLimitExceeded");
+    assert_eq!(error.console().iter().map(|line| line.text.as_str()).collect::<Vec<_>>(), ["begun"]);
+}
+
+#[tokio::test]
+async fn calls_work_on_a_runtime_of_several_threads() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    tokio::task::spawn_blocking(move || {
+        runtime.unwrap().block_on(async {
+            let source = "exports = async (n) => { await new Promise((r) => setTimeout(r, 1)); return n; };";
+            let world = Arc::new(one(source));
+            let calls: Vec<_> = (0..40)
+                .map(|n| {
+                    let world = Arc::clone(&world);
+                    tokio::spawn(async move {
+                        let call = Call::new("f", vec![Bson::Int64(n)], Entry::Client, ada());
+                        assert_eq!(world.runtime.call(call).await.unwrap().value, Bson::Int64(n));
+                    })
+                })
+                .collect();
+            for call in calls {
+                call.await.unwrap();
+            }
+        });
+    })
+    .await
+    .unwrap();
+}
