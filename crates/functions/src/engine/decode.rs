@@ -9,6 +9,9 @@ use super::bridge::Bridge;
 /// The largest whole number that a JavaScript number holds exactly.
 pub(super) const MAX_SAFE: i64 = 9_007_199_254_740_991;
 
+/// How many milliseconds before or after 1970 a `Date` can be.
+const MAX_DATE: u64 = 8_640_000_000_000_000;
+
 /// What makes values of the engine.
 pub(super) struct Decoder<'b, 'js> {
     bridge: &'b Bridge<'js>,
@@ -47,8 +50,11 @@ impl<'b, 'js> Decoder<'b, 'js> {
             Bson::Document(document) => Ok(self.document(document)?.into_value()),
             Bson::Array(elements) => Ok(self.array(elements)?.into_value()),
             Bson::ObjectId(id) => self.make.call(("objectId", id.to_hex())),
+            Bson::DateTime(time) if time.timestamp_millis().unsigned_abs() > MAX_DATE => {
+                self.make.call(("bsonDate", time.timestamp_millis().to_string()))
+            }
             Bson::DateTime(time) => {
-                #[expect(clippy::cast_precision_loss, reason = "the engine has no dates beyond 2^53 anyway")]
+                #[expect(clippy::cast_precision_loss, reason = "checked above")]
                 let time = time.timestamp_millis() as f64;
                 self.make.call(("date", time))
             }
@@ -58,7 +64,7 @@ impl<'b, 'js> Decoder<'b, 'js> {
             }
             Bson::Decimal128(number) => self.make.call(("decimal", number.to_string())),
             Bson::RegularExpression(regex) => self.make.call(("regex", regex.pattern.as_str(), regex.options.as_str())),
-            Bson::Timestamp(timestamp) => self.make.call(("timestamp", timestamp.time, timestamp.increment)),
+            Bson::Timestamp(timestamp) => self.make.call(("timestamp", f64::from(timestamp.time), f64::from(timestamp.increment))),
             Bson::JavaScriptCode(code) => self.make.call(("code", code.as_str())),
             Bson::JavaScriptCodeWithScope(code) => {
                 self.make.call(("codeWithScope", code.code.as_str(), self.document(&code.scope)?))

@@ -113,12 +113,22 @@ fn next(state: &CallState, with_timers: bool) -> Event {
 
 /// Runs the call to its end.
 pub(super) fn run<'js>(state: &CallState, bridge: &Bridge<'js>) -> Answer {
+    let answer = answer(state, bridge);
+    // What was thrown may run code when it is looked at, so the time is looked at last.
+    if state.input.stop.is_over() {
+        let console = match answer {
+            Ok(returned) => returned.console,
+            Err(error) => error.console().to_vec(),
+        };
+        return Err(CallError::TimedOut { console });
+    }
+    answer
+}
+
+fn answer<'js>(state: &CallState, bridge: &Bridge<'js>) -> Answer {
     let result = result(state, bridge);
     // What was begun and not waited for ends as well, inside the limits.
     let rest = rest(state, bridge);
-    if state.input.stop.is_over() {
-        return Err(CallError::TimedOut { console: state.console() });
-    }
     let value = result.and_then(|value| rest.map(|()| value)).map_err(|failed| match failed {
         Failed::Engine(error) => failure(state, bridge, &error),
         Failed::Thrown(value) => thrown(bridge, &value, state.console()),
@@ -126,10 +136,12 @@ pub(super) fn run<'js>(state: &CallState, bridge: &Bridge<'js>) -> Answer {
     })?;
     let rejections = state.rejections.borrow();
     if !rejections.is_empty() {
-        let reason = rejections.first(&bridge.ctx).map(|reason| describe(bridge, &reason));
-        let (reason, position) = reason.unwrap_or_default();
+        let reason = rejections.first(&bridge.ctx);
+        drop(rejections);
+        let (reason, position) = reason.map(|reason| describe(bridge, &reason)).unwrap_or_default();
         return Err(said(state, format!("uncaught promise rejection: {reason}"), position));
     }
+    drop(rejections);
     let response = match &state.input.http {
         Some(_) => Some(response(bridge).map_err(|error| failure(state, bridge, &error))?.into()),
         None => None,
@@ -201,9 +213,6 @@ fn said(state: &CallState, message: String, position: Option<crate::Position>) -
 
 /// An error of the engine, or what it has thrown.
 pub(super) fn failure<'js>(state: &CallState, bridge: &Bridge<'js>, error: &Error) -> CallError {
-    if state.input.stop.is_over() {
-        return CallError::TimedOut { console: state.console() };
-    }
     match caught(&bridge.ctx, error) {
         Some(value) => thrown(bridge, &value, state.console()),
         None if super::encode::is_allocation(error) => said(state, "InternalError: out of memory".into(), None),

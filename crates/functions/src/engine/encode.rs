@@ -216,6 +216,10 @@ impl<'b, 'js> Encoder<'b, 'js> {
                 let time = time as i64;
                 Bson::DateTime(DateTime::from_millis(time))
             }
+            "bsonDate" => {
+                let time: String = parts.get(1)?;
+                Bson::DateTime(DateTime::from_millis(time.parse().map_err(|_| broken())?))
+            }
             "objectId" => {
                 let hex: String = parts.get(1)?;
                 Bson::ObjectId(ObjectId::parse_str(&hex).map_err(|_| broken())?)
@@ -244,7 +248,14 @@ impl<'b, 'js> Encoder<'b, 'js> {
             }
             "minKey" => Bson::MinKey,
             "maxKey" => Bson::MaxKey,
-            "timestamp" => Bson::Timestamp(Timestamp { time: parts.get(1)?, increment: parts.get(2)? }),
+            "timestamp" => {
+                let part = |index| -> Result<u32> {
+                    let number: f64 = parts.get(index)?;
+                    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the prelude keeps 32 bits")]
+                    Ok(number as u32)
+                };
+                Bson::Timestamp(Timestamp { time: part(1)?, increment: part(2)? })
+            },
             "code" => Bson::JavaScriptCode(self.bridge.text(&parts.get(1)?)?),
             "codeWithScope" => {
                 let scope: Object<'js> = parts.get(2)?;

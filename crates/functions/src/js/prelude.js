@@ -64,6 +64,14 @@
     return error;
   };
 
+  // Under whose rules something runs: a number of the host's, which code can neither read nor make.
+  class Rights {
+    #number;
+    constructor(number) { this.#number = number; }
+    static number(rights) { return rights.#number; }
+  }
+  const numberOf = Rights.number;
+
   // --- Values of BSON -----------------------------------------------------------------------------------------------------------
   class Held {
     #kind;
@@ -234,6 +242,7 @@
   define("Code", "code", (code) => `${code}`, { toString() { return dataOf(this, "code"); }, toJSON() { return { $code: dataOf(this, "code") }; } });
   define("CodeWithScope", "codeWithScope", (code, scope) => ({ code: `${code}`, scope }), { toJSON() { const { code, scope } = dataOf(this); return { $code: code, $scope: scope }; } });
   define("BSONSymbol", "symbol", (text) => `${text}`, { toString() { return dataOf(this, "symbol"); }, toJSON() { return dataOf(this, "symbol"); } });
+  define("BSONDate", "bsonDate", () => { throw new TypeErrorType("a date beyond the range of Date cannot be made"); }, { getTime() { return Number(dataOf(this, "bsonDate")); }, valueOf() { return Number(dataOf(this, "bsonDate")); }, toString() { return `Date(${dataOf(this, "bsonDate")})`; }, toJSON() { return { $date: { $numberLong: dataOf(this, "bsonDate") } }; } });
   define("DBPointer", "dbPointer", () => { throw new TypeErrorType("a DBPointer cannot be made"); }, {});
   const BSON = { ObjectId, ObjectID: ObjectId, Double, Int32, Long, Decimal128, BSONRegExp, MinKey, MaxKey, Timestamp, Binary, Code: types.code, BSONSymbol: types.symbol };
 
@@ -333,7 +342,7 @@
     startTransaction() {
       if (this.#ended) throw new ErrorType("the session has ended");
       if (this.#begun !== undefined) throw new ErrorType("a transaction is in progress");
-      const begun = asked(host.begin(this.#service, this.#rights));
+      const begun = asked(host.begin(this.#service, numberOf(this.#rights)));
       then(begun, undefined, () => {});
       this.#begun = begun;
     }
@@ -368,8 +377,8 @@
   const act = (place, action, parts, options) => {
     const session = plain(options) ? options.session : undefined;
     const begun = session === undefined || session === null ? undefined : Session.transaction(session);
-    if (begun === undefined) return asked(host.data(place.rights, place.service, place.database, place.collection, action, parts, undefined));
-    return then(begun, (number) => asked(host.data(place.rights, place.service, place.database, place.collection, action, parts, number)));
+    if (begun === undefined) return asked(host.data(numberOf(place.rights), place.service, place.database, place.collection, action, parts, undefined));
+    return then(begun, (number) => asked(host.data(numberOf(place.rights), place.service, place.database, place.collection, action, parts, number)));
   };
 
   class Cursor {
@@ -518,6 +527,8 @@
     startSession() { return new Session(this.#place.service, this.#place.rights); }
   }
 
+  for (const { prototype } of [Held, Session, Cursor, BulkFind, Bulk, Collection, Database, Client]) delete prototype.constructor;
+
   // --- The HTTP client ----------------------------------------------------------------------------------------------------------
   const sendBy = (service) => (method) => async (options) => {
     if (!plain(options)) throw new TypeErrorType("the argument of a request must be an object with a `url`");
@@ -566,7 +577,7 @@
       functions: { execute: (name, ...parts) => execute(rights, depth, `${name}`, parts) },
       services: { get: (name) => service(rights, `${name}`) },
       http: httpClient(undefined),
-      runningAsSystem: () => host.isSystem(rights),
+      runningAsSystem: () => host.isSystem(numberOf(rights)),
     };
     for (const name of ["user", "environment", "request", "app"]) lazily(context, name, shared[name]);
     return context;
@@ -589,11 +600,11 @@
   };
   const execute = (rights, depth, name, parts) => {
     if (depth >= limits.depth) throw new RangeErrorType(`functions call each other more than ${limits.depth} levels deep`);
-    const [script, given] = host.enter(rights, name);
-    let callee = given;
+    const [script, number] = host.enter(numberOf(rights), name);
+    let callee = number === numberOf(rights) ? rights : new Rights(number);
     if (script) {
       const answer = host.wait(PromiseType.resolve(apply(instantiate(`${name}#script`, rights, depth + 1), undefined, parts)));
-      callee = host.rightsBy(name, answer);
+      callee = new Rights(host.rightsBy(name, answer));
     }
     return apply(instantiate(name, callee, depth + 1), undefined, parts);
   };
@@ -619,10 +630,11 @@
     if (types !== undefined) remember(copy, types[0], types[1]);
     return copy;
   };
-  const start = async (name, rights, script, parts, exchange) => {
+  const start = async (name, number, script, parts, exchange) => {
+    const rights = new Rights(number);
     let given = rights;
     const inputs = exchange === undefined ? parts : [requestOf(exchange), responseOf(), ...parts];
-    if (script) given = host.rightsBy(name, await apply(instantiate(`${name}#script`, rights, 0), undefined, inputs));
+    if (script) given = new Rights(host.rightsBy(name, await apply(instantiate(`${name}#script`, rights, 0), undefined, inputs)));
     return settled(await apply(instantiate(name, given, 0), undefined, inputs), 0);
   };
   const requestOf = ([query, headers, body]) => ({ query, headers, body: body === undefined ? undefined : binary(body) });

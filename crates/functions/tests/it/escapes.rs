@@ -7,14 +7,14 @@ use serde_json::json;
 
 use super::world::{Draft, World, bson, one};
 
-fn two(attempt: &str) -> World {
+fn two(attempt: &str, milliseconds: u64) -> World {
     let probe = "exports = () => [typeof leaked, typeof {}.polluted, [1, 2].map((n) => n * 2), JSON.stringify({ a: 1 }), \
                  new BSON.ObjectId('5f1a2b3c4d5e6f7081920304').toString(), Object.keys({ b: 1 }), context.user.id];";
     Draft::new()
         .function("attempt", attempt, json!({}))
         .function("probe", probe, json!({}))
         .options(|options| {
-            options.time = Duration::from_millis(600);
+            options.time = Duration::from_millis(milliseconds);
             options.memory = 48 * 1024 * 1024;
             options.running = 2;
         })
@@ -31,7 +31,11 @@ async fn is_untouched(world: &World) {
 
 /// What an attempt does before the next calls.
 async fn attempts(source: &str) -> Result<serde_json::Value, CallError> {
-    let world = two(source);
+    attempts_within(source, 20_000).await
+}
+
+async fn attempts_within(source: &str, milliseconds: u64) -> Result<serde_json::Value, CallError> {
+    let world = two(source, milliseconds);
     let answer = world.call("attempt", vec![]).await;
     is_untouched(&world).await;
     answer.map(|returned| returned.value.into_canonical_extjson())
@@ -39,7 +43,7 @@ async fn attempts(source: &str) -> Result<serde_json::Value, CallError> {
 
 async fn times_out(source: &str) {
     let began = Instant::now();
-    let answer = attempts(source).await;
+    let answer = attempts_within(source, 500).await;
     assert!(matches!(answer, Err(CallError::TimedOut { .. })), "{source}: {answer:?}");
     assert!(began.elapsed() < Duration::from_secs(10), "{source}");
 }
@@ -80,7 +84,7 @@ async fn endless_loops_end() {
 #[tokio::test]
 async fn a_loop_inside_of_the_engine_does_not_hold_the_caller() {
     // The engine asks nobody in there, so its thread is left behind; the next call has another one.
-    let world = two("exports = () => { try { return [].includes.call({ length: 2 ** 53 - 1 }, 1); } catch (e) { return e; } };");
+    let world = two("exports = () => { try { return [].includes.call({ length: 2 ** 53 - 1 }, 1); } catch (e) { return e; } };", 500);
     let began = Instant::now();
     let answer = world.call("attempt", vec![]).await;
     assert!(matches!(answer, Err(CallError::TimedOut { .. })), "{answer:?}");
@@ -104,7 +108,7 @@ async fn memory_has_an_end() {
         "exports = () => { const f = () => { try { f(); } finally { f(); } }; f(); };",
         "exports = () => { const a = []; for (let i = 0; i < 1e7; i++) { try { a.push({ i, a: [i] }); } catch { } } return a; };",
     ] {
-        let answer = attempts(source).await;
+        let answer = attempts_within(source, 3000).await;
         match answer {
             Err(CallError::Failed(_) | CallError::TimedOut { .. }) => {}
             answer => panic!("{source}: {answer:?}"),
@@ -167,7 +171,7 @@ async fn what_belongs_to_a_call_is_of_no_use_after_it() {
     // Each call has an engine of its own, so nothing can be kept; what is begun and not awaited ends with the call.
     let source = "exports = () => { const c = context.services.get('mongodb-atlas').db('db').collection('c'); \
                   globalThis.kept = c; setTimeout(() => c.insertOne({ owner: 'ada' }), 50); return typeof kept; };";
-    let world = two(source);
+    let world = two(source, 20_000);
     assert_eq!(world.value("attempt", vec![]).await, json!("object"));
     assert_eq!(world.value("attempt", vec![]).await, json!("object"));
     is_untouched(&world).await;
@@ -219,7 +223,7 @@ async fn arguments_are_data() {
 
 #[tokio::test]
 async fn a_panic_of_the_host_ends_the_operation_only() {
-    let world = two("exports = () => context.services.get('mongodb-atlas').db('db').collection('panic').findOne({});");
+    let world = two("exports = () => context.services.get('mongodb-atlas').db('db').collection('panic').findOne({});", 20_000);
     assert_eq!(world.fails("attempt", vec![]).await, "MongoError: internal error");
     is_untouched(&world).await;
 }

@@ -1,1 +1,217 @@
-//! (in work)
+//! `context.http` against a server of our own, and what it refuses.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use super::world::{Draft, World, bson};
+
+/// A server that answers by path, and remembers what it was asked.
+struct Server {
+    port: u16,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+fn answer(request: &str) -> String {
+    let path = request.split(' ').nth(1).unwrap_or_default();
+    let plain = |status: &str, headers: &str, body: &str| {
+        format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+    };
+    match path.split('?').next().unwrap_or_default() {
+        "/missing" => plain("404 Not Found", "", "nothing"),
+        "/moved" => plain("302 Found", "Location: /end\r\n", ""),
+        "/away" => plain("302 Found", "Location: http://169.254.169.254/latest/meta-data\r\n", ""),
+        "/circle" => plain("302 Found", "Location: /circle\r\n", ""),
+        "/cookies" => plain("200 OK", "Set-Cookie: a=1; Path=/\r\nSet-Cookie: b=2\r\nX-TWO: 1\r\nx-two: 2\r\n", ""),
+        "/large" => plain("200 OK", "", &"x".repeat(200_000)),
+        "/digest" if request.to_ascii_lowercase().contains("authorization: digest username=\"ada\"") => plain("200 OK", "", "let in"),
+        "/digest" => plain("401 Unauthorized", "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\"\r\n", ""),
+        "/json" => plain("200 OK", "Content-Type: application/json\r\n", r#"{"n": 1}"#),
+        _ => plain("200 OK", "Content-Type: text/plain\r\n", request),
+    }
+}
+
+async fn serve() -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&asked);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let seen = Arc::clone(&seen);
+            tokio::spawn(async move {
+                let mut bytes = Vec::new();
+                let mut chunk = [0; 4096];
+                loop {
+                    let count = stream.read(&mut chunk).await.unwrap_or(0);
+                    bytes.extend_from_slice(&chunk[..count]);
+                    let text = String::from_utf8_lossy(&bytes).into_owned();
+                    let length = text.to_ascii_lowercase().split("content-length: ").nth(1).and_then(|rest| rest.split('\r').next()?.parse::<usize>().ok());
+                    let whole = text.split_once("\r\n\r\n").is_some_and(|(_, body)| body.len() >= length.unwrap_or(0));
+                    if count == 0 || whole {
+                        seen.lock().unwrap().push(text.clone());
+                        if text.contains("/never") {
+                            std::future::pending::<()>().await;
+                        }
+                        let _ = stream.write_all(answer(&text).as_bytes()).await;
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    Server { port, asked }
+}
+
+fn world(source: &str) -> World {
+    let source = format!("exports = async (base) => {{ const h = context.http; {source} }};");
+    Draft::new()
+        .function("f", &source, json!({}))
+        .options(|options| (options.private_addresses, options.response) = (true, 100_000))
+        .build()
+}
+
+async fn run(server: &Server, source: &str) -> serde_json::Value {
+    world(source).value("f", vec![bson(json!(format!("http://127.0.0.1:{}", server.port)))]).await
+}
+
+async fn fails(server: &Server, source: &str) -> String {
+    world(source).fails("f", vec![bson(json!(format!("http://127.0.0.1:{}", server.port)))]).await
+}
+
+#[tokio::test]
+async fn the_response_is_as_documented() {
+    let server = serve().await;
+    let source = "const r = await h.get({ url: `${base}/json` }); \
+                  return [r.status, r.statusCode, r.contentLength, r.headers['Content-Type'], r.body instanceof BSON.Binary, EJSON.parse(r.body.text()).n];";
+    let number = |number: i32| json!({"$numberLong": number.to_string()});
+    let wanted = json!(["200 OK", number(200), number(8), ["application/json"], true, number(1)]);
+    assert_eq!(run(&server, source).await, wanted);
+    let missing = "const r = await h.get({ url: `${base}/missing` }); return [r.status, r.body.text()];";
+    assert_eq!(run(&server, missing).await, json!(["404 Not Found", "nothing"]));
+    let cookies = "const r = await h.get({ url: `${base}/cookies` }); return [r.cookies.a.value, r.cookies.b.value, r.headers['X-Two']];";
+    assert_eq!(run(&server, cookies).await, json!(["1", "2", ["1", "2"]]));
+}
+
+#[tokio::test]
+async fn requests_are_as_documented() {
+    let server = serve().await;
+    run(&server, "return h.post({ url: `${base}/a?x=1`, query: { y: ['2', '3 4'] }, headers: { 'X-A': ['1', '2'], 'X-B': 'bare' }, \
+                  body: { n: 1, d: new Date(0) }, encodeBodyAsJSON: true, cookies: { c: 'v' } }).then(() => 1);").await;
+    run(&server, "return h.put({ scheme: 'http', host: base.slice(7), path: 'p/q', body: 'text', username: 'ada', password: 'pw' }).then(() => 1);").await;
+    run(&server, "return h.patch({ url: base, form: { a: 'x y', b: '1' } }).then(() => 1);").await;
+    run(&server, "return h.delete({ url: base, body: BSON.Binary.fromText('bin') }).then(() => 1);").await;
+    run(&server, "return h.head({ url: `${base}/` }).then(() => 1);").await;
+    let asked = server.asked.lock().unwrap().clone();
+    let lower: Vec<String> = asked.iter().map(|asked| asked.to_ascii_lowercase()).collect();
+    assert!(asked[0].starts_with("POST /a?x=1&y=2&y=3+4 HTTP/1.1"), "{}", asked[0]);
+    for header in ["x-a: 1\r\n", "x-a: 2\r\n", "x-b: bare\r\n", "cookie: c=v\r\n", "content-type: application/json\r\n"] {
+        assert!(lower[0].contains(header), "{header}: {}", asked[0]);
+    }
+    assert!(asked[0].ends_with(r#"{"n":{"$numberLong":"1"},"d":{"$date":{"$numberLong":"0"}}}"#), "{}", asked[0]);
+    assert!(asked[1].starts_with("PUT /p/q") && asked[1].contains("Basic YWRhOnB3") && asked[1].ends_with("text"), "{}", asked[1]);
+    assert!(asked[2].starts_with("PATCH / ") && asked[2].ends_with("a=x+y&b=1"), "{}", asked[2]);
+    assert!(asked[3].starts_with("DELETE / ") && asked[3].ends_with("bin"), "{}", asked[3]);
+    assert!(asked[4].starts_with("HEAD / "), "{}", asked[4]);
+}
+
+#[tokio::test]
+async fn redirects_are_followed_if_wanted_and_bounded() {
+    let server = serve().await;
+    assert_eq!(run(&server, "return (await h.get({ url: `${base}/moved` })).statusCode;").await, json!({"$numberLong": "302"}));
+    assert_eq!(run(&server, "return (await h.get({ url: `${base}/moved`, followRedirects: true })).statusCode;").await, json!({"$numberLong": "200"}));
+    assert_eq!(fails(&server, "return h.get({ url: `${base}/circle`, followRedirects: true });").await, "Error: too many redirects");
+}
+
+#[tokio::test]
+async fn digest_access_is_answered() {
+    let server = serve().await;
+    let source = "return (await h.get({ url: `${base}/digest`, username: 'ada', password: 'pw', digestAuth: true })).body.text();";
+    assert_eq!(run(&server, source).await, json!("let in"));
+}
+
+#[tokio::test]
+async fn axios_is_a_shim() {
+    let server = serve().await;
+    let source = "const axios = require('axios'); const r = await axios.get(`${base}/json`, { params: { a: 1 } }); \
+                  let failed; try { await axios.post(`${base}/missing`, { b: 2 }); } catch (e) { failed = [axios.isAxiosError(e), e.response.status, e.message]; } \
+                  const own = axios.create({ baseURL: base, headers: { 'X-Own': 'yes' } }); await own.put('/x', 'text'); \
+                  return [r.status, r.data.n, r.headers['content-type'], failed];";
+    let number = |number: i32| json!({"$numberLong": number.to_string()});
+    let failed = json!([true, number(404), "Request failed with status code 404"]);
+    assert_eq!(run(&server, source).await, json!([number(200), number(1), "application/json", failed]));
+    let asked = server.asked.lock().unwrap().clone();
+    assert!(asked[0].starts_with("GET /json?a=1 "), "{}", asked[0]);
+    assert!(asked[1].ends_with(r#"{"b":2}"#) && asked[1].to_ascii_lowercase().contains("content-type: application/json"), "{}", asked[1]);
+    assert!(asked[2].starts_with("PUT /x ") && asked[2].to_ascii_lowercase().contains("x-own: yes"), "{}", asked[2]);
+}
+
+#[tokio::test]
+async fn private_addresses_are_refused() {
+    let server = serve().await;
+    let port = server.port;
+    let urls = [
+        format!("http://127.0.0.1:{port}"), format!("http://localhost:{port}"), format!("http://[::1]:{port}"), format!("http://0x7f.1:{port}"),
+        format!("http://2130706433:{port}"), format!("http://[::ffff:127.0.0.1]:{port}"), "http://169.254.169.254/latest".into(), "http://10.0.0.1".into(),
+        format!("http://0.0.0.0:{port}"),
+    ];
+    let world = Draft::new().function("f", "exports = (url) => context.http.get({ url });", json!({})).build();
+    for url in urls {
+        let error = world.fails("f", vec![bson(json!(url))]).await;
+        assert!(error.contains("the address is not a public one"), "{url}: {error}");
+    }
+    for url in ["ftp://example.com", "file:///etc/passwd", "/relative", ""] {
+        let error = world.fails("f", vec![bson(json!(url))]).await;
+        assert!(error.starts_with("Error: the URL"), "{url}: {error}");
+    }
+    assert!(server.asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn responses_are_bounded_in_size_and_time() {
+    let server = serve().await;
+    assert_eq!(fails(&server, "return h.get({ url: `${base}/large` });").await, "Error: the response is larger than 100000 bytes");
+    assert_eq!(fails(&server, "return h.get({ url: 'http://127.0.0.1:1' });").await.split(':').nth(1), Some(" the request failed"));
+    let source = "exports = async (base) => (await context.http.get({ url: `${base}/never` })).status;";
+    let world = Draft::new()
+        .function("f", source, json!({}))
+        .options(|options| (options.private_addresses, options.time) = (true, Duration::from_millis(300)))
+        .build();
+    let base = bson(json!(format!("http://127.0.0.1:{}", server.port)));
+    assert_eq!(world.fails("f", vec![base]).await, "execution time limit exceeded");
+}
+
+#[tokio::test]
+async fn wrong_arguments_are_named() {
+    let server = serve().await;
+    for (source, wanted) in [
+        ("return h.get();", "TypeError: the argument of a request must be an object with a `url`"),
+        ("return h.get({});", "Error: a request needs a `url`"),
+        ("return h.post({ url: base, body: { a: 1 } });", "TypeError: a body that is an object needs `encodeBodyAsJSON: true`"),
+        ("return h.get({ url: base, authUrl: 'x' });", "Error: a request has no option `authUrl`"),
+        ("return h.get({ url: base, headers: { 'a b': ['x'] } });", "Error: `a b` is not the name of a header"),
+        ("return h.get({ url: base, headers: { a: ['x\\r\\nb: c'] } });", "Error: the value of the header `a` has a control character"),
+    ] {
+        assert_eq!(fails(&server, source).await, wanted);
+    }
+    assert!(server.asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn services_of_type_http_are_behind_their_rules() {
+    let server = serve().await;
+    let base = format!("http://127.0.0.1:{}", server.port);
+    let rule = json!({"name": "r", "actions": ["get"], "when": {"%%args.url": format!("{base}/allowed")}});
+    let draft = Draft::new()
+        .file("services/web/config.json", json!({"name": "web", "type": "http"}).to_string())
+        .file("services/web/rules/r.json", rule.to_string())
+        .function("f", "exports = async (method, url) => (await context.services.get('web')[method]({ url })).statusCode;", json!({}));
+    let world = draft.options(|options| options.private_addresses = true).build();
+    let arguments = |method: &str, path: &str| vec![bson(json!(method)), bson(json!(format!("{base}{path}")))];
+    assert_eq!(world.value("f", arguments("get", "/allowed")).await, json!({"$numberLong": "200"}));
+    assert_eq!(world.fails("f", arguments("get", "/other")).await, "Error: no rule of the service `web` allows this get");
+    assert_eq!(world.fails("f", arguments("post", "/allowed")).await, "Error: no rule of the service `web` allows this post");
+}
