@@ -9,6 +9,7 @@ mod crypto;
 mod engine;
 mod error;
 mod http;
+mod integers;
 mod library;
 mod options;
 mod pool;

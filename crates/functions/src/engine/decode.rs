@@ -64,7 +64,9 @@ impl<'b, 'js> Decoder<'b, 'js> {
             }
             Bson::Decimal128(number) => self.make.call(("decimal", number.to_string())),
             Bson::RegularExpression(regex) => self.make.call(("regex", regex.pattern.as_str(), regex.options.as_str())),
-            Bson::Timestamp(timestamp) => self.make.call(("timestamp", f64::from(timestamp.time), f64::from(timestamp.increment))),
+            Bson::Timestamp(timestamp) => {
+                self.make.call(("timestamp", f64::from(timestamp.time), f64::from(timestamp.increment)))
+            }
             Bson::JavaScriptCode(code) => self.make.call(("code", code.as_str())),
             Bson::JavaScriptCodeWithScope(code) => {
                 self.make.call(("codeWithScope", code.code.as_str(), self.document(&code.scope)?))

@@ -251,11 +251,15 @@ impl<'b, 'js> Encoder<'b, 'js> {
             "timestamp" => {
                 let part = |index| -> Result<u32> {
                     let number: f64 = parts.get(index)?;
-                    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the prelude keeps 32 bits")]
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        clippy::cast_sign_loss,
+                        reason = "the prelude keeps 32 bits"
+                    )]
                     Ok(number as u32)
                 };
                 Bson::Timestamp(Timestamp { time: part(1)?, increment: part(2)? })
-            },
+            }
             "code" => Bson::JavaScriptCode(self.bridge.text(&parts.get(1)?)?),
             "codeWithScope" => {
                 let scope: Object<'js> = parts.get(2)?;

@@ -11,6 +11,7 @@ use super::encode::{Encoder, Undefined};
 use super::prepare::Slot;
 use super::state::{CallState, Outcome};
 use crate::http::OutgoingRequest;
+use crate::integers::narrow;
 use crate::runtime::inside_call;
 use crate::{ActionName, BackendError, DataAction, MAX_DOCUMENTS};
 
@@ -44,6 +45,10 @@ fn add_data<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<
         }
         if name == ActionName::Find {
             bound(&mut arguments);
+        }
+        let (service, database) = (text(1)?, text(2)?);
+        if let Some(collection) = collection.as_ref().filter(|_| name.writes()) {
+            narrow(&state.shared.app, &service, &format!("{database}.{collection}"), &mut arguments);
         }
         let transaction = match part(6).as_number() {
             Some(number) => Some(transaction_number(&bridge, number)?),

@@ -36,8 +36,25 @@ use super::world::{Draft, ada, bson, document};
 /// | `log` | what was asked of the store |
 /// | `refused` | the problem that keeps the function from running, `file:line: message` |
 const KEYS: [&str; 19] = [
-    "name", "source", "config", "functions", "files", "values", "secrets", "documents", "arguments", "entry", "user",
-    "request", "http", "returns", "console", "response", "fails", "at", "stored",
+    "name",
+    "source",
+    "config",
+    "functions",
+    "files",
+    "values",
+    "secrets",
+    "documents",
+    "arguments",
+    "entry",
+    "user",
+    "request",
+    "http",
+    "returns",
+    "console",
+    "response",
+    "fails",
+    "at",
+    "stored",
 ];
 
 const MORE_KEYS: [&str; 3] = ["log", "refused", "users"];

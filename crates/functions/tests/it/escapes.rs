@@ -84,7 +84,10 @@ async fn endless_loops_end() {
 #[tokio::test]
 async fn a_loop_inside_of_the_engine_does_not_hold_the_caller() {
     // The engine asks nobody in there, so its thread is left behind; the next call has another one.
-    let world = two("exports = () => { try { return [].includes.call({ length: 2 ** 53 - 1 }, 1); } catch (e) { return e; } };", 500);
+    let world = two(
+        "exports = () => { try { return [].includes.call({ length: 2 ** 53 - 1 }, 1); } catch (e) { return e; } };",
+        500,
+    );
     let began = Instant::now();
     let answer = world.call("attempt", vec![]).await;
     assert!(matches!(answer, Err(CallError::TimedOut { .. })), "{answer:?}");
@@ -133,16 +136,28 @@ async fn ten_thousand_pending_promises_are_too_many_operations() {
 #[tokio::test]
 async fn code_from_text_cannot_be_reached() {
     let ways = [
-        "eval('1')", "(0, eval)('1')", "new Function('return 1')()", "Function('return 1')()",
-        "(() => {}).constructor('return 1')()", "(async () => {}).constructor('return 1')()",
-        "(function* () {}).constructor('yield 1')()", "(async function* () {}).constructor('yield 1')()",
-        "Reflect.construct(Function, ['return 1'])()", "Object.getPrototypeOf(function () {}).constructor('return 1')()",
-        "class extends Function {}.constructor('return 1')()", "new (class extends Function { constructor() { super('return 1'); } })()()",
-        "Function.prototype.constructor.call(null, 'return 1')()", "Function.bind(null)('return 1')()",
-        "context.values.get.constructor('return 1')()", "BSON.ObjectId.constructor('return 1')()",
-        "setTimeout('leaked = 1')", "Object.getOwnPropertyDescriptor(Function.prototype, 'constructor').value('return 1')()",
-        "require.constructor('return 1')()", "Error.prepareStackTrace.constructor('return 1')()",
-        "console.log.constructor('return 1')()", "Reflect.apply(Function, null, ['return 1'])()",
+        "eval('1')",
+        "(0, eval)('1')",
+        "new Function('return 1')()",
+        "Function('return 1')()",
+        "(() => {}).constructor('return 1')()",
+        "(async () => {}).constructor('return 1')()",
+        "(function* () {}).constructor('yield 1')()",
+        "(async function* () {}).constructor('yield 1')()",
+        "Reflect.construct(Function, ['return 1'])()",
+        "Object.getPrototypeOf(function () {}).constructor('return 1')()",
+        "class extends Function {}.constructor('return 1')()",
+        "new (class extends Function { constructor() { super('return 1'); } })()()",
+        "Function.prototype.constructor.call(null, 'return 1')()",
+        "Function.bind(null)('return 1')()",
+        "context.values.get.constructor('return 1')()",
+        "BSON.ObjectId.constructor('return 1')()",
+        "setTimeout('leaked = 1')",
+        "Object.getOwnPropertyDescriptor(Function.prototype, 'constructor').value('return 1')()",
+        "require.constructor('return 1')()",
+        "Error.prepareStackTrace.constructor('return 1')()",
+        "console.log.constructor('return 1')()",
+        "Reflect.apply(Function, null, ['return 1'])()",
     ];
     for way in ways {
         let source = format!("exports = () => {{ try {{ return ['ran', {way}]; }} catch (e) {{ return e.name; }} }};");
@@ -213,8 +228,10 @@ async fn rights_cannot_be_forged_or_taken_over() {
 
 #[tokio::test]
 async fn arguments_are_data() {
-    let world = one("exports = (a) => { const o = Object.assign({}, a); return [a.__proto__ === Object.prototype, ({}).polluted, \
-                     Object.keys(a), typeof a.then, a._bsontype, a instanceof BSON.ObjectId]; };");
+    let world = one(
+        "exports = (a) => { const o = Object.assign({}, a); return [a.__proto__ === Object.prototype, ({}).polluted, \
+                     Object.keys(a), typeof a.then, a._bsontype, a instanceof BSON.ObjectId]; };",
+    );
     let arguments = json!({"__proto__": {"polluted": 1}, "constructor": {"prototype": {"polluted": 1}}, "then": "x", "_bsontype": "ObjectID"});
     let found = world.value("f", vec![bson(arguments)]).await;
     let keys = json!(["__proto__", "constructor", "then", "_bsontype"]);
@@ -223,7 +240,8 @@ async fn arguments_are_data() {
 
 #[tokio::test]
 async fn a_panic_of_the_host_ends_the_operation_only() {
-    let world = two("exports = () => context.services.get('mongodb-atlas').db('db').collection('panic').findOne({});", 20_000);
+    let world =
+        two("exports = () => context.services.get('mongodb-atlas').db('db').collection('panic').findOne({});", 20_000);
     assert_eq!(world.fails("attempt", vec![]).await, "MongoError: internal error");
     is_untouched(&world).await;
 }

@@ -27,8 +27,12 @@ fn answer(request: &str) -> String {
         "/circle" => plain("302 Found", "Location: /circle\r\n", ""),
         "/cookies" => plain("200 OK", "Set-Cookie: a=1; Path=/\r\nSet-Cookie: b=2\r\nX-TWO: 1\r\nx-two: 2\r\n", ""),
         "/large" => plain("200 OK", "", &"x".repeat(200_000)),
-        "/digest" if request.to_ascii_lowercase().contains("authorization: digest username=\"ada\"") => plain("200 OK", "", "let in"),
-        "/digest" => plain("401 Unauthorized", "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\"\r\n", ""),
+        "/digest" if request.to_ascii_lowercase().contains("authorization: digest username=\"ada\"") => {
+            plain("200 OK", "", "let in")
+        }
+        "/digest" => {
+            plain("401 Unauthorized", "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\"\r\n", "")
+        }
         "/json" => plain("200 OK", "Content-Type: application/json\r\n", r#"{"n": 1}"#),
         _ => plain("200 OK", "Content-Type: text/plain\r\n", request),
     }
@@ -49,7 +53,11 @@ async fn serve() -> Server {
                     let count = stream.read(&mut chunk).await.unwrap_or(0);
                     bytes.extend_from_slice(&chunk[..count]);
                     let text = String::from_utf8_lossy(&bytes).into_owned();
-                    let length = text.to_ascii_lowercase().split("content-length: ").nth(1).and_then(|rest| rest.split('\r').next()?.parse::<usize>().ok());
+                    let length = text
+                        .to_ascii_lowercase()
+                        .split("content-length: ")
+                        .nth(1)
+                        .and_then(|rest| rest.split('\r').next()?.parse::<usize>().ok());
                     let whole = text.split_once("\r\n\r\n").is_some_and(|(_, body)| body.len() >= length.unwrap_or(0));
                     if count == 0 || whole {
                         seen.lock().unwrap().push(text.clone());
@@ -108,11 +116,16 @@ async fn requests_are_as_documented() {
     let asked = server.asked.lock().unwrap().clone();
     let lower: Vec<String> = asked.iter().map(|asked| asked.to_ascii_lowercase()).collect();
     assert!(asked[0].starts_with("POST /a?x=1&y=2&y=3+4 HTTP/1.1"), "{}", asked[0]);
-    for header in ["x-a: 1\r\n", "x-a: 2\r\n", "x-b: bare\r\n", "cookie: c=v\r\n", "content-type: application/json\r\n"] {
+    for header in ["x-a: 1\r\n", "x-a: 2\r\n", "x-b: bare\r\n", "cookie: c=v\r\n", "content-type: application/json\r\n"]
+    {
         assert!(lower[0].contains(header), "{header}: {}", asked[0]);
     }
     assert!(asked[0].ends_with(r#"{"n":{"$numberLong":"1"},"d":{"$date":{"$numberLong":"0"}}}"#), "{}", asked[0]);
-    assert!(asked[1].starts_with("PUT /p/q") && asked[1].contains("Basic YWRhOnB3") && asked[1].ends_with("text"), "{}", asked[1]);
+    assert!(
+        asked[1].starts_with("PUT /p/q") && asked[1].contains("Basic YWRhOnB3") && asked[1].ends_with("text"),
+        "{}",
+        asked[1]
+    );
     assert!(asked[2].starts_with("PATCH / ") && asked[2].ends_with("a=x+y&b=1"), "{}", asked[2]);
     assert!(asked[3].starts_with("DELETE / ") && asked[3].ends_with("bin"), "{}", asked[3]);
     assert!(asked[4].starts_with("HEAD / "), "{}", asked[4]);
@@ -121,9 +134,18 @@ async fn requests_are_as_documented() {
 #[tokio::test]
 async fn redirects_are_followed_if_wanted_and_bounded() {
     let server = serve().await;
-    assert_eq!(run(&server, "return (await h.get({ url: `${base}/moved` })).statusCode;").await, json!({"$numberLong": "302"}));
-    assert_eq!(run(&server, "return (await h.get({ url: `${base}/moved`, followRedirects: true })).statusCode;").await, json!({"$numberLong": "200"}));
-    assert_eq!(fails(&server, "return h.get({ url: `${base}/circle`, followRedirects: true });").await, "Error: too many redirects");
+    assert_eq!(
+        run(&server, "return (await h.get({ url: `${base}/moved` })).statusCode;").await,
+        json!({"$numberLong": "302"})
+    );
+    assert_eq!(
+        run(&server, "return (await h.get({ url: `${base}/moved`, followRedirects: true })).statusCode;").await,
+        json!({"$numberLong": "200"})
+    );
+    assert_eq!(
+        fails(&server, "return h.get({ url: `${base}/circle`, followRedirects: true });").await,
+        "Error: too many redirects"
+    );
 }
 
 #[tokio::test]
@@ -145,7 +167,11 @@ async fn axios_is_a_shim() {
     assert_eq!(run(&server, source).await, json!([number(200), number(1), "application/json", failed]));
     let asked = server.asked.lock().unwrap().clone();
     assert!(asked[0].starts_with("GET /json?a=1 "), "{}", asked[0]);
-    assert!(asked[1].ends_with(r#"{"b":2}"#) && asked[1].to_ascii_lowercase().contains("content-type: application/json"), "{}", asked[1]);
+    assert!(
+        asked[1].ends_with(r#"{"b":2}"#) && asked[1].to_ascii_lowercase().contains("content-type: application/json"),
+        "{}",
+        asked[1]
+    );
     assert!(asked[2].starts_with("PUT /x ") && asked[2].to_ascii_lowercase().contains("x-own: yes"), "{}", asked[2]);
 }
 
@@ -154,8 +180,14 @@ async fn private_addresses_are_refused() {
     let server = serve().await;
     let port = server.port;
     let urls = [
-        format!("http://127.0.0.1:{port}"), format!("http://localhost:{port}"), format!("http://[::1]:{port}"), format!("http://0x7f.1:{port}"),
-        format!("http://2130706433:{port}"), format!("http://[::ffff:127.0.0.1]:{port}"), "http://169.254.169.254/latest".into(), "http://10.0.0.1".into(),
+        format!("http://127.0.0.1:{port}"),
+        format!("http://localhost:{port}"),
+        format!("http://[::1]:{port}"),
+        format!("http://0x7f.1:{port}"),
+        format!("http://2130706433:{port}"),
+        format!("http://[::ffff:127.0.0.1]:{port}"),
+        "http://169.254.169.254/latest".into(),
+        "http://10.0.0.1".into(),
         format!("http://0.0.0.0:{port}"),
     ];
     let world = Draft::new().function("f", "exports = (url) => context.http.get({ url });", json!({})).build();
@@ -173,8 +205,14 @@ async fn private_addresses_are_refused() {
 #[tokio::test]
 async fn responses_are_bounded_in_size_and_time() {
     let server = serve().await;
-    assert_eq!(fails(&server, "return h.get({ url: `${base}/large` });").await, "Error: the response is larger than 100000 bytes");
-    assert_eq!(fails(&server, "return h.get({ url: 'http://127.0.0.1:1' });").await.split(':').nth(1), Some(" the request failed"));
+    assert_eq!(
+        fails(&server, "return h.get({ url: `${base}/large` });").await,
+        "Error: the response is larger than 100000 bytes"
+    );
+    assert_eq!(
+        fails(&server, "return h.get({ url: 'http://127.0.0.1:1' });").await.split(':').nth(1),
+        Some(" the request failed")
+    );
     let source = "exports = async (base) => (await context.http.get({ url: `${base}/never` })).status;";
     let world = Draft::new()
         .function("f", source, json!({}))
@@ -190,10 +228,16 @@ async fn wrong_arguments_are_named() {
     for (source, wanted) in [
         ("return h.get();", "TypeError: the argument of a request must be an object with a `url`"),
         ("return h.get({});", "Error: a request needs a `url`"),
-        ("return h.post({ url: base, body: { a: 1 } });", "TypeError: a body that is an object needs `encodeBodyAsJSON: true`"),
+        (
+            "return h.post({ url: base, body: { a: 1 } });",
+            "TypeError: a body that is an object needs `encodeBodyAsJSON: true`",
+        ),
         ("return h.get({ url: base, authUrl: 'x' });", "Error: a request has no option `authUrl`"),
         ("return h.get({ url: base, headers: { 'a b': ['x'] } });", "Error: `a b` is not the name of a header"),
-        ("return h.get({ url: base, headers: { a: ['x\\r\\nb: c'] } });", "Error: the value of the header `a` has a control character"),
+        (
+            "return h.get({ url: base, headers: { a: ['x\\r\\nb: c'] } });",
+            "Error: the value of the header `a` has a control character",
+        ),
     ] {
         assert_eq!(fails(&server, source).await, wanted);
     }
@@ -208,10 +252,20 @@ async fn services_of_type_http_are_behind_their_rules() {
     let draft = Draft::new()
         .file("services/web/config.json", json!({"name": "web", "type": "http"}).to_string())
         .file("services/web/rules/r.json", rule.to_string())
-        .function("f", "exports = async (method, url) => (await context.services.get('web')[method]({ url })).statusCode;", json!({}));
+        .function(
+            "f",
+            "exports = async (method, url) => (await context.services.get('web')[method]({ url })).statusCode;",
+            json!({}),
+        );
     let world = draft.options(|options| options.private_addresses = true).build();
     let arguments = |method: &str, path: &str| vec![bson(json!(method)), bson(json!(format!("{base}{path}")))];
     assert_eq!(world.value("f", arguments("get", "/allowed")).await, json!({"$numberLong": "200"}));
-    assert_eq!(world.fails("f", arguments("get", "/other")).await, "Error: no rule of the service `web` allows this get");
-    assert_eq!(world.fails("f", arguments("post", "/allowed")).await, "Error: no rule of the service `web` allows this post");
+    assert_eq!(
+        world.fails("f", arguments("get", "/other")).await,
+        "Error: no rule of the service `web` allows this get"
+    );
+    assert_eq!(
+        world.fails("f", arguments("post", "/allowed")).await,
+        "Error: no rule of the service `web` allows this post"
+    );
 }

@@ -51,7 +51,10 @@ async fn an_archive_that_is_broken_is_named() {
 fn functions_without_entry_are_private_errors() {
     let directory = Directory::new();
     directory.write("root_config.json", r#"{"name": "x"}"#);
-    directory.write("functions/config.json", r#"[{"name": "listed"}, {"name": "moved"}, {"name": "twice"}, {"name": "gone"}]"#);
+    directory.write(
+        "functions/config.json",
+        r#"[{"name": "listed"}, {"name": "moved"}, {"name": "twice"}, {"name": "gone"}]"#,
+    );
     for name in ["listed", "a/moved", "a/twice", "b/twice", "extra", "node_modules/p/index"] {
         directory.write(&format!("functions/{name}.js"), "exports = () => 1;");
     }
@@ -62,8 +65,16 @@ fn functions_without_entry_are_private_errors() {
         .map(|found| (found.finding.severity, found.finding.code, found.finding.message.clone()))
         .collect();
     let wanted = [
-        (Severity::Warning, "function-script-elsewhere", "the function `moved` has no source of this name; functions/a/moved.js is used"),
-        (Severity::Error, "function-script-missing", "the function `twice` has no source of this name, and several files could be it: `functions/a/twice.js`, `functions/b/twice.js`"),
+        (
+            Severity::Warning,
+            "function-script-elsewhere",
+            "the function `moved` has no source of this name; functions/a/moved.js is used",
+        ),
+        (
+            Severity::Error,
+            "function-script-missing",
+            "the function `twice` has no source of this name, and several files could be it: `functions/a/twice.js`, `functions/b/twice.js`",
+        ),
         (Severity::Warning, "function-script-missing", "the function `gone` has no source"),
         (Severity::Error, "function-unlisted", "no manifest lists the function `a/twice`"),
         (Severity::Error, "function-unlisted", "no manifest lists the function `b/twice`"),
@@ -87,8 +98,12 @@ fn services_that_do_not_run_here_are_named() {
     let directory = Directory::new();
     directory.write("root_config.json", r#"{"name": "x"}"#);
     for kind in ["aws", "twilio", "gcm", "github"] {
-        directory.write(&format!("services/my-{kind}/config.json"), json!({"name": format!("my-{kind}"), "type": kind}).to_string());
-        directory.write(&format!("services/my-{kind}/rules/r.json"), json!({"name": "r", "actions": ["x"]}).to_string());
+        directory.write(
+            &format!("services/my-{kind}/config.json"),
+            json!({"name": format!("my-{kind}"), "type": kind}).to_string(),
+        );
+        directory
+            .write(&format!("services/my-{kind}/rules/r.json"), json!({"name": "r", "actions": ["x"]}).to_string());
     }
     let library = Library::load(&App::load(&directory.0).unwrap());
     let said: Vec<&str> = library.problems().iter().map(|problem| problem.message.as_str()).collect();

@@ -11,7 +11,8 @@ use super::world::{Draft, ada, one};
 
 #[tokio::test]
 async fn an_empty_call_adds_little() {
-    let world = Draft::new().function("f", "exports = () => 1;", json!({})).options(|options| options.prepared = 8).build();
+    let world =
+        Draft::new().function("f", "exports = () => 1;", json!({})).options(|options| options.prepared = 8).build();
     let mut times = Vec::new();
     for _ in 0..60 {
         let began = Instant::now();

@@ -6,9 +6,7 @@ use bson::{Bson, doc};
 use portcullis::User;
 use portcullis::app::{App, Secrets};
 use portcullis::future::BoxFuture;
-use portcullis_functions::{
-    Backend, BackendError, Call, DataAction, Entry, Library, Options, Rights, Runtime,
-};
+use portcullis_functions::{Backend, BackendError, Call, DataAction, Entry, Library, Options, Rights, Runtime};
 use serde_json::json;
 
 use super::world::{Draft, ada};
@@ -83,5 +81,8 @@ async fn rules_that_call_functions_for_ever_are_stopped() {
     let (runtime, _draft) = recursive();
     let call = Call::new("f", vec![Bson::Int64(1000)], Entry::Client, ada());
     let error = runtime.call(call).await.unwrap_err().to_string();
-    assert_eq!(error, "MongoError: MongoError: MongoError: MongoError: Error: rules call functions inside of one another more than 4 levels deep");
+    assert_eq!(
+        error,
+        "MongoError: MongoError: MongoError: MongoError: Error: rules call functions inside of one another more than 4 levels deep"
+    );
 }

@@ -1,1 +1,20 @@
-//! (in work)
+//! Functions in the styles of 2018 to 2025, ours, weighted after what public applications use.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::cases::run_file;
+
+#[tokio::test]
+async fn functions_of_all_styles_run_or_are_refused() {
+    run_file("styles.json").await;
+}
+
+#[test]
+fn there_are_enough_of_them() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/functions/styles.json");
+    let cases: Vec<Value> = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    assert!(cases.len() >= 120, "{}", cases.len());
+}

@@ -106,8 +106,7 @@ impl Draft {
     pub(crate) fn build(self) -> World {
         let (app, library) = self.load();
         let backend = Arc::new(Stored::new(Arc::clone(&app), self.users.clone()));
-        let runtime =
-            Runtime::new(app, self.secrets.clone(), library, Arc::clone(&backend) as _, self.options.clone());
+        let runtime = Runtime::new(app, self.secrets.clone(), library, Arc::clone(&backend) as _, self.options.clone());
         World { runtime, backend, _directory: self.directory }
     }
 }
