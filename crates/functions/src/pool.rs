@@ -1,14 +1,21 @@
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 
-use crate::engine::{Job, THREAD_STACK, work};
+use crate::engine::{Job, Source, THREAD_STACK, work};
 use crate::{CallError, Options};
 
 /// The threads that wait for calls, each with a context prepared.
 pub(crate) struct Pool {
-    idle: Mutex<Vec<Sender<Job>>>,
+    idle: Mutex<Vec<Idle>>,
     options: Options,
+}
+
+/// A thread that waits.
+struct Idle {
+    sender: Sender<Job>,
+    is_warm: Arc<AtomicBool>,
 }
 
 impl Pool {
@@ -23,47 +30,80 @@ impl Pool {
     /// Hands a call to a thread that waits, or to a new one.
     pub(crate) fn dispatch(self: &Arc<Self>, job: Job) {
         let mut job = job;
-        loop {
-            let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let Some(idle) = idle else { return self.spawn(Some(job)) };
-            match idle.send(job) {
+        while let Some(idle) = self.take() {
+            match idle.sender.send(job) {
                 Ok(()) => return,
                 Err(back) => job = back.0,
             }
         }
+        self.spawn(Some(job));
+    }
+
+    /// A thread that waits, the best prepared one.
+    fn take(&self) -> Option<Idle> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let warm = idle.iter().rposition(|idle| idle.is_warm.load(Ordering::Relaxed));
+        match warm {
+            Some(at) => Some(idle.swap_remove(at)),
+            None => idle.pop(),
+        }
     }
 
     fn spawn(self: &Arc<Self>, first: Option<Job>) {
-        let pool = Arc::downgrade(self);
+        let waiter = Waiter { pool: Arc::downgrade(self), ready: first, place: None };
         let options = self.options.clone();
-        let mut first = first;
-        let mut ready: Option<Receiver<Job>> = None;
         let builder = thread::Builder::new().name("portcullis-function".into()).stack_size(THREAD_STACK);
-        let spawned = builder.spawn(move || {
-            work(&options, || {
-                if let Some(job) = first.take() {
-                    return Some(job);
-                }
-                drop(ready.take());
-                let waiting = ready.insert(register(&pool)?);
-                waiting.recv().ok()
-            });
-        });
         // Without a thread the job is dropped, and with it the way back: the caller is told.
-        drop(spawned);
+        drop(builder.spawn(move || work(&options, waiter)));
     }
 }
 
-/// A place among those that wait; `None` where enough do, or nobody calls any more.
-fn register(pool: &Weak<Pool>) -> Option<Receiver<Job>> {
-    let pool = pool.upgrade()?;
-    let mut idle = pool.idle.lock().unwrap_or_else(PoisonError::into_inner);
-    if idle.len() >= pool.options.prepared {
-        return None;
+/// The side of the thread.
+struct Waiter {
+    pool: Weak<Pool>,
+    /// A call that came before it was waited for.
+    ready: Option<Job>,
+    place: Option<(Receiver<Job>, Arc<AtomicBool>)>,
+}
+
+impl Source for Waiter {
+    fn stand_by(&mut self) -> bool {
+        self.place = None;
+        if self.ready.is_some() {
+            return true;
+        }
+        // Nobody calls any more, or enough wait.
+        let Some(pool) = self.pool.upgrade() else { return false };
+        let mut idle = pool.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() >= pool.options.prepared {
+            return false;
+        }
+        let (sender, receiver) = channel();
+        let is_warm = Arc::new(AtomicBool::new(false));
+        idle.push(Idle { sender, is_warm: Arc::clone(&is_warm) });
+        self.place = Some((receiver, is_warm));
+        true
     }
-    let (sender, receiver) = channel();
-    idle.push(sender);
-    Some(receiver)
+
+    fn has_call(&mut self) -> bool {
+        if self.ready.is_none() {
+            self.ready = self.place.as_ref().and_then(|(receiver, _)| receiver.try_recv().ok());
+        }
+        self.ready.is_some()
+    }
+
+    fn is_warm(&mut self) {
+        if let Some((_, is_warm)) = &self.place {
+            is_warm.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn next(&mut self) -> Option<Job> {
+        match self.ready.take() {
+            Some(job) => Some(job),
+            None => self.place.as_ref()?.0.recv().ok(),
+        }
+    }
 }
 
 /// What a caller is told whose job was dropped.

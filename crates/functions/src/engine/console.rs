@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 
+use super::beginning::beginning;
 use crate::{ConsoleLevel, ConsoleLine};
 
 /// How many lines are kept, and how many bytes of each.
@@ -27,7 +28,7 @@ impl Console {
             }
             self.lines.pop_front();
         }
-        let text = text.get(..text.floor_char_boundary(MAX_BYTES)).unwrap_or_default().to_owned();
+        let text = beginning(text, MAX_BYTES).to_owned();
         self.lines.push_back(ConsoleLine { level, text });
     }
 

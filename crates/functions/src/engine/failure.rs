@@ -2,6 +2,7 @@
 
 use rquickjs::{Ctx, Value};
 
+use super::beginning::beginning;
 use super::bridge::Bridge;
 use super::compile::PREFIX;
 use super::encode::{Encoder, Undefined};
@@ -30,12 +31,7 @@ pub(super) fn describe<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> (String
             "Error: the error cannot be shown".to_owned()
         }
     };
-    (shortened(message), position)
-}
-
-fn shortened(mut message: String) -> String {
-    message.truncate(message.floor_char_boundary(MAX_MESSAGE));
-    message
+    (beginning(&message, MAX_MESSAGE).to_owned(), position)
 }
 
 fn message<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> rquickjs::Result<String> {
@@ -88,7 +84,7 @@ fn position<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> Option<Position> {
         return None;
     };
     let stack = stack.as_string()?.to_string().ok()?;
-    stack.get(..stack.floor_char_boundary(MAX_STACK))?.lines().find_map(place)
+    beginning(&stack, MAX_STACK).lines().find_map(place)
 }
 
 /// `    at name (functions/x.js:3:7)`, or `    at functions/x.js:3:7`

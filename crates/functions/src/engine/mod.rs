@@ -1,5 +1,6 @@
 //! One call in the engine: a context prepared ahead, the functions of the host, and the loop that drives both.
 
+mod beginning;
 mod bridge;
 mod compile;
 mod console;
@@ -15,6 +16,6 @@ mod rejections;
 mod state;
 mod stop;
 
-pub(crate) use prepare::{Job, THREAD_STACK, work};
+pub(crate) use prepare::{Job, Source, THREAD_STACK, work};
 pub(crate) use state::CallInput;
 pub(crate) use stop::Stop;

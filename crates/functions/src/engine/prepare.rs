@@ -42,13 +42,28 @@ const ENGINE_STACK: usize = 4 * 1024 * 1024;
 /// The stack of a thread.
 pub(crate) const THREAD_STACK: usize = 16 * 1024 * 1024;
 
-/// Runs one call after the other. `next` waits for one; `None` ends the thread.
-pub(crate) fn work(options: &Options, mut next: impl FnMut() -> Option<Job>) {
+/// Where a thread gets its calls from.
+pub(crate) trait Source {
+    /// A call that is there already, or else a place among those that wait; `false` ends the thread.
+    fn stand_by(&mut self) -> bool;
+
+    /// Whether a call is there.
+    fn has_call(&mut self) -> bool;
+
+    /// Everything that can be prepared is.
+    fn is_warm(&mut self);
+
+    /// Waits for a call; `None` ends the thread.
+    fn next(&mut self) -> Option<Job>;
+}
+
+/// Runs one call after the other.
+pub(crate) fn work(options: &Options, mut source: impl Source) {
     loop {
-        let job = match prepared(options, &mut next) {
+        let job = match prepared(options, &mut source) {
             Ok(true) => continue,
             Ok(false) => return,
-            Err(error) => (next(), error),
+            Err(error) => (if source.stand_by() { source.next() } else { None }, error),
         };
         // There is no engine: whoever is next is told.
         let (Some(job), error) = job else { return };
@@ -56,7 +71,7 @@ pub(crate) fn work(options: &Options, mut next: impl FnMut() -> Option<Job>) {
     }
 }
 
-fn prepared(options: &Options, next: &mut impl FnMut() -> Option<Job>) -> Result<bool> {
+fn prepared(options: &Options, source: &mut impl Source) -> Result<bool> {
     let runtime = Runtime::new()?;
     runtime.set_memory_limit(options.memory);
     runtime.set_max_stack_size(ENGINE_STACK);
@@ -77,7 +92,14 @@ fn prepared(options: &Options, next: &mut impl FnMut() -> Option<Job>) -> Result
     let context = Context::full(&runtime)?;
     context.with(|ctx| {
         let bridge = bridge(&ctx, options, &slot)?;
-        let Some(job) = next() else { return Ok(false) };
+        if !source.stand_by() {
+            return Ok(false);
+        }
+        if !source.has_call() {
+            bridge.function("warm")?.call::<_, ()>(())?;
+            source.is_warm();
+        }
+        let Some(job) = source.next() else { return Ok(false) };
         *stop.borrow_mut() = Some(job.input.stop.clone());
         let Job { shared, input, reply, permit } = job;
         let state = Rc::new(CallState::new(shared, input));
@@ -118,12 +140,25 @@ fn abort_transactions(state: &CallState) {
 
 const PRELUDE: &str = include_str!("../js/prelude.js");
 
+/// What many calls do not need. It is compiled when it is asked for, or where a context waits anyway.
+const PARTS: [(&str, &str); 3] = [
+    ("bson", include_str!("../js/bson.js")),
+    ("client", include_str!("../js/client.js")),
+    ("globals", include_str!("../js/globals.js")),
+];
+
+fn part<'js>(ctx: Ctx<'js>, name: String) -> Result<Function<'js>> {
+    let source = PARTS.iter().find(|(known, _)| *known == name).map_or("", |(_, source)| source);
+    compile::evaluate(&ctx, "portcullis", source.to_owned())
+}
+
 /// Evaluates the prelude.
 fn bridge<'js>(ctx: &Ctx<'js>, options: &Options, slot: &Rc<Slot>) -> Result<Bridge<'js>> {
     let functions = Object::new(ctx.clone())?;
     host_text::add(ctx, &functions)?;
     host::add(ctx, &functions, slot)?;
     host_data::add(ctx, &functions, slot)?;
+    functions.set("part", Function::new(ctx.clone(), part)?)?;
     let limits = Object::new(ctx.clone())?;
     limits.set("depth", u32::try_from(options.depth).unwrap_or(u32::MAX))?;
     limits.set("nesting", u32::try_from(super::encode::MAX_DEPTH).unwrap_or(u32::MAX))?;

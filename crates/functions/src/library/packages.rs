@@ -139,16 +139,12 @@ impl Packages {
             return known;
         }
         // From the innermost directory outwards.
-        let mut directory = file.rsplit_once('/').map_or("", |(directory, _)| directory);
-        while in_package {
-            let path = format!("{directory}/node_modules/{name}");
-            if let Some(key) = self.package(&path, name) {
+        let mut directory = in_package.then_some(file);
+        while let Some((outer, _)) = directory.and_then(|directory| directory.rsplit_once('/')) {
+            if let Some(key) = self.package(&format!("{outer}/node_modules/{name}"), name) {
                 return key;
             }
-            match directory.rsplit_once('/') {
-                Some((outer, _)) => directory = outer,
-                None => break,
-            }
+            directory = Some(outer);
         }
         self.package(&format!("node_modules/{name}"), name).unwrap_or(Resolution::Missing)
     }
