@@ -5,7 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::access::{QueryError, Reason};
-use crate::eval::EvalError;
+use crate::eval::{EvalError, FunctionError};
 use crate::store::documents::DocumentsError;
 use crate::text::{Located, OneLine, excerpt};
 use crate::update::UpdateError;
@@ -235,6 +235,14 @@ impl GuardedError {
             Self::Denied { reason, .. } => Some(reason.to_string()),
             _ => None,
         }
+    }
+
+    /// Whether nothing else failed than that a function which a rule calls has not
+    /// [answered yet](crate::eval::FunctionError::Pending).
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        let waits = |error: &EvalError| matches!(error, EvalError::Function(FunctionError::Pending(_)));
+        matches!(self, Self::Failed(errors) if !errors.is_empty() && errors.iter().all(waits))
     }
 
     /// Whether the client's request is at fault, and not the rules or the database.

@@ -53,8 +53,16 @@ impl<'s> Stream<'s> {
                 return Err(LimitExceeded::Checked(most).into());
             }
             let mut shown = Vec::with_capacity(stored.len());
+            let mut waits = None;
             for document in &stored {
-                shown.extend(self.see(document)?);
+                match self.see(document) {
+                    // The functions that the rules of the other documents wait for are asked at the same time.
+                    Err(error) if error.waits() => _ = waits.get_or_insert(error),
+                    seen => shown.extend(seen?),
+                }
+            }
+            if let Some(error) = waits {
+                return Err(error);
             }
             if !shown.is_empty() {
                 return Ok(shown);

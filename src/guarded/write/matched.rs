@@ -30,7 +30,7 @@ impl Writing<'_> {
         let stored = self.transaction.find(&self.collection.namespace, &find).await?;
         self.standing = Standing::Unjudged;
         let (mut matched, mut candidates, mut bytes) = (Vec::new(), Vec::new(), 0_usize);
-        let mut buffer = Buffer::new();
+        let (mut buffer, mut waits) = (Buffer::new(), None);
         for (number, document) in stored.into_iter().enumerate() {
             self.in_time()?;
             if (chooses || reading.check.is_some()) && number >= limits.written_checked {
@@ -38,7 +38,13 @@ impl Writing<'_> {
             }
             let decision = self.collection.guard.read_into(&document, &mut buffer);
             if let Some(Reason::Failed) = decision.reason() {
-                return Err(GuardedError::Failed(decision.errors().to_vec()));
+                let error = GuardedError::Failed(decision.errors().to_vec());
+                // The functions that the rules of the other documents wait for are asked at the same time.
+                if error.waits() {
+                    waits.get_or_insert(error);
+                    continue;
+                }
+                return Err(error);
             }
             let Some(visible) = decision.allowed() else { continue };
             if let Some(check) = &reading.check
@@ -64,6 +70,9 @@ impl Writing<'_> {
             if matched.len() > self.left {
                 return Err(LimitExceeded::Written(limits.written_documents).into());
             }
+        }
+        if let Some(error) = waits {
+            return Err(error);
         }
         if chooses {
             let mut visible: Vec<_> = candidates.iter().map(|(visible, _)| visible.clone()).collect();

@@ -4,6 +4,7 @@ use std::time::Duration;
 use ::mongodb::error::{
     Error, ErrorKind, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT, WriteFailure,
 };
+use bson::Document;
 use thiserror::Error;
 
 use crate::record::RecordError;
@@ -59,6 +60,20 @@ impl Failure {
     /// Something that the server answered, or holds, makes no sense or is too much.
     pub(super) fn new(message: impl Into<String>) -> Self {
         Self { code: None, cause: Cause::Other, passage: Passage::Ended, message: message.into() }
+    }
+
+    /// What the server says of one of several writes.
+    pub(super) fn of_write(error: &Document) -> Self {
+        let code = error.get_i32("code").ok();
+        let message = match code {
+            // The server quotes the key.
+            Some(DUPLICATE_KEY) => "a unique index has that key already".to_owned(),
+            _ => {
+                let text = error.get_str("errmsg").unwrap_or("a write failed");
+                excerpt(&OneLine(format!("write error: {text}")).to_string(), SHOWN)
+            }
+        };
+        Self { code, ..Self::new(message) }
     }
 
     /// The server's error code.

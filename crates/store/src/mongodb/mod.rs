@@ -5,6 +5,7 @@
 //! [`StoreError`](portcullis::store::StoreError), in which no connection string ever shows.
 
 mod changes;
+mod commands;
 mod connect;
 mod credentials;
 mod custom_data;
@@ -23,6 +24,7 @@ mod transaction;
 mod users;
 mod watch;
 
+pub use commands::MongoCommands;
 pub use connect::{ConnectError, connect};
 pub use credentials::MongoCredentials;
 pub use custom_data::MongoCustomData;
@@ -30,5 +32,6 @@ pub use documents::MongoDocuments;
 pub use find_plan::{FindPlan, explain_find};
 pub use live::{Examples, LiveCheck, LiveFinding, LiveFindingKind, Others, check_live, scan_custom_data};
 pub use sessions::MongoSessions;
+pub use transaction::MongoTransaction;
 pub use users::MongoUsers;
 pub use watch::{CustomDataChange, CustomDataWatcher, WatchStateError};

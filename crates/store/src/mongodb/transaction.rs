@@ -27,9 +27,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// A transaction of one session: reads of a majority's snapshot, acknowledged by a majority. The driver aborts it when the
 /// session is dropped.
-pub(super) struct MongoTransaction {
+pub struct MongoTransaction {
     client: Client,
-    session: ClientSession,
+    pub(super) session: ClientSession,
 }
 
 impl MongoTransaction {

@@ -134,7 +134,7 @@ async fn what_is_not_supported_is_refused_by_name() {
     }
     let mut transaction = store.begin().await.unwrap();
     let changes = [
-        Change::Pipeline(vec![doc! { "$set": { "a": 1 } }]),
+        Change::Pipeline(vec![doc! { "$set": { "a": { "$function": {} } } }]),
         Change::Operators { update: doc! { "$set": { "l.$": 1 } }, array_filters: Vec::new() },
     ];
     let filter = doc! { "$or": [{ "l": 1 }, { "l": 2 }] };

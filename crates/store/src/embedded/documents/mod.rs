@@ -4,6 +4,7 @@ mod collection;
 mod cursor;
 mod failure;
 mod id_key;
+mod names;
 mod pipeline;
 mod stage;
 mod store;

@@ -25,7 +25,7 @@ use portcullis::store::documents::{Cursor, DocumentStore, DocumentsError, Find, 
 /// Only `_id` has an index: any other filter reads the whole collection.
 #[derive(Clone)]
 pub struct EmbeddedDocuments {
-    file: Arc<StateFile>,
+    pub(super) file: Arc<StateFile>,
     clock: Arc<dyn Clock>,
 }
 
@@ -75,6 +75,14 @@ impl EmbeddedDocuments {
         let search = search?;
         let transaction = self.file.begin_read().map_err(broken("cannot read documents"))?;
         Ok(Box::new(Reading::new(transaction, namespace, search)?))
+    }
+
+    /// Begins a transaction that lasts as long as its value, whatever becomes of this one: it keeps all other writers waiting.
+    ///
+    /// # Errors
+    /// Another one does not end within [`PATIENCE`](Self::PATIENCE), or the file cannot be written.
+    pub async fn transaction(&self) -> Result<Box<dyn Transaction>, DocumentsError> {
+        Ok(Box::new(self.write().await?))
     }
 
     async fn write(&self) -> Result<Writing, DocumentsError> {

@@ -6,7 +6,7 @@ use redb::WriteTransaction;
 use tokio::sync::OwnedMutexGuard;
 
 use super::collection::{Next, Tables, numbers, raw, scan};
-use super::failure::{broken, check_namespace, unsupported};
+use super::failure::{broken, check_namespace, refused};
 use super::pipeline::{FIRST, Need, Pipeline};
 use super::stage::Search;
 use portcullis::clock::Clock;
@@ -123,8 +123,12 @@ impl Writing {
 /// A change, read.
 enum Changing<'c> {
     Operators(Box<Update>),
+    Pipeline(&'c [Document]),
     Replacement(&'c Document),
 }
+
+/// The stages that make one document of one.
+const UPDATE_STAGES: [&str; 6] = ["$addFields", "$project", "$replaceRoot", "$replaceWith", "$set", "$unset"];
 
 impl<'c> Changing<'c> {
     fn compile(change: &'c Change) -> Result<Self, DocumentsError> {
@@ -132,7 +136,14 @@ impl<'c> Changing<'c> {
             Change::Operators { update, array_filters } => {
                 Ok(Self::Operators(Box::new(Update::compile(update, array_filters)?)))
             }
-            Change::Pipeline(_) => Err(unsupported("a pipeline as an update", Some("write update operators"))),
+            Change::Pipeline(stages) => {
+                let mut names = stages.iter().flat_map(Document::keys);
+                if let Some(name) = names.find(|name| !UPDATE_STAGES.contains(&name.as_str())) {
+                    return Err(refused(72, format!("`{name}` is no stage of an update")));
+                }
+                Search::of_pipeline(stages)?;
+                Ok(Self::Pipeline(stages))
+            }
             Change::Replacement(document) => Ok(Self::Replacement(document)),
         }
     }
@@ -140,8 +151,20 @@ impl<'c> Changing<'c> {
     fn apply(&self, document: Document, moment: &Moment) -> Result<update::Applied, DocumentsError> {
         Ok(match self {
             Self::Operators(update) => update.apply(document, moment)?,
+            Self::Pipeline(stages) => update::replace(&document, &made(stages, &document)?, moment.now)?,
             Self::Replacement(new) => update::replace(&document, new, moment.now)?,
         })
+    }
+}
+
+/// What the stages of an update make of a document.
+fn made(stages: &[Document], document: &Document) -> Result<Document, DocumentsError> {
+    let mut pipeline = Pipeline::new(Search::of_pipeline(stages)?.stages);
+    pipeline.put(DocumentRef::from(document))?;
+    pipeline.finish()?;
+    match pipeline.take().first() {
+        Some(made) => Ok(DocumentRef::Raw(made).to_document()?),
+        None => Ok(document.clone()),
     }
 }
 
