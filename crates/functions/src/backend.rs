@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use bson::{Bson, Document};
 use portcullis::User;
+use portcullis::eval::Request;
 use portcullis::future::BoxFuture;
 use thiserror::Error;
 
@@ -91,6 +92,8 @@ pub struct DataAction {
     pub arguments: Document,
     /// The transaction that it is a part of.
     pub transaction: Option<u64>,
+    /// `%%request` for the rules of a user: the request of the call.
+    pub request: Option<Request>,
 }
 
 /// The actions of a MongoDB client in a function, each with its arguments and what [`Backend::data`] answers. Absent arguments are absent

@@ -54,8 +54,9 @@ fn add_data<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<
             Some(number) => Some(transaction_number(&bridge, number)?),
             None => None,
         };
-        let action =
-            DataAction { rights, service: text(1)?, database: text(2)?, collection, name, arguments, transaction };
+        let request = if rights.is_system() { None } else { state.input.request.clone() };
+        let (service, database) = (text(1)?, text(2)?);
+        let action = DataAction { rights, service, database, collection, name, arguments, transaction, request };
         let backend = Arc::clone(&state.shared.backend);
         let nesting = state.input.nesting;
         state.begin(&ctx, bytes, async move {

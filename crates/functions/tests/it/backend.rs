@@ -56,6 +56,7 @@ impl Stored {
             name: ActionName::InsertMany,
             arguments: doc! { "documents": documents },
             transaction: None,
+            request: None,
         };
         self.carry_out(action).await.unwrap();
     }
@@ -70,6 +71,7 @@ impl Stored {
             name: ActionName::Find,
             arguments: doc! { "filter": {}, "sort": { "_id": 1 } },
             transaction: None,
+            request: None,
         };
         let found = self.carry_out(action).await.unwrap();
         found.as_array().unwrap().iter().map(|found| found.as_document().unwrap().clone()).collect()
