@@ -8,7 +8,8 @@ use portcullis::json::Node;
 use portcullis::lint;
 use portcullis::policy::{self, Role};
 use portcullis::schema::Schema;
-use portcullis::text::{Finding, Located, Severity, Source};
+use portcullis::text::{Finding, Located, OneLine, Severity, Source, Span};
+use portcullis_functions::Library;
 use serde_json::{Value, json};
 
 use super::Answer;
@@ -113,6 +114,7 @@ impl Checked {
             self.files += app.files_read;
             let mut findings = app.findings.clone();
             findings.extend(if args.portable { app.check_portable() } else { app.check() });
+            findings.extend(function_problems(&app));
             if args.secrets.is_given() {
                 let secrets = args.secrets.read(&app)?;
                 findings.retain(|found| found.finding.code != "secret-unlisted");
@@ -156,6 +158,35 @@ impl Checked {
         }));
         Ok(())
     }
+}
+
+/// The functions that cannot run here.
+fn function_problems(app: &App) -> Vec<FileFinding> {
+    let library = Library::load(app);
+    let mut sources: BTreeMap<&str, Arc<Source>> = BTreeMap::new();
+    let problems = library.problems().iter().map(|problem| {
+        let source = sources.entry(&problem.file).or_insert_with(|| {
+            let text = std::fs::read(app.directory.join(&problem.file)).unwrap_or_default();
+            Arc::new(Source::new(problem.file.clone(), String::from_utf8_lossy(&text)))
+        });
+        let finding = Finding {
+            severity: Severity::Warning,
+            code: "function-not-run",
+            message: format!("the function `{}` cannot run: {}", OneLine(&problem.function), OneLine(&problem.message)),
+            span: start_of(source.text(), problem.line),
+            help: None,
+        };
+        FileFinding { source: Arc::clone(source), pointer: None, finding }
+    });
+    problems.collect()
+}
+
+/// Where a line begins, counted from 1.
+fn start_of(text: &str, line: Option<u32>) -> Span {
+    let before =
+        line.and_then(|line| usize::try_from(line).ok()).and_then(|line| line.checked_sub(1)).unwrap_or_default();
+    let start = text.split_inclusive('\n').take(before).map(str::len).sum();
+    Span::new(start, start)
 }
 
 /// What a single file is, is told by its name, and else by its keys.

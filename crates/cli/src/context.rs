@@ -122,7 +122,7 @@ pub(super) fn read_now(text: &str) -> Result<DateTime, String> {
     }
 }
 
-fn read_user(argument: &str) -> Result<User, Trouble> {
+pub(super) fn read_user(argument: &str) -> Result<User, Trouble> {
     let document = input::document(argument, "--user")?;
     User::from_document(document).map_err(|error| {
         let help = match error {

@@ -32,6 +32,7 @@ mod progress;
 mod query;
 mod reads;
 mod replace;
+mod run;
 mod secrets;
 mod serve;
 mod stores;
@@ -105,6 +106,7 @@ impl Command {
             Self::new("token", token::run),
             Self::new("user", user::run),
             Self::new("users", users::run),
+            Self::new("run", run::run),
             Self::new("serve", serve::run),
         ]
     }

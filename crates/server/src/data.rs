@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Extension, Path, Query, State as Extract};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::IntoResponse;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,13 +13,16 @@ use tokio::sync::{mpsc, watch};
 use crate::applications::State;
 use crate::peer::Client;
 use crate::reply::{Failure, Reply, json_reply};
-use crate::request::{bearer, body, large_body};
+use crate::request::{bearer, body, large_body, seen};
 use crate::streams::Opened;
 
 /// Calls a function or an action of a data source; the reply is the result itself, as canonical extended JSON.
 pub(crate) async fn call(
     Extract(state): Extract<State>,
+    Extension(client): Extension<Client>,
     Path(app): Path<String>,
+    method: Method,
+    uri: Uri,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Reply {
@@ -28,7 +31,8 @@ pub(crate) async fn call(
     // A body is parsed for nobody whose token is not accepted.
     let user = api.bearer(token).await?;
     let call = large_body(bytes).await?;
-    let result = api.call(user, call.as_ref()).await?;
+    let request = seen(&method, &uri, &headers, client.address);
+    let result = api.call(user, Some(request), call.as_ref()).await?;
     Ok(json_reply(StatusCode::OK, &result.into_canonical_extjson()))
 }
 

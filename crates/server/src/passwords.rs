@@ -9,7 +9,7 @@ use crate::applications::State;
 use crate::peer::Client;
 use crate::rate_limits::Attempt;
 use crate::reply::{Reply, empty};
-use crate::request::{body, text};
+use crate::request::{array, body, text};
 
 pub(crate) async fn register(
     Extract(state): Extract<State>,
@@ -98,6 +98,6 @@ pub(crate) async fn call_reset(
     let (api, body) = (state.api(&app)?, body(&bytes)?);
     let (email, password) = (text(body.as_ref(), "email")?, text(body.as_ref(), "password")?);
     state.check(&app, &client, Attempt::Mail(email))?;
-    api.call_reset(email, password).await?;
+    api.call_reset(email, password, array(body.as_ref(), "arguments")?).await?;
     Ok(empty(StatusCode::OK))
 }

@@ -1,11 +1,15 @@
 //! What is read of a request.
 
+use std::net::IpAddr;
+
 use axum::body::{Bytes, HttpBody};
-use axum::extract::{Request, State as Extract};
-use axum::http::{HeaderMap, Uri, header};
+use axum::extract::{Request as HttpRequest, State as Extract};
+use axum::http::{HeaderMap, HeaderName, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use portcullis::json::{self, Node};
+use bson::{Bson, Document, doc};
+use portcullis::eval::Request;
+use portcullis::json::{self, Kind, Node};
 use portcullis_service::client::{ClientError, ErrorClass, ErrorCode};
 use tokio::sync::Semaphore;
 
@@ -15,7 +19,7 @@ use crate::peer::Client;
 use crate::reply::Failure;
 
 /// Takes several slashes at the beginning of a path for one: a base address that ends in a slash makes them.
-pub(crate) async fn one_slash(mut request: Request, next: Next) -> Response {
+pub(crate) async fn one_slash(mut request: HttpRequest, next: Next) -> Response {
     let uri = request.uri();
     if uri.path().starts_with("//") {
         let rest = uri.path_and_query().map_or("", axum::http::uri::PathAndQuery::as_str).trim_start_matches('/');
@@ -57,7 +61,7 @@ const HELD: usize = 256;
 static ROOM: Semaphore = Semaphore::const_new(HELD);
 
 /// Reads a large body only of whom a token of ours is, and only while there is room for it: it is held until the reply is there.
-pub(crate) async fn bound_body(Extract(state): Extract<State>, request: Request, next: Next) -> Response {
+pub(crate) async fn bound_body(Extract(state): Extract<State>, request: HttpRequest, next: Next) -> Response {
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     // Of unknown length, it may be as large as is allowed.
     let length: usize = length.unwrap_or(if request.body().is_end_stream() { 0 } else { MAX_BODY });
@@ -92,6 +96,45 @@ pub(crate) fn body(bytes: &Bytes) -> Result<Option<Node>, ClientError> {
 pub(crate) fn text<'b>(body: Option<&'b Node>, name: &str) -> Result<&'b str, ClientError> {
     let value = body.and_then(|body| body.get(name)).and_then(Node::as_str);
     value.ok_or_else(|| ClientError::bad(ErrorCode::BadRequest, format!("'{name}' is a required string")))
+}
+
+/// An array of a body; an absent one is empty.
+pub(crate) fn array<'b>(body: Option<&'b Node>, name: &str) -> Result<&'b [Node], ClientError> {
+    match body.and_then(|body| body.get(name)).map(|value| &value.kind) {
+        None | Some(Kind::Null) => Ok(&[]),
+        Some(Kind::Array(values)) => Ok(values),
+        Some(_) => Err(ClientError::bad(ErrorCode::BadRequest, format!("'{name}' must be an array"))),
+    }
+}
+
+/// What rules and functions see of a request, as `%%request` and `context.request`. Its token and its cookies are nobody's
+/// business there.
+pub(crate) fn seen(method: &Method, uri: &Uri, headers: &HeaderMap, address: IpAddr) -> Request {
+    let text =
+        |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let mut named = Document::new();
+    for name in headers.keys().filter(|name| **name != header::AUTHORIZATION && **name != header::COOKIE) {
+        let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+        named.insert(canonical(name.as_str()), values.map(Bson::from).collect::<Vec<_>>());
+    }
+    let fields = doc! {
+        "httpMethod": method.as_str(), "httpReferrer": text(header::REFERER), "httpUserAgent": text(header::USER_AGENT),
+        "rawQueryString": uri.query().map(|query| format!("?{query}")).unwrap_or_default(), "requestHeaders": named,
+        "remoteIPAddress": address.to_string(), "service": "", "action": "", "webhookUrl": "",
+    };
+    // Each of these names is one that a request has.
+    Request::from_document(fields).unwrap_or_default()
+}
+
+/// A header's name as functions and rules write it: `Content-Type`.
+fn canonical(name: &str) -> String {
+    let mut begins = true;
+    let letter = |letter: char| {
+        let letter = if begins { letter.to_ascii_uppercase() } else { letter.to_ascii_lowercase() };
+        begins = letter == '-';
+        letter
+    };
+    name.chars().map(letter).collect()
 }
 
 /// The scheme, host and port under which the client reached the server.

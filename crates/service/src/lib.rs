@@ -20,8 +20,10 @@
 
 pub mod client;
 mod clients;
+mod data;
 mod documents;
 mod error;
+mod functions;
 mod keys;
 mod places;
 #[cfg(not(feature = "mongodb"))]
@@ -32,8 +34,10 @@ mod server;
 mod service;
 
 pub use clients::{Clients, ServerUri};
+pub use data::DataStore;
 pub use documents::DocumentPlace;
 pub use error::{ServiceError, Setting};
+pub use functions::Functions;
 pub use places::{AccountStores, IfMissing, Places};
 pub use server::Server;
 pub use service::{LoginOptions, Service};

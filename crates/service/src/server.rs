@@ -10,7 +10,7 @@ use portcullis::store::documents::{DocumentStore, Namespace, Watch};
 use portcullis::store::{CustomDataStore, StoreError};
 use portcullis::value::DocumentRef;
 use portcullis_store::mongodb::{
-    self as store, MongoCredentials, MongoCustomData, MongoDocuments, MongoSessions, MongoUsers,
+    self as store, MongoCommands, MongoCredentials, MongoCustomData, MongoDocuments, MongoSessions, MongoUsers,
 };
 use portcullis_store::{FindPlan, LiveFinding};
 
@@ -56,6 +56,11 @@ impl Server {
     #[must_use]
     pub fn documents(&self) -> Box<dyn DocumentStore> {
         Box::new(MongoDocuments::new(&self.0))
+    }
+
+    /// Its commands, without any rules.
+    pub(crate) fn commands(&self) -> MongoCommands {
+        MongoCommands::new(&self.0)
     }
 
     /// What changes in its databases, if it is a replica set.

@@ -14,6 +14,15 @@ pub(super) fn announce(apis: &[ClientApi], base: &str, output: &mut Output) -> R
         let names: Vec<String> = api.providers().served.iter().map(|(name, _)| OneLine(name).to_string()).collect();
         output.line(format!("{}: log in by {}", OneLine(api.id()), listed(&names)))?;
         output.line(format!("  collections: {}", listed(&collections(api.app()))))?;
+        let library = api.functions().library();
+        let functions: Vec<String> = library.names().map(|name| OneLine(name).to_string()).collect();
+        output.line(format!("  functions: {}", listed(&functions)))?;
+        for problem in library.problems() {
+            let line = problem.line.map(|line| format!(":{line}")).unwrap_or_default();
+            let place = format!("{}{line}", problem.file);
+            let (function, message) = (OneLine(&problem.function), OneLine(&problem.message));
+            output.line(format!("  not served: function {function}: {message} ({})", OneLine(place)))?;
+        }
         for (name, reason) in &api.providers().refused {
             output.line(format!("  not served: provider {}: {reason}", OneLine(name)))?;
         }
@@ -39,9 +48,8 @@ fn collections(app: &App) -> Vec<String> {
 }
 
 /// What an application has that is not served.
-fn left_out(app: &App) -> [(usize, &'static str); 4] {
+fn left_out(app: &App) -> [(usize, &'static str); 3] {
     [
-        (app.functions.len(), "functions: they are not run yet"),
         (app.triggers.len(), "triggers: they are not run yet"),
         (app.endpoints.len(), "HTTPS endpoints and webhooks: they are not run yet"),
         (app.sync.len(), "device sync configurations: there is no sync server"),

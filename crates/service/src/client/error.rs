@@ -60,7 +60,7 @@ macro_rules! codes {
 
 codes! {
     APIKeyAlreadyExists, APIKeyNotFound, AccountNameInUse, AuthError, AuthProviderNotFound, BadRequest, DomainNotAllowed,
-    FunctionExecutionError, FunctionNotFound, InternalServerError, InvalidParameter, InvalidPassword, InvalidSession,
+    ExecutionTimeLimitExceeded, FunctionExecutionError, FunctionNotFound, InternalServerError, InvalidParameter, InvalidPassword, InvalidSession,
     MissingParameter, MongoDBError, NoMatchingRuleFound, ReadSizeLimitExceeded, SchemaValidationFailedWrite,
     ServiceCommandNotFound, ServiceNotFound, ServiceTypeNotFound, UserAlreadyConfirmed, UserAppDomainMismatch, UserDisabled,
     UserNotFound, UserpassTokenInvalid,

@@ -5,7 +5,6 @@ use std::time::Duration;
 use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document, doc};
 use portcullis::access::{Decision, Guard};
-use portcullis::eval::Context;
 use portcullis::guarded::{FindRequest, GuardedCollection};
 use portcullis::json::{self, Node};
 use portcullis::login::LoginError;
@@ -14,8 +13,8 @@ use portcullis::update::{Moment, Update};
 use portcullis::user::User;
 use portcullis::value::DocumentRef;
 
-use super::actions::plainly_told;
 use super::{ClientApi, ClientError, ErrorCode};
+use crate::data::{Asker, told};
 
 /// How old the custom data of a user may be.
 const AGE: Duration = Duration::from_secs(5);
@@ -51,7 +50,7 @@ pub struct Evaluation {
 /// Answers questions, and remembers the users and guards of those before.
 pub struct Evaluator<'a> {
     api: &'a ClientApi,
-    known: Option<(String, String, Guard)>,
+    known: Option<(Asker, Namespace, Guard)>,
 }
 
 impl ClientApi {
@@ -83,15 +82,23 @@ impl ClientApi {
     ) -> Result<Vec<Bson>, ClientError> {
         let place = namespace_of(namespace)?;
         let Some(user) = self.subject(user_id).await? else { return Ok(Vec::new()) };
-        let guard = self.guard_of(user, namespace)?;
+        let asker = Asker { user, request: None };
+        let guard = self.guard_of(&asker, &place)?;
         let request = format!(
             r#"{{"filter": {{"_id": {{"$exists": true}}}}, "projection": {{"_id": 1}}, "sort": {{"_id": 1}}, "skip": {skip}, "limit": {limit}}}"#
         );
         let request = json::parse(&request).map_err(ClientError::internal)?;
-        let request = FindRequest::parse(&request).map_err(|error| plainly_told(&error))?;
-        let collection = GuardedCollection::new(&*self.documents, place, &guard);
-        let found = collection.find(&request).await.map_err(|error| plainly_told(&error))?;
-        let found = found.all().await.map_err(|error| plainly_told(&error))?;
+        let request = FindRequest::parse(&request).map_err(|error| told(&error, None))?;
+        let collection = GuardedCollection::new(&**self.data.documents(), place, &guard);
+        let found = loop {
+            let found = match collection.find(&request).await {
+                Ok(found) => found.all().await,
+                Err(error) => Err(error),
+            };
+            if !self.data.answer(&guard, &asker, guard.context().pending()).await? {
+                break found.map_err(|error| told(&error, None))?;
+            }
+        };
         let id = |raw: &bson::RawDocumentBuf| {
             let document = DocumentRef::Raw(raw).to_document().map_err(ClientError::internal)?;
             Ok(document.get("_id").cloned())
@@ -99,9 +106,8 @@ impl ClientApi {
         found.iter().filter_map(|raw| id(raw).transpose()).collect()
     }
 
-    fn guard_of(&self, user: User, namespace: &str) -> Result<Guard, ClientError> {
-        let context = self.app.with_secrets(Context::new().with_user(user), &self.secrets);
-        self.app.guard(namespace, context).map_err(|error| bad(error.to_string()))
+    fn guard_of(&self, asker: &Asker, namespace: &Namespace) -> Result<Guard, ClientError> {
+        self.data.guard_anywhere(asker, namespace)
     }
 }
 
@@ -115,36 +121,30 @@ impl Evaluator<'_> {
         let is_known = self
             .known
             .as_ref()
-            .is_some_and(|(user_id, namespace, _)| user_id == question.user_id && namespace == question.namespace);
+            .is_some_and(|(asker, namespace, _)| asker.user.id == question.user_id && *namespace == place);
         if !is_known {
             let Some(user) = self.api.subject(question.user_id).await? else {
                 return Ok(Evaluation::denied("no-user", "the user is unknown or disabled"));
             };
-            let guard = self.api.guard_of(user, question.namespace)?;
-            self.known = Some((question.user_id.to_owned(), question.namespace.to_owned(), guard));
+            let asker = Asker { user, request: None };
+            let guard = self.api.guard_of(&asker, &place)?;
+            self.known = Some((asker, place.clone(), guard));
         }
         let document = match (question.document, question.id) {
             (Some(document), _) => Some(document_of(document)?),
             (None, Some(id)) => self.stored(&place, id).await?,
             (None, None) => return Err(bad("the resource needs an `id`, or the document in `properties`")),
         };
-        let Some((_, _, guard)) = &self.known else { return Err(ClientError::internal("no guard")) };
+        let Some((asker, _, guard)) = &self.known else { return Err(ClientError::internal("no guard")) };
         let Some(document) = document else {
             return Ok(Evaluation::denied("no-document", "there is no such document"));
         };
-        Ok(match question.action {
-            "read" => Evaluation::of(&guard.read(&document)),
-            "search" => Evaluation::of(&guard.search(&document)),
-            "insert" => Evaluation::of(&guard.insert(&document)),
-            "delete" => Evaluation::of(&guard.delete(&document)),
-            "update" => Evaluation::of(&guard.update(&document, &changed(&document, question.action_properties)?)),
-            other => {
-                let shown: String = other.chars().take(64).collect();
-                return Err(bad(format!(
-                    "there is no action `{shown}`; there are read, search, insert, update and delete"
-                )));
+        loop {
+            let evaluation = decide(guard, &document, question)?;
+            if !self.api.data.answer(guard, asker, guard.context().pending()).await? {
+                return Ok(evaluation);
             }
-        })
+        }
     }
 
     /// The stored document of an `_id` that is a string, or the digits of an `ObjectId`.
@@ -152,7 +152,7 @@ impl Evaluator<'_> {
         let mut ids = vec![Bson::from(id)];
         ids.extend(ObjectId::parse_str(id).ok().map(Bson::ObjectId));
         let find = Find { limit: Some(1), ..Find::by(doc! { "_id": { "$in": ids } }) };
-        let mut found = self.api.documents.find(place, &find).await.map_err(ClientError::internal)?;
+        let mut found = self.api.data.documents().find(place, &find).await.map_err(ClientError::internal)?;
         let batch = found.batch().await.map_err(ClientError::internal)?;
         let document = batch.first().map(|raw| DocumentRef::Raw(raw).to_document());
         document.transpose().map_err(ClientError::internal)
@@ -171,6 +171,23 @@ impl Evaluation {
     fn denied(code: &'static str, text: &str) -> Self {
         Self { is_allowed: false, role: None, reason: Some((code, text.to_owned())) }
     }
+}
+
+/// What the rules say, as far as their functions have answered.
+fn decide(guard: &Guard, document: &Document, question: &Question<'_>) -> Result<Evaluation, ClientError> {
+    Ok(match question.action {
+        "read" => Evaluation::of(&guard.read(document)),
+        "search" => Evaluation::of(&guard.search(document)),
+        "insert" => Evaluation::of(&guard.insert(document)),
+        "delete" => Evaluation::of(&guard.delete(document)),
+        "update" => Evaluation::of(&guard.update(document, &changed(document, question.action_properties)?)),
+        other => {
+            let shown: String = other.chars().take(64).collect();
+            return Err(bad(format!(
+                "there is no action `{shown}`; there are read, search, insert, update and delete"
+            )));
+        }
+    })
 }
 
 /// The document after an update.

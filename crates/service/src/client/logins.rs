@@ -67,6 +67,7 @@ impl ClientApi {
                 login.is_some_and(|login| login.is_confirmed && login.hash == *hash)
             }
             Proof::Key { .. } => self.credentials.key(id).await?.is_some_and(|key| !key.is_disabled),
+            Proof::Function => true,
         })
     }
 
@@ -124,13 +125,14 @@ impl ClientApi {
         })
     }
 
-    /// Whom a password or a key speaks of.
+    /// Whom a password, a key or a function speaks of.
     async fn identify(&self, provider: &str, payload: Option<&Node>) -> Result<Proven, ClientError> {
         match self.kind(provider)? {
             ProviderType::EmailPassword => {
                 let (email, password) = (text(payload, "username")?, text(payload, "password")?);
                 self.identify_by_password(email, password).await
             }
+            ProviderType::CustomFunction => self.identify_by_function(payload).await,
             _ => self.identify_by_key(text(payload, "key")?).await,
         }
     }
@@ -173,16 +175,18 @@ impl ClientApi {
 }
 
 /// Somebody who has shown who they are.
-struct Proven {
-    identity: Identity,
-    proof: Proof,
+pub(super) struct Proven {
+    pub(super) identity: Identity,
+    pub(super) proof: Proof,
 }
 
-enum Proof {
+pub(super) enum Proof {
     /// The password of this hash.
     Password { hash: String },
     /// A key of a user, or of a server.
     Key { owner: Option<String> },
+    /// The word of the application's function.
+    Function,
 }
 
 impl Proven {
@@ -190,7 +194,7 @@ impl Proven {
     const fn refusal(&self) -> ErrorCode {
         match self.proof {
             Proof::Password { .. } => ErrorCode::InvalidPassword,
-            Proof::Key { .. } => ErrorCode::AuthError,
+            Proof::Key { .. } | Proof::Function => ErrorCode::AuthError,
         }
     }
 }

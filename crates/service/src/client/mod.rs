@@ -2,14 +2,17 @@
 //! of these; it adds paths, headers and status codes.
 
 mod actions;
+mod calls;
 mod custom_data;
 mod error;
 mod evaluation;
 mod hashing;
 mod keys;
+mod login_function;
 mod logins;
 mod mail;
 mod open;
+mod password_functions;
 mod passwords;
 mod profile;
 mod providers;
@@ -19,10 +22,13 @@ mod watch;
 
 use std::sync::Arc;
 
-use portcullis::app::{App, Secrets};
+use portcullis::app::App;
 use portcullis::login::{Authenticator, Freshness};
 use portcullis::store::Credentials;
-use portcullis::store::documents::{DocumentStore, Find, Namespace, Watch};
+use portcullis::store::documents::{Find, Namespace, Watch};
+
+use crate::data::Data;
+use crate::functions::Functions;
 
 pub use custom_data::StoredCustomData;
 pub use error::{ClientError, ErrorClass, ErrorCode};
@@ -41,11 +47,10 @@ pub use watch::StreamItem;
 /// One application, open for its clients.
 pub struct ClientApi {
     id: String,
-    app: Arc<App>,
-    secrets: Secrets,
+    data: Arc<Data>,
+    functions: Arc<Functions>,
     authenticator: Authenticator,
     credentials: Arc<dyn Credentials>,
-    documents: Arc<dyn DocumentStore>,
     changes: Option<Arc<dyn Watch>>,
     providers: Providers,
     hashing: Hashing,
@@ -55,53 +60,40 @@ pub struct ClientApi {
 }
 
 /// What an application needs to be open for its clients.
-pub struct ClientParts {
+pub(crate) struct ClientParts {
     /// The application's id, which its clients name.
-    pub id: String,
-    /// The application.
-    pub app: Arc<App>,
-    /// Its secrets, which its values refer to.
-    pub secrets: Secrets,
+    pub(crate) id: String,
+    /// The application with its documents.
+    pub(crate) data: Arc<Data>,
+    /// Its functions.
+    pub(crate) functions: Arc<Functions>,
     /// Logs in and issues tokens.
-    pub authenticator: Authenticator,
+    pub(crate) authenticator: Authenticator,
     /// Passwords and keys.
-    pub credentials: Arc<dyn Credentials>,
-    /// The documents of its collections.
-    pub documents: Arc<dyn DocumentStore>,
-    /// What changes in them, if the store tells that.
-    pub changes: Option<Arc<dyn Watch>>,
+    pub(crate) credentials: Arc<dyn Credentials>,
+    /// What changes in the documents, if the store tells that.
+    pub(crate) changes: Option<Arc<dyn Watch>>,
     /// Sends mail to users.
-    pub mailer: Arc<dyn Mailer>,
+    pub(crate) mailer: Arc<dyn Mailer>,
     /// What the mails say.
-    pub mail_texts: MailTexts,
+    pub(crate) mail_texts: MailTexts,
     /// How old a user may be whom a request's rules see.
-    pub freshness: Freshness,
+    pub(crate) freshness: Freshness,
 }
 
 impl ClientApi {
     /// Opens an application for its clients.
     #[must_use]
-    pub fn new(parts: ClientParts) -> Self {
-        let ClientParts {
-            id,
-            app,
-            secrets,
-            authenticator,
-            credentials,
-            documents,
-            changes,
-            mailer,
-            mail_texts,
-            freshness,
-        } = parts;
-        let providers = Providers::of(&app);
+    pub(crate) fn new(parts: ClientParts) -> Self {
+        let ClientParts { id, data, functions, authenticator, credentials, changes, mailer, mail_texts, freshness } =
+            parts;
+        let providers = Providers::of(&data.app);
         Self {
             id,
-            app,
-            secrets,
+            data,
+            functions,
             authenticator,
             credentials,
-            documents,
             changes,
             providers,
             hashing: Hashing::default(),
@@ -109,6 +101,12 @@ impl ClientApi {
             mail_texts,
             freshness,
         }
+    }
+
+    /// Its functions.
+    #[must_use]
+    pub const fn functions(&self) -> &Arc<Functions> {
+        &self.functions
     }
 
     /// The application's id.
@@ -120,7 +118,7 @@ impl ClientApi {
     /// The application.
     #[must_use]
     pub fn app(&self) -> &App {
-        &self.app
+        &self.data.app
     }
 
     /// Its ways to log in.
@@ -139,7 +137,7 @@ impl ClientApi {
         let namespace = Namespace::parse("portcullis.readiness");
         if let Some(namespace) = namespace {
             let find = Find { limit: Some(1), ..Find::by(bson::Document::new()) };
-            let mut cursor = self.documents.find(&namespace, &find).await.map_err(ClientError::internal)?;
+            let mut cursor = self.data.documents().find(&namespace, &find).await.map_err(ClientError::internal)?;
             cursor.batch().await.map_err(ClientError::internal)?;
         }
         Ok(())

@@ -3,16 +3,17 @@ use std::sync::Arc;
 
 use portcullis::app::{App, Secrets};
 use portcullis::auth::token::{SigningKeys, TokenIssuer};
-use portcullis::login::{
-    Accounts, Authenticator, Freshness, FunctionMissing, UserCreation, custom_data_config, token_provider,
-};
-use portcullis::store::documents::{DocumentStore, Watch};
+use portcullis::login::{Accounts, Authenticator, Freshness, UserAssembler, custom_data_config, token_provider};
+use portcullis::store::documents::Watch;
 use portcullis::store::{Credentials, CustomDataStore, Sessions, Users};
+use portcullis_functions::Options as FunctionOptions;
 use portcullis_store::{Embedded, EmbeddedDocuments};
 
 use super::{ClientApi, ClientParts, FolderMail, LANGUAGES, MailTexts, MailTextsError, Mailer, StoredCustomData};
 use crate::clients::ServerUri;
+use crate::data::{Data, DataStore, Reserved};
 use crate::error::ServiceError;
+use crate::functions::{CreationFunction, Functions};
 use crate::places::{IfMissing, Places};
 use crate::service::https_keys;
 
@@ -37,7 +38,7 @@ pub struct Served {
 
 /// The stores of all applications that are served together.
 enum Stores {
-    Embedded { accounts: Embedded, documents: Arc<dyn DocumentStore> },
+    Embedded { accounts: Embedded, documents: EmbeddedDocuments },
     Server(crate::server::Server),
 }
 
@@ -106,14 +107,24 @@ impl Host {
         let id = app.id().ok_or_else(|| ServiceError::NoId(app.directory.clone()))?.to_owned();
         places.keep_apart(&app)?;
         let (users, sessions, credentials) = stores.accounts(places, &id);
-        let mut authenticator =
-            Authenticator::new(TokenIssuer::new(keys.clone(), id.as_str()), Accounts::new(users, sessions));
+        let accounts = Accounts::new(users, sessions);
         let config = custom_data_config(&app)?.filter(portcullis::auth::CustomDataConfig::is_enabled);
-        if let Some(function) = config.as_ref().and_then(|config| config.on_user_creation()) {
-            let function: Arc<dyn UserCreation> = Arc::new(FunctionMissing::new(function));
-            authenticator = authenticator.with_user_creation(function);
+        let creation = config.as_ref().and_then(|config| config.on_user_creation()).map(str::to_owned);
+        let custom_data = config.and_then(|config| stores.custom_data(config));
+        let data = Data::new(Arc::clone(&app), secrets.clone(), stores.documents(), stores.reserved(places));
+        let data = Arc::new(data);
+        let assembler = UserAssembler::new(accounts.clone());
+        let assembler = match &custom_data {
+            Some(custom_data) => assembler.with_custom_data(Arc::clone(custom_data)),
+            None => assembler.without_custom_data(),
+        };
+        let functions = Functions::new(&data, assembler, FunctionOptions::default());
+        let mut authenticator = Authenticator::new(TokenIssuer::new(keys.clone(), id.as_str()), accounts);
+        if let Some(name) = creation {
+            let function = CreationFunction::new(Arc::clone(&functions), name);
+            authenticator = authenticator.with_user_creation(Arc::new(function));
         }
-        authenticator = match config.and_then(|config| stores.custom_data(config)) {
+        authenticator = match custom_data {
             Some(custom_data) => authenticator.with_custom_data(custom_data),
             None => authenticator.without_custom_data(),
         };
@@ -133,12 +144,11 @@ impl Host {
         Ok(ClientApi::new(ClientParts {
             mailer: Arc::clone(&mail.mailer),
             mail_texts: mail.texts.clone(),
-            documents: stores.documents(),
             changes: stores.changes(),
             freshness: Freshness::Snapshot,
             id,
-            app,
-            secrets,
+            data,
+            functions,
             authenticator,
             credentials,
         }))
@@ -154,11 +164,11 @@ impl Stores {
                 let path = places.state.join("documents.redb");
                 let documents = EmbeddedDocuments::open(&path).map_err(file(path))?;
                 let accounts = Embedded::open(&places.state.join("state.redb"), "")?;
-                Self::Embedded { accounts, documents: Arc::new(documents) }
+                Self::Embedded { accounts, documents }
             }
             StorePlace::File(path) => {
                 let accounts = Embedded::open(path, "")?;
-                let documents = Arc::new(accounts.documents());
+                let documents = accounts.documents();
                 Self::Embedded { accounts, documents }
             }
             StorePlace::Server(uri) => Self::Server(places.clients.connect(uri).await?),
@@ -180,10 +190,18 @@ impl Stores {
         }
     }
 
-    fn documents(&self) -> Arc<dyn DocumentStore> {
+    fn documents(&self) -> DataStore {
         match self {
-            Self::Embedded { documents, .. } => Arc::clone(documents),
-            Self::Server(server) => Arc::from(server.documents()),
+            Self::Embedded { documents, .. } => documents.clone().into(),
+            Self::Server(server) => server.clone().into(),
+        }
+    }
+
+    /// What holds users and sessions where documents are too.
+    fn reserved(&self, places: &Places) -> Reserved {
+        match self {
+            Self::Embedded { .. } => Reserved::default(),
+            Self::Server(_) => Reserved::database(&places.database),
         }
     }
 
@@ -197,7 +215,7 @@ impl Stores {
     fn custom_data(&self, config: portcullis::auth::CustomDataConfig) -> Option<Arc<dyn CustomDataStore>> {
         match self {
             Self::Embedded { documents, .. } => {
-                let stored = StoredCustomData::new(Arc::clone(documents), config)?;
+                let stored = StoredCustomData::new(Arc::new(documents.clone()), config)?;
                 Some(Arc::new(stored))
             }
             Self::Server(server) => server.custom_data(&config),

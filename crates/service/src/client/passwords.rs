@@ -12,7 +12,7 @@ use super::{ClientApi, ClientError, ErrorClass, ErrorCode};
 const TOKEN_LIFETIME: i64 = 30 * 60 * 1000;
 
 impl ClientApi {
-    fn password_settings(&self) -> Result<&PasswordSettings, ClientError> {
+    pub(super) fn password_settings(&self) -> Result<&PasswordSettings, ClientError> {
         self.providers.password.as_ref().ok_or_else(|| {
             let message = "authentication via 'local-userpass' is unsupported";
             ClientError::new(ErrorClass::NotFound, ErrorCode::AuthProviderNotFound, message)
@@ -32,10 +32,6 @@ impl ClientApi {
             return Err(ClientError::bad(ErrorCode::BadRequest, "email invalid"));
         }
         check_length(password)?;
-        if matches!(settings.confirmation, Confirmation::Function) {
-            let message = format!("failed to confirm user \"{email}\"");
-            return Err(ClientError::bad(ErrorCode::BadRequest, message));
-        }
         let login = PasswordLogin {
             id: ObjectId::new().to_hex(),
             email: email.to_owned(),
@@ -46,10 +42,18 @@ impl ClientApi {
         if !self.credentials.add_login(&login).await? {
             return Err(ClientError::new(ErrorClass::Conflict, ErrorCode::AccountNameInUse, "name already in use"));
         }
-        if let Confirmation::Mail(url) = &settings.confirmation {
-            self.send_token(&login, TokenPurpose::Confirm, url.as_deref()).await?;
+        match &settings.confirmation {
+            Confirmation::Automatic => Ok(()),
+            Confirmation::Mail(url) => self.send_token(&login, TokenPurpose::Confirm, url.as_deref()).await,
+            Confirmation::Function(function) => {
+                let confirmed = self.confirm_by_function(&login, function).await;
+                if confirmed.is_err() {
+                    // The address is free again: who failed has no account.
+                    self.credentials.remove_login(&login.id).await?;
+                }
+                confirmed
+            }
         }
-        Ok(())
     }
 
     /// Confirms the address of a token that was sent to it.
@@ -82,17 +86,21 @@ impl ClientApi {
     /// Calls the confirmation function again.
     ///
     /// # Errors
-    /// Always, while no functions are run.
+    /// The address is unknown or confirmed already, there is no such function, or it does not confirm.
     pub async fn call_confirmation(&self, email: &str) -> Result<(), ClientError> {
         let settings = self.password_settings()?;
         if matches!(settings.confirmation, Confirmation::Automatic) {
             let message = format!("cannot run confirmation for {email}: automatic confirmation is enabled");
             return Err(ClientError::plain(ErrorClass::BadRequest, message));
         }
-        if self.known(email).await?.is_confirmed {
+        let login = self.known(email).await?;
+        if login.is_confirmed {
             return Err(ClientError::bad(ErrorCode::UserAlreadyConfirmed, "already confirmed"));
         }
-        Err(ClientError::bad(ErrorCode::BadRequest, format!("failed to confirm user \"{email}\"")))
+        match &settings.confirmation {
+            Confirmation::Function(function) => self.confirm_by_function(&login, function).await,
+            _ => Err(ClientError::bad(ErrorCode::BadRequest, format!("failed to confirm user \"{email}\""))),
+        }
     }
 
     /// Sends a mail by which a user sets a new password.
@@ -101,7 +109,7 @@ impl ClientApi {
     /// The address is unknown, or a function is to do it.
     pub async fn send_reset(&self, email: &str) -> Result<(), ClientError> {
         let settings = self.password_settings()?;
-        if settings.has_reset_function {
+        if settings.reset_function.is_some() {
             let message = "please use reset password via function";
             return Err(ClientError::plain(ErrorClass::BadRequest, message));
         }
@@ -121,10 +129,14 @@ impl ClientApi {
         self.credentials.replace_hash(&login.id, None, &hash).await?;
         // Who has the mail has the address.
         self.credentials.confirm_login(&login.id).await?;
+        self.end_what_a_password_opened(&login.id).await
+    }
+
+    /// Ends what was opened by the password of before: whoever knew it may have made keys.
+    pub(super) async fn end_what_a_password_opened(&self, login_id: &str) -> Result<(), ClientError> {
         let accounts = self.authenticator.accounts();
-        let user = accounts.user_of(ProviderType::EmailPassword, &login.id).await.map_err(ClientError::internal)?;
+        let user = accounts.user_of(ProviderType::EmailPassword, login_id).await.map_err(ClientError::internal)?;
         if let Some(user_id) = user {
-            // Whoever knew the old password may have made keys.
             for key in self.credentials.keys(Some(&user_id)).await? {
                 self.credentials.set_key_disabled(&key.id, true).await?;
             }
@@ -133,19 +145,7 @@ impl ClientApi {
         Ok(())
     }
 
-    /// Calls the function that resets passwords.
-    ///
-    /// # Errors
-    /// Always, while no functions are run.
-    pub async fn call_reset(&self, email: &str, password: &str) -> Result<(), ClientError> {
-        self.password_settings()?;
-        check_length(password)?;
-        self.known(email).await?;
-        let message = format!("failed to reset password for user \"{email}\"");
-        Err(ClientError::plain(ErrorClass::BadRequest, message))
-    }
-
-    async fn known(&self, email: &str) -> Result<PasswordLogin, ClientError> {
+    pub(super) async fn known(&self, email: &str) -> Result<PasswordLogin, ClientError> {
         let login = self.credentials.login(email).await?;
         login.ok_or_else(|| ClientError::new(ErrorClass::NotFound, ErrorCode::UserNotFound, "user not found"))
     }
@@ -157,15 +157,7 @@ impl ClientApi {
         purpose: TokenPurpose,
         url: Option<&str>,
     ) -> Result<(), ClientError> {
-        let token = secret(64)?;
-        let kept = OneTimeToken {
-            // One that cannot be guessed.
-            id: secret(12)?,
-            hash: hash(&token),
-            purpose,
-            login_id: login.id.clone(),
-            expires_at: DateTime::from_millis(DateTime::now().timestamp_millis().saturating_add(TOKEN_LIFETIME)),
-        };
+        let (token, kept) = one_time_token(login, purpose)?;
         self.credentials.put_token(&kept).await?;
         let url = url.unwrap_or("");
         let joint = if url.contains('?') { '&' } else { '?' };
@@ -195,12 +187,29 @@ impl ClientApi {
     }
 }
 
+/// A token of one use, and what is kept of it.
+pub(super) fn one_time_token(
+    login: &PasswordLogin,
+    purpose: TokenPurpose,
+) -> Result<(String, OneTimeToken), ClientError> {
+    let token = secret(64)?;
+    let kept = OneTimeToken {
+        // One that cannot be guessed.
+        id: secret(12)?,
+        hash: hash(&token),
+        purpose,
+        login_id: login.id.clone(),
+        expires_at: DateTime::from_millis(DateTime::now().timestamp_millis().saturating_add(TOKEN_LIFETIME)),
+    };
+    Ok((token, kept))
+}
+
 /// Whether a password is one that may be set.
 pub(super) fn is_length(password: &str) -> bool {
     password.len() <= 512 && (6..=128).contains(&password.chars().count())
 }
 
-fn check_length(password: &str) -> Result<(), ClientError> {
+pub(super) fn check_length(password: &str) -> Result<(), ClientError> {
     if is_length(password) {
         return Ok(());
     }

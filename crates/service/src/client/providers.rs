@@ -10,6 +10,8 @@ pub struct Providers {
     /// Those that are not served, with the reason.
     pub refused: Vec<(String, &'static str)>,
     pub(super) password: Option<PasswordSettings>,
+    /// The function of the provider `custom-function`.
+    pub(super) login_function: Option<String>,
 }
 
 /// `config` of the provider `local-userpass`.
@@ -21,8 +23,8 @@ pub(super) struct PasswordSettings {
     /// The subjects of the mails.
     pub(super) confirm_subject: Option<String>,
     pub(super) reset_subject: Option<String>,
-    /// Whether a function sets passwords anew.
-    pub(super) has_reset_function: bool,
+    /// The function that sets passwords anew; empty where the configuration names none.
+    pub(super) reset_function: Option<String>,
 }
 
 /// How an address is confirmed.
@@ -33,8 +35,8 @@ pub(super) enum Confirmation {
     Automatic,
     /// By a mail that links to this address.
     Mail(Option<String>),
-    /// By a function.
-    Function,
+    /// By this function; empty where the configuration names none.
+    Function(String),
 }
 
 impl Providers {
@@ -53,10 +55,13 @@ impl Providers {
             match provider.kind() {
                 ProviderType::EmailPassword => providers.password = Some(PasswordSettings::read(node)),
                 ProviderType::Anonymous | ProviderType::ApiKey | ProviderType::CustomToken => {}
-                ProviderType::CustomFunction => {
-                    providers.refused.push((found.name.clone(), "it needs functions, which are not run yet"));
-                    continue;
-                }
+                ProviderType::CustomFunction => match text(node, "authFunctionName") {
+                    Some(name) => providers.login_function = Some(name),
+                    None => {
+                        providers.refused.push((found.name.clone(), "its `authFunctionName` names no function"));
+                        continue;
+                    }
+                },
                 _ => {
                     providers.refused.push((found.name.clone(), "OAuth2 is not served"));
                     continue;
@@ -82,23 +87,27 @@ impl PasswordSettings {
     fn read(node: &Node) -> Self {
         let config = node.get("config");
         let flag = |name: &str| config.and_then(|config| config.get(name)).and_then(Node::as_bool) == Some(true);
-        let text = |name: &str| {
-            let text = config.and_then(|config| config.get(name)).and_then(Node::as_str);
-            text.filter(|text| !text.is_empty()).map(str::to_owned)
-        };
+        let text = |name: &str| text(node, name);
         let confirmation = if flag("autoConfirm") {
             Confirmation::Automatic
         } else if flag("runConfirmationFunction") {
-            Confirmation::Function
+            Confirmation::Function(text("confirmationFunctionName").unwrap_or_default())
         } else {
             Confirmation::Mail(text("emailConfirmationUrl"))
         };
+        let reset_function = flag("runResetFunction").then(|| text("resetFunctionName").unwrap_or_default());
         Self {
             confirmation,
             reset_url: text("resetPasswordUrl"),
             confirm_subject: text("confirmEmailSubject"),
             reset_subject: text("resetPasswordSubject"),
-            has_reset_function: flag("runResetFunction"),
+            reset_function,
         }
     }
+}
+
+/// A text of a provider's `config`.
+fn text(node: &Node, name: &str) -> Option<String> {
+    let text = node.get("config").and_then(|config| config.get(name)).and_then(Node::as_str);
+    text.filter(|text| !text.is_empty()).map(str::to_owned)
 }

@@ -49,6 +49,14 @@ impl ClientApi {
         Ok(authenticated.map_err(|error| ClientError::of_token(&error, TokenKind::Access))?.user)
     }
 
+    /// A user by id, with the custom data of now.
+    ///
+    /// # Errors
+    /// There is no such user, they may not log in, or a store cannot be asked.
+    pub async fn user(&self, id: &str) -> Result<User, LoginError> {
+        Ok(self.authenticator.look_up(id).await?.user)
+    }
+
     /// As [`bearer`](Self::bearer), looked up now.
     pub(super) async fn bearer_now(&self, access_token: &str) -> Result<User, ClientError> {
         let freshness = portcullis::login::Freshness::Live;

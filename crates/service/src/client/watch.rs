@@ -17,6 +17,7 @@ use portcullis::value::DocumentRef;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{ClientApi, ClientError, ErrorCode};
+use crate::data::{Asker, told};
 
 /// An item of a stream.
 #[derive(Debug)]
@@ -76,17 +77,18 @@ impl ClientApi {
             self.check_service(&asked.service, "watch")?;
             let query = Query::compile(asked.query.as_ref(), None, None)
                 .map_err(|error| ClientError::bad(ErrorCode::MongoDBError, error.to_string()))?;
-            let guard = self.guard(user.clone(), &asked.service, &asked.namespace.to_string())?;
+            let asker = Asker { user: user.clone(), request: None };
+            let guard = self.data.guard(&asker, &asked.service, &asked.namespace)?;
             Ok::<_, ClientError>((changes, query, guard))
         };
         let (changes, query, guard) = match opened() {
             Ok(opened) => opened,
             Err(error) => return drop(begun.send(Err(error))),
         };
-        let collection = GuardedCollection::new(&*self.documents, asked.namespace.clone(), &guard);
+        let collection = GuardedCollection::new(&**self.data.documents(), asked.namespace.clone(), &guard);
         let mut watched = match collection.watch(&**changes, &query, None, None).await {
             Ok(watched) => watched,
-            Err(error) => return drop(begun.send(Err(super::actions::plainly_told(&error)))),
+            Err(error) => return drop(begun.send(Err(told(&error, None)))),
         };
         if begun.send(Ok(())).is_err() {
             return;
@@ -121,7 +123,7 @@ impl ClientApi {
                     Err(error) => StreamItem::Failed(error),
                 },
                 Ok(WatchEvent::Ended) => StreamItem::Failed(ClientError::internal("the collection is gone")),
-                Err(error) => StreamItem::Failed(super::actions::plainly_told(&error)),
+                Err(error) => StreamItem::Failed(told(&error, None)),
             };
             spoke = Instant::now();
             let is_over = matches!(item, StreamItem::Failed(_));

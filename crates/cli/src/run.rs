@@ -1,0 +1,184 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bson::Bson;
+use portcullis::json;
+use portcullis::text::OneLine;
+use portcullis::user::{User, UserType};
+use portcullis_functions::{Call, CallError, ConsoleLevel, ConsoleLine, Entry, Returned};
+use portcullis_service::Places;
+use portcullis_service::client::{ClientApi, Host, MailSettings, Served};
+use serde_json::{Value, json};
+
+use super::Answer;
+use super::application::load_app;
+use super::context::read_user;
+use super::input::{Input, is_json};
+use super::output::{Output, note, say};
+use super::secrets::SecretArgs;
+use super::serve::store_place;
+use super::stores::{clients, shut_down};
+use super::trouble::Trouble;
+
+const EXAMPLES: &str = "\
+Examples:
+  portcullis run sum 1 2 --app DIR --as-system
+  portcullis run greet '\"Ada\"' --user '{\"id\": \"65a0000000000000000000b2\"}'
+  portcullis run report --id 65a0000000000000000000b2 --store mongodb://localhost:27017
+
+Exit codes: 0 the function returned, 1 it threw or may not be called, 2 there is no such function, or it cannot run.";
+
+/// Run a function of an application; print its result, and on standard error its console
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// The name of the function
+    function: String,
+    /// Its arguments, each as extended JSON, the path of a file that has some, or a word
+    #[arg(value_name = "JSON|FILE|WORD", allow_negative_numbers = true)]
+    arguments: Vec<String>,
+    /// The application directory
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    app: PathBuf,
+    /// Environment tag of the application
+    #[arg(long, value_name = "TAG")]
+    tag: Option<String>,
+    /// The user who calls it: {"id": "…", "custom_data": {…}, …}
+    #[arg(long, short, value_name = "JSON|FILE", required_unless_present_any = ["id", "as_system"])]
+    user: Option<String>,
+    /// The id of the user who calls it
+    #[arg(long, value_name = "ID", conflicts_with = "user")]
+    id: Option<String>,
+    /// Call it as the system, to which no rules apply
+    #[arg(long, conflicts_with_all = ["user", "id"])]
+    as_system: bool,
+    /// Where users and documents are: a MongoDB URI or the path of an embedded store (default: the --state directory)
+    #[arg(long, value_name = "URI|FILE", env = "PORTCULLIS_STORE", hide_env_values = true)]
+    store: Option<String>,
+    /// Directory for the signing key and, without --store, users and documents
+    #[arg(long, value_name = "DIR", env = "PORTCULLIS_STATE", default_value = ".portcullis")]
+    state: PathBuf,
+    /// MongoDB database for users, passwords, keys and sessions
+    #[arg(long, value_name = "NAME", default_value = "portcullis")]
+    mongodb_database: String,
+    #[command(flatten)]
+    secrets: SecretArgs,
+}
+
+pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
+    let app = load_app(&args.app, args.tag.as_deref())?;
+    let secrets = args.secrets.read(&app)?;
+    let arguments = args.arguments.iter().map(|argument| value(argument)).collect::<Result<Vec<_>, _>>()?;
+    let place = store_place(args.store.as_deref())?;
+    let places =
+        Places { database: args.mongodb_database.clone(), clients: clients(), ..Places::in_directory(&args.state) };
+    // Calls run on threads of their own, and what they wait for on these.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let result = runtime.block_on(async {
+        let result = async {
+            let served = vec![Served { app: Arc::new(app), secrets }];
+            let mail = MailSettings::to_folder(args.state.join("mail"));
+            let mail = mail.map_err(|error| Trouble::usage(error.to_string()))?;
+            let (host, _) = Host::open(places, &place, mail).await?;
+            let api =
+                host.applications(served)?.pop().ok_or_else(|| Trouble::usage("the application cannot be opened"))?;
+            let user = caller(args, &api).await?;
+            Ok::<_, Trouble>(api.functions().call(Call::new(&args.function, arguments, Entry::Command, user)).await)
+        }
+        .await;
+        shut_down().await;
+        result
+    })?;
+    match result {
+        Ok(returned) => print(&returned, output),
+        Err(error) => fail(&error, output),
+    }
+}
+
+/// Who calls.
+async fn caller(args: &Args, api: &ClientApi) -> Result<User, Trouble> {
+    if let Some(id) = &args.id {
+        return Ok(api.user(id).await?);
+    }
+    match args.user.as_deref().map(read_user).transpose()? {
+        Some(user) if user.kind != UserType::System => Ok(user),
+        _ => Ok(User::system()),
+    }
+}
+
+/// An argument: JSON, a file that has some, or a word.
+fn value(argument: &str) -> Result<Bson, Trouble> {
+    let is_word = !is_json(argument) && argument != "-" && !std::path::Path::new(argument).is_file();
+    if is_word {
+        return Ok(Bson::from(argument));
+    }
+    let input = Input::read(argument, "argument")?;
+    json::to_bson(&input.node)
+        .map_err(|error| Trouble::findings("an argument", &input.source, Some(&input.node), vec![error.into()]))
+}
+
+fn print(returned: &Returned, output: &mut Output) -> Result<Answer, Trouble> {
+    let value = json::from_bson(&returned.value);
+    tell(&returned.console);
+    if output.is_json() {
+        output.document(&json!({ "result": value, "console": console(&returned.console) }))?;
+    } else {
+        let pretty = json::parse(&value.to_string()).map_or_else(|_| value.to_string(), |node| node.to_pretty());
+        output.line(pretty)?;
+    }
+    Ok(Answer::Yes)
+}
+
+fn fail(error: &CallError, output: &mut Output) -> Result<Answer, Trouble> {
+    tell(error.console());
+    let (position, reason) = match error {
+        CallError::Failed(failure) => {
+            (failure.position.as_ref().map(|at| format!("{}:{}:{}", at.file, at.line, at.column)), None)
+        }
+        CallError::RunAsRefused { reason, .. } | CallError::NotRunnable { reason, .. } => (None, Some(reason.as_str())),
+        CallError::Engine(reason) => (None, Some(reason.as_str())),
+        _ => (None, None),
+    };
+    let shown = match (&position, reason) {
+        (Some(position), _) => format!("{error} ({position})"),
+        (None, Some(reason)) => format!("{error}: {reason}"),
+        (None, None) => error.to_string(),
+    };
+    match error {
+        CallError::Failed(_)
+        | CallError::RuleNotMatched(_)
+        | CallError::RunAsRefused { .. }
+        | CallError::TimedOut { .. } => {
+            say(&format!("{}\n", OneLine(shown)));
+            if output.is_json() {
+                let told =
+                    json!({ "error": error.to_string(), "position": position, "console": console(error.console()) });
+                output.document(&told)?;
+            }
+            Ok(Answer::No)
+        }
+        _ => Err(Trouble::usage(shown)),
+    }
+}
+
+/// Says what a function wrote to its console.
+fn tell(lines: &[ConsoleLine]) {
+    for line in lines {
+        match line.level {
+            ConsoleLevel::Log => say(&format!("{}\n", line.text)),
+            level => note(&format!("console.{}: {}", word(level), line.text)),
+        }
+    }
+}
+
+fn console(lines: &[ConsoleLine]) -> Value {
+    lines.iter().map(|line| json!({ "level": word(line.level), "text": line.text })).collect()
+}
+
+const fn word(level: ConsoleLevel) -> &'static str {
+    match level {
+        ConsoleLevel::Warn => "warn",
+        ConsoleLevel::Error => "error",
+        _ => "log",
+    }
+}

@@ -1,0 +1,51 @@
+//! Calls of clients: of functions, and of the actions of data sources.
+
+use bson::Bson;
+use portcullis::eval::Request;
+use portcullis::json::{self, Kind, Node};
+use portcullis::user::User;
+use portcullis_functions::{Call, Entry};
+
+use super::{ClientApi, ClientError, ErrorCode};
+use crate::data::Asker;
+use crate::functions::told;
+
+impl ClientApi {
+    /// Carries out a call of a [bearer](Self::bearer), `{"name", "arguments", "service"}`, which came with a request; returns its
+    /// result as BSON.
+    ///
+    /// # Errors
+    /// There is no such function or action, or it is not permitted or fails.
+    pub async fn call(&self, user: User, request: Option<Request>, call: Option<&Node>) -> Result<Bson, ClientError> {
+        let invalid = || ClientError::bad(ErrorCode::InvalidParameter, "invalid function call request");
+        let call = call.ok_or_else(invalid)?;
+        let name = call.get("name").and_then(Node::as_str).ok_or_else(invalid)?;
+        let arguments = match call.get("arguments").map(|node| &node.kind) {
+            None | Some(Kind::Null) => &[],
+            Some(Kind::Array(arguments)) => arguments.as_slice(),
+            Some(_) => return Err(invalid()),
+        };
+        let asker = Asker { user, request };
+        match call.get("service").map(|node| &node.kind) {
+            None | Some(Kind::Null) => self.call_function(asker, name, arguments).await,
+            Some(Kind::String(service)) => self.act(&asker, service, name, arguments.first()).await,
+            Some(_) => Err(invalid()),
+        }
+    }
+
+    /// Calls a function of the application for a user.
+    async fn call_function(&self, asker: Asker, name: &str, arguments: &[Node]) -> Result<Bson, ClientError> {
+        let arguments = values(arguments)?;
+        let mut call = Call::new(name, arguments, Entry::Client, asker.user);
+        if let Some(request) = asker.request {
+            call = call.with_request(request);
+        }
+        Ok(self.functions.call(call).await.map_err(|error| told(&error))?.value)
+    }
+}
+
+/// The values of extended JSON that a client sent.
+pub(super) fn values(nodes: &[Node]) -> Result<Vec<Bson>, ClientError> {
+    let wrong = |_| ClientError::bad(ErrorCode::InvalidParameter, "invalid function call request");
+    nodes.iter().map(json::to_bson).collect::<Result<_, _>>().map_err(wrong)
+}

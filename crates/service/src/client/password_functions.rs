@@ -1,0 +1,94 @@
+//! The functions of an application that confirm addresses and set passwords anew. Nobody is logged in: the system runs them.
+
+use bson::{Bson, doc};
+use portcullis::json::Node;
+use portcullis::store::{PasswordLogin, TokenPurpose};
+use portcullis_functions::Entry;
+
+use super::calls::values;
+use super::passwords::{check_length, one_time_token};
+use super::{ClientApi, ClientError, ErrorClass, ErrorCode};
+
+/// What such a function decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Decided {
+    /// At once.
+    Success,
+    /// The token decides.
+    Pending,
+}
+
+/// Reads `{"status": …}`. Anything else is a no.
+fn decided(value: &Bson) -> Option<Decided> {
+    match value.as_document()?.get_str("status").ok()? {
+        "success" => Some(Decided::Success),
+        "pending" => Some(Decided::Pending),
+        _ => None,
+    }
+}
+
+impl ClientApi {
+    /// Asks the confirmation function about a login that is not confirmed.
+    pub(super) async fn confirm_by_function(&self, login: &PasswordLogin, function: &str) -> Result<(), ClientError> {
+        let (token, kept) = one_time_token(login, TokenPurpose::Confirm)?;
+        let argument = doc! { "token": token, "tokenId": &kept.id, "username": &login.email };
+        match self.decide(function, vec![argument.into()]).await {
+            Ok(Decided::Success) => {
+                self.credentials.confirm_login(&login.id).await?;
+                Ok(())
+            }
+            // Kept only now: nobody without the function's word makes an earlier token void.
+            Ok(Decided::Pending) => Ok(self.credentials.put_token(&kept).await?),
+            Err(private) => {
+                let message = format!("failed to confirm user \"{}\"", login.email);
+                Err(ClientError { private, ..ClientError::bad(ErrorCode::BadRequest, message) })
+            }
+        }
+    }
+
+    /// Calls the function that resets passwords, with what the client sends beside: it may set the password at once, or wait for
+    /// the token that it was given.
+    ///
+    /// # Errors
+    /// The address is unknown, the password too short or too long, there is no such function, or it refuses.
+    pub async fn call_reset(&self, email: &str, password: &str, arguments: &[Node]) -> Result<(), ClientError> {
+        let settings = self.password_settings()?;
+        check_length(password)?;
+        let login = self.known(email).await?;
+        let failed = |private: Option<String>| {
+            let message = format!("failed to reset password for user \"{email}\"");
+            ClientError { private, ..ClientError::plain(ErrorClass::BadRequest, message) }
+        };
+        let function = settings.reset_function.as_deref().ok_or_else(|| failed(None))?;
+        // Without a password there is nothing to be reset, and whoever asks need not be the user.
+        if login.hash.is_empty() {
+            return Err(failed(Some("the user has no password yet".to_owned())));
+        }
+        let is_current = self.hashing.verify(password, Some(login.hash.clone())).await?.is_right;
+        let (token, kept) = one_time_token(&login, TokenPurpose::Reset)?;
+        let argument = doc! {
+            "token": token, "tokenId": &kept.id, "username": &login.email, "password": password,
+            "currentPasswordValid": is_current,
+        };
+        let mut given = vec![Bson::Document(argument)];
+        given.extend(values(arguments)?);
+        match self.decide(function, given).await.map_err(failed)? {
+            Decided::Pending => Ok(self.credentials.put_token(&kept).await?),
+            Decided::Success => {
+                let hash = self.hashing.hash(password).await?;
+                // Whoever has set it meanwhile has the last word.
+                if !self.credentials.replace_hash(&login.id, Some(&login.hash), &hash).await? {
+                    return Err(failed(Some("the password was changed meanwhile".to_owned())));
+                }
+                self.end_what_a_password_opened(&login.id).await
+            }
+        }
+    }
+
+    /// What a function decides, or why it decides nothing.
+    async fn decide(&self, function: &str, arguments: Vec<Bson>) -> Result<Decided, Option<String>> {
+        let returned = self.functions.call_as_system(function, arguments, Entry::Login).await;
+        let returned = returned.map_err(|error| Some(error.to_string()))?;
+        decided(&returned.value).ok_or_else(|| Some("the function returned no `status` that lets it pass".to_owned()))
+    }
+}

@@ -1,0 +1,181 @@
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Instant;
+
+use bson::Bson;
+use portcullis::access::Guard;
+use portcullis::app::{App, Secrets};
+use portcullis::eval::{Context, FunctionError, MAX_CALLS, PendingCall, Request};
+use portcullis::guarded::{GuardedCollection, Limits};
+use portcullis::json::Node;
+use portcullis::store::documents::{DocumentStore, Namespace};
+use portcullis::user::User;
+
+use super::action::Action;
+use super::awaiting::Awaiting;
+use super::guarded::Guarded;
+use super::joined::JoinedStore;
+use super::reserved::Reserved;
+use super::rule_functions::{RuleFunctions, Unanswered};
+use super::store::DataStore;
+use super::transactions::Transactions;
+use crate::client::{ClientError, ErrorCode};
+
+/// The documents of an application, by its rules or without.
+pub(crate) struct Data {
+    pub(crate) app: Arc<App>,
+    pub(crate) secrets: Secrets,
+    pub(super) store: DataStore,
+    pub(super) reserved: Reserved,
+    pub(super) transactions: Transactions,
+    functions: OnceLock<Weak<dyn RuleFunctions>>,
+}
+
+/// By whose rules something is done, and in which request.
+#[derive(Clone, Debug)]
+pub(crate) struct Asker {
+    pub(crate) user: User,
+    /// `%%request`, where there is one.
+    pub(crate) request: Option<Request>,
+}
+
+/// What is acted on.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    /// The name of the data source.
+    pub(crate) service: String,
+    pub(crate) namespace: Namespace,
+    /// The transaction that it is part of.
+    pub(crate) transaction: Option<u64>,
+}
+
+impl Target {
+    /// A collection by its names.
+    pub(crate) fn of(service: &str, database: &str, collection: &str) -> Result<Self, ClientError> {
+        let namespace = Namespace::parse(&format!("{database}.{collection}"));
+        let namespace = namespace.filter(|found| found.database() == database).ok_or_else(|| {
+            ClientError::bad(ErrorCode::InvalidParameter, "the database or the collection has no valid name")
+        })?;
+        Ok(Self { service: service.to_owned(), namespace, transaction: None })
+    }
+}
+
+impl Data {
+    pub(crate) fn new(app: Arc<App>, secrets: Secrets, store: DataStore, reserved: Reserved) -> Self {
+        let transactions = Transactions::new();
+        Self { app, secrets, store, reserved, transactions, functions: OnceLock::new() }
+    }
+
+    /// Says what carries out the functions of rules. Whoever does holds it.
+    pub(crate) fn call_functions_by(&self, functions: &Arc<dyn RuleFunctions>) {
+        self.functions.get_or_init(|| Arc::downgrade(functions));
+    }
+
+    /// Its store, without any rules.
+    pub(crate) fn documents(&self) -> &Arc<dyn DocumentStore> {
+        self.store.documents()
+    }
+
+    /// Whether there is a data source of this name.
+    pub(crate) fn has_source(&self, name: &str) -> bool {
+        self.app.data_sources.iter().any(|source| source.name == name)
+    }
+
+    /// The context of a request.
+    pub(crate) fn context(&self, asker: &Asker) -> Context {
+        let mut context = self.app.with_secrets(Context::new().with_user(asker.user.clone()), &self.secrets);
+        if let Some(request) = &asker.request {
+            context = context.with_request(request.clone());
+        }
+        if let Some(functions) = self.functions.get().and_then(Weak::upgrade) {
+            context = context.with_functions(Arc::new(Unanswered(functions)));
+        }
+        context
+    }
+
+    /// The guard of a collection for a user.
+    pub(crate) fn guard(&self, asker: &Asker, service: &str, namespace: &Namespace) -> Result<Guard, ClientError> {
+        self.reserved.refuse(namespace.database(), namespace.collection())?;
+        let guard = self.app.guard_in(service, &namespace.to_string(), self.context(asker));
+        guard.map_err(ClientError::internal)
+    }
+
+    /// As [`guard`](Self::guard), for who names no data source.
+    pub(crate) fn guard_anywhere(&self, asker: &Asker, namespace: &Namespace) -> Result<Guard, ClientError> {
+        self.reserved.refuse(namespace.database(), namespace.collection())?;
+        let guard = self.app.guard(&namespace.to_string(), self.context(asker));
+        guard.map_err(|error| ClientError::bad(ErrorCode::BadRequest, error.to_string()))
+    }
+
+    /// Calls the functions that the rules of a guard wait for; whether there were any, so that it is to be asked again.
+    pub(crate) async fn answer(
+        &self,
+        guard: &Guard,
+        asker: &Asker,
+        calls: Vec<PendingCall>,
+    ) -> Result<bool, ClientError> {
+        let waits = !calls.is_empty();
+        for call in calls {
+            let answer = match self.functions.get().and_then(Weak::upgrade) {
+                Some(functions) => functions.call(&call, asker).await,
+                None => Err(FunctionError::NotFound(call.name.clone())),
+            };
+            guard.context().supply(&call, answer).map_err(ClientError::internal)?;
+        }
+        Ok(waits)
+    }
+
+    /// Acts on a collection by the rules for a user.
+    ///
+    /// # Errors
+    /// It is not permitted, or fails.
+    pub(crate) async fn act(
+        &self,
+        asker: &Asker,
+        target: &Target,
+        action: Action,
+        options: &Node,
+    ) -> Result<Bson, ClientError> {
+        let guard = self.guard(asker, &target.service, &target.namespace)?;
+        let guarded = Guarded { action, options };
+        match target.transaction {
+            None => self.answered(&**self.documents(), target, &guard, asker, &guarded).await,
+            Some(number) => {
+                let joined = self.transactions.held(number).await.map_err(refused)?;
+                let store = JoinedStore::new(&**self.documents(), joined);
+                self.answered(&store, target, &guard, asker, &guarded).await
+            }
+        }
+    }
+
+    /// Asks until no rule waits for a function any more. Nothing has happened while one waits.
+    async fn answered(
+        &self,
+        store: &dyn DocumentStore,
+        target: &Target,
+        guard: &Guard,
+        asker: &Asker,
+        guarded: &Guarded<'_>,
+    ) -> Result<Bson, ClientError> {
+        let began = Instant::now();
+        let awaiting = Awaiting::new(store, guard.context());
+        // Each time there is one call less of those that one request may make.
+        for _ in 0..=MAX_CALLS {
+            let collection = GuardedCollection::new(&awaiting, target.namespace.clone(), guard);
+            let result = guarded.carry_out(&collection).await;
+            let calls = awaiting.calls();
+            if calls.is_empty() {
+                return result;
+            }
+            if began.elapsed() >= Limits::TIME {
+                break;
+            }
+            self.answer(guard, asker, calls).await?;
+        }
+        Err(ClientError::internal("the functions that the rules call take too long"))
+    }
+}
+
+/// What is told of a transaction that cannot go on.
+pub(super) fn refused(error: portcullis::store::documents::DocumentsError) -> ClientError {
+    ClientError::bad(ErrorCode::MongoDBError, error.to_string())
+}

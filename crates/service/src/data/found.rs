@@ -1,0 +1,44 @@
+//! Documents that were found, as values.
+
+use bson::{Bson, Document, RawDocument, RawDocumentBuf};
+use portcullis::store::documents::MAX_FOUND_BYTES;
+use portcullis::value::DocumentRef;
+
+use crate::client::{ClientError, ErrorCode};
+
+/// Documents that one request finds, up to a size that one request may hold.
+#[derive(Default)]
+pub(super) struct Found {
+    documents: Vec<RawDocumentBuf>,
+    bytes: usize,
+}
+
+impl Found {
+    /// Adds some.
+    pub(super) fn add(&mut self, batch: Vec<RawDocumentBuf>) -> Result<(), ClientError> {
+        self.bytes = batch.iter().fold(self.bytes, |bytes, one| bytes.saturating_add(one.as_bytes().len()));
+        if self.bytes > MAX_FOUND_BYTES {
+            let message = format!("the documents are larger than {} MiB together", MAX_FOUND_BYTES >> 20);
+            return Err(ClientError::bad(ErrorCode::ReadSizeLimitExceeded, message));
+        }
+        self.documents.extend(batch);
+        Ok(())
+    }
+
+    /// All of them.
+    pub(super) fn all(self) -> Vec<RawDocumentBuf> {
+        self.documents
+    }
+}
+
+/// A document, or null.
+pub(super) fn document(raw: Option<&RawDocument>) -> Result<Bson, ClientError> {
+    let Some(raw) = raw else { return Ok(Bson::Null) };
+    let document: Document = DocumentRef::Raw(raw).to_document().map_err(ClientError::internal)?;
+    Ok(Bson::Document(document))
+}
+
+/// An array of documents.
+pub(super) fn documents(found: Vec<RawDocumentBuf>) -> Result<Bson, ClientError> {
+    found.into_iter().map(|raw| document(Some(&raw))).collect::<Result<Vec<_>, _>>().map(Bson::Array)
+}

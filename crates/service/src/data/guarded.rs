@@ -1,0 +1,242 @@
+//! Actions through the rules of a collection.
+
+use bson::{Bson, Document, doc};
+use portcullis::guarded::{
+    FindRequest, GuardedCollection, GuardedError, Pipeline, RedactedCursor, Written, parse_writes,
+};
+use portcullis::json::{Kind, Node};
+
+use super::action::Action;
+use super::bulk;
+use super::found::{Found, document, documents};
+use super::nodes::{array, chosen, member, number, object, of_bson, present, renamed};
+use super::told::told;
+use crate::client::{ClientError, ErrorCode};
+
+/// As many documents as one request finds.
+pub(crate) const MAX_FOUND: u64 = 50_000;
+
+/// One action, with its options under the names that guarded collections have for them: `filter`, `projection`, `sort`, `skip`,
+/// `limit`, `update`, `replacement`, `upsert`, `arrayFilters`, `returnNewDocument`, `document`, `documents`, `pipeline`, `key`,
+/// `operations`.
+pub(crate) struct Guarded<'a> {
+    pub(crate) action: Action,
+    pub(crate) options: &'a Node,
+}
+
+impl Guarded<'_> {
+    /// Carries it out; returns what clients and functions get.
+    pub(crate) async fn carry_out(&self, collection: &GuardedCollection<'_>) -> Result<Bson, ClientError> {
+        match self.action {
+            Action::Find => {
+                let request = self.request(&["filter", "projection", "sort", "skip", "limit"])?;
+                let limit = request.most().map_or(MAX_FOUND, |limit| limit.min(MAX_FOUND));
+                let found = collection.find(&request.limit(Some(limit))).await;
+                self.all(found.map_err(|error| self.told(&error))?).await
+            }
+            Action::FindOne => {
+                let request = self.request(&["filter", "projection", "sort"])?;
+                document(collection.find_one(&request).await.map_err(|error| self.told(&error))?.as_deref())
+            }
+            Action::Count => {
+                let request = self.request(&["filter", "skip", "limit"])?;
+                let count = collection.count(&request).await.map_err(|error| self.told(&error))?;
+                Ok(Bson::Int64(i64::try_from(count).unwrap_or(i64::MAX)))
+            }
+            Action::Distinct => {
+                let field = present(self.options, "key").and_then(Node::as_str);
+                let field = field.ok_or_else(|| missing("key"))?;
+                let values = collection.distinct(field, &self.request(&["filter"])?).await;
+                Ok(Bson::Array(values.map_err(|error| self.told(&error))?))
+            }
+            Action::Aggregate => {
+                let empty = array(Vec::new());
+                let pipeline = Pipeline::parse(self.options.get("pipeline").unwrap_or(&empty));
+                let pipeline = pipeline.map_err(|error| self.told(&error))?;
+                let found = collection.aggregate(&pipeline).await.map_err(|error| self.told(&error))?;
+                self.all(found).await
+            }
+            Action::UpdateMany if !self.is_operators()? => self.replace_many(collection).await,
+            Action::BulkWrite => {
+                let writes = bulk::writes(self.options)?;
+                if writes.as_array().is_some_and(<[Node]>::is_empty) {
+                    return Err(ClientError::bad(ErrorCode::InvalidParameter, bulk::EMPTY));
+                }
+                self.write(collection, &writes).await?;
+                Ok(Bson::Null)
+            }
+            _ => {
+                let written = self.write(collection, &self.as_write()?).await?;
+                self.result(written.into_iter().next().unwrap_or_default())
+            }
+        }
+    }
+
+    fn request(&self, names: &[&str]) -> Result<FindRequest, ClientError> {
+        FindRequest::parse(&chosen(self.options, names)).map_err(|error| self.told(&error))
+    }
+
+    async fn write(&self, collection: &GuardedCollection<'_>, writes: &Node) -> Result<Vec<Written>, ClientError> {
+        let writes = parse_writes(writes).map_err(|error| self.told(&error))?;
+        collection.write(&writes).await.map_err(|error| self.told(&error))
+    }
+
+    async fn all(&self, mut cursor: RedactedCursor<'_>) -> Result<Bson, ClientError> {
+        let mut found = Found::default();
+        loop {
+            let batch = cursor.batch().await.map_err(|error| self.told(&error))?;
+            if batch.is_empty() {
+                return documents(found.all());
+            }
+            found.add(batch)?;
+        }
+    }
+
+    /// Whether `update` has operators; else it is a document that replaces.
+    fn is_operators(&self) -> Result<bool, ClientError> {
+        is_operators(self.options.get("update"))
+    }
+
+    /// The write as guarded collections take it.
+    fn as_write(&self) -> Result<Node, ClientError> {
+        let named = |name: &str, options: Node| object(vec![member(name, options)]);
+        let name = self.action.name();
+        Ok(match self.action {
+            Action::InsertOne => named(name, chosen(self.options, &["document"])),
+            Action::InsertMany => {
+                if self.options.get("documents").and_then(Node::as_array).is_some_and(<[Node]>::is_empty) {
+                    return Err(ClientError::bad(ErrorCode::InvalidParameter, "must provide at least one element"));
+                }
+                named(name, chosen(self.options, &["documents"]))
+            }
+            Action::DeleteOne | Action::DeleteMany => named(name, with_filter(chosen(self.options, &["filter"]))),
+            Action::ReplaceOne => {
+                self.refuse_operators()?;
+                named("replaceOne", self.replacing("replacement", &[]))
+            }
+            Action::UpdateOne if !self.is_operators()? => named("replaceOne", self.replacing("update", &[])),
+            Action::UpdateOne | Action::UpdateMany => {
+                let options = chosen(self.options, &["filter", "update", "upsert", "arrayFilters"]);
+                named(name, with_filter(options))
+            }
+            Action::FindOneAndUpdate if !self.is_operators()? => {
+                named("findOneAndReplace", self.replacing("update", &RETURNED))
+            }
+            Action::FindOneAndUpdate => {
+                let options = ["filter", "update", "projection", "sort", "upsert", "arrayFilters", "returnNewDocument"];
+                named(name, with_filter(chosen(self.options, &options)))
+            }
+            Action::FindOneAndReplace => {
+                self.refuse_operators()?;
+                named(name, self.replacing("replacement", &RETURNED))
+            }
+            _ => named("findOneAndDelete", with_filter(chosen(self.options, &["filter", "projection", "sort"]))),
+        })
+    }
+
+    fn refuse_operators(&self) -> Result<(), ClientError> {
+        if is_operators(self.options.get("replacement"))? {
+            let message = "the replace operation document must not contain atomic operators";
+            return Err(ClientError::bad(ErrorCode::InvalidParameter, message));
+        }
+        Ok(())
+    }
+
+    /// The options of a replacement, which stands under a name.
+    fn replacing(&self, by: &str, others: &[(&str, &str)]) -> Node {
+        let names = [("filter", "filter"), (by, "replacement"), ("upsert", "upsert")];
+        with_filter(renamed(self.options, &[&names, others].concat()))
+    }
+
+    /// Replaces every document that is found, each of which keeps its `_id`. MongoDB itself has no such update.
+    async fn replace_many(&self, collection: &GuardedCollection<'_>) -> Result<Bson, ClientError> {
+        let mut request = chosen(self.options, &["filter"]);
+        if let Kind::Object(members) = &mut request.kind {
+            members.push(member("projection", object(vec![member("_id", number(1))])));
+        }
+        let request = FindRequest::parse(&request).map_err(|error| self.told(&error))?;
+        let found = collection.find(&request).await.map_err(|error| self.told(&error))?;
+        let found = found.all().await.map_err(|error| self.told(&error))?;
+        let ids: Vec<Bson> = found.iter().filter_map(|raw| raw.get("_id").ok().flatten()?.try_into().ok()).collect();
+        if ids.is_empty() {
+            let upsert = self.options.get("upsert").and_then(Node::as_bool) == Some(true);
+            if !upsert {
+                return Ok(Bson::Document(doc! { "matchedCount": 0, "modifiedCount": 0 }));
+            }
+            let one = Guarded { action: Action::UpdateOne, options: self.options };
+            return Box::pin(one.carry_out(collection)).await;
+        }
+        let query = self.options.get("filter").cloned().unwrap_or_else(|| object(Vec::new()));
+        let replacement = self.options.get("update").cloned().unwrap_or_else(|| object(Vec::new()));
+        let write = |id: Bson| {
+            let id = of_bson(&id).map_err(ClientError::internal)?;
+            let by_id = object(vec![member("_id", object(vec![member("$eq", id)]))]);
+            // What has changed meanwhile may not be asked for any more.
+            let filter = object(vec![member("$and", array(vec![by_id, query.clone()]))]);
+            let options = vec![member("filter", filter), member("replacement", replacement.clone())];
+            Ok(object(vec![member("replaceOne", object(options))]))
+        };
+        let writes = ids.into_iter().map(write).collect::<Result<_, ClientError>>()?;
+        let written = self.write(collection, &array(writes)).await?;
+        let total = |of: fn(&Written) -> u64| written.iter().map(of).sum::<u64>();
+        Ok(Bson::Document(doc! {
+            "matchedCount": int(total(|one| one.matched)),
+            "modifiedCount": int(total(|one| one.modified)),
+        }))
+    }
+
+    fn result(&self, written: Written) -> Result<Bson, ClientError> {
+        Ok(match self.action {
+            Action::InsertOne => Bson::Document(doc! { "insertedId": written.inserted.into_iter().next() }),
+            Action::InsertMany => Bson::Document(doc! { "insertedIds": written.inserted }),
+            Action::DeleteOne | Action::DeleteMany => Bson::Document(doc! { "deletedCount": int(written.deleted) }),
+            Action::UpdateOne | Action::UpdateMany | Action::ReplaceOne => {
+                Bson::Document(updated(written.matched, written.modified, written.upserted))
+            }
+            _ => return document(written.document.as_deref()),
+        })
+    }
+
+    fn told(&self, error: &GuardedError) -> ClientError {
+        told(error, Some(self.options))
+    }
+}
+
+const RETURNED: [(&str, &str); 3] =
+    [("projection", "projection"), ("sort", "sort"), ("returnNewDocument", "returnNewDocument")];
+
+/// Whether an update has operators, or stages; else it is a document that replaces.
+pub(super) fn is_operators(update: Option<&Node>) -> Result<bool, ClientError> {
+    match update.map(|node| &node.kind) {
+        Some(Kind::Object(members)) => Ok(members.first().is_some_and(|member| member.key.starts_with('$'))),
+        Some(Kind::Array(_)) => Ok(true),
+        _ => Err(missing("update")),
+    }
+}
+
+/// The result of an update.
+pub(super) fn updated(matched: u64, modified: u64, upserted: Option<Bson>) -> Document {
+    let mut result = doc! { "matchedCount": int(matched), "modifiedCount": int(modified) };
+    result.extend(upserted.map(|id| ("upsertedId".to_owned(), id)));
+    result
+}
+
+/// Says that a part of a request is not there.
+pub(crate) fn missing(what: &str) -> ClientError {
+    ClientError::bad(ErrorCode::MissingParameter, format!("missing required parameter '{what}'"))
+}
+
+/// The same options with a filter: the one of all documents, where there is none.
+pub(super) fn with_filter(mut options: Node) -> Node {
+    if options.get("filter").is_none()
+        && let Kind::Object(members) = &mut options.kind
+    {
+        members.push(member("filter", object(Vec::new())));
+    }
+    options
+}
+
+/// A count as results have it.
+pub(super) fn int(count: u64) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}

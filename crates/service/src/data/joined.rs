@@ -1,0 +1,179 @@
+//! A store as it is within a transaction that somebody holds: whatever begins a transaction of its own there joins that one.
+
+use std::sync::Arc;
+
+use bson::{Bson, Document, RawDocumentBuf};
+use portcullis::future::BoxFuture;
+use portcullis::store::documents::{
+    Change, Cursor, DocumentStore, DocumentsError, Find, Namespace, Redaction, Transaction, Updated,
+};
+use tokio::sync::Mutex;
+
+use super::transactions::Joined;
+
+/// The store, for one action.
+pub(super) struct JoinedStore<'s> {
+    store: &'s dyn DocumentStore,
+    joined: Arc<Mutex<Joined>>,
+}
+
+impl<'s> JoinedStore<'s> {
+    pub(super) fn new(store: &'s dyn DocumentStore, joined: Joined) -> Self {
+        Self { store, joined: Arc::new(Mutex::new(joined)) }
+    }
+
+    async fn found(&self, namespace: &Namespace, find: &Find) -> Result<Vec<RawDocumentBuf>, DocumentsError> {
+        let mut joined = self.joined.lock().await;
+        let found = joined.transaction()?.as_transaction().find(namespace, find).await;
+        if found.is_err() {
+            joined.break_off();
+        }
+        found
+    }
+}
+
+/// Documents that were found.
+struct Held(Vec<RawDocumentBuf>);
+
+impl Cursor for Held {
+    fn batch(&mut self) -> BoxFuture<'_, Result<Vec<RawDocumentBuf>, DocumentsError>> {
+        let batch = std::mem::take(&mut self.0);
+        Box::pin(async { Ok(batch) })
+    }
+}
+
+impl DocumentStore for JoinedStore<'_> {
+    fn find<'s: 'a, 'a>(
+        &'s self,
+        namespace: &'a Namespace,
+        find: &'a Find,
+    ) -> BoxFuture<'a, Result<Box<dyn Cursor + 's>, DocumentsError>> {
+        Box::pin(async move { Ok(Box::new(Held(self.found(namespace, find).await?)) as Box<dyn Cursor>) })
+    }
+
+    /// The documents of the first condition are found within the transaction; the stages are carried out on these.
+    fn aggregate<'s: 'a, 'a>(
+        &'s self,
+        namespace: &'a Namespace,
+        pipeline: &'a [Document],
+    ) -> BoxFuture<'a, Result<Box<dyn Cursor + 's>, DocumentsError>> {
+        Box::pin(async move {
+            let first = pipeline.first().and_then(|stage| stage.get_document("$match").ok());
+            let rest = if first.is_some() { pipeline.get(1..).unwrap_or_default() } else { pipeline };
+            let found = self.found(namespace, &Find::by(first.cloned().unwrap_or_default())).await?;
+            // No stage makes something of nothing.
+            if found.is_empty() {
+                return Ok(Box::new(Held(found)) as Box<dyn Cursor>);
+            }
+            self.store.aggregate_documents(namespace.database(), found, rest).await
+        })
+    }
+
+    fn aggregate_documents<'s: 'a, 'a>(
+        &'s self,
+        database: &'a str,
+        documents: Vec<RawDocumentBuf>,
+        pipeline: &'a [Document],
+    ) -> BoxFuture<'a, Result<Box<dyn Cursor + 's>, DocumentsError>> {
+        self.store.aggregate_documents(database, documents, pipeline)
+    }
+
+    fn redaction(&self, redaction: &Redaction) -> Option<Vec<Document>> {
+        self.store.redaction(redaction)
+    }
+
+    fn begin(&self) -> BoxFuture<'_, Result<Box<dyn Transaction + '_>, DocumentsError>> {
+        Box::pin(async move {
+            let part = Part { joined: Arc::clone(&self.joined), has_written: false, is_whole: false };
+            Ok(Box::new(part) as Box<dyn Transaction>)
+        })
+    }
+}
+
+/// A part of the transaction, which is to happen whole: where it does not, the transaction can only be aborted.
+struct Part {
+    joined: Arc<Mutex<Joined>>,
+    has_written: bool,
+    is_whole: bool,
+}
+
+impl Part {
+    /// Does something within the transaction. What fails of it ends it, as MongoDB does.
+    async fn within<T>(
+        &self,
+        work: impl for<'t> FnOnce(&'t mut dyn Transaction) -> BoxFuture<'t, Result<T, DocumentsError>>,
+    ) -> Result<T, DocumentsError> {
+        let mut joined = self.joined.lock().await;
+        let done = work(joined.transaction()?.as_transaction()).await;
+        if done.is_err() {
+            joined.break_off();
+        }
+        // It is not begun anew: what came before in the transaction would be missing.
+        done.map_err(|error| match error {
+            DocumentsError::Conflict(message) => DocumentsError::Refused { code: Some(112), message },
+            error => error,
+        })
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if self.has_written
+            && !self.is_whole
+            && let Ok(mut joined) = self.joined.try_lock()
+        {
+            joined.break_off();
+        }
+    }
+}
+
+impl Transaction for Part {
+    fn find<'a>(
+        &'a mut self,
+        namespace: &'a Namespace,
+        find: &'a Find,
+    ) -> BoxFuture<'a, Result<Vec<RawDocumentBuf>, DocumentsError>> {
+        let (namespace, find) = (namespace.clone(), find.clone());
+        Box::pin(async move { self.within(|inner| Box::pin(async move { inner.find(&namespace, &find).await })).await })
+    }
+
+    fn insert<'a>(
+        &'a mut self,
+        namespace: &'a Namespace,
+        document: &'a Document,
+    ) -> BoxFuture<'a, Result<Bson, DocumentsError>> {
+        self.has_written = true;
+        let (namespace, document) = (namespace.clone(), document.clone());
+        Box::pin(async move {
+            self.within(|inner| Box::pin(async move { inner.insert(&namespace, &document).await })).await
+        })
+    }
+
+    fn update<'a>(
+        &'a mut self,
+        namespace: &'a Namespace,
+        filter: &'a Document,
+        change: &'a Change,
+        upsert: bool,
+    ) -> BoxFuture<'a, Result<Updated, DocumentsError>> {
+        self.has_written = true;
+        let (namespace, filter, change) = (namespace.clone(), filter.clone(), change.clone());
+        Box::pin(async move {
+            self.within(|inner| Box::pin(async move { inner.update(&namespace, &filter, &change, upsert).await })).await
+        })
+    }
+
+    fn delete<'a>(&'a mut self, namespace: &'a Namespace, id: &'a Bson) -> BoxFuture<'a, Result<bool, DocumentsError>> {
+        self.has_written = true;
+        let (namespace, id) = (namespace.clone(), id.clone());
+        Box::pin(async move { self.within(|inner| Box::pin(async move { inner.delete(&namespace, &id).await })).await })
+    }
+
+    fn commit<'a>(mut self: Box<Self>) -> BoxFuture<'a, Result<(), DocumentsError>>
+    where
+        Self: 'a,
+    {
+        self.is_whole = true;
+        Box::pin(async { Ok(()) })
+    }
+}

@@ -1,0 +1,220 @@
+//! `$lookup` and `$unionWith` of the system on a store whose pipelines see one collection: carried out here, between the stages
+//! before and after them.
+
+use bson::{Bson, Document, RawDocumentBuf, doc};
+use portcullis::future::BoxFuture;
+use portcullis::mongo_query::Filter;
+use portcullis::store::documents::{Cursor, DocumentStore, DocumentsError, MAX_FOUND_BYTES, Namespace};
+use portcullis::value::DocumentRef;
+
+/// How many pairs of documents one `$lookup` compares.
+const MAX_PAIRS: usize = 5_000_000;
+
+/// How deep pipelines of joins stand in each other.
+const MAX_DEPTH: usize = 10;
+
+/// Whether a pipeline has such a stage.
+pub(super) fn joins(stages: &[Bson]) -> bool {
+    stages.iter().filter_map(Bson::as_document).any(|stage| stage.keys().any(|name| is_join(name)))
+}
+
+fn is_join(name: &str) -> bool {
+    matches!(name, "$lookup" | "$unionWith")
+}
+
+/// What a pipeline makes of a collection.
+pub(super) fn joined<'a>(
+    store: &'a dyn DocumentStore,
+    namespace: &'a Namespace,
+    stages: &'a [Bson],
+) -> BoxFuture<'a, Result<Vec<RawDocumentBuf>, DocumentsError>> {
+    within(store, namespace, stages, MAX_DEPTH)
+}
+
+fn within<'a>(
+    store: &'a dyn DocumentStore,
+    namespace: &'a Namespace,
+    stages: &'a [Bson],
+    depth: usize,
+) -> BoxFuture<'a, Result<Vec<RawDocumentBuf>, DocumentsError>> {
+    Box::pin(async move {
+        let depth = depth.checked_sub(1).ok_or_else(|| refused("the pipelines are nested too deeply"))?;
+        let mut found: Option<Vec<RawDocumentBuf>> = None;
+        let mut plain: Vec<Document> = Vec::new();
+        for stage in stages {
+            let stage = stage.as_document().ok_or_else(|| refused("a stage is an object"))?;
+            let join = stage.iter().next().filter(|(name, _)| is_join(name) && stage.len() == 1);
+            let Some((name, operand)) = join else {
+                plain.push(stage.clone());
+                continue;
+            };
+            let documents = made(store, namespace, found.take(), &std::mem::take(&mut plain)).await?;
+            found = Some(match name.as_str() {
+                "$lookup" => lookup(store, namespace, documents, operand, depth).await?,
+                _ => union(store, namespace, documents, operand, depth).await?,
+            });
+        }
+        made(store, namespace, found, &plain).await
+    })
+}
+
+/// What plain stages make of documents, or of the collection.
+async fn made(
+    store: &dyn DocumentStore,
+    namespace: &Namespace,
+    found: Option<Vec<RawDocumentBuf>>,
+    stages: &[Document],
+) -> Result<Vec<RawDocumentBuf>, DocumentsError> {
+    match found {
+        None => all(store.aggregate(namespace, stages).await?).await,
+        Some(found) if stages.is_empty() || found.is_empty() => Ok(found),
+        Some(found) => all(store.aggregate_documents(namespace.database(), found, stages).await?).await,
+    }
+}
+
+async fn all(mut cursor: Box<dyn Cursor + '_>) -> Result<Vec<RawDocumentBuf>, DocumentsError> {
+    let (mut found, mut bytes) = (Vec::new(), 0_usize);
+    loop {
+        let batch = cursor.batch().await?;
+        if batch.is_empty() {
+            return Ok(found);
+        }
+        bytes = batch.iter().fold(bytes, |bytes, one| bytes.saturating_add(one.as_bytes().len()));
+        if bytes > MAX_FOUND_BYTES {
+            return Err(DocumentsError::TooLarge);
+        }
+        found.extend(batch);
+    }
+}
+
+async fn union(
+    store: &dyn DocumentStore,
+    namespace: &Namespace,
+    mut documents: Vec<RawDocumentBuf>,
+    operand: &Bson,
+    depth: usize,
+) -> Result<Vec<RawDocumentBuf>, DocumentsError> {
+    let (collection, pipeline) = match operand {
+        Bson::String(collection) => (collection.as_str(), &[][..]),
+        Bson::Document(operand) => {
+            only(operand, &["coll", "pipeline"], "$unionWith")?;
+            (text(operand, "coll", "$unionWith")?, pipeline(operand))
+        }
+        _ => return Err(refused("`$unionWith` takes the name of a collection, or an object")),
+    };
+    documents.extend(within(store, &beside(namespace, collection)?, pipeline, depth).await?);
+    Ok(documents)
+}
+
+async fn lookup(
+    store: &dyn DocumentStore,
+    namespace: &Namespace,
+    documents: Vec<RawDocumentBuf>,
+    operand: &Bson,
+    depth: usize,
+) -> Result<Vec<RawDocumentBuf>, DocumentsError> {
+    let operand = operand.as_document().ok_or_else(|| refused("`$lookup` takes an object"))?;
+    only(operand, &["as", "foreignField", "from", "localField", "pipeline"], "$lookup")?;
+    let name = text(operand, "as", "$lookup")?;
+    if name.is_empty() || name.starts_with('$') || name.contains(['.', '\0']) {
+        return Err(unsupported("an `as` of `$lookup` that is no plain name"));
+    }
+    let other = beside(namespace, text(operand, "from", "$lookup")?)?;
+    let fields = match (operand.get_str("localField"), operand.get_str("foreignField")) {
+        (Ok(local), Ok(foreign)) => Some((local, foreign)),
+        (Err(_), Err(_)) => None,
+        _ => return Err(refused("`$lookup` takes both `localField` and `foreignField`, or neither")),
+    };
+    let stages = pipeline(operand);
+    let Some((local, foreign)) = fields else {
+        let others: Vec<Bson> = values(&within(store, &other, stages, depth).await?)?;
+        return documents.iter().map(|document| with(document, name, others.clone())).collect();
+    };
+    let others = all(store.aggregate(&other, &[]).await?).await?;
+    if documents.len().saturating_mul(others.len()) > MAX_PAIRS {
+        return Err(refused("`$lookup` would compare too many documents: narrow the pipeline before it"));
+    }
+    let mut looked_up = Vec::with_capacity(documents.len());
+    for (number, document) in documents.iter().enumerate() {
+        // Each turn goes through all of the others.
+        if number % 16 == 0 {
+            tokio::task::yield_now().await;
+        }
+        let mut wanted = Vec::new();
+        reach(&Bson::Document(DocumentRef::Raw(document).to_document()?), local, &mut wanted);
+        if wanted.is_empty() {
+            wanted.push(Bson::Null);
+        }
+        // Not `$in`, to which a regular expression is a pattern.
+        let equal: Vec<Document> = wanted.into_iter().map(|value| doc! { foreign: { "$eq": value } }).collect();
+        let filter = Filter::compile(&doc! { "$or": equal })?;
+        let mut matching = Vec::new();
+        for other in &others {
+            if filter.matches(other)? {
+                matching.push(other.clone());
+            }
+        }
+        if !stages.is_empty() && !matching.is_empty() {
+            let stages = stages.iter().map(|stage| stage.as_document().cloned()).collect::<Option<Vec<_>>>();
+            let stages = stages.ok_or_else(|| refused("a stage is an object"))?;
+            matching = all(store.aggregate_documents(namespace.database(), matching, &stages).await?).await?;
+        }
+        looked_up.push(with(document, name, values(&matching)?)?);
+    }
+    Ok(looked_up)
+}
+
+/// The values at the end of a path; of an array, its elements.
+fn reach(value: &Bson, path: &str, found: &mut Vec<Bson>) {
+    let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
+    match value {
+        Bson::Document(document) => match (document.get(name), rest) {
+            (Some(inner), Some(rest)) => reach(inner, rest, found),
+            (Some(Bson::Array(elements)), None) => found.extend(elements.iter().cloned()),
+            (Some(value), None) => found.push(value.clone()),
+            (None, _) => {}
+        },
+        Bson::Array(elements) => elements.iter().for_each(|element| reach(element, path, found)),
+        _ => {}
+    }
+}
+
+fn values(documents: &[RawDocumentBuf]) -> Result<Vec<Bson>, DocumentsError> {
+    documents.iter().map(|raw| Ok(Bson::Document(DocumentRef::Raw(raw).to_document()?))).collect()
+}
+
+fn with(document: &RawDocumentBuf, name: &str, found: Vec<Bson>) -> Result<RawDocumentBuf, DocumentsError> {
+    let mut document = DocumentRef::Raw(document).to_document()?;
+    document.insert(name, found);
+    RawDocumentBuf::try_from(&document).map_err(|error| refused(error.to_string()))
+}
+
+/// A collection of the same database.
+fn beside(namespace: &Namespace, collection: &str) -> Result<Namespace, DocumentsError> {
+    Namespace::parse(&format!("{}.{collection}", namespace.database()))
+        .ok_or_else(|| refused("a collection has a name"))
+}
+
+fn pipeline(operand: &Document) -> &[Bson] {
+    operand.get_array("pipeline").map_or(&[], Vec::as_slice)
+}
+
+fn text<'d>(operand: &'d Document, name: &str, stage: &str) -> Result<&'d str, DocumentsError> {
+    operand.get_str(name).map_err(|_| refused(format!("`{stage}` needs `{name}`, the name of a collection or a field")))
+}
+
+/// Refuses what the stage has in MongoDB and not here.
+fn only(operand: &Document, known: &[&str], stage: &str) -> Result<(), DocumentsError> {
+    match operand.keys().find(|name| !known.contains(&name.as_str())) {
+        Some(name) => Err(unsupported(&format!("`{name}` of `{stage}`"))),
+        None => Ok(()),
+    }
+}
+
+fn unsupported(what: &str) -> DocumentsError {
+    DocumentsError::Unsupported { what: what.to_owned(), store: "the embedded store", help: None }
+}
+
+fn refused(message: impl Into<String>) -> DocumentsError {
+    DocumentsError::Refused { code: None, message: message.into() }
+}

@@ -1,0 +1,29 @@
+//! Actions of data sources: by the rules of a user, or without any as the application itself.
+
+mod access;
+mod action;
+mod awaiting;
+mod bulk;
+#[cfg(feature = "mongodb")]
+mod commands;
+mod found;
+mod guarded;
+mod joined;
+mod joins;
+mod misspelt;
+mod nodes;
+mod reserved;
+mod rule_functions;
+mod store;
+mod system;
+mod told;
+mod transactions;
+
+pub(crate) use access::{Asker, Data, Target};
+pub(crate) use action::Action;
+pub(crate) use guarded::missing;
+pub(crate) use nodes::of_bson;
+pub(crate) use reserved::Reserved;
+pub(crate) use rule_functions::RuleFunctions;
+pub use store::DataStore;
+pub(crate) use told::told;

@@ -1,0 +1,143 @@
+//! The functions that rules call, which answer later than the rules are asked.
+
+use std::sync::Arc;
+
+use bson::Bson;
+use portcullis::eval::{FunctionError, Functions, PendingCall};
+use portcullis::future::BoxFuture;
+
+use super::access::Asker;
+
+/// What carries out `%function`.
+pub(crate) trait RuleFunctions: Send + Sync {
+    /// Whether there is a function of this name.
+    fn contains(&self, name: &str) -> bool;
+
+    /// Calls one for whom the rule is asked about.
+    fn call<'a>(&'a self, call: &'a PendingCall, asker: &'a Asker) -> BoxFuture<'a, Result<Bson, FunctionError>>;
+}
+
+/// To rules: the functions that there are, none of which has answered yet.
+pub(super) struct Unanswered(pub(super) Arc<dyn RuleFunctions>);
+
+impl Functions for Unanswered {
+    fn contains(&self, name: &str) -> bool {
+        self.0.contains(name)
+    }
+
+    fn call(&self, name: &str, _: &[Bson]) -> Result<Bson, FunctionError> {
+        if self.0.contains(name) {
+            return Err(FunctionError::Pending(name.to_owned()));
+        }
+        Err(FunctionError::NotFound(name.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use bson::{bson, doc};
+    use portcullis::app::{App, Secrets};
+    use portcullis::user::User;
+    use portcullis_store::EmbeddedDocuments;
+
+    use super::*;
+    use crate::data::{Action, Data, DataStore, Reserved, Target, of_bson};
+
+    /// Answers whether the level of the caller is as high, and counts how often it is asked.
+    #[derive(Default)]
+    struct Levels {
+        calls: Mutex<Vec<Bson>>,
+        asks: AtomicUsize,
+    }
+
+    impl RuleFunctions for Levels {
+        fn contains(&self, name: &str) -> bool {
+            name == "isOfLevel"
+        }
+
+        fn call<'a>(&'a self, call: &'a PendingCall, _: &'a Asker) -> BoxFuture<'a, Result<Bson, FunctionError>> {
+            Box::pin(async move {
+                self.calls.lock().unwrap().extend(call.arguments.iter().cloned());
+                self.asks.fetch_add(1, Ordering::Relaxed);
+                match call.arguments.first() {
+                    Some(Bson::Int32(level)) if *level != 13 => Ok(Bson::Boolean(*level <= 2)),
+                    _ => Err(FunctionError::Failed { name: call.name.clone(), message: "no".to_owned() }),
+                }
+            })
+        }
+    }
+
+    fn asker() -> Asker {
+        Asker { user: User::new("ada").without_custom_data(), request: None }
+    }
+
+    async fn act(data: &Data, asker: &Asker, action: Action, options: Bson) -> Result<Bson, String> {
+        let target = Target::of("mongodb-atlas", "guild", "quests").unwrap();
+        let done = data.act(asker, &target, action, &of_bson(&options).unwrap()).await;
+        done.map_err(|error| error.message)
+    }
+
+    async fn data(levels: &Arc<Levels>, of: &[i32]) -> Arc<Data> {
+        let app = App::load(portcullis_testkit::root().join("fixtures/served/guild")).unwrap();
+        let store = DataStore::from(EmbeddedDocuments::in_memory().unwrap());
+        let data = Arc::new(Data::new(Arc::new(app), Secrets::default(), store, Reserved::default()));
+        let quests = of.iter().zip(1..).map(|(level, n)| doc! { "_id": n, "level": level }).collect::<Vec<_>>();
+        let target = Target::of("mongodb-atlas", "guild", "quests").unwrap();
+        data.act_as_system(&target, Action::InsertMany, &doc! { "documents": quests }).await.unwrap();
+        let functions: Arc<dyn RuleFunctions> = Arc::<Levels>::clone(levels);
+        data.call_functions_by(&functions);
+        data
+    }
+
+    fn ids(found: &Bson) -> Vec<i32> {
+        let ids = found.as_array().unwrap().iter().map(|one| one.as_document().unwrap().get_i32("_id").unwrap());
+        ids.collect()
+    }
+
+    #[tokio::test]
+    async fn a_rule_gets_each_answer_once_and_a_failure_denies() {
+        let levels = Arc::new(Levels::default());
+        let data = data(&levels, &[1, 1, 2, 3, 2]).await;
+        let found = act(&data, &asker(), Action::Find, bson!({ "sort": { "_id": 1 } })).await;
+        assert_eq!(ids(&found.unwrap()), [1, 2, 3, 5]);
+        assert_eq!(*levels.calls.lock().unwrap(), [1.into(), 2.into(), 3.into()]);
+        let found = act(&data, &asker(), Action::Count, bson!({ "filter": { "level": { "$gt": 1 } } })).await;
+        assert_eq!(found, Ok(Bson::Int64(2)));
+        let others = Arc::new(Levels::default());
+        let data = self::data(&others, &[1, 13]).await;
+        // As any rule that fails.
+        assert!(act(&data, &asker(), Action::Find, bson!({})).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn many_answers_are_awaited_together() {
+        let levels = Arc::new(Levels::default());
+        let all: Vec<i32> = (-800..13).collect();
+        let data = data(&levels, &all).await;
+        let found = act(&data, &asker(), Action::Count, bson!({})).await;
+        assert_eq!(found, Ok(Bson::Int64(803)));
+        let pipeline = bson!({ "pipeline": [{ "$group": { "_id": Bson::Null, "n": { "$sum": 1 } } }] });
+        let found = act(&data, &asker(), Action::Aggregate, pipeline).await;
+        assert_eq!(found, Ok(bson!([{ "_id": Bson::Null, "n": 803 }])));
+        assert_eq!(levels.asks.load(Ordering::Relaxed), 1626);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_written_while_a_rule_waits() {
+        let levels = Arc::new(Levels::default());
+        let data = data(&levels, &[1, 1, 2, 3]).await;
+        let update = bson!({ "filter": { "level": { "$lt": 9 } }, "update": { "$inc": { "n": 1 } } });
+        let updated = act(&data, &asker(), Action::UpdateMany, update).await;
+        assert_eq!(updated, Ok(bson!({ "matchedCount": 3, "modifiedCount": 3 })));
+        let target = Target::of("mongodb-atlas", "guild", "quests").unwrap();
+        let all = data.act_as_system(&target, Action::Find, &doc! { "filter": { "n": 1 } }).await.unwrap();
+        assert_eq!(ids(&all), [1, 2, 3]);
+        let insert = |level: i32| bson!({ "document": { "_id": level + 100, "level": level } });
+        assert!(act(&data, &asker(), Action::InsertOne, insert(1)).await.is_ok());
+        assert_eq!(act(&data, &asker(), Action::InsertOne, insert(3)).await, Err("insert not permitted".to_owned()));
+        assert!(act(&data, &asker(), Action::InsertOne, insert(13)).await.is_err());
+    }
+}

@@ -1,0 +1,118 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use portcullis::store::documents::{DocumentStore, DocumentsError, Transaction};
+use portcullis_store::EmbeddedDocuments;
+#[cfg(feature = "mongodb")]
+use portcullis_store::mongodb::MongoTransaction;
+
+use crate::server::Server;
+
+/// The documents of applications that are served: in a file, or on a server.
+#[derive(Clone)]
+pub struct DataStore {
+    documents: Arc<dyn DocumentStore>,
+    pub(super) kind: Kind,
+}
+
+/// Which store it is, for what no trait has.
+#[derive(Clone)]
+pub(super) enum Kind {
+    Embedded(EmbeddedDocuments),
+    Server(Server),
+}
+
+impl From<EmbeddedDocuments> for DataStore {
+    fn from(documents: EmbeddedDocuments) -> Self {
+        Self { documents: Arc::new(documents.clone()), kind: Kind::Embedded(documents) }
+    }
+}
+
+impl From<Server> for DataStore {
+    fn from(server: Server) -> Self {
+        Self { documents: Arc::from(server.documents()), kind: Kind::Server(server) }
+    }
+}
+
+impl DataStore {
+    /// Its documents, without any rules.
+    #[must_use]
+    pub fn documents(&self) -> &Arc<dyn DocumentStore> {
+        &self.documents
+    }
+
+    /// How long a transaction may last that somebody holds: on the embedded store it keeps all others waiting who write.
+    pub(super) const fn transaction_time(&self) -> Duration {
+        match self.kind {
+            Kind::Embedded(_) => Duration::from_secs(10),
+            Kind::Server(_) => Duration::from_secs(60),
+        }
+    }
+
+    /// Begins a transaction that can be held.
+    pub(super) async fn begin(&self) -> Result<OpenTransaction, DocumentsError> {
+        match &self.kind {
+            Kind::Embedded(documents) => Ok(OpenTransaction::Embedded(documents.transaction().await?)),
+            #[cfg(feature = "mongodb")]
+            Kind::Server(server) => Ok(OpenTransaction::Server(Box::new(server.commands().begin().await?))),
+            #[cfg(not(feature = "mongodb"))]
+            Kind::Server(server) => match *server {},
+        }
+    }
+
+    /// The names of the databases.
+    pub(super) async fn database_names(&self) -> Result<Vec<String>, DocumentsError> {
+        match &self.kind {
+            Kind::Embedded(documents) => documents.database_names(),
+            #[cfg(feature = "mongodb")]
+            Kind::Server(server) => server.commands().database_names().await,
+            #[cfg(not(feature = "mongodb"))]
+            Kind::Server(server) => match *server {},
+        }
+    }
+
+    /// The names of the collections of a database.
+    pub(super) async fn collection_names(&self, database: &str) -> Result<Vec<String>, DocumentsError> {
+        match &self.kind {
+            Kind::Embedded(documents) => documents.collection_names(database),
+            #[cfg(feature = "mongodb")]
+            Kind::Server(server) => server.commands().collection_names(database).await,
+            #[cfg(not(feature = "mongodb"))]
+            Kind::Server(server) => match *server {},
+        }
+    }
+}
+
+/// A transaction that somebody holds. Dropped, it is aborted.
+pub(super) enum OpenTransaction {
+    Embedded(Box<dyn Transaction>),
+    #[cfg(feature = "mongodb")]
+    Server(Box<MongoTransaction>),
+}
+
+impl OpenTransaction {
+    /// Its reads and writes.
+    pub(super) fn as_transaction(&mut self) -> &mut dyn Transaction {
+        match self {
+            Self::Embedded(transaction) => &mut **transaction,
+            #[cfg(feature = "mongodb")]
+            Self::Server(transaction) => &mut **transaction,
+        }
+    }
+
+    pub(super) async fn commit(self) -> Result<(), DocumentsError> {
+        match self {
+            Self::Embedded(transaction) => transaction.commit().await,
+            #[cfg(feature = "mongodb")]
+            Self::Server(transaction) => transaction.commit().await,
+        }
+    }
+
+    pub(super) async fn abort(self) {
+        match self {
+            Self::Embedded(transaction) => transaction.abort().await,
+            #[cfg(feature = "mongodb")]
+            Self::Server(transaction) => transaction.abort().await,
+        }
+    }
+}

@@ -1,0 +1,47 @@
+use portcullis::access::Reason;
+use portcullis::guarded::{GuardedError, WriteKind};
+use portcullis::json::Node;
+use portcullis::store::documents::DocumentsError;
+
+use super::misspelt::misspelt;
+use crate::client::{ClientError, ErrorClass, ErrorCode};
+
+/// What is told of a request that failed, whose options can be quoted where they are given. The texts by which clients know a
+/// misspelt operator are MongoDB's.
+pub(crate) fn told(error: &GuardedError, options: Option<&Node>) -> ClientError {
+    let private = error.private();
+    let message = error.to_string();
+    let mut told = match error {
+        GuardedError::Denied { operation: Some(WriteKind::Insert), reason } if is_schema(&reason.reason) => {
+            ClientError::bad(ErrorCode::SchemaValidationFailedWrite, message)
+        }
+        GuardedError::Denied { .. } => ClientError::bad(ErrorCode::NoMatchingRuleFound, message),
+        GuardedError::NoRule(_) | GuardedError::Internal => {
+            ClientError::new(ErrorClass::Forbidden, ErrorCode::NoMatchingRuleFound, message)
+        }
+        GuardedError::LimitExceeded(_) => ClientError::bad(ErrorCode::ReadSizeLimitExceeded, message),
+        GuardedError::Store(DocumentsError::DuplicateKey) => {
+            ClientError::bad(ErrorCode::MongoDBError, format!("Duplicate key error: {message}"))
+        }
+        GuardedError::Query(_)
+        | GuardedError::Unsupported { .. }
+        | GuardedError::Malformed(_)
+        | GuardedError::Update(_) => {
+            let message = match options.and_then(misspelt) {
+                Some(known) => format!("{known} {message}"),
+                None => message,
+            };
+            ClientError::bad(ErrorCode::MongoDBError, message)
+        }
+        GuardedError::Undisclosed(_) | GuardedError::Store(DocumentsError::Refused { .. }) => {
+            ClientError::bad(ErrorCode::MongoDBError, message)
+        }
+        _ => ClientError::internal(message),
+    };
+    told.private = private.or(told.private);
+    told
+}
+
+const fn is_schema(reason: &Reason) -> bool {
+    matches!(reason, Reason::Schema(_))
+}

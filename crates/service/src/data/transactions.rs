@@ -1,0 +1,117 @@
+//! Transactions that functions hold between their actions.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex as Lock, PoisonError};
+
+use portcullis::store::documents::DocumentsError;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use super::store::{DataStore, OpenTransaction};
+
+/// How many transactions may be open at once, of all functions together.
+const MAX_OPEN: usize = 1000;
+
+/// The transactions that are open, by their numbers.
+pub(crate) struct Transactions {
+    open: Arc<Lock<HashMap<u64, Held>>>,
+    last: AtomicU64,
+}
+
+/// One of them, which one action at a time uses; gone once it has ended.
+pub(super) type Held = Arc<Mutex<Option<Standing>>>;
+
+/// A transaction that is under way.
+pub(super) struct Standing {
+    pub(super) transaction: OpenTransaction,
+    /// Something of it failed, or was refused after it was half done: it can only be aborted.
+    pub(super) is_broken: bool,
+}
+
+impl Transactions {
+    pub(crate) fn new() -> Self {
+        Self { open: Arc::default(), last: AtomicU64::new(0) }
+    }
+
+    /// Begins one; returns its number. It is aborted if it does not end within the time that the store gives it.
+    pub(super) async fn begin(&self, store: &DataStore) -> Result<u64, DocumentsError> {
+        let too_many = || DocumentsError::Conflict("too many transactions are open".to_owned());
+        if self.lock().len() >= MAX_OPEN {
+            return Err(too_many());
+        }
+        let transaction = store.begin().await?;
+        let number = self.last.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        let held = Arc::new(Mutex::new(Some(Standing { transaction, is_broken: false })));
+        self.lock().insert(number, held);
+        let (open, time) = (Arc::downgrade(&self.open), store.transaction_time());
+        tokio::spawn(async move {
+            tokio::time::sleep(time).await;
+            let held =
+                open.upgrade().and_then(|open| open.lock().unwrap_or_else(PoisonError::into_inner).remove(&number));
+            end(held).await;
+        });
+        Ok(number)
+    }
+
+    /// The transaction of a number.
+    pub(super) async fn held(&self, number: u64) -> Result<Joined, DocumentsError> {
+        let held = self.lock().get(&number).cloned().ok_or_else(ended)?;
+        let standing = held.lock_owned().await;
+        if standing.as_ref().is_none_or(|standing| standing.is_broken) {
+            return Err(ended());
+        }
+        Ok(Joined { standing })
+    }
+
+    /// Makes all of it happen.
+    pub(super) async fn commit(&self, number: u64) -> Result<(), DocumentsError> {
+        let held = self.lock().remove(&number).ok_or_else(ended)?;
+        let standing = held.lock().await.take().ok_or_else(ended)?;
+        if standing.is_broken {
+            standing.transaction.abort().await;
+            return Err(ended());
+        }
+        standing.transaction.commit().await
+    }
+
+    /// Gives it up, if it has not ended.
+    pub(super) async fn abort(&self, number: u64) {
+        let held = self.lock().remove(&number);
+        end(held).await;
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Held>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn end(held: Option<Held>) {
+    let Some(held) = held else { return };
+    if let Some(standing) = held.lock().await.take() {
+        standing.transaction.abort().await;
+    }
+}
+
+/// What is told of a transaction that is no more.
+pub(super) fn ended() -> DocumentsError {
+    DocumentsError::Refused { code: Some(251), message: "the transaction has been aborted, or has ended".to_owned() }
+}
+
+/// A transaction for the time of one action, during which no other uses it.
+pub(super) struct Joined {
+    standing: OwnedMutexGuard<Option<Standing>>,
+}
+
+impl Joined {
+    /// The transaction.
+    pub(super) fn transaction(&mut self) -> Result<&mut OpenTransaction, DocumentsError> {
+        self.standing.as_mut().map(|standing| &mut standing.transaction).ok_or_else(ended)
+    }
+
+    /// Leaves nothing but to abort it.
+    pub(super) fn break_off(&mut self) {
+        if let Some(standing) = self.standing.as_mut() {
+            standing.is_broken = true;
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What functions reach of the service: users, and the data sources by the rules or as the system.
+
+use std::sync::Arc;
+
+use bson::Bson;
+use portcullis::clock::{Clock, SystemClock};
+use portcullis::future::BoxFuture;
+use portcullis::login::{LoginError, UserAssembler};
+use portcullis::user::User;
+use portcullis_functions::{ActionName, Backend, BackendError, DataAction, Rights};
+
+use crate::client::{ClientError, ErrorClass, ErrorCode};
+use crate::data::{Action, Asker, Data, Target, of_bson};
+
+/// The reach of functions.
+pub(super) struct Reach {
+    data: Arc<Data>,
+    users: UserAssembler,
+}
+
+/// MongoDB's code for a key that exists.
+const DUPLICATE_KEY: i32 = 11000;
+
+impl Reach {
+    pub(super) const fn new(data: Arc<Data>, users: UserAssembler) -> Self {
+        Self { data, users }
+    }
+
+    async fn act(&self, action: DataAction) -> Result<Bson, ClientError> {
+        let DataAction { rights, service, database, collection, name, arguments, transaction, request } = action;
+        match (name, &rights) {
+            (ActionName::GetDatabaseNames, Rights::System) => return self.data.database_names().await,
+            (ActionName::GetCollectionNames, Rights::System) => return self.data.collection_names(&database).await,
+            _ => {}
+        }
+        let Some(action) = Action::from_name(name.name()) else {
+            let message = format!("the data source has no action '{}'", name.name());
+            return Err(ClientError::bad(ErrorCode::ServiceCommandNotFound, message));
+        };
+        let target = Target::of(&service, &database, &collection.unwrap_or_default())?;
+        let target = Target { transaction, ..target };
+        match rights {
+            Rights::System => self.data.act_as_system(&target, action, &arguments).await,
+            Rights::User(user) => {
+                let asker = Asker { user: Arc::unwrap_or_clone(user), request };
+                let options = of_bson(&Bson::Document(arguments))
+                    .map_err(|error| ClientError::bad(ErrorCode::InvalidParameter, error.to_string()))?;
+                self.data.act(&asker, &target, action, &options).await
+            }
+        }
+    }
+}
+
+impl Backend for Reach {
+    fn user<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<User>, BackendError>> {
+        Box::pin(async move {
+            match self.users.look_up(id, SystemClock.now()).await {
+                Ok(found) => Ok(Some(found.user)),
+                Err(LoginError::UserUnknown(_) | LoginError::UserDisabled(_) | LoginError::UserExpired(_)) => Ok(None),
+                Err(error) => Err(seen(ClientError::internal(error))),
+            }
+        })
+    }
+
+    fn data(&self, action: DataAction) -> BoxFuture<'_, Result<Bson, BackendError>> {
+        Box::pin(async move { self.act(action).await.map_err(seen) })
+    }
+
+    fn begin<'a>(&'a self, _: &'a str, _: &'a Rights) -> BoxFuture<'a, Result<u64, BackendError>> {
+        Box::pin(async move { self.data.begin().await.map_err(seen) })
+    }
+
+    fn commit(&self, transaction: u64) -> BoxFuture<'_, Result<(), BackendError>> {
+        Box::pin(async move { self.data.commit(transaction).await.map_err(seen) })
+    }
+
+    fn abort(&self, transaction: u64) -> BoxFuture<'_, Result<(), BackendError>> {
+        Box::pin(async move {
+            self.data.abort(transaction).await;
+            Ok(())
+        })
+    }
+
+    fn has_data_source(&self, name: &str) -> bool {
+        self.data.has_source(name)
+    }
+}
+
+/// What a function sees of a failure: what a client would be told. The rest goes to the log.
+fn seen(error: ClientError) -> BackendError {
+    if let Some(private) = error.private.as_deref() {
+        if error.class == ErrorClass::Internal {
+            tracing::error!(private, "a data source failed under a function");
+        } else {
+            tracing::debug!(private, "{}", error.message);
+        }
+    }
+    let is_duplicate = error.message.contains("E11000");
+    let seen = BackendError::new(error.message);
+    if is_duplicate { seen.with_code(DUPLICATE_KEY) } else { seen }
+}

@@ -1,0 +1,40 @@
+use portcullis_functions::CallError;
+
+use crate::client::{ClientError, ErrorClass, ErrorCode};
+
+/// How much of a name that a client wrote is shown, in characters.
+const SHOWN: usize = 128;
+
+/// What a client is told of a call that failed.
+pub(crate) fn told(error: &CallError) -> ClientError {
+    let message = error.to_string();
+    let mut told = match error {
+        CallError::NotFound(name) | CallError::Private(name) => {
+            let shown: String = name.chars().take(SHOWN).collect();
+            let message = format!("function not found: '{shown}'");
+            ClientError::new(ErrorClass::NotFound, ErrorCode::FunctionNotFound, message)
+        }
+        CallError::TimedOut { .. } => ClientError::bad(ErrorCode::ExecutionTimeLimitExceeded, message),
+        CallError::ArgumentsTooLarge(_) => ClientError::bad(ErrorCode::BadRequest, message),
+        CallError::Busy => ClientError::plain(ErrorClass::TooManyRequests, message),
+        CallError::Engine(reason) => ClientError::internal(reason),
+        _ => ClientError::bad(ErrorCode::FunctionExecutionError, message),
+    };
+    told.private = told.private.or_else(|| private(error));
+    told
+}
+
+/// What only the log may say of it.
+pub(crate) fn private(error: &CallError) -> Option<String> {
+    match error {
+        CallError::RunAsRefused { reason, .. } | CallError::NotRunnable { reason, .. } | CallError::Engine(reason) => {
+            Some(reason.clone())
+        }
+        CallError::Private(name) => Some(format!("the function '{name}' is private")),
+        CallError::Failed(failure) => {
+            let position = failure.position.as_ref()?;
+            Some(format!("{}:{}:{}", position.file, position.line, position.column))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,42 @@
+use std::sync::Arc;
+
+use bson::{Bson, Document};
+use portcullis::future::BoxFuture;
+use portcullis::login::{UserCreation, UserCreationRefused};
+use portcullis::user::User;
+use portcullis_functions::Entry;
+
+use super::Functions;
+
+/// The user-creation function of an application. What it returns is not looked at; where it throws there is no user.
+pub(crate) struct CreationFunction {
+    functions: Arc<Functions>,
+    name: String,
+}
+
+impl CreationFunction {
+    /// The function of this name.
+    pub(crate) fn new(functions: Arc<Functions>, name: impl Into<String>) -> Self {
+        Self { functions, name: name.into() }
+    }
+}
+
+/// The user object that a creation function gets: there is no custom data yet.
+fn argument(user: &User) -> Bson {
+    let mut object: Document = user.to_document();
+    object.remove("custom_data");
+    Bson::Document(object)
+}
+
+impl UserCreation for CreationFunction {
+    fn user_created<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<(), UserCreationRefused>> {
+        Box::pin(async move {
+            let called = self.functions.call_as_system(&self.name, vec![argument(user)], Entry::UserCreation).await;
+            let refused = |error: &dyn std::error::Error| UserCreationRefused {
+                function: self.name.clone(),
+                message: error.to_string(),
+            };
+            called.map(drop).map_err(|error| refused(&error))
+        })
+    }
+}

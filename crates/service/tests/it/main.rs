@@ -1,0 +1,45 @@
+//! The service without a server.
+
+// A test that cannot go on fails by panicking, also inside its helpers, which clippy does not take for tests.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod data;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use portcullis::app::{App, Secrets};
+use portcullis_service::Places;
+use portcullis_service::client::{ClientApi, Host, MailSettings, Served, StorePlace};
+
+/// The application `guild` with a state of its own.
+struct Guild {
+    api: ClientApi,
+    state: PathBuf,
+}
+
+impl Drop for Guild {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.state);
+    }
+}
+
+impl Guild {
+    async fn new() -> Self {
+        let state = std::env::temp_dir().join(format!("portcullis-service-{}", bson::oid::ObjectId::new().to_hex()));
+        let app = App::load(portcullis_testkit::root().join("fixtures/served/guild")).unwrap();
+        let served = vec![Served { app: Arc::new(app), secrets: Secrets::default() }];
+        let mail = MailSettings::to_folder(state.join("mail")).unwrap();
+        let (host, _) = Host::open(Places::in_directory(&state), &StorePlace::Directory, mail).await.unwrap();
+        Self { api: host.applications(served).unwrap().remove(0), state }
+    }
+}
+
+#[tokio::test]
+async fn data_sources_do_what_functions_ask_for() {
+    for (name, law) in data::LAWS {
+        let guild = Guild::new().await;
+        println!("{name}");
+        law(data::Source { backend: guild.api.functions().backend(), collection: (*name).to_owned() }).await;
+    }
+}
