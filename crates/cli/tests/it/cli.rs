@@ -38,6 +38,17 @@ fn commands_keep_documents_as_their_fixtures_say() {
     assert!(cases > 20, "the fixture lost its cases");
 }
 
+/// One after the other, on a store of their own.
+#[test]
+fn functions_run_as_their_fixtures_say() {
+    let state = std::env::temp_dir().join(format!("portcullis-functions-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&state);
+    let cases =
+        check(include_str!("../../../../fixtures/cli/functions.json"), Some(("PORTCULLIS_STATE", state.as_os_str())));
+    std::fs::remove_dir_all(&state).unwrap();
+    assert!(cases > 10, "the fixture lost its cases");
+}
+
 #[test]
 fn a_reader_that_leaves_early_is_no_panic() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_portcullis"))

@@ -7,6 +7,7 @@ mod access;
 mod client;
 mod data;
 mod exposure;
+mod functions;
 mod keys;
 mod passwords;
 mod sessions;
