@@ -4,7 +4,7 @@ use bson::DateTime;
 
 use super::LoginError;
 use crate::auth::ProviderType;
-use crate::store::{Account, Identity, Sessions, Users};
+use crate::store::{Account, Identity, Removed, Sessions, Users};
 
 /// How many users are read at once where all are.
 const PAGE: usize = 1000;
@@ -29,6 +29,55 @@ impl Accounts {
     /// The sessions cannot be asked.
     pub async fn revoke_sessions(&self, user_id: &str) -> Result<u64, LoginError> {
         Ok(self.sessions.end_all(user_id).await?)
+    }
+
+    /// Ends the sessions of a user that an API key opened; how many there were.
+    ///
+    /// # Errors
+    /// The sessions cannot be asked.
+    pub async fn revoke_key(&self, user_id: &str, key_id: &str) -> Result<u64, LoginError> {
+        Ok(self.sessions.end_of_key(user_id, key_id).await?)
+    }
+
+    /// Gives an identity to an imported user whom nobody has claimed yet; `None` where the user is none of these.
+    ///
+    /// # Errors
+    /// The store cannot be asked.
+    pub async fn take_over(
+        &self,
+        user_id: &str,
+        identity: &Identity,
+        now: DateTime,
+    ) -> Result<Option<Account>, LoginError> {
+        Ok(self.users.take_over(user_id, identity, now).await?)
+    }
+
+    /// Notes that a user is claimed by one of their identities, so that no other takes them over.
+    ///
+    /// # Errors
+    /// There is no such user, the identity is another's, or the store cannot be asked.
+    pub async fn claim(&self, user_id: &str, identity: &Identity) -> Result<(), LoginError> {
+        Ok(self.users.link(user_id, identity).await.map(drop)?)
+    }
+
+    /// Removes an identity from its user, with whom no session is left if it was the only one.
+    ///
+    /// # Errors
+    /// The store cannot be asked.
+    pub async fn remove_identity(&self, provider_type: ProviderType, id: &str) -> Result<Option<Removed>, LoginError> {
+        let removed = self.users.remove_identity(provider_type, id).await?;
+        if let Some(Removed::WithUser(user_id)) = &removed {
+            self.revoke_sessions(user_id).await?;
+        }
+        Ok(removed)
+    }
+
+    /// The users, at most `limit` whose ids follow `after`, in the order of their ids.
+    ///
+    /// # Errors
+    /// The store cannot be asked.
+    pub async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<Account>, LoginError> {
+        Ok(self.users.list(after, limit).await?)
     }
 
     /// Keeps a user from logging in and ends the sessions; how many there were.
@@ -66,7 +115,11 @@ impl Accounts {
         Ok(self.users.owner(provider_type, id).await?)
     }
 
-    async fn stored(&self, user_id: &str) -> Result<Account, LoginError> {
+    /// A user as stored.
+    ///
+    /// # Errors
+    /// There is no such user, or the store cannot be asked.
+    pub async fn stored(&self, user_id: &str) -> Result<Account, LoginError> {
         self.users.find(user_id).await?.ok_or_else(|| LoginError::UserUnknown(user_id.to_owned()))
     }
 
@@ -80,7 +133,7 @@ impl Accounts {
         Ok(deleted)
     }
 
-    /// Deletes the anonymous users whose 90 days are over, and forgets sessions that have expired; how many users.
+    /// Deletes the anonymous users who were last here 90 days ago, and forgets sessions that have expired; how many users.
     ///
     /// # Errors
     /// The store cannot be asked.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use bson::DateTime;
 
 use super::cache::Cache;
-use super::{Accounts, LoginError, UserAssembler, UserCreation};
+use super::{Accounts, LoginError, Takeover, UserAssembler, UserCreation};
 use crate::auth::token::{TokenIssuer, TokenProvider};
 use crate::clock::{Clock, SystemClock};
 use crate::store::{CustomDataStore, Session};
@@ -15,6 +15,7 @@ pub struct Authenticator {
     pub(super) anonymous: Anonymous,
     pub(super) assembler: UserAssembler,
     pub(super) user_creation: Option<Arc<dyn UserCreation>>,
+    pub(super) takeover: Option<Arc<dyn Takeover>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) looked_up: Cache,
 }
@@ -37,6 +38,7 @@ impl Authenticator {
             anonymous: Anonymous::Refused,
             assembler: UserAssembler::new(accounts),
             user_creation: None,
+            takeover: None,
             clock: Arc::new(SystemClock),
             looked_up: Cache::default(),
         }
@@ -75,6 +77,13 @@ impl Authenticator {
     #[must_use]
     pub fn with_user_creation(mut self, function: Arc<dyn UserCreation>) -> Self {
         self.user_creation = Some(function);
+        self
+    }
+
+    /// Lets third parties' tokens take over imported users. Without it, none do.
+    #[must_use]
+    pub fn with_takeover(mut self, takeover: Arc<dyn Takeover>) -> Self {
+        self.takeover = Some(takeover);
         self
     }
 

@@ -35,7 +35,7 @@ pub enum LoginError {
     #[error("there is no user `{}`", OneLine(.0))]
     UserUnknown(String),
     /// An anonymous user's account has ended.
-    #[error("the account of the anonymous user `{}` has ended, after 90 days", OneLine(.0))]
+    #[error("the account of the anonymous user `{}` has ended, after 90 days without a login", OneLine(.0))]
     UserExpired(String),
     /// The session was ended, by the user or for them, or has expired.
     #[error("invalid session: it has ended; log in again")]
@@ -73,7 +73,7 @@ impl From<UsersError> for LoginError {
         match error {
             UsersError::Store(error) => Self::Store(error),
             UsersError::Unknown(id) => Self::UserUnknown(id),
-            UsersError::IdentityTaken { .. } => Self::Users(error),
+            UsersError::IdentityTaken { .. } | UsersError::SecondIdentity(_) => Self::Users(error),
         }
     }
 }

@@ -4,8 +4,8 @@ use bson::{DateTime, Document};
 use super::authenticator::{Anonymous, Authenticator};
 use super::{Freshness, LoginError};
 use crate::auth::token::{AccessToken, RefreshGrant, RefreshToken, TokenIdentity, TokenSession};
-use crate::auth::{Assembly, ProviderType, Warning, assemble};
-use crate::store::{Account, AccountState, Identity, Session};
+use crate::auth::{Assembly, ProviderType, VerifiedClaims, Warning, assemble};
+use crate::store::{Account, AccountState, Identity, ImportOutcome, Session, UsersError};
 use crate::user::{CustomData, User};
 
 /// The result of a login.
@@ -30,8 +30,36 @@ impl Authenticator {
     /// # Errors
     /// See [`LoginError`]. Nothing is left behind but the user, who may be new.
     pub async fn log_in(&self, provider: &str, token: &str, device_id: Option<&str>) -> Result<Login, LoginError> {
-        let identity = self.identify(provider, token).await?;
+        let (identity, claims) = self.identify(provider, token).await?;
+        if let Some(takeover) = &self.takeover
+            && self.accounts().user_of(identity.provider_type, &identity.id).await?.is_none()
+            && let Some(account) = takeover.take_over(&claims, &identity, self.clock.now()).await?
+        {
+            self.looked_up.remove(&account.id);
+            return self.enter_account(account, identity, device_id).await;
+        }
         self.enter(identity, device_id).await
+    }
+
+    /// Makes a user at once, who has not logged in yet: an administrator vouches for the identity. Where the user-creation function
+    /// refuses the user, none is left.
+    ///
+    /// # Errors
+    /// See [`LoginError`]; above all, the identity is a user already.
+    pub async fn create_user(&self, identity: &Identity) -> Result<Account, LoginError> {
+        let now = self.clock.now();
+        let account =
+            Account { last_login_at: None, ..Account::new(ObjectId::new().to_hex(), identity.clone(), now) };
+        let users = &self.assembler.accounts.users;
+        if users.import(std::slice::from_ref(&account)).await?.first() != Some(&ImportOutcome::Added) {
+            let Identity { provider_type, id, .. } = identity.clone();
+            return Err(UsersError::IdentityTaken { provider_type, id }.into());
+        }
+        let admitted = self.admit(&account, now).await;
+        if admitted.is_err() {
+            users.delete(&account.id).await?;
+        }
+        admitted.map(|()| Account { state: AccountState::Active, ..account })
     }
 
     /// Logs in as a new user about whom nothing is known.
@@ -135,14 +163,14 @@ impl Authenticator {
     /// See [`LoginError`]; above all, the person is another user already.
     pub async fn link(&self, access_token: &str, provider: &str, token: &str) -> Result<Account, LoginError> {
         let bearer = self.authenticate(access_token, Freshness::Live).await?;
-        let identity = self.identify(provider, token).await?;
+        let (identity, _) = self.identify(provider, token).await?;
         let account = self.assembler.accounts.users.link(&bearer.user.id, &identity).await?;
         self.looked_up.remove(&account.id);
         Ok(account)
     }
 
     /// Whom a third party's token speaks of.
-    async fn identify(&self, name: &str, token: &str) -> Result<Identity, LoginError> {
+    async fn identify(&self, name: &str, token: &str) -> Result<(Identity, VerifiedClaims), LoginError> {
         let provider = self.provider.as_ref().filter(|provider| provider.provider().name() == name);
         let provider = provider.ok_or_else(|| LoginError::ProviderUnknown(name.to_owned()))?;
         // Before keys are fetched for it.
@@ -152,7 +180,7 @@ impl Authenticator {
         let claims = provider.verify(token, self.clock.now()).await?;
         let assembly = Assembly { provider: Some(provider.provider()), custom_data: None };
         let User { id, data, .. } = assemble(&claims, &assembly)?.user;
-        Ok(Identity { provider_type: provider.provider().kind(), id, data })
+        Ok((Identity { provider_type: provider.provider().kind(), id, data }, claims))
     }
 
     async fn enter(&self, identity: Identity, device_id: Option<&str>) -> Result<Login, LoginError> {
@@ -175,8 +203,9 @@ impl Authenticator {
             user_id: account.id.clone(),
             device_id: device(device_id),
             started_at: now,
-            // An anonymous user's token has no end, but the account has.
-            expires_at: expires_at.or_else(|| Some(account.anonymous_end())),
+            // An anonymous user's session has no end, but the account has.
+            expires_at,
+            key_id: (identity.provider_type == ProviderType::ApiKey).then(|| identity.id.clone()),
         };
         self.assembler.accounts.sessions.start(&session).await?;
         let entered = self.enter_by(&session, identity, expires_at, now).await;

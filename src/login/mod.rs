@@ -16,6 +16,7 @@ mod error;
 mod freshness;
 mod log_in;
 mod sessions;
+mod takeover;
 mod user_creation;
 
 pub use accounts::Accounts;
@@ -27,4 +28,5 @@ pub use error::LoginError;
 pub use freshness::Freshness;
 pub use log_in::Login;
 pub use sessions::Refreshed;
+pub use takeover::Takeover;
 pub use user_creation::{FunctionMissing, UserCreation, UserCreationRefused};

@@ -1,7 +1,12 @@
+use std::time::Duration;
+
 use super::{Authenticator, LoginError};
 use crate::auth::Warning;
 use crate::auth::token::TokenSession;
 use crate::user::User;
+
+/// How long an anonymous user is unseen before a refresh is noted: not each of them is worth a write.
+const UNSEEN: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The result of refreshing a session.
 #[derive(Clone, PartialEq)]
@@ -24,6 +29,9 @@ impl Authenticator {
         let token = self.issuer.verify_refresh(refresh_token, now)?;
         let session = self.session(&token.session.id, &token.user_id, now).await?;
         let account = self.assembler.account(&token.user_id, now).await?;
+        if account.is_anonymous() && account.unseen_for(now) >= UNSEEN {
+            self.accounts().users.touch(&account.id, now).await?;
+        }
         let (user, warnings) = self.assembler.assemble(&account).await?;
         let reference = TokenSession { id: session.id, device_id: session.device_id };
         let access_token = self.issuer.issue_access(&user, &reference, now)?;

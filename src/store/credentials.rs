@@ -11,8 +11,8 @@ pub struct PasswordLogin {
     pub id: String,
     /// As the client wrote it: addresses are case-sensitive.
     pub email: String,
-    /// The hash in PHC form, with its parameters and salt.
-    pub hash: String,
+    /// The hash in PHC form, with its parameters and salt; `None` for a user who was imported and has set no password here yet.
+    pub hash: Option<String>,
     /// Whether the address is confirmed. One that is not cannot log in.
     pub is_confirmed: bool,
     /// When it was registered.
@@ -77,10 +77,40 @@ pub struct ApiKey {
     pub created_at: DateTime,
 }
 
+/// What became of a login that was to be added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginAddition {
+    /// It was added.
+    Added,
+    /// One of the same id and address is there; it stays as it is.
+    Unchanged,
+    /// Its address is that of another login.
+    AddressTaken,
+    /// Its id is that of a login of another address.
+    IdTaken,
+}
+
+/// What became of a key that was to be added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyAddition {
+    /// It was added.
+    Added,
+    /// Another key of its user has its name.
+    NameTaken,
+    /// Its user has as many keys as there may be.
+    LimitReached,
+}
+
 /// Passwords, one-time tokens and API keys of one application.
 pub trait Credentials: Send + Sync {
     /// Adds a login unless its address is taken; whether it was added. Of several at once for one address one succeeds.
     fn add_login<'a>(&'a self, login: &'a PasswordLogin) -> BoxFuture<'a, Result<bool, StoreError>>;
+
+    /// Adds logins whose ids and addresses are free; one outcome each, in the same order.
+    fn add_logins<'a>(
+        &'a self,
+        logins: &'a [PasswordLogin],
+    ) -> BoxFuture<'a, Result<Vec<LoginAddition>, StoreError>>;
 
     /// The login of an address.
     fn login<'a>(&'a self, email: &'a str) -> BoxFuture<'a, Result<Option<PasswordLogin>, StoreError>>;
@@ -91,13 +121,18 @@ pub trait Credentials: Send + Sync {
     /// Confirms the address of a login; whether it was there.
     fn confirm_login<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>>;
 
-    /// Replaces the hash of a login, if it is `expected` where that is given; whether it was replaced.
+    /// Replaces the hash of a login that has one, if it is `expected` where that is given; whether it was replaced. It never sets a
+    /// first password.
     fn replace_hash<'a>(
         &'a self,
         id: &'a str,
         expected: Option<&'a str>,
         hash: &'a str,
     ) -> BoxFuture<'a, Result<bool, StoreError>>;
+
+    /// Sets the hash of a login, be it the first; whether the login was there. Only for whoever has shown that the address is
+    /// theirs, and for administrators.
+    fn set_hash<'a>(&'a self, id: &'a str, hash: &'a str) -> BoxFuture<'a, Result<bool, StoreError>>;
 
     /// Removes a login and its tokens; whether it was there.
     fn remove_login<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>>;
@@ -114,8 +149,9 @@ pub trait Credentials: Send + Sync {
         purpose: TokenPurpose,
     ) -> BoxFuture<'a, Result<Option<OneTimeToken>, StoreError>>;
 
-    /// Adds a key unless its name is taken; whether it was added.
-    fn add_key<'a>(&'a self, key: &'a ApiKey) -> BoxFuture<'a, Result<bool, StoreError>>;
+    /// Adds a key unless its name is taken or its user, or all servers together, have `most` keys. However many are added at once,
+    /// there are never more.
+    fn add_key<'a>(&'a self, key: &'a ApiKey, most: usize) -> BoxFuture<'a, Result<KeyAddition, StoreError>>;
 
     /// A key.
     fn key<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<ApiKey>, StoreError>>;

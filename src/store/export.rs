@@ -57,6 +57,9 @@ impl Account {
     ///  "data": {…}}
     /// ```
     ///
+    /// `"pending": true`, which only our own export has, is a user whose creation function has not yet succeeded. Whoever is
+    /// imported is unclaimed.
+    ///
     /// The id may be an ObjectId and dates may be dates. `data` of the user, where no identity says anything itself, is
     /// what the first identity says. A user without a date is as old as the ObjectId that is the id, so that to import it
     /// again finds it unchanged; where the id is none, as old as `now`.
@@ -77,10 +80,16 @@ impl Account {
         if kind == UserType::System {
             return Err(ExportError::UserType);
         }
-        let state = match exported.remove("disabled") {
-            None | Some(Bson::Boolean(false)) => AccountState::Active,
-            Some(Bson::Boolean(true)) => AccountState::Disabled,
-            Some(_) => return Err(ExportError::Field { field: "disabled", expected: "a boolean" }),
+        let mut flag = |field| match exported.remove(field) {
+            None => Ok(false),
+            Some(Bson::Boolean(flag)) => Ok(flag),
+            Some(_) => Err(ExportError::Field { field, expected: "a boolean" }),
+        };
+        let state = match (flag("disabled")?, flag("pending")?) {
+            (false, false) => AccountState::Active,
+            (false, true) => AccountState::Pending,
+            (true, false) => AccountState::Disabled,
+            (true, true) => AccountState::DisabledPending,
         };
         let created_at = time(exported.remove("creation_date").as_ref(), "creation_date")?;
         let created_at = created_at.unwrap_or_else(|| ObjectId::parse_str(&id).map_or(now, |id| id.timestamp()));
@@ -96,7 +105,7 @@ impl Account {
         {
             first.data = data;
         }
-        let account = Self { id, kind, state, identities, created_at, last_login_at };
+        let account = Self { id, kind, state, identities, created_at, last_login_at, is_unclaimed: true };
         ignored.extend(exported.keys().cloned());
         Ok(Exported { account, ignored })
     }

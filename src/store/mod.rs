@@ -11,13 +11,15 @@ mod memory;
 mod sessions;
 mod users;
 
-pub use credentials::{ApiKey, Credentials, OneTimeToken, PasswordLogin, TokenPurpose};
+pub use credentials::{
+    ApiKey, Credentials, KeyAddition, LoginAddition, OneTimeToken, PasswordLogin, TokenPurpose,
+};
 pub use custom_data::{CustomDataStore, LookUpError, MAX_BYTES, MAX_DOCUMENTS};
 pub use error::StoreError;
 pub use files::{FileCustomData, FileError};
 pub use memory::MemoryCustomData;
 pub use sessions::{Session, Sessions};
-pub use users::{Account, AccountState, Identity, ImportOutcome, Users, UsersError};
+pub use users::{Account, AccountState, Identity, ImportOutcome, Removed, Users, UsersError};
 
 #[cfg(not(feature = "unstable"))]
 pub(crate) use {

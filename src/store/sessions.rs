@@ -16,6 +16,8 @@ pub struct Session {
     pub started_at: DateTime,
     /// When it ends by itself, if it does.
     pub expires_at: Option<DateTime>,
+    /// The API key that opened it, if one did: it ends with the key.
+    pub key_id: Option<String>,
 }
 
 /// The sessions of one application that have not ended.
@@ -31,6 +33,9 @@ pub trait Sessions: Send + Sync {
 
     /// Ends every session of a user; how many there were.
     fn end_all<'a>(&'a self, user_id: &'a str) -> BoxFuture<'a, Result<u64, StoreError>>;
+
+    /// Ends the sessions of a user that an API key opened; how many there were.
+    fn end_of_key<'a>(&'a self, user_id: &'a str, key_id: &'a str) -> BoxFuture<'a, Result<u64, StoreError>>;
 
     /// Forgets the sessions that expired before a time; how many there were.
     fn purge(&self, expired_before: DateTime) -> BoxFuture<'_, Result<u64, StoreError>>;

@@ -34,8 +34,10 @@ pub struct Account {
     pub identities: Vec<Identity>,
     /// When the account was made, here or where it was imported from.
     pub created_at: DateTime,
-    /// The last login.
+    /// The last login; of an anonymous user also the last refresh, to the day.
     pub last_login_at: Option<DateTime>,
+    /// Whether it was imported and nobody has logged in as it here yet, so that it can be [taken over](Users::take_over).
+    pub is_unclaimed: bool,
 }
 
 /// Whether a user can log in.
@@ -106,6 +108,9 @@ pub enum UsersError {
     /// There is no user of that id.
     #[error("there is no user `{}`", shown(.0))]
     Unknown(String),
+    /// The user has another identity of a type of which there can be one.
+    #[error("the user has another identity of the provider `{}`", .0.name())]
+    SecondIdentity(ProviderType),
     /// The identity leads to another user already.
     #[error("the identity `{}` of the provider `{}` belongs to another user", shown(id), .provider_type.name())]
     IdentityTaken {
@@ -143,11 +148,20 @@ pub enum ImportOutcome {
     },
 }
 
+/// What became of an identity's user when the identity was removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Removed {
+    /// The user has others and stays.
+    FromUser(String),
+    /// The user had no other and is deleted.
+    WithUser(String),
+}
+
 /// The users of one application: users of other applications are not found, changed or listed through it.
 pub trait Users: Send + Sync {
     /// The user that an identity leads to; one is made, [`AccountState::Pending`], where there is none. What the provider
-    /// says now replaces what it said before, and `now` is the last login, unless the user is disabled. However
-    /// many do this at once for one identity, all get the same user.
+    /// says now replaces what it said before, and `now` is the last login, unless the user is disabled; the user is
+    /// claimed then. However many do this at once for one identity, all get the same user.
     fn find_or_create<'a>(
         &'a self,
         identity: &'a Identity,
@@ -164,8 +178,28 @@ pub trait Users: Send + Sync {
         id: &'a str,
     ) -> BoxFuture<'a, Result<Option<String>, StoreError>>;
 
-    /// Adds an identity to a user, or replaces what it says where the user has it.
+    /// Adds an identity to a user, or replaces what it says where the user has it; the user is claimed then. A second identity
+    /// of the type `local-userpass` is refused.
     fn link<'a>(&'a self, id: &'a str, identity: &'a Identity) -> BoxFuture<'a, Result<Account, UsersError>>;
+
+    /// Gives an identity to a user who is unclaimed, active and no server, and notes the login; `None` where the user is none of
+    /// these, or the identity is another's. Of several at once for one user one succeeds.
+    fn take_over<'a>(
+        &'a self,
+        id: &'a str,
+        identity: &'a Identity,
+        now: DateTime,
+    ) -> BoxFuture<'a, Result<Option<Account>, StoreError>>;
+
+    /// Removes an identity from the user whom it leads to, if there is one. A user who has no other is deleted.
+    fn remove_identity<'a>(
+        &'a self,
+        provider_type: ProviderType,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Removed>, StoreError>>;
+
+    /// Notes that a user was here: the last login is no earlier then. Whether there is such a user.
+    fn touch<'a>(&'a self, id: &'a str, now: DateTime) -> BoxFuture<'a, Result<bool, StoreError>>;
 
     /// Puts a user into a state.
     fn set_state<'a>(&'a self, id: &'a str, state: AccountState) -> BoxFuture<'a, Result<(), UsersError>>;
@@ -184,7 +218,7 @@ pub trait Users: Send + Sync {
 }
 
 impl Account {
-    /// How long an anonymous user's account lasts: 90 days.
+    /// How long an anonymous user's account lasts after the last login or refresh: 90 days.
     pub const ANONYMOUS_LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
     /// A user of one identity, as a first login makes it.
@@ -198,7 +232,21 @@ impl Account {
             identities: vec![identity],
             created_at: now,
             last_login_at: Some(now),
+            is_unclaimed: false,
         }
+    }
+
+    /// Whether the user may not have this identity beside those that it has.
+    #[must_use]
+    pub fn has_another(&self, identity: &Identity) -> bool {
+        identity.is_single()
+            && self.identities.iter().any(|known| known.provider_type == identity.provider_type && known.id != identity.id)
+    }
+
+    /// Whether the user can be [taken over](Users::take_over).
+    #[must_use]
+    pub fn can_be_taken_over(&self) -> bool {
+        self.is_unclaimed && self.state == AccountState::Active && self.kind == UserType::Normal
     }
 
     /// Takes what a provider says now for what it said before, or as another identity.
@@ -215,17 +263,18 @@ impl Account {
         self.identities.iter().all(|identity| identity.provider_type == ProviderType::Anonymous)
     }
 
-    /// When the account of an anonymous user ends.
-    #[must_use]
-    pub fn anonymous_end(&self) -> DateTime {
-        let millis = i64::try_from(Self::ANONYMOUS_LIFETIME.as_millis()).unwrap_or(i64::MAX);
-        DateTime::from_millis(self.created_at.timestamp_millis().saturating_add(millis))
-    }
-
-    /// Whether this is an anonymous user's account that is 90 days old.
+    /// Whether this is the account of an anonymous user who was last here 90 days ago.
     #[must_use]
     pub fn has_expired(&self, now: DateTime) -> bool {
-        self.is_anonymous() && now >= self.anonymous_end()
+        self.is_anonymous() && self.unseen_for(now) >= Self::ANONYMOUS_LIFETIME
+    }
+
+    /// How long ago the user was here, or the account was made.
+    #[must_use]
+    pub fn unseen_for(&self, now: DateTime) -> Duration {
+        let seen = self.last_login_at.map_or(self.created_at, |time| time.max(self.created_at));
+        let millis = now.timestamp_millis().saturating_sub(seen.timestamp_millis());
+        Duration::from_millis(u64::try_from(millis).unwrap_or(0))
     }
 
     /// The user object, `%%user`, with custom data that was looked up for it.
@@ -243,6 +292,12 @@ impl Identity {
     #[must_use]
     pub fn to_document(&self) -> Document {
         doc! { "id": &self.id, "provider_type": self.provider_type.name(), "data": self.data.clone() }
+    }
+
+    /// Whether a user has at most one identity of this type: one address with a password.
+    #[must_use]
+    pub fn is_single(&self) -> bool {
+        self.provider_type == ProviderType::EmailPassword
     }
 
     /// Whether both are the same person at the same provider, whatever it says about them.

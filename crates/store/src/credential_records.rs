@@ -29,6 +29,15 @@ impl Fields {
         }
     }
 
+    /// A text, or null.
+    fn optional_text(&mut self, name: &str) -> Result<Option<String>, RecordError> {
+        match self.record.remove(name) {
+            Some(Bson::Null) => Ok(None),
+            Some(Bson::String(text)) => Ok(Some(text)),
+            _ => Err(self.fault("lacks a string or null")),
+        }
+    }
+
     fn flag(&mut self, name: &str) -> Result<bool, RecordError> {
         match self.record.remove(name) {
             Some(Bson::Boolean(flag)) => Ok(flag),
@@ -44,13 +53,13 @@ impl Fields {
     }
 }
 
-/// Stored as `{_id: {application, id}, email, hash, confirmed, created_at}`.
+/// Stored as `{_id: {application, id}, email, hash, confirmed, created_at}`; who has set no password has null as `hash`.
 impl Record for PasswordLogin {
     fn to_record(&self, application: &str) -> Document {
         doc! {
             "_id": key(application, &self.id),
             "email": &self.email,
-            "hash": &self.hash,
+            "hash": self.hash.clone(),
             "confirmed": self.is_confirmed,
             "created_at": self.created_at,
         }
@@ -60,7 +69,7 @@ impl Record for PasswordLogin {
         let mut fields = Fields::of("password", record, application)?;
         Ok(Self {
             email: fields.text("email")?,
-            hash: fields.text("hash")?,
+            hash: fields.optional_text("hash")?,
             is_confirmed: fields.flag("confirmed")?,
             created_at: fields.date("created_at")?,
             id: fields.id,
@@ -108,13 +117,8 @@ impl Record for ApiKey {
 
     fn from_record(record: Document, application: &str) -> Result<Self, RecordError> {
         let mut fields = Fields::of("API key", record, application)?;
-        let user_id = match fields.record.remove("user_id") {
-            Some(Bson::Null) => None,
-            Some(Bson::String(user_id)) => Some(user_id),
-            _ => return Err(fields.fault("has neither a string nor null as `user_id`")),
-        };
         Ok(Self {
-            user_id,
+            user_id: fields.optional_text("user_id")?,
             name: fields.text("name")?,
             hash: fields.text("hash")?,
             is_disabled: fields.flag("disabled")?,

@@ -58,7 +58,7 @@ pub(crate) trait Record: Sized {
 }
 
 /// A user is stored as `{_id: {application, id}, type, state, identities: [{provider_type, id, data}], created_at,
-/// last_login_at}`.
+/// last_login_at, unclaimed}`; `unclaimed` is there where it is true.
 impl Record for Account {
     fn to_record(&self, application: &str) -> Document {
         let identities: Vec<Bson> = self.identities.iter().map(|found| Bson::Document(found.to_document())).collect();
@@ -70,6 +70,7 @@ impl Record for Account {
             "created_at": self.created_at,
         };
         record.extend(self.last_login_at.map(|time| ("last_login_at".to_owned(), Bson::DateTime(time))));
+        record.extend(self.is_unclaimed.then(|| ("unclaimed".to_owned(), Bson::Boolean(true))));
         record
     }
 
@@ -104,7 +105,12 @@ fn read_account(id: &str, mut record: Document) -> Result<Account, &'static str>
         Some(Bson::DateTime(time)) => Some(time),
         Some(_) => return Err("has no date as `last_login_at`"),
     };
-    Ok(Account { id: id.to_owned(), kind, state, identities, created_at, last_login_at })
+    let is_unclaimed = match take("unclaimed") {
+        None => false,
+        Some(Bson::Boolean(flag)) => flag,
+        Some(_) => return Err("has no boolean as `unclaimed`"),
+    };
+    Ok(Account { id: id.to_owned(), kind, state, identities, created_at, last_login_at, is_unclaimed })
 }
 
 fn read_identity(record: Bson) -> Result<Identity, &'static str> {
@@ -133,13 +139,16 @@ pub(crate) fn account_fault(account: &Account) -> Option<AccountFault> {
     twice.map(|(_, identity)| AccountFault::IdentityTwice(shown(&identity.id)))
 }
 
-/// Whether both are the same user but for the last login, to the byte.
+/// Whether both are the same user but for the last login, and whether somebody has claimed it, to the byte.
 pub(crate) fn is_unchanged(account: &Account, other: &Account) -> bool {
-    let bytes = |account: &Account| Account { last_login_at: None, ..account.clone() }.to_record("").to_vec().ok();
+    let bytes = |account: &Account| {
+        let plain = Account { last_login_at: None, is_unclaimed: false, ..account.clone() };
+        plain.to_record("").to_vec().ok()
+    };
     bytes(account).is_some_and(|mine| Some(mine) == bytes(other))
 }
 
-/// A session is stored as `{_id: {application, id}, user_id, device_id, started_at, expires_at}`. One without an end keeps a
+/// A session is stored as `{_id: {application, id}, user_id, device_id, started_at, expires_at, key_id}`. One without an end keeps a
 /// null, so that one whose end somebody removed reads as an error.
 impl Record for Session {
     fn to_record(&self, application: &str) -> Document {
@@ -149,6 +158,7 @@ impl Record for Session {
             "device_id": &self.device_id,
             "started_at": self.started_at,
             "expires_at": self.expires_at,
+            "key_id": self.key_id.clone(),
         }
     }
 
@@ -169,6 +179,11 @@ impl Record for Session {
             Some(Bson::DateTime(time)) => Some(time),
             _ => return Err(wrong("has neither a date nor null as `expires_at`")),
         };
-        Ok(Self { id, user_id, device_id, started_at, expires_at })
+        let key_id = match take("key_id") {
+            None | Some(Bson::Null) => None,
+            Some(Bson::String(key_id)) => Some(key_id),
+            Some(_) => return Err(wrong("has neither a string nor null as `key_id`")),
+        };
+        Ok(Self { id, user_id, device_id, started_at, expires_at, key_id })
     }
 }

@@ -154,6 +154,11 @@ impl ClientError {
                 ErrorCode::AuthError,
                 "unauthorized: the credentials belong to another user",
             ),
+            LoginError::Users(UsersError::SecondIdentity(_)) => Self::new(
+                ErrorClass::Unauthorized,
+                ErrorCode::AuthError,
+                "unauthorized: the user has an email identity already",
+            ),
             error => Self::of_login(error),
         }
     }

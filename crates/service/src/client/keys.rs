@@ -2,7 +2,8 @@ use bson::DateTime;
 use bson::oid::ObjectId;
 use portcullis::auth::ProviderType;
 use portcullis::auth::token::RefreshToken;
-use portcullis::store::ApiKey;
+use portcullis::login::Accounts;
+use portcullis::store::{ApiKey, Credentials, KeyAddition};
 
 use super::random::{hash, is_id, secret};
 use super::{ClientApi, ClientError, ErrorClass, ErrorCode};
@@ -94,9 +95,6 @@ impl ClientApi {
             let message = "can only contain ASCII letters, numbers, underscores, and hyphens";
             return Err(ClientError::bad(ErrorCode::InvalidParameter, message));
         }
-        if self.credentials.keys(user_id.as_deref()).await?.len() >= most {
-            return Err(ClientError::bad(ErrorCode::InvalidParameter, format!("at most {most} API keys are allowed")));
-        }
         let id = ObjectId::new().to_hex();
         let key = format!("{id}{}", secret(20)?);
         let made = ApiKey {
@@ -107,14 +105,19 @@ impl ClientApi {
             is_disabled: false,
             created_at: DateTime::now(),
         };
-        if !self.credentials.add_key(&made).await? {
-            let message = "API key with name already exists";
-            return Err(ClientError::new(ErrorClass::Conflict, ErrorCode::APIKeyAlreadyExists, message));
+        match self.credentials.add_key(&made, most).await? {
+            KeyAddition::Added => Ok(CreatedKey { id, key, name: made.name }),
+            KeyAddition::NameTaken => {
+                let message = "API key with name already exists";
+                Err(ClientError::new(ErrorClass::Conflict, ErrorCode::APIKeyAlreadyExists, message))
+            }
+            KeyAddition::LimitReached => {
+                Err(ClientError::bad(ErrorCode::InvalidParameter, format!("at most {most} API keys are allowed")))
+            }
         }
-        Ok(CreatedKey { id, key, name: made.name })
     }
 
-    /// Disables or enables a key.
+    /// Disables or enables a key. With it end the sessions that it opened.
     ///
     /// # Errors
     /// The token is not accepted, or there is no such key.
@@ -122,10 +125,14 @@ impl ClientApi {
         let bearer = self.refresh_bearer(refresh_token).await?;
         let key = self.own(&bearer, id).await?;
         self.credentials.set_key_disabled(&key.id, is_disabled).await?;
+        if is_disabled {
+            let accounts = self.authenticator.accounts();
+            accounts.revoke_key(&bearer.user_id, &key.id).await.map_err(ClientError::internal)?;
+        }
         Ok(())
     }
 
-    /// Deletes a key.
+    /// Deletes a key. With it end the sessions that it opened, and the profile names it no more.
     ///
     /// # Errors
     /// The token is not accepted, there is no such key, or it opened this very session.
@@ -136,8 +143,7 @@ impl ClientApi {
             let message = "cannot delete the API key of the current session";
             return Err(ClientError::new(ErrorClass::Forbidden, ErrorCode::BadRequest, message));
         }
-        self.credentials.remove_key(&key.id).await?;
-        Ok(())
+        remove_key(self.authenticator.accounts(), &*self.credentials, &key).await
     }
 
     /// A key of the user; another's is no other than one that is not there.
@@ -151,6 +157,21 @@ impl ClientApi {
     }
 }
 
-fn view(key: &ApiKey) -> KeyView {
+/// Removes a key, what it is in its user, and the sessions that it opened. The user of a server's key is deleted with it. A login
+/// that overlaps sees that the key is gone.
+pub(super) async fn remove_key(
+    accounts: &Accounts,
+    credentials: &dyn Credentials,
+    key: &ApiKey,
+) -> Result<(), ClientError> {
+    credentials.remove_key(&key.id).await?;
+    accounts.remove_identity(ProviderType::ApiKey, &key.id).await.map_err(ClientError::internal)?;
+    if let Some(user_id) = &key.user_id {
+        accounts.revoke_key(user_id, &key.id).await.map_err(ClientError::internal)?;
+    }
+    Ok(())
+}
+
+pub(super) fn view(key: &ApiKey) -> KeyView {
     KeyView { id: key.id.clone(), name: key.name.clone(), is_disabled: key.is_disabled }
 }

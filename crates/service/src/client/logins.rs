@@ -49,26 +49,42 @@ impl ClientApi {
             Proof::Key { owner: Some(owner), .. } => self.authenticator.log_in_owner(owner, identity, device).await,
             _ => self.authenticator.log_in_as(identity, device).await,
         };
-        let login = login.map_err(|error| ClientError::of_login(&error))?;
         // What was proven may have been withdrawn meanwhile: whoever did that has ended the sessions of before, but not this one.
-        if !self.still_holds(&proven).await? {
-            self.authenticator.log_out(&login.refresh_token).await.map_err(|error| ClientError::of_login(&error))?;
+        let standing = self.standing(&proven).await?;
+        if standing != Standing::Holds {
+            if let Ok(login) = login {
+                self.authenticator.log_out(&login.refresh_token).await.map_err(ClientError::internal)?;
+            }
+            if standing == Standing::Gone {
+                // Nobody can log in by it any more; if this login made a user of it, none is left.
+                self.forget_identity(&proven.identity).await?;
+            }
             return Err(ClientError::unauthorized(proven.refusal()));
         }
-        Ok(reply(login))
+        login.map(reply).map_err(|error| ClientError::of_login(&error))
     }
 
     /// Whether the password or the key is still the one that was shown.
-    async fn still_holds(&self, proven: &Proven) -> Result<bool, ClientError> {
+    async fn standing(&self, proven: &Proven) -> Result<Standing, ClientError> {
         let id = &proven.identity.id;
-        Ok(match &proven.proof {
+        let holds = match &proven.proof {
             Proof::Password { hash } => {
                 let login = self.credentials.login_by_id(id).await?;
-                login.is_some_and(|login| login.is_confirmed && login.hash == *hash)
+                login.map(|login| login.is_confirmed && login.hash.as_ref() == Some(hash))
             }
-            Proof::Key { .. } => self.credentials.key(id).await?.is_some_and(|key| !key.is_disabled),
-            Proof::Function => true,
+            Proof::Key { .. } => self.credentials.key(id).await?.map(|key| !key.is_disabled),
+            Proof::Function => Some(true),
+        };
+        Ok(match holds {
+            Some(true) => Standing::Holds,
+            Some(false) => Standing::Withdrawn,
+            None => Standing::Gone,
         })
+    }
+
+    async fn forget_identity(&self, identity: &Identity) -> Result<(), ClientError> {
+        let removed = self.authenticator.accounts().remove_identity(identity.provider_type, &identity.id).await;
+        removed.map(drop).map_err(ClientError::internal)
     }
 
     /// Gives the user of an access token the credentials of a payload as a further way to log in.
@@ -90,7 +106,7 @@ impl ClientApi {
                 let token = text(payload, "token")?;
                 self.authenticator.link(access_token, provider, token).await
             }
-            kind => {
+            _ => {
                 let proven = self.identify(provider, payload).await?;
                 if let Proof::Key { owner, .. } = &proven.proof
                     && owner.as_ref() != Some(&user.id)
@@ -98,18 +114,15 @@ impl ClientApi {
                     return Err(ClientError::bad(ErrorCode::InvalidParameter, "invalid user link request"));
                 }
                 let identity = &proven.identity;
-                let identities =
-                    self.authenticator.accounts().identities(&user.id).await.map_err(ClientError::internal)?;
-                if kind == ProviderType::EmailPassword
-                    && identities.iter().any(|known| known.provider_type == kind && known.id != identity.id)
-                {
-                    let message = "unauthorized: the user has an email identity already";
-                    return Err(ClientError::new(ErrorClass::Unauthorized, ErrorCode::AuthError, message));
-                }
-                if !self.still_holds(&proven).await? {
+                if self.standing(&proven).await? != Standing::Holds {
                     return Err(ClientError::unauthorized(proven.refusal()));
                 }
-                self.authenticator.link_as(&user.id, identity).await
+                let linked = self.authenticator.link_as(&user.id, identity).await;
+                if linked.is_ok() && self.standing(&proven).await? == Standing::Gone {
+                    self.forget_identity(identity).await?;
+                    return Err(ClientError::unauthorized(proven.refusal()));
+                }
+                linked
             }
         };
         linked.map_err(|error| ClientError::of_link(&error))?;
@@ -139,7 +152,7 @@ impl ClientApi {
 
     async fn identify_by_password(&self, email: &str, password: &str) -> Result<Proven, ClientError> {
         let login = self.credentials.login(email).await?;
-        let kept = login.as_ref().map(|login| login.hash.clone());
+        let kept = login.as_ref().and_then(|login| login.hash.clone());
         // An unknown address takes as long as a wrong password, and one that is too long for any.
         let (password, kept) = if is_length(password) { (password, kept) } else { ("", None) };
         let verified = self.hashing.verify(password, kept).await?;
@@ -149,7 +162,9 @@ impl ClientApi {
         if !login.is_confirmed {
             return Err(ClientError::unauthorized(ErrorCode::AuthError));
         }
-        let PasswordLogin { id, email, mut hash, .. } = login;
+        let PasswordLogin { id, email, hash: Some(mut hash), .. } = login else {
+            return Err(ClientError::unauthorized(ErrorCode::InvalidPassword));
+        };
         if let Some(stronger) = verified.stronger
             && self.credentials.replace_hash(&id, Some(&hash), &stronger).await?
         {
@@ -178,6 +193,16 @@ impl ClientApi {
 pub(super) struct Proven {
     pub(super) identity: Identity,
     pub(super) proof: Proof,
+}
+
+/// What has become of what was shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    Holds,
+    /// There is another password, or the key is disabled.
+    Withdrawn,
+    /// There is no such login or key any more.
+    Gone,
 }
 
 pub(super) enum Proof {

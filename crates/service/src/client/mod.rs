@@ -2,6 +2,7 @@
 //! of these; it adds paths, headers and status codes.
 
 mod actions;
+mod administration;
 mod calls;
 mod custom_data;
 mod error;
@@ -18,6 +19,7 @@ mod profile;
 mod providers;
 mod random;
 mod sessions;
+mod takeover;
 mod watch;
 
 use std::sync::Arc;
@@ -30,6 +32,7 @@ use portcullis::store::documents::{Find, Namespace, Watch};
 use crate::data::Data;
 use crate::functions::Functions;
 
+pub use administration::{Administration, ImportedUser};
 pub use custom_data::StoredCustomData;
 pub use error::{ClientError, ErrorClass, ErrorCode};
 pub use evaluation::{Evaluation, Evaluator, Question};
@@ -42,6 +45,7 @@ pub use mail::{SmtpError, SmtpMail};
 pub use open::{Host, MailSettings, Served, StorePlace};
 pub use providers::Providers;
 pub use sessions::delete;
+pub use takeover::{ClaimUsersBy, ClaimUsersByError, PasswordSet};
 pub use watch::StreamItem;
 
 /// One application, open for its clients.

@@ -104,8 +104,7 @@ impl Host {
     fn application(&self, served: Served) -> Result<ClientApi, ServiceError> {
         let Served { app, secrets } = served;
         let Self { places, keys, stores, mail } = self;
-        let id = app.id().ok_or_else(|| ServiceError::NoId(app.directory.clone()))?.to_owned();
-        places.keep_apart(&app)?;
+        let id = places.id_of(&app)?.to_owned();
         let (users, sessions, credentials) = stores.accounts(places, &id);
         let accounts = Accounts::new(users, sessions);
         let config = custom_data_config(&app)?.filter(portcullis::auth::CustomDataConfig::is_enabled);

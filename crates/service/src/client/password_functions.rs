@@ -1,12 +1,14 @@
 //! The functions of an application that confirm addresses and set passwords anew. Nobody is logged in: the system runs them.
 
 use bson::{Bson, doc};
+use portcullis::auth::ProviderType;
 use portcullis::json::Node;
 use portcullis::store::{PasswordLogin, TokenPurpose};
 use portcullis_functions::Entry;
 
 use super::calls::values;
 use super::passwords::{check_length, one_time_token};
+use super::takeover::end_what_a_password_opened;
 use super::{ClientApi, ClientError, ErrorClass, ErrorCode};
 
 /// What such a function decides.
@@ -61,10 +63,10 @@ impl ClientApi {
         };
         let function = settings.reset_function.as_deref().ok_or_else(|| failed(None))?;
         // Without a password there is nothing to be reset, and whoever asks need not be the user.
-        if login.hash.is_empty() {
+        let Some(current) = login.hash.clone() else {
             return Err(failed(Some("the user has no password yet".to_owned())));
-        }
-        let is_current = self.hashing.verify(password, Some(login.hash.clone())).await?.is_right;
+        };
+        let is_current = self.hashing.verify(password, Some(current.clone())).await?.is_right;
         let (token, kept) = one_time_token(&login, TokenPurpose::Reset)?;
         let argument = doc! {
             "token": token, "tokenId": &kept.id, "username": &login.email, "password": password,
@@ -77,10 +79,14 @@ impl ClientApi {
             Decided::Success => {
                 let hash = self.hashing.hash(password).await?;
                 // Whoever has set it meanwhile has the last word.
-                if !self.credentials.replace_hash(&login.id, Some(&login.hash), &hash).await? {
+                if !self.credentials.replace_hash(&login.id, &current, &hash).await? {
                     return Err(failed(Some("the password was changed meanwhile".to_owned())));
                 }
-                self.end_what_a_password_opened(&login.id).await
+                let accounts = self.accounts();
+                let user = accounts.user_of(ProviderType::EmailPassword, &login.id).await;
+                let user = user.map_err(ClientError::internal)?;
+                end_what_a_password_opened(accounts, &*self.credentials, user.as_deref()).await?;
+                Ok(())
             }
         }
     }

@@ -1,15 +1,18 @@
 use bson::DateTime;
 use bson::oid::ObjectId;
-use portcullis::auth::ProviderType;
 use portcullis::store::{OneTimeToken, PasswordLogin, TokenPurpose};
 
 use super::mail::MailValues;
 use super::providers::{Confirmation, PasswordSettings};
 use super::random::{hash, is_id, secret};
+use super::takeover::set_password;
 use super::{ClientApi, ClientError, ErrorClass, ErrorCode};
 
 /// How long a token sent by mail is good, in milliseconds.
 const TOKEN_LIFETIME: i64 = 30 * 60 * 1000;
+
+/// How long an address may be, in bytes.
+pub(super) const MAX_ADDRESS: usize = 320;
 
 impl ClientApi {
     pub(super) fn password_settings(&self) -> Result<&PasswordSettings, ClientError> {
@@ -25,17 +28,12 @@ impl ClientApi {
     /// The address is empty or taken, the password too short or too long.
     pub async fn register(&self, email: &str, password: &str) -> Result<(), ClientError> {
         let settings = self.password_settings()?;
-        if email.is_empty() {
-            return Err(ClientError::bad(ErrorCode::BadRequest, "email invalid"));
-        }
-        if email.len() > 320 {
-            return Err(ClientError::bad(ErrorCode::BadRequest, "email invalid"));
-        }
+        check_address(email)?;
         check_length(password)?;
         let login = PasswordLogin {
             id: ObjectId::new().to_hex(),
             email: email.to_owned(),
-            hash: self.hashing.hash(password).await?,
+            hash: Some(self.hashing.hash(password).await?),
             is_confirmed: matches!(settings.confirmation, Confirmation::Automatic),
             created_at: DateTime::now(),
         };
@@ -126,22 +124,9 @@ impl ClientApi {
         check_length(password)?;
         let login = self.redeem(TokenPurpose::Reset, token, token_id).await?;
         let hash = self.hashing.hash(password).await?;
-        self.credentials.replace_hash(&login.id, None, &hash).await?;
         // Who has the mail has the address.
-        self.credentials.confirm_login(&login.id).await?;
-        self.end_what_a_password_opened(&login.id).await
-    }
-
-    /// Ends what was opened by the password of before: whoever knew it may have made keys.
-    pub(super) async fn end_what_a_password_opened(&self, login_id: &str) -> Result<(), ClientError> {
-        let accounts = self.authenticator.accounts();
-        let user = accounts.user_of(ProviderType::EmailPassword, login_id).await.map_err(ClientError::internal)?;
-        if let Some(user_id) = user {
-            for key in self.credentials.keys(Some(&user_id)).await? {
-                self.credentials.set_key_disabled(&key.id, true).await?;
-            }
-            accounts.revoke_sessions(&user_id).await.map_err(ClientError::internal)?;
-        }
+        let (accounts, credentials) = (self.authenticator.accounts(), &*self.credentials);
+        set_password(accounts, credentials, &login, &hash, "a mail").await?;
         Ok(())
     }
 
@@ -207,6 +192,14 @@ pub(super) fn one_time_token(
 /// Whether a password is one that may be set.
 pub(super) fn is_length(password: &str) -> bool {
     password.len() <= 512 && (6..=128).contains(&password.chars().count())
+}
+
+/// An address is any text that is not too long.
+pub(super) fn check_address(email: &str) -> Result<(), ClientError> {
+    if email.is_empty() || email.len() > MAX_ADDRESS {
+        return Err(ClientError::bad(ErrorCode::BadRequest, "email invalid"));
+    }
+    Ok(())
 }
 
 pub(super) fn check_length(password: &str) -> Result<(), ClientError> {

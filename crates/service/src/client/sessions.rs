@@ -2,7 +2,7 @@ use portcullis::auth::ProviderType;
 use portcullis::auth::token::{AccessToken, RefreshToken};
 use portcullis::json;
 use portcullis::login::{Accounts, LoginError};
-use portcullis::store::Credentials;
+use portcullis::store::{Credentials, Identity};
 use portcullis::user::User;
 
 use super::error::TokenKind;
@@ -111,8 +111,12 @@ pub async fn delete(accounts: &Accounts, credentials: &dyn Credentials, user_id:
         Err(LoginError::UserUnknown(_)) => return Ok(false),
         Err(error) => return Err(error),
     };
-    for identity in identities.iter().filter(|identity| identity.provider_type == ProviderType::EmailPassword) {
-        credentials.remove_login(&identity.id).await?;
+    for Identity { provider_type, id, .. } in &identities {
+        match provider_type {
+            ProviderType::EmailPassword => credentials.remove_login(id).await?,
+            ProviderType::ApiKey => credentials.remove_key(id).await?,
+            _ => continue,
+        };
     }
     for key in credentials.keys(Some(user_id)).await? {
         credentials.remove_key(&key.id).await?;

@@ -4,6 +4,7 @@ use bson::{Bson, Document, RawDocument, RawDocumentBuf};
 use portcullis::store::documents::MAX_FOUND_BYTES;
 use portcullis::value::DocumentRef;
 
+use super::guarded::MAX_FOUND;
 use crate::client::{ClientError, ErrorCode};
 
 /// Documents that one request finds, up to a size that one request may hold.
@@ -25,9 +26,16 @@ impl Found {
         Ok(())
     }
 
-    /// All of them.
+    /// Whether there are as many as one request finds.
+    pub(super) fn is_full(&self) -> bool {
+        u64::try_from(self.documents.len()).is_ok_and(|count| count >= MAX_FOUND)
+    }
+
+    /// All of them, but no more than one request finds.
     pub(super) fn all(self) -> Vec<RawDocumentBuf> {
-        self.documents
+        let mut documents = self.documents;
+        documents.truncate(usize::try_from(MAX_FOUND).unwrap_or(usize::MAX));
+        documents
     }
 }
 

@@ -2,7 +2,8 @@
 
 use bson::{Bson, Document, doc};
 use portcullis::guarded::{
-    FindRequest, GuardedCollection, GuardedError, Pipeline, RedactedCursor, Written, parse_writes,
+    FindRequest, GuardedCollection, GuardedError, LimitExceeded, MAX_WRITES, Pipeline, RedactedCursor, Written,
+    parse_writes,
 };
 use portcullis::json::{Kind, Node};
 
@@ -85,7 +86,7 @@ impl Guarded<'_> {
         let mut found = Found::default();
         loop {
             let batch = cursor.batch().await.map_err(|error| self.told(&error))?;
-            if batch.is_empty() {
+            if batch.is_empty() || found.is_full() {
                 return documents(found.all());
             }
             found.add(batch)?;
@@ -154,9 +155,14 @@ impl Guarded<'_> {
         if let Kind::Object(members) = &mut request.kind {
             members.push(member("projection", object(vec![member("_id", number(1))])));
         }
+        // One more, so that what is too much is seen to be before anything is written.
         let request = FindRequest::parse(&request).map_err(|error| self.told(&error))?;
+        let request = request.limit(u64::try_from(MAX_WRITES.saturating_add(1)).ok());
         let found = collection.find(&request).await.map_err(|error| self.told(&error))?;
         let found = found.all().await.map_err(|error| self.told(&error))?;
+        if found.len() > MAX_WRITES {
+            return Err(self.told(&LimitExceeded::Written(MAX_WRITES).into()));
+        }
         let ids: Vec<Bson> = found.iter().filter_map(|raw| raw.get("_id").ok().flatten()?.try_into().ok()).collect();
         if ids.is_empty() {
             let upsert = self.options.get("upsert").and_then(Node::as_bool) == Some(true);

@@ -3,7 +3,9 @@ use redb::{ReadableTable, TableDefinition, WriteTransaction};
 use super::database::{Embedded, Failure, Key, decode};
 use crate::record::Record;
 use portcullis::future::BoxFuture;
-use portcullis::store::{ApiKey, Credentials, OneTimeToken, PasswordLogin, StoreError, TokenPurpose};
+use portcullis::store::{
+    ApiKey, Credentials, KeyAddition, LoginAddition, OneTimeToken, PasswordLogin, StoreError, TokenPurpose,
+};
 
 /// By the id of a password login the login, as BSON.
 const LOGINS: TableDefinition<'_, Key<'_>, &[u8]> = TableDefinition::new("password_logins");
@@ -55,6 +57,38 @@ impl Embedded {
         Ok(())
     }
 
+    /// Adds a login within a transaction, if its id and address are free.
+    fn insert_login(&self, transaction: &WriteTransaction, login: &PasswordLogin) -> Result<LoginAddition, Failure> {
+        let known: Option<PasswordLogin> = find(&transaction.open_table(LOGINS)?, &self.application, &login.id)?;
+        if let Some(known) = known {
+            let is_same = known.email == login.email;
+            return Ok(if is_same { LoginAddition::Unchanged } else { LoginAddition::IdTaken });
+        }
+        let mut addresses = transaction.open_table(ADDRESSES)?;
+        if addresses.get(self.key(&login.email))?.is_some() {
+            return Ok(LoginAddition::AddressTaken);
+        }
+        addresses.insert(self.key(&login.email), login.id.as_str())?;
+        self.put(transaction, LOGINS, &login.id, login)?;
+        Ok(LoginAddition::Added)
+    }
+
+    /// Changes a login within a transaction of its own; whether it was there and `change` made another of it.
+    async fn change_login(
+        &self,
+        action: &'static str,
+        id: &str,
+        change: impl FnOnce(PasswordLogin) -> Option<PasswordLogin> + Send,
+    ) -> Result<bool, StoreError> {
+        self.write(action, |transaction| {
+            let known: Option<PasswordLogin> = find(&transaction.open_table(LOGINS)?, &self.application, id)?;
+            let Some(changed) = known.and_then(change) else { return Ok(false) };
+            self.put(transaction, LOGINS, id, &changed)?;
+            Ok(true)
+        })
+        .await
+    }
+
     /// Reads from a table that is made with its first record.
     fn read_credentials<T: Default>(
         &self,
@@ -87,13 +121,19 @@ impl Credentials for Embedded {
     fn add_login<'a>(&'a self, login: &'a PasswordLogin) -> BoxFuture<'a, Result<bool, StoreError>> {
         Box::pin(async move {
             self.write("cannot add the password", |transaction| {
-                let mut addresses = transaction.open_table(ADDRESSES)?;
-                if addresses.get(self.key(&login.email))?.is_some() {
-                    return Ok(false);
-                }
-                addresses.insert(self.key(&login.email), login.id.as_str())?;
-                self.put(transaction, LOGINS, &login.id, login)?;
-                Ok(true)
+                Ok(self.insert_login(transaction, login)? == LoginAddition::Added)
+            })
+            .await
+        })
+    }
+
+    fn add_logins<'a>(
+        &'a self,
+        logins: &'a [PasswordLogin],
+    ) -> BoxFuture<'a, Result<Vec<LoginAddition>, StoreError>> {
+        Box::pin(async move {
+            self.write("cannot add the addresses", |transaction| {
+                logins.iter().map(|login| self.insert_login(transaction, login)).collect()
             })
             .await
         })
@@ -121,13 +161,8 @@ impl Credentials for Embedded {
 
     fn confirm_login<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
         Box::pin(async move {
-            self.write("cannot confirm the address", |transaction| {
-                let known: Option<PasswordLogin> = find(&transaction.open_table(LOGINS)?, &self.application, id)?;
-                let Some(known) = known else { return Ok(false) };
-                self.put(transaction, LOGINS, id, &PasswordLogin { is_confirmed: true, ..known })?;
-                Ok(true)
-            })
-            .await
+            let confirm = |known| Some(PasswordLogin { is_confirmed: true, ..known });
+            self.change_login("cannot confirm the address", id, confirm).await
         })
     }
 
@@ -138,14 +173,18 @@ impl Credentials for Embedded {
         hash: &'a str,
     ) -> BoxFuture<'a, Result<bool, StoreError>> {
         Box::pin(async move {
-            self.write("cannot change the password", |transaction| {
-                let known: Option<PasswordLogin> = find(&transaction.open_table(LOGINS)?, &self.application, id)?;
-                let known = known.filter(|known| expected.is_none_or(|expected| expected == known.hash));
-                let Some(known) = known else { return Ok(false) };
-                self.put(transaction, LOGINS, id, &PasswordLogin { hash: hash.to_owned(), ..known })?;
-                Ok(true)
+            self.change_login("cannot change the password", id, |known| {
+                let is_meant = known.hash.as_deref().is_some_and(|known| expected.is_none_or(|expected| expected == known));
+                is_meant.then(|| PasswordLogin { hash: Some(hash.to_owned()), ..known })
             })
             .await
+        })
+    }
+
+    fn set_hash<'a>(&'a self, id: &'a str, hash: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            let set = |known| Some(PasswordLogin { hash: Some(hash.to_owned()), ..known });
+            self.change_login("cannot set the password", id, set).await
         })
     }
 
@@ -196,15 +235,19 @@ impl Credentials for Embedded {
         })
     }
 
-    fn add_key<'a>(&'a self, key: &'a ApiKey) -> BoxFuture<'a, Result<bool, StoreError>> {
+    fn add_key<'a>(&'a self, key: &'a ApiKey, most: usize) -> BoxFuture<'a, Result<KeyAddition, StoreError>> {
         Box::pin(async move {
             self.write("cannot add the API key", |transaction| {
-                let known: Vec<ApiKey> = all(&transaction.open_table(KEYS)?, &self.application)?;
-                if known.iter().any(|known| known.user_id == key.user_id && known.name == key.name) {
-                    return Ok(false);
+                let mut known: Vec<ApiKey> = all(&transaction.open_table(KEYS)?, &self.application)?;
+                known.retain(|known| known.user_id == key.user_id);
+                if known.iter().any(|known| known.name == key.name) {
+                    return Ok(KeyAddition::NameTaken);
+                }
+                if known.len() >= most {
+                    return Ok(KeyAddition::LimitReached);
                 }
                 self.put(transaction, KEYS, &key.id, key)?;
-                Ok(true)
+                Ok(KeyAddition::Added)
             })
             .await
         })

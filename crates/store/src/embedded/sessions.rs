@@ -1,6 +1,6 @@
 use crate::record::Record;
 use bson::DateTime;
-use redb::{ReadableTable, WriteTransaction};
+use redb::{ReadableMultimapTable, ReadableTable, WriteTransaction};
 
 use super::database::{Embedded, Failure, Key, SESSIONS, SESSIONS_OF_USER, decode};
 use portcullis::future::BoxFuture;
@@ -58,6 +58,31 @@ impl Sessions for Embedded {
                 let mut ended = 0;
                 for id in of_user.remove_all(self.key(user_id))? {
                     ended += u64::from(sessions.remove(self.key(id?.value()))?.is_some());
+                }
+                Ok(ended)
+            })
+            .await
+        })
+    }
+
+    fn end_of_key<'a>(&'a self, user_id: &'a str, key_id: &'a str) -> BoxFuture<'a, Result<u64, StoreError>> {
+        Box::pin(async move {
+            self.write("cannot end the sessions of the API key", |transaction| {
+                let mut meant = Vec::new();
+                let sessions = transaction.open_table(SESSIONS)?;
+                let of_user = transaction.open_multimap_table(SESSIONS_OF_USER)?;
+                for id in of_user.get(self.key(user_id))? {
+                    let id = id?.value().to_owned();
+                    let Some(record) = sessions.get(self.key(&id))? else { continue };
+                    let session = Session::from_record(decode(record.value())?, &self.application)?;
+                    if session.key_id.as_deref() == Some(key_id) {
+                        meant.push(id);
+                    }
+                }
+                drop((sessions, of_user));
+                let mut ended = 0;
+                for id in meant {
+                    ended += u64::from(remove(transaction, self.key(&id))?);
                 }
                 Ok(ended)
             })

@@ -9,7 +9,7 @@ use super::database::{Embedded, Failure, IDENTITIES, Key, USERS, decode};
 use portcullis::auth::ProviderType;
 use portcullis::future::BoxFuture;
 use portcullis::store::shown;
-use portcullis::store::{Account, AccountState, Identity, ImportOutcome, StoreError, Users, UsersError};
+use portcullis::store::{Account, AccountState, Identity, ImportOutcome, Removed, StoreError, Users, UsersError};
 
 /// The tables of users while one application changes them.
 struct Tables<'t> {
@@ -36,6 +36,16 @@ impl<'t> Tables<'t> {
     /// The user that an identity leads to.
     fn owner(&self, identity: &Identity) -> Result<Option<String>, Failure> {
         Ok(self.identities.get(self.key_of(identity))?.map(|id| id.value().to_owned()))
+    }
+
+    /// Removes a user and the ways to it.
+    fn remove(&mut self, account: &Account) -> Result<(), Failure> {
+        for identity in &account.identities {
+            let key = (self.application, identity.provider_type.name(), identity.id.as_str());
+            self.identities.remove(key)?;
+        }
+        self.users.remove((self.application, account.id.as_str()))?;
+        Ok(())
     }
 
     /// Writes a user and the ways to it.
@@ -95,7 +105,11 @@ impl Embedded {
                 let Identity { provider_type, id, .. } = identity.clone();
                 return Ok(Err(UsersError::IdentityTaken { provider_type, id }));
             }
+            if account.has_another(identity) {
+                return Ok(Err(UsersError::SecondIdentity(identity.provider_type)));
+            }
             account.put_identity(identity);
+            account.is_unclaimed = false;
             tables.put(&account)?;
             Ok(Ok(account))
         })
@@ -124,6 +138,7 @@ impl Users for Embedded {
                         }
                         account.put_identity(identity);
                         account.last_login_at = Some(now);
+                        account.is_unclaimed = false;
                         account
                     }
                 };
@@ -158,6 +173,69 @@ impl Users for Embedded {
         Box::pin(self.link_identity(id, identity))
     }
 
+    fn take_over<'a>(
+        &'a self,
+        id: &'a str,
+        identity: &'a Identity,
+        now: DateTime,
+    ) -> BoxFuture<'a, Result<Option<Account>, StoreError>> {
+        Box::pin(async move {
+            self.write("cannot take over the user", |transaction| {
+                let mut tables = Tables::open(transaction, &self.application)?;
+                let found = tables.find(id)?.filter(Account::can_be_taken_over);
+                let Some(mut account) = found.filter(|account| !account.has_another(identity)) else { return Ok(None) };
+                if tables.owner(identity)?.is_some() {
+                    return Ok(None);
+                }
+                account.put_identity(identity);
+                account.last_login_at = Some(now);
+                account.is_unclaimed = false;
+                tables.put(&account)?;
+                Ok(Some(account))
+            })
+            .await
+        })
+    }
+
+    fn remove_identity<'a>(
+        &'a self,
+        provider_type: ProviderType,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Removed>, StoreError>> {
+        Box::pin(async move {
+            self.write("cannot remove the identity", |transaction| {
+                let mut tables = Tables::open(transaction, &self.application)?;
+                let key = (self.application.as_str(), provider_type.name(), id);
+                let owner = tables.identities.get(key)?.map(|owner| owner.value().to_owned());
+                let Some(owner) = owner else { return Ok(None) };
+                let Some(mut account) = tables.find(&owner)? else { return Ok(None) };
+                let is_other = |known: &Identity| known.provider_type != provider_type || known.id != id;
+                if !account.identities.iter().any(is_other) {
+                    tables.remove(&account)?;
+                    return Ok(Some(Removed::WithUser(owner)));
+                }
+                account.identities.retain(is_other);
+                tables.identities.remove(key)?;
+                tables.put(&account)?;
+                Ok(Some(Removed::FromUser(owner)))
+            })
+            .await
+        })
+    }
+
+    fn touch<'a>(&'a self, id: &'a str, now: DateTime) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            self.write("cannot note the user's visit", |transaction| {
+                let mut tables = Tables::open(transaction, &self.application)?;
+                let Some(mut account) = tables.find(id)? else { return Ok(false) };
+                account.last_login_at = Some(account.last_login_at.map_or(now, |known| known.max(now)));
+                tables.put(&account)?;
+                Ok(true)
+            })
+            .await
+        })
+    }
+
     fn set_state<'a>(&'a self, id: &'a str, state: AccountState) -> BoxFuture<'a, Result<(), UsersError>> {
         Box::pin(async move {
             self.change("cannot change the user's state", id, |tables, account| {
@@ -185,11 +263,7 @@ impl Users for Embedded {
             self.write("cannot delete the user", |transaction| {
                 let mut tables = Tables::open(transaction, &self.application)?;
                 let Some(account) = tables.find(id)? else { return Ok(false) };
-                for identity in &account.identities {
-                    let key = (tables.application, identity.provider_type.name(), identity.id.as_str());
-                    tables.identities.remove(key)?;
-                }
-                tables.users.remove(self.key(id))?;
+                tables.remove(&account)?;
                 Ok(true)
             })
             .await

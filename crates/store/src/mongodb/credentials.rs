@@ -1,16 +1,28 @@
+use std::collections::HashMap;
+
 use ::mongodb::Database;
-use bson::{Document, doc};
+use bson::{Document, RawDocumentBuf, doc};
 
 use super::deadline::{SERVER_TIME, patiently};
 use super::failure::Failure;
-use super::managed_collection::{ManagedCollection, index, unique_index};
+use super::import::{BATCH, insert_all};
+use super::managed_collection::{ManagedCollection, index, unique_index, unique_index_of_those_with};
+use super::users::{ATTEMPTS, pause_before};
 use crate::record::{Record, key};
 use portcullis::future::BoxFuture;
-use portcullis::store::{ApiKey, Credentials, OneTimeToken, PasswordLogin, StoreError, TokenPurpose};
+use portcullis::store::{
+    ApiKey, Credentials, KeyAddition, LoginAddition, OneTimeToken, PasswordLogin, StoreError, TokenPurpose,
+};
 use portcullis::value::DocumentRef;
+
+/// The field of a key that has a place of its own among the keys of its user.
+const PLACE: &str = "place";
 
 /// The passwords, one-time tokens and API keys of one application, in collections of a database of ours that other applications
 /// may share. Unique indexes, made on first use, keep two logins from having one address.
+///
+/// A key takes one of as many places as its user may have keys, under a unique index: so that there are never more, with no
+/// transaction, which a single server has not.
 #[derive(Debug)]
 pub struct MongoCredentials {
     logins: ManagedCollection,
@@ -35,7 +47,10 @@ impl MongoCredentials {
                 vec![index("login", doc! { "_id.application": 1, "login_id": 1, "purpose": 1 })]
             }),
             keys: ManagedCollection::new(database, keys, || {
-                vec![unique_index("name", doc! { "_id.application": 1, "user_id": 1, "name": 1 })]
+                vec![
+                    unique_index("name", doc! { "_id.application": 1, "user_id": 1, "name": 1 }),
+                    unique_index_of_those_with(PLACE, "place", doc! { "_id.application": 1, "user_id": 1, PLACE: 1 }),
+                ]
             }),
             application: application.into(),
         }
@@ -52,6 +67,74 @@ impl MongoCredentials {
             Err(error) if error.is_duplicate_key() => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    async fn add_logins(&self, logins: &[PasswordLogin]) -> Result<Vec<LoginAddition>, Failure> {
+        let collection = self.logins.ready().await?;
+        let mut outcomes = Vec::with_capacity(logins.len());
+        for batch in logins.chunks(BATCH) {
+            let documents: Vec<Document> = batch.iter().map(|login| login.to_record(&self.application)).collect();
+            let refused = insert_all(collection, &documents).await?;
+            let known = self.addresses(batch.iter().zip(&refused).filter(|(_, refused)| **refused).map(|(one, _)| one));
+            let known = known.await?;
+            outcomes.extend(batch.iter().zip(refused).map(|(login, refused)| match known.get(&login.id) {
+                _ if !refused => LoginAddition::Added,
+                Some(address) if *address == login.email => LoginAddition::Unchanged,
+                Some(_) => LoginAddition::IdTaken,
+                None => LoginAddition::AddressTaken,
+            }));
+        }
+        Ok(outcomes)
+    }
+
+    /// The addresses of the logins with the ids of these, as far as there are any.
+    async fn addresses<'l>(
+        &self,
+        logins: impl Iterator<Item = &'l PasswordLogin>,
+    ) -> Result<HashMap<String, String>, Failure> {
+        let ids: Vec<Document> = logins.map(|login| key(&self.application, login.id.as_str())).collect();
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let found: Vec<PasswordLogin> = self.find_all(&self.logins, doc! { "_id": { "$in": ids } }).await?;
+        Ok(found.into_iter().map(|login| (login.id, login.email)).collect())
+    }
+
+    async fn add_key(&self, added: &ApiKey, most: usize) -> Result<KeyAddition, Failure> {
+        let attempts = u32::try_from(most).unwrap_or(u32::MAX).saturating_add(ATTEMPTS);
+        // Those who add keys at once begin at different places.
+        let first = added.id.bytes().fold(0, |sum: usize, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+        for attempt in 0..attempts {
+            pause_before(attempt.min(4)).await;
+            let taken = self.places(added.user_id.as_deref()).await?;
+            if taken.iter().any(|(name, _)| *name == added.name) {
+                return Ok(KeyAddition::NameTaken);
+            }
+            let is_free = |place: &i64| taken.iter().all(|(_, known)| known != place);
+            let free: Vec<i64> = (0..i64::try_from(most).unwrap_or(i64::MAX)).filter(is_free).collect();
+            let place = first.checked_rem(free.len()).and_then(|at| free.get(at));
+            let Some(place) = place.filter(|_| taken.len() < most) else { return Ok(KeyAddition::LimitReached) };
+            let mut record = added.to_record(&self.application);
+            record.insert(PLACE, *place);
+            let keys = self.keys.ready().await?.clone_with_type::<Document>();
+            match patiently(async { keys.insert_one(record).await }).await {
+                Ok(_) => return Ok(KeyAddition::Added),
+                // Another key has just got the name or the place.
+                Err(error) if error.is_duplicate_key() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Failure::new("others added keys of the same user all the time; try again"))
+    }
+
+    /// The names and the places of the keys of a user, or of servers.
+    async fn places(&self, user_id: Option<&str>) -> Result<Vec<(String, i64)>, Failure> {
+        let records = self.records(&self.keys, doc! { "_id.application": &self.application, "user_id": user_id });
+        let place = |record: Document| {
+            let name = record.get_str("name").unwrap_or_default().to_owned();
+            (name, record.get_i64(PLACE).unwrap_or(-1))
+        };
+        Ok(records.await?.into_iter().map(place).collect())
     }
 
     async fn find<R: Record>(&self, place: &ManagedCollection, filter: Document) -> Result<Option<R>, Failure> {
@@ -92,21 +175,26 @@ impl MongoCredentials {
     }
 
     async fn keys_of(&self, user_id: Option<&str>) -> Result<Vec<ApiKey>, Failure> {
-        let keys = self.keys.ready().await?;
-        let filter = doc! { "_id.application": &self.application, "user_id": user_id };
+        self.find_all(&self.keys, doc! { "_id.application": &self.application, "user_id": user_id }).await
+    }
+
+    /// All that a filter finds, in the order of the ids.
+    async fn find_all<R: Record>(&self, place: &ManagedCollection, filter: Document) -> Result<Vec<R>, Failure> {
+        let records = self.records(place, filter).await?;
+        records.into_iter().map(|record| Ok(R::from_record(record, &self.application)?)).collect()
+    }
+
+    async fn records(&self, place: &ManagedCollection, filter: Document) -> Result<Vec<Document>, Failure> {
+        let collection = place.ready().await?;
         let found = patiently(async {
-            let mut cursor = keys.find(filter).sort(doc! { "_id": 1 }).max_time(SERVER_TIME).await?;
+            let mut cursor = collection.find(filter).sort(doc! { "_id": 1 }).max_time(SERVER_TIME).await?;
             let mut found = Vec::new();
             while cursor.advance().await? {
                 found.push(cursor.deserialize_current()?);
             }
             Ok(found)
-        })
-        .await?;
-        found
-            .iter()
-            .map(|raw| Ok(ApiKey::from_record(DocumentRef::Raw(raw).to_document()?, &self.application)?))
-            .collect()
+        });
+        found.await?.iter().map(|raw: &RawDocumentBuf| Ok(DocumentRef::Raw(raw).to_document()?)).collect()
     }
 }
 
@@ -115,6 +203,15 @@ impl Credentials for MongoCredentials {
         Box::pin(
             async move { self.add(&self.logins, login).await.map_err(|error| error.during("cannot add the password")) },
         )
+    }
+
+    fn add_logins<'a>(
+        &'a self,
+        logins: &'a [PasswordLogin],
+    ) -> BoxFuture<'a, Result<Vec<LoginAddition>, StoreError>> {
+        Box::pin(async move {
+            self.add_logins(logins).await.map_err(|error| error.during("cannot add the addresses"))
+        })
     }
 
     fn login<'a>(&'a self, email: &'a str) -> BoxFuture<'a, Result<Option<PasswordLogin>, StoreError>> {
@@ -145,9 +242,17 @@ impl Credentials for MongoCredentials {
     ) -> BoxFuture<'a, Result<bool, StoreError>> {
         Box::pin(async move {
             let mut filter = self.by_id(id);
-            filter.extend(expected.map(|expected| ("hash".to_owned(), doc! { "$eq": expected }.into())));
+            let condition = expected.map_or_else(|| doc! { "$type": "string" }, |expected| doc! { "$eq": expected });
+            filter.insert("hash", condition);
             let updated = self.set(&self.logins, filter, doc! { "hash": hash }).await;
             updated.map_err(|error| error.during("cannot change the password"))
+        })
+    }
+
+    fn set_hash<'a>(&'a self, id: &'a str, hash: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            let updated = self.set(&self.logins, self.by_id(id), doc! { "hash": hash }).await;
+            updated.map_err(|error| error.during("cannot set the password"))
         })
     }
 
@@ -181,8 +286,10 @@ impl Credentials for MongoCredentials {
         })
     }
 
-    fn add_key<'a>(&'a self, key: &'a ApiKey) -> BoxFuture<'a, Result<bool, StoreError>> {
-        Box::pin(async move { self.add(&self.keys, key).await.map_err(|error| error.during("cannot add the API key")) })
+    fn add_key<'a>(&'a self, key: &'a ApiKey, most: usize) -> BoxFuture<'a, Result<KeyAddition, StoreError>> {
+        Box::pin(
+            async move { self.add_key(key, most).await.map_err(|error| error.during("cannot add the API key")) },
+        )
     }
 
     fn key<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<ApiKey>, StoreError>> {

@@ -1,8 +1,9 @@
 use crate::record::{Record, account_fault, is_unchanged, key};
 use std::collections::HashMap;
 
+use ::mongodb::Collection;
 use ::mongodb::error::{Error, ErrorKind};
-use bson::{Document, doc};
+use bson::{Document, RawDocumentBuf, doc};
 
 use super::deadline::{SERVER_TIME, patiently};
 use super::failure::Failure;
@@ -12,7 +13,7 @@ use portcullis::store::shown;
 use portcullis::store::{Account, ImportOutcome};
 
 /// How many users are written at once.
-const BATCH: usize = 500;
+pub(super) const BATCH: usize = 500;
 
 const DUPLICATE_KEY: i32 = 11000;
 
@@ -41,7 +42,8 @@ async fn import_batch(users: StoredUsers<'_>, batch: &[Account]) -> Result<Vec<I
             break;
         }
         let accounts: Vec<&Account> = open.iter().map(|(account, _)| *account).collect();
-        let refused = insert_all(users, &accounts).await?;
+        let documents: Vec<Document> = accounts.iter().map(|account| account.to_record(users.application)).collect();
+        let refused = insert_all(users.collection, &documents).await?;
         let known =
             by_id(users, accounts.iter().zip(&refused).filter(|(_, refused)| **refused).map(|(a, _)| *a)).await?;
         for ((account, outcome), refused) in open.into_iter().zip(refused) {
@@ -58,17 +60,19 @@ async fn import_batch(users: StoredUsers<'_>, batch: &[Account]) -> Result<Vec<I
 }
 
 /// Inserts all that a unique index lets in; for each whether it was refused.
-async fn insert_all(users: StoredUsers<'_>, accounts: &[&Account]) -> Result<Vec<bool>, Failure> {
-    let documents: Vec<Document> = accounts.iter().map(|account| account.to_record(users.application)).collect();
-    let users = users.collection.clone_with_type::<Document>();
+pub(super) async fn insert_all(
+    collection: &Collection<RawDocumentBuf>,
+    documents: &[Document],
+) -> Result<Vec<bool>, Failure> {
+    let collection = collection.clone_with_type::<Document>();
     let refused = patiently(async {
-        match users.insert_many(&documents).ordered(false).await {
+        match collection.insert_many(documents).ordered(false).await {
             Ok(_) => Ok(Vec::new()),
             Err(error) => duplicates(error),
         }
     });
     let refused = refused.await?;
-    Ok((0..accounts.len()).map(|at| refused.contains(&at)).collect())
+    Ok((0..documents.len()).map(|at| refused.contains(&at)).collect())
 }
 
 /// The places of the documents that were refused as duplicates, if that was all that went wrong.

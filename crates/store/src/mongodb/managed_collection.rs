@@ -97,3 +97,12 @@ pub(super) fn unique_index(name: &str, keys: Document) -> IndexModel {
     let options = IndexOptions::builder().name(name.to_owned()).collation(simple_collation()).unique(true).build();
     IndexModel::builder().keys(keys).options(options).build()
 }
+
+/// The same of those documents only that have a field.
+pub(super) fn unique_index_of_those_with(field: &str, name: &str, keys: Document) -> IndexModel {
+    let mut model = unique_index(name, keys);
+    if let Some(options) = &mut model.options {
+        options.partial_filter_expression = Some(doc! { field: { "$exists": true } });
+    }
+    model
+}

@@ -83,6 +83,14 @@ impl Sessions for MongoSessions {
         })
     }
 
+    fn end_of_key<'a>(&'a self, user_id: &'a str, key_id: &'a str) -> BoxFuture<'a, Result<u64, StoreError>> {
+        Box::pin(async move {
+            let opened = doc! { "_id.application": &self.application, "user_id": user_id, "key_id": key_id };
+            let ended = self.delete(opened).await;
+            ended.map_err(|error| error.during("cannot end the sessions of the API key"))
+        })
+    }
+
     fn purge(&self, expired_before: DateTime) -> BoxFuture<'_, Result<u64, StoreError>> {
         Box::pin(async move {
             let expired = doc! { "_id.application": &self.application, "expires_at": { "$lt": expired_before } };

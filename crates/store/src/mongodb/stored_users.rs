@@ -44,12 +44,19 @@ impl StoredUsers<'_> {
         patiently(async { update.await }).await?.map(|account| self.read(&account)).transpose()
     }
 
+    /// Deletes the user that the filter picks; who it was.
+    pub(super) async fn delete_one(&self, filter: Document) -> Result<Option<Account>, Failure> {
+        let delete = self.collection.find_one_and_delete(filter).max_time(SERVER_TIME);
+        patiently(async { delete.await }).await?.map(|account| self.read(&account)).transpose()
+    }
+
     /// Notes a login of a user who is not disabled.
     pub(super) async fn log_in(&self, identity: &Identity, now: DateTime) -> Result<Option<Account>, Failure> {
         let mut filter = self.by_identity(identity);
         let disabled = [AccountState::Disabled.name(), AccountState::DisabledPending.name()];
         filter.insert("state", doc! { "$nin": disabled });
-        self.update(filter, doc! { "$set": { "identities.$.data": &identity.data, "last_login_at": now } }).await
+        let set = doc! { "identities.$.data": &identity.data, "last_login_at": now };
+        self.update(filter, doc! { "$set": set, "$unset": { UNCLAIMED: "" } }).await
     }
 
     pub(super) async fn insert(&self, account: &Account) -> Result<(), Failure> {
@@ -61,6 +68,9 @@ impl StoredUsers<'_> {
         Ok(())
     }
 }
+
+/// The field of a user whom nobody has claimed.
+pub(super) const UNCLAIMED: &str = "unclaimed";
 
 /// The element of `identities` that is this person at this provider.
 pub(super) fn element(identity: &Identity) -> Document {

@@ -10,12 +10,13 @@ use super::deadline::{SERVER_TIME, patiently};
 use super::failure::Failure;
 use super::import::import;
 use super::managed_collection::{ManagedCollection, unique_index};
-use super::stored_users::{StoredUsers, element};
+use super::stored_users::{StoredUsers, UNCLAIMED, element};
 use crate::record::key;
 use portcullis::auth::ProviderType;
 use portcullis::future::BoxFuture;
 use portcullis::store::shown;
-use portcullis::store::{Account, AccountState, Identity, ImportOutcome, StoreError, Users, UsersError};
+use portcullis::store::{Account, AccountState, Identity, ImportOutcome, Removed, StoreError, Users, UsersError};
+use portcullis::user::UserType;
 
 /// The users of one application, in the collection `users` of a database of ours that other applications may share.
 ///
@@ -80,20 +81,25 @@ impl MongoUsers {
         let users = self.ready().await?;
         for attempt in 0..ATTEMPTS {
             pause_before(attempt).await;
-            let replace = doc! { "$set": { "identities.$.data": &identity.data } };
+            let claim = doc! { UNCLAIMED: "" };
+            let replace = doc! { "$set": { "identities.$.data": &identity.data }, "$unset": &claim };
             let (mut having, mut lacking) = (users.by_id(id), users.by_id(id));
             having.insert("identities", element(identity));
-            lacking.insert("identities", doc! { "$not": element(identity) });
+            lacking.insert("identities", doc! { "$not": rival(identity) });
             if let Some(account) = users.update(having, replace).await? {
                 return Ok(Ok(account));
             }
-            match users.update(lacking, doc! { "$push": { "identities": identity.to_document() } }).await {
+            let push = doc! { "$push": { "identities": identity.to_document() }, "$unset": claim };
+            match users.update(lacking, push).await {
                 Ok(Some(account)) => return Ok(Ok(account)),
-                Ok(None) if users.find_one(users.by_id(id)).await?.is_none() => {
-                    return Ok(Err(UsersError::Unknown(shown(id))));
-                }
-                // Linked at the same moment.
-                Ok(None) => {}
+                Ok(None) => match users.find_one(users.by_id(id)).await? {
+                    None => return Ok(Err(UsersError::Unknown(shown(id)))),
+                    Some(account) if account.has_another(identity) => {
+                        return Ok(Err(UsersError::SecondIdentity(identity.provider_type)));
+                    }
+                    // Linked at the same moment.
+                    Some(_) => {}
+                },
                 Err(error) if error.is_duplicate_key() => {
                     let IdentityOf { provider_type, id } = identity.into();
                     return Ok(Err(UsersError::IdentityTaken { provider_type, id }));
@@ -102,6 +108,51 @@ impl MongoUsers {
             }
         }
         Err(contended())
+    }
+
+    async fn take_over(&self, id: &str, identity: &Identity, now: DateTime) -> Result<Option<Account>, Failure> {
+        let users = self.ready().await?;
+        let mut filter = users.by_id(id);
+        filter.insert(UNCLAIMED, true);
+        filter.insert("state", AccountState::Active.name());
+        filter.insert("type", UserType::Normal.name());
+        filter.insert("identities", doc! { "$not": rival(identity) });
+        let claim = doc! {
+            "$push": { "identities": identity.to_document() },
+            "$set": { "last_login_at": now },
+            "$unset": { UNCLAIMED: "" },
+        };
+        match users.update(filter, claim).await {
+            Err(error) if error.is_duplicate_key() => Ok(None),
+            taken => taken,
+        }
+    }
+
+    async fn remove_identity(&self, identity: &Identity) -> Result<Option<Removed>, Failure> {
+        let users = self.ready().await?;
+        for attempt in 0..ATTEMPTS {
+            pause_before(attempt).await;
+            let (mut sole, mut among) = (users.by_identity(identity), users.by_identity(identity));
+            sole.insert("identities.1", doc! { "$exists": false });
+            among.insert("identities.1", doc! { "$exists": true });
+            if let Some(account) = users.delete_one(sole).await? {
+                return Ok(Some(Removed::WithUser(account.id)));
+            }
+            let person = doc! { "provider_type": identity.provider_type.name(), "id": &identity.id };
+            if let Some(account) = users.update(among, doc! { "$pull": { "identities": person } }).await? {
+                return Ok(Some(Removed::FromUser(account.id)));
+            }
+            if users.find_one(users.by_identity(identity)).await?.is_none() {
+                return Ok(None);
+            }
+        }
+        Err(contended())
+    }
+
+    async fn touch(&self, id: &str, now: DateTime) -> Result<bool, Failure> {
+        let users = self.ready().await?;
+        let seen = doc! { "$max": { "last_login_at": now } };
+        Ok(patiently(async { users.collection.update_one(users.by_id(id), seen).await }).await?.matched_count > 0)
     }
 
     /// Sets the state of a user, if it is in the state `from` where one is given; whether there is such a user.
@@ -182,6 +233,32 @@ impl Users for MongoUsers {
         )
     }
 
+    fn take_over<'a>(
+        &'a self,
+        id: &'a str,
+        identity: &'a Identity,
+        now: DateTime,
+    ) -> BoxFuture<'a, Result<Option<Account>, StoreError>> {
+        Box::pin(async move {
+            self.take_over(id, identity, now).await.map_err(|error| error.during("cannot take over the user"))
+        })
+    }
+
+    fn remove_identity<'a>(
+        &'a self,
+        provider_type: ProviderType,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Removed>, StoreError>> {
+        Box::pin(async move {
+            let identity = Identity { provider_type, id: id.to_owned(), data: Document::new() };
+            self.remove_identity(&identity).await.map_err(|error| error.during("cannot remove the identity"))
+        })
+    }
+
+    fn touch<'a>(&'a self, id: &'a str, now: DateTime) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move { self.touch(id, now).await.map_err(|error| error.during("cannot note the user's visit")) })
+    }
+
     fn set_state<'a>(&'a self, id: &'a str, state: AccountState) -> BoxFuture<'a, Result<(), UsersError>> {
         Box::pin(async move {
             let set = self.set_state(id, None, state).await;
@@ -214,6 +291,16 @@ impl Users for MongoUsers {
 
     fn list<'a>(&'a self, after: Option<&'a str>, limit: usize) -> BoxFuture<'a, Result<Vec<Account>, StoreError>> {
         Box::pin(async move { self.list(after, limit).await.map_err(|error| error.during("cannot list the users")) })
+    }
+}
+
+/// The element of `identities` beside which a user may not be given this one: the person itself, and any other of a type of
+/// which there can be one.
+fn rival(identity: &Identity) -> Document {
+    if identity.is_single() {
+        doc! { "$elemMatch": { "provider_type": identity.provider_type.name() } }
+    } else {
+        element(identity)
     }
 }
 

@@ -139,6 +139,7 @@ pub(crate) async fn every_write_waits_for_a_majority(world: World) {
         device_id: "device".to_owned(),
         started_at: DateTime::now(),
         expires_at: None,
+        key_id: None,
     };
     sessions.start(&session).await.unwrap();
     sessions.find("1").await.unwrap();

@@ -360,6 +360,7 @@ pub(crate) async fn a_change_ends_the_sessions_of_its_users(world: World) {
             device_id: "device".to_owned(),
             started_at: DateTime::now(),
             expires_at: None,
+            key_id: None,
         };
         sessions.start(&session).await.unwrap();
     }

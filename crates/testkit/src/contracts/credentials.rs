@@ -3,17 +3,24 @@
 use std::sync::Arc;
 
 use bson::DateTime;
-use portcullis::store::{ApiKey, Credentials, OneTimeToken, PasswordLogin, TokenPurpose};
+use portcullis::store::{
+    ApiKey, Credentials, KeyAddition, LoginAddition, OneTimeToken, PasswordLogin, TokenPurpose,
+};
 
 type Store = Arc<dyn Credentials>;
 
 super::laws! { Store:
     an_address_has_one_login
     a_login_is_changed_in_its_hash_and_confirmation_only
+    a_login_without_a_password_gets_its_first_by_none_but_set_hash
+    several_logins_are_added_as_far_as_they_are_free
+    a_large_number_of_logins_is_added
     a_removed_login_frees_its_address_and_takes_its_tokens_along
     a_token_is_taken_once
     a_newer_token_voids_the_older_of_its_purpose
     a_key_has_a_name_of_its_own_among_those_of_its_user
+    keys_added_at_once_are_no_more_than_a_user_may_have
+    a_removed_key_makes_room_for_another
     a_key_is_disabled_and_removed
 }
 
@@ -23,7 +30,7 @@ fn at(seconds: i64) -> DateTime {
 
 fn login(id: &str, email: &str) -> PasswordLogin {
     let (id, email) = (id.to_owned(), email.to_owned());
-    PasswordLogin { id, email, hash: "hash".to_owned(), is_confirmed: false, created_at: at(0) }
+    PasswordLogin { id, email, hash: Some("hash".to_owned()), is_confirmed: false, created_at: at(0) }
 }
 
 fn token(id: &str, login_id: &str, purpose: TokenPurpose) -> OneTimeToken {
@@ -73,8 +80,53 @@ async fn a_login_is_changed_in_its_hash_and_confirmation_only(store: Store) {
     assert!(!store.replace_hash("1", Some("hash"), "newer").await.unwrap());
     assert!(store.replace_hash("1", None, "newest").await.unwrap());
     assert!(store.confirm_login("1").await.unwrap());
-    let expected = PasswordLogin { hash: "newest".to_owned(), is_confirmed: true, ..login("1", "ada@x") };
+    let expected = PasswordLogin { hash: Some("newest".to_owned()), is_confirmed: true, ..login("1", "ada@x") };
     assert!(store.login("ada@x").await.unwrap() == Some(expected));
+}
+
+async fn a_login_without_a_password_gets_its_first_by_none_but_set_hash(store: Store) {
+    let imported = PasswordLogin { hash: None, ..login("1", "ada@x") };
+    assert!(store.add_login(&imported).await.unwrap());
+    assert!(!store.replace_hash("1", None, "new").await.unwrap());
+    assert!(!store.replace_hash("1", Some(""), "new").await.unwrap());
+    store.confirm_login("1").await.unwrap();
+    assert!(store.login("ada@x").await.unwrap() == Some(PasswordLogin { is_confirmed: true, ..imported.clone() }));
+    assert!(store.set_hash("1", "first").await.unwrap());
+    assert!(store.replace_hash("1", None, "second").await.unwrap());
+    assert!(store.set_hash("1", "third").await.unwrap());
+    assert!(!store.set_hash("2", "first").await.unwrap());
+    let expected = PasswordLogin { hash: Some("third".to_owned()), is_confirmed: true, ..imported };
+    assert!(store.login_by_id("1").await.unwrap() == Some(expected));
+}
+
+async fn several_logins_are_added_as_far_as_they_are_free(store: Store) {
+    store.add_login(&login("1", "ada@x")).await.unwrap();
+    let (added, unchanged) = (LoginAddition::Added, LoginAddition::Unchanged);
+    let logins = [
+        PasswordLogin { hash: None, ..login("1", "ada@x") },
+        login("1", "eve@x"),
+        login("2", "ada@x"),
+        login("3", "Ada@x"),
+        login("4", "bob@x"),
+        login("4", "bob@x"),
+        login("5", "bob@x"),
+    ];
+    let (id_taken, address_taken) = (LoginAddition::IdTaken, LoginAddition::AddressTaken);
+    let expected = [unchanged, id_taken, address_taken, added, added, unchanged, address_taken];
+    assert_eq!(store.add_logins(&logins).await.unwrap(), expected);
+    assert!(store.login("ada@x").await.unwrap() == Some(login("1", "ada@x")), "the password stays");
+    assert!(store.login("eve@x").await.unwrap().is_none());
+    assert!(store.login("bob@x").await.unwrap() == Some(login("4", "bob@x")));
+    assert_eq!(store.add_logins(&[]).await.unwrap(), []);
+}
+
+async fn a_large_number_of_logins_is_added(store: Store) {
+    let logins: Vec<_> = (0..1203).map(|n| login(&format!("{n}"), &format!("{n}@x"))).collect();
+    let mut expected = vec![LoginAddition::Added; logins.len()];
+    assert_eq!(store.add_logins(&logins).await.unwrap(), expected);
+    expected.fill(LoginAddition::Unchanged);
+    assert_eq!(store.add_logins(&logins).await.unwrap(), expected);
+    assert!(store.login("1202@x").await.unwrap() == Some(login("1202", "1202@x")));
 }
 
 async fn a_removed_login_frees_its_address_and_takes_its_tokens_along(store: Store) {
@@ -116,12 +168,17 @@ async fn a_newer_token_voids_the_older_of_its_purpose(store: Store) {
 }
 
 async fn a_key_has_a_name_of_its_own_among_those_of_its_user(store: Store) {
-    assert!(store.add_key(&key("1", Some("ada"), "one")).await.unwrap());
-    assert!(!store.add_key(&key("2", Some("ada"), "one")).await.unwrap());
-    assert!(store.add_key(&key("3", Some("ada"), "two")).await.unwrap());
-    assert!(store.add_key(&key("4", Some("eve"), "one")).await.unwrap());
-    assert!(store.add_key(&key("5", None, "one")).await.unwrap());
-    assert!(!store.add_key(&key("6", None, "one")).await.unwrap());
+    let (added, taken) = (KeyAddition::Added, KeyAddition::NameTaken);
+    for (id, user_id, name, outcome) in [
+        ("1", Some("ada"), "one", added),
+        ("2", Some("ada"), "one", taken),
+        ("3", Some("ada"), "two", added),
+        ("4", Some("eve"), "one", added),
+        ("5", None, "one", added),
+        ("6", None, "one", taken),
+    ] {
+        assert_eq!(store.add_key(&key(id, user_id, name), 9).await.unwrap(), outcome, "{id}");
+    }
     let of = |user_id: Option<&'static str>| {
         let store = Arc::clone(&store);
         async move { store.keys(user_id).await.unwrap().into_iter().map(|key| key.id).collect::<Vec<_>>() }
@@ -132,8 +189,43 @@ async fn a_key_has_a_name_of_its_own_among_those_of_its_user(store: Store) {
     assert_eq!(of(Some("nobody")).await, [""; 0]);
 }
 
+async fn keys_added_at_once_are_no_more_than_a_user_may_have(store: Store) {
+    for (owner, most, many) in [(Some("ada"), 3, 16), (Some("eve"), 1, 8), (None, 10, 24)] {
+        let racing = (0..many).map(|number| {
+            let (store, id) = (Arc::clone(&store), format!("{owner:?}{number}"));
+            // Half of the names stand twice.
+            let name = format!("key{}", number % (many / 2));
+            tokio::spawn(async move { store.add_key(&key(&id, owner, &name), most).await.unwrap() })
+        });
+        let mut added = 0;
+        for one in racing.collect::<Vec<_>>() {
+            added += usize::from(one.await.unwrap() == KeyAddition::Added);
+        }
+        let mut names: Vec<_> = store.keys(owner).await.unwrap().into_iter().map(|key| key.name).collect();
+        assert_eq!((added, names.len()), (most, most), "{owner:?}");
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), most, "{owner:?}");
+    }
+}
+
+async fn a_removed_key_makes_room_for_another(store: Store) {
+    let add = |id: &'static str| {
+        let store = Arc::clone(&store);
+        async move { store.add_key(&key(id, Some("ada"), id), 2).await.unwrap() }
+    };
+    assert_eq!(add("1").await, KeyAddition::Added);
+    assert_eq!(add("2").await, KeyAddition::Added);
+    assert_eq!(add("3").await, KeyAddition::LimitReached);
+    assert_eq!(add("2").await, KeyAddition::NameTaken, "which is told first");
+    store.remove_key("1").await.unwrap();
+    assert_eq!(add("3").await, KeyAddition::Added);
+    assert_eq!(add("4").await, KeyAddition::LimitReached);
+    assert_eq!(store.add_key(&key("5", Some("eve"), "5"), 0).await.unwrap(), KeyAddition::LimitReached);
+}
+
 async fn a_key_is_disabled_and_removed(store: Store) {
-    store.add_key(&key("1", Some("ada"), "one")).await.unwrap();
+    store.add_key(&key("1", Some("ada"), "one"), 9).await.unwrap();
     assert!(!store.set_key_disabled("2", true).await.unwrap());
     assert!(store.set_key_disabled("1", true).await.unwrap());
     assert!(store.key("1").await.unwrap().unwrap().is_disabled);
@@ -148,13 +240,13 @@ async fn a_key_is_disabled_and_removed(store: Store) {
 pub async fn two_applications_in_one_store_never_meet(mine: Store, other: Store) {
     mine.add_login(&login("1", "ada@x")).await.unwrap();
     mine.put_token(&token("t1", "1", TokenPurpose::Reset)).await.unwrap();
-    mine.add_key(&key("1", None, "one")).await.unwrap();
+    mine.add_key(&key("1", None, "one"), 1).await.unwrap();
     assert!(other.login("ada@x").await.unwrap().is_none());
     assert!(other.add_login(&login("1", "ada@x")).await.unwrap());
     assert!(other.remove_login("1").await.unwrap());
     assert!(other.take_token("t1", "hash", TokenPurpose::Reset).await.unwrap().is_none());
     assert!(other.key("1").await.unwrap().is_none());
-    assert!(other.add_key(&key("1", None, "one")).await.unwrap());
+    assert_eq!(other.add_key(&key("1", None, "one"), 1).await.unwrap(), KeyAddition::Added);
     assert!(other.remove_key("1").await.unwrap());
     assert!(mine.login("ada@x").await.unwrap().is_some());
     assert!(mine.take_token("t1", "hash", TokenPurpose::Reset).await.unwrap().is_some());

@@ -11,6 +11,7 @@ super::laws! { Store:
     a_session_is_found_as_it_was_begun
     an_ended_session_is_gone
     all_sessions_of_a_user_end_at_once
+    a_key_takes_its_sessions_along
     expired_sessions_are_forgotten
 }
 
@@ -25,6 +26,7 @@ fn session(id: &str, user_id: &str) -> Session {
         device_id: "device".to_owned(),
         started_at: at(0),
         expires_at: Some(at(60)),
+        key_id: None,
     }
 }
 
@@ -62,6 +64,27 @@ async fn all_sessions_of_a_user_end_at_once(sessions: Store) {
     }
 }
 
+async fn a_key_takes_its_sessions_along(sessions: Store) {
+    let of_key = |key_id: &str| Some(key_id.to_owned());
+    for (id, user_id, key_id) in [
+        ("1", "ada", of_key("k1")),
+        ("2", "ada", of_key("k2")),
+        ("3", "ada", None),
+        ("4", "ada", of_key("k1")),
+        ("5", "eve", of_key("k1")),
+    ] {
+        sessions.start(&Session { key_id, ..session(id, user_id) }).await.unwrap();
+    }
+    assert_eq!(sessions.find("1").await.unwrap().unwrap().key_id, of_key("k1"));
+    assert_eq!(sessions.end_of_key("ada", "k1").await.unwrap(), 2);
+    assert_eq!(sessions.end_of_key("ada", "k1").await.unwrap(), 0);
+    assert_eq!(sessions.end_of_key("nobody", "k2").await.unwrap(), 0);
+    for (id, stays) in [("1", false), ("2", true), ("3", true), ("4", false), ("5", true)] {
+        assert_eq!(sessions.find(id).await.unwrap().is_some(), stays, "{id}");
+    }
+    assert_eq!(sessions.end_all("ada").await.unwrap(), 2);
+}
+
 async fn expired_sessions_are_forgotten(sessions: Store) {
     for (id, expires_at) in [("1", Some(at(59))), ("2", Some(at(60))), ("3", Some(at(61))), ("4", None)] {
         sessions.start(&Session { expires_at, ..session(id, "ada") }).await.unwrap();
@@ -78,15 +101,17 @@ async fn expired_sessions_are_forgotten(sessions: Store) {
 
 /// Not in the table above, since it needs two views of one store.
 pub async fn two_applications_in_one_store_never_meet(mine: Store, other: Store) {
-    mine.start(&session("1", "ada")).await.unwrap();
+    let keyed = Session { key_id: Some("k".to_owned()), ..session("1", "ada") };
+    mine.start(&keyed).await.unwrap();
     assert_eq!(other.find("1").await.unwrap(), None);
     assert!(!other.end("1").await.unwrap());
+    assert_eq!(other.end_of_key("ada", "k").await.unwrap(), 0);
     other.start(&session("1", "eve")).await.unwrap();
     other.start(&session("2", "ada")).await.unwrap();
-    assert_eq!(mine.find("1").await.unwrap(), Some(session("1", "ada")));
+    assert_eq!(mine.find("1").await.unwrap().as_ref(), Some(&keyed));
     assert_eq!(mine.find("2").await.unwrap(), None);
     assert_eq!(other.end_all("ada").await.unwrap(), 1);
     assert_eq!(other.purge(at(100)).await.unwrap(), 1);
-    assert_eq!(mine.find("1").await.unwrap(), Some(session("1", "ada")));
+    assert_eq!(mine.find("1").await.unwrap().as_ref(), Some(&keyed));
     assert_eq!(mine.end_all("ada").await.unwrap(), 1);
 }

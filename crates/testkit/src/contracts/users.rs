@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bson::{DateTime, Document, doc};
 use portcullis::auth::ProviderType;
-use portcullis::store::{Account, AccountState, Identity, ImportOutcome, Users, UsersError};
+use portcullis::store::{Account, AccountState, Identity, ImportOutcome, Removed, Users, UsersError};
 use portcullis::user::UserType;
 
 type Store = Arc<dyn Users>;
@@ -19,6 +19,12 @@ super::laws! { Store:
     a_linked_identity_leads_to_the_user
     an_identity_is_linked_to_one_user_only
     links_at_once_give_an_identity_to_one_user
+    a_user_has_one_address_with_a_password
+    a_user_whom_nobody_has_claimed_is_taken_over_once
+    only_an_active_user_whom_nobody_has_claimed_is_taken_over
+    an_identity_that_is_another_user_takes_nobody_over
+    an_identity_is_removed_and_the_last_one_with_its_user
+    a_visit_is_noted
     only_a_pending_user_is_activated
     a_disabled_user_is_found_but_not_changed
     a_deleted_user_frees_the_identities
@@ -173,6 +179,123 @@ async fn links_at_once_give_an_identity_to_one_user(users: Store) {
     assert_eq!(times, 1);
 }
 
+fn address(id: &str) -> Identity {
+    Identity { provider_type: ProviderType::EmailPassword, ..said(id, doc! { "email": id }) }
+}
+
+async fn a_user_has_one_address_with_a_password(users: Store) {
+    let ada = users.find_or_create(&identity("ada"), at(0)).await.unwrap();
+    let links: Vec<_> = (0..8)
+        .map(|n| {
+            let (users, id) = (Arc::clone(&users), ada.id.clone());
+            tokio::spawn(async move { users.link(&id, &address(&format!("{n}@x"))).await })
+        })
+        .collect();
+    let mut linked = 0;
+    for link in links {
+        match link.await.unwrap() {
+            Ok(_) => linked += 1,
+            Err(UsersError::SecondIdentity(ProviderType::EmailPassword)) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    let stored = users.find(&ada.id).await.unwrap().unwrap();
+    assert_eq!((linked, stored.identities.len()), (1, 2), "{stored:?}");
+    assert_eq!(users.link(&ada.id, &stored.identities[1]).await.unwrap(), stored, "the same again");
+    assert_eq!(users.link(&ada.id, &identity("lovelace")).await.unwrap().identities.len(), 3);
+    // One that was not linked is free.
+    let free = (0..8).map(|n| address(&format!("{n}@x"))).find(|one| !stored.identities.contains(one)).unwrap();
+    assert_ne!(users.find_or_create(&free, at(1)).await.unwrap().id, ada.id);
+}
+
+fn unclaimed(id: &str) -> Account {
+    Account { is_unclaimed: true, last_login_at: None, identities: vec![address(&format!("{id}@x"))], ..account(id, &[id]) }
+}
+
+async fn a_user_whom_nobody_has_claimed_is_taken_over_once(users: Store) {
+    users.import(&[unclaimed("1")]).await.unwrap();
+    assert!(users.find("1").await.unwrap().unwrap().is_unclaimed);
+    let racing: Vec<_> = (0..8)
+        .map(|n| {
+            let users = Arc::clone(&users);
+            tokio::spawn(async move { users.take_over("1", &identity(&format!("sub {n}")), at(9)).await.unwrap() })
+        })
+        .collect();
+    let mut taken = Vec::new();
+    for one in racing {
+        taken.extend(one.await.unwrap());
+    }
+    let stored = users.find("1").await.unwrap().unwrap();
+    assert_eq!(taken, std::slice::from_ref(&stored));
+    assert_eq!((stored.identities.len(), stored.last_login_at, stored.is_unclaimed), (2, Some(at(9)), false));
+    // To import the same again neither opens nor changes the user.
+    assert_eq!(users.import(&[unclaimed("1")]).await.unwrap(), [ImportOutcome::IdTaken]);
+    assert_eq!(users.take_over("1", &identity("eve"), at(10)).await.unwrap(), None);
+}
+
+async fn only_an_active_user_whom_nobody_has_claimed_is_taken_over(users: Store) {
+    let closed = [
+        Account { state: AccountState::Disabled, ..unclaimed("disabled") },
+        Account { state: AccountState::Pending, ..unclaimed("pending") },
+        Account { kind: UserType::Server, ..unclaimed("server") },
+        Account { is_unclaimed: false, ..unclaimed("claimed") },
+        unclaimed("logged in"),
+        unclaimed("linked"),
+    ];
+    users.import(&closed).await.unwrap();
+    users.find_or_create(&address("logged in@x"), at(1)).await.unwrap();
+    users.link("linked", &identity("somebody")).await.unwrap();
+    for id in ["disabled", "pending", "server", "claimed", "logged in", "linked", "nobody", ""] {
+        assert_eq!(users.take_over(id, &identity("eve"), at(9)).await.unwrap(), None, "{id}");
+    }
+    let kept = Account { last_login_at: Some(at(1)), is_unclaimed: false, ..unclaimed("logged in") };
+    assert_eq!(users.find("logged in").await.unwrap(), Some(kept));
+    assert_eq!(users.import(&[unclaimed("logged in")]).await.unwrap(), [ImportOutcome::Unchanged]);
+    assert!(!users.find("logged in").await.unwrap().unwrap().is_unclaimed, "an import does not open it again");
+    assert_eq!(users.owner(ProviderType::CustomToken, "eve").await.unwrap(), None);
+}
+
+async fn an_identity_that_is_another_user_takes_nobody_over(users: Store) {
+    users.import(&[unclaimed("1"), account("2", &["eve"])]).await.unwrap();
+    assert_eq!(users.take_over("1", &identity("eve"), at(9)).await.unwrap(), None);
+    assert_eq!(users.take_over("1", &address("other@x"), at(9)).await.unwrap(), None, "a second address");
+    assert_eq!(users.find("1").await.unwrap(), Some(unclaimed("1")));
+    assert!(users.take_over("1", &identity("ada"), at(9)).await.unwrap().is_some());
+}
+
+async fn an_identity_is_removed_and_the_last_one_with_its_user(users: Store) {
+    let kind = ProviderType::CustomToken;
+    users.import(&[account("1", &["a", "b", "c"]), account("2", &["d"])]).await.unwrap();
+    assert_eq!(users.remove_identity(kind, "nobody").await.unwrap(), None);
+    assert_eq!(users.remove_identity(ProviderType::ApiKey, "a").await.unwrap(), None);
+    assert_eq!(users.remove_identity(kind, "b").await.unwrap(), Some(Removed::FromUser("1".to_owned())));
+    assert_eq!(users.remove_identity(kind, "b").await.unwrap(), None);
+    assert_eq!(users.find("1").await.unwrap(), Some(account("1", &["a", "c"])));
+    assert_eq!(users.owner(kind, "b").await.unwrap(), None);
+    let racing: Vec<_> = ["a", "c", "d", "d"]
+        .map(|id| {
+            let users = Arc::clone(&users);
+            tokio::spawn(async move { users.remove_identity(kind, id).await.unwrap() })
+        })
+        .into();
+    let mut with_user = 0;
+    for one in racing {
+        with_user += usize::from(matches!(one.await.unwrap(), Some(Removed::WithUser(_))));
+    }
+    assert_eq!((with_user, users.list(None, 10).await.unwrap()), (2, Vec::new()));
+    assert_eq!(users.owner(kind, "d").await.unwrap(), None);
+}
+
+async fn a_visit_is_noted(users: Store) {
+    users.import(&[unclaimed("1")]).await.unwrap();
+    for (time, noted) in [(5, 5), (3, 5), (7, 7)] {
+        assert!(users.touch("1", at(time)).await.unwrap());
+        let expected = Account { last_login_at: Some(at(noted)), ..unclaimed("1") };
+        assert_eq!(users.find("1").await.unwrap(), Some(expected));
+    }
+    assert!(!users.touch("nobody", at(9)).await.unwrap());
+}
+
 async fn only_a_pending_user_is_activated(users: Store) {
     let ada = users.find_or_create(&identity("ada"), at(0)).await.unwrap();
     let state = async || users.find(&ada.id).await.unwrap().unwrap().state;
@@ -320,6 +443,11 @@ pub async fn two_applications_in_one_store_never_meet(mine: Store, other: Store)
     assert!(matches!(other.activate(&ada.id).await.unwrap_err(), UsersError::Unknown(_)));
     assert!(matches!(other.set_state(&ada.id, AccountState::Disabled).await.unwrap_err(), UsersError::Unknown(_)));
     assert!(!other.delete(&ada.id).await.unwrap());
+    assert!(!other.touch(&ada.id, at(5)).await.unwrap());
+    mine.import(&[unclaimed("%")]).await.unwrap();
+    assert_eq!(other.take_over("%", &identity("x"), at(5)).await.unwrap(), None);
+    assert_eq!(other.remove_identity(ProviderType::EmailPassword, "%@x").await.unwrap(), None);
+    assert!(mine.delete("%").await.unwrap());
     // An imported id can be the same in both.
     let twins = [Account { kind: UserType::Server, ..account(&ada.id, &["lovelace"]) }, account("~", &["b"])];
     assert_eq!(other.import(&twins).await.unwrap(), [ImportOutcome::Added, ImportOutcome::Added]);

@@ -1,0 +1,161 @@
+//! What an administrator does with users and keys, without a client.
+
+use std::sync::Arc;
+
+use bson::oid::ObjectId;
+use bson::{DateTime, doc};
+use portcullis::auth::ProviderType;
+use portcullis::login::Accounts;
+use portcullis::store::{
+    Account, Credentials, Identity, ImportOutcome, LoginAddition, PasswordLogin, StoreError, Users,
+};
+
+use super::keys::{remove_key, view};
+use super::passwords::{MAX_ADDRESS, check_address, check_length};
+use super::takeover::{PasswordSet, set_password};
+use super::{ClientApi, ClientError, ErrorClass, ErrorCode, Hashing, KeyView};
+use crate::places::AccountStores;
+
+/// The users and keys of an application, for its administrator.
+pub struct Administration {
+    users: Arc<dyn Users>,
+    accounts: Accounts,
+    credentials: Arc<dyn Credentials>,
+    hashing: Hashing,
+}
+
+/// What became of an imported user, and of the address by which a mail can give the user a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportedUser {
+    /// What became of the user.
+    pub outcome: ImportOutcome,
+    /// What became of the address, if the user has one of the provider `local-userpass`.
+    pub address: Option<LoginAddition>,
+}
+
+impl Administration {
+    /// Of the users in these stores.
+    #[must_use]
+    pub fn new(stores: AccountStores) -> Self {
+        let (users, credentials) = (Arc::clone(&stores.users), Arc::clone(&stores.credentials));
+        Self { users, accounts: stores.accounts(), credentials, hashing: Hashing::default() }
+    }
+
+    /// Sets the password of an address, which is confirmed by that. The user's sessions end, and the keys are disabled.
+    ///
+    /// # Errors
+    /// The address is unknown, or the password too short or too long.
+    pub async fn set_password(&self, email: &str, password: &str) -> Result<PasswordSet, ClientError> {
+        check_length(password)?;
+        let login = self.known(email).await?;
+        let hash = self.hashing.hash(password).await?;
+        set_password(&self.accounts, &*self.credentials, &login, &hash, "an administrator").await
+    }
+
+    /// Confirms an address; whether it was not confirmed before.
+    ///
+    /// # Errors
+    /// The address is unknown.
+    pub async fn confirm(&self, email: &str) -> Result<bool, ClientError> {
+        let login = self.known(email).await?;
+        self.credentials.confirm_login(&login.id).await?;
+        Ok(!login.is_confirmed)
+    }
+
+    /// The keys of servers.
+    ///
+    /// # Errors
+    /// The store cannot be asked.
+    pub async fn server_keys(&self) -> Result<Vec<KeyView>, ClientError> {
+        Ok(self.credentials.keys(None).await?.iter().map(view).collect())
+    }
+
+    /// Deletes the server's key of a name or an id, with its user and sessions.
+    ///
+    /// # Errors
+    /// There is no such key.
+    pub async fn delete_server_key(&self, key: &str) -> Result<KeyView, ClientError> {
+        let keys = self.credentials.keys(None).await?;
+        let found = keys.iter().find(|known| known.id == key).or_else(|| keys.iter().find(|known| known.name == key));
+        let unknown = || ClientError::new(ErrorClass::NotFound, ErrorCode::APIKeyNotFound, "API key not found");
+        let found = found.ok_or_else(unknown)?;
+        remove_key(&self.accounts, &*self.credentials, found).await?;
+        Ok(view(found))
+    }
+
+    /// Adds users with the ids that they have, and the addresses of the provider `local-userpass` without passwords: so nobody can
+    /// register these, and a mail can set the first password. To import the same again changes nothing, and adds what an import
+    /// that was cut short has not. One result each, in the same order.
+    ///
+    /// # Errors
+    /// The stores cannot be asked.
+    pub async fn import(&self, accounts: &[Account]) -> Result<Vec<ImportedUser>, StoreError> {
+        let outcomes = self.users.import(accounts).await?;
+        let is_there = |outcome: &ImportOutcome| matches!(outcome, ImportOutcome::Added | ImportOutcome::Unchanged);
+        let logins = accounts.iter().zip(&outcomes).map(|(account, outcome)| {
+            is_there(outcome).then(|| login_of(account)).flatten()
+        });
+        let logins: Vec<Option<PasswordLogin>> = logins.collect();
+        let added: Vec<PasswordLogin> = logins.iter().flatten().cloned().collect();
+        let mut additions = self.credentials.add_logins(&added).await?.into_iter();
+        let address = |login: Option<PasswordLogin>| login.and_then(|_| additions.next());
+        let addresses: Vec<Option<LoginAddition>> = logins.into_iter().map(address).collect();
+        Ok(outcomes.into_iter().zip(addresses).map(|(outcome, address)| ImportedUser { outcome, address }).collect())
+    }
+
+    async fn known(&self, email: &str) -> Result<PasswordLogin, ClientError> {
+        let login = self.credentials.login(email).await?;
+        login.ok_or_else(|| ClientError::new(ErrorClass::NotFound, ErrorCode::UserNotFound, "user not found"))
+    }
+}
+
+/// The address of an imported user. Who was a user there had confirmed it.
+fn login_of(account: &Account) -> Option<PasswordLogin> {
+    let identity = account.identities.iter().find(|one| one.provider_type == ProviderType::EmailPassword)?;
+    let email = identity.data.get_str("email").ok().filter(|email| !email.is_empty() && email.len() <= MAX_ADDRESS)?;
+    Some(PasswordLogin {
+        id: identity.id.clone(),
+        email: email.to_owned(),
+        hash: None,
+        is_confirmed: true,
+        created_at: account.created_at,
+    })
+}
+
+impl ClientApi {
+    /// Makes a user with an address and a password at once, without a login. The address counts as confirmed. The function for new
+    /// users is called; where it refuses the user, nothing is left.
+    ///
+    /// # Errors
+    /// The address is empty or taken, the password too short or too long, or the function refuses the user.
+    pub async fn add_user(&self, email: &str, password: &str) -> Result<String, ClientError> {
+        self.password_settings()?;
+        check_address(email)?;
+        check_length(password)?;
+        let login = PasswordLogin {
+            id: ObjectId::new().to_hex(),
+            email: email.to_owned(),
+            hash: Some(self.hashing.hash(password).await?),
+            is_confirmed: true,
+            created_at: DateTime::now(),
+        };
+        if !self.credentials.add_login(&login).await? {
+            return Err(ClientError::new(ErrorClass::Conflict, ErrorCode::AccountNameInUse, "name already in use"));
+        }
+        let data = doc! { "email": email };
+        let identity = Identity { provider_type: ProviderType::EmailPassword, id: login.id.clone(), data };
+        match self.authenticator.create_user(&identity).await {
+            Ok(account) => Ok(account.id),
+            Err(error) => {
+                self.credentials.remove_login(&login.id).await?;
+                Err(ClientError::of_login(&error))
+            }
+        }
+    }
+
+    /// The users and sessions.
+    #[must_use]
+    pub const fn accounts(&self) -> &Accounts {
+        self.authenticator.accounts()
+    }
+}
