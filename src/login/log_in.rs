@@ -48,8 +48,7 @@ impl Authenticator {
     /// See [`LoginError`]; above all, the identity is a user already.
     pub async fn create_user(&self, identity: &Identity) -> Result<Account, LoginError> {
         let now = self.clock.now();
-        let account =
-            Account { last_login_at: None, ..Account::new(ObjectId::new().to_hex(), identity.clone(), now) };
+        let account = Account { last_login_at: None, ..Account::new(ObjectId::new().to_hex(), identity.clone(), now) };
         let users = &self.assembler.accounts.users;
         if users.import(std::slice::from_ref(&account)).await?.first() != Some(&ImportOutcome::Added) {
             let Identity { provider_type, id, .. } = identity.clone();

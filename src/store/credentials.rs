@@ -107,10 +107,7 @@ pub trait Credentials: Send + Sync {
     fn add_login<'a>(&'a self, login: &'a PasswordLogin) -> BoxFuture<'a, Result<bool, StoreError>>;
 
     /// Adds logins whose ids and addresses are free; one outcome each, in the same order.
-    fn add_logins<'a>(
-        &'a self,
-        logins: &'a [PasswordLogin],
-    ) -> BoxFuture<'a, Result<Vec<LoginAddition>, StoreError>>;
+    fn add_logins<'a>(&'a self, logins: &'a [PasswordLogin]) -> BoxFuture<'a, Result<Vec<LoginAddition>, StoreError>>;
 
     /// The login of an address.
     fn login<'a>(&'a self, email: &'a str) -> BoxFuture<'a, Result<Option<PasswordLogin>, StoreError>>;

@@ -11,9 +11,7 @@ mod memory;
 mod sessions;
 mod users;
 
-pub use credentials::{
-    ApiKey, Credentials, KeyAddition, LoginAddition, OneTimeToken, PasswordLogin, TokenPurpose,
-};
+pub use credentials::{ApiKey, Credentials, KeyAddition, LoginAddition, OneTimeToken, PasswordLogin, TokenPurpose};
 pub use custom_data::{CustomDataStore, LookUpError, MAX_BYTES, MAX_DOCUMENTS};
 pub use error::StoreError;
 pub use files::{FileCustomData, FileError};

@@ -240,7 +240,10 @@ impl Account {
     #[must_use]
     pub fn has_another(&self, identity: &Identity) -> bool {
         identity.is_single()
-            && self.identities.iter().any(|known| known.provider_type == identity.provider_type && known.id != identity.id)
+            && self
+                .identities
+                .iter()
+                .any(|known| known.provider_type == identity.provider_type && known.id != identity.id)
     }
 
     /// Whether the user can be [taken over](Users::take_over).

@@ -20,7 +20,7 @@ use super::application::load_app;
 use super::input::{self, Input, read_file};
 use super::output::note;
 use super::secrets::SecretArgs;
-use super::stores::{StoreArgs, shut_down};
+use super::stores::{AccountStoreArgs, shut_down};
 use super::trouble::Trouble;
 
 /// The application whose users these are.
@@ -40,8 +40,8 @@ impl AppArgs {
     }
 
     /// Opens the users of the application. Where the command line says its id, the directory need not be there.
-    pub(super) async fn open(&self, stores: &StoreArgs, missing: IfMissing) -> Result<AccountStores, Trouble> {
-        let places = stores.places();
+    pub(super) async fn open(&self, stores: &AccountStoreArgs, missing: IfMissing) -> Result<AccountStores, Trouble> {
+        let places = stores.places()?;
         if let Some(application) = stores.application() {
             return Ok(places.account_stores(application, missing).await?);
         }
@@ -55,8 +55,8 @@ impl AppArgs {
     }
 
     /// The application with its stores.
-    pub(super) fn service(&self, stores: &StoreArgs) -> Result<Service, Trouble> {
-        Ok(Service::new(self.load()?, stores.places())?)
+    pub(super) fn service(&self, stores: &AccountStoreArgs) -> Result<Service, Trouble> {
+        Ok(Service::new(self.load()?, stores.places()?)?)
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::Answer;
 use super::accounts::{AppArgs, ProviderArgs, block_on, login_authenticator, read_token, warn};
 use super::output::Output;
-use super::stores::StoreArgs;
+use super::stores::AccountStoreArgs;
 use super::trouble::Trouble;
 
 const EXAMPLES: &str = "\
@@ -32,7 +32,7 @@ pub(super) struct Args {
     #[command(flatten)]
     app: AppArgs,
     #[command(flatten)]
-    stores: StoreArgs,
+    stores: AccountStoreArgs,
     #[command(flatten)]
     providers: ProviderArgs,
 }

@@ -20,8 +20,8 @@ mod fmt;
 mod freshness;
 mod given;
 mod guard;
-mod import;
 mod input;
+mod keys;
 mod live;
 mod login;
 mod missing;
@@ -107,6 +107,7 @@ impl Command {
             Self::new("user", user::run),
             Self::new("users", users::run),
             Self::new("run", run::run),
+            Self::new("keys", keys::run),
             Self::new("serve", serve::run),
         ]
     }

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
+use portcullis_service::client::StorePlace;
 use portcullis_service::{Clients, Places, Server, ServerUri};
 
 use super::trouble::Trouble;
@@ -59,6 +60,7 @@ impl StoreArgs {
             custom_data: self.custom_data.clone(),
             signing_keys: self.signing_keys.clone(),
             clients: CLIENTS.clone(),
+            file: None,
         }
     }
 
@@ -71,4 +73,57 @@ impl StoreArgs {
     pub(super) fn application(&self) -> Option<&str> {
         self.application.as_deref()
     }
+}
+
+/// The same for commands that administer users, who may be where `serve --store` keeps them.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Users")]
+pub(super) struct AccountStoreArgs {
+    #[command(flatten)]
+    stores: StoreArgs,
+    /// Where `serve` keeps users, if it is given the same: a MongoDB URI or the path of an embedded store; takes
+    /// precedence over --mongodb-uri
+    #[arg(long, value_name = "URI|FILE", env = "PORTCULLIS_STORE", hide_env_values = true)]
+    store: Option<String>,
+}
+
+impl AccountStoreArgs {
+    /// The place that `serve` would be given.
+    pub(super) fn place(&self) -> Result<StorePlace, Trouble> {
+        match (&self.store, &self.stores.mongodb_uri) {
+            (Some(store), _) => store_place(store),
+            (None, Some(uri)) => Ok(StorePlace::Server(uri.clone())),
+            (None, None) => Ok(StorePlace::Directory),
+        }
+    }
+
+    /// Where everything is.
+    pub(super) fn places(&self) -> Result<Places, Trouble> {
+        let places = self.stores.places();
+        Ok(match self.place()? {
+            StorePlace::Directory => places,
+            StorePlace::File(path) => Places { file: Some(path), ..places },
+            StorePlace::Server(uri) => Places { server: Some(uri), ..places },
+        })
+    }
+
+    pub(super) const fn names_custom_data(&self) -> bool {
+        self.stores.names_custom_data()
+    }
+
+    pub(super) fn application(&self) -> Option<&str> {
+        self.stores.application()
+    }
+}
+
+/// The place that `--store` names.
+pub(super) fn store_place(store: &str) -> Result<StorePlace, Trouble> {
+    if store.starts_with("mongodb://") || store.starts_with("mongodb+srv://") {
+        let Ok(uri) = store.parse::<ServerUri>();
+        return Ok(StorePlace::Server(uri));
+    }
+    if store.contains("://") {
+        return Err(Trouble::usage("--store takes a path, or an address that begins with mongodb://"));
+    }
+    Ok(StorePlace::File(PathBuf::from(store)))
 }

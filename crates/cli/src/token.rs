@@ -7,7 +7,7 @@ use serde_json::json;
 use super::Answer;
 use super::accounts::{AppArgs, bearer, block_on, note_foreign, read_token, warn};
 use super::output::{Output, plural};
-use super::stores::StoreArgs;
+use super::stores::AccountStoreArgs;
 use super::trouble::Trouble;
 
 const EXAMPLES: &str = "\
@@ -45,7 +45,7 @@ struct Token {
     #[command(flatten)]
     app: AppArgs,
     #[command(flatten)]
-    stores: StoreArgs,
+    stores: AccountStoreArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -59,7 +59,7 @@ struct Revoke {
     #[command(flatten)]
     app: AppArgs,
     #[command(flatten)]
-    stores: StoreArgs,
+    stores: AccountStoreArgs,
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {

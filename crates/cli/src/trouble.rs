@@ -6,6 +6,7 @@ use portcullis::login::{LoginError, SetupError};
 use portcullis::store::documents::DocumentsError;
 use portcullis::store::{LookUpError, StoreError};
 use portcullis::text::{Finding, Source};
+use portcullis_service::client::{ClientError, ErrorClass};
 use portcullis_service::{ServiceError, Setting};
 use thiserror::Error;
 
@@ -57,6 +58,9 @@ pub(super) enum Trouble {
     /// A store of documents that does not do what it is asked.
     #[error("{0}")]
     Documents(DocumentsError),
+    /// What is wanted of users or keys and is not done; an administrator may read what a client may not.
+    #[error("{}", .0.private.as_ref().unwrap_or(&.0.message))]
+    Client(ClientError),
     /// A secret that cannot be had.
     #[error("{0}")]
     Secret(#[from] SecretError),
@@ -67,6 +71,7 @@ impl Trouble {
     pub(super) const fn is_refusal(&self) -> bool {
         match self {
             Self::Login(error) => error.is_refusal(),
+            Self::Client(error) => !matches!(error.class, ErrorClass::Internal),
             Self::Guarded(error) => matches!(error, GuardedError::NoRule(_) | GuardedError::Denied { .. }),
             _ => false,
         }
@@ -85,6 +90,12 @@ impl Trouble {
     ) -> Self {
         let pointers = findings.iter().map(|finding| root.map(|root| root.pointer_at(finding.span))).collect();
         Self::Findings { what: what.into(), source_text: Box::new(source.clone()), findings, pointers }
+    }
+}
+
+impl From<ClientError> for Trouble {
+    fn from(error: ClientError) -> Self {
+        Self::Client(error)
     }
 }
 

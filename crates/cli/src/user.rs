@@ -9,7 +9,7 @@ use super::accounts::{AppArgs, bearer, block_on, read_token, warn};
 use super::asker::NOT_LOOKED_UP;
 use super::freshness::FreshnessArgs;
 use super::output::{Output, note};
-use super::stores::StoreArgs;
+use super::stores::AccountStoreArgs;
 use super::trouble::Trouble;
 
 const EXAMPLES: &str = "\
@@ -33,7 +33,7 @@ pub(super) struct Args {
     #[command(flatten)]
     app: AppArgs,
     #[command(flatten)]
-    stores: StoreArgs,
+    stores: AccountStoreArgs,
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {

@@ -21,6 +21,8 @@ pub struct Places {
     pub application: Option<String>,
     /// Directory for the signing key and, without MongoDB, users and sessions.
     pub state: PathBuf,
+    /// The file of users and sessions, in place of the one in [`state`](Self::state) and of those on a server.
+    pub file: Option<PathBuf>,
     /// The server that keeps users and sessions, and has the custom user data.
     pub server: Option<ServerUri>,
     /// The database of users and sessions on the server.
@@ -71,6 +73,7 @@ impl Places {
         Self {
             application: None,
             state: state.into(),
+            file: None,
             server: None,
             database: Self::DATABASE.to_owned(),
             custom_data: None,
@@ -166,14 +169,16 @@ impl Places {
     /// They are not there, or cannot be opened.
     pub async fn account_stores(&self, application: &str, missing: IfMissing) -> Result<AccountStores, ServiceError> {
         self.verify()?;
-        if let Some(server) = self.server().await? {
+        if let Some(server) = self.server().await?.filter(|_| self.file.is_none()) {
             return Ok(server.account_stores(&self.database, application));
         }
-        let path = self.state.join("state.redb");
+        let path = self.file.clone().unwrap_or_else(|| self.state.join("state.redb"));
         if missing == IfMissing::Refuse && !path.exists() {
             return Err(ServiceError::NoUsers(path));
         }
-        self.make_directory()?;
+        if self.file.is_none() {
+            self.make_directory()?;
+        }
         let embedded = Arc::new(Embedded::open(&path, application)?);
         Ok(AccountStores {
             users: Arc::<Embedded>::clone(&embedded),

@@ -2,6 +2,7 @@
 
 mod announce;
 mod logs;
+mod purge;
 mod reload;
 mod settings_file;
 
@@ -14,9 +15,9 @@ use ipnet::IpNet;
 use portcullis::text::OneLine;
 use portcullis_server::{AccessKey, Options, RateLimits, State, Tls, metrics, serve};
 use portcullis_service::client::{
-    ClientApi, FolderMail, Host, LANGUAGES, MailSettings, MailTexts, Mailer, QueuedMail, Served, StorePlace,
+    ClaimUsersBy, ClientApi, FolderMail, Host, LANGUAGES, MailSettings, MailTexts, Mailer, QueuedMail, Served, StorePlace,
 };
-use portcullis_service::{Places, ServerUri};
+use portcullis_service::Places;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::Level;
@@ -28,7 +29,7 @@ use super::Answer;
 use super::application::load_app;
 use super::output::{Output, note};
 use super::secrets::SecretArgs;
-use super::stores::{clients, shut_down};
+use super::stores::{clients, shut_down, store_place};
 use super::trouble::Trouble;
 
 const EXAMPLES: &str = "\
@@ -36,6 +37,7 @@ Examples:
   portcullis serve --app DIR
   portcullis serve --app shop --app blog --secrets secrets.json --store mongodb://localhost:27017
   portcullis serve --app DIR --store data.redb --listen 127.0.0.1:9090 --watch
+  portcullis serve --app DIR --claim-users-by email=email
   portcullis serve --app DIR --listen 0.0.0.0:443 --tls-cert chain.pem --tls-key key.pem --smtp smtps://user:password@mail.example.com \
 --mail-from 'Shop <shop@example.com>'
   portcullis serve --config server.toml
@@ -82,6 +84,10 @@ pub(super) struct Args {
     /// Answer AuthZEN requests of whoever shows the key in this file: `ID=FILE`, or `FILE` if one application is served; repeatable
     #[arg(long = "authzen-key", value_name = "[ID=]FILE")]
     authzen_keys: Vec<String>,
+    /// Let a `custom-token` login take over the imported user whom this claim names, by ID or by verified e-mail address;
+    /// repeatable
+    #[arg(long, value_name = "id=CLAIM|email=CLAIM")]
+    claim_users_by: Vec<ClaimUsersBy>,
     #[command(flatten)]
     exposure: ExposureArgs,
     #[command(flatten)]
@@ -285,12 +291,14 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
             None => None,
         };
         let (host, made) = Host::open(places, &place, mail).await?;
+        let host = host.with_takeover(args.claim_users_by.clone());
         let apis = host.applications(served)?;
         if let Some(path) = made {
             note(&format!("made the signing key `{}`", path.display()));
         }
         announce(&apis, &base(address, tls.is_some()), output)?;
         let options = args.options(&apis)?;
+        tokio::spawn(purge::purge(apis.iter().map(|api| api.accounts().clone()).collect()));
         let state = State::new(apis, options);
         if let Some(listener) = measured {
             tokio::spawn(measure(listener, state.clone()));

@@ -10,10 +10,10 @@ use portcullis::store::{
     Account, Credentials, Identity, ImportOutcome, LoginAddition, PasswordLogin, StoreError, Users,
 };
 
-use super::keys::{remove_key, view};
+use super::keys::{PER_APP, make_key, remove_key, view};
 use super::passwords::{MAX_ADDRESS, check_address, check_length};
 use super::takeover::{PasswordSet, set_password};
-use super::{ClientApi, ClientError, ErrorClass, ErrorCode, Hashing, KeyView};
+use super::{ClientApi, ClientError, CreatedKey, ErrorClass, ErrorCode, Hashing, KeyView};
 use crate::places::AccountStores;
 
 /// The users and keys of an application, for its administrator.
@@ -70,6 +70,14 @@ impl Administration {
         Ok(self.credentials.keys(None).await?.iter().map(view).collect())
     }
 
+    /// Makes the key of a server, which is a user of its own.
+    ///
+    /// # Errors
+    /// The name is wrong or taken, or there are too many.
+    pub async fn create_server_key(&self, name: &str) -> Result<CreatedKey, ClientError> {
+        make_key(&*self.credentials, None, Some(name), PER_APP).await
+    }
+
     /// Deletes the server's key of a name or an id, with its user and sessions.
     ///
     /// # Errors
@@ -92,9 +100,10 @@ impl Administration {
     pub async fn import(&self, accounts: &[Account]) -> Result<Vec<ImportedUser>, StoreError> {
         let outcomes = self.users.import(accounts).await?;
         let is_there = |outcome: &ImportOutcome| matches!(outcome, ImportOutcome::Added | ImportOutcome::Unchanged);
-        let logins = accounts.iter().zip(&outcomes).map(|(account, outcome)| {
-            is_there(outcome).then(|| login_of(account)).flatten()
-        });
+        let logins = accounts
+            .iter()
+            .zip(&outcomes)
+            .map(|(account, outcome)| is_there(outcome).then(|| login_of(account)).flatten());
         let logins: Vec<Option<PasswordLogin>> = logins.collect();
         let added: Vec<PasswordLogin> = logins.iter().flatten().cloned().collect();
         let mut additions = self.credentials.add_logins(&added).await?.into_iter();

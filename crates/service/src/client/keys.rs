@@ -34,7 +34,7 @@ pub struct CreatedKey {
 const PER_USER: usize = 20;
 
 /// How many keys all servers together may have.
-const PER_APP: usize = 100;
+pub(super) const PER_APP: usize = 100;
 
 impl ClientApi {
     /// The keys of the user of a refresh token.
@@ -88,33 +88,7 @@ impl ClientApi {
             let message = "authentication via 'api-key' is unsupported";
             return Err(ClientError::bad(ErrorCode::InvalidParameter, message));
         }
-        let name = name.filter(|name| !name.is_empty());
-        let name = name.ok_or_else(|| ClientError::plain(ErrorClass::BadRequest, "'name' is a required string"))?;
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-        if name.len() > 128 || !name.bytes().all(is_plain) {
-            let message = "can only contain ASCII letters, numbers, underscores, and hyphens";
-            return Err(ClientError::bad(ErrorCode::InvalidParameter, message));
-        }
-        let id = ObjectId::new().to_hex();
-        let key = format!("{id}{}", secret(20)?);
-        let made = ApiKey {
-            id: id.clone(),
-            user_id,
-            name: name.to_owned(),
-            hash: hash(&key),
-            is_disabled: false,
-            created_at: DateTime::now(),
-        };
-        match self.credentials.add_key(&made, most).await? {
-            KeyAddition::Added => Ok(CreatedKey { id, key, name: made.name }),
-            KeyAddition::NameTaken => {
-                let message = "API key with name already exists";
-                Err(ClientError::new(ErrorClass::Conflict, ErrorCode::APIKeyAlreadyExists, message))
-            }
-            KeyAddition::LimitReached => {
-                Err(ClientError::bad(ErrorCode::InvalidParameter, format!("at most {most} API keys are allowed")))
-            }
-        }
+        make_key(&*self.credentials, user_id, name, most).await
     }
 
     /// Disables or enables a key. With it end the sessions that it opened.
@@ -154,6 +128,42 @@ impl ClientApi {
         }
         let key = self.credentials.key(id).await?;
         key.filter(|key| key.user_id.as_ref() == Some(&bearer.user_id)).ok_or_else(unknown)
+    }
+}
+
+/// Makes a key of a user, or of a server, unless there are `most` already.
+pub(super) async fn make_key(
+    credentials: &dyn Credentials,
+    user_id: Option<String>,
+    name: Option<&str>,
+    most: usize,
+) -> Result<CreatedKey, ClientError> {
+    let name = name.filter(|name| !name.is_empty());
+    let name = name.ok_or_else(|| ClientError::plain(ErrorClass::BadRequest, "'name' is a required string"))?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    if name.len() > 128 || !name.bytes().all(is_plain) {
+        let message = "can only contain ASCII letters, numbers, underscores, and hyphens";
+        return Err(ClientError::bad(ErrorCode::InvalidParameter, message));
+    }
+    let id = ObjectId::new().to_hex();
+    let key = format!("{id}{}", secret(20)?);
+    let made = ApiKey {
+        id: id.clone(),
+        user_id,
+        name: name.to_owned(),
+        hash: hash(&key),
+        is_disabled: false,
+        created_at: DateTime::now(),
+    };
+    match credentials.add_key(&made, most).await? {
+        KeyAddition::Added => Ok(CreatedKey { id, key, name: made.name }),
+        KeyAddition::NameTaken => {
+            let message = "API key with name already exists";
+            Err(ClientError::new(ErrorClass::Conflict, ErrorCode::APIKeyAlreadyExists, message))
+        }
+        KeyAddition::LimitReached => {
+            Err(ClientError::bad(ErrorCode::InvalidParameter, format!("at most {most} API keys are allowed")))
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use portcullis::store::{Credentials, CustomDataStore, Sessions, Users};
 use portcullis_functions::Options as FunctionOptions;
 use portcullis_store::{Embedded, EmbeddedDocuments};
 
-use super::{ClientApi, ClientParts, FolderMail, LANGUAGES, MailTexts, MailTextsError, Mailer, StoredCustomData};
+use super::{ClaimUsersBy, ClientApi, ClientParts, FolderMail, LANGUAGES, MailTexts, MailTextsError, Mailer, StoredCustomData};
 use crate::clients::ServerUri;
 use crate::data::{Data, DataStore, Reserved};
 use crate::error::ServiceError;
@@ -68,6 +68,7 @@ pub struct Host {
     keys: SigningKeys,
     stores: Stores,
     mail: MailSettings,
+    takeover: Vec<ClaimUsersBy>,
 }
 
 impl Host {
@@ -82,7 +83,13 @@ impl Host {
     ) -> Result<(Self, Option<PathBuf>), ServiceError> {
         let (keys, made) = places.signing_keys(IfMissing::Create)?;
         let stores = Stores::open(&places, place).await?;
-        Ok((Self { places, keys, stores, mail }, made))
+        Ok((Self { places, keys, stores, mail, takeover: Vec::new() }, made))
+    }
+
+    /// Lets third parties' tokens take over imported users whom these claims name.
+    #[must_use]
+    pub fn with_takeover(self, takeover: Vec<ClaimUsersBy>) -> Self {
+        Self { takeover, ..self }
     }
 
     /// Opens applications for their clients: all of them or none.
@@ -103,7 +110,7 @@ impl Host {
 
     fn application(&self, served: Served) -> Result<ClientApi, ServiceError> {
         let Served { app, secrets } = served;
-        let Self { places, keys, stores, mail } = self;
+        let Self { places, keys, stores, mail, takeover } = self;
         let id = places.id_of(&app)?.to_owned();
         let (users, sessions, credentials) = stores.accounts(places, &id);
         let accounts = Accounts::new(users, sessions);
@@ -140,7 +147,7 @@ impl Host {
         if app.takes_anonymous_users() {
             authenticator = authenticator.with_anonymous_users();
         }
-        Ok(ClientApi::new(ClientParts {
+        let api = ClientApi::new(ClientParts {
             mailer: Arc::clone(&mail.mailer),
             mail_texts: mail.texts.clone(),
             changes: stores.changes(),
@@ -150,7 +157,8 @@ impl Host {
             functions,
             authenticator,
             credentials,
-        }))
+        });
+        Ok(api.with_takeover(takeover.clone()))
     }
 }
 

@@ -41,7 +41,8 @@ pub(super) enum Confirmation {
 
 impl Providers {
     /// Those of an application.
-    pub(super) fn of(app: &App) -> Self {
+    #[must_use]
+    pub fn of(app: &App) -> Self {
         let mut providers = Self::default();
         for found in &app.providers {
             let node = &found.config.node;
@@ -78,7 +79,8 @@ impl Providers {
     }
 
     /// Whether keys open sessions.
-    pub(super) fn has_keys(&self) -> bool {
+    #[must_use]
+    pub fn has_keys(&self) -> bool {
         self.served.iter().any(|(_, kind)| *kind == ProviderType::ApiKey)
     }
 }

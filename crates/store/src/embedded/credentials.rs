@@ -127,10 +127,7 @@ impl Credentials for Embedded {
         })
     }
 
-    fn add_logins<'a>(
-        &'a self,
-        logins: &'a [PasswordLogin],
-    ) -> BoxFuture<'a, Result<Vec<LoginAddition>, StoreError>> {
+    fn add_logins<'a>(&'a self, logins: &'a [PasswordLogin]) -> BoxFuture<'a, Result<Vec<LoginAddition>, StoreError>> {
         Box::pin(async move {
             self.write("cannot add the addresses", |transaction| {
                 logins.iter().map(|login| self.insert_login(transaction, login)).collect()
@@ -174,7 +171,8 @@ impl Credentials for Embedded {
     ) -> BoxFuture<'a, Result<bool, StoreError>> {
         Box::pin(async move {
             self.change_login("cannot change the password", id, |known| {
-                let is_meant = known.hash.as_deref().is_some_and(|known| expected.is_none_or(|expected| expected == known));
+                let is_meant =
+                    known.hash.as_deref().is_some_and(|known| expected.is_none_or(|expected| expected == known));
                 is_meant.then(|| PasswordLogin { hash: Some(hash.to_owned()), ..known })
             })
             .await

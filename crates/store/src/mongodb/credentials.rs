@@ -205,13 +205,8 @@ impl Credentials for MongoCredentials {
         )
     }
 
-    fn add_logins<'a>(
-        &'a self,
-        logins: &'a [PasswordLogin],
-    ) -> BoxFuture<'a, Result<Vec<LoginAddition>, StoreError>> {
-        Box::pin(async move {
-            self.add_logins(logins).await.map_err(|error| error.during("cannot add the addresses"))
-        })
+    fn add_logins<'a>(&'a self, logins: &'a [PasswordLogin]) -> BoxFuture<'a, Result<Vec<LoginAddition>, StoreError>> {
+        Box::pin(async move { self.add_logins(logins).await.map_err(|error| error.during("cannot add the addresses")) })
     }
 
     fn login<'a>(&'a self, email: &'a str) -> BoxFuture<'a, Result<Option<PasswordLogin>, StoreError>> {
@@ -287,9 +282,7 @@ impl Credentials for MongoCredentials {
     }
 
     fn add_key<'a>(&'a self, key: &'a ApiKey, most: usize) -> BoxFuture<'a, Result<KeyAddition, StoreError>> {
-        Box::pin(
-            async move { self.add_key(key, most).await.map_err(|error| error.during("cannot add the API key")) },
-        )
+        Box::pin(async move { self.add_key(key, most).await.map_err(|error| error.during("cannot add the API key")) })
     }
 
     fn key<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<ApiKey>, StoreError>> {

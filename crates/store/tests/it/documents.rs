@@ -82,7 +82,10 @@ async fn writers_wait_for_each_other_without_blocking_the_thread() {
     let third = tokio::spawn(async move {
         let now = bson::DateTime::now();
         let (id, user_id, device_id) = ("s".to_owned(), "ada".to_owned(), "d".to_owned());
-        users.start(&Session { id, user_id, device_id, started_at: now, expires_at: None, key_id: None }).await.unwrap();
+        users
+            .start(&Session { id, user_id, device_id, started_at: now, expires_at: None, key_id: None })
+            .await
+            .unwrap();
     });
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(!second.is_finished() && !third.is_finished());

@@ -425,18 +425,26 @@ async fn there_is_one_provider_of_tokens() {
 }
 
 #[tokio::test]
-async fn anonymous_users_last_ninety_days() {
+async fn anonymous_users_last_ninety_days_after_they_were_last_here() {
     let house = House::new();
     let login = house.authenticator.log_in_anonymously(None).await.unwrap();
     assert_ne!(house.authenticator.log_in_anonymously(None).await.unwrap().user.id, login.user.id);
     house.clock.advance(90 * DAY - MINUTE);
     let refreshed = house.authenticator.refresh(&login.refresh_token).await.unwrap();
     house.clock.advance(MINUTE);
+    assert_eq!(house.authenticator.accounts().delete_expired(house.clock.now()).await.unwrap(), 1, "the other");
+    assert!(house.bearer(&refreshed.access_token, Freshness::Snapshot).await.is_ok());
+    // Refreshes are noted to the day.
+    house.clock.advance(DAY - 2 * MINUTE);
+    house.authenticator.refresh(&login.refresh_token).await.unwrap();
+    house.clock.advance(89 * DAY);
+    house.authenticator.refresh(&login.refresh_token).await.unwrap();
+    house.clock.advance(90 * DAY);
     assert!(house.authenticator.refresh(&login.refresh_token).await.is_err());
-    assert!(house.bearer(&refreshed.access_token, Freshness::Snapshot).await.is_err());
+    assert!(house.authenticator.refresh(&login.refresh_token).await.is_err(), "a refusal is no visit");
     assert!(matches!(house.authenticator.look_up(&login.user.id).await.err().unwrap(), LoginError::UserExpired(_)));
     let person = house.log_in("ada").await.unwrap();
-    assert_eq!(house.authenticator.accounts().delete_expired(house.clock.now()).await.unwrap(), 2);
+    assert_eq!(house.authenticator.accounts().delete_expired(house.clock.now()).await.unwrap(), 1);
     let left: Vec<String> = house.users.list(None, 10).await.unwrap().into_iter().map(|account| account.id).collect();
     assert_eq!(left, [person.user.id]);
 }

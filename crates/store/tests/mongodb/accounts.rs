@@ -192,18 +192,21 @@ pub(crate) async fn anonymous_users_are_purged_after_their_days(world: World) {
     let day = 24 * 60 * 60 * 1000;
     let anonymous = |id: &str| Identity { provider_type: ProviderType::Anonymous, ..identity(id) };
     let born = |id: &str, first: Identity| Account::new(id, first, DateTime::from_millis(0));
+    let seen = |id: &str, time| Account { last_login_at: time, ..born(id, anonymous(id)) };
     let mut linked = born("linked", anonymous("2"));
     linked.identities.push(identity("lovelace"));
     let mut young = born("young", anonymous("3"));
     young.created_at = DateTime::from_millis(1);
-    let accounts = [born("old", anonymous("1")), linked, young, born("person", identity("4"))];
+    let back = seen("back", Some(DateTime::from_millis(1)));
+    let accounts = [born("old", anonymous("1")), linked, young, born("person", identity("4")), back];
+    users.import(&[seen("never", None)]).await.unwrap();
     users.import(&accounts).await.unwrap();
     let now = DateTime::from_millis(90 * day);
     let sessions = Arc::new(MongoSessions::new(&world.database, "app"));
     let everyone = Accounts::new(Arc::new(MongoUsers::new(&world.database, "app")), sessions);
-    assert_eq!(everyone.delete_expired(now).await.unwrap(), 1);
+    assert_eq!(everyone.delete_expired(now).await.unwrap(), 2);
     let left: Vec<_> = users.list(None, 10).await.unwrap().into_iter().map(|account| account.id).collect();
-    let expected: Vec<_> = ["linked", "person", "young"].into();
+    let expected: Vec<_> = ["back", "linked", "person", "young"].into();
     assert_eq!(left, expected);
     assert!(accounts[1..].iter().all(|account| !account.has_expired(now)) && accounts[0].has_expired(now));
 }

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use bson::DateTime;
-use portcullis::store::{
-    ApiKey, Credentials, KeyAddition, LoginAddition, OneTimeToken, PasswordLogin, TokenPurpose,
-};
+use portcullis::store::{ApiKey, Credentials, KeyAddition, LoginAddition, OneTimeToken, PasswordLogin, TokenPurpose};
 
 type Store = Arc<dyn Credentials>;
 

@@ -209,7 +209,12 @@ async fn a_user_has_one_address_with_a_password(users: Store) {
 }
 
 fn unclaimed(id: &str) -> Account {
-    Account { is_unclaimed: true, last_login_at: None, identities: vec![address(&format!("{id}@x"))], ..account(id, &[id]) }
+    Account {
+        is_unclaimed: true,
+        last_login_at: None,
+        identities: vec![address(&format!("{id}@x"))],
+        ..account(id, &[id])
+    }
 }
 
 async fn a_user_whom_nobody_has_claimed_is_taken_over_once(users: Store) {

@@ -1,3 +1,8 @@
+mod add;
+mod export;
+mod import;
+mod password;
+
 use clap::Subcommand;
 use portcullis::clock::{Clock, SystemClock};
 use portcullis::login::LoginError;
@@ -8,19 +13,20 @@ use serde_json::{Value, json};
 
 use super::Answer;
 use super::accounts::{AppArgs, block_on};
-use super::import;
 use super::output::{Output, plural};
-use super::stores::StoreArgs;
+use super::stores::AccountStoreArgs;
 use super::trouble::Trouble;
 
 const EXAMPLES: &str = "\
 Examples:
   portcullis users import exported-users.ndjson --app DIR
+  portcullis users add ken@example.com --app DIR --store data.redb
+  portcullis users export --app DIR > users.ndjson
   portcullis users list --app DIR --mongodb-uri mongodb://localhost:27017
   portcullis users disable 65a0000000000000000000b2 --application my-app-abcde
   portcullis users delete --expired-anonymous --app DIR";
 
-/// Import, list, disable, enable and delete users
+/// Create, import, export, list, disable, enable and delete users, and set their passwords
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
@@ -30,7 +36,11 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Add(add::Add),
+    SetPassword(add::SetPassword),
+    Confirm(add::Confirm),
     Import(import::Args),
+    Export(export::Args),
     List(List),
     /// Block users from logging in and end their sessions
     Disable(Ids),
@@ -45,7 +55,7 @@ struct List {
     #[command(flatten)]
     app: AppArgs,
     #[command(flatten)]
-    stores: StoreArgs,
+    stores: AccountStoreArgs,
 }
 
 /// Which users.
@@ -81,7 +91,7 @@ struct Ids {
     #[command(flatten)]
     app: AppArgs,
     #[command(flatten)]
-    stores: StoreArgs,
+    stores: AccountStoreArgs,
 }
 
 /// Delete users and end their sessions; their custom data documents are kept
@@ -89,18 +99,22 @@ struct Ids {
 struct Delete {
     #[command(flatten)]
     ids: IdArgs,
-    /// Delete anonymous users older than 90 days
+    /// Delete anonymous users who have not logged in or refreshed for 90 days
     #[arg(long)]
     expired_anonymous: bool,
     #[command(flatten)]
     app: AppArgs,
     #[command(flatten)]
-    stores: StoreArgs,
+    stores: AccountStoreArgs,
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     match &args.command {
+        Command::Add(args) => block_on(add::add(args, output)),
+        Command::SetPassword(args) => block_on(add::set_password(args, output)),
+        Command::Confirm(args) => block_on(add::confirm(args, output)),
         Command::Import(args) => import::run(args, output),
+        Command::Export(args) => block_on(export::run(args, output)),
         Command::List(args) => block_on(list(args, output)),
         Command::Disable(args) => {
             block_on(change(Change::Disable, &args.ids.required()?, (&args.app, &args.stores), output))
@@ -193,7 +207,7 @@ enum Change {
 async fn change(
     change: Change,
     ids: &[&str],
-    (app, stores): (&AppArgs, &StoreArgs),
+    (app, stores): (&AppArgs, &AccountStoreArgs),
     output: &mut Output,
 ) -> Result<Answer, Trouble> {
     let stores = app.open(stores, IfMissing::Refuse).await?;

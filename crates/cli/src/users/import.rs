@@ -4,25 +4,27 @@ use std::io::{BufReader, Read};
 use indicatif::ProgressBar;
 use portcullis::clock::{Clock, SystemClock};
 use portcullis::json::{self, Chunk};
-use portcullis::store::{Account, Exported, ImportOutcome, Users};
+use portcullis::store::{Account, Exported, ImportOutcome, LoginAddition};
 use portcullis::text::{OneLine, Source};
 use portcullis_service::IfMissing;
+use portcullis_service::client::{Administration, ImportedUser};
 use serde_json::{Value, json};
 
-use super::Answer;
-use super::accounts::{AppArgs, block_on};
-use super::input::Input;
-use super::output::{Output, note, plural};
-use super::progress::{followed, named};
-use super::stores::StoreArgs;
-use super::trouble::Trouble;
+use crate::Answer;
+use crate::accounts::{AppArgs, block_on};
+use crate::input::Input;
+use crate::output::{Output, note, plural};
+use crate::progress::{followed, named};
+use crate::stores::AccountStoreArgs;
+use crate::trouble::Trouble;
 
 const EXAMPLES: &str = "\
 Each line is one user as App Services listed it:
   {\"_id\": \"…\", \"type\": \"normal\", \"disabled\": false, \"creation_date\": 1600000000,
    \"identities\": [{\"id\": \"…\", \"provider_type\": \"custom-token\", \"provider_data\": {…}}]}
 
-Users that are there already stay as they are. To import a file again does nothing.";
+Users that are there already stay as they are. To import a file again does nothing. The addresses of the provider
+`local-userpass` cannot be registered any more; as there are no passwords, a reset mail gives their users the first one.";
 
 /// How many users are written at once.
 const BATCH: usize = 500;
@@ -37,7 +39,7 @@ pub(super) struct Args {
     #[command(flatten)]
     app: AppArgs,
     #[command(flatten)]
-    stores: StoreArgs,
+    stores: AccountStoreArgs,
 }
 
 /// What became of the users.
@@ -64,7 +66,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
 }
 
 async fn import(args: &Args, reader: Box<dyn Read>, bar: &ProgressBar) -> Result<Imported, Trouble> {
-    let users = args.app.open(&args.stores, IfMissing::Create).await?.users;
+    let users = Administration::new(args.app.open(&args.stores, IfMissing::Create).await?);
     let name = named(&args.file);
     let mut imported = Imported::default();
     let mut batch = Vec::new();
@@ -79,11 +81,11 @@ async fn import(args: &Args, reader: Box<dyn Read>, bar: &ProgressBar) -> Result
             Err(message) => imported.refused.push((chunk.line, message)),
         }
         if batch.len() >= BATCH {
-            write(users.as_ref(), &mut batch, &mut imported).await?;
+            write(&users, &mut batch, &mut imported).await?;
             bar.set_message(format!("{} added", plural(&imported.added, "user")));
         }
     }
-    write(users.as_ref(), &mut batch, &mut imported).await?;
+    write(&users, &mut batch, &mut imported).await?;
     imported.refused.sort();
     Ok(imported)
 }
@@ -98,11 +100,21 @@ fn read(chunk: &Chunk, name: &str) -> Result<Exported, String> {
     Account::from_export(document, SystemClock.now()).map_err(|error| error.to_string())
 }
 
-async fn write(users: &dyn Users, batch: &mut Vec<(usize, Account)>, imported: &mut Imported) -> Result<(), Trouble> {
+async fn write(
+    users: &Administration,
+    batch: &mut Vec<(usize, Account)>,
+    imported: &mut Imported,
+) -> Result<(), Trouble> {
     let (lines, accounts): (Vec<usize>, Vec<Account>) = batch.drain(..).unzip();
-    let outcomes = users.import(&accounts).await?;
-    for ((line, account), outcome) in lines.into_iter().zip(&accounts).zip(outcomes) {
+    let results = users.import(&accounts).await?;
+    for ((line, account), ImportedUser { outcome, address }) in lines.into_iter().zip(&accounts).zip(results) {
         let id = OneLine(&account.id);
+        if matches!(address, Some(LoginAddition::AddressTaken | LoginAddition::IdTaken)) {
+            let message = format!(
+                "the user `{id}` is there, but the e-mail address is registered by another: no mail gives it a password"
+            );
+            imported.refused.push((line, message));
+        }
         match outcome {
             ImportOutcome::Added => imported.added += 1,
             ImportOutcome::Unchanged => imported.unchanged += 1,

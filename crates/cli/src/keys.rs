@@ -1,0 +1,109 @@
+use clap::Subcommand;
+use portcullis::text::OneLine;
+use portcullis_service::IfMissing;
+use portcullis_service::client::{Administration, CreatedKey, KeyView, Providers};
+use serde_json::{Value, json};
+
+use super::Answer;
+use super::accounts::{AppArgs, block_on};
+use super::output::{Output, note};
+use super::stores::AccountStoreArgs;
+use super::trouble::Trouble;
+
+const EXAMPLES: &str = "\
+Examples:
+  portcullis keys create reports --app DIR
+  portcullis keys create reports --app DIR --store mongodb://localhost:27017 --json > key.json
+  portcullis keys list --app DIR
+  portcullis keys delete reports --app DIR
+
+Whoever logs in with such a key is a user of its own, whose `%%user.type` is \"server\". Users make their own keys as clients.";
+
+/// Create, list and delete API keys of servers
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Create a key and print it, which is the only time that it is shown
+    Create(Named),
+    /// List the keys, without what opens a session
+    List(List),
+    /// Delete a key with its user, and end its sessions
+    Delete(Named),
+}
+
+#[derive(Debug, clap::Args)]
+struct Named {
+    /// The name of the key; to delete it, its ID will do, too
+    #[arg(value_name = "NAME")]
+    name: String,
+    #[command(flatten)]
+    app: AppArgs,
+    #[command(flatten)]
+    stores: AccountStoreArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct List {
+    #[command(flatten)]
+    app: AppArgs,
+    #[command(flatten)]
+    stores: AccountStoreArgs,
+}
+
+pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
+    block_on(async {
+        match &args.command {
+            Command::Create(args) => create(args, output).await,
+            Command::List(args) => list(args, output).await,
+            Command::Delete(args) => delete(args, output).await,
+        }
+    })?;
+    Ok(Answer::Yes)
+}
+
+async fn create(args: &Named, output: &mut Output) -> Result<(), Trouble> {
+    if args.stores.application().is_none() && !Providers::of(&args.app.load()?).has_keys() {
+        note("the application has no provider of type `api-key` that is enabled: nobody can log in with a key");
+    }
+    let administration = Administration::new(args.app.open(&args.stores, IfMissing::Create).await?);
+    let CreatedKey { id, key, name } = administration.create_server_key(&args.name).await?;
+    if output.is_json() {
+        return output.document(&json!({ "_id": id, "key": key, "name": name }));
+    }
+    output.line(format!("id:  {id}"))?;
+    output.line(format!("key: {key}"))?;
+    note("the key is shown only now; whoever has it can log in");
+    Ok(())
+}
+
+async fn list(args: &List, output: &mut Output) -> Result<(), Trouble> {
+    let administration = Administration::new(args.app.open(&args.stores, IfMissing::Refuse).await?);
+    let keys = administration.server_keys().await?;
+    if output.is_json() {
+        return output.document(&json!({ "keys": keys.iter().map(to_json).collect::<Value>() }));
+    }
+    for KeyView { id, name, is_disabled } in &keys {
+        let state = if *is_disabled { "disabled" } else { "enabled" };
+        output.line(format!("{id}  {state}  {}", OneLine(name)))?;
+    }
+    if keys.is_empty() { output.line("there are no keys of servers") } else { Ok(()) }
+}
+
+async fn delete(args: &Named, output: &mut Output) -> Result<(), Trouble> {
+    let administration = Administration::new(args.app.open(&args.stores, IfMissing::Refuse).await?);
+    let deleted = administration.delete_server_key(&args.name).await?;
+    if output.is_json() {
+        return output.document(&json!({ "deleted": to_json(&deleted) }));
+    }
+    output.line(format!("deleted {}  {}", deleted.id, OneLine(&deleted.name)))
+}
+
+fn to_json(key: &KeyView) -> Value {
+    json!({ "_id": key.id, "name": key.name, "disabled": key.is_disabled })
+}
