@@ -4,7 +4,7 @@ use bson::DateTime;
 
 use super::LoginError;
 use crate::auth::ProviderType;
-use crate::store::{Account, Identity, Removed, Sessions, Users};
+use crate::store::{Account, Identity, ImportOutcome, Removed, Sessions, Users};
 
 /// How many users are read at once where all are.
 const PAGE: usize = 1000;
@@ -78,6 +78,14 @@ impl Accounts {
     /// The store cannot be asked.
     pub async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<Account>, LoginError> {
         Ok(self.users.list(after, limit).await?)
+    }
+
+    /// Adds users with the ids that they have; never changes one that is there. One outcome each, in the same order.
+    ///
+    /// # Errors
+    /// The store cannot be asked.
+    pub async fn import(&self, accounts: &[Account]) -> Result<Vec<ImportOutcome>, LoginError> {
+        Ok(self.users.import(accounts).await?)
     }
 
     /// Keeps a user from logging in and ends the sessions; how many there were.

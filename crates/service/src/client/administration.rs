@@ -5,10 +5,8 @@ use std::sync::Arc;
 use bson::oid::ObjectId;
 use bson::{DateTime, doc};
 use portcullis::auth::ProviderType;
-use portcullis::login::Accounts;
-use portcullis::store::{
-    Account, Credentials, Identity, ImportOutcome, LoginAddition, PasswordLogin, StoreError, Users,
-};
+use portcullis::login::{Accounts, LoginError};
+use portcullis::store::{Account, Credentials, Identity, ImportOutcome, LoginAddition, PasswordLogin};
 
 use super::keys::{PER_APP, make_key, remove_key, view};
 use super::passwords::{MAX_ADDRESS, check_address, check_length};
@@ -18,7 +16,6 @@ use crate::places::AccountStores;
 
 /// The users and keys of an application, for its administrator.
 pub struct Administration {
-    users: Arc<dyn Users>,
     accounts: Accounts,
     credentials: Arc<dyn Credentials>,
     hashing: Hashing,
@@ -37,8 +34,8 @@ impl Administration {
     /// Of the users in these stores.
     #[must_use]
     pub fn new(stores: AccountStores) -> Self {
-        let (users, credentials) = (Arc::clone(&stores.users), Arc::clone(&stores.credentials));
-        Self { users, accounts: stores.accounts(), credentials, hashing: Hashing::default() }
+        let credentials = Arc::clone(&stores.credentials);
+        Self { accounts: stores.accounts(), credentials, hashing: Hashing::default() }
     }
 
     /// Sets the password of an address, which is confirmed by that. The user's sessions end, and the keys are disabled.
@@ -97,8 +94,8 @@ impl Administration {
     ///
     /// # Errors
     /// The stores cannot be asked.
-    pub async fn import(&self, accounts: &[Account]) -> Result<Vec<ImportedUser>, StoreError> {
-        let outcomes = self.users.import(accounts).await?;
+    pub async fn import(&self, accounts: &[Account]) -> Result<Vec<ImportedUser>, LoginError> {
+        let outcomes = self.accounts.import(accounts).await?;
         let is_there = |outcome: &ImportOutcome| matches!(outcome, ImportOutcome::Added | ImportOutcome::Unchanged);
         let logins = accounts
             .iter()
@@ -110,6 +107,14 @@ impl Administration {
         let address = |login: Option<PasswordLogin>| login.and_then(|_| additions.next());
         let addresses: Vec<Option<LoginAddition>> = logins.into_iter().map(address).collect();
         Ok(outcomes.into_iter().zip(addresses).map(|(outcome, address)| ImportedUser { outcome, address }).collect())
+    }
+
+    /// Deletes a user with their passwords, keys and sessions; whether there was such a user. The custom-data document stays.
+    ///
+    /// # Errors
+    /// A store cannot be asked.
+    pub async fn delete(&self, user_id: &str) -> Result<bool, LoginError> {
+        super::delete(&self.accounts, &*self.credentials, user_id).await
     }
 
     async fn known(&self, email: &str) -> Result<PasswordLogin, ClientError> {
@@ -160,6 +165,13 @@ impl ClientApi {
                 Err(ClientError::of_login(&error))
             }
         }
+    }
+
+    /// The administration of its users and keys.
+    #[must_use]
+    pub fn administration(&self) -> Administration {
+        let (accounts, credentials) = (self.accounts().clone(), Arc::clone(&self.credentials));
+        Administration { accounts, credentials, hashing: self.hashing.clone() }
     }
 
     /// The users and sessions.

@@ -1,9 +1,19 @@
-//! The service without a server.
+//! Applications in the embedded store: one binary, a module a topic.
 
 // A test that cannot go on fails by panicking, also inside its helpers, which clippy does not take for tests.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::unwrap_in_result,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)]
 
 mod data;
+mod secrets;
+#[path = "../stories/mod.rs"]
+mod stories;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +21,7 @@ use std::sync::Arc;
 use portcullis::app::{App, Secrets};
 use portcullis_service::Places;
 use portcullis_service::client::{ClientApi, Host, MailSettings, Served, StorePlace};
+use stories::Place;
 
 /// The application `guild` with a state of its own.
 struct Guild {
@@ -41,5 +52,14 @@ async fn data_sources_do_what_functions_ask_for() {
         let guild = Guild::new().await;
         println!("{name}");
         law(data::Source { backend: guild.api.functions().backend(), collection: (*name).to_owned() }).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn users_and_keys_fare_as_the_stories_say() {
+    for (name, story) in stories::all() {
+        eprintln!("{name}");
+        let place = Place::new(|folder| StorePlace::File(folder.join("data.redb")));
+        story(place).await;
     }
 }

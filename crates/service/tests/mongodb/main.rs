@@ -1,22 +1,57 @@
-//! The service on a MongoDB server.
+//! Applications on MongoDB, against a real server.
 
 // A test that cannot go on fails by panicking, also inside its helpers, which clippy does not take for tests.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::unwrap_in_result,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)]
 
 #[path = "../it/data.rs"]
 mod data;
+mod processes;
 mod served;
+#[path = "../stories/mod.rs"]
+mod stories;
 
 use std::process::ExitCode;
 
+use portcullis_service::client::StorePlace;
+use portcullis_testkit::mongodb::{Finished, LIMIT, Run, World};
 use portcullis_testkit::{cases, mongodb};
+use stories::Place;
+
+/// The server of all tests, with a database of the test's own for users and sessions.
+fn place(world: &World) -> Place {
+    let mut place = Place::new(|_| StorePlace::Server(world.uri.parse().unwrap()));
+    place.places.database = world.database.name().to_owned();
+    place
+}
 
 fn main() -> ExitCode {
-    let cases = cases! {
+    let mut cases: Vec<(String, Run)> = cases! {
+        processes:
+            a_session_that_is_revoked_by_one_process_is_dead_in_the_other
+            keys_made_by_two_processes_are_no_more_than_a_user_may_have
+            of_two_processes_one_gives_the_user_away;
         served:
             data_sources_do_what_functions_ask_for
             a_pipeline_of_the_system_has_all_of_the_language
             no_action_reaches_users_and_sessions;
     };
-    mongodb::run(cases, mongodb::LIMIT)
+    for (name, story) in stories::all() {
+        let run: Run = Box::new(move |world: World| -> Finished {
+            Box::pin(async move {
+                let place = place(&world);
+                let clients = place.places.clients.clone();
+                story(place).await;
+                clients.shut_down().await;
+            })
+        });
+        cases.push((format!("stories::{name}"), run));
+    }
+    mongodb::run(cases, LIMIT)
 }

@@ -1,6 +1,4 @@
 //! No connection string shows, whatever is printed.
-#![cfg(feature = "mongodb")]
-#![allow(clippy::unwrap_used)]
 
 use portcullis_service::Places;
 

@@ -1,0 +1,83 @@
+//! Two servers of one application over one database, which share nothing else.
+
+use portcullis_testkit::mongodb::World;
+use serde_json::json;
+
+use crate::place;
+use crate::stories::{CodeName as _, Place, imported, log_in_by, register, told};
+
+async fn two(world: &World) -> [(Place, portcullis_service::client::ClientApi); 2] {
+    let places = [place(world), place(world)];
+    let [one, other] = places;
+    let apis = (one.open_claiming(&["email=email"]).await, other.open_claiming(&["email=email"]).await);
+    [(one, apis.0), (other, apis.1)]
+}
+
+async fn end(places: [Place; 2]) {
+    for place in places {
+        place.places.clients.shut_down().await;
+    }
+}
+
+pub(crate) async fn a_session_that_is_revoked_by_one_process_is_dead_in_the_other(world: World) {
+    let [(here, api), (there, other)] = two(&world).await;
+    register(&api, "ken@example.com").await;
+    let ken = log_in_by(&api, "ken@example.com").await;
+    let second = log_in_by(&other, "ken@example.com").await;
+    assert_eq!(ken.user_id, second.user_id);
+    for one in [&api, &other] {
+        one.bearer(&ken.access_token).await.unwrap();
+        one.refresh(&second.refresh_token).await.unwrap();
+    }
+    api.log_out(&ken.refresh_token).await.unwrap();
+    // At once, which is within a second.
+    for one in [&api, &other] {
+        assert_eq!(told(one.bearer(&ken.access_token).await).code_name(), "InvalidSession");
+        assert_eq!(told(one.refresh(&ken.refresh_token).await).code_name(), "InvalidSession");
+        one.bearer(&second.access_token).await.unwrap();
+    }
+    other.administration().set_password("ken@example.com", "another").await.unwrap();
+    for one in [&api, &other] {
+        assert_eq!(told(one.bearer(&second.access_token).await).code_name(), "InvalidSession");
+    }
+    end([here, there]).await;
+}
+
+pub(crate) async fn keys_made_by_two_processes_are_no_more_than_a_user_may_have(world: World) {
+    let [(here, api), (there, other)] = two(&world).await;
+    register(&api, "ken@example.com").await;
+    let ken = log_in_by(&api, "ken@example.com").await;
+    let apis = [std::sync::Arc::new(api), std::sync::Arc::new(other)];
+    let making: Vec<_> = (0..30)
+        .map(|n: usize| {
+            let (api, token) = (std::sync::Arc::clone(&apis[n % 2]), ken.refresh_token.clone());
+            tokio::spawn(async move { api.create_key(&token, Some(&format!("key{n}"))).await.is_ok() })
+        })
+        .collect();
+    let mut made = 0;
+    for one in making {
+        made += usize::from(one.await.unwrap());
+    }
+    assert_eq!((made, apis[0].keys(&ken.refresh_token).await.unwrap().len()), (20, 20));
+    end([here, there]).await;
+}
+
+pub(crate) async fn of_two_processes_one_gives_the_user_away(world: World) {
+    let [(here, api), (there, other)] = two(&world).await;
+    let ken = imported("65a0000000000000000000b2", "ken@example.com");
+    api.administration().import(std::slice::from_ref(&ken)).await.unwrap();
+    let apis = [std::sync::Arc::new(api), std::sync::Arc::new(other)];
+    let logins: Vec<_> = (0..12)
+        .map(|n: usize| {
+            let claims = json!({ "sub": format!("subject {n}"), "email": "ken@example.com", "email_verified": true });
+            let (api, payload) = (std::sync::Arc::clone(&apis[n % 2]), here.token_payload(claims));
+            tokio::spawn(async move { api.log_in("custom-token", Some(&payload)).await.unwrap().user_id })
+        })
+        .collect();
+    let mut taken = 0;
+    for login in logins {
+        taken += usize::from(login.await.unwrap() == ken.id);
+    }
+    assert_eq!(taken, 1);
+    end([here, there]).await;
+}

@@ -1,0 +1,56 @@
+//! How much one request reads and writes.
+
+use bson::Bson;
+use serde_json::{Value, json};
+
+use super::{CodeName as _, Place, call, log_in_by, register, told};
+
+fn length(found: &Bson) -> usize {
+    found.as_array().unwrap().len()
+}
+
+pub(super) async fn no_more_documents_are_told_than_find_tells(place: Place) {
+    let api = place.open().await;
+    register(&api, "ken@example.com").await;
+    let ken = log_in_by(&api, "ken@example.com").await;
+    let each: Vec<usize> = (0..300).collect();
+    let notes: Vec<Value> = (0..200).map(|n| json!({ "owner": ken.user_id, "n": n, "each": each })).collect();
+    call(&api, &ken.access_token, "insertMany", "notes", json!({ "documents": notes })).await.unwrap();
+    let aggregate = async |stages: Value| {
+        call(&api, &ken.access_token, "aggregate", "notes", json!({ "pipeline": stages })).await.unwrap()
+    };
+    let unwound = json!([{ "$project": { "each": 1 } }, { "$unwind": "$each" }]);
+    assert_eq!(length(&aggregate(unwound.clone()).await), 50_000, "of 60000");
+    let limited = json!([unwound[0], unwound[1], { "$limit": 49_999 }]);
+    assert_eq!(length(&aggregate(limited).await), 49_999);
+    let counted = aggregate(json!([unwound[0], unwound[1], { "$count": "n" }])).await;
+    assert_eq!(counted.as_array().unwrap()[0].as_document().unwrap().get("n"), Some(&Bson::Int32(60_000)));
+}
+
+pub(super) async fn a_replacement_of_too_many_documents_is_refused_whole(place: Place) {
+    let api = place.open().await;
+    register(&api, "ken@example.com").await;
+    let ken = log_in_by(&api, "ken@example.com").await;
+    let add = async |many: usize| {
+        let notes: Vec<Value> = (0..many).map(|n| json!({ "owner": ken.user_id, "n": n })).collect();
+        call(&api, &ken.access_token, "insertMany", "notes", json!({ "documents": notes })).await.unwrap();
+    };
+    let replace = async || {
+        let update = json!({ "owner": ken.user_id, "replaced": true });
+        call(&api, &ken.access_token, "updateMany", "notes", json!({ "query": {}, "update": update })).await
+    };
+    let replaced = async || {
+        let found = call(&api, &ken.access_token, "count", "notes", json!({ "query": { "replaced": true } })).await;
+        found.unwrap()
+    };
+    add(1000).await;
+    add(1).await;
+    let refused = told(replace().await);
+    assert_eq!(refused.code_name(), "ReadSizeLimitExceeded");
+    assert!(refused.message.contains("more than 1000 documents"), "{}", refused.message);
+    assert_eq!(replaced().await, Bson::Int64(0));
+    call(&api, &ken.access_token, "deleteOne", "notes", json!({ "query": {} })).await.unwrap();
+    let done = replace().await.unwrap();
+    assert_eq!(done.as_document().unwrap().get("matchedCount"), Some(&Bson::Int32(1000)));
+    assert_eq!(replaced().await, Bson::Int64(1000));
+}

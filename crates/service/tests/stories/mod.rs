@@ -1,0 +1,235 @@
+//! What becomes of users, sessions and keys of an application, on whichever store. A story gets an empty place and panics where the
+//! application does not do as it should.
+
+mod administration;
+mod bounds;
+mod deletions;
+mod keys;
+mod sessions;
+mod takeovers;
+
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
+use portcullis::app::{App, Secrets};
+use portcullis::auth::ProviderType;
+use portcullis::json::{self, Node};
+use portcullis::store::{Account, AccountState, Identity};
+use portcullis_service::Places;
+use portcullis_service::client::{ClientApi, ClientError, LoginReply, Served, StorePlace, open};
+use portcullis_testkit::keys::{SECRET, hs256, sign};
+use serde_json::{Value, json};
+
+pub(crate) type Story = fn(Place) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+
+macro_rules! stories {
+    ($($module:ident: $($name:ident)+;)+) => {
+        vec![$($((stringify!($name), (|place| Box::pin($module::$name(place))) as Story)),+),+]
+    };
+}
+
+pub(crate) fn all() -> Vec<(&'static str, Story)> {
+    stories! {
+        administration:
+            a_user_is_made_at_once_and_logs_in
+            a_user_whom_the_creation_function_refuses_leaves_nothing
+            a_set_password_ends_sessions_and_disables_keys
+            the_key_of_a_server_is_a_user_who_ends_with_it
+            an_address_is_confirmed;
+        bounds:
+            no_more_documents_are_told_than_find_tells
+            a_replacement_of_too_many_documents_is_refused_whole;
+        deletions:
+            a_login_that_overlaps_a_deletion_leaves_no_user
+            anonymous_users_who_stay_away_are_deleted;
+        keys:
+            a_disabled_key_ends_the_sessions_that_it_opened
+            a_deleted_key_leaves_the_profile
+            a_login_that_overlaps_the_deletion_of_a_key_leaves_nothing
+            a_user_has_one_address_however_many_are_linked_at_once;
+        sessions:
+            a_refresh_after_the_custom_data_changed_is_enough;
+        takeovers:
+            claims_take_over_whom_they_may
+            a_token_that_is_not_accepted_takes_nobody_over
+            a_mail_takes_a_user_over
+            whom_a_mail_takes_over_no_token_does
+            one_of_several_tokens_takes_a_user_over
+            a_takeover_is_logged
+            an_import_says_which_addresses_are_taken;
+    }
+}
+
+/// Where an application keeps what it has, for one story.
+pub(crate) struct Place {
+    pub(crate) places: Places,
+    pub(crate) store: StorePlace,
+    folder: PathBuf,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Place {
+    /// `store` is told the folder of the place.
+    pub(crate) fn new(store: impl FnOnce(&std::path::Path) -> StorePlace) -> Self {
+        let folder = std::env::temp_dir().join(format!("portcullis-service-{}", ObjectId::new().to_hex()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let store = store(&folder);
+        // Servers that share a database need the same key.
+        let key = folder.join("shared.key");
+        std::fs::write(&key, SECRET.as_bytes()).unwrap();
+        let places = Places { signing_keys: vec![key], ..Places::in_directory(folder.join("state")) };
+        Self { places, store, folder }
+    }
+
+    /// An empty place beside this one.
+    fn fresh(&self, name: &str) -> Self {
+        let mut place = Self::new(|folder| match &self.store {
+            StorePlace::Server(uri) => StorePlace::Server(uri.clone()),
+            _ => StorePlace::File(folder.join("data.redb")),
+        });
+        place.places.clients = self.places.clients.clone();
+        place.places.database = format!("{}_{name}", self.places.database);
+        place
+    }
+
+    /// A file of the story's own.
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    pub(crate) async fn open(&self) -> ClientApi {
+        self.open_app(portcullis_testkit::root().join("fixtures/served/moved")).await
+    }
+
+    pub(crate) async fn open_claiming(&self, by: &[&str]) -> ClientApi {
+        self.open().await.with_takeover(by.iter().map(|by| by.parse().unwrap()).collect())
+    }
+
+    async fn open_app(&self, directory: PathBuf) -> ClientApi {
+        let app = Arc::new(App::load(directory).unwrap());
+        let mut secrets = Secrets::default();
+        secrets.insert("tokenKey", SECRET.as_str());
+        let (mut apis, _) = open(vec![Served { app, secrets }], &self.places, &self.store).await.unwrap();
+        apis.remove(0)
+    }
+
+    /// The payload of a login with a token of the provider `custom-token`.
+    pub(crate) fn token_payload(&self, claims: Value) -> Node {
+        payload(json!({ "token": token(claims, &SECRET) }))
+    }
+
+    /// The texts of the mails that were sent, in their order.
+    fn mails(&self) -> Vec<String> {
+        let Ok(folder) = std::fs::read_dir(self.places.state.join("mail")) else { return Vec::new() };
+        let mut files: Vec<PathBuf> = folder.map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect()
+    }
+
+    /// Token and token id of the last mail.
+    fn mailed(&self) -> (String, String) {
+        let mail = self.mails().pop().unwrap();
+        let part = |name: &str| {
+            let rest = mail.split(&format!("{name}=")).nth(1).unwrap();
+            rest.chars().take_while(char::is_ascii_hexdigit).collect::<String>()
+        };
+        (part("token"), part("tokenId"))
+    }
+}
+
+/// A token of a third party for this application, good for an hour.
+fn token(mut claims: Value, secret: &str) -> String {
+    let now = DateTime::now().timestamp_millis() / 1000;
+    let usual = json!({ "sub": "somebody", "aud": "moved-abcde", "iat": now, "exp": now + 3600 });
+    for (name, value) in usual.as_object().unwrap() {
+        claims.as_object_mut().unwrap().entry(name).or_insert_with(|| value.clone());
+    }
+    sign(r#"{"alg":"HS256"}"#, &claims.to_string(), &hs256(secret))
+}
+
+pub(crate) fn payload(payload: Value) -> Node {
+    json::parse(&payload.to_string()).unwrap()
+}
+
+pub(crate) const PASSWORD: &str = "password";
+
+fn credentials(email: &str, password: &str) -> Node {
+    payload(json!({ "username": email, "password": password }))
+}
+
+pub(crate) async fn register(api: &ClientApi, email: &str) {
+    api.register(email, PASSWORD).await.unwrap();
+}
+
+pub(crate) async fn log_in_by(api: &ClientApi, email: &str) -> LoginReply {
+    api.log_in("local-userpass", Some(&credentials(email, PASSWORD))).await.unwrap()
+}
+
+async fn log_in_by_key(api: &ClientApi, key: &str) -> Result<LoginReply, ClientError> {
+    api.log_in("api-key", Some(&payload(json!({ "key": key })))).await
+}
+
+/// A user who is imported with an address and without a password.
+pub(crate) fn imported(id: &str, email: &str) -> Account {
+    let identity = Identity {
+        provider_type: ProviderType::EmailPassword,
+        id: format!("identity of {id}"),
+        data: doc! { "email": email },
+    };
+    Account {
+        state: AccountState::Active,
+        is_unclaimed: true,
+        last_login_at: None,
+        ..Account::new(id, identity, DateTime::from_millis(1_600_000_000_000))
+    }
+}
+
+async fn users(api: &ClientApi) -> Vec<Account> {
+    api.accounts().list(None, 1000).await.unwrap()
+}
+
+/// The failure, which there must be.
+pub(crate) fn told<T>(result: Result<T, ClientError>) -> ClientError {
+    result.err().expect("it must fail")
+}
+
+/// The name of a failure's code.
+pub(crate) trait CodeName {
+    fn code_name(&self) -> &'static str;
+}
+
+impl CodeName for ClientError {
+    fn code_name(&self) -> &'static str {
+        self.code.map_or("", |code| code.name())
+    }
+}
+
+/// Calls an action on a collection of the database `moved`.
+async fn call(
+    api: &ClientApi,
+    access_token: &str,
+    action: &str,
+    collection: &str,
+    options: Value,
+) -> Result<bson::Bson, ClientError> {
+    let user = api.bearer(access_token).await?;
+    let mut argument = json!({ "database": "moved", "collection": collection });
+    argument.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
+    let call = json!({ "name": action, "service": "mongodb-atlas", "arguments": [argument] });
+    api.call(user, Some(&payload(call))).await
+}
+
+/// The claims of a token of ours.
+fn claims(token: &str) -> Document {
+    use base64::Engine as _;
+    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+    json::to_plain_document(&json::parse_bytes(&bytes).unwrap()).unwrap()
+}
