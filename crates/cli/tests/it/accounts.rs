@@ -10,17 +10,17 @@ const APP: &str = "fixtures/apps/employees";
 const KEN: &str = "65a0000000000000000000b2";
 
 /// A directory for users and keys, and the commands that use it.
-struct State(PathBuf);
+pub(crate) struct State(PathBuf);
 
 /// What a command said.
-struct Said {
-    exit: i32,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Said {
+    pub(crate) exit: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl State {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("portcullis-accounts-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
@@ -28,31 +28,37 @@ impl State {
     }
 
     /// The path of a file in the directory.
-    fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         self.0.join(name).to_str().unwrap().to_owned()
     }
 
-    fn run(&self, arguments: &[&str]) -> Said {
-        let output = Command::new(env!("CARGO_BIN_EXE_portcullis"))
+    /// A command that uses the directory.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        command
             .args(arguments)
             .env("PORTCULLIS_STATE", self.path("state"))
             .env_remove("PORTCULLIS_MONGODB_URI")
-            .current_dir(portcullis_testkit::root())
-            .output()
-            .unwrap();
+            .env_remove("PORTCULLIS_STORE")
+            .current_dir(portcullis_testkit::root());
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
+        let output = self.command(arguments).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Said { exit: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
     /// Runs a command that must succeed, for its JSON.
-    fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let said = self.run(&[arguments, &["--json"]].concat());
         assert_eq!(said.exit, 0, "{arguments:?}\n{}{}", said.stdout, said.stderr);
         serde_json::from_str(&said.stdout).unwrap()
     }
 
     /// Runs a command that must end so, and say so.
-    fn fails(&self, arguments: &[&str], exit: i32, text: &str) {
+    pub(crate) fn fails(&self, arguments: &[&str], exit: i32, text: &str) {
         let said = self.run(arguments);
         assert_eq!(said.exit, exit, "{arguments:?}\n{}{}", said.stdout, said.stderr);
         assert!(said.stderr.contains(text), "no {text:?} in: {}", said.stderr);

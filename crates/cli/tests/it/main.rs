@@ -11,6 +11,7 @@
 )]
 
 mod accounts;
+mod administration;
 mod cli;
 mod expressions;
 mod readme;

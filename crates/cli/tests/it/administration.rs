@@ -1,0 +1,158 @@
+//! The commands by which an administrator makes users, passwords and keys of an application that is served.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, ChildStdout, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::accounts::{Said, State};
+
+const NOTES: &str = "fixtures/served/notes";
+
+impl State {
+    /// Runs a command on the store in the file `data.redb`, or the one of that name, with a text as its input.
+    fn on(&self, store: &str, arguments: &[&str], input: &str) -> Said {
+        let path = self.path(store);
+        let mut child = self
+            .command(&[arguments, &["--app", NOTES, "--store", &path]].concat())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A command that does not read its input closes it.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Said { exit: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    fn json_on(&self, store: &str, arguments: &[&str], input: &str) -> Value {
+        let said = self.on(store, &[arguments, &["--json"]].concat(), input);
+        assert_eq!(said.exit, 0, "{arguments:?}\n{}{}", said.stdout, said.stderr);
+        serde_json::from_str(&said.stdout).unwrap()
+    }
+}
+
+/// A server, which ends with this value.
+struct Server {
+    child: Child,
+    address: String,
+    /// What the server says; it ends when nobody listens.
+    _output: BufReader<ChildStdout>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    fn start(state: &State) -> Self {
+        let store = state.path("data.redb");
+        let arguments = ["serve", "--app", NOTES, "--store", &store, "--listen", "127.0.0.1:0"];
+        let mut child = state.command(&arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        output.read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on http://").unwrap().to_owned();
+        Self { child, address, _output: output }
+    }
+
+    /// Logs in; the status and the body.
+    fn log_in(&self, provider: &str, payload: &Value) -> (String, Value) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let path = format!("/api/client/v2.0/app/notes-abcde/auth/providers/{provider}/login");
+        let (body, host) = (payload.to_string(), &self.address);
+        let length = body.len();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).unwrap();
+        let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().to_owned(), serde_json::from_str(body).unwrap())
+    }
+
+    fn log_in_by(&self, email: &str, password: &str) -> (String, Value) {
+        self.log_in("local-userpass", &json!({ "username": email, "password": password }))
+    }
+}
+
+#[test]
+fn users_and_keys_that_are_made_log_in_where_they_are_served() {
+    let state = State::new("administered");
+    let made = state.json_on("data.redb", &["users", "add", "ken@example.com"], "a password\n");
+    let ken = made["user_id"].as_str().unwrap();
+    assert_eq!(state.on("data.redb", &["users", "add", "ken@example.com"], "a password").exit, 1, "it is taken");
+    let short = state.on("data.redb", &["users", "add", "zoe@example.com"], "short");
+    assert!(short.exit == 1 && short.stderr.contains("between 6 and 128 characters"), "{}", short.stderr);
+    let key = state.json_on("data.redb", &["keys", "create", "reports"], "");
+    let listed = state.on("data.redb", &["keys", "list"], "").stdout;
+    assert!(listed.contains("reports") && !listed.contains(key["key"].as_str().unwrap()), "{listed}");
+    assert_eq!(state.on("data.redb", &["keys", "create", "reports"], "").exit, 1);
+    assert_eq!(state.json_on("data.redb", &["keys", "create", "other"], "")["name"], "other");
+    assert_eq!(state.on("data.redb", &["keys", "delete", "other"], "").exit, 0);
+    assert_eq!(state.on("data.redb", &["keys", "delete", "other"], "").exit, 1);
+
+    let server = Server::start(&state);
+    let (status, login) = server.log_in_by("ken@example.com", "a password");
+    assert_eq!((status.as_str(), login["user_id"].as_str()), ("200", Some(ken)));
+    assert_eq!(server.log_in("api-key", &json!({ "key": key["key"] })).0, "200");
+    drop(server);
+
+    let password = state.path("password.txt");
+    fs::write(&password, "another one\r\n").unwrap();
+    let set = ["users", "set-password", "ken@example.com", "--password-file", &password];
+    assert_eq!(state.json_on("data.redb", &set, ""), json!({ "ended": 1, "disabled_keys": 0 }));
+    let unknown = state.on("data.redb", &["users", "set-password", "Ken@example.com"], "another one");
+    assert!(unknown.exit == 1 && unknown.stderr.contains("user not found"), "{}", unknown.stderr);
+    assert_eq!(state.on("data.redb", &["users", "confirm", "ken@example.com"], "").stdout, "already confirmed\n");
+    assert_eq!(state.on("data.redb", &["users", "confirm", "zoe@example.com"], "").exit, 1);
+    let server = Server::start(&state);
+    assert_eq!(server.log_in_by("ken@example.com", "a password").1["error_code"], "InvalidPassword");
+    assert_eq!(server.log_in_by("ken@example.com", "another one").0, "200");
+}
+
+#[test]
+fn an_export_is_what_an_import_takes() {
+    let state = State::new("exported");
+    let import = fs::read_to_string(portcullis_testkit::root().join("fixtures/cli/exported-users.ndjson")).unwrap();
+    assert_eq!(state.json_on("data.redb", &["users", "import", "-"], &import)["added"], 5);
+    state.json_on("data.redb", &["users", "add", "ken@example.com"], "a password");
+    let exported = state.on("data.redb", &["users", "export"], "");
+    assert_eq!(exported.exit, 0, "{}", exported.stderr);
+    assert!(exported.stderr.contains("6 users exported, without passwords"), "{}", exported.stderr);
+    for secret in ["argon2", "hash", "a password"] {
+        assert!(!exported.stdout.contains(secret), "{}", exported.stdout);
+    }
+    let lines: Vec<Value> = exported.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 6);
+
+    let added = json!({ "added": 6, "unchanged": 0, "refused": [], "ignored": [] });
+    assert_eq!(state.json_on("copy.redb", &["users", "import", "-"], &exported.stdout), added);
+    let again = state.json_on("copy.redb", &["users", "import", "-"], &exported.stdout);
+    assert_eq!((&again["unchanged"], &again["refused"]), (&json!(6), &json!([])));
+    assert_eq!(state.on("copy.redb", &["users", "export"], "").stdout, exported.stdout);
+    let list = |store: &str| state.json_on(store, &["users", "list"], "");
+    assert_eq!(list("copy.redb"), list("data.redb"));
+    // Whoever made the users knows their passwords; here, nobody does.
+    let set = state.json_on("copy.redb", &["users", "set-password", "ken@example.com"], "a password");
+    assert_eq!(set, json!({ "ended": 0, "disabled_keys": 0 }));
+}
+
+#[test]
+fn an_address_that_is_registered_by_another_is_told() {
+    let state = State::new("registered");
+    state.json_on("data.redb", &["users", "add", "ken@example.com"], "a password");
+    let user = r#"{"_id": "65a0000000000000000000b2", "identities": [{"id": "65b0000000000000000000b2", "provider_type": "local-userpass", "provider_data": {"email": "ken@example.com"}}]}"#;
+    let said = state.on("data.redb", &["users", "import", "-"], user);
+    assert_eq!(said.exit, 1);
+    assert!(said.stdout.contains("the e-mail address is registered by another"), "{}", said.stdout);
+    assert!(said.stdout.contains("1 user added"), "{}", said.stdout);
+}
