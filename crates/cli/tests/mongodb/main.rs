@@ -24,6 +24,7 @@ fn main() -> ExitCode {
             commands_keep_documents_as_their_fixtures_say;
         on_a_server:
             the_commands_do_the_same_on_a_server
+            users_are_administered_on_a_server
             the_command_says_which_index_the_server_uses
             the_command_counts_who_lacks_what;
         servers:

@@ -66,6 +66,29 @@ pub(crate) async fn the_commands_do_the_same_on_a_server(world: World) {
     users.drop().await.unwrap();
 }
 
+/// Both ways to name the server lead to the same users.
+pub(crate) async fn users_are_administered_on_a_server(world: World) {
+    let ours = ["--app", "fixtures/served/notes", "--mongodb-database", world.database.name()];
+    let password = std::env::temp_dir().join(format!("portcullis-password-{}", std::process::id()));
+    std::fs::write(&password, "a password").unwrap();
+    let password = ["--password-file", password.to_str().unwrap()];
+    let store = ["--store", world.uri.as_str()];
+    let (exit, made) =
+        portcullis(&world, &[&["users", "add", "ken@example.com"][..], &password, &ours, &store].concat());
+    assert_eq!(exit, 0, "{made}");
+    let listed = portcullis(&world, &[&["users", "list"][..], &ours].concat()).1;
+    assert_eq!(listed["users"][0]["id"], made["user_id"]);
+    assert_eq!(listed["users"][0]["last_login_at"], Json::Null);
+    let set = [&["users", "set-password", "ken@example.com"][..], &password, &ours].concat();
+    assert_eq!(portcullis(&world, &set), (0, json!({ "ended": 0, "disabled_keys": 0 })));
+    let key = portcullis(&world, &[&["keys", "create", "reports"][..], &ours, &store].concat()).1;
+    let keys = json!([{ "_id": key["_id"], "name": "reports", "disabled": false }]);
+    assert_eq!(portcullis(&world, &[&["keys", "list"][..], &ours].concat()).1["keys"], keys);
+    assert_eq!(portcullis(&world, &[&["keys", "delete", "reports"][..], &ours].concat()).0, 0);
+    assert_eq!(portcullis(&world, &[&["keys", "list"][..], &ours, &store].concat()).1["keys"], json!([]));
+    std::fs::remove_file(password[1]).unwrap();
+}
+
 pub(crate) async fn the_command_counts_who_lacks_what(world: World) {
     let users = world.client.database("hr").collection::<Document>("users");
     users.drop().await.unwrap();

@@ -9,7 +9,9 @@ use portcullis::store::{Credentials, CustomDataStore, Sessions, Users};
 use portcullis_functions::Options as FunctionOptions;
 use portcullis_store::{Embedded, EmbeddedDocuments};
 
-use super::{ClaimUsersBy, ClientApi, ClientParts, FolderMail, LANGUAGES, MailTexts, MailTextsError, Mailer, StoredCustomData};
+use super::{
+    ClaimUsersBy, ClientApi, ClientParts, FolderMail, LANGUAGES, MailTexts, MailTextsError, Mailer, StoredCustomData,
+};
 use crate::clients::ServerUri;
 use crate::data::{Data, DataStore, Reserved};
 use crate::error::ServiceError;

@@ -19,7 +19,7 @@ use portcullis::auth::ProviderType;
 use portcullis::json::{self, Node};
 use portcullis::store::{Account, AccountState, Identity};
 use portcullis_service::Places;
-use portcullis_service::client::{ClientApi, ClientError, LoginReply, Served, StorePlace, open};
+use portcullis_service::client::{ClientApi, ClientError, Host, LoginReply, MailSettings, Served, StorePlace};
 use portcullis_testkit::keys::{SECRET, hs256, sign};
 use serde_json::{Value, json};
 
@@ -117,8 +117,9 @@ impl Place {
         let app = Arc::new(App::load(directory).unwrap());
         let mut secrets = Secrets::default();
         secrets.insert("tokenKey", SECRET.as_str());
-        let (mut apis, _) = open(vec![Served { app, secrets }], &self.places, &self.store).await.unwrap();
-        apis.remove(0)
+        let mail = MailSettings::to_folder(self.places.state.join("mail")).unwrap();
+        let (host, _) = Host::open(self.places.clone(), &self.store, mail).await.unwrap();
+        host.applications(vec![Served { app, secrets }]).unwrap().remove(0)
     }
 
     /// The payload of a login with a token of the provider `custom-token`.
