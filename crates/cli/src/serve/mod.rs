@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use portcullis::auth::ProviderType;
 use portcullis::text::OneLine;
 use portcullis_server::{AccessKey, Options, RateLimits, State, Tls, metrics, serve};
 use portcullis_service::client::{
@@ -235,6 +236,14 @@ impl Args {
         Ok(())
     }
 
+    /// Says so if no token can have the claims by which users are taken over.
+    fn check_claims(&self, apis: &[ClientApi]) {
+        let mut kinds = apis.iter().flat_map(|api| &api.providers().served).map(|(_, kind)| *kind);
+        if !self.claim_users_by.is_empty() && !kinds.any(|kind| kind == ProviderType::CustomToken) {
+            note("--claim-users-by has no effect: no application has an enabled provider of type `custom-token`");
+        }
+    }
+
     fn mail(&self) -> Result<MailSettings, Trouble> {
         let mail = &self.mail;
         let usage = |error: &dyn std::error::Error| Trouble::usage(error.to_string());
@@ -293,6 +302,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         let (host, made) = Host::open(places, &place, mail).await?;
         let host = host.with_takeover(args.claim_users_by.clone());
         let apis = host.applications(served)?;
+        args.check_claims(&apis);
         if let Some(path) = made {
             note(&format!("made the signing key `{}`", path.display()));
         }

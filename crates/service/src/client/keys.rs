@@ -5,6 +5,7 @@ use portcullis::auth::token::RefreshToken;
 use portcullis::login::Accounts;
 use portcullis::store::{ApiKey, Credentials, KeyAddition};
 
+use super::error::TokenKind;
 use super::random::{hash, is_id, secret};
 use super::{ClientApi, ClientError, ErrorClass, ErrorCode};
 
@@ -67,7 +68,15 @@ impl ClientApi {
             let message = "anonymous users cannot have API keys";
             return Err(ClientError::bad(ErrorCode::InvalidParameter, message));
         }
-        self.make_key(Some(bearer.user_id), name, PER_USER).await
+        let made = self.make_key(Some(bearer.user_id.clone()), name, PER_USER).await?;
+        // Whoever deleted the user meanwhile has deleted the keys of before, but not this one.
+        match self.authenticator.accounts().stored(&bearer.user_id).await {
+            Ok(_) => Ok(made),
+            Err(error) => {
+                self.credentials.remove_key(&made.id).await?;
+                Err(ClientError::of_token(&error, TokenKind::Refresh))
+            }
+        }
     }
 
     /// Makes the key of a server, which is a user of its own.

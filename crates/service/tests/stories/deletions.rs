@@ -7,7 +7,7 @@ use portcullis::auth::ProviderType;
 use portcullis::clock::{Clock, SystemClock};
 use portcullis::store::{Account, AccountState, Identity};
 
-use super::{CodeName as _, PASSWORD, Place, credentials, log_in_by, register, told, users};
+use super::{CodeName as _, PASSWORD, Place, credentials, log_in_by, log_in_by_key, register, told, users};
 
 pub(super) async fn a_login_that_overlaps_a_deletion_leaves_no_user(place: Place) {
     let api = Arc::new(place.open().await);
@@ -35,6 +35,28 @@ pub(super) async fn a_login_that_overlaps_a_deletion_leaves_no_user(place: Place
         let again = log_in_by(&api, &email).await;
         assert_ne!(again.user_id, ken.user_id);
         api.delete_user(&again.access_token).await.unwrap();
+    }
+}
+
+pub(super) async fn a_key_that_is_made_during_a_deletion_does_not_stay(place: Place) {
+    let api = Arc::new(place.open().await);
+    for round in 0..4 {
+        let email = format!("ken{round}@example.com");
+        register(&api, &email).await;
+        let ken = log_in_by(&api, &email).await;
+        let keys: Vec<_> = (0..6)
+            .map(|n| {
+                let (api, token) = (Arc::clone(&api), ken.refresh_token.clone());
+                tokio::spawn(async move { api.create_key(&token, Some(&format!("k{n}"))).await })
+            })
+            .collect();
+        api.delete_user(&ken.access_token).await.unwrap();
+        for key in keys {
+            if let Ok(key) = key.await.unwrap() {
+                assert_eq!(told(log_in_by_key(&api, &key.key).await).code_name(), "AuthError");
+            }
+        }
+        assert_eq!(users(&api).await, []);
     }
 }
 

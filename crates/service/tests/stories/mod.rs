@@ -44,6 +44,7 @@ pub(crate) fn all() -> Vec<(&'static str, Story)> {
             a_replacement_of_too_many_documents_is_refused_whole;
         deletions:
             a_login_that_overlaps_a_deletion_leaves_no_user
+            a_key_that_is_made_during_a_deletion_does_not_stay
             anonymous_users_who_stay_away_are_deleted;
         keys:
             a_disabled_key_ends_the_sessions_that_it_opened

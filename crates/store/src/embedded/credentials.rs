@@ -1,4 +1,4 @@
-use redb::{ReadableTable, TableDefinition, WriteTransaction};
+use redb::{MultimapTableDefinition, ReadableMultimapTable, ReadableTable, TableDefinition, WriteTransaction};
 
 use super::database::{Embedded, Failure, Key, decode};
 use crate::record::Record;
@@ -15,6 +15,8 @@ const ADDRESSES: TableDefinition<'_, Key<'_>, &str> = TableDefinition::new("addr
 const TOKENS: TableDefinition<'_, Key<'_>, &[u8]> = TableDefinition::new("one_time_tokens");
 /// By its id an API key, as BSON.
 const KEYS: TableDefinition<'_, Key<'_>, &[u8]> = TableDefinition::new("api_keys");
+/// By a user's id the ids of the API keys; those of servers by the empty id, which no user has.
+const KEYS_OF_USER: MultimapTableDefinition<'_, Key<'_>, &str> = MultimapTableDefinition::new("api_keys_of_user");
 
 type Records<'t> = TableDefinition<'t, Key<'t>, &'static [u8]>;
 
@@ -87,6 +89,20 @@ impl Embedded {
             Ok(true)
         })
         .await
+    }
+
+    /// The keys of a user, or of servers, in the order of their ids.
+    fn keys_of(
+        &self,
+        keys: &impl ReadableTable<Key<'static>, &'static [u8]>,
+        of_user: &impl ReadableMultimapTable<Key<'static>, &'static str>,
+        user_id: Option<&str>,
+    ) -> Result<Vec<ApiKey>, Failure> {
+        let mut found = Vec::new();
+        for id in of_user.get(self.key(user_id.unwrap_or_default()))? {
+            found.extend(find::<ApiKey>(keys, &self.application, id?.value())?);
+        }
+        Ok(found)
     }
 
     /// Reads from a table that is made with its first record.
@@ -236,14 +252,15 @@ impl Credentials for Embedded {
     fn add_key<'a>(&'a self, key: &'a ApiKey, most: usize) -> BoxFuture<'a, Result<KeyAddition, StoreError>> {
         Box::pin(async move {
             self.write("cannot add the API key", |transaction| {
-                let mut known: Vec<ApiKey> = all(&transaction.open_table(KEYS)?, &self.application)?;
-                known.retain(|known| known.user_id == key.user_id);
+                let mut of_user = transaction.open_multimap_table(KEYS_OF_USER)?;
+                let known = self.keys_of(&transaction.open_table(KEYS)?, &of_user, key.user_id.as_deref())?;
                 if known.iter().any(|known| known.name == key.name) {
                     return Ok(KeyAddition::NameTaken);
                 }
                 if known.len() >= most {
                     return Ok(KeyAddition::LimitReached);
                 }
+                of_user.insert(self.key(key.user_id.as_deref().unwrap_or_default()), key.id.as_str())?;
                 self.put(transaction, KEYS, &key.id, key)?;
                 Ok(KeyAddition::Added)
             })
@@ -259,10 +276,13 @@ impl Credentials for Embedded {
 
     fn keys<'a>(&'a self, user_id: Option<&'a str>) -> BoxFuture<'a, Result<Vec<ApiKey>, StoreError>> {
         Box::pin(async move {
-            self.read_credentials("cannot read the API keys", KEYS, |keys| {
-                let mut found: Vec<ApiKey> = all(keys, &self.application)?;
-                found.retain(|key| key.user_id.as_deref() == user_id);
-                Ok(found)
+            self.read("cannot read the API keys", |transaction| {
+                match (transaction.open_table(KEYS), transaction.open_multimap_table(KEYS_OF_USER)) {
+                    (Ok(keys), Ok(of_user)) => self.keys_of(&keys, &of_user, user_id),
+                    // Both are made with the first key.
+                    (Err(redb::TableError::TableDoesNotExist(_)), _) => Ok(Vec::new()),
+                    (Err(error), _) | (_, Err(error)) => Err(error.into()),
+                }
             })
         })
     }
@@ -282,7 +302,12 @@ impl Credentials for Embedded {
     fn remove_key<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
         Box::pin(async move {
             self.write("cannot remove the API key", |transaction| {
-                Ok(transaction.open_table(KEYS)?.remove(self.key(id))?.is_some())
+                let mut keys = transaction.open_table(KEYS)?;
+                let Some(known) = find::<ApiKey>(&keys, &self.application, id)? else { return Ok(false) };
+                keys.remove(self.key(id))?;
+                let mut of_user = transaction.open_multimap_table(KEYS_OF_USER)?;
+                of_user.remove(self.key(known.user_id.as_deref().unwrap_or_default()), id)?;
+                Ok(true)
             })
             .await
         })
