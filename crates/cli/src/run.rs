@@ -16,8 +16,7 @@ use super::context::read_user;
 use super::input::{Input, is_json};
 use super::output::{Output, note, say};
 use super::secrets::SecretArgs;
-use super::serve::store_place;
-use super::stores::{clients, shut_down};
+use super::stores::{clients, shut_down, store_place};
 use super::trouble::Trouble;
 
 const EXAMPLES: &str = "\

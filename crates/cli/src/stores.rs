@@ -91,7 +91,7 @@ impl AccountStoreArgs {
     /// The place that `serve` would be given.
     pub(super) fn place(&self) -> Result<StorePlace, Trouble> {
         match (&self.store, &self.stores.mongodb_uri) {
-            (Some(store), _) => store_place(store),
+            (Some(store), _) => store_place(Some(store)),
             (None, Some(uri)) => Ok(StorePlace::Server(uri.clone())),
             (None, None) => Ok(StorePlace::Directory),
         }
@@ -116,8 +116,9 @@ impl AccountStoreArgs {
     }
 }
 
-/// The place that `--store` names.
-pub(super) fn store_place(store: &str) -> Result<StorePlace, Trouble> {
+/// The place that `--store` names; without it, the directory of the state.
+pub(super) fn store_place(store: Option<&str>) -> Result<StorePlace, Trouble> {
+    let Some(store) = store else { return Ok(StorePlace::Directory) };
     if store.starts_with("mongodb://") || store.starts_with("mongodb+srv://") {
         let Ok(uri) = store.parse::<ServerUri>();
         return Ok(StorePlace::Server(uri));

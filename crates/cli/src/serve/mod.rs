@@ -271,21 +271,6 @@ fn by_server(_: &str, _: &str) -> Result<Arc<dyn Mailer>, Trouble> {
     Err(Trouble::usage("this command was built without mail servers (feature `smtp`)"))
 }
 
-/// Where users and documents are, by what the command line says.
-pub(super) fn store_place(store: Option<&str>) -> Result<StorePlace, Trouble> {
-    Ok(match store {
-        None => StorePlace::Directory,
-        Some(uri) if uri.starts_with("mongodb://") || uri.starts_with("mongodb+srv://") => {
-            let Ok(uri) = uri.parse::<ServerUri>();
-            StorePlace::Server(uri)
-        }
-        Some(other) if other.contains("://") => {
-            return Err(Trouble::usage("--store takes a path, or an address that begins with mongodb://"));
-        }
-        Some(path) => StorePlace::File(PathBuf::from(path)),
-    })
-}
-
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let _log = logs::begin(args.observation.log_format, args.observation.log);
     let (served, places, place) = (args.served()?, args.places(), store_place(args.store.as_deref())?);

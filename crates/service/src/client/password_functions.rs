@@ -79,7 +79,7 @@ impl ClientApi {
             Decided::Success => {
                 let hash = self.hashing.hash(password).await?;
                 // Whoever has set it meanwhile has the last word.
-                if !self.credentials.replace_hash(&login.id, &current, &hash).await? {
+                if !self.credentials.replace_hash(&login.id, Some(&current), &hash).await? {
                     return Err(failed(Some("the password was changed meanwhile".to_owned())));
                 }
                 let accounts = self.accounts();
