@@ -18,6 +18,7 @@ use crate::value::{DocumentRef, Malformed, ValueRef};
 #[derive(Clone, Debug)]
 pub struct Query {
     filter: Arc<Filter>,
+    is_by_id: bool,
     projection: Option<Projection>,
     sort: Sort,
 }
@@ -102,10 +103,15 @@ impl Query {
     ) -> Result<Self, Located<QueryError>> {
         Ok(Self {
             filter: Arc::new(filter.map_or_else(|| Ok(Filter::of_all()), |filter| compile_filter(filter, patterns))?),
+            is_by_id: filter.is_none_or(is_by_id),
             projection: projection.map(compile_projection).transpose()?,
             sort: sort.map_or(Ok(Sort::default()), compile_sort)?,
         })
     }
+}
+
+fn is_by_id(filter: &Node) -> bool {
+    filter.as_object().is_some_and(|members| members.iter().all(|member| member.key == "_id"))
 }
 
 /// A client's filter is extended JSON, and means what MongoDB means by it.
@@ -238,6 +244,11 @@ impl Query {
     /// What it leaves of each document.
     pub(crate) const fn projection(&self) -> Option<&Projection> {
         self.projection.as_ref()
+    }
+
+    /// Whether the filter looks at nothing of a document but its `_id`.
+    pub(crate) const fn is_by_id(&self) -> bool {
+        self.is_by_id
     }
 
     /// The order, by paths.

@@ -218,7 +218,10 @@ fn cause(error: &DocumentsError) -> String {
             format!(": {store} does not support it{}", help.map(|help| format!("; {help}")).unwrap_or_default())
         }
         // They quote nothing that is stored.
-        DocumentsError::DuplicateKey | DocumentsError::NoTransactions | DocumentsError::TooLarge => {
+        DocumentsError::DuplicateKey
+        | DocumentsError::HistoryLost
+        | DocumentsError::NoTransactions
+        | DocumentsError::TooLarge => {
             format!(": {error}")
         }
         _ => String::new(),

@@ -38,5 +38,5 @@ pub use limits::Limits;
 pub use pipeline::{MAX_PIPELINE_BYTES, MAX_STAGES, Pipeline};
 pub use redacted_cursor::RedactedCursor;
 pub use request::FindRequest;
-pub use watch::{VisibleChange, WatchEnd, WatchEvent, Watched};
+pub use watch::{ChangeEvent, VisibleChange, WatchEnd, WatchEvent, Watched};
 pub use write::{MAX_WRITES, Write, Written, parse_writes};

@@ -9,12 +9,14 @@ use portcullis::app::{App, FileFinding};
 use portcullis::eval::{Context, EvalError};
 use portcullis::expr;
 use portcullis::future::BoxFuture;
-use portcullis::guarded::{GuardedCollection, VisibleChange, WatchEvent};
+use portcullis::guarded::{ChangeEvent, GuardedCollection, VisibleChange, WatchEvent};
 use portcullis::json;
 use portcullis::policy::{self, RulesFile};
 use portcullis::predicate::{Predicate, Scope, lower};
 use portcullis::query_plan::{ExpressionPlan, Plan, Remaining, plan_expression};
-use portcullis::store::documents::{DocumentsError, Event, Events, Namespace, Watch};
+use portcullis::store::documents::{
+    ChangeOperation, DocumentsError, Event, Events, Namespace, StoredChange, Watch, WatchScope, WatchStart,
+};
 use portcullis::user::User;
 use portcullis_store::EmbeddedDocuments;
 
@@ -73,11 +75,20 @@ struct Inserted(VecDeque<Event>);
 impl Watch for Inserting {
     fn watch<'s: 'a, 'a>(
         &'s self,
-        _: &'a Namespace,
-        _: Option<Document>,
+        _: &'a WatchScope,
+        _: WatchStart,
     ) -> BoxFuture<'a, Result<Box<dyn Events + 's>, DocumentsError>> {
-        let after = |document| RawDocumentBuf::try_from(document).unwrap();
-        let events = self.0.iter().map(|document| Event::Inserted { after: after(document) }).collect();
+        let change = |document: &Document| StoredChange {
+            namespace: Namespace::parse("a.b").unwrap(),
+            operation: ChangeOperation::Insert,
+            id: document.get("_id").unwrap().clone(),
+            time: bson::Timestamp { time: 5, increment: 7 },
+            position: doc! {},
+            before: None,
+            after: Some(RawDocumentBuf::try_from(document).unwrap()),
+            description: None,
+        };
+        let events = self.0.iter().map(|document| Event::Change(Box::new(change(document)))).collect();
         Box::pin(async move { Ok(Box::new(Inserted(events)) as Box<dyn Events + 's>) })
     }
 }
@@ -101,9 +112,15 @@ async fn a_stream_of_changes_judges_each_event_by_its_own_time() {
     let (store, namespace) = (EmbeddedDocuments::in_memory().unwrap(), Namespace::parse("a.b").unwrap());
     let collection = GuardedCollection::new(&store, namespace, &guard);
     let clock = AtomicI64::new(0);
-    let watched = collection.watch(&source, &Query::compile(None, None, None).unwrap(), None, None).await.unwrap();
+    let watched =
+        collection.watch(&source, &Query::compile(None, None, None).unwrap(), WatchStart::Now, None).await.unwrap();
     let mut watched = watched.with_clock(|| at(clock.load(Ordering::SeqCst)));
-    let inserted = VisibleChange::Inserted(RawDocumentBuf::try_from(&document).unwrap());
+    let inserted = ChangeEvent {
+        change: VisibleChange::Inserted(RawDocumentBuf::try_from(&document).unwrap()),
+        // How many changes there were in that second would tell of hidden ones.
+        time: bson::Timestamp { time: 5, increment: 1 },
+        position: doc! {},
+    };
 
     assert_eq!(watched.next().await.unwrap(), WatchEvent::Change(Box::new(inserted.clone())));
     clock.store(9, Ordering::SeqCst);
@@ -121,7 +138,7 @@ async fn a_stream_of_changes_goes_by_the_clock_of_the_system() {
     let (store, namespace) = (EmbeddedDocuments::in_memory().unwrap(), Namespace::parse("a.b").unwrap());
     let collection = GuardedCollection::new(&store, namespace, &guard);
     let query = Query::compile(None, None, None).unwrap();
-    let mut watched = collection.watch(&source, &query, None, None).await.unwrap();
+    let mut watched = collection.watch(&source, &query, WatchStart::Now, None).await.unwrap();
     assert_eq!(watched.next().await.unwrap(), WatchEvent::Nothing);
 }
 

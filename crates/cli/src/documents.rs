@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use portcullis::guarded::GuardedError;
 use portcullis::store::documents::{DocumentStore, Namespace};
-use portcullis_service::{DocumentPlace, IfMissing, Server, ServerUri};
+use portcullis_service::{ChangesPlace, DocumentPlace, IfMissing, ServerUri};
 
 use super::missing::MissingParts;
 use super::output::note;
@@ -66,9 +66,9 @@ impl DocumentArgs {
         Ok(stores.places().documents(&self.place()?, namespace, missing).await?)
     }
 
-    /// The server that has a collection, for what only a server can do.
-    pub(super) async fn server(&self, namespace: &Namespace, stores: &StoreArgs) -> Result<Server, Trouble> {
-        Ok(stores.places().documents_server(&self.place()?, namespace).await?)
+    /// What has the changes of a collection.
+    pub(super) async fn changes(&self, namespace: &Namespace, stores: &StoreArgs) -> Result<ChangesPlace, Trouble> {
+        Ok(stores.places().changes(&self.place()?, namespace).await?)
     }
 }
 

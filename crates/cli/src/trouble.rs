@@ -137,7 +137,6 @@ impl From<ServiceError> for Trouble {
             }
             ServiceError::NoKey(_) => "`portcullis login` creates it; --signing-key names another file",
             ServiceError::NoDocuments(_) => "`portcullis insert` creates it; --store names another file or a server",
-            ServiceError::NoChanges => "name a replica set with --store mongodb://HOST",
             ServiceError::SharedCollection(_) => "name another database with --mongodb-database",
             ServiceError::NoId(_) => "or pass --application ID",
             ServiceError::CustomDataPlace => {

@@ -1,8 +1,13 @@
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use bson::{DateTime, doc};
-use portcullis::guarded::{VisibleChange, WatchEvent};
+use portcullis::access::{Guard, Query};
+use portcullis::guarded::{VisibleChange, WatchEvent, Watched};
+use portcullis::store::documents::{DocumentStore, Namespace, UpdateDescription, Watch, WatchStart};
 use portcullis::value::DocumentRef;
+use portcullis_service::ChangesPlace;
+use tokio::time::{sleep, timeout};
 
 use super::Answer;
 use super::accounts::block_on;
@@ -18,8 +23,10 @@ Examples:
   portcullis watch hr.employees --limit 1 --rules rules.json --user '{\"id\": \"u1\"}' && echo changed
 
 A document that becomes readable is reported as inserted, one that ceases to be readable as deleted; changes that cannot \
-be judged are withheld. The server must be a replica set; updates and deletions are reported only for collections with \
-pre-images: `collMod` with {\"changeStreamPreAndPostImages\": {\"enabled\": true}}.
+be judged are withheld. A server must be a replica set; where the rules can hide anything, updates and deletions are \
+reported only for collections with pre-images: `collMod` with {\"changeStreamPreAndPostImages\": {\"enabled\": true}}. \
+An embedded store is opened for moments only, so that other commands can write; `serve` keeps it open, and its clients \
+watch there.
 Runs until interrupted, the token expires or the collection is dropped.
 Exits with 0 if anything changed, with 1 if nothing did.";
 
@@ -43,45 +50,132 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let namespace = args.read.namespace()?;
     let query = args.filter.query()?;
     let guard = args.read.guard()?;
+    let seconds = args.seconds.and_then(|seconds| SystemTime::now().checked_add(Duration::from_secs(seconds.into())));
+    let until = [seconds, args.read.guard.expiry()].into_iter().flatten().min();
+    let asked = Asked { namespace, query, guard, until, now: args.read.guard.now(), began: Instant::now() };
     block_on(async {
-        let server = args.read.documents.server(&namespace, &args.read.guard.stores).await?;
-        let (store, changes) = (server.documents(), server.changes());
-        let seconds =
-            args.seconds.and_then(|seconds| SystemTime::now().checked_add(Duration::from_secs(seconds.into())));
-        let until = [seconds, args.read.guard.expiry()].into_iter().flatten().min();
-        let collection = collection(&*store, namespace, &guard);
-        let mut watched = collection.watch(&*changes, &query, None, until).await.map_err(guarded)?;
-        if let Some(now) = args.read.guard.now() {
-            let begin = Instant::now();
-            watched = watched.with_clock(move || {
-                let passed = i64::try_from(begin.elapsed().as_millis()).unwrap_or(i64::MAX);
-                DateTime::from_millis(now.timestamp_millis().saturating_add(passed))
-            });
-        }
-        let mut count = 0_u32;
-        if output.is_json() {
-            output.text("{\"changes\": [")?;
-        }
-        while args.limit.is_none_or(|limit| count < limit) {
-            let change = match watched.next().await.map_err(guarded)? {
-                WatchEvent::Nothing => continue,
-                WatchEvent::Change(change) => line(*change)?,
-                WatchEvent::Ended => break,
-            };
-            match (output.is_json(), count) {
-                (false, _) => output.line(change)?,
-                (true, 0) => output.text(format!("\n{change}"))?,
-                (true, _) => output.text(format!(",\n{change}"))?,
+        let mut told = Told { output, count: 0, limit: args.limit };
+        told.begin()?;
+        match args.read.documents.changes(&asked.namespace, &args.read.guard.stores).await? {
+            ChangesPlace::Server(server) => {
+                let (store, changes) = (server.documents(), server.changes());
+                let mut watched = asked.watch(&*store, &*changes, WatchStart::Now).await?;
+                while !told.is_enough() {
+                    match watched.next().await.map_err(guarded)? {
+                        WatchEvent::Nothing => {}
+                        WatchEvent::Change(event) => told.tell(event.change)?,
+                        WatchEvent::Ended => break,
+                    }
+                }
             }
-            // Whoever waits for it must not wait for the next one.
-            output.flush()?;
-            count = count.saturating_add(1);
+            ChangesPlace::File(path) => follow_file(&path, &asked, &mut told).await?,
         }
-        if output.is_json() {
-            output.line("\n]}")?;
-        }
-        Ok(Answer::from_bool(count > 0))
+        told.end()?;
+        Ok(Answer::from_bool(told.count > 0))
     })
+}
+
+/// How often it is seen whether a file has changed.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// After how long without a change all of them are told that are in a file.
+const QUIET: Duration = Duration::from_millis(20);
+
+/// Follows the log of a file, which is opened for moments only: others could not write to it otherwise.
+async fn follow_file(path: &Path, asked: &Asked, told: &mut Told<'_>) -> Result<(), Trouble> {
+    let mut from = WatchStart::Now;
+    loop {
+        {
+            let store = ChangesPlace::open(path)?;
+            let mut watched = asked.watch(&store, &store, from).await?;
+            while !told.is_enough() {
+                match timeout(QUIET, watched.next()).await {
+                    Err(_) => break,
+                    Ok(event) => match event.map_err(guarded)? {
+                        WatchEvent::Nothing => {}
+                        WatchEvent::Change(event) => told.tell(event.change)?,
+                        WatchEvent::Ended => return Ok(()),
+                    },
+                }
+            }
+            let Some(position) = watched.position() else { return Ok(()) };
+            from = WatchStart::After(position);
+        }
+        let seen = modified(path)?;
+        while modified(path)? == seen {
+            if told.is_enough() || asked.until.is_some_and(|until| SystemTime::now() >= until) {
+                return Ok(());
+            }
+            sleep(LOOK).await;
+        }
+    }
+}
+
+fn modified(path: &Path) -> Result<SystemTime, Trouble> {
+    Ok(std::fs::metadata(path)?.modified()?)
+}
+
+/// What is watched, for whom, and how long.
+struct Asked {
+    namespace: Namespace,
+    query: Query,
+    guard: Guard,
+    until: Option<SystemTime>,
+    /// The time that the rules are to see at the beginning.
+    now: Option<DateTime>,
+    began: Instant,
+}
+
+impl Asked {
+    async fn watch<'s>(
+        &'s self,
+        store: &'s dyn DocumentStore,
+        changes: &'s dyn Watch,
+        from: WatchStart,
+    ) -> Result<Watched<'s>, Trouble> {
+        let collection = collection(store, self.namespace.clone(), &self.guard);
+        let watched = collection.watch(changes, &self.query, from, self.until).await.map_err(guarded)?;
+        Ok(match self.now {
+            None => watched,
+            Some(now) => watched.with_clock(move || {
+                let passed = i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX);
+                DateTime::from_millis(now.timestamp_millis().saturating_add(passed))
+            }),
+        })
+    }
+}
+
+/// What was written of changes.
+struct Told<'o> {
+    output: &'o mut Output,
+    count: u32,
+    limit: Option<u32>,
+}
+
+impl Told<'_> {
+    fn is_enough(&self) -> bool {
+        self.limit.is_some_and(|limit| self.count >= limit)
+    }
+
+    fn begin(&mut self) -> Result<(), Trouble> {
+        if self.output.is_json() { self.output.text("{\"changes\": [") } else { Ok(()) }
+    }
+
+    fn tell(&mut self, change: VisibleChange) -> Result<(), Trouble> {
+        let change = line(change)?;
+        match (self.output.is_json(), self.count) {
+            (false, _) => self.output.line(change)?,
+            (true, 0) => self.output.text(format!("\n{change}"))?,
+            (true, _) => self.output.text(format!(",\n{change}"))?,
+        }
+        self.count = self.count.saturating_add(1);
+        // Whoever waits for it must not wait for the next one.
+        self.output.flush()
+    }
+
+    fn end(&mut self) -> Result<(), Trouble> {
+        if self.output.is_json() { self.output.line("\n]}") } else { Ok(()) }
+    }
 }
 
 fn line(change: VisibleChange) -> Result<String, Trouble> {
@@ -90,7 +184,8 @@ fn line(change: VisibleChange) -> Result<String, Trouble> {
     };
     Ok(document_line(match change {
         VisibleChange::Inserted(document) => doc! { "inserted": whole(&document)? },
-        VisibleChange::Updated { document, updated, removed } => {
+        VisibleChange::Replaced(document) => doc! { "replaced": whole(&document)? },
+        VisibleChange::Updated { document, description: UpdateDescription { updated, removed } } => {
             doc! { "updated": whole(&document)?, "fields": updated, "removed": removed }
         }
         VisibleChange::Deleted { id: Some(id) } => doc! { "deleted": { "_id": id } },

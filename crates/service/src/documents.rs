@@ -19,6 +19,15 @@ pub enum DocumentPlace {
     File(PathBuf),
 }
 
+/// What has the changes of a collection.
+#[derive(Debug)]
+pub enum ChangesPlace {
+    /// A server, which tells them while it is asked.
+    Server(Server),
+    /// A file, which one process at a time can open: who keeps it open sees only its own changes.
+    File(PathBuf),
+}
+
 impl Places {
     /// Opens the store of a collection: the one place where it is chosen.
     ///
@@ -33,22 +42,32 @@ impl Places {
         if let Some(server) = self.server_of(place, namespace).await? {
             return Ok(server.documents());
         }
+        let path = self.file_of(place, missing)?;
+        Ok(Box::new(open_file(&path, missing)?))
+    }
+
+    /// What has the changes of a collection.
+    ///
+    /// # Errors
+    /// It is not there, the server cannot be used, or the namespace holds users of Portcullis.
+    pub async fn changes(&self, place: &DocumentPlace, namespace: &Namespace) -> Result<ChangesPlace, ServiceError> {
+        if let Some(server) = self.server_of(place, namespace).await? {
+            return Ok(ChangesPlace::Server(server));
+        }
+        let path = self.file_of(place, IfMissing::Refuse)?;
+        if path.exists() { Ok(ChangesPlace::File(path)) } else { Err(ServiceError::NoDocuments(path)) }
+    }
+
+    /// The file that has the documents where no server has them.
+    fn file_of(&self, place: &DocumentPlace, missing: IfMissing) -> Result<PathBuf, ServiceError> {
         if let DocumentPlace::File(path) = place {
-            return open_file(path, missing);
+            return Ok(path.clone());
         }
         self.verify()?;
         if missing == IfMissing::Create {
             self.make_directory()?;
         }
-        open_file(&self.state.join("documents.redb"), missing)
-    }
-
-    /// The server that has a collection, for what only a server can do.
-    ///
-    /// # Errors
-    /// A file has it, or the server cannot be used.
-    pub async fn documents_server(&self, place: &DocumentPlace, namespace: &Namespace) -> Result<Server, ServiceError> {
-        self.server_of(place, namespace).await?.ok_or(ServiceError::NoChanges)
+        Ok(self.state.join("documents.redb"))
     }
 
     /// The server that has a collection; `None` if a file has it.
@@ -67,10 +86,19 @@ impl Places {
     }
 }
 
-fn open_file(path: &Path, missing: IfMissing) -> Result<Box<dyn DocumentStore>, ServiceError> {
+impl ChangesPlace {
+    /// Opens a file of documents that is there.
+    ///
+    /// # Errors
+    /// It cannot be opened, or another process keeps it open.
+    pub fn open(path: &Path) -> Result<EmbeddedDocuments, ServiceError> {
+        open_file(path, IfMissing::Refuse)
+    }
+}
+
+fn open_file(path: &Path, missing: IfMissing) -> Result<EmbeddedDocuments, ServiceError> {
     if missing == IfMissing::Refuse && !path.exists() {
         return Err(ServiceError::NoDocuments(path.to_owned()));
     }
-    let store = EmbeddedDocuments::open(path);
-    Ok(Box::new(store.map_err(|error| ServiceError::File { path: path.to_owned(), error })?))
+    EmbeddedDocuments::open(path).map_err(|error| ServiceError::File { path: path.to_owned(), error })
 }

@@ -64,9 +64,6 @@ pub enum ServiceError {
     /// There are no documents yet.
     #[error("no documents yet: `{}` does not exist", .0.display())]
     NoDocuments(PathBuf),
-    /// Only a replica set tells what changes.
-    #[error("an embedded store cannot report changes")]
-    NoChanges,
     /// It is said nowhere where custom user data are.
     #[error("no custom data source given")]
     CustomDataPlace,

@@ -35,7 +35,7 @@ mod service;
 
 pub use clients::{Clients, ServerUri};
 pub use data::DataStore;
-pub use documents::DocumentPlace;
+pub use documents::{ChangesPlace, DocumentPlace};
 pub use error::{ServiceError, Setting};
 pub use functions::Functions;
 pub use places::{AccountStores, IfMissing, Places};

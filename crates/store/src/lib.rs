@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | [`Users`](portcullis::store::Users), [`Sessions`](portcullis::store::Sessions) | [`Embedded`] | [`mongodb::MongoUsers`], [`mongodb::MongoSessions`] |
 //! | [`CustomDataStore`](portcullis::store::CustomDataStore) | | [`mongodb::MongoCustomData`] |
-//! | [`DocumentStore`](portcullis::store::documents::DocumentStore) of documents | [`EmbeddedDocuments`] | [`mongodb::MongoDocuments`] |
+//! | [`DocumentStore`](portcullis::store::documents::DocumentStore), [`Watch`](portcullis::store::documents::Watch) of documents | [`EmbeddedDocuments`] | [`mongodb::MongoDocuments`] |
 //!
 //! [`jwks`] fetches the keys of third parties over HTTPS (feature `jwks`).
 
@@ -21,6 +21,6 @@ pub mod mongodb;
 mod record;
 
 #[cfg(feature = "embedded")]
-pub use embedded::{Embedded, EmbeddedDocuments};
+pub use embedded::{ChangeLogLimits, Embedded, EmbeddedDocuments};
 pub use find_plan::FindPlan;
 pub use live_finding::{Examples, LiveCheck, LiveFinding, LiveFindingKind, Others};

@@ -1,8 +1,11 @@
 use std::fmt;
 use std::slice::Iter;
 
-use jsonwebtoken::{DecodingKey, EncodingKey};
+use jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use thiserror::Error;
+
+use super::issue_error::IssueError;
 
 /// A secret that signs and verifies our own tokens (HS256). It is never shown.
 #[derive(Clone)]
@@ -71,6 +74,21 @@ impl SigningKeys {
             Some(first) if count <= Self::MAX => Ok(Self { first, others: keys.collect() }),
             _ => Err(SigningKeyError::Count(count)),
         }
+    }
+
+    /// A name for a message that tells nothing of it: only who has the first key can make it, of one message for one purpose always
+    /// the same one.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub fn tag(&self, purpose: &str, message: &[u8]) -> Result<Vec<u8>, IssueError> {
+        // What is signed of a token begins with a letter.
+        let mut signed = vec![0];
+        signed.extend(purpose.as_bytes());
+        signed.push(0);
+        signed.extend(message);
+        let signer = (DEFAULT_PROVIDER.signer_factory)(&Algorithm::HS256, &self.first.encoding);
+        signer.map_err(|_| IssueError::Signing)?.try_sign(&signed).map_err(|_| IssueError::Signing)
     }
 
     pub(super) const fn first(&self) -> &SigningKey {

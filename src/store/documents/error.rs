@@ -42,6 +42,12 @@ pub enum DocumentsError {
         "this server has no transactions: they need a replica set, which a single server can be too (`mongod --replSet`)"
     )]
     NoTransactions,
+    /// The log of changes no longer reaches back to a position, or never had it.
+    #[error(
+        "the changes after that position are no longer known (ChangeStreamHistoryLost, code {code}): read the documents again, \
+         and watch from now on", code = Self::HISTORY_LOST
+    )]
+    HistoryLost,
     /// The request is malformed or fails on a document, such as `$inc` of a text.
     #[error("{message}{code}", code = .code.map(|code| format!(" (code {code})")).unwrap_or_default())]
     Refused {
@@ -53,6 +59,9 @@ pub enum DocumentsError {
 }
 
 impl DocumentsError {
+    /// MongoDB's code of [`HistoryLost`](Self::HistoryLost).
+    pub const HISTORY_LOST: i32 = 286;
+
     /// Whether the whole transaction may be tried again.
     #[must_use]
     pub const fn is_transient(&self) -> bool {

@@ -3,13 +3,15 @@
 mod error;
 mod redaction;
 mod request;
+mod update_description;
 mod watch;
 
 pub use error::DocumentsError;
 pub use redaction::Redaction;
 pub(crate) use redaction::is_plain;
 pub use request::{Change, Find, Namespace, Returned, SingleWrite, SingleWritten, Updated};
-pub use watch::{Event, Events, Watch};
+pub use update_description::UpdateDescription;
+pub use watch::{ChangeOperation, Event, Events, StoredChange, Watch, WatchScope, WatchStart};
 
 use bson::{Bson, Document, RawDocumentBuf};
 

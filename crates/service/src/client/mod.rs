@@ -15,6 +15,7 @@ mod mail;
 mod open;
 mod password_functions;
 mod passwords;
+mod position_names;
 mod profile;
 mod providers;
 mod random;
@@ -43,6 +44,7 @@ pub use mail::{FolderMail, LANGUAGES, Mail, MailTexts, MailTextsError, Mailer, Q
 #[cfg(feature = "smtp")]
 pub use mail::{SmtpError, SmtpMail};
 pub use open::{Host, MailSettings, Served, StorePlace};
+pub use position_names::PositionNames;
 pub use providers::Providers;
 pub use sessions::delete;
 pub use takeover::{ClaimUsersBy, ClaimUsersByError, PasswordSet};
@@ -56,6 +58,7 @@ pub struct ClientApi {
     authenticator: Authenticator,
     credentials: Arc<dyn Credentials>,
     changes: Option<Arc<dyn Watch>>,
+    position_names: PositionNames,
     providers: Providers,
     hashing: Hashing,
     mailer: Arc<dyn Mailer>,
@@ -77,6 +80,8 @@ pub(crate) struct ClientParts {
     pub(crate) credentials: Arc<dyn Credentials>,
     /// What changes in the documents, if the store tells that.
     pub(crate) changes: Option<Arc<dyn Watch>>,
+    /// What clients are given for positions in streams of changes.
+    pub(crate) position_names: PositionNames,
     /// Sends mail to users.
     pub(crate) mailer: Arc<dyn Mailer>,
     /// What the mails say.
@@ -89,8 +94,18 @@ impl ClientApi {
     /// Opens an application for its clients.
     #[must_use]
     pub(crate) fn new(parts: ClientParts) -> Self {
-        let ClientParts { id, data, functions, authenticator, credentials, changes, mailer, mail_texts, freshness } =
-            parts;
+        let ClientParts {
+            id,
+            data,
+            functions,
+            authenticator,
+            credentials,
+            changes,
+            position_names,
+            mailer,
+            mail_texts,
+            freshness,
+        } = parts;
         let providers = Providers::of(&data.app);
         Self {
             id,
@@ -99,6 +114,7 @@ impl ClientApi {
             authenticator,
             credentials,
             changes,
+            position_names,
             providers,
             hashing: Hashing::default(),
             mailer,

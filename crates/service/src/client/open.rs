@@ -10,7 +10,8 @@ use portcullis_functions::Options as FunctionOptions;
 use portcullis_store::{Embedded, EmbeddedDocuments};
 
 use super::{
-    ClaimUsersBy, ClientApi, ClientParts, FolderMail, LANGUAGES, MailTexts, MailTextsError, Mailer, StoredCustomData,
+    ClaimUsersBy, ClientApi, ClientParts, FolderMail, LANGUAGES, MailTexts, MailTextsError, Mailer, PositionNames,
+    StoredCustomData,
 };
 use crate::clients::ServerUri;
 use crate::data::{Data, DataStore, Reserved};
@@ -152,7 +153,8 @@ impl Host {
         let api = ClientApi::new(ClientParts {
             mailer: Arc::clone(&mail.mailer),
             mail_texts: mail.texts.clone(),
-            changes: stores.changes(),
+            changes: Some(stores.changes()),
+            position_names: PositionNames::new(keys.clone(), id.as_str()),
             freshness: Freshness::Snapshot,
             id,
             data,
@@ -214,10 +216,10 @@ impl Stores {
         }
     }
 
-    fn changes(&self) -> Option<Arc<dyn Watch>> {
+    fn changes(&self) -> Arc<dyn Watch> {
         match self {
-            Self::Embedded { .. } => None,
-            Self::Server(server) => Some(Arc::from(server.changes())),
+            Self::Embedded { documents, .. } => Arc::<EmbeddedDocuments>::clone(documents),
+            Self::Server(server) => Arc::from(server.changes()),
         }
     }
 

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bson::oid::ObjectId;
-use bson::{Bson, Document, Timestamp, doc};
+use bson::{Bson, Document, doc};
 use portcullis::access::Query;
 use portcullis::auth::token::AccessToken;
-use portcullis::guarded::{GuardedCollection, VisibleChange, WatchEvent};
+use portcullis::guarded::{ChangeEvent, GuardedCollection, VisibleChange, WatchEvent};
 use portcullis::json::{self, Kind, Member, Node};
 use portcullis::mongo_query::Filter;
-use portcullis::store::documents::Namespace;
+use portcullis::store::documents::{Namespace, UpdateDescription, WatchStart};
 use portcullis::text::Span;
 use portcullis::user::User;
 use portcullis::value::DocumentRef;
 use tokio::sync::{mpsc, oneshot};
 
+use super::position_names::PositionNames;
 use super::{ClientApi, ClientError, ErrorCode};
 use crate::data::{Asker, told};
 
@@ -86,7 +86,7 @@ impl ClientApi {
             Err(error) => return drop(begun.send(Err(error))),
         };
         let collection = GuardedCollection::new(&**self.data.documents(), asked.namespace.clone(), &guard);
-        let mut watched = match collection.watch(&**changes, &query, None, None).await {
+        let mut watched = match collection.watch(&**changes, &query, WatchStart::Now, None).await {
             Ok(watched) => watched,
             Err(error) => return drop(begun.send(Err(told(&error, None)))),
         };
@@ -117,7 +117,7 @@ impl ClientApi {
                     continue;
                 }
                 Ok(WatchEvent::Nothing) => StreamItem::Quiet,
-                Ok(WatchEvent::Change(change)) => match event(*change, &asked) {
+                Ok(WatchEvent::Change(change)) => match told(*change, &asked, &self.position_names) {
                     Ok(Some(event)) => StreamItem::Change(event),
                     Ok(None) => continue,
                     Err(error) => StreamItem::Failed(error),
@@ -180,35 +180,40 @@ impl Asked {
 }
 
 /// A change as clients read it, if it is one that is asked for. It holds nothing but what the user may read.
-fn event(change: VisibleChange, asked: &Asked) -> Result<Option<Bson>, ClientError> {
-    let mut event = doc! { "_id": { "_data": ObjectId::new().to_hex() } };
+fn told(happened: ChangeEvent, asked: &Asked, names: &PositionNames) -> Result<Option<Bson>, ClientError> {
+    let ChangeEvent { change, time, position } = happened;
     let whole = |raw: &bson::RawDocumentBuf| -> Result<Document, ClientError> {
         DocumentRef::Raw(raw).to_document().map_err(ClientError::internal)
     };
     let id = |document: &Document| document.get("_id").cloned().unwrap_or(Bson::Null);
-    match change {
+    let (operation, id, document, description) = match change {
         VisibleChange::Inserted(document) => {
             let document = whole(&document)?;
-            event.extend(doc! {
-                "operationType": "insert", "documentKey": { "_id": id(&document) }, "fullDocument": document,
-            });
+            ("insert", id(&document), Some(document), None)
         }
-        VisibleChange::Updated { document, updated, removed } => {
+        VisibleChange::Replaced(document) => {
             let document = whole(&document)?;
-            event.extend(doc! {
-                "operationType": "update", "documentKey": { "_id": id(&document) }, "fullDocument": document,
-                "updateDescription": { "updatedFields": updated, "removedFields": removed },
-            });
+            ("replace", id(&document), Some(document), None)
         }
-        VisibleChange::Deleted { id } => {
-            event.extend(doc! { "operationType": "delete", "documentKey": { "_id": id.unwrap_or(Bson::Null) } });
+        VisibleChange::Updated { document, description } => {
+            let document = whole(&document)?;
+            ("update", id(&document), Some(document), Some(description))
         }
-    }
-    let seconds = u32::try_from(bson::DateTime::now().timestamp_millis() / 1000).unwrap_or(u32::MAX);
-    event.extend(doc! {
+        VisibleChange::Deleted { id } => ("delete", id.unwrap_or(Bson::Null), None, None),
+    };
+    let mut event = doc! {
+        "_id": { "_data": names.name(&position)? },
+        "operationType": operation,
+        "clusterTime": time,
         "ns": { "db": asked.namespace.database(), "coll": asked.namespace.collection() },
-        "clusterTime": Timestamp { time: seconds, increment: 1 },
-    });
+        "documentKey": { "_id": id },
+    };
+    if let Some(document) = document {
+        event.insert("fullDocument", document);
+    }
+    if let Some(UpdateDescription { updated, removed }) = description {
+        event.insert("updateDescription", doc! { "updatedFields": updated, "removedFields": removed });
+    }
     let is_asked = asked.filter.as_ref().map_or(Ok(true), |filter| filter.matches(&event));
     Ok(is_asked.map_err(ClientError::internal)?.then_some(Bson::Document(event)))
 }

@@ -7,10 +7,10 @@ use std::{io, thread};
 use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{Database, DatabaseError, ReadTransaction, WriteTransaction};
 use thiserror::Error;
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 use super::database::{Failure, IDENTITIES, SESSIONS, SESSIONS_OF_USER, USERS};
-use super::documents::{DOCUMENTS, IDS};
+use super::documents::{CHANGES, DOCUMENTS, IDS};
 use portcullis::store::StoreError;
 
 /// The file in which users, sessions and documents are.
@@ -20,6 +20,8 @@ pub(super) struct StateFile {
     /// Who has it may write. The database itself would block the thread of whoever waits, and with it perhaps the only
     /// thread on which the other could come to an end.
     writer: Arc<Mutex<()>>,
+    /// Tells those who watch that documents were committed.
+    news: watch::Sender<()>,
 }
 
 impl StateFile {
@@ -51,7 +53,7 @@ impl StateFile {
     /// Makes the tables, so that reading never meets one that is not there.
     fn with_tables(database: Database) -> Result<Self, StoreError> {
         const ACTION: &str = "cannot prepare the file of users, sessions and documents";
-        let file = Self { database, writer: Arc::default() };
+        let file = Self { database, writer: Arc::default(), news: watch::Sender::default() };
         let known = file.read(ACTION, |transaction| {
             transaction.open_table(USERS)?;
             transaction.open_table(IDENTITIES)?;
@@ -59,6 +61,7 @@ impl StateFile {
             transaction.open_multimap_table(SESSIONS_OF_USER)?;
             transaction.open_table(DOCUMENTS)?;
             transaction.open_multimap_table(IDS)?;
+            transaction.open_table(CHANGES)?;
             Ok(())
         });
         // To write takes longer, and others wait meanwhile.
@@ -70,6 +73,7 @@ impl StateFile {
                 transaction.open_multimap_table(SESSIONS_OF_USER)?;
                 transaction.open_table(DOCUMENTS)?;
                 transaction.open_multimap_table(IDS)?;
+                transaction.open_table(CHANGES)?;
                 Ok(())
             })?;
         }
@@ -89,6 +93,16 @@ impl StateFile {
     /// Waits until nobody else writes.
     pub(super) async fn turn(&self) -> OwnedMutexGuard<()> {
         Arc::clone(&self.writer).lock_owned().await
+    }
+
+    /// What wakes up those who watch.
+    pub(super) fn news(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
+    }
+
+    /// Wakes up those who watch: documents were committed.
+    pub(super) fn announce(&self) {
+        self.news.send_replace(());
     }
 
     /// Reads a consistent state.

@@ -8,4 +8,4 @@ mod sessions;
 mod users;
 
 pub use database::Embedded;
-pub use documents::EmbeddedDocuments;
+pub use documents::{ChangeLogLimits, EmbeddedDocuments};

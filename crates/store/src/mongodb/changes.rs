@@ -1,69 +1,110 @@
 use std::time::Duration;
 
-use ::mongodb::Collection;
+use ::mongodb::action;
 use ::mongodb::change_stream::ChangeStream;
 use ::mongodb::change_stream::event::ResumeToken;
-use ::mongodb::options::{FullDocumentBeforeChangeType, FullDocumentType};
-use bson::{Document, RawDocument, RawDocumentBuf, doc};
+use ::mongodb::options::{
+    FullDocumentBeforeChangeType, FullDocumentType, ReadConcern, ReadPreference, SelectionCriteria,
+};
+use bson::{Bson, Document, RawDocument, RawDocumentBuf, Timestamp, doc};
 
 use super::custom_data::simple_collation;
 use super::deadline::{PATIENCE, patiently, within};
 use super::documents::{MongoDocuments, failed};
 use super::failure::Failure;
 use portcullis::future::BoxFuture;
-use portcullis::store::documents::{DocumentsError, Event, Events, Namespace, Watch};
-use portcullis::value::{DocumentRef, Malformed, ValueRef};
+use portcullis::store::documents::{
+    ChangeOperation, DocumentsError, Event, Events, Namespace, StoredChange, UpdateDescription, Watch, WatchScope,
+    WatchStart,
+};
+use portcullis::value::{DocumentRef, ValueRef};
 
 /// How long the server waits for something to happen before it says that nothing did.
 const AWAIT: Duration = Duration::from_secs(1);
+
+/// What each event is reduced to.
+const WANTED: [&str; 8] = [
+    "operationType",
+    "clusterTime",
+    "ns",
+    "documentKey",
+    "fullDocument",
+    "fullDocumentBeforeChange",
+    "updateDescription.updatedFields",
+    "updateDescription.removedFields",
+];
+
+/// MongoDB's codes of a position that cannot be resumed from: `ChangeStreamFatalError` and `ChangeStreamHistoryLost`.
+const LOST: [i32; 2] = [280, DocumentsError::HISTORY_LOST];
 
 /// A change stream of a replica set. What a document was, and what an update made of it, the server knows only where
 /// the collection has `changeStreamPreAndPostImages` enabled.
 impl Watch for MongoDocuments {
     fn watch<'s: 'a, 'a>(
         &'s self,
-        namespace: &'a Namespace,
-        after: Option<Document>,
+        scope: &'a WatchScope,
+        from: WatchStart,
     ) -> BoxFuture<'a, Result<Box<dyn Events + 's>, DocumentsError>> {
         Box::pin(async move {
-            let stream = open(&self.collection(namespace), after).await.map_err(failed)?;
-            Ok(Box::new(MongoEvents { stream }) as Box<dyn Events>)
+            let stream = match scope {
+                WatchScope::Collection(namespace) => {
+                    open(self.collection(namespace).clone_with_type::<Document>().watch(), from).await
+                }
+                WatchScope::Database(name) => open(self.database(name).watch(), from).await,
+                WatchScope::Everything => open(self.client.watch(), from).await,
+            };
+            let ends_with_any = matches!(scope, WatchScope::Collection(_));
+            Ok(Box::new(MongoEvents { stream: stream.map_err(refused)?, ends_with_any }) as Box<dyn Events>)
         })
     }
 }
 
-async fn open(
-    collection: &Collection<RawDocumentBuf>,
-    after: Option<Document>,
-) -> Result<ChangeStream<RawDocumentBuf>, Failure> {
-    let wanted = doc! { "$project": { "operationType": 1, "fullDocument": 1, "fullDocumentBeforeChange": 1 } };
-    let mut watch = collection
-        .watch()
+async fn open(watch: action::Watch<'_>, from: WatchStart) -> Result<ChangeStream<RawDocumentBuf>, Failure> {
+    let wanted =
+        doc! { "$project": WANTED.iter().map(|name| ((*name).to_owned(), Bson::Int32(1))).collect::<Document>() };
+    let mut watch = watch
         .pipeline([wanted])
         .max_await_time(AWAIT)
         .collation(simple_collation())
+        .read_concern(ReadConcern::majority())
+        .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
         .full_document(FullDocumentType::WhenAvailable)
         .full_document_before_change(FullDocumentBeforeChangeType::WhenAvailable);
-    if let Some(after) = after {
-        let token: ResumeToken = bson::deserialize_from_document(after)
+    if let WatchStart::After(position) = from {
+        let token: ResumeToken = bson::deserialize_from_document(position)
             .map_err(|_| Failure::new("this is not a position in a change stream"))?;
         watch = watch.start_after(token);
     }
     Ok(patiently(async { watch.await }).await?.with_type())
 }
 
+fn refused(failure: Failure) -> DocumentsError {
+    if failure.code().is_some_and(|code| LOST.contains(&code)) { DocumentsError::HistoryLost } else { failed(failure) }
+}
+
 struct MongoEvents {
     stream: ChangeStream<RawDocumentBuf>,
+    /// Whether what is no change of a document may have changed any.
+    ends_with_any: bool,
 }
 
 impl Events for MongoEvents {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Event>, DocumentsError>> {
         Box::pin(async {
-            if !self.stream.is_alive() {
-                return Ok(Some(Event::Ended));
+            loop {
+                if !self.stream.is_alive() {
+                    return Ok(Some(Event::Ended));
+                }
+                let event = within(PATIENCE, self.stream.next_if_any()).await.map_err(refused)?;
+                let Some(event) = event else { return Ok(None) };
+                if let Some(change) = read(&event)? {
+                    return Ok(Some(Event::Change(Box::new(change))));
+                }
+                let operation = DocumentRef::Raw(&event).get("operationType")?;
+                if self.ends_with_any || matches!(operation, Some(ValueRef::String("invalidate"))) {
+                    return Ok(Some(Event::Ended));
+                }
             }
-            let event = within(PATIENCE, self.stream.next_if_any()).await.map_err(failed)?;
-            event.map(|event| read(&event)).transpose().map_err(|error| failed(error.into()))
         })
     }
 
@@ -72,20 +113,57 @@ impl Events for MongoEvents {
     }
 }
 
-fn read(event: &RawDocument) -> Result<Event, Malformed> {
+/// The change of a document that an event tells; `None` if it tells something else.
+fn read(event: &RawDocument) -> Result<Option<StoredChange>, DocumentsError> {
     let event = DocumentRef::Raw(event);
+    let part = |of: DocumentRef<'_>, name: &str| {
+        Ok::<_, DocumentsError>(match of.get(name)? {
+            Some(ValueRef::Document(document)) => Some(document.to_document()?),
+            _ => None,
+        })
+    };
     let image = |name: &str| {
-        Ok::<_, Malformed>(match event.get(name)? {
+        Ok::<_, DocumentsError>(match event.get(name)? {
             Some(ValueRef::Document(DocumentRef::Raw(document))) => Some(document.to_owned()),
             _ => None,
         })
     };
+    let Some(ValueRef::String(operation)) = event.get("operationType")? else { return Ok(None) };
+    let Some(operation) = ChangeOperation::from_name(operation) else { return Ok(None) };
+    let (Some(position), Some(place), Some(key)) =
+        (part(event, "_id")?, part(event, "ns")?, part(event, "documentKey")?)
+    else {
+        return Ok(None);
+    };
+    let name = |part: &str| place.get_str(part).unwrap_or_default();
+    let Some(namespace) = Namespace::parse(&format!("{}.{}", name("db"), name("coll"))) else { return Ok(None) };
     let (before, after) = (image("fullDocumentBeforeChange")?, image("fullDocument")?);
-    Ok(match (event.get("operationType")?, after) {
-        (Some(ValueRef::String("insert")), Some(after)) => Event::Inserted { after },
-        (Some(ValueRef::String("update" | "replace")), after) => Event::Changed { before, after },
-        (Some(ValueRef::String("delete")), _) => Event::Deleted { before },
-        // What is not known may have changed anything.
-        _ => Event::Ended,
-    })
+    if operation == ChangeOperation::Insert && after.is_none() {
+        return Ok(None);
+    }
+    let description = match event.get("updateDescription")? {
+        Some(ValueRef::Document(told)) => Some(UpdateDescription {
+            updated: part(told, "updatedFields")?.unwrap_or_default(),
+            removed: removed(told)?,
+        }),
+        _ => None,
+    };
+    let time = match event.get("clusterTime")? {
+        Some(ValueRef::Timestamp { time, increment }) => Timestamp { time, increment },
+        _ => Timestamp { time: 0, increment: 0 },
+    };
+    let id = key.get("_id").cloned().unwrap_or(Bson::Null);
+    Ok(Some(StoredChange { namespace, operation, id, time, position, before, after, description }))
+}
+
+fn removed(told: DocumentRef<'_>) -> Result<Vec<String>, DocumentsError> {
+    let mut paths = Vec::new();
+    if let Some(ValueRef::Array(removed)) = told.get("removedFields")? {
+        for path in removed.iter() {
+            if let ValueRef::String(path) = path? {
+                paths.push(path.to_owned());
+            }
+        }
+    }
+    Ok(paths)
 }

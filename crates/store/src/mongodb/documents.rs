@@ -35,7 +35,7 @@ const MAX_PAUSES: u32 = 25;
 /// server's time, whatever the connection string or the collection prefers.
 #[derive(Clone, Debug)]
 pub struct MongoDocuments {
-    client: Client,
+    pub(super) client: Client,
     transactions: OnceCell<bool>,
 }
 
@@ -46,7 +46,7 @@ impl MongoDocuments {
         Self { client: client.clone(), transactions: OnceCell::new() }
     }
 
-    fn database(&self, name: &str) -> Database {
+    pub(super) fn database(&self, name: &str) -> Database {
         let options = DatabaseOptions::builder()
             .read_concern(ReadConcern::majority())
             .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))

@@ -5,9 +5,12 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use portcullis::store::documents::Namespace;
+use bson::doc;
+use portcullis::store::documents::{Namespace, WatchScope};
 use portcullis_store::EmbeddedDocuments;
 
+use crate::changes::{Replica, position, since};
+use portcullis_testkit::contracts::documents::find;
 use portcullis_testkit::contracts::moves::{happened, until_killed};
 
 const WRITER: &str = "PORTCULLIS_TEST_GUARDED_WRITER";
@@ -27,7 +30,9 @@ async fn the_guarded_writer_that_is_killed() {
 async fn a_process_that_is_killed_leaves_no_request_half_done() {
     let path = std::env::temp_dir().join(format!("portcullis-guarded-killed-{}.redb", std::process::id()));
     let _ = std::fs::remove_file(&path);
-    let mut total = 0;
+    let scope = WatchScope::Collection(namespace());
+    let mut read_to = position(&EmbeddedDocuments::open(&path).unwrap(), &scope).await;
+    let (mut total, mut replica) = (0, Replica::default());
     for round in 0..8_u64 {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["killed::the_guarded_writer_that_is_killed", "--exact", "--nocapture", "--test-threads=1"])
@@ -52,7 +57,11 @@ async fn a_process_that_is_killed_leaves_no_request_half_done() {
         let store = EmbeddedDocuments::open(&path).unwrap();
         let count = happened(&store, &namespace()).await;
         assert!((acknowledged..=acknowledged + 1).contains(&count), "{acknowledged} acknowledged, {count} happened");
-        total = count;
+        // The log tells neither more nor less than what is stored, and goes on where it was read to before.
+        let (changes, position) = since(&store, &scope, read_to).await;
+        changes.iter().for_each(|change| replica.follow(change));
+        replica.agrees(&find(&store, &namespace(), doc! {}).await);
+        (total, read_to) = (count, position);
     }
     println!("{total} requests in 8 rounds");
     assert!(total > 20, "only {total} requests were made");

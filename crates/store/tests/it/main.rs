@@ -10,6 +10,7 @@
     clippy::string_slice
 )]
 
+mod changes;
 mod documents;
 mod jwks;
 mod killed;

@@ -1,5 +1,6 @@
 //! What a user learns of changes.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
@@ -7,16 +8,28 @@ use mongodb::Collection;
 use portcullis::access::{Guard, Query};
 use portcullis::eval::Context;
 use portcullis::guarded::{GuardedCollection, GuardedError, VisibleChange, WatchEvent, Watched};
-use portcullis::store::documents::Namespace;
+use portcullis::store::documents::{Namespace, UpdateDescription, WatchStart};
 use portcullis::user::User;
 use portcullis_store::mongodb::MongoDocuments;
 use serde_json::{Value as Json, json};
 
 use crate::attacks::{guard, node};
+use portcullis_testkit::contracts::changes::Given;
 use portcullis_testkit::mongodb::World;
 
 fn people(world: &World) -> Namespace {
     Namespace::parse(&format!("{}.people", world.database.name())).unwrap()
+}
+
+/// Two collections, one of them for a law, of which the server keeps what documents were and became.
+pub(crate) async fn given(world: &World) -> Given {
+    for name in ["documents", "documents2"] {
+        let create = doc! { "create": name, "changeStreamPreAndPostImages": { "enabled": true } };
+        world.database.run_command(create).await.unwrap();
+    }
+    let store = Arc::new(MongoDocuments::new(&world.client));
+    let namespace = Namespace::parse(&format!("{}.documents", world.database.name())).unwrap();
+    Given { changes: Arc::clone(&store) as _, store, namespace }
 }
 
 /// A collection of which the server keeps what documents were and became.
@@ -39,7 +52,7 @@ fn query(filter: &Json) -> Query {
 async fn next(watched: &mut Watched<'_>) -> VisibleChange {
     for _ in 0..30 {
         match watched.next().await.unwrap() {
-            WatchEvent::Change(change) => return *change,
+            WatchEvent::Change(event) => return event.change,
             WatchEvent::Nothing => {}
             WatchEvent::Ended => panic!("the stream ended"),
         }
@@ -54,7 +67,7 @@ fn inserted(document: &Document) -> VisibleChange {
 pub(crate) async fn a_change_is_what_the_user_sees_of_it(world: World) {
     let (people, store, guard) = (remembering(&world).await, MongoDocuments::new(&world.client), team_a());
     let collection = GuardedCollection::new(&store, self::people(&world), &guard);
-    let mut watched = collection.watch(&store, &query(&json!({})), None, None).await.unwrap();
+    let mut watched = collection.watch(&store, &query(&json!({})), WatchStart::Now, None).await.unwrap();
     let set = async |id: i32, update: Document| {
         people.update_one(doc! { "_id": id }, update).await.unwrap();
     };
@@ -71,15 +84,15 @@ pub(crate) async fn a_change_is_what_the_user_sees_of_it(world: World) {
     people.delete_one(doc! { "_id": 1 }).await.unwrap();
     set(2, doc! { "$set": { "name": "Ada B.", "salary": 3 }, "$unset": { "pay": 1 } }).await;
     let document = RawDocumentBuf::try_from(&doc! { "_id": 2, "name": "Ada B." }).unwrap();
-    let updated =
-        VisibleChange::Updated { document, updated: doc! { "name": "Ada B." }, removed: vec!["pay".to_owned()] };
+    let description = UpdateDescription { updated: doc! { "name": "Ada B." }, removed: vec!["pay".to_owned()] };
+    let updated = VisibleChange::Updated { document, description };
     assert_eq!(next(&mut watched).await, updated);
     // What comes into sight is new, what goes out of it is gone.
     set(2, doc! { "$set": { "team": "b" } }).await;
     assert_eq!(next(&mut watched).await, VisibleChange::Deleted { id: Some(Bson::Int32(2)) });
     people.replace_one(doc! { "_id": 2 }, doc! { "team": "a", "name": "Ada C.", "salary": 9 }).await.unwrap();
     assert_eq!(next(&mut watched).await, inserted(&doc! { "_id": 2, "name": "Ada C." }));
-    let position = watched.position();
+    let position = WatchStart::After(watched.position().unwrap());
     people.delete_one(doc! { "_id": 2 }).await.unwrap();
     assert_eq!(next(&mut watched).await, VisibleChange::Deleted { id: Some(Bson::Int32(2)) });
 
@@ -90,9 +103,10 @@ pub(crate) async fn a_change_is_what_the_user_sees_of_it(world: World) {
 pub(crate) async fn a_filter_of_changes_sees_no_hidden_field(world: World) {
     let (people, store, guard) = (remembering(&world).await, MongoDocuments::new(&world.client), team_a());
     let collection = GuardedCollection::new(&store, self::people(&world), &guard);
-    let mut paid = collection.watch(&store, &query(&json!({"salary": {"$gt": 5}})), None, None).await.unwrap();
+    let mut paid =
+        collection.watch(&store, &query(&json!({"salary": {"$gt": 5}})), WatchStart::Now, None).await.unwrap();
     let mut unpaid =
-        collection.watch(&store, &query(&json!({"salary": {"$exists": false}})), None, None).await.unwrap();
+        collection.watch(&store, &query(&json!({"salary": {"$exists": false}})), WatchStart::Now, None).await.unwrap();
     people.insert_one(doc! { "_id": 1, "team": "a", "salary": 9 }).await.unwrap();
     assert_eq!(next(&mut unpaid).await, inserted(&doc! { "_id": 1 }));
     for _ in 0..2 {
@@ -106,7 +120,7 @@ pub(crate) async fn what_nobody_can_judge_is_withheld(world: World) {
     let people = world.database.collection::<Document>("people");
     people.insert_one(doc! { "_id": 0 }).await.unwrap();
     let collection = GuardedCollection::new(&store, self::people(&world), &guard);
-    let mut watched = collection.watch(&store, &query(&json!({})), None, None).await.unwrap();
+    let mut watched = collection.watch(&store, &query(&json!({})), WatchStart::Now, None).await.unwrap();
     people.insert_one(doc! { "_id": 1, "team": "a", "name": "Ada" }).await.unwrap();
     assert_eq!(next(&mut watched).await, inserted(&doc! { "_id": 1, "name": "Ada" }));
     people.update_one(doc! { "_id": 1 }, doc! { "$set": { "name": "Eve" } }).await.unwrap();
@@ -116,15 +130,50 @@ pub(crate) async fn what_nobody_can_judge_is_withheld(world: World) {
     assert_eq!(next(&mut watched).await, inserted(&doc! { "_id": 2 }));
 }
 
+pub(crate) async fn what_cannot_be_hidden_is_told_without_images(world: World) {
+    let rules = json!({"roles": [{"name": "r", "apply_when": {}, "read": true}]});
+    let (store, all) = (MongoDocuments::new(&world.client), guard(&rules, Context::new().with_user(User::new("u1"))));
+    let people = world.database.collection::<Document>("people");
+    people.insert_one(doc! { "_id": 0 }).await.unwrap();
+    let collection = GuardedCollection::new(&store, self::people(&world), &all);
+    let mut watched = collection.watch(&store, &query(&json!({})), WatchStart::Now, None).await.unwrap();
+    let one = query(&json!({"_id": {"$in": [2]}}));
+    let mut one = collection.watch(&store, &one, WatchStart::Now, None).await.unwrap();
+    // Whether a document was among those that are asked for by another field cannot be told.
+    let named = query(&json!({"name": {"$exists": true}}));
+    let mut named = collection.watch(&store, &named, WatchStart::Now, None).await.unwrap();
+    let set = async |id: i32, set: Document| {
+        people.update_one(doc! { "_id": id }, doc! { "$set": set, "$unset": { "gone": 1 } }).await.unwrap();
+    };
+    people.insert_one(doc! { "_id": 1, "name": "Ada", "gone": 1 }).await.unwrap();
+    set(1, doc! { "a.b": 2 }).await;
+    let raw = |document: Document| RawDocumentBuf::try_from(&document).unwrap();
+    assert_eq!(next(&mut watched).await, inserted(&doc! { "_id": 1, "name": "Ada", "gone": 1 }));
+    let VisibleChange::Updated { document, description } = next(&mut watched).await else { panic!() };
+    assert_eq!(document, raw(doc! { "_id": 1, "name": "Ada", "a": { "b": 2 } }));
+    let expected = UpdateDescription { updated: doc! { "a": { "b": 2 } }, removed: vec!["gone".to_owned()] };
+    assert_eq!(description, expected);
+    people.replace_one(doc! { "_id": 1 }, doc! { "name": "Zoe" }).await.unwrap();
+    people.delete_one(doc! { "_id": 1 }).await.unwrap();
+    people.insert_one(doc! { "_id": 2, "name": "Cy" }).await.unwrap();
+    people.delete_one(doc! { "_id": 2 }).await.unwrap();
+    assert_eq!(next(&mut watched).await, VisibleChange::Replaced(raw(doc! { "_id": 1, "name": "Zoe" })));
+    assert_eq!(next(&mut watched).await, VisibleChange::Deleted { id: Some(Bson::Int32(1)) });
+    let (there, gone) = (inserted(&doc! { "_id": 2, "name": "Cy" }), VisibleChange::Deleted { id: Some(2.into()) });
+    assert_eq!((next(&mut one).await, next(&mut one).await), (there.clone(), gone));
+    assert_eq!(next(&mut named).await, inserted(&doc! { "_id": 1, "name": "Ada", "gone": 1 }));
+    assert_eq!(next(&mut named).await, there);
+}
+
 pub(crate) async fn a_stream_of_changes_ends(world: World) {
     let (people, store, guard) = (remembering(&world).await, MongoDocuments::new(&world.client), team_a());
     let collection = GuardedCollection::new(&store, self::people(&world), &guard);
     let everything = query(&json!({}));
     // With the token.
     let until = SystemTime::now() + Duration::from_millis(1500);
-    let mut expiring = collection.watch(&store, &everything, None, Some(until)).await.unwrap();
-    let mut ended = collection.watch(&store, &everything, None, None).await.unwrap();
-    let mut dropped = collection.watch(&store, &everything, None, None).await.unwrap();
+    let mut expiring = collection.watch(&store, &everything, WatchStart::Now, Some(until)).await.unwrap();
+    let mut ended = collection.watch(&store, &everything, WatchStart::Now, None).await.unwrap();
+    let mut dropped = collection.watch(&store, &everything, WatchStart::Now, None).await.unwrap();
     tokio::time::sleep(Duration::from_secs(2)).await;
     people.insert_one(doc! { "_id": 1, "team": "a" }).await.unwrap();
     assert_eq!(expiring.next().await.unwrap(), WatchEvent::Ended);
@@ -145,5 +194,5 @@ pub(crate) async fn a_stream_of_changes_ends(world: World) {
     assert_eq!(dropped.next().await.unwrap(), WatchEvent::Ended);
     let closed = Guard::without_rules("a.b", Context::new());
     let closed = GuardedCollection::new(&store, self::people(&world), &closed);
-    assert!(matches!(closed.watch(&store, &everything, None, None).await, Err(GuardedError::NoRule(_))));
+    assert!(matches!(closed.watch(&store, &everything, WatchStart::Now, None).await, Err(GuardedError::NoRule(_))));
 }

@@ -75,6 +75,7 @@ fn main() -> ExitCode {
             a_change_is_what_the_user_sees_of_it
             a_filter_of_changes_sees_no_hidden_field
             what_nobody_can_judge_is_withheld
+            what_cannot_be_hidden_is_told_without_images
             a_stream_of_changes_ends;
         custom_data:
             nobody_has_data_in_an_empty_collection
@@ -172,6 +173,10 @@ fn main() -> ExitCode {
             });
             cases.push((format!("{module}::{name}"), run));
         }
+    }
+    for &(name, law) in contracts::changes::LAWS {
+        let run: Run = Box::new(move |world| Box::pin(async move { law(changes::given(&world).await).await }));
+        cases.push((format!("changes::{name}"), run));
     }
     for &(name, law) in contracts::sessions::LAWS {
         let run: Run = Box::new(move |world| law(Arc::new(MongoSessions::new(&world.database, "app"))));

@@ -3,6 +3,7 @@
 
 use std::pin::Pin;
 
+pub mod changes;
 pub mod commands;
 pub mod credentials;
 pub mod documents;

@@ -136,8 +136,12 @@ impl<'t> Tables<'t> {
         Ok(None)
     }
 
-    /// Puts a new document behind all others.
-    pub(super) fn insert(&mut self, namespace: &Namespace, document: &Document) -> Result<(), DocumentsError> {
+    /// Puts a new document behind all others; its bytes.
+    pub(super) fn insert(
+        &mut self,
+        namespace: &Namespace,
+        document: &Document,
+    ) -> Result<RawDocumentBuf, DocumentsError> {
         let id = document.get("_id").map_or(ValueRef::Null, ValueRef::from);
         if self.find(namespace, id)?.is_some() {
             return Err(DocumentsError::DuplicateKey);
@@ -153,30 +157,38 @@ impl<'t> Tables<'t> {
             self.ids.insert((namespace.database(), namespace.collection(), key.as_slice()), number)?;
             Ok(())
         };
-        write().map_err(broken(WRITE))
+        write().map_err(broken(WRITE))?;
+        Ok(bytes)
     }
 
-    /// Puts a document in the place of another with an equal `_id`.
+    /// Puts a document in the place of another with an equal `_id`; its bytes.
     pub(super) fn put(
         &mut self,
         namespace: &Namespace,
         number: u64,
         document: &Document,
-    ) -> Result<(), DocumentsError> {
+    ) -> Result<RawDocumentBuf, DocumentsError> {
         let bytes = RawDocumentBuf::try_from(document).map_err(|error| broken(WRITE)(error.into()))?;
         let put = self.documents.insert(place(namespace, number), bytes.as_bytes()).map(|_| ());
-        put.map_err(|error| broken(WRITE)(error.into()))
+        put.map_err(|error| broken(WRITE)(error.into()))?;
+        Ok(bytes)
     }
 
-    pub(super) fn delete(&mut self, namespace: &Namespace, id: ValueRef<'_>) -> Result<bool, DocumentsError> {
-        let Some(number) = self.find(namespace, id)? else { return Ok(false) };
+    /// Deletes the document with an `_id`; what it was, if there was one.
+    pub(super) fn delete(
+        &mut self,
+        namespace: &Namespace,
+        id: ValueRef<'_>,
+    ) -> Result<Option<RawDocumentBuf>, DocumentsError> {
+        let Some(number) = self.find(namespace, id)? else { return Ok(None) };
         let key = id_key(id)?;
-        let mut delete = || -> Result<(), Failure> {
-            self.documents.remove(place(namespace, number))?;
+        let mut delete = || -> Result<Option<Vec<u8>>, Failure> {
+            let removed = self.documents.remove(place(namespace, number))?.map(|bytes| bytes.value().to_owned());
             self.ids.remove((namespace.database(), namespace.collection(), key.as_slice()), number)?;
-            Ok(())
+            Ok(removed)
         };
-        delete().map_err(broken(WRITE))?;
-        Ok(true)
+        let removed = delete().map_err(broken(WRITE))?;
+        let removed = removed.map(RawDocumentBuf::from_bytes).transpose();
+        removed.map_err(|error| broken(READ)(error.into()))
     }
 }

@@ -1,5 +1,6 @@
 //! Documents in the file, with MongoDB's meaning of queries and updates.
 
+mod changes;
 mod collection;
 mod cursor;
 mod failure;
@@ -10,5 +11,7 @@ mod stage;
 mod store;
 mod transaction;
 
+pub(super) use changes::CHANGES;
+pub use changes::ChangeLogLimits;
 pub(super) use collection::{DOCUMENTS, IDS};
 pub use store::EmbeddedDocuments;

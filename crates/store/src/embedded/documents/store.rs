@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bson::{Document, RawDocumentBuf};
 
+use super::changes::ChangeLogLimits;
 use super::cursor::{Given, Reading};
 use super::failure::{broken, check_namespace};
 use super::stage::Search;
@@ -23,10 +24,14 @@ use portcullis::store::documents::{Cursor, DocumentStore, DocumentsError, Find, 
 /// committed is on the disk. A commit blocks its thread for some milliseconds.
 ///
 /// Only `_id` has an index: any other filter reads the whole collection.
+///
+/// Every commit writes what it changes to a [log](ChangeLogLimits) too, with the documents before and after, so that it can be
+/// [watched](portcullis::store::documents::Watch) and followed up later.
 #[derive(Clone)]
 pub struct EmbeddedDocuments {
     pub(super) file: Arc<StateFile>,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) change_log: ChangeLogLimits,
 }
 
 impl std::fmt::Debug for EmbeddedDocuments {
@@ -57,10 +62,16 @@ impl EmbeddedDocuments {
     }
 
     pub(in crate::embedded) fn new(file: Arc<StateFile>) -> Self {
-        Self { file, clock: Arc::new(SystemClock) }
+        Self { file, clock: Arc::new(SystemClock), change_log: ChangeLogLimits::default() }
     }
 
-    /// Uses this clock for the time that `$currentDate` sets.
+    /// Keeps another length of the log of changes.
+    #[must_use]
+    pub fn with_change_log(self, limits: ChangeLogLimits) -> Self {
+        Self { change_log: limits, ..self }
+    }
+
+    /// Uses this clock for the time that `$currentDate` sets, and that of changes.
     #[must_use]
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
@@ -94,7 +105,7 @@ impl EmbeddedDocuments {
             Err(_) => self.file.turn().await,
         };
         let transaction = self.file.begin_write(&turn).map_err(broken("cannot begin to write documents"))?;
-        Ok(Writing::new(transaction, turn, Arc::clone(&self.clock)))
+        Ok(Writing::new(transaction, turn, self.clone()))
     }
 }
 

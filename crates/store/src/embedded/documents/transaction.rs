@@ -1,33 +1,42 @@
-use std::sync::Arc;
-
 use bson::oid::ObjectId;
 use bson::{Bson, Document, RawDocumentBuf};
 use redb::WriteTransaction;
 use tokio::sync::OwnedMutexGuard;
 
+use super::changes::{Appended, Change as LoggedChange, Log};
 use super::collection::{Next, Tables, numbers, raw, scan};
 use super::failure::{broken, check_namespace, refused};
 use super::pipeline::{FIRST, Need, Pipeline};
 use super::stage::Search;
-use portcullis::clock::Clock;
+use super::store::EmbeddedDocuments;
 use portcullis::eval::Errors;
 use portcullis::future::BoxFuture;
 use portcullis::mongo_query::{Filter, Position};
-use portcullis::store::documents::{Change, DocumentsError, Find, MAX_FOUND_BYTES, Namespace, Transaction, Updated};
+use portcullis::store::documents::{
+    Change, ChangeOperation, DocumentsError, Find, MAX_FOUND_BYTES, Namespace, Transaction, Updated,
+};
 use portcullis::update::{self, Moment, Update, UpdateError, UpdateErrorKind};
 use portcullis::value::{DocumentRef, Steps};
 
 /// A transaction; if it is dropped, nothing of it has happened.
 pub(super) struct Writing {
     transaction: WriteTransaction,
-    clock: Arc<dyn Clock>,
+    store: EmbeddedDocuments,
+    /// What it has added to the log of changes.
+    appended: Option<Appended>,
     /// Given up last, when the transaction is over.
     _turn: OwnedMutexGuard<()>,
 }
 
 impl Writing {
-    pub(super) fn new(transaction: WriteTransaction, turn: OwnedMutexGuard<()>, clock: Arc<dyn Clock>) -> Self {
-        Self { transaction, clock, _turn: turn }
+    pub(super) fn new(transaction: WriteTransaction, turn: OwnedMutexGuard<()>, store: EmbeddedDocuments) -> Self {
+        Self { transaction, store, appended: None, _turn: turn }
+    }
+
+    /// Adds a change to the log.
+    fn log(&mut self, namespace: &Namespace, change: &LoggedChange<'_>) -> Result<(), DocumentsError> {
+        let mut log = Log::open(&self.transaction)?;
+        log.append(namespace, change, self.store.clock.now(), &mut self.appended)
     }
 
     fn find_now(&self, namespace: &Namespace, find: &Find) -> Result<Vec<RawDocumentBuf>, DocumentsError> {
@@ -46,9 +55,9 @@ impl Writing {
         Ok(pipeline.take())
     }
 
-    fn insert_now(&self, namespace: &Namespace, document: &Document) -> Result<Bson, DocumentsError> {
+    fn insert_now(&mut self, namespace: &Namespace, document: &Document) -> Result<Bson, DocumentsError> {
         check_namespace(namespace)?;
-        let mut document = update::check_document(document.clone(), self.clock.now())?;
+        let mut document = update::check_document(document.clone(), self.store.clock.now())?;
         let id = match document.get("_id") {
             Some(id) => id.clone(),
             None => {
@@ -56,16 +65,17 @@ impl Writing {
                 let mut with_id = Document::new();
                 with_id.insert("_id", id.clone());
                 with_id.extend(document);
-                document = update::check_document(with_id, self.clock.now())?;
+                document = update::check_document(with_id, self.store.clock.now())?;
                 id
             }
         };
-        Tables::open(&self.transaction)?.insert(namespace, &document)?;
+        let after = Tables::open(&self.transaction)?.insert(namespace, &document)?;
+        self.log(namespace, &LoggedChange { operation: ChangeOperation::Insert, before: None, after: Some(&after) })?;
         Ok(id)
     }
 
     fn update_now(
-        &self,
+        &mut self,
         namespace: &Namespace,
         filter: &Document,
         change: &Change,
@@ -82,13 +92,13 @@ impl Writing {
             let document = raw(bytes)?;
             // As the first stage of a pipeline: the rules have a part in it.
             if conditions.matches_within(document, &Errors::within(Steps::new(FIRST)))? {
-                found = Some((number, DocumentRef::Raw(document).to_document()?));
+                found = Some((number, document.to_owned()));
             }
             Ok(if found.is_none() { Next::Go } else { Next::Stop })
         };
         scan(&tables.documents, namespace, among.as_ref(), 0, usize::MAX, &mut visit)?;
-        let mut moment = Moment::at(self.clock.now());
-        let Some((number, document)) = found else {
+        let mut moment = Moment::at(self.store.clock.now());
+        let Some((number, before)) = found else {
             if !upsert {
                 return Ok(Updated::default());
             }
@@ -98,6 +108,7 @@ impl Writing {
             let made = changing.apply(seed, &moment)?.document;
             return Ok(Updated { upserted: Some(self.insert_now(namespace, &made)?), ..Updated::default() });
         };
+        let document = DocumentRef::Raw(&before).to_document()?;
         if let Changing::Operators(update) = &changing
             && update.needs_position()
         {
@@ -109,14 +120,20 @@ impl Writing {
         }
         let applied = changing.apply(document, &moment)?;
         if applied.modified {
-            tables.put(namespace, number, &applied.document)?;
+            let after = tables.put(namespace, number, &applied.document)?;
+            drop(tables);
+            let operation = changing.operation();
+            self.log(namespace, &LoggedChange { operation, before: Some(&before), after: Some(&after) })?;
         }
         Ok(Updated { matched: true, modified: applied.modified, upserted: None })
     }
 
-    fn delete_now(&self, namespace: &Namespace, id: &Bson) -> Result<bool, DocumentsError> {
+    fn delete_now(&mut self, namespace: &Namespace, id: &Bson) -> Result<bool, DocumentsError> {
         check_namespace(namespace)?;
-        Tables::open(&self.transaction)?.delete(namespace, id.into())
+        let before = Tables::open(&self.transaction)?.delete(namespace, id.into())?;
+        let Some(before) = before else { return Ok(false) };
+        self.log(namespace, &LoggedChange { operation: ChangeOperation::Delete, before: Some(&before), after: None })?;
+        Ok(true)
     }
 }
 
@@ -145,6 +162,13 @@ impl<'c> Changing<'c> {
                 Ok(Self::Pipeline(stages))
             }
             Change::Replacement(document) => Ok(Self::Replacement(document)),
+        }
+    }
+
+    const fn operation(&self) -> ChangeOperation {
+        match self {
+            Self::Operators(_) => ChangeOperation::Update,
+            Self::Replacement(_) => ChangeOperation::Replace,
         }
     }
 
@@ -204,8 +228,15 @@ impl Transaction for Writing {
         Self: 'a,
     {
         Box::pin(async move {
-            let Self { transaction, _turn, .. } = *self;
-            transaction.commit().map_err(|error| broken("cannot commit documents")(error.into()))
+            let Self { transaction, store, appended, _turn } = *self;
+            if let Some(appended) = appended {
+                Log::open(&transaction)?.shorten(appended, store.change_log, store.clock.now())?;
+            }
+            transaction.commit().map_err(|error| broken("cannot commit documents")(error.into()))?;
+            if appended.is_some() {
+                store.file.announce();
+            }
+            Ok(())
         })
     }
 }

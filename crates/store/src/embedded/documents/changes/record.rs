@@ -1,0 +1,136 @@
+use bson::raw::{CStr, RawBsonRef, cstr};
+use bson::{Bson, DateTime, Document, RawDocument, RawDocumentBuf, Timestamp, doc};
+
+use portcullis::store::documents::{ChangeOperation, DocumentsError, Namespace, StoredChange};
+use portcullis::value::{DocumentRef, Malformed, ValueRef};
+
+/// A change that a transaction makes.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::embedded::documents) struct Change<'c> {
+    pub(in crate::embedded::documents) operation: ChangeOperation,
+    pub(in crate::embedded::documents) before: Option<&'c RawDocument>,
+    pub(in crate::embedded::documents) after: Option<&'c RawDocument>,
+}
+
+/// A record of the log, as it is stored.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Record<'r>(&'r RawDocument);
+
+const END: &CStr = cstr!("end");
+const TIME: &CStr = cstr!("time");
+const OPERATION: &CStr = cstr!("operation");
+const DATABASE: &CStr = cstr!("database");
+const COLLECTION: &CStr = cstr!("collection");
+const BEFORE: &CStr = cstr!("before");
+const AFTER: &CStr = cstr!("after");
+
+/// What all fields but the documents and names need, more or less, in bytes.
+const OVERHEAD: usize = 128;
+
+impl Change<'_> {
+    /// The record of it; `offset` is how many bytes all records before it have had.
+    pub(super) fn record(&self, namespace: &Namespace, time: DateTime, offset: i64) -> RawDocumentBuf {
+        let mut record = RawDocumentBuf::new();
+        record.append(TIME, time);
+        record.append(OPERATION, self.operation.name());
+        record.append(DATABASE, namespace.database());
+        record.append(COLLECTION, namespace.collection());
+        for (name, image) in [(BEFORE, self.before), (AFTER, self.after)] {
+            if let Some(image) = image {
+                record.append(name, RawBsonRef::Document(image));
+            }
+        }
+        let size = i64::try_from(record.as_bytes().len().saturating_add(OVERHEAD)).unwrap_or(i64::MAX);
+        record.append(END, offset.saturating_add(size));
+        record
+    }
+}
+
+impl<'r> Record<'r> {
+    pub(super) fn read(bytes: &'r [u8]) -> Result<Self, DocumentsError> {
+        Ok(Self(RawDocument::from_bytes(bytes).map_err(Malformed::from)?))
+    }
+
+    fn field(self, name: &CStr) -> Result<Option<ValueRef<'r>>, DocumentsError> {
+        Ok(DocumentRef::Raw(self.0).get(name.as_str())?)
+    }
+
+    /// How many bytes the log has had, with this record.
+    pub(super) fn end(self) -> Result<i64, DocumentsError> {
+        match self.field(END)? {
+            Some(ValueRef::Int64(end)) => Ok(end),
+            _ => Err(unreadable()),
+        }
+    }
+
+    pub(super) fn time(self) -> Result<DateTime, DocumentsError> {
+        match self.field(TIME)? {
+            Some(ValueRef::DateTime(millis)) => Ok(DateTime::from_millis(millis)),
+            _ => Err(unreadable()),
+        }
+    }
+
+    /// The database and the collection.
+    pub(super) fn place(self) -> Result<(&'r str, &'r str), DocumentsError> {
+        match (self.field(DATABASE)?, self.field(COLLECTION)?) {
+            (Some(ValueRef::String(database)), Some(ValueRef::String(collection))) => Ok((database, collection)),
+            _ => Err(unreadable()),
+        }
+    }
+
+    /// The change, which has a number in the log.
+    pub(super) fn change(self, number: u64) -> Result<StoredChange, DocumentsError> {
+        let image = |name| {
+            Ok::<_, DocumentsError>(match self.field(name)? {
+                Some(ValueRef::Document(DocumentRef::Raw(document))) => Some(document.to_owned()),
+                _ => None,
+            })
+        };
+        let Some(ValueRef::String(operation)) = self.field(OPERATION)? else { return Err(unreadable()) };
+        let (before, after) = (image(BEFORE)?, image(AFTER)?);
+        let id = match after.as_ref().or(before.as_ref()) {
+            Some(document) => DocumentRef::Raw(document).get("_id")?.map(ValueRef::to_bson).transpose()?,
+            None => return Err(unreadable()),
+        };
+        let (database, collection) = self.place()?;
+        let time = self.time()?;
+        let seconds = u32::try_from(time.timestamp_millis() / 1000).unwrap_or(u32::MAX);
+        Ok(StoredChange {
+            namespace: Namespace::parse(&format!("{database}.{collection}")).ok_or_else(unreadable)?,
+            operation: ChangeOperation::from_name(operation).ok_or_else(unreadable)?,
+            id: id.unwrap_or(Bson::Null),
+            time: Timestamp { time: seconds, increment: 1 },
+            position: Position { number, time }.to_document(),
+            before,
+            after,
+            description: None,
+        })
+    }
+}
+
+fn unreadable() -> DocumentsError {
+    DocumentsError::Refused { code: None, message: "a record of the log of changes does not read back".to_owned() }
+}
+
+/// A place in the log: behind a record. The time tells the log of this file from that of another, or of a copy that was restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Position {
+    /// The number of the record; 0 for the beginning.
+    pub(super) number: u64,
+    /// When the change happened.
+    pub(super) time: DateTime,
+}
+
+impl Position {
+    /// Before the first record.
+    pub(super) const BEGINNING: Self = Self { number: 0, time: DateTime::from_millis(0) };
+
+    pub(super) fn to_document(self) -> Document {
+        doc! { "number": i64::try_from(self.number).unwrap_or(i64::MAX), "time": self.time }
+    }
+
+    pub(super) fn read(document: &Document) -> Option<Self> {
+        let (number, time) = (document.get_i64("number").ok()?, *document.get_datetime("time").ok()?);
+        Some(Self { number: u64::try_from(number).ok()?, time })
+    }
+}

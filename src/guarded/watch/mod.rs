@@ -1,0 +1,196 @@
+mod event;
+mod visible;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
+
+use bson::{DateTime, Document, RawDocumentBuf, Timestamp, doc};
+
+pub use self::event::{ChangeEvent, VisibleChange, WatchEvent};
+use self::visible::{difference, has_id, see};
+use super::collection::GuardedCollection;
+use super::error::GuardedError;
+use crate::access::{Answered, Guard, Query};
+use crate::store::documents::{ChangeOperation, Event, Events, Find, StoredChange, Watch, WatchScope, WatchStart};
+
+/// The changes of a collection, as its user may read it.
+///
+/// Each event is judged by what the document was and by what it became: one of a document that the user may read
+/// neither before nor after, or of which nothing changed that the user may read, is withheld; a document that becomes
+/// readable is reported as inserted, one that ceases to be readable as deleted. Where the database does not know the
+/// document before or after (MongoDB does if the collection has `changeStreamPreAndPostImages` enabled), the change can be
+/// judged only if nothing can be hidden from the user, whatever the document was, and he asks for all documents or for some
+/// `_id`s; an update is then told with the document of the moment. Else the event is withheld.
+///
+/// The user is bound once; only `%%now` is updated, to the time at which each event is delivered, so a permission that
+/// expires also expires for the stream. When the user's data changes or the session ends, the host must
+/// [end](WatchEnd::end) the stream.
+pub struct Watched<'s> {
+    events: Box<dyn Events + 's>,
+    collection: GuardedCollection<'s>,
+    guard: &'s Guard,
+    /// Tells the time of an event, where the rules ask for it.
+    clock: Option<Clock<'s>>,
+    filter: Answered,
+    /// Whether the filter looks at nothing but the `_id`.
+    is_by_id: bool,
+    until: Option<SystemTime>,
+    end: WatchEnd,
+}
+
+type Clock<'s> = Box<dyn Fn() -> DateTime + Send + 's>;
+
+/// Ends a stream of changes from outside.
+#[derive(Clone, Debug, Default)]
+pub struct WatchEnd(Arc<AtomicBool>);
+
+impl WatchEnd {
+    /// No change is told any more.
+    pub fn end(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+impl<'s> GuardedCollection<'s> {
+    /// What changes, from now on or from a [position](Watched::position), among the documents that a query finds; until
+    /// a time, which is that of the user's token. The query's order and projection do not count.
+    ///
+    /// # Errors
+    /// If there are no rules, the database tells no changes, or it no longer knows what followed the position.
+    pub async fn watch(
+        &self,
+        source: &'s dyn Watch,
+        query: &Query,
+        from: WatchStart,
+        until: Option<SystemTime>,
+    ) -> Result<Watched<'s>, GuardedError> {
+        self.admit_reading()?;
+        let events = source.watch(&WatchScope::Collection(self.namespace.clone()), from).await?;
+        let filter = self.guard.answering(query);
+        let clock: Option<Clock<'s>> = self.guard.asks_now().then(|| Box::new(DateTime::now) as Clock<'s>);
+        Ok(Watched {
+            events,
+            collection: self.clone(),
+            guard: self.guard,
+            clock,
+            filter,
+            is_by_id: query.is_by_id(),
+            until,
+            end: WatchEnd::default(),
+        })
+    }
+}
+
+impl<'s> Watched<'s> {
+    /// Uses this clock instead of the system's for the `%%now` of each event.
+    #[must_use]
+    pub fn with_clock(mut self, now: impl Fn() -> DateTime + Send + 's) -> Self {
+        if self.clock.is_some() {
+            self.clock = Some(Box::new(now));
+        }
+        self
+    }
+
+    /// What ends the stream.
+    #[must_use]
+    pub fn end(&self) -> WatchEnd {
+        self.end.clone()
+    }
+
+    /// Where to go on later. It holds the `_id`s of documents that the user may not read: keep it here, and give the
+    /// user a name for it.
+    #[must_use]
+    pub fn position(&self) -> Option<Document> {
+        self.events.position()
+    }
+
+    /// What happened next; waits about a second for it.
+    ///
+    /// # Errors
+    /// If the database fails, or a rule does. There may have been changes that were not told.
+    pub async fn next(&mut self) -> Result<WatchEvent, GuardedError> {
+        if self.is_over() {
+            return Ok(WatchEvent::Ended);
+        }
+        let event = self.events.next().await?;
+        // It may have become so in the meantime.
+        if self.is_over() {
+            return Ok(WatchEvent::Ended);
+        }
+        let change = match event {
+            None => return Ok(WatchEvent::Nothing),
+            Some(Event::Ended) => {
+                self.end.end();
+                return Ok(WatchEvent::Ended);
+            }
+            Some(Event::Change(change)) => *change,
+        };
+        let (time, position) = (Timestamp { time: change.time.time, increment: 1 }, change.position.clone());
+        // Before and after are judged at one moment.
+        let renewed = self.clock.as_ref().map(|now| self.guard.at(now()));
+        let guard = renewed.as_ref().unwrap_or(self.guard);
+        let change = if has_images(&change) {
+            self.judged(guard, change)
+        } else {
+            unhidden(&self.collection, guard, self.is_by_id.then_some(&self.filter), change).await
+        };
+        // The host asks the stream's own context for what functions are to answer.
+        if let Some(renewed) = &renewed {
+            self.guard.context().await_calls_of(renewed.context());
+        }
+        let event = |change| WatchEvent::Change(Box::new(ChangeEvent { change, time, position }));
+        Ok(change?.map_or(WatchEvent::Nothing, event))
+    }
+
+    /// What a change is to the user, by the document before and after it.
+    fn judged(&self, guard: &Guard, change: StoredChange) -> Result<Option<VisibleChange>, GuardedError> {
+        let see = |document: Option<RawDocumentBuf>| match document {
+            Some(document) => see(guard, &self.filter, &document),
+            None => Ok(None),
+        };
+        let (before, after) = (see(change.before)?, see(change.after)?);
+        Ok(difference(change.operation, before, after)?)
+    }
+
+    fn is_over(&self) -> bool {
+        self.end.0.load(Ordering::SeqCst) || self.until.is_some_and(|until| SystemTime::now() >= until)
+    }
+}
+
+/// Whether it is known what the document was and what it became.
+const fn has_images(change: &StoredChange) -> bool {
+    let (before, after) = (change.before.is_some(), change.after.is_some());
+    match change.operation {
+        ChangeOperation::Insert => after,
+        ChangeOperation::Update | ChangeOperation::Replace => before && after,
+        ChangeOperation::Delete => before,
+    }
+}
+
+/// What a change is to the user of which it is not known what the document was: something only if that cannot have been
+/// hidden from him. `ids` is his filter, if it looks at nothing but the `_id`.
+async fn unhidden(
+    collection: &GuardedCollection<'_>,
+    guard: &Guard,
+    ids: Option<&Answered>,
+    change: StoredChange,
+) -> Result<Option<VisibleChange>, GuardedError> {
+    let Some(ids) = ids else { return Ok(None) };
+    if !guard.hides_nothing() || !has_id(&change, ids)? {
+        return Ok(None);
+    }
+    Ok(match change.operation {
+        ChangeOperation::Delete => Some(VisibleChange::Deleted { id: Some(change.id) }),
+        ChangeOperation::Insert => None,
+        ChangeOperation::Replace => change.after.map(VisibleChange::Replaced),
+        ChangeOperation::Update => {
+            let Some(description) = change.description else { return Ok(None) };
+            let find = Find { limit: Some(1), ..Find::by(doc! { "_id": { "$eq": change.id } }) };
+            let mut found = collection.store.find(&collection.namespace, &find).await?;
+            // If it is gone by now, that it is deleted comes next.
+            let document = found.batch().await?.into_iter().next();
+            document.map(|document| VisibleChange::Updated { document, description })
+        }
+    })
+}

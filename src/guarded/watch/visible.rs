@@ -1,0 +1,53 @@
+use bson::{RawDocumentBuf, doc};
+
+use super::event::VisibleChange;
+use crate::access::{Answered, Guard, Reason};
+use crate::guarded::error::GuardedError;
+use crate::store::documents::{ChangeOperation, StoredChange, UpdateDescription};
+use crate::value::{DocumentRef, Malformed, ValueRef};
+
+/// What is visible of a document, if it is one that is asked for.
+pub(super) fn see(
+    guard: &Guard,
+    filter: &Answered,
+    document: &RawDocumentBuf,
+) -> Result<Option<RawDocumentBuf>, GuardedError> {
+    let decision = guard.read(document);
+    if let Some(Reason::Failed) = decision.reason() {
+        return Err(GuardedError::Failed(decision.errors().to_vec()));
+    }
+    let Some(visible) = decision.allowed() else { return Ok(None) };
+    let visible = visible.as_document();
+    if !filter.answers(visible)? {
+        return Ok(None);
+    }
+    let document = visible.to_document()?;
+    Ok(Some(RawDocumentBuf::try_from(&document).map_err(Malformed::from)?))
+}
+
+/// The change between what was visible and what is; `None` if that is the same.
+pub(super) fn difference(
+    operation: ChangeOperation,
+    before: Option<RawDocumentBuf>,
+    after: Option<RawDocumentBuf>,
+) -> Result<Option<VisibleChange>, Malformed> {
+    let (before, after) = match (before, after) {
+        (None, None) => return Ok(None),
+        (None, Some(after)) => return Ok(Some(VisibleChange::Inserted(after))),
+        (Some(before), None) => {
+            let id = DocumentRef::Raw(&before).get("_id")?.map(ValueRef::to_bson).transpose()?;
+            return Ok(Some(VisibleChange::Deleted { id }));
+        }
+        (Some(before), Some(after)) => (before, after),
+    };
+    let description = UpdateDescription::between((&before).into(), (&after).into())?;
+    Ok((!description.is_empty()).then(|| match operation {
+        ChangeOperation::Replace => VisibleChange::Replaced(after),
+        _ => VisibleChange::Updated { document: after, description },
+    }))
+}
+
+/// Whether a change is asked for by a filter of `_id`s, from which no change takes a document away.
+pub(super) fn has_id(change: &StoredChange, filter: &Answered) -> Result<bool, GuardedError> {
+    Ok(filter.answers((&doc! { "_id": change.id.clone() }).into())?)
+}

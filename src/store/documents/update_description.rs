@@ -1,0 +1,143 @@
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use bson::{Bson, Document};
+
+use crate::value::{DocumentRef, Malformed, ValueRef, identical};
+
+/// What an update did to a document, as MongoDB's change events say it: by the paths of fields.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateDescription {
+    /// By their paths the fields that are new or have another value, with that value.
+    pub updated: Document,
+    /// The paths of the fields that are gone.
+    pub removed: Vec<String>,
+}
+
+/// How deep paths lead into documents; what is deeper is told with what it is in.
+const MAX_DEPTH: usize = 16;
+
+/// How long the paths into documents may be together, in bytes; what else is different is told by its top-level field. Long
+/// names are repeated in many paths.
+const MAX_PATH_BYTES: usize = 64 * 1024;
+
+impl UpdateDescription {
+    /// The difference between two documents: what lies in documents that both have is told by its path, all else as a whole.
+    /// The order of fields at the top level does not count.
+    ///
+    /// # Errors
+    /// If a document is no BSON.
+    pub fn between(before: DocumentRef<'_>, after: DocumentRef<'_>) -> Result<Self, Malformed> {
+        let mut difference = Difference::default();
+        difference.add("", before, after, 1)?;
+        Ok(Self { updated: difference.updated.into_iter().collect(), removed: difference.removed })
+    }
+
+    /// Whether nothing is different.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.updated.is_empty() && self.removed.is_empty()
+    }
+}
+
+#[derive(Default)]
+struct Difference {
+    updated: Vec<(String, Bson)>,
+    removed: Vec<String>,
+    path_bytes: usize,
+}
+
+impl Difference {
+    /// Adds what is different between two documents that are at a path.
+    fn add(&mut self, at: &str, old: DocumentRef<'_>, new: DocumentRef<'_>, depth: usize) -> Result<Told, Malformed> {
+        let (was, is) = (Fields::of(old)?, Fields::of(new)?);
+        for &(name, value) in &is.in_order {
+            let is_told = match was.by_name.get(name) {
+                Some(before) => identical(*before, value)? || self.descend(at, name, *before, value, depth)?,
+                None => false,
+            };
+            if !is_told {
+                let Some(path) = self.path(at, name) else { return Ok(Told::TooLong) };
+                self.updated.push((path, value.to_bson()?));
+            }
+        }
+        for &(name, _) in &was.in_order {
+            if !is.by_name.contains_key(name) {
+                let Some(path) = self.path(at, name) else { return Ok(Told::TooLong) };
+                self.removed.push(path);
+            }
+        }
+        Ok(Told::All)
+    }
+
+    /// Tells the difference of two values by what is in them; whether that is possible.
+    fn descend(
+        &mut self,
+        at: &str,
+        name: &str,
+        old: ValueRef<'_>,
+        new: ValueRef<'_>,
+        depth: usize,
+    ) -> Result<bool, Malformed> {
+        let (ValueRef::Document(old), ValueRef::Document(new)) = (old, new) else { return Ok(false) };
+        let has_paths = depth < MAX_DEPTH && is_step(name) && names_are_steps(old)? && names_are_steps(new)?;
+        let Some(path) = has_paths.then(|| self.path(at, name)).flatten() else { return Ok(false) };
+        let (updated, removed) = (self.updated.len(), self.removed.len());
+        let told = self.add(&path, old, new, depth + 1)?;
+        // Of fields in another order nothing else is different.
+        let is_told = told == Told::All && (self.updated.len(), self.removed.len()) != (updated, removed);
+        if !is_told {
+            self.updated.truncate(updated);
+            self.removed.truncate(removed);
+        }
+        Ok(is_told)
+    }
+
+    fn path(&mut self, at: &str, name: &str) -> Option<String> {
+        if at.is_empty() {
+            return Some(name.to_owned());
+        }
+        self.path_bytes = self.path_bytes.saturating_add(at.len()).saturating_add(name.len());
+        (self.path_bytes <= MAX_PATH_BYTES).then(|| format!("{at}.{name}"))
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    All,
+    TooLong,
+}
+
+/// The fields of a document; of a name that stands twice, the first.
+struct Fields<'d> {
+    in_order: Vec<(&'d str, ValueRef<'d>)>,
+    by_name: HashMap<&'d str, ValueRef<'d>>,
+}
+
+impl<'d> Fields<'d> {
+    fn of(document: DocumentRef<'d>) -> Result<Self, Malformed> {
+        let (mut in_order, mut by_name) = (Vec::new(), HashMap::new());
+        for field in document.iter() {
+            let (name, value) = field?;
+            if let Entry::Vacant(free) = by_name.entry(name) {
+                free.insert(value);
+                in_order.push((name, value));
+            }
+        }
+        Ok(Self { in_order, by_name })
+    }
+}
+
+fn names_are_steps(document: DocumentRef<'_>) -> Result<bool, Malformed> {
+    for field in document.iter() {
+        if !is_step(field?.0) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether a name means one thing only as a step of a path.
+fn is_step(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('$') && !name.contains('.') && !name.bytes().all(|byte| byte.is_ascii_digit())
+}
