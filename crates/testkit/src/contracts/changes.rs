@@ -127,7 +127,7 @@ async fn what_changes_nothing_is_no_change(given: Given) {
     let mut events = given.watch(WatchStart::Now).await;
     given.update(doc! { "_id": 1 }, set(doc! { "n": 1 }), false).await;
     given.update(doc! { "_id": 7 }, set(doc! { "n": 1 }), false).await;
-    given.update(doc! { "_id": 1 }, Change::Replacement(doc! { "n": 1 }), false).await;
+    given.update(doc! { "_id": 1 }, Change::Replacement(doc! { "_id": 1, "n": 1 }), false).await;
     given.delete(Bson::Int32(7)).await;
     given.insert(&[doc! { "_id": 2 }]).await;
     assert_eq!(shown(&next(&mut *events).await), inserted(doc! { "_id": 2 }));
