@@ -67,8 +67,7 @@ impl<'s> GuardedCollection<'s> {
 
     /// Whether anybody may ask for anything here.
     pub(super) fn admit(&self) -> Result<(), GuardedError> {
-        let (database, collection) = (self.namespace.database(), self.namespace.collection());
-        if ["admin", "config", "local"].contains(&database) || collection.starts_with("system.") {
+        if self.namespace.is_internal() {
             return Err(GuardedError::Internal);
         }
         Ok(self.guard.admit()?)

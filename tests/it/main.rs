@@ -30,4 +30,5 @@ mod raw_validation;
 mod regressions;
 mod templates;
 mod tokens;
+mod update_description;
 mod updates;

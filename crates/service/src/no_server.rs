@@ -52,6 +52,14 @@ impl Server {
     ///
     /// # Errors
     /// None.
+    pub async fn keep_images(&self, _: &Namespace) -> Result<bool, StoreError> {
+        match *self {}
+    }
+
+    /// Never called.
+    ///
+    /// # Errors
+    /// None.
     pub async fn explain_find(&self, _: &Namespace, _: &Document) -> Result<FindPlan, StoreError> {
         match *self {}
     }

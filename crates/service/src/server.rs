@@ -10,7 +10,7 @@ use portcullis::store::documents::{DocumentStore, Namespace, Watch};
 use portcullis::store::{CustomDataStore, StoreError};
 use portcullis::value::DocumentRef;
 use portcullis_store::mongodb::{
-    self as store, MongoCommands, MongoCredentials, MongoCustomData, MongoDocuments, MongoSessions, MongoUsers,
+    self as store, ImagesKept, MongoCommands, MongoCredentials, MongoCustomData, MongoDocuments, MongoSessions, MongoUsers,
 };
 use portcullis_store::{FindPlan, LiveFinding};
 
@@ -67,6 +67,15 @@ impl Server {
     #[must_use]
     pub fn changes(&self) -> Box<dyn Watch> {
         Box::new(MongoDocuments::new(&self.0))
+    }
+
+    /// Makes it keep what the documents of a collection were, without which updates and deletions can be told only to those from
+    /// whom nothing is hidden; whether it did not before.
+    ///
+    /// # Errors
+    /// The server cannot be asked, is too old, or does not permit it.
+    pub async fn keep_images(&self, namespace: &Namespace) -> Result<bool, StoreError> {
+        Ok(MongoDocuments::new(&self.0).keep_images(namespace).await? != ImagesKept::Already)
     }
 
     /// How it would find the documents of a filter.

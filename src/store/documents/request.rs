@@ -29,6 +29,12 @@ impl Namespace {
     pub fn collection(&self) -> &str {
         &self.collection
     }
+
+    /// Whether the collection is one of MongoDB's own.
+    #[must_use]
+    pub fn is_internal(&self) -> bool {
+        ["admin", "config", "local"].contains(&self.database()) || self.collection.starts_with("system.")
+    }
 }
 
 impl fmt::Display for Namespace {

@@ -1,6 +1,7 @@
 //! `portcullis serve`: its options, and what starts and ends with it.
 
 mod announce;
+mod images;
 mod logs;
 mod purge;
 mod reload;
@@ -24,6 +25,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::Level;
 
 use self::announce::{announce, base};
+use self::images::Images;
 use self::logs::LogFormat;
 pub(super) use self::settings_file::with_settings;
 use super::Answer;
@@ -67,6 +69,9 @@ pub(super) struct Args {
     /// Load the applications again when their files change; if one has errors, the old ones stay
     #[arg(long)]
     watch: bool,
+    /// Whether MongoDB collections with rules are made to keep pre-images, which `watch` needs for updates and deletions
+    #[arg(long, value_name = "on|off", default_value = "on", value_parser = ["on", "off"])]
+    pre_images: String,
     /// A file with these options (default: `portcullis.toml`, if there is one)
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -288,6 +293,8 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         let host = host.with_takeover(args.claim_users_by.clone());
         let apis = host.applications(served)?;
         args.check_claims(&apis);
+        let images = if args.pre_images == "on" { Images::Kept } else { Images::LeftAsTheyAre };
+        images.keep(&host, &apis).await;
         if let Some(path) = made {
             note(&format!("made the signing key `{}`", path.display()));
         }
@@ -300,7 +307,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         }
         if args.watch {
             let again = args.clone();
-            tokio::spawn(reload::reload(args.apps.clone(), move || again.served(), host, state.clone()));
+            tokio::spawn(reload::reload(args.apps.clone(), move || again.served(), host, images, state.clone()));
         }
         serve(listener, state, tls, stopped()?).await?;
         Ok::<_, Trouble>(())

@@ -8,6 +8,7 @@ use std::time::Duration;
 use portcullis_server::State;
 use portcullis_service::client::{Host, Served};
 
+use super::images::Images;
 use crate::output::note;
 use crate::trouble::Trouble;
 
@@ -19,6 +20,7 @@ pub(super) async fn reload(
     directories: Vec<PathBuf>,
     load: impl Fn() -> Result<Vec<Served>, Trouble> + Send + Sync + 'static,
     host: Host,
+    images: Images,
     state: State,
 ) {
     let load = Arc::new(load);
@@ -40,6 +42,7 @@ pub(super) async fn reload(
         let served = served.map_err(|error| Trouble::usage(error.to_string())).and_then(|served| served);
         match served.and_then(|served| Ok(host.applications(served)?)) {
             Ok(applications) => {
+                images.keep(&host, &applications).await;
                 state.replace(applications);
                 note("the applications have changed and were loaded again");
             }

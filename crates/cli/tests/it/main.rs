@@ -16,6 +16,7 @@ mod cli;
 mod expressions;
 mod readme;
 mod supplied;
+mod watch;
 mod words;
 
 use std::ffi::OsStr;

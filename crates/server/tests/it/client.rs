@@ -2,10 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, BodyDataStream, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use base64::Engine as _;
+use futures_util::StreamExt;
 use portcullis::app::{App, Secrets};
 use portcullis_server::{Options, State, app};
 use portcullis_service::Places;
@@ -105,6 +108,28 @@ impl Server {
         (to_bytes(body, usize::MAX).await.unwrap().to_vec(), parts.headers)
     }
 
+    /// Begins to watch the collection `notes`.
+    pub(crate) async fn watch(&self, session: &Session, options: Value) -> Result<Stream, Reply> {
+        let mut argument = json!({ "database": "notes", "collection": "notes" });
+        argument.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
+        let call = json!({ "name": "watch", "arguments": [argument], "service": "mongodb-atlas" });
+        let call = base64::engine::general_purpose::STANDARD.encode(call.to_string());
+        let call = call.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+        let request = Request::get(format!("{NOTES}/functions/call?baas_request={call}"))
+            .header(header::AUTHORIZATION, format!("Bearer {}", session.access))
+            .body(Body::empty())
+            .unwrap();
+        let response = self.app.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        if parts.status == StatusCode::OK {
+            assert_eq!(parts.headers[header::CONTENT_TYPE], "text/event-stream");
+            return Ok(Stream { body: body.into_data_stream(), text: String::new() });
+        }
+        let bytes = to_bytes(body, usize::MAX).await.unwrap();
+        let body = serde_json::from_slice(&bytes).unwrap();
+        Err(Reply { status: parts.status, headers: parts.headers, body })
+    }
+
     pub(crate) async fn ask(&self, method: Method, path: &str, token: Option<&str>, body: Option<Value>) -> Reply {
         let mut request = Request::builder().method(method).uri(path);
         if let Some(token) = token {
@@ -149,6 +174,47 @@ impl Server {
     }
 }
 
+/// A stream of server-sent events.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    body: BodyDataStream,
+    text: String,
+}
+
+impl Stream {
+    /// The name and the data of the next event; none at the end.
+    pub(crate) async fn next(&mut self) -> Option<(String, Value)> {
+        loop {
+            let Some((event, rest)) = self.text.split_once("\n\n") else {
+                let chunk = tokio::time::timeout(Duration::from_secs(30), self.body.next()).await;
+                let chunk = chunk.expect("no event within 30 seconds")?.unwrap();
+                self.text.push_str(std::str::from_utf8(&chunk).unwrap());
+                continue;
+            };
+            let (mut name, mut data) = ("message".to_owned(), String::new());
+            for line in event.lines() {
+                if let Some(value) = line.strip_prefix("data: ") {
+                    data.push_str(value);
+                } else if let Some(value) = line.strip_prefix("event: ") {
+                    value.clone_into(&mut name);
+                }
+            }
+            self.text = rest.to_owned();
+            if !data.is_empty() {
+                let data = data.replace("%0A", "\n").replace("%0D", "\r").replace("%25", "%");
+                return Some((name, serde_json::from_str(&data).unwrap()));
+            }
+        }
+    }
+
+    /// The next change.
+    pub(crate) async fn change(&mut self) -> Value {
+        let (name, change) = self.next().await.expect("the stream ended");
+        assert_eq!(name, "message", "{change}");
+        change
+    }
+}
+
 /// A login.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
@@ -171,7 +237,6 @@ impl Session {
 }
 
 pub(crate) fn claims(token: &str) -> Value {
-    use base64::Engine as _;
     let payload = token.split('.').nth(1).unwrap();
     serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }

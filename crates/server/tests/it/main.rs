@@ -13,4 +13,5 @@ mod passwords;
 mod sessions;
 mod socket;
 mod two_worlds;
+mod watch;
 mod wire;

@@ -1,11 +1,12 @@
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use portcullis::app::{App, Secrets};
 use portcullis::auth::token::{SigningKeys, TokenIssuer};
 use portcullis::login::{Accounts, Authenticator, Freshness, UserAssembler, custom_data_config, token_provider};
-use portcullis::store::documents::Watch;
-use portcullis::store::{Credentials, CustomDataStore, Sessions, Users};
+use portcullis::store::documents::{Namespace, Watch};
+use portcullis::store::{Credentials, CustomDataStore, Sessions, StoreError, Users};
 use portcullis_functions::Options as FunctionOptions;
 use portcullis_store::{Embedded, EmbeddedDocuments};
 
@@ -109,6 +110,21 @@ impl Host {
             apis.push(api);
         }
         Ok(apis)
+    }
+
+    /// Makes a MongoDB server keep what the documents of the applications' collections were: without that, changes other than
+    /// insertions can be told only to those from whom nothing is hidden. What became of each collection: whether it is new that the
+    /// server keeps it. Files keep it always, and collections that have only default rules are left as they are.
+    pub async fn keep_images(&self, apis: &[ClientApi]) -> Vec<(Namespace, Result<bool, StoreError>)> {
+        let Stores::Server(server) = &self.stores else { return Vec::new() };
+        let named = apis.iter().flat_map(|api| &api.app().collections);
+        let namespaces: BTreeSet<Namespace> = named.filter_map(|one| Namespace::parse(&one.namespace)).collect();
+        let mut kept = Vec::new();
+        for namespace in namespaces.into_iter().filter(|namespace| !namespace.is_internal()) {
+            let outcome = server.keep_images(&namespace).await;
+            kept.push((namespace, outcome));
+        }
+        kept
     }
 
     fn application(&self, served: Served) -> Result<ClientApi, ServiceError> {
@@ -218,7 +234,7 @@ impl Stores {
 
     fn changes(&self) -> Arc<dyn Watch> {
         match self {
-            Self::Embedded { documents, .. } => Arc::<EmbeddedDocuments>::clone(documents),
+            Self::Embedded { documents, .. } => Arc::new(documents.clone()),
             Self::Server(server) => Arc::from(server.changes()),
         }
     }

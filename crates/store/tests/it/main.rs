@@ -18,4 +18,5 @@ mod login;
 mod queries;
 mod racing;
 mod stores;
+mod two_streams;
 mod two_worlds;

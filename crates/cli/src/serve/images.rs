@@ -1,0 +1,37 @@
+use portcullis::text::OneLine;
+use portcullis_service::client::{ClientApi, Host};
+
+use crate::output::note;
+
+/// What becomes of collections on MongoDB that keep no pre-images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Images {
+    /// They keep them from now on.
+    Kept,
+    /// Nothing.
+    LeftAsTheyAre,
+}
+
+impl Images {
+    /// Sees to the collections of applications, and says which were changed or cannot be.
+    pub(super) async fn keep(self, host: &Host, apis: &[ClientApi]) {
+        if self == Self::LeftAsTheyAre {
+            return;
+        }
+        for (namespace, outcome) in host.keep_images(apis).await {
+            let name = namespace.to_string();
+            match outcome {
+                Ok(false) => {}
+                Ok(true) => note(&format!(
+                    "MongoDB keeps pre-images of `{}` from now on, so that `watch` tells of updates and deletions; with \
+                     --pre-images off collections stay as they are",
+                    OneLine(&name)
+                )),
+                Err(error) => note(&format!(
+                    "`watch` tells of updates and deletions in `{}` only where the rules hide nothing: {error}",
+                    OneLine(&name)
+                )),
+            }
+        }
+    }
+}
