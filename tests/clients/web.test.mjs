@@ -150,20 +150,40 @@ for (const store of [undefined, process.env.PORTCULLIS_TEST_MONGODB]) {
       await app.deleteUser(eve);
     });
 
-    test("changes are streamed", { skip: store ? false : "the embedded store tells no changes" }, async () => {
-      const ken = await somebody();
-      const seen = [];
-      const stream = collection(ken, "notes").watch();
-      const reading = (async () => {
+    test("changes are streamed", async () => {
+      const [ken, eve] = [await somebody(), await somebody()];
+      const [seen, some] = [[], []];
+      const read = async (stream, events, count) => {
         for await (const event of stream) {
-          seen.push(event);
-          if (seen.length === 2) return;
+          events.push(event);
+          if (events.length === count) return;
         }
-      })();
+      };
+      const reading = read(collection(ken, "notes").watch(), seen, 6);
+      const choosing = read(collection(ken, "notes").watch({ filter: { operationType: "replace" } }), some, 1);
       await new Promise((resolve) => setTimeout(resolve, 490));
-      await collection(ken, "notes").insertMany([{ owner: ken.id, text: "100 %\n" }, { owner: ken.id, text: "b" }]);
-      await reading;
-      assert.deepEqual(seen.map((event) => [event.operationType, event.fullDocument.text]), [["insert", "100 %\n"], ["insert", "b"]]);
+      const notes = collection(ken, "notes");
+      const [id, hers] = [`${ken.id}-a`, `${eve.id}-a`];
+      await collection(eve, "notes").insertOne({ _id: hers, owner: eve.id });
+      await notes.insertMany([{ _id: id, owner: ken.id, text: "100 %\n", in: { x: 1 } }, { owner: ken.id, text: "b" }]);
+      await collection(eve, "notes").deleteOne({ _id: hers });
+      await notes.updateOne({ _id: id }, { $set: { "in.x": 2 }, $unset: { text: "" } });
+      await notes.updateOne({ _id: id }, { owner: ken.id, n: 1 });
+      await notes.deleteMany({});
+      await Promise.all([reading, choosing]);
+      const told = seen.map((event) => [event.operationType, event.fullDocument?.text, event.fullDocument?.n]);
+      assert.deepEqual(told.slice(0, 4), [
+        ["insert", "100 %\n", undefined],
+        ["insert", "b", undefined],
+        ["update", undefined, undefined],
+        ["replace", undefined, 1],
+      ]);
+      assert.deepEqual(told.slice(4).map(([operation]) => operation), ["delete", "delete"]);
+      assert.deepEqual({ ...seen[2].updateDescription }, { updatedFields: { "in.x": 2 }, removedFields: ["text"] });
+      assert.deepEqual(seen[2].documentKey, { _id: id });
+      assert.ok(!("updateDescription" in seen[3]) && !("fullDocument" in seen[4]));
+      assert.equal(new Set(seen.map((event) => event._id._data)).size, 6);
+      assert.deepEqual(some, [seen[3]]);
     });
   });
 }

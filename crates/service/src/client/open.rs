@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use portcullis::app::{App, Secrets};
 use portcullis::auth::token::{SigningKeys, TokenIssuer};
@@ -45,6 +46,9 @@ enum Stores {
     Embedded { accounts: Embedded, documents: EmbeddedDocuments },
     Server(crate::server::Server),
 }
+
+/// How long a start waits for a server to see to its collections, more or less.
+const IMAGES_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How mail is sent, and what it says.
 #[derive(Clone)]
@@ -119,9 +123,13 @@ impl Host {
         let Stores::Server(server) = &self.stores else { return Vec::new() };
         let named = apis.iter().flat_map(|api| &api.app().collections);
         let namespaces: BTreeSet<Namespace> = named.filter_map(|one| Namespace::parse(&one.namespace)).collect();
-        let mut kept = Vec::new();
+        let (mut kept, began) = (Vec::new(), Instant::now());
         for namespace in namespaces.into_iter().filter(|namespace| !namespace.is_internal()) {
-            let outcome = server.keep_images(&namespace).await;
+            let outcome = if began.elapsed() < IMAGES_PATIENCE {
+                server.keep_images(&namespace).await
+            } else {
+                Err(StoreError::new("there was no time left for it", "the server takes too long"))
+            };
             kept.push((namespace, outcome));
         }
         kept

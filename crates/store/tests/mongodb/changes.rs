@@ -8,9 +8,9 @@ use mongodb::Collection;
 use portcullis::access::{Guard, Query};
 use portcullis::eval::Context;
 use portcullis::guarded::{GuardedCollection, GuardedError, VisibleChange, WatchEvent, Watched};
-use portcullis::store::documents::{Namespace, UpdateDescription, WatchStart};
+use portcullis::store::documents::{Namespace, UpdateDescription, Watch, WatchScope, WatchStart};
 use portcullis::user::User;
-use portcullis_store::mongodb::MongoDocuments;
+use portcullis_store::mongodb::{ImagesKept, MongoDocuments};
 use serde_json::{Value as Json, json};
 
 use crate::attacks::{guard, node};
@@ -163,6 +163,26 @@ pub(crate) async fn what_cannot_be_hidden_is_told_without_images(world: World) {
     assert_eq!((next(&mut one).await, next(&mut one).await), (there.clone(), gone));
     assert_eq!(next(&mut named).await, inserted(&doc! { "_id": 1, "name": "Ada", "gone": 1 }));
     assert_eq!(next(&mut named).await, there);
+}
+
+pub(crate) async fn a_collection_is_made_to_keep_images(world: World) {
+    let store = MongoDocuments::new(&world.client);
+    let (old, new) = (people(&world), Namespace::parse(&format!("{}.new", world.database.name())).unwrap());
+    let collection = world.database.collection::<Document>("people");
+    collection.insert_one(doc! { "_id": 1, "n": 1 }).await.unwrap();
+    assert_eq!(store.keep_images(&old).await.unwrap(), ImagesKept::Enabled);
+    assert_eq!(store.keep_images(&new).await.unwrap(), ImagesKept::Created);
+    for namespace in [&old, &new] {
+        assert_eq!(store.keep_images(namespace).await.unwrap(), ImagesKept::Already);
+    }
+    let mut events = store.watch(&WatchScope::Collection(old), WatchStart::Now).await.unwrap();
+    collection.update_one(doc! { "_id": 1 }, doc! { "$set": { "n": 2 } }).await.unwrap();
+    let change = portcullis_testkit::contracts::changes::next(&mut *events).await;
+    assert!(change.before.is_some() && change.after.is_some(), "{change:?}");
+    let view = doc! { "create": "view", "viewOn": "people", "pipeline": [] };
+    world.database.run_command(view).await.unwrap();
+    let view = Namespace::parse(&format!("{}.view", world.database.name())).unwrap();
+    assert!(store.keep_images(&view).await.is_err());
 }
 
 pub(crate) async fn a_stream_of_changes_ends(world: World) {

@@ -76,6 +76,7 @@ fn main() -> ExitCode {
             a_filter_of_changes_sees_no_hidden_field
             what_nobody_can_judge_is_withheld
             what_cannot_be_hidden_is_told_without_images
+            a_collection_is_made_to_keep_images
             a_stream_of_changes_ends;
         custom_data:
             nobody_has_data_in_an_empty_collection
