@@ -30,8 +30,8 @@ pub enum StreamItem {
     Failed(ClientError),
 }
 
-/// How many items wait for a client that is slow before its stream waits for it.
-const WAITING: usize = 64;
+/// How many items wait for a client that is slow before its stream waits for it. Each may hold a document of 16 MiB.
+const WAITING: usize = 4;
 
 /// How long a stream is silent at most.
 const SILENCE: Duration = Duration::from_secs(10);

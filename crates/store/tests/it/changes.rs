@@ -166,7 +166,7 @@ async fn a_transaction_that_is_larger_than_the_log_is_told_whole() {
     let limits = ChangeLogLimits { bytes: 1000, age: Duration::from_secs(60) };
     let store = EmbeddedDocuments::in_memory().unwrap().with_change_log(limits);
     let mut events = store.watch(&scope(), WatchStart::Now).await.unwrap();
-    let documents: Vec<Document> = (0..3000).map(|id| doc! { "_id": id }).collect();
+    let documents: Vec<Document> = (0..3000).map(|id| doc! { "_id": id, "text": "x".repeat(500) }).collect();
     insert(&store, &namespace(), &documents).await;
     for id in 0..3000 {
         assert_eq!(next(&mut *events).await.id, Bson::Int32(id));
@@ -243,4 +243,32 @@ async fn readers_follow_many_writers() {
     for reader in readers {
         reader.await.unwrap().agrees(&stored);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_quiet_stream_says_so_while_others_write_elsewhere() {
+    let store = EmbeddedDocuments::in_memory().unwrap();
+    let (stop, stopped) = (Arc::new(AtomicI64::new(0)), store.clone());
+    let stops = Arc::clone(&stop);
+    let writing = tokio::spawn(async move {
+        let other = Namespace::parse("test.other").unwrap();
+        let mut id = 0;
+        while stops.load(Ordering::SeqCst) == 0 {
+            insert(&stopped, &other, &[doc! { "_id": id }]).await;
+            id += 1;
+        }
+        id
+    });
+    let mut events = store.watch(&scope(), WatchStart::Now).await.unwrap();
+    let before = events.position().unwrap();
+    for _ in 0..3 {
+        let event = tokio::time::timeout(Duration::from_secs(20), events.next()).await.unwrap().unwrap();
+        assert_eq!(event, None);
+    }
+    // It goes on behind what was not for it.
+    assert_ne!(events.position().unwrap(), before);
+    stop.store(1, Ordering::SeqCst);
+    assert!(writing.await.unwrap() > 0);
+    insert(&store, &namespace(), &[doc! { "_id": 1 }]).await;
+    assert_eq!(next(&mut *events).await.id, Bson::Int32(1));
 }

@@ -3,7 +3,7 @@ use bson::{Bson, Document, RawDocumentBuf};
 use redb::WriteTransaction;
 use tokio::sync::OwnedMutexGuard;
 
-use super::changes::{Appended, Change as LoggedChange, Log};
+use super::changes::{Change as LoggedChange, Logged};
 use super::collection::{Next, Tables, numbers, raw, scan};
 use super::failure::{broken, check_namespace, refused};
 use super::pipeline::{FIRST, Need, Pipeline};
@@ -23,20 +23,26 @@ pub(super) struct Writing {
     transaction: WriteTransaction,
     store: EmbeddedDocuments,
     /// What it has added to the log of changes.
-    appended: Option<Appended>,
+    logged: Logged,
     /// Given up last, when the transaction is over.
     _turn: OwnedMutexGuard<()>,
 }
 
 impl Writing {
     pub(super) fn new(transaction: WriteTransaction, turn: OwnedMutexGuard<()>, store: EmbeddedDocuments) -> Self {
-        Self { transaction, store, appended: None, _turn: turn }
+        Self { transaction, store, logged: Logged::default(), _turn: turn }
     }
 
     /// Adds a change to the log.
-    fn log(&mut self, namespace: &Namespace, change: &LoggedChange<'_>) -> Result<(), DocumentsError> {
-        let mut log = Log::open(&self.transaction)?;
-        log.append(namespace, change, self.store.clock.now(), &mut self.appended)
+    fn log(
+        &mut self,
+        namespace: &Namespace,
+        operation: ChangeOperation,
+        before: Option<RawDocumentBuf>,
+        after: Option<RawDocumentBuf>,
+    ) -> Result<(), DocumentsError> {
+        let (namespace, time) = (namespace.clone(), self.store.clock.now());
+        self.logged.add(&self.transaction, LoggedChange { namespace, operation, time, before, after })
     }
 
     fn find_now(&self, namespace: &Namespace, find: &Find) -> Result<Vec<RawDocumentBuf>, DocumentsError> {
@@ -70,7 +76,7 @@ impl Writing {
             }
         };
         let after = Tables::open(&self.transaction)?.insert(namespace, &document)?;
-        self.log(namespace, &LoggedChange { operation: ChangeOperation::Insert, before: None, after: Some(&after) })?;
+        self.log(namespace, ChangeOperation::Insert, None, Some(after))?;
         Ok(id)
     }
 
@@ -123,7 +129,7 @@ impl Writing {
             let after = tables.put(namespace, number, &applied.document)?;
             drop(tables);
             let operation = changing.operation();
-            self.log(namespace, &LoggedChange { operation, before: Some(&before), after: Some(&after) })?;
+            self.log(namespace, operation, Some(before), Some(after))?;
         }
         Ok(Updated { matched: true, modified: applied.modified, upserted: None })
     }
@@ -132,7 +138,7 @@ impl Writing {
         check_namespace(namespace)?;
         let before = Tables::open(&self.transaction)?.delete(namespace, id.into())?;
         let Some(before) = before else { return Ok(false) };
-        self.log(namespace, &LoggedChange { operation: ChangeOperation::Delete, before: Some(&before), after: None })?;
+        self.log(namespace, ChangeOperation::Delete, Some(before), None)?;
         Ok(true)
     }
 }
@@ -228,12 +234,10 @@ impl Transaction for Writing {
         Self: 'a,
     {
         Box::pin(async move {
-            let Self { transaction, store, appended, _turn } = *self;
-            if let Some(appended) = appended {
-                Log::open(&transaction)?.shorten(appended, store.change_log, store.clock.now())?;
-            }
+            let Self { transaction, store, logged, _turn } = *self;
+            let has_changes = logged.finish(&transaction, store.change_log, store.clock.now())?;
             transaction.commit().map_err(|error| broken("cannot commit documents")(error.into()))?;
-            if appended.is_some() {
+            if has_changes {
                 store.file.announce();
             }
             Ok(())

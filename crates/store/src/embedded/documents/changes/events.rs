@@ -42,6 +42,7 @@ impl Watch for EmbeddedDocuments {
                 news,
                 ready: VecDeque::new(),
                 read_to,
+                rest: Rest::More,
                 told: read_to.to_document(),
             };
             Ok(Box::new(following) as Box<dyn Events + 's>)
@@ -89,6 +90,7 @@ struct Following<'s> {
     /// What is read and not told yet.
     ready: VecDeque<StoredChange>,
     read_to: Position,
+    rest: Rest,
     /// The position of what was told last.
     told: Document,
 }
@@ -154,16 +156,17 @@ impl Events for Following<'_> {
                     self.told.clone_from(&change.position);
                     return Ok(Some(Event::Change(Box::new(change))));
                 }
+                let has_read_all = self.rest == Rest::Nothing && !self.news.has_changed().unwrap_or(true);
+                // Others may write all the time to what is not watched.
+                if Instant::now() >= until || (has_read_all && !self.wait(until).await) {
+                    return Ok(None);
+                }
                 // What is committed from here on is seen now or wakes this up.
                 self.news.mark_unchanged();
-                let rest = self.read()?;
+                self.rest = self.read()?;
                 if self.ready.is_empty() {
                     self.told = self.read_to.to_document();
-                    match rest {
-                        Rest::More => tokio::task::yield_now().await,
-                        Rest::Nothing if !self.wait(until).await => return Ok(None),
-                        Rest::Nothing => {}
-                    }
+                    tokio::task::yield_now().await;
                 }
             }
         })

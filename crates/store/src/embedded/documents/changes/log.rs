@@ -6,7 +6,7 @@ use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 use super::record::{Change, Record};
 use crate::embedded::database::Failure;
 use crate::embedded::documents::failure::broken;
-use portcullis::store::documents::{DocumentsError, Namespace};
+use portcullis::store::documents::DocumentsError;
 
 /// By number, from 1 on and without gaps, what changed, as BSON. Numbers are never used again: a record is removed only when
 /// there are newer ones.
@@ -35,48 +35,82 @@ impl Default for ChangeLogLimits {
     }
 }
 
-/// What a transaction has added to the log.
+/// How many bytes of documents wait until they are written to the log together.
+const WAITING_BYTES: usize = 1 << 20;
+
+/// What a transaction adds to the log.
+#[derive(Debug, Default)]
+pub(in crate::embedded::documents) struct Logged {
+    /// What is not written yet.
+    waiting: Vec<Change>,
+    waiting_bytes: usize,
+    written: Option<Appended>,
+}
+
+/// The records that a transaction has written.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::embedded::documents) struct Appended {
+struct Appended {
     /// The number of the first record.
     first: u64,
     /// How many bytes the log has had, with the last one.
     end: i64,
 }
 
+impl Logged {
+    /// Adds a change behind those that were added before.
+    pub(in crate::embedded::documents) fn add(
+        &mut self,
+        transaction: &WriteTransaction,
+        change: Change,
+    ) -> Result<(), DocumentsError> {
+        self.waiting_bytes = self.waiting_bytes.saturating_add(change.size());
+        self.waiting.push(change);
+        if self.waiting_bytes >= WAITING_BYTES { self.write(&mut Log::open(transaction)?) } else { Ok(()) }
+    }
+
+    /// Writes what is left, and removes what the log has too much; whether there was a change.
+    pub(in crate::embedded::documents) fn finish(
+        mut self,
+        transaction: &WriteTransaction,
+        limits: ChangeLogLimits,
+        now: DateTime,
+    ) -> Result<bool, DocumentsError> {
+        if self.waiting.is_empty() && self.written.is_none() {
+            return Ok(false);
+        }
+        let mut log = Log::open(transaction)?;
+        self.write(&mut log)?;
+        if let Some(written) = self.written {
+            log.shorten(written, limits, now)?;
+        }
+        Ok(true)
+    }
+
+    fn write(&mut self, log: &mut Log<'_>) -> Result<(), DocumentsError> {
+        let (mut number, mut end) = log.last()?;
+        for change in self.waiting.drain(..) {
+            number = number.checked_add(1).ok_or_else(|| broken(WRITE)("the log has no number left".into()))?;
+            let record;
+            (record, end) = change.record(end);
+            log.0.insert(number, record.as_bytes()).map_err(|error| broken(WRITE)(error.into()))?;
+            self.written.get_or_insert(Appended { first: number, end }).end = end;
+        }
+        self.waiting_bytes = 0;
+        Ok(())
+    }
+}
+
 /// The log while it is written.
-pub(in crate::embedded::documents) struct Log<'t>(Table<'t, u64, &'static [u8]>);
+struct Log<'t>(Table<'t, u64, &'static [u8]>);
 
 impl<'t> Log<'t> {
-    pub(in crate::embedded::documents) fn open(transaction: &'t WriteTransaction) -> Result<Self, DocumentsError> {
+    fn open(transaction: &'t WriteTransaction) -> Result<Self, DocumentsError> {
         let open = || -> Result<_, Failure> { Ok(Self(transaction.open_table(CHANGES)?)) };
         open().map_err(broken(WRITE))
     }
 
-    /// Adds a change to what the transaction has added before.
-    pub(in crate::embedded::documents) fn append(
-        &mut self,
-        namespace: &Namespace,
-        change: &Change<'_>,
-        time: DateTime,
-        appended: &mut Option<Appended>,
-    ) -> Result<(), DocumentsError> {
-        let (number, offset) = self.last()?;
-        let number = number.checked_add(1).ok_or_else(|| broken(WRITE)("the log has no number left".into()))?;
-        let record = change.record(namespace, time, offset);
-        let end = Record::read(record.as_bytes())?.end()?;
-        self.0.insert(number, record.as_bytes()).map_err(|error| broken(WRITE)(error.into()))?;
-        appended.get_or_insert(Appended { first: number, end }).end = end;
-        Ok(())
-    }
-
     /// Removes what is too much or too old, but nothing of what the transaction has added.
-    pub(in crate::embedded::documents) fn shorten(
-        &mut self,
-        appended: Appended,
-        limits: ChangeLogLimits,
-        now: DateTime,
-    ) -> Result<(), DocumentsError> {
+    fn shorten(&mut self, appended: Appended, limits: ChangeLogLimits, now: DateTime) -> Result<(), DocumentsError> {
         let age = i64::try_from(limits.age.as_millis()).unwrap_or(i64::MAX);
         let (oldest, bytes) =
             (now.timestamp_millis().saturating_sub(age), i64::try_from(limits.bytes).unwrap_or(i64::MAX));

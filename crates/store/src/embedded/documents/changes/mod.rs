@@ -6,5 +6,5 @@ mod record;
 
 pub(in crate::embedded) use log::CHANGES;
 pub use log::ChangeLogLimits;
-pub(super) use log::{Appended, Log};
+pub(super) use log::Logged;
 pub(super) use record::Change;

@@ -5,11 +5,13 @@ use portcullis::store::documents::{ChangeOperation, DocumentsError, Namespace, S
 use portcullis::value::{DocumentRef, Malformed, ValueRef};
 
 /// A change that a transaction makes.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::embedded::documents) struct Change<'c> {
+#[derive(Clone, Debug)]
+pub(in crate::embedded::documents) struct Change {
+    pub(in crate::embedded::documents) namespace: Namespace,
     pub(in crate::embedded::documents) operation: ChangeOperation,
-    pub(in crate::embedded::documents) before: Option<&'c RawDocument>,
-    pub(in crate::embedded::documents) after: Option<&'c RawDocument>,
+    pub(in crate::embedded::documents) time: DateTime,
+    pub(in crate::embedded::documents) before: Option<RawDocumentBuf>,
+    pub(in crate::embedded::documents) after: Option<RawDocumentBuf>,
 }
 
 /// A record of the log, as it is stored.
@@ -27,22 +29,28 @@ const AFTER: &CStr = cstr!("after");
 /// What all fields but the documents and names need, more or less, in bytes.
 const OVERHEAD: usize = 128;
 
-impl Change<'_> {
-    /// The record of it; `offset` is how many bytes all records before it have had.
-    pub(super) fn record(&self, namespace: &Namespace, time: DateTime, offset: i64) -> RawDocumentBuf {
+impl Change {
+    /// How many bytes its documents have.
+    pub(super) fn size(&self) -> usize {
+        [&self.before, &self.after].into_iter().flatten().map(|image| image.as_bytes().len()).sum()
+    }
+
+    /// The record of it, and how many bytes the log has had with it; `offset` is how many it has had before.
+    pub(super) fn record(&self, offset: i64) -> (RawDocumentBuf, i64) {
         let mut record = RawDocumentBuf::new();
-        record.append(TIME, time);
+        record.append(TIME, self.time);
         record.append(OPERATION, self.operation.name());
-        record.append(DATABASE, namespace.database());
-        record.append(COLLECTION, namespace.collection());
-        for (name, image) in [(BEFORE, self.before), (AFTER, self.after)] {
+        record.append(DATABASE, self.namespace.database());
+        record.append(COLLECTION, self.namespace.collection());
+        for (name, image) in [(BEFORE, &self.before), (AFTER, &self.after)] {
             if let Some(image) = image {
                 record.append(name, RawBsonRef::Document(image));
             }
         }
         let size = i64::try_from(record.as_bytes().len().saturating_add(OVERHEAD)).unwrap_or(i64::MAX);
-        record.append(END, offset.saturating_add(size));
-        record
+        let end = offset.saturating_add(size);
+        record.append(END, end);
+        (record, end)
     }
 }
 
