@@ -147,17 +147,16 @@ const PARTS: [(&str, &str); 3] = [
     ("globals", include_str!("../js/globals.js")),
 ];
 
-fn part<'js>(ctx: Ctx<'js>, name: String) -> Result<Function<'js>> {
-    let source = PARTS.iter().find(|(known, _)| *known == name).map_or("", |(_, source)| source);
-    compile::evaluate(&ctx, "portcullis", source.to_owned())
-}
-
 /// Evaluates the prelude.
 fn bridge<'js>(ctx: &Ctx<'js>, options: &Options, slot: &Rc<Slot>) -> Result<Bridge<'js>> {
     let functions = Object::new(ctx.clone())?;
     host_text::add(ctx, &functions)?;
     host::add(ctx, &functions, slot)?;
     host_data::add(ctx, &functions, slot)?;
+    let part = |ctx: Ctx<'js>, name: String| {
+        let source = PARTS.iter().find(|(known, _)| *known == name).map_or("", |(_, source)| source);
+        compile::evaluate(&ctx, "portcullis", source.to_owned())
+    };
     functions.set("part", Function::new(ctx.clone(), part)?)?;
     let limits = Object::new(ctx.clone())?;
     limits.set("depth", u32::try_from(options.depth).unwrap_or(u32::MAX))?;

@@ -71,11 +71,10 @@ impl Draft {
     }
 
     /// Adds a function with these settings beside its name.
-    pub(crate) fn function(mut self, name: &str, source: &str, settings: Value) -> Self {
+    pub(crate) fn function(mut self, name: &str, source: &str, mut settings: Value) -> Self {
         self.directory.write(&format!("functions/{name}.js"), source);
-        let mut entry = json!({"name": name});
-        entry.as_object_mut().unwrap().extend(settings.as_object().cloned().unwrap_or_default());
-        self.manifest.push(entry);
+        settings.as_object_mut().unwrap().insert("name".into(), name.into());
+        self.manifest.push(settings);
         self
     }
 
