@@ -36,7 +36,7 @@ impl Default for Options {
             depth: 48,
             running: 128,
             waiting: 10_000,
-            prepared: 4,
+            prepared: 8,
             private_addresses: false,
             response: 16 * 1024 * 1024,
         }

@@ -154,3 +154,35 @@ async fn calls_work_on_a_runtime_of_several_threads() {
     .await
     .unwrap();
 }
+
+/// Prints how fast calls are: one after the other without a pause, and from four tasks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement"]
+async fn speed() {
+    let reading = "exports = () => context.services.get('mongodb-atlas').db('db').collection('c').findOne({ _id: 1 });";
+    let draft = Draft::new().function("empty", "exports = () => 1;", json!({})).function(
+        "reading",
+        reading,
+        json!({"run_as_system": true}),
+    );
+    let world = Arc::new(draft.options(|options| options.prepared = 8).build());
+    world.backend.insert("c", vec![bson::doc! { "_id": 1, "name": "Ada" }]).await;
+    for name in ["empty", "reading"] {
+        for tasks in [1, 4] {
+            let began = Instant::now();
+            let calls = (0..tasks).map(|_| {
+                let world = Arc::clone(&world);
+                tokio::spawn(async move {
+                    for _ in 0..200 {
+                        world.call(name, vec![]).await.unwrap();
+                    }
+                })
+            });
+            for call in calls.collect::<Vec<_>>() {
+                call.await.unwrap();
+            }
+            let rate = f64::from(200 * tasks) / began.elapsed().as_secs_f64();
+            println!("{name}, {tasks} at a time: {rate:.0} calls a second");
+        }
+    }
+}
