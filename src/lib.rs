@@ -65,6 +65,7 @@
 //! | [`template`] | templates |
 //! | [`guarded`] | collections behind a guard: find, aggregate, count, distinct, watch, writes |
 //! | [`store`] | traits of the stores that a host provides; the package `portcullis-store` implements them |
+//! | [`endpoint`] | settings of HTTPS endpoints, webhooks and the Data API |
 //! | [`auth`], `login` | users from claims and custom data; tokens and sessions (feature `jwt`) |
 //! | [`testfile`] | tests of rules |
 //! | [`lint`](App::check) | findings about rules that load but are probably not meant |
@@ -95,6 +96,7 @@ pub mod app;
 pub mod auth;
 mod byte_search;
 pub mod clock;
+pub mod endpoint;
 #[cfg(not(feature = "unstable"))]
 mod eval;
 #[cfg(feature = "unstable")]

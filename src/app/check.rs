@@ -78,7 +78,7 @@ impl<'a> Check<'a> {
         self.findings.push(FileFinding { source: Arc::clone(source), pointer: None, finding });
     }
 
-    fn add_errors<K: Code + std::fmt::Display>(&mut self, file: &ConfigFile, errors: Vec<Located<K>>) {
+    pub(super) fn add_errors<K: Code + std::fmt::Display>(&mut self, file: &ConfigFile, errors: Vec<Located<K>>) {
         errors.into_iter().for_each(|error| self.add(file, error.into()));
     }
 
@@ -278,6 +278,7 @@ impl<'a> Check<'a> {
         if let Some(config) = app.data_api.present() {
             self.expression(config, config.node.get("can_evaluate"), Scope::Endpoint);
         }
+        self.endpoints();
         for rule in &app.service_rules {
             self.expression(&rule.config, rule.when(), Scope::Service);
         }

@@ -37,8 +37,12 @@ pub struct Endpoint {
     pub name: String,
     /// The service of a webhook.
     pub service: Option<String>,
+    /// The type of that service, if its file says it: `http`, `github`.
+    pub service_type: Option<String>,
     /// Its settings.
     pub config: ConfigFile,
+    /// Where the code of a webhook lies, if there is some. An endpoint names a function.
+    pub script: Option<PathBuf>,
 }
 
 impl Endpoint {
@@ -46,6 +50,12 @@ impl Endpoint {
     #[must_use]
     pub fn can_evaluate(&self) -> Option<&Node> {
         self.config.node.get("can_evaluate")
+    }
+
+    /// The type of its service, if that hands a payload over that it has parsed before.
+    #[must_use]
+    pub fn parsing_service(&self) -> Option<&str> {
+        self.service_type.as_deref().filter(|kind| matches!(*kind, "github" | "twilio"))
     }
 }
 
@@ -196,7 +206,7 @@ pub(super) fn endpoints(reader: &mut Reader<'_>) -> Vec<Endpoint> {
         let listed = reader.part(&format!("{folder}/config.json"));
         endpoints.extend(elements(reader, &listed).into_iter().map(|config| {
             let name = config.text("route").or_else(|| config.text("name")).unwrap_or_default().to_owned();
-            Endpoint { name, service: None, config }
+            Endpoint { name, service: None, service_type: None, config, script: None }
         }));
     }
     endpoints

@@ -13,7 +13,8 @@
 //! | custom user data | `auth/custom_user_data.json` | `custom_user_data_config` of the application |
 //! | providers | `auth/providers.json` | `auth_providers/*.json` |
 //! | functions | `functions/config.json`, `functions/**.js` | `functions/<name>/{config.json, source.js}` |
-//! | endpoints | `http_endpoints/config.json`, `https_endpoints/config.json` | `{services, http_endpoints}/<service>/incoming_webhooks/` |
+//! | endpoints | `http_endpoints/config.json`, `https_endpoints/config.json` | `{services, http_endpoints}/<service>/incoming_webhooks/`, `http_endpoints/<service>/<webhook>/` |
+//! | the Data API | `http_endpoints/data_api_config.json`, `https_endpoints/data_api_config.json` | |
 //! | triggers | `triggers/*.json` | |
 //! | sync | `sync/config.json` | `config.sync`, `config.flexible_sync` of the data source |
 //! | rules of a service | | `{services, http_endpoints}/<service>/rules/*.json` |
@@ -22,6 +23,7 @@ mod app_policies;
 mod app_secrets;
 mod application;
 mod check;
+mod check_endpoints;
 mod check_keys;
 mod check_names;
 mod custom_data;

@@ -165,6 +165,26 @@ pub enum ProblemKind {
     /// `"run_as_system": true` of the data API
     #[error("the Data API runs as the system user, who bypasses all rules")]
     DataApiSystem,
+    /// `"run_as_user_id_script_source": "…"` of the Data API
+    #[error("the Data API refuses every request: a script that says as whom to run is not supported")]
+    DataApiScript,
+    /// `"fetch_custom_user_data": false` of the Data API, beside rules that need it.
+    #[error("rules read `%%user.custom_data`, which the Data API does not fetch; its requests to their collections fail")]
+    DataApiCustomData,
+    /// Two endpoints for one route and method.
+    #[error("a second endpoint for `{name}`, already defined in {first}; neither is served")]
+    EndpointTwice {
+        /// The method and the route.
+        name: String,
+        /// The file that defines it first.
+        first: String,
+    },
+    /// A webhook of a service that parses what is sent to it.
+    #[error("webhooks of `{0}` services get a parsed payload, which is not supported; this one refuses every request")]
+    WebhookService(String),
+    /// A webhook without code.
+    #[error("the webhook has no source.js")]
+    WebhookCode,
     /// `HR` beside `hr`
     #[error("the database `{name}` differs from `{other}` only in case, which MongoDB does not allow")]
     DatabaseCase {
@@ -235,6 +255,11 @@ impl Code for ProblemKind {
             Self::SecretUnlisted(_) => "secret-unlisted",
             Self::KeyUnused { .. } | Self::KeyMisspelt { .. } => "key-unused",
             Self::DataApiSystem => "data-api-system",
+            Self::DataApiScript => "data-api-script",
+            Self::DataApiCustomData => "data-api-custom-data",
+            Self::EndpointTwice { .. } => "endpoint-twice",
+            Self::WebhookService(_) => "webhook-service",
+            Self::WebhookCode => "webhook-code",
             Self::DatabaseCase { .. } => "database-case",
             Self::SyncConverted(_) => "sync-converted",
             Self::SyncOverruled(_) => "sync-overruled",
@@ -258,6 +283,7 @@ pub(super) fn finding(problem: Problem) -> Finding {
         | ProblemKind::ScriptElsewhere { .. }
         | ProblemKind::SecretMissing(_)
         | ProblemKind::DataApiSystem
+        | ProblemKind::DataApiCustomData
         | ProblemKind::DatabaseCase { .. }
         | ProblemKind::SyncIdle
         | ProblemKind::SyncOverruled(_) => Severity::Warning,

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use super::namespace::{Collections, Namespace};
 use super::problem::Problem;
@@ -168,22 +169,38 @@ impl Services {
                 });
             }
         }
-        self.webhooks(reader, &format!("{path}/incoming_webhooks"), &name);
+        let service = (name.as_str(), kind.as_deref());
+        self.webhooks(reader, &format!("{path}/incoming_webhooks"), service, &[]);
+        // For a while, webhooks stood in the directory of their service itself.
+        if path != format!("services/{directory}") {
+            self.webhooks(reader, path, service, &["incoming_webhooks", "rules"]);
+        }
         if has_collections || is_database.unwrap_or(!default_rule.is_absent()) {
             self.add(DataSource { name, kind, config, default_rule });
         }
     }
 
-    /// `<name>.json`, or `<name>/config.json`
-    fn webhooks(&mut self, reader: &mut Reader<'_>, path: &str, service: &str) {
+    /// `<name>/config.json` beside `<name>/source.js`; `<name>.json` where webhooks have a directory of their own.
+    fn webhooks(
+        &mut self,
+        reader: &mut Reader<'_>,
+        path: &str,
+        (service, kind): (&str, Option<&str>),
+        others: &[&str],
+    ) {
         let listing = reader.list(path);
         let files = listing.files.iter().filter_map(|file| file.strip_suffix(".json").map(|stem| (stem, "")));
         let nested = listing.directories.iter().map(|directory| (directory.as_str(), "/config"));
-        for (name, rest) in files.chain(nested) {
-            if let ConfigPart::Present(config) = reader.object(&format!("{path}/{name}{rest}.json")) {
-                let name = config.text("name").unwrap_or(name).to_owned();
-                self.webhooks.push(Endpoint { name, service: Some(service.to_owned()), config });
-            }
+        let files = files.filter(|_| others.is_empty());
+        for (name, rest) in files.chain(nested.filter(|(name, _)| !others.contains(name))) {
+            let ConfigPart::Present(config) = reader.object(&format!("{path}/{name}{rest}.json")) else { continue };
+            self.webhooks.push(Endpoint {
+                name: config.text("name").unwrap_or(name).to_owned(),
+                service: Some(service.to_owned()),
+                service_type: kind.map(str::to_owned),
+                script: source(reader, &format!("{path}/{name}/source.js")),
+                config,
+            });
         }
     }
 
@@ -228,6 +245,14 @@ impl Services {
         }
         (name.to_owned(), file.and_then(|file| file.text("type")).map(str::to_owned))
     }
+}
+
+/// A file of code, if it is there and inside of the application.
+fn source(reader: &mut Reader<'_>, name: &str) -> Option<PathBuf> {
+    if !reader.directory().join(name).is_file() || reader.refuse_outward(name).is_some() {
+        return None;
+    }
+    Some(reader.directory().join(name))
 }
 
 /// Whether a rules file of an unknown service speaks of documents.

@@ -30,7 +30,7 @@ impl Authenticator {
     /// # Errors
     /// See [`LoginError`]. Nothing is left behind but the user, who may be new.
     pub async fn log_in(&self, provider: &str, token: &str, device_id: Option<&str>) -> Result<Login, LoginError> {
-        let (identity, claims) = self.identify(provider, token).await?;
+        let (identity, claims) = self.identify_with_claims(provider, token).await?;
         if let Some(takeover) = &self.takeover
             && self.accounts().user_of(identity.provider_type, &identity.id).await?.is_none()
             && let Some(account) = takeover.take_over(&claims, &identity, self.clock.now()).await?
@@ -168,8 +168,15 @@ impl Authenticator {
         Ok(account)
     }
 
-    /// Whom a third party's token speaks of.
-    async fn identify(&self, name: &str, token: &str) -> Result<(Identity, VerifiedClaims), LoginError> {
+    /// Whom a third party's token speaks of. `name` is that of the provider that vouches for it.
+    ///
+    /// # Errors
+    /// The token is refused.
+    pub async fn identify(&self, name: &str, token: &str) -> Result<Identity, LoginError> {
+        Ok(self.identify_with_claims(name, token).await?.0)
+    }
+
+    async fn identify_with_claims(&self, name: &str, token: &str) -> Result<(Identity, VerifiedClaims), LoginError> {
         let provider = self.provider.as_ref().filter(|provider| provider.provider().name() == name);
         let provider = provider.ok_or_else(|| LoginError::ProviderUnknown(name.to_owned()))?;
         // Before keys are fetched for it.
@@ -242,7 +249,7 @@ impl Authenticator {
     }
 
     /// Lets a user in: calls the user-creation function for one who is new.
-    async fn admit(&self, account: &Account, now: DateTime) -> Result<(), LoginError> {
+    pub(super) async fn admit(&self, account: &Account, now: DateTime) -> Result<(), LoginError> {
         match account.state {
             AccountState::Disabled | AccountState::DisabledPending => {
                 return Err(LoginError::UserDisabled(account.id.clone()));

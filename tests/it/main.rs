@@ -17,6 +17,7 @@ mod app;
 mod architecture;
 mod auth_laws;
 mod budget;
+mod endpoints;
 mod fixtures;
 mod functions;
 mod growth;

@@ -1,0 +1,75 @@
+use super::admission::{Condition, ReturnType, RunAs, Validation};
+use super::error::{EndpointError, EndpointErrorKind};
+use super::reader::Reader;
+use crate::json::Node;
+
+/// The settings of the Data API: `data_api_config.json`.
+#[derive(Clone, Debug)]
+pub struct DataApiConfig {
+    /// Whether it answers as if it were not there.
+    pub is_disabled: bool,
+    /// The versions that are served: `v1`, `beta`.
+    pub versions: Vec<String>,
+    /// How requests show where they come from.
+    pub validation: Validation,
+    /// As whom documents are read and written.
+    pub run_as: RunAs,
+    /// Who may ask.
+    pub can_evaluate: Condition,
+    /// In which form results are answered.
+    pub return_type: ReturnType,
+    /// Whether rules see the custom data of the user.
+    pub fetches_custom_data: bool,
+    /// Whether credentials that are good and nobody's make a user.
+    pub creates_users: bool,
+}
+
+impl DataApiConfig {
+    /// The versions that there are.
+    pub const VERSIONS: [&'static str; 2] = ["v1", "beta"];
+
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them, in the order of the text.
+    ///
+    /// ```
+    /// use portcullis::endpoint::{DataApiConfig, Validation};
+    /// let compile = |text| DataApiConfig::compile(&portcullis::json::parse(text).unwrap());
+    /// let config = compile(r#"{ "disabled": false, "versions": ["v1"], "validation_method": "NO_VALIDATION" }"#).unwrap();
+    /// assert_eq!(config.validation, Validation::None);
+    /// let errors = compile(r#"{ "versions": ["v1"], "validation_method": "VERIFY_PAYLOAD", "secret_name": "" }"#);
+    /// assert!(errors.unwrap_err()[0].to_string().starts_with("`VERIFY_PAYLOAD` needs a secret in `secret_name`"));
+    /// ```
+    pub fn compile(node: &Node) -> Result<Self, Vec<EndpointError>> {
+        let mut reader = Reader::new("the Data API's configuration", node)?;
+        let is_disabled = reader.flag("disabled", false);
+        let versions = Self::read_versions(&mut reader);
+        if versions.is_empty() && !is_disabled {
+            reader.missing("versions", "list `v1`");
+        }
+        let validation = Validation::read(&mut reader, "validation_method", "secret_name");
+        let config = Self {
+            is_disabled,
+            versions,
+            validation: validation.unwrap_or(Validation::None),
+            run_as: RunAs::read(&mut reader).unwrap_or(RunAs::Caller),
+            can_evaluate: Condition::read(node.get("can_evaluate")),
+            return_type: ReturnType::read(&mut reader),
+            fetches_custom_data: reader.flag("fetch_custom_user_data", false),
+            creates_users: reader.flag("create_user_on_auth", false),
+        };
+        reader.finish()?;
+        Ok(config)
+    }
+
+    /// `versions`, or the one `version` of older files.
+    fn read_versions(reader: &mut Reader<'_>) -> Vec<String> {
+        let listed = reader.texts("versions").unwrap_or_default();
+        let listed = if listed.is_empty() { reader.text("version").into_iter().collect() } else { listed };
+        for version in listed.iter().filter(|version| !Self::VERSIONS.contains(&version.value)) {
+            reader.report(EndpointErrorKind::VersionUnknown(version.value.to_owned()), version.span);
+        }
+        listed.iter().map(|version| version.value.to_owned()).collect()
+    }
+}

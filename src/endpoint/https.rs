@@ -1,0 +1,82 @@
+use super::admission::{Condition, ReturnType, Validation};
+use super::error::{EndpointError, EndpointErrorKind};
+use super::method::Methods;
+use super::reader::Reader;
+use crate::json::Node;
+
+/// The settings of an HTTPS endpoint: an entry of `http_endpoints/config.json`. As whom its function runs, the function says.
+#[derive(Clone, Debug)]
+pub struct EndpointConfig {
+    /// The path behind `…/endpoint`, which begins with `/`.
+    pub route: String,
+    /// The methods that it takes.
+    pub methods: Methods,
+    /// The function that answers.
+    pub function: String,
+    /// Whether it answers as if it were not there.
+    pub is_disabled: bool,
+    /// How requests show where they come from.
+    pub validation: Validation,
+    /// Who may ask, beside what the function's own condition says.
+    pub can_evaluate: Condition,
+    /// Whether what the function returns is the body of the answer.
+    pub responds_result: bool,
+    /// In which form results are answered.
+    pub return_type: ReturnType,
+    /// Whether the function sees the custom data of the user.
+    pub fetches_custom_data: bool,
+    /// Whether credentials that are good and nobody's make a user.
+    pub creates_users: bool,
+}
+
+impl EndpointConfig {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them, in the order of the text.
+    pub fn compile(node: &Node) -> Result<Self, Vec<EndpointError>> {
+        let mut reader = Reader::new("an endpoint", node)?;
+        let route = reader.text("route");
+        match route {
+            Some(route) if !route.starts_with('/') => {
+                let kind = EndpointErrorKind::Route(route.value.to_owned());
+                reader.add(EndpointError::new(kind, route.span).help(format!("is `/{}` meant?", route.value)));
+            }
+            Some(_) => {}
+            None => reader.missing("route", "name the path behind `/endpoint`, such as `/orders`"),
+        }
+        let function = reader.text("function_name");
+        if function.is_none() {
+            reader.missing("function_name", "name the function that answers");
+        }
+        let methods = reader.text("http_method");
+        let methods = match methods {
+            None => {
+                reader.missing("http_method", "name a method, or `*` for all");
+                None
+            }
+            Some(name) => {
+                let methods = Methods::from_name(name.value).filter(|_| name.value != "ANY");
+                if methods.is_none() {
+                    reader.report(EndpointErrorKind::MethodUnknown(name.value.to_owned()), name.span);
+                }
+                methods
+            }
+        };
+        let validation = Validation::read(&mut reader, "validation_method", "secret_name");
+        let config = Self {
+            route: route.map_or_else(String::new, |route| route.value.to_owned()),
+            methods: methods.unwrap_or(Methods::Any),
+            function: function.map_or_else(String::new, |name| name.value.to_owned()),
+            is_disabled: reader.flag("disabled", false),
+            validation: validation.unwrap_or(Validation::None),
+            can_evaluate: Condition::read(node.get("can_evaluate")),
+            responds_result: reader.flag("respond_result", false),
+            return_type: ReturnType::read(&mut reader),
+            fetches_custom_data: reader.flag("fetch_custom_user_data", false),
+            creates_users: reader.flag("create_user_on_auth", false),
+        };
+        reader.finish()?;
+        Ok(config)
+    }
+}

@@ -1,0 +1,96 @@
+use super::error::{EndpointError, EndpointErrorKind};
+use crate::json::{Member, Node};
+use crate::text::{Span, Spanned};
+
+/// One object of settings while it is read: collects what is wrong with it.
+pub(super) struct Reader<'n> {
+    what: &'static str,
+    node: &'n Node,
+    errors: Vec<EndpointError>,
+}
+
+impl<'n> Reader<'n> {
+    /// Begins with an object; `what` is its name in messages.
+    pub(super) fn new(what: &'static str, node: &'n Node) -> Result<Self, Vec<EndpointError>> {
+        if node.as_object().is_none() {
+            let kind = EndpointErrorKind::NotObject { what, found: node.describe() };
+            return Err(vec![EndpointError::new(kind, node.span)]);
+        }
+        Ok(Self { what, node, errors: Vec::new() })
+    }
+
+    /// A string that is not empty: exports write the empty string for what is not set.
+    pub(super) fn text(&mut self, key: &'static str) -> Option<Spanned<&'n str>> {
+        self.take(key, "a string", Node::as_str).filter(|text| !text.is_empty())
+    }
+
+    /// A boolean; `otherwise` where it is not said.
+    pub(super) fn flag(&mut self, key: &'static str, otherwise: bool) -> bool {
+        self.take(key, "true or false", Node::as_bool).map_or(otherwise, |flag| flag.value)
+    }
+
+    /// An array of strings.
+    pub(super) fn texts(&mut self, key: &'static str) -> Option<Vec<Spanned<&'n str>>> {
+        let nodes = self.take(key, "an array of strings", Node::as_array)?;
+        let mut texts = Vec::new();
+        for node in nodes.value {
+            match node.as_str() {
+                Some(text) => texts.push(Spanned::new(text, node.span)),
+                None => {
+                    let kind =
+                        EndpointErrorKind::FieldType { key, expected: "an array of strings", found: node.describe() };
+                    self.report(kind, node.span);
+                }
+            }
+        }
+        Some(texts)
+    }
+
+    /// What stands under a key.
+    pub(super) fn member(&self, key: &str) -> Option<&'n Member> {
+        self.node.member(key)
+    }
+
+    fn take<T>(
+        &mut self,
+        key: &'static str,
+        expected: &'static str,
+        read: impl Fn(&'n Node) -> Option<T>,
+    ) -> Option<Spanned<T>> {
+        let value = self.node.get(key)?;
+        let read = read(value);
+        if read.is_none() {
+            self.report(EndpointErrorKind::FieldType { key, expected, found: value.describe() }, value.span);
+        }
+        Some(Spanned::new(read?, value.span))
+    }
+
+    /// Reports that a key is missing, or empty.
+    pub(super) fn missing(&mut self, key: &'static str, help: &str) {
+        let span = self.node.get(key).map_or_else(|| self.begin(), |node| node.span);
+        let kind = EndpointErrorKind::FieldMissing { what: self.what, key };
+        self.errors.push(EndpointError::new(kind, span).help(help));
+    }
+
+    /// Where the object begins.
+    pub(super) const fn begin(&self) -> Span {
+        Span::new(self.node.span.start, self.node.span.start)
+    }
+
+    pub(super) fn report(&mut self, kind: EndpointErrorKind, span: Span) {
+        self.add(EndpointError::new(kind, span));
+    }
+
+    pub(super) fn add(&mut self, error: EndpointError) {
+        self.errors.push(error);
+    }
+
+    /// The errors in the order of the text, if there are any.
+    pub(super) fn finish(mut self) -> Result<(), Vec<EndpointError>> {
+        if self.errors.is_empty() {
+            return Ok(());
+        }
+        self.errors.sort_by_key(EndpointError::span);
+        Err(self.errors)
+    }
+}

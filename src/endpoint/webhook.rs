@@ -1,0 +1,83 @@
+use super::admission::{Condition, RunAs, Validation};
+use super::error::{EndpointError, EndpointErrorKind};
+use super::method::Methods;
+use super::reader::Reader;
+use crate::json::Node;
+
+/// The settings of an incoming webhook of an older application.
+#[derive(Clone, Debug)]
+pub struct WebhookConfig {
+    /// The methods that it takes.
+    pub methods: Methods,
+    /// Whether it answers as if it were not there.
+    pub is_disabled: bool,
+    /// How requests show where they come from.
+    pub validation: Validation,
+    /// As whom its function runs: as the system, where nothing else is said.
+    pub run_as: RunAs,
+    /// Who may ask.
+    pub can_evaluate: Condition,
+    /// Whether what the function returns is the body of the answer.
+    pub responds_result: bool,
+    /// Whether the function sees the custom data of the user.
+    pub fetches_custom_data: bool,
+    /// Whether credentials that are good and nobody's make a user.
+    pub creates_users: bool,
+}
+
+impl WebhookConfig {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them, in the order of the text.
+    pub fn compile(node: &Node) -> Result<Self, Vec<EndpointError>> {
+        let mut reader = Reader::new("a webhook", node)?;
+        let no_options = Node { span: node.span, kind: crate::json::Kind::Object(Vec::new()) };
+        let options = node.get("options").unwrap_or(&no_options);
+        let mut settings = Reader::new("a webhook's `options`", options)?;
+        let methods = match settings.text("httpMethod") {
+            // Before there was a choice, webhooks took `POST`.
+            None => Some(Methods::One(super::Method::Post)),
+            Some(name) => {
+                let methods = Methods::from_name(name.value);
+                if methods.is_none() {
+                    settings.report(EndpointErrorKind::MethodUnknown(name.value.to_owned()), name.span);
+                }
+                methods
+            }
+        };
+        let validation = Self::read_validation(&mut settings);
+        let is_callers = reader.flag("run_as_authed_user", false);
+        let run_as = RunAs::read(&mut reader);
+        let config = Self {
+            methods: methods.unwrap_or(Methods::Any),
+            is_disabled: reader.flag("disabled", false),
+            validation: validation.unwrap_or(Validation::None),
+            // The narrowest that is said.
+            run_as: if is_callers { RunAs::Caller } else { run_as.unwrap_or(RunAs::System) },
+            can_evaluate: Condition::read(node.get("can_evaluate")),
+            responds_result: reader.flag("respond_result", false),
+            fetches_custom_data: reader.flag("fetch_custom_user_data", false),
+            creates_users: reader.flag("create_user_on_auth", false),
+        };
+        reader.finish()?;
+        settings.finish()?;
+        Ok(config)
+    }
+
+    /// `validationMethod`, or what stood for it before 2020: `secretAsQueryParam`. A secret beside neither must not go unasked for.
+    fn read_validation(settings: &mut Reader<'_>) -> Option<Validation> {
+        let in_query = settings.flag("secretAsQueryParam", false);
+        if in_query && settings.text("validationMethod").is_none() {
+            let secret = settings.text("secret").map(|secret| (*secret).to_owned());
+            if secret.is_none() {
+                let kind = EndpointErrorKind::SecretMissing { validation: "secretAsQueryParam", key: "secret" };
+                let span =
+                    settings.member("secretAsQueryParam").map_or_else(|| settings.begin(), |member| member.key_span);
+                settings.report(kind, span);
+            }
+            return secret.map(|secret| Validation::SecretInQuery(super::SharedSecret::Written(secret)));
+        }
+        Validation::read(settings, "validationMethod", "secret")
+    }
+}

@@ -1,0 +1,58 @@
+use super::authenticator::Authenticator;
+use super::{Authenticated, LoginError};
+use crate::store::{Account, AccountState, Identity};
+
+/// What becomes of credentials that are good, and nobody's yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Newcomers {
+    /// They are refused.
+    Refused,
+    /// They make a user, as a first login does.
+    Welcome,
+}
+
+impl Authenticator {
+    /// The user of an identity for which the caller vouches, as a login would see them, for one request: no session begins.
+    ///
+    /// # Errors
+    /// See [`LoginError`]; [`LoginError::UserUnknown`] where there is nobody, and newcomers are refused.
+    pub async fn user_by(&self, identity: &Identity, newcomers: Newcomers) -> Result<Authenticated, LoginError> {
+        let users = &self.assembler.accounts.users;
+        let owner = match users.owner(identity.provider_type, &identity.id).await? {
+            Some(id) => users.find(&id).await?,
+            None => None,
+        };
+        let nobody = || LoginError::UserUnknown(identity.id.clone());
+        let is_pending = |account: &Account| matches!(account.state, AccountState::Pending);
+        match owner {
+            // What the provider says now may be another thing than before: rules go by it.
+            Some(account) if !is_pending(&account) && account.identities.contains(identity) => {
+                self.look_up(&account.id).await
+            }
+            None if newcomers == Newcomers::Refused => Err(nobody()),
+            Some(account) if newcomers == Newcomers::Refused && is_pending(&account) => Err(nobody()),
+            _ => {
+                let now = self.clock.now();
+                let account = users.find_or_create(identity, now).await?;
+                // Deleted since.
+                if newcomers == Newcomers::Refused && is_pending(&account) {
+                    return Err(nobody());
+                }
+                self.admit(&account, now).await?;
+                self.look_up(&account.id).await
+            }
+        }
+    }
+
+    /// A user who is known, by an identity of theirs for which the caller vouches, for one request. It makes no user.
+    ///
+    /// # Errors
+    /// See [`LoginError`].
+    pub async fn owner_by(&self, user_id: &str, identity: &Identity) -> Result<Authenticated, LoginError> {
+        let account = self.assembler.account(user_id, self.clock.now()).await?;
+        if !account.identities.contains(identity) {
+            self.link_as(user_id, identity).await?;
+        }
+        self.look_up(user_id).await
+    }
+}
