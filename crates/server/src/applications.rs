@@ -40,6 +40,8 @@ pub struct Options {
     pub rate_limits: Option<RateLimits>,
     /// Who may ask for decisions about users; if nobody may, those paths do not exist.
     pub access_keys: Vec<AccessKey>,
+    /// Whether callers of endpoints are told how a function failed, which else only the log says: for development.
+    pub shows_function_errors: bool,
 }
 
 pub(crate) struct Application {
@@ -94,6 +96,11 @@ impl State {
             self.metrics().refused("attempts");
         }
         checked
+    }
+
+    /// What limits tries, if they are limited.
+    pub(crate) fn limits(&self) -> Option<&Limits> {
+        self.0.limits.as_ref()
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Application>> {

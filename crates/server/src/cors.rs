@@ -11,7 +11,7 @@ use crate::applications::State;
 use crate::reply::Failure;
 use crate::request::bearer;
 
-const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, DELETE, HEAD, OPTIONS");
+const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS");
 const HEADERS: HeaderValue = HeaderValue::from_static("Authorization, Content-Type, Accept, Cache-Control");
 const MAX_AGE: HeaderValue = HeaderValue::from_static("3600");
 const EXPOSED: HeaderValue = HeaderValue::from_static("X-Baas-Location");
@@ -50,7 +50,9 @@ fn share(headers: &mut HeaderMap, origin: HeaderValue) {
 /// Whether the application that a request names lets an origin ask. A request that names none is judged by its token where it
 /// arrives.
 fn is_allowed(state: &State, request: &Request, origin: &HeaderValue) -> bool {
-    let named = request.uri().path().strip_prefix("/api/client/v2.0/app/").and_then(|rest| rest.split('/').next());
+    let path = request.uri().path();
+    let named = path.strip_prefix("/api/client/v2.0/app/").or_else(|| path.strip_prefix("/app/"));
+    let named = named.and_then(|rest| rest.split('/').next());
     // As the routes read it.
     let named = named.map(|named| percent_decode_str(named).decode_utf8_lossy().into_owned());
     let id = named.or_else(|| bearer(request.headers()).ok().and_then(ClientApi::application_of));

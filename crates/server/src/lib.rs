@@ -16,6 +16,9 @@ mod applications;
 mod auth;
 mod cors;
 mod data;
+mod data_api;
+mod endpoints;
+mod incoming;
 mod keys;
 mod listener;
 mod location;
@@ -29,6 +32,7 @@ mod reply;
 mod request;
 mod streams;
 mod tls;
+mod tries;
 
 use std::time::Duration;
 
@@ -36,7 +40,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{delete, get, post, put};
+use axum::routing::{any, delete, get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, Predicate, SizeAbove};
@@ -52,6 +56,11 @@ pub use tls::{Tls, TlsError};
 /// How large the body of a call may be, in bytes: as much as is read as JSON, 16 MiB.
 pub const MAX_BODY: usize = portcullis::json::MAX_SIZE;
 
+/// How large the body of a request to an endpoint may be, in bytes. Functions get it as it came.
+///
+/// Source: the limits of App Services, for arguments, headers and body together.
+pub const MAX_REQUEST: usize = 18 * 1024 * 1024;
+
 /// How large the body of any other request may be, in bytes. A third party's token has a million characters at most.
 const MAX_OTHER_BODY: usize = 1_200_000;
 
@@ -64,6 +73,7 @@ const PAUSE: Duration = Duration::from_secs(30);
 /// The routes of the client API for the applications of a state.
 pub fn app(state: State) -> Router {
     let routes = application_routes("/api/client/v2.0/app/{app}", &state).merge(user_routes("/api/client/v2.0/auth"));
+    let routes = routes.merge(endpoint_routes("/app/{app}/endpoint"));
     let has_keys = !state.options().access_keys.is_empty();
     let routes = if has_keys { routes.merge(access_routes()) } else { routes };
     let routes = routes
@@ -109,9 +119,29 @@ fn application_routes(at: &str, state: &State) -> Router<State> {
             post(data::call).layer(DefaultBodyLimit::max(MAX_BODY)).layer(large).get(data::stream),
         )
         .route(
+            &path("/service/{service}/incoming_webhook/{webhook}"),
+            any(endpoints::webhook)
+                .layer(DefaultBodyLimit::max(MAX_REQUEST))
+                .layer(from_fn(request::bound_body_of_strangers)),
+        )
+        .route(
             &path("/push/providers/{service}/registration"),
             put(reply::no_push_service).delete(reply::no_push_service),
         )
+}
+
+/// The routes of the Data API and of HTTPS endpoints.
+fn endpoint_routes(at: &str) -> Router<State> {
+    Router::new()
+        .route(
+            &format!("{at}/data/{{version}}/action/{{action}}"),
+            post(data_api::act).layer(DefaultBodyLimit::max(MAX_BODY)),
+        )
+        .route(at, any(endpoints::at_root))
+        .route(&format!("{at}/"), any(endpoints::at_root))
+        .route(&format!("{at}/{{*route}}"), any(endpoints::at_route))
+        .layer(DefaultBodyLimit::max(MAX_REQUEST))
+        .route_layer(from_fn(request::bound_body_of_strangers))
 }
 
 /// The routes for other rule engines.

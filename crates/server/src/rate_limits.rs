@@ -1,10 +1,12 @@
 //! How often clients may try to log in, register and ask for mail.
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use governor::clock::{Clock, DefaultClock};
 use governor::state::keyed::HashMapStateStore;
@@ -48,6 +50,9 @@ const WINDOW: Duration = Duration::from_secs(15 * 60);
 /// After how many tries those are forgotten that are as good as new.
 const SWEEP: u32 = 4096;
 
+/// How many passwords are remembered as right, as hashes.
+const MAX_RIGHT: usize = 65_536;
+
 /// What a client tries.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Attempt<'a> {
@@ -72,6 +77,8 @@ pub(crate) struct Limits {
     /// Keys are kept as hashes that nobody outside can foresee.
     hasher: RandomState,
     tries: AtomicU32,
+    /// When passwords were right that came with a request of their own, by account and address.
+    right: Mutex<HashMap<u64, Instant>>,
 }
 
 impl Limits {
@@ -89,7 +96,38 @@ impl Limits {
             mails_of_account: limiter(limits.mails_of_account),
             hasher: RandomState::new(),
             tries: AtomicU32::new(0),
+            right: Mutex::default(),
         }
+    }
+
+    /// Counts a try of a password that comes with a request, as those of the Data API have it: unless it was right from there a
+    /// while ago, for then nobody is guessing.
+    pub(crate) fn check_password(
+        &self,
+        app: &str,
+        network: IpAddr,
+        account: &str,
+        password: &str,
+    ) -> Result<(), Failure> {
+        let key = self.hasher.hash_one((app, network, account, password));
+        let right = self.right.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_known = right.get(&key).is_some_and(|at| at.elapsed() < WINDOW);
+        drop(right);
+        if is_known { Ok(()) } else { self.check(app, network, Attempt::LogIn(Some(account))) }
+    }
+
+    /// Notes that a password was right.
+    pub(crate) fn password_was_right(&self, app: &str, network: IpAddr, account: &str, password: &str) {
+        let key = self.hasher.hash_one((app, network, account, password));
+        let mut right = self.right.lock().unwrap_or_else(PoisonError::into_inner);
+        if right.len() >= MAX_RIGHT {
+            right.retain(|_, at| at.elapsed() < WINDOW);
+        }
+        // Those who are forgotten here are counted again.
+        if right.len() >= MAX_RIGHT {
+            right.clear();
+        }
+        right.insert(key, Instant::now());
     }
 
     /// Counts a try in an application from a network.
@@ -154,6 +192,20 @@ mod tests {
         let tries = (0..300).map(|account| account.to_string());
         let let_through = tries.filter(|account| limits.check("app", from, Attempt::LogIn(Some(account))).is_ok());
         assert_eq!(let_through.count(), 100);
+    }
+
+    #[test]
+    fn who_knows_the_password_is_not_counted() {
+        let limits = Limits::new(RateLimits::default());
+        let (ken, eve) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
+        let ask = |from, password| limits.check_password("app", from, "ken@example.com", password).is_ok();
+        assert!(ask(ken, "right"));
+        limits.password_was_right("app", ken, "ken@example.com", "right");
+        assert!((0..1000).all(|_| ask(ken, "right")));
+        // Neither a wrong one from there nor the right one from elsewhere is known.
+        assert!((0..100).filter(|_| ask(ken, "wrong")).count() < 10);
+        assert_eq!((0..100).filter(|_| ask(eve, "right")).count(), 10);
+        assert!(ask(ken, "right"));
     }
 
     #[test]

@@ -5,11 +5,14 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::Path;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use portcullis_service::client::{ClientError, ErrorClass, ErrorCode};
+use portcullis_service::client::{ClientError, ErrorClass, ErrorCode, HttpReply};
 use serde_json::{Value, json};
+
+use crate::observe::AsIs;
 
 /// A JSON reply.
 pub(crate) fn json_reply(status: StatusCode, body: &Value) -> Response {
@@ -20,6 +23,30 @@ pub(crate) fn json_reply(status: StatusCode, body: &Value) -> Response {
 /// A reply without a body.
 pub(crate) fn empty(status: StatusCode) -> Response {
     status.into_response()
+}
+
+/// Headers that belong to the connection, of which a function knows nothing.
+const CONNECTION: [HeaderName; 5] =
+    [header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::UPGRADE, header::TRAILER];
+
+/// The answer of an endpoint, or of the Data API. What of its headers is none is left out; a status that ends no exchange is a failure.
+pub(crate) fn http_reply(reply: HttpReply) -> Response {
+    let status = StatusCode::from_u16(reply.status).ok().filter(|status| !status.is_informational());
+    let Some(status) = status else {
+        let error = ClientError::internal("an endpoint answered with a status that is none");
+        return Failure::from(error).into_response();
+    };
+    let mut response = Response::new(Body::from(reply.body.unwrap_or_default()));
+    *response.status_mut() = status;
+    for (name, value) in &reply.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
+            && !CONNECTION.contains(&name)
+        {
+            response.headers_mut().append(name, value);
+        }
+    }
+    response.extensions_mut().insert(AsIs);
+    response
 }
 
 /// A failure on its way out.
@@ -53,6 +80,7 @@ impl IntoResponse for Failure {
             ErrorClass::Unauthorized => StatusCode::UNAUTHORIZED,
             ErrorClass::Forbidden => StatusCode::FORBIDDEN,
             ErrorClass::NotFound => StatusCode::NOT_FOUND,
+            ErrorClass::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             ErrorClass::Conflict => StatusCode::CONFLICT,
             ErrorClass::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             ErrorClass::Unavailable => StatusCode::SERVICE_UNAVAILABLE,

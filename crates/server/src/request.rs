@@ -13,7 +13,7 @@ use portcullis::json::{self, Kind, Node};
 use portcullis_service::client::{ClientError, ErrorClass, ErrorCode};
 use tokio::sync::Semaphore;
 
-use crate::MAX_BODY;
+use crate::{MAX_BODY, MAX_REQUEST};
 use crate::applications::{Options, State};
 use crate::peer::Client;
 use crate::reply::Failure;
@@ -60,11 +60,15 @@ const HELD: usize = 256;
 
 static ROOM: Semaphore = Semaphore::const_new(HELD);
 
+/// How many bytes the body of a request has. Of unknown length, it may be as large as is allowed.
+fn length(request: &HttpRequest, allowed: usize) -> usize {
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    length.unwrap_or(if request.body().is_end_stream() { 0 } else { allowed })
+}
+
 /// Reads a large body only of whom a token of ours is, and only while there is room for it: it is held until the reply is there.
 pub(crate) async fn bound_body(Extract(state): Extract<State>, request: HttpRequest, next: Next) -> Response {
-    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    // Of unknown length, it may be as large as is allowed.
-    let length: usize = length.unwrap_or(if request.body().is_end_stream() { 0 } else { MAX_BODY });
+    let length = length(&request, MAX_BODY);
     if length <= LARGE {
         return next.run(request).await;
     }
@@ -78,6 +82,22 @@ pub(crate) async fn bound_body(Extract(state): Extract<State>, request: HttpRequ
     }
     let room = length.min(MAX_BODY).div_ceil(1 << 20);
     match ROOM.acquire_many(u32::try_from(room).unwrap_or(1)).await {
+        Ok(_room) => next.run(request).await,
+        Err(error) => Failure::from(ClientError::internal(error)).into_response(),
+    }
+}
+
+/// Room of its own, so that strangers take none from users.
+static ROOM_OF_STRANGERS: Semaphore = Semaphore::const_new(HELD);
+
+/// Reads a large body of anybody, as endpoints need it to tell who sent it, only while there is room for it.
+pub(crate) async fn bound_body_of_strangers(request: HttpRequest, next: Next) -> Response {
+    let length = length(&request, MAX_REQUEST);
+    if length <= LARGE {
+        return next.run(request).await;
+    }
+    let room = length.min(MAX_REQUEST).div_ceil(1 << 20);
+    match ROOM_OF_STRANGERS.acquire_many(u32::try_from(room).unwrap_or(1)).await {
         Ok(_room) => next.run(request).await,
         Err(error) => Failure::from(ClientError::internal(error)).into_response(),
     }

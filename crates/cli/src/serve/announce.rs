@@ -23,6 +23,13 @@ pub(super) fn announce(apis: &[ClientApi], base: &str, output: &mut Output) -> R
             let (function, message) = (OneLine(&problem.function), OneLine(&problem.message));
             output.line(format!("  not served: function {function}: {message} ({})", OneLine(place)))?;
         }
+        if !api.entries().served.is_empty() {
+            let entries: Vec<String> = api.entries().served.iter().map(|name| OneLine(name).to_string()).collect();
+            output.line(format!("  over HTTP: {}", listed(&entries)))?;
+        }
+        for (name, reason) in &api.entries().refused {
+            output.line(format!("  not served: {}: {}", OneLine(name), OneLine(reason)))?;
+        }
         for (name, reason) in &api.providers().refused {
             output.line(format!("  not served: provider {}: {reason}", OneLine(name)))?;
         }
@@ -48,10 +55,9 @@ fn collections(app: &App) -> Vec<String> {
 }
 
 /// What an application has that is not served.
-fn left_out(app: &App) -> [(usize, &'static str); 3] {
+fn left_out(app: &App) -> [(usize, &'static str); 2] {
     [
         (app.triggers.len(), "triggers: they are not run yet"),
-        (app.endpoints.len(), "HTTPS endpoints and webhooks: they are not run yet"),
         (app.sync.len(), "device sync configurations: there is no sync server"),
     ]
 }

@@ -123,6 +123,9 @@ struct ExposureArgs {
     /// Whether logins, registrations and mails are limited by address and account
     #[arg(long, value_name = "on|off", default_value = "on", value_parser = ["on", "off"])]
     rate_limits: String,
+    /// Tell callers of endpoints how a function failed, which else only the log says: for development
+    #[arg(long)]
+    show_function_errors: bool,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -213,6 +216,7 @@ impl Args {
             is_tls: exposure.tls_cert.is_some(),
             trusted_proxies: exposure.trusted_proxies.clone(),
             rate_limits: (exposure.rate_limits == "on").then(RateLimits::default),
+            shows_function_errors: exposure.show_function_errors,
             access_keys: self.authzen_keys.iter().map(|key| access_key(key, apis)).collect::<Result<_, _>>()?,
         })
     }

@@ -44,7 +44,9 @@ fn add_context<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Resu
     function!(ctx, host, slot, "user", |state, bridge| {
         let user = &state.input.user;
         let made = Decoder::new(&bridge)?.document(&user_document(user))?;
-        Ok::<_, rquickjs::Error>(List((made, user.custom_data != CustomData::NotLoaded)))
+        // An endpoint that does not fetch custom data shows its function an empty document.
+        let is_shown = user.custom_data != CustomData::NotLoaded || state.input.http.is_some();
+        Ok::<_, rquickjs::Error>(List((made, is_shown)))
     });
     function!(ctx, host, slot, "environment", |state, bridge| {
         let environment = &state.shared.app.environment;

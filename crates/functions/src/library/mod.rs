@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use portcullis::App;
-use portcullis::app::Function;
+use portcullis::app::{Endpoint, Function};
 
 pub(crate) use entry::{Condition, Entry, RunAs};
 pub(crate) use node_modules::{Resolution, own_source, unavailable};
@@ -55,7 +55,8 @@ impl Library {
         library.packages = Packages::load(&app.directory.join("functions"), &mut library.problems);
         library.refuse_services(app);
         let mut room = MAX_SOURCES;
-        for function in &app.functions {
+        let webhooks: Vec<Function> = app.endpoints.iter().filter_map(webhook).collect();
+        for function in app.functions.iter().chain(&webhooks) {
             let file = file_name(&app.directory, function);
             let entry = match source(function, &mut room) {
                 Ok(source) => Entry::new(function, file, source),
@@ -83,13 +84,19 @@ impl Library {
 
     /// The names of all functions, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.entries.keys().map(String::as_str)
+        self.entries.keys().map(String::as_str).filter(|name| !name.starts_with(WEBHOOK))
+    }
+
+    /// The name under which the code of an incoming webhook is called. No function has such a name, and no client may call it.
+    #[must_use]
+    pub fn webhook(service: &str, name: &str) -> String {
+        format!("{WEBHOOK}{service}/{name}")
     }
 
     /// Whether there is a function of this name; it may be one that cannot run.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
-        self.entries.contains_key(name)
+        self.entries.contains_key(name) && !name.starts_with(WEBHOOK)
     }
 
     pub(crate) fn entry(&self, name: &str) -> Option<&Arc<Entry>> {
@@ -112,6 +119,20 @@ impl Library {
             }
         }
     }
+}
+
+/// What the names of webhooks begin with. The names of functions have no colon.
+const WEBHOOK: &str = "webhook:";
+
+/// The code of an incoming webhook, which is no function that has a name.
+fn webhook(endpoint: &Endpoint) -> Option<Function> {
+    let service = endpoint.service.as_deref()?;
+    Some(Function {
+        name: Library::webhook(service, &endpoint.name),
+        private: true,
+        config: endpoint.config.clone(),
+        script: Some(endpoint.script.clone()?),
+    })
 }
 
 /// The path of a function's source, relative to the application directory.

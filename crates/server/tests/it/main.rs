@@ -6,12 +6,17 @@
 mod access;
 mod client;
 mod data;
+mod data_api;
+mod endpoints;
 mod exposure;
 mod functions;
 mod keys;
 mod passwords;
 mod sessions;
+mod shop;
 mod socket;
 mod two_worlds;
+mod validation;
 mod watch;
+mod webhooks;
 mod wire;

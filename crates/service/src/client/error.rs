@@ -30,6 +30,8 @@ pub enum ErrorClass {
     Forbidden,
     /// There is no such thing.
     NotFound,
+    /// It does not take this method.
+    MethodNotAllowed,
     /// It is there already.
     Conflict,
     /// It was asked for too often.
@@ -60,7 +62,8 @@ macro_rules! codes {
 
 codes! {
     APIKeyAlreadyExists, APIKeyNotFound, AccountNameInUse, AuthError, AuthProviderNotFound, BadRequest, DomainNotAllowed,
-    ExecutionTimeLimitExceeded, FunctionExecutionError, FunctionNotFound, InternalServerError, InvalidParameter, InvalidPassword, InvalidSession,
+    ExecutionTimeLimitExceeded, FunctionExecutionError, FunctionNotFound, IncomingWebhookAuthFailed,
+    IncomingWebhookNotFound, InternalServerError, InvalidParameter, InvalidPassword, InvalidSession,
     MissingParameter, MongoDBError, NoMatchingRuleFound, ReadSizeLimitExceeded, SchemaValidationFailedWrite,
     ServiceCommandNotFound, ServiceNotFound, ServiceTypeNotFound, UserAlreadyConfirmed, UserAppDomainMismatch, UserDisabled,
     UserNotFound, UserpassTokenInvalid,
@@ -92,6 +95,12 @@ impl ClientError {
     #[must_use]
     pub fn session(message: &str) -> Self {
         Self::new(ErrorClass::Unauthorized, ErrorCode::InvalidSession, message)
+    }
+
+    /// A request by another method than is taken.
+    #[must_use]
+    pub fn wrong_method() -> Self {
+        Self::plain(ErrorClass::MethodNotAllowed, "method not allowed")
     }
 
     /// The service failed: the client learns nothing else.

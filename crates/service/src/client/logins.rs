@@ -150,7 +150,7 @@ impl ClientApi {
         }
     }
 
-    async fn identify_by_password(&self, email: &str, password: &str) -> Result<Proven, ClientError> {
+    pub(super) async fn identify_by_password(&self, email: &str, password: &str) -> Result<Proven, ClientError> {
         let login = self.credentials.login(email).await?;
         let kept = login.as_ref().and_then(|login| login.hash.clone());
         // An unknown address takes as long as a wrong password, and one that is too long for any.
@@ -174,7 +174,7 @@ impl ClientApi {
         Ok(Proven { identity, proof: Proof::Password { hash } })
     }
 
-    async fn identify_by_key(&self, key: &str) -> Result<Proven, ClientError> {
+    pub(super) async fn identify_by_key(&self, key: &str) -> Result<Proven, ClientError> {
         let refused = || ClientError::unauthorized(ErrorCode::AuthError);
         let id = key.get(..24).filter(|id| is_id(id)).ok_or_else(refused)?;
         let known = self.credentials.key(id).await?.filter(|known| is_of(key, &known.hash) && !known.is_disabled);

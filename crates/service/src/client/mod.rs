@@ -5,6 +5,7 @@ mod actions;
 mod administration;
 mod calls;
 mod custom_data;
+mod endpoints;
 mod error;
 mod evaluation;
 mod hashing;
@@ -35,6 +36,7 @@ use crate::functions::Functions;
 
 pub use administration::{Administration, ImportedUser};
 pub use custom_data::StoredCustomData;
+pub use endpoints::{DataApiCall, Entries, Form, HttpReply, Incoming, Tries, plain_json};
 pub use error::{ClientError, ErrorClass, ErrorCode};
 pub use evaluation::{Evaluation, Evaluator, Question};
 pub use hashing::Hashing;
@@ -60,6 +62,7 @@ pub struct ClientApi {
     changes: Option<Arc<dyn Watch>>,
     position_names: PositionNames,
     providers: Providers,
+    entries: Entries,
     hashing: Hashing,
     mailer: Arc<dyn Mailer>,
     mail_texts: MailTexts,
@@ -107,6 +110,7 @@ impl ClientApi {
             freshness,
         } = parts;
         let providers = Providers::of(&data.app);
+        let entries = Entries::of(&data.app, &data.secrets);
         Self {
             id,
             data,
@@ -119,6 +123,7 @@ impl ClientApi {
             hashing: Hashing::default(),
             mailer,
             mail_texts,
+            entries,
             freshness,
         }
     }
@@ -161,5 +166,11 @@ impl ClientApi {
             cursor.batch().await.map_err(ClientError::internal)?;
         }
         Ok(())
+    }
+
+    /// What it lets in over HTTP beside its clients' requests.
+    #[must_use]
+    pub const fn entries(&self) -> &Entries {
+        &self.entries
     }
 }

@@ -27,7 +27,7 @@ pub(crate) struct Data {
     pub(super) store: DataStore,
     pub(super) reserved: Reserved,
     pub(super) transactions: Transactions,
-    functions: OnceLock<Weak<dyn RuleFunctions>>,
+    pub(super) functions: OnceLock<Weak<dyn RuleFunctions>>,
 }
 
 /// By whose rules something is done, and in which request.

@@ -6,6 +6,7 @@ mod awaiting;
 mod bulk;
 #[cfg(feature = "mongodb")]
 mod commands;
+mod condition;
 mod found;
 mod guarded;
 mod joined;

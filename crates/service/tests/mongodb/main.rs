@@ -12,6 +12,7 @@
 
 #[path = "../it/data.rs"]
 mod data;
+mod data_api;
 mod processes;
 mod served;
 #[path = "../stories/mod.rs"]
@@ -33,6 +34,8 @@ fn place(world: &World) -> Place {
 
 fn main() -> ExitCode {
     let mut cases: Vec<(String, Run)> = cases! {
+        data_api:
+            actions_answer_by_the_rules_and_as_the_system;
         processes:
             a_session_that_is_revoked_by_one_process_is_dead_in_the_other
             keys_made_by_two_processes_are_no_more_than_a_user_may_have

@@ -1,0 +1,67 @@
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::{Path, State as Extract};
+use axum::http::request::Parts;
+use portcullis_service::client::{ClientError, ErrorCode, HttpReply};
+
+use crate::applications::State;
+use crate::incoming::incoming;
+use crate::peer::Client;
+use crate::reply::{Reply, http_reply};
+use crate::tries::PasswordTries;
+
+/// An endpoint whose route is `/`.
+pub(crate) async fn at_root(
+    Extract(state): Extract<State>,
+    Extension(client): Extension<Client>,
+    Path(app): Path<String>,
+    parts: Parts,
+    bytes: Bytes,
+) -> Reply {
+    endpoint(&state, &client, &app, &parts, "/".to_owned(), &bytes).await
+}
+
+/// An endpoint with another route.
+pub(crate) async fn at_route(
+    Extract(state): Extract<State>,
+    Extension(client): Extension<Client>,
+    Path((app, route)): Path<(String, String)>,
+    parts: Parts,
+    bytes: Bytes,
+) -> Reply {
+    endpoint(&state, &client, &app, &parts, format!("/{route}"), &bytes).await
+}
+
+async fn endpoint(state: &State, client: &Client, app: &str, parts: &Parts, route: String, bytes: &Bytes) -> Reply {
+    let api = state.api(app)?;
+    let tries = PasswordTries::new(state, app, client);
+    let answer = api.endpoint(&incoming(parts, client, route, bytes, &tries)).await;
+    answered(state, &tries, answer)
+}
+
+/// An incoming webhook of an older application.
+pub(crate) async fn webhook(
+    Extract(state): Extract<State>,
+    Extension(client): Extension<Client>,
+    Path((app, service, webhook)): Path<(String, String, String)>,
+    parts: Parts,
+    bytes: Bytes,
+) -> Reply {
+    let api = state.api(&app)?;
+    let tries = PasswordTries::new(&state, &app, &client);
+    let route = format!("/service/{service}/incoming_webhook/{webhook}");
+    let answer = api.webhook(&service, &webhook, &incoming(&parts, &client, route, &bytes, &tries)).await;
+    answered(&state, &tries, answer)
+}
+
+/// The answer, or what is told of a failure: to a developer, also what is for the log.
+fn answered(state: &State, tries: &PasswordTries<'_>, answer: Result<HttpReply, ClientError>) -> Reply {
+    let shows = state.options().shows_function_errors;
+    let answer = answer.map_err(|error| match error {
+        ClientError { code: Some(ErrorCode::FunctionExecutionError), private: Some(ref private), .. } if shows => {
+            ClientError { message: private.clone(), ..error }
+        }
+        error => error,
+    });
+    Ok(http_reply(answer.map_err(|error| tries.failure(error))?))
+}

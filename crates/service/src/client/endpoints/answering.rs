@@ -1,0 +1,125 @@
+use portcullis::endpoint::{ReturnType, Validation};
+use portcullis_functions::{Call, CallError, Entry, HttpRequest, Returned};
+
+use super::form::Form;
+use super::incoming::{Incoming, SECRET};
+use super::reply::HttpReply;
+use crate::client::{ClientApi, ClientError, ErrorCode};
+use crate::data::Asker;
+use crate::functions::told;
+
+/// The function that answers a request which was let in, and how its result becomes the answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Answering<'a> {
+    pub(super) function: &'a str,
+    pub(super) entry: Entry,
+    pub(super) validation: &'a Validation,
+    pub(super) responds_result: bool,
+    pub(super) return_type: ReturnType,
+}
+
+impl Answering<'_> {
+    /// Calls the function.
+    pub(super) async fn answer(
+        self,
+        api: &ClientApi,
+        incoming: &Incoming<'_>,
+        asker: Asker,
+    ) -> Result<HttpReply, ClientError> {
+        let hides = matches!(self.validation, Validation::SecretInQuery(_));
+        let query = incoming.parameters().filter(|(name, _)| !hides || name != SECRET).collect();
+        let body = (!incoming.body.is_empty()).then(|| incoming.body.to_vec());
+        let http = HttpRequest { query, headers: incoming.headers.clone(), body };
+        let mut call = Call::new(self.function, Vec::new(), self.entry, asker.user).with_http(http);
+        if let Some(request) = asker.request {
+            call = call.with_request(request);
+        }
+        let returned = api.functions.call(call).await.map_err(|error| failed(&error))?;
+        Ok(self.reply(returned, Form::wanted(incoming, self.return_type)))
+    }
+
+    /// What the function set explicitly, or its result.
+    fn reply(self, returned: Returned, form: Form) -> HttpReply {
+        let Returned { value, response, .. } = returned;
+        let response = response.unwrap_or_default();
+        // A webhook's response that was touched is the function's own; an endpoint's still carries the result.
+        let is_own = matches!(self.entry, Entry::Webhook) && !response.is_untouched();
+        let has_result = self.responds_result && response.body.is_none() && !is_own;
+        let mut reply = if has_result {
+            HttpReply::result(value, form)
+        } else {
+            let is_empty = response.body.is_none() && !is_own;
+            HttpReply { status: if is_empty { 204 } else { 200 }, headers: Vec::new(), body: response.body }
+        };
+        reply.status = response.status.unwrap_or(reply.status);
+        let is_set = |known: &str| response.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(known));
+        reply.headers.retain(|(name, _)| !is_set(name));
+        reply.headers.extend(response.headers);
+        reply
+    }
+}
+
+/// What a stranger is told of a call that failed: not how, which may be anything that the function threw.
+fn failed(error: &CallError) -> ClientError {
+    let told = told(error);
+    if !matches!(error, CallError::Failed(_)) {
+        return told;
+    }
+    let private = match told.private {
+        Some(place) => format!("{} ({place})", told.message),
+        None => told.message,
+    };
+    let mut generic = ClientError::bad(ErrorCode::FunctionExecutionError, "the function failed");
+    generic.private = Some(private);
+    generic
+}
+
+#[cfg(test)]
+mod tests {
+    use portcullis_functions::HttpResponse;
+
+    use bson::Bson;
+
+    use super::*;
+
+    fn reply(entry: Entry, responds_result: bool, response: HttpResponse) -> (u16, Option<String>, usize) {
+        let answering = Answering {
+            function: "f",
+            entry,
+            validation: &Validation::None,
+            responds_result,
+            return_type: ReturnType::Json,
+        };
+        let returned = Returned { value: Bson::Int32(7), console: Vec::new(), response: Some(response) };
+        let HttpReply { status, headers, body } = answering.reply(returned, Form::Json);
+        (status, body.map(|body| String::from_utf8_lossy(&body).into_owned()), headers.len())
+    }
+
+    #[test]
+    fn a_result_is_sent_unless_a_body_was_set() {
+        let body = || Some(b"own".to_vec());
+        let header = || vec![("content-type".to_owned(), "text/plain".to_owned())];
+        let untouched = HttpResponse::default;
+        let status = || HttpResponse { status: Some(201), ..untouched() };
+        let own = || HttpResponse { body: body(), ..untouched() };
+        let headed = || HttpResponse { headers: header(), ..untouched() };
+        let (seven, text) = (Some("7".to_owned()), Some("own".to_owned()));
+        for (entry, responds, response, expected) in [
+            (Entry::Endpoint, true, untouched(), (200, seven.clone(), 1)),
+            (Entry::Endpoint, true, status(), (201, seven.clone(), 1)),
+            (Entry::Endpoint, true, headed(), (200, seven.clone(), 1)),
+            (Entry::Endpoint, true, own(), (200, text.clone(), 0)),
+            (Entry::Endpoint, false, untouched(), (204, None, 0)),
+            (Entry::Endpoint, false, status(), (201, None, 0)),
+            (Entry::Endpoint, false, headed(), (204, None, 1)),
+            (Entry::Endpoint, false, own(), (200, text.clone(), 0)),
+            (Entry::Webhook, true, untouched(), (200, seven, 1)),
+            (Entry::Webhook, true, status(), (201, None, 0)),
+            (Entry::Webhook, true, headed(), (200, None, 1)),
+            (Entry::Webhook, true, own(), (200, text, 0)),
+            (Entry::Webhook, false, untouched(), (204, None, 0)),
+        ] {
+            assert_eq!(reply(entry, responds, response.clone()), expected, "{entry:?} {responds} {response:?}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+use portcullis::auth::ProviderType;
+use portcullis::login::{Authenticated, LoginError, Newcomers};
+use portcullis::store::Identity;
+use portcullis::user::{CustomData, User};
+
+use super::credentials::Credentials;
+use super::incoming::Incoming;
+use crate::client::logins::{Proof, Proven};
+use crate::client::{ClientApi, ClientError, ErrorClass, ErrorCode};
+
+/// What an entry of the application says about those who ask.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Callers {
+    /// Whether credentials that are good and nobody's make a user.
+    pub(super) creates: bool,
+    /// Whether rules and functions see the custom data of the user.
+    pub(super) fetches_custom_data: bool,
+}
+
+impl Callers {
+    /// The user, with the custom data or without. To ask for what was not fetched is an Error, as for all that was not.
+    pub(super) fn seen(self, user: User) -> User {
+        let custom_data = if self.fetches_custom_data { user.custom_data } else { CustomData::NotLoaded };
+        User { custom_data, ..user }
+    }
+}
+
+/// What is told of credentials that are refused, whatever the reason.
+pub(super) fn refused(private: impl ToString) -> ClientError {
+    let text = "invalid session: error finding user for endpoint";
+    let mut error = ClientError::new(ErrorClass::Unauthorized, ErrorCode::InvalidSession, text);
+    error.private = Some(private.to_string());
+    error
+}
+
+fn refusal(error: &LoginError) -> ClientError {
+    if error.is_refusal() { refused(error) } else { ClientError::internal(error) }
+}
+
+impl ClientApi {
+    /// The user of credentials, for one request.
+    pub(super) async fn caller(
+        &self,
+        credentials: Credentials,
+        callers: Callers,
+        incoming: &Incoming<'_>,
+    ) -> Result<User, ClientError> {
+        let newcomers = if callers.creates { Newcomers::Welcome } else { Newcomers::Refused };
+        let user = match credentials {
+            Credentials::Bearer(token) => return Ok(callers.seen(self.bearer(&token).await.map_err(plain)?)),
+            Credentials::Password { email, password } => {
+                self.need(ProviderType::EmailPassword)?;
+                if let Some(tries) = incoming.tries {
+                    tries.begin(&email, &password)?;
+                }
+                let proven = self.identify_by_password(&email, &password).await.map_err(plain)?;
+                if let Some(tries) = incoming.tries {
+                    tries.succeeded(&email, &password);
+                }
+                self.proven(proven, newcomers).await
+            }
+            Credentials::Key(key) => {
+                self.need(ProviderType::ApiKey)?;
+                let proven = self.identify_by_key(&key).await.map_err(plain)?;
+                self.proven(proven, newcomers).await
+            }
+            Credentials::Token(token) => {
+                self.need(ProviderType::CustomToken)?;
+                let provider = self.authenticator.provider_name().unwrap_or_default();
+                let identity: Result<Identity, LoginError> = self.authenticator.identify(provider, &token).await;
+                match identity {
+                    Ok(identity) => self.authenticator.user_by(&identity, newcomers).await,
+                    Err(error) => Err(error),
+                }
+            }
+        };
+        Ok(callers.seen(user.map_err(|error| refusal(&error))?.user))
+    }
+
+    async fn proven(&self, proven: Proven, newcomers: Newcomers) -> Result<Authenticated, LoginError> {
+        match &proven.proof {
+            Proof::Key { owner: Some(owner) } => self.authenticator.owner_by(owner, &proven.identity).await,
+            // The key of a server was made by the operator, and its user with it.
+            Proof::Key { owner: None } => self.authenticator.user_by(&proven.identity, Newcomers::Welcome).await,
+            Proof::Password { .. } | Proof::Function => self.authenticator.user_by(&proven.identity, newcomers).await,
+        }
+    }
+
+    /// The user of an id that the configuration names.
+    pub(super) async fn named_user(&self, id: &str, callers: Callers) -> Result<User, ClientError> {
+        let found = self.authenticator.look_up(id).await.map_err(|error| refusal(&error))?;
+        Ok(callers.seen(found.user))
+    }
+
+    /// Refuses credentials of a provider that is off.
+    fn need(&self, kind: ProviderType) -> Result<(), ClientError> {
+        let is_on = self.providers.served.iter().any(|(_, served)| *served == kind);
+        if is_on { Ok(()) } else { Err(refused("the provider is off")) }
+    }
+}
+
+/// Of a refusal, the reason is for the log only.
+fn plain(error: ClientError) -> ClientError {
+    match error.class {
+        ErrorClass::Internal => error,
+        _ => refused(error.private.unwrap_or(error.message)),
+    }
+}

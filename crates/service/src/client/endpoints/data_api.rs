@@ -1,0 +1,85 @@
+use portcullis::endpoint::{DataApiConfig, RunAs};
+use portcullis::json::Node;
+use portcullis::user::User;
+
+use super::caller::Callers;
+use super::credentials::Credentials;
+use super::data_actions::DataAction;
+use super::entries::Entry;
+use super::form::Form;
+use super::incoming::Incoming;
+use super::reply::HttpReply;
+use super::validation::{ENDPOINT_SIGNATURE, validate};
+use crate::client::{ClientApi, ClientError, ErrorClass, ErrorCode};
+use crate::data::Asker;
+
+/// A request to the Data API that was let in and whose body is still to be read.
+pub struct DataApiCall<'a> {
+    api: &'a ClientApi,
+    action: DataAction,
+    asker: Asker,
+    form: Form,
+}
+
+impl ClientApi {
+    /// Lets a request to the Data API in: `POST …/endpoint/data/{version}/action/{action}`.
+    ///
+    /// # Errors
+    /// There is no such version or action, or the request is not let in.
+    pub async fn data_api(
+        &self,
+        version: &str,
+        action: &str,
+        incoming: &Incoming<'_>,
+    ) -> Result<DataApiCall<'_>, ClientError> {
+        let absent = || ClientError::plain(ErrorClass::NotFound, "not found");
+        let config = match &self.entries.data_api {
+            Entry::Absent => return Err(absent()),
+            Entry::Refused => return Err(ClientError::internal("the configuration of the Data API does not load")),
+            Entry::Served(config) => config,
+        };
+        let action = DataAction::from_name(action).ok_or_else(absent)?;
+        if !config.versions.iter().any(|served| served == version) {
+            return Err(absent());
+        }
+        validate(&config.validation, ENDPOINT_SIGNATURE, incoming, &self.data.secrets).map_err(|reason| {
+            let mut error = ClientError::unauthorized(ErrorCode::AuthError);
+            error.private = Some(reason.to_owned());
+            error
+        })?;
+        let user = self.data_api_user(config, incoming).await?;
+        let asker = Asker { user, request: Some(incoming.request(action.name())?) };
+        self.meet(&config.can_evaluate, &asker, action.name()).await?;
+        Ok(DataApiCall { api: self, action, asker, form: Form::wanted(incoming, config.return_type) })
+    }
+
+    /// As whom documents are read and written.
+    async fn data_api_user(&self, config: &DataApiConfig, incoming: &Incoming<'_>) -> Result<User, ClientError> {
+        let callers = Callers { creates: config.creates_users, fetches_custom_data: config.fetches_custom_data };
+        match &config.run_as {
+            RunAs::System => Ok(User::system()),
+            RunAs::User(id) => self.named_user(id, callers).await,
+            RunAs::Script(_) => Err(ClientError::internal("the Data API would run as whom a script says")),
+            RunAs::Caller => match Credentials::of_headers(incoming)? {
+                Some(credentials) => self.caller(credentials, callers, incoming).await,
+                None => {
+                    let text = "no authentication methods were specified";
+                    Err(ClientError::bad(ErrorCode::InvalidParameter, text))
+                }
+            },
+        }
+    }
+}
+
+impl DataApiCall<'_> {
+    /// Carries it out, with the body.
+    ///
+    /// # Errors
+    /// The body is wrong, or what it asks for is not permitted or fails.
+    pub async fn answer(self, body: Option<&Node>) -> Result<HttpReply, ClientError> {
+        let Self { api, action, asker, form } = self;
+        let body = body.filter(|body| body.as_object().is_some());
+        let body = body.ok_or_else(|| ClientError::bad(ErrorCode::BadRequest, "the body must be a JSON object"))?;
+        Ok(HttpReply::result(action.carry_out(api, &asker, body).await?, form))
+    }
+}

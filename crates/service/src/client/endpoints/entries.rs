@@ -1,0 +1,169 @@
+use std::collections::HashMap;
+
+use portcullis::app::{App, ConfigPart, Endpoint, Secrets};
+use portcullis::endpoint::{
+    DataApiConfig, EndpointConfig, EndpointError, Method, Methods, RunAs, SharedSecret, Validation, WebhookConfig,
+};
+
+use super::validation::value;
+
+/// What an application lets in over HTTP beside its clients' requests.
+#[derive(Clone, Debug, Default)]
+pub struct Entries {
+    /// What is served: `GET /orders`.
+    pub served: Vec<String>,
+    /// What refuses every request, with the reason.
+    pub refused: Vec<(String, String)>,
+    pub(super) data_api: Entry<DataApiConfig>,
+    /// By their routes.
+    endpoints: HashMap<String, Vec<(Methods, Entry<ServedEndpoint>)>>,
+    /// By their services and names.
+    webhooks: HashMap<(String, String), Entry<WebhookConfig>>,
+}
+
+/// One of them.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Entry<C> {
+    /// There is none, or it is disabled.
+    #[default]
+    Absent,
+    /// It cannot be served: every request is refused.
+    Refused,
+    /// It is served.
+    Served(C),
+}
+
+/// An endpoint, and as whom its function runs.
+#[derive(Clone, Debug)]
+pub(super) struct ServedEndpoint {
+    pub(super) config: EndpointConfig,
+    pub(super) run_as: RunAs,
+}
+
+/// What a route and a method lead to.
+pub(super) enum Found<'e> {
+    Nothing,
+    OtherMethod,
+    Entry(&'e Entry<ServedEndpoint>),
+}
+
+impl Entries {
+    /// Those of an application.
+    pub(crate) fn of(app: &App, secrets: &Secrets) -> Self {
+        let mut entries = Self::default();
+        entries.data_api = entries.read_data_api(&app.data_api, secrets);
+        for endpoint in &app.endpoints {
+            match &endpoint.service {
+                Some(service) => entries.read_webhook(service, endpoint, secrets),
+                None => entries.read_endpoint(app, endpoint, secrets),
+            }
+        }
+        entries
+    }
+
+    /// What a request to a route leads to. A method that is named counts before `*`.
+    pub(super) fn endpoint(&self, route: &str, method: Option<Method>) -> Found<'_> {
+        let Some(known) = self.endpoints.get(route) else { return Found::Nothing };
+        let Some(method) = method else { return Found::OtherMethod };
+        let mut taking: Vec<_> = known.iter().filter(|(methods, _)| methods.take(method)).collect();
+        taking.sort_by_key(|(methods, _)| *methods == Methods::Any);
+        taking.first().map_or(Found::OtherMethod, |(_, entry)| Found::Entry(entry))
+    }
+
+    pub(super) fn webhook(&self, service: &str, name: &str) -> Option<&Entry<WebhookConfig>> {
+        self.webhooks.get(&(service.to_owned(), name.to_owned()))
+    }
+
+    fn read_data_api(&mut self, part: &ConfigPart, secrets: &Secrets) -> Entry<DataApiConfig> {
+        let config = match part {
+            ConfigPart::Absent => return Entry::Absent,
+            ConfigPart::Present(file) => DataApiConfig::compile(&file.node).map_err(|errors| first(&errors)),
+            _ => Err("its configuration does not load".to_owned()),
+        };
+        let config = match config {
+            Ok(config) if config.is_disabled => return Entry::Absent,
+            Ok(config) if matches!(config.run_as, RunAs::Script(_)) => {
+                Err("a script that says as whom to run is not supported".to_owned())
+            }
+            config => config,
+        };
+        let unmet = config.as_ref().ok().and_then(|config| unmet(&config.validation, secrets));
+        self.note("the Data API".to_owned(), config, unmet)
+    }
+
+    fn read_endpoint(&mut self, app: &App, endpoint: &Endpoint, secrets: &Secrets) {
+        let node = &endpoint.config.node;
+        let said = node.get("http_method").and_then(|node| node.as_str()).unwrap_or("*");
+        let config = match EndpointConfig::compile(node) {
+            Ok(config) if config.is_disabled => return,
+            Ok(config) => {
+                let function = app.functions.iter().find(|function| function.name == config.function);
+                match function {
+                    Some(function) => Ok(ServedEndpoint { run_as: RunAs::of_function(&function.config.node), config }),
+                    None => Err(format!("there is no function `{}`", config.function)),
+                }
+            }
+            Err(errors) => Err(first(&errors)),
+        };
+        // Where the method does not load, nobody can say which one is meant: all are refused that no other endpoint takes.
+        let methods = Methods::from_name(said).unwrap_or(Methods::Any);
+        let name = format!("{} {}", methods.name(), endpoint.name);
+        let known = self.endpoints.entry(endpoint.name.clone()).or_default();
+        if let Some((_, first)) = known.iter_mut().find(|(other, _)| *other == methods) {
+            *first = Entry::Refused;
+            self.served.retain(|served| *served != name);
+            self.refused.push((name, "several endpoints have this route and method".to_owned()));
+            return;
+        }
+        let unmet = config.as_ref().ok().and_then(|served| unmet(&served.config.validation, secrets));
+        let entry = self.note(name, config, unmet);
+        self.endpoints.entry(endpoint.name.clone()).or_default().push((methods, entry));
+    }
+
+    fn read_webhook(&mut self, service: &str, endpoint: &Endpoint, secrets: &Secrets) {
+        let config = match WebhookConfig::compile(&endpoint.config.node) {
+            Ok(config) if config.is_disabled => return,
+            Ok(config) => match endpoint.parsing_service() {
+                Some(kind) => {
+                    Err(format!("webhooks of `{kind}` services get a parsed payload, which is not supported"))
+                }
+                None if endpoint.script.is_none() => Err("it has no source.js".to_owned()),
+                None => Ok(config),
+            },
+            Err(errors) => Err(first(&errors)),
+        };
+        let name = format!("webhook {service}/{}", endpoint.name);
+        let unmet = config.as_ref().ok().and_then(|config| unmet(&config.validation, secrets));
+        let entry = self.note(name.clone(), config, unmet);
+        let key = (service.to_owned(), endpoint.name.clone());
+        if self.webhooks.insert(key.clone(), entry).is_some() {
+            self.served.retain(|served| *served != name);
+            self.refused.push((name, "several webhooks have this name".to_owned()));
+            self.webhooks.insert(key, Entry::Refused);
+        }
+    }
+
+    /// Takes down what becomes of one. One whose secret is missing is there, and refuses by its validation.
+    fn note<C>(&mut self, name: String, config: Result<C, String>, unmet: Option<String>) -> Entry<C> {
+        match (&config, unmet) {
+            (Err(reason), _) => self.refused.push((name, reason.clone())),
+            (Ok(_), Some(unmet)) => self.refused.push((name, unmet)),
+            (Ok(_), None) => self.served.push(name),
+        }
+        config.map_or(Entry::Refused, Entry::Served)
+    }
+}
+
+fn first(errors: &[EndpointError]) -> String {
+    errors.first().map_or_else(String::new, ToString::to_string)
+}
+
+/// Why a validation lets nobody in, if so.
+fn unmet(validation: &Validation, secrets: &Secrets) -> Option<String> {
+    let (Validation::SecretInQuery(secret) | Validation::Signature(secret)) = validation else { return None };
+    match (value(secret, secrets), secret) {
+        (Some(_), _) => None,
+        (None, SharedSecret::Named(name)) => Some(format!("the secret `{name}` was not supplied, or is empty")),
+        (None, SharedSecret::Written(_)) => Some("its secret is empty".to_owned()),
+    }
+}

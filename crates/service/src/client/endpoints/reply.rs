@@ -1,0 +1,31 @@
+use std::fmt;
+
+use bson::Bson;
+
+use super::form::Form;
+
+/// The answer to an HTTP request.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HttpReply {
+    /// The status.
+    pub status: u16,
+    /// The headers. A name may stand here several times.
+    pub headers: Vec<(String, String)>,
+    /// The body, if there is one.
+    pub body: Option<Vec<u8>>,
+}
+
+/// Without the body, which is the user's.
+impl fmt::Debug for HttpReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpReply").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+impl HttpReply {
+    /// A result in a form.
+    pub(super) fn result(value: Bson, form: Form) -> Self {
+        let headers = vec![("Content-Type".to_owned(), form.content_type().to_owned())];
+        Self { status: 200, headers, body: Some(form.write(value).into_bytes()) }
+    }
+}

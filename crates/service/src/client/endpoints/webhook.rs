@@ -1,0 +1,71 @@
+use portcullis::endpoint::{Method, ReturnType, RunAs, WebhookConfig};
+use portcullis::json;
+use portcullis::user::User;
+use portcullis_functions::{Entry as CallEntry, Library};
+
+use super::answering::Answering;
+use super::caller::Callers;
+use super::credentials::{self, Credentials};
+use super::entries::Entry;
+use super::incoming::Incoming;
+use super::reply::HttpReply;
+use super::validation::validate;
+use crate::client::{ClientApi, ClientError, ErrorClass, ErrorCode};
+use crate::data::Asker;
+
+/// The header that signs a request to a webhook.
+const HOOK_SIGNATURE: &str = "X-Hook-Signature";
+
+/// How many bytes a body may have for credentials to be looked for in it. It is read before it is known who sent it.
+const MAX_CREDENTIALS: usize = 64 * 1024;
+
+impl ClientApi {
+    /// Answers a request to an incoming webhook of an older application.
+    ///
+    /// # Errors
+    /// There is no such webhook, the request is not let in, or the function fails.
+    pub async fn webhook(&self, service: &str, name: &str, incoming: &Incoming<'_>) -> Result<HttpReply, ClientError> {
+        let config = match self.entries.webhook(service, name) {
+            None | Some(Entry::Absent) => {
+                let shown: String = name.chars().take(128).collect();
+                let message = format!("incoming webhook not found: '{shown}'");
+                return Err(ClientError::new(ErrorClass::NotFound, ErrorCode::IncomingWebhookNotFound, message));
+            }
+            Some(Entry::Refused) => return Err(ClientError::internal("the webhook cannot be served")),
+            Some(Entry::Served(config)) => config,
+        };
+        if !Method::from_name(&incoming.method).is_some_and(|method| config.methods.take(method)) {
+            return Err(ClientError::wrong_method());
+        }
+        validate(&config.validation, HOOK_SIGNATURE, incoming, &self.data.secrets).map_err(|reason| {
+            let mut error = ClientError::unauthorized(ErrorCode::IncomingWebhookAuthFailed);
+            error.private = Some(reason.to_owned());
+            error
+        })?;
+        let user = match config.run_as {
+            RunAs::Caller => self.webhook_caller(config, incoming).await?,
+            RunAs::System | RunAs::User(_) | RunAs::Script(_) => User::system(),
+        };
+        let asker = Asker { user, request: Some(incoming.request("")?) };
+        self.meet(&config.can_evaluate, &asker, name).await?;
+        let answering = Answering {
+            function: &Library::webhook(service, name),
+            entry: CallEntry::Webhook,
+            validation: &config.validation,
+            responds_result: config.responds_result,
+            return_type: ReturnType::Json,
+        };
+        answering.answer(self, incoming, asker).await
+    }
+
+    /// Who asks, by the headers or by the body; by both is an error.
+    async fn webhook_caller(&self, config: &WebhookConfig, incoming: &Incoming<'_>) -> Result<User, ClientError> {
+        let callers = Callers { creates: config.creates_users, fetches_custom_data: config.fetches_custom_data };
+        let body = (incoming.body.len() <= MAX_CREDENTIALS).then(|| json::parse_bytes(incoming.body).ok()).flatten();
+        let given = match (Credentials::of_headers(incoming)?, Credentials::of_body(body.as_ref())?) {
+            (Some(_), Some(_)) => return Err(credentials::several()),
+            (given, other) => given.or(other).ok_or_else(credentials::missing)?,
+        };
+        self.caller(given, callers, incoming).await
+    }
+}
