@@ -13,10 +13,10 @@ use portcullis::json::{self, Kind, Node};
 use portcullis_service::client::{ClientError, ErrorClass, ErrorCode};
 use tokio::sync::Semaphore;
 
-use crate::{MAX_BODY, MAX_REQUEST};
 use crate::applications::{Options, State};
 use crate::peer::Client;
 use crate::reply::Failure;
+use crate::{MAX_BODY, MAX_REQUEST};
 
 /// Takes several slashes at the beginning of a path for one: a base address that ends in a slash makes them.
 pub(crate) async fn one_slash(mut request: HttpRequest, next: Next) -> Response {

@@ -1,7 +1,7 @@
 //! Passwords that come with requests to endpoints and to the Data API.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use portcullis_service::client::{ClientError, Tries};
 

@@ -1,8 +1,9 @@
 //! The Data API: actions, forms of answers, and what is told of failures.
 
+use portcullis_server::{Options, RateLimits};
 use serde_json::{Value, json};
 
-use crate::shop::{ACTIONS, Changes, Shop, token};
+use crate::shop::{ACTIONS, Changes, ENDPOINT, Shop, token};
 
 const EMAIL: &str = "ken@example.com";
 const KEN: [(&str, &str); 2] = [("email", EMAIL), ("password", "password")];
@@ -138,7 +139,7 @@ async fn rules_and_schemas_apply() {
 /// Two shops that differ in what eve may not read answer her alike, whatever she asks.
 #[tokio::test]
 async fn what_is_hidden_is_not_told() {
-    let mut told: Vec<Vec<(u16, String)>> = Vec::new();
+    let mut told: Vec<Vec<(u16, Value)>> = Vec::new();
     for margin in [1, 1000] {
         let shop = Shop::new().await;
         shop.somebody(EMAIL).await;
@@ -169,7 +170,10 @@ async fn what_is_hidden_is_not_told() {
             ("find", json!({ "filter": { "$where": "this.what" } })),
         ] {
             let answer = shop.act(&eve, action, "orders", options).await;
-            answers.push((answer.status, answer.text));
+            let mut body = answer.json();
+            // It has the id of the request.
+            body.as_object_mut().unwrap().remove("link");
+            answers.push((answer.status, body));
         }
         told.push(answers);
     }
@@ -393,4 +397,28 @@ async fn it_can_run_as_the_system_or_as_a_user() {
         let refused = (401, "InvalidSession".to_owned(), "invalid session: error finding user for endpoint".to_owned());
         assert_eq!(shop.act(&KEN, "find", "orders", json!({})).await.failure(), refused);
     }
+}
+
+#[tokio::test]
+async fn passwords_are_not_tried_without_end() {
+    let limited = Options { rate_limits: Some(RateLimits::default()), ..Options::default() };
+    let shop = Shop::open(Changes::default(), limited).await;
+    shop.somebody(EMAIL).await;
+    for _ in 0..30 {
+        assert_eq!(shop.act(&KEN, "find", "orders", json!({})).await.status, 200, "whoever knows it is not guessing");
+    }
+    let wrong = [KEN[0], ("password", "a wrong password")];
+    let mut refused = Vec::new();
+    for _ in 0..20 {
+        refused.push(shop.act(&wrong, "find", "orders", json!({})).await);
+    }
+    let statuses: Vec<u16> = refused.iter().map(|answer| answer.status).collect();
+    let tried = statuses.iter().filter(|status| **status == 401).count();
+    assert!((1..=10).contains(&tried), "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 20 - tried);
+    assert!(refused.last().unwrap().headers.contains_key("retry-after"));
+    // The endpoints share the limit, and the user is not locked out.
+    let path = format!("{ENDPOINT}/orders");
+    assert_eq!(shop.ask("GET", &path, &wrong, "").await.status, 429);
+    assert_eq!(shop.ask("GET", &path, &KEN, "").await.status, 200);
 }

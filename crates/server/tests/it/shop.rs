@@ -127,7 +127,7 @@ impl Shop {
         Self::open(changes, Options::default()).await
     }
 
-    async fn open(changes: Changes, options: Options) -> Self {
+    pub(crate) async fn open(changes: Changes, options: Options) -> Self {
         let name = format!("portcullis-shop-{}", bson::oid::ObjectId::new().to_hex());
         let folder = std::env::temp_dir().join(name);
         copy(&portcullis_testkit::root().join("fixtures/served/shop"), &folder.join("app"));
