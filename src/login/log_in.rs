@@ -162,7 +162,7 @@ impl Authenticator {
     /// See [`LoginError`]; above all, the person is another user already.
     pub async fn link(&self, access_token: &str, provider: &str, token: &str) -> Result<Account, LoginError> {
         let bearer = self.authenticate(access_token, Freshness::Live).await?;
-        let (identity, _) = self.identify(provider, token).await?;
+        let identity = self.identify(provider, token).await?;
         let account = self.assembler.accounts.users.link(&bearer.user.id, &identity).await?;
         self.looked_up.remove(&account.id);
         Ok(account)

@@ -17,7 +17,7 @@ use portcullis::auth::ProviderType;
 use portcullis::text::OneLine;
 use portcullis_server::{AccessKey, Options, RateLimits, State, Tls, metrics, serve};
 use portcullis_service::client::{
-    ClaimUsersBy, ClientApi, FolderMail, Host, LANGUAGES, MailSettings, MailTexts, Mailer, QueuedMail, Served, StorePlace,
+    ClaimUsersBy, ClientApi, FolderMail, Host, LANGUAGES, MailSettings, MailTexts, Mailer, QueuedMail, Served,
 };
 use portcullis_service::Places;
 use tokio::net::TcpListener;

@@ -117,7 +117,7 @@ impl ClientApi {
                     continue;
                 }
                 Ok(WatchEvent::Nothing) => StreamItem::Quiet,
-                Ok(WatchEvent::Change(change)) => match told(*change, &asked, &self.position_names) {
+                Ok(WatchEvent::Change(change)) => match shown(*change, &asked, &self.position_names) {
                     Ok(Some(event)) => StreamItem::Change(event),
                     Ok(None) => continue,
                     Err(error) => StreamItem::Failed(error),
@@ -180,7 +180,7 @@ impl Asked {
 }
 
 /// A change as clients read it, if it is one that is asked for. It holds nothing but what the user may read.
-fn told(happened: ChangeEvent, asked: &Asked, names: &PositionNames) -> Result<Option<Bson>, ClientError> {
+fn shown(happened: ChangeEvent, asked: &Asked, names: &PositionNames) -> Result<Option<Bson>, ClientError> {
     let ChangeEvent { change, time, position } = happened;
     let whole = |raw: &bson::RawDocumentBuf| -> Result<Document, ClientError> {
         DocumentRef::Raw(raw).to_document().map_err(ClientError::internal)

@@ -174,6 +174,7 @@ impl<'c> Changing<'c> {
     const fn operation(&self) -> ChangeOperation {
         match self {
             Self::Operators(_) => ChangeOperation::Update,
+            Self::Pipeline(_) => ChangeOperation::Update,
             Self::Replacement(_) => ChangeOperation::Replace,
         }
     }
