@@ -67,6 +67,7 @@
 //! | [`store`] | traits of the stores that a host provides; the package `portcullis-store` implements them |
 //! | [`endpoint`] | settings of HTTPS endpoints, webhooks and the Data API |
 //! | [`auth`], `login` | users from claims and custom data; tokens and sessions (feature `jwt`) |
+//! | [`trigger`] | triggers: what runs a function, and when |
 //! | [`testfile`] | tests of rules |
 //! | [`lint`](App::check) | findings about rules that load but are probably not meant |
 //! | [`text`] | findings shown to people |
@@ -95,6 +96,7 @@ pub mod aggregation;
 pub mod app;
 pub mod auth;
 mod byte_search;
+mod calendar;
 pub mod clock;
 pub mod endpoint;
 #[cfg(not(feature = "unstable"))]
@@ -147,6 +149,7 @@ pub mod store;
 pub mod template;
 pub mod testfile;
 pub mod text;
+pub mod trigger;
 #[cfg(not(feature = "unstable"))]
 mod update;
 #[cfg(feature = "unstable")]

@@ -45,6 +45,7 @@ impl App {
         check.together(&policies);
         check.configuration();
         check.sync();
+        check.triggers();
         check.named();
         check.keys();
         if portable {
@@ -281,6 +282,19 @@ impl<'a> Check<'a> {
         self.endpoints();
         for rule in &app.service_rules {
             self.expression(&rule.config, rule.when(), Scope::Service);
+        }
+    }
+
+    /// What keeps triggers from being run; of one that is disabled it matters less.
+    fn triggers(&mut self) {
+        let app = self.app;
+        for trigger in &app.triggers {
+            let is_disabled = trigger.config.node.get("disabled").and_then(Node::as_bool) == Some(true);
+            for error in trigger.definition().err().unwrap_or_default() {
+                let finding = Finding::from(error);
+                let severity = if is_disabled { Severity::Warning } else { finding.severity };
+                self.add(&trigger.config, Finding { severity, ..finding });
+            }
         }
     }
 

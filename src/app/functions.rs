@@ -8,6 +8,7 @@ use super::{ConfigFile, ConfigPart, ProblemKind};
 use crate::auth::ProviderType;
 use crate::json::{Kind, Node, parse};
 use crate::text::{Source, Span};
+use crate::trigger::{TriggerDefinition, TriggerError};
 
 /// A function: an entry of `functions/config.json`, or `functions/<name>/config.json` of an older application.
 #[derive(Clone, Debug)]
@@ -66,6 +67,16 @@ pub struct Trigger {
     pub name: String,
     /// Its settings.
     pub config: ConfigFile,
+}
+
+impl Trigger {
+    /// What it waits for and which function it runs. Whether there is such a function is not looked at.
+    ///
+    /// # Errors
+    /// All that is wrong with its settings: it cannot be run.
+    pub fn definition(&self) -> Result<TriggerDefinition, Vec<TriggerError>> {
+        TriggerDefinition::compile(&self.name, &self.config.node)
+    }
 }
 
 /// A way to log in: a key of `auth/providers.json`, or `auth_providers/<name>.json` of an older application.
@@ -214,13 +225,14 @@ pub(super) fn endpoints(reader: &mut Reader<'_>) -> Vec<Endpoint> {
 
 /// Reads the settings of every trigger.
 pub(super) fn triggers(reader: &mut Reader<'_>) -> Vec<Trigger> {
-    let mut triggers = Vec::new();
+    let mut configs = Vec::new();
     for stem in reader.stems("triggers") {
         if let ConfigPart::Present(config) = reader.object(&format!("triggers/{stem}.json")) {
-            triggers.push(Trigger { name: config.text("name").unwrap_or(&stem).to_owned(), config });
+            configs.push((config.text("name").unwrap_or(&stem).to_owned(), config));
         }
     }
-    triggers
+    let configs = unique(reader, "trigger", configs);
+    configs.into_iter().map(|(name, config)| Trigger { name, config }).collect()
 }
 
 /// Reads the settings of every provider.

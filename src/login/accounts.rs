@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use bson::DateTime;
 
-use super::LoginError;
+use super::{Announcer, LoginError};
 use crate::auth::ProviderType;
 use crate::store::{Account, Identity, ImportOutcome, Removed, Sessions, Users};
 
@@ -14,13 +14,21 @@ const PAGE: usize = 1000;
 pub struct Accounts {
     pub(super) users: Arc<dyn Users>,
     pub(super) sessions: Arc<dyn Sessions>,
+    pub(super) announcer: Option<Announcer>,
 }
 
 impl Accounts {
     /// The accounts in these stores.
     #[must_use]
     pub const fn new(users: Arc<dyn Users>, sessions: Arc<dyn Sessions>) -> Self {
-        Self { users, sessions }
+        Self { users, sessions, announcer: None }
+    }
+
+    /// Tells triggers what happens to users.
+    #[must_use]
+    pub fn with_announcer(mut self, announcer: Announcer) -> Self {
+        self.announcer = Some(announcer);
+        self
     }
 
     /// Ends every session of a user, so that no token of theirs is good any more; how many there were.
@@ -136,7 +144,10 @@ impl Accounts {
     /// # Errors
     /// The store cannot be asked.
     pub async fn delete(&self, user_id: &str) -> Result<bool, LoginError> {
-        let deleted = self.users.delete(user_id).await?;
+        let deleted = match &self.announcer {
+            Some(announcer) => announcer.delete(user_id).await?,
+            None => self.users.delete(user_id).await?,
+        };
         self.revoke_sessions(user_id).await?;
         Ok(deleted)
     }

@@ -54,7 +54,7 @@ impl Authenticator {
             let Identity { provider_type, id, .. } = identity.clone();
             return Err(UsersError::IdentityTaken { provider_type, id }.into());
         }
-        let admitted = self.admit(&account, now).await;
+        let admitted = self.admit(&account, identity.provider_type, now).await;
         if admitted.is_err() {
             users.delete(&account.id).await?;
         }
@@ -202,7 +202,7 @@ impl Authenticator {
         device_id: Option<&str>,
     ) -> Result<Login, LoginError> {
         let now = self.clock.now();
-        self.admit(&account, now).await?;
+        self.admit(&account, identity.provider_type, now).await?;
         let expires_at = self.issuer.refresh_expiry(identity.provider_type, now);
         let session = Session {
             id: ObjectId::new().to_hex(),
@@ -244,12 +244,23 @@ impl Authenticator {
         };
         let refresh_token = self.issuer.issue_refresh(&grant, now)?;
         self.session(&session.id, &account.id, now).await?;
+        // Before anybody has the tokens: no login is missed if the process ends here.
+        if let Some(announcer) = &self.assembler.accounts.announcer
+            && !announcer.logged_in(&session.id, provider_type, &user).await?
+        {
+            return Err(LoginError::SessionEnded);
+        }
         self.looked_up.insert(user.clone(), now);
         Ok(Login { access_token, refresh_token, device_id: session.device_id.clone(), user, warnings })
     }
 
     /// Lets a user in: calls the user-creation function for one who is new.
-    pub(super) async fn admit(&self, account: &Account, now: DateTime) -> Result<(), LoginError> {
+    pub(super) async fn admit(
+        &self,
+        account: &Account,
+        provider: ProviderType,
+        now: DateTime,
+    ) -> Result<(), LoginError> {
         match account.state {
             AccountState::Disabled | AccountState::DisabledPending => {
                 return Err(LoginError::UserDisabled(account.id.clone()));
@@ -263,7 +274,10 @@ impl Authenticator {
         if let Some(function) = &self.user_creation {
             function.user_created(&account.to_user(CustomData::NotLoaded)).await?;
         }
-        Ok(self.assembler.accounts.users.activate(&account.id).await?)
+        Ok(match &self.assembler.accounts.announcer {
+            Some(announcer) => announcer.activate(&account.id, provider).await?,
+            None => self.assembler.accounts.users.activate(&account.id).await?,
+        })
     }
 }
 

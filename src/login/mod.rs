@@ -7,6 +7,7 @@
 //! database error never reads as "no custom data".
 
 mod accounts;
+mod announcer;
 mod application;
 mod assembler;
 mod authenticated;
@@ -21,6 +22,7 @@ mod takeover;
 mod user_creation;
 
 pub use accounts::Accounts;
+pub use announcer::Announcer;
 pub use application::{SetupError, custom_data_config, token_provider};
 pub use assembler::UserAssembler;
 pub use authenticated::{Authenticated, DataAge, DataSource};

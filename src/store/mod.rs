@@ -1,6 +1,7 @@
-//! What a host keeps: users, their sessions, their custom data, and the documents that are guarded. One trait each; the package
+//! What a host keeps: users, their sessions, their custom data, the states of triggers, and the documents that are guarded. One trait each; the package
 //! `portcullis-store` implements them on a file and on MongoDB. Custom data can also stand in files of extended JSON or in memory.
 
+mod account_events;
 mod credentials;
 mod custom_data;
 pub mod documents;
@@ -9,14 +10,17 @@ mod export;
 mod files;
 mod memory;
 mod sessions;
+mod triggers;
 mod users;
 
+pub use account_events::{AccountEvent, AccountEvents, Telling, WaitingEvent};
 pub use credentials::{ApiKey, Credentials, KeyAddition, LoginAddition, OneTimeToken, PasswordLogin, TokenPurpose};
 pub use custom_data::{CustomDataStore, LookUpError, MAX_BYTES, MAX_DOCUMENTS};
 pub use error::StoreError;
 pub use files::{FileCustomData, FileError};
 pub use memory::MemoryCustomData;
 pub use sessions::{Session, Sessions};
+pub use triggers::{Lease, Position, Progress, Switch, TriggerState, Triggers};
 pub use users::{Account, AccountState, Identity, ImportOutcome, Removed, Users, UsersError};
 
 #[cfg(not(feature = "unstable"))]

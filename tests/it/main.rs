@@ -31,5 +31,6 @@ mod raw_validation;
 mod regressions;
 mod templates;
 mod tokens;
+mod triggers;
 mod update_description;
 mod updates;

@@ -10,8 +10,10 @@ use portcullis::auth::{CustomDataConfig, Warning};
 use portcullis::eval::Functions;
 use portcullis::future::BoxFuture;
 use portcullis::login::{
-    Authenticated, Authenticator, Freshness, FunctionMissing, UserCreation, UserCreationRefused, custom_data_config,
+    Accounts, Authenticated, Authenticator, Freshness, FunctionMissing, UserCreation, UserCreationRefused,
+    custom_data_config,
 };
+use portcullis::store::Credentials;
 use portcullis::testfile;
 use portcullis::user::User;
 use portcullis_service::{AccountStores, IfMissing, LoginOptions, Service, ServiceError};
@@ -52,6 +54,21 @@ impl AppArgs {
             trouble => trouble,
         })?;
         Ok(places.account_stores(places.id_of(&app)?, missing).await?)
+    }
+
+    /// As [`open`](Self::open), for changes of users of which the application's triggers are told, if its directory is there.
+    pub(super) async fn open_telling(
+        &self,
+        stores: &StoreArgs,
+        missing: IfMissing,
+    ) -> Result<(Accounts, Arc<dyn Credentials>), Trouble> {
+        let opened = self.open(stores, missing).await?;
+        let credentials = Arc::clone(&opened.credentials);
+        let accounts = match self.load() {
+            Ok(app) => opened.accounts_of(&app),
+            Err(_) => opened.accounts(),
+        };
+        Ok((accounts, credentials))
     }
 
     /// The application with its stores.

@@ -40,6 +40,7 @@ mod terminal;
 mod test;
 mod token;
 mod transfer;
+mod triggers;
 mod trouble;
 mod user;
 mod users;
@@ -108,6 +109,7 @@ impl Command {
             Self::new("users", users::run),
             Self::new("run", run::run),
             Self::new("keys", keys::run),
+            Self::new("triggers", triggers::run),
             Self::new("serve", serve::run),
         ]
     }

@@ -32,6 +32,7 @@ mod server;
 #[cfg(feature = "mongodb")]
 mod server;
 mod service;
+pub mod triggers;
 
 pub use clients::{Clients, ServerUri};
 pub use data::DataStore;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bson::Document;
 use portcullis::auth::{CustomDataConfig, CustomDataSource};
 use portcullis::path::FieldPath;
-use portcullis::store::documents::{DocumentStore, Namespace, Watch};
+use portcullis::store::documents::{ChangeFeed, DocumentStore, Namespace, Watch};
 use portcullis::store::{CustomDataStore, StoreError};
 use portcullis::value::DocumentRef;
 use portcullis_store::{FindPlan, LiveFinding};
@@ -45,6 +45,12 @@ impl Server {
     /// Never called.
     #[must_use]
     pub fn changes(&self) -> Box<dyn Watch> {
+        match *self {}
+    }
+
+    /// Never called.
+    #[must_use]
+    pub fn feed(&self) -> Box<dyn ChangeFeed> {
         match *self {}
     }
 
@@ -89,5 +95,6 @@ impl Server {
 
 /// Whether a collection of the database of users and sessions holds them.
 pub(crate) fn holds_accounts(collection: &str) -> bool {
-    ["users", "sessions", "password_logins", "one_time_tokens", "api_keys"].contains(&collection)
+    ["users", "sessions", "password_logins", "one_time_tokens", "api_keys", "triggers", "account_events"]
+        .contains(&collection)
 }

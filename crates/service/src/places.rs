@@ -6,7 +6,7 @@ use std::sync::Arc;
 use portcullis::app::App;
 use portcullis::auth::CustomDataConfig;
 use portcullis::login::{Accounts, custom_data_config};
-use portcullis::store::{Credentials, CustomDataStore, FileCustomData, Sessions, Users};
+use portcullis::store::{AccountEvents, Credentials, CustomDataStore, FileCustomData, Sessions, Triggers, Users};
 use portcullis::text::Severity;
 use portcullis_store::Embedded;
 
@@ -53,13 +53,37 @@ pub struct AccountStores {
     pub sessions: Arc<dyn Sessions>,
     /// Their passwords and keys.
     pub credentials: Arc<dyn Credentials>,
+    /// What happened to them, for triggers.
+    pub events: Arc<dyn AccountEvents>,
+    /// The states of triggers.
+    pub triggers: Arc<dyn Triggers>,
 }
 
 impl AccountStores {
+    /// All in one file.
+    pub(crate) fn of(embedded: &Arc<Embedded>) -> Self {
+        Self {
+            users: Arc::<Embedded>::clone(embedded),
+            sessions: Arc::<Embedded>::clone(embedded),
+            credentials: Arc::<Embedded>::clone(embedded),
+            events: Arc::<Embedded>::clone(embedded),
+            triggers: Arc::<Embedded>::clone(embedded),
+        }
+    }
+
     /// Both together.
     #[must_use]
     pub fn accounts(self) -> Accounts {
         Accounts::new(self.users, self.sessions)
+    }
+
+    /// Both together, telling the triggers of their application what happens to them.
+    #[must_use]
+    pub fn accounts_of(self, app: &App) -> Accounts {
+        match crate::triggers::announcer(app, &self.events) {
+            Some(announcer) => self.accounts().with_announcer(announcer),
+            None => self.accounts(),
+        }
     }
 }
 
@@ -179,12 +203,7 @@ impl Places {
         if self.file.is_none() {
             self.make_directory()?;
         }
-        let embedded = Arc::new(Embedded::open(&path, application)?);
-        Ok(AccountStores {
-            users: Arc::<Embedded>::clone(&embedded),
-            sessions: Arc::<Embedded>::clone(&embedded),
-            credentials: embedded,
-        })
+        Ok(AccountStores::of(&Arc::new(Embedded::open(&path, application)?)))
     }
 
     /// Where the custom data of a configuration are looked up: in files where such are named, else in MongoDB.

@@ -6,11 +6,12 @@ use bson::Document;
 use mongodb::Client;
 use portcullis::auth::{CustomDataConfig, CustomDataSource};
 use portcullis::path::FieldPath;
-use portcullis::store::documents::{DocumentStore, Namespace, Watch};
+use portcullis::store::documents::{ChangeFeed, DocumentStore, Namespace, Watch};
 use portcullis::store::{CustomDataStore, StoreError};
 use portcullis::value::DocumentRef;
 use portcullis_store::mongodb::{
-    self as store, ImagesKept, MongoCommands, MongoCredentials, MongoCustomData, MongoDocuments, MongoSessions, MongoUsers,
+    self as store, ImagesKept, MongoAccountEvents, MongoCommands, MongoCredentials, MongoCustomData, MongoDocuments,
+    MongoSessions, MongoTriggers, MongoUsers,
 };
 use portcullis_store::{FindPlan, LiveFinding};
 
@@ -45,6 +46,8 @@ impl Server {
             users,
             sessions: Arc::new(MongoSessions::new(&database, application)),
             credentials: Arc::new(MongoCredentials::new(&database, application)),
+            events: Arc::new(MongoAccountEvents::new(&database, application)),
+            triggers: Arc::new(MongoTriggers::new(&database, application)),
         }
     }
 
@@ -66,6 +69,12 @@ impl Server {
     /// What changes in its databases, if it is a replica set.
     #[must_use]
     pub fn changes(&self) -> Box<dyn Watch> {
+        Box::new(MongoDocuments::new(&self.0))
+    }
+
+    /// The same as whole change events, for triggers.
+    #[must_use]
+    pub fn feed(&self) -> Box<dyn ChangeFeed> {
         Box::new(MongoDocuments::new(&self.0))
     }
 
@@ -115,6 +124,7 @@ impl Server {
 
 /// Whether a collection of the database of users and sessions holds them.
 pub(crate) fn holds_accounts(collection: &str) -> bool {
-    [MongoUsers::COLLECTION, MongoSessions::COLLECTION].contains(&collection)
+    [MongoUsers::COLLECTION, MongoSessions::COLLECTION, MongoTriggers::COLLECTION, MongoAccountEvents::COLLECTION]
+        .contains(&collection)
         || MongoCredentials::COLLECTIONS.contains(&collection)
 }

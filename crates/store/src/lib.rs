@@ -3,6 +3,7 @@
 //! | trait | without a server (feature `embedded`) | on MongoDB (feature `mongodb`) |
 //! | --- | --- | --- |
 //! | [`Users`](portcullis::store::Users), [`Sessions`](portcullis::store::Sessions) | [`Embedded`] | [`mongodb::MongoUsers`], [`mongodb::MongoSessions`] |
+//! | [`Triggers`](portcullis::store::Triggers), [`AccountEvents`](portcullis::store::AccountEvents) | [`Embedded`] | [`mongodb::MongoTriggers`], [`mongodb::MongoAccountEvents`] |
 //! | [`CustomDataStore`](portcullis::store::CustomDataStore) | | [`mongodb::MongoCustomData`] |
 //! | [`DocumentStore`](portcullis::store::documents::DocumentStore), [`Watch`](portcullis::store::documents::Watch) of documents | [`EmbeddedDocuments`] | [`mongodb::MongoDocuments`] |
 //!
@@ -19,6 +20,8 @@ mod live_finding;
 #[cfg(feature = "mongodb")]
 pub mod mongodb;
 mod record;
+#[cfg(any(feature = "embedded", feature = "mongodb"))]
+mod trigger_records;
 
 #[cfg(feature = "embedded")]
 pub use embedded::{ChangeLogLimits, Embedded, EmbeddedDocuments};

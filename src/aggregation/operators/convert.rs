@@ -1,11 +1,11 @@
 use bson::oid::ObjectId;
 use bson::{Bson, DateTime};
 
-use super::calendar::{self, Civil};
 use super::{Args, null, some};
 use crate::aggregation::failure::{Outcome, refusal, refused};
 use crate::aggregation::number::Num;
 use crate::aggregation::value::{is_nullish, is_true, kind};
+use crate::calendar::{self, Civil};
 use crate::value::{Type, ValueRef};
 
 /// MongoDB's code for a conversion that cannot be made, for which `onError` stands in.

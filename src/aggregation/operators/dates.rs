@@ -1,10 +1,10 @@
 use bson::{Bson, DateTime, doc};
 
-use super::calendar::{self, Civil, DAY, HOUR, MINUTE, SECOND};
 use super::{Args, null, some};
 use crate::aggregation::failure::{FindError, Outcome, refusal, refused};
 use crate::aggregation::number::Num;
 use crate::aggregation::value::{is_nullish, kind, take_text};
+use crate::calendar::{self, Civil, DAY, HOUR, MINUTE, SECOND};
 
 /// The point in time of a date, timestamp or ObjectId; `None` if it is null or missing.
 pub(super) fn moment(value: Option<&Bson>) -> Outcome<Option<i64>> {

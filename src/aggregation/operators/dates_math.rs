@@ -2,12 +2,12 @@
 
 use bson::{Bson, DateTime};
 
-use super::calendar::{Civil, DAY, HOUR, MINUTE, SECOND, days, length};
 use super::dates::{moment, zone};
 use super::{Args, null, some};
 use crate::aggregation::failure::{Outcome, refusal, refused};
 use crate::aggregation::number::Num;
 use crate::aggregation::value::{is_nullish, kind};
+use crate::calendar::{Civil, DAY, HOUR, MINUTE, SECOND, days, length};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Unit {

@@ -2,7 +2,6 @@
 
 pub(super) mod arithmetic;
 pub(super) mod arrays;
-pub(super) mod calendar;
 pub(super) mod convert;
 pub(super) mod dates;
 pub(super) mod dates_math;

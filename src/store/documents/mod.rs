@@ -1,11 +1,13 @@
 //! Documents of collections, without any rules: what a guard stands in front of.
 
+mod change_feed;
 mod error;
 mod redaction;
 mod request;
 mod update_description;
 mod watch;
 
+pub use change_feed::{ChangeEvents, ChangeFeed, FeedRequest, FeedScope};
 pub use error::DocumentsError;
 pub use redaction::Redaction;
 pub(crate) use redaction::is_plain;

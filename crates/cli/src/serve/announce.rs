@@ -33,6 +33,12 @@ pub(super) fn announce(apis: &[ClientApi], base: &str, output: &mut Output) -> R
         for (name, reason) in &api.providers().refused {
             output.line(format!("  not served: provider {}: {reason}", OneLine(name)))?;
         }
+        let plan = api.trigger_plan();
+        let names: Vec<String> = plan.runs.iter().map(|planned| planned.definition.name.clone()).collect();
+        output.line(format!("  triggers: {}", listed(&names)))?;
+        for (name, reason) in &plan.refused {
+            output.line(format!("  not served: trigger {}: {}", OneLine(name), OneLine(reason)))?;
+        }
         for (count, what) in left_out(api.app()).into_iter().filter(|(count, _)| *count > 0) {
             output.line(format!("  not served: {count} {what}"))?;
         }
@@ -55,9 +61,8 @@ fn collections(app: &App) -> Vec<String> {
 }
 
 /// What an application has that is not served.
-fn left_out(app: &App) -> [(usize, &'static str); 2] {
+fn left_out(app: &App) -> [(usize, &'static str); 1] {
     [
-        (app.triggers.len(), "triggers: they are not run yet"),
         (app.sync.len(), "device sync configurations: there is no sync server"),
     ]
 }

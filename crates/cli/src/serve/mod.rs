@@ -6,6 +6,7 @@ mod logs;
 mod purge;
 mod reload;
 mod settings_file;
+mod triggers;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,10 +17,10 @@ use ipnet::IpNet;
 use portcullis::auth::ProviderType;
 use portcullis::text::OneLine;
 use portcullis_server::{AccessKey, Options, RateLimits, State, Tls, metrics, serve};
+use portcullis_service::Places;
 use portcullis_service::client::{
     ClaimUsersBy, ClientApi, FolderMail, Host, LANGUAGES, MailSettings, MailTexts, Mailer, QueuedMail, Served,
 };
-use portcullis_service::Places;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::Level;
@@ -28,6 +29,7 @@ use self::announce::{announce, base};
 use self::images::Images;
 use self::logs::LogFormat;
 pub(super) use self::settings_file::with_settings;
+use self::triggers::RunningTriggers;
 use super::Answer;
 use super::application::load_app;
 use super::output::{Output, note};
@@ -294,7 +296,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
             None => None,
         };
         let (host, made) = Host::open(places, &place, mail).await?;
-        let host = host.with_takeover(args.claim_users_by.clone());
+        let host = host.with_takeover(args.claim_users_by.clone()).with_triggers();
         let apis = host.applications(served)?;
         args.check_claims(&apis);
         let images = if args.pre_images == "on" { Images::Kept } else { Images::LeftAsTheyAre };
@@ -305,15 +307,19 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         announce(&apis, &base(address, tls.is_some()), output)?;
         let options = args.options(&apis)?;
         tokio::spawn(purge::purge(apis.iter().map(|api| api.accounts().clone()).collect()));
+        let triggers = RunningTriggers::default();
+        triggers.replace(&apis).await;
         let state = State::new(apis, options);
         if let Some(listener) = measured {
             tokio::spawn(measure(listener, state.clone()));
         }
         if args.watch {
             let again = args.clone();
-            tokio::spawn(reload::reload(args.apps.clone(), move || again.served(), host, images, state.clone()));
+            let serving = reload::Serving { host, images, state: state.clone(), triggers: triggers.clone() };
+            tokio::spawn(reload::reload(args.apps.clone(), move || again.served(), serving));
         }
         serve(listener, state, tls, stopped()?).await?;
+        triggers.shut_down().await;
         Ok::<_, Trouble>(())
     })?;
     runtime.block_on(shut_down());

@@ -9,20 +9,28 @@ use portcullis_server::State;
 use portcullis_service::client::{Host, Served};
 
 use super::images::Images;
+use super::triggers::RunningTriggers;
 use crate::output::note;
 use crate::trouble::Trouble;
 
 /// How often the files of the applications are looked at.
 const PERIOD: Duration = Duration::from_secs(1);
 
+/// What applications that are loaded again are given to.
+pub(super) struct Serving {
+    pub(super) host: Host,
+    pub(super) images: Images,
+    pub(super) state: State,
+    pub(super) triggers: RunningTriggers,
+}
+
 /// Serves the applications anew whenever their files change: all of them or, if one has errors, none.
 pub(super) async fn reload(
     directories: Vec<PathBuf>,
     load: impl Fn() -> Result<Vec<Served>, Trouble> + Send + Sync + 'static,
-    host: Host,
-    images: Images,
-    state: State,
+    serving: Serving,
 ) {
+    let Serving { host, images, state, triggers } = serving;
     let load = Arc::new(load);
     let mut seen = print(directories.clone()).await;
     loop {
@@ -43,6 +51,7 @@ pub(super) async fn reload(
         match served.and_then(|served| Ok(host.applications(served)?)) {
             Ok(applications) => {
                 images.keep(&host, &applications).await;
+                triggers.replace(&applications).await;
                 state.replace(applications);
                 note("the applications have changed and were loaded again");
             }

@@ -210,8 +210,7 @@ async fn change(
     (app, stores): (&AppArgs, &AccountStoreArgs),
     output: &mut Output,
 ) -> Result<Answer, Trouble> {
-    let stores = app.open(stores, IfMissing::Refuse).await?;
-    let (accounts, credentials) = (stores.clone().accounts(), stores.credentials);
+    let (accounts, credentials) = app.open_telling(stores, IfMissing::Refuse).await?;
     let mut results = Vec::new();
     for id in ids {
         let done = match change {
@@ -245,7 +244,7 @@ async fn change(
 }
 
 async fn delete_expired(args: &Delete, output: &mut Output) -> Result<Answer, Trouble> {
-    let accounts = args.app.open(&args.stores, IfMissing::Refuse).await?.accounts();
+    let (accounts, _) = args.app.open_telling(&args.stores, IfMissing::Refuse).await?;
     let deleted = accounts.delete_expired(SystemClock.now()).await?;
     if output.is_json() {
         output.document(&json!({ "deleted": deleted }))?;

@@ -428,3 +428,60 @@ fn nobody_else_can_read_keys_and_users() {
     // Also in a directory that others can look into.
     assert_eq!(mode("state/state.redb"), 0o600);
 }
+
+#[test]
+fn triggers_are_listed_paused_and_resumed_and_told_of_deletions() {
+    let state = State::new("triggers");
+    let app = state.path("app");
+    for (name, text) in [
+        ("realm_config.json", r#"{"name": "a", "app_id": "a-bcdef"}"#),
+        ("functions/config.json", r#"[{"name": "f"}]"#),
+        (
+            "triggers/gone.json",
+            r#"{"name": "gone", "type": "AUTHENTICATION", "function_name": "f", "config": {"operation_type": "DELETE"}}"#,
+        ),
+        (
+            "triggers/nightly.json",
+            r#"{"name": "nightly", "type": "SCHEDULED", "function_name": "f", "config": {"schedule": "0 0 29 2 *"}}"#,
+        ),
+        (
+            "triggers/off.json",
+            r#"{"name": "off", "type": "SCHEDULED", "disabled": true, "function_name": "f", "config": {"schedule": "0 0 * * *"}}"#,
+        ),
+        (
+            "triggers/other.json",
+            r#"{"name": "other", "type": "SCHEDULED", "function_name": "g", "config": {"schedule": "0 0 * * *"}}"#,
+        ),
+    ] {
+        let path = PathBuf::from(&app).join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let users = state.path("users.json");
+    let user = r#"{"_id": "65a0000000000000000000b2", "identities": [{"id": "x", "provider_type": "local-userpass"}]}"#;
+    fs::write(&users, user).unwrap();
+    state.json(&["users", "import", &users, "--app", &app]);
+
+    let listed = state.json(&["triggers", "list", "--app", &app]);
+    let of = |listed: &Value, name: &str| {
+        listed["triggers"].as_array().unwrap().iter().find(|trigger| trigger["name"] == name).unwrap().clone()
+    };
+    assert_eq!(of(&listed, "nightly")["state"], "enabled");
+    assert!(of(&listed, "nightly")["next"].as_str().unwrap().ends_with("-02-29T00:00:00Z"));
+    assert_eq!(of(&listed, "off")["state"], "disabled");
+    assert_eq!(of(&listed, "other")["state"], "refused");
+    assert!(of(&listed, "other")["reason"].as_str().unwrap().contains("no function `g`"));
+    assert_eq!(of(&listed, "gone")["waiting"], 0);
+
+    assert_eq!(state.json(&["triggers", "pause", "nightly", "--app", &app])["state"], "paused");
+    let listed = state.json(&["triggers", "list", "--app", &app]);
+    assert_eq!((&of(&listed, "nightly")["state"], &of(&listed, "nightly")["next"]), (&json!("paused"), &Value::Null));
+    assert_eq!(state.json(&["triggers", "resume", "nightly", "--from-now", "--app", &app])["state"], "enabled");
+    state.fails(&["triggers", "pause", "nightl", "--app", &app], 2, "did you mean `nightly`?");
+
+    state.json(&["users", "delete", KEN, "--app", &app]);
+    assert_eq!(of(&state.json(&["triggers", "list", "--app", &app]), "gone")["waiting"], 1);
+    let said = state.run(&["triggers", "list", "--app", &app]);
+    assert!(said.stdout.contains("gone  AUTHENTICATION  enabled  0 runs of `f`  1 event waiting"), "{}", said.stdout);
+    assert!(said.stdout.contains("off  SCHEDULED  disabled by its configuration"), "{}", said.stdout);
+}

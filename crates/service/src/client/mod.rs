@@ -33,6 +33,7 @@ use portcullis::store::documents::{Find, Namespace, Watch};
 
 use crate::data::Data;
 use crate::functions::Functions;
+use crate::triggers::{Runner, RunnerOptions, RunnerParts, TriggerFunctions, TriggerPlan, TriggerStores};
 
 pub use administration::{Administration, ImportedUser};
 pub use custom_data::StoredCustomData;
@@ -67,6 +68,7 @@ pub struct ClientApi {
     mailer: Arc<dyn Mailer>,
     mail_texts: MailTexts,
     freshness: Freshness,
+    triggers: TriggerStores,
 }
 
 /// What an application needs to be open for its clients.
@@ -91,6 +93,8 @@ pub(crate) struct ClientParts {
     pub(crate) mail_texts: MailTexts,
     /// How old a user may be whom a request's rules see.
     pub(crate) freshness: Freshness,
+    /// What its triggers need.
+    pub(crate) triggers: TriggerStores,
 }
 
 impl ClientApi {
@@ -108,6 +112,7 @@ impl ClientApi {
             mailer,
             mail_texts,
             freshness,
+            triggers,
         } = parts;
         let providers = Providers::of(&data.app);
         let entries = Entries::of(&data.app, &data.secrets);
@@ -125,6 +130,7 @@ impl ClientApi {
             mail_texts,
             entries,
             freshness,
+            triggers,
         }
     }
 
@@ -144,6 +150,21 @@ impl ClientApi {
     #[must_use]
     pub fn app(&self) -> &App {
         &self.data.app
+    }
+
+    /// Which of its triggers run, and why others do not.
+    #[must_use]
+    pub fn trigger_plan(&self) -> TriggerPlan {
+        TriggerPlan::within(&self.data.app, &self.triggers)
+    }
+
+    /// Runs the triggers of the application within the runtime of the caller, if whoever opened it keeps what happens to users:
+    /// [`Host::with_triggers`].
+    #[must_use]
+    pub fn run_triggers(&self, options: RunnerOptions) -> Runner {
+        let functions: Arc<dyn TriggerFunctions> = Arc::<Functions>::clone(&self.functions);
+        let (application, app, stores) = (self.id.clone(), Arc::clone(&self.data.app), self.triggers.clone());
+        Runner::start(RunnerParts { application, app, functions, stores }, options)
     }
 
     /// Its ways to log in.

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use portcullis::app::{App, Secrets};
 use portcullis::auth::token::{SigningKeys, TokenIssuer};
-use portcullis::login::{Accounts, Authenticator, Freshness, UserAssembler, custom_data_config, token_provider};
-use portcullis::store::documents::{Namespace, Watch};
-use portcullis::store::{Credentials, CustomDataStore, Sessions, StoreError, Users};
+use portcullis::login::{Authenticator, Freshness, UserAssembler, custom_data_config, token_provider};
+use portcullis::store::documents::{ChangeFeed, Namespace, Watch};
+use portcullis::store::{CustomDataStore, StoreError};
 use portcullis_functions::Options as FunctionOptions;
 use portcullis_store::{Embedded, EmbeddedDocuments};
 
@@ -19,8 +19,9 @@ use crate::clients::ServerUri;
 use crate::data::{Data, DataStore, Reserved};
 use crate::error::ServiceError;
 use crate::functions::{CreationFunction, Functions};
-use crate::places::{IfMissing, Places};
+use crate::places::{AccountStores, IfMissing, Places};
 use crate::service::https_keys;
+use crate::triggers::TriggerStores;
 
 /// Where the applications that are served keep users, passwords, sessions and documents.
 #[derive(Clone, Debug)]
@@ -77,6 +78,7 @@ pub struct Host {
     stores: Stores,
     mail: MailSettings,
     takeover: Vec<ClaimUsersBy>,
+    runs_triggers: bool,
 }
 
 impl Host {
@@ -91,7 +93,14 @@ impl Host {
     ) -> Result<(Self, Option<PathBuf>), ServiceError> {
         let (keys, made) = places.signing_keys(IfMissing::Create)?;
         let stores = Stores::open(&places, place).await?;
-        Ok((Self { places, keys, stores, mail, takeover: Vec::new() }, made))
+        Ok((Self { places, keys, stores, mail, takeover: Vec::new(), runs_triggers: false }, made))
+    }
+
+    /// Keeps what happens to users for the triggers of the applications, which whoever has the host runs:
+    /// [`ClientApi::run_triggers`]. Otherwise it is not kept, since nobody would ever take it away.
+    #[must_use]
+    pub fn with_triggers(self) -> Self {
+        Self { runs_triggers: true, ..self }
     }
 
     /// Lets third parties' tokens take over imported users whom these claims name.
@@ -137,10 +146,12 @@ impl Host {
 
     fn application(&self, served: Served) -> Result<ClientApi, ServiceError> {
         let Served { app, secrets } = served;
-        let Self { places, keys, stores, mail, takeover } = self;
+        let Self { places, keys, stores, mail, takeover, runs_triggers } = self;
         let id = places.id_of(&app)?.to_owned();
-        let (users, sessions, credentials) = stores.accounts(places, &id);
-        let accounts = Accounts::new(users, sessions);
+        let account_stores = stores.accounts(places, &id);
+        let credentials = Arc::clone(&account_stores.credentials);
+        let triggers = stores.triggers(places, &account_stores);
+        let accounts = if *runs_triggers { account_stores.accounts_of(&app) } else { account_stores.accounts() };
         let config = custom_data_config(&app)?.filter(portcullis::auth::CustomDataConfig::is_enabled);
         let creation = config.as_ref().and_then(|config| config.on_user_creation()).map(str::to_owned);
         let custom_data = config.and_then(|config| stores.custom_data(config));
@@ -185,6 +196,7 @@ impl Host {
             functions,
             authenticator,
             credentials,
+            triggers,
         });
         Ok(api.with_takeover(takeover.clone()))
     }
@@ -210,19 +222,20 @@ impl Stores {
         })
     }
 
-    fn accounts(&self, places: &Places, id: &str) -> (Arc<dyn Users>, Arc<dyn Sessions>, Arc<dyn Credentials>) {
+    fn accounts(&self, places: &Places, id: &str) -> AccountStores {
         match self {
-            Self::Embedded { accounts, .. } => {
-                let accounts = Arc::new(accounts.of(id));
-                let users: Arc<dyn Users> = Arc::<Embedded>::clone(&accounts);
-                let sessions: Arc<dyn Sessions> = Arc::<Embedded>::clone(&accounts);
-                (users, sessions, accounts)
-            }
-            Self::Server(server) => {
-                let stores = server.account_stores(&places.database, id);
-                (stores.users, stores.sessions, stores.credentials)
-            }
+            Self::Embedded { accounts, .. } => AccountStores::of(&Arc::new(accounts.of(id))),
+            Self::Server(server) => server.account_stores(&places.database, id),
         }
+    }
+
+    fn triggers(&self, places: &Places, accounts: &AccountStores) -> TriggerStores {
+        let (changes, database): (Arc<dyn ChangeFeed>, _) = match self {
+            Self::Embedded { documents, .. } => (Arc::new(documents.clone()), None),
+            Self::Server(server) => (Arc::from(server.feed()), Some(places.database.clone())),
+        };
+        let (states, events) = (Arc::clone(&accounts.triggers), Arc::clone(&accounts.events));
+        TriggerStores { states, events, changes: Some(changes), accounts: database }
     }
 
     fn documents(&self) -> DataStore {

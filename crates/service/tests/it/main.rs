@@ -14,6 +14,7 @@ mod data;
 mod secrets;
 #[path = "../stories/mod.rs"]
 mod stories;
+mod triggers;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -14,9 +14,12 @@
 mod data;
 mod data_api;
 mod processes;
+#[path = "../it/triggers/recorder.rs"]
+mod recorder;
 mod served;
 #[path = "../stories/mod.rs"]
 mod stories;
+mod triggers;
 
 use std::process::ExitCode;
 
@@ -44,6 +47,17 @@ fn main() -> ExitCode {
             data_sources_do_what_functions_ask_for
             a_pipeline_of_the_system_has_all_of_the_language
             no_action_reaches_users_and_sessions;
+        triggers:
+            changes_are_told_in_their_order_as_they_are_wanted
+            an_update_is_told_with_its_document_before_and_after
+            a_database_is_told_whole_and_what_is_ours_is_told_to_nobody
+            unordered_changes_are_handled_at_once_and_none_is_lost
+            what_happened_while_nobody_ran_is_told_afterwards
+            two_runners_handle_each_change_once_and_in_order
+            a_lost_history_suspends_unless_it_is_tolerated
+            a_dropped_collection_suspends_until_somebody_resumes
+            a_filter_that_the_server_refuses_suspends_with_its_reason
+            what_happens_while_it_is_paused_is_passed_over_if_it_is_to_be;
     };
     for (name, story) in stories::all() {
         let run: Run = Box::new(move |world: World| -> Finished {

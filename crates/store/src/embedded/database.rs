@@ -21,6 +21,9 @@ pub(super) const SESSIONS: TableDefinition<'_, Key<'_>, &[u8]> = TableDefinition
 pub(super) const SESSIONS_OF_USER: MultimapTableDefinition<'_, Key<'_>, &str> =
     MultimapTableDefinition::new("sessions_of_user");
 
+/// By a trigger's name its state, as BSON.
+pub(super) const TRIGGERS: TableDefinition<'_, Key<'_>, &[u8]> = TableDefinition::new("triggers");
+
 /// The users and sessions of one application, in a file that one process at a time can open and that other applications
 /// may share. What a call has written when it returns is on the disk; a crash loses nothing of it. A call blocks its
 /// thread for that long, some milliseconds.
@@ -63,6 +66,16 @@ impl Embedded {
     /// The key of what the application has under an id.
     pub(super) fn key<'a>(&'a self, id: &'a str) -> Key<'a> {
         (&self.application, id)
+    }
+
+    /// Says that events of users may have been written.
+    pub(super) fn notify_events(&self) {
+        self.file.events_added.notify_waiters();
+    }
+
+    /// Until events of users are written.
+    pub(super) fn events_added(&self) -> tokio::sync::futures::Notified<'_> {
+        self.file.events_added.notified()
     }
 
     /// Reads a consistent state.

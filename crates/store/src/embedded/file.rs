@@ -7,9 +7,10 @@ use std::{io, thread};
 use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{Database, DatabaseError, ReadTransaction, WriteTransaction};
 use thiserror::Error;
-use tokio::sync::{Mutex, OwnedMutexGuard, watch};
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard, watch};
 
-use super::database::{Failure, IDENTITIES, SESSIONS, SESSIONS_OF_USER, USERS};
+use super::account_events::ACCOUNT_EVENTS;
+use super::database::{Failure, IDENTITIES, SESSIONS, SESSIONS_OF_USER, TRIGGERS, USERS};
 use super::documents::{CHANGES, DOCUMENTS, IDS};
 use portcullis::store::StoreError;
 
@@ -22,6 +23,8 @@ pub(super) struct StateFile {
     writer: Arc<Mutex<()>>,
     /// Tells those who watch that documents were committed.
     news: watch::Sender<()>,
+    /// Tells whoever waits for events of users that there are new ones.
+    pub(super) events_added: Notify,
 }
 
 impl StateFile {
@@ -53,7 +56,12 @@ impl StateFile {
     /// Makes the tables, so that reading never meets one that is not there.
     fn with_tables(database: Database) -> Result<Self, StoreError> {
         const ACTION: &str = "cannot prepare the file of users, sessions and documents";
-        let file = Self { database, writer: Arc::default(), news: watch::Sender::default() };
+        let file = Self {
+            database,
+            writer: Arc::default(),
+            news: watch::Sender::default(),
+            events_added: Notify::new(),
+        };
         let known = file.read(ACTION, |transaction| {
             transaction.open_table(USERS)?;
             transaction.open_table(IDENTITIES)?;
@@ -62,6 +70,8 @@ impl StateFile {
             transaction.open_table(DOCUMENTS)?;
             transaction.open_multimap_table(IDS)?;
             transaction.open_table(CHANGES)?;
+            transaction.open_table(TRIGGERS)?;
+            transaction.open_table(ACCOUNT_EVENTS)?;
             Ok(())
         });
         // To write takes longer, and others wait meanwhile.
@@ -74,6 +84,8 @@ impl StateFile {
                 transaction.open_table(DOCUMENTS)?;
                 transaction.open_multimap_table(IDS)?;
                 transaction.open_table(CHANGES)?;
+                transaction.open_table(TRIGGERS)?;
+                transaction.open_table(ACCOUNT_EVENTS)?;
                 Ok(())
             })?;
         }

@@ -12,19 +12,19 @@ use portcullis::store::shown;
 use portcullis::store::{Account, AccountState, Identity, ImportOutcome, Removed, StoreError, Users, UsersError};
 
 /// The tables of users while one application changes them.
-struct Tables<'t> {
+pub(super) struct Tables<'t> {
     application: &'t str,
     users: Table<'t, Key<'static>, &'static [u8]>,
     identities: Table<'t, (&'static str, &'static str, &'static str), &'static str>,
 }
 
 impl<'t> Tables<'t> {
-    fn open(transaction: &'t WriteTransaction, application: &'t str) -> Result<Self, Failure> {
+    pub(super) fn open(transaction: &'t WriteTransaction, application: &'t str) -> Result<Self, Failure> {
         let (users, identities) = (transaction.open_table(USERS)?, transaction.open_table(IDENTITIES)?);
         Ok(Self { application, users, identities })
     }
 
-    fn find(&self, id: &str) -> Result<Option<Account>, Failure> {
+    pub(super) fn find(&self, id: &str) -> Result<Option<Account>, Failure> {
         find(&self.users, (self.application, id))
     }
 
@@ -39,7 +39,7 @@ impl<'t> Tables<'t> {
     }
 
     /// Removes a user and the ways to it.
-    fn remove(&mut self, account: &Account) -> Result<(), Failure> {
+    pub(super) fn remove(&mut self, account: &Account) -> Result<(), Failure> {
         for identity in &account.identities {
             let key = (self.application, identity.provider_type.name(), identity.id.as_str());
             self.identities.remove(key)?;
@@ -49,7 +49,7 @@ impl<'t> Tables<'t> {
     }
 
     /// Writes a user and the ways to it.
-    fn put(&mut self, account: &Account) -> Result<(), Failure> {
+    pub(super) fn put(&mut self, account: &Account) -> Result<(), Failure> {
         let record = account.to_record(self.application).to_vec()?;
         self.users.insert((self.application, account.id.as_str()), record.as_slice())?;
         for identity in &account.identities {

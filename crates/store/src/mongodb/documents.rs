@@ -46,6 +46,10 @@ impl MongoDocuments {
         Self { client: client.clone(), transactions: OnceCell::new() }
     }
 
+    pub(super) const fn client(&self) -> &Client {
+        &self.client
+    }
+
     pub(super) fn database(&self, name: &str) -> Database {
         let options = DatabaseOptions::builder()
             .read_concern(ReadConcern::majority())

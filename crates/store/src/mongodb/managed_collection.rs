@@ -68,7 +68,10 @@ impl ManagedCollection {
         if let Some(known) = known.await? {
             suitable(name, &known)?;
         }
-        within(PREPARATION, async { self.collection.create_indexes((self.indexes)()).await }).await?;
+        let indexes = (self.indexes)();
+        if !indexes.is_empty() {
+            within(PREPARATION, async { self.collection.create_indexes(indexes).await }).await?;
+        }
         Ok(())
     }
 }

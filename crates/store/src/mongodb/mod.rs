@@ -4,6 +4,8 @@
 //! has write concern `majority`. What the server, the network or a stored document does wrong is a
 //! [`StoreError`](portcullis::store::StoreError), in which no connection string ever shows.
 
+mod account_events;
+mod change_feed;
 mod changes;
 mod commands;
 mod connect;
@@ -22,9 +24,11 @@ mod sessions;
 mod single;
 mod stored_users;
 mod transaction;
+mod triggers;
 mod users;
 mod watch;
 
+pub use account_events::MongoAccountEvents;
 pub use commands::MongoCommands;
 pub use connect::{ConnectError, connect};
 pub use credentials::MongoCredentials;
@@ -35,5 +39,6 @@ pub use images::ImagesKept;
 pub use live::{Examples, LiveCheck, LiveFinding, LiveFindingKind, Others, check_live, scan_custom_data};
 pub use sessions::MongoSessions;
 pub use transaction::MongoTransaction;
+pub use triggers::MongoTriggers;
 pub use users::MongoUsers;
 pub use watch::{CustomDataChange, CustomDataWatcher, WatchStateError};

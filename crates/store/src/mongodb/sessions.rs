@@ -25,13 +25,16 @@ impl MongoSessions {
     /// The sessions of the application with this id in a database; nothing is read or made yet.
     #[must_use]
     pub fn new(database: &Database, application: impl Into<String>) -> Self {
-        let indexes = || {
+        Self { sessions: Self::collection(database), application: application.into() }
+    }
+
+    pub(super) fn collection(database: &Database) -> ManagedCollection {
+        ManagedCollection::new(database, Self::COLLECTION, || {
             vec![
                 index("user", doc! { "_id.application": 1, "user_id": 1 }),
                 index("expiry", doc! { "_id.application": 1, "expires_at": 1 }),
             ]
-        };
-        Self { sessions: ManagedCollection::new(database, Self::COLLECTION, indexes), application: application.into() }
+        })
     }
 
     async fn start(&self, session: &Session) -> Result<(), Failure> {

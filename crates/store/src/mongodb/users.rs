@@ -39,11 +39,14 @@ impl MongoUsers {
     /// The users of the application with this id in a database; nothing is read or made yet.
     #[must_use]
     pub fn new(database: &Database, application: impl Into<String>) -> Self {
-        let indexes = || {
+        Self { users: Self::collection(database), application: application.into() }
+    }
+
+    pub(super) fn collection(database: &Database) -> ManagedCollection {
+        ManagedCollection::new(database, Self::COLLECTION, || {
             let keys = doc! { "_id.application": 1, "identities.provider_type": 1, "identities.id": 1 };
             vec![unique_index("identity", keys)]
-        };
-        Self { users: ManagedCollection::new(database, Self::COLLECTION, indexes), application: application.into() }
+        })
     }
 
     async fn ready(&self) -> Result<StoredUsers<'_>, Failure> {

@@ -2,10 +2,19 @@
 
 use std::sync::Arc;
 
-use portcullis::store::{Credentials, Sessions, Users};
+use portcullis::store::{Credentials, Sessions, Triggers, Users};
 use portcullis_store::Embedded;
 
-use portcullis_testkit::contracts::{credentials, sessions, users};
+use portcullis_testkit::contracts::{account_events, credentials, sessions, triggers, users};
+
+/// The views that events need.
+fn views(store: &Arc<Embedded>) -> account_events::Store {
+    account_events::Store {
+        events: Arc::<Embedded>::clone(store),
+        users: Arc::<Embedded>::clone(store),
+        sessions: Arc::<Embedded>::clone(store),
+    }
+}
 
 fn empty() -> Arc<Embedded> {
     Arc::new(Embedded::in_memory("app").unwrap())
@@ -26,6 +35,9 @@ async fn two_applications_in_one_store_never_meet() {
         let other = Arc::new(app.of(name));
         users::two_applications_in_one_store_never_meet(Arc::clone(&app) as _, Arc::clone(&other) as _).await;
         sessions::two_applications_in_one_store_never_meet(Arc::clone(&app) as _, Arc::clone(&other) as _).await;
+        let fresh = Arc::new(app.of(format!("fresh-{name}")));
+        triggers::two_applications_in_one_store_never_meet(fresh, Arc::clone(&other) as _).await;
+        account_events::two_applications_in_one_store_never_meet(views(&app), views(&other)).await;
         let other: Arc<dyn Credentials> = other;
         credentials::two_applications_in_one_store_never_meet(Arc::new(app.of("app2")), other).await;
     }
@@ -44,5 +56,21 @@ async fn credentials_are_kept_by_the_laws() {
     for &(name, law) in credentials::LAWS {
         eprintln!("{name}");
         law(empty() as Arc<dyn Credentials>).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn triggers_are_kept_by_the_laws() {
+    for &(name, law) in triggers::LAWS {
+        eprintln!("{name}");
+        law(empty() as Arc<dyn Triggers>).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn events_of_users_are_kept_by_the_laws() {
+    for &(name, law) in account_events::LAWS {
+        eprintln!("{name}");
+        law(views(&empty())).await;
     }
 }

@@ -8,7 +8,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use portcullis::store::documents::Namespace;
-use portcullis_store::mongodb::{MongoCredentials, MongoDocuments, MongoSessions, MongoUsers};
+use portcullis_store::mongodb::{
+    MongoAccountEvents, MongoCredentials, MongoDocuments, MongoSessions, MongoTriggers, MongoUsers,
+};
 use portcullis_testkit::mongodb::{Finished, LIMIT, Run, World};
 use portcullis_testkit::{cases, contracts, mongodb};
 
@@ -33,6 +35,15 @@ mod two_worlds;
 mod watcher;
 
 type Law = fn(World) -> Finished;
+
+/// The views that events of users need.
+fn account_views(world: &World, application: &str) -> contracts::account_events::Store {
+    contracts::account_events::Store {
+        events: Arc::new(MongoAccountEvents::new(&world.database, application)),
+        users: Arc::new(MongoUsers::new(&world.database, application)),
+        sessions: Arc::new(MongoSessions::new(&world.database, application)),
+    }
+}
 
 fn main() -> ExitCode {
     if killed::is_writer() {
@@ -187,6 +198,24 @@ fn main() -> ExitCode {
         let run: Run = Box::new(move |world| law(Arc::new(MongoCredentials::new(&world.database, "app"))));
         cases.push((format!("credentials::{name}"), run));
     }
+    for &(name, law) in contracts::triggers::LAWS {
+        let run: Run = Box::new(move |world| law(Arc::new(MongoTriggers::new(&world.database, "app"))));
+        cases.push((format!("triggers::{name}"), run));
+    }
+    for &(name, law) in contracts::account_events::LAWS {
+        let run: Run = Box::new(move |world| law(account_views(&world, "app")));
+        cases.push((format!("account_events::{name}"), run));
+    }
+    let apart: Run = Box::new(|world| {
+        let triggers = |application| Arc::new(MongoTriggers::new(&world.database, application));
+        let (mine, other) = (triggers("app"), triggers("other"));
+        let (my_views, other_views) = (account_views(&world, "app"), account_views(&world, "other"));
+        Box::pin(async move {
+            contracts::triggers::two_applications_in_one_store_never_meet(mine, other).await;
+            contracts::account_events::two_applications_in_one_store_never_meet(my_views, other_views).await;
+        })
+    });
+    cases.push(("triggers::two_applications_in_one_store_never_meet".to_owned(), apart));
     let apart: Run = Box::new(|world| {
         let credentials = |application| Arc::new(MongoCredentials::new(&world.database, application));
         Box::pin(contracts::credentials::two_applications_in_one_store_never_meet(

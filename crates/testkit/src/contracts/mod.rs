@@ -3,6 +3,7 @@
 
 use std::pin::Pin;
 
+pub mod account_events;
 pub mod changes;
 pub mod commands;
 pub mod credentials;
@@ -13,6 +14,7 @@ pub mod racing;
 pub mod refusals;
 pub mod sessions;
 pub mod tricks;
+pub mod triggers;
 pub mod update_cases;
 pub mod users;
 pub mod writes;

@@ -1,5 +1,6 @@
 //! Documents in the file, with MongoDB's meaning of queries and updates.
 
+mod change_feed;
 mod changes;
 mod collection;
 mod cursor;

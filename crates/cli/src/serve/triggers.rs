@@ -1,0 +1,28 @@
+use std::sync::Arc;
+
+use portcullis_service::client::ClientApi;
+use portcullis_service::triggers::{Runner, RunnerOptions};
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+
+/// The triggers of the applications that are served at present.
+#[derive(Clone, Default)]
+pub(super) struct RunningTriggers(Arc<Mutex<Vec<Runner>>>);
+
+impl RunningTriggers {
+    /// Runs those of these applications in place of those that ran: each goes over as soon as what had begun of it has ended.
+    pub(super) async fn replace(&self, apis: &[ClientApi]) {
+        let runners = apis.iter().map(|api| api.run_triggers(RunnerOptions::default())).collect();
+        shut_down(std::mem::replace(&mut *self.0.lock().await, runners)).await;
+    }
+
+    /// Lets end what has begun, for some seconds, and begins nothing more.
+    pub(super) async fn shut_down(&self) {
+        shut_down(std::mem::take(&mut *self.0.lock().await)).await;
+    }
+}
+
+async fn shut_down(runners: Vec<Runner>) {
+    let mut ending: JoinSet<()> = runners.into_iter().map(Runner::shut_down).collect();
+    while ending.join_next().await.is_some() {}
+}

@@ -1,0 +1,221 @@
+use bson::DateTime;
+use clap::Subcommand;
+use portcullis::app::App;
+use portcullis::clock::{Clock, SystemClock};
+use portcullis::store::{Switch, TriggerState};
+use portcullis::text::{OneLine, closest};
+use portcullis::trigger::{TriggerDefinition, TriggerEvent};
+use portcullis_service::IfMissing;
+use portcullis_service::triggers::TriggerPlan;
+use serde_json::{Value, json};
+
+use super::Answer;
+use super::accounts::{AppArgs, block_on};
+use super::output::{Output, plural};
+use super::stores::StoreArgs;
+use super::trouble::Trouble;
+
+const EXAMPLES: &str = "\
+Examples:
+  portcullis triggers list --app DIR --mongodb-uri mongodb://localhost:27017
+  portcullis triggers pause nightly --app DIR --mongodb-uri mongodb://localhost:27017
+  portcullis triggers resume onOrder --from-now --app DIR
+
+Without MongoDB, a server that runs has the file of the states to itself: stop it first.";
+
+/// List, pause and resume the triggers that `serve` runs
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    List(List),
+    Pause(Pause),
+    Resume(Resume),
+}
+
+/// Print every trigger: whether it runs, what came of it, and why it does not run
+#[derive(Debug, clap::Args)]
+struct List {
+    #[command(flatten)]
+    app: AppArgs,
+    #[command(flatten)]
+    stores: StoreArgs,
+}
+
+/// Stop a trigger; whoever runs it lets end what has begun
+#[derive(Debug, clap::Args)]
+struct Pause {
+    /// The name of the trigger
+    #[arg(value_name = "NAME")]
+    name: String,
+    #[command(flatten)]
+    app: AppArgs,
+    #[command(flatten)]
+    stores: StoreArgs,
+}
+
+/// Let a paused or suspended trigger go on where it stood
+#[derive(Debug, clap::Args)]
+struct Resume {
+    /// The name of the trigger
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// Go on from now: changes and times until then are passed over
+    #[arg(long)]
+    from_now: bool,
+    #[command(flatten)]
+    app: AppArgs,
+    #[command(flatten)]
+    stores: StoreArgs,
+}
+
+pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
+    match &args.command {
+        Command::List(args) => block_on(list(args, output)),
+        Command::Pause(args) => block_on(switch(&args.name, Switch::Pause, (&args.app, &args.stores), output)),
+        Command::Resume(args) => {
+            let switch_to = if args.from_now { Switch::ResumeFromNow } else { Switch::Resume };
+            block_on(switch(&args.name, switch_to, (&args.app, &args.stores), output))
+        }
+    }
+}
+
+/// What a trigger does at present, and why it does nothing.
+struct Standing {
+    word: &'static str,
+    reason: Option<String>,
+}
+
+impl Standing {
+    fn of(state: &TriggerState) -> Self {
+        match &state.suspended {
+            Some(reason) => Self { word: "suspended", reason: Some(reason.clone()) },
+            None if state.is_paused => Self { word: "paused", reason: None },
+            None => Self { word: "enabled", reason: None },
+        }
+    }
+}
+
+async fn list(args: &List, output: &mut Output) -> Result<Answer, Trouble> {
+    let app = args.app.load()?;
+    let plan = TriggerPlan::of(&app);
+    let stores = args.app.open(&args.stores, IfMissing::Refuse).await?;
+    let mut lines: Vec<Value> = Vec::new();
+    for planned in &plan.runs {
+        let definition = &planned.definition;
+        let state = stores.triggers.state(&definition.name).await?;
+        let waiting = match &definition.event {
+            TriggerEvent::Authentication(_) => Some(stores.events.count(&definition.name).await?),
+            TriggerEvent::Database(_) | TriggerEvent::Scheduled(_) => None,
+        };
+        let standing = Standing::of(&state);
+        if !output.is_json() {
+            output.line(to_line(definition, &standing, &state, waiting))?;
+        }
+        lines.push(to_json(definition, &standing, &state, waiting));
+    }
+    for planned in &plan.disabled {
+        let TriggerDefinition { name, event, .. } = &planned.definition;
+        if !output.is_json() {
+            output.line(format!("{name}  {}  disabled by its configuration", event.name()))?;
+        }
+        lines.push(json!({ "name": name, "type": event.name(), "state": "disabled" }));
+    }
+    for (name, reason) in &plan.refused {
+        if !output.is_json() {
+            output.line(format!("{}  cannot run: {}", OneLine(name), OneLine(reason)))?;
+        }
+        lines.push(json!({ "name": name, "state": "refused", "reason": reason }));
+    }
+    if output.is_json() {
+        output.document(&json!({ "triggers": lines }))?;
+    } else if lines.is_empty() {
+        output.line("there are no triggers")?;
+    }
+    Ok(Answer::Yes)
+}
+
+fn to_line(definition: &TriggerDefinition, standing: &Standing, state: &TriggerState, waiting: Option<u64>) -> String {
+    let mut line = format!("{}  {}  {}", definition.name, definition.event.name(), standing.word);
+    if let Some(reason) = &standing.reason {
+        line.push_str(&format!(": {}", OneLine(reason)));
+    }
+    line.push_str(&format!("  {} of `{}`", plural(&state.runs, "run"), OneLine(&definition.function)));
+    if state.failures > 0 {
+        line.push_str(&format!(", {} failed", state.failures));
+    }
+    if let Some(failure) = &state.last_failure {
+        line.push_str(&format!(", last with: {}", OneLine(failure)));
+    }
+    if let Some(waiting) = waiting.filter(|waiting| *waiting > 0) {
+        line.push_str(&format!("  {} waiting", plural(&waiting, "event")));
+    }
+    if let Some(next) = next(definition, state) {
+        line.push_str(&format!("  next {}", text(next)));
+    }
+    line
+}
+
+fn to_json(definition: &TriggerDefinition, standing: &Standing, state: &TriggerState, waiting: Option<u64>) -> Value {
+    json!({
+        "name": definition.name,
+        "type": definition.event.name(),
+        "function": definition.function,
+        "state": standing.word,
+        "reason": standing.reason,
+        "runs": state.runs,
+        "failures": state.failures,
+        "last_failure": state.last_failure,
+        "waiting": waiting,
+        "next": next(definition, state).map(text),
+        "leased_until": state.leased_until.map(text),
+    })
+}
+
+/// When a schedule is run next, if it is not paused.
+fn next(definition: &TriggerDefinition, state: &TriggerState) -> Option<DateTime> {
+    let TriggerEvent::Scheduled(trigger) = &definition.event else { return None };
+    if !state.may_run() {
+        return None;
+    }
+    trigger.schedule.next_after(state.ran_until.unwrap_or_else(|| SystemClock.now()))
+}
+
+fn text(time: DateTime) -> String {
+    time.try_to_rfc3339_string().unwrap_or_else(|_| time.timestamp_millis().to_string())
+}
+
+async fn switch(
+    name: &str,
+    to: Switch,
+    (app, stores): (&AppArgs, &StoreArgs),
+    output: &mut Output,
+) -> Result<Answer, Trouble> {
+    check_name(name, &app.load()?)?;
+    let stores = app.open(stores, IfMissing::Refuse).await?;
+    stores.triggers.switch(name, to).await?;
+    let standing = Standing::of(&stores.triggers.state(name).await?);
+    if output.is_json() {
+        output.document(&json!({ "name": name, "state": standing.word }))?;
+    } else {
+        output.line(format!("{} is {}", OneLine(name), standing.word))?;
+    }
+    Ok(Answer::Yes)
+}
+
+fn check_name(name: &str, app: &App) -> Result<(), Trouble> {
+    if app.triggers.iter().any(|trigger| trigger.name == name) {
+        return Ok(());
+    }
+    let known = app.triggers.iter().map(|trigger| trigger.name.as_str());
+    let help = closest(name, known).map_or_else(
+        || "see `portcullis triggers list`".to_owned(),
+        |known| format!("did you mean `{}`?", OneLine(known)),
+    );
+    Err(Trouble::usage(format!("the application has no trigger `{}`: {help}", OneLine(name))))
+}

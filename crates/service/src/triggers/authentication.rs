@@ -1,0 +1,105 @@
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use bson::Bson;
+use portcullis::store::{AccountEvent, WaitingEvent};
+use portcullis::trigger::TriggerDefinition;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::sleep;
+
+use super::held::{Held, drained};
+use super::shared::Shared;
+use super::tally::{Ended, Tally};
+
+/// How many events are read at once. Each may have megabytes.
+const PAGE: usize = 32;
+
+/// How many events are looked at for one that can be handled: so many of one user keep those of others from being seen.
+const LOOKED_AT: usize = 5000;
+
+/// Handles what happens to users: of one user one event after the other, of several users at once.
+pub(super) async fn run(shared: &Arc<Shared>, trigger: &Arc<TriggerDefinition>, held: &Held) -> Result<(), Ended> {
+    let mut duty = held.duty.clone();
+    let mut handling = Handling { shared, trigger, begun: HashMap::new(), tasks: JoinSet::new() };
+    let mut tally = Tally::new();
+    loop {
+        // Before it is looked for events: of what is added from here on it is heard.
+        let added = shared.stores.events.added();
+        handling.begin().await?;
+        if handling.tasks.is_empty() {
+            tally.note(&*shared.stores.states, &held.lease).await?;
+        }
+        tokio::select! {
+            Some(ended) = handling.tasks.join_next_with_id() => {
+                handling.end(ended, &mut tally).await?;
+                tally.note_after(shared.options.noting, &*shared.stores.states, &held.lease).await?;
+            }
+            () = added => {}
+            () = sleep(shared.options.pause) => {}
+            () = drained(&mut duty) => break,
+        }
+    }
+    while let Some(ended) = handling.tasks.join_next_with_id().await {
+        handling.end(ended, &mut tally).await?;
+    }
+    tally.note(&*shared.stores.states, &held.lease).await
+}
+
+/// The events that are being handled.
+struct Handling<'r> {
+    shared: &'r Arc<Shared>,
+    trigger: &'r Arc<TriggerDefinition>,
+    begun: HashMap<Id, Begun>,
+    tasks: JoinSet<Result<(), String>>,
+}
+
+/// What came of a task.
+type Ran = Result<(Id, Result<(), String>), JoinError>;
+
+/// An event that is being handled.
+struct Begun {
+    id: String,
+    user_id: String,
+}
+
+impl Handling<'_> {
+    /// Begins to handle as many events as may be at once: of each user the first.
+    async fn begin(&mut self) -> Result<(), Ended> {
+        let mut passed: HashSet<String> = self.begun.values().map(|begun| begun.user_id.clone()).collect();
+        let mut after: Option<String> = None;
+        let mut looked_at = 0;
+        while self.tasks.len() < self.shared.options.at_once && looked_at < LOOKED_AT {
+            let page = self.shared.stores.events.waiting(&self.trigger.name, after.as_deref(), PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id.clone());
+            looked_at += page.len();
+            for WaitingEvent { id, event: AccountEvent { user_id, event, .. } } in page {
+                if self.tasks.len() < self.shared.options.at_once && passed.insert(user_id.clone()) {
+                    let (shared, trigger) = (Arc::clone(self.shared), Arc::clone(self.trigger));
+                    let task = self.tasks.spawn(async move { shared.run(&trigger, Some(Bson::Document(event))).await });
+                    self.begun.insert(task.id(), Begun { id, user_id });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes an event that was handled, whatever came of it, and those that were meanwhile.
+    async fn end(&mut self, ended: Ran, tally: &mut Tally) -> Result<(), Ended> {
+        let mut ids = Vec::new();
+        let mut next = Some(ended);
+        while let Some(ended) = next {
+            let (task, ran) = match ended {
+                Ok((task, ran)) => (task, ran),
+                Err(error) => (error.id(), Err("the runtime of functions panicked".to_owned())),
+            };
+            if let Some(begun) = self.begun.remove(&task) {
+                ids.push(begun.id);
+                tally.ran(ran);
+            }
+            next = self.tasks.try_join_next_with_id();
+        }
+        self.shared.stores.events.remove(&self.trigger.name, &ids).await?;
+        Ok(())
+    }
+}

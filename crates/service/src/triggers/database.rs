@@ -1,0 +1,150 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bson::{Bson, Document};
+use portcullis::store::documents::DocumentsError;
+use portcullis::store::{Position, TriggerState};
+use portcullis::trigger::{DatabaseTrigger, TriggerDefinition};
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::Duration;
+
+use super::feed::{Fed, Feed, is_passing};
+use super::held::{Held, drained};
+use super::pipeline::{argument, request};
+use super::shared::Shared;
+use super::tally::{Ended, Tally};
+use super::window::Window;
+
+/// How many changes may be handled, or wait for an earlier one that is, before no more are read.
+const WINDOW: u64 = 1024;
+
+/// How often the place is noted where a stream goes on in which nothing is wanted.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// Handles changes of documents: one at a time in their order, or several at once.
+pub(super) async fn run(
+    shared: &Arc<Shared>,
+    trigger: &Arc<TriggerDefinition>,
+    changes: &DatabaseTrigger,
+    held: &Held,
+    state: &TriggerState,
+) -> Result<(), Ended> {
+    let feed =
+        shared.stores.changes.as_ref().ok_or_else(|| Ended::Failed("this store does not tell changes".to_owned()))?;
+    let request = request(changes, shared.stores.accounts.as_deref(), state.position.clone());
+    let mut handling = Handling {
+        shared,
+        trigger,
+        changes,
+        held,
+        at_once: if changes.is_unordered { shared.options.at_once.max(1) } else { 1 },
+        begun: HashMap::new(),
+        tasks: JoinSet::new(),
+        window: Window::default(),
+        tally: Tally::new(),
+        // The first place is noted at once: what follows it is not missed any more.
+        interval: state.position.as_ref().map_or(Duration::ZERO, |_| QUIET),
+    };
+    let ended = handling.follow(Feed::open(Arc::clone(feed), request)).await;
+    // What has begun is let end, unless somebody else may begin it again.
+    if !matches!(ended, Err(Ended::LeaseLost)) {
+        while let Some(done) = handling.tasks.join_next_with_id().await {
+            handling.end(done);
+        }
+        handling.note(Duration::ZERO).await?;
+    }
+    ended
+}
+
+struct Handling<'r> {
+    shared: &'r Arc<Shared>,
+    trigger: &'r Arc<TriggerDefinition>,
+    changes: &'r DatabaseTrigger,
+    held: &'r Held,
+    at_once: usize,
+    /// The numbers of the changes that are being handled.
+    begun: HashMap<Id, u64>,
+    tasks: JoinSet<Result<(), String>>,
+    window: Window,
+    tally: Tally,
+    interval: Duration,
+}
+
+impl Handling<'_> {
+    /// Handles what a stream says, until nothing more is to be begun.
+    async fn follow(&mut self, mut feed: Feed) -> Result<(), Ended> {
+        let mut duty = self.held.duty.clone();
+        loop {
+            let has_room = self.tasks.len() < self.at_once && self.window.len() < WINDOW;
+            tokio::select! {
+                Some(done) = self.tasks.join_next_with_id() => {
+                    self.end(done);
+                    self.note(self.shared.options.noting).await?;
+                }
+                fed = feed.next(), if has_room => match fed {
+                    Some(Fed::Event(event, position)) => self.begin(event, position),
+                    Some(Fed::Quiet(position)) => {
+                        self.window.quiet(position);
+                        let interval = if self.tasks.is_empty() { self.interval } else { QUIET };
+                        self.note(interval).await?;
+                        self.interval = QUIET;
+                    }
+                    Some(Fed::Invalidated(position)) => {
+                        self.window.quiet(position);
+                        let reason = "the collection or the database was dropped, or renamed".to_owned();
+                        return Err(Ended::Suspended(reason));
+                    }
+                    Some(Fed::Failed(error)) => return self.failed(error).await,
+                    None => return Err(Ended::Failed("the stream of changes ended".to_owned())),
+                },
+                () = drained(&mut duty) => return Ok(()),
+            }
+        }
+    }
+
+    fn begin(&mut self, event: Document, position: Option<Document>) {
+        let number = self.window.begin(position);
+        let Some(argument) = argument(self.changes, event) else { return self.window.end(number) };
+        let (shared, trigger) = (Arc::clone(self.shared), Arc::clone(self.trigger));
+        let task = self.tasks.spawn(handle(shared, trigger, argument));
+        self.begun.insert(task.id(), number);
+    }
+
+    fn end(&mut self, done: Result<(Id, Result<(), String>), JoinError>) {
+        let (task, ran) = match done {
+            Ok((task, ran)) => (task, ran),
+            Err(error) => (error.id(), Err("the runtime of functions panicked".to_owned())),
+        };
+        if let Some(number) = self.begun.remove(&task) {
+            self.window.end(number);
+            self.tally.ran(ran);
+        }
+    }
+
+    /// Notes how far it has got, if that was last done long enough ago.
+    async fn note(&mut self, interval: Duration) -> Result<(), Ended> {
+        if let Some(position) = self.window.take() {
+            self.tally.position(Position::After(position));
+        }
+        self.tally.note_after(interval, &*self.shared.stores.states, &self.held.lease).await
+    }
+
+    async fn failed(&mut self, error: DocumentsError) -> Result<(), Ended> {
+        match error {
+            DocumentsError::HistoryLost if self.changes.tolerates_lost_events => {
+                self.shared.warn(self.trigger, &format!("{error}; it goes on from now"));
+                // Not by what was reached: that is what was lost.
+                self.window = Window::default();
+                self.tally.position(Position::Forgotten);
+                self.tally.note(&*self.shared.stores.states, &self.held.lease).await?;
+                Err(Ended::Failed("the stream of changes begins anew".to_owned()))
+            }
+            error if is_passing(&error) => Err(Ended::Failed(error.to_string())),
+            error => Err(Ended::Suspended(error.to_string())),
+        }
+    }
+}
+
+async fn handle(shared: Arc<Shared>, trigger: Arc<TriggerDefinition>, argument: Bson) -> Result<(), String> {
+    shared.run(&trigger, Some(argument)).await
+}

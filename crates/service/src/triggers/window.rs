@@ -1,0 +1,94 @@
+use std::collections::VecDeque;
+
+use bson::Document;
+
+/// Up to where a stream of changes has been handled, whose events end in any order: after the last of those before which all have ended.
+#[derive(Default)]
+pub(super) struct Window {
+    open: VecDeque<Open>,
+    /// The number of the first that is open.
+    first: u64,
+    reached: Option<Document>,
+}
+
+struct Open {
+    has_ended: bool,
+    position: Option<Document>,
+}
+
+impl Window {
+    /// An event begins to be handled, after which the stream stands at a position; its number.
+    pub(super) fn begin(&mut self, position: Option<Document>) -> u64 {
+        let number = self.first.saturating_add(self.len());
+        self.open.push_back(Open { has_ended: false, position });
+        number
+    }
+
+    /// An event has been handled.
+    pub(super) fn end(&mut self, number: u64) {
+        let at = usize::try_from(number.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        if let Some(open) = self.open.get_mut(at) {
+            open.has_ended = true;
+        }
+        while self.open.front().is_some_and(|open| open.has_ended) {
+            self.first = self.first.saturating_add(1);
+            if let Some(Open { position: Some(position), .. }) = self.open.pop_front() {
+                self.reached = Some(position);
+            }
+        }
+    }
+
+    /// Nothing is between what has begun last and a position.
+    pub(super) fn quiet(&mut self, position: Option<Document>) {
+        let Some(position) = position else { return };
+        match self.open.back_mut() {
+            Some(open) => open.position = Some(position),
+            None => self.reached = Some(position),
+        }
+    }
+
+    /// How many are open, or have ended after one that is.
+    pub(super) fn len(&self) -> u64 {
+        u64::try_from(self.open.len()).unwrap_or(u64::MAX)
+    }
+
+    /// The position that was reached since the last call.
+    pub(super) fn take(&mut self) -> Option<Document> {
+        self.reached.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use bson::{Document, doc};
+
+    use super::Window;
+
+    fn at(number: i32) -> Document {
+        doc! { "n": number }
+    }
+
+    #[test]
+    fn a_position_is_reached_when_all_before_it_have_ended() {
+        let mut window = Window::default();
+        window.quiet(Some(at(0)));
+        assert_eq!(window.take(), Some(at(0)));
+        let numbers: Vec<u64> = (1..=4).map(|number| window.begin(Some(at(number)))).collect();
+        window.end(numbers[2]);
+        window.end(numbers[1]);
+        assert_eq!((window.take(), window.len()), (None, 4));
+        window.end(numbers[0]);
+        assert_eq!((window.take(), window.len()), (Some(at(3)), 1));
+        // What was passed over belongs to the last that has begun.
+        window.quiet(Some(at(9)));
+        assert_eq!(window.take(), None);
+        window.end(numbers[3]);
+        window.end(numbers[3]);
+        assert_eq!((window.take(), window.len()), (Some(at(9)), 0));
+        let next = window.begin(None);
+        window.end(next);
+        assert_eq!(window.take(), None);
+    }
+}

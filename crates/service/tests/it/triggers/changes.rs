@@ -1,0 +1,135 @@
+//! Triggers on changes of documents in the embedded store.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bson::{Document, doc};
+use portcullis::store::Triggers;
+use portcullis::store::documents::{Change, DocumentStore, Namespace};
+use portcullis_service::triggers::{Runner, RunnerParts, TriggerStores};
+use portcullis_store::{Embedded, EmbeddedDocuments};
+
+use super::house::{parts, wait_for_state};
+use super::recorder::{Application, Recorder, options};
+
+/// The stores of users and of documents.
+struct Stores {
+    accounts: Arc<Embedded>,
+    documents: Arc<EmbeddedDocuments>,
+}
+
+impl Stores {
+    fn new() -> Self {
+        let accounts = Arc::new(Embedded::in_memory("app").unwrap());
+        Self { accounts, documents: Arc::new(EmbeddedDocuments::in_memory().unwrap()) }
+    }
+
+    fn start(&self, app: &Application, functions: &Arc<Recorder>) -> Runner {
+        let RunnerParts { stores, .. } = parts(app, &self.accounts, functions);
+        let stores = TriggerStores { changes: Some(Arc::<EmbeddedDocuments>::clone(&self.documents)), ..stores };
+        Runner::start(RunnerParts { stores, ..parts(app, &self.accounts, functions) }, options())
+    }
+
+    async fn open(&self) {
+        wait_for_state(&self.accounts, "t", |state| state.position.is_some()).await;
+    }
+
+    async fn insert(&self, namespace: &str, document: Document) {
+        let mut transaction = self.documents.begin().await.unwrap();
+        transaction.insert(&Namespace::parse(namespace).unwrap(), &document).await.unwrap();
+        transaction.commit().await.unwrap();
+    }
+
+    async fn change(&self, namespace: &str, id: i32, change: Change) {
+        let mut transaction = self.documents.begin().await.unwrap();
+        let namespace = Namespace::parse(namespace).unwrap();
+        transaction.update(&namespace, &doc! { "_id": id }, &change, false).await.unwrap();
+        transaction.commit().await.unwrap();
+    }
+}
+
+fn trigger(config: &str) -> Application {
+    Application::new(&[("t", &format!(r#""type": "DATABASE", "config": {{{config}}}"#))])
+}
+
+fn set(update: Document) -> Change {
+    Change::Operators { update, array_filters: Vec::new() }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_are_told_in_their_order_as_they_are_wanted() {
+    let app = trigger(
+        r#""database": "shop", "collection": "orders", "operation_types": ["INSERT", "REPLACE"],
+           "match": {"fullDocument.total": {"$gte": {"$numberInt": "10"}}},
+           "project": {"_id": 0, "operationType": 1, "documentKey": 1, "fullDocument.total": 1}"#,
+    );
+    let (stores, functions) = (Stores::new(), Recorder::quiet());
+    let runner = stores.start(&app, &functions);
+    stores.open().await;
+    for (id, total) in [(1, 10), (2, 9), (3, 11)] {
+        stores.insert("shop.orders", doc! { "_id": id, "total": total, "secret": "s" }).await;
+        stores.insert("shop.other", doc! { "_id": id, "total": 99 }).await;
+    }
+    stores.change("shop.orders", 1, set(doc! { "$set": { "total": 99 } })).await;
+    stores.change("shop.orders", 2, Change::Replacement(doc! { "_id": 2, "total": 20 })).await;
+    functions.wait(3).await;
+    runner.shut_down().await;
+    let event = |operation: &str, id: i32, total: i32| {
+        doc! { "operationType": operation, "fullDocument": { "total": total }, "documentKey": { "_id": id } }
+    };
+    assert_eq!(functions.events(), [event("insert", 1, 10), event("insert", 3, 11), event("replace", 2, 20)]);
+    assert_eq!(functions.most.load(Ordering::SeqCst), 1);
+    assert_eq!(Triggers::state(&*stores.accounts, "t").await.unwrap().runs, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_update_is_told_with_its_document_before_and_after() {
+    let app = trigger(
+        r#""database": "shop", "collection": "orders", "operation_types": ["INSERT", "UPDATE", "DELETE"],
+           "full_document": true, "full_document_before_change": true"#,
+    );
+    let (stores, functions) = (Stores::new(), Recorder::quiet());
+    let runner = stores.start(&app, &functions);
+    stores.open().await;
+    stores.insert("shop.orders", doc! { "_id": 1, "n": 1.0 }).await;
+    stores.change("shop.orders", 1, set(doc! { "$set": { "n": 2_i64 } })).await;
+    let mut transaction = stores.documents.begin().await.unwrap();
+    assert!(transaction.delete(&Namespace::parse("shop.orders").unwrap(), &1.into()).await.unwrap());
+    transaction.commit().await.unwrap();
+    functions.wait(3).await;
+    runner.shut_down().await;
+    let told = functions.events();
+    let part = |at: usize, name: &str| told[at].get(name).cloned();
+    for event in &told {
+        assert!(event.get("_id").is_some() && event.get_timestamp("clusterTime").is_ok());
+        assert_eq!(event.get_document("ns").unwrap(), &doc! { "db": "shop", "coll": "orders" });
+        assert_eq!(event.get_document("documentKey").unwrap(), &doc! { "_id": 1 });
+    }
+    let (first, second) = (doc! { "_id": 1, "n": 1.0 }, doc! { "_id": 1, "n": 2_i64 });
+    assert_eq!((part(0, "fullDocument"), part(0, "fullDocumentBeforeChange")), (Some(first.clone().into()), None));
+    assert_eq!(part(1, "fullDocument"), Some(second.clone().into()));
+    assert_eq!(part(1, "fullDocumentBeforeChange"), Some(first.into()));
+    let updated = told[1].get_document("updateDescription").unwrap().get_document("updatedFields").unwrap();
+    assert_eq!(updated, &doc! { "n": 2_i64 });
+    assert_eq!((part(2, "fullDocument"), part(2, "fullDocumentBeforeChange")), (None, Some(second.into())));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_happened_while_nobody_ran_is_told_afterwards_of_all_databases() {
+    let app = trigger(r#""operation_types": ["INSERT"], "unordered": true"#);
+    let (stores, functions) = (Stores::new(), Recorder::quiet());
+    let runner = stores.start(&app, &functions);
+    stores.open().await;
+    stores.insert("a.c", doc! { "_id": 1 }).await;
+    functions.wait(1).await;
+    runner.shut_down().await;
+    stores.insert("b.c", doc! { "_id": 2 }).await;
+    stores.insert("a.d", doc! { "_id": 3 }).await;
+    let runner = stores.start(&app, &functions);
+    functions.wait(3).await;
+    runner.shut_down().await;
+    let mut told: Vec<i32> =
+        functions.events().iter().map(|event| event.get_document("documentKey").unwrap().get_i32("_id").unwrap()).collect();
+    told.sort_unstable();
+    assert_eq!(told, [1, 2, 3]);
+}

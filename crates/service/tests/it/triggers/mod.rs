@@ -1,0 +1,9 @@
+//! Triggers without a server: schedules, what happens to users, two runners on one store, a process that is killed.
+
+mod changes;
+mod house;
+mod killed;
+mod last_login;
+pub(crate) mod recorder;
+mod schedules;
+mod two_runners;

@@ -1,0 +1,99 @@
+use bson::{Bson, Document, RawDocumentBuf, doc};
+
+use super::store::EmbeddedDocuments;
+use portcullis::future::BoxFuture;
+use portcullis::store::documents::{
+    ChangeEvents, ChangeFeed, ChangeOperation, DocumentStore, DocumentsError, Event, Events, FeedRequest, FeedScope,
+    StoredChange, UpdateDescription, Watch, WatchScope, WatchStart,
+};
+use portcullis::value::{DocumentRef, Malformed};
+
+/// The change events of MongoDB, made from the log of changes. What a document became is at hand there, so that nothing is looked up.
+impl ChangeFeed for EmbeddedDocuments {
+    fn feed<'s: 'a, 'a>(
+        &'s self,
+        request: &'a FeedRequest,
+    ) -> BoxFuture<'a, Result<Box<dyn ChangeEvents + 's>, DocumentsError>> {
+        Box::pin(async move {
+            let scope = match &request.scope {
+                FeedScope::Collection(namespace) => WatchScope::Collection(namespace.clone()),
+                FeedScope::Database(name) => WatchScope::Database(name.clone()),
+                FeedScope::Deployment => WatchScope::Everything,
+            };
+            let from = request.after.clone().map_or(WatchStart::Now, WatchStart::After);
+            // A pipeline that cannot be carried out is refused before anything happens.
+            self.aggregate_documents("", Vec::new(), &request.pipeline).await?;
+            let events = self.watch(&scope, from).await?;
+            Ok(Box::new(EmbeddedChangeEvents { store: self, events, request: request.clone() }) as Box<dyn ChangeEvents>)
+        })
+    }
+}
+
+struct EmbeddedChangeEvents<'s> {
+    store: &'s EmbeddedDocuments,
+    events: Box<dyn Events + 's>,
+    request: FeedRequest,
+}
+
+impl ChangeEvents for EmbeddedChangeEvents<'_> {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Document>, DocumentsError>> {
+        Box::pin(async move {
+            let change = match self.events.next().await? {
+                None => return Ok(None),
+                Some(Event::Ended) => return Ok(Some(doc! { "operationType": "invalidate" })),
+                Some(Event::Change(change)) => change,
+            };
+            let event = event(&change, &self.request)?;
+            let event = RawDocumentBuf::try_from(&event).map_err(Malformed::from)?;
+            let wanted = self.store.aggregate_documents("", vec![event], &self.request.pipeline);
+            let wanted = wanted.await?.batch().await?;
+            // What is not wanted is told as nothing, so that it is seen how far the stream has got.
+            Ok(wanted.first().map(|event| DocumentRef::Raw(event).to_document()).transpose()?)
+        })
+    }
+
+    fn position(&self) -> Option<Document> {
+        self.events.position()
+    }
+}
+
+/// A change as MongoDB's change event.
+fn event(change: &StoredChange, request: &FeedRequest) -> Result<Document, DocumentsError> {
+    let image = |document: &Option<RawDocumentBuf>| match document {
+        Some(document) => Ok::<_, Malformed>(Bson::Document(DocumentRef::Raw(document).to_document()?)),
+        None => Ok(Bson::Null),
+    };
+    let mut event = doc! {
+        "_id": change.position.clone(),
+        "operationType": change.operation.name(),
+        "clusterTime": change.time,
+    };
+    let is_told = match change.operation {
+        ChangeOperation::Insert | ChangeOperation::Replace => true,
+        ChangeOperation::Update => request.full_document,
+        ChangeOperation::Delete => false,
+    };
+    if is_told {
+        event.insert("fullDocument", image(&change.after)?);
+    }
+    if request.full_document_before_change && change.operation != ChangeOperation::Insert {
+        event.insert("fullDocumentBeforeChange", image(&change.before)?);
+    }
+    let (db, coll) = (change.namespace.database(), change.namespace.collection());
+    event.insert("ns", doc! { "db": db, "coll": coll });
+    event.insert("documentKey", doc! { "_id": change.id.clone() });
+    if change.operation == ChangeOperation::Update {
+        let description = match (&change.description, &change.before, &change.after) {
+            (Some(description), ..) => description.clone(),
+            (None, Some(before), Some(after)) => {
+                UpdateDescription::between(DocumentRef::Raw(before), DocumentRef::Raw(after))?
+            }
+            _ => UpdateDescription::default(),
+        };
+        let UpdateDescription { updated, removed } = description;
+        let truncated: Vec<Bson> = Vec::new();
+        let description = doc! { "updatedFields": updated, "removedFields": removed, "truncatedArrays": truncated };
+        event.insert("updateDescription", description);
+    }
+    Ok(event)
+}

@@ -1,0 +1,184 @@
+use std::time::Duration;
+
+use ::mongodb::Database;
+use ::mongodb::options::ReturnDocument;
+use bson::{Bson, Document, doc};
+
+use super::deadline::{SERVER_TIME, patiently};
+use super::failure::Failure;
+use super::managed_collection::ManagedCollection;
+use crate::record::{Record, key};
+use crate::trigger_records::TriggerRecord;
+use portcullis::future::BoxFuture;
+use portcullis::store::{Lease, Position, Progress, StoreError, Switch, TriggerState, Triggers};
+use portcullis::value::DocumentRef;
+
+/// The states of the triggers of one application, in the collection `triggers` of a database of ours that other applications may share.
+/// Leases are given and end by the clock of the server.
+#[derive(Debug)]
+pub struct MongoTriggers {
+    triggers: ManagedCollection,
+    application: String,
+}
+
+impl MongoTriggers {
+    /// The name of the collection. A server that exposes the same database through rules must not open it.
+    pub const COLLECTION: &str = "triggers";
+
+    /// The states of the triggers of the application with this id in a database; nothing is read or made yet.
+    #[must_use]
+    pub fn new(database: &Database, application: impl Into<String>) -> Self {
+        // Only by `_id` is anything looked for.
+        let triggers = ManagedCollection::new(database, Self::COLLECTION, Vec::new);
+        Self { triggers, application: application.into() }
+    }
+
+    fn by_name(&self, trigger: &str) -> Document {
+        doc! { "_id": key(&self.application, trigger) }
+    }
+
+    fn by_lease(&self, lease: &Lease) -> Document {
+        doc! {
+            "_id": key(&self.application, lease.trigger.as_str()),
+            "lease.holder": &lease.holder,
+            "lease.fence": lease.fence,
+        }
+    }
+
+    async fn acquire(&self, trigger: &str, holder: &str, lifetime: Duration) -> Result<Option<Lease>, Failure> {
+        let triggers = self.triggers.ready().await?;
+        let mut free = self.by_name(trigger);
+        // Of what is missing too: it comes before every date.
+        free.insert("$expr", doc! { "$lte": ["$lease.until", "$$NOW"] });
+        let lease = doc! {
+            "holder": { "$literal": holder },
+            "fence": { "$add": [{ "$ifNull": ["$lease.fence", 0_i64] }, 1_i64] },
+            "until": { "$add": ["$$NOW", millis(lifetime)] },
+        };
+        let take = async || {
+            let update = triggers.find_one_and_update(free.clone(), vec![doc! { "$set": { "lease": lease.clone() } }]);
+            let update = update.return_document(ReturnDocument::After).max_time(SERVER_TIME);
+            patiently(async { update.await }).await
+        };
+        let mut taken = take().await?;
+        if taken.is_none() && self.make(trigger).await? {
+            taken = take().await?;
+        }
+        Ok(taken.map(|taken| self.read(&taken)).transpose()?.and_then(|state| state.lease))
+    }
+
+    /// Makes the state of a trigger of which nothing is known; whether it was made now.
+    async fn make(&self, trigger: &str) -> Result<bool, Failure> {
+        let triggers = self.triggers.ready().await?;
+        let made = doc! { "$setOnInsert": { "paused": false } };
+        let update = triggers.update_one(self.by_name(trigger), made).upsert(true);
+        match patiently(async { update.await }).await {
+            Ok(result) => Ok(result.upserted_id.is_some()),
+            // Somebody else has just made it.
+            Err(error) if error.is_duplicate_key() => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn read(&self, raw: &bson::RawDocument) -> Result<TriggerState, Failure> {
+        Ok(TriggerRecord::from_record(DocumentRef::Raw(raw).to_document()?, &self.application)?.state)
+    }
+
+    /// Sets when a lease ends; whether it was the last one.
+    async fn extend(&self, lease: &Lease, lifetime: Duration) -> Result<bool, Failure> {
+        let triggers = self.triggers.ready().await?;
+        let until = vec![doc! { "$set": { "lease.until": { "$add": ["$$NOW", millis(lifetime)] } } }];
+        let update = async { triggers.update_one(self.by_lease(lease), until).await };
+        Ok(patiently(update).await?.matched_count > 0)
+    }
+
+    async fn note(&self, lease: &Lease, progress: &Progress) -> Result<bool, Failure> {
+        let triggers = self.triggers.ready().await?;
+        let mut set = Document::new();
+        match &progress.position {
+            None => {}
+            Some(Position::After(position)) => _ = set.insert("position", position.clone()),
+            Some(Position::Forgotten) => _ = set.insert("position", Bson::Null),
+        }
+        set.extend(progress.ran_until.map(|time| ("ran_until".to_owned(), time.into())));
+        for (name, text) in [("last_failure", &progress.last_failure), ("suspended", &progress.suspended)] {
+            set.extend(text.as_ref().map(|text| (name.to_owned(), text.into())));
+        }
+        let mut update = doc! { "$inc": { "runs": progress.runs, "failures": progress.failures } };
+        if !set.is_empty() {
+            update.insert("$set", set);
+        }
+        let update = async { triggers.update_one(self.by_lease(lease), update).await };
+        Ok(patiently(update).await?.matched_count > 0)
+    }
+
+    async fn state(&self, trigger: &str) -> Result<TriggerState, Failure> {
+        let triggers = self.triggers.ready().await?;
+        let find = triggers.find_one(self.by_name(trigger)).max_time(SERVER_TIME);
+        let found = patiently(async { find.await }).await?;
+        found.map_or_else(|| Ok(TriggerState::default()), |found| self.read(&found))
+    }
+
+    async fn switch(&self, trigger: &str, switch: Switch) -> Result<(), Failure> {
+        let triggers = self.triggers.ready().await?;
+        let mut set = doc! { "paused": switch == Switch::Pause };
+        if switch != Switch::Pause {
+            set.insert("suspended", Bson::Null);
+        }
+        if switch == Switch::ResumeFromNow {
+            set.insert("position", Bson::Null);
+            set.insert("ran_until", Bson::Null);
+        }
+        let update = triggers.update_one(self.by_name(trigger), doc! { "$set": set }).upsert(true);
+        patiently(async { update.await }).await.map(drop)
+    }
+}
+
+fn millis(lifetime: Duration) -> i64 {
+    i64::try_from(lifetime.as_millis()).unwrap_or(i64::MAX)
+}
+
+impl Triggers for MongoTriggers {
+    fn acquire<'a>(
+        &'a self,
+        trigger: &'a str,
+        holder: &'a str,
+        lifetime: Duration,
+    ) -> BoxFuture<'a, Result<Option<Lease>, StoreError>> {
+        Box::pin(async move {
+            self.acquire(trigger, holder, lifetime).await.map_err(|error| error.during("cannot lease the trigger"))
+        })
+    }
+
+    fn renew<'a>(&'a self, lease: &'a Lease, lifetime: Duration) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            let renewed = self.extend(lease, lifetime).await;
+            renewed.map_err(|error| error.during("cannot renew the lease of the trigger"))
+        })
+    }
+
+    fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            let released = self.extend(lease, Duration::ZERO).await;
+            released.map_err(|error| error.during("cannot give back the lease of the trigger"))
+        })
+    }
+
+    fn note<'a>(&'a self, lease: &'a Lease, progress: &'a Progress) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            self.note(lease, progress).await.map_err(|error| error.during("cannot note the run of the trigger"))
+        })
+    }
+
+    fn state<'a>(&'a self, trigger: &'a str) -> BoxFuture<'a, Result<TriggerState, StoreError>> {
+        Box::pin(async move {
+            self.state(trigger).await.map_err(|error| error.during("cannot read the state of the trigger"))
+        })
+    }
+
+    fn switch<'a>(&'a self, trigger: &'a str, switch: Switch) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.switch(trigger, switch).await.map_err(|error| error.during("cannot switch the trigger"))
+        })
+    }
+}

@@ -1,0 +1,95 @@
+use std::sync::Arc;
+
+use bson::{DateTime, doc};
+
+use crate::auth::ProviderType;
+use crate::clock::{Clock, SystemClock};
+use crate::store::{Account, AccountEvent, AccountEvents, AccountState, StoreError, UsersError};
+use crate::trigger::{AuthenticationTrigger, Operation};
+use crate::user::{CustomData, User};
+
+/// How large custom data may be that an event carries, in bytes: 1 MiB, as much as fits into a token that can be sent.
+const MAX_CUSTOM_DATA: usize = 1 << 20;
+
+/// Tells authentication triggers what happens to users: writes an event for each that wants it, together with its cause. Whether
+/// and when a trigger is run touches no login.
+#[derive(Clone)]
+pub struct Announcer {
+    events: Arc<dyn AccountEvents>,
+    triggers: Arc<[(String, AuthenticationTrigger)]>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Announcer {
+    /// Tells these triggers, each with its name.
+    #[must_use]
+    pub fn new(events: Arc<dyn AccountEvents>, triggers: Vec<(String, AuthenticationTrigger)>) -> Self {
+        Self { events, triggers: triggers.into(), clock: Arc::new(SystemClock) }
+    }
+
+    /// Reads the time here.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// What the triggers that want an operation are told of.
+    fn told(&self, operation: Operation, providers: &[ProviderType], user: &User, time: DateTime) -> Vec<AccountEvent> {
+        let wanting = self.triggers.iter().filter(|(_, trigger)| trigger.wants(operation, providers));
+        let event = |(trigger, _): &(String, AuthenticationTrigger)| AccountEvent {
+            trigger: trigger.clone(),
+            user_id: user.id.clone(),
+            event: doc! {
+                "operationType": operation.name(),
+                "providers": providers.iter().map(|provider| provider.name()).collect::<Vec<_>>(),
+                "user": user.to_document(),
+                "time": time,
+            },
+        };
+        wanting.map(event).collect()
+    }
+
+    /// Makes a pending user active, which is what creates the user: the first login has got so far.
+    pub(super) async fn activate(&self, id: &str, provider: ProviderType) -> Result<(), UsersError> {
+        let now = self.clock.now();
+        let telling =
+            |account: &Account| self.told(Operation::Create, &[provider], &account.to_user(CustomData::NotLoaded), now);
+        self.events.activate(id, &telling).await
+    }
+
+    /// Tells of a login; whether its session has not ended meanwhile.
+    pub(super) async fn logged_in(
+        &self,
+        session_id: &str,
+        provider: ProviderType,
+        user: &User,
+    ) -> Result<bool, StoreError> {
+        let mut told = user.clone();
+        if matches!(&told.custom_data, CustomData::Loaded(data) if data.to_vec().map_or(true, |bytes| bytes.len() > MAX_CUSTOM_DATA))
+        {
+            told.custom_data = CustomData::NotLoaded;
+        }
+        let events = self.told(Operation::Login, &[provider], &told, self.clock.now());
+        // Nothing is written where nobody wants to know.
+        if events.is_empty() { Ok(true) } else { self.events.logged_in(session_id, &events).await }
+    }
+
+    /// Deletes a user; whether there was one. Of one who was never created nothing is told.
+    pub(super) async fn delete(&self, id: &str) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        let telling = |account: &Account| {
+            if matches!(account.state, AccountState::Pending | AccountState::DisabledPending) {
+                return Vec::new();
+            }
+            let mut providers: Vec<ProviderType> = Vec::new();
+            for identity in &account.identities {
+                if !providers.contains(&identity.provider_type) {
+                    providers.push(identity.provider_type);
+                }
+            }
+            self.told(Operation::Delete, &providers, &account.to_user(CustomData::NotLoaded), now)
+        };
+        self.events.delete(id, &telling).await
+    }
+}

@@ -1,0 +1,113 @@
+use thiserror::Error;
+
+use super::CronError;
+use crate::json::EjsonErrorKind;
+use crate::text::{Code, Located};
+
+/// Why a trigger cannot be run, and where.
+pub type TriggerError = Located<TriggerErrorKind>;
+
+/// The ways in which the configuration of a trigger can be wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum TriggerErrorKind {
+    /// `"operation_types": "INSERT"`
+    #[error("`{key}` must be {expected}, not {found}")]
+    FieldType {
+        /// The key.
+        key: &'static str,
+        /// What it must be.
+        expected: &'static str,
+        /// What stands there.
+        found: &'static str,
+    },
+    /// A trigger without `type`, a schedule without `schedule`; or the empty string in their place.
+    #[error("{what} needs `{key}`")]
+    FieldMissing {
+        /// What was read.
+        what: &'static str,
+        /// The key.
+        key: &'static str,
+    },
+    /// `"name": "on new order!"`
+    #[error("`{0}` is no name of a trigger: up to 64 letters, digits, `_` and `-`")]
+    Name(String),
+    /// `"type": "DATABSE"`
+    #[error("`{0}` is no type of triggers; these are DATABASE, AUTHENTICATION and SCHEDULED")]
+    TypeUnknown(String),
+    /// `"event_processors": {"AWS_EVENTBRIDGE": {…}}`
+    #[error("the event processor `{0}` is not supported, so that this trigger is never run")]
+    ProcessorUnsupported(String),
+    /// Neither `function_name` nor `event_processors.FUNCTION.config.function_name`
+    #[error("the trigger names no function")]
+    FunctionMissing,
+    /// Two names of functions that differ.
+    #[error("the trigger names two functions, `{0}` and `{1}`")]
+    FunctionTwice(String, String),
+    /// `"operation_types": ["INSRT"]`
+    #[error("{what} has no operation `{name}`")]
+    OperationUnknown {
+        /// Which triggers.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// `"operation_types": []`
+    #[error("without operations the trigger is never run")]
+    OperationMissing,
+    /// `"operation_types": ["DROP_DATABASE"]` of a collection.
+    #[error("a trigger of {scope} is not told of {operation}")]
+    OperationScope {
+        /// What it listens to.
+        scope: &'static str,
+        /// The operation.
+        operation: &'static str,
+    },
+    /// `"full_document_before_change": true` of a database.
+    #[error("only a trigger of a single collection has documents as they were before")]
+    BeforeScope,
+    /// `"collection": "orders"` without `database`
+    #[error("a `collection` without `database` is in no database")]
+    CollectionAlone,
+    /// `"database": "local"`
+    #[error("MongoDB keeps the database `{0}` for itself, so that it tells no changes of it")]
+    DatabaseInternal(String),
+    /// `"project": {"fullDocument": 1}`
+    #[error("`project` leaves `operationType` out, which the function must be told")]
+    ProjectOperation,
+    /// `"project": {"a": 1, "b": 0}`
+    #[error("`project` both includes and excludes fields")]
+    ProjectMixed,
+    /// `"project": {"_id._data": 0}`
+    #[error("`project` changes `_id`, by which the stream of changes goes on")]
+    ProjectToken,
+    /// `"match": {"$oid": 1}`
+    #[error("{0}")]
+    Document(EjsonErrorKind),
+    /// `"schedule": "* * * *"`
+    #[error("{0}")]
+    Schedule(#[from] CronError),
+    /// `"providers": ["local-userpas"]`
+    #[error("there is no provider type `{0}`")]
+    ProviderUnknown(String),
+}
+
+impl Code for TriggerErrorKind {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::FieldType { .. } => "trigger-field-type",
+            Self::FieldMissing { .. } => "trigger-field-missing",
+            Self::Name(_) => "trigger-name",
+            Self::TypeUnknown(_) => "trigger-type",
+            Self::ProcessorUnsupported(_) => "trigger-processor",
+            Self::FunctionMissing | Self::FunctionTwice(..) => "trigger-function",
+            Self::OperationUnknown { .. } | Self::OperationMissing | Self::OperationScope { .. } => "trigger-operation",
+            Self::BeforeScope => "trigger-before",
+            Self::CollectionAlone | Self::DatabaseInternal(_) => "trigger-source",
+            Self::ProjectOperation | Self::ProjectMixed | Self::ProjectToken => "trigger-project",
+            Self::Document(error) => error.code(),
+            Self::Schedule(_) => "trigger-schedule",
+            Self::ProviderUnknown(_) => "trigger-provider",
+        }
+    }
+}
