@@ -38,7 +38,7 @@ impl Authenticator {
                 if newcomers == Newcomers::Refused && is_pending(&account) {
                     return Err(nobody());
                 }
-                self.admit(&account, now).await?;
+                self.admit(&account, identity.provider_type, now).await?;
                 self.look_up(&account.id).await
             }
         }

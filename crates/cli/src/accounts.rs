@@ -59,7 +59,7 @@ impl AppArgs {
     /// As [`open`](Self::open), for changes of users of which the application's triggers are told, if its directory is there.
     pub(super) async fn open_telling(
         &self,
-        stores: &StoreArgs,
+        stores: &AccountStoreArgs,
         missing: IfMissing,
     ) -> Result<(Accounts, Arc<dyn Credentials>), Trouble> {
         let opened = self.open(stores, missing).await?;

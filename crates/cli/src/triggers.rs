@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 use super::Answer;
 use super::accounts::{AppArgs, block_on};
 use super::output::{Output, plural};
-use super::stores::StoreArgs;
+use super::stores::AccountStoreArgs;
 use super::trouble::Trouble;
 
 const EXAMPLES: &str = "\
 Examples:
-  portcullis triggers list --app DIR --mongodb-uri mongodb://localhost:27017
-  portcullis triggers pause nightly --app DIR --mongodb-uri mongodb://localhost:27017
+  portcullis triggers list --app DIR --store mongodb://localhost:27017
+  portcullis triggers pause nightly --app DIR --store mongodb://localhost:27017
   portcullis triggers resume onOrder --from-now --app DIR
 
 Without MongoDB, a server that runs has the file of the states to itself: stop it first.";
@@ -44,7 +44,7 @@ struct List {
     #[command(flatten)]
     app: AppArgs,
     #[command(flatten)]
-    stores: StoreArgs,
+    stores: AccountStoreArgs,
 }
 
 /// Stop a trigger; whoever runs it lets end what has begun
@@ -56,7 +56,7 @@ struct Pause {
     #[command(flatten)]
     app: AppArgs,
     #[command(flatten)]
-    stores: StoreArgs,
+    stores: AccountStoreArgs,
 }
 
 /// Let a paused or suspended trigger go on where it stood
@@ -71,7 +71,7 @@ struct Resume {
     #[command(flatten)]
     app: AppArgs,
     #[command(flatten)]
-    stores: StoreArgs,
+    stores: AccountStoreArgs,
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
@@ -193,7 +193,7 @@ fn text(time: DateTime) -> String {
 async fn switch(
     name: &str,
     to: Switch,
-    (app, stores): (&AppArgs, &StoreArgs),
+    (app, stores): (&AppArgs, &AccountStoreArgs),
     output: &mut Output,
 ) -> Result<Answer, Trouble> {
     check_name(name, &app.load()?)?;
