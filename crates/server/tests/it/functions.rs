@@ -138,13 +138,17 @@ async fn a_function_sees_the_request_but_not_its_token() {
         Request::post(format!("{GUILD}/functions/call"))
             .header(header::AUTHORIZATION, format!("Bearer {}", ada.access))
             .header(header::USER_AGENT, "guild/1")
-            .body(Body::from(json!({ "name": name }).to_string()))
+            .body(Body::from(json!({ "name": name, "arguments": ["hello"] }).to_string()))
             .unwrap()
     };
     let asked = guild.0.send(request("asked")).await;
     assert_eq!(asked.body, json!({ "method": "POST", "agent": "guild/1", "token": { "$undefined": true } }));
     assert_eq!(guild.0.send(request("forAgents")).await.body, json!("in"));
     assert_eq!(guild.call(&ada, "forAgents", json!([])).await.failure().1, "FunctionExecutionError");
+    // So do the rules of what it reads and writes.
+    assert_eq!(guild.0.send(request("letters")).await.body, json!([{ "text": "hello" }]));
+    assert_eq!(guild.call(&ada, "letters", json!(["bye"])).await.failure().1, "FunctionExecutionError");
+    assert_eq!(guild.0.send(request("letters")).await.body, json!([{ "text": "hello" }, { "text": "hello" }]));
 }
 
 #[tokio::test]
@@ -259,6 +263,18 @@ async fn a_transaction_of_a_function_happens_whole() {
     let failed = guild.call(&ada, "pay", json!(["red", "green", int(2)])).await;
     assert_eq!(failed.failure(), (400, "FunctionExecutionError", "Error: there is no such chest"));
     assert_eq!((gold("red").await, gold("blue").await), (long(3), long(2)));
+}
+
+#[tokio::test]
+async fn a_transaction_that_a_function_forgets_never_happened() {
+    let guild = Guild::new().await;
+    let ada = guild.somebody().await;
+    let began = std::time::Instant::now();
+    guild.returned(&ada, "forget", json!([])).await;
+    // Nobody waits for it.
+    guild.returned(&ada, "makeQuests", json!([])).await;
+    assert!(began.elapsed() < std::time::Duration::from_secs(4));
+    assert_eq!(guild.returned(&ada, "allQuests", json!([])).await.as_array().unwrap().len(), 3);
 }
 
 #[tokio::test]

@@ -163,7 +163,8 @@ impl Data {
             let collection = GuardedCollection::new(&awaiting, target.namespace.clone(), guard);
             let result = guarded.carry_out(&collection).await;
             let calls = awaiting.calls();
-            if calls.is_empty() {
+            // What has been written is not written again.
+            if calls.is_empty() || (guarded.action.writes() && result.is_ok()) {
                 return result;
             }
             if began.elapsed() >= Limits::TIME {
@@ -176,6 +177,7 @@ impl Data {
 }
 
 /// What is told of a transaction that cannot go on.
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` gives it an error")]
 pub(super) fn refused(error: portcullis::store::documents::DocumentsError) -> ClientError {
     ClientError::bad(ErrorCode::MongoDBError, error.to_string())
 }
