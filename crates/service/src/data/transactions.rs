@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as Lock, PoisonError};
+use std::time::Duration;
 
 use portcullis::store::documents::DocumentsError;
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -35,6 +36,10 @@ impl Transactions {
 
     /// Begins one; returns its number. It is aborted if it does not end within the time that the store gives it.
     pub(super) async fn begin(&self, store: &DataStore) -> Result<u64, DocumentsError> {
+        self.begin_within(store, store.transaction_time()).await
+    }
+
+    async fn begin_within(&self, store: &DataStore, time: Duration) -> Result<u64, DocumentsError> {
         let too_many = || DocumentsError::Conflict("too many transactions are open".to_owned());
         if self.lock().len() >= MAX_OPEN {
             return Err(too_many());
@@ -43,7 +48,7 @@ impl Transactions {
         let number = self.last.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         let held = Arc::new(Mutex::new(Some(Standing { transaction, is_broken: false })));
         self.lock().insert(number, held);
-        let (open, time) = (Arc::downgrade(&self.open), store.transaction_time());
+        let open = Arc::downgrade(&self.open);
         tokio::spawn(async move {
             tokio::time::sleep(time).await;
             let held =
@@ -113,5 +118,35 @@ impl Joined {
         if let Some(standing) = self.standing.as_mut() {
             standing.is_broken = true;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::doc;
+    use portcullis::store::documents::{Find, Namespace};
+    use portcullis_store::EmbeddedDocuments;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_transaction_that_does_not_end_is_aborted() {
+        let store = DataStore::from(EmbeddedDocuments::in_memory().unwrap());
+        let transactions = Transactions::new();
+        let left = transactions.begin_within(&store, Duration::from_millis(20)).await.unwrap();
+        let namespace = Namespace::parse("guild.quests").unwrap();
+        let mut joined = transactions.held(left).await.unwrap();
+        let inserted = joined.transaction().unwrap().as_transaction().insert(&namespace, &doc! { "_id": 1 }).await;
+        assert!(inserted.is_ok());
+        drop(joined);
+        // The store lets one write at a time: this one waits for the end of the other.
+        let next = transactions.begin(&store).await.unwrap();
+        assert!(transactions.held(left).await.is_err());
+        assert!(transactions.commit(left).await.is_err());
+        let mut joined = transactions.held(next).await.unwrap();
+        let found = joined.transaction().unwrap().as_transaction().find(&namespace, &Find::default()).await.unwrap();
+        assert!(found.is_empty());
+        drop(joined);
+        transactions.commit(next).await.unwrap();
     }
 }
