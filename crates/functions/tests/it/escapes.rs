@@ -245,3 +245,26 @@ async fn a_panic_of_the_host_ends_the_operation_only() {
     assert_eq!(world.fails("attempt", vec![]).await, "MongoError: internal error");
     is_untouched(&world).await;
 }
+
+#[tokio::test]
+async fn memory_may_end_at_any_point() {
+    let source = "const qs = require('querystring'); exports = async (a) => { const c = context.services.get('mongodb-atlas').db('db').collection('c'); \
+                  const all = []; for (let i = 0; i < 40; i++) { all.push(c.insertOne({ _id: i, owner: 'ada', id: BSON.ObjectId(), text: 'x'.repeat(i * 50) })); } \
+                  await Promise.all(all); const docs = await c.find().toArray(); \
+                  try { JSON.stringify(docs); EJSON.parse(EJSON.stringify(docs)); qs.stringify(a); throw new Error('x'); } catch (e) { console.log(e.stack); } \
+                  return { docs, again: c.find(), a, r: /x+/.exec('xx') }; };";
+    let (mut fine, mut failed) = (0, 0);
+    for step in 0..60_usize {
+        let world = Draft::new()
+            .function("f", source, json!({}))
+            .options(|options| options.memory = 150_000 + step * 40_000)
+            .build();
+        match world.call("f", vec![bson(json!({"a": [1, {"$oid": "5f1a2b3c4d5e6f7081920304"}]}))]).await {
+            Ok(_) => fine += 1,
+            Err(CallError::Failed(_) | CallError::Engine(_)) => failed += 1,
+            Err(error) => panic!("{step}: {error:?}"),
+        }
+    }
+    println!("{fine} fine, {failed} failed");
+    assert!(fine > 0 && failed > 0, "{fine} fine, {failed} failed");
+}
