@@ -7,6 +7,7 @@ mod backend;
 mod cases;
 mod escapes;
 mod http;
+mod keys;
 mod library;
 mod limits;
 mod mutants;
