@@ -17,8 +17,8 @@ use crate::predicate::{
 };
 use crate::value::{self, RequestedFields, Slot, ValueRef};
 
-/// Settles everything in a predicate that depends on the context only. What comes out means the same for every
-/// document, Unknown and Error included.
+/// Evaluates everything in a predicate that depends only on the context. The residual is equivalent to the predicate
+/// for every document, Unknown and Error included.
 ///
 /// ```
 /// use portcullis::eval::{bind, Context, Truth};
@@ -38,16 +38,16 @@ pub fn bind(predicate: &Predicate, context: &Context) -> Residual {
 pub(crate) struct Binder<'p> {
     context: &'p Context,
     asked: Option<Asked<'p>>,
-    /// What stands at places in the context that were referred to.
+    /// Values of context references that have already been resolved.
     values: Vec<(&'p Reference, BoundRight)>,
-    /// Whether a part of the context was asked for that was not supplied.
+    /// Whether a part of the context that was not supplied has been requested.
     asked_unsupplied: bool,
 }
 
-/// How many values of the context are kept at hand; looking through more would take longer than making them anew.
+/// How many context values are cached; a linear search through more would take longer than resolving them again.
 const MAX_VALUES: usize = 16;
 
-/// What several predicates ask of the same documents.
+/// What several predicates request of the same documents.
 #[derive(Default)]
 struct Asked<'p> {
     fields: RequestedFields,
@@ -55,22 +55,22 @@ struct Asked<'p> {
 }
 
 impl<'p> Binder<'p> {
-    /// For predicates that will each be asked by themselves.
+    /// For predicates that are evaluated independently of each other.
     pub(super) const fn new(context: &'p Context) -> Self {
         Self { context, asked: None, values: Vec::new(), asked_unsupplied: false }
     }
 
-    /// For predicates that will be asked of the same documents: their fields and tests are numbered.
+    /// For predicates that are evaluated on the same documents: their fields and tests are numbered.
     pub(crate) fn numbering(context: &'p Context) -> Self {
         Self { context, asked: Some(Asked::default()), values: Vec::new(), asked_unsupplied: false }
     }
 
-    /// The fields by their numbers.
+    /// The numbered fields.
     pub(crate) fn into_fields(self) -> RequestedFields {
         self.asked.unwrap_or_default().fields
     }
 
-    /// Whether what was bound asks for a part of the context that was not supplied.
+    /// Whether the predicates bound so far request a part of the context that was not supplied.
     pub(crate) const fn asked_unsupplied(&self) -> bool {
         self.asked_unsupplied
     }
@@ -80,8 +80,8 @@ impl<'p> Binder<'p> {
         self.bind_each(predicate, Asking::Documents, &mut |_, _| {})
     }
 
-    /// Binds a predicate and shows each of its tests to `visit`, with what it comes to if no document is needed to know it. Each
-    /// test is bound once, however deep `$elemMatch` stands in `$elemMatch`.
+    /// Binds a predicate and passes each of its tests to `visit`, with the residual it reduces to if no document is
+    /// needed. Each test is bound once, however deeply `$elemMatch` is nested.
     fn bind_each(
         &mut self,
         predicate: &'p Predicate,
@@ -130,13 +130,14 @@ impl<'p> Binder<'p> {
         }
     }
 
-    /// A test with everything from the context in place.
+    /// A test with all context references resolved.
     pub(super) fn test(&mut self, test: &'p Test) -> BoundTest {
         let (left, check) = (self.left(&test.left, Asking::Documents), self.check(test, Asking::Documents));
         BoundTest { quick: None, quick_inside: None, left, check, number: TestNumber::NONE }
     }
 
-    /// The truth of a test that looks at the context, if no document is needed to know it: nothing need be copied for it.
+    /// The outcome of a test on the context if no document is needed. Computing it here avoids copying the context
+    /// value.
     fn of_context(&self, left: &Left, check: &BoundCheck) -> Option<Residual> {
         let Left::Context(reference) = left else { return None };
         let (value, path) = self.context.left(reference).ok()??;
@@ -148,7 +149,7 @@ impl<'p> Binder<'p> {
         Some(Residual::of(truth, errors))
     }
 
-    /// The number of a test that is not inside `$elemMatch`; the same for tests that ask the same.
+    /// The number of a test that is not inside `$elemMatch`; equal tests share a number.
     fn number(&mut self, test: &'p Test) -> TestNumber {
         let Some(Asked { tests, .. }) = &mut self.asked else { return TestNumber::NONE };
         if !is_repeatable(test) {
@@ -156,7 +157,7 @@ impl<'p> Binder<'p> {
         }
         let number = tests.iter().position(|other| is_same(other, test)).unwrap_or(tests.len());
         let numbered = TestNumber::new(number);
-        // What has no number need not be found again.
+        // Tests without a number are never looked up.
         if number == tests.len() && numbered != TestNumber::NONE {
             tests.push(test);
         }
@@ -225,12 +226,12 @@ impl<'p> Binder<'p> {
     fn elem_match(&mut self, elements: Elements, inner: &'p Predicate, origin: Origin) -> BoundCheck {
         let (mut operands, mut unresolved, failures) = (Vec::new(), false, Errors::default());
         let inner = self.bind_each(inner, Asking::Elements(origin), &mut |bound, settled| {
-            // What the context alone leaves Unknown, or fails in, stays so whether or not there is an element to ask.
+            // A test that the context alone makes Unknown or an Error stays so whether or not the array has elements.
             unresolved |= bound.has_unknown_operand() || matches!(settled, Some(Residual::Constant(Truth::Unknown)));
             bound.failure().into_iter().for_each(|error| failures.add(error.clone()));
             settled.into_iter().for_each(|settled| settled.add_failures(&failures));
             match &bound.check {
-                // Those inside have been collected there.
+                // The operands of nested tests have already been collected.
                 BoundCheck::ElemMatch { operands: inside, inner, .. } => {
                     unresolved |= matches!(inner, Residual::Constant(Truth::Unknown));
                     operands.extend(inside.iter().cloned());
@@ -246,12 +247,12 @@ impl<'p> Binder<'p> {
         if !unresolved {
             return BoundCheck::ElemMatch { elements, inner, operands };
         }
-        // Only a call that may fail still has a say.
+        // Only calls remain relevant: they may still fail.
         operands.retain(BoundTest::calls);
         BoundCheck::ElemMatch { elements, inner: Residual::Constant(Truth::Unknown), operands }
     }
 
-    /// What stands at a place in the context; looked up once for all that refer to it.
+    /// The value of a context reference, resolved once for all operands that refer to it.
     fn of_reference(&mut self, reference: &'p Reference) -> BoundRight {
         if let Some((_, value)) = self.values.iter().find(|(other, _)| *other == reference) {
             return value.clone();
@@ -272,7 +273,7 @@ impl<'p> Binder<'p> {
         found
     }
 
-    /// The value of a reference on the right; `None` if Unknown, Missing, or nothing that may be compared with.
+    /// The value of a right-hand reference; `None` if it is Unknown, Missing or not comparable.
     fn known(&mut self, reference: &Reference) -> Result<Option<Bson>, EvalError> {
         Ok(self.found(reference)?.filter(|value| !is_unresolved(value)))
     }
@@ -308,7 +309,7 @@ impl<'p> Binder<'p> {
         }
     }
 
-    /// An element of a list: an array that an expansion leads to is neither spread nor compared whole.
+    /// An element of a list. An array that an expansion resolves to is neither spread nor compared whole.
     fn listed(&mut self, right: &'p Right) -> BoundRight {
         match (right, self.right(right)) {
             (Right::Context(_), BoundRight::Value(BoundValue { members: Some(_), .. })) => BoundRight::Unknown,
@@ -336,7 +337,7 @@ impl<'p> Binder<'p> {
                 for element in elements {
                     match self.listed(element) {
                         BoundRight::Failed(error) => unknown = Unresolved::Failed(error),
-                        // What fails outweighs it.
+                        // An Error takes precedence over Unknown.
                         BoundRight::Unknown if matches!(unknown, Unresolved::Failed(_)) => {}
                         BoundRight::Unknown => unknown = Unresolved::Operand,
                         BoundRight::Value(bound) => {
@@ -387,11 +388,11 @@ impl<'p> Binder<'p> {
     }
 }
 
-/// What a test is asked about.
+/// What a test is applied to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Asking {
     Documents,
-    /// The elements that `$elemMatch` looks at.
+    /// The elements that `$elemMatch` examines.
     Elements(Origin),
 }
 
@@ -404,11 +405,11 @@ const fn origin(left: &Left, asked: Asking) -> Origin {
     }
 }
 
-/// What is known of a left operand before any document is.
+/// How much of a left operand is known before any document is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Known {
     Yes,
-    /// That it is Unknown, or fails.
+    /// It is known to be Unknown or to fail.
     Unknown,
     No,
 }
@@ -456,7 +457,7 @@ fn bind_reference(reference: &Reference, context: &Context) -> BoundLeft {
         Ok(None) => return BoundLeft::Unknown,
         Err(part) => return failed(part.into()),
     };
-    // Going down through documents here keeps what is copied small.
+    // Descending into documents here keeps the copied value small.
     while let (Some(ValueRef::Document(document)), Some((segment, rest))) = (value, path.split_first()) {
         match document.get(segment.name()) {
             Ok(next) => value = next,
@@ -476,12 +477,12 @@ fn converted(conversion: crate::expr::Conversion, value: Option<&Bson>) -> Bound
         .map_or(BoundRight::Unknown, |value| BoundRight::Value(BoundValue::literal(value)))
 }
 
-/// What a value is put together for.
+/// What a template is resolved for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Use {
-    /// To be compared with.
+    /// For a comparison.
     Operand,
-    /// To be handed to a function, which may be given null and empty values: it compares nothing.
+    /// For a function argument, which may be null or empty because it is not compared.
     Argument,
 }
 

@@ -12,8 +12,9 @@ use crate::predicate::{ContextRoot, Reference};
 use crate::user::{CustomData, User};
 use crate::value::{ArrayRef, DocumentRef, Steps, ValueRef};
 
-/// Everything about one request that rules can refer to, but for the documents. A rule that asks for a part that is not
-/// supplied ends in an Error, which denies and names the part. Results of functions are remembered here, so one context serves one request.
+/// Everything that rules can refer to in one request, except the documents. A rule that refers to a part that was not
+/// supplied ends in an Error, which denies and names the part. Function results are cached here, so a context serves a
+/// single request.
 pub struct Context {
     user: Option<User>,
     values: Option<Document>,
@@ -46,20 +47,20 @@ pub struct Request {
     headers: HashMap<String, Bson>,
 }
 
-/// Why a document is no request.
+/// Why a document is not a valid request.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// A key that no request has.
+    /// A key that is not among [`Request::FIELDS`].
     #[error("`%%request` has no field `{0}`; it has {fields}", fields = Request::FIELDS.join(", "))]
     FieldUnknown(String),
-    /// Headers that are no document of strings or arrays of strings.
+    /// `requestHeaders` is not a document of strings or arrays of strings.
     #[error("`requestHeaders` must be a document of arrays of strings")]
     Headers,
 }
 
 impl Request {
-    /// The names of its fields; any other is unknown to every request.
+    /// The names of its fields; any other property of `%%request` is Unknown.
     pub const FIELDS: [&'static str; 9] = [
         "httpMethod",
         "httpReferrer",
@@ -72,8 +73,8 @@ impl Request {
         "webhookUrl",
     ];
 
-    /// Reads a request. The names of headers are matched without regard to case; one string as a header's value is an
-    /// array of one.
+    /// Reads a request. Header names are matched case-insensitively; a header given as a single string is an array of
+    /// one.
     ///
     /// # Errors
     /// See [`RequestError`].
@@ -114,17 +115,17 @@ impl Request {
     }
 }
 
-/// Where a reference begins to be looked up.
+/// Where the lookup of a reference starts.
 enum Start<'c> {
-    /// No such object has such a property.
+    /// The object has no such property.
     Unknown,
-    /// The host did not say what stands there.
+    /// The host did not supply it.
     NotSupplied(ContextPart),
-    /// A value, or nothing, from which the rest of the path goes on.
+    /// The value to start from, Missing if `None`, and how many segments of the path it already covers.
     Known(Option<ValueRef<'c>>, usize),
 }
 
-/// A value to walk from, if there is one, and the path to walk.
+/// The value to start from, if there is one, and the path to follow.
 pub(crate) type Walk<'c, 'r> = (Option<ValueRef<'c>>, &'r [Segment]);
 
 impl Default for Context {
@@ -134,7 +135,7 @@ impl Default for Context {
 }
 
 impl Context {
-    /// Nothing is supplied but the time, `%%now`.
+    /// Creates a context in which only `%%now`, the current time, is supplied.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -152,7 +153,7 @@ impl Context {
         }
     }
 
-    /// Sets `%%now`, which otherwise is the time at which the context was made.
+    /// Sets `%%now`, which otherwise is the time at which the context was created.
     #[must_use]
     pub const fn with_now(mut self, now: DateTime) -> Self {
         self.now = Some(now);
@@ -165,7 +166,7 @@ impl Context {
         self.now
     }
 
-    /// The same for another moment, with the results of functions that are known so far.
+    /// A copy for another time, with the function results known so far.
     pub(crate) fn at(&self, now: DateTime) -> Self {
         Self {
             user: self.user.clone(),
@@ -182,7 +183,7 @@ impl Context {
         }
     }
 
-    /// Takes over the calls of functions that the same context of another moment waits for.
+    /// Adds the function calls that `other`, a copy for another time, is waiting for.
     pub(crate) fn await_calls_of(&self, other: &Self) {
         self.calls.await_those_of(&other.calls);
     }
@@ -194,7 +195,7 @@ impl Context {
         self
     }
 
-    /// Supplies `%%user`. An ObjectId that is the `_id` of its custom data reads as its hex string.
+    /// Supplies `%%user`. If the `_id` of its custom data is an ObjectId, rules see it as its hex string.
     #[must_use]
     pub fn with_user(mut self, mut user: User) -> Self {
         if let CustomData::Loaded(data) = &mut user.custom_data
@@ -207,7 +208,7 @@ impl Context {
         self
     }
 
-    /// The same context for another user, with no result of a function remembered.
+    /// A copy for another user, without cached function results.
     #[must_use]
     pub fn for_user(&self, user: User) -> Self {
         let shared = Self {
@@ -233,7 +234,7 @@ impl Context {
         self
     }
 
-    /// Supplies secrets, which rules see as `%%values` too, and which are never shown to anybody.
+    /// Supplies secrets, which rules also see in `%%values` and which never appear in output.
     #[must_use]
     pub fn with_secrets(mut self, secrets: Document) -> Self {
         let values = self.values.get_or_insert_with(Document::new);
@@ -244,14 +245,15 @@ impl Context {
         self
     }
 
-    /// Names values that are secrets: they are never shown, and to ask for one that is not supplied is an Error.
+    /// Declares which values are secrets: they never appear in output, and referring to one that is not supplied is an
+    /// Error.
     #[must_use]
     pub fn with_secret_names(mut self, names: impl IntoIterator<Item = String>) -> Self {
         self.secrets.extend(names);
         self
     }
 
-    /// Says that there may be more values than those supplied: to ask for another one is an Error.
+    /// Declares that the supplied values may be incomplete: referring to any other is an Error.
     #[must_use]
     pub const fn with_partial_values(mut self) -> Self {
         self.values_partial = true;
@@ -265,7 +267,7 @@ impl Context {
         self
     }
 
-    /// Supplies those of the values that nothing supplied.
+    /// Supplies those values that are not supplied yet.
     #[must_use]
     pub fn or_values(mut self, values: &Document) -> Self {
         let supplied = self.values.get_or_insert_with(Document::new);
@@ -277,19 +279,19 @@ impl Context {
         self
     }
 
-    /// Supplies `%%environment` if nothing did.
+    /// Supplies `%%environment` unless it is already supplied.
     #[must_use]
     pub fn or_environment(mut self, environment: &Environment) -> Self {
         self.environment.get_or_insert_with(|| environment.clone());
         self
     }
 
-    /// Whether the custom data of the user was not looked up.
+    /// Whether the user's custom data was not looked up.
     pub(crate) fn lacks_custom_data(&self) -> bool {
         self.user.as_ref().is_some_and(|user| user.custom_data == CustomData::NotLoaded)
     }
 
-    /// Says that the user has no custom data.
+    /// Declares that the user has no custom data.
     pub(crate) fn without_custom_data(mut self) -> Self {
         self.user = self.user.map(User::without_custom_data);
         self
@@ -316,7 +318,7 @@ impl Context {
         self
     }
 
-    /// Supplies what `%function` calls.
+    /// Supplies the functions for `%function`.
     #[must_use]
     pub fn with_functions(mut self, functions: Arc<dyn Functions>) -> Self {
         self.functions = Some(functions);
@@ -329,21 +331,22 @@ impl Context {
         self.user.as_ref()
     }
 
-    /// The calls that were asked for and whose results are not there yet; asking takes them off the list.
+    /// Takes the list of calls whose results are not available yet; a second call returns only new ones.
     #[must_use]
     pub fn pending(&self) -> Vec<PendingCall> {
         self.calls.take_pending()
     }
 
-    /// Hands over the result of a pending call.
+    /// Supplies the result of a pending call.
     ///
     /// # Errors
-    /// [`FunctionError::ArgumentsTooLarge`], if the call cannot be one of this engine's.
+    /// [`FunctionError::ArgumentsTooLarge`] if the arguments do not fit a BSON document, so that the call cannot have
+    /// come from [`Self::pending`].
     pub fn supply(&self, call: &PendingCall, result: Result<Bson, FunctionError>) -> Result<(), FunctionError> {
         self.calls.supply(call, result)
     }
 
-    /// Whether the value of a reference must not be shown: a secret, or a header.
+    /// Whether the value of a reference must not appear in output: a secret or a header.
     pub(super) fn hides(&self, reference: &Reference) -> bool {
         let first = reference.path.first();
         match reference.root {
@@ -353,7 +356,7 @@ impl Context {
         }
     }
 
-    /// The values that must not be shown, each with the expansion that brings it.
+    /// The values that must not appear in output, each with the expansion that resolves to it.
     pub(super) fn hidden_values(&self) -> Vec<(String, &Bson)> {
         let secrets = self.values.iter().flatten().filter(|(name, _)| self.secrets.contains(*name));
         let headers = self.request.iter().flat_map(|request| &request.headers);
@@ -373,7 +376,8 @@ impl Context {
         .map_err(EvalError::Function)
     }
 
-    /// What a reference on the left stands for: `None` if Unknown, else a value to walk from and the path to walk.
+    /// The left operand that a reference resolves to: the value to start from and the remaining path, or `None` if it
+    /// is Unknown.
     pub(crate) fn left<'r>(&self, reference: &'r Reference) -> Result<Option<Walk<'_, 'r>>, ContextPart> {
         match self.start(reference) {
             Start::NotSupplied(part) => Err(part),
@@ -382,7 +386,8 @@ impl Context {
         }
     }
 
-    /// What a reference to the user leads to on the way that nearly all take: from document to document. `None` says nothing.
+    /// The value of a reference to the user on the most frequent path, through documents only. `None` means that the
+    /// general lookup must decide.
     #[inline]
     pub(crate) fn straight(&self, reference: &Reference) -> Option<ValueRef<'_>> {
         let (ContextRoot::User, Some(user)) = (reference.root, &self.user) else { return None };
@@ -401,17 +406,17 @@ impl Context {
         document.get(last.name()).map(ValueRef::from)
     }
 
-    /// Whether a name of `%%values` is that of a secret.
+    /// Whether `%%values` has a secret of this name.
     pub(crate) fn is_secret(&self, name: &str) -> bool {
         self.secrets.contains(name)
     }
 
-    /// Whether any of `%%values` is a secret.
+    /// Whether `%%values` contains secrets.
     pub(crate) fn has_secrets(&self) -> bool {
         !self.secrets.is_empty()
     }
 
-    /// Why nothing can be compared with what stands at a reference, for a person.
+    /// Explains why the value of a reference cannot be compared with anything.
     pub(super) fn why_unknown(&self, reference: &Reference) -> String {
         let why = match self.left(reference) {
             Ok(Some(_)) => match self.right(reference) {
@@ -425,7 +430,7 @@ impl Context {
         format!("unknown: {why}")
     }
 
-    /// What a reference on the right stands for: `None` if Unknown or Missing.
+    /// The right operand that a reference resolves to; `None` if it is Unknown or Missing.
     pub(super) fn right(&self, reference: &Reference) -> Result<Option<Bson>, EvalError> {
         if let Some(whole) = self.whole(reference)? {
             return Ok(Some(whole));
@@ -441,7 +446,7 @@ impl Context {
         }
     }
 
-    /// An object of the context as a whole, as an argument of a function.
+    /// A whole context object, as passed to a function.
     pub(crate) fn whole(&self, reference: &Reference) -> Result<Option<Bson>, ContextPart> {
         if !reference.path.is_root() {
             return Ok(None);
@@ -544,7 +549,7 @@ fn known_document(document: &Document, used: usize) -> Start<'_> {
 }
 
 impl fmt::Debug for Context {
-    /// Names what is supplied; values may be secrets.
+    /// Prints the names of what is supplied, not the values, which may be secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
             .field("user", &self.user.as_ref().map(|user| &user.id))

@@ -1,15 +1,15 @@
 use std::fmt;
 
-/// A part of the context that rules ask for and the host did not supply.
+/// A part of the context that rules refer to and the host did not supply.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ContextPart {
     /// `%%user`
     User,
-    /// `%%user.custom_data`, which nobody looked up.
+    /// `%%user.custom_data` that has not been looked up.
     CustomData,
     /// `%%values`
     Values,
-    /// One of `%%values`, of which not all could be read.
+    /// One of `%%values` that may be missing because not all values could be read.
     Value(Box<str>),
     /// One of `%%values` that is a secret.
     Secret(Box<str>),

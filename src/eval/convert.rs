@@ -4,7 +4,7 @@ use bson::oid::ObjectId;
 use crate::expr::Conversion;
 use crate::value::ValueRef;
 
-/// Converts a value; `None` if it does not convert. A value of the target type passes through.
+/// Converts a value; `None` if it cannot be converted. A value that already has the target type passes through.
 pub(crate) fn convert(conversion: Conversion, value: ValueRef<'_>) -> Option<Bson> {
     match (conversion, value) {
         (Conversion::StringToOid, ValueRef::String(text)) => oid(text).map(Bson::ObjectId),
@@ -23,7 +23,7 @@ pub(crate) fn convert(conversion: Conversion, value: ValueRef<'_>) -> Option<Bso
     }
 }
 
-/// Converts a value, or each element of an array; `None` if one does not convert.
+/// Converts a value, or each element of an array; `None` if any conversion fails.
 pub(crate) fn convert_each(conversion: Conversion, value: ValueRef<'_>) -> Option<Bson> {
     match value {
         ValueRef::Array(elements) => {
@@ -37,7 +37,7 @@ fn uuid_binary(bytes: &[u8]) -> Bson {
     Bson::Binary(bson::Binary { subtype: bson::spec::BinarySubtype::Uuid, bytes: bytes.to_owned() })
 }
 
-/// 24 hexadecimal digits, or a string of exactly 12 bytes taken as they are.
+/// Parses 24 hexadecimal digits, or takes the bytes of a string of exactly 12 bytes.
 fn oid(text: &str) -> Option<ObjectId> {
     match text.as_bytes().try_into() {
         Ok(bytes) => Some(ObjectId::from_bytes(bytes)),
@@ -45,7 +45,7 @@ fn oid(text: &str) -> Option<ObjectId> {
     }
 }
 
-/// The 36 characters with hyphens at their places, in any case.
+/// Parses the 36-character form with hyphens, in either case.
 fn uuid(text: &str) -> Option<[u8; 16]> {
     let hyphens = [8, 13, 18, 23];
     let formed = text.len() == 36

@@ -5,17 +5,17 @@ use super::test_number::TestNumber;
 use crate::predicate::DocumentRoot;
 use crate::value::Lookup;
 
-/// A pair of documents of which many questions are asked: where their fields are, and what was answered already.
+/// A pair of documents on which many tests are evaluated, with the positions of their fields and the cached outcomes.
 #[derive(Default)]
 pub(crate) struct DocumentPair<'d> {
     root: Option<&'d Lookup<'d>>,
     prev_root: Option<&'d Lookup<'d>>,
-    /// A bit for each test that was answered with True or False, and one for True.
+    /// Two bits for each numbered test: whether its outcome is True or False, and whether it is True.
     asked: Cell<u64>,
     held: Cell<u64>,
 }
 
-/// One of the two documents.
+/// Which of the two documents.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Side {
     Root,
@@ -23,7 +23,7 @@ pub(super) enum Side {
 }
 
 impl<'d> DocumentPair<'d> {
-    /// As `%%root` and `%%prevRoot`.
+    /// Creates the pair from `%%root` and `%%prevRoot`.
     pub(crate) fn new(root: Option<&'d Lookup<'d>>, prev_root: Option<&'d Lookup<'d>>) -> Self {
         Self { root, prev_root, ..Self::default() }
     }
@@ -45,7 +45,7 @@ impl<'d> DocumentPair<'d> {
         }
     }
 
-    /// What a test was answered with, if it was asked already.
+    /// The cached outcome of a test, if it has been evaluated.
     #[inline]
     pub(super) const fn answer(&self, test: TestNumber) -> Option<Truth> {
         if self.asked.get() & test.bit() == 0 {
@@ -54,7 +54,7 @@ impl<'d> DocumentPair<'d> {
         Some(if self.held.get() & test.bit() == 0 { Truth::False } else { Truth::True })
     }
 
-    /// Notes an answer. An Unknown or an Error is looked at again.
+    /// Caches the outcome of a test. Unknown and Error are not cached.
     #[inline]
     pub(super) fn note(&self, test: TestNumber, truth: Truth) {
         match truth {

@@ -7,34 +7,34 @@ use crate::aggregation::FindError;
 use crate::text::{OneLine, excerpt};
 use crate::value::{Malformed, Steps};
 
-/// What failed while a condition was evaluated.
+/// Why the evaluation of a condition failed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum EvalError {
-    /// A function could not be called, or failed.
+    /// A function could not be called, or it failed.
     #[error("{0}")]
     Function(FunctionError),
-    /// A rule asks for a part of the context that the host did not supply.
+    /// A rule refers to a part of the context that the host did not supply.
     #[error("{0}")]
     NotSupplied(ContextPart),
-    /// Bytes that are not BSON, or values nested too deep.
+    /// Bytes that are not BSON, or values that are nested too deeply.
     #[error("{0}")]
     Malformed(Malformed),
     /// More than [`MAX_STEPS`](crate::value::MAX_STEPS) for one document.
     #[error("{}", Malformed::steps())]
     StepsSpent,
-    /// A filter includes some fields and another one excludes some.
+    /// One filter includes fields and another excludes fields.
     #[error("the filters' projections mix inclusion and exclusion: `{included}` and `{excluded}`")]
     ProjectionMixed {
-        /// A field that is included.
+        /// An included field.
         included: String,
-        /// A field that is excluded.
+        /// An excluded field.
         excluded: String,
     },
-    /// An expression of a client's filter has no value for a document.
+    /// An expression in a client query cannot be evaluated for a document.
     #[error("an expression of the filter fails: {0}")]
     Expression(FindError),
-    /// A document to be written that has a key twice.
+    /// The document to be written contains a duplicate key.
     #[error("duplicate key `{}` in one document", OneLine(excerpt(.0, 200)))]
     KeyDuplicate(String),
 }
@@ -60,28 +60,28 @@ impl From<ContextPart> for EvalError {
     }
 }
 
-/// The failures met in the course of one decision, each once, and how much work the decision may still take.
+/// The distinct errors of one decision, and the steps that it may still take.
 #[derive(Debug, Default)]
 pub struct Errors {
     failures: RefCell<Option<Box<Failures>>>,
     steps: Steps,
 }
 
-/// What was met; most decisions meet nothing, and have no list.
+/// The errors of a decision; most decisions have none and allocate no list.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Failures(Vec<EvalError>);
 
-/// More are not kept.
+/// Further errors are dropped.
 const MAX_ERRORS: usize = 100;
 
 impl Errors {
-    /// Of a decision that may take so many steps.
+    /// Creates an empty collection for a decision with this step budget.
     #[must_use]
     pub const fn within(steps: Steps) -> Self {
         Self { failures: RefCell::new(None), steps }
     }
 
-    /// What the decision may still take.
+    /// The remaining step budget of the decision.
     #[inline]
     pub const fn steps(&self) -> &Steps {
         &self.steps
@@ -96,7 +96,7 @@ impl Errors {
         }
     }
 
-    /// The failures of what can only fail on a document's bytes, or by the steps that it takes.
+    /// The error of an evaluation that can only fail because of malformed bytes or a spent step budget.
     pub(crate) fn as_malformed(&self) -> Malformed {
         let failures = self.failures.borrow();
         let failures = failures.as_ref().map(|failures| failures.as_slice()).unwrap_or_default();
@@ -106,13 +106,13 @@ impl Errors {
         Malformed::new(failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     }
 
-    /// The failures in the order in which they were met.
+    /// The errors in the order in which they occurred.
     #[must_use]
     pub fn into_vec(self) -> Vec<EvalError> {
         self.into_failures().map(|failures| failures.0).unwrap_or_default()
     }
 
-    /// The same; `None` if there are none.
+    /// The errors in the order in which they occurred; `None` if there are none.
     pub(crate) fn into_failures(self) -> Option<Box<Failures>> {
         self.failures.into_inner()
     }

@@ -4,7 +4,7 @@ use crate::path::{Resolved, Segment, resolve};
 use crate::predicate::DocumentRoot;
 use crate::value::{Field, Malformed, Slot, Steps, ValueRef};
 
-/// The documents and fields that a condition looks at; one that is absent is Missing.
+/// The documents and fields that a condition refers to; `None` is Missing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Documents<'d> {
     /// `%%root`
@@ -38,34 +38,34 @@ pub struct Evaluation<'e> {
 }
 
 impl<'e> Evaluation<'e> {
-    /// Of these documents; failures are added to `errors`, and all that is evaluated with the same `errors` may take
-    /// [`MAX_STEPS`](crate::value::MAX_STEPS) together.
+    /// Creates an evaluation on these documents. Errors are added to `errors`; all evaluations that share `errors` also
+    /// share its step budget of [`MAX_STEPS`](crate::value::MAX_STEPS).
     #[must_use]
     pub fn new(documents: Documents<'e>, context: &'e Context, errors: &'e Errors) -> Self {
         errors.steps().other_documents();
         Self { documents, context, errors, seen: None }
     }
 
-    /// Of documents that are looked at often. What is asked must have been bound by the [`Binder`](super::Binder) that
-    /// numbered the fields of their lookups.
+    /// Creates an evaluation on documents that are used for many tests. The residuals must have been bound by the
+    /// [`Binder`](super::Binder) that numbered the fields of the documents' lookups.
     pub(crate) fn of(seen: &'e DocumentPair<'e>, context: &'e Context, errors: &'e Errors) -> Self {
         errors.steps().other_documents();
         Self { documents: Documents::default(), context, errors, seen: Some(seen) }
     }
 
-    /// The same with these fields as `%%this` and `%%prev`.
+    /// A copy with these values as `%%this` and `%%prev`.
     #[must_use]
     pub(crate) fn at(self, this: Option<ValueRef<'e>>, prev: Option<ValueRef<'e>>) -> Self {
         Self { documents: Documents { this, prev, ..self.documents }, ..self }
     }
 
-    /// What the work on these documents may still take.
+    /// The remaining step budget for these documents.
     #[inline]
     pub(super) const fn steps(&self) -> &Steps {
         self.errors.steps()
     }
 
-    /// Where to walk from to a place, and the path that is left to walk.
+    /// The value from which the path of a place starts, and the rest of the path.
     pub(super) fn start<'p>(&self, place: &'p Place) -> Result<(Option<ValueRef<'e>>, &'p [Segment]), Malformed> {
         let path = place.path.segments();
         match (self.seen.and_then(|seen| seen.lookup(place.root)), path.split_first()) {

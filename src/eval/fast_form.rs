@@ -11,7 +11,7 @@ use crate::predicate::DocumentRoot;
 use crate::value::{Key, Slot};
 
 impl FastTest {
-    /// The quick form of a test, of which there is one at most, in one of both places.
+    /// The fast form of a test, for a top-level or a nested field; a test has at most one of them.
     pub(super) fn of(left: &BoundLeft, check: &BoundCheck) -> (Option<Self>, Option<Box<NestedFastTest>>) {
         let (left, right) = (left_place(left), right_place(check));
         let Some(quick) = left.and_then(|left| Self::of_top(left, check)) else { return (None, None) };
@@ -54,7 +54,7 @@ const fn right_place(check: &BoundCheck) -> Option<&Place> {
     if let BoundCheck::Equals(BoundRight::Document(place, _)) = check { Some(place) } else { None }
 }
 
-/// The path that leads on from a place's top-level field.
+/// The path below a place's top-level field.
 fn inside(place: &Place) -> Box<[Key]> {
     place.path.segments().iter().skip(1).map(|segment| Key::from(segment.name())).collect()
 }

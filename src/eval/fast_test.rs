@@ -6,19 +6,19 @@ use super::document_pair::{DocumentPair, Side};
 use crate::expr::Comparison;
 use crate::value::{Key, List, RawFieldValue, Slot};
 
-/// A test of one of the most frequent forms, in the form in which it takes the fewest instructions: about a top-level field
-/// of a document whose fields are looked up by number. It says the same as the test that it was made of, or nothing.
+/// The fast form of a frequent kind of test on a top-level field, in a document whose fields are found by number. It
+/// gives the same answer as the test that it was built from, or none.
 #[derive(Clone, Debug)]
 pub(crate) struct FastTest {
     pub(super) at: FieldAt,
     pub(super) ask: Ask,
 }
 
-/// The same about fields inside those: apart, for most tests are about the top.
+/// The same for a nested field. It is a separate type because most tests are about top-level fields.
 #[derive(Clone, Debug)]
 pub(crate) struct NestedFastTest {
     pub(super) of_top: FastTest,
-    /// The paths that lead on, from the field and from the one that it is compared with.
+    /// The paths below the field and below the field that it is compared with.
     pub(super) left: Box<[Key]>,
     pub(super) right: Box<[Key]>,
 }
@@ -33,18 +33,18 @@ pub(super) struct FieldAt {
 
 #[derive(Clone, Debug)]
 pub(super) enum Ask {
-    /// Whether it is this text.
+    /// Whether it is this string.
     Text(Arc<Bson>),
-    /// Whether it is one of these values, which are texts.
+    /// Whether it is one of these strings.
     Texts(Arc<List>),
-    /// Whether it stands in this order to a number.
+    /// Whether it compares this way with a number.
     Order(Comparison, i32),
-    /// Whether it is the same as another field.
+    /// Whether it equals another field.
     Same(FieldAt),
 }
 
 impl FastTest {
-    /// Whether the test holds; `None` if it takes more to tell, or fails.
+    /// Whether the test holds; `None` if only the general evaluation can decide, or if it fails.
     #[inline(always)]
     pub(super) fn answer(&self, seen: &DocumentPair<'_>) -> Option<bool> {
         self.holds(self.at.raw_value(seen)?, |other| other.raw_value(seen))

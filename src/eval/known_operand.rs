@@ -6,15 +6,15 @@ use crate::path::Leaf;
 use crate::predicate::Elements;
 use crate::value::{Malformed, Steps, ValueRef};
 
-/// A left operand for which no document is needed: a value of the context, or of the element of such a value that
-/// `$elemMatch` looks at. What it is compared with may still be a document's.
+/// A left operand that is known without a document: a value from the context, or from an element of such a value that
+/// `$elemMatch` examines. The right operand may still come from a document.
 #[derive(Clone, Copy)]
 pub(crate) struct KnownOperand<'v> {
     subject: Subject<'v, 'v>,
 }
 
 impl<'v> KnownOperand<'v> {
-    /// None if the operand is a document's, or was not supplied.
+    /// `None` if the operand comes from a document or was not supplied.
     pub(crate) fn of(left: &'v BoundLeft, element: Option<ValueRef<'v>>) -> Result<Option<Self>, Malformed> {
         let subject = match left {
             BoundLeft::Value(value, path) => {
@@ -26,7 +26,7 @@ impl<'v> KnownOperand<'v> {
         Ok(Some(Self { subject }))
     }
 
-    /// The truth of a check of it that asks nothing of a document.
+    /// The truth of a check on it that does not depend on a document.
     pub(crate) fn truth(self, check: &BoundCheck) -> Truth {
         let (errors, context) = (Errors::default(), Context::new());
         match Evaluation::new(Documents::default(), &context, &errors).check(self.subject, check) {
@@ -36,7 +36,7 @@ impl<'v> KnownOperand<'v> {
         }
     }
 
-    /// Every value that a comparison takes the operand for: itself, and the elements of an array.
+    /// Every value that a comparison tests: the operand itself and, if it is an array, its elements.
     pub(crate) fn values(self) -> Result<Vec<ValueRef<'v>>, Malformed> {
         let mut values = Vec::new();
         self.subject.any(Leaf::Expand, &Steps::default(), &mut |value| {
@@ -46,7 +46,7 @@ impl<'v> KnownOperand<'v> {
         Ok(values)
     }
 
-    /// The elements that `$elemMatch` asks, of every array that the operand leads to.
+    /// The elements that `$elemMatch` examines, from every array that the operand resolves to.
     pub(crate) fn elements(self, asked: Elements) -> Result<Vec<ValueRef<'v>>, Malformed> {
         let mut elements = Vec::new();
         self.subject.any(Leaf::Whole, &Steps::default(), &mut |value| {
@@ -64,7 +64,7 @@ impl<'v> KnownOperand<'v> {
 }
 
 impl BoundCheck {
-    /// Whether a document has a say in the outcome, where the left operand is known.
+    /// Whether the outcome depends on a document when the left operand is known.
     pub(crate) fn asks_documents(&self) -> bool {
         let asks = |right: &BoundRight| match right {
             BoundRight::Unknown | BoundRight::Failed(_) | BoundRight::Value(_) => false,

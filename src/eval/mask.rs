@@ -4,12 +4,12 @@ use super::{Context, convert};
 use crate::expr::Conversion;
 use crate::value::ValueRef;
 
-/// Puts the expansions in the places of values that must not be shown: secrets, and headers of the request.
+/// Replaces secrets and request headers in output by the expansions that they come from.
 pub(crate) struct Mask {
     hidden: Vec<(Bson, String)>,
 }
 
-/// Operators whose operand is never a value of the context.
+/// Operators whose operand never comes from the context.
 const LITERAL: [&str; 5] = ["$exists", "$mod", "$options", "$size", "$type"];
 
 impl Mask {
@@ -21,7 +21,7 @@ impl Mask {
         mask
     }
 
-    /// A value, what stands in it, and what a conversion makes of it.
+    /// Hides a value, everything nested in it, and every conversion of it.
     fn hide(&mut self, value: &Bson, shown: &str) {
         let conversions =
             [Conversion::StringToOid, Conversion::OidToString, Conversion::StringToUuid, Conversion::UuidToString];
@@ -34,7 +34,7 @@ impl Mask {
         }
     }
 
-    /// A filter as it may be shown.
+    /// A copy of a filter with the hidden values masked.
     pub(crate) fn filter(&self, filter: &Document) -> Document {
         let masked = |(key, value): (&String, &Bson)| {
             let is_literal = LITERAL.contains(&key.as_str());

@@ -14,7 +14,7 @@ use crate::predicate::Elements;
 use crate::question::ClientTest;
 use crate::value::{ArrayRef, FIELD_OF_ELEMENT, Field, ListRef, Malformed, Number, Slot, ValueRef, order};
 
-/// With more values than this, `$all` does not look at the left operand again for each.
+/// For longer lists, `$all` collects the left values once instead of testing them for each right operand.
 const MANY: usize = 8;
 
 impl<'e> Evaluation<'e> {
@@ -23,13 +23,14 @@ impl<'e> Evaluation<'e> {
     #[inline]
     pub fn truth(&self, residual: &Residual) -> Truth {
         match residual {
-            // What binding settled is not worth a call.
+            // Inlined by callers, so that a constant costs no call.
             Residual::Constant(truth) => *truth,
             _ => self.within::<false>(residual, None),
         }
     }
 
-    /// The truth of a residual, or of one that is asked of an element, each of which counts: there may be many.
+    /// The truth of a residual on the documents or, if `INSIDE`, on an element of `$elemMatch`. Only the latter takes
+    /// steps here, because an array may have many elements.
     fn within<const INSIDE: bool>(&self, residual: &Residual, element: Option<ValueRef<'_>>) -> Truth {
         if INSIDE && let Err(error) = self.steps().take(FIELD_OF_ELEMENT) {
             return self.settle(Err(error.into()));
@@ -42,14 +43,14 @@ impl<'e> Evaluation<'e> {
             Residual::All(parts) => (parts, false),
             Residual::Any(parts) => (parts, true),
         };
-        // Any of them holds where not all of them do not.
+        // `any(p)` is evaluated as `!all(!p)`.
         let turned = |truth: Truth| if any { !truth } else { truth };
         let mut truth = Truth::True;
         for part in parts {
             let part = match part {
                 Residual::Test(test) if !INSIDE => match self.quick_answer(test) {
                     Some(holds) if holds == any => return holds.into(),
-                    // It leaves the truth as it was.
+                    // This outcome does not change the truth.
                     Some(_) => continue,
                     None => self.slow_test(test, element),
                 },
@@ -90,8 +91,8 @@ impl<'e> Evaluation<'e> {
         }
     }
 
-    /// The outcome of the most frequent tests, of a top-level field that is a plain value of the type that it is
-    /// compared with. None for any other, and where anything is malformed: those take the long way.
+    /// The outcome of a frequent test: a top-level field with a scalar value, compared with a value of the same type.
+    /// `None` for any other test and for malformed bytes, which the general evaluation handles.
     #[inline(always)]
     fn glance(&self, test: &BoundTest) -> Option<bool> {
         let BoundLeft::Document(place) = &test.left else { return None };
@@ -120,7 +121,7 @@ impl<'e> Evaluation<'e> {
         }
     }
 
-    /// A top-level field of a document; `None` if the place is another, or cannot be looked at.
+    /// A top-level field of a document; `None` if the place is not a top-level field or cannot be read.
     #[inline(always)]
     fn field(&self, place: &Place) -> Option<Option<Field<'e>>> {
         let [segment] = place.path.segments() else { return None };
@@ -136,7 +137,7 @@ impl<'e> Evaluation<'e> {
         }
     }
 
-    /// As [`Self::test`], the long way; not again for a test that was asked of the same documents.
+    /// The general evaluation of a test, with the outcome cached for this pair of documents.
     #[inline(never)]
     fn look(&self, test: &BoundTest, element: Option<ValueRef<'_>>) -> Truth {
         if let Some(truth) = self.seen.and_then(|seen| seen.answer(test.number)) {
@@ -164,7 +165,7 @@ impl<'e> Evaluation<'e> {
         }
     }
 
-    /// The truth of a check of a value of the context.
+    /// The truth of a check on a context value.
     pub(super) fn of_context(&self, start: Option<ValueRef<'_>>, path: &[Segment], check: &BoundCheck) -> Truth {
         self.settle(self.check(Subject { start, path, kind: Kind::Context }, check))
     }
@@ -172,14 +173,14 @@ impl<'e> Evaluation<'e> {
     fn ask(&self, test: &BoundTest, element: Option<ValueRef<'_>>) -> Outcome {
         let left = match &test.left {
             BoundLeft::Failed(error) => {
-                // What else fails is reported too.
+                // Errors on both sides are reported.
                 if let Err(Absent::Failed(other)) = self.probe(&test.check) {
                     self.errors.add(other);
                 }
                 return Err((**error).clone().into());
             }
             BoundLeft::Unknown => {
-                // What fails is an Error even here.
+                // An Error on the right takes precedence over Unknown on the left.
                 self.probe(&test.check)?;
                 return Ok(Truth::Unknown);
             }
@@ -241,7 +242,7 @@ impl<'e> Evaluation<'e> {
                             self.steps().take(pattern.steps(text.len()))?;
                             pattern.is_match(text)
                         }
-                        // As MongoDB: a stored expression matches itself.
+                        // As in MongoDB, a stored regular expression matches itself.
                         Some(ValueRef::Regex { pattern: stored, options }) => {
                             stored == pattern.pattern() && options == pattern.options()
                         }
@@ -269,14 +270,14 @@ impl<'e> Evaluation<'e> {
             Ok(holds) => Ok(holds),
             Err(error) => {
                 failure.get_or_insert(EvalError::from(error));
-                // There is nothing more to be learnt.
+                // Stops the walk over the remaining values.
                 Ok(true)
             }
         })?;
         failure.map_or(Ok(holds.into()), |error| Err(error.into()))
     }
 
-    /// As equality with each of many, whose values are looked for among those on the left all at once.
+    /// Tests equality with every right operand, looking each up in the collected left values.
     fn every(&self, left: Subject<'_, '_>, list: &[BoundRight]) -> Outcome {
         let (mut met, mut missing) = (Vec::new(), false);
         left.any(Leaf::Expand, self.steps(), &mut |value| {
@@ -301,14 +302,14 @@ impl<'e> Evaluation<'e> {
         Ok(truth)
     }
 
-    /// How many elements an array has; of a raw one they are counted.
+    /// The length of an array. Raw arrays are counted element by element, which takes steps.
     fn length(&self, array: ArrayRef<'_>) -> Result<usize, Malformed> {
         let length = array.len()?;
         self.steps().take(length / 4)?;
         Ok(length)
     }
 
-    /// Looks whether what a check compares with can be resolved.
+    /// Checks whether the right operand of a check can be resolved.
     fn probe(&self, check: &BoundCheck) -> Result<(), Absent> {
         match check {
             BoundCheck::Equals(right) | BoundCheck::Order(_, right) => self.operand(right).map(|_| ()),
@@ -331,7 +332,7 @@ impl<'e> Evaluation<'e> {
         }
     }
 
-    /// As [`Self::probe`] for several tests: a failure of any goes before an Unknown of another.
+    /// As [`Self::probe`] for several tests; an Error in any takes precedence over Unknown in another.
     fn probe_all(&self, tests: &[BoundTest]) -> Result<(), Absent> {
         let mut unknown = false;
         for test in tests {
@@ -408,7 +409,7 @@ impl<'e> Evaluation<'e> {
         let operand = self.operand(right)?;
         let value = match &operand {
             Operand::Place(Resolved::One(Some(right))) if left.kind == Kind::Document => {
-                // Between documents, an array has no order and no elements.
+                // A comparison between two documents does not order arrays or their elements.
                 return Ok(match left.resolve(self.steps())? {
                     Resolved::One(left) => ordered(left, comparison, *right).into(),
                     Resolved::Many(_) => Truth::False,
@@ -416,7 +417,7 @@ impl<'e> Evaluation<'e> {
                 });
             }
             Operand::Place(Resolved::One(Some(value))) | Operand::Value(value, _) => *value,
-            // An array has no order.
+            // Arrays are not ordered.
             Operand::Place(_) => return Ok(Truth::False),
             Operand::Made(bound) => ValueRef::from(&*bound.value),
         };
@@ -437,7 +438,7 @@ impl<'e> Evaluation<'e> {
                     .into())
             }
             BoundList::Elements { known, null, unknown, later } => {
-                // In an empty list is nothing, whatever it is: so binding settles it too.
+                // Nothing is in an empty list, not even a malformed value; binding relies on the same rule.
                 let found = !known.is_empty()
                     && left.any(Leaf::Expand, self.steps(), &mut |value| match value {
                         None => Ok(*null),
@@ -462,7 +463,8 @@ impl<'e> Evaluation<'e> {
     }
 }
 
-/// The truth of one of several outcomes; what fails is kept aside, for the others may decide without it.
+/// The truth of one of several outcomes. Its error is kept in `failure`, because the other outcomes may decide without
+/// it.
 fn settled(outcome: Outcome, failure: &mut Option<EvalError>) -> Truth {
     match outcome {
         Ok(truth) => truth,
@@ -474,7 +476,7 @@ fn settled(outcome: Outcome, failure: &mut Option<EvalError>) -> Truth {
     }
 }
 
-/// What several outcomes come to, with what failed if that decides.
+/// The combined outcome of several tests, with the error if it decides.
 fn failed(truth: Truth, failure: Option<EvalError>) -> Outcome {
     match failure {
         Some(error) if truth == Truth::Error => Err(error.into()),
@@ -482,7 +484,7 @@ fn failed(truth: Truth, failure: Option<EvalError>) -> Outcome {
     }
 }
 
-/// Whether a value that is there stands in an order to another.
+/// Whether a value exists and compares this way with another.
 #[inline]
 fn ordered(left: Option<ValueRef<'_>>, comparison: Comparison, right: ValueRef<'_>) -> bool {
     left.and_then(|left| order(left, right)).is_some_and(|ordering| comparison.accepts(ordering))

@@ -1,4 +1,4 @@
-//! From predicates to answers: what the context settles is settled once, the rest is asked of each document.
+//! Evaluation of predicates: what depends only on the context is evaluated once, the residual on each document.
 
 mod bind;
 mod context;

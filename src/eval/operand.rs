@@ -1,4 +1,4 @@
-//! The right side of a test, as it is known with the documents.
+//! Resolves the right operand of a test on given documents.
 
 use std::sync::Arc;
 
@@ -28,19 +28,19 @@ impl From<EvalError> for Absent {
     }
 }
 
-/// A right operand as it is compared.
+/// A resolved right operand.
 pub(super) enum Operand<'v> {
-    /// One value, and what else equals it.
+    /// A value, and its elements if it is a context array: being equal to one of them is enough.
     Value(ValueRef<'v>, Option<&'v Members>),
-    /// As above, made for this comparison.
+    /// The same, but computed for this comparison.
     Made(BoundValue),
-    /// What a document's place holds.
+    /// The values at a place in a document.
     Place(Resolved<'v>),
 }
 
 pub(super) type Outcome = Result<Truth, Absent>;
 impl<'e> Evaluation<'e> {
-    /// The elements of a document's array, as a list.
+    /// The elements of an array in a document, as the list of `$in`.
     pub(super) fn list(&self, place: &Place) -> Result<Vec<ValueRef<'e>>, Absent> {
         match self.resolve(place)? {
             Resolved::One(Some(ValueRef::Array(array))) => {
@@ -80,14 +80,14 @@ impl<'e> Evaluation<'e> {
         }
     }
 
-    /// What a place in a document leads to; Unknown if that is nothing, or not one thing.
+    /// The values at a place in a document; Unknown if it is Missing or ambiguous.
     fn place(&self, place: &Place) -> Result<Resolved<'e>, Absent> {
         let place = self.resolve(place)?;
         let unknown = place.is_missing() || matches!(place, Resolved::Ambiguous);
         if unknown { Err(Absent::Unknown) } else { Ok(place) }
     }
 
-    /// A value put together anew, which is counted by all that is in it.
+    /// Builds a value from a template, which takes steps in proportion to its size.
     fn made(&self, template: &BoundTemplate) -> Result<Bson, Absent> {
         let value = self.build(template)?;
         self.steps().take(COPY.saturating_mul(extent(&value)))?;
@@ -119,7 +119,7 @@ impl<'e> Evaluation<'e> {
     }
 }
 
-/// All of them, unless one is absent: a failure outweighs what is Unknown.
+/// Collects all parts, unless one is absent; an Error takes precedence over Unknown.
 pub(super) fn all<T>(parts: impl IntoIterator<Item = Result<T, Absent>>) -> Result<Vec<T>, Absent> {
     let (mut all, mut unknown) = (Vec::new(), false);
     for part in parts {
@@ -132,10 +132,10 @@ pub(super) fn all<T>(parts: impl IntoIterator<Item = Result<T, Absent>>) -> Resu
     if unknown { Err(Absent::Unknown) } else { Ok(all) }
 }
 
-/// How many steps a copied value takes.
+/// How many steps it takes to copy a value.
 const COPY: usize = 4;
 
-/// How many values a value is made of, a long text being several.
+/// The size of a value: its nested values, with long strings counted as several.
 fn extent(value: &Bson) -> usize {
     match value {
         Bson::Document(fields) => fields.values().fold(1, |count, value| count.saturating_add(extent(value))),
@@ -145,7 +145,7 @@ fn extent(value: &Bson) -> usize {
     }
 }
 
-/// What a place holds, as one value.
+/// The content of a place as a single value.
 pub(super) enum Whole<'v> {
     Value(ValueRef<'v>),
     Made(Bson),
@@ -160,7 +160,8 @@ impl Whole<'_> {
     }
 }
 
-/// What a path fans out to is the array of what it met.
+/// Converts the content of a place into a single value. A path that fans out through arrays becomes the array of its
+/// values.
 #[expect(clippy::needless_pass_by_value, reason = "the value goes on into the result")]
 pub(super) fn whole(place: Resolved<'_>) -> Result<Whole<'_>, Absent> {
     match place {

@@ -3,8 +3,8 @@ use bson::Bson;
 use crate::predicate::{Left, List, Right, Test, TestKind};
 use crate::value::identical;
 
-/// Whether the outcome of a test depends on `%%root`, `%%prevRoot` and the context only, and cannot fail by what a function does:
-/// such a test need be asked only once of a pair of documents.
+/// Whether the outcome of a test depends only on `%%root`, `%%prevRoot` and the context, and not on a function: such a
+/// test needs to be evaluated only once per pair of documents.
 pub(super) fn is_repeatable(test: &Test) -> bool {
     let documents =
         |root| matches!(root, crate::predicate::DocumentRoot::Root | crate::predicate::DocumentRoot::PrevRoot);
@@ -22,9 +22,9 @@ pub(super) fn is_repeatable(test: &Test) -> bool {
         }
 }
 
-/// Whether two repeatable tests ask the same.
+/// Whether two repeatable tests are equivalent.
 pub(super) fn is_same(a: &Test, b: &Test) -> bool {
-    // What is written tells most tests apart.
+    // Comparing the text first rejects most pairs cheaply.
     a.text == b.text
         && a.left == b.left
         && match (&a.check, &b.check) {

@@ -11,12 +11,12 @@ use crate::predicate::{DocumentRoot, Elements};
 use crate::question::ClientTest;
 use crate::value::{List, Slot, Type, TypeSet, ValueRef};
 
-/// What is left of a predicate once the context is settled: questions about documents only.
+/// What remains of a predicate after the context is bound: tests on documents.
 #[derive(Clone, Debug)]
 pub enum Residual {
-    /// The context decides: never an Error, which says what failed.
+    /// A constant outcome; never [`Truth::Error`], for which [`Self::Failed`] also holds the reasons.
     Constant(Truth),
-    /// An Error whatever the document, for these reasons.
+    /// An Error for every document, with the reasons.
     Failed(Arc<[EvalError]>),
     /// All of them hold.
     All(Box<[Residual]>),
@@ -24,14 +24,14 @@ pub enum Residual {
     Any(Box<[Residual]>),
     /// It does not hold.
     Not(Box<Residual>),
-    /// One question.
+    /// A test.
     Test(Box<BoundTest>),
 }
 
-/// One question about a document's value, or about a value of the context that is compared with a document's.
+/// A test on a document value, or on a context value that is compared with a document value.
 #[derive(Clone, Debug)]
 pub struct BoundTest {
-    /// The same in few instructions, if it is of such a form.
+    /// The equivalent fast form, if the test has one.
     pub(crate) quick: Option<FastTest>,
     pub(crate) quick_inside: Option<Box<NestedFastTest>>,
     pub(crate) left: BoundLeft,
@@ -44,25 +44,25 @@ pub struct BoundTest {
 pub(crate) struct Place {
     pub(crate) root: DocumentRoot,
     pub(crate) path: FieldPath,
-    /// The number of the path's first name, where the fields of the document are looked up by numbers.
+    /// The number of the path's first segment in documents whose fields are numbered.
     pub(crate) slot: Slot,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum BoundLeft {
-    /// A property that no such object of the context has.
+    /// A property that the context object does not have.
     Unknown,
-    /// In a part of the context that was not supplied.
+    /// A reference to a part of the context that was not supplied.
     Failed(Box<EvalError>),
-    /// From the context: where to walk from, and the path.
+    /// A context value: where the path starts, and the path.
     Value(Option<Box<Bson>>, FieldPath),
-    /// From a document.
+    /// A place in a document.
     Document(Place),
-    /// From the element that `$elemMatch` looks at.
+    /// A path into the element that `$elemMatch` examines.
     Element(FieldPath, Origin),
 }
 
-/// Where the array is in which `$elemMatch` looks: an element is compared as what the array itself would be.
+/// The origin of the array that `$elemMatch` examines. An element is compared by the rules for that origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     Document,
@@ -84,22 +84,22 @@ pub(crate) enum BoundCheck {
     },
     Regex(Pattern),
     ElemMatch {
-        /// Which elements are asked.
+        /// Which elements are examined.
         elements: Elements,
-        /// What an element must satisfy.
+        /// The condition on an element.
         inner: Residual,
-        /// The tests in it whose operands are only known with the document: one that is Unknown makes the whole
-        /// Unknown, whether or not an element asks for it.
+        /// The tests inside it whose right operands depend on the document. If one of them is Unknown, so is the whole
+        /// check, even if no element needs it.
         operands: Vec<BoundTest>,
     },
     Client(ClientTest),
 }
 
-/// A right operand with everything from the context in place.
+/// A right operand with all context references resolved.
 #[derive(Clone, Debug)]
 pub(crate) enum BoundRight {
     Unknown,
-    /// It asks for a part of the context that was not supplied.
+    /// It refers to a part of the context that was not supplied.
     Failed(Box<EvalError>),
     Value(BoundValue),
     Document(Place, Standing),
@@ -108,12 +108,12 @@ pub(crate) enum BoundRight {
     Function(BoundCall),
 }
 
-/// Where a right operand stands.
+/// Where a right operand is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// Behind the operator.
+    /// Directly as the operand of the operator.
     Alone,
-    /// In a list, where an expansion that is an array is Unknown.
+    /// As an element of a list, where an expansion that resolves to an array is Unknown.
     Listed,
 }
 
@@ -121,7 +121,7 @@ pub(crate) enum Standing {
 #[derive(Clone, Debug)]
 pub(crate) struct BoundValue {
     pub(crate) value: Arc<Bson>,
-    /// The elements of an array that came from the context: being equal to one of them is enough.
+    /// The elements, if the value is an array from the context: being equal to one of them is enough.
     pub(crate) members: Option<Arc<Members>>,
 }
 
@@ -129,14 +129,14 @@ pub(crate) struct BoundValue {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Members {
     pub(crate) values: List,
-    /// Whether there is an element that nothing can be compared with.
+    /// Whether it has an element that nothing can be compared with.
     pub(crate) unknown: bool,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum BoundTemplate {
     Unknown,
-    /// It asks for a part of the context that was not supplied.
+    /// It refers to a part of the context that was not supplied.
     Failed(Box<EvalError>),
     Literal(Bson),
     Document(Place),
@@ -153,34 +153,34 @@ pub(crate) struct BoundCall {
 #[derive(Clone, Debug)]
 pub(crate) enum BoundList {
     Unknown,
-    /// It asks for a part of the context that was not supplied.
+    /// It refers to a part of the context that was not supplied.
     Failed(Box<EvalError>),
     Elements {
         known: Arc<List>,
-        /// Whether `null` was written as an element, which Missing equals.
+        /// Whether `null` is written in the list, which then matches Missing as well.
         null: bool,
         /// Whether an element cannot be resolved.
         unknown: Unresolved,
-        /// Elements that only the document decides.
+        /// The elements that depend on the document.
         later: Vec<BoundRight>,
     },
     Document(Place),
 }
 
-/// Whether a list has an element that cannot be resolved.
+/// Whether an element of a list cannot be resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unresolved {
     No,
-    /// An array of the context has an element that nothing can be compared with. The array itself is there.
+    /// A context array has an element that nothing can be compared with. The array itself is known.
     Inside,
-    /// An operand written in the list is not there.
+    /// An operand written in the list is Unknown.
     Operand,
-    /// An operand written in the list asks for a part of the context that was not supplied.
+    /// An operand written in the list refers to a part of the context that was not supplied.
     Failed(Box<EvalError>),
 }
 
-/// Whether a value that came from the context is one that nothing may be compared with, because in a query it would
-/// mean something else or everything.
+/// Whether nothing may be compared with this context value, because in a query it would have another meaning or match
+/// everything.
 pub(crate) fn is_unresolved(value: &Bson) -> bool {
     match value {
         Bson::Array(elements) => elements.is_empty(),
@@ -203,7 +203,7 @@ impl BoundValue {
         Self { value: value.into(), members: None }
     }
 
-    /// A value that came from the context; `None` if nothing may be compared with it.
+    /// A value from the context; `None` if nothing may be compared with it.
     pub(crate) fn from_context(value: Bson) -> Option<Self> {
         if is_unresolved(&value) {
             return None;
@@ -220,7 +220,7 @@ impl BoundValue {
 }
 
 impl BoundCheck {
-    /// Whether evaluating it can call a function.
+    /// Whether evaluating it may call a function.
     pub(crate) fn calls(&self) -> bool {
         match self {
             Self::Equals(right) | Self::Order(_, right) => matches!(right, BoundRight::Function(_)),
@@ -229,7 +229,7 @@ impl BoundCheck {
         }
     }
 
-    /// What a right operand of it fails with already.
+    /// The Error of a right operand, if binding found one.
     pub(crate) fn failure(&self) -> Option<&EvalError> {
         match self {
             Self::Equals(right) | Self::Order(_, right) => right.failure(),
@@ -241,7 +241,7 @@ impl BoundCheck {
         }
     }
 
-    /// Whether a right operand of it is Unknown already.
+    /// Whether binding found a right operand to be Unknown.
     pub(crate) fn has_unknown_operand(&self) -> bool {
         let unknown = |right: &BoundRight| match right {
             BoundRight::Unknown => true,
@@ -261,7 +261,7 @@ impl BoundCheck {
 }
 
 impl BoundRight {
-    /// What it fails with already.
+    /// The Error that binding found, if any.
     fn failure(&self) -> Option<&EvalError> {
         match self {
             Self::Failed(error) => Some(error),
@@ -271,12 +271,12 @@ impl BoundRight {
 }
 
 impl BoundTest {
-    /// Whether evaluating it can call a function.
+    /// Whether evaluating it may call a function.
     pub(crate) fn calls(&self) -> bool {
         self.check.calls()
     }
 
-    /// Whether a right operand is only known with the document, or never.
+    /// Whether a right operand depends on the document or cannot be resolved.
     pub(crate) fn waits(&self) -> bool {
         let waits = |right: &BoundRight| !matches!(right, BoundRight::Value(_));
         match &self.check {
@@ -288,7 +288,7 @@ impl BoundTest {
         }
     }
 
-    /// What an operand of it fails with already.
+    /// The Error of an operand, if binding found one.
     pub(crate) fn failure(&self) -> Option<&EvalError> {
         match &self.left {
             BoundLeft::Failed(error) => Some(error),
@@ -296,7 +296,7 @@ impl BoundTest {
         }
     }
 
-    /// Whether an operand of it is Unknown already.
+    /// Whether binding found an operand to be Unknown.
     pub(crate) fn has_unknown_operand(&self) -> bool {
         matches!(self.left, BoundLeft::Unknown) || self.check.has_unknown_operand()
     }
@@ -312,7 +312,7 @@ impl BoundTemplate {
         }
     }
 
-    /// What a part of it fails with already.
+    /// The Error of a part, if binding found one.
     pub(crate) fn failure(&self) -> Option<&EvalError> {
         match self {
             Self::Failed(error) => Some(error),
@@ -324,7 +324,8 @@ impl BoundTemplate {
 }
 
 impl Residual {
-    /// Whether a document stands on the left of a test, as it can inside `$elemMatch` over an array of the context.
+    /// Whether the left operand of a test comes from a document, which is possible even inside `$elemMatch` over a
+    /// context array.
     pub(crate) fn asks_documents(&self) -> bool {
         match self {
             Self::Constant(_) | Self::Failed(_) => false,
@@ -338,7 +339,7 @@ impl Residual {
         }
     }
 
-    /// How many tests there are in it, those within `$elemMatch` included.
+    /// The number of tests, including those inside `$elemMatch`.
     pub(crate) fn tests(&self) -> usize {
         match self {
             Self::Constant(_) | Self::Failed(_) => 0,
@@ -351,7 +352,7 @@ impl Residual {
         }
     }
 
-    /// Whether evaluating it can call a function.
+    /// Whether evaluating it may call a function.
     pub(crate) fn calls(&self) -> bool {
         match self {
             Self::Constant(_) | Self::Failed(_) => false,
@@ -361,7 +362,7 @@ impl Residual {
         }
     }
 
-    /// Whether evaluating it can end in an Error, apart from bytes that are no BSON.
+    /// Whether evaluating it may end in an Error, other than for bytes that are not BSON.
     #[must_use]
     pub fn can_fail(&self) -> bool {
         match self {
@@ -373,7 +374,7 @@ impl Residual {
         }
     }
 
-    /// Adds what it ends in an Error with, for some document at least, because of the context alone.
+    /// Adds the errors that the context alone causes, for at least some documents.
     pub(crate) fn add_failures(&self, errors: &Errors) {
         match self {
             Self::Constant(_) => {}
@@ -384,7 +385,7 @@ impl Residual {
         }
     }
 
-    /// A truth that no document can change, with what failed on the way to it.
+    /// A truth that holds for every document, with the errors behind it.
     pub(crate) fn of(truth: Truth, errors: Errors) -> Self {
         match truth {
             Truth::Error => Self::Failed(errors.into_vec().into()),
@@ -392,7 +393,7 @@ impl Residual {
         }
     }
 
-    /// The truth, if no document is needed to know it.
+    /// The truth, if it is the same for every document.
     #[must_use]
     pub const fn constant(&self) -> Option<Truth> {
         match self {
@@ -402,18 +403,19 @@ impl Residual {
         }
     }
 
-    /// All of them hold, simplified.
+    /// The simplified conjunction.
     pub(crate) fn all(parts: Vec<Self>) -> Self {
         Self::join(parts, Truth::False, Truth::True, Self::All)
     }
 
-    /// At least one of them holds, simplified.
+    /// The simplified disjunction.
     pub(crate) fn any(parts: Vec<Self>) -> Self {
         Self::join(parts, Truth::True, Truth::False, Self::Any)
     }
 
-    /// `winner` decides alone, `neutral` decides nothing. Unknown stays beside what documents may decide otherwise, unless
-    /// an Error outweighs it; what can fail goes last, so that it is asked only if need be.
+    /// Joins parts: `winner` decides alone, `neutral` has no effect. Unknown is kept as one constant because other
+    /// parts may still win, unless an Error takes precedence. Parts that can fail are sorted last, so that they are
+    /// evaluated only if necessary.
     fn join(mut parts: Vec<Self>, winner: Truth, neutral: Truth, wrap: fn(Box<[Self]>) -> Self) -> Self {
         if parts.iter().any(|part| part.constant() == Some(winner)) {
             return Self::Constant(winner);
@@ -440,7 +442,7 @@ impl Residual {
         parts.pop().unwrap_or(Self::Constant(neutral))
     }
 
-    /// What it ends in an Error with, whatever the document.
+    /// The errors, if it fails for every document.
     fn failures(&self) -> Option<&[EvalError]> {
         match self {
             Self::Failed(failures) => Some(failures),
@@ -448,7 +450,7 @@ impl Residual {
         }
     }
 
-    /// It does not hold, simplified.
+    /// The simplified negation.
     pub(crate) fn negate(self) -> Self {
         match self {
             Self::Constant(truth) => Self::Constant(!truth),
@@ -457,16 +459,17 @@ impl Residual {
         }
     }
 
-    /// The same condition for a place where only True grants, with every Unknown of the context settled: to False, or,
-    /// where it stands under a negation, to True. Settling it to False there would make the negation grant.
+    /// An equivalent condition for use where only True grants: every Unknown from the context becomes False or, under a
+    /// negation, True. Replacing it by False there would make the negation grant.
     ///
-    /// What can fail stays as it is: whether it does may depend on what stands beside it.
+    /// A condition that can fail is left unchanged, because its outcome may depend on the parts next to the Unknown
+    /// one.
     #[must_use]
     pub fn settle(self) -> Self {
         if !self.has_unknown() || self.can_fail() { self } else { self.settle_to(Truth::False) }
     }
 
-    /// Whether the context leaves a part of it Unknown.
+    /// Whether the context makes a part of it Unknown.
     fn has_unknown(&self) -> bool {
         match self {
             Self::Constant(truth) => *truth == Truth::Unknown,

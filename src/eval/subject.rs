@@ -3,7 +3,7 @@ use super::residual::{Members, Origin};
 use crate::path::{Leaf, Resolved, Segment, any, resolve};
 use crate::value::{Malformed, Steps, ValueRef, equal_in_steps};
 
-/// Where a null on the right comes from: only one that is written equals Missing too.
+/// Where a null right operand comes from: only a literal null also equals Missing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Null {
     Literal,
@@ -15,11 +15,11 @@ pub(super) enum Null {
 pub(super) enum Kind {
     Context,
     Document,
-    /// The element of `$elemMatch` itself: an array that it is does not stand for its elements.
+    /// The element of `$elemMatch` itself; if it is an array, it does not stand for its elements.
     Itself,
 }
 
-/// A left operand: where to walk from, and the path.
+/// A left operand: the value to start from, and the path.
 #[derive(Clone, Copy)]
 pub(super) struct Subject<'v, 'p> {
     pub(super) start: Option<ValueRef<'v>>,
@@ -28,8 +28,8 @@ pub(super) struct Subject<'v, 'p> {
 }
 
 impl<'v, 'p> Subject<'v, 'p> {
-    /// A field of an element of `$elemMatch`, or the element itself. An element that is an array is entered as if it
-    /// were a document whose names are the indexes, as MongoDB does.
+    /// A field of an element of `$elemMatch`, or the element itself. As in MongoDB, an element that is an array is
+    /// treated as a document whose field names are the indexes.
     pub(super) fn element(
         element: Option<ValueRef<'v>>,
         path: &'p [Segment],
@@ -64,8 +64,8 @@ impl<'v, 'p> Subject<'v, 'p> {
         resolve(self.start, self.path, steps)
     }
 
-    /// Equality as MongoDB has it, for a right operand that is no document's; and, if that is an array from the context,
-    /// with an element of it.
+    /// Equality with a right operand that does not come from a document. If that operand is an array from the context,
+    /// being equal to one of its elements is enough.
     pub(super) fn equals(
         self,
         right: ValueRef<'_>,
@@ -88,8 +88,8 @@ impl<'v, 'p> Subject<'v, 'p> {
         })
     }
 
-    /// Equality of two places in documents: whole values only, and lists of the same length and order where paths cross
-    /// arrays.
+    /// Equality of two places in documents: values are compared whole; where paths cross arrays, the lists of values
+    /// must agree in length and order.
     pub(super) fn same_place(self, right: &Resolved<'_>, steps: &Steps) -> Result<Truth, Malformed> {
         match self.resolve(steps)? {
             Resolved::Ambiguous => Ok(Truth::Unknown),
@@ -98,7 +98,7 @@ impl<'v, 'p> Subject<'v, 'p> {
     }
 }
 
-/// Each array that a path crosses counts by itself: what moved from one inner list to another has changed.
+/// Each array that a path crosses is compared separately: moving a value from one inner array to another is a change.
 pub(super) fn same_places(left: &Resolved<'_>, right: &Resolved<'_>, steps: &Steps) -> Result<bool, Malformed> {
     match (left, right) {
         (Resolved::One(None), Resolved::One(None)) => Ok(true),

@@ -9,12 +9,12 @@ use crate::predicate::{Left, List, Predicate, Reference, Right, Test, TestKind};
 use crate::text::Span;
 use crate::value::{Steps, ValueRef};
 
-/// How a condition came to its outcome: the tree of its parts, every one of them evaluated.
+/// How a condition came to its outcome: a tree in which every part has been evaluated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trace {
     /// The outcome of this part.
     pub truth: Truth,
-    /// What the part is.
+    /// The kind of part.
     pub part: TraceNode,
 }
 
@@ -29,28 +29,28 @@ pub enum TraceNode {
     Any(Vec<Trace>),
     /// It must not hold.
     Not(Box<Trace>),
-    /// One question.
+    /// A test.
     Test {
         /// The test in the rule language.
         text: String,
-        /// Where it was written.
+        /// Its position in the source.
         span: Span,
-        /// What stood on the left; secrets and header values as type and length only.
+        /// The left value; secrets and header values only by type and length.
         left: String,
-        /// What stood on the right, if anything was to be compared with.
+        /// The right value, if the operator compares with one.
         right: Option<String>,
-        /// What failed, if something did.
+        /// The error, if there was one.
         error: Option<String>,
-        /// Why it could not hold whatever the values are: their types differ.
+        /// Why the operands can never be equal: their types differ.
         note: Option<String>,
     },
 }
 
-/// Values are shown up to this many characters.
+/// Longer values are truncated to this many characters.
 const SHOWN: usize = 200;
 
-/// Evaluates every part of a predicate by itself, without settling anything beforehand: the slow way to the same truth,
-/// which shows how it comes about.
+/// Evaluates every part of a predicate separately, without binding it first. This is slower, gives the same truth, and
+/// shows how it comes about.
 #[must_use]
 pub fn trace(predicate: &Predicate, documents: Documents<'_>, context: &Context, errors: &Errors) -> Trace {
     let of = |part: &Predicate| trace(part, documents, context, errors);
@@ -93,7 +93,8 @@ pub fn trace(predicate: &Predicate, documents: Documents<'_>, context: &Context,
     }
 }
 
-/// Whether the two sides of an equality are of types that are never equal. Secrets have no other types than those shown.
+/// Explains why the two sides of an equality can never be equal, if their types differ. It reveals no more about
+/// secrets than their types, which are shown anyway.
 fn note(bound: &BoundTest, documents: Documents<'_>) -> Option<String> {
     let one = |start: Option<ValueRef<'_>>, path: &FieldPath| match resolve(start, path.segments(), &Steps::default()) {
         Ok(Resolved::One(Some(value))) => value.to_bson().ok(),
@@ -106,7 +107,7 @@ fn note(bound: &BoundTest, documents: Documents<'_>) -> Option<String> {
     };
     let differ = |right: &BoundRight| match right {
         BoundRight::Value(bound) => match (&*bound.value, &bound.members) {
-            // One of its elements that is equal would be enough.
+            // One equal element would be enough.
             (Bson::Array(elements), Some(_)) => {
                 let mut notes = elements.iter().map(|element| types_differ((&left).into(), element.into()));
                 let first = notes.next()??;
@@ -242,7 +243,7 @@ fn right_hides(right: &Right, context: &Context) -> bool {
     }
 }
 
-/// A value as one line of extended JSON; a hidden one as its type and length.
+/// Formats a value as one line of extended JSON, or a hidden value as its type and length.
 fn show_value(value: ValueRef<'_>, hidden: bool) -> String {
     if hidden {
         let length = match value {

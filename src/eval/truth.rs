@@ -8,10 +8,10 @@ pub enum Truth {
     True,
     /// It does not hold.
     False,
-    /// It cannot be told: the user or the document lacks something. Its negation cannot be told either.
+    /// It cannot be decided because the user or the document lacks something. Its negation is Unknown too.
     Unknown,
-    /// It cannot be told because something failed, or because the host did not supply what it asks for; which of them is
-    /// reported apart. Its negation failed too.
+    /// It cannot be decided because something failed or the host did not supply it; the error is reported separately.
+    /// Its negation is an Error too.
     Error,
 }
 
@@ -22,7 +22,7 @@ impl Truth {
         matches!(self, Self::True)
     }
 
-    /// Both: False beats Error, Error beats Unknown, Unknown beats True.
+    /// Conjunction: False beats Error, Error beats Unknown, Unknown beats True.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         match (self, other) {
@@ -33,7 +33,7 @@ impl Truth {
         }
     }
 
-    /// At least one: True beats Error, Error beats Unknown, Unknown beats False.
+    /// Disjunction: True beats Error, Error beats Unknown, Unknown beats False.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {
         match (self, other) {

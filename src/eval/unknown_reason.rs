@@ -1,4 +1,4 @@
-//! Why an operand cannot be compared with, and why two that look alike are not equal: for explanations.
+//! Explains why an operand is Unknown, and why two values that look alike are not equal.
 
 use bson::Bson;
 
@@ -7,7 +7,7 @@ use crate::expr::Conversion;
 use crate::predicate::{List, Right, TestKind};
 use crate::value::{Type, ValueRef};
 
-/// Why the right side of a test is Unknown; `show` shows a value of the context.
+/// Explains why the right side of a test is Unknown; `show` formats a context value.
 pub(super) fn why_right(right: &Right, context: &Context, show: &dyn Fn(&Bson) -> String) -> String {
     match right {
         Right::Context(reference) => context.why_unknown(reference),
@@ -44,7 +44,7 @@ pub(super) fn why_right(right: &Right, context: &Context, show: &dyn Fn(&Bson) -
     }
 }
 
-/// Why a list is Unknown.
+/// Explains why a list is Unknown.
 pub(super) fn why_list(check: &TestKind, context: &Context, show: &dyn Fn(&Bson) -> String) -> String {
     match check {
         TestKind::In(List::Place(Right::Context(reference))) => match context.right(reference) {
@@ -58,7 +58,7 @@ pub(super) fn why_list(check: &TestKind, context: &Context, show: &dyn Fn(&Bson)
     }
 }
 
-/// Why an element of a list is Unknown: of the first that is.
+/// Explains why the first Unknown element of a list is Unknown.
 pub(super) fn why_element(check: &TestKind, context: &Context, show: &dyn Fn(&Bson) -> String) -> String {
     let (TestKind::In(List::Elements(elements)) | TestKind::All(elements)) = check else { return "unknown".to_owned() };
     let found = elements.iter().find_map(|element| match element {
@@ -101,11 +101,11 @@ pub(super) fn spelling(kind: Conversion) -> &'static str {
     crate::expr::Operator::Convert(kind).spelling()
 }
 
-/// Why two values that are not equal can never be: their types differ; and the conversion that makes them equal, if one
-/// does.
+/// Explains why two unequal values can never be equal because their types differ, and names the conversion that would
+/// make them equal, if there is one.
 pub(super) fn types_differ(left: ValueRef<'_>, right: ValueRef<'_>) -> Option<String> {
     if let ValueRef::Array(elements) = left {
-        // One that is equal would be enough.
+        // One equal element would be enough.
         let mut notes = elements.iter().map(|element| types_differ(element.ok()?, right));
         let first = notes.next()??;
         return notes.all(|note| note.is_some()).then(|| format!("of the elements: {first}"));

@@ -3,10 +3,10 @@ use thiserror::Error;
 use super::Scope;
 use crate::text::{Code, Located};
 
-/// Why a well-formed expression has no meaning where it stands.
+/// Why a well-formed expression is not valid in its scope.
 pub type LowerError = Located<LowerErrorKind>;
 
-/// The ways in which a well-formed expression can lack a meaning.
+/// The kinds of [`LowerError`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum LowerErrorKind {
@@ -15,7 +15,7 @@ pub enum LowerErrorKind {
     ExpansionOutOfScope {
         /// The expansion as written.
         expansion: String,
-        /// Where it stands.
+        /// The scope in which it is used.
         scope: Scope,
     },
     /// `owner` in a filter's `apply_when`
@@ -23,7 +23,7 @@ pub enum LowerErrorKind {
     PathOutOfScope {
         /// The path as written.
         path: String,
-        /// Where it stands.
+        /// The scope in which it is used.
         scope: Scope,
     },
     /// `{"%%user": …}`

@@ -8,10 +8,10 @@ use crate::expr::{self, Clause, Comparison, Condition, ElemMatch, Expansion, Exp
 use crate::path::FieldPath;
 use crate::text::{Span, Spanned};
 
-/// Gives an expression its meaning in a place.
+/// Lowers an expression in a scope: resolves its names and reduces its operators to tests.
 ///
 /// # Errors
-/// Everything that it refers to and that the place does not have.
+/// One error for each reference to something that the scope does not have.
 ///
 /// ```
 /// use portcullis::predicate::{Scope, lower};
@@ -24,12 +24,12 @@ pub fn lower(expr: &Spanned<Expr>, scope: Scope) -> Result<Predicate, Vec<LowerE
     Lowering { scope, errors: Vec::new() }.run(expr)
 }
 
-/// What a plain name means.
+/// How a plain field name is resolved.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Plain {
-    /// What the scope says.
+    /// As the scope defines it.
     Scope,
-    /// A field of the element that `$elemMatch` looks at.
+    /// To a field of the element that `$elemMatch` examines.
     Element,
 }
 
@@ -58,7 +58,7 @@ fn logic(logic: Logic, parts: Vec<Predicate>) -> Predicate {
     }
 }
 
-/// One operand and how it is written, for the tests made of it.
+/// An operand and its source text, shared by the tests built on it.
 struct Subject<'n> {
     left: &'n Left,
     name: &'n str,
@@ -169,7 +169,7 @@ impl Lowering {
         false
     }
 
-    /// Refuses what is an object of the context as a whole.
+    /// Rejects a reference to a whole context object, such as `%%user`.
     fn no_whole(&mut self, reference: &Reference, span: Span) {
         let headers = reference.root == ContextRoot::Request && reference.path.to_string() == "requestHeaders";
         let whole = matches!(
@@ -282,14 +282,14 @@ impl Lowering {
     }
 }
 
-/// Whether an object of the context may stand as a whole.
+/// Whether a reference to a whole context object is allowed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Whole {
     Allowed,
     Refused,
 }
 
-/// What an expansion leads to.
+/// What an expansion refers to.
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
     Boolean(bool),
@@ -297,7 +297,7 @@ pub(crate) enum Place {
     Context(Reference),
 }
 
-/// Where an expansion begins, with the path in its current spelling.
+/// What an expansion with this root and path refers to; older spellings in the path are normalized.
 pub(crate) fn place(root: Root, path: FieldPath) -> Place {
     let context = |root, path| Place::Context(Reference { root, path });
     match root {

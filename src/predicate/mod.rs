@@ -1,4 +1,5 @@
-//! Expressions as they are meant: names resolved, operators reduced to and / or / not over tests of one operand.
+//! The meaning of expressions: names are resolved, and operators are reduced to and / or / not over tests of one
+//! operand.
 
 mod error;
 mod lower;

@@ -2,7 +2,7 @@ use std::fmt;
 
 use crate::expr::Root;
 
-/// Where an expression stands, which decides what it may refer to.
+/// The kind of rule that an expression belongs to, which determines what it may refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// A role's `apply_when`, `read`, `write`, `insert`, `delete`, `search` and `document_filters`.
@@ -11,18 +11,18 @@ pub enum Scope {
     Field,
     /// A filter's `apply_when`.
     Filter,
-    /// A filter's `query`: plain paths are the document.
+    /// A filter's `query`: plain paths refer to the document.
     Query,
     /// `can_evaluate` of a function or an endpoint.
     Endpoint,
-    /// A rule of a service's action: plain paths are its arguments.
+    /// A rule of a service action: plain paths refer to its arguments.
     Service,
     /// A rule of partition-based sync.
     Sync,
 }
 
 impl Scope {
-    /// Every scope with its name.
+    /// Every scope and its name.
     pub const ALL: [(Self, &'static str); 7] = [
         (Self::Role, "role"),
         (Self::Field, "field"),
@@ -33,13 +33,13 @@ impl Scope {
         (Self::Sync, "sync"),
     ];
 
-    /// The scope of a name.
+    /// Looks up a scope by name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, found)| *found == name).map(|(scope, _)| *scope)
     }
 
-    /// Whether an expansion may stand here.
+    /// Whether an expansion may be used in this scope.
     #[must_use]
     pub const fn allows(self, root: Root) -> bool {
         match root {
@@ -52,7 +52,7 @@ impl Scope {
         }
     }
 
-    /// What a plain path is short for, if it may stand here.
+    /// The expansion that a plain path is short for; `None` if plain paths are not allowed.
     #[must_use]
     pub const fn plain_path(self) -> Option<Root> {
         match self {

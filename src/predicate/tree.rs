@@ -8,7 +8,7 @@ use crate::question::ClientTest;
 use crate::text::Span;
 use crate::value::{self, TypeSet};
 
-/// What an expression means.
+/// The meaning of an expression.
 #[derive(Clone, Debug)]
 pub enum Predicate {
     /// `true`, `false`
@@ -19,22 +19,22 @@ pub enum Predicate {
     Any(Vec<Predicate>),
     /// It does not hold.
     Not(Box<Predicate>),
-    /// One question about one operand.
+    /// A test of one operand.
     Test(Box<Test>),
 }
 
-/// One question about one operand.
+/// A test of one operand.
 #[derive(Clone, Debug)]
 pub struct Test {
-    /// What is looked at.
+    /// The left operand.
     pub left: Left,
-    /// What is asked about it.
+    /// The check applied to it.
     pub check: TestKind,
-    /// What is written out on the right, kept once for all that bind the test.
+    /// The right side if it is literal, shared by every bound copy of the test.
     pub(crate) literal: Option<Literal>,
     /// The test in the rule language, on one line.
     pub text: Box<str>,
-    /// Where it was written.
+    /// Its position in the source.
     pub span: Span,
 }
 
@@ -44,12 +44,12 @@ impl Test {
     }
 }
 
-/// A right side that depends on nothing.
+/// A right side that is entirely literal.
 #[derive(Clone, Debug)]
 pub(crate) enum Literal {
-    /// Of an equality or an order.
+    /// For an equality or an order comparison.
     Value(Arc<Bson>),
-    /// Of `$in`, and whether `null` is in it.
+    /// For `$in`, and whether the list contains `null`.
     List(Arc<value::List>, bool),
 }
 
@@ -73,7 +73,7 @@ impl Literal {
     }
 }
 
-/// What a test looks at.
+/// The left operand of a test.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Left {
     /// `%%true`, `%%false`
@@ -86,7 +86,7 @@ pub enum Left {
     Element(FieldPath),
 }
 
-/// The documents and fields that an expression can look at.
+/// The documents and fields that an expression can refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DocumentRoot {
     /// `%%root`
@@ -99,7 +99,7 @@ pub enum DocumentRoot {
     Prev,
 }
 
-/// The parts of the context that an expression can look at.
+/// The parts of the context that an expression can refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ContextRoot {
     /// `%%user`
@@ -118,25 +118,25 @@ pub enum ContextRoot {
     Now,
 }
 
-/// A place in the context.
+/// A path into the context.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Reference {
-    /// The part.
+    /// The part of the context.
     pub root: ContextRoot,
-    /// The path from there.
+    /// The path within that part.
     pub path: FieldPath,
 }
 
-/// What is asked about an operand.
+/// The check that a test applies to its left operand.
 #[derive(Clone, Debug)]
 pub enum TestKind {
-    /// It equals this.
+    /// It equals the right operand.
     Equals(Right),
-    /// It stands in this order to that; never `Eq` or `Ne`.
+    /// It compares this way with the right operand; never `Eq` or `Ne`.
     Order(Comparison, Right),
     /// It equals an element of the list.
     In(List),
-    /// It equals, or contains, every one of these.
+    /// It equals, or contains, each of these.
     All(Vec<Right>),
     /// It is not Missing.
     Exists,
@@ -144,42 +144,42 @@ pub enum TestKind {
     Size(i64),
     /// It is of one of these types.
     Type(TypeSet),
-    /// Dividing it leaves this remainder.
+    /// It has this remainder.
     Mod {
-        /// By what to divide; not 0.
+        /// The divisor; not 0.
         divisor: i64,
-        /// What must remain.
+        /// The expected remainder.
         remainder: i64,
     },
-    /// It matches.
+    /// It matches the pattern.
     Regex(Pattern),
-    /// It is an array with an element for which this holds.
+    /// It is an array with an element for which the predicate holds.
     ElemMatch(Elements, Box<Predicate>),
-    /// What only a client's filter asks.
+    /// A check that exists only in client queries.
     Client(ClientTest),
 }
 
-/// Which elements `$elemMatch` asks.
+/// Which elements `$elemMatch` examines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Elements {
-    /// All, each by itself: `{"$elemMatch": {"$gt": 5}}`
+    /// All elements, each on its own: `{"$elemMatch": {"$gt": 5}}`
     All,
-    /// Those that have fields: documents, and arrays, whose names are their indexes: `{"$elemMatch": {"a": 5}}`
+    /// Only those with fields – documents, and arrays, whose field names are their indexes: `{"$elemMatch": {"a": 5}}`
     Containers,
 }
 
-/// A value on the right.
+/// A right operand.
 #[derive(Clone, Debug)]
 pub enum Right {
     /// A literal.
     Literal(Bson),
-    /// A place in the context.
+    /// A path into the context.
     Context(Reference),
-    /// A place in a document.
+    /// A path into a document.
     Document(DocumentRoot, FieldPath),
-    /// A literal with places inside.
+    /// A literal that contains references.
     Template(Template),
-    /// A converted literal or place.
+    /// A converted literal or reference.
     Convert(Conversion, Box<Right>),
     /// The result of a function.
     Function(Call),
@@ -190,36 +190,36 @@ pub enum Right {
 pub enum List {
     /// The elements as written.
     Elements(Vec<Right>),
-    /// A place where the array is.
+    /// A reference to an array.
     Place(Right),
 }
 
-/// A value that is known, or is put together of what is known later.
+/// A value that is known, or is built from parts that become known later.
 #[derive(Clone, Debug)]
 pub enum Template {
-    /// Known.
+    /// A known value.
     Literal(Bson),
-    /// A place in the context.
+    /// A path into the context.
     Context(Reference),
-    /// A place in a document.
+    /// A path into a document.
     Document(DocumentRoot, FieldPath),
-    /// A document of such.
+    /// A document of templates.
     Fields(Vec<(String, Template)>),
-    /// An array of such.
+    /// An array of templates.
     Elements(Vec<Template>),
 }
 
-/// A call of a function.
+/// A function call.
 #[derive(Clone, Debug)]
 pub struct Call {
     /// The name of the function.
     pub name: String,
-    /// What it is called with.
+    /// Its arguments.
     pub arguments: Vec<Template>,
 }
 
 impl Predicate {
-    /// Calls `visit` with every test, those within `$elemMatch` included.
+    /// Calls `visit` with every test, including those inside `$elemMatch`.
     pub fn each_test<'p>(&'p self, visit: &mut dyn FnMut(&'p Test)) {
         match self {
             Self::Constant(_) => {}
@@ -236,7 +236,7 @@ impl Predicate {
 }
 
 impl Predicate {
-    /// Whether a test refers to a part of the context.
+    /// Whether a test refers to this part of the context.
     pub(crate) fn asks(&self, root: ContextRoot) -> bool {
         let mut asked = false;
         self.each_test(&mut |test| asked = asked || test.references().iter().any(|reference| reference.root == root));
@@ -245,7 +245,7 @@ impl Predicate {
 }
 
 impl Test {
-    /// The operands on the right, those in lists included.
+    /// The right operands, including those in lists.
     #[must_use]
     pub fn rights(&self) -> Vec<&Right> {
         match &self.check {
@@ -255,7 +255,7 @@ impl Test {
         }
     }
 
-    /// The places in the context that it refers to, on either side; tests within `$elemMatch` have their own.
+    /// The context references on either side. Tests inside `$elemMatch` are not included; they report their own.
     #[must_use]
     pub fn references(&self) -> Vec<&Reference> {
         let left = match &self.left {
@@ -267,7 +267,7 @@ impl Test {
 }
 
 impl Right {
-    /// The places in the context that it needs.
+    /// The context references in it.
     #[must_use]
     pub fn references(&self) -> Vec<&Reference> {
         match self {
@@ -281,7 +281,7 @@ impl Right {
 }
 
 impl Template {
-    /// The places in the context that it refers to.
+    /// The context references in it.
     #[must_use]
     pub fn references(&self) -> Vec<&Reference> {
         match self {
