@@ -331,7 +331,7 @@ impl Context {
         self.user.as_ref()
     }
 
-    /// Takes the list of calls whose results are not available yet; a second call returns only new ones.
+    /// Returns the calls whose results are not available yet, and clears that list.
     #[must_use]
     pub fn pending(&self) -> Vec<PendingCall> {
         self.calls.take_pending()

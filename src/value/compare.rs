@@ -2,11 +2,12 @@ use std::cmp::Ordering;
 
 use super::{ArrayRef, DbPointerRef, DocumentRef, MAX_DEPTH, Malformed, Steps, ValueRef};
 
-/// Whether two values are equal as MongoDB's queries take it: numbers by exact value whatever their type, NaN to NaN, a
-/// symbol to the string of its text, arrays and documents part by part in order; anything else within one type only.
+/// Whether two values are equal under MongoDB's query semantics: numbers by exact value regardless of type, NaN to NaN,
+/// a symbol to the string with the same text, arrays and documents element by element in order, and all other values
+/// only within the same type.
 ///
 /// # Errors
-/// If raw bytes are no BSON, or the values are nested deeper than [`MAX_DEPTH`].
+/// If raw bytes are not BSON, or the values are nested deeper than [`MAX_DEPTH`].
 ///
 /// ```
 /// use bson::{bson, oid::ObjectId, Bson};
@@ -17,7 +18,7 @@ use super::{ArrayRef, DbPointerRef, DocumentRef, MAX_DEPTH, Malformed, Steps, Va
 /// ```
 #[inline]
 pub fn equal(a: ValueRef<'_>, b: ValueRef<'_>) -> Result<bool, Malformed> {
-    // The types of most operands, so that comparing them costs no call.
+    // The most frequent operand types are compared inline, without a call.
     match (a, b) {
         (ValueRef::String(a), ValueRef::String(b)) => Ok(a == b),
         (ValueRef::Int32(a), ValueRef::Int32(b)) => Ok(a == b),
@@ -27,7 +28,7 @@ pub fn equal(a: ValueRef<'_>, b: ValueRef<'_>) -> Result<bool, Malformed> {
     }
 }
 
-/// As [`equal`], where what is inside values that contain others is counted.
+/// As [`equal`], counting steps for nested values.
 #[inline]
 pub(crate) fn equal_in_steps(a: ValueRef<'_>, b: ValueRef<'_>, steps: &Steps) -> Result<bool, Malformed> {
     match (a, b) {
@@ -43,7 +44,7 @@ pub(crate) fn equal_in_steps(a: ValueRef<'_>, b: ValueRef<'_>, steps: &Steps) ->
     }
 }
 
-/// Whether two values are the same to the byte: type, order of fields, sign of zero.
+/// Whether two values are byte-for-byte identical: type, order of fields, sign of zero.
 ///
 /// # Errors
 /// As [`equal`].

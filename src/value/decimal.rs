@@ -8,7 +8,7 @@ use bson::Decimal128;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Decimal {
     Nan,
-    /// `-1` or `1` times infinity.
+    /// Infinity; `true` is negative.
     Infinite(bool),
     Finite(Finite),
 }
@@ -25,11 +25,11 @@ const EXPONENT_BIAS: i32 = 6176;
 const COEFFICIENT_LIMIT: u128 = 10_u128.pow(34);
 
 impl From<Decimal128> for Decimal {
-    /// Reads the binary integer decimal encoding of IEEE 754-2008, as BSON stores it.
+    /// Decodes the binary integer decimal encoding of IEEE 754-2008, as stored in BSON.
     fn from(value: Decimal128) -> Self {
         let bits = u128::from_le_bytes(value.bytes());
         let negative = bits >> 127 == 1;
-        // The five bits after the sign tell the special values; the next bits hold the exponent.
+        // The five bits after the sign identify special values; the bits after them hold the exponent.
         let combination = (bits >> 122) & 0x1f;
         if combination == 0x1f {
             return Self::Nan;
@@ -58,7 +58,7 @@ impl Finite {
         self.coefficient == 0
     }
 
-    /// Rounded towards zero, if it fits.
+    /// Truncates towards zero; `None` if the result does not fit.
     pub(super) fn to_integer(self) -> Option<i64> {
         let mut magnitude = self.coefficient;
         for _ in 0..self.exponent.unsigned_abs().min(40) {
@@ -75,7 +75,7 @@ impl Finite {
         })
     }
 
-    /// Compares with a finite double, exactly.
+    /// Exact comparison with a finite double.
     pub(super) fn cmp_double(self, other: f64) -> Ordering {
         let sign = if other == 0.0 {
             0
@@ -108,7 +108,8 @@ impl Finite {
             return other.is_zero().cmp(&self.is_zero());
         }
         self.magnitude().cmp(&other.magnitude()).then_with(|| {
-            // Of the same decade, so the exponents differ by at most 33 and the scaled coefficient has at most 34 digits.
+            // Both have the same magnitude, so the exponents differ by at most 33 and the scaled coefficient has at
+            // most 34 digits.
             let lowest = self.exponent.min(other.exponent);
             let scaled = |n: Self| n.coefficient * 10_u128.pow((n.exponent - lowest).unsigned_abs().min(34));
             scaled(self).cmp(&scaled(other))
@@ -119,7 +120,8 @@ impl Finite {
         if self.is_zero() || other == 0.0 {
             return (other == 0.0).cmp(&self.is_zero());
         }
-        // Doubles lie between 10^-324 and 10^309; beyond that the exponents decide, and the integers below stay small.
+        // Doubles lie between 10^-324 and 10^309. Beyond that range the exponents decide, which bounds the integers
+        // below.
         if self.magnitude() > 310 {
             return Ordering::Greater;
         }
@@ -160,7 +162,7 @@ impl From<u128> for Wide {
 impl Wide {
     /// Multiplies by `base^exponent`; does nothing for a negative exponent.
     fn scale(&mut self, base: u64, exponent: i32) {
-        // Steps of 10^16 or 2^32, so that a long way takes few passes.
+        // Multiplies by 10^16 or 2^32 per pass to need only a few passes.
         let stride: u32 = if base == 10 { 16 } else { 32 };
         let mut left = u32::try_from(exponent).unwrap_or(0);
         while left > 0 {

@@ -7,15 +7,15 @@ use super::raw::Walk;
 use super::texts::{ascii_end, is_utf8};
 use super::{MAX_DEPTH, Malformed, Slot, ValueRef};
 
-/// A key that is duplicated in a document or in a nested one. Every value is checked on the way.
+/// The first duplicate key in a document or any nested one. Every value that is passed is checked.
 ///
 /// # Errors
-/// If the bytes are no BSON, or nested deeper than [`MAX_DEPTH`].
+/// If the bytes are not BSON, or are nested deeper than [`MAX_DEPTH`].
 pub(crate) fn repeated_key(document: &[u8]) -> Result<Option<&str>, Malformed> {
     repeated_key_guided(document, &Unguided)
 }
 
-/// As [`repeated_key`], with somebody who foresees the top-level fields and is told of each.
+/// As [`repeated_key`], with a guide that predicts the top-level fields and is notified of each.
 #[inline]
 pub(super) fn repeated_key_guided<'d>(document: &'d [u8], guide: &impl Guide) -> Result<Option<&'d str>, Malformed> {
     match (Pass { bytes: document, ascii: 0 }).document(document, 0, 0, guide) {
@@ -25,21 +25,21 @@ pub(super) fn repeated_key_guided<'d>(document: &'d [u8], guide: &impl Guide) ->
     }
 }
 
-/// Who is asked and told of the fields that a pass comes to. `place` counts them, and `rest` begins with one, at `at` in
-/// the document.
+/// Predicts the keys of the top-level fields and is notified of each field. `place` is the ordinal of the field, `at`
+/// its offset in the document, and `rest` the bytes from there on.
 pub(super) trait Guide {
-    /// The key that was foreseen in this place, if it stands there, and the number of the name that it is. All of the
-    /// key must have been compared, with the NUL behind it, and it must be known to be UTF-8.
+    /// The key predicted for this place and the number of the requested name that it is, if the prediction is correct.
+    /// The implementation must have compared the whole key with its NUL, and the key must be known to be UTF-8.
     fn foresee(&self, place: usize, rest: &[u8]) -> Option<(KeyHead, Option<Slot>)>;
 
-    /// Such a field was passed.
+    /// Called after a predicted field.
     fn passed(&self, slot: Option<Slot>, at: usize, size: usize);
 
-    /// Another field was passed.
+    /// Called after a field that was not predicted.
     fn met(&self, place: usize, at: usize, key: KeyHead, size: usize, rest: &[u8]);
 }
 
-/// Foresees nothing.
+/// Makes no predictions.
 struct Unguided;
 
 impl Guide for Unguided {
@@ -55,10 +55,11 @@ impl Guide for Unguided {
     fn met(&self, _: usize, _: usize, _: KeyHead, _: usize, _: &[u8]) {}
 }
 
-/// So many bytes are looked at behind a text: more would be lost where no text follows.
+/// How many bytes after a string are scanned for ASCII in advance. A longer scan would be wasted too often, because
+/// strings need not follow.
 const AHEAD: usize = 1024;
 
-/// Why a document is not taken.
+/// Why the pass over a document ended.
 enum Fault<'d> {
     Repeated(&'d str),
     Malformed(Malformed),
@@ -70,16 +71,16 @@ impl From<Malformed> for Fault<'_> {
     }
 }
 
-/// A pass over a document and all that is inside it.
+/// A pass over a document and everything nested in it.
 struct Pass<'d> {
     bytes: &'d [u8],
-    /// Up to where all is ASCII, whatever it is, from the text on that was looked at last: most texts behind that one need
-    /// not be looked at any more.
+    /// The offset up to which all bytes are known to be ASCII, starting from the string scanned last. Most strings that
+    /// follow lie before it and need no further check.
     ascii: usize,
 }
 
 impl<'d> Pass<'d> {
-    /// Of a document that begins at `start` and with which `inside` ends.
+    /// Checks a document that starts at `start` and extends to the end of `inside`.
     #[inline(always)]
     fn document(&mut self, inside: &'d [u8], start: usize, depth: usize, guide: &impl Guide) -> Result<(), Fault<'d>> {
         if depth > MAX_DEPTH {
@@ -120,7 +121,7 @@ impl<'d> Pass<'d> {
         self.document(inside, start, depth, &Unguided)
     }
 
-    /// Of an array, whose keys nobody reads: they need only be UTF-8, and may stand twice.
+    /// Checks an array. Its keys are never read, so they may be duplicated and need only be UTF-8.
     #[inline(never)]
     fn array(&mut self, inside: &'d [u8], start: usize, depth: usize) -> Result<(), Fault<'d>> {
         if depth > MAX_DEPTH {
@@ -130,7 +131,7 @@ impl<'d> Pass<'d> {
         loop {
             let rest = inside.get(at..).unwrap_or_default();
             let frequent = match *rest {
-                // One of the first ten, most likely. No key of one byte beyond is UTF-8.
+                // Most likely an index below 10. The only one-byte keys that are UTF-8 are ASCII.
                 [_, 1..=0x7F, 0, ..] => self.value(inside, at, rest, 1, depth)?,
                 _ => match KeyHead::first(rest) {
                     Some(key) => self.value(inside, at, rest, key.length, depth)?,
@@ -148,8 +149,8 @@ impl<'d> Pass<'d> {
         }
     }
 
-    /// Checks the value of an element, whose key is so long; how many bytes the element takes. None if it takes another
-    /// look: of a rare type, malformed, or no element at all.
+    /// Checks the value of an element whose key has this length, and returns the size of the element. `None` if it
+    /// needs the general check: its type is rare, it is malformed, or there is no element.
     #[inline(always)]
     fn value(
         &mut self,
@@ -189,7 +190,7 @@ impl<'d> Pass<'d> {
         if kind == ARRAY { self.array(inside, start, depth) } else { self.embedded(inside, start, depth) }
     }
 
-    /// Checks whatever element stands at `at`; `None` where the document ends.
+    /// Checks any element at `at`; `None` at the end of the document.
     #[inline(never)]
     fn any(
         &mut self,
@@ -209,14 +210,14 @@ impl<'d> Pass<'d> {
                 depth + 1,
             )?;
         } else if let ValueRef::CodeWithScope { scope, .. } = element.value()? {
-            // It stands at the end.
+            // The scope is the last part of the value.
             let (end, size) = (at + size, scope.raw_bytes().len());
             self.embedded(inside.get(..end).unwrap_or_default(), end - size, depth + 1)?;
         }
         Ok(Some((key, size)))
     }
 
-    /// Looks at a text, and how far all is ASCII from there on.
+    /// Checks a string, and determines how far the bytes from there on are ASCII.
     #[inline(never)]
     fn text(&mut self, start: usize, end: usize) -> Result<(), Malformed> {
         let ahead = self.bytes.get(..end + AHEAD).unwrap_or(self.bytes);

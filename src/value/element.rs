@@ -6,7 +6,7 @@ use super::layout::{ARRAY, BOOLEAN, DATE_TIME, DOCUMENT, EMBEDDED, INT32, OBJECT
 use super::texts::{is_same_text, is_utf8};
 use super::{ArrayRef, DbPointerRef, DocumentRef, Malformed, ValueRef};
 
-/// One element: its type, its key without the NUL, and the bytes of its value.
+/// An element: its type, its key without the NUL, and the bytes of its value.
 #[derive(Clone, Copy)]
 pub(crate) struct Element<'a> {
     kind: u8,
@@ -20,12 +20,12 @@ impl<'a> Element<'a> {
         Self { kind, key, value }
     }
 
-    /// Of an element's bytes, if it has this key, whose head is `head`.
+    /// Reads an element if it has this key; `head` is the key's head.
     #[inline(always)]
     pub(super) fn with_head(element: &'a [u8], head: KeyHead, key: &str) -> Option<Self> {
         let found = Self::after_key(element, head.length)?;
         let is_same = match element.first_chunk::<9>() {
-            // Of a key this short, the NUL behind it stands in the word too.
+            // For a key this short, `first` includes the NUL.
             Some([_, first @ ..]) if head.length < 8 => {
                 u64::from_le_bytes(*first) & (u64::MAX >> (56 - 8 * head.length)) == head.first
             }
@@ -34,7 +34,7 @@ impl<'a> Element<'a> {
         is_same.then_some(found)
     }
 
-    /// Of an element's bytes, whose key has this length.
+    /// Reads an element whose key has this length.
     #[inline(always)]
     pub(super) fn after_key(element: &'a [u8], length: usize) -> Option<Self> {
         let [kind, after @ ..] = element else { return None };
@@ -42,7 +42,7 @@ impl<'a> Element<'a> {
         Some(Self { kind: *kind, key, value: after.get(1..)? })
     }
 
-    /// Of a value whose key is known.
+    /// Creates an element for a value whose key is known.
     #[inline(always)]
     pub(super) const fn without_key(kind: u8, value: &'a [u8]) -> Self {
         Self { kind, key: &[], value }
@@ -56,7 +56,7 @@ impl<'a> Element<'a> {
         self.key
     }
 
-    /// BSON's number of the value's type.
+    /// The BSON type number of the value.
     pub(super) const fn kind(self) -> u8 {
         self.kind
     }
@@ -70,18 +70,18 @@ impl<'a> Element<'a> {
         self.value
     }
 
-    /// Whether the value is the string `text`; `None` if it is no string, or a malformed one.
+    /// Whether the value is the string `text`; `None` if it is not a string or is malformed.
     #[inline(always)]
     pub(super) fn is_string(self, text: &str) -> Option<bool> {
         let content = self.string_bytes()?;
         if is_same_text(content, text.as_bytes()) {
             return Some(true);
         }
-        // What is not UTF-8 is an error, not another string.
+        // Invalid UTF-8 is an error, not a different string.
         is_utf8(content).then_some(false)
     }
 
-    /// Whether two plain values of one type are equal; `None` if they are no such values, or malformed.
+    /// Whether two scalar values of the same type are equal; `None` for other values and malformed ones.
     #[inline]
     pub(super) fn is_same(self, other: Self) -> Option<bool> {
         let plain = matches!(self.kind, STRING | OBJECT_ID | DATE_TIME | INT32);
@@ -92,7 +92,7 @@ impl<'a> Element<'a> {
         (plain && self.kind == other.kind && text()).then(|| self.value == other.value)
     }
 
-    /// As [`Self::is_same`], of well-formed values.
+    /// As [`Self::is_same`], for values known to be well-formed.
     #[inline(always)]
     pub(super) fn is_same_checked(self, other: Self) -> Option<bool> {
         let plain = matches!(self.kind, STRING | OBJECT_ID | DATE_TIME | INT32);
@@ -132,7 +132,7 @@ impl<'a> Element<'a> {
         (self.kind == DATE_TIME).then(|| i64::from_le_bytes(*bytes))
     }
 
-    /// The value; a document or an array in it is looked into only when it is walked.
+    /// The value. Nested documents and arrays are not checked until they are read.
     #[inline]
     pub(super) fn value(self) -> Result<ValueRef<'a>, Malformed> {
         let bytes = self.value;
@@ -189,7 +189,7 @@ impl<'a> Element<'a> {
     }
 }
 
-/// How many bytes the value of a type takes that stands at the beginning of `bytes`.
+/// The size of a value of this type at the start of `bytes`.
 #[inline(always)]
 pub(super) fn size(kind: u8, bytes: &[u8]) -> Result<usize, Malformed> {
     Ok(match kind {
@@ -219,7 +219,7 @@ fn length(bytes: &[u8]) -> Result<usize, Malformed> {
     usize::try_from(length).map_err(|_| malformed("a length is negative"))
 }
 
-/// The size of a string with its length before and the NUL after it.
+/// The size of a string, including its length prefix and its NUL.
 #[inline]
 fn string_size(bytes: &[u8]) -> Result<usize, Malformed> {
     let length = length(bytes)?;
@@ -254,7 +254,7 @@ fn raw(bytes: &[u8]) -> Result<&RawDocument, Malformed> {
     Ok(RawDocument::from_bytes(bytes)?)
 }
 
-/// Of the old generic subtype, 2, the content begins with its own length once more.
+/// In the old generic subtype, 2, the content starts with a second length.
 fn binary(bytes: &[u8]) -> Result<ValueRef<'_>, Malformed> {
     match bytes {
         [_, _, _, _, 2, content @ ..] => {

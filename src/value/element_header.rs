@@ -2,24 +2,25 @@ use super::element::Element;
 use super::key::KeyHead;
 use super::layout::{ARRAY, BOOLEAN, DATE_TIME, DOCUMENT, EMBEDDED, INT32, OBJECT_ID, STRING};
 
-/// What a look at an element tells: quickly of nearly all, whose key is short and ASCII and whose type is a frequent one.
+/// The type, key and size of an element. Nearly all elements have a short ASCII key and a frequent type, for which it
+/// is read quickly.
 #[derive(Clone, Copy)]
 pub(super) struct ElementHeader {
     pub(super) kind: u8,
     pub(super) key: KeyHead,
-    /// How many bytes it takes altogether.
+    /// The size of the whole element in bytes.
     pub(super) size: usize,
 }
 
 impl ElementHeader {
-    /// Looks at the element that stands first, in few instructions: most steps of a walk. None for what takes more, and
-    /// for a value that does not end as it should; what a value holds is not looked at.
+    /// Reads the header of the first element in few instructions, which covers most steps of a walk. `None` if it needs
+    /// the general code or if the value has no proper end. The content of the value is not checked.
     #[inline(always)]
     pub(super) fn at(rest: &[u8]) -> Option<Self> {
         Self::of_key(*rest.first()?, KeyHead::first(rest)?, rest)
     }
 
-    /// The same of an element whose key is known.
+    /// As [`Self::at`], for an element whose key is known.
     #[inline(always)]
     pub(super) fn of_key(kind: u8, key: KeyHead, rest: &[u8]) -> Option<Self> {
         let value = key.length + 2;
@@ -42,7 +43,7 @@ impl ElementHeader {
         rest.get(1..1 + self.key.length).unwrap_or_default()
     }
 
-    /// The element; `rest` is where it was looked at.
+    /// The element; `rest` must be the bytes that the header was read from.
     #[inline(always)]
     pub(super) fn element(self, rest: &[u8]) -> Element<'_> {
         let value = rest.get(self.key.length + 2..self.size).unwrap_or_default();
@@ -50,7 +51,7 @@ impl ElementHeader {
     }
 }
 
-/// Where a value ends whose length stands at `at` and counts from `start`, and before whose end stands a NUL.
+/// The end of a value whose length prefix is at `at`, counts from `start` and includes a final NUL.
 #[inline(always)]
 pub(super) fn length_before_nul(bytes: &[u8], at: usize, least: usize, start: usize) -> Option<usize> {
     let length = i32::from_le_bytes(*bytes.get(at..)?.first_chunk()?);

@@ -1,11 +1,11 @@
-//! Values as BSON's bytes.
+//! Encodes values as BSON.
 
 use std::io::Write as _;
 
 use super::malformed::Malformed;
 use super::view::{ArrayRef, DbPointerRef, DocumentRef, ValueRef};
 
-/// BSON's number of a value's type.
+/// The BSON type number of a value.
 pub(crate) const fn type_byte(value: ValueRef<'_>) -> u8 {
     match value {
         ValueRef::Double(_) => 0x01,
@@ -35,12 +35,13 @@ pub(crate) const fn type_byte(value: ValueRef<'_>) -> u8 {
 /// Appends the bytes of a value, without its type and key.
 ///
 /// # Errors
-/// If a part of it is raw and no BSON, or it is nested deeper than [`MAX_DEPTH`](super::MAX_DEPTH), or larger than BSON can say.
+/// If a raw part is not BSON, or if the value is nested deeper than [`MAX_DEPTH`](super::MAX_DEPTH) or too large for
+/// BSON.
 pub(crate) fn encode(value: ValueRef<'_>, bytes: &mut Vec<u8>) -> Result<(), Malformed> {
     append(value, 0, bytes)
 }
 
-/// As [`encode`], of a value that stands this deep in what is written.
+/// As [`encode`], for a value that is written at this depth.
 ///
 /// # Errors
 /// As [`encode`].
@@ -62,7 +63,7 @@ fn append(value: ValueRef<'_>, depth: usize, bytes: &mut Vec<u8>) -> Result<(), 
         ValueRef::Document(document) => self::document(document, depth, bytes)?,
         ValueRef::Array(array) => self::array(array, depth, bytes)?,
         ValueRef::Binary { subtype, bytes: content } => {
-            // Subtype 2 repeats its length.
+            // Subtype 2 repeats the length.
             let inner = if subtype == 2 { content.len().saturating_add(4) } else { content.len() };
             bytes.extend(length(inner)?);
             bytes.push(subtype);
@@ -87,7 +88,7 @@ fn append(value: ValueRef<'_>, depth: usize, bytes: &mut Vec<u8>) -> Result<(), 
             bytes.extend(id);
         }
         ValueRef::DbPointer(DbPointerRef::Decoded(pointer)) => {
-            // The library shows its parts in its bytes only.
+            // The library gives access to the parts of a DBPointer only in encoded form.
             let document = bson::RawDocumentBuf::try_from(&bson::doc! { "": pointer.clone() })?;
             bytes.extend_from_slice(
                 document.as_bytes().get(6..document.as_bytes().len().saturating_sub(1)).unwrap_or_default(),
@@ -121,7 +122,7 @@ fn array(array: ArrayRef<'_>, depth: usize, bytes: &mut Vec<u8>) -> Result<(), M
             bytes.push(type_byte(value));
             match u8::try_from(index) {
                 Ok(digit @ 0..=9) => bytes.extend_from_slice(&[b'0' + digit, 0]),
-                // Writing to memory does not fail.
+                // Writing to a `Vec` cannot fail.
                 _ => _ = write!(bytes, "{index}\0"),
             }
             append(value, depth.saturating_add(1), bytes)?;
@@ -131,7 +132,7 @@ fn array(array: ArrayRef<'_>, depth: usize, bytes: &mut Vec<u8>) -> Result<(), M
     })
 }
 
-/// Writes what begins with its own length.
+/// Writes a value that starts with its own length.
 fn container(bytes: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), Malformed>) -> Result<(), Malformed> {
     let start = bytes.len();
     bytes.extend_from_slice(&[0; 4]);

@@ -10,19 +10,18 @@ use super::raw::has_text_unchecked;
 use super::texts::has_text;
 use super::{DocumentRef, Malformed, ValueRef};
 
-/// A field's value as it stands in its document, to be compared without looking further into it than the comparison
-/// needs. Most comparisons are of two values of one plain type; the others go by
-/// [`ValueRef`].
+/// The value of a field, still in its document, which is decoded only as far as a comparison requires. Most comparisons
+/// are of two scalar values of the same type; all others go through [`ValueRef`].
 #[derive(Clone, Copy)]
 pub(crate) enum Field<'a> {
     Decoded(&'a Bson),
     Raw(Element<'a>),
-    /// In bytes that are known to be BSON.
+    /// In bytes known to be valid BSON.
     Checked(Element<'a>),
 }
 
 impl<'a> Field<'a> {
-    /// The field of a document with a name, if there is one.
+    /// The field of a document with this name.
     #[inline(always)]
     pub(crate) fn find(document: DocumentRef<'a>, name: &str) -> Result<Option<Self>, Malformed> {
         Ok(match document {
@@ -49,8 +48,8 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// Whether it equals a value, or as an array contains it; `None` if that takes more than a look at plain values of one
-    /// type.
+    /// Whether it equals a value or is an array that contains it; `None` unless that follows from comparing scalar
+    /// values of the same type.
     #[inline(always)]
     pub(crate) fn equals(self, right: &Bson) -> Option<bool> {
         match (self, right) {
@@ -74,7 +73,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// Whether two fields are equal, as wholes; `None` if that takes more than a look at two plain values of one type.
+    /// Whether two fields are equal when compared whole; `None` unless both are scalar values of the same type.
     #[inline(always)]
     pub(crate) fn same(self, other: Self) -> Option<bool> {
         match (self, other) {
@@ -86,7 +85,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// As [`order`](super::order), but none if that takes more than a look at two plain values of one type.
+    /// As [`order`](super::order); `None` unless both are scalar values of the same type.
     #[inline(always)]
     pub(crate) fn order(self, right: &Bson) -> Option<Ordering> {
         match (self, right) {
@@ -101,7 +100,7 @@ impl<'a> Field<'a> {
     }
 }
 
-/// Whether a text is among strings; `None` if anything else is among them.
+/// Whether a string is in a list; `None` if the list contains anything but strings.
 fn any_decoded(list: &[Bson], text: &str) -> Option<bool> {
     for element in list {
         match element {

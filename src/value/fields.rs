@@ -5,10 +5,10 @@ use super::keys::KnownKeys;
 use super::raw::Walk;
 use super::{ArrayRef, DocumentRef, Field, Malformed};
 
-/// The fields of a document one by one, for whoever takes it apart.
+/// Iterates over the fields of a document.
 pub(crate) struct Fields<'a> {
     rest: Rest<'a>,
-    /// A decoded document has no key twice.
+    /// `None` if duplicate keys are impossible, as in a decoded document.
     asked: Option<Asked<'a>>,
 }
 
@@ -33,8 +33,8 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Whether the key of the field that was taken last stood in the document before, as raw bytes can have it. Only keys
-    /// that it is asked about each time cost anything.
+    /// Whether the key of the current field already occurred earlier in the document, which is possible in raw bytes.
+    /// Only keys passed to this method cost anything.
     pub(crate) fn repeats(&mut self, key: &'a str) -> bool {
         self.asked.as_mut().is_some_and(|asked| asked.repeats(key.as_bytes()))
     }
@@ -56,7 +56,7 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
-/// The elements of an array one by one, for whoever takes it apart.
+/// Iterates over the elements of an array.
 pub(crate) enum Elements<'a> {
     Decoded(std::slice::Iter<'a, Bson>),
     Raw(Walk<'a>),
@@ -82,10 +82,10 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
-/// The keys of a raw document that were asked about.
+/// The keys of a raw document that have been passed to [`Fields::repeats`].
 struct Asked<'a> {
     elements: &'a [u8],
-    /// How many of these bytes stand before the field that was taken last.
+    /// The number of bytes before the current field.
     before: usize,
     keys: KnownKeys<'a>,
 }
@@ -97,7 +97,7 @@ impl<'a> Asked<'a> {
 
     fn repeats(&mut self, key: &'a [u8]) -> bool {
         let before = || self.elements.get(..self.before).unwrap_or_default();
-        // Nothing stands before that is malformed: it was passed.
+        // The bytes before have been walked already, so they cannot be malformed.
         self.keys.repeat(KeyHead::of(key), key, before).unwrap_or(true)
     }
 }

@@ -4,8 +4,9 @@ use std::hash::Hasher;
 use super::decimal::Decimal;
 use super::{DbPointerRef, DocumentRef, MAX_DEPTH, Malformed, Number, Steps, ValueRef};
 
-/// Feeds a hasher with what is the same for all values that are [equal](super::equal). The hasher should have a key that nobody
-/// knows, so that nobody can choose values that meet in one place. What is nested too deep to be compared counts by what is above.
+/// Feeds a hasher so that [equal](super::equal) values have equal hashes. The hasher should have a secret key, so that
+/// an attacker cannot choose colliding values. Of a value nested too deeply to be compared, only the upper levels are
+/// hashed.
 pub(super) fn hash(value: ValueRef<'_>, state: &mut impl Hasher, depth: usize, steps: &Steps) -> Result<(), Malformed> {
     match value {
         ValueRef::String(text) | ValueRef::Symbol(text) => {
@@ -50,7 +51,7 @@ pub(super) fn hash(value: ValueRef<'_>, state: &mut impl Hasher, depth: usize, s
             state.write(code.as_bytes());
             state.write_u8(0xFF);
         }
-        // A deprecated type, whose two forms are compared by decoding them.
+        // The two forms of this deprecated type can only be compared by decoding, so all of them share one hash.
         ValueRef::DbPointer(DbPointerRef::Decoded(_) | DbPointerRef::Raw { .. }) => state.write_u8(14),
         ValueRef::CodeWithScope { code, scope } => {
             state.write_u8(15);
@@ -94,7 +95,7 @@ fn fields(document: DocumentRef<'_>, state: &mut impl Hasher, depth: usize, step
     Ok(())
 }
 
-/// By the exact value: an integer of 64 bits, a double, or else a decimal that neither can be.
+/// Hashes the exact value: as a 64-bit integer, else as a double, else as a decimal.
 fn number(number: Number, state: &mut impl Hasher) {
     if let Some(integer) = number.integer() {
         state.write_u8(7);
@@ -102,7 +103,7 @@ fn number(number: Number, state: &mut impl Hasher) {
     }
     let double = match number {
         Number::Double(double) => double,
-        // Text is the way to the nearest double that rounds once.
+        // Parsing the text rounds once to the nearest double.
         Number::Decimal(decimal) => decimal.to_string().parse().unwrap_or(f64::NAN),
         Number::Integer(_) => return,
     };

@@ -8,7 +8,7 @@ use super::element::Element;
 use super::layout::LENGTH;
 use super::raw::Walk;
 
-/// Where the fields and elements of raw containers are that are asked for many times, by the containers' places in memory.
+/// Indexes of raw containers that are searched many times, by their addresses in memory.
 #[derive(Debug, Default)]
 pub(super) struct Indexes {
     hasher: RandomState,
@@ -17,19 +17,19 @@ pub(super) struct Indexes {
 
 #[derive(Debug)]
 enum Container {
-    /// So often was it walked through.
+    /// The number of linear searches so far.
     Walked(u32),
-    /// Where each field begins.
+    /// The offset of each field.
     Fields(HashTable<u32>),
-    /// Where each element begins.
+    /// The offset of each element.
     Elements(Vec<u32>),
-    /// It is no BSON throughout, or too large.
+    /// It is not valid BSON throughout, or is too large to be indexed.
     Malformed,
 }
 
-/// Smaller containers are walked through each time.
+/// Smaller containers are always searched linearly.
 const WORTH: usize = 512;
-/// So often a container is walked through before it is indexed.
+/// The number of linear searches before a container is indexed.
 const WALKS: u32 = 8;
 
 impl Indexes {
@@ -76,7 +76,7 @@ fn fields(document: &[u8], hasher: &RandomState) -> Result<Container, Malformed>
         let at = walk.position(document);
         let Some((element, _)) = walk.step_with_head()? else { return Ok(Container::Fields(fields)) };
         let (key, hash) = (element.key_bytes(), hasher.hash_one(element.key_bytes()));
-        // Of a key that stands twice the first counts.
+        // The first value wins for duplicate keys.
         if fields.find(hash, |other| key_at(document, *other) == Some(key)).is_none() {
             let rehash = |other: &u32| key_at(document, *other).map_or(0, |key| hasher.hash_one(key));
             fields.insert_unique(hash, at, rehash);

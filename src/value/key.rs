@@ -9,7 +9,7 @@ impl Slot {
         Self(number)
     }
 
-    /// Of a name that is in no table: it is looked for by itself.
+    /// For a name that is in no table and is looked up on its own.
     pub(crate) const NONE: Self = Self(u8::MAX);
 
     pub(super) const fn index(self) -> usize {
@@ -17,7 +17,7 @@ impl Slot {
     }
 }
 
-/// A key that is looked for again and again.
+/// A key that is looked up many times.
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
     pub(super) text: Box<str>,
@@ -30,8 +30,8 @@ impl From<&str> for Key {
     }
 }
 
-/// The first eight bytes of a key, with zeros behind a shorter one, and its length. They tell most keys apart, and keys of up to
-/// eight bytes entirely.
+/// The first eight bytes of a key, padded with zeros, and its length. They distinguish most keys, and identify keys of
+/// up to eight bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct KeyHead {
     pub(super) first: u64,
@@ -50,7 +50,7 @@ impl KeyHead {
         Self { first: u64::from_le_bytes(first), length: key.len() }
     }
 
-    /// Of a key of a length, with which a text begins.
+    /// The head of the key of this length at the start of `text`.
     #[inline]
     pub(super) fn at(text: &[u8], length: usize) -> Self {
         match text.first_chunk() {
@@ -61,7 +61,7 @@ impl KeyHead {
         }
     }
 
-    /// Of the element that stands first, if its key is ASCII, of 15 bytes at most, and not among the last bytes.
+    /// The head of the key of the first element, if it is ASCII, has at most 15 bytes, and is not too close to the end.
     #[inline(always)]
     pub(super) fn first(rest: &[u8]) -> Option<Self> {
         let [_, first @ ..] = *rest.first_chunk::<9>()?;
@@ -90,23 +90,23 @@ impl KeyHead {
     }
 }
 
-/// The first bytes of a word, of which there are fewer than eight.
+/// The first `length` bytes of a word, fewer than eight.
 #[inline(always)]
 const fn before(word: u64, length: u32) -> u64 {
     word & !(u64::MAX << (8 * length))
 }
 
-/// What the length and the first bytes of a key come to.
+/// A hash of the length and the first bytes of a key.
 #[derive(Clone, Copy)]
 pub(super) struct KeyHash(u32);
 
 impl KeyHash {
-    /// One of 64.
+    /// One of 64 buckets.
     pub(super) const fn bucket(self) -> u32 {
         self.0 >> 26
     }
 
-    /// One of 256, never the same as a bucket by itself.
+    /// One of 256 values, computed differently from the bucket.
     pub(super) const fn fingerprint(self) -> u8 {
         self.0.to_le_bytes()[2]
     }

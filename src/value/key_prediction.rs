@@ -2,23 +2,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::key::{KeyHead, Slot};
 
-/// Which key stands where in most documents of a collection, so that one comparison recognises it. What was learnt of one
-/// document is only a guess about the next: no key is taken for another, for all of it is compared.
+/// Predicts which key is at which place in the documents of a collection, so that one comparison recognises it. A
+/// prediction is only a guess: the whole key is always compared, so a wrong one cannot cause an error.
 #[derive(Debug)]
 pub(super) struct KeyPrediction([AtomicU64; PLACES]);
 
-/// As many elements are foreseen.
+/// The number of places with a prediction.
 const PLACES: usize = 64;
 
-/// The longest key that is foreseen.
+/// The maximum length of a predicted key.
 const LONGEST: usize = 7;
 
-/// The bits of a key. Above them stand the number of the name that it is, in five bits, and its length, in three: one word
-/// holds all, so that no reader ever sees a part of one and a part of another.
+/// The bits of the key. Above them are the number of the requested name (five bits) and the key's length (three bits).
+/// Everything is in one word, so that a reader never sees a mix of two predictions.
 const KEY: u64 = u64::MAX >> 8;
 const NUMBER: u64 = 31;
 
-/// The number of a key that is no name, and that in a place of which nothing is known.
+/// The numbers of a key that is not requested and of a place without a prediction.
 const NOT_REQUESTED: u64 = NUMBER;
 const UNKNOWN: u64 = NUMBER - 1;
 
@@ -29,14 +29,14 @@ impl Default for KeyPrediction {
 }
 
 impl KeyPrediction {
-    /// The usual key for a place in the document, if `rest` begins with an element that has it, and the number of the name
-    /// that the key is.
+    /// The predicted key of a place and the number of the requested name, if `rest` starts with an element with that
+    /// key.
     #[inline(always)]
     pub(super) fn recognise(&self, place: usize, rest: &[u8]) -> Option<(KeyHead, Option<Slot>)> {
         let usual = self.0.get(place)?.load(Ordering::Relaxed);
         let [_, word @ ..] = *rest.first_chunk::<9>()?;
         let (length, number) = ((usual >> 61) as usize, (usual >> 56) & NUMBER);
-        // The key with the NUL behind it; what follows is shifted out.
+        // Compares the key and its NUL; the bytes after them are shifted out.
         let difference = (u64::from_le_bytes(word) ^ (usual & KEY)) << (8 * (LONGEST - length));
         if difference != 0 || number == UNKNOWN {
             return None;
@@ -45,8 +45,8 @@ impl KeyPrediction {
         Some((KeyHead { first: usual & KEY, length }, slot))
     }
 
-    /// Learns which key stands in a place; `slot` is the number of the name that it is. Where another was learnt, that is
-    /// replaced now and then: threads that read different documents must not write to the same memory all the time.
+    /// Learns the key at a place; `slot` is the number of the requested name. An existing prediction is replaced only
+    /// occasionally: threads that read different documents must not keep writing to the same cache line.
     #[inline]
     pub(super) fn learn(&self, place: usize, key: KeyHead, slot: Option<Slot>, rest: &[u8]) {
         let Some(usual) = self.0.get(place) else { return };

@@ -6,12 +6,12 @@ use super::key::{KeyHash, KeyHead};
 use super::layout::LENGTH;
 use super::raw::Walk;
 
-/// Up to so many keys are told apart by a bit for each, which takes no memory.
+/// Up to this many keys are distinguished by one bit each, without allocating.
 const FEW: u32 = 48;
-/// How many words of bits there are.
+/// The number of words in the bitmap.
 const BUCKETS: usize = 8;
 
-/// The keys of a document that were met: a bit for each.
+/// A Bloom filter of the keys that have occurred in a document.
 #[derive(Default)]
 pub(crate) struct Keys {
     buckets: [u64; BUCKETS],
@@ -19,7 +19,7 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// How many were met.
+    /// How many keys have been added.
     pub(crate) const fn len(&self) -> u32 {
         self.count
     }
@@ -28,7 +28,7 @@ impl Keys {
         self.count == 0
     }
 
-    /// Adds a key, from which on `text` goes; whether it may have been there.
+    /// Adds the key at the start of `text`; returns whether it may have been added before.
     #[inline]
     pub(crate) fn may_have(&mut self, key: &[u8], text: &[u8]) -> bool {
         self.may_have_hash(KeyHead::at(text, key.len()).hash())
@@ -42,14 +42,14 @@ impl Keys {
         bits & bit != 0
     }
 
-    /// Whether a key stands in a document, which need not have ended, but has whole elements only.
+    /// Whether a key occurs in a document. The document may be incomplete but must end after an element.
     pub(crate) fn stand_in(document: &[u8], key: &[u8]) -> Result<bool, Malformed> {
         stands_among(document.get(LENGTH..).unwrap_or_default(), key, KeyHead::of(key))
     }
 }
 
-/// The keys of a document that were passed. Nearly always a few bits tell that a key is new, without memory being
-/// allocated; if not, the document itself is looked at again, and of one with many keys a list is made.
+/// The set of keys that have occurred in a document. The Bloom filter nearly always proves that a key is new, without
+/// allocating. Otherwise the document itself is searched again or, if it has many keys, a hash set is built.
 #[derive(Default)]
 pub(super) struct KnownKeys<'d> {
     keys: Keys,
@@ -57,7 +57,7 @@ pub(super) struct KnownKeys<'d> {
 }
 
 impl<'d> KnownKeys<'d> {
-    /// Adds a key, whose bytes are `text`; whether it was added before. `before` is where: all elements that were passed.
+    /// Adds a key with the bytes `text`; returns whether it was added before. `before` returns the elements before it.
     #[inline(always)]
     pub(super) fn repeat(
         &mut self,
@@ -82,7 +82,7 @@ impl<'d> KnownKeys<'d> {
     }
 }
 
-/// Whether a key stands among elements.
+/// Whether a key occurs in a sequence of elements.
 fn stands_among(elements: &[u8], key: &[u8], head: KeyHead) -> Result<bool, Malformed> {
     let mut walk = Walk::of_elements(elements);
     while !walk.rest().is_empty()
@@ -95,7 +95,7 @@ fn stands_among(elements: &[u8], key: &[u8], head: KeyHead) -> Result<bool, Malf
     Ok(false)
 }
 
-/// The keys of elements.
+/// The keys of a sequence of elements.
 fn list(elements: &[u8]) -> Result<HashSet<&[u8]>, Malformed> {
     let (mut walk, mut keys) = (Walk::of_elements(elements), HashSet::new());
     while !walk.rest().is_empty()

@@ -1,4 +1,4 @@
-//! How BSON lays a document out: the numbers of the most frequent types, and sizes.
+//! The layout of BSON documents: the numbers of the most frequent types, and sizes.
 
 pub(super) const STRING: u8 = 0x02;
 pub(super) const EMBEDDED: u8 = 0x03;
@@ -8,8 +8,8 @@ pub(super) const BOOLEAN: u8 = 0x08;
 pub(super) const DATE_TIME: u8 = 0x09;
 pub(super) const INT32: u8 = 0x10;
 
-/// The size of the length with which a document begins.
+/// The size of the length prefix of a document.
 pub(super) const LENGTH: usize = 4;
 
-/// The least size of a document: its length and the NUL at its end.
+/// The minimum size of a document: its length prefix and the final NUL.
 pub(super) const DOCUMENT: usize = 5;

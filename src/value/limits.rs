@@ -1,6 +1,6 @@
-/// How many steps the work on one document may take. A step is about one element that is looked at, one comparison of two values,
-/// or 32 bytes of a text.
+/// The maximum number of steps for one document. A step is roughly one element examined, one comparison of two values,
+/// or 32 bytes of a string.
 pub const MAX_STEPS: usize = 5_000_000;
 
-/// How deep values may be nested before comparing them ends in an error: MongoDB stores no more than 100 levels.
+/// The maximum nesting depth of values that can be compared. MongoDB stores at most 100 levels.
 pub const MAX_DEPTH: usize = 200;

@@ -7,15 +7,14 @@ use super::compare::equal_in_steps;
 use super::hash::hash;
 use super::{Malformed, Steps, ValueRef};
 
-/// Values of which it will often be asked whether one equals a given value. A long list is hashed once, so that its length does
-/// not matter later.
+/// Values that will be searched many times. A long list is hashed once, so that a search does not depend on its length.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct List {
     values: Vec<Bson>,
     index: Option<Box<Index>>,
 }
 
-/// As [`List`], of values in documents; hashed when it has been asked for several values.
+/// As [`List`], for values in documents; hashed after several searches.
 #[derive(Debug, Default)]
 pub(crate) struct ListRef<'v> {
     values: Vec<ValueRef<'v>>,
@@ -26,23 +25,23 @@ pub(crate) struct ListRef<'v> {
 #[derive(Clone, Debug)]
 struct Index {
     hasher: RandomState,
-    /// The numbers of the values, by their hashes; of equal ones the first.
+    /// The indexes of the values by hash; of equal values only the first.
     hashed: HashTable<usize>,
-    /// The numbers of those that have no hash: what is no BSON.
+    /// The indexes of the values that cannot be hashed because they are not BSON.
     others: Vec<usize>,
-    /// Whether there are documents or arrays among them.
+    /// Whether the list contains documents or arrays.
     containers: bool,
 }
 
-/// In a shorter list, looking at each value is faster.
+/// Shorter lists are searched linearly, which is faster.
 const HASHED_FROM: usize = 12;
 
-/// So many values are looked for in a list before it is hashed.
+/// The number of searches before a list is hashed.
 const ASKED: usize = 4;
 
 impl List {
     pub(crate) fn new(values: Vec<Bson>) -> Self {
-        // What is decoded can be compared whatever it is, but for values nested too deep, which are no less so later.
+        // Hashing decoded values fails only if one is nested too deeply; such a list is searched linearly.
         let build =
             || Index::new(values.len(), |number| values.get(number).map(ValueRef::from), &Steps::new(usize::MAX));
         let index = if values.len() >= HASHED_FROM { build().ok().map(Box::new) } else { None };
@@ -54,7 +53,7 @@ impl List {
         self.values.iter()
     }
 
-    /// The values, if there are few.
+    /// The values, if the list is short.
     #[inline]
     pub(crate) fn few(&self) -> Option<&[Bson]> {
         self.index.is_none().then_some(&*self.values)
@@ -64,10 +63,10 @@ impl List {
         self.values.is_empty()
     }
 
-    /// Whether a value of the list equals this one, as [`equal`](super::equal) has it.
+    /// Whether the list contains a value [`equal`](super::equal) to this one.
     ///
     /// # Errors
-    /// As [`equal`](super::equal), and if it takes too many steps.
+    /// As [`equal`](super::equal), and if the step budget is spent.
     #[inline]
     pub(crate) fn contains(&self, value: ValueRef<'_>, steps: &Steps) -> Result<bool, Malformed> {
         match &self.index {
@@ -155,7 +154,7 @@ impl Index {
                 any_equal(value, self.others.iter().filter_map(|number| at(*number)), steps)
             }
             Err(error) if error.is_steps() => Err(error),
-            // Whether what is no BSON equals a value, and where that fails, the comparisons tell.
+            // Values that cannot be hashed are compared one by one, which also reports the errors.
             Err(_) => {
                 let all = self.hashed.iter().chain(&self.others);
                 steps.take(self.hashed.len())?;
@@ -169,7 +168,7 @@ const fn is_container(value: ValueRef<'_>) -> bool {
     matches!(value, ValueRef::Document(_) | ValueRef::Array(_) | ValueRef::CodeWithScope { .. })
 }
 
-/// Whether another value equals this one; what fails is noted.
+/// Whether another value equals this one; an error is stored in `failed`.
 fn found(other: Option<ValueRef<'_>>, value: ValueRef<'_>, steps: &Steps, failed: &mut Option<Malformed>) -> bool {
     match other.map(|other| equal_in_steps(value, other, steps)) {
         Some(Ok(equal)) => equal,

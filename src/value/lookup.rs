@@ -8,27 +8,27 @@ use super::key::KeyHead;
 use super::requested_fields::MAX_REQUESTED;
 use super::{DocumentRef, Field, Malformed, RawFieldValue, RequestedFields, Slot};
 
-/// A document of which several fields will be asked for. Of a raw one, every requested field that is passed on the way to
-/// another is noted, so that all questions together take one pass at most, and no more of it than they need.
+/// A document in which several fields will be looked up. In a raw document, every requested field that is passed is
+/// recorded, so that all lookups together take at most one pass and read no further than needed.
 pub(crate) struct Lookup<'d> {
     document: DocumentRef<'d>,
     requested: &'d RequestedFields,
-    /// Up to where the bytes have been passed.
+    /// The offset up to which the bytes have been walked.
     passed: Cell<u32>,
-    /// How many elements were passed, as long as they were passed one by one.
+    /// The number of elements walked so far, if they were walked one by one.
     place: Cell<usize>,
-    /// From where to where each requested field's element goes; nowhere for those not met yet.
+    /// The start and end of the element of each requested field; 0 for those not found yet.
     found: [Cell<(u32, u32)>; MAX_REQUESTED],
-    /// Whether the bytes are known to be BSON.
+    /// Whether the bytes are known to be valid BSON.
     checked: Cell<bool>,
 }
 
-/// The size of a cache line, in bytes, on nearly all CPUs.
+/// The cache line size in bytes of nearly all CPUs.
 const CACHE_LINE: usize = 64;
-/// So many are loaded: by then a machine has seen by itself where the bytes go on.
+/// The number of lines to load; after that, the hardware prefetcher has detected the access pattern.
 const LINES: usize = 16;
 
-/// Of a document's first element: its length stands before it.
+/// The offset of the first element, after the length prefix.
 const FIRST: u32 = 4;
 
 impl<'d> Lookup<'d> {
@@ -44,8 +44,8 @@ impl<'d> Lookup<'d> {
         }
     }
 
-    /// Prefetches all cache lines of the document at once. Most CPUs do so in the background, whereas a walk would wait
-    /// for one line after the other.
+    /// Prefetches all cache lines of the document at once. Most CPUs load them in the background, whereas a walk would
+    /// wait for each line in turn.
     #[inline(always)]
     pub(crate) fn bring_near(&self) {
         let bytes = match self.document {
@@ -57,13 +57,13 @@ impl<'d> Lookup<'d> {
         hint::black_box(lines.fold(0, |all, byte| all ^ byte));
     }
 
-    /// As [`DocumentRef::repeated_key`]. The pass over the bytes that this takes notes every requested field.
+    /// As [`DocumentRef::repeated_key`]. This takes a full pass, which records every requested field.
     pub(crate) fn repeated_key(&self) -> Result<Option<&'d str>, Malformed> {
         let DocumentRef::Raw(document) = self.document else { return self.document.repeated_key() };
         let bytes = document.as_bytes();
         let repeated = repeated_key_guided(bytes, self)?;
         if repeated.is_none() {
-            // What ends the document is all that is left.
+            // Only the final NUL remains.
             self.passed.set(u32::try_from(bytes.len().saturating_sub(1)).unwrap_or(u32::MAX));
             self.checked.set(true);
         }
@@ -74,7 +74,7 @@ impl<'d> Lookup<'d> {
         self.document
     }
 
-    /// The field with a name, whose number is `slot`.
+    /// The field with this name; `slot` is the number of the name.
     #[inline(always)]
     pub(crate) fn field(&self, slot: Slot, name: &str) -> Result<Option<Field<'d>>, Malformed> {
         match (self.document, self.found.get(slot.index())) {
@@ -93,7 +93,7 @@ impl<'d> Lookup<'d> {
         }
     }
 
-    /// The value of the requested field with this number, whose name has this length; none of a decoded document.
+    /// The value of the requested field with this number, whose name has this length; `None` for a decoded document.
     #[inline(always)]
     pub(crate) fn raw_value(&self, slot: Slot, length: usize) -> Option<RawFieldValue<'d>> {
         match self.document {
@@ -122,7 +122,7 @@ impl<'d> Lookup<'d> {
         }
     }
 
-    /// Goes on until the requested field, and notes the other requested ones.
+    /// Walks on to the requested field and records other requested fields on the way.
     fn seek(&self, bytes: &'d [u8], slot: Slot) -> Result<Option<Field<'d>>, Malformed> {
         let (mut at, mut place) = (self.passed.get() as usize, self.place.get());
         let found = loop {
@@ -132,7 +132,7 @@ impl<'d> Lookup<'d> {
                 Some(foreseen) => foreseen,
                 None => match ElementHeader::at_any(rest) {
                     Ok(Some(element)) => (element, self.meet(place, here, element.key, element.size, rest)),
-                    // Here it stays: it will meet the same again.
+                    // The offset stays at the end of the document, so that the next lookup ends here too.
                     Ok(None) => break Ok(None),
                     Err(error) => break Err(error),
                 },
@@ -147,7 +147,7 @@ impl<'d> Lookup<'d> {
         found
     }
 
-    /// The element at `at`, with which `rest` begins, if it is the one that is foreseen in its place; noted if it is requested.
+    /// The first element of `rest`, at offset `at`, if its key was predicted correctly; recorded if it is requested.
     #[inline(always)]
     fn foreseen(&self, place: usize, at: usize, rest: &[u8]) -> Option<(ElementHeader, Option<Slot>)> {
         let (key, slot) = self.foresee(place, rest)?;
@@ -156,7 +156,7 @@ impl<'d> Lookup<'d> {
         Some((element, slot))
     }
 
-    /// Notes an element that was not foreseen, if it is requested, and foresees it from now on.
+    /// Records an element that was not predicted, if it is requested, and predicts it from now on.
     #[inline(always)]
     fn meet(&self, place: usize, at: usize, key: KeyHead, size: usize, rest: &[u8]) -> Option<Slot> {
         let is_perhaps = self.requested.may_have(key.hash());
@@ -169,7 +169,7 @@ impl<'d> Lookup<'d> {
         slot
     }
 
-    /// Notes where an element is, if it is the first with its key.
+    /// Records the position of an element, unless an earlier one has the same key.
     #[inline(always)]
     fn note(&self, slot: Slot, (from, to): (usize, usize)) {
         if let Some(found) = self.found.get(slot.index())

@@ -2,8 +2,7 @@ use thiserror::Error;
 
 use super::{MAX_DEPTH, MAX_STEPS};
 
-/// Bytes that are not BSON, met while reading a raw document; or a document that takes more than [`MAX_STEPS`] to
-/// answer about.
+/// An error while reading a raw document: its bytes are not BSON, or answering takes more than [`MAX_STEPS`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct Malformed(Cause);
@@ -19,19 +18,19 @@ enum Cause {
 }
 
 impl Malformed {
-    /// For this reason.
+    /// Creates an error with this reason.
     #[must_use]
     pub fn new(reason: impl Into<Box<str>>) -> Self {
         Self(Cause::Bson(reason.into()))
     }
 
-    /// For a spent budget of [steps](super::Steps).
+    /// Creates the error for a spent [step](super::Steps) budget.
     #[cold]
     pub(crate) const fn steps() -> Self {
         Self(Cause::Steps)
     }
 
-    /// Whether it is a spent budget, and says nothing about the bytes.
+    /// Whether the step budget is spent, which does not mean that the bytes are malformed.
     #[must_use]
     pub const fn is_steps(&self) -> bool {
         matches!(self.0, Cause::Steps)

@@ -1,4 +1,4 @@
-//! BSON values, decoded or still raw, behind one view; their equality, order and types, as MongoDB has them.
+//! BSON values, decoded or raw, behind one view, with MongoDB's equality, order and types.
 
 mod compare;
 mod cstring;

@@ -2,10 +2,11 @@ use super::Number;
 use super::decimal::{Decimal, Finite};
 
 impl Number {
-    /// Whether dividing by another number leaves nothing. Never for NaN and infinity, and by zero only for zero.
+    /// Whether dividing by another number leaves no remainder. Never true for NaN and infinity; only zero is a multiple
+    /// of zero.
     ///
-    /// A double is taken for the shortest decimal that reads back as that double: to everybody who writes such a rule,
-    /// 0.3 is a multiple of 0.1. MongoDB, which converts doubles to decimals of 15 digits for it, agrees there.
+    /// A double is read as the shortest decimal that parses back to it, which is what the author of a rule expects: 0.3
+    /// is a multiple of 0.1. MongoDB converts doubles to decimals of 15 digits here and gives the same result.
     ///
     /// ```
     /// use portcullis::value::Number;
@@ -32,7 +33,7 @@ fn finite(number: Number) -> Option<Finite> {
     }
 }
 
-/// The shortest decimal that reads back as a double: at most 17 digits.
+/// The shortest decimal that parses back to a double: at most 17 digits.
 fn shortest(value: f64) -> Option<Finite> {
     let text = format!("{:e}", value.abs());
     // Neither `NaN` nor `inf` has an exponent.
@@ -42,7 +43,7 @@ fn shortest(value: f64) -> Option<Finite> {
     Some(Finite { negative: value < 0.0, coefficient: format!("{whole}{fraction}").parse().ok()?, exponent })
 }
 
-/// Coefficients lie below 10^34 and exponents within a few thousand, so the loops are short and nothing overflows.
+/// Coefficients are below 10^34 and exponents within a few thousand, so the loops are short and cannot overflow.
 const fn divides(divisor: Finite, number: Finite) -> bool {
     let Finite { mut coefficient, mut exponent, .. } = number;
     if coefficient == 0 || divisor.coefficient == 0 {

@@ -1,6 +1,6 @@
-/// A document in BSON's bytes that was checked once, with an index of its top-level fields before the bytes: what to
-/// keep in memory of a document that will be asked about again and again. No question about one of its fields depends on
-/// how many others it has.
+/// A document in BSON's bytes that has been checked once and is preceded by an index of its top-level fields, for
+/// documents that are kept in memory and evaluated many times. Finding a field takes nearly the same time however many
+/// fields there are.
 ///
 /// ```
 /// use bson::{doc, RawDocumentBuf};
@@ -11,11 +11,11 @@
 /// ```
 #[derive(Clone, Debug)]
 pub struct Prepared {
-    /// A fingerprint of each key, padded to whole words; where in these bytes each field begins, and where the last one
-    /// ends; the document.
+    /// One fingerprint per key, padded to whole words; the offsets of the fields and of the end of the last one; the
+    /// document.
     pub(super) bytes: Box<[u8]>,
     pub(super) fields: u32,
-    /// Where the places of the fields begin, and where the document does.
+    /// The offsets at which the field offsets and the document start.
     pub(super) places: u32,
     pub(super) start: u32,
     pub(super) keys_unique: bool,
@@ -28,7 +28,7 @@ impl Prepared {
         self.bytes.get(self.start as usize..).unwrap_or_default()
     }
 
-    /// Whether there are no duplicate keys, neither in this document nor in any nested one.
+    /// Whether neither this document nor a nested one has duplicate keys.
     #[must_use]
     pub const fn keys_unique(&self) -> bool {
         self.keys_unique
@@ -40,7 +40,7 @@ impl Prepared {
         self.fields == 0
     }
 
-    /// All that it holds, index and document.
+    /// All bytes, with the index and the document.
     pub(super) const fn whole(&self) -> &[u8] {
         &self.bytes
     }

@@ -1,4 +1,4 @@
-//! How the index of a [`Prepared`] document is made and searched.
+//! Builds and searches the index of a [`Prepared`] document.
 
 use bson::{Document, RawDocument};
 
@@ -10,16 +10,16 @@ use super::requested_fields::Name;
 use super::{DocumentRef, Malformed, Prepared};
 use crate::byte_search::{first_byte, repeated, zero_bytes};
 
-/// As many fingerprints as are compared at once.
+/// The number of fingerprints compared at once.
 const WORD: usize = 8;
-/// The size of a place.
+/// The size of a field offset.
 const PLACE: usize = 4;
 
 impl Prepared {
     /// Checks a document and every value in it, and indexes its fields.
     ///
     /// # Errors
-    /// If it is no BSON, or nested deeper than [`MAX_DEPTH`](super::MAX_DEPTH).
+    /// If it is not valid BSON, or is nested deeper than [`MAX_DEPTH`](super::MAX_DEPTH).
     pub fn new(document: &RawDocument) -> Result<Self, Malformed> {
         let whole = document.as_bytes();
         let (mut keys, mut places) = (Vec::new(), Vec::new());
@@ -31,7 +31,7 @@ impl Prepared {
         }
         let keys_unique = repeated_key(whole)?.is_none();
         if !keys_unique {
-            // The look for repeated keys has ended at the first.
+            // The check for duplicate keys stopped at the first one and did not check the rest.
             Walk::new(document).try_for_each(|element| element?.check())?;
         }
         let fields = keys.len();
@@ -46,10 +46,11 @@ impl Prepared {
         Ok(Self { bytes: bytes.into(), fields, places: places_at, start, keys_unique })
     }
 
-    /// The first field with a name, looked for first where it was found in the document before.
+    /// The first field with this name. The field number at which the name was found in the previous document is tried
+    /// first.
     #[inline(always)]
     pub(super) fn find_usual(&self, name: &Name) -> Option<Element<'_>> {
-        // Where a key stands twice, the first counts.
+        // The first value wins for duplicate keys.
         if self.keys_unique
             && let Some(element) = self.element(name.usual.get())
             && let Some(element) = Element::with_head(element, name.key, &name.text)
@@ -61,7 +62,7 @@ impl Prepared {
         Some(element)
     }
 
-    /// The first field with a name, whose head is `key`.
+    /// The first field with this name; `key` is the head of the name.
     pub(super) fn find(&self, name: &str, key: KeyHead) -> Option<Element<'_>> {
         self.search(name, key).map(|(_, element)| element)
     }
@@ -70,7 +71,7 @@ impl Prepared {
         let words = self.bytes.get(..self.places as usize)?;
         let wanted = repeated(key.hash().fingerprint());
         for (number, word) in words.as_chunks().0.iter().enumerate() {
-            // A bit for each byte that is the same, and perhaps for a few after the first of them.
+            // Has a bit for each byte that matches, and possibly for a few bytes after the first match.
             let mut same = zero_bytes(u64::from_le_bytes(*word) ^ wanted);
             while same != 0 {
                 let field = number * WORD + first_byte(same);
@@ -85,10 +86,10 @@ impl Prepared {
         None
     }
 
-    /// The bytes of a field.
+    /// The bytes of the field with this number.
     #[inline(always)]
     fn element(&self, number: usize) -> Option<&[u8]> {
-        // Padding stands behind the last fingerprint.
+        // The fingerprints are followed by padding.
         if number >= self.fields as usize {
             return None;
         }

@@ -1,5 +1,5 @@
-//! A walk over the elements of a raw document: keys are compared as bytes, and a value that nobody asks for is passed
-//! over by its length. Every access is checked; what is not BSON is an error, not a panic.
+//! A walk over the elements of a raw document. Keys are compared as bytes, and values that are not needed are skipped
+//! by their length. Every access is checked: malformed bytes cause an error, not a panic.
 
 use bson::RawDocument;
 
@@ -10,10 +10,10 @@ use super::key::KeyHead;
 use super::layout::LENGTH;
 use super::{ArrayRef, DocumentRef, MAX_DEPTH, Malformed, ValueRef};
 
-/// The elements of a document that are still to come.
+/// Iterates over the remaining elements of a document.
 #[derive(Clone)]
 pub(crate) struct Walk<'a> {
-    /// From the next element's type to the last byte of the document.
+    /// From the type of the next element to the last byte of the document.
     rest: &'a [u8],
     failed: bool,
 }
@@ -23,35 +23,35 @@ impl<'a> Walk<'a> {
         Self::of_bytes(document.as_bytes())
     }
 
-    /// Of a document's bytes.
+    /// Walks over a document.
     pub(super) fn of_bytes(document: &'a [u8]) -> Self {
         Self { rest: document.get(LENGTH..).unwrap_or_default(), failed: false }
     }
 
-    /// Of elements, and what ends a document.
+    /// Walks over elements that are followed by the end of a document.
     #[inline]
     pub(super) const fn of_elements(rest: &'a [u8]) -> Self {
         Self { rest, failed: false }
     }
 
-    /// The bytes of the elements that are still to come, and of what ends the document.
+    /// The bytes of the remaining elements and the end of the document.
     pub(super) const fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// Where in a document's bytes the next element begins.
+    /// The offset of the next element in the document.
     #[inline]
     pub(super) fn position(&self, document: &[u8]) -> u32 {
         u32::try_from(document.len() - self.rest.len()).unwrap_or(u32::MAX)
     }
 
-    /// The first element with a key.
+    /// The first element with this key.
     #[inline]
     pub(super) fn find(self, key: &str) -> Result<Option<Element<'a>>, Malformed> {
         self.find_with_head(key, KeyHead::of(key.as_bytes()))
     }
 
-    /// The same, where the key's head is at hand.
+    /// As [`Self::find`], with the key's head already computed.
     #[inline]
     pub(super) fn find_with_head(mut self, key: &str, head: KeyHead) -> Result<Option<Element<'a>>, Malformed> {
         while let Some((element, other)) = self.step_with_head()? {
@@ -67,7 +67,7 @@ impl<'a> Walk<'a> {
         self.step_with_head().map(|step| step.map(|(element, _)| element))
     }
 
-    /// The next element with the head of its key.
+    /// The next element and the head of its key.
     #[inline(always)]
     pub(super) fn step_with_head(&mut self) -> Result<Option<(Element<'a>, KeyHead)>, Malformed> {
         if let Some(header) = ElementHeader::at(self.rest) {
@@ -82,7 +82,7 @@ impl<'a> Walk<'a> {
         Ok(Some((element, KeyHead::of(element.key))))
     }
 
-    /// The next element, whatever it is.
+    /// The next element of any type.
     #[inline(never)]
     fn careful_step(&mut self) -> Result<Option<Element<'a>>, Malformed> {
         match *self.rest {
@@ -118,7 +118,7 @@ impl<'a> Iterator for Walk<'a> {
     }
 }
 
-/// As [`has_text`](super::texts::has_text), of an array that may be malformed.
+/// As [`has_text`](super::texts::has_text), for an array that may be malformed.
 #[inline(never)]
 pub(super) fn has_text_unchecked(array: &[u8], text: &str) -> Option<bool> {
     let mut elements = Walk::of_bytes(array);
@@ -131,7 +131,7 @@ pub(super) fn has_text_unchecked(array: &[u8], text: &str) -> Option<bool> {
 }
 
 impl ElementHeader {
-    /// Looks at whatever element stands first; `None` where the document ends.
+    /// Reads the header of the first element, of any type; `None` at the end of the document.
     #[inline(always)]
     pub(super) fn at_any(rest: &[u8]) -> Result<Option<Self>, Malformed> {
         match (Self::at(rest), rest) {
@@ -153,7 +153,7 @@ impl ElementHeader {
 }
 
 impl Element<'_> {
-    /// Goes through the value, and what it contains, as decoding it would.
+    /// Checks the value and everything nested in it as decoding would.
     pub(super) fn check(self) -> Result<(), Malformed> {
         self.check_at(0)
     }

@@ -7,20 +7,20 @@ use super::raw::Walk;
 use super::raw::has_text_unchecked;
 use super::texts::{has_text, is_same_text, is_utf8};
 
-/// What a field of a document in bytes holds, for the comparisons that are made most often. Each gives none if it
-/// takes more than a look at plain values, or if anything is malformed.
+/// The value of a field in a raw document, for the most frequent comparisons. Each comparison returns `None` if it
+/// involves more than scalar values or if anything is malformed.
 ///
-/// Small, so that it stays in registers.
+/// The type is small enough to stay in registers.
 #[derive(Clone, Copy)]
 pub(crate) struct RawFieldValue<'d> {
     value: &'d [u8],
-    /// BSON's number of the type; [`ABSENT`] if there is no such field.
+    /// The BSON type number; [`ABSENT`] if the document has no such field.
     kind: u8,
-    /// Whether the bytes are known to be BSON.
+    /// Whether the bytes are known to be valid BSON.
     checked: bool,
 }
 
-/// No type has this number.
+/// Not a BSON type number.
 const ABSENT: u8 = 0;
 
 impl<'d> RawFieldValue<'d> {
@@ -29,12 +29,12 @@ impl<'d> RawFieldValue<'d> {
         Self { value: element.bytes(), kind: element.kind(), checked }
     }
 
-    /// Of a field that is not there.
+    /// Represents a field that does not exist.
     pub(super) const fn absent() -> Self {
         Self { value: &[], kind: ABSENT, checked: true }
     }
 
-    /// Of what stands at the end of a path that begins in the field and leads through documents only.
+    /// The value at the end of a path that starts in this field and goes only through documents.
     pub(crate) fn inside(self, path: &[Key]) -> Option<Self> {
         let mut here = self;
         for key in path {
@@ -55,19 +55,19 @@ impl<'d> RawFieldValue<'d> {
         Element::without_key(self.kind, self.value)
     }
 
-    /// Whether it is the text, or an array with it.
+    /// Whether it is this string, or an array that contains it.
     #[inline(always)]
     pub(crate) fn is_text(self, text: &str) -> Option<bool> {
         match self.element().string_bytes() {
             Some(content) if is_same_text(content, text.as_bytes()) => Some(true),
-            // What is not UTF-8 is an error, not another text.
+            // Invalid UTF-8 is an error, not a different string.
             Some(content) => (self.checked || is_utf8(content)).then_some(false),
             None if self.kind == ABSENT => Some(false),
             None => self.has_text(text),
         }
     }
 
-    /// Whether it is one of the texts, or an array with one of them.
+    /// Whether it is one of these strings, or an array that contains one of them.
     #[inline(always)]
     pub(crate) fn is_one_of<'t>(self, mut texts: impl Iterator<Item = &'t str>) -> Option<bool> {
         match self.element().string_bytes() {
@@ -85,7 +85,7 @@ impl<'d> RawFieldValue<'d> {
         }
     }
 
-    // Its parts are what is given on: a whole `RawFieldValue` would not stay in registers.
+    // The parts are passed separately because a whole `RawFieldValue` would not stay in registers.
     #[inline(always)]
     fn has_text(self, text: &str) -> Option<bool> {
         match (self.kind, self.checked) {
@@ -95,7 +95,7 @@ impl<'d> RawFieldValue<'d> {
         }
     }
 
-    /// How it compares with a number; nothing if there is no such field.
+    /// How it compares with a number; the inner `None` means that the field does not exist.
     #[inline(always)]
     pub(crate) fn order(self, number: i32) -> Option<Option<Ordering>> {
         match self.kind {
@@ -104,7 +104,7 @@ impl<'d> RawFieldValue<'d> {
         }
     }
 
-    /// Whether both are there and the same plain value.
+    /// Whether both fields exist and are the same scalar value.
     #[inline(always)]
     pub(crate) fn same(self, other: Self) -> Option<bool> {
         let (left, right) = (self.element(), other.element());

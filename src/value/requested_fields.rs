@@ -3,14 +3,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::key::{KeyHash, KeyHead, Slot};
 use super::key_prediction::KeyPrediction;
 
-/// How many names one table holds; a document's place for each is noted in two cache lines.
+/// The maximum number of names in a table; their positions in one document take two cache lines.
 pub(super) const MAX_REQUESTED: usize = 16;
 
-/// The names of top-level fields that somebody will ask for, so that one pass over a document finds them all.
+/// The names of top-level fields that will be looked up, so that one pass over a document finds them all.
 #[derive(Debug, Default)]
 pub(crate) struct RequestedFields {
     names: Vec<Name>,
-    /// A bit for the bucket of each name: a key whose bit is not set is none of them.
+    /// The bitmap of the buckets of all names: a key whose bit is not set is not requested.
     buckets: u64,
     pub(super) usual: Box<KeyPrediction>,
 }
@@ -22,8 +22,8 @@ pub(super) struct Name {
     pub(super) usual: PredictedPlace,
 }
 
-/// The number of a field in the document in which it was found last: most documents of a collection have their fields in
-/// the same order. Only ever a guess.
+/// The number that a field had in the document in which it was last found. Most documents of a collection have their
+/// fields in the same order, but this is only a guess.
 #[derive(Debug, Default)]
 pub(super) struct PredictedPlace(AtomicU32);
 
@@ -39,7 +39,7 @@ impl PredictedPlace {
 }
 
 impl RequestedFields {
-    /// The number of a name, which is added if it is new and there is room.
+    /// The number of a name, which is added if it is new and the table is not full.
     pub(crate) fn slot(&mut self, name: &str) -> Slot {
         let key = KeyHead::of(name.as_bytes());
         if let Some(slot) = self.find(name.as_bytes(), key) {
@@ -61,7 +61,7 @@ impl RequestedFields {
         (self.buckets >> key.bucket()) & 1 != 0
     }
 
-    /// The number of a key that is requested.
+    /// The number of a key, if it is requested.
     #[inline]
     pub(super) fn find(&self, text: &[u8], key: KeyHead) -> Option<Slot> {
         let same = |name: &Name| name.key == key && (key.length <= 8 || *name.text.as_bytes() == *text);
@@ -69,7 +69,7 @@ impl RequestedFields {
         u8::try_from(number).ok().map(Slot::of)
     }
 
-    /// The name of a number.
+    /// The name with this number.
     #[inline(always)]
     pub(super) fn name(&self, slot: Slot) -> Option<&Name> {
         self.names.get(slot.index())

@@ -2,12 +2,12 @@ use std::cmp::Ordering;
 
 use super::{Malformed, Type, ValueRef, order};
 
-/// How MongoDB sorts values of any type, Missing among them: by the order of the types, then within the type.
+/// MongoDB's sort order of values of any type, including Missing: first by type, then within the type.
 ///
 /// Source: [comparison and sort order](https://www.mongodb.com/docs/manual/reference/bson-type-comparison-order/).
 ///
 /// # Errors
-/// If raw bytes are no BSON, or the values are nested deeper than [`MAX_DEPTH`](super::MAX_DEPTH).
+/// If raw bytes are not BSON, or the values are nested deeper than [`MAX_DEPTH`](super::MAX_DEPTH).
 pub fn sort_order(a: Option<ValueRef<'_>>, b: Option<ValueRef<'_>>) -> Result<Ordering, Malformed> {
     compare(a, b, 0)
 }
@@ -78,7 +78,7 @@ fn compare(a: Option<ValueRef<'_>>, b: Option<ValueRef<'_>>, depth: usize) -> Re
             (pattern, options).cmp(&(other, other_options))
         }
         (V::Code(a), V::Code(b)) => a.cmp(b),
-        // NaN stands below every number.
+        // NaN sorts before every other number.
         _ => match (a.number(), b.number()) {
             (Some(a), Some(b)) => a.order(b).unwrap_or_else(|| b.is_nan().cmp(&a.is_nan())),
             _ => order(a, b).unwrap_or(Ordering::Equal),

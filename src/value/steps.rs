@@ -4,14 +4,15 @@ use super::indexes::Indexes;
 use super::limits::MAX_STEPS;
 use super::{ArrayRef, DocumentRef, Field, Malformed, ValueRef};
 
-/// How many steps one question about a field of an element takes, which is looked for by its name.
+/// The steps for looking up a field of an element by its name.
 pub(crate) const FIELD_OF_ELEMENT: usize = 4;
 
-/// So many bytes of a text are one step.
+/// This many bytes of a string count as one step.
 const TEXT: usize = 32;
 
-/// How much work may still be done on one document, and what was learnt of it meanwhile. Only what is done for many elements or
-/// many values is counted: the steps depend on the documents, the rules and the request, never on time or on how a document is stored.
+/// The remaining step budget for one document, and indexes built while spending it. Only work on many elements or many
+/// values is counted. The number of steps depends on the documents, the rules and the request, never on time or on how
+/// a document is stored.
 #[derive(Debug)]
 pub struct Steps {
     left: Cell<usize>,
@@ -25,16 +26,16 @@ impl Default for Steps {
 }
 
 impl Steps {
-    /// So many at most.
+    /// Creates a budget of this many steps.
     #[must_use]
     pub const fn new(most: usize) -> Self {
         Self { left: Cell::new(most), indexes: RefCell::new(None) }
     }
 
-    /// Takes some.
+    /// Takes steps from the budget.
     ///
     /// # Errors
-    /// There are not so many left. None are left then.
+    /// If fewer steps are left; the budget is then spent.
     #[inline]
     pub fn take(&self, steps: usize) -> Result<(), Malformed> {
         let left = self.left.get().checked_sub(steps);
@@ -42,7 +43,7 @@ impl Steps {
         if left.is_none() { Err(Malformed::steps()) } else { Ok(()) }
     }
 
-    /// Takes those of a look at a text or other bytes.
+    /// Takes the steps for reading a string or other bytes.
     ///
     /// # Errors
     /// As [`take`](Self::take).
@@ -50,7 +51,7 @@ impl Steps {
         if length < TEXT { Ok(()) } else { self.take(length / TEXT) }
     }
 
-    /// Forgets what was learnt of the documents so far: others may come to lie at their places in memory.
+    /// Discards the indexes of the documents so far, because other documents may later occupy the same addresses.
     #[inline]
     pub(crate) fn other_documents(&self) {
         if self.indexes.try_borrow().is_ok_and(|indexes| indexes.is_some()) {
@@ -58,7 +59,7 @@ impl Steps {
         }
     }
 
-    /// As [`DocumentRef::get`]; the fields of a large raw document are indexed when it is asked often.
+    /// As [`DocumentRef::get`]; a large raw document is indexed after several lookups.
     #[inline]
     pub(crate) fn get<'a>(&self, document: DocumentRef<'a>, key: &str) -> Result<Option<ValueRef<'a>>, Malformed> {
         match document {
@@ -69,7 +70,7 @@ impl Steps {
         }
     }
 
-    /// As [`Field::find`], like [`get`](Self::get).
+    /// As [`Field::find`], with the indexes of [`get`](Self::get).
     #[inline]
     pub(crate) fn field<'a>(&self, document: DocumentRef<'a>, key: &str) -> Result<Option<Field<'a>>, Malformed> {
         match document {
@@ -81,7 +82,7 @@ impl Steps {
         }
     }
 
-    /// As [`ArrayRef::get`], like [`get`](Self::get).
+    /// As [`ArrayRef::get`], with the indexes of [`get`](Self::get).
     pub(crate) fn element<'a>(&self, array: ArrayRef<'a>, index: usize) -> Result<Option<ValueRef<'a>>, Malformed> {
         match array {
             ArrayRef::Raw(raw) if Indexes::is_worth(raw.as_bytes()) => {

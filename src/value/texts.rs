@@ -1,10 +1,11 @@
-//! Texts of raw values, compared and looked for as bytes.
+//! Strings in raw values, compared and searched as bytes.
 
 use super::cstring::take_cstring;
 use super::layout::STRING;
 use crate::byte_search::{HIGH_BITS, first_byte};
 
-/// Short texts are looked at eight bytes at a time here, which costs no call; the last eight may overlap those before.
+/// Short strings are checked inline, eight bytes at a time, without a call; the last eight may overlap the previous
+/// ones.
 #[inline]
 pub(super) fn is_utf8(bytes: &[u8]) -> bool {
     let all = match bytes.last_chunk() {
@@ -17,7 +18,7 @@ pub(super) fn is_utf8(bytes: &[u8]) -> bool {
     all & HIGH_BITS == 0 || std::str::from_utf8(bytes).is_ok()
 }
 
-/// A place up to which all bytes from another on are ASCII: a few bytes at most may be behind it that are so too.
+/// An offset such that all bytes between `from` and it are ASCII. A few more ASCII bytes may follow it.
 #[inline]
 pub(super) fn ascii_end(bytes: &[u8], from: usize) -> usize {
     let (blocks, _) = bytes.get(from..).unwrap_or_default().as_chunks::<64>();
@@ -36,8 +37,8 @@ pub(super) fn ascii_end(bytes: &[u8], from: usize) -> usize {
     end
 }
 
-/// Whether an array whose values are well-formed has a text among texts; `None` if it has anything else. Its keys need not be
-/// indexes: nothing checks them.
+/// Whether a well-formed array of strings contains a string; `None` if it contains anything but strings. Its keys are
+/// not checked to be indexes.
 #[inline(never)]
 pub(super) fn has_text(array: &[u8], text: &[u8]) -> Option<bool> {
     let mut rest = array.get(4..)?;
@@ -47,9 +48,10 @@ pub(super) fn has_text(array: &[u8], text: &[u8]) -> Option<bool> {
         if *kind != STRING {
             return None;
         }
-        // The index, of which nobody needs to know more than where it ends.
+        // Only the end of the key matters.
         let value = match after {
-            // An empty one would have its NUL taken for its first byte, and what follows for the NUL.
+            // Requires a key of at least one byte: with an empty one, the NUL would be taken for the key and the next
+            // byte for the NUL.
             [1..=u8::MAX, 0, value @ ..] => value,
             _ => take_cstring(after).ok()?.1,
         };
@@ -64,7 +66,7 @@ pub(super) fn has_text(array: &[u8], text: &[u8]) -> Option<bool> {
     Some(false)
 }
 
-/// Whether two texts are the same. The ends are looked at first, in which ids differ that were given one after the other.
+/// Whether two strings are equal. The ends are compared first, because that is where sequentially generated IDs differ.
 #[inline(always)]
 pub(super) fn is_same_text(text: &[u8], other: &[u8]) -> bool {
     if text.len() != other.len() {

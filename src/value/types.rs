@@ -1,6 +1,6 @@
 use super::ValueRef;
 
-/// The BSON types by which `$type` asks, and the alias and number of each.
+/// The BSON types known to `$type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 #[expect(missing_docs, reason = "each is the BSON type of its name")]
@@ -29,7 +29,7 @@ pub enum Type {
 }
 
 impl Type {
-    /// Every type with the alias and the number by which MongoDB's `$type` knows it.
+    /// Every type with its alias and number in MongoDB's `$type`.
     pub const ALL: [(Self, &'static str, i32); 21] = [
         (Self::Double, "double", 1),
         (Self::String, "string", 2),
@@ -60,13 +60,13 @@ impl Type {
         Self::ALL.iter().find(|(found, ..)| *found == self).map_or("", |(_, alias, _)| alias)
     }
 
-    /// The type of an alias.
+    /// The type with this alias.
     #[must_use]
     pub fn from_alias(alias: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, found, _)| *found == alias).map(|(found, ..)| *found)
     }
 
-    /// The type of a number.
+    /// The type with this number.
     #[must_use]
     pub fn from_number(number: i64) -> Option<Self> {
         Self::ALL.iter().find(|(.., found)| i64::from(*found) == number).map(|(found, ..)| *found)
@@ -82,31 +82,31 @@ impl TypeSet {
     pub const NUMBER: Self =
         Self(1 << Type::Int as u32 | 1 << Type::Long as u32 | 1 << Type::Double as u32 | 1 << Type::Decimal as u32);
 
-    /// No type.
+    /// The empty set.
     pub const NONE: Self = Self(0);
 
     /// All types.
     pub const ALL: Self = Self((1 << Type::ALL.len()) - 1);
 
-    /// Adds a type.
+    /// The set with this type added.
     #[must_use]
     pub const fn with(self, kind: Type) -> Self {
         Self(self.0 | 1 << kind as u32)
     }
 
-    /// The types of both.
+    /// The union of both sets.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Whether a type is in it.
+    /// Whether the set contains a type.
     #[must_use]
     pub const fn contains(self, kind: Type) -> bool {
         self.0 & 1 << kind as u32 != 0
     }
 
-    /// Whether no type is in it.
+    /// Whether the set is empty.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0

@@ -2,7 +2,7 @@ use bson::{Bson, Decimal128, Document, RawDocument, RawDocumentBuf};
 
 use super::Prepared;
 
-/// A document, decoded or raw. If a key is duplicated in raw bytes, the first occurrence counts, as in MongoDB.
+/// A document, decoded or raw. The first value wins for duplicate keys in raw bytes, as in MongoDB.
 #[derive(Clone, Copy, Debug)]
 pub enum DocumentRef<'a> {
     /// A decoded document.
@@ -18,16 +18,16 @@ pub enum DocumentRef<'a> {
 pub enum ArrayRef<'a> {
     /// A decoded array.
     Decoded(&'a [Bson]),
-    /// An array in BSON's own bytes: those of a document whose keys nobody looks at.
+    /// An array in BSON's own bytes: encoded like a document, with keys that are ignored.
     Raw(&'a RawDocument),
 }
 
-/// A DBPointer, decoded or raw. A deprecated type: it is only ever compared whole.
+/// A DBPointer, decoded or raw. The type is deprecated, so it is only compared as a whole.
 #[derive(Clone, Copy, Debug)]
 pub enum DbPointerRef<'a> {
-    /// A decoded one.
+    /// A decoded DBPointer.
     Decoded(&'a bson::DbPointer),
-    /// One in BSON's own bytes.
+    /// A DBPointer in BSON's own bytes.
     Raw {
         /// The collection.
         namespace: &'a str,
@@ -74,7 +74,7 @@ pub enum ValueRef<'a> {
     Boolean(bool),
     /// Milliseconds since 1970-01-01T00:00:00Z.
     DateTime(i64),
-    /// A timestamp of the replication log.
+    /// A replication timestamp.
     Timestamp {
         /// Seconds since 1970.
         time: u32,
@@ -92,11 +92,11 @@ pub enum ValueRef<'a> {
     DbPointer(DbPointerRef<'a>),
     /// JavaScript.
     Code(&'a str),
-    /// JavaScript with variables.
+    /// JavaScript with scope.
     CodeWithScope {
         /// The code.
         code: &'a str,
-        /// The variables.
+        /// The variables in scope.
         scope: DocumentRef<'a>,
     },
     /// The highest of all values.

@@ -1,4 +1,4 @@
-//! What documents, arrays and values hold, whichever form they have.
+//! The contents of documents, arrays and values in either form.
 
 use bson::{Bson, Document, RawDocumentBuf};
 
@@ -12,7 +12,7 @@ impl<'a> DocumentRef<'a> {
     /// The value of a field, if the document has it.
     ///
     /// # Errors
-    /// If raw bytes up to that field are no BSON.
+    /// If the raw bytes up to that field are not BSON.
     pub fn get(self, key: &str) -> Result<Option<ValueRef<'a>>, Malformed> {
         match self {
             Self::Decoded(document) => Ok(document.get(key).map(ValueRef::from)),
@@ -21,7 +21,7 @@ impl<'a> DocumentRef<'a> {
         }
     }
 
-    /// The fields in order.
+    /// Iterates over the fields in order.
     pub fn iter(self) -> impl Iterator<Item = Result<(&'a str, ValueRef<'a>), Malformed>> {
         match self {
             Self::Decoded(document) => Fields::Decoded(document.iter()),
@@ -40,7 +40,7 @@ impl<'a> DocumentRef<'a> {
         }
     }
 
-    /// Whether a key may stand twice in it.
+    /// Whether it may contain duplicate keys.
     pub(crate) const fn may_repeat_keys(self) -> bool {
         match self {
             Self::Decoded(_) => false,
@@ -49,7 +49,7 @@ impl<'a> DocumentRef<'a> {
         }
     }
 
-    /// A key that is duplicated in it or in a nested document. In raw bytes, every value is checked.
+    /// The first duplicate key in it or in a nested document. In raw bytes, every value is checked.
     pub(crate) fn repeated_key(self) -> Result<Option<&'a str>, Malformed> {
         match self {
             Self::Raw(document) => repeated_key(document.as_bytes()),
@@ -58,7 +58,7 @@ impl<'a> DocumentRef<'a> {
         }
     }
 
-    /// BSON's bytes; none of a decoded document.
+    /// The document's BSON; empty for a decoded document.
     pub(super) fn raw_bytes(self) -> &'a [u8] {
         match self {
             Self::Decoded(_) => &[],
@@ -67,10 +67,10 @@ impl<'a> DocumentRef<'a> {
         }
     }
 
-    /// A decoded copy; the first occurrence of a duplicate key is kept.
+    /// A decoded copy, with the first value of duplicate keys.
     ///
     /// # Errors
-    /// If raw bytes are no BSON.
+    /// If the raw bytes are not BSON.
     pub fn to_document(self) -> Result<Document, Malformed> {
         match self {
             Self::Decoded(document) => Ok(document.clone()),
@@ -128,7 +128,7 @@ impl<'a> Iterator for Elements<'a> {
 }
 
 impl<'a> ArrayRef<'a> {
-    /// The elements in order.
+    /// Iterates over the elements in order.
     pub fn iter(self) -> impl Iterator<Item = Result<ValueRef<'a>, Malformed>> {
         match self {
             Self::Decoded(array) => Elements::Decoded(array.iter()),
@@ -139,7 +139,7 @@ impl<'a> ArrayRef<'a> {
     /// The element at an index, counted from 0.
     ///
     /// # Errors
-    /// If raw bytes up to that element are no BSON.
+    /// If the raw bytes up to that element are not BSON.
     pub fn get(self, index: usize) -> Result<Option<ValueRef<'a>>, Malformed> {
         match self {
             Self::Decoded(array) => Ok(array.get(index).map(ValueRef::from)),
@@ -159,7 +159,7 @@ impl<'a> ArrayRef<'a> {
     /// The number of elements.
     ///
     /// # Errors
-    /// If raw bytes are no BSON.
+    /// If the raw bytes are not BSON.
     pub fn len(self) -> Result<usize, Malformed> {
         match self {
             Self::Decoded(array) => Ok(array.len()),
@@ -172,7 +172,7 @@ impl ValueRef<'_> {
     /// A decoded copy.
     ///
     /// # Errors
-    /// If raw bytes are no BSON, or nested deeper than [`MAX_DEPTH`](super::MAX_DEPTH).
+    /// If the raw bytes are not BSON, or are nested deeper than [`MAX_DEPTH`](super::MAX_DEPTH).
     pub fn to_bson(self) -> Result<Bson, Malformed> {
         self.decode(0)
     }
@@ -218,7 +218,7 @@ impl ValueRef<'_> {
     }
 }
 
-/// The library makes a DBPointer of nothing but a document's bytes.
+/// The library creates a DBPointer only by decoding a document.
 fn db_pointer(namespace: &str, id: [u8; 12]) -> Result<Bson, Malformed> {
     let length = |content: usize| i32::try_from(content).map(i32::to_le_bytes).map_err(|_| Malformed::new("too long"));
     let mut bytes = length(namespace.len() + 24)?.to_vec();

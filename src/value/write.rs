@@ -1,4 +1,4 @@
-//! Writing of a document out of parts of another, decoded or in BSON's own bytes.
+//! Writes a document from parts of another one, as a decoded document or as BSON.
 
 use std::io::Write as _;
 use std::mem;
@@ -9,21 +9,21 @@ use super::element::Element;
 use super::raw::Walk;
 use super::{Field, Malformed};
 
-/// Where a value stands: under a key of a document or at an index of an array.
+/// Where a value is written: under a key of a document or at an index of an array.
 #[derive(Clone, Copy)]
 pub(crate) enum Place<'k> {
     Key(&'k str),
     Index(usize),
 }
 
-/// What other values stand in.
+/// A kind of container.
 #[derive(Clone, Copy)]
 pub(crate) enum Container {
     Document,
     Array,
 }
 
-/// What becomes of a container in which nothing was written.
+/// What to do with a container to which nothing was written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Empty {
     Kept,
@@ -32,13 +32,13 @@ pub(crate) enum Empty {
 
 /// Writes the values of one document in order.
 pub(crate) trait Writer {
-    /// Writes a value as it is.
+    /// Writes a value unchanged.
     ///
     /// # Errors
-    /// If the value is no BSON, or nested deeper than [`MAX_DEPTH`](super::MAX_DEPTH).
+    /// If the value is not BSON, or is nested deeper than [`MAX_DEPTH`](super::MAX_DEPTH).
     fn whole(&mut self, place: Place<'_>, value: Field<'_>) -> Result<(), Malformed>;
 
-    /// Writes a container, which `fill` writes the contents of; says whether it was kept.
+    /// Writes a container whose contents `fill` writes; returns whether it was kept.
     fn container<E: From<Malformed>>(
         &mut self,
         place: Place<'_>,
@@ -48,19 +48,19 @@ pub(crate) trait Writer {
     ) -> Result<bool, E>;
 }
 
-/// Writes a decoded document.
+/// Writes to a decoded document.
 pub(crate) struct DocumentWriter {
     open: Open,
 }
 
-/// The container that is being filled.
+/// The container that is being written.
 enum Open {
     Document(Document),
     Array(Vec<Bson>),
 }
 
 impl DocumentWriter {
-    /// The document that `fill` writes.
+    /// Returns the document that `fill` writes.
     pub(crate) fn write<E>(fill: impl FnOnce(&mut Self) -> Result<(), E>) -> Result<Document, E> {
         let mut writer = Self { open: Open::Document(Document::new()) };
         fill(&mut writer)?;
@@ -112,17 +112,17 @@ impl Writer for DocumentWriter {
     }
 }
 
-/// Writes a document in BSON's own bytes. Values that are taken whole are copied without being decoded; the length of a
-/// container is put in when its contents have been written.
+/// Writes to BSON. Whole values are copied without being decoded; the length of a container is filled in once its
+/// contents have been written.
 pub(crate) struct RawWriter<'b> {
     bytes: &'b mut Vec<u8>,
 }
 
-/// Stands for the length of a container that is not known yet.
+/// A placeholder for the length of an open container.
 const LENGTH: [u8; 4] = [0; 4];
 
 impl<'b> RawWriter<'b> {
-    /// Puts the document that `fill` writes in the place of whatever `bytes` hold.
+    /// Replaces the content of `bytes` by the document that `fill` writes.
     pub(crate) fn write<E: From<Malformed>>(
         bytes: &'b mut Vec<u8>,
         fill: impl FnOnce(&mut Self) -> Result<(), E>,
@@ -138,13 +138,13 @@ impl<'b> RawWriter<'b> {
         self.bytes.push(kind);
         match place {
             Place::Key(key) => self.bytes.extend_from_slice(key.as_bytes()),
-            // Writing to memory does not fail.
+            // Writing to a `Vec` cannot fail.
             Place::Index(index) => _ = write!(self.bytes, "{index}"),
         }
         self.bytes.push(0);
     }
 
-    /// Ends the container whose length stands at `start`.
+    /// Closes the container that starts at `start`.
     fn end(&mut self, start: usize) -> Result<(), Malformed> {
         self.bytes.push(0);
         let length = i32::try_from(self.bytes.len().saturating_sub(start));
@@ -197,7 +197,7 @@ impl Writer for RawWriter<'_> {
 }
 
 impl Container {
-    /// BSON's number of its type.
+    /// The BSON type number of the value.
     pub(crate) const fn kind(self) -> u8 {
         match self {
             Self::Document => 0x03,
