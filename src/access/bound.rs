@@ -1,4 +1,4 @@
-//! A policy's parts with the context settled in each.
+//! The parts of a policy, bound to a context.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::eval::{Binder, Residual, Truth};
 use crate::policy::{FieldRule, Role, Rule};
 
-/// A role, bound.
+/// A bound role.
 #[derive(Debug)]
 pub(super) struct BoundRole {
     pub(super) name: Arc<str>,
@@ -21,7 +21,7 @@ pub(super) struct BoundRole {
     pub(super) additional_fields: Option<BoundField>,
 }
 
-/// The rule of a field, bound.
+/// A bound field rule.
 #[derive(Debug, Default)]
 pub(super) struct BoundField {
     pub(super) read: Option<Residual>,
@@ -29,11 +29,11 @@ pub(super) struct BoundField {
     pub(super) fields: Option<BoundFields>,
 }
 
-/// The rules of several fields, bound.
+/// Bound rules for several fields.
 pub(super) type BoundFields = HashMap<Box<str>, BoundField>;
 
 impl BoundRole {
-    /// None if it applies to no document.
+    /// `None` if the role applies to no document.
     pub(super) fn new<'p>(role: &'p Role, binder: &mut Binder<'p>) -> Option<Self> {
         let apply_when = binder.bind(&role.apply_when.predicate).settle();
         if apply_when.constant().is_some_and(|truth| matches!(truth, Truth::False | Truth::Unknown)) {
@@ -69,7 +69,7 @@ fn bound_fields<'p>(fields: &'p [FieldRule], binder: &mut Binder<'p>) -> BoundFi
     fields.iter().map(|field| (field.name.clone(), BoundField::new(field, binder))).collect()
 }
 
-/// Only True grants in every one of these places, so what the context leaves Unknown is settled.
+/// Binds a rule and settles what the context leaves Unknown, because only True grants in each of these places.
 fn settled<'p>(rule: Option<&'p Rule>, binder: &mut Binder<'p>) -> Option<Residual> {
     rule.map(|rule| binder.bind(&rule.predicate).settle())
 }

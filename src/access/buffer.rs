@@ -9,18 +9,18 @@ use crate::value::{DocumentRef, DocumentWriter, Malformed, RawWriter, Writer};
 #[derive(Clone, Debug, Default)]
 pub struct Buffer {
     bytes: Vec<u8>,
-    /// Holds what is read while `bytes` are written anew.
+    /// The previous content while `bytes` is rewritten.
     spare: Vec<u8>,
 }
 
 impl Buffer {
-    /// An empty buffer.
+    /// Creates an empty buffer.
     #[must_use]
     pub const fn new() -> Self {
         Self { bytes: Vec::new(), spare: Vec::new() }
     }
 
-    /// The document written last.
+    /// The document that was written last.
     pub(super) fn document(&self) -> Result<&RawDocument, Malformed> {
         Ok(RawDocument::from_bytes(&self.bytes)?)
     }
@@ -30,7 +30,7 @@ impl Buffer {
     }
 }
 
-/// What the visible part of a document is written on.
+/// Where the visible part of a document is written.
 pub(super) trait Page {
     type Writer<'p>: Writer
     where
@@ -40,7 +40,7 @@ pub(super) trait Page {
     fn write<E: From<Malformed>>(&mut self, fill: impl FnOnce(&mut Self::Writer<'_>) -> Result<(), E>)
     -> Result<(), E>;
 
-    /// Writes what is to be left of the document written last.
+    /// Replaces the document written last by a part of it.
     fn rewrite<E: From<Malformed>>(
         &mut self,
         fill: impl FnOnce(DocumentRef<'_>, &mut Self::Writer<'_>) -> Result<(), E>,
@@ -49,7 +49,7 @@ pub(super) trait Page {
     fn is_empty(&self) -> bool;
 }
 
-/// A decoded document, once one was written.
+/// The decoded document; `None` until one has been written.
 impl Page for Option<Box<Document>> {
     type Writer<'p> = DocumentWriter;
 
@@ -92,7 +92,7 @@ impl Page for Buffer {
     }
 }
 
-/// A buffer, once something was written.
+/// The buffer; `None` until something has been written.
 impl Page for Option<Buffer> {
     type Writer<'p> = RawWriter<'p>;
 

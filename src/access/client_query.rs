@@ -27,25 +27,25 @@ pub struct Query {
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum QueryError {
-    /// A filter that is no extended JSON.
+    /// A filter that is not extended JSON.
     #[error("{0}")]
     Json(EjsonErrorKind),
-    /// A malformed filter, or one with parts that no query has.
+    /// A malformed or unsupported filter.
     #[error("{0}")]
     Filter(FindError),
-    /// An expression of the filter has no value for a document that the client may read.
+    /// An expression in the filter cannot be evaluated for a document that the client may read.
     #[error("an expression of the filter fails on a document: {0}")]
     Expression(FindError),
     /// A malformed projection.
     #[error("{0}")]
     Projection(ProjectionError),
-    /// A malformed order.
+    /// A malformed sort order.
     #[error("sort order must be 1 or -1")]
     Sort,
-    /// Documents that have no place in the order.
+    /// Documents that cannot be sorted.
     #[error("{0}")]
     Order(FindError),
-    /// A malformed path in the order.
+    /// A malformed path in the sort order.
     #[error("{0}")]
     Path(PathError),
     /// Neither the collection nor the defaults have rules.
@@ -57,7 +57,7 @@ pub enum QueryError {
     /// The query takes more than [`MAX_STEPS`](crate::value::MAX_STEPS) for one document.
     #[error("{}", Malformed::steps())]
     StepsSpent,
-    /// Something that decides failed.
+    /// A condition that affects the result failed.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Failed(Vec<EvalError>),
 }
@@ -82,10 +82,10 @@ impl Code for QueryError {
 }
 
 impl Query {
-    /// Reads a query as a client sends it.
+    /// Compiles a query as sent by a client.
     ///
     /// # Errors
-    /// If a part is malformed, or uses what is not supported.
+    /// If a part is malformed or unsupported.
     pub fn compile(
         filter: Option<&Node>,
         projection: Option<&Node>,
@@ -94,7 +94,7 @@ impl Query {
         Self::compile_within(filter, projection, sort, &PatternAllowance::default())
     }
 
-    /// As [`compile`](Self::compile), with patterns for which the other parts of the request leave room.
+    /// As [`compile`](Self::compile), within a pattern allowance that is shared with other parts of the request.
     pub(crate) fn compile_within(
         filter: Option<&Node>,
         projection: Option<&Node>,
@@ -114,11 +114,11 @@ fn is_by_id(filter: &Node) -> bool {
     filter.as_object().is_some_and(|members| members.iter().all(|member| member.key == "_id"))
 }
 
-/// A client's filter is extended JSON, and means what MongoDB means by it.
+/// A client's filter is extended JSON with MongoDB's semantics.
 fn compile_filter(node: &Node, patterns: &PatternAllowance) -> Result<Filter, Located<QueryError>> {
     let filter = json::to_document(node).map_err(|error| error.map(QueryError::Json))?;
     Filter::compile_within(&filter, patterns).map_err(|error| {
-        // The place of the first member that fails by itself.
+        // The position of the first member that fails on its own.
         let at_fault = filter.iter().find_map(|(name, value)| {
             let alone = Document::from_iter([(name.clone(), value.clone())]);
             let fails = Filter::compile_within(&alone, &PatternAllowance::default()).is_err();
@@ -159,11 +159,11 @@ fn compile_sort(node: &Node) -> Result<Sort, Located<QueryError>> {
 }
 
 impl Guard {
-    /// What a query brings of a collection in memory. The query means what it would mean on the documents as the user
-    /// may read them: a hidden field is Missing to it.
+    /// Runs a query on a collection in memory. The query is applied to the documents as the user may read them: to it,
+    /// a hidden field is Missing.
     ///
     /// # Errors
-    /// If there are no rules, something that decides about any document fails, or the rules ask for a part of the
+    /// If there are no rules, if a condition that affects any document fails, or if the rules refer to a part of the
     /// context that was not supplied.
     pub fn find<'d>(
         &self,
@@ -186,10 +186,10 @@ impl Guard {
         left.map_err(|error| QueryError::Failed(vec![error.into()]))
     }
 
-    /// Whether anybody may ask for anything here.
+    /// Checks whether queries are possible at all.
     ///
     /// # Errors
-    /// If there are no rules, they do not load, or a filter of theirs fails whatever the document.
+    /// If there are no rules, if they do not load, or if a filter of the rules fails for every document.
     pub(crate) fn admit(&self) -> Result<(), QueryError> {
         match &self.entrance {
             Entrance::Closed(Reason::NoRule { namespace }) => Err(QueryError::NoRule(namespace.clone())),
@@ -201,25 +201,25 @@ impl Guard {
         }
     }
 
-    /// The filter of a query, to be asked of what is visible of documents.
+    /// The filter of a query, ready to be applied to the visible part of documents.
     pub(crate) fn answering(&self, query: &Query) -> Answered {
         Answered { filter: Arc::clone(&query.filter) }
     }
 }
 
-/// A client's filter, ready to be asked of documents as the client may read them.
+/// A client's filter, ready to be applied to documents as the client may read them.
 #[derive(Clone, Debug)]
 pub(crate) struct Answered {
     filter: Arc<Filter>,
 }
 
 impl Answered {
-    /// The conditions that each document must meet.
+    /// The conditions on each document.
     pub(super) fn residual(&self) -> &Residual {
         self.filter.residual()
     }
 
-    /// Whether a document, redacted already, is one that the filter asks for.
+    /// Whether a redacted document matches the filter.
     pub(crate) fn answers(&self, visible: DocumentRef<'_>) -> Result<bool, QueryError> {
         let (errors, context) = (Errors::default(), Context::new());
         let documents = Documents { root: Some(ValueRef::Document(visible)), ..Documents::default() };
@@ -241,7 +241,7 @@ impl Answered {
 }
 
 impl Query {
-    /// What it leaves of each document.
+    /// The projection.
     pub(crate) const fn projection(&self) -> Option<&Projection> {
         self.projection.as_ref()
     }
@@ -251,12 +251,12 @@ impl Query {
         self.is_by_id
     }
 
-    /// The order, by paths.
+    /// The sort order, by paths.
     pub(crate) fn sort(&self) -> &[(FieldPath, Direction)] {
         self.sort.keys()
     }
 
-    /// The same documents in the order that the query asks for; those that are alike to it stay as they are.
+    /// Sorts documents by the query's sort order; the sort is stable.
     pub(crate) fn in_order<D>(&self, documents: Vec<D>) -> Result<Vec<D>, QueryError>
     where
         for<'d> DocumentRef<'d>: From<&'d D>,

@@ -8,8 +8,8 @@ use crate::schema::Failure;
 use crate::text::{OneLine, excerpt};
 use crate::value::{DocumentRef, Malformed};
 
-/// The decision about one document, the role that made it, and the errors met on the way. `T` is the result if allowed;
-/// the role's name is borrowed from the guard.
+/// The decision on one document, the role that made it, and the errors that occurred. `T` is the result if allowed; the
+/// role's name is borrowed from the guard.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Decision<'g, T> {
@@ -23,14 +23,14 @@ pub struct Decision<'g, T> {
 pub enum Outcome<T> {
     /// Allowed.
     Allow(T),
-    /// Denied, and why.
+    /// Denied, for this reason.
     Deny(Reason),
 }
 
 /// The part of a document that a user may see.
 #[derive(Clone, Debug)]
 pub enum Visible<'d> {
-    /// All of it.
+    /// The whole document.
     Whole(DocumentRef<'d>),
     /// Some fields of a decoded document.
     Part(Box<Document>),
@@ -38,16 +38,16 @@ pub enum Visible<'d> {
     RawPart(RawDocumentBuf),
 }
 
-/// Which half of `document_filters`.
+/// The half of `document_filters` that decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Half {
-    /// `read`, or else `write`.
+    /// `read`, or `write` as its alternative.
     Read,
     /// `write`.
     Write,
 }
 
-/// Why something is denied.
+/// Why access is denied.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reason {
     /// Neither the collection nor the defaults have roles.
@@ -68,28 +68,28 @@ pub enum Reason {
     DocumentFilters(Half),
     /// The role's `search` does not hold.
     Search,
-    /// The role's `read` is there and does not hold.
+    /// The role has a `read` that does not hold.
     Read,
-    /// No field of the document may be seen.
+    /// No field of the document is visible.
     NothingVisible,
-    /// The role's `write` is there and does not hold.
+    /// The role has a `write` that does not hold.
     Write,
-    /// These fields change and may not be written: their paths, sorted.
+    /// These fields change and may not be written; their paths are sorted.
     Fields(Vec<String>),
     /// The role's `insert` does not hold.
     Insert,
     /// The role's `delete` does not hold.
     Delete,
-    /// An update leaves the document with another `_id`, or with none.
+    /// An update would change or remove the `_id`.
     IdChanged,
     /// The new document does not satisfy the schema.
     Schema(Vec<Failure>),
-    /// Something failed; the errors say what.
+    /// A condition failed; the decision's errors say why.
     Failed,
 }
 
 impl<'g, T> Decision<'g, T> {
-    /// What was decided.
+    /// The outcome.
     pub const fn outcome(&self) -> &Outcome<T> {
         &self.outcome
     }
@@ -99,7 +99,7 @@ impl<'g, T> Decision<'g, T> {
         matches!(self.outcome, Outcome::Allow(_))
     }
 
-    /// What the allowance gives, if it is one.
+    /// The result, if allowed.
     pub fn allowed(self) -> Option<T> {
         match self.outcome {
             Outcome::Allow(value) => Some(value),
@@ -107,7 +107,7 @@ impl<'g, T> Decision<'g, T> {
         }
     }
 
-    /// Why it is denied, if it is.
+    /// The reason, if denied.
     pub const fn reason(&self) -> Option<&Reason> {
         match &self.outcome {
             Outcome::Allow(_) => None,
@@ -115,19 +115,19 @@ impl<'g, T> Decision<'g, T> {
         }
     }
 
-    /// The role that decided; `None` if none applies or none was asked.
+    /// The role that decided; `None` if no role applies or none was needed.
     pub const fn role(&self) -> Option<&'g str> {
         self.role
     }
 
-    /// Everything that failed while deciding, whether or not it decided.
+    /// All errors that occurred, whether or not they affected the outcome.
     pub fn errors(&self) -> &[EvalError] {
         self.failures.as_ref().map(|failures| failures.as_slice()).unwrap_or_default()
     }
 }
 
 impl Visible<'_> {
-    /// What is visible, as it is.
+    /// The visible part, without copying.
     #[must_use]
     pub fn as_document(&self) -> DocumentRef<'_> {
         match self {
@@ -137,10 +137,10 @@ impl Visible<'_> {
         }
     }
 
-    /// A decoded copy of what is visible.
+    /// A decoded copy of the visible part.
     ///
     /// # Errors
-    /// If it is a whole raw document that is no BSON.
+    /// If it is a whole raw document whose bytes are not BSON.
     pub fn to_document(&self) -> Result<Document, Malformed> {
         self.as_document().to_document()
     }
@@ -171,13 +171,13 @@ impl Reason {
     }
 }
 
-/// More fields than anybody reads; a stranger's document can have a million.
+/// The maximum number of fields shown; an untrusted document may have a million.
 const SHOWN_FIELDS: usize = 20;
 
-/// Names are shown up to this many characters.
+/// Longer names are truncated to this many characters.
 const SHOWN_NAME: usize = 200;
 
-/// On one line, whatever names a stranger's document has.
+/// Always a single line, whatever names an untrusted document has.
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -7,25 +7,25 @@ use crate::eval::{Documents, Errors, Trace, Truth, trace};
 use crate::policy::{FieldRule, Role, Rule};
 use crate::value::{DocumentRef, ValueRef, identical};
 
-/// The operation on a document that is to be explained.
+/// The operation to explain.
 #[derive(Clone, Copy, Debug)]
 pub enum Operation<'d> {
-    /// To read a stored document.
+    /// Reads a stored document.
     Read(DocumentRef<'d>),
-    /// To find a stored document by a search.
+    /// Finds a stored document by a search.
     Search(DocumentRef<'d>),
-    /// To insert a document.
+    /// Inserts a document.
     Insert(DocumentRef<'d>),
-    /// To make of a stored document another.
+    /// Replaces a stored document by another.
     Update(DocumentRef<'d>, DocumentRef<'d>),
-    /// To delete a stored document.
+    /// Deletes a stored document.
     Delete(DocumentRef<'d>),
 }
 
-/// Every condition that bears on one decision, evaluated part by part.
+/// Every condition that contributes to a decision, evaluated part by part.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
-    /// Whether rules do not apply, because the user is the system.
+    /// Whether rules do not apply because the user is the system user.
     pub bypass: bool,
     /// The filters, in order.
     pub filters: Vec<RuleTrace>,
@@ -44,24 +44,24 @@ pub struct RoleTrace {
     pub apply_when: Trace,
 }
 
-/// How one rule came to its outcome.
+/// How a rule came to its outcome.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RuleTrace {
     /// The rule's place: `write`, `fields.salary.read`.
     pub place: String,
-    /// How it came about; `None` if there is no such rule, which denies.
+    /// The evaluation; `None` if there is no such rule, which denies.
     pub trace: Option<Trace>,
 }
 
-/// Fields that are shown one by one.
+/// The maximum number of fields shown individually.
 const SHOWN_FIELDS: usize = 1000;
 
-/// Elements of an array whose field rules are shown one by one.
+/// The maximum number of array elements whose field rules are shown individually.
 const SHOWN_ELEMENTS: usize = 10;
 
 impl Guard {
-    /// Every condition that bears on an operation, with what each looked at. It evaluates them one by one and so takes
-    /// longer than the decision itself.
+    /// Every condition that contributes to the decision on an operation, with its operands. The conditions are
+    /// evaluated one by one, so this takes longer than the decision itself.
     #[must_use]
     pub fn explain(&self, operation: Operation<'_>) -> Explanation {
         let mut explanation = Explanation {
@@ -148,7 +148,7 @@ impl Guard {
                 add("document_filters.write", writes, alone(stored, Some(stored)));
             }
         }
-        // The same way as the decision: fields have a say only where the document's own rules leave it to them.
+        // As in the decision, field rules matter only where the role's own rules leave it to them.
         let write = add("write", role.write.as_ref(), seen);
         let fields = if reading {
             let read = add("read", role.read.as_ref(), seen);
@@ -221,7 +221,7 @@ impl Guard {
                 }
             }
         }
-        // Such a rule settles what is inside as well.
+        // Such a rule also decides for everything inside.
         if traces.len() > before {
             return;
         }
@@ -236,14 +236,14 @@ impl Guard {
     }
 }
 
-/// What a field is asked about.
+/// The permission that a field is checked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Asked {
     Reading,
     Writing,
 }
 
-/// A field before and after.
+/// The old and the new value of a field.
 #[derive(Clone, Copy)]
 struct Change<'d> {
     prev: Option<ValueRef<'d>>,
@@ -251,7 +251,7 @@ struct Change<'d> {
 }
 
 impl<'d> Change<'d> {
-    /// Whether there is no change.
+    /// Whether the two are equal.
     fn is_none(self) -> bool {
         match (self.prev, self.this) {
             (Some(prev), Some(this)) => identical(prev, this).unwrap_or(false),
@@ -259,7 +259,7 @@ impl<'d> Change<'d> {
         }
     }
 
-    /// The field of that name inside: in the embedded document, or in each document of the array.
+    /// The nested field with this name: in the embedded document, or in each document of the array.
     fn inside(self, name: &str) -> Vec<(String, Self)> {
         let of = |value: Option<ValueRef<'d>>, index: Option<usize>| -> Option<ValueRef<'d>> {
             let value = match (value?, index) {

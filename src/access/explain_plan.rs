@@ -11,30 +11,29 @@ use crate::eval::{Residual, Trace, Truth};
 use crate::projection::Projection;
 use crate::query_plan::{Field, Plan, Remaining, remaining, settled};
 
-/// What each part of the rules contributes to a [`Plan`](Guard::plan).
+/// What each part of the rules contributes to [`Guard::plan`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlanExplanation {
     /// The documents that may be read.
     pub plan: Plan,
-    /// Whether rules do not apply, because the user is the system.
+    /// Whether rules do not apply because the user is the system user.
     pub bypass: bool,
     /// The filters that apply, in order.
     pub filters: Vec<FilterPlan>,
     /// All roles, in order.
     pub roles: Vec<RolePlan>,
-    /// What remains to be checked of each document that is found.
+    /// What must be checked on each document found.
     pub remaining: Vec<Remaining>,
-    /// As a projection, what may be seen of any document, where that is the same for all of them; an empty one leaves
-    /// everything.
+    /// The visible fields as a projection, if they are the same for all documents; an empty one includes everything.
     pub projection: Option<Document>,
 }
 
-/// Which documents a filter of the rules lets through.
+/// The documents that a filter of the rules admits.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FilterPlan {
     /// The filter.
     pub name: Arc<str>,
-    /// What it leaves.
+    /// The documents that it admits.
     pub plan: Plan,
 }
 
@@ -43,17 +42,18 @@ pub struct FilterPlan {
 pub struct RolePlan {
     /// The role.
     pub name: Arc<str>,
-    /// To which documents it applies if no role before it does; [`Plan::Never`] if the context alone rules that out.
+    /// The documents to which it applies if no earlier role does; [`Plan::Never`] if the context alone excludes that.
     pub applies: Plan,
-    /// Which of those may then be read, be it in part.
+    /// Those documents to which it gives read access, possibly partial.
     pub permits: Plan,
-    /// Where it applies to none: the conditions of its `apply_when` that the context settles, each with its outcome and both
-    /// operands.
+    /// If it applies to no document: the conditions of its `apply_when` that the context decides, each with its outcome
+    /// and operands.
     pub settled: Vec<Trace>,
 }
 
 impl Guard {
-    /// What filters and roles contribute to [`Guard::plan`], what it leaves to be checked, and what it shows of a document.
+    /// Explains [`Guard::plan`]: what filters and roles contribute, what remains to be checked, and which fields are
+    /// visible.
     ///
     /// # Errors
     /// As [`Guard::plan`].
@@ -138,7 +138,7 @@ impl BoundField {
     }
 }
 
-/// What may be seen of any document that may be read.
+/// What is visible of every document that may be read.
 #[derive(PartialEq)]
 enum Shown {
     All,
@@ -146,7 +146,7 @@ enum Shown {
     AllBut(BTreeSet<String>),
 }
 
-/// None where it depends on the document, or no projection says it.
+/// `None` if it depends on the document, or if no projection expresses it.
 fn projection(roles: &[BoundRole], filters: &[Projection]) -> Option<Document> {
     let mut roles = roles.iter().map(shown);
     let first = roles.next()??;
@@ -167,7 +167,7 @@ fn projection(roles: &[BoundRole], filters: &[Projection]) -> Option<Document> {
 
 fn shown(role: &BoundRole) -> Option<Shown> {
     let whole = [&role.read, &role.write].into_iter().flatten();
-    // A `read` that does not hold is not rescued by fields.
+    // If `read` is present and does not hold, field rules do not apply.
     if role.read.is_some() || whole.clone().any(is_true) {
         return Some(Shown::All);
     }
@@ -206,7 +206,7 @@ fn add_shown(fields: &BoundFields, above: &str, paths: &mut BTreeSet<String>) ->
     Some(())
 }
 
-/// None for what is no name in a projection.
+/// `None` for a name that a projection does not allow.
 fn path(above: &str, name: &str) -> Option<String> {
     let is_name = !name.is_empty() && !name.starts_with('$') && !name.contains(['.', '\0']);
     is_name.then(|| if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") })
@@ -217,7 +217,7 @@ fn is_true(rule: &Residual) -> bool {
 }
 
 impl BoundField {
-    /// Whether a field is shown; `None` if that depends on the document.
+    /// Whether a field is visible; `None` if that depends on the document.
     fn shows(&self) -> Option<bool> {
         let rules = || [&self.read, &self.write].into_iter().flatten();
         match rules().any(is_true) {

@@ -1,4 +1,4 @@
-//! Whether a query can be answered at all with what the host supplied.
+//! Whether a query can be answered with what the host supplied.
 
 use super::bound::{BoundField, BoundFields, BoundRole};
 use super::client_query::QueryError;
@@ -6,12 +6,12 @@ use super::guard::{BoundRules, Entrance, Guard};
 use crate::eval::{Errors, Residual, Truth};
 
 impl Guard {
-    /// Whether what the rules of reading ask the context for was supplied. Where it was not, some documents would end in an
-    /// Error, and so would a query that meets one of them. Whether it does must not be told, since nobody may read these
-    /// documents: every query fails.
+    /// Checks that everything in the context that the rules for reading refer to was supplied. Otherwise some documents
+    /// would end in an Error, and a query would fail if it reached one of them. That must not be observable, because
+    /// nobody may read these documents, so every query fails.
     ///
     /// # Errors
-    /// [`QueryError::Failed`], with the parts that are missing.
+    /// [`QueryError::Failed`], with the missing parts.
     pub(crate) fn supplied(&self) -> Result<(), QueryError> {
         let Entrance::Rules(rules) = &self.entrance else { return Ok(()) };
         if !rules.filters.errors.is_empty() {
@@ -35,7 +35,7 @@ fn of_rules(BoundRules { filters, roles, .. }: &BoundRules, errors: &Errors) {
         if applies != Some(Truth::Error) {
             of_role(role, errors);
         }
-        // No later role is tried.
+        // Later roles are not tried.
         if matches!(applies, Some(Truth::True | Truth::Error)) {
             return;
         }
@@ -43,7 +43,7 @@ fn of_rules(BoundRules { filters, roles, .. }: &BoundRules, errors: &Errors) {
 }
 
 fn of_role(role: &BoundRole, errors: &Errors) {
-    // Without `read`, every document passes, whatever `write` says.
+    // Without `read`, every document passes, whatever `write` is.
     if let Some((Some(read), write)) = &role.document_filters {
         of_either(Some(read), write.as_ref(), errors);
     }
@@ -67,7 +67,7 @@ fn of_field(rule: &BoundField, errors: &Errors) {
     }
 }
 
-/// What fails of two rules of which one is enough; says whether one of them holds whatever the document.
+/// Adds the errors of two rules of which one is sufficient; returns whether one of them holds for every document.
 fn of_either(read: Option<&Residual>, write: Option<&Residual>, errors: &Errors) -> bool {
     let rules = || [read, write].into_iter().flatten();
     let holds = rules().any(|rule| rule.constant() == Some(Truth::True));

@@ -14,8 +14,8 @@ use crate::schema::BoundSchema;
 use crate::user::UserType;
 use crate::value::RequestedFields;
 
-/// A policy bound to the context of one request: the front door of the engine. Binding evaluates once everything that
-/// depends only on the user, so that each document costs only what depends on the document.
+/// A policy bound to the context of one request; the main entry point of the engine. Binding evaluates once everything
+/// that depends only on the context, so that the work per document is limited to what depends on the document.
 ///
 /// ```
 /// use portcullis::{Context, Policy, User};
@@ -40,36 +40,36 @@ pub struct Guard {
     pub(super) policy: Arc<Policy>,
     pub(super) entrance: Entrance,
     pub(super) schema: Option<BoundSchema>,
-    /// Computed for the first query and reused for all that follow.
+    /// Computed for the first query and then reused.
     pub(super) range: OnceLock<Range>,
-    /// Computed for the first query and reused for all that follow.
+    /// Computed for the first query and then reused.
     pub(super) visibility: OnceLock<Visibility>,
 }
 
-/// How documents are looked at.
+/// How access to documents is decided.
 #[derive(Debug)]
 pub(super) enum Entrance {
     /// The system user: rules do not apply.
     Bypass,
-    /// Nothing is allowed, for a reason that has nothing to do with documents.
+    /// Nothing is allowed, for a reason that is independent of documents.
     Closed(Reason),
     /// By rules.
     Rules(BoundRules),
 }
 
-/// The rules of a collection, bound.
+/// The bound rules of a collection.
 #[derive(Debug)]
 pub(super) struct BoundRules {
     pub(super) filters: BoundFilters,
-    /// Those that can apply, in order.
+    /// The roles that may apply, in order.
     pub(super) roles: Vec<BoundRole>,
-    /// The fields that the rules look at.
+    /// The fields that the rules refer to.
     pub(super) fields: RequestedFields,
-    /// Whether a rule asks for a part of the context that was not supplied.
+    /// Whether a rule refers to a part of the context that was not supplied.
     pub(super) asks_unsupplied: bool,
 }
 
-/// The filters that apply to the request, or what failed in choosing them.
+/// The filters that apply to the request, or the errors in selecting them.
 #[derive(Debug)]
 pub(super) struct BoundFilters {
     pub(super) queries: Vec<(Arc<str>, Residual)>,
@@ -78,7 +78,7 @@ pub(super) struct BoundFilters {
 }
 
 impl Policy {
-    /// Binds the policy to the context of a request. The guard shares the policy, which is not copied.
+    /// Binds the policy to the context of a request. The policy is shared, not copied.
     #[must_use]
     pub fn guard(self: &Arc<Self>, context: Context) -> Guard {
         Guard::new(Some(Arc::clone(self)), context)
@@ -86,7 +86,7 @@ impl Policy {
 }
 
 impl Guard {
-    /// Binds the policy of a collection; `None` if neither the collection nor the defaults have rules.
+    /// Binds the policy of a collection; `None` means that neither the collection nor the defaults have rules.
     #[must_use]
     pub fn new(policy: Option<impl Into<Arc<Policy>>>, context: Context) -> Self {
         let policy: Option<Arc<Policy>> = policy.map(Into::into);
@@ -102,7 +102,7 @@ impl Guard {
         Self::of(context, policy.unwrap_or_default(), entrance, schema)
     }
 
-    /// Whether what may be read depends on the time, `%%now`.
+    /// Whether read access depends on the time, `%%now`.
     pub(crate) fn asks_now(&self) -> bool {
         let asks = |rule: &Rule| rule.predicate.asks(ContextRoot::Now);
         let Entrance::Rules(_) = &self.entrance else { return false };
@@ -114,7 +114,7 @@ impl Guard {
                 .any(|filter| asks(&filter.apply_when) || filter.query.as_ref().is_some_and(asks))
     }
 
-    /// A guard of the same rules for the same user at another moment. One that is [closed](Self::closed) stays so.
+    /// A guard with the same rules and user at another time. A [closed](Self::closed) guard stays closed.
     #[must_use]
     pub(crate) fn at(&self, now: DateTime) -> Self {
         let context = self.context.at(now);
@@ -131,7 +131,7 @@ impl Guard {
         Self::new(None::<Arc<Policy>>, context).in_namespace(namespace)
     }
 
-    /// Sets the namespace that is named in denials for lack of rules.
+    /// Sets the namespace that is named when access is denied for lack of rules.
     #[must_use]
     pub fn in_namespace(mut self, namespace: &str) -> Self {
         if let Entrance::Closed(Reason::NoRule { namespace: named }) = &mut self.entrance {
@@ -150,7 +150,7 @@ impl Guard {
         Self { context, policy, entrance, schema, range: OnceLock::new(), visibility: OnceLock::new() }
     }
 
-    /// The context it is bound to.
+    /// The context to which it is bound.
     #[must_use]
     pub const fn context(&self) -> &Context {
         &self.context
@@ -177,7 +177,7 @@ impl BoundFilters {
             match evaluation.truth(&binder.bind(&filter.apply_when.predicate)) {
                 Truth::False => continue,
                 Truth::Error => failed = true,
-                // What cannot be told restricts.
+                // A filter whose `apply_when` is Unknown applies.
                 Truth::True | Truth::Unknown => {}
             }
             if let Some(query) = &filter.query {
@@ -198,7 +198,7 @@ impl BoundFilters {
         filters
     }
 
-    /// Whether the filters leave a stored document, of which `evaluation` asks.
+    /// Whether the filters admit the stored document of `evaluation`.
     #[inline(always)]
     pub(super) fn admit(&self, evaluation: &Evaluation<'_>, errors: &Errors) -> Result<(), Reason> {
         if self.errors.is_empty() && self.queries.is_empty() {
@@ -214,7 +214,7 @@ impl BoundFilters {
         }
         let mut hidden_by = None;
         for (filter, query) in &self.queries {
-            // A query that fails does so whatever the others say; one that cannot fail need not be asked any more.
+            // A failing query fails the request whatever the others decide; one that cannot fail is no longer relevant.
             if hidden_by.is_some() && !query.can_fail() {
                 continue;
             }
@@ -244,7 +244,7 @@ pub(super) fn assign<'r>(roles: &'r [BoundRole], evaluation: &Evaluation<'_>) ->
     Err(Refusal { role: None, reason: Reason::NoRole })
 }
 
-/// A denial, and by which role.
+/// A denial, and the role behind it.
 pub(super) struct Refusal<'r> {
     pub(super) role: Option<&'r BoundRole>,
     pub(super) reason: Reason,
@@ -262,7 +262,7 @@ impl From<Reason> for Refusal<'_> {
     }
 }
 
-/// Puts a decision together.
+/// Assembles a decision.
 #[inline(always)]
 pub(super) fn decide<'g, T>(
     result: Result<(T, Option<&'g BoundRole>), Refusal<'g>>,
@@ -275,13 +275,13 @@ pub(super) fn decide<'g, T>(
     Decision { outcome, role: role.map(|role| &*role.name), failures: errors.into_failures() }
 }
 
-/// The truth of a rule; an absent one is `absent`.
+/// The truth of a rule, or `absent` if there is none.
 #[inline(always)]
 pub(super) fn truth(rule: Option<&Residual>, absent: Truth, evaluation: &Evaluation<'_>) -> Truth {
     rule.map_or(absent, |rule| evaluation.truth(rule))
 }
 
-/// Turns a truth that must be True into a refusal if it is not.
+/// Denies with `otherwise` unless the truth is True.
 pub(super) fn require(truth: Truth, otherwise: Reason) -> Result<(), Reason> {
     match truth {
         Truth::True => Ok(()),

@@ -1,4 +1,4 @@
-//! What the rules of a guard leave visible in every document.
+//! Which parts of all documents the rules of a guard make visible.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,12 @@ use crate::projection::Projection;
 use crate::query_plan::Range;
 
 impl Guard {
-    /// Whether there can be anything stored that the user may not read.
+    /// Whether there can be stored data that the user may not read.
     pub(crate) fn hides(&self) -> bool {
         *self.range() != Range::ALWAYS || !self.visibility().is_whole()
     }
 
-    /// What is visible in every document that may be read.
+    /// Which parts are visible in every document that may be read.
     pub(crate) fn visibility(&self) -> &Visibility {
         self.visibility.get_or_init(|| match &self.entrance {
             Entrance::Bypass => Visibility::WHOLE,
@@ -26,7 +26,7 @@ impl Guard {
 }
 
 impl Guard {
-    /// Whether every document may be read, and is visible as a whole: nothing is hidden from the user.
+    /// Whether every document may be read as a whole: nothing is hidden from the user.
     pub(crate) fn hides_nothing(&self) -> bool {
         match &self.entrance {
             Entrance::Bypass => true,
@@ -48,7 +48,7 @@ impl Guard {
     }
 }
 
-/// The roles up to one that always applies: what comes after it is never tried.
+/// The roles up to the first that always applies; later ones are never tried.
 fn tried(roles: &[BoundRole]) -> &[BoundRole] {
     let last = roles.iter().position(|role| role.apply_when.constant() == Some(Truth::True));
     roles.get(..last.map_or(roles.len(), |last| last + 1)).unwrap_or(roles)
@@ -58,7 +58,7 @@ fn of_rules(BoundRules { filters, roles, .. }: &BoundRules) -> Visibility {
     let roles: Vec<&BoundRole> = tried(roles).iter().filter(|role| may_read(role)).collect();
     let mut others = Tally::default();
     roles.iter().for_each(|role| others.add(of_role(role, None)));
-    // Of a name, each role that has a rule for it says something else than of all others.
+    // A role with a rule for a name decides differently for it than for other names.
     let mut names: BTreeMap<&str, Tally> = BTreeMap::new();
     for role in &roles {
         for name in role.fields.keys() {
@@ -74,7 +74,7 @@ fn of_rules(BoundRules { filters, roles, .. }: &BoundRules) -> Visibility {
     Visibility { named: named.collect(), others: left(others.joined(), None, filters) }
 }
 
-/// How many roles show how much.
+/// Counts of roles by how much they show.
 #[derive(Clone, Default)]
 struct Tally {
     always: usize,
@@ -99,7 +99,7 @@ impl Tally {
         *self.count(shown) -= 1;
     }
 
-    /// Of documents of several roles.
+    /// Combines the roles that may apply.
     const fn joined(&self) -> Shown {
         match (self.always, self.never, self.varies) {
             (0, _, 0) => Shown::Never,
@@ -109,7 +109,7 @@ impl Tally {
     }
 }
 
-/// Whether a rule can hold for any document.
+/// Whether a rule may hold for some document.
 fn may_hold(rule: Option<&Residual>) -> bool {
     rule.is_some_and(|rule| rule.constant().is_none_or(|truth| truth == Truth::True))
 }
@@ -119,16 +119,16 @@ fn holds(rule: Option<&Residual>) -> bool {
     rule.is_some_and(|rule| rule.constant() == Some(Truth::True))
 }
 
-/// Whether there can be a document that a role lets be read.
+/// Whether a role may allow reading some document.
 fn may_read(role: &BoundRole) -> bool {
     let half = role.document_filters.as_ref();
     half.is_none_or(|(read, write)| read.is_none() || may_hold(read.as_ref()) || may_hold(write.as_ref()))
         && (role.read.is_none() || may_hold(role.read.as_ref()) || may_hold(role.write.as_ref()))
 }
 
-/// What a role shows of a field; without a name, of one that no role and no filter names.
+/// What a role shows of a field; `None` as the name stands for fields that no role and no filter names.
 fn of_role(role: &BoundRole, name: Option<&str>) -> Shown {
-    // Where `read` is there, it is all or nothing.
+    // If `read` is present, access is all or nothing.
     if role.read.is_some() || holds(role.write.as_ref()) {
         return Shown::Always;
     }
@@ -150,7 +150,7 @@ fn of_field(rule: &BoundField) -> Shown {
     }
 }
 
-/// The same, as far as the filters' projections leave the field.
+/// What remains after the filters' projections.
 fn left(shown: Shown, name: Option<&str>, filters: &BoundFilters) -> Shown {
     filters.projections.iter().fold(shown, |shown, projection| {
         let kept = match name {

@@ -4,8 +4,8 @@ use crate::eval::Mask;
 use crate::query_plan::Plan;
 
 impl Guard {
-    /// An explanation as it may be shown: in the places of secrets, and of headers of the request, its filters have the
-    /// expansions that bring them, `"<%%values.apiKey>"`. They are to be read, not to be sent.
+    /// An explanation in a form that may be displayed: secrets and request headers in its filters are replaced by the
+    /// expansions that they come from, `"<%%values.apiKey>"`. Such filters are for reading, not for sending.
     ///
     /// ```
     /// use bson::doc;
@@ -29,7 +29,7 @@ impl Guard {
             name: role.name.clone(),
             applies: plan(&role.applies),
             permits: plan(&role.permits),
-            // A trace hides secrets by itself.
+            // Traces already mask secrets.
             settled: role.settled.clone(),
         };
         PlanExplanation {

@@ -1,4 +1,4 @@
-//! Decisions: which role a user has for a document, and what it may do with it.
+//! Decisions: which role a user has for a document, and what the role permits.
 
 mod bound;
 mod buffer;

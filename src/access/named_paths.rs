@@ -8,37 +8,38 @@ use crate::eval::{DocumentPair, Errors, Evaluation, Residual, Truth};
 use crate::projection::Projection;
 use crate::value::{DocumentRef, Lookup, Steps, ValueRef, identical};
 
-/// What a change names of a document.
+/// The parts of a document that a change names.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Named<'n> {
     /// These paths.
     Paths(&'n [NamedPath]),
-    /// All of it: a replacement.
+    /// The whole document: a replacement.
     Everything,
 }
 
-/// A path that an update names.
+/// A path named by an update.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NamedPath {
-    /// As update operators have it: `tags.$[]`.
+    /// In the syntax of update operators: `tags.$[]`.
     pub(crate) path: String,
-    /// Whether what becomes of it depends on what is stored there, as for `$max`.
+    /// Whether the effect depends on the stored value, as for `$max`.
     pub(crate) looks: bool,
 }
 
 impl Guard {
-    /// Which of the paths that a change names the user may not name, because whether the change changes anything there, or
-    /// fails, would tell him what is there. He may name what he may write, and a field that he sees as a whole. What the
-    /// change looks at must be writable, or seen, as it is stored.
+    /// The paths that a change names although the user may not: from whether it changes anything there, or fails, he
+    /// could infer what is stored. A user may name what he may write, and a field that is visible to him as a whole.
+    /// Values on which the change depends must be writable, or visible, as they are stored.
     ///
-    /// A field that is not there counts as seen only if it always is: or else that would tell what the rule for it says. A
-    /// part of a field of which single parts are ruled must be writable, whatever the change does: what contains it may
-    /// be anything without any of it being seen. For the same reason a change that makes nothing there of what is not there may
-    /// not name it: where what contains it is of another type, hidden too, the database would fail. And among elements of such a
-    /// field, a change that changes none of them may not: it would fail where one is no document.
+    /// A missing field counts as visible only if the field is always visible; otherwise the result would reveal the
+    /// outcome of its rule. A part of a field with rules for single parts must be writable, whatever the change does,
+    /// because its container can be anything without any of it being visible. For the same reason, a change may not
+    /// name such a part if it is missing and stays missing: if the container has another type, which is hidden too, the
+    /// database would fail. And a change to the elements of such a field must change at least one of them, because it
+    /// would fail where an element is not a document.
     ///
-    /// `new` is what the change makes of the document; without it, only paths at which the change looks are judged. For a
-    /// replacement, `*` stands for the fields of which the rules do not speak.
+    /// `new` is the result of the change; without it, only paths on which the change depends are judged. For a
+    /// replacement, `*` stands for the fields without rules.
     pub(crate) fn untouchable(
         &self,
         stored: DocumentRef<'_>,
@@ -102,7 +103,7 @@ fn first(path: &str) -> &str {
     path.split('.').next().unwrap_or_default()
 }
 
-/// Whether a rule holds for any document.
+/// Whether a rule holds for every document.
 fn always(rule: Option<&Residual>) -> bool {
     rule.is_some_and(|rule| rule.constant() == Some(Truth::True))
 }
@@ -118,9 +119,9 @@ struct Touching<'e> {
     after: Evaluation<'e>,
     old: DocumentRef<'e>,
     new: DocumentRef<'e>,
-    /// Whether the new document is what the change makes.
+    /// Whether the new document is known to be the result of the change.
     is_known: bool,
-    /// Which top-level fields the change changes, as far as that was asked: many paths can lead through one large field.
+    /// Cached results of which top-level fields change, because many paths can lead through one large field.
     changed: RefCell<HashMap<String, bool>>,
     steps: &'e Steps,
 }
@@ -130,7 +131,7 @@ impl<'e> Touching<'e> {
         self.writes_whole() || self.is_seen(first(path)) || self.may_write(path, looks)
     }
 
-    /// Whether fields may be named of which the role does not speak.
+    /// Whether fields without a rule may be named.
     fn may_name_others(&self) -> bool {
         let others = self.role.additional_fields.as_ref();
         self.writes_whole()
@@ -138,18 +139,18 @@ impl<'e> Touching<'e> {
             || (!self.is_settled() && always(others.and_then(|rule| rule.write.as_ref())))
     }
 
-    /// Whether the role lets whole documents be written, this one as it was and as it becomes.
+    /// Whether the role permits writing whole documents, both this one and the new one.
     fn writes_whole(&self) -> bool {
         let write = self.role.write.as_ref();
         holds(write, &self.before) && holds(write, &self.after)
     }
 
-    /// Whether the role speaks of whole documents; fields do not rescue what it refuses.
+    /// Whether the role has rules for whole documents; if those deny, field rules do not apply.
     const fn is_settled(&self) -> bool {
         self.role.read.is_some() || self.role.write.is_some()
     }
 
-    /// Whether the user sees all of a top-level field.
+    /// Whether the user sees the whole of a top-level field.
     fn is_seen(&self, name: &str) -> bool {
         if self.visibility.of(name) == Shown::Always {
             return true;
@@ -166,7 +167,7 @@ impl<'e> Touching<'e> {
         rule.is_some_and(|rule| either(rule.read.as_ref(), rule.write.as_ref(), &of))
     }
 
-    /// Whether the rules let what a path leads to be written.
+    /// Whether the rules permit writing the value at a path.
     fn may_write(&self, path: &str, looks: bool) -> bool {
         if self.is_settled() {
             return false;
@@ -181,7 +182,7 @@ impl<'e> Touching<'e> {
                 let is_evident = !is_part || !self.is_known || place.is_evident(looks) || self.changes(name);
                 return is_evident && self.is_writable(rule.write.as_ref(), &place, looks);
             }
-            // A part of which single fields are ruled is none that may be named as a whole.
+            // A part with rules for single fields may not be named as a whole.
             let Some(fields) = &rule.fields else { return false };
             match inside(fields, &mut names, place, self.steps) {
                 Some((inner, next)) => (place, rule, is_part) = (inner, next, true),
@@ -190,7 +191,7 @@ impl<'e> Touching<'e> {
         }
     }
 
-    /// Whether the change makes anything else of a top-level field.
+    /// Whether the change affects a top-level field.
     fn changes(&self, name: &str) -> bool {
         let known = self.changed.borrow().get(name).copied();
         known.unwrap_or_else(|| {
@@ -204,7 +205,7 @@ impl<'e> Touching<'e> {
         })
     }
 
-    /// Whether the rule of a field holds; without the field's values only one that holds for any.
+    /// Whether a field's rule holds; without the field's values, only if it always holds.
     fn is_writable(&self, write: Option<&Residual>, place: &Place<'e>, looks: bool) -> bool {
         let (Some(Ok(old)), Some(Ok(new))) = (&place.old, &place.new) else { return always(write) };
         holds(write, &self.after.at(*new, *old)) && (!looks || holds(write, &self.before.at(*old, *old)))
@@ -213,11 +214,11 @@ impl<'e> Touching<'e> {
 
 type Value<'d> = Result<Option<ValueRef<'d>>, crate::value::Malformed>;
 
-/// Where a path has led to.
+/// A place in the document that a path leads to.
 struct Place<'d> {
-    /// What is stored there; `None` if there are several places.
+    /// The stored value; `None` if there are several places.
     old: Option<Value<'d>>,
-    /// What would be there; `None` if which of the old ones it belongs to cannot be told.
+    /// The new value; `None` if its counterpart in the stored document is unknown.
     new: Option<Value<'d>>,
 }
 
@@ -230,7 +231,7 @@ impl<'d> Place<'d> {
         Self { old: self.old.map(field), new: self.new.map(field) }
     }
 
-    /// One of the elements, if an array is stored.
+    /// The element at this index, if an array is stored.
     fn element(self, index: usize, steps: &Steps) -> Option<Self> {
         match self.old {
             Some(Ok(Some(ValueRef::Array(array)))) => Some(Self { old: Some(steps.element(array, index)), new: None }),
@@ -242,23 +243,23 @@ impl<'d> Place<'d> {
         matches!(self.old, Some(Ok(Some(ValueRef::Array(_)))))
     }
 
-    /// Whether what contains this place is such that a change can get there, as its user sees: something is there, which he sees
-    /// if he may write it. A change that does not look at it, and leaves it, was either to take it away, which what contains it
-    /// cannot hinder, or made what is there already.
+    /// Whether it is evident to the user that the container allows the change. This is so if there is a new value,
+    /// which the user sees if he may write it. If the change does not depend on the stored value and leaves it as it
+    /// is, it either was a removal, which no container prevents, or its result was there already.
     const fn is_evident(&self, looks: bool) -> bool {
         match (&self.old, &self.new) {
             (Some(Ok(Some(_))), _) => true,
-            // Of an element: it has a place only in an array.
+            // For an element, which exists only in an array.
             (Some(_), Some(_)) => !looks,
             _ => false,
         }
     }
 }
 
-/// The next name of a path that the rules speak of, past what only says which element of an array.
+/// The next segment of a path for which there are rules, after those that only select an array element.
 ///
-/// A number is the place of an element only where an array is stored. Elsewhere it is a name, as is what merely begins with a
-/// dollar; and in an element that is an array itself, nothing is visible.
+/// A number is an index only if an array is stored. Otherwise it is a field name, as is a name that merely begins with
+/// a dollar sign. In an element that is itself an array, nothing is visible.
 fn inside<'r, 'd, 'p>(
     fields: &'r BoundFields,
     names: &mut impl Iterator<Item = &'p str>,

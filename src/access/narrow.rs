@@ -11,9 +11,9 @@ use crate::query_plan::{Bounds, Plan, Range, bounds_knowing};
 use crate::value::ValueRef;
 
 impl Guard {
-    /// Which documents a query of the user finds, for MongoDB to find. Of the query's filter goes to the database only what
-    /// looks at fields that are visible in all documents that the user may read; hidden fields are Missing to the rest, which
-    /// is then [left to be checked](Plan::needs_check) on what is visible of each document.
+    /// Plans a query of the user for MongoDB. Only those conditions of the client's filter are sent to the database
+    /// that concern fields that are visible in all documents the user may read. To the other conditions, hidden fields
+    /// are Missing; they [remain to be checked](Plan::needs_check) on the visible part of each document.
     ///
     /// ```
     /// use bson::doc;
@@ -46,19 +46,20 @@ impl Guard {
         Range::all([self.range().clone(), asked(filter.residual(), visibility)]).into()
     }
 
-    /// The guard's own plan, with the most of a client's filter that the database can say: a narrower plan that is exact
-    /// where the guard's is.
+    /// The guard's own plan, combined with as much of a client's filter as the database can evaluate. It is narrower
+    /// than the guard's plan and exact if that is exact.
     pub(crate) fn narrowed_loosely(&self, filter: &Answered, visibility: &Visibility) -> Plan {
         Range::all([self.range().clone(), Range::exact(asked(filter.residual(), visibility).upper)]).into()
     }
 }
 
-/// How many tests of a client's filter the database is asked at most: the rest is checked here, of what is visible of each document
-/// and in a limited number of steps. So what the database does for one document is bounded too, and a store that counts steps
-/// need not count those of the rules together with those of the client, who could tell by their sum what the rules look at.
+/// The maximum number of tests of a client's filter that are sent to the database. The rest is checked here, on the
+/// visible part of each document and within the step budget. This also bounds the database's work per document, so a
+/// store that counts steps need not count those of the rules and those of the client together; from such a sum, the
+/// client could infer what the rules examine.
 const MAX_PUSHED: usize = 64;
 
-/// For which documents a client's filter holds, as the client sees them.
+/// The documents for which a client's filter holds as the client sees them.
 fn asked(filter: &Residual, visibility: &Visibility) -> Range {
     let left = Cell::new(MAX_PUSHED);
     let pushed = |test: &BoundTest| match left.get().checked_sub(tests(test)) {
@@ -71,7 +72,7 @@ fn asked(filter: &Residual, visibility: &Visibility) -> Range {
     bounds_knowing(filter, &pushed).holds
 }
 
-/// How many tests of a database's one comes to.
+/// The number of database tests that a test translates to.
 fn tests(test: &BoundTest) -> usize {
     match &test.check {
         BoundCheck::All(list) => list.len(),
@@ -81,7 +82,7 @@ fn tests(test: &BoundTest) -> usize {
     }
 }
 
-/// What is known of a test without asking the database; `None` if it may be asked.
+/// What is known about a test without the database; `None` if the test may be sent to it.
 fn known(test: &BoundTest, visibility: &Visibility) -> Option<Bounds> {
     if let BoundCheck::Client(client) = &test.check
         && let BoundLeft::Document(place) = &test.left
@@ -102,7 +103,7 @@ fn known(test: &BoundTest, visibility: &Visibility) -> Option<Bounds> {
     }
 }
 
-/// What a test says of a document without the field.
+/// The outcome of a test on a document without the field.
 fn of_nothing(test: &BoundTest) -> crate::eval::Truth {
     let (errors, context, nothing) = (Errors::default(), crate::eval::Context::new(), Document::new());
     let documents = Documents { root: Some(ValueRef::from(&nothing)), ..Documents::default() };

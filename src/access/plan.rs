@@ -6,11 +6,11 @@ use crate::projection::{Kept, Projection};
 use crate::query_plan::{Field, Filter, MAX_DEPTH, Plan, Range, bounds, united};
 
 impl Guard {
-    /// Which documents [`Guard::read`] allows, for MongoDB to find: the first role that applies, its document filters, whether
-    /// any field of a document may be read, and the filters of the rules are all in it.
+    /// Plans a query for the documents that [`Guard::read`] allows. The plan includes the first role that applies, its
+    /// document filters, whether any field of a document may be read, and the filters of the rules.
     ///
-    /// Random policies, users and documents hold it to [`Guard::read`] on a MongoDB 6.0 server: no document that it denies is
-    /// found by an exact plan, and none that it allows is missed.
+    /// Tests with random policies, users and documents compare it with [`Guard::read`] on a MongoDB 6.0 server: an
+    /// exact plan finds no document that `read` denies, and no plan misses one that it allows.
     ///
     /// ```
     /// use bson::doc;
@@ -26,8 +26,8 @@ impl Guard {
     /// assert_eq!(guard.plan().unwrap(), Plan::Exact(filter));
     /// ```
     ///
-    /// What MongoDB cannot say leaves a check. Whatever is read by such a plan goes through [`Guard::read`], as it must
-    /// anyhow for what is visible of it:
+    /// Conditions that MongoDB cannot express remain to be checked. Every document found by such a plan must be passed
+    /// to [`Guard::read`], which is necessary anyway to obtain its visible part:
     ///
     /// ```
     /// # use bson::doc;
@@ -46,7 +46,7 @@ impl Guard {
     /// ```
     ///
     /// # Errors
-    /// [`QueryError::Failed`], if the rules ask for a part of the context that was not supplied. It says which one.
+    /// [`QueryError::Failed`] if the rules refer to a part of the context that was not supplied; it names the part.
     pub fn plan(&self) -> Result<Plan, QueryError> {
         self.supplied()?;
         Ok(self.range().clone().into())
@@ -57,7 +57,7 @@ impl Guard {
         self.range.get_or_init(|| match &self.entrance {
             Entrance::Bypass => Range::ALWAYS,
             Entrance::Closed(_) => Range::NEVER,
-            // The request fails, whatever the document.
+            // The request fails for every document.
             Entrance::Rules(BoundRules { filters, .. }) if !filters.errors.is_empty() => Range::NEVER,
             Entrance::Rules(BoundRules { filters, roles, .. }) => {
                 let queries = filters.queries.iter().map(|(_, query)| holds(query));
@@ -67,36 +67,37 @@ impl Guard {
     }
 }
 
-/// The documents for which a rule holds that looks at no field of its own.
+/// The documents for which a rule that is not about a field holds.
 pub(super) fn holds(rule: &Residual) -> Range {
     bounds(rule, Field::Somewhere).holds
 }
 
-/// The documents for which one of two rules holds; an absent one holds for none.
+/// The documents for which one of two rules holds; an absent rule holds for none.
 fn either(read: Option<&Residual>, write: Option<&Residual>, this: Field<'_>) -> Range {
     Range::any([read, write].into_iter().flatten().map(|rule| bounds(rule, this).holds))
 }
 
-/// How many groups of roles are nested in a filter at most; fewer, where their conditions are deep themselves.
+/// The maximum number of nested role groups in a filter. Fewer are allowed if their conditions are deeply nested
+/// themselves.
 const MAX_GROUPS: [usize; 3] = [MAX_DEPTH / 2, MAX_DEPTH / 4, MAX_DEPTH / 8];
 
-/// Roles that follow one another and of which a filter says the same.
+/// Consecutive roles with the same effect on a filter.
 enum Group {
-    /// They permit all documents that they apply to: which of them it is makes no difference.
+    /// Roles that permit all documents to which they apply; which of them applies does not matter.
     Permit(Vec<Range>),
-    /// They permit none; the documents that pass over them.
+    /// Roles that permit no document; the documents to which they do not apply.
     Refuse(Vec<Range>),
-    /// One that permits some.
+    /// A role that permits some documents.
     Choose {
-        /// The documents that it applies to and permits.
+        /// The documents to which it applies and which it permits.
         granted: Range,
-        /// Those that it does not apply to.
+        /// The documents to which it does not apply.
         passed_over: Range,
     },
 }
 
-/// The documents whose role lets them be read: those of the first group that it permits, and of those that pass over the group
-/// what the groups after it permit.
+/// The documents whose role permits reading them: those that the first group permits and, of those to which it does not
+/// apply, those that the following groups permit.
 fn readable(roles: &[BoundRole], filters: &BoundFilters) -> Range {
     let mut groups: Vec<Group> = Vec::new();
     for role in roles {
@@ -127,7 +128,7 @@ fn readable(roles: &[BoundRole], filters: &BoundFilters) -> Range {
     nested
 }
 
-/// A group before what comes after it.
+/// Combines a group with the groups after it.
 fn nest(rest: Range, group: &Group) -> Range {
     match group {
         Group::Permit(applies) => united(applies.iter().cloned().chain([rest]).collect()),
@@ -138,8 +139,8 @@ fn nest(rest: Range, group: &Group) -> Range {
     }
 }
 
-/// What groups permit if no role before them applies: nesting all of them would be more than a server takes, and without that
-/// only the most is known.
+/// An upper bound on what groups permit if no earlier role applies, used when nesting all of them would exceed the
+/// server's limits.
 fn at_most(groups: &[Group]) -> Range {
     let granted = groups.iter().flat_map(|group| match group {
         Group::Permit(applies) => applies.as_slice(),
@@ -149,7 +150,7 @@ fn at_most(groups: &[Group]) -> Range {
     Range { lower: Filter::Never, upper: united(granted.cloned().collect()).upper }
 }
 
-/// The documents that a role permits to read, be it in part.
+/// The documents that a role permits to read, possibly partially.
 pub(super) fn permitted(role: &BoundRole, filters: &BoundFilters) -> Range {
     let half = match &role.document_filters {
         Some((Some(read), write)) => either(Some(read), write.as_ref(), Field::Somewhere),
@@ -159,17 +160,17 @@ pub(super) fn permitted(role: &BoundRole, filters: &BoundFilters) -> Range {
     let whole = either(role.read.as_ref(), role.write.as_ref(), Field::Somewhere);
     let left = Left { filters };
     let seen = Range::all([whole, left.of_whole()]);
-    // A `read` that is there and does not hold is not rescued by fields.
+    // If `read` is present and does not hold, field rules do not apply.
     let part = if role.read.is_some() { Range::NEVER } else { Range::all([not_whole(role), left.of_part(role)]) };
     Range::all([half, Range::any([seen, part])])
 }
 
-/// The documents of which a role without `read` permits single fields only.
+/// The documents for which a role without `read` permits only single fields.
 fn not_whole(role: &BoundRole) -> Range {
     role.write.as_ref().map_or(Range::ALWAYS, |write| bounds(write, Field::Somewhere).passed_over(write))
 }
 
-/// What the projections of the filters leave: a document of which nothing is left is left out.
+/// What the projections of the filters leave visible; a document of which nothing is left is omitted.
 struct Left<'g> {
     filters: &'g BoundFilters,
 }
@@ -180,12 +181,12 @@ impl Left<'_> {
         self.filters.projections.iter().map(|projection| projection.keeps(name)).min().unwrap_or(Kept::Yes)
     }
 
-    /// The fields beside `_id` that can be left; `None` if any can.
+    /// The fields other than `_id` that may be left; `None` if any may.
     fn names(&self) -> Option<Vec<&str>> {
         self.filters.projections.iter().find_map(Projection::kept_names).map(Iterator::collect)
     }
 
-    /// The documents in which a field is, as far as it is left, and for which `shown` holds.
+    /// The documents that have a field, as far as the projections leave it, and for which `shown` holds.
     fn of_field(&self, name: &str, shown: &Range) -> Range {
         let kept = match self.keeps(name) {
             Kept::No => return Range::NEVER,
@@ -195,7 +196,7 @@ impl Left<'_> {
         Range::all([there(&[name]), kept, shown.clone()])
     }
 
-    /// The documents of which something is left if all of them may be seen.
+    /// The documents of which something is left if the role permits all of their fields.
     fn of_whole(&self) -> Range {
         let by_name = self.names().unwrap_or_default().into_iter().chain(["_id"]);
         let named = Range::any(by_name.map(|name| self.of_field(name, &Range::ALWAYS)));
@@ -205,7 +206,7 @@ impl Left<'_> {
         }
     }
 
-    /// The documents of which something is left if single fields may be seen.
+    /// The documents of which something is left if the role permits single fields.
     fn of_part(&self, role: &BoundRole) -> Range {
         let mut shown: Vec<Range> =
             role.fields.iter().map(|(name, rule)| self.of_field(name, &entry(&mut vec![name], rule))).collect();
@@ -214,14 +215,14 @@ impl Left<'_> {
             let others = names.iter().flatten().copied().chain(["_id"]).filter(|name| !role.fields.contains_key(*name));
             shown.extend(others.map(|name| self.of_field(name, &entry(&mut vec![name], rule))));
             if names.is_none() {
-                // Some field or other, which no path names.
+                // Any further field, for which there is no path.
                 shown.push(Range { lower: Filter::Never, upper: of_rule(rule, Field::Somewhere).upper });
             }
         }
-        // The order of a map is none, that of a filter is to stay.
+        // Makes the order of the filter deterministic, unlike that of the map.
         shown.sort_by_cached_key(|range| range.upper.to_document().map(|filter| filter.to_string()));
         let mut shown = Range::any(shown);
-        // A rule that fails for any field ends the reading of the document.
+        // If the rule of any field fails, reading the document fails.
         if can_fail(&role.fields) || role.additional_fields.as_ref().is_some_and(BoundField::can_fail) {
             shown.lower = Filter::Never;
         }
@@ -229,7 +230,7 @@ impl Left<'_> {
     }
 }
 
-/// The documents in which a field is. `_id` is in all of them; what is no path MongoDB cannot say.
+/// The documents that have a field. All have `_id`; MongoDB cannot test for names that are not paths.
 fn there(names: &[&str]) -> Range {
     if *names == ["_id"] {
         return Range::ALWAYS;
@@ -238,12 +239,12 @@ fn there(names: &[&str]) -> Range {
         return Range::OPEN;
     }
     let exists = Filter::exists(&names.join("."));
-    // Of an array, a number would also name an element.
+    // In an array, a number would also match an index.
     let has_index = names.iter().skip(1).any(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
     Range { lower: if has_index { Filter::Never } else { exists.clone() }, upper: exists }
 }
 
-/// The documents of which the rule of a field that is there shows something; `names` lead to the field.
+/// The documents of which a field's rule shows something, if the field exists; `names` is the path to the field.
 fn entry<'f>(names: &mut Vec<&'f str>, rule: &'f BoundField) -> Range {
     if rule.read.is_some() || rule.write.is_some() {
         let this = match names.as_slice() {

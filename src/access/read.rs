@@ -9,7 +9,7 @@ use crate::value::{
     ArrayRef, Container, DocumentRef, Empty, Field, Fields, Lookup, Malformed, Place, ValueRef, Writer,
 };
 
-/// Whether a document is asked for by a plain read or by a search.
+/// Whether a document is read directly or found by a search.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Request {
     Read,
@@ -17,7 +17,7 @@ enum Request {
 }
 
 impl Guard {
-    /// What of a stored document the user may read. Of a raw document it is made without decoding it.
+    /// The part of a stored document that the user may read. A raw document is redacted without being decoded.
     pub fn read<'d>(&self, stored: impl Into<DocumentRef<'d>>) -> Decision<'_, Visible<'d>> {
         self.see(stored.into(), Request::Read)
     }
@@ -27,8 +27,8 @@ impl Guard {
         self.see(stored.into(), Request::Search)
     }
 
-    /// As [`Guard::read`], but what is visible is the stored document itself or else stands in `buffer`, in BSON's own
-    /// bytes: document after document is read without memory being allocated.
+    /// As [`Guard::read`], for raw documents. The result is the stored document itself or is written to `buffer`, so
+    /// that reading many documents does not allocate.
     ///
     /// ```
     /// use portcullis::{access::{Buffer, Guard}, eval::Context, policy};
@@ -95,7 +95,7 @@ impl Guard {
         decide(result, errors)
     }
 
-    /// Decides, and writes what is visible on the page unless it is the whole document.
+    /// Decides, and writes the visible part to the page unless the whole document is visible.
     #[inline]
     fn see_on(
         &self,
@@ -118,7 +118,7 @@ fn failed<'r>(role: Option<&'r BoundRole>, error: Malformed, errors: &Errors) ->
     Refusal { role, reason: Reason::Failed }
 }
 
-/// How much of a document may be seen.
+/// How much of a document is visible.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Extent {
     Whole,
@@ -156,7 +156,7 @@ fn see_by_rules<'r>(
     Ok((extent, Some(role)))
 }
 
-/// What ends the writing of a document.
+/// Why writing a document was aborted.
 enum Stop {
     Failed,
     Malformed(Malformed),
@@ -193,18 +193,18 @@ fn project(
     Ok(extent)
 }
 
-/// How much of a document a role may see, before it is asked about single fields.
+/// How much of a document a role shows, before field rules are considered.
 #[inline(always)]
 fn extent(role: &BoundRole, evaluation: &Evaluation<'_>) -> Result<Extent, Reason> {
     match (&role.document_filters, &role.read) {
-        // Most roles show all of a document or none.
+        // Most roles show either all of a document or nothing.
         (None, Some(Residual::Constant(Truth::True))) => Ok(Extent::Whole),
         _ => extent_by_rules(role, evaluation),
     }
 }
 
 fn extent_by_rules(role: &BoundRole, evaluation: &Evaluation<'_>) -> Result<Extent, Reason> {
-    // Without `read`, every document passes, and `write` has no say.
+    // Without `read`, every document passes, and `write` is not considered.
     if let Some((Some(read), write)) = &role.document_filters {
         let half = either(Some(read), write.as_ref(), evaluation);
         require(half, Reason::DocumentFilters(Half::Read))?;
@@ -233,13 +233,13 @@ fn write(
     }
 }
 
-/// Goes through a document by the rules of its fields.
+/// Applies field rules to a document.
 struct Reader<'e> {
     evaluation: Evaluation<'e>,
 }
 
 impl<'e> Reader<'e> {
-    /// Writes the fields that may be seen. If a key is duplicated, the first occurrence counts.
+    /// Writes the visible fields. The first value wins for duplicate keys.
     fn fields(
         &self,
         document: DocumentRef<'e>,
@@ -285,7 +285,7 @@ impl<'e> Reader<'e> {
         Ok(())
     }
 
-    /// Writes what may be seen of the documents in an array. Other elements may not be seen.
+    /// Writes the visible parts of the documents in an array. Other elements are hidden.
     fn elements(&self, array: ArrayRef<'e>, rules: &BoundFields, writer: &mut impl Writer) -> Result<(), Stop> {
         let mut index = 0;
         for element in array.iter() {
@@ -298,7 +298,7 @@ impl<'e> Reader<'e> {
         Ok(())
     }
 
-    /// Writes what may be seen of an embedded document; says whether that is anything.
+    /// Writes the visible part of an embedded document; returns whether there is any.
     fn embedded(
         &self,
         place: Place<'_>,
@@ -311,7 +311,7 @@ impl<'e> Reader<'e> {
     }
 }
 
-/// `read` holds or `write` does.
+/// Whether `read` or `write` holds.
 fn either(read: Option<&Residual>, write: Option<&Residual>, evaluation: &Evaluation<'_>) -> Truth {
     let read = truth(read, Truth::False, evaluation);
     if read == Truth::True { read } else { read.or(truth(write, Truth::False, evaluation)) }

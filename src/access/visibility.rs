@@ -3,16 +3,16 @@ use std::collections::BTreeMap;
 /// How much of a top-level field is visible in the documents that may be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shown {
-    /// All of it, in every one.
+    /// All of it, in every document.
     Always,
-    /// Nothing, in none.
+    /// Nothing, in no document.
     Never,
-    /// That depends on the document, or on what is in the field.
+    /// It depends on the document or on the value of the field.
     Varies,
 }
 
-/// What is visible, by top-level fields, whatever the document. Said of the documents that may be read at all, so that of
-/// others it says nothing.
+/// The visibility of top-level fields, independent of the document. It applies only to documents that may be read at
+/// all.
 #[derive(Clone, Debug)]
 pub(crate) struct Visibility {
     pub(super) named: BTreeMap<Box<str>, Shown>,
@@ -23,7 +23,7 @@ impl Visibility {
     pub(super) const WHOLE: Self = Self { named: BTreeMap::new(), others: Shown::Always };
     pub(super) const NOTHING: Self = Self { named: BTreeMap::new(), others: Shown::Never };
 
-    /// Of one field.
+    /// The visibility of a field.
     pub(crate) fn of(&self, name: &str) -> Shown {
         self.named.get(name).copied().unwrap_or(self.others)
     }
@@ -33,12 +33,12 @@ impl Visibility {
         self.others == Shown::Always && self.named.values().all(|shown| *shown == Shown::Always)
     }
 
-    /// Of all fields that are not [named](Self::named).
+    /// The visibility of all fields that are not [named](Self::named).
     pub(crate) const fn others(&self) -> Shown {
         self.others
     }
 
-    /// The fields of which something is known that does not hold of all others.
+    /// The fields whose visibility differs from that of all others.
     pub(crate) fn named(&self) -> impl Iterator<Item = (&str, Shown)> {
         self.named.iter().map(|(name, shown)| (&**name, *shown))
     }

@@ -29,7 +29,7 @@ impl<'d> Write<'d> {
         }
     }
 
-    /// What a rule sees as the document and as the one before.
+    /// The documents that a rule refers to.
     pub(super) fn documents(self) -> Documents<'d> {
         let (root, prev_root) = match self {
             Self::Insert(new) => (new, None),
@@ -40,7 +40,7 @@ impl<'d> Write<'d> {
     }
 }
 
-/// A document looked at by itself, as the stored one or as the new one.
+/// A single document, either the stored or the new one.
 pub(super) fn alone<'d>(document: DocumentRef<'d>, stored: Option<DocumentRef<'d>>) -> Documents<'d> {
     Documents { root: Some(document.into()), prev_root: stored.map(ValueRef::from), ..Documents::default() }
 }
@@ -51,7 +51,7 @@ impl Guard {
         self.write(Write::Insert(new.into()))
     }
 
-    /// Whether the user may replace a stored document by another: what an update makes of it.
+    /// Whether the user may replace a stored document by the result of an update.
     pub fn update<'d>(&self, stored: impl Into<DocumentRef<'d>>, new: impl Into<DocumentRef<'d>>) -> Decision<'_, ()> {
         self.write(Write::Update(stored.into(), new.into()))
     }
@@ -61,13 +61,13 @@ impl Guard {
         self.write(Write::Delete(stored.into()))
     }
 
-    /// Whether every document that may be read may be updated, whatever the update, as long as there is no duplicate
-    /// key: then nothing else is left to be judged.
+    /// Whether every document that may be read may also be updated in any way that does not introduce duplicate keys,
+    /// so that no further check is needed.
     pub(crate) fn updates_what_it_reads(&self) -> bool {
         self.schema.is_none() && self.writes_what_it_reads(|_| true)
     }
 
-    /// Whether every document that may be read may be deleted.
+    /// Whether every document that may be read may also be deleted.
     pub(crate) fn deletes_what_it_reads(&self) -> bool {
         self.writes_what_it_reads(|role| role.delete.as_ref().is_none_or(always))
     }
@@ -77,7 +77,7 @@ impl Guard {
             Entrance::Bypass => true,
             Entrance::Closed(_) => false,
             Entrance::Rules(BoundRules { filters, roles, .. }) => {
-                // What a projection hides, no role makes visible.
+                // No role can reveal what a projection hides.
                 filters.projections.is_empty()
                     && roles.iter().all(|role| {
                         role.document_filters.is_none() && role.write.as_ref().is_some_and(always) && permits(role)
@@ -125,7 +125,7 @@ const fn always(rule: &Residual) -> bool {
     matches!(rule, Residual::Constant(Truth::True))
 }
 
-/// Refuses what no database does, whoever asks for it: to change the `_id` of a stored document, or to take it away.
+/// Rejects what no database allows anyone: changing or removing the `_id` of a stored document.
 fn keep_id(write: Write<'_>, errors: &Errors) -> Result<(), Reason> {
     let Write::Update(stored, new) = write else { return Ok(()) };
     let kept = || -> Result<bool, Malformed> {
@@ -145,7 +145,7 @@ fn keep_id(write: Write<'_>, errors: &Errors) -> Result<(), Reason> {
     }
 }
 
-/// A document with a key twice means one thing to one reader and another to the next, so none is written.
+/// Rejects duplicate keys. Different readers interpret such a document differently, so none is written.
 #[inline]
 fn refuse_repeated(repeated: Result<Option<&str>, Malformed>, errors: &Errors) -> Result<(), Reason> {
     let error = match repeated {
@@ -167,14 +167,14 @@ fn judge_by_rules<'r>(
     let (old, new) = (write.before().map(look_up), write.after().map(look_up));
     let (old, new) = (old.as_ref(), new.as_ref());
     let check_new = || refuse_repeated(new.map_or(Ok(None), Lookup::repeated_key), errors);
-    // Which role it is, is asked of the document as it was, so that a write cannot choose its own role.
+    // The role is determined from the stored document, so that a write cannot choose its own role.
     let seen = DocumentPair::new(old.or(new), old);
     let assigning = Evaluation::of(&seen, context, errors);
     let role = if old.is_some() {
         new.into_iter().for_each(Lookup::bring_near);
         filters.admit(&assigning, errors)?;
         let role = assign(roles, &assigning)?;
-        // Nothing has looked at the new document yet, and nobody need have who may not write at all.
+        // The new document is checked only now, because that is unnecessary for users who may not write at all.
         check_new().map_err(|reason| Refusal::by(role, reason))?;
         role
     } else {
@@ -211,14 +211,14 @@ fn judge_by_rules<'r>(
     Ok(role)
 }
 
-/// Goes through what a write changes and collects what may not be.
+/// Collects the changed fields that may not be written.
 struct Changes<'e> {
     evaluation: Evaluation<'e>,
     refused: BTreeSet<String>,
     failed: bool,
 }
 
-/// The fields of a document; the first occurrence of a duplicate key.
+/// The fields of a document, with the first occurrence of a duplicate key.
 type Fields<'d> = Vec<(&'d str, ValueRef<'d>)>;
 
 fn fields(document: Option<DocumentRef<'_>>) -> Result<Fields<'_>, Malformed> {
@@ -233,10 +233,10 @@ fn fields(document: Option<DocumentRef<'_>>) -> Result<Fields<'_>, Malformed> {
     Ok(fields)
 }
 
-/// A field's name with its value before and after.
+/// A field's name with its old and new value.
 type Pair<'d> = (&'d str, Option<ValueRef<'d>>, Option<ValueRef<'d>>);
 
-/// Every field of either document with its value before and after.
+/// Every field of either document with its old and new value.
 fn pairs<'d>(before: Option<DocumentRef<'d>>, after: Option<DocumentRef<'d>>) -> Result<Vec<Pair<'d>>, Malformed> {
     let before = fields(before)?;
     let mut after: indexed::Map<'d> = indexed::Map::new(fields(after)?);
@@ -291,7 +291,7 @@ impl<'e> Changes<'e> {
         Ok(())
     }
 
-    /// A change under an entry that leaves the decision to the entries inside it.
+    /// A change to a field whose rule delegates to the rules inside it.
     fn inside(
         &mut self,
         path: &str,
@@ -302,7 +302,7 @@ impl<'e> Changes<'e> {
         use ValueRef::{Array, Document};
         match (before, after) {
             (Some(Document(before)), Some(Document(after))) => self.embedded(path, rules, Some(before), Some(after)),
-            // An empty one holds nothing that could be written instead of it.
+            // An empty document has no fields whose rules could permit the change.
             (None, Some(Document(after))) if !after.is_empty() => self.embedded(path, rules, None, Some(after)),
             (Some(Document(before)), None) if !before.is_empty() => self.embedded(path, rules, Some(before), None),
             (Some(Array(before)), Some(Array(after))) => self.elements(path, rules, before, after),
@@ -331,7 +331,7 @@ impl<'e> Changes<'e> {
         Ok(())
     }
 
-    /// Inside an array, the entries serve changes that keep length and order.
+    /// Inside an array, rules for elements cover changes that preserve length and order.
     fn elements(
         &mut self,
         path: &str,
@@ -367,7 +367,7 @@ impl<'e> Changes<'e> {
     }
 }
 
-/// Whether the names that both have stand in the same order in both.
+/// Whether the names common to both are in the same order.
 fn same_order(before: &Fields<'_>, after: &Fields<'_>) -> bool {
     let names = |fields: &Fields<'_>| fields.iter().map(|(name, _)| (*name).to_owned()).collect::<HashSet<_>>();
     let (old, new) = (names(before), names(after));
@@ -375,7 +375,7 @@ fn same_order(before: &Fields<'_>, after: &Fields<'_>) -> bool {
     kept.eq(after.iter().map(|(name, _)| *name).filter(|name| old.contains(*name)))
 }
 
-/// Whether what changed is only where the elements stand.
+/// Whether the only difference is the order of elements.
 fn is_reordered(changed: &[(ValueRef<'_>, ValueRef<'_>)]) -> Result<bool, Malformed> {
     let bytes = |value: ValueRef<'_>| -> Result<Vec<u8>, Malformed> {
         Ok(bson::serialize_to_vec(&bson::doc! { "": value.to_bson()? })?)
@@ -392,7 +392,7 @@ mod indexed {
 
     use super::{Fields, ValueRef};
 
-    /// Fields that are taken out by name, and left over in order.
+    /// Fields that can be taken by name; the rest is returned in order.
     pub(super) struct Map<'d> {
         fields: Vec<Option<(&'d str, ValueRef<'d>)>>,
         places: HashMap<&'d str, usize>,

@@ -10,7 +10,7 @@ use crate::value::TypeSet;
 pub enum Expr {
     /// `true`, `false`
     Boolean(bool),
-    /// `{…}`: every clause holds; `{}` holds always
+    /// `{…}`: all clauses hold; `{}` always holds
     All(Vec<Clause>),
 }
 
@@ -25,7 +25,7 @@ pub enum Clause {
     Test(Spanned<Name>, Condition),
 }
 
-/// What a clause looks at.
+/// The left side of a clause.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Name {
     /// `owner.id`
@@ -34,7 +34,7 @@ pub enum Name {
     Expansion(Expansion),
 }
 
-/// What a clause demands of what it looks at.
+/// The right side of a clause.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Condition {
     /// `5`, `"%%user.id"`, `{"city": "Bern"}`
@@ -45,10 +45,10 @@ pub enum Condition {
     Expression(Box<Spanned<Expr>>),
 }
 
-/// A value on the right.
+/// A right operand.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operand {
-    /// `5`, `{"$oid": "…"}`, `["a", "b"]`: no expansion anywhere inside
+    /// `5`, `{"$oid": "…"}`, `["a", "b"]`: without expansions inside
     Literal(Bson),
     /// `"%%user.id"`
     Expansion(Expansion),
@@ -58,7 +58,7 @@ pub enum Operand {
     Array(Vec<Spanned<Operand>>),
 }
 
-/// One operator with what stands behind it.
+/// An operator with its operand.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Check {
     /// `"$gt": 5`
@@ -77,9 +77,9 @@ pub enum Check {
     Type(TypeSet),
     /// `"$mod": [4, 0]`
     Mod {
-        /// By what to divide; not 0.
+        /// The divisor; not 0.
         divisor: i64,
-        /// What must remain.
+        /// The expected remainder.
         remainder: i64,
     },
     /// `"$regex": "^a", "$options": "i"`
@@ -96,7 +96,7 @@ pub enum Check {
     Function(FunctionCall),
 }
 
-/// The right side of `$in` and `$nin`.
+/// The operand of `$in` and `$nin`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum List {
     /// `["a", "%%user.id"]`
@@ -105,23 +105,23 @@ pub enum List {
     Expansion(Spanned<Expansion>),
 }
 
-/// What an element of an array must satisfy.
+/// The condition on an element of an array.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ElemMatch {
-    /// `{"$gt": 5}`: of the element itself
+    /// `{"$gt": 5}`: on the element itself
     Element(Vec<Spanned<Check>>),
-    /// `{"product": "x", "score": {"$gt": 5}}`: of the element's fields
+    /// `{"product": "x", "score": {"$gt": 5}}`: on the element's fields
     Fields(Box<Spanned<Expr>>),
 }
 
-/// A call of a function.
+/// A function call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FunctionCall {
     /// The name of the function.
     pub name: String,
-    /// What it is called with.
+    /// Its arguments.
     pub arguments: Vec<Spanned<Argument>>,
 }
 
-/// An argument of a function: a value, or an object that can be passed as a whole only here, such as `%%user`.
+/// An argument of a function: a value, or a whole context object such as `%%user`, which is allowed only here.
 pub type Argument = Operand;

@@ -5,10 +5,10 @@ use crate::json::{EjsonErrorKind, JsonErrorKind};
 use crate::path::PathError;
 use crate::text::{Code, Located};
 
-/// Why an expression cannot be given a meaning, and where.
+/// Why an expression is invalid, and where.
 pub type ExprError = Located<ExprErrorKind>;
 
-/// The ways in which an expression can be wrong as written.
+/// The kinds of [`ExprError`].
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum ExprErrorKind {
@@ -38,7 +38,7 @@ pub enum ExprErrorKind {
     NamesMixed {
         /// An operator in the object.
         operator: String,
-        /// A plain name in it.
+        /// A plain name in the object.
         name: String,
     },
     /// `{"a": {"b": {"$gt": 1}}}`
@@ -49,9 +49,9 @@ pub enum ExprErrorKind {
     OperandType {
         /// The operator as written.
         operator: String,
-        /// What it takes.
+        /// What the operator takes.
         expected: &'static str,
-        /// What it was given.
+        /// What was found.
         found: &'static str,
     },
     /// `{"a": {"$regularExpression": …}}`
@@ -60,9 +60,9 @@ pub enum ExprErrorKind {
     /// `"read": "yes"`
     #[error("{place} is not an expression: that is `true`, `false` or an object, not {found}")]
     NotExpression {
-        /// What holds it: `` `%not` ``.
+        /// The place of the expression: `` `%not` ``.
         place: String,
-        /// What it is.
+        /// What was found.
         found: String,
     },
     /// `{"%and": []}`

@@ -13,13 +13,13 @@ use crate::text::closest;
 /// A reference to something outside the expression: `%%user.custom_data.team`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Expansion {
-    /// What it begins at.
+    /// The object that it refers to.
     pub root: Root,
-    /// What it leads to from there.
+    /// The path in that object.
     pub path: FieldPath,
 }
 
-/// What an expansion can begin at.
+/// The object that an expansion refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Root {
     /// `%%true`
@@ -51,7 +51,7 @@ pub enum Root {
 }
 
 impl Root {
-    /// Every root with its name.
+    /// Every root and its name.
     pub const ALL: [(Self, &'static str); 13] = [
         (Self::True, "%%true"),
         (Self::False, "%%false"),
@@ -68,7 +68,7 @@ impl Root {
         (Self::Now, "%%now"),
     ];
 
-    /// The name, with its `%%`.
+    /// The name, including `%%`.
     #[must_use]
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(root, _)| *root == self).map_or("", |(_, name)| name)
@@ -89,13 +89,13 @@ impl fmt::Display for Expansion {
     }
 }
 
-/// `%%` name [`.` path]. The whole name is taken before it is looked up, so that an error can show all of it.
+/// `%%` name [`.` path]. The whole name is consumed before it is looked up, so that an error can show all of it.
 fn grammar(text: &str) -> IResult<&str, (&str, Option<&str>)> {
     all_consuming(preceded(tag("%%"), (take_till(|c| c == '.'), opt(preceded(char('.'), rest))))).parse(text)
 }
 
 impl Expansion {
-    /// Reads an expansion, which takes up the whole text.
+    /// Parses an expansion that spans the whole text.
     ///
     /// # Errors
     /// [`ExprErrorKind::ExpansionUnknown`], [`ExprErrorKind::ExpansionMalformed`], [`ExprErrorKind::ExpansionPath`] or
@@ -128,7 +128,7 @@ impl Expansion {
         Ok(Self { root, path })
     }
 
-    /// What the author of an unreadable expansion, or of an expansion with one `%` or with `$`, probably meant.
+    /// A suggestion for a malformed expansion, or for one written with a single `%` or with `$`.
     #[must_use]
     pub fn suggest(text: &str) -> Option<String> {
         let body = text.trim_matches('%').trim_start_matches('$');
@@ -143,8 +143,8 @@ impl Expansion {
         (meant != text).then_some(meant)
     }
 
-    /// The two parts of a path in which an expansion stands for a name, which no path can hold: of `%%root.members.%%user.id`
-    /// the field `members` and the expansion `%%user.id`.
+    /// Splits a path in which an expansion is used as a field name, which is not supported: `%%root.members.%%user.id`
+    /// into the field `members` and the expansion `%%user.id`.
     pub(crate) fn within_path(text: &str) -> Option<(&str, &str)> {
         let (before, _) = text.split_once(".%%")?;
         let inner = text.get(before.len() + 1..)?;
@@ -152,7 +152,7 @@ impl Expansion {
         (!field.starts_with("%%") && Self::parse(inner).is_ok()).then_some((field, inner))
     }
 
-    /// The way out for a path with an expansion in it.
+    /// Help for a path that contains an expansion.
     pub(crate) fn path_help(text: &str) -> Option<String> {
         let (field, inner) = Self::within_path(text)?;
         Some(format!(
@@ -160,8 +160,8 @@ impl Expansion {
         ))
     }
 
-    /// Whether a text is an expansion but for a `%`: `%user.id`. The original let such rules be saved; they never
-    /// matched.
+    /// Whether a text is an expansion with one `%` missing: `%user.id`. App Services accepts such rules, but they never
+    /// match.
     #[must_use]
     pub fn is_near_miss(text: &str) -> bool {
         let Some(body) = text.strip_prefix('%') else { return false };

@@ -1,4 +1,4 @@
-//! The rule language as it is written: operators, expansions, expressions; reading and printing them.
+//! The rule language as written: operators, expansions and expressions, with a parser and a printer.
 
 mod ast;
 mod error;

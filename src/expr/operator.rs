@@ -1,6 +1,6 @@
 use std::cmp::Ordering;
 
-/// An operator of the language, whichever way it is spelt.
+/// An operator of the language, independent of its spelling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operator {
     /// `%and` `%or` `%nor`
@@ -35,7 +35,7 @@ pub enum Operator {
     Function,
 }
 
-/// How the results of several conditions are combined.
+/// How several conditions are combined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Logic {
     /// All hold.
@@ -64,7 +64,7 @@ pub enum Comparison {
 }
 
 impl Comparison {
-    /// Whether `ordering`, of the left operand to the right one, satisfies the comparison.
+    /// Whether the ordering of the left operand relative to the right one satisfies the comparison.
     #[must_use]
     pub fn accepts(self, ordering: Ordering) -> bool {
         match self {
@@ -91,7 +91,7 @@ pub enum Conversion {
     UuidToString,
 }
 
-/// One row an operator: the spelling that is printed, and older names for the same.
+/// One row per operator: the canonical spelling, and older names for the same operator.
 const TABLE: [(Operator, &str, &[&str]); 25] = [
     (Operator::Logic(Logic::And), "%and", &[]),
     (Operator::Logic(Logic::Or), "%or", &[]),
@@ -121,7 +121,7 @@ const TABLE: [(Operator, &str, &[&str]); 25] = [
 ];
 
 impl Operator {
-    /// The operator of a spelling: `%` and `$` before the name mean the same.
+    /// Looks up an operator by its spelling; the prefixes `%` and `$` are equivalent.
     ///
     /// ```
     /// use portcullis::expr::Operator;
@@ -137,13 +137,13 @@ impl Operator {
             .map(|(operator, ..)| *operator)
     }
 
-    /// The spelling that is printed.
+    /// The canonical spelling.
     #[must_use]
     pub fn spelling(self) -> &'static str {
         TABLE.iter().find(|(operator, ..)| *operator == self).map_or("", |(_, spelling, _)| spelling)
     }
 
-    /// The printed spellings of all operators.
+    /// The canonical spellings of all operators.
     pub fn spellings() -> impl Iterator<Item = &'static str> {
         TABLE.iter().map(|(_, spelling, _)| *spelling)
     }

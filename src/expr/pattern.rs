@@ -7,11 +7,11 @@ use thiserror::Error;
 
 use super::pattern_extent::states;
 
-/// A regular expression of `$regex`, with MongoDB's meaning, matched in time linear in the text.
+/// A regular expression of `$regex`, with MongoDB's semantics, matched in time linear in the length of the text.
 ///
-/// MongoDB uses PCRE on UTF-8 without Unicode properties for classes: `\d`, `\w`, `\s` and `\b` are ASCII, and `$`
-/// stands also before a line break at the very end. A pattern in which PCRE and the linear engine would disagree, or
-/// that only a backtracking engine can match, is refused. The differences were observed on server 6.0
+/// MongoDB uses PCRE on UTF-8 without Unicode properties for classes: `\d`, `\w`, `\s` and `\b` are ASCII, and `$` also
+/// matches before a line break at the very end. A pattern for which PCRE and the linear-time engine would disagree, or
+/// which requires a backtracking engine, is rejected. The differences were observed on server 6.0
 /// (fixtures/mongodb/regex.json).
 #[derive(Clone, Debug)]
 pub struct Pattern {
@@ -21,55 +21,56 @@ pub struct Pattern {
     states: usize,
 }
 
-/// Why a pattern is refused.
+/// Why a pattern is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PatternError {
-    /// It does not parse, or needs a backtracking engine.
+    /// It is not valid, or requires a backtracking engine.
     #[error("invalid regular expression: {0}")]
     Syntax(String),
-    /// It would take too much memory.
+    /// Compiling it would take too much memory.
     #[error("the regular expression is too large")]
     TooLarge,
     /// `$options` other than `i`, `m`, `s`, `x`.
     #[error("unknown letter `{0}` in `$options`: `i`, `m`, `s` and `x` are known")]
     OptionUnknown(char),
-    /// One more than all patterns of a request may be together.
+    /// The patterns of a request exceed their common limit.
     #[error(
         "the regular expressions of one request are too many or too large together; write fewer, or shorter repetitions"
     )]
     TooMany,
-    /// One more than all patterns in the rules and schemas of an application may be together.
+    /// The patterns in the rules and schemas of an application exceed their common limit.
     #[error(
         "the regular expressions of one application are too many or too large together; write fewer, or shorter repetitions"
     )]
     TooManyInApplication,
-    /// PCRE gives it another meaning than the linear engine does.
+    /// PCRE interprets it differently from the linear-time engine.
     #[error("`{0}` in a regular expression means something else in MongoDB; it is not supported")]
     Unsupported(String),
 }
 
-/// The longest pattern, in bytes.
+/// The maximum length of a pattern in bytes.
 const MAX_LENGTH: usize = 8 * 1024;
-/// The memory that a compiled pattern may take, in bytes.
+/// The memory limit of a compiled pattern in bytes.
 const MAX_COMPILED: usize = 1 << 20;
-/// The memory that it may take for the states that it comes to in the course of a match, in bytes.
+/// The memory limit of the states that are computed while matching, in bytes.
 const MAX_CACHED: usize = 1 << 18;
-/// What each pattern takes beside its states, in states.
+/// The overhead of a pattern, expressed in states.
 const EACH: usize = 200;
-/// So many states take as long for one byte of a text, at worst, as one step of another kind.
+/// The number of states that, at worst, take as long per byte of text as one step of other work.
 const STATES_PER_STEP: usize = 16;
-/// A pattern of so few states becomes an automaton that has room in memory, and takes each byte at once.
+/// A pattern with at most this many states is compiled to an automaton that fits in memory and matches each byte in
+/// constant time.
 const FEW: usize = 10;
 
-/// How many states the patterns of one request may have together, with 200 for each pattern: some hundred patterns.
+/// The maximum number of states of all patterns of one request, plus 200 for each pattern: some hundred patterns.
 pub const MAX_STATES: usize = 100_000;
 
-/// How many states the patterns in the rules and schemas of one application may have together, counted as those of a request. Each
-/// takes about 120 bytes, so that all take some 400 MB at most.
+/// The maximum number of states of all patterns in the rules and schemas of one application, counted as for a request.
+/// A state takes about 120 bytes, hence at most about 400 MB in total.
 const MAX_STATES_OF_APPLICATION: usize = 3_000_000;
 
-/// What the patterns of one request may still take, all parts of the request together, or those of one application.
+/// The remaining pattern states of one request, shared by all its parts, or of one application.
 #[derive(Clone, Debug)]
 pub struct PatternAllowance {
     left: Rc<Cell<usize>>,
@@ -83,12 +84,12 @@ impl Default for PatternAllowance {
 }
 
 impl PatternAllowance {
-    /// For rules and schemas.
+    /// Creates the allowance of an application, for its rules and schemas.
     pub(crate) fn of_application() -> Self {
         Self { left: Rc::new(Cell::new(MAX_STATES_OF_APPLICATION)), of_application: true }
     }
 
-    /// Compiles a pattern, if there is room for it.
+    /// Compiles a pattern and deducts its states.
     ///
     /// # Errors
     /// As [`Pattern::new`], and [`PatternError::TooMany`] or [`PatternError::TooManyInApplication`].
@@ -126,18 +127,18 @@ impl Pattern {
         Source::parse(pattern, options)?.compile()
     }
 
-    /// Whether some part of the text matches.
+    /// Whether any part of the text matches.
     #[must_use]
     pub fn is_match(&self, text: &str) -> bool {
         self.regex.is_match(text)
     }
 
-    /// What matches, one behind the other, with its groups.
+    /// The successive matches with their groups.
     pub(crate) fn captures<'t>(&'t self, text: &'t str) -> impl Iterator<Item = regex::Captures<'t>> {
         self.regex.captures_iter(text)
     }
 
-    /// How many steps it takes to match a text of a length.
+    /// The steps for matching a text of this length.
     pub(crate) const fn steps(&self, length: usize) -> usize {
         let states = self.states.saturating_sub(EACH);
         length.saturating_mul(if states <= FEW { 1 } else { states }) / STATES_PER_STEP
@@ -156,7 +157,7 @@ impl Pattern {
     }
 }
 
-/// A pattern that has been read.
+/// A parsed pattern.
 struct Source<'t> {
     pattern: &'t str,
     options: &'t str,
@@ -225,18 +226,18 @@ fn last_line(text: &str) -> String {
     text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }
 
-/// What can come after a part of the pattern.
+/// What can follow a part of the pattern.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Follow {
-    /// The match ends here.
+    /// Nothing: the match ends there.
     Nothing,
-    /// Something that may take up no text.
+    /// Something that may match the empty string.
     Something,
-    /// Something that takes up at least one character.
+    /// Something that matches at least one character.
     Text,
 }
 
-/// Whether every match of a part takes up at least one character.
+/// Whether every match of a part contains at least one character.
 fn consumes(tree: &Ast) -> bool {
     match tree {
         Ast::Literal(_) | Ast::Dot(_) | Ast::ClassUnicode(_) | Ast::ClassPerl(_) | Ast::ClassBracketed(_) => true,
@@ -260,7 +261,7 @@ fn consumes(tree: &Ast) -> bool {
     }
 }
 
-/// Replaces the parts whose meaning differs, by their places in the text.
+/// Collects replacements for the parts with a different meaning, by their positions.
 struct Rewriting<'t> {
     text: &'t str,
     multi_line: bool,
@@ -300,7 +301,7 @@ impl Rewriting<'_> {
             Ast::ClassBracketed(class) => self.class(class)?,
             Ast::Assertion(assertion) => self.assertion(assertion, follow)?,
             Ast::Repetition(repetition) => {
-                // To PCRE `{,n}` is text, and `a*+` is possessive.
+                // In PCRE, `{,n}` is literal text and `a*+` is possessive.
                 let is_text = self.text.get(repetition.op.span.start.offset..).is_some_and(|op| op.starts_with("{,"));
                 if is_text || matches!(*repetition.ast, Ast::Repetition(_)) {
                     return Err(self.unsupported(&repetition.op.span));
@@ -342,7 +343,7 @@ impl Rewriting<'_> {
     fn literal(&self, literal: &ast::Literal) -> Result<(), PatternError> {
         use ast::{LiteralKind as L, SpecialLiteralKind as S};
         match literal.kind {
-            // PCRE: any vertical white space.
+            // In PCRE, any vertical white space.
             L::Special(S::VerticalTab) => Err(self.unsupported(&literal.span)),
             _ => Ok(()),
         }
@@ -356,7 +357,7 @@ impl Rewriting<'_> {
                     F::DotMatchesNewLine => {}
                     F::CaseInsensitive => self.folding = flags.flag_state(F::CaseInsensitive).unwrap_or(self.folding),
                     F::MultiLine => self.multi_line = flags.flag_state(F::MultiLine).unwrap_or(self.multi_line),
-                    // The meaning of white space in the middle of a pattern was settled when it was read.
+                    // The parser has already applied white space mode.
                     F::IgnoreWhitespace | F::SwapGreed | F::Unicode | F::CRLF => {
                         return Err(self.unsupported(&item.span));
                     }
@@ -382,7 +383,7 @@ impl Rewriting<'_> {
 
     fn class(&mut self, class: &ast::ClassBracketed) -> Result<(), PatternError> {
         let written = self.text.get(class.span.start.offset..class.span.end.offset).unwrap_or_default();
-        // White space in a class is text to PCRE even where it is passed over elsewhere.
+        // In PCRE, white space in a class is literal even in extended mode.
         if self.extended && written.contains(|c: char| c.is_whitespace() || c == '#') {
             return Err(self.unsupported(&class.span));
         }
@@ -433,21 +434,23 @@ impl Rewriting<'_> {
     fn assertion(&mut self, assertion: &ast::Assertion, follow: Follow) -> Result<(), PatternError> {
         use ast::AssertionKind as A;
         match assertion.kind {
-            // PCRE's `^` does not stand after a line break at the very end; only what takes up text cannot match there.
+            // PCRE's `^` does not match after a line break at the very end. The two agree only if at least one
+            // character must follow.
             A::StartLine if self.multi_line && follow != Follow::Text => return Err(self.unsupported(&assertion.span)),
             A::StartLine | A::StartText | A::EndText => {}
             A::EndLine if self.multi_line => {}
-            // Consuming the line break changes nothing when nothing follows: only whether there is a match is asked.
+            // Consuming the line break makes no difference if nothing follows, because only the existence of a match
+            // matters.
             A::EndLine if follow == Follow::Nothing => self.edit(&assertion.span, r"(?:\n?\z)"),
             A::EndLine => return Err(self.unsupported(&assertion.span)),
             A::WordBoundary => self.edit(&assertion.span, r"(?-u:\b)"),
             A::NotWordBoundary => self.edit(&assertion.span, r"(?-u:\B)"),
-            // `\<` and its kin: literals to PCRE.
+            // `\<` and similar assertions, which are literals in PCRE.
             _ => return Err(self.unsupported(&assertion.span)),
         }
         Ok(())
     }
 }
 
-/// Stands in a class for a `\w` that is matched apart from it, without case folding.
+/// Replaces a `\w` in a class; the `\w` is matched separately, without case folding.
 const WORD_APART: &str = "[_]";

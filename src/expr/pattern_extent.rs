@@ -1,7 +1,7 @@
 use regex_syntax::ast::{self, Ast};
 
-/// How many states a pattern comes to, about: what it takes to compile it, to keep it, and at worst to pass one byte of a text.
-/// Repetitions count as what they are written out to.
+/// The approximate number of states of a pattern, which determines the cost of compiling it, keeping it and, at worst,
+/// matching one byte of text. Repetitions are counted as expanded.
 pub(super) fn states(tree: &Ast, folding: bool) -> usize {
     match tree {
         Ast::Empty(_) | Ast::Flags(_) | Ast::Assertion(_) => 1,
@@ -20,9 +20,9 @@ pub(super) fn states(tree: &Ast, folding: bool) -> usize {
     }
 }
 
-/// Any character, by its first byte.
+/// Any character, by its leading byte.
 const DOT: usize = 10;
-/// A class such as `\pL`, or a range that is folded: some hundred ranges of characters.
+/// A Unicode class such as `\pL`, or a case-folded range: several hundred ranges of characters.
 const CLASS_OF_UNICODE: usize = 1500;
 
 fn sum(parts: &[Ast], folding: bool) -> usize {
@@ -39,7 +39,7 @@ fn times(kind: &ast::RepetitionKind) -> usize {
 }
 
 const fn character(character: char, folding: bool) -> usize {
-    // Folding brings further characters of other lengths.
+    // Case folding adds characters of other lengths.
     character.len_utf8() * if folding { 3 } else { 1 }
 }
 

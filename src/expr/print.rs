@@ -8,8 +8,8 @@ use crate::text::Spanned;
 use crate::value::{Type, TypeSet};
 
 impl Expr {
-    /// The expression as JSON in canonical spelling: one name for each operator, extended JSON where plain JSON would
-    /// lose a type. Reading it again gives the same expression.
+    /// The expression as JSON in canonical spelling: one name for each operator, and extended JSON where plain JSON
+    /// would lose a type. Parsing it again gives the same expression.
     #[must_use]
     pub fn to_json(&self) -> Value {
         match self {
@@ -106,8 +106,8 @@ fn checks(list: &[Spanned<Check>]) -> Value {
     Value::Object(object)
 }
 
-/// The spelling of an operator; another one where the object has that key already, because the operator was written
-/// twice with different sigils.
+/// The spelling of an operator, with the other prefix if the object already has the key because the operator was
+/// written twice.
 fn key(operator: Operator, object: &Map<String, Value>) -> String {
     let canonical = operator.spelling();
     let name = canonical.get(1..).unwrap_or_default();
@@ -170,7 +170,7 @@ fn function(call: &FunctionCall) -> Value {
 }
 
 impl Logic {
-    /// The printed spelling: `%and`.
+    /// The canonical spelling: `%and`.
     #[must_use]
     pub fn spelling(self) -> &'static str {
         Operator::Logic(self).spelling()

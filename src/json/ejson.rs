@@ -6,25 +6,25 @@ use super::{Kind, Member, Node};
 use crate::text::{Code, Located};
 use crate::value::ValueRef;
 
-/// Why a JSON value is no extended JSON, and where.
+/// Why a JSON value is not valid extended JSON, and where.
 pub type EjsonError = Located<EjsonErrorKind>;
 
-/// The ways in which a JSON value can fail to be extended JSON.
+/// The kinds of [`EjsonError`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum EjsonErrorKind {
     /// `{"$oid": "xyz"}`
     #[error("`{key}` is not a valid extended JSON value here: {reason}")]
     Invalid {
-        /// The key that announces the type.
+        /// The key that identifies the type.
         key: String,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
-    /// A document was wanted.
+    /// The value must be a document.
     #[error("expected a document, found {0}")]
     NotDocument(&'static str),
-    /// A key that no BSON document can hold.
+    /// A key that contains NUL, which BSON cannot represent.
     #[error("a key must not contain the character U+0000")]
     KeyNul,
 }
@@ -39,8 +39,8 @@ impl Code for EjsonErrorKind {
     }
 }
 
-/// The keys by which an object announces itself as a literal of a type that JSON lacks
-/// ([extended JSON v2](https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/)).
+/// The keys that mark an object as a literal of a type that JSON lacks ([extended JSON
+/// v2](https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/)).
 const LITERALS: [&str; 16] = [
     "$oid",
     "$date",
@@ -60,22 +60,22 @@ const LITERALS: [&str; 16] = [
     "$dbPointer",
 ];
 
-/// Whether an object is written as a literal of extended JSON, such as `{"$oid": "…"}`.
+/// Whether an object is a literal of extended JSON, such as `{"$oid": "…"}`.
 #[must_use]
 pub fn is_literal(members: &[Member]) -> bool {
     members.iter().any(|member| is_literal_key(&member.key))
 }
 
-/// Whether a key announces a literal of extended JSON.
+/// Whether a key marks a literal of extended JSON.
 pub(crate) fn is_literal_key(key: &str) -> bool {
     key.starts_with('$') && LITERALS.contains(&key)
 }
 
-/// Reads a JSON value as extended JSON, canonical or relaxed: an integer becomes an int32 if it fits, else an int64 if
-/// it fits, else a double.
+/// Converts a JSON value that is canonical or relaxed extended JSON. An integer becomes an int32 if it fits, else an
+/// int64 if it fits, else a double.
 ///
 /// # Errors
-/// The first malformed literal in it.
+/// The first malformed literal.
 pub fn to_bson(node: &Node) -> Result<Bson, EjsonError> {
     Ok(match &node.kind {
         Kind::Null => Bson::Null,
@@ -88,7 +88,7 @@ pub fn to_bson(node: &Node) -> Result<Bson, EjsonError> {
     })
 }
 
-/// As [`to_bson`], for what must be a document.
+/// As [`to_bson`], for a value that must be a document.
 ///
 /// # Errors
 /// As [`to_bson`], and [`EjsonErrorKind::NotDocument`].
@@ -103,10 +103,10 @@ pub fn to_document(node: &Node) -> Result<Document, EjsonError> {
     }
 }
 
-/// How a value is read.
+/// A function that converts a value.
 type Read = fn(&Node) -> Result<Bson, EjsonError>;
 
-/// The document of these members; its values are read as extended or as plain JSON.
+/// Builds a document from these members, converting the values with `read`.
 pub(super) fn document(members: &[Member], read: Read) -> Result<Document, EjsonError> {
     members
         .iter()
@@ -121,7 +121,7 @@ pub(super) fn document(members: &[Member], read: Read) -> Result<Document, Ejson
 
 pub(super) fn number(text: &str) -> Bson {
     match text.parse::<i64>() {
-        // `-0` is an integer to the grammar, but only a double can hold it.
+        // `-0` is an integer in the JSON grammar, but only a double can represent it.
         Ok(0) if text.starts_with('-') => Bson::Double(-0.0),
         Ok(value) => i32::try_from(value).map_or(Bson::Int64(value), Bson::Int32),
         Err(_) => Bson::Double(text.parse().unwrap_or(f64::NAN)),
@@ -134,7 +134,7 @@ fn literal(node: &Node, members: &[Member]) -> Result<Bson, EjsonError> {
     if let Some(other) = members.iter().find(|m| m.key != key && !(key == "$code" && m.key == "$scope")) {
         return Err(invalid(format!("`{}` cannot stand beside it", other.key)));
     }
-    // The scope is read here, so that its own literals have their places.
+    // The scope is converted here, so that errors in its literals have positions.
     let read = match (key, node.get("$code"), node.get("$scope")) {
         ("$code", Some(code), Some(scope)) => Bson::JavaScriptCodeWithScope(bson::JavaScriptCodeWithScope {
             code: code.as_str().ok_or_else(|| invalid("the code must be a string".to_owned()))?.to_owned(),
@@ -144,13 +144,13 @@ fn literal(node: &Node, members: &[Member]) -> Result<Bson, EjsonError> {
             .map_err(|error| invalid(form(key).map_or_else(|| reason(&error), str::to_owned)))?,
     };
     match read {
-        // The library takes a document for a value it does not recognise.
+        // The library returns a document for a literal that it does not recognise.
         Bson::Document(_) => Err(invalid("its value has the wrong form".to_owned())),
         read => Ok(read),
     }
 }
 
-/// What belongs behind a key, where the library's own words would not tell.
+/// The expected value of a key for which the library's message is unclear.
 fn form(key: &str) -> Option<&'static str> {
     Some(match key {
         "$oid" => "it takes a string of 24 hexadecimal digits",
@@ -159,10 +159,10 @@ fn form(key: &str) -> Option<&'static str> {
     })
 }
 
-/// The library's reason, on one line and short.
+/// The library's message, shortened to one line.
 fn reason(error: &bson::error::Error) -> String {
     let text = error.to_string().replace('\n', " ");
-    // Its kinds of errors are its own affair.
+    // The prefix names the library's internal error kind.
     let text = text.split_once("Message: ").map_or(text.as_str(), |(_, message)| message);
     let text = text.trim_end_matches('.').to_owned();
     match text.char_indices().nth(160) {
@@ -171,8 +171,8 @@ fn reason(error: &bson::error::Error) -> String {
     }
 }
 
-/// Writes a value as extended JSON that [`to_bson`] reads back to the very same value, in the shortest form for which
-/// that holds: plain JSON where it can be, canonical literals where it cannot.
+/// Converts a value to the shortest extended JSON from which [`to_bson`] restores exactly the same value: plain JSON
+/// where possible, canonical literals otherwise.
 #[must_use]
 pub fn from_bson(value: &Bson) -> Value {
     match value {
@@ -194,7 +194,7 @@ pub fn from_bson(value: &Bson) -> Value {
     }
 }
 
-/// Dates of the years 1970 to 9999 in ISO 8601, as relaxed extended JSON has it; others in milliseconds.
+/// Dates from 1970 to 9999 in ISO 8601, as in relaxed extended JSON; others in milliseconds.
 fn date_to_json(date: bson::DateTime) -> Value {
     let millis = date.timestamp_millis();
     match date.try_to_rfc3339_string() {

@@ -1,6 +1,6 @@
-//! JSON that keeps the place and the order of everything, and refuses what a permission file must not contain:
-//! duplicate keys, nesting deeper than [`MAX_DEPTH`], texts larger than [`MAX_SIZE`]; and its reading as extended or as
-//! plain JSON.
+//! JSON with source positions and member order. It rejects what a permission file must not contain – duplicate keys,
+//! nesting deeper than [`MAX_DEPTH`], texts larger than [`MAX_SIZE`] – and converts to BSON as extended or as plain
+//! JSON.
 
 mod ejson;
 mod node;

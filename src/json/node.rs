@@ -1,9 +1,9 @@
 use crate::text::Span;
 
-/// A JSON value and the place it was written at.
+/// A JSON value and its position in the text.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Where it stands, delimiters included.
+    /// Its position, including delimiters.
     pub span: Span,
     /// The value.
     pub kind: Kind,
@@ -22,7 +22,7 @@ pub enum Kind {
     String(String),
     /// `[…]`
     Array(Vec<Node>),
-    /// `{…}`, in the order as written, without duplicate keys
+    /// `{…}`, in source order, without duplicate keys
     Object(Vec<Member>),
 }
 
@@ -31,20 +31,21 @@ pub enum Kind {
 pub struct Member {
     /// The key, unescaped.
     pub key: String,
-    /// Where the key stands, quotes included.
+    /// The position of the key, including quotes.
     pub key_span: Span,
     /// The value.
     pub value: Node,
 }
 
 impl Member {
-    /// Where it stands, from its key to its value.
+    /// The position of the whole member, from its key to its value.
     fn span(&self) -> Span {
         Span::new(self.key_span.start, self.value.span.end)
     }
 }
 
-/// Which of the parts contains a place. They stand in the order of the text, unless they were put together from several.
+/// The index of the part that contains a span. The parts are in source order, unless they were combined from several
+/// texts.
 fn place<P>(parts: &[P], span: Span, of: impl Fn(&P) -> Span) -> Option<usize> {
     let contains = |index: &usize| parts.get(*index).is_some_and(|part| of(part).contains(span));
     let last = parts.partition_point(|part| of(part).start <= span.start).checked_sub(1);
@@ -52,7 +53,7 @@ fn place<P>(parts: &[P], span: Span, of: impl Fn(&P) -> Span) -> Option<usize> {
 }
 
 impl Node {
-    /// What to call this value in a message: `an object`.
+    /// A description of this value for messages: `an object`.
     #[must_use]
     pub const fn describe(&self) -> &'static str {
         match self.kind {
@@ -65,7 +66,7 @@ impl Node {
         }
     }
 
-    /// The text of a string.
+    /// The string, if this value is one.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         match &self.kind {
@@ -74,7 +75,7 @@ impl Node {
         }
     }
 
-    /// The members of an object.
+    /// The members, if this value is an object.
     #[must_use]
     pub fn as_object(&self) -> Option<&[Member]> {
         match &self.kind {
@@ -83,7 +84,7 @@ impl Node {
         }
     }
 
-    /// The elements of an array.
+    /// The elements, if this value is an array.
     #[must_use]
     pub fn as_array(&self) -> Option<&[Node]> {
         match &self.kind {
@@ -92,7 +93,7 @@ impl Node {
         }
     }
 
-    /// The value of a boolean.
+    /// The boolean, if this value is one.
     #[must_use]
     pub const fn as_bool(&self) -> Option<bool> {
         match self.kind {
@@ -101,19 +102,19 @@ impl Node {
         }
     }
 
-    /// The value under a key of an object.
+    /// The value of a key, if this value is an object that has it.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Self> {
         self.member(key).map(|member| &member.value)
     }
 
-    /// The member with a key of an object.
+    /// The member with this key, if this value is an object that has it.
     #[must_use]
     pub fn member(&self, key: &str) -> Option<&Member> {
         self.as_object()?.iter().find(|member| member.key == key)
     }
 
-    /// The JSON pointer (RFC 6901) of the innermost value or member that a span lies in.
+    /// The JSON pointer (RFC 6901) of the innermost value or member that contains a span.
     #[must_use]
     pub fn pointer_at(&self, span: Span) -> String {
         let mut pointer = String::new();
@@ -143,7 +144,7 @@ impl Node {
         self.to_json().to_string()
     }
 
-    /// This value without its places. A number beyond 64 bits becomes the nearest double.
+    /// This value without positions. A number beyond 64 bits becomes the nearest double.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         use serde_json::Value;

@@ -5,25 +5,25 @@ use thiserror::Error;
 use super::{Kind, Member, Node};
 use crate::text::{Code, Located, Span};
 
-/// The largest text that is read, in bytes: 16 MiB, as MongoDB's largest document.
+/// The maximum size of a text in bytes: 16 MiB, like a MongoDB document.
 pub const MAX_SIZE: usize = 16 * 1024 * 1024;
 
-/// How deep arrays and objects may stand in each other.
+/// The maximum nesting depth of arrays and objects.
 pub const MAX_DEPTH: usize = 128;
 
 /// Why a text is not JSON, and where.
 pub type JsonError = Located<JsonErrorKind>;
 
-/// The ways in which a text can fail to be JSON.
+/// The kinds of [`JsonError`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum JsonErrorKind {
-    /// Something else stands where the grammar wants this.
+    /// Anything other than what the grammar expects.
     #[error("expected {expected}, found {found}")]
     Unexpected {
-        /// What could have stood there.
+        /// What was expected.
         expected: &'static str,
-        /// What stands there.
+        /// What was found.
         found: String,
     },
     /// `{"a": 1, "a": 2}`
@@ -31,7 +31,7 @@ pub enum JsonErrorKind {
     KeyDuplicate {
         /// The key.
         key: String,
-        /// The line, from 1, on which it stood first.
+        /// The line of the first occurrence, counted from 1.
         first: usize,
     },
     /// More than [`MAX_DEPTH`] levels.
@@ -65,10 +65,10 @@ impl Code for JsonErrorKind {
     }
 }
 
-/// Reads one JSON text; a byte order mark before it is passed over.
+/// Parses a JSON text, ignoring a leading byte order mark.
 ///
 /// # Errors
-/// The first place at which the text is not JSON as this module takes it.
+/// The first violation of JSON syntax or of this module's limits.
 ///
 /// ```
 /// let node = portcullis::json::parse(r#"{"a": [1, true]}"#).unwrap();
@@ -102,8 +102,8 @@ pub fn parse_bytes(bytes: &[u8]) -> Result<Node, JsonError> {
     parse_part(bytes, 1)
 }
 
-/// As [`parse_bytes`], of a part of a longer text, which begins on this line of it: errors name the lines of the whole.
-/// Bytes are counted from the part.
+/// As [`parse_bytes`], for a part of a longer text that starts on this line: errors report the line in the whole text.
+/// Byte offsets are relative to the part.
 ///
 /// # Errors
 /// As [`parse_bytes`].
@@ -121,7 +121,7 @@ pub fn parse_part(bytes: &[u8], first_line: usize) -> Result<Node, JsonError> {
 pub(super) struct Parser<'t> {
     pub(super) text: &'t str,
     pub(super) at: usize,
-    /// The number of the text's first line.
+    /// The line number at which the text starts.
     pub(super) first_line: usize,
 }
 
@@ -279,7 +279,7 @@ impl<'t> Parser<'t> {
         }
         let quoted = self.text.get(start..=end).unwrap_or_default();
         serde_json::from_str(quoted).map_err(|error| {
-            // The library appends a position within this one string, which would mislead.
+            // The library appends a position within this string, which would be misleading.
             let message = error.to_string();
             let message = message.split(" at line ").next().unwrap_or_default().to_owned();
             JsonError::new(JsonErrorKind::String(message), Span::new(start, end + 1))
@@ -326,12 +326,12 @@ impl<'t> Parser<'t> {
         Ok(kind)
     }
 
-    /// The number of the line on which a byte stands.
+    /// The line number of a byte offset.
     fn line(&self, at: usize) -> usize {
         self.first_line + self.text.get(..at).unwrap_or_default().matches('\n').count()
     }
 
-    /// As [`Self::unexpected`], but where the text ends too early it is said where it began to be wrong.
+    /// As [`Self::unexpected`]; at the end of the text, the error also names the bracket that is not closed.
     fn in_bracket(&self, open: usize, expected: &'static str) -> JsonError {
         let error = self.unexpected(expected);
         let Some(bracket) = self.text.get(open..=open).filter(|_| self.peek().is_none()) else { return error };
@@ -340,7 +340,7 @@ impl<'t> Parser<'t> {
         error.help(format!("the `{bracket}` at {line}:{column} is never closed"))
     }
 
-    /// What stands at this place although `expected` should.
+    /// An error for anything other than `expected` at this position.
     fn unexpected(&self, expected: &'static str) -> JsonError {
         let rest = self.rest();
         let word: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').take(40).collect();
@@ -365,7 +365,7 @@ impl<'t> Parser<'t> {
     }
 }
 
-/// How extended JSON writes what MongoDB's shell writes as a call.
+/// The extended JSON for a constructor call of the MongoDB shell.
 fn shell_literal(word: &str) -> Option<&'static str> {
     Some(match word {
         "ObjectId" | "ObjectID" => "that is the shell's notation; write {\"$oid\": \"…\"}",
@@ -388,7 +388,7 @@ fn shell_literal(word: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether a text is a number as JSON writes it, and no larger than the largest double.
+/// Whether a text is a JSON number within the range of a double.
 pub(super) fn is_number(text: &str) -> bool {
     has_form_of_number(text.as_bytes()) && text.parse().is_ok_and(f64::is_finite)
 }

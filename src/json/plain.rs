@@ -3,10 +3,10 @@ use bson::{Bson, Document};
 use super::ejson::{document, number};
 use super::{EjsonError, EjsonErrorKind, Kind, Node};
 
-/// Reads a JSON value as plain JSON: an object is a document, whatever its keys. Numbers become what
-/// [`to_bson`](super::to_bson) makes of them.
+/// Converts a JSON value as plain JSON: every object is a document, whatever its keys. Numbers are converted as by
+/// [`to_bson`](super::to_bson).
 ///
-/// This is for the text of strangers, who must not be able to choose the type of a value by writing `{"$oid": …}`.
+/// Use this for untrusted text, whose authors must not be able to choose the type of a value by writing `{"$oid": …}`.
 ///
 /// # Errors
 /// [`EjsonErrorKind::KeyNul`]
@@ -21,7 +21,7 @@ pub fn to_plain_bson(node: &Node) -> Result<Bson, EjsonError> {
     })
 }
 
-/// As [`to_plain_bson`], for what must be a document.
+/// As [`to_plain_bson`], for a value that must be a document.
 ///
 /// # Errors
 /// As [`to_plain_bson`], and [`EjsonErrorKind::NotDocument`].

@@ -3,8 +3,8 @@ use std::fmt::Write as _;
 use super::{Kind, Node};
 
 impl Node {
-    /// This value as JSON text over several lines, indented by two blanks, numbers as they were written. An array or
-    /// object without arrays and objects in it takes one line if that is short. Ends without a newline.
+    /// This value as JSON text over several lines, indented by two spaces, with numbers as written. An array or object
+    /// that contains neither is put on one line if it is short. Ends without a newline.
     #[must_use]
     pub fn to_pretty(&self) -> String {
         let mut out = String::new();
@@ -13,7 +13,7 @@ impl Node {
     }
 }
 
-/// What fits on one line.
+/// The maximum width of an array or object on one line.
 const WIDTH: usize = 100;
 
 fn quoted(text: &str) -> String {
@@ -61,13 +61,13 @@ fn write_lines<T>(
     out.push(close);
 }
 
-/// The value on one line, if it is shallow and short enough for that.
+/// The value on one line, if it is shallow and short enough.
 fn one_line(node: &Node, indent: usize) -> Option<String> {
     let mut line = String::new();
     inline(node, 5, WIDTH.saturating_sub(indent), &mut line).then_some(line)
 }
 
-/// Writes a value behind what is on the line already; false if it is nested deeper or the line becomes longer.
+/// Appends a value to the line; returns false if it is nested too deeply or the line becomes too long.
 fn inline(node: &Node, depth: usize, width: usize, line: &mut String) -> bool {
     if line.len() > width {
         return false;

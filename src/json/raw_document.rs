@@ -1,4 +1,4 @@
-//! The straight way from a text to a document in BSON's own bytes, for the many texts in which nothing is wrong.
+//! A fast conversion from text directly to BSON bytes, for the many texts without errors.
 
 use std::io::Write as _;
 
@@ -9,9 +9,9 @@ use super::parse::{MAX_DEPTH, MAX_SIZE, Parser, has_form_of_number};
 use crate::byte_search::string_end;
 use crate::value::Keys;
 
-/// Reads a text as [`parse_bytes`](super::parse_bytes) and [`to_document`](super::to_document) do, into bytes that can be
-/// used again for the next text. None if that cannot be done straight, as of every text in which something is wrong: then
-/// those two have the answer.
+/// Converts a text like [`parse_bytes`](super::parse_bytes) followed by [`to_document`](super::to_document), into a
+/// buffer that can be reused for the next text. `None` for any text that this conversion does not cover, which includes
+/// every invalid one; those two functions then give the result or the error.
 ///
 /// ```
 /// let mut bytes = Vec::new();
@@ -43,7 +43,7 @@ struct Straight<'t, 'b> {
     bytes: &'b mut Vec<u8>,
 }
 
-/// Looking for duplicate keys in an object with more keys would take too long.
+/// Objects with more keys are not covered, because checking them for duplicates would take too long.
 const KEYS: u32 = 128;
 
 impl<'t> Straight<'t, '_> {
@@ -61,7 +61,7 @@ impl<'t> Straight<'t, '_> {
         }
     }
 
-    /// Begins an element and leaves a byte for its type.
+    /// Starts an element and reserves a byte for its type.
     fn begin(&mut self) -> usize {
         self.bytes.push(0);
         self.bytes.len() - 1
@@ -72,13 +72,13 @@ impl<'t> Straight<'t, '_> {
         Some(())
     }
 
-    /// Begins what has a length.
+    /// Starts a value with a length prefix.
     fn open(&mut self) -> usize {
         self.bytes.extend_from_slice(&[0; 4]);
         self.bytes.len() - 4
     }
 
-    /// Ends what has a length, which is put in.
+    /// Ends a value with a length prefix and fills the prefix in.
     fn close(&mut self, start: usize, counted_from: usize) -> Option<()> {
         self.bytes.push(0);
         let length = i32::try_from(self.bytes.len().checked_sub(counted_from)?).ok()?;
@@ -103,7 +103,7 @@ impl<'t> Straight<'t, '_> {
         }
     }
 
-    /// Reads an object; that of the whole text has no byte for its type.
+    /// Reads an object. The outermost object has no type byte.
     fn object(&mut self, kind: Option<usize>, depth: usize) -> Option<()> {
         if depth >= MAX_DEPTH {
             return None;
@@ -120,7 +120,7 @@ impl<'t> Straight<'t, '_> {
             if self.peek()? != b'"' {
                 return None;
             }
-            // A literal perhaps.
+            // Possibly a literal.
             if matches!(self.rest().get(1), Some(b'$' | b'\\')) {
                 if !keys.is_empty() {
                     return None;
@@ -150,7 +150,7 @@ impl<'t> Straight<'t, '_> {
         self.close(start, start)
     }
 
-    /// Reads the key of an element, which does not stand yet in the object that begins at `start`.
+    /// Reads the key of an element, which must not occur in the object that starts at `start`.
     fn key(&mut self, start: usize, element: usize, keys: &mut Keys) -> Option<()> {
         let head = self.rest();
         let key = self.plain_string()?;
@@ -200,7 +200,7 @@ impl<'t> Straight<'t, '_> {
         self.close(start, start)
     }
 
-    /// Passes over what stands in quotes, if it has no escapes.
+    /// Skips a quoted string without escapes.
     #[inline]
     fn plain_string(&mut self) -> Option<&'t [u8]> {
         let content = self.rest().get(1..)?;
@@ -212,7 +212,7 @@ impl<'t> Straight<'t, '_> {
         content.get(..end)
     }
 
-    /// Writes what stands in quotes as a value.
+    /// Writes a quoted string as a value.
     fn string(&mut self) -> Option<()> {
         let quoted = self.rest();
         match self.plain_string() {
@@ -226,7 +226,7 @@ impl<'t> Straight<'t, '_> {
         }
     }
 
-    /// Writes the first bytes of a text, `length` of them, as a value.
+    /// Writes the first `length` bytes of a text as a string value.
     #[inline]
     fn text(&mut self, text: &[u8], length: usize) -> Option<()> {
         self.bytes.extend_from_slice(&i32::try_from(length + 1).ok()?.to_le_bytes());
@@ -269,7 +269,7 @@ impl<'t> Straight<'t, '_> {
         self.set_kind(at, kind)
     }
 
-    /// Reads an object of which only its first key was looked at as [`parse`](super::parse) does.
+    /// Reads an object of which only the first key has been examined, by way of [`parse`](super::parse).
     fn carefully(&mut self, kind: usize, depth: usize) -> Option<()> {
         if let Some(id) = object_id(self.rest()) {
             self.at += OBJECT_ID;
@@ -279,17 +279,17 @@ impl<'t> Straight<'t, '_> {
         let node = parser.value(depth).ok()?;
         let document = RawDocumentBuf::try_from(&bson::doc! { "": to_bson(&node).ok()? }).ok()?;
         self.at = parser.at;
-        // The length, the type, the empty key; at the end the document's NUL.
+        // The value is preceded by the length, its type and an empty key, and followed by the document's NUL.
         let [_, _, _, _, found, _, value @ .., _] = document.as_bytes() else { return None };
         self.plain(kind, *found, value)
     }
 }
 
-/// As many bytes are copied without a call.
+/// Up to this many bytes are copied without a call.
 const AT_ONCE: usize = 32;
 
-/// Appends the first `length` bytes of a text. Short texts are copied with a fixed length that includes the bytes after them,
-/// which are then cut off: a copy of constant length takes few instructions.
+/// Appends the first `length` bytes of a text. Short texts are copied with a constant length that includes the bytes
+/// after them, which are then truncated: a copy of constant length takes few instructions.
 #[inline(always)]
 fn append(bytes: &mut Vec<u8>, text: &[u8], length: usize) {
     let end = bytes.len() + length;
@@ -302,7 +302,7 @@ fn append(bytes: &mut Vec<u8>, text: &[u8], length: usize) {
     }
 }
 
-/// The number of up to nine digits that a text begins with, and its length; `None` if it is another number, or none.
+/// The integer of up to nine digits at the start of a text, and its length; `None` for other numbers or anything else.
 fn small_integer(text: &[u8]) -> Option<(i32, usize)> {
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
@@ -316,7 +316,7 @@ fn small_integer(text: &[u8]) -> Option<(i32, usize)> {
         }
         length += 1;
     };
-    // `-0` is no integer here, and `007` no number.
+    // `-0` is not an integer here, and `007` is not a number.
     let is_plain =
         matches!((digits.first(), length), (Some(b'1'..=b'9'), _) | (Some(b'0'), 1)) && !(negative && value == 0);
     let ends = !matches!(next, Some(byte) if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+'));
@@ -326,10 +326,10 @@ fn small_integer(text: &[u8]) -> Option<(i32, usize)> {
 /// The length of `{"$oid":"65b000000000000000000001"}`.
 const OBJECT_ID: usize = 35;
 
-/// A bit that no digit has.
+/// A bit that is not set in any digit.
 const NO_DIGIT: u8 = 16;
 
-/// The value of each byte that is a hexadecimal digit, of every other byte [`NO_DIGIT`].
+/// The value of each byte that is a hexadecimal digit, and [`NO_DIGIT`] for all others.
 const HEX: [u8; 256] = {
     let (mut values, mut digit) = ([NO_DIGIT; 256], u8::MAX);
     while let Some((place, _)) = values.split_at_mut(digit as usize).1.split_first_mut() {
@@ -351,7 +351,7 @@ const fn hex(digit: u8) -> u8 {
     }
 }
 
-/// The ObjectId that a text begins with, if it is written without spaces, as tools do.
+/// The ObjectId literal at the start of a text, if it is written without spaces, as tools do.
 fn object_id(text: &[u8]) -> Option<[u8; 12]> {
     let (digits, rest) = text.strip_prefix(br#"{"$oid":""#)?.split_first_chunk::<24>()?;
     rest.starts_with(br#""}"#).then_some(())?;

@@ -2,8 +2,8 @@ use std::io::{self, BufRead, Read};
 
 use super::MAX_SIZE;
 
-/// The texts of a stream of JSON values, one after the other: each on a line of its own, or over several lines of which
-/// only the first begins with `{`.
+/// Splits a stream of JSON values: each value is on one line, or on several lines of which only the first begins with
+/// `{`.
 ///
 /// ```
 /// use portcullis::json::Stream;
@@ -16,29 +16,29 @@ use super::MAX_SIZE;
 #[derive(Debug)]
 pub struct Stream<R> {
     reader: R,
-    /// The number of the line read last, from 1.
+    /// The number of the line that was read last, counted from 1.
     line: usize,
-    /// A line that was read and belongs to the next value.
+    /// A line that has been read and belongs to the next value.
     waiting: Option<Vec<u8>>,
 }
 
 /// A value of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chunk {
-    /// The number of its first line, from 1.
+    /// The number of its first line, counted from 1.
     pub line: usize,
-    /// Its text, not yet parsed. Of one longer than [`MAX_SIZE`] so much that parsing says so.
+    /// Its text, not parsed yet. If it exceeds [`MAX_SIZE`], it is truncated so that parsing still reports the excess.
     pub bytes: Vec<u8>,
 }
 
 impl<R: BufRead> Stream<R> {
-    /// A stream that nothing has been read of.
+    /// Creates a stream from a reader.
     pub const fn new(reader: R) -> Self {
         Self { reader, line: 0, waiting: None }
     }
 
-    /// The next value's text, as far as its brackets say where it ends. A line that begins with `{` begins a new one, so
-    /// that one broken value does not take the rest with it.
+    /// Reads the text of the next value, up to its closing bracket. A line that begins with `{` always starts a new
+    /// value, so that one broken value does not affect the rest.
     fn read(&mut self) -> io::Result<Option<Chunk>> {
         let mut chunk = Chunk { line: 0, bytes: Vec::new() };
         let mut nesting = Nesting::default();
@@ -76,7 +76,7 @@ impl<R: BufRead> Stream<R> {
             return Ok(None);
         }
         self.line += 1;
-        // What is too long is an error already; the rest of it is no value.
+        // The line is already too long; its rest must not be read as another value.
         if read > MAX_SIZE && line.last() != Some(&b'\n') {
             let mut rest = Vec::new();
             while line.last() != Some(&b'\n') && rest.last() != Some(&b'\n') {
@@ -98,16 +98,16 @@ impl<R: BufRead> Iterator for Stream<R> {
     }
 }
 
-/// How deep a text stands in brackets.
+/// The bracket depth of a text.
 #[derive(Default)]
 struct Nesting {
     depth: usize,
-    /// Whether the outermost bracket is that of an array, as `mongoexport --jsonArray` writes.
+    /// Whether the outermost bracket is an array, as written by `mongoexport --jsonArray`.
     is_array: bool,
 }
 
 impl Nesting {
-    /// Reads a line. No JSON string goes on over its end.
+    /// Reads a line. JSON strings cannot span lines.
     fn read(&mut self, line: &[u8]) {
         let (mut in_string, mut escaped) = (false, false);
         for byte in line {

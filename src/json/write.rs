@@ -4,7 +4,7 @@ use super::{from_bson, is_literal_key};
 use crate::byte_search::string_end;
 use crate::value::{ArrayRef, DocumentRef, Elements, Fields, MAX_DEPTH, Malformed, ValueRef};
 
-/// Writes a document as [`from_bson`] does, as one line of text, straight from its bytes where it is raw.
+/// Writes a document like [`from_bson`] as one line of text; a raw document is not decoded first.
 ///
 /// ```
 /// let document = bson::rawdoc! { "a": [1, true], "b": bson::oid::ObjectId::from_bytes([7; 12]) };
@@ -14,7 +14,7 @@ use crate::value::{ArrayRef, DocumentRef, Elements, Fields, MAX_DEPTH, Malformed
 /// ```
 ///
 /// # Errors
-/// If raw bytes are no BSON, or nested deeper than [`MAX_DEPTH`].
+/// If raw bytes are not BSON, or are nested deeper than [`MAX_DEPTH`].
 pub fn write<'d>(document: impl Into<DocumentRef<'d>>, text: &mut Vec<u8>) -> Result<(), Malformed> {
     object(document.into(), 0, text)
 }
@@ -83,17 +83,17 @@ fn object_id(id: [u8; 12], text: &mut Vec<u8>) {
     text.extend_from_slice(br#""}"#);
 }
 
-/// Writing to memory does not fail; what JSON cannot hold would.
+/// Writing to a `Vec` cannot fail; a value that JSON cannot represent can.
 fn failed(error: &serde_json::Error) -> Malformed {
     Malformed::new(error.to_string())
 }
 
-/// Why a value cannot be written as extended JSON that reads as the same value.
+/// Why a value cannot be written as extended JSON that is read back as the same value.
 #[derive(Debug)]
 pub(crate) enum NotJson {
-    /// Bytes that are no BSON, or nested too deep.
+    /// Bytes that are not BSON, or are nested too deeply.
     Malformed(Malformed),
-    /// A document with a key by which extended JSON announces another type.
+    /// A document with a key that extended JSON reserves for a literal.
     Key(String),
 }
 
@@ -103,10 +103,11 @@ impl From<Malformed> for NotJson {
     }
 }
 
-/// Appends a value as relaxed extended JSON, on one line. `depth` is how deep it stands in what is written.
+/// Appends a value as relaxed extended JSON on one line. `depth` is its nesting depth in the output.
 ///
 /// # Errors
-/// If raw bytes are no BSON, nested deeper than [`MAX_DEPTH`], or a document in it reads as a value of another type.
+/// If raw bytes are not BSON, if they are nested deeper than [`MAX_DEPTH`], or if a document in the value would be read
+/// as a literal.
 pub(crate) fn write_relaxed(value: ValueRef<'_>, depth: usize, text: &mut Vec<u8>) -> Result<(), NotJson> {
     if depth > MAX_DEPTH {
         return Err(Malformed::depth().into());
@@ -163,7 +164,7 @@ pub(crate) fn string(value: &str, text: &mut Vec<u8>) {
     text.push(b'"');
 }
 
-/// Appends a text as it stands inside of a JSON string. What needs no escapes, nearly always all of it, is copied at once.
+/// Appends a text as the content of a JSON string. Runs without escapes, usually the whole text, are copied at once.
 pub(crate) fn escape(value: &str, text: &mut Vec<u8>) {
     let mut rest = value.as_bytes();
     while let Some((plain, [byte, after @ ..])) = string_end(rest).and_then(|end| rest.split_at_checked(end)) {

@@ -1,6 +1,6 @@
 use super::FindError;
 
-/// The refusal of what MongoDB knows and no client may ask here; none of anything else.
+/// The error for a MongoDB feature that clients may not use; `None` for any other name.
 pub(super) fn refusal(name: &str) -> Option<FindError> {
     let help = match name {
         "$where" | "$function" => {

@@ -12,22 +12,22 @@ use crate::question::{At, ClientTest, JsonSchema, MAX_DEPTH, Question};
 use crate::text::Span;
 use crate::value::{DocumentRef, Malformed, Number, ValueRef};
 
-/// A client's filter: MongoDB's query operators, without expansions.
+/// A compiled client query: MongoDB's query operators, without expansions.
 #[derive(Debug)]
 pub struct Filter {
     residual: Residual,
-    /// Whether a negation is negated, which leaves no trace in the residual.
+    /// Whether there is a double negation, which is no longer visible in the residual.
     negates_twice: bool,
-    /// How many conditions it has.
+    /// The number of conditions.
     tests: usize,
     context: Context,
 }
 
-/// What plain names in a filter are fields of.
+/// What plain names in a filter refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Inside {
     Document,
-    /// The element that `$elemMatch` looks at.
+    /// To fields of the element that `$elemMatch` examines.
     Element,
 }
 
@@ -41,10 +41,10 @@ impl Inside {
 }
 
 impl Filter {
-    /// Reads a filter. Every value in it is a value: nothing is an expansion.
+    /// Compiles a filter. All values are literal: there are no expansions.
     ///
     /// # Errors
-    /// It is malformed, or uses what is not supported.
+    /// If the filter is malformed or uses an unsupported feature.
     ///
     /// ```
     /// use bson::doc;
@@ -57,7 +57,7 @@ impl Filter {
         Self::compile_within(filter, &PatternAllowance::default())
     }
 
-    /// As [`compile`](Self::compile), with patterns for which the other parts of the request leave room.
+    /// As [`compile`](Self::compile), within a pattern allowance that is shared with other parts of the request.
     pub fn compile_within(filter: &Document, patterns: &PatternAllowance) -> Result<Self, FindError> {
         let predicate = conditions(filter, Inside::Document, At { depth: 0, patterns })?;
         let context = Context::new();
@@ -66,7 +66,7 @@ impl Filter {
         Ok(Self { residual, negates_twice: negates_twice(&predicate, 0), tests, context })
     }
 
-    /// The one that every document answers.
+    /// The filter that matches every document.
     pub(crate) fn of_all() -> Self {
         Self { residual: Residual::Constant(Truth::True), negates_twice: false, tests: 0, context: Context::new() }
     }
@@ -75,7 +75,7 @@ impl Filter {
         &self.residual
     }
 
-    /// How many conditions it has.
+    /// The number of conditions.
     pub(crate) const fn tests(&self) -> usize {
         self.tests
     }
@@ -88,15 +88,15 @@ impl Filter {
         &self.context
     }
 
-    /// Whether a document is one of those that are looked for.
+    /// Whether a document matches.
     ///
     /// # Errors
-    /// If raw bytes are no BSON, or the document is nested too deep.
+    /// If raw bytes are not BSON, or the document is nested too deeply.
     pub fn matches<'d>(&self, document: impl Into<DocumentRef<'d>>) -> Result<bool, Malformed> {
         self.matches_within(document, &Errors::default())
     }
 
-    /// As [`matches`](Self::matches), in the steps that `errors` leaves, to which a failure is added.
+    /// As [`matches`](Self::matches), within the step budget of `errors`, to which an error is added.
     pub fn matches_within<'d>(&self, document: impl Into<DocumentRef<'d>>, errors: &Errors) -> Result<bool, Malformed> {
         let documents = Documents { root: Some(document.into().into()), ..Documents::default() };
         match Evaluation::new(documents, &self.context, errors).truth(&self.residual) {
@@ -116,7 +116,7 @@ fn negates_twice(predicate: &Predicate, negations: usize) -> bool {
     }
 }
 
-/// What a document of conditions means.
+/// Compiles a document of conditions.
 pub(super) fn conditions(filter: &Document, inside: Inside, at: At<'_>) -> Result<Predicate, FindError> {
     if at.depth > MAX_DEPTH {
         return Err(FindError::refused(BAD_VALUE, format!("conditions are nested deeper than {MAX_DEPTH} levels")));
@@ -147,7 +147,7 @@ fn clause(name: &str, value: &Bson, inside: Inside, at: At<'_>) -> Result<Predic
     }
 }
 
-/// What is asked of the document as a whole.
+/// Compiles an operator on the document as a whole.
 fn whole(name: &str, value: &Bson, inside: Inside, at: At<'_>) -> Result<Predicate, FindError> {
     let question = if name == "$expr" {
         if inside == Inside::Element {
@@ -171,7 +171,7 @@ fn list(name: &str, value: &Bson, inside: Inside, at: At<'_>) -> Result<Vec<Pred
     parts.iter().map(conditions).collect()
 }
 
-/// The operators that stand in place of a field's name.
+/// The operators that occur in place of a field name.
 const IN_PLACE_OF_A_FIELD: [&str; 11] = [
     "$alwaysFalse",
     "$alwaysTrue",
@@ -186,7 +186,7 @@ const IN_PLACE_OF_A_FIELD: [&str; 11] = [
     "$where",
 ];
 
-/// Whether a document asks something of an element itself, as `{"$gt": 1}` does, and not of its fields.
+/// Whether a document is a condition on the element itself, like `{"$gt": 1}`, and not on its fields.
 pub(crate) fn is_element_condition(conditions: &Document) -> bool {
     is_operators(conditions)
         && conditions.keys().next().is_some_and(|first| !IN_PLACE_OF_A_FIELD.contains(&first.as_str()))

@@ -1,5 +1,4 @@
-//! What MongoDB's `find` means, for documents in memory: filters, orders and projections that come as BSON, as clients send
-//! them.
+//! MongoDB's `find` for documents in memory: filters, sort orders and projections, given as BSON as clients send them.
 
 mod error;
 mod filter;

@@ -1,4 +1,4 @@
-//! The operators behind a field's name.
+//! Operators on a field.
 
 use bson::{Bson, Document};
 
@@ -13,7 +13,7 @@ use crate::question::{At, Bits, ClientTest, MAX_DEPTH, Question};
 use crate::text::Span;
 use crate::value::{Type, TypeSet, ValueRef, order};
 
-/// What is asked about.
+/// The operand of a condition.
 pub(super) struct Subject {
     pub(super) left: Left,
 }
@@ -37,7 +37,7 @@ fn takes(operator: &str, what: &str, found: &Bson) -> FindError {
     FindError::refused(BAD_VALUE, format!("`{operator}` takes {what}, not a value of type {found}"))
 }
 
-/// Whether a document behind a name is one of operators: its first name says so, unless it is a reference.
+/// Whether the value of a name is a document of operators: its first key decides, unless it is a DBRef.
 pub(super) fn is_operators(document: &Document) -> bool {
     let is_text = |name| document.get(name).is_none_or(|value| value.as_str().is_some());
     let is_reference =
@@ -45,7 +45,7 @@ pub(super) fn is_operators(document: &Document) -> bool {
     document.keys().next().is_some_and(|first| first.starts_with('$')) && !is_reference
 }
 
-/// The operators behind a field's name.
+/// The operators that a field can have.
 const OPERATORS: [&str; 32] = [
     "$all",
     "$bitsAllClear",
@@ -81,12 +81,12 @@ const OPERATORS: [&str; 32] = [
     "$box",
 ];
 
-/// Whether a document begins with an operator that there is.
+/// Whether the first key of a document is an existing operator.
 fn has_operator(document: &Document) -> bool {
     document.keys().next().is_some_and(|first| OPERATORS.contains(&first.as_str()))
 }
 
-/// What stands behind a field's name.
+/// Compiles the condition on a field.
 pub(super) fn condition(subject: &Subject, value: &Bson, at: At<'_>) -> Result<Predicate, FindError> {
     match value {
         Bson::RegularExpression(regex) => pattern(regex.pattern.as_str(), regex.options.as_str(), at)
@@ -152,7 +152,7 @@ fn ordered(subject: &Subject, name: &str, comparison: Comparison, value: &Bson) 
     let reference = ValueRef::from(value);
     let check = match value {
         Bson::RegularExpression(_) | Bson::Undefined => return Err(takes(name, "a value that has an order", value)),
-        // Only null stands beside null, and what is missing.
+        // Only null and Missing compare with null, and they are equal to it.
         Bson::Null if matches!(comparison, Comparison::Gt | Comparison::Lt) => return Ok(Predicate::Constant(false)),
         Bson::Null => return Ok(subject.equals(value)),
         _ if order(reference, reference).is_some() => TestKind::Order(comparison, Right::Literal(value.clone())),
@@ -161,7 +161,7 @@ fn ordered(subject: &Subject, name: &str, comparison: Comparison, value: &Bson) 
     Ok(subject.test(check))
 }
 
-/// `$in`: patterns in the list are matched.
+/// `$in`: regular expressions in the list are matched as patterns.
 fn one_of(subject: &Subject, name: &str, value: &Bson, at: At<'_>) -> Result<Predicate, FindError> {
     let Bson::Array(list) = value else { return Err(takes(name, "an array", value)) };
     let mut values = Vec::new();
@@ -208,17 +208,17 @@ fn every(subject: &Subject, value: &Bson, at: At<'_>) -> Result<Predicate, FindE
         Bson::RegularExpression(_) | Bson::Undefined => false,
         _ => true,
     };
-    // One test of many values looks at the array once.
+    // A single test for many values walks the array once.
     if list.len() > ONE_BY_ONE && list.iter().all(|element| is_value(&element)) {
         return Ok(subject.test(TestKind::All(list.iter().cloned().map(Right::Literal).collect())));
     }
     list.iter().map(part).collect::<Result<_, _>>().map(Predicate::All)
 }
 
-/// Of so few values `$all` makes a test each, which tells of a single one which element it is.
+/// Up to this length, `$all` is compiled to one test per value, so that the position of a match can be determined.
 const ONE_BY_ONE: usize = 8;
 
-/// What MongoDB takes for true.
+/// Whether MongoDB treats a value as true.
 fn is_true(value: &Bson) -> bool {
     match value {
         Bson::Boolean(value) => *value,

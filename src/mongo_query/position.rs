@@ -5,36 +5,36 @@ use crate::eval::{BoundCheck, BoundLeft, BoundTest, Documents, Errors, Evaluatio
 use crate::path::Segment;
 use crate::value::Malformed;
 
-/// Which element of an array a filter found: what `$` in an update stands for.
+/// The array element that a filter matched, which `$` in an update refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Position {
-    /// The element of this index, counted from 0.
+    /// The element at this index, counted from 0.
     Element(usize),
-    /// No condition was about elements.
+    /// No condition concerns array elements.
     Nowhere,
-    /// Several conditions were, or one that MongoDB could answer in another order.
+    /// Several conditions do, or one that MongoDB may evaluate in a different order.
     Unclear,
 }
 
-/// How many steps it takes to put an element into documents of its own, for each level.
+/// The steps per level for wrapping an element in documents.
 const COPY: usize = 4;
 
-/// An array that a path comes to.
+/// An array on a path.
 struct Met<'d> {
     array: &'d [Bson],
-    /// The names that lead to it.
+    /// The segments before it.
     above: &'d [Segment],
-    /// The names that lead on.
+    /// The segments after it.
     below: &'d [Segment],
 }
 
 impl Filter {
-    /// Which element of the outermost array the filter found in a document that it matches: the first for which the one
-    /// condition holds that leads into an array. MongoDB lets the last of several such conditions decide, in an order of its
-    /// own; so they are unclear here.
+    /// The element of the outermost array that the filter matched in a matching document: the first for which the only
+    /// condition on an array holds. With several such conditions, MongoDB lets the last one decide, in an order of its
+    /// own, so that case is [`Position::Unclear`] here.
     ///
     /// # Errors
-    /// The document is nested too deep, or its arrays take too many steps.
+    /// If the document is nested too deeply, or its arrays take too many steps.
     pub fn position(&self, document: &Document) -> Result<Position, Malformed> {
         let errors = Errors::default();
         let mut plain = Vec::new();
@@ -59,7 +59,7 @@ impl Filter {
         Ok(found)
     }
 
-    /// The first element for which a test holds.
+    /// The first element that satisfies a test.
     fn first(
         &self,
         residual: &Residual,
@@ -72,7 +72,7 @@ impl Filter {
             return Ok(Position::Unclear);
         }
         for (index, element) in met.array.iter().enumerate() {
-            // The array by itself could hold what is asked for, too.
+            // Without the array around the element, a condition on the array as a whole cannot match.
             let mut value = if enters { Bson::Array(vec![element.clone()]) } else { element.clone() };
             for segment in met.above.iter().rev() {
                 let mut document = Document::new();
@@ -87,12 +87,12 @@ impl Filter {
                 Truth::False | Truth::Unknown => {}
             }
         }
-        // The array as a whole was found.
+        // The condition matched the array as a whole.
         Ok(Position::Nowhere)
     }
 }
 
-/// The tests that all must hold, and those of which that cannot be said.
+/// Collects the tests that must all hold in `plain`, and the remaining tests in `others`.
 fn collect<'r>(
     residual: &'r Residual,
     all: bool,
@@ -109,7 +109,7 @@ fn collect<'r>(
     }
 }
 
-/// The first array that a test comes to and whose elements it looks at.
+/// The first array on the path of a test whose elements the test examines.
 fn array<'d>(document: &'d Document, test: &'d BoundTest) -> Option<Met<'d>> {
     let BoundLeft::Document(place) = &test.left else { return None };
     let path = place.path.segments();

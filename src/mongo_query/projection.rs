@@ -6,16 +6,16 @@ use crate::projection::Projection;
 use crate::text::Span;
 use crate::value::ValueRef;
 
-/// MongoDB's code for a path below another one.
+/// MongoDB's error code for a path that is a prefix of another one.
 const PATH_COLLISION: i32 = 31249;
 
-/// MongoDB's code for inclusion beside exclusion.
+/// MongoDB's error code for mixing inclusion and exclusion.
 const MIXED: i32 = 31254;
 
-/// Reads a client's projection: `{"a": 1}` or `{"a.b": 0}`.
+/// Compiles a client's projection: `{"a": 1}` or `{"a.b": 0}`.
 ///
 /// # Errors
-/// It is malformed, or computes fields, or takes arrays apart.
+/// If it is malformed, computes fields, or selects array elements.
 pub fn compile_projection(projection: &Document) -> Result<Projection, FindError> {
     let mut included: Option<bool> = None;
     let mut members = Vec::with_capacity(projection.len());
@@ -28,7 +28,7 @@ pub fn compile_projection(projection: &Document) -> Result<Projection, FindError
         members.push(Member { key: name.clone(), key_span: Span::default(), value: node });
     }
     apart(projection)?;
-    // Beside `_id`, which alone may be said otherwise.
+    // Only `_id` as a whole may be excluded alongside inclusions.
     if projection.keys().any(|name| name.starts_with("_id.")) && projection.len() > 1 {
         return Err(FindError::unsupported("a part of `_id` beside other fields in a projection"));
     }
@@ -56,7 +56,7 @@ fn is_included(name: &str, value: &Bson) -> Result<bool, FindError> {
     }
 }
 
-/// No field may be named together with one that contains it.
+/// Rejects a projection that names both a field and a field inside it.
 fn apart(projection: &Document) -> Result<(), FindError> {
     let mut names: Vec<Vec<&str>> = projection.keys().map(|name| name.split('.').collect()).collect();
     names.sort_unstable();

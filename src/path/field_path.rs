@@ -7,47 +7,47 @@ use nom::multi::separated_list1;
 use nom::{IResult, Parser};
 use thiserror::Error;
 
-/// How many segments a path may have: more than any document that MongoDB stores has levels.
+/// The maximum number of segments: more than the levels of any document that MongoDB stores.
 pub const MAX_SEGMENTS: usize = 200;
 
-/// How many segments of a path may be numbers. In an array of documents each of them can be an index or a name, so each
-/// doubles the ways that a path can go through arrays in each other.
+/// The maximum number of numeric segments. Each can be an index or a name in an array of documents, so each doubles the
+/// number of ways that a path can take through nested arrays.
 pub const MAX_INDEXES: usize = 8;
 
-/// A dotted path, cheap to copy, such as `address.zip` or `team.0.id`; without segments, the whole value.
+/// A dotted path such as `address.zip` or `team.0.id`, cheap to clone; without segments, the whole value.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct FieldPath {
     segments: Arc<[Segment]>,
 }
 
-/// One name of a path.
+/// One segment of a path.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Segment {
     name: Box<str>,
     index: Option<usize>,
 }
 
-/// Why a text is not a path.
+/// Why a text is not a valid path.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PathError {
     /// `a..b`, `.a`, `a.`
     #[error("the path `{0}` has an empty segment")]
     SegmentEmpty(String),
-    /// A key that no BSON document can hold.
+    /// A name with NUL, which BSON cannot represent.
     #[error("a path must not contain the character U+0000")]
     Nul,
-    /// More than [`MAX_SEGMENTS`] names.
+    /// More than [`MAX_SEGMENTS`] segments.
     #[error("a path has at most {MAX_SEGMENTS} segments")]
     TooLong,
-    /// More than [`MAX_INDEXES`] numbers.
+    /// More than [`MAX_INDEXES`] numeric segments.
     #[error("a path has at most {MAX_INDEXES} segments that are numbers")]
     IndexesTooMany,
 }
 
 impl Segment {
     fn new(name: &str) -> Self {
-        // As MongoDB: `01` is a field name, not an index.
+        // As in MongoDB, `01` is a field name and not an index.
         let canonical = name == "0" || !name.starts_with('0');
         let digits = name.bytes().all(|b| b.is_ascii_digit());
         Self { name: name.into(), index: if canonical && digits { name.parse().ok() } else { None } }
@@ -59,7 +59,7 @@ impl Segment {
         &self.name
     }
 
-    /// The array index that the name can also stand for, counted from 0.
+    /// The array index that the segment can also denote, counted from 0.
     #[must_use]
     pub const fn index(&self) -> Option<usize> {
         self.index
@@ -77,7 +77,7 @@ impl FieldPath {
         Self::default()
     }
 
-    /// Reads a dotted path.
+    /// Parses a dotted path.
     ///
     /// # Errors
     /// See [`PathError`].
@@ -110,13 +110,13 @@ impl FieldPath {
         Self { segments: segments.into() }
     }
 
-    /// The names in order.
+    /// The segments in order.
     #[must_use]
     pub fn segments(&self) -> &[Segment] {
         &self.segments
     }
 
-    /// Whether it leads to the whole value.
+    /// Whether it denotes the whole value.
     #[must_use]
     pub fn is_root(&self) -> bool {
         self.segments.is_empty()
@@ -128,7 +128,7 @@ impl FieldPath {
         self.segments.first().map(Segment::name)
     }
 
-    /// The path without its first name.
+    /// The path without its first segment.
     #[must_use]
     pub fn rest(&self) -> Self {
         Self { segments: self.segments.get(1..).unwrap_or_default().into() }

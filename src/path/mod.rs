@@ -1,4 +1,4 @@
-//! Dotted field paths, and what they lead to in documents: through arrays as MongoDB's queries go.
+//! Dotted field paths and their values in documents, with MongoDB's rules for arrays.
 
 mod field_path;
 mod walk;

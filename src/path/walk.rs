@@ -1,29 +1,29 @@
 use super::Segment;
 use crate::value::{ArrayRef, FIELD_OF_ELEMENT, Malformed, Steps, ValueRef};
 
-/// Whether an array at the end of a path stands for its elements too.
+/// Whether an array at the end of a path also stands for its elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leaf {
-    /// Each element, then the array itself: how MongoDB compares.
+    /// Each element, then the array itself, as in MongoDB's comparisons.
     Expand,
-    /// The array only: how `$size` and `$elemMatch` look.
+    /// The array only, as in `$size` and `$elemMatch`.
     Whole,
 }
 
-/// What an operand on the right leads to.
+/// The values of a right operand.
 #[derive(Clone, Debug)]
 pub(crate) enum Resolved<'a> {
-    /// One value, or none.
+    /// One value, or Missing.
     One(Option<ValueRef<'a>>),
-    /// The path crossed an array: what each element led to, in order; nothing for one that lacks the field.
+    /// The path crossed an array: the values for each element in order; Missing for an element without the field.
     Many(Vec<Resolved<'a>>),
-    /// A name of the path is an index of an array and also a key of documents in it, and both lead somewhere. Taking
-    /// either, or both, would grant something under `$eq` or under `$ne`.
+    /// A segment is an index of an array and also a key of documents in it, and both have a value. Choosing either or
+    /// both would grant something, under `$eq` or under `$ne`.
     Ambiguous,
 }
 
 impl<'a> Resolved<'a> {
-    /// Whether it leads to nothing at all.
+    /// Whether it has no value at all.
     pub(crate) fn is_missing(&self) -> bool {
         match self {
             Self::One(value) => value.is_none(),
@@ -32,7 +32,7 @@ impl<'a> Resolved<'a> {
         }
     }
 
-    /// The values that were met, in order.
+    /// The values in order, without Missing.
     pub(crate) fn met(&self) -> Vec<ValueRef<'a>> {
         let mut met = Vec::new();
         self.collect(&mut met);
@@ -48,14 +48,14 @@ impl<'a> Resolved<'a> {
     }
 }
 
-/// Whether `test` holds for any value that MongoDB's queries would look at for a path. It is asked about Missing
-/// (`None`) where a document, or a value that is no container, lacks the field; a path that crosses an array none of
-/// whose elements it can enter is asked about nothing.
+/// Whether `test` holds for any value that MongoDB's queries examine for a path. It is called with Missing (`None`)
+/// where a document or a scalar value lacks the field. If the path crosses an array and can enter none of its elements,
+/// it is not called.
 ///
 /// Source: the behaviour of MongoDB's matcher, observed on server 6.0 (fixtures/mongodb).
 ///
 /// # Errors
-/// If raw bytes on the way are no BSON, `test` fails, or the elements take too many steps.
+/// If raw bytes on the way are not BSON, if `test` fails, or if the elements take too many steps.
 #[inline]
 pub(crate) fn any<'a, F>(
     start: Option<ValueRef<'a>>,
@@ -69,7 +69,7 @@ where
 {
     let mut here = start;
     let mut path = path;
-    // Nearly every path leads through documents only, so this much of the way is compiled together with the test.
+    // Nearly every path goes through documents only, so this part is generic and compiled together with the test.
     loop {
         match (here, path.split_first()) {
             (Some(ValueRef::Document(document)), Some((segment, rest))) => {
@@ -86,7 +86,7 @@ where
 
 type Test<'t, 'a> = dyn FnMut(Option<ValueRef<'a>>) -> Result<bool, Malformed> + 't;
 
-/// Each element, then the array itself.
+/// Tests each element, then the array itself.
 fn any_expanded<'a>(array: ArrayRef<'a>, steps: &Steps, test: &mut Test<'_, 'a>) -> Result<bool, Malformed> {
     for element in array.iter() {
         steps.take(1)?;
@@ -97,8 +97,8 @@ fn any_expanded<'a>(array: ArrayRef<'a>, steps: &Steps, test: &mut Test<'_, 'a>)
     test(Some(ValueRef::Array(array)))
 }
 
-/// The part of [`any`] inside an array: each document is entered by the whole rest of the path, and where the next name
-/// is an index, the element there is also taken itself. Arrays in arrays are entered by index only.
+/// The part of [`any`] inside an array: the whole rest of the path is looked up in each document and, if the next
+/// segment is an index, also from the element at that index. Nested arrays are entered by index only.
 fn any_element<'a>(
     array: ArrayRef<'a>,
     path: &[Segment],
@@ -132,10 +132,10 @@ fn any_element<'a>(
     Ok(false)
 }
 
-/// What a path leads to when it stands on the right. An array that is crossed by index only is not fanned out.
+/// The values of a path in a right operand. An array that is crossed by index only does not produce a list.
 ///
 /// # Errors
-/// If raw bytes on the way are no BSON, or the elements take too many steps.
+/// If raw bytes on the way are not BSON, or the elements take too many steps.
 pub(crate) fn resolve<'a>(
     start: Option<ValueRef<'a>>,
     path: &[Segment],

@@ -7,10 +7,10 @@ use crate::projection::Projection;
 use crate::schema::Schema;
 use crate::text::{Located, Span, Spanned};
 
-/// Compiles a collection's `rules.json`, a `default_rule.json`, or a rules file of the older layouts.
+/// Compiles a collection's `rules.json`, a `default_rule.json`, or a rules file in one of the older layouts.
 ///
 /// # Errors
-/// Every error of the file, in the order of the text.
+/// All errors in the file, in source order.
 ///
 /// ```
 /// let text = r#"{"roles": [{"name": "Owner", "apply_when": {"owner": "%%user.id"}, "write": true}]}"#;
@@ -25,7 +25,7 @@ pub fn compile(node: &Node) -> Result<RulesFile, Vec<PolicyError>> {
     compile_within(node, &PatternAllowance::of_application())
 }
 
-/// As [`compile`], with patterns for which the rest of the application leaves room.
+/// As [`compile`], within the pattern allowance of an application.
 ///
 /// # Errors
 /// As [`compile`].
@@ -43,53 +43,53 @@ pub(crate) fn compile_within(node: &Node, patterns: &PatternAllowance) -> Result
     Err(errors)
 }
 
-/// Compiles those parts of a rules file that can be compiled: for findings about them, never for decisions.
+/// Compiles the valid parts of a rules file. Use the result for lints only, never for decisions.
 #[must_use]
 pub fn compile_in_part(node: &Node) -> RulesInPart {
     compile_in_part_within(node, &PatternAllowance::of_application())
 }
 
-/// As [`compile_in_part`], with patterns for which the rest of the application leaves room.
+/// As [`compile_in_part`], within the pattern allowance of an application.
 pub(crate) fn compile_in_part_within(node: &Node, patterns: &PatternAllowance) -> RulesInPart {
     let mut compiler = Compiler { patterns, errors: Vec::new() };
     let rules = compiler.file(node);
     compiler.errors.sort_by_key(Located::span);
     let mut faults: Vec<Span> = compiler.errors.iter().map(Located::span).collect();
-    // Sorted by where they begin.
+    // They are sorted by their start.
     faults.dedup();
     RulesInPart { rules, errors: compiler.errors, faults }
 }
 
-/// The parts of a rules file that could be compiled.
+/// The valid parts of a rules file.
 #[derive(Clone, Debug)]
 pub struct RulesInPart {
-    /// The rules. In place of one that does not load stands `false`; a role or filter that is none is not there.
+    /// The rules. A rule that is invalid is replaced by `false`; an invalid role or filter is left out.
     pub rules: RulesFile,
-    /// Every error, in the order of the text.
+    /// All errors, in source order.
     pub errors: Vec<PolicyError>,
     faults: Vec<Span>,
 }
 
 impl RulesInPart {
-    /// The rules without those that cannot be given a meaning for whatever reason, which grant nothing.
+    /// The rules without those that have a fault of any kind, which grant nothing.
     #[must_use]
     pub(crate) fn sound(&self) -> RulesFile {
         let mut rules = self.rules.clone();
         for role in rules.roles.iter_mut().flatten().filter(|role| self.has_fault(role.span)) {
             role.close(&|rule| self.has_fault(rule.expr.span));
         }
-        // A filter restricts, and what it would restrict cannot be told.
+        // A filter restricts access, but what a faulty one would restrict is unknown.
         rules.filters.retain(|filter| !self.has_fault(filter.span));
         rules
     }
 
-    /// Adds places that cannot be given a meaning for another reason.
+    /// Marks positions as faulty for another reason.
     pub(crate) fn add_faults(&mut self, faults: impl IntoIterator<Item = Span>) {
         self.faults.extend(faults);
         self.faults.sort();
     }
 
-    /// Whether something within a part of the text does not load.
+    /// Whether a part of the text contains a fault.
     #[must_use]
     pub fn has_fault(&self, part: Span) -> bool {
         let first = self.faults.partition_point(|fault| fault.start < part.start);
@@ -97,10 +97,10 @@ impl RulesInPart {
     }
 }
 
-/// More errors of one file than anybody reads.
+/// The maximum number of reported errors per file.
 const MAX_ERRORS: usize = 1000;
 
-/// What stands in for a rule that does not load.
+/// Replaces an invalid rule.
 fn never(span: Span) -> Rule {
     Rule { expr: Spanned::new(Expr::Boolean(false), span), predicate: Predicate::Constant(false) }
 }
@@ -122,14 +122,14 @@ impl Compiler<'_> {
         }
         keys::FILE.check(node, &mut self.errors);
         let roles = self.list(&keys::FILE, node, "roles");
-        // A list that is none must not look like rules that leave their place to the default ones.
+        // An invalid `roles` must not look like an absent one, for which the default roles would apply.
         let broken = (roles.is_none() && !self.errors.is_empty() && node.get("roles").is_some()).then(Vec::new);
         let filters = self.list(&keys::FILE, node, "filters");
         let schema = self.find(&keys::FILE, node, "schema").map(|member| &member.value);
         RulesFile {
             roles: roles.map(|roles| roles.iter().filter_map(|role| self.role(role)).collect()).or(broken),
             filters: filters.unwrap_or_default().iter().filter_map(|filter| self.filter(filter)).collect(),
-            // Exports write an empty object where there is no schema.
+            // Exports contain an empty object if there is no schema.
             schema: schema
                 .filter(|schema| !matches!(schema.as_object(), Some([])))
                 .and_then(|schema| self.schema(schema)),
@@ -164,7 +164,7 @@ impl Compiler<'_> {
         list
     }
 
-    /// An object with known keys; reports what is none.
+    /// The members of an object with known keys; reports unknown keys.
     fn object<'n>(&mut self, keys: &Keys, node: &'n Node, name: &str) -> Option<&'n [Member]> {
         let members = node.as_object();
         if members.is_none() {
@@ -176,7 +176,7 @@ impl Compiler<'_> {
     }
 
     fn missing(&mut self, keys: &Keys, key: &'static str, node: &Node) {
-        // A misspelt key has its own error, with the same way out.
+        // The misspelt key has already been reported, with the same help.
         if keys.has_near_miss(key, node) {
             return;
         }

@@ -9,7 +9,7 @@ use crate::text::{Code, Located};
 /// Why a rules file does not load, and where.
 pub type PolicyError = Located<PolicyErrorKind>;
 
-/// The ways in which a rules file can be wrong.
+/// The kinds of [`PolicyError`].
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum PolicyErrorKind {
@@ -18,15 +18,15 @@ pub enum PolicyErrorKind {
     KeyUnknown {
         /// The key.
         key: String,
-        /// What it stands in: `a role`.
+        /// The object that contains it: `a role`.
         place: &'static str,
     },
-    /// A key that must be there is not.
+    /// A required key is missing.
     #[error("{place} needs `{key}`")]
     KeyMissing {
         /// The key.
         key: &'static str,
-        /// What lacks it.
+        /// The object that lacks it.
         place: &'static str,
     },
     /// `apply_when` beside `applyWhen`
@@ -42,9 +42,9 @@ pub enum PolicyErrorKind {
     Type {
         /// The key.
         key: String,
-        /// What it must be.
+        /// The expected type.
         expected: &'static str,
-        /// What it is.
+        /// What was found.
         found: &'static str,
     },
     /// The file is not an object.
@@ -59,13 +59,13 @@ pub enum PolicyErrorKind {
     /// A malformed expression.
     #[error("{0}")]
     Expr(ExprErrorKind),
-    /// An expression that has no meaning in its place.
+    /// An expression that is not valid in its scope.
     #[error("{0}")]
     Lower(LowerErrorKind),
     /// A malformed projection.
     #[error("{0}")]
     Projection(ProjectionError),
-    /// There are more than anybody reads.
+    /// This many further errors.
     #[error("and {0} more errors")]
     More(usize),
     /// A malformed schema.

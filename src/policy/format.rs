@@ -2,10 +2,11 @@ use super::keys;
 use crate::expr::{self, ExprError};
 use crate::json::{self, Kind, Member, Node};
 
-/// A rules file, or a single expression, with every expression in canonical spelling. Everything else stays as it is.
+/// Converts every expression in a rules file, or a single expression, to canonical spelling. Everything else is left
+/// unchanged.
 ///
 /// # Errors
-/// Every expression that cannot be read.
+/// All errors in its expressions.
 pub fn canonical(node: &Node) -> Result<Node, Vec<ExprError>> {
     let mut formatter = Formatter { errors: Vec::new() };
     let is_rules = node.get("roles").or(node.get("filters")).is_some_and(|list| list.as_array().is_some());
@@ -28,7 +29,7 @@ impl Formatter {
         }
     }
 
-    /// The same object with some members changed.
+    /// A copy of an object with some members replaced.
     fn members(&mut self, node: &Node, change: impl Fn(&mut Self, &Member) -> Option<Node>) -> Node {
         let Some(members) = node.as_object() else { return node.clone() };
         let members = members

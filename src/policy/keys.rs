@@ -1,4 +1,4 @@
-//! The keys of rules files, and what to say about those that are none.
+//! The keys of rules files, and errors for unknown ones.
 
 use super::{PolicyError, PolicyErrorKind};
 use crate::json::{Member, Node};
@@ -6,11 +6,11 @@ use crate::text::closest;
 
 /// The keys of one kind of object.
 pub(super) struct Keys {
-    /// What the object is, for messages.
+    /// The object's name in messages.
     pub(super) place: &'static str,
-    /// The keys that mean something, each with its older spellings.
+    /// The keys with a meaning, each with its older spellings.
     pub(super) known: &'static [(&'static str, &'static [&'static str])],
-    /// Keys that exports carry and that mean nothing for a decision.
+    /// Keys that occur in exports and do not affect decisions.
     pub(super) carried: &'static [&'static str],
 }
 
@@ -53,7 +53,7 @@ pub(super) const ADDITIONAL_FIELDS: Keys =
     Keys { place: "`additional_fields`", known: &[("read", &[]), ("write", &[])], carried: &[] };
 
 impl Keys {
-    /// The member under a key, whichever way it is spelt. Two spellings of one key are an error.
+    /// The member with a key in any spelling. Two spellings of the same key are an error.
     pub(super) fn find<'n>(&self, node: &'n Node, key: &str, errors: &mut Vec<PolicyError>) -> Option<&'n Member> {
         let older = self.known.iter().find(|(known, _)| *known == key).map_or(&[][..], |(_, older)| older);
         let mut found = node.as_object()?.iter().filter(|m| m.key == key || older.contains(&m.key.as_str()));
@@ -65,12 +65,12 @@ impl Keys {
         first
     }
 
-    /// Whether a key is a spelling of a known one.
+    /// Whether a key is a spelling of the known one.
     pub(super) fn is(&self, known: &str, key: &str) -> bool {
         self.known.iter().any(|(name, older)| *name == known && (*name == key || older.contains(&key)))
     }
 
-    /// Whether an object has an unknown key that was probably meant to be this one.
+    /// Whether an object has an unknown key that is probably a misspelling of this one.
     pub(super) fn has_near_miss(&self, key: &str, node: &Node) -> bool {
         let names = || self.known.iter().map(|(known, _)| *known);
         node.as_object().unwrap_or_default().iter().any(|member| {
@@ -79,7 +79,7 @@ impl Keys {
         })
     }
 
-    /// Reports every key that is none.
+    /// Reports every unknown key.
     pub(super) fn check(&self, node: &Node, errors: &mut Vec<PolicyError>) {
         for member in node.as_object().unwrap_or_default() {
             let key = member.key.as_str();
@@ -112,11 +112,11 @@ impl Keys {
     }
 }
 
-/// The keys that the first Stitch had at the top of a rules file, where now only roles have them.
+/// The top-level keys of rules files of the first version of Stitch; today only roles have them.
 const FIRST_STITCH: [&str; 6] = ["other_fields", "valid", "fields", "privileges", "read", "write"];
 
-/// Why rules of the first Stitch do not load: the file had no roles then, and what it said cannot be told from the names
-/// of its keys alone.
+/// Why rules of the first version of Stitch do not load: they have no roles, and the keys alone do not determine their
+/// meaning.
 pub(super) fn first_stitch(node: &Node) -> Option<PolicyError> {
     let member = FIRST_STITCH.iter().find_map(|key| node.member(key))?;
     if node.get("roles").is_some() {

@@ -1,4 +1,5 @@
-//! A collection's rules: roles, field rules and filters, compiled from `rules.json` with every error of the file at once.
+//! A collection's rules: roles, field rules and filters, compiled from `rules.json` with all errors of the file at
+//! once.
 
 mod compile;
 mod error;

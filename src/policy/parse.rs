@@ -6,7 +6,7 @@ use crate::json;
 use crate::schema::Schema;
 use crate::text::{Finding, Source, Style};
 
-/// Why the text of rules does not load: every error with its position. Displayed as a report that quotes the lines
+/// Why a rules text does not load: all errors with their positions. Formatted as a report that quotes the lines
 /// concerned.
 #[derive(Clone, Debug)]
 pub struct RulesError {
@@ -19,7 +19,7 @@ impl RulesError {
         Self { source: Source::new(name, text), findings: findings.into_iter().map(Into::into).collect() }
     }
 
-    /// What is wrong, in the order of the text.
+    /// The errors, in source order.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         &self.findings
@@ -39,7 +39,7 @@ impl fmt::Display for RulesError {
 impl std::error::Error for RulesError {}
 
 impl Policy {
-    /// Compiles the text of a `rules.json`. A collection whose file has no roles is closed to everybody but the system user.
+    /// Compiles the text of a `rules.json`. Without roles, the collection is closed to everyone but the system user.
     ///
     /// ```
     /// use portcullis::{Context, Policy, User};
@@ -51,7 +51,7 @@ impl Policy {
     /// ```
     ///
     /// # Errors
-    /// Everything that is wrong with the text.
+    /// All errors in the text.
     pub fn parse(rules: &str) -> Result<Arc<Self>, RulesError> {
         Self::parse_file(rules, None)
     }
@@ -59,7 +59,7 @@ impl Policy {
     /// As [`parse`](Self::parse), with the text of a `schema.json` that written documents must satisfy.
     ///
     /// # Errors
-    /// Everything that is wrong with the first of the texts that does not load.
+    /// All errors in the first of the two texts that does not load.
     pub fn parse_with_schema(rules: &str, schema: &str) -> Result<Arc<Self>, RulesError> {
         let node = json::parse(schema).map_err(|error| RulesError::new("schema.json", schema, [error]))?;
         let compiled = Schema::compile(&node).map_err(|errors| RulesError::new("schema.json", schema, errors))?;
@@ -75,7 +75,7 @@ impl Policy {
         Ok(RulesFile::effective(Some(&file), None).unwrap_or_else(Self::without_rules).into())
     }
 
-    /// A policy that says nothing.
+    /// A policy without rules.
     fn without_rules() -> Self {
         Self { presence: super::Presence::Unruled, ..Self::default() }
     }

@@ -6,44 +6,44 @@ use crate::projection::Projection;
 use crate::schema::Schema;
 use crate::text::{Span, Spanned};
 
-/// What applies to the documents of one collection.
+/// The rules for the documents of one collection.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
-    /// Tried in order.
+    /// The roles; the first that applies to a document decides.
     pub roles: Vec<Role>,
-    /// All of them apply.
+    /// The filters; all that apply restrict.
     pub filters: Vec<Filter>,
-    /// What every written document must satisfy.
+    /// The schema that written documents must satisfy.
     pub schema: Option<Schema>,
-    /// Whether there are roles to try.
+    /// Whether there are rules.
     pub presence: Presence,
 }
 
-/// Whether there are any rules.
+/// Whether a policy has rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Presence {
-    /// The collection or the defaults have the key `roles`, be the list empty.
+    /// The collection or the defaults have the key `roles`, even if the list is empty.
     #[default]
     Ruled,
-    /// Neither has: there is only a schema, which holds for the system user too.
+    /// Neither has it: there is only a schema, which also applies to the system user.
     Unruled,
 }
 
-/// A rules file as it stands, which may leave roles to the defaults.
+/// A rules file as written, which may leave the roles to the defaults.
 #[derive(Clone, Debug, Default)]
 pub struct RulesFile {
     /// The roles; `None` if the file has no such key.
     pub roles: Option<Vec<Role>>,
     /// The filters.
     pub filters: Vec<Filter>,
-    /// The schema, where the file holds it.
+    /// The schema, if the file contains it.
     pub schema: Option<Schema>,
 }
 
 impl RulesFile {
-    /// What applies to a collection: its own roles and filters if it defines roles, else those of the defaults. Its own
-    /// filters beside default roles restrict in addition to the defaults'. Where neither defines roles, there is at most a
-    /// schema.
+    /// The policy of a collection: its own roles and filters if it defines roles, otherwise those of the defaults. Its
+    /// own filters combined with default roles apply in addition to the default filters. If neither defines roles,
+    /// there is at most a schema.
     #[must_use]
     pub fn effective(own: Option<&Self>, default: Option<&Self>) -> Option<Policy> {
         let schema = own.and_then(|own| own.schema.clone());
@@ -64,56 +64,56 @@ impl RulesFile {
     }
 }
 
-/// An expression in its place.
+/// An expression with its meaning in its scope.
 #[derive(Clone, Debug)]
 pub struct Rule {
-    /// As written.
+    /// The expression as written.
     pub expr: Spanned<Expr>,
-    /// As meant.
+    /// Its meaning.
     pub predicate: Predicate,
 }
 
-/// One role.
+/// A role.
 #[derive(Clone, Debug)]
 pub struct Role {
     /// Its name.
     pub name: Arc<str>,
-    /// Where the name stands.
+    /// The position of the name.
     pub name_span: Span,
-    /// For whom, and for which documents, it is the role.
+    /// The condition under which the role applies to a user and a document.
     pub apply_when: Rule,
-    /// What must hold for a document to be read or written at all.
+    /// The conditions for reading or writing a document at all.
     pub document_filters: Option<DocumentFilters>,
     /// Whether every field may be read.
     pub read: Option<Rule>,
     /// Whether every field may be written.
     pub write: Option<Rule>,
-    /// Whether documents may be inserted; absent: they may.
+    /// Whether documents may be inserted; true if absent.
     pub insert: Option<Rule>,
-    /// Whether documents may be deleted; absent: they may.
+    /// Whether documents may be deleted; true if absent.
     pub delete: Option<Rule>,
-    /// Whether documents may be searched; absent: they may.
+    /// Whether documents may be searched; true if absent.
     pub search: Option<Rule>,
-    /// The rules of top-level fields, in order.
+    /// The rules for top-level fields, in order.
     pub fields: Vec<FieldRule>,
-    /// The rule of every top-level field that has none of its own.
+    /// The rule for all top-level fields without one of their own.
     pub additional_fields: Option<FieldRule>,
-    /// Where the role stands.
+    /// The position of the role.
     pub span: Span,
 }
 
-/// `document_filters`. An absent `read` lets every document pass; an absent `write` does not restrict writes.
+/// `document_filters`. Without `read`, every document passes; without `write`, writes are not restricted.
 #[derive(Clone, Debug)]
 pub struct DocumentFilters {
-    /// For reading; `write` is enough too.
+    /// For reading; `write` is sufficient as well.
     pub read: Option<Rule>,
     /// For writing.
     pub write: Option<Rule>,
-    /// Where they stand.
+    /// Their position.
     pub span: Span,
 }
 
-/// The rule of one field, or of all fields without one.
+/// The rule for a field, or for all fields without one of their own.
 #[derive(Clone, Debug)]
 pub struct FieldRule {
     /// The field's name; empty for `additional_fields`.
@@ -122,29 +122,29 @@ pub struct FieldRule {
     pub read: Option<Rule>,
     /// Whether the field may be written.
     pub write: Option<Rule>,
-    /// The rules of the fields of an embedded document, or of each document in an array.
+    /// The rules for the fields of an embedded document, or of each document in an array.
     pub fields: Option<Vec<FieldRule>>,
-    /// Where it stands.
+    /// Its position.
     pub span: Span,
 }
 
-/// One filter.
+/// A filter.
 #[derive(Clone, Debug)]
 pub struct Filter {
     /// Its name, if it has one.
     pub name: Arc<str>,
-    /// For whom it applies.
+    /// The condition under which the filter applies to a user.
     pub apply_when: Rule,
-    /// What a document must satisfy.
+    /// The condition on documents.
     pub query: Option<Rule>,
-    /// Which fields are left of it.
+    /// The fields that remain visible.
     pub projection: Option<Projection>,
-    /// Where it stands.
+    /// Its position.
     pub span: Span,
 }
 
 impl Role {
-    /// Every rule of the role with its JSON pointer from the role, those of fields included.
+    /// All rules of the role, including field rules, each with its JSON pointer relative to the role.
     #[must_use]
     pub fn rules(&self) -> Vec<(String, &Rule)> {
         let mut rules = vec![("/apply_when".to_owned(), &self.apply_when)];
@@ -180,7 +180,7 @@ impl FieldRule {
 }
 
 impl Role {
-    /// Puts `false` in the place of rules.
+    /// Replaces rules by `false`.
     pub(super) fn close(&mut self, is_closed: &dyn Fn(&Rule) -> bool) {
         let halves = self.document_filters.iter_mut().flat_map(|halves| [&mut halves.read, &mut halves.write]);
         let own = [&mut self.read, &mut self.write, &mut self.insert, &mut self.delete, &mut self.search];
@@ -199,7 +199,7 @@ impl FieldRule {
 }
 
 impl Rule {
-    /// The truth of a rule that asks nothing: `true`, `{}`, `false`.
+    /// The value of a constant rule: `true`, `{}`, `false`.
     #[must_use]
     pub fn constant(&self) -> Option<bool> {
         match &self.predicate {

@@ -1,15 +1,15 @@
 use super::filter::Filter;
 use crate::eval::Truth;
 
-/// A set that lies between two: what is surely in it, and what is possibly in it.
+/// Bounds on a set of documents: a subset and a superset of it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Range {
     pub(crate) lower: Filter,
     pub(crate) upper: Filter,
 }
 
-/// For which documents a condition holds, and for which it does not. The two need not make up all documents: for the rest it is
-/// Unknown or an Error.
+/// Bounds on the documents for which a condition is True and on those for which it is False. Other documents may exist,
+/// for which it is Unknown or an Error.
 #[derive(Clone, Debug)]
 pub(crate) struct Bounds {
     pub(crate) holds: Range,
@@ -19,7 +19,7 @@ pub(crate) struct Bounds {
 impl Range {
     pub(crate) const NEVER: Self = Self { lower: Filter::Never, upper: Filter::Never };
     pub(crate) const ALWAYS: Self = Self { lower: Filter::Always, upper: Filter::Always };
-    /// Of which nothing is known.
+    /// Nothing is known about the set.
     pub(crate) const OPEN: Self = Self { lower: Filter::Never, upper: Filter::Always };
 
     pub(crate) fn exact(filter: Filter) -> Self {
@@ -34,12 +34,12 @@ impl Range {
         Self::join(parts, Filter::any, Filter::any)
     }
 
-    /// All other documents.
+    /// The complement.
     pub(crate) fn negate(&self) -> Self {
         Self { lower: self.upper.negate(), upper: self.lower.negate() }
     }
 
-    /// The same without questions whether a field is there that is asked for a value as well.
+    /// Without existence tests on fields that are also tested for a value.
     pub(super) fn without_needless_exists(self) -> Self {
         Self { lower: self.lower.without_needless_exists(), upper: self.upper.without_needless_exists() }
     }
@@ -55,17 +55,17 @@ impl Range {
 }
 
 impl Bounds {
-    /// Of which nothing is known.
+    /// Nothing is known about the condition.
     pub(crate) const OPEN: Self = Self { holds: Range::OPEN, fails: Range::OPEN };
-    /// Of a condition that is Unknown for every document.
+    /// A condition that is Unknown for every document.
     pub(crate) const UNKNOWN: Self = Self { holds: Range::NEVER, fails: Range::NEVER };
 
-    /// Of a condition that MongoDB says exactly, and which so is True or False.
+    /// A condition that MongoDB expresses exactly and that therefore is True or False.
     pub(crate) fn exact(filter: Filter) -> Self {
         Self::two_valued(Range::exact(filter))
     }
 
-    /// Of a condition that is True or False.
+    /// A condition that is True or False for every document.
     pub(crate) fn two_valued(holds: Range) -> Self {
         Self { fails: holds.negate(), holds }
     }

@@ -1,4 +1,4 @@
-//! A lone expression as a filter.
+//! Translates a single expression to a filter.
 
 use std::collections::BTreeSet;
 
@@ -11,19 +11,20 @@ use super::residual::bounds;
 use crate::eval::{Binder, Context, Documents, Errors, EvalError, Mask, Residual, Trace, Truth, bind, trace};
 use crate::predicate::Predicate;
 
-/// The documents for which one expression holds, for MongoDB to find.
+/// The documents for which an expression holds, as a plan for MongoDB.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExpressionPlan {
-    /// The documents.
+    /// The plan.
     pub plan: Plan,
-    /// What of the expression remains to be checked of each document that is found.
+    /// The parts of the expression that must be checked on each document found.
     pub remaining: Vec<Remaining>,
 }
 
-/// The documents for which an expression holds for the user of a context. Values of the context stay values, behind an
-/// explicit operator, whatever they are; what a template would put into a filter could become operators of it.
+/// Plans a query for the documents for which an expression holds for the user of a context. Whatever the values in the
+/// context are, they are always operands of an explicit operator. Values that a template inserts into a filter, by
+/// contrast, could be read as operators.
 ///
-/// Both `%%root` and `%%prevRoot` are the document that is looked for.
+/// Both `%%root` and `%%prevRoot` are the stored document.
 ///
 /// ```
 /// use bson::doc;
@@ -37,7 +38,7 @@ pub struct ExpressionPlan {
 /// ```
 ///
 /// # Errors
-/// If the expression asks for a part of the context that was not supplied, or fails whatever the document.
+/// If the expression refers to a part of the context that was not supplied, or fails for every document.
 pub fn plan_expression(expression: &Predicate, context: &Context) -> Result<ExpressionPlan, Vec<EvalError>> {
     let mut binder = Binder::numbering(context);
     let residual = binder.bind(expression).settle();
@@ -60,7 +61,7 @@ pub fn plan_expression(expression: &Predicate, context: &Context) -> Result<Expr
     Ok(ExpressionPlan { plan, remaining: found.into_iter().collect() })
 }
 
-/// The tests of an expression that do not hold whatever the document, each with both operands.
+/// The tests of an expression that hold for no document, with both operands.
 #[must_use]
 pub fn settled(expression: &Predicate, context: &Context) -> Vec<Trace> {
     let mut found = Vec::new();
@@ -76,8 +77,8 @@ pub fn settled(expression: &Predicate, context: &Context) -> Vec<Trace> {
 }
 
 impl ExpressionPlan {
-    /// The plan as it may be shown: in the places of secrets, and of headers of the request, its filters have the
-    /// expansions that bring them.
+    /// The plan in a form that may be displayed: secrets and request headers in its filters are replaced by the
+    /// expansions that they come from.
     #[must_use]
     pub fn masked(&self, context: &Context) -> Self {
         let mask = Mask::new(context);
@@ -86,7 +87,7 @@ impl ExpressionPlan {
 }
 
 impl Plan {
-    /// The same with other filters.
+    /// A copy with `map` applied to its filters.
     pub(crate) fn with_filters(&self, map: &dyn Fn(&Document) -> Document) -> Self {
         match self {
             Self::Never => Self::Never,

@@ -1,8 +1,8 @@
-/// What `%%this` and `%%prev` stand for.
+/// What `%%this` and `%%prev` refer to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Field<'f> {
-    /// The top-level field of that name.
+    /// The top-level field with this name.
     Named(&'f str),
-    /// A field that MongoDB cannot be asked about by itself, such as one in the elements of an array.
+    /// A field for which MongoDB has no path, such as one in the elements of an array.
     Somewhere,
 }

@@ -7,19 +7,19 @@ use bson::{Bson, Document, RawDocumentBuf, doc};
 
 use crate::value::identical;
 
-/// A set of documents, as a MongoDB filter can say it. Simplified when it is made, and negated down to its tests, so that
-/// whatever is said twice or said of no use is gone before anybody reads it.
+/// A set of documents that a MongoDB filter can express. It is simplified and its negations are pushed down to the
+/// tests on construction, which removes redundant parts early.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Filter {
     /// No document.
     Never,
     /// Every document.
     Always,
-    /// The documents for which the test holds, or for which it does not.
+    /// The documents for which the test holds or, depending on the sign, does not hold.
     Test(Arc<FieldTest>, Sign),
-    /// Those in every one of the sets.
+    /// The intersection of the sets.
     All(Vec<Filter>),
-    /// Those in at least one of the sets.
+    /// The union of the sets.
     Any(Vec<Filter>),
 }
 
@@ -29,7 +29,7 @@ pub(crate) enum Sign {
     Fails,
 }
 
-/// One question of MongoDB's about one path; without a path, about the element that `$elemMatch` looks at.
+/// A MongoDB operator on a path or, without a path, on the element that `$elemMatch` examines.
 #[derive(Debug)]
 pub(crate) struct FieldTest {
     path: Box<str>,
@@ -50,15 +50,15 @@ pub(crate) enum Operator {
     Type,
     Mod,
     ElemMatch,
-    /// Of the document as a whole: all of these hold.
+    /// A conjunction of conditions on the document as a whole.
     Expression,
 }
 
-/// More parts than this are not compared with each other, nor those of more members.
+/// Larger sets are not compared with each other, whether by their number of parts or by their number of members.
 const COMPARED: usize = 24;
 
 impl PartialEq for FieldTest {
-    /// To the byte: 1 and 1.0 may ask the same, but NaN must equal itself.
+    /// Operands are compared byte by byte: 1 and 1.0 may be equivalent operands, but NaN must equal itself.
     fn eq(&self, other: &Self) -> bool {
         std::ptr::eq(self, other)
             || (self.path == other.path
@@ -98,7 +98,7 @@ impl Operator {
 }
 
 impl FieldTest {
-    /// The operator with what stands behind it.
+    /// The operator and its operand.
     fn condition(&self, sign: Sign) -> (&'static str, Bson) {
         let operand = || self.operand.clone();
         match (self.operator, sign) {
@@ -110,7 +110,7 @@ impl FieldTest {
         }
     }
 
-    /// The values of an equality, if they may stand in one list with others.
+    /// The values of an equality, if `$in` allows them.
     fn listed(&self) -> Option<&[Bson]> {
         match (self.operator, &self.operand) {
             (Operator::Eq, value) => may_be_listed(value).then_some(std::slice::from_ref(value)),
@@ -120,8 +120,8 @@ impl FieldTest {
     }
 }
 
-/// Whether a value may stand in `$in`. An object whose first name begins with `$` is refused there, a regular expression
-/// would be matched, and null would equal undefined if it stood alone.
+/// Whether `$in` allows a value. It rejects an object whose first key begins with `$`, it would match a regular
+/// expression as a pattern, and a lone null would also equal undefined.
 pub(crate) fn may_be_listed(value: &Bson) -> bool {
     match value {
         Bson::Document(fields) => !fields.keys().next().is_some_and(|name| name.starts_with('$')),
@@ -145,7 +145,7 @@ enum Kind {
 }
 
 impl Kind {
-    /// What decides alone.
+    /// The absorbing set of the operation.
     const fn winner(self) -> Filter {
         match self {
             Self::All => Filter::Never,
@@ -153,7 +153,7 @@ impl Kind {
         }
     }
 
-    /// What decides nothing.
+    /// The neutral set of the operation.
     const fn neutral(self) -> Filter {
         match self {
             Self::All => Filter::Always,
@@ -217,7 +217,7 @@ impl Filter {
         if kept.len() <= COMPARED && !reduce(&mut kept, kind) {
             return kind.winner();
         }
-        // What has lost all but one of its members can be of the same kind as the whole.
+        // A part that has been reduced to one member may be of the same kind as the whole.
         if kept.iter().any(|part| part.members(kind).len() > 1) {
             return Self::join(kept, kind);
         }
@@ -228,7 +228,7 @@ impl Filter {
         }
     }
 
-    /// What the parts of the other kind are made of.
+    /// The members of a part of the given kind.
     fn members(&self, kind: Kind) -> &[Self] {
         match (self, kind) {
             (Self::All(parts), Kind::All) | (Self::Any(parts), Kind::Any) => parts,
@@ -236,7 +236,7 @@ impl Filter {
         }
     }
 
-    /// The same without questions whether a field is there that is asked for a value as well.
+    /// Without existence tests on fields that are also tested for a value.
     pub(super) fn without_needless_exists(self) -> Self {
         let Self::All(mut parts) = self else { return self };
         let asked: HashSet<Box<str>> = parts.iter().filter_map(|part| Some(part.listed()?.0.into())).collect();
@@ -247,7 +247,7 @@ impl Filter {
         Self::all(parts)
     }
 
-    /// In how many levels it is nested as a filter of documents, at most.
+    /// The maximum nesting depth of the filter document.
     pub(crate) fn levels(&self) -> usize {
         match self {
             Self::Never | Self::Always => 0,
@@ -271,7 +271,7 @@ impl Filter {
         self.members(Kind::All)
     }
 
-    /// The path and the values of which it asks for one, if these may stand in a list with others.
+    /// The path and the accepted values, if this is an equality that `$in` can express.
     pub(super) fn listed(&self) -> Option<(&str, &[Bson])> {
         match self {
             Self::Test(test, Sign::Holds) => Some((&*test.path, test.listed()?)),
@@ -279,7 +279,7 @@ impl Filter {
         }
     }
 
-    /// Bytes that are the same for equal filters only; `None` if a value has no form in bytes.
+    /// A byte string that is equal only for equal filters; `None` if a value cannot be encoded.
     pub(super) fn key(&self) -> Option<Vec<u8>> {
         let mut key = Vec::new();
         self.write_key(&mut key)?;
@@ -318,7 +318,7 @@ impl Filter {
         parts.iter().try_for_each(|part| part.write_key(key))
     }
 
-    /// As a filter of documents. None for [`Filter::Never`], which no filter says plainly.
+    /// The filter document; `None` for [`Filter::Never`], which has no simple one.
     pub(crate) fn to_document(&self) -> Option<Document> {
         match self {
             Self::Never => None,
@@ -332,7 +332,7 @@ impl Filter {
         }
     }
 
-    /// As operators on the element that `$elemMatch` looks at; `None` if it asks for what cannot be said so.
+    /// Operators for the element that `$elemMatch` examines; `None` if they cannot express the set.
     pub(crate) fn to_operators(&self) -> Option<Document> {
         let mut operators = Document::new();
         for part in self.members(Kind::All) {
@@ -346,8 +346,8 @@ impl Filter {
     }
 }
 
-/// Leaves out of the parts what the others say: `x ∨ (x ∧ y) = x`, `x ∨ (¬x ∧ y) = x ∨ y`, and the same the other way round.
-/// False if they decide together: `x ∨ ¬x`.
+/// Removes from each part what the others imply: `x ∨ (x ∧ y) = x`, `x ∨ (¬x ∧ y) = x ∨ y`, and the duals. Returns
+/// false if the parts together decide the result: `x ∨ ¬x`.
 fn reduce(parts: &mut Vec<Filter>, kind: Kind) -> bool {
     let inner = kind.other();
     let mut at = 0;
@@ -385,7 +385,7 @@ fn reduce(parts: &mut Vec<Filter>, kind: Kind) -> bool {
         if decided {
             return false;
         }
-        // What has become smaller may say something about the others.
+        // A reduced part may now simplify the others.
         at = if changed { 0 } else { at + 1 };
     }
     true
@@ -435,8 +435,8 @@ fn disjunction(parts: &[Filter]) -> Option<Document> {
     }
 }
 
-/// The same parts with the equalities about one path in one list: `a = 1 ∨ a = 2` is `a in [1, 2]`, and of negations the
-/// same holds for *and*. The others are borrowed: what is nested deep would be copied once for each level.
+/// The parts with all equalities on a path combined: `a = 1 ∨ a = 2` becomes `a in [1, 2]`, and the dual holds for
+/// negations under *and*. Other parts are borrowed, because nested parts would otherwise be copied once per level.
 fn together(parts: &[Filter], of: Sign) -> Vec<Cow<'_, Filter>> {
     let listed = |part: &'_ Filter| match part {
         Filter::Test(test, sign) if *sign == of => test.listed().map(|values| (test.path.clone(), values.to_vec())),

@@ -1,7 +1,7 @@
 use bson::{Bson, Document};
 
-/// Fields of which each needs an index, for the server to find by a filter without reading the whole collection: of an `$or`
-/// every branch needs one. None if no index can do that.
+/// The fields that need an index so that the server can run a filter without a collection scan. Each branch of an `$or`
+/// needs one. `None` if no index can help.
 ///
 /// ```
 /// use bson::doc;
@@ -35,7 +35,7 @@ pub fn indexes_for(filter: &Document) -> Option<Vec<String>> {
     best.map(|(_, fields)| fields)
 }
 
-/// How much an index narrows a search.
+/// How selective an index is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Worth {
     Branches,
@@ -51,7 +51,7 @@ fn of_condition(path: &str, operator: &str, operand: &Bson) -> Option<(Worth, Ve
         ("$in", _) => Worth::List,
         ("$gt" | "$gte" | "$lt" | "$lte", _) => Worth::Range,
         ("$elemMatch", Bson::Document(inner)) => {
-            // Either operators on the element, or a filter of the documents in the array.
+            // `$elemMatch` contains either operators for the element or a filter for documents in the array.
             if inner.keys().any(|key| key.starts_with('$')) && !inner.contains_key("$or") && !inner.contains_key("$and")
             {
                 let element =
@@ -66,7 +66,7 @@ fn of_condition(path: &str, operator: &str, operand: &Bson) -> Option<(Worth, Ve
     Some((worth, vec![path.to_owned()]))
 }
 
-/// The fields of all branches, each once.
+/// The distinct fields of all branches.
 fn of_branches(parts: &[Bson]) -> Option<Vec<String>> {
     let mut all = Vec::new();
     for part in parts {

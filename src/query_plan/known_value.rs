@@ -1,5 +1,5 @@
-//! Tests of a value that the context settles: what is unknown about them is what a document holds on the other side. Each value
-//! that would do is asked of the document, so that an index can find it.
+//! Tests whose left operand is known from the context and whose right operand comes from the document. They are turned
+//! around: the filter tests the document for each value that would satisfy the condition, so that an index can be used.
 
 use std::cell::Cell;
 
@@ -22,15 +22,15 @@ use crate::expr::{Comparison, Conversion};
 use crate::predicate::Elements;
 use crate::value::{Malformed, ValueRef, equal, order};
 
-/// More arrays than this are not asked for as wholes.
+/// With more arrays, comparisons with whole arrays are left to the check of each document.
 const MAX_ARRAYS: usize = 100;
 
-/// Unrolls the elements of a list of the context, as long as there are not too many.
+/// Expands the elements of a context list into separate tests, up to a limit.
 #[derive(Clone, Copy)]
 pub(super) struct Unrolling<'f> {
-    /// What `%%this` stands for.
+    /// What `%%this` refers to.
     pub(super) field: Field<'f>,
-    /// How many more values may be asked about.
+    /// The remaining number of values that may be tested.
     left: &'f Cell<usize>,
 }
 
@@ -46,12 +46,12 @@ impl<'f> Unrolling<'f> {
     }
 }
 
-/// Of a test of a value of the context.
+/// The bounds of a test on a context value.
 pub(super) fn of_context(test: &BoundTest, field: Field<'_>) -> Bounds {
     of_test(test, None, Unrolling { field, left: &Cell::new(MAX_LIST) })
 }
 
-/// Of a test of a value of the context, or of an element of one.
+/// The bounds of a test on a context value or on an element of one.
 pub(super) fn of_test(test: &BoundTest, element: Option<ValueRef<'_>>, unrolling: Unrolling<'_>) -> Bounds {
     match KnownOperand::of(&test.left, element) {
         Ok(Some(known)) if unrolling.spend(1) => unrolling.check(known, &test.check).unwrap_or(Bounds::OPEN),
@@ -98,7 +98,7 @@ impl Unrolling<'_> {
                 let values = known.values()?;
                 let holds = match standing {
                     Standing::Alone => is_at(&path, &values)?,
-                    // An array of the document, or what a path through one leads to, is Unknown there.
+                    // As a list element, an array in the document or a path through one is Unknown.
                     Standing::Listed => plainly(&path, &values)?,
                 };
                 resolved(self.is_resolved(right), holds)
@@ -127,7 +127,7 @@ impl Unrolling<'_> {
         })
     }
 
-    /// Whether a template can become a value; what its places must hold for it.
+    /// Whether a template can produce this value; adds to `parts` the documents in which it does.
     fn is_built(
         self,
         template: &BoundTemplate,
@@ -167,8 +167,8 @@ impl Unrolling<'_> {
         })
     }
 
-    /// `{"%%user.data.level": {"$gte": "%%root.level"}}`: the document's value stands in the opposite order to the known one. An
-    /// array, or what a path through one leads to, has no order.
+    /// `{"%%user.data.level": {"$gte": "%%root.level"}}`: the document is tested with the reversed comparison. An
+    /// array, or a path through one, is not ordered.
     fn ordered(self, known: KnownOperand<'_>, comparison: Comparison, place: &Place) -> Result<Bounds, Malformed> {
         let Some(path) = self.exact_place(place) else { return Ok(Bounds::OPEN) };
         let (opposite, wanted) = match comparison {
@@ -179,7 +179,7 @@ impl Unrolling<'_> {
             Comparison::Eq | Comparison::Ne => return Ok(Bounds::OPEN),
         };
         let values = known.values()?;
-        // Of values that have an order among themselves, one asks the most of documents, one the least.
+        // Of the values of one ordered type, only the least or the greatest matters.
         let mut least: Vec<ValueRef<'_>> = Vec::new();
         for value in values.into_iter().filter(|value| order(*value, *value).is_some()) {
             match least.iter_mut().find(|kept| order(**kept, value).is_some()) {
@@ -209,7 +209,7 @@ impl Unrolling<'_> {
         let Some(straight) = path.straight() else {
             return Ok(resolved(Range::exact(is_array), Range::exact(has)));
         };
-        // Where the path crosses an array, the list is what it meets.
+        // Where the path crosses an array, its values form the list.
         let crossing = straight.negate();
         let anywhere = one_of(&path, &values).holds;
         let met = one_of(&path, values.iter().filter(|value| **value != Bson::Null)).holds.lower;
@@ -232,7 +232,7 @@ impl Unrolling<'_> {
         }));
         let elements = known.elements(asked)?;
         let mut each = Vec::new();
-        // Each test is asked of each element.
+        // Each test is expanded for each element.
         if self.left.get() >= elements.len() {
             each.extend(elements.iter().map(|element| within(inner, Looking::Known(*element, self))));
         }
@@ -251,7 +251,7 @@ impl Unrolling<'_> {
         })
     }
 
-    /// The documents in which everything is there that a check compares with.
+    /// The documents in which the right operand of a check can be resolved.
     fn is_check_resolved(self, check: &BoundCheck) -> Range {
         match check {
             BoundCheck::Equals(right) | BoundCheck::Order(_, right) => self.is_resolved(right),
@@ -316,16 +316,16 @@ impl Unrolling<'_> {
     }
 }
 
-/// Of a check that asks nothing of a document.
+/// The bounds of a check that does not depend on the document.
 fn settled(known: KnownOperand<'_>, check: &BoundCheck) -> Bounds {
     match known.truth(check) {
-        // It would be one for every document, and is none of those that a plan tells apart.
+        // The check fails for every document. Such errors are not among those that a plan distinguishes.
         Truth::Error => Bounds::OPEN,
         truth => Bounds::constant(truth),
     }
 }
 
-/// Of a condition that is True or False where its operands are there, and Unknown elsewhere; it holds only where they are.
+/// The bounds of a condition that is True or False where its operands can be resolved and Unknown elsewhere.
 fn resolved(is_resolved: Range, holds: Range) -> Bounds {
     let fails = Range::all([is_resolved, holds.negate()]);
     Bounds { holds, fails }
@@ -335,8 +335,8 @@ fn owned(values: &[ValueRef<'_>]) -> Result<Vec<Bson>, Malformed> {
     values.iter().map(|value| value.to_bson()).collect()
 }
 
-/// The documents that have one of the values at a place. An array of the document does not stand for its elements there, and what
-/// a path through an array leads to is a list.
+/// The documents that have one of the values at a path. An array at the path does not stand for its elements, and a
+/// path through an array has a list as its value.
 fn is_at(path: &Path, values: &[ValueRef<'_>]) -> Result<Range, Malformed> {
     let arrays: Vec<_> = values.iter().copied().filter(|value| matches!(value, ValueRef::Array(_))).collect();
     let plain = plainly(path, values)?;
@@ -347,7 +347,7 @@ fn is_at(path: &Path, values: &[ValueRef<'_>]) -> Result<Range, Malformed> {
     let straight = path.straight();
     let wholes = if arrays.len() <= MAX_ARRAYS {
         let wholes = arrays.iter().map(|array| {
-            // Not one that contains it.
+            // The array itself, not an array that contains it.
             let contains = path.test(Operator::ElemMatch, bson::doc! { "$eq": array });
             Filter::all([path.test(Operator::Eq, array.clone()), contains.negate()])
         });
@@ -357,24 +357,26 @@ fn is_at(path: &Path, values: &[ValueRef<'_>]) -> Result<Range, Malformed> {
     };
     let Some(straight) = straight else { return Ok(Range::any([plain, wholes])) };
     let lower = Filter::any([plain.lower, Filter::all([straight, wholes.lower])]);
-    // Through an array the path leads to a list, which is one of these only if its first value is.
+    // Through an array, the value of the path is a list. It can equal one of these arrays only if its first element
+    // equals the array's first element.
     let firsts = arrays.iter().filter_map(|array| array.as_array()?.first());
     let values = owned(values)?;
     Ok(Range { lower, upper: one_of(path, values.iter().chain(firsts)).holds.upper })
 }
 
-/// The documents that have one of the values at a place, and no array on the way.
+/// The documents that have one of the values at a path without arrays on the way.
 fn plainly(path: &Path, values: &[ValueRef<'_>]) -> Result<Range, Malformed> {
     let values = values.iter().copied().filter(|value| !matches!(value, ValueRef::Array(_)));
     let values = owned(&values.collect::<Vec<_>>())?;
     let (nulls, others): (Vec<_>, Vec<_>) = values.iter().partition(|value| **value == Bson::Null);
-    // A null that is known is no Missing.
+    // A known null does not equal Missing.
     let null = nulls.first().map(|_| Range::exact(path.test(Operator::Type, "null")));
     let found = Range::any([one_of(path, others).holds].into_iter().chain(null));
     Ok(Range::all([found, Range::exact(path.without_arrays())]))
 }
 
-/// `{"%%user.id": {"%oidToString": "%%root.owner"}}`: the document's values that convert to one of those that are known.
+/// `{"%%user.id": {"%oidToString": "%%root.owner"}}`: tests the document for the values whose conversion is one of the
+/// known values.
 fn converted(path: &Path, conversion: Conversion, values: &[ValueRef<'_>]) -> Result<Bounds, Malformed> {
     let mut sources = Vec::new();
     for value in values {
@@ -403,7 +405,7 @@ fn converted(path: &Path, conversion: Conversion, values: &[ValueRef<'_>]) -> Re
     let found = one_of(path, &sources).holds;
     let found = match conversion {
         Conversion::OidToString | Conversion::UuidToString => found,
-        // A text converts whatever the case of its digits.
+        // A string is converted regardless of the case of its digits.
         Conversion::StringToOid | Conversion::StringToUuid => {
             let text = path.test(Operator::Type, "string");
             Range { lower: found.lower, upper: Filter::any([found.upper, text]) }
@@ -413,7 +415,7 @@ fn converted(path: &Path, conversion: Conversion, values: &[ValueRef<'_>]) -> Re
     Ok(resolved(convertible, holds))
 }
 
-/// The documents whose value at a place converts.
+/// The documents whose value at a path can be converted.
 fn convertible(path: &Path, conversion: Conversion) -> Range {
     let of = |types: &[&str]| {
         let types: Vec<Bson> = types.iter().map(|name| Bson::from(*name)).collect();
@@ -421,9 +423,9 @@ fn convertible(path: &Path, conversion: Conversion) -> Range {
     };
     match conversion {
         Conversion::OidToString => Range::exact(of(&["string", "objectId"])),
-        // Of binary data, those that are UUIDs.
+        // Only binary data that is a UUID.
         Conversion::UuidToString => Range { lower: of(&["string"]), upper: of(&["string", "binData"]) },
-        // Of texts, those that have the right form.
+        // Only strings of the right form.
         Conversion::StringToOid => Range { lower: of(&["objectId"]), upper: of(&["string", "objectId"]) },
         Conversion::StringToUuid => Range { lower: Filter::Never, upper: of(&["string", "binData"]) },
     }

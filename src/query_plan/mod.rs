@@ -1,5 +1,5 @@
-//! From residuals to MongoDB: which documents a condition holds for, said as a filter, or two filters between which the
-//! answer lies.
+//! Translates residuals to MongoDB filters: the documents for which a condition holds, as one exact filter or as a
+//! lower and an upper bound.
 
 mod bounds;
 mod expression;

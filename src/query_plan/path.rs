@@ -6,19 +6,19 @@ use crate::eval::Place;
 use crate::path::Segment;
 use crate::predicate::DocumentRoot;
 
-/// A place that MongoDB has a path for; without a name, the element that `$elemMatch` looks at.
+/// A path in MongoDB's syntax; without segments, the element that `$elemMatch` examines.
 pub(super) struct Path {
     pub(super) text: String,
-    /// How many names it has.
+    /// The number of segments.
     pub(super) length: usize,
-    /// Whether a name after the first can also be an index of an array.
+    /// Whether a segment after the first may also be an index.
     pub(super) has_index: bool,
-    /// The paths to what it leads through.
+    /// The proper prefixes of the path.
     prefixes: Vec<String>,
 }
 
 impl Path {
-    /// None for the document itself, and where a name would be an operator.
+    /// `None` for the document itself and for a name that MongoDB would read as an operator.
     pub(super) fn new(first: Option<&str>, rest: &[Segment]) -> Option<Self> {
         let mut path = Self::element();
         let names = first.into_iter().map(|name| (name, false));
@@ -34,16 +34,16 @@ impl Path {
             path.text.push_str(name);
             path.length += 1;
         }
-        // A server counts every name as a level.
+        // The server counts each segment as a nesting level.
         (path.length <= 50).then_some(path)
     }
 
-    /// The element that `$elemMatch` looks at.
+    /// The element that `$elemMatch` examines.
     pub(super) const fn element() -> Self {
         Self { text: String::new(), length: 0, has_index: false, prefixes: Vec::new() }
     }
 
-    /// Of a place in the stored document.
+    /// The path of a place in the stored document.
     pub(super) fn of(place: &Place, this: Field<'_>) -> Option<Self> {
         let path = place.path.segments();
         let path = match (place.root, this) {
@@ -62,13 +62,13 @@ impl Path {
         if self.length == 0 { Filter::Always } else { Filter::exists(&self.text) }
     }
 
-    /// The documents in which the path leads through no array and to none: to one value or nothing.
+    /// The documents without an array on the path or at its end, in which the path has a single value or is Missing.
     pub(super) fn without_arrays(&self) -> Filter {
         let paths = self.prefixes.iter().chain([&self.text]);
         Filter::all(paths.map(|path| Filter::test(path, Operator::Type, "array").negate()))
     }
 
-    /// The documents in which the path leads to its end through no array; `None` for a path of one name, which leads through
+    /// The documents without an array on the path before its end; `None` for a path of one segment, which crosses
     /// nothing.
     pub(super) fn straight(&self) -> Option<Filter> {
         let prefixes = self.prefixes.iter().map(|path| Filter::test(path, Operator::Type, "array").negate());

@@ -3,38 +3,39 @@ use bson::{Bson, Document, RawDocumentBuf};
 use super::bounds::Range;
 use super::filter::Filter;
 
-/// How many values of one list go into a filter. A longer list is left to the check of each document.
+/// The maximum number of values of one list in a filter. Longer lists are left to the check of each document.
 pub const MAX_LIST: usize = 10_000;
-/// How large a filter may become, in bytes of BSON. What would be larger is left to the check of each document.
+/// The maximum size of a filter in bytes of BSON. Conditions that would exceed it are left to the check of each
+/// document.
 pub const MAX_FILTER_BYTES: usize = 1 << 20;
-/// How deep a filter may be nested, counting objects and arrays: MongoDB refuses more than some hundred levels.
+/// The maximum nesting depth of a filter, counting objects and arrays. MongoDB rejects more than some hundred levels.
 pub const MAX_DEPTH: usize = 90;
 
-/// Which documents of a collection are allowed, for MongoDB to find.
+/// The documents of a collection to which access is allowed, as a query for MongoDB.
 ///
-/// The filters mean what they say under the simple collation, MongoDB's default, on server 6.0 and later, and for
-/// documents that have an `_id`, as all stored ones do. Values from users stand in them as values only, behind an
-/// explicit operator.
+/// The filters are correct under the simple collation, MongoDB's default, on server 6.0 and later, for documents with
+/// an `_id`, which all stored documents have. User-supplied values occur in them only as operands of an explicit
+/// operator.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Plan {
-    /// None: there is no need to ask the database.
+    /// No documents: the database need not be queried.
     Never,
-    /// All of them.
+    /// All documents.
     Always,
-    /// Those that the filter finds, and no others.
+    /// Exactly the documents that match the filter.
     Exact(Document),
-    /// MongoDB cannot say it exactly. Each document that `upper` finds remains to be checked by the guard.
+    /// MongoDB cannot express the condition exactly. The guard must check each document that matches `upper`.
     Bounds {
-        /// Finds documents that are surely allowed; `None` where that can be said of no document.
+        /// Matches only documents that are certainly allowed; `None` if there is no such filter.
         lower: Option<Document>,
-        /// Finds every document that is possibly allowed.
+        /// Matches every document that may be allowed.
         upper: Document,
     },
 }
 
 impl Plan {
-    /// The filter that finds all documents that may be allowed; `None` if there are none. Where the plan
-    /// [leaves a check](Self::needs_check), what it finds is still to be checked.
+    /// The filter that matches all documents that may be allowed; `None` if there are none. If the plan [needs a
+    /// check](Self::needs_check), each match must still be checked.
     #[must_use]
     pub fn filter(&self) -> Option<Document> {
         match self {
@@ -44,7 +45,7 @@ impl Plan {
         }
     }
 
-    /// Whether each document that the filter finds remains to be checked by the guard.
+    /// Whether the guard must check each document that matches the filter.
     #[must_use]
     pub const fn needs_check(&self) -> bool {
         matches!(self, Self::Bounds { .. })
@@ -79,14 +80,14 @@ impl From<Range> for Plan {
     }
 }
 
-/// The filter, if it is not too much for a server.
+/// The filter document, if it is within the limits.
 fn within_limits(filter: &Filter) -> Option<Document> {
     let filter = filter.to_document()?;
     let size = RawDocumentBuf::try_from(&filter).ok()?.as_bytes().len();
     (size <= MAX_FILTER_BYTES && is_shallow(filter.values(), MAX_DEPTH)).then_some(filter)
 }
 
-/// Whether values are nested in no more than so many levels.
+/// Whether values are nested to at most this depth.
 fn is_shallow<'v>(mut values: impl Iterator<Item = &'v Bson>, levels: usize) -> bool {
     values.all(|value| match (value, levels.checked_sub(1)) {
         (Bson::Document(fields), Some(left)) => is_shallow(fields.values(), left),

@@ -8,29 +8,29 @@ use crate::eval::{BoundCheck, BoundLeft, BoundList, BoundRight, BoundTest, Known
 use crate::path::Segment;
 use crate::predicate::DocumentRoot;
 
-/// What of the rules MongoDB cannot decide, so that it remains to be checked of each document that is found.
+/// A part of the rules that MongoDB cannot decide and that must be checked on each document found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Remaining {
-    /// The call of a `%function`.
+    /// A call of `%function`.
     Function,
     /// A `$regex`.
     Pattern,
-    /// A comparison of a document's value with another of the document's.
+    /// A comparison of two values of the document.
     Documents,
-    /// A comparison of a value of the user, or of the request, with one of the document's, where that may be a list.
+    /// A comparison of a user or request value with a value of the document that may be a list.
     Context,
-    /// A conversion of a document's value, such as `%stringToOid`.
+    /// A conversion of a value of the document, such as `%stringToOid`.
     Conversion,
     /// A list of more than [`MAX_LIST`] values.
     List,
     /// A condition on the elements of an array.
     Elements,
-    /// A rule about a field that no path leads to: in the elements of an array, or of any name.
+    /// A rule on a field for which there is no path: in array elements, or of any name.
     Fields,
-    /// What a filter within its limits of size and depth has no room for.
+    /// Conditions that exceed the size and depth limits of a filter.
     Size,
-    /// A comparison with null below the top level, where a server before MongoDB 8 takes undefined for null; a path through
-    /// names that are numbers; a name that is no name in a filter.
+    /// A comparison with null below the top level, because servers before MongoDB 8 treat undefined as null; a path
+    /// with numeric segments; a name that filters do not allow.
     Other,
 }
 
@@ -72,7 +72,7 @@ impl Remaining {
     }
 }
 
-/// Adds what of a rule remains to be checked.
+/// Adds the parts of a rule that must be checked.
 pub(crate) fn remaining(rule: &Residual, this: Field<'_>, found: &mut BTreeSet<Remaining>) {
     let range = bounds(rule, this);
     if range.holds.lower == range.holds.upper && range.fails.lower == range.fails.upper {
@@ -95,7 +95,7 @@ fn of_test(test: &BoundTest, this: Field<'_>) -> Remaining {
     match &test.check {
         BoundCheck::Regex(_) => Remaining::Pattern,
         BoundCheck::ElemMatch { elements, inner, .. } => match KnownOperand::of(&test.left, None) {
-            // Each test in it is asked of each element.
+            // Each test inside it is expanded for each element.
             Ok(Some(known)) if known.elements(*elements).is_ok_and(|found| found.len() * tests(inner) < MAX_LIST) => {
                 of_elements(inner, this).unwrap_or(Remaining::Other)
             }
@@ -115,7 +115,7 @@ fn of_test(test: &BoundTest, this: Field<'_>) -> Remaining {
     }
 }
 
-/// Of a condition on the elements of an array of the context: what remains of the tests that ask documents.
+/// For a condition on the elements of a context array: the remaining part of the tests that depend on the document.
 fn of_elements(inner: &Residual, this: Field<'_>) -> Option<Remaining> {
     match inner {
         Residual::Constant(_) | Residual::Failed(_) => None,
@@ -138,7 +138,7 @@ fn tests(inner: &Residual) -> usize {
     }
 }
 
-/// A comparison with a value of the document's.
+/// For a comparison with a value of the document.
 fn of_documents(left: &BoundLeft, path: &[Segment]) -> Remaining {
     match left {
         BoundLeft::Value(..) | BoundLeft::Element(..) if path.iter().skip(1).any(|name| name.index().is_some()) => {
@@ -160,7 +160,7 @@ fn of_right(right: &BoundRight, test: &BoundTest, this: Field<'_>) -> Remaining 
         BoundRight::Convert(..) => Remaining::Conversion,
         BoundRight::Document(place, _) => of_documents(&test.left, place.path.segments()),
         BoundRight::Template(_) => of_documents(&test.left, &[]),
-        // Beside its elements, the list itself is asked for.
+        // The list itself is tested in addition to its elements.
         BoundRight::Value(value) if value.members.as_ref().is_some_and(|list| list.values.iter().len() >= MAX_LIST) => {
             Remaining::List
         }

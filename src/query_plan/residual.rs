@@ -3,13 +3,13 @@ use super::field::Field;
 use super::test::{self, Looking};
 use crate::eval::{BoundTest, Residual, Truth};
 
-/// For which documents a condition holds, and for which it does not. Of reads only: `%%root` and `%%prevRoot` are both the
-/// stored document.
+/// Bounds on the documents for which a condition is True or False, for reads only: both `%%root` and `%%prevRoot` are
+/// the stored document.
 pub(crate) fn bounds(residual: &Residual, this: Field<'_>) -> Bounds {
     within(residual, Looking::Document(this))
 }
 
-/// The same, where `known` may know better than MongoDB what a test says of the documents.
+/// As [`bounds`], except that `known` may supply better bounds for a test than MongoDB can.
 pub(crate) fn bounds_knowing(residual: &Residual, known: &dyn Fn(&BoundTest) -> Option<Bounds>) -> Bounds {
     let document = Looking::Document(Field::Somewhere);
     combined(residual, &|test| known(test).unwrap_or_else(|| test::bounds(test, document)))
@@ -32,7 +32,7 @@ fn combined(residual: &Residual, leaf: &dyn Fn(&BoundTest) -> Bounds) -> Bounds 
 }
 
 impl Bounds {
-    /// The documents for which the condition is False or Unknown: those that go on to what comes after it. An Error does not.
+    /// The documents for which the condition is False or Unknown, so that the evaluation goes on. An Error ends it.
     pub(crate) fn passed_over(&self, residual: &Residual) -> Range {
         let not_true = self.holds.negate();
         match residual {

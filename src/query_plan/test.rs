@@ -1,4 +1,5 @@
-//! Single tests as MongoDB says them. What was observed on a server about each stands in fixtures/mongodb.
+//! Translates single tests to MongoDB. The behaviour of the server in each case was observed and is recorded in
+//! fixtures/mongodb.
 
 use bson::Bson;
 
@@ -16,13 +17,13 @@ use crate::expr::Comparison;
 use crate::predicate::{DocumentRoot, Elements};
 use crate::value::{Type, TypeSet, ValueRef, order};
 
-/// What the tests of a filter look at.
+/// What a test is applied to.
 #[derive(Clone, Copy)]
 pub(super) enum Looking<'f> {
     Document(Field<'f>),
-    /// The elements that `$elemMatch` looks at.
+    /// The elements that `$elemMatch` examines.
     Elements,
-    /// One of the elements of an array of the context, and the document.
+    /// An element of a context array, with the document on the right.
     Known(ValueRef<'f>, Unrolling<'f>),
 }
 
@@ -57,7 +58,7 @@ fn of_place(place: &Place, check: &BoundCheck, this: Field<'_>) -> Bounds {
     }
 }
 
-/// Of the stored document as a whole, which is there.
+/// A check on the stored document as a whole, which always exists.
 fn of_root(check: &BoundCheck) -> Bounds {
     match check {
         BoundCheck::Exists => Bounds::constant(Truth::True),
@@ -95,14 +96,14 @@ fn of_path(path: &Path, check: &BoundCheck, place: Option<(&Place, Field<'_>)>) 
         BoundCheck::Exists => Bounds::exact(path.exists()),
         BoundCheck::Size(size) => match i32::try_from(*size) {
             Ok(size) => Bounds::exact(path.test(Operator::Size, size)),
-            // No document has room for so many.
+            // A document cannot contain an array of that length.
             Err(_) => Bounds::constant(Truth::False),
         },
         BoundCheck::Type(set) => of_type(path, *set),
         BoundCheck::Mod { divisor, remainder } => {
             Bounds::exact(path.test(Operator::Mod, vec![Bson::Int64(*divisor), Bson::Int64(*remainder)]))
         }
-        // Engines differ on patterns, so that only what is text at all is asked for.
+        // The engines differ, so the filter only requires a type that can match.
         BoundCheck::Regex(_) => {
             let texts = path.test(Operator::Type, aliases(&["string", "symbol", "regex"]));
             Bounds::two_valued(Range { lower: Filter::Never, upper: texts })
@@ -134,12 +135,12 @@ pub(super) fn ordered(path: &Path, comparison: Comparison, value: &Bson) -> Boun
         Comparison::Lte => Operator::Lte,
         Comparison::Eq | Comparison::Ne => return Bounds::OPEN,
     };
-    // A server that has an index of the field refuses to negate it (6.0: "cannot invert inexact bounds").
+    // A server with an index on the field rejects the negation (6.0: "cannot invert inexact bounds").
     if let Bson::Symbol(_) = value {
         let texts = path.test(Operator::Type, aliases(&["string", "symbol"]));
         return Bounds::two_valued(Range { lower: Filter::Never, upper: texts });
     }
-    // MongoDB has an order for any type, the rules have not.
+    // MongoDB orders values of any type; the rule language does not.
     if is_ordered { Bounds::exact(path.test(operator, value.clone())) } else { Bounds::constant(Truth::False) }
 }
 
@@ -152,7 +153,8 @@ fn equals(path: &Path, right: &BoundRight, place: Option<(&Place, Field<'_>)>) -
             parts.extend(members.unknown.then_some(Bounds::UNKNOWN));
             Bounds::any(parts)
         }
-        // A place is what it was: the stored document is both `%%root` and `%%prevRoot`. Missing is Unknown.
+        // Both operands are in the same stored document, because it is both `%%root` and `%%prevRoot`. Missing is
+        // Unknown.
         BoundRight::Document(other, Standing::Alone)
             if !path.has_index
                 && place
@@ -167,7 +169,7 @@ fn equals(path: &Path, right: &BoundRight, place: Option<(&Place, Field<'_>)>) -
     }
 }
 
-/// Equal to one of the values.
+/// Equality with one of the values.
 pub(super) fn one_of<'v>(path: &Path, values: impl IntoIterator<Item = &'v Bson>) -> Bounds {
     let (listed, others): (Vec<&Bson>, Vec<&Bson>) = values.into_iter().partition(|value| may_be_listed(value));
     if listed.len() + others.len() > MAX_LIST {
@@ -187,7 +189,7 @@ pub(super) fn one_of<'v>(path: &Path, values: impl IntoIterator<Item = &'v Bson>
 
 fn equal(path: &Path, value: &Bson) -> Bounds {
     match value {
-        // No operand, but a type of which there is only one value.
+        // MongoDB does not accept undefined as an operand, but it is the only value of its type.
         Bson::Undefined => Bounds::exact(path.test(Operator::Type, "undefined")),
         Bson::Null => null(path),
         Bson::RegularExpression(_) => Bounds::OPEN,
@@ -195,7 +197,7 @@ fn equal(path: &Path, value: &Bson) -> Bounds {
     }
 }
 
-/// Null or Missing. To MongoDB before 8 undefined equals null too.
+/// Null or Missing. Before MongoDB 8, undefined also equals null.
 fn null(path: &Path) -> Bounds {
     let is_null = path.test(Operator::Type, "null");
     match path.length {
@@ -223,7 +225,7 @@ fn elem_match(path: &Path, elements: Elements, inner: &Residual, operands: &[Bou
         (filter, Elements::All) => filter.to_operators().map(|inner| path.test(Operator::ElemMatch, inner)),
         (filter, Elements::Containers) => filter.to_document().map(|inner| path.test(Operator::ElemMatch, inner)),
     };
-    // At the least, there is an array.
+    // As a fallback, the value must at least be an array.
     let some = |filter: &Filter, otherwise: Filter| some(filter).unwrap_or(otherwise);
     let array = || path.test(Operator::Type, "array");
     let (lower, upper) = (&inner.holds.lower, &inner.holds.upper);
@@ -235,7 +237,7 @@ fn elem_match(path: &Path, elements: Elements, inner: &Residual, operands: &[Bou
     } else {
         Range { lower: some(lower, Filter::Never), upper: some(upper, array()) }
     };
-    // It does not hold where it does not for any element.
+    // It is False if it is False for every element.
     if inner.fails == inner.holds.negate() {
         return Bounds::two_valued(holds);
     }

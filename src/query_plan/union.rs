@@ -5,17 +5,17 @@ use bson::{Bson, RawDocumentBuf, doc};
 use super::bounds::Range;
 use super::filter::{Filter, Operator};
 
-/// From how many ranges on their union is gathered.
+/// From this number on, the union of ranges is built by [`gather`].
 const FEW: usize = 16;
 
-/// More paths than this are not tried for lists.
+/// With more paths, no merging into lists is attempted.
 const MAX_PATHS: usize = 16;
 
-/// The union of many sets that differ in little, as those of the elements of one list do: what all of them ask is asked once,
-/// and those that differ in one value are one list. The time it takes is linear in the number of the sets.
+/// The union of many similar sets, such as those of the elements of one list: conditions common to all are factored
+/// out, and sets that differ in one value are merged into a list. The time is linear in the number of sets.
 pub(super) fn gather(parts: impl IntoIterator<Item = Filter>) -> Filter {
     let mut sets = Vec::new();
-    // Those that have no form in bytes by which they could be compared.
+    // Sets without a byte representation to compare them by.
     let mut apart = Vec::new();
     let mut seen = HashSet::new();
     for part in parts {
@@ -44,12 +44,12 @@ pub(super) fn gather(parts: impl IntoIterator<Item = Filter>) -> Filter {
     Filter::any([Filter::all(common.into_iter().chain([differing]))].into_iter().chain(apart))
 }
 
-/// The union of ranges, gathered where they are many: of few, what one says of another is left out.
+/// The union of ranges. Many ranges are gathered; for few, the parts are simplified against each other.
 pub(crate) fn united(parts: Vec<Range>) -> Range {
     if parts.len() < FEW { Range::any(parts) } else { gathered(parts) }
 }
 
-/// As [`gather`], of ranges.
+/// As [`gather`], for ranges.
 pub(super) fn gathered(parts: Vec<Range>) -> Range {
     let is_exact = parts.iter().all(|range| range.lower == range.upper);
     let (lowers, uppers): (Vec<_>, Vec<_>) = parts.into_iter().map(|range| (range.lower, range.upper)).unzip();
@@ -58,12 +58,12 @@ pub(super) fn gathered(parts: Vec<Range>) -> Range {
     Range { lower, upper }
 }
 
-/// The intersection of such sets.
+/// The intersection of many similar sets.
 pub(super) fn gather_all(parts: impl IntoIterator<Item = Filter>) -> Filter {
     gather(parts.into_iter().map(|part| part.negate())).negate()
 }
 
-/// The documents for which all of several conditions hold.
+/// A conjunction of conditions.
 struct Conjunction {
     members: Vec<Member>,
 }
@@ -74,7 +74,7 @@ struct Member {
 }
 
 impl Conjunction {
-    /// None for what finds nothing, or has no key.
+    /// `None` for the empty set and for sets without a key.
     fn new(filter: &Filter) -> Option<Self> {
         if *filter == Filter::Never {
             return None;
@@ -88,12 +88,12 @@ impl Conjunction {
         Some(Self { members })
     }
 
-    /// The same for those that ask the same, one member left out.
+    /// A key that is equal for equal conjunctions, with one member left out.
     fn key_without(&self, left_out: Option<usize>) -> Vec<u8> {
         let members = self.members.iter().enumerate().filter(|(place, _)| Some(*place) != left_out);
         let mut keys: Vec<&[u8]> = members.map(|(_, member)| &*member.key).collect();
         keys.sort_unstable();
-        // Each with its length, so that no two lists of keys run together into the same bytes.
+        // Prefixed with the lengths, so that different lists of keys cannot produce the same bytes.
         keys.iter().flat_map(|key| key.len().to_le_bytes().into_iter().chain(key.iter().copied())).collect()
     }
 
@@ -102,7 +102,7 @@ impl Conjunction {
     }
 }
 
-/// Takes out what every one of the sets asks.
+/// Removes the members that all sets have in common.
 fn take_common(sets: &mut [Conjunction]) -> Vec<Filter> {
     let [first, others @ ..] = sets else { return Vec::new() };
     if others.is_empty() {
@@ -124,7 +124,7 @@ fn take_common(sets: &mut [Conjunction]) -> Vec<Filter> {
     common.into_iter().map(|(_, filter)| filter).collect()
 }
 
-/// The paths that are asked for a value, in the order in which they occur.
+/// The paths with equalities, in order of occurrence.
 fn listed_paths(sets: &[Conjunction]) -> Vec<Box<str>> {
     let mut paths: Vec<Box<str>> = Vec::new();
     for member in sets.iter().flat_map(|set| &set.members) {
@@ -138,7 +138,7 @@ fn listed_paths(sets: &[Conjunction]) -> Vec<Box<str>> {
     paths
 }
 
-/// Makes one of those that ask one path for different values and are the same otherwise.
+/// Merges sets that are equal except for the values of one path.
 fn merge(sets: Vec<Conjunction>, path: &str) -> Vec<Conjunction> {
     let mut merged: Vec<(Conjunction, Option<Values>)> = Vec::with_capacity(sets.len());
     let mut known: HashMap<Vec<u8>, usize> = HashMap::new();
@@ -168,7 +168,7 @@ fn merge(sets: Vec<Conjunction>, path: &str) -> Vec<Conjunction> {
     filled.collect()
 }
 
-/// The values that are asked for, each once, in place of one member.
+/// The distinct values that replace one member.
 struct Values {
     place: usize,
     values: Vec<Bson>,

@@ -15,12 +15,12 @@ use crate::predicate::Predicate;
 use crate::text::Spanned;
 use crate::value::{ArrayRef, DocumentRef, Malformed, ValueRef};
 
-/// A compiled `schema.json`: [JSON Schema as MongoDB writes it][mongodb], draft 4 with `bsonType`, and with
-/// `validate`, an [expression on the field][validate] as App Services adds it.
+/// A compiled `schema.json`: [JSON Schema in MongoDB's dialect][mongodb], which is draft 4 with `bsonType`, extended by
+/// App Services' `validate`, an [expression on the field][validate].
 ///
-/// Of JSON Schema's later drafts it takes `const` and a number as `exclusiveMinimum` and `exclusiveMaximum`. A keyword
-/// that it does not know, or knows and does not look at (`$ref`, `format`), is an error: a schema is never weaker than
-/// it looks.
+/// From later drafts of JSON Schema it supports `const` and numeric `exclusiveMinimum` and `exclusiveMaximum`. A
+/// keyword that is unknown, or known but not enforced (`$ref`, `format`), is an error: a schema is never weaker than it
+/// looks.
 ///
 /// [mongodb]: https://www.mongodb.com/docs/manual/reference/operator/query/jsonSchema/
 /// [validate]: https://www.mongodb.com/docs/atlas/app-services/schemas/enforce-a-schema/
@@ -67,7 +67,7 @@ impl Schema {
     /// Compiles a schema.
     ///
     /// # Errors
-    /// Everything that is wrong with it, in the order of the text.
+    /// All errors in it, in source order.
     ///
     /// ```
     /// use portcullis::schema::Schema;
@@ -80,7 +80,7 @@ impl Schema {
         Self::compile_within(node, &PatternAllowance::of_application())
     }
 
-    /// As [`compile`](Self::compile), with patterns for which the rest of the application leaves room.
+    /// As [`compile`](Self::compile), within the pattern allowance of an application.
     ///
     /// # Errors
     /// As [`compile`](Self::compile).
@@ -89,14 +89,14 @@ impl Schema {
         if errors.is_empty() { Ok(schema) } else { Err(errors) }
     }
 
-    /// Compiles what of a schema can be compiled, beside everything that is wrong with it: for findings about its other parts,
-    /// never for decisions.
+    /// Compiles the valid parts of a schema and reports the errors in the others. Use the result for lints only, never
+    /// for decisions.
     #[must_use]
     pub fn compile_in_part(node: &Node) -> (Self, Vec<SchemaError>) {
         Self::compile_in_part_within(node, &PatternAllowance::of_application())
     }
 
-    /// As [`compile_in_part`](Self::compile_in_part), with patterns for which the rest of the application leaves room.
+    /// As [`compile_in_part`](Self::compile_in_part), within the pattern allowance of an application.
     pub(crate) fn compile_in_part_within(node: &Node, patterns: &PatternAllowance) -> (Self, Vec<SchemaError>) {
         let (Compiled { shape, validates, ignored }, errors) = compile(node, patterns);
         (Self { shape: Arc::new(shape), validates, ignored }, errors)
@@ -106,18 +106,18 @@ impl Schema {
         &self.shape
     }
 
-    /// The keys in it that demand nothing although they may look as if they did, such as `unique` and `default`.
+    /// The keys in it that are ignored although they may look like constraints, such as `unique` and `default`.
     #[must_use]
     pub fn ignored(&self) -> &[Spanned<String>] {
         &self.ignored
     }
 
-    /// Every `validate` in it.
+    /// All `validate` expressions in it.
     pub fn validates(&self) -> impl Iterator<Item = &Predicate> {
         self.validates.iter().map(|validate| &validate.predicate)
     }
 
-    /// Every `validate` that is asked of a field or of what contains it, found by `properties` alone.
+    /// The `validate` expressions of a field and of what contains it, found through `properties` only.
     #[must_use]
     pub fn validates_at(&self, path: &[Segment]) -> Vec<&Predicate> {
         let mut shape = &*self.shape;
@@ -131,7 +131,8 @@ impl Schema {
         found
     }
 
-    /// Whether the field at a path, found by `properties` alone, may be an array; `None` where the schema does not say.
+    /// Whether the field at a path, found through `properties` only, may be an array; `None` if the schema does not
+    /// say.
     #[must_use]
     pub fn takes_array(&self, path: &[Segment]) -> Option<bool> {
         let mut shape = &*self.shape;
@@ -146,14 +147,14 @@ impl Schema {
         Some(types.contains(ValueRef::Array(ArrayRef::Decoded(&[]))))
     }
 
-    /// Settles what depends on the context only.
+    /// Evaluates everything that depends only on the context.
     #[must_use]
     pub fn bind(&self, context: &Context) -> BoundSchema {
         let validates = self.validates.iter().map(|validate| {
             let residual = bind(&validate.predicate, context);
             match validate.standing {
                 Standing::Plain => residual.settle(),
-                // An Unknown that became False would let `not` hold.
+                // If Unknown became False, a `not` around it would hold.
                 Standing::Inverted => residual,
             }
         });
@@ -162,12 +163,13 @@ impl Schema {
 }
 
 impl BoundSchema {
-    /// Every reason against replacing `before` by `after`, up to [`MAX_FAILURES`](super::MAX_FAILURES); none if the
-    /// schema accepts. `before` is absent at an insert.
+    /// The reasons against replacing `before` by `after`, up to [`MAX_FAILURES`](super::MAX_FAILURES); empty if the
+    /// schema accepts the document. `before` is `None` for an insert.
     ///
-    /// What fails while a `validate` is evaluated is added to `errors`, and refuses.
+    /// Errors in evaluating a `validate` are added to `errors`; such a document is rejected.
     ///
     /// # Errors
+    /// If raw bytes are not BSON, or values are nested too deeply to be compared.
     /// If raw bytes are no BSON, or values are nested too deep to be compared.
     pub fn check(
         &self,

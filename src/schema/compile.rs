@@ -12,14 +12,14 @@ use crate::predicate::{Scope, lower};
 use crate::text::{Span, Spanned};
 use crate::value::{Number, ValueRef};
 
-/// A schema and what belongs to all that stands in it.
+/// A compiled schema and what its parts share.
 pub(super) struct Compiled {
     pub(super) shape: Shape,
     pub(super) validates: Vec<Validate>,
     pub(super) ignored: Vec<Spanned<String>>,
 }
 
-/// Compiles a schema and says everything that is wrong with it.
+/// Compiles a schema and reports all errors in it.
 pub(super) fn compile(node: &Node, patterns: &PatternAllowance) -> (Compiled, Vec<SchemaError>) {
     let mut compiler = Compiler {
         errors: Vec::new(),
@@ -34,19 +34,19 @@ pub(super) fn compile(node: &Node, patterns: &PatternAllowance) -> (Compiled, Ve
     (Compiled { shape, validates: compiler.validates, ignored: compiler.ignored }, compiler.errors)
 }
 
-/// Collects errors; what it returns beside an error only stands in for what could not be read.
+/// Collects errors. A value returned together with an error is only a placeholder.
 struct Compiler<'p> {
     errors: Vec<SchemaError>,
     validates: Vec<Validate>,
     ignored: Vec<Spanned<String>>,
-    /// What the patterns may take together with those of the rest of the application.
+    /// The pattern allowance of the application.
     patterns: &'p PatternAllowance,
     has_too_many_patterns: bool,
-    /// Of the schema that is being read.
+    /// The standing of the schema that is being compiled.
     standing: Standing,
 }
 
-/// Values in a message are cut to this many characters.
+/// Values in messages are truncated to this many characters.
 const MAX_SHOWN: usize = 120;
 
 fn cut(text: &str) -> String {
@@ -93,7 +93,7 @@ impl Compiler<'_> {
         shape.seal()
     }
 
-    /// A schema within one that can let a document pass by failing.
+    /// Compiles a nested schema whose failure can make a document valid.
     fn inverted<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
         let standing = std::mem::replace(&mut self.standing, Standing::Inverted);
         let read = read(self);
@@ -101,7 +101,7 @@ impl Compiler<'_> {
         read
     }
 
-    /// Adds to `shape` what one member of `node` demands.
+    /// Adds the constraint of one member of `node` to `shape`.
     fn keyword(&mut self, shape: &mut Shape, node: &Node, member: &Member) {
         let exclusive = |key| node.get(key).and_then(Node::as_bool) == Some(true);
         let rule = match member.key.as_str() {
@@ -147,7 +147,7 @@ impl Compiler<'_> {
         shape.rules.extend(rule);
     }
 
-    /// The keywords behind which other schemas stand, and whatever is none.
+    /// Compiles the keywords that contain other schemas; all other keys are passed on.
     fn container(&mut self, shape: &mut Shape, node: &Node, member: &Member) {
         match member.key.as_str() {
             "properties" => {
@@ -173,7 +173,7 @@ impl Compiler<'_> {
             },
             "additionalItems" => {
                 let others = self.others(member);
-                // JSON Schema: beside one schema for all items there are no additional ones.
+                // In JSON Schema, `additionalItems` has no effect if `items` is a single schema.
                 if node.get("items").and_then(Node::as_array).is_some() {
                     shape.items.others = others;
                 } else {
@@ -206,7 +206,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// What is no keyword: a remark, or an error.
+    /// Accepts an annotation, or reports an unknown or unsupported keyword.
     fn remark(&mut self, key: &str, member: &Member) {
         let Some(remark) = Remark::of(key) else { return self.unknown(key, member) };
         match (remark, &member.value.kind) {
@@ -244,7 +244,7 @@ impl Compiler<'_> {
         })
     }
 
-    /// One schema at least.
+    /// A non-empty list of schemas.
     fn shapes(&mut self, member: &Member) -> Option<Vec<Shape>> {
         match member.value.as_array() {
             Some([]) => {
@@ -295,7 +295,7 @@ impl Compiler<'_> {
         Some(Rule::Type(types))
     }
 
-    /// The value that extended JSON stands for.
+    /// A value in extended JSON.
     fn value(&mut self, node: &Node) -> Option<Bson> {
         json::to_bson(node).map_err(|error| self.errors.push(error.map(SchemaErrorKind::Ejson))).ok()
     }
@@ -313,7 +313,7 @@ impl Compiler<'_> {
         None
     }
 
-    /// A number, but for NaN, and how a message shows it.
+    /// A number other than NaN, and its text for messages.
     fn number(&mut self, member: &Member) -> Option<(Number, Box<str>)> {
         let value = self.value(&member.value)?;
         match ValueRef::from(&value).number() {
@@ -328,8 +328,8 @@ impl Compiler<'_> {
         self.number(member).map(|(bound, text)| Rule::Order(order, bound, text))
     }
 
-    /// `exclusiveMinimum` and `exclusiveMaximum`: in draft 4, a boolean that sharpens its partner; in later drafts, a
-    /// bound of its own.
+    /// `exclusiveMinimum` and `exclusiveMaximum`: in draft 4, booleans that modify `minimum` and `maximum`; in later
+    /// drafts, bounds of their own.
     fn exclusive(
         &mut self,
         node: &Node,
@@ -347,7 +347,7 @@ impl Compiler<'_> {
 
     fn multiple_of(&mut self, member: &Member) -> Option<Rule> {
         let (number, text) = self.number(member)?;
-        // Above zero and finite.
+        // True for positive finite numbers only.
         if number.is_multiple_of(number) && number.order(Number::Integer(0)).is_some_and(std::cmp::Ordering::is_gt) {
             return Some(Rule::MultipleOf(number, text));
         }
@@ -369,7 +369,7 @@ impl Compiler<'_> {
     }
 
     fn pattern(&mut self, text: &str, span: Span) -> Option<Pattern> {
-        // Said once, and not of every one beyond.
+        // Reported once, not for every further pattern.
         if self.has_too_many_patterns {
             return None;
         }
@@ -384,7 +384,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// The names of fields in the array `node`, which stands in `member`.
+    /// The field names in the array `node`, the value of `member`.
     fn names(&mut self, member: &Member, node: &Node) -> Option<Vec<Box<str>>> {
         let names: Option<Vec<_>> =
             node.as_array().and_then(|names| names.iter().map(|name| Some(name.as_str()?.into())).collect());

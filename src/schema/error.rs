@@ -8,7 +8,7 @@ use crate::text::{Code, Located};
 /// Why a schema does not load, and where.
 pub type SchemaError = Located<SchemaErrorKind>;
 
-/// The ways in which a schema can be wrong.
+/// The kinds of [`SchemaError`].
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum SchemaErrorKind {
@@ -26,9 +26,9 @@ pub enum SchemaErrorKind {
     KeywordType {
         /// The keyword.
         keyword: String,
-        /// What it takes.
+        /// What the keyword accepts.
         expected: &'static str,
-        /// What it was given.
+        /// What was found.
         found: &'static str,
     },
     /// `"minLength": -1`
@@ -36,9 +36,9 @@ pub enum SchemaErrorKind {
     KeywordValue {
         /// The keyword.
         keyword: String,
-        /// What it takes.
+        /// What the keyword accepts.
         expected: &'static str,
-        /// What it was given.
+        /// What was found.
         value: String,
     },
     /// `"exclusiveMinimum": true` without `minimum`
@@ -46,7 +46,7 @@ pub enum SchemaErrorKind {
     KeywordAlone {
         /// The keyword.
         keyword: &'static str,
-        /// What it belongs to.
+        /// The keyword that it requires.
         partner: &'static str,
     },
     /// `{"bsonType": "string", "%%true": {…}}`
@@ -64,7 +64,7 @@ pub enum SchemaErrorKind {
     /// A malformed `validate`.
     #[error("{0}")]
     Expr(ExprErrorKind),
-    /// A `validate` that has no meaning for a field.
+    /// A `validate` that is not valid for a field.
     #[error("{0}")]
     Lower(LowerErrorKind),
 }

@@ -1,12 +1,12 @@
 use std::fmt;
 
-/// How many failures of one document are listed; a document can break a schema at millions of places.
+/// The maximum number of failures listed for a document, which may violate a schema in millions of places.
 pub const MAX_FAILURES: usize = 100;
 
-/// Names of a stranger's fields are cut to this many characters where they are shown.
+/// Field names of untrusted documents are truncated to this many characters in output.
 const MAX_SHOWN: usize = 100;
 
-/// One reason for which a schema refuses a document, for the log. Displayed in the words of App Services.
+/// A reason why a schema rejects a document, for the log. Formatted like App Services' messages.
 ///
 /// ```
 /// use portcullis::schema::Failure;
@@ -16,10 +16,10 @@ const MAX_SHOWN: usize = 100;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Failure {
-    /// The dotted path of the value that is wrong, with the indexes of array elements; empty for the document itself.
-    /// Names in it are made fit to be printed: long ones are cut, control characters replaced.
+    /// The dotted path of the invalid value, with the indexes of array elements; empty for the document itself. Names
+    /// in it are sanitized for output: long ones are truncated, and control characters are replaced.
     pub path: String,
-    /// What is wrong with it.
+    /// The reason.
     pub message: String,
 }
 
@@ -30,7 +30,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// A text of a stranger as a line of a log may show it.
+/// Formats untrusted text for a line of a log.
 pub(super) struct Shown<'t>(pub(super) &'t str);
 
 impl fmt::Display for Shown<'_> {

@@ -1,6 +1,6 @@
 use crate::text::closest;
 
-/// The keywords that have a meaning.
+/// The keywords that are enforced.
 const KEYWORDS: [&str; 31] = [
     "bsonType",
     "type",
@@ -35,8 +35,8 @@ const KEYWORDS: [&str; 31] = [
     "description",
 ];
 
-/// What a key that demands nothing of a document may hold. A schema there would be one that somebody forgot to put
-/// under `properties`.
+/// The values allowed for a key that is not a constraint. A schema as its value would be one that was meant to be under
+/// `properties`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Remark {
     /// A string.
@@ -48,8 +48,8 @@ pub(super) enum Remark {
 }
 
 impl Remark {
-    /// The keys that say something about a schema and demand nothing: JSON Schema's annotations, and what exported
-    /// applications and the SDKs' generators carry.
+    /// Looks up the keys that are not constraints: JSON Schema's annotations, and keys found in exported applications
+    /// or written by the SDKs' generators.
     pub(super) fn of(key: &str) -> Option<Self> {
         Some(match key {
             "title" | "description" | "$schema" | "$id" | "id" | "$comment" => Self::Text,
@@ -60,8 +60,7 @@ impl Remark {
     }
 }
 
-/// Keywords of JSON Schema, and of MongoDB, that demand something which is not looked at here, and what to write
-/// instead.
+/// Constraints of JSON Schema and MongoDB that are not supported here, and what to use instead.
 pub(super) fn unsupported(key: &str) -> Option<&'static str> {
     Some(match key {
         "$ref" | "$dynamicRef" | "$recursiveRef" => "inline the schema",

@@ -1,4 +1,4 @@
-//! `schema.json`: which documents a collection takes, from whomever they come; every reason against one at once.
+//! `schema.json`: which documents a collection accepts, from any writer, with all reasons against a document at once.
 
 mod bound;
 mod compile;

@@ -1,4 +1,4 @@
-//! What a schema says of a place, for those who look at rules without documents.
+//! What a schema states about a path, for lints, which have no documents.
 
 use bson::{Bson, Document};
 
@@ -12,24 +12,24 @@ use crate::path::{FieldPath, Segment};
 use crate::predicate::Predicate;
 use crate::value::{Steps, Type, ValueRef};
 
-/// What a schema says of a path.
+/// What a schema states about a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Property<'s> {
-    /// It is described, or may be.
+    /// The schema describes the path, or may do so.
     Known,
-    /// The document in which the last name would stand describes its fields, and this one is not among them.
+    /// The schema describes the fields of the parent document, and this one is not among them.
     Absent {
-        /// How many names of the path lead to it, its own included.
+        /// The number of segments up to and including the missing field.
         length: usize,
-        /// Those that are.
+        /// The fields that are described.
         names: Vec<&'s str>,
-        /// Whether a document with it is refused.
+        /// Whether documents with an undescribed field are rejected.
         closed: bool,
     },
 }
 
 impl Schema {
-    /// Whether a value may stand at a path, as far as the description of that path alone tells.
+    /// Whether the description of a path allows a value, other parts of the schema aside.
     #[must_use]
     pub fn takes(&self, path: &[Segment], value: &Bson) -> bool {
         let Some((last, way)) = path.split_last() else { return true };
@@ -43,7 +43,7 @@ impl Schema {
         })
     }
 
-    /// The values that `enum` or `const` lets stand at a path.
+    /// The values that `enum` or `const` allows at a path.
     #[must_use]
     pub fn values_at(&self, path: &[Segment]) -> Vec<&Bson> {
         let rules = self.described(path).into_iter().flat_map(|shape| &shape.rules);
@@ -54,20 +54,20 @@ impl Schema {
         listed.flatten().collect()
     }
 
-    /// Whether a value of a type, or an array that contains one, may stand at a path; true where nothing is said.
+    /// Whether a path may hold a value of this type or an array that contains one; true if the schema does not say.
     #[must_use]
     pub fn may_hold(&self, path: &[Segment], value: ValueRef<'_>) -> bool {
         let described = self.described(path);
         described.is_empty() || described.into_iter().any(|shape| holds(shape, value))
     }
 
-    /// The names of the types that may stand at a path, as written; `None` where nothing is said.
+    /// The names of the types allowed at a path, as written; `None` if the schema does not say.
     #[must_use]
     pub fn type_names_at(&self, path: &[Segment]) -> Option<&str> {
         self.described(path).into_iter().find_map(|shape| types(shape).map(super::types::Types::names))
     }
 
-    /// Whether a path is described.
+    /// What the schema states about a path.
     #[must_use]
     pub fn property<'s>(&'s self, path: &'s [Segment]) -> Property<'s> {
         for (length, segment) in path.iter().enumerate() {
@@ -81,7 +81,7 @@ impl Schema {
                     || property(shape, segment.name()).is_some()
                     || is_patterned(shape, segment.name())
             };
-            // An index of an array is no name.
+            // The name may be an array index.
             if parents.is_empty() || segment.index().is_some() || parents.iter().any(unknown) {
                 if parents.iter().any(|shape| property(shape, segment.name()).is_some()) {
                     continue;
@@ -96,12 +96,12 @@ impl Schema {
         Property::Known
     }
 
-    /// The names of the document's fields that are described.
+    /// The names of the top-level fields that are described.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.shape().properties.named.iter().map(|(name, _)| &**name)
     }
 
-    /// Every `validate` of a property that is found by names alone, with its path.
+    /// The `validate` expressions of properties that are found by name only, with their paths.
     #[must_use]
     pub fn validates_of_properties(&self) -> Vec<(FieldPath, &Predicate)> {
         let mut found = Vec::new();
@@ -120,8 +120,8 @@ impl Schema {
         found
     }
 
-    /// A document with the fields that are required, which the schema accepts unless it asks for more than types, values
-    /// and sizes.
+    /// A document with the required fields. The schema accepts it unless it constrains more than types, values and
+    /// sizes.
     #[must_use]
     pub fn sample(&self) -> Document {
         match sample(self.shape(), 0) {
@@ -130,7 +130,7 @@ impl Schema {
         }
     }
 
-    /// What describes a path: of an array the description of its elements too.
+    /// The schemas that describe a path; for an array, also those of its elements.
     fn described(&self, path: &[Segment]) -> Vec<&Shape> {
         let mut shapes = vec![self.shape()];
         for segment in path {
@@ -169,7 +169,7 @@ fn types(shape: &Shape) -> Option<&super::types::Types> {
     })
 }
 
-/// Whether a value satisfies a schema, every `validate` taken as true.
+/// Whether a value satisfies a schema, assuming that every `validate` holds.
 fn accepts(shape: &Shape, value: &Bson) -> bool {
     let ask = |_, _, _| Truth::True;
     let verdict =
@@ -177,7 +177,7 @@ fn accepts(shape: &Shape, value: &Bson) -> bool {
     verdict.is_ok_and(|verdict| verdict.is_none_or(Truth::is_true))
 }
 
-/// Whether a value of this type, or an array that contains one, may be what a schema describes.
+/// Whether a schema may accept a value of this type or an array that contains one.
 fn holds(shape: &Shape, value: ValueRef<'_>) -> bool {
     let Some(types) = types(shape) else { return true };
     if types.contains(value) || (value.number().is_some() && types.has_number()) {
@@ -193,9 +193,9 @@ fn holds(shape: &Shape, value: ValueRef<'_>) -> bool {
             })
 }
 
-/// Deeper documents are not made up.
+/// The maximum depth of a sample document.
 const MAX_DEPTH: usize = 8;
-/// Longer texts and lists are not made up.
+/// The maximum length of strings and arrays in a sample document.
 const MAX_LENGTH: usize = 1000;
 
 /// A value that a schema probably accepts.
@@ -243,7 +243,7 @@ fn sample(shape: &Shape, depth: usize) -> Option<Bson> {
     (depth == 0 || is(Type::Object)).then(|| document.into())
 }
 
-/// Whole numbers at and beside the bounds.
+/// Integers at and next to the bounds.
 fn bounds(shape: &Shape) -> Vec<i32> {
     let mut found = vec![1, 0, -1, 100];
     for rule in &shape.rules {

@@ -2,14 +2,14 @@ use std::fmt;
 
 use super::failure::{Failure, MAX_FAILURES, Shown};
 
-/// Where in a document a value stands; only written out if it fails.
+/// The path of a value in a document, formatted only for a failure.
 #[derive(Clone, Copy)]
 pub(super) enum Place<'p> {
     /// The document itself.
     Root,
-    /// A field of what stands there.
+    /// A field of a document.
     Field(&'p Place<'p>, &'p str),
-    /// An element of what stands there.
+    /// An element of an array.
     Element(&'p Place<'p>, usize),
 }
 
@@ -28,11 +28,11 @@ impl fmt::Display for Place<'_> {
     }
 }
 
-/// Who listens to failures.
+/// What to do with failures.
 pub(super) enum Report {
-    /// They are listed.
+    /// List them.
     Listing(Vec<Failure>),
-    /// Only the verdict counts, as in a branch of `anyOf`.
+    /// Discard them, because only the verdict matters, as in a branch of `anyOf`.
     Silent,
 }
 

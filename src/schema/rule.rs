@@ -9,19 +9,18 @@ use super::types::Types;
 use crate::expr::Pattern;
 use crate::value::{DocumentRef, Malformed, Number, ValueRef};
 
-/// One demand on a value alone. A value of a type that a rule does not speak of passes it, as JSON Schema has it.
+/// A constraint on a single value. As in JSON Schema, values of types that the constraint does not concern satisfy it.
 #[derive(Clone, Debug)]
 pub(super) enum Rule {
     /// `bsonType`, `type`
     Type(Types),
-    /// `enum`, `const`: the values, sorted, and what the value must be, as a message has it.
+    /// `enum`, `const`: the sorted values, and the text of the requirement for messages.
     OneOf(Vec<Bson>, Box<str>),
-    /// `minimum`, `maximum` and their exclusive forms: how the value must stand to the number, and the number as
-    /// written.
+    /// `minimum`, `maximum` and their exclusive forms: the required ordering, the bound, and the bound as written.
     Order(Order, Number, Box<str>),
-    /// `multipleOf`: the number, and as written.
+    /// `multipleOf`: the divisor, and the divisor as written.
     MultipleOf(Number, Box<str>),
-    /// `minLength`, `maxItems` and their like
+    /// `minLength`, `maxItems` and similar keywords
     Count(Counted, Limit, usize),
     /// `pattern`
     Pattern(Pattern),
@@ -29,11 +28,11 @@ pub(super) enum Rule {
     Unique,
     /// `required`
     Required(Vec<Box<str>>),
-    /// A `dependencies` entry that is a list: where the first is, the others must be.
+    /// A `dependencies` entry with a list: if the first field exists, the others are required.
     RequiredBeside(Box<str>, Vec<Box<str>>),
 }
 
-/// How a number must stand to a bound.
+/// The required ordering of a number relative to a bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
     AtLeast,
@@ -45,7 +44,7 @@ pub(super) enum Order {
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Counted {
-    /// The characters of a string; a symbol is one.
+    /// The characters of a string; a symbol counts as one.
     Characters,
     /// The elements of an array.
     Items,
@@ -53,7 +52,7 @@ pub(super) enum Counted {
     Properties,
 }
 
-/// On which side of a count the limit is.
+/// Whether a limit is a minimum or a maximum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Limit {
     AtLeast,
@@ -61,7 +60,7 @@ pub(super) enum Limit {
 }
 
 impl Order {
-    /// A number that is in no order to the bound, which only NaN can be, fails.
+    /// NaN is not ordered relative to a bound and therefore fails.
     const fn accepts(self, order: Option<Ordering>) -> bool {
         match (self, order) {
             (Self::AtLeast, Some(order)) => order.is_ge(),
@@ -119,10 +118,10 @@ impl Counted {
 }
 
 impl Rule {
-    /// How many steps it takes to check a value, about.
+    /// The approximate number of steps for checking a value.
     pub(super) fn steps(&self, value: ValueRef<'_>) -> usize {
         match (self, value) {
-            // They are sorted.
+            // Binary search in a sorted list.
             (Self::OneOf(values, _), _) => usize::try_from(values.len().checked_ilog2().unwrap_or(0)).unwrap_or(0) + 1,
             (Self::Pattern(pattern), ValueRef::String(text) | ValueRef::Symbol(text)) => pattern.steps(text.len()),
             (Self::Count(Counted::Characters, ..), ValueRef::String(text) | ValueRef::Symbol(text)) => text.len() / 64,
@@ -131,7 +130,7 @@ impl Rule {
         }
     }
 
-    /// Calls `fail` with each way in which a value breaks the rule.
+    /// Calls `fail` for each violation of the rule.
     pub(super) fn check(&self, value: ValueRef<'_>, fail: &mut dyn FnMut(fmt::Arguments<'_>)) -> Result<(), Malformed> {
         match self {
             Self::Type(types) => {
@@ -204,10 +203,10 @@ impl Rule {
     }
 }
 
-/// More names than this are looked for in a table of a document's fields, which takes one pass over it.
+/// Above this number, names are looked up in a hash table of the document's fields, which takes one pass.
 pub(super) const FEW: usize = 16;
 
-/// Which fields a document has.
+/// Looks up the fields of a document.
 struct Has<'d> {
     document: DocumentRef<'d>,
     names: Option<HashSet<&'d str>>,

@@ -4,60 +4,60 @@ use super::rule::Rule;
 use crate::expr::Pattern;
 use crate::predicate::Predicate;
 
-/// A schema, or one inside another, as it is meant. An empty one takes everything.
+/// The meaning of a schema or nested schema. An empty one accepts everything.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Shape {
-    /// What the value itself must be.
+    /// The constraints on the value itself.
     pub(super) rules: Vec<Rule>,
-    /// Which of the schema's `validate`s is asked.
+    /// The index of its `validate` expression in the schema.
     pub(super) validate: Option<usize>,
     /// `properties`, `patternProperties` and `additionalProperties`
     pub(super) properties: Properties,
     /// `items` and `additionalItems`
     pub(super) items: Items,
-    /// `dependencies` that are schemas: the field, and the schema that holds where the field is.
+    /// `dependencies` entries with a schema: the field, and the schema that applies if the field exists.
     pub(super) dependencies: Vec<(Box<str>, Shape)>,
     /// `allOf`, `anyOf`, `oneOf` and `not`
     pub(super) combinations: Vec<Combination>,
-    /// Whether a `validate` stands anywhere in it. If not, it has nothing to say about what is removed.
+    /// Whether it contains a `validate` at any depth. If not, it does not apply to removed values.
     pub(super) validates: bool,
 }
 
-/// What the fields of a document must be.
+/// The constraints on the fields of a document.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Properties {
-    /// By name, in the order as written.
+    /// By name, in source order.
     pub(super) named: Vec<(Box<str>, Shape)>,
-    /// The names again.
+    /// The same names as a set.
     pub(super) names: HashSet<Box<str>>,
     /// By pattern.
     pub(super) patterns: Vec<(Pattern, Shape)>,
-    /// All others.
+    /// For all other fields.
     pub(super) others: Others,
 }
 
-/// What the elements of an array must be.
+/// The constraints on the elements of an array.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Items {
     /// By position.
     pub(super) first: Vec<Shape>,
-    /// All others.
+    /// For all other elements.
     pub(super) others: Others,
 }
 
-/// What is demanded of the fields or elements that are not mentioned.
+/// The constraint on fields or elements without one of their own.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Others {
-    /// Nothing.
+    /// None.
     #[default]
     Free,
-    /// There must be none.
+    /// They are not allowed.
     Forbidden,
-    /// This.
+    /// They must satisfy this schema.
     Shape(Box<Shape>),
 }
 
-/// Schemas about one value, and how many of them must hold.
+/// Schemas for the same value, and how many of them must hold.
 #[derive(Clone, Debug)]
 pub(super) enum Combination {
     /// `allOf`
@@ -70,19 +70,19 @@ pub(super) enum Combination {
     Not(Box<Shape>),
 }
 
-/// A `validate`, and whether it stands where only True lets a document pass.
+/// A `validate`, and whether the document can become valid by its failing.
 #[derive(Clone, Debug)]
 pub(super) struct Validate {
     pub(super) predicate: Predicate,
     pub(super) standing: Standing,
 }
 
-/// Whether a schema inside another can only let a document pass by holding.
+/// Whether failing to satisfy a nested schema can make the document valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// Its failing never helps.
+    /// It cannot.
     Plain,
-    /// Within `not` or `oneOf`, where a document may pass because it fails.
+    /// It can, because the schema is inside `not` or `oneOf`.
     Inverted,
 }
 
@@ -102,26 +102,26 @@ impl Combination {
 }
 
 impl Properties {
-    /// Whether nothing is demanded of fields that are not named.
+    /// Whether fields that are not named are unconstrained.
     pub(super) fn is_free(&self) -> bool {
         self.patterns.is_empty() && matches!(self.others, Others::Free)
     }
 
-    /// Whether a `validate` can be asked about a field that is found by pattern or as one of the others.
+    /// Whether a `validate` may apply to a field that is not found by name.
     pub(super) fn others_validate(&self) -> bool {
         self.others.validates() || self.patterns.iter().any(|(_, shape)| shape.validates)
     }
 }
 
 impl Items {
-    /// Whether nothing is demanded of any element.
+    /// Whether elements are unconstrained.
     pub(super) fn is_free(&self) -> bool {
         self.first.is_empty() && matches!(self.others, Others::Free)
     }
 }
 
 impl Shape {
-    /// Notes whether a `validate` stands in it.
+    /// Records whether it contains a `validate`.
     pub(super) fn seal(mut self) -> Self {
         self.validates = self.validate.is_some()
             || self.properties.named.iter().any(|(_, shape)| shape.validates)

@@ -1,21 +1,21 @@
 use crate::text::closest;
 use crate::value::{Type, TypeSet, ValueRef};
 
-/// The types that a `bsonType` or `type` names.
+/// The types named by a `bsonType` or `type`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Types {
     set: TypeSet,
-    /// Whether binary data that is a UUID is among them.
+    /// Whether they include binary data that is a UUID.
     uuid: bool,
     /// As written: `string or null`.
     names: String,
 }
 
-/// Spellings beside the aliases of `$type`: those of JSON Schema, and those found in exported applications.
+/// Type names other than the aliases of `$type`: those of JSON Schema, and some found in exported applications.
 const OTHERS: [&str; 7] = ["objectID", "boolean", "float", "number", "integer", "mixed", "uuid"];
 
 impl Types {
-    /// Adds the type of a name; false if there is none.
+    /// Adds the type with this name; returns false if it is unknown.
     pub(super) fn add(&mut self, name: &str) -> bool {
         let set = match name {
             "objectID" => TypeSet::default().with(Type::ObjectId),
@@ -41,28 +41,28 @@ impl Types {
         true
     }
 
-    /// Whether a value is of one of them.
+    /// Whether a value has one of the types.
     pub(super) fn contains(&self, value: ValueRef<'_>) -> bool {
         self.set.contains(value.kind())
             || self.uuid && matches!(value, ValueRef::Binary { subtype: 4, bytes } if bytes.len() == 16)
     }
 
-    /// Whether values of a type are among them.
+    /// Whether the types include this one.
     pub(super) const fn has(&self, kind: Type) -> bool {
         self.set.contains(kind)
     }
 
-    /// Whether a number of some type is among them: numbers of different types can be equal.
+    /// Whether the types include any number type. Numbers of different types can be equal.
     pub(super) fn has_number(&self) -> bool {
         TypeSet::NUMBER.iter().any(|kind| self.set.contains(kind))
     }
 
-    /// The names, as a message has them.
+    /// The names for messages.
     pub(super) fn names(&self) -> &str {
         &self.names
     }
 
-    /// The name that was most likely meant.
+    /// The type name that was most likely meant.
     pub(super) fn suggest(name: &str) -> Option<&'static str> {
         match name.to_lowercase().as_str() {
             "int32" => return Some("int"),

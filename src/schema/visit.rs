@@ -8,21 +8,21 @@ use crate::eval::Truth;
 use crate::expr::Pattern;
 use crate::value::{ArrayRef, DocumentRef, Malformed, Steps, ValueRef};
 
-/// What a schema says of one place: nothing, if the value there is removed and no `validate` asks about it.
+/// The outcome at one path; `None` if the value is removed and no `validate` applies to it.
 type Verdict = Option<Truth>;
 
 type Value<'d> = Option<ValueRef<'d>>;
 
-/// The truth of one of the schema's `validate`s for a field after and before.
+/// Evaluates a `validate` of the schema, given its index and the field's new and old value.
 type Ask<'v, 'd> = &'v dyn Fn(usize, Value<'d>, Value<'d>) -> Truth;
 
-/// Goes through two documents beside each other, as a schema leads.
+/// Walks the old and the new document in parallel, following a schema.
 pub(super) struct Visit<'v, 'd> {
     ask: Ask<'v, 'd>,
     steps: &'v Steps,
 }
 
-/// Both must hold.
+/// The conjunction of two outcomes.
 fn both(a: Verdict, b: Verdict) -> Verdict {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.and(b)),
@@ -44,7 +44,7 @@ fn array(value: Value<'_>) -> Option<ArrayRef<'_>> {
     }
 }
 
-/// The fields in order; the first occurrence of a duplicate key.
+/// The fields in order, with the first occurrence of a duplicate key.
 fn fields(document: Option<DocumentRef<'_>>) -> Result<Vec<(&str, ValueRef<'_>)>, Malformed> {
     let Some(document) = document else { return Ok(Vec::new()) };
     let mut fields = document.iter().collect::<Result<Vec<_>, _>>()?;
@@ -55,13 +55,13 @@ fn fields(document: Option<DocumentRef<'_>>) -> Result<Vec<(&str, ValueRef<'_>)>
     Ok(fields)
 }
 
-/// The fields by their names, for more of them than are worth a look each.
+/// The fields by name, for more fields than are worth searching linearly.
 fn table(document: Option<DocumentRef<'_>>) -> Result<HashMap<&str, ValueRef<'_>>, Malformed> {
     Ok(fields(document)?.into_iter().collect())
 }
 
 impl<'v, 'd> Visit<'v, 'd> {
-    /// In so many steps as are left.
+    /// Creates a visit within a step budget.
     pub(super) const fn new(ask: Ask<'v, 'd>, steps: &'v Steps) -> Self {
         Self { ask, steps }
     }
@@ -70,7 +70,7 @@ impl<'v, 'd> Visit<'v, 'd> {
         document.map_or(Ok(None), |document| self.steps.get(document, name))
     }
 
-    /// What `shape` says of the value at `place`, which was `before` and is to be `after`.
+    /// Applies `shape` to the value at `place`, which changes from `before` to `after`.
     pub(super) fn visit(
         &self,
         shape: &Shape,
@@ -111,7 +111,7 @@ impl<'v, 'd> Visit<'v, 'd> {
                 verdict = both(verdict, self.others(&shape.properties, place, documents, report)?);
             }
             for (name, inner) in &shape.dependencies {
-                // Where the whole document is removed, the one that was there tells.
+                // If the whole document is removed, the old one decides.
                 if self.field(documents.1.or(documents.0), name)?.is_some() {
                     verdict = both(verdict, self.visit(inner, place, before, after, report)?);
                 }
@@ -126,7 +126,7 @@ impl<'v, 'd> Visit<'v, 'd> {
         Ok(verdict)
     }
 
-    /// The fields that `properties` names.
+    /// Checks the fields named in `properties`.
     fn named(
         &self,
         properties: &Properties,
@@ -149,7 +149,7 @@ impl<'v, 'd> Visit<'v, 'd> {
         Ok(verdict)
     }
 
-    /// The fields that are found by pattern, and those that neither a name nor a pattern finds.
+    /// Checks the fields that match a pattern, and those that match neither a name nor a pattern.
     fn others(
         &self,
         properties: &Properties,
@@ -201,7 +201,7 @@ impl<'v, 'd> Visit<'v, 'd> {
         })
     }
 
-    /// The elements of an array, each beside the one that stood at its position.
+    /// Checks the elements of an array, each against the old one at the same index.
     fn items(
         &self,
         items: &Items,
@@ -234,7 +234,7 @@ impl<'v, 'd> Visit<'v, 'd> {
         Ok(verdict)
     }
 
-    /// Several schemas about one value. Those that say nothing of a removed value have no part in it.
+    /// Combines several schemas for the same value. Those that do not apply to a removed value are left out.
     fn combination(
         &self,
         combination: &Combination,
@@ -267,7 +267,7 @@ impl<'v, 'd> Visit<'v, 'd> {
                 }
             }
             Combination::One(shapes) => {
-                // The truth of "one so far" and of "more than one".
+                // Whether exactly one holds so far, and whether more than one does.
                 let (mut one, mut more) = (None, Truth::False);
                 for shape in shapes {
                     let Some(truth) = silent(shape)? else { continue };

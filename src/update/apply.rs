@@ -13,40 +13,40 @@ use super::{UpdateError, UpdateErrorKind};
 use crate::eval::Errors;
 use crate::value::{ValueRef, identical};
 
-/// What is known when an update happens.
+/// The circumstances in which an update is applied.
 #[derive(Clone, Debug)]
 pub struct Moment {
     /// The time for `$currentDate`.
     pub now: DateTime,
-    /// Which element the filter found, for `$`.
+    /// The index of the element that the filter matched, for `$`.
     pub position: Option<usize>,
-    /// Whether the document is being made by an upsert, for `$setOnInsert`.
+    /// Whether the document is being inserted by an upsert, for `$setOnInsert`.
     pub inserts: bool,
 }
 
 impl Moment {
-    /// An update of a stored document at this time.
+    /// An update of an existing document at this time.
     #[must_use]
     pub const fn at(now: DateTime) -> Self {
         Self { now, position: None, inserts: false }
     }
 }
 
-/// What an update made of a document.
+/// The result of applying an update.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Applied {
-    /// The document as it is now.
+    /// The new document.
     pub document: Document,
-    /// Whether MongoDB counts it as changed.
+    /// Whether MongoDB counts the document as modified.
     pub modified: bool,
 }
 
 impl Update {
-    /// Applies the update to a document.
+    /// Applies the update to a document, completely or not at all.
     ///
     /// # Errors
-    /// An operator cannot do its work here, two of them meet at one place, `_id` would change, or the document would become
-    /// too large or too deep, or its arrays take too many steps. Nothing has happened then.
+    /// If an operator cannot be applied, two operators conflict at one place, `_id` would change, or the document would
+    /// become too large or too deep, or if its arrays take too many steps.
     pub fn apply(&self, document: Document, moment: &Moment) -> Result<Applied, UpdateError> {
         let id = document.get("_id").cloned();
         let mut root = Bson::Document(document);
@@ -57,7 +57,8 @@ impl Update {
         let errors = Errors::default();
         let mut applying = Applying { update: self, moment, position, renamed, written: 0, errors };
         let outcome = applying.fields(&[&self.fields], Spot::There(&mut root), Within::Documents)?;
-        // MongoDB looks for the old name when it comes to the new one: an array may have grown to it meanwhile.
+        // MongoDB resolves the old name when it reaches the new one, and an array may have grown to that index in the
+        // meantime.
         for renaming in absent.into_iter().filter(|renaming| renaming.from < renaming.to) {
             refuse_element(&mut root, renaming)?;
         }
@@ -77,22 +78,22 @@ impl Update {
     }
 }
 
-/// Where an operator is to do its work.
+/// The place to which an operator is applied.
 pub(super) enum Spot<'v> {
-    /// Something is there.
+    /// An existing value.
     There(&'v mut Bson),
-    /// Nothing is there; what is put here will be.
+    /// No value yet; the operator may put one here.
     Vacant(&'v mut Option<Bson>),
-    /// The way leads through a value in which nothing can be.
+    /// The path goes through a value that cannot contain it.
     Blocked,
 }
 
-/// What became of a value.
+/// The effect of an operator on a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
     Same,
     Changed,
-    /// It is to be taken away by what contains it.
+    /// The container must remove the value.
     Removed,
 }
 
@@ -101,17 +102,17 @@ impl Effect {
         if changed { Self::Changed } else { Self::Same }
     }
 
-    /// Of a container, one of whose parts this became of.
+    /// The effect on a container of the effect on one of its parts.
     fn above(self, other: Self) -> Self {
         Self::changed(self != Self::Same || other != Self::Same)
     }
 }
 
-/// What a path has led through.
+/// The kinds of containers on a path.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Within {
     Documents,
-    /// An array at least.
+    /// At least one array.
     Arrays,
 }
 
@@ -120,13 +121,13 @@ pub(super) struct Applying<'u> {
     pub(super) moment: &'u Moment,
     position: Option<Name>,
     pub(super) renamed: Vec<Option<Bson>>,
-    /// How much memory what was written takes, in bytes.
+    /// The memory taken by written values, in bytes.
     written: usize,
-    /// What the work on the elements of arrays may still take.
+    /// The remaining step budget for array elements.
     pub(super) errors: Errors,
 }
 
-/// How many steps an operator takes at one place.
+/// The steps of an operator at one place.
 const PLACE: usize = 8;
 
 impl Applying<'_> {
@@ -238,7 +239,7 @@ impl Applying<'_> {
         Ok(outcome)
     }
 
-    /// An element that is named by its index.
+    /// Applies the nodes to the element with this index.
     fn element(&mut self, list: &mut Vec<Bson>, name: &Name, nodes: &Below<'_>) -> Result<Effect, UpdateError> {
         let Some(index) = name.index() else { return self.below(nodes, Spot::Blocked, Within::Arrays) };
         if let Some(value) = list.get_mut(index) {
@@ -281,20 +282,20 @@ impl Applying<'_> {
         Ok(outcome)
     }
 
-    /// Counts what is written, so that an update of a few bytes cannot fill the memory.
+    /// Charges for a written value, so that an update of a few bytes cannot exhaust the memory.
     pub(super) fn charge(&mut self, bytes: usize) -> Result<(), UpdateErrorKind> {
         self.written = self.written.saturating_add(bytes);
         if self.written > MAX_WRITTEN { Err(UpdateErrorKind::TooLarge) } else { Ok(()) }
     }
 }
 
-/// The nodes of one name.
+/// The nodes for one name.
 enum Below<'n> {
     One(&'n Node),
     Several(Vec<&'n Node>),
 }
 
-/// An element that is taken away leaves null, so that the others keep their places.
+/// A removed array element becomes null, so that the other elements keep their indexes.
 fn emptied(element: &mut Bson, outcome: Effect) -> Effect {
     if outcome == Effect::Removed {
         *element = Bson::Null;

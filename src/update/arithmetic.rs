@@ -1,5 +1,5 @@
-//! Numbers as `$inc`, `$mul` and `$bit` calculate: int32 grows to int64, int64 to nothing, a double makes doubles, and a
-//! decimal128 decimals.
+//! The arithmetic of `$inc`, `$mul` and `$bit`: int32 overflows to int64, int64 overflow is an error, a double makes
+//! the result a double, and a decimal128 makes it a decimal128.
 
 use bson::{Bson, Decimal128};
 
@@ -39,7 +39,7 @@ pub(super) fn multiply(a: &Bson, b: &Bson) -> Result<Bson, UpdateErrorKind> {
     }
 }
 
-/// The bits of two integers put together.
+/// A bitwise operation on two integers.
 pub(super) fn bits(a: &Bson, bits: Bits, b: &Bson) -> Result<Bson, UpdateErrorKind> {
     let combine = |a: i64, b: i64| match bits {
         Bits::And => a & b,
@@ -75,7 +75,7 @@ fn pair(a: &Bson, b: &Bson) -> Result<Pair, UpdateErrorKind> {
     })
 }
 
-/// A number as a decimal. MongoDB rounds a double to 15 digits on the way.
+/// Converts a number to decimal128. Like MongoDB, this rounds a double to 15 digits.
 fn decimal(value: &Bson) -> Result<Decimal128, UpdateErrorKind> {
     let integer = |value| decimal_arithmetic::from_integer(value).ok_or(UpdateErrorKind::Decimal);
     match value {

@@ -1,4 +1,4 @@
-//! What `$addToSet`, `$pull`, `$pullAll` and `$pop` do to an array.
+//! Applies `$addToSet`, `$pull`, `$pullAll` and `$pop` to an array.
 
 use bson::Bson;
 
@@ -9,13 +9,13 @@ use super::written::Written;
 use crate::eval::Errors;
 use crate::value::{Malformed, ValueRef, equal_in_steps, sort_order};
 
-/// Values in MongoDB's order, to be looked up.
+/// Values sorted in MongoDB's order for lookups.
 struct Known<'v>(Vec<&'v Bson>);
 
 impl<'v> Known<'v> {
     fn new(values: impl Iterator<Item = &'v Bson>) -> Result<Self, Malformed> {
         let mut values: Vec<&Bson> = values.collect();
-        // What compares with itself compares with anything.
+        // A value that can be compared with itself can be compared with any other.
         for value in &values {
             compare(value, value)?;
         }
@@ -34,7 +34,7 @@ fn compare(a: &Bson, b: &Bson) -> Result<std::cmp::Ordering, Malformed> {
     sort_order(Some(a.into()), Some(b.into()))
 }
 
-/// Those of the values that are not in an array, each once.
+/// The distinct values that the array does not contain.
 pub(super) fn missing<'v>(list: &[Bson], values: &'v [Written]) -> Result<Vec<&'v Written>, UpdateErrorKind> {
     let known = Known::new(list.iter())?;
     let mut new: Vec<(usize, &Written)> = Vec::new();
@@ -43,14 +43,14 @@ pub(super) fn missing<'v>(list: &[Bson], values: &'v [Written]) -> Result<Vec<&'
             new.push((place, written));
         }
     }
-    // Equal ones come together, the first of them first.
+    // Equal values become adjacent; the first of them is kept.
     new.sort_by(|(_, a), (_, b)| compare(&a.value, &b.value).unwrap_or(std::cmp::Ordering::Equal));
     new.dedup_by(|(_, a), (_, b)| compare(&a.value, &b.value).is_ok_and(std::cmp::Ordering::is_eq));
     new.sort_by_key(|(place, _)| *place);
     Ok(new.into_iter().map(|(_, written)| written).collect())
 }
 
-/// Takes elements away; whether there were any.
+/// Removes elements; returns whether there were any.
 pub(super) fn take_away(action: &Action, list: &mut Vec<Bson>, errors: &Errors) -> Result<bool, UpdateErrorKind> {
     let (length, steps) = (list.len(), errors.steps());
     steps.take(length)?;
@@ -77,14 +77,14 @@ pub(super) fn take_away(action: &Action, list: &mut Vec<Bson>, errors: &Errors) 
     Ok(list.len() != length)
 }
 
-/// Takes the elements away for which `goes` holds.
+/// Removes the elements for which `goes` holds.
 fn retain(
     list: &mut Vec<Bson>,
     mut goes: impl FnMut(&mut Bson) -> Result<bool, Malformed>,
 ) -> Result<(), UpdateErrorKind> {
     let mut failed = None;
     list.retain_mut(|element| {
-        // The update has failed: nobody needs the others.
+        // The update has failed, so the remaining elements do not matter.
         if failed.is_some() {
             return true;
         }

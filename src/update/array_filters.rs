@@ -9,13 +9,13 @@ use crate::expr::PatternAllowance;
 use crate::mongo_query::Filter;
 use crate::value::Malformed;
 
-/// How many steps it takes to ask a filter of an element, beside those of its conditions.
+/// The fixed steps for applying a filter to an element, in addition to those of its conditions.
 const EACH: usize = 8;
 
-/// How many steps one condition about an element takes: a filter of many lies scattered in memory.
+/// The steps for one condition on an element. It is more than 1 because a large filter is scattered in memory.
 pub(super) const PER_CONDITION: usize = 3;
 
-/// A filter that is asked of single elements, under a name.
+/// A filter for single array elements, with its identifier.
 #[derive(Debug)]
 pub(super) struct ElementFilter {
     name: Box<str>,
@@ -23,17 +23,17 @@ pub(super) struct ElementFilter {
 }
 
 impl ElementFilter {
-    /// Of conditions on fields of the name, `{"e.x": 1}`.
+    /// Compiles conditions on fields of the identifier, `{"e.x": 1}`.
     pub(super) fn new(name: &str, conditions: &Document, patterns: &PatternAllowance) -> Result<Self, UpdateErrorKind> {
         Ok(Self { name: name.into(), filter: Filter::compile_within(conditions, patterns)? })
     }
 
-    /// Of what is asked of the element itself, `{"$gt": 1}` or a pattern.
+    /// Compiles a condition on the element itself, `{"$gt": 1}` or a pattern.
     pub(super) fn of_element(condition: Bson, patterns: &PatternAllowance) -> Result<Self, UpdateErrorKind> {
         Self::new("e", &bson::doc! { "e": condition }, patterns)
     }
 
-    /// Whether it holds for an element, which is what it was afterwards, in the steps that `errors` leaves.
+    /// Whether an element matches, within the step budget of `errors`. The element is unchanged afterwards.
     pub(super) fn matches(&self, element: &mut Bson, errors: &Errors) -> Result<bool, Malformed> {
         errors.steps().take(EACH + PER_CONDITION * self.filter.tests())?;
         let mut document = Document::new();
@@ -46,7 +46,7 @@ impl ElementFilter {
     }
 }
 
-/// The filters that `$[name]` refers to.
+/// The filters that `$[name]` can refer to.
 #[derive(Debug, Default)]
 pub(super) struct ArrayFilters {
     filters: BTreeMap<Box<str>, ElementFilter>,
@@ -76,7 +76,7 @@ impl ArrayFilters {
         if errors.is_empty() { Ok(found) } else { Err(errors) }
     }
 
-    /// An error for each that is not among those that are referred to.
+    /// An error for each filter that is not used.
     pub(super) fn unused(&self, used: &BTreeSet<Box<str>>) -> Vec<UpdateErrorKind> {
         let unused = self.filters.keys().filter(|name| !used.contains(*name));
         unused.map(|name| UpdateErrorKind::ArrayFilterUnused(name.to_string())).collect()
@@ -91,7 +91,7 @@ fn is_identifier(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_lowercase()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// The name that all conditions of a filter are about; `None` where there are no conditions.
+/// The identifier that all conditions of a filter share; `None` if there are no conditions.
 fn name_of(filter: &Document) -> Result<Option<&str>, UpdateErrorKind> {
     let mut name = None;
     let mut left = vec![filter];
@@ -101,7 +101,7 @@ fn name_of(filter: &Document) -> Result<Option<&str>, UpdateErrorKind> {
                 Bson::Array(parts) if matches!(key.as_str(), "$and" | "$or" | "$nor") => {
                     left.extend(parts.iter().filter_map(Bson::as_document));
                 }
-                // MongoDB forgets the name of what no element has.
+                // MongoDB ignores the identifier of a condition that no element can satisfy.
                 Bson::Document(operators) if !operators.is_empty() && operators.iter().all(is_impossible) => {}
                 _ => {
                     let first = key.split('.').next().unwrap_or_default();

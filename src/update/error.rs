@@ -7,7 +7,7 @@ use super::limits::{MAX_BYTES, MAX_LEVELS};
 use crate::mongo_query::FindError;
 use crate::value::Malformed;
 
-/// What is wrong with an update, and where. It quotes paths and types, never stored values.
+/// Why an update is invalid or cannot be applied, and where. It quotes paths and types, never stored values.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub struct UpdateError {
     place: Option<(Operator, String)>,
@@ -15,16 +15,16 @@ pub struct UpdateError {
     kind: UpdateErrorKind,
 }
 
-/// What is wrong with an update.
+/// The kinds of [`UpdateError`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum UpdateErrorKind {
     /// `{"$foo": …}`
     #[error("unknown update operator `{name}`{}", .help.map(|help| format!("; did you mean `{help}`?")).unwrap_or_default())]
     OperatorUnknown {
-        /// What was written.
+        /// The operator as written.
         name: String,
-        /// What may have been meant.
+        /// The operator that was probably meant.
         help: Option<&'static str>,
     },
     /// `{"a": 1}`
@@ -50,7 +50,7 @@ pub enum UpdateErrorKind {
     /// `a.$.b.$`
     #[error("`$` can occur only once in a path")]
     PositionRepeated,
-    /// Two operators about one field, or a field and one inside it.
+    /// Two operators on the same field, or on a field and a field inside it.
     #[error("conflicting updates at `{0}`")]
     Conflict(String),
     /// `$[x]` without a filter `x`.
@@ -59,7 +59,7 @@ pub enum UpdateErrorKind {
     /// A filter that no path refers to.
     #[error("the array filter for `{0}` is not used")]
     ArrayFilterUnused(String),
-    /// Two filters of one name.
+    /// Two filters with the same identifier.
     #[error("several array filters for `{0}`")]
     ArrayFilterRepeated(String),
     /// `{"X": …}`
@@ -70,28 +70,28 @@ pub enum UpdateErrorKind {
     /// `{"a": 1, "b": 2}`, `{}`
     #[error("an array filter must have exactly one identifier")]
     ArrayFilterNames,
-    /// A filter that is none.
+    /// An array filter that is not a valid filter.
     #[error("the filter: {0}")]
     Filter(FindError),
-    /// An operand that the operator does not take.
+    /// An operand that the operator does not accept.
     #[error("takes {expected}, not {found}")]
     Operand {
-        /// What it takes.
+        /// What the operator accepts.
         expected: &'static str,
-        /// What stands there.
+        /// What was found.
         found: String,
-        /// MongoDB's code.
+        /// MongoDB's error code.
         code: i32,
     },
-    /// A field of a value that has none.
+    /// A field inside a value that cannot have fields.
     #[error("the path leads through a value without such a field")]
     NotViable,
-    /// An array operator on something else.
+    /// An array operator on another type.
     #[error("expected an array, found a value of type {found}")]
     NotArray {
         /// The type.
         found: &'static str,
-        /// MongoDB's code.
+        /// MongoDB's error code.
         code: i32,
     },
     /// `$inc` of a string.
@@ -100,22 +100,22 @@ pub enum UpdateErrorKind {
     /// `$bit` of a double.
     #[error("expected an integer, found a value of type {0}")]
     NotInteger(&'static str),
-    /// Beyond 64 bits.
+    /// A result that exceeds 64 bits.
     #[error("the result does not fit into 64 bits")]
     Overflow,
-    /// A calculation with a decimal128 and a double, or one whose result is beyond the exponents.
+    /// Arithmetic on a decimal128 and a double, or a result whose exponent is out of range.
     #[error("arithmetic that mixes decimal128 and double, or exceeds the exponent range, is not supported")]
     Decimal,
-    /// `$[]` where there is no array.
+    /// `$[]` on a value that is not an array.
     #[error("there is no array here whose elements could be updated")]
     Elements,
-    /// `$` where the filter did not find an element.
+    /// `$` although the filter did not match an element.
     #[error("`$` refers to the array element that the filter matched, but it matched none")]
     PositionMissing,
-    /// `$` where the filter may have found several.
+    /// `$` although the filter may have matched several elements.
     #[error("this filter does not determine which element `$` refers to; use `$[name]` with an array filter")]
     PositionUnclear,
-    /// `$rename` from or to an element.
+    /// `$rename` from or to an array element.
     #[error("an element of an array cannot be renamed")]
     RenameElement,
     /// `$rename` with `$` in a path.
@@ -133,24 +133,24 @@ pub enum UpdateErrorKind {
     /// An index far beyond the end of an array.
     #[error("an array can be padded with at most {MAX_PADDING} elements")]
     Padding,
-    /// A document of too many levels.
+    /// A document with too many levels.
     #[error("a document has at most {MAX_LEVELS} levels")]
     TooDeep,
     /// A document that is too large.
     #[error("a document has at most {MAX_BYTES} bytes")]
     TooLarge,
-    /// A filter from which an upsert cannot tell a field.
+    /// The filter of an upsert determines a field twice.
     #[error("an upsert cannot take `{0}` from its filter, which has it twice")]
     QueryTwice(String),
-    /// A filter about a part of `_id`.
+    /// The filter of an upsert determines only a part of `_id`.
     #[error("the filter of an upsert with a replacement must contain either the whole `_id` or no part of it")]
     QueryInexact,
-    /// Bytes that are no BSON.
+    /// Bytes that are not BSON.
     #[error("{0}")]
     Malformed(Malformed),
 }
 
-/// How many elements an array is filled up with at most, as in MongoDB.
+/// The maximum number of elements with which an array is padded, as in MongoDB.
 pub(super) const MAX_PADDING: usize = 1_500_000;
 
 impl fmt::Display for UpdateError {
@@ -167,19 +167,19 @@ impl UpdateError {
         Self { place: Some((operator, path.to_owned())), kind }
     }
 
-    /// What is wrong.
+    /// The kind of error.
     #[must_use]
     pub const fn kind(&self) -> &UpdateErrorKind {
         &self.kind
     }
 
-    /// The operator and the path as written, if it is about one.
+    /// The operator and the path as written, if the error concerns a path.
     #[must_use]
     pub fn place(&self) -> Option<(Operator, &str)> {
         self.place.as_ref().map(|(operator, path)| (*operator, path.as_str()))
     }
 
-    /// Whether MongoDB would have done it.
+    /// Whether MongoDB would have accepted the update.
     #[must_use]
     pub const fn is_unsupported(&self) -> bool {
         self.kind.code().is_none()
@@ -205,11 +205,11 @@ impl From<FindError> for UpdateErrorKind {
 }
 
 impl UpdateErrorKind {
-    /// MongoDB's error code; none for what MongoDB would have done.
+    /// MongoDB's error code; `None` if MongoDB would have accepted the update.
     #[must_use]
     pub const fn code(&self) -> Option<i32> {
         Some(match self {
-            // MongoDB counts no steps.
+            // MongoDB has no step budget.
             Self::Malformed(error) if error.is_steps() => return None,
             Self::PathBegin
             | Self::PositionRepeated

@@ -1,4 +1,4 @@
-//! What an operator does at its place.
+//! Applies an operator at its place.
 
 use bson::{Bson, Timestamp};
 
@@ -30,7 +30,7 @@ impl Applying<'_> {
                 if matches!(spot, Spot::There(_)) && leaf.path.split('.').next() == Some("_id") {
                     return Err(UpdateErrorKind::IdChanged);
                 }
-                // The field that was renamed is gone, whatever was here.
+                // The renamed field has been removed, so the document has changed whatever was here.
                 self.put(spot, &Written { value, bytes: 0 }, |_, _| Ok(true)).map(|_| Effect::Changed)
             }
             Action::Unset => Ok(match spot {
@@ -65,7 +65,7 @@ impl Applying<'_> {
         }
     }
 
-    /// Puts a value in a place, if `replaces` says so of what is there and of the value.
+    /// Puts a value at a place, if `replaces` agrees given the existing value and the new one.
     fn put(
         &mut self,
         spot: Spot<'_>,
@@ -128,7 +128,7 @@ impl Applying<'_> {
                 *slot = Some(Bson::Array(new.iter().map(|written| written.value.clone()).collect()));
                 Ok(Effect::Changed)
             }
-            // There is nothing to take from.
+            // There is nothing to remove.
             (_, Spot::Vacant(_)) => Ok(Effect::Same),
             (action, Spot::There(Bson::Array(list))) => {
                 array::take_away(action, list, &self.errors).map(Effect::changed)
@@ -141,7 +141,7 @@ impl Applying<'_> {
     }
 }
 
-/// Puts a number in a place: `made` where nothing is there, or what `change` makes of what is there.
+/// Puts a number at a place: `made` if there is no value yet, otherwise the result of `change` on the existing value.
 fn number(
     spot: Spot<'_>,
     made: &Bson,
@@ -155,7 +155,7 @@ fn number(
         }
         Spot::There(old) => {
             let new = change(old)?;
-            // As MongoDB compares: NaN has always changed, and a zero that only changes its sign has not.
+            // As in MongoDB, NaN always counts as a change, and a zero that only changes its sign does not.
             let same = match (&*old, &new) {
                 (Bson::Double(old), Bson::Double(new)) => old == new,
                 (Bson::Decimal128(_), Bson::Decimal128(_)) => {

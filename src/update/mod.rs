@@ -1,7 +1,7 @@
-//! MongoDB's update language for documents in memory: operators, replacements, and the document that an upsert inserts.
+//! MongoDB's update language for documents in memory: operators, replacements, and the documents that upserts insert.
 //!
-//! What is not known is refused, and so is what MongoDB refuses, with its error code. An update either happens to a whole
-//! document or not at all.
+//! Unknown operators are rejected, and so is everything that MongoDB rejects, with its error code. An update is applied
+//! to a document completely or not at all.
 
 mod apply;
 mod arithmetic;

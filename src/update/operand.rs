@@ -3,13 +3,13 @@ use bson::Bson;
 use super::UpdateErrorKind;
 use crate::value::{Number, ValueRef};
 
-/// Says that an operand is none.
+/// The error for an invalid operand.
 pub(super) fn operand(expected: &'static str, found: &Bson, code: i32) -> UpdateErrorKind {
     let found = format!("a value of type {}", ValueRef::from(found).kind().alias());
     UpdateErrorKind::Operand { expected, found, code }
 }
 
-/// An operand that is an integer, of whatever type.
+/// An operand that must be an integer of any number type.
 pub(super) fn integer(expected: &'static str, value: &Bson, code: i32) -> Result<i64, UpdateErrorKind> {
     let number = ValueRef::from(value).number().and_then(Number::integer);
     number.ok_or_else(|| operand(expected, value, code))

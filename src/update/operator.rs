@@ -36,7 +36,7 @@ pub enum Operator {
 }
 
 impl Operator {
-    /// Every operator with its spelling.
+    /// Every operator and its spelling.
     pub const ALL: [(Self, &'static str); 15] = [
         (Self::Set, "$set"),
         (Self::Unset, "$unset"),
@@ -55,13 +55,13 @@ impl Operator {
         (Self::Bit, "$bit"),
     ];
 
-    /// The operator of a spelling.
+    /// Looks up an operator by its spelling.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, spelling)| *spelling == text).map(|(operator, _)| *operator)
     }
 
-    /// How it is written.
+    /// The spelling.
     #[must_use]
     pub fn spelling(self) -> &'static str {
         Self::ALL.iter().find(|(operator, _)| *operator == self).map_or("", |(_, spelling)| spelling)

@@ -14,12 +14,12 @@ use crate::mongo_query::{Filter, is_element_condition};
 use crate::text::closest;
 use crate::value::ValueRef;
 
-/// An update by operators, read and checked.
+/// A compiled update with operators.
 #[derive(Debug)]
 pub struct Update {
     pub(super) fields: Fields,
     pub(super) filters: ArrayFilters,
-    /// Where each renamed value comes from.
+    /// The source of each renamed value.
     pub(super) renamings: Vec<Renaming>,
     named: Vec<Named>,
 }
@@ -33,20 +33,20 @@ pub(super) struct Renaming {
     pub(super) to: Vec<Name>,
 }
 
-/// A path that an update names, as it is written there: `tags.$[]`.
+/// A path as it is written in an update: `tags.$[]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
-    /// The operator that names it. `$rename` names both the old path and the new one.
+    /// The operator on the path. `$rename` names both the old and the new path.
     pub operator: Operator,
     /// The path.
     pub path: String,
 }
 
 impl Update {
-    /// Reads an update and the filters that its `$[name]` refer to.
+    /// Compiles an update and the array filters that its `$[name]` refer to.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// All errors in it.
     ///
     /// ```
     /// use bson::{DateTime, doc};
@@ -60,7 +60,7 @@ impl Update {
         Self::compile_within(update, array_filters, &PatternAllowance::default())
     }
 
-    /// As [`compile`](Self::compile), with patterns for which the other parts of the request leave room.
+    /// As [`compile`](Self::compile), within a pattern allowance that is shared with other parts of the request.
     pub(crate) fn compile_within(
         update: &Document,
         array_filters: &[Document],
@@ -88,13 +88,13 @@ impl Update {
         if parser.errors.is_empty() { Ok(compiled) } else { Err(parser.errors) }
     }
 
-    /// The paths that it names, in the order in which they are written.
+    /// The paths in the update, in source order.
     #[must_use]
     pub fn named(&self) -> &[Named] {
         &self.named
     }
 
-    /// Whether it says `$`, and so needs to know which element the filter found.
+    /// Whether it contains `$`, and thus needs the position of the element that the filter matched.
     #[must_use]
     pub fn needs_position(&self) -> bool {
         self.named.iter().any(|named| named.path.split('.').any(|name| name == "$"))
@@ -107,7 +107,7 @@ struct Parser<'p> {
     errors: Vec<UpdateError>,
 }
 
-/// Reading ends after so many: an update of a stranger's can hold 100,000 mistakes, each with its help.
+/// Compiling stops after this many errors: an untrusted update may contain 100,000 of them, each with help text.
 const MAX_ERRORS: usize = 100;
 
 impl Parser<'_> {
@@ -117,7 +117,7 @@ impl Parser<'_> {
             let is_name = !name.starts_with('$');
             let name = name.chars().take(40).collect();
             return self.report(match help {
-                // What is an operator but for its sign has the sign proposed.
+                // A known operator without its `$` gets a suggestion.
                 None if is_name => UpdateErrorKind::OperatorMissing(name).into(),
                 help => UpdateErrorKind::OperatorUnknown { name, help }.into(),
             });
@@ -176,7 +176,7 @@ impl Parser<'_> {
     }
 }
 
-/// The names of a path that has nothing else.
+/// The names of a path that consists of names only.
 fn plain(steps: &[Step]) -> Result<Vec<Name>, UpdateErrorKind> {
     steps
         .iter()

@@ -16,18 +16,18 @@ pub(super) struct Push {
     pub(super) sort: Option<Order>,
 }
 
-/// By how many fields an array is sorted at most: as many as documents are.
+/// The maximum number of fields in a sort order, the same as for sorting documents.
 const MAX_FIELDS: usize = 32;
 
-/// So many comparisons while an array is sorted are one step.
+/// This many comparisons while sorting an array are one step.
 const COMPARISONS_PER_STEP: usize = 3;
 
 /// How `$push` sorts an array.
 #[derive(Debug)]
 pub(super) enum Order {
-    /// By its elements.
+    /// By the elements themselves.
     Elements(Direction),
-    /// By fields of its elements; the paths enter no arrays but by an index.
+    /// By fields of the elements; the paths enter arrays only by index.
     Fields(Vec<(Vec<Box<str>>, Direction)>),
 }
 
@@ -68,12 +68,12 @@ impl Push {
         Ok(push)
     }
 
-    /// Whether MongoDB counts it as a change though nothing is added.
+    /// Whether MongoDB counts it as a modification even if nothing is added.
     fn rearranges(&self, length: usize) -> bool {
         (self.sort.is_some() && length > 0) || self.slice.is_some_and(|slice| slice.unsigned_abs() < to_u64(length))
     }
 
-    /// Adds to an array; whether MongoDB counts that as a change.
+    /// Adds to an array; returns whether MongoDB counts that as a modification.
     pub(super) fn apply(&self, list: &mut Vec<Bson>, steps: &Steps) -> Result<bool, UpdateErrorKind> {
         if !self.values.is_empty() {
             let at = match self.position {
@@ -103,7 +103,7 @@ fn to_u64(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }
 
-/// A place in an array, counted from its end if it is negative.
+/// A position in an array; a negative one counts from the end.
 fn place(position: i64, length: usize) -> usize {
     let distance = usize::try_from(position.unsigned_abs()).unwrap_or(usize::MAX);
     if position < 0 { length.saturating_sub(distance) } else { distance.min(length) }
@@ -138,7 +138,7 @@ impl Order {
         };
         let comparisons = list.len().saturating_mul(list.len().checked_ilog2().map_or(1, |log| log as usize + 1));
         steps.take(comparisons.saturating_mul(fields) / COMPARISONS_PER_STEP)?;
-        // What compares with itself compares with anything.
+        // A value that can be compared with itself can be compared with any other.
         for element in &*list {
             sort_order(Some(element.into()), Some(element.into()))?;
         }

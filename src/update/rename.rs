@@ -8,8 +8,9 @@ use super::removal::remove_all;
 use super::steps::Name;
 use super::{Operator, UpdateError, UpdateErrorKind};
 
-/// Takes the values away that are renamed; none for those that are not there. No path of an update leads through another, so that
-/// none changes what the others find, and each document is gone through once, however many of its fields are renamed.
+/// Removes and returns the values to be renamed, `None` for those that do not exist. No path of an update is a prefix
+/// of another, so the renamings are independent, and each document is traversed once however many of its fields are
+/// renamed.
 pub(super) fn take_all(root: &mut Bson, renamings: &[Renaming]) -> Result<Vec<Option<Bson>>, UpdateError> {
     let mut taken = Vec::with_capacity(renamings.len());
     let mut left: BTreeMap<&[Name], BTreeSet<&str>> = BTreeMap::new();
@@ -32,12 +33,12 @@ pub(super) fn take_all(root: &mut Bson, renamings: &[Renaming]) -> Result<Vec<Op
     Ok(taken)
 }
 
-/// Refuses a renaming whose old name has come to lead to an element of an array.
+/// Rejects a renaming whose old path now leads to an array element.
 pub(super) fn refuse_element(root: &mut Bson, renaming: &Renaming) -> Result<(), UpdateError> {
     find(root, renaming).map(|_| ())
 }
 
-/// The value that is renamed; `None` if it is not there.
+/// The value to be renamed; `None` if it does not exist.
 fn find<'v>(root: &'v mut Bson, renaming: &Renaming) -> Result<Option<&'v mut Bson>, UpdateError> {
     let failed = |kind| UpdateError::at(Operator::Rename, &renaming.path, kind);
     let mut here = root;
@@ -54,7 +55,7 @@ fn find<'v>(root: &'v mut Bson, renaming: &Renaming) -> Result<Option<&'v mut Bs
     if in_array { Err(failed(UpdateErrorKind::RenameElement)) } else { Ok(Some(here)) }
 }
 
-/// The value of a name in another value, and whether that is an array.
+/// The value of a name inside another value, and whether the latter is an array.
 fn step<'v>(value: &'v mut Bson, name: &Name) -> Result<Option<(&'v mut Bson, bool)>, UpdateErrorKind> {
     match value {
         Bson::Document(document) => Ok(document.get_mut(name.text()).map(|value| (value, false))),

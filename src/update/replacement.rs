@@ -5,10 +5,10 @@ use super::size;
 use super::{UpdateError, UpdateErrorKind};
 use crate::value::{ValueRef, equal, identical};
 
-/// Puts another document in the place of one. Its `_id` is that of the old one, or equal to it; it comes first.
+/// Replaces a document. The new document keeps the old `_id` or has an equal one, and `_id` comes first.
 ///
 /// # Errors
-/// The `_id` is another, a name begins with a dollar, or the document is too large or too deep.
+/// If the `_id` differs, a name begins with a dollar sign, or the document is too large or too deep.
 pub fn replace(old: &Document, new: &Document, now: DateTime) -> Result<Applied, UpdateError> {
     if new.keys().any(|name| name.starts_with('$')) {
         return Err(UpdateErrorKind::PathDollar.into());
@@ -24,16 +24,17 @@ pub fn replace(old: &Document, new: &Document, now: DateTime) -> Result<Applied,
     document.extend(new.iter().filter(|(name, _)| *name != "_id").map(|(name, value)| (name.clone(), value.clone())));
     put_time(&mut document, now);
     size::check(&document)?;
-    // MongoDB compares what it was given: without its `_id` even the same counts as a change.
+    // MongoDB compares the replacement as given: without an `_id`, even an otherwise identical document counts as
+    // modified.
     let same = identical(ValueRef::Document(new.into()), ValueRef::Document(old.into()));
     let modified = !same.map_err(UpdateErrorKind::from)?;
     Ok(Applied { document, modified })
 }
 
-/// A document as it is inserted: `_id` first, and the time where a timestamp is left open.
+/// A document as it is inserted: with `_id` first and empty timestamps set to the current time.
 ///
 /// # Errors
-/// The `_id` is of a type that none has, or the document is too large or too deep.
+/// If the `_id` has a type that is not allowed, or the document is too large or too deep.
 pub fn check_document(document: Document, now: DateTime) -> Result<Document, UpdateError> {
     let mut checked = Document::new();
     let mut rest = document;
@@ -47,7 +48,7 @@ pub fn check_document(document: Document, now: DateTime) -> Result<Document, Upd
     Ok(checked)
 }
 
-/// Refuses an `_id` of a type that MongoDB refuses.
+/// Rejects an `_id` of a type that MongoDB rejects.
 fn check_id(id: &Bson) -> Result<(), UpdateErrorKind> {
     match id {
         Bson::Array(_) => Err(UpdateErrorKind::IdInvalid("an array")),
@@ -77,7 +78,7 @@ fn has_dollar(document: &Document) -> bool {
     false
 }
 
-/// MongoDB puts the time in the place of an empty timestamp at the top of a document.
+/// As in MongoDB, empty timestamps at the top level of a document are set to the current time.
 fn put_time(document: &mut Document, now: DateTime) {
     let empty = Timestamp { time: 0, increment: 0 };
     let seconds = now.timestamp_millis().div_euclid(1000);

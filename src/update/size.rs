@@ -3,17 +3,17 @@ use bson::{Bson, Document};
 use super::UpdateErrorKind;
 use super::limits::{MAX_BYTES, MAX_LEVELS};
 
-/// How much memory what an update writes may take, by [`weight`], before anything of it is taken away again (by `$slice`, say). What is
-/// written takes about twice as much as its weight, since names and maps have room to spare.
+/// The maximum [`weight`] that an update may write, before any of it is removed again, for example by `$slice`. The
+/// memory taken is about twice the weight, because strings and maps have spare capacity.
 pub(super) const MAX_WRITTEN: usize = 9 * MAX_BYTES;
 
-/// What each value takes in memory beside its own bytes, and each field beside its value.
+/// The memory overhead of a value beyond its own bytes, and of a field beyond its value.
 pub(super) const EACH: usize = 100;
 
-/// The same of a `null` with which an array is filled up: it has no name, and the array no room to spare.
+/// The same for a `null` that pads an array: it has no name, and the array has no spare capacity.
 pub(super) const PADDED: usize = 64;
 
-/// About how much memory a value takes.
+/// The approximate memory that a value takes.
 ///
 /// # Errors
 /// As [`size`].
@@ -25,14 +25,14 @@ pub(super) fn weight(value: &Bson, levels: usize) -> Result<usize, UpdateErrorKi
             _ => 1,
         }
     }
-    // The depth is checked first.
+    // `size` also checks the depth and must come first.
     Ok(size(value, levels)?.saturating_add(EACH.saturating_mul(values(value))))
 }
 
-/// The bytes that a field of this value takes in BSON, without its name.
+/// The size of a value in bytes of BSON, without its field name.
 ///
 /// # Errors
-/// It has more than so many levels.
+/// If it has more than this number of levels.
 pub(super) fn size(value: &Bson, levels: usize) -> Result<usize, UpdateErrorKind> {
     Ok(match value {
         Bson::Document(document) => document_size(document, levels)?,
@@ -58,7 +58,7 @@ pub(super) fn size(value: &Bson, levels: usize) -> Result<usize, UpdateErrorKind
     })
 }
 
-/// The bytes of a document.
+/// The size of a document in bytes.
 ///
 /// # Errors
 /// As [`size`].
@@ -71,12 +71,12 @@ pub(super) fn document_size(document: &Document, levels: usize) -> Result<usize,
     Ok(bytes)
 }
 
-/// The bytes of an index as a name.
+/// The size of an index as a key.
 pub(super) fn index_size(index: usize) -> usize {
     index.checked_ilog10().map_or(1, |digits| usize::try_from(digits).unwrap_or(0) + 1)
 }
 
-/// Refuses a document that is too deep or too large.
+/// Rejects a document that is too deep or too large.
 pub(super) fn check(document: &Document) -> Result<(), UpdateErrorKind> {
     if document_size(document, MAX_LEVELS)? > MAX_BYTES { Err(UpdateErrorKind::TooLarge) } else { Ok(()) }
 }

@@ -3,10 +3,10 @@ use std::cmp::Ordering;
 use super::UpdateErrorKind;
 use super::limits::MAX_LEVELS;
 
-/// One name of an update's path.
+/// A segment of an update path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// A field, or the index of an element.
+    /// A field name or the index of an element.
     Name(Name),
     /// `$`
     Position,
@@ -16,7 +16,7 @@ pub(super) enum Step {
     Filtered(Box<str>),
 }
 
-/// The name of a field, or the index of an element. In MongoDB's order: numbers by their value, then names by their bytes.
+/// A field name or the index of an element, in MongoDB's order: numbers by value, then names by bytes.
 #[derive(Clone, Debug)]
 pub(super) struct Name {
     text: Box<str>,
@@ -33,7 +33,7 @@ impl Name {
         &self.text
     }
 
-    /// The index that it stands for in an array: `05` is 5, unlike in a query.
+    /// The array index that it denotes: `05` is 5, unlike in a query.
     pub(super) fn index(&self) -> Option<usize> {
         self.number.and_then(|number| usize::try_from(number).ok())
     }
@@ -64,7 +64,7 @@ impl Ord for Name {
     }
 }
 
-/// Reads the path of a field to update.
+/// Parses the path of an update operator.
 pub(super) fn parse(path: &str) -> Result<Vec<Step>, UpdateErrorKind> {
     if path.contains('\0') {
         return Err(UpdateErrorKind::PathEmpty);

@@ -8,7 +8,7 @@ use super::steps::{Name, Step};
 use super::written::Written;
 use super::{Operator, UpdateErrorKind};
 
-/// What happens at a place of a document, and to what is below it.
+/// The operators at a place of a document and at the places below it.
 #[derive(Debug)]
 pub(super) enum Node {
     Fields(Fields),
@@ -16,7 +16,7 @@ pub(super) enum Node {
     Leaf(Leaf),
 }
 
-/// Below a document, or an array whose elements are named by their indexes.
+/// The nodes below a document, or below an array whose elements are named by index.
 #[derive(Debug, Default)]
 pub(super) struct Fields {
     pub(super) named: BTreeMap<Name, Node>,
@@ -24,7 +24,7 @@ pub(super) struct Fields {
     pub(super) position: Option<Box<Node>>,
 }
 
-/// Below an array.
+/// The nodes below an array.
 #[derive(Debug, Default)]
 pub(super) struct Elements {
     /// `$[]`
@@ -33,24 +33,24 @@ pub(super) struct Elements {
     pub(super) filtered: BTreeMap<Box<str>, Node>,
 }
 
-/// One operator at one place.
+/// An operator at a place.
 #[derive(Debug)]
 pub(super) struct Leaf {
     pub(super) operator: Operator,
-    /// As written.
+    /// The path as written.
     pub(super) path: Box<str>,
     pub(super) action: Action,
 }
 
-/// What is done, with operands that were checked.
+/// An operator with checked operands.
 #[derive(Debug)]
 pub(super) enum Action {
     Set(Written),
     SetOnInsert(Written),
     Unset,
-    /// By a number.
+    /// The increment.
     Inc(Bson),
-    /// By a number.
+    /// The factor.
     Mul(Bson),
     Min(Written),
     Max(Written),
@@ -61,9 +61,9 @@ pub(super) enum Action {
     PullAll(Vec<Bson>),
     Pop(End),
     Bit(Vec<(Bits, Bson)>),
-    /// The number of the renaming, whose value is to be put here.
+    /// The index of the renaming whose value is to be put here.
     RenameTo(usize),
-    /// Where a value is taken away by a renaming.
+    /// The source of a renaming.
     RenameFrom,
 }
 
@@ -86,19 +86,19 @@ pub(super) enum Bits {
     Xor,
 }
 
-/// Which elements are taken away.
+/// Which elements are removed.
 #[derive(Debug)]
 pub(super) enum Pull {
-    /// Those that equal a value.
+    /// Those equal to a value.
     Equal(Bson),
-    /// Those of which something holds.
+    /// Those that match a filter.
     Elements(Box<ElementFilter>),
-    /// Documents of whose fields something holds.
+    /// Documents whose fields match a filter.
     Documents(Box<crate::mongo_query::Filter>),
 }
 
 impl Fields {
-    /// Puts an operator at a place.
+    /// Adds an operator at a place.
     pub(super) fn add(&mut self, steps: &[Step], leaf: Leaf) -> Result<(), UpdateErrorKind> {
         let Some((first, rest)) = steps.split_first() else { return Ok(()) };
         let shown = |count: usize| shown(steps.get(..count).unwrap_or(steps));
@@ -173,7 +173,7 @@ impl Node {
     }
 }
 
-/// An inner node for what comes next.
+/// An empty node for the given next segment.
 fn empty(next: &Step) -> Node {
     match next {
         Step::Name(_) | Step::Position => Node::Fields(Fields::default()),
@@ -181,7 +181,7 @@ fn empty(next: &Step) -> Node {
     }
 }
 
-/// Fills a place; whether it was free.
+/// Fills a place; returns whether it was free.
 fn vacant<K: Ord>(places: &mut BTreeMap<K, Node>, key: K, node: Node) -> bool {
     let free = !places.contains_key(&key);
     if free {
@@ -198,7 +198,7 @@ fn vacant_box(place: &mut Option<Box<Node>>, node: Node) -> bool {
     free
 }
 
-/// Steps as they are written.
+/// The segments in source form.
 pub(super) fn shown(steps: &[Step]) -> String {
     let names: Vec<String> = steps
         .iter()

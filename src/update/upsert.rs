@@ -6,13 +6,14 @@ use super::{UpdateError, UpdateErrorKind};
 use crate::mongo_query::FindError;
 use crate::value::equal;
 
-/// What an upsert that finds nothing takes from its filter: the fields that the filter says one value of. With a replacement it
-/// takes `_id` only.
+/// The fields that an upsert without a match takes from its filter: those for which the filter requires a single value.
+/// With a replacement, only `_id` is taken.
 ///
-/// The fields come in the order of their paths.
+/// The fields are ordered by path.
 ///
 /// # Errors
-/// The filter says a field, or a field and one in it, twice; or of a replacement only a part of `_id`.
+/// If the filter determines a field twice, or a field and a field inside it, or, with a replacement, only a part of
+/// `_id`.
 pub fn upsert_document(filter: &Document, replaces: bool) -> Result<Document, UpdateError> {
     let mut equalities = BTreeMap::new();
     let id = |path: &str| path == "_id" || path.starts_with("_id.");
@@ -35,10 +36,10 @@ pub fn upsert_document(filter: &Document, replaces: bool) -> Result<Document, Up
     Ok(document)
 }
 
-/// The fields that a filter says one value of; `None` if no document can be found by it, as MongoDB sees that.
+/// The fields for which a filter requires a single value; `None` if MongoDB can tell that no document matches it.
 type Equalities<'f> = Option<Vec<(&'f str, &'f Bson)>>;
 
-/// Deeper conditions say nothing; no filter that a store takes has them.
+/// Deeper conditions are ignored; filters accepted by a store have none.
 const MAX_DEPTH: usize = 100;
 
 fn all(filter: &Document, depth: usize) -> Equalities<'_> {
@@ -54,7 +55,7 @@ fn all(filter: &Document, depth: usize) -> Equalities<'_> {
             }
             "$or" => {
                 let mut possible: Vec<_> = parts().filter_map(|part| all(part, depth + 1)).collect();
-                // One alternative is none.
+                // If only one branch is possible, it must hold.
                 match possible.len() {
                     0 => return None,
                     1 => found.extend(possible.pop().unwrap_or_default()),
@@ -68,7 +69,7 @@ fn all(filter: &Document, depth: usize) -> Equalities<'_> {
     Some(found)
 }
 
-/// The values that a field must have by what stands behind its name; `None` if it can have none.
+/// The values that a condition allows for a field; `None` if it allows none.
 fn values(condition: &Bson) -> Option<Vec<&Bson>> {
     let plain = |value: &&Bson| !matches!(value, Bson::RegularExpression(_));
     let Bson::Document(operators) = condition else { return Some([condition].into_iter().filter(plain).collect()) };
@@ -94,7 +95,7 @@ fn values(condition: &Bson) -> Option<Vec<&Bson>> {
     Some(found)
 }
 
-/// Whether it is an operator and no value.
+/// Whether it is an operator rather than a value.
 fn asks(value: &Bson) -> bool {
     value.as_document().is_some_and(|document| document.keys().any(|name| name == "$elemMatch"))
 }

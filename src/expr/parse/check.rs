@@ -69,7 +69,7 @@ impl Parser {
         })
     }
 
-    /// An object of operators behind `%not`, or in the list of `%and`, `%or`, `%nor`.
+    /// An object of operators as the operand of `%not`, or in the list of `%and`, `%or`, `%nor`.
     pub(super) fn inner_checks(&mut self, node: &Node, operator: &str) -> Option<Vec<Spanned<Check>>> {
         let members = node.as_object().unwrap_or_default();
         if matches!(keys(members), Keys::Operators) {
@@ -90,7 +90,7 @@ impl Parser {
         if matches!(comparison, Comparison::Eq | Comparison::Ne) {
             return operand;
         }
-        // A regular expression has no order; that says more than that it cannot be a value.
+        // "Regular expressions are not ordered" is more helpful here than "not allowed as a value".
         if matches!(self.errors.get(errors..), Some([only]) if *only.kind() == ExprErrorKind::RegexLiteral) {
             self.errors.truncate(errors);
         }
@@ -102,7 +102,7 @@ impl Parser {
             Operand::Expansion(_) => true,
             Operand::Document(_) | Operand::Array(_) => false,
         };
-        // A literal that could not be read has its own error.
+        // A malformed literal has already been reported.
         if !ordered && self.errors.len() == errors {
             self.operand_type(
                 member,

@@ -1,15 +1,15 @@
 use crate::expr::Operator;
 use crate::json::{self, Member, Node};
 
-/// What the keys of an object behind a name announce.
+/// Classifies the keys of an object in a condition.
 pub(super) enum Keys<'n> {
     /// Extended JSON: `{"$oid": …}`
     Literal,
-    /// Operators only, at least one.
+    /// Operators only, and at least one.
     Operators,
-    /// Names only, or nothing.
+    /// Names only, or empty.
     Names,
-    /// An operator beside a name.
+    /// Both operators and names.
     Mixed { operator: &'n Member, name: &'n Member },
 }
 
@@ -34,7 +34,7 @@ pub(super) fn keys(members: &[Member]) -> Keys<'_> {
     }
 }
 
-/// Whether an object is a list of conditions on one operand, as `{"$gt": 1}` is and `{"a": 1}` is not.
+/// Whether an object is a list of conditions on one operand, like `{"$gt": 1}` and unlike `{"a": 1}`.
 pub(super) fn is_condition(node: &Node) -> bool {
     let Some(members) = node.as_object() else { return false };
     !members.is_empty()

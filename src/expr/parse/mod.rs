@@ -1,4 +1,4 @@
-//! Reading expressions: clauses, the operands in them, and the checks that operators make of operands.
+//! Parses expressions: clauses, their operands, and checks made of operators.
 
 mod check;
 mod clause;
@@ -15,15 +15,15 @@ use super::{Expr, ExprError, ExprErrorKind, Operator, PatternAllowance};
 use crate::json::{self, Member, Node};
 use crate::text::{Span, Spanned};
 
-/// Reads an expression from a JSON value.
+/// Parses an expression from a JSON value.
 ///
 /// # Errors
-/// Everything that is wrong with it, in the order of the text.
+/// All errors in it, in source order.
 pub fn parse(node: &Node) -> Result<Spanned<Expr>, Vec<ExprError>> {
     parse_within(node, &PatternAllowance::of_application())
 }
 
-/// As [`parse`], with patterns for which the rest of the application leaves room.
+/// As [`parse`], within the pattern allowance of an application.
 ///
 /// # Errors
 /// As [`parse`].
@@ -31,7 +31,7 @@ pub(crate) fn parse_within(node: &Node, patterns: &PatternAllowance) -> Result<S
     run(node, "this", patterns)
 }
 
-/// As [`parse`], for what stands under a key, so that an error can name it: `` `read` ``.
+/// As [`parse`], with a place that errors can name: `` `read` ``.
 ///
 /// # Errors
 /// As [`parse`].
@@ -39,7 +39,7 @@ pub fn parse_at(node: &Node, place: &str) -> Result<Spanned<Expr>, Vec<ExprError
     parse_at_within(node, place, &PatternAllowance::of_application())
 }
 
-/// As [`parse_at`], with patterns for which the rest of the application leaves room.
+/// As [`parse_at`], within the pattern allowance of an application.
 ///
 /// # Errors
 /// As [`parse`].
@@ -62,10 +62,10 @@ fn run(node: &Node, place: &str, patterns: &PatternAllowance) -> Result<Spanned<
     }
 }
 
-/// Reads an expression from a JSON text.
+/// Parses an expression from a JSON text.
 ///
 /// # Errors
-/// As [`parse`], and what keeps the text from being JSON.
+/// As [`parse`], and the syntax errors of the text.
 ///
 /// ```
 /// let expr = portcullis::expr::parse_str(r#"{"owner": "%%user.id", "age": {"%gte": 18}}"#).unwrap();
@@ -79,9 +79,9 @@ pub fn parse_str(text: &str) -> Result<Spanned<Expr>, Vec<ExprError>> {
     parse(&node)
 }
 
-/// Collects errors; what it returns beside an error only stands in for what could not be read.
+/// Collects errors. A value returned together with an error is only a placeholder.
 struct Parser {
-    /// What the patterns may take together.
+    /// The remaining allowance for patterns.
     patterns: PatternAllowance,
     errors: Vec<ExprError>,
     standing: Standing,
@@ -100,7 +100,7 @@ impl Parser {
         });
     }
 
-    /// Reads what stands behind an operator.
+    /// Parses the operand of an operator.
     pub(super) fn behind<T>(&mut self, operator: Operator, read: impl FnOnce(&mut Self) -> T) -> T {
         let before = self.standing.operator.replace(operator);
         let read = read(self);
@@ -108,7 +108,7 @@ impl Parser {
         read
     }
 
-    /// Reads what stands under a name in a value, or as an element of it.
+    /// Parses a member or an element of a value.
     pub(super) fn inside<T>(&mut self, name: Option<&str>, read: impl FnOnce(&mut Self) -> T) -> T {
         self.standing.inside.push(name.map(str::to_owned));
         let read = read(self);
@@ -116,7 +116,7 @@ impl Parser {
         read
     }
 
-    /// Reads what a name is tested for.
+    /// Parses the condition on a name.
     pub(super) fn about<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> T) -> T {
         let standing = Standing { name: name.to_owned(), ..Standing::default() };
         let before = std::mem::replace(&mut self.standing, standing);

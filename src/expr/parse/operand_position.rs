@@ -1,18 +1,18 @@
 use super::keys::is_expansion_like;
 use crate::expr::{Comparison, Expansion, Operator};
 
-/// Where in an expression a value stands, for what errors propose.
+/// Where in an expression a value is, for suggestions in errors.
 #[derive(Default)]
 pub(super) struct Standing {
-    /// The name that is tested.
+    /// The name that the condition is on.
     pub(super) name: String,
-    /// The operator behind which the value stands.
+    /// The operator whose operand the value is.
     pub(super) operator: Option<Operator>,
-    /// The names inside the value that lead to this place; `None` for an element of an array.
+    /// The path inside the value; `None` for an element of an array.
     pub(super) inside: Vec<Option<String>>,
 }
 
-/// The operator that a field's name is probably meant to be: `or`, `anyOf`.
+/// The operator that a field name probably stands for: `or`, `anyOf`.
 pub(crate) fn bare_logic(name: &str) -> Option<&'static str> {
     Some(match name {
         "and" | "allOf" => "%and",
@@ -24,7 +24,7 @@ pub(crate) fn bare_logic(name: &str) -> Option<&'static str> {
 }
 
 impl Standing {
-    /// The way out where an operator or an expansion stands as a name inside a value.
+    /// Help for an operator or an expansion that is used as a name inside a value.
     pub(super) fn name_in_literal(&self, key: &str) -> Option<String> {
         let Standing { name, operator, inside } = self;
         if let Some(meant) = bare_logic(name) {
@@ -65,7 +65,7 @@ impl Standing {
     }
 }
 
-/// What to write for `{"name": {"$eq": {"key": …}}}`.
+/// What to write instead of `{"name": {"$eq": {"key": …}}}`.
 fn instead(comparison: Comparison, name: &str, key: &str) -> String {
     match comparison {
         Comparison::Eq => format!("leave `$eq` out: {{\"{name}\": {{\"{key}\": …}}}}"),

@@ -1,6 +1,6 @@
-//! Operators of MongoDB's queries that rules leave out on purpose.
+//! MongoDB query operators that rules deliberately do not support.
 
-/// What to write in place of an operator that is left out on purpose; `None` if MongoDB has no such operator.
+/// What to use instead of an operator that is deliberately not supported; `None` if MongoDB has no such operator.
 pub(super) fn refused(key: &str) -> Option<&'static str> {
     Some(match key.strip_prefix(['$', '%'])? {
         "where" => {
