@@ -243,9 +243,9 @@ impl<'d> Place<'d> {
         matches!(self.old, Some(Ok(Some(ValueRef::Array(_)))))
     }
 
-    /// Whether it is evident to the user that the container allows the change. This is so if there is a new value,
-    /// which the user sees if he may write it. If the change does not depend on the stored value and leaves it as it
-    /// is, it either was a removal, which no container prevents, or its result was there already.
+    /// Whether it is evident to the user that the container allows the change. This is so if a value is stored at the
+    /// place, because a user who may write it also sees it. If the change does not depend on the stored value and
+    /// nothing is there, it either was a removal, which no container prevents, or left everything as it was.
     const fn is_evident(&self, looks: bool) -> bool {
         match (&self.old, &self.new) {
             (Some(Ok(Some(_))), _) => true,

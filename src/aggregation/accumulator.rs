@@ -1,4 +1,4 @@
-//! What is gathered of many values: in groups, and by the operators of that name from their operands.
+//! Accumulators: in groups, and as operators over the values of their operands.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use super::operators::sets::Member;
 use super::sort::{Sort, SortKey};
 use super::value::{compare, copy, is_nullish, kind, weight};
 
-/// A value in the order of all values.
+/// A value with the total order of all values.
 pub(super) struct Ordered(pub(super) Bson);
 
 impl Ord for Ordered {
@@ -36,7 +36,7 @@ impl PartialEq for Ordered {
 
 impl Eq for Ordered {}
 
-/// Which values of several are kept.
+/// Which of several values are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kept {
     First,
@@ -45,7 +45,7 @@ pub(super) enum Kept {
     Greatest,
 }
 
-/// What has been gathered so far.
+/// The state of an accumulator.
 pub(super) enum Gathered {
     Sum(Sum),
     Average(Sum, i64),
@@ -55,7 +55,7 @@ pub(super) enum Gathered {
     Last(Option<Bson>),
     Push(Vec<Bson>),
     Set(BTreeSet<Ordered>),
-    /// The number, the mean, the sum of squares, and whether all were finite.
+    /// The count, the mean, the sum of squared deviations, and whether all values were finite.
     Deviation {
         sample: bool,
         count: i64,
@@ -65,7 +65,7 @@ pub(super) enum Gathered {
     },
     Merge(Document),
     Several(Kept, usize, Vec<Bson>),
-    /// By an order: of the top or the bottom so many; with their keys.
+    /// The top or bottom values by a sort order, with their keys.
     Top {
         sort: Sort,
         top: bool,
@@ -76,7 +76,7 @@ pub(super) enum Gathered {
 }
 
 impl Gathered {
-    /// None if there is no such accumulator of one operand.
+    /// `None` if there is no such accumulator with a single operand.
     pub(super) fn new(name: &str) -> Option<Self> {
         Some(match name {
             "$sum" => Self::Sum(Sum::default()),
@@ -95,7 +95,7 @@ impl Gathered {
         })
     }
 
-    /// Adds a value; how many more steps of memory it holds now.
+    /// Adds a value; returns by how many steps of memory the state has grown.
     pub(super) fn add(&mut self, value: Option<Bson>) -> Outcome<usize> {
         let size = value.as_ref().map_or(0, weight);
         match self {
@@ -187,7 +187,7 @@ impl Gathered {
         Ok(size)
     }
 
-    /// Adds a value with its place in the order.
+    /// Adds a value with its sort key.
     pub(super) fn add_keyed(&mut self, key: SortKey, value: Option<Bson>) -> usize {
         let Self::Top { sort, top, count, held, .. } = self else { return 0 };
         let size = value.as_ref().map_or(8, weight);
@@ -199,7 +199,7 @@ impl Gathered {
         size
     }
 
-    /// What it comes to.
+    /// The result.
     pub(super) fn finish(self) -> Outcome<Option<Bson>> {
         Ok(match self {
             Self::Sum(sum) => Some(sum.bson()?),
@@ -252,7 +252,8 @@ fn order(list: &mut [Bson], kept: Kept) {
     }
 }
 
-/// `$sum` and its like of their operands; one operand that is an array stands for its elements.
+/// `$sum` and similar operators over their operands. If there is a single operand that is an array, they apply to its
+/// elements.
 pub(super) fn of_operands(args: &Args<'_>) -> Outcome<Option<Bson>> {
     let Some(mut gathered) = Gathered::new(args.name) else { return Ok(None) };
     match (args.values.len(), args.get(0)) {

@@ -1,4 +1,4 @@
-//! Decimals beyond sums and products.
+//! Decimal arithmetic other than sums and products.
 
 use bson::Decimal128;
 
@@ -6,7 +6,7 @@ use super::failure::{FindError, Outcome};
 use super::number::{not_a_number, too_large};
 use crate::value::{Number, ValueRef};
 
-/// To which whole number.
+/// The direction of rounding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rounding {
     Up,
@@ -15,7 +15,7 @@ pub(super) enum Rounding {
     Even,
 }
 
-/// What is not calculated with decimals here.
+/// The error for an operator that does not support decimals here.
 pub(super) fn no_such(operator: &str) -> FindError {
     FindError::Unsupported { what: format!("`{operator}` of a decimal128"), help: Some("convert it with `$toDouble`") }
 }
@@ -24,12 +24,12 @@ pub(super) fn to_integer(number: Decimal128) -> Option<i64> {
     ValueRef::Decimal128(number).number().and_then(Number::truncate)
 }
 
-/// The nearest whole number, the even one of two that are as near. None outside 64 bits.
+/// The nearest integer, with ties to even; `None` outside 64 bits.
 pub(crate) fn nearest_integer(number: Decimal128) -> Option<i64> {
     to_integer(round(number, 0, Rounding::Even))
 }
 
-/// A finite decimal: its sign, digits and exponent.
+/// The sign, digits and exponent of a finite decimal.
 struct Parts {
     negative: bool,
     coefficient: u128,
@@ -63,7 +63,7 @@ impl Parts {
     }
 }
 
-/// Rounded to a place behind the point, or before it.
+/// Rounds to a number of digits after or, if negative, before the decimal point.
 pub(super) fn round(number: Decimal128, place: i32, rounding: Rounding) -> Decimal128 {
     let Some(parts) = Parts::of(number) else { return number };
     let excess = -place - parts.exponent;
@@ -88,10 +88,10 @@ pub(super) fn round(number: Decimal128, place: i32, rounding: Rounding) -> Decim
     rounded.decimal().unwrap_or(number)
 }
 
-/// The quotient, of as many digits as there is room for, and no zeros at its end that the operands have not.
+/// The quotient, with as many digits as fit and no trailing zeros beyond those of the operands.
 pub(super) fn divide(a: Decimal128, b: Decimal128) -> Outcome<Decimal128> {
     let (Some(x), Some(y)) = (Parts::of(a), Parts::of(b)) else {
-        // Infinities and what is no number, as doubles have them.
+        // Infinities and NaN behave as in doubles.
         let of = |number: Decimal128| number.to_string().parse::<f64>().unwrap_or(f64::NAN);
         return Ok(super::number::decimal_of(of(a) / of(b), 34));
     };
@@ -128,7 +128,7 @@ pub(super) fn divide(a: Decimal128, b: Decimal128) -> Outcome<Decimal128> {
     Parts { negative, coefficient, exponent }.decimal().ok_or_else(too_large)
 }
 
-/// What remains of the first after as many of the second as it has room for.
+/// The remainder of the division.
 pub(super) fn modulo(a: Decimal128, b: Decimal128) -> Outcome<Decimal128> {
     let (Some(x), Some(y)) = (Parts::of(a), Parts::of(b)) else {
         let is_finite = Parts::of(a).is_some() && !ValueRef::Decimal128(b).number().is_some_and(Number::is_nan);

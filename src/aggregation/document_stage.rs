@@ -1,4 +1,4 @@
-//! Stages that make documents of each document by itself.
+//! Stages that transform each document on its own.
 
 use bson::{Bson, Document, RawDocumentBuf};
 
@@ -9,13 +9,14 @@ use super::parse::names;
 use super::value::{copy, depth, is_nullish, kind, weight};
 use crate::value::{DocumentRef, Malformed, Steps};
 
-/// How many levels a document may have that a stage makes.
+/// The maximum number of levels of a document that a stage creates.
 const MAX_LEVELS: usize = 180;
 
-/// How large it may be, in bytes.
+/// The maximum size of such a document in bytes.
 const MAX_BYTES: usize = 16 << 20;
 
-/// A stage that makes documents of each document by itself: `$project` with values, `$addFields`, `$replaceWith` or `$unwind`.
+/// A stage that transforms each document on its own: `$project` with computed fields, `$addFields`, `$replaceWith` or
+/// `$unwind`.
 ///
 /// ```
 /// use bson::{Document, doc};
@@ -30,7 +31,7 @@ pub struct Each(Form);
 
 #[derive(Clone, Debug)]
 enum Form {
-    /// `$project` with values, and `$addFields`.
+    /// `$project` with computed fields, and `$addFields`.
     Fields {
         tree: Vec<(String, Node)>,
         keeps: bool,
@@ -63,10 +64,10 @@ impl Node {
 }
 
 impl Each {
-    /// `$addFields`, which is also `$set`.
+    /// `$addFields`, and its alias `$set`.
     ///
     /// # Errors
-    /// It is malformed, or uses what is not supported.
+    /// If it is malformed or unsupported.
     pub fn add_fields(fields: &Document) -> Outcome<Self> {
         if fields.is_empty() {
             return refused(40177, "`$addFields` requires at least one field");
@@ -76,10 +77,10 @@ impl Each {
         Ok(Self(Form::Fields { tree, keeps: true }))
     }
 
-    /// `$project`; `None` if it only names fields that stay or go, and computes nothing.
+    /// `$project`; `None` if it only includes or excludes fields and computes nothing.
     ///
     /// # Errors
-    /// It is malformed, or uses what is not supported.
+    /// If it is malformed or unsupported.
     pub fn project(fields: &Document) -> Outcome<Option<Self>> {
         let mut tree = Vec::new();
         if !has_values(fields) {
@@ -92,10 +93,10 @@ impl Each {
         Ok(Some(Self(Form::Fields { tree, keeps: false })))
     }
 
-    /// `$replaceWith`, which is also `$replaceRoot`.
+    /// `$replaceWith`, and its alias `$replaceRoot`.
     ///
     /// # Errors
-    /// It is malformed, or uses what is not supported.
+    /// If it is malformed or unsupported.
     pub fn replace(expression: &Bson) -> Outcome<Self> {
         Ok(Self(Form::Replace(Expression::parse(expression)?)))
     }
@@ -103,7 +104,7 @@ impl Each {
     /// `$unwind`
     ///
     /// # Errors
-    /// It is malformed, or uses what is not supported.
+    /// If it is malformed or unsupported.
     pub fn unwind(operand: &Bson) -> Outcome<Self> {
         let nothing = Document::new();
         let (path, options) = match operand {
@@ -134,10 +135,10 @@ impl Each {
         Ok(Self(Form::Unwind { path: names(path)?, index, preserves }))
     }
 
-    /// What it makes of a document.
+    /// Applies the stage to a document.
     ///
     /// # Errors
-    /// An expression has no value for it, or what is made is too large.
+    /// If an expression cannot be evaluated for the document, or the result is too large.
     pub fn apply(&self, document: DocumentRef<'_>, steps: &Steps) -> Outcome<Vec<RawDocumentBuf>> {
         let root = super::decoded(document, steps)?;
         let made = match &self.0 {
@@ -164,7 +165,7 @@ impl Each {
     }
 }
 
-/// A document as the next stage takes it.
+/// Encodes a document for the next stage.
 pub(super) fn raw(document: &Bson, steps: &Steps) -> Outcome<RawDocumentBuf> {
     steps.take(weight(document) / 8)?;
     if depth(document) > MAX_LEVELS {
@@ -178,7 +179,7 @@ pub(super) fn raw(document: &Bson, steps: &Steps) -> Outcome<RawDocumentBuf> {
     Ok(raw)
 }
 
-/// Whether it says more than which fields stay.
+/// Whether the stage does more than include or exclude fields.
 fn has_values(fields: &Document) -> bool {
     fields.values().any(|value| match value {
         Bson::Document(inner) => inner.keys().any(|key| key.starts_with('$')) || has_values(inner),
@@ -238,7 +239,7 @@ fn insert(tree: &mut Vec<(String, Node)>, path: &[String], node: Node) -> Outcom
     Ok(())
 }
 
-/// What an inclusion leaves of a value.
+/// The part of a value that an inclusion keeps.
 fn project(tree: &[(String, Node)], value: &Bson, steps: &Steps) -> Outcome<Option<Bson>> {
     steps.take(4)?;
     Ok(match value {
@@ -268,7 +269,7 @@ fn project(tree: &[(String, Node)], value: &Bson, steps: &Steps) -> Outcome<Opti
     })
 }
 
-/// The value with what is calculated.
+/// The value with the computed fields.
 fn compute(tree: &[(String, Node)], root: &Bson, value: Option<Bson>, steps: &Steps) -> Outcome<Bson> {
     steps.take(4)?;
     let mut fields = match value {
@@ -342,7 +343,7 @@ fn unwound(
     }
 }
 
-/// The value at a path through documents alone.
+/// The value at a path that goes through documents only.
 fn follow<'d>(document: &'d mut Document, path: &[String]) -> Option<&'d mut Bson> {
     let (name, rest) = path.split_first()?;
     let value = document.get_mut(name)?;
@@ -353,7 +354,7 @@ fn follow<'d>(document: &'d mut Document, path: &[String]) -> Option<&'d mut Bso
     }
 }
 
-/// Puts a value at a path, or removes what is there.
+/// Sets or removes the value at a path.
 fn set(document: &mut Document, path: &[String], value: Option<Bson>) {
     let Some((name, rest)) = path.split_first() else { return };
     match (rest.is_empty(), value) {

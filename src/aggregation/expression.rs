@@ -2,45 +2,46 @@ use bson::Bson;
 
 use super::table::Operator;
 
-/// An expression, with its operators found and its variables counted.
+/// A compiled expression: its operators are resolved and its variables numbered.
 #[derive(Clone, Debug)]
 pub(crate) enum Expression {
     Literal(Bson),
-    /// `$$REMOVE`, and a member that was not written.
+    /// `$$REMOVE`, or an omitted argument.
     Missing,
     /// A path in the document: `$a.b`
     Field(Vec<String>),
-    /// The document itself, or a variable of the expression's own by its number; and a path in it.
+    /// The document itself (`None`) or a variable of the expression by its number, and a path in it.
     Variable(Option<usize>, Vec<String>),
     Object(Vec<(String, Expression)>),
     Array(Vec<Expression>),
     Call {
         operator: &'static Operator,
         operands: Vec<Expression>,
-        /// Which of them were written.
+        /// Which of the arguments were given.
         given: Vec<bool>,
     },
     All(Vec<Expression>),
     Any(Vec<Expression>),
     Cond(Box<[Expression; 3]>),
     IfNull(Vec<Expression>),
-    /// The branches, and what else there is; nothing else is an error.
+    /// The branches and the default, without which it is an error if no branch matches.
     Switch(Vec<(Expression, Expression)>, Option<Box<Expression>>),
-    /// Values for the next variables, and what is calculated with them.
+    /// The values of the next variables, and the expression that uses them.
     Let(Vec<Expression>, Box<Expression>),
-    /// The array, and what becomes of each element, which is the next variable.
+    /// The array, and the expression for each element, which is the next variable.
     Map(Box<[Expression; 2]>),
-    /// The array, the condition on each element, which is the next variable, and how many are wanted.
+    /// The array, the condition on each element, which is the next variable, and the limit.
     Filter(Box<[Expression; 2]>, Option<Box<Expression>>),
-    /// The array, the first value, and the next, of which the one so far and the element are the next two variables.
+    /// The array, the initial value, and the expression for the next value; the previous value and the element are the
+    /// next two variables.
     Reduce(Box<[Expression; 3]>),
     SortArray(Box<Expression>, Bson),
-    /// A field by a name that may have any letters, and of what; of nothing: of the document.
+    /// A field whose name may contain any characters, and the value that contains it, by default the document.
     GetField(Box<Expression>, Box<Expression>),
 }
 
 impl Expression {
-    /// Calls `visit` with this expression and all in it.
+    /// Calls `visit` with this expression and all nested ones.
     pub(crate) fn each(&self, visit: &mut dyn FnMut(&Self)) {
         visit(self);
         match self {
@@ -99,8 +100,8 @@ impl Expression {
         }
     }
 
-    /// Whether it has a value for every document, and looks at no more than a few values: then a database may be asked it of
-    /// documents which the client may not read.
+    /// Whether it can be evaluated for every document with a small amount of work, so that a database may evaluate it
+    /// on documents that the client may not read.
     pub(crate) fn never_fails(&self) -> bool {
         let (mut never, mut parts) = (true, 0);
         self.each(&mut |part| {
@@ -132,5 +133,5 @@ impl Expression {
     }
 }
 
-/// How many parts an expression may have that a database is asked.
+/// The maximum size of an expression that is sent to a database.
 const MAX_PUSHED: usize = 64;

@@ -2,27 +2,27 @@ use thiserror::Error;
 
 use crate::value::Malformed;
 
-/// Why a filter, an order, a projection or an expression cannot be used, or has no value for a document.
+/// Why a filter, sort order, projection or expression is invalid or cannot be evaluated for a document.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FindError {
-    /// MongoDB refuses it too, with this code.
+    /// MongoDB rejects it too, with this code.
     #[error("{message}")]
     Refused {
         /// MongoDB's error code.
         code: i32,
-        /// What is wrong. It quotes no values of documents.
+        /// The reason. It quotes no values of documents.
         message: String,
     },
-    /// MongoDB may know it, here it means nothing.
+    /// MongoDB may support it, but it is not supported here.
     #[error("{what} is not supported here{help}", help = .help.map(|help| format!("; {help}")).unwrap_or_default())]
     Unsupported {
-        /// The part, such as `` `$where` ``.
+        /// The unsupported part, such as `` `$where` ``.
         what: String,
-        /// Why not, or what would do instead.
+        /// Why it is not supported, or what to use instead.
         help: Option<&'static str>,
     },
-    /// A document that it is asked of is no BSON, nested too deep, or takes too many steps.
+    /// A document is not valid BSON, is nested too deeply, or takes too many steps.
     #[error("{0}")]
     Malformed(#[from] Malformed),
 }
@@ -36,13 +36,13 @@ impl FindError {
         Self::Unsupported { what: what.into(), help: None }
     }
 
-    /// Whether MongoDB might have done it.
+    /// Whether MongoDB may support it.
     #[must_use]
     pub const fn is_unsupported(&self) -> bool {
         matches!(self, Self::Unsupported { .. })
     }
 
-    /// MongoDB's code for what it refuses as well.
+    /// MongoDB's error code, if MongoDB rejects it too.
     #[must_use]
     pub const fn code(&self) -> Option<i32> {
         match self {
@@ -52,15 +52,15 @@ impl FindError {
     }
 }
 
-/// MongoDB's code for a value that an operator cannot take.
+/// MongoDB's error code for a value that an operator does not accept.
 pub(crate) const BAD_VALUE: i32 = 2;
 
-/// MongoDB's code for what does not parse.
+/// MongoDB's error code for a syntax error.
 pub(crate) const FAILED_TO_PARSE: i32 = 9;
 
 pub(super) type Outcome<T> = Result<T, FindError>;
 
-/// What MongoDB refuses too.
+/// An error for what MongoDB rejects too.
 pub(super) fn refused<T>(code: i32, message: impl Into<String>) -> Outcome<T> {
     Err(refusal(code, message))
 }
@@ -69,7 +69,7 @@ pub(super) fn refusal(code: i32, message: impl Into<String>) -> FindError {
     FindError::Refused { code, message: message.into() }
 }
 
-/// What MongoDB may do, and is not done here.
+/// An error for what MongoDB may support but is not supported here.
 pub(super) fn unsupported<T>(what: impl Into<String>, help: &'static str) -> Outcome<T> {
     Err(FindError::Unsupported { what: what.into(), help: Some(help) })
 }

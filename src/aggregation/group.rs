@@ -1,4 +1,4 @@
-//! `$group`, and the stages that are said by it.
+//! `$group`, and the stages that are defined by it.
 
 use std::collections::BTreeMap;
 
@@ -14,28 +14,28 @@ use super::table;
 use super::value::{compare, weight};
 use crate::value::{DocumentRef, Steps};
 
-/// How much all groups may hold, in steps of about 12 bytes: some 100 MiB.
+/// The maximum memory of all groups, in steps of about 12 bytes: about 100 MiB.
 const MAX_HELD: usize = 8_000_000;
 
-/// A stage that makes one document for each group of documents: `$group`, `$bucket` or the first half of `$sortByCount`.
+/// A stage that creates one document per group of documents: `$group`, `$bucket` or the first half of `$sortByCount`.
 #[derive(Clone, Debug)]
 pub struct Grouping {
     key: Expression,
     fields: Vec<(String, Accumulating)>,
-    /// Whether the groups come in the order of their keys.
+    /// Whether the groups are sorted by their keys.
     sorted: bool,
 }
 
 #[derive(Clone, Debug)]
 struct Accumulating {
     name: String,
-    /// What is gathered.
+    /// The expression whose values are accumulated.
     input: Expression,
     count: usize,
     sort: Option<Sort>,
 }
 
-/// The groups so far.
+/// The groups created so far.
 #[derive(Default)]
 pub struct Groups {
     places: BTreeMap<Ordered, usize>,
@@ -50,7 +50,7 @@ impl Grouping {
     /// `$group`
     ///
     /// # Errors
-    /// It is malformed, or uses what is not supported.
+    /// If it is malformed or unsupported.
     pub fn parse(fields: &Document) -> Outcome<Self> {
         let Some(key) = fields.get("_id") else { return refused(15955, "a group specification must include an _id") };
         let fields =
@@ -58,10 +58,10 @@ impl Grouping {
         Ok(Self { key: Expression::parse(key)?, fields: fields.collect::<Outcome<_>>()?, sorted: false })
     }
 
-    /// The groups of `$sortByCount`, not yet in its order.
+    /// The groups of `$sortByCount`, not sorted yet.
     ///
     /// # Errors
-    /// It is malformed, or uses what is not supported.
+    /// If it is malformed or unsupported.
     pub fn counting(key: &Bson) -> Outcome<Self> {
         let is_expression = match key {
             Bson::String(path) => path.starts_with('$'),
@@ -77,7 +77,7 @@ impl Grouping {
     /// `$bucket`
     ///
     /// # Errors
-    /// It is malformed, or uses what is not supported.
+    /// If it is malformed or unsupported.
     pub fn bucket(members: &Document) -> Outcome<Self> {
         let (Some(by), Some(Bson::Array(boundaries))) = (members.get("groupBy"), members.get("boundaries")) else {
             return refused(40198, "`$bucket` needs `groupBy` and an array of `boundaries`");
@@ -151,7 +151,7 @@ impl Grouping {
     /// Adds a document to its group.
     ///
     /// # Errors
-    /// An expression has no value for it, or the groups take too much memory.
+    /// If an expression cannot be evaluated for it, or the groups take too much memory.
     pub fn add(&self, groups: &mut Groups, document: DocumentRef<'_>, steps: &Steps) -> Outcome<()> {
         let root = super::decoded(document, steps)?;
         let key = self.key_of(&root, steps)?;
@@ -185,7 +185,7 @@ impl Grouping {
         Ok(())
     }
 
-    /// What is missing is null, also as a member of a key that is an object.
+    /// A missing key is null, and so is a missing field of a key that is an object.
     fn key_of(&self, root: &Bson, steps: &Steps) -> Outcome<Bson> {
         let Expression::Object(members) = &self.key else {
             return Ok(self.key.value(root, steps)?.unwrap_or(Bson::Null));
@@ -197,10 +197,10 @@ impl Grouping {
         Ok(key.into())
     }
 
-    /// A document for each group.
+    /// The document of each group.
     ///
     /// # Errors
-    /// What was gathered has no value, or a document would be too large.
+    /// If an accumulator has no result, or a document would be too large.
     pub fn finish(&self, groups: Groups) -> Outcome<Vec<RawDocumentBuf>> {
         let Groups { places, groups, .. } = groups;
         let mut made: Vec<Option<(Bson, Vec<Gathered>)>> = groups.into_iter().map(Some).collect();

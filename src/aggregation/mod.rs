@@ -1,5 +1,5 @@
-//! MongoDB's expressions, its orders and the stages of its pipelines, for documents in memory: those on the lists of what clients may use, with
-//! the meaning that MongoDB 6.0 gives them.
+//! MongoDB's expressions, sort orders and pipeline stages for documents in memory, restricted to those that clients may
+//! use, with the semantics of MongoDB 6.0.
 
 mod accumulator;
 mod decimal;

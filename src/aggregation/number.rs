@@ -1,11 +1,11 @@
-//! Numbers of four types, and how they become each other.
+//! Numbers of the four BSON types, and conversions between them.
 
 use bson::{Bson, Decimal128};
 
 use super::failure::{Outcome, refusal};
 use crate::value::{Number, ValueRef, decimal_arithmetic};
 
-/// A number with its type.
+/// A number of one of the four types.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Num {
     Int(i32),
@@ -34,7 +34,7 @@ impl Num {
         }
     }
 
-    /// The wider a type, the higher.
+    /// Greater for wider types.
     pub(super) const fn width(self) -> u8 {
         match self {
             Self::Int(_) => 0,
@@ -54,7 +54,7 @@ impl Num {
         }
     }
 
-    /// As a decimal; a double of 15 digits.
+    /// The number as a decimal; a double is rounded to 15 digits.
     pub(super) fn decimal(self) -> Decimal128 {
         match self {
             Self::Decimal(number) => number,
@@ -64,12 +64,12 @@ impl Num {
         }
     }
 
-    /// The integer that it is, if it is exactly one.
+    /// The integer with exactly this value, if there is one.
     pub(super) fn integer(self) -> Option<i64> {
         ValueRef::from(&self.bson()).number().and_then(Number::integer)
     }
 
-    /// The integer towards zero.
+    /// The number truncated towards zero.
     pub(super) fn truncated(self) -> Option<i64> {
         ValueRef::from(&self.bson()).number().and_then(Number::truncate)
     }
@@ -79,7 +79,7 @@ impl Num {
     }
 }
 
-/// An int if it fits, else a long.
+/// An int if the number fits, else a long.
 pub(super) fn int_or_long(number: i64) -> Bson {
     i32::try_from(number).map_or(Bson::Int64(number), Bson::Int32)
 }
@@ -92,7 +92,7 @@ pub(super) fn not_a_number() -> Decimal128 {
     Decimal128::from_bytes((0x1f_u128 << 122).to_le_bytes())
 }
 
-/// A double as a decimal of so many digits. Of 34, zeros at the end are left out.
+/// Converts a double to a decimal with this number of digits. With 34 digits, trailing zeros are dropped.
 pub(super) fn decimal_of(number: f64, digits: usize) -> Decimal128 {
     if number.is_nan() {
         return not_a_number();
@@ -128,7 +128,7 @@ pub(super) fn multiply(a: Decimal128, b: Decimal128) -> Outcome<Decimal128> {
 
 pub(super) fn negate(a: Decimal128) -> Decimal128 {
     let bits = u128::from_le_bytes(a.bytes());
-    // The sign of what is no number has no meaning.
+    // The sign of NaN has no meaning.
     if matches!(ValueRef::Decimal128(a).number(), Some(number) if number.is_nan()) {
         a
     } else {
@@ -140,15 +140,15 @@ pub(super) fn too_large() -> super::FindError {
     refusal(2, "a decimal128 is too large or too small to compute with")
 }
 
-/// A sum in which no digit of a double is lost on the way: MongoDB's, with a part for what rounding leaves.
+/// A compensated sum of doubles, as in MongoDB: it keeps the rounding errors in a second part.
 #[derive(Clone, Debug)]
 pub(super) struct Sum {
-    /// Of ints, longs and doubles.
+    /// The sum of ints, longs and doubles.
     high: f64,
     low: f64,
-    /// As it would be without the care; tells infinities.
+    /// The uncompensated sum, which detects infinities.
     plain: f64,
-    /// The same, as far as all were integers.
+    /// The exact sum, as long as all values are integers.
     whole: Option<i128>,
     decimal: Option<Decimal128>,
     width: u8,
@@ -160,7 +160,7 @@ impl Default for Sum {
     }
 }
 
-/// As precise as a double: beyond that it is no whole number that a double can say.
+/// 2^63 in double precision; at or above it, a double does not fit a long.
 const WHOLE: f64 = 9_223_372_036_854_775_807.0;
 
 impl Sum {
@@ -185,7 +185,7 @@ impl Sum {
 
     pub(super) fn integer(&mut self, value: i64) {
         self.whole = self.whole.map(|whole| whole + i128::from(value));
-        // In two parts, each of which a double holds.
+        // Split into two parts that a double can represent exactly.
         let low = value & 0xffff_ffff;
         self.double(Num::Long(value - low).double());
         self.double(Num::Long(low).double());
@@ -207,7 +207,7 @@ impl Sum {
         if sum.is_nan() { self.plain } else { sum }
     }
 
-    /// The sum as a whole number, if it is one of 64 bits.
+    /// The sum as a long, if it is an integer that fits.
     pub(super) fn to_long(&self) -> Option<i64> {
         match self.whole {
             Some(whole) => i64::try_from(whole).ok(),
@@ -235,7 +235,7 @@ impl Sum {
         self.width == 3
     }
 
-    /// In the widest type of its parts, or a wider one in which it has room.
+    /// The sum in the widest type of its parts, or in a wider one if it would overflow.
     pub(super) fn bson(&self) -> Outcome<Bson> {
         Ok(match (self.width, self.whole.and_then(|whole| i64::try_from(whole).ok())) {
             (3, _) => Bson::Decimal128(self.to_decimal()?),

@@ -1,4 +1,4 @@
-//! Reading expressions: from BSON, by the one table of operators.
+//! Compiles expressions from BSON, with a single operator table.
 
 use bson::{Bson, DateTime, Document};
 
@@ -6,10 +6,10 @@ use super::Expression;
 use super::failure::{FindError, Outcome, refusal, refused, unsupported};
 use super::table::{self, Operator, Shape};
 
-/// How deep expressions may be nested, as in MongoDB.
+/// The maximum nesting depth of expressions, as in MongoDB.
 const MAX_DEPTH: usize = 100;
 
-/// What a name means where an expression stands.
+/// The variables that are in scope.
 #[derive(Clone, Default)]
 struct Scope {
     names: Vec<String>,
@@ -17,7 +17,7 @@ struct Scope {
 }
 
 impl Expression {
-    /// Reads an expression. `$$NOW` is the present.
+    /// Compiles an expression. `$$NOW` is the current time.
     pub(crate) fn parse(expression: &Bson) -> Outcome<Self> {
         Scope::default().any(expression)
     }
@@ -78,7 +78,7 @@ impl Scope {
         Ok(Expression::Object(fields))
     }
 
-    /// A text: a value, a path, or a variable.
+    /// A string in an expression: a value, a path, or a variable.
     fn text(&self, text: &str) -> Outcome<Expression> {
         let Some(path) = text.strip_prefix('$') else { return Ok(Expression::Literal(text.into())) };
         let Some(variable) = path.strip_prefix('$') else { return Ok(Expression::Field(names(path)?)) };
@@ -303,7 +303,7 @@ fn known(operator: &str, members: &Document, names: &[&str]) -> Outcome<()> {
     }
 }
 
-/// The names of a path.
+/// The segments of a path.
 pub(super) fn names(path: &str) -> Outcome<Vec<String>> {
     let names: Vec<String> = path.split('.').map(str::to_owned).collect();
     if names.len() > 200 || names.iter().any(|name| name.is_empty() || name.starts_with('$') || name.contains('\0')) {

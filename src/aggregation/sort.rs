@@ -6,16 +6,16 @@ use super::FindError;
 use crate::path::{FieldPath, Segment};
 use crate::value::{ArrayRef, DocumentRef, Malformed, Number, Steps, ValueRef, sort_order};
 
-/// MongoDB's code for a direction that is none.
+/// MongoDB's error code for an invalid direction.
 const DIRECTION: i32 = 15975;
 
-/// An order of documents: `{"name": 1, "age": -1}`.
+/// A sort order of documents: `{"name": 1, "age": -1}`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sort {
     keys: Vec<(FieldPath, Direction)>,
 }
 
-/// As many fields as MongoDB orders by.
+/// The maximum number of fields, as in MongoDB.
 const MAX_FIELDS: usize = 32;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,10 +24,10 @@ pub(crate) enum Direction {
     Down,
 }
 
-/// How many steps an element of an array takes, with one more for each field of the order.
+/// The steps per array element, in addition to one for each field of the order.
 const EACH: usize = 8;
 
-/// What a document is ordered by, a value for each field of the order.
+/// The values by which a document is sorted, one for each field of the order.
 #[derive(Clone, Debug)]
 pub struct SortKey(Vec<Bson>);
 
@@ -38,10 +38,10 @@ impl SortKey {
 }
 
 impl Sort {
-    /// Reads an order.
+    /// Compiles a sort order.
     ///
     /// # Errors
-    /// A direction is neither 1 nor -1, or there are too many fields.
+    /// If a direction is neither 1 nor -1, or there are too many fields.
     pub fn compile(sort: &Document) -> Result<Self, FindError> {
         let keys = sort.iter().map(|(name, direction)| {
             if name.split('.').any(|part| part.starts_with('$')) {
@@ -64,7 +64,7 @@ impl Sort {
     /// The order by these fields.
     ///
     /// # Errors
-    /// They are too many.
+    /// If there are too many.
     pub(crate) fn of(keys: Vec<(FieldPath, Direction)>) -> Result<Self, FindError> {
         if keys.len() > MAX_FIELDS {
             return Err(FindError::refused(13103, format!("documents are ordered by at most {MAX_FIELDS} fields")));
@@ -76,10 +76,10 @@ impl Sort {
         &self.keys
     }
 
-    /// Documents in this order; those that are alike to it stay as they are.
+    /// Sorts documents in this order; the sort is stable.
     ///
     /// # Errors
-    /// One of them has no place in it; see [`Self::key`].
+    /// If the sort key of a document cannot be determined; see [`Self::key`].
     pub fn in_order<D>(&self, documents: Vec<D>) -> Result<Vec<D>, FindError>
     where
         for<'d> DocumentRef<'d>: From<&'d D>,
@@ -98,42 +98,43 @@ impl Sort {
         Ok(places.into_iter().filter_map(|place| documents.get_mut(place)?.take()).collect())
     }
 
-    /// Whether it leaves documents as they come.
+    /// Whether it leaves documents in their original order.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// What a document is ordered by: of the several values that arrays in it offer, those that come first.
+    /// The sort key of a document. If arrays in it provide several values, the first in sort order is used.
     ///
-    /// Source: MongoDB's generator of index keys (fixtures/finds/sorts.json), by which it sorts with and without an index.
+    /// Source: MongoDB's generation of index keys (fixtures/finds/sorts.json), which determines the order with and
+    /// without an index.
     ///
     /// # Errors
-    /// Two of the fields lead through different arrays, a name is an index and a field at once, raw bytes are no BSON, or the arrays
-    /// take too many steps.
+    /// If two of the fields lead through different arrays, if a name is both an index and a field, if raw bytes are not
+    /// BSON, or if the arrays take too many steps.
     pub fn key<'d>(&self, document: impl Into<DocumentRef<'d>>) -> Result<SortKey, FindError> {
         self.key_within(document, &Steps::default())
     }
 
-    /// As [`key`](Self::key), in the steps that are left.
+    /// As [`key`](Self::key), within a step budget.
     pub fn key_within<'d>(&self, document: impl Into<DocumentRef<'d>>, steps: &Steps) -> Result<SortKey, FindError> {
         let values = self.values(document.into(), steps)?.into_iter();
         let owned = values.map(|value| value.map_or(Ok(Bson::Null), ValueRef::to_bson)).collect::<Result<_, _>>()?;
         Ok(SortKey(owned))
     }
 
-    /// As [`Self::key`], as they stand in the document.
+    /// As [`Self::key`], with values borrowed from the document.
     fn values<'d>(&self, document: DocumentRef<'d>, steps: &Steps) -> Result<Vec<Option<ValueRef<'d>>>, FindError> {
         let paths: Vec<Way<'_, 'd>> = self.keys.iter().map(|(path, _)| Way::Open(path.segments(), None)).collect();
         let mut best = None;
         self.expand(Some(document), paths, Arrays::Entered, &mut best, steps)?;
         let best = best.unwrap_or_default();
-        // What compares with itself compares with anything: no later comparison can fail.
+        // A value that can be compared with itself can be compared with any other, so later comparisons cannot fail.
         self.order(&best, &best)?;
         Ok(best)
     }
 
-    /// How two documents are ordered.
+    /// The order of two documents.
     #[must_use]
     pub fn compare(&self, a: &SortKey, b: &SortKey) -> Ordering {
         self.order(&a.values(), &b.values()).unwrap_or(Ordering::Equal)
@@ -149,7 +150,7 @@ impl Sort {
         Ok(Ordering::Equal)
     }
 
-    /// Goes down all ways until each has its value, once for every element of the array that some of them lead to.
+    /// Follows all paths until each has its value, once for every element of the array that some of them lead to.
     fn expand<'s, 'd>(
         &'s self,
         document: Option<DocumentRef<'d>>,
@@ -179,7 +180,7 @@ impl Sort {
             };
         }
         let Some(array) = array else { return self.offer(&ways, best, steps) };
-        // A way that is open now leads into the array, or ends with it.
+        // Each path that is still open leads into the array or ends at it.
         if array.is_empty() {
             let ended = ways.iter().map(|way| match way {
                 Way::Open([], _) => Way::Done(Some(ValueRef::Undefined)),
@@ -214,7 +215,7 @@ impl Sort {
             };
             if inner.iter().all(|way| matches!(way, Way::Done(_))) {
                 self.offer(&inner, best, steps)?;
-                // The other elements would offer the same.
+                // The other elements would give the same values.
                 if arrays == Arrays::Whole {
                     break;
                 }
@@ -232,7 +233,7 @@ impl Sort {
         steps: &Steps,
     ) -> Result<(), FindError> {
         let values = ways.iter().map(|way| match way {
-            // Missing is ordered as null is.
+            // Missing sorts like null.
             Way::Done(value) => value.or(Some(ValueRef::Null)),
             Way::Open(..) => Some(ValueRef::Null),
         });
@@ -243,7 +244,7 @@ impl Sort {
             }
         }
         let better = match best {
-            // Comparing with itself tells whether it can be compared at all.
+            // Comparing the values with themselves detects values that cannot be compared.
             None => self.order(&values, &values).map(|_| true)?,
             Some(best) => self.order(&values, best)?.is_lt(),
         };
@@ -254,11 +255,11 @@ impl Sort {
     }
 }
 
-/// How far one of the fields of an order has been followed.
+/// How far the path of a field has been followed.
 enum Way<'s, 'd> {
-    /// What is left of the path, and the element of an array that its first name is the index of.
+    /// The rest of the path, and the array element that its first segment denotes as an index.
     Open(&'s [Segment], Option<ValueRef<'d>>),
-    /// To its end.
+    /// It has been followed to its end.
     Done(Option<ValueRef<'d>>),
 }
 
@@ -267,18 +268,18 @@ enum Way<'s, 'd> {
 enum Arrays {
     /// Its elements.
     Entered,
-    /// Itself, as one that is reached through the index of an array that contains it.
+    /// Itself, because it was reached through an index of the array that contains it.
     Whole,
 }
 
 enum Found<'s, 'd> {
     Nothing,
     Value(ValueRef<'d>),
-    /// An array, and what is left of the path there.
+    /// An array, and the rest of the path.
     Array(ArrayRef<'d>, &'s [Segment]),
 }
 
-/// Follows a path to its end or to an array; whether that array was an element of another.
+/// Follows a path to its end or to an array; returns whether that array was an element of another one.
 fn next<'s, 'd>(
     document: Option<DocumentRef<'d>>,
     path: &'s [Segment],
@@ -314,7 +315,7 @@ fn follow<'s, 'd>(mut value: ValueRef<'d>, mut path: &'s [Segment], steps: &Step
     }
 }
 
-/// Whether two are the same place in one document.
+/// Whether both are the same array of the document.
 fn same_array(a: ArrayRef<'_>, b: ArrayRef<'_>) -> bool {
     match (a, b) {
         (ArrayRef::Decoded(a), ArrayRef::Decoded(b)) => std::ptr::eq(a, b),

@@ -1,4 +1,4 @@
-//! The operators of expressions: what is on this table is let through, on either store, and nothing else is.
+//! The table of expression operators: on either store, exactly the operators in this table are allowed.
 
 use super::accumulator;
 use super::failure::{FindError, Outcome};
@@ -7,16 +7,16 @@ use super::operators::{
 };
 use bson::Bson;
 
-/// How an operator takes its operands.
+/// The form of an operator's operands.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Shape {
-    /// An array of so many to so many; one of them may stand by itself.
+    /// An array with a minimum and maximum length; a single operand need not be in an array.
     List(usize, usize),
-    /// A document with these members, of which the first so many must be there.
+    /// A document with these keys, the first of which are required.
     Named(&'static [&'static str], usize),
     /// A date, or a document with `date` and `timezone`.
     Date,
-    /// A form of its own.
+    /// A form specific to the operator.
     Special,
 }
 
@@ -57,7 +57,7 @@ pub(super) fn find(name: &str) -> Option<&'static Operator> {
     OPERATORS.iter().find(|operator| operator.name == name)
 }
 
-/// Why a client may not use an operator.
+/// Why clients may not use an operator.
 pub(crate) fn refusal_of(name: &str) -> &'static str {
     match name {
         "$function" | "$accumulator" | "$where" | "$_internalJsEmit" | "$_internalJsReduce" => {
@@ -234,10 +234,10 @@ const OPERATORS: &[Operator] = &[
     named("$zip", &["inputs", "useLongestLength", "defaults"], 1, arrays::zip),
 ];
 
-/// Operators that only groups have.
+/// Operators that are allowed in groups only.
 const ACCUMULATORS: [&str; 7] = ["$addToSet", "$bottom", "$bottomN", "$count", "$push", "$top", "$topN"];
 
-/// Whether a client may use an operator, in an expression or in a group.
+/// Whether clients may use an operator, in an expression or in a group.
 pub(crate) fn is_operator(name: &str) -> bool {
     find(name).is_some() || ACCUMULATORS.contains(&name)
 }

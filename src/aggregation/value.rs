@@ -1,4 +1,4 @@
-//! Values of expressions: one that is missing is none.
+//! Values of expressions; a missing value is `None`.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -8,25 +8,25 @@ use bson::{Bson, Document};
 use super::failure::Outcome;
 use crate::value::{Malformed, Steps, ValueRef, sort_order};
 
-/// What an expression comes to: a part of a document or of the expression, or made anew.
+/// The value of an expression: a part of the document or the expression, or a computed value.
 pub(super) type Value<'a> = Option<Cow<'a, Bson>>;
 
-/// How many steps each value takes that is made or copied: it has a place in memory.
+/// The steps for each value that is created or copied, because it takes memory.
 const EACH: usize = 8;
 
-/// So many bytes are one step.
+/// This many bytes are one step.
 const BYTES: usize = 32;
 
 pub(super) fn made<'a>(value: impl Into<Bson>) -> Value<'a> {
     Some(Cow::Owned(value.into()))
 }
 
-/// Null, undefined or missing.
+/// Whether a value is null, undefined or missing.
 pub(super) fn is_nullish(value: Option<&Bson>) -> bool {
     matches!(value, None | Some(Bson::Null | Bson::Undefined))
 }
 
-/// What counts as true.
+/// Whether a value counts as true.
 pub(super) fn is_true(value: Option<&Bson>) -> bool {
     match value {
         None | Some(Bson::Null | Bson::Undefined | Bson::Boolean(false)) => false,
@@ -40,12 +40,12 @@ pub(super) fn is_true(value: Option<&Bson>) -> bool {
     }
 }
 
-/// MongoDB's name of a value's type, `missing` included.
+/// MongoDB's name for the type of a value, including `missing`.
 pub(super) fn kind(value: Option<&Bson>) -> &'static str {
     value.map_or("missing", |value| ValueRef::from(value).kind().alias())
 }
 
-/// The order of all values, in which what is missing stands with undefined, below null.
+/// The order of all values, in which Missing sorts like undefined, before null.
 pub(super) fn compare(a: Option<&Bson>, b: Option<&Bson>) -> Result<Ordering, Malformed> {
     let absent = |value: Option<&Bson>| matches!(value, None | Some(Bson::Undefined));
     match (absent(a), absent(b)) {
@@ -60,7 +60,7 @@ pub(super) fn equal(a: &Bson, b: &Bson) -> Result<bool, Malformed> {
     Ok(compare(Some(a), Some(b))? == Ordering::Equal)
 }
 
-/// How many steps it takes to copy a value, or to compare with it.
+/// The steps for copying a value or comparing with it.
 pub(super) fn weight(value: &Bson) -> usize {
     EACH + match value {
         Bson::String(text) | Bson::Symbol(text) | Bson::JavaScriptCode(text) => text.len() / BYTES,
@@ -77,13 +77,13 @@ fn weight_of(fields: &Document) -> usize {
     fields.iter().map(|(name, value)| name.len() / BYTES + weight(value)).sum()
 }
 
-/// A copy of a value, for its steps.
+/// A copy of a value, for which it takes steps.
 pub(super) fn copy(value: &Bson, steps: &Steps) -> Outcome<Bson> {
     steps.take(weight(value))?;
     Ok(value.clone())
 }
 
-/// The value itself; for its steps, if it has to be copied.
+/// The value itself; takes steps if it must be copied.
 pub(super) fn owned(value: Cow<'_, Bson>, steps: &Steps) -> Outcome<Bson> {
     match value {
         Cow::Owned(value) => {
@@ -94,12 +94,12 @@ pub(super) fn owned(value: Cow<'_, Bson>, steps: &Steps) -> Outcome<Bson> {
     }
 }
 
-/// Takes the steps of a text that is made or looked through.
+/// Takes the steps for creating or searching a string.
 pub(super) fn take_text(length: usize, steps: &Steps) -> Outcome<()> {
     Ok(steps.take(1 + length / BYTES)?)
 }
 
-/// How many levels a value has.
+/// The nesting depth of a value.
 pub(super) fn depth(value: &Bson) -> usize {
     match value {
         Bson::Array(elements) => 1 + elements.iter().map(depth).max().unwrap_or(0),

@@ -12,22 +12,23 @@ use crate::access::{Query, Shown, Visibility};
 use crate::query_plan::Plan;
 use crate::store::documents::{Find, Redaction};
 
-/// What an array of documents takes for each beside the document itself, in bytes: its type and its place in digits.
+/// The overhead of each document in an array, in bytes: its type and its index as digits.
 const PER_DOCUMENT: usize = 10;
 
 impl<'s> GuardedCollection<'s> {
-    /// What a pipeline makes of the documents that the user may read, as the user may read them.
+    /// Runs a pipeline on the documents that the user may read, as the user may read them.
     ///
-    /// Where every field is visible in all of these documents or in none, the database redacts them itself, before the first
-    /// stage of the client's; else they are redacted here and sent to it, up to [`Limits::sent_bytes`](super::Limits).
+    /// If every field is visible in all of these documents or in none, the database itself redacts them before the
+    /// client's first stage. Otherwise they are redacted here and sent to it, up to
+    /// [`Limits::sent_bytes`](super::Limits).
     ///
     /// # Errors
-    /// As [`find`](Self::find); and where the database refuses the pipeline.
+    /// As [`find`](Self::find), and if the database rejects the pipeline.
     pub async fn aggregate(&self, pipeline: &Pipeline) -> Result<RedactedCursor<'s>, GuardedError> {
         self.admit_reading()?;
         let visibility = self.guard.visibility();
         let plan = self.narrowed(pipeline.first_match.as_ref(), visibility)?;
-        // No stage makes something of nothing.
+        // No allowed stage produces documents from an empty input.
         let Some(filter) = plan.filter() else { return Ok(RedactedCursor::nothing()) };
         let order = steady(&plan, Document::new(), self.guard);
         if !plan.needs_check()
@@ -49,16 +50,17 @@ impl<'s> GuardedCollection<'s> {
         Ok(RedactedCursor::made(self.store.aggregate_documents(database, documents, &pipeline.stages).await?))
     }
 
-    /// The plan of the rules, narrowed by what the pipeline looks for anyhow: its first stage stays in it.
+    /// The plan of the rules, narrowed by the pipeline's first stage if it is a filter. That stage also stays in the
+    /// pipeline.
     fn narrowed(&self, first: Option<&Query>, visibility: &Visibility) -> Result<Plan, GuardedError> {
         let plan = self.guard.plan()?;
         let Some(first) = first else { return Ok(plan) };
         let narrowed = self.guard.narrowed_loosely(&self.guard.answering(first), visibility);
-        // What became too large for a filter is no narrower.
+        // A combined filter that exceeds the limits would not be narrower.
         Ok(if narrowed.needs_check() && !plan.needs_check() { plan } else { narrowed })
     }
 
-    /// The stages by which the database redacts the documents; `None` if it cannot.
+    /// The stages with which the database redacts the documents; `None` if it cannot.
     fn redaction(&self, visibility: &Visibility) -> Option<Vec<Document>> {
         match alike(visibility)? {
             None => Some(Vec::new()),
@@ -86,8 +88,7 @@ impl<'s> GuardedCollection<'s> {
     }
 }
 
-/// The redaction that is the same for all documents: `Some(None)` if nothing is hidden, `None` if documents are redacted
-/// differently.
+/// The redaction common to all documents: `Some(None)` if nothing is hidden, `None` if it differs between documents.
 fn alike(visibility: &Visibility) -> Option<Option<Redaction>> {
     let of =
         |wanted: Shown| visibility.named().filter(move |(_, shown)| *shown == wanted).map(|(name, _)| name.to_owned());
@@ -107,12 +108,12 @@ fn alike(visibility: &Visibility) -> Option<Option<Redaction>> {
     }
 }
 
-/// A limit that no collection reaches, and of which no optimizer can know that.
+/// A limit that no collection reaches, although no query optimizer can know that.
 const BARRIER: i64 = 1 << 53;
 
-/// The rules first, then a barrier, then the redaction and the client's stages: without the barrier the database may move a
-/// condition of the client's before those of the rules, or into one with them, and an error in it would tell of documents that may
-/// not be read.
+/// The filter of the rules, then a barrier, then the redaction and the client's stages. Without the barrier, the
+/// database might evaluate a condition of the client before those of the rules or merge the two, and an error in it
+/// would reveal something about documents that may not be read.
 fn stages(
     plan: &Plan,
     filter: Document,

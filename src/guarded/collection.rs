@@ -9,7 +9,7 @@ use super::stream::Stream;
 use crate::access::Guard;
 use crate::store::documents::{DocumentStore, Find, Namespace};
 
-/// A collection as one user may read it.
+/// A collection as it is visible to one user.
 #[derive(Clone)]
 pub struct GuardedCollection<'s> {
     pub(super) store: &'s dyn DocumentStore,
@@ -19,7 +19,7 @@ pub struct GuardedCollection<'s> {
 }
 
 impl<'s> GuardedCollection<'s> {
-    /// The collection of a store, behind the guard of its rules and a user.
+    /// Creates a view of a store's collection through the guard of its rules for a user.
     #[must_use]
     pub fn new(store: &'s dyn DocumentStore, namespace: Namespace, guard: &'s Guard) -> Self {
         Self { store, namespace, guard, limits: Limits::default() }
@@ -31,8 +31,8 @@ impl<'s> GuardedCollection<'s> {
         Self { limits, ..self }
     }
 
-    /// The documents that match a query, as the user may read them. They are read lazily, so an error can occur after
-    /// some have been returned. Without a sort order in the request, their order is unspecified.
+    /// Finds the documents that match a query, as the user may read them. They are read lazily, so an error may occur
+    /// after some have been returned. Without a sort order in the request, their order is unspecified.
     ///
     /// # Errors
     /// If there are no rules, a rule or the database fails, or the request exceeds a limit.
@@ -56,7 +56,7 @@ impl<'s> GuardedCollection<'s> {
         Ok(found.projected(request.query.projection().cloned()))
     }
 
-    /// The first document that matches a query, if any.
+    /// Finds the first document that matches a query, if any.
     ///
     /// # Errors
     /// As [`find`](Self::find).
@@ -65,7 +65,7 @@ impl<'s> GuardedCollection<'s> {
         Ok(found.batch().await?.into_iter().next())
     }
 
-    /// Whether anybody may ask for anything here.
+    /// Checks whether requests are possible at all.
     pub(super) fn admit(&self) -> Result<(), GuardedError> {
         if self.namespace.is_internal() {
             return Err(GuardedError::Internal);
@@ -73,7 +73,7 @@ impl<'s> GuardedCollection<'s> {
         Ok(self.guard.admit()?)
     }
 
-    /// Whether it can be told what the user may read.
+    /// Checks whether what the user may read can be determined.
     pub(super) fn admit_reading(&self) -> Result<(), GuardedError> {
         self.admit()?;
         Ok(self.guard.supplied()?)

@@ -11,7 +11,7 @@ use crate::store::documents::{DocumentsError, Find};
 use crate::value::{DocumentRef, Malformed};
 
 impl GuardedCollection<'_> {
-    /// How many documents a query finds that the user may read, its skip and limit heeded.
+    /// Counts the documents that match a query and that the user may read, taking its skip and limit into account.
     ///
     /// # Errors
     /// As [`find`](Self::find).
@@ -21,7 +21,7 @@ impl GuardedCollection<'_> {
         let Some(filter) = reading.filter else { return Ok(0) };
         if reading.check.is_none() {
             match self.count_by_store(&filter, request).await {
-                // What a store cannot count is counted here.
+                // What the store cannot count is counted here.
                 Err(DocumentsError::Unsupported { .. }) => {}
                 counted => return Ok(counted?),
             }

@@ -15,11 +15,11 @@ use crate::store::documents::Find;
 use crate::value::{ArrayRef, DocumentRef, Malformed, ValueRef, sort_order};
 
 impl GuardedCollection<'_> {
-    /// The different values of a field in the documents that a query finds, as far as the user may read them: in MongoDB's
-    /// order of values. An array counts by its elements.
+    /// The distinct values of a field in the documents that match a query, as far as the user may read them, in
+    /// MongoDB's sort order of values. An array counts by its elements.
     ///
     /// # Errors
-    /// As [`find`](Self::find); and if the path is malformed.
+    /// As [`find`](Self::find), and if the path is malformed.
     pub async fn distinct(&self, field: &str, request: &FindRequest) -> Result<Vec<Bson>, GuardedError> {
         self.admit_reading()?;
         let path =
@@ -31,8 +31,8 @@ impl GuardedCollection<'_> {
         let mut stream = Stream::new(Some(cursor), self.guard, reading.check, self.limits);
         let (began, limits, mut bytes) = (Instant::now(), self.limits, 0_usize);
         let mut values: BTreeSet<Sorted> = BTreeSet::new();
-        // Of values that are equal and not the same, such as 1 and 1.0, the first counts; but not where the documents come in the order
-        // of ids that are hidden.
+        // Of equal values that are not identical, such as 1 and 1.0, the first is kept, unless the documents arrive in
+        // the order of hidden ids.
         let picks = self.guard.visibility().of("_id") != Shown::Always;
         loop {
             let batch = stream.batch(began).await?;
@@ -42,9 +42,9 @@ impl GuardedCollection<'_> {
             for document in &batch {
                 let document = DocumentRef::Raw(document);
                 each(document, path.segments(), &mut |value| {
-                    // What compares with itself compares with anything.
+                    // A value that can be compared with itself can be compared with any other.
                     sort_order(Some(value), Some(value))?;
-                    // Beyond the limit no more are held; all of one document may be many.
+                    // Nothing is held beyond the limit; a single document may contain many values.
                     if values.len() <= limits.held_documents {
                         let found = Sorted(value.to_bson()?);
                         match values.get(&found) {
@@ -70,7 +70,7 @@ impl GuardedCollection<'_> {
     }
 }
 
-/// A value in MongoDB's order.
+/// A value ordered by MongoDB's sort order.
 struct Sorted(Bson);
 
 impl Ord for Sorted {
@@ -93,12 +93,12 @@ impl PartialEq for Sorted {
 
 impl Eq for Sorted {}
 
-/// A value as it is stored, to choose among equal ones.
+/// The encoded value, for choosing among equal ones.
 fn written(value: &Bson) -> Result<Vec<u8>, Malformed> {
     Ok(bson::serialize_to_vec(&bson::doc! { "": value })?)
 }
 
-/// About how many bytes a value takes.
+/// The approximate size of a value in bytes.
 fn size(value: ValueRef<'_>) -> Result<usize, Malformed> {
     Ok(match value {
         ValueRef::String(text) => text.len(),
@@ -110,7 +110,7 @@ fn size(value: ValueRef<'_>) -> Result<usize, Malformed> {
     })
 }
 
-/// What MongoDB's `distinct` meets on a path.
+/// Visits the values at a path as MongoDB's `distinct` does.
 fn each<'d>(
     document: DocumentRef<'d>,
     path: &[Segment],
@@ -143,7 +143,7 @@ fn below<'d>(
     }
 }
 
-/// To `distinct`, a number behind an array is an index and nothing else.
+/// To `distinct`, a numeric segment after an array is always an index.
 fn at<'d>(
     array: ArrayRef<'d>,
     index: usize,

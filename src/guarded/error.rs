@@ -14,30 +14,30 @@ use crate::value::Malformed;
 /// Why a request to a guarded collection failed.
 ///
 /// The message is meant for the client that sent the request: it quotes the request and names limits, but reveals no
-/// stored value or field. Further details are [private](Self::private), for the log.
+/// stored value or field. Further details are [private](Self::private) and meant for the log.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum GuardedError {
-    /// The query is malformed, or uses what no query may.
+    /// The query is malformed or unsupported.
     #[error("{0}")]
     Query(Located<QueryError>),
-    /// An option, stage, operator or variable that is not on the list of those that are let through.
+    /// An option, stage, operator or variable that is not on the allow-list.
     #[error("{what} is not supported{place}: {reason}", what = shown(.what), place = .place.map(|place| format!(" in {place}")).unwrap_or_default())]
     Unsupported {
-        /// As the client wrote it.
+        /// As written by the client.
         what: String,
-        /// Where it stands: `an expression`.
+        /// Where it occurs: `an expression`.
         place: Option<&'static str>,
-        /// Why not, or what would do instead.
+        /// Why it is not allowed, or what to use instead.
         reason: &'static str,
     },
-    /// A part of the request is not what must stand there.
+    /// A part of the request is malformed.
     #[error("{0}")]
     Malformed(&'static str),
-    /// The update is not one that may be carried out.
+    /// The update is invalid or cannot be applied.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Update(Vec<UpdateError>),
-    /// The collection is the database's own.
+    /// An internal collection of the database.
     #[error("system collections are not accessible")]
     Internal,
     /// Neither the collection nor the defaults have rules.
@@ -46,32 +46,32 @@ pub enum GuardedError {
     /// The collection's rules do not load.
     #[error("the collection's rules do not load")]
     RulesInvalid,
-    /// The rules do not let the user write that, or nothing that he may know tells whether they do: nothing of the
-    /// request has happened.
+    /// The rules do not permit the write, or whether they do cannot be determined without revealing hidden data. No
+    /// part of the request has taken effect.
     #[error("{}", denied(*.operation))]
     Denied {
-        /// What is not permitted; `None` if it was one of several writes, and which could tell of what is hidden.
+        /// The denied operation; `None` if it was one of several and naming it could reveal hidden data.
         operation: Option<WriteKind>,
-        /// Why; it may tell of hidden fields.
+        /// The reason, which may reveal hidden fields.
         reason: Box<Denial>,
     },
-    /// Something that decides failed.
+    /// A condition that affects the result failed.
     #[error("a rule of the collection failed")]
     Failed(Vec<EvalError>),
-    /// More than one request may take.
+    /// The request exceeded a limit.
     #[error("{0}")]
     LimitExceeded(#[from] LimitExceeded),
-    /// The database has no transactions, and the request cannot be carried out by the rules without one: why.
+    /// The database has no transactions, and for this reason the rules cannot be enforced without one.
     #[error(
         "this server has no transactions, and {0}; they need a replica set, which a single server can be too \
          (`mongod --replSet`)"
     )]
     NoTransaction(&'static str),
-    /// The database did not do what it was asked.
+    /// The database failed.
     #[error("{}", told(.0))]
     Store(#[source] DocumentsError),
-    /// The database did not carry out a write that the user may make, and why could depend on fields that are hidden
-    /// from him.
+    /// The database did not carry out a write that the user may make, for a reason that may depend on fields hidden
+    /// from the user.
     #[error("{NOT_DONE}")]
     Undisclosed(#[source] DocumentsError),
 }
@@ -79,11 +79,11 @@ pub enum GuardedError {
 /// The kind of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteKind {
-    /// It is new.
+    /// A document is inserted.
     Insert,
-    /// It changes.
+    /// A document is changed.
     Update,
-    /// It goes.
+    /// A document is removed.
     Delete,
 }
 
@@ -100,15 +100,15 @@ impl fmt::Display for WriteKind {
 /// Why a write is denied, for the log.
 #[derive(Clone, Debug)]
 pub struct Denial {
-    /// The role that decided; `None` if none applies.
+    /// The role that decided; `None` if no role applies.
     pub role: Option<String>,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
-    /// What failed on the way.
+    /// The errors that occurred.
     pub errors: Vec<EvalError>,
-    /// How it failed before it could be checked; it may quote stored values.
+    /// A failure before the write could be checked; it may quote stored values.
     pub failure: Option<String>,
-    /// Which of several writes it was, from 0, and what it was to do.
+    /// The index of the write in the request, from 0, and its kind.
     pub write: Option<(usize, WriteKind)>,
 }
 
@@ -117,7 +117,7 @@ impl Denial {
         Self { role: None, reason, errors: Vec::new(), failure: None, write: None }
     }
 
-    /// Of what failed before it could be judged.
+    /// A denial because of a failure before the write could be checked.
     pub(super) fn unjudged(failure: String) -> Self {
         Self { failure: Some(failure), ..Self::of(Reason::Failed) }
     }
@@ -143,47 +143,47 @@ impl fmt::Display for Denial {
     }
 }
 
-/// A resource limit that a request exceeded, and how to stay below it.
+/// A resource limit that a request exceeded, with advice on staying below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum LimitExceeded {
-    /// Documents that the database cannot tell apart by the rules.
+    /// Documents that the database cannot filter by the rules.
     #[error(
         "more than {0} documents would have to be checked one by one; narrow the filter by fields that are visible in every document"
     )]
     Checked(u64),
-    /// Documents to be sorted by a field that is visible in some of them only.
+    /// Documents to be sorted by a field that is visible only in some of them.
     #[error(
         "more than {documents} documents, or {bytes} bytes of them, would have to be held; narrow the filter, or sort by \
          fields that are visible in every document"
     )]
     Held {
-        /// The limit on their number.
+        /// The maximum number of documents.
         documents: usize,
-        /// The limit on their size together.
+        /// The maximum total size in bytes.
         bytes: usize,
     },
-    /// Documents for a pipeline, whose fields are visible in some of them only.
+    /// Documents for a pipeline with fields that are visible only in some of them.
     #[error(
         "the pipeline would need more than {0} bytes of documents redacted one by one; begin it with a `$match` on fields \
          that are visible in every document"
     )]
     Sent(usize),
-    /// Documents to be written together.
+    /// Documents written by one request.
     #[error("one request would write more than {0} documents; split it, or narrow the filter")]
     Written(usize),
-    /// Documents among which those to be written are.
+    /// Documents to be examined for finding those to be written.
     #[error(
         "more than {0} documents would have to be checked one by one to find those to be written; narrow the filter by fields \
          that are visible in every document"
     )]
     Sought(usize),
-    /// Work on one batch.
+    /// Time for one batch.
     #[error("not finished within {} seconds; narrow the filter", .0.as_secs())]
     Time(Duration),
 }
 
-/// What a client wrote is shown up to this many characters.
+/// Client input is truncated to this many characters.
 const SHOWN: usize = 80;
 
 fn shown(text: &str) -> String {
@@ -199,7 +199,7 @@ fn denied(operation: Option<WriteKind>) -> String {
 
 const NOT_DONE: &str = "the database did not carry out the request";
 
-/// What a client is told of a failure of the store: nothing that is stored.
+/// What a client may be told about a failure of the store: nothing that is stored.
 fn told(error: &DocumentsError) -> String {
     match error {
         DocumentsError::OutcomeUnknown(_) => {
@@ -217,7 +217,7 @@ fn cause(error: &DocumentsError) -> String {
         DocumentsError::Unsupported { store, help, .. } => {
             format!(": {store} does not support it{}", help.map(|help| format!("; {help}")).unwrap_or_default())
         }
-        // They quote nothing that is stored.
+        // These messages quote no stored data.
         DocumentsError::DuplicateKey
         | DocumentsError::HistoryLost
         | DocumentsError::NoTransactions
@@ -229,7 +229,7 @@ fn cause(error: &DocumentsError) -> String {
 }
 
 impl GuardedError {
-    /// What the log needs beside the text: it may quote stored values and rules.
+    /// Further details for the log, which may quote stored values and rules.
     #[must_use]
     pub fn private(&self) -> Option<String> {
         match self {
@@ -240,15 +240,14 @@ impl GuardedError {
         }
     }
 
-    /// Whether nothing else failed than that a function which a rule calls has not
-    /// [answered yet](crate::eval::FunctionError::Pending).
+    /// Whether the only failures are calls of functions whose results are [pending](crate::eval::FunctionError::Pending).
     #[must_use]
     pub fn waits(&self) -> bool {
         let waits = |error: &EvalError| matches!(error, EvalError::Function(FunctionError::Pending(_)));
         matches!(self, Self::Failed(errors) if !errors.is_empty() && errors.iter().all(waits))
     }
 
-    /// Whether the client's request is at fault, and not the rules or the database.
+    /// Whether the client's request caused the error, rather than the rules or the database.
     #[must_use]
     pub const fn is_clients(&self) -> bool {
         matches!(

@@ -1,38 +1,39 @@
 use std::time::Duration;
 
-/// Resource limits for one request. A request that exceeds them is refused with [`LimitExceeded`](super::LimitExceeded).
+/// Resource limits for one request. A request that exceeds them fails with [`LimitExceeded`](super::LimitExceeded).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// How many documents are fetched from the database to be checked one by one.
+    /// The maximum number of documents fetched from the database and checked one by one.
     pub checked_documents: u64,
-    /// How many documents or values are held at once, to sort them, or to find the distinct ones.
+    /// The maximum number of documents or values held at once, for sorting or for `distinct`.
     pub held_documents: usize,
-    /// How large these are together, in bytes.
+    /// Their maximum total size in bytes.
     pub held_bytes: usize,
-    /// How large the documents are together that are redacted here and sent to the database for a pipeline, in bytes.
+    /// The maximum total size in bytes of the documents that are redacted here and sent to the database for a pipeline.
     pub sent_bytes: usize,
-    /// How many documents one request may write. What it writes happens together, and a database holds that in memory.
+    /// The maximum number of documents written by one request. All are written in one transaction, which the database
+    /// keeps in memory.
     pub written_documents: usize,
-    /// How many documents are looked at, at most, to find those that one write changes or deletes.
+    /// The maximum number of documents examined to find those that one write changes or deletes.
     pub written_checked: usize,
-    /// How long the work on one batch of results, or on all writes of a request, may take, the database's included.
+    /// The maximum time for one batch of results or for all writes of a request, including the database's.
     pub time: Duration,
 }
 
 impl Limits {
-    /// A million documents.
+    /// One million.
     pub const CHECKED_DOCUMENTS: u64 = 1_000_000;
-    /// A hundred thousand documents or values.
+    /// One hundred thousand.
     pub const HELD_DOCUMENTS: usize = 100_000;
     /// 64 MiB.
     pub const HELD_BYTES: usize = 64 << 20;
-    /// 14 MiB: a command of MongoDB has 16, and the pipeline needs room too.
+    /// 14 MiB: a MongoDB command is limited to 16 MiB and must also contain the pipeline.
     pub const SENT_BYTES: usize = 14 << 20;
-    /// A thousand: MongoDB's own advice for a transaction.
+    /// One thousand, as MongoDB recommends for a transaction.
     pub const WRITTEN_DOCUMENTS: usize = 1000;
     /// Ten thousand.
     pub const WRITTEN_CHECKED: usize = 10_000;
-    /// A minute.
+    /// One minute.
     pub const TIME: Duration = Duration::from_secs(60);
 }
 

@@ -1,18 +1,18 @@
-//! Collections as their users may read them: a client's query goes through a [`Guard`](crate::access::Guard) to a
-//! [`DocumentStore`](crate::store::documents::DocumentStore), and what comes back is redacted.
+//! Collections as they are visible to their users: a client's query passes through a [`Guard`](crate::access::Guard) to
+//! a [`DocumentStore`](crate::store::documents::DocumentStore), and its results are redacted.
 //!
-//! A query means what it would mean on the documents as the user may read them: a hidden field is Missing there, so that no
-//! filter, order, projection, group or error tells anything of it.
+//! A query has the meaning that it would have on the redacted documents: a hidden field is Missing, so that no filter,
+//! sort order, projection, group or error reveals anything about it.
 //!
-//! | of the query | goes to the database | is left to be done here, within [`Limits`] |
+//! | part of the query | sent to the database | done here, within [`Limits`] |
 //! | --- | --- | --- |
-//! | which documents may be read | as [`Guard::plan`](crate::access::Guard::plan) | what the plan leaves to check, and the redaction of every document |
-//! | filter | what looks at fields that are visible in every document; on those visible in none it is settled | the rest |
-//! | sort | if all its fields are visible in every document | else |
-//! | skip, limit | if nothing is left to be done here | else |
-//! | count | if the plan and the filter are exact | else |
+//! | which documents may be read | as [`Guard::plan`](crate::access::Guard::plan) | the checks that the plan requires, and the redaction of every document |
+//! | filter | conditions on fields that are visible in every document; conditions on fields that are never visible are decided beforehand | all other conditions |
+//! | sort | if all its fields are visible in every document | otherwise |
+//! | skip, limit | if nothing else is done here | otherwise |
+//! | count | if the plan and the filter are exact | otherwise |
 //! | distinct | | always |
-//! | aggregate | after the plan and the redaction, if all fields are visible in every document or in none | else the documents are redacted here and sent to the database as [`$documents`][aggregate_documents] |
+//! | aggregate | after the plan and the redaction, if each field is visible either in every document or in none | otherwise, the documents are redacted here and sent to the database as [`$documents`][aggregate_documents] |
 //!
 //! [aggregate_documents]: crate::store::documents::DocumentStore::aggregate_documents
 

@@ -1,9 +1,9 @@
-//! The options of a query that are let through.
+//! The options of a query that are allowed.
 
 use super::error::GuardedError;
 use crate::json::{Member, Node};
 
-/// Options of MongoDB's that are refused, and why.
+/// Options of MongoDB that are rejected, and why.
 const REFUSED: [(&str, &str); 17] = [
     ("hint", "the database chooses the index itself"),
     ("returnKey", "index keys may contain hidden fields"),
@@ -24,13 +24,13 @@ const REFUSED: [(&str, &str); 17] = [
     ("singleBatch", "write a limit"),
 ];
 
-/// Refuses an object of options of a write if not all of them are in `known`.
+/// Rejects a write's options unless all of them are in `known`.
 pub(super) fn checked_by(node: &Node, known: &[&str]) -> Result<(), GuardedError> {
     let others = "it is not among the options of this write";
     among(node, known, others).map(|_| ())
 }
 
-/// The members of an object of options of a query, of which all must be in `known`.
+/// The members of a query's options, all of which must be in `known`.
 pub(super) fn checked<'n>(node: &'n Node, known: &[&str]) -> Result<&'n [Member], GuardedError> {
     among(node, known, "the options are `filter`, `projection`, `sort`, `skip` and `limit`")
 }

@@ -6,17 +6,17 @@ use crate::access::{Answered, Guard, Query, Shown, Visibility};
 use crate::mongo_query::Direction;
 use crate::query_plan::Plan;
 
-/// How a client's query is answered: what the database does of it, and what is left.
+/// How a client's query is divided between the database and the checks here.
 pub(super) struct ReadPlan {
-    /// What the database finds; `None` if there is nothing to be found.
+    /// The filter for the database; `None` if there is nothing to find.
     pub(super) filter: Option<Document>,
-    /// The client's filter, where it remains to be asked of each document.
+    /// The client's filter, if it must be checked on each document.
     pub(super) check: Option<Answered>,
-    /// The order in which the database brings them.
+    /// The sort order for the database.
     pub(super) order: Document,
-    /// Whether they remain to be sorted.
+    /// Whether the results must be sorted here.
     pub(super) sorts: bool,
-    /// Whether the database sorts them as the client asks, so that only those that are alike in that order remain to be sorted.
+    /// Whether the database sorts as the client requested, so that only ties remain to be sorted here.
     pub(super) is_ordered: bool,
 }
 
@@ -29,7 +29,7 @@ impl ReadPlan {
         let pushed = pushed.filter(|_| !plan.needs_check() || never_fails(&request.query));
         let is_ordered = pushed.is_some();
         let order = steady(&plan, pushed.unwrap_or_default(), guard);
-        // Whoever sees some of the ids would learn from the order between which of them the others are.
+        // A user who sees some of the ids could infer from the order between which of them the hidden ones are.
         let sorts = !is_ordered || (!order.is_empty() && visibility.of("_id") == Shown::Varies);
         Self { filter: plan.filter(), check: plan.needs_check().then_some(answered), order, sorts, is_ordered }
     }
@@ -40,10 +40,11 @@ impl ReadPlan {
     }
 }
 
-/// The order with `_id` behind it where anything is hidden, unless all documents are asked for in no order. Without it an index that
-/// begins with fields that are asked for and goes on with a hidden one would bring those that are alike in the order of its values;
-/// and which of several indexes the database takes depends on how many documents it would look at in vain, which the user may
-/// not read. Of documents with one and the same `_id` it would say nothing, and cost the database time.
+/// The sort order, extended by `_id` if anything is hidden, unless all documents are requested without an order.
+/// Otherwise, an index that starts with requested fields and continues with a hidden one would return ties in the order
+/// of its values. Which of several indexes the database chooses also depends on how many documents it would examine in
+/// vain, which the user may not read. For documents with a single given `_id`, the extension would have no effect but
+/// would cost time.
 pub(super) fn steady(plan: &Plan, mut order: Document, guard: &Guard) -> Document {
     let narrows = plan.filter().is_some_and(|filter| !filter.is_empty() && !has_one_id(&filter));
     if (narrows || !order.is_empty()) && guard.hides() && !order.contains_key("_id") {
@@ -52,12 +53,12 @@ pub(super) fn steady(plan: &Plan, mut order: Document, guard: &Guard) -> Documen
     order
 }
 
-/// Whether a filter asks for one `_id`.
+/// Whether a filter requires a single `_id`.
 fn has_one_id(filter: &Document) -> bool {
     filter.get_document("_id").is_ok_and(|conditions| conditions.contains_key("$eq"))
 }
 
-/// The order that a query asks for, as far as it can show; `None` if it differs from what the database would see.
+/// The requested sort order without fields that are never visible; `None` if the database would order differently.
 fn pushed(query: &Query, visibility: &Visibility) -> Option<Document> {
     let mut order = Document::new();
     for (path, direction) in query.sort() {
@@ -73,7 +74,8 @@ fn pushed(query: &Query, visibility: &Visibility) -> Option<Document> {
     Some(order)
 }
 
-/// Whether the database can sort any documents so. Over two arrays in one order, and over a name that is an index and also a key, it
+/// Whether the database can sort any documents in this order. It fails for an order over two arrays and for a name that
+/// is both an index and a key; such a failure must not reveal anything about documents that have not been checked.
 /// fails; of documents that remain to be checked it must not tell that.
 fn never_fails(query: &Query) -> bool {
     match query.sort() {

@@ -9,7 +9,7 @@ use crate::projection::Projection;
 use crate::store::documents::Cursor;
 use crate::value::{DocumentRef, Malformed, RawWriter};
 
-/// The documents that a request found, read lazily.
+/// The results of a request, read lazily.
 pub struct RedactedCursor<'s> {
     source: Source<'s>,
     skip: u64,
@@ -18,11 +18,11 @@ pub struct RedactedCursor<'s> {
 }
 
 enum Source<'s> {
-    /// Redacted here.
+    /// Documents that are redacted here.
     Stream(Stream<'s>),
-    /// Made by the database of what was redacted.
+    /// Documents that the database computed from redacted ones.
     Made(Box<dyn Cursor + 's>),
-    /// Held here.
+    /// Documents held in memory.
     Held(Vec<RawDocumentBuf>),
 }
 
@@ -43,7 +43,7 @@ impl<'s> RedactedCursor<'s> {
         Self { source: Source::Stream(stream), skip: 0, limit: None, projection: None }
     }
 
-    /// The same result with `skip` and `limit` applied.
+    /// The results with `skip` and `limit` applied.
     pub(super) fn part(self, skip: u64, limit: Option<u64>) -> Self {
         Self { skip, limit, ..self }
     }
@@ -52,10 +52,10 @@ impl<'s> RedactedCursor<'s> {
         Self { projection, ..self }
     }
 
-    /// The next documents, in order; empty when there are no more.
+    /// The next batch of documents, in order; empty at the end.
     ///
     /// # Errors
-    /// If the database fails, a rule does, or it is more than one request may take.
+    /// If the database or a rule fails, or the request exceeds a limit.
     pub async fn batch(&mut self) -> Result<Vec<RawDocumentBuf>, GuardedError> {
         let began = Instant::now();
         loop {
@@ -88,10 +88,10 @@ impl<'s> RedactedCursor<'s> {
         }
     }
 
-    /// All that is left of it.
+    /// All remaining documents.
     ///
     /// # Errors
-    /// As [`batch`](Self::batch). How much it may be, is for the caller to limit.
+    /// As [`batch`](Self::batch). The caller must limit their number.
     pub async fn all(mut self) -> Result<Vec<RawDocumentBuf>, GuardedError> {
         let mut all = Vec::new();
         loop {
@@ -110,14 +110,14 @@ pub(super) fn project(projection: &Projection, document: &RawDocumentBuf) -> Res
     Ok(RawDocumentBuf::from_bytes(bytes)?)
 }
 
-/// Puts documents that came in the order of ids which are not all visible into one that tells nothing: that of their bytes.
+/// Sorts documents that arrived in the order of partly hidden ids by their bytes, an order that reveals nothing.
 pub(super) fn by_what_is_visible(documents: &mut [RawDocumentBuf], guard: &Guard) {
     if guard.visibility().of("_id") != Shown::Always {
         documents.sort_unstable_by(|one, other| one.as_bytes().cmp(other.as_bytes()));
     }
 }
 
-/// Holds all documents of a stream, and sorts them.
+/// Collects all documents of a stream and sorts them.
 pub(super) async fn sorted(mut stream: Stream<'_>, query: &Query) -> Result<Vec<RawDocumentBuf>, GuardedError> {
     let (began, limits) = (Instant::now(), stream.limits);
     let (mut held, mut bytes) = (Vec::new(), 0_usize);

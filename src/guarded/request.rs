@@ -16,11 +16,11 @@ pub struct FindRequest {
 }
 
 impl FindRequest {
-    /// Reads `{"filter": {…}, "projection": {…}, "sort": {…}, "skip": 0, "limit": 10}`, each of which may be absent. As
-    /// in MongoDB, a limit of 0 means no limit.
+    /// Parses `{"filter": {…}, "projection": {…}, "sort": {…}, "skip": 0, "limit": 10}`, in which every key is
+    /// optional. As in MongoDB, a limit of 0 means no limit.
     ///
     /// # Errors
-    /// If a part is malformed, or uses an option or operator that is not let through.
+    /// If a part is malformed, or an option or operator is not allowed.
     ///
     /// ```
     /// use portcullis::{guarded::FindRequest, json};
@@ -47,7 +47,7 @@ impl FindRequest {
         Ok(Self { skip, limit, ..Self::of(filter, projection, sort)? })
     }
 
-    /// Reads a filter, a projection and an order, each of which may be absent.
+    /// Parses an optional filter, projection and sort order.
     pub(super) fn of(
         filter: Option<&Node>,
         projection: Option<&Node>,
@@ -56,7 +56,7 @@ impl FindRequest {
         Self::within(filter, projection, sort, &PatternAllowance::default())
     }
 
-    /// As [`of`](Self::of), with the allowance for patterns that the other parts of the request leave.
+    /// As [`of`](Self::of), within a pattern allowance that is shared with other parts of the request.
     pub(super) fn within(
         filter: Option<&Node>,
         projection: Option<&Node>,
@@ -66,10 +66,10 @@ impl FindRequest {
         Self::new(Query::compile_within(filter, projection, sort, patterns)?)
     }
 
-    /// A request for everything that a query matches.
+    /// A request for all documents that match a query.
     ///
     /// # Errors
-    /// If its projection or order has what no guarded query may.
+    /// If its projection or sort order contains anything that guarded queries may not contain.
     pub fn new(query: Query) -> Result<Self, GuardedError> {
         if query.projection().is_some_and(Projection::is_mixed) {
             return Err(GuardedError::Malformed("a projection either includes fields or excludes others"));
@@ -81,7 +81,7 @@ impl FindRequest {
         Ok(Self { query, skip: 0, limit: None })
     }
 
-    /// The same request, skipping this many of the documents found.
+    /// Skips this many of the matching documents.
     #[must_use]
     pub fn skip(self, skip: u64) -> Self {
         Self { skip, ..self }
@@ -93,19 +93,19 @@ impl FindRequest {
         self.limit
     }
 
-    /// The same request with a maximum number of documents; `None` for no limit.
+    /// Sets the maximum number of documents; `None` for no limit.
     #[must_use]
     pub fn limit(self, limit: Option<u64>) -> Self {
         Self { limit, ..self }
     }
 }
 
-/// The paths that its projection and its order name.
+/// The paths in its projection and its sort order.
 fn paths(query: &Query) -> impl Iterator<Item = &FieldPath> {
     query.projection().into_iter().flat_map(Projection::paths).chain(query.sort().iter().map(|(path, _)| path))
 }
 
-/// A number of documents.
+/// A non-negative number.
 fn natural(node: &Node) -> Result<u64, GuardedError> {
     let number = json::to_bson(node).ok();
     let number = number.as_ref().and_then(|number| ValueRef::from(number).number()?.integer());

@@ -8,13 +8,13 @@ use crate::access::{Answered, Buffer, Guard, Reason};
 use crate::store::documents::Cursor;
 use crate::value::DocumentRef;
 
-/// Documents on their way from a store, redacted; what may not be read, or is not asked for, is left out.
+/// Redacts documents from a store, and leaves out those that may not be read or do not match.
 pub(super) struct Stream<'s> {
     pub(super) cursor: Option<Box<dyn Cursor + 's>>,
     pub(super) guard: &'s Guard,
     pub(super) check: Option<Answered>,
     pub(super) limits: Limits,
-    /// How many may come of which not all may be read, or not all are asked for; no limit where all are.
+    /// The maximum number of documents from the store, if not all of them may be read or match; `None` if all do.
     most: Option<u64>,
     came: u64,
     buffer: Buffer,
@@ -31,12 +31,12 @@ impl<'s> Stream<'s> {
         Self { cursor, guard, check, limits, most, came: 0, buffer: Buffer::new() }
     }
 
-    /// The same stream, for documents of which not all may be read.
+    /// The same stream for documents that may include some that may not be read.
     pub(super) fn of_possible(self) -> Self {
         Self { most: Some(self.limits.checked_documents), ..self }
     }
 
-    /// The next batch of documents; empty when there are no more.
+    /// The next batch of documents; empty at the end.
     pub(super) async fn batch(&mut self, began: Instant) -> Result<Vec<RawDocumentBuf>, GuardedError> {
         loop {
             let Some(cursor) = &mut self.cursor else { return Ok(Vec::new()) };

@@ -1,4 +1,4 @@
-//! What can be seen only with the rules of all collections side by side.
+//! Findings that depend on the rules of all collections together.
 
 use super::catalogue::CUSTOM_DATA_ABSENT;
 use super::custom_data::Store;
@@ -11,20 +11,22 @@ use crate::policy::{Policy, Rule};
 use crate::predicate::{Left, Predicate, Reference, Test};
 use crate::text::Finding;
 
-/// The rules that are in force for one collection.
+/// The rules in effect for one collection.
 #[derive(Clone, Copy, Debug)]
 pub struct CollectionRules<'r> {
     /// The database and the collection: `hr.users`.
     pub namespace: &'r str,
-    /// Its own rules, or the default ones where they serve it. Findings are placed in the text that the roles are from.
+    /// Its own rules, or the default rules if they apply to it. The positions of findings refer to the text that
+    /// contains the roles.
     pub policy: &'r Policy,
 }
 
-/// What is probably not meant in the rules of all collections together, each finding with the index of its collection.
+/// Reports what is probably not intended in the rules of all collections together, each finding with the index of its
+/// collection.
 ///
-/// `custom_data` is the collection behind `%%user.custom_data` and the field that holds the user's id; none where there
-/// is no custom data. That collection must be among the others even if only default rules serve it. `elsewhere` are the
-/// other rules of the application, such as each `can_evaluate`: what they read of custom data counts as well.
+/// `custom_data` is the collection behind `%%user.custom_data` and the field that holds the user's id; `None` if there
+/// is no custom data. That collection must be among the others even if only default rules apply to it. `elsewhere`
+/// contains the other rules of the application, such as each `can_evaluate`, because they may read custom data too.
 #[must_use]
 pub fn lint_application(
     collections: &[CollectionRules<'_>],
@@ -66,7 +68,8 @@ fn each_reference<'p>(predicate: &'p Predicate, visit: &mut dyn FnMut(&'p Refere
     });
 }
 
-/// Roles that read custom data where there is none; the first place stands for all. Filters may be from another text.
+/// Reports roles that read custom data although there is none, at the first place only. Filters may come from another
+/// text.
 fn absent(policy: &Policy, report: &mut Report) {
     let mut first: Option<(&Reference, &Test)> = None;
     for predicate in of_roles(policy) {

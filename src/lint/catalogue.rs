@@ -6,19 +6,19 @@ use crate::text::Severity;
 pub struct LintInfo {
     /// The stable name.
     pub code: &'static str,
-    /// How much a finding of the kind matters.
+    /// How serious a finding of this kind is.
     pub severity: Severity,
     /// Why it is reported, in one line.
     pub reason: &'static str,
 }
 
-/// One row a kind of finding. A finding can be made from a row only, so every code there is stands in [`CATALOGUE`].
+/// One row per kind of finding. Findings can only be created from a row, so [`CATALOGUE`] contains every code.
 macro_rules! catalogue {
     ($($name:ident: $code:literal, $severity:ident, $reason:literal;)*) => {
         $(pub(super) const $name: LintInfo =
             LintInfo { code: $code, severity: Severity::$severity, reason: $reason };)*
 
-        /// Every kind of finding, in the order of the alphabet.
+        /// Every kind of finding, in alphabetical order.
         pub const CATALOGUE: &[LintInfo] = &[$($name),*];
     };
 }

@@ -15,19 +15,19 @@ use crate::schema::Schema;
 pub(super) struct Change {
     pub(super) before: Option<Bson>,
     pub(super) after: Option<Bson>,
-    /// Whether a user without custom data gains by having these.
+    /// Whether a user without custom data gains from having the new value.
     pub(super) makes: bool,
-    /// Whether a user gains by having none any more.
+    /// Whether a user gains from no longer having custom data.
     pub(super) ends: bool,
 }
 
-/// So many values of one path, and so many changes of it, are tried.
+/// The maximum number of values per path, and of changes per path, to try.
 const MAX_VALUES: usize = 24;
 const MAX_CHANGES: usize = 20;
-/// So many values are tried as what was before one value.
+/// The maximum number of previous values to try for one new value.
 const MAX_SOURCES: usize = 4;
 
-/// The changes of a path from which some belief lets a user gain.
+/// The changes of a path from which, by some belief, a user gains.
 pub(super) fn changes(search: &Search, id_field: &FieldPath, path: &FieldPath, beliefs: &[&Belief<'_>]) -> Vec<Change> {
     let values = values(search, path, beliefs);
     let document = |value: &Option<Bson>| {
@@ -51,7 +51,7 @@ pub(super) fn changes(search: &Search, id_field: &FieldPath, path: &FieldPath, b
     let mut changes = Vec::new();
     for (after, value) in &judged {
         let makes = gains(&absent, after);
-        // Without it is how most users begin, so that it comes first among what was before.
+        // Most users start without the value, so that case is tried first.
         let begin = judged.last().into_iter().chain(judged.iter().rev().skip(1).rev());
         let sources = begin.filter(|(before, _)| gains(before, after));
         for (_, before) in sources.take(MAX_SOURCES) {
@@ -67,7 +67,8 @@ pub(super) fn changes(search: &Search, id_field: &FieldPath, path: &FieldPath, b
     changes
 }
 
-/// Values for a path: what the collection's own rules and schema name first, as these can be written.
+/// Candidate values for a path, starting with those named by the collection's own rules and schema, because they can be
+/// written.
 fn values(search: &Search, path: &FieldPath, beliefs: &[&Belief<'_>]) -> Vec<Option<Bson>> {
     let policy = &search.policy;
     let schema = policy.schema.as_ref();
@@ -93,7 +94,7 @@ fn values(search: &Search, path: &FieldPath, beliefs: &[&Belief<'_>]) -> Vec<Opt
                 let asked = match &test.left {
                     Left::Document(DocumentRoot::This | DocumentRoot::Prev, _) => true,
                     Left::Document(_, other) => other == path,
-                    // The values that the own rules ask for are where a user may begin.
+                    // A user may start with a value that the collection's own rules require.
                     Left::Context(reference) => of_custom_data(reference).is_some_and(|other| other == *path),
                     _ => false,
                 };
@@ -110,7 +111,7 @@ fn values(search: &Search, path: &FieldPath, beliefs: &[&Belief<'_>]) -> Vec<Opt
         suggestions(belief.test, &literals(belief.test)).into_iter().take(6).for_each(&mut add);
     }
     let samples = samples();
-    // Ids and lists are what most rules compare with documents.
+    // Ids and lists are what rules most often compare with documents.
     [Some("mine".into()), Some("other".into()), Some(vec![Bson::from("mine")].into())]
         .into_iter()
         .chain(samples.into_iter().map(Some))
@@ -130,7 +131,7 @@ pub(super) fn some_field(role: &Role) -> FieldPath {
     fields(role, None).into_iter().find(may).unwrap_or_else(any_field)
 }
 
-/// The fields of which a role's rules or the schema speak, as deep as the rules do, and one of which neither does.
+/// The fields named by a role's rules or the schema, as deep as the rules go, and one that neither names.
 pub(super) fn fields(role: &Role, schema: Option<&Schema>) -> Vec<FieldPath> {
     fn collect(field: &FieldRule, within: &str, found: &mut Vec<FieldPath>) {
         let name = if within.is_empty() { field.name.to_string() } else { format!("{within}.{}", field.name) };

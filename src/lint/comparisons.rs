@@ -1,4 +1,4 @@
-//! Comparisons whose two sides cannot meet.
+//! Comparisons whose operands can never match.
 
 use bson::Bson;
 
@@ -32,7 +32,7 @@ pub(super) fn lint(test: &Test, schema: Option<&Schema>, report: &mut Report) {
     }
 }
 
-/// A list, or an array, that is never one.
+/// Reports a list or array operand that is never an array.
 fn list(test: &Test, report: &mut Report) {
     let found = match &test.check {
         TestKind::In(List::Place(Right::Context(reference))) if is_string(reference) => reference.to_string(),
@@ -49,7 +49,7 @@ fn list(test: &Test, report: &mut Report) {
     report.add(COMPARISON_NEVER_HOLDS, test.span, message, format!("write {{\"{left}\": \"{found}\"}}"));
 }
 
-/// What is asked of an array, or of a number, where a string stands.
+/// Reports array or number operators on a string.
 fn in_string(test: &Test, report: &mut Report) {
     let Left::Context(left) = &test.left else { return };
     let asked = match &test.check {
@@ -139,14 +139,15 @@ pub(super) fn is_string(reference: &Reference) -> bool {
     let segments = reference.path.segments();
     match (reference.root, reference.path.first(), segments.len()) {
         (ContextRoot::User, Some("id" | "type"), 1) | (ContextRoot::Environment, Some("tag"), 1) => true,
-        // An ObjectId there reads as its hex string.
+        // An ObjectId there is read as its hex string.
         (ContextRoot::User, Some("custom_data"), 2) => segments.last().is_some_and(|last| last.name() == "_id"),
         (ContextRoot::Request, Some(field), 1) => field != "requestHeaders",
         _ => false,
     }
 }
 
-/// What a string is compared with that is none, in words. Of `custom_data._id` only an ObjectId can be told to fail.
+/// The type of a right operand that is not a string, for messages. For `custom_data._id`, only an ObjectId is certain
+/// to fail.
 fn other_type(left: &Reference, right: &Right) -> Option<&'static str> {
     if !is_string(left) {
         return None;
@@ -166,7 +167,7 @@ fn other_type(left: &Reference, right: &Right) -> Option<&'static str> {
 
 fn id(path: &FieldPath, test: &Test, schema: Option<&Schema>, report: &mut Report) {
     let equality = matches!(test.check, TestKind::Equals(_) | TestKind::In(List::Elements(_)));
-    // Where a schema declares the type, it tells.
+    // If a schema declares the type, another lint reports it.
     let is_declared = schema.is_some_and(|schema| schema.type_names_at(path.segments()).is_some());
     if equality && !is_declared && path.segments().last().is_some_and(|last| last.name() == "_id") {
         let message = format!("`%%user.id` is a string, and `{path}` often an ObjectId, which never equals one");

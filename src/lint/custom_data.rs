@@ -1,5 +1,5 @@
-//! Who can write the documents behind `%%user.custom_data`: found by letting users try, with the values that rules
-//! reward.
+//! Who can write the documents behind `%%user.custom_data`. This is found by trying writes as a user, with values that
+//! are advantageous under the rules.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,37 +20,37 @@ use crate::policy::{Role, Rule};
 /// The collection of custom-data documents.
 pub(super) struct Store<'b> {
     pub(super) id_field: FieldPath,
-    /// What rules make of the documents, by the path that they read.
+    /// How rules interpret the documents, by the paths that they read.
     paths: Vec<(FieldPath, Vec<&'b Belief<'b>>)>,
 }
 
-/// How a user comes to other custom data.
+/// How a user obtains different custom data.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
-    /// By changing the own document.
+    /// By changing his own document.
     Change,
-    /// By inserting it.
+    /// By inserting his document.
     Insert,
-    /// By writing the own id into another's.
+    /// By writing his id into someone else's document.
     Claim,
-    /// By removing the own id from it.
+    /// By removing his id from it.
     Leave,
     /// By deleting it.
     Delete,
-    /// Not at all: somebody else's document is changed.
+    /// Not for himself: someone else's document is changed.
     ChangeOthers,
-    /// Or inserted.
+    /// Not for himself: someone else's document is inserted.
     InsertOthers,
 }
 
 const OWN: [Way; 5] = [Way::Change, Way::Insert, Way::Claim, Way::Leave, Way::Delete];
 const OTHERS: [Way; 2] = [Way::ChangeOthers, Way::InsertOthers];
 
-/// An example with what it shows.
+/// An example and what it shows.
 struct Shown<'s> {
     draft: Draft,
     path: &'s FieldPath,
-    /// The field by whose rule it is possible.
+    /// The field whose rule permits it.
     written: FieldPath,
     belief: &'s Belief<'s>,
 }
@@ -60,7 +60,7 @@ impl<'b> Store<'b> {
         let mut paths: Vec<(FieldPath, Vec<&Belief<'_>>)> = Vec::new();
         let mut places: HashMap<&FieldPath, usize> = HashMap::new();
         for belief in beliefs {
-            // The id is what ties a document to its user, and `_id` belongs to one document for ever: neither is chosen.
+            // The id ties a document to its user, and `_id` never changes, so a user cannot choose either.
             if belief.path == id_field || belief.path.first() == Some("_id") {
                 continue;
             }
@@ -116,7 +116,7 @@ impl<'b> Store<'b> {
             }
             (None, None) => self.open(search, role, report),
             (own, others) => {
-                // Who can change others' documents only is kept from the own one on purpose.
+                // A role that permits changing only others' documents excludes the user's own on purpose.
                 if let Some(shown) = others.filter(|shown| self.reaches_own(search, role, shown)).or(own) {
                     granted(role, &shown, report);
                 }
@@ -124,7 +124,7 @@ impl<'b> Store<'b> {
         }
     }
 
-    /// Whether who can change another's document like this can change the own one back.
+    /// Whether a user who can change another's document in this way can also change his own.
     fn reaches_own(&self, search: &Search, role: &Role, shown: &Shown<'_>) -> bool {
         let value = |document| get(document, shown.written.segments()).cloned();
         let before = (shown.draft.act == Act::Update).then_some(&shown.draft.stored).and_then(value);
@@ -157,7 +157,7 @@ impl<'b> Store<'b> {
         );
     }
 
-    /// An example in which a user of the role gains by one of the changes.
+    /// An example in which a user of the role gains from one of the changes.
     fn attempt<'s>(
         &'s self,
         search: &Search,
@@ -237,7 +237,7 @@ impl<'b> Store<'b> {
         beliefs.iter().copied().find(|belief| belief.rewards(&belief.judge(before), &belief.judge(after)))
     }
 
-    /// Notes that users write what no rule reads in the own document.
+    /// Reports that users can write a field of their own document that no rule reads.
     fn open(&self, search: &Search, role: &Role, report: &mut Report) {
         let whole = self.paths.iter().filter(|(path, _)| path.is_root());
         if whole.flat_map(|(_, beliefs)| beliefs).any(|belief| !belief.is_settled()) {
@@ -317,7 +317,7 @@ fn read_as(path: &FieldPath) -> String {
     if path.is_root() { "the custom data as a whole".to_owned() } else { format!("`%%user.custom_data.{path}`") }
 }
 
-/// The rule that lets a role write a field, or delete.
+/// The rule that permits a role to write a field or to delete.
 fn place<'r>(role: &'r Role, act: Act, path: &FieldPath) -> Option<&'r Rule> {
     if never(if act == Act::Insert { role.insert.as_ref() } else { None }) {
         return None;
@@ -331,7 +331,7 @@ fn place<'r>(role: &'r Role, act: Act, path: &FieldPath) -> Option<&'r Rule> {
     }
 }
 
-/// The forms in which the id of a user can stand in the documents.
+/// The forms that the id of a user can take in the documents.
 fn ids(search: &Search, field: &FieldPath) -> Vec<Bson> {
     let id = search.id();
     let forms = [Some(Bson::from(id)), ObjectId::parse_str(id).ok().map(Bson::ObjectId)];

@@ -1,4 +1,4 @@
-//! What rules make of custom data: which values they reward, and which they punish.
+//! How rules interpret custom data: which values are advantageous to users, and which are not.
 
 use bson::{Bson, Document};
 
@@ -11,32 +11,32 @@ use crate::policy::{Policy, Role, Rule};
 use crate::predicate::{ContextRoot, Left, Predicate, Reference, Right, Test, TestKind};
 use crate::schema::Schema;
 
-/// What a user gains by a condition's truth.
+/// How a user gains from the truth of a condition.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Gain {
-    /// It grants where it holds.
+    /// It grants access if it holds.
     enter: bool,
-    /// It restricts where it holds.
+    /// It restricts access if it holds.
     leave: bool,
 }
 
 const GRANTS: Gain = Gain { enter: true, leave: false };
 const RESTRICTS: Gain = Gain { enter: false, leave: true };
 
-/// One test of some rule that reads custom data.
+/// A test in some rule that reads custom data.
 pub(super) struct Belief<'p> {
-    /// The path in the custom data; empty where all of it is read.
+    /// The path in the custom data; empty if all of it is read.
     pub(super) path: FieldPath,
     /// The test.
     pub(super) test: &'p Test,
     predicate: &'p Predicate,
     polarity: Polarity,
     gain: Gain,
-    /// Whether the custom data alone decide: else any change may gain.
+    /// Whether the outcome depends only on the custom data. If not, any change may be advantageous.
     is_settled: bool,
 }
 
-/// Collects what rules believe.
+/// Collects beliefs from rules.
 #[derive(Default)]
 pub(super) struct Beliefs<'p> {
     pub(super) found: Vec<Belief<'p>>,
@@ -44,9 +44,9 @@ pub(super) struct Beliefs<'p> {
 }
 
 impl<'p> Beliefs<'p> {
-    /// Those of one collection's rules.
+    /// Adds the beliefs of one collection's rules.
     pub(super) fn of_policy(&mut self, policy: &'p Policy) {
-        // How much the roles after each grant at most: who escapes a role may fall to one of these.
+        // The most that later roles grant: a user who avoids a role may get one of these.
         let mut later = (Extent::Nothing, Extent::Nothing);
         let mut roles: Vec<(&Role, bool)> = Vec::new();
         for role in policy.roles.iter().rev() {
@@ -68,7 +68,7 @@ impl<'p> Beliefs<'p> {
         policy.schema.iter().flat_map(Schema::validates).for_each(|predicate| self.of_predicate(predicate, GRANTS));
     }
 
-    /// That of a rule that lets something be done, such as a `can_evaluate`.
+    /// Adds the beliefs of a rule that permits something, such as a `can_evaluate`.
     pub(super) fn of_rule(&mut self, rule: &'p Rule) {
         self.of_predicate(&rule.predicate, GRANTS);
     }
@@ -112,11 +112,11 @@ impl<'p> Beliefs<'p> {
     }
 }
 
-/// The path in the custom data to which a reference leads; empty for all of them.
+/// The path of a reference in the custom data; empty for all of it.
 pub(super) fn of_custom_data(reference: &Reference) -> Option<FieldPath> {
     match custom_data_field(reference) {
         Some(_) => Some(reference.path.rest()),
-        // The user as a whole, handed to a function.
+        // The whole user is passed to a function.
         None if reference.root == ContextRoot::User && reference.path.is_root() => Some(FieldPath::root()),
         None => None,
     }
@@ -131,7 +131,7 @@ fn operands_are_literals(test: &Test) -> bool {
 }
 
 impl Belief<'_> {
-    /// What the belief makes of custom data.
+    /// Evaluates custom data.
     pub(super) fn judge(&self, custom_data: Option<&Document>) -> Judgement {
         if self.is_settled {
             let mut draft = Draft::new(Act::Read, "u", &Document::new());
@@ -145,7 +145,7 @@ impl Belief<'_> {
         }
     }
 
-    /// Whether a user whose custom data were judged like this gains by their being judged like that.
+    /// Whether a user gains when the evaluation of his custom data changes in this way.
     pub(super) fn rewards(&self, before: &Judgement, after: &Judgement) -> bool {
         let (enter, leave) = (self.gain.enter, self.gain.leave);
         match (before, after) {
@@ -161,19 +161,19 @@ impl Belief<'_> {
         }
     }
 
-    /// Whether the custom data alone decide.
+    /// Whether the outcome depends only on the custom data.
     pub(super) const fn is_settled(&self) -> bool {
         self.is_settled
     }
 }
 
-/// What a condition makes of custom data.
+/// The outcome of a condition on custom data.
 pub(super) enum Judgement {
     Truth(Truth),
     Value(Option<Bson>),
 }
 
-/// Whether a condition can be met with a value of the user's.
+/// Whether a user's value can satisfy a condition.
 fn is_usable(value: &Bson) -> bool {
     match value {
         Bson::Null => false,

@@ -1,4 +1,4 @@
-//! Rules beside the schema of their collection: names that it does not know, and types that cannot meet.
+//! Conflicts between rules and the schema of their collection: unknown names, and types that never match.
 
 use std::collections::HashSet;
 
@@ -49,7 +49,7 @@ pub(super) fn lint(rules: &RulesFile, report: &mut Report) {
 
 struct Declared<'a> {
     schema: &'a Schema,
-    /// The names that were reported.
+    /// The names that have been reported.
     told: HashSet<String>,
     report: &'a mut Report,
 }
@@ -107,13 +107,13 @@ impl Declared<'_> {
         places.iter().for_each(|path| self.name(path, test.span));
     }
 
-    /// The declared types of a path, if no value of them equals, or contains, this one.
+    /// The declared types of a path, if no value of them equals or contains this one.
     fn never_holds(&self, path: &FieldPath, value: &Bson) -> Option<&str> {
         let types = self.schema.type_names_at(path.segments())?;
         (!self.schema.may_hold(path.segments(), ValueRef::from(value))).then_some(types)
     }
 
-    /// What a field is compared with, where it is known to be of a type that the field never is.
+    /// Reports a comparison of a field with a value of a type that the field never has.
     fn compared(&mut self, test: &Test, root: DocumentRoot, path: &FieldPath) {
         let operands: Vec<&Right> = match &test.check {
             TestKind::Equals(right) | TestKind::Order(_, right) => vec![right],
@@ -188,10 +188,10 @@ fn a_uuid() -> Bson {
     Binary { subtype: BinarySubtype::Uuid, bytes: vec![1; 16] }.into()
 }
 
-/// A value of the type that an operand is known to have.
+/// A sample value of the type that an operand is known to have.
 fn value(right: &Right) -> Option<Bson> {
     match right {
-        // Null stands for a field that is missing, too.
+        // Null also equals Missing.
         Right::Literal(Bson::Null) => None,
         Right::Literal(value) => Some(value.clone()),
         Right::Context(reference) if is_string(reference) => Some(Bson::String(String::new())),
@@ -202,7 +202,7 @@ fn value(right: &Right) -> Option<Bson> {
     }
 }
 
-/// The type of a value, in words.
+/// The type of a value, for messages.
 fn kind(value: &Bson) -> &'static str {
     match value {
         Bson::String(_) => "a string",

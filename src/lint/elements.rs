@@ -1,4 +1,4 @@
-//! Conditions on several fields of an array's documents, which different documents can meet.
+//! Conditions on several fields of an array's documents that different documents can satisfy.
 
 use super::catalogue::ELEMENTS_APART;
 use super::report::Report;
@@ -7,7 +7,7 @@ use crate::path::{FieldPath, Segment};
 use crate::predicate::{ContextRoot, DocumentRoot, Left, Predicate, Test, TestKind};
 use crate::schema::Schema;
 
-/// Names in the plural of what usually is one document.
+/// Plural names that usually denote a single document.
 const DOCUMENTS: [&str; 18] = [
     "address",
     "attributes",
@@ -29,7 +29,7 @@ const DOCUMENTS: [&str; 18] = [
     "statistics",
 ];
 
-/// Where a test looks.
+/// The root of a test's left operand.
 #[derive(Clone, PartialEq)]
 enum Start {
     Document(DocumentRoot),
@@ -43,7 +43,7 @@ pub(super) fn lint(predicate: &Predicate, schema: Option<&Schema>, report: &mut 
     compare(&together, schema, report);
 }
 
-/// Gathers the tests that must all hold of one document, and looks into what stands by itself.
+/// Collects the tests that must all hold for one document, and descends into independent parts.
 fn conjunction<'p>(
     predicate: &'p Predicate,
     polarity: Polarity,
@@ -100,12 +100,12 @@ fn place(left: &Left) -> Option<(Start, &FieldPath)> {
     }
 }
 
-/// The first part of a path that probably leads to an array, and what follows.
+/// Splits a path after the first segment that probably is an array.
 fn arrays<'p>(start: &Start, path: &'p FieldPath, schema: Option<&Schema>) -> Option<(&'p [Segment], &'p [Segment])> {
     let segments = path.segments();
     (1..segments.len()).find_map(|length| {
         let (array, rest) = segments.split_at_checked(length)?;
-        // A number chooses the element.
+        // A number selects a single element.
         if rest.first().is_some_and(|next| next.index().is_some()) {
             return None;
         }

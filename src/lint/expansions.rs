@@ -1,4 +1,4 @@
-//! Properties that do not exist, and expansions that are only text.
+//! Properties that do not exist, and expansions that are plain text.
 
 use super::catalogue::{EXPANSION_IN_TEXT, NAME_WITH_BLANK, PROPERTY_UNKNOWN};
 use super::expression_walk::{Leaf, Part, each_expansion, each_leaf, operands};
@@ -11,11 +11,11 @@ use crate::text::{Span, closest};
 const USER: [&str; 5] = ["id", "type", "data", "custom_data", "identities"];
 const ENVIRONMENT: [&str; 2] = ["tag", "values"];
 
-/// What providers tell of a user, which stands in `%%user.data`.
+/// The user metadata of authentication providers, which is in `%%user.data`.
 const METADATA: [&str; 9] =
     ["name", "email", "first_name", "last_name", "picture", "birthday", "gender", "min_age", "max_age"];
 
-/// What people call the fields of a request.
+/// Common wrong names for the fields of a request.
 const REQUEST: [(&str, &str); 12] = [
     ("headers", "requestHeaders"),
     ("header", "requestHeaders"),
@@ -54,7 +54,7 @@ pub(super) fn lint(part: Part<'_>, report: &mut Report) {
     }
 }
 
-/// Reports a name with a blank around it, which belongs to the name; says whether it did.
+/// Reports a name with leading or trailing white space, which is part of the name; returns whether it did.
 pub(super) fn blank(path: &FieldPath, text: &str, span: Span, report: &mut Report) -> bool {
     let found = path.segments().iter().map(Segment::name).any(|name| name.trim() != name);
     if found {
@@ -106,7 +106,7 @@ fn property(expansion: &Expansion, span: Span, report: &mut Report) {
     report.add(PROPERTY_UNKNOWN, span, message, help);
 }
 
-/// Reports an expansion that is only part of a text, or begins with another sign.
+/// Reports an expansion that is only a part of a text or has a wrong prefix.
 fn text(text: &str, span: Span, report: &mut Report) {
     let Some(found) = expansion_within(text) else { return };
     let message = format!("`{text}` is text: `{found}` is not resolved in it");
@@ -118,7 +118,7 @@ fn text(text: &str, span: Span, report: &mut Report) {
     report.add(EXPANSION_IN_TEXT, span, message, help);
 }
 
-/// Reports an expansion without its sign, which is only text: `user.id`, and `context.user.id` as functions write it.
+/// Reports an expansion without its prefix, which is plain text: `user.id`, or `context.user.id` as in functions.
 fn unsigned(text: &str, span: Span, report: &mut Report) {
     let bare = |open: &str, close: &str| text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
     let inner = bare("${", "}").or_else(|| bare("{{", "}}")).unwrap_or(text).trim();

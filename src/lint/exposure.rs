@@ -1,4 +1,5 @@
-//! What a permission to write undoes of `read`, and permissions that no document can meet: found by trying.
+//! Fields that a write permission makes readable despite `read`, and permissions that no document can satisfy; both are
+//! found by trying.
 
 use super::catalogue::{INSERT_WITHOUT_FIELD, WRITE_SHOWS_ALL};
 use super::extent::{Extent, Writing, always, never, possible, writing, writing_of};
@@ -20,12 +21,12 @@ pub(super) fn lint(search: &Search, report: &mut Report) {
     }
 }
 
-/// A rule that holds for some and not for others.
+/// A rule that holds in some cases only.
 fn is_conditional(rule: Option<&Rule>) -> bool {
     rule.is_some() && !always(rule) && !never(rule)
 }
 
-/// Fields that `read` hides, and that a conditional `write` shows all the same.
+/// Reports fields that `read` hides but a conditional `write` reveals.
 fn shown(search: &Search, role: &Role, report: &mut Report) {
     if is_conditional(role.write.as_ref()) && never(role.read.as_ref()) {
         let Some(read) = &role.read else { return };
@@ -85,7 +86,7 @@ fn hidden_fields(role: &Role) -> Vec<(FieldPath, &FieldRule)> {
     found
 }
 
-/// A reader of a field, or of any, that the `read` beside hides from him.
+/// An example of a reader who sees a field although its `read` hides it from him.
 fn reader(
     search: &Search,
     role: &Role,
@@ -124,7 +125,7 @@ fn reader(
     })
 }
 
-/// `insert` or `delete` of a role whose documents have a field that it may not write.
+/// Reports `insert` or `delete` in a role whose documents have a field that it may not write.
 fn impossible(search: &Search, role: &Role, report: &mut Report) {
     let id = FieldPath::parse("_id").unwrap_or_default();
     if writing(role) != Extent::SomeFields || matches!(writing_of(role, id.segments()), Writing::Never) {

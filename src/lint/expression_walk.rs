@@ -1,22 +1,22 @@
-//! A walk through an expression as it is written.
+//! A walk through an expression as written.
 
 use bson::Bson;
 
 use crate::expr::{Argument, Check, Clause, Condition, ElemMatch, Expansion, Expr, List, Name, Operand};
 use crate::text::{Span, Spanned};
 
-/// What a walk meets.
+/// A part of an expression.
 #[derive(Clone, Copy)]
 pub(super) enum Part<'e> {
-    /// What a clause looks at.
+    /// The left side of a clause.
     Name(&'e Spanned<Name>),
     /// `"name": value`
     Equals(&'e Spanned<Name>, &'e Spanned<Operand>),
-    /// An operator, and the name that it stands behind.
+    /// An operator, and the name that it applies to.
     Check(&'e Spanned<Name>, &'e Spanned<Check>),
 }
 
-/// Calls `visit` with every part, in the order of the text.
+/// Calls `visit` with every part, in source order.
 pub(super) fn each_part<'e>(expr: &'e Expr, visit: &mut dyn FnMut(Part<'e>)) {
     let Expr::All(clauses) = expr else { return };
     for clause in clauses {
@@ -67,7 +67,7 @@ pub(super) enum Leaf<'e> {
     Text(&'e str),
 }
 
-/// Calls `visit` with every expansion and every text in an operand.
+/// Calls `visit` with every expansion and every string in an operand.
 pub(super) fn each_leaf<'e>(operand: &'e Spanned<Operand>, visit: &mut dyn FnMut(Leaf<'e>, Span)) {
     match &operand.value {
         Operand::Literal(value) => each_text(value, &mut |text| visit(Leaf::Text(text), operand.span)),
@@ -86,7 +86,7 @@ fn each_text<'e>(value: &'e Bson, visit: &mut dyn FnMut(&'e str)) {
     }
 }
 
-/// Calls `visit` with every expansion of a part, on the left or on the right, and its place.
+/// Calls `visit` with every expansion of a part, on either side, and its position.
 pub(super) fn each_expansion<'e>(part: Part<'e>, visit: &mut dyn FnMut(&'e Expansion, Span)) {
     if let Part::Name(name) = part
         && let Name::Expansion(expansion) = &name.value

@@ -1,4 +1,4 @@
-//! How much a role can grant at most, whoever asks.
+//! The most that a role can grant to anyone.
 
 use super::shape::settled;
 use crate::path::Segment;
@@ -18,7 +18,7 @@ pub(super) enum Writing<'r> {
     By(&'r Rule),
 }
 
-/// Whether a rule is there and can hold.
+/// Whether a rule is present and can hold.
 pub(super) fn possible(rule: Option<&Rule>) -> bool {
     rule.is_some_and(|rule| settled(&rule.predicate) != Some(false))
 }
@@ -31,7 +31,7 @@ pub(super) fn never(rule: Option<&Rule>) -> bool {
     rule.is_some_and(|rule| settled(&rule.predicate) == Some(false))
 }
 
-/// All field rules of a role, that of `additional_fields` last, without those inside others.
+/// The top-level field rules of a role, ending with `additional_fields`.
 pub(super) fn top_level(role: &Role) -> impl Iterator<Item = &FieldRule> {
     role.fields.iter().chain(&role.additional_fields)
 }
@@ -81,7 +81,7 @@ pub(super) fn writing_unfiltered(role: &Role) -> Extent {
     }
 }
 
-/// Whether a field, or something in it, can be written.
+/// Whether a field or a part of it can be written.
 pub(super) fn takes(field: &FieldRule) -> bool {
     match &field.write {
         Some(write) => settled(&write.predicate) != Some(false),
@@ -89,7 +89,7 @@ pub(super) fn takes(field: &FieldRule) -> bool {
     }
 }
 
-/// What decides whether a path of a document may be written, `document_filters` apart.
+/// What decides whether a path of a document may be written, aside from `document_filters`.
 pub(super) fn writing_of<'r>(role: &'r Role, path: &[Segment]) -> Writing<'r> {
     if writing_unfiltered(role) == Extent::Nothing {
         return Writing::Never;

@@ -1,4 +1,4 @@
-//! Filters that restrict nobody, and projections that fail requests.
+//! Filters that restrict nobody, and projections that make requests fail.
 
 use super::catalogue::{FILTER_WITHOUT_EFFECT, PROJECTION_MIXED, PROJECTIONS_MAY_MIX};
 use super::extent::{always, never};
@@ -66,7 +66,7 @@ fn pair(one: &Filter, other: &Filter, report: &mut Report) {
     }
 }
 
-/// Whether one is the other's negation.
+/// Whether one predicate is the negation of the other.
 fn contrary(a: &Predicate, b: &Predicate) -> bool {
     let negates = |a: &Predicate, b: &Predicate| matches!(a, Predicate::Not(inner) if text(inner) == text(b));
     negates(a, b) || negates(b, a)

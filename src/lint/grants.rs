@@ -1,4 +1,4 @@
-//! What the parts of one role do to each other.
+//! How the parts of one role affect each other.
 
 use super::LintInfo;
 use super::catalogue::{
@@ -34,7 +34,7 @@ pub(super) fn lint(role: &Role, report: &mut Report) {
     }
 }
 
-/// `write: true` beside a `read` that hides.
+/// Reports `write: true` next to a `read` that hides something.
 fn shows(role: &Role, report: &mut Report) {
     let mut pair = |what: &str, read: Option<&Rule>, write: Option<&Rule>| {
         if let (Some(read), Some(_)) = (read, write.filter(|write| always(Some(write))))
@@ -49,7 +49,7 @@ fn shows(role: &Role, report: &mut Report) {
     };
     pair("a document", role.read.as_ref(), role.write.as_ref());
     if always(role.write.as_ref()) {
-        // The document's own `write` is why its fields are shown.
+        // The fields are visible because of the role's own `write`.
         return;
     }
     let mut fields: Vec<&FieldRule> = top_level(role).collect();
@@ -63,7 +63,7 @@ fn title(field: &FieldRule) -> String {
     if field.name.is_empty() { "the other fields".to_owned() } else { format!("`{}`", field.name) }
 }
 
-/// One kind of permission of field rules.
+/// A kind of permission in field rules.
 type Kind = fn(&FieldRule) -> Option<&Rule>;
 
 fn read(field: &FieldRule) -> Option<&Rule> {
@@ -74,7 +74,7 @@ fn write(field: &FieldRule) -> Option<&Rule> {
     field.write.as_ref()
 }
 
-/// The rules of a kind in field rules, those of inner fields included, with the fields that have them.
+/// The field rules of a kind, including nested ones, with their fields.
 fn rules(role: &Role, kind: Kind) -> Vec<(&FieldRule, &Rule)> {
     fn collect<'r>(field: &'r FieldRule, kind: Kind, found: &mut Vec<(&'r FieldRule, &'r Rule)>) {
         found.extend(kind(field).map(|rule| (field, rule)));
@@ -113,7 +113,7 @@ fn writes(role: &Role) -> Option<Dead> {
     })
 }
 
-/// Field rules that the document level makes dead.
+/// Field rules that have no effect because of the rules for whole documents.
 struct Dead {
     lint: LintInfo,
     span: Span,
@@ -121,8 +121,8 @@ struct Dead {
     help: &'static str,
 }
 
-/// The rules that differ from what the document level `grants`, which is none under a condition; else all, where they
-/// only repeat that it grants.
+/// The rules that differ from what the whole-document rule `grants`. If all of them merely repeat an unconditional
+/// grant, all are returned.
 fn dead(
     lint: LintInfo,
     found: &[(&FieldRule, &Rule)],
@@ -146,7 +146,7 @@ fn dead(
     (grants == Some(true)).then_some(repeated)
 }
 
-/// An entry with a `read` or `write` of its own settles what it contains.
+/// Reports nested rules under a `read` or `write` that already decides for everything inside.
 fn nested(field: &FieldRule, report: &mut Report) {
     for inner in field.fields.iter().flatten() {
         for (key, kind, lint, settles) in [
@@ -197,7 +197,7 @@ fn halves(role: &Role, report: &mut Report) {
     report.add(DOCUMENT_FILTERS_HALF, halves.span, message, help);
 }
 
-/// `insert` and `delete` of a role that cannot write what they need.
+/// Reports `insert` and `delete` of a role that cannot write what they require.
 fn inserts(role: &Role, report: &mut Report) {
     let granted: Vec<(&str, &Rule)> = [("insert", &role.insert), ("delete", &role.delete)]
         .into_iter()
@@ -223,12 +223,12 @@ fn inserts(role: &Role, report: &mut Report) {
     }
 }
 
-/// Whether a role that does nothing was reported.
+/// Reports a role without any effect; returns whether it did.
 fn nothing(role: &Role, report: &mut Report) -> bool {
     if reading(role) != Extent::Nothing || writing(role) != Extent::Nothing || never(Some(&role.apply_when)) {
         return false;
     }
-    // Who writes it down means it: roles that deny keep later ones from being chosen.
+    // Writing `false` explicitly is intentional: such a role keeps later ones from being chosen.
     let meant = |read: Option<&Rule>, write: Option<&Rule>| never(read) || never(write);
     let halves = role.document_filters.as_ref();
     let denies = meant(role.read.as_ref(), role.write.as_ref())

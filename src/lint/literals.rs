@@ -1,4 +1,4 @@
-//! Literals that are compared whole where a condition was meant.
+//! Literals that are compared whole although a condition was probably intended.
 
 use bson::Bson;
 
@@ -34,7 +34,7 @@ pub(super) fn lint(part: Part<'_>, report: &mut Report) {
     }
 }
 
-/// Reports a word such as `or` before conditions, which is a field's name without its sign; says whether it did.
+/// Reports a word such as `or` before conditions, which without its prefix is a field name; returns whether it did.
 fn logic(name: &str, value: &Spanned<Operand>, report: &mut Report) -> bool {
     let Some(meant) = bare_logic(name) else { return false };
     let is_condition = match &value.value {
@@ -84,7 +84,7 @@ fn object(name: &str, value: &Spanned<Operand>, keys: &[&str], report: &mut Repo
     report.add(OBJECT_COMPARED_WHOLE, value.span, message, format!("for a field of it write `{name}.{first}`"));
 }
 
-/// The one member of an object that is a value, as it is written.
+/// The only member of an object that is a value, as written.
 fn only(value: &Operand) -> Option<(String, Node)> {
     let (key, inner) = match value.to_json() {
         serde_json::Value::Object(members) => members.into_iter().next()?,
@@ -93,7 +93,7 @@ fn only(value: &Operand) -> Option<(String, Node)> {
     Some((key, json::parse(&inner.to_string()).ok()?))
 }
 
-/// Whether a key is an operator without its sign. Some are likely names of fields.
+/// Whether a key is an operator without its prefix. Some of these words are plausible field names.
 fn is_bare_operator(key: &str) -> bool {
     !matches!(key, "type" | "size" | "options" | "function" | "all") && Operator::parse(&format!("${key}")).is_some()
 }
@@ -142,7 +142,7 @@ fn list(operator: &str, elements: &[Spanned<Operand>], report: &mut Report) {
     }
 }
 
-/// Whether what an expansion leads to is probably an array.
+/// Whether the value of an expansion is probably an array.
 fn is_list(expansion: &Expansion) -> bool {
     let segments = expansion.path.segments();
     let first = expansion.path.first();

@@ -1,4 +1,4 @@
-//! The conditions that say whose a document is.
+//! The conditions that determine the owner of a document.
 
 use super::shape::{Polarity, View, references, rights, view};
 use super::witness::{At, Moment};
@@ -8,15 +8,15 @@ use crate::predicate::{ContextRoot, DocumentRoot, Left, List, Predicate, Right, 
 
 /// A condition that compares a field with the user.
 pub(super) struct Ownership<'r> {
-    /// The field, from the document.
+    /// The path of the field in the document.
     pub(super) path: FieldPath,
-    /// The test alone.
+    /// The test on its own.
     pub(super) predicate: &'r Predicate,
-    /// The rule's field, if it is a field's rule.
+    /// The field of the rule, if it is a field rule.
     field: Option<FieldPath>,
-    /// The test, asked about the document that is being written.
+    /// The test, rewritten for the document that is being written.
     pub(super) condition: String,
-    /// Whether the role is chosen by it.
+    /// Whether it decides whether the role applies.
     pub(super) chooses: bool,
 }
 
@@ -30,7 +30,7 @@ impl Ownership<'_> {
     }
 }
 
-/// Every such condition of a role, those by which it is chosen first; of equal ones the first.
+/// All such conditions of a role, those in its `apply_when` first, without repetitions.
 pub(super) fn ownerships(role: &Role) -> Vec<Ownership<'_>> {
     let mut found: Vec<Ownership<'_>> = Vec::new();
     let halves = role.document_filters.as_ref();
@@ -78,7 +78,7 @@ fn collect<'r>(rule: &'r Rule, field: Option<&FieldPath>, chooses: bool, found: 
     });
 }
 
-/// The text of a test with the new document in the place of the one before, and of a field's own values.
+/// The text of a test, rewritten for the new document and with a field's own value replaced by its path.
 fn of_new_document(text: &str, field: Option<&FieldPath>) -> String {
     let text = text.replace("%%prevRoot.", "%%root.");
     match field {
@@ -90,7 +90,7 @@ fn of_new_document(text: &str, field: Option<&FieldPath>) -> String {
     }
 }
 
-/// The tests that must hold, or one of which must.
+/// Visits the tests that must hold, and those of which one must hold.
 fn asserted<'p>(predicate: &'p Predicate, polarity: Polarity, visit: &mut dyn FnMut(&'p Predicate, &'p Test)) {
     match predicate {
         Predicate::Not(inner) => asserted(inner, polarity.flipped(), visit),

@@ -1,4 +1,4 @@
-//! What is ours: rules that say it mean nothing to App Services.
+//! Extensions of Portcullis that have no meaning in App Services.
 
 use super::catalogue::NOT_PORTABLE;
 use super::report::Report;
@@ -6,7 +6,7 @@ use crate::json::{Kind, Node};
 use crate::predicate::{ContextRoot, Predicate};
 use crate::text::Finding;
 
-/// What of some expressions App Services did not know.
+/// Reports the parts of expressions that App Services does not support.
 #[must_use]
 pub fn lint_portable<'p>(predicates: impl IntoIterator<Item = &'p Predicate>) -> Vec<Finding> {
     let mut report = Report::default();
@@ -22,8 +22,8 @@ pub fn lint_portable<'p>(predicates: impl IntoIterator<Item = &'p Predicate>) ->
     report.finish()
 }
 
-/// Which `%()` templates in the text of a configuration file App Services did not know: it replaced values that are wholly one
-/// `%(%%environment.values.name)`.
+/// Reports `%()` templates in a configuration file that App Services does not support: it only replaces values that
+/// consist of a single `%(%%environment.values.name)`.
 #[must_use]
 pub fn lint_portable_templates(file: &Node) -> Vec<Finding> {
     let mut report = Report::default();

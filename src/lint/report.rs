@@ -4,7 +4,7 @@ use super::LintInfo;
 use super::catalogue::{FIELD_READS_DEAD, WRITE_SHOWS_ALL};
 use crate::text::{Finding, Span};
 
-/// Collects findings; the same one at the same place counts once.
+/// Collects findings; duplicates at the same position are dropped.
 #[derive(Default)]
 pub(super) struct Report {
     findings: Vec<Finding>,
@@ -25,9 +25,9 @@ impl Report {
         }
     }
 
-    /// The findings in the order of the text.
+    /// The findings in source order.
     pub(super) fn finish(mut self) -> Vec<Finding> {
-        // Whatever shows a field that is never evaluated, it is one cause.
+        // Whatever reveals a field whose rule is never evaluated, the cause is the same and reported once.
         let dead = |span| self.seen.contains(&(FIELD_READS_DEAD.code, span));
         self.findings.retain(|finding| finding.code != WRITE_SHOWS_ALL.code || !dead(finding.span));
         self.findings.sort_by_key(|finding| (finding.span, finding.code));

@@ -1,4 +1,4 @@
-//! Roles beside one another: which of them is ever chosen.
+//! Roles in relation to each other: which of them can ever be chosen.
 
 use std::collections::HashMap;
 
@@ -53,12 +53,12 @@ pub(super) fn lint(roles: &[Role], report: &mut Report) {
     }
 }
 
-/// Finds the roles whose condition can be a part of another's without comparing each with each: by the one of its parts that
-/// the fewest roles have.
+/// Finds the roles whose condition may be contained in another's, without comparing all pairs: roles are indexed by
+/// their rarest condition.
 struct Candidates<'c> {
     conditions: &'c [Vec<String>],
     by_part: HashMap<&'c str, Vec<usize>>,
-    /// Those that apply always.
+    /// The roles that always apply.
     always: Vec<usize>,
 }
 
@@ -81,7 +81,7 @@ impl<'c> Candidates<'c> {
         candidates
     }
 
-    /// The places of the roles that may apply wherever one with this condition does, each with its own.
+    /// The indexes of the roles that may apply wherever one with this condition does, each with its condition.
     fn of<'a>(&'a self, condition: &'a [String]) -> impl Iterator<Item = (usize, &'a [String])> {
         let of_parts = condition.iter().filter_map(|part| self.by_part.get(part.as_str())).flatten();
         let places = self.always.iter().chain(of_parts);
@@ -89,7 +89,7 @@ impl<'c> Candidates<'c> {
     }
 }
 
-/// Whether all parts of a condition are among those of another; both are in order.
+/// Whether all parts of a condition are among those of another; both are sorted.
 fn is_within(wider: &[String], condition: &[String]) -> bool {
     wider.len() <= condition.len() && wider.iter().all(|text| condition.binary_search(text).is_ok())
 }
@@ -103,7 +103,7 @@ fn skippable(role: &Role, after: &Role, (test, lacking): (&Test, &Reference), re
     report.add(ROLE_SKIPPABLE, test.span, message, help);
 }
 
-/// A negated test with something on the right that a user may lack.
+/// A negated test with a right operand that a user may lack.
 fn unresolvable(predicate: &Predicate, polarity: Polarity) -> Option<(&Test, &Reference)> {
     match view(predicate, polarity) {
         View::Constant | View::Test(_, Polarity::Asserted) => None,
@@ -113,7 +113,7 @@ fn unresolvable(predicate: &Predicate, polarity: Polarity) -> Option<(&Test, &Re
         View::Test(test, Polarity::Denied) => {
             let lacking = rights(test).into_iter().flat_map(references).find(|reference| match reference.root {
                 ContextRoot::User => matches!(reference.path.first(), Some("custom_data" | "data")),
-                // Any other property that is not there is an Error.
+                // Any other missing property is an Error.
                 ContextRoot::Request => reference.path.first() == Some("requestHeaders"),
                 _ => false,
             });

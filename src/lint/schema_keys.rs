@@ -1,4 +1,4 @@
-//! Keys of a schema that look like a demand and are none.
+//! Keys of a schema that look like constraints but are not.
 
 use super::catalogue::SCHEMA_ASKS_NOTHING;
 use super::report::Report;

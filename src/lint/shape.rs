@@ -1,4 +1,4 @@
-//! What can be said about a predicate without any document or user.
+//! Properties of predicates that do not depend on documents or users.
 
 use bson::Bson;
 
@@ -6,7 +6,7 @@ use crate::expr::Root;
 use crate::path::FieldPath;
 use crate::predicate::{ContextRoot, DocumentRoot, Left, Predicate, Reference, Right, Test, TestKind};
 
-/// The truth of a predicate that is the same for all documents and users.
+/// The truth of a predicate, if it is the same for all documents and users.
 pub(super) fn settled(predicate: &Predicate) -> Option<bool> {
     match predicate {
         Predicate::Constant(value) => Some(*value),
@@ -32,7 +32,7 @@ pub(super) fn settled(predicate: &Predicate) -> Option<bool> {
     }
 }
 
-/// Whether a test stands under an even or an odd number of negations.
+/// Whether a test is under an even or an odd number of negations.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Polarity {
     Asserted,
@@ -48,7 +48,7 @@ impl Polarity {
     }
 }
 
-/// What all of must hold, or one of must, once negations are pushed down to the tests.
+/// A conjunction or disjunction, after negations have been pushed down to the tests.
 pub(super) enum View<'p> {
     Constant,
     All(&'p [Predicate], Polarity),
@@ -102,22 +102,22 @@ pub(super) fn text(predicate: &Predicate) -> String {
     }
 }
 
-/// The operands on the right of a test, those in lists included.
+/// The right operands of a test, including those in lists.
 pub(super) fn rights(test: &Test) -> Vec<&Right> {
     test.rights()
 }
 
-/// The places in the context that a right operand needs.
+/// The context references in a right operand.
 pub(super) fn references(right: &Right) -> Vec<&Reference> {
     right.references()
 }
 
-/// A property of the user that every user has.
+/// Whether a reference is this property of the user, which every user has.
 pub(super) fn is_user(reference: &Reference, name: &str) -> bool {
     reference.root == ContextRoot::User && matches!(reference.path.segments(), [only] if only.name() == name)
 }
 
-/// The field of `%%user.custom_data` that a reference begins with: `None` if it is another reference, empty for the whole.
+/// The first field of a reference into `%%user.custom_data`: `None` for other references, empty for all custom data.
 pub(super) fn custom_data_field(reference: &Reference) -> Option<&str> {
     match (reference.root, reference.path.segments()) {
         (ContextRoot::User, [first]) if first.name() == "custom_data" => Some(""),
@@ -126,7 +126,7 @@ pub(super) fn custom_data_field(reference: &Reference) -> Option<&str> {
     }
 }
 
-/// Whether a name is that of a list, as far as names tell.
+/// Whether a name looks like that of a list.
 pub(super) fn is_plural(name: &str) -> bool {
     let lower = name.to_lowercase();
     let singular = ["ss", "us", "is", "as", "news", "series", "http", "https"];
@@ -135,7 +135,7 @@ pub(super) fn is_plural(name: &str) -> bool {
         || (lower.len() > 3 && lower.ends_with('s') && !singular.iter().any(|end| lower.ends_with(end)))
 }
 
-/// A document's root as it is written.
+/// A document root as written.
 pub(super) fn root_name(root: DocumentRoot) -> &'static str {
     match root {
         DocumentRoot::Root => Root::Root.name(),
@@ -145,7 +145,7 @@ pub(super) fn root_name(root: DocumentRoot) -> &'static str {
     }
 }
 
-/// A place in a document as it is written on the left.
+/// A place in a document as written on the left.
 pub(super) fn place_name(root: DocumentRoot, path: &FieldPath) -> String {
     match root {
         _ if path.is_root() => root_name(root).to_owned(),

@@ -1,4 +1,4 @@
-//! Writers who can change what their permission rests on: found by letting them try.
+//! Users who can change what their own permissions depend on; found by trying.
 
 use std::collections::BTreeSet;
 
@@ -35,7 +35,7 @@ pub(super) fn lint(search: &Search, report: &mut Report) {
     }
 }
 
-/// More fields that make an owner are not tried with every role.
+/// The maximum number of owner fields that are tried with every role.
 const MAX_OWNERS: usize = 6;
 
 fn distinct<'a, 'r>(roles: &'r [Role], all: &'a [Vec<Ownership<'r>>]) -> Vec<(&'r Role, &'a Ownership<'r>)> {
@@ -73,7 +73,7 @@ fn is_owner(draft: &Draft, owner: &Ownership<'_>) -> bool {
     draft.truth(owner.predicate, Moment::After, owner.field()) == Truth::True
 }
 
-/// Reports a role whose users can make a document another's, which others cannot.
+/// Reports a role whose users can give away a document that others cannot take.
 fn movable(search: &Search, role: &Role, own: &[Ownership<'_>], report: &mut Report) {
     for owner in own {
         let Some(rule) = decider(role, &owner.path) else { continue };
@@ -84,7 +84,7 @@ fn movable(search: &Search, role: &Role, own: &[Ownership<'_>], report: &mut Rep
                 pinned.then_some(draft)
             });
         let drafts = search.permit(drafts.collect(), role, &[&owner.path]);
-        // Who need not be the owner gives nothing of his own away.
+        // A user who need not be the owner gives away nothing of his own.
         let is_open = |draft: &Draft| {
             let mut others = draft.clone();
             let third = get(&draft.new, owner.path.segments()).map(another);
@@ -106,7 +106,7 @@ fn movable(search: &Search, role: &Role, own: &[Ownership<'_>], report: &mut Rep
     }
 }
 
-/// Reports a role whose users can insert documents that are another's, which they then cannot touch.
+/// Reports a role whose users can insert documents for other owners, which they then cannot access.
 fn for_others(search: &Search, role: &Role, own: &[Ownership<'_>], report: &mut Report) {
     if never(role.insert.as_ref()) {
         return;
@@ -140,7 +140,7 @@ fn for_others(search: &Search, role: &Role, own: &[Ownership<'_>], report: &mut 
     }
 }
 
-/// Reports an `insert` whose question an update can undo.
+/// Reports an `insert` condition that a later update can circumvent.
 fn evaded(search: &Search, role: &Role, report: &mut Report) -> bool {
     let Some(insert) = role.insert.as_ref().filter(|rule| possible(Some(rule)) && !always(Some(rule))) else {
         return false;
@@ -175,7 +175,7 @@ fn evaded(search: &Search, role: &Role, report: &mut Report) -> bool {
     false
 }
 
-/// What an inserted document may become, though it could not have been inserted.
+/// A document that an inserted one can be changed into, although it could not have been inserted.
 fn undo(search: &Search, draft: &Draft, path: &FieldPath) -> Option<Document> {
     let value = get(&draft.new, path.segments());
     let changes = value.map(another).into_iter().map(Some).chain([None]);
@@ -195,7 +195,7 @@ fn undo(search: &Search, draft: &Draft, path: &FieldPath) -> Option<Document> {
     None
 }
 
-/// Reports a role whose users can make themselves the owners of documents, and can do more with these then.
+/// Reports a role whose users can make themselves owners of documents and thereby gain permissions.
 fn taken(search: &Search, role: &Role, owners: &[(&Role, &Ownership<'_>)], report: &mut Report) -> bool {
     for (better, owner) in owners {
         let Some(rule) = decider(role, &owner.path) else { continue };
@@ -239,7 +239,7 @@ struct Powers {
     deletes: bool,
 }
 
-/// More fields of one document are not looked at.
+/// The maximum number of fields examined per document.
 const MAX_FIELDS: usize = 16;
 
 impl Powers {
@@ -274,7 +274,7 @@ impl Powers {
     }
 }
 
-/// The fields of which some role speaks, and one of which none does.
+/// The fields that some role names, and one that none names.
 fn field_names(search: &Search) -> Vec<String> {
     let named = search.policy.roles.iter().flat_map(|role| &role.fields).map(|field| field.name.to_string());
     let mut names: Vec<String> = named.take(MAX_FIELDS).collect();

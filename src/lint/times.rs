@@ -1,14 +1,14 @@
-//! Comparisons of before and after where there is no change to be seen.
+//! Comparisons of the old and the new document in rules for which there is no change.
 
 use super::catalogue::{CHANGE_UNSEEN, PREVIOUS_IN_READ};
 use super::report::Report;
 use super::shape::{rights, root_name};
 use crate::predicate::{DocumentRoot, Left, Right, Test};
 
-/// When a rule is asked.
+/// When a rule is evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Time {
-    /// When a role or a filter is chosen.
+    /// When a role or filter is selected.
     Choosing,
     /// When a document is read.
     Reading,

@@ -1,24 +1,24 @@
-//! `$bitsAllSet` and its like.
+//! `$bitsAllSet` and similar operators.
 
 use bson::Bson;
 
 use crate::aggregation::{BAD_VALUE, FAILED_TO_PARSE, FindError, nearest_integer};
 use crate::value::{Number, ValueRef};
 
-/// Which bits are asked for, and how.
+/// The bits to test, and how.
 #[derive(Clone, Debug)]
 pub(crate) struct Bits {
-    /// The positions, from the lowest bit on.
+    /// The positions, counted from the lowest bit.
     positions: Vec<usize>,
     all: bool,
     set: bool,
 }
 
-/// The position of the sign, which stands for all bits above it.
+/// The position of the sign bit, which stands for all higher bits.
 const SIGN: usize = 63;
 
 impl Bits {
-    /// None if this is another operator.
+    /// `None` if this is a different operator.
     pub(crate) fn parse(operator: &str, operand: &Bson) -> Option<Result<Self, FindError>> {
         let (all, set) = match operator {
             "$bitsAllSet" => (true, true),
@@ -35,7 +35,8 @@ impl Bits {
             ValueRef::Binary { bytes, .. } => {
                 Box::new(move |at| bytes.get(at / 8).is_some_and(|byte| byte >> (at % 8) & 1 == 1))
             }
-            // The server rounds decimals where it refuses fractions of doubles; what does not fit becomes the least integer.
+            // The server rounds decimals but rejects doubles with a fraction; a decimal that does not fit becomes the
+            // minimum integer.
             ValueRef::Decimal128(number) => {
                 let number = nearest_integer(number).unwrap_or(i64::MIN);
                 Box::new(move |at| number >> at.min(SIGN) & 1 == 1)

@@ -1,4 +1,4 @@
-//! `$jsonSchema`: MongoDB's form of JSON Schema, draft 4, with `bsonType`.
+//! `$jsonSchema`: MongoDB's dialect of JSON Schema draft 4, with `bsonType`.
 
 use bson::{Bson, Document};
 
@@ -7,7 +7,7 @@ use crate::aggregation::{FAILED_TO_PARSE, FindError};
 use crate::expr::Pattern;
 use crate::value::{ArrayRef, DocumentRef, Malformed, Number, Steps, Type, TypeSet, ValueRef, equal_in_steps};
 
-/// A schema; of a keyword that is about another type than the value's, nothing is asked.
+/// A compiled schema. Keywords that concern a type other than the value's have no effect.
 #[derive(Debug, Default)]
 pub(crate) struct JsonSchema {
     keywords: Vec<Keyword>,
@@ -27,7 +27,7 @@ enum Keyword {
     Items(i64, i64),
     Unique,
     Each(JsonSchema),
-    /// By place, and what is said of those behind: none are allowed, or a schema.
+    /// Schemas by index, and the constraint on further elements.
     Places(Vec<JsonSchema>, Option<Rest>),
     Fields(i64, i64),
     Required(Vec<String>),
@@ -222,7 +222,7 @@ impl JsonSchema {
         }))
     }
 
-    /// How many parts it has.
+    /// The number of its parts.
     pub(crate) fn parts(&self) -> usize {
         let inner =
             self.properties.iter().map(|(_, schema)| schema).chain(self.patterns.iter().map(|(_, schema)| schema));

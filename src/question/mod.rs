@@ -1,5 +1,5 @@
-//! What the filter of a client asks that no rule can ask: `$expr`, `$jsonSchema`, bits, and the order of values that rules do not
-//! compare.
+//! Conditions that are possible in a client's filter but not in rules: `$expr`, `$jsonSchema`, bit tests, and
+//! comparisons of values that the rule language does not order.
 
 mod bits;
 mod json_schema;
@@ -12,10 +12,10 @@ pub(crate) use test::Question;
 
 use crate::expr::PatternAllowance;
 
-/// How deep conditions may be nested in each other, as in MongoDB.
+/// The maximum nesting depth of conditions, as in MongoDB.
 pub(crate) const MAX_DEPTH: usize = 100;
 
-/// How deep a condition stands, and what its patterns may take.
+/// The nesting depth of a condition, and its pattern allowance.
 #[derive(Clone, Copy)]
 pub(crate) struct At<'p> {
     pub(crate) depth: usize,

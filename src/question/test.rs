@@ -9,16 +9,17 @@ use crate::expr::Comparison;
 use crate::path::Leaf;
 use crate::value::{Steps, Type, ValueRef, sort_order};
 
-/// A question of a client's that no rule asks, cheap to copy.
+/// A condition that is possible only in a client's filter; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ClientTest(Arc<Question>);
 
 #[derive(Debug)]
 pub(crate) enum Question {
-    /// An order in which only MongoDB puts values: those of one type, and everything below MaxKey and above MinKey.
+    /// A comparison by an order that only MongoDB defines: between values of one type, and relative to MinKey and
+    /// MaxKey.
     Order(Comparison, Bson),
     Bits(Bits),
-    /// `$expr`, of the whole document: as it was read, and as it was written.
+    /// `$expr`, for the whole document: compiled, and as written.
     Expression(Expression, Bson),
     /// `$jsonSchema`
     Schema(JsonSchema),
@@ -37,7 +38,7 @@ impl ClientTest {
         }
     }
 
-    /// The answer about a value, or about one that is missing.
+    /// Evaluates the condition on a value, or on Missing.
     pub(crate) fn holds(&self, value: Option<ValueRef<'_>>, steps: &Steps) -> Result<bool, FindError> {
         match &*self.0 {
             Question::Order(comparison, other) => {
@@ -54,8 +55,8 @@ impl ClientTest {
 }
 
 impl ClientTest {
-    /// The top-level fields that a database may be asked about in place of this library, and how: it must not fail on any document,
-    /// since some of them are not for the client to know of.
+    /// The top-level fields and the condition, if the database may evaluate it instead of this library. This requires
+    /// that it cannot fail on any document, because the client may not know about some of them.
     pub(crate) fn pushed(&self) -> Option<(Vec<&str>, &Bson)> {
         match &*self.0 {
             Question::Expression(expression, written) if expression.never_fails() => {
@@ -65,7 +66,7 @@ impl ClientTest {
         }
     }
 
-    /// As how many tests of a database's it counts.
+    /// The number of database tests that it counts as.
     pub(crate) fn tests(&self) -> usize {
         match &*self.0 {
             Question::Order(..) | Question::Bits(_) => 1,
@@ -88,7 +89,7 @@ fn ordered(value: Option<ValueRef<'_>>, other: ValueRef<'_>, steps: &Steps) -> R
     Ok(Some(sort_order(value, Some(other))?))
 }
 
-/// How many steps it takes at most to compare a value with this one.
+/// The maximum number of steps for comparing a value with this one.
 fn size(value: ValueRef<'_>) -> usize {
     match value {
         ValueRef::Array(array) => array.iter().flatten().map(size).sum::<usize>() + 1,

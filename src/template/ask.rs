@@ -1,7 +1,7 @@
 use crate::expr::{Expansion, ExprErrorKind};
 use crate::predicate::{Place, place};
 
-/// An expansion, and what it leads to.
+/// An expansion and the place that it refers to.
 #[derive(Clone, Debug)]
 pub(super) struct Ask {
     pub(super) expansion: Expansion,

@@ -1,5 +1,5 @@
-//! `%(%%environment.values.name)` in the strings of configuration files: the narrower templates of App Services, replaced
-//! when a file is loaded.
+//! `%(%%environment.values.name)` in the strings of configuration files: the restricted templates of App Services,
+//! which are replaced when a file is loaded.
 
 use std::collections::HashMap;
 
@@ -13,10 +13,10 @@ use crate::expr::{Expansion, Root};
 use crate::json::{Kind, Member, Node};
 use crate::text::{Code, Located, Span, closest};
 
-/// Why a `%()` of a configuration file cannot be replaced, and where.
+/// Why a `%()` in a configuration file cannot be replaced, and where.
 pub type SubstitutionError = Located<SubstitutionErrorKind>;
 
-/// The ways in which a `%()` of a configuration file can fail.
+/// The kinds of [`SubstitutionError`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SubstitutionErrorKind {
@@ -28,19 +28,19 @@ pub enum SubstitutionErrorKind {
         "`%({0})` cannot be replaced here: only `%%environment.values.<name>`, `%%environment.tag` and `%%values.<name>` can"
     )]
     NotConfiguration(String),
-    /// No value of that name is configured.
+    /// No value with this name is configured.
     #[error("`%({0})` has no value")]
     Missing(String),
-    /// The value is something else than a string.
+    /// The value is not a string.
     #[error("`%({0})` is not a string")]
     NotString(String),
     /// The value is a secret.
     #[error("`%({0})` is a secret, which must not be copied into configuration")]
     Secret(String),
-    /// Replacing makes the text too long.
+    /// The result would be too long.
     #[error("the text is longer than {max} bytes with its templates replaced", max = crate::json::MAX_SIZE)]
     TooLong,
-    /// Two keys of one object became the same.
+    /// Replacing made two keys of an object equal.
     #[error("duplicate key `{0}` after template substitution")]
     KeyDuplicate(String),
 }
@@ -59,19 +59,20 @@ impl Code for SubstitutionErrorKind {
     }
 }
 
-/// What the `%()` of configuration files are replaced by.
+/// The values that replace the `%()` in configuration files.
 #[derive(Clone, Debug, Default)]
 pub struct Substitutions {
-    /// The environment's tag, empty where the application has no environment; `None` if it is not known.
+    /// The environment's tag, empty if the application has no environment; `None` if it is unknown.
     tag: Option<String>,
     environment: HashMap<String, Bson>,
     values: HashMap<String, Bson>,
-    /// The names of secrets, so that an error can say what is wrong.
+    /// The names of secrets, for a more specific error.
     secrets: Vec<String>,
 }
 
 impl Substitutions {
-    /// The values of `environment` and `values`, which hold no secrets. Without an environment its tag is not known.
+    /// Uses the values of `environment` and `values`, neither of which may contain secrets. Without an environment, its
+    /// tag is unknown.
     #[must_use]
     pub fn new(environment: Option<&Environment>, values: Option<&Document>) -> Self {
         let named = |values: &Document| values.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
@@ -83,7 +84,7 @@ impl Substitutions {
         }
     }
 
-    /// Names values that are secrets, which are never copied into configuration.
+    /// Declares which values are secrets; these are never copied into configuration.
     #[must_use]
     pub fn with_secret_names(mut self, names: impl IntoIterator<Item = String>) -> Self {
         self.secrets.extend(names);
@@ -91,10 +92,10 @@ impl Substitutions {
     }
 }
 
-/// Replaces every `%(…)` in the strings of a JSON value, keys included.
+/// Replaces every `%(…)` in the strings of a JSON value, including keys.
 ///
 /// # Errors
-/// Every template that has no string to be replaced by.
+/// All templates that cannot be replaced by a string.
 pub fn expand(node: &Node, substitutions: &Substitutions) -> Result<Node, Vec<SubstitutionError>> {
     let mut expander = Expander { substitutions, errors: Vec::new(), written: 0 };
     let expanded = expander.node(node);
@@ -104,7 +105,7 @@ pub fn expand(node: &Node, substitutions: &Substitutions) -> Result<Node, Vec<Su
 struct Expander<'s> {
     substitutions: &'s Substitutions,
     errors: Vec<SubstitutionError>,
-    /// Bytes that replacements have added, over the whole value.
+    /// The number of bytes that replacements have added to the whole value.
     written: usize,
 }
 
@@ -208,7 +209,7 @@ fn located(kind: SubstitutionErrorKind, help: Option<String>, at: Span) -> Subst
     }
 }
 
-/// What stands between `%(` and `)`.
+/// The content between `%(` and `)`.
 fn inner(written: &str) -> &str {
     written.strip_prefix("%(").and_then(|rest| rest.strip_suffix(')')).unwrap_or(written).trim()
 }
@@ -218,7 +219,7 @@ fn not_configuration(inner: &str) -> (SubstitutionErrorKind, Option<String>) {
     (SubstitutionErrorKind::NotConfiguration(inner.to_owned()), help)
 }
 
-/// A malformed insertion, as an error of a configuration file.
+/// Converts the error for a malformed insertion to that of a configuration file.
 fn malformed((kind, help): (TemplateErrorKind, Option<String>), at: Span) -> SubstitutionError {
     let text = match kind {
         TemplateErrorKind::Unclosed => {
@@ -239,7 +240,7 @@ fn malformed((kind, help): (TemplateErrorKind, Option<String>), at: Span) -> Sub
     located(kind, help, at)
 }
 
-/// A value by its whole name, or else by a path into it.
+/// Looks up a value by its full name or, failing that, by a path into it.
 fn look_up<'v>(map: &'v HashMap<String, Bson>, path: &str) -> Option<&'v Bson> {
     map.get(path).or_else(|| {
         let (first, rest) = path.split_once('.')?;

@@ -15,17 +15,17 @@ pub struct TemplateError {
     help: Option<String>,
 }
 
-/// The ways in which a template can be malformed.
+/// The kinds of [`TemplateError`].
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum TemplateErrorKind {
     /// The text is not JSON.
     #[error("{0}")]
     Json(JsonErrorKind),
-    /// An object that looks like a literal of extended JSON and is none.
+    /// An object that looks like an extended JSON literal but is malformed.
     #[error("{0}")]
     Ejson(EjsonErrorKind),
-    /// A string that begins with `%%` and is no expansion, or what stands in `%(…)` and is none.
+    /// A string that begins with `%%` but is not an expansion, or a `%(…)` whose content is not one.
     #[error("{0}")]
     Expansion(ExprErrorKind),
     /// `%(%%user.id` without its `)`
@@ -46,7 +46,7 @@ pub enum TemplateErrorKind {
     /// `%(%%user.data.name, null)`
     #[error("null has no text")]
     NullInText,
-    /// A key that begins with `%` and is no operator.
+    /// A key that begins with `%` but is not an operator.
     #[error("unknown operator `{0}`")]
     OperatorUnknown(String),
     /// An operator that is not the only key of its object.
@@ -58,10 +58,10 @@ pub enum TemplateErrorKind {
     /// `{"%function": "f"}`
     #[error("`%function` takes an object with a `name`, a string, and optionally `arguments`")]
     FunctionOperand,
-    /// A template nested deeper than [`MAX_DEPTH`](crate::json::MAX_DEPTH).
+    /// Nesting deeper than [`MAX_DEPTH`](crate::json::MAX_DEPTH).
     #[error("nested deeper than {max} levels", max = crate::json::MAX_DEPTH)]
     TooDeep,
-    /// A template of more than [`MAX_SIZE`] bytes.
+    /// More than [`MAX_SIZE`] bytes.
     #[error("a template has at most {MAX_SIZE} bytes")]
     TooLarge,
 }
@@ -71,25 +71,25 @@ impl TemplateError {
         Self { kind, pointer: pointer.into(), span, help }
     }
 
-    /// What is wrong.
+    /// The kind of error.
     #[must_use]
     pub const fn kind(&self) -> &TemplateErrorKind {
         &self.kind
     }
 
-    /// Where, as a JSON pointer (RFC 6901) into the template.
+    /// The JSON pointer (RFC 6901) of the error in the template.
     #[must_use]
     pub const fn pointer(&self) -> &str {
         &self.pointer
     }
 
-    /// Where, in the source text; empty for a template that was not read from text.
+    /// The position in the source text; empty for a template that was not parsed from text.
     #[must_use]
     pub const fn span(&self) -> Span {
         self.span
     }
 
-    /// The way out, where there is an obvious one.
+    /// A suggestion, if there is an obvious one.
     #[must_use]
     pub fn help(&self) -> Option<&str> {
         self.help.as_deref()
@@ -140,7 +140,7 @@ impl From<TemplateError> for Finding {
     }
 }
 
-/// Every error of a template, in the order in which they were met; at least one.
+/// All errors of a template, in the order in which they were found; at least one.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[error("{}", list(.0))]
 pub struct TemplateErrors(pub(super) Vec<TemplateError>);

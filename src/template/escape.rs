@@ -3,7 +3,7 @@ use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// How what is inserted into a text is escaped, so that it stays a value of the language that the text is written in.
+/// How inserted text is escaped, so that it remains a value in the language of the surrounding text.
 ///
 /// ```
 /// use portcullis::template::{Escape, Template};
@@ -16,23 +16,23 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Escape {
-    /// Inserted as it is.
+    /// No escaping.
     #[default]
     None,
-    /// Inside of a JSON string: quotes, backslashes and control characters are escaped.
+    /// Inside a JSON string: escapes quotes, backslashes and control characters.
     Json,
-    /// A component of a URL: everything but letters, digits, `-`, `.`, `_` and `~` is percent-encoded.
+    /// A URL component: percent-encodes everything but letters, digits, `-`, `.`, `_` and `~`.
     Url,
-    /// Text or a quoted attribute of HTML: `&`, `<`, `>`, `"` and `'` are escaped.
+    /// HTML text or a quoted attribute: escapes `&`, `<`, `>`, `"` and `'`.
     Html,
-    /// A part of a file name: refuses separators (`/`, `\`, `:`), control characters, and what is empty or nothing but
-    /// dots.
+    /// A part of a file name: rejects separators (`/`, `\`, `:`), control characters, and text that is empty or
+    /// consists only of dots.
     Path,
-    /// A part of a header line of HTTP or mail: refuses line breaks and other control characters.
+    /// A part of an HTTP or mail header line: rejects line breaks and other control characters.
     Header,
 }
 
-/// A text that an escape refuses.
+/// A text that an escape rejects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused {
     escape: Escape,
@@ -58,7 +58,7 @@ impl fmt::Display for Refused {
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl Escape {
-    /// Every escape with its name on the command line.
+    /// Every escape and its name on the command line.
     pub const ALL: [(Self, &'static str); 6] = [
         (Self::None, "none"),
         (Self::Json, "json"),
@@ -68,7 +68,7 @@ impl Escape {
         (Self::Header, "header"),
     ];
 
-    /// The escape of a name.
+    /// The escape with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, known)| *known == name).map(|(escape, _)| *escape)
@@ -81,7 +81,7 @@ impl Escape {
             Self::Json => {
                 let mut escaped = Vec::with_capacity(text.len());
                 crate::json::escape(text, &mut escaped);
-                // Escapes are ASCII, and what stands between them is text.
+                // Only ASCII characters are escaped, so the result is valid UTF-8.
                 Ok(String::from_utf8(escaped).unwrap_or_default().into())
             }
             Self::Url => Ok(utf8_percent_encode(text, UNRESERVED).into()),

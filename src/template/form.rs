@@ -1,4 +1,4 @@
-//! A template as it was written.
+//! Templates as written.
 
 use bson::Bson;
 
@@ -10,15 +10,15 @@ use crate::text::Span;
 /// A value of a template.
 #[derive(Clone, Debug)]
 pub(super) enum Form {
-    /// A value without an expansion in it.
+    /// A value without expansions.
     Literal(Literal),
     /// `"%%user.id"`
     Expansion(Ask, Site),
     /// `"hello %(%%user.data.name)"`
     Text(Text, Site),
-    /// `[…]`, with an expansion somewhere inside.
+    /// `[…]` with expansions inside.
     Array(Vec<Form>),
-    /// `{…}`, with an expansion somewhere inside.
+    /// `{…}` with expansions inside.
     Document(Vec<Member>),
     /// `{"%stringToOid": …}`
     Convert(Conversion, Box<Form>, Site),
@@ -28,20 +28,20 @@ pub(super) enum Form {
     Call(Call, Site),
 }
 
-/// A value that is copied.
+/// A value that is copied to the result.
 #[derive(Clone, Debug)]
 pub(super) struct Literal {
     pub(super) value: Bson,
     /// Whether it was written as `{"%literal": …}`.
     pub(super) quoted: bool,
-    /// Its BSON bytes, without type and key.
+    /// Its BSON, without type and key.
     pub(super) bytes: Box<[u8]>,
-    /// Its relaxed extended JSON; `None` if that would read as another value.
+    /// Its relaxed extended JSON; `None` if that would be read as a different value.
     pub(super) json: Option<Box<[u8]>>,
     pub(super) site: Site,
 }
 
-/// A call of a function.
+/// A function call.
 #[derive(Clone, Debug)]
 pub(super) struct Call {
     pub(super) name: String,
@@ -58,26 +58,26 @@ pub(super) struct Member {
     pub(super) site: Site,
 }
 
-/// The name of a field.
+/// A field name.
 #[derive(Clone, Debug)]
 pub(super) enum Key {
-    /// `name`, and its JSON with the colon behind it.
+    /// `name`, and its JSON including the colon.
     Plain(Box<str>, Box<[u8]>),
     /// `role_%(%%user.data.team)`
     Text(Text),
 }
 
-/// Where a part of a template was written.
+/// The position of a part of a template.
 #[derive(Clone, Debug)]
 pub(super) struct Site {
-    /// The JSON pointer (RFC 6901); that of its member for a key.
+    /// The JSON pointer (RFC 6901); for a key, that of its member.
     pub(super) pointer: Box<str>,
-    /// The place in the source text; empty for a template that was not read from text.
+    /// The position in the source text; empty for a template that was not parsed from text.
     pub(super) span: Span,
 }
 
 impl Member {
-    /// The key as it was written.
+    /// The key as written.
     pub(super) fn written(&self) -> &str {
         match &self.key {
             Key::Plain(name, _) => name,
@@ -87,7 +87,7 @@ impl Member {
 }
 
 impl Form {
-    /// Visits every part that is not a container, in the order in which they were written.
+    /// Visits every part that is not a container, in source order.
     pub(super) fn visit<'f>(&'f self, visitor: &mut dyn FnMut(Part<'f>)) {
         match self {
             Self::Literal(_) => {}
@@ -114,12 +114,12 @@ impl Form {
     }
 }
 
-/// A part of a template that asks for something.
+/// A part of a template that refers to something.
 #[derive(Clone, Copy)]
 pub(super) enum Part<'f> {
     Expansion(&'f Expansion, &'f Site),
     Text(&'f Text, &'f Site),
-    /// An expansion or a text that is an alternative of a `%default`, and not the last one.
+    /// An expansion or text that is an alternative of a `%default` other than the last one.
     Defaulted(&'f Expansion, &'f Site),
     DefaultedText(&'f Text, &'f Site),
 }

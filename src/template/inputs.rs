@@ -6,7 +6,7 @@ use crate::path::{Resolved, resolve};
 use crate::predicate::{ContextRoot, DocumentRoot, Place, Reference};
 use crate::value::{Steps, ValueRef};
 
-/// What a template is resolved against: a [`Context`], and the documents of a write where there are any.
+/// The inputs for resolving a template: a [`Context`] and, if there are any, the documents of a write.
 ///
 /// ```
 /// use portcullis::template::{Inputs, Template};
@@ -31,21 +31,21 @@ impl<'i> From<&'i Context> for Inputs<'i> {
 }
 
 impl<'i> Inputs<'i> {
-    /// Supplies `%%root`, `%%prevRoot`, `%%this` and `%%prev`, as far as they are there.
+    /// Supplies `%%root`, `%%prevRoot`, `%%this` and `%%prev`, each of which may be absent.
     #[must_use]
     pub const fn with_documents(mut self, documents: Documents<'i>) -> Self {
         self.documents = documents;
         self
     }
 
-    /// Lets secrets in: `%%values.<name>` of a secret resolves to its value.
+    /// Allows secrets: the `%%values.<name>` of a secret resolves to its value.
     #[must_use]
     pub const fn with_secrets(mut self) -> Self {
         self.secrets = true;
         self
     }
 
-    /// What a place stands for.
+    /// The value of a place.
     #[inline]
     pub(super) fn find(&self, place: &Place) -> Result<Found<'i>, Reason> {
         if let Place::Context(reference) = place
@@ -93,7 +93,7 @@ impl<'i> Inputs<'i> {
     }
 }
 
-/// What was found.
+/// The value of an expansion.
 #[derive(Debug)]
 pub(crate) enum Found<'f> {
     Value(ValueRef<'f>),
@@ -109,7 +109,7 @@ impl Found<'_> {
     }
 }
 
-/// A path that fans out over arrays leads to the array of what it met.
+/// Converts a resolved path. A path that fans out through arrays becomes the array of its values.
 pub(crate) fn found(resolved: Resolved<'_>) -> Result<Found<'_>, Reason> {
     match resolved {
         Resolved::One(Some(value)) => Ok(Found::Value(value)),

@@ -3,20 +3,20 @@ use super::text::{Alternative, Text};
 use crate::expr::Expansion;
 use crate::text::Span;
 
-/// An expansion that a template asks for, and where.
+/// An expansion in a template, and its position.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Asked {
     /// The expansion.
     pub expansion: Expansion,
-    /// Where, as a JSON pointer (RFC 6901) into the template; that of its member for a key.
+    /// The JSON pointer (RFC 6901) in the template; for a key, that of its member.
     pub pointer: String,
-    /// Where, in the source text; empty for a template that was not read from text.
+    /// The position in the source text; empty for a template that was not parsed from text.
     pub span: Span,
-    /// Whether something else is taken if it does not resolve.
+    /// Whether there is an alternative if it does not resolve.
     pub has_default: bool,
 }
 
-/// Everything that a form asks for, in the order in which it was written.
+/// All expansions in a form, in source order.
 pub(super) fn asked(form: &Form) -> Vec<Asked> {
     let mut all = Vec::new();
     form.visit(&mut |part| match part {
@@ -28,7 +28,7 @@ pub(super) fn asked(form: &Form) -> Vec<Asked> {
     all
 }
 
-/// Everything that a text asks for.
+/// All expansions in a text.
 pub(super) fn inserted<'t>(text: &'t Text, site: &'t Site, has_default: bool) -> impl Iterator<Item = Asked> + 't {
     text.inserts().flat_map(move |insert| {
         let last = insert.alternatives.len().saturating_sub(1);

@@ -1,9 +1,9 @@
-//! JSON strings inside of texts.
+//! JSON strings inside texts.
 
 use nom::IResult;
 use nom::error::{Error, ErrorKind};
 
-/// A JSON string at the beginning of a text, unescaped.
+/// Parses a JSON string at the start of a text.
 pub(super) fn string_literal(text: &str) -> IResult<&str, String> {
     let failed = || nom::Err::Error(Error::new(text, ErrorKind::Char));
     if !text.starts_with('"') {
@@ -15,7 +15,7 @@ pub(super) fn string_literal(text: &str) -> IResult<&str, String> {
     Ok((rest, string))
 }
 
-/// A text as a JSON string, quotes included.
+/// Formats a text as a JSON string, including quotes.
 pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

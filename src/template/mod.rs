@@ -17,24 +17,24 @@
 //!     r#"{"owner":{"$oid":"65a0000000000000000000a1"},"teams":["red",7],"by":"created by somebody"}"#,
 //! );
 //!
-//! // What does not resolve is an error that names all of it, never null.
+//! // Parts that do not resolve are an error that names all of them, never null.
 //! let error = template.resolve(&Context::new()).unwrap_err();
 //! assert_eq!(error.as_slice().len(), 2);
 //! assert_eq!(error.as_slice()[1].pointer(), "/teams");
 //! ```
 //!
-//! | in a template | becomes |
+//! | in a template | resolves to |
 //! | --- | --- |
-//! | `"%%user.custom_data.age"`: a string that is wholly one expansion | its value, with its BSON type |
-//! | `"hello %(%%user.data.name)"`: `%(…)` inside of a string, or of a key | its text |
+//! | `"%%user.custom_data.age"`: a string that consists of one expansion | its value, with its BSON type |
+//! | `"hello %(%%user.data.name)"`: `%(…)` inside a string or a key | its text |
 //! | `"%(%%user.data.name, \"you\")"` | the text of the first alternative that resolves; the last may be a literal |
-//! | `{"%stringToOid": t}`, `%oidToString`, `%stringToUuid`, `%uuidToString` | the converted value, element by element in an array |
-//! | `{"%default": [t, …]}` | the first that resolves |
+//! | `{"%stringToOid": t}`, `%oidToString`, `%stringToUuid`, `%uuidToString` | the converted value; for an array, each element is converted |
+//! | `{"%default": [t, …]}` | the first alternative that resolves |
 //! | `{"%function": {"name": "f", "arguments": [t, …]}}` | the result of the call |
-//! | `{"%literal": v}` | `v`, in which nothing is read |
+//! | `{"%literal": v}` | `v`, in which nothing is interpreted |
 //! | anything else | itself |
 //!
-//! What was inserted is never read again: a user whose name is `%%user.id` has just that name.
+//! Inserted values are never interpreted: a user whose name is `%%user.id` simply has that name.
 
 mod ask;
 mod configuration;

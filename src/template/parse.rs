@@ -1,4 +1,4 @@
-//! From JSON or BSON to a template.
+//! Parses templates from JSON or BSON.
 
 use bson::Bson;
 
@@ -10,19 +10,19 @@ use crate::expr::{Conversion, Expansion, Operator};
 use crate::json::{self, Kind, MAX_DEPTH, Node};
 use crate::text::{Span, closest};
 
-/// What a template is read from.
+/// The source of a template.
 #[derive(Clone, Copy)]
 enum Source<'s> {
     Json(&'s Node),
     Bson(&'s Bson),
 }
 
-/// What a source is made of.
+/// The structure of a source.
 enum Shape<'s> {
     Text(&'s str),
     Array(Vec<Source<'s>>),
     Object(Vec<(&'s str, Span, Source<'s>)>),
-    /// Anything else, a literal of extended JSON among it.
+    /// Any other value, including extended JSON literals.
     Scalar,
 }
 
@@ -56,7 +56,7 @@ impl<'s> Source<'s> {
         }
     }
 
-    /// The value as it stands, expansions or not.
+    /// The value as written, without interpreting expansions.
     fn to_bson(self) -> Result<Bson, json::EjsonError> {
         match self {
             Self::Json(node) => json::to_bson(node),
@@ -65,12 +65,12 @@ impl<'s> Source<'s> {
     }
 }
 
-/// Reads a template of JSON.
+/// Parses a JSON template.
 pub(super) fn json(node: &Node) -> Result<Form, TemplateErrors> {
     Parser::default().parse(Source::Json(node))
 }
 
-/// Reads a template of BSON.
+/// Parses a BSON template.
 pub(super) fn bson(value: &Bson) -> Result<Form, TemplateErrors> {
     Parser::default().parse(Source::Bson(value))
 }
@@ -101,7 +101,7 @@ impl Parser {
         Site { pointer: self.pointer.as_str().into(), span }
     }
 
-    /// `None` after an error, which has been noted.
+    /// `None` after an error, which has been recorded.
     fn form(&mut self, source: Source<'_>) -> Option<Form> {
         if self.depth > MAX_DEPTH {
             self.error(TemplateErrorKind::TooDeep, source.span(), None);
@@ -207,7 +207,7 @@ impl Parser {
                 }
                 _ => self.operator(operator, *span, *operand),
             };
-            // What stands beside an operator is wrong there, and may be wrong by itself.
+            // A key next to an operator is not allowed, but its value is still checked for errors of its own.
             for (key, _, value) in members.iter().filter(|(key, _, _)| !is_operator(key)) {
                 self.inside(key, |parser| parser.form(*value));
             }
@@ -305,17 +305,17 @@ fn conversion(operator: &str) -> Option<Conversion> {
     }
 }
 
-/// Whether a form is a value without an expansion in it, and was not written as `{"%literal": …}`.
+/// Whether a form is a value without expansions that was not written as `{"%literal": …}`.
 fn is_plain(form: &Form) -> bool {
     matches!(form, Form::Literal(literal) if !literal.quoted)
 }
 
-/// Whether a key announces an operator: `%(…)` at its beginning is an insertion.
+/// Whether a key is an operator. A `%(…)` at its start is an insertion.
 fn is_operator(key: &str) -> bool {
     key.starts_with('%') && !key.starts_with("%(")
 }
 
-/// What the author of `{"$oid": "%%user.id"}` meant.
+/// The conversion to use instead of `{"$oid": "%%user.id"}`.
 fn conversion_meant(node: &Node) -> Option<String> {
     let [member] = node.as_object()? else { return None };
     let text = member.value.as_str().filter(|text| text.starts_with("%%") || text.contains("%("))?;

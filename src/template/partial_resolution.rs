@@ -1,4 +1,4 @@
-//! Resolving what can be resolved now, and leaving a template for the rest.
+//! Resolves the parts that can be resolved now and leaves a template for the rest.
 
 use bson::{Bson, Document};
 
@@ -12,7 +12,8 @@ use super::unresolved::Reason;
 use crate::json::MAX_SIZE;
 
 impl Resolver<'_, '_> {
-    /// The template that is left when everything that resolves has been resolved. Reading it again gives back what was inserted.
+    /// The template that remains after resolving everything that resolves. Parsing it again yields the inserted values
+    /// unchanged.
     pub(super) fn keep(&mut self, form: &Form) -> Bson {
         match form {
             Form::Literal(_) => print::bson(form),
@@ -40,8 +41,8 @@ impl Resolver<'_, '_> {
         for member in members {
             let key = match &member.key {
                 Key::Plain(key, _) => key.to_string(),
-                // A key that came to be equal to another stays as it was written, and fails when it is resolved again.
-                // If the other is written alike, a blank, which means nothing there, tells the two apart.
+                // If a key becomes equal to another one, it is left as written, and resolving it again fails. If the
+                // other key is written identically, a space, which has no meaning there, keeps the two distinct.
                 Key::Text(text) => {
                     let mut key = self.keep_key(text, member);
                     if kept.contains_key(&key) || is_plain(&key) {
@@ -70,7 +71,7 @@ impl Resolver<'_, '_> {
         }
     }
 
-    /// The text with what resolves inserted, and written so that it is not read again.
+    /// A text in which everything that resolves is inserted, in a form in which it is not interpreted again.
     pub(super) fn keep_text(&self, text: &Text) -> String {
         let mut out = String::new();
         for piece in &text.pieces {
@@ -79,7 +80,7 @@ impl Resolver<'_, '_> {
                 Piece::Insert(insert) => self.keep_insert(insert, &mut out),
             }
         }
-        // Text that nothing stands in front of any more must not become an expansion.
+        // Text that is now at the start must not be read as an expansion.
         if self.escape.is_none() && out.starts_with("%%") { format!("%(\"\"){out}") } else { out }
     }
 
@@ -132,17 +133,17 @@ impl Resolver<'_, '_> {
     }
 }
 
-/// Whether a text can be appended to a template without being read as a part of it.
+/// Whether a text can be appended to a template text without being read as part of its syntax.
 fn is_inert(before: &str, text: &str) -> bool {
     !(text.contains('%') || before.ends_with('%') && text.starts_with('('))
 }
 
-/// A value as a template that resolves to it.
+/// Converts a value to a template that resolves to it.
 fn protected(value: Bson) -> Bson {
     if is_read_again(&value) { single("%literal", value) } else { value }
 }
 
-/// Whether a part of a value would be read as an expansion or an operator.
+/// Whether a part of a value would be read as an expansion or operator.
 fn is_read_again(value: &Bson) -> bool {
     match value {
         Bson::String(text) => text.starts_with("%%") || text.contains("%("),
@@ -154,7 +155,7 @@ fn is_read_again(value: &Bson) -> bool {
     }
 }
 
-/// Refuses a kept template that is nested too deep or too large.
+/// Rejects a remaining template that is nested too deeply or is too large.
 pub(super) fn size(kept: &Bson) -> Result<(), Reason> {
     if sink::size(kept.into(), 0)? > MAX_SIZE { Err(Reason::TooLarge) } else { Ok(()) }
 }

@@ -1,11 +1,11 @@
-//! A template as BSON again, as it was written.
+//! Converts a template back to BSON as written.
 
 use bson::{Bson, Document, doc};
 
 use super::form::{Call, Form};
 use crate::expr::Operator;
 
-/// A template that reads as the form.
+/// A template that is parsed to the form.
 pub(super) fn bson(form: &Form) -> Bson {
     match form {
         Form::Literal(literal) if literal.quoted => doc! { "%literal": literal.value.clone() }.into(),

@@ -1,4 +1,4 @@
-//! The values of a template.
+//! Resolves templates.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -20,19 +20,20 @@ use crate::value::{Container, ValueRef};
 /// How to handle a part that does not resolve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Gap {
-    /// Nothing: the result is given up.
+    /// The template as a whole does not resolve.
     Refuse,
     Null,
     Remove,
 }
 
-/// A resolution under way.
+/// The state of resolving a template.
 pub(super) struct Resolver<'i, 'r> {
     pub(super) inputs: &'r Inputs<'i>,
     /// How inserted text is escaped; `None` in the strings of JSON or BSON.
     pub(super) escape: Option<Escape>,
     pub(super) failures: Vec<Failure>,
-    /// Whether a template is kept for a later stage, so that what was not supplied is waited for and nothing else taken.
+    /// Whether a template is kept for a later stage, so that alternatives are not used for parts that are not supplied
+    /// yet.
     pub(super) waits: bool,
 }
 
@@ -41,10 +42,10 @@ impl<'i, 'r> Resolver<'i, 'r> {
         Self { inputs, escape, failures: Vec::new(), waits: false }
     }
 
-    /// Writes what a form resolves to.
+    /// Writes the value of a form.
     ///
     /// # Errors
-    /// Under [`Gap::Refuse`] everything that did not resolve; under the others only what no gap can stand for.
+    /// Under [`Gap::Refuse`], everything that does not resolve; otherwise only errors that no gap can replace.
     pub(super) fn write(mut self, form: &Form, gap: Gap, sink: &mut impl Sink) -> Result<(), Unresolved> {
         self.form(form, Slot::Top, gap, 0, sink);
         let fatal = |failure: &Failure| matches!(failure.reason(), Reason::TooLarge);
@@ -130,7 +131,7 @@ impl<'i, 'r> Resolver<'i, 'r> {
     }
 
     fn members(&mut self, members: &[Member], gap: Gap, depth: usize, sink: &mut impl Sink) {
-        // Written keys are unique; only inserted ones can be equal to others.
+        // Literal keys are unique, but an inserted key may equal another one.
         let mut keys = members.iter().any(|member| matches!(member.key, Key::Text(_))).then(HashSet::new);
         for member in members {
             let (key, json) = match &member.key {
@@ -158,14 +159,14 @@ impl<'i, 'r> Resolver<'i, 'r> {
         }
     }
 
-    /// Notes what does not resolve in a value that is left out because of its key.
+    /// Records what does not resolve in a value that is omitted because of its key.
     fn tell_within(&mut self, form: &Form, gap: Gap, depth: usize) {
         let mut value = Resolver::new(self.inputs, self.escape);
         value.form(form, Slot::Top, gap, depth, &mut BsonSink::default());
         value.failures.into_iter().for_each(|failure| self.note(failure));
     }
 
-    /// The name that a key becomes.
+    /// The resolved name of a key.
     pub(super) fn key(&mut self, text: &Text, site: &Site) -> Option<String> {
         let mut key = String::new();
         let mut complete = true;
@@ -188,13 +189,13 @@ impl<'i, 'r> Resolver<'i, 'r> {
         complete.then_some(key)
     }
 
-    /// The text with everything inserted; `None` if a part of it does not resolve.
+    /// The text with all insertions; `None` if a part of it does not resolve.
     fn text(&mut self, text: &Text, site: &Site) -> Option<String> {
         let mut out = String::new();
         self.parts(text, site, &mut |part| out.push_str(part)).then_some(out)
     }
 
-    /// Gives on a text with everything inserted, part by part; `false` if some of it does not resolve, which is noted.
+    /// Passes on a text with all insertions, part by part; returns `false` after recording what does not resolve.
     pub(super) fn parts(&mut self, text: &Text, site: &Site, part: &mut impl FnMut(&str)) -> bool {
         let (mut length, mut complete) = (0_usize, true);
         for piece in &text.pieces {
@@ -228,7 +229,7 @@ impl<'i, 'r> Resolver<'i, 'r> {
         complete
     }
 
-    /// What is inserted, and by which alternative.
+    /// The inserted text, and the alternative that provided it.
     pub(super) fn insert<'t>(&self, insert: &'t Insert) -> Result<(&'t Alternative, Plain<'t>), Reason>
     where
         'i: 't,
@@ -263,7 +264,7 @@ impl<'i, 'r> Resolver<'i, 'r> {
         }
     }
 
-    /// The value of a form in which everything resolves; otherwise its failures are noted.
+    /// The value of a form if everything in it resolves; otherwise its failures are recorded.
     pub(super) fn strict(&mut self, form: &Form) -> Option<Found<'i>> {
         match form {
             Form::Literal(literal) => Some(Found::Made(literal.value.clone())),
@@ -300,7 +301,7 @@ impl<'i, 'r> Resolver<'i, 'r> {
         None
     }
 
-    /// The first alternative that resolves; of one that fails as a whole, the last alternative tells why.
+    /// The first alternative that resolves. If none does, the failure of the last one is reported.
     fn default(&mut self, alternatives: &[Form]) -> Option<Found<'i>> {
         let (last, others) = alternatives.split_last()?;
         let before = self.failures.len();
@@ -354,7 +355,7 @@ impl<'i, 'r> Resolver<'i, 'r> {
     }
 }
 
-/// Gives on an inserted part, unless the text becomes too long.
+/// Passes on an inserted part, unless the text becomes too long.
 fn give(inserted: &str, length: &mut usize, part: &mut impl FnMut(&str)) -> Result<(), Reason> {
     *length = length.saturating_add(inserted.len());
     if *length > MAX_SIZE {
@@ -364,20 +365,20 @@ fn give(inserted: &str, length: &mut usize, part: &mut impl FnMut(&str)) -> Resu
     Ok(())
 }
 
-/// Writes what stands in the place of what did not resolve.
+/// Writes the replacement for a part that does not resolve.
 fn fill(slot: Slot<'_>, gap: Gap, depth: usize, sink: &mut impl Sink) {
     if gap == Gap::Null {
-        // Null fits everywhere.
+        // Null is allowed everywhere.
         let _ = sink.value(slot, ValueRef::Null, depth.min(MAX_DEPTH));
     }
 }
 
-/// Whether what is inserted into a key is one name, which neither a path nor an operator can be made of.
+/// Whether an inserted part of a key is a plain name, which cannot form a path or an operator.
 fn is_plain_name(text: &str) -> bool {
     !text.is_empty() && !text.starts_with('$') && !text.contains(['.', '\0'])
 }
 
-/// What a form asks for, in one line.
+/// A one-line description of what a form refers to.
 pub(super) fn asked(form: &Form) -> String {
     match form {
         Form::Literal(literal) if !literal.quoted => written_text(&literal.value),
@@ -387,7 +388,7 @@ pub(super) fn asked(form: &Form) -> String {
     }
 }
 
-/// A string as it is, another value as extended JSON.
+/// A string as it is, any other value as extended JSON.
 fn written_text(value: &Bson) -> String {
     match value {
         Bson::String(text) => text.clone(),
@@ -395,7 +396,7 @@ fn written_text(value: &Bson) -> String {
     }
 }
 
-/// Where the last alternative of a `%default` stands.
+/// The position of the last alternative of a `%default`.
 fn last_site(form: &Form) -> Option<&Site> {
     match form {
         Form::Expansion(_, site) | Form::Text(_, site) | Form::Convert(_, _, site) | Form::Call(_, site) => Some(site),
@@ -410,7 +411,7 @@ fn first_asked(text: &Text) -> String {
 }
 
 impl Insert {
-    /// What is reported if none of the alternatives resolves: the last.
+    /// What is reported if no alternative resolves: the last one.
     pub(super) fn asked(&self) -> String {
         self.alternatives.last().map(Alternative::asked).unwrap_or_default()
     }

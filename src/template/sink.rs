@@ -1,4 +1,4 @@
-//! What the result of a template is written to.
+//! Where the value of a template is written.
 
 use bson::{Bson, Document};
 
@@ -7,66 +7,67 @@ use super::unresolved::Reason;
 use crate::json::{self, MAX_DEPTH, MAX_SIZE};
 use crate::value::{Container, MAX_DEPTH as DEEPEST, ValueRef, encode_at, type_byte};
 
-/// Where a value is written: at the top, under a key, or at the end of an array.
+/// The slot for a value: at the top level, under a key, or at the end of an array.
 #[derive(Clone, Copy)]
 pub(super) enum Slot<'k> {
     Top,
-    /// The key, and its JSON with the colon behind it where that is at hand.
+    /// The key and, if available, its JSON including the colon.
     Key(&'k str, Option<&'k [u8]>),
     Element,
 }
 
-/// A result that is being written. A method that fails has written nothing.
+/// A value that is being written. A method that fails has written nothing.
 pub(super) trait Sink {
     fn literal(&mut self, slot: Slot<'_>, literal: &Literal) -> Result<(), Reason>;
     fn value(&mut self, slot: Slot<'_>, value: ValueRef<'_>, depth: usize) -> Result<(), Reason>;
     fn begin(&mut self, slot: Slot<'_>, container: Container) -> Mark;
     fn end(&mut self, mark: Mark);
-    /// Begins a string, whose parts follow.
+    /// Starts a string, whose parts follow.
     fn begin_text(&mut self, slot: Slot<'_>) -> Mark;
     fn part(&mut self, part: &str);
     fn end_text(&mut self, mark: Mark);
-    /// Takes back a string that was begun.
+    /// Removes a string that was started.
     fn cancel_text(&mut self, mark: Mark);
-    /// How many bytes were written.
+    /// The number of bytes written.
     fn size(&self) -> usize;
 }
 
-/// Where something begins that is not yet complete.
+/// The start of a value that is not complete yet.
 #[derive(Clone, Copy)]
 pub(super) struct Mark {
     container: Option<Container>,
-    /// How much was written before it.
+    /// The size before it.
     before: usize,
-    /// Where its length stands.
+    /// The position of its length.
     length: usize,
-    /// How many elements its array has without it, and with it.
+    /// The number of elements of its array, without and with it.
     count: usize,
     count_behind: usize,
 }
 
 impl Mark {
-    /// For a sink that knows by itself what is open.
+    /// For a sink that keeps track of open values itself.
     const fn of(container: Option<Container>) -> Self {
         Self { container, before: 0, length: 0, count: 0, count_behind: 0 }
     }
 }
 
-/// BSON's number of the type.
+/// The BSON type number.
 const STRING: u8 = 0x02;
 
-/// How many bytes BSON's lengths take.
+/// The size of a BSON length in bytes.
 const LENGTH: usize = 4;
 
-/// Values of a template may be nested less deep than others: a value is written as if it stood deeper by the difference.
+/// The difference between the general depth limit and that of templates. Values are written as if they were deeper by
+/// this amount.
 const DEEPER: usize = DEEPEST - MAX_DEPTH;
 
-/// Why a value was not written: that it is nested too deep is said first.
+/// Why a value was not written; excessive nesting takes precedence.
 fn refused(value: ValueRef<'_>, depth: usize, error: impl Into<Reason>) -> Reason {
     size(value, depth).err().unwrap_or_else(|| error.into())
 }
 
-/// A decoded value.
+/// Writes a decoded value.
 #[derive(Default)]
 pub(super) struct BsonSink {
     open: Vec<(Option<String>, Bson)>,
@@ -75,7 +76,7 @@ pub(super) struct BsonSink {
 }
 
 impl BsonSink {
-    /// The result; `None` if nothing was written.
+    /// The value; `None` if nothing was written.
     pub(super) fn finish(self) -> Option<Bson> {
         self.done
     }
@@ -155,7 +156,7 @@ impl Sink for BsonSink {
     }
 }
 
-/// How many bytes a value takes at least.
+/// The minimum size of a value in bytes.
 pub(super) fn size(value: ValueRef<'_>, depth: usize) -> Result<usize, Reason> {
     if depth > MAX_DEPTH {
         return Err(Reason::TooDeep);
@@ -180,10 +181,10 @@ pub(super) fn size(value: ValueRef<'_>, depth: usize) -> Result<usize, Reason> {
     Ok(total)
 }
 
-/// BSON's bytes.
+/// Writes BSON.
 pub(super) struct RawSink<'b> {
     bytes: &'b mut Vec<u8>,
-    /// How many elements the innermost array has.
+    /// The number of elements of the innermost array.
     count: usize,
 }
 
@@ -209,7 +210,7 @@ impl<'b> RawSink<'b> {
         self.bytes.push(0);
     }
 
-    /// Writes the head of what begins with its length, which is put in when it ends.
+    /// Writes the head of a value with a length prefix, which is filled in at its end.
     fn mark(&mut self, slot: Slot<'_>, kind: u8, container: Option<Container>) -> Mark {
         let (before, count) = (self.bytes.len(), self.count);
         self.head(slot, kind);
@@ -218,9 +219,9 @@ impl<'b> RawSink<'b> {
         Mark { container, before, length, count, count_behind: self.count }
     }
 
-    /// Puts in the length, which counts from a place.
+    /// Fills in the length, counted from the given position.
     fn set_length(&mut self, mark: Mark, from: usize) {
-        // What is too long for its length is refused by its size.
+        // A value whose length does not fit is rejected because of its size.
         let length = i32::try_from(self.bytes.len().saturating_sub(from)).unwrap_or(i32::MAX);
         if let Some(place) = self.bytes.get_mut(mark.length..).and_then(<[u8]>::first_chunk_mut) {
             *place = length.to_le_bytes();
@@ -228,7 +229,7 @@ impl<'b> RawSink<'b> {
     }
 }
 
-/// Appends a number in digits.
+/// Appends a number in decimal digits.
 fn decimal(number: usize, bytes: &mut Vec<u8>) {
     let digit = u8::try_from(number % 10).unwrap_or(0);
     if number >= 10 {
@@ -289,10 +290,10 @@ impl Sink for RawSink<'_> {
     }
 }
 
-/// Relaxed extended JSON on one line.
+/// Writes relaxed extended JSON on one line.
 pub(super) struct JsonSink<'t> {
     text: &'t mut Vec<u8>,
-    /// How much the caller had written before.
+    /// The length of the text that the caller had written before.
     start: usize,
 }
 
@@ -374,7 +375,7 @@ impl Sink for JsonSink<'_> {
     }
 }
 
-/// Why a literal has no JSON.
+/// Why a literal cannot be represented in JSON.
 fn not_json(value: &Bson) -> Reason {
     json::write_relaxed(value.into(), 0, &mut Vec::new()).map_or_else(Reason::from, |()| Reason::TooDeep)
 }

@@ -13,34 +13,34 @@ use super::{parse, partial_resolution, print};
 use crate::json::{self, MAX_SIZE, Node};
 use crate::text::Span;
 
-/// A template: parsed once, resolved for many users. See the [module](crate::template) for what stands in it.
+/// A template, which is parsed once and resolved for many users. See the [module](crate::template) for its syntax.
 #[derive(Clone, Debug)]
 pub struct Template {
     form: Form,
-    /// `None` for a template of JSON or BSON.
+    /// `None` for a JSON or BSON template.
     escape: Option<Escape>,
 }
 
 /// How to handle parts that do not resolve.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Missing {
-    /// The whole template does not resolve; everything that is missing is reported.
+    /// The template as a whole does not resolve; everything missing is reported.
     #[default]
     Refuse,
-    /// It becomes null. A member whose key does not resolve is left out.
+    /// The part becomes null. A member whose key does not resolve is omitted.
     Null,
-    /// The member or the element is left out; at the top nothing is left.
+    /// The member or element is omitted; at the top level, nothing is left.
     Remove,
-    /// It stays as it was written: the result is a template again, for a later stage that supplies more.
+    /// The part is left as written: the result is another template, for a later stage that supplies more.
     Keep,
 }
 
 impl Missing {
-    /// Every policy with its name on the command line and in test files.
+    /// Every policy and its name on the command line and in test files.
     pub const ALL: [(Self, &'static str); 4] =
         [(Self::Refuse, "refuse"), (Self::Null, "null"), (Self::Remove, "remove"), (Self::Keep, "keep")];
 
-    /// The policy of a name.
+    /// The policy with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, known)| *known == name).map(|(missing, _)| *missing)
@@ -57,10 +57,10 @@ impl Missing {
 }
 
 impl Template {
-    /// Reads a template of JSON text, in which extended JSON says types that JSON lacks.
+    /// Parses a template from JSON text, with extended JSON for types that JSON lacks.
     ///
     /// # Errors
-    /// Every error of the template, with its place.
+    /// All errors in the template, with their positions.
     ///
     /// ```
     /// use portcullis::template::Template;
@@ -76,7 +76,7 @@ impl Template {
         Self::from_node(&node)
     }
 
-    /// Reads a template of JSON that was read already.
+    /// Creates a template from parsed JSON.
     ///
     /// # Errors
     /// As [`parse`](Self::parse).
@@ -84,10 +84,10 @@ impl Template {
         Ok(Self { form: parse::json(node)?, escape: None })
     }
 
-    /// Reads a template of BSON.
+    /// Creates a template from BSON.
     ///
     /// # Errors
-    /// As [`parse`](Self::parse); the errors have a pointer, but no place in a text.
+    /// As [`parse`](Self::parse); the errors have a pointer but no position in a text.
     ///
     /// ```
     /// use portcullis::{eval::Context, template::Template, user::User};
@@ -99,11 +99,11 @@ impl Template {
         Ok(Self { form: parse::bson(value)?, escape: None })
     }
 
-    /// Reads a template that is text: only `%(…)` means something in it. What is inserted is escaped for the language of the
+    /// Parses a text template, in which only `%(…)` is interpreted. Inserted text is escaped for the language of the
     /// text.
     ///
     /// # Errors
-    /// Every malformed insertion.
+    /// All malformed insertions.
     ///
     /// ```
     /// use portcullis::template::{Escape, Template};
@@ -124,7 +124,7 @@ impl Template {
         Ok(Self { form: Form::Text(text, Site { pointer: "".into(), span }), escape: Some(escape) })
     }
 
-    /// The value of the template.
+    /// Resolves the template.
     ///
     /// # Errors
     /// Everything that does not resolve.
@@ -134,11 +134,10 @@ impl Template {
         Ok(sink.finish().unwrap_or(Bson::Null))
     }
 
-    /// The value of the template, in which something else may stand for what does not resolve; `None` if
-    /// [nothing is left](Missing::Remove).
+    /// Resolves the template with a policy for parts that do not resolve; `None` if [nothing is left](Missing::Remove).
     ///
     /// # Errors
-    /// Under [`Missing::Refuse`] everything that does not resolve; under the others only a result that is too large.
+    /// Under [`Missing::Refuse`], everything that does not resolve; otherwise only a result that is too large.
     ///
     /// ```
     /// use portcullis::template::{Missing, Template};
@@ -165,20 +164,20 @@ impl Template {
         }
     }
 
-    /// The value of the template, a document, in BSON's bytes.
+    /// Resolves a template that is a document to BSON.
     ///
     /// # Errors
-    /// Everything that does not resolve; or the template is not a document.
+    /// Everything that does not resolve, and if the result is not a document.
     pub fn to_raw<'i>(&self, inputs: impl Into<Inputs<'i>>) -> Result<RawDocumentBuf, Unresolved> {
         let mut bytes = Vec::new();
         self.write_raw(inputs, &mut bytes)?;
         RawDocumentBuf::from_bytes(bytes).map_err(|_| self.failed(Reason::NotDocument))
     }
 
-    /// As [`to_raw`](Self::to_raw), in the place of whatever `bytes` hold, so that they can be used again.
+    /// As [`to_raw`](Self::to_raw), replacing the content of `bytes`, so that the buffer can be reused.
     ///
     /// # Errors
-    /// As [`to_raw`](Self::to_raw); then `bytes` hold nothing of use.
+    /// As [`to_raw`](Self::to_raw); the content of `bytes` is then unspecified.
     pub fn write_raw<'i>(&self, inputs: impl Into<Inputs<'i>>, bytes: &mut Vec<u8>) -> Result<(), Unresolved> {
         bytes.clear();
         match &self.form {
@@ -193,20 +192,22 @@ impl Template {
         }
     }
 
-    /// The value of the template as relaxed extended JSON on one line.
+    /// Resolves the template to relaxed extended JSON on one line.
     ///
     /// # Errors
-    /// Everything that does not resolve, and data that would read as another value, such as a document with the key `$oid`.
+    /// Everything that does not resolve, and data that would be read as a different value, such as a document with the
+    /// key `$oid`.
     pub fn to_json<'i>(&self, inputs: impl Into<Inputs<'i>>) -> Result<String, Unresolved> {
         let mut text = Vec::new();
         self.write_json(inputs, Missing::Refuse, &mut text)?;
         String::from_utf8(text).map_err(|_| self.failed(Reason::Missing))
     }
 
-    /// Appends the value of the template as relaxed extended JSON on one line; `false` if nothing is left to be written.
+    /// Appends the value of the template as relaxed extended JSON on one line; returns `false` if nothing is left to
+    /// write.
     ///
     /// # Errors
-    /// As [`to_json`](Self::to_json), as far as `missing` does not stand for it; then `text` is as long as it was.
+    /// As [`to_json`](Self::to_json), except for what `missing` replaces; `text` is then unchanged.
     pub fn write_json<'i>(
         &self,
         inputs: impl Into<Inputs<'i>>,
@@ -229,10 +230,10 @@ impl Template {
         }
     }
 
-    /// The text that a [text template](Self::text) becomes.
+    /// Resolves a [text template](Self::text).
     ///
     /// # Errors
-    /// Everything that does not resolve; or the template became something else than a string.
+    /// Everything that does not resolve, and if the result is not a string.
     pub fn to_text<'i>(&self, inputs: impl Into<Inputs<'i>>) -> Result<String, Unresolved> {
         match self.resolve(inputs)? {
             Bson::String(text) => Ok(text),
@@ -240,10 +241,10 @@ impl Template {
         }
     }
 
-    /// Appends the text that a [text template](Self::text) becomes.
+    /// Appends the resolved [text template](Self::text).
     ///
     /// # Errors
-    /// As [`to_text`](Self::to_text); then `text` is as long as it was.
+    /// As [`to_text`](Self::to_text); `text` is then unchanged.
     ///
     /// ```
     /// use portcullis::template::{Escape, Template};
@@ -268,19 +269,19 @@ impl Template {
         Err(Unresolved(resolver.failures))
     }
 
-    /// What the template asks for, in the order in which it was written.
+    /// All expansions in the template, in source order.
     #[must_use]
     pub fn expansions(&self) -> Vec<Asked> {
         list::asked(&self.form)
     }
 
-    /// The template as BSON, as it was written; a text template as its text.
+    /// The template as BSON, as written; for a text template, its text.
     #[must_use]
     pub fn to_bson(&self) -> Bson {
         print::bson(&self.form)
     }
 
-    /// What does not resolve, also where [`Missing`] stands for it.
+    /// Everything that does not resolve, including what [`Missing`] would replace.
     #[must_use]
     pub fn unresolved<'i>(&self, inputs: impl Into<Inputs<'i>>) -> Vec<Failure> {
         match self.write(&inputs.into(), Gap::Refuse, &mut BsonSink::default()) {

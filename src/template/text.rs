@@ -1,4 +1,4 @@
-//! Texts with `%(…)` in them.
+//! Texts that contain `%(…)`.
 
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take_while1};
@@ -13,14 +13,14 @@ use super::error::TemplateErrorKind;
 use super::literal::string_literal;
 use crate::expr::{Expansion, ExprErrorKind};
 
-/// A text that expansions are inserted into.
+/// A text into which expansions are inserted.
 #[derive(Clone, Debug)]
 pub(super) struct Text {
     written: Box<str>,
     pub(super) pieces: Vec<Piece>,
 }
 
-/// A piece of a text.
+/// A part of a text.
 #[derive(Clone, Debug)]
 pub(super) enum Piece {
     /// Text that is copied.
@@ -32,9 +32,9 @@ pub(super) enum Piece {
 /// An insertion.
 #[derive(Clone, Debug)]
 pub(super) struct Insert {
-    /// Its text, `%(` and `)` included.
+    /// Its source, including `%(` and `)`.
     pub(super) written: Box<str>,
-    /// At least one, of which the first that resolves is inserted; only the last can be a literal.
+    /// At least one; the first that resolves is inserted, and only the last may be a literal.
     pub(super) alternatives: Vec<Alternative>,
 }
 
@@ -43,11 +43,11 @@ pub(super) struct Insert {
 pub(super) enum Alternative {
     /// `%%user.data.name`
     Expansion(Ask),
-    /// `"you"`, `5`, `true`: the text that they insert.
+    /// `"you"`, `5`, `true`: the text to insert.
     Literal(Box<str>),
 }
 
-/// What stands between `%(` and `)`, as it was written.
+/// The content between `%(` and `)`, as written.
 enum Token<'t> {
     String(String),
     Word(&'t str),
@@ -58,17 +58,17 @@ fn token(text: &str) -> IResult<&str, Token<'_>> {
         .parse(text)
 }
 
-/// `(` token { `,` token } `)`, with blanks around each token.
+/// `(` token { `,` token } `)`, with optional spaces around each token.
 fn insertion(text: &str) -> IResult<&str, Vec<Token<'_>>> {
     let token = delimited(multispace0, token, multispace0);
     delimited(tag("%("), separated_list1(char(','), token), char(')')).parse(text)
 }
 
 impl Text {
-    /// Reads a text.
+    /// Parses a text.
     ///
     /// # Errors
-    /// Every insertion that is malformed, with the way out where there is an obvious one.
+    /// All malformed insertions, each with a suggestion if there is an obvious one.
     pub(super) fn parse(text: &str) -> Result<Self, Vec<(TemplateErrorKind, Option<String>)>> {
         let (mut pieces, mut errors) = (Vec::new(), Vec::new());
         let mut rest = text;
@@ -94,7 +94,7 @@ impl Text {
         if errors.is_empty() { Ok(Self { written: text.into(), pieces }) } else { Err(errors) }
     }
 
-    /// The text as it was written.
+    /// The text as written.
     pub(super) const fn written(&self) -> &str {
         &self.written
     }
@@ -109,7 +109,7 @@ impl Text {
 }
 
 impl Alternative {
-    /// The alternative as it can be written.
+    /// The alternative in source form.
     pub(super) fn print(&self) -> String {
         match self {
             Self::Expansion(ask) => ask.expansion.to_string(),
@@ -157,7 +157,7 @@ fn word(word: &str) -> Result<Alternative, (TemplateErrorKind, Option<String>)> 
     Err((TemplateErrorKind::InsertionUnknown(word.to_owned()), Some(help)))
 }
 
-/// What an unreadable expansion probably was meant to be.
+/// A suggestion for a malformed expansion.
 pub(super) fn unreadable(text: &str, error: ExprErrorKind) -> (TemplateErrorKind, Option<String>) {
     let help = Expansion::suggest(text).map(|meant| format!("did you mean `{meant}`?"));
     (TemplateErrorKind::Expansion(error), help)

@@ -9,13 +9,13 @@ use crate::json::{MAX_DEPTH, NotJson};
 use crate::text::{OneLine, Span, excerpt};
 use crate::value::Malformed;
 
-/// What of a template did not resolve: everything, each once, in the order in which it was met; at least one.
+/// The failures to resolve a template, without duplicates and in the order in which they occurred; at least one.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[error("{}", list(.0))]
 pub struct Unresolved(pub(super) Vec<Failure>);
 
 impl Unresolved {
-    /// What did not resolve.
+    /// The failures.
     #[must_use]
     pub fn as_slice(&self) -> &[Failure] {
         &self.0
@@ -40,19 +40,19 @@ impl Failure {
         Self { pointer: site.pointer.clone(), span: site.span, asked: asked.into(), reason }
     }
 
-    /// Where, as a JSON pointer (RFC 6901) into the template; that of its member for a key.
+    /// The JSON pointer (RFC 6901) in the template; for a key, that of its member.
     #[must_use]
     pub const fn pointer(&self) -> &str {
         &self.pointer
     }
 
-    /// Where, in the source text; empty for a template that was not read from text.
+    /// The position in the source text; empty for a template that was not parsed from text.
     #[must_use]
     pub const fn span(&self) -> Span {
         self.span
     }
 
-    /// What was asked for: the expansion, the operand of a conversion, the name of a function.
+    /// What was referred to: the expansion, the operand of a conversion, the name of a function.
     #[must_use]
     pub const fn asked(&self) -> &str {
         &self.asked
@@ -76,56 +76,56 @@ impl fmt::Display for Failure {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The user, or a document, has no such value.
+    /// The user or a document has no such value.
     #[error("there is no such value")]
     Missing,
-    /// `%%user.name`: no user has this property.
+    /// `%%user.name`: users do not have this property.
     #[error("there is no such property")]
     PropertyUnknown,
-    /// `%%root` where the caller supplied no document.
+    /// `%%root` although the caller supplied no document.
     #[error("`{0}` was not supplied")]
     NotSupplied(&'static str),
-    /// A part of the context that the caller did not supply, or that was not loaded; or a function failed.
+    /// A part of the context was not supplied or not loaded, or a function failed.
     #[error("{0}")]
     Failed(EvalError),
-    /// A name of the path is an index of an array and a key of its elements, and both lead somewhere.
+    /// A segment of the path is both an index of an array and a key of its elements, and both have a value.
     #[error("a number of the path is both an index of an array and a key of its elements")]
     Ambiguous,
-    /// A secret, and the caller did not let secrets in.
+    /// A secret, which the caller did not allow.
     #[error("it is a secret, and secrets are not let into this template")]
     Secret,
-    /// `%%values` as a whole where some of them are secrets.
+    /// `%%values` as a whole, if some of them are secrets.
     #[error("some of the values are secrets: name the values that are needed")]
     SecretsAmong,
-    /// `%stringToOid` of a text that is no ObjectId.
+    /// `%stringToOid` of a string that is not an ObjectId.
     #[error("`{operator}` does not convert {found}")]
     NotConvertible {
         /// The operator.
         operator: &'static str,
-        /// What its operand is.
+        /// The type of its operand.
         found: &'static str,
     },
-    /// A value of a type that has no text, in a text.
+    /// A value whose type has no text form, inserted into a text.
     #[error("{0} has no text")]
     NoText(&'static str),
-    /// A text that the escape refuses.
+    /// A text that the escape rejects.
     #[error("{0}")]
     Escape(Refused),
-    /// An inserted part of a key that is not one plain name.
+    /// An inserted part of a key that is not a plain name.
     #[error(
         "what is inserted into a key must be one name: not empty, without `.` and U+0000, and not beginning with `$`"
     )]
     KeyMalformed,
-    /// A key that stands in its document already.
+    /// A key that its document already has.
     #[error("the key `{}` already exists in this document", OneLine(excerpt(.0, 200)))]
     KeyDuplicate(String),
-    /// A value that extended JSON would read as another one.
+    /// A value that extended JSON would read as a different one.
     #[error("a document with the key `{0}` reads as another value in extended JSON; write BSON")]
     NotJson(String),
-    /// The template, whose BSON is wanted, became something else than a document.
+    /// The value of a template that must be a document is not one.
     #[error("the template is not a document")]
     NotDocument,
-    /// The result is nested too deep.
+    /// The result is nested too deeply.
     #[error("the result is nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
     /// The result is too large.
@@ -134,7 +134,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Whether another caller, who supplies more, could make it resolve.
+    /// Whether it could resolve for a caller that supplies more.
     pub(super) const fn is_not_supplied(&self) -> bool {
         matches!(
             self,

@@ -1,4 +1,4 @@
-//! Values as they are inserted into texts.
+//! Values as text for insertion.
 
 use std::fmt::Write as _;
 use std::ops::Deref;
@@ -8,7 +8,7 @@ use bson::oid::ObjectId;
 
 use crate::value::ValueRef;
 
-/// The text of a value. Of the values that are inserted most often it takes no memory.
+/// The text of a value. The most frequent values need no allocation.
 pub(super) enum Text<'v> {
     Borrowed(&'v str),
     Made(String),
@@ -16,7 +16,7 @@ pub(super) enum Text<'v> {
 }
 
 impl Text<'_> {
-    /// The text on its own.
+    /// An owned copy of the text.
     pub(super) fn into_owned<'o>(self) -> Text<'o> {
         match self {
             Self::Borrowed(text) => Text::Made(text.to_owned()),
@@ -50,7 +50,7 @@ impl From<String> for Text<'_> {
     }
 }
 
-/// The text of a value; `None` for a type, or a value, that has no text.
+/// The text of a value; `None` for a type or value without a text form.
 pub(super) fn text(value: ValueRef<'_>) -> Option<Text<'_>> {
     Some(match value {
         ValueRef::String(text) => text.into(),
@@ -66,7 +66,7 @@ pub(super) fn text(value: ValueRef<'_>) -> Option<Text<'_>> {
     })
 }
 
-/// How long `-9223372036854775808` is.
+/// The length of `-9223372036854775808`.
 const INTEGER: usize = 20;
 
 /// The digits of an integer.
@@ -98,7 +98,7 @@ impl Integer {
     }
 }
 
-/// A number of JSON text, which is a literal in a template.
+/// A JSON number, which is a literal in a template.
 pub(super) fn json_number(number: &serde_json::Number) -> String {
     match number.as_f64() {
         Some(value) if number.is_f64() => double(value).unwrap_or_else(|| number.to_string()),
@@ -106,14 +106,14 @@ pub(super) fn json_number(number: &serde_json::Number) -> String {
     }
 }
 
-/// As ECMAScript's `Number::toString`; `None` for NaN and the infinities.
+/// Formats like ECMAScript's `Number::toString`; `None` for NaN and infinities.
 ///
 /// Source: ECMA-262, section 6.1.6.1.20.
 fn double(number: f64) -> Option<String> {
     if !number.is_finite() {
         return None;
     }
-    // The shortest digits that read back as this number: `d.ddde±x`.
+    // The shortest digits that parse back to this number: `d.ddde±x`.
     let shortest = format!("{:e}", number.abs());
     let (digits, exponent) = shortest.split_once('e')?;
     let digits: String = digits.chars().filter(char::is_ascii_digit).collect();
@@ -121,7 +121,7 @@ fn double(number: f64) -> Option<String> {
     Some(laid_out(sign, &digits, exponent.parse::<i32>().ok()?.checked_add(1)?))
 }
 
-/// All digits of a decimal, laid out as ECMAScript does; `None` for NaN and the infinities.
+/// All digits of a decimal, laid out as in ECMAScript; `None` for NaN and infinities.
 fn decimal(number: Decimal128) -> Option<String> {
     let text = number.to_string();
     let (sign, text) = text.strip_prefix('-').map_or(("", text.as_str()), |text| ("-", text));
@@ -133,18 +133,18 @@ fn decimal(number: Decimal128) -> Option<String> {
     }
     let exponent: i32 = exponent.parse().ok()?;
     let point = i32::try_from(whole.len()).ok()?.checked_add(exponent)?;
-    // Zeros before the first digit move the point; the last digit stays, whatever it is.
+    // Leading zeros shift the decimal point; the last digit is kept in any case.
     let zeros = all.len().saturating_sub(1).min(all.bytes().take_while(|digit| *digit == b'0').count());
     let digits = all.get(zeros..)?;
     Some(laid_out(sign, digits, point.checked_sub(i32::try_from(zeros).ok()?)?))
 }
 
-/// The digits of a number whose decimal point stands behind the first `point` of them.
+/// Lays out digits with the decimal point after the first `point` of them.
 fn laid_out(sign: &str, digits: &str, point: i32) -> String {
     let mut out = sign.to_owned();
     let length = i32::try_from(digits.len()).unwrap_or(i32::MAX);
     let zeros = |count: i32| "0".repeat(usize::try_from(count).unwrap_or(0));
-    // Writing to a string does not fail.
+    // Writing to a `String` cannot fail.
     let _ = match point {
         point if (length..=21).contains(&point) => write!(out, "{digits}{}", zeros(point - length)),
         point if (1..=21).contains(&point) => {
@@ -167,7 +167,7 @@ fn laid_out(sign: &str, digits: &str, point: i32) -> String {
 /// The years 0 to 9999, in milliseconds since 1970.
 const FOUR_DIGITS: std::ops::RangeInclusive<i64> = -62_167_219_200_000..=253_402_300_799_999;
 
-/// ISO 8601 in UTC, with milliseconds where there are any; `None` outside of the years 0 to 9999.
+/// ISO 8601 in UTC, with milliseconds unless they are zero; `None` outside the years 0 to 9999.
 fn date(millis: i64) -> Option<String> {
     if !FOUR_DIGITS.contains(&millis) {
         return None;

@@ -11,72 +11,72 @@ use crate::template::Missing;
 use crate::text::Span;
 use crate::user::User;
 
-/// One test.
+/// A test case.
 #[derive(Clone, Debug)]
 pub struct Case {
     /// Its name, unique in the file.
     pub name: String,
-    /// Where it stands.
+    /// Its position.
     pub span: Span,
-    /// What it asks.
+    /// What it tests.
     pub kind: Kind,
-    /// Who asks; `None` if nobody was named.
+    /// The user; `None` if the case names none.
     pub user: Option<User>,
-    /// The rules that replace the file's.
+    /// The rules that replace those of the file.
     pub rules: Option<Node>,
-    /// The namespace that replaces the file's.
+    /// The namespace that replaces that of the file.
     pub namespace: Option<String>,
-    /// What replaces the file's values, environment and request.
+    /// The parts that replace the file's values, environment and request.
     pub given: Given,
-    /// What is expected.
+    /// The expected result.
     pub expect: Node,
 }
 
-/// What a case asks.
+/// What a case tests.
 #[derive(Clone, Debug)]
 pub enum Kind {
     /// The truth of an expression.
     Expression {
         /// The expression.
         expression: Node,
-        /// Where it stands.
+        /// The scope of the expression.
         scope: Scope,
-        /// The documents it sees.
+        /// The documents that it refers to.
         documents: Box<GivenDocuments>,
     },
-    /// What of a document may be read.
+    /// What may be read of a document.
     Read(Document),
-    /// As a read, by a search.
+    /// The same for a document found by a search.
     Search(Document),
     /// Whether a document may be inserted.
     Insert(Document),
-    /// Whether a document may become another.
+    /// Whether a document may be replaced by another.
     Update(Document, Document),
     /// Whether a document may be deleted.
     Delete(Document),
-    /// Which documents a query brings.
+    /// Which documents a query returns.
     Query {
-        /// The client's filter, projection and order.
+        /// The client's filter, projection and sort order.
         query: Node,
         /// The collection in insertion order.
         documents: Vec<Document>,
     },
     /// Whether rules load.
     Load(Node),
-    /// What the `%()` templates of a configuration file become.
+    /// The result of replacing the `%()` templates of a configuration file.
     Template(Node),
-    /// What a template resolves to.
+    /// The value of a template.
     Resolve {
         /// The template.
         template: Node,
-        /// The documents that it sees.
+        /// The documents that it refers to.
         documents: Box<GivenDocuments>,
-        /// What becomes of what does not resolve.
+        /// How to handle parts that do not resolve.
         missing: Missing,
-        /// Whether secrets are let in.
+        /// Whether secrets are allowed in the result.
         secrets: bool,
     },
-    /// Which user claims make.
+    /// The user that is created from claims.
     User {
         /// The verified claims.
         claims: Document,
@@ -89,7 +89,7 @@ pub enum Kind {
     },
 }
 
-/// What an expression sees beside the context.
+/// What an expression refers to besides the context.
 #[derive(Clone, Debug, Default)]
 pub struct GivenDocuments {
     /// `%%root`
@@ -110,7 +110,7 @@ pub struct GivenDocuments {
 
 const COMMON: [&str; 6] = ["name", "expect", "values", "environment", "request", "user"];
 
-/// The kinds of cases by the key that announces them, and the other keys of each.
+/// The kinds of cases by the key that identifies them, with the other keys of each.
 const KINDS: [(&str, &[&str]); 11] = [
     ("expression", &["given", "scope", "in", "rules"]),
     ("read", &["in", "rules"]),
@@ -125,7 +125,7 @@ const KINDS: [(&str, &[&str]); 11] = [
     ("claims", &["custom_data_documents", "config", "provider"]),
 ];
 
-/// The keys of each kind's expectation, where it is an object.
+/// The keys of each kind's expected result, if it is an object.
 const EXPECTED: [(&str, &[&str]); 10] = [
     ("expression", &["error", "invalid"]),
     ("read", &["role", "document", "denied", "error"]),
@@ -222,7 +222,7 @@ fn check_expectation(kind: &str, expect: &Node, errors: &mut Vec<FormatError>) {
             }
             (_, "error" | "invalid") => (member.value.as_str().is_some(), "a string"),
             (_, "ids" | "documents") => (member.value.as_array().is_some(), "an array"),
-            // Nothing is sent where nothing can be allowed.
+            // If nothing can be allowed, no filter is sent.
             (_, "filter") if matches!(member.value.kind, json::Kind::Null) => (true, "an object or null"),
             (_, "document" | "user" | "filter") => (member.value.as_object().is_some(), "an object"),
             _ => continue,

@@ -19,15 +19,15 @@ use crate::user::User;
 /// A file of test cases.
 #[derive(Debug)]
 pub struct TestFile {
-    /// The file's text, for messages.
+    /// The text of the file, for messages.
     pub source: Source,
-    /// The application directory, if the cases run on one.
+    /// The application directory, if the cases use one.
     pub app: Option<PathBuf>,
-    /// The rules of cases that have none of their own.
+    /// The rules of cases without their own.
     pub rules: Option<Node>,
     /// The namespace of cases that name none.
     pub namespace: Option<String>,
-    /// What is supplied to every case.
+    /// The context of all cases.
     pub given: Given,
     /// The users by name.
     pub users: HashMap<String, User>,
@@ -48,15 +48,15 @@ pub enum FileError {
     Read {
         /// The file.
         path: String,
-        /// What the system says.
+        /// The error of the operating system.
         error: std::io::Error,
     },
-    /// It does not follow the format.
+    /// It does not have the right format.
     #[error("{}: {}", .text.name(), first(.findings))]
     Format {
-        /// The file's text.
+        /// The text of the file.
         text: Box<Source>,
-        /// What is wrong with it.
+        /// The errors.
         findings: Vec<Finding>,
     },
 }
@@ -69,16 +69,15 @@ const KEYS: [&str; 10] =
     ["app", "rules", "in", "values", "secrets", "environment", "request", "users", "functions", "cases"];
 
 impl TestFile {
-    /// Reads a test file.
+    /// Loads a test file.
     ///
     /// # Errors
-    /// If it cannot be read or does not follow the format; a misspelt key is an error, so that a misspelt expectation
-    /// cannot pass.
+    /// If it cannot be read or is malformed. A misspelt key is an error, so that a misspelt expectation cannot pass.
     pub fn load(path: &Path) -> Result<Self, FileError> {
         let name = path.display().to_string();
         let read = |file: std::fs::File| {
             let mut bytes = Vec::new();
-            // One byte more than is accepted, so that what is too long is seen to be.
+            // Reads one byte more than allowed, so that parsing detects the excess.
             file.take(u64::try_from(json::MAX_SIZE).unwrap_or(u64::MAX).saturating_add(1)).read_to_end(&mut bytes)?;
             Ok(bytes)
         };
@@ -87,7 +86,7 @@ impl TestFile {
         Self::parse(&name, &bytes, path.parent().unwrap_or(Path::new(".")))
     }
 
-    /// Reads a test file's text; `folder` is what its `app` is relative to.
+    /// Parses the text of a test file; its `app` is relative to `folder`.
     ///
     /// # Errors
     /// As [`TestFile::load`].
@@ -130,7 +129,7 @@ impl TestFile {
         }
     }
 
-    /// The functions of the file as a host of them.
+    /// The functions of the file, for a context.
     #[must_use]
     pub fn host(&self) -> Arc<dyn Functions> {
         Arc::new(super::stubs::Stubs(self.functions.clone()))
@@ -152,7 +151,7 @@ fn named<T>(
 }
 
 impl FileError {
-    /// The error as a person wants to see it.
+    /// A report of the error for people.
     #[must_use]
     pub fn render(&self, style: crate::text::Style) -> String {
         match self {

@@ -1,4 +1,4 @@
-//! How the parts of a test file are read, and what is said of a wrong one.
+//! Parses the parts of a test file and reports errors in them.
 
 use bson::Document;
 use thiserror::Error;
@@ -6,7 +6,7 @@ use thiserror::Error;
 use crate::json::{self, Member, Node};
 use crate::text::{Code, Located, closest};
 
-/// What is wrong with a test file, and where.
+/// Why a test file is malformed, and where.
 pub(super) type FormatError = Located<FormatErrorKind>;
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

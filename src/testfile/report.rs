@@ -1,40 +1,40 @@
 use serde_json::Value;
 
-/// How the cases of a file came out.
+/// The results of the cases of a file.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// The cases in order, each with its outcome.
+    /// The cases in order, each with its result.
     pub cases: Vec<(String, CaseResult)>,
 }
 
-/// How one case came out.
+/// The result of a case.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CaseResult {
-    /// As expected.
+    /// The result is as expected.
     Passed,
-    /// Otherwise.
+    /// The result differs.
     Failed {
-        /// What was expected.
+        /// The expected result.
         expected: Value,
-        /// What came.
+        /// The actual result.
         got: Value,
     },
 }
 
 impl Report {
-    /// How many cases came out as expected.
+    /// The number of passed cases.
     #[must_use]
     pub fn passed(&self) -> usize {
         self.cases.iter().filter(|(_, outcome)| *outcome == CaseResult::Passed).count()
     }
 
-    /// How many did not.
+    /// The number of failed cases.
     #[must_use]
     pub fn failed(&self) -> usize {
         self.cases.len() - self.passed()
     }
 
-    /// The cases that did not come out as expected: name, what was expected, what came.
+    /// The failed cases: name, expected result and actual result.
     pub fn failures(&self) -> impl Iterator<Item = (&str, &Value, &Value)> {
         self.cases.iter().filter_map(|(name, outcome)| match outcome {
             CaseResult::Passed => None,

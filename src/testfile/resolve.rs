@@ -1,4 +1,4 @@
-//! Cases with `resolve`.
+//! Runs cases with `resolve`.
 
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use crate::template::{Inputs, Missing, Template};
 use crate::value::ValueRef;
 
 impl GivenDocuments {
-    /// A context with the parts that are no documents.
+    /// Adds to a context the parts that are not documents.
     pub(super) fn supply(&self, mut context: Context) -> Context {
         if let Some(args) = &self.args {
             context = context.with_args(args.clone());

@@ -22,7 +22,7 @@ use crate::text::Finding;
 use crate::user::User;
 use crate::value::DocumentRef;
 
-/// Why cases cannot be run at all.
+/// Why cases cannot be run.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RunError {
@@ -31,7 +31,7 @@ pub enum RunError {
     RulesInvalid {
         /// The case.
         case: String,
-        /// What is wrong with the rules; places are in the test file.
+        /// The errors, with positions in the test file.
         findings: Vec<Finding>,
     },
     /// The application directory cannot be read.
@@ -64,11 +64,11 @@ pub fn run(file: &TestFile) -> Result<Report, RunError> {
     Ok(report)
 }
 
-/// What comes of every case, in order and in the form of an expectation, whatever the case expects. Beside a denial,
-/// `reason` says in words why.
+/// The result of every case, in order and in the form of an expectation, whatever the case expects. For a denial,
+/// `reason` explains it.
 ///
 /// # Errors
-/// If the application directory cannot be read; for a single case, as [`run`].
+/// If the application directory cannot be read; for a single case, as in [`run`].
 ///
 /// ```
 /// use portcullis::testfile::{TestFile, answers};
@@ -82,7 +82,7 @@ pub fn answers(file: &TestFile) -> Result<Vec<Result<Value, RunError>>, RunError
     Ok(file.cases.iter().map(|case| Ok(answer(file, case, &shared)?.got)).collect())
 }
 
-/// What the cases of a file have in common.
+/// The state shared by the cases of a file.
 struct Shared {
     rules: Option<Loaded>,
     app: Option<(App, Policies)>,
@@ -231,7 +231,7 @@ fn user_case(
         Ok(user) => {
             let user = user.to_document();
             let expected = expect.get("user").and_then(|node| json::to_document(node).ok());
-            // An expectation may leave out what is empty.
+            // Expectations may omit empty parts.
             let expected = expected.and_then(|document| super::user(document).ok());
             let agrees = expected.is_some_and(|expected| expected.to_document() == user);
             Answer { agrees, got: json!({ "user": json::from_bson(&user.into()) }) }

@@ -9,7 +9,7 @@ use crate::json::{self, Node};
 use crate::text::Finding;
 use crate::value::identical;
 
-/// What a test file says that a function does.
+/// The behaviour of a function in a test file.
 #[derive(Clone, Debug)]
 pub enum Stub {
     /// `{"returns": …}`
@@ -87,10 +87,10 @@ impl Stub {
     }
 }
 
-/// Reads functions as a test file writes them, for use outside of one.
+/// Parses functions in the format of test files, for use elsewhere.
 ///
 /// # Errors
-/// Everything that is wrong with them.
+/// All errors in them.
 pub fn functions(node: &Node) -> Result<Arc<dyn Functions>, Vec<Finding>> {
     let mut errors = Vec::new();
     let stubs = read_functions(node, &mut errors);

@@ -4,8 +4,8 @@ use super::format::{FormatError, FormatErrorKind, format_error};
 use crate::json::{self, Node};
 use crate::user::{CustomData, User, UserError};
 
-/// Reads a user object of a test file. In one, a user without `custom_data` has none, `custom_data_loaded: false` says that it was
-/// not looked up, and the system user may be named.
+/// Parses a user object of a test file. Unlike elsewhere, a user without `custom_data` has none, `custom_data_loaded:
+/// false` states that it was not looked up, and the system user is allowed.
 ///
 /// # Errors
 /// See [`UserError`].

@@ -12,7 +12,7 @@ pub(crate) fn copies(values: &[Bson], steps: &Steps) -> Outcome<Vec<Bson>> {
     values.iter().map(|value| copy(value, steps)).collect()
 }
 
-/// A place counted from the front, or from the back where it is negative.
+/// An index counted from the front or, if negative, from the back.
 fn place(index: i64, length: usize) -> Option<usize> {
     match usize::try_from(index) {
         Ok(at) => Some(at),
@@ -71,7 +71,7 @@ pub(crate) fn contains(args: &Args<'_>) -> Outcome<Option<Bson>> {
     some(false)
 }
 
-/// Where to look from, and up to where.
+/// The range of indexes to search.
 pub(super) fn bounds(args: &Args<'_>, length: usize) -> Outcome<(usize, usize)> {
     let bound = |at: usize, otherwise: usize| {
         if args.values.len() <= at {
@@ -158,7 +158,7 @@ pub(crate) fn slice(args: &Args<'_>) -> Outcome<Option<Bson>> {
     some(copies(elements.get(from.min(length)..to).unwrap_or_default(), args.steps)?)
 }
 
-/// `$firstN`, `$lastN`, `$maxN` and `$minN` of an array.
+/// `$firstN`, `$lastN`, `$maxN` and `$minN` on an array.
 pub(crate) fn some_of(args: &Args<'_>) -> Outcome<Option<Bson>> {
     let count = args.get(1).and_then(Num::of).and_then(Num::integer);
     let Some(count) = count.filter(|count| *count > 0).and_then(|count| usize::try_from(count).ok()) else {
@@ -224,7 +224,7 @@ pub(crate) fn zip(args: &Args<'_>) -> Outcome<Option<Bson>> {
     some(list)
 }
 
-/// The order of `$sortArray`.
+/// Sorts an array as `$sortArray` does.
 pub(crate) fn sorted(elements: &[Bson], order: &Bson, steps: &Steps) -> Outcome<Bson> {
     let mut list = copies(elements, steps)?;
     steps.take(list.iter().map(weight).sum::<usize>().saturating_mul(16))?;

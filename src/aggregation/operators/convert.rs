@@ -8,7 +8,7 @@ use crate::aggregation::value::{is_nullish, is_true, kind};
 use crate::calendar::{self, Civil};
 use crate::value::{Type, ValueRef};
 
-/// MongoDB's code for a conversion that cannot be made, for which `onError` stands in.
+/// MongoDB's error code for a failed conversion, for which `onError` is used.
 pub(in crate::aggregation) const CONVERSION: i32 = 241;
 
 pub(crate) fn type_of(args: &Args<'_>) -> Outcome<Option<Bson>> {
@@ -29,7 +29,7 @@ pub(crate) fn timestamp_part(args: &Args<'_>) -> Outcome<Option<Bson>> {
     }
 }
 
-/// What an operator on texts makes of a value.
+/// Converts an operand of a string operator.
 pub(crate) fn coerced_text(value: Option<&Bson>) -> Outcome<String> {
     match value {
         value if is_nullish(value) => Ok(String::new()),
@@ -62,7 +62,7 @@ fn number_text(number: Num) -> String {
     }
 }
 
-/// A double of at most six digits, as C writes it by `%g`.
+/// Formats a double with at most six digits, like `%g` in C.
 fn general(number: f64) -> String {
     if number == 0.0 {
         return if number.is_sign_negative() { "-0" } else { "0" }.to_owned();
@@ -83,7 +83,7 @@ fn general(number: f64) -> String {
     }
 }
 
-/// `$toInt` and its like.
+/// `$toInt` and similar operators.
 pub(crate) fn to(args: &Args<'_>) -> Outcome<Option<Bson>> {
     let to = match args.name {
         "$toBool" => Type::Bool,
@@ -101,7 +101,7 @@ pub(crate) fn to(args: &Args<'_>) -> Outcome<Option<Bson>> {
     }
 }
 
-/// `$convert`. Of a null input and an error the evaluation knows what to do.
+/// `$convert`. The evaluation handles a null input and errors.
 pub(crate) fn convert(args: &Args<'_>) -> Outcome<Option<Bson>> {
     let to = match args.get(1) {
         value if is_nullish(value) => return null(),
@@ -151,7 +151,7 @@ fn converted(value: &Bson, to: Type) -> Outcome<Bson> {
             Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_) | Bson::Decimal128(_) => {
                 Bson::Boolean(is_true(Some(value)))
             }
-            // Everything that is no number.
+            // Any value that is not a number.
             _ => Bson::Boolean(true),
         },
         (Type::Int | Type::Long, Bson::Boolean(holds)) => whole(i64::from(*holds), to).ok_or_else(no_way)?,

@@ -6,7 +6,7 @@ use crate::aggregation::number::Num;
 use crate::aggregation::value::{is_nullish, kind, take_text};
 use crate::calendar::{self, Civil, DAY, HOUR, MINUTE, SECOND};
 
-/// The point in time of a date, timestamp or ObjectId; `None` if it is null or missing.
+/// The time of a date, timestamp or ObjectId; `None` if it is null or missing.
 pub(super) fn moment(value: Option<&Bson>) -> Outcome<Option<i64>> {
     match value {
         value if is_nullish(value) => Ok(None),
@@ -17,7 +17,7 @@ pub(super) fn moment(value: Option<&Bson>) -> Outcome<Option<i64>> {
     }
 }
 
-/// The time zone of a member, in milliseconds ahead of UTC; none if it is null.
+/// The offset of a time zone argument from UTC in milliseconds; `None` if it is null.
 pub(super) fn zone(args: &Args<'_>, at: usize) -> Outcome<Option<i64>> {
     if !args.is_given(at) {
         return Ok(Some(0));
@@ -32,7 +32,7 @@ pub(super) fn zone(args: &Args<'_>, at: usize) -> Outcome<Option<i64>> {
     }
 }
 
-/// `$year` and its like.
+/// `$year` and similar operators.
 pub(crate) fn part(args: &Args<'_>) -> Outcome<Option<Bson>> {
     let (Some(moment), Some(zone)) = (moment(args.get(0))?, zone(args, 1)?) else { return null() };
     let civil = Civil::of(moment.saturating_add(zone));
@@ -133,7 +133,7 @@ pub(crate) fn from_string(args: &Args<'_>) -> Outcome<Option<Bson>> {
     some(DateTime::from_millis(millis.saturating_sub(zone)))
 }
 
-/// A date by a format: the plain letters of it.
+/// Parses a date with a format string that contains only simple specifiers.
 fn by_format(text: &str, format: &str) -> Option<i64> {
     let mut civil = Civil { year: 1970, month: 1, day: 1, hour: 0, minute: 0, second: 0, millis: 0 };
     let (mut rest, mut letters, mut zone) = (text, format.chars(), 0);
@@ -174,7 +174,8 @@ fn by_format(text: &str, format: &str) -> Option<i64> {
 }
 
 pub(crate) fn from_parts(args: &Args<'_>) -> Outcome<Option<Bson>> {
-    // As the members stand on the table: year, isoWeekYear, month, day, hour, minute, second, millisecond, isoWeek, isoDayOfWeek, timezone.
+    // In the order of the arguments in the operator table: year, isoWeekYear, month, day, hour, minute, second,
+    // millisecond, isoWeek, isoDayOfWeek, timezone.
     let is_iso = args.is_given(1);
     if is_iso && [0, 2, 3].iter().any(|at| args.is_given(*at)) || !is_iso && [8, 9].iter().any(|at| args.is_given(*at))
     {
@@ -213,7 +214,7 @@ pub(crate) fn from_parts(args: &Args<'_>) -> Outcome<Option<Bson>> {
         return refused(40523, "$dateFromParts requires a year from 1 to 9999");
     }
     let number = if is_iso {
-        // The first week is that of the fourth of January.
+        // The first week is the one that contains 4 January.
         let fourth = Civil { year, month: 1, day: 4, hour: 0, minute: 0, second: 0, millis: 0 };
         fourth.number() - fourth.weekday() + 1 + (month - 1) * 7 + day - 1
     } else {

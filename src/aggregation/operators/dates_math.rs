@@ -1,4 +1,4 @@
-//! Dates and amounts of time, in UTC or at an offset from it.
+//! Date arithmetic, in UTC or at a fixed offset from it.
 
 use bson::{Bson, DateTime};
 
@@ -11,9 +11,9 @@ use crate::calendar::{Civil, DAY, HOUR, MINUTE, SECOND, days, length};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Unit {
-    /// So many months.
+    /// This many months.
     Months(i64),
-    /// So many milliseconds, in days and less.
+    /// This many milliseconds, for units of days and shorter.
     Millis(i64),
     Week,
 }
@@ -74,7 +74,7 @@ pub(crate) fn add(args: &Args<'_>) -> Outcome<Option<Bson>> {
     some(DateTime::from_millis(millis.ok_or_else(too_large)?))
 }
 
-/// The day with which a week begins, from 1 for Monday on.
+/// The first day of the week, from 1 for Monday to 7 for Sunday.
 fn week_start(args: &Args<'_>, at: usize) -> Outcome<Option<i64>> {
     let name = match args.get(at) {
         _ if !args.is_given(at) => return Ok(Some(7)),
@@ -134,7 +134,7 @@ pub(crate) fn trunc(args: &Args<'_>) -> Outcome<Option<Bson>> {
         return null();
     };
     let local = moment.checked_add(zone).ok_or_else(too_large)?;
-    // The bins are counted from the beginning of 2000.
+    // Bins are aligned to 2000-01-01.
     let reference = days(2000, 1, 1) * DAY;
     let bin = |unit: i64, reference: i64| {
         let unit = unit.checked_mul(size)?;
@@ -143,7 +143,7 @@ pub(crate) fn trunc(args: &Args<'_>) -> Outcome<Option<Bson>> {
     let millis = match unit {
         Unit::Millis(unit) => bin(unit, reference),
         Unit::Week => {
-            // The first such day of 2000, which began on a Saturday.
+            // The first such day in 2000, which began on a Saturday.
             let first = (start - 6).rem_euclid(7);
             bin(7 * DAY, reference + first * DAY)
         }

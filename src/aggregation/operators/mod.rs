@@ -1,4 +1,4 @@
-//! What the operators of expressions do with the values of their operands.
+//! The implementations of the expression operators, given the values of their operands.
 
 pub(super) mod arithmetic;
 pub(super) mod arrays;
@@ -19,11 +19,11 @@ use super::number::Num;
 use super::value::{Value, is_nullish, kind};
 use crate::value::Steps;
 
-/// The values of the operands of an operator.
+/// The operand values of an operator.
 pub(super) struct Args<'x> {
     pub(super) name: &'static str,
     pub(super) values: &'x [Value<'x>],
-    /// Which of the members were written.
+    /// Which of the arguments were given.
     pub(super) given: &'x [bool],
     pub(super) steps: &'x Steps,
 }
@@ -56,7 +56,7 @@ impl Args<'_> {
         }
     }
 
-    /// A whole number of 32 bits.
+    /// A 32-bit integer.
     pub(super) fn small(&self, at: usize, code: i32) -> Outcome<i32> {
         let number = self.get(at).and_then(Num::of).and_then(Num::integer);
         number.and_then(|number| i32::try_from(number).ok()).ok_or_else(|| {

@@ -1,4 +1,4 @@
-//! Comparisons, truth, and arrays as sets.
+//! Comparison operators, boolean operators, and arrays as sets.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -43,7 +43,7 @@ fn elements<'a>(args: &'a Args<'_>, code: i32) -> Outcome<&'a [Bson]> {
     }
 }
 
-/// A value in a set. What cannot be compared was refused before.
+/// A value in a set. Values that cannot be compared have been rejected before.
 pub(crate) struct Member<'a>(pub(crate) &'a Bson);
 
 impl Ord for Member<'_> {
@@ -67,10 +67,10 @@ impl PartialEq for Member<'_> {
 impl Eq for Member<'_> {}
 
 fn set<'a>(elements: &'a [Bson], args: &Args<'_>) -> Outcome<BTreeSet<Member<'a>>> {
-    // Each is compared with as many as the number of them has digits.
+    // Building the set takes about `log n` comparisons per element.
     let compared = usize::try_from(elements.len().checked_ilog2().unwrap_or(0)).unwrap_or(0) + 1;
     args.steps.take(elements.iter().map(weight).sum::<usize>().saturating_mul(compared))?;
-    // One by one: of equal values the first stays.
+    // Inserted one by one, so that the first of several equal values is kept.
     let mut set = BTreeSet::new();
     for element in elements {
         set.insert(Member(element));
@@ -83,12 +83,12 @@ fn list(set: BTreeSet<Member<'_>>, args: &Args<'_>) -> Outcome<Option<Bson>> {
     some(all)
 }
 
-/// The operand as an array; `None` if it is null or missing.
+/// An array operand; `None` if it is null or missing.
 fn operand<'a>(args: &'a Args<'_>, at: usize, code: i32) -> Outcome<Option<&'a [Bson]>> {
     args.array(at, code)
 }
 
-/// The operand as an array, which must be one.
+/// An operand that must be an array.
 fn array<'a>(args: &'a Args<'_>, at: usize, code: i32) -> Outcome<&'a [Bson]> {
     match args.get(at) {
         Some(Bson::Array(elements)) => Ok(elements),

@@ -15,7 +15,7 @@ pub(crate) fn concat(args: &Args<'_>) -> Outcome<Option<Bson>> {
     some(all)
 }
 
-/// `$toLower` and `$toUpper`, of the letters of ASCII.
+/// `$toLower` and `$toUpper`, for ASCII letters.
 pub(crate) fn case(args: &Args<'_>) -> Outcome<Option<Bson>> {
     let text = coerced_text(args.get(0))?;
     take_text(text.len(), args.steps)?;
@@ -119,7 +119,7 @@ pub(crate) fn split(args: &Args<'_>) -> Outcome<Option<Bson>> {
     some(parts)
 }
 
-/// What counts as blank where nothing else is said.
+/// The characters that are trimmed by default.
 const BLANK: [char; 20] = [
     '\0', ' ', '\t', '\n', '\u{b}', '\u{c}', '\r', '\u{a0}', '\u{1680}', '\u{2000}', '\u{2001}', '\u{2002}',
     '\u{2003}', '\u{2004}', '\u{2005}', '\u{2006}', '\u{2007}', '\u{2008}', '\u{2009}', '\u{200a}',
@@ -146,7 +146,7 @@ pub(crate) fn replace(args: &Args<'_>) -> Outcome<Option<Bson>> {
     let texts = (args.text(0, 51746)?, args.text(1, 51745)?, args.text(2, 51744)?);
     let (Some(text), Some(find), Some(replacement)) = texts else { return null() };
     let count = if args.name == "$replaceOne" { 1 } else { usize::MAX };
-    // Each place that is found adds the replacement.
+    // Each occurrence adds the replacement.
     let found = text.matches(find).take(count).count();
     take_text(text.len().saturating_add(found.saturating_mul(replacement.len())), args.steps)?;
     debug_assert!(!is_nullish(args.get(0)));

@@ -3,12 +3,12 @@ use bson::{Bson, Document};
 use crate::aggregation::{is_operator, refusal_of};
 use crate::guarded::error::GuardedError;
 
-/// Variables of the server's that are let through. Those of the client's own begin with a small letter.
+/// The system variables that are allowed. Variables defined by the client begin with a lowercase letter.
 const VARIABLES: [&str; 4] = ["CURRENT", "NOW", "REMOVE", "ROOT"];
 
 const PLACE: &str = "an expression";
 
-/// Refuses an expression with anything that is not let through.
+/// Rejects an expression that contains anything that is not allowed.
 pub(super) fn check(expression: &Bson) -> Result<(), GuardedError> {
     match expression {
         Bson::String(value) => text(value),
@@ -21,7 +21,7 @@ pub(super) fn check(expression: &Bson) -> Result<(), GuardedError> {
     }
 }
 
-/// The same for the expressions behind the names of fields.
+/// The same for the expressions of a document's fields.
 pub(super) fn fields(fields: &Document) -> Result<(), GuardedError> {
     match fields.keys().find(|key| key.starts_with('$')) {
         Some(key) => Err(refused(key, "the name of a field stands there")),
@@ -42,7 +42,7 @@ fn document(members: &Document) -> Result<(), GuardedError> {
     }
 }
 
-/// A text of an expression: a value, a path, or a variable.
+/// A string in an expression: a value, a path, or a variable.
 pub(super) fn text(text: &str) -> Result<(), GuardedError> {
     let Some(variable) = text.strip_prefix("$$") else { return Ok(()) };
     let name = variable.split('.').next().unwrap_or(variable);

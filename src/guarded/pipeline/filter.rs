@@ -8,7 +8,7 @@ use crate::text::{Located, Span};
 
 const PLACE: &str = "a filter";
 
-/// Refuses the filter of a `$match` with anything that no client's filter may have.
+/// Rejects the filter of a `$match` that contains anything that client filters may not contain.
 pub(super) fn check(filter: &Document, patterns: &PatternAllowance) -> Result<(), GuardedError> {
     match Filter::compile_within(filter, patterns) {
         Ok(_) => Ok(()),

@@ -1,5 +1,5 @@
-//! A client's pipeline: its stages, operators and variables are lists of what is let through. All of them see nothing but the
-//! documents that come in, so that on redacted documents they can tell nothing else.
+//! A client's pipeline. Its stages, operators and variables must be on allow-lists. All of them depend only on the
+//! incoming documents; if these are redacted, the pipeline cannot reveal anything else.
 
 mod expression;
 mod filter;
@@ -12,25 +12,25 @@ use crate::access::Query;
 use crate::expr::PatternAllowance;
 use crate::json::{self, Node};
 
-/// How many stages a pipeline may have.
+/// The maximum number of stages of a pipeline.
 pub const MAX_STAGES: usize = 100;
 
-/// How large a pipeline may be, in bytes of BSON.
+/// The maximum size of a pipeline in bytes of BSON.
 pub const MAX_PIPELINE_BYTES: usize = 512 << 10;
 
-/// A client's pipeline for [`aggregate`](super::GuardedCollection::aggregate), every part of which was found on the lists.
+/// A checked pipeline of a client for [`aggregate`](super::GuardedCollection::aggregate).
 #[derive(Clone, Debug)]
 pub struct Pipeline {
     pub(super) stages: Vec<Document>,
-    /// The filter of a `$match` that it begins with, as far as it is one that a `find` may have.
+    /// The filter of the leading `$match`, if it is one that `find` supports.
     pub(super) first_match: Option<Query>,
 }
 
 impl Pipeline {
-    /// Reads a pipeline as a client sends it: an array of stages.
+    /// Parses a pipeline as sent by a client: an array of stages.
     ///
     /// # Errors
-    /// The first part that is malformed, or not let through.
+    /// The first part that is malformed or not allowed.
     ///
     /// ```
     /// use portcullis::{guarded::Pipeline, json};

@@ -37,7 +37,8 @@ impl Writing<'_> {
             self.in_time()?;
             let id = id(document)?;
             let updated = match self.apply(&id, sought, changing).await {
-                // A failure of the document itself is told to who sees all of it, but not one that tells of others.
+                // Users who see the whole document may learn about a failure of the document itself, but not about one
+                // that depends on others.
                 Err(DocumentsError::DuplicateKey) if self.standing != Standing::Permitted => {
                     self.standing = Standing::of(self.foresee(&stored, changing)?);
                     return Err(DocumentsError::DuplicateKey.into());

@@ -6,24 +6,25 @@ use crate::guarded::error::GuardedError;
 use crate::store::documents::Change;
 use crate::update::UpdateError;
 
-/// What becomes of the documents.
+/// The change that a write makes to its documents.
 #[derive(Clone, Debug)]
 pub(super) struct Changing {
     pub(super) change: Change,
-    /// The same, as it is carried out here; none of what only a database carries out.
+    /// A simulation of the change; `None` if only the database can carry it out.
     pub(super) foresight: Option<SimulatedChange>,
-    /// The paths that it names in a document that is there, and the arrays whose elements its filters look at.
+    /// The paths that it names in an existing document, and the arrays whose elements its filters examine.
     pub(super) paths: Vec<NamedPath>,
-    /// Whether it says `$`, the element that the filter found.
+    /// Whether it contains `$`, the element that the filter matched.
     pub(super) needs_position: bool,
     pub(super) upsert: bool,
 }
 
 impl Changing {
-    /// What it makes of a document, or of the seed of one that it inserts; `None` if that takes the database to tell.
+    /// The result of the change for a document, or for the seed of an inserted one; `None` if only the database can
+    /// determine it.
     ///
     /// # Errors
-    /// It cannot be made of this document.
+    /// If the change cannot be applied to this document.
     pub(super) fn made(&self, document: Document, inserts: bool) -> Result<Option<Document>, UpdateError> {
         let Some(foresight) = &self.foresight else { return Ok(None) };
         match foresight.apply(document, inserts) {
@@ -33,8 +34,8 @@ impl Changing {
         }
     }
 
-    /// A judgement of what was foreseen: whether the change is permitted for certain. A denial that the database's own time
-    /// could turn is left to what the database makes of the document.
+    /// Interprets the judgement of a simulated change: whether the change is certainly permitted. A denial that may
+    /// depend on the database's own time is left to the judgement of the real result.
     pub(super) fn foretold(&self, judged: Result<(), GuardedError>) -> Result<bool, GuardedError> {
         let takes_time = || self.foresight.as_ref().is_some_and(SimulatedChange::takes_time);
         match judged {

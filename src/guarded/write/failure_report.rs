@@ -5,23 +5,23 @@ use crate::store::documents::DocumentsError;
 /// Where a request fails.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct At {
-    /// Of the write that fails.
+    /// The operation that fails.
     pub(super) operation: WriteKind,
     pub(super) standing: Standing,
-    /// Which write it is, from 0.
+    /// The index of the write, from 0.
     pub(super) number: usize,
-    /// Of how many.
+    /// The number of writes.
     pub(super) of: usize,
 }
 
 /// How far a request has been judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// Its documents are being looked for.
+    /// Its documents are being searched for.
     Sought,
-    /// Not all that it does is known to be permitted.
+    /// Not all of its effects are known to be permitted.
     Unjudged,
-    /// The user may do all that it does.
+    /// All of its effects are permitted.
     Permitted,
 }
 
@@ -32,14 +32,16 @@ impl Standing {
 }
 
 impl GuardedCollection<'_> {
-    /// What a client is told of a request to write that fails: the one place where that is decided.
+    /// Determines what a client is told about a failed write. This is the only place where that is decided.
     ///
-    /// What the database says depends on all that is stored. So it is told to those only who may make the change, and its
-    /// cause to those only who see all of the documents; to others, it is a denial. The failure of an update that was not
-    /// judged is told to who sees all of the documents, too, unless it tells of other documents than those that he sees.
+    /// The database's message depends on all stored data. Only users who may make the change learn that it failed, and
+    /// only those who see the whole documents learn why; to all others it is a denial. A failure of an update that was
+    /// not judged is also reported to users who see the whole documents, unless it reveals something about other
+    /// documents.
     ///
-    /// Where something is hidden, whether a write is permitted can depend on it. So of several writes, none of which happens
-    /// if one fails, it is not told which is denied; nor, where fields are hidden, which fails in another way.
+    /// If anything is hidden, whether a write is permitted may depend on it. A request with several writes takes effect
+    /// completely or not at all, so the report does not name the write that was denied or, if fields are hidden, the
+    /// one that failed.
     pub(super) fn told(&self, error: GuardedError, at: At) -> GuardedError {
         let is_whole = self.guard.visibility().is_whole();
         let error = match error {
@@ -54,7 +56,7 @@ impl GuardedCollection<'_> {
 
 fn of_database(failure: DocumentsError, at: At, is_whole: bool) -> GuardedError {
     let is_told = match (&failure, at.standing) {
-        // It does not depend on what is stored.
+        // These errors do not depend on stored data.
         (
             DocumentsError::Store(_)
             | DocumentsError::Conflict(_)
@@ -66,7 +68,7 @@ fn of_database(failure: DocumentsError, at: At, is_whole: bool) -> GuardedError 
         (_, Standing::Permitted) if is_whole => true,
         (_, Standing::Permitted) => return GuardedError::Undisclosed(failure),
         (DocumentsError::DuplicateKey, _) => false,
-        // That an insert fails otherwise than by its key would tell that the key is free.
+        // An insert that fails for any reason other than its key would reveal that the key is free.
         _ => is_whole && at.operation != WriteKind::Insert,
     };
     if is_told { GuardedError::Store(failure) } else { Denial::unjudged(failure.to_string()).denies(at.operation) }

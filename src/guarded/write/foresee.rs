@@ -1,4 +1,4 @@
-//! Judging changes before the database is asked to make them.
+//! Judges changes before the database carries them out.
 
 use bson::RawDocumentBuf;
 
@@ -11,11 +11,12 @@ use crate::store::documents::Change;
 use crate::value::DocumentRef;
 
 impl Writing<'_> {
-    /// Judges a change of documents before the database is asked to change any of them: whether it is permitted for all of
-    /// them. If it cannot be made of one of them, or takes the database to tell, it is not judged.
+    /// Judges a change of documents before the database changes any of them. Returns whether it is known to be
+    /// permitted for all of them; this is unknown if the change cannot be applied to one of them or only the database
+    /// can determine its result.
     ///
     /// # Errors
-    /// It is denied for one of them.
+    /// If it is denied for one of them.
     pub(super) fn foresee(&self, stored: &[RawDocumentBuf], changing: &Changing) -> Result<bool, GuardedError> {
         let mut is_permitted = true;
         for document in stored {
@@ -28,7 +29,7 @@ impl Writing<'_> {
     fn foresee_one(&self, document: &RawDocumentBuf, changing: &Changing) -> Result<bool, GuardedError> {
         self.collection.refuse_untouchable(document, None, changing)?;
         let made = DocumentRef::Raw(document).to_document().map(|document| changing.made(document, false));
-        // Why it cannot be made may depend on what is hidden, so that it must not end the judging of the others either.
+        // The reason may depend on hidden data, so it must not prevent judging the other documents either.
         let Ok(Ok(Some(after))) = made else { return Ok(false) };
         let guard = &self.collection.guard;
         let judged = self.collection.judged(WriteKind::Update, &guard.update(document, &after));
@@ -39,7 +40,8 @@ impl Writing<'_> {
 }
 
 impl GuardedCollection<'_> {
-    /// Refuses a change that names what the user may not name; without what it makes of the document, one that looks at it.
+    /// Rejects a change of paths that the user may not name. Without its result, only paths on which the change depends
+    /// are rejected.
     pub(super) fn refuse_untouchable(
         &self,
         before: &RawDocumentBuf,

@@ -11,17 +11,19 @@ use crate::store::documents::Find;
 use crate::value::DocumentRef;
 
 impl Writing<'_> {
-    /// The stored documents that a write is about: those that its filter finds among what the user may read, as he may read it.
+    /// The stored documents that a write applies to: those among the documents visible to the user that match its
+    /// filter as he may read them.
     pub(super) async fn matched(&mut self, sought: &Sought<'_>) -> Result<Vec<RawDocumentBuf>, GuardedError> {
         let Sought { selection, reading } = sought;
         let Some(filter) = reading.filter.clone() else { return Ok(Vec::new()) };
         self.standing = Standing::Sought;
         let limits = self.collection.limits;
-        // Of several, the first by what is visible: the order of ids that are not all visible would tell of the others.
+        // Of several, the first by visible fields is chosen; the order of partly hidden ids would reveal something
+        // about the others.
         let chooses = selection.extent == Extent::First && reading.sorts;
         let most = match (selection.extent, &reading.check) {
             (Extent::First, None) if !chooses => 1,
-            // One more tells that it is too many.
+            // One more than allowed is requested, to detect that there are too many.
             (Extent::All, None) => self.left.saturating_add(1),
             (Extent::First, None) | (_, Some(_)) => limits.written_checked.saturating_add(1),
         };

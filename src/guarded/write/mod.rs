@@ -1,5 +1,5 @@
-//! Writes through a guard. The store carries a change out inside a transaction, the guard judges each document before and after
-//! it, and all of the request is committed or none.
+//! Writes through a guard. The store applies a change inside a transaction, the guard judges each document before and
+//! after it, and the request is committed completely or not at all.
 
 mod change;
 mod changing;

@@ -11,22 +11,22 @@ use crate::guarded::error::{GuardedError, LimitExceeded, WriteKind};
 use crate::guarded::read_plan::ReadPlan;
 use crate::store::documents::Change;
 
-/// A write of which all has been said that can be said whatever is stored.
+/// A write that has been judged as far as possible without stored data.
 pub(super) struct Prepared<'w> {
     pub(super) step: Step<'w>,
     pub(super) returns: Option<Moment>,
-    /// Whether it is permitted whatever it finds, if it can be carried out.
+    /// Whether it is permitted regardless of the documents that it matches, if it can be carried out.
     pub(super) is_permitted: bool,
 }
 
 pub(super) enum Step<'w> {
-    /// Of documents with an `_id`.
+    /// Documents with an `_id`.
     Insert(Vec<Cow<'w, Document>>),
     Change(Sought<'w>, &'w Changing),
     Delete(Sought<'w>),
 }
 
-/// The documents that a write is about, and how they are found.
+/// The documents that a write applies to, and how they are found.
 pub(super) struct Sought<'w> {
     pub(super) selection: &'w Selection,
     pub(super) reading: ReadPlan,
@@ -43,8 +43,9 @@ impl Prepared<'_> {
 }
 
 impl GuardedCollection<'_> {
-    /// Refuses what can be refused whatever is stored, of all writes before any of them is begun: later, it would tell that
-    /// those before it were permitted. An insert is judged here, since it is the client's values alone that are judged.
+    /// Rejects, before any write is started, all writes that can be rejected without stored data. A later rejection
+    /// would reveal that the writes before it were permitted. Inserts are judged here, because only the client's own
+    /// values matter.
     pub(super) fn prepared<'w>(&self, writes: &'w [Write]) -> Result<Vec<Prepared<'w>>, GuardedError> {
         let mut left = self.limits.written_documents;
         let mut prepared = Vec::with_capacity(writes.len());
@@ -89,7 +90,7 @@ impl GuardedCollection<'_> {
         Ok(Sought { selection, reading })
     }
 
-    /// Refuses what would look at fields that the user may not read.
+    /// Rejects a change that depends on fields that the user may not read.
     pub(super) fn refuse_hidden(&self, changing: &Changing) -> Result<(), GuardedError> {
         let (what, reason) = match changing {
             Changing { change: Change::Pipeline(_), .. } => {
@@ -112,7 +113,7 @@ impl GuardedCollection<'_> {
     }
 }
 
-/// A document with an `_id`, as the database would give it one.
+/// A document with an `_id`, generated as the database would do.
 pub(super) fn with_id(document: &Document) -> Cow<'_, Document> {
     if document.contains_key("_id") {
         return Cow::Borrowed(document);

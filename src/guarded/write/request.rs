@@ -13,14 +13,14 @@ use crate::json::{self, Node};
 use crate::store::documents::Change;
 use crate::update::{Operator, Update};
 
-/// How many writes one request may have.
+/// The maximum number of writes in one request.
 pub const MAX_WRITES: usize = 1000;
 
-/// One write of a client's, every part of which was found on the lists of what is let through.
+/// A checked write of a client.
 #[derive(Clone, Debug)]
 pub struct Write {
     pub(super) action: Action,
-    /// Whether the client wants a document back, and of which moment.
+    /// Whether the client requests a document in return, and from before or after the write.
     pub(super) returns: Option<Moment>,
 }
 
@@ -31,11 +31,11 @@ pub(super) enum Action {
     Delete(Selection),
 }
 
-/// Which of the documents that the user may read.
+/// Which documents a write applies to, among those that the user may read.
 #[derive(Clone, Debug)]
 pub(super) struct Selection {
     pub(super) request: FindRequest,
-    /// The filter as the client sent it.
+    /// The filter as sent by the client.
     pub(super) filter: Document,
     pub(super) extent: Extent,
 }
@@ -64,7 +64,7 @@ const FIND_DELETE: &[&str] = &["filter", "sort", "projection"];
 const NAMES: &str = "the writes are `insertOne`, `insertMany`, `updateOne`, `updateMany`, `replaceOne`, `deleteOne`, \
                      `deleteMany`, `findOneAndUpdate`, `findOneAndReplace` and `findOneAndDelete`";
 
-/// Reads the writes of one request: an array as MongoDB's `bulkWrite` takes it, or one of its elements.
+/// Parses the writes of one request: an array as accepted by MongoDB's `bulkWrite`, or one of its elements.
 ///
 /// # Errors
 /// As [`Write::parse`].
@@ -78,10 +78,10 @@ pub fn parse_writes(node: &Node) -> Result<Vec<Write>, GuardedError> {
 }
 
 impl Write {
-    /// Reads one write: `{"updateOne": {"filter": {…}, "update": {…}}}`.
+    /// Parses one write: `{"updateOne": {"filter": {…}, "update": {…}}}`.
     ///
     /// # Errors
-    /// If a part is malformed, or uses an option or operator that is not let through.
+    /// If a part is malformed, or an option or operator is not allowed.
     ///
     /// ```
     /// use portcullis::{guarded::Write, json};
@@ -97,7 +97,7 @@ impl Write {
         Self::parse_within(node, &PatternAllowance::default())
     }
 
-    /// As [`parse`](Self::parse), with patterns for which the other writes of the request leave room.
+    /// As [`parse`](Self::parse), within a pattern allowance that is shared with the other writes of the request.
     fn parse_within(node: &Node, patterns: &PatternAllowance) -> Result<Self, GuardedError> {
         let malformed = GuardedError::Malformed("a write is an object with one member, such as `updateOne`");
         let Some([member]) = node.as_object() else { return Err(malformed) };
@@ -189,8 +189,8 @@ fn update(options: &Node, upsert: bool, patterns: &PatternAllowance) -> Result<C
         }
     };
     let compiled = Update::compile_within(&update, &array_filters, patterns).map_err(GuardedError::Update)?;
-    // What is only set on an insert looks at a document that is there where it looks for elements: it fails if there is no array,
-    // or if two filters choose the same element.
+    // `$setOnInsert` depends on an existing document if its paths select elements: it fails if there is no array, or if
+    // two filters select the same element.
     let named = compiled.named().iter();
     let named = named.filter(|named| named.operator != Operator::SetOnInsert || named.path.contains(".$"));
     let paths = named.flat_map(|named| {
@@ -203,14 +203,14 @@ fn update(options: &Node, upsert: bool, patterns: &PatternAllowance) -> Result<C
     Ok(Changing { change: Change::Operators { update, array_filters }, foresight, paths, needs_position, upsert })
 }
 
-/// Whether what an operator makes of a value depends on the value.
+/// Whether the effect of an operator depends on the existing value.
 const fn looks_at_value(operator: Operator) -> bool {
     !matches!(operator, Operator::Set | Operator::SetOnInsert | Operator::Unset | Operator::CurrentDate)
 }
 
 const UPDATE_STAGES: [&str; 6] = ["$addFields", "$project", "$replaceRoot", "$replaceWith", "$set", "$unset"];
 
-/// The arrays on a path among whose elements a filter chooses: it looks at all that is in them.
+/// The arrays on a path in which a filter selects elements: the change depends on all of their content.
 fn filtered(path: &str) -> impl Iterator<Item = String> + '_ {
     let chosen =
         path.match_indices(".$").filter(|(at, _)| !path.get(*at..).is_some_and(|rest| rest.starts_with(".$[]")));

@@ -15,31 +15,32 @@ use crate::store::StoreError;
 use crate::store::documents::{DocumentsError, Find, Transaction};
 use crate::value::{Malformed, equal};
 
-/// What one write did.
+/// The result of one write.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Written {
-    /// The `_id`s of the documents that were inserted as such.
+    /// The `_id`s of the documents that were inserted other than by an upsert.
     pub inserted: Vec<Bson>,
-    /// How many documents an update or a replacement was about.
+    /// The number of documents that an update or a replacement matched.
     pub matched: u64,
-    /// How many of them are others now. Of a `findOneAnd…` without a transaction, MongoDB does not tell: as many as were found.
+    /// The number of documents that were modified. For a `findOneAnd…` without a transaction, MongoDB does not report
+    /// it, and this is the number of matches.
     pub modified: u64,
-    /// The `_id` of the document that was inserted because none was found.
+    /// The `_id` of the document that an upsert inserted.
     pub upserted: Option<Bson>,
-    /// How many were deleted.
+    /// The number of documents deleted.
     pub deleted: u64,
-    /// Of a `findOneAnd…`, the document as the user may read it; `None` if there was none, or he may not.
+    /// For a `findOneAnd…`, the document as the user may read it; `None` if there was none or the user may not read it.
     pub document: Option<RawDocumentBuf>,
 }
 
-/// The writes of one request, under way.
+/// The state of executing the writes of one request.
 pub(super) struct Writing<'w> {
     pub(super) collection: &'w GuardedCollection<'w>,
     pub(super) transaction: &'w mut dyn Transaction,
     pub(super) began: Instant,
-    /// How many documents may still be written.
+    /// How many more documents may be written.
     pub(super) left: usize,
-    /// What is under way.
+    /// The current operation.
     pub(super) operation: WriteKind,
     pub(super) standing: Standing,
 }
@@ -56,24 +57,26 @@ impl Failed {
     }
 }
 
-/// How many documents are read back at once.
+/// The number of documents that are read back at once.
 const READ_BACK: usize = 50;
 
 impl GuardedCollection<'_> {
-    /// Carries out the writes of one request, in order, all of them or none. Each is judged by the stored document of the moment
-    /// and by what becomes of it: nothing that another writer does can come between. What passes by trying again is tried
-    /// again, within the [time](crate::guarded::Limits::time) of a request.
+    /// Executes the writes of one request in order, all of them or none. Each is judged by the current stored document
+    /// and by the result of the change, and no other writer can interfere in between. Transient failures, such as
+    /// conflicting transactions, are retried within the [time](crate::guarded::Limits::time) of a request.
     ///
-    /// Where the database has no transactions, one document is written by one command if its query is all that the rules ask for,
-    /// so that nothing remains to be judged afterwards.
+    /// If the database has no transactions, one document is written by a single command, provided that its query
+    /// enforces everything the rules require, so that nothing remains to be judged afterwards.
     ///
-    /// An update names fields and changes fields. The user must be allowed to write all that change; and those that
-    /// it names he must be allowed to write or at least to read, or else whether it changed them would tell him what they hold.
+    /// An update names fields and changes fields. The user must be allowed to write all fields that change, and to
+    /// write or at least to read all fields that are named; otherwise, whether it changed them would reveal their
+    /// values.
     ///
     /// # Errors
-    /// [`Denied`](GuardedError::Denied) by the rules; or if there are no rules, a rule fails, the database does, or it is more than one
-    /// request may take. Then nothing has happened, unless the database
-    /// [cannot tell](DocumentsError::OutcomeUnknown). Who may not make the change is told nothing else than that it is denied, as far
+    /// [`Denied`](GuardedError::Denied) by the rules. Other errors occur if there are no rules, if a rule or the
+    /// database fails, or if the request exceeds a limit. In each case nothing has taken effect, unless the database
+    /// [cannot tell](DocumentsError::OutcomeUnknown). A user who may not make the change only learns that it is denied,
+    /// as far as the error could depend on data hidden from the user.
     /// as that could depend on what he does not see.
     pub async fn write(&self, writes: &[Write]) -> Result<Vec<Written>, GuardedError> {
         self.admit()?;
@@ -122,7 +125,7 @@ impl GuardedCollection<'_> {
 }
 
 impl GuardedCollection<'_> {
-    /// What the user may read of a document, and wants of it.
+    /// The part of a document that the user may read and has requested.
     pub(super) fn shown(
         &self,
         document: &RawDocumentBuf,
@@ -156,7 +159,8 @@ impl Writing<'_> {
         }
     }
 
-    /// Where it is, before the `rest` of the writes. They are part of what is permitted or not, if anything is hidden that a
+    /// The position of a failure, before the `rest` of the writes. They count towards what is permitted if something is
+    /// hidden that a failure before them could reveal.
     /// failure before them could tell.
     fn at(&self, number: usize, rest: &[Prepared<'_>]) -> At {
         let standing = match self.standing {
@@ -190,7 +194,7 @@ impl Writing<'_> {
         Ok(written)
     }
 
-    /// Inserts documents which the guard has judged as they are given, and judges what the database made of them.
+    /// Inserts documents that the guard has judged as given, and judges the documents that the database stored.
     async fn insert(&mut self, documents: &[Cow<'_, Document>]) -> Result<Written, GuardedError> {
         self.standing = Standing::Permitted;
         self.take(documents.len())?;
@@ -214,7 +218,7 @@ impl Writing<'_> {
             let mut documents =
                 documents.into_iter().map(|one| Ok((id(&one)?, one))).collect::<Result<Vec<_>, Malformed>>()?;
             for wanted in ids {
-                // Not the same bytes: a replacement may bring `_id` as another type of number.
+                // Compared by value rather than by bytes, because a replacement may give the `_id` another number type.
                 let mut place = None;
                 for (at, (id, _)) in documents.iter().enumerate() {
                     if equal(id.into(), wanted.into())? {
@@ -228,7 +232,7 @@ impl Writing<'_> {
         Ok(found)
     }
 
-    /// Takes so many documents of those that the request may write.
+    /// Deducts documents from those that the request may write.
     pub(super) fn take(&mut self, documents: usize) -> Result<(), GuardedError> {
         let too_many = LimitExceeded::Written(self.collection.limits.written_documents);
         self.left = self.left.checked_sub(documents).ok_or(too_many)?;
@@ -247,7 +251,7 @@ pub(super) fn id(document: &RawDocumentBuf) -> Result<Bson, Malformed> {
     Ok(id.unwrap_or(Bson::Null))
 }
 
-/// What the transaction itself has written is there for it.
+/// Documents written by the transaction itself must be visible to it.
 pub(super) fn vanished() -> GuardedError {
     DocumentsError::from(StoreError::new("cannot read back what was written", "a document is not there")).into()
 }

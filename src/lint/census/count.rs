@@ -1,9 +1,10 @@
 use crate::path::{FieldPath, resolve};
 use crate::value::{DocumentRef, Malformed, Steps, Type, TypeSet, ValueRef};
 
-/// Counts users by what they have at the paths that rules read; its size does not depend on how many there are.
+/// Counts users by the values that they have at the paths that rules read. Its size does not depend on the number of
+/// users.
 ///
-/// Users without any document are not counted: they lack everything.
+/// Users without a document are not counted; they lack everything.
 #[derive(Clone, Debug)]
 pub struct Census {
     id_field: FieldPath,
@@ -11,27 +12,28 @@ pub struct Census {
     paths: Vec<Tally>,
 }
 
-/// What users have at one path.
+/// Counts for one path.
 #[derive(Clone, Debug)]
 struct Tally {
     path: FieldPath,
-    /// The types that rules compare it with; `None` where values of any may do.
+    /// The types that rules compare the value with; `None` if any type may match.
     needed: Option<TypeSet>,
     lacking: u64,
     types: [u64; Type::ALL.len()],
     misfits: [u64; Type::ALL.len()],
 }
 
-/// What users have at a path of `%%user.custom_data`.
+/// The values of users at a path of `%%user.custom_data`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathCount {
     /// The path below `%%user.custom_data`.
     pub path: FieldPath,
-    /// How many users have nothing there.
+    /// The number of users without a value there.
     pub lacking: u64,
-    /// How many have a value of each type.
+    /// The number of users with a value of each type.
     pub types: Vec<(Type, u64)>,
-    /// How many of these have one with which rules compare nothing: of an array, no element is of a type that they need, either.
+    /// Of these, the number whose value rules can compare with nothing. For an array, no element has a type that they
+    /// need, either.
     pub misfits: Vec<(Type, u64)>,
 }
 
@@ -42,10 +44,10 @@ impl Census {
         Self { id_field: id_field.clone(), users: 0, paths: paths.into_iter().map(tally).collect() }
     }
 
-    /// Counts the user of a custom-data document; one that names no user does not count.
+    /// Counts the user of a custom-data document. A document that names no user is ignored.
     ///
     /// # Errors
-    /// If raw bytes are no BSON.
+    /// If raw bytes are not BSON.
     pub fn add(&mut self, document: DocumentRef<'_>) -> Result<(), Malformed> {
         let steps = Steps::default();
         let start = Some(ValueRef::Document(document));
@@ -69,13 +71,13 @@ impl Census {
         Ok(())
     }
 
-    /// How many users there are.
+    /// The number of users.
     #[must_use]
     pub const fn users(&self) -> u64 {
         self.users
     }
 
-    /// What they have, by path, in the order of the [reads](super::CustomDataReads::paths).
+    /// The counts per path, in the order of the [reads](super::CustomDataReads::paths).
     #[must_use]
     pub fn counts(&self) -> Vec<PathCount> {
         let listed = |counts: [u64; Type::ALL.len()]| {
@@ -93,7 +95,7 @@ impl Census {
 }
 
 impl Tally {
-    /// Whether rules can compare what a path meets with something.
+    /// Whether rules can compare any value at a path with something.
     fn fits(&self, met: &[ValueRef<'_>]) -> Result<bool, Malformed> {
         let Some(needed) = self.needed else { return Ok(true) };
         for value in met {
@@ -112,7 +114,7 @@ impl Tally {
     }
 
     fn kind(&self, value: ValueRef<'_>) -> Type {
-        // An ObjectId there reads as its hex string.
+        // An ObjectId there is read as its hex string.
         let is_id = matches!(self.path.segments(), [only] if only.name() == "_id");
         match value.kind() {
             Type::ObjectId if is_id => Type::String,

@@ -1,4 +1,4 @@
-//! Whether a condition can hold for users who lack something, whatever else they and the documents are.
+//! Whether a condition can hold for users who lack something, whatever else is true of them and the documents.
 
 use bson::{Bson, Document};
 
@@ -17,13 +17,13 @@ use crate::value::{Type, TypeSet, ValueRef};
 pub(super) enum Situation {
     /// Anything.
     Anything,
-    /// Nothing.
+    /// No value.
     Missing,
-    /// Some value of a type.
+    /// A value of this type.
     Of(Type),
 }
 
-/// Outcomes that are possible.
+/// The set of possible outcomes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Truths(u8);
 
@@ -55,16 +55,16 @@ impl Truths {
     }
 }
 
-/// A condition of the rules of one collection.
+/// A condition in the rules of one collection.
 #[derive(Clone, Copy)]
 pub(super) struct Condition<'p> {
     pub(super) predicate: &'p Predicate,
-    /// The collection's.
+    /// The schema of the collection.
     pub(super) schema: Option<&'p Schema>,
 }
 
 impl Condition<'_> {
-    /// Whether it can hold for any user in a situation, for any document.
+    /// Whether it can hold for any user in this situation and any document.
     pub(super) fn can_hold(&self, path: &FieldPath, situation: Situation) -> bool {
         self.truths(self.predicate, path, situation).has(Truth::True)
     }
@@ -86,7 +86,7 @@ impl Condition<'_> {
         }
     }
 
-    /// None where something else decides: other parts of the context, a function, or the value itself.
+    /// `None` if something else decides: other parts of the context, a function, or the value itself.
     fn of_test(&self, test: &Test, path: &[Segment], situation: Situation) -> Option<Truths> {
         if !is_decided_by(test, path) {
             return None;
@@ -125,7 +125,7 @@ impl Condition<'_> {
     }
 }
 
-/// Whether nothing of the context but what is at a path, or below it, decides a test.
+/// Whether a test depends on no part of the context other than a path and what is below it.
 fn is_decided_by(test: &Test, path: &[Segment]) -> bool {
     let mut decided = true;
     let mut look = |test: &Test| {
@@ -157,9 +157,9 @@ fn of_document(residual: &Residual, document: &Document, context: &Context) -> T
     Evaluation::new(documents, context, &errors).truth(residual)
 }
 
-/// Documents for all that a schema lets be compared with; `None` where anything may be.
+/// Sample documents for all values that the schema allows on the other side; `None` if anything is allowed.
 fn documents(test: &Test, schema: Option<&Schema>) -> Option<Vec<Document>> {
-    // Of a list, other elements may do.
+    // In a list, other elements may match.
     if !matches!(test.check, TestKind::Equals(_) | TestKind::Order(..)) {
         return None;
     }

@@ -1,4 +1,4 @@
-//! Who lacks what: how many users have what rules read of their custom data, and which roles never apply to the others.
+//! How many users lack the custom data that rules read, and which roles therefore never apply to them.
 
 mod count;
 mod effect;

@@ -13,7 +13,7 @@ use crate::schema::Schema;
 use crate::text::{Finding, Span};
 use crate::value::{Type, TypeSet};
 
-/// What the rules of an application read of `%%user.custom_data`.
+/// The paths of `%%user.custom_data` that the rules of an application read.
 ///
 /// ```
 /// use bson::doc;
@@ -38,39 +38,39 @@ pub struct CustomDataReads<'r> {
     reads: Vec<Read<'r>>,
 }
 
-/// One path that rules read.
+/// A path that rules read.
 #[derive(Debug)]
 struct Read<'r> {
     path: FieldPath,
-    /// As the schema of the custom data declares it.
+    /// The types declared by the schema of the custom data.
     declared: Option<TypeSet>,
-    /// As rules compare it.
+    /// The types that the rules compare it with.
     needed: Option<TypeSet>,
-    /// The first rule of a role that reads it: the collection and the place in its text.
+    /// The first rule of a role that reads it: the collection and the position in its text.
     place: Option<(usize, Span)>,
     /// The roles whose `apply_when` reads it.
     roles: Vec<(usize, &'r Role)>,
 }
 
-/// What is found about a path.
+/// A finding about a path.
 #[derive(Clone, Debug)]
 pub struct PathFinding {
     /// The path below `%%user.custom_data`.
     pub path: FieldPath,
-    /// How many users it is about.
+    /// The number of users concerned.
     pub users: u64,
-    /// The type that they have there; `None` if they have nothing.
+    /// The type of their value; `None` if they have none.
     pub found: Option<Type>,
     /// The roles that never apply to them, each with the index of its collection.
     pub roles: Vec<(usize, std::sync::Arc<str>)>,
-    /// The collection in whose rules the finding is placed; `None` where only filters read the path.
+    /// The collection whose rules the finding refers to; `None` if only filters read the path.
     pub place: Option<usize>,
-    /// The same in words.
+    /// The finding as text.
     pub finding: Finding,
 }
 
 impl<'r> CustomDataReads<'r> {
-    /// What the rules of collections read; `schema` is that of the custom-data collection.
+    /// Collects the paths that the rules of collections read; `schema` is that of the custom-data collection.
     #[must_use]
     pub fn new(collections: &'r [CollectionRules<'r>], schema: Option<&Schema>) -> Self {
         let mut reads: BTreeMap<String, Read<'r>> = BTreeMap::new();
@@ -109,19 +109,19 @@ impl<'r> CustomDataReads<'r> {
         Self { collections, reads: reads.into_values().collect() }
     }
 
-    /// The paths below `%%user.custom_data`, in the order of the alphabet.
+    /// The paths below `%%user.custom_data`, in alphabetical order.
     pub fn paths(&self) -> impl Iterator<Item = &FieldPath> {
         self.reads.iter().map(|read| &read.path)
     }
 
-    /// Counts what users have at these paths; `id_field` holds the user's id.
+    /// Creates a census of these paths; `id_field` holds the user's id.
     #[must_use]
     pub fn census(&self, id_field: &FieldPath) -> Census {
         Census::new(id_field, self.reads.iter().map(|read| (read.path.clone(), read.needed)))
     }
 
-    /// What the census shows: which users lack a path or have it in another type than rules or the schema ask for, and which
-    /// roles therefore never apply to them, whatever else these users and the documents are.
+    /// Evaluates the census: which users lack a path, or have another type there than rules or the schema require, and
+    /// which roles therefore never apply to them, whatever else is true of these users and the documents.
     #[must_use]
     pub fn findings(&self, census: &Census) -> Vec<PathFinding> {
         let mut findings = Vec::new();
@@ -154,7 +154,7 @@ impl<'r> CustomDataReads<'r> {
         self.other_type(read, (kind, users, all), &format!("rules need {wanted}"), &wanted, roles)
     }
 
-    /// What rules can compare, and the schema does not declare.
+    /// Reports a type that rules can compare but the schema does not declare.
     fn undeclared(&self, read: &Read<'_>, kind: Type, users: u64, all: u64) -> Option<PathFinding> {
         let wanted = names(read.declared.filter(|declared| !declared.contains(kind))?);
         let why = format!("the schema declares {wanted}");
@@ -175,7 +175,7 @@ impl<'r> CustomDataReads<'r> {
         self.finding(read, users, Some(kind), roles, (CUSTOM_DATA_TYPE, message, help))
     }
 
-    /// The roles that can apply to users, but to none in a situation.
+    /// The roles that can apply to users, but not to those in this situation.
     fn closed(&self, read: &Read<'r>, situation: Situation) -> Vec<(usize, &'r Role)> {
         let never = |(index, role): &&(usize, &Role)| {
             let schema = self.collections.get(*index).and_then(|rules| rules.policy.schema.as_ref());
@@ -219,7 +219,7 @@ impl<'r> CustomDataReads<'r> {
     }
 }
 
-/// The paths of the custom data that a test reads; each test within `$elemMatch` is visited by itself.
+/// The custom-data paths that a test reads. Tests inside `$elemMatch` are visited separately.
 fn paths(test: &Test) -> Vec<FieldPath> {
     test.references().into_iter().filter_map(custom_data_path).collect()
 }
@@ -256,7 +256,7 @@ fn grouped(number: u64) -> String {
     out
 }
 
-/// The types in words; numbers are one, and what equals another type is not named beside it.
+/// The names of the types. Number types are combined, and types that equal another one are omitted.
 fn names(types: TypeSet) -> String {
     let is_number = |kind: &Type| TypeSet::NUMBER.contains(*kind);
     let all_numbers = TypeSet::NUMBER.iter().all(|kind| types.contains(kind));

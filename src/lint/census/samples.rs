@@ -6,7 +6,7 @@ use crate::path::Segment;
 use crate::schema::Schema;
 use crate::value::{Type, TypeSet, ValueRef};
 
-/// A value of a type, which no rule asks for by chance; none for types that no driver writes any more.
+/// A sample value of a type that no rule tests for by chance; `None` for types that drivers no longer write.
 pub(super) fn sample(kind: Type) -> Option<Bson> {
     Some(match kind {
         Type::Double => Bson::Double(-1.062_5),
@@ -30,7 +30,7 @@ pub(super) fn sample(kind: Type) -> Option<Bson> {
     })
 }
 
-/// The values for which those of one type stand: an array may be empty, or hold what is not asked for.
+/// Sample values that represent a type. An array may be empty or contain values that are not wanted.
 pub(super) fn samples(kind: Type, wanted: TypeSet) -> Option<Vec<Bson>> {
     let mut found = vec![sample(kind)?];
     if kind == Type::Bool {
@@ -44,7 +44,7 @@ pub(super) fn samples(kind: Type, wanted: TypeSet) -> Option<Vec<Bson>> {
     Some(found)
 }
 
-/// The types of the values that a schema lets stand at a path; `None` where it does not say.
+/// The types that a schema allows at a path; `None` if it does not say.
 pub(super) fn stored(schema: Option<&Schema>, path: &[Segment]) -> Option<TypeSet> {
     match schema?.type_names_at(path)? {
         "array" => Some(TypeSet::NONE.with(Type::Array)),
@@ -52,7 +52,8 @@ pub(super) fn stored(schema: Option<&Schema>, path: &[Segment]) -> Option<TypeSe
     }
 }
 
-/// The types of what can equal a value, or an element of an array, that a schema lets stand at a path; `None` where it does not say.
+/// The types of values that can equal a value, or an array element, that the schema allows at a path; `None` if it does
+/// not say.
 pub(super) fn declared(schema: Option<&Schema>, path: &[Segment]) -> Option<TypeSet> {
     let schema = schema?;
     schema.type_names_at(path)?;
@@ -61,7 +62,7 @@ pub(super) fn declared(schema: Option<&Schema>, path: &[Segment]) -> Option<Type
     Some(found.fold(TypeSet::NONE, TypeSet::with))
 }
 
-/// The types whose values can equal one of a type.
+/// The types with values that can equal one of this type.
 pub(super) fn alike(kind: Type) -> TypeSet {
     match kind {
         Type::Int | Type::Long | Type::Double | Type::Decimal => TypeSet::NUMBER,
@@ -70,7 +71,7 @@ pub(super) fn alike(kind: Type) -> TypeSet {
     }
 }
 
-/// The same of several types.
+/// The types with values that can equal one of these types.
 pub(super) fn all_alike(kinds: TypeSet) -> TypeSet {
     kinds.iter().map(alike).fold(TypeSet::NONE, TypeSet::union)
 }

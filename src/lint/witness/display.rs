@@ -1,4 +1,4 @@
-//! Examples as a message shows them.
+//! Formats examples for messages.
 
 use bson::Document;
 
@@ -7,7 +7,7 @@ use crate::json;
 use crate::text::{OneLine, excerpt};
 use crate::user::{CustomData, User, UserType};
 
-/// As many characters of a document as a reader takes in.
+/// The maximum number of characters of a document in a message.
 const MAX: usize = 160;
 
 /// A document as JSON on one line.
@@ -19,7 +19,7 @@ pub(in crate::lint) fn document(document: &Document) -> String {
     }
 }
 
-/// A user as JSON, without what is empty.
+/// A user as JSON, without empty parts.
 fn user(user: &User) -> String {
     let mut whole = user.to_document();
     let empty = |key: &str| match whole.get(key) {
@@ -33,7 +33,7 @@ fn user(user: &User) -> String {
     document(&whole)
 }
 
-/// Who may do what, by the guard's own decision.
+/// Describes who may do what, according to the guard's decision.
 pub(in crate::lint) fn example(draft: &Draft) -> String {
     let known = draft.whole_user();
     let plain = known.kind == UserType::Normal

@@ -12,7 +12,7 @@ use crate::predicate::{ContextRoot, DocumentRoot, Predicate, Reference};
 use crate::user::{CustomData, User, UserType};
 use crate::value::{DocumentRef, ValueRef};
 
-/// What is tried.
+/// The operation to try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::lint) enum Act {
     Insert,
@@ -21,38 +21,38 @@ pub(in crate::lint) enum Act {
     Read,
 }
 
-/// When a condition is asked.
+/// When a condition is evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::lint) enum Moment {
-    /// When the role is chosen, and filters are asked.
+    /// When the role is selected and filters are applied.
     Chosen,
     /// When the write is judged.
     Written,
-    /// When the role for the new document is chosen, once it is stored.
+    /// When the role for the new document is selected, after it is stored.
     After,
 }
 
-/// What the user needs to have, beside an account, for an example to hold.
+/// What the user needs, besides an account, for an example to work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::lint) enum Privilege {
     /// Nothing.
     None,
-    /// Something in the custom data.
+    /// A value in the custom data.
     CustomData,
-    /// Something that is not in the custom data: an id of a list, a type, what a function says.
+    /// Something outside the custom data: a listed id, a user type, the result of a function.
     Granted,
 }
 
-/// Where the user's custom data come from.
+/// The source of the user's custom data.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::lint) enum Custom {
-    /// The stored document is them.
+    /// The stored document itself.
     Own,
-    /// These.
+    /// A separate document.
     Apart(Option<Document>),
 }
 
-/// An example that is being made up.
+/// An example under construction.
 #[derive(Clone, Debug)]
 pub(in crate::lint) struct Draft {
     pub(in crate::lint) act: Act,
@@ -65,20 +65,20 @@ pub(in crate::lint) struct Draft {
     environment: Environment,
     request: Document,
     pub(super) functions: BTreeMap<String, Bson>,
-    /// What stays as it is, in the stored and in the new document.
+    /// The paths that must not change any more, in the stored and in the new document.
     pinned: (Vec<FieldPath>, Vec<FieldPath>),
 }
 
-/// In which of the documents a value is written.
+/// Which of the documents a value is written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// In both, so that it does not change.
+    /// Both, so that the value does not change.
     Both,
-    /// In the one that is asked only.
+    /// Only the document that the condition concerns.
     One,
 }
 
-/// Functions that answer what an example needs.
+/// Functions with the results that an example needs.
 struct Answers(BTreeMap<String, Bson>);
 
 impl Functions for Answers {
@@ -92,7 +92,7 @@ impl Functions for Answers {
 }
 
 impl Draft {
-    /// A user with this id who has no custom data, and a document with an `_id` and these fields.
+    /// A user with this id and without custom data, and a document with an `_id` and these fields.
     pub(in crate::lint) fn new(act: Act, id: &str, document: &Document) -> Self {
         let mut user = User::new(id);
         user.custom_data = CustomData::Absent;
@@ -114,13 +114,13 @@ impl Draft {
         }
     }
 
-    /// Writes a value into the stored document and keeps it there.
+    /// Writes a value to the stored document and pins it.
     pub(in crate::lint) fn pin_stored(&mut self, path: &FieldPath, value: Option<Bson>) -> bool {
         self.pinned.0.push(path.clone());
         set(&mut self.stored, path.segments(), value)
     }
 
-    /// Writes a value into the new document and keeps it there.
+    /// Writes a value to the new document and pins it.
     pub(in crate::lint) fn pin_new(&mut self, path: &FieldPath, value: Option<Bson>) -> bool {
         self.pinned.1.push(path.clone());
         set(&mut self.new, path.segments(), value)
@@ -135,7 +135,7 @@ impl Draft {
         }
     }
 
-    /// The user with the custom data.
+    /// The user including custom data.
     pub(in crate::lint) fn whole_user(&self) -> User {
         let mut user = self.user.clone();
         user.custom_data = self.custom_data().map_or(CustomData::Absent, |data| CustomData::Loaded(data.clone()));
@@ -151,7 +151,7 @@ impl Draft {
             .with_functions(Arc::new(Answers(self.functions.clone())))
     }
 
-    /// What the context depends on, as a text.
+    /// A text that identifies the context.
     pub(super) fn context_key(&self) -> String {
         format!(
             "{} {} {:?} {} {:?}",
@@ -163,7 +163,7 @@ impl Draft {
         )
     }
 
-    /// The document, and the one before, at a moment.
+    /// The current and the previous document at a moment.
     fn documents(&self, moment: Moment) -> (Option<&Document>, Option<&Document>) {
         match (self.act, moment) {
             (_, Moment::After) => (Some(&self.new), Some(&self.new)),
@@ -173,7 +173,7 @@ impl Draft {
         }
     }
 
-    /// The value of a place in the documents.
+    /// The value at a place in the documents.
     pub(super) fn find(&self, root: DocumentRoot, path: &FieldPath, moment: Moment) -> Option<&Bson> {
         let (now, before) = self.documents(moment);
         match root {
@@ -184,7 +184,7 @@ impl Draft {
         }
     }
 
-    /// The truth of a condition, of a field's rule with the field.
+    /// The truth of a condition; for a field rule, with the field's value.
     pub(in crate::lint) fn truth(&self, predicate: &Predicate, moment: Moment, field: Option<&FieldPath>) -> Truth {
         let context = self.context();
         let errors = Errors::default();
@@ -200,7 +200,7 @@ impl Draft {
         Evaluation::new(documents, &context, &errors).truth(&residual)
     }
 
-    /// Writes a value to a place of the documents; says whether it may and could.
+    /// Writes a value to a place in the documents; returns whether that was possible.
     pub(super) fn assign(
         &mut self,
         (root, path): (DocumentRoot, &FieldPath),
@@ -236,7 +236,7 @@ impl Draft {
         done
     }
 
-    /// The value of a place in the context.
+    /// The value of a context reference.
     pub(super) fn look_up(&self, reference: &Reference) -> Option<Bson> {
         let (first, rest) = reference.path.segments().split_first()?;
         match (reference.root, first.name()) {
@@ -246,7 +246,7 @@ impl Draft {
             (ContextRoot::User, "custom_data") => match rest {
                 [] => self.custom_data().cloned().map(Bson::Document),
                 _ => get(self.custom_data()?, rest).map(|value| match (value, rest) {
-                    // As the context has it.
+                    // As in the context.
                     (Bson::ObjectId(id), [only]) if only.name() == "_id" => id.to_hex().into(),
                     (value, _) => value.clone(),
                 }),
@@ -263,7 +263,7 @@ impl Draft {
         }
     }
 
-    /// Writes a value to a place of the context; says whether it may and could.
+    /// Sets the value of a context reference; returns whether that was possible.
     pub(super) fn supply(&mut self, reference: &Reference, value: Option<Bson>) -> bool {
         let Some((first, rest)) = reference.path.segments().split_first() else { return false };
         match (reference.root, first.name(), value) {
@@ -272,7 +272,7 @@ impl Draft {
                 true
             }
             (ContextRoot::User, "type", Some(Bson::String(name))) => {
-                // The system user is none whom rules hold.
+                // Rules do not apply to the system user.
                 let kind = UserType::from_name(&name).filter(|kind| *kind != UserType::System);
                 kind.is_some_and(|kind| {
                     self.user.kind = kind;

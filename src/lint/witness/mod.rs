@@ -1,5 +1,5 @@
-//! Examples: a user and documents that meet conditions, found by trying the values that the conditions themselves name.
-//! What an example shows is never concluded from the shape of a rule: the guard decides it.
+//! Examples: a user and documents that satisfy conditions, found by trying the values that the conditions themselves
+//! name. What an example shows is always a decision of the guard, never a conclusion from the form of a rule.
 
 mod display;
 mod draft;

@@ -21,24 +21,24 @@ use crate::value::Type;
 pub(in crate::lint) struct Search {
     pub(in crate::lint) policy: Arc<Policy>,
     id: &'static str,
-    /// How much may still be tried.
+    /// The remaining number of attempts.
     steps: Cell<usize>,
-    /// The last guards, by their contexts.
+    /// The most recent guards, by context.
     guards: RefCell<Vec<(String, Rc<Guard>)>>,
 }
 
-/// What the guard says of an example.
+/// The guard's decision on an example.
 #[derive(Debug)]
 pub(in crate::lint) struct Verdict {
-    /// None: it is allowed.
+    /// `None` if it is allowed.
     pub(in crate::lint) reason: Option<Reason>,
     /// The role that decided.
     pub(in crate::lint) role: Option<Box<str>>,
 }
 
-/// How much is tried for the rules of one collection: a few seconds at most.
+/// The search budget for the rules of one collection: at most a few seconds.
 const STEPS: usize = 60_000;
-/// How many earlier roles an example is led around.
+/// The maximum number of earlier roles that an example is steered around.
 const MAX_DETOURS: usize = 3;
 const MAX_GUARDS: usize = 4;
 
@@ -60,7 +60,7 @@ impl Search {
         Self { policy: Arc::new(policy), id, steps: Cell::new(STEPS), guards: RefCell::default() }
     }
 
-    /// The same, for users whose id is also written as an ObjectId.
+    /// Also tries user ids in the form of ObjectIds.
     pub(in crate::lint) fn with_object_ids(mut self) -> Self {
         if self.id == "u1" {
             self.id = "64b000000000000000000001";
@@ -68,12 +68,12 @@ impl Search {
         self
     }
 
-    /// The id of the user of whom the examples tell.
+    /// The id of the user in the examples.
     pub(in crate::lint) const fn id(&self) -> &'static str {
         self.id
     }
 
-    /// Whether everything that was to be tried was.
+    /// Whether the search was complete.
     pub(in crate::lint) const fn is_whole(&self) -> bool {
         self.steps.get() > 0
     }
@@ -88,7 +88,7 @@ impl Search {
         left > 0
     }
 
-    /// An example of which nothing is known but what the schema requires.
+    /// A draft with nothing but what the schema requires.
     pub(in crate::lint) fn draft(&self, act: Act) -> Draft {
         let mut document = Document::new();
         let id = FieldPath::parse("_id").unwrap_or_default();
@@ -122,7 +122,7 @@ impl Search {
         self.solver().meet(drafts, predicate, Polarity::Asserted, At { moment, field })
     }
 
-    /// Drafts for which a role is chosen, if no earlier one is.
+    /// Drafts to which a role applies, unless an earlier one does.
     pub(in crate::lint) fn choose(&self, drafts: Vec<Draft>, role: &Role) -> Vec<Draft> {
         let mut drafts = self.meet(drafts, Some(&role.apply_when), Moment::Chosen, None);
         for filter in &self.policy.filters {
@@ -138,9 +138,9 @@ impl Search {
         drafts
     }
 
-    /// Drafts that a role probably allows, of which these fields change.
+    /// Drafts that a role probably permits, in which these fields change.
     pub(in crate::lint) fn permit(&self, drafts: Vec<Draft>, role: &Role, changed: &[&FieldPath]) -> Vec<Draft> {
-        // What asks about the new document comes first: the rest can be fitted to it.
+        // Conditions on the new document come first, because the rest can be adapted to it.
         let half = role.document_filters.as_ref().and_then(|halves| halves.write.as_ref());
         let mut drafts = self.meet(drafts, half, Moment::Written, None);
         if role.write.is_some() {
@@ -191,7 +191,7 @@ impl Search {
         drafts
     }
 
-    /// What the guard says.
+    /// The guard's decision.
     pub(in crate::lint) fn decide(&self, draft: &Draft) -> Option<Verdict> {
         let guard = self.guard(draft)?;
         let decision = match draft.act {
@@ -206,7 +206,7 @@ impl Search {
         Some(Verdict { reason: decision.reason().cloned(), role: decision.role().map(Into::into) })
     }
 
-    /// The guard of a draft's user; `None` where enough was tried.
+    /// The guard for a draft's user; `None` if the search budget is spent.
     pub(in crate::lint) fn guard(&self, draft: &Draft) -> Option<Rc<Guard>> {
         let key = draft.context_key();
         let roles = self.policy.roles.len();
@@ -226,8 +226,8 @@ impl Search {
         Some(guard)
     }
 
-    /// The first draft that a role allows and that `shows` what is looked for; drafts that an earlier role decides are led
-    /// around it.
+    /// The first draft that a role permits and that `shows` what is searched for. Drafts to which an earlier role
+    /// applies are steered around it.
     pub(in crate::lint) fn find(
         &self,
         drafts: Vec<Draft>,
@@ -265,7 +265,7 @@ impl Verdict {
     }
 }
 
-/// The entry that decides whether a path may be written, by field rules alone, and its rule.
+/// The field rule that decides whether a path may be written, considering field rules only, and its condition.
 fn entry<'r>(role: &'r Role, path: &[Segment]) -> Option<(FieldPath, &'r Rule)> {
     let (first, rest) = path.split_first()?;
     let mut field: &FieldRule = match role.fields.iter().find(|field| &*field.name == first.name()) {

@@ -1,4 +1,4 @@
-//! Making up users and documents that meet a condition.
+//! Constructs users and documents that satisfy a condition.
 
 use std::cell::Cell;
 
@@ -16,27 +16,27 @@ use crate::predicate::{ContextRoot, DocumentRoot, Left, List, Predicate, Referen
 use crate::schema::Schema;
 use crate::value::ValueRef;
 
-/// So many drafts of one condition go on.
+/// The maximum number of drafts kept per condition.
 const MAX_DRAFTS: usize = 8;
-/// So many values for one test go on.
+/// The maximum number of values kept per test.
 const MAX_VALUES: usize = 3;
 
-/// When, and of which field, a condition is asked.
+/// When a condition is evaluated, and for which field.
 #[derive(Clone, Copy)]
 pub(in crate::lint) struct At<'f> {
     pub(in crate::lint) moment: Moment,
     pub(in crate::lint) field: Option<&'f FieldPath>,
 }
 
-/// Makes drafts meet conditions.
+/// Adapts drafts so that they satisfy conditions.
 pub(in crate::lint) struct Solver<'s> {
     pub(in crate::lint) schema: Option<&'s Schema>,
-    /// How many tests may still be looked at.
+    /// The remaining number of tests to examine.
     pub(in crate::lint) steps: &'s Cell<usize>,
 }
 
 impl Solver<'_> {
-    /// Drafts that probably meet a condition, made of ones that need not; those that need no privilege come first.
+    /// Drafts that probably satisfy a condition, derived from others. Those that need no privilege come first.
     pub(in crate::lint) fn meet(
         &self,
         drafts: Vec<Draft>,
@@ -116,7 +116,7 @@ impl Solver<'_> {
                 }
             }
             Left::Context(reference) => {
-                // What is on the right of a document can be made to fit.
+                // A right operand in a document can be adapted.
                 for (root, path) in documents(test) {
                     let path = places.whole(root, path);
                     for value in draft.look_up(reference).iter().flat_map(fitting) {
@@ -147,7 +147,7 @@ impl Solver<'_> {
     }
 }
 
-/// The places of documents on the right of a test.
+/// The places in documents that the right operands of a test refer to.
 fn documents(test: &Test) -> Vec<(DocumentRoot, &FieldPath)> {
     let place = |right| match right {
         &Right::Document(root, ref path) => Some((root, path)),
@@ -160,7 +160,7 @@ fn documents(test: &Test) -> Vec<(DocumentRoot, &FieldPath)> {
     rights(test).into_iter().filter_map(place).collect()
 }
 
-/// Values on the right that can equal one on the left, or whose conversion can.
+/// Right operands that equal a left one, possibly after a conversion.
 fn fitting(left: &Bson) -> Vec<Option<Bson>> {
     let mut values = vec![left.clone()];
     let kinds = [Conversion::StringToOid, Conversion::OidToString, Conversion::StringToUuid, Conversion::UuidToString];
@@ -172,14 +172,14 @@ fn fitting(left: &Bson) -> Vec<Option<Bson>> {
     values.into_iter().map(Some).collect()
 }
 
-/// Where values are looked up and written.
+/// Where values are read and written.
 struct Places<'a> {
     at: At<'a>,
     schema: Option<&'a Schema>,
 }
 
 impl Places<'_> {
-    /// A path from the document, of `%%this` through the field.
+    /// The path in the document; for `%%this`, through the field.
     fn whole(&self, root: DocumentRoot, path: &FieldPath) -> FieldPath {
         match (root, self.at.field) {
             (DocumentRoot::This | DocumentRoot::Prev, Some(field)) => {
@@ -207,7 +207,7 @@ impl Places<'_> {
         draft.assign((root, path), value, self.at.moment, reach).then_some(draft)
     }
 
-    /// Supplies what stands on the right and is missing.
+    /// Supplies missing right operands.
     fn prepare(&self, draft: &mut Draft, test: &Test) {
         let mut rights = rights(test);
         if let TestKind::ElemMatch(_, inner) = &test.check {
@@ -249,7 +249,7 @@ impl Places<'_> {
         }
     }
 
-    /// The values on the right of a test.
+    /// The values of the right operands of a test.
     fn operands(&self, draft: &Draft, test: &Test) -> Vec<Bson> {
         rights(test).into_iter().filter_map(|right| self.value(draft, right)).collect()
     }
@@ -288,7 +288,7 @@ impl Places<'_> {
         }
     }
 
-    /// An element that probably meets what `$elemMatch` asks.
+    /// An element that probably satisfies an `$elemMatch`.
     fn element(&self, draft: &Draft, inner: &Predicate) -> Bson {
         let mut fields = Document::new();
         for (path, right) in element_operands(inner) {
@@ -302,7 +302,7 @@ impl Places<'_> {
     }
 }
 
-/// A value for a place of this name of which nothing is known.
+/// A value for a place about which only the name is known.
 fn fresh(name: &str, conversion: Option<Conversion>) -> Bson {
     match conversion {
         Some(Conversion::StringToOid) => "64b000000000000000000009".into(),

@@ -1,4 +1,4 @@
-//! The values that a test itself suggests: those it names, and their neighbours on the other side.
+//! The values that a test itself suggests: those that it names, and values just outside them.
 
 use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document};
@@ -10,11 +10,11 @@ use crate::path::{FieldPath, Segment};
 use crate::predicate::{Left, Predicate, Right, Template, Test, TestKind};
 use crate::value::Type;
 
-/// A text that stands for any.
+/// An arbitrary string.
 const ANY: &str = "other";
 const DAY: i64 = 86_400_000;
 
-/// Values beside one: different, and above or below it.
+/// Values next to another one: different, above or below it.
 fn near(value: &Bson) -> Vec<Bson> {
     match value {
         Bson::Int32(n) => vec![n.saturating_add(1).into(), n.saturating_sub(1).into()],
@@ -31,7 +31,7 @@ fn near(value: &Bson) -> Vec<Bson> {
     }
 }
 
-/// A value of the same form that is another's: an id for an id, a list for a list.
+/// A different value of the same form: an id for an id, a list for a list.
 pub(in crate::lint) fn another(value: &Bson) -> Bson {
     match value {
         Bson::String(text) => text_of_another(text).into(),
@@ -57,7 +57,7 @@ pub(in crate::lint) fn another(value: &Bson) -> Bson {
     }
 }
 
-/// An id stays one that converts.
+/// An id remains convertible.
 fn text_of_another(text: &str) -> String {
     let hexadecimal = text.len() >= 24 && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
     let mut other = text.to_owned();
@@ -70,7 +70,7 @@ fn text_of_another(text: &str) -> String {
     other
 }
 
-/// Whether a text converts only if it is written as an ObjectId or a UUID, by what the rules do with it.
+/// Whether the rules convert a string in such a way that it must have the form of an ObjectId or UUID.
 pub(super) fn is_convertible(predicate: &Predicate, kind: Conversion) -> bool {
     let mut found = false;
     predicate.each_test(&mut |test| {
@@ -105,8 +105,8 @@ pub(super) fn of_type(kind: Type) -> Option<Bson> {
     })
 }
 
-/// Values for the left side of a test, the most likely to meet it first; none for Missing. `operands` are the values on
-/// its right.
+/// Values for the left side of a test, the most likely to satisfy it first; `None` is Missing. `operands` are the
+/// values of its right side.
 pub(in crate::lint) fn suggestions(test: &Test, operands: &[Bson]) -> Vec<Option<Bson>> {
     let mut found: Vec<Option<Bson>> = Vec::new();
     let mut add = |value: Option<Bson>| {
@@ -153,10 +153,10 @@ pub(in crate::lint) fn suggestions(test: &Test, operands: &[Bson]) -> Vec<Option
     found
 }
 
-/// More elements of a list are not tried.
+/// The maximum number of list elements to try.
 const MAX_ELEMENTS: usize = 6;
 
-/// A text that a pattern matches, if one is easily found.
+/// A string that matches a pattern, if one is easily found.
 fn matching(pattern: &Pattern) -> Option<String> {
     let hir = regex_syntax::Parser::new().parse(pattern.pattern()).ok()?;
     let mut text = String::new();
@@ -186,7 +186,7 @@ fn spell(hir: &Hir, text: &mut String) {
     }
 }
 
-/// An element of an array that probably meets what `$elemMatch` asks: as far as it names literals.
+/// An array element that probably satisfies an `$elemMatch`, as far as it names literals.
 fn element(predicate: &Predicate) -> Bson {
     let mut fields = Document::new();
     let mut whole = None;
@@ -210,7 +210,7 @@ fn literal(right: &Right) -> Option<Bson> {
     }
 }
 
-/// The fields of an element about which `$elemMatch` asks, each with what it is compared with.
+/// The fields of an element that an `$elemMatch` tests, each with its right operand.
 pub(super) fn element_operands(predicate: &Predicate) -> Vec<(&FieldPath, &Right)> {
     let mut found = Vec::new();
     predicate.each_test(&mut |test| {
@@ -221,7 +221,7 @@ pub(super) fn element_operands(predicate: &Predicate) -> Vec<(&FieldPath, &Right
     found
 }
 
-/// The name at the end of a path.
+/// The last segment of a path.
 pub(super) fn last(path: &[Segment]) -> &str {
     path.last().map_or("", Segment::name)
 }
