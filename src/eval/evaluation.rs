@@ -1,4 +1,4 @@
-use super::residual::Place;
+use super::bound_operand::Place;
 use super::{Context, DocumentPair, Errors};
 use crate::path::{Resolved, Segment, resolve};
 use crate::predicate::DocumentRoot;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use bson::Bson;
 
+use super::bound_operand::{BoundLeft, BoundList, BoundRight, BoundValue, Place, Standing, Unresolved};
 use super::document_pair::Side;
 use super::fast_test::{Ask, FastTest, FieldAt, NestedFastTest};
-use super::residual::{BoundCheck, BoundLeft, BoundList, BoundRight, BoundValue, Place, Standing, Unresolved};
+use super::residual::BoundCheck;
 use crate::predicate::DocumentRoot;
 use crate::value::{Key, Slot};
 

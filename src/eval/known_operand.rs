@@ -1,5 +1,6 @@
+use super::bound_operand::{BoundLeft, BoundList, BoundRight};
 use super::operand::Absent;
-use super::residual::{BoundCheck, BoundLeft, BoundList, BoundRight};
+use super::residual::BoundCheck;
 use super::subject::{Kind, Subject};
 use super::{Context, Documents, Errors, Evaluation, Truth};
 use crate::path::Leaf;

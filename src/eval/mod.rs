@@ -1,7 +1,11 @@
 //! Evaluation of predicates: what depends only on the context is evaluated once, the residual on each document.
 
 mod bind;
+mod bind_operand;
+mod bound_operand;
+mod check;
 mod context;
+mod context_lookup;
 mod context_part;
 mod convert;
 mod document_pair;
@@ -14,8 +18,11 @@ mod known_operand;
 mod mask;
 mod matching;
 mod operand;
+mod probe;
 mod repeatable;
+mod request;
 mod residual;
+mod scalar_test;
 mod subject;
 mod test_number;
 mod trace;
@@ -24,7 +31,10 @@ mod unknown_reason;
 
 pub(crate) use bind::Binder;
 pub use bind::bind;
-pub use context::{Context, Environment, Request, RequestError};
+pub(crate) use bound_operand::{
+    BoundLeft, BoundList, BoundRight, BoundTemplate, BoundValue, Place, Standing, Unresolved,
+};
+pub use context::{Context, Environment};
 pub use context_part::ContextPart;
 pub(crate) use convert::{convert, convert_each};
 pub(crate) use document_pair::DocumentPair;
@@ -34,9 +44,8 @@ pub use evaluation::{Documents, Evaluation};
 pub use functions::{Closures, FunctionError, Functions, MAX_CALLS, PendingCall};
 pub(crate) use known_operand::KnownOperand;
 pub(crate) use mask::Mask;
+pub use request::{Request, RequestError};
 pub use residual::Residual;
-pub(crate) use residual::{
-    BoundCheck, BoundLeft, BoundList, BoundRight, BoundTemplate, BoundTest, BoundValue, Place, Standing, Unresolved,
-};
+pub(crate) use residual::{BoundCheck, BoundTest};
 pub use trace::{Trace, TraceNode, trace};
 pub use truth::Truth;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bson::Bson;
 
+use super::bound_operand::{BoundCall, BoundRight, BoundTemplate, BoundValue, Members, Place, Standing};
 use super::convert::convert;
-use super::residual::{BoundCall, BoundRight, BoundTemplate, BoundValue, Members, Place, Standing};
 use super::{EvalError, Evaluation, FunctionError, Truth};
 use crate::path::Resolved;
 use crate::value::{Malformed, ValueRef};

@@ -1,5 +1,5 @@
 use super::Truth;
-use super::residual::{Members, Origin};
+use super::bound_operand::{Members, Origin};
 use crate::path::{Leaf, Resolved, Segment, any, resolve};
 use crate::value::{Malformed, Steps, ValueRef, equal_in_steps};
 

@@ -1,7 +1,8 @@
 use bson::Bson;
 
 use super::bind::Binder;
-use super::residual::{BoundCheck, BoundLeft, BoundList, BoundRight, BoundTest, Unresolved};
+use super::bound_operand::{BoundLeft, BoundList, BoundRight, Unresolved};
+use super::residual::{BoundCheck, BoundTest};
 use super::unknown_reason::{spelling, types_differ, why_element, why_list, why_right};
 use super::{Context, Documents, Errors, EvalError, Evaluation, Residual, Truth, convert};
 use crate::path::{FieldPath, Resolved, resolve};

@@ -6,7 +6,9 @@ mod expansion;
 mod operator;
 mod parse;
 mod pattern;
+mod pattern_error;
 mod pattern_extent;
+mod pattern_rewriting;
 mod print;
 
 pub use ast::{Argument, Check, Clause, Condition, ElemMatch, Expr, FunctionCall, List, Name, Operand};
@@ -15,5 +17,5 @@ pub use expansion::{Expansion, Root};
 pub use operator::{Comparison, Conversion, Logic, Operator};
 pub(crate) use parse::{bare_logic, element_help, parse_at_within, parse_within, schema_word};
 pub use parse::{parse, parse_at, parse_str};
-pub use pattern::PatternAllowance;
-pub use pattern::{MAX_STATES, Pattern, PatternError};
+pub use pattern::{MAX_STATES, Pattern, PatternAllowance};
+pub use pattern_error::PatternError;

@@ -1,11 +1,10 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::ops::Not;
 use std::sync::Arc;
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
 
-use crate::value::identical;
+use super::field_test::{FieldTest, Operator, Sign};
 
 /// A set of documents that a MongoDB filter can express. It is simplified and its negations are pushed down to the
 /// tests on construction, which removes redundant parts early.
@@ -23,112 +22,8 @@ pub(crate) enum Filter {
     Any(Vec<Filter>),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sign {
-    Holds,
-    Fails,
-}
-
-/// A MongoDB operator on a path or, without a path, on the element that `$elemMatch` examines.
-#[derive(Debug)]
-pub(crate) struct FieldTest {
-    path: Box<str>,
-    operator: Operator,
-    operand: Bson,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Operator {
-    Eq,
-    In,
-    Exists,
-    Gt,
-    Gte,
-    Lt,
-    Lte,
-    Size,
-    Type,
-    Mod,
-    ElemMatch,
-    /// A conjunction of conditions on the document as a whole.
-    Expression,
-}
-
 /// Larger sets are not compared with each other, whether by their number of parts or by their number of members.
 const COMPARED: usize = 24;
-
-impl PartialEq for FieldTest {
-    /// Operands are compared byte by byte: 1 and 1.0 may be equivalent operands, but NaN must equal itself.
-    fn eq(&self, other: &Self) -> bool {
-        std::ptr::eq(self, other)
-            || (self.path == other.path
-                && self.operator == other.operator
-                && identical((&self.operand).into(), (&other.operand).into()) == Ok(true))
-    }
-}
-
-impl Not for Sign {
-    type Output = Self;
-
-    fn not(self) -> Self {
-        match self {
-            Self::Holds => Self::Fails,
-            Self::Fails => Self::Holds,
-        }
-    }
-}
-
-impl Operator {
-    const fn spelling(self) -> &'static str {
-        match self {
-            Self::Eq => "$eq",
-            Self::In => "$in",
-            Self::Exists => "$exists",
-            Self::Gt => "$gt",
-            Self::Gte => "$gte",
-            Self::Lt => "$lt",
-            Self::Lte => "$lte",
-            Self::Size => "$size",
-            Self::Type => "$type",
-            Self::Mod => "$mod",
-            Self::ElemMatch => "$elemMatch",
-            Self::Expression => "$and",
-        }
-    }
-}
-
-impl FieldTest {
-    /// The operator and its operand.
-    fn condition(&self, sign: Sign) -> (&'static str, Bson) {
-        let operand = || self.operand.clone();
-        match (self.operator, sign) {
-            (Operator::Exists, sign) => ("$exists", Bson::Boolean(sign == Sign::Holds)),
-            (operator, Sign::Holds) => (operator.spelling(), operand()),
-            (Operator::Eq, Sign::Fails) => ("$ne", operand()),
-            (Operator::In, Sign::Fails) => ("$nin", operand()),
-            (operator, Sign::Fails) => ("$not", doc! { operator.spelling(): operand() }.into()),
-        }
-    }
-
-    /// The values of an equality, if `$in` allows them.
-    fn listed(&self) -> Option<&[Bson]> {
-        match (self.operator, &self.operand) {
-            (Operator::Eq, value) => may_be_listed(value).then_some(std::slice::from_ref(value)),
-            (Operator::In, Bson::Array(values)) => Some(values),
-            _ => None,
-        }
-    }
-}
-
-/// Whether `$in` allows a value. It rejects an object whose first key begins with `$`, it would match a regular
-/// expression as a pattern, and a lone null would also equal undefined.
-pub(crate) fn may_be_listed(value: &Bson) -> bool {
-    match value {
-        Bson::Document(fields) => !fields.keys().next().is_some_and(|name| name.starts_with('$')),
-        Bson::Null | Bson::Undefined | Bson::RegularExpression(_) => false,
-        _ => true,
-    }
-}
 
 fn levels(value: &Bson) -> usize {
     match value {

@@ -8,7 +8,8 @@ use bson::oid::ObjectId;
 
 use super::bounds::{Bounds, Range};
 use super::field::Field;
-use super::filter::{Filter, Operator};
+use super::field_test::Operator;
+use super::filter::Filter;
 use super::path::Path;
 use super::plan::MAX_LIST;
 use super::residual::within;

@@ -4,6 +4,7 @@
 mod bounds;
 mod expression;
 mod field;
+mod field_test;
 mod filter;
 mod index;
 mod known_value;

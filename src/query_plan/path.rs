@@ -1,7 +1,8 @@
 use bson::Bson;
 
 use super::field::Field;
-use super::filter::{Filter, Operator};
+use super::field_test::Operator;
+use super::filter::Filter;
 use crate::eval::Place;
 use crate::path::Segment;
 use crate::predicate::DocumentRoot;

@@ -5,7 +5,8 @@ use bson::Bson;
 
 use super::bounds::{Bounds, Range};
 use super::field::Field;
-use super::filter::{Filter, Operator, may_be_listed};
+use super::field_test::{Operator, may_be_listed};
+use super::filter::Filter;
 use super::known_value::{self, Unrolling};
 use super::path::Path;
 use super::plan::MAX_LIST;

@@ -3,7 +3,8 @@ use std::collections::{HashMap, HashSet};
 use bson::{Bson, RawDocumentBuf, doc};
 
 use super::bounds::Range;
-use super::filter::{Filter, Operator};
+use super::field_test::Operator;
+use super::filter::Filter;
 
 /// From this number on, the union of ranges is built by [`gather`].
 const FEW: usize = 16;

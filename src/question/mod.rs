@@ -3,6 +3,7 @@
 
 mod bits;
 mod json_schema;
+mod json_schema_check;
 mod test;
 
 pub(crate) use bits::Bits;
