@@ -7,6 +7,7 @@ use portcullis::auth::{
     Assembly, CustomDataConfig, CustomDataError, LARGE_CUSTOM_DATA, MAX_CUSTOM_DATA, MetadataPath, Provider,
     VerifiedClaims, Warning, assemble, union_of_identities,
 };
+use portcullis::store::Account;
 use portcullis::user::{CustomData, UserType};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -185,6 +186,19 @@ fn the_size_of_custom_data_counts_in_bytes_of_bson() {
     assert!(select(MAX_CUSTOM_DATA).is_ok());
     let bytes = MAX_CUSTOM_DATA + 1;
     assert_eq!(select(bytes), Err(CustomDataError::TooLarge { bytes }));
+}
+
+#[test]
+fn data_of_an_imported_user_is_what_the_first_identity_says_unless_one_says_something() {
+    let said = |second: Document| {
+        let first = doc! { "id": "a", "provider_type": "custom-token" };
+        let user = doc! { "_id": "u1", "data": { "team": "red" }, "identities": [first, second] };
+        let account = Account::from_export(user, bson::DateTime::now()).unwrap().account;
+        account.identities.into_iter().map(|identity| identity.data).collect::<Vec<_>>()
+    };
+    assert_eq!(said(doc! { "id": "b", "provider_type": "api-key" }), [doc! { "team": "red" }, doc! {}]);
+    let second = doc! { "id": "b", "provider_type": "api-key", "provider_data": { "n": 1 } };
+    assert_eq!(said(second), [doc! {}, doc! { "n": 1 }]);
 }
 
 #[test]

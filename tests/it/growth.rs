@@ -126,3 +126,23 @@ fn regular_expressions_have_a_bound_over_all_files() {
     assert!(matches!(applicable("d.c09"), Applicable::Invalid));
     assert!(matches!(applicable("d.c10"), Applicable::Invalid));
 }
+
+#[test]
+fn json_values_have_a_bound_over_all_files() {
+    let directory = Application::new("values");
+    let list = vec!["1"; 1_200_000].join(",");
+    for number in 0..2 {
+        let rules = format!(
+            r#"{{"database":"d","collection":"c{number}","roles":[{{"name":"R","apply_when":{{"a":{{"$in":[{list}]}}}}}}]}}"#
+        );
+        directory.write(&format!("data_sources/s/d/c{number}/rules.json"), &rules);
+    }
+    let app = directory.load();
+    let found = app.findings.iter().filter(|found| found.finding.code == "limit");
+    let names: Vec<&str> = found.map(|found| found.source.name()).collect();
+    assert_eq!(names, ["data_sources/s/d/c1/rules.json"]);
+    let policies = in_time(|| app.policies());
+    let applicable = |namespace| policies.applicable(&app, namespace, None).unwrap();
+    assert!(matches!(applicable("d.c0"), Applicable::Policy(_)));
+    assert!(matches!(applicable("d.c1"), Applicable::Invalid));
+}

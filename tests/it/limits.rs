@@ -331,6 +331,9 @@ fn a_document_with_a_key_twice_is_not_written() {
         assert!(guard.delete(document).is_allowed());
         assert!(guard.update(document, &doc! { "a": 1 }).is_allowed());
     }
+    // An update is checked for duplicate keys once a role has been found to apply.
+    let guard = guard_of(r#"{"roles":[{"name":"R","apply_when":false,"write":true}]}"#);
+    assert_eq!(guard.update(&doc! {}, &document).reason(), Some(&Reason::NoRole));
 }
 
 #[test]

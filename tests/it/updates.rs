@@ -105,6 +105,17 @@ fn the_time_comes_from_outside() {
 }
 
 #[test]
+fn an_array_is_sorted_by_as_many_fields_as_documents_are() {
+    let push = |fields: usize| {
+        let order: Document = (0..fields).map(|n| (format!("f{n}"), Bson::Int32(1))).collect();
+        Update::compile(&doc! { "$push": { "l": { "$each": [], "$sort": order } } }, &[])
+    };
+    assert!(push(32).is_ok());
+    let errors = push(33).unwrap_err();
+    assert!(errors[0].to_string().contains("at most 32 fields"), "{}", errors[0]);
+}
+
+#[test]
 fn a_small_update_cannot_fill_the_memory() {
     let list: Vec<Bson> = (0..200_000).map(|_| Bson::Array(Vec::new())).collect();
     let before = doc! { "_id": 1, "l": list };
