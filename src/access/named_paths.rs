@@ -39,7 +39,7 @@ impl Guard {
     /// would fail where an element is not a document.
     ///
     /// `new` is the result of the change; without it, only paths on which the change depends are judged. For a
-    /// replacement, `*` stands for the fields without rules.
+    /// replacement, `*` denotes the fields without rules.
     pub(crate) fn untouchable(
         &self,
         stored: DocumentRef<'_>,

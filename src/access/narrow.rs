@@ -27,10 +27,10 @@ impl Guard {
     ///     guard.narrow(&Query::compile(Some(&json::parse(filter).unwrap()), None, None).unwrap()).unwrap()
     /// };
     ///
-    /// // A field that is always visible is asked for by the database, one that never is, is Missing.
+    /// // A condition on a field that is always visible is sent to the database; a field that is never visible is Missing.
     /// assert!(narrowed(r#"{"title": "a"}"#).filter().unwrap().to_string().contains(r#""title": { "$eq": "a" }"#));
     /// assert_eq!(narrowed(r#"{"salary": {"$gt": 5}}"#), Plan::Never);
-    /// // One that is visible in some documents only is looked at where it is.
+    /// // A condition on a field that is visible only in some documents is checked where it is visible.
     /// let narrowed = narrowed(r#"{"notes": "x"}"#);
     /// assert!(narrowed.needs_check() && !narrowed.filter().unwrap().to_string().contains("\"x\""));
     /// ```

@@ -76,7 +76,6 @@ fn pushed(query: &Query, visibility: &Visibility) -> Option<Document> {
 
 /// Whether the database can sort any documents in this order. It fails for an order over two arrays and for a name that
 /// is both an index and a key; such a failure must not reveal anything about documents that have not been checked.
-/// fails; of documents that remain to be checked it must not tell that.
 fn never_fails(query: &Query) -> bool {
     match query.sort() {
         [] => true,

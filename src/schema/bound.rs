@@ -170,7 +170,6 @@ impl BoundSchema {
     ///
     /// # Errors
     /// If raw bytes are not BSON, or values are nested too deeply to be compared.
-    /// If raw bytes are no BSON, or values are nested too deep to be compared.
     pub fn check(
         &self,
         before: Option<DocumentRef<'_>>,

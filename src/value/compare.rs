@@ -53,7 +53,7 @@ pub fn identical(a: ValueRef<'_>, b: ValueRef<'_>) -> Result<bool, Malformed> {
 }
 
 /// Orders two values of one ordered type: numbers, strings (by their bytes), dates, ObjectIds, booleans, timestamps,
-/// binary data (by length, subtype, bytes). Anything else has no order.
+/// binary data (by length, subtype, bytes). Other values are not ordered.
 #[must_use]
 #[inline]
 pub fn order(a: ValueRef<'_>, b: ValueRef<'_>) -> Option<Ordering> {

@@ -77,7 +77,6 @@ impl GuardedCollection<'_> {
     /// database fails, or if the request exceeds a limit. In each case nothing has taken effect, unless the database
     /// [cannot tell](DocumentsError::OutcomeUnknown). A user who may not make the change only learns that it is denied,
     /// as far as the error could depend on data hidden from the user.
-    /// as that could depend on what he does not see.
     pub async fn write(&self, writes: &[Write]) -> Result<Vec<Written>, GuardedError> {
         self.admit()?;
         let prepared = self.prepared(writes)?;
@@ -161,7 +160,6 @@ impl Writing<'_> {
 
     /// The position of a failure, before the `rest` of the writes. They count towards what is permitted if something is
     /// hidden that a failure before them could reveal.
-    /// failure before them could tell.
     fn at(&self, number: usize, rest: &[Prepared<'_>]) -> At {
         let standing = match self.standing {
             Standing::Permitted if !self.collection.guard.hides_nothing() => {
