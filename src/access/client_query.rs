@@ -246,7 +246,7 @@ impl Query {
         self.projection.as_ref()
     }
 
-    /// Whether the filter looks at nothing of a document but its `_id`.
+    /// Whether the filter concerns only the `_id`.
     pub(crate) const fn is_by_id(&self) -> bool {
         self.is_by_id
     }

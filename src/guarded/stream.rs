@@ -56,7 +56,7 @@ impl<'s> Stream<'s> {
             let mut waits = None;
             for document in &stored {
                 match self.see(document) {
-                    // The functions that the rules of the other documents wait for are asked at the same time.
+                    // Goes on, so that the pending function calls of all documents are collected at once.
                     Err(error) if error.waits() => _ = waits.get_or_insert(error),
                     seen => shown.extend(seen?),
                 }

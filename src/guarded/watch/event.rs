@@ -5,41 +5,41 @@ use crate::store::documents::UpdateDescription;
 /// An item of a change stream.
 #[derive(Clone, Debug, PartialEq)]
 pub enum WatchEvent {
-    /// Nothing that the user may know of; ask again.
+    /// Nothing that the user may know of; call [`Watched::next`](super::Watched::next) again.
     Nothing,
     /// A document changed.
     Change(Box<ChangeEvent>),
-    /// There is no more: the time is over, the stream was ended, or the collection is gone.
+    /// The stream has ended: its time is over, it was ended by the host, or the collection no longer exists.
     Ended,
 }
 
 /// A change that the user may know of.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChangeEvent {
-    /// What changed.
+    /// The change.
     pub change: VisibleChange,
-    /// When, to the second; the increment is always 1, since the database counts hidden changes too.
+    /// The time of the change, to the second. The increment is always 1, because the database's would count hidden changes.
     pub time: Timestamp,
-    /// Where to go on after it. It tells of what the user may not read: keep it here, and give the user a name for it that
-    /// tells nothing.
+    /// The position from which the stream can be resumed after the change. It reveals data that the user may not read:
+    /// keep it on the server, and give the user only an opaque name for it.
     pub position: Document,
 }
 
-/// A change of a document, as far as the user may read it.
+/// A change of a document as far as the user may read it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum VisibleChange {
-    /// A document is there, which the user did not see before.
+    /// A document has become visible to the user.
     Inserted(RawDocumentBuf),
-    /// A document is another.
+    /// A visible document has changed.
     Updated {
-        /// What is visible of it now.
+        /// Its visible part after the change.
         document: RawDocumentBuf,
-        /// What is different in what is visible.
+        /// The difference between the visible parts.
         description: UpdateDescription,
     },
-    /// Another document was put in the place of a document, and what is visible of it is different.
+    /// A document was replaced, and its visible part has changed. Contains the visible part after the change.
     Replaced(RawDocumentBuf),
-    /// A document is gone, from the user's sight at least.
+    /// A document was removed or is no longer visible to the user.
     Deleted {
         /// Its `_id`, if that was visible.
         id: Option<Bson>,

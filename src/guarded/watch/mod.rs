@@ -14,14 +14,14 @@ use super::error::GuardedError;
 use crate::access::{Answered, Guard, Query};
 use crate::store::documents::{ChangeOperation, Event, Events, Find, StoredChange, Watch, WatchScope, WatchStart};
 
-/// The changes of a collection, as its user may read it.
+/// A change stream of a collection as its user may read it.
 ///
-/// Each event is judged by what the document was and by what it became: one of a document that the user may read
-/// neither before nor after, or of which nothing changed that the user may read, is withheld; a document that becomes
-/// readable is reported as inserted, one that ceases to be readable as deleted. Where the database does not know the
-/// document before or after (MongoDB does if the collection has `changeStreamPreAndPostImages` enabled), the change can be
-/// judged only if nothing can be hidden from the user, whatever the document was, and he asks for all documents or for some
-/// `_id`s; an update is then told with the document of the moment. Else the event is withheld.
+/// Each event is judged by the document before and after the change. The event is withheld if the user may read the
+/// document neither before nor after, or if nothing that the user may read has changed. A document that becomes readable
+/// is reported as inserted, one that ceases to be readable as deleted. If the database does not provide the document
+/// before or after the change (MongoDB does if the collection has `changeStreamPreAndPostImages` enabled), the change can
+/// be judged only if nothing can be hidden from the user, whatever the document was, and the query is for all documents or
+/// for certain `_id`s; an update is then reported with the current document. Otherwise the event is withheld.
 ///
 /// The user is bound once; only `%%now` is updated, to the time at which each event is delivered, so a permission that
 /// expires also expires for the stream. When the user's data changes or the session ends, the host must
@@ -30,10 +30,10 @@ pub struct Watched<'s> {
     events: Box<dyn Events + 's>,
     collection: GuardedCollection<'s>,
     guard: &'s Guard,
-    /// Tells the time of an event, where the rules ask for it.
+    /// Supplies the time of an event, if the rules depend on it.
     clock: Option<Clock<'s>>,
     filter: Answered,
-    /// Whether the filter looks at nothing but the `_id`.
+    /// Whether the filter concerns only the `_id`.
     is_by_id: bool,
     until: Option<SystemTime>,
     end: WatchEnd,
@@ -41,23 +41,24 @@ pub struct Watched<'s> {
 
 type Clock<'s> = Box<dyn Fn() -> DateTime + Send + 's>;
 
-/// Ends a stream of changes from outside.
+/// A handle that ends a change stream.
 #[derive(Clone, Debug, Default)]
 pub struct WatchEnd(Arc<AtomicBool>);
 
 impl WatchEnd {
-    /// No change is told any more.
+    /// Ends the stream; no further change is reported.
     pub fn end(&self) {
         self.0.store(true, Ordering::SeqCst);
     }
 }
 
 impl<'s> GuardedCollection<'s> {
-    /// What changes, from now on or from a [position](Watched::position), among the documents that a query finds; until
-    /// a time, which is that of the user's token. The query's order and projection do not count.
+    /// Watches the changes of the documents that match a query, from now on or from a [position](Watched::position),
+    /// until the given time, which is that of the user's token. The query's sort order and projection are ignored.
     ///
     /// # Errors
-    /// If there are no rules, the database tells no changes, or it no longer knows what followed the position.
+    /// If there are no rules, if the database does not support change streams, or if its history no longer reaches back to
+    /// the position.
     pub async fn watch(
         &self,
         source: &'s dyn Watch,
@@ -83,7 +84,7 @@ impl<'s> GuardedCollection<'s> {
 }
 
 impl<'s> Watched<'s> {
-    /// Uses this clock instead of the system's for the `%%now` of each event.
+    /// Uses this clock instead of the system clock for the `%%now` of each event.
     #[must_use]
     pub fn with_clock(mut self, now: impl Fn() -> DateTime + Send + 's) -> Self {
         if self.clock.is_some() {
@@ -92,29 +93,29 @@ impl<'s> Watched<'s> {
         self
     }
 
-    /// What ends the stream.
+    /// A handle that ends the stream.
     #[must_use]
     pub fn end(&self) -> WatchEnd {
         self.end.clone()
     }
 
-    /// Where to go on later. It holds the `_id`s of documents that the user may not read: keep it here, and give the
-    /// user a name for it.
+    /// The position from which the stream can be resumed. It contains `_id`s of documents that the user may not read:
+    /// keep it on the server, and give the user only a name for it.
     #[must_use]
     pub fn position(&self) -> Option<Document> {
         self.events.position()
     }
 
-    /// What happened next; waits about a second for it.
+    /// The next event; waits about a second for it.
     ///
     /// # Errors
-    /// If the database fails, or a rule does. There may have been changes that were not told.
+    /// If the database or a rule fails. Changes may have been missed.
     pub async fn next(&mut self) -> Result<WatchEvent, GuardedError> {
         if self.is_over() {
             return Ok(WatchEvent::Ended);
         }
         let event = self.events.next().await?;
-        // It may have become so in the meantime.
+        // The time may have passed in the meantime.
         if self.is_over() {
             return Ok(WatchEvent::Ended);
         }
@@ -127,7 +128,7 @@ impl<'s> Watched<'s> {
             Some(Event::Change(change)) => *change,
         };
         let (time, position) = (Timestamp { time: change.time.time, increment: 1 }, change.position.clone());
-        // Before and after are judged at one moment.
+        // The document before and after the change is judged at the same time.
         let renewed = self.clock.as_ref().map(|now| self.guard.at(now()));
         let guard = renewed.as_ref().unwrap_or(self.guard);
         let change = if has_images(&change) {
@@ -135,7 +136,7 @@ impl<'s> Watched<'s> {
         } else {
             unhidden(&self.collection, guard, self.is_by_id.then_some(&self.filter), change).await
         };
-        // The host asks the stream's own context for what functions are to answer.
+        // The host looks for pending function calls in the stream's own context.
         if let Some(renewed) = &renewed {
             self.guard.context().await_calls_of(renewed.context());
         }
@@ -143,7 +144,7 @@ impl<'s> Watched<'s> {
         Ok(change?.map_or(WatchEvent::Nothing, event))
     }
 
-    /// What a change is to the user, by the document before and after it.
+    /// The visible change, according to the document before and after it.
     fn judged(&self, guard: &Guard, change: StoredChange) -> Result<Option<VisibleChange>, GuardedError> {
         let see = |document: Option<RawDocumentBuf>| match document {
             Some(document) => see(guard, &self.filter, &document),
@@ -158,7 +159,7 @@ impl<'s> Watched<'s> {
     }
 }
 
-/// Whether it is known what the document was and what it became.
+/// Whether the database provided the documents that judging the change requires.
 const fn has_images(change: &StoredChange) -> bool {
     let (before, after) = (change.before.is_some(), change.after.is_some());
     match change.operation {
@@ -168,8 +169,8 @@ const fn has_images(change: &StoredChange) -> bool {
     }
 }
 
-/// What a change is to the user of which it is not known what the document was: something only if that cannot have been
-/// hidden from him. `ids` is his filter, if it looks at nothing but the `_id`.
+/// The visible change if the document before it is unknown: only if that document cannot have been hidden from the user.
+/// `ids` is the filter, if it concerns only the `_id`.
 async fn unhidden(
     collection: &GuardedCollection<'_>,
     guard: &Guard,
@@ -188,7 +189,7 @@ async fn unhidden(
             let Some(description) = change.description else { return Ok(None) };
             let find = Find { limit: Some(1), ..Find::by(doc! { "_id": { "$eq": change.id } }) };
             let mut found = collection.store.find(&collection.namespace, &find).await?;
-            // If it is gone by now, that it is deleted comes next.
+            // If the document no longer exists, its deletion is the subject of a later event.
             let document = found.batch().await?.into_iter().next();
             document.map(|document| VisibleChange::Updated { document, description })
         }

@@ -6,7 +6,7 @@ use crate::guarded::error::GuardedError;
 use crate::store::documents::{ChangeOperation, StoredChange, UpdateDescription};
 use crate::value::{DocumentRef, Malformed, ValueRef};
 
-/// What is visible of a document, if it is one that is asked for.
+/// The visible part of a document, if it matches.
 pub(super) fn see(
     guard: &Guard,
     filter: &Answered,
@@ -25,7 +25,7 @@ pub(super) fn see(
     Ok(Some(RawDocumentBuf::try_from(&document).map_err(Malformed::from)?))
 }
 
-/// The change between what was visible and what is; `None` if that is the same.
+/// The difference between the visible parts; `None` if they are equal.
 pub(super) fn difference(
     operation: ChangeOperation,
     before: Option<RawDocumentBuf>,
@@ -47,7 +47,7 @@ pub(super) fn difference(
     }))
 }
 
-/// Whether a change is asked for by a filter of `_id`s, from which no change takes a document away.
+/// Whether the document of a change matches a filter on the `_id`, which no change can affect.
 pub(super) fn has_id(change: &StoredChange, filter: &Answered) -> Result<bool, GuardedError> {
     Ok(filter.answers((&doc! { "_id": change.id.clone() }).into())?)
 }

@@ -41,7 +41,7 @@ impl Writing<'_> {
             let decision = self.collection.guard.read_into(&document, &mut buffer);
             if let Some(Reason::Failed) = decision.reason() {
                 let error = GuardedError::Failed(decision.errors().to_vec());
-                // The functions that the rules of the other documents wait for are asked at the same time.
+                // Goes on, so that the pending function calls of all documents are collected at once.
                 if error.waits() {
                     waits.get_or_insert(error);
                     continue;
