@@ -26,15 +26,15 @@ impl Callers {
 }
 
 /// What is told of credentials that are refused, whatever the reason.
-pub(super) fn refused(private: impl ToString) -> ClientError {
+fn refused(private: &str) -> ClientError {
     let text = "invalid session: error finding user for endpoint";
     let mut error = ClientError::new(ErrorClass::Unauthorized, ErrorCode::InvalidSession, text);
-    error.private = Some(private.to_string());
+    error.private = Some(private.to_owned());
     error
 }
 
 fn refusal(error: &LoginError) -> ClientError {
-    if error.is_refusal() { refused(error) } else { ClientError::internal(error) }
+    if error.is_refusal() { refused(&error.to_string()) } else { ClientError::internal(error) }
 }
 
 impl ClientApi {
@@ -103,6 +103,6 @@ impl ClientApi {
 fn plain(error: ClientError) -> ClientError {
     match error.class {
         ErrorClass::Internal => error,
-        _ => refused(error.private.unwrap_or(error.message)),
+        _ => refused(error.private.as_deref().unwrap_or(&error.message)),
     }
 }
