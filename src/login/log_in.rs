@@ -168,15 +168,16 @@ impl Authenticator {
         Ok(account)
     }
 
-    /// Whom a third party's token speaks of. `name` is that of the provider that vouches for it.
-    ///
-    /// # Errors
-    /// The token is refused.
-    pub async fn identify(&self, name: &str, token: &str) -> Result<Identity, LoginError> {
+    /// Whom a third party's token speaks of.
+    async fn identify(&self, name: &str, token: &str) -> Result<Identity, LoginError> {
         Ok(self.identify_with_claims(name, token).await?.0)
     }
 
-    async fn identify_with_claims(&self, name: &str, token: &str) -> Result<(Identity, VerifiedClaims), LoginError> {
+    pub(super) async fn identify_with_claims(
+        &self,
+        name: &str,
+        token: &str,
+    ) -> Result<(Identity, VerifiedClaims), LoginError> {
         let provider = self.provider.as_ref().filter(|provider| provider.provider().name() == name);
         let provider = provider.ok_or_else(|| LoginError::ProviderUnknown(name.to_owned()))?;
         // Before keys are fetched for it.

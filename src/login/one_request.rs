@@ -44,6 +44,29 @@ impl Authenticator {
         }
     }
 
+    /// The user of a third party's token, as a login by it would see them, for one request. Whoever would take over an imported user at
+    /// a login does so here, where newcomers are welcome.
+    ///
+    /// # Errors
+    /// See [`LoginError`].
+    pub async fn user_by_token(
+        &self,
+        provider: &str,
+        token: &str,
+        newcomers: Newcomers,
+    ) -> Result<Authenticated, LoginError> {
+        let (identity, claims) = self.identify_with_claims(provider, token).await?;
+        if newcomers == Newcomers::Welcome
+            && let Some(takeover) = &self.takeover
+            && self.accounts().user_of(identity.provider_type, &identity.id).await?.is_none()
+            && let Some(account) = takeover.take_over(&claims, &identity, self.clock.now()).await?
+        {
+            self.looked_up.remove(&account.id);
+            return self.look_up(&account.id).await;
+        }
+        self.user_by(&identity, newcomers).await
+    }
+
     /// A user who is known, by an identity of theirs for which the caller vouches, for one request. It makes no user.
     ///
     /// # Errors

@@ -1,6 +1,5 @@
 use portcullis::auth::ProviderType;
 use portcullis::login::{Authenticated, LoginError, Newcomers};
-use portcullis::store::Identity;
 use portcullis::user::{CustomData, User};
 
 use super::credentials::Credentials;
@@ -67,11 +66,7 @@ impl ClientApi {
             Credentials::Token(token) => {
                 self.need(ProviderType::CustomToken)?;
                 let provider = self.authenticator.provider_name().unwrap_or_default();
-                let identity: Result<Identity, LoginError> = self.authenticator.identify(provider, &token).await;
-                match identity {
-                    Ok(identity) => self.authenticator.user_by(&identity, newcomers).await,
-                    Err(error) => Err(error),
-                }
+                self.authenticator.user_by_token(provider, &token, newcomers).await
             }
         };
         Ok(callers.seen(user.map_err(|error| refusal(&error))?.user))
