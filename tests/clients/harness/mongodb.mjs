@@ -1,0 +1,38 @@
+// A MongoDB replica set of one member.
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { MongoClient } from "mongodb";
+import { end, start } from "./processes.mjs";
+
+/** A port that is free. */
+const freePort = () =>
+  new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+
+/** Starts the program; returns the address for drivers, and what ends it. */
+export async function startReplicaSet(program) {
+  const folder = mkdtempSync(join(tmpdir(), "portcullis-mongod-"));
+  const port = await freePort();
+  const args = ["--replSet", "rs0", "--dbpath", folder, "--port", port, "--bind_ip", "127.0.0.1", "--nounixsocket"];
+  args.push("--oplogSize", "64", "--wiredTigerCacheSizeGB", "0.25", "--quiet");
+  const { child } = await start(program, args.map(String), /Waiting for connections/);
+  const host = `127.0.0.1:${port}`;
+  const client = await MongoClient.connect(`mongodb://${host}/?directConnection=true`);
+  await client.db("admin").command({ replSetInitiate: { _id: "rs0", members: [{ _id: 0, host }] } });
+  await client.close();
+  // The driver waits for a primary.
+  const uri = `mongodb://${host}/?replicaSet=rs0`;
+  const primary = await MongoClient.connect(uri);
+  await primary.close();
+  const stop = async () => {
+    await end(child);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  return { uri, stop };
+}
