@@ -30,6 +30,9 @@ export class Memory {
   removeListener() {}
 }
 
+/** As often in a row as a client may be told 401 before it is stopped: realm-web repeats some requests without end. */
+const MOST_REFUSALS = 10;
+
 /**
  * A client of an application, on a device of its own. `requests` are those that it has sent: method, path, token and the status of the
  * reply; `replies` emits the method of each request whose reply has begun.
@@ -39,6 +42,10 @@ export function client(server, id, storage = new Memory()) {
   const replies = new EventEmitter();
   const recorded = async (url, init = {}) => {
     const { pathname, search } = new URL(url);
+    const repeated = requests.filter(({ path }) => path === pathname).slice(-MOST_REFUSALS);
+    if (repeated.length === MOST_REFUSALS && repeated.every(({ status }) => status === 401)) {
+      throw new Error(`${pathname} is repeated without end`);
+    }
     const token = new Headers(init.headers).get("Authorization")?.replace("Bearer ", "");
     const response = await fetch(url, init);
     requests.push({ method: init.method ?? "GET", path: pathname, search, token, status: response.status });

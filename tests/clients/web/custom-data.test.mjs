@@ -55,7 +55,7 @@ onEachStore(["shop"], (server) => {
     assert.equal(user.customData.role, "staff");
   });
 
-  test("every type is canonical extended JSON", async () => {
+  test("every type is canonical extended JSON, but the id is told as its digits", async () => {
     const user = await confirmed(shop(), server);
     const id = new BSON.ObjectId();
     await users.insertOne({
@@ -67,7 +67,7 @@ onEachStore(["shop"], (server) => {
       nested: { list: [1, "a", null] },
     });
     assert.deepEqual(await user.refreshCustomData(), {
-      _id: { $oid: id.toHexString() },
+      _id: id.toHexString(),
       user_id: user.id,
       long: { $numberLong: "9007199254740993" },
       double: { $numberDouble: "1.0" },
