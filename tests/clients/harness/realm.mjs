@@ -35,7 +35,7 @@ const MOST_REFUSALS = 10;
 
 /**
  * A client of an application, on a device of its own. `requests` are those that it has sent: method, path, token and the status of the
- * reply; `replies` emits the method of each request whose reply has begun.
+ * reply; `replies` emits the method and the status of each reply that has begun.
  */
 export function client(server, id, storage = new Memory()) {
   const requests = [];
@@ -49,7 +49,7 @@ export function client(server, id, storage = new Memory()) {
     const token = new Headers(init.headers).get("Authorization")?.replace("Bearer ", "");
     const response = await fetch(url, init);
     requests.push({ method: init.method ?? "GET", path: pathname, search, token, status: response.status });
-    replies.emit(init.method ?? "GET");
+    replies.emit(init.method ?? "GET", response.status);
     return response;
   };
   const app = new Realm.App({ id, baseUrl: server.address, storage, fetch: recorded });
@@ -87,12 +87,12 @@ export class Changes {
   /** Watches a collection; returns when the server has begun its reply, or throws what it answers. */
   static async open(app, collection, options) {
     const changes = new Changes();
-    const replied = once(app.replies, "GET");
+    let opened;
+    const isOpen = new Promise((resolve) => (opened = (status) => status === 200 && resolve()));
+    app.replies.on("GET", opened);
     changes.#stream = collection.watch(options);
-    const reading = changes.#read();
-    await Promise.race([replied, reading]);
-    // A refused stream fails in the same turns in which its reply is read.
-    if (app.requests.at(-1).status !== 200) await reading;
+    await Promise.race([isOpen, changes.#read()]);
+    app.replies.off("GET", opened);
     if (changes.failure) throw changes.failure;
     return changes;
   }

