@@ -6,6 +6,6 @@ import { mongod } from "./harness/places.mjs";
 const program = process.env.PORTCULLIS_TEST_MONGODB ? undefined : mongod();
 const set = program && (await startReplicaSet(program));
 const env = set ? { ...process.env, PORTCULLIS_TEST_MONGODB: set.uri } : process.env;
-const { status } = spawnSync(process.execPath, ["--test", "--test-concurrency=1", "--test-timeout=60000", ...process.argv.slice(2)], { env, stdio: "inherit" });
+const { status } = spawnSync(process.execPath, ["--test", "--test-concurrency=1", "--test-timeout=300000", ...process.argv.slice(2)], { env, stdio: "inherit" });
 await set?.stop();
 process.exitCode = status ?? 1;

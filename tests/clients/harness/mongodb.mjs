@@ -40,7 +40,6 @@ export async function startReplicaSet(program) {
 /** Makes a collection of `PORTCULLIS_TEST_MONGODB` that keeps pre-images, so that it is known what its readers knew. */
 export async function createWithPreImages(database, collection) {
   const client = await MongoClient.connect(process.env.PORTCULLIS_TEST_MONGODB);
-  await client.db(database).dropCollection(collection);
   await client.db(database).createCollection(collection, { changeStreamPreAndPostImages: { enabled: true } });
   await client.close();
 }
