@@ -226,7 +226,7 @@ async fn call(
     let mut argument = json!({ "database": "moved", "collection": collection });
     argument.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
     let call = json!({ "name": action, "service": "mongodb-atlas", "arguments": [argument] });
-    api.call(user, Some(&payload(call))).await
+    api.call(user, None, Some(&payload(call))).await
 }
 
 /// The claims of a token of ours.

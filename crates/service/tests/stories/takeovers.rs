@@ -125,7 +125,7 @@ pub(super) async fn a_mail_takes_a_user_over(place: Place) {
     assert_ne!(log_in_by(&api, "Ken@example.com").await.user_id, KEN);
     assert_eq!(told(api.send_confirmation("ken@example.com").await).code_name(), "UserAlreadyConfirmed");
     // A function never sets the first password.
-    assert_eq!(told(api.call_reset("ken@example.com", "password").await).code, None);
+    assert_eq!(told(api.call_reset("ken@example.com", "password", &[]).await).code, None);
     assert_eq!(api.accounts().stored(KEN).await.unwrap(), imported(KEN, "ken@example.com"));
     assert!(place.mails().is_empty());
 

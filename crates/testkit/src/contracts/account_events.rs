@@ -58,6 +58,7 @@ async fn start(store: &Store, id: &str, user_id: &str) {
         id: id.to_owned(),
         user_id: user_id.to_owned(),
         device_id: "d".to_owned(),
+        key_id: None,
         started_at: now(),
         expires_at: None,
     };

@@ -92,7 +92,7 @@ async fn the_last_login_is_one_login_behind() {
     let login = PasswordLogin {
         id: "ada".to_owned(),
         email: "ada@example.com".to_owned(),
-        hash: "x".to_owned(),
+        hash: Some("x".to_owned()),
         is_confirmed: true,
         created_at: DateTime::now(),
     };

@@ -19,6 +19,7 @@ async fn tell(store: &Embedded, user: &str, numbers: std::ops::Range<i32>) {
         id: format!("s-{user}"),
         user_id: user.to_owned(),
         device_id: "d".to_owned(),
+        key_id: None,
         started_at: bson::DateTime::now(),
         expires_at: None,
     };
