@@ -39,6 +39,7 @@ impl Application {
             std::fs::create_dir_all(directory.join(folder)).unwrap();
         }
         std::fs::write(directory.join("realm_config.json"), r#"{"name": "app", "app_id": "app-abcde"}"#).unwrap();
+        std::fs::write(directory.join("functions/f.js"), "exports = () => null;").unwrap();
         std::fs::write(directory.join("functions/config.json"), r#"[{"name": "f", "private": true}]"#).unwrap();
         for (name, rest) in triggers {
             let text = format!(r#"{{"name": "{name}", "function_name": "f", {rest}}}"#);
