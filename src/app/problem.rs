@@ -169,7 +169,9 @@ pub enum ProblemKind {
     #[error("the Data API refuses every request: a script that says as whom to run is not supported")]
     DataApiScript,
     /// `"fetch_custom_user_data": false` of the Data API, beside rules that need it.
-    #[error("rules read `%%user.custom_data`, which the Data API does not fetch; its requests to their collections fail")]
+    #[error(
+        "rules read `%%user.custom_data`, which the Data API does not fetch; its requests to their collections fail"
+    )]
     DataApiCustomData,
     /// Two endpoints for one route and method.
     #[error("a second endpoint for `{name}`, already defined in {first}; neither is served")]

@@ -62,7 +62,5 @@ fn collections(app: &App) -> Vec<String> {
 
 /// What an application has that is not served.
 fn left_out(app: &App) -> [(usize, &'static str); 1] {
-    [
-        (app.sync.len(), "device sync configurations: there is no sync server"),
-    ]
+    [(app.sync.len(), "device sync configurations: there is no sync server")]
 }

@@ -56,12 +56,8 @@ impl StateFile {
     /// Makes the tables, so that reading never meets one that is not there.
     fn with_tables(database: Database) -> Result<Self, StoreError> {
         const ACTION: &str = "cannot prepare the file of users, sessions and documents";
-        let file = Self {
-            database,
-            writer: Arc::default(),
-            news: watch::Sender::default(),
-            events_added: Notify::new(),
-        };
+        let file =
+            Self { database, writer: Arc::default(), news: watch::Sender::default(), events_added: Notify::new() };
         let known = file.read(ACTION, |transaction| {
             transaction.open_table(USERS)?;
             transaction.open_table(IDENTITIES)?;

@@ -128,8 +128,11 @@ async fn what_happened_while_nobody_ran_is_told_afterwards_of_all_databases() {
     let runner = stores.start(&app, &functions);
     functions.wait(3).await;
     runner.shut_down().await;
-    let mut told: Vec<i32> =
-        functions.events().iter().map(|event| event.get_document("documentKey").unwrap().get_i32("_id").unwrap()).collect();
+    let mut told: Vec<i32> = functions
+        .events()
+        .iter()
+        .map(|event| event.get_document("documentKey").unwrap().get_i32("_id").unwrap())
+        .collect();
     told.sort_unstable();
     assert_eq!(told, [1, 2, 3]);
 }

@@ -24,7 +24,8 @@ impl ChangeFeed for EmbeddedDocuments {
             // A pipeline that cannot be carried out is refused before anything happens.
             self.aggregate_documents("", Vec::new(), &request.pipeline).await?;
             let events = self.watch(&scope, from).await?;
-            Ok(Box::new(EmbeddedChangeEvents { store: self, events, request: request.clone() }) as Box<dyn ChangeEvents>)
+            Ok(Box::new(EmbeddedChangeEvents { store: self, events, request: request.clone() })
+                as Box<dyn ChangeEvents>)
         })
     }
 }
