@@ -245,6 +245,11 @@ impl Context {
         self.calls.take_pending()
     }
 
+    /// Forgets the results of calls: for a host whose request goes on for long, such as a stream, and is asked about anew.
+    pub fn forget_calls(&self) {
+        self.calls.forget();
+    }
+
     /// Supplies the result of a pending call.
     ///
     /// # Errors

@@ -171,6 +171,12 @@ impl Calls {
         }
     }
 
+    /// Forgets all results, so that every function is called anew.
+    pub(super) fn forget(&self) {
+        self.results.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.take_pending();
+    }
+
     pub(super) fn take_pending(&self) -> Vec<PendingCall> {
         std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -37,6 +37,8 @@ pub struct Watched<'s> {
     is_by_id: bool,
     until: Option<SystemTime>,
     end: WatchEnd,
+    /// A change about which the rules wait for a function.
+    waiting: Option<Box<StoredChange>>,
 }
 
 type Clock<'s> = Box<dyn Fn() -> DateTime + Send + 's>;
@@ -79,6 +81,7 @@ impl<'s> GuardedCollection<'s> {
             is_by_id: query.is_by_id(),
             until,
             end: WatchEnd::default(),
+            waiting: None,
         })
     }
 }
@@ -109,12 +112,16 @@ impl<'s> Watched<'s> {
     /// The next event; waits about a second for it.
     ///
     /// # Errors
-    /// If the database or a rule fails. Changes may have been missed.
+    /// If the database or a rule fails. Changes may have been missed. Where the error [waits](GuardedError::waits) for functions, the
+    /// host supplies their results to the context of the guard and asks again, for the same change.
     pub async fn next(&mut self) -> Result<WatchEvent, GuardedError> {
         if self.is_over() {
             return Ok(WatchEvent::Ended);
         }
-        let event = self.events.next().await?;
+        let event = match self.waiting.take() {
+            Some(change) => Some(Event::Change(change)),
+            None => self.events.next().await?,
+        };
         // The time may have passed in the meantime.
         if self.is_over() {
             return Ok(WatchEvent::Ended);
@@ -132,7 +139,13 @@ impl<'s> Watched<'s> {
         let renewed = self.clock.as_ref().map(|now| self.guard.at(now()));
         let guard = renewed.as_ref().unwrap_or(self.guard);
         let change = if has_images(&change) {
-            self.judged(guard, change)
+            match self.judged(guard, &change) {
+                Err(error) if error.waits() => {
+                    self.waiting = Some(Box::new(change));
+                    Err(error)
+                }
+                judged => judged,
+            }
         } else {
             unhidden(&self.collection, guard, self.is_by_id.then_some(&self.filter), change).await
         };
@@ -145,12 +158,12 @@ impl<'s> Watched<'s> {
     }
 
     /// The visible change, according to the document before and after it.
-    fn judged(&self, guard: &Guard, change: StoredChange) -> Result<Option<VisibleChange>, GuardedError> {
-        let see = |document: Option<RawDocumentBuf>| match document {
-            Some(document) => see(guard, &self.filter, &document),
+    fn judged(&self, guard: &Guard, change: &StoredChange) -> Result<Option<VisibleChange>, GuardedError> {
+        let see = |document: &Option<RawDocumentBuf>| match document {
+            Some(document) => see(guard, &self.filter, document),
             None => Ok(None),
         };
-        let (before, after) = (see(change.before)?, see(change.after)?);
+        let (before, after) = (see(&change.before)?, see(&change.after)?);
         Ok(difference(change.operation, before, after)?)
     }
 

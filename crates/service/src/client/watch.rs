@@ -71,13 +71,13 @@ impl ClientApi {
         begun: oneshot::Sender<Result<(), ClientError>>,
         items: &mpsc::Sender<StreamItem>,
     ) {
+        let asker = Asker { user: user.clone(), request: None };
         let opened = || {
             let missing = || ClientError::bad(ErrorCode::ServiceCommandNotFound, "this store does not tell changes");
             let changes = self.changes.as_ref().ok_or_else(missing)?;
             self.check_service(&asked.service, "watch")?;
             let query = Query::compile(asked.query.as_ref(), None, None)
                 .map_err(|error| ClientError::bad(ErrorCode::MongoDBError, error.to_string()))?;
-            let asker = Asker { user: user.clone(), request: None };
             let guard = self.data.guard(&asker, &asked.service, &asked.namespace)?;
             Ok::<_, ClientError>((changes, query, guard))
         };
@@ -96,6 +96,17 @@ impl ClientApi {
         let (mut spoke, mut looked) = (Instant::now(), Instant::now());
         loop {
             let happened = watched.next().await;
+            match &happened {
+                Err(error) if error.waits() => {
+                    match self.data.answer(&guard, &asker, guard.context().pending()).await {
+                        Ok(true) => continue,
+                        Ok(false) => {}
+                        Err(error) => return drop(items.send(StreamItem::Failed(error)).await),
+                    }
+                }
+                // An answer is good for one change: the next one may come much later.
+                _ => guard.context().forget_calls(),
+            }
             // The token may end before the stream; the session may not. No change is told to one that has ended.
             let is_change = matches!(happened, Ok(WatchEvent::Change(_)));
             if is_change || looked.elapsed() >= Duration::from_secs(1) {

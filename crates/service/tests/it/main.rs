@@ -14,6 +14,7 @@ mod data;
 mod secrets;
 #[path = "../stories/mod.rs"]
 mod stories;
+mod streams;
 mod triggers;
 
 use std::path::PathBuf;
@@ -26,7 +27,7 @@ use stories::Place;
 
 /// The application `guild` with a state of its own.
 struct Guild {
-    api: ClientApi,
+    api: Arc<ClientApi>,
     state: PathBuf,
 }
 
@@ -43,7 +44,7 @@ impl Guild {
         let served = vec![Served { app: Arc::new(app), secrets: Secrets::default() }];
         let mail = MailSettings::to_folder(state.join("mail")).unwrap();
         let (host, _) = Host::open(Places::in_directory(&state), &StorePlace::Directory, mail).await.unwrap();
-        Self { api: host.applications(served).unwrap().remove(0), state }
+        Self { api: Arc::new(host.applications(served).unwrap().remove(0)), state }
     }
 }
 
