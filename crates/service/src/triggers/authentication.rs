@@ -5,7 +5,7 @@ use bson::Bson;
 use portcullis::store::{AccountEvent, WaitingEvent};
 use portcullis::trigger::TriggerDefinition;
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::sleep;
+use tokio::time::{Duration, Instant, sleep};
 
 use super::held::{Held, drained};
 use super::shared::Shared;
@@ -15,12 +15,18 @@ use super::tally::{Ended, Tally};
 const PAGE: usize = 32;
 
 /// How many events are looked at for one that can be handled: so many of one user keep those of others from being seen.
-const LOOKED_AT: usize = 5000;
+const FAR: usize = 5000;
+
+/// How many are looked at while others are handled and a look further was taken not long ago.
+const NEAR: usize = 128;
+
+/// How long ago that is.
+const LONG_AGO: Duration = Duration::from_secs(1);
 
 /// Handles what happens to users: of one user one event after the other, of several users at once.
 pub(super) async fn run(shared: &Arc<Shared>, trigger: &Arc<TriggerDefinition>, held: &Held) -> Result<(), Ended> {
     let mut duty = held.duty.clone();
-    let mut handling = Handling { shared, trigger, begun: HashMap::new(), tasks: JoinSet::new() };
+    let mut handling = Handling { shared, trigger, begun: HashMap::new(), tasks: JoinSet::new(), looked_far: None };
     let mut tally = Tally::new();
     loop {
         // Before it is looked for events: of what is added from here on it is heard.
@@ -51,6 +57,8 @@ struct Handling<'r> {
     trigger: &'r Arc<TriggerDefinition>,
     begun: HashMap<Id, Begun>,
     tasks: JoinSet<Result<(), String>>,
+    /// When it was last looked at as many events as are ever looked at.
+    looked_far: Option<Instant>,
 }
 
 /// What came of a task.
@@ -68,7 +76,12 @@ impl Handling<'_> {
         let mut passed: HashSet<String> = self.begun.values().map(|begun| begun.user_id.clone()).collect();
         let mut after: Option<String> = None;
         let mut looked_at = 0;
-        while self.tasks.len() < self.shared.options.at_once && looked_at < LOOKED_AT {
+        let is_near = !self.tasks.is_empty() && self.looked_far.is_some_and(|time| time.elapsed() < LONG_AGO);
+        let most = if is_near { NEAR } else { FAR };
+        if !is_near {
+            self.looked_far = Some(Instant::now());
+        }
+        while self.tasks.len() < self.shared.options.at_once && looked_at < most {
             let page = self.shared.stores.events.waiting(&self.trigger.name, after.as_deref(), PAGE).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.id.clone());
