@@ -147,8 +147,9 @@ for (const [name, store] of stores) {
         const late = new Promise((resolve) => setTimeout(resolve, 5000, "late"));
         const changes = await Promise.race([notes.watch(), late]);
         if (changes === "late") return "the stream was not opened within five seconds";
+        const next = changes.next();
         await notes.insertOne({ owner: client.auth.user.id, n: 2 });
-        const change = await Promise.race([changes.next(), late]);
+        const change = await Promise.race([next, late]);
         changes.close();
         return change.fullDocument?.n;
       });
