@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::applications::State;
 use crate::peer::Client;
-use crate::reply::{Failure, Reply, json_reply};
+use crate::reply::{Failure, Reply, empty, json_reply};
 use crate::request::{bearer, body, large_body, seen};
 use crate::streams::Opened;
 
@@ -63,6 +63,10 @@ pub(crate) async fn stream(
         return Err(Failure::after(error, BUSY));
     };
     let items = api.watch(token, &call).await?;
+    // Older clients ask first whether a stream would be opened.
+    if parameter(["stitch_validate"; 2]) == Some("true") {
+        return Ok(empty(StatusCode::NO_CONTENT));
+    }
     let stream = Stream::new(items, state.clone(), opened);
     let events = futures_util::stream::unfold(stream, |mut stream| async move {
         let text = stream.next().await?;

@@ -124,6 +124,8 @@ fn application_routes(at: &str, state: &State) -> Router<State> {
                 .layer(DefaultBodyLimit::max(MAX_REQUEST))
                 .layer(from_fn(request::bound_body_of_strangers)),
         )
+        .route(&path("/graphql"), any(reply::no_graphql))
+        .route(&path("/realm-sync"), any(reply::no_sync))
         .route(
             &path("/push/providers/{service}/registration"),
             put(reply::no_push_service).delete(reply::no_push_service),

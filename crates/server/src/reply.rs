@@ -126,6 +126,18 @@ pub(crate) async fn no_push_service(Path((_, service)): Path<(String, String)>) 
     Failure::from(ClientError::new(ErrorClass::NotFound, ErrorCode::ServiceNotFound, message)).into_response()
 }
 
+fn not_served(message: &str) -> Response {
+    Failure::from(ClientError::new(ErrorClass::NotFound, ErrorCode::ServiceNotFound, message)).into_response()
+}
+
+pub(crate) async fn no_graphql() -> Response {
+    not_served("GraphQL is not served")
+}
+
+pub(crate) async fn no_sync() -> Response {
+    not_served("device sync is not served")
+}
+
 /// A request that ended in a panic, of which the client learns nothing.
 pub(crate) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     Failure::from(ClientError::internal("a request panicked")).into_response()

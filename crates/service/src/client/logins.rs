@@ -3,6 +3,7 @@ use portcullis::auth::ProviderType;
 use portcullis::json::Node;
 use portcullis::login::Login;
 use portcullis::store::{ApiKey, Identity, PasswordLogin};
+use portcullis::user::User;
 
 use super::passwords::is_length;
 use super::random::{is_id, is_of};
@@ -98,6 +99,16 @@ impl ClientApi {
         payload: Option<&Node>,
     ) -> Result<LinkedUser, ClientError> {
         let user = self.bearer_now(access_token).await?;
+        self.link_to(&user, access_token, provider, payload).await.map_err(not_alone)
+    }
+
+    async fn link_to(
+        &self,
+        user: &User,
+        access_token: &str,
+        provider: &str,
+        payload: Option<&Node>,
+    ) -> Result<LinkedUser, ClientError> {
         let linked = match self.kind(provider)? {
             ProviderType::Anonymous => {
                 return Err(ClientError::bad(ErrorCode::InvalidParameter, "anonymous users cannot be linked"));
@@ -243,4 +254,13 @@ pub(super) fn text<'p>(payload: Option<&'p Node>, name: &str) -> Result<&'p str,
 fn device(payload: Option<&Node>) -> Option<String> {
     let id = payload?.get("options")?.get("device")?.get("deviceId")?;
     id.as_str().or_else(|| id.get("$oid")?.as_str()).map(str::to_owned)
+}
+
+/// A refused link must not say `unauthorized` alone: clients for the web take that for a bad access token, renew it and repeat the
+/// request without end.
+fn not_alone(mut error: ClientError) -> ClientError {
+    if error.message == "unauthorized" {
+        error.message.push_str(": the credentials are refused");
+    }
+    error
 }

@@ -153,6 +153,8 @@ struct Asked {
     query: Option<Node>,
     /// Which events.
     filter: Option<Filter>,
+    /// Whether the events have the short names of Stitch's clients, and only what these read.
+    is_compact: bool,
 }
 
 impl Asked {
@@ -186,7 +188,8 @@ impl Asked {
                 Some(Filter::compile(&filter).map_err(|error| wrong(&error))?)
             }
         };
-        Ok(Self { service: text(call, "service")?, namespace, query, filter })
+        let is_compact = present("useCompactEvents").and_then(Node::as_bool) == Some(true);
+        Ok(Self { service: text(call, "service")?, namespace, query, filter, is_compact })
     }
 }
 
@@ -226,5 +229,14 @@ fn shown(happened: ChangeEvent, asked: &Asked, names: &PositionNames) -> Result<
         event.insert("updateDescription", doc! { "updatedFields": updated, "removedFields": removed });
     }
     let is_asked = asked.filter.as_ref().map_or(Ok(true), |filter| filter.matches(&event));
-    Ok(is_asked.map_err(ClientError::internal)?.then_some(Bson::Document(event)))
+    let event = is_asked.map_err(ClientError::internal)?.then_some(event);
+    Ok(event.map(|event| Bson::Document(if asked.is_compact { compact(event) } else { event })))
+}
+
+/// The names of a compact event, and of the event's own parts.
+const COMPACT: [(&str, &str); 5] =
+    [("ot", "operationType"), ("ns", "ns"), ("dk", "documentKey"), ("fd", "fullDocument"), ("ud", "updateDescription")];
+
+fn compact(mut event: Document) -> Document {
+    COMPACT.iter().filter_map(|(short, name)| Some(((*short).to_owned(), event.remove(name)?))).collect()
 }
