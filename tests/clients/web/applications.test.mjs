@@ -7,7 +7,7 @@ import { secrets } from "../harness/server.mjs";
 import { onEachStore } from "../harness/stores.mjs";
 import { claims, inMinutes, sign } from "../harness/tokens.mjs";
 
-onEachStore(["notes", "acceptance", "shop", "other"], (server) => {
+onEachStore(["notes", "acceptance", "market", "other"], (server) => {
   const notes = () => client(server, "notes-abcde");
   const acceptance = () => client(server, "acceptance-abcde");
 

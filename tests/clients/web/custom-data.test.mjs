@@ -6,7 +6,7 @@ import { refused } from "../harness/refused.mjs";
 import { onEachStore } from "../harness/stores.mjs";
 import { claims } from "../harness/tokens.mjs";
 
-onEachStore(["shop"], (server) => {
+onEachStore(["market"], (server) => {
   const shop = () => client(server, "market-abcde");
   const collection = (user, name) => user.mongoClient("mongodb-atlas").db("shop").collection(name);
   let users;

@@ -9,7 +9,7 @@ import { inMinutes, sign } from "../harness/tokens.mjs";
 
 const LOOP = "a refused link says `unauthorized` alone, which realm-web repeats without end";
 
-onEachStore(["notes", "shop", "acceptance"], (server) => {
+onEachStore(["notes", "market", "acceptance"], (server) => {
   const app = () => client(server, "acceptance-abcde");
   const types = (user) => user.identities.map(({ providerType }) => providerType);
   const token = (sub) => sign({ aud: "acceptance-abcde", sub, exp: inMinutes(5), secret: "s" }, secrets.acceptanceTokens);

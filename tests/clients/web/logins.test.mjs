@@ -7,7 +7,7 @@ import { secrets } from "../harness/server.mjs";
 import { onEachStore } from "../harness/stores.mjs";
 import { claims, inMinutes, sign } from "../harness/tokens.mjs";
 
-onEachStore(["notes", "shop", "acceptance"], (server) => {
+onEachStore(["notes", "market", "acceptance"], (server) => {
   const notes = () => client(server, "notes-abcde");
 
   test("the address in the request is the location", async () => {

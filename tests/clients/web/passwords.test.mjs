@@ -8,7 +8,7 @@ import { onEachStore } from "../harness/stores.mjs";
 const LENGTH = "password must be between 6 and 128 characters";
 const hex = (digits) => "0123456789abcdef".repeat(8).slice(0, digits);
 
-onEachStore(["notes", "shop", "acceptance"], (server) => {
+onEachStore(["notes", "market", "acceptance"], (server) => {
   const shop = () => client(server, "market-abcde");
   const logIn = (app, email, word) => app.logIn(Credentials.emailPassword(email, word));
 

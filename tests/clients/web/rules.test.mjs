@@ -5,7 +5,7 @@ import { BSON, client, confirmed } from "../harness/realm.mjs";
 import { refused } from "../harness/refused.mjs";
 import { onEachStore } from "../harness/stores.mjs";
 
-onEachStore(["shop"], (server) => {
+onEachStore(["market"], (server) => {
   let ken, eve, staff;
   const of = (user, name) => user.mongoClient("mongodb-atlas").db("shop").collection(name);
   before(async () => {

@@ -40,7 +40,7 @@ const values = {
   "a document": [{ b: 1, a: { c: null }, empty: {} }, { b: { $numberInt: "1" }, a: { c: null }, empty: {} }],
 };
 
-onEachStore(["shop"], (server) => {
+onEachStore(["market"], (server) => {
   let user, types;
   before(async () => {
     user = await confirmed(client(server, "market-abcde"), server);

@@ -6,7 +6,7 @@ import { Changes, client, confirmed, Credentials, somebody } from "../harness/re
 import { refused } from "../harness/refused.mjs";
 import { onEachStore } from "../harness/stores.mjs";
 
-onEachStore(["acceptance", "shop"], (server, store) => {
+onEachStore(["acceptance", "market"], (server, store) => {
   const isMongo = store === "MongoDB";
   const todo = isMongo ? undefined : "the embedded store tells no changes yet";
   const seen = ({ operationType, documentKey, fullDocument }) => [operationType, documentKey._id, fullDocument];
