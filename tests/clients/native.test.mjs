@@ -100,7 +100,7 @@ onEachStore(["acceptance"], (server) => {
     assert.deepEqual(await told("GET", `${APP}/realm-sync`), [404, "ServiceNotFound"]);
   });
 
-  test("a webhook that there is not", { todo: "the code is missing" }, async () => {
+  test("a webhook that there is not", async () => {
     assert.deepEqual(await told("POST", `${APP}/service/s/incoming_webhook/h`, "{}"), [404, "IncomingWebhookNotFound"]);
   });
 

@@ -104,7 +104,7 @@ for (const [name, store] of stores) {
       await other.close();
     });
 
-    test("changes are streamed to a page", { todo: store ? undefined : "the embedded store tells no changes yet" }, async () => {
+    test("changes are streamed to a page", async () => {
       const texts = await run(page, async ({ baseUrl }) => {
         let opened;
         const isOpen = new Promise((resolve) => (opened = resolve));

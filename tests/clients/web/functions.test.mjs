@@ -5,8 +5,6 @@ import { BSON, client, Credentials, newAddress, somebody } from "../harness/real
 import { refused } from "../harness/refused.mjs";
 import { onEachStore } from "../harness/stores.mjs";
 
-const todo = "functions are not run yet";
-
 onEachStore(["acceptance"], (server) => {
   let app, user;
   before(async () => {
@@ -14,24 +12,24 @@ onEachStore(["acceptance"], (server) => {
     user = await app.logIn(Credentials.anonymous());
   });
 
-  test("a function is called in three ways", { todo }, async () => {
+  test("a function is called in three ways", async () => {
     assert.equal(await user.functions.translate("hello", "de"), "hallo");
     assert.equal(await user.functions.callFunction("translate", "hello", "es"), "hola");
     assert.equal(await user.callFunction("translate", "hello", "de"), "hallo");
   });
 
-  test("arguments come back as they were", { todo }, async () => {
+  test("arguments come back as they were", async () => {
     const given = [1, "a", null, true, [1.5], { a: { b: new BSON.ObjectId() } }, new Date(5)];
     assert.deepEqual(await user.functions.echo(...given), given);
     assert.deepEqual(await user.functions.echo(), []);
   });
 
-  test("a function that fails says why", { todo }, async () => {
+  test("a function that fails says why", async () => {
     await refused(user.functions.fails(), 400, "FunctionExecutionError", /ReferenceError: 'unknown' is not defined/);
     await refused(user.functions.translate("unknown", "de"), 400, "FunctionExecutionError", /Don't know how to translate that/);
   });
 
-  test("a function that may not be called", { todo }, async () => {
+  test("a function that may not be called", async () => {
     await refused(user.functions.ofStaff(), 400, "FunctionExecutionError", 'rule not matched for function "ofStaff"');
   });
 
@@ -41,7 +39,7 @@ onEachStore(["acceptance"], (server) => {
     }
   });
 
-  test("a function says who somebody is", { todo }, async () => {
+  test("a function says who somebody is", async () => {
     const username = newAddress();
     const one = await app.logIn(Credentials.function({ username }));
     assert.equal(one.providerType, "custom-function");
@@ -50,12 +48,12 @@ onEachStore(["acceptance"], (server) => {
     assert.notEqual((await app.logIn(Credentials.function({ username: newAddress() }))).id, one.id);
   });
 
-  test("a function lets somebody not in", { todo }, async () => {
+  test("a function lets somebody not in", async () => {
     await refused(app.logIn(Credentials.function({})), 401, "AuthError", /Authentication failed/);
     await refused(app.logIn(Credentials.function({ username: 1 })), 401, "AuthError", /Authentication failed/);
   });
 
-  test("a user by a function is linked", { todo }, async () => {
+  test("a user by a function is linked", async () => {
     const username = newAddress();
     const one = await somebody(client(server, "acceptance-abcde"));
     await one.linkCredentials(Credentials.function({ username }));
