@@ -140,7 +140,7 @@ fn literal(node: &Node, members: &[Member]) -> Result<Bson, EjsonError> {
             code: code.as_str().ok_or_else(|| invalid("the code must be a string".to_owned()))?.to_owned(),
             scope: to_document(scope)?,
         }),
-        _ => Bson::try_from(node.to_json())
+        _ => Bson::try_from(with_plain_numbers(key, node.to_json()))
             .map_err(|error| invalid(form(key).map_or_else(|| reason(&error), str::to_owned)))?,
     };
     match read {
@@ -148,6 +148,25 @@ fn literal(node: &Node, members: &[Member]) -> Result<Bson, EjsonError> {
         Bson::Document(_) => Err(invalid("its value has the wrong form".to_owned())),
         read => Ok(read),
     }
+}
+
+/// A literal whose own numbers were written as literals again, as realm-web does because it serializes its arguments twice:
+/// `{"$timestamp": {"t": {"$numberInt": "4"}, "i": {"$numberInt": "2"}}}`.
+fn with_plain_numbers(key: &str, mut literal: Value) -> Value {
+    let plain = |value: &mut Value| {
+        let number =
+            ["$numberInt", "$numberLong"].iter().find_map(|name| value.get(name)?.as_str()?.parse::<i64>().ok());
+        if let (Some(number), Some(1)) = (number, value.as_object().map(serde_json::Map::len)) {
+            *value = json!(number);
+        }
+    };
+    if let ("$timestamp" | "$minKey" | "$maxKey", Some(value)) = (key, literal.get_mut(key)) {
+        plain(value);
+        for part in value.as_object_mut().into_iter().flatten() {
+            plain(part.1);
+        }
+    }
+    literal
 }
 
 /// The expected value of a key for which the library's message is unclear.
@@ -200,5 +219,29 @@ fn date_to_json(date: bson::DateTime) -> Value {
     match date.try_to_rfc3339_string() {
         Ok(text) if (0..253_402_300_800_000).contains(&millis) => json!({ "$date": text }),
         _ => json!({ "$date": { "$numberLong": millis.to_string() } }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json;
+
+    #[test]
+    fn numbers_of_literals_may_be_literals() {
+        let read = |text: &str| to_bson(&json::parse(text).unwrap()).ok();
+        let timestamp = Some(Bson::Timestamp(bson::Timestamp { time: 4, increment: 2 }));
+        let cases = [
+            (r#"{"$timestamp": {"t": {"$numberInt": "4"}, "i": {"$numberLong": "2"}}}"#, timestamp.clone()),
+            (r#"{"$timestamp": {"t": 4, "i": 2}}"#, timestamp),
+            (r#"{"$minKey": {"$numberInt": "1"}}"#, Some(Bson::MinKey)),
+            (r#"{"$maxKey": {"$numberInt": "1"}}"#, Some(Bson::MaxKey)),
+            (r#"{"$timestamp": {"t": {"$numberInt": "x"}, "i": 2}}"#, None),
+            (r#"{"$timestamp": {"t": {"$numberInt": "4", "a": 1}, "i": 2}}"#, None),
+            (r#"{"$minKey": {"$oid": "1"}}"#, None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(read(text), expected, "{text}");
+        }
     }
 }

@@ -95,7 +95,7 @@ onEachStore(["acceptance"], (server) => {
     assert.deepEqual(await told("DELETE", push), [404, "ServiceNotFound"]);
   });
 
-  test("GraphQL and device sync are not served", { todo: "the code is missing" }, async () => {
+  test("GraphQL and device sync are not served", async () => {
     assert.deepEqual(await told("POST", `${APP}/graphql`, "{}"), [404, "ServiceNotFound"]);
     assert.deepEqual(await told("GET", `${APP}/realm-sync`), [404, "ServiceNotFound"]);
   });
