@@ -275,10 +275,11 @@ impl Authenticator {
         if let Some(function) = &self.user_creation {
             function.user_created(&account.to_user(CustomData::NotLoaded)).await?;
         }
-        Ok(match &self.assembler.accounts.announcer {
+        match &self.assembler.accounts.announcer {
             Some(announcer) => announcer.activate(&account.id, provider).await?,
             None => self.assembler.accounts.users.activate(&account.id).await?,
-        })
+        }
+        Ok(())
     }
 }
 

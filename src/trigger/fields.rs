@@ -44,7 +44,7 @@ impl<'n> Fields<'n> {
 
     /// A boolean; without it, false.
     pub(super) fn flag(&mut self, key: &'static str) -> Spanned<bool> {
-        let found = self.take(key, "true or false", |node| node.as_bool());
+        let found = self.take(key, "true or false", Node::as_bool);
         found.unwrap_or_else(|| Spanned::new(false, self.start()))
     }
 

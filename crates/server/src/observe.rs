@@ -67,7 +67,7 @@ pub(crate) async fn observe(Extract(state): Extract<State>, mut request: Request
     }
     let is_own = response.extensions_mut().remove::<AsIs>().is_some();
     if (status.is_client_error() || status.is_server_error()) && !is_own && !is_json(&response) {
-        response = told(response, failure.as_ref(), &link);
+        response = told(&response, failure.as_ref(), &link);
     }
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", id);
@@ -80,7 +80,7 @@ fn is_json(response: &Response) -> bool {
 }
 
 /// A failure as JSON, for clients read nothing else: also those that did not come from the routes, as a body that is too large.
-fn told(response: Response, failure: Option<&Failure>, link: &str) -> Response {
+fn told(response: &Response, failure: Option<&Failure>, link: &str) -> Response {
     let status = response.status();
     let body = match failure {
         Some(Failure { error, .. }) => error_body(&error.message, error.code, link),
@@ -91,9 +91,8 @@ fn told(response: Response, failure: Option<&Failure>, link: &str) -> Response {
         // Those that belong to the body that is not sent.
         !matches!(**name, header::CONTENT_TYPE | header::CONTENT_LENGTH)
     });
-    let kept: Vec<_> = kept.map(|(name, value)| (name.clone(), value.clone())).collect();
     for (name, value) in kept {
-        written.headers_mut().append(name, value);
+        written.headers_mut().append(name.clone(), value.clone());
     }
     written
 }

@@ -77,7 +77,7 @@ impl Tls {
                     tracing::info!("read the certificate again");
                 }
                 Err(error) => {
-                    tracing::error!(%error, "the certificate has changed and cannot be used: the old one stays")
+                    tracing::error!(%error, "the certificate has changed and cannot be used: the old one stays");
                 }
             }
         }

@@ -21,7 +21,7 @@ pub(super) fn begin(format: LogFormat, level: Level) -> WorkerGuard {
     // Another subscriber can only be there in tests, which want their own.
     match format {
         LogFormat::Text => {
-            drop(tracing::subscriber::set_global_default(builder.with_ansi(std::io::stderr().is_terminal()).finish()))
+            drop(tracing::subscriber::set_global_default(builder.with_ansi(std::io::stderr().is_terminal()).finish()));
         }
         LogFormat::Json => drop(tracing::subscriber::set_global_default(builder.json().flatten_event(true).finish())),
     }

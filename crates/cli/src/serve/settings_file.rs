@@ -105,6 +105,7 @@ fn relative(file: &Path, key: &str, value: String) -> String {
 mod tests {
     use super::*;
 
+    #[expect(clippy::unwrap_in_result, reason = "a test that cannot go on fails by panicking")]
     fn merged(file: &str, arguments: &[&str]) -> Result<Vec<String>, String> {
         let folder = std::env::temp_dir().join(format!("portcullis-settings-{}", bson::oid::ObjectId::new().to_hex()));
         fs::create_dir(&folder).unwrap();

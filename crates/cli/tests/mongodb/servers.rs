@@ -49,7 +49,7 @@ impl Serving {
 
     fn wait(&self) {
         let begun = Instant::now();
-        while !ask(self.address, "GET", "/healthz", None, None).is_some_and(|(status, _)| status == 200) {
+        while ask(self.address, "GET", "/healthz", None, None).is_none_or(|(status, _)| status != 200) {
             assert!(begun.elapsed() < PATIENCE, "the server does not start");
             std::thread::sleep(Duration::from_millis(20));
         }

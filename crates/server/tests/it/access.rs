@@ -19,8 +19,7 @@ async fn post(server: &Server, path: &str, body: Value) -> Reply {
     server.ask(Method::POST, &format!("/access/v1/{path}"), Some(KEY), Some(body)).await
 }
 
-fn question(user: &str, action: Value, resource: Value) -> Value {
-    let mut resource = resource;
+fn question(user: &str, action: &Value, mut resource: Value) -> Value {
     resource["type"] = json!("notes.notes");
     json!({ "subject": { "type": "user", "id": user }, "action": action, "resource": resource })
 }
@@ -41,7 +40,7 @@ async fn a_given_document_is_decided_by_the_rules() {
         (&ann, json!({ "name": "update", "properties": { "update": { "$set": { "text": "b" } } } }), false),
     ];
     for (user, action, expected) in cases {
-        let asked = question(&user.user_id, action.clone(), json!({ "properties": note }));
+        let asked = question(&user.user_id, &action, json!({ "properties": note }));
         let reply = post(&server, "evaluation", asked).await;
         assert_eq!((reply.status, &reply.body["decision"]), (StatusCode::OK, &json!(expected)), "{action} {reply:?}");
         assert_eq!(reply.body["context"]["reason"].is_null(), expected, "{reply:?}");
@@ -55,7 +54,7 @@ async fn a_stored_document_is_looked_up_and_what_the_asker_says_of_the_user_does
     let inserted = server.call(&ken, "insertOne", "notes", note).await;
     let id = inserted.body["insertedId"]["$oid"].as_str().unwrap().to_owned();
     let decision = async |user: &str, id: &str| {
-        let mut asked = question(user, json!({ "name": "read" }), json!({ "id": id }));
+        let mut asked = question(user, &json!({ "name": "read" }), json!({ "id": id }));
         asked["subject"]["properties"] = json!({ "id": ken.user_id, "custom_data": { "isAdmin": true } });
         let reply = post(&server, "evaluation", asked).await;
         (reply.body["decision"].clone(), reply.body["context"]["reason"]["code"].clone())
@@ -71,7 +70,7 @@ async fn a_stored_document_is_looked_up_and_what_the_asker_says_of_the_user_does
     }
     let (mut token, mut pages, mut all) = (String::new(), 0, Vec::new());
     loop {
-        let mut asked = question(&ken.user_id, json!({ "name": "read" }), json!({}));
+        let mut asked = question(&ken.user_id, &json!({ "name": "read" }), json!({}));
         asked["page"] = json!({ "token": token, "limit": 2 });
         let reply = post(&server, "search/resource", asked).await;
         assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
@@ -85,7 +84,7 @@ async fn a_stored_document_is_looked_up_and_what_the_asker_says_of_the_user_does
         }
     }
     assert_eq!((pages, all.len(), all.contains(&id)), (3, 5, true));
-    let none = post(&server, "search/resource", question(&ann.user_id, json!({ "name": "read" }), json!({}))).await;
+    let none = post(&server, "search/resource", question(&ann.user_id, &json!({ "name": "read" }), json!({}))).await;
     assert_eq!(none.body, json!({ "results": [], "page": { "next_token": "" } }));
 }
 
@@ -113,7 +112,7 @@ async fn several_questions_are_answered_in_their_order() {
 #[tokio::test]
 async fn only_who_has_the_key_of_the_application_may_ask() {
     let (server, ken, _) = asked().await;
-    let asked = question(&ken.user_id, json!({ "name": "read" }), json!({ "properties": { "_id": 1 } }));
+    let asked = question(&ken.user_id, &json!({ "name": "read" }), json!({ "properties": { "_id": 1 } }));
     for token in [None, Some("another key of at least thirty-two bytes"), Some(ken.access.as_str())] {
         let reply = server.ask(Method::POST, "/access/v1/evaluation", token, Some(asked.clone())).await;
         assert_eq!(reply.status, StatusCode::UNAUTHORIZED);
@@ -131,9 +130,9 @@ async fn what_is_no_question_is_refused() {
     let resource = || json!({ "properties": { "_id": 1 } });
     let cases = [
         (json!({}), "`subject.type` is a required string"),
-        (question(&ken.user_id, json!({ "name": "eat" }), resource()), "there is no action `eat`"),
-        (question(&ken.user_id, json!({ "name": "read" }), json!({})), "the resource needs an `id`"),
-        (question(&ken.user_id, json!({ "name": "update" }), resource()), "`update` needs `update` with operators"),
+        (question(&ken.user_id, &json!({ "name": "eat" }), resource()), "there is no action `eat`"),
+        (question(&ken.user_id, &json!({ "name": "read" }), json!({})), "the resource needs an `id`"),
+        (question(&ken.user_id, &json!({ "name": "update" }), resource()), "`update` needs `update` with operators"),
     ];
     for (body, text) in cases {
         let reply = post(&server, "evaluation", body).await;

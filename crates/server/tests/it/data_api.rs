@@ -102,7 +102,7 @@ async fn answers_have_the_form_that_is_asked_for() {
     for accept in ["application/ejson", "text/html, Application/EJSON", "application/json;q=0, application/ejson"] {
         assert_eq!(asked(&shop, Some(accept)).await, ejson_form, "{accept}");
     }
-    let shop = Shop::with(Changes::data_api(json!({ "return_type": "EJSON" }))).await;
+    let shop = Shop::with(Changes::data_api(&json!({ "return_type": "EJSON" }))).await;
     shop.somebody(EMAIL).await;
     assert_eq!(asked(&shop, None).await, ("application/ejson".to_owned(), Value::Null));
     assert_eq!(asked(&shop, Some("application/json")).await, ("application/json".to_owned(), Value::Null));
@@ -150,7 +150,7 @@ async fn what_is_hidden_is_not_told() {
         assert_eq!(ken, json!({ "documents": [] }));
         let (id, _) = shop.log_in(EMAIL).await;
         for order in 0..margin.min(3) {
-            let document = json!({ "_id": order, "customer": id, "what": "x".repeat(order as usize) });
+            let document = json!({ "_id": order, "customer": id, "what": "x".repeat(usize::try_from(order).unwrap()) });
             shop.act(&KEN, "insertOne", "orders", json!({ "document": document })).await.good();
         }
         let mut answers = Vec::new();
@@ -294,7 +294,7 @@ async fn newcomers_become_users_only_where_that_is_configured() {
     let newcomer = token(&json!({ "sub": "new", "team": "red" }));
     let ways = [vec![("jwtTokenString", newcomer.as_str())], KEN.to_vec()];
     for creates in [false, true] {
-        let shop = Shop::with(Changes::data_api(json!({ "create_user_on_auth": creates }))).await;
+        let shop = Shop::with(Changes::data_api(&json!({ "create_user_on_auth": creates }))).await;
         // Registered, and never logged in.
         shop.register(EMAIL).await;
         for headers in &ways {
@@ -340,7 +340,7 @@ async fn a_condition_on_the_request_comes_before_the_action() {
         "%%request.rawQueryString": { "$in": ["", "?a=1"] },
         "%%request.action": { "$ne": "deleteMany" },
     });
-    let shop = Shop::with(Changes::data_api(json!({ "can_evaluate": condition }))).await;
+    let shop = Shop::with(Changes::data_api(&json!({ "can_evaluate": condition }))).await;
     shop.somebody(EMAIL).await;
     let inside = [KEN[0], KEN[1], ("x-office", "yes")];
     let refused = |action: &str| {
@@ -361,7 +361,7 @@ async fn a_condition_on_the_request_comes_before_the_action() {
         json!({ "%%user.custom_data.blocked": { "$exists": false } }),
     ] {
         let settings = json!({ "can_evaluate": condition, "fetch_custom_user_data": false });
-        let shop = Shop::with(Changes::data_api(settings)).await;
+        let shop = Shop::with(Changes::data_api(&settings)).await;
         shop.somebody(EMAIL).await;
         assert_eq!(shop.act(&KEN, "find", "orders", json!({})).await.failure(), refused("find"), "{condition}");
     }
@@ -370,7 +370,7 @@ async fn a_condition_on_the_request_comes_before_the_action() {
 #[tokio::test]
 async fn custom_data_is_seen_where_it_is_fetched() {
     for fetched in [true, false] {
-        let shop = Shop::with(Changes::data_api(json!({ "fetch_custom_user_data": fetched }))).await;
+        let shop = Shop::with(Changes::data_api(&json!({ "fetch_custom_user_data": fetched }))).await;
         let (_, access) = shop.somebody(EMAIL).await;
         let bearer = format!("Bearer {access}");
         for headers in [KEN.to_vec(), vec![("Authorization", bearer.as_str())]] {
@@ -386,13 +386,13 @@ async fn custom_data_is_seen_where_it_is_fetched() {
 
 #[tokio::test]
 async fn it_can_run_as_the_system_or_as_a_user() {
-    let shop = Shop::with(Changes::data_api(json!({ "run_as_system": true }))).await;
+    let shop = Shop::with(Changes::data_api(&json!({ "run_as_system": true }))).await;
     shop.act(&[], "insertOne", "people", json!({ "document": { "_id": 1, "user_id": "u" } })).await.good();
     let found = shop.act(&[], "find", "people", json!({})).await.good();
     assert_eq!(found, json!({ "documents": [{ "_id": 1, "user_id": "u" }] }));
     shop.act(&[], "insertOne", "anything", json!({ "document": { "_id": 1 } })).await.good();
     for id in ["0123456789abcdef01234567", "system"] {
-        let shop = Shop::with(Changes::data_api(json!({ "run_as_user_id": id }))).await;
+        let shop = Shop::with(Changes::data_api(&json!({ "run_as_user_id": id }))).await;
         shop.somebody(EMAIL).await;
         let refused = (401, "InvalidSession".to_owned(), "invalid session: error finding user for endpoint".to_owned());
         assert_eq!(shop.act(&KEN, "find", "orders", json!({})).await.failure(), refused);

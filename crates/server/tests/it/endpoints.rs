@@ -187,7 +187,7 @@ async fn a_function_without_run_as_runs_for_the_user_who_asks() {
 
 #[tokio::test]
 async fn custom_data_is_seen_where_it_is_fetched() {
-    let system = Changes::data_api(json!({ "run_as_system": true }));
+    let system = Changes::data_api(&json!({ "run_as_system": true }));
     let shop = Shop::with(system).await;
     let (ken, _) = shop.somebody(EMAIL).await;
     let document = json!({ "_id": 1, "user_id": ken, "member": true });

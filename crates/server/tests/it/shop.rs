@@ -41,7 +41,7 @@ pub(crate) struct Changes {
 
 impl Changes {
     /// Other settings of the Data API, over those of the fixture.
-    pub(crate) fn data_api(settings: Value) -> Self {
+    pub(crate) fn data_api(settings: &Value) -> Self {
         let path = portcullis_testkit::root().join("fixtures/served/shop/http_endpoints/data_api_config.json");
         let mut config: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         config.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
@@ -142,7 +142,7 @@ impl Shop {
             secrets.insert(name, value);
         }
         let served = Served { app: Arc::new(App::load(folder.join("app")).unwrap()), secrets };
-        let places = Places::in_directory(&folder.join("state"));
+        let places = Places::in_directory(folder.join("state"));
         let mail = MailSettings::to_folder(folder.join("mail")).unwrap();
         let (host, _) = Host::open(places, &StorePlace::Directory, mail).await.unwrap();
         let apis = host.applications(vec![served]).unwrap();

@@ -10,7 +10,7 @@ const BODY: &str = "{ \"dataSource\": \"mongodb-atlas\",  \"database\": \"shop\"
 
 async fn shop(method: &str, secret: Option<&'static str>) -> Shop {
     let settings = json!({ "validation_method": method, "secret_name": "hook", "run_as_system": true });
-    let changes = Changes::data_api(settings);
+    let changes = Changes::data_api(&settings);
     Shop::with(match secret {
         Some(secret) => changes.secret("hook", secret),
         None => changes,
@@ -112,12 +112,12 @@ async fn settings_that_do_not_load_let_nobody_in() {
                 all
             }
         };
-        let shop = Shop::with(Changes::data_api(with_system).secret("hook", "hunter2")).await;
+        let shop = Shop::with(Changes::data_api(&with_system).secret("hook", "hunter2")).await;
         let status = find(&shop, "", &[]).await;
         assert_eq!(status, 500, "{settings}");
     }
     for (settings, status) in [(json!({ "disabled": true }), 404), (json!({ "versions": ["beta"] }), 404)] {
-        let shop = Shop::with(Changes::data_api(settings)).await;
+        let shop = Shop::with(Changes::data_api(&settings)).await;
         assert_eq!(find(&shop, "", &[]).await, status);
     }
     let twice = Changes::default()
@@ -129,7 +129,7 @@ async fn settings_that_do_not_load_let_nobody_in() {
 
 #[tokio::test]
 async fn origins_that_are_not_allowed_are_refused() {
-    let shop = Shop::with(Changes::data_api(json!({ "run_as_system": true }))).await;
+    let shop = Shop::with(Changes::data_api(&json!({ "run_as_system": true }))).await;
     assert_eq!(find(&shop, "", &[("Origin", "https://shop.example")]).await, 200);
     assert_eq!(find(&shop, "", &[("Origin", "https://evil.example")]).await, 403);
     let path = ACTIONS.replace("shop-abcde", "shop%2Dabcde") + "/find";

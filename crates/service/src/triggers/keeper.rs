@@ -40,7 +40,8 @@ async fn attempt(
     stop: &watch::Receiver<bool>,
 ) -> Result<(), Ended> {
     let state = shared.stores.states.state(&trigger.name).await?;
-    if !state.may_run() && !(state.is_paused && has_missed(trigger, &state)) {
+    let may_run = state.may_run() || (state.is_paused && has_missed(trigger, &state));
+    if !may_run {
         return Ok(());
     }
     let asked = Instant::now();

@@ -34,7 +34,7 @@ impl Shared {
         match &ran {
             Ok(()) => tracing::debug!(%application, trigger = %name, %function, millis, "a trigger ran"),
             Err(error) => {
-                tracing::error!(%application, trigger = %name, %function, millis, %error, "a trigger's function failed")
+                tracing::error!(%application, trigger = %name, %function, millis, %error, "a trigger's function failed");
             }
         }
         ran
