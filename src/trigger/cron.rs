@@ -288,7 +288,7 @@ mod tests {
 
     fn field(least: u32, most: u32, steps: bool, names: &'static [&'static str]) -> impl Strategy<Value = String> {
         let written = move |value: u32| match names.get(usize::try_from(value - least).unwrap()) {
-            Some(name) if value % 2 == 0 => name.to_uppercase(),
+            Some(name) if value.is_multiple_of(2) => name.to_uppercase(),
             _ => value.to_string(),
         };
         let range = move |(a, b): (u32, u32)| format!("{}-{}", written(a.min(b)), written(a.max(b)));

@@ -110,7 +110,7 @@ async fn a_runner_that_loses_its_lease_stops_what_it_does() {
         Box::pin(async move {
             let n = event.unwrap().as_document().unwrap().get_i32("n").unwrap();
             if n == 0 {
-                std::future::pending::<()>().await
+                std::future::pending::<()>().await;
             }
             Ok(())
         })
