@@ -46,8 +46,8 @@ pub struct Options {
 
 pub(crate) struct Application {
     pub(crate) api: Arc<ClientApi>,
-    /// The origins from which browsers may ask; none: all.
-    pub(crate) origins: Vec<String>,
+    /// The origins from which browsers may ask; `None` if all may.
+    pub(crate) origins: Option<Vec<String>>,
 }
 
 impl State {
@@ -137,9 +137,12 @@ fn by_id(applications: Vec<ClientApi>) -> HashMap<String, Arc<Application>> {
 }
 
 /// `allowed_request_origins` of an application's own file.
-fn origins(api: &ClientApi) -> Vec<String> {
-    let Some(config) = api.app().config.present() else { return Vec::new() };
-    let security = config.node.get("security").and_then(|security| security.get("allowed_request_origins"));
-    let listed = security.or_else(|| config.node.get("allowed_request_origins")).and_then(Node::as_array);
-    listed.into_iter().flatten().filter_map(|origin| origin.as_str()).map(str::to_owned).collect()
+/// An empty list allows all. What is there and is no list of origins allows none but those that it has.
+fn origins(api: &ClientApi) -> Option<Vec<String>> {
+    let node = &api.app().config.present()?.node;
+    let security = node.get("security").and_then(|security| security.get("allowed_request_origins"));
+    let listed = security.or_else(|| node.get("allowed_request_origins"))?;
+    let Some(listed) = listed.as_array() else { return Some(Vec::new()) };
+    let origins = || listed.iter().filter_map(Node::as_str).map(str::to_owned).collect();
+    (!listed.is_empty()).then(origins)
 }

@@ -11,6 +11,9 @@ use crate::rate_limits::Attempt;
 use crate::reply::{Reply, empty, json_reply};
 use crate::request::{bearer, large_body};
 
+/// How many bytes the payload of a login has, unless it holds a third party's token.
+const SMALL: usize = 16 * 1024;
+
 pub(crate) async fn log_in(
     Extract(state): Extract<State>,
     Extension(client): Extension<Client>,
@@ -20,6 +23,10 @@ pub(crate) async fn log_in(
     bytes: Bytes,
 ) -> Reply {
     let api = state.api(&app)?;
+    if bytes.len() > SMALL {
+        // Reading it is work, so that it counts before anybody is named.
+        state.check(&app, &client, Attempt::Redeem)?;
+    }
     let payload = large_body(bytes).await?;
     let account = payload.as_ref().and_then(|payload| payload.get("username")).and_then(Node::as_str);
     let attempt = if provider == "anon-user" { Attempt::Register } else { Attempt::LogIn(account) };

@@ -57,5 +57,6 @@ fn is_allowed(state: &State, request: &Request, origin: &HeaderValue) -> bool {
     let named = named.map(|named| percent_decode_str(named).decode_utf8_lossy().into_owned());
     let id = named.or_else(|| bearer(request.headers()).ok().and_then(ClientApi::application_of));
     let Some(application) = id.and_then(|id| state.find(&id)) else { return true };
-    application.origins.is_empty() || application.origins.iter().any(|known| known.as_bytes() == origin.as_bytes())
+    let is_listed = |known: &Vec<String>| known.iter().any(|known| known.as_bytes() == origin.as_bytes());
+    application.origins.as_ref().is_none_or(is_listed)
 }

@@ -1,21 +1,25 @@
 //! What is read of a request.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
-use axum::body::{Bytes, HttpBody};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request as HttpRequest, State as Extract};
-use axum::http::{HeaderMap, HeaderName, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bson::{Bson, Document, doc};
+use futures_util::StreamExt;
 use portcullis::eval::Request;
 use portcullis::json::{self, Kind, Node};
 use portcullis_service::client::{ClientError, ErrorClass, ErrorCode};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::applications::{Options, State};
 use crate::peer::Client;
 use crate::reply::Failure;
+use crate::streams::Open;
 use crate::{MAX_BODY, MAX_REQUEST};
 
 /// Takes several slashes at the beginning of a path for one: a base address that ends in a slash makes them.
@@ -55,10 +59,21 @@ pub(crate) async fn large_body(bytes: Bytes) -> Result<Option<Node>, ClientError
     tokio::task::spawn_blocking(move || body(&bytes)).await.map_err(ClientError::internal)?
 }
 
-/// How many MiB of large bodies are held at once.
+/// How many MiB large bodies, and what is read from them, may take at once: those of users, and those of anybody, apart, so that
+/// strangers take no room from users.
 const HELD: usize = 256;
 
-static ROOM: Semaphore = Semaphore::const_new(HELD);
+static ROOM: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(HELD)));
+static ROOM_OF_STRANGERS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(HELD)));
+
+/// How many large bodies one network sends at once.
+static SENDING: LazyLock<Arc<Open>> = LazyLock::new(|| Open::new(4 * HELD, 16));
+
+/// How long a large body may take.
+const UPLOAD: Duration = Duration::from_secs(60);
+
+/// How long room for more of a large body is waited for.
+const WAIT: Duration = Duration::from_secs(10);
 
 /// How many bytes the body of a request has. Of unknown length, it may be as large as is allowed.
 fn length(request: &HttpRequest, allowed: usize) -> usize {
@@ -68,8 +83,7 @@ fn length(request: &HttpRequest, allowed: usize) -> usize {
 
 /// Reads a large body only of whom a token of ours is, and only while there is room for it: it is held until the reply is there.
 pub(crate) async fn bound_body(Extract(state): Extract<State>, request: HttpRequest, next: Next) -> Response {
-    let length = length(&request, MAX_BODY);
-    if length <= LARGE {
+    if length(&request, MAX_BODY) <= LARGE {
         return next.run(request).await;
     }
     let token = bearer(request.headers()).map(str::to_owned);
@@ -80,33 +94,96 @@ pub(crate) async fn bound_body(Extract(state): Extract<State>, request: HttpRequ
     if let Err(error) = accepted.await {
         return Failure::from(error).into_response();
     }
-    let room = length.min(MAX_BODY).div_ceil(1 << 20);
-    match ROOM.acquire_many(u32::try_from(room).unwrap_or(1)).await {
-        Ok(_room) => next.run(request).await,
-        Err(error) => Failure::from(ClientError::internal(error)).into_response(),
-    }
+    with_room(&ROOM, MAX_BODY, request, next).await
 }
-
-/// Room of its own, so that strangers take none from users.
-static ROOM_OF_STRANGERS: Semaphore = Semaphore::const_new(HELD);
 
 /// Reads a large body of anybody, as endpoints need it to tell who sent it, only while there is room for it.
 pub(crate) async fn bound_body_of_strangers(request: HttpRequest, next: Next) -> Response {
-    let length = length(&request, MAX_REQUEST);
-    if length <= LARGE {
+    if length(&request, MAX_REQUEST) <= LARGE {
         return next.run(request).await;
     }
-    let room = length.min(MAX_REQUEST).div_ceil(1 << 20);
-    match ROOM_OF_STRANGERS.acquire_many(u32::try_from(room).unwrap_or(1)).await {
-        Ok(_room) => next.run(request).await,
-        Err(error) => Failure::from(ClientError::internal(error)).into_response(),
+    with_room(&ROOM_OF_STRANGERS, MAX_REQUEST, request, next).await
+}
+
+async fn with_room(room: &Arc<Semaphore>, allowed: usize, request: HttpRequest, next: Next) -> Response {
+    let network = request.extensions().get::<Client>().map(Client::network);
+    let Some(_sending) = SENDING.take(network.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))) else {
+        let error = ClientError::plain(ErrorClass::TooManyRequests, "too many large requests at once");
+        return Failure::after(error, WAIT).into_response();
+    };
+    let (parts, body) = request.into_parts();
+    let read = tokio::time::timeout(UPLOAD, read_with_room(room, allowed, body)).await;
+    match read {
+        Ok(Ok((bytes, _held))) => next.run(HttpRequest::from_parts(parts, Body::from(bytes))).await,
+        Ok(Err(response)) => response,
+        Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
     }
+}
+
+/// Takes room as the body comes, so that whoever is slow takes none that they do not use, and then for what is read from it.
+async fn read_with_room(
+    room: &Arc<Semaphore>,
+    allowed: usize,
+    body: Body,
+) -> Result<(Bytes, Vec<OwnedSemaphorePermit>), Response> {
+    let mut held = Vec::new();
+    let mut bytes = Vec::new();
+    let mut chunks = body.into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| StatusCode::BAD_REQUEST.into_response())?;
+        if bytes.len().saturating_add(chunk.len()) > allowed {
+            return Err(StatusCode::PAYLOAD_TOO_LARGE.into_response());
+        }
+        bytes.extend_from_slice(&chunk);
+        hold(room, &mut held, bytes.len() >> 20).await?;
+    }
+    hold(room, &mut held, values(&bytes) / VALUES_IN_ROOM).await?;
+    Ok((Bytes::from(bytes), held))
+}
+
+/// Takes as much room as is missing.
+async fn hold(room: &Arc<Semaphore>, held: &mut Vec<OwnedSemaphorePermit>, mebibytes: usize) -> Result<(), Response> {
+    while held.len() < mebibytes.min(HELD) {
+        match tokio::time::timeout(WAIT, Arc::clone(room).acquire_owned()).await {
+            Ok(Ok(permit)) => held.push(permit),
+            _ => {
+                let error = ClientError::plain(ErrorClass::Unavailable, "too many large requests at once");
+                return Err(Failure::after(error, WAIT).into_response());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How many values of JSON are counted as a MiB: each is half a KiB while it is read.
+const VALUES_IN_ROOM: usize = 2000;
+
+/// How many values the body of a request may have.
+const MAX_VALUES: usize = 250_000;
+
+/// How many values JSON has, at most: what stands in texts is not counted.
+fn values(json: &[u8]) -> usize {
+    let (mut count, mut in_text, mut is_escaped) = (1_usize, false, false);
+    for byte in json {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = in_text,
+            b'"' => in_text = !in_text,
+            b',' | b'[' | b'{' if !in_text => count = count.saturating_add(1),
+            _ => {}
+        }
+    }
+    count
 }
 
 /// The body as JSON, whatever its declared type; an empty one counts as absent.
 pub(crate) fn body(bytes: &Bytes) -> Result<Option<Node>, ClientError> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
+    }
+    if bytes.len() > LARGE / 4 && values(bytes) > MAX_VALUES {
+        let message = format!("the body has more than {MAX_VALUES} values");
+        return Err(ClientError::bad(ErrorCode::ReadSizeLimitExceeded, message));
     }
     let parsed = json::parse_bytes(bytes);
     parsed.map(Some).map_err(|_| ClientError::bad(ErrorCode::BadRequest, "the body is not valid JSON"))
@@ -169,4 +246,17 @@ pub(crate) fn base(headers: &HeaderMap, client: &Client, options: &Options) -> S
     let host = client.host.as_deref().or(asked).filter(is_plain).unwrap_or("localhost");
     let scheme = client.scheme.unwrap_or(if options.is_tls { "https" } else { "http" });
     format!("{scheme}://{host}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::values;
+
+    #[test]
+    fn values_are_counted_outside_of_texts() {
+        let cases = [("", 1), ("1", 1), ("[1,2,3]", 4), (r#"{"a": "[,{", "b": "\",,"}"#, 3), (r#"["\\",2]"#, 3)];
+        for (text, expected) in cases {
+            assert_eq!(values(text.as_bytes()), expected, "{text}");
+        }
+    }
 }

@@ -14,7 +14,7 @@ impl Namespace {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (database, collection) = text.split_once('.')?;
-        (!database.is_empty() && !collection.is_empty())
+        (!database.is_empty() && !collection.is_empty() && !text.contains('\0'))
             .then(|| Self { database: database.to_owned(), collection: collection.to_owned() })
     }
 

@@ -14,8 +14,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use portcullis::app::App;
 use portcullis::auth::ProviderType;
-use portcullis::text::OneLine;
+use portcullis::text::{OneLine, Severity};
 use portcullis_server::{AccessKey, Options, RateLimits, State, Tls, metrics, serve};
 use portcullis_service::Places;
 use portcullis_service::client::{
@@ -187,6 +188,25 @@ fn access_key(given: &str, apis: &[ClientApi]) -> Result<AccessKey, Trouble> {
     Ok(AccessKey::new(id, key))
 }
 
+/// The errors of an application, each with its file.
+fn errors(app: &App) -> Vec<String> {
+    let all = app.findings.iter().cloned().chain(app.check());
+    let errors = all.filter(|found| found.finding.severity == Severity::Error);
+    errors.map(|found| format!("{}: {}", found.source.name(), found.finding.message)).collect()
+}
+
+/// Says that an application is served although it has errors.
+fn note_errors(served: &Served) {
+    let errors = errors(&served.app);
+    if let Some(first) = errors.first() {
+        let directory = served.app.directory.display();
+        note(&format!(
+            "{} errors in `{directory}`; what they concern grants nothing: `portcullis check {directory}` shows them. The first: {first}",
+            errors.len()
+        ));
+    }
+}
+
 fn network(text: &str) -> Result<IpNet, String> {
     let address = text.parse::<std::net::IpAddr>().map(IpNet::from);
     text.parse::<IpNet>().or(address).map_err(|_| "expected an address or a network such as 10.0.0.0/8".to_owned())
@@ -209,6 +229,15 @@ impl Args {
             Ok(Served { app: Arc::new(app), secrets })
         };
         self.apps.iter().map(serve).collect()
+    }
+
+    /// The applications, if `check` would report no error of any.
+    fn served_without_errors(&self) -> Result<Vec<Served>, Trouble> {
+        let served = self.served()?;
+        match served.iter().flat_map(|served| errors(&served.app)).next() {
+            None => Ok(served),
+            Some(error) => Err(Trouble::usage(error)),
+        }
     }
 
     fn options(&self, apis: &[ClientApi]) -> Result<Options, Trouble> {
@@ -285,7 +314,8 @@ fn by_server(_: &str, _: &str) -> Result<Arc<dyn Mailer>, Trouble> {
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let _log = logs::begin(args.observation.log_format, args.observation.log);
     let (served, places, place) = (args.served()?, args.places(), store_place(args.store.as_deref())?);
-    let (tls, mail) = (args.tls()?, args.mail()?);
+    served.iter().for_each(note_errors);
+    let tls = args.tls()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = listen(args.listen, "--listen").await?;
@@ -295,7 +325,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
             Some(address) => Some(listen(address, "--metrics").await?),
             None => None,
         };
-        let (host, made) = Host::open(places, &place, mail).await?;
+        let (host, made) = Host::open(places, &place, args.mail()?).await?;
         let host = host.with_takeover(args.claim_users_by.clone()).with_triggers();
         let apis = host.applications(served)?;
         args.check_claims(&apis);
@@ -316,7 +346,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         if args.watch {
             let again = args.clone();
             let serving = reload::Serving { host, images, state: state.clone(), triggers: triggers.clone() };
-            tokio::spawn(reload::reload(args.apps.clone(), move || again.served(), serving));
+            tokio::spawn(reload::reload(args.apps.clone(), move || again.served_without_errors(), serving));
         }
         serve(listener, state, tls, stopped()?).await?;
         triggers.shut_down().await;

@@ -1,13 +1,7 @@
 //! The command on MongoDB, against a real server.
 
 // A test that cannot go on fails by panicking, also inside its helpers, which clippy does not take for tests.
-#![allow(
-    clippy::unwrap_used,
-    clippy::unwrap_in_result,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
+#![allow(clippy::unwrap_used, clippy::unwrap_in_result, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::ffi::OsStr;
 use std::process::ExitCode;

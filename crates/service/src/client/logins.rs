@@ -83,6 +83,15 @@ impl ClientApi {
         })
     }
 
+    /// Whether what was shown still holds. If it is gone, nobody can log in by it any more: what a request has made by it since goes, too.
+    pub(super) async fn still_stands(&self, proven: &Proven) -> Result<bool, ClientError> {
+        let standing = self.standing(proven).await?;
+        if standing == Standing::Gone {
+            self.forget_identity(&proven.identity).await?;
+        }
+        Ok(standing == Standing::Holds)
+    }
+
     async fn forget_identity(&self, identity: &Identity) -> Result<(), ClientError> {
         let removed = self.authenticator.accounts().remove_identity(identity.provider_type, &identity.id).await;
         removed.map(drop).map_err(ClientError::internal)

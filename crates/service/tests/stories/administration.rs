@@ -80,7 +80,7 @@ pub(super) async fn the_key_of_a_server_is_a_user_who_ends_with_it(place: Place)
     assert_eq!(told(api.bearer(&first.access_token).await).code_name(), "InvalidSession");
     assert_eq!(told(log_in_by_key(&api, &one.key).await).code_name(), "AuthError");
     let left: Vec<String> = users(&api).await.into_iter().map(|account| account.id).collect();
-    assert_eq!(left, [second.user_id.clone()]);
+    assert_eq!(left, std::slice::from_ref(&second.user_id));
     // The key goes with its user, too.
     assert!(administration.delete(&second.user_id).await.unwrap());
     assert_eq!(told(log_in_by_key(&api, &other.key).await).code_name(), "AuthError");

@@ -1,5 +1,6 @@
 use portcullis::auth::ProviderType;
 use portcullis::login::{Authenticated, LoginError, Newcomers};
+use portcullis::store::StoreError;
 use portcullis::user::{CustomData, User};
 
 use super::credentials::Credentials;
@@ -73,6 +74,19 @@ impl ClientApi {
     }
 
     async fn proven(&self, proven: Proven, newcomers: Newcomers) -> Result<Authenticated, LoginError> {
+        let found = self.found(&proven, newcomers).await?;
+        // What was proven may have been withdrawn meanwhile, and a user who was deleted must not come back by it.
+        match self.still_stands(&proven).await {
+            Ok(true) => Ok(found),
+            Ok(false) => Err(LoginError::UserUnknown(found.user.id)),
+            Err(error) => {
+                let reason = error.private.unwrap_or(error.message);
+                Err(StoreError::new("cannot look up the credentials again", reason).into())
+            }
+        }
+    }
+
+    async fn found(&self, proven: &Proven, newcomers: Newcomers) -> Result<Authenticated, LoginError> {
         match &proven.proof {
             Proof::Key { owner: Some(owner) } => self.authenticator.owner_by(owner, &proven.identity).await,
             // The key of a server was made by the operator, and its user with it.

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use lettre::message::{Mailbox, MultiPart};
-use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use portcullis::future::BoxFuture;
 use thiserror::Error;
 
@@ -42,7 +42,9 @@ impl SmtpMail {
     }
 
     async fn deliver(&self, mail: Mail) -> Result<(), String> {
-        let to: Mailbox = mail.to.parse().map_err(|_| "the address is none that mail can be sent to".to_owned())?;
+        // An address and no more: a name before it would be text of a stranger in a mail of ours.
+        let to: Address = mail.to.parse().map_err(|_| "the address is none that mail can be sent to".to_owned())?;
+        let to = Mailbox::new(None, to);
         let message = Message::builder().from(self.from.clone()).to(to).subject(mail.subject);
         let message = message.multipart(MultiPart::alternative_plain_html(mail.text, mail.html));
         let message = message.map_err(|error| error.to_string())?;
