@@ -21,7 +21,7 @@ const FAR: usize = 5000;
 const NEAR: usize = 128;
 
 /// How long ago that is.
-const LONG_AGO: Duration = Duration::from_secs(1);
+const LONG_AGO: Duration = Duration::from_millis(100);
 
 /// Handles what happens to users: of one user one event after the other, of several users at once.
 pub(super) async fn run(shared: &Arc<Shared>, trigger: &Arc<TriggerDefinition>, held: &Held) -> Result<(), Ended> {
