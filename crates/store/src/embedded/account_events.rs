@@ -1,6 +1,5 @@
 use std::ops::Bound;
 
-use bson::DateTime;
 use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 
 use super::database::{Embedded, Failure, SESSIONS, decode};
@@ -14,6 +13,10 @@ use portcullis::store::{
 /// By application, trigger and number the event, as BSON.
 pub(super) const ACCOUNT_EVENTS: TableDefinition<'_, (&str, &str, u64), &[u8]> = TableDefinition::new("account_events");
 
+/// By application and trigger the number of the event that was added last. It outlives the event: a number that is given twice would let
+/// the removal of the one event remove the other.
+const LAST_NUMBERS: TableDefinition<'_, (&str, &str), u64> = TableDefinition::new("account_event_numbers");
+
 /// How many digits the id of an event has: as many as its number can, so that ids are in the order of the numbers.
 const DIGITS: usize = 20;
 
@@ -22,15 +25,14 @@ impl Embedded {
         if events.is_empty() {
             return Ok(());
         }
-        let mut table = transaction.open_table(ACCOUNT_EVENTS)?;
+        let (mut table, mut numbers) = (transaction.open_table(ACCOUNT_EVENTS)?, transaction.open_table(LAST_NUMBERS)?);
         for event in events {
             let (application, trigger) = (self.application.as_str(), event.trigger.as_str());
-            let last = table.range((application, trigger, 0)..=(application, trigger, u64::MAX))?.next_back();
-            let last = last.transpose()?.map_or(0, |(key, _)| key.value().2);
-            // By the time, so that no number is given twice where all before it have been removed.
-            let now = u64::try_from(DateTime::now().timestamp_millis()).unwrap_or(0).saturating_mul(1 << 12);
+            let last = numbers.get((application, trigger))?.map_or(0, |number| number.value());
+            let number = last.saturating_add(1);
             let record = event_to_record(event).to_vec()?;
-            table.insert((application, trigger, now.max(last.saturating_add(1))), record.as_slice())?;
+            table.insert((application, trigger, number), record.as_slice())?;
+            numbers.insert((application, trigger), number)?;
         }
         Ok(())
     }
