@@ -1,4 +1,5 @@
-//! What the log says of the calls of functions. Arguments stand in it unless the function forbids it, and no value of a secret ever.
+//! What the log says of the calls of functions. Arguments stand in it unless the function forbids it, and
+//! nothing of the request's token. What the function itself logs or throws is its author's choice, secrets included.
 
 use std::time::Duration;
 
