@@ -1,3 +1,4 @@
+use rquickjs::object::Property;
 use rquickjs::{Ctx, Error, Exception, Function, Object, Persistent, Result, Value};
 
 /// The functions of the prelude that the host calls.
@@ -45,6 +46,15 @@ impl<'js> Bridge<'js> {
     pub(super) fn range_error(&self, message: &str) -> Error {
         Exception::throw_range(&self.ctx, message)
     }
+}
+
+/// An object of these fields alone. It has no prototype, so what code does to the prototypes of the engine does not change how it is read.
+pub(super) fn record<'js, const N: usize>(ctx: &Ctx<'js>, fields: [(&str, Value<'js>); N]) -> Result<Object<'js>> {
+    let record = Object::new_proto(ctx.clone(), None)?;
+    for (name, value) in fields {
+        record.prop(name, Property::from(value).enumerable())?;
+    }
+    Ok(record)
 }
 
 impl KeptBridge {

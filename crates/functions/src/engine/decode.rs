@@ -98,7 +98,8 @@ impl<'b, 'js> Decoder<'b, 'js> {
             if matches!(value, Bson::Int32(_) | Bson::Double(_)) {
                 self.note(&mut numbers, &index.to_string(), value, &made)?;
             }
-            array.set(index, made)?;
+            let index = u32::try_from(index).map_err(|_| self.bridge.range_error("the array is too long"))?;
+            array.as_object().prop(index, Property::from(made).configurable().enumerable().writable())?;
         }
         self.keep(array.as_object(), numbers)?;
         Ok(array)

@@ -4,7 +4,7 @@ use futures_util::StreamExt;
 use rquickjs::promise::PromiseState;
 use rquickjs::{Ctx, Error, Exception, Function, IntoJs, Object, Promise, Result, TypedArray, Value};
 
-use super::bridge::Bridge;
+use super::bridge::{Bridge, record};
 use super::decode::Decoder;
 use super::encode::{Encoder, Undefined, new_number};
 use super::failure::{caught, describe, thrown};
@@ -220,7 +220,7 @@ pub(super) fn failure<'js>(state: &CallState, bridge: &Bridge<'js>, error: &Erro
     }
 }
 
-/// `[query, headers, body]` for the prelude.
+/// `{query, headers, body}` for the prelude.
 fn exchange<'js>(bridge: &Bridge<'js>, http: &HttpRequest) -> Result<Value<'js>> {
     let ctx = &bridge.ctx;
     let mut query = bson::Document::new();
@@ -244,11 +244,8 @@ fn exchange<'js>(bridge: &Bridge<'js>, http: &HttpRequest) -> Result<Value<'js>>
         Some(body) if !body.is_empty() => Some(TypedArray::<u8>::new_copy(ctx.clone(), body)?),
         _ => None,
     };
-    let parts = rquickjs::Array::new(ctx.clone())?;
-    parts.set(0, decoder.document(&query)?)?;
-    parts.set(1, decoder.document(&headers)?)?;
-    parts.set(2, body)?;
-    parts.into_js(ctx)
+    let (query, headers) = (decoder.document(&query)?.into_value(), decoder.document(&headers)?.into_value());
+    Ok(record(ctx, [("query", query), ("headers", headers), ("body", body.into_js(ctx)?)])?.into_value())
 }
 
 /// What the prelude knows of the response.

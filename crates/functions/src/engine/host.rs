@@ -5,21 +5,17 @@ use std::rc::Rc;
 use bson::{Bson, Document, doc};
 use portcullis::User;
 use portcullis::user::{CustomData, UserType};
-use rquickjs::convert::List;
-use rquickjs::{Array, Ctx, Exception, Function, IntoJs, Object, Promise, Result, Value};
+use rquickjs::{Array, Ctx, Exception, Function, IntoJs, Object, Result, Value};
 
-use super::bridge::Bridge;
+use super::bridge::{Bridge, record};
 use super::compile;
 use super::decode::Decoder;
 use super::drive;
 use super::encode::{Encoder, Undefined};
 use super::prepare::Slot;
 use super::state::CallState;
-use crate::library::{Resolution, RunAs, own_source, unavailable};
+use crate::library::{Entry, Resolution, RunAs, own_source, unavailable};
 use crate::{ConsoleLevel, Rights};
-
-/// The functions that scripts of `run_as_user_id_script_source` are known by.
-const SCRIPT: &str = "#script";
 
 /// Adds them.
 pub(super) fn add<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
@@ -46,7 +42,8 @@ fn add_context<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Resu
         let made = Decoder::new(&bridge)?.document(&user_document(user))?;
         // An endpoint that does not fetch custom data shows its function an empty document.
         let is_shown = user.custom_data != CustomData::NotLoaded || state.input.http.is_some();
-        Ok::<_, rquickjs::Error>(List((made, is_shown)))
+        let ctx = &bridge.ctx;
+        record(ctx, [("user", made.into_value()), ("isShown", is_shown.into_js(ctx)?)])
     });
     function!(ctx, host, slot, "environment", |state, bridge| {
         let environment = &state.shared.app.environment;
@@ -117,26 +114,25 @@ fn add_values<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Resul
 }
 
 fn add_functions<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
-    function!(ctx, host, slot, "compile", |state, bridge, key: String| {
-        let name = key.strip_suffix(SCRIPT).unwrap_or(&key);
-        let Some(entry) = state.shared.library.entry(name) else {
-            return Err(Exception::throw_internal(&bridge.ctx, "the function is unknown"));
+    function!(ctx, host, slot, "compile", |state, bridge, name: String, is_script: bool| {
+        let ctx = &bridge.ctx;
+        let Some(entry) = state.shared.library.entry(&name) else {
+            return Err(Exception::throw_internal(ctx, "the function is unknown"));
         };
-        let source = match &entry.run_as {
-            RunAs::Script(script) if key.ends_with(SCRIPT) => script,
-            _ => &entry.source,
-        };
-        let factory = compile::function(&bridge.ctx, &entry.file, source)?;
-        Ok(List((factory, entry.file.clone())))
+        let source = if is_script { script(&bridge, entry)? } else { &entry.source };
+        let factory = compile::function(ctx, &entry.file, source)?;
+        record(ctx, [("factory", factory.into_value()), ("file", entry.file.as_str().into_js(ctx)?)])
     });
     function!(ctx, host, slot, "enter", |state, bridge, rights: u32, name: String| {
-        enter(&state, &bridge, rights, &name).map(|(has_script, rights)| List((has_script, rights)))
+        enter(&state, &bridge, rights, &name)
     });
     function!(ctx, host, slot, "rightsBy", |state, bridge, name: String, answer: Value<'js>| {
         rights_by(&state, &bridge, &name, &answer)
     });
-    function!(ctx, host, slot, "wait", |state, bridge, promise: Promise<'js>| {
-        drive::until(&state, &bridge, &promise)?;
+    function!(ctx, host, slot, "wait", |state, bridge, value: Value<'js>| {
+        // A promise is asked for its own result: its `then` may have been replaced.
+        let Some(promise) = value.as_promise() else { return Ok(value) };
+        drive::until(&state, &bridge, promise)?;
         match promise.result::<Value<'js>>() {
             Some(result) => result,
             None => Err(Exception::throw_message(&bridge.ctx, "the promise cannot settle")),
@@ -156,20 +152,30 @@ fn add_functions<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Re
         let ctx = &bridge.ctx;
         if let Some(name) = key.strip_prefix("own:") {
             let Some(source) = own_source(name) else { return Err(bridge.type_error("there is no such module")) };
-            return Ok(List(("own", compile::module(ctx, &key, source)?.into_value())));
+            let module = compile::module(ctx, &key, source)?;
+            return record(ctx, [("kind", "own".into_js(ctx)?), ("content", module.into_value())]);
         }
         let packages = &state.shared.library.packages;
         let Some(text) = packages.text(&key) else { return Err(bridge.type_error("there is no such module")) };
         if key.ends_with(".json") {
-            return Ok(List(("json", text.into_js(ctx)?)));
+            return record(ctx, [("kind", "json".into_js(ctx)?), ("content", text.into_js(ctx)?)]);
         }
-        Ok(List(("script", compile::module(ctx, &format!("functions/{key}"), text)?.into_value())))
+        let module = compile::module(ctx, &format!("functions/{key}"), text)?;
+        record(ctx, [("kind", "script".into_js(ctx)?), ("content", module.into_value())])
     });
     Ok(())
 }
 
-/// What `functions.execute` needs to know of a callee: whether its script must say who runs it, and under which rights else.
-fn enter<'js>(state: &CallState, bridge: &Bridge<'js>, rights: u32, name: &str) -> Result<(bool, u32)> {
+/// The script that says who runs a function. A function without one has none to ask, whatever code says.
+fn script<'e>(bridge: &Bridge<'_>, entry: &'e Entry) -> Result<&'e str> {
+    match &entry.run_as {
+        RunAs::Script(script) => Ok(script),
+        _ => Err(Exception::throw_internal(&bridge.ctx, "the function has no script that says who runs it")),
+    }
+}
+
+/// Under which rights `functions.execute` runs a callee; `None` where its script must say so first.
+fn enter<'js>(state: &CallState, bridge: &Bridge<'js>, rights: u32, name: &str) -> Result<Option<u32>> {
     let ctx = &bridge.ctx;
     let shared = &state.shared;
     let Some(entry) = shared.library.entry(name) else {
@@ -182,10 +188,10 @@ fn enter<'js>(state: &CallState, bridge: &Bridge<'js>, rights: u32, name: &str) 
         return Err(Exception::throw_message(ctx, &format!("rule not matched for function \"{name}\"")));
     }
     match &entry.run_as {
-        RunAs::Caller => Ok((false, rights)),
-        RunAs::System => Ok((false, state.add_rights(Rights::System))),
-        RunAs::User(id) => Ok((false, user_rights(state, bridge, name, id)?)),
-        RunAs::Script(_) => Ok((true, rights)),
+        RunAs::Caller => Ok(Some(rights)),
+        RunAs::System => Ok(Some(state.add_rights(Rights::System))),
+        RunAs::User(id) => Ok(Some(user_rights(state, bridge, name, id)?)),
+        RunAs::Script(_) => Ok(None),
     }
 }
 
@@ -202,8 +208,12 @@ fn user_rights<'js>(state: &CallState, bridge: &Bridge<'js>, name: &str, id: &st
     Ok(state.add_rights(found.map_err(|_| refused())?))
 }
 
-/// The rights that the answer of a script means.
+/// The rights that the answer of a function's script means.
 fn rights_by<'js>(state: &CallState, bridge: &Bridge<'js>, name: &str, answer: &Value<'js>) -> Result<u32> {
+    let Some(entry) = state.shared.library.entry(name) else {
+        return Err(Exception::throw_internal(&bridge.ctx, "the function is unknown"));
+    };
+    script(bridge, entry)?;
     let encoder = Encoder::new(bridge, Undefined::Keep, 64 * 1024)?;
     let refuse = |reason: &str| {
         Err(Exception::throw_message(&bridge.ctx, &format!("run_as_user_id_script_source of \"{name}\": {reason}")))

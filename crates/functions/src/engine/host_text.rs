@@ -4,9 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use bson::Decimal128;
 use bson::oid::ObjectId;
-use rquickjs::convert::List;
-use rquickjs::{Ctx, Exception, FromJs, Function, Object, Result, TypedArray, Value};
+use rquickjs::{Ctx, Exception, FromJs, Function, IntoJs, Object, Result, TypedArray, Value};
 
+use super::bridge::record;
 use crate::crypto::{self, CryptoError, Direction};
 
 /// Bytes of the engine, which the prelude hands over as base64: to read them where they lie would be unsafe.
@@ -131,7 +131,7 @@ fn add_crypto<'js>(ctx: &Ctx<'js>, host: &Object<'js>) -> Result<()> {
         let now = bson::DateTime::now().timestamp_millis().div_euclid(1000);
         let (header, payload) =
             crypto::jwt_decode(&token, &key, &accepted, now).map_err(|error| failed(&ctx, &error))?;
-        Ok::<_, rquickjs::Error>(List((header, payload)))
+        record(&ctx, [("header", header.into_js(&ctx)?), ("payload", payload.into_js(&ctx)?)])
     };
     host.set("jwtDecode", Function::new(ctx.clone(), jwt_decode)?)
 }

@@ -96,7 +96,7 @@
   const BSONRegExp = define("BSONRegExp", "regex", (pattern, flags) => {
     if (kindOf(pattern) === "regex") return dataOf(pattern);
     if (pattern instanceof RegExpType) return { pattern: sourceOf(pattern), options: flags === undefined ? bsonFlags(flagsOf(pattern)) : `${flags}` };
-    return { pattern: `${pattern}`, options: flags === undefined ? "" : [...`${flags}`].sort().join("") };
+    return { pattern: `${pattern}`, options: flags === undefined ? "" : host.sorted(`${flags}`) };
   }, {
     get pattern() { return dataOf(this, "regex").pattern; },
     get options() { return dataOf(this, "regex").options; },

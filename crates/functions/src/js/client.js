@@ -1,7 +1,7 @@
 // The clients of services: MongoDB and HTTP.
 (function (core) {
   "use strict";
-  const { host, Held, kindOf, numberOf, asked, then, keys, isArray, push, slice, map, apply, PromiseType, ErrorType, TypeErrorType, Bytes } = core;
+  const { host, Held, kindOf, numberOf, asked, then, keys, isArray, append, create, freeze, getPrototypeOf, objectPrototype, resolved, ErrorType, TypeErrorType, Bytes } = core;
 
   // --- The MongoDB client -------------------------------------------------------------------------------------------------------
   const textOf = (value, what) => {
@@ -9,7 +9,34 @@
     return value;
   };
   const plain = (value) => typeof value === "object" && value !== null && !isArray(value);
-  const optionsOf = (value) => (plain(value) ? value : {});
+  // What an action may be told beside its arguments. An option that is not known is an error: `{sesion}` would act outside of the
+  // transaction, `{returnDocument}` answer something else. Those without effect on what is matched and answered are let through.
+  const known = (...names) => {
+    const all = { __proto__: null, session: true, maxTimeMS: true, comment: true, hint: true, readConcern: true, readPreference: true, writeConcern: true };
+    for (let at = 0; at < names.length; at++) all[names[at]] = true;
+    return all;
+  };
+  const OPTIONS = {
+    find: known("sort", "limit", "skip", "projection"), findOne: known("projection"), aggregate: known("allowDiskUse", "batchSize"),
+    count: known(), distinct: known(), delete: known(), insertOne: known("bypassDocumentValidation"), insertMany: known("ordered", "bypassDocumentValidation"),
+    update: known("upsert", "arrayFilters", "bypassDocumentValidation"), replace: known("upsert", "bypassDocumentValidation"),
+    findOneAndUpdate: known("upsert", "sort", "projection", "returnNewDocument", "arrayFilters", "bypassDocumentValidation"),
+    findOneAndReplace: known("upsert", "sort", "projection", "returnNewDocument", "bypassDocumentValidation"),
+    findOneAndDelete: known("sort", "projection"), bulkWrite: known("ordered", "bypassDocumentValidation"),
+    bulkUpdate: known("filter", "update", "upsert", "arrayFilters"), bulkReplace: known("filter", "replacement", "upsert"), bulkDelete: known("filter"),
+  };
+  const optionsOf = (value, known) => {
+    const options = create(null);
+    if (value === undefined || value === null) return options;
+    const prototype = plain(value) ? getPrototypeOf(value) : undefined;
+    if (prototype !== objectPrototype && prototype !== null) throw new TypeErrorType("the options must be a plain object");
+    const names = keys(value);
+    for (let at = 0; at < names.length; at++) {
+      if (known[names[at]] !== true) throw new TypeErrorType(`the option \`${names[at]}\` is not known`);
+      options[names[at]] = value[names[at]];
+    }
+    return options;
+  };
   // An absent argument of a read is an empty filter; one that is there and undefined is an error, or it would match everything.
   const filterOf = (parts, optional) => {
     if (parts.length === 0 && optional) return {};
@@ -61,7 +88,7 @@
   }
 
   const act = (place, action, parts, options) => {
-    const session = plain(options) ? options.session : undefined;
+    const session = options?.session;
     const begun = session === undefined || session === null ? undefined : Session.transaction(session);
     if (begun === undefined) return asked(host.data(numberOf(place.rights), place.service, place.database, place.collection, action, parts, undefined));
     return then(begun, (number) => asked(host.data(numberOf(place.rights), place.service, place.database, place.collection, action, parts, number)));
@@ -87,41 +114,29 @@
     sort(order) { return this.#set("sort", order); }
     limit(count) { return this.#set("limit", count); }
     skip(count) { return this.#set("skip", count); }
-    async toArray() { const all = await this.#load(); const rest = apply(slice, all, [this.#next]); this.#next = all.length; return rest; }
+    async toArray() { const all = await this.#load(); const rest = []; for (; this.#next < all.length; this.#next++) append(rest, all[this.#next]); return rest; }
     async next() { const all = await this.#load(); return this.#next < all.length ? all[this.#next++] : undefined; }
     async hasNext() { return this.#next < (await this.#load()).length; }
     async forEach(body) { for (let document; (document = await this.next()) !== undefined; ) await body(document); }
     map(change) { const before = this.#changed; return new Cursor(this.#read, this.#settings && { ...this.#settings }, before ? (document) => change(before(document)) : change); }
     async count() { return (await this.#load()).length; }
-    async close() { this.#documents = PromiseType.resolve([]); }
+    async close() { this.#documents = resolved([]); }
     async *[Symbol.asyncIterator]() { for (let document; (document = await this.next()) !== undefined; ) yield document; }
   }
 
-  const updateParts = (parts) => {
-    const [, update, options] = parts;
-    if (!(plain(update) || isArray(update))) throw new TypeErrorType("the update must be an object or an array");
-    const { upsert, arrayFilters, bypassDocumentValidation } = optionsOf(options);
-    return { filter: filterOf(parts), update, upsert, arrayFilters, bypassDocumentValidation };
-  };
-  const replaceParts = (parts) => {
-    const [, replacement, options] = parts;
-    if (!plain(replacement)) throw new TypeErrorType("the replacement must be an object");
-    const { upsert, bypassDocumentValidation } = optionsOf(options);
-    return { filter: filterOf(parts), replacement, upsert, bypassDocumentValidation };
-  };
-  const found = (options) => {
-    const { upsert, sort, projection, returnNewDocument, arrayFilters, bypassDocumentValidation } = optionsOf(options);
-    return { upsert, sort, projection, returnNewDocument, arrayFilters, bypassDocumentValidation };
-  };
+  const changed = (update) => { if (!(plain(update) || isArray(update))) throw new TypeErrorType("the update must be an object or an array"); return update; };
+  const replacing = (replacement) => { if (!plain(replacement)) throw new TypeErrorType("the replacement must be an object"); return replacement; };
   const operationOf = (operation) => {
     if (!plain(operation)) throw new TypeErrorType("an operation of bulkWrite must be an object");
-    const [name] = keys(operation);
+    const names = keys(operation), name = names[0];
+    if (names.length > 1) throw new TypeErrorType("an operation of bulkWrite has one key");
     const value = operation[name];
+    const given = (known) => { const { filter, update, replacement, upsert, arrayFilters } = optionsOf(value, known); return { filter: filterOf([filter]), update, replacement, upsert, arrayFilters }; };
     switch (name) {
       case "insertOne": return { insertOne: { document: plain(value) && plain(value.document) && keys(value).length === 1 ? value.document : value } };
-      case "updateOne": case "updateMany": return { [name]: updateParts([value?.filter, value?.update, value]) };
-      case "replaceOne": return { replaceOne: replaceParts([value?.filter, value?.replacement, value]) };
-      case "deleteOne": case "deleteMany": return { [name]: { filter: filterOf([value?.filter]) } };
+      case "updateOne": case "updateMany": { const parts = given(OPTIONS.bulkUpdate); changed(parts.update); return { [name]: parts }; }
+      case "replaceOne": { const parts = given(OPTIONS.bulkReplace); replacing(parts.replacement); return { replaceOne: parts }; }
+      case "deleteOne": case "deleteMany": return { [name]: given(OPTIONS.bulkDelete) };
       default: throw new TypeErrorType(`bulkWrite has no operation ${name}`);
     }
   };
@@ -145,8 +160,8 @@
     constructor(collection, ordered) { this.#collection = collection; this.#ordered = ordered; }
     find(filter) { return new BulkFind(this, filterOf([filter])); }
     insert(document) { return this.raw({ insertOne: { document } }); }
-    raw(operation) { apply(push, this.#operations, [operation]); return this; }
-    async execute(options) { const operations = this.#operations; this.#operations = []; return this.#collection.bulkWrite(operations, { ...optionsOf(options), ordered: this.#ordered }); }
+    raw(operation) { append(this.#operations, operation); return this; }
+    async execute(options) { const operations = this.#operations; this.#operations = []; return this.#collection.bulkWrite(operations, { ...optionsOf(options, OPTIONS.bulkWrite), ordered: this.#ordered }); }
   }
 
   class Collection {
@@ -154,45 +169,55 @@
     constructor(place) { this.#place = place; }
     get name() { return this.#place.collection; }
     find(...parts) {
-      const [, projection, options] = parts;
-      const place = this.#place;
-      const { sort, limit, skip, session, projection: other } = optionsOf(options);
-      const filter = filterOf(parts, true);
-      return new Cursor((settings) => act(place, "find", { filter, projection: projection ?? other, ...settings }, { session }), { sort, limit, skip });
+      const place = this.#place, filter = filterOf(parts, true), options = optionsOf(parts[2], OPTIONS.find);
+      const { sort, limit, skip } = options, projection = parts[1] ?? options.projection;
+      return new Cursor((settings) => act(place, "find", { filter, projection, ...settings }, options), { sort, limit, skip });
     }
     async findOne(...parts) {
-      const [, projection, options] = parts;
-      return act(this.#place, "findOne", { filter: filterOf(parts, true), projection: projection ?? optionsOf(options).projection }, options);
+      const options = optionsOf(parts[2], OPTIONS.findOne);
+      return act(this.#place, "findOne", { filter: filterOf(parts, true), projection: parts[1] ?? options.projection }, options);
     }
-    aggregate(pipeline, options) {
+    aggregate(pipeline, given) {
       if (!isArray(pipeline)) throw new TypeErrorType("the pipeline must be an array");
-      const place = this.#place;
+      const place = this.#place, options = optionsOf(given, OPTIONS.aggregate);
       return new Cursor(() => act(place, "aggregate", { pipeline }, options));
     }
-    async findOneAndUpdate(...parts) { return act(this.#place, "findOneAndUpdate", { ...found(parts[2]), filter: filterOf(parts), update: updateParts(parts).update }, parts[2]); }
-    async findOneAndReplace(...parts) { return act(this.#place, "findOneAndReplace", { ...found(parts[2]), filter: filterOf(parts), replacement: replaceParts(parts).replacement }, parts[2]); }
-    async findOneAndDelete(...parts) { const { sort, projection } = optionsOf(parts[1]); return act(this.#place, "findOneAndDelete", { filter: filterOf(parts), sort, projection }, parts[1]); }
-    async insertOne(document, options) {
-      if (!plain(document)) throw new TypeErrorType("the document must be an object");
-      return act(this.#place, "insertOne", { document, bypassDocumentValidation: optionsOf(options).bypassDocumentValidation }, options);
+    #change(action, known, parts, change) {
+      const options = optionsOf(parts[2], known);
+      const { upsert, sort, projection, returnNewDocument, arrayFilters, bypassDocumentValidation } = options;
+      return act(this.#place, action, { filter: filterOf(parts), ...change, upsert, sort, projection, returnNewDocument, arrayFilters, bypassDocumentValidation }, options);
     }
-    async insertMany(documents, options) {
+    #remove(action, known, parts) {
+      const options = optionsOf(parts[1], known), { sort, projection } = options;
+      return act(this.#place, action, { filter: filterOf(parts), sort, projection }, options);
+    }
+    async findOneAndUpdate(...parts) { return this.#change("findOneAndUpdate", OPTIONS.findOneAndUpdate, parts, { update: changed(parts[1]) }); }
+    async findOneAndReplace(...parts) { return this.#change("findOneAndReplace", OPTIONS.findOneAndReplace, parts, { replacement: replacing(parts[1]) }); }
+    async findOneAndDelete(...parts) { return this.#remove("findOneAndDelete", OPTIONS.findOneAndDelete, parts); }
+    async insertOne(document, given) {
+      if (!plain(document)) throw new TypeErrorType("the document must be an object");
+      const options = optionsOf(given, OPTIONS.insertOne);
+      return act(this.#place, "insertOne", { document, bypassDocumentValidation: options.bypassDocumentValidation }, options);
+    }
+    async insertMany(documents, given) {
       if (!isArray(documents) || documents.length === 0) throw new TypeErrorType("the documents must be an array that is not empty");
-      const { ordered, bypassDocumentValidation } = optionsOf(options);
+      const options = optionsOf(given, OPTIONS.insertMany), { ordered, bypassDocumentValidation } = options;
       return act(this.#place, "insertMany", { documents, ordered, bypassDocumentValidation }, options);
     }
-    async updateOne(...parts) { return act(this.#place, "updateOne", updateParts(parts), parts[2]); }
-    async updateMany(...parts) { return act(this.#place, "updateMany", updateParts(parts), parts[2]); }
-    async replaceOne(...parts) { return act(this.#place, "replaceOne", replaceParts(parts), parts[2]); }
-    async deleteOne(...parts) { return act(this.#place, "deleteOne", { filter: filterOf(parts) }, parts[1]); }
-    async deleteMany(...parts) { return act(this.#place, "deleteMany", { filter: filterOf(parts) }, parts[1]); }
-    async count(...parts) { return act(this.#place, "count", { filter: filterOf(parts, true) }, parts[1]); }
-    async countDocuments(...parts) { return act(this.#place, "count", { filter: filterOf(parts, true) }, parts[1]); }
-    async distinct(key, ...parts) { return act(this.#place, "distinct", { key: textOf(key, "field"), filter: filterOf(parts, true) }, parts[1]); }
-    async bulkWrite(operations, options) {
-      if (!isArray(operations) || operations.length === 0) throw new TypeErrorType("the operations must be an array that is not empty");
-      const { ordered, bypassDocumentValidation } = optionsOf(options);
-      return act(this.#place, "bulkWrite", { operations: apply(map, operations, [operationOf]), ordered, bypassDocumentValidation }, options);
+    async updateOne(...parts) { return this.#change("updateOne", OPTIONS.update, parts, { update: changed(parts[1]) }); }
+    async updateMany(...parts) { return this.#change("updateMany", OPTIONS.update, parts, { update: changed(parts[1]) }); }
+    async replaceOne(...parts) { return this.#change("replaceOne", OPTIONS.replace, parts, { replacement: replacing(parts[1]) }); }
+    async deleteOne(...parts) { return this.#remove("deleteOne", OPTIONS.delete, parts); }
+    async deleteMany(...parts) { return this.#remove("deleteMany", OPTIONS.delete, parts); }
+    async count(...parts) { return act(this.#place, "count", { filter: filterOf(parts, true) }, optionsOf(parts[1], OPTIONS.count)); }
+    async countDocuments(...parts) { return act(this.#place, "count", { filter: filterOf(parts, true) }, optionsOf(parts[1], OPTIONS.count)); }
+    async distinct(key, ...parts) { return act(this.#place, "distinct", { key: textOf(key, "field"), filter: filterOf(parts, true) }, optionsOf(parts[1], OPTIONS.distinct)); }
+    async bulkWrite(given, more) {
+      if (!isArray(given) || given.length === 0) throw new TypeErrorType("the operations must be an array that is not empty");
+      const options = optionsOf(more, OPTIONS.bulkWrite), { ordered, bypassDocumentValidation } = options;
+      const operations = [];
+      for (let at = 0; at < given.length; at++) append(operations, operationOf(given[at]));
+      return act(this.#place, "bulkWrite", { operations, ordered, bypassDocumentValidation }, options);
     }
     initializeOrderedBulkOp() { return new Bulk(this, true); }
     initializeUnorderedBulkOp() { return new Bulk(this, false); }
@@ -213,7 +238,12 @@
     startSession() { return new Session(this.#place.service, this.#place.rights); }
   }
 
-  for (const { prototype } of [Held, Session, Cursor, BulkFind, Bulk, Collection, Database, Client]) delete prototype.constructor;
+  // One by one: a list could be read by code that has replaced the iterator of arrays, and then had these constructors.
+  delete Held.prototype.constructor; delete Session.prototype.constructor; delete Cursor.prototype.constructor; delete BulkFind.prototype.constructor;
+  delete Bulk.prototype.constructor; delete Collection.prototype.constructor; delete Database.prototype.constructor; delete Client.prototype.constructor;
+  // A method that code could replace would get the handles of functions with other rights for its `this`.
+  freeze(Session.prototype); freeze(Cursor.prototype); freeze(BulkFind.prototype); freeze(Bulk.prototype);
+  freeze(Collection.prototype); freeze(Database.prototype); freeze(Client.prototype);
 
   // --- The HTTP client ----------------------------------------------------------------------------------------------------------
   const sendBy = (service) => (method) => async (options) => {
@@ -231,9 +261,7 @@
   };
   const httpClient = (service) => {
     const send = sendBy(service);
-    const client = {};
-    for (const method of ["get", "post", "put", "patch", "delete", "head"]) client[method] = send(method);
-    return client;
+    return { get: send("get"), post: send("post"), put: send("put"), patch: send("patch"), delete: send("delete"), head: send("head") };
   };
   return { Client, Cursor, httpClient };
 })

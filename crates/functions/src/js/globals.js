@@ -1,8 +1,9 @@
 // The globals that few functions use, and `require`.
 (function (core) {
   "use strict";
-  const { host, kindOf, dataOf, binary, part, asked, waiting, then, shown, isArray, map, apply, stringify, mapGet, mapSet, mapDelete, PromiseType, MapType, TypeErrorType, RangeErrorType, Bytes, requirer } = core;
-  const timer = (again) => function (callback, delay, ...parts) {
+  const { host, unbound, kindOf, dataOf, binary, part, asked, waiting, then, shown, isArray, append, apply, stringify, parse, textOf, resolved, mapGet, mapSet, mapDelete, MapType, TypeErrorType, RangeErrorType, Bytes, requirer } = core;
+  const timer = (again) => (callback, delay, ...parts) => begin(again, callback, delay, parts);
+  const begin = (again, callback, delay, parts) => {
     if (typeof callback !== "function") throw new TypeErrorType("a timer needs a function");
     const pause = Number(delay) > 0 ? Number(delay) : again ? 1 : 0;
     let id;
@@ -15,6 +16,7 @@
     if (again) mapSet(handles, id, id);
     return id;
   };
+  const unitAt = unbound(textOf.prototype.charCodeAt), ofUnit = textOf.fromCharCode;
   const handles = new MapType();
   const clear = (id) => {
     if (typeof id !== "number") return;
@@ -25,7 +27,7 @@
 
   const EJSON = {
     stringify(value, replacer, space) {
-      const kept = typeof replacer === "function" || isArray(replacer) ? JSON.parse(stringify(value, replacer)) : value;
+      const kept = typeof replacer === "function" || isArray(replacer) ? parse(stringify(value, replacer)) : value;
       return host.ejson(kept, typeof space === "number" ? space : typeof space === "string" ? space.length : undefined);
     },
     parse: (text) => host.parse(`${text}`),
@@ -36,9 +38,10 @@
     jwt: {
       encode: (algorithm, payload, key, headers) => host.jwtEncode(`${algorithm}`, stringify(payload), keyText(key), headers === undefined ? "{}" : stringify(headers)),
       decode(token, key, returnHeader, algorithms) {
-        const given = apply(map, isArray(algorithms) ? algorithms : [], [String]);
-        const [header, payload] = host.jwtDecode(`${token}`, keyText(key), given);
-        return returnHeader === true ? { header: JSON.parse(header), payload: JSON.parse(payload) } : JSON.parse(payload);
+        const given = [];
+        if (isArray(algorithms)) for (let at = 0; at < algorithms.length; at++) append(given, textOf(algorithms[at]));
+        const { header, payload } = host.jwtDecode(`${token}`, keyText(key), given);
+        return returnHeader === true ? { header: parse(header), payload: parse(payload) } : parse(payload);
       },
     },
     crypto: {
@@ -52,19 +55,18 @@
   };
   const names = {
     EJSON, utils,
-    setTimeout: timer(false), setInterval: timer(true), setImmediate: (callback, ...parts) => setTimeout(callback, 0, ...parts),
+    setTimeout: timer(false), setInterval: timer(true), setImmediate: (callback, ...parts) => begin(false, callback, 0, parts),
     clearTimeout: clear, clearInterval: clear, clearImmediate: clear,
-    btoa(text) { const bytes = new Bytes(`${text}`.length); let at = 0; for (const unit of `${text}`) { const code = unit.charCodeAt(0); if (code > 255) throw new RangeErrorType("btoa takes characters up to U+00FF"); bytes[at++] = code; } return host.toBase64(bytes); },
-    atob(text) { let made = ""; for (const byte of host.fromBase64(`${text}`.replace(/\s/g, ""), false)) made += String.fromCharCode(byte); return made; },
+    btoa(text) { const units = `${text}`, bytes = new Bytes(units.length); for (let at = 0; at < bytes.length; at++) { const code = unitAt(units, at); if (code > 255) throw new RangeErrorType("btoa takes characters up to U+00FF"); bytes[at] = code; } return host.toBase64(bytes); },
+    atob(text) { const bytes = host.fromBase64(`${text}`.replace(/\s/g, ""), false); let made = ""; for (let at = 0; at < bytes.length; at++) made += ofUnit(bytes[at]); return made; },
   };
-  const { setTimeout } = names;
   // --- require ------------------------------------------------------------------------------------------------------------------
   const internal = {
     toHex: host.toHex, fromHex: host.fromHex, toBase64: host.toBase64, fromBase64: host.fromBase64, toUtf8: host.toUtf8, fromUtf8: host.fromUtf8, hash: host.hash,
     hmac: host.hmacBytes, random: host.random, cipher: host.cipher, bytesOf, kindOf, get http() { return part("client").httpClient(undefined); }, shown,
   };
   const modules = new MapType();
-  const processStub = { env: { NODE_ENV: "production" }, argv: [], version: "v10.18.1", versions: {}, platform: "linux", browser: true, cwd: () => "/", nextTick: (callback, ...parts) => { then(PromiseType.resolve(), () => callback(...parts)); }, on() {}, emitWarning() {} };
+  const processStub = { env: { NODE_ENV: "production" }, argv: [], version: "v10.18.1", versions: {}, platform: "linux", browser: true, cwd: () => "/", nextTick: (callback, ...parts) => { then(resolved(), () => apply(callback, undefined, parts)); }, on() {}, emitWarning() {} };
   const own = (name) => `own:${name}`;
   const load = (name) => loadKey(own(name));
   const loadKey = (key) => {
@@ -73,10 +75,10 @@
     const made = host.module(key);
     const module = { exports: {}, id: key, loaded: false };
     mapSet(modules, key, module);
-    if (made[0] === "json") module.exports = JSON.parse(made[1]);
+    if (made.kind === "json") module.exports = parse(made.content);
     else {
-      const inner = made[0] === "own" ? (name) => load(name) : requirer(key);
-      apply(made[1], module.exports, [module.exports, inner, module, `/${key}`, "/", globalThis, processStub, made[0] === "own" ? internal : undefined]);
+      const inner = made.kind === "own" ? (name) => load(name) : requirer(key);
+      apply(made.content, module.exports, [module.exports, inner, module, `/${key}`, "/", globalThis, processStub, made.kind === "own" ? internal : undefined]);
     }
     module.loaded = true;
     return module.exports;

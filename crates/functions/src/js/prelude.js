@@ -4,10 +4,11 @@
 (function (host, limits) {
   "use strict";
   const { defineProperty, defineProperties, setPrototypeOf, getPrototypeOf, keys, freeze, is, create, prototype: objectPrototype } = Object;
-  const { isArray, prototype: { push, slice, map } } = Array;
+  const { isArray } = Array;
   const { apply, ownKeys, getOwnPropertyDescriptor } = Reflect;
   const { isSafeInteger, isInteger } = Number;
-  const { stringify } = JSON;
+  const { stringify, parse } = JSON;
+  const textOf = String;
   const unbound = (method) => Function.prototype.call.bind(method);
   const DateType = Date, RegExpType = RegExp, PromiseType = Promise, MapType = Map, WeakMapType = WeakMap, SetType = Set;
   const ErrorType = Error, TypeErrorType = TypeError, RangeErrorType = RangeError, BigIntOf = BigInt, Bytes = Uint8Array;
@@ -15,8 +16,10 @@
   const sourceOf = unbound(getOwnPropertyDescriptor(RegExp.prototype, "source").get);
   const flagsOf = unbound(getOwnPropertyDescriptor(RegExp.prototype, "flags").get);
   const then = unbound(Promise.prototype.then);
+  const resolved = Promise.resolve.bind(Promise);
   const mapGet = unbound(Map.prototype.get), mapSet = unbound(Map.prototype.set), mapDelete = unbound(Map.prototype.delete);
   const weakGet = unbound(WeakMap.prototype.get), weakSet = unbound(WeakMap.prototype.set);
+  const mapSize = unbound(getOwnPropertyDescriptor(Map.prototype, "size").get), setSize = unbound(getOwnPropertyDescriptor(Set.prototype, "size").get);
   const setHas = unbound(Set.prototype.has), setAdd = unbound(Set.prototype.add);
   const asIntN = BigInt.asIntN, asUintN = BigInt.asUintN;
   const lower = unbound(String.prototype.toLowerCase);
@@ -25,17 +28,23 @@
   const pack = unbound(Uint8Array.prototype.toBase64);
   const packing = (name, ...places) => {
     const call = host[name];
-    host[name] = (...parts) => { for (const place of places) parts[place] = pack(parts[place]); return apply(call, undefined, parts); };
+    host[name] = (...parts) => { for (let at = 0; at < places.length; at++) parts[places[at]] = pack(parts[places[at]]); return apply(call, undefined, parts); };
   };
   for (const entry of [["toUtf8", 0], ["hash", 1], ["hmacBytes", 1, 2], ["hmac", 0, 1], ["encrypt", 1, 2], ["decrypt", 1, 2], ["sign", 1], ["verify", 1, 3], ["cipher", 2, 3, 4, 5]]) packing(...entry);
   const fromWellFormed = host.fromUtf8;
   host.fromUtf8 = (text) => fromWellFormed(wellFormed(text));
   host.toHex = unbound(Uint8Array.prototype.toHex);
   host.toBase64 = (bytes) => pack(bytes);
+  // Code may replace every method of the engine's prototypes, the iterator of arrays and setters of indices among them. What runs after
+  // it therefore reads arrays by their own indices, and writes by definition: no destructuring of arrays, `for…of` or spread calls.
+  const define = (target, name, value) => defineProperty(target, name, { __proto__: null, value, writable: true, enumerable: true, configurable: true });
+  const append = (list, value) => { define(list, list.length, value); };
   const hidden = (target, members) => {
-    for (const name of ownKeys(members)) {
-      const { value, get, set } = getOwnPropertyDescriptor(members, name);
-      defineProperty(target, name, get || set ? { get, set, enumerable: false, configurable: true } : { value, writable: true, enumerable: false, configurable: true });
+    const names = ownKeys(members);
+    for (let at = 0; at < names.length; at++) {
+      const member = setPrototypeOf(getOwnPropertyDescriptor(members, names[at]), null);
+      member.enumerable = false;
+      defineProperty(target, names[at], member);
     }
     return target;
   };
@@ -99,7 +108,7 @@
   const hold = (kind, data) => { part("bson"); return setPrototypeOf(new Held(kind, data), types[kind].prototype); };
   const binary = (bytes, subtype) => hold("binary", { subtype: subtype === undefined ? 0 : subtype & 255, bytes });
   // `g`, `y`, `d` say how to search, not what matches.
-  const bsonFlags = (flags) => { let kept = ""; for (const flag of flags) if (flag === "i" || flag === "m" || flag === "s" || flag === "u") kept += flag; return kept; };
+  const bsonFlags = (flags) => { let kept = ""; for (let at = 0; at < flags.length; at++) { const flag = flags[at]; if (flag === "i" || flag === "m" || flag === "s" || flag === "u") kept += flag; } return kept; };
   const numeric = (value) => {
     const kind = kindOf(value);
     if (kind === "long") return Number(dataOf(value));
@@ -134,6 +143,9 @@
     if (object instanceof Number || object instanceof String || object instanceof Boolean) return ["value", object.valueOf()];
     return undefined;
   };
+  // Whether an object is one of those that hold values without having them as fields.
+  const holds = (size, object) => { try { size(object); return true; } catch { return false; } };
+  const container = (object) => (isCursor(object) ? "cursor" : holds(mapSize, object) ? "Map" : holds(setSize, object) ? "Set" : undefined);
   // Makes a value that came from outside.
   const make = (kind, first, second) => {
     switch (kind) {
@@ -154,21 +166,22 @@
     const entry = mapGet(waiting, id);
     if (entry === undefined) return;
     mapDelete(waiting, id);
-    if (typeof entry === "function") then(PromiseType.resolve(), entry);
+    if (typeof entry === "function") then(resolved(), entry);
     else (good ? entry[0] : entry[1])(value);
   };
   // --- context ------------------------------------------------------------------------------------------------------------------
   const lazily = (target, name, read) => defineProperty(target, name, {
-    get() { const value = read(); defineProperty(this === undefined ? target : this, name, { value, writable: true, enumerable: true, configurable: true }); return value; },
-    set(value) { defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true }); },
+    __proto__: null,
+    get() { const value = read(); define(this === undefined ? target : this, name, value); return value; },
+    set(value) { define(this, name, value); },
     enumerable: true, configurable: true,
   });
   let shared;
   const share = () => {
     const made = {};
     const user = () => {
-      const [user, loaded] = host.user();
-      if (!loaded) defineProperty(user, "custom_data", { get() { throw new ErrorType("the custom data of the user was not looked up"); }, enumerable: true, configurable: true });
+      const { user, isShown } = host.user();
+      if (!isShown) defineProperty(user, "custom_data", { __proto__: null, get() { throw new ErrorType("the custom data of the user was not looked up"); }, enumerable: true, configurable: true });
       return user;
     };
     const known = create(null);
@@ -185,7 +198,10 @@
       services: { get: (name) => service(rights, `${name}`) },
       runningAsSystem: () => host.isSystem(numberOf(rights)),
     };
-    for (const name of ["user", "environment", "request", "app"]) lazily(context, name, shared[name]);
+    lazily(context, "user", shared.user);
+    lazily(context, "environment", shared.environment);
+    lazily(context, "request", shared.request);
+    lazily(context, "app", shared.app);
     lazily(context, "http", () => part("client").httpClient(undefined));
     return context;
   };
@@ -196,25 +212,24 @@
       default: return undefined;
     }
   };
-  const factories = new MapType();
-  const instantiate = (key, rights, depth) => {
-    let entry = mapGet(factories, key);
-    if (entry === undefined) { entry = host.compile(key); mapSet(factories, key, entry); }
-    const [factory, file] = entry;
+  const sources = new MapType(), scripts = new MapType();
+  const instantiate = (name, isScript, rights, depth) => {
+    const known = isScript ? scripts : sources;
+    let compiled = mapGet(known, name);
+    if (compiled === undefined) { compiled = host.compile(name, isScript); mapSet(known, name, compiled); }
+    const { factory, file } = compiled;
     const exported = factory(contextOf(rights, depth), requirer(file), undefined)();
     if (typeof exported !== "function") throw new TypeErrorType(`${file}: \`exports\` is no function`);
     return exported;
   };
   const execute = (rights, depth, name, parts) => {
     if (depth >= limits.depth) throw new RangeErrorType(`functions call each other more than ${limits.depth} levels deep`);
-    const [script, number] = host.enter(numberOf(rights), name);
-    let callee = number === numberOf(rights) ? rights : new Rights(number);
-    if (script) {
-      const answer = host.wait(PromiseType.resolve(apply(instantiate(`${name}#script`, rights, depth + 1), undefined, parts)));
-      callee = new Rights(host.rightsBy(name, answer));
-    }
-    return apply(instantiate(name, callee, depth + 1), undefined, parts);
+    const number = host.enter(numberOf(rights), name);
+    const callee = number === undefined ? scripted(name, rights, depth + 1, parts) : number === numberOf(rights) ? rights : new Rights(number);
+    return apply(instantiate(name, false, callee, depth + 1), undefined, parts);
   };
+  // The rights that a function's own script says.
+  const scripted = (name, rights, depth, parts) => new Rights(host.rightsBy(name, host.wait(apply(instantiate(name, true, rights, depth), undefined, parts))));
 
   // --- Results ------------------------------------------------------------------------------------------------------------------
   const isCursor = (value) => parts.client !== undefined && parts.client.Cursor.is(value);
@@ -224,7 +239,8 @@
     if (!isNested(value) || setHas(seen, value) || --room.left < 0) return false;
     setAdd(seen, value);
     if (!isArray(value)) { const prototype = getPrototypeOf(value); if (prototype !== objectPrototype && prototype !== null && unwrap(value) !== undefined) return false; }
-    for (const key of keys(value)) if (unsettled(value[key], seen, room)) return true;
+    const names = keys(value);
+    for (let at = 0; at < names.length; at++) if (unsettled(value[names[at]], seen, room)) return true;
     return false;
   };
   const settled = async (value, depth) => {
@@ -233,19 +249,20 @@
     if (value instanceof PromiseType) return settled(await value, depth + 1);
     if (!unsettled(value, new SetType(), { left: 1e6 })) return value;
     const copy = isArray(value) ? [] : {};
-    for (const key of keys(value)) defineProperty(copy, key, { value: await settled(value[key], depth + 1), writable: true, enumerable: true, configurable: true });
+    const names = keys(value);
+    for (let at = 0; at < names.length; at++) define(copy, names[at], await settled(value[names[at]], depth + 1));
     const types = recall(value);
     if (types !== undefined) remember(copy, types[0], types[1]);
     return copy;
   };
   const start = async (name, number, script, parts, exchange) => {
     const rights = new Rights(number);
-    let given = rights;
-    const inputs = exchange === undefined ? parts : [requestOf(exchange), responseOf(), ...parts];
-    if (script) given = new Rights(host.rightsBy(name, await apply(instantiate(`${name}#script`, rights, 0), undefined, inputs)));
-    return settled(await apply(instantiate(name, given, 0), undefined, inputs), 0);
+    const inputs = exchange === undefined ? parts : [requestOf(exchange), responseOf()];
+    if (exchange !== undefined) for (let at = 0; at < parts.length; at++) append(inputs, parts[at]);
+    const given = script ? scripted(name, rights, 0, inputs) : rights;
+    return settled(await apply(instantiate(name, false, given, 0), undefined, inputs), 0);
   };
-  const requestOf = ([query, headers, body]) => ({ query, headers, body: body === undefined ? undefined : binary(body) });
+  const requestOf = ({ query, headers, body }) => ({ query, headers, body: body === undefined ? undefined : binary(body) });
   let response;
   const headerName = (name) => { if (typeof name !== "string") throw new TypeErrorType("the name of a header must be a string"); return name; };
   const responseOf = () => {
@@ -258,8 +275,8 @@
         else if (body instanceof Bytes) response.body = body;
         else throw new TypeErrorType("the body must be a string or a Binary");
       },
-      setHeader(name, value) { const lowered = lower(headerName(name)); response.headers = response.headers.filter(([known]) => lower(known) !== lowered); response.headers.push([name, `${value}`]); },
-      addHeader(name, value) { response.headers.push([headerName(name), `${value}`]); },
+      setHeader(name, value) { const lowered = lower(headerName(name)), kept = []; for (let at = 0; at < response.headers.length; at++) if (lower(response.headers[at][0]) !== lowered) append(kept, response.headers[at]); append(kept, [name, `${value}`]); response.headers = kept; },
+      addHeader(name, value) { append(response.headers, [headerName(name), `${value}`]); },
     };
   };
 
@@ -269,15 +286,15 @@
     if (value instanceof ErrorType) return `${value}`;
     if (typeof value === "object" && value !== null) { try { return stringify(value) ?? `${value}`; } catch { return "[object]"; } }
     if (typeof value === "function") return `[function ${value.name}]`;
-    return String(value);
+    return textOf(value);
   };
   const line = (level) => (...parts) => { let text = ""; for (let at = 0; at < parts.length; at++) text += (at ? " " : "") + shown(parts[at]); host.log(level, text); };
   const console = { log: line(0), info: line(0), debug: line(0), trace: line(0), warn: line(1), error: line(2) };
   hidden(globalThis, { console });
   const late = (names, read) => {
     for (const name of names) defineProperty(globalThis, name, {
-      get() { const value = read()[name]; defineProperty(globalThis, name, { value, writable: true, configurable: true }); return value; },
-      set(value) { defineProperty(globalThis, name, { value, writable: true, configurable: true }); }, configurable: true,
+      __proto__: null, get() { const value = read()[name]; defineProperty(globalThis, name, { __proto__: null, value, writable: true, configurable: true }); return value; },
+      set(value) { defineProperty(globalThis, name, { __proto__: null, value, writable: true, configurable: true }); }, configurable: true,
     });
   };
   const globals = () => part("globals");
@@ -289,14 +306,14 @@
   const requirer = (file) => function require(name) { return globals().loadKey(host.resolve(file, `${name}`)); };
 
   const core = {
-    host, Held, Rights, kindOf, dataOf, numberOf, hidden, types, part, hold, binary, numeric, bsonFlags, unbound, pack, asked, waiting, then, shown,
-    defineProperty, setPrototypeOf, keys, isArray, push, slice, map, apply, isSafeInteger, isInteger, stringify, sourceOf, flagsOf, mapGet, mapSet, mapDelete,
-    asIntN, asUintN, DateType, RegExpType, PromiseType, MapType, ErrorType, TypeErrorType, RangeErrorType, BigIntOf, Bytes, requirer,
+    host, Held, Rights, kindOf, dataOf, numberOf, hidden, types, part, hold, binary, numeric, bsonFlags, unbound, pack, asked, waiting, then, resolved, shown,
+    define, append, create, freeze, getPrototypeOf, objectPrototype, defineProperty, setPrototypeOf, keys, isArray, apply, isSafeInteger, isInteger, stringify, parse, textOf, sourceOf, flagsOf, mapGet, mapSet, mapDelete,
+    asIntN, asUintN, DateType, RegExpType, MapType, ErrorType, TypeErrorType, RangeErrorType, BigIntOf, Bytes, requirer,
   };
 
   return {
     warm: () => { part("bson"); part("client"); },
-    make, unwrap, remember, recall, deliver, start, mongoError,
+    make, unwrap, container, remember, recall, deliver, start, mongoError,
     isPlain: (object) => { const prototype = getPrototypeOf(object); return prototype === objectPrototype || prototype === null; },
     isError: (value) => value instanceof ErrorType,
     response: () => response && [response.status, response.headers, response.body && pack(response.body)],
