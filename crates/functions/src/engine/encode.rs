@@ -16,7 +16,8 @@ use super::host_text::Bytes;
 pub(super) enum Undefined {
     /// [`Bson::Undefined`]: in results.
     Keep,
-    /// An error: in filters, where to leave a condition out would match more.
+    /// An error: in filters, where to leave a condition out would match more. For the same reason every object is one that is neither
+    /// plain nor a value of BSON: most have no fields of their own, and `{}` matches everything.
     Refuse,
     /// Null: in documents that are written, as drivers do.
     Null,
@@ -137,8 +138,30 @@ impl<'b, 'js> Encoder<'b, 'js> {
             if let Some(parts) = parts.as_array() {
                 return self.special(parts, place, depth);
             }
+            self.refuse_stranger(object, place)?;
         }
         self.document(object, place, depth).map(Bson::Document)
+    }
+
+    /// What an object is not that is neither plain nor a value of BSON. Only results may have them.
+    fn refuse_stranger(&self, object: &Object<'js>, place: &str) -> Result<()> {
+        if self.undefined == Undefined::Keep {
+            return Ok(());
+        }
+        let refuse = |what: &str| Err(self.bridge.type_error(&format!("'{place}' is {what}")));
+        if object.is_promise() {
+            return refuse("a Promise: await it");
+        }
+        if object.is_error() {
+            return refuse("an Error: a plain object is needed");
+        }
+        let kind: Option<String> = self.bridge.function("container")?.call((object.clone(),))?;
+        match kind.as_deref() {
+            Some("cursor") => refuse("a cursor: await its toArray()"),
+            Some(kind) => refuse(&format!("a {kind}: a plain object is needed")),
+            None if self.undefined == Undefined::Refuse => refuse("an instance of a class: a plain object is needed"),
+            None => Ok(()),
+        }
     }
 
     /// A plain object, or one that is taken for one.
