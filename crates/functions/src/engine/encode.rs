@@ -5,7 +5,7 @@ use std::cell::Cell;
 use bson::oid::ObjectId;
 use bson::spec::BinarySubtype;
 use bson::{Binary, Bson, DateTime, Decimal128, Document, JavaScriptCodeWithScope, Regex, Timestamp};
-use rquickjs::{Array, Error, Function, Object, Result, Value};
+use rquickjs::{Array, Error, Exception, Function, Object, Result, Value};
 
 use super::bridge::Bridge;
 use super::decode::is_whole;
@@ -22,6 +22,12 @@ pub(super) enum Undefined {
     /// Null: in documents that are written, as drivers do.
     Null,
 }
+
+/// What an element of an array costs.
+const ELEMENT: usize = size_of::<Bson>();
+
+/// What a field costs beside its name: its value, the name's owner, and its place in the index of the document.
+const FIELD: usize = ELEMENT + size_of::<String>() + 4 * size_of::<usize>();
 
 /// How deep values may nest, as in MongoDB.
 pub(super) const MAX_DEPTH: usize = 100;
@@ -81,18 +87,17 @@ impl<'b, 'js> Encoder<'b, 'js> {
     }
 
     fn take(&self, bytes: usize) -> Result<()> {
-        match self.room.get().checked_sub(bytes.saturating_add(16)) {
+        match self.room.get().checked_sub(bytes) {
             Some(left) => {
                 self.room.set(left);
                 Ok(())
             }
-            None => Err(self.bridge.range_error("the value is too large")),
+            None => Err(Exception::throw_internal(&self.bridge.ctx, "out of memory")),
         }
     }
 
-    /// A value. `place` is what messages call it.
+    /// A value, whose own place is paid for. `place` is what messages call it.
     pub(super) fn value(&self, value: &Value<'js>, place: &str, depth: usize) -> Result<Bson> {
-        self.take(0)?;
         if let Some(number) = value.as_number() {
             return Ok(new_number(number));
         }
@@ -174,7 +179,7 @@ impl<'b, 'js> Encoder<'b, 'js> {
             if key.contains('\0') {
                 return Err(self.bridge.type_error("the name of a field has a null character"));
             }
-            self.take(key.len())?;
+            self.take(key.len().saturating_add(FIELD))?;
             if value.as_function().is_some() || value.is_symbol() {
                 match self.undefined {
                     Undefined::Refuse => {
@@ -188,7 +193,6 @@ impl<'b, 'js> Encoder<'b, 'js> {
                     if numbers.is_none() {
                         numbers = Some(self.numbers(object)?);
                     }
-                    self.take(0)?;
                     match &numbers {
                         Some(Some(numbers)) => numbers.number(&key, number)?,
                         _ => new_number(number),
@@ -203,15 +207,17 @@ impl<'b, 'js> Encoder<'b, 'js> {
     }
 
     pub(super) fn array(&self, array: &Array<'js>, place: &str, depth: usize) -> Result<Vec<Bson>> {
+        // A length is only a number: it is paid for before anything is made. `Array::len` panics where it has more than 31 bits.
+        let length: f64 = array.as_object().get("length")?;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the engine keeps 32 bits")]
+        let length = length as usize;
+        self.take(length.saturating_mul(ELEMENT))?;
         let numbers = self.numbers(array.as_object())?;
-        let mut elements = Vec::new();
-        for index in 0..array.len() {
+        let mut elements = Vec::with_capacity(length);
+        for index in 0..length {
             let value: Value<'js> = array.get(index)?;
             elements.push(match (value.as_number(), &numbers) {
-                (Some(number), Some(numbers)) => {
-                    self.take(0)?;
-                    numbers.number(&index.to_string(), number)?
-                }
+                (Some(number), Some(numbers)) => numbers.number(&index.to_string(), number)?,
                 _ => self.value(&value, place, depth + 1)?,
             });
         }

@@ -186,3 +186,17 @@ async fn speed() {
         }
     }
 }
+
+#[tokio::test]
+async fn an_array_costs_what_its_elements_take_outside_of_the_engine() {
+    let nested = "exports = (n) => { let a = []; a.length = n; for (let i = 0; i < 50; i++) { const b = []; b.length = n; b[0] = a; a = b; } return a; }";
+    let world = Draft::new()
+        .function("f", "exports = (n) => { const a = []; a.length = n; return a; };", json!({}))
+        .function("nested", nested, json!({}))
+        .options(|options| options.memory = 48 * 1024 * 1024)
+        .build();
+    assert_eq!(world.call("f", vec![Bson::Int32(100_000)]).await.unwrap().value.as_array().unwrap().len(), 100_000);
+    for (function, length) in [("f", 1_000_000), ("f", 4_000_000_000_i64), ("nested", 100_000)] {
+        assert_eq!(world.fails(function, vec![Bson::Int64(length)]).await, "InternalError: out of memory", "{length}");
+    }
+}
