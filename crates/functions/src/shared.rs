@@ -36,10 +36,10 @@ impl Shared {
     }
 
     /// Whether a rule of an HTTP service allows an action.
-    pub(crate) fn may_send(&self, service: &str, action: &str, arguments: &Document, user: &User) -> bool {
+    pub(crate) fn may_send(&self, service: &str, action: &str, arguments: Document, user: &User) -> bool {
         let rules = self.app.service_rules.iter().filter(|rule| rule.service == service);
         let allowing = rules.filter(|rule| rule.actions.iter().any(|allowed| allowed == action));
-        let context = self.context(user, None).with_args(arguments.clone());
+        let context = self.context(user, None).with_args(arguments);
         allowing.into_iter().any(|rule| match rule.when() {
             None => true,
             Some(when) => {

@@ -4,15 +4,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bson::{Bson, Document};
+use portcullis::User;
 use rquickjs::{Ctx, Exception, Function, Object, Result, Value};
 
 use super::bridge::Bridge;
 use super::encode::{Encoder, Undefined};
 use super::prepare::Slot;
 use super::state::{CallState, Outcome};
-use crate::http::OutgoingRequest;
+use crate::http::{HttpError, OutgoingRequest};
 use crate::integers::narrow;
-use crate::runtime::inside_call;
+use crate::runtime::{Shared, inside_call};
 use crate::{ActionName, BackendError, DataAction, MAX_DOCUMENTS};
 
 /// Adds them.
@@ -204,16 +205,12 @@ fn add_others<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Resul
         let document = encoder.document(&request, "", 0)?;
         let failed = |message: String| Exception::throw_message(&ctx, &message);
         let request = OutgoingRequest::read(&document).map_err(|error| failed(error.to_string()))?;
-        if let Some(service) = &service
-            && !state.shared.may_send(service, request.action(), &document, &state.input.user)
-        {
-            return Err(failed(format!("no rule of the service `{service}` allows this {}", request.action())));
-        }
-        let shared = Arc::clone(&state.shared);
+        let sender = Sender { shared: Arc::clone(&state.shared), service, user: state.input.user.clone() };
+        sender.allow(&request).map_err(|error| failed(error.to_string()))?;
         // The response is held as well, until it is in the engine.
         let bytes = state.shared.options.response.saturating_div(2).saturating_add(bson_size(&document));
         state.begin(&ctx, bytes, async move {
-            match shared.http.send(request).await {
+            match sender.shared.http.send(request, |next| sender.allow(next)).await {
                 Ok(response) => Outcome::Value(Bson::Document(response)),
                 Err(error) => {
                     let mut failed = BackendError::new(error.to_string());
@@ -224,6 +221,24 @@ fn add_others<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Resul
         })
     };
     host.set("http", Function::new(ctx.clone(), http)?)
+}
+
+/// Who sends a request: a service under its rules for a user, or `context.http`, which has none.
+struct Sender {
+    shared: Arc<Shared>,
+    service: Option<String>,
+    user: User,
+}
+
+impl Sender {
+    /// Whether the rules allow a request: asked before each is sent, those of redirects too.
+    fn allow(&self, request: &OutgoingRequest) -> std::result::Result<(), HttpError> {
+        let Some(service) = &self.service else { return Ok(()) };
+        if self.shared.may_send(service, request.action(), request.arguments(), &self.user) {
+            return Ok(());
+        }
+        Err(HttpError(format!("no rule of the service `{service}` allows this {}", request.action())))
+    }
 }
 
 fn bson_size(document: &Document) -> usize {

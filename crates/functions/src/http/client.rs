@@ -34,8 +34,12 @@ impl HttpClient {
         self.client.get_or_init(|| build(self.private_addresses)).clone()
     }
 
-    /// Sends a request, and what it is redirected to if that is wanted. Answers the object that functions see.
-    pub(crate) async fn send(&self, request: OutgoingRequest) -> Result<Document, HttpError> {
+    /// Sends a request, and what it is redirected to if that is wanted and allowed. Answers the object that functions see.
+    pub(crate) async fn send(
+        &self,
+        request: OutgoingRequest,
+        allow: impl Fn(&OutgoingRequest) -> Result<(), HttpError>,
+    ) -> Result<Document, HttpError> {
         let client = self.client()?;
         let mut request = request;
         for _ in 0..=MAX_REDIRECTS {
@@ -64,9 +68,11 @@ impl HttpClient {
                     request.method = "get";
                 }
                 request.body = None;
+                request.shown_body = None;
                 request.headers.retain(|(name, _)| !name.to_ascii_lowercase().starts_with("content-"));
             }
             request.url = next;
+            allow(&request)?;
         }
         Err(HttpError::new("too many redirects"))
     }

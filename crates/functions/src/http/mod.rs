@@ -6,4 +6,4 @@ mod digest;
 mod request;
 
 pub(crate) use client::{HttpClient, canonical};
-pub(crate) use request::OutgoingRequest;
+pub(crate) use request::{HttpError, OutgoingRequest};

@@ -1,6 +1,8 @@
-use bson::{Bson, Document};
+use bson::{Bson, Document, doc};
 use reqwest::Url;
 use thiserror::Error;
+
+use super::client::canonical;
 
 /// Why there is no response.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -20,6 +22,8 @@ pub(crate) struct OutgoingRequest {
     pub(super) url: Url,
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Option<Vec<u8>>,
+    /// The body as rules see it: before it was encoded.
+    pub(super) shown_body: Option<Bson>,
     pub(super) credentials: Option<(String, String)>,
     pub(super) digest: bool,
     pub(super) redirects: bool,
@@ -65,6 +69,11 @@ impl OutgoingRequest {
         };
         let method = text("method")?.and_then(|name| METHODS.into_iter().find(|method| *method == name));
         let method = method.ok_or_else(|| HttpError::new("the method is not known"))?;
+        if text("url")?.is_some()
+            && let Some(part) = ["scheme", "host", "path"].into_iter().find(|part| matches!(text(part), Ok(Some(_))))
+        {
+            return Err(HttpError::new(format!("a request has either `url` or `{part}`")));
+        }
         let mut url = url(text("url")?, text("scheme")?, text("host")?, text("path")?, text("fragment")?)?;
         add_query(&mut url, argument.get("query"))?;
         let mut credentials = text("username")?.map(|name| (name.to_owned(), String::new()));
@@ -100,13 +109,69 @@ impl OutgoingRequest {
         };
         add_cookies(&mut headers, argument.get("cookies"))?;
         let (digest, redirects) = (flag("digestAuth")?.unwrap_or(false), flag("followRedirects")?.unwrap_or(false));
-        Ok(Self { method, url, headers, body, credentials, digest, redirects })
+        let shown_body = shown_body(argument);
+        Ok(Self { method, url, headers, body, shown_body, credentials, digest, redirects })
     }
 
     /// The action of service rules.
     pub(crate) const fn action(&self) -> &'static str {
         self.method
     }
+
+    /// `%%args` of service rules: what is sent, not how the function has put it.
+    pub(crate) fn arguments(&self) -> Document {
+        let url = &self.url;
+        let host = match (url.host_str().unwrap_or_default(), url.port()) {
+            (host, Some(port)) => format!("{host}:{port}"),
+            (host, None) => host.to_owned(),
+        };
+        let mut query = Document::new();
+        for (name, value) in url.query_pairs() {
+            add(&mut query, &name, &value);
+        }
+        let mut headers = Document::new();
+        for (name, value) in &self.headers {
+            add(&mut headers, &canonical(name), value);
+        }
+        let mut arguments = doc! {
+            "method": self.method,
+            "url": {
+                "scheme": url.scheme(),
+                "host": host,
+                "path": url.path(),
+                "query": query,
+                "fragment": url.fragment().unwrap_or_default(),
+            },
+            "headers": headers,
+        };
+        if let Some(body) = &self.shown_body {
+            arguments.insert("body", body.clone());
+        }
+        arguments
+    }
+}
+
+/// One more value of a name.
+fn add(fields: &mut Document, name: &str, value: &str) {
+    match fields.get_mut(name) {
+        Some(Bson::Array(values)) => values.push(value.into()),
+        _ => {
+            fields.insert(name, vec![value]);
+        }
+    }
+}
+
+/// The body that a request means: the fields of a form, or what `encodeBodyAsJSON` has encoded.
+fn shown_body(argument: &Document) -> Option<Bson> {
+    let body = match (argument.get("form"), argument.get("body")) {
+        (Some(form @ Bson::Document(_)), _) => Some(form.clone()),
+        (_, Some(Bson::String(text))) if argument.get("json") == Some(&Bson::Boolean(true)) => {
+            let parsed = serde_json::from_str::<serde_json::Value>(text).ok();
+            parsed.and_then(|value| Bson::try_from(value).ok()).or_else(|| Some(text.as_str().into()))
+        }
+        (_, body) => body.cloned(),
+    };
+    body.filter(|body| !matches!(body, Bson::Null | Bson::Undefined))
 }
 
 fn url(

@@ -248,7 +248,7 @@ async fn wrong_arguments_are_named() {
 async fn services_of_type_http_are_behind_their_rules() {
     let server = serve().await;
     let base = format!("http://127.0.0.1:{}", server.port);
-    let rule = json!({"name": "r", "actions": ["get"], "when": {"%%args.url": format!("{base}/allowed")}});
+    let rule = json!({"name": "r", "actions": ["get"], "when": {"%%args.url.path": "/allowed"}});
     let draft = Draft::new()
         .file("services/web/config.json", json!({"name": "web", "type": "http"}).to_string())
         .file("services/web/rules/r.json", rule.to_string())
@@ -268,4 +268,68 @@ async fn services_of_type_http_are_behind_their_rules() {
         world.fails("f", arguments("post", "/allowed")).await,
         "Error: no rule of the service `web` allows this post"
     );
+}
+
+/// What a function gets by the service `web`, or fails with, under one rule for every action.
+async fn by_rule(server: &Server, when: serde_json::Value, source: &str) -> Result<serde_json::Value, String> {
+    let rule = json!({"name": "r", "actions": ["get", "post"], "when": when});
+    let source = format!("exports = async (base) => {{ const h = context.services.get('web'); {source} }};");
+    let world = Draft::new()
+        .file("services/web/config.json", json!({"name": "web", "type": "http"}).to_string())
+        .file("services/web/rules/r.json", rule.to_string())
+        .function("f", &source, json!({}))
+        .options(|options| options.private_addresses = true)
+        .build();
+    let base = bson(json!(format!("http://127.0.0.1:{}", server.port)));
+    let answer = world.call("f", vec![base]).await;
+    answer.map(|returned| returned.value.into_canonical_extjson()).map_err(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn rules_see_what_is_sent() {
+    let server = serve().await;
+    let host = format!("127.0.0.1:{}", server.port);
+    let get = |rest: &str| format!("return (await h.get({{ {rest} }})).statusCode;");
+    let good = Ok(json!({"$numberLong": "200"}));
+    let refused = |action: &str| Err(format!("Error: no rule of the service `web` allows this {action}"));
+    let on_host = || json!({"%%args.url.host": host, "%%args.url.scheme": "http"});
+    assert_eq!(by_rule(&server, on_host(), &get("url: `${base}/x`")).await, good);
+    assert_eq!(by_rule(&server, on_host(), &get("scheme: 'http', host: base.slice(7), path: 'x'")).await, good);
+    assert_eq!(by_rule(&server, on_host(), &get("url: base.replace('127.0.0.1', 'localhost')")).await, refused("get"));
+    // Two ways to say where would let the rule see one and the client take the other.
+    for part in ["scheme", "host", "path"] {
+        let rest = format!("url: base.replace('127.0.0.1', 'localhost'), {part}: '{host}'");
+        let wanted = Err(format!("Error: a request has either `url` or `{part}`"));
+        assert_eq!(by_rule(&server, on_host(), &get(&rest)).await, wanted);
+    }
+    let on_path = || json!({"%%args.url.path": "/open"});
+    assert_eq!(by_rule(&server, on_path(), &get("url: `${base}/shut/../open`")).await, good);
+    assert_eq!(by_rule(&server, on_path(), &get("url: `${base}/open/../shut`")).await, refused("get"));
+    let on_query = || json!({"%%args.url.query.a": ["1", "2"]});
+    assert_eq!(by_rule(&server, on_query(), &get("url: `${base}/?a=1`, query: { a: 2 }")).await, good);
+    assert_eq!(by_rule(&server, on_query(), &get("url: `${base}/?a=1&a=2&a=3`")).await, refused("get"));
+    let on_header = || json!({"%%args.headers.X-Kind": ["small"]});
+    assert_eq!(by_rule(&server, on_header(), &get("url: base, headers: { 'x-kind': 'small' }")).await, good);
+    let both = "url: base, headers: { 'x-kind': 'small', 'X-KIND': 'large' }";
+    assert_eq!(by_rule(&server, on_header(), &get(both)).await, refused("get"));
+    let on_body = || json!({"%%args.body.kind": "small"});
+    let post = |kind: &str| {
+        format!(
+            "return (await h.post({{ url: base, body: {{ kind: '{kind}' }}, encodeBodyAsJSON: true }})).statusCode;"
+        )
+    };
+    assert_eq!(by_rule(&server, on_body(), &post("small")).await, good);
+    assert_eq!(by_rule(&server, on_body(), &post("large")).await, refused("post"));
+}
+
+#[tokio::test]
+async fn rules_are_asked_again_at_each_redirect() {
+    let server = serve().await;
+    let source = "return (await h.get({ url: `${base}/moved`, followRedirects: true })).statusCode;";
+    let only = json!({"%%args.url.path": "/moved"});
+    let refused = Err("Error: no rule of the service `web` allows this get".to_owned());
+    assert_eq!(by_rule(&server, only, source).await, refused);
+    assert_eq!(server.asked.lock().unwrap().len(), 1);
+    let both = json!({"%%args.url.path": {"%in": ["/moved", "/end"]}});
+    assert_eq!(by_rule(&server, both, source).await, Ok(json!({"$numberLong": "200"})));
 }
