@@ -207,9 +207,10 @@ fn add_others<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Resul
         let request = OutgoingRequest::read(&document).map_err(|error| failed(error.to_string()))?;
         let sender = Sender { shared: Arc::clone(&state.shared), service, user: state.input.user.clone() };
         sender.allow(&request).map_err(|error| failed(error.to_string()))?;
-        // The response is held as well, until it is in the engine.
-        let bytes = state.shared.options.response.saturating_div(2).saturating_add(bson_size(&document));
-        state.begin(&ctx, bytes, async move {
+        let turns = Arc::clone(&state.requests);
+        state.begin(&ctx, bson_size(&document), async move {
+            // A response is held until it is in the engine, so only as many are on their way as there is memory for.
+            let _turn = turns.acquire_owned().await;
             match sender.shared.http.send(request, |next| sender.allow(next)).await {
                 Ok(response) => Outcome::Value(Bson::Document(response)),
                 Err(error) => {

@@ -12,6 +12,7 @@ use portcullis::eval::Request;
 use portcullis::future::BoxFuture;
 use rquickjs::{Ctx, Error, Exception, Result};
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 
 use super::bridge::{Bridge, KeptBridge};
 use super::console::Console;
@@ -51,6 +52,9 @@ pub(super) enum Outcome {
 /// An operation that runs, with its number and how many bytes it holds.
 pub(super) type Operation = BoxFuture<'static, (u32, usize, Outcome)>;
 
+/// How many requests by HTTP of one call are on their way at the same time, at most; the others wait.
+const MAX_REQUESTS: usize = 40;
+
 /// One call, as the functions of the host see it.
 pub(super) struct CallState {
     pub(super) shared: Arc<Shared>,
@@ -63,6 +67,8 @@ pub(super) struct CallState {
     pub(super) bridge: RefCell<Option<KeptBridge>>,
     /// The transactions that have begun and not ended.
     pub(super) transactions: RefCell<HashSet<u64>>,
+    /// The turns of requests by HTTP.
+    pub(super) requests: Arc<Semaphore>,
     next: Cell<u32>,
     begun: Cell<usize>,
     /// How many bytes operations hold.
@@ -72,7 +78,9 @@ pub(super) struct CallState {
 impl CallState {
     pub(super) fn new(shared: Arc<Shared>, input: CallInput) -> Self {
         let console = Console::new(input.keeps_first_lines);
+        let requests = shared.options.memory.checked_div(shared.options.response).unwrap_or(1).clamp(1, MAX_REQUESTS);
         Self {
+            requests: Arc::new(Semaphore::new(requests)),
             shared,
             rights: RefCell::new(vec![input.rights.clone()]),
             input,

@@ -333,3 +333,14 @@ async fn rules_are_asked_again_at_each_redirect() {
     let both = json!({"%%args.url.path": {"%in": ["/moved", "/end"]}});
     assert_eq!(by_rule(&server, both, source).await, Ok(json!({"$numberLong": "200"})));
 }
+
+#[tokio::test]
+async fn many_requests_wait_for_their_turn() {
+    let server = serve().await;
+    let source = "exports = async (base) => (await Promise.all(Array.from({ length: 120 }, () => context.http.get({ url: base })))).length;";
+    let world =
+        Draft::new().function("f", source, json!({})).options(|options| options.private_addresses = true).build();
+    let base = bson(json!(format!("http://127.0.0.1:{}", server.port)));
+    assert_eq!(world.value("f", vec![base]).await, json!({"$numberLong": "120"}));
+    assert_eq!(server.asked.lock().unwrap().len(), 120);
+}
