@@ -38,7 +38,9 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         return false;
     }
     if first == 0x64 && second == 0xff9b {
-        return is_public_v4(inner(high, low));
+        // The prefix that all share; those of a network's own (64:ff9b:1::/48) lead wherever it says.
+        let [_, _, middle @ .., _, _] = segments;
+        return middle == [0; 4] && is_public_v4(inner(high, low));
     }
     if let [0x2002, high, low, ..] = segments {
         return is_public_v4(inner(high, low));
@@ -98,6 +100,7 @@ mod tests {
             "::ffff:127.0.0.1",
             "::ffff:169.254.169.254",
             "64:ff9b::a9fe:a9fe",
+            "64:ff9b:1::808:808",
             "2002:7f00:1::",
             "::127.0.0.1",
             "ff02::1",
