@@ -52,6 +52,9 @@ fn message<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> rquickjs::Result<St
     if value.is_string() {
         return bridge.text(value);
     }
+    if value.is_undefined() {
+        return Ok("undefined".to_owned());
+    }
     let thrown = Encoder::new(bridge, Undefined::Keep, 1024 * 1024)?.value(value, "", 0)?;
     Ok(thrown.into_relaxed_extjson().to_string())
 }
