@@ -107,12 +107,21 @@ fn arguments<'js>(state: &CallState, bridge: &Bridge<'js>, given: &Object<'js>) 
         let encoded = match key.as_str() {
             "document" | "documents" | "replacement" | "update" => written.value(&value, &key, 0)?,
             "operations" => operations(&strict, &written, bridge, &value)?,
-            _ => strict.value(&value, &key, 0)?,
+            _ => condition(&strict, bridge, &key, &value)?,
         };
         arguments.insert(key, encoded);
     }
     let used = room.saturating_sub(strict.room()).saturating_add(room.saturating_sub(written.room()));
     Ok((arguments, used))
+}
+
+/// What says which documents are meant, or how they are answered. Dates, ids and boxed strings are objects of the engine as well, so that a
+/// filter is a document is seen here.
+fn condition<'js>(strict: &Encoder<'_, 'js>, bridge: &Bridge<'js>, key: &str, value: &Value<'js>) -> Result<Bson> {
+    match strict.value(value, key, 0)? {
+        encoded if key != "filter" || matches!(encoded, Bson::Document(_)) => Ok(encoded),
+        _ => Err(bridge.type_error("the filter must be an object")),
+    }
 }
 
 /// The operations of `bulkWrite`: each an object with one key, and an object of arguments under it.
@@ -134,9 +143,11 @@ fn operations<'js>(
                 if value.is_undefined() {
                     continue;
                 }
-                let encoder =
-                    if matches!(key.as_str(), "document" | "replacement" | "update") { written } else { strict };
-                arguments.insert(key.clone(), encoder.value(&value, &key, 0)?);
+                let encoded = match key.as_str() {
+                    "document" | "replacement" | "update" => written.value(&value, &key, 0)?,
+                    _ => condition(strict, bridge, &key, &value)?,
+                };
+                arguments.insert(key, encoded);
             }
             made.insert(name, arguments);
         }
