@@ -19,6 +19,7 @@ pub mod jwks;
 mod live_finding;
 #[cfg(feature = "mongodb")]
 pub mod mongodb;
+#[cfg(any(feature = "embedded", feature = "mongodb"))]
 mod record;
 #[cfg(any(feature = "embedded", feature = "mongodb"))]
 mod trigger_records;
