@@ -241,7 +241,7 @@ impl Stores {
     fn documents(&self) -> DataStore {
         match self {
             Self::Embedded { documents, .. } => documents.clone().into(),
-            Self::Server(server) => server.clone().into(),
+            Self::Server(server) => DataStore::of_server(server),
         }
     }
 

@@ -28,9 +28,11 @@ impl From<EmbeddedDocuments> for DataStore {
     }
 }
 
-impl From<Server> for DataStore {
-    fn from(server: Server) -> Self {
-        Self { documents: Arc::from(server.documents()), kind: Kind::Server(server) }
+impl DataStore {
+    /// A server's.
+    #[must_use]
+    pub fn of_server(server: &Server) -> Self {
+        Self { documents: Arc::from(server.documents()), kind: Kind::Server(server.clone()) }
     }
 }
 
