@@ -3,7 +3,7 @@ use std::sync::Arc;
 use bson::Document;
 use thiserror::Error;
 
-use super::decision::{Decision, Reason, Visible};
+use super::decision::Reason;
 use super::guard::{Entrance, Guard};
 use crate::eval::{Context, Documents, Errors, EvalError, Evaluation, Residual, Truth};
 use crate::expr::PatternAllowance;
@@ -160,11 +160,12 @@ fn compile_sort(node: &Node) -> Result<Sort, Located<QueryError>> {
 
 impl Guard {
     /// Runs a query on a collection in memory. The query is applied to the documents as the user may read them: to it,
-    /// a hidden field is Missing.
+    /// a hidden field is Missing, and a document on which a rule fails is left out as one that is
+    /// [unreadable](Self::take_unreadable).
     ///
     /// # Errors
-    /// If there are no rules, if a condition that affects any document fails, or if the rules refer to a part of the
-    /// context that was not supplied.
+    /// If there are no rules, if the rules refer to a part of the context that was not supplied, if they wait for a
+    /// function, or if they make too many calls.
     pub fn find<'d>(
         &self,
         query: &Query,
@@ -175,7 +176,7 @@ impl Guard {
         let filter = self.answering(query);
         let mut found = Vec::new();
         for document in documents {
-            let Some(visible) = seen(self.read(document))? else { continue };
+            let Some(visible) = self.seen(document)? else { continue };
             if filter.answers((&visible).into())? {
                 found.push(visible);
             }
@@ -184,6 +185,16 @@ impl Guard {
         let Some(projection) = &query.projection else { return Ok(found) };
         let left = found.iter().map(|document| projection.apply(document)).collect::<Result<_, _>>();
         left.map_err(|error| QueryError::Failed(vec![error.into()]))
+    }
+
+    /// The visible part of a document; `None` if it is left out.
+    fn seen(&self, document: DocumentRef<'_>) -> Result<Option<Document>, QueryError> {
+        let decision = self.read(document);
+        if let Some(Reason::Failed) = decision.reason() {
+            self.leave_out(decision.errors()).map_err(QueryError::Failed)?;
+        }
+        let visible = decision.allowed().map(|visible| visible.to_document()).transpose();
+        visible.map_err(|error| QueryError::Failed(vec![error.into()]))
     }
 
     /// Checks whether queries are possible at all.
@@ -267,13 +278,4 @@ impl Query {
             error => QueryError::Order(error),
         })
     }
-}
-
-/// The visible part of a document; `None` if it is left out.
-fn seen(decision: Decision<'_, Visible<'_>>) -> Result<Option<Document>, QueryError> {
-    if let Some(Reason::Failed) = decision.reason() {
-        return Err(QueryError::Failed(decision.errors().to_vec()));
-    }
-    let visible = decision.allowed().map(|visible| visible.to_document()).transpose();
-    visible.map_err(|error| QueryError::Failed(vec![error.into()]))
 }

@@ -1,9 +1,10 @@
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use bson::DateTime;
 
 use super::bound::BoundRole;
 use super::decision::{Decision, Outcome, Reason};
+use super::unreadable::Unreadable;
 use super::visibility::Visibility;
 use crate::eval::{Binder, Context, Documents, Errors, EvalError, Evaluation, Residual, Truth};
 use crate::policy::{Policy, Presence, Role, Rule};
@@ -44,6 +45,7 @@ pub struct Guard {
     pub(super) range: OnceLock<Range>,
     /// Computed for the first query and then reused.
     pub(super) visibility: OnceLock<Visibility>,
+    pub(super) unreadable: Mutex<Option<Unreadable>>,
 }
 
 /// How access to documents is decided.
@@ -147,7 +149,8 @@ impl Guard {
     }
 
     fn of(context: Context, policy: Arc<Policy>, entrance: Entrance, schema: Option<BoundSchema>) -> Self {
-        Self { context, policy, entrance, schema, range: OnceLock::new(), visibility: OnceLock::new() }
+        let (range, visibility, unreadable) = (OnceLock::new(), OnceLock::new(), Mutex::default());
+        Self { context, policy, entrance, schema, range, visibility, unreadable }
     }
 
     /// The context to which it is bound.
@@ -214,7 +217,7 @@ impl BoundFilters {
         }
         let mut hidden_by = None;
         for (filter, query) in &self.queries {
-            // A failing query fails the request whatever the others decide; one that cannot fail is no longer relevant.
+            // A failing query is reported whatever the others decide; one that cannot fail is no longer relevant.
             if hidden_by.is_some() && !query.can_fail() {
                 continue;
             }

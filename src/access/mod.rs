@@ -14,6 +14,7 @@ mod named_paths;
 mod narrow;
 mod plan;
 mod read;
+mod unreadable;
 mod visibility;
 mod write;
 
@@ -25,4 +26,5 @@ pub use explain::{Explanation, Operation, RoleTrace, RuleTrace};
 pub use explain_plan::{FilterPlan, PlanExplanation, RolePlan};
 pub use guard::Guard;
 pub(crate) use named_paths::{Named, NamedPath};
+pub use unreadable::Unreadable;
 pub(crate) use visibility::{Shown, Visibility};

@@ -131,7 +131,7 @@ impl Calls {
         arguments: &[Bson],
     ) -> Result<Arc<Bson>, FunctionError> {
         let key = key(name, arguments)?;
-        {
+        let answered = {
             let results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(result) = results.get(&key) {
                 return result.clone();
@@ -139,15 +139,21 @@ impl Calls {
             if results.len() >= MAX_CALLS {
                 return Err(FunctionError::TooManyCalls);
             }
-        }
+            results.len()
+        };
         // The lock is not held meanwhile: the function may come back to this very request.
         let result = host.call(name, arguments).map(Arc::new);
         if let Err(FunctionError::Pending(_)) = result {
             let call = PendingCall { name: name.to_owned(), arguments: arguments.to_vec() };
             let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-            if pending.len() < MAX_CALLS && !pending.contains(&call) {
-                pending.push(call);
+            if pending.contains(&call) {
+                return result;
             }
+            // Nothing is gained by fetching the others.
+            if answered.saturating_add(pending.len()) >= MAX_CALLS {
+                return Err(FunctionError::TooManyCalls);
+            }
+            pending.push(call);
             return result;
         }
         self.results.lock().unwrap_or_else(PoisonError::into_inner).insert(key, result.clone());

@@ -35,7 +35,8 @@ impl<'s> GuardedCollection<'s> {
     /// after some have been returned. Without a sort order in the request, their order is unspecified.
     ///
     /// # Errors
-    /// If there are no rules, a rule or the database fails, or the request exceeds a limit.
+    /// If there are no rules, the rules need what was not supplied or wait for a function, the database fails, or the
+    /// request exceeds a limit.
     pub async fn find(&self, request: &FindRequest) -> Result<RedactedCursor<'s>, GuardedError> {
         self.admit_reading()?;
         let reading = ReadPlan::new(self.guard, request);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::access::{QueryError, Reason};
-use crate::eval::{EvalError, FunctionError};
+use crate::eval::{EvalError, FunctionError, MAX_CALLS};
 use crate::store::documents::DocumentsError;
 use crate::text::{Located, OneLine, excerpt};
 use crate::update::UpdateError;
@@ -55,7 +55,8 @@ pub enum GuardedError {
         /// The reason, which may reveal hidden fields.
         reason: Box<Denial>,
     },
-    /// A condition that affects the result failed.
+    /// The rules fail whatever the documents are, or wait for a function. A document on which a rule fails is
+    /// [left out](crate::access::Guard::take_unreadable) instead.
     #[error("a rule of the collection failed")]
     Failed(Vec<EvalError>),
     /// The request exceeded a limit.
@@ -178,6 +179,12 @@ pub enum LimitExceeded {
          that are visible in every document"
     )]
     Sought(usize),
+    /// Calls of functions by rules.
+    #[error(
+        "the rules would call functions more than {MAX_CALLS} times; narrow the filter by fields that are visible in every \
+         document"
+    )]
+    Calls,
     /// Time for one batch.
     #[error("not finished within {} seconds; narrow the filter", .0.as_secs())]
     Time(Duration),
@@ -240,6 +247,11 @@ impl GuardedError {
         }
     }
 
+    pub(super) fn of_rules(errors: Vec<EvalError>) -> Self {
+        let is_spent = errors.contains(&EvalError::Function(FunctionError::TooManyCalls));
+        if is_spent { LimitExceeded::Calls.into() } else { Self::Failed(errors) }
+    }
+
     /// Whether the only failures are calls of functions whose results are [pending](crate::eval::FunctionError::Pending).
     #[must_use]
     pub fn waits(&self) -> bool {
@@ -268,7 +280,7 @@ impl From<QueryError> for GuardedError {
         match error {
             QueryError::NoRule(namespace) => Self::NoRule(namespace),
             QueryError::RulesInvalid => Self::RulesInvalid,
-            QueryError::Failed(errors) => Self::Failed(errors),
+            QueryError::Failed(errors) => Self::of_rules(errors),
             other => Self::Query(Located::new(other, crate::text::Span::default())),
         }
     }

@@ -73,7 +73,7 @@ impl<'s> Stream<'s> {
     fn see(&mut self, stored: &RawDocumentBuf) -> Result<Option<RawDocumentBuf>, GuardedError> {
         let decision = self.guard.read_into(stored, &mut self.buffer);
         if let Some(Reason::Failed) = decision.reason() {
-            return Err(GuardedError::Failed(decision.errors().to_vec()));
+            self.guard.leave_out(decision.errors()).map_err(GuardedError::of_rules)?;
         }
         let Some(visible) = decision.allowed() else { return Ok(None) };
         let asked = match &self.check {

@@ -112,7 +112,7 @@ impl<'s> Watched<'s> {
     /// The next event; waits about a second for it.
     ///
     /// # Errors
-    /// If the database or a rule fails. Changes may have been missed. Where the error [waits](GuardedError::waits) for functions, the
+    /// If the database fails, or a rule does for all documents. A document on which a rule fails is as one that may not be read. Changes may have been missed. Where the error [waits](GuardedError::waits) for functions, the
     /// host supplies their results to the context of the guard and asks again, for the same change.
     pub async fn next(&mut self) -> Result<WatchEvent, GuardedError> {
         if self.is_over() {
@@ -160,7 +160,7 @@ impl<'s> Watched<'s> {
     /// The visible change, according to the document before and after it.
     fn judged(&self, guard: &Guard, change: &StoredChange) -> Result<Option<VisibleChange>, GuardedError> {
         let see = |document: &Option<RawDocumentBuf>| match document {
-            Some(document) => see(guard, &self.filter, document),
+            Some(document) => see(self.guard, guard, &self.filter, document),
             None => Ok(None),
         };
         let (before, after) = (see(&change.before)?, see(&change.after)?);

@@ -6,15 +6,16 @@ use crate::guarded::error::GuardedError;
 use crate::store::documents::{ChangeOperation, StoredChange, UpdateDescription};
 use crate::value::{DocumentRef, Malformed, ValueRef};
 
-/// The visible part of a document, if it matches.
+/// The visible part of a document, if it matches. `stream` is the guard of the stream, and `guard` the same at this time.
 pub(super) fn see(
+    stream: &Guard,
     guard: &Guard,
     filter: &Answered,
     document: &RawDocumentBuf,
 ) -> Result<Option<RawDocumentBuf>, GuardedError> {
     let decision = guard.read(document);
     if let Some(Reason::Failed) = decision.reason() {
-        return Err(GuardedError::Failed(decision.errors().to_vec()));
+        stream.leave_out(decision.errors()).map_err(GuardedError::of_rules)?;
     }
     let Some(visible) = decision.allowed() else { return Ok(None) };
     let visible = visible.as_document();

@@ -40,13 +40,12 @@ impl Writing<'_> {
             }
             let decision = self.collection.guard.read_into(&document, &mut buffer);
             if let Some(Reason::Failed) = decision.reason() {
-                let error = GuardedError::Failed(decision.errors().to_vec());
-                // Goes on, so that the pending function calls of all documents are collected at once.
-                if error.waits() {
-                    waits.get_or_insert(error);
-                    continue;
+                match self.collection.guard.leave_out(decision.errors()).map_err(GuardedError::of_rules) {
+                    // Goes on, so that the pending function calls of all documents are collected at once.
+                    Err(error) if error.waits() => _ = waits.get_or_insert(error),
+                    left_out => left_out?,
                 }
-                return Err(error);
+                continue;
             }
             let Some(visible) = decision.allowed() else { continue };
             if let Some(check) = &reading.check

@@ -7,6 +7,7 @@ use super::failure_report::{At, Standing};
 use super::prepare::{Prepared, Sought, Step};
 use super::request::{Moment, Write};
 use crate::access::{Buffer, Decision, Outcome};
+use crate::eval::{EvalError, FunctionError};
 use crate::guarded::GuardedCollection;
 use crate::guarded::error::{Denial, GuardedError, LimitExceeded, WriteKind};
 use crate::guarded::redacted_cursor::project;
@@ -141,6 +142,9 @@ impl GuardedCollection<'_> {
 
     pub(super) fn judged(&self, operation: WriteKind, decision: &Decision<'_, ()>) -> Result<(), GuardedError> {
         let Outcome::Deny(reason) = decision.outcome() else { return Ok(()) };
+        if decision.errors().contains(&EvalError::Function(FunctionError::TooManyCalls)) {
+            return Err(LimitExceeded::Calls.into());
+        }
         let role = decision.role().map(str::to_owned);
         let denial = Denial { role, errors: decision.errors().to_vec(), ..Denial::of(reason.clone()) };
         Err(denial.denies(operation))

@@ -12,6 +12,7 @@
 
 mod changes;
 mod documents;
+mod failing_rules;
 mod jwks;
 mod killed;
 mod login;

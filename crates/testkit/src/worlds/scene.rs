@@ -1,7 +1,7 @@
 //! Two worlds: the same rules and the same user, and two collections that differ only in what he may not read.
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
-use portcullis::access::{Guard, Reason};
+use portcullis::access::Guard;
 use portcullis::eval::{Context, Environment, Request};
 use portcullis::policy::{self, RulesFile};
 use portcullis::testfile;
@@ -86,7 +86,7 @@ pub enum Seen {
     Nothing,
     /// In BSON's own bytes, and by which role.
     Part(RawDocumentBuf, Option<String>),
-    /// A rule fails on it, and every request with it.
+    /// It cannot be read at all.
     Failure,
 }
 
@@ -102,9 +102,6 @@ impl Eyes {
     pub fn see(&self, stored: &Document) -> Seen {
         let Ok(stored) = RawDocumentBuf::try_from(stored) else { return Seen::Failure };
         let decision = self.guard.read(&*stored);
-        if let Some(Reason::Failed) = decision.reason() {
-            return Seen::Failure;
-        }
         let role = decision.role().map(str::to_owned);
         match decision.allowed() {
             None => Seen::Nothing,
@@ -115,7 +112,7 @@ impl Eyes {
         }
     }
 
-    /// Whether it may be stored at all: no rule fails on it, and it satisfies the schema.
+    /// Whether it may be stored at all: it is a document that satisfies the schema.
     pub fn may_be_stored(&self, document: &Document) -> bool {
         self.see(document) != Seen::Failure
             && self.system.as_ref().is_none_or(|system| system.insert(document).is_allowed())
