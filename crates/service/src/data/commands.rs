@@ -40,7 +40,11 @@ impl Commanded<'_> {
 
     async fn act(&mut self, action: Action) -> Result<Bson, ClientError> {
         match action {
-            Action::Find => self.find(self.most()).await,
+            Action::Find => {
+                natural(self.options, "skip")?;
+                let limit = self.most()?;
+                self.find(limit).await
+            }
             Action::FindOne => Ok(first(self.find(1).await?)),
             Action::Aggregate => {
                 let pipeline = self.options.get("pipeline").cloned().unwrap_or_else(|| Bson::Array(Vec::new()));
@@ -93,20 +97,19 @@ impl Commanded<'_> {
     }
 
     /// As many documents as one request finds.
-    fn most(&self) -> i64 {
+    fn most(&self) -> Result<i64, ClientError> {
         let most = i64::try_from(MAX_FOUND).unwrap_or(i64::MAX);
-        let limit = self.options.get("limit").and_then(|limit| ValueRef::from(limit).number());
-        limit.and_then(Number::integer).filter(|limit| *limit > 0).map_or(most, |limit| limit.min(most))
+        let limit = natural(self.options, "limit")?;
+        Ok(limit.filter(|limit| *limit > 0).map_or(most, |limit| limit.min(most)))
     }
 
     async fn count(&mut self) -> Result<Bson, ClientError> {
+        let (skip, limit) = (natural(self.options, "skip")?, natural(self.options, "limit")?);
         // A transaction has no `count`; and without a filter it counts what transactions have written that may never happen.
         if self.joined.is_some() || self.filter().is_empty() {
             let mut stages = vec![doc! { "$match": self.filter() }];
-            for (name, stage) in [("skip", "$skip"), ("limit", "$limit")] {
-                let number = self.options.get(name).filter(|number| count(Some(number)) > 0);
-                stages.extend(number.map(|number| doc! { stage: number.clone() }));
-            }
+            stages.extend(skip.filter(|number| *number > 0).map(|number| doc! { "$skip": number }));
+            stages.extend(limit.filter(|number| *number > 0).map(|number| doc! { "$limit": number }));
             stages.push(doc! { "$count": "n" });
             let command = doc! { "aggregate": self.collection(), "pipeline": stages, "cursor": {} };
             let counted = first(documents(self.cursor(command).await?)?);
@@ -294,6 +297,21 @@ impl Commanded<'_> {
     }
 }
 
+/// The number that `skip` or `limit` is, where it is given: as the embedded store takes it. The server itself would take a limit
+/// below 0 for another question.
+fn natural(options: &Document, name: &str) -> Result<Option<i64>, ClientError> {
+    let given = match options.get(name) {
+        None | Some(Bson::Null | Bson::Undefined) => return Ok(None),
+        Some(given) => given,
+    };
+    let number = ValueRef::from(given).number().and_then(Number::integer).filter(|number| *number >= 0);
+    let wrong = || {
+        let message = "`skip` and `limit` are whole numbers that are not negative";
+        ClientError::bad(ErrorCode::MongoDBError, message)
+    };
+    number.map(Some).ok_or_else(wrong)
+}
+
 /// What an update is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Change {
@@ -426,5 +444,26 @@ fn first(documents: Bson) -> Bson {
     match documents {
         Bson::Array(documents) => documents.into_iter().next().unwrap_or(Bson::Null),
         _ => Bson::Null,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::bson;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_number_of_documents_is_refused() {
+        let given = |limit: Bson| natural(&doc! { "limit": limit }, "limit");
+        for wrong in [bson!(-1), bson!(1.5), bson!("2"), bson!(true), bson!([]), bson!(f64::NAN), bson!(-1_i64)] {
+            let error = given(wrong.clone()).unwrap_err();
+            assert_eq!(error.code, Some(ErrorCode::MongoDBError), "{wrong}");
+        }
+        for (right, number) in [(bson!(0), 0), (bson!(2), 2), (bson!(2.0), 2), (bson!(3_i64), 3)] {
+            assert_eq!(given(right).unwrap(), Some(number));
+        }
+        assert_eq!(given(Bson::Null).unwrap(), None);
+        assert_eq!(natural(&doc! {}, "limit").unwrap(), None);
     }
 }
