@@ -94,6 +94,9 @@ pub struct DataAction {
     pub transaction: Option<u64>,
     /// `%%request` for the rules of a user: the request of the call.
     pub request: Option<Request>,
+    /// Whether a rule called the function. What it is not told of documents on which other rules fail could make it grant, so that
+    /// the action is to fail instead.
+    pub by_rule: bool,
 }
 
 /// The actions of a MongoDB client in a function, each with its arguments and what [`Backend::data`] answers. Absent arguments are absent

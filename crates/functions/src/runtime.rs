@@ -106,6 +106,7 @@ impl Runtime {
                 request: call.request,
                 http: call.http,
                 keeps_first_lines: call.entry == Entry::Trigger,
+                by_rule: call.entry == Entry::Rule,
                 nesting,
                 handle: Handle::current(),
                 stop,

@@ -57,7 +57,9 @@ fn add_data<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<
         };
         let request = if rights.is_system() { None } else { state.input.request.clone() };
         let (service, database) = (text(1)?, text(2)?);
-        let action = DataAction { rights, service, database, collection, name, arguments, transaction, request };
+        let by_rule = state.input.by_rule;
+        let action =
+            DataAction { rights, service, database, collection, name, arguments, transaction, request, by_rule };
         let backend = Arc::clone(&state.shared.backend);
         let nesting = state.input.nesting;
         state.begin(&ctx, bytes, async move {

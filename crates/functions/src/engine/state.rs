@@ -32,6 +32,8 @@ pub(crate) struct CallInput {
     pub(crate) request: Option<Request>,
     pub(crate) http: Option<HttpRequest>,
     pub(crate) keeps_first_lines: bool,
+    /// Whether a rule called it.
+    pub(crate) by_rule: bool,
     /// How many calls of functions by rules this one is inside of.
     pub(crate) nesting: usize,
     pub(crate) handle: Handle,

@@ -57,6 +57,7 @@ impl Stored {
             arguments: doc! { "documents": documents },
             transaction: None,
             request: None,
+            by_rule: false,
         };
         self.carry_out(action).await.unwrap();
     }
@@ -72,6 +73,7 @@ impl Stored {
             arguments: doc! { "filter": {}, "sort": { "_id": 1 } },
             transaction: None,
             request: None,
+            by_rule: false,
         };
         let found = self.carry_out(action).await.unwrap();
         found.as_array().unwrap().iter().map(|found| found.as_document().unwrap().clone()).collect()

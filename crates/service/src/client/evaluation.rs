@@ -1,6 +1,6 @@
 //! Decisions for other rule engines and gateways, which ask for any user: whoever asks holds a key of the application.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document, doc};
@@ -14,7 +14,7 @@ use portcullis::user::User;
 use portcullis::value::DocumentRef;
 
 use super::{ClientApi, ClientError, ErrorCode};
-use crate::data::{Asker, told};
+use crate::data::{Asker, log_unreadable, told};
 
 /// How old the custom data of a user may be.
 const AGE: Duration = Duration::from_secs(5);
@@ -89,13 +89,15 @@ impl ClientApi {
         );
         let request = json::parse(&request).map_err(ClientError::internal)?;
         let request = FindRequest::parse(&request).map_err(|error| told(&error, None))?;
-        let collection = GuardedCollection::new(&**self.data.documents(), place, &guard);
+        let collection = GuardedCollection::new(&**self.data.documents(), place.clone(), &guard);
+        let began = Instant::now();
         let found = loop {
             let found = match collection.find(&request).await {
                 Ok(found) => found.all().await,
                 Err(error) => Err(error),
             };
-            if !self.data.answer(&guard, &asker, guard.context().pending()).await? {
+            if !self.data.answer(&guard, &asker, guard.context().pending(), began).await? {
+                log_unreadable(guard.take_unreadable(), &place);
                 break found.map_err(|error| told(&error, None))?;
             }
         };
@@ -139,9 +141,10 @@ impl Evaluator<'_> {
         let Some(document) = document else {
             return Ok(Evaluation::denied("no-document", "there is no such document"));
         };
+        let began = Instant::now();
         loop {
             let evaluation = decide(guard, &document, question)?;
-            if !self.api.data.answer(guard, asker, guard.context().pending()).await? {
+            if !self.api.data.answer(guard, asker, guard.context().pending(), began).await? {
                 return Ok(evaluation);
             }
         }

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::position_names::PositionNames;
 use super::{ClientApi, ClientError, ErrorCode};
-use crate::data::{Asker, told};
+use crate::data::{Asker, log_unreadable, told};
 
 /// An item of a stream.
 #[derive(Debug)]
@@ -98,7 +98,7 @@ impl ClientApi {
             let happened = watched.next().await;
             match &happened {
                 Err(error) if error.waits() => {
-                    match self.data.answer(&guard, &asker, guard.context().pending()).await {
+                    match self.data.answer(&guard, &asker, guard.context().pending(), Instant::now()).await {
                         Ok(true) => continue,
                         Ok(false) => {}
                         Err(error) => return drop(items.send(StreamItem::Failed(error)).await),
@@ -107,6 +107,7 @@ impl ClientApi {
                 // An answer is good for one change: the next one may come much later.
                 _ => guard.context().forget_calls(),
             }
+            log_unreadable(guard.take_unreadable(), &asked.namespace);
             // The token may end before the stream; the session may not. No change is told to one that has ended.
             let is_change = matches!(happened, Ok(WatchEvent::Change(_)));
             if is_change || looked.elapsed() >= Duration::from_secs(1) {

@@ -2,10 +2,10 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 use bson::Bson;
-use portcullis::access::Guard;
+use portcullis::access::{Guard, Unreadable};
 use portcullis::app::{App, Secrets};
 use portcullis::eval::{Context, FunctionError, MAX_CALLS, PendingCall, Request};
-use portcullis::guarded::{GuardedCollection, Limits};
+use portcullis::guarded::{GuardedCollection, GuardedError, LimitExceeded, Limits};
 use portcullis::json::Node;
 use portcullis::store::documents::{DocumentStore, Namespace};
 use portcullis::user::User;
@@ -17,6 +17,7 @@ use super::joined::JoinedStore;
 use super::reserved::Reserved;
 use super::rule_functions::{RuleFunctions, Unanswered};
 use super::store::DataStore;
+use super::told::told;
 use super::transactions::Transactions;
 use crate::client::{ClientError, ErrorCode};
 
@@ -46,6 +47,8 @@ pub(crate) struct Target {
     pub(crate) namespace: Namespace,
     /// The transaction that it is part of.
     pub(crate) transaction: Option<u64>,
+    /// Whether a function of a rule acts, for whom a rule that fails on a document is a failure.
+    pub(crate) by_rule: bool,
 }
 
 impl Target {
@@ -55,7 +58,7 @@ impl Target {
         let namespace = namespace.filter(|found| found.database() == database).ok_or_else(|| {
             ClientError::bad(ErrorCode::InvalidParameter, "the database or the collection has no valid name")
         })?;
-        Ok(Self { service: service.to_owned(), namespace, transaction: None })
+        Ok(Self { service: service.to_owned(), namespace, transaction: None, by_rule: false })
     }
 }
 
@@ -107,14 +110,21 @@ impl Data {
     }
 
     /// Calls the functions that the rules of a guard wait for; whether there were any, so that it is to be asked again.
+    ///
+    /// # Errors
+    /// It takes longer than a request that began at a time may.
     pub(crate) async fn answer(
         &self,
         guard: &Guard,
         asker: &Asker,
         calls: Vec<PendingCall>,
+        began: Instant,
     ) -> Result<bool, ClientError> {
         let waits = !calls.is_empty();
         for call in calls {
+            if began.elapsed() >= Limits::TIME {
+                return Err(told(&LimitExceeded::Time(Limits::TIME).into(), None));
+            }
             let answer = match self.functions.get().and_then(Weak::upgrade) {
                 Some(functions) => functions.call(&call, asker).await,
                 None => Err(FunctionError::NotFound(call.name.clone())),
@@ -164,16 +174,28 @@ impl Data {
             let result = guarded.carry_out(&collection).await;
             let calls = awaiting.calls();
             // What has been written is not written again.
-            if calls.is_empty() || (guarded.action.writes() && result.is_ok()) {
+            let is_done = calls.is_empty() || (guarded.action.writes() && result.is_ok());
+            // What is too much already does not become less by answers.
+            let is_too_much = |error: &ClientError| error.code == Some(ErrorCode::ReadSizeLimitExceeded);
+            let unreadable = guard.take_unreadable();
+            if is_done || result.as_ref().is_err_and(is_too_much) {
+                if let (true, Some(unreadable)) = (target.by_rule, &unreadable) {
+                    return Err(told(&GuardedError::Failed(unreadable.errors.clone()), None));
+                }
+                log_unreadable(unreadable, &target.namespace);
                 return result;
             }
-            if began.elapsed() >= Limits::TIME {
-                break;
-            }
-            self.answer(guard, asker, calls).await?;
+            self.answer(guard, asker, calls, began).await?;
         }
-        Err(ClientError::internal("the functions that the rules call take too long"))
+        Err(told(&LimitExceeded::Calls.into(), None))
     }
+}
+
+/// Logs that a query left out documents because a rule failed on them, which clients are not told.
+pub(crate) fn log_unreadable(unreadable: Option<Unreadable>, namespace: &Namespace) {
+    let Some(Unreadable { documents, errors, .. }) = unreadable else { return };
+    let private = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    tracing::warn!(%namespace, documents, private, "documents are hidden because a rule failed on them");
 }
 
 /// What is told of a transaction that cannot go on.

@@ -20,7 +20,7 @@ mod system;
 mod told;
 mod transactions;
 
-pub(crate) use access::{Asker, Data, Target};
+pub(crate) use access::{Asker, Data, Target, log_unreadable};
 pub(crate) use action::Action;
 pub(crate) use guarded::missing;
 pub(crate) use nodes::of_bson;

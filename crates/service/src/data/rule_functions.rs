@@ -44,6 +44,7 @@ mod tests {
     use portcullis_store::EmbeddedDocuments;
 
     use super::*;
+    use crate::client::ErrorCode;
     use crate::data::{Action, Data, DataStore, Reserved, Target, of_bson};
 
     /// Answers whether the level of the caller is as high, and counts how often it is asked.
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_rule_gets_each_answer_once_and_a_failure_denies() {
+    async fn a_rule_gets_each_answer_once() {
         let levels = Arc::new(Levels::default());
         let data = data(&levels, &[1, 1, 2, 3, 2]).await;
         let found = act(&data, &asker(), Action::Find, bson!({ "sort": { "_id": 1 } })).await;
@@ -106,10 +107,59 @@ mod tests {
         assert_eq!(*levels.calls.lock().unwrap(), [1.into(), 2.into(), 3.into()]);
         let found = act(&data, &asker(), Action::Count, bson!({ "filter": { "level": { "$gt": 1 } } })).await;
         assert_eq!(found, Ok(Bson::Int64(2)));
-        let others = Arc::new(Levels::default());
-        let data = self::data(&others, &[1, 13]).await;
-        // As any rule that fails.
-        assert!(act(&data, &asker(), Action::Find, bson!({})).await.is_err());
+    }
+
+    /// Otherwise the filter could ask about what is hidden.
+    #[tokio::test]
+    async fn a_document_on_which_a_function_fails_is_as_one_that_is_not_there() {
+        let mut answers = Vec::new();
+        for levels in [&[1, 2, 3][..], &[1, 2, 3, 13, 13]] {
+            let data = data(&Arc::new(Levels::default()), levels).await;
+            let mut of_world = Vec::new();
+            for filter in [bson!({}), bson!({ "level": { "$gt": 9 } }), bson!({ "level": 13 }), bson!({ "_id": 4 })] {
+                let query = bson!({ "filter": filter.clone(), "sort": { "_id": 1 } });
+                for action in [Action::Find, Action::FindOne, Action::Count] {
+                    of_world.push(act(&data, &asker(), action, query.clone()).await);
+                }
+                let pipeline = bson!({ "pipeline": [{ "$match": filter.clone() }, { "$count": "n" }] });
+                of_world.push(act(&data, &asker(), Action::Aggregate, pipeline).await);
+                let update = bson!({ "filter": filter.clone(), "update": { "$set": { "n": 1 } } });
+                for action in [Action::UpdateOne, Action::UpdateMany] {
+                    of_world.push(act(&data, &asker(), action, update.clone()).await);
+                }
+            }
+            of_world.push(act(&data, &asker(), Action::DeleteMany, bson!({ "filter": { "level": 13 } })).await);
+            assert!(of_world.iter().all(Result::is_ok), "{of_world:?}");
+            let target = Target::of("mongodb-atlas", "guild", "quests").unwrap();
+            let untouched = doc! { "filter": { "level": 13, "n": Bson::Null } };
+            let untouched = data.act_as_system(&target, Action::Count, &untouched).await;
+            assert_eq!(untouched.unwrap(), Bson::Int64(i64::try_from(levels.len()).unwrap() - 3));
+            answers.push(of_world);
+        }
+        assert_eq!(answers[0], answers[1]);
+    }
+
+    #[tokio::test]
+    async fn more_calls_than_a_request_may_make_are_a_limit() {
+        let levels = Arc::new(Levels::default());
+        let all: Vec<i32> = (-1200..0).collect();
+        let data = data(&levels, &all).await;
+        let target = Target::of("mongodb-atlas", "guild", "quests").unwrap();
+        let of = |options: Bson| of_bson(&options).unwrap();
+        let update = bson!({ "filter": { "level": { "$lt": 0 } }, "update": { "$set": { "n": 1 } } });
+        for (action, options) in [
+            (Action::Find, bson!({})),
+            (Action::Count, bson!({})),
+            (Action::Aggregate, bson!({ "pipeline": [] })),
+            (Action::UpdateMany, update),
+        ] {
+            let error = data.act(&asker(), &target, action, &of(options)).await.unwrap_err();
+            assert_eq!(error.code, Some(ErrorCode::ReadSizeLimitExceeded), "{action:?}: {}", error.message);
+        }
+        // No more are made than may be, for each of the four.
+        assert!(levels.asks.load(Ordering::Relaxed) <= 4000);
+        let found = act(&data, &asker(), Action::Count, bson!({ "filter": { "_id": { "$lte": 900 } } })).await;
+        assert_eq!(found, Ok(Bson::Int64(900)));
     }
 
     #[tokio::test]

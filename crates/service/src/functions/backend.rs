@@ -27,7 +27,8 @@ impl Reach {
     }
 
     async fn act(&self, action: DataAction) -> Result<Bson, ClientError> {
-        let DataAction { rights, service, database, collection, name, arguments, transaction, request } = action;
+        let DataAction { rights, service, database, collection, name, arguments, transaction, request, by_rule } =
+            action;
         match (name, &rights) {
             (ActionName::GetDatabaseNames, Rights::System) => return self.data.database_names().await,
             (ActionName::GetCollectionNames, Rights::System) => return self.data.collection_names(&database).await,
@@ -38,7 +39,7 @@ impl Reach {
             return Err(ClientError::bad(ErrorCode::ServiceCommandNotFound, message));
         };
         let target = Target::of(&service, &database, &collection.unwrap_or_default())?;
-        let target = Target { transaction, ..target };
+        let target = Target { transaction, by_rule, ..target };
         match rights {
             Rights::System => self.data.act_as_system(&target, action, &arguments).await,
             Rights::User(user) => {

@@ -64,6 +64,7 @@ impl Source {
             arguments,
             transaction,
             request: None,
+            by_rule: false,
         };
         self.backend.data(action).await
     }
@@ -383,6 +384,7 @@ async fn the_names_of_collections_are_told(source: Source) {
             arguments: Document::new(),
             transaction: None,
             request: None,
+            by_rule: false,
         };
         source.backend.data(action)
     };
@@ -403,6 +405,7 @@ async fn the_names_of_collections_are_told(source: Source) {
             arguments: Document::new(),
             transaction: None,
             request: None,
+            by_rule: false,
         };
         assert!(source.backend.data(action).await.is_err());
     }
@@ -420,6 +423,7 @@ async fn the_database_s_own_are_closed(source: Source) {
                 arguments: doc! { "filter": {} },
                 transaction: None,
                 request: None,
+                by_rule: false,
             };
             assert!(source.backend.data(action).await.is_err(), "{database}.{collection}");
         }

@@ -60,6 +60,7 @@ async fn act(
         arguments,
         transaction: None,
         request: None,
+        by_rule: false,
     };
     backend.data(action).await
 }
