@@ -20,7 +20,7 @@ use portcullis::text::{OneLine, Severity};
 use portcullis_server::{AccessKey, Options, RateLimits, State, Tls, metrics, serve};
 use portcullis_service::Places;
 use portcullis_service::client::{
-    ClaimUsersBy, ClientApi, FolderMail, Host, LANGUAGES, MailSettings, MailTexts, Mailer, QueuedMail, Served,
+    ClaimUsersBy, ClientApi, FolderMail, Host, LANGUAGES, MailSettings, MailTexts, Mailer, Served,
 };
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -303,7 +303,7 @@ impl Args {
 fn by_server(server: &str, from: &str) -> Result<Arc<dyn Mailer>, Trouble> {
     let mailer = portcullis_service::client::SmtpMail::new(server, from);
     let mailer = mailer.map_err(|error| Trouble::usage(error.to_string()))?;
-    Ok(Arc::new(QueuedMail::new(Arc::new(mailer))))
+    Ok(Arc::new(portcullis_service::client::QueuedMail::new(Arc::new(mailer))))
 }
 
 #[cfg(not(feature = "smtp"))]

@@ -31,6 +31,7 @@ impl From<EmbeddedDocuments> for DataStore {
 impl DataStore {
     /// A server's.
     #[must_use]
+    #[cfg_attr(not(feature = "mongodb"), expect(unreachable_code, reason = "without the feature there is no server"))]
     pub fn of_server(server: &Server) -> Self {
         Self { documents: Arc::from(server.documents()), kind: Kind::Server(server.clone()) }
     }
