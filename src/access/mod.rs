@@ -9,6 +9,7 @@ mod explain_plan;
 mod failing;
 mod guard;
 mod guard_visibility;
+mod leave_out;
 mod masked;
 mod named_paths;
 mod narrow;
