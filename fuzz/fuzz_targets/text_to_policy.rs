@@ -6,7 +6,6 @@ use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 use portcullis::auth::{CustomDataConfig, Provider};
-use portcullis::expr;
 use portcullis::json;
 use portcullis::policy;
 use portcullis::schema::Schema;
