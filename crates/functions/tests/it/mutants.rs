@@ -123,10 +123,15 @@ async fn mutants_end_and_the_next_call_is_not_touched() {
             Err(error) => panic!("m{number}: {error:?}"),
         }
         if number % 20 == 0 {
-            assert_eq!(
-                world.call("probe", vec![]).await.unwrap().value.into_canonical_extjson(),
-                json!([{"$numberLong": "2"}])
-            );
+            // On a loaded machine even a call that does nothing can be too late.
+            let mut probed = world.call("probe", vec![]).await;
+            for _ in 0..20 {
+                if !matches!(probed, Err(CallError::TimedOut { .. })) {
+                    break;
+                }
+                probed = world.call("probe", vec![]).await;
+            }
+            assert_eq!(probed.unwrap().value.into_canonical_extjson(), json!([{"$numberLong": "2"}]));
         }
     }
     println!("{returned} returned, {failed} failed, {refused} were refused, {over} took too long");
