@@ -1,6 +1,8 @@
 //! Whether two answers tell the worlds apart.
 
-use bson::Document;
+use std::collections::BTreeMap;
+
+use bson::{Bson, Document};
 use portcullis::access::Guard;
 use serde_json::Value as Json;
 
@@ -52,11 +54,31 @@ pub async fn verdict<B: Base>(base: &B, scene: &mut Scene, eyes: &Eyes, case: &J
     if one.text == other.text && one_view == other_view {
         return Verdict::Same(one.clone());
     }
-    let told = is_told_rightly([one, other], &before, &scene.worlds, eyes);
+    // A write below an object that was hidden, such as an empty one, shows where it stands among the fields.
+    let is_order = one.text == other.text && visible(guard, &scene.worlds[0]) == visible(guard, &scene.worlds[1]);
+    let told = is_order || is_told_rightly([one, other], &before, &scene.worlds, eyes);
     if told {
         return Verdict::Told;
     }
     Verdict::Differs { answers: [format!("{}then {one_view}", one.text), format!("{}then {other_view}", other.text)] }
+}
+
+/// What may be read of documents, whatever the order of its fields.
+fn visible(guard: &Guard, documents: &[Document]) -> Vec<Bson> {
+    let read = |document: &Document| guard.read(document).allowed().and_then(|seen| seen.to_document().ok());
+    documents.iter().filter_map(read).map(|seen| in_order(&Bson::Document(seen))).collect()
+}
+
+/// A value with the fields of its documents in the order of their names.
+fn in_order(value: &Bson) -> Bson {
+    match value {
+        Bson::Document(document) => {
+            let fields: BTreeMap<_, _> = document.iter().map(|(name, value)| (name.clone(), in_order(value))).collect();
+            Bson::Document(fields.into_iter().collect())
+        }
+        Bson::Array(values) => Bson::Array(values.iter().map(in_order).collect()),
+        value => value.clone(),
+    }
 }
 
 /// Whether one world carried out a write and the other did not, for a reason that may be known:
