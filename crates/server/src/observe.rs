@@ -1,4 +1,4 @@
-//! What stands around every request: its id, its client, its place in the log and in the metrics, and the body of its failure.
+//! Middleware around every request: assigns its id, determines the client, logs and counts it, and writes error bodies.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use crate::request::base;
 /// How many requests are answered at once, streams aside. The original service had the same bound.
 pub(crate) const AT_ONCE: usize = 10_000;
 
-/// The pattern of the route that answered, kept in the reply for what stands around it.
+/// The pattern of the route that matched, stored in the response extensions for the outer middleware.
 #[derive(Clone)]
 struct Route(MatchedPath);
 
@@ -26,7 +26,7 @@ struct Route(MatchedPath);
 #[derive(Clone, Copy)]
 pub(crate) struct AsIs;
 
-/// Notes which route answered. Only what stands at a route itself knows it.
+/// Records the matched route in the response. Only middleware on the route itself can see it.
 pub(crate) async fn note_route(path: MatchedPath, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     response.extensions_mut().insert(Route(path));

@@ -36,7 +36,7 @@ impl Client {
         };
         let forwarded = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
         let named: Vec<&str> = forwarded.flat_map(|value| value.split(',')).map(str::trim).collect();
-        // Each proxy adds the address that it saw on the right; what stands left of the first stranger is the stranger's word.
+        // Each proxy appends the address that it saw. Entries left of the first untrusted address are supplied by the client.
         let mut address = peer;
         for name in named.iter().rev() {
             let Some(next) = parse(name) else { break };

@@ -120,7 +120,7 @@ async fn with_room(room: &Arc<Semaphore>, allowed: usize, request: HttpRequest, 
     }
 }
 
-/// Takes room as the body comes, so that whoever is slow takes none that they do not use, and then for what is read from it.
+/// Acquires room as the body arrives, so that a slow sender holds only what it has sent, and then room for the parsed values.
 async fn read_with_room(
     room: &Arc<Semaphore>,
     allowed: usize,
@@ -161,7 +161,7 @@ const VALUES_IN_ROOM: usize = 2000;
 /// How many values the body of a request may have.
 const MAX_VALUES: usize = 250_000;
 
-/// How many values JSON has, at most: what stands in texts is not counted.
+/// An upper bound on the number of values in JSON text. The contents of strings are not counted.
 fn values(json: &[u8]) -> usize {
     let (mut count, mut in_text, mut is_escaped) = (1_usize, false, false);
     for byte in json {

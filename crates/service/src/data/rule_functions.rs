@@ -17,7 +17,7 @@ pub(crate) trait RuleFunctions: Send + Sync {
     fn call<'a>(&'a self, call: &'a PendingCall, asker: &'a Asker) -> BoxFuture<'a, Result<Bson, FunctionError>>;
 }
 
-/// To rules: the functions that there are, none of which has answered yet.
+/// The functions of an application as rules see them: every call is pending until its answer is supplied.
 pub(super) struct Unanswered(pub(super) Arc<dyn RuleFunctions>);
 
 impl Functions for Unanswered {

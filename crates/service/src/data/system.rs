@@ -26,7 +26,7 @@ impl Data {
     /// it.
     ///
     /// # Errors
-    /// It fails, or the collection is none of the application's.
+    /// The action fails, or the application has no such collection.
     pub(crate) async fn act_as_system(
         &self,
         target: &Target,
