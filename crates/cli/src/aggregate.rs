@@ -2,7 +2,7 @@ use portcullis::guarded::Pipeline;
 
 use super::Answer;
 use super::accounts::block_on;
-use super::documents::guarded;
+use super::documents::{guarded, note_unreadable};
 use super::find::print;
 use super::input::Input;
 use super::output::Output;
@@ -39,6 +39,8 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     block_on(async {
         let store = args.read.open(&namespace).await?;
         let found = collection(&*store, namespace, &guard).aggregate(&pipeline).await.map_err(guarded)?;
-        print(found, output).await
+        let answer = print(found, output).await?;
+        note_unreadable(&guard);
+        Ok(answer)
     })
 }

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::Answer;
 use super::accounts::block_on;
-use super::documents::guarded;
+use super::documents::{guarded, note_unreadable};
 use super::output::Output;
 use super::reads::{FilterArgs, ReadArgs, collection};
 use super::trouble::Trouble;
@@ -38,6 +38,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     block_on(async {
         let store = args.read.open(&namespace).await?;
         let count = collection(&*store, namespace, &guard).count(&request).await.map_err(guarded)?;
+        note_unreadable(&guard);
         if output.is_json() {
             output.document(&json!({ "count": count }))?;
         } else {

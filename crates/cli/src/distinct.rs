@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::Answer;
 use super::accounts::block_on;
-use super::documents::guarded;
+use super::documents::{guarded, note_unreadable};
 use super::output::Output;
 use super::reads::{FilterArgs, ReadArgs, collection, value_line};
 use super::trouble::Trouble;
@@ -38,6 +38,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         let store = args.read.open(&namespace).await?;
         let collection = collection(&*store, namespace, &guard);
         let values = collection.distinct(&args.field, &request).await.map_err(guarded)?;
+        note_unreadable(&guard);
         if output.is_json() {
             let values: Value = values.iter().map(from_bson).collect();
             output.document(&json!({ "values": values }))?;

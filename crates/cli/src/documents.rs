@@ -2,6 +2,7 @@ use std::convert::Infallible;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use portcullis::access::Guard;
 use portcullis::guarded::GuardedError;
 use portcullis::store::documents::{DocumentStore, Namespace};
 use portcullis_service::{ChangesPlace, DocumentPlace, IfMissing, ServerUri};
@@ -70,6 +71,15 @@ impl DocumentArgs {
     pub(super) async fn changes(&self, namespace: &Namespace, stores: &StoreArgs) -> Result<ChangesPlace, Trouble> {
         Ok(stores.places().changes(&self.place()?, namespace).await?)
     }
+}
+
+/// Reports the documents that were hidden because a rule failed on them. Clients are not told; whoever runs this has the database
+/// at hand anyhow.
+pub(super) fn note_unreadable(guard: &Guard) {
+    let Some(unreadable) = guard.take_unreadable() else { return };
+    let errors = unreadable.errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    let times = if unreadable.documents == 1 { "once".to_owned() } else { format!("{} times", unreadable.documents) };
+    note(&format!("a rule failed {times}, which hides the document in question: {errors}"));
 }
 
 /// What a client is told; what else is known goes to standard error, for whoever runs this has the database at hand anyhow.

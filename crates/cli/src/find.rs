@@ -7,7 +7,7 @@ use portcullis_service::IfMissing;
 
 use super::Answer;
 use super::accounts::block_on;
-use super::documents::{DocumentArgs, guarded};
+use super::documents::{DocumentArgs, guarded, note_unreadable};
 use super::guard::GuardArgs;
 use super::input::Input;
 use super::namespace::{self, NamespaceArgs};
@@ -60,7 +60,9 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         let store = args.documents.open(&namespace, &args.guard.stores, IfMissing::Refuse).await?;
         let collection = GuardedCollection::new(&*store, namespace, &guard);
         let found = collection.find(&request).await.map_err(guarded)?;
-        print(found, output).await
+        let answer = print(found, output).await?;
+        note_unreadable(&guard);
+        Ok(answer)
     })
 }
 

@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 
 use super::Answer;
 use super::accounts::block_on;
-use super::documents::guarded;
+use super::documents::{guarded, note_unreadable};
 use super::output::Output;
 use super::reads::{FilterArgs, ReadArgs, collection, document_line};
 use super::trouble::Trouble;
@@ -61,7 +61,9 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
                 let (store, changes) = (server.documents(), server.changes());
                 let mut watched = asked.watch(&*store, &*changes, WatchStart::Now).await?;
                 while !told.is_enough() {
-                    match watched.next().await.map_err(guarded)? {
+                    let event = watched.next().await.map_err(guarded)?;
+                    note_unreadable(&asked.guard);
+                    match event {
                         WatchEvent::Nothing => {}
                         WatchEvent::Change(event) => told.tell(event.change)?,
                         WatchEvent::Ended => break,
@@ -91,11 +93,14 @@ async fn follow_file(path: &Path, asked: &Asked, told: &mut Told<'_>) -> Result<
             while !told.is_enough() {
                 match timeout(QUIET, watched.next()).await {
                     Err(_) => break,
-                    Ok(event) => match event.map_err(guarded)? {
-                        WatchEvent::Nothing => {}
-                        WatchEvent::Change(event) => told.tell(event.change)?,
-                        WatchEvent::Ended => return Ok(()),
-                    },
+                    Ok(event) => {
+                        note_unreadable(&asked.guard);
+                        match event.map_err(guarded)? {
+                            WatchEvent::Nothing => {}
+                            WatchEvent::Change(event) => told.tell(event.change)?,
+                            WatchEvent::Ended => return Ok(()),
+                        }
+                    }
                 }
             }
             let Some(position) = watched.position() else { return Ok(()) };

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::Answer;
 use super::accounts::block_on;
-use super::documents::{DocumentArgs, guarded};
+use super::documents::{DocumentArgs, guarded, note_unreadable};
 use super::guard::GuardArgs;
 use super::input::Input;
 use super::namespace;
@@ -41,7 +41,9 @@ fn carry_out(name: &str, writes: &[Write], place: &WhereArgs, output: &mut Outpu
     let written = block_on(async {
         let store = place.documents.open(&namespace, &place.guard.stores, IfMissing::Create).await?;
         let collection = GuardedCollection::new(&*store, namespace, &guard);
-        collection.write(writes).await.map_err(guarded)
+        let written = collection.write(writes).await.map_err(guarded);
+        note_unreadable(&guard);
+        written
     })?;
     let shown = written.iter().map(to_json).collect::<Result<Vec<_>, _>>()?;
     if output.is_json() {
