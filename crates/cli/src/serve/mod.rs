@@ -33,7 +33,7 @@ pub(super) use self::settings_file::with_settings;
 use self::triggers::RunningTriggers;
 use super::Answer;
 use super::application::load_app;
-use super::output::{Output, note};
+use super::output::{Output, note, plural};
 use super::secrets::SecretArgs;
 use super::stores::{clients, shut_down, store_place};
 use super::trouble::Trouble;
@@ -201,8 +201,8 @@ fn note_errors(served: &Served) {
     if let Some(first) = errors.first() {
         let directory = served.app.directory.display();
         note(&format!(
-            "{} errors in `{directory}`; what they concern grants nothing: `portcullis check {directory}` shows them. The first: {first}",
-            errors.len()
+            "{} in `{directory}`; what they concern grants nothing: `portcullis check {directory}` shows them. The first: {first}",
+            plural(&errors.len(), "error")
         ));
     }
 }
