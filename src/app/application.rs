@@ -54,6 +54,8 @@ pub struct App {
     pub custom_user_data: ConfigPart,
     /// Settings of device sync.
     pub sync: Vec<SyncConfig>,
+    /// The names of the services that are no databases: `http`, `twilio`, …
+    pub other_services: BTreeSet<String>,
     /// Rules of services that are no databases.
     pub service_rules: Vec<ServiceRule>,
     /// What is wrong with the files, as far as reading them shows.
@@ -144,6 +146,7 @@ impl App {
             providers,
             custom_user_data,
             sync: services.sync,
+            other_services: services.others,
             service_rules: services.rules,
             extent: settings.extent,
             ignored,

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use super::namespace::{Collections, Namespace};
@@ -57,6 +57,8 @@ pub(super) struct Services {
     pub(super) rules: Vec<ServiceRule>,
     pub(super) webhooks: Vec<Endpoint>,
     pub(super) sync: Vec<SyncConfig>,
+    /// The names of the services that are no databases.
+    pub(super) others: BTreeSet<String>,
     /// The names so far, each with its directory.
     names: HashMap<String, String>,
 }
@@ -177,6 +179,8 @@ impl Services {
         }
         if has_collections || is_database.unwrap_or(!default_rule.is_absent()) {
             self.add(DataSource { name, kind, config, default_rule });
+        } else {
+            self.others.insert(name);
         }
     }
 

@@ -111,11 +111,14 @@ pub struct Denial {
     pub failure: Option<String>,
     /// The index of the write in the request, from 0, and its kind.
     pub write: Option<(usize, WriteKind)>,
+    /// Whether the schema of the collection refuses what the user wrote into a document all of which they may read, so that they may
+    /// learn that it was the schema.
+    pub is_schema_alone: bool,
 }
 
 impl Denial {
     pub(super) const fn of(reason: Reason) -> Self {
-        Self { role: None, reason, errors: Vec::new(), failure: None, write: None }
+        Self { role: None, reason, errors: Vec::new(), failure: None, write: None, is_schema_alone: false }
     }
 
     /// A denial because of a failure before the write could be checked.

@@ -29,7 +29,7 @@ pub(crate) use {
 #[cfg(feature = "unstable")]
 pub use {
     ejson::{from_bson, is_literal, to_bson},
-    parse::{MAX_DEPTH, MAX_SIZE, parse_part},
+    parse::{MAX_DEPTH, MAX_SIZE, parse_part, parse_up_to},
     plain::{to_plain_bson, to_plain_document},
     raw_document::to_raw_document,
     stream::{Chunk, Stream},

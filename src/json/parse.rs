@@ -37,7 +37,7 @@ pub enum JsonErrorKind {
     /// More than [`MAX_DEPTH`] levels.
     #[error("nested deeper than {MAX_DEPTH} levels")]
     Depth,
-    /// More than [`MAX_SIZE`] bytes.
+    /// More than [`MAX_SIZE`] bytes, or than the caller's own limit.
     #[error("the text has {0} bytes; at most {MAX_SIZE} are read")]
     Size(usize),
     /// The bytes are not UTF-8.
@@ -77,11 +77,11 @@ impl Code for JsonErrorKind {
 /// assert_eq!(error.to_string(), "duplicate key `a`, first defined on line 1");
 /// ```
 pub fn parse(text: &str) -> Result<Node, JsonError> {
-    parse_from_line(text, 1)
+    parse_from_line(text, 1, MAX_SIZE)
 }
 
-fn parse_from_line(text: &str, first_line: usize) -> Result<Node, JsonError> {
-    if text.len() > MAX_SIZE {
+fn parse_from_line(text: &str, first_line: usize, most: usize) -> Result<Node, JsonError> {
+    if text.len() > most {
         return Err(JsonError::new(JsonErrorKind::Size(text.len()), Span::default()));
     }
     let at = if text.starts_with('\u{feff}') { 3 } else { 0 };
@@ -99,7 +99,7 @@ fn parse_from_line(text: &str, first_line: usize) -> Result<Node, JsonError> {
 /// # Errors
 /// As [`parse`], and [`JsonErrorKind::Encoding`].
 pub fn parse_bytes(bytes: &[u8]) -> Result<Node, JsonError> {
-    parse_part(bytes, 1)
+    parse_up_to(bytes, MAX_SIZE)
 }
 
 /// As [`parse_bytes`], for a part of a longer text that starts on this line: errors report the line in the whole text.
@@ -108,8 +108,20 @@ pub fn parse_bytes(bytes: &[u8]) -> Result<Node, JsonError> {
 /// # Errors
 /// As [`parse_bytes`].
 pub fn parse_part(bytes: &[u8], first_line: usize) -> Result<Node, JsonError> {
+    parse_within(bytes, first_line, MAX_SIZE)
+}
+
+/// As [`parse_bytes`], for a caller with a limit of its own on the number of bytes, in place of [`MAX_SIZE`].
+///
+/// # Errors
+/// As [`parse_bytes`].
+pub fn parse_up_to(bytes: &[u8], most: usize) -> Result<Node, JsonError> {
+    parse_within(bytes, 1, most)
+}
+
+fn parse_within(bytes: &[u8], first_line: usize, most: usize) -> Result<Node, JsonError> {
     match std::str::from_utf8(bytes) {
-        Ok(text) => parse_from_line(text, first_line),
+        Ok(text) => parse_from_line(text, first_line, most),
         Err(error) => {
             let at = error.valid_up_to();
             Err(JsonError::new(JsonErrorKind::Encoding(at), Span::new(at, at + 1))

@@ -152,7 +152,28 @@ impl Authenticator {
         let account = self.assembler.account(&token.user.id, now).await?;
         let (user, warnings) = self.assembler.assemble(&account).await?;
         let access_token = self.issuer.issue_access(&user, &token.session, now)?;
-        Ok(Login { access_token, refresh_token: String::new(), device_id: session.device_id, user, warnings })
+        let refresh_token = self.refresh_again(&account, &session, now)?;
+        Ok(Login { access_token, refresh_token, device_id: session.device_id, user, warnings })
+    }
+
+    /// A further refresh token of a session, which ends with it.
+    fn refresh_again(&self, account: &Account, session: &Session, now: DateTime) -> Result<String, LoginError> {
+        // Sessions of anonymous users are those that have no end.
+        let opened =
+            |identity: &&Identity| (identity.provider_type == ProviderType::Anonymous) == session.expires_at.is_none();
+        let Some(identity) = account.identities.iter().find(opened) else { return Err(LoginError::SessionEnded) };
+        let provider_type = identity.provider_type;
+        let grant = RefreshGrant {
+            user_id: account.id.clone(),
+            session: TokenSession { id: session.id.clone(), device_id: session.device_id.clone() },
+            identity: TokenIdentity {
+                id: identity.id.clone(),
+                provider_type,
+                provider_id: provider_type.name().to_owned(),
+            },
+            expires_at: session.expires_at,
+        };
+        Ok(self.issuer.issue_refresh(&grant, now)?)
     }
 
     /// Gives the bearer of an access token a further way to log in: the person of a third party's token. What that says

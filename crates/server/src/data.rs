@@ -30,10 +30,15 @@ pub(crate) async fn call(
     let token = bearer(&headers)?;
     // A body is parsed for nobody whose token is not accepted.
     let user = api.bearer(token).await?;
-    let call = large_body(bytes).await?;
+    let call = large_body(bytes).await.map_err(not_a_call)?;
     let request = seen(&method, &uri, &headers, client.address);
     let result = api.call(user, Some(request), call.as_ref()).await?;
     Ok(json_reply(StatusCode::OK, &result.into_canonical_extjson()))
+}
+
+/// Clients know a body that cannot be read by the text of a call that is none.
+fn not_a_call(error: ClientError) -> ClientError {
+    if error.class == ErrorClass::BadRequest { ClientError::invalid_call() } else { error }
 }
 
 /// Watches a collection: the call is in the query, since such requests have no body.
@@ -53,10 +58,10 @@ pub(crate) async fn stream(
         Some(token) => token,
         None => bearer(&headers)?,
     };
-    let invalid = || ClientError::bad(ErrorCode::BadRequest, "invalid function call request");
+    let invalid = ClientError::invalid_call;
     let request = parameter(["baas_request", "stitch_request"]).ok_or_else(invalid)?;
     let bytes = STANDARD.decode(request).map_err(|_| invalid())?;
-    let call = body(&Bytes::from(bytes))?.ok_or_else(invalid)?;
+    let call = body(&Bytes::from(bytes)).map_err(not_a_call)?.ok_or_else(invalid)?;
     let Some(opened) = state.streams().take(client.network()) else {
         state.metrics().refused("streams");
         let error = ClientError::plain(ErrorClass::TooManyRequests, "too many streams are open");

@@ -53,13 +53,13 @@ pub use metrics::{metrics, serve_metrics};
 pub use rate_limits::RateLimits;
 pub use tls::{Tls, TlsError};
 
-/// How large the body of a call may be, in bytes: as much as is read as JSON, 16 MiB.
-pub const MAX_BODY: usize = portcullis::json::MAX_SIZE;
-
-/// How large the body of a request to an endpoint may be, in bytes. Functions get it as it came.
+/// How large the body of a call may be, in bytes.
 ///
 /// Source: the limits of App Services, for arguments, headers and body together.
-pub const MAX_REQUEST: usize = 18 * 1024 * 1024;
+pub const MAX_BODY: usize = 18 * 1024 * 1024;
+
+/// How large the body of a request to an endpoint may be, in bytes. Functions get it as it came.
+pub const MAX_REQUEST: usize = MAX_BODY;
 
 /// How large the body of any other request may be, in bytes. A third party's token has a million characters at most.
 const MAX_OTHER_BODY: usize = 1_200_000;

@@ -4,6 +4,7 @@
 use axum::body::Bytes;
 use axum::extract::{Extension, Path, State as Extract};
 use axum::http::StatusCode;
+use portcullis::json::Node;
 
 use crate::applications::State;
 use crate::peer::Client;
@@ -31,10 +32,16 @@ pub(crate) async fn confirm(
     bytes: Bytes,
 ) -> Reply {
     let (api, body) = (state.api(&app)?, body(&bytes)?);
-    let (token, id) = (text(body.as_ref(), "token")?, text(body.as_ref(), "tokenId")?);
+    let (token, id) = tokens(body.as_ref());
     state.check(&app, &client, Attempt::Redeem)?;
     api.confirm(token, id).await?;
     Ok(empty(StatusCode::OK))
+}
+
+/// What a mail brought. What is not there is a token that nobody has.
+fn tokens(body: Option<&Node>) -> (&str, &str) {
+    let token = |name: &str| body.and_then(|body| body.get(name)).and_then(Node::as_str).unwrap_or_default();
+    (token("token"), token("tokenId"))
 }
 
 pub(crate) async fn send_confirmation(
@@ -72,7 +79,8 @@ pub(crate) async fn reset(
     let (api, body) = (state.api(&app)?, body(&bytes)?);
     let body = body.as_ref();
     state.check(&app, &client, Attempt::Redeem)?;
-    api.reset(text(body, "token")?, text(body, "tokenId")?, text(body, "password")?).await?;
+    let (token, id) = tokens(body);
+    api.reset(token, id, text(body, "password")?).await?;
     Ok(empty(StatusCode::OK))
 }
 

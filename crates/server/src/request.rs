@@ -185,7 +185,7 @@ pub(crate) fn body(bytes: &Bytes) -> Result<Option<Node>, ClientError> {
         let message = format!("the body has more than {MAX_VALUES} values");
         return Err(ClientError::bad(ErrorCode::ReadSizeLimitExceeded, message));
     }
-    let parsed = json::parse_bytes(bytes);
+    let parsed = json::parse_up_to(bytes, MAX_BODY);
     parsed.map(Some).map_err(|_| ClientError::bad(ErrorCode::BadRequest, "the body is not valid JSON"))
 }
 

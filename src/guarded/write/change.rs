@@ -5,7 +5,7 @@ use super::failure_report::Standing;
 use super::prepare::Sought;
 use super::request::Moment;
 use super::transaction::{Writing, Written, id};
-use crate::guarded::error::{GuardedError, WriteKind};
+use crate::guarded::error::GuardedError;
 use crate::store::documents::{DocumentsError, Updated};
 
 impl Writing<'_> {
@@ -52,7 +52,7 @@ impl Writing<'_> {
         let changed = self.by_ids(&ids).await?;
         for (before, after) in stored.iter().zip(&changed) {
             self.in_time()?;
-            self.collection.judged(WriteKind::Update, &self.collection.guard.update(before, after))?;
+            self.collection.judged_update(before, &self.collection.guard.update(before, after))?;
             self.collection.refuse_untouchable(before, Some(after.into()), changing)?;
         }
         self.standing = Standing::Permitted;

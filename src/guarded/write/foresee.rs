@@ -32,7 +32,7 @@ impl Writing<'_> {
         // The reason may depend on hidden data, so it must not prevent judging the other documents either.
         let Ok(Ok(Some(after))) = made else { return Ok(false) };
         let guard = &self.collection.guard;
-        let judged = self.collection.judged(WriteKind::Update, &guard.update(document, &after));
+        let judged = self.collection.judged_update(document, &guard.update(document, &after));
         let judged =
             judged.and_then(|()| self.collection.refuse_untouchable(document, Some((&after).into()), changing));
         changing.foretold(judged)

@@ -6,7 +6,7 @@ use bson::{Bson, Document, RawDocumentBuf, doc};
 use super::failure_report::{At, Standing};
 use super::prepare::{Prepared, Sought, Step};
 use super::request::{Moment, Write};
-use crate::access::{Buffer, Decision, Outcome};
+use crate::access::{Buffer, Decision, Outcome, Reason};
 use crate::eval::{EvalError, FunctionError};
 use crate::guarded::GuardedCollection;
 use crate::guarded::error::{Denial, GuardedError, LimitExceeded, WriteKind};
@@ -146,8 +146,28 @@ impl GuardedCollection<'_> {
             return Err(LimitExceeded::Calls.into());
         }
         let role = decision.role().map(str::to_owned);
-        let denial = Denial { role, errors: decision.errors().to_vec(), ..Denial::of(reason.clone()) };
+        let is_schema_alone = operation == WriteKind::Insert && matches!(reason, Reason::Schema(_));
+        let denial = Denial { role, errors: decision.errors().to_vec(), is_schema_alone, ..Denial::of(reason.clone()) };
         Err(denial.denies(operation))
+    }
+
+    /// As [`judged`](Self::judged), for an update of a stored document.
+    pub(super) fn judged_update(
+        &self,
+        before: &RawDocumentBuf,
+        decision: &Decision<'_, ()>,
+    ) -> Result<(), GuardedError> {
+        let mut judged = self.judged(WriteKind::Update, decision);
+        if let Err(GuardedError::Denied { reason, .. }) = &mut judged {
+            reason.is_schema_alone = matches!(reason.reason, Reason::Schema(_)) && self.shows_whole(before);
+        }
+        judged
+    }
+
+    fn shows_whole(&self, document: &RawDocumentBuf) -> bool {
+        let mut buffer = Buffer::new();
+        let visible = self.guard.read_into(document, &mut buffer).allowed();
+        visible.is_some_and(|visible| visible.as_bytes() == document.as_bytes())
     }
 }
 

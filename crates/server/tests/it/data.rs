@@ -1,6 +1,6 @@
 //! Actions of a data source, through the rules.
 
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::client::{NOTES, Server, Session};
@@ -113,6 +113,50 @@ async fn rules_hide_and_refuse() {
 }
 
 #[tokio::test]
+async fn documents_that_break_the_schema_are_told_apart_from_those_that_the_rules_refuse() {
+    let server = Server::new().await;
+    let ken = server.somebody("ken@example.com").await;
+    let document = json!({ "_id": 1, "owner": ken.user_id, "points": 1 });
+    let call = |name: &'static str, options: Value| server.call(&ken, name, "tasks", options);
+    assert_eq!(call("insertOne", json!({ "document": document })).await.status, StatusCode::OK);
+    let broken = json!({ "_id": 2, "owner": ken.user_id, "points": -1 });
+    let reply = call("insertOne", json!({ "document": broken })).await;
+    assert_eq!(reply.failure(), (400, "SchemaValidationFailedWrite", "insert not permitted"));
+    for (name, options) in [
+        ("updateOne", json!({ "query": {}, "update": { "$set": { "points": "many" } } })),
+        ("updateMany", json!({ "query": {}, "update": { "$inc": { "points": -5 } } })),
+        ("updateOne", json!({ "query": {}, "update": { "owner": ken.user_id, "points": 0.5 } })),
+        ("findOneAndReplace", json!({ "filter": {}, "update": { "owner": ken.user_id, "points": -1 } })),
+    ] {
+        let reply = call(name, options.clone()).await;
+        assert_eq!(reply.failure(), (400, "SchemaValidationFailedWrite", "update not permitted"), "{name} {options}");
+    }
+    let reply = call("updateOne", json!({ "query": {}, "update": { "$set": { "points": -1, "owner": 5 } } })).await;
+    assert_eq!(reply.failure().1, "SchemaValidationFailedWrite");
+}
+
+#[tokio::test]
+async fn a_collection_may_be_named_by_the_title_of_its_schema() {
+    let server = Server::new().await;
+    let ken = server.somebody("ken@example.com").await;
+    let call = |name: &str, options: Value| {
+        let body = json!({ "name": name, "arguments": [options], "service": "mongodb-atlas" });
+        let (server, token) = (&server, &ken.access);
+        async move { server.ask(Method::POST, &format!("{NOTES}/functions/call"), Some(token), Some(body)).await }
+    };
+    let document = json!({ "_id": 1, "owner": ken.user_id });
+    let inserted = call("insertOne", json!({ "schema_name": "Task", "document": document })).await;
+    assert_eq!(inserted.body, json!({ "insertedId": int(1) }));
+    let found = call("findOne", json!({ "database": "notes", "collection": "tasks" })).await;
+    assert_eq!(found.body["_id"], int(1));
+    let unknown = call("find", json!({ "schema_name": "Tusk" })).await;
+    let text = "no matching collection found that maps to a table with title \"Tusk\"";
+    assert_eq!(unknown.failure(), (400, "InvalidParameter", text));
+    let neither = call("find", json!({ "schema_name": 1 })).await;
+    assert_eq!(neither.failure().1, "MissingParameter");
+}
+
+#[tokio::test]
 async fn misspelt_requests_are_told_as_mongodb_tells_them() {
     let server = Server::new().await;
     let ken = server.somebody("ken@example.com").await;
@@ -145,9 +189,11 @@ async fn calls_that_are_none_are_told_apart() {
     let elsewhere = call(json!({ "name": "insertOne", "arguments": [], "service": "other" })).await;
     let text = "Cannot access member 'insertOne' of undefined";
     assert_eq!(elsewhere.failure(), (400, "FunctionExecutionError", text));
+    let unavailable = call(json!({ "name": "send", "arguments": [], "service": "sms" })).await;
+    assert_eq!(unavailable.failure(), (400, "ServiceTypeNotFound", "the service 'sms' is not available"));
     for body in [json!({}), json!([]), json!({ "name": 1 }), json!({ "name": "find", "arguments": {} })] {
         let reply = call(body).await;
-        assert_eq!((reply.failure().0, reply.failure().2), (400, "invalid function call request"));
+        assert_eq!(reply.failure(), (400, "BadRequest", "invalid function call request"));
     }
 }
 

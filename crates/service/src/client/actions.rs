@@ -32,7 +32,7 @@ fn check_options(action: Action, allowed: &[&str], options: &Node) -> Result<(),
     for member in options.as_object().into_iter().flatten() {
         let key = member.key.as_str();
         let shown: String = key.chars().take(64).collect();
-        if !matches!(key, "database" | "collection") && !allowed.contains(&key) {
+        if !matches!(key, "database" | "collection" | "schema_name") && !allowed.contains(&key) {
             let message = format!("'{}' takes no '{shown}'", action.name());
             return Err(ClientError::bad(ErrorCode::InvalidParameter, message));
         }
@@ -57,7 +57,7 @@ fn common(action: Action, options: &Node) -> Node {
         "query" => Some("filter"),
         "project" => Some("projection"),
         "update" if action == Action::FindOneAndReplace => Some("replacement"),
-        "database" | "collection" => None,
+        "database" | "collection" | "schema_name" => None,
         _ => Some(""),
     };
     let common = |member: &Member| {
@@ -74,9 +74,25 @@ impl ClientApi {
         if self.data.has_source(service) {
             return Ok(());
         }
+        if self.data.has_other_service(service) {
+            let message = format!("the service '{service}' is not available");
+            return Err(ClientError::bad(ErrorCode::ServiceTypeNotFound, message));
+        }
         let shown: String = action.chars().take(128).collect();
         let message = format!("Cannot access member '{shown}' of undefined");
         Err(ClientError::bad(ErrorCode::FunctionExecutionError, message))
+    }
+
+    /// The collection that the options of an action name: by its names, or by the title of its schema.
+    pub(super) fn target(&self, service: &str, options: &Node) -> Result<Target, ClientError> {
+        let text = |name: &str| options.get(name).and_then(Node::as_str).ok_or_else(|| missing(name));
+        match options.get("schema_name") {
+            Some(title) if options.get("database").is_none() && options.get("collection").is_none() => {
+                let title = title.as_str().ok_or_else(|| missing("schema_name"))?;
+                self.data.titled(service, title)
+            }
+            _ => Target::of(service, text("database")?, text("collection")?),
+        }
     }
 
     /// Carries out an action of a data source.
@@ -94,8 +110,7 @@ impl ClientApi {
             ClientError::bad(ErrorCode::ServiceCommandNotFound, format!("the data source has no action '{shown}'"))
         })?;
         let options = options.filter(|node| node.as_object().is_some()).ok_or_else(|| missing("database"))?;
-        let text = |name: &str| options.get(name).and_then(Node::as_str).ok_or_else(|| missing(name));
-        let target = Target::of(service, text("database")?, text("collection")?)?;
+        let target = self.target(service, options)?;
         check_options(action, allowed, options)?;
         let action = meant(action, options);
         self.data.act(asker, &target, action, &common(action, options)).await

@@ -6,7 +6,7 @@ use portcullis::json::{self, Kind, Node};
 use portcullis::user::User;
 use portcullis_functions::{Call, Entry};
 
-use super::{ClientApi, ClientError, ErrorCode};
+use super::{ClientApi, ClientError};
 use crate::data::Asker;
 use crate::functions::told;
 
@@ -17,7 +17,7 @@ impl ClientApi {
     /// # Errors
     /// There is no such function or action, or it is not permitted or fails.
     pub async fn call(&self, user: User, request: Option<Request>, call: Option<&Node>) -> Result<Bson, ClientError> {
-        let invalid = || ClientError::bad(ErrorCode::InvalidParameter, "invalid function call request");
+        let invalid = ClientError::invalid_call;
         let call = call.ok_or_else(invalid)?;
         let name = call.get("name").and_then(Node::as_str).ok_or_else(invalid)?;
         let arguments = match call.get("arguments").map(|node| &node.kind) {
@@ -46,6 +46,5 @@ impl ClientApi {
 
 /// The values of extended JSON that a client sent.
 pub(super) fn values(nodes: &[Node]) -> Result<Vec<Bson>, ClientError> {
-    let wrong = |_| ClientError::bad(ErrorCode::InvalidParameter, "invalid function call request");
-    nodes.iter().map(json::to_bson).collect::<Result<_, _>>().map_err(wrong)
+    nodes.iter().map(json::to_bson).collect::<Result<_, _>>().map_err(|_| ClientError::invalid_call())
 }

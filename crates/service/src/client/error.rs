@@ -85,6 +85,12 @@ impl ClientError {
         Self::new(ErrorClass::BadRequest, code, message)
     }
 
+    /// A call that names no function or action, or whose arguments cannot be read.
+    #[must_use]
+    pub fn invalid_call() -> Self {
+        Self::bad(ErrorCode::BadRequest, "invalid function call request")
+    }
+
     /// A login that is refused; why, only the log says.
     #[must_use]
     pub fn unauthorized(code: ErrorCode) -> Self {

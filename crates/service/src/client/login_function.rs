@@ -59,7 +59,7 @@ fn identity(value: Bson) -> Option<Identity> {
 fn refused(error: &CallError) -> ClientError {
     match error {
         CallError::Failed(failure) => {
-            ClientError::new(ErrorClass::Unauthorized, ErrorCode::AuthError, failure.message.clone())
+            ClientError::new(ErrorClass::Unauthorized, ErrorCode::AuthError, thrown(&failure.message))
         }
         CallError::Busy => told(error),
         error => {
@@ -69,11 +69,25 @@ fn refused(error: &CallError) -> ClientError {
     }
 }
 
+/// The message of an error, without the name of its class.
+fn thrown(failure: &str) -> &str {
+    let is_class = |name: &str| name.ends_with("Error") && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    failure.split_once(": ").filter(|(name, _)| is_class(name)).map_or(failure, |(_, message)| message)
+}
+
 #[cfg(test)]
 mod tests {
     use bson::{Bson, bson, doc};
 
-    use super::identity;
+    use super::{identity, thrown};
+
+    #[test]
+    fn clients_are_told_what_was_thrown() {
+        assert_eq!(thrown("Error: no: not you"), "no: not you");
+        assert_eq!(thrown("TypeError: x"), "x");
+        assert_eq!(thrown("An Error: x"), "An Error: x");
+        assert_eq!(thrown("no"), "no");
+    }
 
     #[test]
     fn only_a_text_that_is_not_empty_is_an_id() {

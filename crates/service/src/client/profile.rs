@@ -35,7 +35,7 @@ fn data(user: &User) -> Value {
     for (name, value) in &user.data {
         let text = match value {
             bson::Bson::String(text) => Value::String(text.clone()),
-            other => other.clone().into_relaxed_extjson(),
+            other => Value::String(other.clone().into_relaxed_extjson().to_string()),
         };
         data.insert(name.clone(), text);
     }

@@ -79,7 +79,11 @@ impl ClientApi {
     /// Whether the session of an access token lasts that was accepted earlier, however old the token is now.
     pub(super) async fn session_lasts(&self, token: &AccessToken) -> Result<(), ClientError> {
         let lasts = self.authenticator.session_lasts(&token.session, &token.user.id).await;
-        lasts.map_err(|error| ClientError::of_token(&error, TokenKind::Access))
+        lasts.map_err(|error| match error {
+            // Clients know the end of a stream by this code, whatever ended the session.
+            LoginError::UserDisabled(_) => ClientError::session("invalid session: user disabled"),
+            error => ClientError::of_token(&error, TokenKind::Access),
+        })
     }
 
     /// Whether a user is still as they were.

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::position_names::PositionNames;
 use super::{ClientApi, ClientError, ErrorCode};
-use crate::data::{Asker, log_unreadable, told};
+use crate::data::{Asker, Target, log_unreadable, missing, told};
 
 /// An item of a stream.
 #[derive(Debug)]
@@ -48,12 +48,13 @@ impl ClientApi {
         call: &Node,
     ) -> Result<mpsc::Receiver<StreamItem>, ClientError> {
         let token = self.access_bearer(access_token).await?;
-        let invalid = || ClientError::bad(ErrorCode::BadRequest, "invalid function call request");
+        let invalid = ClientError::invalid_call;
         if call.get("name").and_then(Node::as_str) != Some("watch") || call.get("service").is_none() {
             return Err(ClientError::bad(ErrorCode::BadRequest, "only `watch` of a data source is streamed"));
         }
         let options = call.get("arguments").and_then(Node::as_array).and_then(<[Node]>::first).ok_or_else(invalid)?;
-        let asked = Asked::read(call, options)?;
+        let service = call.get("service").and_then(Node::as_str).ok_or_else(|| missing("service"))?;
+        let asked = Asked::read(self.target(service, options)?, options)?;
         let (items, receiver) = mpsc::channel(WAITING);
         let (begun, began) = oneshot::channel();
         let user = self.bearer(access_token).await?;
@@ -146,6 +147,9 @@ impl ClientApi {
     }
 }
 
+/// What `watch` takes.
+const KNOWN: [&str; 6] = ["database", "collection", "schema_name", "ids", "filter", "useCompactEvents"];
+
 /// What is to be watched.
 struct Asked {
     service: String,
@@ -159,17 +163,13 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(call: &Node, options: &Node) -> Result<Self, ClientError> {
-        let text = |node: &Node, name: &str| {
-            let found = node.get(name).and_then(Node::as_str).map(str::to_owned);
-            let message = format!("missing required parameter '{name}'");
-            found.ok_or_else(|| ClientError::bad(ErrorCode::MissingParameter, message))
-        };
-        let full = format!("{}.{}", text(options, "database")?, text(options, "collection")?);
-        let namespace = Namespace::parse(&full);
-        let namespace = namespace.ok_or_else(|| {
-            ClientError::bad(ErrorCode::InvalidParameter, "the database or the collection has no valid name")
-        })?;
+    fn read(target: Target, options: &Node) -> Result<Self, ClientError> {
+        for member in options.as_object().into_iter().flatten() {
+            if !KNOWN.contains(&member.key.as_str()) {
+                let shown: String = member.key.chars().take(64).collect();
+                return Err(ClientError::bad(ErrorCode::InvalidParameter, format!("'watch' takes no '{shown}'")));
+            }
+        }
         let present = |name: &str| options.get(name).filter(|node| !matches!(node.kind, Kind::Null));
         let (ids, filter) = (present("ids"), present("filter"));
         if ids.is_some() && filter.is_some() {
@@ -190,7 +190,7 @@ impl Asked {
             }
         };
         let is_compact = present("useCompactEvents").and_then(Node::as_bool) == Some(true);
-        Ok(Self { service: text(call, "service")?, namespace, query, filter, is_compact })
+        Ok(Self { service: target.service, namespace: target.namespace, query, filter, is_compact })
     }
 }
 

@@ -3,7 +3,7 @@ use std::time::Instant;
 
 use bson::Bson;
 use portcullis::access::{Guard, Unreadable};
-use portcullis::app::{App, Secrets};
+use portcullis::app::{App, Collection, Secrets};
 use portcullis::eval::{Context, FunctionError, MAX_CALLS, PendingCall, Request};
 use portcullis::guarded::{GuardedCollection, GuardedError, LimitExceeded, Limits};
 use portcullis::json::Node;
@@ -55,7 +55,8 @@ impl Target {
     /// A collection by its names.
     pub(crate) fn of(service: &str, database: &str, collection: &str) -> Result<Self, ClientError> {
         let namespace = Namespace::parse(&format!("{database}.{collection}"));
-        let namespace = namespace.filter(|found| found.database() == database).ok_or_else(|| {
+        let is_valid = |found: &Namespace| found.database() == database && !found.to_string().contains('$');
+        let namespace = namespace.filter(is_valid).ok_or_else(|| {
             ClientError::bad(ErrorCode::InvalidParameter, "the database or the collection has no valid name")
         })?;
         Ok(Self { service: service.to_owned(), namespace, transaction: None, by_rule: false })
@@ -81,6 +82,31 @@ impl Data {
     /// Whether there is a data source of this name.
     pub(crate) fn has_source(&self, name: &str) -> bool {
         self.app.data_sources.iter().any(|source| source.name == name)
+    }
+
+    /// The collection whose schema has a title, as clients with classes of their own name it.
+    ///
+    /// # Errors
+    /// No collection of the data source has it, or several have.
+    pub(crate) fn titled(&self, service: &str, title: &str) -> Result<Target, ClientError> {
+        let has_title = |collection: &&Collection| {
+            let schema = collection.schema.present().filter(|_| collection.service == service);
+            schema.and_then(|schema| schema.node.get("title")?.as_str()) == Some(title)
+        };
+        let mut found = self.app.collections.iter().filter(has_title);
+        match (found.next(), found.next()) {
+            (Some(one), None) => Target::of(service, &one.database, &one.collection),
+            _ => {
+                let title: String = title.chars().take(128).collect();
+                let message = format!("no matching collection found that maps to a table with title \"{title}\"");
+                Err(ClientError::bad(ErrorCode::InvalidParameter, message))
+            }
+        }
+    }
+
+    /// Whether a service of this name is no data source.
+    pub(crate) fn has_other_service(&self, name: &str) -> bool {
+        self.app.other_services.contains(name)
     }
 
     /// The context of a request.

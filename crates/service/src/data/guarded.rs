@@ -103,8 +103,12 @@ impl Guarded<'_> {
         let named = |name: &str, options: Node| object(vec![member(name, options)]);
         let name = self.action.name();
         Ok(match self.action {
-            Action::InsertOne => named(name, chosen(self.options, &["document"])),
+            Action::InsertOne => {
+                present(self.options, "document").ok_or_else(|| missing("document"))?;
+                named(name, chosen(self.options, &["document"]))
+            }
             Action::InsertMany => {
+                present(self.options, "documents").ok_or_else(|| missing("documents"))?;
                 if self.options.get("documents").and_then(Node::as_array).is_some_and(<[Node]>::is_empty) {
                     return Err(ClientError::bad(ErrorCode::InvalidParameter, "must provide at least one element"));
                 }
@@ -136,7 +140,9 @@ impl Guarded<'_> {
     }
 
     fn refuse_operators(&self) -> Result<(), ClientError> {
-        if is_operators(self.options.get("replacement"))? {
+        let replacement = self.options.get("replacement");
+        let has_operators = |node: &Node| node.as_object().unwrap_or_default().iter().any(|m| m.key.starts_with('$'));
+        if is_operators(replacement)? || replacement.is_some_and(has_operators) {
             let message = "the replace operation document must not contain atomic operators";
             return Err(ClientError::bad(ErrorCode::InvalidParameter, message));
         }

@@ -1,5 +1,4 @@
-use portcullis::access::Reason;
-use portcullis::guarded::{GuardedError, WriteKind};
+use portcullis::guarded::GuardedError;
 use portcullis::json::Node;
 use portcullis::store::documents::DocumentsError;
 
@@ -12,7 +11,7 @@ pub(crate) fn told(error: &GuardedError, options: Option<&Node>) -> ClientError 
     let private = error.private();
     let message = error.to_string();
     let mut told = match error {
-        GuardedError::Denied { operation: Some(WriteKind::Insert), reason } if is_schema(&reason.reason) => {
+        GuardedError::Denied { reason, .. } if reason.is_schema_alone => {
             ClientError::bad(ErrorCode::SchemaValidationFailedWrite, message)
         }
         GuardedError::Denied { .. } => ClientError::bad(ErrorCode::NoMatchingRuleFound, message),
@@ -23,10 +22,8 @@ pub(crate) fn told(error: &GuardedError, options: Option<&Node>) -> ClientError 
         GuardedError::Store(DocumentsError::DuplicateKey) => {
             ClientError::bad(ErrorCode::MongoDBError, format!("Duplicate key error: {message}"))
         }
-        GuardedError::Query(_)
-        | GuardedError::Unsupported { .. }
-        | GuardedError::Malformed(_)
-        | GuardedError::Update(_) => {
+        GuardedError::Malformed(_) => ClientError::bad(ErrorCode::InvalidParameter, message),
+        GuardedError::Query(_) | GuardedError::Unsupported { .. } | GuardedError::Update(_) => {
             let message = match options.and_then(misspelt) {
                 Some(known) => format!("{known} {message}"),
                 None => message,
@@ -40,8 +37,4 @@ pub(crate) fn told(error: &GuardedError, options: Option<&Node>) -> ClientError 
     };
     told.private = private.or(told.private);
     told
-}
-
-const fn is_schema(reason: &Reason) -> bool {
-    matches!(reason, Reason::Schema(_))
 }
