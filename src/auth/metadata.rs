@@ -3,6 +3,7 @@ use std::collections::HashSet;
 use bson::{Bson, Document};
 use thiserror::Error;
 
+use super::carried::is_carried;
 use super::config_error::{ConfigError, ConfigErrorKind};
 use super::limits::{MAX_FIELD_NAME, MAX_METADATA_VALUE};
 use super::metadata_path::{MetadataPath, MetadataPathError};
@@ -40,6 +41,9 @@ pub enum MetadataError {
         /// Its length.
         characters: usize,
     },
+    /// A claim that no token of ours carries unchanged: one that holds a field such as `$oid`, or more than 98 levels.
+    #[error("the claim `{0}` holds a field of extended JSON such as `$oid`, or too many levels")]
+    NotCarried(MetadataPath),
 }
 
 impl MetadataField {
@@ -110,7 +114,8 @@ impl MetadataField {
         if errors.is_empty() && fields.len() == nodes.len() { Ok(fields) } else { Err(errors) }
     }
 
-    /// The value of this field in a token's claims: as it is, whatever its type.
+    /// The value of this field in a token's claims: as it is, whatever its type. One that our own tokens would not carry is refused
+    /// here: later it would read as a failure of ours.
     pub(super) fn take(&self, claims: &Document) -> Result<Option<Bson>, MetadataError> {
         let value = self.path.look_up(claims);
         if self.is_required() && matches!(value, None | Some(Bson::Null)) {
@@ -123,6 +128,9 @@ impl MetadataField {
         };
         if characters > MAX_METADATA_VALUE {
             return Err(MetadataError::TooLong { path: self.path.clone(), characters });
+        }
+        if !is_carried(value) {
+            return Err(MetadataError::NotCarried(self.path.clone()));
         }
         Ok(Some(value.clone()))
     }

@@ -31,6 +31,7 @@
 
 mod access_token;
 mod assemble;
+mod carried;
 mod claims;
 mod config_error;
 mod custom_data;

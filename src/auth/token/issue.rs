@@ -9,6 +9,7 @@ use super::issue_error::IssueError;
 use super::issuer::TokenIssuer;
 use super::session::{NO_CUSTOM_DATA, RefreshGrant, TokenSession};
 use super::verify::own_claims;
+use crate::auth::carried::{MAX_LEVELS, is_deep};
 use crate::auth::selection::as_seen_by_rules;
 use crate::auth::{Assembly, ProviderType, VerifiedClaims, assemble};
 use crate::json;
@@ -17,9 +18,6 @@ use crate::value::{ValueRef, identical};
 
 /// In seconds.
 const CENTURY: i64 = 100 * 365 * 24 * 60 * 60;
-
-/// How deep a part of a user may be nested: as MongoDB stores it.
-const MAX_LEVELS: usize = 100;
 
 impl TokenIssuer {
     /// Issues an access token: from it alone the very same user is assembled, with an ObjectId in the `_id` of custom
@@ -141,18 +139,6 @@ fn seconds(time: DateTime) -> Result<i64, IssueError> {
     // From 1970 to the year 9999.
     let range = 0..253_402_300_800;
     Some(time.timestamp_millis().div_euclid(1000)).filter(|time| range.contains(time)).ok_or(IssueError::TimeRange)
-}
-
-/// Whether values hold more levels than this: to be asked before they are cloned or written, which takes a part of the
-/// stack for each.
-fn is_deep<'v>(values: impl IntoIterator<Item = &'v Bson>, levels: usize) -> bool {
-    values.into_iter().any(|value| match (value, levels.checked_sub(1)) {
-        (Bson::Document(_) | Bson::Array(_) | Bson::JavaScriptCodeWithScope(_), None) => true,
-        (Bson::Document(document), Some(levels)) => is_deep(document.values(), levels),
-        (Bson::Array(elements), Some(levels)) => is_deep(elements, levels),
-        (Bson::JavaScriptCodeWithScope(code), Some(levels)) => is_deep(code.scope.values(), levels),
-        _ => false,
-    })
 }
 
 /// What is signed is read first, as it will be read: nobody shall be somebody else by what extended JSON makes of a

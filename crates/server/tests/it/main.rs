@@ -11,6 +11,7 @@ mod endpoints;
 mod exposure;
 mod functions;
 mod keys;
+mod odd_values;
 mod passwords;
 mod sessions;
 mod shop;

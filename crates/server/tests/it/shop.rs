@@ -159,6 +159,16 @@ impl Shop {
         Answer { status: parts.status.as_u16(), headers: parts.headers, text }
     }
 
+    /// The status of the reply to a request, whose body, which may be a stream without an end, is not read.
+    pub(crate) async fn status(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> u16 {
+        let mut request = Request::builder().method(Method::from_bytes(method.as_bytes()).unwrap()).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from(body.to_owned())).unwrap();
+        self.app.clone().oneshot(request).await.unwrap().status().as_u16()
+    }
+
     /// Sends a request with these headers.
     pub(crate) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let mut request = Request::builder().method(Method::from_bytes(method.as_bytes()).unwrap()).uri(path);

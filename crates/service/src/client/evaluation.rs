@@ -8,7 +8,7 @@ use portcullis::access::{Decision, Guard};
 use portcullis::guarded::{FindRequest, GuardedCollection};
 use portcullis::json::{self, Node};
 use portcullis::login::LoginError;
-use portcullis::store::documents::{Find, Namespace};
+use portcullis::store::documents::{DocumentsError, Find, Namespace};
 use portcullis::update::{Moment, Update};
 use portcullis::user::User;
 use portcullis::value::DocumentRef;
@@ -155,8 +155,9 @@ impl Evaluator<'_> {
         let mut ids = vec![Bson::from(id)];
         ids.extend(ObjectId::parse_str(id).ok().map(Bson::ObjectId));
         let find = Find { limit: Some(1), ..Find::by(doc! { "_id": { "$in": ids } }) };
-        let mut found = self.api.data.documents().find(place, &find).await.map_err(ClientError::internal)?;
-        let batch = found.batch().await.map_err(ClientError::internal)?;
+        let refused = |error: DocumentsError| told(&error.into(), None);
+        let mut found = self.api.data.documents().find(place, &find).await.map_err(refused)?;
+        let batch = found.batch().await.map_err(refused)?;
         let document = batch.first().map(|raw| DocumentRef::Raw(raw).to_document());
         document.transpose().map_err(ClientError::internal)
     }

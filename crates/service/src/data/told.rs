@@ -30,7 +30,9 @@ pub(crate) fn told(error: &GuardedError, options: Option<&Node>) -> ClientError 
             };
             ClientError::bad(ErrorCode::MongoDBError, message)
         }
-        GuardedError::Undisclosed(_) | GuardedError::Store(DocumentsError::Refused { .. }) => {
+        GuardedError::Store(DocumentsError::TooLarge) => ClientError::bad(ErrorCode::ReadSizeLimitExceeded, message),
+        GuardedError::Undisclosed(_)
+        | GuardedError::Store(DocumentsError::Refused { .. } | DocumentsError::Unsupported { .. }) => {
             ClientError::bad(ErrorCode::MongoDBError, message)
         }
         _ => ClientError::internal(message),
