@@ -139,11 +139,12 @@ impl Accounts {
         self.users.find(user_id).await?.ok_or_else(|| LoginError::UserUnknown(user_id.to_owned()))
     }
 
-    /// Deletes a user and ends the sessions; whether there was such a user. The custom-data document stays.
+    /// Deletes a user and ends the sessions; returns the identities that the user had at that moment, `None` if there was no such
+    /// user. The custom-data document stays, and so do passwords and keys: they are the caller's.
     ///
     /// # Errors
     /// The store cannot be asked.
-    pub async fn delete(&self, user_id: &str) -> Result<bool, LoginError> {
+    pub async fn delete(&self, user_id: &str) -> Result<Option<Vec<Identity>>, LoginError> {
         let deleted = match &self.announcer {
             Some(announcer) => announcer.delete(user_id).await?,
             None => self.users.delete(user_id).await?,
@@ -162,7 +163,7 @@ impl Accounts {
         loop {
             let page = self.users.list(after.as_deref(), PAGE).await?;
             for account in page.iter().filter(|account| account.has_expired(now)) {
-                deleted += u64::from(self.delete(&account.id).await?);
+                deleted += u64::from(self.delete(&account.id).await?.is_some());
             }
             match page.last() {
                 Some(Account { id, .. }) => after = Some(id.clone()),

@@ -4,7 +4,7 @@ use bson::{DateTime, doc};
 
 use crate::auth::ProviderType;
 use crate::clock::{Clock, SystemClock};
-use crate::store::{Account, AccountEvent, AccountEvents, AccountState, StoreError, UsersError};
+use crate::store::{Account, AccountEvent, AccountEvents, AccountState, Identity, StoreError, UsersError};
 use crate::trigger::{AuthenticationTrigger, Operation};
 use crate::user::{CustomData, User};
 
@@ -75,8 +75,8 @@ impl Announcer {
         if events.is_empty() { Ok(true) } else { self.events.logged_in(session_id, &events).await }
     }
 
-    /// Deletes a user; whether there was one. Of one who was never created nothing is told.
-    pub(super) async fn delete(&self, id: &str) -> Result<bool, StoreError> {
+    /// Deletes a user, whose identities are returned. Of one who was never created nothing is told.
+    pub(super) async fn delete(&self, id: &str) -> Result<Option<Vec<Identity>>, StoreError> {
         let now = self.clock.now();
         let telling = |account: &Account| {
             if matches!(account.state, AccountState::Pending | AccountState::DisabledPending) {

@@ -1,6 +1,6 @@
 use bson::Document;
 
-use super::{Account, StoreError, UsersError};
+use super::{Account, Identity, StoreError, UsersError};
 use crate::future::BoxFuture;
 
 /// Something that happened to a user, waiting for the trigger that is told of it.
@@ -34,7 +34,11 @@ pub trait AccountEvents: Send + Sync {
     fn activate<'a>(&'a self, id: &'a str, telling: Telling<'a>) -> BoxFuture<'a, Result<(), UsersError>>;
 
     /// As [`Users::delete`](super::Users::delete), and tells of it if there was one.
-    fn delete<'a>(&'a self, id: &'a str, telling: Telling<'a>) -> BoxFuture<'a, Result<bool, StoreError>>;
+    fn delete<'a>(
+        &'a self,
+        id: &'a str,
+        telling: Telling<'a>,
+    ) -> BoxFuture<'a, Result<Option<Vec<Identity>>, StoreError>>;
 
     /// Tells of a login, whose session has begun, if that has not ended; whether it has not.
     fn logged_in<'a>(

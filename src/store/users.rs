@@ -207,8 +207,9 @@ pub trait Users: Send + Sync {
     /// Makes a pending user active; does nothing to any other, so that it cannot undo a disabling.
     fn activate<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), UsersError>>;
 
-    /// Deletes a user with all identities; whether there was one.
-    fn delete<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>>;
+    /// Deletes a user with all identities, and returns these as they were at that moment; `None` if there was no user. Of one that
+    /// does not read back there are none.
+    fn delete<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Vec<Identity>>, StoreError>>;
 
     /// Adds users with the ids that they have; never changes one that is there. One outcome each, in the same order.
     fn import<'a>(&'a self, accounts: &'a [Account]) -> BoxFuture<'a, Result<Vec<ImportOutcome>, StoreError>>;

@@ -15,11 +15,12 @@ Examples:
   portcullis keys create reports --app DIR
   portcullis keys create reports --app DIR --store mongodb://localhost:27017 --json > key.json
   portcullis keys list --app DIR
+  portcullis keys disable reports --app DIR
   portcullis keys delete reports --app DIR
 
 Whoever logs in with such a key is a user of its own, whose `%%user.type` is \"server\". Users make their own keys as clients.";
 
-/// Create, list and delete API keys of servers
+/// Create, list, disable and delete API keys of servers
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
@@ -33,13 +34,17 @@ enum Command {
     Create(Named),
     /// List the keys, without what opens a session
     List(List),
+    /// Disable a key: the sessions that it opened end at once, and it opens no other until it is enabled
+    Disable(Named),
+    /// Enable a key that was disabled
+    Enable(Named),
     /// Delete a key with its user, and end its sessions
     Delete(Named),
 }
 
 #[derive(Debug, clap::Args)]
 struct Named {
-    /// The name of the key; to delete it, its ID will do, too
+    /// The name of the key; of one that is there, its ID will do, too
     #[arg(value_name = "NAME")]
     name: String,
     #[command(flatten)]
@@ -61,6 +66,8 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         match &args.command {
             Command::Create(args) => create(args, output).await,
             Command::List(args) => list(args, output).await,
+            Command::Disable(args) => set_disabled(args, true, output).await,
+            Command::Enable(args) => set_disabled(args, false, output).await,
             Command::Delete(args) => delete(args, output).await,
         }
     })?;
@@ -93,6 +100,16 @@ async fn list(args: &List, output: &mut Output) -> Result<(), Trouble> {
         output.line(format!("{id}  {state}  {}", OneLine(name)))?;
     }
     if keys.is_empty() { output.line("there are no keys of servers") } else { Ok(()) }
+}
+
+async fn set_disabled(args: &Named, is_disabled: bool, output: &mut Output) -> Result<(), Trouble> {
+    let administration = Administration::new(args.app.open(&args.stores, IfMissing::Refuse).await?);
+    let key = administration.set_server_key_disabled(&args.name, is_disabled).await?;
+    let done = if is_disabled { "disabled" } else { "enabled" };
+    if output.is_json() {
+        return output.document(&json!({ done: to_json(&key) }));
+    }
+    output.line(format!("{done} {}  {}", key.id, OneLine(&key.name)))
 }
 
 async fn delete(args: &Named, output: &mut Output) -> Result<(), Trouble> {

@@ -97,6 +97,10 @@ fn users_and_keys_that_are_made_log_in_where_they_are_served() {
     assert!(listed.contains("reports") && !listed.contains(key["key"].as_str().unwrap()), "{listed}");
     assert_eq!(state.on("data.redb", &["keys", "create", "reports"], "").exit, 1);
     assert_eq!(state.json_on("data.redb", &["keys", "create", "other"], "")["name"], "other");
+    assert!(state.on("data.redb", &["keys", "disable", "reports"], "").stdout.starts_with("disabled "));
+    assert!(state.on("data.redb", &["keys", "list"], "").stdout.contains("  disabled  reports"));
+    assert_eq!(state.json_on("data.redb", &["keys", "enable", "reports"], "")["enabled"]["disabled"], false);
+    assert_eq!(state.on("data.redb", &["keys", "disable", "nothing"], "").exit, 1);
     assert_eq!(state.on("data.redb", &["keys", "delete", "other"], "").exit, 0);
     assert_eq!(state.on("data.redb", &["keys", "delete", "other"], "").exit, 1);
 

@@ -6,7 +6,7 @@ use bson::oid::ObjectId;
 use bson::{DateTime, doc};
 use portcullis::auth::ProviderType;
 use portcullis::login::{Accounts, LoginError};
-use portcullis::store::{Account, Credentials, Identity, ImportOutcome, LoginAddition, PasswordLogin};
+use portcullis::store::{Account, ApiKey, Credentials, Identity, ImportOutcome, LoginAddition, PasswordLogin};
 
 use super::keys::{PER_APP, make_key, remove_key, view};
 use super::passwords::{MAX_ADDRESS, check_address, check_length};
@@ -80,12 +80,34 @@ impl Administration {
     /// # Errors
     /// There is no such key.
     pub async fn delete_server_key(&self, key: &str) -> Result<KeyView, ClientError> {
-        let keys = self.credentials.keys(None).await?;
-        let found = keys.iter().find(|known| known.id == key).or_else(|| keys.iter().find(|known| known.name == key));
-        let unknown = || ClientError::new(ErrorClass::NotFound, ErrorCode::APIKeyNotFound, "API key not found");
-        let found = found.ok_or_else(unknown)?;
-        remove_key(&self.accounts, &*self.credentials, found).await?;
-        Ok(view(found))
+        let found = self.server_key(key).await?;
+        remove_key(&self.accounts, &*self.credentials, &found).await?;
+        Ok(view(&found))
+    }
+
+    /// Disables or enables the server's key of a name or an id. With a key that is disabled end the sessions that it opened.
+    ///
+    /// # Errors
+    /// There is no such key.
+    pub async fn set_server_key_disabled(&self, key: &str, is_disabled: bool) -> Result<KeyView, ClientError> {
+        let found = self.server_key(key).await?;
+        if !self.credentials.set_key_disabled(&found.id, is_disabled).await? {
+            return Err(unknown_key());
+        }
+        if is_disabled {
+            let user = self.accounts.user_of(ProviderType::ApiKey, &found.id).await.map_err(ClientError::internal)?;
+            if let Some(user_id) = user {
+                self.accounts.revoke_key(&user_id, &found.id).await.map_err(ClientError::internal)?;
+            }
+        }
+        Ok(KeyView { is_disabled, ..view(&found) })
+    }
+
+    async fn server_key(&self, key: &str) -> Result<ApiKey, ClientError> {
+        let mut keys = self.credentials.keys(None).await?;
+        let by_id = keys.iter().position(|known| known.id == key);
+        let found = by_id.or_else(|| keys.iter().position(|known| known.name == key)).ok_or_else(unknown_key)?;
+        Ok(keys.swap_remove(found))
     }
 
     /// Adds users with the ids that they have, and the addresses of the provider `local-userpass` without passwords: so nobody can
@@ -121,6 +143,10 @@ impl Administration {
         let login = self.credentials.login(email).await?;
         login.ok_or_else(|| ClientError::new(ErrorClass::NotFound, ErrorCode::UserNotFound, "user not found"))
     }
+}
+
+fn unknown_key() -> ClientError {
+    ClientError::new(ErrorClass::NotFound, ErrorCode::APIKeyNotFound, "API key not found")
 }
 
 /// The address of an imported user. Who was a user there had confirmed it.

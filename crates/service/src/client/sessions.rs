@@ -115,15 +115,34 @@ pub async fn delete(accounts: &Accounts, credentials: &dyn Credentials, user_id:
         Err(LoginError::UserUnknown(_)) => return Ok(false),
         Err(error) => return Err(error),
     };
-    for Identity { provider_type, id, .. } in &identities {
-        match provider_type {
-            ProviderType::EmailPassword => credentials.remove_login(id).await?,
-            ProviderType::ApiKey => credentials.remove_key(id).await?,
-            _ => continue,
-        };
+    for identity in &identities {
+        remove_credential(credentials, identity).await?;
     }
+    remove_keys(credentials, user_id).await?;
+    let Some(had) = accounts.delete(user_id).await? else { return Ok(false) };
+    // What was linked meanwhile would stay registered for nobody.
+    for identity in had.iter().filter(|one| identities.iter().all(|known| !known.is_same_person(one))) {
+        if remove_credential(credentials, identity).await? {
+            // Whoever has logged in by it since the deletion is a new user, who could never do so again.
+            accounts.remove_identity(identity.provider_type, &identity.id).await?;
+        }
+    }
+    remove_keys(credentials, user_id).await?;
+    Ok(true)
+}
+
+/// Removes the password or the key of an identity, if it has one; whether it had.
+async fn remove_credential(credentials: &dyn Credentials, identity: &Identity) -> Result<bool, LoginError> {
+    Ok(match identity.provider_type {
+        ProviderType::EmailPassword => credentials.remove_login(&identity.id).await?,
+        ProviderType::ApiKey => credentials.remove_key(&identity.id).await?,
+        _ => false,
+    })
+}
+
+async fn remove_keys(credentials: &dyn Credentials, user_id: &str) -> Result<(), LoginError> {
     for key in credentials.keys(Some(user_id)).await? {
         credentials.remove_key(&key.id).await?;
     }
-    accounts.delete(user_id).await
+    Ok(())
 }

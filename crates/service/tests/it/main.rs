@@ -11,6 +11,7 @@
 )]
 
 mod data;
+mod linked_meanwhile;
 mod secrets;
 #[path = "../stories/mod.rs"]
 mod stories;

@@ -87,6 +87,27 @@ pub(super) async fn the_key_of_a_server_is_a_user_who_ends_with_it(place: Place)
     assert!(administration.server_keys().await.unwrap().is_empty());
 }
 
+pub(super) async fn the_key_of_a_server_is_disabled_at_once(place: Place) {
+    let api = place.open().await;
+    let administration = api.administration();
+    let one = administration.create_server_key("one").await.unwrap();
+    let apart = administration.create_server_key("apart").await.unwrap();
+    let (first, second) =
+        (log_in_by_key(&api, &one.key).await.unwrap(), log_in_by_key(&api, &apart.key).await.unwrap());
+    assert_eq!(told(administration.set_server_key_disabled("nothing", true).await).code_name(), "APIKeyNotFound");
+    assert!(administration.set_server_key_disabled("one", true).await.unwrap().is_disabled);
+    assert_eq!(told(api.bearer(&first.access_token).await).code_name(), "InvalidSession");
+    assert_eq!(told(api.refresh(&first.refresh_token).await).code_name(), "InvalidSession");
+    assert_eq!(told(log_in_by_key(&api, &one.key).await).code_name(), "AuthError");
+    api.bearer(&second.access_token).await.unwrap();
+    let states: Vec<bool> = administration.server_keys().await.unwrap().iter().map(|key| key.is_disabled).collect();
+    assert_eq!(states, [true, false]);
+    // By its id, too. The user is the same as before, and the sessions of before do not come back.
+    assert!(!administration.set_server_key_disabled(&one.id, false).await.unwrap().is_disabled);
+    assert_eq!(told(api.bearer(&first.access_token).await).code_name(), "InvalidSession");
+    assert_eq!(log_in_by_key(&api, &one.key).await.unwrap().user_id, first.user_id);
+}
+
 pub(super) async fn an_address_is_confirmed(place: Place) {
     let (from, app) = (portcullis_testkit::root().join("fixtures/served/moved"), place.path("app"));
     fs::create_dir_all(app.join("auth")).unwrap();

@@ -5,6 +5,7 @@ mod administration;
 mod bounds;
 mod deletions;
 mod keys;
+mod rule_functions;
 mod sessions;
 mod takeovers;
 
@@ -38,6 +39,7 @@ pub(crate) fn all() -> Vec<(&'static str, Story)> {
             a_user_whom_the_creation_function_refuses_leaves_nothing
             a_set_password_ends_sessions_and_disables_keys
             the_key_of_a_server_is_a_user_who_ends_with_it
+            the_key_of_a_server_is_disabled_at_once
             an_address_is_confirmed;
         bounds:
             no_more_documents_are_told_than_find_tells
@@ -51,6 +53,9 @@ pub(crate) fn all() -> Vec<(&'static str, Story)> {
             a_deleted_key_leaves_the_profile
             a_login_that_overlaps_the_deletion_of_a_key_leaves_nothing
             a_user_has_one_address_however_many_are_linked_at_once;
+        rule_functions:
+            a_function_decides_whether_a_role_applies
+            a_function_decides_whether_a_filter_applies;
         sessions:
             a_refresh_after_the_custom_data_changed_is_enough;
         takeovers:

@@ -7,7 +7,7 @@ use super::users::Tables;
 use crate::trigger_records::{event_from_record, event_to_record};
 use portcullis::future::BoxFuture;
 use portcullis::store::{
-    Account, AccountEvent, AccountEvents, AccountState, StoreError, Telling, UsersError, WaitingEvent,
+    Account, AccountEvent, AccountEvents, AccountState, Identity, StoreError, Telling, UsersError, WaitingEvent,
 };
 
 /// By application, trigger and number the event, as BSON.
@@ -82,15 +82,19 @@ impl AccountEvents for Embedded {
         })
     }
 
-    fn delete<'a>(&'a self, id: &'a str, telling: Telling<'a>) -> BoxFuture<'a, Result<bool, StoreError>> {
+    fn delete<'a>(
+        &'a self,
+        id: &'a str,
+        telling: Telling<'a>,
+    ) -> BoxFuture<'a, Result<Option<Vec<Identity>>, StoreError>> {
         Box::pin(async move {
             let deleted = self.write("cannot delete the user", |transaction| {
                 let mut tables = Tables::open(transaction, &self.application)?;
-                let Some(account) = tables.find(id)? else { return Ok(false) };
+                let Some(account) = tables.find(id)? else { return Ok(None) };
                 tables.remove(&account)?;
                 drop(tables);
                 self.append(transaction, &telling(&account))?;
-                Ok(true)
+                Ok(Some(account.identities))
             });
             let deleted = deleted.await?;
             self.notify_events();

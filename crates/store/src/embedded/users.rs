@@ -258,13 +258,13 @@ impl Users for Embedded {
         })
     }
 
-    fn delete<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
+    fn delete<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Vec<Identity>>, StoreError>> {
         Box::pin(async move {
             self.write("cannot delete the user", |transaction| {
                 let mut tables = Tables::open(transaction, &self.application)?;
-                let Some(account) = tables.find(id)? else { return Ok(false) };
+                let Some(account) = tables.find(id)? else { return Ok(None) };
                 tables.remove(&account)?;
-                Ok(true)
+                Ok(Some(account.identities))
             })
             .await
         })

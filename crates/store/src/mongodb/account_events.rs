@@ -17,7 +17,7 @@ use crate::record::{RecordError, id_of, key};
 use crate::trigger_records::{event_from_record, event_to_record};
 use portcullis::future::BoxFuture;
 use portcullis::store::{
-    Account, AccountEvent, AccountEvents, AccountState, StoreError, Telling, UsersError, WaitingEvent, shown,
+    Account, AccountEvent, AccountEvents, AccountState, Identity, StoreError, Telling, UsersError, WaitingEvent, shown,
 };
 use portcullis::value::DocumentRef;
 
@@ -176,7 +176,7 @@ impl MongoAccountEvents {
         Ok(users.find_one(users.by_id(id)).await?.is_some())
     }
 
-    async fn delete_once(&self, id: &str, telling: Telling<'_>) -> Result<bool, Failure> {
+    async fn delete_once(&self, id: &str, telling: Telling<'_>) -> Result<Option<Vec<Identity>>, Failure> {
         let mut work = self.begin().await?;
         let users = self.stored_users(self.users.ready().await?);
         let delete = users.collection.find_one_and_delete(users.by_id(id)).max_time(SERVER_TIME);
@@ -184,13 +184,15 @@ impl MongoAccountEvents {
             Work::Transaction(session) => patiently(async { delete.session(&mut **session).await }).await?,
             Work::Alone => patiently(async { delete.await }).await?,
         };
-        let Some(found) = found else { return Ok(false) };
+        let Some(found) = found else { return Ok(None) };
         // One that does not read back is deleted all the same: there is nobody to tell of.
+        let mut identities = Vec::new();
         if let Ok(account) = users.read(&found) {
             self.append(&mut work, &telling(&account)).await?;
+            identities = account.identities;
         }
         self.commit(work).await?;
-        Ok(true)
+        Ok(Some(identities))
     }
 
     async fn logged_in_once(&self, session_id: &str, events: &[AccountEvent]) -> Result<bool, Failure> {
@@ -273,7 +275,11 @@ impl AccountEvents for MongoAccountEvents {
         })
     }
 
-    fn delete<'a>(&'a self, id: &'a str, telling: Telling<'a>) -> BoxFuture<'a, Result<bool, StoreError>> {
+    fn delete<'a>(
+        &'a self,
+        id: &'a str,
+        telling: Telling<'a>,
+    ) -> BoxFuture<'a, Result<Option<Vec<Identity>>, StoreError>> {
         Box::pin(async move {
             let deleted = self.retry(|| Box::pin(self.delete_once(id, telling))).await;
             deleted.map_err(|error| error.during("cannot delete the user"))

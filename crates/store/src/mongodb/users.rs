@@ -167,9 +167,12 @@ impl MongoUsers {
         Ok(patiently(async { users.collection.update_one(filter, set).await }).await?.matched_count > 0)
     }
 
-    async fn delete(&self, id: &str) -> Result<bool, Failure> {
+    async fn delete(&self, id: &str) -> Result<Option<Vec<Identity>>, Failure> {
         let users = self.ready().await?;
-        Ok(patiently(async { users.collection.delete_one(users.by_id(id)).await }).await?.deleted_count > 0)
+        let delete = users.collection.find_one_and_delete(users.by_id(id)).max_time(SERVER_TIME);
+        let found = patiently(async { delete.await }).await?;
+        // One that does not read back is deleted all the same.
+        Ok(found.map(|found| users.read(&found).map(|account| account.identities).unwrap_or_default()))
     }
 
     async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<Account>, Failure> {
@@ -281,7 +284,7 @@ impl Users for MongoUsers {
         })
     }
 
-    fn delete<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
+    fn delete<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Vec<Identity>>, StoreError>> {
         Box::pin(async move { self.delete(id).await.map_err(|error| error.during("cannot delete the user")) })
     }
 
