@@ -24,6 +24,7 @@ struct Inner {
     limits: Option<Limits>,
     metrics: Metrics,
     requests: Semaphore,
+    under_way: Arc<Semaphore>,
     streams: Streams,
 }
 
@@ -62,6 +63,7 @@ impl State {
             options,
             metrics: Metrics::new(),
             requests: Semaphore::new(AT_ONCE),
+            under_way: Arc::new(Semaphore::new(AT_ONCE)),
             streams: Streams::new(),
         }))
     }
@@ -82,6 +84,11 @@ impl State {
 
     pub(crate) fn requests(&self) -> &Semaphore {
         &self.0.requests
+    }
+
+    /// What limits the work that is done to its end.
+    pub(crate) fn under_way(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.under_way)
     }
 
     pub(crate) fn streams(&self) -> &Streams {

@@ -10,6 +10,7 @@ use crate::peer::Client;
 use crate::rate_limits::Attempt;
 use crate::reply::{Reply, empty, json_reply};
 use crate::request::{bearer, large_body};
+use crate::to_the_end::to_the_end;
 
 /// How many bytes the payload of a login has, unless it holds a third party's token.
 const SMALL: usize = 16 * 1024;
@@ -32,11 +33,14 @@ pub(crate) async fn log_in(
     let attempt = if provider == "anon-user" { Attempt::Register } else { Attempt::LogIn(account) };
     state.check(&app, &client, attempt)?;
     let links = query.iter().any(|(name, value)| name == "link" && value == "true");
-    let LoginReply { access_token, refresh_token, user_id, device_id } = if links {
-        api.link(bearer(&headers)?, &provider, payload.as_ref()).await?
-    } else {
-        api.log_in(&provider, payload.as_ref()).await?
+    let token = links.then(|| bearer(&headers).map(str::to_owned)).transpose()?;
+    let work = async move {
+        match token {
+            Some(token) => api.link(&token, &provider, payload.as_ref()).await,
+            None => api.log_in(&provider, payload.as_ref()).await,
+        }
     };
+    let LoginReply { access_token, refresh_token, user_id, device_id } = to_the_end(&state, work).await?;
     let reply = json!({
         "access_token": access_token,
         "refresh_token": refresh_token,
@@ -64,7 +68,8 @@ pub(crate) async fn profile(Extract(state): Extract<State>, headers: HeaderMap) 
 }
 
 pub(crate) async fn delete_user(Extract(state): Extract<State>, headers: HeaderMap) -> Reply {
-    let token = bearer(&headers)?;
-    state.api_of(token)?.delete_user(token).await?;
+    let token = bearer(&headers)?.to_owned();
+    let api = state.api_of(&token)?;
+    to_the_end(&state, async move { api.delete_user(&token).await }).await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }

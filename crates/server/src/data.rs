@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::applications::State;
 use crate::peer::Client;
-use crate::reply::{Failure, Reply, empty, json_reply};
+use crate::reply::{Compressible, Failure, Reply, empty, json_reply};
 use crate::request::{bearer, body, large_body, seen};
 use crate::streams::Opened;
 
@@ -33,7 +33,7 @@ pub(crate) async fn call(
     let call = large_body(bytes).await.map_err(not_a_call)?;
     let request = seen(&method, &uri, &headers, client.address);
     let result = api.call(user, Some(request), call.as_ref()).await?;
-    Ok(json_reply(StatusCode::OK, &result.into_canonical_extjson()))
+    Ok(Compressible::mark(json_reply(StatusCode::OK, &result.into_canonical_extjson())))
 }
 
 /// Clients know a body that cannot be read by the text of a call that is none.

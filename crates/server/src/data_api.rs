@@ -6,7 +6,7 @@ use axum::http::request::Parts;
 use crate::applications::State;
 use crate::incoming::incoming;
 use crate::peer::Client;
-use crate::reply::{Reply, http_reply};
+use crate::reply::{Compressible, Reply, http_reply};
 use crate::request::large_body;
 use crate::tries::PasswordTries;
 
@@ -25,5 +25,5 @@ pub(crate) async fn act(
     let incoming = incoming(&parts, &client, route, &bytes, &tries);
     let call = api.data_api(&version, &action, &incoming).await.map_err(|error| tries.failure(error))?;
     let body = large_body(bytes.clone()).await?;
-    Ok(http_reply(call.answer(body.as_ref()).await?))
+    Ok(Compressible::mark(http_reply(call.answer(body.as_ref()).await?)))
 }

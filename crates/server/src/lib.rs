@@ -32,6 +32,7 @@ mod reply;
 mod request;
 mod streams;
 mod tls;
+mod to_the_end;
 mod tries;
 
 use std::time::Duration;
@@ -43,7 +44,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{any, delete, get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
-use tower_http::compression::predicate::{DefaultPredicate, Predicate, SizeAbove};
+use tower_http::compression::predicate::{Predicate, SizeAbove};
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
 pub use access::AccessKey;
@@ -92,7 +93,7 @@ pub fn app(state: State) -> Router {
         .layer(CatchPanicLayer::custom(reply::panicked))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, PATIENCE))
         .layer(RequestBodyTimeoutLayer::new(PAUSE))
-        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(SizeAbove::new(1024))))
+        .layer(CompressionLayer::new().compress_when(SizeAbove::new(1024).and(reply::is_compressed)))
         .layer(from_fn_with_state(state.clone(), cors::answer))
         .layer(from_fn_with_state(state, observe::observe))
         .layer(from_fn(request::one_slash))

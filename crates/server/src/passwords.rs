@@ -5,12 +5,19 @@ use axum::body::Bytes;
 use axum::extract::{Extension, Path, State as Extract};
 use axum::http::StatusCode;
 use portcullis::json::Node;
+use portcullis_service::client::ClientError;
 
 use crate::applications::State;
 use crate::peer::Client;
 use crate::rate_limits::Attempt;
 use crate::reply::{Reply, empty};
 use crate::request::{array, body, text};
+use crate::to_the_end::to_the_end;
+
+/// A text of a body, for work that outlasts the request.
+fn owned(body: Option<&Node>, name: &str) -> Result<String, ClientError> {
+    text(body, name).map(str::to_owned)
+}
 
 pub(crate) async fn register(
     Extract(state): Extract<State>,
@@ -19,9 +26,9 @@ pub(crate) async fn register(
     bytes: Bytes,
 ) -> Reply {
     let (api, body) = (state.api(&app)?, body(&bytes)?);
-    let (email, password) = (text(body.as_ref(), "email")?, text(body.as_ref(), "password")?);
+    let (email, password) = (owned(body.as_ref(), "email")?, owned(body.as_ref(), "password")?);
     state.check(&app, &client, Attempt::Register)?;
-    api.register(email, password).await?;
+    to_the_end(&state, async move { api.register(&email, &password).await }).await?;
     Ok(empty(StatusCode::CREATED))
 }
 
@@ -34,13 +41,13 @@ pub(crate) async fn confirm(
     let (api, body) = (state.api(&app)?, body(&bytes)?);
     let (token, id) = tokens(body.as_ref());
     state.check(&app, &client, Attempt::Redeem)?;
-    api.confirm(token, id).await?;
+    to_the_end(&state, async move { api.confirm(&token, &id).await }).await?;
     Ok(empty(StatusCode::OK))
 }
 
 /// What a mail brought. What is not there is a token that nobody has.
-fn tokens(body: Option<&Node>) -> (&str, &str) {
-    let token = |name: &str| body.and_then(|body| body.get(name)).and_then(Node::as_str).unwrap_or_default();
+fn tokens(body: Option<&Node>) -> (String, String) {
+    let token = |name: &str| body.and_then(|body| body.get(name)?.as_str()).unwrap_or_default().to_owned();
     (token("token"), token("tokenId"))
 }
 
@@ -51,9 +58,9 @@ pub(crate) async fn send_confirmation(
     bytes: Bytes,
 ) -> Reply {
     let (api, body) = (state.api(&app)?, body(&bytes)?);
-    let email = text(body.as_ref(), "email")?;
-    state.check(&app, &client, Attempt::Mail(email))?;
-    api.send_confirmation(email).await?;
+    let email = owned(body.as_ref(), "email")?;
+    state.check(&app, &client, Attempt::Mail(&email))?;
+    to_the_end(&state, async move { api.send_confirmation(&email).await }).await?;
     Ok(empty(StatusCode::OK))
 }
 
@@ -64,9 +71,9 @@ pub(crate) async fn call_confirmation(
     bytes: Bytes,
 ) -> Reply {
     let (api, body) = (state.api(&app)?, body(&bytes)?);
-    let email = text(body.as_ref(), "email")?;
-    state.check(&app, &client, Attempt::Mail(email))?;
-    api.call_confirmation(email).await?;
+    let email = owned(body.as_ref(), "email")?;
+    state.check(&app, &client, Attempt::Mail(&email))?;
+    to_the_end(&state, async move { api.call_confirmation(&email).await }).await?;
     Ok(empty(StatusCode::OK))
 }
 
@@ -79,8 +86,8 @@ pub(crate) async fn reset(
     let (api, body) = (state.api(&app)?, body(&bytes)?);
     let body = body.as_ref();
     state.check(&app, &client, Attempt::Redeem)?;
-    let (token, id) = tokens(body);
-    api.reset(token, id, text(body, "password")?).await?;
+    let ((token, id), password) = (tokens(body), owned(body, "password")?);
+    to_the_end(&state, async move { api.reset(&token, &id, &password).await }).await?;
     Ok(empty(StatusCode::OK))
 }
 
@@ -91,9 +98,9 @@ pub(crate) async fn send_reset(
     bytes: Bytes,
 ) -> Reply {
     let (api, body) = (state.api(&app)?, body(&bytes)?);
-    let email = text(body.as_ref(), "email")?;
-    state.check(&app, &client, Attempt::Mail(email))?;
-    api.send_reset(email).await?;
+    let email = owned(body.as_ref(), "email")?;
+    state.check(&app, &client, Attempt::Mail(&email))?;
+    to_the_end(&state, async move { api.send_reset(&email).await }).await?;
     Ok(empty(StatusCode::OK))
 }
 
@@ -104,8 +111,9 @@ pub(crate) async fn call_reset(
     bytes: Bytes,
 ) -> Reply {
     let (api, body) = (state.api(&app)?, body(&bytes)?);
-    let (email, password) = (text(body.as_ref(), "email")?, text(body.as_ref(), "password")?);
-    state.check(&app, &client, Attempt::Mail(email))?;
-    api.call_reset(email, password, array(body.as_ref(), "arguments")?).await?;
+    let (email, password) = (owned(body.as_ref(), "email")?, owned(body.as_ref(), "password")?);
+    let arguments = array(body.as_ref(), "arguments")?.to_vec();
+    state.check(&app, &client, Attempt::Mail(&email))?;
+    to_the_end(&state, async move { api.call_reset(&email, &password, &arguments).await }).await?;
     Ok(empty(StatusCode::OK))
 }

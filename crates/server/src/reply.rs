@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Path;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use portcullis_service::client::{ClientError, ErrorClass, ErrorCode, HttpReply};
 use serde_json::{Value, json};
@@ -18,6 +18,24 @@ use crate::observe::AsIs;
 pub(crate) fn json_reply(status: StatusCode, body: &Value) -> Response {
     let kind = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     (status, [kind], body.to_string()).into_response()
+}
+
+/// Marks a reply that may be compressed. Those to logins and of keys hold secrets beside what a client sent, and those of
+/// endpoints may: how small such a reply becomes would tell how much of the secret was guessed.
+#[derive(Clone, Copy)]
+pub(crate) struct Compressible;
+
+impl Compressible {
+    /// Marks a reply.
+    pub(crate) fn mark(mut response: Response) -> Response {
+        response.extensions_mut().insert(Self);
+        response
+    }
+}
+
+/// Which replies are compressed: of those that may be, what is large enough to gain by it.
+pub(crate) fn is_compressed(status: StatusCode, _: Version, _: &HeaderMap, extensions: &Extensions) -> bool {
+    status.is_success() && extensions.get::<Compressible>().is_some()
 }
 
 /// A reply without a body.

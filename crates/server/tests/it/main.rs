@@ -5,6 +5,7 @@
 
 mod access;
 mod client;
+mod compression;
 mod data;
 mod data_api;
 mod endpoints;
