@@ -6,7 +6,7 @@ use super::bound::BoundRole;
 use super::decision::{Decision, Outcome, Reason};
 use super::unreadable::Unreadable;
 use super::visibility::Visibility;
-use crate::eval::{Binder, Context, Documents, Errors, EvalError, Evaluation, Residual, Truth};
+use crate::eval::{Binder, Context, Documents, Errors, EvalError, Evaluation, FunctionError, Residual, Truth};
 use crate::policy::{Policy, Presence, Role, Rule};
 use crate::predicate::ContextRoot;
 use crate::projection::Projection;
@@ -102,6 +102,22 @@ impl Guard {
             Some(policy) => Entrance::Rules(BoundRules::new(policy, &context)),
         };
         Self::of(context, policy.unwrap_or_default(), entrance, schema)
+    }
+
+    /// The same guard, bound anew with the results of functions known so far; `None` unless it was bound without the result of one
+    /// that decides whether a filter applies, which is decided once for all documents.
+    #[must_use]
+    pub fn rebound(&self) -> Option<Self> {
+        let Entrance::Rules(rules) = &self.entrance else { return None };
+        let waits = |error: &EvalError| matches!(error, EvalError::Function(FunctionError::Pending(_)));
+        let rebound = || Self::new(Some(Arc::clone(&self.policy)), self.context.copied());
+        rules.filters.errors.iter().any(waits).then(rebound)
+    }
+
+    /// Whether a function decides whether a filter applies.
+    pub(crate) fn selects_filters_by_functions(&self) -> bool {
+        matches!(self.entrance, Entrance::Rules(_))
+            && self.policy.filters.iter().any(|filter| filter.apply_when.predicate.calls())
     }
 
     /// Whether read access depends on the time, `%%now`.

@@ -91,6 +91,14 @@ impl Context {
         }
     }
 
+    /// A copy with the function results known so far.
+    pub(crate) fn copied(&self) -> Self {
+        match self.now {
+            Some(now) => self.at(now),
+            None => self.at(DateTime::MIN).without_now(),
+        }
+    }
+
     /// Adds the function calls that `other`, a copy for another time, is waiting for.
     pub(crate) fn await_calls_of(&self, other: &Self) {
         self.calls.await_those_of(&other.calls);

@@ -242,6 +242,15 @@ impl Predicate {
         self.each_test(&mut |test| asked = asked || test.references().iter().any(|reference| reference.root == root));
         asked
     }
+
+    /// Whether a test calls a function.
+    pub(crate) fn calls(&self) -> bool {
+        let mut calls = false;
+        self.each_test(&mut |test| {
+            calls = calls || test.rights().iter().any(|right| matches!(right, Right::Function(_)));
+        });
+        calls
+    }
 }
 
 impl Test {

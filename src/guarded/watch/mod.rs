@@ -30,7 +30,7 @@ pub struct Watched<'s> {
     events: Box<dyn Events + 's>,
     collection: GuardedCollection<'s>,
     guard: &'s Guard,
-    /// Supplies the time of an event, if the rules depend on it.
+    /// Supplies the time of an event, if the rules depend on it, or on functions that select filters.
     clock: Option<Clock<'s>>,
     filter: Answered,
     /// Whether the filter concerns only the `_id`.
@@ -71,7 +71,9 @@ impl<'s> GuardedCollection<'s> {
         self.admit_reading()?;
         let events = source.watch(&WatchScope::Collection(self.namespace.clone()), from).await?;
         let filter = self.guard.answering(query);
-        let clock: Option<Clock<'s>> = self.guard.asks_now().then(|| Box::new(DateTime::now) as Clock<'s>);
+        // What is bound once would stay as it was when the stream began.
+        let is_bound_anew = self.guard.asks_now() || self.guard.selects_filters_by_functions();
+        let clock: Option<Clock<'s>> = is_bound_anew.then(|| Box::new(DateTime::now) as Clock<'s>);
         Ok(Watched {
             events,
             collection: self.clone(),

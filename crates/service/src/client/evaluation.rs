@@ -83,20 +83,21 @@ impl ClientApi {
         let place = namespace_of(namespace)?;
         let Some(user) = self.subject(user_id).await? else { return Ok(Vec::new()) };
         let asker = Asker { user, request: None };
-        let guard = self.guard_of(&asker, &place)?;
+        let mut guard = self.guard_of(&asker, &place)?;
         let request = format!(
             r#"{{"filter": {{"_id": {{"$exists": true}}}}, "projection": {{"_id": 1}}, "sort": {{"_id": 1}}, "skip": {skip}, "limit": {limit}}}"#
         );
         let request = json::parse(&request).map_err(ClientError::internal)?;
         let request = FindRequest::parse(&request).map_err(|error| told(&error, None))?;
-        let collection = GuardedCollection::new(&**self.data.documents(), place.clone(), &guard);
         let began = Instant::now();
         let found = loop {
+            let collection = GuardedCollection::new(&**self.data.documents(), place.clone(), &guard);
             let found = match collection.find(&request).await {
                 Ok(found) => found.all().await,
                 Err(error) => Err(error),
             };
-            if !self.data.answer(&guard, &asker, guard.context().pending(), began).await? {
+            let calls = guard.context().pending();
+            if !self.data.answer(&mut guard, &asker, calls, began).await? {
                 log_unreadable(guard.take_unreadable(), &place);
                 break found.map_err(|error| told(&error, None))?;
             }
@@ -137,14 +138,15 @@ impl Evaluator<'_> {
             (None, Some(id)) => self.stored(&place, id).await?,
             (None, None) => return Err(bad("the resource needs an `id`, or the document in `properties`")),
         };
-        let Some((asker, _, guard)) = &self.known else { return Err(ClientError::internal("no guard")) };
+        let Some((asker, _, guard)) = &mut self.known else { return Err(ClientError::internal("no guard")) };
         let Some(document) = document else {
             return Ok(Evaluation::denied("no-document", "there is no such document"));
         };
         let began = Instant::now();
         loop {
             let evaluation = decide(guard, &document, question)?;
-            if !self.api.data.answer(guard, asker, guard.context().pending(), began).await? {
+            let calls = guard.context().pending();
+            if !self.api.data.answer(guard, asker, calls, began).await? {
                 return Ok(evaluation);
             }
         }

@@ -82,10 +82,20 @@ impl ClientApi {
             let guard = self.data.guard(&asker, &asked.service, &asked.namespace)?;
             Ok::<_, ClientError>((changes, query, guard))
         };
-        let (changes, query, guard) = match opened() {
+        let (changes, query, mut guard) = match opened() {
             Ok(opened) => opened,
             Err(error) => return drop(begun.send(Err(error))),
         };
+        // Which filters apply is known before the stream begins.
+        let began = Instant::now();
+        while guard.rebound().is_some() {
+            let calls = guard.context().pending();
+            match self.data.answer(&mut guard, &asker, calls, began).await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => return drop(begun.send(Err(error))),
+            }
+        }
         let collection = GuardedCollection::new(&**self.data.documents(), asked.namespace.clone(), &guard);
         let mut watched = match collection.watch(&**changes, &query, WatchStart::Now, None).await {
             Ok(watched) => watched,
@@ -99,7 +109,7 @@ impl ClientApi {
             let happened = watched.next().await;
             match &happened {
                 Err(error) if error.waits() => {
-                    match self.data.answer(&guard, &asker, guard.context().pending(), Instant::now()).await {
+                    match self.data.supply(&guard, &asker, guard.context().pending(), Instant::now()).await {
                         Ok(true) => continue,
                         Ok(false) => {}
                         Err(error) => return drop(items.send(StreamItem::Failed(error)).await),

@@ -135,11 +135,30 @@ impl Data {
         guard.map_err(|error| ClientError::bad(ErrorCode::BadRequest, error.to_string()))
     }
 
-    /// Calls the functions that the rules of a guard wait for; whether there were any, so that it is to be asked again.
+    /// Calls the functions that the rules of a guard wait for; whether there were any, so that it is to be asked again, bound anew
+    /// where they decide which filters apply.
     ///
     /// # Errors
     /// It takes longer than a request that began at a time may.
     pub(crate) async fn answer(
+        &self,
+        guard: &mut Guard,
+        asker: &Asker,
+        calls: Vec<PendingCall>,
+        began: Instant,
+    ) -> Result<bool, ClientError> {
+        let waits = self.supply(guard, asker, calls, began).await?;
+        if waits && let Some(rebound) = guard.rebound() {
+            *guard = rebound;
+        }
+        Ok(waits)
+    }
+
+    /// As [`answer`](Self::answer), for a stream, which binds its guard anew by itself.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) async fn supply(
         &self,
         guard: &Guard,
         asker: &Asker,
@@ -174,11 +193,11 @@ impl Data {
         let guard = self.guard(asker, &target.service, &target.namespace)?;
         let guarded = Guarded { action, options };
         match target.transaction {
-            None => self.answered(&**self.documents(), target, &guard, asker, &guarded).await,
+            None => self.answered(&**self.documents(), target, guard, asker, &guarded).await,
             Some(number) => {
                 let joined = self.transactions.held(number).await.map_err(refused)?;
                 let store = JoinedStore::new(&**self.documents(), joined);
-                self.answered(&store, target, &guard, asker, &guarded).await
+                self.answered(&store, target, guard, asker, &guarded).await
             }
         }
     }
@@ -188,15 +207,15 @@ impl Data {
         &self,
         store: &dyn DocumentStore,
         target: &Target,
-        guard: &Guard,
+        mut guard: Guard,
         asker: &Asker,
         guarded: &Guarded<'_>,
     ) -> Result<Bson, ClientError> {
         let began = Instant::now();
-        let awaiting = Awaiting::new(store, guard.context());
         // Each time there is one call less of those that one request may make.
         for _ in 0..=MAX_CALLS {
-            let collection = GuardedCollection::new(&awaiting, target.namespace.clone(), guard);
+            let awaiting = Awaiting::new(store, guard.context());
+            let collection = GuardedCollection::new(&awaiting, target.namespace.clone(), &guard);
             let result = guarded.carry_out(&collection).await;
             let calls = awaiting.calls();
             // What has been written is not written again.
@@ -211,7 +230,7 @@ impl Data {
                 log_unreadable(unreadable, &target.namespace);
                 return result;
             }
-            self.answer(guard, asker, calls, began).await?;
+            self.answer(&mut guard, asker, calls, began).await?;
         }
         Err(told(&LimitExceeded::Calls.into(), None))
     }
