@@ -7,6 +7,7 @@ use axum::extract::{Extension, State as Extract};
 use axum::http::{HeaderMap, StatusCode};
 use portcullis::json::Node;
 use portcullis_service::client::{ClientApi, ClientError, ErrorClass, ErrorCode, Evaluation, Evaluator, Question};
+use portcullis_service::heavy::apart;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -54,16 +55,23 @@ fn application(state: &State, headers: &HeaderMap) -> Result<Arc<ClientApi>, Cli
 
 pub(crate) async fn evaluate(Extract(state): Extract<State>, headers: HeaderMap, bytes: Bytes) -> Reply {
     let api = application(&state, &headers)?;
+    let length = bytes.len();
     let body = large_body(bytes).await?;
     let asked = Asked { own: body.as_ref(), shared: None };
-    let evaluation = api.evaluator().evaluate(&asked.question()?).await?;
+    let question = asked.question()?;
+    let evaluation = apart(length, api.evaluator().evaluate(&question)).await??;
     Ok(json_reply(StatusCode::OK, &answer(&evaluation)))
 }
 
 pub(crate) async fn evaluate_all(Extract(state): Extract<State>, headers: HeaderMap, bytes: Bytes) -> Reply {
     let api = application(&state, &headers)?;
+    let length = bytes.len();
     let body = large_body(bytes).await?;
-    let shared = body.as_ref();
+    apart(length, answers(&api, body.as_ref())).await?
+}
+
+/// The answers to the questions of a request.
+async fn answers(api: &ClientApi, shared: Option<&Node>) -> Reply {
     let questions = shared.and_then(|body| body.get("evaluations")).map(|asked| asked.as_array().unwrap_or_default());
     let Some(questions) = questions.filter(|questions| !questions.is_empty()) else {
         // Without questions of its own, such a request is one question.

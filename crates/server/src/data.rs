@@ -8,11 +8,12 @@ use axum::response::IntoResponse;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use portcullis_service::client::{ClientError, ErrorClass, ErrorCode, StreamItem};
+use portcullis_service::heavy::{apart, in_place, weight};
 use tokio::sync::{mpsc, watch};
 
 use crate::applications::State;
 use crate::peer::Client;
-use crate::reply::{Compressible, Failure, Reply, empty, json_reply};
+use crate::reply::{Compressible, Failure, Reply, empty, json_text};
 use crate::request::{bearer, body, large_body, seen};
 use crate::streams::Opened;
 
@@ -30,15 +31,19 @@ pub(crate) async fn call(
     let token = bearer(&headers)?;
     // A body is parsed for nobody whose token is not accepted.
     let user = api.bearer(token).await?;
+    let length = bytes.len();
     let call = large_body(bytes).await.map_err(not_a_call)?;
     let request = seen(&method, &uri, &headers, client.address);
-    let result = api.call(user, Some(request), call.as_ref()).await?;
-    Ok(Compressible::mark(json_reply(StatusCode::OK, &result.into_canonical_extjson())))
+    let work = async move {
+        let result = api.call(user, Some(request), call.as_ref()).await?;
+        Ok::<_, ClientError>(in_place(weight(&result), || result.into_canonical_extjson().to_string()))
+    };
+    Ok(Compressible::mark(json_text(StatusCode::OK, apart(length, work).await??)))
 }
 
 /// Clients know a body that cannot be read by the text of a call that is none.
 fn not_a_call(error: ClientError) -> ClientError {
-    if error.class == ErrorClass::BadRequest { ClientError::invalid_call() } else { error }
+    if error.code == Some(ErrorCode::BadRequest) { ClientError::invalid_call() } else { error }
 }
 
 /// Watches a collection: the call is in the query, since such requests have no body.
@@ -140,7 +145,8 @@ fn written(item: &StreamItem) -> String {
     match item {
         StreamItem::Quiet => COMMENT.to_owned(),
         StreamItem::Change(event) => {
-            format!("data: {}\n\n", data(&event.clone().into_canonical_extjson().to_string()))
+            let text = in_place(weight(event), || data(&event.clone().into_canonical_extjson().to_string()));
+            format!("data: {text}\n\n")
         }
         StreamItem::Failed(error) => {
             let code = error.code.unwrap_or(ErrorCode::InternalServerError).name();

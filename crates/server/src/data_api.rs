@@ -2,6 +2,7 @@ use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, State as Extract};
 use axum::http::request::Parts;
+use portcullis_service::heavy::apart;
 
 use crate::applications::State;
 use crate::incoming::incoming;
@@ -25,5 +26,6 @@ pub(crate) async fn act(
     let incoming = incoming(&parts, &client, route, &bytes, &tries);
     let call = api.data_api(&version, &action, &incoming).await.map_err(|error| tries.failure(error))?;
     let body = large_body(bytes.clone()).await?;
-    Ok(Compressible::mark(http_reply(call.answer(body.as_ref()).await?)))
+    let answer = apart(bytes.len(), call.answer(body.as_ref())).await?;
+    Ok(Compressible::mark(http_reply(answer?)))
 }

@@ -3,6 +3,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, State as Extract};
 use axum::http::request::Parts;
 use portcullis_service::client::{ClientError, ErrorCode, HttpReply};
+use portcullis_service::heavy::apart;
 
 use crate::applications::State;
 use crate::incoming::incoming;
@@ -35,7 +36,8 @@ pub(crate) async fn at_route(
 async fn endpoint(state: &State, client: &Client, app: &str, parts: &Parts, route: String, bytes: &Bytes) -> Reply {
     let api = state.api(app)?;
     let tries = PasswordTries::new(state, app, client);
-    let answer = api.endpoint(&incoming(parts, client, route, bytes, &tries)).await;
+    let incoming = incoming(parts, client, route, bytes, &tries);
+    let answer = apart(bytes.len(), api.endpoint(&incoming)).await?;
     answered(state, &tries, answer)
 }
 
@@ -50,7 +52,8 @@ pub(crate) async fn webhook(
     let api = state.api(&app)?;
     let tries = PasswordTries::new(&state, &app, &client);
     let route = format!("/service/{service}/incoming_webhook/{webhook}");
-    let answer = api.webhook(&service, &webhook, &incoming(&parts, &client, route, &bytes, &tries)).await;
+    let incoming = incoming(&parts, &client, route, &bytes, &tries);
+    let answer = apart(bytes.len(), api.webhook(&service, &webhook, &incoming)).await?;
     answered(&state, &tries, answer)
 }
 

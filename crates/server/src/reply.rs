@@ -16,8 +16,13 @@ use crate::observe::AsIs;
 
 /// A JSON reply.
 pub(crate) fn json_reply(status: StatusCode, body: &Value) -> Response {
+    json_text(status, body.to_string())
+}
+
+/// A reply whose JSON is written.
+pub(crate) fn json_text(status: StatusCode, body: String) -> Response {
     let kind = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    (status, [kind], body.to_string()).into_response()
+    (status, [kind], body).into_response()
 }
 
 /// Marks a reply that may be compressed. Those to logins and of keys hold secrets beside what a client sent, and those of

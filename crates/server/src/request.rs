@@ -14,6 +14,7 @@ use futures_util::StreamExt;
 use portcullis::eval::Request;
 use portcullis::json::{self, Kind, Node};
 use portcullis_service::client::{ClientError, ErrorClass, ErrorCode};
+use portcullis_service::heavy::{LARGE, in_place};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::applications::{Options, State};
@@ -45,9 +46,7 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, ClientError> {
     }
 }
 
-/// A body of more bytes is read beside the threads that answer requests, a few at a time.
-const LARGE: usize = 64 * 1024;
-
+/// Large bodies are read beside the threads that answer requests, a few at a time.
 static READERS: Semaphore = Semaphore::const_new(2);
 
 /// As [`body`], for bodies that may be large.
@@ -137,7 +136,8 @@ async fn read_with_room(
         bytes.extend_from_slice(&chunk);
         hold(room, &mut held, bytes.len() >> 20).await?;
     }
-    hold(room, &mut held, values(&bytes) / VALUES_IN_ROOM).await?;
+    let values = in_place(bytes.len(), || values(&bytes));
+    hold(room, &mut held, values / VALUES_IN_ROOM).await?;
     Ok((Bytes::from(bytes), held))
 }
 

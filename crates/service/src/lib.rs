@@ -24,6 +24,7 @@ mod data;
 mod documents;
 mod error;
 mod functions;
+pub mod heavy;
 mod keys;
 mod places;
 #[cfg(not(feature = "mongodb"))]

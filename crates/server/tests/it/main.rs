@@ -11,6 +11,7 @@ mod data_api;
 mod endpoints;
 mod exposure;
 mod functions;
+mod heavy;
 mod keys;
 mod odd_values;
 mod passwords;

@@ -6,6 +6,7 @@ use portcullis::value::DocumentRef;
 
 use super::guarded::MAX_FOUND;
 use crate::client::{ClientError, ErrorCode};
+use crate::heavy::in_place;
 
 /// Documents that one request finds, up to a size that one request may hold.
 #[derive(Default)]
@@ -31,11 +32,13 @@ impl Found {
         u64::try_from(self.documents.len()).is_ok_and(|count| count >= MAX_FOUND)
     }
 
-    /// All of them, but no more than one request finds.
-    pub(super) fn all(self) -> Vec<RawDocumentBuf> {
-        let mut documents = self.documents;
-        documents.truncate(usize::try_from(MAX_FOUND).unwrap_or(usize::MAX));
-        documents
+    /// All of them, but no more than one request finds, as an array.
+    pub(super) fn all(self) -> Result<Bson, ClientError> {
+        let Self { mut documents, bytes } = self;
+        in_place(bytes, || {
+            documents.truncate(usize::try_from(MAX_FOUND).unwrap_or(usize::MAX));
+            self::documents(documents)
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use portcullis::json::{Kind, Node};
 
 use super::action::Action;
 use super::bulk;
-use super::found::{Found, document, documents};
+use super::found::{Found, document};
 use super::nodes::{array, chosen, member, number, object, of_bson, present, renamed};
 use super::told::told;
 use crate::client::{ClientError, ErrorCode};
@@ -87,7 +87,7 @@ impl Guarded<'_> {
         loop {
             let batch = cursor.batch().await.map_err(|error| self.told(&error))?;
             if batch.is_empty() || found.is_full() {
-                return documents(found.all());
+                return found.all();
             }
             found.add(batch)?;
         }

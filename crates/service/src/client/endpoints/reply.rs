@@ -3,6 +3,7 @@ use std::fmt;
 use bson::Bson;
 
 use super::form::Form;
+use crate::heavy::{in_place, weight};
 
 /// The answer to an HTTP request.
 #[derive(Clone, PartialEq, Eq)]
@@ -26,6 +27,7 @@ impl HttpReply {
     /// A result in a form.
     pub(super) fn result(value: Bson, form: Form) -> Self {
         let headers = vec![("Content-Type".to_owned(), form.content_type().to_owned())];
-        Self { status: 200, headers, body: Some(form.write(value).into_bytes()) }
+        let body = in_place(weight(&value), || form.write(value));
+        Self { status: 200, headers, body: Some(body.into_bytes()) }
     }
 }

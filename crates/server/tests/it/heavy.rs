@@ -1,0 +1,76 @@
+//! Requests of megabytes, and others meanwhile. One thread answers requests, so that one which keeps it busy is seen.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode, header};
+use serde_json::{Value, json};
+
+use crate::client::{NOTES, Server, Session};
+
+/// How long a request took, and how long the longest wait for an answer to another was in that time.
+async fn beside(server: &Arc<Server>, request: Request<Body>) -> (StatusCode, Duration, Duration) {
+    let is_over = Arc::new(AtomicBool::new(false));
+    let waiting = {
+        let (server, is_over) = (Arc::clone(server), Arc::clone(&is_over));
+        tokio::spawn(async move {
+            let mut longest = Duration::ZERO;
+            while !is_over.load(Ordering::SeqCst) {
+                let asked = Instant::now();
+                assert_eq!(server.ask(Method::GET, "/healthz", None, None).await.status, StatusCode::OK);
+                // To hand the thread over is a part of the wait.
+                tokio::task::yield_now().await;
+                longest = longest.max(asked.elapsed());
+            }
+            longest
+        })
+    };
+    let begun = Instant::now();
+    let answering = {
+        let server = Arc::clone(server);
+        tokio::spawn(async move { server.send(request).await.status })
+    };
+    let status = answering.await.unwrap();
+    let took = begun.elapsed();
+    is_over.store(true, Ordering::SeqCst);
+    (status, took, waiting.await.unwrap())
+}
+
+fn call(session: &Session, name: &str, options: Value) -> Request<Body> {
+    let mut argument = json!({ "database": "notes", "collection": "notes" });
+    argument.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
+    let body = json!({ "name": name, "arguments": [argument], "service": "mongodb-atlas" }).to_string();
+    Request::post(format!("{NOTES}/functions/call"))
+        .header(header::AUTHORIZATION, format!("Bearer {}", session.access))
+        .header(header::CONTENT_LENGTH, body.len())
+        .body(Body::from(body))
+        .unwrap()
+}
+
+/// Documents of 15 MB and 200,000 values.
+fn notes(owner: &str) -> Vec<Value> {
+    let text = "x".repeat(700);
+    let part = json!({ "text": text, "a": 1, "b": 2, "c": 3, "d": 4, "e": 5, "f": 6, "g": 7, "h": 8 });
+    (0..20).map(|_| json!({ "owner": owner, "parts": vec![&part; 950] })).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_large_request_and_a_large_result_keep_nobody_else_waiting() {
+    let server = Arc::new(Server::new().await);
+    let ken = server.somebody("ken@example.com").await;
+    let insert = call(&ken, "insertMany", json!({ "documents": notes(&ken.user_id) }));
+    let (status, took, waited) = beside(&server, insert).await;
+    println!("insertMany took {took:?}, the others waited at most {waited:?}");
+    assert_eq!(status, StatusCode::OK);
+    assert!(waited < took / 2, "{waited:?} of {took:?}");
+    for (name, options) in
+        [("find", json!({ "query": {} })), ("aggregate", json!({ "pipeline": [{ "$unwind": "$parts" }] }))]
+    {
+        let (status, took, waited) = beside(&server, call(&ken, name, options)).await;
+        println!("{name} took {took:?}, the others waited at most {waited:?}");
+        assert_eq!(status, StatusCode::OK, "{name}");
+        assert!(waited < took / 2, "{name}: {waited:?} of {took:?}");
+    }
+}

@@ -1,0 +1,118 @@
+//! Work of megabytes, which must not keep the threads busy that answer requests: on a machine of two cores two such requests would
+//! keep everybody else waiting. On a runtime of one thread, where nobody could take over, it is done as all other work.
+
+use std::future::Future;
+
+use bson::Bson;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::Semaphore;
+use tokio::task::block_in_place;
+
+use crate::client::ClientError;
+
+/// What has more bytes is large.
+pub const LARGE: usize = 64 * 1024;
+
+/// How many large requests are under way at once, each on a thread of its own. Most of them wait at times: for a store or a function.
+const AT_ONCE: usize = 256;
+
+static PLACES: Semaphore = Semaphore::const_new(AT_ONCE);
+
+/// Whether other threads of the runtime take over what this one would do meanwhile.
+fn has_others() -> bool {
+    Handle::try_current().is_ok_and(|runtime| matches!(runtime.runtime_flavor(), RuntimeFlavor::MultiThread))
+}
+
+/// Carries out what a request of so many bytes asks for: if it is large, while this thread answers no other requests.
+///
+/// # Errors
+/// None at present: places are always given out.
+pub async fn apart<T>(bytes: usize, work: impl Future<Output = T>) -> Result<T, ClientError> {
+    if bytes <= LARGE || !has_others() {
+        return Ok(work.await);
+    }
+    let _place = PLACES.acquire().await.map_err(ClientError::internal)?;
+    let runtime = Handle::current();
+    Ok(block_in_place(|| runtime.block_on(work)))
+}
+
+/// Does work on so many bytes: if they are many, while others take over what this thread would do.
+pub fn in_place<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
+    if bytes <= LARGE || !has_others() { work() } else { block_in_place(work) }
+}
+
+/// How many bytes a value takes, more or less; of a large one no more than that it is large.
+#[must_use]
+pub fn weight(value: &Bson) -> usize {
+    let mut weight = 0;
+    weigh(value, &mut weight);
+    weight
+}
+
+/// What a value takes beside its contents.
+const EACH: usize = 16;
+
+fn weigh(value: &Bson, weight: &mut usize) {
+    let own = match value {
+        Bson::String(text) | Bson::Symbol(text) | Bson::JavaScriptCode(text) => text.len(),
+        Bson::Binary(binary) => binary.bytes.len(),
+        _ => 0,
+    };
+    *weight = weight.saturating_add(own).saturating_add(EACH);
+    match value {
+        Bson::Document(document) => {
+            for (key, value) in document {
+                if *weight > LARGE {
+                    return;
+                }
+                *weight = weight.saturating_add(key.len());
+                weigh(value, weight);
+            }
+        }
+        Bson::Array(elements) => {
+            for element in elements {
+                if *weight > LARGE {
+                    return;
+                }
+                weigh(element, weight);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::bson;
+
+    use super::*;
+
+    #[test]
+    fn what_is_large_is_seen_without_looking_at_all_of_it() {
+        assert_eq!(weight(&bson!({ "a": "four", "b": [1, 2] })), 5 * EACH + 2 + 4);
+        let many = Bson::Array(vec![Bson::Int32(1); 1_000_000]);
+        assert!((LARGE + 1..LARGE + 100).contains(&weight(&many)));
+        assert!(weight(&bson!(["x".repeat(LARGE)])) > LARGE);
+    }
+
+    #[tokio::test]
+    async fn a_runtime_of_one_thread_does_it_itself() {
+        assert_eq!(in_place(usize::MAX, || 7), 7);
+        assert_eq!(apart(usize::MAX, async { 7 }).await.unwrap(), 7);
+    }
+
+    /// One thread answers; it is handed over, or the second half could not be done before the first.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn others_are_answered_meanwhile() {
+        let halves = async |large: usize| {
+            let (answer, answered) = std::sync::mpsc::channel();
+            let first = tokio::spawn(async move {
+                let wait = move || answered.recv_timeout(std::time::Duration::from_secs(60)).is_ok();
+                in_place(large, wait)
+            });
+            let second = tokio::spawn(async move { answer.send(()).is_ok() });
+            (first.await.unwrap(), second.await.unwrap())
+        };
+        assert_eq!(halves(LARGE + 1).await, (true, true));
+    }
+}
