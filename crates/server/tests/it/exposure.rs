@@ -6,6 +6,7 @@ use portcullis_server::{Options, RateLimits};
 use serde_json::{Value, json};
 
 use crate::client::{NOTES, Reply, Server};
+use crate::shop::{Changes, SHOP, Shop};
 
 /// A server with limits, behind a proxy on this machine.
 async fn limited() -> Server {
@@ -149,4 +150,59 @@ async fn ready_is_who_reaches_the_stores() {
     for path in ["/healthz", "/readyz"] {
         assert_eq!(server.ask(Method::GET, path, None, None).await.status, StatusCode::OK);
     }
+}
+
+/// Such as a text in place of the list: whoever wrote it meant to allow somebody, and not everybody.
+#[tokio::test]
+async fn origins_that_are_no_list_of_texts_allow_nobody() {
+    for wrong in [
+        json!("https://good.example"),
+        json!(true),
+        json!(null),
+        json!({}),
+        json!([7]),
+        json!([["https://good.example"]]),
+    ] {
+        let config = json!({
+            "app_id": "shop-abcde", "name": "shop", "config_version": 20210101,
+            "security": { "allowed_request_origins": wrong },
+        });
+        let shop = Shop::with(Changes::default().file("realm_config.json", &config)).await;
+        for origin in ["https://good.example", "null", ""] {
+            let reply = shop.ask("GET", &format!("{SHOP}/location"), &[("origin", origin)], "").await;
+            assert_eq!((reply.status, reply.failure().1.as_str()), (403, "DomainNotAllowed"), "{wrong} {origin}");
+        }
+        // Clients that are no browsers name none.
+        assert_eq!(shop.ask("GET", &format!("{SHOP}/location"), &[], "").await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn one_network_does_not_take_the_room_for_large_bodies() {
+    let server = limited().await;
+    let request = |client: &str, body: Body| {
+        let request = Request::post("/app/notes-abcde/endpoint/upload").header(header::CONTENT_LENGTH, 10_000_000);
+        request.header("x-forwarded-for", client).body(body).unwrap()
+    };
+    let endless = || Body::from_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>());
+    let mut uploads = Vec::new();
+    for number in 0..16 {
+        // Of one network of IPv6, whatever the address.
+        let client = format!("2001:db8:77::{number:x}");
+        let mut upload = Box::pin(server.send(request(&client, endless())));
+        assert!(futures_util::poll!(upload.as_mut()).is_pending());
+        uploads.push(upload);
+    }
+    let refused = server.send(request("2001:db8:77::ffff", endless())).await;
+    assert_eq!(refused.failure(), (429, "", "too many large requests at once"));
+    assert!(refused.headers.contains_key(header::RETRY_AFTER));
+    let body = || Body::from(vec![b' '; 10_000_000]);
+    assert_eq!(
+        server.send(request("2001:db8:78::1", body())).await.status,
+        StatusCode::NOT_FOUND,
+        "there is no endpoint"
+    );
+    // Those who go away make room.
+    uploads.pop();
+    assert_eq!(server.send(request("2001:db8:77::ffff", body())).await.status, StatusCode::NOT_FOUND);
 }

@@ -15,6 +15,7 @@ mod heavy;
 mod keys;
 mod odd_values;
 mod passwords;
+mod races;
 mod sessions;
 mod shop;
 mod socket;

@@ -20,7 +20,7 @@ struct Listening {
     address: std::net::SocketAddr,
     stop: oneshot::Sender<()>,
     served: JoinHandle<std::io::Result<()>>,
-    _server: Server,
+    server: Server,
 }
 
 impl Listening {
@@ -31,7 +31,7 @@ impl Listening {
         let (stop, stopped) = oneshot::channel();
         let state = server.served.clone();
         let served = tokio::spawn(async move { serve(listener, state, tls, async { drop(stopped.await) }).await });
-        Self { address, stop, served, _server: server }
+        Self { address, stop, served, server }
     }
 
     async fn connect(&self) -> TcpStream {
@@ -138,4 +138,135 @@ async fn a_server_that_stops_ends_idle_connections_at_once() {
     let mut rest = Vec::new();
     idle.read_to_end(&mut rest).await.unwrap();
     assert!(TcpStream::connect(listening.address).await.is_err());
+}
+
+/// What comes back for these bytes until the connection ends.
+async fn exchanged(listening: &Listening, bytes: &str) -> String {
+    let mut stream = listening.connect().await;
+    stream.write_all(bytes.as_bytes()).await.unwrap();
+    let mut reply = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(120), stream.read_to_end(&mut reply)).await;
+    // The end may be a reset, as not all was read.
+    drop(read.expect("the connection ends"));
+    String::from_utf8_lossy(&reply).into_owned()
+}
+
+/// Where a proxy and a server disagree about the end of a request, what one takes for its body is a request of somebody else to the
+/// other.
+#[tokio::test]
+async fn what_a_proxy_could_take_for_a_body_is_never_answered_as_a_request() {
+    let listening = Listening::new(None).await;
+    let smuggled = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    let chunked = format!("0\r\n\r\n{smuggled}");
+    let length = chunked.len();
+    let post = |headers: &str, body: &str| {
+        format!("POST {NOTES}/auth/providers/anon-user/login HTTP/1.1\r\nHost: x\r\n{headers}\r\n\r\n{body}")
+    };
+    let both = [
+        post(&format!("Content-Length: {length}\r\nTransfer-Encoding: chunked"), &chunked),
+        post(&format!("Transfer-Encoding: chunked\r\nContent-Length: {length}"), &chunked),
+        post(&format!("transfer-encoding: \tchunked \r\nContent-Length: {length}"), &chunked),
+    ];
+    for request in both {
+        let reply = exchanged(&listening, &request).await;
+        assert_eq!(reply.matches("HTTP/1.1 ").count(), 1, "{request}\n\n{reply}");
+        assert!(reply.starts_with("HTTP/1.1 200") || reply.starts_with("HTTP/1.1 400"), "{reply}");
+    }
+    for headers in [
+        format!("Content-Length: 0\r\nContent-Length: {length}"),
+        format!("Content-Length: 0, {length}"),
+        format!("Content-Length: +{length}"),
+        format!("Content-Length: {length}x"),
+        "Content-Length: -1".to_owned(),
+        "Transfer-Encoding: xchunked".to_owned(),
+        "Transfer-Encoding: chunked, identity".to_owned(),
+        "Transfer-Encoding: identity, x".to_owned(),
+        "Transfer-Encoding : chunked".to_owned(),
+        "X: y\r\n Content-Length: 0".to_owned(),
+        "X: y\0\r\nContent-Length: 0".to_owned(),
+    ] {
+        let reply = exchanged(&listening, &post(&headers, &chunked)).await;
+        assert!(reply.is_empty() || reply.starts_with("HTTP/1.1 400"), "{headers}\n\n{reply}");
+        assert!(reply.matches("HTTP/1.1 ").count() <= 1, "{headers}\n\n{reply}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_stops_ends_streams_with_an_event() {
+    let listening = Listening::new(None).await;
+    let ken = listening.server.somebody("ken@example.com").await;
+    let call = r#"{"name":"watch","service":"mongodb-atlas","arguments":[{"database":"notes","collection":"notes"}]}"#;
+    let call = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, call);
+    let call = call.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+    let path = format!("{NOTES}/functions/call?baas_request={call}&baas_at={}", ken.access);
+    let mut stream = listening.connect().await;
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).await.unwrap();
+    // Its first comment: the stream has begun.
+    let mut begun = Vec::new();
+    while !begun.windows(3).any(|bytes| bytes == b":\n\n") {
+        assert_ne!(stream.read_buf(&mut begun).await.unwrap(), 0, "{}", String::from_utf8_lossy(&begun));
+    }
+    listening.stop.send(()).unwrap();
+    let mut rest = Vec::new();
+    tokio::time::timeout(Duration::from_secs(60), stream.read_to_end(&mut rest)).await.unwrap().unwrap();
+    let rest = String::from_utf8_lossy(&rest);
+    assert!(
+        rest.contains(
+            "event: error\ndata: {\"error_code\":\"InternalServerError\",\"error\":\"the server is shutting down\"}\n\n"
+        ),
+        "{rest}"
+    );
+    // The last chunk, and not a connection that was cut.
+    assert!(rest.ends_with("0\r\n\r\n"), "{rest}");
+    tokio::time::timeout(Duration::from_secs(60), listening.served).await.unwrap().unwrap().unwrap();
+}
+
+/// How many connections are opened at once.
+const MANY: usize = 10_000;
+
+/// How many files this process may have open.
+fn open_files() -> usize {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap_or_default().to_owned();
+    line.split_whitespace().nth(3).and_then(|soft| soft.parse().ok()).unwrap_or(0)
+}
+
+#[tokio::test]
+async fn ten_thousand_connections_that_bring_half_a_head_keep_nobody_out() {
+    // Each has two ends in this process, which runs other tests, too.
+    let most = open_files().saturating_sub(1_000) / 2;
+    let many = MANY.min(most);
+    if many < MANY {
+        println!("only {many} of {MANY} connections are opened: this process may have {} files open", open_files());
+    }
+    let listening = Listening::new(None).await;
+    let mut slow = Vec::new();
+    for _ in 0..many {
+        let mut stream = listening.connect().await;
+        stream.write_all(b"POST / HTTP/1.1\r\nHost: x\r\nX-Slow: ").await.unwrap();
+        slow.push(stream);
+    }
+    let reply = location(listening.connect().await).await;
+    assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
+    // None of them has got anything, or waits for ever: the server ends them all.
+    let all = slow.into_iter().map(|mut stream| async move {
+        let mut reply = Vec::new();
+        let _ = stream.read_to_end(&mut reply).await;
+        reply
+    });
+    let ended = tokio::time::timeout(Duration::from_secs(300), futures_util::future::join_all(all)).await;
+    let replies = ended.expect("slow heads are waited for without end");
+    assert!(replies.iter().all(|reply| reply.is_empty() || reply.starts_with(b"HTTP/1.1 4")));
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for_without_end() {
+    let listening = Listening::new(None).await;
+    let path = format!("{NOTES}/auth/providers/local-userpass/login");
+    let request = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{{\"username\": ");
+    let mut stream = listening.connect().await;
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut reply = [0; 12];
+    tokio::time::timeout(Duration::from_secs(300), stream.read_exact(&mut reply)).await.unwrap().unwrap();
+    assert!(reply.starts_with(b"HTTP/1.1 4"), "{}", String::from_utf8_lossy(&reply));
 }
