@@ -1,10 +1,12 @@
 //! Judges changes before the database carries them out.
 
-use bson::RawDocumentBuf;
+use bson::{Document, RawDocumentBuf};
 
 use super::changing::Changing;
+use super::request::operators;
 use super::transaction::Writing;
-use crate::access::{Named, Reason};
+use crate::access::{Guard, Named, Reason};
+use crate::expr::PatternAllowance;
 use crate::guarded::GuardedCollection;
 use crate::guarded::error::{Denial, GuardedError, WriteKind};
 use crate::store::documents::Change;
@@ -36,6 +38,24 @@ impl Writing<'_> {
         let judged =
             judged.and_then(|()| self.collection.refuse_untouchable(document, Some((&after).into()), changing));
         changing.foretold(judged)
+    }
+}
+
+impl Guard {
+    /// The paths that an update names in a document although the user may not, for hosts that decide about an update which others
+    /// carry out. [`GuardedCollection::write`] refuses such an update whatever it changes: its outcome would tell what is hidden.
+    /// `changed` is the result of the update; without it, only paths on which the update depends are judged.
+    ///
+    /// # Errors
+    /// The update is no document of operators.
+    pub fn untouchable_by(
+        &self,
+        stored: &Document,
+        changed: Option<&Document>,
+        update: &Document,
+    ) -> Result<Vec<String>, GuardedError> {
+        let changing = operators(update.clone(), Vec::new(), false, &PatternAllowance::default())?;
+        Ok(self.untouchable(stored.into(), changed.map(DocumentRef::from), Named::Paths(&changing.paths)))
     }
 }
 

@@ -188,6 +188,16 @@ fn update(options: &Node, upsert: bool, patterns: &PatternAllowance) -> Result<C
             filters.iter().map(to_document).collect::<Result<_, _>>()?
         }
     };
+    operators(update, array_filters, upsert, patterns)
+}
+
+/// A change by update operators.
+pub(super) fn operators(
+    update: Document,
+    array_filters: Vec<Document>,
+    upsert: bool,
+    patterns: &PatternAllowance,
+) -> Result<Changing, GuardedError> {
     let compiled = Update::compile_within(&update, &array_filters, patterns).map_err(GuardedError::Update)?;
     // `$setOnInsert` depends on an existing document if its paths select elements: it fails if there is no array, or if
     // two filters select the same element.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, BodyDataStream, to_bytes};
-use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use base64::Engine as _;
 use futures_util::StreamExt;
 use portcullis::app::{App, Secrets};
@@ -99,6 +99,11 @@ impl Server {
         let kind = parts.headers.get(header::CONTENT_TYPE).map(|kind| kind.to_str().unwrap());
         assert_eq!(kind, (!bytes.is_empty()).then_some("application/json"));
         Reply { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// A reply as it is.
+    pub(crate) async fn answer(&self, request: Request<Body>) -> Response<Body> {
+        self.app.clone().oneshot(request).await.unwrap()
     }
 
     /// The bytes of a reply, whatever they are.

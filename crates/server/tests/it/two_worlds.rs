@@ -2,16 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use axum::http::Method;
+use axum::body::{Body, to_bytes};
+use axum::http::{Method, Request, header};
 use portcullis::json;
 use portcullis::store::documents::{DocumentStore, Namespace};
-use portcullis_server::Options;
+use portcullis_server::{AccessKey, Options};
 use portcullis_store::EmbeddedDocuments;
 use serde_json::{Value, json};
 
 use crate::client::{Server, Session};
 
 const APP: &str = "/api/client/v2.0/app/employees";
+const KEY: &str = "a key of at least thirty-two bytes";
 
 fn fixture(ken: &str) -> Value {
     let path = portcullis_testkit::root().join("fixtures/served/two_worlds.json");
@@ -43,24 +45,113 @@ fn copy(state: &Path) -> PathBuf {
     copied
 }
 
-async fn call(server: &Server, token: &str, request: &Value) -> (u16, Value) {
+/// The application `employees` with a Data API, and with endpoints that read and count by the rules of the caller.
+fn served() -> PathBuf {
+    let app = std::env::temp_dir().join(format!("portcullis-employees-{}", bson::oid::ObjectId::new().to_hex()));
+    crate::shop::copy(&portcullis_testkit::root().join("fixtures/apps/employees"), &app);
+    let write = |path: &str, text: String| {
+        std::fs::create_dir_all(app.join(path).parent().unwrap()).unwrap();
+        std::fs::write(app.join(path), text).unwrap();
+    };
+    let data_api = json!({
+        "disabled": false, "versions": ["v1"], "return_type": "JSON", "validation_method": "NO_VALIDATION",
+        "can_evaluate": {}, "run_as_system": false, "fetch_custom_user_data": true, "create_user_on_auth": false,
+    });
+    write("http_endpoints/data_api_config.json", data_api.to_string());
+    let endpoint = |name: &str| {
+        json!({
+            "route": format!("/{name}"), "http_method": "GET", "function_name": name, "validation_method": "NO_VALIDATION",
+            "respond_result": true, "fetch_custom_user_data": true, "create_user_on_auth": false, "disabled": false,
+        })
+    };
+    write(
+        "http_endpoints/config.json",
+        json!([endpoint("everybody"), endpoint("howMany"), endpoint("whoEarns")]).to_string(),
+    );
+    let mut functions: Value =
+        serde_json::from_str(&std::fs::read_to_string(app.join("functions/config.json")).unwrap()).unwrap();
+    let employees = "context.services.get('mongodb-atlas').db('hr').collection('employees')";
+    for (name, body) in [
+        ("everybody", format!("exports = () => {employees}.find({{}}).toArray();")),
+        ("howMany", format!("exports = () => {employees}.count({{ tax_id: {{ $exists: true }} }});")),
+        (
+            "whoEarns",
+            format!(
+                "exports = async () => {{ throw new Error(JSON.stringify(await {employees}.findOne({{ salary: 5000 }}))); }};"
+            ),
+        ),
+    ] {
+        functions.as_array_mut().unwrap().push(json!({ "name": name, "private": true }));
+        write(&format!("functions/{name}.js"), body);
+    }
+    write("functions/config.json", functions.to_string());
+    app
+}
+
+/// A reply, to the last byte: the status, the headers in their order, and the body. The id of the request is another each time.
+type Told = (u16, Vec<(String, String)>, String);
+
+async fn ask(server: &Server, path: &str, token: &str, body: Option<&Value>) -> Told {
+    let request = match body {
+        Some(_) => Request::post(path),
+        None => Request::get(path),
+    };
+    let request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+    let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+    let response = server.answer(request.body(body).unwrap()).await;
+    let (parts, body) = response.into_parts();
+    let text = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
+    let id = parts.headers["x-request-id"].to_str().unwrap().to_owned();
+    let headers = parts
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), value.to_str().unwrap().replace(&id, "<id>")));
+    (parts.status.as_u16(), headers.collect(), text.replace(&id, "<id>"))
+}
+
+async fn call(server: &Server, token: &str, request: &Value) -> Told {
     let mut argument = request["options"].clone();
     argument["database"] = json!("hr");
     argument["collection"] = request.get("in").cloned().unwrap_or_else(|| json!("employees"));
     let body = json!({ "name": request["name"], "arguments": [argument], "service": "mongodb-atlas" });
-    let reply = server.ask(Method::POST, &format!("{APP}/functions/call"), Some(token), Some(body)).await;
-    let mut told = reply.body;
-    // The link has the id of the request.
-    if let Some(told) = told.as_object_mut() {
-        told.remove("link");
+    ask(server, &format!("{APP}/functions/call"), token, Some(&body)).await
+}
+
+/// The same request to the Data API, if that has such an action.
+fn of_data_api(request: &Value) -> Option<(String, Value)> {
+    let name = request["name"].as_str().unwrap();
+    if name == "count" || name.starts_with("findOneAnd") {
+        return None;
     }
-    (reply.status.as_u16(), told)
+    let mut body = json!({
+        "dataSource": "mongodb-atlas", "database": "hr",
+        "collection": request.get("in").cloned().unwrap_or_else(|| json!("employees")),
+    });
+    for (key, value) in request["options"].as_object().unwrap() {
+        let key = match key.as_str() {
+            "query" => "filter",
+            "project" => "projection",
+            key => key,
+        };
+        body[key] = value.clone();
+    }
+    Some((format!("/app/employees/endpoint/data/v1/action/{name}"), body))
+}
+
+/// Questions of a gateway about a user.
+fn question(user: &str, action: &Value, resource: &Value) -> Value {
+    let mut resource = resource.clone();
+    resource["type"] = json!("hr.employees");
+    json!({ "subject": { "type": "user", "id": user }, "action": action, "resource": resource })
 }
 
 #[tokio::test]
 async fn two_worlds_that_differ_in_what_is_hidden_look_the_same() {
+    let app = served();
+    let name = app.to_str().unwrap();
+    let options = || Options { access_keys: vec![AccessKey::new("employees", KEY)], ..Options::default() };
     let (ken, first) = {
-        let server = Server::of(&["apps/employees"], Options::default()).await;
+        let server = Server::of(&[name], options()).await;
         let register = json!({ "email": "ken@example.com", "password": "password" });
         server.post(&format!("{APP}/auth/providers/local-userpass/register"), register).await;
         let login = json!({ "username": "ken@example.com", "password": "password" });
@@ -73,21 +164,68 @@ async fn two_worlds_that_differ_in_what_is_hidden_look_the_same() {
     for (state, world) in [first, second].into_iter().zip(fixture["worlds"].as_array().unwrap()) {
         fill(&state, &fixture["shared"]).await;
         fill(&state, world).await;
-        servers.push(Server::at(state, &["apps/employees"], Options::default()).await);
+        servers.push(Server::at(state, &[name], options()).await);
     }
     // The custom data of now.
     let path = "/api/client/v2.0/auth/session";
     let renewed = servers[0].ask(Method::POST, path, Some(&ken.refresh), None).await;
     let token = renewed.body["access_token"].as_str().unwrap();
+    let parsed = |told: &Told| serde_json::from_str(&told.2).unwrap_or(Value::Null);
 
     let (mut found, mut refused, mut written) = (0, 0, 0);
     for request in fixture["requests"].as_array().unwrap() {
         let told = call(&servers[0], token, request).await;
         assert_eq!(told, call(&servers[1], token, request).await, "{request}");
-        found += usize::from(told.1.as_array().is_some_and(|found| !found.is_empty()));
+        let body = parsed(&told);
+        found += usize::from(body.as_array().is_some_and(|found| !found.is_empty()));
         refused += usize::from(told.0 != 200);
-        written += usize::from(told.1["modifiedCount"]["$numberInt"] == "1");
+        written += usize::from(body["modifiedCount"]["$numberInt"] == "1");
     }
     // They were questions that have answers.
     assert!(found >= 20 && refused >= 5 && written >= 1, "{found} found, {refused} refused, {written} written");
+
+    let (mut found, mut refused) = (0, 0);
+    for (path, body) in fixture["requests"].as_array().unwrap().iter().filter_map(of_data_api) {
+        let told = ask(&servers[0], &path, token, Some(&body)).await;
+        assert_eq!(told, ask(&servers[1], &path, token, Some(&body)).await, "{path} {body}");
+        found += usize::from(parsed(&told)["documents"].as_array().is_some_and(|found| !found.is_empty()));
+        refused += usize::from(told.0 != 200);
+    }
+    assert!(found >= 15 && refused >= 5, "{found} found, {refused} refused");
+
+    for (endpoint, status) in [("everybody", 200), ("howMany", 200), ("whoEarns", 400)] {
+        let path = format!("/app/employees/endpoint/{endpoint}");
+        let told = ask(&servers[0], &path, token, None).await;
+        assert_eq!(told.0, status, "{told:?}");
+        assert_eq!(told, ask(&servers[1], &path, token, None).await, "{endpoint}");
+    }
+
+    // A gateway is told why something is denied, and so whether a document is there. What it passes on is the decision.
+    let (mut allowed, mut denied) = (0, 0);
+    let (ids, actions) = (&fixture["access"]["ids"], &fixture["access"]["actions"]);
+    for (id, action) in
+        ids.as_array().unwrap().iter().flat_map(|id| actions.as_array().unwrap().iter().map(move |one| (id, one)))
+    {
+        let asked = question(&ken.user_id, action, &json!({ "id": id }));
+        let mut decisions = Vec::new();
+        for server in &servers {
+            let told = ask(server, "/access/v1/evaluation", KEY, Some(&asked)).await;
+            assert_eq!(told.0, 200, "{told:?}");
+            let all = json!({ "evaluations": [asked] });
+            let among = ask(server, "/access/v1/evaluations", KEY, Some(&all)).await;
+            assert_eq!(parsed(&among)["evaluations"][0], parsed(&told));
+            decisions.push(parsed(&told)["decision"].as_bool().unwrap());
+        }
+        assert_eq!(decisions[0], decisions[1], "{asked}");
+        *(if decisions[0] { &mut allowed } else { &mut denied }) += 1;
+    }
+    assert!(allowed >= 2 && denied >= 8, "{allowed} allowed, {denied} denied");
+    for page in [json!({}), json!({ "limit": 1 }), json!({ "limit": 2 }), json!({ "token": "1", "limit": 1 })] {
+        let mut asked = question(&ken.user_id, &json!({ "name": "read" }), &json!({}));
+        asked["page"] = page;
+        let told = ask(&servers[0], "/access/v1/search/resource", KEY, Some(&asked)).await;
+        assert!(!parsed(&told)["results"].as_array().unwrap().is_empty(), "{told:?}");
+        assert_eq!(told, ask(&servers[1], "/access/v1/search/resource", KEY, Some(&asked)).await, "{asked}");
+    }
+    std::fs::remove_dir_all(app).unwrap();
 }

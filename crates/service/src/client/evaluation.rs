@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document, doc};
-use portcullis::access::{Decision, Guard};
+use portcullis::access::{Decision, Guard, Reason};
 use portcullis::guarded::{FindRequest, GuardedCollection};
 use portcullis::json::{self, Node};
 use portcullis::login::LoginError;
@@ -186,7 +186,10 @@ fn decide(guard: &Guard, document: &Document, question: &Question<'_>) -> Result
         "search" => Evaluation::of(&guard.search(document)),
         "insert" => Evaluation::of(&guard.insert(document)),
         "delete" => Evaluation::of(&guard.delete(document)),
-        "update" => Evaluation::of(&guard.update(document, &changed(document, question.action_properties)?)),
+        "update" => match Changed::read(question.action_properties)? {
+            Changed::Document(changed) => Evaluation::of(&guard.update(document, &changed)),
+            Changed::By(update) => updated(guard, document, &update)?,
+        },
         other => {
             let shown: String = other.chars().take(64).collect();
             return Err(bad(format!(
@@ -196,20 +199,50 @@ fn decide(guard: &Guard, document: &Document, question: &Question<'_>) -> Result
     })
 }
 
-/// The document after an update.
-fn changed(stored: &Document, properties: Option<&Node>) -> Result<Document, ClientError> {
-    let part = |name: &str| properties.and_then(|properties| properties.get(name));
-    if let Some(document) = part("document") {
-        return document_of(document);
+/// What an update makes of a document.
+enum Changed {
+    /// This one.
+    Document(Document),
+    /// What these operators make of it.
+    By(Document),
+}
+
+impl Changed {
+    fn read(properties: Option<&Node>) -> Result<Self, ClientError> {
+        let part = |name: &str| properties.and_then(|properties| properties.get(name));
+        if let Some(document) = part("document") {
+            return document_of(document).map(Self::Document);
+        }
+        let update = part("update").ok_or_else(|| {
+            bad("`update` needs `update` with operators, or `document` as it is to be, in the action's `properties`")
+        })?;
+        document_of(update).map(Self::By)
     }
-    let update = part("update").ok_or_else(|| {
-        bad("`update` needs `update` with operators, or `document` as it is to be, in the action's `properties`")
-    })?;
-    let update = Update::compile(&document_of(update)?, &[]);
-    let told = |error: &dyn std::error::Error| bad(error.to_string());
-    let update = update.map_err(|errors| errors.first().map_or_else(|| bad("no update"), |error| told(error)))?;
-    let moment = Moment::at(DateTime::now());
-    Ok(update.apply(stored.clone(), &moment).map_err(|error| told(&error))?.document)
+}
+
+/// What the rules say of an update by operators. One that a guarded collection would not carry out, since whether it can would tell
+/// what is hidden from the user, is denied here as well.
+fn updated(guard: &Guard, document: &Document, update: &Document) -> Result<Evaluation, ClientError> {
+    let compiled = Update::compile(update, &[]);
+    let compiled =
+        compiled.map_err(|errors| errors.first().map_or_else(|| bad("no update"), |error| bad(error.to_string())))?;
+    let untouchable = |changed: Option<&Document>| {
+        guard.untouchable_by(document, changed, update).map_err(|error| told(&error, None))
+    };
+    let may_not = |paths: Vec<String>| {
+        let reason = Reason::Fields(paths);
+        Evaluation::denied(reason.code(), &reason.to_string())
+    };
+    let hidden = untouchable(None)?;
+    if !hidden.is_empty() {
+        return Ok(may_not(hidden));
+    }
+    let Ok(changed) = compiled.apply(document.clone(), &Moment::at(DateTime::now())) else {
+        return Ok(Evaluation::denied("not-applicable", "the update cannot be applied to the document"));
+    };
+    let evaluation = Evaluation::of(&guard.update(document, &changed.document));
+    let hidden = untouchable(Some(&changed.document))?;
+    Ok(if evaluation.is_allowed && !hidden.is_empty() { may_not(hidden) } else { evaluation })
 }
 
 fn document_of(node: &Node) -> Result<Document, ClientError> {
