@@ -89,7 +89,7 @@ impl Runtime {
             let _place = self.place()?;
             let gate = self.gates.get(nesting).ok_or_else(too_deep)?;
             let permit = timeout_at(deadline, Arc::clone(gate).acquire_owned()).await.map_err(|_| ended())?;
-            permit.map_err(|_| lost())?
+            Arc::new(permit.map_err(|_| lost())?)
         };
         let rights = timeout_at(deadline, self.rights(function, &call)).await.map_err(|_| ended())??;
         let (reply, answer) = oneshot::channel();
@@ -104,20 +104,25 @@ impl Runtime {
                 has_script,
                 user: call.user,
                 request: call.request,
+                shows_absent_data: call.http.is_some(),
                 http: call.http,
                 keeps_first_lines: call.entry == Entry::Trigger,
                 by_rule: call.entry == Entry::Rule,
                 nesting,
+                depth: 0,
+                level: 0,
+                begun: Arc::default(),
+                pool: Arc::clone(&self.pool),
+                permit,
                 handle: Handle::current(),
                 stop,
             },
             reply,
-            permit,
         });
         // A loop inside of one step of the engine is not interrupted; its thread is left behind.
         let left = cancel.0.deadline.saturating_duration_since(Instant::now()).saturating_add(GRACE);
         match timeout(left, answer).await {
-            Ok(Ok(answer)) => answer,
+            Ok(Ok(ended)) => ended.outcome,
             Ok(Err(_)) => Err(lost()),
             Err(_) => Err(ended()),
         }

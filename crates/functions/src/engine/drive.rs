@@ -10,7 +10,8 @@ use super::encode::{Encoder, Undefined, new_number};
 use super::failure::{caught, describe, thrown};
 use super::host::arguments;
 use super::host_text::Bytes;
-use super::state::{Answer, CallState, Outcome, Set};
+use super::state::{CallState, Ended, Outcome, Set, Thrown};
+use super::visit;
 use crate::http::canonical;
 use crate::{CallError, Failure, HttpRequest, Returned};
 
@@ -84,6 +85,9 @@ fn turn<'js>(state: &CallState, bridge: &Bridge<'js>, with_timers: bool) -> Resu
 
 /// What ends next. The engine stands still while this waits.
 fn next(state: &CallState, with_timers: bool) -> Event {
+    if let Some((number, bytes, outcome)) = state.ended.borrow_mut().pop_front() {
+        return Event::Ended(number, bytes, outcome);
+    }
     let mut operations = state.operations.borrow_mut();
     let timer = with_timers.then(|| state.timers.borrow().first_key_value().map(|(key, ())| *key)).flatten();
     if operations.is_empty() && timer.is_none() {
@@ -112,41 +116,60 @@ fn next(state: &CallState, with_timers: bool) -> Event {
 }
 
 /// Runs the call to its end.
-pub(super) fn run<'js>(state: &CallState, bridge: &Bridge<'js>) -> Answer {
-    let answer = answer(state, bridge);
+pub(super) fn run<'js>(state: &CallState, bridge: &Bridge<'js>) -> Ended {
+    let (answer, thrown) = match answer(state, bridge) {
+        Ok(returned) => (Ok(returned), None),
+        Err((error, thrown)) => (Err(error), thrown),
+    };
+    let is_promised = bridge.function("isPromised").and_then(|asked| asked.call(())).unwrap_or(false);
     // What was thrown may run code when it is looked at, so the time is looked at last.
     if state.input.stop.is_over() {
         let console = match answer {
             Ok(returned) => returned.console,
             Err(error) => error.console().to_vec(),
         };
-        return Err(CallError::TimedOut { console });
+        return Ended::early(CallError::TimedOut { console });
     }
-    answer
+    Ended { outcome: answer, is_promised, thrown }
 }
 
-fn answer<'js>(state: &CallState, bridge: &Bridge<'js>) -> Answer {
+/// An error with what was thrown, where a function under other rights may catch it.
+type Refusal = (CallError, Option<Thrown>);
+
+fn answer<'js>(state: &CallState, bridge: &Bridge<'js>) -> std::result::Result<Returned, Refusal> {
     let result = result(state, bridge);
     // What was begun and not waited for ends as well, inside the limits.
     let rest = rest(state, bridge);
-    let value = result.and_then(|value| rest.map(|()| value)).map_err(|failed| match failed {
-        Failed::Engine(error) => failure(state, bridge, &error),
-        Failed::Thrown(value) => thrown(bridge, &value, state.console()),
-        Failed::Said(message) => said(state, message, None),
-    })?;
+    let value = result.and_then(|value| rest.map(|()| value)).map_err(|failed| refusal(state, bridge, failed))?;
     let rejections = state.rejections.borrow();
     if !rejections.is_empty() {
         let reason = rejections.first(&bridge.ctx);
         drop(rejections);
         let (reason, position) = reason.map(|reason| describe(bridge, &reason)).unwrap_or_default();
-        return Err(said(state, format!("uncaught promise rejection: {reason}"), position));
+        return Err((said(state, format!("uncaught promise rejection: {reason}"), position), None));
     }
     drop(rejections);
     let response = match &state.input.http {
-        Some(_) => Some(response(bridge).map_err(|error| failure(state, bridge, &error))?.into()),
+        Some(_) => Some(response(bridge).map_err(|error| refusal(state, bridge, error.into()))?.into()),
         None => None,
     };
     Ok(Returned { value, console: state.console(), response })
+}
+
+fn refusal<'js>(state: &CallState, bridge: &Bridge<'js>, failed: Failed<'js>) -> Refusal {
+    let value = match failed {
+        Failed::Thrown(value) => value,
+        Failed::Engine(error) => match caught(&bridge.ctx, &error) {
+            Some(value) => value,
+            None if super::encode::is_allocation(&error) => {
+                return (said(state, "InternalError: out of memory".into(), None), None);
+            }
+            None => return (said(state, format!("InternalError: {error}"), None), None),
+        },
+        Failed::Said(message) => return (said(state, message, None), None),
+    };
+    let passed = if state.input.level > 0 { visit::thrown(bridge, &value) } else { None };
+    (thrown(bridge, &value, state.console()), passed)
 }
 
 /// Why there is no result.
@@ -170,15 +193,18 @@ fn result<'js>(state: &CallState, bridge: &Bridge<'js>) -> std::result::Result<b
         Some(http) => exchange(bridge, http)?,
         None => Value::new_undefined(bridge.ctx.clone()),
     };
-    let promise: Promise<'js> = start.call((input.function.as_str(), 0_u32, input.has_script, parts, exchange))?;
+    let promise: Promise<'js> =
+        start.call((input.function.as_str(), 0_u32, input.has_script, parts, exchange, input.depth))?;
     until(state, bridge, &promise)?;
     match promise.result::<Value<'js>>() {
         Some(Ok(value)) => {
-            let encoder = Encoder::new(bridge, Undefined::Keep, state.shared.options.memory / 2)?;
+            // A caller under other rights is told of what cannot pass; others are shown what can.
+            let undefined = if input.level > 0 { Undefined::Pass } else { Undefined::Keep };
+            let encoder = Encoder::new(bridge, undefined, state.shared.options.memory / 2)?;
             if let Some(number) = value.as_number() {
                 return Ok(same_number(&input.arguments, number));
             }
-            Ok(encoder.value(&value, "", 0)?)
+            Ok(encoder.value(&value, "result", 0)?)
         }
         Some(Err(error)) => match caught(&bridge.ctx, &error) {
             Some(value) => Err(Failed::Thrown(value)),
@@ -209,15 +235,6 @@ fn rest<'js>(state: &CallState, bridge: &Bridge<'js>) -> std::result::Result<(),
 
 fn said(state: &CallState, message: String, position: Option<crate::Position>) -> CallError {
     CallError::Failed(Box::new(Failure { message, position, console: state.console() }))
-}
-
-/// An error of the engine, or what it has thrown.
-pub(super) fn failure<'js>(state: &CallState, bridge: &Bridge<'js>, error: &Error) -> CallError {
-    match caught(&bridge.ctx, error) {
-        Some(value) => thrown(bridge, &value, state.console()),
-        None if super::encode::is_allocation(error) => said(state, "InternalError: out of memory".into(), None),
-        None => said(state, format!("InternalError: {error}"), None),
-    }
 }
 
 /// `{query, headers, body}` for the prelude.

@@ -21,6 +21,9 @@ pub(super) enum Undefined {
     Refuse,
     /// Null: in documents that are written, as drivers do.
     Null,
+    /// [`Bson::Undefined`], but functions and objects that are neither plain nor a value of BSON are errors: between functions under
+    /// different rights, where a check that is left out could grant.
+    Pass,
 }
 
 /// What an element of an array costs.
@@ -130,6 +133,8 @@ impl<'b, 'js> Encoder<'b, 'js> {
             // Nothing, a function or a symbol.
             _ => match self.undefined {
                 Undefined::Keep => Ok(Bson::Undefined),
+                Undefined::Pass if value.is_undefined() => Ok(Bson::Undefined),
+                Undefined::Pass => Err(self.cannot_pass(place)),
                 Undefined::Null => Ok(Bson::Null),
                 Undefined::Refuse => Err(self.bridge.type_error(&format!("the value of `{place}` is undefined"))),
             },
@@ -157,6 +162,9 @@ impl<'b, 'js> Encoder<'b, 'js> {
         if object.is_promise() {
             return refuse("a Promise: await it");
         }
+        if object.is_error() && self.undefined == Undefined::Pass {
+            return Ok(());
+        }
         if object.is_error() {
             return refuse("an Error: a plain object is needed");
         }
@@ -164,14 +172,39 @@ impl<'b, 'js> Encoder<'b, 'js> {
         match kind.as_deref() {
             Some("cursor") => refuse("a cursor: await its toArray()"),
             Some(kind) => refuse(&format!("a {kind}: a plain object is needed")),
+            None if self.undefined == Undefined::Pass => {
+                refuse("an instance of a class, which cannot pass between functions under different rights")
+            }
             None if self.undefined == Undefined::Refuse => refuse("an instance of a class: a plain object is needed"),
             None => Ok(()),
         }
     }
 
+    fn cannot_pass(&self, place: &str) -> Error {
+        let message =
+            format!("'{place}' is or has a function, which cannot pass between functions under different rights");
+        self.bridge.type_error(&message)
+    }
+
+    /// What of an error its fields do not have.
+    fn error(&self, object: &Object<'js>, document: &mut Document) -> Result<()> {
+        for key in ["name", "message"] {
+            let value: Value<'js> = object.get(key)?;
+            if value.is_string() {
+                let text = self.bridge.text(&value)?;
+                self.take(text.len().saturating_add(FIELD))?;
+                document.insert(key, text);
+            }
+        }
+        Ok(())
+    }
+
     /// A plain object, or one that is taken for one.
     pub(super) fn document(&self, object: &Object<'js>, place: &str, depth: usize) -> Result<Document> {
         let mut document = Document::new();
+        if self.undefined == Undefined::Pass && object.is_error() {
+            self.error(object, &mut document)?;
+        }
         let mut numbers = None;
         for property in object.props::<Value<'js>, Value<'js>>() {
             let (key, value) = property?;
@@ -185,7 +218,8 @@ impl<'b, 'js> Encoder<'b, 'js> {
                     Undefined::Refuse => {
                         return Err(self.bridge.type_error(&format!("the value of `{key}` is a function")));
                     }
-                    _ => continue,
+                    Undefined::Pass => return Err(self.cannot_pass(&key)),
+                    Undefined::Keep | Undefined::Null => continue,
                 }
             }
             let made = match value.as_number() {

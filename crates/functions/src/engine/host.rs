@@ -14,6 +14,7 @@ use super::drive;
 use super::encode::{Encoder, Undefined};
 use super::prepare::Slot;
 use super::state::CallState;
+use super::visit::{Visit, visit};
 use crate::library::{Entry, Resolution, RunAs, own_source, unavailable};
 use crate::{ConsoleLevel, Rights};
 
@@ -41,7 +42,7 @@ fn add_context<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Resu
         let user = &state.input.user;
         let made = Decoder::new(&bridge)?.document(&user_document(user))?;
         // An endpoint that does not fetch custom data shows its function an empty document.
-        let is_shown = user.custom_data != CustomData::NotLoaded || state.input.http.is_some();
+        let is_shown = user.custom_data != CustomData::NotLoaded || state.input.shows_absent_data;
         let ctx = &bridge.ctx;
         record(ctx, [("user", made.into_value()), ("isShown", is_shown.into_js(ctx)?)])
     });
@@ -126,6 +127,15 @@ fn add_functions<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Re
     function!(ctx, host, slot, "enter", |state, bridge, rights: u32, name: String| {
         enter(&state, &bridge, rights, &name)
     });
+    function!(ctx, host, slot, "visit", |state,
+                                         bridge,
+                                         caller: u32,
+                                         callee: Option<u32>,
+                                         name: String,
+                                         parts: Array<'js>,
+                                         depth: u32| {
+        visit(&state, &bridge, Visit { caller, callee, name, depth }, &parts)
+    });
     function!(ctx, host, slot, "rightsBy", |state, bridge, name: String, answer: Value<'js>| {
         rights_by(&state, &bridge, &name, &answer)
     });
@@ -198,14 +208,8 @@ fn enter<'js>(state: &CallState, bridge: &Bridge<'js>, rights: u32, name: &str) 
 /// The rights of a user by id. The engine stands still meanwhile.
 fn user_rights<'js>(state: &CallState, bridge: &Bridge<'js>, name: &str, id: &str) -> Result<u32> {
     let refused = || Exception::throw_message(&bridge.ctx, &format!("function \"{name}\" cannot run as configured"));
-    let found = state.input.handle.block_on(async {
-        let asked = state.shared.user_rights(id);
-        tokio::select! {
-            rights = asked => rights,
-            () = state.input.stop.wait() => Err("the time is over".to_owned()),
-        }
-    });
-    Ok(state.add_rights(found.map_err(|_| refused())?))
+    let found = state.stand_still(state.shared.user_rights(id));
+    Ok(state.add_rights(found.and_then(std::result::Result::ok).ok_or_else(refused)?))
 }
 
 /// The rights that the answer of a function's script means.

@@ -15,6 +15,7 @@ mod prepare;
 mod rejections;
 mod state;
 mod stop;
+mod visit;
 
 pub(crate) use prepare::{Job, Source, THREAD_STACK, work};
 pub(crate) use state::CallInput;

@@ -5,10 +5,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use rquickjs::{Context, Ctx, Error, Function, Object, Result, Runtime, Value};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 
 use super::bridge::Bridge;
-use super::state::{Answer, CallInput, CallState};
+use super::state::{CallInput, CallState, Ended};
 use super::stop::Stop;
 use super::{compile, drive, host, host_data, host_text};
 use crate::runtime::Shared;
@@ -18,9 +18,7 @@ use crate::{CallError, Options};
 pub(crate) struct Job {
     pub(crate) shared: Arc<Shared>,
     pub(crate) input: CallInput,
-    pub(crate) reply: oneshot::Sender<Answer>,
-    /// Held until the thread is free again, also where nobody waits for the call any more.
-    pub(crate) permit: OwnedSemaphorePermit,
+    pub(crate) reply: oneshot::Sender<Ended>,
 }
 
 /// Where the functions of the host find the call that runs.
@@ -67,7 +65,7 @@ pub(crate) fn work(options: &Options, mut source: impl Source) {
         };
         // There is no engine: whoever is next is told.
         let (Some(job), error) = job else { return };
-        let _ = job.reply.send(Err(CallError::Engine(error.to_string())));
+        let _ = job.reply.send(Ended::early(CallError::Engine(error.to_string())));
     }
 }
 
@@ -90,25 +88,31 @@ fn prepared(options: &Options, source: &mut impl Source) -> Result<bool> {
         }
     })));
     let context = Context::full(&runtime)?;
-    context.with(|ctx| {
+    let kept = context.with(|ctx| {
         let bridge = bridge(&ctx, options, &slot)?;
         if !source.stand_by() {
-            return Ok(false);
+            return Ok(None);
         }
         if !source.has_call() {
             bridge.function("warm")?.call::<_, ()>(())?;
             source.is_warm();
         }
-        let Some(job) = source.next() else { return Ok(false) };
+        Ok::<_, Error>(Some(bridge.keep()))
+    })?;
+    let Some((kept, job)) = kept.and_then(|kept| source.next().map(|job| (kept, job))) else { return Ok(false) };
+    runtime.set_memory_limit(options.memory >> job.input.level);
+    context.with(|ctx| {
+        let bridge = kept.restore(&ctx)?;
         *stop.borrow_mut() = Some(job.input.stop.clone());
-        let Job { shared, input, reply, permit } = job;
+        let Job { shared, input, reply } = job;
+        let permit = Arc::clone(&input.permit);
         let state = Rc::new(CallState::new(shared, input));
         *state.bridge.borrow_mut() = Some(bridge.keep());
         *slot.state.borrow_mut() = Some(Rc::clone(&state));
         let running = Running { state, slot: &slot };
-        let answer = drive::run(&running.state, &bridge);
+        let ended = drive::run(&running.state, &bridge);
         drop(running);
-        let _ = reply.send(answer);
+        let _ = reply.send(ended);
         drop(permit);
         Ok(true)
     })

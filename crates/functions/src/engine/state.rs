@@ -1,23 +1,25 @@
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bson::Bson;
-use futures_util::FutureExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use portcullis::User;
 use portcullis::eval::Request;
 use portcullis::future::BoxFuture;
 use rquickjs::{Ctx, Error, Exception, Result};
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::bridge::{Bridge, KeptBridge};
 use super::console::Console;
 use super::rejections::Rejections;
 use super::stop::Stop;
+use crate::pool::Pool;
 use crate::runtime::Shared;
 use crate::{BackendError, CallError, ConsoleLine, HttpRequest, HttpResponse, Rights};
 
@@ -31,17 +33,50 @@ pub(crate) struct CallInput {
     pub(crate) user: User,
     pub(crate) request: Option<Request>,
     pub(crate) http: Option<HttpRequest>,
+    /// Whether custom data that nobody looked up is shown as an empty document: by endpoints.
+    pub(crate) shows_absent_data: bool,
     pub(crate) keeps_first_lines: bool,
     /// Whether a rule called it.
     pub(crate) by_rule: bool,
     /// How many calls of functions by rules this one is inside of.
     pub(crate) nesting: usize,
+    /// How many functions stand around it that executed one another.
+    pub(crate) depth: u32,
+    /// How many engines stand around this one, of callers under other rights.
+    pub(crate) level: usize,
+    /// How many operations the call has begun, in all of its engines.
+    pub(crate) begun: Arc<AtomicUsize>,
+    pub(crate) pool: Arc<Pool>,
+    /// Held until all threads of the call are free again, also where nobody waits for it any more.
+    pub(crate) permit: Arc<OwnedSemaphorePermit>,
     pub(crate) handle: Handle,
     pub(crate) stop: Stop,
 }
 
-/// What a call ends with.
+/// What a call returned, or why it did not.
 pub(crate) type Answer = std::result::Result<crate::Returned, CallError>;
+
+/// How a call ended.
+pub(crate) struct Ended {
+    pub(crate) outcome: Answer,
+    /// Whether the function gave a promise.
+    pub(super) is_promised: bool,
+    /// What it threw, where another function is to catch it.
+    pub(super) thrown: Option<Thrown>,
+}
+
+impl Ended {
+    /// The end of a call that did not begin.
+    pub(super) const fn early(error: CallError) -> Self {
+        Self { outcome: Err(error), is_promised: false, thrown: None }
+    }
+}
+
+/// What a function threw.
+pub(super) enum Thrown {
+    Error { name: String, message: String, code: Option<Bson>, stack: Option<String> },
+    Value(Bson),
+}
 
 /// What an operation of the host ended with.
 pub(super) enum Outcome {
@@ -64,6 +99,8 @@ pub(super) struct CallState {
     pub(super) rights: RefCell<Vec<Rights>>,
     pub(super) console: RefCell<Console>,
     pub(super) operations: RefCell<FuturesUnordered<Operation>>,
+    /// Operations that ended while the engine stood still.
+    pub(super) ended: RefCell<VecDeque<(u32, usize, Outcome)>>,
     pub(super) timers: RefCell<BTreeMap<(Instant, u32), ()>>,
     pub(super) rejections: RefCell<Rejections>,
     pub(super) bridge: RefCell<Option<KeptBridge>>,
@@ -72,7 +109,6 @@ pub(super) struct CallState {
     /// The turns of requests by HTTP.
     pub(super) requests: Arc<Semaphore>,
     next: Cell<u32>,
-    begun: Cell<usize>,
     /// How many bytes operations hold.
     held: Cell<usize>,
 }
@@ -88,12 +124,12 @@ impl CallState {
             input,
             console: RefCell::new(console),
             operations: RefCell::default(),
+            ended: RefCell::default(),
             timers: RefCell::default(),
             rejections: RefCell::default(),
             bridge: RefCell::default(),
             transactions: RefCell::default(),
             next: Cell::new(1),
-            begun: Cell::new(0),
             held: Cell::new(0),
         }
     }
@@ -125,14 +161,20 @@ impl CallState {
         u32::try_from(known.len().saturating_sub(1)).unwrap_or(u32::MAX)
     }
 
-    fn number(&self, ctx: &Ctx<'_>) -> Result<u32> {
-        let begun = self.begun.get();
+    /// Counts an operation of the call.
+    pub(super) fn count(&self, ctx: &Ctx<'_>) -> Result<()> {
         let limit = self.shared.options.operations;
-        if begun >= limit {
+        // A caller stands still while another engine of the call runs, so one engine counts at a time.
+        if self.input.begun.load(Ordering::Relaxed) >= limit {
             let message = format!("a call may begin at most {limit} asynchronous operations");
             return Err(Exception::throw_range(ctx, &message));
         }
-        self.begun.set(begun + 1);
+        self.input.begun.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn number(&self, ctx: &Ctx<'_>) -> Result<u32> {
+        self.count(ctx)?;
         let number = self.next.get();
         self.next.set(number.wrapping_add(1));
         Ok(number)
@@ -158,6 +200,25 @@ impl CallState {
             (number, bytes, outcome.await.unwrap_or_else(internal))
         }));
         Ok(number)
+    }
+
+    /// Waits for something while the engine stands still; `None` where the time is over. Operations go on, since what is waited for may
+    /// need what they hold.
+    pub(super) fn stand_still<T>(&self, wanted: impl Future<Output = T>) -> Option<T> {
+        let mut operations = self.operations.borrow_mut();
+        self.input.handle.block_on(async {
+            let mut wanted = std::pin::pin!(wanted);
+            loop {
+                tokio::select! {
+                    biased;
+                    () = self.input.stop.wait() => return None,
+                    found = &mut wanted => return Some(found),
+                    Some(ended) = operations.next(), if !operations.is_empty() => {
+                        self.ended.borrow_mut().push_back(ended);
+                    }
+                }
+            }
+        })
     }
 
     /// An operation ended.

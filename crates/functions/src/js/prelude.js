@@ -67,10 +67,11 @@
   defineProperty(Error, "prepareStackTrace", { get: () => undefined, set() {}, configurable: false });
   for (const name of ["gc", "WeakRef", "FinalizationRegistry", "SharedArrayBuffer", "Atomics"]) delete globalThis[name];
 
-  const mongoError = (name, message, code) => {
+  const mongoError = (name, message, code, stack) => {
     const error = new ErrorType(message);
     if (name !== "Error") hidden(error, { name });
     if (code !== undefined) error.code = code;
+    if (stack !== undefined) hidden(error, { stack });
     return error;
   };
 
@@ -225,8 +226,9 @@
   const execute = (rights, depth, name, parts) => {
     if (depth >= limits.depth) throw new RangeErrorType(`functions call each other more than ${limits.depth} levels deep`);
     const number = host.enter(numberOf(rights), name);
-    const callee = number === undefined ? scripted(name, rights, depth + 1, parts) : number === numberOf(rights) ? rights : new Rights(number);
-    return apply(instantiate(name, false, callee, depth + 1), undefined, parts);
+    if (number === numberOf(rights)) return apply(instantiate(name, false, rights, depth + 1), undefined, parts);
+    // What code did to this engine must not change what other rights compute: they have an engine of their own.
+    return host.visit(numberOf(rights), number, name, parts, depth + 1);
   };
   // The rights that a function's own script says.
   const scripted = (name, rights, depth, parts) => new Rights(host.rightsBy(name, host.wait(apply(instantiate(name, true, rights, depth), undefined, parts))));
@@ -255,12 +257,15 @@
     if (types !== undefined) remember(copy, types[0], types[1]);
     return copy;
   };
-  const start = async (name, number, script, parts, exchange) => {
+  let isPromised = false;
+  const start = async (name, number, script, parts, exchange, depth) => {
     const rights = new Rights(number);
     const inputs = exchange === undefined ? parts : [requestOf(exchange), responseOf()];
     if (exchange !== undefined) for (let at = 0; at < parts.length; at++) append(inputs, parts[at]);
-    const given = script ? scripted(name, rights, 0, inputs) : rights;
-    return settled(await apply(instantiate(name, false, given, 0), undefined, inputs), 0);
+    const given = script ? scripted(name, rights, depth, inputs) : rights;
+    const result = apply(instantiate(name, false, given, depth), undefined, inputs);
+    isPromised = result instanceof PromiseType;
+    return settled(await result, 0);
   };
   const requestOf = ({ query, headers, body }) => ({ query, headers, body: body === undefined ? undefined : binary(body) });
   let response;
@@ -316,6 +321,8 @@
     make, unwrap, container, remember, recall, deliver, start, mongoError,
     isPlain: (object) => { const prototype = getPrototypeOf(object); return prototype === objectPrototype || prototype === null; },
     isError: (value) => value instanceof ErrorType,
+    isPromised: () => isPromised,
+    promise: (good, value) => new PromiseType((resolve, reject) => { (good ? resolve : reject)(value); }),
     response: () => response && [response.status, response.headers, response.body && pack(response.body)],
     isHeld: (value) => kindOf(value) !== undefined,
     json: (value) => stringify(value),

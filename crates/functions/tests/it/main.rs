@@ -5,6 +5,7 @@
 
 mod backend;
 mod cases;
+mod engines;
 mod escapes;
 mod http;
 mod keys;

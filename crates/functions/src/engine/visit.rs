@@ -1,0 +1,189 @@
+//! A callee that runs under other rights than its caller: in an engine of its own, on a thread of its own. Values pass as results do, so
+//! nothing that the caller's code did to its engine changes what the callee computes.
+
+use std::sync::Arc;
+
+use bson::Bson;
+use rquickjs::{Array, Ctx, Exception, IntoJs, Result, Value};
+use tokio::sync::oneshot;
+
+use super::bridge::Bridge;
+use super::decode::Decoder;
+use super::encode::{Encoder, Undefined};
+use super::prepare::Job;
+use super::state::{CallInput, CallState, Ended, Thrown};
+use super::stop::Stop;
+use crate::{CallError, Rights};
+
+/// How many engines one call may have inside of one another. Each has half the memory of the one around it, so that all together have
+/// less than twice the memory of a call.
+const MAX_ENGINES: usize = 5;
+
+/// The function, and who calls it.
+pub(super) struct Visit {
+    /// The rights of the caller.
+    pub(super) caller: u32,
+    /// The rights of the callee, or `None` where its script says them.
+    pub(super) callee: Option<u32>,
+    pub(super) name: String,
+    /// How many functions stand around it.
+    pub(super) depth: u32,
+}
+
+/// Stops the callee when its caller does not wait for it any more.
+struct Cancel(Stop);
+
+impl Drop for Cancel {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+/// Calls a function under other rights, and gives back what it returned: a promise if it gave one, which is settled already.
+pub(super) fn visit<'js>(
+    state: &CallState,
+    bridge: &Bridge<'js>,
+    visit: Visit,
+    parts: &Array<'js>,
+) -> Result<Value<'js>> {
+    let ctx = &bridge.ctx;
+    let level = state.input.level + 1;
+    if level >= MAX_ENGINES {
+        let message = format!("functions under other rights call each other more than {MAX_ENGINES} levels deep");
+        return Err(Exception::throw_range(ctx, &message));
+    }
+    state.count(ctx)?;
+    let name = visit.name.clone();
+    let encoder = Encoder::new(bridge, Undefined::Pass, state.shared.options.arguments)?;
+    let arguments = encoder.array(parts, "arguments", 0)?;
+    let rights = match visit.callee {
+        Some(number) => state.rights(ctx, number)?,
+        None => state.rights(ctx, visit.caller)?,
+    };
+    let ended = state.stand_still(run(state, visit, rights, arguments, level));
+    let Some(ended) = ended else { return Err(Exception::throw_internal(ctx, "interrupted")) };
+    let Ok(ended) = ended else { return Err(Exception::throw_internal(ctx, "internal error")) };
+    outcome(state, bridge, &name, ended)
+}
+
+/// The callee's call, on a thread of its own.
+fn run(
+    state: &CallState,
+    visit: Visit,
+    rights: Rights,
+    arguments: Vec<Bson>,
+    level: usize,
+) -> impl Future<Output = std::result::Result<Ended, oneshot::error::RecvError>> {
+    let input = &state.input;
+    let stop = Stop::at(input.stop.deadline);
+    let cancel = Cancel(stop.clone());
+    let (reply, ended) = oneshot::channel();
+    let (user, request) = (input.user.clone(), input.request.clone());
+    let input = CallInput {
+        function: visit.name,
+        arguments,
+        rights,
+        has_script: visit.callee.is_none(),
+        user,
+        request,
+        http: None,
+        shows_absent_data: input.shows_absent_data,
+        keeps_first_lines: input.keeps_first_lines,
+        by_rule: input.by_rule,
+        nesting: input.nesting,
+        depth: visit.depth,
+        level,
+        begun: Arc::clone(&input.begun),
+        pool: Arc::clone(&input.pool),
+        permit: Arc::clone(&input.permit),
+        handle: input.handle.clone(),
+        stop,
+    };
+    state.input.pool.dispatch(Job { shared: Arc::clone(&state.shared), input, reply });
+    async move {
+        let _cancel = cancel;
+        ended.await
+    }
+}
+
+/// What the callee returned or threw, as a value of the caller's engine.
+fn outcome<'js>(state: &CallState, bridge: &Bridge<'js>, name: &str, ended: Ended) -> Result<Value<'js>> {
+    let ctx = &bridge.ctx;
+    let Ended { outcome, is_promised, thrown } = ended;
+    let console = match &outcome {
+        Ok(returned) => returned.console.as_slice(),
+        Err(error) => error.console(),
+    };
+    for line in console {
+        state.console.borrow_mut().write(line.level, &line.text);
+    }
+    let error = match outcome {
+        Ok(returned) => {
+            let value = Decoder::new(bridge)?.value(&returned.value)?;
+            return if is_promised { promise(bridge, true, value) } else { Ok(value) };
+        }
+        Err(error) => error,
+    };
+    let made = match (error, thrown) {
+        (CallError::TimedOut { .. }, _) => return Err(Exception::throw_internal(ctx, "interrupted")),
+        (CallError::Failed(_), Some(Thrown::Value(value))) => Decoder::new(bridge)?.value(&value)?,
+        (CallError::Failed(_), Some(Thrown::Error { name, message, code, stack })) => {
+            let code = match code {
+                Some(code) => Decoder::new(bridge)?.value(&code)?,
+                None => Value::new_undefined(ctx.clone()),
+            };
+            bridge.function("mongoError")?.call((name, message, code, stack))?
+        }
+        (error, _) => {
+            let text = match error {
+                CallError::Failed(failure) => failure.message.clone(),
+                _ => format!("function '{name}' ended without an answer"),
+            };
+            let text = text.strip_prefix("Error: ").unwrap_or(&text);
+            bridge.function("mongoError")?.call(("Error", text))?
+        }
+    };
+    if is_promised { promise(bridge, false, made) } else { Err(ctx.throw(made)) }
+}
+
+/// A promise that is settled.
+fn promise<'js>(bridge: &Bridge<'js>, is_good: bool, value: Value<'js>) -> Result<Value<'js>> {
+    bridge.function("promise")?.call((is_good.into_js(&bridge.ctx)?, value))
+}
+
+/// What a callee threw, for its caller.
+pub(super) fn thrown<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> Option<Thrown> {
+    read(bridge, value).unwrap_or_else(|_| {
+        // It throws when it is looked at, or cannot pass.
+        let _: Value<'js> = Ctx::catch(&bridge.ctx);
+        None
+    })
+}
+
+fn read<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> Result<Option<Thrown>> {
+    let encoder = Encoder::new(bridge, Undefined::Pass, MAX_THROWN)?;
+    let is_error: bool = bridge.function("isError")?.call((value.clone(),))?;
+    let Some(object) = value.as_object().filter(|_| is_error) else {
+        return Ok(Some(Thrown::Value(encoder.value(value, "", 0)?)));
+    };
+    let text = |key: &str| -> Result<Option<String>> {
+        let value: Value<'js> = object.get(key)?;
+        if !value.is_string() {
+            return Ok(None);
+        }
+        let text = bridge.text(&value)?;
+        Ok(Some(super::beginning::beginning(&text, MAX_THROWN_TEXT).to_owned()))
+    };
+    let code: Value<'js> = object.get("code")?;
+    let code = if code.is_number() || code.is_string() { Some(encoder.value(&code, "", 0)?) } else { None };
+    Ok(Some(Thrown::Error {
+        name: text("name")?.unwrap_or_else(|| "Error".into()),
+        message: text("message")?.unwrap_or_default(),
+        code,
+        stack: text("stack")?,
+    }))
+}
+
+/// How many bytes pass of what was thrown, and of each text of an error.
+const MAX_THROWN: usize = 1024 * 1024;
+const MAX_THROWN_TEXT: usize = 16 * 1024;
