@@ -38,12 +38,6 @@ impl Check<'_> {
         if let Some(file) = app.data_api.present() {
             match DataApiConfig::compile(&file.node) {
                 Err(errors) => self.add_errors(file, errors),
-                Ok(DataApiConfig { is_disabled: false, run_as: RunAs::Script(_), .. }) => {
-                    let key = "run_as_user_id_script_source";
-                    let span = file.node.member(key).map_or(file.node.span, |member| member.key_span);
-                    let help = "name a user by `run_as_user_id`, or let it run as the user who asks";
-                    self.problem(file, Problem::new(ProblemKind::DataApiScript, span).help(help));
-                }
                 Ok(DataApiConfig { is_disabled: false, fetches_custom_data: false, run_as, .. })
                     if run_as != RunAs::System && self.rules_read_custom_data() =>
                 {

@@ -165,9 +165,6 @@ pub enum ProblemKind {
     /// `"run_as_system": true` of the data API
     #[error("the Data API runs as the system user, who bypasses all rules")]
     DataApiSystem,
-    /// `"run_as_user_id_script_source": "…"` of the Data API
-    #[error("the Data API refuses every request: a script that says as whom to run is not supported")]
-    DataApiScript,
     /// `"fetch_custom_user_data": false` of the Data API, beside rules that need it.
     #[error(
         "rules read `%%user.custom_data`, which the Data API does not fetch; its requests to their collections fail"
@@ -257,7 +254,6 @@ impl Code for ProblemKind {
             Self::SecretUnlisted(_) => "secret-unlisted",
             Self::KeyUnused { .. } | Self::KeyMisspelt { .. } => "key-unused",
             Self::DataApiSystem => "data-api-system",
-            Self::DataApiScript => "data-api-script",
             Self::DataApiCustomData => "data-api-custom-data",
             Self::EndpointTwice { .. } => "endpoint-twice",
             Self::WebhookService(_) => "webhook-service",

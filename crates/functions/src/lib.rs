@@ -13,6 +13,7 @@ mod integers;
 mod library;
 mod options;
 mod pool;
+mod run_as_answer;
 mod runtime;
 mod shared;
 
@@ -21,4 +22,5 @@ pub use call::{Call, ConsoleLevel, ConsoleLine, Entry, HttpRequest, HttpResponse
 pub use error::{CallError, Failure, Position};
 pub use library::{Library, Problem};
 pub use options::Options;
+pub use run_as_answer::RunAsAnswer;
 pub use runtime::Runtime;

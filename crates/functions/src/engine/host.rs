@@ -16,7 +16,7 @@ use super::prepare::Slot;
 use super::state::CallState;
 use super::visit::{Visit, visit};
 use crate::library::{Entry, Resolution, RunAs, own_source, unavailable};
-use crate::{ConsoleLevel, Rights};
+use crate::{ConsoleLevel, Rights, RunAsAnswer};
 
 /// Adds them.
 pub(super) fn add<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
@@ -219,19 +219,13 @@ fn rights_by<'js>(state: &CallState, bridge: &Bridge<'js>, name: &str, answer: &
     };
     script(bridge, entry)?;
     let encoder = Encoder::new(bridge, Undefined::Keep, 64 * 1024)?;
-    let refuse = |reason: &str| {
-        Err(Exception::throw_message(&bridge.ctx, &format!("run_as_user_id_script_source of \"{name}\": {reason}")))
-    };
-    match encoder.value(answer, "", 0)? {
-        Bson::String(id) if !id.is_empty() => user_rights(state, bridge, name, &id),
-        Bson::ObjectId(id) => user_rights(state, bridge, name, &id.to_hex()),
-        Bson::Document(answer) if answer.len() == 1 && answer.get("runAsSystem") == Some(&Bson::Boolean(true)) => {
-            Ok(state.add_rights(Rights::System))
+    match RunAsAnswer::read(&encoder.value(answer, "", 0)?) {
+        Ok(RunAsAnswer::User(id)) => user_rights(state, bridge, name, &id),
+        Ok(RunAsAnswer::System) => Ok(state.add_rights(Rights::System)),
+        Err(reason) => {
+            let message = format!("run_as_user_id_script_source of \"{name}\": {reason}");
+            Err(Exception::throw_message(&bridge.ctx, &message))
         }
-        Bson::Document(answer) if answer.contains_key("runAsSystemUser") => {
-            refuse("`runAsSystemUser` is now spelt `runAsSystem`")
-        }
-        _ => refuse("it must return the id of a user or {runAsSystem: true}"),
     }
 }
 

@@ -54,6 +54,12 @@ impl Entry {
         Self { name, file, source, private, condition, run_as, refused }
     }
 
+    /// Code that is no function of the application, and runs as whoever calls it.
+    pub(super) fn script(name: &str, file: String, source: Arc<str>) -> Self {
+        let (name, condition, run_as) = (name.to_owned(), Condition::Always, RunAs::Caller);
+        Self { name, file, source, private: true, condition, run_as, refused: None }
+    }
+
     pub(super) fn refused(function: &Function, file: String, reason: String) -> Self {
         Self { refused: Some(reason), ..Self::new(function, file, "".into()) }
     }

@@ -73,6 +73,7 @@ impl Library {
             library.problems.append(&mut problems);
             library.entries.insert(function.name.clone(), Arc::new(entry));
         }
+        library.add_data_api_script(app);
         library
     }
 
@@ -84,7 +85,7 @@ impl Library {
 
     /// The names of all functions, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.entries.keys().map(String::as_str).filter(|name| !name.starts_with(WEBHOOK))
+        self.entries.keys().map(String::as_str).filter(|name| !is_internal(name))
     }
 
     /// The name under which the code of an incoming webhook is called. No function has such a name, and no client may call it.
@@ -93,14 +94,41 @@ impl Library {
         format!("{WEBHOOK}{service}/{name}")
     }
 
+    /// The name under which the script is called that says as whom the Data API runs. As with webhooks, no function has it.
+    #[must_use]
+    pub const fn data_api_script() -> &'static str {
+        DATA_API_SCRIPT
+    }
+
     /// Whether there is a function of this name; it may be one that cannot run.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
-        self.entries.contains_key(name) && !name.starts_with(WEBHOOK)
+        self.entries.contains_key(name) && !is_internal(name)
     }
 
     pub(crate) fn entry(&self, name: &str) -> Option<&Arc<Entry>> {
         self.entries.get(name)
+    }
+
+    /// The script of the Data API, which has no file of its own.
+    fn add_data_api_script(&mut self, app: &App) {
+        const KEY: &str = "run_as_user_id_script_source";
+        let Some(config) = app.data_api.present() else { return };
+        let Some(source) = config.node.get(KEY).and_then(|node| node.as_str()).filter(|text| !text.is_empty()) else {
+            return;
+        };
+        let file = config.source.name().replace('\\', "/");
+        let mut entry = Entry::script(DATA_API_SCRIPT, file, source.into());
+        let mut problems = entry.check(&self.packages);
+        entry.refused = problems.first().map(|first| first.message.clone());
+        for problem in &mut problems {
+            // It is no function that somebody could look for, and its lines are not those of the file.
+            problem.function = String::new();
+            problem.line = None;
+            problem.message = format!("{KEY}: {}", problem.message);
+        }
+        self.problems.append(&mut problems);
+        self.entries.insert(DATA_API_SCRIPT.to_owned(), Arc::new(entry));
     }
 
     /// Services that are neither databases nor HTTP clients do not run here.
@@ -123,6 +151,13 @@ impl Library {
 
 /// What the names of webhooks begin with. The names of functions have no colon.
 const WEBHOOK: &str = "webhook:";
+
+const DATA_API_SCRIPT: &str = "data-api:run_as";
+
+/// Whether a name is of what is no function of the application.
+fn is_internal(name: &str) -> bool {
+    name.contains(':')
+}
 
 /// The code of an incoming webhook, which is no function that has a name.
 fn webhook(endpoint: &Endpoint) -> Option<Function> {

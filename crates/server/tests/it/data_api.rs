@@ -3,7 +3,7 @@
 use portcullis_server::{Options, RateLimits};
 use serde_json::{Value, json};
 
-use crate::shop::{ACTIONS, Changes, ENDPOINT, Shop, token};
+use crate::shop::{ACTIONS, Changes, ENDPOINT, SHOP, Shop, token};
 
 const EMAIL: &str = "ken@example.com";
 const KEN: [(&str, &str); 2] = [("email", EMAIL), ("password", "password")];
@@ -422,4 +422,55 @@ async fn passwords_are_not_tried_without_end() {
     let path = format!("{ENDPOINT}/orders");
     assert_eq!(shop.ask("GET", &path, &wrong, "").await.status, 429);
     assert_eq!(shop.ask("GET", &path, &KEN, "").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_script_says_as_whom_it_runs() {
+    let refused = (401, "InvalidSession".to_owned(), "invalid session: error finding user for endpoint".to_owned());
+    let scripts = [
+        // By what the request says, and by nothing else: a script has no arguments.
+        ("exports = (...parts) => context.request.requestHeaders['X-Asks'][0] + parts.join();", "ken", Some(1)),
+        ("exports = async () => { await null; return { runAsSystem: true }; };", "ken", Some(2)),
+        (
+            "exports = () => context.runningAsSystem() && context.user.type === 'system' && { runAsSystem: true };",
+            "",
+            Some(2),
+        ),
+        ("exports = () => 'nobody';", "ken", None),
+        ("exports = () => '';", "ken", None),
+        ("exports = () => ({ runAsSystemUser: true });", "ken", None),
+        ("exports = () => ({ runAsSystem: 1 });", "ken", None),
+        ("exports = () => ({ runAsSystem: true, id: 'x' });", "ken", None),
+        ("exports = () => { throw new Error('secret'); };", "ken", None),
+        ("exports = () => new Promise(() => {});", "ken", None),
+        ("exports = () => {", "ken", None),
+        ("exports = 1;", "ken", None),
+    ];
+    for (script, asks, expected) in scripts {
+        let settings = json!({ "run_as_user_id_script_source": script });
+        let shop = Shop::with(Changes::data_api(&settings)).await;
+        let call = async |bearer: &str, body: Value| {
+            let bearer = format!("Bearer {bearer}");
+            shop.ask("POST", &format!("{SHOP}/functions/call"), &[("authorization", &bearer)], &body.to_string()).await
+        };
+        let (ken, bearer) = shop.somebody(EMAIL).await;
+        let (eve, other) = shop.somebody("eve@example.com").await;
+        for (customer, own) in [(&ken, &bearer), (&eve, &other)] {
+            let order = json!({ "database": "shop", "collection": "orders", "document": { "customer": customer } });
+            let body = json!({ "name": "insertOne", "service": "mongodb-atlas", "arguments": [order] });
+            call(own, body).await.good();
+        }
+        let asks = if asks == "ken" { ken.as_str() } else { asks };
+        let answer = shop.act(&[("X-Asks", asks)], "find", "orders", json!({})).await;
+        match expected {
+            Some(count) => {
+                let found = answer.good()["documents"].as_array().unwrap().len();
+                assert_eq!(found, count, "{script}");
+            }
+            None => assert_eq!(answer.failure(), refused, "{script}"),
+        }
+        // No client calls the script as a function.
+        let script_call = call(&bearer, json!({ "name": "data-api:run_as", "arguments": [] })).await;
+        assert_eq!(script_call.failure().1, "FunctionNotFound", "{script}");
+    }
 }

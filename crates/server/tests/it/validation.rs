@@ -96,7 +96,6 @@ async fn settings_that_do_not_load_let_nobody_in() {
         json!({ "validation_method": "", "secret_name": "hook" }),
         json!({ "verification_method": "VERIFY_PAYLOAD" }),
         json!({ "run_as_user_id": "a", "run_as_user_id_script_source": "exports = () => 'a'" }),
-        json!({ "run_as_system": false, "run_as_user_id_script_source": "exports = () => 'a'" }),
         json!({ "can_evaluate": { "%%user.id": { "%what": 1 } } }),
         json!({ "can_evaluate": null }),
         json!({ "run_as_system": "yes" }),

@@ -26,7 +26,7 @@ impl Callers {
 }
 
 /// What is told of credentials that are refused, whatever the reason.
-fn refused(private: &str) -> ClientError {
+pub(super) fn refused(private: &str) -> ClientError {
     let text = "invalid session: error finding user for endpoint";
     let mut error = ClientError::new(ErrorClass::Unauthorized, ErrorCode::InvalidSession, text);
     error.private = Some(private.to_owned());

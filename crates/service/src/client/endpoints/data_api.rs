@@ -1,8 +1,9 @@
 use portcullis::endpoint::{DataApiConfig, RunAs};
 use portcullis::json::Node;
 use portcullis::user::User;
+use portcullis_functions::{Call, Entry as CallEntry, Library, RunAsAnswer};
 
-use super::caller::Callers;
+use super::caller::{Callers, refused};
 use super::credentials::Credentials;
 use super::data_actions::DataAction;
 use super::entries::Entry;
@@ -12,6 +13,7 @@ use super::reply::HttpReply;
 use super::validation::{ENDPOINT_SIGNATURE, validate};
 use crate::client::{ClientApi, ClientError, ErrorClass, ErrorCode};
 use crate::data::Asker;
+use crate::functions::told;
 
 /// A request to the Data API that was let in and whose body is still to be read.
 pub struct DataApiCall<'a> {
@@ -59,7 +61,7 @@ impl ClientApi {
         match &config.run_as {
             RunAs::System => Ok(User::system()),
             RunAs::User(id) => self.named_user(id, callers).await,
-            RunAs::Script(_) => Err(ClientError::internal("the Data API would run as whom a script says")),
+            RunAs::Script(_) => self.scripted_user(callers, incoming).await,
             RunAs::Caller => match Credentials::of_headers(incoming)? {
                 Some(credentials) => self.caller(credentials, callers, incoming).await,
                 None => {
@@ -67,6 +69,26 @@ impl ClientApi {
                     Err(ClientError::bad(ErrorCode::InvalidParameter, text))
                 }
             },
+        }
+    }
+}
+
+impl ClientApi {
+    /// Whom the script of the Data API names. Nobody need say who they are: the script sees the request as `context.request`, and has no
+    /// arguments, since the body is read after it has decided.
+    async fn scripted_user(&self, callers: Callers, incoming: &Incoming<'_>) -> Result<User, ClientError> {
+        let call = Call::new(Library::data_api_script(), Vec::new(), CallEntry::Webhook, User::system());
+        let called = self.functions.call(call.with_request(incoming.request("")?)).await;
+        let returned = called.map_err(|error| match told(&error) {
+            error if error.class == ErrorClass::BadRequest => {
+                refused(error.private.as_deref().unwrap_or(&error.message))
+            }
+            error => error,
+        })?;
+        match RunAsAnswer::read(&returned.value) {
+            Ok(RunAsAnswer::System) => Ok(User::system()),
+            Ok(RunAsAnswer::User(id)) => self.named_user(&id, callers).await,
+            Err(reason) => Err(refused(&format!("run_as_user_id_script_source: {reason}"))),
         }
     }
 }

@@ -82,9 +82,6 @@ impl Entries {
         };
         let config = match config {
             Ok(config) if config.is_disabled => return Entry::Absent,
-            Ok(config) if matches!(config.run_as, RunAs::Script(_)) => {
-                Err("a script that says as whom to run is not supported".to_owned())
-            }
             config => config,
         };
         let unmet = config.as_ref().ok().and_then(|config| unmet(&config.validation, secrets));
