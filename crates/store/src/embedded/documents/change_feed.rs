@@ -58,6 +58,12 @@ impl ChangeEvents for EmbeddedChangeEvents<'_> {
     }
 }
 
+/// A position as the text that the events of MongoDB have in their `_id`.
+fn token(position: &Document) -> Result<String, DocumentsError> {
+    let bytes = RawDocumentBuf::try_from(position).map_err(Malformed::from)?;
+    Ok(bytes.as_bytes().iter().map(|byte| format!("{byte:02X}")).collect())
+}
+
 /// A change as MongoDB's change event.
 fn event(change: &StoredChange, request: &FeedRequest) -> Result<Document, DocumentsError> {
     let image = |document: &Option<RawDocumentBuf>| match document {
@@ -65,7 +71,7 @@ fn event(change: &StoredChange, request: &FeedRequest) -> Result<Document, Docum
         None => Ok(Bson::Null),
     };
     let mut event = doc! {
-        "_id": change.position.clone(),
+        "_id": { "_data": token(&change.position)? },
         "operationType": change.operation.name(),
         "clusterTime": change.time,
     };
