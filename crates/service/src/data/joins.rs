@@ -7,6 +7,8 @@ use portcullis::mongo_query::Filter;
 use portcullis::store::documents::{Cursor, DocumentStore, DocumentsError, MAX_FOUND_BYTES, Namespace};
 use portcullis::value::DocumentRef;
 
+use super::bindings::Bindings;
+
 /// How many pairs of documents one `$lookup` compares.
 const MAX_PAIRS: usize = 5_000_000;
 
@@ -28,30 +30,32 @@ pub(super) fn joined<'a>(
     namespace: &'a Namespace,
     stages: &'a [Bson],
 ) -> BoxFuture<'a, Result<Vec<RawDocumentBuf>, DocumentsError>> {
-    within(store, namespace, stages, MAX_DEPTH)
+    within(store, namespace, None, stages, Bindings::default(), MAX_DEPTH)
 }
 
+/// What stages make of documents, or of the collection.
 fn within<'a>(
     store: &'a dyn DocumentStore,
     namespace: &'a Namespace,
+    mut found: Option<Vec<RawDocumentBuf>>,
     stages: &'a [Bson],
+    bindings: Bindings,
     depth: usize,
 ) -> BoxFuture<'a, Result<Vec<RawDocumentBuf>, DocumentsError>> {
     Box::pin(async move {
         let depth = depth.checked_sub(1).ok_or_else(|| refused("the pipelines are nested too deeply"))?;
-        let mut found: Option<Vec<RawDocumentBuf>> = None;
         let mut plain: Vec<Document> = Vec::new();
         for stage in stages {
             let stage = stage.as_document().ok_or_else(|| refused("a stage is an object"))?;
             let join = stage.iter().next().filter(|(name, _)| is_join(name) && stage.len() == 1);
             let Some((name, operand)) = join else {
-                plain.push(stage.clone());
+                plain.push(bindings.stage(stage));
                 continue;
             };
             let documents = made(store, namespace, found.take(), &std::mem::take(&mut plain)).await?;
             found = Some(match name.as_str() {
-                "$lookup" => lookup(store, namespace, documents, operand, depth).await?,
-                _ => union(store, namespace, documents, operand, depth).await?,
+                "$lookup" => lookup(store, namespace, documents, operand, &bindings, depth).await?,
+                _ => union(store, namespace, documents, operand, &bindings, depth).await?,
             });
         }
         made(store, namespace, found, &plain).await
@@ -72,7 +76,7 @@ async fn made(
     }
 }
 
-async fn all(mut cursor: Box<dyn Cursor + '_>) -> Result<Vec<RawDocumentBuf>, DocumentsError> {
+pub(super) async fn all(mut cursor: Box<dyn Cursor + '_>) -> Result<Vec<RawDocumentBuf>, DocumentsError> {
     let (mut found, mut bytes) = (Vec::new(), 0_usize);
     loop {
         let batch = cursor.batch().await?;
@@ -92,6 +96,7 @@ async fn union(
     namespace: &Namespace,
     mut documents: Vec<RawDocumentBuf>,
     operand: &Bson,
+    bindings: &Bindings,
     depth: usize,
 ) -> Result<Vec<RawDocumentBuf>, DocumentsError> {
     let (collection, pipeline) = match operand {
@@ -102,7 +107,7 @@ async fn union(
         }
         _ => return Err(refused("`$unionWith` takes the name of a collection, or an object")),
     };
-    documents.extend(within(store, &beside(namespace, collection)?, pipeline, depth).await?);
+    documents.extend(within(store, &beside(namespace, collection)?, None, pipeline, bindings.clone(), depth).await?);
     Ok(documents)
 }
 
@@ -111,10 +116,11 @@ async fn lookup(
     namespace: &Namespace,
     documents: Vec<RawDocumentBuf>,
     operand: &Bson,
+    bindings: &Bindings,
     depth: usize,
 ) -> Result<Vec<RawDocumentBuf>, DocumentsError> {
     let operand = operand.as_document().ok_or_else(|| refused("`$lookup` takes an object"))?;
-    only(operand, &["as", "foreignField", "from", "localField", "pipeline"], "$lookup")?;
+    only(operand, &["as", "foreignField", "from", "let", "localField", "pipeline"], "$lookup")?;
     let name = text(operand, "as", "$lookup")?;
     if name.is_empty() || name.starts_with('$') || name.contains(['.', '\0']) {
         return Err(unsupported("an `as` of `$lookup` that is no plain name"));
@@ -126,42 +132,63 @@ async fn lookup(
         _ => return Err(refused("`$lookup` takes both `localField` and `foreignField`, or neither")),
     };
     let stages = pipeline(operand);
-    let Some((local, foreign)) = fields else {
-        let others: Vec<Bson> = values(&within(store, &other, stages, depth).await?)?;
-        return documents.iter().map(|document| with(document, name, others.clone())).collect();
+    let vars = match operand.get("let") {
+        None => None,
+        Some(Bson::Document(vars)) if vars.is_empty() => None,
+        Some(Bson::Document(vars)) => Some(vars),
+        Some(_) => return Err(refused("`let` of `$lookup` takes an object")),
     };
+    if fields.is_none() && vars.is_none() {
+        let others: Vec<Bson> = values(&within(store, &other, None, stages, bindings.clone(), depth).await?)?;
+        return documents.iter().map(|document| with(document, name, others.clone())).collect();
+    }
     let others = all(store.aggregate(&other, &[]).await?).await?;
     if documents.len().saturating_mul(others.len()) > MAX_PAIRS {
         return Err(refused("`$lookup` would compare too many documents: narrow the pipeline before it"));
     }
+    let bound = match vars {
+        Some(vars) => bindings.of_each(store, namespace, &documents, vars).await?,
+        None => vec![bindings.clone(); documents.len()],
+    };
     let mut looked_up = Vec::with_capacity(documents.len());
-    for (number, document) in documents.iter().enumerate() {
+    for (number, (document, bindings)) in documents.iter().zip(bound).enumerate() {
         // Each turn goes through all of the others.
         if number % 16 == 0 {
             tokio::task::yield_now().await;
         }
-        let mut wanted = Vec::new();
-        reach(&Bson::Document(DocumentRef::Raw(document).to_document()?), local, &mut wanted);
-        if wanted.is_empty() {
-            wanted.push(Bson::Null);
-        }
-        // Not `$in`, to which a regular expression is a pattern.
-        let equal: Vec<Document> = wanted.into_iter().map(|value| doc! { foreign: { "$eq": value } }).collect();
-        let filter = Filter::compile(&doc! { "$or": equal })?;
-        let mut matching = Vec::new();
-        for other in &others {
-            if filter.matches(other)? {
-                matching.push(other.clone());
-            }
-        }
-        if !stages.is_empty() && !matching.is_empty() {
-            let stages = stages.iter().map(|stage| stage.as_document().cloned()).collect::<Option<Vec<_>>>();
-            let stages = stages.ok_or_else(|| refused("a stage is an object"))?;
-            matching = all(store.aggregate_documents(namespace.database(), matching, &stages).await?).await?;
-        }
+        let matching = match fields {
+            Some((local, foreign)) => Some(equal(document, local, &others, foreign)?),
+            // The store has the others as well, and may find some of them by their ids.
+            None => None,
+        };
+        let matching = within(store, &other, matching, stages, bindings, depth).await?;
         looked_up.push(with(document, name, values(&matching)?)?);
     }
     Ok(looked_up)
+}
+
+/// Those of the others that have at a path what a document has at another.
+fn equal(
+    document: &RawDocumentBuf,
+    local: &str,
+    others: &[RawDocumentBuf],
+    foreign: &str,
+) -> Result<Vec<RawDocumentBuf>, DocumentsError> {
+    let mut wanted = Vec::new();
+    reach(&Bson::Document(DocumentRef::Raw(document).to_document()?), local, &mut wanted);
+    if wanted.is_empty() {
+        wanted.push(Bson::Null);
+    }
+    // Not `$in`, to which a regular expression is a pattern.
+    let equal: Vec<Document> = wanted.into_iter().map(|value| doc! { foreign: { "$eq": value } }).collect();
+    let filter = Filter::compile(&doc! { "$or": equal })?;
+    let mut matching = Vec::new();
+    for other in others {
+        if filter.matches(other)? {
+            matching.push(other.clone());
+        }
+    }
+    Ok(matching)
 }
 
 /// The values at the end of a path; of an array, its elements.

@@ -3,6 +3,7 @@
 mod access;
 mod action;
 mod awaiting;
+mod bindings;
 mod bulk;
 #[cfg(feature = "mongodb")]
 mod commands;

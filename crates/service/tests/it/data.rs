@@ -31,6 +31,7 @@ laws! {
     a_pipeline_updates
     a_pipeline_reads
     a_pipeline_joins_collections
+    a_pipeline_joins_collections_by_variables
     values_are_distinct
     bulks_are_written_in_order_up_to_a_failure
     bulks_without_order_are_written_but_for_failures
@@ -234,6 +235,73 @@ async fn a_pipeline_joins_collections(source: Source) {
         read(bson!([{ "$match": { "_id": 1 } }, union, { "$project": { "_id": 1 } }])).await,
         bson!([{ "_id": 1 }, { "_id": 4 }])
     );
+}
+
+async fn a_pipeline_joins_collections_by_variables(source: Source) {
+    source.insert(numbers()).await;
+    let other = format!("{} others", source.collection);
+    let others = bson!([{ "_id": 1, "of": 2, "t": "$$n" }, { "_id": 2, "of": 3 }, { "_id": 3 }, { "_id": 4, "of": 5 }]);
+    let insert = doc! { "documents": others };
+    source.act_in(Rights::System, &other, ActionName::InsertMany, insert, None).await.unwrap();
+    let read = |pipeline: Bson| source.done(ActionName::Aggregate, doc! { "pipeline": pipeline });
+    let few = bson!({ "$match": { "_id": { "$in": [2, 3] } } });
+    let order = bson!({ "$sort": { "_id": 1 } });
+    let shown = bson!({ "$project": { "found": 1 } });
+    let joined = |vars: Bson, stages: Bson| {
+        let lookup = bson!({ "$lookup": { "from": &other, "let": vars, "pipeline": stages, "as": "found" } });
+        read(bson!([few.clone(), order.clone(), lookup, shown.clone()]))
+    };
+    // In an expression of a filter, wherever that stands; in each stage that has expressions.
+    let equal = bson!({ "$match": { "$or": [{ "$and": [{ "$expr": { "$eq": ["$of", "$$id"] } }] }] } });
+    let made = bson!([
+        equal.clone(),
+        { "$set": { "sum": { "$add": ["$$n", "$_id"] }, "in": { "name": "$$id" } } },
+        { "$project": { "of": 1, "sum": 1, "in": 1, "text": { "$literal": "$$id" }, "n": "$$n" } }
+    ]);
+    let first = bson!({ "_id": 1, "of": 2, "sum": 21, "in": { "name": 2 }, "text": "$$id", "n": 20 });
+    let second = bson!({ "_id": 2, "of": 3, "sum": 32, "in": { "name": 3 }, "text": "$$id", "n": 30 });
+    assert_eq!(
+        joined(bson!({ "id": "$_id", "n": "$n" }), made).await,
+        bson!([{ "_id": 2, "found": [first] }, { "_id": 3, "found": [second] }])
+    );
+    let grouped = bson!([
+        { "$group": { "_id": "$$id", "count": { "$sum": "$$id" }, "most": { "$max": { "$add": ["$_id", "$$id"] } } } },
+        { "$replaceWith": { "id": "$$id", "count": "$count", "most": "$most" } }
+    ]);
+    assert_eq!(
+        joined(bson!({ "id": "$_id" }), grouped).await,
+        bson!([
+            { "_id": 2, "found": [{ "id": 2, "count": 8, "most": 6 }] },
+            { "_id": 3, "found": [{ "id": 3, "count": 12, "most": 7 }] }
+        ])
+    );
+    // Outside of expressions a text is a text, and what a document has not is missing.
+    let text = bson!([{ "$match": { "t": "$$n" } }, { "$project": { "gone": "$$gone" } }]);
+    assert_eq!(
+        joined(bson!({ "gone": "$nothing" }), text).await,
+        bson!([{ "_id": 2, "found": [{ "_id": 1 }] }, { "_id": 3, "found": [{ "_id": 1 }] }])
+    );
+    // An inner pipeline knows the variables of the outer one, and both fields and variables may be said.
+    let inner = bson!({ "$lookup": {
+        "from": &other, "let": { "mine": { "$add": ["$_id", 0] } }, "as": "inner",
+        "pipeline": [
+            { "$match": { "$expr": { "$and": [{ "$lt": ["$_id", "$$id"] }, { "$lte": ["$_id", "$$mine"] }] } } },
+            { "$project": { "sum": { "$add": ["$$id", "$$mine"] } } }
+        ]
+    } });
+    let lookup = bson!({ "$lookup": {
+        "from": &other, "localField": "_id", "foreignField": "of", "let": { "id": "$_id" },
+        "pipeline": [inner, { "$project": { "inner": 1 } }], "as": "found"
+    } });
+    assert_eq!(
+        read(bson!([few.clone(), order.clone(), lookup, shown.clone()])).await,
+        bson!([
+            { "_id": 2, "found": [{ "_id": 1, "inner": [{ "_id": 1, "sum": 3 }] }] },
+            { "_id": 3, "found": [{ "_id": 2, "inner": [{ "_id": 1, "sum": 5 }, { "_id": 2, "sum": 5 }] }] }
+        ])
+    );
+    let lookup = bson!({ "$lookup": { "from": &other, "let": { "id": "$_id" }, "pipeline": [{ "$project": { "x": "$$other" } }], "as": "found" } });
+    assert!(source.act(ActionName::Aggregate, doc! { "pipeline": [lookup] }).await.is_err());
 }
 
 async fn values_are_distinct(source: Source) {
