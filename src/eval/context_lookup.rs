@@ -32,26 +32,6 @@ impl Context {
         }
     }
 
-    /// The value of a reference to the user on the most frequent path, through documents only. `None` means that the
-    /// general lookup must decide.
-    #[inline]
-    pub(crate) fn straight(&self, reference: &Reference) -> Option<ValueRef<'_>> {
-        let (ContextRoot::User, Some(user)) = (reference.root, &self.user) else { return None };
-        let (first, rest) = reference.path.segments().split_first()?;
-        let start = match (first.name(), &user.custom_data) {
-            ("custom_data", CustomData::Loaded(data)) => data,
-            ("data", _) => &user.data,
-            ("id", _) if rest.is_empty() => return Some(ValueRef::String(&user.id)),
-            _ => return None,
-        };
-        let (last, between) = rest.split_last()?;
-        let mut document = start;
-        for segment in between {
-            document = document.get(segment.name())?.as_document()?;
-        }
-        document.get(last.name()).map(ValueRef::from)
-    }
-
     /// Explains why the value of a reference cannot be compared with anything.
     pub(super) fn why_unknown(&self, reference: &Reference) -> String {
         let why = match self.left(reference) {

@@ -28,6 +28,8 @@ mod test_number;
 mod trace;
 mod truth;
 mod unknown_reason;
+mod user_path;
+mod user_values;
 
 pub(crate) use bind::Binder;
 pub use bind::bind;
@@ -49,3 +51,5 @@ pub use residual::Residual;
 pub(crate) use residual::{BoundCheck, BoundTest};
 pub use trace::{Trace, TraceNode, trace};
 pub use truth::Truth;
+pub(crate) use user_path::UserPath;
+pub(crate) use user_values::{UserPaths, UserSlot, UserValues};

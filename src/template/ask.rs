@@ -1,3 +1,4 @@
+use crate::eval::UserPath;
 use crate::expr::{Expansion, ExprErrorKind};
 use crate::predicate::{Place, place};
 
@@ -6,11 +7,18 @@ use crate::predicate::{Place, place};
 pub(super) struct Ask {
     pub(super) expansion: Expansion,
     pub(super) place: Place,
+    /// The place again, if it is on the most frequent path.
+    pub(super) user_path: Option<UserPath>,
 }
 
 impl Ask {
     pub(super) fn parse(text: &str) -> Result<Self, ExprErrorKind> {
         let expansion = Expansion::parse(text)?;
-        Ok(Self { place: place(expansion.root, expansion.path.clone()), expansion })
+        let place = place(expansion.root, expansion.path.clone());
+        let user_path = match &place {
+            Place::Context(reference) => UserPath::of(reference),
+            Place::Boolean(_) | Place::Document(..) => None,
+        };
+        Ok(Self { expansion, place, user_path })
     }
 }

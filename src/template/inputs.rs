@@ -1,5 +1,6 @@
 use bson::Bson;
 
+use super::ask::Ask;
 use super::unresolved::Reason;
 use crate::eval::{Context, Documents};
 use crate::path::{Resolved, resolve};
@@ -45,15 +46,13 @@ impl<'i> Inputs<'i> {
         self
     }
 
-    /// The value of a place.
+    /// The value of an expansion.
     #[inline]
-    pub(super) fn find(&self, place: &Place) -> Result<Found<'i>, Reason> {
-        if let Place::Context(reference) = place
-            && let Some(value) = self.context.straight(reference)
-        {
-            return Ok(Found::Value(value));
+    pub(super) fn find(&self, ask: &Ask) -> Result<Found<'i>, Reason> {
+        match ask.user_path.as_ref().and_then(|path| path.value(self.context)) {
+            Some(value) => Ok(Found::Value(value)),
+            None => self.find_anywhere(&ask.place),
         }
-        self.find_anywhere(place)
     }
 
     fn find_anywhere(&self, place: &Place) -> Result<Found<'i>, Reason> {

@@ -42,6 +42,8 @@ mod error;
 mod escape;
 mod form;
 mod inputs;
+mod layout;
+mod layouts;
 mod list;
 mod literal;
 mod parse;
@@ -49,6 +51,7 @@ mod partial_resolution;
 mod print;
 mod resolve;
 mod sink;
+mod straight;
 #[expect(clippy::module_inception, reason = "the type that the room is named after")]
 mod template;
 mod text;

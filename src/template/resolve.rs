@@ -73,7 +73,7 @@ impl<'i, 'r> Resolver<'i, 'r> {
                 self.written(written, &literal.site, || written_text(&literal.value), slot, gap, depth, sink);
             }
             Form::Expansion(ask, site) => {
-                let written = match self.inputs.find(&ask.place) {
+                let written = match self.inputs.find(ask) {
                     Ok(found) => sink.value(slot, found.value(), depth),
                     Err(reason) => Err(reason),
                 };
@@ -251,7 +251,7 @@ impl<'i, 'r> Resolver<'i, 'r> {
     {
         match alternative {
             Alternative::Literal(text) => Ok(Plain::Borrowed(text)),
-            Alternative::Expansion(ask) => match self.inputs.find(&ask.place)? {
+            Alternative::Expansion(ask) => match self.inputs.find(ask)? {
                 Found::Value(value) => value_text::text(value).ok_or_else(|| Reason::NoText(value.kind().alias())),
                 Found::Made(value) => {
                     let value = ValueRef::from(&value);
@@ -268,7 +268,7 @@ impl<'i, 'r> Resolver<'i, 'r> {
     pub(super) fn strict(&mut self, form: &Form) -> Option<Found<'i>> {
         match form {
             Form::Literal(literal) => Some(Found::Made(literal.value.clone())),
-            Form::Expansion(ask, site) => match self.inputs.find(&ask.place) {
+            Form::Expansion(ask, site) => match self.inputs.find(ask) {
                 Ok(found) => Some(found),
                 Err(reason) => {
                     self.fail(site, ask.expansion.to_string(), reason);

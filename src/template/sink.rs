@@ -3,6 +3,7 @@
 use bson::{Bson, Document};
 
 use super::form::Literal;
+use super::layout::{LENGTH, STRING};
 use super::unresolved::Reason;
 use crate::json::{self, MAX_DEPTH, MAX_SIZE};
 use crate::value::{Container, MAX_DEPTH as DEEPEST, ValueRef, encode_at, type_byte};
@@ -52,15 +53,9 @@ impl Mark {
     }
 }
 
-/// The BSON type number.
-const STRING: u8 = 0x02;
-
-/// The size of a BSON length in bytes.
-const LENGTH: usize = 4;
-
 /// The difference between the general depth limit and that of templates. Values are written as if they were deeper by
 /// this amount.
-const DEEPER: usize = DEEPEST - MAX_DEPTH;
+pub(super) const DEEPER: usize = DEEPEST - MAX_DEPTH;
 
 /// Why a value was not written; excessive nesting takes precedence.
 fn refused(value: ValueRef<'_>, depth: usize, error: impl Into<Reason>) -> Reason {

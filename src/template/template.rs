@@ -4,12 +4,13 @@ use super::error::{TemplateError, TemplateErrorKind, TemplateErrors};
 use super::escape::Escape;
 use super::form::{Form, Site};
 use super::inputs::Inputs;
+use super::layouts::Layouts;
 use super::list::{self, Asked};
 use super::resolve::{Gap, Resolver};
 use super::sink::{BsonSink, JsonSink, RawSink, Sink};
 use super::text::Text;
 use super::unresolved::{Failure, Reason, Unresolved};
-use super::{parse, partial_resolution, print};
+use super::{parse, partial_resolution, print, straight};
 use crate::json::{self, MAX_SIZE, Node};
 use crate::text::Span;
 
@@ -19,6 +20,7 @@ pub struct Template {
     form: Form,
     /// `None` for a JSON or BSON template.
     escape: Option<Escape>,
+    layouts: Layouts,
 }
 
 /// How to handle parts that do not resolve.
@@ -81,7 +83,7 @@ impl Template {
     /// # Errors
     /// As [`parse`](Self::parse).
     pub fn from_node(node: &Node) -> Result<Self, TemplateErrors> {
-        Ok(Self { form: parse::json(node)?, escape: None })
+        Ok(Self::of(parse::json(node)?, None))
     }
 
     /// Creates a template from BSON.
@@ -96,7 +98,7 @@ impl Template {
     /// assert_eq!(resolved, bson::doc! { "$match": { "owner": "u1" } }.into());
     /// ```
     pub fn from_bson(value: &Bson) -> Result<Self, TemplateErrors> {
-        Ok(Self { form: parse::bson(value)?, escape: None })
+        Ok(Self::of(parse::bson(value)?, None))
     }
 
     /// Parses a text template, in which only `%(…)` is interpreted. Inserted text is escaped for the language of the
@@ -121,7 +123,11 @@ impl Template {
             return Err(errors(vec![(TemplateErrorKind::TooLarge, None)]));
         }
         let text = Text::parse(text).map_err(errors)?;
-        Ok(Self { form: Form::Text(text, Site { pointer: "".into(), span }), escape: Some(escape) })
+        Ok(Self::of(Form::Text(text, Site { pointer: "".into(), span }), Some(escape)))
+    }
+
+    fn of(form: Form, escape: Option<Escape>) -> Self {
+        Self { form, escape, layouts: Layouts::default() }
     }
 
     /// Resolves the template.
@@ -180,8 +186,14 @@ impl Template {
     /// As [`to_raw`](Self::to_raw); the content of `bytes` is then unspecified.
     pub fn write_raw<'i>(&self, inputs: impl Into<Inputs<'i>>, bytes: &mut Vec<u8>) -> Result<(), Unresolved> {
         bytes.clear();
+        let inputs = inputs.into();
+        if let Some(layout) = self.layouts.bson(&self.form)
+            && straight::write(layout, &inputs, &straight::Raw, bytes).is_some()
+        {
+            return Ok(());
+        }
         match &self.form {
-            Form::Document(_) => self.write(&inputs.into(), Gap::Refuse, &mut RawSink::new(bytes)),
+            Form::Document(_) => self.write(&inputs, Gap::Refuse, &mut RawSink::new(bytes)),
             _ => match self.resolve(inputs)? {
                 Bson::Document(document) => {
                     let encoded = crate::value::encode((&document).into(), bytes);
@@ -215,6 +227,12 @@ impl Template {
         text: &mut Vec<u8>,
     ) -> Result<bool, Unresolved> {
         let (before, inputs) = (text.len(), inputs.into());
+        if missing != Missing::Keep
+            && let Some(layout) = self.layouts.json(&self.form, self.escape)
+            && straight::write(layout, &inputs, &straight::Json, text).is_some()
+        {
+            return Ok(true);
+        }
         let written = match missing.gap() {
             Some(gap) => self.write(&inputs, gap, &mut JsonSink::new(text)),
             None => self.kept(&inputs).and_then(|kept| {
@@ -261,6 +279,12 @@ impl Template {
             text.extend_from_slice(self.to_text(inputs)?.as_bytes());
             return Ok(());
         };
+        let escape = self.escape.unwrap_or_default();
+        if let Some(layout) = self.layouts.text(form, escape)
+            && straight::write(layout, &inputs, &escape, text).is_some()
+        {
+            return Ok(());
+        }
         let mut resolver = Resolver::new(&inputs, self.escape);
         if resolver.parts(form, site, &mut |part| text.extend_from_slice(part.as_bytes())) {
             return Ok(());

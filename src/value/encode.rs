@@ -59,7 +59,7 @@ fn append(value: ValueRef<'_>, depth: usize, bytes: &mut Vec<u8>) -> Result<(), 
         ValueRef::Int64(value) | ValueRef::DateTime(value) => bytes.extend(value.to_le_bytes()),
         ValueRef::Double(value) => bytes.extend(value.to_le_bytes()),
         ValueRef::Decimal128(value) => bytes.extend(value.bytes()),
-        ValueRef::String(text) | ValueRef::Symbol(text) | ValueRef::Code(text) => string(text, bytes)?,
+        ValueRef::String(text) | ValueRef::Symbol(text) | ValueRef::Code(text) => encode_string(text, bytes)?,
         ValueRef::Document(document) => self::document(document, depth, bytes)?,
         ValueRef::Array(array) => self::array(array, depth, bytes)?,
         ValueRef::Binary { subtype, bytes: content } => {
@@ -84,7 +84,7 @@ fn append(value: ValueRef<'_>, depth: usize, bytes: &mut Vec<u8>) -> Result<(), 
             }
         }
         ValueRef::DbPointer(DbPointerRef::Raw { namespace, id }) => {
-            string(namespace, bytes)?;
+            encode_string(namespace, bytes)?;
             bytes.extend(id);
         }
         ValueRef::DbPointer(DbPointerRef::Decoded(pointer)) => {
@@ -95,7 +95,7 @@ fn append(value: ValueRef<'_>, depth: usize, bytes: &mut Vec<u8>) -> Result<(), 
             );
         }
         ValueRef::CodeWithScope { code, scope } => container(bytes, |bytes| {
-            string(code, bytes)?;
+            encode_string(code, bytes)?;
             self::document(scope, depth.saturating_add(1), bytes)
         })?,
     }
@@ -144,7 +144,12 @@ fn container(bytes: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), 
     Ok(())
 }
 
-fn string(text: &str, bytes: &mut Vec<u8>) -> Result<(), Malformed> {
+/// Appends the bytes of a string, without its type and key.
+///
+/// # Errors
+/// If it is too large for BSON.
+#[inline]
+pub(crate) fn encode_string(text: &str, bytes: &mut Vec<u8>) -> Result<(), Malformed> {
     bytes.extend_from_slice(&length(text.len().saturating_add(1))?);
     bytes.extend_from_slice(text.as_bytes());
     bytes.push(0);
@@ -152,7 +157,7 @@ fn string(text: &str, bytes: &mut Vec<u8>) -> Result<(), Malformed> {
 }
 
 fn key(name: &str, bytes: &mut Vec<u8>) -> Result<(), Malformed> {
-    if name.contains('\0') {
+    if name.as_bytes().contains(&0) {
         return Err(Malformed::new("a key contains the character U+0000"));
     }
     bytes.extend_from_slice(name.as_bytes());

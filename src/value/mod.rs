@@ -36,7 +36,7 @@ mod view_content;
 mod write;
 
 pub(crate) use compare::equal_in_steps;
-pub(crate) use encode::{encode, encode_at, type_byte};
+pub(crate) use encode::{encode, encode_at, encode_string, type_byte};
 pub(crate) use field::Field;
 pub(crate) use fields::{Elements, Fields};
 pub(crate) use key::{Key, Slot};

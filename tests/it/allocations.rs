@@ -1,12 +1,14 @@
-//! No memory is allocated per document on the way to a plain allow or a plain deny.
+//! No memory is allocated per document on the way to a plain allow or a plain deny, nor for a template but its result.
 //!
 //! `allocation-counter` replaces the allocator of the whole test binary and counts by thread.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use bson::{Document, RawDocument, RawDocumentBuf, doc};
 use portcullis::access::{Buffer, Guard};
 use portcullis::eval::Context;
+use portcullis::template::{Escape, Missing, Template};
 use portcullis::user::User;
 use portcullis::value::Prepared;
 use portcullis::{json, policy};
@@ -131,4 +133,28 @@ fn a_part_of_a_raw_document_is_written_without_an_allocation() {
     assert_eq!(allocations(read), 0, "read");
     let search = || assert!(guard.search_into(&raw, &mut buffer.borrow_mut()).is_allowed());
     assert_eq!(allocations(search), 0, "search");
+}
+
+#[test]
+fn a_template_that_resolves_allocates_nothing_but_its_result() {
+    let user = User::new("ada").with_custom_data(
+        doc! { "name": "Ada \"A\" L.", "grade": 7, "teams": ["red", 1], "address": { "zip": "27568" } },
+    );
+    let context = Context::new().with_user(user);
+    let template = Template::parse(
+        r#"{"owner": "%%user.id", "at": {"zip": "%%user.custom_data.address.zip", "all": "%%user.custom_data.address"},
+            "teams": ["%%user.custom_data.teams", 3], "title": "%(%%user.custom_data.name), %(%%user.custom_data.grade)"}"#,
+    )
+    .unwrap();
+    let text = Template::text("%(%%user.custom_data.name), %(%%user.custom_data.grade)\n", Escape::Json).unwrap();
+    let out = RefCell::new(Vec::with_capacity(1000));
+    let cleared = || {
+        let mut out = out.borrow_mut();
+        out.clear();
+        out
+    };
+    let json = || assert!(template.write_json(&context, Missing::Refuse, &mut cleared()).unwrap());
+    assert_eq!(allocations(json), 0, "JSON");
+    assert_eq!(allocations(|| template.write_raw(&context, &mut cleared()).unwrap()), 0, "BSON");
+    assert_eq!(allocations(|| text.write_text(&context, &mut cleared()).unwrap()), 0, "text");
 }

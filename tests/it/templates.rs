@@ -150,6 +150,42 @@ fn what_stands_before_an_appended_result_does_not_count_towards_its_size() {
     assert!(text.ends_with(br#"{"a":"u1"}"#));
 }
 
+/// The custom data of a user with these fields, a template that asks for all of them, and what it resolves to.
+fn wide(asked: usize, others: usize) -> (Context, Json, Document) {
+    let fields: Document =
+        (0..asked + others).map(|field| (format!("f{field}"), doc! { "v": field as i64 }.into())).collect();
+    let template: serde_json::Map<String, Json> =
+        (0..asked).map(|field| (format!("k{field}"), json!(format!("%%user.custom_data.f{field}.v")))).collect();
+    let expected = (0..asked).map(|field| (format!("k{field}"), Bson::Int64(field as i64))).collect();
+    (Context::new().with_user(User::new("u").with_custom_data(fields)), template.into(), expected)
+}
+
+#[test]
+fn any_number_of_fields_of_documents_of_any_size_is_found() {
+    for (asked, others) in [(1, 0), (1, 7), (1, 8), (1, 300), (3, 23), (15, 1), (16, 0), (17, 0), (17, 300), (40, 2)] {
+        let (context, template, expected) = wide(asked, others);
+        let template = parse(&template).unwrap();
+        let written = template.to_raw(&context).unwrap().into_bytes();
+        assert_eq!(written, bson::serialize_to_vec(&expected).unwrap(), "{asked} and {others}");
+        assert_eq!(template.resolve(&context).unwrap(), Bson::Document(expected));
+    }
+}
+
+#[test]
+fn a_result_of_the_greatest_size_is_written_and_a_larger_one_is_not() {
+    let template = Template::parse(r#"{"a": "%%user.id"}"#).unwrap();
+    for (others, fits) in [(r#"{"a":""}"#.len(), true), (0, false)] {
+        let context = Context::new().with_user(User::new("x".repeat(json::MAX_SIZE - others)));
+        assert_eq!(template.to_json(&context).is_ok(), fits, "{others} bytes less than the most");
+    }
+    let context = Context::new().with_user(User::new("x".repeat(json::MAX_SIZE / 2 + 1)));
+    let template = Template::text("%(%%user.id)%(%%user.id)", Escape::None).unwrap();
+    let mut text = Vec::new();
+    let error = template.write_text(&context, &mut text).unwrap_err();
+    assert!(error.to_string().contains("larger than"), "{error}");
+    assert_eq!(text, b"");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
 
@@ -197,6 +233,47 @@ proptest! {
         }
         if let Bson::Document(document) = &resolved {
             prop_assert_eq!(template.to_raw(&context).unwrap().into_bytes(), bson::serialize_to_vec(document).unwrap());
+        }
+        // What JSON cannot represent is rejected there, too.
+        let whole = Template::from_bson(&doc! { "%literal": resolved }.into()).unwrap();
+        match (template.to_json(&context), whole.to_json(&context)) {
+            (Ok(text), Ok(expected)) => prop_assert_eq!(text, expected),
+            (text, expected) => prop_assert!(text.is_err() && expected.is_err(), "{:?} but {:?}", text, expected),
+        }
+    }
+
+    /// A result is written in one pass if everything resolves, and resolved part by part otherwise.
+    #[test]
+    fn an_output_that_fails_leaves_nothing_and_says_what_resolving_says(template in template(), user in user(), v in value()) {
+        let Some(template) = parse(&template) else { return Ok(()) };
+        let (early, _) = contexts(&user, &v);
+        let Err(unresolved) = template.resolve(&early) else { return Ok(()) };
+        let mut text = b"before".to_vec();
+        let failed = template.write_json(&early, Missing::Refuse, &mut text).unwrap_err();
+        prop_assert_eq!(text, b"before");
+        // JSON may lack a form for more of it.
+        for failure in unresolved.as_slice() {
+            prop_assert!(failed.as_slice().contains(failure), "{} but not {}", failed, failure);
+        }
+        if matches!(template.to_bson(), Bson::Document(_)) {
+            prop_assert_eq!(template.to_raw(&early).unwrap_err(), unresolved);
+        }
+    }
+
+    #[test]
+    fn a_text_is_written_as_it_is_resolved(text in text(), user in user(), v in value(), escape in prop::sample::select(Escape::ALL.to_vec())) {
+        let Ok(template) = Template::text(&text, escape.0) else { return Ok(()) };
+        let (early, late) = contexts(&user, &v);
+        for context in [early, late] {
+            let mut out = b"before".to_vec();
+            match (template.write_text(&context, &mut out), template.resolve(&context)) {
+                (Ok(()), Ok(Bson::String(expected))) => prop_assert_eq!(out, [b"before", expected.as_bytes()].concat()),
+                (Err(error), Err(expected)) => {
+                    prop_assert_eq!(error, expected);
+                    prop_assert_eq!(out, b"before");
+                }
+                (written, resolved) => prop_assert!(false, "{:?} but {:?}", written, resolved),
+            }
         }
     }
 
