@@ -1,6 +1,7 @@
 //! Keys of configuration files that nothing reads. Most are harmless, so they are never errors.
 
 use super::check::Check;
+use super::functions::{GUARDING, misspelt};
 use super::problem::Problem;
 use super::{ConfigFile, ProblemKind};
 use crate::auth::{CustomDataConfig, Provider};
@@ -67,21 +68,21 @@ const TRIGGER_CONFIG: Keys = Keys {
     ],
 };
 
-const FUNCTION: Keys = Keys {
-    what: "a function",
-    known: &[
-        "_id",
-        "can_evaluate",
-        "disable_arg_logs",
-        "id",
-        "name",
-        "private",
-        "run_as_authed_user",
-        "run_as_system",
-        "run_as_user_id",
-        "run_as_user_id_script_source",
-    ],
-};
+/// The keys of a function's settings.
+pub(super) const FUNCTION_KEYS: &[&str] = &[
+    "_id",
+    "can_evaluate",
+    "disable_arg_logs",
+    "id",
+    "name",
+    "private",
+    "run_as_authed_user",
+    "run_as_system",
+    "run_as_user_id",
+    "run_as_user_id_script_source",
+];
+
+const FUNCTION: Keys = Keys { what: "a function", known: FUNCTION_KEYS };
 
 const ENDPOINT: Keys = Keys {
     what: "an endpoint",
@@ -154,7 +155,7 @@ impl Check<'_> {
             }
         }
         for function in &app.functions {
-            self.unknown(&function.config, &function.config.node, &FUNCTION);
+            self.function_keys(&function.config);
         }
         // Webhooks have other keys, which say how a service calls them.
         for endpoint in app.endpoints.iter().filter(|endpoint| endpoint.service.is_none()) {
@@ -173,6 +174,22 @@ impl Check<'_> {
         {
             for key in compiled.unknown_keys() {
                 self.unused(file, key, key.span, "the custom user data configuration", None);
+            }
+        }
+    }
+
+    /// A misspelt key that was meant to keep callers out is an error.
+    fn function_keys(&mut self, file: &ConfigFile) {
+        let guarding = misspelt(&file.node, &GUARDING, FUNCTION_KEYS);
+        for member in file.node.as_object().unwrap_or_default() {
+            let key = member.key.as_str();
+            if let Some((_, meant)) = guarding.iter().find(|(found, _)| found.key_span == member.key_span) {
+                let kind = ProblemKind::FunctionGuardMisspelt { key: key.to_owned(), meant };
+                let help = format!("write `{meant}`; until then no client can call the function");
+                self.problem(file, Problem::new(kind, member.key_span).help(help));
+            } else if !FUNCTION.known.contains(&key) {
+                let known = FUNCTION.known.iter().copied().filter(|known| file.node.get(known).is_none());
+                self.unused(file, key, member.key_span, FUNCTION.what, closest(key, known));
             }
         }
     }

@@ -162,6 +162,14 @@ pub enum ProblemKind {
         /// What has it.
         what: &'static str,
     },
+    /// `"Private": true`
+    #[error("the key `{key}` of a function keeps nobody out: it is not `{meant}`")]
+    FunctionGuardMisspelt {
+        /// The key.
+        key: String,
+        /// What was probably meant.
+        meant: &'static str,
+    },
     /// `"run_as_system": true` of the data API
     #[error("the Data API runs as the system user, who bypasses all rules")]
     DataApiSystem,
@@ -253,6 +261,7 @@ impl Code for ProblemKind {
             Self::SecretMissing(_) => "secret-missing",
             Self::SecretUnlisted(_) => "secret-unlisted",
             Self::KeyUnused { .. } | Self::KeyMisspelt { .. } => "key-unused",
+            Self::FunctionGuardMisspelt { .. } => "function-guard-misspelt",
             Self::DataApiSystem => "data-api-system",
             Self::DataApiCustomData => "data-api-custom-data",
             Self::EndpointTwice { .. } => "endpoint-twice",

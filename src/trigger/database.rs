@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use bson::{Bson, Document};
 
 use super::fields::Fields;
+use super::matching::{Unusable, unusable};
 use super::{TriggerError, TriggerErrorKind};
 use crate::text::{Spanned, closest};
 
@@ -97,7 +98,7 @@ impl DatabaseTrigger {
         if before.value && source.width() > 0 {
             fields.report(TriggerErrorKind::BeforeScope, before.span);
         }
-        let matching = fields.document("match").map(|document| document.value);
+        let matching = fields.document("match").map(|document| filter(fields, document));
         let project = fields.document("project").and_then(|document| projection(fields, document));
         Self {
             service,
@@ -167,6 +168,31 @@ fn operations(fields: &mut Fields<'_>, source: &Source) -> BTreeSet<&'static str
         fields.report(TriggerErrorKind::OperationMissing, span);
     }
     operations
+}
+
+/// A filter that the server takes and some event can meet.
+fn filter(fields: &mut Fields<'_>, filter: Spanned<Document>) -> Document {
+    let Spanned { value: filter, span } = filter;
+    if let Some(found) = unusable(&filter, 0) {
+        let (kind, help) = match found {
+            Unusable::Operator(name) => {
+                (TriggerErrorKind::MatchOperator(name), "write a filter of MongoDB over the change event".to_owned())
+            }
+            Unusable::Field(name) => {
+                let help = format!("write `fullDocument.{name}` or `updateDescription.updatedFields.{name}`");
+                (TriggerErrorKind::MatchField(name), help)
+            }
+            Unusable::Expansion(text) => {
+                (TriggerErrorKind::MatchExpansion(text), "write the value, or test it in the function".to_owned())
+            }
+            Unusable::Form(name) => (
+                TriggerErrorKind::MatchForm(name),
+                "write an array of at least one condition, at most 100 levels deep".to_owned(),
+            ),
+        };
+        fields.errors.push(TriggerError::new(kind, span).help(help));
+    }
+    filter
 }
 
 /// A projection after which a function still knows what happened, and the stream where it is.

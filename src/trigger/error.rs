@@ -81,6 +81,18 @@ pub enum TriggerErrorKind {
     /// `"project": {"_id._data": 0}`
     #[error("`project` changes `_id`, by which the stream of changes goes on")]
     ProjectToken,
+    /// `"match": {"fullDocument.status": {"$equals": 1}}`
+    #[error("`match` has the operator `{0}`, which MongoDB does not know there, so that the stream is refused")]
+    MatchOperator(String),
+    /// `"match": {"status": "open"}`
+    #[error("`match` asks for `{0}`, which no change event has, so that the trigger is not told what is meant")]
+    MatchField(String),
+    /// `"match": {"fullDocument.owner": "%%user.id"}`
+    #[error("`match` has `{0}`, but triggers know no expansions")]
+    MatchExpansion(String),
+    /// `"match": {"$or": []}`
+    #[error("`{0}` in `match` has not the form that MongoDB asks for")]
+    MatchForm(String),
     /// `"match": {"$oid": 1}`
     #[error("{0}")]
     Document(EjsonErrorKind),
@@ -105,6 +117,9 @@ impl Code for TriggerErrorKind {
             Self::BeforeScope => "trigger-before",
             Self::CollectionAlone | Self::DatabaseInternal(_) => "trigger-source",
             Self::ProjectOperation | Self::ProjectMixed | Self::ProjectToken => "trigger-project",
+            Self::MatchOperator(_) | Self::MatchField(_) | Self::MatchExpansion(_) | Self::MatchForm(_) => {
+                "trigger-match"
+            }
             Self::Document(error) => error.code(),
             Self::Schedule(_) => "trigger-schedule",
             Self::ProviderUnknown(_) => "trigger-provider",

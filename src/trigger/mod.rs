@@ -7,6 +7,7 @@ mod database;
 mod definition;
 mod error;
 mod fields;
+mod matching;
 
 pub use authentication::{AuthenticationTrigger, Operation};
 pub use cron::{Cron, CronError};

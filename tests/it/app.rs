@@ -483,6 +483,38 @@ fn what_one_file_names_another_must_define() {
 }
 
 #[test]
+fn a_misspelt_key_that_was_meant_to_keep_callers_out_does_so_and_is_an_error() {
+    let functions = r#"[
+        {"name": "a", "Private": true}, {"name": "b", "privat": true}, {"name": "c", "canEvaluate": {"%%user.id": "x"}},
+        {"name": "d", "private": false, "Private": true}, {"name": "e", "can_evalaute": {}, "private": false}, {"name": "f", "note": 1}
+    ]"#;
+    let mut files = vec![("realm_config.json", r#"{"name": "a"}"#), ("functions/config.json", functions)];
+    files.extend(["a", "b", "c", "d", "e", "f"].map(|name| match name {
+        "a" => ("functions/a.js", "exports = () => 1"),
+        "b" => ("functions/b.js", "exports = () => 1"),
+        "c" => ("functions/c.js", "exports = () => 1"),
+        "d" => ("functions/d.js", "exports = () => 1"),
+        "e" => ("functions/e.js", "exports = () => 1"),
+        _ => ("functions/f.js", "exports = () => 1"),
+    }));
+    let tree = Tree::new(&files);
+    let app = tree.load();
+    let private: Vec<(&str, bool)> = app.functions.iter().map(|one| (one.name.as_str(), one.private)).collect();
+    assert_eq!(private, [("a", true), ("b", true), ("c", true), ("d", false), ("e", true), ("f", false)]);
+    assert_eq!(
+        checked(&app),
+        [
+            "error function-guard-misspelt functions/config.json/0/Private",
+            "error function-guard-misspelt functions/config.json/1/privat",
+            "error function-guard-misspelt functions/config.json/2/canEvaluate",
+            "error function-guard-misspelt functions/config.json/4/can_evalaute",
+            "note key-unused functions/config.json/3/Private",
+            "note key-unused functions/config.json/5/note",
+        ]
+    );
+}
+
+#[test]
 fn names_are_not_missed_where_their_files_cannot_be_read() {
     let rule = r#"{"roles": [{"name": "a", "apply_when": {"a": "%%values.x", "b": "%%environment.values.y",
         "%%true": {"%function": {"name": "f"}}}, "read": true}]}"#;
