@@ -73,7 +73,10 @@ impl Accounts {
     /// # Errors
     /// The store cannot be asked.
     pub async fn remove_identity(&self, provider_type: ProviderType, id: &str) -> Result<Option<Removed>, LoginError> {
-        let removed = self.users.remove_identity(provider_type, id).await?;
+        let removed = match &self.announcer {
+            Some(announcer) => announcer.remove_identity(provider_type, id).await?,
+            None => self.users.remove_identity(provider_type, id).await?,
+        };
         if let Some(Removed::WithUser(user_id)) = &removed {
             self.revoke_sessions(user_id).await?;
         }

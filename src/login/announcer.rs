@@ -4,7 +4,7 @@ use bson::{DateTime, doc};
 
 use crate::auth::ProviderType;
 use crate::clock::{Clock, SystemClock};
-use crate::store::{Account, AccountEvent, AccountEvents, AccountState, Identity, StoreError, UsersError};
+use crate::store::{Account, AccountEvent, AccountEvents, AccountState, Identity, Removed, StoreError, UsersError};
 use crate::trigger::{AuthenticationTrigger, Operation};
 use crate::user::{CustomData, User};
 
@@ -78,18 +78,30 @@ impl Announcer {
     /// Deletes a user, whose identities are returned. Of one who was never created nothing is told.
     pub(super) async fn delete(&self, id: &str) -> Result<Option<Vec<Identity>>, StoreError> {
         let now = self.clock.now();
-        let telling = |account: &Account| {
-            if matches!(account.state, AccountState::Pending | AccountState::DisabledPending) {
-                return Vec::new();
+        self.events.delete(id, &|account| self.deleted(account, now)).await
+    }
+
+    /// Removes an identity from its user, and tells of the user if it was the only one.
+    pub(super) async fn remove_identity(
+        &self,
+        provider_type: ProviderType,
+        id: &str,
+    ) -> Result<Option<Removed>, StoreError> {
+        let now = self.clock.now();
+        self.events.remove_identity(provider_type, id, &|account| self.deleted(account, now)).await
+    }
+
+    /// What is told of a user who is deleted.
+    fn deleted(&self, account: &Account, time: DateTime) -> Vec<AccountEvent> {
+        if matches!(account.state, AccountState::Pending | AccountState::DisabledPending) {
+            return Vec::new();
+        }
+        let mut providers: Vec<ProviderType> = Vec::new();
+        for identity in &account.identities {
+            if !providers.contains(&identity.provider_type) {
+                providers.push(identity.provider_type);
             }
-            let mut providers: Vec<ProviderType> = Vec::new();
-            for identity in &account.identities {
-                if !providers.contains(&identity.provider_type) {
-                    providers.push(identity.provider_type);
-                }
-            }
-            self.told(Operation::Delete, &providers, &account.to_user(CustomData::NotLoaded), now)
-        };
-        self.events.delete(id, &telling).await
+        }
+        self.told(Operation::Delete, &providers, &account.to_user(CustomData::NotLoaded), time)
     }
 }

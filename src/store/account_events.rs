@@ -1,6 +1,7 @@
 use bson::Document;
 
-use super::{Account, Identity, StoreError, UsersError};
+use super::{Account, Identity, Removed, StoreError, UsersError};
+use crate::auth::ProviderType;
 use crate::future::BoxFuture;
 
 /// Something that happened to a user, waiting for the trigger that is told of it.
@@ -39,6 +40,14 @@ pub trait AccountEvents: Send + Sync {
         id: &'a str,
         telling: Telling<'a>,
     ) -> BoxFuture<'a, Result<Option<Vec<Identity>>, StoreError>>;
+
+    /// As [`Users::remove_identity`](super::Users::remove_identity), and tells of the user who is deleted with it.
+    fn remove_identity<'a>(
+        &'a self,
+        provider_type: ProviderType,
+        id: &'a str,
+        telling: Telling<'a>,
+    ) -> BoxFuture<'a, Result<Option<Removed>, StoreError>>;
 
     /// Tells of a login, whose session has begun, if that has not ended; whether it has not.
     fn logged_in<'a>(

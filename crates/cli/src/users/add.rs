@@ -46,7 +46,7 @@ pub(super) async fn add(args: &Add, output: &mut Output) -> Result<Answer, Troub
     // None is sent.
     let mail = MailSettings::to_folder(places.state.join("mail")).map_err(|error| Trouble::usage(error.to_string()))?;
     let (host, made) = Host::open(places, &args.stores.place()?, mail).await?;
-    let apis = host.applications(vec![served])?;
+    let apis = host.with_triggers().applications(vec![served])?;
     if let Some(path) = made {
         note(&format!("created signing key `{}`; anyone who has it can issue tokens", path.display()));
     }

@@ -5,9 +5,10 @@ use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 use super::database::{Embedded, Failure, SESSIONS, decode};
 use super::users::Tables;
 use crate::trigger_records::{event_from_record, event_to_record};
+use portcullis::auth::ProviderType;
 use portcullis::future::BoxFuture;
 use portcullis::store::{
-    Account, AccountEvent, AccountEvents, AccountState, Identity, StoreError, Telling, UsersError, WaitingEvent,
+    Account, AccountEvent, AccountEvents, AccountState, Identity, Removed, StoreError, Telling, UsersError, WaitingEvent,
 };
 
 /// By application, trigger and number the event, as BSON.
@@ -99,6 +100,30 @@ impl AccountEvents for Embedded {
             let deleted = deleted.await?;
             self.notify_events();
             Ok(deleted)
+        })
+    }
+
+    fn remove_identity<'a>(
+        &'a self,
+        provider_type: ProviderType,
+        id: &'a str,
+        telling: Telling<'a>,
+    ) -> BoxFuture<'a, Result<Option<Removed>, StoreError>> {
+        Box::pin(async move {
+            let removed = self.write("cannot remove the identity", |transaction| {
+                let mut tables = Tables::open(transaction, &self.application)?;
+                let Some((removed, account)) = tables.remove_identity(&self.application, provider_type, id)? else {
+                    return Ok(None);
+                };
+                drop(tables);
+                if matches!(removed, Removed::WithUser(_)) {
+                    self.append(transaction, &telling(&account))?;
+                }
+                Ok(Some(removed))
+            });
+            let removed = removed.await?;
+            self.notify_events();
+            Ok(removed)
         })
     }
 

@@ -59,6 +59,29 @@ impl<'t> Tables<'t> {
         Ok(())
     }
 
+    /// Removes an identity from its user, or the user whose only one it is: what was removed, and the user as it was.
+    pub(super) fn remove_identity(
+        &mut self,
+        application: &str,
+        provider_type: ProviderType,
+        id: &str,
+    ) -> Result<Option<(Removed, Account)>, Failure> {
+        let key = (application, provider_type.name(), id);
+        let owner = self.identities.get(key)?.map(|owner| owner.value().to_owned());
+        let Some(owner) = owner else { return Ok(None) };
+        let Some(account) = self.find(&owner)? else { return Ok(None) };
+        let is_other = |known: &Identity| known.provider_type != provider_type || known.id != id;
+        if !account.identities.iter().any(is_other) {
+            self.remove(&account)?;
+            return Ok(Some((Removed::WithUser(owner), account)));
+        }
+        let mut left = account.clone();
+        left.identities.retain(is_other);
+        self.identities.remove(key)?;
+        self.put(&left)?;
+        Ok(Some((Removed::FromUser(owner), account)))
+    }
+
     fn import(&mut self, account: &Account) -> Result<ImportOutcome, Failure> {
         if let Some(known) = self.find(&account.id)? {
             return Ok(if is_unchanged(&known, account) { ImportOutcome::Unchanged } else { ImportOutcome::IdTaken });
@@ -205,19 +228,8 @@ impl Users for Embedded {
         Box::pin(async move {
             self.write("cannot remove the identity", |transaction| {
                 let mut tables = Tables::open(transaction, &self.application)?;
-                let key = (self.application.as_str(), provider_type.name(), id);
-                let owner = tables.identities.get(key)?.map(|owner| owner.value().to_owned());
-                let Some(owner) = owner else { return Ok(None) };
-                let Some(mut account) = tables.find(&owner)? else { return Ok(None) };
-                let is_other = |known: &Identity| known.provider_type != provider_type || known.id != id;
-                if !account.identities.iter().any(is_other) {
-                    tables.remove(&account)?;
-                    return Ok(Some(Removed::WithUser(owner)));
-                }
-                account.identities.retain(is_other);
-                tables.identities.remove(key)?;
-                tables.put(&account)?;
-                Ok(Some(Removed::FromUser(owner)))
+                let removed = tables.remove_identity(&self.application, provider_type, id)?;
+                Ok(removed.map(|(removed, _)| removed))
             })
             .await
         })

@@ -15,9 +15,11 @@ use super::users::{ATTEMPTS, contended, pause_before};
 use super::{MongoSessions, MongoUsers};
 use crate::record::{RecordError, id_of, key};
 use crate::trigger_records::{event_from_record, event_to_record};
+use portcullis::auth::ProviderType;
 use portcullis::future::BoxFuture;
 use portcullis::store::{
-    Account, AccountEvent, AccountEvents, AccountState, Identity, StoreError, Telling, UsersError, WaitingEvent, shown,
+    Account, AccountEvent, AccountEvents, AccountState, Identity, Removed, StoreError, Telling, UsersError,
+    WaitingEvent, shown,
 };
 use portcullis::value::DocumentRef;
 
@@ -195,6 +197,42 @@ impl MongoAccountEvents {
         Ok(Some(identities))
     }
 
+    /// Removes an identity with its user, if it is the only one.
+    async fn remove_sole_once(&self, identity: &Identity, telling: Telling<'_>) -> Result<Option<Removed>, Failure> {
+        let mut work = self.begin().await?;
+        let users = self.stored_users(self.users.ready().await?);
+        let mut sole = users.by_identity(identity);
+        sole.insert("identities.1", doc! { "$exists": false });
+        let delete = users.collection.find_one_and_delete(sole).max_time(SERVER_TIME);
+        let found = match &mut work {
+            Work::Transaction(session) => patiently(async { delete.session(&mut **session).await }).await?,
+            Work::Alone => patiently(async { delete.await }).await?,
+        };
+        let Some(found) = found else { return Ok(None) };
+        let account = users.read(&found)?;
+        self.append(&mut work, &telling(&account)).await?;
+        self.commit(work).await?;
+        Ok(Some(Removed::WithUser(account.id)))
+    }
+
+    async fn remove_identity(&self, identity: &Identity, telling: Telling<'_>) -> Result<Option<Removed>, Failure> {
+        for attempt in 0..ATTEMPTS {
+            pause_before(attempt).await;
+            let removed = self.retry(|| Box::pin(self.remove_sole_once(identity, telling))).await?;
+            if removed.is_some() {
+                return Ok(removed);
+            }
+            let users = self.stored_users(self.users.ready().await?);
+            if let Some(id) = users.pull_identity(identity).await? {
+                return Ok(Some(Removed::FromUser(id)));
+            }
+            if users.find_one(users.by_identity(identity)).await?.is_none() {
+                return Ok(None);
+            }
+        }
+        Err(contended())
+    }
+
     async fn logged_in_once(&self, session_id: &str, events: &[AccountEvent]) -> Result<bool, Failure> {
         let mut work = self.begin().await?;
         let sessions = self.sessions.ready().await?;
@@ -283,6 +321,19 @@ impl AccountEvents for MongoAccountEvents {
         Box::pin(async move {
             let deleted = self.retry(|| Box::pin(self.delete_once(id, telling))).await;
             deleted.map_err(|error| error.during("cannot delete the user"))
+        })
+    }
+
+    fn remove_identity<'a>(
+        &'a self,
+        provider_type: ProviderType,
+        id: &'a str,
+        telling: Telling<'a>,
+    ) -> BoxFuture<'a, Result<Option<Removed>, StoreError>> {
+        Box::pin(async move {
+            let identity = Identity { provider_type, id: id.to_owned(), data: Document::new() };
+            let removed = self.remove_identity(&identity, telling).await;
+            removed.map_err(|error| error.during("cannot remove the identity"))
         })
     }
 

@@ -50,6 +50,14 @@ impl StoredUsers<'_> {
         patiently(async { delete.await }).await?.map(|account| self.read(&account)).transpose()
     }
 
+    /// Takes an identity from the user who has others beside it; who that was.
+    pub(super) async fn pull_identity(&self, identity: &Identity) -> Result<Option<String>, Failure> {
+        let mut among = self.by_identity(identity);
+        among.insert("identities.1", doc! { "$exists": true });
+        let person = doc! { "provider_type": identity.provider_type.name(), "id": &identity.id };
+        Ok(self.update(among, doc! { "$pull": { "identities": person } }).await?.map(|account| account.id))
+    }
+
     /// Notes a login of a user who is not disabled.
     pub(super) async fn log_in(&self, identity: &Identity, now: DateTime) -> Result<Option<Account>, Failure> {
         let mut filter = self.by_identity(identity);

@@ -135,15 +135,13 @@ impl MongoUsers {
         let users = self.ready().await?;
         for attempt in 0..ATTEMPTS {
             pause_before(attempt).await;
-            let (mut sole, mut among) = (users.by_identity(identity), users.by_identity(identity));
+            let mut sole = users.by_identity(identity);
             sole.insert("identities.1", doc! { "$exists": false });
-            among.insert("identities.1", doc! { "$exists": true });
             if let Some(account) = users.delete_one(sole).await? {
                 return Ok(Some(Removed::WithUser(account.id)));
             }
-            let person = doc! { "provider_type": identity.provider_type.name(), "id": &identity.id };
-            if let Some(account) = users.update(among, doc! { "$pull": { "identities": person } }).await? {
-                return Ok(Some(Removed::FromUser(account.id)));
+            if let Some(id) = users.pull_identity(identity).await? {
+                return Ok(Some(Removed::FromUser(id)));
             }
             if users.find_one(users.by_identity(identity)).await?.is_none() {
                 return Ok(None);

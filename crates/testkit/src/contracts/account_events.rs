@@ -6,7 +6,7 @@ use std::time::Duration;
 use bson::{DateTime, Document, doc};
 use portcullis::auth::ProviderType;
 use portcullis::store::{
-    Account, AccountEvent, AccountEvents, AccountState, Identity, Session, Sessions, Users, UsersError,
+    Account, AccountEvent, AccountEvents, AccountState, Identity, Removed, Session, Sessions, Users, UsersError,
 };
 
 /// The views of one store, for one application.
@@ -20,6 +20,7 @@ pub struct Store {
 super::laws! { Store:
     an_activation_is_told_once
     a_deletion_is_told_with_what_was_there
+    the_last_identity_goes_with_its_user_who_is_told_of
     a_login_is_told_while_its_session_lasts
     events_wait_in_order_until_they_are_removed
     each_trigger_has_its_own_events
@@ -99,6 +100,23 @@ async fn a_deletion_is_told_with_what_was_there(store: Store) {
     assert_eq!(waiting(&store).await, [event(&ada.id, doc! { "providers": ["local-userpass", "custom-token"] })]);
     assert_eq!(store.users.find(&ada.id).await.unwrap(), None);
     assert_eq!(store.users.owner(ProviderType::CustomToken, "x").await.unwrap(), None);
+}
+
+async fn the_last_identity_goes_with_its_user_who_is_told_of(store: Store) {
+    let ada = made(&store, "ada").await;
+    let kind = ProviderType::CustomToken;
+    let identity = Identity { provider_type: kind, id: "x".to_owned(), data: doc! {} };
+    store.users.link(&ada.id, &identity).await.unwrap();
+    let removed = store.events.remove_identity(kind, "x", &telling("deleted")).await.unwrap();
+    assert_eq!(removed, Some(Removed::FromUser(ada.id.clone())));
+    assert_eq!(store.events.remove_identity(kind, "x", &telling("deleted")).await.unwrap(), None);
+    assert_eq!(waiting(&store).await, []);
+    let [last] = &store.users.find(&ada.id).await.unwrap().unwrap().identities[..] else { panic!("one is left") };
+    let all = |account: &Account| vec![event(&account.id, doc! { "identities": account.identities.len().to_string() })];
+    let removed = store.events.remove_identity(last.provider_type, &last.id, &all).await.unwrap();
+    assert_eq!(removed, Some(Removed::WithUser(ada.id.clone())));
+    assert_eq!(waiting(&store).await, [event(&ada.id, doc! { "identities": "1" })]);
+    assert_eq!(store.users.find(&ada.id).await.unwrap(), None);
 }
 
 async fn a_login_is_told_while_its_session_lasts(store: Store) {
