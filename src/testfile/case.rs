@@ -1,9 +1,10 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bson::{Bson, DateTime, Document};
 
 use super::format::{FormatError, check_keys, document, format_error, text};
 use super::given::Given;
+use super::setting::{Caller, HttpStub, read_documents, read_http};
 use super::user::read_user;
 use crate::json::{self, Node};
 use crate::predicate::Scope;
@@ -76,6 +77,19 @@ pub enum Kind {
         /// Whether secrets are allowed in the result.
         secrets: bool,
     },
+    /// What a function returns.
+    Call {
+        /// The function.
+        function: String,
+        /// What it is called with.
+        arguments: Vec<Bson>,
+        /// What calls it; without it a client, or the operator where the case names no user.
+        caller: Option<Caller>,
+        /// What it finds in the database, by namespace, in place of what the file says.
+        documents: Option<BTreeMap<String, Vec<Document>>>,
+        /// What its HTTP client is answered, in place of what the file says.
+        http: Option<Vec<HttpStub>>,
+    },
     /// The user that is created from claims.
     User {
         /// The verified claims.
@@ -111,7 +125,7 @@ pub struct GivenDocuments {
 const COMMON: [&str; 6] = ["name", "expect", "values", "environment", "request", "user"];
 
 /// The kinds of cases by the key that identifies them, with the other keys of each.
-const KINDS: [(&str, &[&str]); 11] = [
+const KINDS: [(&str, &[&str]); 12] = [
     ("expression", &["given", "scope", "in", "rules"]),
     ("read", &["in", "rules"]),
     ("search", &["in", "rules"]),
@@ -122,11 +136,12 @@ const KINDS: [(&str, &[&str]); 11] = [
     ("load", &[]),
     ("template", &[]),
     ("resolve", &["given", "unresolved", "secrets"]),
+    ("call", &["arguments", "as", "documents", "http"]),
     ("claims", &["custom_data_documents", "config", "provider"]),
 ];
 
 /// The keys of each kind's expected result, if it is an object.
-const EXPECTED: [(&str, &[&str]); 10] = [
+const EXPECTED: [(&str, &[&str]); 11] = [
     ("expression", &["error", "invalid"]),
     ("read", &["role", "document", "denied", "error"]),
     ("search", &["role", "document", "denied", "error"]),
@@ -136,13 +151,23 @@ const EXPECTED: [(&str, &[&str]); 10] = [
     ("query", &["ids", "documents", "filter", "error"]),
     ("load", &["invalid", "valid"]),
     ("resolve", &["value", "missing", "unresolved", "invalid"]),
+    ("call", &["returns", "fails", "console", "documents", "requests"]),
     ("claims", &["user", "error"]),
 ];
 
-pub(super) fn read_cases(nodes: &[Node], users: &HashMap<String, User>, errors: &mut Vec<FormatError>) -> Vec<Case> {
+pub(super) fn read_cases(
+    nodes: &[Node],
+    users: &HashMap<String, User>,
+    runs_functions: bool,
+    errors: &mut Vec<FormatError>,
+) -> Vec<Case> {
     let mut names = HashSet::new();
     let cases: Vec<Case> = nodes.iter().filter_map(|node| read_case(node, users, errors)).collect();
     for case in &cases {
+        if matches!(case.kind, Kind::Call { .. }) && !runs_functions {
+            let kind = super::format::FormatErrorKind("a case with `call` needs `\"functions\": \"run\"`".to_owned());
+            errors.push(FormatError::new(kind, case.span));
+        }
         if !names.insert(case.name.as_str()) {
             errors.push(FormatError::new(
                 super::format::FormatErrorKind(format!("two cases have the name `{}`", case.name)),
@@ -203,6 +228,7 @@ fn check_expectation(kind: &str, expect: &Node, errors: &mut Vec<FormatError>) {
             "insert" | "update" | "delete" => "{\"allowed\": true} or {\"denied\": true}",
             "query" => "{\"ids\": […]} or {\"error\": \"…\"}",
             "load" => "{\"valid\": true} or {\"invalid\": [\"…\"]}",
+            "call" => "{\"returns\": …} or {\"fails\": \"…\"}",
             "expression" => "true, false, \"unknown\", {\"error\": \"…\"} or {\"invalid\": \"…\"}",
             _ => "{\"user\": {…}} or {\"error\": \"…\"}",
         };
@@ -217,9 +243,11 @@ fn check_expectation(kind: &str, expect: &Node, errors: &mut Vec<FormatError>) {
             (_, "role") => {
                 (member.value.as_str().is_some() || matches!(member.value.kind, json::Kind::Null), "a string or null")
             }
-            ("load", "invalid") | (_, "fields" | "schema" | "unresolved") => {
+            ("load", "invalid") | (_, "fields" | "schema" | "unresolved" | "console" | "requests") => {
                 (texts(&member.value), "an array of strings")
             }
+            ("call", "documents") => (member.value.as_object().is_some(), "an object"),
+            (_, "fails") => (member.value.as_str().is_some(), "a string"),
             (_, "error" | "invalid") => (member.value.as_str().is_some(), "a string"),
             (_, "ids" | "documents") => (member.value.as_array().is_some(), "an array"),
             // If nothing can be allowed, no filter is sent.
@@ -251,6 +279,7 @@ fn check_expectation(kind: &str, expect: &Node, errors: &mut Vec<FormatError>) {
         "query" => &["ids", "error"],
         "load" => &["invalid", "valid"],
         "resolve" => &["value", "missing", "unresolved", "invalid"],
+        "call" => &["returns", "fails"],
         _ => &["user", "error"],
     };
     if expect.as_object().is_some() && decisive.iter().filter(|key| has(key)).count() != 1 {
@@ -343,12 +372,49 @@ fn read_kind(
             let secrets = node.get("secrets").is_some_and(|value| value.as_bool() == Some(true));
             Kind::Resolve { template: value.clone(), documents: Box::new(seen), missing, secrets }
         }
+        "call" => read_call(value, node, errors)?,
         _ => Kind::User {
             claims: document(node, kind, errors)?,
             documents: documents("custom_data_documents", errors),
             config: node.get("config").cloned(),
             provider: node.get("provider").cloned(),
         },
+    })
+}
+
+fn read_call(name: &Node, node: &Node, errors: &mut Vec<FormatError>) -> Option<Kind> {
+    let Some(function) = name.as_str() else {
+        errors.push(format_error(format!("`call` must be the name of a function, not {}", name.describe()), name));
+        return None;
+    };
+    let arguments = match node.get("arguments").map(|node| (node, node.as_array())) {
+        None => Vec::new(),
+        Some((_, Some(list))) => {
+            let read = |node: &Node| json::to_bson(node).map_err(|error| format_error(error.to_string(), node));
+            list.iter().filter_map(|node| read(node).map_err(|error| errors.push(error)).ok()).collect()
+        }
+        Some((node, None)) => {
+            errors.push(format_error(format!("`arguments` must be an array, not {}", node.describe()), node));
+            return None;
+        }
+    };
+    let caller = match text(node, "as", errors) {
+        None => None,
+        Some(name) => match Caller::NAMED.iter().find(|(_, known)| *known == name) {
+            Some((caller, _)) => Some(*caller),
+            None => {
+                let all: Vec<_> = Caller::NAMED.iter().map(|(_, name)| *name).collect();
+                errors.push(format_error(format!("`as` must be one of {}, not `{name}`", all.join(", ")), node));
+                return None;
+            }
+        },
+    };
+    Some(Kind::Call {
+        function: function.to_owned(),
+        arguments,
+        caller,
+        documents: node.get("documents").map(|_| read_documents(node, errors)),
+        http: node.get("http").map(|_| read_http(node, errors)),
     })
 }
 

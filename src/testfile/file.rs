@@ -1,14 +1,15 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bson::Document;
+use bson::{DateTime, Document};
 use thiserror::Error;
 
 use super::case::{Case, read_cases};
-use super::format::{FormatError, check_keys, document, format_error, text};
+use super::format::{FormatError, check_keys, document, format_error, text, time};
 use super::given::Given;
+use super::setting::{HttpStub, read_documents, read_http};
 use super::stubs::{Stub, read_functions};
 use super::user::read_user;
 use crate::eval::Functions;
@@ -33,8 +34,16 @@ pub struct TestFile {
     pub users: HashMap<String, User>,
     /// The values that are secrets.
     pub secrets: Option<Document>,
-    /// The functions by name.
+    /// The stubs of functions by name.
     pub functions: HashMap<String, Stub>,
+    /// Whether the application's own functions are called instead: `"functions": "run"`.
+    pub runs_functions: bool,
+    /// What the functions' HTTP client is answered.
+    pub http: Vec<HttpStub>,
+    /// What the functions find in the database, by namespace.
+    pub documents: BTreeMap<String, Vec<Document>>,
+    /// The time, for rules and functions; `None`: the present for functions, not supplied for rules.
+    pub now: Option<DateTime>,
     /// The cases in order.
     pub cases: Vec<Case>,
 }
@@ -65,8 +74,24 @@ fn first(findings: &[Finding]) -> &str {
     findings.first().map_or("it does not follow the format", |finding| &finding.message)
 }
 
-const KEYS: [&str; 10] =
-    ["app", "rules", "in", "values", "secrets", "environment", "request", "users", "functions", "cases"];
+const KEYS: [&str; 13] = [
+    "app",
+    "rules",
+    "in",
+    "values",
+    "secrets",
+    "environment",
+    "request",
+    "users",
+    "functions",
+    "http",
+    "documents",
+    "now",
+    "cases",
+];
+
+/// The keys that mean nothing where no function is called for real.
+const RUN_ONLY: [&str; 2] = ["http", "documents"];
 
 impl TestFile {
     /// Loads a test file.
@@ -110,9 +135,23 @@ impl TestFile {
         let given = Given::read(node, &mut errors);
         let users = named(node, "users", &mut errors, read_user);
         let secrets = document(node, "secrets", &mut errors);
-        let functions = node.get("functions").map(|node| read_functions(node, &mut errors)).unwrap_or_default();
+        let runs_functions = node.get("functions").and_then(Node::as_str) == Some("run");
+        let stubs = node.get("functions").filter(|_| !runs_functions);
+        let functions = stubs.map(|node| read_functions(node, &mut errors)).unwrap_or_default();
+        let http = read_http(node, &mut errors);
+        let documents = read_documents(node, &mut errors);
+        let now = time(node, "now", &mut errors);
+        if runs_functions && app.is_none() {
+            let place = node.get("functions").unwrap_or(node);
+            errors.push(format_error("`\"functions\": \"run\"` needs `app`, whose functions are called", place));
+        }
+        for key in RUN_ONLY.into_iter().filter(|_| !runs_functions) {
+            if let Some(node) = node.get(key) {
+                errors.push(format_error(format!("`{key}` is for `\"functions\": \"run\"`"), node));
+            }
+        }
         let cases = match node.get("cases").and_then(Node::as_array) {
-            Some(cases) => read_cases(cases, &users, &mut errors),
+            Some(cases) => read_cases(cases, &users, runs_functions, &mut errors),
             None => {
                 errors.push(format_error("a test file needs `cases`, an array", node));
                 Vec::new()
@@ -123,13 +162,27 @@ impl TestFile {
         }
         if errors.is_empty() {
             let rules = node.get("rules").cloned();
-            Ok(Self { source, app, rules, namespace, given, secrets, users, functions, cases })
+            Ok(Self {
+                source,
+                app,
+                rules,
+                namespace,
+                given,
+                secrets,
+                users,
+                functions,
+                runs_functions,
+                http,
+                documents,
+                now,
+                cases,
+            })
         } else {
             Err(errors)
         }
     }
 
-    /// The functions of the file, for a context.
+    /// The stubs of the file, for a context.
     #[must_use]
     pub fn host(&self) -> Arc<dyn Functions> {
         Arc::new(super::stubs::Stubs(self.functions.clone()))

@@ -1,6 +1,6 @@
 //! Parses the parts of a test file and reports errors in them.
 
-use bson::Document;
+use bson::{Bson, DateTime, Document};
 use thiserror::Error;
 
 use crate::json::{self, Member, Node};
@@ -55,4 +55,15 @@ pub(super) fn document(node: &Node, key: &str, errors: &mut Vec<FormatError>) ->
     json::to_document(value)
         .map_err(|error| errors.push(error.map(|kind| FormatErrorKind(format!("`{key}`: {kind}")))))
         .ok()
+}
+
+pub(super) fn time(node: &Node, key: &str, errors: &mut Vec<FormatError>) -> Option<DateTime> {
+    let value = node.get(key)?;
+    match json::to_bson(value) {
+        Ok(Bson::DateTime(time)) => Some(time),
+        _ => {
+            errors.push(format_error(format!("`{key}` must be a date: {{\"$date\": \"…\"}}"), value));
+            None
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Rule tests as data: cases in JSON files that `portcullis test` runs and that this project's own tests read.
 
+mod call;
 mod case;
 mod compare;
 mod file;
@@ -8,6 +9,7 @@ mod given;
 mod report;
 mod resolve;
 mod run;
+mod setting;
 mod stubs;
 mod user;
 
@@ -15,7 +17,8 @@ pub use case::{Case, GivenDocuments, Kind};
 pub use file::{FileError, TestFile};
 pub use given::Given;
 pub use report::{CaseResult, Report};
-pub use run::{RunError, run};
+pub use run::{RunError, run, run_with};
+pub use setting::{Called, Caller, FunctionCall, FunctionHost, HttpStub, OpenFunctions, Setting};
 
 #[cfg(not(feature = "unstable"))]
 pub(crate) use {

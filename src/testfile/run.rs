@@ -9,10 +9,11 @@ use super::case::{Case, GivenDocuments, Kind};
 use super::compare::{self, Answer};
 use super::file::TestFile;
 use super::report::{CaseResult, Report};
+use super::setting::{AsRule, FunctionHost, OpenFunctions, Setting};
 use crate::access::{Guard, Query};
-use crate::app::{App, AppError, Policies, ServiceAmbiguous};
+use crate::app::{App, AppError, Policies, Secrets, ServiceAmbiguous};
 use crate::auth::{self, Assembly, CustomDataConfig, Provider, VerifiedClaims};
-use crate::eval::{Context, Errors, Evaluation, Truth, bind};
+use crate::eval::{Context, Errors, Evaluation, Functions, Truth, bind};
 use crate::expr;
 use crate::json::{self, Node};
 use crate::policy::{self, Policy, RulesFile};
@@ -40,6 +41,14 @@ pub enum RunError {
     /// The application has the namespace in several data sources.
     #[error("{0}")]
     Service(ServiceAmbiguous),
+    /// The file says that functions are run, and nothing here runs any; or they cannot be made ready.
+    #[error("the functions of the case `{case}` cannot be run: {reason}")]
+    Functions {
+        /// The case.
+        case: String,
+        /// Why not.
+        reason: String,
+    },
     /// A case needs rules or a namespace, and neither it nor the file has any.
     #[error("the case `{0}` has no rules: give `rules`, or `app` with `in`")]
     RulesMissing(String),
@@ -50,10 +59,18 @@ pub enum RunError {
 /// # Errors
 /// If the rules that a case needs are missing or do not load.
 pub fn run(file: &TestFile) -> Result<Report, RunError> {
+    run_with(file, &NoFunctions)
+}
+
+/// As [`run`], where a host runs the functions of files that say `"functions": "run"`.
+///
+/// # Errors
+/// As [`run`], and if the functions cannot be made ready.
+pub fn run_with(file: &TestFile, host: &dyn FunctionHost) -> Result<Report, RunError> {
     let mut report = Report::default();
     let shared = Shared::load(file)?;
     for case in &file.cases {
-        let answer = answer(file, case, &shared)?;
+        let answer = answer(file, case, &shared, host)?;
         let outcome = if answer.agrees {
             CaseResult::Passed
         } else {
@@ -79,7 +96,16 @@ pub fn run(file: &TestFile) -> Result<Report, RunError> {
 /// ```
 pub fn answers(file: &TestFile) -> Result<Vec<Result<Value, RunError>>, RunError> {
     let shared = Shared::load(file)?;
-    Ok(file.cases.iter().map(|case| Ok(answer(file, case, &shared)?.got)).collect())
+    Ok(file.cases.iter().map(|case| Ok(answer(file, case, &shared, &NoFunctions)?.got)).collect())
+}
+
+/// Runs no functions.
+struct NoFunctions;
+
+impl FunctionHost for NoFunctions {
+    fn open(&self, _: Setting) -> Result<Arc<dyn OpenFunctions>, String> {
+        Err("nothing here runs functions; `portcullis test` does".to_owned())
+    }
 }
 
 /// The state shared by the cases of a file.
@@ -109,9 +135,12 @@ fn load(node: &Node) -> Loaded {
     }
 }
 
-fn context(file: &TestFile, case: &Case) -> Context {
+fn context(file: &TestFile, case: &Case, functions: Arc<dyn Functions>) -> Context {
     let given = file.given.replaced_by(&case.given);
-    let mut context = Context::new().with_functions(file.host());
+    let mut context = Context::new().with_functions(functions);
+    if let Some(now) = file.now {
+        context = context.with_now(now);
+    }
     if let Some(user) = &case.user {
         context = context.with_user(user.clone());
     }
@@ -130,12 +159,12 @@ fn context(file: &TestFile, case: &Case) -> Context {
     context
 }
 
-fn guard(file: &TestFile, case: &Case, shared: &Shared) -> Result<Guard, RunError> {
+fn guard(file: &TestFile, case: &Case, shared: &Shared, context: Context) -> Result<Guard, RunError> {
     let own = case.rules.as_ref().map(load);
     let namespace = case.namespace.as_ref().or(file.namespace.as_ref());
     let policy = match (own.as_ref().or(shared.rules.as_ref()), &shared.app, namespace) {
         (None, Some((app, policies)), Some(namespace)) => {
-            return policies.guard(app, namespace, None, context(file, case)).map_err(RunError::Service);
+            return policies.guard(app, namespace, None, context).map_err(RunError::Service);
         }
         (None, ..) => return Err(RunError::RulesMissing(case.name.clone())),
         (Some(loaded), ..) => loaded,
@@ -146,15 +175,33 @@ fn guard(file: &TestFile, case: &Case, shared: &Shared) -> Result<Guard, RunErro
             return Err(RunError::RulesInvalid { case: case.name.clone(), findings: findings.clone() });
         }
     };
-    Ok(Guard::new(policy, context(file, case)).in_namespace(namespace.map_or("", String::as_str)))
+    Ok(Guard::new(policy, context).in_namespace(namespace.map_or("", String::as_str)))
 }
 
-fn answer(file: &TestFile, case: &Case, shared: &Shared) -> Result<Answer, RunError> {
-    let guard = || guard(file, case, shared);
+fn answer(file: &TestFile, case: &Case, shared: &Shared, host: &dyn FunctionHost) -> Result<Answer, RunError> {
+    let open = match &shared.app {
+        Some((app, _)) if file.runs_functions => {
+            let opened = host.open(setting(file, case, app));
+            Some(opened.map_err(|reason| RunError::Functions { case: case.name.clone(), reason })?)
+        }
+        _ => None,
+    };
+    let context = || {
+        let functions: Arc<dyn Functions> = match &open {
+            None => file.host(),
+            Some(open) => {
+                let request = file.given.replaced_by(&case.given).request;
+                let user = case.user.clone().unwrap_or_else(User::system);
+                Arc::new(AsRule { open: Arc::clone(open), user, request })
+            }
+        };
+        context(file, case, functions)
+    };
+    let guard = || guard(file, case, shared, context());
     let expect = &case.expect;
     Ok(match &case.kind {
         Kind::Expression { expression, scope, documents } => {
-            expression_case(expect, expression, *scope, documents, context(file, case))
+            expression_case(expect, expression, *scope, documents, context())
         }
         Kind::Read(document) => compare::read(expect, guard()?.read(document)),
         Kind::Search(document) => compare::read(expect, guard()?.search(document)),
@@ -164,14 +211,49 @@ fn answer(file: &TestFile, case: &Case, shared: &Shared) -> Result<Answer, RunEr
         Kind::Load(node) => load_case(expect, node),
         Kind::Template(node) => template_case(expect, node, file, case),
         Kind::Resolve { template, documents, missing, secrets } => {
-            let context = context(file, case);
-            super::resolve::answer(expect, template, documents, (*missing, *secrets), context)
+            super::resolve::answer(expect, template, documents, (*missing, *secrets), context())
         }
+        Kind::Call { function, arguments, caller, .. } => match &open {
+            Some(open) => super::call::answer(expect, file, case, open.as_ref(), (function, arguments, *caller)),
+            // The format asks for what is missing here.
+            None => return Err(RunError::RulesMissing(case.name.clone())),
+        },
         Kind::Query { query, documents } => query_case(expect, query, documents, &guard()?),
         Kind::User { claims, documents, config, provider } => {
             user_case(expect, claims, documents, config.as_ref(), provider.as_ref())
         }
     })
+}
+
+/// What the functions of a case find around them.
+fn setting(file: &TestFile, case: &Case, app: &App) -> Setting {
+    let given = file.given.replaced_by(&case.given);
+    let mut app = app.clone();
+    if let Some(values) = given.values {
+        app.values = values;
+    }
+    if let Some(environment) = given.environment {
+        app.environment = environment;
+    }
+    let mut secrets = Secrets::default();
+    for (name, value) in file.secrets.iter().flatten() {
+        if let Some(text) = value.as_str() {
+            secrets.insert(name.as_str(), text);
+            app.secret_values.insert(name.clone(), name.clone());
+        }
+    }
+    let (documents, http) = match &case.kind {
+        Kind::Call { documents, http, .. } => (documents.clone(), http.clone()),
+        _ => (None, None),
+    };
+    Setting {
+        app: Arc::new(app),
+        secrets,
+        users: file.users.values().cloned().collect(),
+        documents: documents.unwrap_or_else(|| file.documents.clone()),
+        http: http.unwrap_or_else(|| file.http.clone()),
+        now: file.now,
+    }
 }
 
 fn expression_case(expect: &Node, node: &Node, scope: Scope, given: &GivenDocuments, context: Context) -> Answer {
