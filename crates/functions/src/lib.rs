@@ -3,6 +3,7 @@
 //!
 //! A [`Library`] reads and checks the functions, a [`Runtime`] runs them, and a [`Backend`] is what they reach: the host's stores.
 
+mod advice;
 mod backend;
 mod call;
 mod crypto;
@@ -17,9 +18,11 @@ mod run_as_answer;
 mod runtime;
 mod shared;
 
+pub use advice::Advice;
 pub use backend::{ActionName, Backend, BackendError, DataAction, MAX_DOCUMENTS, Rights};
 pub use call::{Call, ConsoleLevel, ConsoleLine, Entry, HttpRequest, HttpResponse, Returned};
 pub use error::{CallError, Failure, Position};
+pub use http::{HttpAnswer, HttpAnswers};
 pub use library::{Library, Problem};
 pub use options::Options;
 pub use run_as_answer::RunAsAnswer;

@@ -1,4 +1,9 @@
+use std::sync::Arc;
 use std::time::Duration;
+
+use bson::DateTime;
+
+use crate::HttpAnswers;
 
 /// The limits of calls, and what they may reach. The defaults are those of App Services, where it documents one.
 #[derive(Clone, Debug)]
@@ -24,6 +29,10 @@ pub struct Options {
     pub private_addresses: bool,
     /// How many bytes an answer to `context.http` may have.
     pub response: usize,
+    /// The time that functions see; `None`: the present.
+    pub now: Option<DateTime>,
+    /// What the HTTP client is answered in place of the network, for tests of functions.
+    pub http_answers: Option<Arc<HttpAnswers>>,
 }
 
 impl Default for Options {
@@ -39,6 +48,8 @@ impl Default for Options {
             prepared: 8,
             private_addresses: false,
             response: 16 * 1024 * 1024,
+            now: None,
+            http_answers: None,
         }
     }
 }

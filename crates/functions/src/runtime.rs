@@ -46,7 +46,7 @@ impl Runtime {
     /// A runtime for an application with its secrets. Contexts are prepared at once, on threads of their own.
     #[must_use]
     pub fn new(app: Arc<App>, secrets: Secrets, library: Library, backend: Arc<dyn Backend>, options: Options) -> Self {
-        let http = HttpClient::new(options.private_addresses, options.response);
+        let http = HttpClient::new(&options);
         let pool = Pool::new(options.clone());
         let gates = (0..MAX_NESTING).map(|level| Arc::new(Semaphore::new((options.running >> level).max(1))));
         let gates = gates.collect();

@@ -144,6 +144,9 @@ fn abort_transactions(state: &CallState) {
 
 const PRELUDE: &str = include_str!("../js/prelude.js");
 
+/// Lets the time stand still, for tests of functions.
+const CLOCK: &str = include_str!("../js/clock.js");
+
 /// What many calls do not need. It is compiled when it is asked for, or where a context waits anyway.
 const PARTS: [(&str, &str); 3] = [
     ("bson", include_str!("../js/bson.js")),
@@ -167,6 +170,11 @@ fn bridge<'js>(ctx: &Ctx<'js>, options: &Options, slot: &Rc<Slot>) -> Result<Bri
     limits.set("nesting", u32::try_from(super::encode::MAX_DEPTH).unwrap_or(u32::MAX))?;
     let plain: Object<'js> = Object::new(ctx.clone())?;
     let prototype = plain.get_prototype().ok_or(Error::Unknown)?;
+    if let Some(now) = options.now {
+        let stand_still: Function<'js> = compile::evaluate(ctx, "portcullis", CLOCK.to_owned())?;
+        #[expect(clippy::cast_precision_loss, reason = "JavaScript's dates are such numbers")]
+        stand_still.call::<_, ()>((now.timestamp_millis() as f64,))?;
+    }
     let prelude: Function<'js> = compile::evaluate(ctx, "portcullis", PRELUDE.to_owned())?;
     let made: Result<Object<'js>> = prelude.call((functions, limits));
     match made {

@@ -13,21 +13,29 @@ use rustls::crypto::ring;
 use rustls_platform_verifier::Verifier;
 
 use super::address::{PRIVATE, PublicResolver, is_public};
+use super::answers::HttpAnswers;
 use super::digest;
 use super::request::{HttpError, OutgoingRequest};
+use crate::Options;
 
 /// The client behind `context.http`, made when it is first used.
 pub(crate) struct HttpClient {
     client: OnceLock<Result<Client, HttpError>>,
     private_addresses: bool,
     max_response: usize,
+    answers: Option<Arc<HttpAnswers>>,
 }
 
 const MAX_REDIRECTS: usize = 10;
 
 impl HttpClient {
-    pub(crate) const fn new(private_addresses: bool, max_response: usize) -> Self {
-        Self { client: OnceLock::new(), private_addresses, max_response }
+    pub(crate) fn new(options: &Options) -> Self {
+        Self {
+            client: OnceLock::new(),
+            private_addresses: options.private_addresses,
+            max_response: options.response,
+            answers: options.http_answers.clone(),
+        }
     }
 
     fn client(&self) -> Result<Client, HttpError> {
@@ -40,6 +48,9 @@ impl HttpClient {
         request: OutgoingRequest,
         allow: impl Fn(&OutgoingRequest) -> Result<(), HttpError>,
     ) -> Result<Document, HttpError> {
+        if let Some(answers) = &self.answers {
+            return answers.answer(&request);
+        }
         let client = self.client()?;
         let mut request = request;
         for _ in 0..=MAX_REDIRECTS {

@@ -45,6 +45,12 @@ pub(crate) enum RunAs {
 impl Entry {
     pub(super) fn new(function: &Function, file: String, source: Arc<str>) -> Self {
         let settings = condition(function).and_then(|condition| Ok((condition, run_as(&function.config.node)?)));
+        let settings = match function.misspelt() {
+            Some((key, meant @ "can_evaluate")) => {
+                Err(format!("its key `{key}` is not `{meant}`, without which anybody could call it"))
+            }
+            _ => settings,
+        };
         let (settings, refused) = match settings {
             Ok(settings) => (settings, None),
             Err(reason) => ((Condition::Always, RunAs::Caller), Some(reason)),

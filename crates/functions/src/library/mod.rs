@@ -15,9 +15,12 @@ use std::sync::Arc;
 use portcullis::App;
 use portcullis::app::{Endpoint, Function};
 
+use crate::advice::{Advice, advise};
+
 pub(crate) use entry::{Condition, Entry, RunAs};
 pub(crate) use node_modules::{Resolution, own_source, unavailable};
 pub(crate) use packages::Packages;
+pub(crate) use tokens::{Token, tokens};
 
 /// What is wrong with a function, as far as its files show.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +84,24 @@ impl Library {
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems
+    }
+
+    /// What functions are probably not meant to do: names that lead nowhere, promises that are tested, triggers that set themselves off.
+    #[must_use]
+    pub fn advice(&self, app: &App) -> Vec<Advice> {
+        advise(app, self)
+    }
+
+    /// The name, file and source of every function that has one, and of webhooks.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        let entries = self.entries.values().filter(|entry| !entry.source.is_empty());
+        entries.map(|entry| (entry.name.as_str(), entry.file.as_str(), &*entry.source))
+    }
+
+    /// Why a function cannot run, if it cannot.
+    #[must_use]
+    pub fn refusal(&self, name: &str) -> Option<&str> {
+        self.entries.get(name)?.refused.as_deref()
     }
 
     /// The names of all functions, sorted.

@@ -2,7 +2,7 @@
 
 /// A word, a literal string, or a sign.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Token {
+pub(crate) enum Token {
     Word(String),
     Text(String),
     Sign(char),
@@ -13,7 +13,7 @@ const BEFORE_REGEX: [&str; 13] =
     ["return", "typeof", "case", "in", "of", "delete", "void", "throw", "new", "else", "do", "instanceof", "await"];
 
 /// The tokens of a source, each with its line from 1. Comments and regular expressions are left out; of a template, the text is.
-pub(super) fn tokens(source: &str) -> Vec<(Token, u32)> {
+pub(crate) fn tokens(source: &str) -> Vec<(Token, u32)> {
     Scanner { chars: source.chars().peekable(), line: 1, tokens: Vec::new(), templates: Vec::new() }.scan()
 }
 

@@ -3,6 +3,7 @@
 // A test that cannot go on fails by panicking, also inside its helpers, which clippy does not take for tests.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
+mod advice;
 mod backend;
 mod cases;
 mod engines;

@@ -1,0 +1,52 @@
+use portcullis::App;
+use portcullis::text::{OneLine, Severity, closest};
+
+use super::{Advice, Script};
+use crate::Library;
+
+/// Values, functions and services that a source names and that are not there.
+pub(super) fn unknown(app: &App, library: &Library, script: &Script, found: &mut Vec<Advice>) {
+    let is_readable = |folder: &str| {
+        !app.findings
+            .iter()
+            .any(|found| found.finding.severity == Severity::Error && found.source.name().starts_with(folder))
+    };
+    let mut report = |code, name: &str, line, message: String, near: Option<&str>, otherwise: &str| {
+        let help = near.map_or_else(|| otherwise.to_owned(), |near| format!("did you mean `{}`?", OneLine(near)));
+        let message = message.replace("{}", &OneLine(name).to_string());
+        found.push(Advice { severity: Severity::Warning, code, file: script.file.clone(), line, message, help });
+    };
+    if is_readable("values") {
+        for call in script.context_calls("values", "get") {
+            let known = || app.values.keys().chain(app.secret_values.keys()).map(String::as_str);
+            if known().all(|known| known != call.name) {
+                let message = "there is no value `{}`, so that the function gets undefined".to_owned();
+                let near = closest(call.name, known());
+                let otherwise = "add it to values/, with `from_secret` if it is a secret";
+                report("function-value-unknown", call.name, script.line(call.begin), message, near, otherwise);
+            }
+        }
+    }
+    if is_readable("functions") {
+        for call in script.context_calls("functions", "execute") {
+            if !library.contains(call.name) {
+                let message = "there is no function `{}`, so that this call throws".to_owned();
+                let near = closest(call.name, library.names());
+                let otherwise = "list it in functions/config.json";
+                report("function-callee-unknown", call.name, script.line(call.begin), message, near, otherwise);
+            }
+        }
+    }
+    if is_readable("data_sources") && is_readable("services") {
+        for call in script.context_calls("services", "get") {
+            let sources = || app.data_sources.iter().map(|source| source.name.as_str());
+            let known = || sources().chain(app.service_rules.iter().map(|rule| rule.service.as_str()));
+            if known().all(|known| known != call.name) {
+                let message = "there is no data source or service `{}`, so that the function gets undefined".to_owned();
+                let near = closest(call.name, known());
+                let otherwise = "name a data source of data_sources/";
+                report("function-service-unknown", call.name, script.line(call.begin), message, near, otherwise);
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+use std::sync::{Mutex, PoisonError};
+
+use bson::spec::BinarySubtype;
+use bson::{Binary, Bson, Document, doc};
+use reqwest::StatusCode;
+
+use super::client::canonical;
+use super::request::{HttpError, OutgoingRequest};
+
+/// Answers to the HTTP client of functions in place of the network, for tests of functions. What no answer is for fails.
+#[derive(Debug, Default)]
+pub struct HttpAnswers {
+    answers: Vec<HttpAnswer>,
+    asked: Mutex<Vec<String>>,
+}
+
+/// One answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HttpAnswer {
+    /// The method in capital letters; `None`: any.
+    pub method: Option<String>,
+    /// The whole URL that is asked for.
+    pub url: String,
+    /// The status code.
+    pub status: u16,
+    /// The headers in order.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl HttpAnswers {
+    /// These answers. The first that fits is given, as often as it is asked for.
+    #[must_use]
+    pub const fn new(answers: Vec<HttpAnswer>) -> Self {
+        Self { answers, asked: Mutex::new(Vec::new()) }
+    }
+
+    /// The requests so far, in order: `GET https://example.com/`.
+    #[must_use]
+    pub fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The object that a function sees as the response.
+    pub(super) fn answer(&self, request: &OutgoingRequest) -> Result<Document, HttpError> {
+        let method = request.method.to_ascii_uppercase();
+        let url = request.url.as_str();
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{method} {url}"));
+        let fits = |answer: &&HttpAnswer| {
+            answer.method.as_ref().is_none_or(|wanted| *wanted == method)
+                && reqwest::Url::parse(&answer.url).is_ok_and(|wanted| wanted == request.url)
+        };
+        let Some(answer) = self.answers.iter().find(fits) else {
+            return Err(HttpError::new(format!("no answer is given for {method} {url}")));
+        };
+        let phrase = StatusCode::from_u16(answer.status).ok().and_then(|status| status.canonical_reason());
+        let mut headers = Document::new();
+        for (name, value) in &answer.headers {
+            let name = canonical(name);
+            match headers.get_mut(&name) {
+                Some(Bson::Array(values)) => values.push(value.into()),
+                _ => _ = headers.insert(name, vec![value.clone()]),
+            }
+        }
+        Ok(doc! {
+            "status": format!("{} {}", answer.status, phrase.unwrap_or_default()).trim_end(),
+            "statusCode": i64::from(answer.status),
+            "contentLength": i64::try_from(answer.body.len()).unwrap_or(i64::MAX),
+            "headers": headers,
+            "cookies": {},
+            "body": Binary { subtype: BinarySubtype::Generic, bytes: answer.body.clone() },
+        })
+    }
+}
