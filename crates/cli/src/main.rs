@@ -24,6 +24,7 @@ mod input;
 mod keys;
 mod live;
 mod login;
+mod logs;
 mod missing;
 mod namespace;
 mod output;
@@ -110,6 +111,7 @@ impl Command {
             Self::new("run", run::run),
             Self::new("keys", keys::run),
             Self::new("triggers", triggers::run),
+            Self::new("logs", logs::run),
             Self::new("serve", serve::run),
         ]
     }

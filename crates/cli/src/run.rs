@@ -11,6 +11,7 @@ use portcullis_service::client::{ClientApi, Host, MailSettings, Served};
 use serde_json::{Value, json};
 
 use super::Answer;
+use super::accounts::warn;
 use super::application::load_app;
 use super::context::read_user;
 use super::input::{Input, is_json};
@@ -42,7 +43,7 @@ pub(super) struct Args {
     /// Environment tag of the application
     #[arg(long, value_name = "TAG")]
     tag: Option<String>,
-    /// The user who calls it: {"id": "…", "custom_data": {…}, …}
+    /// The user who calls it: {"id": "…", "custom_data": {…}, …}; custom data that is not given is looked up in the store
     #[arg(long, short, value_name = "JSON|FILE", required_unless_present_any = ["id", "as_system"])]
     user: Option<String>,
     /// The id of the user who calls it
@@ -88,6 +89,11 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         shut_down().await;
         result
     })?;
+    report(result, output)
+}
+
+/// Says what became of a call.
+pub(super) fn report(result: Result<Returned, CallError>, output: &mut Output) -> Result<Answer, Trouble> {
     match result {
         Ok(returned) => print(&returned, output),
         Err(error) => fail(&error, output),
@@ -100,7 +106,11 @@ async fn caller(args: &Args, api: &ClientApi) -> Result<User, Trouble> {
         return Ok(api.user(id).await?);
     }
     match args.user.as_deref().map(read_user).transpose()? {
-        Some(user) if user.kind != UserType::System => Ok(user),
+        Some(user) if user.kind != UserType::System => {
+            let (user, warnings) = api.with_custom_data(user).await?;
+            warn(&warnings);
+            Ok(user)
+        }
         _ => Ok(User::system()),
     }
 }

@@ -117,6 +117,14 @@ pub enum ServiceError {
     /// The application's configuration of users cannot be used.
     #[error(transparent)]
     Setup(#[from] SetupError),
+    /// The documents of a [`Trial`](crate::Trial) cannot be put there or read.
+    #[error("the documents of `{}`: {reason}", OneLine(namespace))]
+    Trial {
+        /// Their namespace.
+        namespace: String,
+        /// Why not.
+        reason: String,
+    },
     /// Somebody is not let in.
     #[error(transparent)]
     Login(#[from] LoginError),

@@ -18,6 +18,7 @@
 //! # }
 //! ```
 
+pub mod call_log;
 pub mod client;
 mod clients;
 mod data;
@@ -39,7 +40,7 @@ pub use clients::{Clients, ServerUri};
 pub use data::DataStore;
 pub use documents::{ChangesPlace, DocumentPlace};
 pub use error::{ServiceError, Setting};
-pub use functions::Functions;
+pub use functions::{Functions, Trial, TrialContent};
 pub use places::{AccountStores, IfMissing, Places};
 pub use server::Server;
 pub use service::{LoginOptions, Service};

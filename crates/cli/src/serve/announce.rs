@@ -20,8 +20,11 @@ pub(super) fn announce(apis: &[ClientApi], base: &str, output: &mut Output) -> R
         for problem in library.problems() {
             let line = problem.line.map(|line| format!(":{line}")).unwrap_or_default();
             let place = format!("{}{line}", problem.file);
-            let (function, message) = (OneLine(&problem.function), OneLine(&problem.message));
-            output.line(format!("  not served: function {function}: {message} ({})", OneLine(place)))?;
+            let what = match problem.function.as_str() {
+                "" => String::new(),
+                name => format!("function {}: ", OneLine(name)),
+            };
+            output.line(format!("  not served: {what}{} ({})", OneLine(&problem.message), OneLine(place)))?;
         }
         if !api.entries().served.is_empty() {
             let entries: Vec<String> = api.entries().served.iter().map(|name| OneLine(name).to_string()).collect();
@@ -61,6 +64,11 @@ fn collections(app: &App) -> Vec<String> {
 }
 
 /// What an application has that is not served.
-fn left_out(app: &App) -> [(usize, &'static str); 1] {
-    [(app.sync.len(), "device sync configurations: there is no sync server")]
+fn left_out(app: &App) -> [(usize, &'static str); 3] {
+    let folder = |name: &str| usize::from(app.directory.join(name).is_dir());
+    [
+        (app.sync.len(), "device sync configurations: there is no sync server"),
+        (folder("graphql"), "folder of GraphQL: there is no GraphQL"),
+        (folder("hosting"), "folder of static hosting: its files are for another web server"),
+    ]
 }

@@ -19,6 +19,7 @@ use portcullis::auth::ProviderType;
 use portcullis::text::{OneLine, Severity};
 use portcullis_server::{AccessKey, Options, RateLimits, State, Tls, metrics, serve};
 use portcullis_service::Places;
+use portcullis_service::call_log::CallLog;
 use portcullis_service::client::{
     ClaimUsersBy, ClientApi, FolderMail, Host, LANGUAGES, MailSettings, MailTexts, Mailer, Served,
 };
@@ -163,6 +164,9 @@ struct ObservationArgs {
     /// What is logged: error, warn, info (each request), debug
     #[arg(long, value_name = "LEVEL", env = "PORTCULLIS_LOG", default_value = "info")]
     log: Level,
+    /// How many days `portcullis logs` can show calls of functions, from `logs` in the --state directory; 0: none are kept
+    #[arg(long, value_name = "DAYS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(..=3650))]
+    keep_logs: u32,
 }
 
 /// How short a key may be, in bytes.
@@ -284,6 +288,18 @@ impl Args {
         }
     }
 
+    /// Where calls of functions are kept, if they are.
+    fn call_log(&self) -> Result<Option<CallLog>, Trouble> {
+        let (days, directory) = (self.observation.keep_logs, self.state.join("logs"));
+        if days == 0 {
+            return Ok(None);
+        }
+        let unusable = |error| {
+            Trouble::usage(format!("cannot write `{}`: {error}; --keep-logs 0 keeps none", directory.display()))
+        };
+        CallLog::open(directory.clone(), days).map(Some).map_err(unusable)
+    }
+
     fn mail(&self) -> Result<MailSettings, Trouble> {
         let mail = &self.mail;
         let usage = |error: &dyn std::error::Error| Trouble::usage(error.to_string());
@@ -327,6 +343,11 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         };
         let (host, made) = Host::open(places, &place, args.mail()?).await?;
         let host = host.with_takeover(args.claim_users_by.clone()).with_triggers();
+        let calls = args.call_log()?;
+        let host = match &calls {
+            Some(calls) => host.with_call_log(calls.clone()),
+            None => host,
+        };
         let apis = host.applications(served)?;
         args.check_claims(&apis);
         let images = if args.pre_images == "on" { Images::Kept } else { Images::LeftAsTheyAre };
@@ -350,6 +371,9 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         }
         serve(listener, state, tls, stopped()?).await?;
         triggers.shut_down().await;
+        if let Some(calls) = calls {
+            calls.flush();
+        }
         Ok::<_, Trouble>(())
     })?;
     runtime.block_on(shut_down());

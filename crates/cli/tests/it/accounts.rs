@@ -57,6 +57,13 @@ impl State {
         serde_json::from_str(&said.stdout).unwrap()
     }
 
+    /// Runs a command that must end so, for its JSON.
+    pub(crate) fn json_of(&self, arguments: &[&str], exit: i32) -> Value {
+        let said = self.run(&[arguments, &["--json"]].concat());
+        assert_eq!(said.exit, exit, "{arguments:?}\n{}{}", said.stdout, said.stderr);
+        serde_json::from_str(&said.stdout).unwrap()
+    }
+
     /// Runs a command that must end so, and say so.
     pub(crate) fn fails(&self, arguments: &[&str], exit: i32, text: &str) {
         let said = self.run(arguments);

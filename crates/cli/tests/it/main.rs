@@ -13,6 +13,7 @@
 mod accounts;
 mod administration;
 mod cli;
+mod club;
 mod expressions;
 mod readme;
 mod supplied;

@@ -27,11 +27,14 @@ mod watch;
 use std::sync::Arc;
 
 use portcullis::app::App;
+use portcullis::auth::{Selection, Warning};
 use portcullis::login::{Authenticator, Freshness};
-use portcullis::store::Credentials;
 use portcullis::store::documents::{Find, Namespace, Watch};
+use portcullis::store::{Credentials, CustomDataStore};
+use portcullis::user::{CustomData, User};
 
 use crate::data::Data;
+use crate::error::ServiceError;
 use crate::functions::Functions;
 use crate::triggers::{Runner, RunnerOptions, RunnerParts, TriggerFunctions, TriggerPlan, TriggerStores};
 
@@ -69,6 +72,7 @@ pub struct ClientApi {
     mail_texts: MailTexts,
     freshness: Freshness,
     triggers: TriggerStores,
+    custom_data: Option<Arc<dyn CustomDataStore>>,
 }
 
 /// What an application needs to be open for its clients.
@@ -95,6 +99,8 @@ pub(crate) struct ClientParts {
     pub(crate) freshness: Freshness,
     /// What its triggers need.
     pub(crate) triggers: TriggerStores,
+    /// Where the custom data of its users are, if it has any.
+    pub(crate) custom_data: Option<Arc<dyn CustomDataStore>>,
 }
 
 impl ClientApi {
@@ -113,6 +119,7 @@ impl ClientApi {
             mail_texts,
             freshness,
             triggers,
+            custom_data,
         } = parts;
         let providers = Providers::of(&data.app);
         let entries = Entries::of(&data.app, &data.secrets);
@@ -131,6 +138,7 @@ impl ClientApi {
             entries,
             freshness,
             triggers,
+            custom_data,
         }
     }
 
@@ -155,7 +163,7 @@ impl ClientApi {
     /// Which of its triggers run, and why others do not.
     #[must_use]
     pub fn trigger_plan(&self) -> TriggerPlan {
-        TriggerPlan::within(&self.data.app, &self.triggers)
+        TriggerPlan::within(&self.data.app, &self.triggers, &*self.functions)
     }
 
     /// Runs the triggers of the application within the runtime of the caller, if whoever opened it keeps what happens to users:
@@ -165,6 +173,20 @@ impl ClientApi {
         let functions: Arc<dyn TriggerFunctions> = Arc::<Functions>::clone(&self.functions);
         let (application, app, stores) = (self.id.clone(), Arc::clone(&self.data.app), self.triggers.clone());
         Runner::start(RunnerParts { application, app, functions, stores }, options)
+    }
+
+    /// A user with the custom data of now, where the application has some and nobody has looked it up.
+    ///
+    /// # Errors
+    /// The store cannot be asked, or several documents contradict each other.
+    pub async fn with_custom_data(&self, user: User) -> Result<(User, Vec<Warning>), ServiceError> {
+        match &self.custom_data {
+            Some(store) if user.custom_data == CustomData::NotLoaded => {
+                let Selection { document, warnings } = store.find(&user.id).await?;
+                Ok((User { custom_data: document.map_or(CustomData::Absent, CustomData::Loaded), ..user }, warnings))
+            }
+            _ => Ok((user, Vec::new())),
+        }
     }
 
     /// Its ways to log in.

@@ -15,10 +15,11 @@ use super::{
     ClaimUsersBy, ClientApi, ClientParts, FolderMail, LANGUAGES, MailTexts, MailTextsError, Mailer, PositionNames,
     StoredCustomData,
 };
+use crate::call_log::CallLog;
 use crate::clients::ServerUri;
 use crate::data::{Data, DataStore, Reserved};
 use crate::error::ServiceError;
-use crate::functions::{CreationFunction, Functions};
+use crate::functions::{CreationFunction, Functions, Known};
 use crate::places::{AccountStores, IfMissing, Places};
 use crate::service::https_keys;
 use crate::triggers::TriggerStores;
@@ -79,6 +80,7 @@ pub struct Host {
     mail: MailSettings,
     takeover: Vec<ClaimUsersBy>,
     runs_triggers: bool,
+    call_log: Option<CallLog>,
 }
 
 impl Host {
@@ -93,7 +95,7 @@ impl Host {
     ) -> Result<(Self, Option<PathBuf>), ServiceError> {
         let (keys, made) = places.signing_keys(IfMissing::Create)?;
         let stores = Stores::open(&places, place).await?;
-        Ok((Self { places, keys, stores, mail, takeover: Vec::new(), runs_triggers: false }, made))
+        Ok((Self { places, keys, stores, mail, takeover: Vec::new(), runs_triggers: false, call_log: None }, made))
     }
 
     /// Keeps what happens to users for the triggers of the applications, which whoever has the host runs:
@@ -101,6 +103,12 @@ impl Host {
     #[must_use]
     pub fn with_triggers(self) -> Self {
         Self { runs_triggers: true, ..self }
+    }
+
+    /// Keeps what becomes of calls of functions in a log.
+    #[must_use]
+    pub fn with_call_log(self, log: CallLog) -> Self {
+        Self { call_log: Some(log), ..self }
     }
 
     /// Lets third parties' tokens take over imported users whom these claims name.
@@ -146,7 +154,7 @@ impl Host {
 
     fn application(&self, served: Served) -> Result<ClientApi, ServiceError> {
         let Served { app, secrets } = served;
-        let Self { places, keys, stores, mail, takeover, runs_triggers } = self;
+        let Self { places, keys, stores, mail, takeover, runs_triggers, call_log } = self;
         let id = places.id_of(&app)?.to_owned();
         let account_stores = stores.accounts(places, &id);
         let credentials = Arc::clone(&account_stores.credentials);
@@ -162,13 +170,14 @@ impl Host {
             Some(custom_data) => assembler.with_custom_data(Arc::clone(custom_data)),
             None => assembler.without_custom_data(),
         };
-        let functions = Functions::new(&data, assembler, FunctionOptions::default());
+        let log = call_log.as_ref().map(|log| log.of(&id, &app, &secrets));
+        let functions = Functions::new(&data, Known::Accounts(assembler), FunctionOptions::default(), log);
         let mut authenticator = Authenticator::new(TokenIssuer::new(keys.clone(), id.as_str()), accounts);
         if let Some(name) = creation {
             let function = CreationFunction::new(Arc::clone(&functions), name);
             authenticator = authenticator.with_user_creation(Arc::new(function));
         }
-        authenticator = match custom_data {
+        authenticator = match custom_data.clone() {
             Some(custom_data) => authenticator.with_custom_data(custom_data),
             None => authenticator.without_custom_data(),
         };
@@ -197,6 +206,7 @@ impl Host {
             authenticator,
             credentials,
             triggers,
+            custom_data,
         });
         Ok(api.with_takeover(takeover.clone()))
     }

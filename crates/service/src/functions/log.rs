@@ -25,14 +25,9 @@ pub(super) struct Log {
 impl Log {
     /// What is known before the call.
     pub(super) fn of(app: &App, call: &Call) -> Self {
-        // Passwords and tokens stand in what these get.
-        let is_secret = matches!(call.entry, Entry::Login);
-        let function = app.functions.iter().find(|function| function.name == call.function);
-        let hides = function.is_some_and(|function| {
-            function.config.node.get("disable_arg_logs").is_some_and(|node| node.as_bool() != Some(false))
-        });
+        let is_secret = hides_arguments(app, call);
         let is_logged = tracing::enabled!(target: TARGET, tracing::Level::INFO);
-        let arguments = (is_logged && !is_secret && !hides).then(|| {
+        let arguments = (is_logged && !is_secret).then(|| {
             let arguments = json::from_bson(&Bson::Array(call.arguments.clone())).to_string();
             excerpt(&arguments, SHOWN)
         });
@@ -61,6 +56,16 @@ impl Log {
             if error.is_none() { "a function returned" } else { "a function failed" },
         );
     }
+}
+
+/// Whether the arguments of a call are not for logs.
+pub(crate) fn hides_arguments(app: &App, call: &Call) -> bool {
+    let function = app.functions.iter().find(|function| function.name == call.function);
+    let hides = function.is_some_and(|function| {
+        function.config.node.get("disable_arg_logs").is_some_and(|node| node.as_bool() != Some(false))
+    });
+    // Passwords and tokens stand in what logins get.
+    hides || matches!(call.entry, Entry::Login)
 }
 
 const TARGET: &str = "portcullis::functions";

@@ -4,6 +4,7 @@ mod backend;
 mod log;
 mod rule_calls;
 mod told;
+mod trial;
 mod user_creation;
 
 use std::sync::Arc;
@@ -11,14 +12,17 @@ use std::time::Instant;
 
 use bson::Bson;
 use portcullis::app::App;
-use portcullis::login::UserAssembler;
 use portcullis::user::User;
 use portcullis_functions::{Backend, Call, CallError, Entry, Library, Options, Returned, Runtime};
 
 use self::backend::Reach;
+use crate::call_log::CallLogOf;
 use crate::data::{Data, RuleFunctions};
 
-pub(crate) use told::told;
+pub(crate) use backend::Known;
+pub(crate) use log::hides_arguments;
+pub(crate) use told::{private, told};
+pub use trial::{Trial, TrialContent};
 pub(crate) use user_creation::CreationFunction;
 
 /// The functions of an application, ready to be called.
@@ -26,17 +30,19 @@ pub struct Functions {
     app: Arc<App>,
     backend: Arc<dyn Backend>,
     runtime: Runtime,
+    /// Where it is kept what becomes of calls.
+    kept: Option<CallLogOf>,
 }
 
 impl Functions {
     /// The functions of an application over its data. Its rules call them from now on.
     #[must_use]
-    pub(crate) fn new(data: &Arc<Data>, users: UserAssembler, options: Options) -> Arc<Self> {
+    pub(crate) fn new(data: &Arc<Data>, users: Known, options: Options, kept: Option<CallLogOf>) -> Arc<Self> {
         let app = Arc::clone(&data.app);
         let backend: Arc<dyn Backend> = Arc::new(Reach::new(Arc::clone(data), users));
         let library = Library::load(&app);
         let runtime = Runtime::new(Arc::clone(&app), data.secrets.clone(), library, Arc::clone(&backend), options);
-        let functions = Arc::new(Self { app, backend, runtime });
+        let functions = Arc::new(Self { app, backend, runtime, kept });
         let rules: Arc<dyn RuleFunctions> = Arc::<Self>::clone(&functions);
         data.call_functions_by(&rules);
         functions
@@ -66,9 +72,14 @@ impl Functions {
     /// See [`CallError`].
     pub async fn call(&self, call: Call) -> Result<Returned, CallError> {
         let log = log::Log::of(&self.app, &call);
+        let entry = self.kept.as_ref().map(|kept| (kept, kept.begin(&call)));
         let began = Instant::now();
         let result = self.runtime.call(call).await;
-        log.write(began.elapsed(), &result);
+        let took = began.elapsed();
+        log.write(took, &result);
+        if let Some((kept, entry)) = entry {
+            kept.end(entry, took, &result);
+        }
         result
     }
 

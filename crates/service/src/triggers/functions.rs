@@ -13,4 +13,8 @@ impl TriggerFunctions for Functions {
             called.map(drop).map_err(|error| error.to_string())
         })
     }
+
+    fn refusal(&self, function: &str) -> Option<String> {
+        self.library().refusal(function).map(str::to_owned)
+    }
 }

@@ -37,6 +37,12 @@ pub trait TriggerFunctions: Send + Sync {
     /// # Errors
     /// It failed, or took too long. The text is for logs and for whoever may see the states of triggers.
     fn run<'a>(&'a self, function: &'a str, argument: Option<Bson>) -> BoxFuture<'a, Result<(), String>>;
+
+    /// Why a function that is there cannot run, if it is known that it cannot.
+    fn refusal(&self, function: &str) -> Option<String> {
+        let _ = function;
+        None
+    }
 }
 
 /// What tells the authentication triggers of an application what happens to its users; `None` if it has none that run.

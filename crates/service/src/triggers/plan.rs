@@ -1,8 +1,9 @@
 use portcullis::app::App;
 use portcullis::text::OneLine;
 use portcullis::trigger::{Source, TriggerDefinition, TriggerEvent};
+use portcullis_functions::Library;
 
-use super::TriggerStores;
+use super::{TriggerFunctions, TriggerStores};
 
 /// What becomes of the triggers of an application.
 #[derive(Clone, Debug, Default)]
@@ -43,17 +44,37 @@ impl TriggerPlan {
         plan
     }
 
-    /// The same, with what these stores cannot tell left out.
+    /// The same, with what these stores cannot tell left out, and what would run a function that cannot.
     #[must_use]
-    pub fn within(app: &App, stores: &TriggerStores) -> Self {
+    pub fn within(app: &App, stores: &TriggerStores, functions: &dyn TriggerFunctions) -> Self {
         let mut plan = Self::of(app);
         plan.refuse(|definition| match &definition.event {
             TriggerEvent::Database(_) if stores.changes.is_none() => {
                 Some("this store does not tell changes".to_owned())
             }
-            _ => closed(definition, stores.accounts.as_deref()),
+            _ => None,
         });
+        plan.restrict(stores.accounts.as_deref(), |function| functions.refusal(function));
         plan
+    }
+
+    /// What a server runs of them, for who has no server: `accounts` is the database of users and triggers, if it is on the server of
+    /// the documents.
+    #[must_use]
+    pub fn served(app: &App, accounts: Option<&str>) -> Self {
+        let library = Library::load(app);
+        let mut plan = Self::of(app);
+        plan.restrict(accounts, |function| library.refusal(function).map(str::to_owned));
+        plan
+    }
+
+    fn restrict(&mut self, accounts: Option<&str>, refusal: impl Fn(&str) -> Option<String>) {
+        self.refuse(|definition| {
+            closed(definition, accounts).or_else(|| {
+                let reason = refusal(&definition.function)?;
+                Some(format!("its function `{}` cannot run: {}", OneLine(&definition.function), OneLine(reason)))
+            })
+        });
     }
 
     /// Takes out those that run and meet a condition, with its reason.

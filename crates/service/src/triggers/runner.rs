@@ -59,7 +59,7 @@ impl Runner {
     #[must_use]
     pub fn start_with_clock(parts: RunnerParts, options: RunnerOptions, clock: Arc<dyn Clock>) -> Self {
         let RunnerParts { application, app, functions, stores } = parts;
-        let plan = TriggerPlan::within(&app, &stores);
+        let plan = TriggerPlan::within(&app, &stores, &*functions);
         let (stop, stopping) = watch::channel(false);
         let kept = options.clone();
         let shared = Arc::new(Shared { application, functions, stores, clock, options: kept });

@@ -1,3 +1,5 @@
+mod run;
+
 use bson::DateTime;
 use clap::Subcommand;
 use portcullis::app::App;
@@ -9,24 +11,25 @@ use portcullis_service::IfMissing;
 use portcullis_service::triggers::TriggerPlan;
 use serde_json::{Value, json};
 
-use super::Answer;
-use super::accounts::{AppArgs, block_on};
-use super::output::{Output, plural};
-use super::stores::AccountStoreArgs;
-use super::trouble::Trouble;
+use crate::Answer;
+use crate::accounts::{AppArgs, block_on};
+use crate::output::{Output, plural};
+use crate::stores::AccountStoreArgs;
+use crate::trouble::Trouble;
 
 const EXAMPLES: &str = "\
 Examples:
   portcullis triggers list --app DIR --store mongodb://localhost:27017
   portcullis triggers pause nightly --app DIR --store mongodb://localhost:27017
   portcullis triggers resume onOrder --from-now --app DIR
+  portcullis triggers run nightly --app DIR
 
 Without MongoDB, a server that runs has the file of the states to itself: stop it first.";
 
-/// List, pause and resume the triggers that `serve` runs
+/// List, pause, resume and try the triggers that `serve` runs
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Args {
+pub(crate) struct Args {
     #[command(subcommand)]
     command: Command,
 }
@@ -36,6 +39,7 @@ enum Command {
     List(List),
     Pause(Pause),
     Resume(Resume),
+    Run(run::Run),
 }
 
 /// Print every trigger: whether it runs, what came of it, and why it does not run
@@ -74,10 +78,11 @@ struct Resume {
     stores: AccountStoreArgs,
 }
 
-pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
+pub(crate) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     match &args.command {
         Command::List(args) => block_on(list(args, output)),
         Command::Pause(args) => block_on(switch(&args.name, Switch::Pause, (&args.app, &args.stores), output)),
+        Command::Run(args) => run::run(args, output),
         Command::Resume(args) => {
             let switch_to = if args.from_now { Switch::ResumeFromNow } else { Switch::Resume };
             block_on(switch(&args.name, switch_to, (&args.app, &args.stores), output))
@@ -103,7 +108,9 @@ impl Standing {
 
 async fn list(args: &List, output: &mut Output) -> Result<Answer, Trouble> {
     let app = args.app.load()?;
-    let plan = TriggerPlan::of(&app);
+    let places = args.stores.places()?;
+    let on_server = places.server.is_some() && places.file.is_none();
+    let plan = TriggerPlan::served(&app, on_server.then_some(places.database.as_str()));
     let stores = args.app.open(&args.stores, IfMissing::Refuse).await?;
     let mut lines: Vec<Value> = Vec::new();
     for planned in &plan.runs {

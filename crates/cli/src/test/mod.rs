@@ -1,15 +1,18 @@
+mod functions;
+
 use std::path::{Path, PathBuf};
 
 use portcullis::testfile::{self, RunError, TestFile};
 use portcullis::text::OneLine;
 use serde_json::{Value, json};
 
-use super::Answer;
-use super::first_test;
-use super::input::is_json;
-use super::output::{Output, paint, say, style};
-use super::progress::named;
-use super::trouble::Trouble;
+use self::functions::Runner;
+use crate::Answer;
+use crate::first_test;
+use crate::input::is_json;
+use crate::output::{Output, paint, say, style};
+use crate::progress::named;
+use crate::trouble::Trouble;
 
 const EXAMPLES: &str = r#"Examples:
   portcullis test --example > first.json   a test file for the application in this directory
@@ -30,12 +33,13 @@ A first test file:
     ]
   }
 `app` is a path relative to the test file; `rules` instead of `app` holds the rules of one collection. Other cases:
-`insert`, `delete`, `search`, `query`, `expression`, `resolve`. See docs/testing-rules.md for all of them."#;
+`insert`, `delete`, `search`, `query`, `expression`, `resolve`, `call`. `functions` are stubs, or "run": then the functions of
+the application are called for real, over documents, a clock and answers to HTTP requests that the file gives. See docs/testing-rules.md for all of them."#;
 
 /// Run rule tests; print every failing case and the number passed and failed
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Args {
+pub(crate) struct Args {
     /// Test files
     #[arg(required_unless_present = "example", value_name = "JSON|FILE|-")]
     files: Vec<String>,
@@ -50,18 +54,19 @@ pub(super) struct Args {
     namespace: Option<String>,
 }
 
-pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
+pub(crate) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     if args.example {
         output.document(&first_test::example(&args.app, args.namespace.as_deref())?)?;
         output.flush()?;
         return Ok(Answer::Yes);
     }
+    let runner = Runner::default();
     let (mut passed, mut failed) = (0, 0);
     let mut files: Vec<Value> = Vec::new();
     let mut unusable = Vec::new();
     for path in &args.files {
         let name = named(path);
-        let (file, report) = match load(path).and_then(|file| run_file(&file).map(|report| (file, report))) {
+        let (file, report) = match load(path).and_then(|file| run_file(&file, &runner).map(|report| (file, report))) {
             Ok(both) => both,
             Err(message) => {
                 files.push(json!({ "file": name, "error": anstream::adapter::strip_str(&message).to_string() }));
@@ -105,7 +110,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
 
 fn load(argument: &str) -> Result<TestFile, String> {
     let loaded = if argument == "-" {
-        let bytes = super::input::read_standard_input().map_err(|trouble| format!("error: {trouble}\n"))?;
+        let bytes = crate::input::read_standard_input().map_err(|trouble| format!("error: {trouble}\n"))?;
         TestFile::parse("<standard input>", &bytes, Path::new("."))
     } else if is_json(argument) {
         TestFile::parse(&named(argument), argument.as_bytes(), Path::new("."))
@@ -115,8 +120,8 @@ fn load(argument: &str) -> Result<TestFile, String> {
     loaded.map_err(|error| error.render(style()))
 }
 
-fn run_file(file: &TestFile) -> Result<testfile::Report, String> {
-    testfile::run(file).map_err(|error| match &error {
+fn run_file(file: &TestFile, runner: &Runner) -> Result<testfile::Report, String> {
+    testfile::run_with(file, runner).map_err(|error| match &error {
         RunError::RulesInvalid { findings, .. } => {
             let shown: String = findings.iter().map(|finding| file.source.render(finding, None, style())).collect();
             format!("{}: {error}\n{shown}", paint("error", anstyle::AnsiColor::Red))

@@ -1,3 +1,5 @@
+mod functions;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,16 +10,15 @@ use portcullis::json::Node;
 use portcullis::lint;
 use portcullis::policy::{self, Role};
 use portcullis::schema::Schema;
-use portcullis::text::{Finding, Located, OneLine, Severity, Source, Span};
-use portcullis_functions::Library;
+use portcullis::text::{Finding, Located, Severity, Source};
 use serde_json::{Value, json};
 
-use super::Answer;
-use super::input;
-use super::live::LiveArgs;
-use super::output::{Output, finding_to_json, plural, style};
-use super::secrets::SecretArgs;
-use super::trouble::Trouble;
+use crate::Answer;
+use crate::input;
+use crate::live::LiveArgs;
+use crate::output::{Output, finding_to_json, plural, style};
+use crate::secrets::SecretArgs;
+use crate::trouble::Trouble;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -33,7 +34,7 @@ author intended.";
 /// Check application directories, or single rules and schema files; print all errors and lints
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Args {
+pub(crate) struct Args {
     /// Application directories, directories that contain some, or rules and schema files
     #[arg(default_value = ".", value_name = "DIR|JSON|FILE|-")]
     paths: Vec<String>,
@@ -62,7 +63,7 @@ struct Checked {
     counted: Vec<Value>,
 }
 
-pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
+pub(crate) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let mut checked = Checked::default();
     for path in &args.paths {
         let directory = Path::new(path);
@@ -114,7 +115,7 @@ impl Checked {
             self.files += app.files_read;
             let mut findings = app.findings.clone();
             findings.extend(if args.portable { app.check_portable() } else { app.check() });
-            findings.extend(function_problems(&app));
+            findings.extend(functions::findings(&app));
             if args.secrets.is_given() {
                 let secrets = args.secrets.read(&app)?;
                 findings.retain(|found| found.finding.code != "secret-unlisted");
@@ -158,35 +159,6 @@ impl Checked {
         }));
         Ok(())
     }
-}
-
-/// The functions that cannot run here.
-fn function_problems(app: &App) -> Vec<FileFinding> {
-    let library = Library::load(app);
-    let mut sources: BTreeMap<&str, Arc<Source>> = BTreeMap::new();
-    let problems = library.problems().iter().map(|problem| {
-        let source = sources.entry(&problem.file).or_insert_with(|| {
-            let text = std::fs::read(app.directory.join(&problem.file)).unwrap_or_default();
-            Arc::new(Source::new(problem.file.clone(), String::from_utf8_lossy(&text)))
-        });
-        let finding = Finding {
-            severity: Severity::Warning,
-            code: "function-not-run",
-            message: format!("the function `{}` cannot run: {}", OneLine(&problem.function), OneLine(&problem.message)),
-            span: start_of(source.text(), problem.line),
-            help: None,
-        };
-        FileFinding { source: Arc::clone(source), pointer: None, finding }
-    });
-    problems.collect()
-}
-
-/// Where a line begins, counted from 1.
-fn start_of(text: &str, line: Option<u32>) -> Span {
-    let before =
-        line.and_then(|line| usize::try_from(line).ok()).and_then(|line| line.checked_sub(1)).unwrap_or_default();
-    let start = text.split_inclusive('\n').take(before).map(str::len).sum();
-    Span::new(start, start)
 }
 
 /// What a single file is, is told by its name, and else by its keys.

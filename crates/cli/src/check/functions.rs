@@ -1,0 +1,74 @@
+//! What is wrong with the functions of an application.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use portcullis::app::{App, FileFinding};
+use portcullis::text::{Finding, OneLine, Severity, Source, Span};
+use portcullis_functions::{Library, Problem};
+
+/// The functions that cannot run here, and what others are probably not meant to do.
+pub(super) fn findings(app: &App) -> Vec<FileFinding> {
+    let library = Library::load(app);
+    let mut sources: BTreeMap<String, Arc<Source>> = BTreeMap::new();
+    let mut source = |file: &str| {
+        let made = || {
+            let text = std::fs::read(app.directory.join(file)).unwrap_or_default();
+            Arc::new(Source::new(file, String::from_utf8_lossy(&text)))
+        };
+        Arc::clone(sources.entry(file.to_owned()).or_insert_with(made))
+    };
+    let mut findings = Vec::new();
+    for problem in library.problems().iter().filter(|problem| !is_said(app, problem)) {
+        let source = source(&problem.file);
+        let message = match problem.function.as_str() {
+            "" => OneLine(&problem.message).to_string(),
+            name => format!("the function `{}` cannot run: {}", OneLine(name), OneLine(&problem.message)),
+        };
+        let span = line_of(source.text(), problem.line);
+        let help = Some(way_out(&problem.message).to_owned());
+        let finding = Finding { severity: Severity::Warning, code: "function-not-run", message, span, help };
+        findings.push(FileFinding { source, pointer: None, finding });
+    }
+    for advice in library.advice(app) {
+        let source = source(&advice.file);
+        let span = line_of(source.text(), Some(advice.line));
+        let (severity, code, message, help) = (advice.severity, advice.code, advice.message, Some(advice.help));
+        findings.push(FileFinding { source, pointer: None, finding: Finding { severity, code, message, span, help } });
+    }
+    findings
+}
+
+/// Whether reading the application says it already: a source that is missing, a misspelt key.
+fn is_said(app: &App, problem: &Problem) -> bool {
+    app.function(&problem.function).is_some_and(|function| {
+        function.script.is_none() || function.misspelt().is_some_and(|(_, key)| key == "can_evaluate")
+    })
+}
+
+fn way_out(message: &str) -> &'static str {
+    if message.starts_with("SyntaxError") {
+        "correct the source; it is one script, without static imports"
+    } else if message.starts_with("the service") {
+        "call the service's HTTP interface with `context.http`"
+    } else if message.contains("require")
+        || message.contains("module")
+        || message.contains("package")
+        || message.contains("import")
+    {
+        "see docs/functions.md for the modules that there are; other packages belong into functions/node_modules"
+    } else {
+        "see docs/functions.md for what runs"
+    }
+}
+
+/// A line of a text, counted from 1, without what it is indented by; the beginning if there is no such line.
+fn line_of(text: &str, line: Option<u32>) -> Span {
+    let wanted = line.and_then(|line| usize::try_from(line).ok()).and_then(|line| line.checked_sub(1));
+    let Some(before) = wanted else { return Span::new(0, 0) };
+    let start: usize = text.split_inclusive('\n').take(before).map(str::len).sum();
+    let line = text.split_inclusive('\n').nth(before).unwrap_or_default();
+    let indented = line.len().saturating_sub(line.trim_start().len());
+    let start = start.saturating_add(indented);
+    Span::new(start, start.saturating_add(line.trim().len()))
+}

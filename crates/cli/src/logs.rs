@@ -1,0 +1,194 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bson::DateTime;
+use portcullis::app::App;
+use portcullis::clock::{Clock, SystemClock};
+use portcullis::text::OneLine;
+use portcullis_service::Places;
+use portcullis_service::call_log::LogReader;
+use serde_json::Value;
+
+use super::Answer;
+use super::output::Output;
+use super::trouble::Trouble;
+
+const EXAMPLES: &str = "\
+Examples:
+  portcullis logs --app DIR
+  portcullis logs --app DIR --errors --since 1h
+  portcullis logs --app DIR --function onOrder --follow
+  portcullis logs --user 65a0000000000000000000b2 --json | jq '.calls[].function'
+
+`serve` keeps the calls of functions for ten days, or for as many as --keep-logs says, in `logs` of its --state directory: also while it \
+runs, and of calls that came to that server only. Secrets, passwords and tokens are left out; arguments too, if they are larger than 4 KiB \
+or the function's configuration says `disable_arg_logs`.";
+
+/// Print what became of calls of functions: by clients, endpoints, triggers and rules
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// The application directory (default: this directory, if it is one; else all applications)
+    #[arg(long, value_name = "DIR")]
+    app: Option<PathBuf>,
+    /// Application ID, in place of the one in its configuration
+    #[arg(long, value_name = "ID", conflicts_with = "app")]
+    application: Option<String>,
+    /// Directory of `serve` for its state
+    #[arg(long, value_name = "DIR", env = "PORTCULLIS_STATE", default_value = ".portcullis")]
+    state: PathBuf,
+    /// Calls of this function only
+    #[arg(long, value_name = "NAME")]
+    function: Option<String>,
+    /// Calls by this user only
+    #[arg(long, value_name = "ID")]
+    user: Option<String>,
+    /// Calls that failed only
+    #[arg(long)]
+    errors: bool,
+    /// Calls since then: `30m`, `1h`, `2d` ago, or a time such as 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    since: Option<DateTime>,
+    /// Go on with calls as they end, until interrupted; with --json, one document a line
+    #[arg(long, short)]
+    follow: bool,
+}
+
+/// How often it is looked for calls that ended.
+const PERIOD: Duration = Duration::from_millis(250);
+
+pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
+    let application = args.application()?;
+    let mut reader = LogReader::new(args.state.join("logs"), application.as_deref(), args.since);
+    let mut count = 0_u64;
+    if output.is_json() && !args.follow {
+        output.text("{\"calls\": [")?;
+    }
+    loop {
+        reader.read(|application, mut call| {
+            if !args.wants(&call) {
+                return Ok(());
+            }
+            count += 1;
+            if output.is_json() {
+                if let Some(fields) = call.as_object_mut() {
+                    fields.insert("application".to_owned(), application.into());
+                }
+                let before = if args.follow {
+                    ""
+                } else if count == 1 {
+                    "\n"
+                } else {
+                    ",\n"
+                };
+                return output.text(format!("{before}{call}{}", if args.follow { "\n" } else { "" }));
+            }
+            output.text(to_text(application, &call))
+        })?;
+        output.flush()?;
+        if !args.follow {
+            break;
+        }
+        std::thread::sleep(PERIOD);
+    }
+    if output.is_json() {
+        output.line("\n]}")?;
+    } else if count == 0 {
+        output.line("there are no such calls")?;
+    }
+    Ok(Answer::Yes)
+}
+
+impl Args {
+    fn application(&self) -> Result<Option<String>, Trouble> {
+        if let Some(id) = &self.application {
+            return Ok(Some(id.clone()));
+        }
+        let id_of = |app: &App| Ok(Places::in_directory(&self.state).id_of(app)?.to_owned());
+        match &self.app {
+            Some(directory) => Ok(Some(id_of(&App::load(directory)?)?)),
+            None => App::load(".").ok().map(|app| id_of(&app)).transpose(),
+        }
+    }
+
+    fn wants(&self, call: &Value) -> bool {
+        let is = |key: &str, wanted: &Option<String>| {
+            wanted.as_deref().is_none_or(|wanted| call.get(key).and_then(Value::as_str) == Some(wanted))
+        };
+        let time = || call.get("time").and_then(Value::as_str).and_then(|time| DateTime::parse_rfc3339_str(time).ok());
+        is("function", &self.function)
+            && is("user", &self.user)
+            && (!self.errors || call.get("error").is_some())
+            && self.since.is_none_or(|since| time().is_some_and(|time| time >= since))
+    }
+}
+
+/// A line for a call, and one for each that it wrote.
+fn to_text(application: &str, call: &Value) -> String {
+    let text = |key: &str| call.get(key).and_then(Value::as_str).unwrap_or_default();
+    let mut shown = format!("{}  {}", text("time"), OneLine(application));
+    if let Some(count) = call.get("left_out").and_then(Value::as_u64) {
+        return format!("{shown}  {count} calls are missing: they came faster than they were written\n");
+    }
+    if call.get("is_full").is_some() {
+        return format!("{shown}  later calls of this day are missing: its file is full\n");
+    }
+    let milliseconds = call.get("milliseconds").and_then(Value::as_u64).unwrap_or_default();
+    let word = if call.get("error").is_some() { "failed" } else { "ok" };
+    shown.push_str(&format!("  {}  {}  {word}  {milliseconds} ms", OneLine(text("function")), text("entry")));
+    if !text("user").is_empty() {
+        shown.push_str(&format!("  user {}", OneLine(text("user"))));
+    }
+    if let Some(arguments) = call.get("arguments") {
+        shown.push_str(&format!("  {}", OneLine(arguments.to_string())));
+    }
+    shown.push('\n');
+    for line in call.get("console").and_then(Value::as_array).into_iter().flatten() {
+        let part = |key: &str| line.get(key).and_then(Value::as_str).unwrap_or_default();
+        let level = if part("level") == "log" { String::new() } else { format!("{}: ", part("level")) };
+        shown.push_str(&format!("    {level}{}\n", OneLine(part("text"))));
+    }
+    if let Some(error) = call.get("error") {
+        let part = |key: &str| error.get(key).and_then(Value::as_str);
+        let place = part("place").map(|place| format!(" ({})", OneLine(place))).unwrap_or_default();
+        shown.push_str(&format!("    {}{place}\n", OneLine(part("message").unwrap_or_default())));
+    }
+    shown
+}
+
+/// A time, or how long ago one was.
+fn since(text: &str) -> Result<DateTime, String> {
+    let ago = || {
+        let at = text.len().checked_sub(1)?;
+        let (number, unit) = text.split_at_checked(at)?;
+        let seconds = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 60 * 60,
+            "d" => 24 * 60 * 60,
+            _ => return None,
+        };
+        let milliseconds = number.parse::<u32>().ok().map(i64::from)?.checked_mul(seconds)?.checked_mul(1000)?;
+        Some(DateTime::from_millis(SystemClock.now().timestamp_millis().saturating_sub(milliseconds)))
+    };
+    if let Some(time) = ago() {
+        return Ok(time);
+    }
+    super::context::read_now(text).map_err(|_| "not a time; write 30m, 1h, 2d or 2026-01-31T12:00:00Z".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_given_as_such_or_as_long_ago() {
+        let now = SystemClock.now().timestamp_millis();
+        let hour = since("1h").unwrap().timestamp_millis();
+        assert!((now - 3_600_000..now - 3_500_000).contains(&hour), "{hour}");
+        assert_eq!(since("2026-01-31T12:00:00Z").unwrap().timestamp_millis(), 1_769_860_800_000);
+        for wrong in ["", "h", "1", "-1h", "1w", "é", "4294967296d"] {
+            assert!(since(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The days of UTC after which the files are named.
+
+use bson::DateTime;
+
+/// A day in milliseconds.
+const DAY: i64 = 24 * 60 * 60 * 1000;
+
+/// What the names of the files end with.
+pub(super) const ENDING: &str = ".ndjson";
+
+/// The day of a time, counted from 1970.
+pub(super) const fn day_of(time: DateTime) -> i64 {
+    time.timestamp_millis().div_euclid(DAY)
+}
+
+/// The name of the file of a day.
+pub(super) fn file_of(day: i64) -> String {
+    let text = DateTime::from_millis(day.saturating_mul(DAY)).try_to_rfc3339_string().unwrap_or_default();
+    format!("{}{ENDING}", text.get(..10).unwrap_or("unknown"))
+}
+
+/// The day of a file's name.
+pub(super) fn day_of_file(name: &str) -> Option<i64> {
+    let day = name.strip_suffix(ENDING)?;
+    DateTime::parse_rfc3339_str(format!("{day}T00:00:00Z")).ok().map(day_of)
+}
+
+/// The name of an application's folder: letters, digits, `_` and `-` as they are, other bytes as `%2F`.
+pub(super) fn folder_of(application: &str) -> String {
+    let mut folder = String::new();
+    for byte in application.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-') {
+            folder.push(char::from(byte));
+        } else {
+            folder.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    folder
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_has_one_file_and_no_application_leaves_its_folder() {
+        let time = DateTime::parse_rfc3339_str("2026-02-28T23:59:59.999Z").unwrap();
+        assert_eq!(file_of(day_of(time)), "2026-02-28.ndjson");
+        assert_eq!(day_of_file("2026-02-28.ndjson"), Some(day_of(time)));
+        assert_eq!(file_of(day_of(DateTime::from_millis(-1))), "1969-12-31.ndjson");
+        assert_eq!(day_of_file("2026-02-28.ndjson.gz"), None);
+        assert_eq!(folder_of("shop-abcde"), "shop-abcde");
+        assert_eq!(folder_of("../a b"), "%2E%2E%2Fa%20b");
+    }
+}

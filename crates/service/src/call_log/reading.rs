@@ -1,0 +1,86 @@
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
+use std::path::PathBuf;
+
+use bson::DateTime;
+use serde_json::Value;
+
+use super::days::{day_of, day_of_file, folder_of};
+
+/// Reads the log of calls, and goes on where it stood.
+#[derive(Debug)]
+pub struct LogReader {
+    directory: PathBuf,
+    /// Of one application only.
+    folder: Option<String>,
+    /// The first day that is looked at.
+    from: Option<i64>,
+    /// How far each file was read.
+    positions: HashMap<PathBuf, u64>,
+}
+
+impl LogReader {
+    /// Reads the logs in a directory: those of one application, or of all; none of days before a time.
+    #[must_use]
+    pub fn new(directory: PathBuf, application: Option<&str>, since: Option<DateTime>) -> Self {
+        let folder = application.map(folder_of);
+        Self { directory, folder, from: since.map(day_of), positions: HashMap::new() }
+    }
+
+    /// Hands on every call that was written since it was last asked, each with its application: day by day, and in the order in which
+    /// calls ended. The files that do not exist yet are none.
+    ///
+    /// # Errors
+    /// A file cannot be read, or `take` fails.
+    pub fn read<E: From<io::Error>>(&mut self, mut take: impl FnMut(&str, Value) -> Result<(), E>) -> Result<(), E> {
+        for (_, application, path) in self.files()? {
+            let mut file = File::open(&path)?;
+            let position = self.positions.entry(path).or_default();
+            if file.metadata()?.len() <= *position {
+                continue;
+            }
+            file.seek(SeekFrom::Start(*position))?;
+            let mut reader = BufReader::new(file);
+            let mut line = Vec::new();
+            while reader.read_until(b'\n', &mut line)? > 0 {
+                // The rest of it is on its way.
+                if line.last() != Some(&b'\n') {
+                    break;
+                }
+                *position = position.saturating_add(u64::try_from(line.len()).unwrap_or(u64::MAX));
+                if let Ok(record) = serde_json::from_slice(&line) {
+                    take(&application, record)?;
+                }
+                line.clear();
+            }
+        }
+        Ok(())
+    }
+
+    /// The files by day and application.
+    fn files(&self) -> io::Result<Vec<(i64, String, PathBuf)>> {
+        let mut files = Vec::new();
+        let folders = match fs::read_dir(&self.directory) {
+            Ok(folders) => folders,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(files),
+            Err(error) => return Err(error),
+        };
+        for folder in folders {
+            let folder = folder?;
+            let name = folder.file_name().to_string_lossy().into_owned();
+            if self.folder.as_ref().is_some_and(|wanted| *wanted != name) || !folder.file_type()?.is_dir() {
+                continue;
+            }
+            for file in fs::read_dir(folder.path())? {
+                let file = file?;
+                let day = day_of_file(&file.file_name().to_string_lossy());
+                if let Some(day) = day.filter(|day| self.from.is_none_or(|from| *day >= from)) {
+                    files.push((day, name.clone(), file.path()));
+                }
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+}

@@ -1,0 +1,180 @@
+use std::time::Duration;
+
+use bson::{Bson, DateTime, Document};
+use portcullis::app::App;
+use portcullis::json;
+use portcullis::text::excerpt;
+use portcullis_functions::{Call, CallError, ConsoleLevel, ConsoleLine, Entry, Returned};
+use serde_json::{Map, Value, json};
+
+use crate::functions::{hides_arguments, private};
+
+use super::redaction::{Redaction, hidden};
+
+/// How large arguments may be that are kept, in bytes of BSON.
+const MAX_ARGUMENTS: usize = 4096;
+
+/// How much of a name or an id is kept, in characters.
+const MAX_NAME: usize = 128;
+
+/// How much of an error is kept, in characters.
+const MAX_ERROR: usize = 8192;
+
+/// What is known before a call.
+pub(crate) struct Begun {
+    time: DateTime,
+    function: String,
+    user: String,
+    entry: &'static str,
+    arguments: Arguments,
+    /// What of the arguments are passwords, tokens and the like, so that they are left out where the function shows them.
+    hidden: Vec<String>,
+}
+
+enum Arguments {
+    Hidden,
+    TooLarge,
+    Kept(Vec<Bson>),
+}
+
+impl Begun {
+    pub(super) fn of(app: &App, call: &Call) -> Self {
+        let is_small = fits(&call.arguments);
+        let arguments = match (hides_arguments(app, call), is_small) {
+            (true, _) => Arguments::Hidden,
+            (false, false) => Arguments::TooLarge,
+            (false, true) => Arguments::Kept(call.arguments.clone()),
+        };
+        Self {
+            time: DateTime::now(),
+            function: excerpt(&call.function, MAX_NAME),
+            user: excerpt(&call.user.id, MAX_NAME),
+            entry: name(call.entry),
+            arguments,
+            hidden: hidden(&call.arguments),
+        }
+    }
+}
+
+/// What became of a call.
+pub(super) struct Record {
+    begun: Begun,
+    took: Duration,
+    console: Vec<ConsoleLine>,
+    error: Option<Failed>,
+}
+
+struct Failed {
+    code: &'static str,
+    message: String,
+    /// What only an operator may be told: the position in the author's file, or why it could not run.
+    private: Option<String>,
+}
+
+impl Record {
+    pub(super) fn of(begun: Begun, took: Duration, result: &Result<Returned, CallError>) -> Self {
+        let (console, error) = match result {
+            Ok(returned) => (returned.console.clone(), None),
+            Err(error) => {
+                let message = excerpt(&error.to_string(), MAX_ERROR);
+                (error.console().to_vec(), Some(Failed { code: error.code(), message, private: private(error) }))
+            }
+        };
+        Self { begun, took, console, error }
+    }
+
+    pub(super) const fn time(&self) -> DateTime {
+        self.begun.time
+    }
+
+    /// As it is written, without what nobody may read.
+    pub(super) fn to_json(&self, redaction: &Redaction) -> Value {
+        let Begun { time, function, user, entry, arguments, hidden } = &self.begun;
+        let clean = |text: &str| redaction.text(text, hidden);
+        let mut record = Map::new();
+        record.insert("time".into(), json!(time.try_to_rfc3339_string().unwrap_or_default()));
+        record.insert("function".into(), json!(clean(function)));
+        record.insert("entry".into(), json!(entry));
+        if !user.is_empty() {
+            record.insert("user".into(), json!(user));
+        }
+        record.insert("milliseconds".into(), json!(u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX)));
+        match arguments {
+            Arguments::Hidden => {}
+            Arguments::TooLarge => {
+                record.insert("arguments".into(), json!("larger than is kept"));
+            }
+            Arguments::Kept(arguments) => {
+                let mut arguments = json::from_bson(&Bson::Array(arguments.clone()));
+                redaction.value(&mut arguments, hidden);
+                record.insert("arguments".into(), arguments);
+            }
+        }
+        if !self.console.is_empty() {
+            let lines = self.console.iter();
+            let lines: Value =
+                lines.map(|line| json!({ "level": level(line.level), "text": clean(&line.text) })).collect();
+            record.insert("console".into(), lines);
+        }
+        if let Some(Failed { code, message, private }) = &self.error {
+            let place = private.as_deref().map(clean);
+            record.insert("error".into(), json!({ "code": code, "message": clean(message), "place": place }));
+        }
+        Value::Object(record)
+    }
+}
+
+/// Whether arguments are small enough to be kept; it looks at no more of them than that takes.
+fn fits(arguments: &[Bson]) -> bool {
+    let mut left = MAX_ARGUMENTS;
+    arguments.iter().all(|argument| take(argument, &mut left))
+}
+
+fn take(value: &Bson, left: &mut usize) -> bool {
+    let own = match value {
+        Bson::String(text) | Bson::Symbol(text) | Bson::JavaScriptCode(text) => text.len(),
+        Bson::Binary(binary) => binary.bytes.len(),
+        Bson::RegularExpression(regex) => regex.pattern.len(),
+        Bson::JavaScriptCodeWithScope(code) => code.code.len(),
+        _ => 0,
+    };
+    let Some(rest) = left.checked_sub(own.saturating_add(8)) else { return false };
+    *left = rest;
+    let fields = |document: &Document, left: &mut usize| {
+        document.iter().all(|(key, value)| match left.checked_sub(key.len()) {
+            Some(rest) => {
+                *left = rest;
+                take(value, left)
+            }
+            None => false,
+        })
+    };
+    match value {
+        Bson::Array(elements) => elements.iter().all(|element| take(element, left)),
+        Bson::Document(document) => fields(document, left),
+        Bson::JavaScriptCodeWithScope(code) => fields(&code.scope, left),
+        _ => true,
+    }
+}
+
+const fn name(entry: Entry) -> &'static str {
+    match entry {
+        Entry::Client => "client",
+        Entry::Endpoint => "endpoint",
+        Entry::Webhook => "webhook",
+        Entry::Trigger => "trigger",
+        Entry::UserCreation => "user creation",
+        Entry::Login => "login",
+        Entry::Rule => "rule",
+        Entry::Command => "command",
+        _ => "other",
+    }
+}
+
+const fn level(level: ConsoleLevel) -> &'static str {
+    match level {
+        ConsoleLevel::Warn => "warn",
+        ConsoleLevel::Error => "error",
+        _ => "log",
+    }
+}

@@ -1,0 +1,184 @@
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender};
+
+use bson::DateTime;
+use serde_json::json;
+
+use super::days::{day_of, day_of_file, file_of, folder_of};
+use super::record::Record;
+use super::redaction::Redaction;
+
+/// How large the file of a day becomes at most, in bytes.
+const MAX_DAY: u64 = 64 * 1024 * 1024;
+
+/// How many calls are written together at most.
+const BATCH: usize = 256;
+
+pub(super) enum Message {
+    Line(Box<Line>),
+    /// Says when all before it is written.
+    Flush(SyncSender<()>),
+}
+
+/// A call of an application.
+pub(super) struct Line {
+    pub(super) application: Arc<str>,
+    pub(super) redaction: Arc<Redaction>,
+    pub(super) record: Record,
+}
+
+/// Writes calls, on a thread of its own.
+pub(super) struct Writer {
+    directory: PathBuf,
+    days: i64,
+    dropped: Arc<AtomicU64>,
+    /// The day on which old files were removed last.
+    pruned: i64,
+    max_day: u64,
+}
+
+impl Writer {
+    pub(super) fn new(directory: PathBuf, days: u32, dropped: Arc<AtomicU64>) -> io::Result<Self> {
+        make(&directory)?;
+        let today = day_of(DateTime::now());
+        let writer = Self { directory, days: i64::from(days), dropped, pruned: today, max_day: MAX_DAY };
+        writer.prune(today);
+        Ok(writer)
+    }
+
+    pub(super) fn run(mut self, receiver: &Receiver<Message>) {
+        while let Ok(first) = receiver.recv() {
+            let mut flushed = Vec::new();
+            let mut lines = Vec::new();
+            let more = std::iter::from_fn(|| receiver.try_recv().ok()).take(BATCH);
+            for message in std::iter::once(first).chain(more) {
+                match message {
+                    Message::Line(line) => lines.push(line),
+                    Message::Flush(done) => flushed.push(done),
+                }
+            }
+            self.write(&lines);
+            for done in flushed {
+                let _ = done.try_send(());
+            }
+        }
+    }
+
+    fn write(&mut self, lines: &[Box<Line>]) {
+        let mut texts: BTreeMap<(String, i64), Vec<u8>> = BTreeMap::new();
+        for line in lines {
+            let place = (folder_of(&line.application), day_of(line.record.time()));
+            let text = texts.entry(place).or_default();
+            text.extend_from_slice(line.record.to_json(&line.redaction).to_string().as_bytes());
+            text.push(b'\n');
+        }
+        let dropped = self.dropped.swap(0, Ordering::Relaxed);
+        if dropped > 0 {
+            tracing::warn!(dropped, "calls came faster than their log is written");
+            for text in texts.values_mut().take(1) {
+                let time = DateTime::now().try_to_rfc3339_string().unwrap_or_default();
+                text.extend_from_slice(format!("{}\n", json!({ "time": time, "left_out": dropped })).as_bytes());
+            }
+        }
+        for ((folder, day), text) in &texts {
+            let path = self.directory.join(folder).join(file_of(*day));
+            if let Err(error) = self.append(&path, text) {
+                tracing::error!(%error, "the log of calls cannot be written");
+            }
+        }
+        let today = day_of(DateTime::now());
+        if today != self.pruned {
+            self.pruned = today;
+            self.prune(today);
+        }
+    }
+
+    fn append(&self, path: &Path, text: &[u8]) -> io::Result<()> {
+        if let Some(folder) = path.parent() {
+            make(folder)?;
+        }
+        let mut file: File = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+        let size = file.metadata()?.len();
+        if size >= self.max_day {
+            return Ok(());
+        }
+        if size.saturating_add(u64::try_from(text.len()).unwrap_or(u64::MAX)) >= self.max_day {
+            tracing::warn!("the log of calls of this day is full: later calls of this day are not kept");
+            // It ends with a line that says so, and is over the limit by that.
+            let time = DateTime::now().try_to_rfc3339_string().unwrap_or_default();
+            let mut last = text.to_vec();
+            last.extend_from_slice(format!("{}\n", json!({ "time": time, "is_full": true })).as_bytes());
+            return file.write_all(&last);
+        }
+        file.write_all(text)
+    }
+
+    /// Removes the files of days that are no longer kept.
+    fn prune(&self, today: i64) {
+        let oldest = today.saturating_sub(self.days).saturating_add(1);
+        let folders = fs::read_dir(&self.directory).into_iter().flatten().flatten();
+        let files = folders.filter_map(|folder| fs::read_dir(folder.path()).ok()).flatten().flatten();
+        for file in files {
+            if day_of_file(&file.file_name().to_string_lossy()).is_some_and(|day| day < oldest)
+                && let Err(error) = fs::remove_file(file.path())
+            {
+                tracing::warn!(%error, "an old log of calls cannot be removed");
+            }
+        }
+    }
+}
+
+/// Makes a directory into which nobody else may look.
+fn make(directory: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> PathBuf {
+        std::env::temp_dir().join(format!("portcullis-call-log-{}", bson::oid::ObjectId::new().to_hex()))
+    }
+
+    #[test]
+    fn files_of_days_that_are_no_longer_kept_are_removed_and_no_others() {
+        let directory = folder();
+        make(&directory.join("shop")).unwrap();
+        let today = day_of(DateTime::now());
+        for day in [today, today - 1, today - 2, today - 30] {
+            fs::write(directory.join("shop").join(file_of(day)), "").unwrap();
+        }
+        fs::write(directory.join("shop/notes.txt"), "").unwrap();
+        Writer::new(directory.clone(), 2, Arc::default()).unwrap();
+        let mut left: Vec<String> = fs::read_dir(directory.join("shop"))
+            .unwrap()
+            .map(|file| file.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        left.sort();
+        assert_eq!(left, [file_of(today - 1), file_of(today), "notes.txt".to_owned()]);
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn the_file_of_a_day_grows_no_further_than_to_its_bound() {
+        let directory = folder();
+        let mut writer = Writer::new(directory.clone(), 2, Arc::default()).unwrap();
+        writer.max_day = 100;
+        let path = directory.join("shop").join("2026-01-01.ndjson");
+        for _ in 0..10 {
+            writer.append(&path, b"{\"function\": \"one that is called\"}\n").unwrap();
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(text.matches("function").count(), 3);
+        assert_eq!(text.matches("is_full").count(), 1);
+        assert!(text.ends_with("\"is_full\":true}\n"));
+        fs::remove_dir_all(directory).unwrap();
+    }
+}

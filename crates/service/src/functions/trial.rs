@@ -1,0 +1,97 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bson::{Bson, Document, doc};
+use portcullis::app::{App, Secrets};
+use portcullis::user::User;
+use portcullis_functions::{ActionName, BackendError, DataAction, Options, Rights};
+use portcullis_store::EmbeddedDocuments;
+
+use super::{Functions, Known};
+use crate::data::{Data, Reserved};
+use crate::error::ServiceError;
+
+/// The functions of an application over a store in memory, for tests of them: what they write is gone with it.
+pub struct Trial {
+    functions: Arc<Functions>,
+    /// The data source in whose name documents are put there and read.
+    service: String,
+}
+
+/// What is there when a trial begins.
+#[derive(Clone, Debug, Default)]
+pub struct TrialContent {
+    /// The users whom functions may run as.
+    pub users: Vec<User>,
+    /// The documents by namespace, in insertion order.
+    pub documents: BTreeMap<String, Vec<Document>>,
+}
+
+impl Trial {
+    /// Makes the functions ready.
+    ///
+    /// # Errors
+    /// The store cannot be made, or does not take the documents.
+    pub async fn open(
+        app: Arc<App>,
+        secrets: Secrets,
+        content: TrialContent,
+        options: Options,
+    ) -> Result<Self, ServiceError> {
+        let service = app.data_sources.first().map_or_else(|| "mongodb-atlas".to_owned(), |source| source.name.clone());
+        let documents = EmbeddedDocuments::in_memory()?;
+        let data = Arc::new(Data::new(app, secrets, documents.into(), Reserved::default()));
+        let functions = Functions::new(&data, Known::Given(content.users), options, None);
+        let trial = Self { functions, service };
+        for (namespace, documents) in content.documents {
+            if documents.is_empty() {
+                continue;
+            }
+            let documents: Vec<Bson> = documents.into_iter().map(Bson::Document).collect();
+            let arguments = doc! { "documents": documents, "ordered": true };
+            trial.act(&namespace, ActionName::InsertMany, arguments).await?;
+        }
+        Ok(trial)
+    }
+
+    /// The functions.
+    #[must_use]
+    pub const fn functions(&self) -> &Arc<Functions> {
+        &self.functions
+    }
+
+    /// The documents of a collection, in the order of their `_id`s.
+    ///
+    /// # Errors
+    /// The namespace is none.
+    pub async fn documents(&self, namespace: &str) -> Result<Vec<Document>, ServiceError> {
+        let arguments = doc! { "filter": {}, "sort": { "_id": 1 }, "limit": portcullis_functions::MAX_DOCUMENTS };
+        let found = self.act(namespace, ActionName::Find, arguments).await?;
+        let Bson::Array(found) = found else { return Ok(Vec::new()) };
+        Ok(found
+            .into_iter()
+            .filter_map(|document| match document {
+                Bson::Document(document) => Some(document),
+                _ => None,
+            })
+            .collect())
+    }
+
+    async fn act(&self, namespace: &str, name: ActionName, arguments: Document) -> Result<Bson, ServiceError> {
+        let (database, collection) = namespace.split_once('.').unwrap_or((namespace, ""));
+        let action = DataAction {
+            rights: Rights::System,
+            service: self.service.clone(),
+            database: database.to_owned(),
+            collection: Some(collection.to_owned()),
+            name,
+            arguments,
+            transaction: None,
+            request: None,
+            by_rule: false,
+        };
+        let failed =
+            |error: BackendError| ServiceError::Trial { namespace: namespace.to_owned(), reason: error.message };
+        self.functions.backend().data(action).await.map_err(failed)
+    }
+}
