@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use bson::{DateTime, Document, RawDocumentBuf, doc};
+use expect_test::expect;
 use portcullis::access::{Guard, Query};
 use portcullis::app::{App, FileFinding};
 use portcullis::eval::{Context, EvalError};
@@ -64,7 +65,7 @@ fn a_context_is_of_the_time_at_which_it_was_made() {
         r#"{"roles": [{"name": "R", "apply_when": {"until": {"$gt": "%%now"}}, "read": true}]}"#,
         Context::new().with_user(User::new("u")).without_now(),
     );
-    assert!(unsupplied.plan().unwrap_err().to_string().contains("the time was not supplied"));
+    expect!["the time was not supplied (`%%now`)"].assert_eq(&unsupplied.plan().unwrap_err().to_string());
 }
 
 /// Tells of insertions.

@@ -5,9 +5,11 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Stdio};
 
+use expect_test::expect;
 use serde_json::{Value, json};
 
-use crate::accounts::{Said, State};
+use crate::accounts::State;
+use crate::said::Said;
 
 const NOTES: &str = "fixtures/served/notes";
 
@@ -24,14 +26,12 @@ impl State {
             .unwrap();
         // A command that does not read its input closes it.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        let output = child.wait_with_output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Said { exit: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
+        Said::of(child.wait_with_output().unwrap()).redacted(&self.path(""), "<directory>/")
     }
 
     fn json_on(&self, store: &str, arguments: &[&str], input: &str) -> Value {
         let said = self.on(store, &[arguments, &["--json"]].concat(), input);
-        assert_eq!(said.exit, 0, "{arguments:?}\n{}{}", said.stdout, said.stderr);
+        assert_eq!(said.exit, 0, "{arguments:?}\n{said}");
         serde_json::from_str(&said.stdout).unwrap()
     }
 }
@@ -89,20 +89,48 @@ fn users_and_keys_that_are_made_log_in_where_they_are_served() {
     let state = State::new("administered");
     let made = state.json_on("data.redb", &["users", "add", "ken@example.com"], "a password\n");
     let ken = made["user_id"].as_str().unwrap();
-    assert_eq!(state.on("data.redb", &["users", "add", "ken@example.com"], "a password").exit, 1, "it is taken");
-    let short = state.on("data.redb", &["users", "add", "zoe@example.com"], "short");
-    assert!(short.exit == 1 && short.stderr.contains("between 6 and 128 characters"), "{}", short.stderr);
+    state.on("data.redb", &["users", "add", "ken@example.com"], "a password").is(&expect![[r#"
+        exit: 1
+        stderr:
+        error: name already in use
+    "#]]);
+    state.on("data.redb", &["users", "add", "zoe@example.com"], "short").is(&expect![[r#"
+        exit: 1
+        stderr:
+        error: password must be between 6 and 128 characters
+    "#]]);
     let key = state.json_on("data.redb", &["keys", "create", "reports"], "");
-    let listed = state.on("data.redb", &["keys", "list"], "").stdout;
-    assert!(listed.contains("reports") && !listed.contains(key["key"].as_str().unwrap()), "{listed}");
-    assert_eq!(state.on("data.redb", &["keys", "create", "reports"], "").exit, 1);
-    assert_eq!(state.json_on("data.redb", &["keys", "create", "other"], "")["name"], "other");
-    assert!(state.on("data.redb", &["keys", "disable", "reports"], "").stdout.starts_with("disabled "));
-    assert!(state.on("data.redb", &["keys", "list"], "").stdout.contains("  disabled  reports"));
+    let id = key["_id"].as_str().unwrap();
+    let listed = state.on("data.redb", &["keys", "list"], "");
+    assert!(!listed.stdout.contains(key["key"].as_str().unwrap()), "{listed}");
+    listed.redacted(id, "<id>").is(&expect![[r#"
+        exit: 0
+        stdout:
+        <id>  enabled  reports
+    "#]]);
+    state.on("data.redb", &["keys", "create", "reports"], "").is(&expect![[r#"
+        exit: 1
+        stderr:
+        error: API key with name already exists
+    "#]]);
+    let other = state.json_on("data.redb", &["keys", "create", "other"], "");
+    state.on("data.redb", &["keys", "disable", "reports"], "").redacted(id, "<id>").is(&expect![[""]]);
+    let listed = state.on("data.redb", &["keys", "list"], "");
+    let other_id = other["_id"].as_str().unwrap();
+    listed.redacted(id, "<id>").redacted(other_id, "<other>").is(&expect![[""]]);
     assert_eq!(state.json_on("data.redb", &["keys", "enable", "reports"], "")["enabled"]["disabled"], false);
-    assert_eq!(state.on("data.redb", &["keys", "disable", "nothing"], "").exit, 1);
-    assert_eq!(state.on("data.redb", &["keys", "delete", "other"], "").exit, 0);
-    assert_eq!(state.on("data.redb", &["keys", "delete", "other"], "").exit, 1);
+    state.on("data.redb", &["keys", "disable", "nothing"], "").is(&expect![[""]]);
+    let deleted = state.on("data.redb", &["keys", "delete", "other"], "");
+    deleted.redacted(other_id, "<id>").is(&expect![[r#"
+        exit: 0
+        stdout:
+        deleted <id>  other
+    "#]]);
+    state.on("data.redb", &["keys", "delete", "other"], "").is(&expect![[r#"
+        exit: 1
+        stderr:
+        error: API key not found
+    "#]]);
 
     let server = Server::start(&state);
     let (status, login) = server.log_in_by("ken@example.com", "a password");
@@ -114,10 +142,21 @@ fn users_and_keys_that_are_made_log_in_where_they_are_served() {
     fs::write(&password, "another one\r\n").unwrap();
     let set = ["users", "set-password", "ken@example.com", "--password-file", &password];
     assert_eq!(state.json_on("data.redb", &set, ""), json!({ "ended": 1, "disabled_keys": 0 }));
-    let unknown = state.on("data.redb", &["users", "set-password", "Ken@example.com"], "another one");
-    assert!(unknown.exit == 1 && unknown.stderr.contains("user not found"), "{}", unknown.stderr);
-    assert_eq!(state.on("data.redb", &["users", "confirm", "ken@example.com"], "").stdout, "already confirmed\n");
-    assert_eq!(state.on("data.redb", &["users", "confirm", "zoe@example.com"], "").exit, 1);
+    state.on("data.redb", &["users", "set-password", "Ken@example.com"], "another one").is(&expect![[r#"
+        exit: 1
+        stderr:
+        error: user not found
+    "#]]);
+    state.on("data.redb", &["users", "confirm", "ken@example.com"], "").is(&expect![[r#"
+        exit: 0
+        stdout:
+        already confirmed
+    "#]]);
+    state.on("data.redb", &["users", "confirm", "zoe@example.com"], "").is(&expect![[r#"
+        exit: 1
+        stderr:
+        error: user not found
+    "#]]);
     let server = Server::start(&state);
     assert_eq!(server.log_in_by("ken@example.com", "a password").1["error_code"], "InvalidPassword");
     assert_eq!(server.log_in_by("ken@example.com", "another one").0, "200");
@@ -131,7 +170,10 @@ fn an_export_is_what_an_import_takes() {
     state.json_on("data.redb", &["users", "add", "ken@example.com"], "a password");
     let exported = state.on("data.redb", &["users", "export"], "");
     assert_eq!(exported.exit, 0, "{}", exported.stderr);
-    assert!(exported.stderr.contains("6 users exported, without passwords"), "{}", exported.stderr);
+    expect![[r#"
+        note: 6 users exported, without passwords, API keys, sessions and custom data
+    "#]]
+    .assert_eq(&exported.stderr);
     for secret in ["argon2", "hash", "a password"] {
         assert!(!exported.stdout.contains(secret), "{}", exported.stdout);
     }
@@ -155,8 +197,10 @@ fn an_address_that_is_registered_by_another_is_told() {
     let state = State::new("registered");
     state.json_on("data.redb", &["users", "add", "ken@example.com"], "a password");
     let user = r#"{"_id": "65a0000000000000000000b2", "identities": [{"id": "65b0000000000000000000b2", "provider_type": "local-userpass", "provider_data": {"email": "ken@example.com"}}]}"#;
-    let said = state.on("data.redb", &["users", "import", "-"], user);
-    assert_eq!(said.exit, 1);
-    assert!(said.stdout.contains("the e-mail address is registered by another"), "{}", said.stdout);
-    assert!(said.stdout.contains("1 user added"), "{}", said.stdout);
+    state.on("data.redb", &["users", "import", "-"], user).is(&expect![[r#"
+        exit: 1
+        stdout:
+        line 1: the user `65a0000000000000000000b2` is there, but the e-mail address is registered by another: no mail gives it a password
+        1 user added, 0 unchanged, 1 refused
+    "#]]);
 }

@@ -16,6 +16,7 @@ mod cli;
 mod club;
 mod expressions;
 mod readme;
+mod said;
 mod supplied;
 mod watch;
 mod words;

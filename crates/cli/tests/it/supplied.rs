@@ -5,6 +5,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use expect_test::expect;
+
+use crate::said::Said;
+
 /// An application whose custom data are in `db.users`, in a folder of its own.
 struct World(PathBuf);
 
@@ -60,8 +64,7 @@ impl World {
         fs::write(path, text).unwrap();
     }
 
-    /// Exit code, standard output and standard error.
-    fn run(&self, arguments: &[&str]) -> (i32, String, String) {
+    fn run(&self, arguments: &[&str]) -> Said {
         let output = Command::new(env!("CARGO_BIN_EXE_portcullis"))
             .args(arguments)
             .current_dir(&self.0)
@@ -69,102 +72,255 @@ impl World {
             .env_remove("PORTCULLIS_STORE")
             .output()
             .unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+        Said::of(output)
     }
 
-    fn decide(&self, more: &[&str]) -> (i32, String, String) {
+    fn decide(&self, more: &[&str]) -> Said {
         self.run(&[&["decide", "read", r#"{"a": 1}"#, "--app", "app", "--in", "db.things"][..], more].concat())
-    }
-
-    #[track_caller]
-    fn answers(&self, more: &[&str], exit: i32, said: &str, noted: &str) {
-        let (code, stdout, stderr) = self.decide(more);
-        assert!(code == exit && stdout.contains(said) && stderr.contains(noted), "{code}\n{stdout}\n{stderr}");
     }
 }
 
 #[test]
 fn custom_data_that_were_not_supplied_deny_and_say_the_way_out() {
-    for (name, roles) in [("blocked", BLOCKED_OUT), ("not-blocked", NOT_BLOCKED)] {
+    for (name, roles, [blocked, unknown, explained, allowed]) in [
+        (
+            "blocked",
+            BLOCKED_OUT,
+            [
+                expect![[r#"
+                    exit: 1
+                    stdout:
+                    denied as `blocked`: the role's `read` does not hold
+                "#]],
+                expect![[r#"
+                    exit: 1
+                    stdout:
+                    denied as `blocked`: a rule that decides could not be evaluated
+                      error: the custom data of the user was not loaded (`%%user.custom_data`)
+                    stderr:
+                    note: the custom data of the user was not loaded (`%%user.custom_data`): with an application pass --custom-data FILE, the documents of its collection of custom data; or write the user's into the object of --user, `"custom_data": {…}`, or null if the user has none
+                "#]],
+                expect![[r#"
+                    exit: 1
+                    stdout:
+                    denied as `blocked`: a rule that decides could not be evaluated
+                      error: the custom data of the user was not loaded (`%%user.custom_data`)
+                      error   role `blocked`: apply_when: {"%%user.custom_data.blocked":true}
+                                left: not supplied: the custom data of the user was not loaded (`%%user.custom_data`)   right: true
+                                error: the custom data of the user was not loaded (`%%user.custom_data`)
+                    stderr:
+                    note: the custom data of the user was not loaded (`%%user.custom_data`): with an application pass --custom-data FILE, the documents of its collection of custom data; or write the user's into the object of --user, `"custom_data": {…}`, or null if the user has none
+                "#]],
+                expect![[r#"
+                    exit: 0
+                    stdout:
+                    allowed as `all`
+                    { "a": 1 }
+                "#]],
+            ],
+        ),
+        (
+            "not-blocked",
+            NOT_BLOCKED,
+            [
+                expect![[r#"
+                    exit: 1
+                    stdout:
+                    denied: no role applies
+                "#]],
+                expect![[r#"
+                    exit: 1
+                    stdout:
+                    denied as `ok`: a rule that decides could not be evaluated
+                      error: the custom data of the user was not loaded (`%%user.custom_data`)
+                    stderr:
+                    note: the custom data of the user was not loaded (`%%user.custom_data`): with an application pass --custom-data FILE, the documents of its collection of custom data; or write the user's into the object of --user, `"custom_data": {…}`, or null if the user has none
+                "#]],
+                expect![[r#"
+                    exit: 1
+                    stdout:
+                    denied as `ok`: a rule that decides could not be evaluated
+                      error: the custom data of the user was not loaded (`%%user.custom_data`)
+                      error   role `ok`: apply_when: not
+                        error   {"%%user.custom_data.blocked":{"$eq":true}}
+                                  left: not supplied: the custom data of the user was not loaded (`%%user.custom_data`)   right: true
+                                  error: the custom data of the user was not loaded (`%%user.custom_data`)
+                    stderr:
+                    note: the custom data of the user was not loaded (`%%user.custom_data`): with an application pass --custom-data FILE, the documents of its collection of custom data; or write the user's into the object of --user, `"custom_data": {…}`, or null if the user has none
+                "#]],
+                expect![[r#"
+                    exit: 0
+                    stdout:
+                    allowed as `ok`
+                    { "a": 1 }
+                "#]],
+            ],
+        ),
+    ] {
         let world = World::new(name, roles);
-        world.answers(&[&U1[..], &["--custom-data", "profiles.json"]].concat(), 1, "denied", "");
-        world.answers(&U1, 1, "error: the custom data of the user was not loaded", "pass --custom-data FILE");
-        world.answers(&U1, 1, "denied", "pass --custom-data FILE");
-        world.answers(&["--user", r#"{"id": "u1", "custom_data": null}"#], 0, "allowed", "");
-        world.answers(&["--user", r#"{"id": "u2"}"#, "--custom-data", "profiles.json"], 0, "allowed", "");
-        let said = world.decide(&[&U1[..], &["--explain"]].concat());
-        assert!(said.1.contains("left: not supplied: the custom data"), "{}", said.1);
-        let (code, _, stderr) = world.run(&["query", "db.things", "--app", "app", "--user", r#"{"id": "u1"}"#]);
-        assert!(code == 2 && stderr.contains("pass --custom-data FILE"), "{stderr}");
+        world.decide(&[&U1[..], &["--custom-data", "profiles.json"]].concat()).is(&blocked);
+        world.decide(&U1).is(&unknown);
+        world.decide(&[&U1[..], &["--explain"]].concat()).is(&explained);
+        let without = world.decide(&["--user", r#"{"id": "u1", "custom_data": null}"#]);
+        let of_another = world.decide(&["--user", r#"{"id": "u2"}"#, "--custom-data", "profiles.json"]);
         // An application without custom data: nobody has any.
         world.configure(false);
-        world.answers(&U1, 0, "allowed", "");
+        let disabled = world.decide(&U1);
         fs::remove_file(world.0.join("app/auth/custom_user_data.json")).unwrap();
-        world.answers(&U1, 0, "allowed", "");
+        Said::alike([without, of_another, disabled, world.decide(&U1)]).is(&allowed);
     }
+    let queries = [("query-blocked", BLOCKED_OUT), ("query-not-blocked", NOT_BLOCKED)].map(|(name, roles)| {
+        let world = World::new(name, roles);
+        world.run(&["query", "db.things", "--app", "app", "--user", r#"{"id": "u1"}"#])
+    });
+    Said::alike(queries).is(&expect![[r#"
+        exit: 2
+        stderr:
+        error: the rules need input that was not supplied: the custom data of the user was not loaded (`%%user.custom_data`): with an application pass --custom-data FILE, the documents of its collection of custom data; or write the user's into the object of --user, `"custom_data": {…}`, or null if the user has none
+    "#]]);
 }
 
 #[test]
 fn custom_data_looked_up_in_the_wrong_place_are_an_error() {
     let world = World::new("wrong-place", NOT_BLOCKED);
     let with = |path: &'static str| [&U1[..], &["--custom-data", path]].concat();
-    world.answers(&with("wrong.json"), 2, "", "none of the documents has the field `uid`");
-    world.answers(&with("app"), 2, "", "no file for the collection `db.users`");
+    world.decide(&with("wrong.json")).is(&expect![[r#"
+        exit: 2
+        stderr:
+        error: cannot read the custom data: none of the documents has the field `uid` with a string or an ObjectId as the user ID: `wrong.json`
+    "#]]);
+    world.decide(&with("app")).is(&expect![[r#"
+        exit: 2
+        stderr:
+        error: cannot read the custom data: the directory `app` contains no file for the collection `db.users`: name it after the collection, with the ending .json, .jsonl or .ndjson
+    "#]]);
     world.write("folder/things.json", r#"{"uid": "u1"}"#);
-    world.answers(&with("folder"), 2, "", "no file for the collection `db.users`");
+    world.decide(&with("folder")).is(&expect![[r#"
+        exit: 2
+        stderr:
+        error: cannot read the custom data: the directory `folder` contains no file for the collection `db.users`: name it after the collection, with the ending .json, .jsonl or .ndjson
+    "#]]);
     world.write("folder/users.json", r#"{"uid": "u1", "blocked": true}"#);
-    world.answers(&with("folder"), 1, "denied", "");
+    world.decide(&with("folder")).is(&expect![[r#"
+        exit: 1
+        stdout:
+        denied: no role applies
+    "#]]);
     world.write("empty.json", "");
-    world.answers(&with("empty.json"), 0, "allowed", "is empty: no user has custom data");
+    world.decide(&with("empty.json")).is(&expect![[r#"
+        exit: 0
+        stdout:
+        allowed as `ok`
+        { "a": 1 }
+        stderr:
+        note: `empty.json` is empty: no user has custom data
+    "#]]);
     world.write("none.json", "[]");
-    world.answers(&with("none.json"), 0, "allowed", "is empty: no user has custom data");
-    for no_id in [r#"{"uid": 1, "blocked": true}"#, r#"{"uid": ["u1"], "blocked": true}"#, r#"{"uid": null}"#] {
+    world.decide(&with("none.json")).is(&expect![[r#"
+        exit: 0
+        stdout:
+        allowed as `ok`
+        { "a": 1 }
+        stderr:
+        note: `none.json` is empty: no user has custom data
+    "#]]);
+    let no_ids = [r#"{"uid": 1, "blocked": true}"#, r#"{"uid": ["u1"], "blocked": true}"#, r#"{"uid": null}"#];
+    let answers = no_ids.map(|no_id| {
         world.write("no-ids.json", no_id);
-        world.answers(
-            &with("no-ids.json"),
-            2,
-            "",
-            "none of the documents has the field `uid` with a string or an ObjectId",
-        );
-    }
+        world.decide(&with("no-ids.json"))
+    });
+    Said::alike(answers).is(&expect![[r#"
+        exit: 2
+        stderr:
+        error: cannot read the custom data: none of the documents has the field `uid` with a string or an ObjectId as the user ID: `no-ids.json`
+    "#]]);
     world.write("rules.json", &format!(r#"{{"roles": {NOT_BLOCKED}}}"#));
     let rules = ["decide", "read", "{}", "--rules", "rules.json", "--user", r#"{"id": "u1"}"#];
-    let (code, _, stderr) = world.run(&[&rules[..], &["--custom-data", "profiles.json"]].concat());
-    assert!(code == 2 && stderr.contains("--custom-data belongs to --app"), "{stderr}");
+    world.run(&[&rules[..], &["--custom-data", "profiles.json"]].concat()).is(&expect![[r#"
+        exit: 2
+        stderr:
+        error: --custom-data belongs to --app, which says in which field of its documents the user's id is; with --rules write `"custom_data": {…}` into the object of --user
+    "#]]);
 }
 
 #[test]
 fn a_denial_for_want_of_a_user_says_so() {
     let world = World::new("nobody", OWNER);
-    world.answers(&[], 1, "error: no user was supplied", "pass the user with --user");
-    let (_, stdout, _) = world.decide(&["--explain"]);
-    assert!(stdout.contains("not supplied: no user was supplied"), "{stdout}");
+    world.decide(&[]).is(&expect![[r#"
+        exit: 1
+        stdout:
+        denied as `owner`: a rule that decides could not be evaluated
+          error: no user was supplied (`%%user`)
+        stderr:
+        note: no user was supplied (`%%user`): pass the user with --user '{"id": "…"}', or with --token if there is an application
+    "#]]);
+    world.decide(&["--explain"]).is(&expect![[r#"
+        exit: 1
+        stdout:
+        denied as `owner`: a rule that decides could not be evaluated
+          error: no user was supplied (`%%user`)
+          error   role `owner`: apply_when: {"owner":"%%user.id"}
+                    left: missing   right: not supplied: no user was supplied (`%%user`)
+                    error: no user was supplied (`%%user`)
+        stderr:
+        note: no user was supplied (`%%user`): pass the user with --user '{"id": "…"}', or with --token if there is an application
+    "#]]);
     let rules = ["--app", "app", "--store", "documents.redb"];
     let insert = ["insert", "db.things", r#"{"_id": 1, "owner": "u1"}"#, "--as-system"];
-    let (code, _, stderr) = world.run(&[&insert[..], &rules].concat());
-    assert_eq!(code, 0, "{stderr}");
-    let (code, stdout, stderr) = world.run(&[&["find", "db.things"][..], &rules].concat());
-    assert!(code == 2 && stdout.is_empty() && stderr.contains("no user was supplied"), "{code} {stdout} {stderr}");
-    assert!(stderr.contains("--user '{\"id\""), "{stderr}");
-    let (code, stdout, _) = world.run(&[&["find", "db.things"][..], &rules, &U1].concat());
-    assert!(code == 0 && stdout.contains("u1"), "{stdout}");
-    let (code, _, stderr) = world.run(&[&["find", "db.things"][..], &rules, &["--user", r#"{"id": "u2"}"#]].concat());
-    assert_eq!(code, 1, "{stderr}");
+    let inserted = world.run(&[&insert[..], &rules].concat());
+    assert_eq!(inserted.exit, 0, "{inserted}");
+    let find = |user: &[&str]| world.run(&[&["find", "db.things"][..], &rules, user].concat());
+    find(&[]).is(&expect![[r#"
+        exit: 2
+        stderr:
+        error: the rules need input that was not supplied: no user was supplied (`%%user`): pass the user with --user '{"id": "…"}', or with --token if there is an application
+    "#]]);
+    find(&U1).is(&expect![[r#"
+        exit: 0
+        stdout:
+        {"_id":1,"owner":"u1"}
+    "#]]);
+    find(&["--user", r#"{"id": "u2"}"#]).is(&expect![[r#"
+        exit: 1
+    "#]]);
 }
 
 #[test]
 fn a_user_object_that_is_read_is_not_the_system_user() {
     let world = World::new("system", r#"[{"name": "nobody", "apply_when": false, "read": true}]"#);
-    world.answers(&["--user", r#"{"id": "s", "type": "system"}"#], 2, "", "use --as-system");
-    world.answers(&["--as-system"], 0, "allowed", "");
-    world.answers(&[&["--as-system"][..], &U1].concat(), 2, "", "--user");
-    let (code, stdout, _) = world.run(&["eval", r#"{"%%user.type": "system"}"#, "--as-system"]);
-    assert!(code == 0 && stdout.contains("true"), "{stdout}");
+    world.decide(&["--user", r#"{"id": "s", "type": "system"}"#]).is(&expect![[r#"
+        exit: 2
+        stderr:
+        error: --user: a user object cannot be the system user, who bypasses all rules; use --as-system instead of --user
+    "#]]);
+    world.decide(&["--as-system"]).is(&expect![[r#"
+        exit: 0
+        stdout:
+        allowed
+        { "a": 1 }
+    "#]]);
+    world.decide(&[&["--as-system"][..], &U1].concat()).is(&expect![[r#"
+        exit: 2
+        stderr:
+        error: the argument '--as-system' cannot be used with '--user <JSON|FILE>'
+
+        Usage: portcullis decide --app <DIR> --in <NAMESPACE> --as-system <OPERATION> <JSON|FILE|->...
+
+        For more information, try '--help'.
+    "#]]);
+    world.run(&["eval", r#"{"%%user.type": "system"}"#, "--as-system"]).is(&expect![[r#"
+        exit: 0
+        stdout:
+        true
+    "#]]);
     let test = r#"{"rules": {"roles": []}, "users": {"s": {"id": "s", "type": "system"}},
         "cases": [{"name": "the system user", "user": "s", "read": {"a": 1}, "expect": {"document": {"a": 1}}}]}"#;
     world.write("test.json", test);
-    assert_eq!(world.run(&["test", "test.json"]).0, 0);
+    world.run(&["test", "test.json"]).is(&expect![[r#"
+        exit: 0
+        stdout:
+        1 passed, 0 failed
+    "#]]);
 }
 
 #[test]
@@ -175,12 +331,20 @@ fn a_token_and_custom_data_are_not_silent_about_which_counts() {
     let (data, ada) = (at("example/hr.users.json"), at("example/ada-employee.json"));
     let world = World::new("token", OWNER);
     let login = ["login", &token, "--jwks", &jwks, "--app", &app, "--custom-data", &data, "--json"];
-    let (code, stdout, stderr) = world.run(&login);
-    assert_eq!(code, 0, "{stderr}");
-    world.write("login.json", &stdout);
+    let said = world.run(&login);
+    assert_eq!(said.exit, 0, "{said}");
+    world.write("login.json", &said.stdout);
     let decide = ["decide", "read", &ada, "--app", &app, "--in", "hr.employees", "--token", "login.json"];
-    let (code, _, stderr) = world.run(&[&decide[..], &["--custom-data", &data]].concat());
-    assert!(code < 2 && stderr.contains("using the token's custom data"), "{stderr}");
-    let (code, _, stderr) = world.run(&[&decide[..], &["--custom-data", &data, "--fresh", "live"]].concat());
-    assert!(code < 2 && !stderr.contains("using the token's custom data"), "{stderr}");
+    world.run(&[&decide[..], &["--custom-data", &data]].concat()).is(&expect![[r#"
+        exit: 1
+        stdout:
+        denied: no role applies
+        stderr:
+        note: using the token's custom data; --custom-data only takes effect with `--fresh live` or `--fresh SECONDS`
+    "#]]);
+    world.run(&[&decide[..], &["--custom-data", &data, "--fresh", "live"]].concat()).is(&expect![[r#"
+        exit: 1
+        stdout:
+        denied: no role applies
+    "#]]);
 }

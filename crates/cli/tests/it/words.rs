@@ -5,9 +5,12 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
+
+use expect_test::{Expect, expect};
 
 use crate::check;
+use crate::said::Said;
 
 #[test]
 fn commands_say_what_is_wrong_and_the_way_out() {
@@ -41,15 +44,9 @@ impl Drop for Tree {
     }
 }
 
-fn run(directory: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_portcullis")).args(arguments).current_dir(directory).output().unwrap()
-}
-
-/// The exit code, and all that is said.
-fn said(directory: &Path, arguments: &[&str]) -> (i32, String) {
-    let output = run(directory, arguments);
-    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
-    (output.status.code().unwrap(), text)
+fn run(directory: &Path, arguments: &[&str]) -> Said {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+    Said::of(command.args(arguments).current_dir(directory).output().unwrap())
 }
 
 const ROOT: (&str, &str) = ("app/realm_config.json", r#"{"config_version": 20210101, "name": "t", "app_id": "t"}"#);
@@ -81,51 +78,203 @@ fn an_error_in_one_part_keeps_no_finding_about_another_back() {
     let custom_data =
         ("app/auth/custom_user_data.json", CUSTOM_DATA.1.strip_suffix('}').unwrap().to_owned() + r#", "x": 1}"#);
     let sound: &[(&str, &str)] = &[ROOT, SOURCE, CUSTOM_DATA, THINGS, (USERS, OPEN)];
-    type Case<'c> = (&'c str, Vec<(&'c str, &'c str)>, &'c str);
+    type Case<'c> = (&'c str, Vec<(&'c str, &'c str)>, Expect);
     let cases: [Case<'_>; 5] = [
-        ("none", sound.to_vec(), ""),
-        ("schema", [sound, &[schema]].concat(), "keyword-unknown"),
-        ("role", [sound, &[(USERS, second)]].concat(), "expansion-unknown"),
-        ("template", [sound, &[(USERS, template)]].concat(), "template"),
-        ("custom-data", [sound, &[(custom_data.0, custom_data.1.as_str())]].concat(), ""),
+        (
+            "none",
+            sound.to_vec(),
+            expect![[r#"
+                exit: 1
+                stdout:
+                note[document-movable]: role `x` may change `uid`, by which it is chosen: its users can give the document away (user `u1` may turn {"_id":1,"uid":"u1"} into {"_id":1,"uid":"u2"})
+                  --> app/data_sources/m/db/users/rules.json:2:65  (/roles/0/write)
+                  2 | … [{"name": "x", "apply_when": {"uid": "%%user.id"}, "write": true}]}
+                    |                                                               ^^^^ to prevent this, write `"write": {"uid":"%%user.id"}` in the role, which sees the new document
+
+                error[custom-data-writable]: users of role `x` can write their own custom data, and rules trust `%%user.custom_data.role` (user `u1` may turn {"_id":1,"uid":"u1"} into {"_id":1,"uid":"u1","role":"admin"}, and a rule asks {"%%user.custom_data.role":"admin"})
+                  --> app/data_sources/m/db/users/rules.json:2:65  (/roles/0/write)
+                  2 | … [{"name": "x", "apply_when": {"uid": "%%user.id"}, "write": true}]}
+                    |                                                               ^^^^ write "write": false, or leave `write` out and give field rules with `write` to other fields than `role`
+
+                5 files: 1 error, 0 warnings, 1 note
+            "#]],
+        ),
+        (
+            "schema",
+            [sound, &[schema]].concat(),
+            expect![[r#"
+                exit: 1
+                stdout:
+                note[document-movable]: role `x` may change `uid`, by which it is chosen: its users can give the document away (user `u1` may turn {"_id":1,"uid":"u1"} into {"_id":1,"uid":"u2"})
+                  --> app/data_sources/m/db/users/rules.json:2:65  (/roles/0/write)
+                  2 | … [{"name": "x", "apply_when": {"uid": "%%user.id"}, "write": true}]}
+                    |                                                               ^^^^ to prevent this, write `"write": {"uid":"%%user.id"}` in the role, which sees the new document
+
+                error[custom-data-writable]: users of role `x` can write their own custom data, and rules trust `%%user.custom_data.role` (user `u1` may turn {"_id":1,"uid":"u1"} into {"_id":1,"uid":"u1","role":"admin"}, and a rule asks {"%%user.custom_data.role":"admin"})
+                  --> app/data_sources/m/db/users/rules.json:2:65  (/roles/0/write)
+                  2 | … [{"name": "x", "apply_when": {"uid": "%%user.id"}, "write": true}]}
+                    |                                                               ^^^^ write "write": false, or leave `write` out and give field rules with `write` to other fields than `role`
+
+                error[keyword-unknown]: unknown keyword `bson_type` in a schema
+                  --> app/data_sources/m/db/users/schema.json:1:40  (/properties/role/bson_type)
+                  1 | {"title": "u", "properties": {"role": {"bson_type": "string"}}}
+                    |                                        ^^^^^^^^^^^ did you mean `bsonType`?
+
+                6 files: 2 errors, 0 warnings, 1 note
+            "#]],
+        ),
+        (
+            "role",
+            [sound, &[(USERS, second)]].concat(),
+            expect![[r#"
+                exit: 1
+                stdout:
+                error[expansion-unknown]: unknown expansion `%%usr.id`
+                  --> app/data_sources/m/db/users/rules.json:2:44  (/roles/0/apply_when/%%usr.id)
+                  2 |         [{"name": "broken", "apply_when": {"%%usr.id": 1}}, {"name": "x", "apply_when": {"uid": "%%user.id"}, "write": true}]}
+                    |                                            ^^^^^^^^^^ did you mean `%%user.id`?
+
+                note[document-movable]: role `x` may change `uid`, by which it is chosen: its users can give the document away (user `u1` may turn {"_id":1,"uid":"u1"} into {"_id":1,"uid":"u2"})
+                  --> app/data_sources/m/db/users/rules.json:2:120  (/roles/1/write)
+                  2 | …  {"name": "x", "apply_when": {"uid": "%%user.id"}, "write": true}]}
+                    |                                                               ^^^^ to prevent this, write `"write": {"uid":"%%user.id"}` in the role, which sees the new document
+
+                error[custom-data-writable]: users of role `x` can write their own custom data, and rules trust `%%user.custom_data.role` (user `u1` may turn {"_id":1,"uid":"u1"} into {"_id":1,"uid":"u1","role":"admin"}, and a rule asks {"%%user.custom_data.role":"admin"})
+                  --> app/data_sources/m/db/users/rules.json:2:120  (/roles/1/write)
+                  2 | …  {"name": "x", "apply_when": {"uid": "%%user.id"}, "write": true}]}
+                    |                                                               ^^^^ write "write": false, or leave `write` out and give field rules with `write` to other fields than `role`
+
+                5 files: 2 errors, 0 warnings, 1 note
+            "#]],
+        ),
+        (
+            "template",
+            [sound, &[(USERS, template)]].concat(),
+            expect![[r#"
+                exit: 1
+                stdout:
+                error[template-missing]: `%(%%values.nowhere)` has no value
+                  --> app/data_sources/m/db/users/rules.json:2:44  (/roles/0/apply_when/a)
+                  2 |         [{"name": "t", "apply_when": {"a": "%(%%values.nowhere)"}}, {"name": "x", "apply_when": {"uid": "%%user.id"}, "write": true}]}
+                    |                                            ^^^^^^^^^^^^^^^^^^^^^ define it in environments/<tag>.json or values/
+
+                note[document-movable]: role `x` may change `uid`, by which it is chosen: its users can give the document away (user `u1` may turn {"_id":1,"uid":"u1"} into {"_id":1,"uid":"u2"})
+                  --> app/data_sources/m/db/users/rules.json:2:128  (/roles/1/write)
+                  2 | …  {"name": "x", "apply_when": {"uid": "%%user.id"}, "write": true}]}
+                    |                                                               ^^^^ to prevent this, write `"write": {"uid":"%%user.id"}` in the role, which sees the new document
+
+                error[custom-data-writable]: users of role `x` can write their own custom data, and rules trust `%%user.custom_data.role` (user `u1` may turn {"_id":1,"uid":"u1"} into {"_id":1,"uid":"u1","role":"admin"}, and a rule asks {"%%user.custom_data.role":"admin"})
+                  --> app/data_sources/m/db/users/rules.json:2:128  (/roles/1/write)
+                  2 | …  {"name": "x", "apply_when": {"uid": "%%user.id"}, "write": true}]}
+                    |                                                               ^^^^ write "write": false, or leave `write` out and give field rules with `write` to other fields than `role`
+
+                5 files: 2 errors, 0 warnings, 1 note
+            "#]],
+        ),
+        (
+            "custom-data",
+            [sound, &[(custom_data.0, custom_data.1.as_str())]].concat(),
+            expect![[r#"
+                exit: 1
+                stdout:
+                note[key-unused]: nothing reads the key `x` of the custom user data configuration
+                  --> app/auth/custom_user_data.json:1:121  (/x)
+                  1 | … : "db", "collection_name": "users", "user_id_field": "uid", "x": 1}
+                    |                                                               ^^^
+
+                note[document-movable]: role `x` may change `uid`, by which it is chosen: its users can give the document away (user `u1` may turn {"_id":1,"uid":"u1"} into {"_id":1,"uid":"u2"})
+                  --> app/data_sources/m/db/users/rules.json:2:65  (/roles/0/write)
+                  2 | … [{"name": "x", "apply_when": {"uid": "%%user.id"}, "write": true}]}
+                    |                                                               ^^^^ to prevent this, write `"write": {"uid":"%%user.id"}` in the role, which sees the new document
+
+                error[custom-data-writable]: users of role `x` can write their own custom data, and rules trust `%%user.custom_data.role` (user `u1` may turn {"_id":1,"uid":"u1"} into {"_id":1,"uid":"u1","role":"admin"}, and a rule asks {"%%user.custom_data.role":"admin"})
+                  --> app/data_sources/m/db/users/rules.json:2:65  (/roles/0/write)
+                  2 | … [{"name": "x", "apply_when": {"uid": "%%user.id"}, "write": true}]}
+                    |                                                               ^^^^ write "write": false, or leave `write` out and give field rules with `write` to other fields than `role`
+
+                5 files: 1 error, 0 warnings, 2 notes
+            "#]],
+        ),
     ];
-    for (name, files, error) in cases {
+    for (name, files, expected) in cases {
         let tree = Tree::new(name, &files);
-        let (code, text) = said(&tree.0, &["check", "app"]);
-        assert_eq!(code, 1, "{name}: {text}");
-        assert!(text.contains("error[custom-data-writable]") && text.contains(error), "{name}: {text}");
+        let said = run(&tree.0, &["check", "app"]);
+        assert!(said.stdout.contains("error[custom-data-writable]"), "{name}: {said}");
+        said.is(&expected);
     }
 }
 
 #[test]
 fn custom_data_that_cannot_be_read_is_not_called_absent() {
     let tree = Tree::new("unclear", &[ROOT, SOURCE, ("app/auth/custom_user_data.json", "{"), THINGS]);
-    let (_, text) = said(&tree.0, &["check", "app"]);
-    assert!(!text.contains("custom-data-absent"), "{text}");
+    let said = run(&tree.0, &["check", "app"]);
+    assert!(!said.stdout.contains("custom-data-absent"), "{said}");
+    said.is(&expect![[r#"
+        exit: 1
+        stdout:
+        error[json-syntax]: expected a key in double quotes, found the end of the text
+          --> app/auth/custom_user_data.json:1:2
+          1 | {
+            |  ^ the `{` at 1:1 is never closed
+
+        4 files: 1 error, 0 warnings, 0 notes
+    "#]]);
 }
 
 #[test]
 fn a_collection_closed_by_a_slip_is_an_error() {
     let named = r#"{"database": "db", "collection": "task", "roles": []}"#;
-    for (name, file, code) in [
-        ("slip", ("app/data_sources/m/db/tasks/rules.json", named), "error[namespace-mismatch]"),
-        ("file", ("app/data_sources/m/db/tasks/rule.json", "{}"), "error[file-unused]"),
+    for (name, file, expected) in [
+        (
+            "slip",
+            ("app/data_sources/m/db/tasks/rules.json", named),
+            expect![[r#"
+                exit: 1
+                stdout:
+                error[namespace-mismatch]: the file is for `db.task`, but its path names `db.tasks`, which therefore has no rules and is closed
+                  --> app/data_sources/m/db/tasks/rules.json:1:34  (/collection)
+                  1 | {"database": "db", "collection": "task", "roles": []}
+                    |                                  ^^^^^^ its keys take precedence: correct them, or move the file
+
+                3 files: 1 error, 1 warning, 0 notes
+            "#]],
+        ),
+        (
+            "file",
+            ("app/data_sources/m/db/tasks/rule.json", "{}"),
+            expect![[r#"
+                exit: 1
+                stdout:
+                error[file-unused]: nothing reads this file, so the collection has no rules and is closed
+                  --> app/data_sources/m/db/tasks/rule.json:1:1
+                    = did you mean `rules.json`?
+
+                2 files: 1 error, 0 warnings, 0 notes
+            "#]],
+        ),
     ] {
         let tree = Tree::new(name, &[ROOT, SOURCE, file]);
-        let (exit, text) = said(&tree.0, &["check", "-q", "app"]);
-        assert!(exit == 1 && text.contains(code) && text.contains("closed"), "{text}");
+        run(&tree.0, &["check", "-q", "app"]).is(&expected);
     }
 }
 
 #[test]
 fn the_way_out_of_an_unread_file_is_not_where_it_stands() {
     let tree = Tree::new("unread", &[ROOT, SOURCE, THINGS, ("app/data_sources/m/db/things/encryption.json", "{}")]);
-    let (exit, text) = said(&tree.0, &["check", "app"]);
-    assert_eq!(exit, 0, "{text}");
-    assert!(
-        text.contains("has rules.json, schema.json and relationships.json") && !text.contains("<collection>/"),
-        "{text}"
-    );
+    run(&tree.0, &["check", "app"]).is(&expect![[r#"
+        exit: 0
+        stdout:
+        warning[file-unused]: nothing reads this file
+          --> app/data_sources/m/db/things/encryption.json:1:1
+            = the directory of a collection has rules.json, schema.json and relationships.json; move anything not meant for App Services out of it
+
+        warning[custom-data-absent]: `%%user.custom_data.role` is Missing for every user: custom data is not enabled
+          --> app/data_sources/m/db/things/rules.json:2:39  (/roles/0/apply_when/%%user.custom_data.role)
+          2 |         [{"name": "a", "apply_when": {"%%user.custom_data.role": "admin"}, "read": true}]}
+            |                                       ^^^^^^^^^^^^^^^^^^^^^^^^^ configure it in `auth/custom_user_data.json`
+
+        3 files: 0 errors, 2 warnings, 0 notes
+    "#]]);
 }
 
 const SECRET: &str = "root:x:0:0:the system's own";
@@ -141,36 +290,207 @@ fn a_link_out_of_an_application_is_refused_by_name() {
         let _ = fs::remove_file(&at);
         let _ = fs::remove_dir_all(&at);
         symlink(tree.path(to), &at).unwrap();
-        let answer = said(&tree.0, &["check", "app"]);
-        (tree, answer)
+        let said = run(&tree.0, &["check", "app"]);
+        (tree, said)
     };
-    for (name, at, to, shown) in [
-        ("value", "app/values/pw.json", "outside/secret", "app/values/pw.json"),
-        ("environment", "app/environments/production.json", "outside/secret", "app/environments/production.json"),
+    for (name, at, to, expected) in [
+        (
+            "value",
+            "app/values/pw.json",
+            "outside/secret",
+            expect![[r#"
+                exit: 1
+                stdout:
+                warning[custom-data-absent]: `%%user.custom_data.role` is Missing for every user: custom data is not enabled
+                  --> app/data_sources/m/db/things/rules.json:2:39  (/roles/0/apply_when/%%user.custom_data.role)
+                  2 |         [{"name": "a", "apply_when": {"%%user.custom_data.role": "admin"}, "read": true}]}
+                    |                                       ^^^^^^^^^^^^^^^^^^^^^^^^^ configure it in `auth/custom_user_data.json`
+
+                error[link-outward]: this symbolic link leads out of the application directory and is not followed
+                  --> app/values/pw.json:1:1
+                    = put the file itself, or the directory, in its place, or remove the link
+
+                3 files: 1 error, 1 warning, 0 notes
+            "#]],
+        ),
+        (
+            "environment",
+            "app/environments/production.json",
+            "outside/secret",
+            expect![[r#"
+                exit: 1
+                stdout:
+                warning[custom-data-absent]: `%%user.custom_data.role` is Missing for every user: custom data is not enabled
+                  --> app/data_sources/m/db/things/rules.json:2:39  (/roles/0/apply_when/%%user.custom_data.role)
+                  2 |         [{"name": "a", "apply_when": {"%%user.custom_data.role": "admin"}, "read": true}]}
+                    |                                       ^^^^^^^^^^^^^^^^^^^^^^^^^ configure it in `auth/custom_user_data.json`
+
+                error[link-outward]: this symbolic link leads out of the application directory and is not followed
+                  --> app/environments/production.json:1:1
+                    = put the file itself, or the directory, in its place, or remove the link
+
+                3 files: 1 error, 1 warning, 0 notes
+            "#]],
+        ),
         (
             "rules",
             "app/data_sources/m/db/other/rules.json",
             "outside/db/rules.json",
-            "app/data_sources/m/db/other/rules.json",
+            expect![[r#"
+                exit: 1
+                stdout:
+                error[link-outward]: this symbolic link leads out of the application directory and is not followed
+                  --> app/data_sources/m/db/other/rules.json:1:1
+                    = put the file itself, or the directory, in its place, or remove the link
+
+                warning[custom-data-absent]: `%%user.custom_data.role` is Missing for every user: custom data is not enabled
+                  --> app/data_sources/m/db/things/rules.json:2:39  (/roles/0/apply_when/%%user.custom_data.role)
+                  2 |         [{"name": "a", "apply_when": {"%%user.custom_data.role": "admin"}, "read": true}]}
+                    |                                       ^^^^^^^^^^^^^^^^^^^^^^^^^ configure it in `auth/custom_user_data.json`
+
+                3 files: 1 error, 1 warning, 0 notes
+            "#]],
         ),
-        ("collection", "app/data_sources/m/db/other", "outside/db", "app/data_sources/m/db/other"),
-        ("database", "app/data_sources/m/other", "outside", "app/data_sources/m/other"),
-        ("auth", "app/auth", "outside", "app/auth"),
-        ("providers", "app/auth/providers.json", "outside/secret", "app/auth/providers.json"),
-        ("values", "app/values", "outside", "app/values"),
-        ("root", "app/realm_config.json", "outside/secret", "app/realm_config.json"),
-        ("secrets", "app/secrets.json", "outside/secret", "app/secrets.json"),
+        (
+            "collection",
+            "app/data_sources/m/db/other",
+            "outside/db",
+            expect![[r#"
+                exit: 1
+                stdout:
+                error[link-outward]: this symbolic link leads out of the application directory and is not followed
+                  --> app/data_sources/m/db/other:1:1
+                    = put the file itself, or the directory, in its place, or remove the link
+
+                warning[custom-data-absent]: `%%user.custom_data.role` is Missing for every user: custom data is not enabled
+                  --> app/data_sources/m/db/things/rules.json:2:39  (/roles/0/apply_when/%%user.custom_data.role)
+                  2 |         [{"name": "a", "apply_when": {"%%user.custom_data.role": "admin"}, "read": true}]}
+                    |                                       ^^^^^^^^^^^^^^^^^^^^^^^^^ configure it in `auth/custom_user_data.json`
+
+                3 files: 1 error, 1 warning, 0 notes
+            "#]],
+        ),
+        (
+            "database",
+            "app/data_sources/m/other",
+            "outside",
+            expect![[r#"
+                exit: 1
+                stdout:
+                warning[custom-data-absent]: `%%user.custom_data.role` is Missing for every user: custom data is not enabled
+                  --> app/data_sources/m/db/things/rules.json:2:39  (/roles/0/apply_when/%%user.custom_data.role)
+                  2 |         [{"name": "a", "apply_when": {"%%user.custom_data.role": "admin"}, "read": true}]}
+                    |                                       ^^^^^^^^^^^^^^^^^^^^^^^^^ configure it in `auth/custom_user_data.json`
+
+                error[link-outward]: this symbolic link leads out of the application directory and is not followed
+                  --> app/data_sources/m/other:1:1
+                    = put the file itself, or the directory, in its place, or remove the link
+
+                3 files: 1 error, 1 warning, 0 notes
+            "#]],
+        ),
+        (
+            "auth",
+            "app/auth",
+            "outside",
+            expect![[r#"
+                exit: 1
+                stdout:
+                error[link-outward]: this symbolic link leads out of the application directory and is not followed
+                  --> app/auth:1:1
+                    = put the file itself, or the directory, in its place, or remove the link
+
+                3 files: 1 error, 0 warnings, 0 notes
+            "#]],
+        ),
+        (
+            "providers",
+            "app/auth/providers.json",
+            "outside/secret",
+            expect![[r#"
+                exit: 1
+                stdout:
+                error[link-outward]: this symbolic link leads out of the application directory and is not followed
+                  --> app/auth/providers.json:1:1
+                    = put the file itself, or the directory, in its place, or remove the link
+
+                warning[custom-data-absent]: `%%user.custom_data.role` is Missing for every user: custom data is not enabled
+                  --> app/data_sources/m/db/things/rules.json:2:39  (/roles/0/apply_when/%%user.custom_data.role)
+                  2 |         [{"name": "a", "apply_when": {"%%user.custom_data.role": "admin"}, "read": true}]}
+                    |                                       ^^^^^^^^^^^^^^^^^^^^^^^^^ configure it in `auth/custom_user_data.json`
+
+                3 files: 1 error, 1 warning, 0 notes
+            "#]],
+        ),
+        (
+            "values",
+            "app/values",
+            "outside",
+            expect![[r#"
+                exit: 1
+                stdout:
+                warning[custom-data-absent]: `%%user.custom_data.role` is Missing for every user: custom data is not enabled
+                  --> app/data_sources/m/db/things/rules.json:2:39  (/roles/0/apply_when/%%user.custom_data.role)
+                  2 |         [{"name": "a", "apply_when": {"%%user.custom_data.role": "admin"}, "read": true}]}
+                    |                                       ^^^^^^^^^^^^^^^^^^^^^^^^^ configure it in `auth/custom_user_data.json`
+
+                error[link-outward]: this symbolic link leads out of the application directory and is not followed
+                  --> app/values:1:1
+                    = put the file itself, or the directory, in its place, or remove the link
+
+                3 files: 1 error, 1 warning, 0 notes
+            "#]],
+        ),
+        (
+            "root",
+            "app/realm_config.json",
+            "outside/secret",
+            expect![[r#"
+                exit: 1
+                stdout:
+                error[link-outward]: this symbolic link leads out of the application directory and is not followed
+                  --> app/realm_config.json:1:1
+                    = put the file itself, or the directory, in its place, or remove the link
+
+                2 files: 1 error, 0 warnings, 0 notes
+            "#]],
+        ),
+        (
+            "secrets",
+            "app/secrets.json",
+            "outside/secret",
+            expect![[r#"
+                exit: 1
+                stdout:
+                warning[custom-data-absent]: `%%user.custom_data.role` is Missing for every user: custom data is not enabled
+                  --> app/data_sources/m/db/things/rules.json:2:39  (/roles/0/apply_when/%%user.custom_data.role)
+                  2 |         [{"name": "a", "apply_when": {"%%user.custom_data.role": "admin"}, "read": true}]}
+                    |                                       ^^^^^^^^^^^^^^^^^^^^^^^^^ configure it in `auth/custom_user_data.json`
+
+                error[link-outward]: the file is not readable as JSON
+                  --> app/secrets.json:1:1
+                    = put the file itself, or the directory, in its place, or remove the link
+
+                3 files: 1 error, 1 warning, 0 notes
+            "#]],
+        ),
     ] {
-        let (_tree, (code, text)) = link(name, at, to);
-        assert_eq!(code, 1, "{name}: {text}");
-        assert!(text.contains("error[link-outward]") && text.contains(&format!("--> {shown}")), "{name}: {text}");
-        assert!(!text.contains("root:x"), "{name}: {text}");
+        let (_tree, said) = link(name, at, to);
+        assert!(!said.to_string().contains("root:x"), "{name}: {said}");
+        said.is(&expected);
     }
     // What cannot be read closes what it may have been about.
     let (tree, _) = link("closed", "app/data_sources/m/db/other", "outside/db");
-    let (code, text) =
-        said(&tree.0, &["decide", "read", "{}", "--app", "app", "--in", "db.users", "--user", r#"{"id": "u"}"#]);
-    assert!(code != 0 && !text.contains("allowed"), "{text}");
+    run(&tree.0, &["decide", "read", "{}", "--app", "app", "--in", "db.users", "--user", r#"{"id": "u"}"#]).is(
+        &expect![[r#"
+            exit: 2
+            stderr:
+            error: the rules of `db.users` do not load
+            error[link-outward]: this symbolic link leads out of the application directory and is not followed
+              --> data_sources/m/db/other:1:1
+                = put the file itself, or the directory, in its place, or remove the link
+        "#]],
+    );
 }
 
 #[test]
@@ -178,8 +498,18 @@ fn the_code_of_a_function_is_not_found_behind_a_link_out_of_the_application() {
     let functions = ("app/functions/config.json", r#"[{"name": "f"}]"#);
     let tree = Tree::new("function", &[ROOT, functions, ("outside/f.js", SECRET)]);
     symlink(tree.path("outside/f.js"), tree.path("app/functions/f.js")).unwrap();
-    let (code, text) = said(&tree.0, &["check", "app"]);
-    assert!(code == 1 && text.contains("error[link-outward]") && text.contains("app/functions/f.js"), "{text}");
+    run(&tree.0, &["check", "app"]).is(&expect![[r#"
+        exit: 1
+        stdout:
+        error[link-outward]: this symbolic link leads out of the application directory and is not followed
+          --> app/functions/f.js:1:1
+            = put the file itself, or the directory, in its place, or remove the link
+
+        warning[function-not-run]: the function `f` cannot run: its source is missing
+          --> app/functions/f.js:1:1
+
+        2 files: 1 error, 1 warning, 0 notes
+    "#]]);
 }
 
 #[test]
@@ -189,15 +519,25 @@ fn a_secret_that_no_value_asks_for_is_named() {
         Tree::new("secret", &[ROOT, SOURCE, THINGS, value, ("app/secrets.json", r#"{"idle": "", "asked": ""}"#)]);
     let decide = |secret: &str| {
         let user = r#"{"id": "u", "custom_data": null}"#;
-        said(
-            &tree.0,
-            &["decide", "read", "{}", "--app", "app", "--in", "db.things", "--user", user, "--secret", secret],
-        )
+        run(&tree.0, &["decide", "read", "{}", "--app", "app", "--in", "db.things", "--user", user, "--secret", secret])
     };
-    let (code, text) = decide("idle=env:PATH");
-    assert!(code == 1 && text.contains("no value uses the secret `idle`"), "{text}");
-    assert!(!decide("asked=env:PATH").1.contains("no value uses"));
-    assert!(decide("other=env:PATH").1.contains("no application file refers to a secret `other`"));
+    decide("idle=env:PATH").is(&expect![[r#"
+        exit: 1
+        stdout:
+        denied: no role applies
+        stderr:
+        note: no value uses the secret `idle`, so no rule can: values/*.json refer to secrets with `from_secret`
+    "#]]);
+    decide("asked=env:PATH").is(&expect![[r#"
+        exit: 1
+        stdout:
+        denied: no role applies
+    "#]]);
+    decide("other=env:PATH").is(&expect![[r#"
+        exit: 2
+        stderr:
+        error: no application file refers to a secret `other`; it refers to `asked`, `idle`
+    "#]]);
 }
 
 /// The value and the secret that it is taken from have names of their own.
@@ -212,12 +552,19 @@ fn a_secret_that_is_missing_is_asked_for_by_what_can_be_given() {
     let tree = Tree::new("secret-missing", &[ROOT, SOURCE, rules, value]);
     let user = r#"{"id": "u", "custom_data": null}"#;
     let decide = ["decide", "read", "{}", "--app", "app", "--in", "db.things", "--user", user];
-    let (code, text) = said(&tree.0, &decide);
-    let way_out = "pass --secret NAME=env:VARIABLE, where NAME is the secret that its file in values/ takes it from";
-    assert!(code == 1 && text.contains("the value `key` is a secret that was not supplied"), "{text}");
-    assert!(text.contains(way_out), "{text}");
-    let (code, text) = said(&tree.0, &[&decide[..], &["--secret", "asked=env:PATH"]].concat());
-    assert!(code == 1 && !text.contains("not supplied"), "{text}");
+    run(&tree.0, &decide).is(&expect![[r#"
+        exit: 1
+        stdout:
+        denied as `a`: a rule that decides could not be evaluated
+          error: the value `key` is a secret that was not supplied
+        stderr:
+        note: the value `key` is a secret that was not supplied: pass --secret NAME=env:VARIABLE, where NAME is the secret that its file in values/ takes it from, or --secrets FILE
+    "#]]);
+    run(&tree.0, &[&decide[..], &["--secret", "asked=env:PATH"]].concat()).is(&expect![[r#"
+        exit: 1
+        stdout:
+        denied: no role applies
+    "#]]);
 }
 
 #[test]
@@ -229,8 +576,8 @@ fn in_the_directory_of_an_application_it_need_not_be_named() {
         &["query", "db.things", "--user", r#"{"id": "u", "custom_data": null}"#],
         &["decide", "read", "db.things", "{}", "--user", r#"{"id": "u", "custom_data": null}"#],
     ] {
-        let (code, text) = said(&app, arguments);
-        assert!(code < 2, "{arguments:?}: {text}");
+        let said = run(&app, arguments);
+        assert!(said.exit < 2, "{arguments:?}: {said}");
     }
 }
 
@@ -240,11 +587,16 @@ fn documents_are_imported_from_an_argument_and_exported_with_their_collection_na
     for arguments in
         [&["import", "db.c", r#"{"_id": 1}"#][..], &["import", "--in", "db.c", "{\"_id\": 2}\n{\"_id\": 3}"]]
     {
-        assert_eq!(said(&tree.0, arguments).0, 0);
+        assert_eq!(run(&tree.0, arguments).exit, 0);
     }
-    for arguments in [&["export", "db.c"][..], &["export", "--in", "db.c"]] {
-        assert_eq!(said(&tree.0, arguments).1.lines().count(), 3);
-    }
+    let exports = [&["export", "db.c"][..], &["export", "--in", "db.c"]];
+    Said::alike(exports.map(|arguments| run(&tree.0, arguments))).is(&expect![[r#"
+        exit: 0
+        stdout:
+        {"_id":{"$numberInt":"1"}}
+        {"_id":{"$numberInt":"2"}}
+        {"_id":{"$numberInt":"3"}}
+    "#]]);
 }
 
 #[test]
@@ -253,10 +605,11 @@ fn a_link_inside_an_application_is_followed() {
     fs::create_dir_all(tree.path("app/values")).unwrap();
     symlink("../shared/value.json", tree.path("app/values/v.json")).unwrap();
     symlink(tree.path("app"), tree.path("link")).unwrap();
-    for directory in ["app", "link"] {
-        let (code, text) = said(&tree.0, &["check", "-q", directory]);
-        assert!(code == 0 && !text.contains("link-outward"), "{text}");
-    }
+    Said::alike(["app", "link"].map(|directory| run(&tree.0, &["check", "-q", directory]))).is(&expect![[r#"
+        exit: 0
+        stdout:
+        4 files: 0 errors, 1 warning, 0 notes
+    "#]]);
 }
 
 #[test]
@@ -266,23 +619,14 @@ fn a_folder_of_custom_data_does_not_lead_out_of_itself() {
         &[ROOT, SOURCE, CUSTOM_DATA, THINGS, ("outside/secret", SECRET), ("data/users.json", r#"{"uid": "u"}"#)],
     );
     symlink(tree.path("outside/secret"), tree.path("data/db.users.json")).unwrap();
-    let (code, text) = said(
-        &tree.0,
-        &[
-            "decide",
-            "read",
-            "{}",
-            "--app",
-            "app",
-            "--in",
-            "db.things",
-            "--user",
-            r#"{"id": "u"}"#,
-            "--custom-data",
-            "data",
-        ],
-    );
-    assert!(code == 2 && text.contains("data/db.users.json` is a symbolic link") && !text.contains("root:x"), "{text}");
+    let decide = ["decide", "read", "{}", "--app", "app", "--in", "db.things", "--user", r#"{"id": "u"}"#];
+    let said = run(&tree.0, &[&decide[..], &["--custom-data", "data"]].concat());
+    assert!(!said.to_string().contains("root:x"), "{said}");
+    said.is(&expect![[r#"
+        exit: 2
+        stderr:
+        error: cannot read the custom data: `data/db.users.json` is a symbolic link that leads out of the folder and is not followed; name the file itself
+    "#]]);
 }
 
 /// Runs a command with a terminal as its output; none where nothing can make one.
@@ -302,7 +646,7 @@ fn a_terminal_is_shown_no_control_character_of_a_stored_text() {
     let rules = r#"{"roles": [{"name": "R", "apply_when": {}, "read": true, "write": true}]}"#;
     let document = format!("{{\"_id\": 1, \"text\": \"{hostile}\"}}");
     let tree = Tree::new("terminal", &[("rules.json", rules), ("document.json", &document)]);
-    assert_eq!(said(&tree.0, &["import", "db.c", "document.json"]).0, 0);
+    assert_eq!(run(&tree.0, &["import", "db.c", "document.json"]).exit, 0);
     let clean = r"a\u009b31mb\u202ec\u007fd\u2066e\u0085f\u061cg\udb40\udc41h";
     for arguments in [
         &["find", "db.c", "--rules", "rules.json"][..],
@@ -332,7 +676,7 @@ fn a_terminal_is_shown_no_control_character_of_a_stored_text() {
     assert!(text.contains(clean), "{text:?}");
     let line: serde_json::Value = serde_json::from_str(text.trim()).unwrap();
     assert_eq!(line["text"], hostile);
-    assert!(said(&tree.0, &["find", "db.c", "--rules", "rules.json"]).1.contains(hostile));
+    assert!(run(&tree.0, &["find", "db.c", "--rules", "rules.json"]).stdout.contains(hostile));
     // A finding quotes a hostile file, and keeps its colours.
     fs::write(tree.path("broken.json"), format!("{{\"roles\": [{{\"na\u{202e}me\": \"{hostile}\"}}]}}")).unwrap();
     let text = on_terminal(&tree.0, &["check", "broken.json"]).unwrap();

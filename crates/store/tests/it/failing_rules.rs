@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bson::{Bson, Document, RawDocumentBuf, bson, doc};
+use expect_test::expect;
 use portcullis::access::{Guard, Query};
 use portcullis::eval::{Closures, Context};
 use portcullis::guarded::{FindRequest, GuardedCollection, Pipeline, WatchEvent, parse_writes};
@@ -156,6 +157,6 @@ async fn who_asks_for_the_user_learns_of_the_failure() {
     assert_eq!(collection.find(&all).await.unwrap().all().await.unwrap().len(), 3);
     let unreadable = guard.take_unreadable().unwrap();
     assert_eq!(unreadable.documents, 1);
-    assert!(unreadable.errors[0].to_string().contains("it fails"));
+    expect!["function 'mine' failed: it fails"].assert_eq(&unreadable.errors[0].to_string());
     assert_eq!(guard.take_unreadable(), None);
 }

@@ -1,0 +1,209 @@
+//! What is reported of an application that loads.
+
+use expect_test::expect;
+use portcullis::eval::Context;
+use portcullis::text::{Severity, Style};
+use portcullis::user::User;
+
+use super::{DEFAULT, ROOT, SOURCE, Tree, checked, fixture, found};
+
+#[test]
+fn a_file_for_another_collection_is_an_error_whether_or_not_default_roles_take_its_place() {
+    let rule = ("data_sources/mongodb-atlas/hr/b/rules.json", r#"{"database": "hr", "collection": "a", "roles": []}"#);
+    let severity = |files: &[(&str, &str)]| Tree::new(files).load().findings[0].finding.severity;
+    assert_eq!(severity(&[ROOT, SOURCE, rule]), Severity::Error);
+    assert_eq!(severity(&[ROOT, SOURCE, DEFAULT, rule]), Severity::Error);
+}
+
+#[test]
+fn custom_user_data_needs_a_data_source() {
+    let config = r#"{"enabled": true, "mongo_service_name": "mongodb-atls"}"#;
+    let tree = Tree::new(&[ROOT, SOURCE, ("auth/custom_user_data.json", config)]);
+    let app = tree.load();
+    assert_eq!(found(&app), ["data-source-unknown auth/custom_user_data.json"]);
+    assert_eq!(app.findings[0].finding.help.as_deref(), Some("did you mean `mongodb-atlas`?"));
+}
+
+#[test]
+fn a_misspelt_file_is_reported() {
+    let tree = Tree::new(&[ROOT, SOURCE, ("data_sources/mongodb-atlas/hr/a/rule.json", "{}"), ("notes.json", "{}")]);
+    let app = tree.load();
+    assert_eq!(app.ignored, ["data_sources/mongodb-atlas/hr/a/rule.json", "notes.json"]);
+    assert_eq!(found(&app), ["file-unused data_sources/mongodb-atlas/hr/a/rule.json"]);
+    assert_eq!(app.findings[0].finding.help.as_deref(), Some("did you mean `rules.json`?"));
+}
+
+#[test]
+fn what_one_file_names_another_must_define() {
+    let app = fixture("dangling");
+    assert_eq!(
+        checked(&app),
+        [
+            "error data-source-unknown auth/custom_user_data.json/mongo_service_name",
+            "error data-source-unknown triggers/arrivals.json/config/service_name",
+            "error environment-value-unknown data_sources/mongodb-atlas/port/ships/rules.json/roles/0/read/region",
+            "error function-unknown auth/custom_user_data.json/on_user_creation_function_name",
+            "error function-unknown auth/providers.json/custom-function/config/authFunctionName",
+            "error function-unknown auth/providers.json/local-userpass/config/confirmationFunctionName",
+            "error function-unknown data_sources/mongodb-atlas/port/ships/rules.json/roles/0/write/%%true/%function",
+            "error function-unknown data_sources/mongodb-atlas/port/ships/schema.json/properties/flag/validate/%%true/%function",
+            "error function-unknown functions/config.json/0/can_evaluate/%%true/%function",
+            "error function-unknown http_endpoints/config.json/0/function_name",
+            "error function-unknown triggers/arrivals.json/event_processors/FUNCTION/config/function_name",
+            "error value-unknown data_sources/mongodb-atlas/port/ships/rules.json/filters/0/apply_when/%%values.nightShft",
+            "note field-undescribed data_sources/mongodb-atlas/port/ships/rules.json/filters/0/query/lit",
+            "note field-undescribed data_sources/mongodb-atlas/port/ships/rules.json/roles/0/apply_when/port",
+            "note field-undescribed data_sources/mongodb-atlas/port/ships/rules.json/roles/0/read/region",
+            "note key-unused auth/custom_user_data.json/comment",
+            "note key-unused realm_config.json/colour",
+            "note secret-unlisted auth/providers.json/custom-token/secret_config/signingKeys/0",
+            "warning data-api-system http_endpoints/data_api_config.json/run_as_system",
+            "warning environment-value-partial data_sources/mongodb-atlas/port/ships/rules.json/roles/0/apply_when/port",
+            "warning function-unknown triggers/departures.json/function_name",
+            "warning key-unused triggers/departures.json/nmae",
+        ]
+    );
+    let helps: Vec<_> = app.check().into_iter().filter_map(|found| found.finding.help).collect();
+    for help in ["did you mean `%%values.nightShift`?", "did you mean `mayDock`?", "did you mean `name`?"] {
+        assert!(helps.iter().any(|found| found == help), "{help}: {helps:?}");
+    }
+}
+
+#[test]
+fn a_misspelt_key_that_was_meant_to_keep_callers_out_does_so_and_is_an_error() {
+    let functions = r#"[
+        {"name": "a", "Private": true}, {"name": "b", "privat": true}, {"name": "c", "canEvaluate": {"%%user.id": "x"}},
+        {"name": "d", "private": false, "Private": true}, {"name": "e", "can_evalaute": {}, "private": false}, {"name": "f", "note": 1}
+    ]"#;
+    let mut files = vec![("realm_config.json", r#"{"name": "a"}"#), ("functions/config.json", functions)];
+    files.extend(["a", "b", "c", "d", "e", "f"].map(|name| match name {
+        "a" => ("functions/a.js", "exports = () => 1"),
+        "b" => ("functions/b.js", "exports = () => 1"),
+        "c" => ("functions/c.js", "exports = () => 1"),
+        "d" => ("functions/d.js", "exports = () => 1"),
+        "e" => ("functions/e.js", "exports = () => 1"),
+        _ => ("functions/f.js", "exports = () => 1"),
+    }));
+    let tree = Tree::new(&files);
+    let app = tree.load();
+    let private: Vec<(&str, bool)> = app.functions.iter().map(|one| (one.name.as_str(), one.private)).collect();
+    assert_eq!(private, [("a", true), ("b", true), ("c", true), ("d", false), ("e", true), ("f", false)]);
+    assert_eq!(
+        checked(&app),
+        [
+            "error function-guard-misspelt functions/config.json/0/Private",
+            "error function-guard-misspelt functions/config.json/1/privat",
+            "error function-guard-misspelt functions/config.json/2/canEvaluate",
+            "error function-guard-misspelt functions/config.json/4/can_evalaute",
+            "note key-unused functions/config.json/3/Private",
+            "note key-unused functions/config.json/5/note",
+        ]
+    );
+}
+
+#[test]
+fn names_are_not_missed_where_their_files_cannot_be_read() {
+    let rule = r#"{"roles": [{"name": "a", "apply_when": {"a": "%%values.x", "b": "%%environment.values.y",
+        "%%true": {"%function": {"name": "f"}}}, "read": true}]}"#;
+    let tree = Tree::new(&[
+        ROOT,
+        SOURCE,
+        ("data_sources/mongodb-atlas/hr/a/rules.json", rule),
+        ("functions/config.json", "["),
+        ("values/x.json", "{"),
+        ("environments/production.json", "{"),
+    ]);
+    assert!(tree.load().check().is_empty());
+    let tree = Tree::new(&[ROOT, SOURCE, ("data_sources/mongodb-atlas/hr/a/rules.json", rule)]);
+    assert_eq!(tree.load().check().len(), 3);
+}
+
+#[test]
+fn a_provider_by_which_nobody_can_log_in_is_told() {
+    let errors = |config: &str, secrets: &str| {
+        let provider = format!(
+            r#"{{"custom-token": {{"type": "custom-token", "config": {config}, "secret_config": {secrets}}}}}"#
+        );
+        let app = Tree::new(&[ROOT, ("auth/providers.json", &provider)]).load();
+        let found = app.check().into_iter().filter(|found| found.finding.severity == Severity::Error);
+        found.map(|found| found.pointer.unwrap_or_default()).collect::<Vec<_>>()
+    };
+    let at = |key: &str| vec![format!("/custom-token/{key}")];
+    let keys = r#"{"signingKeys": ["k"]}"#;
+    assert_eq!(errors(r#"{"audience": "hr"}"#, keys), Vec::<String>::new());
+    assert_eq!(errors(r#"{"signingAlgorithm": "none"}"#, keys), at("config/signingAlgorithm"));
+    assert_eq!(errors(r#"{"useJWKURI": true, "jwkURI": "http://x/"}"#, keys), at("config/jwkURI"));
+    assert_eq!(errors("{}", "{}"), at("secret_config"));
+    assert_eq!(errors("{}", r#"{"signingKeys": ["a", "b", "c", "d"]}"#), at("secret_config/signingKeys"));
+    assert_eq!(errors(r#"{"audiance": "hr"}"#, keys), at("config/audiance"));
+    assert_eq!(errors(r#"{"requireAnyAudiences": true}"#, keys), at("config/requireAnyAudiences"));
+}
+
+#[test]
+fn a_data_source_is_to_be_added_where_the_layout_has_them() {
+    let help = |source: &str| {
+        let config = r#"{"enabled": true, "mongo_service_name": "x", "database_name": "hr", "collection_name": "u",
+            "user_id_field": "id"}"#;
+        let app = Tree::new(&[
+            ROOT,
+            (source, r#"{"name": "other", "type": "mongodb"}"#),
+            ("auth/custom_user_data.json", config),
+        ])
+        .load();
+        let found = app.findings.into_iter().find(|found| found.finding.code == "data-source-unknown");
+        found.unwrap().finding.help.unwrap()
+    };
+    assert_eq!(help("services/other/config.json"), "add services/<name>/config.json");
+    assert_eq!(help("data_sources/other/config.json"), "add data_sources/<name>/config.json");
+}
+
+#[test]
+fn an_application_without_any_functions_is_told_so_once() {
+    let rule = r#"{"roles": [{"name": "a", "apply_when": {"%%true": {"%function": {"name": "f"}}},
+        "read": {"%%true": {"%function": {"name": "g"}}}}]}"#;
+    let tree = Tree::new(&[ROOT, SOURCE, ("data_sources/mongodb-atlas/hr/a/rules.json", rule)]);
+    let place = "data_sources/mongodb-atlas/hr/a/rules.json/roles/0/apply_when/%%true/%function";
+    let app = tree.load();
+    assert_eq!(checked(&app), [format!("warning functions-absent {place}")]);
+    assert!(app.check()[0].finding.message.ends_with("calls one here, and in one more place"));
+    tree.write("functions/config.json", b"[]");
+    assert_eq!(checked(&tree.load()).len(), 2);
+}
+
+#[test]
+fn rules_of_the_first_stitch_are_refused_by_that_name() {
+    let old = r#"{"namespace": "todo.items", "read": {"owner": "%%user.id"}, "write": {}, "valid": {},
+        "fields": {"_id": {}}, "other_fields": {}}"#;
+    let tree = Tree::new(&[("stitch.json", "{}"), ("services/mongodb-atlas/rules/todo.items.json", old)]);
+    let app = tree.load();
+    assert_eq!(checked(&app), ["error rules-stitch services/mongodb-atlas/rules/todo.items.json/other_fields"]);
+    expect![[r#"
+        error[rules-stitch]: `other_fields` is outside of a role: these are rules from the first version of Stitch, which had no roles
+          --> services/mongodb-atlas/rules/todo.items.json:2:32  (/other_fields)
+          2 |         "fields": {"_id": {}}, "other_fields": {}}
+            |                                ^^^^^^^^^^^^^^ write {"roles": [{"name": "…", "apply_when": {}, …}]}: `read`, `write` and `fields` belong in the role, `other_fields` is `additional_fields`, `valid` is `validate` in the schema
+    "#]].assert_eq(&app.check()[0].render(Style::default()));
+    let guard = app.guard("todo.items", Context::new().with_user(User::new("u"))).unwrap();
+    assert!(!guard.read(&bson::doc! {"owner": "u"}).is_allowed());
+}
+
+#[test]
+fn letter_case_neither_hides_a_file_nor_makes_a_database() {
+    let tree = Tree::new(&[
+        ROOT,
+        SOURCE,
+        ("data_sources/mongodb-atlas/hr/a/Rules.json", "{}"),
+        ("data_sources/mongodb-atlas/hr/b/rules.json", "{}"),
+        ("data_sources/mongodb-atlas/HR/b/rules.json", "{}"),
+    ]);
+    let found = checked(&tree.load());
+    assert!(found.contains(&"error file-unused data_sources/mongodb-atlas/hr/a/Rules.json".to_owned()), "{found:?}");
+    assert!(
+        found.contains(&"warning database-case data_sources/mongodb-atlas/hr/b/rules.json".to_owned()),
+        "{found:?}"
+    );
+    let roles = r#"{"roles": [{"name": "all", "apply_when": {}, "write": true}]}"#;
+    tree.write("data_sources/mongodb-atlas/default_rule.json", roles.as_bytes());
+    let found = checked(&tree.load());
+    assert!(found.contains(&"error file-exposed data_sources/mongodb-atlas/hr/a/Rules.json".to_owned()), "{found:?}");
+}
