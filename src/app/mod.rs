@@ -22,10 +22,13 @@
 mod app_policies;
 mod app_secrets;
 mod application;
+mod applied_rules;
 mod check;
 mod check_endpoints;
 mod check_keys;
 mod check_names;
+mod check_settings;
+mod check_together;
 mod custom_data;
 mod discover;
 mod error;
@@ -47,7 +50,7 @@ mod sync_policies;
 mod sync_roles;
 
 pub use application::{App, LoadOptions, ServiceAmbiguous};
-pub use check::AppliedRules;
+pub use applied_rules::AppliedRules;
 pub use error::AppError;
 pub use file::{ConfigFile, ConfigPart, FileFinding};
 pub use functions::{Endpoint, Function, Provider, Trigger};

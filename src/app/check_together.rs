@@ -1,0 +1,109 @@
+use super::applied_rules::{AppliedRules, applied};
+use super::check::Check;
+use super::{ConfigPart, Endpoint, Function, Policies};
+use crate::auth::CustomDataConfig;
+use crate::expr;
+use crate::lint::{CollectionRules, lint_anonymous, lint_application};
+use crate::policy::Rule;
+use crate::predicate::{self, Scope};
+use crate::text::Span;
+
+/// The code of what is said of rules where there is no custom data.
+const CUSTOM_DATA_ABSENT: &str = "custom-data-absent";
+
+/// Where custom data is.
+enum CustomData {
+    /// There is none.
+    Absent,
+    /// The configuration does not load and does not say.
+    Unclear,
+    /// In this collection.
+    In { namespace: String, service: Option<String>, field: String },
+}
+
+impl Check<'_> {
+    /// What several files show only together: above all, who can write the document that the rules trust.
+    pub(super) fn together(&mut self, policies: &Policies) {
+        let app = self.app;
+        let custom_data = self.custom_data();
+        let wanted = match &custom_data {
+            CustomData::In { namespace, service, .. } => Some((namespace.as_str(), service.as_deref())),
+            CustomData::Absent | CustomData::Unclear => None,
+        };
+        let applied = applied(app, policies, &self.patterns, wanted);
+        let collections: Vec<CollectionRules<'_>> = applied.iter().map(AppliedRules::as_collection).collect();
+        if app.takes_anonymous_users() {
+            // Default rules serve many collections, and are told of once.
+            let mut told: Vec<(&str, Span)> = Vec::new();
+            for AppliedRules { policy, source, .. } in &applied {
+                for finding in lint_anonymous(policy) {
+                    let place = (source.name(), finding.span);
+                    if !told.contains(&place) {
+                        told.push(place);
+                        self.add_to(source, finding);
+                    }
+                }
+            }
+        }
+        let elsewhere = self.elsewhere();
+        let elsewhere: Vec<&Rule> = elsewhere.iter().collect();
+        let source = match &custom_data {
+            CustomData::In { namespace, field, .. } => Some((namespace.as_str(), field.as_str())),
+            CustomData::Absent | CustomData::Unclear => None,
+        };
+        for (index, finding) in lint_application(&collections, &elsewhere, source) {
+            // Nobody can tell that there is none where its configuration does not load.
+            if matches!(custom_data, CustomData::Unclear) && finding.code == CUSTOM_DATA_ABSENT {
+                continue;
+            }
+            if let Some(AppliedRules { source, .. }) = applied.get(index) {
+                self.add_to(source, finding);
+            }
+        }
+    }
+
+    /// Where custom data is, as far as its configuration says.
+    fn custom_data(&mut self) -> CustomData {
+        let file = match &self.app.custom_user_data {
+            ConfigPart::Absent => return CustomData::Absent,
+            ConfigPart::Broken(_) | ConfigPart::Contested(_) => return CustomData::Unclear,
+            ConfigPart::Present(file) => file,
+        };
+        match CustomDataConfig::compile(&file.node) {
+            Err(errors) => {
+                self.add_errors(file, errors);
+                let text = |key: &str| file.text(key).filter(|text| !text.is_empty()).map(str::to_owned);
+                match (text("database_name"), text("collection_name"), text("user_id_field")) {
+                    (Some(database), Some(collection), Some(field)) => CustomData::In {
+                        namespace: format!("{database}.{collection}"),
+                        service: text("mongo_service_name"),
+                        field,
+                    },
+                    _ => CustomData::Unclear,
+                }
+            }
+            Ok(config) => match config.source() {
+                Some(source) => CustomData::In {
+                    namespace: format!("{}.{}", source.database, source.collection),
+                    service: source.service.clone(),
+                    field: source.user_id_field.to_string(),
+                },
+                None => CustomData::Absent,
+            },
+        }
+    }
+
+    /// The rules that are no collection's.
+    fn elsewhere(&self) -> Vec<Rule> {
+        let functions = self.app.functions.iter().filter_map(Function::can_evaluate);
+        let endpoints = self.app.endpoints.iter().filter_map(Endpoint::can_evaluate);
+        functions
+            .chain(endpoints)
+            .filter_map(|node| {
+                let expr = expr::parse(node).ok()?;
+                let predicate = predicate::lower(&expr, Scope::Endpoint).ok()?;
+                Some(Rule { expr, predicate })
+            })
+            .collect()
+    }
+}
