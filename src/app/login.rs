@@ -12,7 +12,7 @@ impl App {
         written.into_iter().find(|id| !id.is_empty())
     }
 
-    /// Whether users can log in without saying who they are: whether the provider `anon-user` is there and not disabled.
+    /// Whether anonymous login is enabled: whether there is a provider `anon-user` that is not disabled.
     #[must_use]
     pub fn takes_anonymous_users(&self) -> bool {
         self.providers.iter().any(|provider| {

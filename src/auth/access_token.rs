@@ -46,7 +46,7 @@ fn user_type(word: &Bson) -> Result<UserType, AssembleError> {
     }
 }
 
-/// Identities are open objects; the fields that rules are documented to read have their types.
+/// Identities are open objects; only the fields that rules are documented to read have fixed types.
 fn identities(identities: &Bson) -> Result<Vec<Bson>, AssembleError> {
     let identities = claims::array("portcullis.identities", identities)?;
     for identity in identities {

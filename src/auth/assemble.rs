@@ -12,27 +12,28 @@ use crate::user::{CustomData, User};
 /// What a user is assembled from, beside the claims.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Assembly<'a> {
-    /// The provider that vouches for the claims; without one, they are those of one of our own access tokens.
+    /// The provider that vouches for the claims. Without one, the claims come from an access token issued by
+    /// Portcullis.
     pub provider: Option<&'a Provider>,
-    /// At login and refresh: the configuration of custom data, and documents among which the user's is looked up, in
-    /// natural order. What they say replaces the claim `user_data`, even if they say nothing. Without it, the custom data of a
-    /// user of third-party claims counts as not looked up.
+    /// At login and refresh: the custom-data configuration, and the documents, in natural order, in which the user's is
+    /// looked up. The result replaces the claim `user_data`, even if no document is found. Without it, a user assembled
+    /// from third-party claims has custom data that was not loaded.
     pub custom_data: Option<(&'a CustomDataConfig, &'a [Document])>,
 }
 
-/// A user, and what a log should say about it.
+/// A user, and warnings to be logged.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assembled {
     /// The user; never the system user.
     pub user: User,
-    /// What a log should say.
+    /// Warnings to be logged.
     pub warnings: Vec<Warning>,
 }
 
-/// Makes the user of verified claims.
+/// Assembles a user from verified claims.
 ///
-/// Claims of a third party say nothing but `sub` and what the provider's `metadata_fields` name; those that mean
-/// something in our own tokens (`typ`, `portcullis`, `user_data`) mean nothing there.
+/// Of third-party claims only `sub` and those named by the provider's `metadata_fields` are read; the claims of
+/// Portcullis's own tokens (`typ`, `portcullis`, `user_data`) are ignored there.
 ///
 /// # Errors
 /// See [`AssembleError`].

@@ -3,12 +3,12 @@ use bson::{Bson, Document};
 use super::error::AssembleError;
 use crate::value::ValueRef;
 
-/// The claims of a token whose signature, audience and times hold.
+/// The claims of a token whose signature, audience and validity period have been verified.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VerifiedClaims(Document);
 
 impl VerifiedClaims {
-    /// Takes claims for verified: the caller vouches for them. `user_data` of an access token issued by Portcullis has
+    /// Trusts claims as verified; the caller vouches for them. `user_data` of an access token issued by Portcullis has
     /// been read as extended JSON; other claims, and all those of a third party, as plain JSON.
     #[must_use]
     pub const fn trusted(claims: Document) -> Self {

@@ -16,7 +16,7 @@ pub type ConfigError = Located<ConfigErrorKind>;
 
 #[cfg(feature = "jwt")]
 impl ConfigError {
-    /// A key that is none of those that are known, with the one that was probably meant.
+    /// An unknown key, with the known one that was probably meant.
     pub(super) fn unknown_key(
         what: &'static str,
         key: &str,
@@ -41,7 +41,7 @@ pub enum ConfigErrorKind {
     NotObject {
         /// What was read.
         what: &'static str,
-        /// What stands there.
+        /// The value found.
         found: &'static str,
     },
     /// `"enabled": "yes"`
@@ -51,7 +51,7 @@ pub enum ConfigErrorKind {
         key: &'static str,
         /// What it must be.
         expected: &'static str,
-        /// What stands there.
+        /// The value found.
         found: &'static str,
     },
     /// A configuration of custom data without `enabled`, a provider without `type`, a metadata field without `name`;
@@ -63,7 +63,7 @@ pub enum ConfigErrorKind {
         /// The key.
         key: &'static str,
     },
-    /// `"audiance": "hr"`, where it decides who gets in.
+    /// `"audiance": "hr"`: a misspelt key that decides who gets in.
     #[error("{what} has no key `{key}`")]
     KeyUnknown {
         /// What was read.
@@ -83,7 +83,7 @@ pub enum ConfigErrorKind {
     /// `"name": "a..b"`
     #[error("the metadata field's `name` is not a path: {0}")]
     MetadataPath(MetadataPathError),
-    /// A name under which the value would be kept that is too long.
+    /// A field name for the value that is too long.
     #[error("the field name `{name}` has {characters} characters; at most {MAX_FIELD_NAME} are allowed")]
     FieldNameLong {
         /// The name.
@@ -91,16 +91,16 @@ pub enum ConfigErrorKind {
         /// Its length.
         characters: usize,
     },
-    /// A name that no BSON document can hold.
+    /// A name that BSON cannot encode.
     #[error("a field name must not contain the character U+0000")]
     FieldNameNul,
-    /// Two claims that would be kept under one name.
+    /// Two claims with the same field name.
     #[error("two metadata fields have the field name `{0}`")]
     FieldNameDuplicate(String),
     /// `"audience": [""]`
     #[error("`{0}` must not hold an empty string")]
     ElementEmpty(&'static str),
-    /// A provider of another type where one for tokens of third parties is wanted.
+    /// A provider whose type does not accept third-party tokens, where one that does is needed.
     #[error("a provider of type `{}` does not accept third-party tokens", .0.name())]
     ProviderTakesNoToken(ProviderType),
     /// `"signingAlgorithm": "ES256"`
@@ -115,13 +115,13 @@ pub enum ConfigErrorKind {
     /// Four names in `signingKeys`.
     #[error("`signingKeys` has {0} keys; at most three are allowed")]
     KeysTooMany(usize),
-    /// No `audience`, and an application without a client id, which would be in its place.
+    /// Neither an `audience` nor a client id of the application to take its place.
     #[error("the provider has no `audience`, and the application has no client ID to use instead")]
     AudienceMissing,
-    /// A name in `signingKeys` of which no secret was given.
+    /// A name in `signingKeys` for which no secret was supplied.
     #[error("the secret `{0}` was not supplied")]
     SecretMissing(String),
-    /// A secret that no HS256 key can be.
+    /// A secret that cannot be used as an HS256 key.
     #[error("the secret `{name}` has {characters} characters; a key for `HS256` needs 32 to 512")]
     SecretLength {
         /// The name of the secret.
@@ -129,10 +129,10 @@ pub enum ConfigErrorKind {
         /// The length of its value.
         characters: usize,
     },
-    /// A public key, which everybody may know, where a secret is wanted: whoever has it could sign.
+    /// A public key where a secret is needed: anyone who knows it could sign tokens.
     #[error("the secret `{0}` is a key or a certificate, not a secret for `HS256`")]
     SecretIsKey(String),
-    /// A secret that no RS256 key can be.
+    /// A secret that cannot be used as an RS256 key.
     #[error("the secret `{name}` is not a key for `RS256`: {reason}")]
     SecretNotKey {
         /// The name of the secret.

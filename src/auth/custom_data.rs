@@ -28,7 +28,7 @@ pub struct CustomDataSource {
 const WHAT: &str = "the custom user data configuration";
 
 impl CustomDataConfig {
-    /// Reads the file. What is disabled needs nothing but the right types.
+    /// Reads the file. If custom data is disabled, only the types of its values are checked.
     ///
     /// # Errors
     /// Everything that is wrong with it, in the order of the text.
@@ -109,7 +109,7 @@ impl CustomDataConfig {
 }
 
 fn user_id_field(reader: &mut Reader<'_>, field: Spanned<&str>) -> Option<FieldPath> {
-    // In a query to the database it would be an operator.
+    // In a query it would be read as an operator.
     if field.starts_with('$') {
         reader.report(ConfigErrorKind::UserIdOperator((*field).to_owned()), field.span);
         return None;

@@ -4,7 +4,7 @@ use super::metadata::MetadataError;
 use super::provider_type::ProviderType;
 use super::selection::CustomDataError;
 
-/// Why claims make no user.
+/// Why no user can be assembled from claims.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AssembleError {
@@ -33,7 +33,7 @@ pub enum AssembleError {
     /// `"typ": "id"`
     #[error("expected an access token, found a token of type `{0}`")]
     TokenTypeUnknown(String),
-    /// An access token without our own claim.
+    /// An access token without the claim `portcullis`.
     #[error("the access token has no `portcullis` claim, which describes the user")]
     PortcullisMissing,
     /// `"portcullis": { "type": "system" }`
@@ -45,13 +45,13 @@ pub enum AssembleError {
     /// The provider is switched off.
     #[error("the provider `{0}` is disabled")]
     ProviderDisabled(String),
-    /// A provider that takes no tokens of others.
+    /// A provider that does not accept third-party tokens.
     #[error("a provider of type `{}` does not accept third-party tokens", .0.name())]
     ProviderTakesNoToken(ProviderType),
-    /// What the provider's `metadata_fields` refuse.
+    /// The provider's `metadata_fields` reject the claims.
     #[error("{0}")]
     Metadata(MetadataError),
-    /// What the custom-data document refuses.
+    /// The custom-data document cannot be used.
     #[error("{0}")]
     CustomData(CustomDataError),
 }

@@ -1,14 +1,14 @@
 use crate::text;
 
-/// How much of a claim a message shows, in characters.
+/// The most characters of a claim that a message quotes.
 const SHOWN: usize = 40;
 
-/// As much of a claim as a message can show.
+/// A claim, shortened to what a message quotes.
 pub(super) fn excerpt(text: &str) -> String {
     text::excerpt(text, SHOWN)
 }
 
-/// The same, for a message that is not made printable elsewhere.
+/// A shortened claim with control characters escaped, for messages that nothing else makes printable.
 #[cfg(feature = "jwt")]
 pub(super) fn one_line(text: &str) -> String {
     text::OneLine(excerpt(text)).to_string()

@@ -4,7 +4,7 @@ use bson::{Bson, Document};
 
 use crate::value::equal;
 
-/// `%%user.data`: the union of what the identities' `data` says, in the order in which the names first appear. A name on
+/// `%%user.data`: the union of the `data` of all identities, in the order in which the names first appear. A name on
 /// which two identities disagree is left out, so that nobody gains a value by linking another account.
 ///
 /// ```
@@ -35,7 +35,7 @@ pub fn union_of_identities(identities: &[Bson]) -> Document {
     union
 }
 
-/// Values too deep to be compared are no agreement.
+/// Values nested too deeply to be compared count as different.
 fn is_agreement(one: &Bson, other: &Bson) -> bool {
     equal(one.into(), other.into()).unwrap_or(false)
 }

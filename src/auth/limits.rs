@@ -1,5 +1,5 @@
-/// How many characters the name under which a claim is kept may have.
+/// The most characters that the field name of a claim may have.
 pub const MAX_FIELD_NAME: usize = 63;
 
-/// How many characters a value may have: those of a string; of anything else, those of its JSON.
+/// The most characters that a value may have: counted in the string itself, or in the JSON of any other type.
 pub const MAX_METADATA_VALUE: usize = 4096;

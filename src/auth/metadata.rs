@@ -26,7 +26,7 @@ pub(super) enum Presence {
     Required,
 }
 
-/// What a provider's `metadata_fields` refuse in a token.
+/// Why a provider's `metadata_fields` reject a token.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum MetadataError {
@@ -83,7 +83,7 @@ impl MetadataField {
         let (field_name, span) = named.or_else(defaulted).unwrap_or_default();
         check_name(&mut reader, &field_name, span);
         unknown.extend(reader.finish()?);
-        // Without a path there was an error.
+        // If there is no path, its error has been reported.
         let Some(path) = path else { return Err(Vec::new()) };
         let presence = if required { Presence::Required } else { Presence::Optional };
         Ok(Spanned::new(Self { path, field_name, presence }, span))

@@ -19,7 +19,7 @@ pub struct MetadataPath {
     names: Box<[String]>,
 }
 
-/// Why a text is no path to a claim.
+/// Why a text is not a path to a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum MetadataPathError {
@@ -29,7 +29,7 @@ pub enum MetadataPathError {
     /// `a\b`
     #[error("a backslash stands only before a dot or another backslash")]
     Escape,
-    /// A name that no BSON document can hold.
+    /// A name that BSON cannot encode.
     #[error("a path must not contain the character U+0000")]
     Nul,
     /// More than [`MAX_SEGMENTS`] names.
@@ -37,7 +37,7 @@ pub enum MetadataPathError {
     TooLong,
 }
 
-/// Characters without a meaning of their own, or one escaped character.
+/// A run of ordinary characters, or one escaped character.
 fn piece(text: &str) -> IResult<&str, &str> {
     alt((is_not(r".\"), preceded(char('\\'), alt((tag("."), tag(r"\")))))).parse(text)
 }
@@ -66,17 +66,17 @@ impl MetadataPath {
     /// ```
     pub fn parse(text: &str) -> Result<Self, MetadataPathError> {
         let (rest, names) = names(text).unwrap_or((text, Vec::new()));
-        // Only a backslash that escapes nothing stops the grammar.
+        // Only a backslash that escapes nothing can stop the parser.
         if !rest.is_empty() {
             return Err(MetadataPathError::Escape);
         }
         Self::from_names(names)
     }
 
-    /// The path of these names, first to last, as the token has them.
+    /// The path made of these names, outermost first, spelt as in the token.
     ///
     /// # Errors
-    /// As [`MetadataPath::parse`], but for [`MetadataPathError::Escape`]: nothing need be escaped.
+    /// As [`MetadataPath::parse`], except [`MetadataPathError::Escape`]: no escaping is needed.
     pub fn from_names(names: Vec<String>) -> Result<Self, MetadataPathError> {
         if names.is_empty() || names.iter().any(String::is_empty) {
             return Err(MetadataPathError::SegmentEmpty);
@@ -96,13 +96,13 @@ impl MetadataPath {
         &self.names
     }
 
-    /// The last name: under it the value is kept, unless configured otherwise.
+    /// The last name, which is the field name of the value unless another is configured.
     #[must_use]
     pub fn last(&self) -> &str {
         self.names.last().map_or("", String::as_str)
     }
 
-    /// The value that the path leads to. Arrays are not entered.
+    /// The value at this path. Paths do not lead into arrays.
     #[must_use]
     pub fn look_up<'c>(&self, claims: &'c Document) -> Option<&'c Bson> {
         let (first, rest) = self.names.split_first()?;

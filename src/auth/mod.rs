@@ -1,6 +1,6 @@
-//! Who the user is: from verified claims, a provider's configuration and custom-data documents to a
-//! [`User`](crate::user::User); with the feature `jwt`, also the tokens that claims come from. Nothing here reads a clock
-//! or a database.
+//! Who the user is: assembles a [`User`](crate::user::User) from verified claims, a provider's configuration and
+//! custom-data documents. With the feature `jwt`, also the tokens that carry the claims. Nothing here reads a clock or
+//! a database.
 //!
 //! ```
 //! use bson::doc;

@@ -7,8 +7,8 @@ use super::reader::Reader;
 use crate::json::Node;
 use crate::text::{Spanned, closest};
 
-/// A way to log in, one entry of `auth/providers.json`, as far as it says what a user looks like. How a token is
-/// verified (`config`, `secret_config`) is the concern of `auth::token`.
+/// An authentication provider, one entry of `auth/providers.json`: the part that determines what a user object looks
+/// like. How tokens are verified (`config`, `secret_config`) is in `auth::token`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Provider {
     name: String,
@@ -66,14 +66,14 @@ impl Provider {
             .ok();
         let mut unknown_keys = reader.finish()?;
         unknown_keys.extend(inner);
-        // Where one of them is missing there was an error.
+        // If one of them is missing, its error has been reported.
         let Some((kind, metadata_fields)) = kind.zip(metadata_fields) else { return Err(Vec::new()) };
         let name = name.map_or(kind.name(), |name| name.value).to_owned();
         let state = if disabled { State::Disabled } else { State::Enabled };
         Ok(Self { name, kind, state, metadata_fields, unknown_keys })
     }
 
-    /// The name; without one, that of the type.
+    /// The name, or the type's name if it has none.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -91,19 +91,19 @@ impl Provider {
         self.state == State::Disabled
     }
 
-    /// The claims that become fields of `%%user.data`; no two under one name.
+    /// The claims that become fields of `%%user.data`; their field names are distinct.
     #[must_use]
     pub fn metadata_fields(&self) -> &[MetadataField] {
         &self.metadata_fields
     }
 
-    /// Keys that no provider has, of its metadata fields too.
+    /// Unknown keys of the provider and of its metadata fields.
     #[must_use]
     pub fn unknown_keys(&self) -> &[Spanned<String>] {
         &self.unknown_keys
     }
 
-    /// What a token says about its user, in the order of the metadata fields.
+    /// The fields of `%%user.data` in a token, in the order of the metadata fields.
     ///
     /// # Errors
     /// A required claim that is missing, or a value that is too long.

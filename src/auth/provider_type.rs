@@ -1,4 +1,4 @@
-/// The kinds of providers.
+/// The types of authentication providers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ProviderType {
     /// `anon-user`
@@ -32,13 +32,13 @@ impl ProviderType {
         (Self::Google, "oauth2-google"),
     ];
 
-    /// The word in `%%user.identities.provider_type`.
+    /// The name, as in `%%user.identities.provider_type`.
     #[must_use]
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(kind, _)| *kind == self).map_or("", |(_, name)| name)
     }
 
-    /// The type of a word.
+    /// The type with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, found)| *found == name).map(|(kind, _)| *kind)

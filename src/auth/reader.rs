@@ -2,8 +2,7 @@ use super::config_error::{ConfigError, ConfigErrorKind};
 use crate::json::{Member, Node};
 use crate::text::{Span, Spanned, closest};
 
-/// One object of a configuration file while it is read: collects what is wrong with it, and the keys that nobody asked
-/// for.
+/// One object of a configuration file while it is read: collects its errors, and the keys that were never read.
 pub(super) struct Reader<'n> {
     what: &'static str,
     span: Span,
@@ -13,7 +12,7 @@ pub(super) struct Reader<'n> {
 }
 
 impl<'n> Reader<'n> {
-    /// Begins with an object; `what` is its name in messages.
+    /// Starts reading an object; `what` names it in messages.
     pub(super) fn new(what: &'static str, node: &'n Node) -> Result<Self, Vec<ConfigError>> {
         let Some(members) = node.as_object() else {
             let kind = ConfigErrorKind::NotObject { what, found: node.describe() };
@@ -27,7 +26,7 @@ impl<'n> Reader<'n> {
         self.take(key, "a string", Node::as_str)
     }
 
-    /// A string that is there and not empty: exports write the empty string for what is not set.
+    /// A string that is present and not empty: exports write the empty string for settings that are not set.
     pub(super) fn filled(&mut self, key: &'static str) -> Option<Spanned<&'n str>> {
         self.string(key).filter(|text| !text.is_empty())
     }
@@ -42,7 +41,7 @@ impl<'n> Reader<'n> {
         self.take(key, "an array", Node::as_array)
     }
 
-    /// A string or an array of strings. The empty string, and an empty array, are what is not set.
+    /// A string or an array of strings. The empty string and the empty array count as not set.
     #[cfg(feature = "jwt")]
     pub(super) fn strings(&mut self, key: &'static str) -> Vec<Spanned<&'n str>> {
         const EXPECTED: &str = "a string or an array of strings";
@@ -67,12 +66,12 @@ impl<'n> Reader<'n> {
         strings
     }
 
-    /// An object that is read elsewhere.
+    /// An object that the caller reads.
     pub(super) fn object(&mut self, key: &'static str) -> Option<Spanned<&'n [Member]>> {
         self.take(key, "an object", Node::as_object)
     }
 
-    /// Keys that exports carry and that mean nothing here.
+    /// Keys that exports contain but that have no effect here.
     pub(super) fn pass_over(&mut self, keys: &[&'static str]) {
         self.asked.extend(keys);
     }
@@ -92,8 +91,8 @@ impl<'n> Reader<'n> {
         Some(Spanned::new(read?, value.span))
     }
 
-    /// Reports that a key is missing or empty, unless it was of the wrong type, which has been said. To be called when
-    /// all other keys have been asked for.
+    /// Reports that a key is missing or empty, unless its wrong type has already been reported. Call it after all other
+    /// keys have been read.
     pub(super) fn missing(&mut self, key: &'static str, help: &str) {
         let member = self.members.iter().find(|member| member.key == key);
         if member.is_some_and(|member| member.value.as_str() != Some("")) {
@@ -117,8 +116,8 @@ impl<'n> Reader<'n> {
         self.errors.push(error);
     }
 
-    /// Reports each key that nobody asked for: where a misspelt one decides who gets in, it must not read as not set. To be
-    /// called when all keys have been asked for.
+    /// Reports each key that was never read: if a misspelt key decides who gets in, it must not pass for one that is
+    /// not set. Call it after all keys have been read.
     #[cfg(feature = "jwt")]
     pub(super) fn refuse_unknown(&mut self) {
         let said: Vec<Span> = self.errors.iter().map(ConfigError::span).collect();
@@ -134,7 +133,7 @@ impl<'n> Reader<'n> {
         self.members.iter().filter(|member| !self.asked.contains(&member.key.as_str()))
     }
 
-    /// The keys that nobody asked for, or the errors in the order of the text.
+    /// The keys that were never read, or the errors in the order of the text.
     pub(super) fn finish(mut self) -> Result<Vec<Spanned<String>>, Vec<ConfigError>> {
         if self.errors.is_empty() {
             return Ok(self.unknown().map(|member| Spanned::new(member.key.clone(), member.key_span)).collect());

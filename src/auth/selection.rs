@@ -9,22 +9,22 @@ use super::custom_data::{CustomDataConfig, CustomDataSource};
 use crate::path::FieldPath;
 use crate::text::Severity;
 
-/// A custom-data document of more bytes than this, 16 KiB, deserves a warning: it travels in every token.
+/// A custom-data document larger than this, 16 KiB, causes a warning: it is part of every token.
 pub const LARGE_CUSTOM_DATA: usize = 16 * 1024;
 
-/// A custom-data document of more bytes than this, 1 MiB, is refused.
+/// A custom-data document larger than this, 1 MiB, is rejected.
 pub const MAX_CUSTOM_DATA: usize = 1024 * 1024;
 
-/// What a look-up of custom data found.
+/// The result of a custom-data lookup.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Selection {
-    /// The document as rules see it: an ObjectId in its top-level `_id` is a hex string.
+    /// The document as rules see it: an ObjectId in its top-level `_id` becomes a hex string.
     pub document: Option<Document>,
-    /// What a log should say.
+    /// Warnings to be logged.
     pub warnings: Vec<Warning>,
 }
 
-/// What a log should say about a user whose login succeeded.
+/// A warning to be logged about a user whose login succeeded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Warning {
     /// The document is larger than [`LARGE_CUSTOM_DATA`].
@@ -32,12 +32,12 @@ pub enum Warning {
         /// Its size as BSON.
         bytes: usize,
     },
-    /// More than one document is the user's.
+    /// Several documents belong to the user.
     CustomDataSeveral {
         /// How many.
         documents: usize,
     },
-    /// The files that were searched hold no document at all.
+    /// The files that were searched contain no documents.
     CustomDataEmpty {
         /// The file or folder.
         path: PathBuf,
@@ -60,7 +60,7 @@ pub enum CustomDataError {
 }
 
 impl Warning {
-    /// How much it matters.
+    /// The severity.
     #[must_use]
     pub const fn severity(&self) -> Severity {
         match self {
@@ -86,7 +86,7 @@ impl fmt::Display for Warning {
     }
 }
 
-/// How a document names its user.
+/// The user id that a document names.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Match {
     Text,
@@ -94,7 +94,7 @@ enum Match {
 }
 
 impl CustomDataSource {
-    /// Whether a document names a user: whether it has, in the field of the user's id, a value that can be one.
+    /// Whether a document names a user: whether its user ID field holds a value that can be a user id.
     #[must_use]
     pub fn names_user(&self, document: &Document) -> bool {
         matches!(at(document, &self.user_id_field), Some(Bson::String(_) | Bson::ObjectId(_)))
@@ -102,16 +102,16 @@ impl CustomDataSource {
 }
 
 impl CustomDataConfig {
-    /// Whether a document is a user's: whether [`select`](Self::select) would count it.
+    /// Whether a document belongs to a user: whether [`select`](Self::select) would consider it.
     #[must_use]
     pub fn is_of(&self, user_id: &str, document: &Document) -> bool {
         let field = self.source().map(|source| &source.user_id_field);
         field.is_some_and(|field| matches(document, field, user_id, object_id(user_id)).is_some())
     }
 
-    /// Picks a user's document from `documents`, which stand in natural order: that whose field *is* the id, as a
-    /// string or else as an ObjectId. Of several, the one with the lowest `_id` if each `_id` is an ObjectId, else the
-    /// first. An array that contains the id does not count: anybody could write one.
+    /// Selects a user's document from `documents`, given in natural order: the one whose field *equals* the id, as a
+    /// string or, failing that, as an ObjectId. Of several, the one with the lowest `_id` if every `_id` is an
+    /// ObjectId, otherwise the first. An array that contains the id does not match: anyone could write one.
     ///
     /// # Errors
     /// If that document is too large.
@@ -157,7 +157,7 @@ impl CustomDataConfig {
     }
 }
 
-/// The ObjectId that an id can stand for. Another spelling of the hex digits is another id.
+/// The ObjectId whose hex string an id is. The same digits in another case are a different id.
 fn object_id(user_id: &str) -> Option<ObjectId> {
     ObjectId::parse_str(user_id).ok().filter(|id| id.to_hex() == user_id)
 }
@@ -175,7 +175,7 @@ fn at<'d>(document: &'d Document, field: &FieldPath) -> Option<&'d Bson> {
     rest.iter().try_fold(document.get(first.name())?, |value, segment| value.as_document()?.get(segment.name()))
 }
 
-/// The document that was inserted first, as far as that can be told.
+/// The document that was inserted first, as far as that can be determined.
 fn first<'d>(documents: &[&'d Document]) -> Option<&'d Document> {
     let ids: Option<Vec<_>> =
         documents.iter().map(|document| Some((document.get("_id")?.as_object_id()?, *document))).collect();

@@ -14,25 +14,25 @@ pub enum SetupError {
     /// A file that does not load, or whose secrets are missing. The findings say why.
     #[error("{what} cannot be used: {}", .findings.first().map_or("", |found| &found.finding.message))]
     Files {
-        /// What is needed.
+        /// The part of the configuration that is needed.
         what: &'static str,
         /// What is wrong with it.
         findings: Vec<FileFinding>,
     },
-    /// A file that cannot be read, or several that contradict each other; loading the application says which.
+    /// A file that cannot be read, or several that contradict each other; see the findings of the application.
     #[error("{what} cannot be used: {files} cannot be read, or contradict each other")]
     Unreadable {
-        /// What is needed.
+        /// The part of the configuration that is needed.
         what: &'static str,
         /// The files.
         files: String,
     },
 }
 
-/// The custom data of an application; `None` where it is disabled or no file speaks of it.
+/// The custom-data configuration of an application; `None` if it is disabled or not configured.
 ///
 /// # Errors
-/// If the file does not load: users' custom data is then unknown.
+/// If the file does not load: whether users have custom data is then unknown.
 pub fn custom_data_config(app: &App) -> Result<Option<CustomDataConfig>, SetupError> {
     const WHAT: &str = "the configuration of custom user data";
     match &app.custom_user_data {
@@ -46,13 +46,13 @@ pub fn custom_data_config(app: &App) -> Result<Option<CustomDataConfig>, SetupEr
     }
 }
 
-/// The provider of an application that accepts third-party tokens; `None` if it has no such one. Where nothing else is
-/// configured, a token must be meant for `application`, the application's id; `secrets` holds the keys by name.
+/// The application's provider that accepts third-party tokens; `None` if it has none. Unless an audience is configured,
+/// a token must be meant for `application`, the application's id; `secrets` holds the keys by name.
 ///
 /// # Errors
 /// If it does not load or a secret is missing.
 pub fn token_provider(app: &App, application: &str, secrets: &Secrets) -> Result<Option<TokenProvider>, SetupError> {
-    // An application has one at most of each type: of others only the first was kept.
+    // An application has at most one provider of each type: only the first was kept.
     let provider = app.providers.iter().find(|provider| provider.kind == ProviderType::CustomToken.name());
     let Some(file) = provider.map(|provider| &provider.config) else { return Ok(None) };
     let compiled = TokenProvider::compile(&file.node, application, secrets.as_map());

@@ -8,15 +8,15 @@ use crate::auth::{Selection, Warning};
 use crate::store::{Account, AccountState, CustomDataStore};
 use crate::user::{CustomData, User};
 
-/// Makes user objects from accounts and custom data as they are stored, without a token.
+/// Assembles user objects from stored accounts and custom data, without a token.
 pub struct UserAssembler {
     pub(super) accounts: Accounts,
     custom_data: Place,
 }
 
-/// Where custom data is looked up.
+/// The custom-data store.
 enum Place {
-    /// Nobody has said yet.
+    /// Not configured yet.
     Unsaid,
     /// The application has none.
     Nowhere,
@@ -24,31 +24,31 @@ enum Place {
 }
 
 impl UserAssembler {
-    /// One that has not been told yet where custom data is, so that nobody's is looked up: rules that ask for it end in an
-    /// Error, and no token can be issued.
+    /// An assembler without a custom-data store: custom data is not loaded, so rules that ask for it end in an Error
+    /// and no token can be issued.
     #[must_use]
     pub const fn new(accounts: Accounts) -> Self {
         Self { accounts, custom_data: Place::Unsaid }
     }
 
-    /// Says that the application has no custom data: each user then has none.
+    /// Declares that the application has no custom data: no user has any.
     #[must_use]
     pub fn without_custom_data(mut self) -> Self {
         self.custom_data = Place::Nowhere;
         self
     }
 
-    /// Looks up custom data here.
+    /// Sets the custom-data store.
     #[must_use]
     pub fn with_custom_data(mut self, store: Arc<dyn CustomDataStore>) -> Self {
         self.custom_data = Place::Store(store);
         self
     }
 
-    /// A user as they are now.
+    /// The current state of a user.
     ///
     /// # Errors
-    /// There is no such user, they may not log in at the time `now`, or a store cannot be asked: see [`LoginError`].
+    /// There is no such user, they may not log in at the time `now`, or a store failed: see [`LoginError`].
     pub async fn look_up(&self, user_id: &str, now: DateTime) -> Result<Authenticated, LoginError> {
         let account = self.account(user_id, now).await?;
         let (user, warnings) = self.assemble(&account).await?;
@@ -69,11 +69,11 @@ impl UserAssembler {
         Ok((account.to_user(custom_data), warnings))
     }
 
-    /// A user who may log in, or stay so.
+    /// A user who may log in or stay logged in.
     pub(super) async fn account(&self, id: &str, now: DateTime) -> Result<Account, LoginError> {
         let account = self.accounts.users.find(id).await?.ok_or_else(|| LoginError::UserUnknown(id.to_owned()))?;
         match account.state {
-            // No token was ever made for one who is pending.
+            // No token was ever issued to a pending user.
             AccountState::Pending => Err(LoginError::UserUnknown(account.id)),
             AccountState::Disabled | AccountState::DisabledPending => Err(LoginError::UserDisabled(account.id)),
             AccountState::Active if account.has_expired(now) => Err(LoginError::UserExpired(account.id)),

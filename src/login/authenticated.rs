@@ -9,22 +9,22 @@ use crate::user::User;
 pub struct Authenticated {
     /// The user.
     pub user: User,
-    /// How old what is known about them is.
+    /// The age of the user object.
     pub age: DataAge,
-    /// What a log should say.
+    /// Warnings to be logged.
     pub warnings: Vec<Warning>,
 }
 
-/// How old a user object is, custom data and all.
+/// The age of a user object, including its custom data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DataAge {
-    /// Where it comes from.
+    /// Its source.
     pub source: DataSource,
-    /// How long ago it was read there, to the second if it comes from a token.
+    /// The time since it was read there, to the second if it comes from a token.
     pub age: Duration,
 }
 
-/// Where a user object comes from.
+/// The source of a user object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DataSource {
     /// The access token.

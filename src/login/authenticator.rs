@@ -20,7 +20,7 @@ pub struct Authenticator {
     pub(super) looked_up: Cache,
 }
 
-/// Whether users can log in without saying who they are.
+/// Whether anonymous login is enabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Anonymous {
     Refused,
@@ -28,8 +28,9 @@ pub(super) enum Anonymous {
 }
 
 impl Authenticator {
-    /// One without a provider, in which nobody can log in. Nobody can before it was said, too, where custom data is: see
-    /// [`with_custom_data`](Self::with_custom_data) and [`without_custom_data`](Self::without_custom_data).
+    /// An authenticator without a provider, so that nobody can log in. Nor can anyone until
+    /// [`with_custom_data`](Self::with_custom_data) or [`without_custom_data`](Self::without_custom_data) has been
+    /// called.
     #[must_use]
     pub fn new(issuer: TokenIssuer, accounts: Accounts) -> Self {
         Self {
@@ -44,29 +45,30 @@ impl Authenticator {
         }
     }
 
-    /// Takes tokens of a third party, in place of any that it took before. There is one, as App Services had it: users
-    /// are known by the type of their provider and `sub`, so that a second one could speak for users of the first.
+    /// Accepts third-party tokens of this provider, which replaces any set before. As in App Services there can be only
+    /// one: users are identified by the type of their provider and `sub`, so that a second one could impersonate users
+    /// of the first.
     #[must_use]
     pub fn with_provider(mut self, provider: TokenProvider) -> Self {
         self.provider = Some(provider);
         self
     }
 
-    /// Takes anonymous users: the provider `anon-user`.
+    /// Enables anonymous login: the provider `anon-user`.
     #[must_use]
     pub const fn with_anonymous_users(mut self) -> Self {
         self.anonymous = Anonymous::Welcome;
         self
     }
 
-    /// Looks up custom data here.
+    /// Sets the custom-data store.
     #[must_use]
     pub fn with_custom_data(mut self, store: Arc<dyn CustomDataStore>) -> Self {
         self.assembler = self.assembler.with_custom_data(store);
         self
     }
 
-    /// Says that the application has no custom data: each user then has none.
+    /// Declares that the application has no custom data: no user has any.
     #[must_use]
     pub fn without_custom_data(mut self) -> Self {
         self.assembler = self.assembler.without_custom_data();
@@ -80,14 +82,14 @@ impl Authenticator {
         self
     }
 
-    /// Lets third parties' tokens take over imported users. Without it, none do.
+    /// Lets third-party tokens take over imported users. Without it, none can.
     #[must_use]
     pub fn with_takeover(mut self, takeover: Arc<dyn Takeover>) -> Self {
         self.takeover = Some(takeover);
         self
     }
 
-    /// Reads the time here.
+    /// Sets the clock.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -100,7 +102,7 @@ impl Authenticator {
         &self.assembler.accounts
     }
 
-    /// The name of the provider that takes tokens.
+    /// The name of the provider that accepts third-party tokens.
     #[must_use]
     pub fn provider_name(&self) -> Option<&str> {
         self.provider.as_ref().map(|provider| provider.provider().name())
@@ -109,7 +111,7 @@ impl Authenticator {
     /// The session of a token, if it has not ended.
     pub(super) async fn session(&self, id: &str, user_id: &str, now: DateTime) -> Result<Session, LoginError> {
         let Some(session) = self.assembler.accounts.sessions.find(id).await? else {
-            // Disabling a user ends the sessions; who is told so must not try in vain to refresh.
+            // Disabling a user ends their sessions. A client that is told so need not try to refresh.
             return Err(match self.assembler.account(user_id, now).await {
                 Err(disabled @ LoginError::UserDisabled(_)) => disabled,
                 _ => LoginError::SessionEnded,

@@ -6,13 +6,13 @@ use bson::DateTime;
 
 use crate::user::User;
 
-/// How many users are remembered.
+/// The most users that are cached.
 const MAX_USERS: usize = 10_000;
 
-/// How many bytes they may take together, written as BSON: 64 MiB. The custom data of one user can be 1 MiB.
+/// The most bytes that they take together as BSON: 64 MiB. The custom data of one user can be 1 MiB.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 
-/// The users looked up last, each with the time.
+/// The users looked up most recently, each with the time of the lookup.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     users: Mutex<Users>,
@@ -32,7 +32,7 @@ struct Entry {
 }
 
 impl Cache {
-    /// A user looked up at most `limit` ago, and how long ago.
+    /// A user looked up at most `limit` ago, and the time since.
     pub(super) fn find(&self, id: &str, limit: Duration, now: DateTime) -> Option<(User, Duration)> {
         let users = self.users();
         let Entry { at, user, .. } = users.entries.get(id)?;
@@ -40,12 +40,12 @@ impl Cache {
         (age <= limit).then(|| (user.clone(), age))
     }
 
-    /// Remembers a user. Where there is no room, all others are forgotten: they are looked up again when they come.
+    /// Caches a user. If there is no room, the cache is emptied first: other users are looked up again when needed.
     pub(super) fn insert(&self, user: User, now: DateTime) {
         let bytes = user.to_document().to_vec().map(|bytes| bytes.len());
         let mut users = self.users();
         users.remove(&user.id);
-        // One whose size nobody can tell is not remembered.
+        // A user whose size cannot be determined is not cached.
         let Ok(bytes) = bytes else { return };
         if users.entries.len() >= MAX_USERS || users.bytes.saturating_add(bytes) > MAX_BYTES {
             *users = Users::default();
@@ -71,7 +71,7 @@ impl Users {
     }
 }
 
-/// How long ago a time was; `None` if it is still to come.
+/// The time elapsed since a moment; `None` if it is in the future.
 pub(super) fn age(at: DateTime, now: DateTime) -> Option<Duration> {
     let millis = now.timestamp_millis().checked_sub(at.timestamp_millis())?;
     Some(Duration::from_millis(u64::try_from(millis).ok()?))

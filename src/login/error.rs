@@ -10,7 +10,7 @@ use crate::text::OneLine;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum LoginError {
-    /// No provider of the name takes tokens.
+    /// No provider with this name accepts tokens.
     #[error("the application has no provider `{}` that accepts tokens", OneLine(.0))]
     ProviderUnknown(String),
     /// `"disabled": true`
@@ -19,43 +19,44 @@ pub enum LoginError {
     /// Anonymous users are not enabled.
     #[error("anonymous login is disabled: enable the provider `anon-user`")]
     AnonymousRefused,
-    /// A token, third-party or issued by Portcullis, that does not verify.
+    /// A token, third-party or issued by Portcullis, that fails verification.
     #[error("{0}")]
     Token(#[from] TokenError),
-    /// Claims that make no user.
+    /// Claims from which no user can be assembled.
     #[error("{0}")]
     Assemble(#[from] AssembleError),
-    /// The user-creation function refuses the user, or cannot be called.
+    /// The user-creation function rejected the user, or cannot be called.
     #[error("{0}")]
     UserCreation(#[from] UserCreationRefused),
     /// The user was disabled.
     #[error("the user `{}` is disabled", OneLine(.0))]
     UserDisabled(String),
-    /// The user was deleted, or never was.
+    /// The user was deleted, or never existed.
     #[error("there is no user `{}`", OneLine(.0))]
     UserUnknown(String),
-    /// An anonymous user's account has ended.
+    /// An anonymous user's account has expired.
     #[error("the account of the anonymous user `{}` has ended, after 90 days without a login", OneLine(.0))]
     UserExpired(String),
-    /// The session was ended, by the user or for them, or has expired.
+    /// The session has expired or was ended, by the user or by an administrator.
     #[error("invalid session: it has ended; log in again")]
     SessionEnded,
-    /// What is wanted of a user cannot be done.
+    /// The requested change of a user is impossible.
     #[error("{0}")]
     Users(UsersError),
-    /// Users or sessions cannot be asked.
+    /// The store of users or sessions failed.
     #[error("{0}")]
     Store(#[from] StoreError),
     /// The user's custom-data document cannot be used.
     #[error("{0}")]
     CustomData(CustomDataError),
-    /// The user's tokens cannot be written.
+    /// The user's tokens cannot be issued.
     #[error("{0}")]
     Issue(#[from] IssueError),
 }
 
 impl LoginError {
-    /// Whether this is a refusal. Otherwise the answer is unknown: a store cannot be reached or holds invalid data.
+    /// Whether the login was rejected. Otherwise the outcome is unknown: a store cannot be reached or holds invalid
+    /// data.
     #[must_use]
     pub const fn is_refusal(&self) -> bool {
         !matches!(

@@ -6,12 +6,12 @@ use super::{Authenticated, Authenticator, DataAge, DataSource, LoginError};
 /// How old the information about a user may be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Freshness {
-    /// As old as the access token, whatever has changed since. So App Services did it.
+    /// As old as the access token, whatever has changed since. This is what App Services did.
     #[default]
     Snapshot,
     /// Looked up at each request.
     Live,
-    /// Looked up unless the token, or an earlier look-up, is at most so old.
+    /// Looked up unless the token, or an earlier lookup, is at most this old.
     AtMost(Duration),
 }
 

@@ -19,16 +19,16 @@ pub struct Login {
     pub device_id: String,
     /// The user, as the access token has it.
     pub user: User,
-    /// What a log should say.
+    /// Warnings to be logged.
     pub warnings: Vec<Warning>,
 }
 
 impl Authenticator {
-    /// Logs in by a third party's token. `provider` is the name of the one that vouches for it, `device_id` what the
-    /// device was given at an earlier login.
+    /// Logs in with a third-party token. `provider` is the name of the provider that vouches for it, `device_id` the id
+    /// that the device was given at an earlier login.
     ///
     /// # Errors
-    /// See [`LoginError`]. Nothing is left behind but the user, who may be new.
+    /// See [`LoginError`]. Afterwards nothing remains but the user, who may be new.
     pub async fn log_in(&self, provider: &str, token: &str, device_id: Option<&str>) -> Result<Login, LoginError> {
         let (identity, claims) = self.identify_with_claims(provider, token).await?;
         if let Some(takeover) = &self.takeover
@@ -41,11 +41,11 @@ impl Authenticator {
         self.enter(identity, device_id).await
     }
 
-    /// Makes a user at once, who has not logged in yet: an administrator vouches for the identity. Where the user-creation function
-    /// refuses the user, none is left.
+    /// Creates a user who has not logged in yet; an administrator vouches for the identity. If the user-creation
+    /// function rejects the user, none remains.
     ///
     /// # Errors
-    /// See [`LoginError`]; above all, the identity is a user already.
+    /// See [`LoginError`], in particular if the identity already belongs to a user.
     pub async fn create_user(&self, identity: &Identity) -> Result<Account, LoginError> {
         let now = self.clock.now();
         let account = Account { last_login_at: None, ..Account::new(ObjectId::new().to_hex(), identity.clone(), now) };
@@ -74,7 +74,7 @@ impl Authenticator {
         self.enter(identity, device_id).await
     }
 
-    /// Logs in whom the caller has identified: by a password, or a key. The caller vouches for the identity.
+    /// Logs in a user whom the caller has identified, by a password or a key. The caller vouches for the identity.
     ///
     /// # Errors
     /// See [`LoginError`].
@@ -82,8 +82,8 @@ impl Authenticator {
         self.enter(identity, device_id).await
     }
 
-    /// Logs in a user who is known, by an identity of theirs for which the caller vouches. It makes no user: one who was deleted stays
-    /// so.
+    /// Logs in an existing user by one of their identities, for which the caller vouches. It never creates a user: one
+    /// who was deleted stays deleted.
     ///
     /// # Errors
     /// See [`LoginError`].
@@ -100,14 +100,14 @@ impl Authenticator {
     /// Gives a user a further identity, for which the caller vouches.
     ///
     /// # Errors
-    /// See [`LoginError`]; above all, the identity is another user already.
+    /// See [`LoginError`], in particular if the identity already belongs to another user.
     pub async fn link_as(&self, user_id: &str, identity: &Identity) -> Result<Account, LoginError> {
         let account = self.assembler.accounts.users.link(user_id, identity).await?;
         self.looked_up.remove(&account.id);
         Ok(account)
     }
 
-    /// What a refresh token says whose session has not ended.
+    /// The content of a refresh token, provided that its session has not ended.
     ///
     /// # Errors
     /// See [`LoginError`].
@@ -119,7 +119,7 @@ impl Authenticator {
         Ok(token)
     }
 
-    /// What an access token says whose session has not ended.
+    /// The content of an access token, provided that its session has not ended.
     ///
     /// # Errors
     /// See [`LoginError`].
@@ -131,17 +131,17 @@ impl Authenticator {
         Ok(token)
     }
 
-    /// Whether a session lasts, of which a token was accepted earlier, and its user may stay.
+    /// Checks that the session of a token accepted earlier has not ended, and that its user may stay logged in.
     ///
     /// # Errors
-    /// It does not, or the stores cannot be asked.
+    /// The session has ended, the user may not stay, or a store failed.
     pub async fn session_lasts(&self, session: &TokenSession, user_id: &str) -> Result<(), LoginError> {
         let now = self.clock.now();
         self.session(&session.id, user_id, now).await?;
         self.assembler.account(user_id, now).await.map(drop)
     }
 
-    /// Makes a new access token for the session of an access token, with the user as it is now.
+    /// Issues a new access token for the session of an access token, with the user's current data.
     ///
     /// # Errors
     /// See [`LoginError`].
@@ -176,11 +176,11 @@ impl Authenticator {
         Ok(self.issuer.issue_refresh(&grant, now)?)
     }
 
-    /// Gives the bearer of an access token a further way to log in: the person of a third party's token. What that says
-    /// about the user is in the next access token.
+    /// Links the identity of a third-party token to the bearer of an access token, as a further way to log in. Its data
+    /// is in the next access token.
     ///
     /// # Errors
-    /// See [`LoginError`]; above all, the person is another user already.
+    /// See [`LoginError`], in particular if the identity already belongs to another user.
     pub async fn link(&self, access_token: &str, provider: &str, token: &str) -> Result<Account, LoginError> {
         let bearer = self.authenticate(access_token, Freshness::Live).await?;
         let identity = self.identify(provider, token).await?;
@@ -189,7 +189,7 @@ impl Authenticator {
         Ok(account)
     }
 
-    /// Whom a third party's token speaks of.
+    /// The identity in a third-party token.
     async fn identify(&self, name: &str, token: &str) -> Result<Identity, LoginError> {
         Ok(self.identify_with_claims(name, token).await?.0)
     }
@@ -201,7 +201,7 @@ impl Authenticator {
     ) -> Result<(Identity, VerifiedClaims), LoginError> {
         let provider = self.provider.as_ref().filter(|provider| provider.provider().name() == name);
         let provider = provider.ok_or_else(|| LoginError::ProviderUnknown(name.to_owned()))?;
-        // Before keys are fetched for it.
+        // Checked before any keys are fetched.
         if provider.provider().is_disabled() {
             return Err(LoginError::ProviderDisabled(name.to_owned()));
         }
@@ -231,21 +231,21 @@ impl Authenticator {
             user_id: account.id.clone(),
             device_id: device(device_id),
             started_at: now,
-            // An anonymous user's session has no end, but the account has.
+            // An anonymous user's session does not expire, but the account does.
             expires_at,
             key_id: (identity.provider_type == ProviderType::ApiKey).then(|| identity.id.clone()),
         };
         self.assembler.accounts.sessions.start(&session).await?;
         let entered = self.enter_by(&session, identity, expires_at, now).await;
         if entered.is_err() {
-            // What cannot be ended here is a session of which nobody has a token.
+            // If ending it fails, what remains is a session for which nobody holds a token.
             self.assembler.accounts.sessions.end(&session.id).await.ok();
         }
         entered
     }
 
-    /// Makes the tokens of a session that has begun. Whoever disables or deletes the user, or changes the custom data, ends
-    /// the user's sessions afterwards: from here on, this one too. What was done before is seen.
+    /// Issues the tokens of a session that has begun. Disabling or deleting the user, or changing the custom data, ends
+    /// the user's sessions: from here on including this one. Earlier changes are visible here.
     async fn enter_by(
         &self,
         session: &Session,
@@ -266,7 +266,7 @@ impl Authenticator {
         };
         let refresh_token = self.issuer.issue_refresh(&grant, now)?;
         self.session(&session.id, &account.id, now).await?;
-        // Before anybody has the tokens: no login is missed if the process ends here.
+        // Announced before anyone has the tokens, so that no login is missed if the process ends here.
         if let Some(announcer) = &self.assembler.accounts.announcer
             && !announcer.logged_in(&session.id, provider_type, &user).await?
         {
@@ -276,7 +276,7 @@ impl Authenticator {
         Ok(Login { access_token, refresh_token, device_id: session.device_id.clone(), user, warnings })
     }
 
-    /// Lets a user in: calls the user-creation function for one who is new.
+    /// Admits a user: calls the user-creation function for a new one.
     pub(super) async fn admit(
         &self,
         account: &Account,
@@ -304,7 +304,7 @@ impl Authenticator {
     }
 }
 
-/// The id that a device was given before, or a new one. Clients that have none yet send zeros.
+/// The id that the device was given earlier, or a new one. Clients without one send zeros.
 fn device(known: Option<&str>) -> String {
     let is_id = |id: &&str| id.len() == 24 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     let known = known.filter(is_id).filter(|id| id.bytes().any(|byte| byte != b'0'));

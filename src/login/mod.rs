@@ -1,10 +1,10 @@
-//! Logging in and staying logged in: a third-party token becomes a Portcullis user with custom data, a session, and our
-//! tokens; an access token becomes the [`User`](crate::user::User) of a request.
+//! Logging in and staying logged in: a third-party token becomes a Portcullis user with custom data, a session, and
+//! tokens issued by Portcullis; an access token becomes the [`User`](crate::user::User) of a request.
 //!
 //! Everything goes through an [`Authenticator`]. It knows no database and no HTTP: users, sessions and custom data come
 //! through the traits of [`store`](crate::store), keys through [`auth::token`](crate::auth::token), the time through
-//! [`Clock`](crate::clock::Clock). Whatever of these cannot answer makes the login, the refresh or the request fail; a
-//! database error never reads as "no custom data".
+//! [`Clock`](crate::clock::Clock). If any of them fails, so does the login, the refresh or the request; a database
+//! error is never treated as "no custom data".
 
 mod accounts;
 mod announcer;

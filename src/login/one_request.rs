@@ -2,20 +2,21 @@ use super::authenticator::Authenticator;
 use super::{Authenticated, LoginError};
 use crate::store::{Account, AccountState, Identity};
 
-/// What becomes of credentials that are good, and nobody's yet.
+/// How to treat valid credentials that belong to no user yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Newcomers {
-    /// They are refused.
+    /// They are rejected.
     Refused,
-    /// They make a user, as a first login does.
+    /// They create a user, as a first login does.
     Welcome,
 }
 
 impl Authenticator {
-    /// The user of an identity for which the caller vouches, as a login would see them, for one request: no session begins.
+    /// The user of an identity for which the caller vouches, as after a login, but for one request only: no session
+    /// begins.
     ///
     /// # Errors
-    /// See [`LoginError`]; [`LoginError::UserUnknown`] where there is nobody, and newcomers are refused.
+    /// See [`LoginError`]; [`LoginError::UserUnknown`] if there is no such user and new ones are rejected.
     pub async fn user_by(&self, identity: &Identity, newcomers: Newcomers) -> Result<Authenticated, LoginError> {
         let users = &self.assembler.accounts.users;
         let owner = match users.owner(identity.provider_type, &identity.id).await? {
@@ -25,7 +26,7 @@ impl Authenticator {
         let nobody = || LoginError::UserUnknown(identity.id.clone());
         let is_pending = |account: &Account| matches!(account.state, AccountState::Pending);
         match owner {
-            // What the provider says now may be another thing than before: rules go by it.
+            // Rules use the provider's current data, which may differ from what is stored.
             Some(account) if !is_pending(&account) && account.identities.contains(identity) => {
                 self.look_up(&account.id).await
             }
@@ -34,7 +35,7 @@ impl Authenticator {
             _ => {
                 let now = self.clock.now();
                 let account = users.find_or_create(identity, now).await?;
-                // Deleted since.
+                // The user has been deleted since.
                 if newcomers == Newcomers::Refused && is_pending(&account) {
                     return Err(nobody());
                 }
@@ -44,8 +45,8 @@ impl Authenticator {
         }
     }
 
-    /// The user of a third party's token, as a login by it would see them, for one request. Whoever would take over an imported user at
-    /// a login does so here, where newcomers are welcome.
+    /// The user of a third-party token, as after a login with it, but for one request only. A token that would take
+    /// over an imported user at a login does so here too, if new users are accepted.
     ///
     /// # Errors
     /// See [`LoginError`].
@@ -67,7 +68,8 @@ impl Authenticator {
         self.user_by(&identity, newcomers).await
     }
 
-    /// A user who is known, by an identity of theirs for which the caller vouches, for one request. It makes no user.
+    /// An existing user, by one of their identities, for which the caller vouches, for one request. It never creates a
+    /// user.
     ///
     /// # Errors
     /// See [`LoginError`].

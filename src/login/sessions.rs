@@ -5,7 +5,7 @@ use crate::auth::Warning;
 use crate::auth::token::TokenSession;
 use crate::user::User;
 
-/// How long an anonymous user is unseen before a refresh is noted: not each of them is worth a write.
+/// How long after an anonymous user was last seen a refresh is recorded: not every refresh is worth a write.
 const UNSEEN: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The result of refreshing a session.
@@ -13,14 +13,14 @@ const UNSEEN: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct Refreshed {
     /// A new access token.
     pub access_token: String,
-    /// The user, as it has it.
+    /// The user, as in the token.
     pub user: User,
-    /// What a log should say.
+    /// Warnings to be logged.
     pub warnings: Vec<Warning>,
 }
 
 impl Authenticator {
-    /// Makes a new access token by a refresh token, with the user as it is now. The refresh token stays good.
+    /// Issues a new access token for a refresh token, with the user's current data. The refresh token stays valid.
     ///
     /// # Errors
     /// See [`LoginError`].
@@ -35,16 +35,16 @@ impl Authenticator {
         let (user, warnings) = self.assembler.assemble(&account).await?;
         let reference = TokenSession { id: session.id, device_id: session.device_id };
         let access_token = self.issuer.issue_access(&user, &reference, now)?;
-        // It may have ended while the user was looked up, because of what was looked up.
+        // The session may have ended during the lookup, because of what the lookup read.
         self.session(&reference.id, &token.user_id, now).await?;
         self.looked_up.insert(user.clone(), now);
         Ok(Refreshed { access_token, user, warnings })
     }
 
-    /// Ends the session of an access or refresh token; whether it had not ended before.
+    /// Ends the session of an access or refresh token. Returns whether it was still alive.
     ///
     /// # Errors
-    /// The token does not verify, or the sessions cannot be asked.
+    /// The token fails verification, or the session store failed.
     pub async fn log_out(&self, token: &str) -> Result<bool, LoginError> {
         let now = self.clock.now();
         let session = match self.issuer.verify_refresh(token, now) {

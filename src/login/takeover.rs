@@ -5,12 +5,12 @@ use crate::auth::VerifiedClaims;
 use crate::future::BoxFuture;
 use crate::store::{Account, Identity};
 
-/// Gives an imported user to the bearer of a third party's token whose claims name that user.
+/// Lets the bearer of a third-party token take over an imported user whom its claims name.
 ///
-/// It is asked at logins with an identity that leads to no user yet, and for no other identity than that of a token.
+/// It is called at logins with an identity that belongs to no user yet, and only for identities from tokens.
 pub trait Takeover: Send + Sync {
-    /// The user who was taken over by the identity; `None` where the claims name nobody who can be, so that the login is an ordinary
-    /// one.
+    /// The user whom the identity has taken over; `None` if the claims name nobody who can be taken over: the login is
+    /// then an ordinary one.
     fn take_over<'a>(
         &'a self,
         claims: &'a VerifiedClaims,

@@ -4,12 +4,12 @@ use crate::future::BoxFuture;
 use crate::text::OneLine;
 use crate::user::User;
 
-/// What is done for a new user before the first token: the function that `on_user_creation_function_name` names.
+/// Called for a new user before the first token is issued: the function in `on_user_creation_function_name`.
 ///
-/// It is called again at the next login until it has succeeded once, so more than once where two first logins meet, or
-/// where the process ends between the call and the note that it succeeded. Custom data that it writes is in the first token.
+/// It is called at each login until it has succeeded once; so more than once if two first logins coincide, or if the
+/// process ends before the success is recorded. Custom data that it writes is in the first token.
 pub trait UserCreation: Send + Sync {
-    /// The user was made. Its custom data has not been looked up.
+    /// A user was created, whose custom data has not been looked up.
     fn user_created<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<(), UserCreationRefused>>;
 }
 
@@ -19,11 +19,11 @@ pub trait UserCreation: Send + Sync {
 pub struct UserCreationRefused {
     /// The function's name.
     pub function: String,
-    /// What it says.
+    /// Its message.
     pub message: String,
 }
 
-/// Stands for a function that the application names and the host lacks: new users are rejected.
+/// Takes the place of a function that the application names but the host does not have: new users are rejected.
 #[derive(Clone, Debug)]
 pub struct FunctionMissing {
     function: String,

@@ -4,18 +4,19 @@ use super::StoreError;
 use crate::auth::{CustomDataError, Selection};
 use crate::future::BoxFuture;
 
-/// How many documents may name one user.
+/// The most documents that may name one user.
 pub const MAX_DOCUMENTS: usize = 1000;
 
-/// How large the documents that name one user may be together, in bytes: two of the largest of MongoDB, 32 MiB.
+/// The most bytes that the documents naming one user may have together: 32 MiB, two documents of MongoDB's maximum
+/// size.
 pub const MAX_BYTES: usize = 32 * 1024 * 1024;
 
-/// Where the documents behind `%%user.custom_data` are.
+/// The documents behind `%%user.custom_data`.
 ///
-/// An application whose custom data is disabled has no such store at all.
+/// An application whose custom data is disabled has no such store.
 pub trait CustomDataStore: Send + Sync {
-    /// The user's document as [`CustomDataConfig::select`](crate::auth::CustomDataConfig::select) picks it, none if no
-    /// document is the user's.
+    /// The user's document as selected by [`CustomDataConfig::select`](crate::auth::CustomDataConfig::select), if there
+    /// is one.
     fn find<'a>(&'a self, user_id: &'a str) -> BoxFuture<'a, Result<Selection, LookUpError>>;
 }
 
@@ -23,7 +24,7 @@ pub trait CustomDataStore: Send + Sync {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum LookUpError {
-    /// The store cannot be asked.
+    /// The store failed.
     #[error("{0}")]
     Store(#[from] StoreError),
     /// The document cannot be used.

@@ -2,8 +2,8 @@ use std::error::Error;
 
 use thiserror::Error;
 
-/// A store that cannot be asked: its server is gone, its file broken, its answer nonsense. It is never an answer: who
-/// asks for a user, a session or custom data and gets this, knows nothing.
+/// A store failed: its server is unreachable, its file corrupt, its reply invalid. This never means "not found": a
+/// caller that looks up a user, a session or custom data and gets this knows nothing about it.
 #[derive(Debug, Error)]
 #[error("{action}: {source}")]
 pub struct StoreError {
@@ -12,7 +12,7 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    /// An error of a store. `action` says what could not be done (`cannot read the user`); `source` must name no secret.
+    /// An error of a store. `action` says what failed (`cannot read the user`); `source` must not contain a secret.
     pub fn new(action: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { action, source: source.into() }
     }

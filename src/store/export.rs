@@ -33,22 +33,22 @@ pub enum ExportError {
     /// `"provider_type": "x"`
     #[error("an identity of the user has no known `provider_type`")]
     ProviderType,
-    /// One identity twice.
+    /// The same identity twice.
     #[error("the user has a duplicate identity")]
     IdentityDuplicate,
 }
 
-/// An exported user, read.
+/// An exported user that has been read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Exported {
     /// The user.
     pub account: Account,
-    /// The fields that mean nothing here, such as `custom_data`, which is kept in a collection of its own.
+    /// The ignored fields, such as `custom_data`, which has a collection of its own.
     pub ignored: Vec<String>,
 }
 
 impl Account {
-    /// Reads a user as the administration interface of App Services listed it:
+    /// Reads a user as listed by the administration API of App Services:
     ///
     /// ```json
     /// {"_id": "…", "type": "normal", "disabled": false, "creation_date": 1600000000,
@@ -57,8 +57,8 @@ impl Account {
     ///  "data": {…}}
     /// ```
     ///
-    /// `"pending": true`, which only our own export has, is a user whose creation function has not yet succeeded. Whoever is
-    /// imported is unclaimed.
+    /// `"pending": true`, which only exports of Portcullis contain, marks a user whose creation function has not yet
+    /// succeeded. Imported users are unclaimed.
     ///
     /// The id may be an ObjectId and dates may be dates. `data` of the user, where no identity says anything itself, is
     /// what the first identity says. A user without a date is as old as the ObjectId that is the id, so that to import it
@@ -111,8 +111,8 @@ impl Account {
     }
 }
 
-/// The identities, and the fields in them that mean nothing here, such as `provider_id`, an id of the provider as it was
-/// stored there.
+/// The identities, and the ignored fields in them, such as `provider_id`, the id of the provider's stored
+/// configuration.
 fn identities(value: Option<Bson>) -> Result<(Vec<Identity>, Vec<String>), ExportError> {
     let wrong = ExportError::Field { field: "identities", expected: "an array of documents" };
     let listed = match value {
@@ -148,7 +148,7 @@ fn identities(value: Option<Bson>) -> Result<(Vec<Identity>, Vec<String>), Expor
     Ok((identities, ignored))
 }
 
-/// A date, or seconds since 1970 as App Services writes them, or milliseconds where there are too many for seconds.
+/// A date, or seconds since 1970 as written by App Services, or milliseconds if the number is too large for seconds.
 fn time(value: Option<&Bson>, field: &'static str) -> Result<Option<DateTime>, ExportError> {
     const SECONDS_AT_MOST: i64 = 100_000_000_000;
     let number = match value {

@@ -12,18 +12,18 @@ use crate::future::BoxFuture;
 use crate::json::{self, Chunk, Kind, Stream};
 use crate::text::Source;
 
-/// The endings of the names of files in a folder that hold documents.
+/// The extensions of files in a folder that contain documents.
 const ENDINGS: [&str; 3] = ["json", "jsonl", "ndjson"];
 
 /// Custom-data documents in a file of extended JSON, or in the files of a folder that are named after the collection
 /// (`users.json`, `db.users.jsonl`, `users.ndjson`): one document after the other, as `mongoexport` writes them, or an array
 /// of them. Their order, that of the files' names first, is the natural order.
 ///
-/// Documents of which none has the field of the user's id, with a value that can be one, are those of another
-/// collection: nobody is looked up in them.
+/// If no document has a usable value in the user ID field, the documents must be those of another collection: lookups
+/// fail.
 ///
-/// Files are read anew at each look-up, from beginning to end, so that a change is seen at once and memory holds one
-/// document at a time.
+/// Files are read from beginning to end at each lookup, so that changes take effect at once and only one document is in
+/// memory at a time.
 #[derive(Clone, Debug)]
 pub struct FileCustomData {
     config: CustomDataConfig,
@@ -39,16 +39,16 @@ pub enum FileError {
     Unreadable {
         /// Its path.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         reason: io::Error,
     },
-    /// A folder without a file of documents.
+    /// A folder without document files.
     #[error("the directory `{path}` contains no file of documents (.json, .jsonl, .ndjson)", path = path.display())]
     Empty {
         /// Its path.
         path: PathBuf,
     },
-    /// A folder without a file of the collection.
+    /// A folder without a file for the collection.
     #[error(
         "the directory `{path}` contains no file for the collection `{namespace}`: name it after the collection, with the ending \
          .json, .jsonl or .ndjson",
@@ -71,13 +71,13 @@ pub enum FileError {
         /// The field.
         field: String,
     },
-    /// A symbolic link to what is no part of the folder.
+    /// A symbolic link out of the folder.
     #[error("`{path}` is a symbolic link that leads out of the folder and is not followed; name the file itself", path = path.display())]
     LinkOutward {
         /// The link.
         path: PathBuf,
     },
-    /// What stands there is no document.
+    /// An element that is not a document.
     #[error("`{path}`, line {line}: {message}", path = path.display())]
     Malformed {
         /// The file.
@@ -87,7 +87,7 @@ pub enum FileError {
         /// What is wrong.
         message: String,
     },
-    /// So many documents name one user that which of them counts would be a guess, as on MongoDB.
+    /// Too many documents name one user to determine which one counts; the limit is the same on MongoDB.
     #[error("`{path}`: more than {MAX_DOCUMENTS} documents, or {MAX_BYTES} bytes of them, name one user", path = path.display())]
     TooMany {
         /// The file or folder.
@@ -96,17 +96,16 @@ pub enum FileError {
 }
 
 impl FileCustomData {
-    /// The documents of a file or folder. It is first read when somebody is looked up.
+    /// The documents of a file or folder. Nothing is read before the first lookup.
     pub fn new(config: CustomDataConfig, path: impl Into<PathBuf>) -> Self {
         Self { config, path: path.into() }
     }
 
-    /// Hands every document to `take`, with how many bytes have been read; how many there are is told to `begin` first.
-    /// Memory holds one text of the files at a time: a document, or an array of at most
-    /// [`MAX_SIZE`](crate::json::MAX_SIZE) bytes.
+    /// Passes every document to `take`, with the number of bytes read so far; `begin` gets the total first. Only one
+    /// text is in memory at a time: a document, or an array of at most [`MAX_SIZE`](crate::json::MAX_SIZE) bytes.
     ///
     /// # Errors
-    /// If the files cannot be read, hold no documents, or documents of another collection.
+    /// If the files cannot be read, contain no documents, or contain those of another collection.
     pub fn scan(&self, begin: &mut dyn FnMut(u64), take: &mut dyn FnMut(&Document, u64)) -> Result<(), StoreError> {
         let failed = |error: FileError| StoreError::new("cannot read the custom data", error);
         let Some(source) = self.config.source() else { return Ok(()) };
@@ -191,13 +190,14 @@ fn files(path: &Path, source: &CustomDataSource) -> Result<Vec<PathBuf>, FileErr
             others = true;
             continue;
         }
-        // A folder of documents often comes from somebody else, who must not choose what of this machine is read.
+        // A folder of documents often comes from someone else, who must not be able to choose which files of this
+        // machine are read.
         if is_link && leads_out(path, &file).map_err(failed)? {
             return Err(FileError::LinkOutward { path: file });
         }
         found.push(file);
     }
-    // A misspelt path must not read as "no user has custom data".
+    // A misspelt path must not be taken for "no user has custom data".
     if found.is_empty() {
         let path = path.to_owned();
         return Err(if others { FileError::CollectionMissing { path, namespace } } else { FileError::Empty { path } });
@@ -210,7 +210,7 @@ fn leads_out(folder: &Path, link: &Path) -> io::Result<bool> {
     Ok(!fs::canonicalize(link)?.starts_with(fs::canonicalize(folder)?))
 }
 
-/// Hands each document of a file to `take`, with how many bytes of the file have been read.
+/// Passes each document of a file to `take`, with the number of bytes read so far.
 fn each_document(path: &Path, take: &mut dyn FnMut(Document, u64) -> Result<(), FileError>) -> Result<(), FileError> {
     let failed = |reason| FileError::Unreadable { path: path.to_owned(), reason };
     let file = File::open(path).map_err(failed)?;

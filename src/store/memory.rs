@@ -6,7 +6,7 @@ use super::{CustomDataStore, LookUpError};
 use crate::auth::{CustomDataConfig, Selection};
 use crate::future::BoxFuture;
 
-/// Custom-data documents in memory, for tests and for hosts that have them anyway.
+/// Custom-data documents in memory, for tests and for hosts that already have them.
 #[derive(Debug)]
 pub struct MemoryCustomData {
     config: CustomDataConfig,

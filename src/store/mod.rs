@@ -1,5 +1,6 @@
-//! What a host keeps: users, their sessions, their custom data, the states of triggers, and the documents that are guarded. One trait each; the package
-//! `portcullis-store` implements them on a file and on MongoDB. Custom data can also stand in files of extended JSON or in memory.
+//! What a host stores: users, their sessions, their custom data, the states of triggers, and the guarded documents.
+//! There is one trait for each; the package `portcullis-store` implements them on a file and on MongoDB. Custom data
+//! can also be kept in files of extended JSON or in memory.
 
 mod account_events;
 mod credentials;

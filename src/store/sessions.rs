@@ -3,40 +3,40 @@ use bson::DateTime;
 use super::StoreError;
 use crate::future::BoxFuture;
 
-/// A login that lasts: every token names one, and is worth nothing once it has ended.
+/// A session: every token belongs to one, and is invalid once it has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     /// Its id: the claim `iss` of access tokens, `baas_id` of refresh tokens.
     pub id: String,
-    /// Whose it is.
+    /// The user's id.
     pub user_id: String,
     /// The device, the claim `baas_device_id`.
     pub device_id: String,
     /// When it began.
     pub started_at: DateTime,
-    /// When it ends by itself, if it does.
+    /// When it expires, if it does.
     pub expires_at: Option<DateTime>,
-    /// The API key that opened it, if one did: it ends with the key.
+    /// The API key that opened it, if any: the session ends with the key.
     pub key_id: Option<String>,
 }
 
 /// The sessions of one application that have not ended.
 pub trait Sessions: Send + Sync {
-    /// Begins one.
+    /// Begins a session.
     fn start<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Result<(), StoreError>>;
 
-    /// A session; `None` if it does not exist or was ended. Callers must check the expiration themselves.
+    /// A session; `None` if it does not exist or was ended. Callers must check the expiry themselves.
     fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Session>, StoreError>>;
 
-    /// Ends a session: logs out. Whether there was one.
+    /// Ends a session: logs out. Returns whether there was one.
     fn end<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>>;
 
-    /// Ends every session of a user; how many there were.
+    /// Ends every session of a user. Returns their number.
     fn end_all<'a>(&'a self, user_id: &'a str) -> BoxFuture<'a, Result<u64, StoreError>>;
 
-    /// Ends the sessions of a user that an API key opened; how many there were.
+    /// Ends the sessions that a user opened with an API key. Returns their number.
     fn end_of_key<'a>(&'a self, user_id: &'a str, key_id: &'a str) -> BoxFuture<'a, Result<u64, StoreError>>;
 
-    /// Forgets the sessions that expired before a time; how many there were.
+    /// Removes the sessions that expired before a time. Returns their number.
     fn purge(&self, expired_before: DateTime) -> BoxFuture<'_, Result<u64, StoreError>>;
 }

@@ -5,82 +5,83 @@ use bson::{DateTime, Document};
 use super::StoreError;
 use crate::future::BoxFuture;
 
-/// The right of one process to run a trigger, of which of several servers one has it at a time. It ends by itself, so that another takes
-/// over where a process is gone.
+/// The exclusive right of one process to run a trigger. It expires, so that another server takes over if a process is
+/// gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
     /// The name of the trigger.
     pub trigger: String,
-    /// Who has it.
+    /// The holder.
     pub holder: String,
-    /// Grows with each lease of the trigger: what is written under an earlier one is refused.
+    /// Increases with each lease of the trigger: writes under an earlier one are rejected.
     pub fence: i64,
 }
 
-/// What is known of a trigger.
+/// The state of a trigger.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TriggerState {
-    /// Whether somebody has stopped it for the time being.
+    /// Whether it is paused.
     pub is_paused: bool,
-    /// Why it was stopped by itself, if it was.
+    /// Why it was suspended, if it was.
     pub suspended: Option<String>,
-    /// After which change of the database it goes on.
+    /// The change after which it resumes.
     pub position: Option<Document>,
-    /// Until when the times of its schedule are dealt with.
+    /// The time up to which its schedule has been handled.
     pub ran_until: Option<DateTime>,
-    /// How often its function was run to an end.
+    /// The number of completed runs of its function.
     pub runs: i64,
-    /// How many of those failed.
+    /// The number of failed runs among them.
     pub failures: i64,
-    /// What the last failure said.
+    /// The message of the last failure.
     pub last_failure: Option<String>,
     /// The last lease.
     pub lease: Option<Lease>,
-    /// When that ends or ended, by the clock of the store.
+    /// When that expires or expired, by the clock of the store.
     pub leased_until: Option<DateTime>,
 }
 
-/// What has come of running a trigger since it was noted last. What is `None` stays as it was.
+/// The progress of a trigger since it was last recorded. Fields that are `None` stay as they were.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Progress {
-    /// Where the changes of the database stand.
+    /// The position in the changes of the database.
     pub position: Option<Position>,
-    /// Until when the times of its schedule are dealt with.
+    /// The time up to which its schedule has been handled.
     pub ran_until: Option<DateTime>,
-    /// How many runs came to an end.
+    /// The number of completed runs.
     pub runs: i64,
-    /// How many of those failed.
+    /// The number of failed runs among them.
     pub failures: i64,
-    /// What the last failure said.
+    /// The message of the last failure.
     pub last_failure: Option<String>,
-    /// Why it cannot go on.
+    /// Why it is suspended.
     pub suspended: Option<String>,
 }
 
-/// A place in the changes of a database.
+/// A position in the changes of a database.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Position {
     /// After this change.
     After(Document),
-    /// From whenever it is run again: what happens until then is passed over.
+    /// Wherever the changes are when it runs again: changes until then are skipped.
     Forgotten,
 }
 
-/// What becomes of a trigger that does not run.
+/// A command that stops or resumes a trigger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Switch {
-    /// It stops, whoever runs it.
+    /// Stop it, on whichever server it runs.
     Pause,
-    /// It goes on where it stood, whether it was paused or suspended.
+    /// Resume where it stopped, whether it was paused or suspended.
     Resume,
-    /// It goes on from now.
+    /// Resume from now.
     ResumeFromNow,
 }
 
-/// The states of the triggers of one application, by their names.
+/// The states of the triggers of one application, by name.
 pub trait Triggers: Send + Sync {
-    /// The lease of a trigger for a time, unless somebody else has one that lasts. Of several at once one gets it. The time is that of the
-    /// store, and has begun when this returns; who asks counts from before.
+    /// Acquires the lease of a trigger for some time, unless another holder's lease is still valid. Of several
+    /// concurrent calls, one gets it. The time runs by the clock of the store and has begun when this returns; callers
+    /// must count from before the call.
     fn acquire<'a>(
         &'a self,
         trigger: &'a str,
@@ -88,19 +89,20 @@ pub trait Triggers: Send + Sync {
         lifetime: Duration,
     ) -> BoxFuture<'a, Result<Option<Lease>, StoreError>>;
 
-    /// Makes a lease last for a time from now on; whether it still was the last one.
+    /// Extends a lease to some time from now. Returns whether it was still the latest one.
     fn renew<'a>(&'a self, lease: &'a Lease, lifetime: Duration) -> BoxFuture<'a, Result<bool, StoreError>>;
 
-    /// Gives a lease back; whether it still was the last one.
+    /// Releases a lease. Returns whether it was still the latest one.
     fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<bool, StoreError>>;
 
-    /// Notes what has come of running a trigger; whether the lease still was the last one. If not, nothing is noted.
+    /// Records the progress of a trigger. Returns whether the lease was still the latest one; if not, nothing is
+    /// recorded.
     fn note<'a>(&'a self, lease: &'a Lease, progress: &'a Progress) -> BoxFuture<'a, Result<bool, StoreError>>;
 
-    /// What is known of a trigger; nothing of one that was never run or switched.
+    /// The state of a trigger; the default one if it was never run, paused or resumed.
     fn state<'a>(&'a self, trigger: &'a str) -> BoxFuture<'a, Result<TriggerState, StoreError>>;
 
-    /// Stops a trigger or lets it go on.
+    /// Stops or resumes a trigger.
     fn switch<'a>(&'a self, trigger: &'a str, switch: Switch) -> BoxFuture<'a, Result<(), StoreError>>;
 }
 
@@ -111,7 +113,7 @@ impl TriggerState {
         !self.is_paused && self.suspended.is_none()
     }
 
-    /// Takes over what has come of a run.
+    /// Applies the progress of a run.
     pub fn advance(&mut self, progress: &Progress) {
         match &progress.position {
             None => {}
@@ -130,7 +132,7 @@ impl TriggerState {
         }
     }
 
-    /// Stops or goes on.
+    /// Applies a command.
     pub fn switch(&mut self, switch: Switch) {
         self.is_paused = switch == Switch::Pause;
         if switch != Switch::Pause {
@@ -143,7 +145,7 @@ impl TriggerState {
 }
 
 impl Progress {
-    /// Whether there is nothing to note.
+    /// Whether there is nothing to record.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

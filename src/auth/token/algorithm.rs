@@ -1,16 +1,16 @@
-/// How a token is signed.
+/// The signature algorithm of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
-    /// `HS256`: by a secret that both sides know.
+    /// `HS256`: with a shared secret.
     Hs256,
-    /// `RS256`: by a private key, whose public one verifies.
+    /// `RS256`: with a private key, verified with the public one.
     Rs256,
 }
 
 impl Algorithm {
     pub(super) const ALL: [Self; 2] = [Self::Hs256, Self::Rs256];
 
-    /// The word in `alg` and `signingAlgorithm`.
+    /// The name, as in `alg` and `signingAlgorithm`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -19,7 +19,7 @@ impl Algorithm {
         }
     }
 
-    /// The algorithm of a word.
+    /// The algorithm with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)

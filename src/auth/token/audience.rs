@@ -4,12 +4,12 @@ use super::error::TokenError;
 use crate::auth::excerpt::one_line;
 use crate::value::ValueRef;
 
-/// For whom a token must be.
+/// The audiences that a token must have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Audience {
-    /// For every one of these.
+    /// All of these.
     All(Vec<String>),
-    /// For one of these at least.
+    /// At least one of these.
     Any(Vec<String>),
 }
 

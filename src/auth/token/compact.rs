@@ -7,9 +7,9 @@ use super::error::{MAX_HEADER, TokenError, TokenPart};
 use crate::auth::excerpt::one_line;
 use crate::json::{self, Node};
 
-/// A token taken apart (RFC 7515, compact serialisation), of which nothing but the header has been read.
+/// A token split into its parts (RFC 7515, compact serialisation), of which only the header has been decoded.
 pub(super) struct Compact<'t> {
-    /// What is signed: header, dot, payload.
+    /// The signing input: header, dot, payload.
     pub(super) message: &'t str,
     pub(super) signature: Vec<u8>,
     payload: &'t str,
@@ -17,7 +17,7 @@ pub(super) struct Compact<'t> {
 }
 
 impl<'t> Compact<'t> {
-    /// Takes a token apart that has to be signed by this algorithm.
+    /// Splits a token, which must be signed with this algorithm.
     pub(super) fn read(token: &'t str, limit: usize, algorithm: Algorithm) -> Result<Self, TokenError> {
         if token.len() > limit {
             let characters = token.chars().count();
@@ -42,7 +42,7 @@ impl<'t> Compact<'t> {
         Ok(Self { message, signature, payload, header })
     }
 
-    /// `kid`, the name of the key.
+    /// `kid`, the key id.
     pub(super) fn key_id(&self) -> Result<&str, TokenError> {
         match self.header.get("kid") {
             None => Err(TokenError::KeyIdMissing),
@@ -50,7 +50,7 @@ impl<'t> Compact<'t> {
         }
     }
 
-    /// The claims, to be asked for when the signature holds. `read` says what JSON means there.
+    /// The claims. Call it only after the signature has been verified. `read` converts the JSON.
     pub(super) fn claims(
         &self,
         read: impl FnOnce(&Node) -> Result<Document, json::EjsonError>,
@@ -61,8 +61,7 @@ impl<'t> Compact<'t> {
     }
 }
 
-/// The header says how the token is signed, never by which key: what it brings along as `jwk`, `jku`, `x5u` or `x5c` is
-/// not looked at.
+/// The header names the algorithm, never the key itself: `jwk`, `jku`, `x5u` and `x5c` are ignored.
 fn check_header(header: &Node, expected: Algorithm) -> Result<(), TokenError> {
     if header.as_object().is_none() {
         return Err(TokenError::HeaderNotJson(format!("it is {}", header.describe())));
@@ -81,7 +80,7 @@ fn check_header(header: &Node, expected: Algorithm) -> Result<(), TokenError> {
     }
 }
 
-/// Strict: each value has one spelling, so that no character of a token can be changed.
+/// Strict: each value has exactly one encoding, so that no character of a token can be changed.
 fn decode(part: TokenPart, text: &str) -> Result<Vec<u8>, TokenError> {
     URL_SAFE_NO_PAD.decode(text).map_err(|_| TokenError::Base64(part))
 }
@@ -90,7 +89,7 @@ pub(super) fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// A reason that may quote a key of a megabyte.
+/// Shortened, since the reason may quote a key a megabyte long.
 fn reason(error: &impl ToString) -> String {
     let text = error.to_string();
     match text.char_indices().nth(160) {

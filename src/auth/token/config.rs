@@ -7,8 +7,8 @@ use crate::auth::{Provider, ProviderType};
 use crate::json::Node;
 use crate::text::{Span, Spanned, closest};
 
-/// A provider of the type `custom-token` as `auth/providers.json` has it: whose tokens log in, and by which keys. Values of
-/// secrets are not needed for it.
+/// A `custom-token` provider as configured in `auth/providers.json`: whose tokens are accepted, and which keys verify
+/// them. The values of secrets are not needed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TokenProviderConfig {
     pub(super) provider: Provider,
@@ -20,12 +20,12 @@ pub struct TokenProviderConfig {
     unknown_keys: Vec<Spanned<String>>,
 }
 
-/// Which keys verify.
+/// The keys that verify tokens.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Keys {
-    /// Those of the secrets with these names.
+    /// The secrets with these names.
     Secrets(Vec<Spanned<String>>),
-    /// Those from this address.
+    /// The key set at this address.
     Address(String),
 }
 
@@ -36,8 +36,8 @@ enum Wanted {
     Any,
 }
 
-/// The keys of a provider and of its metadata fields. One that is almost one of them is refused: a misspelt `disabled` or
-/// `required` lets in whom it was to keep out.
+/// The known keys of a provider and of its metadata fields. A key that resembles one of them is an error: a misspelt
+/// `disabled` or `required` would let in those it was meant to keep out.
 const KEYS: [&str; 10] = [
     "config",
     "disabled",
@@ -53,12 +53,12 @@ const KEYS: [&str; 10] = [
 
 const SECRETS: &str = "the provider's `secret_config`";
 
-/// How many keys a provider may have.
+/// The most keys that a provider may have.
 const MAX_KEYS: usize = 3;
 
 impl TokenProviderConfig {
-    /// Reads one provider's configuration. What is disabled needs no keys; in what is not, a key of `config` or
-    /// `secret_config` that nothing reads is an error, as is one of the provider that is almost one that is read.
+    /// Reads one provider's configuration. A disabled provider needs no keys. In an enabled one, an unknown key of
+    /// `config` or `secret_config` is an error, and so is a key of the provider itself that resembles a known one.
     ///
     /// # Errors
     /// Everything that is wrong with it, in the order of the text.
@@ -81,7 +81,7 @@ impl TokenProviderConfig {
         }
         let need = if provider.as_ref().is_none_or(Provider::is_disabled) { Need::Nothing } else { Need::Keys };
         let empty = Node { span: node.span, kind: crate::json::Kind::Object(Vec::new()) };
-        // Of the wrong type they are errors of the provider already.
+        // Wrong types have already been reported as errors of the provider.
         let part = |key| node.get(key).filter(|part| part.as_object().is_some()).unwrap_or(&empty);
         if need == Need::Keys {
             let unknown = provider.as_ref().map(Provider::unknown_keys).unwrap_or_default();
@@ -119,7 +119,7 @@ impl TokenProviderConfig {
         &self.provider
     }
 
-    /// The address that the keys come from, if they do.
+    /// The address of the key set, if one is used.
     #[must_use]
     pub fn jwk_uri(&self) -> Option<&str> {
         match &self.keys {
@@ -128,7 +128,7 @@ impl TokenProviderConfig {
         }
     }
 
-    /// The names of the secrets that are its keys.
+    /// The names of the secrets used as keys.
     pub fn secret_names(&self) -> impl Iterator<Item = &str> {
         let names = match &self.keys {
             Keys::Secrets(names) => names.as_slice(),
@@ -137,7 +137,7 @@ impl TokenProviderConfig {
         names.iter().map(|name| name.value.as_str())
     }
 
-    /// Keys that no provider has, those of its `config` and `secret_config` among them.
+    /// Unknown keys, including those of `config` and `secret_config`.
     #[must_use]
     pub fn unknown_keys(&self) -> &[Spanned<String>] {
         &self.unknown_keys
@@ -158,7 +158,7 @@ impl TokenProviderConfig {
     }
 }
 
-/// What has to be there.
+/// The required settings.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Need {
     Keys,
@@ -201,7 +201,7 @@ impl Settings {
             reader.refuse_unknown();
         }
         let unknown_keys = reader.finish()?;
-        // Without an algorithm there was an error.
+        // If there is no algorithm, its error has been reported.
         let Some(algorithm) = algorithm else { return Err(Vec::new()) };
         Ok(Self {
             audiences,
@@ -228,7 +228,7 @@ fn algorithm(reader: &mut Reader<'_>, written: Spanned<&str>) -> Option<Algorith
 /// The names of the secrets, and unknown keys.
 type Secrets = (Vec<Spanned<String>>, Vec<Spanned<String>>);
 
-/// Whether the provider is disabled, which `provider` says, is not the same as whether it needs these keys.
+/// Whether the provider is disabled (see `provider`) is a different question from whether it needs these keys.
 fn secrets(node: &Node, provider: Need, need: Need) -> Result<Secrets, Vec<ConfigError>> {
     let mut reader = Reader::new(SECRETS, node)?;
     let names = reader.strings("signingKeys");
@@ -253,7 +253,8 @@ fn secrets(node: &Node, provider: Need, need: Need) -> Result<Secrets, Vec<Confi
     Ok((names, reader.finish()?))
 }
 
-/// Whether an address is one of HTTPS with a host, and without a user, whose password would be a secret in a file.
+/// Whether an address is an HTTPS URL with a host and without user information: a password in it would be a secret in a
+/// plain file.
 fn is_https(address: &str) -> bool {
     let Some(rest) = address.get(..8).filter(|scheme| scheme.eq_ignore_ascii_case("https://")).and(address.get(8..))
     else {

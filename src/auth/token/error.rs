@@ -6,20 +6,20 @@ use super::jwks_source::JwksError;
 use crate::auth::AssembleError;
 use crate::text::Code;
 
-/// How many characters a token of a third party may have.
+/// The most characters that a third-party token may have.
 pub const MAX_TOKEN: usize = 1_000_000;
 
-/// How many characters one of our own tokens may have, 8 MiB: custom data of 1 MiB fits, be it of nothing but small
-/// numbers, which take more than four times their room in a token.
+/// The most characters that a token issued by Portcullis may have, 8 MiB: enough for 1 MiB of custom data, even if it
+/// is all small numbers, which take more than four times their size in a token.
 pub const MAX_OWN_TOKEN: usize = 8 * 1024 * 1024;
 
-/// How many characters the header of a token may have, as written: it is read before anything vouches for it.
+/// The most characters that an encoded header may have: it is decoded before anything has been verified.
 pub const MAX_HEADER: usize = 16 * 1024;
 
 /// One of the three parts of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenPart {
-    /// The first: which algorithm, which key.
+    /// The first: names the algorithm and the key.
     Header,
     /// The second: the claims.
     Payload,
@@ -27,7 +27,7 @@ pub enum TokenPart {
     Signature,
 }
 
-/// Why a token is refused.
+/// Why a token is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum TokenError {
@@ -36,7 +36,7 @@ pub enum TokenError {
     TooLong {
         /// Its length.
         characters: usize,
-        /// The longest that is taken.
+        /// The longest that is accepted.
         limit: usize,
     },
     /// Not `header.payload.signature`.
@@ -45,10 +45,10 @@ pub enum TokenError {
     /// More characters than [`MAX_HEADER`].
     #[error("the token's header has {0} characters; at most {MAX_HEADER} are accepted")]
     HeaderTooLong(usize),
-    /// Other characters, padding, or a last character with bits to spare.
+    /// Invalid base64url: foreign characters, padding, or unused bits set in the last character.
     #[error("the token's {} is not base64url without padding", .0.name())]
     Base64(TokenPart),
-    /// The header is no JSON object.
+    /// The header is not a JSON object.
     #[error("the token's header is not a JSON object: {0}")]
     HeaderNotJson(String),
     /// A header without `alg`.
@@ -68,7 +68,7 @@ pub enum TokenError {
     /// A header with `crit`: an extension that must be understood.
     #[error("the token's header has `crit`: extensions are not supported")]
     CriticalExtension,
-    /// A header with `b64` that is not true: a payload that is not encoded.
+    /// A header whose `b64` is not true: an unencoded payload.
     #[error("the token's header declares an unencoded payload (`b64`)")]
     PayloadUnencoded,
     /// A part of the header of the wrong type: `"kid": 7`.
@@ -80,16 +80,16 @@ pub enum TokenError {
     /// A `kid` that no key of the set has.
     #[error("no key in the set has the `kid` `{0}`")]
     KeyUnknown(String),
-    /// The set cannot be had, or not told apart.
+    /// The key set cannot be fetched, or two of its keys share a `kid`.
     #[error("{0}")]
     Jwks(#[from] JwksError),
-    /// A provider whose keys come from an address, and nothing that fetches them.
+    /// A provider with a key set address, but no source to fetch it from.
     #[error("the provider's keys are at a URI, but nothing is set up to fetch them")]
     JwksNotConnected,
-    /// The signature is of no key.
+    /// No key matches the signature.
     #[error("the token is not signed with a known key")]
     Signature,
-    /// The payload is no JSON object.
+    /// The payload is not a JSON object.
     #[error("the token's payload is not a JSON object: {0}")]
     PayloadNotJson(String),
     /// No claim `exp`.
@@ -108,19 +108,19 @@ pub enum TokenError {
     /// A time before 1970 or after 9999.
     #[error("the claim `{0}` must be seconds since 1970, before the year 10000")]
     TimeRange(&'static str),
-    /// It was good until then.
+    /// The token was valid until this time.
     #[error("the token expired at {}", shown(*.at))]
     Expired {
         /// The claim `exp`.
         at: DateTime,
     },
-    /// It will be good from then on.
+    /// The token will be valid from this time on.
     #[error("the token is not valid before {}", shown(*.from))]
     NotYetValid {
         /// The claim `nbf`.
         from: DateTime,
     },
-    /// It will be made.
+    /// The token was issued in the future.
     #[error("the token's `iat` is in the future: {}", shown(*.at))]
     IssuedInFuture {
         /// The claim `iat`.
@@ -129,7 +129,7 @@ pub enum TokenError {
     /// No claim `aud`.
     #[error("the token has no `aud` claim (audience)")]
     AudienceMissing,
-    /// None, or not all, of the configured audiences.
+    /// The token lacks the configured audiences: all of them, or one of them.
     #[error("the token is not for the audience `{0}`")]
     AudienceWrong(String),
     /// A provider that is switched off.
@@ -153,13 +153,13 @@ pub enum TokenError {
     /// An identity of an unknown kind.
     #[error("unknown provider type `{0}` in the claim `baas_identity`")]
     IdentityUnknown(String),
-    /// The claims make no user.
+    /// No user can be assembled from the claims.
     #[error("{0}")]
     Claims(#[from] AssembleError),
 }
 
 impl TokenPart {
-    /// What it is called.
+    /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -210,7 +210,7 @@ impl Code for TokenError {
     }
 }
 
-/// A time as a person reads it.
+/// A time in readable form.
 fn shown(time: DateTime) -> String {
     time.try_to_rfc3339_string().unwrap_or_else(|_| format!("{} ms", time.timestamp_millis()))
 }

@@ -20,7 +20,7 @@ pub struct TokenIssuer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum LifetimeError {
-    /// An access token cannot be taken back, so it must not last.
+    /// An access token cannot be revoked by itself, so it must not last.
     #[error("an access token lasts from one minute to one day, not {} seconds", .0.as_secs())]
     Access(Duration),
     /// A refresh token's session has documented bounds.
@@ -32,8 +32,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl TokenIssuer {
-    /// Issues tokens of the application with this client id, and verifies those of no other. Access tokens last 30
-    /// minutes, refresh tokens 60 days.
+    /// Issues tokens for the application with this client id, and accepts no others. Access tokens last 30 minutes,
+    /// refresh tokens 60 days.
     #[must_use]
     pub fn new(keys: SigningKeys, application: impl Into<String>) -> Self {
         Self {
@@ -74,7 +74,7 @@ impl TokenIssuer {
         &self.application
     }
 
-    /// When the session of a login at the time `now` ends by itself: never for an anonymous user.
+    /// When the session of a login at the time `now` expires: never for an anonymous user.
     #[must_use]
     pub fn refresh_expiry(&self, provider_type: ProviderType, now: DateTime) -> Option<DateTime> {
         let lifetime = i64::try_from(self.refresh_lifetime.as_millis()).unwrap_or(i64::MAX);

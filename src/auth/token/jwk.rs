@@ -17,13 +17,13 @@ pub struct RsaKey {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RsaKeyError {
-    /// Not a public RSA key in PEM, such as `openssl rsa -pubout` writes it.
+    /// Not a public RSA key in PEM, as written by `openssl rsa -pubout`.
     #[error("it is not a public RSA key in PEM format")]
     NotPem,
     /// A modulus or an exponent that is not base64url.
     #[error("its `{0}` is not base64url without padding")]
     NotBase64(&'static str),
-    /// A modulus that is too short to be safe, or longer than is worth computing.
+    /// A modulus that is too short to be safe, or too long to be worth the computation.
     #[error("its modulus has {0} bits; from {min} to {max} are accepted", min = RsaKey::MIN_BITS, max = RsaKey::MAX_BITS)]
     Bits(usize),
     /// An even modulus, or an exponent that is even, 1, or of more than 32 bits.
@@ -77,7 +77,7 @@ impl RsaKey {
         Ok(Self { decoding: DecodingKey::from_rsa_raw_components(n, e), bits })
     }
 
-    /// How many bits the modulus has.
+    /// The number of bits of the modulus.
     #[must_use]
     pub const fn bits(&self) -> usize {
         self.bits

@@ -12,13 +12,13 @@ pub const MAX_JWK_SET_SIZE: usize = 1024 * 1024;
 /// The most keys that a set may have.
 pub const MAX_JWK_SET_KEYS: usize = 100;
 
-/// A set of public keys (JWKS, RFC 7517): of its keys those that can verify RS256, by their `kid`.
+/// A set of public keys (JWKS, RFC 7517): those of its keys that can verify RS256, by their `kid`.
 #[derive(Clone, Debug, Default)]
 pub struct JwkSet {
     keys: HashMap<String, Found>,
 }
 
-/// The keys of one `kid`.
+/// The key with a given `kid`.
 #[derive(Clone, Debug)]
 pub(super) enum Found {
     One(RsaKey),
@@ -26,17 +26,17 @@ pub(super) enum Found {
     Several,
 }
 
-/// Why a text is no key set.
+/// Why a text is not a key set.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum JwkSetError {
     /// More bytes than [`MAX_JWK_SET_SIZE`].
     #[error("the key set has more than {MAX_JWK_SET_SIZE} bytes")]
     TooLarge,
-    /// Not JSON as [`json`](crate::json) takes it; the reason is one of its codes.
+    /// Not JSON that [`json`](crate::json) accepts; the reason is one of its codes.
     #[error("the key set is not JSON ({0})")]
     NotJson(&'static str),
-    /// No object with an array `keys`.
+    /// Not an object with an array `keys`.
     #[error("the key set has no array `keys`")]
     KeysMissing,
     /// More keys than [`MAX_JWK_SET_KEYS`].
@@ -45,8 +45,8 @@ pub enum JwkSetError {
 }
 
 impl JwkSet {
-    /// Reads a key set. Keys that cannot verify RS256 are passed over: of another type (`kty`), for another purpose
-    /// (`use`, `key_ops`, `alg`), without `kid`, of a length that is not taken, or malformed.
+    /// Reads a key set. Keys that cannot verify RS256 are skipped: those of another type (`kty`) or for another purpose
+    /// (`use`, `key_ops`, `alg`), without a `kid`, of an unsupported length, or malformed.
     ///
     /// # Errors
     /// See [`JwkSetError`].
@@ -66,13 +66,13 @@ impl JwkSet {
         Ok(set)
     }
 
-    /// How many `kid` it has under which there is a key that can be used.
+    /// The number of `kid`s with a usable key.
     #[must_use]
     pub fn len(&self) -> usize {
         self.keys.values().filter(|found| matches!(found, Found::One(_))).count()
     }
 
-    /// Whether no key can be used.
+    /// Whether there is no usable key.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

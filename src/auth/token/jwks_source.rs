@@ -7,9 +7,9 @@ use crate::auth::excerpt::one_line;
 use crate::future::BoxFuture;
 use crate::text::Code;
 
-/// Where the keys of a third party come from.
+/// A source of a third party's keys.
 pub trait JwksSource: Send + Sync {
-    /// The key of a `kid`; `None` if the set has no such one, as far as is known at the time `now`.
+    /// The key with this `kid`; `None` if the set, as known at the time `now`, has none.
     ///
     /// # Errors
     /// If the set cannot be fetched or the `kid` names several keys.
@@ -20,7 +20,7 @@ pub trait JwksSource: Send + Sync {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum JwksError {
-    /// The address does not answer, or not as it should.
+    /// The address does not respond, or not as expected.
     #[error("the key set at {address} cannot be fetched: {reason}")]
     Unavailable {
         /// The address, without user, password and query.
@@ -28,7 +28,7 @@ pub enum JwksError {
         /// What went wrong.
         reason: String,
     },
-    /// What the address answers is no key set.
+    /// The response is not a key set.
     #[error("the key set at {address} cannot be read: {reason}")]
     Malformed {
         /// The address, without user, password and query.
@@ -52,7 +52,7 @@ impl Code for JwksError {
 }
 
 impl JwkSet {
-    /// The key of a `kid`, `None` if there is no such one that can be used.
+    /// The usable key with this `kid`, or `None`.
     ///
     /// # Errors
     /// [`JwksError::KeyAmbiguous`]
@@ -65,7 +65,7 @@ impl JwkSet {
     }
 }
 
-/// A key set that was read once, from a file perhaps.
+/// A fixed key set, read from a file for instance.
 #[derive(Clone, Debug)]
 pub struct StaticJwks(JwkSet);
 

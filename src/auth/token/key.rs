@@ -5,9 +5,9 @@ use super::algorithm::Algorithm;
 use super::compact::Compact;
 use super::error::TokenError;
 
-/// Whether a token is signed by one of these keys. A key of the wrong kind signs nothing.
+/// Whether a token is signed with one of these keys. A key of the wrong type matches no signature.
 ///
-/// The library's cryptography is named here: asked for its default, it panics where another crate has switched on a
+/// The cryptography provider is named explicitly: with the library's default, it panics if another crate has enabled a
 /// second one.
 pub(super) fn verify<'k>(
     token: &Compact<'_>,

@@ -1,9 +1,9 @@
 //! Tokens (JWT, RFC 7519): those of third parties are verified by a [`TokenProvider`], our own are issued and verified
-//! by a [`TokenIssuer`]. Nothing here reads a clock, a database or the network: the time is given, and keys from an
-//! address come through a [`JwksSource`].
+//! by a [`TokenIssuer`]. Nothing here reads a clock, a database or the network: the time is an argument, and key sets
+//! are fetched by a [`JwksSource`].
 //!
-//! Whatever is wrong with a token has its own [`TokenError`]. The signature is asked before any claim, so that nobody
-//! without a key learns more than that.
+//! Each fault of a token has its own [`TokenError`]. The signature is verified before any claim is read, so that nobody
+//! without a key learns more than that it failed.
 //!
 //! ```
 //! use std::collections::BTreeMap;

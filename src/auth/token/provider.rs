@@ -21,22 +21,23 @@ use crate::auth::{Provider, VerifiedClaims};
 use crate::json::{self, Node};
 use crate::text::{OneLine, Spanned};
 
-/// Verifies the tokens of a third party, by the configuration of a `custom-token` provider.
+/// Verifies third-party tokens as a `custom-token` provider is configured to.
 pub struct TokenProvider {
     config: TokenProviderConfig,
     audience: Audience,
-    /// None where they come from an address.
+    /// Empty if they come from an address.
     keys: Vec<DecodingKey>,
     jwks: Option<Arc<dyn JwksSource>>,
     leeway: Duration,
 }
 
 impl TokenProvider {
-    /// Reads one entry of `auth/providers.json`. `application` is the client id of the application, which is the audience
-    /// where none is configured; `secrets` are the values of secrets by their names.
+    /// Reads one entry of `auth/providers.json`. `application` is the client id of the application, the audience if
+    /// none is configured; `secrets` maps the names of secrets to their values.
     ///
     /// # Errors
-    /// Everything that is wrong with it; then secrets that are missing or no keys. No message holds a secret's value.
+    /// All configuration errors, then secrets that are missing or unusable as keys. No message contains a secret's
+    /// value.
     pub fn compile(
         node: &Node,
         application: &str,
@@ -72,37 +73,37 @@ impl TokenProvider {
         }
     }
 
-    /// Where the keys come from if the configuration names an address.
+    /// Sets the source of the keys, used if the configuration names an address.
     #[must_use]
     pub fn with_jwks(mut self, source: Arc<dyn JwksSource>) -> Self {
         self.jwks = Some(source);
         self
     }
 
-    /// For how long a token is still good after `exp`, and already good before `nbf` and `iat`: for clocks that go wrong.
-    /// None unless set.
+    /// How long a token remains valid after `exp`, and is already valid before `nbf` and `iat`, to allow for clock
+    /// skew. Zero by default.
     #[must_use]
     pub const fn with_leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
     }
 
-    /// The address that the keys come from, if they do.
+    /// The address of the key set, if one is used.
     #[must_use]
     pub fn jwk_uri(&self) -> Option<&str> {
         self.config.jwk_uri()
     }
 
-    /// What the provider says about users; [`assemble`](crate::auth::assemble) takes it together with the claims.
+    /// The provider's metadata fields; [`assemble`](crate::auth::assemble) takes them together with the claims.
     #[must_use]
     pub const fn provider(&self) -> &Provider {
         &self.config.provider
     }
 
-    /// The claims of a token: signed by one of the keys, for the audience, and good at the time `now`.
+    /// The claims of a token that is signed with one of the keys, meant for the audience, and valid at the time `now`.
     ///
     /// # Errors
-    /// See [`TokenError`]; of several, the signature's comes before those of claims.
+    /// See [`TokenError`]. The signature is checked before the claims.
     pub async fn verify(&self, token: &str, now: DateTime) -> Result<VerifiedClaims, TokenError> {
         if self.config.provider.is_disabled() {
             return Err(TokenError::ProviderDisabled(excerpt(self.config.provider.name())));
@@ -128,7 +129,7 @@ impl TokenProvider {
     }
 }
 
-/// Without the keys.
+/// Leaves the keys out.
 impl fmt::Debug for TokenProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenProvider")
@@ -138,8 +139,7 @@ impl fmt::Debug for TokenProvider {
     }
 }
 
-/// Whether a text is a key or a certificate: as PEM, as DER in Base64 without the lines around it, as OpenSSH writes it, or
-/// as a JWK or a set of them.
+/// Whether a text is a key or a certificate: PEM, bare base64 of DER, OpenSSH format, or a JWK or set of JWKs.
 fn is_key_material(secret: &str) -> bool {
     let text = secret.trim_start_matches('\u{feff}').trim_start();
     secret.contains("-----BEGIN") || ["{", "MII", "ssh-"].iter().any(|beginning| text.starts_with(beginning))
@@ -159,7 +159,8 @@ fn signing_key(
         return Err(ConfigError::new(ConfigErrorKind::SecretMissing(shown()), name.span).help(help));
     };
     match algorithm {
-        // `signingAlgorithm` may be missing, which is HS256: then everybody who has the public key could sign.
+        // A missing `signingAlgorithm` means HS256: with a public key as the secret, anyone who has that key could
+        // sign.
         Algorithm::Hs256 if is_key_material(secret) => {
             Err(ConfigError::new(ConfigErrorKind::SecretIsKey(shown()), name.span)
                 .help("tokens that a public key verifies need `signingAlgorithm`: \"RS256\" in `config`"))
@@ -181,11 +182,11 @@ fn signing_key(
 }
 
 impl TokenProviderConfig {
-    /// Adds what the file does not say: the application's client id, which is the audience where none is configured,
-    /// and the values of secrets by their names.
+    /// Adds what the file does not contain: the application's client id, the audience if none is configured, and the
+    /// values of secrets by name.
     ///
     /// # Errors
-    /// Secrets that are missing or no keys. No message holds a secret's value.
+    /// Secrets that are missing or unusable as keys. No message contains a secret's value.
     pub fn with_secrets(
         self,
         application: &str,

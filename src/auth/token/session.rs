@@ -3,10 +3,10 @@ use bson::DateTime;
 use crate::auth::ProviderType;
 use crate::user::User;
 
-/// The key under `portcullis` of a token whose user has no custom data.
+/// The key within the claim `portcullis` that marks a user without custom data.
 pub(super) const NO_CUSTOM_DATA: &str = "no_custom_data";
 
-/// The session that a token belongs to: a login on a device.
+/// The session of a token: one login on one device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenSession {
     /// Its id: the claim `iss` of an access token, `baas_id` of a refresh token.
@@ -15,54 +15,54 @@ pub struct TokenSession {
     pub device_id: String,
 }
 
-/// The identity that somebody logged in with: the claim `baas_identity`.
+/// The identity used to log in: the claim `baas_identity`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenIdentity {
-    /// The provider's own id of the person.
+    /// The id of the person at the provider.
     pub id: String,
     /// The type of the provider.
     pub provider_type: ProviderType,
-    /// The provider's id in the application.
+    /// The id of the provider in the application.
     pub provider_id: String,
 }
 
-/// What a refresh token says.
+/// The content of a refresh token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefreshGrant {
-    /// Whose it is.
+    /// The user's id.
     pub user_id: String,
-    /// Which login.
+    /// The session.
     pub session: TokenSession,
-    /// By which identity.
+    /// The identity used to log in.
     pub identity: TokenIdentity,
-    /// When it ends, to the second; `None` for an anonymous user, and for no other.
+    /// When it expires, to the second; `None` for an anonymous user, and only then.
     pub expires_at: Option<DateTime>,
 }
 
-/// What a verified access token says.
+/// The content of a verified access token.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AccessToken {
     /// The user as the rules see it.
     pub user: User,
-    /// Which login.
+    /// The session.
     pub session: TokenSession,
     /// When it was issued, to the second.
     pub issued_at: DateTime,
-    /// When it ends, to the second.
+    /// When it expires, to the second.
     pub expires_at: DateTime,
 }
 
-/// What a verified refresh token says.
+/// The content of a verified refresh token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefreshToken {
-    /// Whose it is.
+    /// The user's id.
     pub user_id: String,
-    /// Which login.
+    /// The session.
     pub session: TokenSession,
-    /// By which identity.
+    /// The identity used to log in.
     pub identity: TokenIdentity,
     /// When it was issued, to the second.
     pub issued_at: DateTime,
-    /// When it ends, to the second; `None` for an anonymous user.
+    /// When it expires, to the second; `None` for an anonymous user.
     pub expires_at: Option<DateTime>,
 }

@@ -7,28 +7,29 @@ use thiserror::Error;
 
 use super::issue_error::IssueError;
 
-/// A secret that signs and verifies our own tokens (HS256). It is never shown.
+/// A secret that signs and verifies Portcullis's own tokens (HS256). `Debug` does not show it.
 #[derive(Clone)]
 pub struct SigningKey {
     pub(super) encoding: EncodingKey,
     pub(super) decoding: DecodingKey,
 }
 
-/// The keys of our own tokens: the first signs, each verifies, so that keys can be changed while tokens are about.
+/// The keys of Portcullis's own tokens: the first one signs, all of them verify, so that keys can be rotated while
+/// tokens are in use.
 #[derive(Clone, Debug)]
 pub struct SigningKeys {
     first: SigningKey,
     others: Vec<SigningKey>,
 }
 
-/// Why there are no keys to sign with.
+/// Why signing keys are rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SigningKeyError {
     /// A secret that is too easily guessed, or too long.
     #[error("a signing key has {min} to {max} bytes, not {0}", min = SigningKey::MIN_BYTES, max = SigningKey::MAX_BYTES)]
     Length(usize),
-    /// No key, or more than are worth trying.
+    /// No key, or too many to try each.
     #[error("there are 1 to {max} signing keys, not {0}", max = SigningKeys::MAX)]
     Count(usize),
 }
@@ -40,7 +41,7 @@ impl SigningKey {
     /// The greatest number of bytes.
     pub const MAX_BYTES: usize = 512;
 
-    /// Takes a secret, which should be random bytes.
+    /// Takes a secret, which should consist of random bytes.
     ///
     /// # Errors
     /// [`SigningKeyError::Length`]
@@ -63,7 +64,7 @@ impl SigningKeys {
     /// The greatest number of keys.
     pub const MAX: usize = 8;
 
-    /// Takes the keys: first the one that signs, then those that tokens may still be signed with.
+    /// Takes the keys: first the one that signs, then older ones whose tokens are still accepted.
     ///
     /// # Errors
     /// [`SigningKeyError::Count`]
@@ -76,13 +77,13 @@ impl SigningKeys {
         }
     }
 
-    /// A name for a message that tells nothing of it: only who has the first key can make it, of one message for one purpose always
-    /// the same one.
+    /// A pseudonym for a message that reveals nothing about it: only a holder of the first key can compute it. The same
+    /// message and purpose always give the same pseudonym.
     ///
     /// # Errors
     /// None that is known.
     pub fn tag(&self, purpose: &str, message: &[u8]) -> Result<Vec<u8>, IssueError> {
-        // What is signed of a token begins with a letter.
+        // The signing input of a token begins with a letter.
         let mut signed = vec![0];
         signed.extend(purpose.as_bytes());
         signed.push(0);

@@ -5,7 +5,7 @@ use bson::{Bson, DateTime, Document};
 use super::error::TokenError;
 use crate::value::ValueRef;
 
-/// When a token was issued and until when it is good.
+/// The times at which a token was issued and expires.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Times {
     pub(super) issued_at: Option<DateTime>,
@@ -22,7 +22,7 @@ pub(super) enum Expiry {
 /// The end of the year 9999, in seconds since 1970.
 const MAX_SECONDS: u64 = 253_402_300_799;
 
-/// To which millisecond a time between two is taken: always the one that refuses.
+/// How a time between two milliseconds is rounded: always towards rejection.
 #[derive(Clone, Copy)]
 enum Round {
     Down,
@@ -30,8 +30,8 @@ enum Round {
 }
 
 impl Times {
-    /// Reads `exp`, `nbf` and `iat`, and holds them against the time: a token is good from `nbf` and `iat` on, and before
-    /// `exp`. `leeway` widens both ends.
+    /// Reads `exp`, `nbf` and `iat` and checks them: a token is valid from `nbf` and `iat` on, until just before `exp`.
+    /// `leeway` extends both ends.
     pub(super) fn check(
         claims: &Document,
         now: DateTime,
@@ -62,7 +62,7 @@ impl Times {
     }
 }
 
-/// A claim that is a NumericDate: seconds since 1970, also with a fraction.
+/// A NumericDate claim: seconds since 1970, possibly with a fraction.
 fn time(claims: &Document, claim: &'static str, round: Round) -> Result<Option<DateTime>, TokenError> {
     let Some(value) = claims.get(claim) else { return Ok(None) };
     let range = || TokenError::TimeRange(claim);

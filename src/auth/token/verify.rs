@@ -17,10 +17,10 @@ use crate::value::ValueRef;
 impl TokenIssuer {
     /// The content of an access token issued by Portcullis, if it is valid at the time `now`.
     ///
-    /// Whether its session has been ended, and its user disabled, the token cannot say.
+    /// The token itself cannot tell whether its session has ended or its user has been disabled.
     ///
     /// # Errors
-    /// See [`TokenError`]; of several, the signature's comes before those of claims.
+    /// See [`TokenError`]. The signature is checked before the claims.
     pub fn verify_access(&self, token: &str, now: DateTime) -> Result<AccessToken, TokenError> {
         let claims = self.claims(token)?;
         match text(&claims, "typ")? {
@@ -66,7 +66,7 @@ impl TokenIssuer {
         })
     }
 
-    /// The claims of a token that one of our keys has signed.
+    /// The claims of a token signed with one of the issuer's keys.
     fn claims(&self, token: &str) -> Result<Document, TokenError> {
         let token = Compact::read(token, MAX_OWN_TOKEN, Algorithm::Hs256)?;
         key::verify(&token, self.keys.into_iter().map(|key| &key.decoding), Algorithm::Hs256)?;
@@ -81,7 +81,7 @@ impl TokenIssuer {
     }
 }
 
-/// The claims of our own tokens: what holds BSON is extended JSON, all else plain.
+/// The claims of Portcullis's own tokens: those that hold BSON are extended JSON, the others plain JSON.
 pub(super) fn own_claims(node: &Node) -> Result<Document, EjsonError> {
     let Some(members) = node.as_object() else {
         return Err(EjsonError::new(EjsonErrorKind::NotDocument(node.describe()), node.span));

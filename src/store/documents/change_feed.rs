@@ -3,56 +3,57 @@ use bson::Document;
 use super::{DocumentsError, Namespace};
 use crate::future::BoxFuture;
 
-/// A database that tells what changes in it as change events of MongoDB, whole and to whoever may see everything: triggers.
-/// What a user may know of a change is told by [`Watch`](super::Watch).
+/// A database that reports its changes as unredacted MongoDB change events, for readers that may see everything:
+/// triggers. For what a user may see of a change, see [`Watch`](super::Watch).
 pub trait ChangeFeed: Send + Sync {
-    /// What changes from now on, or after a position.
+    /// The changes from now on, or after a position.
     ///
     /// # Errors
-    /// [`DocumentsError::HistoryLost`] if what happened after the position is not known any more.
+    /// [`DocumentsError::HistoryLost`] if the changes after the position are no longer known.
     fn feed<'s: 'a, 'a>(
         &'s self,
         request: &'a FeedRequest,
     ) -> BoxFuture<'a, Result<Box<dyn ChangeEvents + 's>, DocumentsError>>;
 }
 
-/// Which changes are told, and what of them.
+/// Which changes are reported, and which parts of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FeedRequest {
     /// Where they happen.
     pub scope: FeedScope,
-    /// Stages that each event goes through, such as `$match` and `$project`. `_id` must stay as it is.
+    /// Stages applied to each event, such as `$match` and `$project`. They must leave `_id` as it is.
     pub pipeline: Vec<Document>,
-    /// Whether the event of an update has the document as it is now, or null if there is none, as `fullDocument`. Those of
-    /// inserts and replacements always have it, those of deletions never.
+    /// Whether update events have the current document, or null if it is gone, as `fullDocument`. Inserts and
+    /// replacements always have it, deletions never.
     pub full_document: bool,
-    /// Whether the event has the document as it was, or null if the database does not know any more, as
-    /// `fullDocumentBeforeChange`. Those of inserts never have it.
+    /// Whether events have the previous document, or null if the database no longer knows it, as
+    /// `fullDocumentBeforeChange`. Inserts never have it.
     pub full_document_before_change: bool,
-    /// Whether there are events of collections, indexes and shards too, such as `create`, beside those of their end.
+    /// Whether events about collections, indexes and shards, such as `create`, are included; those about their end
+    /// always are.
     pub expanded: bool,
-    /// After which position to go on; `None` from now on.
+    /// The position after which to start; `None` to start now.
     pub after: Option<Document>,
 }
 
-/// Where changes are told of.
+/// What is observed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FeedScope {
-    /// In one collection.
+    /// One collection.
     Collection(Namespace),
-    /// In all collections of a database.
+    /// All collections of a database.
     Database(String),
-    /// In all databases but those that MongoDB keeps for itself.
+    /// All databases except MongoDB's own.
     Deployment,
 }
 
-/// Change events on their way.
+/// A stream of change events.
 pub trait ChangeEvents: Send {
-    /// The next of them; `None` if there is none within about a second. After an error, or the event `invalidate`, there are
-    /// no more. A call that is abandoned loses nothing for whoever goes on by [`position`](Self::position).
+    /// The next event; `None` if there is none within about a second. After an error, or the event `invalidate`, there
+    /// are no more. Dropping the future loses nothing: a new stream can start at [`position`](Self::position).
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Document>, DocumentsError>>;
 
-    /// Where to go on later: after the event that [`next`](Self::next) gave last, and whatever was passed over since. `None` where
-    /// nothing is known yet.
+    /// Where to resume: after the last event that [`next`](Self::next) returned, and any events skipped since. `None`
+    /// if nothing is known yet.
     fn position(&self) -> Option<Document>;
 }

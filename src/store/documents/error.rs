@@ -5,36 +5,36 @@ use crate::store::StoreError;
 use crate::update::{UpdateError, UpdateErrorKind};
 use crate::value::Malformed;
 
-/// Why a database did not do what it was asked.
+/// Why a database operation failed.
 ///
-/// Its text may quote stored values, but for that of [`DuplicateKey`](Self::DuplicateKey): it is for logs, not for a client
-/// that may not read them.
+/// The message may quote stored values, except that of [`DuplicateKey`](Self::DuplicateKey): it is for logs, not for
+/// clients that may not read these values.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DocumentsError {
-    /// The store cannot be asked.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Somebody else was in between; the same again may succeed.
+    /// A conflict with another writer; a retry may succeed.
     #[error("write conflict: {0}")]
     Conflict(String),
-    /// Whether the transaction happened cannot be told.
+    /// Whether the transaction was committed is unknown.
     #[error("unknown whether the transaction was committed: {0}")]
     OutcomeUnknown(String),
-    /// A unique index has that key already.
+    /// A unique index already has this key.
     #[error("a document with that key exists (E11000 duplicate key error)")]
     DuplicateKey,
-    /// The request is not one that this store carries out.
+    /// The store does not support the request.
     #[error("{what} is not supported by {store}{help}", help = .help.map(|help| format!("; {help}")).unwrap_or_default())]
     Unsupported {
         /// The part of the request, such as `` `$where` ``.
         what: String,
         /// Which store, such as `the embedded store`.
         store: &'static str,
-        /// What would do instead.
+        /// An alternative.
         help: Option<&'static str>,
     },
-    /// What a transaction found is more than it may hold.
+    /// A transaction found more than it may hold.
     #[error("the documents are larger than {} MiB together", super::MAX_FOUND_BYTES >> 20)]
     TooLarge,
     /// The store has no transactions.
@@ -42,13 +42,13 @@ pub enum DocumentsError {
         "this server has no transactions: they need a replica set, which a single server can be too (`mongod --replSet`)"
     )]
     NoTransactions,
-    /// The log of changes no longer reaches back to a position, or never had it.
+    /// The change log no longer reaches back to a position, or never contained it.
     #[error(
         "the changes after that position are no longer known (ChangeStreamHistoryLost, code {code}): read the documents again, \
          and watch from now on", code = Self::HISTORY_LOST
     )]
     HistoryLost,
-    /// The request is malformed or fails on a document, such as `$inc` of a text.
+    /// The request is malformed or fails on a document, such as `$inc` of a string.
     #[error("{message}{code}", code = .code.map(|code| format!(" (code {code})")).unwrap_or_default())]
     Refused {
         /// MongoDB's error code.
@@ -62,7 +62,7 @@ impl DocumentsError {
     /// MongoDB's code of [`HistoryLost`](Self::HistoryLost).
     pub const HISTORY_LOST: i32 = 286;
 
-    /// Whether the whole transaction may be tried again.
+    /// Whether the whole transaction may be retried.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Conflict(_))
@@ -75,10 +75,10 @@ impl DocumentsError {
     }
 }
 
-/// A store that carries out queries and updates by this library.
+/// A store that executes queries and updates with this library.
 const STORE: &str = "this store";
 
-/// What would make a request less, of which one document takes more steps than it may.
+/// How to simplify a request that takes more steps on one document than allowed.
 const STEPS: &str =
     "one document would take more steps than it may: write fewer conditions about arrays, or shorter lists";
 

@@ -1,4 +1,4 @@
-//! Documents of collections, without any rules: what a guard stands in front of.
+//! Documents of collections, without any rules: what guards protect.
 
 mod change_feed;
 mod error;
@@ -19,33 +19,33 @@ use bson::{Bson, Document, RawDocumentBuf};
 
 use crate::future::BoxFuture;
 
-/// How large the documents may be together that a transaction finds by one query, in bytes: 64 MiB.
+/// The most bytes that one query of a transaction may find: 64 MiB.
 pub const MAX_FOUND_BYTES: usize = 64 << 20;
 
 /// A database whose collections are accessed through guards. It applies no rules itself: direct access is unrestricted.
 ///
-/// What an implementation does not support it refuses with [`DocumentsError::Unsupported`]; it never leaves a part of a
-/// request out. Every command means the simple collation. Documents come in the natural order of the store where no other is
-/// asked for.
+/// An implementation rejects what it does not support with [`DocumentsError::Unsupported`]; it never ignores a part of
+/// a request. Every command uses the simple collation. Without a sort, documents come in the natural order of the
+/// store.
 pub trait DocumentStore: Send + Sync {
-    /// The documents that a query finds. The cursor needs the store only, not what it was asked by.
+    /// The documents that a query finds. The cursor borrows only the store, not the arguments.
     fn find<'s: 'a, 'a>(
         &'s self,
         namespace: &'a Namespace,
         find: &'a Find,
     ) -> BoxFuture<'a, Result<Box<dyn Cursor + 's>, DocumentsError>>;
 
-    /// What a pipeline makes of a collection.
+    /// The result of a pipeline on a collection.
     fn aggregate<'s: 'a, 'a>(
         &'s self,
         namespace: &'a Namespace,
         pipeline: &'a [Document],
     ) -> BoxFuture<'a, Result<Box<dyn Cursor + 's>, DocumentsError>>;
 
-    /// What a pipeline makes of documents that are in no collection: `database` is where the command runs.
+    /// The result of a pipeline on documents that are in no collection; the command runs on `database`.
     ///
     /// # Errors
-    /// [`DocumentsError::Unsupported`] unless the store can do that.
+    /// [`DocumentsError::Unsupported`] unless the store supports this.
     fn aggregate_documents<'s: 'a, 'a>(
         &'s self,
         database: &'a str,
@@ -62,17 +62,17 @@ pub trait DocumentStore: Send + Sync {
         })
     }
 
-    /// The stages after which a pipeline of this store sees nothing of a document but what a redaction leaves, whatever
-    /// stages follow; `None` if the store has no such stages.
+    /// The stages that redact a document for this store: later stages see only what they leave, whatever those stages
+    /// are. `None` if the store has no such stages.
     fn redaction(&self, redaction: &Redaction) -> Option<Vec<Document>> {
         Some(redaction.stages())
     }
 
-    /// Writes one document without a transaction. It happens wholly or not at all, and what the query of the write finds is
-    /// what is written: nothing that another writer does can come between.
+    /// Writes one document without a transaction, atomically: no other writer can come between the query and the write.
     ///
     /// # Errors
-    /// [`DocumentsError::Unsupported`] unless the store can do that; [`DocumentsError::OutcomeUnknown`] if no answer comes.
+    /// [`DocumentsError::Unsupported`] unless the store supports this; [`DocumentsError::OutcomeUnknown`] if there is
+    /// no reply.
     fn write_single<'s: 'a, 'a>(
         &'s self,
         namespace: &'a Namespace,
@@ -85,31 +85,33 @@ pub trait DocumentStore: Send + Sync {
         })
     }
 
-    /// Gives other writers time, before a transaction that failed for the moment is begun again, for the `attempt`th time.
+    /// Waits for other writers before a transaction that failed transiently is retried, for the `attempt`th time.
     fn pause(&self, attempt: u32) -> BoxFuture<'_, ()> {
         let _ = attempt;
         Box::pin(async {})
     }
 
-    /// Begins a transaction: it sees one state of the database and its own writes, and either all of it happens or nothing.
+    /// Begins a transaction, which sees one snapshot of the database and its own writes, and is committed as a whole or
+    /// not at all.
     ///
     /// # Errors
     /// [`DocumentsError::NoTransactions`] where the database has none.
     fn begin(&self) -> BoxFuture<'_, Result<Box<dyn Transaction + '_>, DocumentsError>>;
 }
 
-/// Documents on their way, in batches.
+/// A stream of documents, in batches.
 pub trait Cursor: Send {
-    /// The next of them, in order; empty when there are no more.
+    /// The next batch, in order; empty at the end.
     fn batch(&mut self) -> BoxFuture<'_, Result<Vec<RawDocumentBuf>, DocumentsError>>;
 }
 
-/// Reads and writes that happen together or not at all. One that is dropped is aborted.
+/// Reads and writes that are committed together or not at all. Dropping a transaction aborts it.
 ///
-/// After an [error that passes](DocumentsError::is_transient) the whole transaction is to be done again from its
-/// beginning; after any other error it can only be aborted.
+/// After a [transient error](DocumentsError::is_transient) the whole transaction must be retried from its beginning;
+/// after any other error it can only be aborted.
 pub trait Transaction: Send {
-    /// All documents that a query finds, as the transaction sees them. Who asks bounds their number by [`Find::limit`].
+    /// All documents that a query finds, as the transaction sees them. The caller bounds their number with
+    /// [`Find::limit`].
     ///
     /// # Errors
     /// [`DocumentsError::TooLarge`] if they are larger together than [`MAX_FOUND_BYTES`].
@@ -119,14 +121,14 @@ pub trait Transaction: Send {
         find: &'a Find,
     ) -> BoxFuture<'a, Result<Vec<RawDocumentBuf>, DocumentsError>>;
 
-    /// Inserts a document; without `_id` it is given one. What is stored comes back by [`find`](Self::find).
+    /// Inserts a document, with a new `_id` if it has none. To see what is stored, use [`find`](Self::find).
     fn insert<'a>(
         &'a mut self,
         namespace: &'a Namespace,
         document: &'a Document,
     ) -> BoxFuture<'a, Result<Bson, DocumentsError>>;
 
-    /// Changes the first document that `filter` finds; with `upsert` inserts one where it finds none.
+    /// Changes the first document that `filter` finds; with `upsert`, inserts one if it finds none.
     fn update<'a>(
         &'a mut self,
         namespace: &'a Namespace,
@@ -135,10 +137,10 @@ pub trait Transaction: Send {
         upsert: bool,
     ) -> BoxFuture<'a, Result<Updated, DocumentsError>>;
 
-    /// Deletes the document with this `_id`; whether there was one.
+    /// Deletes the document with this `_id`. Returns whether there was one.
     fn delete<'a>(&'a mut self, namespace: &'a Namespace, id: &'a Bson) -> BoxFuture<'a, Result<bool, DocumentsError>>;
 
-    /// Gives it up, and waits until the store knows.
+    /// Aborts the transaction and waits until the store has done so.
     fn abort<'a>(self: Box<Self>) -> BoxFuture<'a, ()>
     where
         Self: 'a,
@@ -147,8 +149,8 @@ pub trait Transaction: Send {
         Box::pin(async {})
     }
 
-    /// Makes all of it happen. An [unknown outcome](DocumentsError::is_outcome_unknown) is asked for again by the
-    /// implementation for a while before it is an error.
+    /// Commits the transaction. The implementation retries an [unknown outcome](DocumentsError::is_outcome_unknown) for
+    /// a while before it becomes an error.
     fn commit<'a>(self: Box<Self>) -> BoxFuture<'a, Result<(), DocumentsError>>
     where
         Self: 'a;

@@ -1,17 +1,17 @@
 use bson::{Bson, Document, doc};
 
-/// Which top-level fields of documents a pipeline may see.
+/// The top-level fields that a pipeline may see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Redaction {
-    /// These, and no others.
+    /// Only these.
     Only(Vec<String>),
-    /// All but these.
+    /// All except these.
     AllBut(Vec<String>),
 }
 
 impl Redaction {
-    /// Stages of MongoDB's after which nothing else of a document is left, whatever stages follow. The fields keep
-    /// their order, and the first occurrence of a duplicate key counts.
+    /// MongoDB stages that leave nothing else of a document, whatever stages follow. The fields keep their order, and
+    /// the first occurrence of a duplicate key counts.
     ///
     /// A `$project` or `$unset` cannot be relied on for that: MongoDB 6.0 drops an inclusion in front of a `$group` that it
     /// hands to its newer engine, and to whatever reads `$$ROOT` there the document is whole. Where `$unset` removed a
@@ -24,7 +24,7 @@ impl Redaction {
         self.plain().into_iter().chain([self.anew()]).collect()
     }
 
-    /// The plain stage that leaves the same; `None` if it cannot name all that it must.
+    /// The simple stage with the same result; `None` if it cannot name all fields that it must.
     #[must_use]
     pub fn plain(&self) -> Option<Document> {
         match self {
@@ -47,7 +47,7 @@ impl Redaction {
     }
 
     fn anew(&self) -> Document {
-        // Looked up in a set, which the server makes once; `$in` would go through all of the names for each field.
+        // Looked up in an object that the server builds once; `$in` would scan all names for each field.
         let is_among = |names: &[String]| doc! { "$setIsSubset": [["$$field.k"], { "$literal": names }] };
         let is_visible = match self {
             Self::Only(names) => is_among(names),
@@ -56,7 +56,8 @@ impl Redaction {
         let visible = doc! {
             "$filter": { "input": { "$objectToArray": "$$ROOT" }, "as": "field", "cond": is_visible },
         };
-        // The last of several values of a key counts, at the place of its first: read backwards, that is the first value.
+        // The last value of a duplicate key wins, in the position of the first one: in reversed order, that is the
+        // first value.
         let first_counts = doc! {
             "$let": {
                 "vars": { "fields": visible },
@@ -67,7 +68,7 @@ impl Redaction {
     }
 }
 
-/// Whether a name is one that MongoDB's stages take for a top-level field.
+/// Whether MongoDB's stages read a name as a top-level field.
 pub(crate) fn is_plain(name: &str) -> bool {
     !name.is_empty() && !name.starts_with('$') && !name.contains(['.', '\0'])
 }

@@ -10,7 +10,7 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// `hr.employees`: the first dot ends the database's name. None if one of the two is empty.
+    /// `hr.employees`: the first dot ends the database's name. `None` if either part is empty.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (database, collection) = text.split_once('.')?;
@@ -43,7 +43,7 @@ impl fmt::Display for Namespace {
     }
 }
 
-/// Which documents of a collection, in which order, how many, and what of them: as in MongoDB's `find`.
+/// A query as in MongoDB's `find`: filter, sort, skip, limit and projection.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Find {
     /// MongoDB's filter; empty: all documents.
@@ -52,14 +52,14 @@ pub struct Find {
     pub projection: Document,
     /// MongoDB's order, `{"name": 1}`; empty: the natural order.
     pub sort: Document,
-    /// How many documents are passed over.
+    /// The number of documents to skip.
     pub skip: u64,
-    /// How many documents there may be at most; `None` for no limit.
+    /// The most documents to return; `None` for no limit.
     pub limit: Option<u64>,
 }
 
 impl Find {
-    /// All that a filter finds, whole and in natural order.
+    /// All documents that match a filter, whole and in natural order.
     #[must_use]
     pub fn by(filter: Document) -> Self {
         Self { filter, ..Self::default() }
@@ -78,18 +78,18 @@ pub enum Change {
     },
     /// `[{"$set": {…}}]`: stages of a pipeline.
     Pipeline(Vec<Document>),
-    /// A document in its place; its `_id`, if it has one, must be the same.
+    /// A replacement document; its `_id`, if it has one, must be the same.
     Replacement(Document),
 }
 
-/// What an update did.
+/// The result of an update.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Updated {
-    /// Whether a document was found.
+    /// Whether a document matched.
     pub matched: bool,
-    /// Whether it is another now.
+    /// Whether it was modified.
     pub modified: bool,
-    /// The `_id` of the document that was inserted because none was found.
+    /// The `_id` of the document that was inserted because none matched.
     pub upserted: Option<Bson>,
 }
 
@@ -98,42 +98,42 @@ pub struct Updated {
 pub enum SingleWrite {
     /// Inserts it; it has an `_id`.
     Insert(Document),
-    /// Changes the first document that a query finds.
+    /// Changes the first document that matches.
     Change {
         /// By its filter and its order.
         find: Find,
-        /// What becomes of it.
+        /// The change.
         change: Change,
-        /// What comes back.
+        /// Which document is returned.
         returns: Returned,
     },
-    /// Deletes the first document that a query finds.
+    /// Deletes the first document that matches.
     Delete {
         /// By its filter and its order.
         find: Find,
-        /// What comes back; there is nothing after it.
+        /// Which document is returned; after a deletion there is none.
         returns: Returned,
     },
 }
 
-/// Which document a write brings back.
+/// Which document a write returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Returned {
     /// None.
     Nothing,
-    /// That which was there.
+    /// The document before the write.
     Before,
-    /// That which is there now.
+    /// The document after the write.
     After,
 }
 
-/// What a write of one document did.
+/// The result of a write of one document.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SingleWritten {
-    /// Whether there was a document to be changed or deleted.
+    /// Whether a document matched.
     pub found: bool,
-    /// Whether it is another now. MongoDB does not tell this of a document that it brings back.
+    /// Whether it was modified. MongoDB does not report this if it returns a document.
     pub modified: Option<bool>,
-    /// The document, if one is wanted and there is one.
+    /// The document, if one was requested and exists.
     pub document: Option<RawDocumentBuf>,
 }

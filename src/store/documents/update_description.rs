@@ -5,35 +5,35 @@ use bson::{Bson, Document};
 
 use crate::value::{DocumentRef, Malformed, ValueRef, identical};
 
-/// What an update did to a document, as MongoDB's change events say it: by the paths of fields.
+/// The changes of an update by the paths of fields, as in MongoDB's change events.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateDescription {
-    /// By their paths the fields that are new or have another value, with that value.
+    /// The new and changed fields, by path, with their new values.
     pub updated: Document,
-    /// The paths of the fields that are gone.
+    /// The paths of the removed fields.
     pub removed: Vec<String>,
 }
 
-/// How deep paths lead into documents; what is deeper is told with what it is in.
+/// The most levels of a path; a deeper change is reported with the value that contains it.
 const MAX_DEPTH: usize = 16;
 
-/// How long the paths into documents may be together, in bytes; what else is different is told by its top-level field. Long
-/// names are repeated in many paths.
+/// The most bytes that the paths may have together; further changes are reported by their top-level field. Long names
+/// are repeated in many paths.
 const MAX_PATH_BYTES: usize = 64 * 1024;
 
 impl UpdateDescription {
-    /// The difference between two documents: what lies in documents that both have is told by its path, all else as a whole.
-    /// The order of fields at the top level does not count.
+    /// The difference between two documents: changes within subdocuments that both have are reported by path,
+    /// everything else as a whole. The order of top-level fields does not count.
     ///
     /// # Errors
-    /// If a document is no BSON.
+    /// If a document is not valid BSON.
     pub fn between(before: DocumentRef<'_>, after: DocumentRef<'_>) -> Result<Self, Malformed> {
         let mut difference = Difference::default();
         difference.add("", before, after, 1)?;
         Ok(Self { updated: difference.updated.into_iter().collect(), removed: difference.removed })
     }
 
-    /// Whether nothing is different.
+    /// Whether there is no difference.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.updated.is_empty() && self.removed.is_empty()
@@ -48,7 +48,7 @@ struct Difference {
 }
 
 impl Difference {
-    /// Adds what is different between two documents that are at a path.
+    /// Adds the differences between two documents at a path.
     fn add(&mut self, at: &str, old: DocumentRef<'_>, new: DocumentRef<'_>, depth: usize) -> Result<Told, Malformed> {
         let (was, is) = (Fields::of(old)?, Fields::of(new)?);
         for &(name, value) in &is.in_order {
@@ -70,7 +70,7 @@ impl Difference {
         Ok(Told::All)
     }
 
-    /// Tells the difference of two values by what is in them; whether that is possible.
+    /// Reports the difference of two values by their contents. Returns whether that is possible.
     fn descend(
         &mut self,
         at: &str,
@@ -84,7 +84,7 @@ impl Difference {
         let Some(path) = has_paths.then(|| self.path(at, name)).flatten() else { return Ok(false) };
         let (updated, removed) = (self.updated.len(), self.removed.len());
         let told = self.add(&path, old, new, depth + 1)?;
-        // Of fields in another order nothing else is different.
+        // If only the order of the fields differs, there is no difference to report by path.
         let is_told = told == Told::All && (self.updated.len(), self.removed.len()) != (updated, removed);
         if !is_told {
             self.updated.truncate(updated);
@@ -108,7 +108,7 @@ enum Told {
     TooLong,
 }
 
-/// The fields of a document; of a name that stands twice, the first.
+/// The fields of a document; of a duplicate key, the first.
 struct Fields<'d> {
     in_order: Vec<(&'d str, ValueRef<'d>)>,
     by_name: HashMap<&'d str, ValueRef<'d>>,
@@ -137,7 +137,7 @@ fn names_are_steps(document: DocumentRef<'_>) -> Result<bool, Malformed> {
     Ok(true)
 }
 
-/// Whether a name means one thing only as a step of a path.
+/// Whether a name is unambiguous as a step of a path.
 fn is_step(name: &str) -> bool {
     !name.is_empty() && !name.starts_with('$') && !name.contains('.') && !name.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -3,15 +3,14 @@ use bson::{Bson, Document, RawDocumentBuf, Timestamp};
 use super::{DocumentsError, Namespace, UpdateDescription};
 use crate::future::BoxFuture;
 
-/// A database that tells what changes in its collections.
+/// A database that reports the changes of its collections.
 ///
-/// What one transaction changed is told in the order in which it did so, all of it or nothing; nothing is told before it is
-/// committed.
+/// The changes of a transaction are reported in order, all or none of them, and only after it has been committed.
 pub trait Watch: Send + Sync {
-    /// What changes from now on, or after a position.
+    /// The changes from now on, or after a position.
     ///
     /// # Errors
-    /// [`DocumentsError::HistoryLost`] if the database no longer knows what followed the position.
+    /// [`DocumentsError::HistoryLost`] if the database no longer knows the changes after the position.
     fn watch<'s: 'a, 'a>(
         &'s self,
         scope: &'a WatchScope,
@@ -24,35 +23,36 @@ pub trait Watch: Send + Sync {
 pub enum WatchScope {
     /// One.
     Collection(Namespace),
-    /// All of a database.
+    /// All collections of a database.
     Database(String),
-    /// All of all databases but the server's own.
+    /// All collections of all databases except the server's own.
     Everything,
 }
 
-/// Where a stream of changes begins.
+/// Where a stream of changes starts.
 #[derive(Clone, Debug, PartialEq)]
 pub enum WatchStart {
-    /// With what changes next.
+    /// With the next change.
     Now,
     /// After a position: that of a [change](StoredChange::position) or of a [stream](Events::position).
     After(Document),
 }
 
-/// Changes on their way.
+/// A stream of changes.
 pub trait Events: Send {
-    /// The next of them; `None` if nothing changed for about a second. After an error, or an [`Event::Ended`], there are no more.
+    /// The next change; `None` if there is none within about a second. After an error, or an [`Event::Ended`], there
+    /// are no more.
     ///
     /// # Errors
-    /// [`DocumentsError::HistoryLost`] if the reader is so slow that changes which it has not seen are forgotten.
+    /// [`DocumentsError::HistoryLost`] if the reader is so slow that unread changes were dropped.
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Event>, DocumentsError>>;
 
-    /// Where to go on later: after the last event. It holds the `_id`s of documents, or tells how many changes there are, in
-    /// a form that is easily read, so that it is not for clients.
+    /// Where to resume: after the last event. It contains the `_id`s of documents, or reveals the number of changes, in
+    /// a readable form, so it must not be sent to clients.
     fn position(&self) -> Option<Document>;
 }
 
-/// Something that happened to what is watched.
+/// An event of a stream.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// A document changed.
@@ -66,37 +66,37 @@ pub enum Event {
 pub struct StoredChange {
     /// Where the document is.
     pub namespace: Namespace,
-    /// What was done.
+    /// The kind of change.
     pub operation: ChangeOperation,
     /// The `_id` of the document.
     pub id: Bson,
-    /// When it was done, as the database counts.
+    /// When it was made, by the database's clock.
     pub time: Timestamp,
-    /// Where to go on after it, with [`WatchStart::After`].
+    /// Where to resume after it, with [`WatchStart::After`].
     pub position: Document,
-    /// What the document was; `None` if it is inserted, or the database does not know any more.
+    /// The document before; `None` for an insert, or if the database no longer knows it.
     pub before: Option<RawDocumentBuf>,
-    /// What the document became; `None` if it is deleted, or the database does not know any more.
+    /// The document after; `None` for a deletion, or if the database no longer knows it.
     pub after: Option<RawDocumentBuf>,
-    /// What an update did, if the database tells that itself.
+    /// The description of an update, if the database provides one.
     pub description: Option<UpdateDescription>,
 }
 
-/// What was done to a document.
+/// The kind of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChangeOperation {
-    /// It is new.
+    /// The document was inserted.
     Insert,
-    /// It was changed by operators.
+    /// It was updated by operators.
     Update,
-    /// Another was put in its place.
+    /// It was replaced.
     Replace,
-    /// It is gone.
+    /// It was deleted.
     Delete,
 }
 
 impl ChangeOperation {
-    /// MongoDB's word for it.
+    /// MongoDB's name for it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -107,7 +107,7 @@ impl ChangeOperation {
         }
     }
 
-    /// What a word of MongoDB's means.
+    /// The kind with this name in MongoDB.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Insert, Self::Update, Self::Replace, Self::Delete].into_iter().find(|operation| operation.name() == name)
