@@ -1,4 +1,4 @@
-//! The rules of an application, compiled, and what else it says about them.
+//! The compiled rules of an application, and the context that it provides for them.
 
 use std::sync::{Arc, PoisonError};
 
@@ -18,11 +18,11 @@ impl App {
         self.compiled(|_| true)
     }
 
-    /// As [`Self::policies`], but only as much as decides what [applies](Policies::applicable) to one namespace: for a
-    /// process that asks about no other.
+    /// As [`Self::policies`], but only the rules that determine what [applies](Policies::applicable) to one namespace,
+    /// for a process that asks about no other.
     #[must_use]
     pub fn policies_of(&self, namespace: &str) -> Policies {
-        // Which roles device sync gives to a collection depends on the other collections.
+        // The roles that device sync gives to a collection depend on the other collections.
         let has_sync = !self.sync.is_empty();
         self.compiled(|collection| has_sync || collection.namespace == namespace)
     }
@@ -55,8 +55,8 @@ impl App {
         parts.flat_map(ConfigPart::names).chain(sync).collect()
     }
 
-    /// The context with the application's values and its environment where it has none of its own. To ask for what the files say
-    /// of these and cannot be read is an Error. Where the application has no custom data, its users have none.
+    /// Adds the application's values and environment to a context that has none of its own. A rule that asks for a
+    /// value whose file cannot be read ends in an Error. If the application has no custom data, its users have none.
     #[must_use]
     pub fn with_configuration(&self, context: Context) -> Context {
         let context = if context.lacks_custom_data() && self.has_no_custom_data() {
@@ -75,7 +75,7 @@ impl App {
         }
     }
 
-    /// What the `%()` of the application's configuration files are replaced by.
+    /// The values that replace `%()` templates in the application's configuration files.
     #[must_use]
     pub fn substitutions(&self) -> Substitutions {
         let substitutions =
@@ -83,7 +83,7 @@ impl App {
         substitutions.with_secret_names(self.secret_values.keys().cloned())
     }
 
-    /// Whether no file speaks of custom data, or one disables it. Of a file that does not load nobody can tell.
+    /// Whether custom data is not configured, or disabled. If its file does not load, that is unknown.
     fn has_no_custom_data(&self) -> bool {
         match &self.custom_user_data {
             ConfigPart::Absent => true,
@@ -92,9 +92,9 @@ impl App {
         }
     }
 
-    /// The guard of a namespace for one request. Where the context has no values or environment of its own, it gets the
-    /// application's. The first call compiles the rules of the whole application, and all guards share them; changes to
-    /// the fields of this value after that call do not reach them.
+    /// The guard of a namespace for one request. A context without values or an environment of its own gets the
+    /// application's. The first call compiles the rules of the whole application, which all guards share; later changes
+    /// to the fields of this value have no effect on them.
     ///
     /// ```
     /// use portcullis::{App, Context, User};
@@ -113,12 +113,12 @@ impl App {
     /// As [`guard`](Self::guard), for the collection of one of several data sources.
     ///
     /// # Errors
-    /// Several data sources could hold the namespace and none is named.
+    /// Several data sources could have the namespace and none is named.
     pub fn guard_in(&self, service: &str, namespace: &str, context: Context) -> Result<Guard, ServiceAmbiguous> {
         self.shared_policies().guard(self, namespace, Some(service), context)
     }
 
-    /// The rules of the whole application, compiled once.
+    /// The rules of the whole application, compiled on first use.
     pub fn shared_policies(&self) -> &Policies {
         self.shared.get_or_init(|| Arc::new(self.policies()))
     }
@@ -128,7 +128,7 @@ impl Policies {
     /// The guard of a namespace of the application for one request; see [`App::guard`].
     ///
     /// # Errors
-    /// Several data sources could hold the namespace and none is named.
+    /// Several data sources could have the namespace and none is named.
     pub fn guard(
         &self,
         app: &App,
@@ -144,10 +144,10 @@ impl Policies {
         })
     }
 
-    /// What applies to a namespace.
+    /// The rules that apply to a namespace.
     ///
     /// # Errors
-    /// Several data sources could hold the namespace and none is named.
+    /// Several data sources could have the namespace and none is named.
     pub fn applicable(
         &self,
         app: &App,

@@ -1,4 +1,4 @@
-//! What an application needs of secrets.
+//! The secrets that an application needs.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use crate::eval::Context;
 use crate::text::{Source, Span, closest};
 
 impl App {
-    /// Whether the application knows every one of these secrets.
+    /// Checks that the application refers to every one of these secrets.
     ///
     /// # Errors
-    /// [`SecretError::Unknown`], for the first that it does not know.
+    /// [`SecretError::Unknown`], for the first that it does not refer to.
     pub fn verify_secrets(&self, secrets: &Secrets) -> Result<(), SecretError> {
         let Some(name) = secrets.names().find(|name| !self.secrets.contains(*name)) else { return Ok(()) };
         let help = match self.secret_values.get(name) {
@@ -28,7 +28,7 @@ impl App {
         Err(SecretError::Unknown { name: name.to_owned(), help })
     }
 
-    /// What the application needs of secrets and is not supplied.
+    /// The secrets that the application needs and that are not supplied.
     #[must_use]
     pub fn missing_secrets(&self, secrets: &Secrets) -> Vec<FileFinding> {
         let source = Arc::new(Source::new("secrets", ""));
@@ -42,7 +42,8 @@ impl App {
             .collect()
     }
 
-    /// The context with those of `%%values` that are secrets. To ask for one that is not supplied is an Error.
+    /// Adds those `%%values` that are secrets to the context. A rule that asks for one that is not supplied ends in an
+    /// Error.
     #[must_use]
     pub fn with_secrets(&self, context: Context, secrets: &Secrets) -> Context {
         let supplied: Document = self

@@ -9,19 +9,19 @@ use crate::lint::CollectionRules;
 use crate::policy::{self, Policy, RulesFile, RulesInPart};
 use crate::text::{Source, Span};
 
-/// The rules that are in force for a collection of an application.
+/// The rules in force for a collection of an application.
 #[derive(Clone, Debug)]
 pub struct AppliedRules {
     /// `database.collection`
     pub namespace: String,
     /// The rules, as far as they load.
     pub policy: Policy,
-    /// The text that the roles are from.
+    /// The text that contains the roles.
     pub source: Arc<Source>,
 }
 
 impl AppliedRules {
-    /// The same, to be looked at beside those of other collections.
+    /// The rules in the form that lints over several collections take.
     #[must_use]
     pub fn as_collection(&self) -> CollectionRules<'_> {
         CollectionRules { namespace: &self.namespace, policy: &self.policy }
@@ -29,7 +29,7 @@ impl AppliedRules {
 }
 
 impl App {
-    /// The rules that are in force for each collection of which files speak, and for that of custom data.
+    /// The rules in force for each collection that the files mention, and for the custom-data collection.
     #[must_use]
     pub fn applied_rules(&self) -> Vec<AppliedRules> {
         let config = self.custom_user_data.present().and_then(|file| CustomDataConfig::compile(&file.node).ok());
@@ -45,7 +45,7 @@ impl App {
     }
 }
 
-/// `custom_data` names a collection of which perhaps no file speaks, served by default roles only.
+/// `custom_data` names a collection that no file may mention, so that only default roles apply to it.
 pub(super) fn applied(
     app: &App,
     policies: &Policies,
@@ -76,7 +76,7 @@ pub(super) fn applied(
     applied
 }
 
-/// What applies to a namespace, and the text whose roles these are; several where several files claim it.
+/// The rules that apply to a namespace, with the text of their roles; several if several files claim the namespace.
 fn applying(
     policies: &Policies,
     patterns: &PatternAllowance,
@@ -98,8 +98,8 @@ fn applying(
     if own.is_empty() { of(None).into_iter().collect() } else { own.iter().filter_map(|own| of(Some(own))).collect() }
 }
 
-/// The rules of a place, or what of them can be looked at, and the text that they are from. The part of a role that
-/// does not load grants nothing, so that what is said is true of the rest.
+/// The rules of one file, or as much of them as loads, with their text. A part of a role that does not load grants
+/// nothing, so findings about the rest are still true.
 fn loadable(
     loaded: Option<&Loaded>,
     part: Option<&ConfigPart>,
@@ -112,10 +112,10 @@ fn loadable(
     parts.into_iter().map(|(file, found)| (Arc::new(found.sound()), Some(file.source))).collect()
 }
 
-/// What of rules files can be looked at, also where some of it does not load.
+/// As much of the rules files as can be checked, even if parts do not load.
 pub(super) fn in_part(part: &ConfigPart, patterns: &PatternAllowance) -> Vec<(ConfigFile, RulesInPart)> {
     let broken = match part {
-        // Templates without a value; what has none can still be read.
+        // A file whose templates lack a value; its other parts can still be checked.
         ConfigPart::Broken(source) => {
             parse(source.text()).ok().map(|node| ConfigFile { source: Arc::clone(source), node })
         }
@@ -135,7 +135,7 @@ pub(super) fn in_part(part: &ConfigPart, patterns: &PatternAllowance) -> Vec<(Co
     files.chain(broken).map(read).collect()
 }
 
-/// The places of texts with templates in them.
+/// The places of strings that contain templates.
 fn find_templates(node: &Node, found: &mut Vec<Span>) {
     match &node.kind {
         Kind::String(text) => found.extend(text.contains("%(").then_some(node.span)),

@@ -1,4 +1,4 @@
-//! Keys of configuration files that nothing reads. Most are harmless, so they are never errors.
+//! Unknown keys of configuration files. Most are harmless, so they are never errors.
 
 use super::check::Check;
 use super::functions::{GUARDING, misspelt};
@@ -10,7 +10,7 @@ use crate::auth::{ProviderType, token::TokenProviderConfig};
 use crate::json::Node;
 use crate::text::{Span, Spanned, closest};
 
-/// The keys of one kind of object, those that exports are known to carry included.
+/// The keys of one kind of object, including those that exports are known to contain.
 struct Keys {
     what: &'static str,
     known: &'static [&'static str],
@@ -131,7 +131,7 @@ const DATA_API: Keys = Keys {
     ],
 };
 
-/// Keys of a way to log in that are no errors; what does not load has none.
+/// Unknown keys of a provider that are not errors; there are none if it does not load.
 fn unknown_keys(provider: &super::Provider) -> Vec<Spanned<String>> {
     let node = &provider.config.node;
     #[cfg(feature = "jwt")]
@@ -142,7 +142,7 @@ fn unknown_keys(provider: &super::Provider) -> Vec<Spanned<String>> {
 }
 
 impl Check<'_> {
-    /// Keys that nothing reads.
+    /// Reports unknown keys.
     pub(super) fn keys(&mut self) {
         let app = self.app;
         if let Some(file) = app.config.present() {

@@ -10,7 +10,7 @@ use crate::json::Node;
 use crate::lint::Names;
 use crate::text::{Severity, Span, closest};
 
-/// Whether something that calls a function is in use.
+/// Whether a configuration that calls a function is in use.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Use {
     On,
@@ -18,14 +18,14 @@ enum Use {
 }
 
 impl Use {
-    /// By a key that switches off.
+    /// Decided by a key that disables it.
     fn unless(config: &ConfigFile, key: &str) -> Self {
         if config.node.get(key).and_then(Node::as_bool) == Some(true) { Self::Off } else { Self::On }
     }
 }
 
 impl App {
-    /// The names that files define, as far as all files that define such could be read.
+    /// The names that the files define, of each kind for which all files could be read.
     pub(super) fn names(&self) -> Names {
         let readable = |folder: &str| {
             let broken =
@@ -34,7 +34,7 @@ impl App {
         };
         let functions = self.functions.iter().map(|function| function.name.clone());
         let values = self.values.keys().chain(self.secret_values.keys()).cloned();
-        // Exports have a file for every tag, and those that nobody uses are empty.
+        // Exports contain a file for every tag, and unused ones are empty.
         let used = self.environments.iter().filter(|(tag, names)| !names.is_empty() || **tag == self.environment.tag);
         Names {
             functions: readable("functions").then(|| functions.collect()),
@@ -125,7 +125,7 @@ impl Check<'_> {
         self.problem(file, Problem::new(kind, node.span).help(help));
     }
 
-    /// Databases whose names differ in letter case only: rules of one would be missed where the other was meant.
+    /// Databases whose names differ only in letter case: rules meant for one would not apply to the other.
     fn databases(&mut self) {
         let app = self.app;
         let mut seen: BTreeSet<(&str, &str)> = BTreeSet::new();

@@ -11,7 +11,7 @@ use crate::predicate::{self, Scope};
 use crate::text::{Finding, Severity};
 
 impl Check<'_> {
-    /// Expressions and settings outside of collections.
+    /// Checks expressions and settings outside of collections.
     pub(super) fn configuration(&mut self) {
         let app = self.app;
         for provider in &app.providers {
@@ -32,7 +32,7 @@ impl Check<'_> {
         }
     }
 
-    /// What keeps triggers from being run; of one that is disabled it matters less.
+    /// Reports what prevents triggers from running; for a disabled trigger these are only warnings.
     pub(super) fn triggers(&mut self) {
         let app = self.app;
         for trigger in &app.triggers {
@@ -84,7 +84,7 @@ impl Check<'_> {
     }
 }
 
-/// What is wrong with a way to log in: of one that takes tokens also by which keys and for whom.
+/// The errors of a provider, for one that accepts tokens including those of its keys and audiences.
 fn provider_errors(provider: &ProviderFile) -> Vec<ConfigError> {
     let node = &provider.config.node;
     #[cfg(feature = "jwt")]

@@ -8,21 +8,21 @@ use crate::policy::Rule;
 use crate::predicate::{self, Scope};
 use crate::text::Span;
 
-/// The code of what is said of rules where there is no custom data.
+/// The code of the finding about rules that use custom data where there is none.
 const CUSTOM_DATA_ABSENT: &str = "custom-data-absent";
 
-/// Where custom data is.
+/// Where custom data is stored.
 enum CustomData {
     /// There is none.
     Absent,
-    /// The configuration does not load and does not say.
+    /// Unknown: the configuration does not load.
     Unclear,
     /// In this collection.
     In { namespace: String, service: Option<String>, field: String },
 }
 
 impl Check<'_> {
-    /// What several files show only together: above all, who can write the document that the rules trust.
+    /// Checks that need several files: above all, who can write the documents that rules trust.
     pub(super) fn together(&mut self, policies: &Policies) {
         let app = self.app;
         let custom_data = self.custom_data();
@@ -33,7 +33,7 @@ impl Check<'_> {
         let applied = applied(app, policies, &self.patterns, wanted);
         let collections: Vec<CollectionRules<'_>> = applied.iter().map(AppliedRules::as_collection).collect();
         if app.takes_anonymous_users() {
-            // Default rules serve many collections, and are told of once.
+            // Default rules apply to many collections, but are reported once.
             let mut told: Vec<(&str, Span)> = Vec::new();
             for AppliedRules { policy, source, .. } in &applied {
                 for finding in lint_anonymous(policy) {
@@ -52,7 +52,7 @@ impl Check<'_> {
             CustomData::Absent | CustomData::Unclear => None,
         };
         for (index, finding) in lint_application(&collections, &elsewhere, source) {
-            // Nobody can tell that there is none where its configuration does not load.
+            // If the configuration does not load, custom data cannot be said to be absent.
             if matches!(custom_data, CustomData::Unclear) && finding.code == CUSTOM_DATA_ABSENT {
                 continue;
             }
@@ -62,7 +62,7 @@ impl Check<'_> {
         }
     }
 
-    /// Where custom data is, as far as its configuration says.
+    /// Where custom data is stored, as far as the configuration can be read.
     fn custom_data(&mut self) -> CustomData {
         let file = match &self.app.custom_user_data {
             ConfigPart::Absent => return CustomData::Absent,
@@ -93,7 +93,7 @@ impl Check<'_> {
         }
     }
 
-    /// The rules that are no collection's.
+    /// The rules that belong to no collection.
     fn elsewhere(&self) -> Vec<Rule> {
         let functions = self.app.functions.iter().filter_map(Function::can_evaluate);
         let endpoints = self.app.endpoints.iter().filter_map(Endpoint::can_evaluate);

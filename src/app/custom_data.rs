@@ -15,7 +15,7 @@ pub(super) fn custom_user_data(reader: &mut Reader<'_>, root: &ConfigPart, data_
     };
     part.join(reader.object("auth/custom_user_data.json"));
     if let (ConfigPart::Absent, ConfigPart::Broken(source)) = (&part, root) {
-        // Nobody can tell whether users have custom data, and some rule may ask for its absence.
+        // Whether users have custom data is unknown, and a rule may test for its absence.
         part = ConfigPart::Broken(source.clone());
     }
     if let ConfigPart::Contested(files) = &part {
@@ -42,7 +42,7 @@ pub(super) fn custom_user_data(reader: &mut Reader<'_>, root: &ConfigPart, data_
     part
 }
 
-/// What to do about a data source that is not there.
+/// The help text for a missing data source.
 pub(super) fn data_source_help<'a>(name: &str, known: impl Iterator<Item = &'a str>, directory: &Path) -> String {
     if let Some(known) = closest(name, known) {
         return format!("did you mean `{known}`?");

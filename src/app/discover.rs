@@ -5,23 +5,23 @@ use std::path::{Path, PathBuf};
 use super::links::leads_out;
 use crate::json::{MAX_SIZE, parse_bytes};
 
-/// How deep below a directory applications are looked for.
+/// The most levels below a directory that are searched for applications.
 const MAX_DEPTH: usize = 16;
 
-/// How many directories are looked into.
+/// The most directories that are searched.
 const MAX_DIRECTORIES: usize = 50_000;
 
-/// How many applications are listed.
+/// The most applications that are listed.
 const MAX_APPS: usize = 1_000;
 
-/// The files that say of themselves that they are an application's.
+/// The files whose presence identifies an application.
 pub(super) const ROOTS: [&str; 4] = ["root_config.json", "realm_config.json", "config.json", "stitch.json"];
 
-/// Keys of which a `config.json` must have one to be an application's.
+/// Keys, at least one of which identifies a `config.json` as an application's.
 const APP_KEYS: [&str; 6] =
     ["app_id", "config_version", "deployment_model", "provider_region", "custom_user_data_config", "client_app_id"];
 
-/// The directories in which an application keeps its files; no other application is looked for in them.
+/// The directories that contain an application's files; they are not searched for other applications.
 pub(super) const LAYOUT: [&str; 14] = [
     "auth",
     "auth_providers",
@@ -39,8 +39,8 @@ pub(super) const LAYOUT: [&str; 14] = [
     "values",
 ];
 
-/// Every application directory at or below a directory, in the order of their paths. Hidden directories,
-/// `node_modules` and symbolic links are passed over.
+/// Every application directory at or below a directory, in the order of their paths. Hidden directories, `node_modules`
+/// and symbolic links are skipped.
 pub(super) fn discover(directory: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut visited = 0;
@@ -63,12 +63,12 @@ pub(super) fn discover(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The application directory in which a directory lies, if it lies in one.
+/// The application directory that contains a directory, if any.
 pub(super) fn above(directory: &Path) -> Option<PathBuf> {
-    // `.` and `..` have no parents by name.
+    // `.` and `..` have no lexical parents.
     let absolute = directory.canonicalize().ok()?;
     let levels = absolute.ancestors().skip(1).take(MAX_DEPTH).position(is_app)? + 1;
-    // As it was named, as far as that goes.
+    // Relative to the given path, if possible.
     let named = directory
         .ancestors()
         .nth(levels)
@@ -80,7 +80,7 @@ pub(super) fn above(directory: &Path) -> Option<PathBuf> {
     }
 }
 
-/// Whether a directory is an application's: by a file that says so, or by its layout.
+/// Whether a directory is an application directory, by an identifying file or by its layout.
 pub(super) fn is_app(path: &Path) -> bool {
     let has_root = ROOTS.iter().any(|name| path.join(name).is_file() && (*name != "config.json" || says_app(path)));
     has_root
@@ -112,12 +112,12 @@ fn any_collection(path: &Path) -> bool {
     databases.any(|path| any_below(&path, &["rules.json", "schema.json"]))
 }
 
-/// Whether one of the directories in a directory holds something of one of these names.
+/// Whether a subdirectory contains an entry with one of these names.
 fn any_below(path: &Path, names: &[&str]) -> bool {
     directories(path).iter().any(|directory| names.iter().any(|name| path.join(directory).join(name).exists()))
 }
 
-/// The names of the directories in a directory that could hold applications.
+/// The names of the subdirectories that could contain applications.
 pub(super) fn directories(path: &Path) -> BTreeSet<String> {
     let entries = fs::read_dir(path).into_iter().flatten().flatten();
     entries

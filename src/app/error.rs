@@ -3,19 +3,19 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Why there is no application in a directory. Whatever is wrong with a single file is a finding instead.
+/// Why a directory could not be read as an application. Problems of single files are findings instead.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum AppError {
-    /// The directory is not there, is not a directory, or must not be read.
+    /// The directory does not exist, is not a directory, or is not readable.
     #[error("the directory `{}` cannot be read: {reason}", path.display())]
     Unreadable {
         /// The directory.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         reason: io::Error,
     },
-    /// The directory holds something else.
+    /// The directory is not an application.
     #[error(
         "`{}` holds no application: it has none of root_config.json, realm_config.json, config.json (with an \
          application's keys) and stitch.json, and no rules under data_sources/ or services/, no auth/, no sync/",
@@ -26,13 +26,13 @@ pub enum AppError {
         path: PathBuf,
         /// Application directories below it.
         below: Vec<PathBuf>,
-        /// The application directory in which it lies.
+        /// The application directory that contains it.
         above: Option<PathBuf>,
     },
 }
 
 impl AppError {
-    /// The way out.
+    /// What to do about it.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         let Self::NotApplication { below, above, .. } = self else { return None };

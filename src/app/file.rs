@@ -6,10 +6,10 @@ use crate::text::{Finding, Source, Style};
 /// A file of the application, or a part of one, with its templates replaced.
 #[derive(Clone, Debug)]
 pub struct ConfigFile {
-    /// The text as written, under its path relative to the application directory; the places in `node` are places
-    /// in this text.
+    /// The text as written, named by its path relative to the application directory. The positions in `node` refer to
+    /// this text.
     pub source: Arc<Source>,
-    /// What the file, or the part, says.
+    /// The content of the file or the part.
     pub node: Node,
 }
 
@@ -31,23 +31,23 @@ impl ConfigFile {
     }
 }
 
-/// What the application's files say about one thing. That a file is there and cannot be read is not the same as
-/// that there is none: what it was to protect must then stay closed.
+/// The configuration of one thing in the application's files. A file that cannot be read is not the same as a missing
+/// file: what it was meant to protect must stay closed.
 #[derive(Clone, Debug, Default)]
 pub enum ConfigPart {
-    /// No file speaks of it.
+    /// No file configures it.
     #[default]
     Absent,
-    /// One file does.
+    /// One file configures it.
     Present(ConfigFile),
-    /// A file does, but cannot be read, is not JSON, or has templates without a value. The findings say why.
+    /// A file configures it, but cannot be read, is not JSON, or has templates without a value; see the findings.
     Broken(Arc<Source>),
-    /// Several files do, and it is unclear which one applies.
+    /// Several files configure it, and it is unclear which one applies.
     Contested(Vec<ConfigFile>),
 }
 
 impl ConfigPart {
-    /// The file, if exactly one speaks of it and could be read.
+    /// The file, if there is exactly one and it could be read.
     #[must_use]
     pub const fn present(&self) -> Option<&ConfigFile> {
         match self {
@@ -56,13 +56,13 @@ impl ConfigPart {
         }
     }
 
-    /// Whether no file speaks of it.
+    /// Whether no file configures it.
     #[must_use]
     pub const fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
     }
 
-    /// Every file that could be read, contested ones among them.
+    /// Every file that could be read, including contested ones.
     #[must_use]
     pub fn files(&self) -> &[ConfigFile] {
         match self {
@@ -81,7 +81,7 @@ impl ConfigPart {
         }
     }
 
-    /// Adds what another file says of the same thing.
+    /// Adds another file about the same thing.
     pub(super) fn join(&mut self, other: Self) {
         *self = match (std::mem::take(self), other) {
             (Self::Absent, part) | (part, Self::Absent) => part,
@@ -94,7 +94,7 @@ impl ConfigPart {
 /// A finding and the file it was made in.
 #[derive(Clone, Debug)]
 pub struct FileFinding {
-    /// The file; its text is empty where it could not be read.
+    /// The file; its text is empty if it could not be read.
     pub source: Arc<Source>,
     /// The JSON pointer of the place, if the file is JSON.
     pub pointer: Option<String>,
@@ -103,7 +103,7 @@ pub struct FileFinding {
 }
 
 impl FileFinding {
-    /// As a person wants to see it; see [`Source::render`].
+    /// Renders the finding for a person; see [`Source::render`].
     #[must_use]
     pub fn render(&self, style: Style) -> String {
         self.source.render(&self.finding, self.pointer.as_deref(), style)

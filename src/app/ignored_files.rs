@@ -8,13 +8,13 @@ use super::problem::Problem;
 use super::reader::Reader;
 use crate::text::{Source, Span, closest};
 
-/// How deep files are looked for.
+/// The most levels that are searched for files.
 const MAX_DEPTH: usize = 16;
 
-/// How many directories are looked into.
+/// The most directories that are searched.
 const MAX_DIRECTORIES: usize = 20_000;
 
-/// The directories of which every JSON file has a meaning.
+/// The directories in which every JSON file has a meaning.
 const STRICT: [&str; 10] = [
     "auth",
     "auth_providers",
@@ -28,7 +28,7 @@ const STRICT: [&str; 10] = [
     "values",
 ];
 
-/// The names that files with rules have.
+/// The names of rules files.
 const NAMES: [&str; 8] = [
     "rules.json",
     "schema.json",
@@ -40,11 +40,11 @@ const NAMES: [&str; 8] = [
     "data_api_config.json",
 ];
 
-/// The names of files that hold rules wherever they stand.
+/// The names of files that contain rules in any directory.
 const TELLING: [&str; 4] = ["rules.json", "default_rule.json", "providers.json", "custom_user_data.json"];
 
-/// The JSON files below the application directory that nothing reads. One that stands where it seems to be meant as
-/// a part of the application is reported: a misspelt name would else leave a collection without its rules.
+/// The JSON files below the application directory that nothing reads. Those in places where they seem to be meant as a
+/// part of the application are reported: otherwise a misspelt name would silently leave a collection without its rules.
 pub(super) fn ignored_files(reader: &mut Reader<'_>) -> Vec<String> {
     let mut left = Vec::new();
     let mut waiting = vec![(String::new(), 0)];
@@ -94,7 +94,7 @@ pub(super) fn ignored_files(reader: &mut Reader<'_>) -> Vec<String> {
     left
 }
 
-/// What a misspelt rules file makes of the collection in whose directory it lies, if there are no other rules.
+/// The effect of a misspelt rules file on the collection in whose directory it is, if there are no other rules.
 fn lacking(directory: &Path, path: &str) -> Option<ProblemKind> {
     let parts: Vec<&str> = path.split('/').collect();
     let ["data_sources", service, _, _, _] = parts.as_slice() else { return None };
@@ -106,7 +106,7 @@ fn lacking(directory: &Path, path: &str) -> Option<ProblemKind> {
     Some(if has_default { ProblemKind::FileExposed } else { ProblemKind::FileClosing })
 }
 
-/// What the directory of an unread file, or the application, has in its place.
+/// The files that belong into the directory of an unread file, or into the application.
 fn belongs(path: &str) -> &'static str {
     let parts: Vec<&str> = path.split('/').collect();
     match parts.as_slice() {

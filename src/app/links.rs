@@ -2,13 +2,13 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Which symbolic links lead out of a directory. What an application directory links to elsewhere is none of its files: to read it
-/// would show whatever the reader of the directory may see.
+/// Finds symbolic links that lead out of a directory. Their targets are not part of the application: reading them would
+/// expose any file that this process can read.
 pub(super) struct Links {
     directory: PathBuf,
-    /// The directory without links, once one has been met.
+    /// The directory with links resolved, once it has been needed.
     root: Option<Option<PathBuf>>,
-    /// What was found out about directories on the way to files.
+    /// The results for directories on the way to files.
     known: HashMap<String, bool>,
 }
 
@@ -17,7 +17,7 @@ impl Links {
         Self { directory: directory.to_path_buf(), root: None, known: HashMap::new() }
     }
 
-    /// The part of a relative path, with `/`, that is a link out of the directory.
+    /// The prefix of a relative path (with `/`) that is a link out of the directory.
     pub(super) fn outward<'n>(&mut self, name: &'n str) -> Option<&'n str> {
         let ends = name.match_indices('/').map(|(at, _)| at).chain([name.len()]);
         ends.filter_map(|end| name.get(..end)).find(|part| self.is_outward(part, part.len() < name.len()))
@@ -33,14 +33,14 @@ impl Links {
         let path = self.directory.join(name);
         let is_link = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.file_type().is_symlink());
         let outward = is_link && self.leads_out(&path);
-        // There are many more files than directories, and each is read once.
+        // Files are not cached: there are many more of them than directories, and each is read once.
         if keep {
             self.known.insert(name.to_owned(), outward);
         }
         outward
     }
 
-    /// A link that leads nowhere, or in a circle, leads nowhere outside either.
+    /// A dangling or circular link does not lead outside either.
     fn leads_out(&mut self, path: &Path) -> bool {
         let directory = &self.directory;
         let root = self.root.get_or_insert_with(|| fs::canonicalize(directory).ok());

@@ -2,9 +2,9 @@ use super::App;
 use crate::auth::{self, ProviderType};
 
 impl App {
-    /// The application's id, which tokens are meant for and by which its users are told from those of others: of its own
-    /// file `client_app_id`, else `app_id`, else `name`. None where it has none of them: the name of a directory is no id,
-    /// as another application can have it too.
+    /// The application's id, the audience of its tokens, which also separates its users from those of other
+    /// applications: `client_app_id`, `app_id` or `name` of its own file, in this order. `None` if it has none of them:
+    /// a directory name is not used, since another application may have the same.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
         let config = self.config.present()?;

@@ -1,5 +1,5 @@
-//! The application directory: where each file lies in layouts old and new, which environment holds, what `%()`
-//! templates stand for. Files are found, read and handed out with their sources, and the rules among them compiled.
+//! The application directory: the location of each file in old and new layouts, the environment in use, and the values
+//! of `%()` templates. Files are found and read, and the rules among them compiled.
 //!
 //! | what | where | where older applications have it |
 //! | --- | --- | --- |

@@ -8,12 +8,12 @@ use super::{ConfigPart, ProblemKind};
 use crate::json::Node;
 use crate::text::{Source, Span};
 
-/// What the application says of one collection.
+/// The configuration of one collection.
 #[derive(Clone, Debug)]
 pub struct Collection {
     /// `database.collection`
     pub namespace: String,
-    /// The database; there is no dot in it.
+    /// The database; its name contains no dot.
     pub database: String,
     /// The collection.
     pub collection: String,
@@ -23,7 +23,7 @@ pub struct Collection {
     pub rules: ConfigPart,
     /// The schema: `schema.json`, or the key `schema` of the rules.
     pub schema: ConfigPart,
-    /// Whether the schema is a key of the rules file and not a file of its own.
+    /// Whether the schema is a key of the rules file rather than a separate file.
     pub schema_in_rules: bool,
     /// `relationships.json`, or the key `relationships` of the rules; no rule depends on them.
     pub relationships: ConfigPart,
@@ -32,14 +32,14 @@ pub struct Collection {
 /// The collections found so far, by namespace and data source.
 pub(super) type Collections = BTreeMap<(String, String), Collection>;
 
-/// Which collection a file is for.
+/// The collection that a file is for.
 pub(super) struct Namespace {
     database: String,
     collection: String,
 }
 
 impl Namespace {
-    /// As a path has it.
+    /// As in a path.
     pub(super) fn new(database: &str, collection: &str) -> Self {
         Self { database: database.to_owned(), collection: collection.to_owned() }
     }
@@ -54,8 +54,8 @@ impl Namespace {
         format!("{}.{}", self.database, self.collection)
     }
 
-    /// Broken, if a file does not load and its keys have templates: it may be for any collection, so none may fall
-    /// back to the default roles.
+    /// Set if a file does not load and its keys contain templates: it may be for any collection, so none may fall back
+    /// to the default roles.
     pub(super) fn doubt(part: &ConfigPart, raw: &Raw) -> ConfigPart {
         let keys = ["database", "collection", "namespace"];
         let mut texts = keys.iter().filter_map(|key| raw.node.as_ref()?.get(key)?.as_str());
@@ -67,7 +67,7 @@ impl Namespace {
         }
     }
 
-    /// By the keys of a rules file, of which each counts more than the path.
+    /// Determined by the keys of a rules file, each of which takes precedence over the path.
     pub(super) fn of(
         reader: &mut Reader<'_>,
         part: &ConfigPart,
@@ -76,11 +76,11 @@ impl Namespace {
         default_rule: &ConfigPart,
     ) -> Option<Self> {
         let (source, written) = (&raw.source, raw.node.as_ref());
-        // A file that lacks the value of some template can still say plainly for which collection it is.
+        // A file with an unresolved template can still name its collection in plain text.
         let node = part.present().map(|file| &file.node).or(written);
         let database = key(reader, source, node, "database", "database");
         let collection = key(reader, source, node, "collection", "collection");
-        // The first Stitch had one key for both.
+        // The first version of Stitch had one key for both.
         let both = node.and_then(|node| node.get("namespace")?.as_str()).and_then(Self::parse);
         let found = match (database, collection, both, &path) {
             (Some(database), Some(collection), ..) => Self { database, collection },
@@ -103,7 +103,7 @@ impl Namespace {
             let keys = if same_database { ["collection", "database"] } else { ["database", "collection"] };
             let keys = [keys.as_slice(), &["namespace"]].concat();
             let members: Vec<&Node> = keys.iter().filter_map(|key| written?.get(key)).collect();
-            // A template is there to make the two differ.
+            // With a template, the two are meant to differ.
             if !members.iter().any(|node| node.as_str().is_some_and(|text| text.contains("%("))) {
                 let (written, path) = (found.full(), path.full());
                 let kind = if default_rule.is_absent() {
@@ -119,7 +119,7 @@ impl Namespace {
         Some(found)
     }
 
-    /// The collection of this namespace; a new one where there is none yet.
+    /// The collection of this namespace, created if there is none yet.
     pub(super) fn entry<'c>(&self, collections: &'c mut Collections, service: &str) -> &'c mut Collection {
         match collections.entry((self.full(), service.to_owned())) {
             Entry::Occupied(entry) => entry.into_mut(),
@@ -137,7 +137,7 @@ impl Namespace {
     }
 }
 
-/// A name under a key, if it is one.
+/// The name under a key, if it is a valid one.
 fn key(
     reader: &mut Reader<'_>,
     source: &Arc<Source>,
@@ -159,7 +159,7 @@ fn key(
 }
 
 impl Collection {
-    /// Takes in a rules file, and the schema and the relationships in it.
+    /// Adds a rules file, with its schema and relationships.
     pub(super) fn take_rules(&mut self, rules: ConfigPart) {
         if let Some(file) = rules.present() {
             if let Some(schema) = file.part("schema") {
@@ -173,12 +173,12 @@ impl Collection {
         self.rules.join(rules);
     }
 
-    /// Reports that several files claim to hold its rules, or its schema.
+    /// Reports that several files claim to contain its rules or its schema.
     pub(super) fn report_contests(&self, reader: &mut Reader<'_>) {
         for (what, part, key) in [("rules of", &self.rules, "collection"), ("schema of", &self.schema, "bsonType")] {
             let ConfigPart::Contested(files) = part else { continue };
             if key == "bsonType" && self.schema_in_rules && self.rules.files().len() > 1 {
-                // They came with the rules.
+                // They are part of the rules.
                 continue;
             }
             let Some((first, others)) = files.split_first() else { continue };

@@ -10,34 +10,34 @@ use crate::text::{Code, Finding, Located};
 /// The rules of an application's collections, compiled.
 #[derive(Debug, Default)]
 pub struct Policies {
-    /// The collections of which some file speaks, by namespace and data source.
+    /// The collections that the files mention, by namespace and data source.
     pub(super) collections: BTreeMap<(String, String), Loaded>,
     /// The default rules of each data source.
     pub(super) defaults: BTreeMap<String, Loaded>,
-    /// The settings of device sync whose permissions have become the roles of a collection.
+    /// The device sync settings whose permissions have become the roles of a collection.
     pub(super) synced: BTreeMap<(String, String), ConfigFile>,
     /// What is wrong with the files.
     pub(super) findings: Vec<FileFinding>,
-    /// The effective policies, computed on first use, by the collection with rules of its own and the data source with
-    /// default rules.
+    /// The effective policies, computed on first use, by collection with rules of its own and data source with default
+    /// rules.
     pub(super) effective: Mutex<BTreeMap<Sources, Option<Arc<Policy>>>>,
 }
 
 /// A collection with rules of its own, and a data source with default rules.
 type Sources = (Option<(String, String)>, Option<String>);
 
-/// What became of the rules of one place.
+/// The result of compiling one rules file.
 #[derive(Clone, Debug)]
 pub enum Loaded {
     /// There are none.
     Absent,
     /// They loaded.
     Rules(Arc<RulesFile>),
-    /// They did not: what they were to protect stays closed.
+    /// They did not load: what they were meant to protect stays closed.
     Invalid,
 }
 
-/// What applies to a namespace.
+/// The rules that apply to a namespace.
 #[derive(Clone, Debug)]
 pub enum Applicable {
     /// These rules.
@@ -55,7 +55,7 @@ impl Policies {
         &self.findings
     }
 
-    /// The compiled rules of a collection's own files; `None` if no file speaks of it.
+    /// The compiled rules of a collection's own files; `None` if no file mentions it.
     #[must_use]
     pub fn own(&self, namespace: &str, service: &str) -> Option<&Loaded> {
         self.collections.get(&(namespace.to_owned(), service.to_owned()))
@@ -67,7 +67,7 @@ impl Policies {
         self.defaults.get(service)
     }
 
-    /// The settings of device sync from which a collection has its roles.
+    /// The device sync settings that a collection's roles come from.
     pub(super) fn synced(&self, namespace: &str, service: &str) -> Option<&ConfigFile> {
         self.synced.get(&(namespace.to_owned(), service.to_owned()))
     }

@@ -2,17 +2,17 @@ use thiserror::Error;
 
 use crate::text::{Code, Finding, Located, Severity};
 
-/// What can be wrong with a file of an application before its content is given a meaning.
+/// Problems of an application's files that are found before their content is interpreted.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ProblemKind {
-    /// A file that must not be read, a link that leads nowhere or in a circle.
+    /// A file without read permission, or a dangling or circular link.
     #[error("the file cannot be read: {0}")]
     FileUnreadable(String),
-    /// A symbolic link to what is no part of the application.
+    /// A symbolic link out of the application directory.
     #[error("this symbolic link leads out of the application directory and is not followed")]
     LinkOutward,
-    /// A directory, a pipe or a device in the place of a file.
+    /// A directory, a pipe or a device in place of a file.
     #[error("this is not a regular file")]
     FileKind,
     /// More files or bytes than an application has.
@@ -21,20 +21,20 @@ pub enum ProblemKind {
          the rest is not read"
     )]
     Limit {
-        /// How many files are read.
+        /// The most files that are read.
         files: usize,
-        /// How many bytes are read.
+        /// The most bytes that are read.
         bytes: u64,
-        /// How many JSON values are kept.
+        /// The most JSON values that are kept.
         values: usize,
     },
-    /// Templates that insert long values many times.
+    /// Templates that insert too much text.
     #[error(
         "templates insert more than {bytes} bytes into the application's files together, the last of them into this one, \
          which is not read; insert shorter values, or fewer"
     )]
     TemplatesLarge {
-        /// How much they may add, over all files.
+        /// The most bytes that they may add, over all files.
         bytes: usize,
     },
     /// `rule.json`: a file that nothing reads, where rules belong.
@@ -46,7 +46,7 @@ pub enum ProblemKind {
     /// [`FileUnused`](Self::FileUnused) where a collection's rules belong, if the data source has default roles.
     #[error("nothing reads this file, so the default roles serve the collection")]
     FileExposed,
-    /// A directory that must not be listed.
+    /// A directory without read permission.
     #[error("the directory cannot be read: {0}")]
     DirectoryUnreadable(String),
     /// A name that is not UTF-8.
@@ -55,15 +55,15 @@ pub enum ProblemKind {
     /// `[]` where `{}` belongs.
     #[error("expected {expected}, found {found}")]
     Type {
-        /// What belongs there.
+        /// The expected type.
         expected: &'static str,
-        /// What stands there.
+        /// The value found.
         found: &'static str,
     },
     /// `"database": "hr"` in `data_sources/<service>/crm/<collection>/rules.json`
     #[error("the file is for `{written}`, but its path names `{path}`, which therefore has no rules and is closed")]
     NamespaceMismatch {
-        /// The namespace by the file's keys, which counts.
+        /// The namespace by the file's keys, which takes precedence.
         written: String,
         /// The namespace by the path.
         path: String,
@@ -71,7 +71,7 @@ pub enum ProblemKind {
     /// [`NamespaceMismatch`](Self::NamespaceMismatch) if the data source has default roles.
     #[error("the file is for `{written}`, but its path names `{path}`, which therefore has the default roles")]
     NamespaceExposed {
-        /// The namespace by the file's keys, which counts.
+        /// The namespace by the file's keys, which takes precedence.
         written: String,
         /// The namespace by the path.
         path: String,
@@ -85,7 +85,7 @@ pub enum ProblemKind {
     /// Two files, or two entries, for one thing.
     #[error("duplicate definition of the {what} `{name}`, already defined in {first}")]
     DefinitionDuplicate {
-        /// Which kind of thing.
+        /// Its kind.
         what: &'static str,
         /// Its name.
         name: String,
@@ -151,15 +151,15 @@ pub enum ProblemKind {
     KeyUnused {
         /// The key.
         key: String,
-        /// What has it.
+        /// The object that contains it.
         what: &'static str,
     },
-    /// [`KeyUnused`](Self::KeyUnused) that is probably a typo.
+    /// [`KeyUnused`](Self::KeyUnused), probably misspelt.
     #[error("nothing reads the key `{key}` of {what}")]
     KeyMisspelt {
         /// The key.
         key: String,
-        /// What has it.
+        /// The object that contains it.
         what: &'static str,
     },
     /// `"Private": true`
@@ -186,7 +186,7 @@ pub enum ProblemKind {
         /// The file that defines it first.
         first: String,
     },
-    /// A webhook of a service that parses what is sent to it.
+    /// A webhook of a service that parses the payload.
     #[error("webhooks of `{0}` services get a parsed payload, which is not supported; this one refuses every request")]
     WebhookService(String),
     /// A webhook without code.
@@ -203,21 +203,21 @@ pub enum ProblemKind {
     /// Permissions of device sync that have become roles.
     #[error("device sync permissions are converted to roles of {}", list(.0))]
     SyncConverted(Vec<String>),
-    /// Permissions of device sync beside roles.
+    /// Permissions of device sync next to roles.
     #[error("device sync permissions are ignored for collections that have roles: {}", list(.0))]
     SyncOverruled(Vec<String>),
-    /// Permissions of device sync where no collection can have them.
+    /// Permissions of device sync that apply to no collection.
     #[error("device sync permissions grant nothing: no collection has a schema for sync")]
     SyncIdle,
-    /// Permissions of device sync that was switched off.
+    /// Permissions of device sync that is disabled.
     #[error("device sync is not enabled, so its permissions grant nothing")]
     SyncDisabled,
-    /// Permissions of device sync that would grant more, or other things, as roles.
+    /// Permissions of device sync that would grant something else as roles.
     #[error("device sync permissions cannot be converted to roles of {}: {reason}", list(.names))]
     SyncRefused {
         /// The collections, which are closed.
         names: Vec<String>,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
 }
@@ -277,10 +277,10 @@ impl Code for ProblemKind {
     }
 }
 
-/// A problem at its place.
+/// A problem at its position.
 pub(super) type Problem = Located<ProblemKind>;
 
-/// The finding that a problem makes: an error, unless it takes nobody's protection away.
+/// The finding for a problem: an error, unless nothing loses its protection.
 pub(super) fn finding(problem: Problem) -> Finding {
     let severity = match problem.kind() {
         ProblemKind::FileUnused

@@ -11,29 +11,29 @@ use crate::json::{JsonError, JsonErrorKind, Kind, MAX_SIZE, Node, parse, parse_b
 use crate::template::{Substitutions, expand};
 use crate::text::{Code, Finding, Source, Span};
 
-/// How many files are read; the largest public application has some hundred.
+/// The most files that are read; the largest public applications have a few hundred.
 pub(super) const MAX_FILES: usize = 20_000;
 
-/// How many bytes are read, over all files: 256 MiB.
+/// The most bytes that are read, over all files: 256 MiB.
 pub(super) const MAX_BYTES: u64 = 256 * 1024 * 1024;
 
-/// How many JSON values are kept, over all files: in memory each takes many times the room that it takes in a file.
+/// The most JSON values that are kept, over all files: each takes many times its file size in memory.
 const MAX_VALUES: usize = 2_000_000;
 
-/// More than any of these.
+/// One of these limits was exceeded.
 const LIMIT: ProblemKind = ProblemKind::Limit { files: MAX_FILES, bytes: MAX_BYTES, values: MAX_VALUES };
 
-/// How many bytes the templates of all files may add to them: 64 MiB.
+/// The most bytes that templates may add, over all files: 64 MiB.
 const MAX_INSERTED: usize = 64 * 1024 * 1024;
 
-/// How many names in directories are looked at, so that links which lead in circles come to an end.
+/// The most directory entries that are visited, so that circular links come to an end.
 const MAX_ENTRIES: usize = 500_000;
 
-/// Reads the files of one application and collects what is wrong with them. Names are paths relative to the
-/// application directory, with `/`.
+/// Reads the files of one application and collects their problems. Names are paths relative to the application
+/// directory, with `/`.
 pub(super) struct Reader<'d> {
     directory: &'d Path,
-    /// What templates are replaced by, once it is known.
+    /// The values of templates, once they are known.
     pub(super) substitutions: Substitutions,
     pub(super) findings: Vec<FileFinding>,
     pub(super) files_read: usize,
@@ -41,28 +41,28 @@ pub(super) struct Reader<'d> {
     values_read: usize,
     bytes_inserted: usize,
     entries_seen: usize,
-    /// The file at which one of the limits was reached.
+    /// The file at which a limit was reached.
     limit: Option<Arc<Source>>,
-    /// The files that something has asked for.
+    /// The files that were requested.
     seen: HashSet<String>,
     links: Links,
-    /// The links out of the directory that were reported.
+    /// The links out of the directory that have been reported.
     refused: HashSet<String>,
 }
 
 /// A file as written.
 pub(super) struct Raw {
     pub(super) source: Arc<Source>,
-    /// What it says; `None` if it is not JSON.
+    /// Its content; `None` if it is not JSON.
     pub(super) node: Option<Node>,
 }
 
-/// What stands in a directory, in the order of the names; hidden files do not count.
+/// The entries of a directory, sorted by name; hidden files are left out.
 #[derive(Default)]
 pub(super) struct Listing {
     pub(super) files: Vec<String>,
     pub(super) directories: Vec<String>,
-    /// What could not be told: a file whose rules hold may be hidden there.
+    /// Entries of unknown type: they may hide a file whose rules apply.
     pub(super) hidden: Option<Arc<Source>>,
 }
 
@@ -88,12 +88,12 @@ impl<'d> Reader<'d> {
         self.directory
     }
 
-    /// Whether something has asked for a file.
+    /// Whether a file was requested.
     pub(super) fn has_seen(&self, name: &str) -> bool {
         self.seen.contains(name)
     }
 
-    /// Reports a problem at a place of a file.
+    /// Reports a problem at a position in a file.
     pub(super) fn problem(&mut self, source: &Arc<Source>, problem: Problem) {
         self.report(source, finding(problem));
     }
@@ -116,7 +116,7 @@ impl<'d> Reader<'d> {
         self.problem(source, Problem::new(kind, node.span));
     }
 
-    /// Reports that a file or directory is, or lies behind, a link out of the application directory, and returns the link.
+    /// Reports that a file or directory is or is behind a link out of the application directory, and returns the link.
     pub(super) fn refuse_outward(&mut self, name: &str) -> Option<Arc<Source>> {
         let link = self.links.outward(name)?;
         let source = Arc::new(Source::new(link, ""));
@@ -129,7 +129,7 @@ impl<'d> Reader<'d> {
 
     /// Reads a file as written; `None` if there is no such file.
     pub(super) fn raw(&mut self, name: &str) -> Option<Raw> {
-        // Behind a link that is not followed there may be any file.
+        // Any file may be behind a link that is not followed.
         if let Some(source) = self.refuse_outward(name) {
             self.seen.insert(name.to_owned());
             return Some(Raw { source, node: None });
@@ -168,7 +168,7 @@ impl<'d> Reader<'d> {
         })
     }
 
-    /// A file beyond a limit: it counts as broken. That a limit is reached is said once, and not of everything beyond it.
+    /// A file beyond a limit counts as broken. Reaching a limit is reported once, not for every file beyond it.
     fn beyond(&mut self, name: &str) -> Raw {
         let source = Arc::new(Source::new(name, ""));
         if self.limit.is_none() {
@@ -223,7 +223,7 @@ impl<'d> Reader<'d> {
         }
     }
 
-    /// What stands in a directory; nothing, if there is none.
+    /// The entries of a directory; empty if it does not exist.
     pub(super) fn list(&mut self, name: &str) -> Listing {
         let mut listing = Listing { hidden: self.limit.clone(), ..Listing::default() };
         if self.limit.is_some() {
@@ -268,12 +268,12 @@ impl<'d> Reader<'d> {
             }
             let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
             match fs::metadata(entry.path()) {
-                // What it holds cannot be told.
+                // Its contents are unknown.
                 Ok(metadata) if is_link && metadata.is_dir() && self.is_outward(name, &entry_name) => {
                     listing.hidden = self.refuse_outward(&format!("{name}/{entry_name}"));
                 }
                 Ok(metadata) if metadata.is_dir() => listing.directories.push(entry_name),
-                // What is no directory, or cannot be told, is found out by whoever reads it.
+                // If it is not a directory, or of unknown type, reading it will show.
                 Ok(_) => listing.files.push(entry_name),
                 Err(error) => {
                     if !entry_name.ends_with(".json") && !entry_name.ends_with(".js") {
@@ -330,11 +330,11 @@ impl<'d> Reader<'d> {
         {
             return Err(problem(LIMIT));
         }
-        // Of files without a length, as those under /proc, some never end and some never begin.
+        // Some files without a length, such as those under /proc, never end or block forever.
         if metadata.len() == 0 {
             return Ok(Vec::new());
         }
-        // One more than that, to see the end with the first read.
+        // One byte more, so that a single read reaches the end.
         let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).map_or(0, |length| length + 1));
         // The file may have grown since.
         let read = File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes));
@@ -348,7 +348,7 @@ impl<'d> Reader<'d> {
     }
 }
 
-/// Whether a template stands in any of its texts.
+/// Whether any of its strings contains a template.
 fn has_templates(node: &Node) -> bool {
     match &node.kind {
         Kind::String(text) => text.contains("%("),
@@ -358,7 +358,7 @@ fn has_templates(node: &Node) -> bool {
     }
 }
 
-/// How long its texts are together, in bytes.
+/// The total length of its strings, in bytes.
 fn text_length(node: &Node) -> usize {
     match &node.kind {
         Kind::String(text) => text.len(),
@@ -368,7 +368,7 @@ fn text_length(node: &Node) -> usize {
     }
 }
 
-/// How many values it is made of.
+/// The number of values in it.
 fn values(node: &Node) -> usize {
     1 + match &node.kind {
         Kind::Array(elements) => elements.iter().map(values).sum(),

@@ -9,14 +9,14 @@ use thiserror::Error;
 use crate::json::{MAX_SIZE, parse_bytes};
 use crate::text::OneLine;
 
-/// What the name of an environment variable begins with that holds a secret: `PORTCULLIS_SECRET_<NAME>`.
+/// The prefix of environment variables that hold secrets: `PORTCULLIS_SECRET_<NAME>`.
 pub const SECRET_VARIABLE: &str = "PORTCULLIS_SECRET_";
 
 /// The longest secret, in bytes: 64 KiB.
 const MAX_SECRET: u64 = 64 * 1024;
 
-/// The secrets of an application by their names. They are never in its directory, and nothing shows them: not
-/// [`Debug`](fmt::Debug), no error, no log.
+/// The secrets of an application by name. They are never in its directory, and are never shown: not by
+/// [`Debug`](fmt::Debug), not in errors, not in logs.
 ///
 /// ```
 /// use portcullis::app::Secrets;
@@ -37,7 +37,7 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// Why a secret cannot be had. No variant holds what may be one.
+/// Why a secret cannot be read. No variant contains anything that may be a secret.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SecretError {
@@ -50,45 +50,45 @@ pub enum SecretError {
     /// `name=env:VARIABLE` without such a variable.
     #[error("the environment variable given for the secret `{}` is not set", OneLine(.0))]
     VariableMissing(String),
-    /// A value that is no text, or longer than 64 KiB.
+    /// A value that is not UTF-8, or longer than 64 KiB.
     #[error("the secret `{}` is not UTF-8, or longer than {MAX_SECRET} bytes", OneLine(.0))]
     Text(String),
     /// A file that cannot be read.
     #[error("the file given for {what} cannot be read: {reason}")]
     FileUnreadable {
-        /// What it shall hold. The path itself may be a secret that was given in the wrong place.
+        /// What it should contain. The path is left out, since it may be a secret passed in the wrong place.
         what: String,
         /// Why not.
         reason: io::Error,
     },
-    /// A file of all secrets, which is there, that is no object of strings.
+    /// A secrets file that exists but is not an object of strings.
     #[error("the file `{}` is not JSON of the form {{\"name\": \"secret\"}}: {problem}", path.display())]
     FileForm {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it, without any of its values.
+        /// The error, without any of the file's values.
         problem: String,
     },
-    /// A name that no file of the application speaks of.
+    /// A name that no file of the application refers to.
     #[error("no application file refers to a secret `{}`{}", OneLine(name), help.as_deref().map_or(String::new(), |help| format!("; {help}")))]
     Unknown {
         /// The name.
         name: String,
-        /// What was probably meant.
+        /// The name that was probably meant.
         help: Option<String>,
     },
 }
 
 impl Secrets {
-    /// Takes in a secret; one of the same name is replaced.
+    /// Adds a secret, or replaces the one with the same name.
     pub fn insert(&mut self, name: impl Into<String>, value: impl Into<String>) {
         self.values.insert(name.into(), value.into());
     }
 
-    /// Reads `NAME=env:VARIABLE` or `NAME=file:PATH`. One line end at the end of a file does not belong to the secret.
+    /// Reads `NAME=env:VARIABLE` or `NAME=file:PATH`. A single trailing newline of a file is not part of the secret.
     ///
     /// # Errors
-    /// Another form, a variable or a file that is not there, a secret that was given before.
+    /// Any other form, a missing variable or file, or a secret that was given before.
     pub fn add(&mut self, argument: &str) -> Result<(), SecretError> {
         let (name, place) = argument.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or(SecretError::Form)?;
         let value = if let Some(variable) = place.strip_prefix("env:").filter(|variable| !variable.is_empty()) {
@@ -104,7 +104,7 @@ impl Secrets {
     /// Reads a JSON file of all secrets: `{"name": "secret"}`.
     ///
     /// # Errors
-    /// A file that cannot be read or is something else, a secret that was given before.
+    /// A file that cannot be read or has another form, or a secret that was given before.
     pub fn add_file(&mut self, path: &Path) -> Result<(), SecretError> {
         let limit = u64::try_from(MAX_SIZE).unwrap_or(u64::MAX);
         let form = |problem: String| SecretError::FileForm { path: path.to_path_buf(), problem };
@@ -124,13 +124,14 @@ impl Secrets {
         Ok(())
     }
 
-    /// Takes the secrets of these names that nothing gave from environment variables, `PORTCULLIS_SECRET_<NAME>`.
+    /// Reads those secrets with these names that were not given from the environment variables
+    /// `PORTCULLIS_SECRET_<NAME>`.
     ///
     /// # Errors
-    /// A variable that is no text.
+    /// A variable that is not UTF-8.
     pub fn add_variables<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) -> Result<(), SecretError> {
         for name in names {
-            // Such a name cannot be looked up.
+            // A variable of this name cannot be looked up.
             if self.values.contains_key(name) || name.contains(['=', '\0']) {
                 continue;
             }
@@ -147,14 +148,14 @@ impl Secrets {
         self.values.get(name).map(String::as_str)
     }
 
-    /// Those of these names, for an application that is served beside others.
+    /// The secrets with these names, for one of several applications that are served together.
     #[must_use]
     pub fn only(&self, names: &std::collections::BTreeSet<String>) -> Self {
         let named = self.values.iter().filter(|(name, _)| names.contains(*name));
         Self { values: named.map(|(name, value)| (name.clone(), value.clone())).collect() }
     }
 
-    /// All of them by their names.
+    /// All secrets by name.
     #[must_use]
     pub const fn as_map(&self) -> &BTreeMap<String, String> {
         &self.values
@@ -175,7 +176,7 @@ impl Secrets {
 }
 
 fn from_variable(name: &str, variable: &str) -> Result<Option<String>, SecretError> {
-    // The standard library panics at names that no variable can have.
+    // The standard library panics on names that no variable can have.
     if variable.contains(['=', '\0']) {
         return Ok(None);
     }

@@ -11,20 +11,20 @@ use crate::json::{to_bson, to_document};
 use crate::template::Substitutions;
 use crate::text::{Finding, Source, Span, closest};
 
-/// The application's own file, the environment that holds, and the configured values.
+/// The application's own file, the environment in use, and the configured values.
 pub(super) struct Settings {
     pub(super) root: ConfigPart,
     pub(super) environment: Environment,
     /// The names of the values of each environment, by its tag.
     pub(super) environments: BTreeMap<String, BTreeSet<String>>,
     pub(super) values: Document,
-    /// By the name of the value, the name of the secret.
+    /// The name of the secret, by the name of the value.
     pub(super) secret_values: BTreeMap<String, String>,
     pub(super) secrets: BTreeSet<String>,
     pub(super) extent: Extents,
 }
 
-/// How much of what files say could be read.
+/// Which of the files could be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Extent {
     Whole,
@@ -37,15 +37,15 @@ pub(super) struct Extents {
     pub(super) environment: Extent,
 }
 
-/// What the `%()` of an application's files are replaced by.
+/// The values that replace `%()` templates in an application's files.
 pub(super) fn substitutions(environment: &Environment, extent: Extent, values: Option<&Document>) -> Substitutions {
-    // Where the application's own file is broken, a tag would be a guess.
+    // If the application's own file is broken, the tag would be a guess.
     let is_known = extent == Extent::Whole || !environment.tag.is_empty();
     Substitutions::new(is_known.then_some(environment), values)
 }
 
 impl Settings {
-    /// Reads them, after which the reader can replace templates.
+    /// Reads the settings, after which the reader can replace templates.
     pub(super) fn load(reader: &mut Reader<'_>, environment: Option<&str>) -> Self {
         let root = root(reader);
         let (environment, extent, environments) = self::environment(reader, environment, root.as_ref());
@@ -94,7 +94,7 @@ impl Settings {
             if let Some(node) = from_secret.filter(|node| node.as_bool().is_none()) {
                 reader.wrong_type(&file.source, node, "a boolean");
             }
-            // Anything but a plain no keeps the value out of rules' sight.
+            // Anything except a plain `false` hides the value from rules.
             if from_secret.is_some_and(|node| node.as_bool() != Some(false)) {
                 let secret = file.text("value").unwrap_or(&name).to_owned();
                 self.secrets.insert(secret.clone());
@@ -125,7 +125,7 @@ impl Settings {
     }
 }
 
-/// The first of the application's own files that is there; others are reported.
+/// The first of the application's own files that exists; others are reported.
 fn root(reader: &mut Reader<'_>) -> Option<Raw> {
     let mut found: Option<Raw> = None;
     for name in ROOTS {
@@ -149,8 +149,8 @@ fn root(reader: &mut Reader<'_>) -> Option<Raw> {
     found
 }
 
-/// The environment with the wanted tag, or that of the application's file, or none: then the values of
-/// `environments/no-environment.json` hold. Beside it, the names of the values of every environment.
+/// The environment with the requested tag or that of the application's file; with neither, the values of
+/// `environments/no-environment.json` are used. Also returns the names of the values of every environment.
 fn environment(
     reader: &mut Reader<'_>,
     wanted: Option<&str>,
@@ -167,7 +167,7 @@ fn environment(
     let stems = reader.stems("environments");
     let listed = reader.findings.len() == before;
     for stem in &stems {
-        // Not expanded: these are the values that templates are replaced by.
+        // Not expanded: templates are replaced by these very values.
         let Some(Raw { source, node: Some(node) }) = reader.raw(&format!("environments/{stem}.json")) else { continue };
         if node.as_object().is_none() {
             reader.wrong_type(&source, &node, "an object");
@@ -202,7 +202,8 @@ fn environment(
         }
     }
     let names = files.iter().map(|(stem, values)| (stem.clone(), values.keys().cloned().collect())).collect();
-    // A file that does not load, as the application's own that may name another, must not look like one without values.
+    // A file that does not load must not look like one without values; nor must the application's own file, which may
+    // name another environment.
     let named = wanted.is_some() || root.is_none_or(|raw| raw.node.is_some());
     // Before 2021 an application had a tag and no values.
     let needless = tag.is_empty() || (wanted.is_none() && stems.is_empty());
@@ -214,10 +215,10 @@ fn environment(
     (Environment { tag: tag.to_owned(), values }, extent, names)
 }
 
-/// The stem of the file that holds where there is no environment.
+/// The name of the environment file, without extension, that is used if there is no environment.
 const NO_ENVIRONMENT: &str = "no-environment";
 
-/// The names in `secrets.json`. Nothing else of that file is kept, and no finding shows any of its text.
+/// The names in `secrets.json`. Nothing else from that file is kept, and no finding quotes its text.
 fn secret_names(reader: &mut Reader<'_>) -> BTreeSet<String> {
     let before = reader.findings.len();
     let Some(raw) = reader.raw("secrets.json") else { return BTreeSet::new() };

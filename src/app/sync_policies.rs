@@ -9,17 +9,17 @@ use crate::expr::PatternAllowance;
 use crate::policy::{self, RulesFile};
 use crate::text::Span;
 
-/// What became of the permissions of one file of settings, by the namespaces of collections.
+/// The outcome for the permissions of one settings file, by namespace.
 #[derive(Default)]
 struct Outcome {
     converted: Vec<String>,
     overruled: Vec<String>,
-    /// By the reason.
+    /// Grouped by reason.
     refused: BTreeMap<String, Vec<String>>,
 }
 
 impl Policies {
-    /// Gives the permissions of device sync to the collections for which they held, if no roles serve these.
+    /// Gives the permissions of device sync to the collections that they applied to, if these have no roles.
     pub(super) fn take_sync(&mut self, app: &App, sync: &SyncConfig, patterns: &PatternAllowance) {
         let permissions = Permissions::of(sync);
         if matches!(permissions, Permissions::None) {
@@ -117,7 +117,7 @@ impl Policies {
     }
 }
 
-/// Only what has a schema was synced.
+/// Only collections with a schema were synced.
 fn has_schema(collection: &Collection) -> bool {
     !collection.schema.is_absent()
         && !collection.schema.present().is_some_and(|file| matches!(file.node.as_object(), Some([])))

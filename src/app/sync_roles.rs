@@ -1,5 +1,5 @@
-//! Roles from permissions that device sync kept for itself before 2023. They held for sync only, so they count where
-//! nothing else says who may do what, and become roles only where these grant nothing more.
+//! Converts the separate permissions that device sync had before 2023 into roles. They applied to sync only, so they
+//! are used only if there are no other roles, and only if the resulting roles grant nothing more.
 
 use super::{Collection, ConfigFile, SyncConfig};
 use crate::expr;
@@ -7,7 +7,7 @@ use crate::json::{Kind, Member, Node};
 use crate::predicate::{self, Scope};
 use crate::text::Span;
 
-/// What the permissions of one file of settings are for.
+/// The kind of permissions in one settings file.
 pub(super) enum Permissions<'s> {
     /// There are none.
     None,
@@ -15,7 +15,7 @@ pub(super) enum Permissions<'s> {
     Flexible(&'s SyncConfig),
     /// `partition`: expressions about `%%partition`.
     Partition(&'s SyncConfig),
-    /// It cannot be told which of the two hold.
+    /// It is unclear which of the two apply.
     Both,
 }
 
@@ -37,10 +37,10 @@ impl<'s> Permissions<'s> {
         }
     }
 
-    /// A rules file with the roles of a collection; `None` if the permissions do not hold for it.
+    /// A rules file with the roles of a collection; `None` if the permissions do not apply to it.
     ///
     /// # Errors
-    /// Why there are no roles that grant the same.
+    /// Why no roles grant the same.
     pub(super) fn roles(&self, collection: &Collection, all: &[&Collection]) -> Result<Option<ConfigFile>, String> {
         match self {
             Self::None => Ok(None),
@@ -66,7 +66,7 @@ fn flexible<'s>(sync: &'s SyncConfig, collection: &Collection, all: &[&Collectio
     let roles = match rules.iter().find(|member| member.key == collection.collection) {
         Some(member) => &member.value,
         None => {
-            // The keys may have been names of types and not of collections.
+            // The keys may have been names of types rather than of collections.
             let stray = rules.iter().find(|member| !all.iter().any(|known| known.collection == member.key));
             if let Some(stray) = stray {
                 return Err(format!(
@@ -148,8 +148,8 @@ fn partition<'s>(sync: &'s SyncConfig, collection: &Collection) -> Roles<'s> {
     Ok(Some((sync, rules_file(vec![role], span))))
 }
 
-/// Whether a document is in some partition: its key is a single value of the partition's type, or none where that is
-/// allowed. An array of keys would be equal to each of its elements.
+/// Whether a document is in some partition: its key must be a single value of the partition's type, or missing if that
+/// is allowed. An array would match each of its elements.
 fn of_partition(key: &str, kind: &str, required: Option<bool>, span: Span) -> Node {
     let name = format!("%%root.{key}");
     let about = |check: Node| object(vec![(name.as_str(), check)], span);
@@ -165,7 +165,7 @@ fn of_partition(key: &str, kind: &str, required: Option<bool>, span: Span) -> No
     object(vec![("%and", array(vec![single, value], span))], span)
 }
 
-/// The same expression about the field of a document that says in which partition it is.
+/// The expression with `%%partition` replaced by the field that holds a document's partition.
 fn substitute(node: &Node, key: &str) -> Result<Node, String> {
     let replace = |text: &str| match text.strip_prefix("%%partition") {
         Some("") => Ok(format!("%%root.{key}")),
@@ -188,7 +188,7 @@ fn substitute(node: &Node, key: &str) -> Result<Node, String> {
     Ok(Node { span: node.span, kind })
 }
 
-/// A role whose every permission is about whole documents, as all of sync are.
+/// A role whose permissions all apply to whole documents, as those of sync did.
 fn whole_documents(name: Node, apply_when: Node, halves: [(&str, Option<Node>); 2], span: Span) -> Node {
     let yes = || Node { span, kind: Kind::Boolean(true) };
     let halves = halves.into_iter().filter_map(|(key, half)| Some((key, half?))).collect();

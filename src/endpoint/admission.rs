@@ -7,12 +7,12 @@ use crate::json::Node;
 use crate::predicate::{self, Predicate, Scope};
 use crate::text::closest;
 
-/// How a request shows that it comes from whom it should.
+/// How requests are validated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Validation {
-    /// It need not: `NO_VALIDATION`.
+    /// Not at all: `NO_VALIDATION`.
     None,
-    /// By the secret itself, `?secret=`: `SECRET_AS_QUERY_PARAM`.
+    /// By the secret in the query, `?secret=`: `SECRET_AS_QUERY_PARAM`.
     SecretInQuery(SharedSecret),
     /// By an HMAC-SHA256 of the body: `VERIFY_PAYLOAD`.
     Signature(SharedSecret),
@@ -23,7 +23,7 @@ pub enum Validation {
 pub enum SharedSecret {
     /// The application's secret of this name.
     Named(String),
-    /// The secret itself, which older webhooks have in their file. It is never empty, and never shown.
+    /// The secret itself, which older webhooks have in their file. It is never empty, and `Debug` does not show it.
     Written(String),
 }
 
@@ -39,8 +39,8 @@ impl fmt::Debug for SharedSecret {
 impl Validation {
     const NAMES: [&'static str; 3] = ["NO_VALIDATION", "SECRET_AS_QUERY_PARAM", "VERIFY_PAYLOAD"];
 
-    /// Reads the method under one key and the secret's name under another. Where no method is said, a secret that is named must
-    /// not go unasked for.
+    /// Reads the method under one key and the secret's name under another. If there is a secret but no method, the
+    /// secret must not be ignored.
     pub(super) fn read(reader: &mut Reader<'_>, key: &'static str, secret: &'static str) -> Option<Self> {
         if let Some(member) = reader.member("verification_method") {
             let error = EndpointError::new(EndpointErrorKind::ValidationMisnamed, member.key_span);
@@ -72,7 +72,7 @@ impl Validation {
                 reader.add(EndpointError::new(kind, span).help(help));
                 None
             }
-            // `""` is what exports write for what is not set.
+            // Exports write `""` for settings that are not set.
             None if name.is_none() => Some(Self::None),
             None => {
                 reader.missing(key, "a secret is named here, but nothing says how requests show it");
@@ -82,16 +82,16 @@ impl Validation {
     }
 }
 
-/// As whom data is touched.
+/// The user with whose permissions data is accessed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunAs {
-    /// As the user who asks, who must say who they are.
+    /// The user who makes the request, who must be authenticated.
     Caller,
-    /// As the system, to which rules do not apply.
+    /// The system user, to whom rules do not apply.
     System,
-    /// As the user of this id.
+    /// The user with this id.
     User(String),
-    /// As the user whose id this source of a function returns.
+    /// The user whose id a function with this source returns.
     Script(String),
 }
 
@@ -113,7 +113,7 @@ impl RunAs {
         }
     }
 
-    /// As whom a function runs, by its own settings; the caller's where nothing is said, or where it does not load.
+    /// The user that a function runs as, by its own settings; the caller if they name none or do not load.
     #[must_use]
     pub fn of_function(config: &Node) -> Self {
         let Ok(mut reader) = Reader::new("a function", config) else { return Self::Caller };
@@ -121,14 +121,14 @@ impl RunAs {
     }
 }
 
-/// Who may ask: `can_evaluate`.
+/// Who may make requests: `can_evaluate`.
 #[derive(Clone, Debug)]
 pub enum Condition {
-    /// Everybody: it is not there.
+    /// Everyone: it is not set.
     Always,
-    /// For whom this holds.
+    /// Those for whom this expression holds.
     If(Box<Predicate>),
-    /// Nobody: it does not load, which the check of the application reports.
+    /// No one: it does not load, as the check of the application reports.
     Never,
 }
 
@@ -142,7 +142,7 @@ impl Condition {
     }
 }
 
-/// In which form results are answered where the request does not say.
+/// The format of results if the request does not name one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ReturnType {
     /// Plain JSON.

@@ -6,32 +6,32 @@ use crate::json::Node;
 /// The settings of the Data API: `data_api_config.json`.
 #[derive(Clone, Debug)]
 pub struct DataApiConfig {
-    /// Whether it answers as if it were not there.
+    /// Whether it is disabled: it then responds as if it did not exist.
     pub is_disabled: bool,
     /// The versions that are served: `v1`, `beta`.
     pub versions: Vec<String>,
-    /// How requests show where they come from.
+    /// How requests are validated.
     pub validation: Validation,
-    /// As whom documents are read and written.
+    /// The user with whose permissions documents are read and written.
     pub run_as: RunAs,
-    /// Who may ask.
+    /// Who may make requests.
     pub can_evaluate: Condition,
-    /// In which form results are answered.
+    /// The format of results.
     pub return_type: ReturnType,
-    /// Whether rules see the custom data of the user.
+    /// Whether rules see the user's custom data.
     pub fetches_custom_data: bool,
-    /// Whether credentials that are good and nobody's make a user.
+    /// Whether valid credentials that belong to no user create one.
     pub creates_users: bool,
 }
 
 impl DataApiConfig {
-    /// The versions that there are.
+    /// The versions that exist.
     pub const VERSIONS: [&'static str; 2] = ["v1", "beta"];
 
     /// Reads the settings.
     ///
     /// # Errors
-    /// Everything that is wrong with them, in the order of the text.
+    /// All their errors, in the order of the text.
     ///
     /// ```
     /// use portcullis::endpoint::{DataApiConfig, Validation};
@@ -63,7 +63,7 @@ impl DataApiConfig {
         Ok(config)
     }
 
-    /// `versions`, or the one `version` of older files.
+    /// `versions`, or the single `version` of older files.
     fn read_versions(reader: &mut Reader<'_>) -> Vec<String> {
         let listed = reader.texts("versions").unwrap_or_default();
         let listed = if listed.is_empty() { reader.text("version").into_iter().collect() } else { listed };

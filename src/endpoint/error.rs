@@ -5,7 +5,7 @@ use crate::text::{Code, Located};
 /// Why the settings of an endpoint, a webhook or the Data API do not load, and where.
 pub type EndpointError = Located<EndpointErrorKind>;
 
-/// The ways in which these settings can be wrong.
+/// The errors that these settings can have.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum EndpointErrorKind {
@@ -14,7 +14,7 @@ pub enum EndpointErrorKind {
     NotObject {
         /// What was read.
         what: &'static str,
-        /// What stands there.
+        /// The value found.
         found: &'static str,
     },
     /// `"disabled": "yes"`
@@ -24,10 +24,10 @@ pub enum EndpointErrorKind {
         key: &'static str,
         /// What it must be.
         expected: &'static str,
-        /// What stands there.
+        /// The value found.
         found: &'static str,
     },
-    /// A key without which nobody can be let in.
+    /// A required key.
     #[error("{what} needs `{key}`, and refuses every request without it")]
     FieldMissing {
         /// What was read.
@@ -52,7 +52,7 @@ pub enum EndpointErrorKind {
     SecretMissing {
         /// The validation.
         validation: &'static str,
-        /// Where the secret is said.
+        /// The key that names the secret.
         key: &'static str,
     },
     /// `"return_type": "XML"`

@@ -4,28 +4,29 @@ use super::method::Methods;
 use super::reader::Reader;
 use crate::json::Node;
 
-/// The settings of an HTTPS endpoint: an entry of `http_endpoints/config.json`. As whom its function runs, the function says.
+/// The settings of an HTTPS endpoint: an entry of `http_endpoints/config.json`. The user that its function runs as is a
+/// setting of the function.
 #[derive(Clone, Debug)]
 pub struct EndpointConfig {
-    /// The path behind `…/endpoint`, which begins with `/`.
+    /// The path after `…/endpoint`, which begins with `/`.
     pub route: String,
-    /// The methods that it takes.
+    /// The methods that it accepts.
     pub methods: Methods,
-    /// The function that answers.
+    /// The function that handles requests.
     pub function: String,
-    /// Whether it answers as if it were not there.
+    /// Whether it is disabled: it then responds as if it did not exist.
     pub is_disabled: bool,
-    /// How requests show where they come from.
+    /// How requests are validated.
     pub validation: Validation,
-    /// Who may ask, beside what the function's own condition says.
+    /// Who may make requests, in addition to the function's own condition.
     pub can_evaluate: Condition,
-    /// Whether what the function returns is the body of the answer.
+    /// Whether the function's return value is the body of the response.
     pub responds_result: bool,
-    /// In which form results are answered.
+    /// The format of results.
     pub return_type: ReturnType,
-    /// Whether the function sees the custom data of the user.
+    /// Whether the function sees the user's custom data.
     pub fetches_custom_data: bool,
-    /// Whether credentials that are good and nobody's make a user.
+    /// Whether valid credentials that belong to no user create one.
     pub creates_users: bool,
 }
 
@@ -33,7 +34,7 @@ impl EndpointConfig {
     /// Reads the settings.
     ///
     /// # Errors
-    /// Everything that is wrong with them, in the order of the text.
+    /// All their errors, in the order of the text.
     pub fn compile(node: &Node) -> Result<Self, Vec<EndpointError>> {
         let mut reader = Reader::new("an endpoint", node)?;
         let route = reader.text("route");

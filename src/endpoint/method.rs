@@ -1,4 +1,4 @@
-/// The methods that requests to endpoints have.
+/// The methods of requests to endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the names are the methods")]
 pub enum Method {
@@ -13,7 +13,7 @@ impl Method {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Get, Self::Post, Self::Put, Self::Patch, Self::Delete];
 
-    /// The word for it.
+    /// The name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -25,19 +25,19 @@ impl Method {
         }
     }
 
-    /// The method of a word, which is in capitals.
+    /// The method with this name, in capitals.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|method| method.name() == name)
     }
 }
 
-/// Which methods an endpoint takes.
+/// The methods that an endpoint accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Methods {
     /// This one.
     One(Method),
-    /// All that another endpoint of the same route does not take.
+    /// All that no other endpoint of the same route accepts.
     Any,
 }
 
@@ -51,7 +51,7 @@ impl Methods {
         }
     }
 
-    /// Whether it takes a method.
+    /// Whether it accepts a method.
     #[must_use]
     pub fn take(self, method: Method) -> bool {
         match self {
@@ -60,7 +60,7 @@ impl Methods {
         }
     }
 
-    /// The word for it.
+    /// The name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,7 +1,7 @@
-//! What an application lets in over HTTP beside the clients' own requests: HTTPS endpoints, incoming webhooks of older applications, and
-//! the Data API. Here are their settings, read and checked; a server carries them out.
+//! What an application accepts over HTTP besides the client API: HTTPS endpoints, incoming webhooks of older
+//! applications, and the Data API. This module reads and checks their settings; a server implements them.
 //!
-//! Whatever is wrong with the settings of one is an error, and that one then refuses every request.
+//! Any error in the settings of one of them makes it reject every request.
 
 mod admission;
 mod data_api;

@@ -2,7 +2,7 @@ use super::error::{EndpointError, EndpointErrorKind};
 use crate::json::{Member, Node};
 use crate::text::{Span, Spanned};
 
-/// One object of settings while it is read: collects what is wrong with it.
+/// One settings object while it is read: collects its errors.
 pub(super) struct Reader<'n> {
     what: &'static str,
     node: &'n Node,
@@ -10,7 +10,7 @@ pub(super) struct Reader<'n> {
 }
 
 impl<'n> Reader<'n> {
-    /// Begins with an object; `what` is its name in messages.
+    /// Starts reading an object; `what` names it in messages.
     pub(super) fn new(what: &'static str, node: &'n Node) -> Result<Self, Vec<EndpointError>> {
         if node.as_object().is_none() {
             let kind = EndpointErrorKind::NotObject { what, found: node.describe() };
@@ -19,12 +19,12 @@ impl<'n> Reader<'n> {
         Ok(Self { what, node, errors: Vec::new() })
     }
 
-    /// A string that is not empty: exports write the empty string for what is not set.
+    /// A string that is not empty: exports write the empty string for settings that are not set.
     pub(super) fn text(&mut self, key: &'static str) -> Option<Spanned<&'n str>> {
         self.take(key, "a string", Node::as_str).filter(|text| !text.is_empty())
     }
 
-    /// A boolean; `otherwise` where it is not said.
+    /// A boolean; `otherwise` if it is not set.
     pub(super) fn flag(&mut self, key: &'static str, otherwise: bool) -> bool {
         self.take(key, "true or false", Node::as_bool).map_or(otherwise, |flag| flag.value)
     }
@@ -46,7 +46,7 @@ impl<'n> Reader<'n> {
         Some(texts)
     }
 
-    /// What stands under a key.
+    /// The value of a key.
     pub(super) fn member(&self, key: &str) -> Option<&'n Member> {
         self.node.member(key)
     }
@@ -72,7 +72,7 @@ impl<'n> Reader<'n> {
         self.errors.push(EndpointError::new(kind, span).help(help));
     }
 
-    /// Where the object begins.
+    /// The start of the object.
     pub(super) const fn begin(&self) -> Span {
         Span::new(self.node.span.start, self.node.span.start)
     }

@@ -7,21 +7,21 @@ use crate::json::Node;
 /// The settings of an incoming webhook of an older application.
 #[derive(Clone, Debug)]
 pub struct WebhookConfig {
-    /// The methods that it takes.
+    /// The methods that it accepts.
     pub methods: Methods,
-    /// Whether it answers as if it were not there.
+    /// Whether it is disabled: it then responds as if it did not exist.
     pub is_disabled: bool,
-    /// How requests show where they come from.
+    /// How requests are validated.
     pub validation: Validation,
-    /// As whom its function runs: as the system, where nothing else is said.
+    /// The user that its function runs as: the system user by default.
     pub run_as: RunAs,
-    /// Who may ask.
+    /// Who may make requests.
     pub can_evaluate: Condition,
-    /// Whether what the function returns is the body of the answer.
+    /// Whether the function's return value is the body of the response.
     pub responds_result: bool,
-    /// Whether the function sees the custom data of the user.
+    /// Whether the function sees the user's custom data.
     pub fetches_custom_data: bool,
-    /// Whether credentials that are good and nobody's make a user.
+    /// Whether valid credentials that belong to no user create one.
     pub creates_users: bool,
 }
 
@@ -29,14 +29,14 @@ impl WebhookConfig {
     /// Reads the settings.
     ///
     /// # Errors
-    /// Everything that is wrong with them, in the order of the text.
+    /// All their errors, in the order of the text.
     pub fn compile(node: &Node) -> Result<Self, Vec<EndpointError>> {
         let mut reader = Reader::new("a webhook", node)?;
         let no_options = Node { span: node.span, kind: crate::json::Kind::Object(Vec::new()) };
         let options = node.get("options").unwrap_or(&no_options);
         let mut settings = Reader::new("a webhook's `options`", options)?;
         let methods = match settings.text("httpMethod") {
-            // Before there was a choice, webhooks took `POST`.
+            // Before there was a choice, webhooks accepted `POST`.
             None => Some(Methods::One(super::Method::Post)),
             Some(name) => {
                 let methods = Methods::from_name(name.value);
@@ -53,7 +53,7 @@ impl WebhookConfig {
             methods: methods.unwrap_or(Methods::Any),
             is_disabled: reader.flag("disabled", false),
             validation: validation.unwrap_or(Validation::None),
-            // The narrowest that is said.
+            // The strictest of the settings.
             run_as: if is_callers { RunAs::Caller } else { run_as.unwrap_or(RunAs::System) },
             can_evaluate: Condition::read(node.get("can_evaluate")),
             responds_result: reader.flag("respond_result", false),
@@ -65,7 +65,8 @@ impl WebhookConfig {
         Ok(config)
     }
 
-    /// `validationMethod`, or what stood for it before 2020: `secretAsQueryParam`. A secret beside neither must not go unasked for.
+    /// `validationMethod`, or its equivalent before 2020, `secretAsQueryParam`. A secret with neither of them must not
+    /// be ignored.
     fn read_validation(settings: &mut Reader<'_>) -> Option<Validation> {
         let in_query = settings.flag("secretAsQueryParam", false);
         if in_query && settings.text("validationMethod").is_none() {

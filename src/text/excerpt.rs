@@ -1,4 +1,4 @@
-/// The beginning of a text, as much of it as a message shows.
+/// The beginning of a text, shortened to what a message quotes.
 #[must_use]
 pub fn excerpt(text: &str, characters: usize) -> String {
     match text.char_indices().nth(characters) {

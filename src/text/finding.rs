@@ -3,14 +3,14 @@ use std::fmt;
 use super::Span;
 use super::one_line::OneLine;
 
-/// How much a finding matters.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// Worth knowing; nothing need be done.
+    /// For information; no action is needed.
     Note,
     /// Loads, but is probably not what its author means.
     Warning,
-    /// Does not load, or gives away what it should protect.
+    /// Does not load, or exposes what it should protect.
     Error,
 }
 
@@ -24,7 +24,7 @@ impl fmt::Display for Severity {
     }
 }
 
-/// A stable name of a kind of finding, for programs and documentation: `expansion-unknown`.
+/// A stable name for a kind of finding, for programs and documentation: `expansion-unknown`.
 pub trait Code {
     /// The name: lower-case words joined by `-`.
     fn code(&self) -> &'static str;
@@ -44,7 +44,7 @@ impl<K> Located<K> {
         Self { kind, span, help: None }
     }
 
-    /// Adds the way out.
+    /// Adds help: what to do about it.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
@@ -61,14 +61,14 @@ impl<K> Located<K> {
         self.span
     }
 
-    /// Wraps the error as one of a later stage; position and help are kept.
+    /// Wraps the error as one of a later stage, keeping position and help.
     #[must_use]
     pub fn map<L>(self, wrap: impl FnOnce(K) -> L) -> Located<L> {
         Located { kind: wrap(self.kind), span: self.span, help: self.help }
     }
 }
 
-/// On one line, whatever text of the user it quotes.
+/// Always on one line, whatever user text it quotes.
 impl<K: fmt::Display> fmt::Display for Located<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         OneLine(&self.kind).fmt(f)
@@ -77,18 +77,18 @@ impl<K: fmt::Display> fmt::Display for Located<K> {
 
 impl<K: fmt::Display + fmt::Debug> std::error::Error for Located<K> {}
 
-/// Something to tell about one place of a source text, whichever stage found it.
+/// A message about one position in a source text, from any stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// How much it matters.
+    /// Its severity.
     pub severity: Severity,
     /// The stable name of its kind.
     pub code: &'static str,
-    /// One line in lower case; text of the user stands in backticks.
+    /// One line in lower case, with user text in backticks.
     pub message: String,
     /// Where.
     pub span: Span,
-    /// The way out.
+    /// What to do about it.
     pub help: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Places in a source text, and how a finding there is shown to a person.
+//! Positions in a source text, and findings about them rendered for people.
 
 mod excerpt;
 mod finding;

@@ -1,6 +1,6 @@
 use std::fmt::{self, Display, Write};
 
-/// Shows something on one line: what would break it, or what a terminal might obey or reorder, is escaped.
+/// Displays a value on one line: line breaks and characters that a terminal might interpret or reorder are escaped.
 pub struct OneLine<T>(pub T);
 
 impl<T: Display> Display for OneLine<T> {
@@ -24,8 +24,8 @@ impl Write for Escape<'_, '_> {
     }
 }
 
-/// Whether a terminal might obey a character, or order others by it: control characters, line and paragraph separators, marks of
-/// the direction of writing, and tags, which nobody sees.
+/// Whether a terminal might interpret a character or reorder others because of it: control characters, line and
+/// paragraph separators, bidirectional marks, and invisible tags.
 #[must_use]
 pub fn is_unprintable(c: char) -> bool {
     c.is_control()

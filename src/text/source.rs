@@ -3,12 +3,12 @@ use std::fmt::Write as _;
 use super::one_line::{OneLine, is_unprintable};
 use super::{Finding, Severity, Span};
 
-/// A text with a name, in which places can be shown to a person.
+/// A named text in which positions can be shown to a person.
 #[derive(Clone, Debug)]
 pub struct Source {
     name: String,
     text: String,
-    /// The number of the first line, from 1.
+    /// The number of the first line, starting at 1.
     first_line: usize,
     /// Where each line begins, in bytes.
     lines: Vec<usize>,
@@ -33,7 +33,7 @@ pub struct Style {
 const WINDOW: usize = 120;
 
 impl Source {
-    /// A text under the name that errors shall give it: a path, or `<expression>`.
+    /// A text with the name used in errors: a path, or `<expression>`.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
         let text = text.into();
         let after = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
@@ -41,7 +41,7 @@ impl Source {
         Self { name: name.into(), text, first_line: 1, lines }
     }
 
-    /// Numbers the lines from this one, for a text that is a part of a longer one.
+    /// Numbers lines starting with this one, for a text that is part of a longer one.
     #[must_use]
     pub const fn from_line(mut self, line: usize) -> Self {
         self.first_line = line;
@@ -75,8 +75,8 @@ impl Source {
         (self.first_line + line, self.text.get(start..offset).unwrap_or_default().chars().count() + 1)
     }
 
-    /// A finding as a person wants to see it: the message, the place, the line with a caret under it, the way out.
-    /// Ends with a newline. `pointer` is the JSON pointer of the place, if there is one.
+    /// Renders a finding for a person: the message, the position, the line with a caret under it, and the help. Ends
+    /// with a newline. `pointer` is the JSON pointer of the position, if there is one.
     #[must_use]
     pub fn render(&self, finding: &Finding, pointer: Option<&str>, style: Style) -> String {
         let Style { dim, reset, .. } = style;
@@ -124,7 +124,7 @@ impl Source {
         let tail = self.text.get(at..).unwrap_or_default();
         let head = head.get(head.rfind('\n').map_or(0, |i| i + 1)..).unwrap_or_default();
         let tail = tail.split('\n').next().unwrap_or_default().trim_end_matches('\r');
-        // From the place on in both directions: a file can be one line of a megabyte.
+        // Searched outwards from the position: a file can be a single line of a megabyte.
         let cut_before = head.char_indices().rev().nth(WINDOW / 2 - 1).map_or(0, |(at, _)| at);
         let head = head.get(cut_before..).unwrap_or_default();
         let cut_after = tail.chars().nth(WINDOW).is_some();
@@ -149,7 +149,7 @@ impl Source {
     }
 }
 
-/// Tabs as a space, and what a terminal might obey or reorder as a replacement character.
+/// Shows tabs as spaces, and characters that a terminal might interpret or reorder as replacement characters.
 fn printable(text: &str) -> String {
     text.chars()
         .map(|c| match c {

@@ -23,7 +23,7 @@ impl Span {
     }
 }
 
-/// A value and the place it was written at. Two of them are equal when the values are, wherever they stand.
+/// A value and its position in the source. Two of them are equal if the values are, whatever their positions.
 #[derive(Clone, Copy, Debug)]
 pub struct Spanned<T> {
     /// What was written.
@@ -33,7 +33,7 @@ pub struct Spanned<T> {
 }
 
 impl<T> Spanned<T> {
-    /// Puts a value at a place.
+    /// Attaches a position to a value.
     pub const fn new(value: T, span: Span) -> Self {
         Self { value, span }
     }

@@ -9,7 +9,7 @@
 /// ```
 pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = plain(word);
-    // A name this long is no slip of the hand, and the distance takes time quadratic in it.
+    // A name this long is not a typo, and computing the distance takes quadratic time.
     if word.len() > 64 {
         return None;
     }

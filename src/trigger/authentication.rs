@@ -5,36 +5,36 @@ use super::fields::Fields;
 use crate::auth::ProviderType;
 use crate::text::closest;
 
-/// A trigger that is run when users are created, log in or are deleted.
+/// A trigger that runs when users are created, log in or are deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthenticationTrigger {
-    /// At which of these.
+    /// The operation that it runs for.
     pub operations: BTreeSet<Operation>,
-    /// By which providers; empty: by any.
+    /// The providers that it runs for; empty for all.
     pub providers: Vec<ProviderType>,
 }
 
 /// What happens to a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operation {
-    /// The first login, of which the account comes.
+    /// The first login, which creates the account.
     Create,
-    /// A login, the first one too; a renewed token is none.
+    /// A login, including the first one; refreshing a token is not a login.
     Login,
-    /// The account is gone.
+    /// The account is deleted.
     Delete,
 }
 
 impl Operation {
     const ALL: [(Self, &'static str); 3] = [(Self::Create, "CREATE"), (Self::Login, "LOGIN"), (Self::Delete, "DELETE")];
 
-    /// The word for it.
+    /// The name.
     #[must_use]
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(operation, _)| *operation == self).map_or("", |(_, name)| name)
     }
 
-    /// The operation of a word.
+    /// The operation with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, found)| *found == name).map(|(operation, _)| *operation)
@@ -74,7 +74,7 @@ impl AuthenticationTrigger {
         Self { operations, providers }
     }
 
-    /// Whether it is run at an operation of somebody who has these providers, or came by them.
+    /// Whether it runs for an operation of a user who has or used these providers.
     #[must_use]
     pub fn wants(&self, operation: Operation, providers: &[ProviderType]) -> bool {
         self.operations.contains(&operation)

@@ -30,7 +30,7 @@ pub struct Cron {
     weekdays: Values,
 }
 
-/// Why a text is no schedule.
+/// Why a text is not a schedule.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CronError {
@@ -42,9 +42,9 @@ pub enum CronError {
     Value {
         /// Which field.
         field: &'static str,
-        /// What stands there.
+        /// The value found.
         text: String,
-        /// What may stand there.
+        /// The values allowed.
         expected: &'static str,
     },
     /// `5-1 * * * *`
@@ -56,7 +56,7 @@ pub enum CronError {
     /// `*/0 * * * *`
     #[error("`{}` does not say by which number values must be divisible", excerpt(&OneLine(.0).to_string(), 32))]
     StepValue(String),
-    /// `5/15 * * * *`, which in cron means another thing.
+    /// `5/15 * * * *`, which means something else in cron.
     #[error(
         "`/` does not follow a single value: it leaves the values that a number divides; write `*/15`, or list the values"
     )]
@@ -75,20 +75,20 @@ impl Values {
         u32::try_from(value).ok().and_then(|value| self.0.checked_shr(value)).is_some_and(|bits| bits & 1 == 1)
     }
 
-    /// The least value that is at least this one.
+    /// The smallest value that is not below this one.
     fn from(self, least: i64) -> Option<i64> {
         let rest = u32::try_from(least).ok().and_then(|least| u64::MAX.checked_shl(least)).unwrap_or(0) & self.0;
         (rest != 0).then(|| i64::from(rest.trailing_zeros()))
     }
 }
 
-/// What a field may hold.
+/// The values of a field.
 struct Field {
     name: &'static str,
     expected: &'static str,
     least: u32,
     most: u32,
-    /// The names of values, from the least on.
+    /// The names of values, in ascending order.
     names: &'static [&'static str],
     has_steps: bool,
 }
@@ -114,7 +114,8 @@ const WEEKDAYS: Field = Field {
     has_steps: false,
 };
 
-/// How many days are searched: after forty years, among them one without a leap day, weekdays have stood on every date.
+/// The most days that are searched: within forty years, even if a leap day is skipped, every date falls on every
+/// weekday.
 const SEARCHED: i64 = 50 * 366;
 
 impl Field {
@@ -132,7 +133,7 @@ impl Field {
             Some(_) if !self.has_steps => return Err(CronError::StepPlace(self.name)),
             Some((range, step)) => {
                 let number = number(step).filter(|step| *step > 0);
-                // `/n` alone is what the documentation calls a step.
+                // The documentation calls `/n` alone a step.
                 (if range.is_empty() { "*" } else { range }, number.ok_or_else(|| CronError::StepValue(item.into()))?)
             }
         };
@@ -196,7 +197,7 @@ impl Cron {
         &self.text
     }
 
-    /// The first time that matches and is later than `time`, to the minute; `None` beyond what a date can be.
+    /// The first matching time after `time`, to the minute; `None` beyond the range of dates.
     #[must_use]
     pub fn next_after(&self, time: DateTime) -> Option<DateTime> {
         let first = time.timestamp_millis().div_euclid(MINUTE).checked_add(1)?.checked_mul(MINUTE)?;
@@ -221,7 +222,7 @@ impl Cron {
         self.months.contains(date.month) && self.days.contains(date.day) && self.weekdays.contains(date.weekday() % 7)
     }
 
-    /// The next day that may match: months that do not are passed over.
+    /// The next day that may match, skipping months that do not.
     fn next_day(&self, date: &Civil, day: i64) -> i64 {
         if self.months.contains(date.month) {
             return day + 1;
@@ -232,7 +233,7 @@ impl Cron {
         }
     }
 
-    /// The first time of a day at or after another.
+    /// The first matching time of a day, not before a given one.
     fn time_from(&self, hour: i64, minute: i64) -> Option<(i64, i64)> {
         if self.hours.contains(hour)
             && let Some(minute) = self.minutes.from(minute)
@@ -253,7 +254,7 @@ mod tests {
     use super::{Cron, CronError};
     use crate::calendar::{Civil, DAY, MINUTE};
 
-    /// A second reading of one field, from its description alone.
+    /// An independent parser for one field, written from the description alone.
     fn matches(field: &str, value: i64, names: &[&str]) -> bool {
         let number = |text: &str| {
             names
@@ -327,13 +328,13 @@ mod tests {
         #[test]
         fn the_next_time_is_the_first_minute_that_matches(text in schedule(), from in 0_i64..4_102_444_800_000) {
             let Ok(cron) = text.parse::<Cron>() else {
-                // Nothing that is drawn is wrong but a schedule that no time matches.
+                // The only possible error in what is drawn is a schedule that no time matches.
                 prop_assert_eq!(text.parse::<Cron>(), Err(CronError::Never));
                 return Ok(());
             };
             let next = cron.next_after(DateTime::from_millis(from)).unwrap().timestamp_millis();
             prop_assert!(next > from && next % MINUTE == 0 && is_due(&text, next), "{text} {from} {next}");
-            // Minute by minute, as far as patience goes.
+            // Minute by minute, for a limited time.
             let first = (from / MINUTE + 1) * MINUTE;
             for minute in (first..next).step_by(60_000).take(90 * 24 * 60) {
                 prop_assert!(!is_due(&text, minute), "{text}: {minute} was passed over for {next}");

@@ -3,14 +3,14 @@ use super::{AuthenticationTrigger, Cron, DatabaseTrigger, TriggerError, TriggerE
 use crate::json::Node;
 use crate::text::{Span, closest};
 
-/// A trigger as `triggers/<name>.json` describes it: what it waits for, and which function is run then.
+/// A trigger as configured in `triggers/<name>.json`: what it waits for, and which function it runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TriggerDefinition {
     /// Its name, unique in the application.
     pub name: String,
     /// The function.
     pub function: String,
-    /// Whether it is switched off.
+    /// Whether it is disabled.
     pub is_disabled: bool,
     /// What it waits for.
     pub event: TriggerEvent,
@@ -23,12 +23,12 @@ pub enum TriggerEvent {
     Database(Box<DatabaseTrigger>),
     /// Users are created, log in or are deleted.
     Authentication(AuthenticationTrigger),
-    /// A time has come.
+    /// A scheduled time is reached.
     Scheduled(ScheduledTrigger),
 }
 
 impl TriggerEvent {
-    /// The word for its type.
+    /// The name of its type.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -39,25 +39,26 @@ impl TriggerEvent {
     }
 }
 
-/// A trigger that is run at certain times.
+/// A trigger that runs on a schedule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScheduledTrigger {
-    /// At which.
+    /// The schedule.
     pub schedule: Cron,
-    /// Whether it is not run late, because of times that passed while nobody could run it. Otherwise it is run once for all of them.
+    /// Whether it does not catch up on times that passed while no server could run it. Otherwise it runs once for all
+    /// of them.
     pub skips_missed: bool,
 }
 
 const TYPES: [&str; 3] = ["DATABASE", "AUTHENTICATION", "SCHEDULED"];
 
-/// How long a name may be.
+/// The most characters of a name.
 const MAX_NAME: usize = 64;
 
 impl TriggerDefinition {
     /// Reads the configuration of a trigger of this name.
     ///
     /// # Errors
-    /// All that is wrong with it, in the order of the text.
+    /// All its errors, in the order of the text.
     pub fn compile(name: &str, node: &Node) -> Result<Self, Vec<TriggerError>> {
         let mut fields = Fields::new(node);
         let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
@@ -68,7 +69,7 @@ impl TriggerDefinition {
         let is_disabled = fields.flag("disabled").value;
         let function = function(&mut fields);
         let kind = fields.required("a trigger", "type");
-        // Exports leave `config` out where it would be empty.
+        // Exports omit `config` if it would be empty.
         let empty = Node { kind: crate::json::Kind::Object(Vec::new()), span: fields.start() };
         let mut settings = Fields::new(node.get("config").unwrap_or(&empty));
         let event = match kind.map(|kind| (kind.value, kind.span)) {

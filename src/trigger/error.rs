@@ -7,7 +7,7 @@ use crate::text::{Code, Located};
 /// Why a trigger cannot be run, and where.
 pub type TriggerError = Located<TriggerErrorKind>;
 
-/// The ways in which the configuration of a trigger can be wrong.
+/// The errors that the configuration of a trigger can have.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum TriggerErrorKind {
@@ -18,7 +18,7 @@ pub enum TriggerErrorKind {
         key: &'static str,
         /// What it must be.
         expected: &'static str,
-        /// What stands there.
+        /// The value found.
         found: &'static str,
     },
     /// A trigger without `type`, a schedule without `schedule`; or the empty string in their place.
@@ -41,13 +41,13 @@ pub enum TriggerErrorKind {
     /// Neither `function_name` nor `event_processors.FUNCTION.config.function_name`
     #[error("the trigger names no function")]
     FunctionMissing,
-    /// Two names of functions that differ.
+    /// Two different function names.
     #[error("the trigger names two functions, `{0}` and `{1}`")]
     FunctionTwice(String, String),
     /// `"operation_types": ["INSRT"]`
     #[error("{what} has no operation `{name}`")]
     OperationUnknown {
-        /// Which triggers.
+        /// The type of the triggers.
         what: &'static str,
         /// The name.
         name: String,

@@ -6,7 +6,7 @@ use super::{TriggerError, TriggerErrorKind};
 use crate::json::{Kind, Node, to_document};
 use crate::text::{Span, Spanned};
 
-/// Collects what is wrong with an object.
+/// Collects the errors of an object.
 pub(super) struct Fields<'n> {
     pub(super) node: &'n Node,
     pub(super) errors: Vec<TriggerError>,
@@ -17,7 +17,7 @@ impl<'n> Fields<'n> {
         Self { node, errors: Vec::new() }
     }
 
-    /// Where the object begins, for what is missing in it.
+    /// The start of the object, the position of errors about missing keys.
     pub(super) const fn start(&self) -> Span {
         Span::new(self.node.span.start, self.node.span.start)
     }
@@ -26,12 +26,12 @@ impl<'n> Fields<'n> {
         self.errors.push(TriggerError::new(kind, span));
     }
 
-    /// A string; the empty one is what is not set.
+    /// A string; the empty string counts as not set.
     pub(super) fn text(&mut self, key: &'static str) -> Option<Spanned<&'n str>> {
         self.take(key, "a string", |node| node.as_str()).filter(|text| !text.is_empty())
     }
 
-    /// A string that must be there.
+    /// A required string.
     pub(super) fn required(&mut self, what: &'static str, key: &'static str) -> Option<Spanned<&'n str>> {
         let said = self.errors.len();
         let found = self.text(key);
@@ -42,13 +42,13 @@ impl<'n> Fields<'n> {
         found
     }
 
-    /// A boolean; without it, false.
+    /// A boolean; false by default.
     pub(super) fn flag(&mut self, key: &'static str) -> Spanned<bool> {
         let found = self.take(key, "true or false", Node::as_bool);
         found.unwrap_or_else(|| Spanned::new(false, self.start()))
     }
 
-    /// A string or strings in an array.
+    /// A string or an array of strings.
     pub(super) fn texts(&mut self, key: &'static str) -> Vec<Spanned<&'n str>> {
         let expected = "a string or an array of strings";
         let read = |node: &'n Node| match node.as_str() {
@@ -69,7 +69,7 @@ impl<'n> Fields<'n> {
         texts
     }
 
-    /// A document of extended JSON; the empty one is what is not set.
+    /// A document in extended JSON; the empty document counts as not set.
     pub(super) fn document(&mut self, key: &'static str) -> Option<Spanned<Document>> {
         let node = self.take(key, "an object", |node| node.as_object().map(|_| node))?;
         match to_document(node.value) {
@@ -81,7 +81,7 @@ impl<'n> Fields<'n> {
         }
     }
 
-    /// The value of a key; null is what is not set.
+    /// The value of a key; null counts as not set.
     fn take<T>(
         &mut self,
         key: &'static str,

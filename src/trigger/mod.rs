@@ -1,5 +1,5 @@
-//! Triggers: which function is run when documents change, users log in or a time has come. What is written in `triggers/*.json` is
-//! read here; who runs them is a host with stores, such as the package `portcullis-service`.
+//! Triggers: functions that run when documents change, users log in or a scheduled time is reached. This module reads
+//! `triggers/*.json`; a host with stores, such as the package `portcullis-service`, runs them.
 
 mod authentication;
 mod cron;

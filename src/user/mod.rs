@@ -6,19 +6,19 @@ use thiserror::Error;
 /// The user object of App Services, `%%user`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct User {
-    /// `%%user.id`: our stable id of the user.
+    /// `%%user.id`: the stable id of the user.
     pub id: String,
     /// `%%user.type`
     pub kind: UserType,
-    /// `%%user.data`: the union of what the identities say.
+    /// `%%user.data`: the union of the identities' data.
     pub data: Document,
     /// `%%user.custom_data`
     pub custom_data: CustomData,
-    /// `%%user.identities`: documents with `id`, `provider_type` and `data`, and whatever else a provider says.
+    /// `%%user.identities`: documents with `id`, `provider_type` and `data`, and any further data of the provider.
     pub identities: Vec<Bson>,
 }
 
-/// Who or what the user is.
+/// The type of a user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UserType {
     /// A person.
@@ -26,8 +26,8 @@ pub enum UserType {
     Normal,
     /// An API key.
     Server,
-    /// The application itself: rules do not apply to it. Only code makes one, with [`User::system`]: no claim, no token and
-    /// no user object that is read.
+    /// The application itself: rules do not apply to it. It can only be created in code, with [`User::system`], never
+    /// from a claim, a token or a user object.
     System,
 }
 
@@ -38,22 +38,22 @@ pub enum CustomData {
     Absent,
     /// The document; an empty one counts as Missing too.
     Loaded(Document),
-    /// Nobody looked it up: a rule that asks for it ends in an Error.
+    /// It was not looked up: a rule that asks for it ends in an Error.
     #[default]
     NotLoaded,
 }
 
-/// Why a document is no user object.
+/// Why a document is not a user object.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum UserError {
-    /// The `id` is missing, empty or no string.
+    /// The `id` is missing, empty or not a string.
     #[error("a user needs an `id`, a string that is not empty")]
     Id,
-    /// The `type` is none of the known ones.
+    /// The `type` is unknown.
     #[error("the user's `type` must be \"normal\" or \"server\", not {0}")]
     Type(String),
-    /// The system user, to whom rules do not apply, is none that is read.
+    /// The system user, to whom rules do not apply, cannot be read from a document.
     #[error("a user object cannot be the system user, who bypasses all rules")]
     System,
     /// A part has the wrong type.
@@ -64,13 +64,13 @@ pub enum UserError {
         /// What it must be.
         expected: &'static str,
     },
-    /// A key that no user object has.
+    /// An unknown key.
     #[error("a user object has no field `{0}`; it has id, type, data, custom_data and identities")]
     FieldUnknown(String),
 }
 
 impl UserType {
-    /// The word in `%%user.type`.
+    /// The name, as in `%%user.type`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -80,7 +80,7 @@ impl UserType {
         }
     }
 
-    /// The type of a word.
+    /// The type with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Normal, Self::Server, Self::System].into_iter().find(|kind| kind.name() == name)
@@ -88,11 +88,11 @@ impl UserType {
 }
 
 impl User {
-    /// The names of the object's fields; any other is unknown to every user.
+    /// The names of the object's fields; any other is unknown.
     pub const FIELDS: [&'static str; 5] = ["id", "type", "data", "custom_data", "identities"];
 
-    /// A normal user about whom nothing but the id is known: the custom data was not looked up. Where it was, say so with
-    /// [`with_custom_data`](Self::with_custom_data) or [`without_custom_data`](Self::without_custom_data).
+    /// A normal user of whom only the id is known: custom data counts as not looked up until
+    /// [`with_custom_data`](Self::with_custom_data) or [`without_custom_data`](Self::without_custom_data) is called.
     ///
     /// ```
     /// use portcullis::user::{CustomData, User};
@@ -123,18 +123,18 @@ impl User {
         self
     }
 
-    /// Says that the user's custom data was looked up, or that the application has no such data, and that there is none.
+    /// States that the user has no custom data: it was looked up, or the application has none.
     #[must_use]
     pub fn without_custom_data(mut self) -> Self {
         self.custom_data = CustomData::Absent;
         self
     }
 
-    /// Reads a user object. Without `custom_data` it was not looked up; null says that there is none. This is not for claims
-    /// of tokens, which `auth` reads.
+    /// Reads a user object. Without `custom_data` it counts as not looked up; null means that there is none. For claims
+    /// of tokens see `auth`.
     ///
     /// # Errors
-    /// See [`UserError`]; the system user is refused.
+    /// See [`UserError`]; the system user is rejected.
     ///
     /// ```
     /// use portcullis::user::{CustomData, User, UserError};
@@ -152,7 +152,8 @@ impl User {
         }
     }
 
-    /// Reads a user object that may be the system user. `unsaid` is what it means that it does not speak of custom data.
+    /// Reads a user object that may be the system user. `unsaid` is the custom data of an object that does not mention
+    /// any.
     pub(crate) fn read(document: Document, unsaid: CustomData) -> Result<Self, UserError> {
         let mut user = Self { custom_data: unsaid, ..Self::new("") };
         let mut loaded = true;
@@ -195,7 +196,7 @@ impl User {
         Ok(user)
     }
 
-    /// The user object as a document: `custom_data` only if there is any.
+    /// The user object as a document, with `custom_data` only if there is any.
     #[must_use]
     pub fn to_document(&self) -> Document {
         let mut document = bson::doc! { "id": &self.id, "type": self.kind.name(), "data": self.data.clone() };
