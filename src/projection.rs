@@ -40,7 +40,7 @@ pub(crate) enum Kept {
 #[non_exhaustive]
 pub enum ProjectionError {
     /// `{"a": {"$slice": 1}}`
-    #[error("a projection says `true`, `false`, 1 or 0 about a field, not {0}")]
+    #[error("a projection takes `true`, `false`, 1 or 0 for a field, not {0}")]
     Value(&'static str),
     /// `{"a..b": 1}`
     #[error("{0}")]

@@ -98,7 +98,7 @@ pub enum ConfigErrorKind {
     #[error("two metadata fields have the field name `{0}`")]
     FieldNameDuplicate(String),
     /// `"audience": [""]`
-    #[error("`{0}` must not hold an empty string")]
+    #[error("`{0}` must not contain an empty string")]
     ElementEmpty(&'static str),
     /// A provider whose type does not accept third-party tokens, where one that does is needed.
     #[error("a provider of type `{}` does not accept third-party tokens", .0.name())]

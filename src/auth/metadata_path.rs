@@ -27,7 +27,7 @@ pub enum MetadataPathError {
     #[error("a path must not have an empty segment")]
     SegmentEmpty,
     /// `a\b`
-    #[error("a backslash stands only before a dot or another backslash")]
+    #[error("a backslash may only precede a dot or another backslash")]
     Escape,
     /// A name that BSON cannot encode.
     #[error("a path must not contain the character U+0000")]

@@ -51,10 +51,10 @@ pub enum CronError {
     #[error("the range `{}` ends before it begins", excerpt(&OneLine(.0).to_string(), 32))]
     RangeReversed(String),
     /// `0 0 */2 * *`
-    #[error("`/` stands in minutes and hours only, not in the {0}")]
+    #[error("`/` is allowed in minutes and hours only, not in the {0}")]
     StepPlace(&'static str),
     /// `*/0 * * * *`
-    #[error("`{}` does not say by which number values must be divisible", excerpt(&OneLine(.0).to_string(), 32))]
+    #[error("`{}` needs a positive number after `/`", excerpt(&OneLine(.0).to_string(), 32))]
     StepValue(String),
     /// `5/15 * * * *`, which means something else in cron.
     #[error(
@@ -382,8 +382,8 @@ mod tests {
             ("* * ? * *", "is not a day of the month"),
             ("* * L * *", "is not a day of the month"),
             ("* * */2 * *", "in minutes and hours only"),
-            ("*/0 * * * *", "divisible"),
-            ("*/x * * * *", "divisible"),
+            ("*/0 * * * *", "`*/0` needs a positive number after `/`"),
+            ("*/x * * * *", "`*/x` needs a positive number after `/`"),
             ("5/15 * * * *", "write `*/15`"),
             ("20-10 * * * *", "ends before it begins"),
             ("* * * * FRI-MON", "ends before it begins"),

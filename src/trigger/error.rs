@@ -30,13 +30,13 @@ pub enum TriggerErrorKind {
         key: &'static str,
     },
     /// `"name": "on new order!"`
-    #[error("`{0}` is no name of a trigger: up to 64 letters, digits, `_` and `-`")]
+    #[error("`{0}` is not a valid trigger name: use up to 64 letters, digits, `_` and `-`")]
     Name(String),
     /// `"type": "DATABSE"`
-    #[error("`{0}` is no type of triggers; these are DATABASE, AUTHENTICATION and SCHEDULED")]
+    #[error("`{0}` is not a trigger type; expected DATABASE, AUTHENTICATION or SCHEDULED")]
     TypeUnknown(String),
     /// `"event_processors": {"AWS_EVENTBRIDGE": {…}}`
-    #[error("the event processor `{0}` is not supported, so that this trigger is never run")]
+    #[error("the event processor `{0}` is not supported, so this trigger never runs")]
     ProcessorUnsupported(String),
     /// Neither `function_name` nor `event_processors.FUNCTION.config.function_name`
     #[error("the trigger names no function")]
@@ -53,10 +53,10 @@ pub enum TriggerErrorKind {
         name: String,
     },
     /// `"operation_types": []`
-    #[error("without operations the trigger is never run")]
+    #[error("without operations, the trigger never runs")]
     OperationMissing,
     /// `"operation_types": ["DROP_DATABASE"]` of a collection.
-    #[error("a trigger of {scope} is not told of {operation}")]
+    #[error("a trigger on {scope} does not receive {operation} events")]
     OperationScope {
         /// What it listens to.
         scope: &'static str,
@@ -64,22 +64,22 @@ pub enum TriggerErrorKind {
         operation: &'static str,
     },
     /// `"full_document_before_change": true` of a database.
-    #[error("only a trigger of a single collection has documents as they were before")]
+    #[error("previous documents are available only to a trigger on a single collection")]
     BeforeScope,
     /// `"collection": "orders"` without `database`
-    #[error("a `collection` without `database` is in no database")]
+    #[error("`collection` requires `database`")]
     CollectionAlone,
     /// `"database": "local"`
-    #[error("MongoDB keeps the database `{0}` for itself, so that it tells no changes of it")]
+    #[error("MongoDB does not report changes of its own database `{0}`")]
     DatabaseInternal(String),
     /// `"project": {"fullDocument": 1}`
-    #[error("`project` leaves `operationType` out, which the function must be told")]
+    #[error("`project` must keep `operationType`, which the function needs")]
     ProjectOperation,
     /// `"project": {"a": 1, "b": 0}`
     #[error("`project` both includes and excludes fields")]
     ProjectMixed,
     /// `"project": {"_id._data": 0}`
-    #[error("`project` changes `_id`, by which the stream of changes goes on")]
+    #[error("`project` must not change `_id`, from which the change stream resumes")]
     ProjectToken,
     /// `"match": {"fullDocument.status": {"$equals": 1}}`
     #[error("`match` has the operator `{0}`, which MongoDB does not know there, so that the stream is refused")]

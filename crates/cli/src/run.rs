@@ -28,13 +28,13 @@ Examples:
 
 Exit codes: 0 the function returned, 1 it threw or may not be called, 2 there is no such function, or it cannot run.";
 
-/// Run a function of an application; print its result, and on standard error its console
+/// Run a function of an application; print its result, and its console output on standard error
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// The name of the function
     function: String,
-    /// Its arguments, each as extended JSON, the path of a file that has some, or a word
+    /// Its arguments, each as extended JSON, the path of a file with extended JSON, or a plain string
     #[arg(value_name = "JSON|FILE|WORD", allow_negative_numbers = true)]
     arguments: Vec<String>,
     /// The application directory
@@ -49,10 +49,11 @@ pub(super) struct Args {
     /// The id of the user who calls it
     #[arg(long, value_name = "ID", conflicts_with = "user")]
     id: Option<String>,
-    /// Call it as the system, to which no rules apply
+    /// Call it as the system user, who bypasses all rules
     #[arg(long, conflicts_with_all = ["user", "id"])]
     as_system: bool,
-    /// Where users and documents are: a MongoDB URI or the path of an embedded store (default: the --state directory)
+    /// Where users and documents are stored: a MongoDB URI or the path of an embedded store (default: the --state
+    /// directory)
     #[arg(long, value_name = "URI|FILE", env = "PORTCULLIS_STORE", hide_env_values = true)]
     store: Option<String>,
     /// Directory for the signing key and, without --store, users and documents

@@ -81,7 +81,7 @@ impl StoreArgs {
 pub(super) struct AccountStoreArgs {
     #[command(flatten)]
     stores: StoreArgs,
-    /// Where `serve` keeps users, if it is given the same: a MongoDB URI or the path of an embedded store; takes
+    /// Where users are stored, the same as for `serve`: a MongoDB URI or the path of an embedded store; takes
     /// precedence over --mongodb-uri
     #[arg(long, value_name = "URI|FILE", env = "PORTCULLIS_STORE", hide_env_values = true)]
     store: Option<String>,

@@ -6,7 +6,7 @@ use portcullis::eval::Request;
 use portcullis::future::BoxFuture;
 use thiserror::Error;
 
-/// Under whose rules data is touched.
+/// Whose rules apply to data access.
 #[derive(Clone, Debug)]
 pub enum Rights {
     /// No rules and no validation.
@@ -23,15 +23,15 @@ impl Rights {
     }
 }
 
-/// What a call reaches outside of the engine. The host implements it over its stores.
+/// What a call can access outside of the engine. The host implements it on top of its stores.
 ///
 /// Futures are polled by the thread that runs the call, inside the caller's tokio runtime. A call that is dropped, or whose time is
 /// over, drops them.
 pub trait Backend: Send + Sync {
-    /// A user by id, for `run_as_user_id`: `None` where it is unknown or disabled.
+    /// The user with this id, for `run_as_user_id`: `None` if there is none or it is disabled.
     fn user<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<User>, BackendError>>;
 
-    /// One action on a data source. See [`ActionName`] for what each answers.
+    /// Performs an action on a data source. See [`ActionName`] for the results.
     fn data(&self, action: DataAction) -> BoxFuture<'_, Result<Bson, BackendError>>;
 
     /// Begins a transaction on a data source. The number goes into [`DataAction::transaction`].
@@ -40,23 +40,25 @@ pub trait Backend: Send + Sync {
     /// Commits a transaction.
     fn commit(&self, transaction: u64) -> BoxFuture<'_, Result<(), BackendError>>;
 
-    /// Aborts a transaction: also one that ended, and one whose call ended without a word; then nobody waits for the answer.
+    /// Aborts a transaction. It may have ended already, and the call that began it may be gone; then nobody waits for
+    /// the result.
     fn abort(&self, transaction: u64) -> BoxFuture<'_, Result<(), BackendError>>;
 
     /// Whether there is a data source of this name, for `context.services.get`.
     fn has_data_source(&self, name: &str) -> bool;
 }
 
-/// Why the host did not do what a function asked for.
+/// Why an operation of the host failed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{message}")]
 #[non_exhaustive]
 pub struct BackendError {
     /// The name of the JavaScript error: `MongoError`, …
     pub name: String,
-    /// Its message. The function sees it and may show it to anybody, so it must tell nothing that the user may not read.
+    /// Its message. The function sees it and may show it to anyone, so it must not reveal anything that the user may
+    /// not read.
     pub message: String,
-    /// Its `code`, if MongoDB has one for it: 11000 where a key exists.
+    /// Its `code`, if MongoDB has one for it: 11000 for a duplicate key.
     pub code: Option<i32>,
 }
 
@@ -67,7 +69,7 @@ impl BackendError {
         Self { name: "MongoError".into(), message: message.into(), code: None }
     }
 
-    /// The same with a code of MongoDB.
+    /// Adds a MongoDB error code.
     #[must_use]
     pub const fn with_code(mut self, code: i32) -> Self {
         self.code = Some(code);
@@ -78,7 +80,7 @@ impl BackendError {
 /// One action on a data source.
 #[derive(Clone, Debug)]
 pub struct DataAction {
-    /// Under whose rules.
+    /// Whose rules apply.
     pub rights: Rights,
     /// The data source.
     pub service: String,
@@ -90,12 +92,12 @@ pub struct DataAction {
     pub name: ActionName,
     /// Its arguments; see [`ActionName`].
     pub arguments: Document,
-    /// The transaction that it is a part of.
+    /// The transaction that it is part of.
     pub transaction: Option<u64>,
     /// `%%request` for the rules of a user: the request of the call.
     pub request: Option<Request>,
-    /// Whether a rule called the function. What it is not told of documents on which other rules fail could make it grant, so that
-    /// the action is to fail instead.
+    /// Whether a rule called the function. Hiding documents on which other rules fail could then make that rule grant
+    /// access, so the action must fail instead.
     pub by_rule: bool,
 }
 
@@ -143,7 +145,7 @@ pub enum ActionName {
     GetDatabaseNames,
 }
 
-/// How many documents a query of a function yields at most.
+/// The most documents that a query of a function returns.
 ///
 /// Source: the limits of App Services.
 pub const MAX_DOCUMENTS: i64 = 50_000;
@@ -177,7 +179,7 @@ impl ActionName {
         Self::ALL.iter().find(|(known, _)| *known == self).map_or("", |(_, name)| name)
     }
 
-    /// The action of a name.
+    /// The action with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, known)| *known == name).map(|(action, _)| *action)

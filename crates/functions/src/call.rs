@@ -11,13 +11,13 @@ pub struct Call {
     pub function: String,
     /// What it is called with.
     pub arguments: Vec<Bson>,
-    /// What calls it, which decides whether private functions are found and under whose rules it runs.
+    /// The kind of caller, which determines whether private functions can be called and whose rules apply.
     pub entry: Entry,
     /// `context.user`: the caller, or [`User::system`].
     pub user: User,
-    /// `context.request`. Without one, a `can_evaluate` that asks for the request refuses the call.
+    /// `context.request`. Without one, a `can_evaluate` that reads the request denies the call.
     pub request: Option<Request>,
-    /// The HTTP request of an endpoint or a webhook. It makes the arguments: `arguments` stand behind its own two.
+    /// The HTTP request of an endpoint or a webhook. It supplies the first two arguments; `arguments` follow.
     pub http: Option<HttpRequest>,
 }
 
@@ -59,7 +59,7 @@ impl fmt::Debug for Call {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Entry {
-    /// A client: private functions are not found, the caller's rules hold.
+    /// A client: private functions are not found, and the caller's rules apply.
     Client,
     /// An HTTPS endpoint or the Data API: the caller's rules, or those of `run_as_*`; without a caller one of these is needed.
     Endpoint,
@@ -73,7 +73,7 @@ pub enum Entry {
     Login,
     /// `%function`: the function's setting, else the rule's user.
     Rule,
-    /// The operator, by `portcullis run`: the user that is given, which may be the system.
+    /// The operator, with `portcullis run`: the given user, which may be the system.
     Command,
 }
 
@@ -82,9 +82,9 @@ pub enum Entry {
 pub struct HttpRequest {
     /// The parameters of the query, decoded, without the secret. The first value of each counts.
     pub query: Vec<(String, String)>,
-    /// The headers in the order of arrival. Names may have any case: functions see `Content-Type`.
+    /// The headers in the order of arrival. Names may be in any case: functions see `Content-Type`.
     pub headers: Vec<(String, String)>,
-    /// The body as it came; `None` or empty: `body` is `undefined`.
+    /// The body as received; if `None` or empty, `body` is `undefined`.
     pub body: Option<Vec<u8>>,
 }
 
@@ -95,12 +95,12 @@ impl fmt::Debug for HttpRequest {
     }
 }
 
-/// What a function said about its HTTP response. What it did not set explicitly is `None` or empty.
+/// The HTTP response of a function. What it did not set explicitly is `None` or empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HttpResponse {
     /// `setStatusCode`
     pub status: Option<u16>,
-    /// `setHeader` and `addHeader`, in order. A name may stand here several times.
+    /// `setHeader` and `addHeader`, in order. Names may repeat.
     pub headers: Vec<(String, String)>,
     /// `setBody`
     pub body: Option<Vec<u8>>,
@@ -117,7 +117,7 @@ impl HttpResponse {
 /// What a function returned.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Returned {
-    /// The value, promises and cursors in it resolved. Nothing at all is [`Bson::Undefined`].
+    /// The value, with promises and cursors in it resolved. A missing value is [`Bson::Undefined`].
     pub value: Bson,
     /// The lines of its console: the first 25 of a trigger, the last 25 of others.
     pub console: Vec<ConsoleLine>,

@@ -2,20 +2,20 @@ use thiserror::Error;
 
 use crate::ConsoleLine;
 
-/// Why a call has no result. The text is what a client is told; the rest is for the log.
+/// Why a call has no result. The message is for clients; the fields are for the log.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CallError {
     /// There is no function of this name.
     #[error("function not found: '{0}'")]
     NotFound(String),
-    /// It is private and a client called it, who is told the same as of one that does not exist.
+    /// It is private and was called by a client, who gets the same error as for one that does not exist.
     #[error("function not found: '{0}'")]
     Private(String),
     /// `can_evaluate` does not hold, or fails.
     #[error("rule not matched for function \"{0}\"")]
     RuleNotMatched(String),
-    /// There is nobody under whose rules the function may run.
+    /// There is no user under whose rules the function may run.
     #[error("function \"{function}\" cannot run as configured")]
     RunAsRefused {
         /// The function.
@@ -23,7 +23,7 @@ pub enum CallError {
         /// Why, for the log.
         reason: String,
     },
-    /// The function cannot run at all: its source is missing or refused.
+    /// The function cannot run: its source is missing or was rejected.
     #[error("function \"{function}\" cannot be loaded")]
     NotRunnable {
         /// The function.
@@ -31,22 +31,22 @@ pub enum CallError {
         /// Why, for the log.
         reason: String,
     },
-    /// The function threw, or its result is none.
+    /// The function threw, or its result is not a value.
     #[error("{}", .0.message)]
     Failed(Box<Failure>),
     /// The time is over.
     #[error("execution time limit exceeded")]
     TimedOut {
-        /// What it wrote to the console until then; nothing where the engine had to be left behind.
+        /// Its console output until then; empty if the engine had to be abandoned.
         console: Vec<ConsoleLine>,
     },
-    /// More calls wait than the limit of an application: HTTP status 429.
+    /// More calls are waiting than the application allows: HTTP status 429.
     #[error("too many requests")]
     Busy,
     /// Arguments, headers and body are larger than the limit together.
     #[error("the arguments of function \"{0}\" are too large")]
     ArgumentsTooLarge(String),
-    /// The engine could not be started, or ended without an answer.
+    /// The engine could not be started, or ended without a result.
     #[error("internal error")]
     Engine(String),
 }

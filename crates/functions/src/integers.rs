@@ -1,4 +1,4 @@
-//! New integers that a schema wants to be int32.
+//! Converts new integers to int32 where a schema requires it.
 //!
 //! The engine has one type of number, so a new integer is an int64. Where the schema of the collection says `int`, it becomes an int32 if it
 //! fits: a user's write would fail the validation otherwise.
@@ -7,7 +7,7 @@ use bson::{Bson, Document};
 use portcullis::app::{App, ConfigPart};
 use portcullis::json::Node;
 
-/// How deep schemas are followed.
+/// The most levels of a schema that are followed.
 const MAX_DEPTH: usize = 100;
 
 /// Operators whose arguments are values of the fields themselves.
@@ -16,7 +16,7 @@ const SETTING: [&str; 6] = ["$set", "$setOnInsert", "$inc", "$mul", "$min", "$ma
 /// Operators whose arguments are elements of the fields.
 const ADDING: [&str; 2] = ["$push", "$addToSet"];
 
-/// Makes int32 of the integers in the arguments of a write that the schema of its collection wants so.
+/// Converts those integers in the arguments of a write to int32 for which the collection's schema requires it.
 pub(crate) fn narrow(app: &App, service: &str, namespace: &str, arguments: &mut Document) {
     let collection = app.collection(namespace, Some(service)).ok().flatten();
     let Some(schema) = collection.and_then(|collection| schema(&collection.schema)) else { return };

@@ -1,7 +1,8 @@
 //! Runs the JavaScript functions of an application: each call in an engine context of its own, under the rules of the user that the
 //! function runs as.
 //!
-//! A [`Library`] reads and checks the functions, a [`Runtime`] runs them, and a [`Backend`] is what they reach: the host's stores.
+//! A [`Library`] reads and checks the functions, a [`Runtime`] runs them, and a [`Backend`] gives them access to the
+//! host's stores.
 
 mod advice;
 mod backend;

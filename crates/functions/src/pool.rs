@@ -53,7 +53,7 @@ impl Pool {
         let waiter = Waiter { pool: Arc::downgrade(self), ready: first, place: None };
         let options = self.options.clone();
         let builder = thread::Builder::new().name("portcullis-function".into()).stack_size(THREAD_STACK);
-        // Without a thread the job is dropped, and with it the way back: the caller is told.
+        // Without a thread, the job is dropped together with its reply channel, so the caller gets an error.
         drop(builder.spawn(move || work(&options, waiter)));
     }
 }
@@ -72,7 +72,7 @@ impl Source for Waiter {
         if self.ready.is_some() {
             return true;
         }
-        // Nobody calls any more, or enough wait.
+        // There are no more callers, or enough idle threads.
         let Some(pool) = self.pool.upgrade() else { return false };
         let mut idle = pool.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() >= pool.options.prepared {
@@ -106,7 +106,7 @@ impl Source for Waiter {
     }
 }
 
-/// What a caller is told whose job was dropped.
+/// The error for a caller whose job was dropped.
 pub(crate) fn lost() -> CallError {
     CallError::Engine("the thread of the call ended without an answer".into())
 }

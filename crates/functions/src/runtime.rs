@@ -21,15 +21,15 @@ use crate::{Backend, Call, CallError, Entry, Failure, Library, Options, Returned
 pub struct Runtime {
     shared: Arc<Shared>,
     pool: Arc<Pool>,
-    /// How many calls may run: from outside, and inside of one another by rules that call functions.
+    /// The limits on concurrent calls: from outside, and nested calls by rules that call functions.
     gates: Vec<Arc<Semaphore>>,
     waiting: AtomicUsize,
 }
 
-/// How deep calls may nest by rules that call functions, which read under rules that call functions.
+/// The deepest nesting of calls by rules whose functions read under rules that call functions.
 const MAX_NESTING: usize = 4;
 
-/// How long after its end a call is left behind that does not stop.
+/// How long after its time limit a call that does not stop is abandoned.
 const GRACE: Duration = Duration::from_secs(1);
 
 tokio::task_local! {
@@ -119,7 +119,7 @@ impl Runtime {
             },
             reply,
         });
-        // A loop inside of one step of the engine is not interrupted; its thread is left behind.
+        // A loop inside a single built-in operation cannot be interrupted; its thread is abandoned.
         let left = cancel.0.deadline.saturating_duration_since(Instant::now()).saturating_add(GRACE);
         match timeout(left, answer).await {
             Ok(Ok(ended)) => ended.outcome,
@@ -128,7 +128,7 @@ impl Runtime {
         }
     }
 
-    /// A place among those that wait.
+    /// A place in the queue.
     fn place(&self) -> Result<Place<'_>, CallError> {
         let place = Place(&self.waiting);
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.shared.options.waiting {
@@ -137,7 +137,7 @@ impl Runtime {
         Ok(place)
     }
 
-    /// Under whose rules a call runs, and whether the function's script is to be asked first.
+    /// Whose rules apply to a call, and whether the function's script must be run first.
     async fn rights(&self, function: &Function, call: &Call) -> Result<(Rights, bool), CallError> {
         let refused = |reason: String| CallError::RunAsRefused { function: call.function.clone(), reason };
         let is_system = call.user.kind == UserType::System;
@@ -193,7 +193,7 @@ fn too_deep() -> CallError {
     CallError::Failed(Box::new(Failure { message, position: None, console: Vec::new() }))
 }
 
-/// How large arguments, headers and body are together.
+/// The size of arguments, headers and body together.
 fn size(call: &Call) -> usize {
     let arguments = call.arguments.iter().map(bytes).fold(0, usize::saturating_add);
     let http = call.http.as_ref().map_or(0, |http| {

@@ -13,7 +13,7 @@ use crate::http::HttpClient;
 use crate::library::{Condition, Entry};
 use crate::{Backend, Library, Options, Rights};
 
-/// The application, and what it reaches.
+/// The application, and what it can access.
 pub(crate) struct Shared {
     pub(crate) app: Arc<App>,
     pub(crate) secrets: Secrets,
@@ -24,7 +24,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Whether `can_evaluate` holds. What is unknown, or fails, does not.
+    /// Whether `can_evaluate` holds. If it is unknown or fails, it does not.
     pub(crate) fn may_evaluate(&self, entry: &Entry, user: &User, request: Option<&Request>) -> bool {
         match &entry.condition {
             Condition::Always => true,
@@ -57,7 +57,7 @@ impl Shared {
         self.app.with_secrets(self.app.with_configuration(context), &self.secrets)
     }
 
-    /// The rights of a user by id, or why there are none.
+    /// The rights of the user with this id, or why there are none.
     pub(crate) async fn user_rights(&self, id: &str) -> Result<Rights, String> {
         match self.backend.user(id).await {
             Ok(Some(user)) if user.kind == UserType::System => Err("the system is no user with an id".into()),
@@ -75,7 +75,7 @@ impl Shared {
         }
     }
 
-    /// What `context.services.get` finds under a name.
+    /// The result of `context.services.get` for a name.
     pub(crate) fn service_kind(&self, name: &str) -> Option<&'static str> {
         if self.backend.has_data_source(name) {
             return Some("data");

@@ -1,4 +1,5 @@
-//! AuthZEN 1.0: other rule engines and gateways ask whether a user may do something. Whoever asks shows a key of the application.
+//! AuthZEN 1.0: other rule engines and gateways ask for decisions about users. They authenticate with a key of the
+//! application.
 
 use std::sync::Arc;
 
@@ -17,16 +18,16 @@ use crate::peer::Client;
 use crate::reply::{Reply, json_reply};
 use crate::request::{base, bearer, large_body};
 
-/// How many questions one request may ask.
+/// The most evaluations in one request.
 const QUESTIONS: usize = 1000;
 
-/// How many resources one reply lists, if the request does not say.
+/// The number of resources in one reply, unless the request says otherwise.
 const LISTED: u64 = 100;
 
-/// How many it lists at most.
+/// The most resources in one reply.
 const MOST_LISTED: u64 = 1000;
 
-/// A key by which questions about the users of an application may be asked.
+/// A key that permits asking for decisions about an application's users.
 #[derive(Clone, Debug)]
 pub struct AccessKey {
     /// The client app ID.
@@ -45,7 +46,7 @@ impl AccessKey {
     }
 }
 
-/// The application whose key a request shows.
+/// The application whose key a request carries.
 fn application(state: &State, headers: &HeaderMap) -> Result<Arc<ClientApi>, ClientError> {
     let hash = Sha256::digest(bearer(headers)?).into();
     let refused = || ClientError::plain(ErrorClass::Unauthorized, "unauthorized");
@@ -74,7 +75,7 @@ pub(crate) async fn evaluate_all(Extract(state): Extract<State>, headers: Header
 async fn answers(api: &ClientApi, shared: Option<&Node>) -> Reply {
     let questions = shared.and_then(|body| body.get("evaluations")).map(|asked| asked.as_array().unwrap_or_default());
     let Some(questions) = questions.filter(|questions| !questions.is_empty()) else {
-        // Without questions of its own, such a request is one question.
+        // Without `evaluations`, the request itself is a single evaluation.
         let evaluation = api.evaluator().evaluate(&Asked { own: shared, shared: None }.question()?).await?;
         return Ok(json_reply(StatusCode::OK, &answer(&evaluation)));
     };
@@ -94,7 +95,7 @@ async fn answers(api: &ClientApi, shared: Option<&Node>) -> Reply {
     Ok(json_reply(StatusCode::OK, &json!({ "evaluations": answers })))
 }
 
-/// One of several questions: if it is none, that one is denied, and the others are answered.
+/// One of several evaluations: if it is malformed, it is denied, and the others are still evaluated.
 async fn one_of(evaluator: &mut Evaluator<'_>, asked: &Asked<'_>) -> Result<Evaluation, ClientError> {
     let evaluated = match asked.question() {
         Ok(question) => evaluator.evaluate(&question).await,
@@ -108,7 +109,7 @@ async fn one_of(evaluator: &mut Evaluator<'_>, asked: &Asked<'_>) -> Result<Eval
     }
 }
 
-/// At which decision the questions after it are not answered any more; `None` if all are.
+/// The decision after which no further evaluations are made; `None` to make all of them.
 fn semantics(body: Option<&Node>) -> Result<Option<bool>, ClientError> {
     let semantics = body.and_then(|body| body.get("options")).and_then(|options| options.get("evaluations_semantic"));
     match semantics.map(Node::as_str) {
@@ -153,7 +154,7 @@ fn shown(id: &bson::Bson) -> String {
     }
 }
 
-/// Where everything is.
+/// The addresses of the endpoints.
 pub(crate) async fn configuration(
     Extract(state): Extract<State>,
     Extension(client): Extension<Client>,
@@ -170,7 +171,7 @@ pub(crate) async fn configuration(
     Ok(json_reply(StatusCode::OK, &body))
 }
 
-/// A question as it is asked: what it does not say itself, the request says for all.
+/// An evaluation, with defaults from the request for the parts that it lacks.
 struct Asked<'a> {
     own: Option<&'a Node>,
     shared: Option<&'a Node>,
@@ -194,7 +195,7 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// The properties of the subject are not looked at: what a user is, the stores say.
+    /// The properties of the subject are ignored: the stores determine who the user is.
     fn question(&self) -> Result<Question<'a>, ClientError> {
         let resource = self.part("resource");
         Ok(Question {

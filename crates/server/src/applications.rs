@@ -28,26 +28,27 @@ struct Inner {
     streams: Streams,
 }
 
-/// How to serve.
+/// Options of the server.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Under which address clients reach the server, `https://example.com`; without it, the one to which they sent their request.
+    /// The address under which clients reach the server, `https://example.com`; by default, the one to which they sent
+    /// their request.
     pub public_url: Option<String>,
     /// Whether the server itself speaks TLS.
     pub is_tls: bool,
-    /// The proxies whose forwarded headers count.
+    /// The proxies whose forwarded headers are trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// How often clients may try to log in; `None` if there is no limit.
+    /// The limits on login attempts; `None` for no limits.
     pub rate_limits: Option<RateLimits>,
-    /// Who may ask for decisions about users; if nobody may, those paths do not exist.
+    /// The keys that permit asking for decisions about users; without any, those paths do not exist.
     pub access_keys: Vec<AccessKey>,
-    /// Whether callers of endpoints are told how a function failed, which else only the log says: for development.
+    /// Whether callers of endpoints see why a function failed, for development. By default only the log has it.
     pub shows_function_errors: bool,
 }
 
 pub(crate) struct Application {
     pub(crate) api: Arc<ClientApi>,
-    /// The origins from which browsers may ask; `None` if all may.
+    /// The origins from which browsers may send requests; `None` if all may.
     pub(crate) origins: Option<Vec<String>>,
 }
 
@@ -68,7 +69,7 @@ impl State {
         }))
     }
 
-    /// Serves these applications from now on. Streams that are open keep the rules under which they began until they end.
+    /// Replaces the applications. Open streams keep the rules that they started with until they end.
     pub fn replace(&self, applications: Vec<ClientApi>) {
         let applications = Arc::new(by_id(applications));
         *self.0.applications.write().unwrap_or_else(PoisonError::into_inner) = applications;
@@ -95,7 +96,7 @@ impl State {
         &self.0.streams
     }
 
-    /// Counts what a client tries, if that is limited.
+    /// Counts an attempt of a client, if attempts are limited.
     pub(crate) fn check(&self, app: &str, client: &Client, attempt: Attempt<'_>) -> Result<(), Failure> {
         let Some(limits) = &self.0.limits else { return Ok(()) };
         let checked = limits.check(app, client.network(), attempt);
@@ -105,7 +106,7 @@ impl State {
         checked
     }
 
-    /// What limits tries, if they are limited.
+    /// The limits on attempts, if there are any.
     pub(crate) fn limits(&self) -> Option<&Limits> {
         self.0.limits.as_ref()
     }
@@ -118,7 +119,7 @@ impl State {
         self.0.applications.read().unwrap_or_else(PoisonError::into_inner).get(id).map(Arc::clone)
     }
 
-    /// The application of an id that a client names.
+    /// The application with the id that a client names.
     pub(crate) fn api(&self, id: &str) -> Result<Arc<ClientApi>, ClientError> {
         let unknown = || {
             let shown: String = id.chars().take(128).collect();
@@ -128,7 +129,7 @@ impl State {
         Ok(Arc::clone(&self.find(id).ok_or_else(unknown)?.api))
     }
 
-    /// The application that a token says it is of. That it is so is verified there.
+    /// The application that a token claims to be for. The application itself verifies that.
     pub(crate) fn api_of(&self, token: &str) -> Result<Arc<ClientApi>, ClientError> {
         let id = ClientApi::application_of(token);
         let application = id.and_then(|id| self.find(&id));
@@ -143,8 +144,8 @@ fn by_id(applications: Vec<ClientApi>) -> HashMap<String, Arc<Application>> {
     applications.into_iter().map(with_id).collect()
 }
 
-/// `allowed_request_origins` of an application's own file.
-/// An empty list allows all. What is there and is no list of origins allows none but those that it has.
+/// `allowed_request_origins` of an application's own file. An empty list allows all. A malformed list allows only the
+/// valid origins in it.
 fn origins(api: &ClientApi) -> Option<Vec<String>> {
     let node = &api.app().config.present()?.node;
     let security = node.get("security").and_then(|security| security.get("allowed_request_origins"));

@@ -1,4 +1,4 @@
-//! Browsers ask from other origins: tokens are in headers, so that no cookie is at stake.
+//! Cross-origin requests from browsers: tokens are in headers, so no cookies are at risk.
 
 use axum::extract::{Request, State as Extract};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -47,8 +47,8 @@ fn share(headers: &mut HeaderMap, origin: HeaderValue) {
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
 }
 
-/// Whether the application that a request names lets an origin ask. A request that names none is judged by its token where it
-/// arrives.
+/// Whether the application that a request names allows an origin. A request that names none is checked by its token
+/// later.
 fn is_allowed(state: &State, request: &Request, origin: &HeaderValue) -> bool {
     let path = request.uri().path();
     let named = path.strip_prefix("/api/client/v2.0/app/").or_else(|| path.strip_prefix("/app/"));

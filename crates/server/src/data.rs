@@ -29,7 +29,7 @@ pub(crate) async fn call(
 ) -> Reply {
     let api = state.api(&app)?;
     let token = bearer(&headers)?;
-    // A body is parsed for nobody whose token is not accepted.
+    // The body is parsed only after the token has been accepted.
     let user = api.bearer(token).await?;
     let length = bytes.len();
     let call = large_body(bytes).await.map_err(not_a_call)?;
@@ -73,7 +73,7 @@ pub(crate) async fn stream(
         return Err(Failure::after(error, BUSY));
     };
     let items = api.watch(token, &call).await?;
-    // Older clients ask first whether a stream would be opened.
+    // Older clients first ask whether a stream could be opened.
     if parameter(["stitch_validate"; 2]) == Some("true") {
         return Ok(empty(StatusCode::NO_CONTENT));
     }
@@ -89,7 +89,7 @@ pub(crate) async fn stream(
     Ok((headers, Body::from_stream(events)).into_response())
 }
 
-/// When a client that could not open a stream may try again.
+/// When a client that could not open a stream may retry.
 const BUSY: Duration = Duration::from_secs(30);
 
 /// A stream that is being sent.
@@ -109,7 +109,7 @@ impl Stream {
         Self { items, stopping, state, is_begun: false, is_over: false, _opened: opened }
     }
 
-    /// What is sent next; `None` at the end.
+    /// The next bytes to send; `None` at the end.
     async fn next(&mut self) -> Option<String> {
         if self.is_over {
             return None;
@@ -139,7 +139,7 @@ impl Drop for Stream {
 /// Keeps a connection open.
 const COMMENT: &str = ":\n\n";
 
-/// An item as a server-sent event. Of its data, what would end a line is escaped, and the escape itself.
+/// An item as a server-sent event. In its data, line ends and the escape character are escaped.
 fn written(item: &StreamItem) -> String {
     let data = |text: &str| text.replace('%', "%25").replace('\n', "%0A").replace('\r', "%0D");
     match item {

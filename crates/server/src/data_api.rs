@@ -22,7 +22,7 @@ pub(crate) async fn act(
     let api = state.api(&app)?;
     let tries = PasswordTries::new(&state, &app, &client);
     let route = format!("/data/{version}/action/{action}");
-    // A body is parsed for nobody who is not let in.
+    // The body is parsed only after the request has been admitted.
     let incoming = incoming(&parts, &client, route, &bytes, &tries);
     let call = api.data_api(&version, &action, &incoming).await.map_err(|error| tries.failure(error))?;
     let body = large_body(bytes.clone()).await?;

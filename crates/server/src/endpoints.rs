@@ -57,7 +57,7 @@ pub(crate) async fn webhook(
     answered(&state, &tries, answer)
 }
 
-/// The answer, or what is told of a failure: to a developer, also what is for the log.
+/// The response, or the error; for developers, including the details that otherwise only go to the log.
 fn answered(state: &State, tries: &PasswordTries<'_>, answer: Result<HttpReply, ClientError>) -> Reply {
     let shows = state.options().shows_function_errors;
     let answer = answer.map_err(|error| match error {

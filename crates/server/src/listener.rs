@@ -22,26 +22,27 @@ use crate::peer::{Client, Peer};
 use crate::streams::{Open, Opened};
 use crate::tls::Tls;
 
-/// How long requests that have begun are waited for when the server is to end.
+/// How long the server waits for requests that have begun when it shuts down.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How long a connection may take to bring the head of a request, also between two requests, and to agree on TLS.
+/// How long a connection may take to send the head of a request, also between two requests, and for the TLS handshake.
 const HEAD: Duration = Duration::from_secs(30);
 
-/// How large the head of a request may be, in bytes. Some clients send their token in the address.
+/// The largest head of a request, in bytes. Some clients send their token in the URL.
 const HEAD_SIZE: usize = 256 * 1024;
 
-/// How many headers a request may have.
+/// The most headers of a request.
 const HEADERS: usize = 100;
 
-/// How many connections may be open.
+/// The most open connections.
 const CONNECTIONS: usize = 25_000;
 
-/// How many of them from one network. Behind a proxy all come from its address, so it has to be trusted to have no limit.
+/// The most open connections from one network. Behind a proxy, all come from its address, so a trusted proxy has no
+/// limit.
 const CONNECTIONS_OF_NETWORK: usize = 1_000;
 
-/// Serves until `stop` is there. Then no connection is taken any more, streams end with an event, and requests that have begun have ten
-/// seconds.
+/// Serves until `stop` completes. Then no more connections are accepted, streams end with an event, and requests that
+/// have begun have ten seconds to finish.
 ///
 /// # Errors
 /// The listener fails.
@@ -64,7 +65,7 @@ pub async fn serve(
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                // Such as too many open files: it passes when others end.
+                // For example too many open files, which passes when other connections end.
                 tracing::error!(%error, "cannot accept a connection");
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
@@ -83,12 +84,12 @@ pub async fn serve(
         renewal.abort();
     }
     state.streams().stop();
-    // What has not ended then is cut off.
+    // Connections that are still open then are aborted.
     let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
     Ok(())
 }
 
-/// What the limit of connections goes by; a trusted proxy asks for everybody.
+/// What connections are counted by; a trusted proxy acts for many clients.
 fn network(state: &State, peer: SocketAddr) -> std::net::IpAddr {
     let address = peer.ip().to_canonical();
     if state.options().trusted_proxies.iter().any(|network| network.contains(&address)) {
@@ -110,7 +111,7 @@ impl Connection {
         match tls {
             None => self.answer(stream, watcher).await,
             Some(tls) => {
-                // A stranger's handshake that fails is no event of ours.
+                // A failed handshake of a stranger is not worth logging.
                 if let Ok(Ok(stream)) = tokio::time::timeout(HEAD, tls.acceptor().accept(stream)).await {
                     self.answer(stream, watcher).await;
                 }
@@ -133,7 +134,7 @@ impl Connection {
             .max_headers(HEADERS)
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         state.metrics().connections.inc();
-        // A client that goes away, or sends what is no HTTP, is no event of ours.
+        // A client that disconnects, or does not speak HTTP, is not worth logging.
         let _ = watcher.watch(connection).await;
         state.metrics().connections.dec();
         drop(opened);

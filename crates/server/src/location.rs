@@ -7,7 +7,7 @@ use crate::peer::Client;
 use crate::reply::{Reply, json_reply};
 use crate::request::base;
 
-/// Where an application is served: clients ask before anything else.
+/// The address of an application, which clients request before anything else.
 pub(crate) async fn location(
     Extract(state): Extract<State>,
     Extension(client): Extension<Client>,

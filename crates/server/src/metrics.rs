@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 
 use crate::applications::State;
 
-/// What a request is counted under. Each has few values: nothing that a client writes gets in.
+/// The labels of a request. Each has few values, none of which a client can choose.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Asked {
     method: &'static str,

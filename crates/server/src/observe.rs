@@ -15,7 +15,7 @@ use crate::peer::{Client, Peer};
 use crate::reply::{Failure, error_body, json_reply};
 use crate::request::base;
 
-/// How many requests are answered at once, streams aside. The original service had the same bound.
+/// The most concurrent requests, not counting streams. The original service had the same limit.
 pub(crate) const AT_ONCE: usize = 10_000;
 
 /// The pattern of the route that matched, stored in the response extensions for the outer middleware.
@@ -79,7 +79,8 @@ fn is_json(response: &Response) -> bool {
     response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json")
 }
 
-/// A failure as JSON, for clients read nothing else: also those that did not come from the routes, as a body that is too large.
+/// An error as JSON, since clients read nothing else, including errors that do not come from the routes, such as a body
+/// that is too large.
 fn told(response: &Response, failure: Option<&Failure>, link: &str) -> Response {
     let status = response.status();
     let body = match failure {
@@ -88,7 +89,7 @@ fn told(response: &Response, failure: Option<&Failure>, link: &str) -> Response 
     };
     let mut written = json_reply(status, &body);
     let kept = response.headers().iter().filter(|(name, _)| {
-        // Those that belong to the body that is not sent.
+        // Headers that describe the body that is replaced.
         !matches!(**name, header::CONTENT_TYPE | header::CONTENT_LENGTH)
     });
     for (name, value) in kept {
@@ -101,7 +102,7 @@ fn standard_text(status: StatusCode) -> String {
     status.canonical_reason().unwrap_or("failed").to_lowercase()
 }
 
-/// The methods by name: a client can make up others.
+/// Known methods only, since a client can send any name.
 fn method_name(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
@@ -115,14 +116,14 @@ fn method_name(method: &Method) -> &'static str {
     }
 }
 
-/// Where the log of a request would be: the form of the original service, by which its clients look for the id.
+/// The link to a request's log, in the form of the original service, from which clients extract the request id.
 fn link(base: &str, path: &str, id: &str) -> String {
     let app = path.split("/app/").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or("");
     let app: String = Sha256::digest(app).iter().take(12).map(|byte| format!("{byte:02x}")).collect();
     format!("{base}/groups/000000000000000000000000/apps/{app}/logs?co_id={id}")
 }
 
-/// What such a link leads to.
+/// The page that such a link leads to.
 pub(crate) async fn log_of_request() -> &'static str {
     "Look for the id at the end of this address in the log of the server.\n"
 }

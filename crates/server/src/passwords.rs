@@ -1,5 +1,5 @@
-//! Registration, confirmation and reset. These requests need no token, and one that is sent is ignored. They never answer 401, because
-//! clients would then refresh their token and repeat the request.
+//! Registration, confirmation and reset. These requests need no token; if there is one, it is ignored. They never
+//! answer 401, because clients would then refresh their token and repeat the request.
 
 use axum::body::Bytes;
 use axum::extract::{Extension, Path, State as Extract};

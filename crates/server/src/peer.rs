@@ -1,4 +1,4 @@
-//! Who sent a request: the other end of the connection, or whom a trusted proxy names.
+//! The sender of a request: the other end of the connection, or the client that a trusted proxy names.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -9,19 +9,19 @@ use ipnet::IpNet;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) IpAddr);
 
-/// What a request came from.
+/// The origin of a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     /// The address of the client.
     pub(crate) address: IpAddr,
-    /// `http` or `https`, as the client sees it, where a trusted proxy says so.
+    /// `http` or `https` as seen by the client, if a trusted proxy says so.
     pub(crate) scheme: Option<&'static str>,
-    /// The host that the client asked, where a trusted proxy says so.
+    /// The host that the client requested, if a trusted proxy says so.
     pub(crate) host: Option<String>,
 }
 
 impl Client {
-    /// Reads forwarded headers only of proxies that are configured: anyone else can write anything into them.
+    /// Reads forwarded headers only from configured proxies: anyone else can put anything into them.
     pub(crate) fn of(peer: Option<Peer>, headers: &HeaderMap, proxies: &[IpNet]) -> Self {
         let peer = canonical(peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |Peer(address)| address));
         let is_proxy = |address: IpAddr| proxies.iter().any(|network| network.contains(&address));
@@ -48,7 +48,7 @@ impl Client {
         Self { address, scheme, host: text("x-forwarded-host").map(str::to_owned) }
     }
 
-    /// What limits go by: an address, or the network that one customer gets of IPv6.
+    /// What limits are counted by: an IPv4 address, or the IPv6 network of a single customer.
     pub(crate) fn network(&self) -> IpAddr {
         match self.address {
             IpAddr::V4(_) => self.address,

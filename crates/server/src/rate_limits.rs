@@ -1,4 +1,4 @@
-//! How often clients may try to log in, register and ask for mail.
+//! Limits on logins, registrations and requests for mail.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -15,8 +15,8 @@ use portcullis_service::client::{ClientError, ErrorClass};
 
 use crate::reply::Failure;
 
-/// How often within a quarter of an hour. Tries are counted by the client's address, and by address and account together: nobody can
-/// use up the tries of an account from elsewhere and so lock its user out.
+/// The limits within a quarter of an hour. Attempts are counted by client address, and by address and account together:
+/// nobody can use up the attempts of an account from elsewhere and so lock its user out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimits {
     /// Logins of one account from one address.
@@ -27,7 +27,7 @@ pub struct RateLimits {
     pub registrations: NonZeroU32,
     /// Mails and calls of password functions for one account from one address.
     pub mails: NonZeroU32,
-    /// Mails to one account, from wherever they are asked for. The last one counts, so whoever gets them is not locked out.
+    /// Mails to one account, from any address. The latest mail is valid, so its recipient is not locked out.
     pub mails_of_account: NonZeroU32,
 }
 
@@ -44,25 +44,25 @@ impl Default for RateLimits {
     }
 }
 
-/// In which time they are counted.
+/// The time window of the limits.
 const WINDOW: Duration = Duration::from_secs(15 * 60);
 
-/// After how many tries those are forgotten that are as good as new.
+/// The number of attempts after which expired entries are removed.
 const SWEEP: u32 = 4096;
 
-/// How many passwords are remembered as right, as hashes.
+/// The most passwords that are remembered as correct, as hashes.
 const MAX_RIGHT: usize = 65_536;
 
-/// What a client tries.
+/// An attempt of a client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Attempt<'a> {
-    /// To log in or to link, as an account if the payload names one.
+    /// To log in or link, with an account if the payload names one.
     LogIn(Option<&'a str>),
-    /// To get an account: by registering or anonymously.
+    /// To create an account, by registering or anonymously.
     Register,
     /// To redeem a token that was sent by mail.
     Redeem,
-    /// To get a mail sent to an account, or a function called for it.
+    /// To have a mail sent to an account, or a function called for it.
     Mail(&'a str),
 }
 
@@ -74,10 +74,10 @@ pub(crate) struct Limits {
     registrations: Limiter,
     mails: Limiter,
     mails_of_account: Limiter,
-    /// Keys are kept as hashes that nobody outside can foresee.
+    /// Keys are stored as hashes that outsiders cannot predict.
     hasher: RandomState,
     tries: AtomicU32,
-    /// When passwords were right that came with a request of their own, by account and address.
+    /// When passwords sent with single requests were correct, by account and address.
     right: Mutex<HashMap<u64, Instant>>,
 }
 
@@ -100,8 +100,8 @@ impl Limits {
         }
     }
 
-    /// Counts a try of a password that comes with a request, as those of the Data API have it: unless it was right from there a
-    /// while ago, for then nobody is guessing.
+    /// Counts an attempt with a password that is sent with a single request, as in the Data API, unless the same
+    /// password was correct from the same address a while ago: then nobody is guessing.
     pub(crate) fn check_password(
         &self,
         app: &str,
@@ -116,21 +116,21 @@ impl Limits {
         if is_known { Ok(()) } else { self.check(app, network, Attempt::LogIn(Some(account))) }
     }
 
-    /// Notes that a password was right.
+    /// Records that a password was correct.
     pub(crate) fn password_was_right(&self, app: &str, network: IpAddr, account: &str, password: &str) {
         let key = self.hasher.hash_one((app, network, account, password));
         let mut right = self.right.lock().unwrap_or_else(PoisonError::into_inner);
         if right.len() >= MAX_RIGHT {
             right.retain(|_, at| at.elapsed() < WINDOW);
         }
-        // Those who are forgotten here are counted again.
+        // Entries that are dropped here count as attempts again.
         if right.len() >= MAX_RIGHT {
             right.clear();
         }
         right.insert(key, Instant::now());
     }
 
-    /// Counts a try in an application from a network.
+    /// Counts an attempt in an application from a network.
     pub(crate) fn check(&self, app: &str, network: IpAddr, attempt: Attempt<'_>) -> Result<(), Failure> {
         self.sweep();
         let from = self.hasher.hash_one(network);
@@ -202,7 +202,7 @@ mod tests {
         assert!(ask(ken, "right"));
         limits.password_was_right("app", ken, "ken@example.com", "right");
         assert!((0..1000).all(|_| ask(ken, "right")));
-        // Neither a wrong one from there nor the right one from elsewhere is known.
+        // Neither a wrong password from there nor the correct one from elsewhere is known.
         assert!((0..100).filter(|_| ask(ken, "wrong")).count() < 10);
         assert_eq!((0..100).filter(|_| ask(eve, "right")).count(), 10);
         assert!(ask(ken, "right"));

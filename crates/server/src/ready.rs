@@ -7,15 +7,15 @@ use portcullis_service::client::{ClientError, ErrorClass};
 use crate::applications::State;
 use crate::reply::{Reply, empty};
 
-/// How long the stores may take to say that they are there.
+/// How long the stores may take to respond.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The process answers.
+/// The process responds.
 pub(crate) async fn health() -> StatusCode {
     StatusCode::OK
 }
 
-/// The stores of every application answer, too.
+/// The stores of every application respond as well.
 pub(crate) async fn ready(Extract(state): Extract<State>) -> Reply {
     let asked = async {
         for application in state.all() {

@@ -1,5 +1,5 @@
-//! What is written of a reply. Clients compare the type of JSON replies for equality, and take an empty reply for none only if it has
-//! no type at all.
+//! Writes replies. Clients compare the content type of JSON replies for equality, and treat an empty reply as no value
+//! only if it has no content type at all.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -48,11 +48,12 @@ pub(crate) fn empty(status: StatusCode) -> Response {
     status.into_response()
 }
 
-/// Headers that belong to the connection, of which a function knows nothing.
+/// Headers that concern the connection, which functions cannot set.
 const CONNECTION: [HeaderName; 5] =
     [header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::UPGRADE, header::TRAILER];
 
-/// The answer of an endpoint, or of the Data API. What of its headers is none is left out; a status that ends no exchange is a failure.
+/// The response of an endpoint or the Data API. Invalid headers are dropped; a status that does not complete a request
+/// is an error.
 pub(crate) fn http_reply(reply: HttpReply) -> Response {
     let status = StatusCode::from_u16(reply.status).ok().filter(|status| !status.is_informational());
     let Some(status) = status else {
@@ -72,7 +73,7 @@ pub(crate) fn http_reply(reply: HttpReply) -> Response {
     response
 }
 
-/// A failure on its way out.
+/// An error to be sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     pub(crate) error: Arc<ClientError>,
@@ -92,11 +93,11 @@ impl From<ClientError> for Failure {
     }
 }
 
-/// What a request ends in.
+/// How a request ends.
 pub(crate) type Reply = Result<Response, Failure>;
 
 impl IntoResponse for Failure {
-    /// The status; the body is written where the request's id is known.
+    /// The status; the body is written later, when the request id is known.
     fn into_response(self) -> Response {
         let status = match self.error.class {
             ErrorClass::BadRequest => StatusCode::BAD_REQUEST,
@@ -118,7 +119,7 @@ impl IntoResponse for Failure {
     }
 }
 
-/// The body of a failure. `link` is where its request can be looked up.
+/// The body of an error. `link` leads to the log of its request.
 pub(crate) fn error_body(message: &str, code: Option<ErrorCode>, link: &str) -> Value {
     let mut body = json!({ "error": message });
     if let Value::Object(members) = &mut body {
@@ -138,7 +139,7 @@ pub(crate) async fn unknown_path() -> Response {
     plain(StatusCode::NOT_FOUND)
 }
 
-/// A failure that its status says all about.
+/// An error that its status fully describes.
 fn plain(status: StatusCode) -> Response {
     status.into_response()
 }
@@ -161,7 +162,7 @@ pub(crate) async fn no_sync() -> Response {
     not_served("device sync is not served")
 }
 
-/// A request that ended in a panic, of which the client learns nothing.
+/// A request that ended in a panic; the client gets no details.
 pub(crate) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     Failure::from(ClientError::internal("a request panicked")).into_response()
 }

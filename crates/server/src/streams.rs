@@ -1,4 +1,4 @@
-//! How many streams and connections may be open, in all and for one address, and how streams end with the server.
+//! Limits on open streams and connections, in total and for one address, and the end of streams at shutdown.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-/// How many streams may be open.
+/// The most open streams.
 const STREAMS: usize = 20_000;
 
-/// How many things may be open at once: in all, and for one network.
+/// The most concurrent items, in total and for one network.
 pub(crate) struct Open {
     most: usize,
     most_of_network: usize,
@@ -22,7 +22,7 @@ struct Counts {
     of_network: HashMap<IpAddr, usize>,
 }
 
-/// One thing that is open, until it is dropped.
+/// One open item, until it is dropped.
 pub(crate) struct Opened {
     open: Arc<Open>,
     network: IpAddr,
@@ -33,7 +33,8 @@ impl Open {
         Arc::new(Self { most, most_of_network, counts: Mutex::default() })
     }
 
-    /// Opens one more, if that is not too many. The machine itself, from which a proxy may ask for everybody, has no limit of its own.
+    /// Opens another item, within the limits. The loopback address, from which a proxy may act for many clients, has no
+    /// limit of its own.
     pub(crate) fn take(self: &Arc<Self>, network: IpAddr) -> Option<Opened> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let of_network = counts.of_network.get(&network).copied().unwrap_or(0);
@@ -75,7 +76,7 @@ impl Streams {
         self.open.take(network)
     }
 
-    /// Becomes true when the streams are to end.
+    /// Becomes true when streams must end.
     pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
         self.stopping.subscribe()
     }

@@ -1,4 +1,4 @@
-//! TLS with a certificate from files, which are read again when they change.
+//! TLS with a certificate from files, which are reloaded when they change.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
 use tokio_rustls::TlsAcceptor;
 
-/// How often the files are looked at.
+/// How often the files are checked.
 const PERIOD: Duration = Duration::from_secs(2);
 
 /// A certificate with its key.
@@ -23,26 +23,26 @@ struct Inner {
     config: RwLock<Arc<ServerConfig>>,
 }
 
-/// Why TLS cannot be spoken.
+/// Why TLS cannot be set up.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// A file has no PEM text of this kind.
+    /// A file contains no PEM section of this kind.
     #[error("cannot read the {what} `{}`: {error}", path.display())]
     File {
-        /// What the file is to hold.
+        /// What the file should contain.
         what: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         error: pem::Error,
     },
-    /// The key is of another certificate, or neither can be used.
+    /// The key does not match the certificate, or one of them cannot be used.
     #[error("cannot use the certificate `{}`: {error}", path.display())]
     Certificate {
         /// The file of the certificate.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         error: rustls::Error,
     },
 }
@@ -61,7 +61,7 @@ impl Tls {
         TlsAcceptor::from(Arc::clone(&self.0.config.read().unwrap_or_else(PoisonError::into_inner)))
     }
 
-    /// Reads the files again whenever they have changed. New files that cannot be used leave the old certificate in place.
+    /// Reloads the files whenever they change. If the new files cannot be used, the old certificate stays in use.
     pub(crate) async fn keep_fresh(self) {
         let mut seen = self.modified();
         loop {

@@ -1,4 +1,4 @@
-//! Passwords that come with requests to endpoints and to the Data API.
+//! Passwords sent with requests to endpoints and the Data API.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +14,7 @@ pub(crate) struct PasswordTries<'a> {
     state: &'a State,
     app: &'a str,
     client: &'a Client,
-    /// In how many seconds the client may try again, where it was refused; else 0.
+    /// The number of seconds after which a rejected client may retry; otherwise 0.
     retry_after: AtomicU64,
 }
 
@@ -23,7 +23,7 @@ impl<'a> PasswordTries<'a> {
         Self { state, app, client, retry_after: AtomicU64::new(0) }
     }
 
-    /// What is told of a failure of the request.
+    /// The error of the request.
     pub(crate) fn failure(&self, error: ClientError) -> Failure {
         let wait = self.retry_after.load(Ordering::Relaxed);
         Failure { error: Arc::new(error), retry_after: (wait > 0).then_some(wait) }

@@ -34,7 +34,7 @@ pub enum ServiceError {
     SameId(String),
     /// The application has no id.
     #[error(
-        "the application in `{}` has no id, by which its users are told from those of other applications: write `app_id` or \
+        "the application in `{}` has no ID, which keeps its users apart from those of other applications: write `app_id` or \
          `name` into its own file (realm_config.json)", .0.display()
     )]
     NoId(PathBuf),

@@ -61,7 +61,8 @@ pub(super) struct Args {
     /// An application directory; repeatable
     #[arg(long = "app", value_name = "DIR", default_value = ".")]
     apps: Vec<PathBuf>,
-    /// Where users and documents are: a MongoDB URI or the path of an embedded store (default: the --state directory)
+    /// Where users and documents are stored: a MongoDB URI or the path of an embedded store (default: the --state
+    /// directory)
     #[arg(long, value_name = "URI|FILE", env = "PORTCULLIS_STORE", hide_env_values = true)]
     store: Option<String>,
     /// The address to listen on
@@ -70,10 +71,10 @@ pub(super) struct Args {
     /// The address under which clients reach the server: `https://example.com`
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
-    /// Load the applications again when their files change; if one has errors, the old ones stay
+    /// Reload the applications when their files change; if one has errors, the old ones stay in use
     #[arg(long)]
     watch: bool,
-    /// Whether MongoDB collections with rules are made to keep pre-images, which `watch` needs for updates and deletions
+    /// Whether to enable pre-images for MongoDB collections with rules, which `watch` needs for updates and deletions
     #[arg(long, value_name = "on|off", default_value = "on", value_parser = ["on", "off"])]
     pre_images: String,
     /// A file with these options (default: `portcullis.toml`, if there is one)
@@ -91,7 +92,8 @@ pub(super) struct Args {
     /// File with a signing key for tokens, at least 32 bytes; repeatable: the first key signs, all keys verify
     #[arg(long = "signing-key", value_name = "FILE")]
     signing_keys: Vec<PathBuf>,
-    /// Answer AuthZEN requests of whoever shows the key in this file: `ID=FILE`, or `FILE` if one application is served; repeatable
+    /// Answer AuthZEN requests that carry the key in this file: `ID=FILE`, or `FILE` if one application is served;
+    /// repeatable
     #[arg(long = "authzen-key", value_name = "[ID=]FILE")]
     authzen_keys: Vec<String>,
     /// Let a `custom-token` login take over the imported user whom this claim names, by ID or by verified e-mail address;
@@ -112,22 +114,22 @@ pub(super) struct Args {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Exposure")]
 struct ExposureArgs {
-    /// The server's certificate chain, PEM; it is read again when it changes
+    /// The server's certificate chain, PEM; reloaded when it changes
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
     /// The private key of the certificate, PEM
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Listen without TLS on an address that other machines reach, as behind a proxy
+    /// Allow plain HTTP on an address that other machines can reach, for use behind a TLS proxy
     #[arg(long)]
     allow_http: bool,
-    /// A proxy, or a network of them, whose `X-Forwarded-*` headers count; repeatable: `10.0.0.0/8`
+    /// A proxy, or a network of proxies, whose `X-Forwarded-*` headers are trusted; repeatable: `10.0.0.0/8`
     #[arg(long = "trusted-proxy", value_name = "ADDRESS", value_parser = network)]
     trusted_proxies: Vec<IpNet>,
     /// Whether logins, registrations and mails are limited by address and account
     #[arg(long, value_name = "on|off", default_value = "on", value_parser = ["on", "off"])]
     rate_limits: String,
-    /// Tell callers of endpoints how a function failed, which else only the log says: for development
+    /// Show callers of endpoints why a function failed, for development (default: only the log does)
     #[arg(long)]
     show_function_errors: bool,
 }
@@ -147,7 +149,7 @@ struct MailArgs {
     /// The language of mails
     #[arg(long, value_name = "LANGUAGE", default_value = "en", value_parser = LANGUAGES)]
     mail_language: String,
-    /// A folder with texts of one's own: `confirm.txt`, `confirm.html`, `reset.txt`, `reset.html`
+    /// A folder with custom texts: `confirm.txt`, `confirm.html`, `reset.txt`, `reset.html`
     #[arg(long, value_name = "DIR")]
     mail_texts: Option<PathBuf>,
 }
@@ -161,7 +163,7 @@ struct ObservationArgs {
     /// How the log is written to standard error
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
-    /// What is logged: error, warn, info (each request), debug
+    /// Log level: error, warn, info (each request), debug
     #[arg(long, value_name = "LEVEL", env = "PORTCULLIS_LOG", default_value = "info")]
     log: Level,
     /// How many days `portcullis logs` can show calls of functions, from `logs` in the --state directory; 0: none are kept

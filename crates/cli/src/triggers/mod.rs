@@ -42,7 +42,7 @@ enum Command {
     Run(run::Run),
 }
 
-/// Print every trigger: whether it runs, what came of it, and why it does not run
+/// Print every trigger: its state, its runs and failures, and why it does not run
 #[derive(Debug, clap::Args)]
 struct List {
     #[command(flatten)]
@@ -51,7 +51,7 @@ struct List {
     stores: AccountStoreArgs,
 }
 
-/// Stop a trigger; whoever runs it lets end what has begun
+/// Pause a trigger; functions that have begun are completed
 #[derive(Debug, clap::Args)]
 struct Pause {
     /// The name of the trigger
@@ -63,13 +63,13 @@ struct Pause {
     stores: AccountStoreArgs,
 }
 
-/// Let a paused or suspended trigger go on where it stood
+/// Resume a paused or suspended trigger where it stopped
 #[derive(Debug, clap::Args)]
 struct Resume {
     /// The name of the trigger
     #[arg(value_name = "NAME")]
     name: String,
-    /// Go on from now: changes and times until then are passed over
+    /// Resume from now, skipping earlier changes and scheduled times
     #[arg(long)]
     from_now: bool,
     #[command(flatten)]

@@ -67,7 +67,7 @@ Examples:
 
 The user's sessions end, and the user's API keys are disabled: whoever knew the old password may have made them.";
 
-/// Set the password of an e-mail address, which is confirmed by that, and end the user's sessions
+/// Set the password of an e-mail address, confirm the address, and end the user's sessions
 #[derive(Debug, clap::Args)]
 #[command(after_help = PASSWORD_EXAMPLES)]
 pub(super) struct SetPassword {

@@ -9,7 +9,7 @@ use crate::trouble::Trouble;
 /// How a password is given: never as an argument, which other users of the machine can see.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct PasswordArgs {
-    /// File with the password, `-` for standard input (default: ask on a terminal, else standard input)
+    /// File with the password, `-` for standard input (default: prompt on a terminal, otherwise read standard input)
     #[arg(long, value_name = "FILE|-")]
     password_file: Option<PathBuf>,
 }

@@ -63,7 +63,7 @@ pub(crate) fn decode(token: &str, key: &str, accepted: &[String], now: i64) -> R
     let head: Value = serde_json::from_str(&header).map_err(|_| malformed())?;
     let name = head.get("alg").and_then(Value::as_str).ok_or_else(malformed)?;
     let algorithm = algorithm(name)?;
-    // Or a public key would be taken for the secret of an HMAC.
+    // Otherwise a public key could be used as an HMAC secret.
     let is_pem = key.contains("-----BEGIN");
     if matches!(algorithm, Algorithm::Hmac(_)) == is_pem {
         return Err(CryptoError::new("the key does not belong to the signing method of the token"));

@@ -12,7 +12,7 @@ pub(crate) use digest::{hash, hmac};
 pub(crate) use jwt::{decode as jwt_decode, encode as jwt_encode};
 pub(crate) use rsa_signature::{sign, verify};
 
-/// Why nothing was computed. No message has a part of a key.
+/// Why a computation failed. No message contains any part of a key.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub(crate) struct CryptoError(pub(crate) String);

@@ -48,7 +48,8 @@ impl<'js> Bridge<'js> {
     }
 }
 
-/// An object of these fields alone. It has no prototype, so what code does to the prototypes of the engine does not change how it is read.
+/// An object with only these fields. It has no prototype, so code that changes the engine's prototypes cannot affect
+/// how it is read.
 pub(super) fn record<'js, const N: usize>(ctx: &Ctx<'js>, fields: [(&str, Value<'js>); N]) -> Result<Object<'js>> {
     let record = Object::new_proto(ctx.clone(), None)?;
     for (name, value) in fields {

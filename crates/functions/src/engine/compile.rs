@@ -1,8 +1,8 @@
 use rquickjs::context::EvalOptions;
 use rquickjs::{Ctx, Function, Result};
 
-/// What stands before a source, in its first line, so that the author's lines keep their numbers. Source: what App Services does was
-/// inferred from functions that declare `exports`, or the same names in several files.
+/// The text inserted before a source, on its first line, so that the author's line numbers stay correct. Source: what
+/// App Services does was inferred from functions that declare `exports`, or the same names in several files.
 pub(super) const PREFIX: &str = "(function (context, require, exports) { return function () {";
 
 /// The source of a function, as a function of what it sees.

@@ -16,8 +16,8 @@ use super::host_text::Bytes;
 pub(super) enum Undefined {
     /// [`Bson::Undefined`]: in results.
     Keep,
-    /// An error: in filters, where to leave a condition out would match more. For the same reason every object is one that is neither
-    /// plain nor a value of BSON: most have no fields of their own, and `{}` matches everything.
+    /// An error: in filters, where leaving out a condition would match more. For the same reason, so is every object
+    /// that is neither plain nor a BSON value: most have no fields of their own, and `{}` matches everything.
     Refuse,
     /// Null: in documents that are written, as drivers do.
     Null,
@@ -26,13 +26,13 @@ pub(super) enum Undefined {
     Pass,
 }
 
-/// What an element of an array costs.
+/// The memory charged for an array element.
 const ELEMENT: usize = size_of::<Bson>();
 
 /// What a field costs beside its name: its value, the name's owner, and its place in the index of the document.
 const FIELD: usize = ELEMENT + size_of::<String>() + 4 * size_of::<usize>();
 
-/// How deep values may nest, as in MongoDB.
+/// The deepest nesting of values, as in MongoDB.
 pub(super) const MAX_DEPTH: usize = 100;
 
 /// What makes values for outside.
@@ -241,7 +241,8 @@ impl<'b, 'js> Encoder<'b, 'js> {
     }
 
     pub(super) fn array(&self, array: &Array<'js>, place: &str, depth: usize) -> Result<Vec<Bson>> {
-        // A length is only a number: it is paid for before anything is made. `Array::len` panics where it has more than 31 bits.
+        // A length is only a number, so memory is charged before anything is allocated. `Array::len` panics if it has
+        // more than 31 bits.
         let length: f64 = array.as_object().get("length")?;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the engine keeps 32 bits")]
         let length = length as usize;

@@ -1,4 +1,4 @@
-//! What was thrown, as clients are told, and where.
+//! Describes what was thrown, as shown to clients, and where.
 
 use rquickjs::{Ctx, Value};
 
@@ -26,7 +26,7 @@ pub(super) fn describe<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> (String
     let message = match message(bridge, value) {
         Ok(message) => message,
         Err(_) => {
-            // What was thrown throws when it is looked at.
+            // The thrown value itself throws when it is inspected.
             let _ = bridge.ctx.catch();
             "Error: the error cannot be shown".to_owned()
         }
@@ -59,7 +59,7 @@ fn message<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> rquickjs::Result<St
     Ok(thrown.into_relaxed_extjson().to_string())
 }
 
-/// The engine's words as those that clients know.
+/// Translates the engine's messages into those that clients know.
 ///
 /// Source: `ReferenceError: 'unknown' is not defined` and `TypeError: Cannot access member 'db' of undefined` were seen.
 fn as_documented(name: &str, message: String) -> String {

@@ -140,7 +140,7 @@ fn add_functions<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Re
         rights_by(&state, &bridge, &name, &answer)
     });
     function!(ctx, host, slot, "wait", |state, bridge, value: Value<'js>| {
-        // A promise is asked for its own result: its `then` may have been replaced.
+        // The promise's own result is read: its `then` may have been replaced.
         let Some(promise) = value.as_promise() else { return Ok(value) };
         drive::until(&state, &bridge, promise)?;
         match promise.result::<Value<'js>>() {
@@ -176,7 +176,7 @@ fn add_functions<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Re
     Ok(())
 }
 
-/// The script that says who runs a function. A function without one has none to ask, whatever code says.
+/// The script that determines the user of a function. A function without one has none, whatever the code claims.
 fn script<'e>(bridge: &Bridge<'_>, entry: &'e Entry) -> Result<&'e str> {
     match &entry.run_as {
         RunAs::Script(script) => Ok(script),
@@ -184,7 +184,7 @@ fn script<'e>(bridge: &Bridge<'_>, entry: &'e Entry) -> Result<&'e str> {
     }
 }
 
-/// Under which rights `functions.execute` runs a callee; `None` where its script must say so first.
+/// The rights with which `functions.execute` runs a callee; `None` if its script must be run first.
 fn enter<'js>(state: &CallState, bridge: &Bridge<'js>, rights: u32, name: &str) -> Result<Option<u32>> {
     let ctx = &bridge.ctx;
     let shared = &state.shared;
@@ -205,14 +205,14 @@ fn enter<'js>(state: &CallState, bridge: &Bridge<'js>, rights: u32, name: &str) 
     }
 }
 
-/// The rights of a user by id. The engine stands still meanwhile.
+/// The rights of the user with this id. The engine is idle meanwhile.
 fn user_rights<'js>(state: &CallState, bridge: &Bridge<'js>, name: &str, id: &str) -> Result<u32> {
     let refused = || Exception::throw_message(&bridge.ctx, &format!("function \"{name}\" cannot run as configured"));
     let found = state.stand_still(state.shared.user_rights(id));
     Ok(state.add_rights(found.and_then(std::result::Result::ok).ok_or_else(refused)?))
 }
 
-/// The rights that the answer of a function's script means.
+/// The rights that the result of a function's script stands for.
 fn rights_by<'js>(state: &CallState, bridge: &Bridge<'js>, name: &str, answer: &Value<'js>) -> Result<u32> {
     let Some(entry) = state.shared.library.entry(name) else {
         return Err(Exception::throw_internal(&bridge.ctx, "the function is unknown"));
@@ -229,7 +229,7 @@ fn rights_by<'js>(state: &CallState, bridge: &Bridge<'js>, name: &str, answer: &
     }
 }
 
-/// `context.user`. Custom data that nobody looked up is left to the prelude.
+/// `context.user`. Custom data that was not looked up is left to the prelude.
 fn user_document(user: &User) -> Document {
     if user.kind == UserType::System {
         return doc! { "type": "system", "data": {}, "custom_data": {}, "identities": [] };

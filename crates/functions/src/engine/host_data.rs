@@ -1,4 +1,4 @@
-//! Functions of the host that begin something which ends later: data, transactions, requests, timers.
+//! Host functions that start asynchronous operations: data, transactions, requests, timers.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -81,7 +81,7 @@ fn bound(arguments: &mut Document) {
     let limit = match arguments.get("limit") {
         Some(Bson::Int64(limit)) => Some(*limit),
         Some(Bson::Int32(limit)) => Some(i64::from(*limit)),
-        // What is no whole number, the host refuses.
+        // The host rejects anything but a whole number.
         Some(Bson::Double(_)) => return,
         Some(Bson::Null) | None => None,
         Some(_) => return,
@@ -94,8 +94,8 @@ fn bound(arguments: &mut Document) {
     arguments.insert("limit", limit);
 }
 
-/// The arguments of an action, and how many bytes they have. What conditions say of `undefined` is an error: to leave it out would match
-/// more than was meant. In documents that are written it is null, as drivers do.
+/// The arguments of an action, and their size in bytes. `undefined` in conditions is an error: leaving it out would
+/// match more than intended. In written documents it becomes null, as in MongoDB's drivers.
 fn arguments<'js>(state: &CallState, bridge: &Bridge<'js>, given: &Object<'js>) -> Result<(Document, usize)> {
     let room = state.shared.options.memory / 4;
     let strict = Encoder::new(bridge, Undefined::Refuse, room)?;
@@ -222,7 +222,8 @@ fn add_others<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Resul
         sender.allow(&request).map_err(|error| failed(error.to_string()))?;
         let turns = Arc::clone(&state.requests);
         state.begin(&ctx, bson_size(&document), async move {
-            // A response is held until it is in the engine, so only as many are on their way as there is memory for.
+            // A response is held until it is in the engine, so the number of requests in flight is limited by the
+            // available memory.
             let _turn = turns.acquire_owned().await;
             match sender.shared.http.send(request, |next| sender.allow(next)).await {
                 Ok(response) => Outcome::Value(Bson::Document(response)),
@@ -237,7 +238,7 @@ fn add_others<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Resul
     host.set("http", Function::new(ctx.clone(), http)?)
 }
 
-/// Who sends a request: a service under its rules for a user, or `context.http`, which has none.
+/// The sender of a request: a service, under its rules for a user, or `context.http`, which has no rules.
 struct Sender {
     shared: Arc<Shared>,
     service: Option<String>,
@@ -245,7 +246,7 @@ struct Sender {
 }
 
 impl Sender {
-    /// Whether the rules allow a request: asked before each is sent, those of redirects too.
+    /// Whether the rules allow a request. Checked before each one is sent, including redirects.
     fn allow(&self, request: &OutgoingRequest) -> std::result::Result<(), HttpError> {
         let Some(service) = &self.service else { return Ok(()) };
         if self.shared.may_send(service, request.action(), request.arguments(), &self.user) {

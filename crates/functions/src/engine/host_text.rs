@@ -9,7 +9,7 @@ use rquickjs::{Ctx, Exception, FromJs, Function, IntoJs, Object, Result, TypedAr
 use super::bridge::record;
 use crate::crypto::{self, CryptoError, Direction};
 
-/// Bytes of the engine, which the prelude hands over as base64: to read them where they lie would be unsafe.
+/// Bytes from the engine, which the prelude passes as base64: reading them in place would be unsafe.
 pub(super) struct Bytes(pub(super) Vec<u8>);
 
 impl<'js> FromJs<'js> for Bytes {

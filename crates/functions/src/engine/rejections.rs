@@ -1,6 +1,6 @@
 use rquickjs::{Ctx, Persistent, Value};
 
-/// The promises that were rejected and that nobody handles.
+/// The rejected promises without a handler.
 #[derive(Default)]
 pub(super) struct Rejections {
     promises: Vec<(Persistent<Value<'static>>, Persistent<Value<'static>>)>,
@@ -8,7 +8,7 @@ pub(super) struct Rejections {
     overflown: bool,
 }
 
-/// How many are kept; a call that has more fails anyway.
+/// The most that are kept; a call with more fails in any case.
 const MAX: usize = 10_000;
 
 impl Rejections {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
-/// When a call ends whether it wants or not.
+/// When a call is ended by force.
 #[derive(Clone)]
 pub(crate) struct Stop {
     pub(crate) deadline: Instant,
@@ -17,7 +17,7 @@ impl Stop {
         Self { deadline, cancelled: Arc::default(), notify: Arc::default() }
     }
 
-    /// Ends the call: nobody waits for it any more.
+    /// Ends the call, since nobody waits for it any more.
     pub(crate) fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
         self.notify.notify_one();

@@ -2,7 +2,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// Whether an address is one of the public internet.
+/// Whether an address is on the public internet.
 pub(super) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -31,7 +31,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let segments = address.segments();
     let [first, second, ..] = segments;
-    // An IPv4 address in other clothes: mapped, compatible, by NAT64, 6to4 or Teredo.
+    // An IPv4 address embedded in an IPv6 address: mapped, compatible, NAT64, 6to4 or Teredo.
     let [.., high, low] = segments;
     let inner = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     if address.to_ipv4_mapped().is_some_and(|inner| !is_public_v4(inner)) {
@@ -53,7 +53,8 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     is_mapped || global
 }
 
-/// Resolves names, and leaves out addresses that are not public. What is connected to is what was checked.
+/// Resolves names and drops addresses that are not public. Connections are made to exactly the addresses that were
+/// checked.
 pub(super) struct PublicResolver;
 
 impl Resolve for PublicResolver {

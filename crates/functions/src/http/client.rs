@@ -42,7 +42,7 @@ impl HttpClient {
         self.client.get_or_init(|| build(self.private_addresses)).clone()
     }
 
-    /// Sends a request, and what it is redirected to if that is wanted and allowed. Answers the object that functions see.
+    /// Sends a request, and follows redirects if requested and allowed. Returns the object that functions see.
     pub(crate) async fn send(
         &self,
         request: OutgoingRequest,
@@ -65,7 +65,7 @@ impl HttpClient {
                 return Err(HttpError::new("it redirects to an address that is not one of http or https"));
             }
             if request.url.origin() != next.origin() {
-                // Credentials are for who they were given to.
+                // Credentials are only for the origin that they were given for.
                 request.credentials = None;
                 request.headers.retain(|(name, _)| {
                     !["authorization", "cookie", "proxy-authorization"].contains(&name.to_ascii_lowercase().as_str())
@@ -88,7 +88,7 @@ impl HttpClient {
         Err(HttpError::new("too many redirects"))
     }
 
-    /// One request, twice where a challenge has to be answered.
+    /// Sends one request, and once more if there is a challenge.
     async fn one(&self, client: &Client, request: &OutgoingRequest) -> Result<Response, HttpError> {
         self.check(&request.url)?;
         let response = self.once(client, request, None).await?;
@@ -141,7 +141,7 @@ impl HttpClient {
         builder.send().await.map_err(|error| HttpError::new(reason(&error.without_url())))
     }
 
-    /// A resolver never sees addresses that stand in the URL themselves.
+    /// IP addresses in URLs do not pass through the resolver.
     fn check(&self, url: &Url) -> Result<(), HttpError> {
         if self.private_addresses {
             return Ok(());
@@ -240,7 +240,7 @@ fn build(private_addresses: bool) -> Result<Client, HttpError> {
     builder.build().map_err(|error| unavailable(reason(&error)))
 }
 
-/// The innermost reason, which says most.
+/// The innermost cause, which is the most specific.
 fn reason(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "the request timed out".to_owned();

@@ -22,10 +22,10 @@ pub(crate) use node_modules::{Resolution, own_source, unavailable};
 pub(crate) use packages::Packages;
 pub(crate) use tokens::{Token, tokens};
 
-/// What is wrong with a function, as far as its files show.
+/// A problem of a function that its files show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The function that cannot run because of it; empty where it is about no single one.
+    /// The function that cannot run because of it; empty if it concerns no single function.
     pub function: String,
     /// The file, relative to the application directory.
     pub file: String,
@@ -43,15 +43,15 @@ pub struct Library {
     problems: Vec<Problem>,
 }
 
-/// How large one source may be: 4 MiB.
+/// The most bytes of one source: 4 MiB.
 const MAX_SOURCE: u64 = 4 * 1024 * 1024;
 
-/// How large all sources may be together: 64 MiB.
+/// The most bytes of all sources together: 64 MiB.
 const MAX_SOURCES: u64 = 64 * 1024 * 1024;
 
 impl Library {
-    /// Reads the sources and packages of an application. What is wrong with them becomes one of [`problems`](Self::problems), and the
-    /// function that has it cannot be called.
+    /// Reads the sources and packages of an application. Errors become [`problems`](Self::problems), and the functions
+    /// that have them cannot be called.
     #[must_use]
     pub fn load(app: &App) -> Self {
         let mut library = Self::default();
@@ -80,7 +80,7 @@ impl Library {
         library
     }
 
-    /// What is wrong.
+    /// The problems found.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems
@@ -109,7 +109,8 @@ impl Library {
         self.entries.keys().map(String::as_str).filter(|name| !is_internal(name))
     }
 
-    /// The name under which the code of an incoming webhook is called. No function has such a name, and no client may call it.
+    /// The name under which the code of an incoming webhook is called. No function can have such a name, and clients
+    /// cannot call it.
     #[must_use]
     pub fn webhook(service: &str, name: &str) -> String {
         format!("{WEBHOOK}{service}/{name}")

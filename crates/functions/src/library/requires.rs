@@ -1,4 +1,4 @@
-//! Which modules a source asks for, and which of them there are not.
+//! Which modules a source requires, and which of them do not exist.
 
 use std::collections::HashSet;
 
@@ -16,7 +16,7 @@ pub(super) struct Found {
 /// How many files of packages one function may reach.
 const MAX_REACHED: usize = 5000;
 
-/// Everything that the source of a function, or a package that it reaches, asks for and that is not there.
+/// All missing modules that the source of a function, or a package that it uses, requires.
 pub(super) fn search(file: &str, source: &str, packages: &Packages) -> Vec<Found> {
     let mut found = Vec::new();
     let mut reached = HashSet::new();

@@ -3,13 +3,13 @@ use std::time::{Duration, Instant};
 use rquickjs::context::EvalOptions;
 use rquickjs::{CatchResultExt, CaughtError, Context, Runtime, Value};
 
-/// Why a source is no script.
+/// Why a source is not a script.
 pub(super) struct SyntaxError {
     pub(super) line: Option<u32>,
     pub(super) message: String,
 }
 
-/// Whether a source is a script of its own. So it cannot end the function that it is wrapped into.
+/// Checks that a source is a complete script, so that it cannot close the function that it is wrapped in.
 pub(super) fn check(file: &str, source: &str) -> Result<(), SyntaxError> {
     let engine = |_| SyntaxError { line: None, message: "the engine cannot be started".into() };
     let runtime = Runtime::new().map_err(engine)?;

@@ -1,4 +1,5 @@
-//! The words of a source, as far as they tell which modules it asks for. It is no parser: the engine has one.
+//! The tokens of a source, as far as needed to find the modules that it requires. This is not a parser; the engine has
+//! one.
 
 /// A word, a literal string, or a sign.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -27,7 +27,7 @@ pub enum ConnectError {
     )]
     Unreadable,
     /// `mongodb+srv://…`, and the records that name the servers are not found.
-    #[error("the DNS records that the connection string's `mongodb+srv` address stands for cannot be resolved")]
+    #[error("the DNS records of the connection string's `mongodb+srv` address cannot be resolved")]
     Dns,
     /// `tlsCAFile=…` names no certificate, or the like.
     #[error("the TLS settings of the connection string cannot be used: check the files that it names")]
