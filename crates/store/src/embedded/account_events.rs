@@ -8,7 +8,8 @@ use crate::trigger_records::{event_from_record, event_to_record};
 use portcullis::auth::ProviderType;
 use portcullis::future::BoxFuture;
 use portcullis::store::{
-    Account, AccountEvent, AccountEvents, AccountState, Identity, Removed, StoreError, Telling, UsersError, WaitingEvent,
+    Account, AccountEvent, AccountEvents, AccountState, Identity, Removed, StoreError, Telling, UsersError,
+    WaitingEvent,
 };
 
 /// By application, trigger and number the event, as BSON.
