@@ -74,7 +74,10 @@ impl Accounts {
     /// The store cannot be asked.
     pub async fn remove_identity(&self, provider_type: ProviderType, id: &str) -> Result<Option<Removed>, LoginError> {
         let removed = match &self.announcer {
-            Some(announcer) => announcer.remove_identity(provider_type, id).await?,
+            Some(announcer) => {
+                let owner = self.users.owner(provider_type, id).await?;
+                announcer.remove_identity(provider_type, id, owner.as_deref()).await?
+            }
             None => self.users.remove_identity(provider_type, id).await?,
         };
         if let Some(Removed::WithUser(user_id)) = &removed {

@@ -4,7 +4,9 @@ use bson::{DateTime, doc};
 
 use crate::auth::ProviderType;
 use crate::clock::{Clock, SystemClock};
-use crate::store::{Account, AccountEvent, AccountEvents, AccountState, Identity, Removed, StoreError, UsersError};
+use crate::store::{
+    Account, AccountEvent, AccountEvents, AccountState, CustomDataStore, Identity, Removed, StoreError, UsersError,
+};
 use crate::trigger::{AuthenticationTrigger, Operation};
 use crate::user::{CustomData, User};
 
@@ -18,13 +20,14 @@ pub struct Announcer {
     events: Arc<dyn AccountEvents>,
     triggers: Arc<[(String, AuthenticationTrigger)]>,
     clock: Arc<dyn Clock>,
+    custom_data: Option<Arc<dyn CustomDataStore>>,
 }
 
 impl Announcer {
     /// Tells these triggers, each with its name.
     #[must_use]
     pub fn new(events: Arc<dyn AccountEvents>, triggers: Vec<(String, AuthenticationTrigger)>) -> Self {
-        Self { events, triggers: triggers.into(), clock: Arc::new(SystemClock) }
+        Self { events, triggers: triggers.into(), clock: Arc::new(SystemClock), custom_data: None }
     }
 
     /// Reads the time here.
@@ -32,6 +35,25 @@ impl Announcer {
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
+    }
+
+    /// Looks up here the custom data of users who are created or deleted.
+    #[must_use]
+    pub fn with_custom_data(mut self, store: Arc<dyn CustomDataStore>) -> Self {
+        self.custom_data = Some(store);
+        self
+    }
+
+    /// The custom data of a user for an event, if a trigger wants it. Neither a login nor a deletion fails for want of them.
+    async fn custom_data(&self, operation: Operation, user_id: &str) -> CustomData {
+        let is_wanted = |(_, trigger): &(String, AuthenticationTrigger)| trigger.operations.contains(&operation);
+        let Some(store) = self.custom_data.as_ref().filter(|_| self.triggers.iter().any(is_wanted)) else {
+            return CustomData::NotLoaded;
+        };
+        match store.find(user_id).await {
+            Ok(found) => bounded(found.document.map_or(CustomData::Absent, CustomData::Loaded)),
+            Err(_) => CustomData::NotLoaded,
+        }
     }
 
     /// What the triggers that want an operation are told of.
@@ -53,8 +75,9 @@ impl Announcer {
     /// Makes a pending user active, which is what creates the user: the first login has got so far.
     pub(super) async fn activate(&self, id: &str, provider: ProviderType) -> Result<(), UsersError> {
         let now = self.clock.now();
+        let custom_data = self.custom_data(Operation::Create, id).await;
         let telling =
-            |account: &Account| self.told(Operation::Create, &[provider], &account.to_user(CustomData::NotLoaded), now);
+            |account: &Account| self.told(Operation::Create, &[provider], &account.to_user(custom_data.clone()), now);
         self.events.activate(id, &telling).await
     }
 
@@ -65,11 +88,7 @@ impl Announcer {
         provider: ProviderType,
         user: &User,
     ) -> Result<bool, StoreError> {
-        let mut told = user.clone();
-        if matches!(&told.custom_data, CustomData::Loaded(data) if data.to_vec().map_or(true, |bytes| bytes.len() > MAX_CUSTOM_DATA))
-        {
-            told.custom_data = CustomData::NotLoaded;
-        }
+        let told = User { custom_data: bounded(user.custom_data.clone()), ..user.clone() };
         let events = self.told(Operation::Login, &[provider], &told, self.clock.now());
         // Nothing is written where nobody wants to know.
         if events.is_empty() { Ok(true) } else { self.events.logged_in(session_id, &events).await }
@@ -78,7 +97,8 @@ impl Announcer {
     /// Deletes a user, whose identities are returned. Of one who was never created nothing is told.
     pub(super) async fn delete(&self, id: &str) -> Result<Option<Vec<Identity>>, StoreError> {
         let now = self.clock.now();
-        self.events.delete(id, &|account| self.deleted(account, now)).await
+        let custom_data = self.custom_data(Operation::Delete, id).await;
+        self.events.delete(id, &|account| self.deleted(account, &custom_data, now)).await
     }
 
     /// Removes an identity from its user, and tells of the user if it was the only one.
@@ -86,13 +106,22 @@ impl Announcer {
         &self,
         provider_type: ProviderType,
         id: &str,
+        owner: Option<&str>,
     ) -> Result<Option<Removed>, StoreError> {
         let now = self.clock.now();
-        self.events.remove_identity(provider_type, id, &|account| self.deleted(account, now)).await
+        let custom_data = match owner {
+            Some(owner) => self.custom_data(Operation::Delete, owner).await,
+            None => CustomData::NotLoaded,
+        };
+        let telling = |account: &Account| {
+            let is_owner = owner == Some(account.id.as_str());
+            self.deleted(account, if is_owner { &custom_data } else { &CustomData::NotLoaded }, now)
+        };
+        self.events.remove_identity(provider_type, id, &telling).await
     }
 
     /// What is told of a user who is deleted.
-    fn deleted(&self, account: &Account, time: DateTime) -> Vec<AccountEvent> {
+    fn deleted(&self, account: &Account, custom_data: &CustomData, time: DateTime) -> Vec<AccountEvent> {
         if matches!(account.state, AccountState::Pending | AccountState::DisabledPending) {
             return Vec::new();
         }
@@ -102,6 +131,16 @@ impl Announcer {
                 providers.push(identity.provider_type);
             }
         }
-        self.told(Operation::Delete, &providers, &account.to_user(CustomData::NotLoaded), time)
+        self.told(Operation::Delete, &providers, &account.to_user(custom_data.clone()), time)
+    }
+}
+
+/// What an event has room for.
+fn bounded(custom_data: CustomData) -> CustomData {
+    match custom_data {
+        CustomData::Loaded(data) if data.to_vec().map_or(true, |bytes| bytes.len() > MAX_CUSTOM_DATA) => {
+            CustomData::NotLoaded
+        }
+        custom_data => custom_data,
     }
 }

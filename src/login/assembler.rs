@@ -41,6 +41,7 @@ impl UserAssembler {
     /// Sets the custom-data store.
     #[must_use]
     pub fn with_custom_data(mut self, store: Arc<dyn CustomDataStore>) -> Self {
+        self.accounts.announcer = self.accounts.announcer.map(|told| told.with_custom_data(Arc::clone(&store)));
         self.custom_data = Place::Store(store);
         self
     }

@@ -67,6 +67,10 @@ async fn the_last_login_is_one_login_behind() {
             "onLogin",
             r#""type": "AUTHENTICATION", "config": {"operation_type": "LOGIN", "providers": ["local-userpass"]}"#,
         ),
+        (
+            "onDelete",
+            r#""type": "AUTHENTICATION", "config": {"operation_type": "DELETE", "providers": ["local-userpass"]}"#,
+        ),
     ]);
     let store = Arc::new(Embedded::in_memory("app-abcde").unwrap());
     let documents = Arc::new(EmbeddedDocuments::in_memory().unwrap());
@@ -117,6 +121,7 @@ async fn the_last_login_is_one_login_behind() {
         assert_eq!(user.get_str("id").unwrap(), first.user.id);
         assert_eq!(user.get_document("data").unwrap(), &doc! { "email": "ada" });
         assert_eq!(user.get_array("identities").unwrap().len(), 1);
+        assert!(user.get_document("custom_data").is_ok(), "{operation}: {user}");
         assert!(event.get_datetime("time").is_ok());
     }
     let first_time = *events[1].get_datetime("time").unwrap();
@@ -143,8 +148,16 @@ async fn the_last_login_is_one_login_behind() {
     // The user of the event is the user of the token.
     let data = event.get_document("user").unwrap().get_document("custom_data").unwrap();
     assert_eq!(data.get_datetime("lastLogin").unwrap(), &first_time);
+
+    // A user who is deleted is told of as a whole, too.
+    authenticator.accounts().delete(&first.user.id).await.unwrap();
+    functions.wait(4).await;
+    let event = functions.events().pop().unwrap();
+    assert_eq!(event.get_str("operationType").unwrap(), "DELETE");
+    let data = event.get_document("user").unwrap().get_document("custom_data").unwrap();
+    assert!(*data.get_datetime("lastLogin").unwrap() >= first_time);
     runner.shut_down().await;
-    assert_eq!(functions.told().len(), 3, "{:?}", functions.told());
+    assert_eq!(functions.told().len(), 4, "{:?}", functions.told());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
