@@ -124,12 +124,12 @@ impl Embedded {
 
     async fn link_identity(&self, id: &str, identity: &Identity) -> Result<Account, UsersError> {
         self.change("cannot link the identity", id, |tables, mut account| {
+            if account.has_another(identity) {
+                return Ok(Err(UsersError::SecondIdentity(identity.provider_type)));
+            }
             if tables.owner(identity)?.is_some_and(|owner| owner != id) {
                 let Identity { provider_type, id, .. } = identity.clone();
                 return Ok(Err(UsersError::IdentityTaken { provider_type, id }));
-            }
-            if account.has_another(identity) {
-                return Ok(Err(UsersError::SecondIdentity(identity.provider_type)));
             }
             account.put_identity(identity);
             account.is_unclaimed = false;

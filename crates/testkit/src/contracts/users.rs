@@ -206,6 +206,9 @@ async fn a_user_has_one_address_with_a_password(users: Store) {
     // One that was not linked is free.
     let free = (0..8).map(|n| address(&format!("{n}@x"))).find(|one| !stored.identities.contains(one)).unwrap();
     assert_ne!(users.find_or_create(&free, at(1)).await.unwrap().id, ada.id);
+    // Whether somebody else has the address is not told.
+    let refused = users.link(&ada.id, &free).await.unwrap_err();
+    assert!(matches!(refused, UsersError::SecondIdentity(_)), "{refused}");
 }
 
 fn unclaimed(id: &str) -> Account {
