@@ -111,7 +111,7 @@ pub struct Denial {
     pub failure: Option<String>,
     /// The index of the write in the request, from 0, and its kind.
     pub write: Option<(usize, WriteKind)>,
-    /// Whether the schema of the collection refuses what the user wrote into a document all of which they may read, so that they may
+    /// Whether the schema refuses what the user wrote, by rules that show all of the document whatever stands in it: then the user may
     /// learn that it was the schema.
     pub is_schema_alone: bool,
 }

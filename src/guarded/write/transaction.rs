@@ -6,7 +6,7 @@ use bson::{Bson, Document, RawDocumentBuf, doc};
 use super::failure_report::{At, Standing};
 use super::prepare::{Prepared, Sought, Step};
 use super::request::{Moment, Write};
-use crate::access::{Buffer, Decision, Outcome, Reason};
+use crate::access::{Buffer, Decision, Outcome, Reason, Visible};
 use crate::eval::{EvalError, FunctionError};
 use crate::guarded::GuardedCollection;
 use crate::guarded::error::{Denial, GuardedError, LimitExceeded, WriteKind};
@@ -164,10 +164,9 @@ impl GuardedCollection<'_> {
         judged
     }
 
+    /// Whether the rules show all of a document, whatever stands in it.
     fn shows_whole(&self, document: &RawDocumentBuf) -> bool {
-        let mut buffer = Buffer::new();
-        let visible = self.guard.read_into(document, &mut buffer).allowed();
-        visible.is_some_and(|visible| visible.as_bytes() == document.as_bytes())
+        matches!(self.guard.read(document).allowed(), Some(Visible::Whole(_)))
     }
 }
 

@@ -18,6 +18,7 @@ mod killed;
 mod login;
 mod queries;
 mod racing;
+mod schema_refusals;
 mod stores;
 mod two_streams;
 mod two_worlds;
