@@ -11,8 +11,9 @@ pub(super) struct FreshnessArgs {
     fresh: Fresh,
 }
 
+/// A word for it.
 #[derive(Clone, Copy, Debug)]
-struct Fresh(Freshness);
+pub(super) struct Fresh(pub(super) Freshness);
 
 impl FromStr for Fresh {
     type Err = String;

@@ -34,6 +34,7 @@ pub(super) use self::settings_file::with_settings;
 use self::triggers::RunningTriggers;
 use super::Answer;
 use super::application::load_app;
+use super::freshness::Fresh;
 use super::output::{Output, note, plural};
 use super::secrets::SecretArgs;
 use super::stores::{clients, shut_down, store_place};
@@ -96,6 +97,10 @@ pub(super) struct Args {
     /// repeatable
     #[arg(long = "authzen-key", value_name = "[ID=]FILE")]
     authzen_keys: Vec<String>,
+    /// How old the user and the custom data may be that rules see: `snapshot` (as in the access token), `live` (looked up at each
+    /// request) or a number of seconds
+    #[arg(long, value_name = "snapshot|live|SECONDS", default_value = "snapshot")]
+    fresh: Fresh,
     /// Let a `custom-token` login take over the imported user whom this claim names, by ID or by verified e-mail address;
     /// repeatable
     #[arg(long, value_name = "id=CLAIM|email=CLAIM")]
@@ -344,7 +349,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
             None => None,
         };
         let (host, made) = Host::open(places, &place, args.mail()?).await?;
-        let host = host.with_takeover(args.claim_users_by.clone()).with_triggers();
+        let host = host.with_takeover(args.claim_users_by.clone()).with_freshness(args.fresh.0).with_triggers();
         let calls = args.call_log()?;
         let host = match &calls {
             Some(calls) => host.with_call_log(calls.clone()),

@@ -17,6 +17,7 @@ mod club;
 mod expressions;
 mod readme;
 mod said;
+mod serving;
 mod supplied;
 mod watch;
 mod words;

@@ -79,6 +79,7 @@ pub struct Host {
     stores: Stores,
     mail: MailSettings,
     takeover: Vec<ClaimUsersBy>,
+    freshness: Freshness,
     runs_triggers: bool,
     call_log: Option<CallLog>,
 }
@@ -95,7 +96,17 @@ impl Host {
     ) -> Result<(Self, Option<PathBuf>), ServiceError> {
         let (keys, made) = places.signing_keys(IfMissing::Create)?;
         let stores = Stores::open(&places, place).await?;
-        Ok((Self { places, keys, stores, mail, takeover: Vec::new(), runs_triggers: false, call_log: None }, made))
+        let host = Self {
+            places,
+            keys,
+            stores,
+            mail,
+            takeover: Vec::new(),
+            freshness: Freshness::default(),
+            runs_triggers: false,
+            call_log: None,
+        };
+        Ok((host, made))
     }
 
     /// Keeps what happens to users for the triggers of the applications, which whoever has the host runs:
@@ -115,6 +126,12 @@ impl Host {
     #[must_use]
     pub fn with_takeover(self, takeover: Vec<ClaimUsersBy>) -> Self {
         Self { takeover, ..self }
+    }
+
+    /// Lets the rules of requests see users and custom data that are at most so old; else, those of the access token.
+    #[must_use]
+    pub fn with_freshness(self, freshness: Freshness) -> Self {
+        Self { freshness, ..self }
     }
 
     /// Opens applications for their clients: all of them or none.
@@ -154,7 +171,7 @@ impl Host {
 
     fn application(&self, served: Served) -> Result<ClientApi, ServiceError> {
         let Served { app, secrets } = served;
-        let Self { places, keys, stores, mail, takeover, runs_triggers, call_log } = self;
+        let Self { places, keys, stores, mail, takeover, freshness, runs_triggers, call_log } = self;
         let id = places.id_of(&app)?.to_owned();
         let account_stores = stores.accounts(places, &id);
         let credentials = Arc::clone(&account_stores.credentials);
@@ -199,7 +216,7 @@ impl Host {
             mail_texts: mail.texts.clone(),
             changes: Some(stores.changes()),
             position_names: PositionNames::new(keys.clone(), id.as_str()),
-            freshness: Freshness::Snapshot,
+            freshness: *freshness,
             id,
             data,
             functions,
