@@ -45,8 +45,11 @@ fn lines(output: impl Read + Send + 'static) -> Receiver<String> {
 
 impl Serving {
     fn start(state: &State, app: &str, more: &[&str]) -> Self {
-        let store = state.path("data.redb");
-        let arguments = ["serve", "--app", app, "--store", &store, "--listen", "127.0.0.1:0"];
+        Self::on(state, &state.path("data.redb"), app, more)
+    }
+
+    fn on(state: &State, store: &str, app: &str, more: &[&str]) -> Self {
+        let arguments = ["serve", "--app", app, "--store", store, "--listen", "127.0.0.1:0"];
         let mut command = state.command(&[&arguments[..], more].concat());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let said = lines(child.stderr.take().unwrap());
@@ -202,7 +205,7 @@ fn a_mail_goes_to_the_mail_server_and_sets_a_password() {
         "{}",
         mail.data
     );
-    let line = serving.wait_for("a mail could not be sent");
+    let line = serving.wait_for("a mail could not be sent and is given up");
     assert!(line.contains("the address is none that mail can be sent to") && !line.contains("evil.example"), "{line}");
     assert!(received.try_recv().is_err(), "the other mail is sent to nobody");
     assert_eq!(serving.ask("POST", &format!("{PASSWORDS}/reset"), None, &link(&mail.data)).0, 200);
@@ -254,6 +257,22 @@ fn an_application_that_changes_for_the_worse_stays_as_it_was_and_says_so() {
     serving.wait_for("were loaded again");
     let (status, found) = serving.call(token, "find", "notes", &json!({}));
     assert_eq!((status, found), (200, json!([])));
+}
+
+#[test]
+fn a_server_whose_store_does_not_answer_is_alive_and_not_ready() {
+    let state = State::new("unready");
+    // Nobody listens there.
+    let store = "mongodb://ken:hunter2@127.0.0.1:1/?serverSelectionTimeoutMS=100&connectTimeoutMS=100";
+    let serving = Serving::on(&state, store, NOTES, &["--pre-images", "off"]);
+    assert_eq!(serving.ask("GET", "/healthz", None, &json!({})).0, 200);
+    let (status, body) = serving.ask("GET", "/readyz", None, &json!({}));
+    assert_eq!((status, &body["error"]), (503, &json!("a store does not answer")));
+    // Nor is anybody told more who asks for something else.
+    let (status, body) = serving.log_in("ken@example.com", "password");
+    assert_eq!((status, &body["error"]), (500, &json!("internal server error")));
+    assert!(!body.to_string().contains("hunter2") && !body.to_string().contains("127.0.0.1:1"), "{body}");
+    assert!(serving.said.try_iter().all(|line| !line.contains("hunter2")));
 }
 
 fn copy(from: &std::path::Path, to: &std::path::Path) {

@@ -154,7 +154,10 @@ impl ClientApi {
         };
         let values = MailValues { app: &self.id, email: &login.email, link: &link };
         let mail = self.mail_texts.mail(purpose, subject, &values)?;
-        self.mailer.send(mail).await.map_err(ClientError::internal)
+        self.mailer.send(mail).await.map_err(|private| ClientError {
+            private: Some(private),
+            ..ClientError::plain(ErrorClass::Unavailable, "the mail cannot be sent at present; try again later")
+        })
     }
 
     /// The login of a token, which is used up.

@@ -30,6 +30,14 @@ pub struct Mail {
 
 /// Sends mail.
 pub trait Mailer: Send + Sync {
+    /// Why no mail can ever be sent to an address: it need not be one, for clients may register any text.
+    ///
+    /// # Errors
+    /// The reason.
+    fn check(&self, _to: &str) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Sends a mail, or takes it for sending.
     fn send(&self, mail: Mail) -> BoxFuture<'_, Result<(), String>>;
 }

@@ -35,6 +35,11 @@ impl QueuedMail {
 impl Mailer for QueuedMail {
     fn send(&self, mail: Mail) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async move {
+            // It would take a place from others for minutes. Who asked is told no more than of an address that nobody reads.
+            if let Err(error) = self.mailer.check(&mail.to) {
+                tracing::warn!(error, "a mail could not be sent and is given up");
+                return Ok(());
+            }
             let place = Arc::clone(&self.waiting).try_acquire_owned();
             let place = place.map_err(|_| format!("{WAITING} mails are waiting to be sent"))?;
             let (mailer, sending) = (Arc::clone(&self.mailer), Arc::clone(&self.sending));

@@ -42,9 +42,7 @@ impl SmtpMail {
     }
 
     async fn deliver(&self, mail: Mail) -> Result<(), String> {
-        // An address and no more: a name before it would be text of a stranger in a mail of ours.
-        let to: Address = mail.to.parse().map_err(|_| "the address is none that mail can be sent to".to_owned())?;
-        let to = Mailbox::new(None, to);
+        let to = Mailbox::new(None, address(&mail.to)?);
         let message = Message::builder().from(self.from.clone()).to(to).subject(mail.subject);
         let message = message.multipart(MultiPart::alternative_plain_html(mail.text, mail.html));
         let message = message.map_err(|error| error.to_string())?;
@@ -52,7 +50,16 @@ impl SmtpMail {
     }
 }
 
+/// An address and no more: a name before it would be text of a stranger in a mail of ours.
+fn address(text: &str) -> Result<Address, String> {
+    text.parse().map_err(|_| "the address is none that mail can be sent to".to_owned())
+}
+
 impl Mailer for SmtpMail {
+    fn check(&self, to: &str) -> Result<(), String> {
+        address(to).map(drop)
+    }
+
     fn send(&self, mail: Mail) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(self.deliver(mail))
     }
