@@ -13,6 +13,7 @@
 #[path = "../it/data.rs"]
 mod data;
 mod data_api;
+mod odd_values;
 mod processes;
 #[path = "../it/triggers/recorder.rs"]
 mod recorder;
@@ -39,6 +40,8 @@ fn main() -> ExitCode {
     let mut cases: Vec<(String, Run)> = cases! {
         data_api:
             actions_answer_by_the_rules_and_as_the_system;
+        odd_values:
+            no_value_of_a_client_makes_the_server_fail;
         processes:
             a_session_that_is_revoked_by_one_process_is_dead_in_the_other
             keys_made_by_two_processes_are_no_more_than_a_user_may_have
