@@ -7,13 +7,13 @@ use crate::check;
 
 #[test]
 fn commands_answer_as_their_fixtures_say() {
-    let cases = check(include_str!("../../../../fixtures/cli/commands.json"), None);
+    let cases = check("commands", None);
     assert!(cases > 40, "the fixture lost its cases");
 }
 
 #[test]
 fn no_command_shows_a_secret_unless_it_is_asked_to() {
-    let cases = check(include_str!("../../../../fixtures/cli/secrets.json"), None);
+    let cases = check("secrets", None);
     assert!(cases > 5, "the fixture lost its cases");
 }
 
@@ -21,8 +21,7 @@ fn no_command_shows_a_secret_unless_it_is_asked_to() {
 fn commands_read_as_their_fixtures_say() {
     let state = std::env::temp_dir().join(format!("portcullis-reads-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&state);
-    let cases =
-        check(include_str!("../../../../fixtures/cli/reads.json"), Some(("PORTCULLIS_STATE", state.as_os_str())));
+    let cases = check("reads", Some(("PORTCULLIS_STATE", state.as_os_str())));
     std::fs::remove_dir_all(&state).unwrap();
     assert!(cases > 20, "the fixture lost its cases");
 }
@@ -32,8 +31,7 @@ fn commands_read_as_their_fixtures_say() {
 fn commands_keep_documents_as_their_fixtures_say() {
     let state = std::env::temp_dir().join(format!("portcullis-documents-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&state);
-    let cases =
-        check(include_str!("../../../../fixtures/cli/documents.json"), Some(("PORTCULLIS_STATE", state.as_os_str())));
+    let cases = check("documents", Some(("PORTCULLIS_STATE", state.as_os_str())));
     std::fs::remove_dir_all(&state).unwrap();
     assert!(cases > 20, "the fixture lost its cases");
 }
@@ -43,8 +41,7 @@ fn commands_keep_documents_as_their_fixtures_say() {
 fn functions_run_as_their_fixtures_say() {
     let state = std::env::temp_dir().join(format!("portcullis-functions-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&state);
-    let cases =
-        check(include_str!("../../../../fixtures/cli/functions.json"), Some(("PORTCULLIS_STATE", state.as_os_str())));
+    let cases = check("functions", Some(("PORTCULLIS_STATE", state.as_os_str())));
     std::fs::remove_dir_all(&state).unwrap();
     assert!(cases > 10, "the fixture lost its cases");
 }

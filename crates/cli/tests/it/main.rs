@@ -24,6 +24,13 @@ mod words;
 
 use std::ffi::OsStr;
 
-fn check(file: &str, kept: Option<(&'static str, &OsStr)>) -> usize {
-    portcullis_testkit::contracts::commands::check(env!("CARGO_BIN_EXE_portcullis"), file, kept)
+/// Holds the command to the cases of `fixtures/cli/<name>.json`, and all that it says to the transcript of that name; counts
+/// the cases.
+fn check(name: &str, kept: Option<(&'static str, &OsStr)>) -> usize {
+    let fixtures = portcullis_testkit::root().join("fixtures/cli");
+    let file = std::fs::read_to_string(fixtures.join(name).with_extension("json")).unwrap();
+    let checked = portcullis_testkit::contracts::commands::check(env!("CARGO_BIN_EXE_portcullis"), &file, kept);
+    let transcript = fixtures.join("transcripts").join(name).with_extension("txt");
+    expect_test::expect_file![transcript].assert_eq(&checked.transcript);
+    checked.cases
 }

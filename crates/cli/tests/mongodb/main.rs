@@ -13,7 +13,7 @@ mod on_a_server;
 mod servers;
 
 fn check(file: &str, kept: Option<(&'static str, &OsStr)>) -> usize {
-    portcullis_testkit::contracts::commands::check(env!("CARGO_BIN_EXE_portcullis"), file, kept)
+    portcullis_testkit::contracts::commands::check(env!("CARGO_BIN_EXE_portcullis"), file, kept).cases
 }
 
 fn main() -> ExitCode {

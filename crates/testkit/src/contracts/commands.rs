@@ -30,21 +30,38 @@ fn texts<'c>(case: &'c Value, key: &str) -> Vec<&'c str> {
     case[key].as_array().map_or_else(Vec::new, |list| list.iter().map(|text| text.as_str().unwrap()).collect())
 }
 
-/// Holds the command to the cases of a file, and counts them.
-pub fn check(binary: &str, file: &str, kept: Kept<'_>) -> usize {
+/// The cases of a file that were run.
+pub struct Checked {
+    /// Their number.
+    pub cases: usize,
+    /// All that the command has said, for a snapshot: for each case its name, the exit code and each output that is not empty.
+    pub transcript: String,
+}
+
+/// Holds the command to the cases of a file.
+pub fn check(binary: &str, file: &str, kept: Kept<'_>) -> Checked {
     let file: Value = serde_json::from_str(file).unwrap();
     let cases = file["cases"].as_array().unwrap();
-    let mut elsewhere = 0;
+    let mut checked = Checked { cases: 0, transcript: String::new() };
     for case in cases {
         let name = case["name"].as_str().unwrap();
         if case.get("only").is_some() && kept.is_some_and(|(variable, _)| variable == "PORTCULLIS_STORE") {
-            elsewhere += 1;
             continue;
         }
         let output = run(binary, case, kept);
         let stdout = String::from_utf8(output.stdout).unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         let shown = format!("{name}\nstdout: {stdout}\nstderr: {stderr}");
+        let exit = output.status.code().unwrap_or(-1);
+        checked.cases += 1;
+        checked.transcript.push_str(&format!("## {name}\nexit: {exit}\n"));
+        for (output, text) in
+            [("stdout", &stdout), ("stderr", &stderr)].into_iter().filter(|(_, text)| !text.is_empty())
+        {
+            let end = if text.ends_with('\n') { "" } else { "\n" };
+            checked.transcript.push_str(&format!("{output}:\n{text}{end}"));
+        }
+        checked.transcript.push('\n');
         assert_eq!(output.status.code().map(i64::from), case["exit"].as_i64(), "{shown}");
         for text in texts(case, "stdout") {
             assert!(stdout.contains(text), "no {text:?} on standard output: {shown}");
@@ -64,5 +81,5 @@ pub fn check(binary: &str, file: &str, kept: Kept<'_>) -> usize {
             assert!(document[key].to_string().contains(text.as_str().unwrap()), "{shown}");
         }
     }
-    cases.len() - elsewhere
+    checked
 }
