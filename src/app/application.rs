@@ -17,7 +17,7 @@ use super::{
 use crate::eval::Environment;
 use crate::text::Severity;
 
-/// An application directory, read: every file that means something, with its templates replaced.
+/// An application directory that has been read: every file with a meaning, with its templates replaced.
 #[derive(Clone, Debug)]
 pub struct App {
     /// The application's name: `name` or `app_id` of its own file, or else that of its directory.
@@ -28,17 +28,17 @@ pub struct App {
     pub config: ConfigPart,
     /// The databases, sorted by name.
     pub data_sources: Vec<DataSource>,
-    /// The collections of which some file speaks, sorted by namespace and data source.
+    /// The collections that the files mention, sorted by namespace and data source.
     pub collections: Vec<Collection>,
     /// `%%environment`
     pub environment: Environment,
     /// The names of the values of each environment, by its tag; `no-environment` is the one without a tag.
     pub environments: BTreeMap<String, BTreeSet<String>>,
-    /// `%%values`, but for those that are secrets.
+    /// `%%values`, except those that are secrets.
     pub values: Document,
-    /// The values that are secrets, each with the name of the secret. Secrets themselves are not in the directory.
+    /// The values that are secrets, each with the name of its secret. The secrets themselves are not in the directory.
     pub secret_values: BTreeMap<String, String>,
-    /// The names of all secrets that the files speak of.
+    /// The names of all secrets that the files refer to.
     pub secrets: BTreeSet<String>,
     /// The functions, sorted by name.
     pub functions: Vec<Function>,
@@ -48,7 +48,7 @@ pub struct App {
     pub data_api: ConfigPart,
     /// Triggers.
     pub triggers: Vec<Trigger>,
-    /// Ways to log in.
+    /// The authentication providers.
     pub providers: Vec<Provider>,
     /// `auth/custom_user_data.json`, or the same inside the application's own file.
     pub custom_user_data: ConfigPart,
@@ -56,29 +56,29 @@ pub struct App {
     pub sync: Vec<SyncConfig>,
     /// The names of the services that are no databases: `http`, `twilio`, …
     pub other_services: BTreeSet<String>,
-    /// Rules of services that are no databases.
+    /// Rules of services other than databases.
     pub service_rules: Vec<ServiceRule>,
-    /// What is wrong with the files, as far as reading them shows.
+    /// The problems found while reading the files.
     pub findings: Vec<FileFinding>,
     /// The JSON files that nothing reads, relative to the directory.
     pub ignored: Vec<String>,
-    /// How many files were read.
+    /// The number of files read.
     pub files_read: usize,
-    /// What of the values and of the environment could be read.
+    /// Which of the values and the environment could be read.
     pub(super) extent: Extents,
-    /// The compiled rules, once they were asked for.
+    /// The compiled rules, after their first use.
     pub(super) shared: OnceLock<Arc<Policies>>,
 }
 
 /// How to read an application.
 #[derive(Clone, Debug, Default)]
 pub struct LoadOptions {
-    /// The tag of the environment whose values hold. None: the one in the application's own file, if it names one;
-    /// the empty text: none.
+    /// The tag of the environment to use. `None`: the one that the application's own file names, if any; the empty
+    /// string: no environment.
     pub environment: Option<String>,
 }
 
-/// A namespace that several data sources have, asked for without saying which is meant.
+/// A namespace that exists in several data sources, requested without naming one of them.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("several data sources could hold `{namespace}`: {}", services.join(", "))]
 pub struct ServiceAmbiguous {
@@ -87,15 +87,15 @@ pub struct ServiceAmbiguous {
 }
 
 impl App {
-    /// Reads an application. Whatever is wrong with a file becomes one of [`App::findings`].
+    /// Reads an application. Problems of single files become [`App::findings`].
     ///
     /// # Errors
-    /// The directory cannot be read or holds no application; see [`AppError`].
+    /// The directory cannot be read or is not an application; see [`AppError`].
     pub fn load(directory: impl AsRef<Path>) -> Result<Self, AppError> {
         Self::load_with(directory, &LoadOptions::default())
     }
 
-    /// As [`load`](Self::load), in the environment that `options` name.
+    /// As [`load`](Self::load), with options such as the environment.
     ///
     /// # Errors
     /// As [`load`](Self::load).
@@ -162,8 +162,8 @@ impl App {
         discover(directory)
     }
 
-    /// The collection of a namespace, of one data source or of the only one that has it. None: no file speaks of it,
-    /// so that the default roles of the data source hold.
+    /// The collection of a namespace in one data source, or in the only one that has it. `None` if no file mentions it:
+    /// the default roles of the data source then apply.
     ///
     /// # Errors
     /// Several data sources have the namespace and none is named.
@@ -182,11 +182,11 @@ impl App {
         }
     }
 
-    /// The data source that holds a namespace: the named one, or the one whose files speak of the namespace, or the
-    /// only one.
+    /// The data source of a namespace: the named one, otherwise the one whose files mention the namespace, otherwise
+    /// the only one.
     ///
     /// # Errors
-    /// Several could be meant and none is named.
+    /// Several are possible and none is named.
     pub fn data_source(&self, namespace: &str, service: Option<&str>) -> Result<Option<&DataSource>, ServiceAmbiguous> {
         let collection = self.collection(namespace, service)?;
         let service = service.or(collection.map(|collection| collection.service.as_str()));
@@ -208,7 +208,7 @@ impl App {
         self.functions.iter().find(|function| function.name == name)
     }
 
-    /// Every configuration file that could be read; several parts may stand in one.
+    /// Every configuration file that could be read; several parts may be in one file.
     pub fn config_files(&self) -> impl Iterator<Item = &ConfigFile> {
         let sources = self.data_sources.iter().flat_map(|source| [&source.config, &source.default_rule]);
         let collections = self

@@ -14,14 +14,14 @@ use crate::trigger::{TriggerDefinition, TriggerError};
 /// A function: an entry of `functions/config.json`, or `functions/<name>/config.json` of an older application.
 #[derive(Clone, Debug)]
 pub struct Function {
-    /// The name, which may have folders in it: `utils/greet`.
+    /// The name, which may include folders: `utils/greet`.
     pub name: String,
     /// Whether clients cannot call it. So also where `private` is no boolean, and where a [misspelt](Self::misspelt) key was meant to
     /// say who may.
     pub private: bool,
     /// Its settings.
     pub config: ConfigFile,
-    /// Where its code lies, if there is some.
+    /// The file of its code, if there is one.
     pub script: Option<PathBuf>,
 }
 
@@ -65,11 +65,11 @@ pub struct Endpoint {
     pub name: String,
     /// The service of a webhook.
     pub service: Option<String>,
-    /// The type of that service, if its file says it: `http`, `github`.
+    /// The type of that service, if its file names one: `http`, `github`.
     pub service_type: Option<String>,
     /// Its settings.
     pub config: ConfigFile,
-    /// Where the code of a webhook lies, if there is some. An endpoint names a function.
+    /// The file of a webhook's code, if there is one. An endpoint names a function instead.
     pub script: Option<PathBuf>,
 }
 
@@ -80,7 +80,7 @@ impl Endpoint {
         self.config.node.get("can_evaluate")
     }
 
-    /// The type of its service, if that hands a payload over that it has parsed before.
+    /// The type of its service, if that service parses the payload before passing it on.
     #[must_use]
     pub fn parsing_service(&self) -> Option<&str> {
         self.service_type.as_deref().filter(|kind| matches!(*kind, "github" | "twilio"))
@@ -97,16 +97,16 @@ pub struct Trigger {
 }
 
 impl Trigger {
-    /// What it waits for and which function it runs. Whether there is such a function is not looked at.
+    /// What it waits for and which function it runs. Whether the function exists is not checked.
     ///
     /// # Errors
-    /// All that is wrong with its settings: it cannot be run.
+    /// All errors in its settings; it cannot run.
     pub fn definition(&self) -> Result<TriggerDefinition, Vec<TriggerError>> {
         TriggerDefinition::compile(&self.name, &self.config.node)
     }
 }
 
-/// A way to log in: a key of `auth/providers.json`, or `auth_providers/<name>.json` of an older application.
+/// An authentication provider: a key of `auth/providers.json`, or `auth_providers/<name>.json` of an older application.
 #[derive(Clone, Debug)]
 pub struct Provider {
     /// Its name.
@@ -154,7 +154,7 @@ pub(super) fn functions(reader: &mut Reader<'_>) -> Vec<Function> {
         let script = script.map(|path| reader.directory().join(path));
         functions.push(Function { name, private, config, script });
     }
-    // A manifest that cannot be read may list them all.
+    // A manifest that cannot be read might list all of them.
     if !matches!(listed, ConfigPart::Broken(_)) {
         for (name, path) in scripts {
             if !used.contains(&path) && !functions.iter().any(|known| known.name == name) {
@@ -166,11 +166,11 @@ pub(super) fn functions(reader: &mut Reader<'_>) -> Vec<Function> {
     functions
 }
 
-/// How deep folders of functions may nest.
+/// The most levels of function folders.
 const MAX_FOLDERS: usize = 16;
 
-/// The sources of functions, each with the name that its path gives it: `functions/<name>.js`, or `functions/<name>/source.js` of an
-/// older application. Packages are none.
+/// The source files of functions, each with the name derived from its path: `functions/<name>.js`, or
+/// `functions/<name>/source.js` of an older application. Packages are left out.
 fn scripts(reader: &mut Reader<'_>) -> BTreeMap<String, String> {
     let mut scripts = BTreeMap::new();
     let mut folders = vec![(String::new(), 0)];
@@ -181,7 +181,7 @@ fn scripts(reader: &mut Reader<'_>) -> BTreeMap<String, String> {
             let Some(stem) = file.strip_suffix(".js") else { continue };
             let older = (stem == "source").then(|| folder.trim_end_matches('/')).filter(|name| !name.is_empty());
             let name = older.map_or_else(|| format!("{folder}{stem}"), str::to_owned);
-            // The newer layout wins.
+            // The newer layout takes precedence.
             if older.is_none() || !scripts.contains_key(&name) {
                 scripts.insert(name, format!("{path}{file}"));
             }
@@ -194,7 +194,7 @@ fn scripts(reader: &mut Reader<'_>) -> BTreeMap<String, String> {
     scripts
 }
 
-/// The only source of this base name, in whatever folder it lies.
+/// The only source file with this base name, in any folder.
 ///
 /// Source: one public application is exported like this.
 fn script_elsewhere(
@@ -227,7 +227,7 @@ fn script_elsewhere(
     }
 }
 
-/// A function that no manifest lists: App Services gave it settings when it was imported, which ones is unknown. So it is private.
+/// A function that no manifest lists: which settings App Services gave it on import is unknown, so it is private.
 fn unlisted(reader: &mut Reader<'_>, name: String, path: &str) -> Option<Function> {
     let help = "list it in functions/config.json; until then it is private";
     let source = Arc::new(Source::new(path, ""));
@@ -238,7 +238,7 @@ fn unlisted(reader: &mut Reader<'_>, name: String, path: &str) -> Option<Functio
     Some(Function { name, private: true, config: ConfigFile { source, node }, script })
 }
 
-/// Reads the settings of every endpoint that is no webhook of a service.
+/// Reads the settings of every endpoint that is not a webhook of a service.
 pub(super) fn endpoints(reader: &mut Reader<'_>) -> Vec<Endpoint> {
     let mut endpoints = Vec::new();
     for folder in ["http_endpoints", "https_endpoints"] {
@@ -285,7 +285,7 @@ pub(super) fn providers(reader: &mut Reader<'_>) -> Vec<Provider> {
         let kind = config.text("type").unwrap_or(&name).to_owned();
         match ProviderType::from_name(&kind).filter(|_| providers.iter().any(|known| known.kind == kind)) {
             None => providers.push(Provider { name, kind, config }),
-            // Users are known by the type of their provider.
+            // Users are identified by the type of their provider.
             Some(kind) => {
                 let span = config.node.get("type").map_or(config.node.span, |node| node.span);
                 let problem = Problem::new(ProblemKind::ProviderTypeTwice(kind.name()), span);
@@ -300,7 +300,7 @@ pub(super) fn providers(reader: &mut Reader<'_>) -> Vec<Provider> {
 fn elements(reader: &mut Reader<'_>, part: &ConfigPart) -> Vec<ConfigFile> {
     let Some(file) = part.present() else { return Vec::new() };
     if matches!(file.node.kind, Kind::Null) {
-        // What exports have where there are none.
+        // What exports contain if there are none.
         return Vec::new();
     }
     let Some(elements) = file.node.as_array() else {
@@ -318,7 +318,7 @@ fn elements(reader: &mut Reader<'_>, part: &ConfigPart) -> Vec<ConfigFile> {
     configs
 }
 
-/// Reports what is defined a second time, and leaves it out.
+/// Reports duplicate definitions, and drops all but the first.
 fn unique(
     reader: &mut Reader<'_>,
     what: &'static str,

@@ -80,7 +80,7 @@ pub enum ProblemKind {
     #[error("`{0}` is not the name of a {1}")]
     NamespaceInvalid(String, &'static str),
     /// `services/<service>/rules/x.json` without `database` and `collection`
-    #[error("neither the file's content nor its name tells which collection it is for")]
+    #[error("neither the file's content nor its name shows which collection it is for")]
     NamespaceUnknown,
     /// Two files, or two entries, for one thing.
     #[error("duplicate definition of the {what} `{name}`, already defined in {first}")]

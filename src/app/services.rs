@@ -11,24 +11,24 @@ use crate::text::Span;
 /// A database connection: `data_sources/<name>/`, or `services/<name>/` of an older application.
 #[derive(Clone, Debug)]
 pub struct DataSource {
-    /// The name by which rules, custom user data and clients know it: the key `name` of its `config.json`, or else
-    /// that of its directory.
+    /// The name used by rules, custom user data and clients: the key `name` of its `config.json`, or the name of its
+    /// directory.
     pub name: String,
-    /// `mongodb-atlas`, `mongodb`, `datalake`; `None` if no file says so.
+    /// `mongodb-atlas`, `mongodb` or `datalake`; `None` if no file names a type.
     pub kind: Option<String>,
     /// `config.json`
     pub config: ConfigPart,
-    /// `default_rule.json`: the roles and filters of collections that define none. Broken, too, where a part of the
-    /// directory cannot be read, because the rules of some collection may lie there.
+    /// `default_rule.json`: the roles and filters of collections that define none. Also broken if a part of the
+    /// directory cannot be read, because it may contain the rules of some collection.
     pub default_rule: ConfigPart,
 }
 
-/// A rule of a service that is no database: `services/<service>/rules/<name>.json` with `actions` and `when`.
+/// A rule of a service other than a database: `services/<service>/rules/<name>.json` with `actions` and `when`.
 #[derive(Clone, Debug)]
 pub struct ServiceRule {
     /// The service.
     pub service: String,
-    /// `twilio`, `http`, `aws`, …; `None` if no file says so.
+    /// `twilio`, `http`, `aws`, …; `None` if no file names a type.
     pub kind: Option<String>,
     /// The rule's name.
     pub name: String,
@@ -49,7 +49,7 @@ impl ServiceRule {
 /// The types of services that are databases.
 const DATABASES: [&str; 4] = ["mongodb-atlas", "mongodb", "datalake", "mongodb-datafederation"];
 
-/// What the directories of services and data sources hold.
+/// The contents of the directories of services and data sources.
 #[derive(Default)]
 pub(super) struct Services {
     pub(super) data_sources: Vec<DataSource>,
@@ -59,7 +59,7 @@ pub(super) struct Services {
     pub(super) sync: Vec<SyncConfig>,
     /// The names of the services that are no databases.
     pub(super) others: BTreeSet<String>,
-    /// The names so far, each with its directory.
+    /// The names found so far, each with its directory.
     names: HashMap<String, String>,
 }
 
@@ -101,7 +101,7 @@ impl Services {
         self.add(DataSource { name, kind, config, default_rule });
     }
 
-    /// A directory with `rules.json`, `schema.json` and `relationships.json`, or some of them.
+    /// A directory with some of `rules.json`, `schema.json` and `relationships.json`.
     fn collection(
         &mut self,
         reader: &mut Reader<'_>,
@@ -123,7 +123,7 @@ impl Services {
             default_rule.join(Namespace::doubt(&rules, &raw));
             namespace = Namespace::of(reader, &rules, &raw, namespace, default_rule);
         }
-        // There is one: the path has it, if nothing else does.
+        // There is a namespace: at least the path has one.
         let Some(namespace) = namespace else { return };
         let collection = namespace.entry(&mut self.collections, service);
         collection.schema.join(schema);
@@ -146,7 +146,7 @@ impl Services {
             let Some(raw) = reader.raw(&format!("{rules}/{file}")) else { continue };
             let by_path = Namespace::parse(stem);
             let part = reader.expanded(&raw);
-            // A misspelt type must not make roles disappear, so the content counts as well.
+            // A misspelt type must not make roles disappear, so the content is considered as well.
             let for_collection = match (is_database, &raw.node) {
                 (Some(true), _) => true,
                 (_, Some(node)) => has_roles(node),
@@ -173,7 +173,7 @@ impl Services {
         }
         let service = (name.as_str(), kind.as_deref());
         self.webhooks(reader, &format!("{path}/incoming_webhooks"), service, &[]);
-        // For a while, webhooks stood in the directory of their service itself.
+        // For a while, webhooks were in the directory of their service itself.
         if path != format!("services/{directory}") {
             self.webhooks(reader, path, service, &["incoming_webhooks", "rules"]);
         }
@@ -184,7 +184,7 @@ impl Services {
         }
     }
 
-    /// `<name>/config.json` beside `<name>/source.js`; `<name>.json` where webhooks have a directory of their own.
+    /// `<name>/config.json` next to `<name>/source.js`, or `<name>.json` if webhooks have a directory of their own.
     fn webhooks(
         &mut self,
         reader: &mut Reader<'_>,
@@ -208,7 +208,7 @@ impl Services {
         }
     }
 
-    /// Adds a data source, or to the one of the same name.
+    /// Adds a data source, or merges it into the one with the same name.
     fn add(&mut self, source: DataSource) {
         match self.data_sources.iter_mut().find(|known| known.name == source.name) {
             Some(known) => {
@@ -251,7 +251,7 @@ impl Services {
     }
 }
 
-/// A file of code, if it is there and inside of the application.
+/// A code file, if it exists and is inside the application.
 fn source(reader: &mut Reader<'_>, name: &str) -> Option<PathBuf> {
     if !reader.directory().join(name).is_file() || reader.refuse_outward(name).is_some() {
         return None;
@@ -259,7 +259,7 @@ fn source(reader: &mut Reader<'_>, name: &str) -> Option<PathBuf> {
     Some(reader.directory().join(name))
 }
 
-/// Whether a rules file of an unknown service speaks of documents.
+/// Whether a rules file of an unknown service is about documents.
 fn has_roles(node: &Node) -> bool {
     ["database", "collection", "namespace", "roles", "filters", "schema"].iter().any(|key| node.get(key).is_some())
 }

@@ -6,10 +6,10 @@ use super::{Announcer, LoginError};
 use crate::auth::ProviderType;
 use crate::store::{Account, Identity, ImportOutcome, Removed, Sessions, Users};
 
-/// How many users are read at once where all are.
+/// The page size when all users are read.
 const PAGE: usize = 1000;
 
-/// Users and their sessions, for administration.
+/// Administration of users and their sessions.
 #[derive(Clone)]
 pub struct Accounts {
     pub(super) users: Arc<dyn Users>,
@@ -24,33 +24,33 @@ impl Accounts {
         Self { users, sessions, announcer: None }
     }
 
-    /// Tells triggers what happens to users.
+    /// Announces what happens to users to triggers.
     #[must_use]
     pub fn with_announcer(mut self, announcer: Announcer) -> Self {
         self.announcer = Some(announcer);
         self
     }
 
-    /// Ends every session of a user, so that no token of theirs is good any more; how many there were.
+    /// Ends every session of a user, which invalidates all their tokens. Returns the number of sessions.
     ///
     /// # Errors
-    /// The sessions cannot be asked.
+    /// The session store failed.
     pub async fn revoke_sessions(&self, user_id: &str) -> Result<u64, LoginError> {
         Ok(self.sessions.end_all(user_id).await?)
     }
 
-    /// Ends the sessions of a user that an API key opened; how many there were.
+    /// Ends the sessions that a user opened with an API key. Returns their number.
     ///
     /// # Errors
-    /// The sessions cannot be asked.
+    /// The session store failed.
     pub async fn revoke_key(&self, user_id: &str, key_id: &str) -> Result<u64, LoginError> {
         Ok(self.sessions.end_of_key(user_id, key_id).await?)
     }
 
-    /// Gives an identity to an imported user whom nobody has claimed yet; `None` where the user is none of these.
+    /// Links an identity to an imported user whom nobody has claimed yet. `None` if there is no such user.
     ///
     /// # Errors
-    /// The store cannot be asked.
+    /// The store failed.
     pub async fn take_over(
         &self,
         user_id: &str,
@@ -60,18 +60,18 @@ impl Accounts {
         Ok(self.users.take_over(user_id, identity, now).await?)
     }
 
-    /// Notes that a user is claimed by one of their identities, so that no other takes them over.
+    /// Marks a user as claimed by one of their identities, so that no other identity can take them over.
     ///
     /// # Errors
-    /// There is no such user, the identity is another's, or the store cannot be asked.
+    /// There is no such user, the identity belongs to another, or the store failed.
     pub async fn claim(&self, user_id: &str, identity: &Identity) -> Result<(), LoginError> {
         Ok(self.users.link(user_id, identity).await.map(drop)?)
     }
 
-    /// Removes an identity from its user, with whom no session is left if it was the only one.
+    /// Removes an identity from its user. If it was the only one, the user's sessions end.
     ///
     /// # Errors
-    /// The store cannot be asked.
+    /// The store failed.
     pub async fn remove_identity(&self, provider_type: ProviderType, id: &str) -> Result<Option<Removed>, LoginError> {
         let removed = match &self.announcer {
             Some(announcer) => {
@@ -86,26 +86,26 @@ impl Accounts {
         Ok(removed)
     }
 
-    /// The users, at most `limit` whose ids follow `after`, in the order of their ids.
+    /// At most `limit` users whose ids follow `after`, in the order of their ids.
     ///
     /// # Errors
-    /// The store cannot be asked.
+    /// The store failed.
     pub async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<Account>, LoginError> {
         Ok(self.users.list(after, limit).await?)
     }
 
-    /// Adds users with the ids that they have; never changes one that is there. One outcome each, in the same order.
+    /// Adds users under their own ids; never changes an existing user. Returns one outcome for each, in the same order.
     ///
     /// # Errors
-    /// The store cannot be asked.
+    /// The store failed.
     pub async fn import(&self, accounts: &[Account]) -> Result<Vec<ImportOutcome>, LoginError> {
         Ok(self.users.import(accounts).await?)
     }
 
-    /// Keeps a user from logging in and ends the sessions; how many there were.
+    /// Disables a user and ends their sessions. Returns the number of sessions.
     ///
     /// # Errors
-    /// There is no such user, or the store cannot be asked; then sessions may go on.
+    /// There is no such user, or the store failed; sessions may then continue.
     pub async fn disable(&self, user_id: &str) -> Result<u64, LoginError> {
         let account = self.stored(user_id).await?;
         self.users.set_state(user_id, account.state.disabled()).await?;
@@ -115,7 +115,7 @@ impl Accounts {
     /// Lets a disabled user log in again.
     ///
     /// # Errors
-    /// There is no such user, or the store cannot be asked.
+    /// There is no such user, or the store failed.
     pub async fn enable(&self, user_id: &str) -> Result<(), LoginError> {
         let account = self.stored(user_id).await?;
         Ok(self.users.set_state(user_id, account.state.enabled()).await?)
@@ -124,15 +124,15 @@ impl Accounts {
     /// The identities of a user, in the order in which they were linked.
     ///
     /// # Errors
-    /// There is no such user, or the store cannot be asked.
+    /// There is no such user, or the store failed.
     pub async fn identities(&self, user_id: &str) -> Result<Vec<Identity>, LoginError> {
         Ok(self.stored(user_id).await?.identities)
     }
 
-    /// The user that an identity leads to, if there is one.
+    /// The user to whom an identity belongs, if there is one.
     ///
     /// # Errors
-    /// The store cannot be asked.
+    /// The store failed.
     pub async fn user_of(&self, provider_type: ProviderType, id: &str) -> Result<Option<String>, LoginError> {
         Ok(self.users.owner(provider_type, id).await?)
     }
@@ -140,7 +140,7 @@ impl Accounts {
     /// A user as stored.
     ///
     /// # Errors
-    /// There is no such user, or the store cannot be asked.
+    /// There is no such user, or the store failed.
     pub async fn stored(&self, user_id: &str) -> Result<Account, LoginError> {
         self.users.find(user_id).await?.ok_or_else(|| LoginError::UserUnknown(user_id.to_owned()))
     }
@@ -149,7 +149,7 @@ impl Accounts {
     /// user. The custom-data document stays, and so do passwords and keys: they are the caller's.
     ///
     /// # Errors
-    /// The store cannot be asked.
+    /// The store failed.
     pub async fn delete(&self, user_id: &str) -> Result<Option<Vec<Identity>>, LoginError> {
         let deleted = match &self.announcer {
             Some(announcer) => announcer.delete(user_id).await?,
@@ -159,10 +159,11 @@ impl Accounts {
         Ok(deleted)
     }
 
-    /// Deletes the anonymous users who were last here 90 days ago, and forgets sessions that have expired; how many users.
+    /// Deletes the anonymous users last seen 90 days ago or earlier, and removes expired sessions. Returns the number
+    /// of users.
     ///
     /// # Errors
-    /// The store cannot be asked.
+    /// The store failed.
     pub async fn delete_expired(&self, now: DateTime) -> Result<u64, LoginError> {
         let mut deleted = 0;
         let mut after: Option<String> = None;

@@ -4,37 +4,37 @@ use super::{Account, Identity, Removed, StoreError, UsersError};
 use crate::auth::ProviderType;
 use crate::future::BoxFuture;
 
-/// Something that happened to a user, waiting for the trigger that is told of it.
+/// An event about a user that waits for its trigger.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AccountEvent {
     /// The name of the trigger.
     pub trigger: String,
     /// The user.
     pub user_id: String,
-    /// What the trigger's function gets.
+    /// The argument of the trigger's function.
     pub event: Document,
 }
 
-/// An event that waits.
+/// A waiting event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WaitingEvent {
-    /// Its id, of which later ones are greater.
+    /// Its id; later events have greater ones.
     pub id: String,
     /// The event.
     pub event: AccountEvent,
 }
 
-/// What is to be told of a user, by what the user is at that moment.
+/// Computes the events about a user from the user's state at that moment.
 pub type Telling<'a> = &'a (dyn Fn(&Account) -> Vec<AccountEvent> + Send + Sync);
 
-/// The events of one application's users that triggers have not been told of yet. An event is written together with what it tells of,
-/// both or neither, where the store has transactions. MongoDB without a replica set has none: there, an event is lost if the process
+/// The events about one application's users that triggers have not handled yet. If the store has transactions, an event
+/// is written atomically with its cause. MongoDB without a replica set has none: there, an event is lost if the process
 /// ends right after its cause.
 pub trait AccountEvents: Send + Sync {
-    /// As [`Users::activate`](super::Users::activate), and tells of it if the user was pending.
+    /// As [`Users::activate`](super::Users::activate), and adds the events if the user was pending.
     fn activate<'a>(&'a self, id: &'a str, telling: Telling<'a>) -> BoxFuture<'a, Result<(), UsersError>>;
 
-    /// As [`Users::delete`](super::Users::delete), and tells of it if there was one.
+    /// As [`Users::delete`](super::Users::delete), and adds the events if there was such a user.
     fn delete<'a>(
         &'a self,
         id: &'a str,
@@ -49,14 +49,14 @@ pub trait AccountEvents: Send + Sync {
         telling: Telling<'a>,
     ) -> BoxFuture<'a, Result<Option<Removed>, StoreError>>;
 
-    /// Tells of a login, whose session has begun, if that has not ended; whether it has not.
+    /// Adds the events of a login unless its session has ended. Returns whether the session is alive.
     fn logged_in<'a>(
         &'a self,
         session_id: &'a str,
         events: &'a [AccountEvent],
     ) -> BoxFuture<'a, Result<bool, StoreError>>;
 
-    /// At most `limit` events of a trigger whose ids follow `after`, those first that happened first.
+    /// At most `limit` events of a trigger whose ids follow `after`, oldest first.
     fn waiting<'a>(
         &'a self,
         trigger: &'a str,
@@ -64,15 +64,16 @@ pub trait AccountEvents: Send + Sync {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<WaitingEvent>, StoreError>>;
 
-    /// How many events wait for a trigger.
+    /// The number of events that wait for a trigger.
     fn count<'a>(&'a self, trigger: &'a str) -> BoxFuture<'a, Result<u64, StoreError>>;
 
-    /// Removes events that a trigger was told of; how many were there.
+    /// Removes events that a trigger has handled. Returns how many were there.
     fn remove<'a>(&'a self, trigger: &'a str, ids: &'a [String]) -> BoxFuture<'a, Result<u64, StoreError>>;
 
-    /// Removes all events of a trigger; how many there were.
+    /// Removes all events of a trigger. Returns their number.
     fn forget<'a>(&'a self, trigger: &'a str) -> BoxFuture<'a, Result<u64, StoreError>>;
 
-    /// Ready once this process has written an event after the call, or a little later. Other processes do not tell theirs.
+    /// Completes once this process has written an event after the call, or after a short while. Events written by other
+    /// processes are not noticed.
     fn added(&self) -> BoxFuture<'_, ()>;
 }

@@ -9,43 +9,45 @@ use crate::future::BoxFuture;
 use crate::text::{OneLine, excerpt};
 use crate::user::{CustomData, User, UserType};
 
-/// A way in which a provider knows somebody.
+/// A user's identity at a provider.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Identity {
     /// The type of the provider.
     pub provider_type: ProviderType,
-    /// The provider's own id of the person: the claim `sub` of a third party's token. Together with the type it belongs to
-    /// one user of an application at most.
+    /// The id of the person at the provider: the claim `sub` of a third-party token. Together with the type, it belongs
+    /// to at most one user of an application.
     pub id: String,
-    /// What the provider says about the person.
+    /// The provider's data about the person.
     pub data: Document,
 }
 
-/// A user as stored: a stable ID assigned by Portcullis and the identities that lead to it.
+/// A user as stored: a stable id and the identities that belong to it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Account {
-    /// `%%user.id`: 24 hexadecimal digits if we made it, whatever it was if it was imported.
+    /// `%%user.id`: 24 hexadecimal digits if assigned by Portcullis, any string if it was imported.
     pub id: String,
     /// `%%user.type`, never the system user.
     pub kind: UserType,
     /// Whether the user can log in.
     pub state: AccountState,
-    /// At least one; no two with the same provider type and id, in all users of the application together.
+    /// At least one. The pairs of provider type and id are unique among all users of the application.
     pub identities: Vec<Identity>,
-    /// When the account was made, here or where it was imported from.
+    /// When the account was created, here or where it was imported from.
     pub created_at: DateTime,
-    /// The last login; of an anonymous user also the last refresh, to the day.
+    /// The last login, or for an anonymous user also the last refresh, to the day.
     pub last_login_at: Option<DateTime>,
-    /// Whether it was imported and nobody has logged in as it here yet, so that it can be [taken over](Users::take_over).
+    /// Whether it was imported and nobody has logged in as this user here yet, so that it can be [taken
+    /// over](Users::take_over).
     pub is_unclaimed: bool,
 }
 
 /// Whether a user can log in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountState {
-    /// Made by a first login whose user-creation function has not yet succeeded; it is called again at the next one.
+    /// Created by a first login whose user-creation function has not yet succeeded; it is called again at the next
+    /// login.
     Pending,
-    /// As usual.
+    /// The user can log in.
     Active,
     /// The user cannot log in.
     Disabled,
@@ -61,13 +63,13 @@ impl AccountState {
         (Self::DisabledPending, "disabled-pending"),
     ];
 
-    /// The word for it.
+    /// The name.
     #[must_use]
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(state, _)| *state == self).map_or("", |(_, name)| name)
     }
 
-    /// The state of a word.
+    /// The state with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, found)| *found == name).map(|(state, _)| *state)
@@ -98,70 +100,70 @@ impl AccountState {
     }
 }
 
-/// Why something cannot be done with a user.
+/// Why an operation on a user failed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum UsersError {
-    /// The store cannot be asked.
+    /// The store failed.
     #[error("{0}")]
     Store(#[from] StoreError),
-    /// There is no user of that id.
+    /// There is no user with this id.
     #[error("there is no user `{}`", shown(.0))]
     Unknown(String),
-    /// The user has another identity of a type of which there can be one.
+    /// The user already has an identity of a type of which there can be only one.
     #[error("the user has another identity of the provider `{}`", .0.name())]
     SecondIdentity(ProviderType),
-    /// The identity leads to another user already.
+    /// The identity already belongs to another user.
     #[error("the identity `{}` of the provider `{}` belongs to another user", shown(id), .provider_type.name())]
     IdentityTaken {
         /// The type of the provider.
         provider_type: ProviderType,
-        /// The provider's id of the person.
+        /// The id of the person at the provider.
         id: String,
     },
 }
 
-/// How much of an id a message shows, in characters: a third party chooses what it is.
+/// The most characters of an id that a message quotes: a third party chooses the id.
 const SHOWN: usize = 64;
 
-/// As much of an id as a message shows, on one line.
+/// An id as quoted in messages: shortened, on one line.
 #[must_use]
 pub fn shown(id: &str) -> String {
     OneLine(excerpt(id, SHOWN)).to_string()
 }
 
-/// What became of one imported user.
+/// The outcome of importing one user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ImportOutcome {
     /// It was added.
     Added,
-    /// It was there already, exactly so but for the last login.
+    /// It already existed, identical except for the last login.
     Unchanged,
-    /// Its id is that of another user.
+    /// Another user has its id.
     IdTaken,
     /// One of its identities belongs to another user.
     IdentityTaken {
         /// The type of the provider.
         provider_type: ProviderType,
-        /// The provider's id of the person.
+        /// The id of the person at the provider.
         id: String,
     },
 }
 
-/// What became of an identity's user when the identity was removed.
+/// The outcome of removing an identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Removed {
-    /// The user has others and stays.
+    /// The user has other identities and stays.
     FromUser(String),
-    /// The user had no other and is deleted.
+    /// It was the user's only identity, so the user was deleted.
     WithUser(String),
 }
 
-/// The users of one application: users of other applications are not found, changed or listed through it.
+/// The users of one application. Users of other applications cannot be found, changed or listed through it.
 pub trait Users: Send + Sync {
-    /// The user that an identity leads to; one is made, [`AccountState::Pending`], where there is none. What the provider
-    /// says now replaces what it said before, and `now` is the last login, unless the user is disabled; the user is
-    /// claimed then. However many do this at once for one identity, all get the same user.
+    /// The user to whom an identity belongs; if there is none, one is created as [`AccountState::Pending`]. Unless the
+    /// user is disabled, the identity's data is replaced, `now` becomes the last login, and the user counts as claimed.
+    /// Concurrent calls for one identity all get the same user.
     fn find_or_create<'a>(
         &'a self,
         identity: &'a Identity,
@@ -171,19 +173,19 @@ pub trait Users: Send + Sync {
     /// A user.
     fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Account>, StoreError>>;
 
-    /// The id of the user that an identity leads to.
+    /// The id of the user to whom an identity belongs.
     fn owner<'a>(
         &'a self,
         provider_type: ProviderType,
         id: &'a str,
     ) -> BoxFuture<'a, Result<Option<String>, StoreError>>;
 
-    /// Adds an identity to a user, or replaces what it says where the user has it; the user is claimed then. A second identity
-    /// of the type `local-userpass` is refused.
+    /// Adds an identity to a user, or replaces its data if the user already has it; the user then counts as claimed. A
+    /// second identity of the type `local-userpass` is rejected.
     fn link<'a>(&'a self, id: &'a str, identity: &'a Identity) -> BoxFuture<'a, Result<Account, UsersError>>;
 
-    /// Gives an identity to a user who is unclaimed, active and no server, and notes the login; `None` where the user is none of
-    /// these, or the identity is another's. Of several at once for one user one succeeds.
+    /// Links an identity to a user who is unclaimed, active and not a server, and records the login. `None` if the user
+    /// is not all of these, or the identity belongs to another. Of several concurrent calls for one user, one succeeds.
     fn take_over<'a>(
         &'a self,
         id: &'a str,
@@ -191,27 +193,27 @@ pub trait Users: Send + Sync {
         now: DateTime,
     ) -> BoxFuture<'a, Result<Option<Account>, StoreError>>;
 
-    /// Removes an identity from the user whom it leads to, if there is one. A user who has no other is deleted.
+    /// Removes an identity from its user, if there is one. A user without other identities is deleted.
     fn remove_identity<'a>(
         &'a self,
         provider_type: ProviderType,
         id: &'a str,
     ) -> BoxFuture<'a, Result<Option<Removed>, StoreError>>;
 
-    /// Notes that a user was here: the last login is no earlier then. Whether there is such a user.
+    /// Records that a user was seen: the last login becomes no earlier than this. Returns whether there is such a user.
     fn touch<'a>(&'a self, id: &'a str, now: DateTime) -> BoxFuture<'a, Result<bool, StoreError>>;
 
-    /// Puts a user into a state.
+    /// Sets the state of a user.
     fn set_state<'a>(&'a self, id: &'a str, state: AccountState) -> BoxFuture<'a, Result<(), UsersError>>;
 
-    /// Makes a pending user active; does nothing to any other, so that it cannot undo a disabling.
+    /// Makes a pending user active. It leaves any other user unchanged, so that it cannot re-enable a disabled one.
     fn activate<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), UsersError>>;
 
     /// Deletes a user with all identities, and returns these as they were at that moment; `None` if there was no user. Of one that
     /// does not read back there are none.
     fn delete<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Vec<Identity>>, StoreError>>;
 
-    /// Adds users with the ids that they have; never changes one that is there. One outcome each, in the same order.
+    /// Adds users under their own ids; never changes an existing user. Returns one outcome for each, in the same order.
     fn import<'a>(&'a self, accounts: &'a [Account]) -> BoxFuture<'a, Result<Vec<ImportOutcome>, StoreError>>;
 
     /// At most `limit` users whose ids follow `after`, in the order of their ids (bytewise).
@@ -222,7 +224,7 @@ impl Account {
     /// How long an anonymous user's account lasts after the last login or refresh: 90 days.
     pub const ANONYMOUS_LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
-    /// A user of one identity, as a first login makes it.
+    /// A user with one identity, as created by a first login.
     #[must_use]
     pub fn new(id: impl Into<String>, identity: Identity, now: DateTime) -> Self {
         let kind = if identity.provider_type == ProviderType::ApiKey { UserType::Server } else { UserType::Normal };
@@ -237,7 +239,7 @@ impl Account {
         }
     }
 
-    /// Whether the user may not have this identity beside those that it has.
+    /// Whether the user may not have this identity in addition to the present ones.
     #[must_use]
     pub fn has_another(&self, identity: &Identity) -> bool {
         identity.is_single()
@@ -253,7 +255,7 @@ impl Account {
         self.is_unclaimed && self.state == AccountState::Active && self.kind == UserType::Normal
     }
 
-    /// Takes what a provider says now for what it said before, or as another identity.
+    /// Replaces an identity's data, or adds the identity.
     pub fn put_identity(&mut self, identity: &Identity) {
         match self.identities.iter_mut().find(|known| known.is_same_person(identity)) {
             Some(known) => known.data.clone_from(&identity.data),
@@ -261,19 +263,19 @@ impl Account {
         }
     }
 
-    /// Whether the user has none but anonymous identities.
+    /// Whether all identities of the user are anonymous.
     #[must_use]
     pub fn is_anonymous(&self) -> bool {
         self.identities.iter().all(|identity| identity.provider_type == ProviderType::Anonymous)
     }
 
-    /// Whether this is the account of an anonymous user who was last here 90 days ago.
+    /// Whether this is the account of an anonymous user last seen 90 days ago or earlier.
     #[must_use]
     pub fn has_expired(&self, now: DateTime) -> bool {
         self.is_anonymous() && self.unseen_for(now) >= Self::ANONYMOUS_LIFETIME
     }
 
-    /// How long ago the user was here, or the account was made.
+    /// The time since the user was last seen, or the account was created.
     #[must_use]
     pub fn unseen_for(&self, now: DateTime) -> Duration {
         let seen = self.last_login_at.map_or(self.created_at, |time| time.max(self.created_at));
@@ -281,7 +283,7 @@ impl Account {
         Duration::from_millis(u64::try_from(millis).unwrap_or(0))
     }
 
-    /// The user object, `%%user`, with custom data that was looked up for it.
+    /// The user object, `%%user`, with the given custom data.
     #[must_use]
     pub fn to_user(&self, custom_data: CustomData) -> User {
         let identities: Vec<Bson> =
@@ -292,19 +294,19 @@ impl Account {
 }
 
 impl Identity {
-    /// The identity as one of `%%user.identities`.
+    /// The identity as an element of `%%user.identities`.
     #[must_use]
     pub fn to_document(&self) -> Document {
         doc! { "id": &self.id, "provider_type": self.provider_type.name(), "data": self.data.clone() }
     }
 
-    /// Whether a user has at most one identity of this type: one address with a password.
+    /// Whether a user can have only one identity of this type: one e-mail address with a password.
     #[must_use]
     pub fn is_single(&self) -> bool {
         self.provider_type == ProviderType::EmailPassword
     }
 
-    /// Whether both are the same person at the same provider, whatever it says about them.
+    /// Whether both are the same person at the same provider, whatever their data.
     #[must_use]
     pub fn is_same_person(&self, other: &Self) -> bool {
         self.provider_type == other.provider_type && self.id == other.id

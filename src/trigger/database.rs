@@ -7,28 +7,28 @@ use super::matching::{Unusable, unusable};
 use super::{TriggerError, TriggerErrorKind};
 use crate::text::{Spanned, closest};
 
-/// A trigger that is run when documents change.
+/// A trigger that runs when documents change.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DatabaseTrigger {
-    /// The data source; `None` where the application does not say which.
+    /// The data source; `None` if the application does not name one.
     pub service: Option<String>,
-    /// What of it is listened to.
+    /// What it listens to.
     pub source: Source,
-    /// At which operations, as change events name them: `insert`.
+    /// The operations, as named in change events: `insert`.
     pub operations: BTreeSet<&'static str>,
-    /// Whether the event of an update has the document as it is then.
+    /// Whether update events have the current document.
     pub full_document: bool,
-    /// Whether events have the document as it was.
+    /// Whether events have the previous document.
     pub full_document_before_change: bool,
     /// MongoDB's filter over the change event.
     pub matching: Option<Document>,
     /// MongoDB's projection of the change event.
     pub project: Option<Document>,
-    /// Whether several events are handled at once, in any order. Otherwise one at a time, as they happened.
+    /// Whether events are handled concurrently, in any order. Otherwise one at a time, in order.
     pub is_unordered: bool,
-    /// Whether it goes on from now where it is unknown what happened since it was last run. Otherwise it is suspended.
+    /// Whether it resumes from now if the events since its last run are no longer known. Otherwise it is suspended.
     pub tolerates_lost_events: bool,
-    /// Whether what happens while it is disabled or paused is passed over.
+    /// Whether events that occur while it is disabled or paused are skipped.
     pub skips_missed: bool,
 }
 
@@ -57,7 +57,7 @@ impl Source {
         }
     }
 
-    /// How wide it is; see [`OPERATIONS`].
+    /// Its breadth; see [`OPERATIONS`].
     const fn width(&self) -> u8 {
         match self {
             Self::Collection { .. } => 0,
@@ -67,8 +67,8 @@ impl Source {
     }
 }
 
-/// Each operation as configurations name it, as change events do, and the least source that it is told to: 0 a collection, 1 a
-/// database, 2 all of them.
+/// Each operation as named in configurations and in change events, and the narrowest source that reports it: 0 a
+/// collection, 1 a database, 2 all databases.
 const OPERATIONS: [(&str, &str, u8); 14] = [
     ("INSERT", "insert", 0),
     ("UPDATE", "update", 0),
@@ -86,7 +86,7 @@ const OPERATIONS: [(&str, &str, u8); 14] = [
     ("DROP_DATABASE", "dropDatabase", 2),
 ];
 
-/// The operations that a server tells without being asked for more than the plain ones.
+/// The operations that a server reports by default.
 const PLAIN: [&str; 7] = ["insert", "update", "replace", "delete", "rename", "drop", "dropDatabase"];
 
 impl DatabaseTrigger {
@@ -114,7 +114,7 @@ impl DatabaseTrigger {
         }
     }
 
-    /// Whether it listens to something of which a server tells only on demand.
+    /// Whether it listens to operations that a server reports only on request.
     #[must_use]
     pub fn is_expanded(&self) -> bool {
         self.operations.iter().any(|operation| !PLAIN.contains(operation))
@@ -195,7 +195,7 @@ fn filter(fields: &mut Fields<'_>, filter: Spanned<Document>) -> Document {
     filter
 }
 
-/// A projection after which a function still knows what happened, and the stream where it is.
+/// Checks that a projection keeps what a function needs to know the operation, and the stream its position.
 fn projection(fields: &mut Fields<'_>, project: Spanned<Document>) -> Option<Document> {
     let Spanned { value: project, span } = project;
     let is_off = |value: &Bson| match value {

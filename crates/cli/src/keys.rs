@@ -30,15 +30,15 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Create a key and print it, which is the only time that it is shown
+    /// Create a key and print it; it cannot be shown again
     Create(Named),
-    /// List the keys, without what opens a session
+    /// List the keys, without their secret part
     List(List),
     /// Disable a key: the sessions that it opened end at once, and it opens no other until it is enabled
     Disable(Named),
     /// Enable a key that was disabled
     Enable(Named),
-    /// Delete a key with its user, and end its sessions
+    /// Delete a key and its user, and end its sessions
     Delete(Named),
 }
 

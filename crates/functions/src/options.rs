@@ -5,29 +5,29 @@ use bson::DateTime;
 
 use crate::HttpAnswers;
 
-/// The limits of calls, and what they may reach. The defaults are those of App Services, where it documents one.
+/// The limits of calls, and what they may access. The defaults are those that App Services documents, if any.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
-    /// How long a call may take, all that it waits for included.
+    /// The longest time that a call may take, including waiting.
     pub time: Duration,
-    /// How many bytes a call may hold, in the engine and for it.
+    /// The most bytes that a call may use, in the engine and in the host.
     pub memory: usize,
-    /// How many asynchronous operations a call may begin.
+    /// The most asynchronous operations that a call may start.
     pub operations: usize,
-    /// How many bytes arguments, headers and body may have together.
+    /// The most bytes of arguments, headers and body together.
     pub arguments: usize,
-    /// How deep `context.functions.execute` may nest.
+    /// The deepest nesting of `context.functions.execute`.
     pub depth: usize,
-    /// How many calls run at the same time; each has a thread.
+    /// The most calls that run concurrently; each has a thread.
     pub running: usize,
-    /// How many calls may wait for one of these.
+    /// The most calls that may wait for one of these.
     pub waiting: usize,
-    /// How many engine contexts are kept prepared.
+    /// The number of engine contexts that are kept prepared.
     pub prepared: usize,
     /// Whether `context.http` may reach private, loopback and link-local addresses.
     pub private_addresses: bool,
-    /// How many bytes an answer to `context.http` may have.
+    /// The most bytes of a response to `context.http`.
     pub response: usize,
     /// The time that functions see; `None`: the present.
     pub now: Option<DateTime>,

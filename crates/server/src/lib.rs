@@ -59,16 +59,16 @@ pub use tls::{Tls, TlsError};
 /// Source: the limits of App Services, for arguments, headers and body together.
 pub const MAX_BODY: usize = 18 * 1024 * 1024;
 
-/// How large the body of a request to an endpoint may be, in bytes. Functions get it as it came.
+/// The largest body of a request to an endpoint, in bytes. Functions get it unchanged.
 pub const MAX_REQUEST: usize = MAX_BODY;
 
-/// How large the body of any other request may be, in bytes. A third party's token has a million characters at most.
+/// The largest body of any other request, in bytes. A third-party token has at most a million characters.
 const MAX_OTHER_BODY: usize = 1_200_000;
 
-/// How long a request may take.
+/// The time limit of a request.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// How long the body of a request may pause.
+/// The longest pause while a body is received.
 const PAUSE: Duration = Duration::from_secs(30);
 
 /// The routes of the client API for the applications of a state.
@@ -83,7 +83,7 @@ pub fn app(state: State) -> Router {
         .fallback(reply::unknown_path)
         .with_state(state.clone())
         .layer(DefaultBodyLimit::max(MAX_OTHER_BODY));
-    // What stands around the routes sees every request before its path is matched.
+    // Layers around the routes see every request before its path is matched.
     Router::new()
         .route("/healthz", get(ready::health))
         .route("/readyz", get(ready::ready))

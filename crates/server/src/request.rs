@@ -1,4 +1,4 @@
-//! What is read of a request.
+//! Reads the parts of a request.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, LazyLock};
@@ -23,7 +23,7 @@ use crate::reply::Failure;
 use crate::streams::Open;
 use crate::{MAX_BODY, MAX_REQUEST};
 
-/// Takes several slashes at the beginning of a path for one: a base address that ends in a slash makes them.
+/// Treats several slashes at the beginning of a path as one: they come from base addresses that end in a slash.
 pub(crate) async fn one_slash(mut request: HttpRequest, next: Next) -> Response {
     let uri = request.uri();
     if uri.path().starts_with("//") {
@@ -58,29 +58,30 @@ pub(crate) async fn large_body(bytes: Bytes) -> Result<Option<Node>, ClientError
     tokio::task::spawn_blocking(move || body(&bytes)).await.map_err(ClientError::internal)?
 }
 
-/// How many MiB large bodies, and what is read from them, may take at once: those of users, and those of anybody, apart, so that
-/// strangers take no room from users.
+/// The memory for large bodies and the values parsed from them, in MiB, separately for users and for strangers, so that
+/// strangers cannot take it from users.
 const HELD: usize = 256;
 
 static ROOM: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(HELD)));
 static ROOM_OF_STRANGERS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(HELD)));
 
-/// How many large bodies one network sends at once.
+/// The most large bodies that one network may send concurrently.
 static SENDING: LazyLock<Arc<Open>> = LazyLock::new(|| Open::new(4 * HELD, 16));
 
-/// How long a large body may take.
+/// The time limit for receiving a large body.
 const UPLOAD: Duration = Duration::from_secs(60);
 
-/// How long room for more of a large body is waited for.
+/// How long to wait for memory for more of a large body.
 const WAIT: Duration = Duration::from_secs(10);
 
-/// How many bytes the body of a request has. Of unknown length, it may be as large as is allowed.
+/// The length of a request's body. If unknown, it may be as large as the limit.
 fn length(request: &HttpRequest, allowed: usize) -> usize {
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     length.unwrap_or(if request.body().is_end_stream() { 0 } else { allowed })
 }
 
-/// Reads a large body only of whom a token of ours is, and only while there is room for it: it is held until the reply is there.
+/// Reads a large body only from the bearer of a valid token, and only if there is memory for it, which is held until
+/// the reply is ready.
 pub(crate) async fn bound_body(Extract(state): Extract<State>, request: HttpRequest, next: Next) -> Response {
     if length(&request, MAX_BODY) <= LARGE {
         return next.run(request).await;
@@ -96,7 +97,7 @@ pub(crate) async fn bound_body(Extract(state): Extract<State>, request: HttpRequ
     with_room(&ROOM, MAX_BODY, request, next).await
 }
 
-/// Reads a large body of anybody, as endpoints need it to tell who sent it, only while there is room for it.
+/// Reads a large body from anyone, since endpoints need it to authenticate its sender, if there is memory for it.
 pub(crate) async fn bound_body_of_strangers(request: HttpRequest, next: Next) -> Response {
     if length(&request, MAX_REQUEST) <= LARGE {
         return next.run(request).await;
@@ -119,7 +120,8 @@ async fn with_room(room: &Arc<Semaphore>, allowed: usize, request: HttpRequest, 
     }
 }
 
-/// Acquires room as the body arrives, so that a slow sender holds only what it has sent, and then room for the parsed values.
+/// Acquires memory as the body arrives, so that a slow sender holds only what it has sent, and then memory for the
+/// parsed values.
 async fn read_with_room(
     room: &Arc<Semaphore>,
     allowed: usize,
@@ -141,7 +143,7 @@ async fn read_with_room(
     Ok((Bytes::from(bytes), held))
 }
 
-/// Takes as much room as is missing.
+/// Acquires the missing memory.
 async fn hold(room: &Arc<Semaphore>, held: &mut Vec<OwnedSemaphorePermit>, mebibytes: usize) -> Result<(), Response> {
     while held.len() < mebibytes.min(HELD) {
         match tokio::time::timeout(WAIT, Arc::clone(room).acquire_owned()).await {
@@ -155,10 +157,10 @@ async fn hold(room: &Arc<Semaphore>, held: &mut Vec<OwnedSemaphorePermit>, mebib
     Ok(())
 }
 
-/// How many values of JSON are counted as a MiB: each is half a KiB while it is read.
+/// The number of JSON values that count as a MiB: each takes half a KiB while it is parsed.
 const VALUES_IN_ROOM: usize = 2000;
 
-/// How many values the body of a request may have.
+/// The most JSON values in a body.
 const MAX_VALUES: usize = 250_000;
 
 /// An upper bound on the number of values in JSON text. The contents of strings are not counted.
@@ -204,8 +206,7 @@ pub(crate) fn array<'b>(body: Option<&'b Node>, name: &str) -> Result<&'b [Node]
     }
 }
 
-/// What rules and functions see of a request, as `%%request` and `context.request`. Its token and its cookies are nobody's
-/// business there.
+/// The request as seen by rules and functions, as `%%request` and `context.request`, without its token and cookies.
 pub(crate) fn seen(method: &Method, uri: &Uri, headers: &HeaderMap, address: IpAddr) -> Request {
     let text =
         |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
@@ -219,11 +220,11 @@ pub(crate) fn seen(method: &Method, uri: &Uri, headers: &HeaderMap, address: IpA
         "rawQueryString": uri.query().map(|query| format!("?{query}")).unwrap_or_default(), "requestHeaders": named,
         "remoteIPAddress": address.to_string(), "service": "", "action": "", "webhookUrl": "",
     };
-    // Each of these names is one that a request has.
+    // Each of these names is in the request.
     Request::from_document(fields).unwrap_or_default()
 }
 
-/// A header's name as functions and rules write it: `Content-Type`.
+/// A header's name in the form used by functions and rules: `Content-Type`.
 fn canonical(name: &str) -> String {
     let mut begins = true;
     let letter = |letter: char| {

@@ -20,8 +20,8 @@ use crate::value::{ValueRef, identical};
 const CENTURY: i64 = 100 * 365 * 24 * 60 * 60;
 
 impl TokenIssuer {
-    /// Issues an access token: from it alone the very same user is assembled, with an ObjectId in the `_id` of custom
-    /// data as its hex string, and without custom data that are empty.
+    /// Issues an access token, from which alone the same user can be assembled again. An ObjectId in the `_id` of
+    /// custom data becomes its hex string, and empty custom data become absent.
     ///
     /// # Errors
     /// See [`IssueError`].
@@ -63,7 +63,8 @@ impl TokenIssuer {
             "data": Bson::Document(user.data.clone()).into_canonical_extjson(),
             "identities": Bson::Array(user.identities.clone()).into_canonical_extjson(),
         });
-        // Clients take any `user_data` for custom data. A token says that there is none, so that none can have lost it.
+        // Clients treat any `user_data` as custom data. A token states explicitly that there is none, so that a lost
+        // claim cannot pass for that.
         if custom_data.is_empty() {
             add(&mut ours, json!({ NO_CUSTOM_DATA: true }));
         } else {
@@ -86,7 +87,7 @@ impl TokenIssuer {
         let mut claims = json!({ "sub": grant.user_id, "iat": issued_at });
         match grant.expires_at.map(seconds).transpose()? {
             None if grant.identity.provider_type != ProviderType::Anonymous => return Err(IssueError::ExpiryMissing),
-            // Clients need an `exp`; the account and its session end long before.
+            // Clients require an `exp`; the account and its session end long before it.
             None => add(&mut claims, json!({ "exp": issued_at.saturating_add(CENTURY) })),
             Some(expires_at) if expires_at <= issued_at => return Err(IssueError::ExpiryPast),
             Some(expires_at) => add(&mut claims, json!({ "exp": expires_at })),
@@ -141,8 +142,8 @@ fn seconds(time: DateTime) -> Result<i64, IssueError> {
     Some(time.timestamp_millis().div_euclid(1000)).filter(|time| range.contains(time)).ok_or(IssueError::TimeRange)
 }
 
-/// What is signed is read first, as it will be read: nobody shall be somebody else by what extended JSON makes of a
-/// stored field called `$oid`.
+/// Read back what is about to be signed, the way a verifier will: a stored field called `$oid` must not turn one user
+/// into another by way of extended JSON.
 fn check_faithful(text: &str, user: &User, custom_data: &Document) -> Result<(), IssueError> {
     let node = json::parse(text).map_err(|_| IssueError::Unfaithful("id, data or custom_data"))?;
     let ours = node.get("portcullis");

@@ -1,4 +1,4 @@
-//! The loop of a call: jobs of the engine, then whatever of the host ends next, until the result is there.
+//! The event loop of a call: runs the engine's jobs, then waits for the host's next operation, until there is a result.
 
 use futures_util::StreamExt;
 use rquickjs::promise::PromiseState;
@@ -18,9 +18,9 @@ use crate::{CallError, Failure, HttpRequest, Returned};
 /// What happened in one turn of the loop.
 #[derive(PartialEq, Eq)]
 enum Turn {
-    /// Something ended, and the engine knows.
+    /// An operation ended, and the engine has been told.
     Delivered,
-    /// Nothing is left that could end.
+    /// No operation is pending.
     Idle,
     /// The time is over.
     Over,
@@ -33,7 +33,8 @@ enum Event {
     Over,
 }
 
-/// Runs jobs and operations until a promise is settled, or nothing is left that could settle it, or the time is over.
+/// Runs jobs and operations until a promise is settled, nothing is left that could settle it, or the time limit is
+/// reached.
 pub(super) fn until<'js>(state: &CallState, bridge: &Bridge<'js>, promise: &Promise<'js>) -> Result<()> {
     loop {
         jobs(state, &bridge.ctx);
@@ -83,7 +84,7 @@ fn turn<'js>(state: &CallState, bridge: &Bridge<'js>, with_timers: bool) -> Resu
     }
 }
 
-/// What ends next. The engine stands still while this waits.
+/// Waits for the next operation to end. The engine is idle meanwhile.
 fn next(state: &CallState, with_timers: bool) -> Event {
     if let Some((number, bytes, outcome)) = state.ended.borrow_mut().pop_front() {
         return Event::Ended(number, bytes, outcome);
@@ -122,7 +123,7 @@ pub(super) fn run<'js>(state: &CallState, bridge: &Bridge<'js>) -> Ended {
         Err((error, thrown)) => (Err(error), thrown),
     };
     let is_promised = bridge.function("isPromised").and_then(|asked| asked.call(())).unwrap_or(false);
-    // What was thrown may run code when it is looked at, so the time is looked at last.
+    // Inspecting a thrown value may run code, so the time limit is checked last.
     if state.input.stop.is_over() {
         let console = match answer {
             Ok(returned) => returned.console,
@@ -138,7 +139,7 @@ type Refusal = (CallError, Option<Thrown>);
 
 fn answer<'js>(state: &CallState, bridge: &Bridge<'js>) -> std::result::Result<Returned, Refusal> {
     let result = result(state, bridge);
-    // What was begun and not waited for ends as well, inside the limits.
+    // Operations that were started and not awaited are also completed, within the limits.
     let rest = rest(state, bridge);
     let value = result.and_then(|value| rest.map(|()| value)).map_err(|failed| refusal(state, bridge, failed))?;
     let rejections = state.rejections.borrow();

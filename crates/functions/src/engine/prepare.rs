@@ -1,4 +1,4 @@
-//! The threads that run calls: each prepares a context, waits for a call, runs it, and throws the context away.
+//! The threads that run calls: each prepares a context, waits for a call, runs it, and discards the context.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -14,7 +14,7 @@ use super::{compile, drive, host, host_data, host_text};
 use crate::runtime::Shared;
 use crate::{CallError, Options};
 
-/// A call on its way to a thread.
+/// A call that is passed to a thread.
 pub(crate) struct Job {
     pub(crate) shared: Arc<Shared>,
     pub(crate) input: CallInput,
@@ -34,7 +34,7 @@ impl Slot {
     }
 }
 
-/// How much of its thread's stack the engine may use.
+/// The part of its thread's stack that the engine may use.
 const ENGINE_STACK: usize = 4 * 1024 * 1024;
 
 /// The stack of a thread.
@@ -63,7 +63,7 @@ pub(crate) fn work(options: &Options, mut source: impl Source) {
             Ok(false) => return,
             Err(error) => (if source.stand_by() { source.next() } else { None }, error),
         };
-        // There is no engine: whoever is next is told.
+        // The engine could not be started: the next caller gets the error.
         let (Some(job), error) = job else { return };
         let _ = job.reply.send(Ended::early(CallError::Engine(error.to_string())));
     }
@@ -118,7 +118,7 @@ fn prepared(options: &Options, source: &mut impl Source) -> Result<bool> {
     })
 }
 
-/// The end of a call, also by a panic: nothing of the engine may outlive it.
+/// The end of a call, including by a panic: nothing in the engine may outlive it.
 struct Running<'s> {
     state: Rc<CallState>,
     slot: &'s Slot,
@@ -180,7 +180,7 @@ fn bridge<'js>(ctx: &Ctx<'js>, options: &Options, slot: &Rc<Slot>) -> Result<Bri
     match made {
         Ok(api) => Ok(Bridge::new(ctx.clone(), api, prototype)),
         Err(error) => {
-            // For whoever changes the prelude.
+            // A help for those who change the prelude.
             let thrown: Value<'js> = ctx.catch();
             let message = thrown.as_exception().map(ToString::to_string).unwrap_or_default();
             Err(if message.is_empty() { error } else { Error::new_from_js_message("prelude", "functions", message) })

@@ -23,12 +23,12 @@ use crate::pool::Pool;
 use crate::runtime::Shared;
 use crate::{BackendError, CallError, ConsoleLine, HttpRequest, HttpResponse, Rights};
 
-/// What a call begins with.
+/// The input of a call.
 pub(crate) struct CallInput {
     pub(crate) function: String,
     pub(crate) arguments: Vec<Bson>,
     pub(crate) rights: Rights,
-    /// Whether the user is still to be asked for, by the function's own script.
+    /// Whether the function's script still has to determine the user.
     pub(crate) has_script: bool,
     pub(crate) user: User,
     pub(crate) request: Option<Request>,
@@ -38,7 +38,7 @@ pub(crate) struct CallInput {
     pub(crate) keeps_first_lines: bool,
     /// Whether a rule called it.
     pub(crate) by_rule: bool,
-    /// How many calls of functions by rules this one is inside of.
+    /// The nesting level of function calls by rules.
     pub(crate) nesting: usize,
     /// How many functions stand around it that executed one another.
     pub(crate) depth: u32,
@@ -89,7 +89,7 @@ pub(super) enum Outcome {
 /// An operation that runs, with its number and how many bytes it holds.
 pub(super) type Operation = BoxFuture<'static, (u32, usize, Outcome)>;
 
-/// How many requests by HTTP of one call are on their way at the same time, at most; the others wait.
+/// The most HTTP requests of one call in flight; the others wait.
 const MAX_REQUESTS: usize = 40;
 
 /// One call, as the functions of the host see it.
@@ -151,7 +151,7 @@ impl CallState {
     /// The number of rights.
     pub(super) fn add_rights(&self, rights: Rights) -> u32 {
         let mut known = self.rights.borrow_mut();
-        // System rights are all the same; others are as few as there are calls.
+        // All system rights share one number; others need at most one per call.
         if rights.is_system()
             && let Some(at) = known.iter().position(Rights::is_system)
         {
@@ -180,7 +180,7 @@ impl CallState {
         Ok(number)
     }
 
-    /// Begins an operation that holds this many bytes until it ends.
+    /// Starts an operation that holds this many bytes until it ends.
     pub(super) fn begin(
         &self,
         ctx: &Ctx<'_>,
@@ -193,7 +193,7 @@ impl CallState {
             return Err(Exception::throw_internal(ctx, "out of memory"));
         }
         self.held.set(held);
-        // A panic of the host ends the operation, not the process: the engine does not survive one.
+        // A panic of the host ends only the operation: the engine would not survive it.
         let outcome = AssertUnwindSafe(outcome).catch_unwind();
         self.operations.borrow_mut().push(Box::pin(async move {
             let internal = |_| Outcome::Failed(BackendError::new("internal error"));
@@ -230,7 +230,7 @@ impl CallState {
         let number = self.number(ctx)?;
         let pause = Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or(Duration::MAX);
         let at = Instant::now().checked_add(pause).unwrap_or(self.input.stop.deadline);
-        // Later than the end is as good as never.
+        // A time after the end of the call is equivalent to never.
         self.timers.borrow_mut().insert((at.min(self.input.stop.deadline), number), ());
         Ok(number)
     }
