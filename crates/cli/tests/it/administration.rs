@@ -113,7 +113,6 @@ fn users_and_keys_that_are_made_log_in_where_they_are_served() {
         stderr:
         error: API key with name already exists
     "#]]);
-    let other = state.json_on("data.redb", &["keys", "create", "other"], "");
     state.on("data.redb", &["keys", "disable", "reports"], "").redacted(id, "<id>").is(&expect![[r#"
         exit: 0
         stdout:
@@ -130,8 +129,9 @@ fn users_and_keys_that_are_made_log_in_where_they_are_served() {
         stderr:
         error: API key not found
     "#]]);
+    let other = state.json_on("data.redb", &["keys", "create", "other"], "");
     let deleted = state.on("data.redb", &["keys", "delete", "other"], "");
-    deleted.redacted(other_id, "<id>").is(&expect![[r#"
+    deleted.redacted(other["_id"].as_str().unwrap(), "<id>").is(&expect![[r#"
         exit: 0
         stdout:
         deleted <id>  other

@@ -3,46 +3,37 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::check;
+use crate::{check, check_with_state};
 
 #[test]
 fn commands_answer_as_their_fixtures_say() {
-    let cases = check("commands", None);
+    let cases = check("commands");
     assert!(cases > 40, "the fixture lost its cases");
 }
 
 #[test]
 fn no_command_shows_a_secret_unless_it_is_asked_to() {
-    let cases = check("secrets", None);
+    let cases = check("secrets");
     assert!(cases > 5, "the fixture lost its cases");
 }
 
 #[test]
 fn commands_read_as_their_fixtures_say() {
-    let state = std::env::temp_dir().join(format!("portcullis-reads-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&state);
-    let cases = check("reads", Some(("PORTCULLIS_STATE", state.as_os_str())));
-    std::fs::remove_dir_all(&state).unwrap();
+    let cases = check_with_state("reads");
     assert!(cases > 20, "the fixture lost its cases");
 }
 
 /// One after the other, on a store of their own.
 #[test]
 fn commands_keep_documents_as_their_fixtures_say() {
-    let state = std::env::temp_dir().join(format!("portcullis-documents-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&state);
-    let cases = check("documents", Some(("PORTCULLIS_STATE", state.as_os_str())));
-    std::fs::remove_dir_all(&state).unwrap();
+    let cases = check_with_state("documents");
     assert!(cases > 20, "the fixture lost its cases");
 }
 
 /// One after the other, on a store of their own.
 #[test]
 fn functions_run_as_their_fixtures_say() {
-    let state = std::env::temp_dir().join(format!("portcullis-functions-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&state);
-    let cases = check("functions", Some(("PORTCULLIS_STATE", state.as_os_str())));
-    std::fs::remove_dir_all(&state).unwrap();
+    let cases = check_with_state("functions");
     assert!(cases > 10, "the fixture lost its cases");
 }
 

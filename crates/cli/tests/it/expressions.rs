@@ -2,6 +2,6 @@
 
 #[test]
 fn expressions_times_and_users_on_the_command_line() {
-    let cases = crate::check("expressions", None);
+    let cases = crate::check("expressions");
     assert!(cases > 20, "the fixture lost its cases");
 }

@@ -14,7 +14,7 @@ use crate::said::Said;
 
 #[test]
 fn commands_say_what_is_wrong_and_the_way_out() {
-    let cases = check("words", None);
+    let cases = check("words");
     assert!(cases > 60, "the fixture lost its cases");
 }
 

@@ -1,7 +1,9 @@
-//! What became of the calls of functions, kept for some days in files beside the state: `logs/<application>/<day>.ndjson`, one call a
-//! line. A file can be read while a server has the store to itself. Calls do not wait for it: what cannot be queued is counted.
+//! The log of function calls, kept for some days in files next to the state: `logs/<application>/<day>.ndjson`, one
+//! call a line. The files can be read while a server has exclusive access to the store. Calls do not wait for the log:
+//! entries that do not fit into the queue are only counted.
 //!
-//! Secrets, what stands under the names of passwords and tokens, and whatever looks like a token is left out before it is written.
+//! Secrets, values under names such as `password` and `token`, and anything that looks like a token are removed before
+//! writing.
 
 mod days;
 mod reading;
@@ -25,22 +27,22 @@ use self::record::{Begun, Record};
 use self::redaction::Redaction;
 use self::writing::{Line, Message, Writer};
 
-/// How many calls wait to be written. Each is of bounded size.
+/// The most calls that wait to be written. Each has a bounded size.
 const QUEUE: usize = 1024;
 
-/// The log of the calls of all applications that are served together.
+/// The call log of all applications that are served together.
 #[derive(Clone, Debug)]
 pub struct CallLog {
     sender: SyncSender<Message>,
-    /// How many calls found no place in the queue.
+    /// The number of calls that did not fit into the queue.
     dropped: Arc<AtomicU64>,
 }
 
 impl CallLog {
-    /// Keeps calls in a directory for so many days, and removes those that are older now.
+    /// Logs calls to a directory and keeps them for this many days; older ones are removed now.
     ///
     /// # Errors
-    /// The directory cannot be made, or the thread that writes cannot be started.
+    /// The directory cannot be created, or the writing thread cannot be started.
     pub fn open(directory: PathBuf, days: u32) -> io::Result<Self> {
         let (sender, receiver) = sync_channel(QUEUE);
         let dropped = Arc::new(AtomicU64::new(0));
@@ -55,7 +57,7 @@ impl CallLog {
         CallLogOf { log: self.clone(), application: id.into(), app: Arc::clone(app), redaction }
     }
 
-    /// Waits until all that was queued is written, for some seconds at most.
+    /// Waits until the queue has been written, for a few seconds at most.
     pub fn flush(&self) {
         let (done, written) = sync_channel(1);
         if self.sender.send(Message::Flush(done)).is_ok() {
@@ -73,12 +75,12 @@ pub(crate) struct CallLogOf {
 }
 
 impl CallLogOf {
-    /// What is known before a call.
+    /// The data known before a call.
     pub(crate) fn begin(&self, call: &Call) -> Begun {
         Begun::of(&self.app, call)
     }
 
-    /// Keeps what became of it.
+    /// Logs its outcome.
     pub(crate) fn end(&self, begun: Begun, took: Duration, result: &Result<Returned, CallError>) {
         let record = Record::of(begun, took, result);
         let (application, redaction) = (Arc::clone(&self.application), Arc::clone(&self.redaction));

@@ -8,28 +8,28 @@ use serde_json::Value;
 
 use super::days::{day_of, day_of_file, folder_of};
 
-/// Reads the log of calls, and goes on where it stood.
+/// Reads the call log, and can continue where it stopped.
 #[derive(Debug)]
 pub struct LogReader {
     directory: PathBuf,
-    /// Of one application only.
+    /// Limits it to one application.
     folder: Option<String>,
-    /// The first day that is looked at.
+    /// The first day that is read.
     from: Option<i64>,
-    /// How far each file was read.
+    /// The position reached in each file.
     positions: HashMap<PathBuf, u64>,
 }
 
 impl LogReader {
-    /// Reads the logs in a directory: those of one application, or of all; none of days before a time.
+    /// Reads the logs in a directory: those of one application or of all, from the day of a time on.
     #[must_use]
     pub fn new(directory: PathBuf, application: Option<&str>, since: Option<DateTime>) -> Self {
         let folder = application.map(folder_of);
         Self { directory, folder, from: since.map(day_of), positions: HashMap::new() }
     }
 
-    /// Hands on every call that was written since it was last asked, each with its application: day by day, and in the order in which
-    /// calls ended. The files that do not exist yet are none.
+    /// Passes every call written since the last time to `take`, with its application, by day and in the order in which
+    /// the calls ended. Missing files count as empty.
     ///
     /// # Errors
     /// A file cannot be read, or `take` fails.
@@ -44,7 +44,7 @@ impl LogReader {
             let mut reader = BufReader::new(file);
             let mut line = Vec::new();
             while reader.read_until(b'\n', &mut line)? > 0 {
-                // The rest of it is on its way.
+                // The rest of the line is still being written.
                 if line.last() != Some(&b'\n') {
                     break;
                 }

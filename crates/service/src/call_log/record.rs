@@ -11,13 +11,13 @@ use crate::functions::{hides_arguments, private};
 
 use super::redaction::{Redaction, hidden};
 
-/// How large arguments may be that are kept, in bytes of BSON.
+/// The largest arguments that are logged, in bytes of BSON.
 const MAX_ARGUMENTS: usize = 4096;
 
-/// How much of a name or an id is kept, in characters.
+/// The most characters of a name or an id that are logged.
 const MAX_NAME: usize = 128;
 
-/// How much of an error is kept, in characters.
+/// The most characters of an error that are logged.
 const MAX_ERROR: usize = 8192;
 
 /// What is known before a call.
@@ -27,7 +27,7 @@ pub(crate) struct Begun {
     user: String,
     entry: &'static str,
     arguments: Arguments,
-    /// What of the arguments are passwords, tokens and the like, so that they are left out where the function shows them.
+    /// The passwords, tokens and the like in the arguments, which are removed wherever the function prints them.
     hidden: Vec<String>,
 }
 
@@ -56,7 +56,7 @@ impl Begun {
     }
 }
 
-/// What became of a call.
+/// The outcome of a call.
 pub(super) struct Record {
     begun: Begun,
     took: Duration,
@@ -67,7 +67,7 @@ pub(super) struct Record {
 struct Failed {
     code: &'static str,
     message: String,
-    /// What only an operator may be told: the position in the author's file, or why it could not run.
+    /// Details for operators only: the position in the source file, or why the function could not run.
     private: Option<String>,
 }
 
@@ -87,7 +87,7 @@ impl Record {
         self.begun.time
     }
 
-    /// As it is written, without what nobody may read.
+    /// The entry as written, without secrets.
     pub(super) fn to_json(&self, redaction: &Redaction) -> Value {
         let Begun { time, function, user, entry, arguments, hidden } = &self.begun;
         let clean = |text: &str| redaction.text(text, hidden);
@@ -124,7 +124,7 @@ impl Record {
     }
 }
 
-/// Whether arguments are small enough to be kept; it looks at no more of them than that takes.
+/// Whether arguments are small enough to be logged; it reads no more of them than necessary.
 fn fits(arguments: &[Bson]) -> bool {
     let mut left = MAX_ARGUMENTS;
     arguments.iter().all(|argument| take(argument, &mut left))

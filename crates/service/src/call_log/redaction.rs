@@ -1,13 +1,13 @@
-//! What is left out of the log.
+//! Redaction of the log.
 
 use bson::{Bson, Document};
 use portcullis::app::Secrets;
 use serde_json::Value;
 
-/// What stands in the place of a password or a token.
+/// The replacement for a password or a token.
 const REDACTED: &str = "<redacted>";
 
-/// Keys whose values are not kept, by a part of their names without regard of case, `_` and `-`.
+/// Keys whose values are not logged, by a part of their names, ignoring case, `_` and `-`.
 const KEYS: [&str; 11] = [
     "password",
     "passwd",
@@ -22,18 +22,18 @@ const KEYS: [&str; 11] = [
     "jwt",
 ];
 
-/// How much of arguments is searched for passwords, in values.
+/// The most values of arguments that are searched for passwords.
 const MAX_SEARCHED: usize = 10_000;
 
-/// How many bytes a text has at least that may have been cut off in the midst of a secret: the lines of a console are.
+/// The length in bytes from which a text may have been truncated within a secret, as console lines are.
 const MAYBE_CUT: usize = 500;
 
-/// How much of a secret at the end of such a text is taken for it.
+/// The shortest prefix of a secret at the end of such a text that is treated as the secret.
 const MIN_PART: usize = 4;
 
 /// The secrets of an application.
 pub(super) struct Redaction {
-    /// Each with what stands in its place, the longest first: one may be a part of another.
+    /// Each with its replacement, longest first, since one may contain another.
     secrets: Vec<(String, String)>,
 }
 
@@ -43,7 +43,7 @@ impl Redaction {
         for name in secrets.names() {
             let Some(value) = secrets.get(name).filter(|value| !value.is_empty()) else { continue };
             let place = format!("<secret {name}>");
-            // As JSON shows it, where that differs.
+            // In its JSON form, if that differs.
             let quoted = Value::from(value).to_string();
             let inside = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned();
             if inside != value {
@@ -55,7 +55,7 @@ impl Redaction {
         Self { secrets: all }
     }
 
-    /// A text without secrets, without what of a call's arguments is hidden, and without tokens.
+    /// Redacts a text: removes secrets, hidden values from the call's arguments, and tokens.
     pub(super) fn text(&self, text: &str, hidden: &[String]) -> String {
         let known = self.secrets.iter().map(|(value, place)| (value.as_str(), place.as_str()));
         let known: Vec<(&str, &str)> = known.chain(hidden.iter().map(|value| (value.as_str(), REDACTED))).collect();
@@ -76,7 +76,7 @@ impl Redaction {
         without_tokens(&clean)
     }
 
-    /// The same for all texts of a value, which loses what stands under the names of passwords and the like.
+    /// Redacts all strings of a value, and removes values under names such as `password`.
     pub(super) fn value(&self, value: &mut Value, hidden: &[String]) {
         match value {
             Value::String(text) => *text = self.text(text, hidden),
@@ -91,7 +91,7 @@ impl Redaction {
     }
 }
 
-/// The texts in arguments that stand under the names of passwords and the like.
+/// The strings in arguments under names such as `password`.
 pub(super) fn hidden(arguments: &[Bson]) -> Vec<String> {
     let mut found = Vec::new();
     let mut left = MAX_SEARCHED;
@@ -123,7 +123,7 @@ fn is_sensitive(key: &str) -> bool {
     KEYS.iter().any(|known| plain.contains(known))
 }
 
-/// A text without JSON Web Tokens and what follows `Bearer`.
+/// Removes JSON Web Tokens, and whatever follows `Bearer`, from a text.
 fn without_tokens(text: &str) -> String {
     let is_part =
         |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.' | '=' | '+' | '/' | '~');

@@ -14,15 +14,15 @@ use super::days::{day_of, day_of_file, file_of, folder_of};
 use super::record::Record;
 use super::redaction::Redaction;
 
-/// How large the file of a day becomes at most, in bytes.
+/// The largest size of a day's file, in bytes.
 const MAX_DAY: u64 = 64 * 1024 * 1024;
 
-/// How many calls are written together at most.
+/// The most calls that are written together.
 const BATCH: usize = 256;
 
 pub(super) enum Message {
     Line(Box<Line>),
-    /// Says when all before it is written.
+    /// Signals when everything before it has been written.
     Flush(SyncSender<()>),
 }
 
@@ -33,7 +33,7 @@ pub(super) struct Line {
     pub(super) record: Record,
 }
 
-/// Writes calls, on a thread of its own.
+/// Writes calls on a thread of its own.
 pub(super) struct Writer {
     directory: PathBuf,
     days: i64,
@@ -110,7 +110,7 @@ impl Writer {
         }
         if size.saturating_add(u64::try_from(text.len()).unwrap_or(u64::MAX)) >= self.max_day {
             tracing::warn!("the log of calls of this day is full: later calls of this day are not kept");
-            // It ends with a line that says so, and is over the limit by that.
+            // The file ends with a line that says so, and exceeds the limit by that line.
             let time = DateTime::now().try_to_rfc3339_string().unwrap_or_default();
             let mut last = text.to_vec();
             last.extend_from_slice(format!("{}\n", json!({ "time": time, "is_full": true })).as_bytes());
@@ -134,7 +134,7 @@ impl Writer {
     }
 }
 
-/// Makes a directory into which nobody else may look.
+/// Creates a directory that only its owner can access.
 fn make(directory: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
 }

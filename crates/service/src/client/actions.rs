@@ -1,4 +1,4 @@
-//! What clients call on a data source: `find`, `insertOne` and the like, through the rules of the collection.
+//! The actions of clients on data sources: `find`, `insertOne` and so on, under the rules of the collection.
 
 use bson::Bson;
 use portcullis::json::{Kind, Member, Node};
@@ -7,7 +7,7 @@ use portcullis::text::Span;
 use super::{ClientApi, ClientError, ErrorCode};
 use crate::data::{Action, Asker, Target, missing};
 
-/// What an action takes beside the names of the database and the collection; `None` where clients have no such action.
+/// The options of an action besides the names of the database and the collection; `None` if there is no such action.
 fn allowed(action: Action) -> Option<&'static [&'static str]> {
     Some(match action {
         Action::Aggregate => &["pipeline"],
@@ -26,8 +26,8 @@ fn allowed(action: Action) -> Option<&'static [&'static str]> {
     })
 }
 
-/// Refuses what an action does not take: under a misspelt name, the documents of a write would be all there are. For the same reason
-/// null is no condition of a write.
+/// Rejects unknown options: with a misspelt name, a write would affect all documents. For the same reason, null is not
+/// a valid filter of a write.
 fn check_options(action: Action, allowed: &[&str], options: &Node) -> Result<(), ClientError> {
     for member in options.as_object().into_iter().flatten() {
         let key = member.key.as_str();
@@ -43,7 +43,7 @@ fn check_options(action: Action, allowed: &[&str], options: &Node) -> Result<(),
     Ok(())
 }
 
-/// The action that a client means: those for the web ask for a deletion by a replacement with nothing.
+/// The action that a client means: web clients request a deletion as a replacement with nothing.
 fn meant(action: Action, options: &Node) -> Action {
     match action {
         Action::FindOneAndReplace if options.get("update").is_none() => Action::FindOneAndDelete,
@@ -51,7 +51,7 @@ fn meant(action: Action, options: &Node) -> Action {
     }
 }
 
-/// The options of a client under the names that all others have for them.
+/// The options of a client under their common names.
 fn common(action: Action, options: &Node) -> Node {
     let name = |key: &str| match key {
         "query" => Some("filter"),
@@ -69,7 +69,7 @@ fn common(action: Action, options: &Node) -> Node {
 }
 
 impl ClientApi {
-    /// Refuses a service that is no data source.
+    /// Rejects a service that is not a data source.
     pub(super) fn check_service(&self, service: &str, action: &str) -> Result<(), ClientError> {
         if self.data.has_source(service) {
             return Ok(());
@@ -95,7 +95,7 @@ impl ClientApi {
         }
     }
 
-    /// Carries out an action of a data source.
+    /// Performs an action on a data source.
     pub(super) async fn act(
         &self,
         asker: &Asker,

@@ -1,4 +1,4 @@
-//! What an administrator does with users and keys, without a client.
+//! Administration of users and keys.
 
 use std::sync::Arc;
 
@@ -21,12 +21,12 @@ pub struct Administration {
     hashing: Hashing,
 }
 
-/// What became of an imported user, and of the address by which a mail can give the user a password.
+/// The outcome for an imported user, and for the address to which a mail for setting a password can be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportedUser {
-    /// What became of the user.
+    /// The outcome for the user.
     pub outcome: ImportOutcome,
-    /// What became of the address, if the user has one of the provider `local-userpass`.
+    /// The outcome for the address, if the user has one of the provider `local-userpass`.
     pub address: Option<LoginAddition>,
 }
 
@@ -38,7 +38,7 @@ impl Administration {
         Self { accounts: stores.accounts(), credentials, hashing: Hashing::default() }
     }
 
-    /// Sets the password of an address, which is confirmed by that. The user's sessions end, and the keys are disabled.
+    /// Sets the password of an address and confirms the address. Ends the user's sessions and disables the user's keys.
     ///
     /// # Errors
     /// The address is unknown, or the password too short or too long.
@@ -49,7 +49,7 @@ impl Administration {
         set_password(&self.accounts, &*self.credentials, &login, &hash, "an administrator").await
     }
 
-    /// Confirms an address; whether it was not confirmed before.
+    /// Confirms an address. Returns whether it was not confirmed before.
     ///
     /// # Errors
     /// The address is unknown.
@@ -59,7 +59,7 @@ impl Administration {
         Ok(!login.is_confirmed)
     }
 
-    /// The keys of servers.
+    /// The server keys.
     ///
     /// # Errors
     /// The store cannot be asked.
@@ -67,7 +67,7 @@ impl Administration {
         Ok(self.credentials.keys(None).await?.iter().map(view).collect())
     }
 
-    /// Makes the key of a server, which is a user of its own.
+    /// Creates a server key, which is a user of its own.
     ///
     /// # Errors
     /// The name is wrong or taken, or there are too many.
@@ -75,7 +75,7 @@ impl Administration {
         make_key(&*self.credentials, None, Some(name), PER_APP).await
     }
 
-    /// Deletes the server's key of a name or an id, with its user and sessions.
+    /// Deletes the server key with this name or id, with its user and sessions.
     ///
     /// # Errors
     /// There is no such key.
@@ -85,7 +85,7 @@ impl Administration {
         Ok(view(&found))
     }
 
-    /// Disables or enables the server's key of a name or an id. With a key that is disabled end the sessions that it opened.
+    /// Disables or enables the server key with this name or id. Disabling a key ends the sessions that it opened.
     ///
     /// # Errors
     /// There is no such key.
@@ -110,9 +110,9 @@ impl Administration {
         Ok(keys.swap_remove(found))
     }
 
-    /// Adds users with the ids that they have, and the addresses of the provider `local-userpass` without passwords: so nobody can
-    /// register these, and a mail can set the first password. To import the same again changes nothing, and adds what an import
-    /// that was cut short has not. One result each, in the same order.
+    /// Adds users under their own ids, and their addresses of the provider `local-userpass` without passwords: nobody
+    /// else can then register these, and a mail can set the first password. Importing the same users again changes
+    /// nothing, except that it completes an interrupted import. Returns one result for each, in the same order.
     ///
     /// # Errors
     /// The stores cannot be asked.
@@ -131,7 +131,8 @@ impl Administration {
         Ok(outcomes.into_iter().zip(addresses).map(|(outcome, address)| ImportedUser { outcome, address }).collect())
     }
 
-    /// Deletes a user with their passwords, keys and sessions; whether there was such a user. The custom-data document stays.
+    /// Deletes a user with their passwords, keys and sessions. Returns whether there was such a user. The custom-data
+    /// document stays.
     ///
     /// # Errors
     /// A store cannot be asked.
@@ -149,7 +150,7 @@ fn unknown_key() -> ClientError {
     ClientError::new(ErrorClass::NotFound, ErrorCode::APIKeyNotFound, "API key not found")
 }
 
-/// The address of an imported user. Who was a user there had confirmed it.
+/// The address of an imported user, which counts as confirmed: otherwise the user could not have logged in.
 fn login_of(account: &Account) -> Option<PasswordLogin> {
     let identity = account.identities.iter().find(|one| one.provider_type == ProviderType::EmailPassword)?;
     let email = identity.data.get_str("email").ok().filter(|email| !email.is_empty() && email.len() <= MAX_ADDRESS)?;
@@ -163,8 +164,8 @@ fn login_of(account: &Account) -> Option<PasswordLogin> {
 }
 
 impl ClientApi {
-    /// Makes a user with an address and a password at once, without a login. The address counts as confirmed. The function for new
-    /// users is called; where it refuses the user, nothing is left.
+    /// Creates a user with an address and a password, without a login. The address counts as confirmed. The
+    /// user-creation function is called; if it rejects the user, nothing remains.
     ///
     /// # Errors
     /// The address is empty or taken, the password too short or too long, or the function refuses the user.

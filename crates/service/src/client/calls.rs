@@ -1,4 +1,4 @@
-//! Calls of clients: of functions, and of the actions of data sources.
+//! Calls of clients to functions and to actions of data sources.
 
 use bson::Bson;
 use portcullis::eval::Request;
@@ -11,8 +11,8 @@ use crate::data::Asker;
 use crate::functions::told;
 
 impl ClientApi {
-    /// Carries out a call of a [bearer](Self::bearer), `{"name", "arguments", "service"}`, which came with a request; returns its
-    /// result as BSON.
+    /// Executes a call of a [bearer](Self::bearer), `{"name", "arguments", "service"}`, that came with a request.
+    /// Returns its result as BSON.
     ///
     /// # Errors
     /// There is no such function or action, or it is not permitted or fails.

@@ -8,7 +8,7 @@ use portcullis::store::documents::{DocumentStore, Find, Namespace};
 use portcullis::store::{CustomDataStore, LookUpError, MAX_DOCUMENTS, StoreError};
 use portcullis::value::DocumentRef;
 
-/// Custom data in a collection of a store of documents, such as the embedded one.
+/// Custom data in a collection of a document store, such as the embedded one.
 pub struct StoredCustomData {
     documents: Arc<dyn DocumentStore>,
     config: CustomDataConfig,

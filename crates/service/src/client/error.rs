@@ -3,26 +3,26 @@ use portcullis::login::LoginError;
 use portcullis::store::{StoreError, UsersError};
 use thiserror::Error;
 
-/// What a client is told of a request that failed. The texts and codes are those of the original service, by which clients tell
-/// failures apart.
+/// The error that a client gets for a failed request. Texts and codes are those of the original service, by which
+/// clients distinguish errors.
 #[derive(Debug, Error)]
 #[error("{message}")]
 pub struct ClientError {
-    /// Which kind of failure it is.
+    /// The kind of error.
     pub class: ErrorClass,
-    /// The code; some failures have none.
+    /// The code; some errors have none.
     pub code: Option<ErrorCode>,
-    /// What the client reads. It holds no secret.
+    /// The message for the client. It contains no secrets.
     pub message: String,
-    /// What only the log may say.
+    /// Details that only the log may contain.
     pub private: Option<String>,
 }
 
-/// The kinds of failures, from which a server takes a status.
+/// The kinds of errors, from which a server derives the status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorClass {
-    /// The request is wrong, or what it asks for is not done.
+    /// The request is invalid or was not executed.
     BadRequest,
     /// The token, or the login, is not accepted.
     Unauthorized,
@@ -44,7 +44,7 @@ pub enum ErrorClass {
 
 macro_rules! codes {
     ($($name:ident),+ $(,)?) => {
-        /// The codes of failures, by which clients tell them apart.
+        /// The codes of errors, by which clients distinguish them.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[non_exhaustive]
         #[expect(missing_docs, reason = "the names are the contract")]
@@ -109,7 +109,7 @@ impl ClientError {
         Self::plain(ErrorClass::MethodNotAllowed, "method not allowed")
     }
 
-    /// The service failed: the client learns nothing else.
+    /// An internal error, without details for the client.
     #[expect(clippy::needless_pass_by_value, reason = "`map_err` gives it an error")]
     pub fn internal(private: impl ToString) -> Self {
         let mut error = Self::new(ErrorClass::Internal, ErrorCode::InternalServerError, "internal server error");
@@ -117,7 +117,7 @@ impl ClientError {
         error
     }
 
-    /// What a client is told of a token that is not accepted.
+    /// The error for a token that is not accepted.
     #[must_use]
     pub fn of_token(error: &LoginError, kind: TokenKind) -> Self {
         match error {
@@ -148,7 +148,7 @@ impl ClientError {
         }
     }
 
-    /// What a client is told of a login that is not accepted.
+    /// The error for a login that is not accepted.
     #[must_use]
     pub fn of_login(error: &LoginError) -> Self {
         let mut told = match error {
@@ -160,7 +160,7 @@ impl ClientError {
         told
     }
 
-    /// What a client is told of an identity that cannot be linked.
+    /// The error for an identity that cannot be linked.
     #[must_use]
     pub fn of_link(error: &LoginError) -> Self {
         match error {

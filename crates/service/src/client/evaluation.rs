@@ -1,4 +1,4 @@
-//! Decisions for other rule engines and gateways, which ask for any user: whoever asks holds a key of the application.
+//! Decisions about any user, for other rule engines and gateways that have a key of the application.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use portcullis::value::DocumentRef;
 use super::{ClientApi, ClientError, ErrorCode};
 use crate::data::{Asker, log_unreadable, told};
 
-/// How old the custom data of a user may be.
+/// The maximum age of a user's custom data.
 const AGE: Duration = Duration::from_secs(5);
 
 /// One question: may this user do this to this document?
@@ -26,7 +26,7 @@ pub struct Question<'a> {
     pub user_id: &'a str,
     /// `read`, `search`, `insert`, `update` or `delete`.
     pub action: &'a str,
-    /// What the action brings: for `update`, `update` with operators or `document` as it is to be.
+    /// The parameters of the action: for `update`, either `update` with operators or `document`, the new document.
     pub action_properties: Option<&'a Node>,
     /// `database.collection`
     pub namespace: &'a str,
@@ -47,14 +47,14 @@ pub struct Evaluation {
     pub reason: Option<(&'static str, String)>,
 }
 
-/// Answers questions, and remembers the users and guards of those before.
+/// Makes decisions, and caches the users and guards of earlier ones.
 pub struct Evaluator<'a> {
     api: &'a ClientApi,
     known: Option<(Asker, Namespace, Guard)>,
 }
 
 impl ClientApi {
-    /// Answers questions of one request.
+    /// Makes the decisions of one request.
     #[must_use]
     pub const fn evaluator(&self) -> Evaluator<'_> {
         Evaluator { api: self, known: None }
@@ -115,7 +115,7 @@ impl ClientApi {
 }
 
 impl Evaluator<'_> {
-    /// Answers one question. A user who is unknown or disabled is allowed nothing.
+    /// Makes one decision. An unknown or disabled user is denied everything.
     ///
     /// # Errors
     /// The question is not one, or a store cannot be asked.
@@ -220,8 +220,8 @@ impl Changed {
     }
 }
 
-/// What the rules say of an update by operators. One that a guarded collection would not carry out, since whether it can would tell
-/// what is hidden from the user, is denied here as well.
+/// The decision about an update with operators. An update that a guarded collection refuses, because its outcome would
+/// reveal hidden values, is denied here as well.
 fn updated(guard: &Guard, document: &Document, update: &Document) -> Result<Evaluation, ClientError> {
     let compiled = Update::compile(update, &[]);
     let compiled =

@@ -22,10 +22,10 @@ impl Default for Hashing {
     }
 }
 
-/// Whether a password is right.
+/// Whether a password is correct.
 pub(super) struct Verified {
     pub(super) is_right: bool,
-    /// A new hash, if the kept one is weaker than hashes are made now.
+    /// A new hash, if the stored one is weaker than the present parameters.
     pub(super) stronger: Option<String>,
 }
 
@@ -56,7 +56,7 @@ impl Hashing {
         hashed.map_err(ClientError::internal)
     }
 
-    /// Whether a password is the one of which this hash is kept; without one it takes as long and is wrong.
+    /// Whether a password matches this hash. Without a hash, it takes as long and does not match.
     pub(super) async fn verify(&self, password: &str, kept: Option<String>) -> Result<Verified, ClientError> {
         let mut salt = [0; 16];
         getrandom::fill(&mut salt).map_err(ClientError::internal)?;

@@ -20,7 +20,7 @@ pub struct KeyView {
     pub is_disabled: bool,
 }
 
-/// A key that was just made: the only time that it is shown.
+/// A key that was just created; it is never shown again.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CreatedKey {
     /// Its id.
@@ -31,10 +31,10 @@ pub struct CreatedKey {
     pub name: String,
 }
 
-/// How many keys a user may have.
+/// The most keys of a user.
 const PER_USER: usize = 20;
 
-/// How many keys all servers together may have.
+/// The most server keys.
 pub(super) const PER_APP: usize = 100;
 
 impl ClientApi {
@@ -69,7 +69,7 @@ impl ClientApi {
             return Err(ClientError::bad(ErrorCode::InvalidParameter, message));
         }
         let made = self.make_key(Some(bearer.user_id.clone()), name, PER_USER).await?;
-        // Whoever deleted the user meanwhile has deleted the keys of before, but not this one.
+        // A deletion of the user meanwhile has deleted earlier keys, but not this one.
         match self.authenticator.accounts().stored(&bearer.user_id).await {
             Ok(_) => Ok(made),
             Err(error) => {
@@ -79,7 +79,7 @@ impl ClientApi {
         }
     }
 
-    /// Makes the key of a server, which is a user of its own.
+    /// Creates a server key, which is a user of its own.
     ///
     /// # Errors
     /// The name is wrong or taken.
@@ -100,7 +100,7 @@ impl ClientApi {
         make_key(&*self.credentials, user_id, name, most).await
     }
 
-    /// Disables or enables a key. With it end the sessions that it opened.
+    /// Disables or enables a key. Disabling it ends the sessions that it opened.
     ///
     /// # Errors
     /// The token is not accepted, or there is no such key.
@@ -115,7 +115,7 @@ impl ClientApi {
         Ok(())
     }
 
-    /// Deletes a key. With it end the sessions that it opened, and the profile names it no more.
+    /// Deletes a key, ends the sessions that it opened, and removes it from the profile.
     ///
     /// # Errors
     /// The token is not accepted, there is no such key, or it opened this very session.
@@ -129,7 +129,7 @@ impl ClientApi {
         remove_key(self.authenticator.accounts(), &*self.credentials, &key).await
     }
 
-    /// A key of the user; another's is no other than one that is not there.
+    /// A key of the user; for other users' keys the error is the same as for one that does not exist.
     async fn own(&self, bearer: &RefreshToken, id: &str) -> Result<ApiKey, ClientError> {
         let unknown = || ClientError::new(ErrorClass::NotFound, ErrorCode::APIKeyNotFound, "API key not found");
         if !is_id(id) {

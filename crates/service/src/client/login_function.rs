@@ -1,4 +1,4 @@
-//! Logins by a function of the application: it looks at what the client sends and says who that is.
+//! Logins by a function of the application, which identifies the user from what the client sends.
 
 use bson::{Bson, Document, doc};
 use portcullis::auth::ProviderType;
@@ -10,7 +10,7 @@ use super::logins::{Proof, Proven};
 use super::{ClientApi, ClientError, ErrorClass, ErrorCode};
 use crate::functions::told;
 
-/// How long the id may be that such a function gives somebody, in bytes.
+/// The longest id that such a function may return, in bytes.
 const MAX_ID: usize = 1024;
 
 impl ClientApi {
@@ -28,7 +28,7 @@ impl ClientApi {
     }
 }
 
-/// What a client sends, without what its SDK says about the device.
+/// The client's payload, without the SDK's data about the device.
 fn credentials(payload: Option<&Node>) -> Result<Document, ClientError> {
     let wrong = || ClientError::bad(ErrorCode::BadRequest, "the credentials must be a document");
     let Some(payload) = payload else { return Ok(Document::new()) };
@@ -55,7 +55,7 @@ fn identity(value: Bson) -> Option<Identity> {
     is_id.then_some(Identity { provider_type: ProviderType::CustomFunction, id, data })
 }
 
-/// What is told where the function threw: what it says.
+/// The error if the function throws: its message.
 fn refused(error: &CallError) -> ClientError {
     match error {
         CallError::Failed(failure) => {

@@ -9,7 +9,7 @@ use super::passwords::is_length;
 use super::random::{is_id, is_of};
 use super::{ClientApi, ClientError, ErrorClass, ErrorCode};
 
-/// What a client gets at a login.
+/// The response to a login.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LoginReply {
     /// For requests.
@@ -50,14 +50,14 @@ impl ClientApi {
             Proof::Key { owner: Some(owner), .. } => self.authenticator.log_in_owner(owner, identity, device).await,
             _ => self.authenticator.log_in_as(identity, device).await,
         };
-        // What was proven may have been withdrawn meanwhile: whoever did that has ended the sessions of before, but not this one.
+        // The credentials may have been revoked meanwhile, which ended earlier sessions, but not this one.
         let standing = self.standing(&proven).await?;
         if standing != Standing::Holds {
             if let Ok(login) = login {
                 self.authenticator.log_out(&login.refresh_token).await.map_err(ClientError::internal)?;
             }
             if standing == Standing::Gone {
-                // Nobody can log in by it any more; if this login made a user of it, none is left.
+                // Nobody can log in with it any more; if this login created a user for it, that user is removed.
                 self.forget_identity(&proven.identity).await?;
             }
             return Err(ClientError::unauthorized(proven.refusal()));
@@ -65,7 +65,7 @@ impl ClientApi {
         login.map(reply).map_err(|error| ClientError::of_login(&error))
     }
 
-    /// Whether the password or the key is still the one that was shown.
+    /// Whether the password or the key is still the one that was presented.
     async fn standing(&self, proven: &Proven) -> Result<Standing, ClientError> {
         let id = &proven.identity.id;
         let holds = match &proven.proof {
@@ -83,7 +83,8 @@ impl ClientApi {
         })
     }
 
-    /// Whether what was shown still holds. If it is gone, nobody can log in by it any more: what a request has made by it since goes, too.
+    /// Whether the credentials are still valid. If they have been deleted, whatever the request has created with them
+    /// is removed, too.
     pub(super) async fn still_stands(&self, proven: &Proven) -> Result<bool, ClientError> {
         let standing = self.standing(proven).await?;
         if standing == Standing::Gone {
@@ -97,7 +98,7 @@ impl ClientApi {
         removed.map(drop).map_err(ClientError::internal)
     }
 
-    /// Gives the user of an access token the credentials of a payload as a further way to log in.
+    /// Links the credentials in a payload to the user of an access token, as a further way to log in.
     ///
     /// # Errors
     /// The credentials are refused, or are another user's.
@@ -173,7 +174,7 @@ impl ClientApi {
     pub(super) async fn identify_by_password(&self, email: &str, password: &str) -> Result<Proven, ClientError> {
         let login = self.credentials.login(email).await?;
         let kept = login.as_ref().and_then(|login| login.hash.clone());
-        // An unknown address takes as long as a wrong password, and one that is too long for any.
+        // An unknown address, and one that is too long, takes as long as a wrong password.
         let (password, kept) = if is_length(password) { (password, kept) } else { ("", None) };
         let verified = self.hashing.verify(password, kept).await?;
         let Some(login) = login.filter(|_| verified.is_right) else {
@@ -265,8 +266,8 @@ fn device(payload: Option<&Node>) -> Option<String> {
     id.as_str().or_else(|| id.get("$oid")?.as_str()).map(str::to_owned)
 }
 
-/// A refused link must not say `unauthorized` alone: clients for the web take that for a bad access token, renew it and repeat the
-/// request without end.
+/// The error of a rejected link must not be `unauthorized` alone: web clients would take it for an invalid access
+/// token, refresh it and repeat the request endlessly.
 fn not_alone(mut error: ClientError) -> ClientError {
     if error.message == "unauthorized" {
         error.message.push_str(": the credentials are refused");

@@ -1,5 +1,5 @@
-//! What the clients of an application ask for: logins, sessions, profiles, keys and collections, as plain calls. A server is a face
-//! of these; it adds paths, headers and status codes.
+//! The requests of an application's clients as plain calls: logins, sessions, profiles, keys and collections. A server
+//! adds paths, headers and status codes.
 
 mod actions;
 mod administration;
@@ -87,7 +87,7 @@ pub(crate) struct ClientParts {
     pub(crate) authenticator: Authenticator,
     /// Passwords and keys.
     pub(crate) credentials: Arc<dyn Credentials>,
-    /// What changes in the documents, if the store tells that.
+    /// The changes of the documents, if the store reports them.
     pub(crate) changes: Option<Arc<dyn Watch>>,
     /// What clients are given for positions in streams of changes.
     pub(crate) position_names: PositionNames,
@@ -95,9 +95,9 @@ pub(crate) struct ClientParts {
     pub(crate) mailer: Arc<dyn Mailer>,
     /// What the mails say.
     pub(crate) mail_texts: MailTexts,
-    /// How old a user may be whom a request's rules see.
+    /// The maximum age of the user object that a request's rules see.
     pub(crate) freshness: Freshness,
-    /// What its triggers need.
+    /// The dependencies of its triggers.
     pub(crate) triggers: TriggerStores,
     /// Where the custom data of its users are, if it has any.
     pub(crate) custom_data: Option<Arc<dyn CustomDataStore>>,
@@ -166,7 +166,7 @@ impl ClientApi {
         TriggerPlan::within(&self.data.app, &self.triggers, &*self.functions)
     }
 
-    /// Runs the triggers of the application within the runtime of the caller, if whoever opened it keeps what happens to users:
+    /// Runs the triggers of the application in the caller's runtime, provided that events about users are recorded:
     /// [`Host::with_triggers`].
     #[must_use]
     pub fn run_triggers(&self, options: RunnerOptions) -> Runner {
@@ -175,7 +175,7 @@ impl ClientApi {
         Runner::start(RunnerParts { application, app, functions, stores }, options)
     }
 
-    /// A user with the custom data of now, where the application has some and nobody has looked it up.
+    /// A user with current custom data, looked up if the application has any and it has not been loaded yet.
     ///
     /// # Errors
     /// The store cannot be asked, or several documents contradict each other.
@@ -189,13 +189,13 @@ impl ClientApi {
         }
     }
 
-    /// Its ways to log in.
+    /// Its authentication providers.
     #[must_use]
     pub const fn providers(&self) -> &Providers {
         &self.providers
     }
 
-    /// Asks the stores something cheap, to learn whether they answer.
+    /// Sends a cheap request to the stores, to check that they respond.
     ///
     /// # Errors
     /// One of them does not.

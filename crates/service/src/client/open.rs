@@ -24,14 +24,14 @@ use crate::places::{AccountStores, IfMissing, Places};
 use crate::service::https_keys;
 use crate::triggers::TriggerStores;
 
-/// Where the applications that are served keep users, passwords, sessions and documents.
+/// Where the served applications store users, passwords, sessions and documents.
 #[derive(Clone, Debug)]
 pub enum StorePlace {
     /// In the directory of the state: `state.redb` and `documents.redb`.
     Directory,
     /// All in one file.
     File(PathBuf),
-    /// On a MongoDB server: the documents in their databases, all else in the database [`Places::database`].
+    /// On a MongoDB server: documents in their databases, everything else in the database [`Places::database`].
     Server(ServerUri),
 }
 
@@ -52,7 +52,7 @@ enum Stores {
 /// How long a start waits for a server to see to its collections, more or less.
 const IMAGES_PATIENCE: Duration = Duration::from_secs(30);
 
-/// How mail is sent, and what it says.
+/// How mail is sent, and its texts.
 #[derive(Clone)]
 pub struct MailSettings {
     /// Sends it.
@@ -109,20 +109,20 @@ impl Host {
         Ok((host, made))
     }
 
-    /// Keeps what happens to users for the triggers of the applications, which whoever has the host runs:
-    /// [`ClientApi::run_triggers`]. Otherwise it is not kept, since nobody would ever take it away.
+    /// Records events about users for the triggers of the applications, which the owner of the host must run:
+    /// [`ClientApi::run_triggers`]. Without it they are not recorded, since nothing would ever remove them.
     #[must_use]
     pub fn with_triggers(self) -> Self {
         Self { runs_triggers: true, ..self }
     }
 
-    /// Keeps what becomes of calls of functions in a log.
+    /// Logs the calls of functions.
     #[must_use]
     pub fn with_call_log(self, log: CallLog) -> Self {
         Self { call_log: Some(log), ..self }
     }
 
-    /// Lets third parties' tokens take over imported users whom these claims name.
+    /// Lets third-party tokens take over imported users whom these claims name.
     #[must_use]
     pub fn with_takeover(self, takeover: Vec<ClaimUsersBy>) -> Self {
         Self { takeover, ..self }
@@ -134,7 +134,7 @@ impl Host {
         Self { freshness, ..self }
     }
 
-    /// Opens applications for their clients: all of them or none.
+    /// Opens applications for their clients, all of them or none.
     ///
     /// # Errors
     /// A configuration cannot be used, or two applications have the same id.
@@ -150,9 +150,9 @@ impl Host {
         Ok(apis)
     }
 
-    /// Makes a MongoDB server keep what the documents of the applications' collections were: without that, changes other than
-    /// insertions can be told only to those from whom nothing is hidden. What became of each collection: whether it is new that the
-    /// server keeps it. Files keep it always, and collections that have only default rules are left as they are.
+    /// Enables pre-images for the applications' collections on a MongoDB server: without them, changes other than
+    /// insertions can only be reported to users from whom nothing is hidden. Returns for each collection whether this
+    /// is new. Files always have previous documents, and collections that have only default rules are left unchanged.
     pub async fn keep_images(&self, apis: &[ClientApi]) -> Vec<(Namespace, Result<bool, StoreError>)> {
         let Stores::Server(server) = &self.stores else { return Vec::new() };
         let named = apis.iter().flat_map(|api| &api.app().collections);

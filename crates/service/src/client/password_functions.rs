@@ -1,4 +1,5 @@
-//! The functions of an application that confirm addresses and set passwords anew. Nobody is logged in: the system runs them.
+//! The functions of an application that confirm addresses and reset passwords. Nobody is logged in, so they run as the
+//! system.
 
 use bson::{Bson, doc};
 use portcullis::auth::ProviderType;
@@ -11,7 +12,7 @@ use super::passwords::{check_length, one_time_token};
 use super::takeover::end_what_a_password_opened;
 use super::{ClientApi, ClientError, ErrorClass, ErrorCode};
 
-/// What such a function decides.
+/// The decision of such a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Decided {
     /// At once.
@@ -20,7 +21,7 @@ enum Decided {
     Pending,
 }
 
-/// Reads `{"status": …}`. Anything else is a no.
+/// Reads `{"status": …}`. Anything else is a failure.
 fn decided(value: &Bson) -> Option<Decided> {
     match value.as_document()?.get_str("status").ok()? {
         "success" => Some(Decided::Success),
@@ -30,7 +31,7 @@ fn decided(value: &Bson) -> Option<Decided> {
 }
 
 impl ClientApi {
-    /// Asks the confirmation function about a login that is not confirmed.
+    /// Calls the confirmation function for an unconfirmed login.
     pub(super) async fn confirm_by_function(&self, login: &PasswordLogin, function: &str) -> Result<(), ClientError> {
         let (token, kept) = one_time_token(login, TokenPurpose::Confirm)?;
         let argument = doc! { "token": token, "tokenId": &kept.id, "username": &login.email };

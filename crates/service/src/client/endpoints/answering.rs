@@ -8,7 +8,7 @@ use crate::client::{ClientApi, ClientError, ErrorCode};
 use crate::data::Asker;
 use crate::functions::told;
 
-/// The function that answers a request which was let in, and how its result becomes the answer.
+/// The function that handles an admitted request, and the conversion of its result into the response.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Answering<'a> {
     pub(super) function: &'a str,
@@ -59,7 +59,7 @@ impl Answering<'_> {
     }
 }
 
-/// What a stranger is told of a call that failed: not how, which may be anything that the function threw.
+/// The error that strangers get for a failed call: without details, which may contain anything that the function threw.
 fn failed(error: &CallError) -> ClientError {
     let told = told(error);
     if !matches!(error, CallError::Failed(_)) {

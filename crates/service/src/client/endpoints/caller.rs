@@ -8,24 +8,24 @@ use super::incoming::Incoming;
 use crate::client::logins::{Proof, Proven};
 use crate::client::{ClientApi, ClientError, ErrorClass, ErrorCode};
 
-/// What an entry of the application says about those who ask.
+/// The settings of an endpoint that concern its callers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Callers {
-    /// Whether credentials that are good and nobody's make a user.
+    /// Whether valid credentials that belong to no user create one.
     pub(super) creates: bool,
     /// Whether rules and functions see the custom data of the user.
     pub(super) fetches_custom_data: bool,
 }
 
 impl Callers {
-    /// The user, with the custom data or without. To ask for what was not fetched is an Error, as for all that was not.
+    /// The user, with or without custom data. A rule that reads custom data that was not fetched ends in an Error.
     pub(super) fn seen(self, user: User) -> User {
         let custom_data = if self.fetches_custom_data { user.custom_data } else { CustomData::NotLoaded };
         User { custom_data, ..user }
     }
 }
 
-/// What is told of credentials that are refused, whatever the reason.
+/// The error for rejected credentials, whatever the reason.
 pub(super) fn refused(private: &str) -> ClientError {
     let text = "invalid session: error finding user for endpoint";
     let mut error = ClientError::new(ErrorClass::Unauthorized, ErrorCode::InvalidSession, text);
@@ -75,7 +75,7 @@ impl ClientApi {
 
     async fn proven(&self, proven: Proven, newcomers: Newcomers) -> Result<Authenticated, LoginError> {
         let found = self.found(&proven, newcomers).await?;
-        // What was proven may have been withdrawn meanwhile, and a user who was deleted must not come back by it.
+        // The credentials may have been revoked meanwhile, and must not bring back a user who was deleted.
         match self.still_stands(&proven).await {
             Ok(true) => Ok(found),
             Ok(false) => Err(LoginError::UserUnknown(found.user.id)),
@@ -108,7 +108,7 @@ impl ClientApi {
     }
 }
 
-/// Of a refusal, the reason is for the log only.
+/// The reason for a rejection is only for the log.
 fn plain(error: ClientError) -> ClientError {
     match error.class {
         ErrorClass::Internal => error,

@@ -3,7 +3,7 @@ use portcullis::json::Node;
 use super::incoming::Incoming;
 use crate::client::{ClientError, ErrorCode};
 
-/// How somebody says who they are, for one request.
+/// Credentials for a single request.
 pub(super) enum Credentials {
     /// An access token.
     Bearer(String),
@@ -15,18 +15,18 @@ pub(super) enum Credentials {
     Token(String),
 }
 
-/// What is told of credentials of which a part is missing, or all.
+/// The error for missing or incomplete credentials.
 pub(super) fn missing() -> ClientError {
     let text = "must specify some form of authentication (either email+password, api-key, or jwt) in the request header or body";
     ClientError::bad(ErrorCode::MissingParameter, text)
 }
 
-/// What is told of several credentials, of which nobody says which count.
+/// The error for several credentials, of which it is unclear which ones count.
 pub(super) fn several() -> ClientError {
     ClientError::bad(ErrorCode::InvalidParameter, "only one form of authentication may be specified")
 }
 
-/// What may stand in a request beside an access token.
+/// The credentials that a request may contain besides an access token.
 #[derive(Default)]
 struct Parts {
     email: Option<String>,
@@ -36,7 +36,7 @@ struct Parts {
 }
 
 impl Parts {
-    /// Takes one part; a second of its kind is refused, since it is not said which of them counts.
+    /// Adds one part. A second one of its kind is rejected, since it is unclear which of them counts.
     fn put(place: &mut Option<String>, value: &str) -> Result<(), ClientError> {
         match place.replace(value.to_owned()) {
             None => Ok(()),
@@ -60,7 +60,7 @@ impl Parts {
 }
 
 impl Credentials {
-    /// Those in the headers of a request. An `Authorization` header counts before all others, also where it is wrong.
+    /// The credentials in the headers of a request. An `Authorization` header takes precedence, even if it is invalid.
     ///
     /// # Errors
     /// Several ways at once, or half of one.
@@ -70,7 +70,7 @@ impl Credentials {
             if authorizations.next().is_some() {
                 return Err(several());
             }
-            // What is no bearer's is no token of ours.
+            // Without the scheme `Bearer`, it is not an access token.
             let token = value.strip_prefix("Bearer ").map(str::trim).unwrap_or_default();
             return Ok(Some(Self::Bearer(token.to_owned())));
         }
@@ -87,7 +87,7 @@ impl Credentials {
         parts.credentials()
     }
 
-    /// Those in the body of a webhook.
+    /// The credentials in the body of a webhook.
     ///
     /// # Errors
     /// As [`of_headers`](Self::of_headers).

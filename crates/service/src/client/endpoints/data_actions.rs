@@ -9,11 +9,11 @@ use crate::data::{Action, Asker, Target, missing};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct DataAction {
     action: Action,
-    /// What it takes beside the place.
+    /// Its options besides the collection.
     options: &'static [&'static str],
-    /// What it cannot do without: a write without a filter must not mean all documents.
+    /// Its required options: a write without a filter must not affect all documents.
     required: &'static [&'static str],
-    /// The key under which the answer has the result; without one, the result is the answer.
+    /// The key of the result in the response; without one, the result is the response.
     result: Option<&'static str>,
 }
 
@@ -49,11 +49,11 @@ const ACTIONS: [DataAction; 10] = [
     writing(Action::DeleteMany, DELETE),
 ];
 
-/// The place of the documents, in every body.
+/// The keys that name the collection, in every body.
 const PLACE: [&str; 3] = ["dataSource", "database", "collection"];
 
 impl DataAction {
-    /// The action of a name.
+    /// The action with this name.
     pub(super) fn from_name(name: &str) -> Option<Self> {
         ACTIONS.into_iter().find(|action| action.name() == name)
     }
@@ -62,7 +62,7 @@ impl DataAction {
         self.action.name()
     }
 
-    /// Carries it out: through the rules of the collection, or, for the system, without.
+    /// Performs the action: under the rules of the collection, or without rules for the system.
     pub(super) async fn carry_out(self, api: &ClientApi, asker: &Asker, body: &Node) -> Result<Bson, ClientError> {
         let mut place = [""; 3];
         for (found, key) in place.iter_mut().zip(PLACE) {
@@ -90,7 +90,7 @@ impl DataAction {
         })
     }
 
-    /// What the action is told beside the place. What is not known is refused: under a misspelt name, a filter would be missing.
+    /// The options of the action. Unknown ones are rejected: with a misspelt name, a filter would be missing.
     fn options_of(self, body: &Node) -> Result<Node, ClientError> {
         let refused = |message: String| ClientError::bad(ErrorCode::InvalidParameter, message);
         let mut members: Vec<Member> = Vec::new();
@@ -101,7 +101,7 @@ impl DataAction {
                 return Err(refused(format!("'{}' takes no '{shown}'", self.name())));
             }
             match &given.value.kind {
-                // What reads may be absent; for a write, null is no filter.
+                // Reads may omit the filter; for a write, null is not a filter.
                 Kind::Null if self.required.contains(&key) => return Err(refused(format!("'{key}' must not be null"))),
                 Kind::Null => {}
                 _ if key == "filter" && given.value.as_object().is_none() => {

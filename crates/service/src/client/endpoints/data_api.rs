@@ -15,7 +15,7 @@ use crate::client::{ClientApi, ClientError, ErrorClass, ErrorCode};
 use crate::data::Asker;
 use crate::functions::told;
 
-/// A request to the Data API that was let in and whose body is still to be read.
+/// An admitted request to the Data API whose body has not been read yet.
 pub struct DataApiCall<'a> {
     api: &'a ClientApi,
     action: DataAction,
@@ -24,10 +24,10 @@ pub struct DataApiCall<'a> {
 }
 
 impl ClientApi {
-    /// Lets a request to the Data API in: `POST …/endpoint/data/{version}/action/{action}`.
+    /// Admits a request to the Data API: `POST …/endpoint/data/{version}/action/{action}`.
     ///
     /// # Errors
-    /// There is no such version or action, or the request is not let in.
+    /// There is no such version or action, or the request is rejected.
     pub async fn data_api(
         &self,
         version: &str,
@@ -55,7 +55,7 @@ impl ClientApi {
         Ok(DataApiCall { api: self, action, asker, form: Form::wanted(incoming, config.return_type) })
     }
 
-    /// As whom documents are read and written.
+    /// The user with whose permissions documents are read and written.
     async fn data_api_user(&self, config: &DataApiConfig, incoming: &Incoming<'_>) -> Result<User, ClientError> {
         let callers = Callers { creates: config.creates_users, fetches_custom_data: config.fetches_custom_data };
         match &config.run_as {
@@ -74,8 +74,8 @@ impl ClientApi {
 }
 
 impl ClientApi {
-    /// Whom the script of the Data API names. Nobody need say who they are: the script sees the request as `context.request`, and has no
-    /// arguments, since the body is read after it has decided.
+    /// The user chosen by the Data API's script. No authentication is needed: the script sees the request as
+    /// `context.request`, and has no arguments, since the body is read after it has decided.
     async fn scripted_user(&self, callers: Callers, incoming: &Incoming<'_>) -> Result<User, ClientError> {
         let call = Call::new(Library::data_api_script(), Vec::new(), CallEntry::Webhook, User::system());
         let called = self.functions.call(call.with_request(incoming.request("")?)).await;
@@ -94,7 +94,7 @@ impl ClientApi {
 }
 
 impl DataApiCall<'_> {
-    /// Carries it out, with the body.
+    /// Executes the request with its body.
     ///
     /// # Errors
     /// The body is wrong, or what it asks for is not permitted or fails.

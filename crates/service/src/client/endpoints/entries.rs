@@ -7,12 +7,12 @@ use portcullis::endpoint::{
 
 use super::validation::value;
 
-/// What an application lets in over HTTP beside its clients' requests.
+/// The endpoints and webhooks of an application.
 #[derive(Clone, Debug, Default)]
 pub struct Entries {
     /// What is served: `GET /orders`.
     pub served: Vec<String>,
-    /// What refuses every request, with the reason.
+    /// Those that reject every request, with the reason.
     pub refused: Vec<(String, String)>,
     pub(super) data_api: Entry<DataApiConfig>,
     /// By their routes.
@@ -33,14 +33,14 @@ pub(super) enum Entry<C> {
     Served(C),
 }
 
-/// An endpoint, and as whom its function runs.
+/// An endpoint, and the user that its function runs as.
 #[derive(Clone, Debug)]
 pub(super) struct ServedEndpoint {
     pub(super) config: EndpointConfig,
     pub(super) run_as: RunAs,
 }
 
-/// What a route and a method lead to.
+/// The target of a route and a method.
 pub(super) enum Found<'e> {
     Nothing,
     OtherMethod,
@@ -61,7 +61,7 @@ impl Entries {
         entries
     }
 
-    /// What a request to a route leads to. A method that is named counts before `*`.
+    /// The target of a request to a route. A specific method takes precedence over `*`.
     pub(super) fn endpoint(&self, route: &str, method: Option<Method>) -> Found<'_> {
         let Some(known) = self.endpoints.get(route) else { return Found::Nothing };
         let Some(method) = method else { return Found::OtherMethod };
@@ -102,7 +102,7 @@ impl Entries {
             }
             Err(errors) => Err(first(&errors)),
         };
-        // Where the method does not load, nobody can say which one is meant: all are refused that no other endpoint takes.
+        // If the method does not load, it is unknown: all methods are rejected that no other endpoint accepts.
         let methods = Methods::from_name(said).unwrap_or(Methods::Any);
         let name = format!("{} {}", methods.name(), endpoint.name);
         let known = self.endpoints.entry(endpoint.name.clone()).or_default();
@@ -140,7 +140,8 @@ impl Entries {
         }
     }
 
-    /// Takes down what becomes of one. One whose secret is missing is there, and refuses by its validation.
+    /// Records the state of an endpoint. One whose secret is missing is served, but its validation rejects every
+    /// request.
     fn note<C>(&mut self, name: String, config: Result<C, String>, unmet: Option<String>) -> Entry<C> {
         match (&config, unmet) {
             (Err(reason), _) => self.refused.push((name, reason.clone())),
@@ -155,7 +156,7 @@ fn first(errors: &[EndpointError]) -> String {
     errors.first().map_or_else(String::new, ToString::to_string)
 }
 
-/// Why a validation lets nobody in, if so.
+/// Why a validation rejects every request, if it does.
 fn unmet(validation: &Validation, secrets: &Secrets) -> Option<String> {
     let (Validation::SecretInQuery(secret) | Validation::Signature(secret)) = validation else { return None };
     match (value(secret, secrets), secret) {

@@ -4,7 +4,7 @@ use portcullis::endpoint::ReturnType;
 use super::incoming::Incoming;
 use super::plain_json::plain_json;
 
-/// In which form a result is written.
+/// The format of a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// Plain JSON, in which an ObjectId is its hexadecimal digits and a date its ISO text.
@@ -14,7 +14,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// The one that a request wants, by its `Accept` headers; where they want neither more, the configured one.
+    /// The format that a request prefers, by its `Accept` headers; without a preference, the configured one.
     pub(super) fn wanted(incoming: &Incoming<'_>, configured: ReturnType) -> Self {
         let mut best: Option<(f32, Self)> = None;
         for range in incoming.header("accept").flat_map(|value| value.split(',')) {

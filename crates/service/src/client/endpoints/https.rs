@@ -13,7 +13,7 @@ use crate::client::{ClientApi, ClientError, ErrorClass, ErrorCode};
 use crate::data::Asker;
 
 impl ClientApi {
-    /// Answers a request to an HTTPS endpoint, `…/endpoint{route}`.
+    /// Handles a request to an HTTPS endpoint, `…/endpoint{route}`.
     ///
     /// # Errors
     /// There is no such endpoint, the request is not let in, or the function fails.
@@ -32,7 +32,7 @@ impl ClientApi {
             error.private = Some(reason.to_owned());
             error
         })?;
-        // Where the function runs as somebody else, nobody need say who they are, and nobody is known.
+        // If the function does not run as the caller, no authentication is needed and the caller is unknown.
         let user = match endpoint.run_as {
             RunAs::Caller => {
                 let callers =

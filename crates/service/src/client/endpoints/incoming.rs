@@ -6,27 +6,27 @@ use portcullis::eval::Request;
 
 use crate::client::ClientError;
 
-/// The parameter of a query that holds a secret. No function and no rule sees it.
+/// The query parameter with a secret, which functions and rules do not see.
 pub(super) const SECRET: &str = "secret";
 
-/// Limits how often somebody may try passwords. A caller that shows the right one with every request is no such try.
+/// Limits attempts with passwords. A caller that sends the correct one with every request does not use up attempts.
 pub trait Tries: Send + Sync {
-    /// Counts a try of an account, unless the same password was right a while ago.
+    /// Counts an attempt for an account, unless the same password was correct a while ago.
     ///
     /// # Errors
     /// There were too many.
     fn begin(&self, account: &str, password: &str) -> Result<(), ClientError>;
 
-    /// The password was right.
+    /// Records that the password was correct.
     fn succeeded(&self, account: &str, password: &str);
 }
 
-/// An HTTP request as it came.
+/// An HTTP request as received.
 #[derive(Clone, Default)]
 pub struct Incoming<'b> {
     /// The method, in capitals.
     pub method: String,
-    /// The path behind the application's address: `/orders` of an endpoint.
+    /// The path after the application's address: `/orders` for an endpoint.
     pub route: String,
     /// The query as it was sent, without `?`.
     pub query: String,
@@ -34,9 +34,9 @@ pub struct Incoming<'b> {
     pub headers: Vec<(String, String)>,
     /// The body, byte for byte.
     pub body: &'b [u8],
-    /// From where it came, if that is known.
+    /// The address of its sender, if known.
     pub remote_address: Option<IpAddr>,
-    /// Limits the passwords that it may try; without it, there is no limit.
+    /// The limit on password attempts, if there is one.
     pub tries: Option<&'b dyn Tries>,
 }
 

@@ -9,8 +9,8 @@ use crate::client::random::{hash, is_of};
 /// The header that signs a request to an endpoint or to the Data API.
 pub(super) const ENDPOINT_SIGNATURE: &str = "Endpoint-Signature";
 
-/// Whether a request shows the secret that it needs; else, for the log, what is missing. A secret that was not supplied, or is empty, is
-/// shown by no request.
+/// Checks that a request proves knowledge of the secret; otherwise returns what is missing, for the log. If the secret
+/// was not supplied or is empty, every request fails.
 pub(super) fn validate(
     validation: &Validation,
     header: &str,

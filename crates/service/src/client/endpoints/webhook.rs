@@ -16,11 +16,11 @@ use crate::data::Asker;
 /// The header that signs a request to a webhook.
 const HOOK_SIGNATURE: &str = "X-Hook-Signature";
 
-/// How many bytes a body may have for credentials to be looked for in it. It is read before it is known who sent it.
+/// The largest body that is searched for credentials, in bytes. It is read before its sender is known.
 const MAX_CREDENTIALS: usize = 64 * 1024;
 
 impl ClientApi {
-    /// Answers a request to an incoming webhook of an older application.
+    /// Handles a request to an incoming webhook of an older application.
     ///
     /// # Errors
     /// There is no such webhook, the request is not let in, or the function fails.
@@ -58,7 +58,7 @@ impl ClientApi {
         answering.answer(self, incoming, asker).await
     }
 
-    /// Who asks, by the headers or by the body; by both is an error.
+    /// The caller, by the headers or the body; both is an error.
     async fn webhook_caller(&self, config: &WebhookConfig, incoming: &Incoming<'_>) -> Result<User, ClientError> {
         let callers = Callers { creates: config.creates_users, fetches_custom_data: config.fetches_custom_data };
         let body = (incoming.body.len() <= MAX_CREDENTIALS).then(|| json::parse_bytes(incoming.body).ok()).flatten();

@@ -5,7 +5,7 @@ use portcullis::future::BoxFuture;
 
 use super::{Mail, Mailer};
 
-/// Writes mails as files into a folder: for trying out, and for tests.
+/// Writes mails as files into a folder, for development and tests.
 #[derive(Debug)]
 pub struct FolderMail {
     folder: PathBuf,

@@ -38,6 +38,6 @@ pub trait Mailer: Send + Sync {
         Ok(())
     }
 
-    /// Sends a mail, or takes it for sending.
+    /// Sends a mail, or accepts it for sending.
     fn send(&self, mail: Mail) -> BoxFuture<'_, Result<(), String>>;
 }

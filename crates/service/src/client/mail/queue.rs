@@ -6,17 +6,17 @@ use tokio::sync::Semaphore;
 
 use super::{Mail, Mailer};
 
-/// How many mails may wait.
+/// The most mails that wait.
 const WAITING: usize = 1000;
 
-/// How many are sent at once.
+/// The most mails that are sent concurrently.
 const AT_ONCE: usize = 4;
 
-/// How long is waited after a try that failed; then the mail is given up.
+/// The delays after failed attempts; after the last one, the mail is dropped.
 const PAUSES: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(20), Duration::from_secs(120)];
 
-/// Takes mails at once and sends them in the background, so that a slow mail server delays no reply. Mails that were not sent when the
-/// process ends are lost; users can ask for them again.
+/// Accepts mails immediately and sends them in the background, so that a slow mail server does not delay replies. Mails
+/// that have not been sent when the process ends are lost; users can request them again.
 pub struct QueuedMail {
     mailer: Arc<dyn Mailer>,
     waiting: Arc<Semaphore>,

@@ -7,10 +7,10 @@ use thiserror::Error;
 
 use super::{Mail, Mailer};
 
-/// How long a mail server may take for a command.
+/// The time limit for each command of a mail server.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Sends mails by a mail server.
+/// Sends mails through a mail server.
 pub struct SmtpMail {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
