@@ -10,11 +10,11 @@ use crate::store::{
 use crate::trigger::{AuthenticationTrigger, Operation};
 use crate::user::{CustomData, User};
 
-/// How large custom data may be that an event carries, in bytes: 1 MiB, as much as fits into a token that can be sent.
+/// The most custom data that an event carries, in bytes: 1 MiB, the same as a token.
 const MAX_CUSTOM_DATA: usize = 1 << 20;
 
-/// Tells authentication triggers what happens to users: writes an event for each that wants it, together with its cause. Whether
-/// and when a trigger is run touches no login.
+/// Announces what happens to users to authentication triggers: writes an event for each trigger that listens for it,
+/// together with its cause. Whether and when the trigger runs does not affect logins.
 #[derive(Clone)]
 pub struct Announcer {
     events: Arc<dyn AccountEvents>,
@@ -24,13 +24,13 @@ pub struct Announcer {
 }
 
 impl Announcer {
-    /// Tells these triggers, each with its name.
+    /// Announces to these triggers, each with its name.
     #[must_use]
     pub fn new(events: Arc<dyn AccountEvents>, triggers: Vec<(String, AuthenticationTrigger)>) -> Self {
         Self { events, triggers: triggers.into(), clock: Arc::new(SystemClock), custom_data: None }
     }
 
-    /// Reads the time here.
+    /// Sets the clock.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -56,7 +56,7 @@ impl Announcer {
         }
     }
 
-    /// What the triggers that want an operation are told of.
+    /// The events for the triggers that listen for an operation.
     fn told(&self, operation: Operation, providers: &[ProviderType], user: &User, time: DateTime) -> Vec<AccountEvent> {
         let wanting = self.triggers.iter().filter(|(_, trigger)| trigger.wants(operation, providers));
         let event = |(trigger, _): &(String, AuthenticationTrigger)| AccountEvent {
@@ -72,7 +72,8 @@ impl Announcer {
         wanting.map(event).collect()
     }
 
-    /// Makes a pending user active, which is what creates the user: the first login has got so far.
+    /// Makes a pending user active. This is the moment at which a user counts as created: the first login has got this
+    /// far.
     pub(super) async fn activate(&self, id: &str, provider: ProviderType) -> Result<(), UsersError> {
         let now = self.clock.now();
         let custom_data = self.custom_data(Operation::Create, id).await;
@@ -81,7 +82,7 @@ impl Announcer {
         self.events.activate(id, &telling).await
     }
 
-    /// Tells of a login; whether its session has not ended meanwhile.
+    /// Announces a login. Returns whether its session is still alive.
     pub(super) async fn logged_in(
         &self,
         session_id: &str,
@@ -90,7 +91,7 @@ impl Announcer {
     ) -> Result<bool, StoreError> {
         let told = User { custom_data: bounded(user.custom_data.clone()), ..user.clone() };
         let events = self.told(Operation::Login, &[provider], &told, self.clock.now());
-        // Nothing is written where nobody wants to know.
+        // Nothing is written if no trigger listens.
         if events.is_empty() { Ok(true) } else { self.events.logged_in(session_id, &events).await }
     }
 
