@@ -1,7 +1,7 @@
 //! Unknown keys of configuration files. Most are harmless, so they are never errors.
 
 use super::check::Check;
-use super::functions::{GUARDING, misspelt};
+use super::functions::{FUNCTION_KEYS, GUARDING, misspelt};
 use super::problem::Problem;
 use super::{ConfigFile, ProblemKind};
 use crate::auth::{CustomDataConfig, Provider};
@@ -67,20 +67,6 @@ const TRIGGER_CONFIG: Keys = Keys {
         "unordered",
     ],
 };
-
-/// The keys of a function's settings.
-pub(super) const FUNCTION_KEYS: &[&str] = &[
-    "_id",
-    "can_evaluate",
-    "disable_arg_logs",
-    "id",
-    "name",
-    "private",
-    "run_as_authed_user",
-    "run_as_system",
-    "run_as_user_id",
-    "run_as_user_id_script_source",
-];
 
 const FUNCTION: Keys = Keys { what: "a function", known: FUNCTION_KEYS };
 

@@ -2,7 +2,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::check_keys::FUNCTION_KEYS;
 use super::problem::Problem;
 use super::reader::Reader;
 use super::{ConfigFile, ConfigPart, ProblemKind};
@@ -24,6 +23,20 @@ pub struct Function {
     /// The file of its code, if there is one.
     pub script: Option<PathBuf>,
 }
+
+/// The keys of a function's settings.
+pub(super) const FUNCTION_KEYS: &[&str] = &[
+    "_id",
+    "can_evaluate",
+    "disable_arg_logs",
+    "id",
+    "name",
+    "private",
+    "run_as_authed_user",
+    "run_as_system",
+    "run_as_user_id",
+    "run_as_user_id_script_source",
+];
 
 /// The keys without which anybody may call a function.
 pub(super) const GUARDING: [&str; 2] = ["private", "can_evaluate"];
