@@ -201,7 +201,7 @@ fn result<'js>(state: &CallState, bridge: &Bridge<'js>) -> std::result::Result<b
         Some(Ok(value)) => {
             // A caller under other rights is told of what cannot pass; others are shown what can.
             let undefined = if input.level > 0 { Undefined::Pass } else { Undefined::Keep };
-            let encoder = Encoder::new(bridge, undefined, state.shared.options.memory / 2)?;
+            let encoder = Encoder::new(bridge, undefined, state.memory() / 2)?;
             if let Some(number) = value.as_number() {
                 return Ok(same_number(&input.arguments, number));
             }

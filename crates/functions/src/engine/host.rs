@@ -86,14 +86,14 @@ fn add_context<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Resu
 
 fn add_values<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
     function!(ctx, host, slot, "same", |state, bridge, left: Value<'js>, right: Value<'js>| {
-        let encoder = Encoder::new(&bridge, Undefined::Keep, state.shared.options.memory / 4)?;
+        let encoder = Encoder::new(&bridge, Undefined::Keep, state.memory() / 4)?;
         Ok::<_, rquickjs::Error>(encoder.value(&left, "", 0)? == encoder.value(&right, "", 0)?)
     });
     function!(ctx, host, slot, "ejson", |state, bridge, value: Value<'js>, indent: Option<usize>| {
         if value.is_undefined() {
             return Ok(None);
         }
-        let encoder = Encoder::new(&bridge, Undefined::Keep, state.shared.options.memory / 8)?;
+        let encoder = Encoder::new(&bridge, Undefined::Keep, state.memory() / 8)?;
         let encoded = without_undefined(encoder.value(&value, "", 0)?).into_canonical_extjson();
         let text = match indent {
             Some(indent) if indent > 0 => pretty(&encoded, indent.min(10)),
@@ -102,7 +102,7 @@ fn add_values<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Resul
         Ok::<_, rquickjs::Error>(Some(text))
     });
     function!(ctx, host, slot, "parse", |state, bridge, text: String| {
-        if text.len() > state.shared.options.memory / 8 {
+        if text.len() > state.memory() / 8 {
             return Err(bridge.range_error("the text is too large"));
         }
         let parsed: serde_json::Value = serde_json::from_str(&text)

@@ -97,7 +97,7 @@ fn bound(arguments: &mut Document) {
 /// The arguments of an action, and their size in bytes. `undefined` in conditions is an error: leaving it out would
 /// match more than intended. In written documents it becomes null, as in MongoDB's drivers.
 fn arguments<'js>(state: &CallState, bridge: &Bridge<'js>, given: &Object<'js>) -> Result<(Document, usize)> {
-    let room = state.shared.options.memory / 4;
+    let room = state.memory() / 4;
     let strict = Encoder::new(bridge, Undefined::Refuse, room)?;
     let written = Encoder::new(bridge, Undefined::Null, room)?;
     let mut arguments = Document::new();

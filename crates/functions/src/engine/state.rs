@@ -116,7 +116,8 @@ pub(super) struct CallState {
 impl CallState {
     pub(super) fn new(shared: Arc<Shared>, input: CallInput) -> Self {
         let console = Console::new(input.keeps_first_lines);
-        let requests = shared.options.memory.checked_div(shared.options.response).unwrap_or(1).clamp(1, MAX_REQUESTS);
+        let memory = shared.options.memory >> input.level;
+        let requests = memory.checked_div(shared.options.response).unwrap_or(1).clamp(1, MAX_REQUESTS);
         Self {
             requests: Arc::new(Semaphore::new(requests)),
             shared,
@@ -132,6 +133,11 @@ impl CallState {
             next: Cell::new(1),
             held: Cell::new(0),
         }
+    }
+
+    /// How many bytes this engine may hold, and the host for it: half of those of the one around it.
+    pub(super) fn memory(&self) -> usize {
+        self.shared.options.memory >> self.input.level
     }
 
     pub(super) fn bridge<'js>(&self, ctx: &Ctx<'js>) -> Result<Bridge<'js>> {
@@ -189,7 +195,7 @@ impl CallState {
     ) -> Result<u32> {
         let number = self.number(ctx)?;
         let held = self.held.get().saturating_add(bytes);
-        if held > self.shared.options.memory {
+        if held > self.memory() {
             return Err(Exception::throw_internal(ctx, "out of memory"));
         }
         self.held.set(held);
