@@ -112,7 +112,15 @@ fuzz_target!(|input: &str| {
             assert!(began.elapsed() < TIME + LATE, "it took {:?}", began.elapsed());
             assert!(!matches!(ended, Err(CallError::Engine(_) | CallError::Busy)), "{ended:?}");
         }
-        let next = functions.call(Call::new("next", vec![Bson::Int64(1)], Entry::Client, User::new("ada"))).await;
+        let call = || functions.call(Call::new("next", vec![Bson::Int64(1)], Entry::Client, User::new("ada")));
+        let mut next = call().await;
+        for _ in 0..20 {
+            // On a busy machine a call that does nothing can be too late.
+            if !matches!(next, Err(CallError::TimedOut { .. })) {
+                break;
+            }
+            next = call().await;
+        }
         let expected = bson::bson!([2_i64, false, "[object Object]", r#"{"a":["ada"]}"#]);
         assert!(matches!(&next, Ok(returned) if returned.value == expected), "{next:?}");
     });
