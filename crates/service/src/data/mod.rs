@@ -9,6 +9,8 @@ mod bulk;
 mod commands;
 mod condition;
 mod found;
+#[cfg(test)]
+mod function_places;
 mod guarded;
 mod joined;
 mod joins;
