@@ -20,8 +20,11 @@ const FAR: usize = 5000;
 /// How many are looked at while others are handled and a look further was taken not long ago.
 const NEAR: usize = 128;
 
-/// How long ago that is.
+/// How long ago that is at least.
 const LONG_AGO: Duration = Duration::from_millis(100);
+
+/// It is so many times as long as the look took, so that looking far does not take the time of handling.
+const REST: u32 = 10;
 
 /// Handles what happens to users: of one user one event after the other, of several users at once.
 pub(super) async fn run(shared: &Arc<Shared>, trigger: &Arc<TriggerDefinition>, held: &Held) -> Result<(), Ended> {
@@ -57,8 +60,8 @@ struct Handling<'r> {
     trigger: &'r Arc<TriggerDefinition>,
     begun: HashMap<Id, Begun>,
     tasks: JoinSet<Result<(), String>>,
-    /// When it was last looked at as many events as are ever looked at.
-    looked_far: Option<Instant>,
+    /// When it was last looked at as many events as are ever looked at, and how long that took.
+    looked_far: Option<(Instant, Duration)>,
 }
 
 /// What came of a task.
@@ -76,11 +79,10 @@ impl Handling<'_> {
         let mut passed: HashSet<String> = self.begun.values().map(|begun| begun.user_id.clone()).collect();
         let mut after: Option<String> = None;
         let mut looked_at = 0;
-        let is_near = !self.tasks.is_empty() && self.looked_far.is_some_and(|time| time.elapsed() < LONG_AGO);
+        let is_recent = |(time, took): (Instant, Duration)| time.elapsed() < took.saturating_mul(REST).max(LONG_AGO);
+        let is_near = !self.tasks.is_empty() && self.looked_far.is_some_and(is_recent);
         let most = if is_near { NEAR } else { FAR };
-        if !is_near {
-            self.looked_far = Some(Instant::now());
-        }
+        let began = Instant::now();
         while self.tasks.len() < self.shared.options.at_once && looked_at < most {
             let page = self.shared.stores.events.waiting(&self.trigger.name, after.as_deref(), PAGE).await?;
             let Some(last) = page.last() else { break };
@@ -93,6 +95,9 @@ impl Handling<'_> {
                     self.begun.insert(task.id(), Begun { id, user_id });
                 }
             }
+        }
+        if !is_near {
+            self.looked_far = Some((Instant::now(), began.elapsed()));
         }
         Ok(())
     }
