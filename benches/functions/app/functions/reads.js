@@ -1,0 +1,1 @@
+exports = (id) => context.services.get("mongodb-atlas").db("bench").collection("notes").findOne({ _id: id });
