@@ -5,10 +5,10 @@ use std::cell::Cell;
 use bson::Bson;
 
 use super::bound_operand::{BoundList, BoundRight, BoundValue, Unresolved};
-use super::operand::{Absent, Operand, Outcome, whole};
+use super::operand::{Absent, Operand, Outcome};
 use super::residual::{BoundCheck, Residual};
 use super::subject::{Kind, Null, Subject};
-use super::{EvalError, Evaluation, Truth};
+use super::{EvalError, Evaluation, Found, Truth};
 use crate::expr::Comparison;
 use crate::path::{Leaf, Resolved};
 use crate::predicate::Elements;
@@ -169,8 +169,8 @@ impl Evaluation<'_> {
                 left.same_place(&place, self.steps()).map_err(Absent::from)
             }
             Operand::Place(place) => {
-                let value = whole(place)?;
-                left.equals(value.as_value(), None, Null::Value, self.steps()).map_err(Absent::from)
+                let found = Found::of(place)?;
+                left.equals(found.value(), None, Null::Value, self.steps()).map_err(Absent::from)
             }
             Operand::Value(value, members) => {
                 left.equals(value, members, Null::Literal, self.steps()).map_err(Absent::from)

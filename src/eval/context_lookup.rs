@@ -2,11 +2,11 @@
 
 use bson::{Bson, Document};
 
-use super::{Context, ContextPart, Environment, EvalError, Request};
-use crate::path::{Resolved, Segment, resolve};
+use super::{Context, ContextPart, Environment, Request};
+use crate::path::Segment;
 use crate::predicate::{ContextRoot, Reference};
 use crate::user::CustomData;
-use crate::value::{ArrayRef, DocumentRef, Steps, ValueRef};
+use crate::value::{ArrayRef, DocumentRef, ValueRef};
 
 /// Where the lookup of a reference starts.
 enum Start<'c> {
@@ -44,22 +44,6 @@ impl Context {
             Err(part) => part.to_string(),
         };
         format!("unknown: {why}")
-    }
-
-    /// The right operand that a reference resolves to; `None` if it is Unknown or Missing.
-    pub(super) fn right(&self, reference: &Reference) -> Result<Option<Bson>, EvalError> {
-        if let Some(whole) = self.whole(reference)? {
-            return Ok(Some(whole));
-        }
-        let Some((start, path)) = self.left(reference)? else { return Ok(None) };
-        match resolve(start, path, &Steps::default())? {
-            Resolved::One(value) => Ok(value.map(ValueRef::to_bson).transpose()?),
-            place @ Resolved::Many(_) => {
-                let met: Vec<Bson> = place.met().into_iter().map(ValueRef::to_bson).collect::<Result<_, _>>()?;
-                Ok((!met.is_empty()).then_some(Bson::Array(met)))
-            }
-            Resolved::Ambiguous => Ok(None),
-        }
     }
 
     /// A whole context object, as passed to a function.

@@ -6,7 +6,7 @@ use bson::Bson;
 
 use super::bound_operand::{BoundCall, BoundRight, BoundTemplate, BoundValue, Members, Place, Standing};
 use super::convert::convert;
-use super::{EvalError, Evaluation, FunctionError, Truth};
+use super::{EvalError, Evaluation, Found, FunctionError, NotFound, Truth};
 use crate::path::Resolved;
 use crate::value::{Malformed, ValueRef};
 
@@ -19,6 +19,16 @@ pub(super) enum Absent {
 impl From<Malformed> for Absent {
     fn from(error: Malformed) -> Self {
         Self::Failed(error.into())
+    }
+}
+
+impl From<NotFound> for Absent {
+    fn from(error: NotFound) -> Self {
+        match error {
+            NotFound::Missing | NotFound::PropertyUnknown | NotFound::Ambiguous => Self::Unknown,
+            NotFound::NotSupplied(part) => Self::Failed(part.into()),
+            NotFound::Malformed(error) => error.into(),
+        }
     }
 }
 
@@ -99,10 +109,7 @@ impl<'e> Evaluation<'e> {
             BoundTemplate::Unknown => return Err(Absent::Unknown),
             BoundTemplate::Failed(error) => return Err((**error).clone().into()),
             BoundTemplate::Literal(value) => value.clone(),
-            BoundTemplate::Document(place) => match whole(self.place(place)?)? {
-                Whole::Value(value) => value.to_bson()?,
-                Whole::Made(value) => value,
-            },
+            BoundTemplate::Document(place) => Found::of(self.place(place)?)?.into_bson()?,
             BoundTemplate::Fields(fields) => Bson::Document(
                 all(fields.iter().map(|(key, value)| Ok((key.clone(), self.build(value)?))))?.into_iter().collect(),
             ),
@@ -142,34 +149,5 @@ fn extent(value: &Bson) -> usize {
         Bson::Array(elements) => elements.iter().fold(1, |count, value| count.saturating_add(extent(value))),
         Bson::String(text) => 1 + text.len() / 256,
         _ => 1,
-    }
-}
-
-/// The content of a place as a single value.
-pub(super) enum Whole<'v> {
-    Value(ValueRef<'v>),
-    Made(Bson),
-}
-
-impl Whole<'_> {
-    pub(super) fn as_value(&self) -> ValueRef<'_> {
-        match self {
-            Self::Value(value) => *value,
-            Self::Made(value) => ValueRef::from(value),
-        }
-    }
-}
-
-/// Converts the content of a place into a single value. A path that fans out through arrays becomes the array of its
-/// values.
-#[expect(clippy::needless_pass_by_value, reason = "the value goes on into the result")]
-pub(super) fn whole(place: Resolved<'_>) -> Result<Whole<'_>, Absent> {
-    match place {
-        Resolved::One(Some(value)) => Ok(Whole::Value(value)),
-        Resolved::One(None) | Resolved::Ambiguous => Err(Absent::Unknown),
-        Resolved::Many(_) => {
-            let met: Vec<Bson> = place.met().into_iter().map(ValueRef::to_bson).collect::<Result<_, _>>()?;
-            Ok(Whole::Made(Bson::Array(met)))
-        }
     }
 }

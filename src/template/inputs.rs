@@ -1,9 +1,7 @@
-use bson::Bson;
-
 use super::ask::Ask;
 use super::unresolved::Reason;
-use crate::eval::{Context, Documents};
-use crate::path::{Resolved, resolve};
+use crate::eval::{Context, Documents, Found};
+use crate::path::resolve;
 use crate::predicate::{ContextRoot, DocumentRoot, Place, Reference};
 use crate::value::{Steps, ValueRef};
 
@@ -68,7 +66,7 @@ impl<'i> Inputs<'i> {
                 };
                 match document {
                     None => Err(Reason::NotSupplied(name)),
-                    Some(document) => found(resolve(Some(document), path.segments(), &Steps::default())?),
+                    Some(document) => Ok(Found::of(resolve(Some(document), path.segments(), &Steps::default())?)?),
                 }
             }
         }
@@ -82,41 +80,6 @@ impl<'i> Inputs<'i> {
                 _ => {}
             }
         }
-        if let Some(whole) = self.context.whole(reference)? {
-            return Ok(Found::Made(whole));
-        }
-        match self.context.left(reference)? {
-            Some((start, path)) => found(resolve(start, path, &Steps::default())?),
-            None => Err(Reason::PropertyUnknown),
-        }
-    }
-}
-
-/// The value of an expansion.
-#[derive(Debug)]
-pub(crate) enum Found<'f> {
-    Value(ValueRef<'f>),
-    Made(Bson),
-}
-
-impl Found<'_> {
-    pub(crate) fn value(&self) -> ValueRef<'_> {
-        match self {
-            Self::Value(value) => *value,
-            Self::Made(value) => value.into(),
-        }
-    }
-}
-
-/// Converts a resolved path. A path that fans out through arrays becomes the array of its values.
-pub(crate) fn found(resolved: Resolved<'_>) -> Result<Found<'_>, Reason> {
-    match resolved {
-        Resolved::One(Some(value)) => Ok(Found::Value(value)),
-        Resolved::One(None) => Err(Reason::Missing),
-        Resolved::Ambiguous => Err(Reason::Ambiguous),
-        many @ Resolved::Many(_) => {
-            let met: Vec<Bson> = many.met().into_iter().map(ValueRef::to_bson).collect::<Result<_, _>>()?;
-            if met.is_empty() { Err(Reason::Missing) } else { Ok(Found::Made(Bson::Array(met))) }
-        }
+        Ok(self.context.find(reference)?)
     }
 }

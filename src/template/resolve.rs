@@ -7,12 +7,12 @@ use bson::Bson;
 
 use super::escape::Escape;
 use super::form::{Call, Form, Key, Member, Site};
-use super::inputs::{Found, Inputs};
+use super::inputs::Inputs;
 use super::sink::{BsonSink, Sink, Slot};
 use super::text::{Alternative, Insert, Piece, Text};
 use super::unresolved::{Failure, Reason, Unresolved};
 use super::value_text::{self, Text as Plain};
-use crate::eval::convert_each;
+use crate::eval::{Found, convert_each};
 use crate::expr::{Conversion, Operator};
 use crate::json::{MAX_DEPTH, MAX_SIZE};
 use crate::value::{Container, ValueRef};

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::escape::Refused;
 use super::form::Site;
-use crate::eval::{ContextPart, EvalError, FunctionError};
+use crate::eval::{EvalError, FunctionError, NotFound};
 use crate::json::{MAX_DEPTH, NotJson};
 use crate::text::{OneLine, Span, excerpt};
 use crate::value::Malformed;
@@ -147,15 +147,21 @@ impl Reason {
     }
 }
 
-impl From<Malformed> for Reason {
-    fn from(error: Malformed) -> Self {
-        Self::Failed(error.into())
+impl From<NotFound> for Reason {
+    fn from(error: NotFound) -> Self {
+        match error {
+            NotFound::Missing => Self::Missing,
+            NotFound::PropertyUnknown => Self::PropertyUnknown,
+            NotFound::Ambiguous => Self::Ambiguous,
+            NotFound::NotSupplied(part) => Self::Failed(part.into()),
+            NotFound::Malformed(error) => error.into(),
+        }
     }
 }
 
-impl From<ContextPart> for Reason {
-    fn from(part: ContextPart) -> Self {
-        Self::Failed(part.into())
+impl From<Malformed> for Reason {
+    fn from(error: Malformed) -> Self {
+        Self::Failed(error.into())
     }
 }
 
