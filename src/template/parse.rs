@@ -7,7 +7,7 @@ use super::error::{TemplateError, TemplateErrorKind, TemplateErrors};
 use super::form::{Call, Form, Key, Literal, Member, Site};
 use super::text::{Text, unreadable};
 use crate::expr::{Conversion, Expansion, Operator};
-use crate::json::{self, Kind, MAX_DEPTH, Node};
+use crate::json::{self, EjsonErrorKind, Kind, MAX_DEPTH, Node};
 use crate::text::{Span, closest};
 
 /// The source of a template.
@@ -218,7 +218,10 @@ impl Parser {
         for (key, key_span, value) in members {
             let member = self.inside(key, |parser| {
                 let site = parser.site(*key_span);
-                let key = if key.contains("%(") {
+                let key = if key.contains('\0') {
+                    parser.error(TemplateErrorKind::Ejson(EjsonErrorKind::KeyNul), *key_span, None);
+                    None
+                } else if key.contains("%(") {
                     parser.insertions(key, *key_span).map(Key::Text)
                 } else {
                     let json = format!("{}:", super::literal::quoted(key)).into_bytes();

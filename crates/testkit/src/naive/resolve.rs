@@ -69,6 +69,9 @@ impl Resolve<'_> {
                 // A name is taken by its key, whether or not the value resolves.
                 let mut taken = BTreeSet::new();
                 for (key, member) in members {
+                    if key.contains('\0') {
+                        return Err("a key contains U+0000".to_owned());
+                    }
                     let inside = format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"));
                     let name = if key.contains("%(") {
                         self.text(key, &inside, failures, |part| {
