@@ -51,11 +51,11 @@ pub(crate) fn string_end(content: &[u8]) -> Option<usize> {
 pub(crate) const fn string_ends(word: u64) -> u64 {
     const QUOTES: u64 = repeated(b'"');
     const BACKSLASHES: u64 = repeated(b'\\');
-    // The high bits are looked at once for all three.
-    let quotes = (word ^ QUOTES).wrapping_sub(ONES) & !(word ^ QUOTES);
-    let backslashes = (word ^ BACKSLASHES).wrapping_sub(ONES) & !(word ^ BACKSLASHES);
-    let controls = word.wrapping_sub(SPACES) & !word;
-    (quotes | backslashes | controls) & HIGH_BITS
+    let quotes = (word ^ QUOTES).wrapping_sub(ONES);
+    let backslashes = (word ^ BACKSLASHES).wrapping_sub(ONES);
+    let controls = word.wrapping_sub(SPACES);
+    // None of the three has a high bit, so that the high bits of the word count for all of them.
+    (quotes | backslashes | controls) & !word & HIGH_BITS
 }
 
 #[cfg(test)]

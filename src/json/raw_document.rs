@@ -129,7 +129,7 @@ impl<'t> Straight<'t, '_> {
                 self.at = open;
                 return self.carefully(kind?, depth);
             }
-            let element = self.begin();
+            let element = self.bytes.len();
             self.key(start, element, &mut keys)?;
             self.space();
             if self.peek()? != b':' {
@@ -150,22 +150,22 @@ impl<'t> Straight<'t, '_> {
         self.close(start, start)
     }
 
-    /// Reads the key of an element, which must not occur in the object that starts at `start`.
+    /// Starts an element with the key that follows, which must not occur in the object that starts at `start`.
     fn key(&mut self, start: usize, element: usize, keys: &mut Keys) -> Option<()> {
-        let head = self.rest();
+        let quoted = self.rest();
         let key = self.plain_string()?;
         if keys.len() >= KEYS {
             return None;
         }
-        if keys.may_have(key, head.get(1..).unwrap_or_default()) {
+        if keys.may_have(key, quoted.get(1..).unwrap_or_default()) {
             let object = self.bytes.get(start..element)?;
             if Keys::stand_in(object, key).ok()? {
                 return None;
             }
         }
-        append(self.bytes, head.get(1..).unwrap_or_default(), key.len());
-        self.bytes.push(0);
-        Some(())
+        // One quote becomes the type, the other the NUL.
+        append(self.bytes, quoted, key.len() + 2);
+        self.end_text()
     }
 
     fn array(&mut self, kind: usize, depth: usize) -> Option<()> {
@@ -216,22 +216,35 @@ impl<'t> Straight<'t, '_> {
     fn string(&mut self) -> Option<()> {
         let quoted = self.rest();
         match self.plain_string() {
-            Some(text) => self.text(quoted.get(1..).unwrap_or_default(), text.len()),
+            Some(text) => {
+                self.text_length(text.len())?;
+                // The quote becomes the NUL.
+                append(self.bytes, quoted.get(1..).unwrap_or_default(), text.len() + 1);
+                self.end_text()
+            }
             None => {
                 let mut texts = serde_json::Deserializer::from_slice(quoted).into_iter::<String>();
                 let text = texts.next()?.ok()?;
                 self.at += texts.byte_offset();
-                self.text(text.as_bytes(), text.len())
+                self.text_length(text.len())?;
+                self.bytes.extend_from_slice(text.as_bytes());
+                self.bytes.push(0);
+                Some(())
             }
         }
     }
 
-    /// Writes the first `length` bytes of a text as a string value.
+    /// Writes the length of a string value.
     #[inline]
-    fn text(&mut self, text: &[u8], length: usize) -> Option<()> {
+    fn text_length(&mut self, length: usize) -> Option<()> {
         self.bytes.extend_from_slice(&i32::try_from(length + 1).ok()?.to_le_bytes());
-        append(self.bytes, text, length);
-        self.bytes.push(0);
+        Some(())
+    }
+
+    /// Replaces the byte behind a text, which is written, by NUL.
+    #[inline]
+    fn end_text(&mut self) -> Option<()> {
+        *self.bytes.last_mut()? = 0;
         Some(())
     }
 
