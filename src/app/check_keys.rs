@@ -1,7 +1,7 @@
 //! Unknown keys of configuration files. Most are harmless, so they are never errors.
 
 use super::check::Check;
-use super::functions::{FUNCTION_KEYS, GUARDING, misspelt};
+use super::function_keys::{FUNCTION_KEYS, misspelt};
 use super::problem::Problem;
 use super::{ConfigFile, ProblemKind};
 use crate::auth::{CustomDataConfig, Provider};
@@ -166,7 +166,7 @@ impl Check<'_> {
 
     /// A misspelt key that was meant to keep callers out is an error.
     fn function_keys(&mut self, file: &ConfigFile) {
-        let guarding = misspelt(&file.node, &GUARDING, FUNCTION_KEYS);
+        let guarding = misspelt(&file.node);
         for member in file.node.as_object().unwrap_or_default() {
             let key = member.key.as_str();
             if let Some((_, meant)) = guarding.iter().find(|(found, _)| found.key_span == member.key_span) {

@@ -2,12 +2,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::function_keys::misspelt;
 use super::problem::Problem;
 use super::reader::Reader;
 use super::{ConfigFile, ConfigPart, ProblemKind};
 use crate::auth::ProviderType;
-use crate::json::{Kind, Member, Node, parse};
-use crate::text::{Source, Span, closest};
+use crate::json::{Kind, Node, parse};
+use crate::text::{Source, Span};
 use crate::trigger::{TriggerDefinition, TriggerError};
 
 /// A function: an entry of `functions/config.json`, or `functions/<name>/config.json` of an older application.
@@ -24,43 +25,12 @@ pub struct Function {
     pub script: Option<PathBuf>,
 }
 
-/// The keys of a function's settings.
-pub(super) const FUNCTION_KEYS: &[&str] = &[
-    "_id",
-    "can_evaluate",
-    "disable_arg_logs",
-    "id",
-    "name",
-    "private",
-    "run_as_authed_user",
-    "run_as_system",
-    "run_as_user_id",
-    "run_as_user_id_script_source",
-];
-
-/// The keys without which anybody may call a function.
-pub(super) const GUARDING: [&str; 2] = ["private", "can_evaluate"];
-
-/// The keys of these that an object spells in another way, each with the key as it stands there.
-pub(super) fn misspelt<'n>(
-    node: &'n Node,
-    meant: &'static [&'static str],
-    known: &[&str],
-) -> Vec<(&'n Member, &'static str)> {
-    let members = node.as_object().unwrap_or_default().iter();
-    let found = members.filter(|member| !known.contains(&member.key.as_str())).filter_map(|member| {
-        let missing = meant.iter().copied().filter(|key| node.get(key).is_none());
-        Some((member, closest(&member.key, missing)?))
-    });
-    found.collect()
-}
-
 impl Function {
     /// The key of the settings that was probably meant to be `private` or `can_evaluate`, with what was meant: it keeps nobody out as it
     /// stands, so that the function is private.
     #[must_use]
     pub fn misspelt(&self) -> Option<(&str, &'static str)> {
-        let found = misspelt(&self.config.node, &GUARDING, FUNCTION_KEYS);
+        let found = misspelt(&self.config.node);
         found.first().map(|(member, meant)| (member.key.as_str(), *meant))
     }
 
@@ -157,7 +127,7 @@ pub(super) fn functions(reader: &mut Reader<'_>) -> Vec<Function> {
     let mut functions: Vec<Function> = Vec::new();
     for (name, config) in configs {
         let private = config.node.get("private").is_some_and(|node| node.as_bool() != Some(false))
-            || !misspelt(&config.node, &GUARDING, FUNCTION_KEYS).is_empty();
+            || !misspelt(&config.node).is_empty();
         let script = match scripts.get(&name) {
             Some(path) => Some(path.clone()),
             None => script_elsewhere(reader, &name, &config, &scripts),

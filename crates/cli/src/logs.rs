@@ -130,9 +130,6 @@ fn to_text(application: &str, call: &Value) -> String {
     if let Some(count) = call.get("left_out").and_then(Value::as_u64) {
         return format!("{shown}  {count} calls are missing: they came faster than they were written\n");
     }
-    if call.get("is_full").is_some() {
-        return format!("{shown}  later calls of this day are missing: its file is full\n");
-    }
     let milliseconds = call.get("milliseconds").and_then(Value::as_u64).unwrap_or_default();
     let word = if call.get("error").is_some() { "failed" } else { "ok" };
     shown.push_str(&format!("  {}  {}  {word}  {milliseconds} ms", OneLine(text("function")), text("entry")));

@@ -31,6 +31,9 @@ pub struct Advice {
     pub help: String,
 }
 
+/// How many calls of one source are looked at: some look at the rest of the source, too.
+const MAX_CALLS: usize = 1000;
+
 /// A source in words.
 pub(crate) struct Script {
     pub(crate) file: String,
@@ -87,7 +90,7 @@ impl Script {
             };
             let Some(Token::Text(name)) = self.at(name_at + 1).filter(|_| self.is_sign(name_at, '(')) else { continue };
             // `"a" + b` is another name.
-            if self.is_sign(name_at + 2, ')') || self.is_sign(name_at + 2, ',') {
+            if (self.is_sign(name_at + 2, ')') || self.is_sign(name_at + 2, ',')) && calls.len() < MAX_CALLS {
                 calls.push(ContextCall { name, begin: index, open: name_at });
             }
         }

@@ -1,5 +1,7 @@
 //! The days of UTC after which the files are named.
 
+use std::path::{Path, PathBuf};
+
 use bson::DateTime;
 
 /// A day in milliseconds.
@@ -19,9 +21,19 @@ pub(super) fn file_of(day: i64) -> String {
     format!("{}{ENDING}", text.get(..10).unwrap_or("unknown"))
 }
 
+/// What stands before the ending of a file that has given way.
+const EARLIER: &str = ".earlier";
+
+/// The file that has given way to the one of a day.
+pub(super) fn earlier(path: &Path) -> PathBuf {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    path.with_file_name(format!("{}{EARLIER}{ENDING}", name.strip_suffix(ENDING).unwrap_or(&name)))
+}
+
 /// The day of a file's name.
 pub(super) fn day_of_file(name: &str) -> Option<i64> {
     let day = name.strip_suffix(ENDING)?;
+    let day = day.strip_suffix(EARLIER).unwrap_or(day);
     DateTime::parse_rfc3339_str(format!("{day}T00:00:00Z")).ok().map(day_of)
 }
 
@@ -49,6 +61,9 @@ mod tests {
         assert_eq!(day_of_file("2026-02-28.ndjson"), Some(day_of(time)));
         assert_eq!(file_of(day_of(DateTime::from_millis(-1))), "1969-12-31.ndjson");
         assert_eq!(day_of_file("2026-02-28.ndjson.gz"), None);
+        let earlier = earlier(Path::new("logs/shop/2026-02-28.ndjson"));
+        assert_eq!(earlier, Path::new("logs/shop/2026-02-28.earlier.ndjson"));
+        assert_eq!(day_of_file("2026-02-28.earlier.ndjson"), Some(day_of(time)));
         assert_eq!(folder_of("shop-abcde"), "shop-abcde");
         assert_eq!(folder_of("../a b"), "%2E%2E%2Fa%20b");
     }

@@ -1,12 +1,12 @@
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bson::DateTime;
 use serde_json::Value;
 
-use super::days::{day_of, day_of_file, folder_of};
+use super::days::{day_of, day_of_file, earlier, folder_of};
 
 /// Reads the call log, and can continue where it stopped.
 #[derive(Debug)]
@@ -34,7 +34,11 @@ impl LogReader {
     /// # Errors
     /// A file cannot be read, or `take` fails.
     pub fn read<E: From<io::Error>>(&mut self, mut take: impl FnMut(&str, Value) -> Result<(), E>) -> Result<(), E> {
-        for (_, application, path) in self.files()? {
+        let files = self.files()?;
+        for (_, _, path) in &files {
+            self.follow_moved(path);
+        }
+        for (_, application, path) in files {
             let mut file = File::open(&path)?;
             let position = self.positions.entry(path).or_default();
             if file.metadata()?.len() <= *position {
@@ -58,7 +62,17 @@ impl LogReader {
         Ok(())
     }
 
-    /// The files by day and application.
+    /// Notes of a file that has given way to a new one that it was read under its former name.
+    fn follow_moved(&mut self, path: &Path) {
+        let Some(position) = self.positions.get(path).copied() else { return };
+        let is_new = fs::metadata(path).is_ok_and(|about| about.len() < position);
+        if is_new {
+            self.positions.insert(earlier(path), position);
+            self.positions.insert(path.to_path_buf(), 0);
+        }
+    }
+
+    /// The files by day and application, those that have given way before the others.
     fn files(&self) -> io::Result<Vec<(i64, String, PathBuf)>> {
         let mut files = Vec::new();
         let folders = match fs::read_dir(&self.directory) {

@@ -20,6 +20,9 @@ const MAX_NAME: usize = 128;
 /// The most characters of an error that are logged.
 const MAX_ERROR: usize = 8192;
 
+/// What stands in the place of texts in which a password of the arguments could not be found.
+const NOT_KEPT: &str = "<not kept: the arguments have too many passwords>";
+
 /// What is known before a call.
 pub(crate) struct Begun {
     time: DateTime,
@@ -27,8 +30,9 @@ pub(crate) struct Begun {
     user: String,
     entry: &'static str,
     arguments: Arguments,
-    /// The passwords, tokens and the like in the arguments, which are removed wherever the function prints them.
-    hidden: Vec<String>,
+    /// What of the arguments are passwords, tokens and the like, so that they are left out where the function shows them.
+    /// Without it, too much is, and neither console nor error are kept.
+    hidden: Option<Vec<String>>,
 }
 
 enum Arguments {
@@ -90,10 +94,13 @@ impl Record {
     /// The entry as written, without secrets.
     pub(super) fn to_json(&self, redaction: &Redaction) -> Value {
         let Begun { time, function, user, entry, arguments, hidden } = &self.begun;
-        let clean = |text: &str| redaction.text(text, hidden);
+        let clean = |text: &str| match hidden {
+            Some(hidden) => redaction.text(text, hidden),
+            None => NOT_KEPT.to_owned(),
+        };
         let mut record = Map::new();
         record.insert("time".into(), json!(time.try_to_rfc3339_string().unwrap_or_default()));
-        record.insert("function".into(), json!(clean(function)));
+        record.insert("function".into(), json!(redaction.text(function, &[])));
         record.insert("entry".into(), json!(entry));
         if !user.is_empty() {
             record.insert("user".into(), json!(user));
@@ -106,7 +113,7 @@ impl Record {
             }
             Arguments::Kept(arguments) => {
                 let mut arguments = json::from_bson(&Bson::Array(arguments.clone()));
-                redaction.value(&mut arguments, hidden);
+                redaction.value(&mut arguments, hidden.as_deref().unwrap_or_default());
                 record.insert("arguments".into(), arguments);
             }
         }
@@ -117,7 +124,7 @@ impl Record {
             record.insert("console".into(), lines);
         }
         if let Some(Failed { code, message, private }) = &self.error {
-            let place = private.as_deref().map(clean);
+            let place = private.as_deref().map(|place| redaction.text(place, &[]));
             record.insert("error".into(), json!({ "code": code, "message": clean(message), "place": place }));
         }
         Value::Object(record)

@@ -25,7 +25,11 @@ const KEYS: [&str; 11] = [
 /// The most values of arguments that are searched for passwords.
 const MAX_SEARCHED: usize = 10_000;
 
-/// The length in bytes from which a text may have been truncated within a secret, as console lines are.
+/// How many of these are remembered, and how many bytes they may have together.
+const MAX_HIDDEN: usize = 64;
+const MAX_HIDDEN_BYTES: usize = 8192;
+
+/// How many bytes a text has at least that may have been cut off in the midst of a secret: the lines of a console are.
 const MAYBE_CUT: usize = 500;
 
 /// The shortest prefix of a secret at the end of such a text that is treated as the secret.
@@ -59,17 +63,22 @@ impl Redaction {
     pub(super) fn text(&self, text: &str, hidden: &[String]) -> String {
         let known = self.secrets.iter().map(|(value, place)| (value.as_str(), place.as_str()));
         let known: Vec<(&str, &str)> = known.chain(hidden.iter().map(|value| (value.as_str(), REDACTED))).collect();
-        let mut clean = text.to_owned();
-        for (value, place) in &known {
-            if clean.contains(value) {
-                clean = clean.replace(value, place);
-            }
-        }
-        if text.len() >= MAYBE_CUT {
-            for (value, place) in &known {
-                let cut = (MIN_PART..value.len()).rev().filter_map(|length| value.get(..length));
-                if let Some(rest) = cut.into_iter().find_map(|part| clean.strip_suffix(part)) {
-                    clean = format!("{rest}{place}");
+        // In one pass: what stands in the place of one is not searched for another.
+        let mut clean = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(letter) = rest.chars().next() {
+            let found = known.iter().find_map(|(value, place)| Some((rest.strip_prefix(value)?, place)));
+            let cut = || known.iter().find(|(value, _)| is_cut_off(text, rest, value)).map(|(_, place)| ("", place));
+            match found.or_else(cut) {
+                Some((after, place)) => {
+                    if !clean.ends_with(place) {
+                        clean.push_str(place);
+                    }
+                    rest = after;
+                }
+                None => {
+                    clean.push(letter);
+                    rest = rest.get(letter.len_utf8()..).unwrap_or_default();
                 }
             }
         }
@@ -91,30 +100,50 @@ impl Redaction {
     }
 }
 
-/// The strings in arguments under names such as `password`.
-pub(super) fn hidden(arguments: &[Bson]) -> Vec<String> {
-    let mut found = Vec::new();
+/// Whether the end of a text is the beginning of a secret, in the midst of which the text was cut off.
+fn is_cut_off(text: &str, rest: &str, value: &str) -> bool {
+    text.len() >= MAYBE_CUT && rest.len() >= MIN_PART && rest.len() < value.len() && value.starts_with(rest)
+}
+
+/// The texts in arguments that stand under the names of passwords and the like.
+///
+/// `None`: there is more of it than can be searched and kept.
+pub(super) fn hidden(arguments: &[Bson]) -> Option<Vec<String>> {
+    let mut found: Vec<&str> = Vec::new();
     let mut left = MAX_SEARCHED;
     let mut todo: Vec<&Bson> = arguments.iter().collect();
-    while let (Some(value), Some(rest)) = (todo.pop(), left.checked_sub(1)) {
-        left = rest;
+    while let Some(value) = todo.pop() {
+        left = left.checked_sub(1)?;
         match value {
             Bson::Array(elements) => todo.extend(elements),
             Bson::Document(document) => search(document, &mut todo, &mut found),
             _ => {}
         }
     }
-    found.sort_by_key(|text: &String| std::cmp::Reverse(text.len()));
-    found
+    let bytes = found.iter().map(|text| text.len()).fold(0, usize::saturating_add);
+    if found.len() > MAX_HIDDEN || bytes > MAX_HIDDEN_BYTES {
+        return None;
+    }
+    found.sort_by_key(|text| std::cmp::Reverse(text.len()));
+    Some(found.into_iter().map(str::to_owned).collect())
 }
 
-fn search<'b>(document: &'b Document, todo: &mut Vec<&'b Bson>, found: &mut Vec<String>) {
+fn search<'b>(document: &'b Document, todo: &mut Vec<&'b Bson>, found: &mut Vec<&'b str>) {
     for (key, value) in document {
         match value {
-            Bson::String(text) if is_sensitive(key) && !text.is_empty() => found.push(text.clone()),
+            // Tokens are known by their form.
+            Bson::String(text) if is_sensitive(key) && !text.is_empty() && !is_token(text) => found.push(text),
             value => todo.push(value),
         }
     }
+}
+
+fn is_token(text: &str) -> bool {
+    text.starts_with("eyJ") && text.matches('.').count() >= 2 && text.chars().all(is_part_of_token)
+}
+
+const fn is_part_of_token(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.' | '=' | '+' | '/' | '~')
 }
 
 fn is_sensitive(key: &str) -> bool {
@@ -125,8 +154,6 @@ fn is_sensitive(key: &str) -> bool {
 
 /// Removes JSON Web Tokens, and whatever follows `Bearer`, from a text.
 fn without_tokens(text: &str) -> String {
-    let is_part =
-        |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.' | '=' | '+' | '/' | '~');
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
     loop {
@@ -135,7 +162,7 @@ fn without_tokens(text: &str) -> String {
         let Some((at, skipped)) = [token, bearer].into_iter().flatten().min() else { break };
         let (before, from) = rest.split_at(at.saturating_add(skipped));
         clean.push_str(before);
-        let end = from.find(|letter| !is_part(letter)).unwrap_or(from.len());
+        let end = from.find(|letter| !is_part_of_token(letter)).unwrap_or(from.len());
         let (word, after) = from.split_at(end);
         let is_token = skipped > 0 && !word.is_empty() || word.matches('.').count() >= 2;
         clean.push_str(if is_token { REDACTED } else { word });
@@ -185,12 +212,24 @@ mod tests {
     fn what_stands_under_the_name_of_a_password_is_found_and_left_out() {
         let arguments =
             [Bson::from(doc! { "user": { "newPassword": "s3cr3t", "name": "ada" }, "list": [{ "api_key": "k-1" }] })];
-        let hidden = hidden(&arguments);
+        let hidden = hidden(&arguments).unwrap();
         let mut value = json!([{ "user": { "newPassword": "s3cr3t", "name": "ada" }, "list": [{ "api_key": "k-1" }] }]);
         redaction().value(&mut value, &hidden);
         let expected =
             json!([{ "user": { "newPassword": REDACTED, "name": "ada" }, "list": [{ "api_key": REDACTED }] }]);
         assert_eq!(value, expected);
         assert_eq!(redaction().text("he wrote s3cr3t and k-1", &hidden), "he wrote <redacted> and <redacted>");
+    }
+
+    #[test]
+    fn no_choice_of_passwords_makes_a_line_grow_beyond_bounds() {
+        let letters: Vec<String> = "<redact>".chars().map(String::from).collect();
+        let clean = redaction().text(&"a e d r ".repeat(1000), &letters);
+        assert!(clean.len() <= 8000 * REDACTED.len(), "{}", clean.len());
+        assert_eq!(redaction().text(&"a".repeat(1000), &letters), REDACTED);
+        let many: Vec<Bson> = (0..100).map(|n| Bson::from(doc! { "password": format!("p{n}") })).collect();
+        assert_eq!(hidden(&many), None);
+        assert_eq!(hidden(&[Bson::from(doc! { "password": "p".repeat(10_000) })]), None);
+        assert_eq!(hidden(&[Bson::from(doc! { "token": format!("eyJ{}.b.c", "a".repeat(10_000)) })]), Some(Vec::new()));
     }
 }

@@ -10,12 +10,12 @@ use std::sync::mpsc::{Receiver, SyncSender};
 use bson::DateTime;
 use serde_json::json;
 
-use super::days::{day_of, day_of_file, file_of, folder_of};
+use super::days::{day_of, day_of_file, earlier, file_of, folder_of};
 use super::record::Record;
 use super::redaction::Redaction;
 
-/// The largest size of a day's file, in bytes.
-const MAX_DAY: u64 = 64 * 1024 * 1024;
+/// How large a file becomes, in bytes, before it gives way; a day has two at most.
+const MAX_FILE: u64 = 64 * 1024 * 1024;
 
 /// The most calls that are written together.
 const BATCH: usize = 256;
@@ -40,14 +40,14 @@ pub(super) struct Writer {
     dropped: Arc<AtomicU64>,
     /// The day on which old files were removed last.
     pruned: i64,
-    max_day: u64,
+    max_file: u64,
 }
 
 impl Writer {
     pub(super) fn new(directory: PathBuf, days: u32, dropped: Arc<AtomicU64>) -> io::Result<Self> {
         make(&directory)?;
         let today = day_of(DateTime::now());
-        let writer = Self { directory, days: i64::from(days), dropped, pruned: today, max_day: MAX_DAY };
+        let writer = Self { directory, days: i64::from(days), dropped, pruned: today, max_file: MAX_FILE };
         writer.prune(today);
         Ok(writer)
     }
@@ -99,23 +99,15 @@ impl Writer {
         }
     }
 
+    /// Writes to the file of a day. One that is full gives way, in the place of the one that did so before: what is newest is kept.
     fn append(&self, path: &Path, text: &[u8]) -> io::Result<()> {
         if let Some(folder) = path.parent() {
             make(folder)?;
         }
+        if fs::metadata(path).is_ok_and(|about| about.len() >= self.max_file) {
+            fs::rename(path, earlier(path))?;
+        }
         let mut file: File = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
-        let size = file.metadata()?.len();
-        if size >= self.max_day {
-            return Ok(());
-        }
-        if size.saturating_add(u64::try_from(text.len()).unwrap_or(u64::MAX)) >= self.max_day {
-            tracing::warn!("the log of calls of this day is full: later calls of this day are not kept");
-            // The file ends with a line that says so, and exceeds the limit by that line.
-            let time = DateTime::now().try_to_rfc3339_string().unwrap_or_default();
-            let mut last = text.to_vec();
-            last.extend_from_slice(format!("{}\n", json!({ "time": time, "is_full": true })).as_bytes());
-            return file.write_all(&last);
-        }
         file.write_all(text)
     }
 
@@ -167,18 +159,32 @@ mod tests {
     }
 
     #[test]
-    fn the_file_of_a_day_grows_no_further_than_to_its_bound() {
+    fn a_day_has_two_files_at_most_and_what_is_newest_is_in_them() {
         let directory = folder();
         let mut writer = Writer::new(directory.clone(), 2, Arc::default()).unwrap();
-        writer.max_day = 100;
+        writer.max_file = 30;
         let path = directory.join("shop").join("2026-01-01.ndjson");
-        for _ in 0..10 {
-            writer.append(&path, b"{\"function\": \"one that is called\"}\n").unwrap();
+        for number in 0..10 {
+            writer.append(&path, format!("{{\"number\": {number}}}\n").as_bytes()).unwrap();
         }
-        let text = fs::read_to_string(&path).unwrap();
-        assert_eq!(text.matches("function").count(), 3);
-        assert_eq!(text.matches("is_full").count(), 1);
-        assert!(text.ends_with("\"is_full\":true}\n"));
+        let mut numbers = Vec::new();
+        let mut reader = super::super::LogReader::new(directory.clone(), Some("shop"), None);
+        let mut read = |numbers: &mut Vec<u64>| {
+            let take = |_: &str, call: serde_json::Value| -> io::Result<()> {
+                numbers.push(call["number"].as_u64().unwrap());
+                Ok(())
+            };
+            reader.read(take).unwrap();
+        };
+        read(&mut numbers);
+        assert_eq!(numbers, [6, 7, 8, 9]);
+        assert_eq!(fs::read_dir(directory.join("shop")).unwrap().count(), 2);
+        // Who follows misses nothing, and is told nothing twice, where a file gives way.
+        for number in 10..14 {
+            writer.append(&path, format!("{{\"number\": {number}}}\n").as_bytes()).unwrap();
+            read(&mut numbers);
+        }
+        assert_eq!(numbers, [6, 7, 8, 9, 10, 11, 12, 13]);
         fs::remove_dir_all(directory).unwrap();
     }
 }
