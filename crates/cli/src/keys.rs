@@ -113,7 +113,12 @@ async fn set_disabled(args: &Named, is_disabled: bool, output: &mut Output) -> R
 }
 
 async fn delete(args: &Named, output: &mut Output) -> Result<(), Trouble> {
-    let administration = Administration::new(args.app.open(&args.stores, IfMissing::Refuse).await?);
+    let stores = args.app.open(&args.stores, IfMissing::Refuse).await?;
+    // The user of the key goes with it, of which triggers are told if the application's directory is there.
+    let administration = match args.app.load() {
+        Ok(app) => Administration::telling(stores, &app),
+        Err(_) => Administration::new(stores),
+    };
     let deleted = administration.delete_server_key(&args.name).await?;
     if output.is_json() {
         return output.document(&json!({ "deleted": to_json(&deleted) }));

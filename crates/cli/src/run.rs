@@ -2,12 +2,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bson::Bson;
+use portcullis::app::App;
 use portcullis::json;
 use portcullis::text::OneLine;
-use portcullis::user::{User, UserType};
+use portcullis::user::{CustomData, User, UserType};
 use portcullis_functions::{Call, CallError, ConsoleLevel, ConsoleLine, Entry, Returned};
-use portcullis_service::Places;
 use portcullis_service::client::{ClientApi, Host, MailSettings, Served};
+use portcullis_service::{Places, Service};
 use serde_json::{Value, json};
 
 use super::Answer;
@@ -24,6 +25,7 @@ const EXAMPLES: &str = "\
 Examples:
   portcullis run sum 1 2 --app DIR --as-system
   portcullis run greet '\"Ada\"' --user '{\"id\": \"65a0000000000000000000b2\"}'
+  portcullis run greet Ada --user '{\"id\": \"u1\"}' --custom-data users.json
   portcullis run report --id 65a0000000000000000000b2 --store mongodb://localhost:27017
 
 Exit codes: 0 the function returned, 1 it threw or may not be called, 2 there is no such function, or it cannot run.";
@@ -52,6 +54,10 @@ pub(super) struct Args {
     /// Call it as the system user, who bypasses all rules
     #[arg(long, conflicts_with_all = ["user", "id"])]
     as_system: bool,
+    /// Custom data of the user, in place of those in the store: a file of extended JSON documents as written by `mongoexport`, or a
+    /// directory with one named after the collection
+    #[arg(long, value_name = "FILE|DIR", conflicts_with = "as_system")]
+    custom_data: Option<PathBuf>,
     /// Where users and documents are stored: a MongoDB URI or the path of an embedded store (default: the --state
     /// directory)
     #[arg(long, value_name = "URI|FILE", env = "PORTCULLIS_STORE", hide_env_values = true)]
@@ -71,19 +77,22 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let secrets = args.secrets.read(&app)?;
     let arguments = args.arguments.iter().map(|argument| value(argument)).collect::<Result<Vec<_>, _>>()?;
     let place = store_place(args.store.as_deref())?;
+    let app = Arc::new(app);
     let places =
         Places { database: args.mongodb_database.clone(), clients: clients(), ..Places::in_directory(&args.state) };
     // Calls run on threads of their own, and what they wait for on these.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let result = runtime.block_on(async {
         let result = async {
-            let served = vec![Served { app: Arc::new(app), secrets }];
+            let looking_up =
+                Service::new(App::clone(&app), Places { custom_data: args.custom_data.clone(), ..places.clone() })?;
+            let served = vec![Served { app, secrets }];
             let mail = MailSettings::to_folder(args.state.join("mail"));
             let mail = mail.map_err(|error| Trouble::usage(error.to_string()))?;
             let (host, _) = Host::open(places, &place, mail).await?;
             let api =
                 host.applications(served)?.pop().ok_or_else(|| Trouble::usage("the application cannot be opened"))?;
-            let user = caller(args, &api).await?;
+            let user = caller(args, &api, &looking_up).await?;
             Ok::<_, Trouble>(api.functions().call(Call::new(&args.function, arguments, Entry::Command, user)).await)
         }
         .await;
@@ -102,7 +111,20 @@ pub(super) fn report(result: Result<Returned, CallError>, output: &mut Output) -
 }
 
 /// Who calls.
-async fn caller(args: &Args, api: &ClientApi) -> Result<User, Trouble> {
+async fn caller(args: &Args, api: &ClientApi, looking_up: &Service) -> Result<User, Trouble> {
+    if args.custom_data.is_some() {
+        let user = match (&args.id, args.user.as_deref().map(read_user).transpose()?) {
+            (Some(id), _) => api.user(id).await?,
+            (None, Some(user)) if user.custom_data == CustomData::NotLoaded => user,
+            (None, _) => {
+                let message = "--custom-data looks up what the object given by --user has already: `custom_data`";
+                return Err(Trouble::usage(message));
+            }
+        };
+        let (user, _, warnings) = looking_up.with_custom_data(user).await?;
+        warn(&warnings);
+        return Ok(user);
+    }
     if let Some(id) = &args.id {
         return Ok(api.user(id).await?);
     }

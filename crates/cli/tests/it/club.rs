@@ -273,3 +273,112 @@ fn a_trigger_is_run_once_with_a_sample_or_with_what_is_given() {
     state.fails(&["triggers", "run", "onBokking", "--app", CLUB], 2, "did you mean `onBooking`?");
     state.fails(&["triggers", "run", "nightly", "--id", "x", "--app", CLUB], 2, "--id is for authentication triggers");
 }
+
+/// A copy of the application, with these files in place of its own or besides.
+fn changed(state: &State, files: &[(&str, &str)]) -> String {
+    let to = state.path("app");
+    copy(&portcullis_testkit::root().join(CLUB), std::path::Path::new(&to));
+    for (name, text) in files {
+        fs::write(std::path::Path::new(&to).join(name), text).unwrap();
+    }
+    to
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (path, name) = (entry.as_ref().unwrap().path(), entry.as_ref().unwrap().file_name());
+        if path.is_dir() { copy(&path, &to.join(name)) } else { _ = fs::copy(&path, to.join(name)).unwrap() }
+    }
+}
+
+#[test]
+fn a_user_who_is_added_is_told_to_triggers_and_a_trigger_that_cannot_run_is_not_run() {
+    let state = State::new("club-created");
+    let on = |name: &str, function: &str, operation: &str| {
+        format!(
+            r#"{{"name": "{name}", "type": "AUTHENTICATION", "config": {{"operation_type": "{operation}"}},
+                "event_processors": {{"FUNCTION": {{"config": {{"function_name": "{function}"}}}}}}}}"#
+        )
+    };
+    let app = changed(
+        &state,
+        &[
+            ("triggers/onCreate.json", &on("onCreate", "members/noteLogin", "CREATE")),
+            ("triggers/onDelete.json", &on("onDelete", "tidyUp", "DELETE")),
+            ("functions/tidyUp.js", "exports = () => require('net');"),
+        ],
+    );
+    let mut add = state.command(&["users", "add", "ken@example.com", "--app", &app]);
+    let mut child = add.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"a password\n").unwrap();
+    assert!(child.wait_with_output().unwrap().status.success());
+    let listed = state.json(&["triggers", "list", "--app", &app]);
+    let of = |name: &str| {
+        let all = listed["triggers"].as_array().unwrap();
+        all.iter().find(|trigger| trigger["name"] == name).unwrap_or_else(|| panic!("{name}: {listed}")).clone()
+    };
+    assert_eq!((of("onCreate")["state"].as_str(), of("onCreate")["waiting"].as_u64()), (Some("enabled"), Some(1)));
+    assert_eq!(of("onLogin")["waiting"], 0);
+    for name in ["nightly", "onDelete"] {
+        assert_eq!(of(name)["state"], "refused");
+        assert!(of(name)["reason"].as_str().unwrap().contains("its function `tidyUp` cannot run: "), "{listed}");
+    }
+}
+
+#[test]
+fn what_keeps_functions_from_running_is_told_once_with_its_place() {
+    let state = State::new("club-checked");
+    let config = r#"[
+        {"name": "net"}, {"name": "broken"}, {"name": "gone"}, {"name": "open", "canEvaluate": {"%%user.id": "x"}},
+        {"name": "isOwner"}, {"name": "guarded"}
+    ]"#;
+    let app = changed(
+        &state,
+        &[
+            ("functions/config.json", config),
+            ("functions/net.js", "exports = () => {\n  return require(\"net\");\n};"),
+            ("functions/broken.js", "exports = () => {\n  return (;\n};"),
+            ("functions/open.js", "exports = () => 1;"),
+            ("functions/isOwner.js", "exports = async () => true;"),
+            ("functions/guarded.js", "exports = () => {\n  if (!context.functions.execute(\"isOwner\")) throw 1;\n};"),
+        ],
+    );
+    for left in ["members", "triggers", "http_endpoints"] {
+        let _ = fs::remove_dir_all(format!("{app}/functions/{left}"));
+        let _ = fs::remove_dir_all(format!("{app}/{left}"));
+    }
+    for left in ["book", "courts", "countBookings", "price", "tidyUp", "weather"] {
+        fs::remove_file(format!("{app}/functions/{left}.js")).unwrap();
+    }
+    let checked = state.json_of(&["check", &app], 1);
+    let found: Vec<String> = checked["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|found| found["file"].as_str().unwrap().contains("/functions/"))
+        .map(|found| {
+            let file = found["file"].as_str().unwrap().rsplit('/').next().unwrap();
+            assert!(
+                !found["help"].as_str().unwrap_or_default().is_empty() || found["code"] == "function-script-missing",
+                "{found}"
+            );
+            format!(
+                "{} {} {file}:{}",
+                found["severity"].as_str().unwrap(),
+                found["code"].as_str().unwrap(),
+                found["line"]
+            )
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "warning function-not-run broken.js:2",
+            "warning function-script-missing config.json:2",
+            "error function-guard-misspelt config.json:2",
+            "error function-promise-tested guarded.js:2",
+            "warning function-not-run net.js:2",
+        ]
+    );
+}

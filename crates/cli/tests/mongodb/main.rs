@@ -28,7 +28,8 @@ fn main() -> ExitCode {
             the_commands_do_the_same_on_a_server
             users_are_administered_on_a_server
             the_command_says_which_index_the_server_uses
-            the_command_counts_who_lacks_what;
+            the_command_counts_who_lacks_what
+            a_function_and_a_trigger_are_tried_on_a_server;
         servers:
             what_one_server_does_the_other_knows
             two_servers_lose_nothing_when_they_and_the_database_are_killed;

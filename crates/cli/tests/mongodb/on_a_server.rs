@@ -140,3 +140,33 @@ pub(crate) async fn the_command_says_which_index_the_server_uses(world: World) {
     assert_eq!(after["index"]["reads_everything"], json!(false), "{after}");
     assert_eq!(after["index"]["uses"].as_array().unwrap().len(), 2, "{after}");
 }
+
+pub(crate) async fn a_function_and_a_trigger_are_tried_on_a_server(world: World) {
+    let ours = ["--app", "fixtures/served/club", "--store", &world.uri, "--mongodb-database", world.database.name()];
+    let database = world.client.database("club");
+    for name in ["courts", "bookings", "members"] {
+        database.collection::<Document>(name).delete_many(doc! {}).await.unwrap();
+    }
+    database.collection("courts").insert_one(doc! { "_id": "A", "bookings": 0 }).await.unwrap();
+    database
+        .collection("members")
+        .insert_one(doc! { "_id": 1, "user_id": "ken", "name": "ken", "level": 1 })
+        .await
+        .unwrap();
+    let run = |arguments: &[&str]| {
+        let (exit, said) = portcullis(&world, &[arguments, &ours].concat());
+        assert_eq!(exit, 0, "{arguments:?}: {said}");
+        said
+    };
+    // Custom data is looked up, and rules ask a function.
+    let said = run(&["run", "book", "A", "2031-01-01", "--user", r#"{"id": "ken"}"#]);
+    assert_eq!((&said["result"]["price"], &said["console"][0]["text"]), (&json!(10), &json!("ken booked A")), "{said}");
+    // The sample tells of the booking that is there.
+    run(&["triggers", "run", "onBooking"]);
+    let court = database.collection::<Document>("courts").find_one(doc! { "_id": "A" }).await.unwrap().unwrap();
+    assert_eq!(bson::Bson::from(court).into_relaxed_extjson()["bookings"], 1);
+    let said = run(&["triggers", "run", "nightly"]);
+    assert_eq!(said["console"][0]["text"], "0 bookings are over");
+    let listed = run(&["triggers", "list"]);
+    assert_eq!(listed["triggers"].as_array().unwrap().len(), 3);
+}

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bson::oid::ObjectId;
 use bson::{DateTime, doc};
+use portcullis::app::App;
 use portcullis::auth::ProviderType;
 use portcullis::login::{Accounts, LoginError};
 use portcullis::store::{Account, ApiKey, Credentials, Identity, ImportOutcome, LoginAddition, PasswordLogin};
@@ -36,6 +37,13 @@ impl Administration {
     pub fn new(stores: AccountStores) -> Self {
         let credentials = Arc::clone(&stores.credentials);
         Self { accounts: stores.accounts(), credentials, hashing: Hashing::default() }
+    }
+
+    /// The same, telling the triggers of an application what happens to its users.
+    #[must_use]
+    pub fn telling(stores: AccountStores, app: &App) -> Self {
+        let credentials = Arc::clone(&stores.credentials);
+        Self { accounts: stores.accounts_of(app), credentials, hashing: Hashing::default() }
     }
 
     /// Sets the password of an address and confirms the address. Ends the user's sessions and disables the user's keys.
