@@ -130,8 +130,12 @@ fn of_user(trigger: &AuthenticationTrigger, user: &User) -> Document {
     doc! { "operationType": operation, "providers": [provider.name()], "user": user.to_document(), "time": DateTime::now() }
 }
 
+/// The operations of which a sample tells, the likeliest first.
+const PREFERRED: [&str; 4] = ["insert", "update", "replace", "delete"];
+
 fn of_change(trigger: &DatabaseTrigger, database: &str, collection: &str, document: Document) -> Document {
-    let operation = trigger.operations.iter().next().copied().unwrap_or("insert");
+    // What a document that is there tells best.
+    let operation = PREFERRED.into_iter().find(|operation| trigger.operations.contains(operation)).unwrap_or("insert");
     let now = DateTime::now();
     let seconds = u32::try_from(now.timestamp_millis().div_euclid(1000)).unwrap_or(0);
     let mut event = doc! {
