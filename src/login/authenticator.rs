@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use bson::DateTime;
 
@@ -18,6 +19,7 @@ pub struct Authenticator {
     pub(super) takeover: Option<Arc<dyn Takeover>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) looked_up: Cache,
+    pub(super) session_age: Duration,
 }
 
 /// Whether anonymous login is enabled.
@@ -42,6 +44,7 @@ impl Authenticator {
             takeover: None,
             clock: Arc::new(SystemClock),
             looked_up: Cache::default(),
+            session_age: Duration::ZERO,
         }
     }
 
@@ -89,6 +92,14 @@ impl Authenticator {
         self
     }
 
+    /// Takes a session for one that lasts if it did so long ago, where nothing but a request depends on it. Its end elsewhere may be
+    /// noticed so much later. Without this, every request asks the store.
+    #[must_use]
+    pub const fn with_session_age(mut self, limit: Duration) -> Self {
+        self.session_age = limit;
+        self
+    }
+
     /// Sets the clock.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -110,7 +121,20 @@ impl Authenticator {
 
     /// The session of a token, if it has not ended.
     pub(super) async fn session(&self, id: &str, user_id: &str, now: DateTime) -> Result<Session, LoginError> {
-        let Some(session) = self.assembler.accounts.sessions.find(id).await? else {
+        self.session_within(id, user_id, Duration::ZERO, now).await
+    }
+
+    /// As [`session`](Self::session), as far as it was known `limit` ago.
+    pub(super) async fn session_within(
+        &self,
+        id: &str,
+        user_id: &str,
+        limit: Duration,
+        now: DateTime,
+    ) -> Result<Session, LoginError> {
+        let sessions = &self.assembler.accounts.sessions;
+        let found = if limit.is_zero() { sessions.find(id).await? } else { sessions.find_within(id, limit).await? };
+        let Some(session) = found else {
             // Disabling a user ends their sessions. A client that is told so need not try to refresh.
             return Err(match self.assembler.account(user_id, now).await {
                 Err(disabled @ LoginError::UserDisabled(_)) => disabled,

@@ -23,7 +23,11 @@ impl Authenticator {
     pub async fn authenticate(&self, access_token: &str, freshness: Freshness) -> Result<Authenticated, LoginError> {
         let now = self.clock.now();
         let token = self.issuer.verify_access(access_token, now)?;
-        self.session(&token.session.id, &token.user.id, now).await?;
+        let session_age = match freshness {
+            Freshness::Live => Duration::ZERO,
+            Freshness::Snapshot | Freshness::AtMost(_) => self.session_age,
+        };
+        self.session_within(&token.session.id, &token.user.id, session_age, now).await?;
         let limit = match freshness {
             Freshness::Snapshot => Duration::MAX,
             Freshness::AtMost(limit) => limit,

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use bson::DateTime;
 
 use super::StoreError;
@@ -27,6 +29,12 @@ pub trait Sessions: Send + Sync {
 
     /// A session; `None` if it does not exist or was ended. Callers must check the expiry themselves.
     fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Session>, StoreError>>;
+
+    /// As [`find`](Self::find); what was found up to `limit` ago may count. A session that was ended by this value does not.
+    fn find_within<'a>(&'a self, id: &'a str, limit: Duration) -> BoxFuture<'a, Result<Option<Session>, StoreError>> {
+        let _ = limit;
+        self.find(id)
+    }
 
     /// Ends a session: logs out. Returns whether there was one.
     fn end<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>>;

@@ -1,13 +1,13 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use portcullis::app::{App, Secrets};
 use portcullis::auth::token::{SigningKeys, TokenIssuer};
 use portcullis::login::{Authenticator, Freshness, UserAssembler, custom_data_config, token_provider};
 use portcullis::store::documents::{ChangeFeed, Namespace, Watch};
-use portcullis::store::{CustomDataStore, StoreError};
+use portcullis::store::{CustomDataStore, RecentSessions, Sessions, StoreError};
 use portcullis_functions::Options as FunctionOptions;
 use portcullis_store::{Embedded, EmbeddedDocuments};
 
@@ -52,6 +52,10 @@ enum Stores {
 /// How long a start waits for a server to see to its collections, more or less.
 const IMAGES_PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a session that was found is used without asking a server again. What ends it in this process takes effect at once; what
+/// another process ended is known within a second, of which the request itself may need the rest.
+const SESSION_AGE: Duration = Duration::from_millis(500);
+
 /// How mail is sent, and its texts.
 #[derive(Clone)]
 pub struct MailSettings {
@@ -77,6 +81,8 @@ pub struct Host {
     places: Places,
     keys: SigningKeys,
     stores: Stores,
+    /// The sessions on a server by application: an application that is loaded again shares them with the one before.
+    sessions: Mutex<HashMap<String, Arc<RecentSessions>>>,
     mail: MailSettings,
     takeover: Vec<ClaimUsersBy>,
     freshness: Freshness,
@@ -100,6 +106,7 @@ impl Host {
             places,
             keys,
             stores,
+            sessions: Mutex::default(),
             mail,
             takeover: Vec::new(),
             freshness: Freshness::default(),
@@ -171,9 +178,12 @@ impl Host {
 
     fn application(&self, served: Served) -> Result<ClientApi, ServiceError> {
         let Served { app, secrets } = served;
-        let Self { places, keys, stores, mail, takeover, freshness, runs_triggers, call_log } = self;
+        let Self { places, keys, stores, mail, takeover, freshness, runs_triggers, call_log, .. } = self;
         let id = places.id_of(&app)?.to_owned();
-        let account_stores = stores.accounts(places, &id);
+        let mut account_stores = stores.accounts(places, &id);
+        if let Stores::Server(_) = stores {
+            account_stores.sessions = self.recent_sessions(&id, account_stores.sessions);
+        }
         let credentials = Arc::clone(&account_stores.credentials);
         let triggers = stores.triggers(places, &account_stores);
         let accounts = if *runs_triggers { account_stores.accounts_of(&app) } else { account_stores.accounts() };
@@ -189,7 +199,8 @@ impl Host {
         };
         let log = call_log.as_ref().map(|log| log.of(&id, &app, &secrets));
         let functions = Functions::new(&data, Known::Accounts(assembler), FunctionOptions::default(), log);
-        let mut authenticator = Authenticator::new(TokenIssuer::new(keys.clone(), id.as_str()), accounts);
+        let issuer = TokenIssuer::new(keys.clone(), id.as_str());
+        let mut authenticator = Authenticator::new(issuer, accounts).with_session_age(SESSION_AGE);
         if let Some(name) = creation {
             let function = CreationFunction::new(Arc::clone(&functions), name);
             authenticator = authenticator.with_user_creation(Arc::new(function));
@@ -226,6 +237,13 @@ impl Host {
             custom_data,
         });
         Ok(api.with_takeover(takeover.clone()))
+    }
+
+    /// The sessions of an application, which are remembered for a moment.
+    fn recent_sessions(&self, id: &str, sessions: Arc<dyn Sessions>) -> Arc<dyn Sessions> {
+        let mut known = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let recent = known.entry(id.to_owned()).or_insert_with(|| Arc::new(RecentSessions::new(sessions)));
+        Arc::<RecentSessions>::clone(recent)
     }
 }
 

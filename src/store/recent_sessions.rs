@@ -1,0 +1,296 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bson::DateTime;
+
+use super::{Session, Sessions, StoreError};
+use crate::future::BoxFuture;
+
+/// How many sessions are remembered.
+const MAX_SESSIONS: usize = 10_000;
+
+/// How long the texts of a session may be together that is remembered, in bytes.
+const MAX_TEXT: usize = 1024;
+
+/// Sessions that are remembered for a short time, so that not every request asks the store.
+///
+/// What ends here is forgotten before its end is acknowledged. What another process ends lasts here for as long as
+/// [`find_within`](Sessions::find_within) allows. A session that was not found is asked for again: it may just have begun elsewhere.
+pub struct RecentSessions {
+    sessions: Arc<dyn Sessions>,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// When each was asked for, and what was found.
+    found: HashMap<String, (Instant, Session)>,
+    /// How often sessions have ended here: what was asked for before an end may be out of date.
+    ends: u64,
+}
+
+impl RecentSessions {
+    /// The sessions of a store. All who end sessions in this process must share the value.
+    #[must_use]
+    pub fn new(sessions: Arc<dyn Sessions>) -> Self {
+        Self { sessions, known: Mutex::default() }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets sessions when the value is dropped: also of an end that fails or is given up, which may have happened.
+    fn forget_at_end<M: Fn(&Session) -> bool>(&self, which: M) -> Ending<'_, M> {
+        Ending { sessions: self, which }
+    }
+}
+
+struct Ending<'a, M: Fn(&Session) -> bool> {
+    sessions: &'a RecentSessions,
+    which: M,
+}
+
+impl<M: Fn(&Session) -> bool> Drop for Ending<'_, M> {
+    fn drop(&mut self) {
+        let mut known = self.sessions.known();
+        known.ends = known.ends.wrapping_add(1);
+        known.found.retain(|_, (_, session)| !(self.which)(session));
+    }
+}
+
+impl Known {
+    fn insert(&mut self, asked: Instant, session: &Session) {
+        let Session { id, user_id, device_id, key_id, .. } = session;
+        let text = [id, user_id, device_id].map(String::len).iter().sum::<usize>();
+        if text.saturating_add(key_id.as_ref().map_or(0, String::len)) > MAX_TEXT {
+            return;
+        }
+        // Where there is no room, all are forgotten: they are asked for when they come again.
+        if self.found.len() >= MAX_SESSIONS {
+            self.found.clear();
+        }
+        self.found.insert(id.clone(), (asked, session.clone()));
+    }
+}
+
+impl Sessions for RecentSessions {
+    fn start<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.sessions.start(session)
+    }
+
+    fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Session>, StoreError>> {
+        self.sessions.find(id)
+    }
+
+    fn find_within<'a>(&'a self, id: &'a str, limit: Duration) -> BoxFuture<'a, Result<Option<Session>, StoreError>> {
+        Box::pin(async move {
+            let ends = {
+                let known = self.known();
+                if let Some((asked, session)) = known.found.get(id)
+                    && asked.elapsed() <= limit
+                {
+                    return Ok(Some(session.clone()));
+                }
+                known.ends
+            };
+            // Its age counts from before the store was asked.
+            let asked = Instant::now();
+            let found = self.sessions.find(id).await?;
+            let mut known = self.known();
+            match &found {
+                Some(session) if known.ends == ends => known.insert(asked, session),
+                Some(_) => {}
+                None => drop(known.found.remove(id)),
+            }
+            drop(known);
+            Ok(found)
+        })
+    }
+
+    fn end<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            let _forgets = self.forget_at_end(|session| session.id == id);
+            self.sessions.end(id).await
+        })
+    }
+
+    fn end_all<'a>(&'a self, user_id: &'a str) -> BoxFuture<'a, Result<u64, StoreError>> {
+        Box::pin(async move {
+            let _forgets = self.forget_at_end(|session| session.user_id == user_id);
+            self.sessions.end_all(user_id).await
+        })
+    }
+
+    fn end_of_key<'a>(&'a self, user_id: &'a str, key_id: &'a str) -> BoxFuture<'a, Result<u64, StoreError>> {
+        Box::pin(async move {
+            let _forgets = self.forget_at_end(|session| session.key_id.as_deref() == Some(key_id));
+            self.sessions.end_of_key(user_id, key_id).await
+        })
+    }
+
+    fn purge(&self, expired_before: DateTime) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.sessions.purge(expired_before)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    /// A store in memory that counts how often it is asked, and can be held up on its way back.
+    #[derive(Default)]
+    struct Store {
+        sessions: Mutex<HashMap<String, Session>>,
+        asked: AtomicUsize,
+        is_slow: std::sync::atomic::AtomicBool,
+    }
+
+    impl Store {
+        fn end(&self, which: impl Fn(&Session) -> bool) -> u64 {
+            let mut sessions = self.sessions.lock().unwrap();
+            let before = sessions.len();
+            sessions.retain(|_, session| !which(session));
+            u64::try_from(before - sessions.len()).unwrap()
+        }
+    }
+
+    impl Sessions for Store {
+        fn start<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Result<(), StoreError>> {
+            self.sessions.lock().unwrap().insert(session.id.clone(), session.clone());
+            Box::pin(async { Ok(()) })
+        }
+
+        fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Session>, StoreError>> {
+            Box::pin(async move {
+                self.asked.fetch_add(1, Ordering::Relaxed);
+                let found = self.sessions.lock().unwrap().get(id).cloned();
+                std::future::poll_fn(|_| match self.is_slow.load(Ordering::Relaxed) {
+                    true => Poll::Pending,
+                    false => Poll::Ready(()),
+                })
+                .await;
+                Ok(found)
+            })
+        }
+
+        fn end<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
+            Box::pin(async move { Ok(self.end(|session| session.id == id) > 0) })
+        }
+
+        fn end_all<'a>(&'a self, user_id: &'a str) -> BoxFuture<'a, Result<u64, StoreError>> {
+            Box::pin(async move { Ok(self.end(|session| session.user_id == user_id)) })
+        }
+
+        fn end_of_key<'a>(&'a self, _: &'a str, key_id: &'a str) -> BoxFuture<'a, Result<u64, StoreError>> {
+            Box::pin(async move { Ok(self.end(|session| session.key_id.as_deref() == Some(key_id))) })
+        }
+
+        fn purge(&self, _: DateTime) -> BoxFuture<'_, Result<u64, StoreError>> {
+            Box::pin(async { Ok(0) })
+        }
+    }
+
+    fn session(id: &str) -> Session {
+        Session {
+            id: id.to_owned(),
+            user_id: "ada".to_owned(),
+            device_id: "device".to_owned(),
+            started_at: DateTime::from_millis(0),
+            expires_at: None,
+            key_id: Some("key".to_owned()),
+        }
+    }
+
+    fn poll<T>(future: &mut BoxFuture<'_, T>) -> Poll<T> {
+        future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    fn now<T>(mut future: BoxFuture<'_, T>) -> T {
+        match poll(&mut future) {
+            Poll::Ready(value) => value,
+            Poll::Pending => panic!("the store did not answer"),
+        }
+    }
+
+    fn recent(ids: &[&str]) -> (Arc<Store>, RecentSessions) {
+        let store = Arc::new(Store::default());
+        for id in ids {
+            now(Sessions::start(&*store, &session(id))).unwrap();
+        }
+        (Arc::clone(&store), RecentSessions::new(store))
+    }
+
+    #[test]
+    fn a_session_is_asked_for_once_within_the_limit() {
+        let (store, recent) = recent(&["1"]);
+        for _ in 0..3 {
+            assert_eq!(now(recent.find_within("1", HOUR)).unwrap(), Some(session("1")));
+        }
+        assert_eq!(store.asked.load(Ordering::Relaxed), 1);
+        // One that is ended elsewhere lasts for the limit, and no longer; whoever asks without a limit learns it at once.
+        store.end(|_| true);
+        assert!(now(recent.find_within("1", HOUR)).unwrap().is_some());
+        assert_eq!(now(recent.find("1")).unwrap(), None);
+        assert_eq!(now(recent.find_within("1", Duration::ZERO)).unwrap(), None);
+        assert_eq!(now(recent.find_within("1", HOUR)).unwrap(), None);
+    }
+
+    #[test]
+    fn an_unknown_session_is_asked_for_each_time() {
+        let (_, recent) = recent(&[]);
+        assert_eq!(now(recent.find_within("1", HOUR)).unwrap(), None);
+        now(recent.start(&session("1"))).unwrap();
+        assert!(now(recent.find_within("1", HOUR)).unwrap().is_some());
+    }
+
+    #[test]
+    fn what_ends_here_has_ended_at_once() {
+        type End = fn(&RecentSessions) -> u64;
+        let ends: [(&str, End); 3] = [
+            ("the session", |recent| u64::from(now(recent.end("1")).unwrap())),
+            ("the user", |recent| now(recent.end_all("ada")).unwrap()),
+            ("the key", |recent| now(recent.end_of_key("ada", "key")).unwrap()),
+        ];
+        for (name, end) in ends {
+            let (_, recent) = recent(&["1"]);
+            assert!(now(recent.find_within("1", HOUR)).unwrap().is_some());
+            assert_eq!(end(&recent), 1, "{name}");
+            assert_eq!(now(recent.find_within("1", HOUR)).unwrap(), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_session_that_ends_while_it_is_asked_for_is_not_remembered() {
+        let (store, recent) = recent(&["1"]);
+        store.is_slow.store(true, Ordering::Relaxed);
+        let mut found = recent.find_within("1", HOUR);
+        assert!(poll(&mut found).is_pending());
+        assert!(now(recent.end("1")).unwrap());
+        store.is_slow.store(false, Ordering::Relaxed);
+        // It was there when the store was asked.
+        assert!(matches!(poll(&mut found), Poll::Ready(Ok(Some(_)))));
+        assert_eq!(now(recent.find_within("1", HOUR)).unwrap(), None);
+    }
+
+    #[test]
+    fn what_would_take_much_room_is_not_remembered() {
+        let (store, recent) = recent(&[]);
+        let large = Session { device_id: "d".repeat(MAX_TEXT), ..session("1") };
+        now(recent.start(&large)).unwrap();
+        for _ in 0..2 {
+            assert!(now(recent.find_within("1", HOUR)).unwrap().is_some());
+        }
+        assert_eq!(store.asked.load(Ordering::Relaxed), 2);
+        for number in 0..=MAX_SESSIONS {
+            recent.known().insert(Instant::now(), &session(&number.to_string()));
+        }
+        assert_eq!(recent.known().found.len(), 1);
+    }
+}
