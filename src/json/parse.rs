@@ -130,6 +130,26 @@ fn parse_within(bytes: &[u8], first_line: usize, most: usize) -> Result<Node, Js
     }
 }
 
+/// Up to so many keys of an object are compared one by one, which takes less than to hash them.
+const FEW_KEYS: usize = 16;
+
+/// The keys of an object that has many, with their positions.
+#[derive(Default)]
+struct Seen(HashMap<String, usize>);
+
+impl Seen {
+    /// Where a key stands among the members that were read before it.
+    fn before(&mut self, key: &str, at: usize, members: &[Member]) -> Option<usize> {
+        if members.len() < FEW_KEYS {
+            return members.iter().find(|member| member.key == key).map(|member| member.key_span.start);
+        }
+        if self.0.is_empty() {
+            self.0 = members.iter().map(|member| (member.key.clone(), member.key_span.start)).collect();
+        }
+        self.0.insert(key.to_owned(), at)
+    }
+}
+
 pub(super) struct Parser<'t> {
     pub(super) text: &'t str,
     pub(super) at: usize,
@@ -183,7 +203,7 @@ impl<'t> Parser<'t> {
         let open = self.at;
         self.at += 1;
         let mut members: Vec<Member> = Vec::new();
-        let mut seen: HashMap<String, usize> = HashMap::new();
+        let mut seen = Seen::default();
         loop {
             self.space();
             if self.peek() == Some(b'}') && members.is_empty() {
@@ -195,7 +215,7 @@ impl<'t> Parser<'t> {
             let start = self.at;
             let key = self.string()?;
             let key_span = Span::new(start, self.at);
-            if let Some(first) = seen.insert(key.clone(), start) {
+            if let Some(first) = seen.before(&key, start, &members) {
                 let first = self.line(first);
                 return Err(
                     JsonError::new(JsonErrorKind::KeyDuplicate { key, first }, key_span).help("keep one of the two")
