@@ -7,7 +7,9 @@ use axum::body::Bytes;
 use axum::extract::{Extension, State as Extract};
 use axum::http::{HeaderMap, StatusCode};
 use portcullis::json::Node;
-use portcullis_service::client::{ClientApi, ClientError, ErrorClass, ErrorCode, Evaluation, Evaluator, Question};
+use portcullis_service::client::{
+    ClientApi, ClientError, ErrorClass, ErrorCode, Evaluation, Evaluator, GivenDocument, Question,
+};
 use portcullis_service::heavy::apart;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -16,7 +18,7 @@ use subtle::ConstantTimeEq;
 use crate::applications::State;
 use crate::peer::Client;
 use crate::reply::{Reply, json_reply};
-use crate::request::{base, bearer, large_body};
+use crate::request::{base, bearer, host, large_body};
 
 /// The most evaluations in one request.
 const QUESTIONS: usize = 1000;
@@ -57,8 +59,8 @@ fn application(state: &State, headers: &HeaderMap) -> Result<Arc<ClientApi>, Cli
 pub(crate) async fn evaluate(Extract(state): Extract<State>, headers: HeaderMap, bytes: Bytes) -> Reply {
     let api = application(&state, &headers)?;
     let length = bytes.len();
-    let body = large_body(bytes).await?;
-    let asked = Asked { own: body.as_ref(), shared: None };
+    let body = large_body(bytes.clone()).await?;
+    let asked = Asked { own: body.as_ref(), shared: None, text: &bytes };
     let question = asked.question()?;
     let evaluation = apart(length, api.evaluator().evaluate(&question)).await??;
     Ok(json_reply(StatusCode::OK, &answer(&evaluation)))
@@ -67,16 +69,17 @@ pub(crate) async fn evaluate(Extract(state): Extract<State>, headers: HeaderMap,
 pub(crate) async fn evaluate_all(Extract(state): Extract<State>, headers: HeaderMap, bytes: Bytes) -> Reply {
     let api = application(&state, &headers)?;
     let length = bytes.len();
-    let body = large_body(bytes).await?;
-    apart(length, answers(&api, body.as_ref())).await?
+    let body = large_body(bytes.clone()).await?;
+    apart(length, answers(&api, body.as_ref(), &bytes)).await?
 }
 
-/// The answers to the questions of a request.
-async fn answers(api: &ClientApi, shared: Option<&Node>) -> Reply {
+/// The answers to the questions of a request, whose body was read from a text.
+async fn answers(api: &ClientApi, shared: Option<&Node>, text: &[u8]) -> Reply {
     let questions = shared.and_then(|body| body.get("evaluations")).map(|asked| asked.as_array().unwrap_or_default());
     let Some(questions) = questions.filter(|questions| !questions.is_empty()) else {
         // Without `evaluations`, the request itself is a single evaluation.
-        let evaluation = api.evaluator().evaluate(&Asked { own: shared, shared: None }.question()?).await?;
+        let asked = Asked { own: shared, shared: None, text };
+        let evaluation = api.evaluator().evaluate(&asked.question()?).await?;
         return Ok(json_reply(StatusCode::OK, &answer(&evaluation)));
     };
     if questions.len() > QUESTIONS {
@@ -86,7 +89,7 @@ async fn answers(api: &ClientApi, shared: Option<&Node>) -> Reply {
     let mut evaluator = api.evaluator();
     let mut answers = Vec::with_capacity(questions.len());
     for own in questions {
-        let evaluation = one_of(&mut evaluator, &Asked { own: Some(own), shared }).await?;
+        let evaluation = one_of(&mut evaluator, &Asked { own: Some(own), shared, text }).await?;
         answers.push(answer(&evaluation));
         if until == Some(evaluation.is_allowed) {
             break;
@@ -122,8 +125,8 @@ fn semantics(body: Option<&Node>) -> Result<Option<bool>, ClientError> {
 
 pub(crate) async fn search_resources(Extract(state): Extract<State>, headers: HeaderMap, bytes: Bytes) -> Reply {
     let api = application(&state, &headers)?;
-    let body = large_body(bytes).await?;
-    let asked = Asked { own: body.as_ref(), shared: None };
+    let body = large_body(bytes.clone()).await?;
+    let asked = Asked { own: body.as_ref(), shared: None, text: &bytes };
     let (user_id, namespace) = (asked.user_id()?, asked.text("resource", "type")?);
     if asked.text("action", "name")? != "read" {
         return Err(bad("resources are searched for the action `read`").into());
@@ -160,7 +163,7 @@ pub(crate) async fn configuration(
     Extension(client): Extension<Client>,
     headers: HeaderMap,
 ) -> Reply {
-    let base = base(&headers, &client, state.options());
+    let base = base(host(&headers), &client, state.options());
     let at = |path: &str| json!(format!("{base}/access/v1/{path}"));
     let body = json!({
         "policy_decision_point": base,
@@ -175,6 +178,8 @@ pub(crate) async fn configuration(
 struct Asked<'a> {
     own: Option<&'a Node>,
     shared: Option<&'a Node>,
+    /// The body that both were read from.
+    text: &'a [u8],
 }
 
 impl<'a> Asked<'a> {
@@ -198,13 +203,14 @@ impl<'a> Asked<'a> {
     /// The properties of the subject are ignored: the stores determine who the user is.
     fn question(&self) -> Result<Question<'a>, ClientError> {
         let resource = self.part("resource");
+        let document = resource.and_then(|resource| resource.get("properties"));
         Ok(Question {
             user_id: self.user_id()?,
             action: self.text("action", "name")?,
             action_properties: self.part("action").and_then(|action| action.get("properties")),
             namespace: self.text("resource", "type")?,
             id: resource.and_then(|resource| resource.get("id")).and_then(Node::as_str),
-            document: resource.and_then(|resource| resource.get("properties")),
+            document: document.map(|node| GivenDocument { node, text: self.text }),
         })
     }
 }

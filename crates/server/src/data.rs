@@ -12,6 +12,7 @@ use portcullis_service::heavy::{apart, in_place, weight};
 use tokio::sync::{mpsc, watch};
 
 use crate::applications::State;
+use crate::canonical::canonical;
 use crate::peer::Client;
 use crate::reply::{Compressible, Failure, Reply, empty, json_text};
 use crate::request::{bearer, body, large_body, seen};
@@ -36,7 +37,7 @@ pub(crate) async fn call(
     let request = seen(&method, &uri, &headers, client.address);
     let work = async move {
         let result = api.call(user, Some(request), call.as_ref()).await?;
-        Ok::<_, ClientError>(in_place(weight(&result), || result.into_canonical_extjson().to_string()))
+        Ok::<_, ClientError>(in_place(weight(&result), || canonical(&result)))
     };
     Ok(Compressible::mark(json_text(StatusCode::OK, apart(length, work).await??)))
 }
@@ -145,7 +146,7 @@ fn written(item: &StreamItem) -> String {
     match item {
         StreamItem::Quiet => COMMENT.to_owned(),
         StreamItem::Change(event) => {
-            let text = in_place(weight(event), || data(&event.clone().into_canonical_extjson().to_string()));
+            let text = in_place(weight(event), || data(&canonical(event)));
             format!("data: {text}\n\n")
         }
         StreamItem::Failed(error) => {

@@ -14,6 +14,7 @@
 mod access;
 mod applications;
 mod auth;
+mod canonical;
 mod cors;
 mod data;
 mod data_api;
@@ -90,13 +91,15 @@ pub fn app(state: State) -> Router {
         .route("/groups/{group}/apps/{app}/logs", get(observe::log_of_request))
         .with_state(state.clone())
         .fallback_service(routes)
-        .layer(CatchPanicLayer::custom(reply::panicked))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, PATIENCE))
-        .layer(RequestBodyTimeoutLayer::new(PAUSE))
-        .layer(CompressionLayer::new().compress_when(SizeAbove::new(1024).and(reply::is_compressed)))
-        .layer(from_fn_with_state(state.clone(), cors::answer))
-        .layer(from_fn_with_state(state, observe::observe))
-        .layer(from_fn(request::one_slash))
+        // The first is the outermost. As one layer they are boxed once, not each.
+        .layer((
+            from_fn_with_state(state.clone(), observe::observe),
+            from_fn_with_state(state, cors::answer),
+            CompressionLayer::new().compress_when(SizeAbove::new(1024).and(reply::is_compressed)),
+            RequestBodyTimeoutLayer::new(PAUSE),
+            TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, PATIENCE),
+            CatchPanicLayer::custom(reply::panicked),
+        ))
 }
 
 /// The routes that name an application.

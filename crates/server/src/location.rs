@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::applications::State;
 use crate::peer::Client;
 use crate::reply::{Reply, json_reply};
-use crate::request::base;
+use crate::request::{base, host};
 
 /// The address of an application, which clients request before anything else.
 pub(crate) async fn location(
@@ -15,7 +15,7 @@ pub(crate) async fn location(
     headers: HeaderMap,
 ) -> Reply {
     state.api(&app)?;
-    let hostname = base(&headers, &client, state.options());
+    let hostname = base(host(&headers), &client, state.options());
     let ws_hostname = hostname.replacen("http", "ws", 1);
     let body = json!({
         "deployment_model": "GLOBAL",

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::applications::State;
 use crate::peer::{Client, Peer};
 use crate::reply::{Failure, error_body, json_reply};
-use crate::request::base;
+use crate::request::{base, host, take_one_slash};
 
 /// The most concurrent requests, not counting streams. The original service had the same limit.
 pub(crate) const AT_ONCE: usize = 10_000;
@@ -35,14 +35,12 @@ pub(crate) async fn note_route(path: MatchedPath, request: Request, next: Next) 
 
 pub(crate) async fn observe(Extract(state): Extract<State>, mut request: Request, next: Next) -> Response {
     let begun = Instant::now();
+    take_one_slash(&mut request);
     let id = ObjectId::new().to_hex();
     let peer = request.extensions().get::<Peer>().copied();
     let client = Client::of(peer, request.headers(), &state.options().trusted_proxies);
-    let base = base(request.headers(), &client, state.options());
-    let link = link(&base, request.uri().path(), &id);
-    let method = request.method().clone();
-    let address = client.address;
-    request.extensions_mut().insert(client);
+    let (host, uri, method) = (host(request.headers()).cloned(), request.uri().clone(), request.method().clone());
+    request.extensions_mut().insert(client.clone());
     let mut response = match state.requests().try_acquire() {
         Ok(_permit) => next.run(request).await,
         Err(_) => {
@@ -59,7 +57,7 @@ pub(crate) async fn observe(Extract(state): Extract<State>, mut request: Request
     state.metrics().answered(method_name(&method), route, status.as_u16(), took);
     let code = failure.as_ref().and_then(|failure| failure.error.code).map(ErrorCode::name);
     let private = failure.as_ref().and_then(|failure| failure.error.private.as_deref());
-    let (status_code, milliseconds) = (status.as_u16(), took.as_millis());
+    let (address, status_code, milliseconds) = (client.address, status.as_u16(), took.as_millis());
     if status.is_server_error() {
         tracing::error!(id, %address, %method, route, status = status_code, code, milliseconds, private, "request failed");
     } else {
@@ -67,7 +65,8 @@ pub(crate) async fn observe(Extract(state): Extract<State>, mut request: Request
     }
     let is_own = response.extensions_mut().remove::<AsIs>().is_some();
     if (status.is_client_error() || status.is_server_error()) && !is_own && !is_json(&response) {
-        response = told(&response, failure.as_ref(), &link);
+        let base = base(host.as_ref(), &client, state.options());
+        response = told(&response, failure.as_ref(), &link(&base, uri.path(), &id));
     }
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", id);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request as HttpRequest, State as Extract};
-use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bson::{Bson, Document, doc};
@@ -24,7 +24,7 @@ use crate::streams::Open;
 use crate::{MAX_BODY, MAX_REQUEST};
 
 /// Treats several slashes at the beginning of a path as one: they come from base addresses that end in a slash.
-pub(crate) async fn one_slash(mut request: HttpRequest, next: Next) -> Response {
+pub(crate) fn take_one_slash(request: &mut HttpRequest) {
     let uri = request.uri();
     if uri.path().starts_with("//") {
         let rest = uri.path_and_query().map_or("", axum::http::uri::PathAndQuery::as_str).trim_start_matches('/');
@@ -32,7 +32,6 @@ pub(crate) async fn one_slash(mut request: HttpRequest, next: Next) -> Response 
             *request.uri_mut() = uri;
         }
     }
-    next.run(request).await
 }
 
 /// The token of a request.
@@ -235,15 +234,20 @@ fn canonical(name: &str) -> String {
     name.chars().map(letter).collect()
 }
 
+/// The host that a request asks.
+pub(crate) fn host(headers: &HeaderMap) -> Option<&HeaderValue> {
+    headers.get(header::HOST)
+}
+
 /// The scheme, host and port under which the client reached the server.
-pub(crate) fn base(headers: &HeaderMap, client: &Client, options: &Options) -> String {
+pub(crate) fn base(host: Option<&HeaderValue>, client: &Client, options: &Options) -> String {
     if let Some(url) = &options.public_url {
         return url.clone();
     }
     let is_plain = |host: &&str| {
         host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']'))
     };
-    let asked = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let asked = host.and_then(|host| host.to_str().ok());
     let host = client.host.as_deref().or(asked).filter(is_plain).unwrap_or("localhost");
     let scheme = client.scheme.unwrap_or(if options.is_tls { "https" } else { "http" });
     format!("{scheme}://{host}")

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bson::oid::ObjectId;
-use bson::{Bson, DateTime, Document, doc};
+use bson::{Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc};
 use portcullis::access::{Decision, Guard, Reason};
 use portcullis::guarded::{FindRequest, GuardedCollection};
 use portcullis::json::{self, Node};
@@ -32,8 +32,29 @@ pub struct Question<'a> {
     pub namespace: &'a str,
     /// The `_id` of a stored document, as text.
     pub id: Option<&'a str>,
-    /// The document itself, as extended JSON.
-    pub document: Option<&'a Node>,
+    /// The document itself.
+    pub document: Option<GivenDocument<'a>>,
+}
+
+/// A document as extended JSON.
+#[derive(Clone, Copy, Debug)]
+pub struct GivenDocument<'a> {
+    /// The document.
+    pub node: &'a Node,
+    /// The text that was parsed, of which the document is a part.
+    pub text: &'a [u8],
+}
+
+impl GivenDocument<'_> {
+    fn read(self) -> Result<RawDocumentBuf, ClientError> {
+        let Self { node, text } = self;
+        let mut bytes = Vec::new();
+        let part = text.get(node.span.start..node.span.end);
+        if part.and_then(|part| json::to_raw_document(part, &mut bytes)).is_some() {
+            return RawDocumentBuf::from_bytes(bytes).map_err(ClientError::internal);
+        }
+        RawDocumentBuf::try_from(&document_of(node)?).map_err(ClientError::internal)
+    }
 }
 
 /// The answer.
@@ -50,7 +71,21 @@ pub struct Evaluation {
 /// Makes decisions, and caches the users and guards of earlier ones.
 pub struct Evaluator<'a> {
     api: &'a ClientApi,
-    known: Option<(Asker, Namespace, Guard)>,
+    known: Option<Known>,
+}
+
+struct Known {
+    asker: Asker,
+    namespace: Namespace,
+    /// The namespace as questions name it.
+    name: String,
+    guard: Guard,
+}
+
+impl Known {
+    fn is_of(&self, question: &Question<'_>) -> bool {
+        self.asker.user.id == question.user_id && self.name == question.namespace
+    }
 }
 
 impl ClientApi {
@@ -109,6 +144,17 @@ impl ClientApi {
         found.iter().filter_map(|raw| id(raw).transpose()).collect()
     }
 
+    /// The stored document of an `_id` that is a string, or the digits of an `ObjectId`.
+    async fn stored(&self, place: &Namespace, id: &str) -> Result<Option<RawDocumentBuf>, ClientError> {
+        let mut ids = vec![Bson::from(id)];
+        ids.extend(ObjectId::parse_str(id).ok().map(Bson::ObjectId));
+        let find = Find { limit: Some(1), ..Find::by(doc! { "_id": { "$in": ids } }) };
+        let refused = |error: DocumentsError| told(&error.into(), None);
+        let mut found = self.data.documents().find(place, &find).await.map_err(refused)?;
+        let batch = found.batch().await.map_err(refused)?;
+        Ok(batch.into_iter().next())
+    }
+
     fn guard_of(&self, asker: &Asker, namespace: &Namespace) -> Result<Guard, ClientError> {
         self.data.guard_anywhere(asker, namespace)
     }
@@ -120,25 +166,23 @@ impl Evaluator<'_> {
     /// # Errors
     /// The question is not one, or a store cannot be asked.
     pub async fn evaluate(&mut self, question: &Question<'_>) -> Result<Evaluation, ClientError> {
-        let place = namespace_of(question.namespace)?;
-        let is_known = self
-            .known
-            .as_ref()
-            .is_some_and(|(asker, namespace, _)| asker.user.id == question.user_id && *namespace == place);
-        if !is_known {
+        if !self.known.as_ref().is_some_and(|known| known.is_of(question)) {
+            let namespace = namespace_of(question.namespace)?;
             let Some(user) = self.api.subject(question.user_id).await? else {
                 return Ok(Evaluation::denied("no-user", "the user is unknown or disabled"));
             };
             let asker = Asker { user, request: None };
-            let guard = self.api.guard_of(&asker, &place)?;
-            self.known = Some((asker, place.clone(), guard));
+            let guard = self.api.guard_of(&asker, &namespace)?;
+            self.known = Some(Known { asker, namespace, name: question.namespace.to_owned(), guard });
         }
+        let Some(Known { asker, namespace, guard, .. }) = &mut self.known else {
+            return Err(ClientError::internal("no guard"));
+        };
         let document = match (question.document, question.id) {
-            (Some(document), _) => Some(document_of(document)?),
-            (None, Some(id)) => self.stored(&place, id).await?,
+            (Some(document), _) => Some(document.read()?),
+            (None, Some(id)) => self.api.stored(namespace, id).await?,
             (None, None) => return Err(bad("the resource needs an `id`, or the document in `properties`")),
         };
-        let Some((asker, _, guard)) = &mut self.known else { return Err(ClientError::internal("no guard")) };
         let Some(document) = document else {
             return Ok(Evaluation::denied("no-document", "there is no such document"));
         };
@@ -150,18 +194,6 @@ impl Evaluator<'_> {
                 return Ok(evaluation);
             }
         }
-    }
-
-    /// The stored document of an `_id` that is a string, or the digits of an `ObjectId`.
-    async fn stored(&self, place: &Namespace, id: &str) -> Result<Option<Document>, ClientError> {
-        let mut ids = vec![Bson::from(id)];
-        ids.extend(ObjectId::parse_str(id).ok().map(Bson::ObjectId));
-        let find = Find { limit: Some(1), ..Find::by(doc! { "_id": { "$in": ids } }) };
-        let refused = |error: DocumentsError| told(&error.into(), None);
-        let mut found = self.api.data.documents().find(place, &find).await.map_err(refused)?;
-        let batch = found.batch().await.map_err(refused)?;
-        let document = batch.first().map(|raw| DocumentRef::Raw(raw).to_document());
-        document.transpose().map_err(ClientError::internal)
     }
 }
 
@@ -180,7 +212,7 @@ impl Evaluation {
 }
 
 /// What the rules say, as far as their functions have answered.
-fn decide(guard: &Guard, document: &Document, question: &Question<'_>) -> Result<Evaluation, ClientError> {
+fn decide(guard: &Guard, document: &RawDocument, question: &Question<'_>) -> Result<Evaluation, ClientError> {
     Ok(match question.action {
         "read" => Evaluation::of(&guard.read(document)),
         "search" => Evaluation::of(&guard.search(document)),
@@ -222,7 +254,8 @@ impl Changed {
 
 /// The decision about an update with operators. An update that a guarded collection refuses, because its outcome would
 /// reveal hidden values, is denied here as well.
-fn updated(guard: &Guard, document: &Document, update: &Document) -> Result<Evaluation, ClientError> {
+fn updated(guard: &Guard, document: &RawDocument, update: &Document) -> Result<Evaluation, ClientError> {
+    let document = &DocumentRef::Raw(document).to_document().map_err(ClientError::internal)?;
     let compiled = Update::compile(update, &[]);
     let compiled =
         compiled.map_err(|errors| errors.first().map_or_else(|| bad("no update"), |error| bad(error.to_string())))?;
@@ -250,8 +283,10 @@ fn document_of(node: &Node) -> Result<Document, ClientError> {
 }
 
 fn namespace_of(name: &str) -> Result<Namespace, ClientError> {
-    let shown: String = name.chars().take(128).collect();
-    Namespace::parse(name).ok_or_else(|| bad(format!("the resource type `{shown}` is no `database.collection`")))
+    Namespace::parse(name).ok_or_else(|| {
+        let shown: String = name.chars().take(128).collect();
+        bad(format!("the resource type `{shown}` is no `database.collection`"))
+    })
 }
 
 fn bad(message: impl Into<String>) -> ClientError {

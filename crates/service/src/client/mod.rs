@@ -42,7 +42,7 @@ pub use administration::{Administration, ImportedUser};
 pub use custom_data::StoredCustomData;
 pub use endpoints::{DataApiCall, Entries, Form, HttpReply, Incoming, Tries, plain_json};
 pub use error::{ClientError, ErrorClass, ErrorCode};
-pub use evaluation::{Evaluation, Evaluator, Question};
+pub use evaluation::{Evaluation, Evaluator, GivenDocument, Question};
 pub use hashing::Hashing;
 pub use keys::{CreatedKey, KeyView};
 pub use logins::{LinkedUser, LoginReply};
