@@ -38,5 +38,5 @@ fn main() -> ExitCode {
     };
     // Triggers stand still for the time of a lease where a server is killed, and handle a few dozen events a second on a busy machine.
     let events = u64::from(triggers::events().unsigned_abs());
-    mongodb::run(cases, mongodb::LIMIT + Duration::from_secs(300 + events / 25))
+    mongodb::run(cases, mongodb::LIMIT + servers::lasts() + Duration::from_secs(300 + events / 25))
 }
