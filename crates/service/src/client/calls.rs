@@ -27,7 +27,8 @@ impl ClientApi {
         };
         let asker = Asker { user, request };
         match call.get("service").map(|node| &node.kind) {
-            None | Some(Kind::Null) => self.call_function(asker, name, arguments).await,
+            // Boxed, since the future of an action would be as large.
+            None | Some(Kind::Null) => Box::pin(self.call_function(asker, name, arguments)).await,
             Some(Kind::String(service)) => self.act(&asker, service, name, arguments.first()).await,
             Some(_) => Err(invalid()),
         }

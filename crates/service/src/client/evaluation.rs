@@ -168,7 +168,8 @@ impl Evaluator<'_> {
     pub async fn evaluate(&mut self, question: &Question<'_>) -> Result<Evaluation, ClientError> {
         if !self.known.as_ref().is_some_and(|known| known.is_of(question)) {
             let namespace = namespace_of(question.namespace)?;
-            let Some(user) = self.api.subject(question.user_id).await? else {
+            // What is rarely waited for is boxed: the future of a question is moved several times.
+            let Some(user) = Box::pin(self.api.subject(question.user_id)).await? else {
                 return Ok(Evaluation::denied("no-user", "the user is unknown or disabled"));
             };
             let asker = Asker { user, request: None };
@@ -180,7 +181,7 @@ impl Evaluator<'_> {
         };
         let document = match (question.document, question.id) {
             (Some(document), _) => Some(document.read()?),
-            (None, Some(id)) => self.api.stored(namespace, id).await?,
+            (None, Some(id)) => Box::pin(self.api.stored(namespace, id)).await?,
             (None, None) => return Err(bad("the resource needs an `id`, or the document in `properties`")),
         };
         let Some(document) = document else {
@@ -190,9 +191,10 @@ impl Evaluator<'_> {
         loop {
             let evaluation = decide(guard, &document, question)?;
             let calls = guard.context().pending();
-            if !self.api.data.answer(guard, asker, calls, began).await? {
+            if calls.is_empty() {
                 return Ok(evaluation);
             }
+            Box::pin(self.api.data.answer(guard, asker, calls, began)).await?;
         }
     }
 }

@@ -230,7 +230,7 @@ impl Data {
                 log_unreadable(unreadable, &target.namespace);
                 return result;
             }
-            self.answer(&mut guard, asker, calls, began).await?;
+            Box::pin(self.answer(&mut guard, asker, calls, began)).await?;
         }
         Err(told(&LimitExceeded::Calls.into(), None))
     }

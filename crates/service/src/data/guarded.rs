@@ -54,10 +54,10 @@ impl Guarded<'_> {
                 let empty = array(Vec::new());
                 let pipeline = Pipeline::parse(self.options.get("pipeline").unwrap_or(&empty));
                 let pipeline = pipeline.map_err(|error| self.told(&error))?;
-                let found = collection.aggregate(&pipeline).await.map_err(|error| self.told(&error))?;
+                let found = Box::pin(collection.aggregate(&pipeline)).await.map_err(|error| self.told(&error))?;
                 self.all(found).await
             }
-            Action::UpdateMany if !self.is_operators()? => self.replace_many(collection).await,
+            Action::UpdateMany if !self.is_operators()? => Box::pin(self.replace_many(collection)).await,
             Action::BulkWrite => {
                 let writes = bulk::writes(self.options)?;
                 if writes.as_array().is_some_and(<[Node]>::is_empty) {
@@ -79,7 +79,8 @@ impl Guarded<'_> {
 
     async fn write(&self, collection: &GuardedCollection<'_>, writes: &Node) -> Result<Vec<Written>, ClientError> {
         let writes = parse_writes(writes).map_err(|error| self.told(&error))?;
-        collection.write(&writes).await.map_err(|error| self.told(&error))
+        // Boxed, so that the future of a read is not as large.
+        Box::pin(collection.write(&writes)).await.map_err(|error| self.told(&error))
     }
 
     async fn all(&self, mut cursor: RedactedCursor<'_>) -> Result<Bson, ClientError> {
