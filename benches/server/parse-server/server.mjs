@@ -10,6 +10,7 @@ const server = new ParseServer({
   serverURL: `http://127.0.0.1:${port}/parse`,
   allowClientClassCreation: false,
   silent: true,
+  logsFolder: null,
   logLevel: 'error',
 });
 await server.start();
