@@ -788,7 +788,7 @@ fn triggers_are_listed_paused_and_resumed_and_told_of_deletions() {
     for (name, text) in [
         ("realm_config.json", r#"{"name": "a", "app_id": "a-bcdef"}"#),
         ("functions/config.json", r#"[{"name": "f"}]"#),
-        ("functions/f.js", "exports = () => 1"),
+        ("functions/f.js", "exports = () => {};"),
         (
             "triggers/gone.json",
             r#"{"name": "gone", "type": "AUTHENTICATION", "function_name": "f", "config": {"operation_type": "DELETE"}}"#,
