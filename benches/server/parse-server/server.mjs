@@ -10,10 +10,11 @@ const server = new ParseServer({
   serverURL: `http://127.0.0.1:${port}/parse`,
   allowClientClassCreation: false,
   silent: true,
-  logsFolder: null,
   logLevel: 'error',
 });
 await server.start();
 const app = express();
 app.use('/parse', server.app);
-app.listen(Number(port), '127.0.0.1');
+const listener = app.listen(Number(port), '127.0.0.1');
+// Connections of a slow load stay idle for longer than the usual five seconds.
+listener.keepAliveTimeout = 60_000;
