@@ -70,5 +70,6 @@ fn head(reply: &[u8]) -> Option<(u16, usize, usize)> {
     let length = lines.filter_map(|line| line.split_once(": ")).find_map(|(name, value)| {
         name.eq_ignore_ascii_case("content-length").then(|| value.parse().expect("a length"))
     });
-    Some((status(reply)?, end + 4, length.expect("a reply with its length")))
+    assert!(length.is_some(), "a reply with its length");
+    Some((status(reply)?, end + 4, length?))
 }

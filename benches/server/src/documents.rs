@@ -13,7 +13,7 @@ const EVERY: u32 = 100;
 fn content(number: u32) -> Document {
     doc! {
         "team": format!("team {}", number % 97),
-        "status": if number % 200 == 0 { "closed" } else { "open" },
+        "status": if number.is_multiple_of(200) { "closed" } else { "open" },
         "pay": f64::from(number % 5000) + 0.5,
         "address": { "street": "Am Alten Hafen 118", "zip": "27568", "city": "Bremerhaven" },
         "note": "On call in the first week of the month; holds the certificate for the northern approach.",
@@ -27,7 +27,7 @@ pub(crate) fn id(number: u32) -> ObjectId {
 }
 
 fn owner(number: u32, user: &str) -> String {
-    if number % EVERY == 0 { user.to_owned() } else { format!("user {}", number % EVERY) }
+    if number.is_multiple_of(EVERY) { user.to_owned() } else { format!("user {}", number % EVERY) }
 }
 
 /// The numbers of the user's documents.

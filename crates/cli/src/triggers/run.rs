@@ -126,7 +126,7 @@ async fn sample(args: &Run, api: &ClientApi, definition: &TriggerDefinition) -> 
 
 fn of_user(trigger: &AuthenticationTrigger, user: &User) -> Document {
     let operation = trigger.operations.iter().next().map_or("LOGIN", |operation| operation.name());
-    let provider = trigger.providers.iter().next().copied().unwrap_or(ProviderType::EmailPassword);
+    let provider = trigger.providers.first().copied().unwrap_or(ProviderType::EmailPassword);
     doc! { "operationType": operation, "providers": [provider.name()], "user": user.to_document(), "time": DateTime::now() }
 }
 

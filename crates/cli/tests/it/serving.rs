@@ -38,7 +38,7 @@ fn lines(output: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, lines) = channel();
     // The output is read on when nobody wants it any more, or its writer would fail.
     std::thread::spawn(move || {
-        BufReader::new(output).lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)))
+        BufReader::new(output).lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)));
     });
     lines
 }
