@@ -151,12 +151,12 @@ fn what_stands_before_an_appended_result_does_not_count_towards_its_size() {
 }
 
 /// The custom data of a user with these fields, a template that asks for all of them, and what it resolves to.
-fn wide(asked: usize, others: usize) -> (Context, Json, Document) {
+fn wide(asked: i64, others: i64) -> (Context, Json, Document) {
     let fields: Document =
-        (0..asked + others).map(|field| (format!("f{field}"), doc! { "v": field as i64 }.into())).collect();
+        (0..asked + others).map(|field| (format!("f{field}"), doc! { "v": field }.into())).collect();
     let template: serde_json::Map<String, Json> =
         (0..asked).map(|field| (format!("k{field}"), json!(format!("%%user.custom_data.f{field}.v")))).collect();
-    let expected = (0..asked).map(|field| (format!("k{field}"), Bson::Int64(field as i64))).collect();
+    let expected = (0..asked).map(|field| (format!("k{field}"), Bson::Int64(field))).collect();
     (Context::new().with_user(User::new("u").with_custom_data(fields)), template.into(), expected)
 }
 

@@ -38,7 +38,7 @@ async fn beside(server: &Arc<Server>, request: Request<Body>) -> (StatusCode, Du
     (status, took, waiting.await.unwrap())
 }
 
-fn call(session: &Session, name: &str, options: Value) -> Request<Body> {
+fn call(session: &Session, name: &str, options: &Value) -> Request<Body> {
     let mut argument = json!({ "database": "notes", "collection": "notes" });
     argument.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
     let body = json!({ "name": name, "arguments": [argument], "service": "mongodb-atlas" }).to_string();
@@ -60,7 +60,7 @@ fn notes(owner: &str) -> Vec<Value> {
 async fn a_large_request_and_a_large_result_keep_nobody_else_waiting() {
     let server = Arc::new(Server::new().await);
     let ken = server.somebody("ken@example.com").await;
-    let insert = call(&ken, "insertMany", json!({ "documents": notes(&ken.user_id) }));
+    let insert = call(&ken, "insertMany", &json!({ "documents": notes(&ken.user_id) }));
     let (status, took, waited) = beside(&server, insert).await;
     println!("insertMany took {took:?}, the others waited at most {waited:?}");
     assert_eq!(status, StatusCode::OK);
@@ -68,7 +68,7 @@ async fn a_large_request_and_a_large_result_keep_nobody_else_waiting() {
     for (name, options) in
         [("find", json!({ "query": {} })), ("aggregate", json!({ "pipeline": [{ "$unwind": "$parts" }] }))]
     {
-        let (status, took, waited) = beside(&server, call(&ken, name, options)).await;
+        let (status, took, waited) = beside(&server, call(&ken, name, &options)).await;
         println!("{name} took {took:?}, the others waited at most {waited:?}");
         assert_eq!(status, StatusCode::OK, "{name}");
         assert!(waited < took / 2, "{name}: {waited:?} of {took:?}");

@@ -1,5 +1,8 @@
 //! `%function` in each place of the rules that may call one, under each action: what waits is answered, or denies; it is no failure.
 
+// Rules are written in one piece, without borrows in between.
+#![allow(clippy::needless_pass_by_value)]
+
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
