@@ -65,14 +65,12 @@
 //! | [`template`] | templates |
 //! | [`guarded`] | collections behind a guard: find, aggregate, count, distinct, watch, writes |
 //! | [`store`] | traits of the stores that a host provides; the package `portcullis-store` implements them |
-//! | [`endpoint`] | settings of HTTPS endpoints, webhooks and the Data API |
 //! | [`auth`], `login` | users from claims and custom data; tokens and sessions (feature `jwt`) |
-//! | [`trigger`] | triggers: what runs a function, and when |
 //! | [`testfile`] | tests of rules |
 //! | [`lint`](App::check) | findings about rules that load but are probably not meant |
 //! | [`text`] | findings shown to people |
 //!
-//! The modules that the engine is built of, such as `expr` and `eval`, are public with the feature `unstable` only, and without any
+//! The modules that the engine and the server are built of, such as `expr`, `eval` and `trigger`, are public with the feature `unstable` only, and without any
 //! promise of stability. What a host needs of them is exported here.
 
 #![cfg_attr(
@@ -98,6 +96,9 @@ pub mod auth;
 mod byte_search;
 mod calendar;
 pub mod clock;
+#[cfg(not(feature = "unstable"))]
+mod endpoint;
+#[cfg(feature = "unstable")]
 pub mod endpoint;
 #[cfg(not(feature = "unstable"))]
 mod eval;
@@ -149,6 +150,9 @@ pub mod store;
 pub mod template;
 pub mod testfile;
 pub mod text;
+#[cfg(not(feature = "unstable"))]
+mod trigger;
+#[cfg(feature = "unstable")]
 pub mod trigger;
 #[cfg(not(feature = "unstable"))]
 mod update;

@@ -22,7 +22,6 @@ mod takeover;
 mod user_creation;
 
 pub use accounts::Accounts;
-pub use announcer::Announcer;
 pub use application::{SetupError, custom_data_config, token_provider};
 pub use assembler::UserAssembler;
 pub use authenticated::{Authenticated, DataAge, DataSource};
@@ -34,3 +33,8 @@ pub use one_request::Newcomers;
 pub use sessions::Refreshed;
 pub use takeover::Takeover;
 pub use user_creation::{FunctionMissing, UserCreation, UserCreationRefused};
+
+#[cfg(not(feature = "unstable"))]
+pub(crate) use announcer::Announcer;
+#[cfg(feature = "unstable")]
+pub use announcer::Announcer;

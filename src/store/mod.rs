@@ -15,24 +15,27 @@ mod sessions;
 mod triggers;
 mod users;
 
-pub use account_events::{AccountEvent, AccountEvents, Telling, WaitingEvent};
-pub use credentials::{ApiKey, Credentials, KeyAddition, LoginAddition, OneTimeToken, PasswordLogin, TokenPurpose};
 pub use custom_data::{CustomDataStore, LookUpError, MAX_BYTES, MAX_DOCUMENTS};
 pub use error::StoreError;
 pub use files::{FileCustomData, FileError};
 pub use memory::MemoryCustomData;
 pub use recent_sessions::RecentSessions;
 pub use sessions::{Session, Sessions};
-pub use triggers::{Lease, Position, Progress, Switch, TriggerState, Triggers};
 pub use users::{Account, AccountState, Identity, ImportOutcome, Removed, Users, UsersError};
 
 #[cfg(not(feature = "unstable"))]
 pub(crate) use {
+    account_events::{AccountEvent, AccountEvents, Telling, WaitingEvent},
+    credentials::{ApiKey, Credentials, KeyAddition, LoginAddition, OneTimeToken, PasswordLogin, TokenPurpose},
     export::{ExportError, Exported},
+    triggers::{Lease, Position, Progress, Switch, TriggerState, Triggers},
     users::shown,
 };
 #[cfg(feature = "unstable")]
 pub use {
+    account_events::{AccountEvent, AccountEvents, Telling, WaitingEvent},
+    credentials::{ApiKey, Credentials, KeyAddition, LoginAddition, OneTimeToken, PasswordLogin, TokenPurpose},
     export::{ExportError, Exported},
+    triggers::{Lease, Position, Progress, Switch, TriggerState, Triggers},
     users::shown,
 };

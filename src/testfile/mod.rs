@@ -17,20 +17,21 @@ pub use case::{Case, GivenDocuments, Kind};
 pub use file::{FileError, TestFile};
 pub use given::Given;
 pub use report::{CaseResult, Report};
-pub use run::{RunError, run, run_with};
-pub use setting::{Called, Caller, FunctionCall, FunctionHost, HttpStub, OpenFunctions, Setting};
+pub use run::{RunError, run};
 
 #[cfg(not(feature = "unstable"))]
 pub(crate) use {
     crate::predicate::Scope,
-    run::answers,
+    run::{answers, run_with},
+    setting::{Called, Caller, FunctionCall, FunctionHost, HttpStub, OpenFunctions, Setting},
     stubs::{Stub, functions},
     user::user,
 };
 #[cfg(feature = "unstable")]
 pub use {
     crate::predicate::Scope,
-    run::answers,
+    run::{answers, run_with},
+    setting::{Called, Caller, FunctionCall, FunctionHost, HttpStub, OpenFunctions, Setting},
     stubs::{Stub, functions},
     user::user,
 };

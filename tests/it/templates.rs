@@ -152,8 +152,7 @@ fn what_stands_before_an_appended_result_does_not_count_towards_its_size() {
 
 /// The custom data of a user with these fields, a template that asks for all of them, and what it resolves to.
 fn wide(asked: i64, others: i64) -> (Context, Json, Document) {
-    let fields: Document =
-        (0..asked + others).map(|field| (format!("f{field}"), doc! { "v": field }.into())).collect();
+    let fields: Document = (0..asked + others).map(|field| (format!("f{field}"), doc! { "v": field }.into())).collect();
     let template: serde_json::Map<String, Json> =
         (0..asked).map(|field| (format!("k{field}"), json!(format!("%%user.custom_data.f{field}.v")))).collect();
     let expected = (0..asked).map(|field| (format!("k{field}"), Bson::Int64(field))).collect();
