@@ -150,7 +150,7 @@ pub(super) async fn whom_a_mail_takes_over_no_token_does(place: Place) {
         let claims = json!({ "sub": email, "email": email, "email_verified": true });
         let by_token = {
             let (api, payload) = (Arc::clone(&api), place.token_payload(claims));
-            tokio::spawn(async move { api.log_in("custom-token", Some(&payload)).await.unwrap() })
+            tokio::spawn(async move { api.log_in("custom-token", Some(&payload)).await })
         };
         let by_mail = {
             let api = Arc::clone(&api);
@@ -159,9 +159,13 @@ pub(super) async fn whom_a_mail_takes_over_no_token_does(place: Place) {
         by_mail.await.unwrap().unwrap();
         let other = by_token.await.unwrap();
         let stored = api.accounts().stored(&id).await.unwrap();
-        // Either the token came first, and the mail ended its session, or it led to a user of its own.
+        // Either the token came first, and the mail ended its session, perhaps before the login was complete, or it led to a user of its
+        // own.
         let linked = stored.identities.len() == 2;
-        assert_eq!(linked, other.user_id == id, "{stored:?}");
+        match other {
+            Ok(other) => assert_eq!(linked, other.user_id == id, "{stored:?}"),
+            Err(error) => assert_eq!((linked, error.code_name()), (true, "AuthError"), "{stored:?}"),
+        }
         assert_eq!(log_in_by(&api, &email).await.user_id, id);
         let late = json!({ "sub": "late", "email": email, "email_verified": true });
         let late = api.log_in("custom-token", Some(&place.token_payload(late))).await.unwrap();
@@ -237,8 +241,12 @@ pub(super) async fn a_takeover_is_logged(place: Place) {
         imported(KEN, "ken@example.com"),
         imported(others[0], "zoe@example.com"),
         imported(others[1], "lin@example.com"),
+        imported("65a0000000000000000000b5", "ada@example.com"),
     ];
     api.administration().import(&accounts).await.unwrap();
+    // The place in the code that logs is known to `tracing` before it is listened to: otherwise another test that comes there first, at
+    // the same moment, could have it taken for one to which nobody listens.
+    api.administration().set_password("ada@example.com", "password").await.unwrap();
     api.send_reset("zoe@example.com").await.unwrap();
     let (token, id) = place.mailed();
     let claims = place.token_payload(json!({ "email": "ken@example.com", "email_verified": true }));
