@@ -142,8 +142,7 @@ impl<'b, 'js> Encoder<'b, 'js> {
     }
 
     fn object(&self, object: &Object<'js>, place: &str, depth: usize) -> Result<Bson> {
-        let prototype = object.get_prototype();
-        if prototype.is_some_and(|prototype| prototype != self.bridge.object_prototype) {
+        if !self.is_plain(object)? {
             let parts: Value<'js> = self.unwrap.call((object.clone(),))?;
             if let Some(parts) = parts.as_array() {
                 return self.special(parts, place, depth);
@@ -151,6 +150,15 @@ impl<'b, 'js> Encoder<'b, 'js> {
             self.refuse_stranger(object, place)?;
         }
         self.document(object, place, depth).map(Bson::Document)
+    }
+
+    /// Whether an object has the prototype of plain ones, or none. A proxy may throw when it is asked, which only the engine can pass on:
+    /// `get_prototype` takes what it answers for an object.
+    fn is_plain(&self, object: &Object<'js>) -> Result<bool> {
+        if object.is_proxy() {
+            return self.bridge.function("isPlain")?.call((object.clone(),));
+        }
+        Ok(object.get_prototype().is_none_or(|prototype| prototype == self.bridge.object_prototype))
     }
 
     /// What an object is not that is neither plain nor a value of BSON. Only results may have them.
