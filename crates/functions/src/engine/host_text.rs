@@ -2,8 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use bson::Decimal128;
 use bson::oid::ObjectId;
+use bson::{DateTime, Decimal128};
 use rquickjs::{Ctx, Exception, FromJs, Function, IntoJs, Object, Result, TypedArray, Value};
 
 use super::bridge::record;
@@ -33,14 +33,28 @@ fn failed(ctx: &Ctx<'_>, error: &CryptoError) -> rquickjs::Error {
     Exception::throw_message(ctx, &error.to_string())
 }
 
-/// Adds them.
-pub(super) fn add<'js>(ctx: &Ctx<'js>, host: &Object<'js>) -> Result<()> {
+/// Adds them. `now` is the time where it stands still.
+pub(super) fn add<'js>(ctx: &Ctx<'js>, host: &Object<'js>, now: Option<DateTime>) -> Result<()> {
     add_texts(ctx, host)?;
-    add_crypto(ctx, host)
+    host.set("newObjectId", Function::new(ctx.clone(), move || new_object_id(now))?)?;
+    add_crypto(ctx, host)?;
+    add_tokens(ctx, host, now)
+}
+
+/// The hexadecimal digits of a new id. The first eight are its time in seconds, of 32 bits.
+fn new_object_id(now: Option<DateTime>) -> String {
+    let id = ObjectId::new().to_hex();
+    match (now, id.get(8..)) {
+        (Some(now), Some(rest)) => format!("{:08x}{rest}", seconds(now).rem_euclid(1 << 32)),
+        _ => id,
+    }
+}
+
+fn seconds(time: DateTime) -> i64 {
+    time.timestamp_millis().div_euclid(1000)
 }
 
 fn add_texts<'js>(ctx: &Ctx<'js>, host: &Object<'js>) -> Result<()> {
-    host.set("newObjectId", Function::new(ctx.clone(), || ObjectId::new().to_hex())?)?;
     let from_hex = |ctx: Ctx<'js>, text: String| {
         let parsed = from_hex(&text).ok_or_else(|| Exception::throw_type(&ctx, "the text is not hexadecimal"))?;
         bytes(&ctx, parsed)
@@ -122,13 +136,16 @@ fn add_crypto<'js>(ctx: &Ctx<'js>, host: &Object<'js>) -> Result<()> {
         let done = crypto::run_cipher(&name, direction, key.as_ref(), iv.as_ref(), input.as_ref(), extra.as_ref());
         bytes(&ctx, done.map_err(|error| failed(&ctx, &error))?)
     };
-    host.set("cipher", Function::new(ctx.clone(), cipher)?)?;
+    host.set("cipher", Function::new(ctx.clone(), cipher)?)
+}
+
+fn add_tokens<'js>(ctx: &Ctx<'js>, host: &Object<'js>, now: Option<DateTime>) -> Result<()> {
     let jwt_encode = |ctx: Ctx<'js>, name: String, payload: String, key: String, headers: String| {
         crypto::jwt_encode(&name, &payload, &key, &headers).map_err(|error| failed(&ctx, &error))
     };
     host.set("jwtEncode", Function::new(ctx.clone(), jwt_encode)?)?;
-    let jwt_decode = |ctx: Ctx<'js>, token: String, key: String, accepted: Vec<String>| {
-        let now = bson::DateTime::now().timestamp_millis().div_euclid(1000);
+    let jwt_decode = move |ctx: Ctx<'js>, token: String, key: String, accepted: Vec<String>| {
+        let now = seconds(now.unwrap_or_else(DateTime::now));
         let (header, payload) =
             crypto::jwt_decode(&token, &key, &accepted, now).map_err(|error| failed(&ctx, &error))?;
         record(&ctx, [("header", header.into_js(&ctx)?), ("payload", payload.into_js(&ctx)?)])

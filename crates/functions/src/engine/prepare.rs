@@ -157,7 +157,7 @@ const PARTS: [(&str, &str); 3] = [
 /// Evaluates the prelude.
 fn bridge<'js>(ctx: &Ctx<'js>, options: &Options, slot: &Rc<Slot>) -> Result<Bridge<'js>> {
     let functions = Object::new(ctx.clone())?;
-    host_text::add(ctx, &functions)?;
+    host_text::add(ctx, &functions, options.now)?;
     host::add(ctx, &functions, slot)?;
     host_data::add(ctx, &functions, slot)?;
     let part = |ctx: Ctx<'js>, name: String| {

@@ -22,6 +22,7 @@ use super::world::{Draft, ada, bson, document};
 /// | `files` | other files of the application |
 /// | `values`, `secrets` | `%%values` |
 /// | `documents` | `{collection: [documents]}` of the database `db` |
+/// | `now` | the time, which stands still |
 /// | `arguments` | EJSON |
 /// | `entry` | `client` if absent |
 /// | `user` | `ada` if absent, `system`, or a user object |
@@ -57,7 +58,7 @@ const KEYS: [&str; 19] = [
     "stored",
 ];
 
-const MORE_KEYS: [&str; 3] = ["log", "refused", "users"];
+const MORE_KEYS: [&str; 4] = ["log", "refused", "users", "now"];
 
 fn lines(value: &Value) -> String {
     match value {
@@ -92,7 +93,10 @@ fn draft(case: &Value) -> Draft {
     for user in case.get("users").and_then(Value::as_array).into_iter().flatten() {
         draft = draft.user(User::from_document(document(user.clone())).unwrap());
     }
-    draft
+    match case.get("now").and_then(Value::as_str) {
+        Some(now) => draft.options(|options| options.now = Some(bson::DateTime::parse_rfc3339_str(now).unwrap())),
+        None => draft,
+    }
 }
 
 fn call(case: &Value) -> Call {
