@@ -135,7 +135,7 @@ pub(super) fn run<'js>(state: &CallState, bridge: &Bridge<'js>) -> Ended {
 }
 
 /// An error with what was thrown, where a function under other rights may catch it.
-type Refusal = (CallError, Option<Thrown>);
+type Refusal = (CallError, Option<Box<Thrown>>);
 
 fn answer<'js>(state: &CallState, bridge: &Bridge<'js>) -> std::result::Result<Returned, Refusal> {
     let result = result(state, bridge);
@@ -169,7 +169,7 @@ fn refusal<'js>(state: &CallState, bridge: &Bridge<'js>, failed: Failed<'js>) ->
         },
         Failed::Said(message) => return (said(state, message, None), None),
     };
-    let passed = if state.input.level > 0 { visit::thrown(bridge, &value) } else { None };
+    let passed = if state.input.level > 0 { visit::thrown(bridge, &value).map(Box::new) } else { None };
     (thrown(bridge, &value, state.console()), passed)
 }
 

@@ -207,6 +207,23 @@ impl<'b, 'js> Encoder<'b, 'js> {
         Ok(())
     }
 
+    /// The name of a field, whose place is paid for with it.
+    fn name(&self, key: &Value<'js>) -> Result<String> {
+        let key = self.bridge.text(key)?;
+        if key.contains('\0') {
+            return Err(self.bridge.type_error("the name of a field has a null character"));
+        }
+        self.take(key.len().saturating_add(FIELD))?;
+        Ok(key)
+    }
+
+    /// A field by itself.
+    pub(super) fn field(&self, key: &Value<'js>, value: &Value<'js>) -> Result<(String, Bson)> {
+        let key = self.name(key)?;
+        let value = self.value(value, &key, 1)?;
+        Ok((key, value))
+    }
+
     /// A plain object, or one that is taken for one.
     pub(super) fn document(&self, object: &Object<'js>, place: &str, depth: usize) -> Result<Document> {
         let mut document = Document::new();
@@ -216,11 +233,7 @@ impl<'b, 'js> Encoder<'b, 'js> {
         let mut numbers = None;
         for property in object.props::<Value<'js>, Value<'js>>() {
             let (key, value) = property?;
-            let key = self.bridge.text(&key)?;
-            if key.contains('\0') {
-                return Err(self.bridge.type_error("the name of a field has a null character"));
-            }
-            self.take(key.len().saturating_add(FIELD))?;
+            let key = self.name(&key)?;
             if value.as_function().is_some() || value.is_symbol() {
                 match self.undefined {
                     Undefined::Refuse => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use bson::Bson;
+use bson::{Bson, Document};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use portcullis::User;
@@ -62,7 +62,7 @@ pub(crate) struct Ended {
     /// Whether the function gave a promise.
     pub(super) is_promised: bool,
     /// What it threw, where another function is to catch it.
-    pub(super) thrown: Option<Thrown>,
+    pub(super) thrown: Option<Box<Thrown>>,
 }
 
 impl Ended {
@@ -74,7 +74,14 @@ impl Ended {
 
 /// What a function threw.
 pub(super) enum Thrown {
-    Error { name: String, message: String, code: Option<Bson>, stack: Option<String> },
+    /// An error, with the name of the built-in class that it is of.
+    Error {
+        class: String,
+        name: String,
+        message: String,
+        stack: Option<String>,
+        fields: Document,
+    },
     Value(Bson),
 }
 

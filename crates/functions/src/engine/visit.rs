@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use bson::Bson;
-use rquickjs::{Array, Ctx, Exception, IntoJs, Result, Value};
+use bson::{Bson, Document};
+use rquickjs::{Array, Exception, IntoJs, Object, Result, Value};
 use tokio::sync::oneshot;
 
 use super::bridge::Bridge;
 use super::decode::Decoder;
 use super::encode::{Encoder, Undefined};
+use super::failure::caught;
 use super::prepare::Job;
 use super::state::{CallInput, CallState, Ended, Thrown};
 use super::stop::Stop;
@@ -124,15 +125,12 @@ fn outcome<'js>(state: &CallState, bridge: &Bridge<'js>, name: &str, ended: Ende
         }
         Err(error) => error,
     };
-    let made = match (error, thrown) {
+    let made = match (error, thrown.map(|thrown| *thrown)) {
         (CallError::TimedOut { .. }, _) => return Err(Exception::throw_internal(ctx, "interrupted")),
         (CallError::Failed(_), Some(Thrown::Value(value))) => Decoder::new(bridge)?.value(&value)?,
-        (CallError::Failed(_), Some(Thrown::Error { name, message, code, stack })) => {
-            let code = match code {
-                Some(code) => Decoder::new(bridge)?.value(&code)?,
-                None => Value::new_undefined(ctx.clone()),
-            };
-            bridge.function("mongoError")?.call((name, message, code, stack))?
+        (CallError::Failed(_), Some(Thrown::Error { class, name, message, stack, fields })) => {
+            let fields = Decoder::new(bridge)?.document(&fields)?;
+            bridge.function("passedError")?.call((class, name, message, stack, fields))?
         }
         (error, _) => {
             let text = match error {
@@ -153,18 +151,30 @@ fn promise<'js>(bridge: &Bridge<'js>, is_good: bool, value: Value<'js>) -> Resul
 
 /// What a callee threw, for its caller.
 pub(super) fn thrown<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> Option<Thrown> {
-    read(bridge, value).unwrap_or_else(|_| {
-        // It throws when it is looked at, or cannot pass.
-        let _: Value<'js> = Ctx::catch(&bridge.ctx);
-        None
-    })
+    let reason = match read(bridge, value) {
+        Ok(thrown) => return Some(thrown),
+        Err(error) => caught(&bridge.ctx, &error)?,
+    };
+    // It throws when it is looked at, or cannot pass: an error that says so is thrown in its place. One of the engine itself is no reason.
+    match read(bridge, &reason) {
+        Ok(thrown @ Thrown::Error { .. }) if !thrown.is_internal() => Some(thrown),
+        Ok(_) => None,
+        Err(error) => caught(&bridge.ctx, &error).and(None),
+    }
 }
 
-fn read<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> Result<Option<Thrown>> {
+impl Thrown {
+    /// Whether the engine says that it has no memory left, or was interrupted.
+    fn is_internal(&self) -> bool {
+        matches!(self, Self::Error { name, .. } if name == "InternalError")
+    }
+}
+
+fn read<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> Result<Thrown> {
     let encoder = Encoder::new(bridge, Undefined::Pass, MAX_THROWN)?;
     let is_error: bool = bridge.function("isError")?.call((value.clone(),))?;
     let Some(object) = value.as_object().filter(|_| is_error) else {
-        return Ok(Some(Thrown::Value(encoder.value(value, "", 0)?)));
+        return encoder.value(value, "result", 0).map(Thrown::Value);
     };
     let text = |key: &str| -> Result<Option<String>> {
         let value: Value<'js> = object.get(key)?;
@@ -174,14 +184,39 @@ fn read<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> Result<Option<Thrown>>
         let text = bridge.text(&value)?;
         Ok(Some(super::beginning::beginning(&text, MAX_THROWN_TEXT).to_owned()))
     };
-    let code: Value<'js> = object.get("code")?;
-    let code = if code.is_number() || code.is_string() { Some(encoder.value(&code, "", 0)?) } else { None };
-    Ok(Some(Thrown::Error {
+    Ok(Thrown::Error {
+        class: bridge.function("classOf")?.call((object.clone(),))?,
         name: text("name")?.unwrap_or_else(|| "Error".into()),
         message: text("message")?.unwrap_or_default(),
-        code,
         stack: text("stack")?,
-    }))
+        fields: fields(bridge, &encoder, object)?,
+    })
+}
+
+/// The fields of an error beside those that every error has, and its `code`, which may be of its class. Those that cannot pass are left out:
+/// they must not hide what the error says.
+fn fields<'js>(bridge: &Bridge<'js>, encoder: &Encoder<'_, 'js>, object: &Object<'js>) -> Result<Document> {
+    let mut fields = Document::new();
+    for property in object.props::<Value<'js>, Value<'js>>() {
+        match property.and_then(|(key, value)| encoder.field(&key, &value)) {
+            Ok((key, _)) if ["name", "message", "stack"].contains(&key.as_str()) => {}
+            Ok((key, value)) => {
+                fields.insert(key, value);
+            }
+            Err(error) => {
+                let Some(reason) = caught(&bridge.ctx, &error) else { return Err(error) };
+                // The time is over.
+                if reason.is_uncatchable_error() {
+                    return Err(bridge.ctx.throw(reason));
+                }
+            }
+        }
+    }
+    let code: Value<'js> = object.get("code")?;
+    if !fields.contains_key("code") && (code.is_number() || code.is_string()) {
+        fields.insert("code", encoder.value(&code, "code", 1)?);
+    }
+    Ok(fields)
 }
 
 /// How many bytes pass of what was thrown, and of each text of an error.

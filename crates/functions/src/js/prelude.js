@@ -75,6 +75,22 @@
     return error;
   };
 
+  // Errors that come from another engine. They keep their class where it is one that every engine has.
+  const errorTypes = { __proto__: null, TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError };
+  const errorNames = keys(errorTypes);
+  const classOf = (error) => {
+    for (let at = 0; at < errorNames.length; at++) if (error instanceof errorTypes[errorNames[at]]) return errorNames[at];
+    return "Error";
+  };
+  const passedError = (type, name, message, stack, fields) => {
+    const error = new (errorTypes[type] ?? ErrorType)(message);
+    if (name !== type) hidden(error, { name });
+    if (stack !== undefined) hidden(error, { stack });
+    const names = keys(fields);
+    for (let at = 0; at < names.length; at++) define(error, names[at], fields[names[at]]);
+    return error;
+  };
+
   // Under whose rules something runs: a number of the host's, which code can neither read nor make.
   class Rights {
     #number;
@@ -318,7 +334,7 @@
 
   return {
     warm: () => { part("bson"); part("client"); },
-    make, unwrap, container, remember, recall, deliver, start, mongoError,
+    make, unwrap, container, remember, recall, deliver, start, mongoError, classOf, passedError,
     isPlain: (object) => { const prototype = getPrototypeOf(object); return prototype === objectPrototype || prototype === null; },
     isError: (value) => value instanceof ErrorType,
     isPromised: () => isPromised,
