@@ -75,6 +75,10 @@ impl Backend for Stored {
         Box::pin(async { Ok(()) })
     }
 
+    fn is_exclusive(&self, _: &str) -> bool {
+        false
+    }
+
     fn has_data_source(&self, name: &str) -> bool {
         name == "mongodb-atlas"
     }

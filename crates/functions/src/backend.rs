@@ -44,6 +44,10 @@ pub trait Backend: Send + Sync {
     /// the result.
     fn abort(&self, transaction: u64) -> BoxFuture<'_, Result<(), BackendError>>;
 
+    /// Whether all other writers of this data source wait while a transaction is open on it. A function that runs under other rights than its
+    /// caller cannot take part in the caller's transactions, so it is then refused to write, where the two would wait for each other.
+    fn is_exclusive(&self, service: &str) -> bool;
+
     /// Whether there is a data source of this name, for `context.services.get`.
     fn has_data_source(&self, name: &str) -> bool;
 }

@@ -111,6 +111,7 @@ impl Runtime {
                 nesting,
                 depth: 0,
                 level: 0,
+                is_excluded: false,
                 begun: Arc::default(),
                 pool: Arc::clone(&self.pool),
                 permit,

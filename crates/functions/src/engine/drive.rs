@@ -63,8 +63,8 @@ fn turn<'js>(state: &CallState, bridge: &Bridge<'js>, with_timers: bool) -> Resu
             let deliver = bridge.function("deliver")?;
             match outcome {
                 Outcome::Nothing => deliver.call::<_, ()>((number, true, ()))?,
-                Outcome::Number(begun) => {
-                    state.transactions.borrow_mut().insert(begun);
+                Outcome::Begun(begun, open) => {
+                    state.transactions.borrow_mut().insert(begun, open);
                     #[expect(clippy::cast_precision_loss, reason = "hosts count from a small number")]
                     deliver.call::<_, ()>((number, true, begun as f64))?;
                 }

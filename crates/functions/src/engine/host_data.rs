@@ -55,6 +55,9 @@ fn add_data<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<
             Some(number) => Some(transaction_number(&bridge, number)?),
             None => None,
         };
+        if name.writes() && transaction.is_none() {
+            state.refuse_excluded(&ctx, &service)?;
+        }
         let request = if rights.is_system() { None } else { state.input.request.clone() };
         let (service, database) = (text(1)?, text(2)?);
         let by_rule = state.input.by_rule;
@@ -171,10 +174,12 @@ fn add_transactions<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) ->
     let begin = move |ctx: Ctx<'js>, service: String, rights: u32| {
         let state = at.state(&ctx)?;
         let rights = state.rights(&ctx, rights)?;
+        state.refuse_excluded(&ctx, &service)?;
+        let open = state.shared.backend.is_exclusive(&service).then(|| state.exclusive.open());
         let (backend, nesting) = (Arc::clone(&state.shared.backend), state.input.nesting);
         state.begin(&ctx, 0, async move {
             match inside_call(nesting, backend.begin(&service, &rights)).await {
-                Ok(number) => Outcome::Number(number),
+                Ok(number) => Outcome::Begun(number, open),
                 Err(error) => Outcome::Failed(error),
             }
         })

@@ -7,6 +7,7 @@ mod console;
 mod decode;
 mod drive;
 mod encode;
+mod exclusive;
 mod failure;
 mod host;
 mod host_data;

@@ -134,7 +134,7 @@ impl Drop for Running<'_> {
 }
 
 fn abort_transactions(state: &CallState) {
-    for transaction in state.transactions.borrow_mut().drain() {
+    for (transaction, _) in state.transactions.borrow_mut().drain() {
         let backend = Arc::clone(&state.shared.backend);
         state.input.handle.spawn(async move {
             let _ = backend.abort(transaction).await;

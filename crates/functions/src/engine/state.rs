@@ -1,5 +1,5 @@
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::bridge::{Bridge, KeptBridge};
 use super::console::Console;
+use super::exclusive::{Exclusive, Open};
 use super::rejections::Rejections;
 use super::stop::Stop;
 use crate::pool::Pool;
@@ -44,6 +45,9 @@ pub(crate) struct CallInput {
     pub(crate) depth: u32,
     /// How many engines stand around this one, of callers under other rights.
     pub(crate) level: usize,
+    /// Whether an engine around this one has a transaction open for which all other writers wait. Its caller stands still, so that it stays
+    /// open.
+    pub(crate) is_excluded: bool,
     /// How many operations the call has begun, in all of its engines.
     pub(crate) begun: Arc<AtomicUsize>,
     pub(crate) pool: Arc<Pool>,
@@ -88,7 +92,7 @@ pub(super) enum Thrown {
 /// What an operation of the host ended with.
 pub(super) enum Outcome {
     Value(Bson),
-    Number(u64),
+    Begun(u64, Option<Open>),
     Nothing,
     Failed(BackendError),
 }
@@ -112,7 +116,9 @@ pub(super) struct CallState {
     pub(super) rejections: RefCell<Rejections>,
     pub(super) bridge: RefCell<Option<KeptBridge>>,
     /// The transactions that have begun and not ended.
-    pub(super) transactions: RefCell<HashSet<u64>>,
+    pub(super) transactions: RefCell<HashMap<u64, Option<Open>>>,
+    /// Those for which all other writers wait.
+    pub(super) exclusive: Exclusive,
     /// The turns of requests by HTTP.
     pub(super) requests: Arc<Semaphore>,
     next: Cell<u32>,
@@ -137,6 +143,7 @@ impl CallState {
             rejections: RefCell::default(),
             bridge: RefCell::default(),
             transactions: RefCell::default(),
+            exclusive: Exclusive::default(),
             next: Cell::new(1),
             held: Cell::new(0),
         }
@@ -172,6 +179,16 @@ impl CallState {
         }
         known.push(rights);
         u32::try_from(known.len().saturating_sub(1)).unwrap_or(u32::MAX)
+    }
+
+    /// Refuses what would wait for a transaction that cannot end before it.
+    pub(super) fn refuse_excluded(&self, ctx: &Ctx<'_>, service: &str) -> Result<()> {
+        if self.input.is_excluded && self.shared.backend.is_exclusive(service) {
+            let message = "the caller has a transaction open, which keeps all other writers waiting: it must end before a function under \
+                           other rights writes";
+            return Err(Exception::throw_message(ctx, message));
+        }
+        Ok(())
     }
 
     /// Counts an operation of the call.

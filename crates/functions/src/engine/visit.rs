@@ -94,6 +94,7 @@ fn run(
         nesting: input.nesting,
         depth: visit.depth,
         level,
+        is_excluded: input.is_excluded || state.exclusive.is_open(),
         begun: Arc::clone(&input.begun),
         pool: Arc::clone(&input.pool),
         permit: Arc::clone(&input.permit),

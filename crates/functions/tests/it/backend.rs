@@ -217,6 +217,10 @@ impl Backend for Stored {
         })
     }
 
+    fn is_exclusive(&self, _service: &str) -> bool {
+        true
+    }
+
     fn has_data_source(&self, name: &str) -> bool {
         self.app.data_sources.iter().any(|source| source.name == name)
     }

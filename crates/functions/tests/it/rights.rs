@@ -48,6 +48,10 @@ impl Backend for Recursive {
         Box::pin(async { Ok(()) })
     }
 
+    fn is_exclusive(&self, _service: &str) -> bool {
+        false
+    }
+
     fn has_data_source(&self, _name: &str) -> bool {
         true
     }

@@ -277,6 +277,17 @@ async fn a_transaction_that_a_function_forgets_never_happened() {
 }
 
 #[tokio::test]
+async fn a_transaction_and_a_function_under_other_rights_do_not_wait_for_each_other() {
+    let guild = Guild::new().await;
+    let ada = guild.somebody().await;
+    let told = guild.returned(&ada, "gather", json!(["red"])).await;
+    assert!(told.as_str().unwrap().starts_with("the caller has a transaction open"), "{told}");
+    let found = guild.act(&ada, "findOne", "chest", json!({ "query": { "_id": "red" } })).await;
+    assert_eq!(found.body["owner"], json!(ada.user_id));
+    assert_eq!(guild.returned(&ada, "allQuests", json!([])).await.as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
 async fn a_confirmation_function_decides() {
     let guild = Guild::new().await;
     let operator = guild.somebody().await;

@@ -44,12 +44,14 @@ impl DataStore {
         &self.documents
     }
 
-    /// How long a transaction may last that somebody holds: on the embedded store it keeps all others waiting who write.
+    /// Whether a transaction that somebody holds keeps all others waiting who write.
+    pub(super) const fn is_exclusive(&self) -> bool {
+        matches!(self.kind, Kind::Embedded(_))
+    }
+
+    /// How long a transaction may last that somebody holds.
     pub(super) const fn transaction_time(&self) -> Duration {
-        match self.kind {
-            Kind::Embedded(_) => Duration::from_secs(10),
-            Kind::Server(_) => Duration::from_secs(60),
-        }
+        if self.is_exclusive() { Duration::from_secs(10) } else { Duration::from_secs(60) }
     }
 
     /// Begins a transaction that can be held.

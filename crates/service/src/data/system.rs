@@ -77,6 +77,11 @@ impl Data {
         self.transactions.begin(&self.store).await.map_err(failed)
     }
 
+    /// Whether all other writers wait for a transaction while it is open.
+    pub(crate) const fn has_exclusive_transactions(&self) -> bool {
+        self.store.is_exclusive()
+    }
+
     /// Commits it.
     pub(crate) async fn commit(&self, transaction: u64) -> Result<(), ClientError> {
         self.transactions.commit(transaction).await.map_err(failed)

@@ -94,6 +94,10 @@ impl Backend for Reach {
         })
     }
 
+    fn is_exclusive(&self, _: &str) -> bool {
+        self.data.has_exclusive_transactions()
+    }
+
     fn has_data_source(&self, name: &str) -> bool {
         self.data.has_source(name)
     }
