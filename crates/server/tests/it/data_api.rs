@@ -449,6 +449,11 @@ async fn a_script_says_as_whom_it_runs() {
     for (script, asks, expected) in scripts {
         let settings = json!({ "run_as_user_id_script_source": script });
         let shop = Shop::with(Changes::data_api(&settings)).await;
+        let is_broken = script == "exports = () => {";
+        assert_eq!(shop.served.contains(&"the Data API".to_owned()), !is_broken, "{script}");
+        let mut reasons = shop.refused.iter().filter(|(name, _)| name == "the Data API").map(|(_, reason)| reason);
+        let starts = |reason: &String| reason.starts_with("`run_as_user_id_script_source` does not load: SyntaxError");
+        assert_eq!(reasons.next().is_some_and(starts), is_broken, "{script}");
         let call = async |bearer: &str, body: Value| {
             let bearer = format!("Bearer {bearer}");
             shop.ask("POST", &format!("{SHOP}/functions/call"), &[("authorization", &bearer)], &body.to_string()).await

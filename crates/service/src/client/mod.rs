@@ -122,7 +122,7 @@ impl ClientApi {
             custom_data,
         } = parts;
         let providers = Providers::of(&data.app);
-        let entries = Entries::of(&data.app, &data.secrets);
+        let entries = Entries::of(&data.app, &data.secrets, functions.library());
         Self {
             id,
             data,

@@ -4,6 +4,7 @@ use portcullis::app::{App, ConfigPart, Endpoint, Secrets};
 use portcullis::endpoint::{
     DataApiConfig, EndpointConfig, EndpointError, Method, Methods, RunAs, SharedSecret, Validation, WebhookConfig,
 };
+use portcullis_functions::Library;
 
 use super::validation::value;
 
@@ -49,9 +50,9 @@ pub(super) enum Found<'e> {
 
 impl Entries {
     /// Those of an application.
-    pub(crate) fn of(app: &App, secrets: &Secrets) -> Self {
+    pub(crate) fn of(app: &App, secrets: &Secrets, library: &Library) -> Self {
         let mut entries = Self::default();
-        entries.data_api = entries.read_data_api(&app.data_api, secrets);
+        entries.data_api = entries.read_data_api(&app.data_api, secrets, library);
         for endpoint in &app.endpoints {
             match &endpoint.service {
                 Some(service) => entries.read_webhook(service, endpoint, secrets),
@@ -74,7 +75,7 @@ impl Entries {
         self.webhooks.get(&(service.to_owned(), name.to_owned()))
     }
 
-    fn read_data_api(&mut self, part: &ConfigPart, secrets: &Secrets) -> Entry<DataApiConfig> {
+    fn read_data_api(&mut self, part: &ConfigPart, secrets: &Secrets, library: &Library) -> Entry<DataApiConfig> {
         let config = match part {
             ConfigPart::Absent => return Entry::Absent,
             ConfigPart::Present(file) => DataApiConfig::compile(&file.node).map_err(|errors| first(&errors)),
@@ -84,7 +85,10 @@ impl Entries {
             Ok(config) if config.is_disabled => return Entry::Absent,
             config => config,
         };
-        let unmet = config.as_ref().ok().and_then(|config| unmet(&config.validation, secrets));
+        let unmet = config.as_ref().ok().and_then(|config| {
+            let unmet = unmet(&config.validation, secrets);
+            unmet.or_else(|| broken_script(&config.run_as, library))
+        });
         self.note("the Data API".to_owned(), config, unmet)
     }
 
@@ -141,7 +145,7 @@ impl Entries {
     }
 
     /// Records the state of an endpoint. One whose secret is missing is served, but its validation rejects every
-    /// request.
+    /// request; so does the script of the Data API, if it does not load.
     fn note<C>(&mut self, name: String, config: Result<C, String>, unmet: Option<String>) -> Entry<C> {
         match (&config, unmet) {
             (Err(reason), _) => self.refused.push((name, reason.clone())),
@@ -154,6 +158,13 @@ impl Entries {
 
 fn first(errors: &[EndpointError]) -> String {
     errors.first().map_or_else(String::new, ToString::to_string)
+}
+
+/// Why the script that says as whom the Data API runs rejects every request, if it does.
+fn broken_script(run_as: &RunAs, library: &Library) -> Option<String> {
+    let RunAs::Script(_) = run_as else { return None };
+    let reason = library.refusal(Library::data_api_script())?;
+    Some(format!("`run_as_user_id_script_source` does not load: {reason}"))
 }
 
 /// Why a validation rejects every request, if it does.
