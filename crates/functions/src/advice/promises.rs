@@ -71,7 +71,7 @@ fn is_tested(script: &Script, begin: usize, end: usize) -> bool {
     }
     let is_asked = script.is_sign(end + 1, '?') && !script.is_sign(end + 2, '.') && !script.is_sign(end + 2, '?');
     if is_asked || twice(end + 1, '&') || twice(end + 1, '|') {
-        return !before(1).is_some_and(|at| script.word(at) == Some("await"));
+        return before(1).is_none_or(|at| script.word(at) != Some("await"));
     }
     let closes = script.is_sign(end + 1, ')');
     let opens =
