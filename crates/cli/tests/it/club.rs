@@ -36,8 +36,9 @@ impl Drop for Served {
 
 impl Served {
     fn start(state: &State) -> Self {
-        let mut command = state.command(&["serve", "--app", CLUB, "--listen", "127.0.0.1:0", "--log", "error"]);
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut command = state.command(&["serve", "--app", CLUB, "--listen", "127.0.0.1:0", "--log", "info"]);
+        let errors = fs::File::create(state.path("serve.log")).unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(errors).spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut said: Vec<String> = Vec::new();
         // The last line of what it says at its start.
@@ -204,6 +205,18 @@ fn it_is_served_with_all_that_its_functions_do_and_the_log_tells() {
     assert_eq!(custom_data(&by_card)["level"], first["level"]);
 
     the_log_tells(&state, ada["user_id"].as_str().unwrap());
+
+    // What stands in it is all that standard error is told.
+    let token = json!([{ "token": "t0ken-of-ada", "court": "D" }, "2031-05-04"]);
+    assert_eq!(server.call(&ada, "book", &token).0, 400);
+    let told = wait_for("the line of the call", || {
+        let told = fs::read_to_string(state.path("serve.log")).unwrap();
+        told.lines().any(|line| line.contains("a function failed") && line.contains("<redacted>")).then_some(told)
+    });
+    assert!(told.contains("ada booked A"), "{told}");
+    for hidden in ["t0ken-of-ada", "s3cret-of-ada", "1234\\\""] {
+        assert!(!told.contains(hidden), "{hidden} in {told}");
+    }
 }
 
 /// Reads the log while the server runs.

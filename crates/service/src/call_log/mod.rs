@@ -52,9 +52,8 @@ impl CallLog {
     }
 
     /// The log of one application.
-    pub(crate) fn of(&self, id: &str, app: &Arc<App>, secrets: &Secrets) -> CallLogOf {
-        let redaction = Arc::new(Redaction::new(secrets));
-        CallLogOf { log: self.clone(), application: id.into(), app: Arc::clone(app), redaction }
+    pub(crate) fn of(&self, id: &str) -> CallLogOf {
+        CallLogOf { log: self.clone(), application: id.into() }
     }
 
     /// Waits until the queue has been written, for a few seconds at most.
@@ -70,23 +69,45 @@ impl CallLog {
 pub(crate) struct CallLogOf {
     log: CallLog,
     application: Arc<str>,
-    app: Arc<App>,
-    redaction: Arc<Redaction>,
 }
 
 impl CallLogOf {
-    /// The data known before a call.
-    pub(crate) fn begin(&self, call: &Call) -> Begun {
-        Begun::of(&self.app, call)
+    fn keep(&self, record: &Record) {
+        let line = Line {
+            application: Arc::clone(&self.application),
+            time: record.time(),
+            text: record.to_json().to_string(),
+        };
+        if self.log.sender.try_send(Message::Line(line)).is_err() {
+            self.log.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Tells what became of the calls of one application: on standard error, and in the call log if there is one. Both are
+/// made of the same record, from which passwords and tokens have been removed.
+pub(crate) struct CallRecorder {
+    app: Arc<App>,
+    redaction: Redaction,
+    kept: Option<CallLogOf>,
+}
+
+impl CallRecorder {
+    pub(crate) fn new(app: Arc<App>, secrets: &Secrets, kept: Option<CallLogOf>) -> Self {
+        Self { app, redaction: Redaction::new(secrets), kept }
     }
 
-    /// Logs its outcome.
+    /// The data known before a call; `None` if nobody is told of it.
+    pub(crate) fn begin(&self, call: &Call) -> Option<Begun> {
+        (self.kept.is_some() || Record::is_told()).then(|| Begun::of(&self.app, call))
+    }
+
+    /// Tells its outcome.
     pub(crate) fn end(&self, begun: Begun, took: Duration, result: &Result<Returned, CallError>) {
-        let record = Record::of(begun, took, result);
-        let (application, redaction) = (Arc::clone(&self.application), Arc::clone(&self.redaction));
-        let line = Line { application, redaction, record };
-        if self.log.sender.try_send(Message::Line(Box::new(line))).is_err() {
-            self.log.dropped.fetch_add(1, Ordering::Relaxed);
+        let record = Record::of(begun, took, result, &self.redaction);
+        record.tell();
+        if let Some(kept) = &self.kept {
+            kept.keep(&record);
         }
     }
 }

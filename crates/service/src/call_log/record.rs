@@ -4,10 +4,10 @@ use bson::{Bson, DateTime, Document};
 use portcullis::app::App;
 use portcullis::json;
 use portcullis::text::excerpt;
-use portcullis_functions::{Call, CallError, ConsoleLevel, ConsoleLine, Entry, Returned};
+use portcullis_functions::{Call, CallError, ConsoleLevel, Entry, Returned};
 use serde_json::{Map, Value, json};
 
-use crate::functions::{hides_arguments, private};
+use crate::functions::private;
 
 use super::redaction::{Redaction, hidden};
 
@@ -19,6 +19,9 @@ const MAX_NAME: usize = 128;
 
 /// The most characters of an error that are logged.
 const MAX_ERROR: usize = 8192;
+
+/// Where standard error says that a line comes from.
+const TARGET: &str = "portcullis::functions";
 
 /// What stands in the place of texts in which a password of the arguments could not be found.
 const NOT_KEPT: &str = "<not kept: the arguments have too many passwords>";
@@ -60,11 +63,16 @@ impl Begun {
     }
 }
 
-/// The outcome of a call.
+/// What is told of a call: no secrets, passwords or tokens are in it.
 pub(super) struct Record {
-    begun: Begun,
-    took: Duration,
-    console: Vec<ConsoleLine>,
+    time: DateTime,
+    function: String,
+    user: String,
+    entry: &'static str,
+    milliseconds: u64,
+    arguments: Option<Value>,
+    /// Each line with its level.
+    console: Vec<(&'static str, String)>,
     error: Option<Failed>,
 }
 
@@ -72,63 +80,113 @@ struct Failed {
     code: &'static str,
     message: String,
     /// Details for operators only: the position in the source file, or why the function could not run.
-    private: Option<String>,
+    place: Option<String>,
 }
 
 impl Record {
-    pub(super) fn of(begun: Begun, took: Duration, result: &Result<Returned, CallError>) -> Self {
-        let (console, error) = match result {
-            Ok(returned) => (returned.console.clone(), None),
-            Err(error) => {
-                let message = excerpt(&error.to_string(), MAX_ERROR);
-                (error.console().to_vec(), Some(Failed { code: error.code(), message, private: private(error) }))
-            }
-        };
-        Self { begun, took, console, error }
-    }
-
-    pub(super) const fn time(&self) -> DateTime {
-        self.begun.time
-    }
-
-    /// The entry as written, without secrets.
-    pub(super) fn to_json(&self, redaction: &Redaction) -> Value {
-        let Begun { time, function, user, entry, arguments, hidden } = &self.begun;
-        let clean = |text: &str| match hidden {
+    pub(super) fn of(
+        begun: Begun,
+        took: Duration,
+        result: &Result<Returned, CallError>,
+        redaction: &Redaction,
+    ) -> Self {
+        let Begun { time, function, user, entry, arguments, hidden } = begun;
+        let clean = |text: &str| match &hidden {
             Some(hidden) => redaction.text(text, hidden),
             None => NOT_KEPT.to_owned(),
         };
-        let mut record = Map::new();
-        record.insert("time".into(), json!(time.try_to_rfc3339_string().unwrap_or_default()));
-        record.insert("function".into(), json!(redaction.text(function, &[])));
-        record.insert("entry".into(), json!(entry));
-        if !user.is_empty() {
-            record.insert("user".into(), json!(user));
-        }
-        record.insert("milliseconds".into(), json!(u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX)));
-        match arguments {
-            Arguments::Hidden => {}
-            Arguments::TooLarge => {
-                record.insert("arguments".into(), json!("larger than is kept"));
-            }
+        let arguments = match arguments {
+            Arguments::Hidden => None,
+            Arguments::TooLarge => Some(json!("larger than is kept")),
             Arguments::Kept(arguments) => {
-                let mut arguments = json::from_bson(&Bson::Array(arguments.clone()));
+                let mut arguments = json::from_bson(&Bson::Array(arguments));
                 redaction.value(&mut arguments, hidden.as_deref().unwrap_or_default());
-                record.insert("arguments".into(), arguments);
+                Some(arguments)
             }
+        };
+        let (console, error) = match result {
+            Ok(returned) => (returned.console.as_slice(), None),
+            Err(error) => (error.console(), Some(error)),
+        };
+        let error = error.map(|error| Failed {
+            code: error.code(),
+            message: clean(&excerpt(&error.to_string(), MAX_ERROR)),
+            place: private(error).map(|place| redaction.text(&place, &[])),
+        });
+        let console = console.iter().map(|line| (level(line.level), clean(&line.text))).collect();
+        let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let function = redaction.text(&function, &[]);
+        Self { time, function, user, entry, milliseconds, arguments, console, error }
+    }
+
+    pub(super) const fn time(&self) -> DateTime {
+        self.time
+    }
+
+    /// Whether standard error is told of calls at all.
+    pub(super) fn is_told() -> bool {
+        tracing::enabled!(target: TARGET, tracing::Level::INFO)
+    }
+
+    /// Tells standard error of it.
+    pub(super) fn tell(&self) {
+        if !Self::is_told() {
+            return;
+        }
+        let lines = self.console.iter().map(|(level, text)| match *level {
+            "warn" => format!("warning: {text}"),
+            "error" => format!("error: {text}"),
+            _ => text.clone(),
+        });
+        let console = lines.collect::<Vec<_>>().join("\n");
+        tracing::info!(
+            target: TARGET,
+            function = self.function,
+            user = self.user,
+            entry = self.entry,
+            milliseconds = self.milliseconds,
+            arguments = self.arguments.as_ref().map(ToString::to_string),
+            error = self.error.as_ref().map(|error| error.message.as_str()),
+            private = self.error.as_ref().and_then(|error| error.place.as_deref()),
+            console,
+            "{}",
+            if self.error.is_none() { "a function returned" } else { "a function failed" },
+        );
+    }
+
+    /// Its line in the call log.
+    pub(super) fn to_json(&self) -> Value {
+        let mut record = Map::new();
+        record.insert("time".into(), json!(self.time.try_to_rfc3339_string().unwrap_or_default()));
+        record.insert("function".into(), json!(self.function));
+        record.insert("entry".into(), json!(self.entry));
+        if !self.user.is_empty() {
+            record.insert("user".into(), json!(self.user));
+        }
+        record.insert("milliseconds".into(), json!(self.milliseconds));
+        if let Some(arguments) = &self.arguments {
+            record.insert("arguments".into(), arguments.clone());
         }
         if !self.console.is_empty() {
             let lines = self.console.iter();
-            let lines: Value =
-                lines.map(|line| json!({ "level": level(line.level), "text": clean(&line.text) })).collect();
+            let lines: Value = lines.map(|(level, text)| json!({ "level": level, "text": text })).collect();
             record.insert("console".into(), lines);
         }
-        if let Some(Failed { code, message, private }) = &self.error {
-            let place = private.as_deref().map(|place| redaction.text(place, &[]));
-            record.insert("error".into(), json!({ "code": code, "message": clean(message), "place": place }));
+        if let Some(Failed { code, message, place }) = &self.error {
+            record.insert("error".into(), json!({ "code": code, "message": message, "place": place }));
         }
         Value::Object(record)
     }
+}
+
+/// Whether the arguments of a call are not for logs.
+fn hides_arguments(app: &App, call: &Call) -> bool {
+    let function = app.functions.iter().find(|function| function.name == call.function);
+    let hides = function.is_some_and(|function| {
+        function.config.node.get("disable_arg_logs").is_some_and(|node| node.as_bool() != Some(false))
+    });
+    // Passwords and tokens stand in what logins get.
+    hides || matches!(call.entry, Entry::Login)
 }
 
 /// Whether arguments are small enough to be logged; it reads no more of them than necessary.

@@ -11,8 +11,6 @@ use bson::DateTime;
 use serde_json::json;
 
 use super::days::{day_of, day_of_file, earlier, file_of, folder_of};
-use super::record::Record;
-use super::redaction::Redaction;
 
 /// How large a file becomes, in bytes, before it gives way; a day has two at most.
 const MAX_FILE: u64 = 64 * 1024 * 1024;
@@ -21,7 +19,7 @@ const MAX_FILE: u64 = 64 * 1024 * 1024;
 const BATCH: usize = 256;
 
 pub(super) enum Message {
-    Line(Box<Line>),
+    Line(Line),
     /// Signals when everything before it has been written.
     Flush(SyncSender<()>),
 }
@@ -29,8 +27,10 @@ pub(super) enum Message {
 /// A call of an application.
 pub(super) struct Line {
     pub(super) application: Arc<str>,
-    pub(super) redaction: Arc<Redaction>,
-    pub(super) record: Record,
+    /// When it began.
+    pub(super) time: DateTime,
+    /// As JSON.
+    pub(super) text: String,
 }
 
 /// Writes calls on a thread of its own.
@@ -70,12 +70,12 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, lines: &[Box<Line>]) {
+    fn write(&mut self, lines: &[Line]) {
         let mut texts: BTreeMap<(String, i64), Vec<u8>> = BTreeMap::new();
         for line in lines {
-            let place = (folder_of(&line.application), day_of(line.record.time()));
+            let place = (folder_of(&line.application), day_of(line.time));
             let text = texts.entry(place).or_default();
-            text.extend_from_slice(line.record.to_json(&line.redaction).to_string().as_bytes());
+            text.extend_from_slice(line.text.as_bytes());
             text.push(b'\n');
         }
         let dropped = self.dropped.swap(0, Ordering::Relaxed);

@@ -197,7 +197,7 @@ impl Host {
             Some(custom_data) => assembler.with_custom_data(Arc::clone(custom_data)),
             None => assembler.without_custom_data(),
         };
-        let log = call_log.as_ref().map(|log| log.of(&id, &app, &secrets));
+        let log = call_log.as_ref().map(|log| log.of(&id));
         let functions = Functions::new(&data, Known::Accounts(assembler), FunctionOptions::default(), log);
         let issuer = TokenIssuer::new(keys.clone(), id.as_str());
         let mut authenticator = Authenticator::new(issuer, accounts).with_session_age(SESSION_AGE);

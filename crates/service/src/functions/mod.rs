@@ -1,7 +1,6 @@
 //! The functions of an application, joined to its users and data.
 
 mod backend;
-mod log;
 mod rule_calls;
 mod told;
 mod trial;
@@ -16,11 +15,10 @@ use portcullis::user::User;
 use portcullis_functions::{Backend, Call, CallError, Entry, Library, Options, Returned, Runtime};
 
 use self::backend::Reach;
-use crate::call_log::CallLogOf;
+use crate::call_log::{CallLogOf, CallRecorder};
 use crate::data::{Data, RuleFunctions};
 
 pub(crate) use backend::Known;
-pub(crate) use log::hides_arguments;
 pub(crate) use told::{private, told};
 pub use trial::{Trial, TrialContent};
 pub(crate) use user_creation::CreationFunction;
@@ -30,8 +28,8 @@ pub struct Functions {
     app: Arc<App>,
     backend: Arc<dyn Backend>,
     runtime: Runtime,
-    /// Where it is kept what becomes of calls.
-    kept: Option<CallLogOf>,
+    /// Tells what becomes of calls.
+    recorder: CallRecorder,
 }
 
 impl Functions {
@@ -42,7 +40,8 @@ impl Functions {
         let backend: Arc<dyn Backend> = Arc::new(Reach::new(Arc::clone(data), users));
         let library = Library::load(&app);
         let runtime = Runtime::new(Arc::clone(&app), data.secrets.clone(), library, Arc::clone(&backend), options);
-        let functions = Arc::new(Self { app, backend, runtime, kept });
+        let recorder = CallRecorder::new(Arc::clone(&app), &data.secrets, kept);
+        let functions = Arc::new(Self { app, backend, runtime, recorder });
         let rules: Arc<dyn RuleFunctions> = Arc::<Self>::clone(&functions);
         data.call_functions_by(&rules);
         functions
@@ -71,14 +70,11 @@ impl Functions {
     /// # Errors
     /// See [`CallError`].
     pub async fn call(&self, call: Call) -> Result<Returned, CallError> {
-        let log = log::Log::of(&self.app, &call);
-        let entry = self.kept.as_ref().map(|kept| (kept, kept.begin(&call)));
+        let begun = self.recorder.begin(&call);
         let began = Instant::now();
         let result = self.runtime.call(call).await;
-        let took = began.elapsed();
-        log.write(took, &result);
-        if let Some((kept, entry)) = entry {
-            kept.end(entry, took, &result);
+        if let Some(begun) = begun {
+            self.recorder.end(begun, began.elapsed(), &result);
         }
         result
     }
