@@ -6,6 +6,9 @@
 //! writing.
 
 mod days;
+mod hidden;
+mod names;
+mod patterns;
 mod reading;
 mod record;
 mod redaction;

@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::functions::private;
 
-use super::redaction::{Redaction, hidden};
+use super::hidden::hidden;
+use super::redaction::Redaction;
 
 /// The largest arguments that are logged, in bytes of BSON.
 const MAX_ARGUMENTS: usize = 4096;
@@ -23,8 +24,8 @@ const MAX_ERROR: usize = 8192;
 /// Where standard error says that a line comes from.
 const TARGET: &str = "portcullis::functions";
 
-/// What stands in the place of texts in which a password of the arguments could not be found.
-const NOT_KEPT: &str = "<not kept: the arguments have too many passwords>";
+/// What stands in the place of texts in which a password of the caller could not be found.
+const NOT_KEPT: &str = "<not kept: what was sent is too large to be searched for passwords>";
 
 /// What is known before a call.
 pub(crate) struct Begun {
@@ -33,8 +34,8 @@ pub(crate) struct Begun {
     user: String,
     entry: &'static str,
     arguments: Arguments,
-    /// What of the arguments are passwords, tokens and the like, so that they are left out where the function shows them.
-    /// Without it, too much is, and neither console nor error are kept.
+    /// The passwords, tokens and the like in the arguments and the request, so that they are left out where the function
+    /// shows them. Without it there is too much of them, and neither console nor error are kept.
     hidden: Option<Vec<String>>,
 }
 
@@ -58,7 +59,7 @@ impl Begun {
             user: excerpt(&call.user.id, MAX_NAME),
             entry: name(call.entry),
             arguments,
-            hidden: hidden(&call.arguments),
+            hidden: hidden(&call.arguments, call.http.as_ref()),
         }
     }
 }

@@ -1,0 +1,21 @@
+/// Names whose values are not logged, by a part of them, ignoring case, `_` and `-`.
+const NAMES: [&str; 11] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "authorization",
+    "apikey",
+    "privatekey",
+    "credential",
+    "cookie",
+    "jwt",
+];
+
+/// Whether what stands under this name is a password, a token or the like.
+pub(super) fn is_sensitive(name: &str) -> bool {
+    let plain: String =
+        name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect();
+    NAMES.iter().any(|known| plain.contains(known))
+}
