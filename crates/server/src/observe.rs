@@ -56,7 +56,10 @@ pub(crate) async fn observe(Extract(state): Extract<State>, mut request: Request
     let took = begun.elapsed();
     state.metrics().answered(method_name(&method), route, status.as_u16(), took);
     let code = failure.as_ref().and_then(|failure| failure.error.code).map(ErrorCode::name);
-    let private = failure.as_ref().and_then(|failure| failure.error.private.as_deref());
+    // What a function threw may repeat what it was sent: the log of functions tells it, without passwords.
+    let is_of_function = |error: &ClientError| error.code == Some(ErrorCode::FunctionExecutionError);
+    let private = failure.as_ref().filter(|failure| !is_of_function(&failure.error));
+    let private = private.and_then(|failure| failure.error.private.as_deref());
     let (address, status_code, milliseconds) = (client.address, status.as_u16(), took.as_millis());
     if status.is_server_error() {
         tracing::error!(id, %address, %method, route, status = status_code, code, milliseconds, private, "request failed");

@@ -209,12 +209,16 @@ fn it_is_served_with_all_that_its_functions_do_and_the_log_tells() {
     // What stands in it is all that standard error is told.
     let token = json!([{ "token": "t0ken-of-ada", "court": "D" }, "2031-05-04"]);
     assert_eq!(server.call(&ada, "book", &token).0, 400);
-    let told = wait_for("the line of the call", || {
+    let path = "/app/club-abcde/endpoint/courts?surface=qu3ry-of-ada&token=qu3ry-of-ada";
+    assert_eq!(server.ask("GET", path, None, &Value::Null).0, 400);
+    let told = wait_for("the lines of both calls", || {
         let told = fs::read_to_string(state.path("serve.log")).unwrap();
-        told.lines().any(|line| line.contains("a function failed") && line.contains("<redacted>")).then_some(told)
+        let failed = |line: &&str| line.contains("a function failed") && line.contains("<redacted>");
+        let request = |line: &str| line.contains("/endpoint/") && line.contains("status=400");
+        (told.lines().filter(failed).count() == 2 && told.lines().any(request)).then_some(told)
     });
     assert!(told.contains("ada booked A"), "{told}");
-    for hidden in ["t0ken-of-ada", "s3cret-of-ada", "1234\\\""] {
+    for hidden in ["t0ken-of-ada", "qu3ry-of-ada", "s3cret-of-ada", "1234\\\""] {
         assert!(!told.contains(hidden), "{hidden} in {told}");
     }
 }

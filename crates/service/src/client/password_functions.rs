@@ -5,12 +5,13 @@ use bson::{Bson, doc};
 use portcullis::auth::ProviderType;
 use portcullis::json::Node;
 use portcullis::store::{PasswordLogin, TokenPurpose};
-use portcullis_functions::Entry;
+use portcullis_functions::{CallError, Entry};
 
 use super::calls::values;
 use super::passwords::{check_length, one_time_token};
 use super::takeover::end_what_a_password_opened;
 use super::{ClientApi, ClientError, ErrorClass, ErrorCode};
+use crate::functions::private;
 
 /// The decision of such a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +96,11 @@ impl ClientApi {
     /// What a function decides, or why it decides nothing.
     async fn decide(&self, function: &str, arguments: Vec<Bson>) -> Result<Decided, Option<String>> {
         let returned = self.functions.call_as_system(function, arguments, Entry::Login).await;
-        let returned = returned.map_err(|error| Some(error.to_string()))?;
+        let returned = returned.map_err(|error| match error {
+            // What it threw may repeat the password: the log of functions tells it, without.
+            error @ CallError::Failed(_) => private(&error),
+            error => Some(error.to_string()),
+        })?;
         decided(&returned.value).ok_or_else(|| Some("the function returned no `status` that lets it pass".to_owned()))
     }
 }

@@ -81,7 +81,8 @@ impl ClientApi {
         let called = self.functions.call(call.with_request(incoming.request("")?)).await;
         let returned = called.map_err(|error| match told(&error) {
             error if error.class == ErrorClass::BadRequest => {
-                refused(error.private.as_deref().unwrap_or(&error.message))
+                // What it threw is told by the log of functions, without passwords and tokens.
+                refused(error.private.as_deref().unwrap_or("run_as_user_id_script_source failed"))
             }
             error => error,
         })?;
