@@ -238,13 +238,21 @@ fn check_expectation(kind: &str, expect: &Node, errors: &mut Vec<FormatError>) {
     check_keys(expect, known, &format!("the expectation of a case with `{kind}`"), errors);
     let has = |key: &str| expect.get(key).is_some();
     for member in expect.as_object().unwrap_or_default() {
-        let texts = |node: &Node| node.as_array().is_some_and(|list| list.iter().all(|text| text.as_str().is_some()));
+        let is_empty = member.key == "fails" && member.value.as_str() == Some("");
+        if is_empty {
+            errors.push(format_error("`fails` must not be empty: every failure would be one", &member.value));
+        }
         let (fits, wanted) = match (kind, member.key.as_str()) {
             (_, "role") => {
                 (member.value.as_str().is_some() || matches!(member.value.kind, json::Kind::Null), "a string or null")
             }
             ("load", "invalid") | (_, "fields" | "schema" | "unresolved" | "console" | "requests") => {
-                (texts(&member.value), "an array of strings")
+                for element in member.value.as_array().unwrap_or_default().iter().filter(|node| node.as_str().is_none())
+                {
+                    let message = format!("`{}` holds strings, not {}", member.key, element.describe());
+                    errors.push(format_error(message, element));
+                }
+                (member.value.as_array().is_some(), "an array of strings")
             }
             ("call", "documents") => (member.value.as_object().is_some(), "an object"),
             (_, "fails") => (member.value.as_str().is_some(), "a string"),
@@ -409,6 +417,10 @@ fn read_call(name: &Node, node: &Node, errors: &mut Vec<FormatError>) -> Option<
             }
         },
     };
+    if let (Some(Caller::Trigger), Some(user)) = (caller, node.get("user")) {
+        let error = format_error("a call by a trigger has no `user`: the system runs it", user);
+        errors.push(error.help("remove `user`, or `\"as\": \"trigger\"`"));
+    }
     Some(Kind::Call {
         function: function.to_owned(),
         arguments,
