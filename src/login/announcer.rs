@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
-use bson::{DateTime, doc};
+use bson::{DateTime, Document, doc};
 
+use super::assembler::Place;
 use crate::auth::ProviderType;
 use crate::clock::{Clock, SystemClock};
 use crate::store::{
@@ -20,14 +21,14 @@ pub struct Announcer {
     events: Arc<dyn AccountEvents>,
     triggers: Arc<[(String, AuthenticationTrigger)]>,
     clock: Arc<dyn Clock>,
-    custom_data: Option<Arc<dyn CustomDataStore>>,
+    custom_data: Place,
 }
 
 impl Announcer {
     /// Announces to these triggers, each with its name.
     #[must_use]
     pub fn new(events: Arc<dyn AccountEvents>, triggers: Vec<(String, AuthenticationTrigger)>) -> Self {
-        Self { events, triggers: triggers.into(), clock: Arc::new(SystemClock), custom_data: None }
+        Self { events, triggers: triggers.into(), clock: Arc::new(SystemClock), custom_data: Place::Unsaid }
     }
 
     /// Sets the clock.
@@ -40,15 +41,27 @@ impl Announcer {
     /// Looks up here the custom data of users who are created or deleted.
     #[must_use]
     pub fn with_custom_data(mut self, store: Arc<dyn CustomDataStore>) -> Self {
-        self.custom_data = Some(store);
+        self.custom_data = Place::Store(store);
+        self
+    }
+
+    /// Declares that the application has no custom data: no user has any.
+    #[must_use]
+    pub fn without_custom_data(mut self) -> Self {
+        self.custom_data = Place::Nowhere;
         self
     }
 
     /// The custom data of a user for an event, if a trigger wants it. Neither a login nor a deletion fails for want of them.
     async fn custom_data(&self, operation: Operation, user_id: &str) -> CustomData {
         let is_wanted = |(_, trigger): &(String, AuthenticationTrigger)| trigger.operations.contains(&operation);
-        let Some(store) = self.custom_data.as_ref().filter(|_| self.triggers.iter().any(is_wanted)) else {
+        if !self.triggers.iter().any(is_wanted) {
             return CustomData::NotLoaded;
+        }
+        let store = match &self.custom_data {
+            Place::Unsaid => return CustomData::NotLoaded,
+            Place::Nowhere => return CustomData::Absent,
+            Place::Store(store) => store,
         };
         match store.find(user_id).await {
             Ok(found) => bounded(found.document.map_or(CustomData::Absent, CustomData::Loaded)),
@@ -65,7 +78,7 @@ impl Announcer {
             event: doc! {
                 "operationType": operation.name(),
                 "providers": providers.iter().map(|provider| provider.name()).collect::<Vec<_>>(),
-                "user": user.to_document(),
+                "user": document_of(user),
                 "time": time,
             },
         };
@@ -134,6 +147,16 @@ impl Announcer {
         }
         self.told(Operation::Delete, &providers, &account.to_user(custom_data.clone()), time)
     }
+}
+
+/// The user of an event. As in functions, one without custom data has empty ones; those that could not be looked up are
+/// missing.
+fn document_of(user: &User) -> Document {
+    let mut document = user.to_document();
+    if user.custom_data != CustomData::NotLoaded && !document.contains_key("custom_data") {
+        document.insert("custom_data", doc! {});
+    }
+    document
 }
 
 /// What an event has room for.

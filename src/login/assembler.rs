@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use bson::DateTime;
 
-use super::{Accounts, Authenticated, DataAge, DataSource, LoginError};
+use super::{Accounts, Announcer, Authenticated, DataAge, DataSource, LoginError};
 use crate::auth::{Selection, Warning};
 use crate::store::{Account, AccountState, CustomDataStore};
 use crate::user::{CustomData, User};
@@ -15,7 +15,8 @@ pub struct UserAssembler {
 }
 
 /// The custom-data store.
-enum Place {
+#[derive(Clone)]
+pub(super) enum Place {
     /// Not configured yet.
     Unsaid,
     /// The application has none.
@@ -34,6 +35,7 @@ impl UserAssembler {
     /// Declares that the application has no custom data: no user has any.
     #[must_use]
     pub fn without_custom_data(mut self) -> Self {
+        self.accounts.announcer = self.accounts.announcer.map(Announcer::without_custom_data);
         self.custom_data = Place::Nowhere;
         self
     }

@@ -58,6 +58,11 @@ pub(super) struct Args {
 const PERIOD: Duration = Duration::from_millis(250);
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
+    if !args.state.is_dir() {
+        let state = args.state.display().to_string();
+        let message = format!("there is no directory `{}`: name that of `serve` with --state", OneLine(state));
+        return Err(Trouble::usage(message));
+    }
     let application = args.application()?;
     let mut reader = LogReader::new(args.state.join("logs"), application.as_deref(), args.since);
     let mut count = 0_u64;

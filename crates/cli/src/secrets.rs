@@ -47,8 +47,8 @@ impl SecretArgs {
     /// Refuses secrets where rules come without an application: there nothing says which of the values they are.
     pub(super) fn refuse_without_app(&self) -> Result<(), Trouble> {
         if self.is_given() {
-            let message = "--secret and --secrets give what an application's values/*.json take from secrets; beside --rules \
-                           give values by --values";
+            let message = "--secret and --secrets give what an application's values/*.json take from secrets, and need --app; \
+                           without one give values by --values";
             return Err(Trouble::usage(message));
         }
         Ok(())

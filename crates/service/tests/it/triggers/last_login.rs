@@ -161,6 +161,38 @@ async fn the_last_login_is_one_login_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_without_custom_data_is_told_of_with_empty_ones() {
+    let event = |name: &'static str| {
+        let config = match name {
+            "CREATE" => r#""type": "AUTHENTICATION", "config": {"operation_type": "CREATE"}"#,
+            _ => r#""type": "AUTHENTICATION", "config": {"operation_type": "LOGIN"}"#,
+        };
+        (name, config)
+    };
+    let app = Application::new(&[event("CREATE"), event("LOGIN")]);
+    let config = r#"{"enabled": true, "database_name": "app", "collection_name": "users", "user_id_field": "user_id"}"#;
+    let config = CustomDataConfig::compile(&json::parse(config).unwrap()).unwrap();
+    for is_kept in [true, false] {
+        let store = Arc::new(Embedded::in_memory("app-abcde").unwrap());
+        let functions = Recorder::quiet();
+        let mut authenticator = authenticator(&app, &store);
+        if is_kept {
+            let documents: Arc<dyn DocumentStore> = Arc::new(EmbeddedDocuments::in_memory().unwrap());
+            let documents = StoredCustomData::new(documents, config.clone()).unwrap();
+            authenticator = authenticator.with_custom_data(Arc::new(documents));
+        }
+        authenticator.log_in_as(identity("ada"), None).await.unwrap();
+        let runner = start(&app, &store, &functions);
+        functions.wait(2).await;
+        runner.shut_down().await;
+        for event in functions.events() {
+            let user = event.get_document("user").unwrap();
+            assert_eq!(user.get_document("custom_data").ok(), Some(&doc! {}), "{event}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_trigger_is_told_of_its_operations_and_providers_only() {
     let app = Application::new(&[
         (
@@ -192,4 +224,5 @@ async fn a_trigger_is_told_of_its_operations_and_providers_only() {
     assert_eq!(event.get_array("providers").unwrap(), &[Bson::from("local-userpass"), Bson::from("custom-token")]);
     let user = event.get_document("user").unwrap();
     assert_eq!((user.get_str("id").unwrap(), user.get_array("identities").unwrap().len()), (ada.as_str(), 2));
+    assert_eq!(user.get_document("custom_data").unwrap(), &doc! {});
 }
