@@ -22,6 +22,7 @@ pub(crate) use expression::Expression;
 pub use failure::FindError;
 pub(crate) use failure::{BAD_VALUE, FAILED_TO_PARSE};
 pub use group::{Grouping, Groups};
+pub use parse::check_variable_name;
 pub(crate) use sort::Direction;
 pub use sort::{Sort, SortKey};
 pub(crate) use table::{is_operator, refusal_of};

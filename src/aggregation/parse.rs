@@ -23,6 +23,19 @@ impl Expression {
     }
 }
 
+/// Checks the name that a variable of `let` is given.
+///
+/// # Errors
+/// MongoDB refuses it: it does not begin with a small letter, or holds another sign than letters, digits and `_`.
+pub fn check_variable_name(name: &str) -> Result<(), FindError> {
+    if !name.starts_with(|first: char| first.is_ascii_lowercase() || !first.is_ascii())
+        || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || !c.is_ascii())
+    {
+        return refused(16867, format!("`{name}` cannot be the name of a variable"));
+    }
+    Ok(())
+}
+
 impl Scope {
     fn deeper(&self) -> Outcome<Self> {
         if self.depth >= MAX_DEPTH {
@@ -32,11 +45,7 @@ impl Scope {
     }
 
     fn with(&self, name: &str) -> Outcome<Self> {
-        if !name.starts_with(|first: char| first.is_ascii_lowercase() || !first.is_ascii())
-            || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || !c.is_ascii())
-        {
-            return refused(16867, format!("`{name}` cannot be the name of a variable"));
-        }
+        check_variable_name(name)?;
         let mut scope = self.clone();
         scope.names.push(name.to_owned());
         Ok(scope)

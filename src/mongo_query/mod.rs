@@ -7,7 +7,7 @@ mod position;
 mod projection;
 
 pub(crate) use crate::aggregation::Direction;
-pub use crate::aggregation::{FindError, Sort, SortKey};
+pub use crate::aggregation::{FindError, Sort, SortKey, check_variable_name};
 pub use filter::Filter;
 pub(crate) use filter::is_element_condition;
 pub use position::Position;

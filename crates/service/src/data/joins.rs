@@ -3,7 +3,7 @@
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use portcullis::future::BoxFuture;
-use portcullis::mongo_query::Filter;
+use portcullis::mongo_query::{Filter, check_variable_name};
 use portcullis::store::documents::{Cursor, DocumentStore, DocumentsError, MAX_FOUND_BYTES, Namespace};
 use portcullis::value::DocumentRef;
 
@@ -138,6 +138,9 @@ async fn lookup(
         Some(Bson::Document(vars)) => Some(vars),
         Some(_) => return Err(refused("`let` of `$lookup` takes an object")),
     };
+    for name in vars.into_iter().flat_map(Document::keys) {
+        check_variable_name(name)?;
+    }
     if fields.is_none() && vars.is_none() {
         let others: Vec<Bson> = values(&within(store, &other, None, stages, bindings.clone(), depth).await?)?;
         return documents.iter().map(|document| with(document, name, others.clone())).collect();

@@ -302,6 +302,11 @@ async fn a_pipeline_joins_collections_by_variables(source: Source) {
     );
     let lookup = bson!({ "$lookup": { "from": &other, "let": { "id": "$_id" }, "pipeline": [{ "$project": { "x": "$$other" } }], "as": "found" } });
     assert!(source.act(ActionName::Aggregate, doc! { "pipeline": [lookup] }).await.is_err());
+    for name in ["K", "ROOT", "_k", "1k", "a b", "$k", ""] {
+        let lookup =
+            bson!({ "$lookup": { "from": &other, "let": { name: 1, "fits": 1 }, "pipeline": [], "as": "found" } });
+        assert!(source.act(ActionName::Aggregate, doc! { "pipeline": [lookup] }).await.is_err(), "{name}");
+    }
 }
 
 async fn values_are_distinct(source: Source) {
