@@ -36,7 +36,11 @@ pub(super) fn search(file: &str, source: &str, packages: &Packages) -> Vec<Found
                     let message = format!("the static import{name} is not available in functions: use require");
                     found.push(Found { file: file.clone(), line, message });
                 }
-                Asked::Import(..) => {}
+                Asked::DynamicImport(line, name) if package.is_none() => {
+                    let message = format!("the dynamic import of `{name}` is not available in functions: use require");
+                    found.push(Found { file: file.clone(), line, message });
+                }
+                Asked::Import(..) | Asked::DynamicImport(..) => {}
                 Asked::Require(line, name) => match packages.resolve(&file, &name) {
                     Resolution::Own(_) => {}
                     Resolution::Package(key) => {
@@ -63,6 +67,7 @@ fn shown(file: &str) -> String {
 enum Asked {
     Require(u32, String),
     Import(u32, Option<String>),
+    DynamicImport(u32, String),
 }
 
 fn asked(source: &str) -> Vec<Asked> {
@@ -78,6 +83,9 @@ fn asked(source: &str) -> Vec<Asked> {
         match (word.as_str(), at(index + 1), at(index + 2), at(index + 3)) {
             ("require", Some(Token::Sign('(')), Some(Token::Text(name)), Some(Token::Sign(')' | ','))) => {
                 asked.push(Asked::Require(*line, name.clone()));
+            }
+            ("import", Some(Token::Sign('(')), Some(Token::Text(name)), Some(Token::Sign(')' | ','))) => {
+                asked.push(Asked::DynamicImport(*line, name.clone()));
             }
             // `import x from "y"`, `import "y"`; not `import(x)`, `import.meta` and `{import: 1}`.
             ("import", Some(next), ..) if !matches!(next, Token::Sign('(' | '.' | ':' | ',' | '}' | '=')) => {

@@ -1,11 +1,14 @@
 //! The tokens of a source, as far as needed to find the modules that it requires. This is not a parser; the engine has
 //! one.
 
-/// A word, a literal string, or a sign.
+/// A word, a literal, or a sign.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Token {
     Word(String),
+    /// A literal string, or a template without expressions.
     Text(String),
+    /// A literal whose value is not read: one with escapes or expressions, or a regular expression.
+    Unread,
     Sign(char),
 }
 
@@ -13,7 +16,8 @@ pub(crate) enum Token {
 const BEFORE_REGEX: [&str; 13] =
     ["return", "typeof", "case", "in", "of", "delete", "void", "throw", "new", "else", "do", "instanceof", "await"];
 
-/// The tokens of a source, each with its line from 1. Comments and regular expressions are left out; of a template, the text is.
+/// The tokens of a source, each with its line from 1. Comments are left out, and the text of a template with
+/// expressions.
 pub(crate) fn tokens(source: &str) -> Vec<(Token, u32)> {
     Scanner { chars: source.chars().peekable(), line: 1, tokens: Vec::new(), templates: Vec::new() }.scan()
 }
@@ -42,8 +46,7 @@ impl Scanner<'_> {
     fn scan(mut self) -> Vec<(Token, u32)> {
         while let Some(character) = self.next() {
             match character {
-                '"' | '\'' => self.text(character),
-                '`' => self.template(),
+                '"' | '\'' | '`' => self.text(character),
                 '/' => self.slash(),
                 '{' => {
                     if let Some(open) = self.templates.last_mut() {
@@ -54,7 +57,7 @@ impl Scanner<'_> {
                 '}' => match self.templates.last_mut() {
                     Some(0) => {
                         self.templates.pop();
-                        self.template();
+                        self.template_rest();
                     }
                     Some(open) => {
                         *open -= 1;
@@ -78,35 +81,35 @@ impl Scanner<'_> {
         self.push(Token::Word(word));
     }
 
+    /// A string, or a template up to its end or to an expression in it.
     fn text(&mut self, quote: char) {
         let line = self.line;
-        let mut text = String::new();
-        while let Some(character) = self.next() {
-            match character {
-                '\\' => text.extend(self.next()),
-                '\n' => break,
-                _ if character == quote => break,
-                _ => text.push(character),
-            }
-        }
-        self.tokens.push((Token::Text(text), line));
-    }
-
-    /// The text of a template, up to its end or to an expression in it.
-    fn template(&mut self) {
+        let mut text = Some(String::new());
         while let Some(character) = self.next() {
             match character {
                 '\\' => {
                     self.next();
+                    text = None;
                 }
-                '`' => return,
-                '$' if self.chars.peek() == Some(&'{') => {
-                    self.next();
+                '\n' if quote != '`' => break,
+                '$' if quote == '`' && self.chars.next_if_eq(&'{').is_some() => {
                     self.templates.push(0);
-                    return;
+                    text = None;
+                    break;
                 }
-                _ => {}
+                _ if character == quote => break,
+                _ => text.as_mut().into_iter().for_each(|text| text.push(character)),
             }
+        }
+        self.tokens.push((text.map_or(Token::Unread, Token::Text), line));
+    }
+
+    /// The text of a template behind an expression, up to its end or to the next one.
+    fn template_rest(&mut self) {
+        let from = self.tokens.len();
+        self.text('`');
+        if let Some((token, _)) = self.tokens.get_mut(from) {
+            *token = Token::Unread;
         }
     }
 
@@ -133,7 +136,7 @@ impl Scanner<'_> {
             None => true,
             Some((Token::Sign(sign), _)) => !matches!(sign, ')' | ']' | '}'),
             Some((Token::Word(word), _)) => BEFORE_REGEX.contains(&word.as_str()),
-            Some((Token::Text(_), _)) => false,
+            Some((Token::Text(_) | Token::Unread, _)) => false,
         }
     }
 
@@ -151,7 +154,7 @@ impl Scanner<'_> {
                 _ => {}
             }
         }
-        self.push(Token::Text(String::new()));
+        self.push(Token::Unread);
     }
 }
 
