@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use bson::{DateTime, Document, doc};
 
-use super::assembler::Place;
+use super::custom_data_place::CustomDataPlace;
 use crate::auth::ProviderType;
 use crate::clock::{Clock, SystemClock};
 use crate::store::{
@@ -21,14 +21,14 @@ pub struct Announcer {
     events: Arc<dyn AccountEvents>,
     triggers: Arc<[(String, AuthenticationTrigger)]>,
     clock: Arc<dyn Clock>,
-    custom_data: Place,
+    custom_data: CustomDataPlace,
 }
 
 impl Announcer {
     /// Announces to these triggers, each with its name.
     #[must_use]
     pub fn new(events: Arc<dyn AccountEvents>, triggers: Vec<(String, AuthenticationTrigger)>) -> Self {
-        Self { events, triggers: triggers.into(), clock: Arc::new(SystemClock), custom_data: Place::Unsaid }
+        Self { events, triggers: triggers.into(), clock: Arc::new(SystemClock), custom_data: CustomDataPlace::Unsaid }
     }
 
     /// Sets the clock.
@@ -41,14 +41,14 @@ impl Announcer {
     /// Looks up here the custom data of users who are created or deleted.
     #[must_use]
     pub fn with_custom_data(mut self, store: Arc<dyn CustomDataStore>) -> Self {
-        self.custom_data = Place::Store(store);
+        self.custom_data = CustomDataPlace::Store(store);
         self
     }
 
     /// Declares that the application has no custom data: no user has any.
     #[must_use]
     pub fn without_custom_data(mut self) -> Self {
-        self.custom_data = Place::Nowhere;
+        self.custom_data = CustomDataPlace::Nowhere;
         self
     }
 
@@ -59,9 +59,9 @@ impl Announcer {
             return CustomData::NotLoaded;
         }
         let store = match &self.custom_data {
-            Place::Unsaid => return CustomData::NotLoaded,
-            Place::Nowhere => return CustomData::Absent,
-            Place::Store(store) => store,
+            CustomDataPlace::Unsaid => return CustomData::NotLoaded,
+            CustomDataPlace::Nowhere => return CustomData::Absent,
+            CustomDataPlace::Store(store) => store,
         };
         match store.find(user_id).await {
             Ok(found) => bounded(found.document.map_or(CustomData::Absent, CustomData::Loaded)),

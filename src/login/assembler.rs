@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use bson::DateTime;
 
+use super::custom_data_place::CustomDataPlace;
 use super::{Accounts, Announcer, Authenticated, DataAge, DataSource, LoginError};
 use crate::auth::{Selection, Warning};
 use crate::store::{Account, AccountState, CustomDataStore};
@@ -11,17 +12,7 @@ use crate::user::{CustomData, User};
 /// Assembles user objects from stored accounts and custom data, without a token.
 pub struct UserAssembler {
     pub(super) accounts: Accounts,
-    custom_data: Place,
-}
-
-/// The custom-data store.
-#[derive(Clone)]
-pub(super) enum Place {
-    /// Not configured yet.
-    Unsaid,
-    /// The application has none.
-    Nowhere,
-    Store(Arc<dyn CustomDataStore>),
+    custom_data: CustomDataPlace,
 }
 
 impl UserAssembler {
@@ -29,14 +20,14 @@ impl UserAssembler {
     /// and no token can be issued.
     #[must_use]
     pub const fn new(accounts: Accounts) -> Self {
-        Self { accounts, custom_data: Place::Unsaid }
+        Self { accounts, custom_data: CustomDataPlace::Unsaid }
     }
 
     /// Declares that the application has no custom data: no user has any.
     #[must_use]
     pub fn without_custom_data(mut self) -> Self {
         self.accounts.announcer = self.accounts.announcer.map(Announcer::without_custom_data);
-        self.custom_data = Place::Nowhere;
+        self.custom_data = CustomDataPlace::Nowhere;
         self
     }
 
@@ -44,7 +35,7 @@ impl UserAssembler {
     #[must_use]
     pub fn with_custom_data(mut self, store: Arc<dyn CustomDataStore>) -> Self {
         self.accounts.announcer = self.accounts.announcer.map(|told| told.with_custom_data(Arc::clone(&store)));
-        self.custom_data = Place::Store(store);
+        self.custom_data = CustomDataPlace::Store(store);
         self
     }
 
@@ -62,9 +53,9 @@ impl UserAssembler {
     /// The user object of an account, with custom data looked up now.
     pub(super) async fn assemble(&self, account: &Account) -> Result<(User, Vec<Warning>), LoginError> {
         let (custom_data, warnings) = match &self.custom_data {
-            Place::Unsaid => (CustomData::NotLoaded, Vec::new()),
-            Place::Nowhere => (CustomData::Absent, Vec::new()),
-            Place::Store(store) => {
+            CustomDataPlace::Unsaid => (CustomData::NotLoaded, Vec::new()),
+            CustomDataPlace::Nowhere => (CustomData::Absent, Vec::new()),
+            CustomDataPlace::Store(store) => {
                 let Selection { document, warnings } = store.find(&account.id).await?;
                 (document.map_or(CustomData::Absent, CustomData::Loaded), warnings)
             }

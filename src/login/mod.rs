@@ -13,6 +13,7 @@ mod assembler;
 mod authenticated;
 mod authenticator;
 mod cache;
+mod custom_data_place;
 mod error;
 mod freshness;
 mod log_in;
