@@ -57,6 +57,10 @@ impl Backend for Empty {
         Box::pin(async { Ok(()) })
     }
 
+    fn is_exclusive(&self, _: &str) -> bool {
+        true
+    }
+
     fn has_data_source(&self, name: &str) -> bool {
         name == "mongodb-atlas"
     }
