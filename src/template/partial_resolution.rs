@@ -76,7 +76,13 @@ impl Resolver<'_, '_> {
         let mut out = String::new();
         for piece in &text.pieces {
             match piece {
-                Piece::Plain(plain) => out.push_str(plain),
+                Piece::Plain(plain) => {
+                    // Where nothing was inserted between the two, they must not open an insertion.
+                    if opens(&out, plain) {
+                        out.push_str("%(\"\")");
+                    }
+                    out.push_str(plain);
+                }
                 Piece::Insert(insert) => self.keep_insert(insert, &mut out),
             }
         }
@@ -135,7 +141,12 @@ impl Resolver<'_, '_> {
 
 /// Whether a text can be appended to a template text without being read as part of its syntax.
 fn is_inert(before: &str, text: &str) -> bool {
-    !(text.contains('%') || before.ends_with('%') && text.starts_with('('))
+    !text.contains('%') && !opens(before, text)
+}
+
+/// Whether two texts that follow one another open an insertion where they meet.
+fn opens(before: &str, text: &str) -> bool {
+    before.ends_with('%') && text.starts_with('(')
 }
 
 /// Converts a value to a template that resolves to it.
