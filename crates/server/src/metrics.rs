@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 
 use crate::applications::State;
 
-/// The labels of a request. Each has few values, none of which a client can choose.
+/// The labels of a request. Each has a small, fixed set of values, so clients cannot create new ones.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Asked {
     method: &'static str,

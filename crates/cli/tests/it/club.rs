@@ -171,7 +171,7 @@ fn it_is_served_with_all_that_its_functions_do_and_the_log_tells() {
         assert!(listed.exit == 2 || listed.stdout.contains(name), "{}", listed.stdout);
     }
 
-    // The creation function wrote what stands in the very first token; the trigger of the login comes after it.
+    // The creation function wrote the data in the very first token; the login trigger runs after it.
     let (status, _) = server.ask(
         "POST",
         &format!("{API}/auth/providers/local-userpass/register"),

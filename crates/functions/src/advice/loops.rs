@@ -76,7 +76,7 @@ fn leads(nodes: &[Node], from: usize, to: usize) -> bool {
     false
 }
 
-/// Whether a trigger is told of a write.
+/// Whether a write fires a trigger.
 fn is_told(trigger: &DatabaseTrigger, write: &Write) -> bool {
     let same = |database: &str| write.database.as_deref().is_none_or(|written| written == database);
     let place = match &trigger.source {

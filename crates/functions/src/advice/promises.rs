@@ -61,7 +61,7 @@ pub(super) fn tested(script: &Script, unfinished: &BTreeSet<&str>, found: &mut V
     }
 }
 
-/// Whether what stands from here to there is a condition, or a part of one.
+/// Whether the tokens from `begin` to `end` are a condition or part of one.
 fn is_tested(script: &Script, begin: usize, end: usize) -> bool {
     let before = |steps: usize| begin.checked_sub(steps);
     let sign = |steps: usize, sign| before(steps).is_some_and(|at| script.is_sign(at, sign));

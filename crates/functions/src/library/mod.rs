@@ -116,7 +116,7 @@ impl Library {
         format!("{WEBHOOK}{service}/{name}")
     }
 
-    /// The name under which the script is called that says as whom the Data API runs. As with webhooks, no function has it.
+    /// The name of the script that determines the user of the Data API. As with webhooks, no function can have it.
     #[must_use]
     pub const fn data_api_script() -> &'static str {
         DATA_API_SCRIPT

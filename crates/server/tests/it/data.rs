@@ -157,6 +157,28 @@ async fn a_collection_may_be_named_by_the_title_of_its_schema() {
 }
 
 #[tokio::test]
+async fn arguments_that_are_missing_or_of_a_wrong_type_are_told_as_such() {
+    let server = Server::new().await;
+    let ken = server.somebody("ken@example.com").await;
+    let set = json!({ "$set": { "t": 1 } });
+    for (name, options, code) in [
+        ("insertOne", json!({}), "MissingParameter"),
+        ("insertMany", json!({}), "MissingParameter"),
+        ("updateOne", json!({ "query": {} }), "MissingParameter"),
+        ("find", json!({ "limit": -1 }), "InvalidParameter"),
+        ("updateOne", json!({ "query": {}, "update": set, "upsert": "yes" }), "InvalidParameter"),
+        ("findOneAndReplace", json!({ "filter": {}, "update": { "a": 1, "$set": { "b": 1 } } }), "InvalidParameter"),
+    ] {
+        let reply = server.call(&ken, name, "notes", options.clone()).await;
+        assert_eq!((reply.failure().0, reply.failure().1), (400, code), "{name} {options}");
+    }
+    for options in [json!({ "fitler": { "operationType": "delete" } }), json!({ "database": "notes.x" })] {
+        let refused = server.watch(&ken, options.clone()).await.unwrap_err();
+        assert_eq!((refused.failure().0, refused.failure().1), (400, "InvalidParameter"), "{options}");
+    }
+}
+
+#[tokio::test]
 async fn misspelt_requests_are_told_as_mongodb_tells_them() {
     let server = Server::new().await;
     let ken = server.somebody("ken@example.com").await;

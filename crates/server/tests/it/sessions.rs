@@ -133,6 +133,10 @@ async fn credentials_that_are_nobodys_yet_are_linked() {
     for _ in 0..2 {
         let linked = link(anonymous.clone(), payload.clone()).await;
         assert_eq!(linked.body["user_id"], json!(anonymous.user_id));
+        // The reply is that of a login: its refresh token is good, too.
+        let refresh = linked.body["refresh_token"].as_str();
+        let refreshed = server.ask(Method::POST, "/api/client/v2.0/auth/session", refresh, None).await;
+        assert!(refreshed.body["access_token"].is_string(), "{refreshed:?}");
     }
     assert_eq!(server.again("ken@example.com").await.user_id, anonymous.user_id);
     let eve = server.somebody("eve@example.com").await;

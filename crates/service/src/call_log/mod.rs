@@ -100,7 +100,7 @@ impl CallRecorder {
         Self { app, redaction: Redaction::new(secrets), kept }
     }
 
-    /// The data known before a call; `None` if nobody is told of it.
+    /// The data known before a call; `None` if the call is not logged anywhere.
     pub(crate) fn begin(&self, call: &Call) -> Option<Begun> {
         (self.kept.is_some() || Record::is_told()).then(|| Begun::of(&self.app, call))
     }

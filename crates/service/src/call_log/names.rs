@@ -13,7 +13,7 @@ const NAMES: [&str; 11] = [
     "jwt",
 ];
 
-/// Whether what stands under this name is a password, a token or the like.
+/// Whether a value with this name is a password, a token or similar.
 pub(super) fn is_sensitive(name: &str) -> bool {
     let plain: String =
         name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect();

@@ -64,7 +64,7 @@ impl Begun {
     }
 }
 
-/// What is told of a call: no secrets, passwords or tokens are in it.
+/// The log entry of a call, without secrets, passwords or tokens.
 pub(super) struct Record {
     time: DateTime,
     function: String,
@@ -124,7 +124,7 @@ impl Record {
         self.time
     }
 
-    /// Whether standard error is told of calls at all.
+    /// Whether calls are logged to standard error at all.
     pub(super) fn is_told() -> bool {
         tracing::enabled!(target: TARGET, tracing::Level::INFO)
     }

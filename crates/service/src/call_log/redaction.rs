@@ -39,13 +39,13 @@ impl Redaction {
         Self { secrets: all }
     }
 
-    /// Redacts a text: removes secrets, hidden values from the call's arguments, tokens, and what stands in it under
-    /// names such as `password`.
+    /// Redacts a text: removes secrets, hidden values from the call's arguments, tokens, and values under names such as
+    /// `password`.
     pub(super) fn text(&self, text: &str, hidden: &[String]) -> String {
         let known = self.secrets.iter().map(|(value, place)| (value.as_str(), place.as_str()));
         let known: Vec<(&str, &str)> = known.chain(hidden.iter().map(|value| (value.as_str(), REDACTED))).collect();
         let mut marked = marked(text).into_iter().peekable();
-        // In one pass: what stands in the place of one is not searched for another.
+        // In a single pass, so that replacements are not searched again.
         let mut clean = String::with_capacity(text.len());
         let mut at = 0;
         while let Some((rest, letter)) = text.get(at..).and_then(|rest| Some((rest, rest.chars().next()?))) {

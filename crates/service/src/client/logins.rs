@@ -236,7 +236,7 @@ pub(super) enum Proof {
 }
 
 impl Proven {
-    /// What is told when it does not hold any more.
+    /// The error when it is no longer valid.
     const fn refusal(&self) -> ErrorCode {
         match self.proof {
             Proof::Password { .. } => ErrorCode::InvalidPassword,

@@ -243,7 +243,7 @@ pub(crate) fn log_unreadable(unreadable: Option<Unreadable>, namespace: &Namespa
     tracing::warn!(%namespace, documents, private, "documents are hidden because a rule failed on them");
 }
 
-/// What is told of a transaction that cannot go on.
+/// The error for a transaction that cannot continue.
 #[expect(clippy::needless_pass_by_value, reason = "`map_err` gives it an error")]
 pub(super) fn refused(error: portcullis::store::documents::DocumentsError) -> ClientError {
     ClientError::bad(ErrorCode::MongoDBError, error.to_string())

@@ -6,7 +6,7 @@ use super::guarded::{is_operators, missing, with_filter};
 use super::nodes::{array, chosen, member, object, renamed};
 use crate::client::{ClientError, ErrorCode};
 
-/// What is told of a bulk write without an operation.
+/// The error for a bulk write without operations.
 pub(super) const EMPTY: &str = "must provide at least one operation";
 
 /// The writes of a request's `operations`, in order.

@@ -321,7 +321,7 @@ enum Change {
     Replaces,
 }
 
-/// What the update is that stands under a name. One that is both would store its operators as fields.
+/// The kind of the update in an option. An update that mixes both would store its operators as fields.
 fn change(options: &Document, name: &str) -> Result<Change, ClientError> {
     match options.get(name) {
         Some(Bson::Array(_)) => Ok(Change::Operates),

@@ -93,7 +93,7 @@ impl Data {
     }
 }
 
-/// What is told of a failure of the store to the application itself.
+/// The error that the application itself receives when the store fails.
 pub(super) fn failed(error: DocumentsError) -> ClientError {
     match &error {
         DocumentsError::DuplicateKey => ClientError::bad(ErrorCode::MongoDBError, "E11000 duplicate key error"),

@@ -5,8 +5,8 @@ use portcullis::store::documents::DocumentsError;
 use super::misspelt::misspelt;
 use crate::client::{ClientError, ErrorClass, ErrorCode};
 
-/// What is told of a request that failed, whose options can be quoted where they are given. The texts by which clients know a
-/// misspelt operator are MongoDB's.
+/// The error that a client receives for a failed request; it can quote the options if they are given. Clients recognize a misspelt
+/// operator by MongoDB's texts.
 pub(crate) fn told(error: &GuardedError, options: Option<&Node>) -> ClientError {
     let private = error.private();
     let message = error.to_string();

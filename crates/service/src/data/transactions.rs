@@ -97,7 +97,7 @@ async fn end(held: Option<Held>) {
     }
 }
 
-/// What is told of a transaction that is no more.
+/// The error for a transaction that has ended.
 pub(super) fn ended() -> DocumentsError {
     DocumentsError::Refused { code: Some(251), message: "the transaction has been aborted, or has ended".to_owned() }
 }

@@ -5,7 +5,7 @@ use crate::client::{ClientError, ErrorClass, ErrorCode};
 /// How much of a name that a client wrote is shown, in characters.
 const SHOWN: usize = 128;
 
-/// What a client is told of a call that failed.
+/// The error that a client receives for a failed call.
 pub(crate) fn told(error: &CallError) -> ClientError {
     let message = error.to_string();
     let mut told = match error {

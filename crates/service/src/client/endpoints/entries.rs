@@ -160,7 +160,7 @@ fn first(errors: &[EndpointError]) -> String {
     errors.first().map_or_else(String::new, ToString::to_string)
 }
 
-/// Why the script that says as whom the Data API runs rejects every request, if it does.
+/// Why the script that determines the user of the Data API rejects every request, if it does.
 fn broken_script(run_as: &RunAs, library: &Library) -> Option<String> {
     let RunAs::Script(_) = run_as else { return None };
     let reason = library.refusal(Library::data_api_script())?;
