@@ -7,6 +7,7 @@ pub(super) const OBJECT_ID: u8 = 0x07;
 pub(super) const BOOLEAN: u8 = 0x08;
 pub(super) const DATE_TIME: u8 = 0x09;
 pub(super) const INT32: u8 = 0x10;
+pub(super) const INT64: u8 = 0x12;
 
 /// The size of the length prefix of a document.
 pub(super) const LENGTH: usize = 4;

@@ -16,6 +16,7 @@ mod key;
 mod key_prediction;
 mod keys;
 mod layout;
+mod leading_id;
 mod limits;
 mod list;
 mod lookup;
