@@ -12,12 +12,10 @@ use std::time::{Duration, Instant};
 
 use bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
 use criterion::{BatchSize, Criterion};
-use portcullis::access::Guard;
 use portcullis::eval::{Context, Documents, Errors, Evaluation, Residual, bind};
-use portcullis::policy::{self, Policy, RulesFile};
+use portcullis::policy::{self, RulesFile};
 use portcullis::predicate::{Scope, lower};
-use portcullis::user::User;
-use portcullis::{expr, json};
+use portcullis::{Guard, Policy, User, expr, json};
 
 /// The rule that the code by hand is written for.
 const RULE: &str = r#"{"owner_id": "%%user.id", "status": {"$in": ["active", "pending"]}, "age": {"$gte": 18}}"#;

@@ -13,13 +13,12 @@ use std::time::{Duration, Instant};
 use bson::{Document, RawDocumentBuf, doc};
 use mongodb::options::{Collation, CollectionOptions, InsertManyOptions, ReadConcern};
 use mongodb::{Client, Collection, IndexModel};
-use portcullis::access::{Buffer, Guard};
-use portcullis::eval::Context;
-use portcullis::guarded::{FindRequest, GuardedCollection};
-use portcullis::json;
+use portcullis::Context;
+use portcullis::access::Buffer;
+use portcullis::guarded::FindRequest;
 use portcullis::policy::{self, RulesFile};
 use portcullis::store::documents::Namespace;
-use portcullis::user::User;
+use portcullis::{Guard, GuardedCollection, User, json};
 use portcullis_store::mongodb::{MongoDocuments, connect};
 use portcullis_testkit::mongodb::{Server, mongod};
 

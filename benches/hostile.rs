@@ -11,13 +11,11 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
-use portcullis::access::Guard;
-use portcullis::eval::Context;
-use portcullis::guarded::{FindRequest, GuardedCollection, GuardedError, Pipeline, parse_writes};
-use portcullis::json;
+use portcullis::Context;
+use portcullis::guarded::{FindRequest, GuardedError, Pipeline, parse_writes};
 use portcullis::policy::{self, RulesFile};
 use portcullis::store::documents::{DocumentStore, Namespace};
-use portcullis::user::User;
+use portcullis::{Guard, GuardedCollection, User, json};
 use portcullis_store::EmbeddedDocuments;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -483,7 +481,7 @@ async fn answer(
         Request::Read => {
             let decision = guard.read(raw.expect("a document"));
             let errors: Vec<String> = decision.errors().iter().map(ToString::to_string).collect();
-            format!("{:?} {}", decision.reason().map(portcullis::access::Reason::code), errors.join("; "))
+            format!("{:?} {}", decision.reason().map(portcullis::Reason::code), errors.join("; "))
         }
     })
 }

@@ -8,12 +8,10 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use bson::{Document, RawDocumentBuf, doc};
-use portcullis::access::Guard;
-use portcullis::eval::Context;
-use portcullis::json;
-use portcullis::policy::{self, Policy, RulesFile};
-use portcullis::user::User;
+use portcullis::Context;
+use portcullis::policy::{self, RulesFile};
 use portcullis::value::Prepared;
+use portcullis::{Guard, Policy, User, json};
 
 const OWNER: &str = "64b7f0c2a1d3e4f5a6b7c8d9";
 

@@ -95,7 +95,7 @@ pub mod app;
 pub mod auth;
 mod byte_search;
 mod calendar;
-pub mod clock;
+mod clock;
 #[cfg(not(feature = "unstable"))]
 mod endpoint;
 #[cfg(feature = "unstable")]
@@ -108,7 +108,7 @@ pub mod eval;
 mod expr;
 #[cfg(feature = "unstable")]
 pub mod expr;
-pub mod future;
+mod future;
 pub mod guarded;
 pub mod json;
 #[cfg(not(feature = "unstable"))]
@@ -158,7 +158,7 @@ pub mod trigger;
 mod update;
 #[cfg(feature = "unstable")]
 pub mod update;
-pub mod user;
+mod user;
 #[cfg(not(feature = "unstable"))]
 mod value;
 #[cfg(feature = "unstable")]
@@ -168,11 +168,13 @@ pub use access::{Decision, Explanation, Guard, Operation, Reason, Visible};
 pub use app::{App, LoadOptions};
 /// The BSON library whose types are part of this API.
 pub use bson;
+pub use clock::{Clock, SystemClock};
 pub use eval::{
     Closures, Context, ContextPart, Documents, Environment, EvalError, FunctionError, Functions, PendingCall, Request,
     RequestError, Trace, TraceNode, Truth,
 };
 pub use expr::{Expansion, ExprErrorKind};
+pub use future::BoxFuture;
 pub use guarded::GuardedCollection;
 pub use mongo_query::FindError;
 pub use path::{FieldPath, PathError};
@@ -183,7 +185,7 @@ pub use query_plan::{Plan, Remaining};
 pub use schema::Failure as SchemaFailure;
 pub use template::{Escape, Missing, Template};
 pub use update::UpdateError;
-pub use user::{CustomData, User, UserType};
+pub use user::{CustomData, User, UserError, UserType};
 pub use value::{ArrayRef, DocumentRef, Malformed, Prepared, ValueRef};
 
 /// The examples of the README run as tests.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use portcullis::app::App;
+use portcullis::App;
 
 fn main() -> ExitCode {
     let test = Trial::ignorable_test("every_public_application_is_read_whole", every_public_application_is_read_whole);

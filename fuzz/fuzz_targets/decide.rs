@@ -4,8 +4,8 @@
 
 use bson::{Bson, Document};
 use libfuzzer_sys::fuzz_target;
-use portcullis::access::{Guard, Operation, Reason, Visible};
 use portcullis::eval::Truth;
+use portcullis::{Guard, Operation, Reason, Visible};
 use portcullis_fuzz::{document, guard, is_part, node, outline, policy};
 
 fuzz_target!(|bytes: &[u8]| {

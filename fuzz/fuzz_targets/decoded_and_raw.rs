@@ -4,8 +4,8 @@
 
 use bson::{Bson, Document, RawDocument};
 use libfuzzer_sys::fuzz_target;
-use portcullis::access::{Guard, Operation};
 use portcullis::value::Prepared;
+use portcullis::{Guard, Operation};
 use portcullis_fuzz::{document, guard, has_key_twice, node, outline, policy, same};
 
 /// Decides where the input has no rules that load: each kind of test, at each place where one may stand.

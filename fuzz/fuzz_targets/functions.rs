@@ -13,9 +13,8 @@ use std::time::{Duration, Instant};
 
 use bson::{Bson, doc};
 use libfuzzer_sys::fuzz_target;
-use portcullis::app::{App, Secrets};
-use portcullis::future::BoxFuture;
-use portcullis::user::User;
+use portcullis::app::Secrets;
+use portcullis::{App, BoxFuture, User};
 use portcullis_functions::{
     ActionName, Backend, BackendError, Call, CallError, DataAction, Entry, Library, Options, Rights,
     Runtime as Functions,

@@ -4,9 +4,8 @@
 
 use bson::doc;
 use libfuzzer_sys::fuzz_target;
-use portcullis::eval::Context;
-use portcullis::template::{Escape, Missing, Template};
-use portcullis::user::User;
+use portcullis::Context;
+use portcullis::{Escape, Missing, Template, User};
 
 fuzz_target!(|text: &str| {
     for (escape, _) in Escape::ALL {

@@ -13,8 +13,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use libfuzzer_sys::fuzz_target;
 use portcullis::auth::token::{SigningKey, SigningKeys, TokenError, TokenIssuer, TokenProvider, TokenSession};
 use portcullis::auth::{Assembly, assemble};
-use portcullis::json;
-use portcullis::user::{CustomData, User};
+use portcullis::{CustomData, User, json};
 
 /// Not secret: nothing but this target uses it.
 const KEY: &str = "the key that only the fuzz target of tokens has";

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use bson::{Bson, Document};
-use portcullis::access::{Decision, Guard};
 use portcullis::eval::{Closures, Context, Environment, Functions, Request};
 use portcullis::json::{self, Node};
-use portcullis::policy::{self, Policy, RulesFile};
+use portcullis::policy::{self, RulesFile};
 use portcullis::text::{Finding, Source, Span, Style};
+use portcullis::{Decision, Guard, Policy};
 
 /// A JSON value from a line of an input.
 pub fn node(line: Option<&[u8]>) -> Option<Node> {

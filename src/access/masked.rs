@@ -9,7 +9,7 @@ impl Guard {
     ///
     /// ```
     /// use bson::doc;
-    /// use portcullis::{access::Guard, eval::Context, policy, query_plan::Plan};
+    /// use portcullis::{Guard, Context, policy, Plan};
     /// let rules = portcullis::json::parse(r#"{"roles": [{
     ///     "name": "Hook", "apply_when": {"key": "%%values.apiKey"}, "read": true
     /// }]}"#).unwrap();

@@ -17,7 +17,7 @@ impl Guard {
     ///
     /// ```
     /// use bson::doc;
-    /// use portcullis::{access::{Guard, Query}, eval::Context, json, policy, query_plan::Plan};
+    /// use portcullis::{access::Query, Guard, Context, json, policy, Plan};
     /// let rules = json::parse(r#"{"roles": [{
     ///     "name": "Reader", "apply_when": {}, "fields": {"title": {"read": true}, "notes": {"read": {"shared": true}}}
     /// }]}"#).unwrap();

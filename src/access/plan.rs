@@ -14,7 +14,7 @@ impl Guard {
     ///
     /// ```
     /// use bson::doc;
-    /// use portcullis::{access::Guard, eval::Context, policy, query_plan::Plan, user::User};
+    /// use portcullis::{Guard, Context, policy, Plan, User};
     /// let rules = portcullis::json::parse(r#"{"roles": [{
     ///     "name": "Owner", "apply_when": {"owner": "%%user.id"}, "read": {"deleted": {"$ne": true}}
     /// }]}"#).unwrap();
@@ -31,7 +31,7 @@ impl Guard {
     ///
     /// ```
     /// # use bson::doc;
-    /// # use portcullis::{access::Guard, eval::Context, policy, query_plan::Plan, user::User};
+    /// # use portcullis::{Guard, Context, policy, Plan, User};
     /// let rules = portcullis::json::parse(r#"{"roles": [{
     ///     "name": "Owner", "apply_when": {"owner": "%%user.id", "code": {"$regex": "^[a-f]+$"}}, "read": true
     /// }]}"#).unwrap();

@@ -31,7 +31,7 @@ impl Guard {
     /// that reading many documents does not allocate.
     ///
     /// ```
-    /// use portcullis::{access::{Buffer, Guard}, eval::Context, policy};
+    /// use portcullis::{access::Buffer, Guard, Context, policy};
     /// let rules = portcullis::json::parse(r#"{"roles": [{
     ///     "name": "Reader", "apply_when": {}, "fields": {"title": {"read": true}}
     /// }]}"#).unwrap();

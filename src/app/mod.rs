@@ -50,19 +50,32 @@ mod sync;
 mod sync_policies;
 mod sync_roles;
 
-pub use application::{App, LoadOptions, ServiceAmbiguous};
-pub use applied_rules::AppliedRules;
+pub use application::{App, LoadOptions};
 pub use error::AppError;
 pub use file::{ConfigFile, ConfigPart, FileFinding};
-pub use functions::{Endpoint, Function, Provider, Trigger};
-pub use namespace::Collection;
-pub use policies::{Applicable, Loaded, Policies};
+pub use policies::{Applicable, Policies};
 pub use problem::ProblemKind;
 pub use secrets::{SECRET_VARIABLE, SecretError, Secrets};
-pub use services::{DataSource, ServiceRule};
-pub use sync::SyncConfig;
 
 #[cfg(not(feature = "unstable"))]
-pub(crate) use crate::lint::CollectionRules;
+pub(crate) use {
+    crate::lint::CollectionRules,
+    application::ServiceAmbiguous,
+    applied_rules::AppliedRules,
+    functions::{Endpoint, Function, Provider, Trigger},
+    namespace::Collection,
+    policies::Loaded,
+    services::{DataSource, ServiceRule},
+    sync::SyncConfig,
+};
 #[cfg(feature = "unstable")]
-pub use crate::lint::CollectionRules;
+pub use {
+    crate::lint::CollectionRules,
+    application::ServiceAmbiguous,
+    applied_rules::AppliedRules,
+    functions::{Endpoint, Function, Provider, Trigger},
+    namespace::Collection,
+    policies::Loaded,
+    services::{DataSource, ServiceRule},
+    sync::SyncConfig,
+};

@@ -53,10 +53,23 @@ pub use claims::VerifiedClaims;
 pub use config_error::{ConfigError, ConfigErrorKind};
 pub use custom_data::{CustomDataConfig, CustomDataSource};
 pub use error::AssembleError;
-pub use identities::union_of_identities;
-pub use limits::{MAX_FIELD_NAME, MAX_METADATA_VALUE};
-pub use metadata::{MetadataError, MetadataField};
-pub use metadata_path::{MetadataPath, MetadataPathError};
 pub use provider::Provider;
 pub use provider_type::ProviderType;
-pub use selection::{CustomDataError, LARGE_CUSTOM_DATA, MAX_CUSTOM_DATA, Selection, Warning};
+pub use selection::{CustomDataError, Warning};
+
+#[cfg(not(feature = "unstable"))]
+pub(crate) use {
+    identities::union_of_identities,
+    limits::{MAX_FIELD_NAME, MAX_METADATA_VALUE},
+    metadata::{MetadataError, MetadataField},
+    metadata_path::{MetadataPath, MetadataPathError},
+    selection::{LARGE_CUSTOM_DATA, MAX_CUSTOM_DATA, Selection},
+};
+#[cfg(feature = "unstable")]
+pub use {
+    identities::union_of_identities,
+    limits::{MAX_FIELD_NAME, MAX_METADATA_VALUE},
+    metadata::{MetadataError, MetadataField},
+    metadata_path::{MetadataPath, MetadataPathError},
+    selection::{LARGE_CUSTOM_DATA, MAX_CUSTOM_DATA, Selection},
+};

@@ -18,7 +18,7 @@ use crate::value::{RequestedFields, Slot, ValueRef};
 /// ```
 /// use portcullis::eval::{bind, Context, Truth};
 /// use portcullis::predicate::{lower, Scope};
-/// use portcullis::user::User;
+/// use portcullis::User;
 /// let expr = portcullis::expr::parse_str(r#"{"%%user.custom_data.role": "admin", "owner": "%%user.id"}"#).unwrap();
 /// let predicate = lower(&expr, Scope::Role).unwrap();
 /// let context = Context::new().with_user(User::new("u1").without_custom_data());

@@ -47,7 +47,7 @@ impl Policy {
     /// let guard = policy.guard(Context::new().with_user(User::new("u1")));
     /// assert!(guard.read(&bson::doc! { "_id": 1, "owner": "u1" }).is_allowed());
     /// assert!(!guard.read(&bson::doc! { "_id": 2, "owner": "u2" }).is_allowed());
-    /// # Ok::<(), portcullis::policy::RulesError>(())
+    /// # Ok::<(), portcullis::RulesError>(())
     /// ```
     ///
     /// # Errors

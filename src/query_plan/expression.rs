@@ -28,7 +28,7 @@ pub struct ExpressionPlan {
 ///
 /// ```
 /// use bson::doc;
-/// use portcullis::{eval::Context, expr, predicate::{self, Scope}, query_plan::{self, Plan}, user::User};
+/// use portcullis::{Context, expr, predicate::{self, Scope}, query_plan::{self, Plan}, User};
 /// let expression = expr::parse_str(r#"{"team": "%%user.custom_data.team"}"#).unwrap();
 /// let expression = predicate::lower(&expression, Scope::Role).unwrap();
 /// let user = User::new("u1").with_custom_data(doc! { "team": { "$gt": "" } });

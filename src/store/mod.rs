@@ -19,9 +19,20 @@ pub use custom_data::{CustomDataStore, LookUpError, MAX_BYTES, MAX_DOCUMENTS};
 pub use error::StoreError;
 pub use files::{FileCustomData, FileError};
 pub use memory::MemoryCustomData;
-pub use recent_sessions::RecentSessions;
-pub use sessions::{Session, Sessions};
-pub use users::{Account, AccountState, Identity, ImportOutcome, Removed, Users, UsersError};
+
+// Logins alone keep users and sessions.
+#[cfg(not(any(feature = "jwt", feature = "unstable")))]
+pub(crate) use {
+    recent_sessions::RecentSessions,
+    sessions::{Session, Sessions},
+    users::{Account, AccountState, Identity, ImportOutcome, Removed, Users, UsersError},
+};
+#[cfg(any(feature = "jwt", feature = "unstable"))]
+pub use {
+    recent_sessions::RecentSessions,
+    sessions::{Session, Sessions},
+    users::{Account, AccountState, Identity, ImportOutcome, Removed, Users, UsersError},
+};
 
 #[cfg(not(feature = "unstable"))]
 pub(crate) use {

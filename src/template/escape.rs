@@ -6,8 +6,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 /// How inserted text is escaped, so that it remains a value in the language of the surrounding text.
 ///
 /// ```
-/// use portcullis::template::{Escape, Template};
-/// use portcullis::{eval::Context, user::User};
+/// use portcullis::{Escape, Template};
+/// use portcullis::{Context, User};
 /// let mail = Template::text("<p>Dear %(%%user.data.name, \"reader\")</p>", Escape::Html).unwrap();
 /// let mut user = User::new("u1");
 /// user.data.insert("name", "A & B");

@@ -8,8 +8,9 @@ use crate::value::{Steps, ValueRef};
 /// The inputs for resolving a template: a [`Context`] and, if there are any, the documents of a write.
 ///
 /// ```
-/// use portcullis::template::{Inputs, Template};
-/// use portcullis::{eval::{Context, Documents}, user::User};
+/// use portcullis::template::Inputs;
+/// use portcullis::Template;
+/// use portcullis::{eval::{Context, Documents}, User};
 /// let template = Template::parse(r#"{"by": "%%user.id", "title": "%%root.title"}"#).unwrap();
 /// let (context, document) = (Context::new().with_user(User::new("u1")), bson::doc! { "title": "a" });
 /// let documents = Documents { root: Some((&document).into()), ..Documents::default() };

@@ -1,8 +1,8 @@
 //! Templates: JSON, BSON or text with `%%user` expansions in it, resolved to values that keep their types.
 //!
 //! ```
-//! use portcullis::template::Template;
-//! use portcullis::{eval::Context, user::User};
+//! use portcullis::Template;
+//! use portcullis::{Context, User};
 //!
 //! let template = Template::parse(
 //!     r#"{"owner": {"%stringToOid": "%%user.id"},

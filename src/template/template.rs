@@ -65,7 +65,7 @@ impl Template {
     /// All errors in the template, with their positions.
     ///
     /// ```
-    /// use portcullis::template::Template;
+    /// use portcullis::Template;
     /// let errors = Template::parse(r#"{"a": "%%usr.id", "b": "%(%%user.id"}"#).unwrap_err();
     /// assert_eq!(errors.as_slice().len(), 2);
     /// assert_eq!(errors.as_slice()[0].help(), Some("did you mean `%%user.id`?"));
@@ -92,7 +92,7 @@ impl Template {
     /// As [`parse`](Self::parse); the errors have a pointer but no position in a text.
     ///
     /// ```
-    /// use portcullis::{eval::Context, template::Template, user::User};
+    /// use portcullis::{Context, Template, User};
     /// let template = Template::from_bson(&bson::doc! { "$match": { "owner": "%%user.id" } }.into()).unwrap();
     /// let resolved = template.resolve(&Context::new().with_user(User::new("u1"))).unwrap();
     /// assert_eq!(resolved, bson::doc! { "$match": { "owner": "u1" } }.into());
@@ -108,8 +108,8 @@ impl Template {
     /// All malformed insertions.
     ///
     /// ```
-    /// use portcullis::template::{Escape, Template};
-    /// use portcullis::{eval::Context, user::User};
+    /// use portcullis::{Escape, Template};
+    /// use portcullis::{Context, User};
     /// let template = Template::text("/files/%(%%user.id)?team=%(%%user.custom_data.team)", Escape::Url).unwrap();
     /// let user = User::new("u1").with_custom_data(bson::doc! { "team": "red & blue" });
     /// assert_eq!(template.to_text(&Context::new().with_user(user)).unwrap(), "/files/u1?team=red%20%26%20blue");
@@ -146,8 +146,8 @@ impl Template {
     /// Under [`Missing::Refuse`], everything that does not resolve; otherwise only a result that is too large.
     ///
     /// ```
-    /// use portcullis::template::{Missing, Template};
-    /// use portcullis::{eval::Context, user::User};
+    /// use portcullis::{Missing, Template};
+    /// use portcullis::{Context, User};
     /// let template = Template::parse(r#"{"id": "%%user.id", "ip": "%%request.remoteIPAddress"}"#).unwrap();
     /// let context = Context::new().with_user(User::new("u1"));
     /// let left = |missing| template.resolve_with(&context, missing).unwrap().unwrap();
@@ -265,8 +265,8 @@ impl Template {
     /// As [`to_text`](Self::to_text); `text` is then unchanged.
     ///
     /// ```
-    /// use portcullis::template::{Escape, Template};
-    /// use portcullis::{eval::Context, user::User};
+    /// use portcullis::{Escape, Template};
+    /// use portcullis::{Context, User};
     /// let (template, mut line) = (Template::text("user=%(%%user.id)\n", Escape::None).unwrap(), Vec::new());
     /// for id in ["u1", "u2"] {
     ///     template.write_text(&Context::new().with_user(User::new(id)), &mut line).unwrap();

@@ -95,7 +95,7 @@ impl User {
     /// [`with_custom_data`](Self::with_custom_data) or [`without_custom_data`](Self::without_custom_data) is called.
     ///
     /// ```
-    /// use portcullis::user::{CustomData, User};
+    /// use portcullis::{CustomData, User};
     /// assert_eq!(User::new("u1").custom_data, CustomData::NotLoaded);
     /// assert_eq!(User::new("u1").without_custom_data().custom_data, CustomData::Absent);
     /// ```
@@ -137,7 +137,7 @@ impl User {
     /// See [`UserError`]; the system user is rejected.
     ///
     /// ```
-    /// use portcullis::user::{CustomData, User, UserError};
+    /// use portcullis::{CustomData, User, UserError};
     /// let user = User::from_document(bson::doc! { "id": "u1", "custom_data": { "team": "red" } }).unwrap();
     /// assert_eq!(user.custom_data, CustomData::Loaded(bson::doc! { "team": "red" }));
     /// let user = User::from_document(bson::doc! { "id": "u1", "custom_data": null }).unwrap();

@@ -2,13 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 use bson::{Bson, Document, doc};
-use portcullis::access::Guard;
-use portcullis::eval::Context;
+use portcullis::Context;
 use portcullis::json::{self, Node};
 use portcullis::lint::lint_rules;
 use portcullis::policy::{self, RulesFile};
 use portcullis::text::Finding;
-use portcullis::user::User;
+use portcullis::{Guard, User};
 use serde_json::Value;
 
 fn findings(rules: &Value) -> Vec<Finding> {

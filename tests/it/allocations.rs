@@ -6,12 +6,10 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use bson::{Document, RawDocument, RawDocumentBuf, doc};
-use portcullis::access::{Buffer, Guard};
-use portcullis::eval::Context;
-use portcullis::template::{Escape, Missing, Template};
-use portcullis::user::User;
+use portcullis::Context;
+use portcullis::access::Buffer;
 use portcullis::value::Prepared;
-use portcullis::{json, policy};
+use portcullis::{Escape, Guard, Missing, Template, User, json, policy};
 
 const RULES: &str = r#"{
     "roles": [

@@ -8,7 +8,7 @@ use portcullis::auth::{
     VerifiedClaims, Warning, assemble, union_of_identities,
 };
 use portcullis::store::Account;
-use portcullis::user::{CustomData, UserType};
+use portcullis::{CustomData, UserType};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

@@ -3,16 +3,15 @@
 
 use bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
 use expect_test::expect;
-use portcullis::access::{Guard, Query, QueryError, Reason};
+use portcullis::access::{Query, QueryError};
 use portcullis::eval::{Context, EvalError};
-use portcullis::guarded::{FindRequest, GuardedCollection, GuardedError, LimitExceeded, parse_writes};
-use portcullis::json;
+use portcullis::guarded::{FindRequest, GuardedError, LimitExceeded, parse_writes};
 use portcullis::mongo_query::{Filter, FindError, Position, Sort, compile_projection};
 use portcullis::policy::{self, RulesFile};
 use portcullis::store::documents::{DocumentStore, Namespace};
 use portcullis::update::{Moment, Update, UpdateErrorKind};
-use portcullis::user::User;
 use portcullis::value::{Prepared, ValueRef, equal};
+use portcullis::{Guard, GuardedCollection, Reason, User, json};
 use portcullis_store::EmbeddedDocuments;
 
 fn guard_of(rules: &str) -> Guard {

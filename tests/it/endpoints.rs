@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use portcullis::app::App;
+use portcullis::App;
 use portcullis::endpoint::{DataApiConfig, EndpointConfig, EndpointError, RunAs, Validation, WebhookConfig};
 use portcullis::json::{Node, parse};
 

@@ -5,10 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bson::{Bson, doc};
 use expect_test::expect;
-use portcullis::access::{Guard, Reason};
 use portcullis::eval::{Closures, Context, FunctionError, Functions, MAX_CALLS};
-use portcullis::json;
 use portcullis::policy::{RulesFile, compile};
+use portcullis::{Guard, Reason, json};
 
 fn guard(rules: &str, functions: Arc<dyn Functions>) -> Guard {
     let rules = compile(&json::parse(rules).unwrap()).unwrap();

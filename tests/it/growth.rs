@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use bson::{Bson, doc};
-use portcullis::app::{App, Applicable};
+use portcullis::app::Applicable;
 use portcullis::eval::{Context, Errors};
 use portcullis::schema::Schema;
-use portcullis::{json, lint, policy};
+use portcullis::{App, json, lint, policy};
 
 /// Far more than any of these takes, and far less than each took when it compared each with each.
 const TIME: Duration = Duration::from_secs(20);

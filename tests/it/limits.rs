@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use bson::{Bson, RawDocumentBuf, doc};
-use portcullis::access::{Decision, Guard, Query, Reason};
-use portcullis::eval::Context;
+use portcullis::Context;
+use portcullis::access::Query;
 use portcullis::json::{self, JsonErrorKind, MAX_SIZE, Node};
 use portcullis::path::{FieldPath, MAX_INDEXES, PathError};
 use portcullis::policy::{self, RulesFile};
-use portcullis::user::User;
 use portcullis::value::{ValueRef, equal, identical};
+use portcullis::{Decision, Guard, Reason, User};
 
 /// What a thread gets by default; a server's workers have no more.
 const STACK: usize = 2 * 1024 * 1024;

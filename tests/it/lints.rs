@@ -4,16 +4,16 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use portcullis::expr;
 use portcullis::json::{self, Node};
 use portcullis::lint::{
     CATALOGUE, CollectionRules, CustomDataReads, Names, lint_anonymous, lint_application, lint_portable,
     lint_portable_templates, lint_references, lint_rules,
 };
 use portcullis::path::FieldPath;
-use portcullis::policy::{self, Policy, Role, Rule, RulesFile};
+use portcullis::policy::{self, Role, Rule, RulesFile};
 use portcullis::predicate::{Scope, lower};
 use portcullis::text::{Finding, Severity};
+use portcullis::{Policy, expr};
 
 struct Case {
     /// The file and the name, for messages.

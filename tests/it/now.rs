@@ -5,20 +5,17 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use bson::{DateTime, Document, RawDocumentBuf, doc};
 use expect_test::expect;
-use portcullis::access::{Guard, Query};
-use portcullis::app::{App, FileFinding};
+use portcullis::access::Query;
+use portcullis::app::FileFinding;
 use portcullis::eval::{Context, EvalError};
-use portcullis::expr;
-use portcullis::future::BoxFuture;
-use portcullis::guarded::{ChangeEvent, GuardedCollection, VisibleChange, WatchEvent};
-use portcullis::json;
+use portcullis::guarded::{ChangeEvent, VisibleChange, WatchEvent};
 use portcullis::policy::{self, RulesFile};
 use portcullis::predicate::{Predicate, Scope, lower};
 use portcullis::query_plan::{ExpressionPlan, Plan, Remaining, plan_expression};
 use portcullis::store::documents::{
     ChangeOperation, DocumentsError, Event, Events, Namespace, StoredChange, Watch, WatchScope, WatchStart,
 };
-use portcullis::user::User;
+use portcullis::{App, BoxFuture, Guard, GuardedCollection, User, expr, json};
 use portcullis_store::EmbeddedDocuments;
 
 const NOON: i64 = 1_714_564_800_000;

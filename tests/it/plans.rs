@@ -2,13 +2,12 @@
 
 use bson::oid::ObjectId;
 use bson::{Bson, Document, doc};
-use portcullis::access::{Guard, PlanExplanation, Query, QueryError};
-use portcullis::eval::Context;
+use portcullis::Context;
+use portcullis::access::{PlanExplanation, Query, QueryError};
 use portcullis::policy::{self, RulesFile};
 use portcullis::query_plan::{MAX_FILTER_BYTES, MAX_LIST, Plan, Remaining};
-use portcullis::user::User;
 use portcullis::value::DocumentRef;
-use portcullis::{json, testfile};
+use portcullis::{Guard, User, json, testfile};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value as Json, json};

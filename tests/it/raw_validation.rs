@@ -7,12 +7,10 @@ use std::sync::Arc;
 use bson::oid::ObjectId;
 use bson::raw::{CString, RawArrayBuf};
 use bson::{Binary, RawBson, RawDocument, RawDocumentBuf, RawJavaScriptCodeWithScope, Timestamp};
-use portcullis::access::Guard;
-use portcullis::eval::Context;
-use portcullis::json;
+use portcullis::Context;
 use portcullis::policy::{RulesFile, compile};
-use portcullis::user::User;
 use portcullis::value::{MAX_DEPTH, Prepared};
+use portcullis::{Guard, User, json};
 use proptest::prelude::*;
 
 /// A strict reading of BSON: none of what is malformed, else whether a key stands twice in a document.

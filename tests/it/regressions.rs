@@ -1,13 +1,13 @@
 //! What fuzzing and attacks found, kept from coming back.
 
 use bson::{Document, RawDocument, RawDocumentBuf, doc};
-use portcullis::access::{Guard, Query};
+use portcullis::access::Query;
 use portcullis::eval::{Context, Documents, Errors, Evaluation, Truth, bind, trace};
 use portcullis::policy::{self, RulesFile};
 use portcullis::predicate::{Scope, lower};
 use portcullis::text::{Finding, Source, Style};
 use portcullis::value::{DocumentRef, Prepared};
-use portcullis::{expr, json};
+use portcullis::{Guard, expr, json};
 
 /// `text_to_policy`: a key with a line break in it broke the message in two, and a terminal would have obeyed an escape
 /// sequence in it.

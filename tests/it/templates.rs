@@ -2,12 +2,10 @@
 
 use bson::{Bson, Document, doc};
 use portcullis::eval::{Context, Documents, Errors, Evaluation, Request, Truth, bind};
-use portcullis::json;
 use portcullis::predicate::{Scope, lower};
-use portcullis::template::{Escape, Inputs, Missing, Template};
-use portcullis::user::User;
+use portcullis::template::Inputs;
 use portcullis::value::{ValueRef, equal};
-use portcullis::{expr, testfile};
+use portcullis::{Escape, Missing, Template, User, expr, json, testfile};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 

@@ -9,14 +9,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bson::{Bson, Document, doc};
-use portcullis::app::{App, Secrets};
-use portcullis::eval::Context;
-use portcullis::future::BoxFuture;
-use portcullis::guarded::{FindRequest, GuardedCollection};
-use portcullis::json;
+use portcullis::app::Secrets;
+use portcullis::Context;
+use portcullis::guarded::FindRequest;
 use portcullis::store::documents::{DocumentStore, Namespace};
-use portcullis::user::User;
 use portcullis::value::DocumentRef;
+use portcullis::{App, BoxFuture, GuardedCollection, User, json};
 use portcullis_functions::{
     ActionName, Backend, BackendError, Call, DataAction, Entry, Library, Options, Rights, Runtime,
 };

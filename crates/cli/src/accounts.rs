@@ -4,18 +4,15 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use portcullis::app::App;
 use portcullis::auth::token::StaticJwks;
 use portcullis::auth::{CustomDataConfig, Warning};
 use portcullis::eval::Functions;
-use portcullis::future::BoxFuture;
 use portcullis::login::{
     Accounts, Authenticated, Authenticator, Freshness, FunctionMissing, UserCreation, UserCreationRefused,
     custom_data_config,
 };
 use portcullis::store::Credentials;
-use portcullis::testfile;
-use portcullis::user::User;
+use portcullis::{App, BoxFuture, User, testfile};
 use portcullis_service::{AccountStores, IfMissing, LoginOptions, Service, ServiceError};
 
 use super::application::load_app;

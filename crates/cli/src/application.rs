@@ -1,7 +1,7 @@
 use std::path::Path;
 
-use portcullis::app::{App, LoadOptions};
 use portcullis::text::Severity;
+use portcullis::{App, LoadOptions};
 
 use super::trouble::Trouble;
 

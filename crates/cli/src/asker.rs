@@ -4,9 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use portcullis::app::App;
 use portcullis::login::{DataAge, Freshness};
-use portcullis::user::{CustomData, User, UserType};
+use portcullis::{App, CustomData, User, UserType};
 use portcullis_service::Service;
 
 use super::accounts::{bearer, block_on, read_token, warn};

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use portcullis::app::{App, AppliedRules, FileFinding};
+use portcullis::App;
+use portcullis::app::{AppliedRules, FileFinding};
 use portcullis::auth::CustomDataConfig;
 use portcullis::lint::{Census, CustomDataReads, PathFinding};
 use portcullis::login::custom_data_config;

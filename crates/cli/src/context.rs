@@ -1,9 +1,7 @@
 use bson::{Bson, DateTime};
 use portcullis::eval::{Context, Environment, Request};
-use portcullis::json;
 use portcullis::template::{self, SubstitutionErrorKind, Substitutions};
-use portcullis::testfile;
-use portcullis::user::{User, UserError};
+use portcullis::{User, UserError, json, testfile};
 
 use super::input::{self, Input};
 use super::trouble::Trouble;

@@ -2,7 +2,7 @@ use std::convert::Infallible;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use portcullis::access::Guard;
+use portcullis::Guard;
 use portcullis::guarded::GuardedError;
 use portcullis::store::documents::{DocumentStore, Namespace};
 use portcullis_service::{ChangesPlace, DocumentPlace, IfMissing, ServerUri};

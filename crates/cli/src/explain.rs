@@ -1,7 +1,8 @@
 //! Traces as text and as JSON.
 
 use anstyle::AnsiColor;
-use portcullis::access::{Explanation, RuleTrace};
+use portcullis::Explanation;
+use portcullis::access::RuleTrace;
 use portcullis::eval::{Trace, TraceNode, Truth};
 use portcullis::login::{DataAge, DataSource};
 use portcullis::text::OneLine;

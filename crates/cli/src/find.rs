@@ -1,6 +1,7 @@
 use bson::RawDocumentBuf;
+use portcullis::GuardedCollection;
 use portcullis::access::Query;
-use portcullis::guarded::{FindRequest, GuardedCollection, RedactedCursor};
+use portcullis::guarded::{FindRequest, RedactedCursor};
 use portcullis::json::{self, Node};
 use portcullis::text::Finding;
 use portcullis_service::IfMissing;

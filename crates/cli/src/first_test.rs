@@ -1,6 +1,7 @@
 use std::path::Path;
 
-use portcullis::app::{App, AppError};
+use portcullis::App;
+use portcullis::app::AppError;
 use portcullis::testfile::{TestFile, answers};
 use serde_json::{Map, Value, json};
 

@@ -2,14 +2,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
-use portcullis::access::Guard;
-use portcullis::app::{App, Applicable};
-use portcullis::eval::Context;
+use portcullis::Context;
+use portcullis::app::Applicable;
 use portcullis::login::DataAge;
-use portcullis::policy::{self, Policy, RulesFile};
+use portcullis::policy::{self, RulesFile};
 use portcullis::schema::Schema;
 use portcullis::text::{Finding, closest};
-use portcullis::user::User;
+use portcullis::{App, Guard, Policy, User};
 
 use super::application::load_app;
 use super::asker::{Asker, Asking};

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
-use portcullis::app::{App, ConfigPart, FileFinding};
+use portcullis::App;
+use portcullis::app::{ConfigPart, FileFinding};
 use portcullis::login::custom_data_config;
 use portcullis::text::{Finding, OneLine};
 use portcullis_service::ServerUri;

@@ -2,9 +2,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bson::DateTime;
-use portcullis::app::App;
-use portcullis::clock::{Clock, SystemClock};
 use portcullis::text::OneLine;
+use portcullis::{App, Clock, SystemClock};
 use portcullis_service::Places;
 use portcullis_service::call_log::LogReader;
 use serde_json::Value;

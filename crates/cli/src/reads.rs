@@ -1,10 +1,11 @@
 //! What the commands share that read documents as a user.
 
 use bson::Document;
-use portcullis::access::{Guard, Query};
-use portcullis::guarded::{FindRequest, GuardedCollection};
+use portcullis::access::Query;
+use portcullis::guarded::FindRequest;
 use portcullis::store::documents::{DocumentStore, Namespace};
 use portcullis::text::Finding;
+use portcullis::{Guard, GuardedCollection};
 use portcullis_service::IfMissing;
 
 use super::documents::{DocumentArgs, guarded};

@@ -2,10 +2,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bson::Bson;
-use portcullis::app::App;
-use portcullis::json;
 use portcullis::text::OneLine;
-use portcullis::user::{CustomData, User, UserType};
+use portcullis::{App, CustomData, User, UserType, json};
 use portcullis_functions::{Call, CallError, ConsoleLevel, ConsoleLine, Entry, Returned};
 use portcullis_service::client::{ClientApi, Host, MailSettings, Served};
 use portcullis_service::{Places, Service};

@@ -3,7 +3,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use portcullis::app::{App, Secrets};
+use portcullis::App;
+use portcullis::app::Secrets;
 
 use super::output::note;
 use super::trouble::Trouble;

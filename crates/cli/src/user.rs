@@ -1,7 +1,6 @@
 use bson::Bson;
-use portcullis::clock::{Clock, SystemClock};
-use portcullis::json;
 use portcullis::login::Freshness;
+use portcullis::{Clock, SystemClock, json};
 use serde_json::json;
 
 use super::Answer;

@@ -2,7 +2,8 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use bson::{DateTime, doc};
-use portcullis::access::{Guard, Query};
+use portcullis::Guard;
+use portcullis::access::Query;
 use portcullis::guarded::{VisibleChange, WatchEvent, Watched};
 use portcullis::store::documents::{DocumentStore, Namespace, UpdateDescription, Watch, WatchStart};
 use portcullis::value::DocumentRef;

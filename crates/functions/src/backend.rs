@@ -1,9 +1,8 @@
 use std::sync::Arc;
 
 use bson::{Bson, Document};
-use portcullis::User;
 use portcullis::eval::Request;
-use portcullis::future::BoxFuture;
+use portcullis::{BoxFuture, User};
 use thiserror::Error;
 
 /// Whose rules apply to data access.

@@ -4,7 +4,8 @@
 //! fits: a user's write would fail the validation otherwise.
 
 use bson::{Bson, Document};
-use portcullis::app::{App, ConfigPart};
+use portcullis::App;
+use portcullis::app::ConfigPart;
 use portcullis::json::Node;
 
 /// The most levels of a schema that are followed.

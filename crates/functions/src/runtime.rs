@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bson::{Bson, Document};
-use portcullis::app::{App, Secrets};
-use portcullis::user::UserType;
+use portcullis::app::Secrets;
+use portcullis::{App, UserType};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{timeout, timeout_at};

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use bson::{Bson, Document, doc};
-use portcullis::app::{App, Secrets};
+use portcullis::app::Secrets;
 use portcullis::eval::{Context, Request, Truth, bind};
 use portcullis::predicate::{Scope, lower};
-use portcullis::user::UserType;
-use portcullis::{User, expr};
+use portcullis::{App, User, UserType, expr};
 
 use crate::http::HttpClient;
 use crate::library::{Condition, Entry};

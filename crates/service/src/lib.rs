@@ -2,10 +2,10 @@
 //! and the keys that sign its tokens, opened where and when they are needed. It knows neither HTTP nor a terminal: the command
 //! and servers are faces of it.
 //!
-//! [`Places`] says where everything is kept; [`Service`] puts it together with an [`App`](portcullis::app::App).
+//! [`Places`] says where everything is kept; [`Service`] puts it together with an [`App`](portcullis::App).
 //!
 //! ```no_run
-//! use portcullis::app::App;
+//! use portcullis::App;
 //! use portcullis::login::Freshness;
 //! use portcullis_service::{Places, Service};
 //!

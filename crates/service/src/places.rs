@@ -3,7 +3,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use portcullis::app::App;
+use portcullis::App;
 use portcullis::auth::CustomDataConfig;
 use portcullis::login::{Accounts, custom_data_config};
 use portcullis::store::{AccountEvents, Credentials, CustomDataStore, FileCustomData, Sessions, Triggers, Users};

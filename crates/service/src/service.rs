@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis::app::{App, Secrets};
+use portcullis::app::Secrets;
 use portcullis::auth::token::{JwksSource, TokenIssuer};
 use portcullis::auth::{CustomDataConfig, Selection, Warning};
 use portcullis::login::{
@@ -11,7 +11,7 @@ use portcullis::login::{
 };
 use portcullis::store::CustomDataStore;
 use portcullis::store::documents::{DocumentStore, Namespace};
-use portcullis::user::{CustomData, User};
+use portcullis::{App, CustomData, User};
 
 use crate::documents::DocumentPlace;
 use crate::error::ServiceError;

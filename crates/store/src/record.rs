@@ -3,9 +3,9 @@
 use bson::{Bson, Document, doc};
 use thiserror::Error;
 
+use portcullis::UserType;
 use portcullis::auth::ProviderType;
 use portcullis::store::{Account, AccountState, Identity, Session, shown};
-use portcullis::user::UserType;
 
 /// A stored user or session that does not read back: somebody else wrote it. What it lacks is never made up, as a default
 /// in its place could grant.

@@ -10,7 +10,7 @@
 //! use std::time::Duration;
 //! use bson::{DateTime, doc};
 //! use portcullis::auth::token::{SigningKey, SigningKeys, TokenIssuer, TokenSession};
-//! use portcullis::user::User;
+//! use portcullis::User;
 //!
 //! let key = SigningKey::from_secret(b"an example of thirty-two bytes!!".to_vec()).unwrap();
 //! let issuer = TokenIssuer::new(SigningKeys::new(vec![key]).unwrap(), "employees");

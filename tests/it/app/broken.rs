@@ -3,10 +3,10 @@
 use std::fs;
 
 use expect_test::expect;
-use portcullis::app::{App, ConfigPart};
-use portcullis::eval::Context;
+use portcullis::Context;
+use portcullis::app::ConfigPart;
 use portcullis::text::Style;
-use portcullis::user::User;
+use portcullis::{App, User};
 
 use super::{DEFAULT, ROOT, SOURCE, Tree, found, rules};
 

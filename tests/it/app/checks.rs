@@ -1,9 +1,9 @@
 //! What is reported of an application that loads.
 
 use expect_test::expect;
-use portcullis::eval::Context;
+use portcullis::Context;
+use portcullis::User;
 use portcullis::text::{Severity, Style};
-use portcullis::user::User;
 
 use super::{DEFAULT, ROOT, SOURCE, Tree, checked, fixture, found};
 

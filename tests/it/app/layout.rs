@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use expect_test::expect;
-use portcullis::app::{App, AppError, LoadOptions};
+use portcullis::app::AppError;
+use portcullis::{App, LoadOptions};
 
 use super::{ROOT, SOURCE, Tree, fixture, found, rules};
 

@@ -11,7 +11,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use portcullis::app::{App, ConfigPart, LoadOptions};
+use portcullis::app::ConfigPart;
+use portcullis::{App, LoadOptions};
 
 /// A directory that is removed when the test ends.
 struct Tree(PathBuf);

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::sync::{FLEXIBLE, synced};
-use portcullis::app::{App, Policies};
+use portcullis::App;
+use portcullis::app::Policies;
 
 /// What applies to each namespace of an application, and to one that no file speaks of, is the same whether all rules are
 /// compiled or only those of the namespace.

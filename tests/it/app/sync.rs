@@ -1,8 +1,8 @@
 //! Permissions of device sync, which serve as roles where there are none.
 
 use expect_test::expect;
-use portcullis::eval::Context;
-use portcullis::user::User;
+use portcullis::Context;
+use portcullis::User;
 
 use super::{ROOT, SOURCE, Tree, checked};
 

@@ -2,12 +2,11 @@
 
 use bson::raw::CString;
 use bson::{Bson, Document, RawBson, RawDocumentBuf};
-use portcullis::access::{Buffer, Decision, Guard, Outcome, Visible};
-use portcullis::eval::Context;
-use portcullis::json;
+use portcullis::Context;
+use portcullis::access::{Buffer, Outcome};
 use portcullis::policy::{RulesFile, compile};
-use portcullis::user::User;
 use portcullis::value::{DocumentRef, Prepared};
+use portcullis::{Decision, Guard, User, Visible, json};
 use portcullis_testkit::naive::generate;
 use proptest::prelude::*;
 
@@ -75,7 +74,7 @@ proptest! {
         for (guard, before, after) in guards(&file) {
             let (Ok(raw_before), Ok(raw_after)) =
                 (RawDocumentBuf::try_from(&before), RawDocumentBuf::try_from(&after)) else { continue };
-            let seen = |outcome: &Outcome<portcullis::access::Visible<'_>>| match outcome {
+            let seen = |outcome: &Outcome<portcullis::Visible<'_>>| match outcome {
                 Outcome::Allow(visible) => format!("{:?}", visible.to_document().unwrap()),
                 Outcome::Deny(reason) => format!("{reason:?}"),
             };

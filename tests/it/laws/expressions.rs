@@ -2,10 +2,8 @@
 
 use bson::{Bson, doc};
 use portcullis::eval::{Context, Documents, Errors, Evaluation, Truth, bind, trace};
-use portcullis::expr;
-use portcullis::json;
 use portcullis::predicate::{Scope, lower};
-use portcullis::user::User;
+use portcullis::{User, expr, json};
 use portcullis_testkit::naive::generate;
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};

@@ -1,11 +1,10 @@
 //! What is granted: never more than there is, than another right gives, or than a wider rule gives.
 
 use bson::Bson;
-use portcullis::access::{Guard, Reason};
-use portcullis::json;
 use portcullis::policy::{RulesFile, compile};
 use portcullis::predicate::Scope;
 use portcullis::testfile::GivenDocuments;
+use portcullis::{Guard, Reason, json};
 use portcullis_testkit::naive::generate;
 use proptest::prelude::*;
 use serde_json::json;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bson::raw::CString;
 use bson::{Bson, Document, RawBson, RawDocumentBuf, doc};
-use portcullis::access::Guard;
+use portcullis::Guard;
 use portcullis::eval::{Context, Documents, Errors, Evaluation, Truth, bind};
 use portcullis::expr::{self, Expr};
 use portcullis::policy::{RulesFile, compile};

@@ -8,8 +8,8 @@ use portcullis::auth::token::{
     IssueError, RefreshGrant, StaticJwks, TokenError, TokenIdentity, TokenProvider, TokenSession,
 };
 use portcullis::auth::{ProviderType, VerifiedClaims};
-use portcullis::user::{CustomData, User, UserType};
 use portcullis::value::identical;
+use portcullis::{CustomData, User, UserType};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

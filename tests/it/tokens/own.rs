@@ -10,7 +10,7 @@ use portcullis::auth::token::{
     TokenSession,
 };
 use portcullis::auth::{MAX_CUSTOM_DATA, ProviderType};
-use portcullis::user::{CustomData, User, UserType};
+use portcullis::{CustomData, User, UserType};
 use serde_json::{Value, json};
 
 use portcullis_testkit::keys::{SECRET, issuer, now};

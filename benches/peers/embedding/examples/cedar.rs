@@ -5,8 +5,8 @@ use std::str::FromStr;
 use bson::{Document, doc};
 use cedar_policy::{Authorizer, Decision, Entities, EntityUid, PolicySet, Request, Schema};
 use portcullis::eval::{Context, Documents};
-use portcullis::template::{Inputs, Template};
-use portcullis::user::User;
+use portcullis::template::Inputs;
+use portcullis::{Template, User};
 
 type Failure = Box<dyn std::error::Error>;
 

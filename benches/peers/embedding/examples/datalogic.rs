@@ -4,8 +4,8 @@ use bson::{Document, doc};
 use datalogic_rs::bumpalo::Bump;
 use datalogic_rs::{Engine, Logic};
 use portcullis::eval::{Context, Documents};
-use portcullis::template::{Inputs, Template};
-use portcullis::user::User;
+use portcullis::template::Inputs;
+use portcullis::{Template, User};
 
 /// The rule is constant: nothing of a user is ever written into it.
 const RULE: &str = r#"{"and": [

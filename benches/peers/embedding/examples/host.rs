@@ -1,10 +1,9 @@
 //! An engine of a host's own, of whose rules one step asks Portcullis: may this user make this change?
 
 use bson::{Document, doc};
-use portcullis::access::Guard;
-use portcullis::eval::Context;
+use portcullis::Context;
 use portcullis::policy::{self, RulesFile};
-use portcullis::user::User;
+use portcullis::{Guard, User};
 
 const RULES: &str = r#"{"roles": [{
     "name": "Clerk",

@@ -12,12 +12,10 @@ use std::time::Duration;
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use cpu_time::ThreadTime;
 use plotters::prelude::*;
-use portcullis::access::Guard;
-use portcullis::eval::Context;
-use portcullis::json;
+use portcullis::Context;
 use portcullis::policy::{self, RulesFile};
-use portcullis::user::User;
 use portcullis::value::{DocumentRef, Prepared};
+use portcullis::{Guard, User, json};
 use serde_json::{Value, json};
 
 const ID: &str = "64b7f0c2a1d3e4f5a6b7c8d9";

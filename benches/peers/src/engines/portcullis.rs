@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use bson::{RawDocument, doc};
-use portcullis::access::{Buffer, Decision as Decided, Guard, Visible};
-use portcullis::eval::Context;
-use portcullis::json;
+use portcullis::access::{Buffer, Decision as Decided};
+use portcullis::Context;
 use portcullis::policy::{self, RulesFile};
-use portcullis::user::User;
 use portcullis::value::Prepared;
+use portcullis::{Guard, User, Visible, json};
 
 use super::{Contender, REDACTION, everything};
 use crate::clock::Stopwatch;

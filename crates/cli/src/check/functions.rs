@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use portcullis::app::{App, FileFinding};
+use portcullis::App;
+use portcullis::app::FileFinding;
 use portcullis::text::{Finding, OneLine, Severity, Source, Span};
 use portcullis_functions::{Library, Problem};
 

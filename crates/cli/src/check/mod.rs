@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use portcullis::app::{App, FileFinding, LoadOptions};
+use portcullis::app::FileFinding;
 use portcullis::auth::CustomDataConfig;
 use portcullis::json::Node;
-use portcullis::lint;
 use portcullis::policy::{self, Role};
 use portcullis::schema::Schema;
 use portcullis::text::{Finding, Located, Severity, Source};
+use portcullis::{App, LoadOptions, lint};
 use serde_json::{Value, json};
 
 use crate::Answer;

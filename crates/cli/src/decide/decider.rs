@@ -1,12 +1,12 @@
 //! Decides about documents, one after the other or on all cores.
 
 use bson::Bson;
-use portcullis::access::{Buffer, Guard, Operation, Reason, Visible};
+use portcullis::access::Buffer;
 use portcullis::eval::Truth;
-use portcullis::json;
 use portcullis::login::DataAge;
 use portcullis::text::{OneLine, Source};
 use portcullis::value::DocumentRef;
+use portcullis::{Guard, Operation, Reason, Visible, json};
 use serde_json::json;
 
 use super::answers::Answers;

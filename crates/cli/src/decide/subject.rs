@@ -2,7 +2,7 @@
 
 use bson::{Document, RawDocument};
 use clap::ValueEnum;
-use portcullis::access::Operation;
+use portcullis::Operation;
 use portcullis::update::Operator as UpdateOperator;
 use portcullis::value::DocumentRef;
 

@@ -3,10 +3,9 @@
 use std::borrow::Cow;
 
 use anstyle::AnsiColor;
-use portcullis::access::{Decision, Reason};
-use portcullis::json;
 use portcullis::text::OneLine;
 use portcullis::value::DocumentRef;
+use portcullis::{Decision, Reason, json};
 use serde_json::{Map, Value, json};
 
 use super::subject::Verb;

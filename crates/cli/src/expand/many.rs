@@ -1,10 +1,9 @@
 //! One template for many users: a line of output each, in the order of the input, on all cores.
 
-use portcullis::eval::Context;
-use portcullis::json;
-use portcullis::template::{Failure, Inputs, Missing, Template};
+use portcullis::Context;
+use portcullis::template::{Failure, Inputs};
 use portcullis::text::OneLine;
-use portcullis::user::User;
+use portcullis::{Missing, Template, User, json};
 use serde_json::{Value, json};
 
 use super::Args;

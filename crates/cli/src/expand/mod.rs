@@ -3,11 +3,10 @@ mod many;
 
 use std::path::{Path, PathBuf};
 
-use portcullis::app::App;
-use portcullis::eval::Context;
-use portcullis::json;
-use portcullis::template::{Asked, Escape, Failure, Inputs, Missing, Reason, Template};
+use portcullis::Context;
+use portcullis::template::{Asked, Failure, Inputs, Reason};
 use portcullis::text::{Finding, Severity, Source};
+use portcullis::{App, Escape, Missing, Template, json};
 use serde_json::{Value, json};
 
 use super::Answer;

@@ -1,6 +1,6 @@
 use std::net::SocketAddr;
 
-use portcullis::app::App;
+use portcullis::App;
 use portcullis::text::OneLine;
 use portcullis_service::client::ClientApi;
 

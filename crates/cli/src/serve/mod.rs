@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use portcullis::app::App;
+use portcullis::App;
 use portcullis::auth::ProviderType;
 use portcullis::text::{OneLine, Severity};
 use portcullis_server::{AccessKey, Options, RateLimits, State, Tls, metrics, serve};

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use portcullis::clock::{Clock, SystemClock};
 use portcullis::login::Accounts;
+use portcullis::{Clock, SystemClock};
 
 /// How often users and sessions that have expired are deleted.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);

@@ -2,11 +2,10 @@ mod run;
 
 use bson::DateTime;
 use clap::Subcommand;
-use portcullis::app::App;
-use portcullis::clock::{Clock, SystemClock};
 use portcullis::store::{Switch, TriggerState};
 use portcullis::text::{OneLine, closest};
 use portcullis::trigger::{TriggerDefinition, TriggerEvent};
+use portcullis::{App, Clock, SystemClock};
 use portcullis_service::IfMissing;
 use portcullis_service::triggers::TriggerPlan;
 use serde_json::{Value, json};

@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document, Timestamp, doc};
+use portcullis::User;
 use portcullis::auth::ProviderType;
 use portcullis::text::OneLine;
 use portcullis::trigger::{AuthenticationTrigger, DatabaseTrigger, Source, TriggerDefinition, TriggerEvent};
-use portcullis::user::User;
 use portcullis_functions::{ActionName, Call, DataAction, Entry, Rights};
 use portcullis_service::client::{ClientApi, Host, MailSettings, Served};
 

@@ -1,6 +1,6 @@
 use bson::{Bson, DateTime, Document};
+use portcullis::CustomData;
 use portcullis::store::{Account, AccountState};
-use portcullis::user::CustomData;
 use portcullis_service::IfMissing;
 use serde_json::{Value, json};
 

@@ -2,10 +2,10 @@ use std::collections::BTreeSet;
 use std::io::{BufReader, Read};
 
 use indicatif::ProgressBar;
-use portcullis::clock::{Clock, SystemClock};
 use portcullis::json::{self, Chunk};
 use portcullis::store::{Account, Exported, ImportOutcome, LoginAddition};
 use portcullis::text::{OneLine, Source};
+use portcullis::{Clock, SystemClock};
 use portcullis_service::IfMissing;
 use portcullis_service::client::{Administration, ImportedUser};
 use serde_json::{Value, json};

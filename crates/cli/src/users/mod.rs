@@ -4,10 +4,10 @@ mod import;
 mod password;
 
 use clap::Subcommand;
-use portcullis::clock::{Clock, SystemClock};
 use portcullis::login::LoginError;
 use portcullis::store::Account;
 use portcullis::text::OneLine;
+use portcullis::{Clock, SystemClock};
 use portcullis_service::IfMissing;
 use serde_json::{Value, json};
 

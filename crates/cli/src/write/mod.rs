@@ -5,7 +5,8 @@ pub(super) mod insert;
 pub(super) mod update;
 pub(super) mod writes;
 
-use portcullis::guarded::{GuardedCollection, GuardedError, Write, Written, parse_writes};
+use portcullis::GuardedCollection;
+use portcullis::guarded::{GuardedError, Write, Written, parse_writes};
 use portcullis::json::{self, Kind, Member, Node};
 use portcullis::text::Span;
 use portcullis_service::IfMissing;

@@ -3,8 +3,7 @@
 use std::rc::Rc;
 
 use bson::{Bson, Document, doc};
-use portcullis::User;
-use portcullis::user::{CustomData, UserType};
+use portcullis::{CustomData, User, UserType};
 use rquickjs::{Array, Ctx, Exception, Function, IntoJs, Object, Result, Value};
 
 use super::bridge::{Bridge, record};

@@ -5,12 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
-use portcullis::eval::Context;
-use portcullis::future::BoxFuture;
-use portcullis::guarded::{FindRequest, GuardedCollection, GuardedError, Pipeline, Written, parse_writes};
+use portcullis::Context;
+use portcullis::guarded::{FindRequest, GuardedError, Pipeline, Written, parse_writes};
 use portcullis::json::{Node, parse};
 use portcullis::store::documents::Namespace;
-use portcullis::{App, User};
+use portcullis::{App, BoxFuture, GuardedCollection, User};
 use portcullis_functions::{ActionName, Backend, BackendError, DataAction, Rights};
 use portcullis_store::EmbeddedDocuments;
 use tokio::sync::Notify;

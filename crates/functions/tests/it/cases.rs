@@ -3,9 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use portcullis::User;
 use portcullis::eval::Request;
-use portcullis::user::CustomData;
+use portcullis::{CustomData, User};
 use portcullis_functions::{Call, CallError, Entry, HttpRequest};
 use serde_json::{Value, json};
 

@@ -3,9 +3,8 @@
 use std::sync::{Arc, OnceLock, Weak};
 
 use bson::{Bson, doc};
-use portcullis::User;
-use portcullis::app::{App, Secrets};
-use portcullis::future::BoxFuture;
+use portcullis::app::Secrets;
+use portcullis::{App, BoxFuture, User};
 use portcullis_functions::{Backend, BackendError, Call, DataAction, Entry, Library, Options, Rights, Runtime};
 use serde_json::json;
 

@@ -1,9 +1,8 @@
 use std::time::Duration;
 
 use bson::{Bson, DateTime, Document};
-use portcullis::app::App;
-use portcullis::json;
 use portcullis::text::excerpt;
+use portcullis::{App, json};
 use portcullis_functions::{Call, CallError, ConsoleLevel, Entry, Returned};
 use serde_json::{Map, Value, json};
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bson::oid::ObjectId;
 use bson::{DateTime, doc};
-use portcullis::app::App;
+use portcullis::App;
 use portcullis::auth::ProviderType;
 use portcullis::login::{Accounts, LoginError};
 use portcullis::store::{Account, ApiKey, Credentials, Identity, ImportOutcome, LoginAddition, PasswordLogin};

@@ -1,9 +1,9 @@
 //! Calls of clients to functions and to actions of data sources.
 
 use bson::Bson;
+use portcullis::User;
 use portcullis::eval::Request;
 use portcullis::json::{self, Kind, Node};
-use portcullis::user::User;
 use portcullis_functions::{Call, Entry};
 
 use super::{ClientApi, ClientError};

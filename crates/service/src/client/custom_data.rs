@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use bson::oid::ObjectId;
 use bson::{Bson, Document, doc};
+use portcullis::BoxFuture;
 use portcullis::auth::{CustomDataConfig, Selection};
-use portcullis::future::BoxFuture;
 use portcullis::store::documents::{DocumentStore, Find, Namespace};
 use portcullis::store::{CustomDataStore, LookUpError, MAX_DOCUMENTS, StoreError};
 use portcullis::value::DocumentRef;

@@ -4,14 +4,13 @@ use std::time::{Duration, Instant};
 
 use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc};
-use portcullis::access::{Decision, Guard, Reason};
-use portcullis::guarded::{FindRequest, GuardedCollection};
+use portcullis::guarded::FindRequest;
 use portcullis::json::{self, Node};
 use portcullis::login::LoginError;
 use portcullis::store::documents::{DocumentsError, Find, Namespace};
 use portcullis::update::{Moment, Update};
-use portcullis::user::User;
 use portcullis::value::DocumentRef;
+use portcullis::{Decision, Guard, GuardedCollection, Reason, User};
 
 use super::{ClientApi, ClientError, ErrorCode};
 use crate::data::{Asker, log_unreadable, told};

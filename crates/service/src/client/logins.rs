@@ -1,9 +1,9 @@
 use bson::{Document, doc};
+use portcullis::User;
 use portcullis::auth::ProviderType;
 use portcullis::json::Node;
 use portcullis::login::Login;
 use portcullis::store::{ApiKey, Identity, PasswordLogin};
-use portcullis::user::User;
 
 use super::passwords::is_length;
 use super::random::{is_id, is_of};

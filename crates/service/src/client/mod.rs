@@ -26,12 +26,11 @@ mod watch;
 
 use std::sync::Arc;
 
-use portcullis::app::App;
 use portcullis::auth::{Selection, Warning};
 use portcullis::login::{Authenticator, Freshness};
 use portcullis::store::documents::{Find, Namespace, Watch};
 use portcullis::store::{Credentials, CustomDataStore};
-use portcullis::user::{CustomData, User};
+use portcullis::{App, CustomData, User};
 
 use crate::data::Data;
 use crate::error::ServiceError;

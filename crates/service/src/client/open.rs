@@ -3,7 +3,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use portcullis::app::{App, Secrets};
+use portcullis::App;
+use portcullis::app::Secrets;
 use portcullis::auth::token::{SigningKeys, TokenIssuer};
 use portcullis::login::{Authenticator, Freshness, UserAssembler, custom_data_config, token_provider};
 use portcullis::store::documents::{ChangeFeed, Namespace, Watch};

@@ -1,5 +1,5 @@
+use portcullis::User;
 use portcullis::store::Identity;
-use portcullis::user::User;
 use serde_json::{Map, Value, json};
 
 use super::random::id_of;

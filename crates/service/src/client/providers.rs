@@ -1,4 +1,4 @@
-use portcullis::app::App;
+use portcullis::App;
 use portcullis::auth::{Provider, ProviderType};
 use portcullis::json::Node;
 

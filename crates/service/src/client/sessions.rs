@@ -1,9 +1,8 @@
 use portcullis::auth::ProviderType;
 use portcullis::auth::token::{AccessToken, RefreshToken};
-use portcullis::json;
 use portcullis::login::{Accounts, LoginError};
 use portcullis::store::{Credentials, Identity};
-use portcullis::user::User;
+use portcullis::{User, json};
 
 use super::error::TokenKind;
 use super::{ClientApi, ClientError};

@@ -4,8 +4,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bson::{Bson, DateTime, Document, doc};
+use portcullis::BoxFuture;
 use portcullis::auth::{MetadataPath, MetadataPathError, ProviderType, VerifiedClaims};
-use portcullis::future::BoxFuture;
 use portcullis::login::{Accounts, LoginError, Takeover};
 use portcullis::store::{Account, Credentials, Identity, PasswordLogin};
 use portcullis::text::OneLine;

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use bson::{Bson, Document, doc};
 use portcullis::access::Query;
 use portcullis::auth::token::AccessToken;
-use portcullis::guarded::{ChangeEvent, GuardedCollection, VisibleChange, WatchEvent};
+use portcullis::guarded::{ChangeEvent, VisibleChange, WatchEvent};
 use portcullis::json::{self, Kind, Member, Node};
 use portcullis::mongo_query::Filter;
 use portcullis::store::documents::{Namespace, UpdateDescription, WatchStart};
 use portcullis::text::Span;
-use portcullis::user::User;
 use portcullis::value::DocumentRef;
+use portcullis::{GuardedCollection, User};
 use tokio::sync::{mpsc, oneshot};
 
 use super::position_names::PositionNames;

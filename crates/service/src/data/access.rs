@@ -2,13 +2,13 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 use bson::Bson;
-use portcullis::access::{Guard, Unreadable};
-use portcullis::app::{App, Collection, Secrets};
+use portcullis::access::Unreadable;
+use portcullis::app::{Collection, Secrets};
 use portcullis::eval::{Context, FunctionError, MAX_CALLS, PendingCall, Request};
-use portcullis::guarded::{GuardedCollection, GuardedError, LimitExceeded, Limits};
+use portcullis::guarded::{GuardedError, LimitExceeded, Limits};
 use portcullis::json::Node;
 use portcullis::store::documents::{DocumentStore, Namespace};
-use portcullis::user::User;
+use portcullis::{App, Guard, GuardedCollection, User};
 
 use super::action::Action;
 use super::awaiting::Awaiting;

@@ -3,8 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 
 use bson::{Bson, Document, RawDocumentBuf};
+use portcullis::BoxFuture;
 use portcullis::eval::{Context, PendingCall};
-use portcullis::future::BoxFuture;
 use portcullis::store::documents::{
     Change, Cursor, DocumentStore, DocumentsError, Find, Namespace, Redaction, SingleWrite, SingleWritten, Transaction,
     Updated,

@@ -8,10 +8,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bson::{Bson, Document, bson, doc};
-use portcullis::app::{App, Secrets};
+use portcullis::app::Secrets;
 use portcullis::eval::{FunctionError, PendingCall};
-use portcullis::future::BoxFuture;
-use portcullis::user::User;
+use portcullis::{App, BoxFuture, User};
 use portcullis_store::EmbeddedDocuments;
 use serde_json::{Value, json};
 

@@ -1,9 +1,9 @@
 //! Actions through the rules of a collection.
 
 use bson::{Bson, Document, doc};
+use portcullis::GuardedCollection;
 use portcullis::guarded::{
-    FindRequest, GuardedCollection, GuardedError, LimitExceeded, MAX_WRITES, Pipeline, RedactedCursor, Written,
-    parse_writes,
+    FindRequest, GuardedError, LimitExceeded, MAX_WRITES, Pipeline, RedactedCursor, Written, parse_writes,
 };
 use portcullis::json::{Kind, Node};
 

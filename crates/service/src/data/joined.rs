@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bson::{Bson, Document, RawDocumentBuf};
-use portcullis::future::BoxFuture;
+use portcullis::BoxFuture;
 use portcullis::store::documents::{
     Change, Cursor, DocumentStore, DocumentsError, Find, Namespace, Redaction, Transaction, Updated,
 };

@@ -2,7 +2,7 @@
 //! before and after them.
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
-use portcullis::future::BoxFuture;
+use portcullis::BoxFuture;
 use portcullis::mongo_query::{Filter, check_variable_name};
 use portcullis::store::documents::{Cursor, DocumentStore, DocumentsError, MAX_FOUND_BYTES, Namespace};
 use portcullis::value::DocumentRef;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bson::Bson;
+use portcullis::BoxFuture;
 use portcullis::eval::{FunctionError, Functions, PendingCall};
-use portcullis::future::BoxFuture;
 
 use super::access::Asker;
 
@@ -39,8 +39,8 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use bson::{bson, doc};
-    use portcullis::app::{App, Secrets};
-    use portcullis::user::User;
+    use portcullis::app::Secrets;
+    use portcullis::{App, User};
     use portcullis_store::EmbeddedDocuments;
 
     use super::*;

@@ -1,12 +1,11 @@
 //! Actions without rules and without validation, as the application itself.
 
 use bson::{Bson, Document};
-use portcullis::access::Guard;
-use portcullis::eval::Context;
-use portcullis::guarded::{GuardedCollection, Limits};
+use portcullis::Context;
+use portcullis::guarded::Limits;
 use portcullis::json::Node;
 use portcullis::store::documents::{DocumentStore, DocumentsError};
-use portcullis::user::User;
+use portcullis::{Guard, GuardedCollection, User};
 
 use super::access::{Data, Target, refused};
 use super::action::Action;

@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use bson::Bson;
-use portcullis::clock::{Clock, SystemClock};
-use portcullis::future::BoxFuture;
 use portcullis::login::{LoginError, UserAssembler};
-use portcullis::user::User;
+use portcullis::{BoxFuture, Clock, SystemClock, User};
 use portcullis_functions::{ActionName, Backend, BackendError, DataAction, Rights};
 
 use crate::client::{ClientError, ErrorClass, ErrorCode};

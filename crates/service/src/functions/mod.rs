@@ -10,8 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bson::Bson;
-use portcullis::app::App;
-use portcullis::user::User;
+use portcullis::{App, User};
 use portcullis_functions::{Backend, Call, CallError, Entry, Library, Options, Returned, Runtime};
 
 use self::backend::Reach;

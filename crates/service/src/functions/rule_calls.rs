@@ -1,8 +1,8 @@
 //! `%function`: functions that rules call.
 
 use bson::Bson;
+use portcullis::BoxFuture;
 use portcullis::eval::{FunctionError, PendingCall};
-use portcullis::future::BoxFuture;
 use portcullis_functions::{Call, CallError, Entry};
 
 use super::Functions;

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bson::{Bson, Document, doc};
-use portcullis::app::{App, Secrets};
-use portcullis::user::User;
+use portcullis::app::Secrets;
+use portcullis::{App, User};
 use portcullis_functions::{ActionName, BackendError, DataAction, Options, Rights};
 use portcullis_store::EmbeddedDocuments;
 

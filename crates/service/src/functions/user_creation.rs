@@ -1,9 +1,8 @@
 use std::sync::Arc;
 
 use bson::{Bson, Document};
-use portcullis::future::BoxFuture;
 use portcullis::login::{UserCreation, UserCreationRefused};
-use portcullis::user::User;
+use portcullis::{BoxFuture, User};
 use portcullis_functions::Entry;
 
 use super::Functions;

@@ -1,5 +1,5 @@
 use bson::Bson;
-use portcullis::future::BoxFuture;
+use portcullis::BoxFuture;
 use portcullis_functions::Entry;
 
 use super::TriggerFunctions;

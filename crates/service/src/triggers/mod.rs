@@ -20,11 +20,10 @@ mod window;
 use std::sync::Arc;
 
 use bson::Bson;
-use portcullis::app::App;
-use portcullis::future::BoxFuture;
 use portcullis::login::Announcer;
 use portcullis::store::AccountEvents;
 use portcullis::trigger::TriggerEvent;
+use portcullis::{App, BoxFuture};
 
 pub use options::RunnerOptions;
 pub use plan::{Planned, TriggerPlan};

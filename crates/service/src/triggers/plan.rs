@@ -1,4 +1,4 @@
-use portcullis::app::App;
+use portcullis::App;
 use portcullis::text::OneLine;
 use portcullis::trigger::{Source, TriggerDefinition, TriggerEvent};
 use portcullis_functions::Library;

@@ -1,10 +1,9 @@
 use std::sync::Arc;
 
 use bson::oid::ObjectId;
-use portcullis::app::App;
-use portcullis::clock::{Clock, SystemClock};
 use portcullis::store::documents::ChangeFeed;
 use portcullis::store::{AccountEvents, Triggers};
+use portcullis::{App, Clock, SystemClock};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use bson::Bson;
-use portcullis::clock::Clock;
+use portcullis::Clock;
 use portcullis::text::{OneLine, excerpt};
 use portcullis::trigger::TriggerDefinition;
 use tokio::time::{Instant, timeout};

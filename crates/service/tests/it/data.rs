@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bson::{Bson, Document, bson, doc};
-use portcullis::user::User;
+use portcullis::User;
 use portcullis_functions::{ActionName, Backend, BackendError, DataAction, Rights};
 
 /// The data source of the application `guild`, as functions reach it.

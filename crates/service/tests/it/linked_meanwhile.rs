@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bson::{DateTime, Document, doc};
+use portcullis::BoxFuture;
 use portcullis::auth::ProviderType;
-use portcullis::future::BoxFuture;
 use portcullis::login::Accounts;
 use portcullis::store::{
     Account, AccountState, Identity, ImportOutcome, PasswordLogin, Removed, StoreError, Users, UsersError,

@@ -21,7 +21,8 @@ mod triggers;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use portcullis::app::{App, Secrets};
+use portcullis::App;
+use portcullis::app::Secrets;
 use portcullis_service::Places;
 use portcullis_service::client::{ClientApi, Host, MailSettings, Served, StorePlace};
 use stories::Place;

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis::json;
-use portcullis::user::User;
+use portcullis::{User, json};
 use portcullis_functions::{Call, Entry};
 use portcullis_service::client::StreamItem;
 use tokio::sync::mpsc;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use portcullis::app::{App, Secrets};
-use portcullis::json;
+use portcullis::app::Secrets;
+use portcullis::{App, json};
 use portcullis_service::Places;
 use portcullis_service::client::{ClientApi, ClientError, Host, Incoming, MailSettings, Served, StorePlace};
 use portcullis_testkit::mongodb::World;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis::app::{App, Secrets};
+use portcullis::App;
+use portcullis::app::Secrets;
 use portcullis::json::{self, Node};
 use portcullis_service::client::{ClientApi, ClientError, ErrorClass, Host, MailSettings, Served};
 use portcullis_testkit::keys::SECRET;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bson::{Bson, Document, bson, doc};
-use portcullis::app::{App, Secrets};
-use portcullis::user::User;
+use portcullis::app::Secrets;
+use portcullis::{App, User};
 use portcullis_functions::{ActionName, Backend, BackendError, DataAction, Rights};
 use portcullis_service::Places;
 use portcullis_service::client::{ClientApi, Host, MailSettings, Served, StorePlace};

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use portcullis::user::UserType;
+use portcullis::UserType;
 use serde_json::{Value, json};
 
 use super::{CodeName as _, PASSWORD, Place, credentials, log_in_by, log_in_by_key, register, told, users};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bson::{DateTime, doc};
 use portcullis::auth::ProviderType;
-use portcullis::clock::{Clock, SystemClock};
 use portcullis::store::{Account, AccountState, Identity};
+use portcullis::{Clock, SystemClock};
 
 use super::{CodeName as _, PASSWORD, Place, credentials, log_in_by, log_in_by_key, register, told, users};
 

@@ -15,7 +15,8 @@ use std::sync::Arc;
 
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
-use portcullis::app::{App, Secrets};
+use portcullis::App;
+use portcullis::app::Secrets;
 use portcullis::auth::ProviderType;
 use portcullis::json::{self, Node};
 use portcullis::store::{Account, AccountState, Identity};

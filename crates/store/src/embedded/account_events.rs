@@ -5,8 +5,8 @@ use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 use super::database::{Embedded, Failure, SESSIONS, decode};
 use super::users::Tables;
 use crate::trigger_records::{event_from_record, event_to_record};
+use portcullis::BoxFuture;
 use portcullis::auth::ProviderType;
-use portcullis::future::BoxFuture;
 use portcullis::store::{
     Account, AccountEvent, AccountEvents, AccountState, Identity, Removed, StoreError, Telling, UsersError,
     WaitingEvent,

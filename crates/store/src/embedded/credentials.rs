@@ -2,7 +2,7 @@ use redb::{MultimapTableDefinition, ReadableMultimapTable, ReadableTable, TableD
 
 use super::database::{Embedded, Failure, Key, decode};
 use crate::record::Record;
-use portcullis::future::BoxFuture;
+use portcullis::BoxFuture;
 use portcullis::store::{
     ApiKey, Credentials, KeyAddition, LoginAddition, OneTimeToken, PasswordLogin, StoreError, TokenPurpose,
 };

@@ -3,7 +3,7 @@ use bson::DateTime;
 use redb::{ReadableMultimapTable, ReadableTable, WriteTransaction};
 
 use super::database::{Embedded, Failure, Key, SESSIONS, SESSIONS_OF_USER, decode};
-use portcullis::future::BoxFuture;
+use portcullis::BoxFuture;
 use portcullis::store::{Session, Sessions, StoreError};
 
 /// Forgets a session; whether there was one.

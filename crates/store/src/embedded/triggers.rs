@@ -6,7 +6,7 @@ use redb::{ReadableTable, Table, WriteTransaction};
 use super::database::{Embedded, Failure, Key, TRIGGERS, decode};
 use crate::record::Record;
 use crate::trigger_records::TriggerRecord;
-use portcullis::future::BoxFuture;
+use portcullis::BoxFuture;
 use portcullis::store::{Lease, Progress, StoreError, Switch, TriggerState, Triggers};
 
 type States<'t> = Table<'t, Key<'static>, &'static [u8]>;

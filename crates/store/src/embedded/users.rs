@@ -6,8 +6,8 @@ use bson::oid::ObjectId;
 use redb::{ReadableTable, Table, WriteTransaction};
 
 use super::database::{Embedded, Failure, IDENTITIES, Key, USERS, decode};
+use portcullis::BoxFuture;
 use portcullis::auth::ProviderType;
-use portcullis::future::BoxFuture;
 use portcullis::store::shown;
 use portcullis::store::{Account, AccountState, Identity, ImportOutcome, Removed, StoreError, Users, UsersError};
 

@@ -7,8 +7,8 @@ use tokio::sync::Mutex;
 use super::cache::{Cache, Known};
 use super::fetch::Fetch;
 use super::{HttpsJwksError, HttpsJwksOptions};
+use portcullis::BoxFuture;
 use portcullis::auth::token::{JwksError, JwksSource, RsaKey};
-use portcullis::future::BoxFuture;
 
 /// The keys of a third party at an HTTPS address.
 pub struct HttpsJwks {

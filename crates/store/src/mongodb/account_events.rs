@@ -15,8 +15,8 @@ use super::users::{ATTEMPTS, contended, pause_before};
 use super::{MongoSessions, MongoUsers};
 use crate::record::{RecordError, id_of, key};
 use crate::trigger_records::{event_from_record, event_to_record};
+use portcullis::BoxFuture;
 use portcullis::auth::ProviderType;
-use portcullis::future::BoxFuture;
 use portcullis::store::{
     Account, AccountEvent, AccountEvents, AccountState, Identity, Removed, StoreError, Telling, UsersError,
     WaitingEvent, shown,

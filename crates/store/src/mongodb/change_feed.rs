@@ -9,7 +9,7 @@ use super::custom_data::simple_collation;
 use super::deadline::{PATIENCE, patiently, within};
 use super::documents::{MongoDocuments, failed};
 use super::failure::Failure;
-use portcullis::future::BoxFuture;
+use portcullis::BoxFuture;
 use portcullis::store::documents::{ChangeEvents, ChangeFeed, DocumentsError, FeedRequest, FeedScope};
 use portcullis::value::DocumentRef;
 

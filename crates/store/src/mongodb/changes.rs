@@ -12,7 +12,7 @@ use super::custom_data::simple_collation;
 use super::deadline::{PATIENCE, patiently, within};
 use super::documents::{MongoDocuments, failed};
 use super::failure::Failure;
-use portcullis::future::BoxFuture;
+use portcullis::BoxFuture;
 use portcullis::store::documents::{
     ChangeOperation, DocumentsError, Event, Events, Namespace, StoredChange, UpdateDescription, Watch, WatchScope,
     WatchStart,

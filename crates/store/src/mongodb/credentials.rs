@@ -9,7 +9,7 @@ use super::import::{BATCH, insert_all};
 use super::managed_collection::{ManagedCollection, index, unique_index, unique_index_of_those_with};
 use super::users::{ATTEMPTS, pause_before};
 use crate::record::{Record, key};
-use portcullis::future::BoxFuture;
+use portcullis::BoxFuture;
 use portcullis::store::{
     ApiKey, Credentials, KeyAddition, LoginAddition, OneTimeToken, PasswordLogin, StoreError, TokenPurpose,
 };

@@ -13,7 +13,7 @@ use super::deadline::{READ_PATIENCE, READ_TIME, patiently, within};
 use super::failure::Failure;
 use super::single::write_single;
 use super::transaction::MongoTransaction;
-use portcullis::future::BoxFuture;
+use portcullis::BoxFuture;
 use portcullis::store::StoreError;
 use portcullis::store::documents::{
     Cursor, DocumentStore, DocumentsError, Find, Namespace, SingleWrite, SingleWritten, Transaction,

@@ -5,7 +5,7 @@ use bson::{DateTime, Document, RawDocument, doc};
 use super::deadline::{SERVER_TIME, patiently};
 use super::failure::Failure;
 use super::managed_collection::{ManagedCollection, index};
-use portcullis::future::BoxFuture;
+use portcullis::BoxFuture;
 use portcullis::store::{Session, Sessions, StoreError};
 use portcullis::value::DocumentRef;
 

@@ -13,7 +13,7 @@ use super::custom_data::simple_collation;
 use super::deadline::{PATIENCE, READ_PATIENCE, SERVER_TIME, patiently, within};
 use super::documents::{failed, find_options};
 use super::failure::Failure;
-use portcullis::future::BoxFuture;
+use portcullis::BoxFuture;
 use portcullis::store::documents::{Change, DocumentsError, Find, MAX_FOUND_BYTES, Namespace, Transaction, Updated};
 
 /// How long a majority may take to acknowledge a commit.

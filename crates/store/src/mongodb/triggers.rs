@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::managed_collection::ManagedCollection;
 use crate::record::{Record, key};
 use crate::trigger_records::TriggerRecord;
-use portcullis::future::BoxFuture;
+use portcullis::BoxFuture;
 use portcullis::store::{Lease, Position, Progress, StoreError, Switch, TriggerState, Triggers};
 use portcullis::value::DocumentRef;
 

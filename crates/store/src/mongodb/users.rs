@@ -13,10 +13,9 @@ use super::managed_collection::{ManagedCollection, unique_index};
 use super::stored_users::{StoredUsers, UNCLAIMED, element};
 use crate::record::key;
 use portcullis::auth::ProviderType;
-use portcullis::future::BoxFuture;
 use portcullis::store::shown;
 use portcullis::store::{Account, AccountState, Identity, ImportOutcome, Removed, StoreError, Users, UsersError};
-use portcullis::user::UserType;
+use portcullis::{BoxFuture, UserType};
 
 /// The users of one application, in the collection `users` of a database of ours that other applications may share.
 ///

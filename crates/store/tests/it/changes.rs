@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bson::{Bson, DateTime, Document, doc};
-use portcullis::clock::Clock;
+use portcullis::Clock;
 use portcullis::store::documents::{
     Change, DocumentStore, DocumentsError, Event, Namespace, StoredChange, Watch, WatchScope, WatchStart,
 };

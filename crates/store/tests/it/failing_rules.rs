@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use bson::{Bson, Document, RawDocumentBuf, bson, doc};
 use expect_test::expect;
-use portcullis::access::{Guard, Query};
+use portcullis::access::Query;
 use portcullis::eval::{Closures, Context};
-use portcullis::guarded::{FindRequest, GuardedCollection, Pipeline, WatchEvent, parse_writes};
+use portcullis::guarded::{FindRequest, Pipeline, WatchEvent, parse_writes};
 use portcullis::json::{self, Node};
 use portcullis::policy::{self, RulesFile};
 use portcullis::store::documents::{DocumentStore, Namespace, WatchScope, WatchStart};
-use portcullis::user::User;
+use portcullis::{Guard, GuardedCollection, User};
 use portcullis_store::EmbeddedDocuments;
 
 use crate::changes::position;

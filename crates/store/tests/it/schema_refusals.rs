@@ -1,14 +1,12 @@
 //! Updates that the schema refuses.
 
 use bson::{Document, doc};
-use portcullis::access::Guard;
-use portcullis::eval::Context;
-use portcullis::guarded::{GuardedCollection, GuardedError, parse_writes};
-use portcullis::json;
+use portcullis::Context;
+use portcullis::guarded::{GuardedError, parse_writes};
 use portcullis::policy::{self, RulesFile};
 use portcullis::schema::Schema;
 use portcullis::store::documents::{DocumentStore, Namespace};
-use portcullis::user::User;
+use portcullis::{Guard, GuardedCollection, User, json};
 use portcullis_store::EmbeddedDocuments;
 
 /// What is said to a user of such rules who writes what the schema refuses: whether it was the schema alone.

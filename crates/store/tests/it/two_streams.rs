@@ -1,13 +1,12 @@
 //! The law of two worlds for streams of changes: of two stores that differ only in what a user may not read, he is told the same.
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
-use portcullis::access::{Guard, Query};
-use portcullis::eval::Context;
-use portcullis::guarded::{GuardedCollection, VisibleChange, WatchEvent};
-use portcullis::json;
+use portcullis::Context;
+use portcullis::access::Query;
+use portcullis::guarded::{VisibleChange, WatchEvent};
 use portcullis::policy::{self, RulesFile};
 use portcullis::store::documents::{Change, DocumentStore, Namespace, Transaction, WatchScope, WatchStart};
-use portcullis::user::User;
+use portcullis::{Guard, GuardedCollection, User, json};
 use portcullis_store::EmbeddedDocuments;
 
 use crate::changes::position;

@@ -1,7 +1,7 @@
 //! The law of two worlds on the embedded store.
 
 use bson::Document;
-use portcullis::future::BoxFuture;
+use portcullis::BoxFuture;
 use portcullis::store::documents::{DocumentStore, Find, Namespace};
 use portcullis_store::EmbeddedDocuments;
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use bson::{Bson, DateTime, Document, doc};
 use mongodb::options::Collation;
+use portcullis::UserType;
 use portcullis::auth::ProviderType;
 use portcullis::login::Accounts;
 use portcullis::store::{Account, AccountState, Identity, Session, Sessions, Users};
-use portcullis::user::UserType;
 use portcullis_store::mongodb::{MongoSessions, MongoUsers};
 
 use portcullis_testkit::mongodb::World;

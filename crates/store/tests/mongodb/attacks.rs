@@ -2,12 +2,12 @@
 
 use bson::Document;
 use mongodb::IndexModel;
-use portcullis::access::Guard;
-use portcullis::eval::Context;
-use portcullis::guarded::{FindRequest, GuardedCollection, GuardedError, Pipeline, RedactedCursor};
+use portcullis::Context;
+use portcullis::guarded::{FindRequest, GuardedError, Pipeline, RedactedCursor};
 use portcullis::json::{self, Node};
 use portcullis::policy::{self, RulesFile};
 use portcullis::store::documents::Namespace;
+use portcullis::{Guard, GuardedCollection};
 use portcullis_store::mongodb::MongoDocuments;
 use serde_json::Value as Json;
 

@@ -5,11 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use mongodb::Collection;
-use portcullis::access::{Guard, Query};
-use portcullis::eval::Context;
-use portcullis::guarded::{GuardedCollection, GuardedError, VisibleChange, WatchEvent, Watched};
+use portcullis::Context;
+use portcullis::access::Query;
+use portcullis::guarded::{GuardedError, VisibleChange, WatchEvent, Watched};
 use portcullis::store::documents::{Namespace, UpdateDescription, Watch, WatchScope, WatchStart};
-use portcullis::user::User;
+use portcullis::{Guard, GuardedCollection, User};
 use portcullis_store::mongodb::{ImagesKept, MongoDocuments};
 use serde_json::{Value as Json, json};
 

@@ -6,14 +6,12 @@ use std::time::Duration;
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use mongodb::Database;
-use portcullis::access::Guard;
-use portcullis::eval::Context;
-use portcullis::guarded::{FindRequest, GuardedCollection, GuardedError, LimitExceeded, Limits, Pipeline};
+use portcullis::Context;
+use portcullis::guarded::{FindRequest, GuardedError, LimitExceeded, Limits, Pipeline};
 use portcullis::policy::{self, RulesFile};
 use portcullis::store::documents::Namespace;
-use portcullis::testfile;
-use portcullis::user::User;
 use portcullis::value::{ValueRef, sort_order};
+use portcullis::{Guard, GuardedCollection, User, testfile};
 use portcullis_store::mongodb::MongoDocuments;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bson::doc;
-use portcullis::guarded::{FindRequest, GuardedCollection, GuardedError};
-use portcullis::json;
+use portcullis::guarded::{FindRequest, GuardedError};
 use portcullis::store::documents::{DocumentStore, DocumentsError, Find, Namespace};
+use portcullis::{GuardedCollection, json};
 use portcullis_store::mongodb::MongoDocuments;
 use tokio::runtime::Runtime;
 

@@ -8,10 +8,9 @@ use jsonwebtoken::{EncodingKey, Header};
 use mongodb::{Client, Collection};
 use portcullis::auth::Selection;
 use portcullis::auth::token::{SigningKey, SigningKeys, TokenIssuer, TokenProvider};
-use portcullis::future::BoxFuture;
 use portcullis::login::{Accounts, Authenticator, Freshness, Login, LoginError};
 use portcullis::store::{CustomDataStore, LookUpError};
-use portcullis::user::{CustomData, User};
+use portcullis::{BoxFuture, CustomData, User};
 use portcullis_store::mongodb::{CustomDataWatcher, MongoCustomData, MongoSessions, MongoUsers};
 use serde_json::json;
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use bson::{Document, doc};
 use mongodb::Client;
-use portcullis::guarded::{GuardedCollection, GuardedError};
+use portcullis::GuardedCollection;
+use portcullis::guarded::GuardedError;
 use portcullis::store::documents::{DocumentsError, Namespace};
 use portcullis_store::mongodb::MongoDocuments;
 use serde_json::{Value as Json, json};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bson::{Document, doc};
 use mongodb::options::IndexOptions;
 use mongodb::{Client, IndexModel};
-use portcullis::guarded::GuardedCollection;
+use portcullis::GuardedCollection;
 use portcullis::store::documents::Namespace;
 use portcullis_store::mongodb::MongoDocuments;
 use serde_json::{Value as Json, json};

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bson::{Bson, Document, RawDocumentBuf};
-use portcullis::future::BoxFuture;
+use portcullis::BoxFuture;
 use portcullis::store::documents::{
     Change, Cursor, DocumentStore, DocumentsError, Find, Namespace, Transaction, Updated,
 };

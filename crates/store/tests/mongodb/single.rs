@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bson::{Document, doc};
 use mongodb::Client;
-use portcullis::guarded::{GuardedCollection, GuardedError};
+use portcullis::GuardedCollection;
+use portcullis::guarded::GuardedError;
 use portcullis::store::documents::Namespace;
 use portcullis_store::mongodb::MongoDocuments;
 use serde_json::{Value as Json, json};

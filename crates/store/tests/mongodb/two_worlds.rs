@@ -4,7 +4,7 @@ use bson::{Document, doc};
 use futures_util::TryStreamExt;
 use mongodb::options::IndexOptions;
 use mongodb::{Collection, IndexModel};
-use portcullis::future::BoxFuture;
+use portcullis::BoxFuture;
 use portcullis::store::documents::{DocumentStore, Namespace};
 use portcullis_store::mongodb::MongoDocuments;
 use std::time::Duration;

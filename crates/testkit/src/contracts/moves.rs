@@ -2,13 +2,11 @@
 //! another, note the move in a third, and forget an old one.
 
 use bson::{Document, doc};
-use portcullis::access::Guard;
-use portcullis::eval::Context;
-use portcullis::guarded::{GuardedCollection, GuardedError, Write, Written, parse_writes};
-use portcullis::json;
+use portcullis::Context;
+use portcullis::guarded::{GuardedError, Write, Written, parse_writes};
 use portcullis::policy::{self, RulesFile};
 use portcullis::store::documents::{DocumentStore, Namespace};
-use portcullis::user::User;
+use portcullis::{Guard, GuardedCollection, User, json};
 use serde_json::json;
 
 use super::documents::find;

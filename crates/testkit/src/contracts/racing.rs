@@ -5,13 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bson::{Bson, Document, doc};
-use portcullis::access::Guard;
-use portcullis::eval::Context;
-use portcullis::future::BoxFuture;
-use portcullis::guarded::{GuardedCollection, GuardedError, Written, parse_writes};
-use portcullis::json;
+use portcullis::Context;
+use portcullis::guarded::{GuardedError, Written, parse_writes};
 use portcullis::policy::{self, RulesFile};
 use portcullis::store::documents::{Cursor, DocumentStore, DocumentsError, Find, Namespace, Transaction};
+use portcullis::{BoxFuture, Guard, GuardedCollection, json};
 use serde_json::{Value as Json, json};
 
 pub const TASKS: u64 = 8;

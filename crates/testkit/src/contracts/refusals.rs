@@ -1,7 +1,8 @@
 //! What is told of writes that fail, on any store, by whom they are made.
 
 use bson::{Document, doc};
-use portcullis::guarded::{GuardedCollection, GuardedError};
+use portcullis::GuardedCollection;
+use portcullis::guarded::GuardedError;
 use serde_json::{Value as Json, json};
 
 use super::documents::{Given, insert};

@@ -1,8 +1,8 @@
 //! Tricks to learn by writing what may not be read. Each is asked of two worlds that differ in nothing else.
 
 use bson::Document;
-use portcullis::access::Guard;
-use portcullis::guarded::{FindRequest, GuardedCollection, GuardedError, Limits};
+use portcullis::guarded::{FindRequest, GuardedError, Limits};
+use portcullis::{Guard, GuardedCollection};
 use serde_json::Value as Json;
 
 use super::Holds;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use bson::{DateTime, Document, doc};
+use portcullis::UserType;
 use portcullis::auth::ProviderType;
 use portcullis::store::{Account, AccountState, Identity, ImportOutcome, Removed, Users, UsersError};
-use portcullis::user::UserType;
 
 type Store = Arc<dyn Users>;
 

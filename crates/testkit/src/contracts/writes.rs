@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use bson::{Bson, Document, doc};
-use portcullis::access::Guard;
-use portcullis::eval::Context;
-use portcullis::guarded::{GuardedCollection, GuardedError, Written, parse_writes};
+use portcullis::Context;
+use portcullis::guarded::{GuardedError, Written, parse_writes};
 use portcullis::json::{self, Node};
 use portcullis::policy::{self, RulesFile};
 use portcullis::store::documents::{Find, Namespace};
+use portcullis::{Guard, GuardedCollection};
 use serde_json::Value as Json;
 
 use super::documents::{Given, insert};

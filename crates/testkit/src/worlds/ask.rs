@@ -4,12 +4,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bson::oid::ObjectId;
 use bson::{Bson, Document};
-use portcullis::access::Guard;
-use portcullis::guarded::{
-    FindRequest, GuardedCollection, GuardedError, Pipeline, RedactedCursor, Write, Written, parse_writes,
-};
+use portcullis::guarded::{FindRequest, GuardedError, Pipeline, RedactedCursor, Write, Written, parse_writes};
 use portcullis::json::{self, Node};
 use portcullis::store::documents::{DocumentStore, Namespace};
+use portcullis::{Guard, GuardedCollection};
 use serde_json::{Value as Json, json};
 
 /// A request, read.

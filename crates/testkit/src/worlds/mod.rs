@@ -9,12 +9,12 @@
 //! `PORTCULLIS_WORLDS_CASES` says how many policies are tried, `PORTCULLIS_WORLDS_FIRST` and `PORTCULLIS_WORLDS_SEED` which ones,
 //! `PORTCULLIS_WORLDS_SHOWN` after how many leaks the search ends.
 //!
-//! [`Guard::read`]: portcullis::access::Guard::read
+//! [`Guard::read`]: portcullis::Guard::read
 
 use std::env;
 
 use bson::Document;
-use portcullis::future::BoxFuture;
+use portcullis::BoxFuture;
 use portcullis::store::documents::{self as stored, Namespace};
 use serde_json::{Value as Json, json};
 

@@ -1,11 +1,9 @@
 //! Two worlds: the same rules and the same user, and two collections that differ only in what he may not read.
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
-use portcullis::access::Guard;
 use portcullis::eval::{Context, Environment, Request};
 use portcullis::policy::{self, RulesFile};
-use portcullis::testfile;
-use portcullis::user::{User, UserType};
+use portcullis::{Guard, User, UserType, testfile};
 use portcullis::{json, value::DocumentRef};
 use serde_json::{Value as Json, json};
 

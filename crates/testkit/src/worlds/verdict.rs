@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bson::{Bson, Document};
-use portcullis::access::Guard;
+use portcullis::Guard;
 use serde_json::Value as Json;
 
 use super::ask::{Answer, Kind, Request, answer, view};

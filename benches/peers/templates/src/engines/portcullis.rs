@@ -1,8 +1,7 @@
 //! This engine: the user is in a context, as a server has it.
 
-use portcullis::eval::Context;
-use portcullis::template::{Escape, Missing, Template};
-use portcullis::user::User;
+use portcullis::Context;
+use portcullis::{Escape, Missing, Template, User};
 
 use super::{Contender, Output};
 use crate::race::Race;

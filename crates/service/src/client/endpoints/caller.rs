@@ -1,7 +1,7 @@
 use portcullis::auth::ProviderType;
 use portcullis::login::{Authenticated, LoginError, Newcomers};
 use portcullis::store::StoreError;
-use portcullis::user::{CustomData, User};
+use portcullis::{CustomData, User};
 
 use super::credentials::Credentials;
 use super::incoming::Incoming;

@@ -1,6 +1,6 @@
 use bson::{Bson, doc};
+use portcullis::UserType;
 use portcullis::json::{self, Kind, Member, Node};
-use portcullis::user::UserType;
 
 use crate::client::{ClientApi, ClientError, ErrorCode};
 use crate::data::{Action, Asker, Target, missing};

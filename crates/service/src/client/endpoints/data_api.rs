@@ -1,6 +1,6 @@
+use portcullis::User;
 use portcullis::endpoint::{DataApiConfig, RunAs};
 use portcullis::json::Node;
-use portcullis::user::User;
 use portcullis_functions::{Call, Entry as CallEntry, Library, RunAsAnswer};
 
 use super::caller::{Callers, refused};

@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 
-use portcullis::app::{App, ConfigPart, Endpoint, Secrets};
+use portcullis::App;
+use portcullis::app::{ConfigPart, Endpoint, Secrets};
 use portcullis::endpoint::{
     DataApiConfig, EndpointConfig, EndpointError, Method, Methods, RunAs, SharedSecret, Validation, WebhookConfig,
 };

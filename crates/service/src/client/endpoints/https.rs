@@ -1,5 +1,5 @@
+use portcullis::User;
 use portcullis::endpoint::{Method, RunAs};
-use portcullis::user::User;
 use portcullis_functions::Entry as CallEntry;
 
 use super::answering::Answering;

@@ -1,6 +1,5 @@
 use portcullis::endpoint::{Method, ReturnType, RunAs, WebhookConfig};
-use portcullis::json;
-use portcullis::user::User;
+use portcullis::{User, json};
 use portcullis_functions::{Entry as CallEntry, Library};
 
 use super::answering::Answering;

@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use portcullis::future::BoxFuture;
+use portcullis::BoxFuture;
 
 use super::{Mail, Mailer};
 

@@ -6,7 +6,7 @@ mod queue;
 mod smtp;
 mod texts;
 
-use portcullis::future::BoxFuture;
+use portcullis::BoxFuture;
 
 pub use folder::FolderMail;
 pub use queue::QueuedMail;

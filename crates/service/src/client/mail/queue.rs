@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis::future::BoxFuture;
+use portcullis::BoxFuture;
 use tokio::sync::Semaphore;
 
 use super::{Mail, Mailer};

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use lettre::message::{Mailbox, MultiPart};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
-use portcullis::future::BoxFuture;
+use portcullis::BoxFuture;
 use thiserror::Error;
 
 use super::{Mail, Mailer};

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bson::{Document, doc};
-use portcullis::eval::Context;
+use portcullis::Context;
 use portcullis::store::TokenPurpose;
-use portcullis::template::{Escape, Template};
+use portcullis::{Escape, Template};
 use thiserror::Error;
 
 use super::Mail;

@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bson::DateTime;
+use portcullis::Clock;
 use portcullis::auth::ProviderType;
 use portcullis::auth::token::{SigningKey, SigningKeys, TokenIssuer};
-use portcullis::clock::Clock;
 use portcullis::login::{Accounts, Authenticator};
 use portcullis::store::{AccountEvents, Identity, Sessions, Triggers, Users};
 use portcullis_service::triggers::{Runner, RunnerParts, TriggerStores, announcer};

@@ -4,12 +4,10 @@ use std::sync::Arc;
 
 use bson::{Bson, DateTime, Document, doc};
 use portcullis::auth::{CustomDataConfig, ProviderType};
-use portcullis::future::BoxFuture;
-use portcullis::json;
 use portcullis::login::{Freshness, Login, UserCreation, UserCreationRefused};
 use portcullis::store::documents::{Change, DocumentStore, Find, Namespace};
 use portcullis::store::{Credentials, PasswordLogin, Users};
-use portcullis::user::{CustomData, User};
+use portcullis::{BoxFuture, CustomData, User, json};
 use portcullis_service::client::StoredCustomData;
 use portcullis_store::{Embedded, EmbeddedDocuments};
 

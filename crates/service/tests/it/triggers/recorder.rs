@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bson::{Bson, Document};
-use portcullis::app::App;
-use portcullis::future::BoxFuture;
+use portcullis::{App, BoxFuture};
 use portcullis_service::triggers::{RunnerOptions, TriggerFunctions};
 use tokio::sync::Notify;
 

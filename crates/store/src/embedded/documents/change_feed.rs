@@ -1,7 +1,7 @@
 use bson::{Bson, Document, RawDocumentBuf, doc};
 
 use super::store::EmbeddedDocuments;
-use portcullis::future::BoxFuture;
+use portcullis::BoxFuture;
 use portcullis::store::documents::{
     ChangeEvents, ChangeFeed, ChangeOperation, DocumentStore, DocumentsError, Event, Events, FeedRequest, FeedScope,
     StoredChange, UpdateDescription, Watch, WatchScope, WatchStart,

@@ -8,7 +8,7 @@ use super::failure::broken;
 use super::pipeline::{Need, Pipeline};
 use super::stage::Search;
 use crate::embedded::database::Failure;
-use portcullis::future::BoxFuture;
+use portcullis::BoxFuture;
 use portcullis::store::documents::{Cursor, DocumentsError, Namespace};
 use portcullis::value::DocumentRef;
 

@@ -10,10 +10,9 @@ use super::failure::{broken, check_namespace};
 use super::stage::Search;
 use super::transaction::Writing;
 use crate::embedded::file::StateFile;
-use portcullis::clock::{Clock, SystemClock};
-use portcullis::future::BoxFuture;
 use portcullis::store::StoreError;
 use portcullis::store::documents::{Cursor, DocumentStore, DocumentsError, Find, Namespace, Redaction, Transaction};
+use portcullis::{BoxFuture, Clock, SystemClock};
 
 /// Documents in a file that one process at a time can open, with MongoDB's meaning of filters, orders, projections and
 /// updates; what it has not, it refuses. The file may hold users and sessions too.

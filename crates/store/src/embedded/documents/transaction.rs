@@ -9,8 +9,8 @@ use super::failure::{broken, check_namespace, refused};
 use super::pipeline::{FIRST, Need, Pipeline};
 use super::stage::Search;
 use super::store::EmbeddedDocuments;
+use portcullis::BoxFuture;
 use portcullis::eval::Errors;
-use portcullis::future::BoxFuture;
 use portcullis::mongo_query::{Filter, Position};
 use portcullis::store::documents::{
     Change, ChangeOperation, DocumentsError, Find, MAX_FOUND_BYTES, Namespace, Transaction, Updated,

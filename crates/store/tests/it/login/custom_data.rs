@@ -8,13 +8,11 @@ use std::time::Duration;
 use bson::doc;
 use expect_test::expect;
 use portcullis::auth::{ProviderType, Selection};
-use portcullis::clock::Clock;
-use portcullis::future::BoxFuture;
 use portcullis::login::{DataSource, Freshness, LoginError};
 use portcullis::store::{
     Account, AccountState, CustomDataStore, FileCustomData, Identity, LookUpError, Sessions, StoreError, Users,
 };
-use portcullis::user::CustomData;
+use portcullis::{BoxFuture, Clock, CustomData};
 use portcullis_store::Embedded;
 
 use super::{House, MINUTE, config, level};

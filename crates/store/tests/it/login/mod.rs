@@ -14,11 +14,9 @@ use std::time::Duration;
 use bson::{Bson, DateTime, Document, doc};
 use portcullis::auth::CustomDataConfig;
 use portcullis::auth::token::{SigningKey, SigningKeys, TokenIssuer, TokenProvider};
-use portcullis::clock::Clock;
-use portcullis::json;
 use portcullis::login::{Accounts, Authenticator, Freshness, Login, LoginError};
 use portcullis::store::{MemoryCustomData, Sessions, Users};
-use portcullis::user::{CustomData, User};
+use portcullis::{Clock, CustomData, User, json};
 use portcullis_store::Embedded;
 use portcullis_testkit::keys::{hs256, secret, sign};
 

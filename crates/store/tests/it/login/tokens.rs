@@ -1,8 +1,8 @@
 //! Tokens end with their session and their time, and none serves as another.
 
 use bson::doc;
+use portcullis::Clock;
 use portcullis::auth::token::TokenError;
-use portcullis::clock::Clock;
 use portcullis::login::{Freshness, Login, LoginError};
 use portcullis::store::Sessions;
 

@@ -6,11 +6,9 @@ use std::sync::{Arc, Mutex};
 use bson::{DateTime, Document, doc};
 use portcullis::auth::ProviderType;
 use portcullis::auth::token::TokenError;
-use portcullis::clock::Clock;
-use portcullis::future::BoxFuture;
 use portcullis::login::{Authenticator, Freshness, FunctionMissing, LoginError, UserCreation, UserCreationRefused};
 use portcullis::store::{Account, AccountState, Identity, MemoryCustomData, Users};
-use portcullis::user::{CustomData, User, UserType};
+use portcullis::{BoxFuture, Clock, CustomData, User, UserType};
 use portcullis_store::Embedded;
 use portcullis_testkit::keys::secret;
 

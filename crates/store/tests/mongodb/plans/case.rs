@@ -4,11 +4,10 @@ use std::fmt;
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use futures_util::TryStreamExt;
 use mongodb::Collection;
-use portcullis::access::{Guard, Reason};
 use portcullis::eval::{Context, Environment, Request};
 use portcullis::policy::{self, RulesFile};
 use portcullis::query_plan::Plan;
-use portcullis::{json, testfile};
+use portcullis::{Guard, Reason, json, testfile};
 use serde_json::Value as Json;
 
 use super::tally::Tally;

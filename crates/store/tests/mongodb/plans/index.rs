@@ -2,11 +2,9 @@
 
 use bson::{Document, doc};
 use mongodb::IndexModel;
-use portcullis::access::Guard;
-use portcullis::eval::Context;
+use portcullis::Context;
 use portcullis::query_plan::{Plan, indexes_for};
-use portcullis::user::User;
-use portcullis::{json, policy};
+use portcullis::{Guard, User, json, policy};
 use portcullis_store::mongodb::{FindPlan, explain_find};
 use serde_json::{Value as Json, json};
 

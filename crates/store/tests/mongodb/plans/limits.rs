@@ -1,11 +1,9 @@
 //! The largest filters of plans are none too large for the server; what would be larger leaves a check.
 
 use bson::{Bson, Document, doc};
-use portcullis::access::Guard;
-use portcullis::eval::Context;
+use portcullis::Context;
 use portcullis::query_plan::{MAX_DEPTH, MAX_FILTER_BYTES, MAX_LIST, Plan};
-use portcullis::user::User;
-use portcullis::{json, policy};
+use portcullis::{Guard, User, json, policy};
 
 use portcullis_testkit::mongodb::World;
 

@@ -11,7 +11,7 @@ use super::record::{Position, Record};
 use crate::embedded::database::Failure;
 use crate::embedded::documents::EmbeddedDocuments;
 use crate::embedded::documents::failure::{broken, check_namespace, refused};
-use portcullis::future::BoxFuture;
+use portcullis::BoxFuture;
 use portcullis::store::documents::{DocumentsError, Event, Events, StoredChange, Watch, WatchScope, WatchStart};
 
 /// How long a stream waits for a change before it says that there was none.
