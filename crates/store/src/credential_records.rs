@@ -1,11 +1,11 @@
-//! How passwords, one-time tokens and API keys are stored.
+//! The stored form of passwords, one-time tokens and API keys.
 
 use bson::{Bson, DateTime, Document, doc};
 
 use crate::record::{Record, RecordError, id_of, key};
 use portcullis::store::{ApiKey, OneTimeToken, PasswordLogin, TokenPurpose, shown};
 
-/// Takes the fields of one record, each of its type.
+/// Takes the fields out of one record and checks their types.
 struct Fields {
     what: &'static str,
     id: String,
@@ -29,7 +29,7 @@ impl Fields {
         }
     }
 
-    /// A text, or null.
+    /// A string, or null.
     fn optional_text(&mut self, name: &str) -> Result<Option<String>, RecordError> {
         match self.record.remove(name) {
             Some(Bson::Null) => Ok(None),
@@ -53,7 +53,7 @@ impl Fields {
     }
 }
 
-/// Stored as `{_id: {application, id}, email, hash, confirmed, created_at}`; who has set no password has null as `hash`.
+/// Stored as `{_id: {application, id}, email, hash, confirmed, created_at}`; `hash` is null until a password is set.
 impl Record for PasswordLogin {
     fn to_record(&self, application: &str) -> Document {
         doc! {
@@ -102,7 +102,8 @@ impl Record for OneTimeToken {
     }
 }
 
-/// Stored as `{_id: {application, id}, user_id, name, hash, disabled, created_at}`; the key of a server has null as `user_id`.
+/// Stored as `{_id: {application, id}, user_id, name, hash, disabled, created_at}`; `user_id` is null for a server's
+/// key.
 impl Record for ApiKey {
     fn to_record(&self, application: &str) -> Document {
         doc! {

@@ -1,8 +1,8 @@
-/// How a server would find the documents of a filter.
+/// How a server would find the documents that match a filter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FindPlan {
-    /// The indexes that it would use, by their names.
+    /// The names of the indexes that it would use.
     pub indexes: Vec<String>,
-    /// Whether it would read the whole collection.
+    /// Whether it would scan the whole collection.
     pub reads_everything: bool,
 }

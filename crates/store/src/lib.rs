@@ -1,4 +1,4 @@
-//! Where Portcullis keeps things: implementations of the traits of [`portcullis::store`] that need a disk or a network.
+//! Implementations of the traits of [`portcullis::store`] that need a disk or a network.
 //!
 //! | trait | without a server (feature `embedded`) | on MongoDB (feature `mongodb`) |
 //! | --- | --- | --- |
@@ -7,7 +7,7 @@
 //! | [`CustomDataStore`](portcullis::store::CustomDataStore) | | [`mongodb::MongoCustomData`] |
 //! | [`DocumentStore`](portcullis::store::documents::DocumentStore), [`Watch`](portcullis::store::documents::Watch) of documents | [`EmbeddedDocuments`] | [`mongodb::MongoDocuments`] |
 //!
-//! [`jwks`] fetches the keys of third parties over HTTPS (feature `jwks`).
+//! [`jwks`] fetches the key sets of third parties over HTTPS (feature `jwks`).
 
 #[cfg(any(feature = "embedded", feature = "mongodb"))]
 mod credential_records;

@@ -3,85 +3,86 @@ use std::fmt;
 use portcullis::auth::{CustomDataSource, LARGE_CUSTOM_DATA, MAX_CUSTOM_DATA};
 use portcullis::text::{OneLine, Severity};
 
-/// Something to tell about a custom-data collection.
+/// A finding about a custom-data collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveFinding {
-    /// What it is.
+    /// The kind of finding.
     pub kind: LiveFindingKind,
-    /// The collection that it is about.
+    /// The collection that it concerns.
     pub source: CustomDataSource,
 }
 
-/// What a custom-data collection can be found to be or to hold.
+/// What the check of a custom-data collection can find.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LiveFindingKind {
-    /// There is no such collection: no user has custom data.
+    /// The collection does not exist, so no user has custom data.
     CollectionMissing,
-    /// It is a view or a time series, which no look-up can read.
+    /// It is a view or a time series, in which users cannot be looked up.
     CollectionUnsuitable {
-        /// What it is: `view`.
+        /// The type that the server reports, such as `view`.
         kind: String,
     },
-    /// A look-up reads every document of the collection.
+    /// No index serves the lookup of a user, so every lookup scans the collection.
     IndexMissing {
-        /// Indexes that begin with the field, and cannot be used: sparse, partial, hidden, of another collation.
+        /// Indexes that begin with the field but cannot be used: sparse, partial or hidden ones, or ones with another
+        /// collation.
         unusable: Vec<String>,
     },
-    /// Nothing keeps two documents from naming one user.
+    /// No unique index prevents two documents from naming the same user.
     IndexNotUnique,
-    /// Users whom several documents name; one of them counts.
+    /// Users named by several documents, of which only one counts.
     IdTwice(Examples),
-    /// Documents whose field is an array, or stands in one. They name nobody, though a plain query finds them.
+    /// Documents whose field is an array or inside one. They name no user, although a plain query would find them.
     IdInArray(Examples),
-    /// Documents whose field is neither a string nor an ObjectId. They name nobody.
+    /// Documents whose field is neither a string nor an ObjectId. They name no user.
     IdOfOtherType(Examples),
-    /// Documents without the field, or with null. They name nobody.
+    /// Documents in which the field is missing or null. They name no user.
     IdMissing(Examples),
-    /// Documents of more than 16 KiB: they travel in every token.
+    /// Documents larger than 16 KiB, which are included in every token.
     DocumentLarge(Examples),
-    /// Documents of more than 1 MiB: their users cannot log in.
+    /// Documents larger than 1 MiB, whose users cannot log in.
     DocumentTooLarge(Examples),
-    /// A check did not finish in time, so what it looks for may be there.
+    /// A check did not finish in time, so its result is unknown.
     Unfinished(LiveCheck),
 }
 
 /// A part of the live check that reads documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LiveCheck {
-    /// Looks for ids that several documents name.
+    /// Looks for user IDs that occur in several documents.
     IdTwice,
-    /// Looks for arrays on the way to the id.
+    /// Looks for arrays on the path to the user ID.
     IdInArray,
-    /// Looks for ids of other types.
+    /// Looks for user IDs that are neither strings nor ObjectIds.
     IdOfOtherType,
-    /// Looks for documents without an id.
+    /// Looks for documents without a user ID.
     IdMissing,
-    /// Looks for large documents.
+    /// Looks for documents larger than 16 KiB.
     Large,
-    /// Looks for documents that are too large.
+    /// Looks for documents larger than 1 MiB.
     TooLarge,
 }
 
-/// A few of many: user ids, or `_id`s as extended JSON. Each is cut to 64 characters.
+/// A few examples out of possibly many: user IDs, or `_id`s as extended JSON, each truncated to 64 characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Examples {
     /// At most [`Examples::SHOWN`].
     pub shown: Vec<String>,
-    /// Whether there are others.
+    /// Whether there are more than those shown.
     pub others: Others,
 }
 
-/// Whether examples are all there are.
+/// Whether there are more examples than those shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Others {
-    /// They are all.
+    /// All are shown.
     None,
     /// There are more.
     Some,
 }
 
 impl Examples {
-    /// How many are shown.
+    /// The maximum number of examples that are shown.
     pub const SHOWN: usize = 10;
 }
 
@@ -98,7 +99,7 @@ impl fmt::Display for Examples {
 }
 
 impl LiveFinding {
-    /// How much it matters.
+    /// The severity of the finding.
     #[must_use]
     pub const fn severity(&self) -> Severity {
         match self.kind {
@@ -108,7 +109,7 @@ impl LiveFinding {
         }
     }
 
-    /// The stable name of its kind.
+    /// The stable code of its kind.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self.kind {
@@ -126,7 +127,7 @@ impl LiveFinding {
         }
     }
 
-    /// The way out, if there is one.
+    /// Advice on how to fix it, if there is any.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         let field = OneLine(&self.source.user_id_field);
@@ -151,7 +152,7 @@ impl LiveFinding {
     }
 }
 
-/// One line in lower case.
+/// Formats the finding as one line that starts in lower case.
 impl fmt::Display for LiveFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = format!("{}.{}", self.source.database, self.source.collection);

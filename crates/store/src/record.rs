@@ -1,4 +1,4 @@
-//! How users and sessions are stored.
+//! The stored form of users and sessions.
 
 use bson::{Bson, Document, doc};
 use thiserror::Error;
@@ -7,11 +7,11 @@ use portcullis::UserType;
 use portcullis::auth::ProviderType;
 use portcullis::store::{Account, AccountState, Identity, Session, shown};
 
-/// A stored user or session that does not read back: somebody else wrote it. What it lacks is never made up, as a default
-/// in its place could grant.
+/// A stored user or session that cannot be read because something else has written it. Missing fields are never
+/// replaced by defaults, since a default could grant access.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum RecordError {
-    /// There is no id to name it by, or it is another application's.
+    /// It has no ID by which to name it, or belongs to another application.
     #[error("a stored {0} has no `_id` of the form {{application, id}}, with this application and a string")]
     NoId(&'static str),
     #[error("a stored session names no user")]
@@ -22,7 +22,7 @@ pub(crate) enum RecordError {
     Account { id: String, fault: AccountFault },
 }
 
-/// Why an account is none that a login or an import may make.
+/// Why an account cannot be created by a login or an import.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum AccountFault {
     #[error("is the system user")]
@@ -33,13 +33,13 @@ pub(crate) enum AccountFault {
     IdentityTwice(String),
 }
 
-/// The `_id` of what an application stores. A store is one for all applications, each of which has its own identity
-/// provider: an id by itself is nobody's.
+/// The `_id` of a record. All applications share one store, but each has its own identity provider, so an ID means
+/// nothing without its application.
 pub(crate) fn key(application: &str, id: impl Into<Bson>) -> Document {
     doc! { "application": application, "id": id.into() }
 }
 
-/// The id in an `_id`, if it is one of this application.
+/// The ID in an `_id`, if the `_id` belongs to this application.
 pub(crate) fn id_of(stored: Option<Bson>, application: &str) -> Option<String> {
     let Some(Bson::Document(mut stored)) = stored else { return None };
     match (stored.remove("application"), stored.remove("id")) {
@@ -48,17 +48,17 @@ pub(crate) fn id_of(stored: Option<Bson>, application: &str) -> Option<String> {
     }
 }
 
-/// What is stored as a document of its own.
+/// A value that is stored as a document of its own.
 pub(crate) trait Record: Sized {
-    /// As it is stored.
+    /// Converts the value to its stored form.
     fn to_record(&self, application: &str) -> Document;
 
-    /// Reads what an application stored.
+    /// Reads the stored form, which must belong to this application.
     fn from_record(record: Document, application: &str) -> Result<Self, RecordError>;
 }
 
 /// A user is stored as `{_id: {application, id}, type, state, identities: [{provider_type, id, data}], created_at,
-/// last_login_at, unclaimed}`; `unclaimed` is there where it is true.
+/// last_login_at, unclaimed}`; `unclaimed` is present only if it is true.
 impl Record for Account {
     fn to_record(&self, application: &str) -> Document {
         let identities: Vec<Bson> = self.identities.iter().map(|found| Bson::Document(found.to_document())).collect();
@@ -125,7 +125,7 @@ fn read_identity(record: Bson) -> Result<Identity, &'static str> {
     }
 }
 
-/// Why this is an account that no login or import may make, if it is.
+/// Why neither a login nor an import can create this account, if so.
 pub(crate) fn account_fault(account: &Account) -> Option<AccountFault> {
     if account.kind == UserType::System {
         return Some(AccountFault::System);
@@ -139,7 +139,8 @@ pub(crate) fn account_fault(account: &Account) -> Option<AccountFault> {
     twice.map(|(_, identity)| AccountFault::IdentityTwice(shown(&identity.id)))
 }
 
-/// Whether both are the same user but for the last login, and whether somebody has claimed it, to the byte.
+/// Whether the two accounts are identical, byte for byte, except for the last login and whether the account has been
+/// claimed.
 pub(crate) fn is_unchanged(account: &Account, other: &Account) -> bool {
     let bytes = |account: &Account| {
         let plain = Account { last_login_at: None, is_unclaimed: false, ..account.clone() };
@@ -148,8 +149,8 @@ pub(crate) fn is_unchanged(account: &Account, other: &Account) -> bool {
     bytes(account).is_some_and(|mine| Some(mine) == bytes(other))
 }
 
-/// A session is stored as `{_id: {application, id}, user_id, device_id, started_at, expires_at, key_id}`. One without an end keeps a
-/// null, so that one whose end somebody removed reads as an error.
+/// A session is stored as `{_id: {application, id}, user_id, device_id, started_at, expires_at, key_id}`. A session
+/// that does not expire has null as `expires_at`, so that one from which the field was removed is an error.
 impl Record for Session {
     fn to_record(&self, application: &str) -> Document {
         doc! {
@@ -162,7 +163,7 @@ impl Record for Session {
         }
     }
 
-    // The id of a session is a secret of a kind, so that a message names the user in its place.
+    // The ID of a session is confidential, so error messages name the user instead.
     fn from_record(mut record: Document, application: &str) -> Result<Self, RecordError> {
         let mut take = |key: &str| record.remove(key);
         let id = id_of(take("_id"), application).ok_or(RecordError::NoId("session"))?;

@@ -1,12 +1,12 @@
-//! How the states of triggers and the events that wait for them are stored.
+//! The stored form of triggers' states and of the events that wait for them.
 
 use bson::{Bson, Document, doc};
 
 use crate::record::{Record, RecordError, id_of, key};
 use portcullis::store::{AccountEvent, Lease, TriggerState, shown};
 
-/// A trigger and its state, stored as `{_id: {application, id}, paused, suspended, position, ran_until, runs, failures, last_failure,
-/// lease: {holder, fence, until}}`.
+/// A trigger and its state, stored as `{_id: {application, id}, paused, suspended, position, ran_until, runs,
+/// failures, last_failure, lease: {holder, fence, until}}`.
 #[derive(Debug)]
 pub(crate) struct TriggerRecord {
     pub(crate) name: String,
@@ -36,7 +36,7 @@ impl Record for TriggerRecord {
         let name = id_of(record.remove("_id"), application).ok_or(RecordError::NoId("trigger"))?;
         let wrong = |fault| RecordError::Fault { what: "trigger", id: shown(&name), fault };
         let mut fields = Fields(record);
-        // What was paused must not start because a field does not read back.
+        // A paused trigger must not start because a field cannot be read.
         let is_paused = match fields.take("paused") {
             None => false,
             Some(Bson::Boolean(flag)) => flag,
@@ -62,7 +62,7 @@ impl Record for TriggerRecord {
     }
 }
 
-/// Takes fields that may be missing or null, each of its type.
+/// Takes fields that may be missing or null, and checks their types.
 struct Fields(Document);
 
 impl Fields {
@@ -104,12 +104,12 @@ impl Fields {
     }
 }
 
-/// What of an event is stored beside its key: `{user_id, event}`.
+/// The stored form of an event, without its key: `{user_id, event}`.
 pub(crate) fn event_to_record(event: &AccountEvent) -> Document {
     doc! { "user_id": &event.user_id, "event": event.event.clone() }
 }
 
-/// Reads an event that waits for a trigger.
+/// Reads the stored form of an event that waits for a trigger.
 pub(crate) fn event_from_record(mut record: Document, trigger: &str) -> Result<AccountEvent, RecordError> {
     match (record.remove("user_id"), record.remove("event")) {
         (Some(Bson::String(user_id)), Some(Bson::Document(event))) => {

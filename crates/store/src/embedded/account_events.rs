@@ -12,14 +12,14 @@ use portcullis::store::{
     WaitingEvent,
 };
 
-/// By application, trigger and number the event, as BSON.
+/// Maps application, trigger and number to the event, as BSON.
 pub(super) const ACCOUNT_EVENTS: TableDefinition<'_, (&str, &str, u64), &[u8]> = TableDefinition::new("account_events");
 
-/// By application and trigger the number of the event that was added last. It outlives the event: a number that is given twice would let
-/// the removal of the one event remove the other.
+/// Maps application and trigger to the number of the latest event. The entry outlives the event: if a number were
+/// reused, removing one event could remove another.
 const LAST_NUMBERS: TableDefinition<'_, (&str, &str), u64> = TableDefinition::new("account_event_numbers");
 
-/// How many digits the id of an event has: as many as its number can, so that ids are in the order of the numbers.
+/// The number of digits in an event's ID: enough for every `u64`, so that IDs sort in the order of the numbers.
 const DIGITS: usize = 20;
 
 impl Embedded {
@@ -203,7 +203,8 @@ impl AccountEvents for Embedded {
     }
 
     fn added(&self) -> BoxFuture<'_, ()> {
-        // Made now and not when it is first polled: what is added from here on counts.
+        // The future is created here rather than on its first poll, so that events added from this moment on are
+        // noticed.
         let added = self.events_added();
         Box::pin(added)
     }

@@ -7,15 +7,15 @@ use portcullis::store::{
     ApiKey, Credentials, KeyAddition, LoginAddition, OneTimeToken, PasswordLogin, StoreError, TokenPurpose,
 };
 
-/// By the id of a password login the login, as BSON.
+/// Maps the ID of a password login to the login, as BSON.
 const LOGINS: TableDefinition<'_, Key<'_>, &[u8]> = TableDefinition::new("password_logins");
-/// By an e-mail address the id of the password login.
+/// Maps an email address to the ID of its password login.
 const ADDRESSES: TableDefinition<'_, Key<'_>, &str> = TableDefinition::new("addresses");
-/// By its id a one-time token, as BSON.
+/// Maps the ID of a one-time token to the token, as BSON.
 const TOKENS: TableDefinition<'_, Key<'_>, &[u8]> = TableDefinition::new("one_time_tokens");
-/// By its id an API key, as BSON.
+/// Maps the ID of an API key to the key, as BSON.
 const KEYS: TableDefinition<'_, Key<'_>, &[u8]> = TableDefinition::new("api_keys");
-/// By a user's id the ids of the API keys; those of servers by the empty id, which no user has.
+/// Maps a user's ID to the IDs of the user's API keys; those of servers are under the empty ID, which no user has.
 const KEYS_OF_USER: MultimapTableDefinition<'_, Key<'_>, &str> = MultimapTableDefinition::new("api_keys_of_user");
 
 type Records<'t> = TableDefinition<'t, Key<'t>, &'static [u8]>;
@@ -59,7 +59,7 @@ impl Embedded {
         Ok(())
     }
 
-    /// Adds a login within a transaction, if its id and address are free.
+    /// Adds a login within a transaction if its ID and address are free.
     fn insert_login(&self, transaction: &WriteTransaction, login: &PasswordLogin) -> Result<LoginAddition, Failure> {
         let known: Option<PasswordLogin> = find(&transaction.open_table(LOGINS)?, &self.application, &login.id)?;
         if let Some(known) = known {
@@ -75,7 +75,7 @@ impl Embedded {
         Ok(LoginAddition::Added)
     }
 
-    /// Changes a login within a transaction of its own; whether it was there and `change` made another of it.
+    /// Changes a login in its own transaction; returns whether it exists and `change` returned a new version.
     async fn change_login(
         &self,
         action: &'static str,
@@ -91,7 +91,7 @@ impl Embedded {
         .await
     }
 
-    /// The keys of a user, or of servers, in the order of their ids.
+    /// The API keys of a user, or those of servers, ordered by ID.
     fn keys_of(
         &self,
         keys: &impl ReadableTable<Key<'static>, &'static [u8]>,
@@ -105,7 +105,7 @@ impl Embedded {
         Ok(found)
     }
 
-    /// Reads from a table that is made with its first record.
+    /// Reads from a table that may not exist, since it is created with its first record.
     fn read_credentials<T: Default>(
         &self,
         action: &'static str,
@@ -279,7 +279,7 @@ impl Credentials for Embedded {
             self.read("cannot read the API keys", |transaction| {
                 match (transaction.open_table(KEYS), transaction.open_multimap_table(KEYS_OF_USER)) {
                     (Ok(keys), Ok(of_user)) => self.keys_of(&keys, &of_user, user_id),
-                    // Both are made with the first key.
+                    // Both tables are created with the first key.
                     (Err(redb::TableError::TableDoesNotExist(_)), _) => Ok(Vec::new()),
                     (Err(error), _) | (_, Err(error)) => Err(error.into()),
                 }

@@ -8,25 +8,24 @@ use super::documents::EmbeddedDocuments;
 use super::file::StateFile;
 use portcullis::store::StoreError;
 
-/// An application and an id of something that it has.
+/// An application and the ID of one of its objects.
 pub(super) type Key<'a> = (&'a str, &'a str);
 
-/// By a user's id the user, as BSON.
+/// Maps a user's ID to the user, as BSON.
 pub(super) const USERS: TableDefinition<'_, Key<'_>, &[u8]> = TableDefinition::new("users");
-/// By application, type of provider and the provider's id of a person the id of the user.
+/// Maps application, provider type and the provider's ID for a person to the user's ID.
 pub(super) const IDENTITIES: TableDefinition<'_, (&str, &str, &str), &str> = TableDefinition::new("identities");
-/// By a session's id the session, as BSON.
+/// Maps a session's ID to the session, as BSON.
 pub(super) const SESSIONS: TableDefinition<'_, Key<'_>, &[u8]> = TableDefinition::new("sessions");
-/// By a user's id the ids of the sessions.
+/// Maps a user's ID to the IDs of the user's sessions.
 pub(super) const SESSIONS_OF_USER: MultimapTableDefinition<'_, Key<'_>, &str> =
     MultimapTableDefinition::new("sessions_of_user");
 
-/// By a trigger's name its state, as BSON.
+/// Maps a trigger's name to its state, as BSON.
 pub(super) const TRIGGERS: TableDefinition<'_, Key<'_>, &[u8]> = TableDefinition::new("triggers");
 
-/// The users and sessions of one application, in a file that one process at a time can open and that other applications
-/// may share. What a call has written when it returns is on the disk; a crash loses nothing of it. A call blocks its
-/// thread for that long, some milliseconds.
+/// The users and sessions of one application, in a file that only one process at a time can open and that several
+/// applications can share. Writes are durable when the call returns; this blocks the thread for some milliseconds.
 #[derive(Debug)]
 pub struct Embedded {
     file: Arc<StateFile>,
@@ -34,19 +33,19 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Opens a file for the application with this id, or makes one that nobody else can read. Where another process has
-    /// it open, this waits up to 5 seconds, blocking its thread.
+    /// Opens the file for the application with this ID, or creates one that only its owner can read. If another
+    /// process has it open, this blocks the thread for up to 5 seconds.
     ///
     /// # Errors
-    /// Another process keeps it open, it is something else or empty, or it cannot be read and written.
+    /// The file is still open in another process, is empty or not a database, or cannot be read and written.
     pub fn open(path: &Path, application: impl Into<String>) -> Result<Self, StoreError> {
         Ok(Self { file: Arc::new(StateFile::open(path)?), application: application.into() })
     }
 
-    /// Users and sessions that last as long as this value.
+    /// An in-memory store that is discarded with this value.
     ///
     /// # Errors
-    /// None that is known.
+    /// In practice, none.
     pub fn in_memory(application: impl Into<String>) -> Result<Self, StoreError> {
         Ok(Self { file: Arc::new(StateFile::in_memory()?), application: application.into() })
     }
@@ -57,28 +56,28 @@ impl Embedded {
         Self { file: Arc::clone(&self.file), application: application.into() }
     }
 
-    /// The documents in the same file, whatever the application.
+    /// The documents in the same file, which all applications share.
     #[must_use]
     pub fn documents(&self) -> EmbeddedDocuments {
         EmbeddedDocuments::new(Arc::clone(&self.file))
     }
 
-    /// The key of what the application has under an id.
+    /// The key of one of the application's objects.
     pub(super) fn key<'a>(&'a self, id: &'a str) -> Key<'a> {
         (&self.application, id)
     }
 
-    /// Says that events of users may have been written.
+    /// Notifies those who wait that account events may have been written.
     pub(super) fn notify_events(&self) {
         self.file.events_added.notify_waiters();
     }
 
-    /// Until events of users are written.
+    /// Completes once account events may have been written.
     pub(super) fn events_added(&self) -> tokio::sync::futures::Notified<'_> {
         self.file.events_added.notified()
     }
 
-    /// Reads a consistent state.
+    /// Runs `work` on a consistent snapshot.
     pub(super) fn read<T>(
         &self,
         action: &'static str,
@@ -87,7 +86,7 @@ impl Embedded {
         self.file.read(action, work)
     }
 
-    /// Changes everything or, if the work fails, nothing.
+    /// Runs `work` in a transaction, which is committed only if it succeeds.
     pub(super) async fn write<T>(
         &self,
         action: &'static str,
@@ -97,10 +96,10 @@ impl Embedded {
     }
 }
 
-/// Any of the errors of the database, or of what stands in it.
+/// Any error of the database or of its contents.
 pub(super) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// A stored value as a document.
+/// Decodes a stored value.
 pub(super) fn decode(bytes: &[u8]) -> Result<Document, Failure> {
     Ok(Document::from_reader(bytes)?)
 }

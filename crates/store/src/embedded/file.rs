@@ -14,16 +14,16 @@ use super::database::{Failure, IDENTITIES, SESSIONS, SESSIONS_OF_USER, TRIGGERS,
 use super::documents::{CHANGES, DOCUMENTS, IDS};
 use portcullis::store::StoreError;
 
-/// The file in which users, sessions and documents are.
+/// The file that holds users, sessions and documents.
 #[derive(Debug)]
 pub(super) struct StateFile {
     database: Database,
-    /// Who has it may write. The database itself would block the thread of whoever waits, and with it perhaps the only
-    /// thread on which the other could come to an end.
+    /// Held by whoever writes. Waiting for the database's own lock would block the thread, which may be the only one
+    /// on which the current writer could finish.
     writer: Arc<Mutex<()>>,
-    /// Tells those who watch that documents were committed.
+    /// Notifies watchers of committed documents.
     news: watch::Sender<()>,
-    /// Tells whoever waits for events of users that there are new ones.
+    /// Notifies those who wait for account events that new ones were added.
     pub(super) events_added: Notify,
 }
 
@@ -37,7 +37,7 @@ impl StateFile {
                 Ok(database) => return Self::with_tables(database),
                 Err(error) => error,
             };
-            // Who has just made it has not yet written to it.
+            // Another process may have created the file but not yet initialized it.
             let passes = matches!(error, OpenError::Taken | OpenError::Empty);
             if !passes || began.elapsed() >= PATIENCE {
                 return Err(StoreError::new("cannot open the file of users, sessions and documents", error));
@@ -53,7 +53,7 @@ impl StateFile {
         Self::with_tables(database)
     }
 
-    /// Makes the tables, so that reading never meets one that is not there.
+    /// Creates the tables, so that reads never encounter a missing one.
     fn with_tables(database: Database) -> Result<Self, StoreError> {
         const ACTION: &str = "cannot prepare the file of users, sessions and documents";
         let file =
@@ -70,7 +70,7 @@ impl StateFile {
             transaction.open_table(ACCOUNT_EVENTS)?;
             Ok(())
         });
-        // To write takes longer, and others wait meanwhile.
+        // The tables usually exist, and a write transaction takes longer and blocks other writers.
         if known.is_err() {
             file.write_alone(ACTION, |transaction| {
                 transaction.open_table(USERS)?;
@@ -88,32 +88,33 @@ impl StateFile {
         Ok(file)
     }
 
-    /// Begins to read a consistent state.
+    /// Begins a read transaction on a consistent snapshot.
     pub(super) fn begin_read(&self) -> Result<ReadTransaction, Failure> {
         Ok(redb::ReadableDatabase::begin_read(&self.database)?)
     }
 
-    /// Begins to write. Who has not waited for its turn may block its thread.
+    /// Begins a write transaction. The guard proves that it is the caller's turn; without it, this could block the
+    /// thread.
     pub(super) fn begin_write(&self, _turn: &OwnedMutexGuard<()>) -> Result<WriteTransaction, Failure> {
         Ok(self.database.begin_write()?)
     }
 
-    /// Waits until nobody else writes.
+    /// Waits until there is no other writer.
     pub(super) async fn turn(&self) -> OwnedMutexGuard<()> {
         Arc::clone(&self.writer).lock_owned().await
     }
 
-    /// What wakes up those who watch.
+    /// A receiver that is notified when documents are committed.
     pub(super) fn news(&self) -> watch::Receiver<()> {
         self.news.subscribe()
     }
 
-    /// Wakes up those who watch: documents were committed.
+    /// Notifies watchers that documents were committed.
     pub(super) fn announce(&self) {
         self.news.send_replace(());
     }
 
-    /// Reads a consistent state.
+    /// Runs `work` on a consistent snapshot.
     pub(super) fn read<T>(
         &self,
         action: &'static str,
@@ -123,7 +124,7 @@ impl StateFile {
         run().map_err(|error| StoreError::new(action, error))
     }
 
-    /// Changes everything or, if the work fails, nothing.
+    /// Runs `work` in a transaction, which is committed only if it succeeds.
     pub(super) async fn write<T>(
         &self,
         action: &'static str,
@@ -148,13 +149,13 @@ impl StateFile {
     }
 }
 
-/// How long an open waits for other processes.
+/// How long opening a file waits for other processes.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long it waits between attempts.
+/// The pause between attempts to open the file.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Where a file comes from.
+/// Whether the file existed before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Origin {
     Found,
@@ -166,7 +167,7 @@ enum Origin {
 enum OpenError {
     #[error("another process has had it open for more than 5 seconds")]
     Taken,
-    /// Read as a new file it would say that there are no users.
+    /// Treating it as a new file would mean that there are no users.
     #[error("it is empty: its contents are lost; restore a backup, or remove it to start afresh")]
     Empty,
     #[error("{0}")]
@@ -184,7 +185,8 @@ impl From<DatabaseError> for OpenError {
     }
 }
 
-/// Opens a file. One that is made is its owner's alone, whatever directory it stands in: it names people and their sessions.
+/// Opens a file, or creates one that only its owner can read, whatever directory it is in: it contains users and
+/// their sessions.
 fn open_private(path: &Path, origin: &mut Origin) -> Result<File, OpenError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
@@ -195,7 +197,7 @@ fn open_private(path: &Path, origin: &mut Origin) -> Result<File, OpenError> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.create_new(true).open(path) {
-        // Another process was faster.
+        // Another process has created it in the meantime.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(OpenError::Empty),
         made => {
             let made = made?;

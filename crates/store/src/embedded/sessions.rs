@@ -6,12 +6,12 @@ use super::database::{Embedded, Failure, Key, SESSIONS, SESSIONS_OF_USER, decode
 use portcullis::BoxFuture;
 use portcullis::store::{Session, Sessions, StoreError};
 
-/// Forgets a session; whether there was one.
+/// Removes a session; returns whether it existed.
 fn remove(transaction: &WriteTransaction, key: Key<'_>) -> Result<bool, Failure> {
     let (application, id) = key;
     let mut sessions = transaction.open_table(SESSIONS)?;
     let Some(record) = sessions.remove(key)? else { return Ok(false) };
-    // The way to a session that does not read back is left; it leads nowhere.
+    // If the session cannot be read, its entry in the index by user is left behind; it refers to nothing.
     if let Ok(session) = decode(record.value()).and_then(|record| Ok(Session::from_record(record, application)?)) {
         let mut of_user = transaction.open_multimap_table(SESSIONS_OF_USER)?;
         of_user.remove((application, session.user_id.as_str()), id)?;

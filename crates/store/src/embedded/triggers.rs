@@ -18,14 +18,14 @@ fn state(states: &impl ReadableTable<Key<'static>, &'static [u8]>, key: Key<'_>)
     }
 }
 
-/// The time by which a lease lasts that is given now.
+/// The expiry of a lease that is granted now.
 fn until(lifetime: Duration) -> DateTime {
     let millis = i64::try_from(lifetime.as_millis()).unwrap_or(i64::MAX);
     DateTime::from_millis(DateTime::now().timestamp_millis().saturating_add(millis))
 }
 
 impl Embedded {
-    /// Changes the state of a trigger, where `change` says so.
+    /// Changes the state of a trigger, if `change` asks for it.
     async fn change_trigger<T: Send>(
         &self,
         action: &'static str,
@@ -43,7 +43,7 @@ impl Embedded {
         .await
     }
 
-    /// The same under a lease; whether that is the last one.
+    /// Changes the state under a lease; returns whether that lease is the latest one.
     async fn change_leased(
         &self,
         action: &'static str,
@@ -67,7 +67,7 @@ impl Triggers for Embedded {
         Box::pin(async move {
             const ACTION: &str = "cannot lease the trigger";
             let is_free = |state: &TriggerState| state.leased_until.is_none_or(|until| until <= DateTime::now());
-            // To write takes longer, and who waits for a lease asks often.
+            // A write transaction takes longer, and a server that waits for a lease asks often.
             if !is_free(&self.state(trigger).await?) {
                 return Ok(None);
             }
@@ -94,7 +94,7 @@ impl Triggers for Embedded {
 
     fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<bool, StoreError>> {
         Box::pin(async move {
-            // The lease itself is kept for its number.
+            // The lease is kept as expired, for the sake of its number.
             let release = |state: &mut TriggerState| state.leased_until = Some(DateTime::now());
             self.change_leased("cannot give back the lease of the trigger", lease, release).await
         })

@@ -11,7 +11,7 @@ use portcullis::auth::ProviderType;
 use portcullis::store::shown;
 use portcullis::store::{Account, AccountState, Identity, ImportOutcome, Removed, StoreError, Users, UsersError};
 
-/// The tables of users while one application changes them.
+/// The tables of users, opened for writing on behalf of one application.
 pub(super) struct Tables<'t> {
     application: &'t str,
     users: Table<'t, Key<'static>, &'static [u8]>,
@@ -33,12 +33,12 @@ impl<'t> Tables<'t> {
         (self.application, identity.provider_type.name(), &identity.id)
     }
 
-    /// The user that an identity leads to.
+    /// The ID of the user who has an identity.
     fn owner(&self, identity: &Identity) -> Result<Option<String>, Failure> {
         Ok(self.identities.get(self.key_of(identity))?.map(|id| id.value().to_owned()))
     }
 
-    /// Removes a user and the ways to it.
+    /// Removes a user and the user's entries in the index of identities.
     pub(super) fn remove(&mut self, account: &Account) -> Result<(), Failure> {
         for identity in &account.identities {
             let key = (self.application, identity.provider_type.name(), identity.id.as_str());
@@ -48,7 +48,7 @@ impl<'t> Tables<'t> {
         Ok(())
     }
 
-    /// Writes a user and the ways to it.
+    /// Writes a user and the user's entries in the index of identities.
     pub(super) fn put(&mut self, account: &Account) -> Result<(), Failure> {
         let record = account.to_record(self.application).to_vec()?;
         self.users.insert((self.application, account.id.as_str()), record.as_slice())?;
@@ -59,7 +59,8 @@ impl<'t> Tables<'t> {
         Ok(())
     }
 
-    /// Removes an identity from its user, or the user whose only one it is: what was removed, and the user as it was.
+    /// Removes an identity from its user or, if it is the only one, the user. Returns what was removed and the user
+    /// as it was before.
     pub(super) fn remove_identity(
         &mut self,
         application: &str,
@@ -105,7 +106,7 @@ fn find(users: &impl ReadableTable<Key<'static>, &'static [u8]>, key: Key<'_>) -
 }
 
 impl Embedded {
-    /// Changes a user that must be there.
+    /// Changes an existing user; fails if there is none.
     async fn change<T>(
         &self,
         action: &'static str,

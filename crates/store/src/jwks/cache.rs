@@ -6,7 +6,7 @@ use bson::DateTime;
 use super::HttpsJwksOptions;
 use portcullis::auth::token::{JwkSet, JwksError, RsaKey};
 
-/// The newest set, and what became of the last attempt to fetch one.
+/// The latest key set, and the outcome of the latest attempt to fetch one.
 #[derive(Debug, Default)]
 pub(super) struct Cache(RwLock<State>);
 
@@ -14,20 +14,20 @@ pub(super) struct Cache(RwLock<State>);
 struct State {
     set: Option<(Arc<JwkSet>, DateTime)>,
     attempted_at: Option<DateTime>,
-    /// Of the last attempt, if it failed.
+    /// The error of the latest attempt, if it failed.
     failure: Option<JwksError>,
 }
 
-/// What the cache knows about a `kid`.
+/// What the cache can say about a `kid`.
 pub(super) enum Known {
     /// This is the answer.
     Answer(Result<Option<RsaKey>, JwksError>),
-    /// A fetch may tell.
+    /// A fetch might yield the key.
     Fetch,
 }
 
 impl Cache {
-    /// What is known about a `kid` at the time `now`.
+    /// Looks up a `kid` at the time `now`.
     pub(super) fn look_up(&self, kid: &str, now: DateTime, options: &HttpsJwksOptions) -> Known {
         let state = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
         let age = state.set.as_ref().map(|(_, fetched_at)| between(*fetched_at, now));
@@ -36,7 +36,7 @@ impl Cache {
         if let Some(Ok(Some(key))) = usable(options.max_age) {
             return Known::Answer(Ok(Some(key.clone())));
         }
-        // A newer set may have the key, or no longer have two of the `kid`.
+        // A newer set may contain the key, or contain only one key with this `kid`.
         if state.attempted_at.is_none_or(|attempted_at| between(attempted_at, now) >= options.pause) {
             return Known::Fetch;
         }
@@ -47,14 +47,14 @@ impl Cache {
         })
     }
 
-    /// An attempt begins: whatever becomes of it, the pause runs from here.
+    /// Records the start of an attempt: the pause counts from here, whatever the outcome.
     pub(super) fn attempt(&self, now: DateTime, failure: JwksError) {
         let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
         state.attempted_at = Some(now);
         state.failure = Some(failure);
     }
 
-    /// The attempt of the time `now` has ended.
+    /// Records the outcome of the attempt made at `now`.
     pub(super) fn settle(&self, now: DateTime, fetched: Result<JwkSet, JwksError>) {
         let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
         match fetched {
@@ -67,7 +67,8 @@ impl Cache {
     }
 }
 
-/// How far apart two times are: a clock that was set back makes a set old, never young for ever.
+/// The distance between two times. As it is never negative, setting the clock back makes a set look old instead of
+/// fresh forever.
 fn between(one: DateTime, other: DateTime) -> Duration {
     Duration::from_millis(one.timestamp_millis().abs_diff(other.timestamp_millis()))
 }

@@ -11,12 +11,12 @@ use rustls_platform_verifier::Verifier;
 use super::{HttpsJwksError, HttpsJwksOptions};
 use portcullis::auth::token::{JwkSet, JwkSetError, JwksError, MAX_JWK_SET_SIZE};
 
-/// What fetches a key set from one address.
+/// Fetches a key set from one address.
 #[derive(Debug)]
 pub(super) struct Fetch {
     client: Client,
     url: Url,
-    /// The address as messages may show it.
+    /// The address as it may appear in messages.
     pub(super) shown: String,
 }
 
@@ -66,8 +66,8 @@ impl Fetch {
     }
 }
 
-/// The library's cryptography and certificates are named here, so that nothing depends on what else the process has
-/// set up.
+/// The crypto provider and the root certificates are set explicitly, so that they do not depend on what else the
+/// process has installed.
 fn tls(options: &HttpsJwksOptions) -> Result<ClientConfig, HttpsJwksError> {
     let certificates = |error: rustls::Error| HttpsJwksError::Certificates(error.to_string());
     let provider = Arc::new(ring::default_provider());
@@ -89,7 +89,7 @@ fn tls(options: &HttpsJwksOptions) -> Result<ClientConfig, HttpsJwksError> {
 }
 
 fn redirect(attempt: Attempt<'_>, max_redirects: usize) -> reqwest::redirect::Action {
-    // The first of the previous addresses is the one that was asked for.
+    // The first of the previous addresses is the original one, not a redirect.
     if attempt.previous().len() > max_redirects {
         return attempt.error("too many redirects");
     }
@@ -99,7 +99,7 @@ fn redirect(attempt: Attempt<'_>, max_redirects: usize) -> reqwest::redirect::Ac
     attempt.follow()
 }
 
-/// Without user, password, query and fragment.
+/// The URL without user, password, query and fragment.
 fn shown(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);
@@ -107,7 +107,7 @@ fn shown(url: &Url) -> String {
     url.to_string()
 }
 
-/// The innermost reason, which says most; addresses stand only in outer ones.
+/// The innermost cause, which is the most specific; only outer ones contain addresses.
 fn reason(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "it timed out".to_owned();

@@ -10,10 +10,10 @@ use super::{HttpsJwksError, HttpsJwksOptions};
 use portcullis::BoxFuture;
 use portcullis::auth::token::{JwksError, JwksSource, RsaKey};
 
-/// The keys of a third party at an HTTPS address.
+/// A third party's keys at an HTTPS address.
 pub struct HttpsJwks {
     shared: Arc<Shared>,
-    /// Held while a fetch runs, so that whoever needs one meanwhile waits for it.
+    /// Held during a fetch, so that others who need one wait for it.
     fetching: Arc<Mutex<()>>,
 }
 
@@ -24,7 +24,7 @@ struct Shared {
 }
 
 impl HttpsJwks {
-    /// Keys from this address. Nothing is fetched yet.
+    /// Creates a source of keys at this address without fetching them.
     ///
     /// # Errors
     /// See [`HttpsJwksError`].
@@ -52,7 +52,7 @@ impl HttpsJwks {
         if let Known::Answer(answer) = look_up() {
             return answer;
         }
-        // A task of its own: whoever asked may hang up, and the pause runs for all.
+        // A separate task: the caller may drop its future, but the result and the pause concern all callers.
         let fetching = tokio::spawn({
             let shared = Arc::clone(shared);
             async move {
@@ -71,13 +71,13 @@ impl HttpsJwks {
         }
     }
 
-    /// Whether an answer stands although a fetch may be running: that of a key does.
+    /// Whether an answer is final even if a fetch is running: an answer with a key is.
     fn is_settled(&self, answer: &Result<Option<RsaKey>, JwksError>) -> bool {
         matches!(answer, Ok(Some(_))) || self.fetching.try_lock().is_ok()
     }
 }
 
-/// Without the keys.
+/// Omits the keys.
 impl fmt::Debug for HttpsJwks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpsJwks").field("address", &self.shared.fetch.shown).finish_non_exhaustive()

@@ -2,22 +2,22 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-/// How a key set is fetched and for how long it is kept.
+/// How a key set is fetched, and for how long it is cached.
 #[derive(Clone, Debug)]
 pub struct HttpsJwksOptions {
-    /// For how long a set is taken for current: one hour.
+    /// How long a set counts as fresh: one hour by default.
     pub max_age: Duration,
-    /// For how long a set is used while no newer one can be had: 24 hours.
+    /// How long a set is used if no newer one can be fetched: 24 hours by default.
     pub max_stale: Duration,
-    /// How long after one attempt to fetch the next may follow: 30 seconds.
+    /// The minimum time between two attempts to fetch: 30 seconds by default.
     pub pause: Duration,
-    /// How long it may take to connect: 5 seconds.
+    /// The timeout for connecting: 5 seconds by default.
     pub connect_timeout: Duration,
-    /// How long all may take, to the last byte and with redirects: 10 seconds.
+    /// The timeout for the whole request, including redirects and the body: 10 seconds by default.
     pub timeout: Duration,
-    /// How many redirects are followed, to HTTPS only: 3.
+    /// The maximum number of redirects, which are followed to HTTPS only: 3 by default.
     pub max_redirects: usize,
-    /// Certificates (DER) of the authorities that are trusted; the system's if there are none.
+    /// DER certificates of the trusted authorities; if empty, those of the system are trusted.
     pub root_certificates: Vec<Vec<u8>>,
 }
 
@@ -35,17 +35,17 @@ impl Default for HttpsJwksOptions {
     }
 }
 
-/// Why an address cannot be fetched from at all.
+/// Why an address cannot be used at all.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum HttpsJwksError {
-    /// Another scheme, no host, or a user in it.
+    /// The scheme is not `https`, there is no host, or the URL contains a user.
     #[error("the address of a key set must begin with `https://` and have no user and password")]
     Address,
-    /// A certificate that is none, or a system without trusted ones.
+    /// One of the certificates is invalid, or the system has no trusted ones.
     #[error("the trusted certificates cannot be read: {0}")]
     Certificates(String),
-    /// The library cannot be set up.
+    /// The HTTP client cannot be set up.
     #[error("cannot set up a client for HTTPS: {0}")]
     Client(String),
 }

@@ -8,7 +8,8 @@ use portcullis::store::documents::{
 };
 use portcullis::value::{DocumentRef, Malformed};
 
-/// The change events of MongoDB, made from the log of changes. What a document became is at hand there, so that nothing is looked up.
+/// MongoDB's change events, produced from the change log. The log contains the new version of each document, so no
+/// lookup is needed.
 impl ChangeFeed for EmbeddedDocuments {
     fn feed<'s: 'a, 'a>(
         &'s self,
@@ -21,7 +22,7 @@ impl ChangeFeed for EmbeddedDocuments {
                 FeedScope::Deployment => WatchScope::Everything,
             };
             let from = request.after.clone().map_or(WatchStart::Now, WatchStart::After);
-            // A pipeline that cannot be carried out is refused before anything happens.
+            // Refuse an unsupported pipeline before the stream begins.
             self.aggregate_documents("", Vec::new(), &request.pipeline).await?;
             let events = self.watch(&scope, from).await?;
             Ok(Box::new(EmbeddedChangeEvents { store: self, events, request: request.clone() })
@@ -48,7 +49,8 @@ impl ChangeEvents for EmbeddedChangeEvents<'_> {
             let event = RawDocumentBuf::try_from(&event).map_err(Malformed::from)?;
             let wanted = self.store.aggregate_documents("", vec![event], &self.request.pipeline);
             let wanted = wanted.await?.batch().await?;
-            // What is not wanted is told as nothing, so that it is seen how far the stream has got.
+            // An event that the pipeline filters out yields `None` for its position, so that the caller can record
+            // the progress.
             Ok(wanted.first().map(|event| DocumentRef::Raw(event).to_document()).transpose()?)
         })
     }
@@ -58,13 +60,13 @@ impl ChangeEvents for EmbeddedChangeEvents<'_> {
     }
 }
 
-/// A position as the text that the events of MongoDB have in their `_id`.
+/// Encodes a position as the string that MongoDB's events have in their `_id`.
 fn token(position: &Document) -> Result<String, DocumentsError> {
     let bytes = RawDocumentBuf::try_from(position).map_err(Malformed::from)?;
     Ok(bytes.as_bytes().iter().map(|byte| format!("{byte:02X}")).collect())
 }
 
-/// A change as MongoDB's change event.
+/// Converts a change to MongoDB's change event.
 fn event(change: &StoredChange, request: &FeedRequest) -> Result<Document, DocumentsError> {
     let image = |document: &Option<RawDocumentBuf>| match document {
         Some(document) => Ok::<_, Malformed>(Bson::Document(DocumentRef::Raw(document).to_document()?)),

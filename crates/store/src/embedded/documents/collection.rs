@@ -12,9 +12,9 @@ use crate::embedded::database::Failure;
 use portcullis::store::documents::{DocumentsError, Namespace};
 use portcullis::value::{DocumentRef, ValueRef, equal};
 
-/// By database, collection and number of the insertion a document, as BSON. In this order they are read.
+/// Maps database, collection and insertion number to the document, as BSON. Documents are read in this order.
 pub(in crate::embedded) const DOCUMENTS: TableDefinition<'_, Place<'_>, &[u8]> = TableDefinition::new("documents");
-/// By database, collection and key of an `_id` the numbers of the documents that may have it.
+/// Maps database, collection and the key of an `_id` to the numbers of the documents that may have this `_id`.
 pub(in crate::embedded) const IDS: MultimapTableDefinition<'_, (&str, &str, &[u8]), u64> =
     MultimapTableDefinition::new("document_ids");
 
@@ -23,17 +23,17 @@ type Place<'a> = (&'a str, &'a str, u64);
 const READ: &str = "cannot read documents";
 const WRITE: &str = "cannot write a document";
 
-/// The key of a document.
+/// The key of a document in the table of documents.
 pub(super) fn place(namespace: &Namespace, number: u64) -> Place<'_> {
     (namespace.database(), namespace.collection(), number)
 }
 
-/// A stored document.
+/// The bytes of a stored document as BSON.
 pub(super) fn raw(bytes: &[u8]) -> Result<&RawDocument, DocumentsError> {
     RawDocument::from_bytes(bytes).map_err(|error| broken(READ)(error.into()))
 }
 
-/// The numbers of the documents with one of these ids, in natural order.
+/// The numbers of the documents that have one of these `_id`s, in natural order.
 pub(super) fn numbers(
     ids: &impl ReadableMultimapTable<(&'static str, &'static str, &'static [u8]), u64>,
     namespace: &Namespace,
@@ -51,23 +51,23 @@ pub(super) fn numbers(
     Ok(numbers)
 }
 
-/// What comes after a document.
+/// What a visitor wants after a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     /// The next document.
     Go,
-    /// The next one, but not now.
+    /// The next document, but later: the scan returns.
     Pause,
-    /// Nothing.
+    /// No more documents.
     Stop,
 }
 
-/// Who is shown documents, with their numbers.
+/// A visitor that is called with the number and bytes of each document.
 pub(super) type Visit<'v> = dyn FnMut(u64, &[u8]) -> Result<Next, DocumentsError> + 'v;
 
-/// Shows the documents from one number on, or those of some numbers, in natural order.
+/// Visits the documents from number `from` on, or those with the given numbers, in natural order.
 ///
-/// The number from which on to go on; none if there are no more.
+/// Returns the number from which to continue, or `None` at the end.
 pub(super) fn scan(
     documents: &impl ReadableTable<Place<'static>, &'static [u8]>,
     namespace: &Namespace,
@@ -107,7 +107,7 @@ pub(super) fn scan(
     Ok(None)
 }
 
-/// The tables of documents while they are changed.
+/// The tables of documents, opened for writing.
 pub(super) struct Tables<'t> {
     pub(super) documents: Table<'t, Place<'static>, &'static [u8]>,
     pub(super) ids: MultimapTable<'t, (&'static str, &'static str, &'static [u8]), u64>,
@@ -121,7 +121,7 @@ impl<'t> Tables<'t> {
         open().map_err(broken(WRITE))
     }
 
-    /// The number of the document with an `_id`.
+    /// The number of the document with this `_id`.
     pub(super) fn find(&self, namespace: &Namespace, id: ValueRef<'_>) -> Result<Option<u64>, DocumentsError> {
         let wanted = id.to_bson()?;
         for number in numbers(&self.ids, namespace, std::slice::from_ref(&wanted))? {
@@ -136,7 +136,7 @@ impl<'t> Tables<'t> {
         Ok(None)
     }
 
-    /// Puts a new document behind all others; its bytes.
+    /// Appends a new document after all others; returns its bytes.
     pub(super) fn insert(
         &mut self,
         namespace: &Namespace,
@@ -161,7 +161,7 @@ impl<'t> Tables<'t> {
         Ok(bytes)
     }
 
-    /// Puts a document in the place of another with an equal `_id`; its bytes.
+    /// Replaces a document by one with an equal `_id`; returns the new document's bytes.
     pub(super) fn put(
         &mut self,
         namespace: &Namespace,
@@ -174,7 +174,7 @@ impl<'t> Tables<'t> {
         Ok(bytes)
     }
 
-    /// Deletes the document with an `_id`; what it was, if there was one.
+    /// Deletes the document with this `_id`; returns it if there was one.
     pub(super) fn delete(
         &mut self,
         namespace: &Namespace,

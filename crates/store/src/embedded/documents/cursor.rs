@@ -12,24 +12,24 @@ use portcullis::BoxFuture;
 use portcullis::store::documents::{Cursor, DocumentsError, Namespace};
 use portcullis::value::DocumentRef;
 
-/// How many documents are read before others get a turn.
+/// How many documents are read before the task yields.
 const READ_AT_ONCE: usize = 500;
 
-/// How many documents, and how many of their bytes, make a batch.
+/// The maximum number of documents in a batch, and the number of bytes after which a batch ends.
 const BATCH: usize = 1000;
 const BATCH_BYTES: usize = 1024 * 1024;
 
 type Ready = std::vec::IntoIter<RawDocumentBuf>;
 
-/// Documents of one state of the file, whatever is written meanwhile.
+/// A query on one snapshot of the file.
 pub(super) struct Reading {
     transaction: ReadTransaction,
     namespace: Namespace,
     numbers: Option<BTreeSet<u64>>,
-    /// The number of the next document; none at the end.
+    /// The number of the next document; `None` at the end.
     next: Option<u64>,
     pipeline: Pipeline,
-    /// What has come out and is not given away yet.
+    /// Results that have not been returned yet.
     ready: Ready,
 }
 
@@ -59,7 +59,7 @@ impl Reading {
         })
     }
 
-    /// Reads some more.
+    /// Reads some more documents, starting from this number.
     fn read(&mut self, from: u64) -> Result<(), DocumentsError> {
         let table = self.transaction.open_table(DOCUMENTS);
         let table = table.map_err(|error| broken("cannot read documents")(Failure::from(error)))?;
@@ -79,7 +79,7 @@ impl Reading {
     }
 }
 
-/// A batch of what is ready.
+/// Splits off a batch of the results that are ready.
 fn portion(ready: &mut Ready) -> Vec<RawDocumentBuf> {
     let mut portion = Vec::new();
     let mut bytes = 0;
@@ -110,7 +110,7 @@ impl Cursor for Reading {
     }
 }
 
-/// What a pipeline made of documents that were given.
+/// The results of a pipeline over given documents.
 pub(super) struct Given(Ready);
 
 impl Given {

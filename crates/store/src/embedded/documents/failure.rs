@@ -3,25 +3,25 @@ use portcullis::store::documents::{DocumentsError, Namespace};
 
 use crate::embedded::database::Failure;
 
-/// Who speaks in an error.
+/// The name of this store in error messages.
 pub(super) const STORE: &str = "the embedded store";
 
-/// Says that the file cannot be read or written.
+/// The error for a file that cannot be read or written.
 pub(super) fn broken(action: &'static str) -> impl FnOnce(Failure) -> DocumentsError {
     move |error| DocumentsError::Store(StoreError::new(action, error))
 }
 
-/// Says what MongoDB would do, and this store does not.
+/// The error for something that MongoDB supports but this store does not.
 pub(super) fn unsupported(what: impl Into<String>, help: Option<&'static str>) -> DocumentsError {
     DocumentsError::Unsupported { what: what.into(), store: STORE, help }
 }
 
-/// Says what MongoDB refuses too.
+/// The error for something that MongoDB refuses as well.
 pub(super) fn refused(code: i32, message: impl Into<String>) -> DocumentsError {
     DocumentsError::Refused { code: Some(code), message: message.into() }
 }
 
-/// Refuses a namespace that MongoDB has not.
+/// Refuses names of databases and collections that MongoDB does not allow.
 pub(super) fn check_namespace(namespace: &Namespace) -> Result<(), DocumentsError> {
     let (database, collection) = (namespace.database(), namespace.collection());
     let wrong = database.len() > 63

@@ -2,14 +2,14 @@ use bson::Bson;
 
 use portcullis::value::{Malformed, Number, ValueRef};
 
-/// A key under which a document is found by its `_id`: values that are equal have the same. Different numbers may share one.
+/// An index key for an `_id`: equal values have equal keys. Different numbers may share a key.
 pub(super) fn id_key(id: ValueRef<'_>) -> Result<Vec<u8>, Malformed> {
     let mut key = Vec::new();
     put(id, &mut key)?;
     Ok(key)
 }
 
-/// Every kind of value begins with another byte, and none of them is the beginning of another of its kind.
+/// Each kind of value starts with a different byte, and within a kind no key is a prefix of another.
 fn put(value: ValueRef<'_>, key: &mut Vec<u8>) -> Result<(), Malformed> {
     use ValueRef as V;
     match value {
@@ -56,7 +56,7 @@ fn put(value: ValueRef<'_>, key: &mut Vec<u8>) -> Result<(), Malformed> {
             key.extend(time.to_be_bytes());
             key.extend(increment.to_be_bytes());
         }
-        // Whoever looks it up compares the documents themselves.
+        // Lookups compare the documents themselves.
         V::Regex { .. } => key.push(12),
         V::DbPointer(_) => key.push(13),
         V::Code(_) | V::CodeWithScope { .. } => key.push(14),
@@ -71,7 +71,7 @@ fn bytes(kind: u8, data: &[u8], key: &mut Vec<u8>) {
     key.extend(data);
 }
 
-/// The double next to a number. Zero has no sign and NaN no payload.
+/// The double nearest to a number, without a sign for zero and without a payload for NaN.
 fn nearest(number: Number) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "numbers that are rounded to the same share a key")]
     let double = match number {
@@ -82,7 +82,7 @@ fn nearest(number: Number) -> f64 {
     if double.is_nan() { f64::NAN } else { double + 0.0 }
 }
 
-/// The values that `_id` can have, where a filter says so.
+/// The values to which a filter restricts `_id`, if it does.
 pub(super) fn ids(filter: &bson::Document) -> Option<Vec<Bson>> {
     filter.iter().find_map(|(name, condition)| match (name.as_str(), condition) {
         ("_id", Bson::Document(operators)) if operators.keys().next().is_some_and(|first| first.starts_with('$')) => {
@@ -98,7 +98,7 @@ pub(super) fn ids(filter: &bson::Document) -> Option<Vec<Bson>> {
     })
 }
 
-/// The values, if none of them is a pattern, which others match.
+/// The values, unless one of them is a regular expression, which would match other values.
 fn plain(values: &[Bson]) -> Option<Vec<Bson>> {
     (!values.iter().any(|value| matches!(value, Bson::RegularExpression(_)))).then(|| values.to_vec())
 }

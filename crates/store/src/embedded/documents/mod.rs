@@ -1,4 +1,4 @@
-//! Documents in the file, with MongoDB's meaning of queries and updates.
+//! Documents in a file, with MongoDB's semantics of queries and updates.
 
 mod change_feed;
 mod changes;

@@ -5,14 +5,14 @@ use crate::embedded::database::Failure;
 use portcullis::store::documents::DocumentsError;
 
 impl EmbeddedDocuments {
-    /// The databases that have documents, in the order of their names.
+    /// The names of the databases that contain documents, in order.
     ///
     /// # Errors
     /// The file cannot be read.
     pub fn database_names(&self) -> Result<Vec<String>, DocumentsError> {
         let mut names: Vec<String> = Vec::new();
         loop {
-            // Behind every collection of the last one: no name of a database has a null character.
+            // Skips all collections of the previous database: no database name contains a null character.
             let from = names.last().map_or_else(String::new, |last| format!("{last}\0"));
             match self.first_from((&from, "", 0))? {
                 Some((database, _)) => names.push(database),
@@ -21,7 +21,7 @@ impl EmbeddedDocuments {
         }
     }
 
-    /// The collections of a database that have documents, in the order of their names.
+    /// The names of a database's collections that contain documents, in order.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -36,7 +36,7 @@ impl EmbeddedDocuments {
         }
     }
 
-    /// Where the first document from a place on is.
+    /// The database and collection of the first document at or after a key.
     fn first_from(&self, place: (&str, &str, u64)) -> Result<Option<(String, String)>, DocumentsError> {
         let first = || -> Result<_, Failure> {
             let table = self.file.begin_read()?.open_table(DOCUMENTS)?;

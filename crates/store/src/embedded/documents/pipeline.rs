@@ -8,38 +8,39 @@ use portcullis::mongo_query::{Sort, SortKey};
 use portcullis::store::documents::DocumentsError;
 use portcullis::value::{DocumentRef, MAX_STEPS, Steps};
 
-/// How many bytes of documents may be held in memory to order them, as in MongoDB.
+/// How many bytes of documents a sort may hold in memory; the same limit as MongoDB's.
 pub(super) const MAX_SORTED: usize = 100 * 1024 * 1024;
 
-/// Stages with what they hold: documents are put in one by one, and come out.
+/// Stages with their state: documents are put in one by one, and results are taken out.
 pub(super) struct Pipeline {
     parts: Vec<Part>,
-    /// What has come out.
+    /// Results that have not been taken yet.
     out: Vec<RawDocumentBuf>,
     out_bytes: usize,
 }
 
 struct Part {
     stage: Stage,
-    /// How many documents went through.
+    /// The number of documents that have passed through.
     count: u64,
     held: Vec<(SortKey, RawDocumentBuf)>,
     held_bytes: usize,
     groups: Groups,
 }
 
-/// What the work on one document may take. A pipeline begins with the conditions of the rules, if they have any for it: they take
-/// their steps apart from those of the stages after them, which may be a client's and must not tell how many these were.
+/// How many steps may be spent on one document. If the rules have conditions, they form the first stage. Its steps
+/// are counted separately from those of later stages, which may come from a client and must not reveal how many steps
+/// the rules took.
 struct Work {
     first: Errors,
     others: Errors,
 }
 
-/// What the first stage may take: as many as the rules, and the conditions of a client's that stand beside them, of which there are
-/// few, can come to on the largest document.
+/// The limit for the first stage: enough for the rules and the few client conditions next to them, even on the
+/// largest document.
 pub(super) const FIRST: usize = 10 * MAX_STEPS;
 
-/// So many bytes of a document that is written anew are one step.
+/// Writing this many bytes of a new document counts as one step.
 const BYTES: usize = 8;
 
 impl Work {
@@ -52,7 +53,7 @@ impl Work {
     }
 }
 
-/// Whether more documents are of use.
+/// Whether the pipeline needs more documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Need {
     More,
@@ -65,18 +66,18 @@ impl Pipeline {
         Self { parts: stages.into_iter().map(part).collect(), out: Vec::new(), out_bytes: 0 }
     }
 
-    /// What has come out so far.
+    /// Takes the results so far.
     pub(super) fn take(&mut self) -> Vec<RawDocumentBuf> {
         self.out_bytes = 0;
         std::mem::take(&mut self.out)
     }
 
-    /// How many bytes `take` would give.
+    /// The size in bytes of what `take` would return.
     pub(super) const fn out_bytes(&self) -> usize {
         self.out_bytes
     }
 
-    /// Puts a document of the collection in.
+    /// Puts in a document of the collection.
     pub(super) fn put(&mut self, document: DocumentRef<'_>) -> Result<Need, DocumentsError> {
         self.pass(0, document, &Work::new())
     }
@@ -154,7 +155,7 @@ impl Pipeline {
         }
     }
 
-    /// Says that there are no more documents.
+    /// Signals that there are no more documents.
     pub(super) fn finish(&mut self) -> Result<(), DocumentsError> {
         for at in 0..self.parts.len() {
             let Some(part) = self.parts.get_mut(at) else { break };
@@ -187,7 +188,7 @@ impl Pipeline {
     }
 }
 
-/// Equal ones stay as they came.
+/// Stable: equal documents keep their order.
 fn order(sort: &Sort, held: &mut [(SortKey, RawDocumentBuf)]) {
     held.sort_by(|(a, _), (b, _)| sort.compare(a, b));
 }

@@ -9,26 +9,26 @@ use portcullis::projection::Projection;
 use portcullis::store::documents::{DocumentsError, Find};
 use portcullis::value::{Number, ValueRef};
 
-/// One step from the documents of a collection to an answer.
+/// One stage between the documents of a collection and the result.
 pub(super) enum Stage {
     Match(Box<Filter>),
-    /// In an order; of which, if that is said, only so many are asked for.
+    /// Sorts; with a number, only the first so many documents are needed.
     Sort(Sort, Option<u64>),
     Skip(u64),
     Limit(u64),
     Project(Projection),
-    /// How many there are, under this name.
+    /// Counts the documents, into a field of this name.
     Count(String),
-    /// Documents made of each one.
+    /// Makes zero or more documents of each one.
     Each(Each),
-    /// One document for each group.
+    /// Makes one document of each group.
     Group(Grouping),
 }
 
-/// What is looked for.
+/// A compiled query.
 pub(super) struct Search {
     pub(super) stages: Vec<Stage>,
-    /// The ids that what is found must have, where the first filter says them.
+    /// If the first filter restricts `_id` to certain values, those values.
     pub(super) ids: Option<Vec<Bson>>,
 }
 
@@ -60,7 +60,7 @@ impl Search {
 const HELP: &str = "it has `$match`, `$project`, `$set`, `$addFields`, `$unset`, `$group`, `$bucket`, `$sort`, `$sortByCount`, \
                     `$count`, `$limit`, `$skip`, `$unwind`, `$replaceRoot` and `$replaceWith`";
 
-/// A stage, as one or two of them.
+/// Compiles a stage; `$sortByCount` becomes two.
 fn stage(stage: &Document, patterns: &PatternAllowance) -> Result<Vec<Stage>, DocumentsError> {
     if let Some((name, operand)) = stage.iter().next().filter(|(name, _)| *name == "$sortByCount" && stage.len() == 1) {
         debug_assert_eq!(name, "$sortByCount");
@@ -142,7 +142,7 @@ fn count(value: &Bson) -> Option<u64> {
     ValueRef::from(value).number().and_then(Number::integer).and_then(|number| u64::try_from(number).ok())
 }
 
-/// A count as MongoDB gives it.
+/// The result of `$count`, with the number type that MongoDB uses.
 pub(super) fn counted(name: &str, count: u64) -> Result<RawDocumentBuf, DocumentsError> {
     let count = match i32::try_from(count) {
         Ok(count) => Bson::Int32(count),

@@ -14,18 +14,18 @@ use portcullis::store::StoreError;
 use portcullis::store::documents::{Cursor, DocumentStore, DocumentsError, Find, Namespace, Redaction, Transaction};
 use portcullis::{BoxFuture, Clock, SystemClock};
 
-/// Documents in a file that one process at a time can open, with MongoDB's meaning of filters, orders, projections and
-/// updates; what it has not, it refuses. The file may hold users and sessions too.
+/// Documents in a file that only one process at a time can open, with MongoDB's semantics of filters, sorts,
+/// projections and updates; what is not supported is refused. The same file may hold users and sessions.
 ///
-/// Queries read one state of the file, whatever is written meanwhile. One transaction at a time can write; others wait
-/// for it, without blocking their thread, for at most [`PATIENCE`](Self::PATIENCE), and then fail with
-/// [`Conflict`](DocumentsError::Conflict); only within a Tokio runtime that has timers do they fail at all. What was
-/// committed is on the disk. A commit blocks its thread for some milliseconds.
+/// Queries read a snapshot, which concurrent writes do not affect. There is one writing transaction at a time; others
+/// wait for it without blocking their thread, for at most [`PATIENCE`](Self::PATIENCE), and then fail with
+/// [`Conflict`](DocumentsError::Conflict). This timeout needs a Tokio runtime with timers; without one, they wait
+/// indefinitely. Commits are durable, and block their thread for some milliseconds.
 ///
-/// Only `_id` has an index: any other filter reads the whole collection.
+/// Only `_id` is indexed: any other filter scans the whole collection.
 ///
-/// Every commit writes what it changes to a [log](ChangeLogLimits) too, with the documents before and after, so that it can be
-/// [watched](portcullis::store::documents::Watch) and followed up later.
+/// Every commit also writes its changes, with the documents before and after, to a [log](ChangeLogLimits), so that
+/// the store can be [watched](portcullis::store::documents::Watch) and streams can be resumed later.
 #[derive(Clone)]
 pub struct EmbeddedDocuments {
     pub(super) file: Arc<StateFile>,
@@ -43,19 +43,19 @@ impl EmbeddedDocuments {
     /// How long a transaction waits for its turn.
     pub const PATIENCE: Duration = Duration::from_secs(5);
 
-    /// Opens a file, or makes one that nobody else can read. Where another process has it open, this waits up to 5 seconds,
-    /// blocking its thread.
+    /// Opens a file, or creates one that only its owner can read. If another process has it open, this blocks the
+    /// thread for up to 5 seconds.
     ///
     /// # Errors
-    /// Another process keeps it open, it is something else or empty, or it cannot be read and written.
+    /// The file is still open in another process, is empty or not a database, or cannot be read and written.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         Ok(Self::new(Arc::new(StateFile::open(path)?)))
     }
 
-    /// Documents that last as long as this value and its clones.
+    /// An in-memory store that is discarded with this value and its clones.
     ///
     /// # Errors
-    /// None that is known.
+    /// In practice, none.
     pub fn in_memory() -> Result<Self, StoreError> {
         Ok(Self::new(Arc::new(StateFile::in_memory()?)))
     }
@@ -64,13 +64,13 @@ impl EmbeddedDocuments {
         Self { file, clock: Arc::new(SystemClock), change_log: ChangeLogLimits::default() }
     }
 
-    /// Keeps another length of the log of changes.
+    /// Sets the limits of the change log.
     #[must_use]
     pub fn with_change_log(self, limits: ChangeLogLimits) -> Self {
         Self { change_log: limits, ..self }
     }
 
-    /// Uses this clock for the time that `$currentDate` sets, and that of changes.
+    /// Sets the clock that `$currentDate` and the times of changes use.
     #[must_use]
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
@@ -87,10 +87,10 @@ impl EmbeddedDocuments {
         Ok(Box::new(Reading::new(transaction, namespace, search)?))
     }
 
-    /// Begins a transaction that lasts as long as its value, whatever becomes of this one: it keeps all other writers waiting.
+    /// Begins a transaction, which may outlive this value. All other writers wait until it ends.
     ///
     /// # Errors
-    /// Another one does not end within [`PATIENCE`](Self::PATIENCE), or the file cannot be written.
+    /// Another transaction does not end within [`PATIENCE`](Self::PATIENCE), or the file cannot be written.
     pub async fn transaction(&self) -> Result<Box<dyn Transaction>, DocumentsError> {
         Ok(Box::new(self.write().await?))
     }
@@ -100,7 +100,7 @@ impl EmbeddedDocuments {
             Ok(_) => tokio::time::timeout(Self::PATIENCE, self.file.turn()).await.map_err(|_| {
                 DocumentsError::Conflict(format!("it has been writing for more than {:?}", Self::PATIENCE))
             })?,
-            // There is nobody who would tell the time.
+            // There is no Tokio timer, so this waits without a timeout.
             Err(_) => self.file.turn().await,
         };
         let transaction = self.file.begin_write(&turn).map_err(broken("cannot begin to write documents"))?;
@@ -137,7 +137,7 @@ impl DocumentStore for EmbeddedDocuments {
         })
     }
 
-    /// Every stage is carried out here, as it stands and in its place.
+    /// Stages are evaluated here in the order in which they are written, so the redaction cannot be moved or removed.
     fn redaction(&self, redaction: &Redaction) -> Option<Vec<Document>> {
         redaction.plain().map(|plain| vec![plain])
     }

@@ -18,13 +18,13 @@ use portcullis::store::documents::{
 use portcullis::update::{self, Moment, Update, UpdateError, UpdateErrorKind};
 use portcullis::value::{DocumentRef, Steps};
 
-/// A transaction; if it is dropped, nothing of it has happened.
+/// A transaction; dropping it discards its changes.
 pub(super) struct Writing {
     transaction: WriteTransaction,
     store: EmbeddedDocuments,
-    /// What it has added to the log of changes.
+    /// The changes that it has added to the log.
     logged: Logged,
-    /// Given up last, when the transaction is over.
+    /// Dropped last, after the transaction has ended.
     _turn: OwnedMutexGuard<()>,
 }
 
@@ -96,7 +96,7 @@ impl Writing {
         let mut found = None;
         let mut visit = |number, bytes: &[u8]| {
             let document = raw(bytes)?;
-            // As the first stage of a pipeline: the rules have a part in it.
+            // The same limit as for a pipeline's first stage, since the conditions include those of the rules.
             if conditions.matches_within(document, &Errors::within(Steps::new(FIRST)))? {
                 found = Some((number, document.to_owned()));
             }
@@ -143,14 +143,14 @@ impl Writing {
     }
 }
 
-/// A change, read.
+/// A compiled change.
 enum Changing<'c> {
     Operators(Box<Update>),
     Pipeline(&'c [Document]),
     Replacement(&'c Document),
 }
 
-/// The stages that make one document of one.
+/// The stages that turn one document into exactly one other.
 const UPDATE_STAGES: [&str; 6] = ["$addFields", "$project", "$replaceRoot", "$replaceWith", "$set", "$unset"];
 
 impl<'c> Changing<'c> {
@@ -188,7 +188,7 @@ impl<'c> Changing<'c> {
     }
 }
 
-/// What the stages of an update make of a document.
+/// Applies the stages of an update to a document.
 fn made(stages: &[Document], document: &Document) -> Result<Document, DocumentsError> {
     let mut pipeline = Pipeline::new(Search::of_pipeline(stages)?.stages);
     pipeline.put(DocumentRef::from(document))?;

@@ -14,16 +14,17 @@ use crate::embedded::documents::failure::{broken, check_namespace, refused};
 use portcullis::BoxFuture;
 use portcullis::store::documents::{DocumentsError, Event, Events, StoredChange, Watch, WatchScope, WatchStart};
 
-/// How long a stream waits for a change before it says that there was none.
+/// How long a stream waits for a change before it reports that there was none.
 const WAIT: Duration = Duration::from_secs(1);
 
-/// How many records are looked at, and how many bytes of them, before others get a turn.
+/// How many records, and how many bytes of them, are read before the task yields.
 const READ_AT_ONCE: usize = 500;
 const READ_BYTES: usize = 1024 * 1024;
 
 const READ: &str = "cannot read the log of changes";
 
-/// What changes in this process, which is the only one that has the file. Before and after are always known.
+/// Changes made by this process, the only one that has the file open. Every change has the documents before and
+/// after.
 impl Watch for EmbeddedDocuments {
     fn watch<'s: 'a, 'a>(
         &'s self,
@@ -51,7 +52,7 @@ impl Watch for EmbeddedDocuments {
 }
 
 impl EmbeddedDocuments {
-    /// Where a stream begins to read.
+    /// The position at which a stream starts reading.
     fn begin(&self, from: &WatchStart) -> Result<Position, DocumentsError> {
         let wanted = match from {
             WatchStart::Now => None,
@@ -74,28 +75,28 @@ impl EmbeddedDocuments {
         let first = table.first().map_err(failed)?.map_or(1, |(number, _)| number.value());
         let is_known = match table.get(wanted.number).map_err(failed)? {
             Some(record) => Record::read(record.value())?.time()? == wanted.time,
-            // The first record that is left follows it.
+            // The first remaining record directly follows the wanted position.
             None => wanted.number.checked_add(1) == Some(first),
         };
         if is_known { Ok(wanted) } else { Err(DocumentsError::HistoryLost) }
     }
 }
 
-/// A reader of the log.
+/// A reader of the change log.
 struct Following<'s> {
     store: &'s EmbeddedDocuments,
     scope: WatchScope,
-    /// Becomes another with each commit.
+    /// Changes with each commit.
     news: watch::Receiver<()>,
-    /// What is read and not told yet.
+    /// Changes that have been read but not returned yet.
     ready: VecDeque<StoredChange>,
     read_to: Position,
     rest: Rest,
-    /// The position of what was told last.
+    /// The position of the change that was returned last.
     told: Document,
 }
 
-/// Whether there may be more to be read.
+/// Whether there may be more to read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Rest {
     More,
@@ -103,7 +104,7 @@ enum Rest {
 }
 
 impl Following<'_> {
-    /// Reads what has come, or a part of it.
+    /// Reads the new records, or a part of them.
     fn read(&mut self) -> Result<Rest, DocumentsError> {
         let read = |error: Failure| broken(READ)(error);
         let transaction = self.store.file.begin_read().map_err(read)?;
@@ -137,11 +138,11 @@ impl Following<'_> {
         }
     }
 
-    /// Waits until something is committed; whether that happened in time.
+    /// Waits for a commit until `until`; returns whether there was one.
     async fn wait(&mut self, until: Instant) -> bool {
         match tokio::runtime::Handle::try_current() {
             Ok(_) => tokio::time::timeout_at(until, self.news.changed()).await.is_ok(),
-            // There is nobody who would tell the time.
+            // There is no Tokio timer, so this waits without a timeout.
             Err(_) => self.news.changed().await.is_ok(),
         }
     }
@@ -157,11 +158,11 @@ impl Events for Following<'_> {
                     return Ok(Some(Event::Change(Box::new(change))));
                 }
                 let has_read_all = self.rest == Rest::Nothing && !self.news.has_changed().unwrap_or(true);
-                // Others may write all the time to what is not watched.
+                // Other collections may be written to continuously.
                 if Instant::now() >= until || (has_read_all && !self.wait(until).await) {
                     return Ok(None);
                 }
-                // What is committed from here on is seen now or wakes this up.
+                // Any commit from here on is either read below or wakes this task.
                 self.news.mark_unchanged();
                 self.rest = self.read()?;
                 if self.ready.is_empty() {

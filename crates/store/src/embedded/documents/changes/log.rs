@@ -8,24 +8,25 @@ use crate::embedded::database::Failure;
 use crate::embedded::documents::failure::broken;
 use portcullis::store::documents::DocumentsError;
 
-/// By number, from 1 on and without gaps, what changed, as BSON. Numbers are never used again: a record is removed only when
-/// there are newer ones.
+/// Maps numbers, starting from 1 without gaps, to changes, as BSON. Numbers are never reused: a record is removed
+/// only if there are newer ones.
 pub(in crate::embedded) const CHANGES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("document_changes");
 
 const WRITE: &str = "cannot write the log of changes";
 
-/// How many records a commit removes at most because of their age.
+/// The maximum number of records that one commit removes because of their age.
 const AGED_AT_ONCE: usize = 1000;
 
-/// How much of the log of changes is kept. Whoever was not told of a change before it is removed has to begin anew.
+/// How much of the change log is kept. A reader that has not seen a change before it is removed has to start over.
 ///
-/// The log is shortened by the commits that lengthen it, and never by what they wrote themselves: it can be longer by one
-/// transaction, and without any write nothing is removed.
+/// Each commit that appends to the log also trims it, but never removes its own records: the log can exceed the limit
+/// by one transaction, and without writes nothing is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChangeLogLimits {
-    /// How many bytes the records may have; by default 64 MiB. A record has the document before and after the change.
+    /// The maximum total size of the records in bytes; 64 MiB by default. A record contains the document before and
+    /// after the change.
     pub bytes: u64,
-    /// How old a record may be; by default a day.
+    /// The maximum age of a record; one day by default.
     pub age: Duration,
 }
 
@@ -35,13 +36,13 @@ impl Default for ChangeLogLimits {
     }
 }
 
-/// How many bytes of documents wait until they are written to the log together.
+/// How many bytes of documents are buffered before they are written to the log.
 const WAITING_BYTES: usize = 1 << 20;
 
-/// What a transaction adds to the log.
+/// The changes that a transaction adds to the log.
 #[derive(Debug, Default)]
 pub(in crate::embedded::documents) struct Logged {
-    /// What is not written yet.
+    /// Changes that have not been written yet.
     waiting: Vec<Change>,
     waiting_bytes: usize,
     written: Option<Appended>,
@@ -52,12 +53,12 @@ pub(in crate::embedded::documents) struct Logged {
 struct Appended {
     /// The number of the first record.
     first: u64,
-    /// How many bytes the log has had, with the last one.
+    /// The cumulative size of the log up to and including the last record.
     end: i64,
 }
 
 impl Logged {
-    /// Adds a change behind those that were added before.
+    /// Appends a change.
     pub(in crate::embedded::documents) fn add(
         &mut self,
         transaction: &WriteTransaction,
@@ -68,7 +69,7 @@ impl Logged {
         if self.waiting_bytes >= WAITING_BYTES { self.write(&mut Log::open(transaction)?) } else { Ok(()) }
     }
 
-    /// Writes what is left, and removes what the log has too much; whether there was a change.
+    /// Writes the remaining changes and trims the log; returns whether there were any changes.
     pub(in crate::embedded::documents) fn finish(
         mut self,
         transaction: &WriteTransaction,
@@ -100,7 +101,7 @@ impl Logged {
     }
 }
 
-/// The log while it is written.
+/// The log, opened for writing.
 struct Log<'t>(Table<'t, u64, &'static [u8]>);
 
 impl<'t> Log<'t> {
@@ -109,14 +110,14 @@ impl<'t> Log<'t> {
         open().map_err(broken(WRITE))
     }
 
-    /// Removes what is too much or too old, but nothing of what the transaction has added.
+    /// Removes records beyond the limits of size and age, but none that the current transaction has added.
     fn shorten(&mut self, appended: Appended, limits: ChangeLogLimits, now: DateTime) -> Result<(), DocumentsError> {
         let age = i64::try_from(limits.age.as_millis()).unwrap_or(i64::MAX);
         let (oldest, bytes) =
             (now.timestamp_millis().saturating_sub(age), i64::try_from(limits.bytes).unwrap_or(i64::MAX));
         let mut aged = 0;
         while let Some((number, end, time)) = self.first()? {
-            // Without it there would still be too much, or just enough.
+            // Even without this record, the log would not be below the limit.
             let is_too_much = appended.end.saturating_sub(end) >= bytes;
             if !is_too_much {
                 aged += 1;
@@ -132,7 +133,7 @@ impl<'t> Log<'t> {
         Ok(())
     }
 
-    /// The number of the last record, and how many bytes the log has had with it.
+    /// The number of the last record, and the cumulative size of the log up to and including it.
     fn last(&self) -> Result<(u64, i64), DocumentsError> {
         match self.0.last().map_err(|error| broken(WRITE)(error.into()))? {
             Some((number, record)) => Ok((number.value(), Record::read(record.value())?.end()?)),
@@ -140,7 +141,7 @@ impl<'t> Log<'t> {
         }
     }
 
-    /// The number of the first record, how many bytes the log had had with it, and its time.
+    /// The number of the first record, the cumulative size of the log up to and including it, and its time.
     fn first(&self) -> Result<Option<(u64, i64, DateTime)>, DocumentsError> {
         let Some((number, record)) = self.0.first().map_err(|error| broken(WRITE)(error.into()))? else {
             return Ok(None);

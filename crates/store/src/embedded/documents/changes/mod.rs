@@ -1,4 +1,4 @@
-//! The log of changes: written in the commit of what it tells, read by those who watch.
+//! The change log: written in the same commit as the changes, and read by watchers.
 
 mod events;
 mod log;

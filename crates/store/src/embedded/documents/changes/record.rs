@@ -4,7 +4,7 @@ use bson::{Bson, DateTime, Document, RawDocument, RawDocumentBuf, Timestamp, doc
 use portcullis::store::documents::{ChangeOperation, DocumentsError, Namespace, StoredChange};
 use portcullis::value::{DocumentRef, Malformed, ValueRef};
 
-/// A change that a transaction makes.
+/// A change made by a transaction.
 #[derive(Clone, Debug)]
 pub(in crate::embedded::documents) struct Change {
     pub(in crate::embedded::documents) namespace: Namespace,
@@ -14,7 +14,7 @@ pub(in crate::embedded::documents) struct Change {
     pub(in crate::embedded::documents) after: Option<RawDocumentBuf>,
 }
 
-/// A record of the log, as it is stored.
+/// A record of the change log in its stored form.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Record<'r>(&'r RawDocument);
 
@@ -26,16 +26,17 @@ const COLLECTION: &CStr = cstr!("collection");
 const BEFORE: &CStr = cstr!("before");
 const AFTER: &CStr = cstr!("after");
 
-/// What all fields but the documents and names need, more or less, in bytes.
+/// Approximate size in bytes of everything in a record except the documents and names.
 const OVERHEAD: usize = 128;
 
 impl Change {
-    /// How many bytes its documents have.
+    /// The size of its documents in bytes.
     pub(super) fn size(&self) -> usize {
         [&self.before, &self.after].into_iter().flatten().map(|image| image.as_bytes().len()).sum()
     }
 
-    /// The record of it, and how many bytes the log has had with it; `offset` is how many it has had before.
+    /// The record, and the cumulative size of the log up to and including it; `offset` is the cumulative size before
+    /// it.
     pub(super) fn record(&self, offset: i64) -> (RawDocumentBuf, i64) {
         let mut record = RawDocumentBuf::new();
         record.append(TIME, self.time);
@@ -63,7 +64,7 @@ impl<'r> Record<'r> {
         Ok(DocumentRef::Raw(self.0).get(name.as_str())?)
     }
 
-    /// How many bytes the log has had, with this record.
+    /// The cumulative size of the log up to and including this record, in bytes, counting removed records.
     pub(super) fn end(self) -> Result<i64, DocumentsError> {
         match self.field(END)? {
             Some(ValueRef::Int64(end)) => Ok(end),
@@ -78,7 +79,7 @@ impl<'r> Record<'r> {
         }
     }
 
-    /// The database and the collection.
+    /// The names of the database and the collection.
     pub(super) fn place(self) -> Result<(&'r str, &'r str), DocumentsError> {
         match (self.field(DATABASE)?, self.field(COLLECTION)?) {
             (Some(ValueRef::String(database)), Some(ValueRef::String(collection))) => Ok((database, collection)),
@@ -86,7 +87,7 @@ impl<'r> Record<'r> {
         }
     }
 
-    /// The change, which has a number in the log.
+    /// The change, given its record's number in the log.
     pub(super) fn change(self, number: u64) -> Result<StoredChange, DocumentsError> {
         let image = |name| {
             Ok::<_, DocumentsError>(match self.field(name)? {
@@ -120,17 +121,18 @@ fn unreadable() -> DocumentsError {
     DocumentsError::Refused { code: None, message: "a record of the log of changes does not read back".to_owned() }
 }
 
-/// A place in the log: behind a record. The time tells the log of this file from that of another, or of a copy that was restored.
+/// A position in the log: after a record. The time distinguishes this log from that of another file, or of a restored
+/// backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Position {
-    /// The number of the record; 0 for the beginning.
+    /// The number of the record; 0 means the beginning of the log.
     pub(super) number: u64,
-    /// When the change happened.
+    /// When the change was made.
     pub(super) time: DateTime,
 }
 
 impl Position {
-    /// Before the first record.
+    /// The position before the first record.
     pub(super) const BEGINNING: Self = Self { number: 0, time: DateTime::from_millis(0) };
 
     pub(super) fn to_document(self) -> Document {
