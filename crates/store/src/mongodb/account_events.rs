@@ -23,12 +23,13 @@ use portcullis::store::{
 };
 use portcullis::value::DocumentRef;
 
-/// How long it takes at most until an event of another process is noticed.
+/// The maximum delay until events of other processes are noticed.
 const POLL: Duration = Duration::from_secs(2);
 
-/// The events of one application's users, in the collection `account_events` of a database of ours that other applications may share.
-/// Each is written in one transaction with the change of the user or the session that it tells of; a server that is no replica set has no
-/// transactions, and there it is written right after.
+/// The account events of one application, in the collection `account_events` of Portcullis's own database, which
+/// other applications may share. Each event is written in one transaction with its cause, a change of the user or the
+/// session. A server that is not part of a replica set has no transactions; there, the event is written right after
+/// its cause.
 #[derive(Debug)]
 pub struct MongoAccountEvents {
     database: Database,
@@ -40,7 +41,7 @@ pub struct MongoAccountEvents {
     added: Notify,
 }
 
-/// A part of a transaction, or of work without one.
+/// A transaction or, on a server without transactions, individual writes.
 enum Work {
     Transaction(Box<ClientSession>),
     Alone,
@@ -50,7 +51,7 @@ impl MongoAccountEvents {
     /// The name of the collection. A server that exposes the same database through rules must not open it.
     pub const COLLECTION: &str = "account_events";
 
-    /// The events of the application with this id in a database; nothing is read or made yet.
+    /// The account events of the application with this ID. Nothing is read or created yet.
     #[must_use]
     pub fn new(database: &Database, application: impl Into<String>) -> Self {
         let indexes = || vec![index("order", doc! { "_id.application": 1, "trigger": 1, "at": 1, "_id.id": 1 })];
@@ -65,9 +66,9 @@ impl MongoAccountEvents {
         }
     }
 
-    /// Begins a transaction where the server has them.
+    /// Begins a transaction if the server supports them.
     async fn begin(&self) -> Result<Work, Failure> {
-        // Indexes cannot be made within it.
+        // Indexes cannot be created inside a transaction.
         self.users.ready().await?;
         self.sessions.ready().await?;
         self.events.ready().await?;
@@ -94,7 +95,7 @@ impl MongoAccountEvents {
             pause_before(attempt).await;
             match patiently(async { session.commit_transaction().await }).await {
                 Ok(()) => return Ok(()),
-                // To commit what is committed does nothing.
+                // Committing again is safe: if the transaction has been committed, this does nothing.
                 Err(failure) if failure.is_commit_unknown() => {}
                 Err(failure) => return Err(failure),
             }
@@ -110,7 +111,7 @@ impl MongoAccountEvents {
             let mut record = doc! {
                 "_id": key(&self.application, ObjectId::new().to_hex()),
                 "trigger": &event.trigger,
-                // The server puts its time in its place, which no other event of its has.
+                // The server replaces the zero timestamp with its current one, which is unique to this event.
                 "at": Timestamp { time: 0, increment: 0 },
             };
             record.extend(event_to_record(event));
@@ -118,7 +119,7 @@ impl MongoAccountEvents {
         });
         let records: Vec<Document> = records.collect();
         let collection = self.events.ready().await?.clone_with_type::<Document>();
-        // One after another, so that the order of their times is that in which they are given.
+        // Inserted one by one, so that their timestamps are in the order given.
         for record in records {
             match work {
                 Work::Transaction(session) => {
@@ -132,7 +133,7 @@ impl MongoAccountEvents {
         Ok(())
     }
 
-    /// Does something again while others are in its way.
+    /// Repeats the work while it conflicts with other writers.
     async fn retry<'w, T>(&self, work: impl Fn() -> BoxFuture<'w, Result<T, Failure>> + Send) -> Result<T, Failure> {
         for attempt in 0..ATTEMPTS {
             pause_before(attempt).await;
@@ -187,7 +188,7 @@ impl MongoAccountEvents {
             Work::Alone => patiently(async { delete.await }).await?,
         };
         let Some(found) = found else { return Ok(None) };
-        // One that does not read back is deleted all the same: there is nobody to tell of.
+        // A user that cannot be read is deleted all the same; there are no identities to report.
         let mut identities = Vec::new();
         if let Ok(account) = users.read(&found) {
             self.append(&mut work, &telling(&account)).await?;
@@ -197,7 +198,7 @@ impl MongoAccountEvents {
         Ok(Some(identities))
     }
 
-    /// Removes an identity with its user, if it is the only one.
+    /// Removes an identity together with its user, if it is the user's only one.
     async fn remove_sole_once(&self, identity: &Identity, telling: Telling<'_>) -> Result<Option<Removed>, Failure> {
         let mut work = self.begin().await?;
         let users = self.stored_users(self.users.ready().await?);
@@ -236,7 +237,7 @@ impl MongoAccountEvents {
     async fn logged_in_once(&self, session_id: &str, events: &[AccountEvent]) -> Result<bool, Failure> {
         let mut work = self.begin().await?;
         let sessions = self.sessions.ready().await?;
-        // Written to, so that an end of the session at the same moment is in the way.
+        // A write, so that this transaction conflicts with one that ends the session concurrently.
         let noted = doc! { "$set": { "noted": true } };
         let update = sessions.update_one(doc! { "_id": key(&self.application, session_id) }, noted);
         let found = match &mut work {
@@ -295,7 +296,7 @@ impl MongoAccountEvents {
     }
 }
 
-/// The time of an event and the id by which it is stored, in the id by which it is known.
+/// Splits an event's public ID into its timestamp and the ID by which it is stored.
 fn position(id: &str) -> Result<(Timestamp, String), Failure> {
     let hex = |range: std::ops::Range<usize>| id.get(range).and_then(|digits| u32::from_str_radix(digits, 16).ok());
     match (hex(0..8), hex(8..16), id.get(16..)) {
@@ -388,7 +389,8 @@ impl AccountEvents for MongoAccountEvents {
     }
 
     fn added(&self) -> BoxFuture<'_, ()> {
-        // Made now and not when it is first polled: what is added from here on counts.
+        // The future is created here rather than on its first poll, so that events added from this moment on are
+        // noticed.
         let added = self.added.notified();
         Box::pin(async move {
             let _ = tokio::time::timeout(POLL, added).await;

@@ -13,10 +13,11 @@ use portcullis::BoxFuture;
 use portcullis::store::documents::{ChangeEvents, ChangeFeed, DocumentsError, FeedRequest, FeedScope};
 use portcullis::value::DocumentRef;
 
-/// How long the server waits for something to happen before it says that nothing did.
+/// How long the server waits for an event before it returns an empty batch.
 const AWAIT: Duration = Duration::from_secs(1);
 
-/// The error codes of a position from which a stream cannot go on: its history is gone, or it makes no sense there.
+/// The error codes for a position from which a stream cannot resume: its history is lost, or the server does not
+/// recognize it.
 const LOST: [i32; 12] = [15, 136, 222, 260, 280, 286, 10334, 40576, 40585, 40647, 40649, 50811];
 
 /// Change streams of a replica set.
@@ -62,18 +63,18 @@ fn options(request: &FeedRequest) -> Result<ChangeStreamOptions, Failure> {
     options.full_document = request.full_document.then_some(FullDocumentType::UpdateLookup);
     options.full_document_before_change =
         request.full_document_before_change.then_some(FullDocumentBeforeChangeType::WhenAvailable);
-    // Servers before 6.0 do not know the option, so that it is named only where it is needed.
+    // Servers before 6.0 do not support the option, so it is set only if it is needed.
     options.show_expanded_events = request.expanded.then_some(true);
     if let Some(after) = &request.after {
         let token: ResumeToken = bson::deserialize_from_document(after.clone())
             .map_err(|_| Failure::new("this is not a position in a change stream"))?;
-        // Unlike `resumeAfter` this also takes the position of a stream's end.
+        // Unlike `resumeAfter`, this also accepts the position of an `invalidate` event.
         options.start_after = Some(token);
     }
     Ok(options)
 }
 
-/// What a failure says, of a stream that goes on after a position or of one that began now.
+/// Converts a failure of a stream, which either resumed from a position or began now.
 fn failed_at(is_resumed: bool) -> impl Fn(Failure) -> DocumentsError {
     move |failure| match failure.code() {
         Some(code) if is_resumed && LOST.contains(&code) => DocumentsError::HistoryLost,
@@ -88,7 +89,7 @@ struct MongoChangeEvents {
 impl ChangeEvents for MongoChangeEvents {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Document>, DocumentsError>> {
         Box::pin(async {
-            // The driver itself goes on where a connection broke off; what it gives up on may be a position that was lost since.
+            // The driver reconnects by itself; if it gives up, the position may have been lost in the meantime.
             let event = within(PATIENCE, self.stream.next_if_any()).await.map_err(failed_at(true))?;
             match event {
                 Some(event) => Ok(Some(DocumentRef::Raw(&event).to_document()?)),

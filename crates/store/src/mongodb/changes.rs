@@ -19,10 +19,10 @@ use portcullis::store::documents::{
 };
 use portcullis::value::{DocumentRef, ValueRef};
 
-/// How long the server waits for something to happen before it says that nothing did.
+/// How long the server waits for an event before it returns an empty batch.
 const AWAIT: Duration = Duration::from_secs(1);
 
-/// What each event is reduced to.
+/// The fields that events are projected to.
 const WANTED: [&str; 8] = [
     "operationType",
     "clusterTime",
@@ -34,11 +34,12 @@ const WANTED: [&str; 8] = [
     "updateDescription.removedFields",
 ];
 
-/// MongoDB's codes of a position that cannot be resumed from: `ChangeStreamFatalError` and `ChangeStreamHistoryLost`.
+/// MongoDB's error codes for a position from which a stream cannot resume: `ChangeStreamFatalError` and
+/// `ChangeStreamHistoryLost`.
 const LOST: [i32; 2] = [280, DocumentsError::HISTORY_LOST];
 
-/// A change stream of a replica set. What a document was, and what an update made of it, the server knows only where
-/// the collection has `changeStreamPreAndPostImages` enabled.
+/// Change streams of a replica set. The server knows a document before a change and right after an update only if the
+/// collection has `changeStreamPreAndPostImages` enabled.
 impl Watch for MongoDocuments {
     fn watch<'s: 'a, 'a>(
         &'s self,
@@ -84,7 +85,7 @@ fn refused(failure: Failure) -> DocumentsError {
 
 struct MongoEvents {
     stream: ChangeStream<RawDocumentBuf>,
-    /// Whether what is no change of a document may have changed any.
+    /// Whether any event that is not a change of a document, such as a rename, ends the stream.
     ends_with_any: bool,
 }
 
@@ -113,7 +114,7 @@ impl Events for MongoEvents {
     }
 }
 
-/// The change of a document that an event tells; `None` if it tells something else.
+/// The document change that an event describes; `None` for any other event.
 fn read(event: &RawDocument) -> Result<Option<StoredChange>, DocumentsError> {
     let event = DocumentRef::Raw(event);
     let part = |of: DocumentRef<'_>, name: &str| {

@@ -1,4 +1,4 @@
-//! Commands in MongoDB's own language, for what an application does as itself: no rules stand before them.
+//! MongoDB commands that an application runs as itself, without any rules.
 
 use std::time::Duration;
 
@@ -11,41 +11,42 @@ use super::failure::Failure;
 use super::transaction::{ACKNOWLEDGEMENT, MongoTransaction};
 use portcullis::store::documents::{DocumentsError, MAX_FOUND_BYTES};
 
-/// How long the server may work on one command, in all batches of its cursor together.
+/// The server's time limit for one command, including all batches of its cursor.
 const TIME: Duration = Duration::from_secs(120);
 
-/// How long a caller waits for it.
+/// How long a caller waits for a command.
 const PATIENCE: Duration = Duration::from_secs(130);
 
-/// The commands of a MongoDB server.
+/// Runs commands on a MongoDB server.
 ///
-/// Outside of a transaction every read has read concern `majority` and every write waits for a majority; inside, the
-/// transaction's own concerns hold. The server works on one for 120 seconds at most.
+/// Outside a transaction, every read has read concern `majority` and every write has write concern `majority`;
+/// inside, the transaction's concerns apply. The server spends at most 120 seconds on a command.
 #[derive(Clone, Debug)]
 pub struct MongoCommands {
     client: Client,
 }
 
-/// What a command does, on which its concerns depend.
+/// What a command does, which determines its concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Reads,
     Writes,
-    /// A pipeline that ends in a collection.
+    /// A pipeline that ends in `$out` or `$merge`.
     Both,
 }
 
 impl MongoCommands {
-    /// The commands of the server that a client reaches.
+    /// Runs commands on the server of this client.
     #[must_use]
     pub fn new(client: &Client) -> Self {
         Self { client: client.clone() }
     }
 
-    /// Begins a transaction. Dropped, it is aborted.
+    /// Begins a transaction, which is aborted if it is dropped.
     ///
     /// # Errors
-    /// [`DocumentsError::NoTransactions`] where the server has none, or it cannot be asked.
+    /// [`DocumentsError::NoTransactions`] if the server does not support transactions; any other error if it cannot
+    /// be reached.
     pub async fn begin(&self) -> Result<MongoTransaction, DocumentsError> {
         let hello = async { self.client.database("admin").run_command(doc! { "hello": 1 }).await };
         let hello = within(PATIENCE, hello).await.map_err(failed)?;
@@ -55,10 +56,11 @@ impl MongoCommands {
         MongoTransaction::begin(&self.client).await.map_err(failed)
     }
 
-    /// The documents of a command that brings a cursor: `find`, `aggregate`.
+    /// Runs a command that returns a cursor (`find`, `aggregate`) and collects its documents.
     ///
     /// # Errors
-    /// The server refuses it, cannot be asked, or the documents are [too large](DocumentsError::TooLarge) together.
+    /// The server refuses the command or cannot be reached, or the documents together are [too
+    /// large](DocumentsError::TooLarge).
     pub async fn find(
         &self,
         database: &str,
@@ -98,10 +100,10 @@ impl MongoCommands {
         if is_all.await.map_err(failed)? { Ok(found) } else { Err(DocumentsError::TooLarge) }
     }
 
-    /// The answer of a command that reads: `count`, `distinct`.
+    /// Runs a command that reads (`count`, `distinct`) and returns its reply.
     ///
     /// # Errors
-    /// The server refuses it, or cannot be asked.
+    /// The server refuses the command or cannot be reached.
     pub async fn read(
         &self,
         database: &str,
@@ -111,11 +113,11 @@ impl MongoCommands {
         self.run(database, with_concerns(command, Kind::Reads, transaction.is_some()), transaction).await
     }
 
-    /// The answer of a command that writes: `insert`, `update`, `delete`, `findAndModify`. Of several writes those before the
-    /// first that fails have happened, or all others if the command is not `ordered`.
+    /// Runs a command that writes (`insert`, `update`, `delete`, `findAndModify`) and returns its reply. If one of
+    /// several writes fails, those before it have been performed; without `ordered`, all others have.
     ///
     /// # Errors
-    /// A write failed, the server refuses the command, or cannot be asked.
+    /// A write fails, or the server refuses the command or cannot be reached.
     pub async fn write(
         &self,
         database: &str,
@@ -154,15 +156,15 @@ impl MongoCommands {
     /// The names of the databases.
     ///
     /// # Errors
-    /// The server cannot be asked.
+    /// The server cannot be reached.
     pub async fn database_names(&self) -> Result<Vec<String>, DocumentsError> {
         within(PATIENCE, async { self.client.list_database_names().await }).await.map_err(failed)
     }
 
-    /// The names of the collections of a database, in their order.
+    /// The names of the collections of a database, sorted.
     ///
     /// # Errors
-    /// The server cannot be asked.
+    /// The server cannot be reached.
     pub async fn collection_names(&self, database: &str) -> Result<Vec<String>, DocumentsError> {
         let database = self.client.database(database);
         let mut names = within(PATIENCE, async { database.list_collection_names().await }).await.map_err(failed)?;
@@ -171,13 +173,13 @@ impl MongoCommands {
     }
 }
 
-/// Whether a pipeline writes its documents into a collection.
+/// Whether a pipeline writes its output to a collection.
 fn ends_in_a_collection(command: &Document) -> bool {
     let last = command.get_array("pipeline").ok().and_then(|stages| stages.last()?.as_document());
     last.is_some_and(|stage| stage.contains_key("$out") || stage.contains_key("$merge"))
 }
 
-/// The command with the guarantees that it has outside of a transaction, and its limit of time.
+/// Adds the time limit to a command and, outside a transaction, its concerns.
 fn with_concerns(mut command: Document, kind: Kind, is_in_transaction: bool) -> Document {
     command.insert("maxTimeMS", i64::try_from(TIME.as_millis()).unwrap_or(i64::MAX));
     if is_in_transaction {

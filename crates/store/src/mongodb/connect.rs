@@ -6,40 +6,39 @@ use ::mongodb::options::ClientOptions;
 use thiserror::Error;
 use tokio::time::timeout;
 
-/// How long the driver looks for a server that can answer, unless the connection string says otherwise.
+/// How long the driver looks for a suitable server, unless the connection string says otherwise.
 const SERVER_SELECTION: Duration = Duration::from_secs(5);
 
-/// How long a connection may take to open, unless the connection string says otherwise.
+/// The timeout for opening a connection, unless the connection string says otherwise.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// How long the DNS records of a `mongodb+srv` address may take.
+/// The timeout for looking up the DNS records of a `mongodb+srv` address.
 const DNS: Duration = Duration::from_secs(10);
 
-/// Why a connection string cannot be used. No part of the string is shown: what was meant as a password may stand anywhere
-/// in one that is misspelt.
+/// Why a connection string cannot be used. No part of the string is shown: if it is malformed, the password may be
+/// anywhere in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// It is no connection string, or has an option that the driver does not take.
+    /// It is not a connection string, or has an option that the driver does not support.
     #[error(
         "the connection string cannot be read: write `mongodb://user:password@host:27017/?option=value`, and \
          percent-encode `: / ? # [ ] @ %` in the user name and password"
     )]
     Unreadable,
-    /// `mongodb+srv://…`, and the records that name the servers are not found.
+    /// The DNS records that list the servers of `mongodb+srv://…` cannot be resolved.
     #[error("the DNS records of the connection string's `mongodb+srv` address cannot be resolved")]
     Dns,
-    /// `tlsCAFile=…` names no certificate, or the like.
+    /// The TLS settings are invalid; for example, `tlsCAFile=…` names no certificate.
     #[error("the TLS settings of the connection string cannot be used: check the files that it names")]
     Tls,
 }
 
-/// A client for a connection string, with the application name `portcullis`, TLS as the string says, and timeouts of
-/// 5 seconds unless the string sets others. It connects when it is first used, so a server that is not there shows only
-/// then.
+/// Creates a client for a connection string, with the application name `portcullis`, TLS as the string says, and
+/// timeouts of 5 seconds unless the string sets others. It connects on first use, so an unreachable server is only
+/// noticed then.
 ///
-/// # Errors
-/// If the string cannot be used.
+/// The string cannot be used.
 ///
 /// ```
 /// # use portcullis_store::mongodb::{ConnectError, connect};

@@ -15,14 +15,15 @@ use portcullis::store::{
 };
 use portcullis::value::DocumentRef;
 
-/// The field of a key that has a place of its own among the keys of its user.
+/// The field with the slot of a key among the keys of its user.
 const PLACE: &str = "place";
 
-/// The passwords, one-time tokens and API keys of one application, in collections of a database of ours that other applications
-/// may share. Unique indexes, made on first use, keep two logins from having one address.
+/// The passwords, one-time tokens and API keys of one application, in collections of Portcullis's own database, which
+/// other applications may share. Unique indexes, created on first use, ensure that no two logins have the same
+/// address.
 ///
-/// A key takes one of as many places as its user may have keys, under a unique index: so that there are never more, with no
-/// transaction, which a single server has not.
+/// Each key occupies one of a fixed number of slots of its user, under a unique index. This enforces the maximum
+/// number of keys even on a server without transactions.
 #[derive(Debug)]
 pub struct MongoCredentials {
     logins: ManagedCollection,
@@ -35,7 +36,7 @@ impl MongoCredentials {
     /// The names of the collections. A server that exposes the same database through rules must not open them.
     pub const COLLECTIONS: [&str; 3] = ["password_logins", "one_time_tokens", "api_keys"];
 
-    /// The credentials of the application with this id in a database; nothing is read or made yet.
+    /// The credentials of the application with this ID. Nothing is read or created yet.
     #[must_use]
     pub fn new(database: &Database, application: impl Into<String>) -> Self {
         let [logins, tokens, keys] = Self::COLLECTIONS;
@@ -87,7 +88,7 @@ impl MongoCredentials {
         Ok(outcomes)
     }
 
-    /// The addresses of the logins with the ids of these, as far as there are any.
+    /// The email addresses of the password logins with the IDs of `logins`, as far as they exist.
     async fn addresses<'l>(
         &self,
         logins: impl Iterator<Item = &'l PasswordLogin>,
@@ -102,7 +103,7 @@ impl MongoCredentials {
 
     async fn add_key(&self, added: &ApiKey, most: usize) -> Result<KeyAddition, Failure> {
         let attempts = u32::try_from(most).unwrap_or(u32::MAX).saturating_add(ATTEMPTS);
-        // Those who add keys at once begin at different places.
+        // Starts at a slot derived from the key's ID, so that concurrent additions rarely collide.
         let first = added.id.bytes().fold(0, |sum: usize, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
         for attempt in 0..attempts {
             pause_before(attempt.min(4)).await;
@@ -119,7 +120,7 @@ impl MongoCredentials {
             let keys = self.keys.ready().await?.clone_with_type::<Document>();
             match patiently(async { keys.insert_one(record).await }).await {
                 Ok(_) => return Ok(KeyAddition::Added),
-                // Another key has just got the name or the place.
+                // Another key took the name or the slot concurrently.
                 Err(error) if error.is_duplicate_key() => {}
                 Err(error) => return Err(error),
             }
@@ -127,7 +128,7 @@ impl MongoCredentials {
         Err(Failure::new("others added keys of the same user all the time; try again"))
     }
 
-    /// The names and the places of the keys of a user, or of servers.
+    /// The names and slots of the keys of a user, or of servers.
     async fn places(&self, user_id: Option<&str>) -> Result<Vec<(String, i64)>, Failure> {
         let records = self.records(&self.keys, doc! { "_id.application": &self.application, "user_id": user_id });
         let place = |record: Document| {
@@ -178,7 +179,7 @@ impl MongoCredentials {
         self.find_all(&self.keys, doc! { "_id.application": &self.application, "user_id": user_id }).await
     }
 
-    /// All that a filter finds, in the order of the ids.
+    /// All records that match a filter, ordered by ID.
     async fn find_all<R: Record>(&self, place: &ManagedCollection, filter: Document) -> Result<Vec<R>, Failure> {
         let records = self.records(place, filter).await?;
         records.into_iter().map(|record| Ok(R::from_record(record, &self.application)?)).collect()

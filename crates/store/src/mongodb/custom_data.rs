@@ -13,11 +13,11 @@ use portcullis::store::{CustomDataStore, LookUpError};
 use portcullis::store::{MAX_BYTES, MAX_DOCUMENTS};
 use portcullis::value::DocumentRef;
 
-/// The application's own collection of custom-data documents.
+/// The application's collection of custom-data documents.
 ///
-/// A look-up is one `find` command to the primary, with read concern `majority` and simple collation. More than
-/// [`MAX_DOCUMENTS`](Self::MAX_DOCUMENTS) documents that name one user, or more than [`MAX_BYTES`](Self::MAX_BYTES) of
-/// them, are an error: which of them counts would be a guess.
+/// A lookup is one `find` command to the primary, with read concern `majority` and the simple collation. If more than
+/// [`MAX_DOCUMENTS`](Self::MAX_DOCUMENTS) documents name one user, or they are larger than
+/// [`MAX_BYTES`](Self::MAX_BYTES), the lookup fails, since choosing one of them would be a guess.
 #[derive(Clone, Debug)]
 pub struct MongoCustomData {
     collection: Collection<RawDocumentBuf>,
@@ -25,17 +25,18 @@ pub struct MongoCustomData {
     source: CustomDataSource,
 }
 
-/// Under this name the server adds a document's place in the natural order.
+/// The name under which the server returns a document's record ID, which determines the natural order.
 const RECORD_ID: &str = "$recordId";
 
 impl MongoCustomData {
-    /// How many documents may name one user.
+    /// The maximum number of documents that name the same user.
     pub const MAX_DOCUMENTS: usize = MAX_DOCUMENTS;
 
-    /// How large the documents that name one user may be together, in bytes: two of the largest, 32 MiB.
+    /// The maximum total size in bytes of the documents that name one user: two documents of the maximum size, 32
+    /// MiB.
     pub const MAX_BYTES: usize = MAX_BYTES;
 
-    /// The collection that a configuration names; none where custom data is disabled.
+    /// The collection that a configuration names; `None` if custom data is disabled.
     #[must_use]
     pub fn new(client: &Client, config: &CustomDataConfig) -> Option<Self> {
         let source = config.source()?.clone();
@@ -56,12 +57,12 @@ impl MongoCustomData {
                     Self::MAX_BYTES
                 )));
             }
-            // Of a key that stands twice the first counts, which the driver's own decoding does not heed.
+            // Of duplicate keys, the first one counts; the driver's own decoder would not ensure that.
             let mut document = DocumentRef::Raw(document).to_document()?;
             let place = document.remove(RECORD_ID);
             found.push((place, document));
         }
-        // An index brings them in its own order.
+        // If an index is used, the documents arrive in its order.
         found.sort_by(|(one, _), (other, _)| natural_order(one.as_ref(), other.as_ref()));
         Ok(found.into_iter().map(|(_, document)| document).collect())
     }
@@ -77,7 +78,7 @@ impl CustomDataStore for MongoCustomData {
     }
 }
 
-/// The collection with the guarantees that every reading of custom data needs, whatever the connection string prefers.
+/// The collection with the settings that every read of custom data needs, regardless of the connection string.
 pub(super) fn collection(client: &Client, source: &CustomDataSource) -> Collection<RawDocumentBuf> {
     let options = CollectionOptions::builder()
         .read_concern(ReadConcern::majority())
@@ -86,12 +87,13 @@ pub(super) fn collection(client: &Client, source: &CustomDataSource) -> Collecti
     client.database(&source.database).collection_with_options(&source.collection, options)
 }
 
-/// Comparison byte by byte, whatever the collection's default is: another collation finds others' ids.
+/// Binary comparison, whatever the collection's default is: under another collation, a lookup would match other
+/// users' IDs.
 pub(super) fn simple_collation() -> Collation {
     Collation::builder().locale("simple".to_owned()).build()
 }
 
-/// The same as a part of a command.
+/// The simple collation as part of a command.
 pub(super) fn simple_collation_document() -> Document {
     doc! { "locale": "simple" }
 }
@@ -99,7 +101,7 @@ pub(super) fn simple_collation_document() -> Document {
 fn options() -> FindOptions {
     let limit = MongoCustomData::MAX_DOCUMENTS.saturating_add(1);
     FindOptions::builder()
-        // One batch takes all of them, and one more to tell when there are too many.
+        // A single batch holds all of them, plus one more to detect that there are too many.
         .limit(i64::try_from(limit).unwrap_or(i64::MAX))
         .batch_size(u32::try_from(limit).unwrap_or(u32::MAX))
         .max_time(SERVER_TIME)
@@ -108,7 +110,7 @@ fn options() -> FindOptions {
         .build()
 }
 
-/// By the record ids, which are numbers, or binary where `_id` is the collection's clustering key.
+/// Compares record IDs, which are numbers, or binary data if the collection is clustered by `_id`.
 fn natural_order(one: Option<&Bson>, other: Option<&Bson>) -> Ordering {
     match (one, other) {
         (Some(Bson::Int64(one)), Some(Bson::Int64(other))) => one.cmp(other),

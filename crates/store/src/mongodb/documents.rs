@@ -19,20 +19,20 @@ use portcullis::store::documents::{
     Cursor, DocumentStore, DocumentsError, Find, Namespace, SingleWrite, SingleWritten, Transaction,
 };
 
-/// How large a batch may become, in bytes, before it is handed on. The last document may go beyond it.
+/// The size in bytes at which a batch is complete. Its last document may exceed it.
 const BATCH_BYTES: usize = 1 << 20;
 
-/// How many documents are handed on at once.
+/// The maximum number of documents in a batch.
 const BATCH_DOCUMENTS: usize = 1000;
 
-/// After each attempt at a transaction, the next one waits by so much longer, up to so many times.
+/// The pause between attempts at a transaction grows by this much after each attempt, up to `MAX_PAUSES` times.
 const PAUSE: Duration = Duration::from_millis(2);
 const MAX_PAUSES: u32 = 25;
 
 /// The collections of a MongoDB server.
 ///
-/// Every read is a command to the primary with read concern `majority`, simple collation and a limit of 30 seconds on the
-/// server's time, whatever the connection string or the collection prefers.
+/// Every read is a command to the primary with read concern `majority`, the simple collation and a limit of 30
+/// seconds on the server, regardless of the connection string and the collection's defaults.
 #[derive(Clone, Debug)]
 pub struct MongoDocuments {
     pub(super) client: Client,
@@ -40,7 +40,7 @@ pub struct MongoDocuments {
 }
 
 impl MongoDocuments {
-    /// The collections that a client reaches.
+    /// The collections on the server of this client.
     #[must_use]
     pub fn new(client: &Client) -> Self {
         Self { client: client.clone(), transactions: OnceCell::new() }
@@ -66,7 +66,7 @@ impl MongoDocuments {
         self.client.database(namespace.database()).collection_with_options(namespace.collection(), options)
     }
 
-    /// Whether the server has transactions: a member of a replica set does, and a router to such.
+    /// Whether the server supports transactions, as members of replica sets and `mongos` do.
     async fn has_transactions(&self) -> Result<bool, Failure> {
         let asked = self.transactions.get_or_try_init(|| async {
             let hello = patiently(async { self.database("admin").run_command(doc! { "hello": 1 }).await }).await?;
@@ -114,7 +114,7 @@ impl DocumentStore for MongoDocuments {
         Box::pin(async move {
             let documents = documents.iter().map(Document::try_from).collect::<Result<Vec<_>, _>>();
             let documents = documents.map_err(|error| failed(Failure::new(error.to_string())))?;
-            // A literal: nothing in a stored value is an expression.
+            // `$literal`, so that nothing in a document is evaluated as an expression.
             let mut stages = vec![doc! { "$documents": { "$literal": documents } }];
             stages.extend_from_slice(pipeline);
             let database = self.database(database);
@@ -149,14 +149,14 @@ impl DocumentStore for MongoDocuments {
     }
 }
 
-/// What a query asks of the driver.
+/// Translates a query into the driver's options.
 pub(super) fn find_options(find: &Find) -> Result<FindOptions, DocumentsError> {
     let too_many =
         |what: &str| DocumentsError::Refused { code: None, message: format!("{what} is too large a number") };
     let some = |document: &Document| (!document.is_empty()).then(|| document.clone());
     let limit = find.limit.map(i64::try_from).transpose().map_err(|_| too_many("limit"))?;
     if limit == Some(0) {
-        // To MongoDB it would mean that there is no limit.
+        // To MongoDB, a limit of 0 means no limit.
         return Err(DocumentsError::Refused { code: None, message: "a limit of 0 finds nothing".to_owned() });
     }
     let mut options = FindOptions::builder().max_time(READ_TIME).collation(simple_collation()).build();
@@ -178,7 +178,7 @@ fn opened<'a>(cursor: Result<DriverCursor<RawDocumentBuf>, Failure>) -> Result<B
     Ok(Box::new(MongoCursor { cursor: cursor.map_err(failed)? }))
 }
 
-/// What a failure of the driver means to whoever asked for documents.
+/// Converts a failure of the driver into an error of the document store.
 pub(super) fn failed(failure: Failure) -> DocumentsError {
     let message = failure.to_string();
     match failure.code() {
@@ -194,7 +194,7 @@ struct MongoCursor {
 }
 
 impl MongoCursor {
-    /// The next documents, as many as belong together.
+    /// The next batch of documents.
     async fn next_batch(&mut self) -> DriverResult<Vec<RawDocumentBuf>> {
         let (mut batch, mut bytes) = (Vec::new(), 0_usize);
         while bytes < BATCH_BYTES && batch.len() < BATCH_DOCUMENTS && self.cursor.advance().await? {

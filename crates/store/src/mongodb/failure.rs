@@ -12,14 +12,14 @@ use portcullis::store::StoreError;
 use portcullis::text::{OneLine, excerpt};
 use portcullis::value::Malformed;
 
-/// How much of a server's message is shown, in characters.
+/// The maximum number of characters of a server's message that are shown.
 const SHOWN: usize = 300;
 
-/// The error code of a write that a unique index refuses.
+/// The error code of a write that violates a unique index.
 const DUPLICATE_KEY: i32 = 11000;
 
-/// Why a command brought no answer. The driver's own error is not kept: it prints the server's whole reply, with stored
-/// values in it.
+/// Why a command failed. The driver's own error is not kept, since it prints the server's whole reply, which may
+/// contain stored values.
 #[derive(Debug, Error)]
 #[error("{message}")]
 pub(super) struct Failure {
@@ -32,41 +32,41 @@ pub(super) struct Failure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cause {
     Authentication,
-    /// Nothing was sent.
+    /// The command was not sent.
     Unsent,
-    /// It was done, but perhaps not for good.
+    /// The write was performed, but may be rolled back.
     Unacknowledged,
     Other,
 }
 
-/// What becomes of a transaction in which it happened, as the server labels it.
+/// What the failure means for the transaction in which it occurred, according to the server's error labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Passage {
-    /// It is over, or there is none.
+    /// The transaction has ended, or there is none.
     Ended,
-    /// It may be done again from its beginning.
+    /// The transaction can be retried from the start.
     Transient,
-    /// It is unknown whether it was committed.
+    /// It is unknown whether the transaction was committed.
     CommitUnknown,
 }
 
 impl Failure {
-    /// Nothing came within a time.
+    /// There was no reply within a time limit.
     pub(super) fn late(limit: Duration) -> Self {
         let passage = Passage::CommitUnknown;
         Self { passage, ..Self::new(format!("no answer within {} seconds", limit.as_secs())) }
     }
 
-    /// Something that the server answered, or holds, makes no sense or is too much.
+    /// A reply or a stored value is invalid or too large.
     pub(super) fn new(message: impl Into<String>) -> Self {
         Self { code: None, cause: Cause::Other, passage: Passage::Ended, message: message.into() }
     }
 
-    /// What the server says of one of several writes.
+    /// The error of one of several writes in a reply.
     pub(super) fn of_write(error: &Document) -> Self {
         let code = error.get_i32("code").ok();
         let message = match code {
-            // The server quotes the key.
+            // The server's message contains the key.
             Some(DUPLICATE_KEY) => "a unique index has that key already".to_owned(),
             _ => {
                 let text = error.get_str("errmsg").unwrap_or("a write failed");
@@ -86,17 +86,17 @@ impl Failure {
         self.code == Some(DUPLICATE_KEY)
     }
 
-    /// Whether the transaction in which it happened may be done again.
+    /// Whether the transaction in which it occurred can be retried.
     pub(super) fn is_transient(&self) -> bool {
         self.passage == Passage::Transient
     }
 
-    /// Whether a commit that ended so may have happened.
+    /// Whether a commit that failed like this may have taken effect.
     pub(super) fn is_commit_unknown(&self) -> bool {
         self.passage == Passage::CommitUnknown
     }
 
-    /// Whether a write without a transaction that ended so may have happened.
+    /// Whether a write outside a transaction that failed like this may have taken effect.
     pub(super) fn is_write_unknown(&self) -> bool {
         match self.cause {
             Cause::Authentication | Cause::Unsent => false,
@@ -105,12 +105,12 @@ impl Failure {
         }
     }
 
-    /// Whether the server does not take the user name and password.
+    /// Whether the server rejected the user name and password.
     pub(super) fn is_authentication(&self) -> bool {
         self.cause == Cause::Authentication
     }
 
-    /// The same for a caller: `action` could not be done.
+    /// Converts it to the error of an `action` that could not be completed.
     pub(super) fn during(self, action: &'static str) -> StoreError {
         StoreError::new(action, self)
     }
@@ -120,7 +120,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let cause = match *error.kind {
             ErrorKind::Authentication { .. } => Cause::Authentication,
-            // Not where a pool of connections was cleared: that ends commands which have been sent, too.
+            // A cleared connection pool is not among these: it also fails commands that have been sent.
             ErrorKind::ServerSelection { .. } | ErrorKind::InvalidArgument { .. } | ErrorKind::DnsResolve { .. } => {
                 Cause::Unsent
             }
@@ -161,7 +161,7 @@ fn code(error: &Error) -> Option<i32> {
 
 fn message(error: &Error) -> String {
     let text = match error.kind.as_ref() {
-        // The server quotes the key.
+        // The server's message contains the key.
         _ if code(error) == Some(DUPLICATE_KEY) => "a unique index has that key already".to_owned(),
         ErrorKind::Command(error) => format!("{} ({}): {}", error.code_name, error.code, error.message),
         ErrorKind::Write(WriteFailure::WriteError(error)) => format!("write error {}: {}", error.code, error.message),
@@ -179,7 +179,7 @@ fn message(error: &Error) -> String {
     excerpt(&OneLine(text).to_string(), SHOWN)
 }
 
-/// What the driver says of each server, without its description of the whole topology.
+/// The driver's message for each server, without its description of the whole topology.
 fn unreachable_servers(message: &str) -> String {
     let causes = message.split("Error: Kind: ").skip(1).filter_map(|rest| rest.split(", labels:").next());
     let causes: BTreeSet<&str> = causes.collect();

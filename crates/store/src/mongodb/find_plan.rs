@@ -7,13 +7,13 @@ use portcullis::store::StoreError;
 
 pub use crate::find_plan::FindPlan;
 
-/// Deeper than any plan: what is there is not looked at, and counts as reading everything.
+/// The maximum depth of plans that are examined; anything deeper counts as reading the whole collection.
 const LEVELS: usize = 100;
 
-/// Asks the server how it would find the documents of a filter, without looking for them.
+/// Asks the server how it would find the documents that match a filter, without running the query.
 ///
 /// # Errors
-/// If the server cannot be asked, or refuses the filter.
+/// The server cannot be reached, or refuses the filter.
 pub async fn explain_find(
     client: &Client,
     database: &str,
@@ -28,7 +28,7 @@ pub async fn explain_find(
     let mut plan = FindPlan::default();
     match answer.get("queryPlanner") {
         Some(planner) => plan.read(planner, LEVELS),
-        // A sharded collection has a plan for each shard, in other places.
+        // A sharded collection has one plan per shard, in a different format.
         None => plan.reads_everything = true,
     }
     Ok(plan)

@@ -6,27 +6,29 @@ use super::failure::Failure;
 use portcullis::store::StoreError;
 use portcullis::store::documents::Namespace;
 
-/// What was done so that a server keeps what the documents of a collection were, without which updates and deletions can be told
-/// only to those from whom nothing is hidden.
+/// What [`MongoDocuments::keep_images`] did to make the server keep the previous versions of a collection's
+/// documents. Without them, updates and deletions can be reported only to users from whom nothing is hidden.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImagesKept {
-    /// Nothing: it keeps them already.
+    /// Nothing: the server already keeps them.
     Already,
-    /// They are kept from now on.
+    /// They were enabled.
     Enabled,
-    /// The collection was not there, and is now; they are kept.
+    /// The collection did not exist and was created with them enabled.
     Created,
 }
 
-/// MongoDB's code of a collection that exists already.
+/// MongoDB's error code for a collection that already exists.
 const NAMESPACE_EXISTS: i32 = 48;
 
 impl MongoDocuments {
-    /// Makes the server keep what documents were and became (`changeStreamPreAndPostImages`, from MongoDB 6.0 on). They are stored
-    /// beside the documents until the server's `changeStreamOptions` or the end of its log of operations removes them.
+    /// Makes the server keep the versions of documents before and after each change (`changeStreamPreAndPostImages`;
+    /// requires MongoDB 6.0 or later). The server stores them until `changeStreamOptions` or the end of the oplog
+    /// removes them.
     ///
     /// # Errors
-    /// The server cannot be asked, is too old, does not permit it to this user, or has a view or a time series of this name.
+    /// The server cannot be reached, is too old or does not permit this to the user, or there is a view or a time
+    /// series of this name.
     pub async fn keep_images(&self, namespace: &Namespace) -> Result<ImagesKept, StoreError> {
         let kept = within(PATIENCE, self.try_keep_images(namespace)).await;
         kept.map_err(|failure: Failure| failure.during("cannot make the server keep what documents were"))
@@ -44,7 +46,7 @@ impl MongoDocuments {
                 let create = doc! { "create": namespace.collection(), "changeStreamPreAndPostImages": enabled.clone() };
                 match database.run_command(create).await {
                     Ok(_) => return Ok(ImagesKept::Created),
-                    // Somebody else was faster.
+                    // Another process has created it in the meantime.
                     Err(error) if Failure::from(error.clone()).code() == Some(NAMESPACE_EXISTS) => {}
                     Err(error) => return Err(error),
                 }
@@ -56,7 +58,8 @@ impl MongoDocuments {
     }
 }
 
-/// Whether a collection keeps them, by the answer of `listCollections`; `None` if there is no collection.
+/// Whether a collection keeps them, according to the reply of `listCollections`; `None` if the collection does not
+/// exist.
 fn keeps(found: &Document) -> Option<bool> {
     let collections = found.get_document("cursor").ok()?.get_array("firstBatch").ok()?;
     let collection = collections.first()?.as_document()?;

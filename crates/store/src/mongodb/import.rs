@@ -12,13 +12,13 @@ use super::users::{ATTEMPTS, contended, pause_before};
 use portcullis::store::shown;
 use portcullis::store::{Account, ImportOutcome};
 
-/// How many users are written at once.
+/// The number of users that are written at once.
 pub(super) const BATCH: usize = 500;
 
 const DUPLICATE_KEY: i32 = 11000;
 
-/// Adds users that are not there yet. After an error, those of earlier batches have been added; to import all again then
-/// finds them unchanged.
+/// Adds users that do not exist yet. After an error, users of earlier batches have been added; repeating the whole
+/// import finds them unchanged.
 pub(super) async fn import(users: StoredUsers<'_>, accounts: &[Account]) -> Result<Vec<ImportOutcome>, Failure> {
     for account in accounts {
         if let Some(fault) = account_fault(account) {
@@ -51,7 +51,7 @@ async fn import_batch(users: StoredUsers<'_>, batch: &[Account]) -> Result<Vec<I
                 (false, _) => Some(ImportOutcome::Added),
                 (true, Some(stored)) if is_unchanged(stored, account) => Some(ImportOutcome::Unchanged),
                 (true, Some(_)) => Some(ImportOutcome::IdTaken),
-                // What stood in the way may be gone by now; then the user is tried once more.
+                // The conflicting user may have been removed since; if so, the insertion is retried.
                 (true, None) => taken_identity(users, account).await?,
             };
         }
@@ -59,7 +59,7 @@ async fn import_batch(users: StoredUsers<'_>, batch: &[Account]) -> Result<Vec<I
     outcomes.into_iter().collect::<Option<_>>().ok_or_else(contended)
 }
 
-/// Inserts all that a unique index lets in; for each whether it was refused.
+/// Inserts all documents that the unique indexes permit; returns for each document whether it was refused.
 pub(super) async fn insert_all(
     collection: &Collection<RawDocumentBuf>,
     documents: &[Document],
@@ -75,7 +75,7 @@ pub(super) async fn insert_all(
     Ok((0..documents.len()).map(|at| refused.contains(&at)).collect())
 }
 
-/// The places of the documents that were refused as duplicates, if that was all that went wrong.
+/// The indexes of the documents that were refused as duplicates, provided that there was no other error.
 fn duplicates(error: Error) -> Result<Vec<usize>, Error> {
     match error.kind.as_ref() {
         ErrorKind::InsertMany(failed) if failed.write_concern_error.is_none() => {
@@ -107,7 +107,7 @@ async fn by_id<'a>(
     Ok(known)
 }
 
-/// The first identity that belongs to a user already.
+/// The first identity of the account that belongs to another user.
 async fn taken_identity(users: StoredUsers<'_>, account: &Account) -> Result<Option<ImportOutcome>, Failure> {
     for identity in &account.identities {
         let owner = users.find_one(users.by_identity(identity)).await?;

@@ -1,4 +1,4 @@
-//! What the collections that are ours have in common.
+//! What the collections in Portcullis's own database have in common.
 
 use std::time::Duration;
 
@@ -13,13 +13,14 @@ use super::custom_data::simple_collation;
 use super::deadline::{PATIENCE, within};
 use super::failure::Failure;
 
-/// How long a majority may take to acknowledge a write.
+/// How long to wait for a majority to acknowledge a write.
 const ACKNOWLEDGEMENT: Duration = Duration::from_secs(10);
 
-/// How long the first use may take, which builds indexes.
+/// The time limit for the first use, which creates the indexes.
 const PREPARATION: Duration = Duration::from_secs(120);
 
-/// A collection of ours: written to and read from a majority. Its indexes are made before its first use.
+/// A collection in Portcullis's own database, with read and write concern `majority`. Its indexes are created before
+/// its first use.
 #[derive(Debug)]
 pub(super) struct ManagedCollection {
     database: Database,
@@ -48,7 +49,7 @@ impl ManagedCollection {
         }
     }
 
-    /// The collection, with its indexes.
+    /// The collection, after creating its indexes if necessary.
     pub(super) async fn ready(&self) -> Result<&Collection<RawDocumentBuf>, Failure> {
         self.prepared.get_or_try_init(|| self.prepare()).await?;
         Ok(&self.collection)
@@ -76,7 +77,7 @@ impl ManagedCollection {
     }
 }
 
-/// Refuses a collection in which ids are not compared byte by byte, or that is no collection.
+/// Refuses views and the like, and collections with a default collation, under which different IDs could be equal.
 fn suitable(name: &str, known: &Document) -> Result<(), Failure> {
     if known.get_str("type").ok() != Some("collection") {
         return Err(Failure::new(format!("`{name}` is not a regular collection; drop it, or use another database")));
@@ -89,19 +90,19 @@ fn suitable(name: &str, known: &Document) -> Result<(), Failure> {
     Ok(())
 }
 
-/// An index under a name of ours.
+/// An index with this name.
 pub(super) fn index(name: &str, keys: Document) -> IndexModel {
     let options = IndexOptions::builder().name(name.to_owned()).collation(simple_collation()).build();
     IndexModel::builder().keys(keys).options(options).build()
 }
 
-/// The same, in which a key stands once.
+/// A unique index with this name.
 pub(super) fn unique_index(name: &str, keys: Document) -> IndexModel {
     let options = IndexOptions::builder().name(name.to_owned()).collation(simple_collation()).unique(true).build();
     IndexModel::builder().keys(keys).options(options).build()
 }
 
-/// The same of those documents only that have a field.
+/// A unique index with this name over only those documents that have a field.
 pub(super) fn unique_index_of_those_with(field: &str, name: &str, keys: Document) -> IndexModel {
     let mut model = unique_index(name, keys);
     if let Some(options) = &mut model.options {

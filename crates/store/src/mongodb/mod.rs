@@ -1,8 +1,9 @@
-//! The stores on MongoDB (feature `mongodb`), by the official driver; the one module in which anything speaks to a server.
+//! The stores on MongoDB (feature `mongodb`), based on the official driver. No other module talks to a MongoDB
+//! server.
 //!
-//! Every look-up is one command to the primary with read concern `majority`, with limits on its time and size; every write
-//! has write concern `majority`. What the server, the network or a stored document does wrong is a
-//! [`StoreError`](portcullis::store::StoreError), in which no connection string ever shows.
+//! Every lookup is one command to the primary with read concern `majority`, limited in time and size; every write has
+//! write concern `majority`. Failures of the server or the network and invalid stored documents lead to a
+//! [`StoreError`](portcullis::store::StoreError), which never contains a connection string.
 
 mod account_events;
 mod change_feed;

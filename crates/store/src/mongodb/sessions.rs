@@ -9,9 +9,9 @@ use portcullis::BoxFuture;
 use portcullis::store::{Session, Sessions, StoreError};
 use portcullis::value::DocumentRef;
 
-/// The sessions of one application, in the collection `sessions` of a database of ours that other applications may share,
-/// with indexes by user and by expiry that are made on first use. A session that was ended is ended for every process
-/// once [`end`](Sessions::end) or [`end_all`](Sessions::end_all) returns.
+/// The sessions of one application, in the collection `sessions` of Portcullis's own database, which other
+/// applications may share, with indexes by user and by expiry that are created on first use. Once
+/// [`end`](Sessions::end) or [`end_all`](Sessions::end_all) returns, the sessions are over for every process.
 #[derive(Debug)]
 pub struct MongoSessions {
     sessions: ManagedCollection,
@@ -22,7 +22,7 @@ impl MongoSessions {
     /// The name of the collection. A server that exposes the same database through rules must not open it.
     pub const COLLECTION: &str = "sessions";
 
-    /// The sessions of the application with this id in a database; nothing is read or made yet.
+    /// The sessions of the application with this ID. Nothing is read or created yet.
     #[must_use]
     pub fn new(database: &Database, application: impl Into<String>) -> Self {
         Self { sessions: Self::collection(database), application: application.into() }

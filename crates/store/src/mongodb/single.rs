@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::transaction::ACKNOWLEDGEMENT;
 use portcullis::store::documents::{Change, DocumentsError, Find, Namespace, Returned, SingleWrite, SingleWritten};
 
-/// Carries out a write of one document by one command, which MongoDB does wholly or not at all.
+/// Performs a write of one document by a single command, which MongoDB executes atomically.
 pub(super) async fn write_single(
     client: &Client,
     namespace: &Namespace,
@@ -25,7 +25,7 @@ pub(super) async fn write_single(
         SingleWrite::Change { find, change, returns: Returned::Nothing } if find.sort.is_empty() => {
             self::change(&collection, find, change).await
         }
-        // Servers before MongoDB 8 choose by an order in `findAndModify` only.
+        // Before MongoDB 8, only `findAndModify` supports `sort`.
         SingleWrite::Change { find, change, returns: Returned::Nothing } => {
             change_and_find(&collection, find, change, Returned::Before).await.map(without_document)
         }
@@ -85,7 +85,7 @@ async fn change(
     patiently(async { collection.update_one(filter, modifications).with_options(options).await }).await.map(done)
 }
 
-/// An update with its filters for elements; or else the document that replaces another.
+/// An update with its array filters or, for a replacement, the new document.
 type Modifications = (UpdateModifications, Option<Vec<Document>>);
 
 fn modifications(change: &Change) -> Result<Modifications, Document> {

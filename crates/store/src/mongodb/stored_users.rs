@@ -9,7 +9,7 @@ use portcullis::store::shown;
 use portcullis::store::{Account, AccountState, Identity};
 use portcullis::value::DocumentRef;
 
-/// The stored users of one application: no filter made here finds another's.
+/// The stored users of one application. All its filters include the application.
 #[derive(Clone, Copy)]
 pub(super) struct StoredUsers<'s> {
     pub(super) collection: &'s Collection<RawDocumentBuf>,
@@ -17,12 +17,12 @@ pub(super) struct StoredUsers<'s> {
 }
 
 impl StoredUsers<'_> {
-    /// The filter for the user of an id.
+    /// The filter for the user with an ID.
     pub(super) fn by_id(&self, id: &str) -> Document {
         doc! { "_id": key(self.application, id) }
     }
 
-    /// The filter for the user of an identity.
+    /// The filter for the user with an identity.
     pub(super) fn by_identity(&self, identity: &Identity) -> Document {
         doc! { "_id.application": self.application, "identities": element(identity) }
     }
@@ -37,20 +37,20 @@ impl StoredUsers<'_> {
         found.await?.map(|account| self.read(&account)).transpose()
     }
 
-    /// Changes the user that the filter picks; the user as it is then.
+    /// Updates the user that the filter matches; returns the user after the update.
     pub(super) async fn update(&self, filter: Document, change: Document) -> Result<Option<Account>, Failure> {
         let update = self.collection.find_one_and_update(filter, change);
         let update = update.return_document(ReturnDocument::After).max_time(SERVER_TIME);
         patiently(async { update.await }).await?.map(|account| self.read(&account)).transpose()
     }
 
-    /// Deletes the user that the filter picks; who it was.
+    /// Deletes the user that the filter matches; returns the deleted user.
     pub(super) async fn delete_one(&self, filter: Document) -> Result<Option<Account>, Failure> {
         let delete = self.collection.find_one_and_delete(filter).max_time(SERVER_TIME);
         patiently(async { delete.await }).await?.map(|account| self.read(&account)).transpose()
     }
 
-    /// Takes an identity from the user who has others beside it; who that was.
+    /// Removes an identity from its user, unless it is the user's only one; returns the user's ID.
     pub(super) async fn pull_identity(&self, identity: &Identity) -> Result<Option<String>, Failure> {
         let mut among = self.by_identity(identity);
         among.insert("identities.1", doc! { "$exists": true });
@@ -58,7 +58,7 @@ impl StoredUsers<'_> {
         Ok(self.update(among, doc! { "$pull": { "identities": person } }).await?.map(|account| account.id))
     }
 
-    /// Notes a login of a user who is not disabled.
+    /// Records a login of a user who is not disabled; returns the user after the update.
     pub(super) async fn log_in(&self, identity: &Identity, now: DateTime) -> Result<Option<Account>, Failure> {
         let mut filter = self.by_identity(identity);
         let disabled = [AccountState::Disabled.name(), AccountState::DisabledPending.name()];
@@ -77,10 +77,10 @@ impl StoredUsers<'_> {
     }
 }
 
-/// The field of a user whom nobody has claimed.
+/// The field that marks a user whom nobody has claimed yet.
 pub(super) const UNCLAIMED: &str = "unclaimed";
 
-/// The element of `identities` that is this person at this provider.
+/// The element of `identities` that stands for this person at this provider.
 pub(super) fn element(identity: &Identity) -> Document {
     doc! { "$elemMatch": { "provider_type": identity.provider_type.name(), "id": &identity.id } }
 }

@@ -16,17 +16,17 @@ use super::failure::Failure;
 use portcullis::BoxFuture;
 use portcullis::store::documents::{Change, DocumentsError, Find, MAX_FOUND_BYTES, Namespace, Transaction, Updated};
 
-/// How long a majority may take to acknowledge a commit.
+/// How long to wait for a majority to acknowledge a commit.
 pub(super) const ACKNOWLEDGEMENT: Duration = Duration::from_secs(10);
 
-/// How long a commit is asked for again whose outcome is unknown.
+/// How long a commit is repeated while its outcome is unknown.
 const COMMIT: Duration = Duration::from_secs(30);
 
-/// How long it is left in peace between.
+/// The pause between attempts to commit.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// A transaction of one session: reads of a majority's snapshot, acknowledged by a majority. The driver aborts it when the
-/// session is dropped.
+/// A transaction in a session of its own, with read concern `snapshot` and write concern `majority`. The driver
+/// aborts it when the session is dropped.
 pub struct MongoTransaction {
     client: Client,
     pub(super) session: ClientSession,
@@ -45,7 +45,7 @@ impl MongoTransaction {
         Ok(Self { client: client.clone(), session })
     }
 
-    /// Its concerns are those of the transaction.
+    /// Without concerns of its own, so that those of the transaction apply.
     fn collection<T: Send + Sync>(&self, namespace: &Namespace) -> Collection<T> {
         self.client.database(namespace.database()).collection(namespace.collection())
     }
@@ -101,7 +101,8 @@ impl MongoTransaction {
         patiently(async { update.session(session).await }).await
     }
 
-    /// Asks again while the outcome is unknown: to commit what is committed does nothing.
+    /// Repeats the commit while its outcome is unknown. If the transaction has been committed, another commit does
+    /// nothing.
     async fn settle(&mut self) -> Result<(), DocumentsError> {
         let began = Instant::now();
         loop {
@@ -178,7 +179,7 @@ impl Transaction for MongoTransaction {
         Self: 'a,
     {
         Box::pin(async move {
-            // If it cannot be told, it ends by itself after a while.
+            // If the server cannot be told, it aborts the transaction when its lifetime ends.
             let _ = within(PATIENCE, async { self.session.abort_transaction().await }).await;
         })
     }

@@ -13,8 +13,8 @@ use portcullis::BoxFuture;
 use portcullis::store::{Lease, Position, Progress, StoreError, Switch, TriggerState, Triggers};
 use portcullis::value::DocumentRef;
 
-/// The states of the triggers of one application, in the collection `triggers` of a database of ours that other applications may share.
-/// Leases are given and end by the clock of the server.
+/// The states of one application's triggers, in the collection `triggers` of Portcullis's own database, which other
+/// applications may share. Leases are granted and expire by the server's clock.
 #[derive(Debug)]
 pub struct MongoTriggers {
     triggers: ManagedCollection,
@@ -25,10 +25,10 @@ impl MongoTriggers {
     /// The name of the collection. A server that exposes the same database through rules must not open it.
     pub const COLLECTION: &str = "triggers";
 
-    /// The states of the triggers of the application with this id in a database; nothing is read or made yet.
+    /// The states of the triggers of the application with this ID. Nothing is read or created yet.
     #[must_use]
     pub fn new(database: &Database, application: impl Into<String>) -> Self {
-        // Only by `_id` is anything looked for.
+        // All queries are by `_id`.
         let triggers = ManagedCollection::new(database, Self::COLLECTION, Vec::new);
         Self { triggers, application: application.into() }
     }
@@ -48,7 +48,7 @@ impl MongoTriggers {
     async fn acquire(&self, trigger: &str, holder: &str, lifetime: Duration) -> Result<Option<Lease>, Failure> {
         let triggers = self.triggers.ready().await?;
         let mut free = self.by_name(trigger);
-        // Of what is missing too: it comes before every date.
+        // Also matches a missing `lease.until`, which sorts before every date.
         free.insert("$expr", doc! { "$lte": ["$lease.until", "$$NOW"] });
         let lease = doc! {
             "holder": { "$literal": holder },
@@ -67,14 +67,14 @@ impl MongoTriggers {
         Ok(taken.map(|taken| self.read(&taken)).transpose()?.and_then(|state| state.lease))
     }
 
-    /// Makes the state of a trigger of which nothing is known; whether it was made now.
+    /// Creates the state of a trigger that has none; returns whether it has just been created.
     async fn make(&self, trigger: &str) -> Result<bool, Failure> {
         let triggers = self.triggers.ready().await?;
         let made = doc! { "$setOnInsert": { "paused": false } };
         let update = triggers.update_one(self.by_name(trigger), made).upsert(true);
         match patiently(async { update.await }).await {
             Ok(result) => Ok(result.upserted_id.is_some()),
-            // Somebody else has just made it.
+            // Another server has created it concurrently.
             Err(error) if error.is_duplicate_key() => Ok(true),
             Err(error) => Err(error),
         }
@@ -84,7 +84,7 @@ impl MongoTriggers {
         Ok(TriggerRecord::from_record(DocumentRef::Raw(raw).to_document()?, &self.application)?.state)
     }
 
-    /// Sets when a lease ends; whether it was the last one.
+    /// Extends or shortens a lease; returns whether it is the latest one.
     async fn extend(&self, lease: &Lease, lifetime: Duration) -> Result<bool, Failure> {
         let triggers = self.triggers.ready().await?;
         let until = vec![doc! { "$set": { "lease.until": { "$add": ["$$NOW", millis(lifetime)] } } }];

@@ -17,25 +17,27 @@ use portcullis::store::shown;
 use portcullis::store::{Account, AccountState, Identity, ImportOutcome, Removed, StoreError, Users, UsersError};
 use portcullis::{BoxFuture, UserType};
 
-/// The users of one application, in the collection `users` of a database of ours that other applications may share.
+/// The users of one application, in the collection `users` of Portcullis's own database, which other applications may
+/// share.
 ///
-/// A unique index over the identities, made on first use, keeps two users of an application from having one, whatever
-/// number of processes write at once. Dropping the collection while a process uses it drops the index too: restart the
-/// process then. A stored user that someone has edited so that it does not read back is a [`StoreError`] that names it.
+/// A unique index over the identities, created on first use, ensures that no two users of an application share an
+/// identity, however many processes write concurrently. Dropping the collection while a process uses it also drops
+/// the index: restart the process afterwards. A stored user that cannot be read, because something else has changed
+/// it, is a [`StoreError`] that names it.
 #[derive(Debug)]
 pub struct MongoUsers {
     users: ManagedCollection,
     application: String,
 }
 
-/// How often something is tried that others, writing at the same moment, can make impossible.
+/// How often an operation is attempted that concurrent writers can cause to fail.
 pub(super) const ATTEMPTS: u32 = 12;
 
 impl MongoUsers {
     /// The name of the collection. A server that exposes the same database through rules must not open it.
     pub const COLLECTION: &str = "users";
 
-    /// The users of the application with this id in a database; nothing is read or made yet.
+    /// The users of the application with this ID. Nothing is read or created yet.
     #[must_use]
     pub fn new(database: &Database, application: impl Into<String>) -> Self {
         Self { users: Self::collection(database), application: application.into() }
@@ -62,7 +64,7 @@ impl MongoUsers {
             let account = Account::new(ObjectId::new().to_hex(), identity.clone(), now);
             match users.insert(&account).await {
                 Ok(()) => return Ok(account),
-                // The user is disabled, or another login has just made it.
+                // The user is disabled, or another login has created it concurrently.
                 Err(error) if error.is_duplicate_key() => {}
                 Err(error) => return Err(error),
             }
@@ -99,7 +101,7 @@ impl MongoUsers {
                     Some(account) if account.has_another(identity) => {
                         return Ok(Err(UsersError::SecondIdentity(identity.provider_type)));
                     }
-                    // Linked at the same moment.
+                    // The identity was linked concurrently.
                     Some(_) => {}
                 },
                 Err(error) if error.is_duplicate_key() => {
@@ -155,7 +157,8 @@ impl MongoUsers {
         Ok(patiently(async { users.collection.update_one(users.by_id(id), seen).await }).await?.matched_count > 0)
     }
 
-    /// Sets the state of a user, if it is in the state `from` where one is given; whether there is such a user.
+    /// Sets the state of a user, if the user is currently in the state `from` or `from` is `None`. Returns whether
+    /// there is such a user.
     async fn set_state(&self, id: &str, from: Option<AccountState>, state: AccountState) -> Result<bool, Failure> {
         let users = self.ready().await?;
         let mut filter = users.by_id(id);
@@ -168,18 +171,19 @@ impl MongoUsers {
         let users = self.ready().await?;
         let delete = users.collection.find_one_and_delete(users.by_id(id)).max_time(SERVER_TIME);
         let found = patiently(async { delete.await }).await?;
-        // One that does not read back is deleted all the same.
+        // A user that cannot be read is deleted all the same.
         Ok(found.map(|found| users.read(&found).map(|account| account.identities).unwrap_or_default()))
     }
 
     async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<Account>, Failure> {
-        // To the server, 0 is no limit.
+        // For the server, a limit of 0 means no limit.
         if limit == 0 {
             return Ok(Vec::new());
         }
         let users = self.ready().await?;
         let by_id = doc! { "_id": 1 };
-        // Bounds and not conditions, which would pass over ids that are no strings: those are an error.
+        // Index bounds rather than a condition, since a condition would skip IDs that are not strings, which must be
+        // an error.
         let from = after.map_or(Bson::MinKey, Bson::from);
         let find = users
             .collection
@@ -297,8 +301,8 @@ impl Users for MongoUsers {
     }
 }
 
-/// The element of `identities` beside which a user may not be given this one: the person itself, and any other of a type of
-/// which there can be one.
+/// The condition on elements of `identities` under which a user must not be given this identity: the same person or,
+/// if a user can have only one identity of this type, any of that type.
 fn rival(identity: &Identity) -> Document {
     if identity.is_single() {
         doc! { "$elemMatch": { "provider_type": identity.provider_type.name() } }
@@ -307,7 +311,7 @@ fn rival(identity: &Identity) -> Document {
     }
 }
 
-/// What a message says of an identity.
+/// An identity, as messages show it.
 struct IdentityOf {
     provider_type: ProviderType,
     id: String,
@@ -319,7 +323,7 @@ impl From<&Identity> for IdentityOf {
     }
 }
 
-/// Waits a little longer before each further attempt.
+/// Waits before each further attempt, a little longer every time.
 pub(super) async fn pause_before(attempt: u32) {
     if attempt > 0 {
         sleep(Duration::from_millis(5).saturating_mul(attempt)).await;

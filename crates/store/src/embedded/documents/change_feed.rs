@@ -49,8 +49,7 @@ impl ChangeEvents for EmbeddedChangeEvents<'_> {
             let event = RawDocumentBuf::try_from(&event).map_err(Malformed::from)?;
             let wanted = self.store.aggregate_documents("", vec![event], &self.request.pipeline);
             let wanted = wanted.await?.batch().await?;
-            // An event that the pipeline filters out yields `None` for its position, so that the caller can record
-            // the progress.
+            // An event that the pipeline filters out is returned as `None`, so that the caller can record the position.
             Ok(wanted.first().map(|event| DocumentRef::Raw(event).to_document()).transpose()?)
         })
     }

@@ -14,14 +14,15 @@ use portcullis::store::StoreError;
 use portcullis::store::shown;
 use portcullis::value::DocumentRef;
 
-/// The error code of a command that took longer than `maxTimeMS`.
+/// The error code of a command that exceeded `maxTimeMS`.
 const TOO_SLOW: i32 = 50;
 
-/// Looks at a custom-data collection as it stands: whether look-ups are quick, and which documents mislead. The server does
-/// the work, and reads the collection up to six times; each time may take `limit`. What did not finish is a finding too.
+/// Checks an existing custom-data collection: whether lookups are fast, and which documents are problematic. The
+/// server does the work and reads the collection up to six times, for at most `limit` each time. Checks that do not
+/// finish are reported as findings.
 ///
 /// # Errors
-/// If the server cannot be asked.
+/// The server cannot be reached.
 pub async fn check_live(
     client: &Client,
     source: &CustomDataSource,
@@ -72,7 +73,7 @@ async fn indexes(client: &Client, source: &CustomDataSource) -> Result<Vec<LiveF
         indexes.push(DocumentRef::Raw(cursor.current()).to_document()?);
     }
     let plan = patiently(async { database.run_command(explain(source)).await }).await?;
-    // The `_id` of a clustered collection has no index apart from the collection.
+    // The `_id` of a clustered collection has no separate index.
     let is_unique = field == "_id" || indexes.iter().any(|index| is_unique_on(index, &field));
     let mut findings = Vec::new();
     if reads_everything(&plan) {

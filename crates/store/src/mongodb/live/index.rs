@@ -4,10 +4,10 @@ use crate::mongodb::custom_data::simple_collation_document;
 use crate::mongodb::naming::{filter_for, names_of};
 use portcullis::auth::CustomDataSource;
 
-/// A user id that is an ObjectId too, so that a plan for it serves both kinds.
+/// A user ID that has the form of an ObjectId, so that the query plan covers both representations.
 const ANYBODY: &str = "000000000000000000000000";
 
-/// Asks the server how it would look a user up.
+/// The command that asks the server how it would look up a user.
 pub(super) fn explain(source: &CustomDataSource) -> Document {
     let find = doc! {
         "find": &source.collection,
@@ -17,12 +17,12 @@ pub(super) fn explain(source: &CustomDataSource) -> Document {
     doc! { "explain": find, "verbosity": "queryPlanner" }
 }
 
-/// Whether the plan that the server chose reads the whole collection.
+/// Whether the server's winning plan scans the whole collection.
 pub(super) fn reads_everything(plan: &Document) -> bool {
     const LEVELS: usize = 100;
     fn has_scan(value: &Bson, levels: usize) -> bool {
         match value {
-            // Deeper than any plan: not to be trusted.
+            // Deeper than any real plan, so assume the worst.
             _ if levels == 0 => true,
             Bson::Document(stage) => {
                 stage.get_str("stage").is_ok_and(|name| name == "COLLSCAN")
@@ -35,16 +35,16 @@ pub(super) fn reads_everything(plan: &Document) -> bool {
     plan.get("queryPlanner").is_none_or(|planner| has_scan(planner, LEVELS))
 }
 
-/// The name of an index that begins with the field.
+/// The name of the index, if it begins with the field.
 pub(super) fn begins_with(index: &Document, field: &str) -> Option<String> {
     let (first, _) = index.get_document("key").ok()?.iter().next()?;
     (first == field).then(|| index.get_str("name").unwrap_or_default().to_owned())
 }
 
-/// Whether an index lets every id stand in one document only.
+/// Whether an index ensures that each ID occurs in only one document.
 pub(super) fn is_unique_on(index: &Document, field: &str) -> bool {
     let is_alone = index.get_document("key").is_ok_and(|key| key.len() == 1 && key.contains_key(field));
-    // That of `_id` is unique without saying so. A collation only makes more ids equal.
+    // The `_id` index is unique without saying so. A collation only makes more IDs equal.
     let is_unique = field == "_id" || index.get_bool("unique").unwrap_or(false);
     is_alone && is_unique && !index.contains_key("partialFilterExpression")
 }

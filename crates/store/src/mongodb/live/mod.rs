@@ -1,4 +1,4 @@
-//! Whether the custom-data collection, as it stands, serves look-ups and misleads nobody.
+//! Checks whether a custom-data collection is suited to lookups and free of ambiguous documents.
 
 mod check;
 mod index;

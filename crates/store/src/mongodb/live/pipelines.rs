@@ -1,4 +1,4 @@
-//! What is asked of the server to find documents that mislead.
+//! The pipelines that find problematic documents.
 
 use bson::{Bson, Document, doc};
 
@@ -11,7 +11,7 @@ impl LiveCheck {
     pub(super) const ALL: [Self; 6] =
         [Self::IdTwice, Self::IdInArray, Self::IdOfOtherType, Self::IdMissing, Self::Large, Self::TooLarge];
 
-    /// A pipeline that gives at most one example more than are shown, each as `example`.
+    /// A pipeline that returns examples in the field `example`, at most one more than are shown.
     pub(super) fn pipeline(self, field: &FieldPath) -> Vec<Document> {
         let path = field.to_string();
         let mut stages = match self {
@@ -39,7 +39,7 @@ impl LiveCheck {
     }
 }
 
-/// Documents in whose path no array stands, and for which a condition holds.
+/// Matches documents that fulfil a condition and have no array on the path.
 fn named_with(field: &FieldPath, condition: Document) -> Document {
     let mut conditions = vec![Bson::from(condition)];
     conditions.extend(without_arrays(field));

@@ -9,11 +9,11 @@ use portcullis::path::FieldPath;
 use portcullis::store::StoreError;
 use portcullis::value::DocumentRef;
 
-/// Reads the documents of a custom-data collection one after the other, of each no more than what is at some paths and the user's
-/// id, and hands them to `take`. About how many there are is told first, by the server's own statistics.
+/// Reads the documents of a custom-data collection one by one, projected to some paths and the user's ID, and passes
+/// them to `take`. Before that, `begin` gets the approximate number of documents, from the server's statistics.
 ///
 /// # Errors
-/// If the server cannot be asked, or `take` refuses a document.
+/// The outer error: the server cannot be reached. The inner one: `take` refused a document.
 pub async fn scan_custom_data<E>(
     client: &Client,
     source: &CustomDataSource,
@@ -44,11 +44,11 @@ async fn scan<E>(
     Ok(Ok(()))
 }
 
-/// A projection of paths; an empty one, which leaves everything, where one of them cannot be said.
+/// A projection of these paths; empty, which returns whole documents, if one of them cannot be expressed.
 fn projection(source: &CustomDataSource, paths: &[FieldPath]) -> Document {
     let mut names: Vec<String> = Vec::new();
     for path in paths.iter().chain([&source.user_id_field]) {
-        // An index in a projection is a name of fields only.
+        // In a projection, a numeric segment is a field name and not an array index.
         let by_name = path.segments().iter().take_while(|segment| segment.index().is_none());
         let by_name: Vec<&str> = by_name.map(portcullis::path::Segment::name).collect();
         if by_name.is_empty() || by_name.iter().any(|name| name.starts_with('$')) {
@@ -59,7 +59,7 @@ fn projection(source: &CustomDataSource, paths: &[FieldPath]) -> Document {
     names.sort_by_key(String::len);
     let mut projection = Document::new();
     for name in names {
-        // Beside a path, the server refuses those below it.
+        // The server refuses a projection that contains both a path and one of its prefixes.
         let is_within = |above: &String| {
             name.strip_prefix(above.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };

@@ -2,17 +2,18 @@ use std::collections::BTreeSet;
 
 use portcullis::store::{Sessions, StoreError};
 
-/// Whose custom data is not what it was.
+/// A change to users' custom data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CustomDataChange {
-    /// Documents of these users were written or deleted; of one that changed its user, both.
+    /// Documents of these users were written or deleted. If a document was transferred from one user to another, both
+    /// are included.
     Users(BTreeSet<String>),
-    /// What happened cannot be told one by one: the server no longer has the history, or the collection was dropped, renamed
-    /// or replaced. Any document may have changed.
+    /// The individual changes are unknown because the server no longer has the history, or the collection was
+    /// dropped, renamed or replaced. Any document may have changed.
     Everything {
-        /// All users who had or have a document.
+        /// All users who had a document before or have one now.
         known: BTreeSet<String>,
-        /// Those of them who have other documents than before.
+        /// Those of them whose set of documents is different from before.
         differing: BTreeSet<String>,
     },
 }
@@ -26,11 +27,11 @@ impl CustomDataChange {
         }
     }
 
-    /// Ends the sessions of everyone whose custom data may have changed; how many there were. After an error some may not
-    /// have ended: do it again.
+    /// Ends the sessions of everyone whose custom data may have changed, and returns their number. After an error,
+    /// some sessions may remain: call it again.
     ///
     /// # Errors
-    /// If the sessions cannot be ended.
+    /// The sessions cannot be ended.
     pub async fn end_sessions(&self, sessions: &dyn Sessions) -> Result<u64, StoreError> {
         let mut ended = 0_u64;
         for user in self.users() {

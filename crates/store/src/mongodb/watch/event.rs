@@ -7,32 +7,32 @@ use crate::mongodb::naming::{prefixes, user_named_below};
 use portcullis::path::FieldPath;
 use portcullis::value::{DocumentRef, Malformed, ValueRef};
 
-/// What an event of the change stream says of users.
+/// What an event of the change stream means for users.
 pub(super) enum Event {
     /// A document was inserted or replaced, and names this user.
     Written(Key, Option<String>),
     /// A document was updated.
     Updated {
         key: Key,
-        /// The user that the update wrote into the field, if it wrote there.
+        /// The user ID that the update wrote to the field; `None` if it did not write there.
         told: Option<Option<String>>,
-        /// The user whom the document named when it was looked at afterwards, if it was there.
+        /// The user whom the document named at a lookup after the event; `None` if there was no document.
         seen: Option<Option<String>>,
     },
     /// A document was deleted.
     Deleted(Key),
-    /// Says nothing; what it announces follows.
+    /// Announces events that follow, and means nothing by itself.
     Announced,
-    /// The stream ends: another collection, or none, stands under the name.
+    /// The stream ends, since the collection was dropped, renamed or replaced.
     Invalidated,
-    /// Something that is not known here.
+    /// An event of an unknown type.
     Unknown,
 }
 
-/// The stages after `$changeStream`: of whole documents only what names the user is sent.
+/// The stages after `$changeStream`. Of whole documents, they only return the field that names the user.
 pub(super) fn pipeline(field: &FieldPath) -> Vec<Document> {
     let prefixes: Vec<String> = prefixes(field).collect();
-    // A dollar sign at the start of a name makes a string an expression.
+    // Without `$literal`, a name that starts with a dollar sign would be an expression.
     let prefixes = doc! { "$literal": prefixes };
     let user = format!("$fullDocument.{field}");
     let is_name = doc! { "$in": [{ "$type": &user }, ["string", "objectId"]] };
@@ -49,13 +49,13 @@ pub(super) fn pipeline(field: &FieldPath) -> Vec<Document> {
     } }]
 }
 
-/// Whether an update's event has to come with a look at the document: where the path has a dot, the names of the fields that
-/// were updated can mean something else.
+/// Whether events of updates need a lookup of the document: if the path has several segments, the field names in an
+/// event are ambiguous.
 pub(super) fn needs_a_look(field: &FieldPath) -> bool {
     field.segments().len() > 1
 }
 
-/// Reads an event as the pipeline leaves it.
+/// Reads an event in the form that the pipeline produces.
 pub(super) fn read(event: &RawDocument, field: &FieldPath) -> Result<Event, Failure> {
     let document = DocumentRef::Raw(event);
     let Some(ValueRef::String(operation)) = document.get("operationType")? else {
@@ -84,7 +84,7 @@ fn user(value: Option<ValueRef<'_>>) -> Result<Option<String>, Malformed> {
     value.map_or(Ok(None), |value| user_named_below(value, std::iter::empty()))
 }
 
-/// What an update wrote into the field: directly, or with something above it.
+/// The user ID that an update wrote to the field, directly or through a parent.
 fn told(event: DocumentRef<'_>, field: &FieldPath) -> Result<Option<Option<String>>, Failure> {
     let prefixes: Vec<String> = prefixes(field).collect();
     let depth = |name: &str| prefixes.iter().position(|prefix| prefix == name).map(|at| at + 1);

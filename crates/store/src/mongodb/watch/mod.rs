@@ -1,4 +1,4 @@
-//! Which users' custom data changes, while it happens.
+//! Watches for changes to users' custom data.
 
 mod change;
 mod event;

@@ -6,30 +6,31 @@ use bson::{Bson, RawDocument, RawDocumentBuf};
 use crate::mongodb::failure::Failure;
 use portcullis::value::{DocumentRef, Malformed};
 
-/// How many documents that name a user a watcher keeps in mind.
+/// The maximum number of documents that name a user.
 pub(super) const MAX_DOCUMENTS: usize = 1_000_000;
 
-/// How many bytes their `_id`s and users may take together, 256 MiB.
+/// The maximum total size of the documents' `_id`s and user IDs in bytes, 256 MiB.
 pub(super) const MAX_BYTES: usize = 256 * 1024 * 1024;
 
-/// Which user each document names, so that a deletion, which tells the document's `_id` only, can be told of a user.
+/// Which user each document names. It is needed because the event of a deletion contains only the document's `_id`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Owners {
     documents: HashMap<Key, Owner>,
     bytes: usize,
 }
 
-/// An `_id`, as the bytes of a document with that value under the empty name.
+/// An `_id`, encoded as a BSON document with that value under the empty key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key(Box<[u8]>);
 
-/// Whom a document names. What an event says of an update and what the document is found to be afterwards can differ: the
-/// event's path `a.b` may also be a field whose name has a dot, and the document may have changed again. So both count.
+/// The users whom a document may name. An event and a later lookup of the document can disagree: the path `a.b` in an
+/// event may also be a field whose name contains a dot, and the document may have changed again. Therefore both
+/// count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Owner {
-    /// By what the events have said.
+    /// According to the events.
     pub(super) told: Option<Box<str>>,
-    /// By the last look at the document.
+    /// According to the latest lookup of the document.
     pub(super) seen: Option<Box<str>>,
 }
 
@@ -57,12 +58,12 @@ impl Owner {
 }
 
 impl Owners {
-    /// The user whom the document named until now.
+    /// The users whom the document names so far.
     pub(super) fn get(&self, key: &Key) -> Owner {
         self.documents.get(key).cloned().unwrap_or_default()
     }
 
-    /// From now on the document names this user; one that names nobody is not kept.
+    /// Sets the users whom a document names; a document that names nobody is removed.
     pub(super) fn set(&mut self, key: Key, owner: Owner) -> Result<(), Failure> {
         if owner.users().next().is_none() {
             self.remove(&key);
@@ -96,7 +97,7 @@ impl Owners {
         self.documents.values().flat_map(Owner::users)
     }
 
-    /// The users of documents that name another, or nobody, in `other`.
+    /// The users of all documents whose owners differ between `self` and `other`, from both sides.
     pub(super) fn differing(&self, other: &Self) -> BTreeSet<String> {
         let lost = self.iter().map(move |entry| (entry, other));
         let gained = other.iter().map(move |entry| (entry, self));

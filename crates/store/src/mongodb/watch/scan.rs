@@ -11,10 +11,11 @@ use crate::mongodb::naming::{user_named_by, without_arrays};
 use portcullis::auth::CustomDataSource;
 use portcullis::value::{DocumentRef, Malformed};
 
-/// How long the server may work on the scan.
+/// The server's time limit for the scan.
 const SERVER_TIME: Duration = Duration::from_secs(120);
 
-/// Which user each document names: as of now or later, for what is written while it runs may be in it or not.
+/// Reads which user each document names. Documents written during the scan may be seen in their old or their new
+/// state.
 pub(super) async fn scan(
     collection: &Collection<RawDocumentBuf>,
     source: &CustomDataSource,
@@ -26,7 +27,8 @@ pub(super) async fn scan(
     if source.user_id_field.first() != Some("_id") {
         projection.insert(field, 1);
     }
-    // A majority may not yet have what the stream, already open, takes for past. In a session the server waits for it.
+    // The committed majority may lag behind the stream, which is already open. In a causally consistent session, the
+    // server waits until it has caught up.
     let client = collection.client();
     let mut session = patiently(async { client.start_session().causal_consistency(true).await }).await?;
     let database = client.database(&source.database);

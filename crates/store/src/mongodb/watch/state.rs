@@ -1,4 +1,4 @@
-//! What a watcher knows, as a document that survives a restart.
+//! The state of a watcher, as a document that can be saved across restarts.
 
 use std::collections::BTreeSet;
 
@@ -12,37 +12,37 @@ use portcullis::auth::CustomDataSource;
 
 const VERSION: i32 = 1;
 
-/// Why a document is no state that a watcher can go on from. To open a new watcher is the way out; whatever changed since
-/// the state was saved is then unknown.
+/// Why a watcher cannot resume from a document. The remedy is to open a new watcher; changes since the state was
+/// saved are then unknown.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum WatchStateError {
-    /// It is a watcher's of another collection or field.
+    /// It is the state of a watcher of another collection or another field.
     #[error("the saved state is of another collection or another `user_id_field`")]
     OtherSource,
-    /// It is none, or of another version of this program.
+    /// It is not a watcher's state, or was saved by another version of this program.
     #[error("the saved state cannot be read: {0} is missing or wrong")]
     Malformed(&'static str),
 }
 
-/// Where a watcher stands.
+/// The progress of a watcher.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct State {
     pub(super) owners: Owners,
-    /// After which event to go on; none where the history before the owners does not matter.
+    /// The event after which to resume; `None` if the collection has to be scanned first.
     pub(super) token: Option<ResumeToken>,
-    /// Set where the owners no longer say what the collection holds.
+    /// Set if `owners` may no longer match the collection.
     pub(super) rescan: Option<Rescan>,
-    /// What was told and not yet dealt with.
+    /// The change that was returned last, until it is settled.
     pub(super) unsettled: Option<CustomDataChange>,
 }
 
-/// From where to go on after looking at every document.
+/// Where the stream continues after a scan of the collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rescan {
-    /// After the token: the stream ended with its collection.
+    /// After the token: the stream was invalidated together with its collection.
     FromToken,
-    /// From now: the history is lost.
+    /// From the current time: the history is lost.
     FromNow,
 }
 
@@ -50,7 +50,7 @@ impl State {
     pub(super) fn to_document(&self, source: &CustomDataSource) -> Document {
         let text = |user: &Option<Box<str>>| user.as_deref().map_or(Bson::Null, Bson::from);
         let owners = self.owners.iter().filter_map(|(key, owner)| {
-            // Its bytes were made from a value.
+            // Cannot fail, since the key was created from a BSON value.
             Some(Bson::from(vec![key.to_bson().ok()?, text(&owner.told), text(&owner.seen)]))
         });
         doc! {

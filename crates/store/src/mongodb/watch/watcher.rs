@@ -22,15 +22,16 @@ use portcullis::path::FieldPath;
 use portcullis::store::StoreError;
 use portcullis::value::Malformed;
 
-/// Tells which users' custom data changes: inserted, updated, replaced, deleted, given to another user. It needs a replica set.
+/// Reports which users' custom data changes, whether documents are inserted, updated, replaced, deleted or
+/// transferred to another user. Requires a replica set.
 ///
-/// It knows which user each document names, for at most a million documents and 256 MiB of ids; more are an error. A lost
-/// connection is taken up again where it broke off. Where that cannot be, because the server has forgotten what happened or
-/// the collection was dropped, renamed or replaced, it looks at every document anew and says so:
-/// [`CustomDataChange::Everything`].
+/// It keeps track of which user each document names, for at most one million documents and 256 MiB of IDs; beyond
+/// that, it fails. After a lost connection it resumes where it stopped. If that is impossible, because the server no
+/// longer has the history or the collection was dropped, renamed or replaced, it scans the whole collection and
+/// reports [`CustomDataChange::Everything`].
 ///
-/// A change is told again until it is [settled](Self::settle), also by a watcher that a host resumed from the
-/// [`state`](Self::state) of an earlier one. A call of [`next`](Self::next) may be abandoned at any time; nothing is lost.
+/// A change is returned again until it is [settled](Self::settle), also by a watcher that was resumed from the
+/// [`state`](Self::state) of an earlier one. [`next`](Self::next) is cancel safe.
 ///
 /// ```no_run
 /// use portcullis::auth::CustomDataSource;
@@ -55,41 +56,42 @@ pub struct CustomDataWatcher {
     source: CustomDataSource,
     patience: Duration,
     state: State,
-    /// Absent until it is needed, and after whatever went wrong.
+    /// `None` until it is needed, and after any failure.
     stream: Option<ChangeStream<RawDocumentBuf>>,
 }
 
-/// How long the server waits for something to happen before it says that nothing did.
+/// How long the server waits for an event before it returns an empty batch.
 const AWAIT: Duration = Duration::from_secs(1);
 
-/// How long a lost connection is sought again before `next` says so, unless set otherwise.
+/// How long `next` tries to reconnect by default before it returns an error.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Error codes after which the same token leads to the same error again: the history is lost, the next event is too large,
-/// or the token means nothing to this server.
+/// Error codes that would recur with the same token: the history is lost, the next event is too large, or the token
+/// is invalid on this server.
 const LOST: [i32; 16] = [2, 9, 14, 15, 136, 222, 260, 280, 286, 10334, 40414, 40576, 40585, 40647, 40649, 50811];
 
-/// Error codes that waiting does not mend: not allowed, no such user, no replica set, no such kind of collection.
+/// Error codes for which retrying is pointless: not authorized, unknown user, not a replica set, not a collection
+/// that can be watched.
 const HOPELESS: [i32; 5] = [13, 18, 73, 166, 40573];
 
 impl CustomDataWatcher {
-    /// A watcher of what changes from now on.
+    /// Opens a watcher of all changes from now on.
     ///
     /// # Errors
-    /// If the collection cannot be read or watched.
+    /// The collection cannot be read or watched.
     pub async fn open(client: &Client, source: &CustomDataSource) -> Result<Self, StoreError> {
         let mut watcher = Self::at(client, source, State { rescan: Some(Rescan::FromNow), ..State::default() });
         watcher.rescan(Rescan::FromNow).await.map_err(failed)?;
         Ok(watcher)
     }
 
-    /// A watcher that goes on where another was when its [`state`](Self::state) was saved.
+    /// Resumes from the [`state`](Self::state) that another watcher saved.
     ///
     /// # Errors
-    /// If the document is no such state.
+    /// The document is not the state of a watcher of this collection and field.
     pub fn resume(client: &Client, source: &CustomDataSource, state: Document) -> Result<Self, WatchStateError> {
         Ok(Self::at(client, source, State::from_document(state, source)?))
     }
@@ -99,30 +101,30 @@ impl CustomDataWatcher {
         Self { collection, source: source.clone(), patience: PATIENCE, state, stream: None }
     }
 
-    /// Sets how long a lost connection is sought again before [`next`](Self::next) returns an error, 30 seconds otherwise.
+    /// Sets how long [`next`](Self::next) tries to reconnect before it returns an error; 30 seconds by default.
     #[must_use]
     pub const fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
 
-    /// What the watcher knows, to be saved by the host: where it stands in the history, which user each document names, and
-    /// the change that is not settled yet. With some 60 bytes a document it can outgrow what MongoDB stores as one document;
-    /// a file takes it.
+    /// The state to save for [`resume`](Self::resume): the position in the history, the user whom each document
+    /// names, and the change that is not settled yet. At about 60 bytes per document it can exceed MongoDB's maximum
+    /// document size, so save it to a file.
     #[must_use]
     pub fn state(&self) -> Document {
         self.state.to_document(&self.source)
     }
 
-    /// Declares the last change dealt with.
+    /// Marks the last change as processed.
     pub fn settle(&mut self) {
         self.state.unsettled = None;
     }
 
-    /// The next change, or again the last one if it is not settled. Waits for as long as nothing changes.
+    /// Waits for the next change, or returns the last one again if it is not settled.
     ///
     /// # Errors
-    /// If the collection cannot be watched. Until a later call succeeds, nobody knows what changes.
+    /// The collection cannot be watched. Changes go unnoticed until a later call succeeds.
     pub async fn next(&mut self) -> Result<CustomDataChange, StoreError> {
         let mut broken_since: Option<Instant> = None;
         let mut pause = SHORTEST_PAUSE;
@@ -149,8 +151,8 @@ impl CustomDataWatcher {
         self.state.unsettled.clone().ok_or_else(|| failed(Failure::new("nothing to tell")))
     }
 
-    /// Reads at most one event. The stream is taken out meanwhile: whoever abandons the call abandons it, and the next call
-    /// opens another where this one was.
+    /// Reads at most one event. The stream is moved out of `self` meanwhile: if the call is cancelled, it is dropped,
+    /// and the next call opens a new one at the same position.
     async fn step(&mut self) -> Result<Option<CustomDataChange>, Failure> {
         if let Some(rescan) = self.state.rescan {
             return self.rescan(rescan).await.map(Some);
@@ -170,7 +172,7 @@ impl CustomDataWatcher {
                 let token = token_of(&event)?;
                 (self.apply(&event)?, Some(token))
             }
-            // Without an event that says why.
+            // The stream ended without an event that gives the reason.
             None if !stream.is_alive() => {
                 self.state.rescan = Some(Rescan::FromNow);
                 return Ok(None);
@@ -184,7 +186,7 @@ impl CustomDataWatcher {
         Ok(if users.is_empty() { None } else { Some(CustomDataChange::Users(users)) })
     }
 
-    /// Takes note of an event; the users whom it concerns.
+    /// Updates the owners from an event; returns the users concerned.
     fn apply(&mut self, event: &RawDocument) -> Result<BTreeSet<String>, Failure> {
         let owners = &mut self.state.owners;
         let (key, before, after) = match read(event, &self.source.user_id_field)? {
@@ -217,7 +219,7 @@ impl CustomDataWatcher {
         Ok(users)
     }
 
-    /// Looks at every document anew. The stream is opened first: what changes during the look is in it.
+    /// Scans the whole collection. The stream is opened first, so that it includes changes made during the scan.
     async fn rescan(&mut self, from: Rescan) -> Result<CustomDataChange, Failure> {
         self.stream = None;
         let token = match from {
@@ -236,7 +238,7 @@ impl CustomDataWatcher {
     }
 }
 
-/// The state is not shown: it is large, and names users.
+/// Omits the state, which is large and names users.
 impl fmt::Debug for CustomDataWatcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CustomDataWatcher").field("source", &self.source).finish_non_exhaustive()
@@ -261,14 +263,14 @@ fn failed(failure: Failure) -> StoreError {
     failure.during("cannot watch the custom data")
 }
 
-/// A stream that goes on after an event, or begins now.
+/// Opens a stream that resumes after a token or, without one, begins now.
 async fn stream_after(
     collection: &Collection<RawDocumentBuf>,
     field: &FieldPath,
     token: Option<ResumeToken>,
 ) -> Result<ChangeStream<RawDocumentBuf>, Failure> {
     let mut watch = collection.watch().pipeline(pipeline(field)).max_await_time(AWAIT);
-    // Unlike `resumeAfter` this also takes the token of a stream's last event.
+    // Unlike `resumeAfter`, this also accepts the token of an `invalidate` event.
     if let Some(token) = token {
         watch = watch.start_after(token);
     }

@@ -117,7 +117,7 @@ impl<'t> Log<'t> {
             (now.timestamp_millis().saturating_sub(age), i64::try_from(limits.bytes).unwrap_or(i64::MAX));
         let mut aged = 0;
         while let Some((number, end, time)) = self.first()? {
-            // Even without this record, the log would not be below the limit.
+            // Even without this record, the log would reach the limit.
             let is_too_much = appended.end.saturating_sub(end) >= bytes;
             if !is_too_much {
                 aged += 1;
