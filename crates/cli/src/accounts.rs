@@ -38,7 +38,7 @@ impl AppArgs {
         load_app(&self.app, self.tag.as_deref())
     }
 
-    /// Opens the users of the application. Where the command line says its id, the directory need not be there.
+    /// Opens the application's users. If the command line contains the application ID, no directory is needed.
     pub(super) async fn open(&self, stores: &AccountStoreArgs, missing: IfMissing) -> Result<AccountStores, Trouble> {
         let places = stores.places()?;
         if let Some(application) = stores.application() {
@@ -53,7 +53,8 @@ impl AppArgs {
         Ok(places.account_stores(places.id_of(&app)?, missing).await?)
     }
 
-    /// As [`open`](Self::open), for changes of users of which the application's triggers are told, if its directory is there.
+    /// Like [`open`](Self::open), for changes about which the application's triggers get events, if its directory
+    /// exists.
     pub(super) async fn open_telling(
         &self,
         stores: &AccountStoreArgs,
@@ -88,7 +89,7 @@ pub(super) struct ProviderArgs {
     secrets: SecretArgs,
 }
 
-/// Runs a command that waits for servers. One thread does: starting others takes longer than most commands.
+/// Runs async work to completion on one thread, since starting more takes longer than most commands.
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -98,7 +99,7 @@ pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Trouble>>) -> Res
     })
 }
 
-/// The bearer of an access token.
+/// Verifies an access token and returns its bearer.
 pub(super) async fn bearer(service: &Service, token: &str, freshness: Freshness) -> Result<Authenticated, Trouble> {
     let bearer = service.bearer(token, freshness).await;
     if matches!(bearer, Err(ServiceError::Login(_))) {
@@ -107,7 +108,7 @@ pub(super) async fn bearer(service: &Service, token: &str, freshness: Freshness)
     Ok(bearer?)
 }
 
-/// Says of a refused token of somebody else's what it is good for.
+/// If a rejected token was not issued by Portcullis, notes how to use it.
 pub(super) fn note_foreign(token: &str) {
     if !is_ours(token) {
         note(
@@ -117,8 +118,8 @@ pub(super) fn note_foreign(token: &str) {
     }
 }
 
-/// Whether a token says that it is an access or refresh token of ours. That is no proof: nothing but a message depends
-/// on it.
+/// Whether a token claims to be an access or refresh token of Portcullis. This is unverified and only used to choose
+/// a message.
 fn is_ours(token: &str) -> bool {
     let payload = token.split('.').nth(1).and_then(|part| BASE64_URL_SAFE_NO_PAD.decode(part).ok());
     let claims: Option<serde_json::Value> = payload.and_then(|bytes| serde_json::from_slice(&bytes).ok());
@@ -128,7 +129,7 @@ fn is_ours(token: &str) -> bool {
         .is_some_and(|kind| matches!(kind, "access" | "refresh"))
 }
 
-/// An authenticator with the ways to log in.
+/// The authenticator with all configured providers.
 pub(super) async fn login_authenticator(service: &Service, providers: &ProviderArgs) -> Result<Authenticator, Trouble> {
     let app = service.app();
     let jwks = match &providers.jwks {
@@ -148,7 +149,7 @@ pub(super) async fn login_authenticator(service: &Service, providers: &ProviderA
     Ok(authenticator)
 }
 
-/// The function that a new user waits for.
+/// The user creation function, if the application has one.
 fn user_creation(app: &App, providers: &ProviderArgs) -> Result<Option<Arc<dyn UserCreation>>, Trouble> {
     let config = custom_data_config(app)?;
     let Some(name) = config.as_ref().and_then(CustomDataConfig::on_user_creation) else { return Ok(None) };
@@ -162,7 +163,7 @@ fn user_creation(app: &App, providers: &ProviderArgs) -> Result<Option<Arc<dyn U
     Ok(Some(Arc::new(Stub { name: name.to_owned(), functions })))
 }
 
-/// A user-creation function whose answer stands on the command line.
+/// A user creation function whose result is given on the command line.
 struct Stub {
     name: String,
     functions: Arc<dyn Functions>,
@@ -178,22 +179,22 @@ impl UserCreation for Stub {
     }
 }
 
-/// Says what a log should.
+/// Prints warnings that a server would log.
 pub(super) fn warn(warnings: &[Warning]) {
     warnings.iter().for_each(|warning| note(&warning.to_string()));
 }
 
-/// Reads a token: itself, or from standard input or a file, which may be what `login --json` prints; there it stands under
-/// the first of `keys` that is there.
+/// Reads a token: given directly, on standard input, or in a file. The file may be the output of `login --json`, in
+/// which the token has the first of `keys` that is present.
 pub(super) fn read_token(argument: &str, keys: &[&str]) -> Result<String, Trouble> {
-    // A path with two dots and without a slash would be rare luck.
+    // A path with exactly two dots that begins with `ey` is unlikely.
     let is_token = argument.matches('.').count() == 2 && argument.starts_with("ey");
     let text = if argument == "-" {
         String::from_utf8_lossy(&input::read_standard_input()?).into_owned()
     } else if is_token {
         argument.to_owned()
     } else {
-        // A file's name that is no file may be a token with an error in it, and so is not shown.
+        // If there is no such file, the argument may be a malformed token, so it is not shown.
         match read_file(argument.as_ref()) {
             Err(Trouble::Read { error, .. }) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(Trouble::usage("the token is neither a JSON Web Token nor an existing file"));

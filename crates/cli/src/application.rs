@@ -5,7 +5,7 @@ use portcullis::{App, LoadOptions};
 
 use super::trouble::Trouble;
 
-/// Loads an application for a command that needs its environment: one of a tag that is not there is trouble.
+/// Loads an application for a command that needs its environment; an unknown tag is an error.
 pub(super) fn load_app(directory: &Path, tag: Option<&str>) -> Result<App, Trouble> {
     let app = App::load_with(directory, &LoadOptions { environment: tag.map(str::to_owned) })?;
     let found: Vec<_> = app

@@ -1,4 +1,4 @@
-//! Who asks: the bearer of a token, or the user that was given.
+//! Determines the user: the bearer of a token, or the user object that was given.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,11 +15,11 @@ use super::output::note;
 use super::stores::StoreArgs;
 use super::trouble::Trouble;
 
-/// What is said where a token and custom data are given, and the token wins.
+/// The note for a command line with both a token and custom data, of which the token takes precedence.
 pub(super) const NOT_LOOKED_UP: &str =
     "using the token's custom data; --custom-data only takes effect with `--fresh live` or `--fresh SECONDS`";
 
-/// The arguments that say who asks.
+/// The arguments that determine the user.
 pub(super) struct Asker<'a> {
     pub(super) token: Option<&'a str>,
     pub(super) freshness: &'a FreshnessArgs,
@@ -27,18 +27,18 @@ pub(super) struct Asker<'a> {
     pub(super) stores: &'a StoreArgs,
 }
 
-/// Who asks.
+/// The user, with the properties of the token if there is one.
 #[derive(Default)]
 pub(super) struct Asking {
     pub(super) user: Option<User>,
-    /// How old the user object is, if it was not given.
+    /// The age of the user object, unless it was given on the command line.
     pub(super) age: Option<DataAge>,
-    /// When the token expires.
+    /// The expiry of the token.
     pub(super) expiry: Option<SystemTime>,
 }
 
 impl Asker<'_> {
-    /// The user, whose custom data is looked up where that is possible and wanted.
+    /// Determines the user; looks up custom data if that is requested and possible.
     pub(super) fn user(&self, app: &App) -> Result<Asking, Trouble> {
         if let Some(token) = self.token {
             let token = read_token(token, &["access_token"])?;
@@ -52,7 +52,7 @@ impl Asker<'_> {
             return Ok(Asking { user: Some(bearer.user), age: Some(bearer.age), expiry: expiry(&token) });
         }
         match self.context.user()? {
-            // A server can be named for everything that a shell runs; custom data that there is none of is not asked for by it.
+            // A server may be configured for the whole shell; it is queried only if the application has custom data.
             Some(user)
                 if user.custom_data == CustomData::NotLoaded && self.stores.places().serve_custom_data(app)? =>
             {
@@ -71,7 +71,7 @@ impl Asker<'_> {
     }
 }
 
-/// The claim `exp` of a token that was verified.
+/// The `exp` claim of a token that has been verified.
 fn expiry(token: &str) -> Option<SystemTime> {
     let claims = URL_SAFE_NO_PAD.decode(token.trim().split('.').nth(1)?).ok()?;
     let claims: serde_json::Value = serde_json::from_slice(&claims).ok()?;

@@ -1,4 +1,4 @@
-//! Who lacks what rules read of their custom data.
+//! Counts the users who lack custom data that the rules read.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,27 +22,27 @@ use super::output::note;
 use super::stores::connect;
 use super::trouble::Trouble;
 
-/// Where users' documents are.
+/// Where the custom-data documents are.
 pub(super) enum Documents<'a> {
-    /// In a file or folder.
+    /// In a file or a directory.
     Files(&'a Path),
-    /// On a server.
+    /// On a MongoDB server.
     Server(&'a ServerUri),
 }
 
-/// What was counted for one application.
+/// The result of counting for one application.
 pub(super) struct Counted {
     pub(super) findings: Vec<FileFinding>,
     pub(super) json: Value,
 }
 
-/// Counts the users of an application; none where it has no custom data, or its rules read none.
+/// Counts the users of an application; `None` if custom data is disabled or the rules do not read it.
 pub(super) fn count(app: &App, documents: &Documents<'_>) -> Result<Option<Counted>, Trouble> {
     let unseen = |why: &str| {
         note(&format!("users were not counted for `{}`: {why}", app.directory.display()));
         Ok(None)
     };
-    // What does not load is among the other findings.
+    // Files that do not load are already reported by other findings.
     let Ok(Some(config)) = custom_data_config(app) else {
         return unseen("the application has no readable custom user data");
     };
@@ -116,7 +116,7 @@ fn malformed(error: &Malformed) -> Trouble {
     Trouble::usage(format!("cannot read a custom data document: {error}"))
 }
 
-/// Nobody sees it where standard error is no terminal.
+/// A progress bar, which is hidden unless standard error is a terminal.
 fn bar(template: &str) -> ProgressBar {
     let bar = ProgressBar::no_length();
     bar.set_draw_target(ProgressDrawTarget::stderr());

@@ -35,7 +35,7 @@ pub(super) struct ContextArgs {
 }
 
 impl ContextArgs {
-    /// The user object, if one is given.
+    /// The user object given on the command line, if any.
     pub(super) fn user(&self) -> Result<Option<User>, Trouble> {
         if self.as_system {
             return Ok(Some(User::system()));
@@ -43,20 +43,20 @@ impl ContextArgs {
         self.user.as_deref().map(read_user).transpose()
     }
 
-    /// What `--environment` and `--values` say of the `%()` of configuration files.
+    /// The substitutions for `%()` in configuration files, from `--environment` and `--values`.
     pub(super) fn substitutions(&self) -> Result<Substitutions, Trouble> {
         let environment = self.environment.as_deref().map(read_environment).transpose()?;
         let values = self.values.as_deref().map(|values| input::document(values, "--values")).transpose()?;
         Ok(Substitutions::new(environment.as_ref(), values.as_ref()))
     }
 
-    /// `%%now`, where it is not the present.
+    /// `%%now`, if it was given.
     pub(super) const fn now(&self) -> Option<DateTime> {
         self.now
     }
 
-    /// An input with its `%()` templates replaced by what `--environment` and `--values` say. One that they lack is
-    /// trouble: as plain text it would be compared with, and mean something else than in its application.
+    /// Replaces the `%()` templates of an input by `--environment` and `--values`. A missing one is an error: kept as
+    /// plain text, it would be compared literally, unlike in its application.
     pub(super) fn expanded(&self, input: Input, what: &str) -> Result<Input, Trouble> {
         if !input.source.text().contains("%(") {
             return Ok(input);
@@ -75,7 +75,7 @@ impl ContextArgs {
         }
     }
 
-    /// The context; what is not given is not supplied, and an Error where a rule asks for it.
+    /// Builds the context. Parts that are not given count as not supplied, and are an Error if a rule needs them.
     pub(super) fn context(&self, user: Option<User>) -> Result<Context, Trouble> {
         let mut context = Context::new();
         if let Some(user) = user {
@@ -105,7 +105,7 @@ impl ContextArgs {
     }
 }
 
-/// A date, in ISO 8601 or as extended JSON.
+/// Parses a date in ISO 8601 or extended JSON.
 pub(super) fn read_now(text: &str) -> Result<DateTime, String> {
     let failed = || "not a time; write 2024-01-31T12:00:00Z or {\"$date\": \"2024-01-31T12:00:00Z\"}".to_owned();
     let text = text.trim();

@@ -26,7 +26,7 @@ pub(super) struct DocumentArgs {
 enum StorePlace {
     Server(ServerUri),
     File(PathBuf),
-    /// Of which nothing is shown: it may be a misspelt connection string.
+    /// Neither a MongoDB URI nor a path. Its text is not kept, since it may be a misspelt connection string.
     Elsewhere,
 }
 
@@ -43,7 +43,7 @@ impl FromStr for StorePlace {
 }
 
 impl DocumentArgs {
-    /// What holds the documents.
+    /// The store that holds the documents.
     pub(super) fn place(&self) -> Result<DocumentPlace, Trouble> {
         Ok(match &self.store {
             None => DocumentPlace::Default,
@@ -57,7 +57,7 @@ impl DocumentArgs {
         })
     }
 
-    /// Opens the store of a collection.
+    /// Opens the store for a collection.
     pub(super) async fn open(
         &self,
         namespace: &Namespace,
@@ -67,14 +67,14 @@ impl DocumentArgs {
         Ok(stores.places().documents(&self.place()?, namespace, missing).await?)
     }
 
-    /// What has the changes of a collection.
+    /// Opens the source of changes to a collection.
     pub(super) async fn changes(&self, namespace: &Namespace, stores: &StoreArgs) -> Result<ChangesPlace, Trouble> {
         Ok(stores.places().changes(&self.place()?, namespace).await?)
     }
 }
 
-/// Reports the documents that were hidden because a rule failed on them. Clients are not told; whoever runs this has the database
-/// at hand anyhow.
+/// Prints which documents were hidden because a rule failed on them. Clients do not learn this, but whoever runs the
+/// command has access to the database anyway.
 pub(super) fn note_unreadable(guard: &Guard) {
     let Some(unreadable) = guard.take_unreadable() else { return };
     let errors = unreadable.errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
@@ -82,7 +82,8 @@ pub(super) fn note_unreadable(guard: &Guard) {
     note(&format!("a rule failed {times}, which hides the document in question: {errors}"));
 }
 
-/// What a client is told; what else is known goes to standard error, for whoever runs this has the database at hand anyhow.
+/// The error that a client would get. Details are printed to standard error, since whoever runs the command has
+/// access to the database anyway.
 pub(super) fn guarded(error: GuardedError) -> Trouble {
     match &error {
         GuardedError::Failed(errors) => {

@@ -1,4 +1,4 @@
-//! Traces as text and as JSON.
+//! Formats traces as text and as JSON.
 
 use anstyle::AnsiColor;
 use portcullis::Explanation;
@@ -20,7 +20,7 @@ fn painted(truth: Truth) -> String {
     }
 }
 
-/// A trace as indented lines; what it quotes stays on its line.
+/// Formats a trace as indented lines; quoted values never span several lines.
 pub(super) fn trace_lines(label: &str, trace: &Trace, indent: usize, out: &mut Vec<String>) {
     let pad = "  ".repeat(indent);
     let label = if label.is_empty() { String::new() } else { format!("{}: ", OneLine(label)) };
@@ -63,7 +63,8 @@ fn rule_lines(rule: &RuleTrace, indent: usize, out: &mut Vec<String>) {
     }
 }
 
-/// Everything that bears on a decision, as lines; `age` is that of the user object, if it was not given.
+/// Formats everything that affected a decision; `age` is the age of the user object, unless it was given on the
+/// command line.
 pub(super) fn lines(explanation: &Explanation, age: Option<DataAge>) -> Vec<String> {
     let mut out: Vec<String> = age.iter().map(|age| format!("  user: {age}")).collect();
     if explanation.bypass {

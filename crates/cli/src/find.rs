@@ -67,7 +67,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     })
 }
 
-/// What a client would ask.
+/// Builds the request that a client would send.
 fn request(args: &Args) -> Result<FindRequest, Trouble> {
     let read = |argument: &Option<String>, name: &str| {
         argument.as_deref().map(|argument| Input::read(argument, name)).transpose()
@@ -75,7 +75,7 @@ fn request(args: &Args) -> Result<FindRequest, Trouble> {
     let filter = read(&args.filter, "--filter")?;
     let projection = read(&args.projection, "--projection")?;
     let sort = read(&args.sort, "--sort")?;
-    // One after the other, so that an error shows the text in which it is.
+    // Checks the parts one by one, so that an error shows the text in which it occurs.
     let part = |input: &Option<Input>, compile: &dyn Fn(&Node) -> Result<(), Finding>, name: &str| match input {
         None => Ok(()),
         Some(input) => compile(&input.node)

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::trouble::Trouble;
 
-/// A test file for an application, with what its rules answer today as the expectations; where there is no application, one with
-/// rules of its own.
+/// Creates a test file for an application whose expectations are the current results of its rules. Without an
+/// application, the file contains rules of its own.
 pub(super) fn example(directory: &Path, namespace: Option<&str>) -> Result<Value, Trouble> {
     let app = match App::load(directory) {
         Ok(app) => app,
@@ -54,10 +54,11 @@ pub(super) fn example(directory: &Path, namespace: Option<&str>) -> Result<Value
     filled(file, Path::new("."))
 }
 
-/// The id of the user for whom the document is made.
+/// The ID of the user in the generated cases.
 const ID: &str = "ada";
 
-/// A document and custom data to which the roles of a file are likely to apply: what they compare with one value gets that value.
+/// A document and custom data to which the roles of a file are likely to apply: every field that the roles compare
+/// with a literal gets that value.
 #[derive(Default)]
 struct Guess {
     document: Map<String, Value>,
@@ -134,7 +135,7 @@ fn cases(document: &Value) -> Value {
     ])
 }
 
-/// The file, with what its cases answer as their expectations.
+/// Fills in the current results of the file's cases as their expectations.
 fn filled(mut file: Value, folder: &Path) -> Result<Value, Trouble> {
     let mut asked = file.clone();
     for case in cases_of(&mut asked) {
@@ -146,7 +147,7 @@ fn filled(mut file: Value, folder: &Path) -> Result<Value, Trouble> {
     for (case, answer) in cases_of(&mut file).zip(answers) {
         let mut answer = answer.map_err(|error| usage(&error))?;
         if let Some(fields) = answer.as_object_mut() {
-            // The reason of a denial is prose for people, and no expectation.
+            // The text of a denial is meant for people, so it is not part of the expectation.
             fields.remove("reason");
         }
         expect(case, answer);

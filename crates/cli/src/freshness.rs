@@ -11,7 +11,7 @@ pub(super) struct FreshnessArgs {
     fresh: Fresh,
 }
 
-/// A word for it.
+/// A [`Freshness`] in the syntax of the command line.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fresh(pub(super) Freshness);
 

@@ -1,4 +1,4 @@
-//! The documents that an expression or a template sees.
+//! The documents that an expression or a template can refer to.
 
 use bson::Bson;
 use portcullis::eval::{Context, Documents};
@@ -32,7 +32,7 @@ pub(super) struct DocumentArgs {
     partition: Option<String>,
 }
 
-/// The documents as they were read.
+/// The documents as read from the arguments.
 #[derive(Debug, Default)]
 pub(super) struct GivenDocuments {
     root: Option<Bson>,
@@ -42,7 +42,7 @@ pub(super) struct GivenDocuments {
 }
 
 impl DocumentArgs {
-    /// A context with the parts that are no documents.
+    /// Adds the parts that are not documents to a context.
     pub(super) fn supply(&self, mut context: Context) -> Result<Context, Trouble> {
         if let Some(arguments) = &self.args {
             context = context.with_args(input::document(arguments, "--args")?);

@@ -55,14 +55,13 @@ pub(super) struct GuardArgs {
 }
 
 impl GuardArgs {
-    /// The guard of a collection, and how old the user object is if it was not given. `missing` says how the collection
-    /// is named.
+    /// Builds the guard of a collection, and returns the age of the user object unless it was given on the command
+    /// line. `missing` says how to name the collection.
     pub(super) fn guard(&self, namespace: Option<&str>, missing: &str) -> Result<(Guard, Option<DataAge>), Trouble> {
         guard(self, namespace, missing)
     }
 
-    /// The context of an expression that stands by itself: no application is needed, and the one in the current
-    /// directory does not count.
+    /// The context for a single expression: no application is needed, and one in the current directory is ignored.
     pub(super) fn lone_context(&self) -> Result<Context, Trouble> {
         let Some(directory) = &self.app else {
             if self.token.is_some() {
@@ -85,17 +84,17 @@ impl GuardArgs {
         Ok(app.with_configuration(context))
     }
 
-    /// A rule of the command line, which may hold `%()` templates.
+    /// Replaces the `%()` templates of a rule given on the command line.
     pub(super) fn expanded(&self, input: Input, what: &str) -> Result<Input, Trouble> {
         self.context.expanded(input, what)
     }
 
-    /// `%%now`, where it is not the present.
+    /// `%%now`, if it was given.
     pub(super) const fn now(&self) -> Option<bson::DateTime> {
         self.context.now()
     }
 
-    /// When the access token expires by which the [guard](Self::guard) was made; none if there was no token.
+    /// The expiry of the access token for which the [guard](Self::guard) was built; `None` if there was no token.
     pub(super) fn expiry(&self) -> Option<SystemTime> {
         self.expiry.get().copied()
     }
@@ -131,7 +130,7 @@ fn guard(args: &GuardArgs, namespace: Option<&str>, missing: &str) -> Result<(Gu
     }
 }
 
-/// The application directory: the one given or, without rules, the one in which the command runs.
+/// The application directory: the one given or, without `--rules`, the current directory.
 fn application(args: &GuardArgs) -> Result<Option<&Path>, Trouble> {
     match (&args.app, &args.rules) {
         (Some(directory), _) => Ok(Some(directory)),
@@ -172,7 +171,7 @@ fn app_guard(args: &GuardArgs, directory: &Path, namespace: &str) -> Result<(Gua
     Ok((policies.guard(&app, namespace, args.service.as_deref(), context)?, age))
 }
 
-/// Who asks, and how old the user object is if it was not given.
+/// Determines the user, and the age of the user object unless it was given on the command line.
 fn user(args: &GuardArgs, app: &App) -> Result<(Option<User>, Option<DataAge>), Trouble> {
     let asker = Asker {
         token: args.token.as_deref(),

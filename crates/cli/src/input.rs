@@ -9,14 +9,14 @@ use portcullis::text::{Finding, Source};
 
 use super::trouble::Trouble;
 
-/// A JSON value and the text it was read from.
+/// A parsed JSON value, with the source text for messages.
 pub(super) struct Input {
     pub(super) source: Source,
     pub(super) node: Node,
 }
 
 impl Input {
-    /// Reads an argument: JSON itself, the path of a file, or `-` for standard input. `what` is its name for messages.
+    /// Reads an argument: literal JSON, the path of a file, or `-` for standard input. `what` names it in messages.
     pub(super) fn read(argument: &str, what: &str) -> Result<Self, Trouble> {
         let (name, bytes) = read_bytes(argument, what)?;
         Self::parse(Source::new(name, String::from_utf8_lossy(&bytes)), &bytes, what)
@@ -29,14 +29,15 @@ impl Input {
         }
     }
 
-    /// This value as a document.
+    /// Converts the value to a document; `what` names it in messages.
     pub(super) fn document(&self, what: &str) -> Result<Document, Trouble> {
         json::to_document(&self.node)
             .map_err(|error| Trouble::findings(what, &self.source, Some(&self.node), vec![error.into()]))
     }
 }
 
-/// The name and the text of an argument: JSON itself, the path of a file, or `-` for standard input.
+/// Reads an argument without parsing it: literal JSON, the path of a file, or `-` for standard input. Returns its
+/// name for messages and its content.
 pub(super) fn read_bytes(argument: &str, what: &str) -> Result<(String, Vec<u8>), Trouble> {
     if argument == "-" {
         return Ok(("<standard input>".to_owned(), read_standard_input()?));
@@ -52,12 +53,12 @@ pub(super) fn read_bytes(argument: &str, what: &str) -> Result<(String, Vec<u8>)
     }
 }
 
-/// Reads an argument as a document.
+/// Reads an argument that must be a document.
 pub(super) fn document(argument: &str, what: &str) -> Result<Document, Trouble> {
     Input::read(argument, what)?.document(what)
 }
 
-/// Whether an argument is JSON itself and not the name of a file.
+/// Whether an argument is literal JSON rather than the name of a file.
 pub(super) fn is_json(argument: &str) -> bool {
     let text = argument.trim_start();
     text.starts_with(['{', '[', '"'])
@@ -65,12 +66,12 @@ pub(super) fn is_json(argument: &str) -> bool {
         || text.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
-/// Reads all of standard input, of at most [`MAX_SIZE`] bytes and one.
+/// Reads standard input, up to [`MAX_SIZE`] bytes plus one.
 pub(super) fn read_standard_input() -> Result<Vec<u8>, Trouble> {
     read_limited(standard_input()?, "standard input")
 }
 
-/// Standard input, which can be read once.
+/// Standard input, which only one argument may use.
 pub(super) fn standard_input() -> Result<io::StdinLock<'static>, Trouble> {
     static TAKEN: AtomicBool = AtomicBool::new(false);
     if TAKEN.swap(true, Ordering::Relaxed) {
@@ -79,7 +80,7 @@ pub(super) fn standard_input() -> Result<io::StdinLock<'static>, Trouble> {
     Ok(io::stdin().lock())
 }
 
-/// Reads a file of at most [`MAX_SIZE`] bytes and one.
+/// Reads a file, up to [`MAX_SIZE`] bytes plus one.
 pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, Trouble> {
     let name = path.display().to_string();
     let file = fs::File::open(path).map_err(|error| Trouble::Read { name: format!("`{name}`"), error })?;
@@ -92,7 +93,7 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, Trouble> {
 
 fn read_limited(reader: impl Read, name: &str) -> Result<Vec<u8>, Trouble> {
     let mut bytes = Vec::new();
-    // One byte more, so that what is too long is seen to be.
+    // One extra byte reveals that the input is too large.
     let limit = u64::try_from(MAX_SIZE).unwrap_or(u64::MAX).saturating_add(1);
     reader.take(limit).read_to_end(&mut bytes).map_err(|error| Trouble::Read { name: name.to_owned(), error })?;
     Ok(bytes)

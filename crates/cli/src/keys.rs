@@ -114,7 +114,7 @@ async fn set_disabled(args: &Named, is_disabled: bool, output: &mut Output) -> R
 
 async fn delete(args: &Named, output: &mut Output) -> Result<(), Trouble> {
     let stores = args.app.open(&args.stores, IfMissing::Refuse).await?;
-    // The user of the key goes with it, of which triggers are told if the application's directory is there.
+    // The key's user is deleted with it; if the application's directory exists, its triggers get an event.
     let administration = match args.app.load() {
         Ok(app) => Administration::telling(stores, &app),
         Err(_) => Administration::new(stores),

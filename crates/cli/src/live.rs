@@ -38,7 +38,7 @@ pub(super) struct LiveArgs {
 }
 
 impl LiveArgs {
-    /// How many users of an application lack what its rules read; none if it is not asked for.
+    /// Counts the users of an application who lack data that its rules read; `None` if that is not requested.
     pub(super) fn counted(&self, app: &App) -> Result<Option<Counted>, Trouble> {
         match (&self.custom_data, self.live, &self.mongodb_uri) {
             (Some(path), ..) => census::count(app, &Documents::Files(path)),
@@ -47,7 +47,7 @@ impl LiveArgs {
         }
     }
 
-    /// What the server shows of an application's custom data, found at the application's configuration of it.
+    /// Checks an application's custom data on the server. The findings refer to the application's configuration file.
     pub(super) fn findings(&self, app: &App) -> Result<Vec<FileFinding>, Trouble> {
         let (true, Some(uri)) = (self.live, &self.mongodb_uri) else { return Ok(Vec::new()) };
         let unseen = |why: &str| {
@@ -57,7 +57,7 @@ impl LiveArgs {
         let ConfigPart::Present(file) = &app.custom_user_data else {
             return unseen("the application has no readable custom user data");
         };
-        // What does not load is among the other findings.
+        // A configuration that does not load is already reported by other findings.
         let Ok(Some(config)) = custom_data_config(app) else {
             return unseen("its configuration of custom user data does not load");
         };

@@ -53,7 +53,7 @@ pub(super) struct Args {
     follow: bool,
 }
 
-/// How often it is looked for calls that ended.
+/// How often to look for new calls.
 const PERIOD: Duration = Duration::from_millis(250);
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
@@ -127,7 +127,7 @@ impl Args {
     }
 }
 
-/// A line for a call, and one for each that it wrote.
+/// Formats a call as one line, followed by its console output.
 fn to_text(application: &str, call: &Value) -> String {
     let text = |key: &str| call.get(key).and_then(Value::as_str).unwrap_or_default();
     let mut shown = format!("{}  {}", text("time"), OneLine(application));
@@ -157,7 +157,7 @@ fn to_text(application: &str, call: &Value) -> String {
     shown
 }
 
-/// A time, or how long ago one was.
+/// Parses a time, or a duration before now.
 fn since(text: &str) -> Result<DateTime, String> {
     let ago = || {
         let at = text.len().checked_sub(1)?;

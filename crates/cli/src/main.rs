@@ -1,4 +1,4 @@
-//! The `portcullis` command: checks, tests and explains rules, decides by them, and works on guarded collections.
+//! The `portcullis` command: checks, tests and explains rules, evaluates them, and works on guarded collections.
 
 mod accounts;
 mod aggregate;
@@ -65,7 +65,7 @@ Exit codes:
 Wherever a value is expected, pass JSON, a file path, or `-` for standard input. The collection is the first argument or \
 --in; the application is --app (default: the current directory).";
 
-/// A command and its arguments.
+/// A subcommand.
 struct Command {
     name: &'static str,
     describe: fn(clap::Command) -> clap::Command,
@@ -83,7 +83,7 @@ impl Command {
         Self { name, describe: A::augment_args, run: Box::new(run) }
     }
 
-    /// All of them, in the order in which help lists them.
+    /// All subcommands, in the order of the help.
     fn all() -> Vec<Self> {
         vec![
             Self::new("eval", eval::run),
@@ -117,7 +117,7 @@ impl Command {
     }
 }
 
-/// What can be written on the command line.
+/// Describes the command line for clap.
 fn describe(commands: &[Command]) -> clap::Command {
     let json = Arg::new("json").long("json").global(true).action(ArgAction::SetTrue);
     clap::Command::new("portcullis")
@@ -131,8 +131,7 @@ fn describe(commands: &[Command]) -> clap::Command {
         .subcommands(commands.iter().map(|command| (command.describe)(clap::Command::new(command.name))))
 }
 
-/// Leaves only the command that is asked for, if it is told by its name: describing all of them takes longer than many a
-/// command itself.
+/// Keeps only the subcommand that is named: describing all of them takes longer than many of them run.
 fn narrow(commands: &mut Vec<Command>, arguments: &[OsString]) {
     let asked = arguments.iter().skip(1).find(|argument| *argument != "--json");
     if let Some(place) = commands.iter().position(|command| asked.is_some_and(|asked| asked == command.name)) {
@@ -140,7 +139,7 @@ fn narrow(commands: &mut Vec<Command>, arguments: &[OsString]) {
     }
 }
 
-/// Adds what a configuration file says, for the command that has one.
+/// Adds the settings of the configuration file to the arguments of the command that has one.
 fn with_settings(commands: &[Command], arguments: Vec<OsString>) -> Result<Vec<OsString>, Trouble> {
     let [command] = commands else { return Ok(arguments) };
     if command.name != "serve" {
@@ -152,7 +151,7 @@ fn with_settings(commands: &[Command], arguments: Vec<OsString>) -> Result<Vec<O
     serve::with_settings(arguments, &known)
 }
 
-/// The answer of a command.
+/// The outcome of a command, which determines the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
     Yes,
@@ -179,7 +178,7 @@ fn main() -> ExitCode {
     let matches = match describe(&commands).try_get_matches_from(&arguments) {
         Ok(matches) => matches,
         Err(error) => {
-            // Help and version are no trouble.
+            // Help and version are not errors.
             let code = if error.use_stderr() { 2 } else { 0 };
             let _ = error.print();
             if code != 0 && arguments.iter().any(|argument| argument == "--json") {
@@ -200,7 +199,7 @@ fn main() -> ExitCode {
     match result.and_then(|answer| output.flush().map(|()| answer)) {
         Ok(Answer::Yes) => ExitCode::SUCCESS,
         Ok(Answer::No) => ExitCode::from(1),
-        // Whoever read the output has seen enough.
+        // The reader has closed the pipe.
         Err(Trouble::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::from(2),
         Err(trouble) => {
             output.trouble(&trouble);

@@ -1,10 +1,10 @@
-//! What the command line did not supply, and how it can.
+//! Reports what the command line did not supply, and how to supply it.
 
 use portcullis::eval::{ContextPart, EvalError};
 
 use super::output::note;
 
-/// The parts of the context that were asked for and not supplied, each once.
+/// The parts of the context that were needed but not supplied, without duplicates.
 #[derive(Debug, Default)]
 pub(super) struct MissingParts(Vec<ContextPart>);
 
@@ -29,12 +29,12 @@ impl MissingParts {
         others.0.iter().for_each(|part| self.add(&[EvalError::NotSupplied(part.clone())]));
     }
 
-    /// Says how each of them is supplied.
+    /// Prints for each part how to supply it.
     pub(super) fn tell(&self) {
         self.0.iter().for_each(|part| note(&way_out(part)));
     }
 
-    /// The same as the text of one error; none if nothing was missing.
+    /// The parts and how to supply them, as one error message; `None` if nothing is missing.
     pub(super) fn message(&self) -> Option<String> {
         let parts: Vec<String> = self.0.iter().map(way_out).collect();
         (!parts.is_empty()).then(|| format!("the rules need input that was not supplied: {}", parts.join("; ")))

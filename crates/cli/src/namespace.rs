@@ -1,4 +1,4 @@
-//! How a command is told its collection: as its first argument or by `--in`, in every command alike.
+//! How commands take their collection: as the first argument or with `--in`, the same in every command.
 
 use portcullis::store::documents::Namespace;
 
@@ -17,12 +17,12 @@ pub(super) struct NamespaceArgs {
 }
 
 impl NamespaceArgs {
-    /// The collection as it was written, if it was.
+    /// The collection as given on the command line, if any.
     pub(super) fn written(&self) -> Option<&str> {
         self.within.as_deref().or(self.namespace.as_deref())
     }
 
-    /// The collection, which must be there.
+    /// The collection; an error if it is not given.
     pub(super) fn required(&self) -> Result<&str, Trouble> {
         self.written().ok_or_else(missing)
     }
@@ -40,7 +40,7 @@ pub(super) struct NamespaceAndArgs {
 }
 
 impl NamespaceAndArgs {
-    /// The collection and the other argument.
+    /// Returns the collection and the other argument.
     pub(super) fn split(&self) -> Result<(&str, &str), Trouble> {
         match (self.arguments.as_slice(), &self.within) {
             ([other], Some(namespace)) => Ok((namespace, other)),
@@ -56,7 +56,7 @@ fn missing() -> Trouble {
     Trouble::usage("no collection given: pass `database.collection` as the first argument or with --in")
 }
 
-/// Reads the name of a collection.
+/// Parses the name of a collection.
 pub(super) fn parse(text: &str) -> Result<Namespace, Trouble> {
     Namespace::parse(text).ok_or_else(|| Trouble::usage(format!("`{text}` is not of the form database.collection")))
 }

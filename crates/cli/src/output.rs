@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use super::terminal::{colourless, printable};
 use super::trouble::Trouble;
 
-/// Standard output, as text or as one JSON document.
+/// Standard output, as text or as a single JSON document.
 pub(super) struct Output {
     json: bool,
     is_terminal: bool,
     stream: anstream::AutoStream<io::Stdout>,
 }
 
-/// The styles of a terminal. What is written to anything else loses them on the way.
+/// The style for findings, with colours. They are removed later if the output is not a terminal.
 pub(super) fn style() -> Style {
     Style {
         error: "\x1b[1m\x1b[31m",
@@ -26,7 +26,7 @@ pub(super) fn style() -> Style {
     }
 }
 
-/// A word in a colour, for a terminal.
+/// Wraps a word in a colour's escape sequences.
 pub(super) fn paint(word: &str, colour: AnsiColor) -> String {
     let style = Ansi::new().bold().fg_color(Some(Color::Ansi(colour)));
     format!("{style}{word}{Reset}")
@@ -37,7 +37,7 @@ impl Output {
         Self { json, is_terminal: io::stdout().is_terminal(), stream: anstream::stdout() }
     }
 
-    /// Whether one JSON document is wanted.
+    /// Whether the output is a single JSON document.
     pub(super) const fn is_json(&self) -> bool {
         self.json
     }
@@ -48,20 +48,20 @@ impl Output {
         self.text("\n")
     }
 
-    /// Writes a text without a line end.
+    /// Writes text without a line break.
     pub(super) fn text(&mut self, text: impl AsRef<str>) -> Result<(), Trouble> {
         let text = text.as_ref();
         let text = if self.is_colourless() { colourless(text) } else { Cow::Borrowed(text) };
         self.bytes(text.as_bytes())
     }
 
-    /// Whether colours are lost on the way.
+    /// Whether colours are removed from the output.
     pub(super) fn is_colourless(&self) -> bool {
         self.stream.current_choice() == anstream::ColorChoice::Never
     }
 
-    /// Writes a text, in UTF-8, that has colours only where they are not lost: all of it at once. A terminal is given nothing that
-    /// it could obey.
+    /// Writes UTF-8 text in one call. Colours are removed unless the output shows them, and control characters that a
+    /// terminal would interpret are escaped.
     pub(super) fn bytes(&mut self, text: &[u8]) -> Result<(), Trouble> {
         let mut stdout = self.stream.as_inner();
         if self.is_terminal {
@@ -70,7 +70,7 @@ impl Output {
         Ok(stdout.write_all(text)?)
     }
 
-    /// Writes the one JSON document.
+    /// Writes the output's single JSON document.
     pub(super) fn document(&mut self, value: &Value) -> Result<(), Trouble> {
         let text = serde_json::to_string_pretty(value).map_err(io::Error::from)?;
         self.line(text)
@@ -80,16 +80,16 @@ impl Output {
         Ok(self.stream.flush()?)
     }
 
-    /// Says what went wrong: on standard error, and as the JSON document if one is wanted.
+    /// Reports an error on standard error and, if the output is JSON, as the JSON document.
     pub(super) fn trouble(&mut self, trouble: &Trouble) {
         let findings = self.report(trouble);
-        // Of trouble whose particulars were shown, the document has been written too.
+        // For `Reported`, the document with the details has already been written.
         if self.json && !matches!(trouble, Trouble::Reported(_)) {
             let _ = self.document(&json!({ "error": trouble.to_string(), "findings": findings }));
         }
     }
 
-    /// Says what went wrong on standard error; returns its findings for machines.
+    /// Reports an error on standard error; returns its findings as JSON.
     pub(super) fn report(&mut self, trouble: &Trouble) -> Vec<Value> {
         let mut text = String::new();
         let mut findings = Vec::new();
@@ -118,22 +118,22 @@ impl Output {
     }
 }
 
-/// Writes a text to standard error.
+/// Writes text to standard error.
 pub(super) fn say(text: &str) {
     let stream = anstream::stderr();
     let text =
         if stream.current_choice() == anstream::ColorChoice::Never { colourless(text) } else { Cow::Borrowed(text) };
     let text = if io::stderr().is_terminal() { printable(&text) } else { text };
-    // Nothing can be done if even this fails.
+    // There is nowhere to report this failure.
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
-/// Says something beside the output, on standard error.
+/// Writes a note to standard error.
 pub(super) fn note(message: &str) {
     say(&format!("{}: {}\n", paint("note", AnsiColor::Cyan), OneLine(message)));
 }
 
-/// A finding for machines.
+/// A finding as JSON.
 pub(super) fn finding_to_json(source: &Source, finding: &Finding, pointer: Option<&str>) -> Value {
     let (line, column) = source.position(finding.span.start);
     json!({
@@ -148,7 +148,7 @@ pub(super) fn finding_to_json(source: &Source, finding: &Finding, pointer: Optio
     })
 }
 
-/// `1 file`, `2 files`
+/// `1 file`, `2 files`.
 pub(super) fn plural(count: &dyn ToString, word: &str) -> String {
     let count = count.to_string();
     let ending = if count == "1" { "" } else { "s" };

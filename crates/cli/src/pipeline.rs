@@ -1,8 +1,8 @@
-//! Work on the values of standard input, on all cores and in the order of the input.
+//! Processes the values of standard input in parallel and in input order.
 //!
-//! One thread reads, others work, and the calling one writes. What one call of `read` brings is one batch, so that nothing
-//! that has been read waits for what has not. The queues are bounded: a slow end slows the others down, and memory does
-//! not grow with the input.
+//! One thread reads, others work, and the calling thread writes. A batch consists of the values from one call of
+//! `read`, so that what has been read is never held back by what has not. The queues are bounded: a slow stage slows
+//! down the others, and memory does not grow with the input.
 
 use std::cell::RefCell;
 use std::io::{self, BufReader, Read};
@@ -14,14 +14,14 @@ use std::thread;
 
 use portcullis::json::{Chunk, Stream};
 
-/// How much is read at a time, in bytes.
+/// The size of the read buffer in bytes.
 const READ: usize = 128 * 1024;
 
-/// Some values of the input.
+/// A batch of values from the input.
 #[derive(Default)]
 pub(super) struct Batch {
     text: Vec<u8>,
-    /// The line on which each begins and where it stands in the text.
+    /// For each value, the number of the line on which it begins and its range in the text.
     values: Vec<(usize, Range<usize>)>,
 }
 
@@ -32,25 +32,25 @@ impl Batch {
         self.values.push((chunk.line, start..self.text.len()));
     }
 
-    /// How many bytes the values have.
+    /// The total size of the values in bytes.
     pub(super) const fn len(&self) -> usize {
         self.text.len()
     }
 
-    /// The number of the line on which a value begins, and its text.
+    /// Each value's text and the number of the line on which it begins.
     pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &[u8])> {
         self.values.iter().map(|(line, range)| (*line, self.text.get(range.clone()).unwrap_or_default()))
     }
 }
 
-/// A batch on its way, with where its result is awaited.
+/// A batch for a worker, with the channel for its result.
 type Job<T> = (Batch, SyncSender<T>);
 
-/// What is awaited next: the result for a batch, or why there is no other.
+/// For the writer: the channel with the next batch's result, or the error that ended the input.
 type Next<T> = io::Result<Receiver<T>>;
 
-/// Hands the batches of `input` to `work`, and its results to `finish`, one after the other. Returns as soon as `finish`
-/// fails: a thread that waits for input then ends with the process.
+/// Passes the batches of `input` to `work` in parallel, and the results to `finish` in order. Returns as soon as
+/// `finish` fails; a thread that is then still blocked on input ends with the process.
 pub(super) fn run<T: Send + 'static, E>(
     input: impl Read + Send + 'static,
     work: impl Fn(&Batch) -> T + Send + Sync + 'static,
@@ -64,7 +64,7 @@ pub(super) fn run<T: Send + 'static, E>(
         let (work, jobs) = (Arc::clone(&work), Arc::clone(&jobs));
         thread::spawn(move || {
             while let Some((batch, result)) = next(&jobs) {
-                // Nobody waits for it any more if writing has failed.
+                // After a write error, the receiver no longer exists.
                 let _ = result.send(work(&batch));
             }
         });
@@ -100,7 +100,7 @@ fn read<T>(input: impl Read, to_workers: SyncSender<Job<T>>, to_writer: SyncSend
     outbox.send();
 }
 
-/// What has been read and not been sent to the workers.
+/// Values that have been read but not sent to the workers yet.
 struct Outbox<T> {
     batch: RefCell<Batch>,
     to_workers: SyncSender<Job<T>>,
@@ -108,7 +108,7 @@ struct Outbox<T> {
 }
 
 impl<T> Outbox<T> {
-    /// Sends what there is; says whether anybody still wants it.
+    /// Sends the current batch; returns whether there is still a receiver.
     fn send(&self) -> bool {
         let batch = self.batch.take();
         if batch.values.is_empty() {
@@ -119,7 +119,7 @@ impl<T> Outbox<T> {
     }
 }
 
-/// An input that sends what has been read before it is read again, which can take as long as it likes.
+/// A reader that sends the current batch before each read, which may block indefinitely.
 struct Sending<R, T> {
     input: R,
     outbox: Rc<Outbox<T>>,

@@ -1,4 +1,4 @@
-//! Long work on a file, with a bar that shows how far it is.
+//! Reads an input with a progress bar.
 
 use std::fs::File;
 use std::io::{Cursor, IsTerminal, Read, stderr};
@@ -8,12 +8,12 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::input::{is_json, standard_input};
 use super::trouble::Trouble;
 
-/// A file, JSON itself, or standard input for `-`, and the bar that follows how much of it has been read. Nobody sees it where standard error
-/// is no terminal, or where nobody knows how much is to come.
+/// Opens a file, literal JSON, or standard input for `-`, with a bar that shows how much of it has been read. The bar
+/// is hidden if standard error is not a terminal or the size of the input is unknown.
 pub(super) fn followed(argument: &str) -> Result<(Box<dyn Read + Send>, ProgressBar), Trouble> {
     let bar = ProgressBar::hidden();
     if argument == "-" {
-        // Taken here, so that a second reader is refused; another thread reads it.
+        // Claims standard input, so that no second argument can use it; another thread reads it.
         drop(standard_input()?);
         return Ok((Box::new(std::io::stdin()), bar));
     }
@@ -33,7 +33,7 @@ pub(super) fn followed(argument: &str) -> Result<(Box<dyn Read + Send>, Progress
     Ok((Box::new(reader), bar))
 }
 
-/// What messages call an argument.
+/// The name of an argument for messages.
 pub(super) fn named(argument: &str) -> String {
     match argument {
         "-" => "<standard input>".to_owned(),

@@ -72,7 +72,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     Ok(answer)
 }
 
-/// The filter of a lone expression.
+/// Prints the filter of a single expression.
 fn of_expression(args: &Args, expression: &str, output: &mut Output) -> Result<Answer, Trouble> {
     let input = args.guard.expanded(Input::read(expression, "expression")?, "the expression")?;
     let fail = |findings: Vec<Finding>| Trouble::findings("the expression", &input.source, Some(&input.node), findings);
@@ -110,7 +110,7 @@ fn of_expression(args: &Args, expression: &str, output: &mut Output) -> Result<A
     Ok(answer)
 }
 
-/// What may be shown of what was found.
+/// Returns what was found or, unless `--show-secrets` is given, the masked version.
 fn shown<T: PartialEq>(args: &Args, found: T, masked: T) -> T {
     if args.show_secrets || masked == found {
         return found;
@@ -130,7 +130,7 @@ fn note_unprintable(plan: &Plan) {
     }
 }
 
-/// How the server would find the documents, if one is named and there is something to find.
+/// Asks the server how it would find the documents, if a server is given and the plan has a filter.
 fn server(args: &Args, plan: &Plan) -> Result<Option<FindPlan>, Trouble> {
     let (Some(namespace), Some(filter)) = (args.namespace.written().and_then(Namespace::parse), plan.filter()) else {
         return Ok(None);
@@ -143,12 +143,12 @@ fn server(args: &Args, plan: &Plan) -> Result<Option<FindPlan>, Trouble> {
     })
 }
 
-/// What a plan is of.
+/// What a plan describes.
 #[derive(Clone, Copy)]
 enum Asked {
     /// The rules of a collection.
     Rules,
-    /// One expression.
+    /// A single expression.
     Expression,
 }
 
@@ -219,7 +219,7 @@ fn lines(explanation: &PlanExplanation, explain: bool, server: Option<&FindPlan>
     out
 }
 
-/// What a server does with a filter, and the way out where that is much.
+/// Describes which index serves a filter, with advice if none does.
 fn index_line(filter: &Document, server: Option<&FindPlan>) -> String {
     let advice = || match indexes_for(filter) {
         Some(fields) => {
@@ -252,7 +252,7 @@ fn which(plan: &Plan) -> String {
     }
 }
 
-/// Which of the documents that a role applies to it permits.
+/// Describes which of the documents that a role applies to it permits.
 fn permitted(plan: &Plan) -> String {
     match plan {
         Plan::Never => "none of them".to_owned(),
@@ -292,7 +292,7 @@ fn plan_to_json(plan: &Plan, remaining: &[Remaining], projection: Option<Documen
     })
 }
 
-/// Which indexes a server uses, and which would serve.
+/// Adds which indexes the server uses, and which ones would help.
 fn add_index(explanation: &mut Value, plan: &Plan, server: Option<&FindPlan>) {
     let index = server.map(|found| json!({ "uses": found.indexes, "reads_everything": found.reads_everything }));
     let wanted = plan.filter().and_then(|filter| indexes_for(&filter));
@@ -329,15 +329,15 @@ fn to_json(explanation: &PlanExplanation, explain: bool, server: Option<&FindPla
     object
 }
 
-/// Whether what is printed reads back as the same: a value such as a document with a field `$oid` does not.
+/// Whether the printed filter reads back as the same filter; a document with a field `$oid`, for example, does not.
 fn survives(filter: &Document) -> bool {
     let text = canonical(filter.clone()).to_string();
     let read = json::parse(&text).ok().and_then(|node| json::to_document(&node).ok());
-    // Not by equality, by which NaN would differ from itself.
+    // Compared as text, since NaN does not equal itself.
     read.is_some_and(|read| format!("{read:?}") == format!("{filter:?}"))
 }
 
-/// As exact as it is sent.
+/// Canonical extended JSON, which preserves all types.
 fn canonical(document: Document) -> Value {
     json::from_bson(&Bson::Document(document))
 }

@@ -1,4 +1,4 @@
-//! What the commands share that read documents as a user.
+//! What the commands that read documents as a user have in common.
 
 use bson::Document;
 use portcullis::access::Query;
@@ -65,7 +65,7 @@ impl FilterArgs {
     }
 }
 
-/// A collection behind a guard.
+/// Wraps a collection in a guard.
 pub(super) fn collection<'s>(
     store: &'s dyn DocumentStore,
     namespace: Namespace,
@@ -74,12 +74,12 @@ pub(super) fn collection<'s>(
     GuardedCollection::new(store, namespace, guard)
 }
 
-/// A value as one line of extended JSON.
+/// Formats a value as one line of extended JSON.
 pub(super) fn value_line(value: &bson::Bson) -> String {
     portcullis::json::from_bson(value).to_string()
 }
 
-/// A document as one line of extended JSON.
+/// Formats a document as one line of extended JSON.
 pub(super) fn document_line(document: Document) -> String {
     value_line(&document.into())
 }

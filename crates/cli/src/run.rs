@@ -78,7 +78,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let app = Arc::new(app);
     let places =
         Places { database: args.mongodb_database.clone(), clients: clients(), ..Places::in_directory(&args.state) };
-    // Calls run on threads of their own, and what they wait for on these.
+    // Calls run on threads of their own; the operations that they wait for run on these.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let result = runtime.block_on(async {
         let result = async {
@@ -100,7 +100,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     report(result, output)
 }
 
-/// Says what became of a call.
+/// Prints the outcome of a call.
 pub(super) fn report(result: Result<Returned, CallError>, output: &mut Output) -> Result<Answer, Trouble> {
     match result {
         Ok(returned) => print(&returned, output),
@@ -108,7 +108,7 @@ pub(super) fn report(result: Result<Returned, CallError>, output: &mut Output) -
     }
 }
 
-/// Who calls.
+/// The user who calls the function.
 async fn caller(args: &Args, api: &ClientApi, looking_up: &Service) -> Result<User, Trouble> {
     if args.custom_data.is_some() {
         let user = match (&args.id, args.user.as_deref().map(read_user).transpose()?) {
@@ -136,7 +136,7 @@ async fn caller(args: &Args, api: &ClientApi, looking_up: &Service) -> Result<Us
     }
 }
 
-/// An argument: JSON, a file that has some, or a word.
+/// Parses an argument: JSON, a file with JSON, or a plain string.
 fn value(argument: &str) -> Result<Bson, Trouble> {
     let is_word = !is_json(argument) && argument != "-" && !std::path::Path::new(argument).is_file();
     if is_word {
@@ -191,7 +191,7 @@ fn fail(error: &CallError, output: &mut Output) -> Result<Answer, Trouble> {
     }
 }
 
-/// Says what a function wrote to its console.
+/// Prints the lines that a function wrote to its console.
 fn tell(lines: &[ConsoleLine]) {
     for line in lines {
         match line.level {

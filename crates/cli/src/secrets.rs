@@ -21,7 +21,7 @@ pub(super) struct SecretArgs {
     secrets: Option<PathBuf>,
 }
 
-/// An argument that may hold a secret by mistake; it is never shown.
+/// An argument that may contain a secret by mistake; never shown.
 #[derive(Clone)]
 struct Given(String);
 
@@ -40,12 +40,12 @@ impl FromStr for Given {
 }
 
 impl SecretArgs {
-    /// Whether the command line has any.
+    /// Whether the command line contains any.
     pub(super) const fn is_given(&self) -> bool {
         !self.secret.is_empty() || self.secrets.is_some()
     }
 
-    /// Refuses secrets where rules come without an application: there nothing says which of the values they are.
+    /// Refuses secrets if rules are given without an application, since nothing then says which values they are.
     pub(super) fn refuse_without_app(&self) -> Result<(), Trouble> {
         if self.is_given() {
             let message = "--secret and --secrets give what an application's values/*.json take from secrets, and need --app; \
@@ -55,7 +55,7 @@ impl SecretArgs {
         Ok(())
     }
 
-    /// Says which of the secrets given on the command line no value of the rules is.
+    /// Notes which of the given secrets are not used by any value of the application.
     pub(super) fn note_unused(&self, app: &App) -> Result<(), Trouble> {
         let mut given = Secrets::default();
         for secret in &self.secret {
@@ -69,7 +69,7 @@ impl SecretArgs {
         Ok(())
     }
 
-    /// The secrets that an application names, of those given for several together.
+    /// The secrets that this application names, if they are given for several applications together.
     pub(super) fn read_for(&self, app: &App) -> Result<Secrets, Trouble> {
         let mut given = Secrets::default();
         for secret in &self.secret {
@@ -83,7 +83,7 @@ impl SecretArgs {
         Ok(secrets)
     }
 
-    /// The secrets given. One that none of the applications knows is trouble.
+    /// Reads the given secrets. Secrets that the application does not name are an error.
     pub(super) fn read(&self, app: &App) -> Result<Secrets, Trouble> {
         let mut secrets = Secrets::default();
         for given in &self.secret {

@@ -31,26 +31,26 @@ pub(super) struct StoreArgs {
     signing_keys: Vec<PathBuf>,
 }
 
-/// The connections of the work that runs now.
+/// The connections of the running command.
 static CLIENTS: LazyLock<Clients> = LazyLock::new(Clients::default);
 
-/// A connection to a server, which [`shut_down`] closes.
+/// Connects to a server; [`shut_down`] closes the connection.
 pub(super) async fn connect(uri: &ServerUri) -> Result<Server, Trouble> {
     Ok(CLIENTS.connect(uri).await?)
 }
 
-/// The connections of the work that runs now, to be shared.
+/// The connections of the running command, for sharing.
 pub(super) fn clients() -> Clients {
     CLIENTS.clone()
 }
 
-/// Closes the connections to servers.
+/// Closes all connections.
 pub(super) async fn shut_down() {
     CLIENTS.shut_down().await;
 }
 
 impl StoreArgs {
-    /// Where everything is.
+    /// The locations of all stores.
     pub(super) fn places(&self) -> Places {
         Places {
             application: self.application.clone(),
@@ -64,12 +64,12 @@ impl StoreArgs {
         }
     }
 
-    /// Whether the command line says where custom data is looked up.
+    /// Whether the command line says where to look up custom data.
     pub(super) const fn names_custom_data(&self) -> bool {
         self.custom_data.is_some()
     }
 
-    /// The id that the command line gives the application.
+    /// The application ID from the command line.
     pub(super) fn application(&self) -> Option<&str> {
         self.application.as_deref()
     }
@@ -88,7 +88,7 @@ pub(super) struct AccountStoreArgs {
 }
 
 impl AccountStoreArgs {
-    /// The place that `serve` would be given.
+    /// The store that `serve` would use.
     pub(super) fn place(&self) -> Result<StorePlace, Trouble> {
         match (&self.store, &self.stores.mongodb_uri) {
             (Some(store), _) => store_place(Some(store)),
@@ -97,7 +97,7 @@ impl AccountStoreArgs {
         }
     }
 
-    /// Where everything is.
+    /// The locations of all stores.
     pub(super) fn places(&self) -> Result<Places, Trouble> {
         let places = self.stores.places();
         Ok(match self.place()? {
@@ -116,7 +116,7 @@ impl AccountStoreArgs {
     }
 }
 
-/// The place that `--store` names; without it, the directory of the state.
+/// The store that `--store` names; without it, the state directory.
 pub(super) fn store_place(store: Option<&str>) -> Result<StorePlace, Trouble> {
     let Some(store) = store else { return Ok(StorePlace::Directory) };
     if store.starts_with("mongodb://") || store.starts_with("mongodb+srv://") {

@@ -1,12 +1,12 @@
-//! What a terminal is shown: it must obey nothing that stands in stored texts.
+//! Makes text safe for a terminal, so that stored text cannot control it.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use portcullis::text::is_unprintable;
 
-/// A text as a terminal can be given it: characters that it might obey, or by which it might order others, are written as JSON
-/// escapes them, so that JSON stays the same value. Line ends and our own colours stay.
+/// Escapes, as JSON does, all characters that could control a terminal or reorder text; JSON keeps its meaning. Line
+/// breaks and Portcullis's own colours are kept.
 pub(super) fn printable(text: &str) -> Cow<'_, str> {
     let mut escaped: Option<String> = None;
     let mut at = 0;
@@ -40,7 +40,8 @@ pub(super) fn printable(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A text without our own colours, for what is no terminal. Nothing else is taken out: a stored text is data.
+/// Removes Portcullis's own colours, for output that is not a terminal. Nothing else is removed, since stored text is
+/// data.
 pub(super) fn colourless(text: &str) -> Cow<'_, str> {
     if !text.contains('\u{1b}') {
         return Cow::Borrowed(text);
@@ -50,7 +51,7 @@ pub(super) fn colourless(text: &str) -> Cow<'_, str> {
     while let Some(at) = rest.find('\u{1b}') {
         let (before, sequence) = rest.split_at_checked(at).unwrap_or((rest, ""));
         out.push_str(before);
-        // What is not ours stays as it is.
+        // Other sequences are kept.
         let length = colour(sequence);
         out.push_str(if length > 0 { "" } else { "\u{1b}" });
         rest = sequence.get(length.max(1)..).unwrap_or_default();
@@ -59,7 +60,8 @@ pub(super) fn colourless(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The length of a sequence that begins a text and is one of those that we colour by: reset, bold, a foreground. 0 if it is another.
+/// The length of the colour sequence at the beginning of a text, if it is one that Portcullis writes (reset, bold, a
+/// foreground colour); otherwise 0.
 fn colour(text: &str) -> usize {
     let Some(code) = text.strip_prefix("\u{1b}[").and_then(|rest| rest.split_once('m')).map(|(code, _)| code) else {
         return 0;

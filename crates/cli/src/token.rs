@@ -105,7 +105,8 @@ fn refresh(args: &Token, output: &mut Output) -> Result<Answer, Trouble> {
 
 fn revoke(args: &Revoke, output: &mut Output) -> Result<Answer, Trouble> {
     let ended = if let Some(user) = &args.id {
-        // Whoever lost the key, or has to be quick, needs neither it nor more of the application than its id for this.
+        // Revoking by user ID needs neither a signing key nor the application's directory: an administrator who has
+        // lost the key or is in a hurry can still do it.
         block_on(async {
             Ok(args.app.open(&args.stores, IfMissing::Refuse).await?.accounts().revoke_sessions(user).await?)
         })?

@@ -10,64 +10,65 @@ use portcullis_service::client::{ClientError, ErrorClass};
 use portcullis_service::{ServiceError, Setting};
 use thiserror::Error;
 
-/// Why a command cannot do its work.
+/// Why a command fails.
 #[derive(Debug, Error)]
 pub(super) enum Trouble {
-    /// Arguments that do not fit together, with the way out.
+    /// Invalid arguments, with advice.
     #[error("{0}")]
     Usage(String),
-    /// A file, or standard input, that cannot be read.
+    /// A file or standard input cannot be read.
     #[error("cannot read {name}: {error}")]
     Read { name: String, error: io::Error },
-    /// A file that cannot be written.
+    /// A file cannot be written.
     #[error("cannot write {name}: {error}")]
     Write { name: String, error: io::Error },
-    /// Standard output that cannot be written.
+    /// Standard output cannot be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
-    /// An input that is not what it must be.
+    /// An input is invalid.
     #[error("{what} cannot be used: {}", .findings.first().map_or("", |finding| &finding.message))]
     Findings { what: String, source_text: Box<Source>, findings: Vec<Finding>, pointers: Vec<Option<String>> },
-    /// Files of an application that do not do.
+    /// Files of an application are invalid.
     #[error("{what}: {}", .found.first().map_or("", |found| &found.finding.message))]
     Files { what: String, found: Vec<FileFinding> },
-    /// Trouble whose particulars were shown already.
+    /// An error whose details have already been printed.
     #[error("{0}")]
     Reported(String),
-    /// An application directory that cannot be read.
+    /// An application directory cannot be read.
     #[error("{0}")]
     App(#[from] AppError),
-    /// A namespace that several data sources have.
+    /// Several data sources have this namespace.
     #[error("{0}; name one with --service")]
     Service(#[from] ServiceAmbiguous),
-    /// Somebody who is not let in, or of whom nobody can tell.
+    /// A login or a token is rejected, or cannot be verified.
     #[error("{0}")]
     Login(#[from] LoginError),
-    /// An application's users that cannot be served.
+    /// The users of an application cannot be served.
     #[error("{0}")]
     Setup(SetupError),
-    /// Users, sessions or custom data that cannot be asked.
+    /// A store of users, sessions or custom data fails.
     #[error("{0}")]
     Store(#[from] StoreError),
-    /// Custom data that cannot be looked up.
+    /// Custom data cannot be looked up.
     #[error("{0}")]
     LookUp(#[from] LookUpError),
-    /// A guarded collection that does not answer.
+    /// A request to a guarded collection fails.
     #[error("{0}")]
     Guarded(GuardedError),
-    /// A store of documents that does not do what it is asked.
+    /// A document store fails or refuses a request.
     #[error("{0}")]
     Documents(DocumentsError),
-    /// What is wanted of users or keys and is not done; an administrator may read what a client may not.
+    /// A request about users or keys fails. The private message is shown if there is one, since an administrator may
+    /// see more than a client.
     #[error("{}", .0.private.as_ref().unwrap_or(&.0.message))]
     Client(ClientError),
-    /// A secret that cannot be had.
+    /// A secret cannot be obtained.
     #[error("{0}")]
     Secret(#[from] SecretError),
 }
 
 impl Trouble {
-    /// Whether the answer is a plain no: somebody is not let in.
+    /// Whether this is a denial rather than a failure: the user is not let in.
     pub(super) const fn is_refusal(&self) -> bool {
         match self {
             Self::Login(error) => error.is_refusal(),
@@ -81,7 +82,7 @@ impl Trouble {
         Self::Usage(message.into())
     }
 
-    /// Findings in a text; `root` is its JSON, if it is any.
+    /// The findings in a text; `root` is its JSON, if it could be parsed.
     pub(super) fn findings(
         what: impl Into<String>,
         source: &Source,
@@ -99,7 +100,7 @@ impl From<ClientError> for Trouble {
     }
 }
 
-/// Errors of the service, with the way out on the command line.
+/// Adds advice about the command line to errors of the service.
 impl From<ServiceError> for Trouble {
     fn from(error: ServiceError) -> Self {
         const URI: &str = "pass a connection string with --mongodb-uri";

@@ -78,13 +78,14 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     })
 }
 
-/// How often it is seen whether a file has changed.
+/// How often the file is checked for changes.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// After how long without a change all of them are told that are in a file.
+/// After this time without an event, all changes in the file have been reported.
 const QUIET: Duration = Duration::from_millis(20);
 
-/// Follows the log of a file, which is opened for moments only: others could not write to it otherwise.
+/// Follows the change log of a file. The file is opened only briefly at a time, so that other processes can write to
+/// it.
 async fn follow_file(path: &Path, asked: &Asked, told: &mut Told<'_>) -> Result<(), Trouble> {
     let mut from = WatchStart::Now;
     loop {
@@ -121,13 +122,13 @@ fn modified(path: &Path) -> Result<SystemTime, Trouble> {
     Ok(std::fs::metadata(path)?.modified()?)
 }
 
-/// What is watched, for whom, and how long.
+/// What is watched, for whom and until when.
 struct Asked {
     namespace: Namespace,
     query: Query,
     guard: Guard,
     until: Option<SystemTime>,
-    /// The time that the rules are to see at the beginning.
+    /// The initial value of `%%now`, if it was given.
     now: Option<DateTime>,
     began: Instant,
 }
@@ -151,7 +152,7 @@ impl Asked {
     }
 }
 
-/// What was written of changes.
+/// The changes that have been printed.
 struct Told<'o> {
     output: &'o mut Output,
     count: u32,
@@ -175,7 +176,7 @@ impl Told<'_> {
             (true, _) => self.output.text(format!(",\n{change}"))?,
         }
         self.count = self.count.saturating_add(1);
-        // Whoever waits for it must not wait for the next one.
+        // A reader must not have to wait for the next change.
         self.output.flush()
     }
 

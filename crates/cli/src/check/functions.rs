@@ -1,4 +1,4 @@
-//! What is wrong with the functions of an application.
+//! Findings about the functions of an application.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use portcullis::app::FileFinding;
 use portcullis::text::{Finding, OneLine, Severity, Source, Span};
 use portcullis_functions::{Library, Problem};
 
-/// The functions that cannot run here, and what others are probably not meant to do.
+/// Functions that cannot run, and code that probably does not do what was intended.
 pub(super) fn findings(app: &App) -> Vec<FileFinding> {
     let library = Library::load(app);
     let mut sources: BTreeMap<String, Arc<Source>> = BTreeMap::new();
@@ -40,7 +40,7 @@ pub(super) fn findings(app: &App) -> Vec<FileFinding> {
     findings
 }
 
-/// Whether reading the application says it already: a source that is missing, a misspelt key.
+/// Whether a finding from loading the application already covers this: a missing source, or a misspelt key.
 fn is_said(app: &App, problem: &Problem) -> bool {
     app.function(&problem.function).is_some_and(|function| {
         function.script.is_none() || function.misspelt().is_some_and(|(_, key)| key == "can_evaluate")
@@ -63,7 +63,7 @@ fn way_out(message: &str) -> &'static str {
     }
 }
 
-/// A line of a text, counted from 1, without what it is indented by; the beginning if there is no such line.
+/// The span of a line, counted from 1, without its indentation; the beginning of the text if there is no such line.
 fn line_of(text: &str, line: Option<u32>) -> Span {
     let wanted = line.and_then(|line| usize::try_from(line).ok()).and_then(|line| line.checked_sub(1));
     let Some(before) = wanted else { return Span::new(0, 0) };

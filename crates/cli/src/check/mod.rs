@@ -53,13 +53,13 @@ pub(crate) struct Args {
     live: LiveArgs,
 }
 
-/// What was found so far.
+/// What has been found so far.
 #[derive(Default)]
 struct Checked {
     findings: Vec<FileFinding>,
     files: usize,
     applications: usize,
-    /// How many users lack what, by application.
+    /// For each application, the number of users who lack data that its rules read.
     counted: Vec<Value>,
 }
 
@@ -106,7 +106,7 @@ impl Checked {
     fn directory(&mut self, path: &Path, args: &Args) -> Result<(), Trouble> {
         let applications = App::discover(path);
         if applications.is_empty() {
-            // Says what was looked for.
+            // Its error says what was looked for.
             App::load(path)?;
         }
         for directory in applications {
@@ -126,7 +126,7 @@ impl Checked {
                 findings.extend(counted.findings);
                 self.counted.push(counted.json);
             }
-            // The files of several applications are told apart by their directories.
+            // The directory distinguishes the files of several applications.
             self.findings.extend(renamed(findings, &directory));
         }
         Ok(())
@@ -161,7 +161,7 @@ impl Checked {
     }
 }
 
-/// What a single file is, is told by its name, and else by its keys.
+/// Determines the kind of a single file by its name or, failing that, by its keys, and checks it.
 fn check_file(path: &Path, node: &Node) -> Result<Vec<Finding>, Trouble> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let has = |key: &str| node.get(key).is_some();
@@ -183,7 +183,7 @@ fn check_file(path: &Path, node: &Node) -> Result<Vec<Finding>, Trouble> {
     }
     Ok(match policy::compile(node) {
         Ok(rules) => lint::lint_rules(&rules, node),
-        // What is wrong with one part keeps nothing from being said about another.
+        // An error in one part does not suppress the findings about others.
         Err(found) => {
             let rest = lint::lint_rules_in_part(&policy::compile_in_part(node), node);
             errors(Some(found)).into_iter().chain(rest).collect()
@@ -191,7 +191,7 @@ fn check_file(path: &Path, node: &Node) -> Result<Vec<Finding>, Trouble> {
     })
 }
 
-/// What of a single file App Services does not know.
+/// Findings about what App Services does not support in a single file.
 fn unportable(node: &Node) -> Vec<Finding> {
     let rules = policy::compile_in_part(node).rules;
     let roles = rules.roles.iter().flatten().flat_map(Role::rules).map(|(_, rule)| rule);
@@ -210,7 +210,7 @@ where
     found.unwrap_or_default().into_iter().map(Finding::from).collect()
 }
 
-/// The same findings with the application's directory before the names of their files.
+/// Prefixes the names of the findings' files with the application's directory.
 fn renamed(findings: Vec<FileFinding>, directory: &Path) -> Vec<FileFinding> {
     let mut sources: BTreeMap<String, Arc<Source>> = BTreeMap::new();
     findings

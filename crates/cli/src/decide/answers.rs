@@ -1,4 +1,4 @@
-//! What is said about documents, and how many of them were decided about.
+//! The results for documents, and how many there are.
 
 use std::io::Write as _;
 
@@ -9,7 +9,7 @@ use crate::trouble::Trouble;
 
 pub(super) fn write_answers(answers: &Answers, counts: &mut Counts, output: &mut Output) -> Result<(), Trouble> {
     let mut text = answers.text.as_slice();
-    // Of the elements of the JSON document, the first has no comma before it.
+    // The first element of the JSON array has no leading comma.
     if output.is_json() && counts.decided + counts.broken == 0 {
         text = text.strip_prefix(b",").unwrap_or(text);
     }
@@ -30,29 +30,29 @@ pub(super) fn write_answers(answers: &Answers, counts: &mut Counts, output: &mut
     Ok(())
 }
 
-/// How many documents were decided about, and how many were not.
+/// The number of documents that were decided, denied and unreadable.
 #[derive(Default)]
 pub(super) struct Counts {
     pub(super) decided: usize,
     pub(super) denied: usize,
     pub(super) broken: usize,
-    /// What denials were for want of.
+    /// The missing context parts that led to denials.
     pub(super) missing: MissingParts,
 }
 
-/// The answers about some documents.
+/// The results for some documents.
 #[derive(Default)]
 pub(super) struct Answers {
-    /// In JSON, each begins with a comma.
+    /// In JSON output, each element begins with a comma.
     pub(super) text: Vec<u8>,
-    /// What is said about documents that could not be read, and where in the text.
+    /// The errors of unreadable documents, each with its position in `text`.
     pub(super) troubles: Vec<(usize, Trouble)>,
     pub(super) counts: Counts,
 }
 
 impl Answers {
     pub(super) fn write(&mut self, text: std::fmt::Arguments<'_>) {
-        // A list of bytes takes everything.
+        // Writing to a byte vector cannot fail.
         let _ = self.text.write_fmt(text);
     }
 
@@ -87,5 +87,5 @@ impl Answers {
     }
 }
 
-/// What every sequence that colours a text begins with.
+/// The first byte of the escape sequences for colours.
 const ESCAPE: u8 = 0x1b;

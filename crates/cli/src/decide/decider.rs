@@ -1,4 +1,4 @@
-//! Decides about documents, one after the other or on all cores.
+//! Decides on documents, one by one or in parallel.
 
 use bson::Bson;
 use portcullis::access::Buffer;
@@ -16,10 +16,10 @@ use crate::explain;
 use crate::input::Input;
 use crate::trouble::Trouble;
 
-/// What is used again for document after document.
+/// Buffers that are reused for each document.
 #[derive(Default)]
 pub(super) struct Workspace {
-    /// What of a document is visible, in BSON, and as one line of JSON.
+    /// The visible part of a document, as BSON and as one line of JSON.
     buffer: Buffer,
     visible: Vec<u8>,
 }
@@ -35,12 +35,12 @@ pub(super) struct Decider {
 }
 
 impl Decider {
-    /// The answers as they are written: what standard output cannot show is taken out here, on the thread that decides.
+    /// Removes colours if standard output cannot show them. This is done here, so that the worker thread does it.
     pub(super) fn finish(&self, answers: Answers) -> Answers {
         if self.colourless { answers.without_colours() } else { answers }
     }
 
-    /// Decides about a document, or two for an update, that begins on this line of standard input.
+    /// Decides on the document, or the two documents of an update, that begin on this line of standard input.
     pub(super) fn decide_text(
         &self,
         line: usize,
@@ -83,8 +83,8 @@ impl Decider {
         }
     }
 
-    /// Of two reasons the one that says how to get on: where a role inserts or deletes nothing at all, its fields are
-    /// beside the point.
+    /// Chooses the more helpful of two reasons: if the role permits no inserts or deletes at all, its field rules are
+    /// irrelevant.
     fn plainest<'s>(&self, summary: Summary<'s>, operation: Operation<'_>, plain: Reason) -> Summary<'s> {
         if !matches!(summary.reason, Some(Reason::Fields(_))) {
             return summary;
@@ -98,7 +98,7 @@ impl Decider {
         if refuses { Summary { reason: Some(plain), ..summary } } else { summary }
     }
 
-    /// `line` is where the document begins on standard input.
+    /// Decides on one operation; `line` is where the document begins on standard input.
     pub(super) fn decide(
         &self,
         operation: Operation<'_>,

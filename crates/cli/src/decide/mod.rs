@@ -85,13 +85,14 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     end(&counts, output)
 }
 
-/// The collection, if it is named, and the documents.
+/// Splits the arguments into the collection, if it is named, and the documents.
 fn split(args: &Args) -> Result<(Option<&str>, &[String]), Trouble> {
     if let Some((first, others)) = args.documents.split_first()
         && !others.is_empty()
         && looks_like_collection(first)
     {
-        // What is no file and looks like a collection is one, unless all of the arguments are wanted as documents.
+        // An argument that looks like a collection and is not an existing file is the collection, unless all
+        // arguments are needed as documents.
         let wanted =
             if args.operation == Verb::Update && others.first().is_none_or(|other| other != "-") { 2 } else { 1 };
         if others.len() >= wanted {
@@ -104,7 +105,7 @@ fn split(args: &Args) -> Result<(Option<&str>, &[String]), Trouble> {
     Ok((args.namespace.as_deref(), &args.documents))
 }
 
-/// Whether an argument can be a collection, and is no document.
+/// Whether an argument can be a collection and is not a document.
 fn looks_like_collection(argument: &str) -> bool {
     !is_json(argument) && argument != "-" && Namespace::parse(argument).is_some() && !Path::new(argument).exists()
 }
@@ -134,7 +135,7 @@ fn subject(documents: &[String]) -> Result<Subject, Trouble> {
     }
 }
 
-/// The JSON document is written piece by piece, so that any number of documents can be decided about.
+/// Begins the JSON document, which is written in pieces, so that memory does not grow with the number of documents.
 fn begin(output: &mut Output) -> Result<(), Trouble> {
     if output.is_json() { output.text("{\"decisions\": [") } else { Ok(()) }
 }
@@ -153,14 +154,14 @@ fn end(counts: &Counts, output: &mut Output) -> Result<Answer, Trouble> {
     }
 }
 
-/// Decides about every document on standard input. One that cannot be read does not keep the others from being decided.
+/// Decides on every document on standard input. Those that cannot be read are reported and skipped.
 fn stream(decider: Decider, output: &mut Output) -> Result<Counts, Trouble> {
-    // Whoever reads it does so on a thread of its own.
+    // Claims standard input; another thread reads it.
     drop(standard_input()?);
     let mut counts = Counts::default();
     let decide = move |batch: &Batch| {
         let mut answers = Answers::default();
-        // Most answers repeat the document.
+        // Most results repeat the document.
         answers.text.reserve(batch.len() * 5 / 4);
         let (mut document, mut workspace) = (Vec::new(), Workspace::default());
         for (line, bytes) in batch.iter() {

@@ -1,4 +1,4 @@
-//! What a user wants to do, and with which document.
+//! The operation that a user wants to perform, and its documents.
 
 use bson::{Document, RawDocument};
 use clap::ValueEnum;
@@ -22,14 +22,14 @@ pub(super) enum Verb {
     Delete,
 }
 
-/// What is asked about.
+/// The documents to decide on.
 pub(super) enum Subject {
     One(Document),
     Pair(Document, Document),
 }
 
 impl Subject {
-    /// What is asked about it.
+    /// The operation on these documents.
     pub(super) fn operation(&self, verb: Verb) -> Operation<'_> {
         match self {
             Self::One(document) => verb.of(document.into(), document.into()),
@@ -49,20 +49,20 @@ impl Verb {
         }
     }
 
-    /// What is asked about a document on standard input; none if it is not what an update is written as.
+    /// The operation on a document from standard input; `None` for an update that is not in the expected format.
     pub(super) fn of_raw(self, document: &RawDocument) -> Option<Operation<'_>> {
         if self != Self::Update {
             return Some(self.of(document.into(), document.into()));
         }
         let (before, after) = (document.get_document("before").ok()?, document.get_document("after").ok()?);
-        // What begins with an operator is looked at more closely.
+        // A document that begins with an operator needs a closer look.
         let is_plain =
             after.iter().next().is_none_or(|first| first.is_ok_and(|(key, _)| !key.as_str().starts_with('$')));
         (is_plain && document.iter().count() == 2).then(|| self.of(before.into(), after.into()))
     }
 }
 
-/// Refuses update operators in place of the document that they make.
+/// Refuses update operators where the new document is expected.
 pub(super) fn refuse_operators(after: &Document) -> Result<(), Trouble> {
     match after.keys().next() {
         Some(first) if UpdateOperator::ALL.iter().any(|(_, spelling)| spelling == first) => {

@@ -1,4 +1,4 @@
-//! A decision as text and as JSON.
+//! Formats a decision as text and as JSON.
 
 use std::borrow::Cow;
 
@@ -12,13 +12,13 @@ use super::subject::Verb;
 use crate::missing::MissingParts;
 use crate::output::paint;
 
-/// A decision, ready to be shown.
+/// A decision in the form in which it is printed.
 pub(super) struct Summary<'s> {
     pub(super) role: Option<&'s str>,
     pub(super) reason: Option<Reason>,
     pub(super) errors: Vec<String>,
     pub(super) missing: MissingParts,
-    /// As one line of JSON.
+    /// The visible part, as one line of JSON.
     pub(super) visible: Option<&'s [u8]>,
 }
 

@@ -1,4 +1,4 @@
-//! What loading a configuration file does: its `%()` is replaced by the environment and the values.
+//! Replaces `%()` in a configuration file by the environment and the values, as when an application is loaded.
 
 use portcullis::template;
 use portcullis::text::Finding;

@@ -1,4 +1,4 @@
-//! One template for many users: a line of output each, in the order of the input, on all cores.
+//! Resolves one template for many users in parallel: one line of output per user, in input order.
 
 use portcullis::Context;
 use portcullis::template::{Failure, Inputs};
@@ -14,7 +14,7 @@ use crate::pipeline::{self, Batch};
 use crate::progress::followed;
 use crate::trouble::Trouble;
 
-/// What is done with each user.
+/// Everything needed to resolve the template for a user.
 pub(super) struct Work {
     template: Template,
     context: Context,
@@ -24,12 +24,12 @@ pub(super) struct Work {
     json: bool,
 }
 
-/// The lines of a batch.
+/// The output of a batch.
 #[derive(Default)]
 struct Lines {
     output: Vec<u8>,
     errors: String,
-    /// Whether a user was met for whom the template does not resolve, and whether one who is no user object.
+    /// Whether the template did not resolve for some user, and whether some line was not a valid user object.
     unresolved: bool,
     unreadable: bool,
     users: u64,

@@ -95,7 +95,7 @@ impl Args {
         self.app.as_deref().map(|directory| load_app(directory, self.tag.as_deref())).transpose()
     }
 
-    /// The template and the text that it was read from.
+    /// Reads the template, with its source text for messages.
     fn read(&self) -> Result<(Template, Source), Trouble> {
         if self.text {
             let (name, text) = text(&self.template)?;
@@ -112,7 +112,7 @@ impl Args {
         }
     }
 
-    /// What the template is resolved against.
+    /// The context in which the template is resolved.
     fn context(&self) -> Result<Context, Trouble> {
         let context = match self.app()? {
             Some(app) => {
@@ -142,7 +142,7 @@ impl Args {
     }
 }
 
-/// The text of an argument: of standard input, of a file that is there, or itself.
+/// Returns the name and the text of an argument: standard input, an existing file, or the argument itself.
 fn text(argument: &str) -> Result<(String, String), Trouble> {
     let (name, bytes) = if argument == "-" {
         ("<standard input>", input::read_standard_input()?)
@@ -174,7 +174,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let result = template.write_json(inputs, args.unresolved, &mut resolved);
     let failures = match &result {
         Err(unresolved) => unresolved.as_slice().to_vec(),
-        // What the policy stands in for is told beside the result.
+        // Report, beside the result, what the policy replaced or removed.
         Ok(_) if args.unresolved != Missing::Refuse => template.unresolved(inputs),
         Ok(_) => Vec::new(),
     };
@@ -189,7 +189,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     Ok(Answer::from_bool(is_resolved))
 }
 
-/// The JSON for a person: laid out, or the text of a text template.
+/// Formats the result for a reader: indented JSON, or the text of a text template.
 fn shown(value: &str, is_text: bool) -> String {
     if is_text && let Ok(Value::String(text)) = serde_json::from_str(value) {
         return text;
@@ -197,7 +197,7 @@ fn shown(value: &str, is_text: bool) -> String {
     json::parse(value).map_or_else(|_| value.to_owned(), |node| node.to_pretty())
 }
 
-/// One machine-readable document.
+/// The result as one JSON document.
 fn answer(value: Option<&str>, failures: &[Failure], source: &Source) -> Value {
     let failures: Vec<Value> = failures.iter().map(|failure| failure_to_json(failure, source)).collect();
     let mut answer = json!({ "unresolved": failures });
@@ -216,7 +216,7 @@ fn failure_to_json(failure: &Failure, source: &Source) -> Value {
     found
 }
 
-/// Says on standard error what did not resolve, with its place.
+/// Reports on standard error what did not resolve, with its position.
 fn tell(failures: &[Failure], source: &Source, severity: Severity) {
     let text: String =
         failures.iter().map(|one| source.render(&finding(one, severity), Some(one.pointer()), style())).collect();
@@ -233,7 +233,7 @@ fn finding(failure: &Failure, severity: Severity) -> Finding {
     }
 }
 
-/// The way out, where there is an obvious one.
+/// Advice for reasons that have an obvious remedy.
 fn help(reason: &Reason) -> Option<&'static str> {
     use portcullis::eval::{ContextPart, EvalError};
     Some(match reason {
@@ -259,7 +259,7 @@ fn help(reason: &Reason) -> Option<&'static str> {
     })
 }
 
-/// What the template asks for.
+/// Lists the expansions that the template uses.
 fn list(template: &Template, source: &Source, output: &mut Output) -> Result<Answer, Trouble> {
     let asked = template.expansions();
     if output.is_json() {

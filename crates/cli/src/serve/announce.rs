@@ -7,7 +7,7 @@ use portcullis_service::client::ClientApi;
 use crate::output::Output;
 use crate::trouble::Trouble;
 
-/// Says where the server is, and what is served and what is not.
+/// Prints the address of the server, what it serves, and what it does not.
 pub(super) fn announce(apis: &[ClientApi], base: &str, output: &mut Output) -> Result<(), Trouble> {
     output.line(format!("listening on {base}"))?;
     for api in apis {
@@ -50,7 +50,7 @@ pub(super) fn announce(apis: &[ClientApi], base: &str, output: &mut Output) -> R
     output.flush()
 }
 
-/// The address under which a browser on this machine reaches the server.
+/// The URL at which a browser on this machine reaches the server.
 pub(super) fn base(address: SocketAddr, is_tls: bool) -> String {
     format!("{}://{address}", if is_tls { "https" } else { "http" })
 }
@@ -63,7 +63,7 @@ fn collections(app: &App) -> Vec<String> {
     app.collections.iter().map(|collection| OneLine(&collection.namespace).to_string()).collect()
 }
 
-/// What an application has that is not served.
+/// The features of an application that are not served, with their number.
 fn left_out(app: &App) -> [(usize, &'static str); 3] {
     let folder = |name: &str| usize::from(app.directory.join(name).is_dir());
     [

@@ -3,17 +3,18 @@ use portcullis_service::client::{ClientApi, Host};
 
 use crate::output::note;
 
-/// What becomes of collections on MongoDB that keep no pre-images.
+/// What to do with MongoDB collections that have no pre-images enabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Images {
-    /// They keep them from now on.
+    /// Enable pre-images.
     Kept,
-    /// Nothing.
+    /// Leave the collections unchanged.
     LeftAsTheyAre,
 }
 
 impl Images {
-    /// Sees to the collections of applications, and says which were changed or cannot be.
+    /// Enables pre-images for the applications' collections if configured, and reports which were changed and which
+    /// cannot be.
     pub(super) async fn keep(self, host: &Host, apis: &[ClientApi]) {
         if self == Self::LeftAsTheyAre {
             return;

@@ -13,12 +13,12 @@ pub(super) enum LogFormat {
     Json,
 }
 
-/// Writes the log to standard error from now on, until the guard is dropped. A reader that does not keep up loses lines, and delays no
-/// request.
+/// Writes the log to standard error until the guard is dropped. If the reader is too slow, lines are dropped instead
+/// of delaying requests.
 pub(super) fn begin(format: LogFormat, level: Level) -> WorkerGuard {
     let (writer, guard): (NonBlocking, WorkerGuard) = tracing_appender::non_blocking(std::io::stderr());
     let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(writer).with_target(false);
-    // Another subscriber can only be there in tests, which want their own.
+    // Another subscriber is installed only by tests, which use it instead.
     match format {
         LogFormat::Text => {
             drop(tracing::subscriber::set_global_default(builder.with_ansi(std::io::stderr().is_terminal()).finish()));

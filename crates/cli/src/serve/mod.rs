@@ -1,4 +1,4 @@
-//! `portcullis serve`: its options, and what starts and ends with it.
+//! `portcullis serve`: its options, startup and shutdown.
 
 mod announce;
 mod images;
@@ -176,10 +176,10 @@ struct ObservationArgs {
     keep_logs: u32,
 }
 
-/// How short a key may be, in bytes.
+/// The minimum length of an access key in bytes.
 const KEY_LENGTH: usize = 32;
 
-/// Reads a key of `[ID=]FILE`.
+/// Reads an access key given as `[ID=]FILE`.
 fn access_key(given: &str, apis: &[ClientApi]) -> Result<AccessKey, Trouble> {
     let (id, path) = match (given.split_once('='), apis) {
         (Some((id, path)), _) => (id, path),
@@ -206,7 +206,7 @@ fn errors(app: &App) -> Vec<String> {
     errors.map(|found| format!("{}: {}", found.source.name(), found.finding.message)).collect()
 }
 
-/// Says that an application is served although it has errors.
+/// Notes that an application is served despite its errors.
 fn note_errors(served: &Served) {
     let errors = errors(&served.app);
     if let Some(first) = errors.first() {
@@ -242,7 +242,7 @@ impl Args {
         self.apps.iter().map(serve).collect()
     }
 
-    /// The applications, if `check` would report no error of any.
+    /// Loads the applications; fails if `check` would report an error in any of them.
     fn served_without_errors(&self) -> Result<Vec<Served>, Trouble> {
         let served = self.served()?;
         match served.iter().flat_map(|served| errors(&served.app)).next() {
@@ -268,7 +268,7 @@ impl Args {
         Ok(Some(Tls::from_files(certificate, key).map_err(|error| Trouble::usage(error.to_string()))?))
     }
 
-    /// Other machines get no tokens in the clear, unless that is meant.
+    /// Refuses to serve other machines over plain HTTP, which would expose tokens, unless explicitly allowed.
     fn check_exposure(&self, address: SocketAddr) -> Result<(), Trouble> {
         let exposure = &self.exposure;
         if address.ip().is_loopback() {
@@ -287,7 +287,7 @@ impl Args {
         Ok(())
     }
 
-    /// Says so if no token can have the claims by which users are taken over.
+    /// Warns if no token can contain the claims that `--claim-users-by` names.
     fn check_claims(&self, apis: &[ClientApi]) {
         let mut kinds = apis.iter().flat_map(|api| &api.providers().served).map(|(_, kind)| *kind);
         if !self.claim_users_by.is_empty() && !kinds.any(|kind| kind == ProviderType::CustomToken) {
@@ -295,7 +295,7 @@ impl Args {
         }
     }
 
-    /// Where calls of functions are kept, if they are.
+    /// The log of function calls, unless it is disabled.
     fn call_log(&self) -> Result<Option<CallLog>, Trouble> {
         let (days, directory) = (self.observation.keep_logs, self.state.join("logs"));
         if days == 0 {
@@ -384,7 +384,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         Ok::<_, Trouble>(())
     })?;
     runtime.block_on(shut_down());
-    // What still runs, such as a mail that is tried again, is given a moment.
+    // Gives background work, such as a mail that is being retried, a moment to finish.
     runtime.shutdown_timeout(Duration::from_secs(1));
     Ok(Answer::Yes)
 }
@@ -401,7 +401,7 @@ async fn measure(listener: TcpListener, state: State) {
     }
 }
 
-/// Until the process is asked to end.
+/// Completes when the process receives a signal to terminate.
 fn stopped() -> Result<impl Future<Output = ()> + Send + 'static, Trouble> {
     let (mut terminated, mut interrupted) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {

@@ -3,11 +3,11 @@ use std::time::Duration;
 use portcullis::login::Accounts;
 use portcullis::{Clock, SystemClock};
 
-/// How often users and sessions that have expired are deleted.
+/// How often expired users and sessions are deleted.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Deletes anonymous users who have not been here for 90 days, and sessions that have expired: now and every day. They are good for
-/// nothing before that, either.
+/// Deletes anonymous users who have been inactive for 90 days, and expired sessions: at once and then once a day.
+/// Neither can be used even before they are deleted.
 pub(super) async fn purge(applications: Vec<Accounts>) {
     let mut days = tokio::time::interval(DAY);
     loop {

@@ -13,10 +13,10 @@ use super::triggers::RunningTriggers;
 use crate::output::note;
 use crate::trouble::Trouble;
 
-/// How often the files of the applications are looked at.
+/// How often the applications' files are checked for changes.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// What applications that are loaded again are given to.
+/// The parts of the server to which reloaded applications are passed.
 pub(super) struct Serving {
     pub(super) host: Host,
     pub(super) images: Images,
@@ -24,7 +24,7 @@ pub(super) struct Serving {
     pub(super) triggers: RunningTriggers,
 }
 
-/// Serves the applications anew whenever their files change: all of them or, if one has errors, none.
+/// Reloads the applications whenever their files change: all of them or, if one has errors, none.
 pub(super) async fn reload(
     directories: Vec<PathBuf>,
     load: impl Fn() -> Result<Vec<Served>, Trouble> + Send + Sync + 'static,
@@ -39,7 +39,7 @@ pub(super) async fn reload(
         if now == seen {
             continue;
         }
-        // An editor or a checkout may be in the middle of its work: wait for two looks that agree.
+        // An editor or a checkout may still be writing: wait until two checks agree.
         tokio::time::sleep(PERIOD / 4).await;
         if print(directories.clone()).await != now {
             continue;
@@ -64,7 +64,7 @@ pub(super) async fn reload(
     }
 }
 
-/// A number that changes with the files of the applications.
+/// A fingerprint that changes with the names, sizes and modification times of the applications' files.
 async fn print(directories: Vec<PathBuf>) -> u64 {
     let walked = tokio::task::spawn_blocking(move || {
         let mut hasher = DefaultHasher::new();
@@ -76,7 +76,7 @@ async fn print(directories: Vec<PathBuf>) -> u64 {
     walked.await.unwrap_or_default()
 }
 
-/// How deep the files of an application lie.
+/// The maximum depth of directories that are checked.
 const DEPTH: usize = 8;
 
 fn walk(directory: &Path, hasher: &mut DefaultHasher, depth: usize) {

@@ -7,14 +7,14 @@ use toml::{Table, Value};
 
 use crate::trouble::Trouble;
 
-/// The file that is read if none is named.
+/// The file that is read by default.
 const DEFAULT: &str = "portcullis.toml";
 
-/// The settings that are paths: they are relative to the file.
+/// The settings that are paths, which are relative to the file.
 const PATHS: [&str; 8] = ["app", "mail-folder", "mail-texts", "secrets", "signing-key", "state", "tls-cert", "tls-key"];
 
-/// The arguments of `serve` with those of its configuration file: each key of the file is an option by its long name, and what the
-/// command line says counts. A text `${NAME}` stands for a variable of the environment.
+/// Adds the settings of the configuration file to the arguments of `serve`: each key is the long name of an option,
+/// and the command line takes precedence. `${NAME}` in a string stands for an environment variable.
 pub(crate) fn with_settings(arguments: Vec<OsString>, known: &[String]) -> Result<Vec<OsString>, Trouble> {
     let named = named(&arguments);
     let path = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT));
@@ -78,7 +78,7 @@ fn is_given(arguments: &[OsString], key: &str) -> bool {
         .any(|text| text == alone || text.starts_with(&with_value))
 }
 
-/// Puts variables of the environment in.
+/// Substitutes environment variables.
 fn filled(text: &str) -> Result<String, String> {
     let mut filled = String::new();
     let mut rest = text;

@@ -5,18 +5,19 @@ use portcullis_service::triggers::{Runner, RunnerOptions};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
-/// The triggers of the applications that are served at present.
+/// The running triggers of the applications that are currently served.
 #[derive(Clone, Default)]
 pub(super) struct RunningTriggers(Arc<Mutex<Vec<Runner>>>);
 
 impl RunningTriggers {
-    /// Runs those of these applications in place of those that ran: each goes over as soon as what had begun of it has ended.
+    /// Replaces the running triggers by those of these applications. Each trigger is taken over once the functions
+    /// that it has started have ended.
     pub(super) async fn replace(&self, apis: &[ClientApi]) {
         let runners = apis.iter().map(|api| api.run_triggers(RunnerOptions::default())).collect();
         shut_down(std::mem::replace(&mut *self.0.lock().await, runners)).await;
     }
 
-    /// Lets end what has begun, for some seconds, and begins nothing more.
+    /// Starts no more functions, and waits some seconds for running ones to end.
     pub(super) async fn shut_down(&self) {
         shut_down(std::mem::take(&mut *self.0.lock().await)).await;
     }

@@ -1,4 +1,4 @@
-//! The functions that test files call for real.
+//! Runs the functions for which test files do not supply results.
 
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use portcullis_functions::{Call, ConsoleLevel, ConsoleLine, Entry, HttpAnswer, H
 use portcullis_service::{Trial, TrialContent};
 use tokio::runtime::{Builder, Handle, Runtime};
 
-/// Runs functions over stores in memory. It starts when the first file asks for it.
+/// Runs functions on in-memory stores. It is created for the first file that needs it.
 #[derive(Default)]
 pub(super) struct Runner(OnceCell<Runtime>);
 
@@ -18,7 +18,7 @@ impl Runner {
         if let Some(runtime) = self.0.get() {
             return Ok(runtime.handle().clone());
         }
-        // Calls run on threads of their own, and what they wait for on these.
+        // Calls run on threads of their own; the operations that they wait for run on these.
         let made = Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let made = made.map_err(|error| format!("the runtime cannot be started: {error}"))?;
         Ok(self.0.get_or_init(|| made).handle().clone())
@@ -86,7 +86,7 @@ impl OpenFunctions for Opened {
     }
 }
 
-/// What the operator may see of a failure: also the position in the author's file, and why a function cannot run.
+/// The error as the developer may see it: including the position in the source and why a function cannot run.
 fn shown(error: &portcullis_functions::CallError) -> String {
     use portcullis_functions::CallError;
     match error {

@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let namespace = namespace::parse(args.namespace.required()?)?;
     let filter = args.filter.as_deref().map(|filter| document(filter, "--filter")).transpose()?;
     let bar = ProgressBar::hidden();
-    // On a terminal the documents themselves show that it goes on.
+    // If the documents are printed on a terminal, they show the progress themselves.
     if stderr().is_terminal() && !stdout().is_terminal() {
         bar.set_draw_target(ProgressDrawTarget::stderr());
         bar.enable_steady_tick(Duration::from_millis(200));

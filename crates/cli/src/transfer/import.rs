@@ -27,7 +27,7 @@ Examples:
 Each line is one document, in extended JSON. Rules are not applied; intended for administrators. Existing documents are \
 left unchanged, so importing a file again has no effect. Exits with 1 if a line was refused.";
 
-/// How many documents are written at once.
+/// The number of documents that are written at once.
 const BATCH: usize = 500;
 
 /// Import documents (newline-delimited extended JSON), bypassing all rules
@@ -42,16 +42,16 @@ pub(crate) struct Args {
     stores: StoreArgs,
 }
 
-/// What became of the documents.
+/// The outcome of an import.
 #[derive(Default)]
 struct Imported {
     added: u64,
     unchanged: u64,
-    /// The line and why.
+    /// The line numbers and the reasons.
     refused: Vec<(usize, String)>,
 }
 
-/// How many refused lines are told one by one.
+/// The maximum number of refused lines that are reported individually.
 const MAX_REFUSED: usize = 1000;
 
 impl Imported {
@@ -119,7 +119,7 @@ fn read(chunk: &Chunk, name: &str) -> Result<Document, String> {
     input.document("a document").map_err(|trouble| trouble.to_string())
 }
 
-/// Writes a batch at once or, where that fails, each document by itself.
+/// Writes a batch at once or, if that fails, each document separately.
 async fn write(
     store: &dyn DocumentStore,
     namespace: &Namespace,
@@ -154,7 +154,7 @@ async fn write(
     Ok(())
 }
 
-/// How often a transaction is tried that others keep from happening.
+/// How often a transaction is attempted if it conflicts with others.
 const ATTEMPTS: u32 = 10;
 
 async fn insert<'d>(
@@ -189,7 +189,7 @@ async fn try_insert<'d>(
     transaction.commit().await
 }
 
-/// Whether the very same document is there.
+/// Whether exactly this document is already stored.
 async fn is_there(store: &dyn DocumentStore, namespace: &Namespace, document: &Document) -> Result<bool, Trouble> {
     let Some(id) = document.get("_id") else { return Ok(false) };
     let find = Find { limit: Some(1), ..Find::by(doc! { "_id": { "$eq": id } }) };

@@ -1,4 +1,4 @@
-//! The commands that bring documents into a store and out of it, past all rules: for whoever administers it.
+//! The administrative commands that import and export documents, bypassing all rules.
 
 pub(super) mod export;
 pub(super) mod import;

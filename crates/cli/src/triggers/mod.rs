@@ -89,7 +89,7 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     }
 }
 
-/// What a trigger does at present, and why it does nothing.
+/// The current state of a trigger and, if it does not run, the reason.
 struct Standing {
     word: &'static str,
     reason: Option<String>,
@@ -183,7 +183,7 @@ fn to_json(definition: &TriggerDefinition, standing: &Standing, state: &TriggerS
     })
 }
 
-/// When a schedule is run next, if it is not paused.
+/// The next scheduled time, unless the trigger is paused.
 fn next(definition: &TriggerDefinition, state: &TriggerState) -> Option<DateTime> {
     let TriggerEvent::Scheduled(trigger) = &definition.event else { return None };
     if !state.may_run() {

@@ -93,7 +93,7 @@ pub(super) fn run(args: &Run, output: &mut Output) -> Result<Answer, Trouble> {
     report(result, output)
 }
 
-/// An event as the trigger would be told.
+/// An event as the trigger would receive it.
 async fn sample(args: &Run, api: &ClientApi, definition: &TriggerDefinition) -> Result<Option<Document>, Trouble> {
     if args.id.is_some() && !matches!(definition.event, TriggerEvent::Authentication(_)) {
         return Err(Trouble::usage("--id is for authentication triggers; tell this one by --event"));
@@ -130,11 +130,11 @@ fn of_user(trigger: &AuthenticationTrigger, user: &User) -> Document {
     doc! { "operationType": operation, "providers": [provider.name()], "user": user.to_document(), "time": DateTime::now() }
 }
 
-/// The operations of which a sample tells, the likeliest first.
+/// The operations for which a sample event is created, in order of preference.
 const PREFERRED: [&str; 4] = ["insert", "update", "replace", "delete"];
 
 fn of_change(trigger: &DatabaseTrigger, database: &str, collection: &str, document: Document) -> Document {
-    // What a document that is there tells best.
+    // Prefer an operation for which an existing document makes a realistic event.
     let operation = PREFERRED.into_iter().find(|operation| trigger.operations.contains(operation)).unwrap_or("insert");
     let now = DateTime::now();
     let seconds = u32::try_from(now.timestamp_millis().div_euclid(1000)).unwrap_or(0);

@@ -43,7 +43,7 @@ pub(super) async fn add(args: &Add, output: &mut Output) -> Result<Answer, Troub
     let password = args.password.read()?;
     let served = Served { secrets: args.secrets.read(&app)?, app: Arc::new(app) };
     let places = args.stores.places()?;
-    // None is sent.
+    // Required by the service, but no mail is sent.
     let mail = MailSettings::to_folder(places.state.join("mail")).map_err(|error| Trouble::usage(error.to_string()))?;
     let (host, made) = Host::open(places, &args.stores.place()?, mail).await?;
     let apis = host.with_triggers().applications(vec![served])?;

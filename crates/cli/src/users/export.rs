@@ -55,7 +55,8 @@ pub(super) async fn run(args: &Args, output: &mut Output) -> Result<Answer, Trou
     Ok(Answer::Yes)
 }
 
-/// A user as [`Account::from_export`] reads it: what identities say in canonical extended JSON, which keeps the types.
+/// A user in the format that [`Account::from_export`] reads; the data of identities is in canonical extended JSON,
+/// which preserves the types.
 fn exported(account: &Account) -> Value {
     let canonical = |data: &Document| Bson::Document(data.clone()).into_canonical_extjson();
     let identities = account.identities.iter().map(|identity| {

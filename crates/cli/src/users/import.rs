@@ -26,7 +26,7 @@ Each line is one user as App Services listed it:
 Users that are there already stay as they are. To import a file again does nothing. The addresses of the provider
 `local-userpass` cannot be registered any more; as there are no passwords, a reset mail gives their users the first one.";
 
-/// How many users are written at once.
+/// The number of users that are written at once.
 const BATCH: usize = 500;
 
 /// Import exported users with their ids (newline-delimited extended JSON)
@@ -42,18 +42,18 @@ pub(super) struct Args {
     stores: AccountStoreArgs,
 }
 
-/// What became of the users.
+/// The outcome of an import.
 #[derive(Default)]
 struct Imported {
     added: u64,
     unchanged: u64,
-    /// The line and why.
+    /// The line numbers and the reasons.
     refused: Vec<(usize, String)>,
-    /// The names of fields that mean nothing here.
+    /// The names of unknown fields.
     ignored: BTreeSet<String>,
 }
 
-/// How many names of fields that mean nothing are told.
+/// The maximum number of unknown fields that are reported.
 const MAX_IGNORED: usize = 20;
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {

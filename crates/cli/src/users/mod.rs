@@ -132,10 +132,10 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     }
 }
 
-/// How many users are read at once.
+/// The number of users per page.
 const PAGE: usize = 1000;
 
-/// Prints page by page, so that there may be any number of users.
+/// Prints one page at a time, so that memory does not grow with the number of users.
 async fn list(args: &List, output: &mut Output) -> Result<Answer, Trouble> {
     let users = args.app.open(&args.stores, IfMissing::Refuse).await?.users;
     if output.is_json() {
@@ -203,7 +203,7 @@ enum Change {
     Delete,
 }
 
-/// Goes through all ids, so that one that is not there keeps no other from being disabled.
+/// Handles all IDs before it reports any that do not exist.
 async fn change(
     change: Change,
     ids: &[&str],

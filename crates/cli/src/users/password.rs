@@ -24,7 +24,7 @@ impl PasswordArgs {
     }
 }
 
-/// The only line of a text, without its end. What is wrong with it is said without showing it.
+/// The only line of a text, without its line break. Errors do not show the text.
 fn one_line(bytes: Vec<u8>) -> Result<String, Trouble> {
     let text = String::from_utf8(bytes).map_err(|_| Trouble::usage("the password is not UTF-8"))?;
     let line = text.strip_suffix('\n').unwrap_or(&text);
@@ -38,7 +38,7 @@ fn one_line(bytes: Vec<u8>) -> Result<String, Trouble> {
     Ok(line.to_owned())
 }
 
-/// Asks twice on the terminal, without echo.
+/// Prompts for the password twice on the terminal, without echo.
 fn ask() -> Result<String, Trouble> {
     let terminal = Term::stderr();
     let read = |prompt: &str| {

@@ -30,7 +30,7 @@ struct WhereArgs {
     guard: GuardArgs,
 }
 
-/// Reads what is to be written, carries it out and says what it did.
+/// Parses the writes, performs them and prints the outcome.
 fn run(namespace: &str, writes: &Node, place: &WhereArgs, output: &mut Output) -> Result<Answer, Trouble> {
     let writes = parse_writes(writes).map_err(guarded)?;
     carry_out(namespace, &writes, place, output)
@@ -96,10 +96,10 @@ fn to_json(written: &Written) -> Result<Value, Trouble> {
     Ok(shown)
 }
 
-/// An option of a write: its name, and its value if it is given.
+/// An option of a write: its name and, if given, its value.
 type Given = (&'static str, Option<Node>);
 
-/// `{"updateOne": {…}}`, of what is given.
+/// Builds `{"updateOne": {…}}` from the options that are given.
 fn write(name: &str, options: impl IntoIterator<Item = Given>) -> Node {
     let given = options.into_iter().filter_map(|(key, value)| Some(member(key, value?)));
     object(vec![member(name, object(given.collect()))])
