@@ -1,4 +1,4 @@
-//! Keys that are made anew in each run, and tokens signed with them as a third party would.
+//! Keys that are generated anew for each run, and tokens signed with them as a third party would.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,8 +16,8 @@ use rsa::rand_core::{CryptoRng, Error, RngCore};
 use rsa::traits::PublicKeyParts as _;
 use serde_json::{Value, json};
 
-/// The randomness of the operating system, for `rsa`, whose own would be a feature that only tests ask for: everything that depends on
-/// it would be built twice.
+/// The operating system's random numbers for `rsa`. Enabling that crate's own support would be a feature that only
+/// tests need, so that everything that depends on it would be built twice.
 pub struct Random;
 
 impl RngCore for Random {
@@ -41,7 +41,7 @@ impl RngCore for Random {
 
 impl CryptoRng for Random {}
 
-/// An RSA key of a third party.
+/// A third party's RSA key.
 pub struct Rsa {
     pub private: EncodingKey,
     pub pem: String,
@@ -60,7 +60,7 @@ impl Rsa {
         }
     }
 
-    /// The public key as one of a key set.
+    /// The public key as an entry of a key set.
     pub fn jwk(&self, kid: &str) -> Value {
         json!({ "kty": "RSA", "use": "sig", "alg": "RS256", "kid": kid, "n": self.n, "e": self.e })
     }
@@ -93,14 +93,14 @@ pub fn rs256(key: &Rsa) -> (EncodingKey, Algorithm) {
     (key.private.clone(), Algorithm::RS256)
 }
 
-/// A token of this header and payload, both texts, whatever they hold.
+/// Signs a token with this header and payload, which may be arbitrary text.
 pub fn sign(header: &str, payload: &str, (key, algorithm): &(EncodingKey, Algorithm)) -> String {
     let message = format!("{}.{}", base64(header.as_bytes()), base64(payload.as_bytes()));
     let signature = jsonwebtoken::crypto::sign(message.as_bytes(), key, *algorithm).unwrap();
     format!("{message}.{signature}")
 }
 
-/// A provider by its JSON, with the secrets `key`, `other` (HS256), `rsa` and `rsa_other` (RS256).
+/// Parses a provider's configuration, with the secrets `key`, `other` (HS256), `rsa` and `rsa_other` (RS256).
 pub fn provider(text: &str) -> TokenProvider {
     TokenProvider::compile(&portcullis::json::parse(text).unwrap(), "employees-abcde", &secrets()).unwrap()
 }
@@ -115,13 +115,13 @@ pub fn secrets() -> BTreeMap<String, String> {
     ])
 }
 
-/// An issuer with these secrets as its keys.
+/// An issuer whose keys are these secrets.
 pub fn issuer(secrets: &[&str], application: &str) -> TokenIssuer {
     let keys = secrets.iter().map(|secret| SigningKey::from_secret(secret.as_bytes().to_vec()).unwrap()).collect();
     TokenIssuer::new(SigningKeys::new(keys).unwrap(), application)
 }
 
-/// 2026-11-23T12:00:00Z
+/// The fixed current time: 2026-11-23T12:00:00Z.
 pub fn now() -> DateTime {
     DateTime::from_millis(1_795_435_200_000)
 }

@@ -1,4 +1,4 @@
-//! What the tests of all packages share. Everything here panics where a test is to fail.
+//! Code shared by the tests of all packages. It panics where a test is to fail.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ pub mod mongodb;
 pub mod naive;
 pub mod worlds;
 
-/// The root of the repository, in which `fixtures` stands.
+/// The root of the repository, which contains `fixtures`.
 #[must_use]
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()

@@ -1,4 +1,4 @@
-//! Laws of `AccountEvents`.
+//! Laws for implementations of `AccountEvents`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use portcullis::store::{
     Account, AccountEvent, AccountEvents, AccountState, Identity, Removed, Session, Sessions, Users, UsersError,
 };
 
-/// The views of one store, for one application.
+/// The traits of one store, for one application.
 #[derive(Clone)]
 pub struct Store {
     pub events: Arc<dyn AccountEvents>,
@@ -38,7 +38,7 @@ async fn made(store: &Store, name: &str) -> Account {
     store.users.find_or_create(&identity, now()).await.unwrap()
 }
 
-/// An event of the trigger `t`.
+/// An event for the trigger `t`.
 fn event(user_id: &str, what: impl Into<Document>) -> AccountEvent {
     AccountEvent { trigger: "t".to_owned(), user_id: user_id.to_owned(), event: what.into() }
 }
@@ -47,7 +47,7 @@ fn telling(what: &'static str) -> impl Fn(&Account) -> Vec<AccountEvent> + Send 
     move |account| vec![event(&account.id, doc! { "what": what, "state": account.state.name() })]
 }
 
-/// What waits for the trigger `t`.
+/// The events that wait for the trigger `t`.
 async fn waiting(store: &Store) -> Vec<AccountEvent> {
     let waiting = store.events.waiting("t", None, 1000).await.unwrap();
     assert_eq!(store.events.count("t").await.unwrap(), u64::try_from(waiting.len()).unwrap());
@@ -75,13 +75,13 @@ async fn an_activation_is_told_once(store: Store) {
     assert_eq!(store.users.find(&ada.id).await.unwrap().unwrap().state, AccountState::Active);
     let unknown = store.events.activate("nobody", &telling("created")).await;
     assert!(matches!(unknown, Err(UsersError::Unknown(_))), "{unknown:?}");
-    // One who is disabled stays so, and nothing is told.
+    // A disabled user stays disabled, and there is no event.
     let eve = made(&store, "eve").await;
     store.users.set_state(&eve.id, AccountState::DisabledPending).await.unwrap();
     store.events.activate(&eve.id, &telling("created")).await.unwrap();
     assert_eq!(store.users.find(&eve.id).await.unwrap().unwrap().state, AccountState::DisabledPending);
     assert_eq!(waiting(&store).await.len(), 1);
-    // Nothing to tell is no reason not to do it.
+    // The user is activated even if there are no events.
     let cy = made(&store, "cy").await;
     store.events.activate(&cy.id, &|_| Vec::new()).await.unwrap();
     assert_eq!(store.users.find(&cy.id).await.unwrap().unwrap().state, AccountState::Active);
@@ -134,7 +134,7 @@ async fn a_login_is_told_while_its_session_lasts(store: Store) {
 async fn events_wait_in_order_until_they_are_removed(store: Store) {
     start(&store, "s", "ada").await;
     for round in 0..10 {
-        // Of several written at once, too, the order is kept.
+        // Events that are written together also keep their order.
         let events: Vec<_> = (0..3).map(|at| event("ada", doc! { "n": round * 3 + at })).collect();
         assert!(store.events.logged_in("s", &events).await.unwrap());
     }
@@ -221,7 +221,7 @@ async fn of_many_causes_at_once_each_is_told_once(store: Store) {
     assert_eq!((deleted, waiting(&store).await.len()), (8, 32));
 }
 
-/// Not in the table above, since it needs two views of one store.
+/// Not in the table above, since it needs two views of the same store.
 pub async fn two_applications_in_one_store_never_meet(mine: Store, other: Store) {
     start(&mine, "s-of-mine", "ada").await;
     assert!(mine.events.logged_in("s-of-mine", &[event("ada", doc! {})]).await.unwrap());

@@ -1,4 +1,4 @@
-//! Laws of the stores that tell what changes.
+//! Laws for stores that report changes.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,7 +11,8 @@ use portcullis::store::documents::{
 
 use super::documents::insert;
 
-/// A store, what tells its changes, and a collection that is empty; the store knows what its documents were.
+/// A store, its source of changes, and an empty collection whose changes are reported with the documents before and
+/// after.
 #[derive(Clone)]
 pub struct Given {
     pub store: Arc<dyn DocumentStore>,
@@ -52,7 +53,7 @@ impl Given {
         insert(&*self.store, &self.namespace, documents).await;
     }
 
-    /// A collection beside that of the law.
+    /// Another collection in the same database.
     fn beside(&self) -> Namespace {
         Namespace::parse(&format!("{}2", self.namespace)).unwrap()
     }
@@ -62,7 +63,7 @@ fn set(update: Document) -> Change {
     Change::Operators { update: doc! { "$set": update }, array_filters: Vec::new() }
 }
 
-/// The next change; waits for half a minute at most.
+/// The next change; waits for up to half a minute.
 pub async fn next(events: &mut (dyn Events + '_)) -> StoredChange {
     for _ in 0..30 {
         match events.next().await.unwrap() {
@@ -145,7 +146,7 @@ async fn a_stream_goes_on_after_any_change(given: Given) {
         assert_eq!(rest, changes[number + 1..]);
         assert!(is_quiet(&mut *again).await);
     }
-    // The position of the stream is that of what it told last.
+    // The position of a stream is the position of the change that it returned last.
     let mut again = given.watch(WatchStart::After(changes[3].position.clone())).await;
     next(&mut *again).await;
     let position = again.position().unwrap();
@@ -192,7 +193,7 @@ async fn nothing_is_told_of_a_transaction_that_is_given_up(given: Given) {
         transaction.delete(&given.namespace, &Bson::Int32(0)).await.unwrap();
         transaction.abort().await;
     }
-    // One that fails, too.
+    // The same for a transaction in which a write fails.
     let mut transaction = given.store.begin().await.unwrap();
     transaction.insert(&given.namespace, &doc! { "_id": 2 }).await.unwrap();
     transaction.insert(&given.namespace, &doc! { "_id": 0 }).await.unwrap_err();
@@ -219,7 +220,7 @@ async fn each_stream_is_told_what_is_in_its_scope(given: Given) {
     let all = take(&mut *database, 3).await;
     let places: Vec<_> = all.iter().map(|change| (&change.namespace, change.id.clone())).collect();
     assert_eq!(places, [(&beside, 1.into()), (&given.namespace, 2.into()), (&beside, 3.into())]);
-    // Others may write to other databases of the same server meanwhile.
+    // Other tests may write to other databases of the same server at the same time.
     let mut seen = Vec::new();
     while seen.len() < 3 {
         let change = next(&mut *everything).await;
@@ -239,7 +240,7 @@ async fn what_is_no_position_is_refused(given: Given) {
 }
 
 async fn who_waits_is_told_at_once(given: Given) {
-    // The first of a collection takes longer: it is made.
+    // The first insert takes longer, since it creates the collection.
     given.insert(&[doc! { "_id": 0 }]).await;
     let mut events = given.watch(WatchStart::Now).await;
     assert!(is_quiet(&mut *events).await);
@@ -248,7 +249,7 @@ async fn who_waits_is_told_at_once(given: Given) {
         writer.insert(&[doc! { "_id": 1 }]).await;
         Instant::now()
     });
-    // Without a change in between it comes back after about a second.
+    // Without a change, this would return after about a second.
     let event = events.next().await.unwrap();
     let (told, written) = (Instant::now(), written.await.unwrap());
     let Some(Event::Change(change)) = event else { panic!("{event:?}") };
@@ -256,7 +257,7 @@ async fn who_waits_is_told_at_once(given: Given) {
     assert!(told.saturating_duration_since(written).as_millis() < 900);
 }
 
-/// Whether a stream is refused because its position is older than what is known.
+/// Whether a stream is refused because the history after its position is lost.
 pub async fn is_lost(changes: &dyn Watch, scope: &WatchScope, position: Document) -> bool {
     match changes.watch(scope, WatchStart::After(position)).await {
         Err(DocumentsError::HistoryLost) => true,

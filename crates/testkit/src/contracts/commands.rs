@@ -1,5 +1,5 @@
-//! The command line: fixtures/cli holds arguments, input, exit code and what must be said. `only` is about a file that keeps
-//! documents.
+//! Tests of the command line: `fixtures/cli` contains arguments, input, exit code and expected output. A case with
+//! `only` runs only if the documents are stored in a file.
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-/// The variable that says where the commands keep documents.
+/// The environment variable that tells the command where documents are stored, and its value.
 pub type Kept<'k> = Option<(&'static str, &'k OsStr)>;
 
 fn run(binary: &str, case: &Value, kept: Kept<'_>) -> Output {
@@ -21,7 +21,7 @@ fn run(binary: &str, case: &Value, kept: Kept<'_>) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // A command that does not read its input closes it.
+    // Fails if the command exits without reading its input.
     let _ = child.stdin.take().unwrap().write_all(case["stdin"].as_str().unwrap_or_default().as_bytes());
     child.wait_with_output().unwrap()
 }
@@ -30,15 +30,15 @@ fn texts<'c>(case: &'c Value, key: &str) -> Vec<&'c str> {
     case[key].as_array().map_or_else(Vec::new, |list| list.iter().map(|text| text.as_str().unwrap()).collect())
 }
 
-/// The cases of a file that were run.
+/// The cases of a file that have been run.
 pub struct Checked {
-    /// Their number.
+    /// The number of cases.
     pub cases: usize,
-    /// All that the command has said, for a snapshot: for each case its name, the exit code and each output that is not empty.
+    /// The output of all cases, for a snapshot: for each, its name, the exit code and every output that is not empty.
     pub transcript: String,
 }
 
-/// Holds the command to the cases of a file.
+/// Runs the command for all cases of a file and checks the results.
 pub fn check(binary: &str, file: &str, kept: Kept<'_>) -> Checked {
     let file: Value = serde_json::from_str(file).unwrap();
     let cases = file["cases"].as_array().unwrap();

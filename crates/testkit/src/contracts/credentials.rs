@@ -1,4 +1,4 @@
-//! Laws of `Credentials`.
+//! Laws for implementations of `Credentials`.
 
 use std::sync::Arc;
 
@@ -191,7 +191,7 @@ async fn keys_added_at_once_are_no_more_than_a_user_may_have(store: Store) {
     for (owner, most, many) in [(Some("ada"), 3, 16), (Some("eve"), 1, 8), (None, 10, 24)] {
         let racing = (0..many).map(|number| {
             let (store, id) = (Arc::clone(&store), format!("{owner:?}{number}"));
-            // Half of the names stand twice.
+            // Half of the names occur twice.
             let name = format!("key{}", number % (many / 2));
             tokio::spawn(async move { store.add_key(&key(&id, owner, &name), most).await.unwrap() })
         });
@@ -234,7 +234,8 @@ async fn a_key_is_disabled_and_removed(store: Store) {
     assert!(store.key("1").await.unwrap().is_none());
 }
 
-/// Not one of the laws, as it takes two stores: what one application keeps, another does not find.
+/// Not in the table above, since it needs two views of the same store: credentials of one application are invisible
+/// to another.
 pub async fn two_applications_in_one_store_never_meet(mine: Store, other: Store) {
     mine.add_login(&login("1", "ada@x")).await.unwrap();
     mine.put_token(&token("t1", "1", TokenPurpose::Reset)).await.unwrap();

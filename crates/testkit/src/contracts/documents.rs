@@ -1,4 +1,4 @@
-//! Laws of the stores of documents.
+//! Laws for document stores.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use portcullis::store::documents::{
     Change, Cursor, DocumentStore, DocumentsError, Find, Namespace, SingleWrite, Updated,
 };
 
-/// A store, and a collection in it that is empty.
+/// A store, and an empty collection in it.
 pub type Given = (Arc<dyn DocumentStore>, Namespace);
 
 super::laws! { Given:
@@ -26,7 +26,7 @@ super::laws! { Given:
     what_is_too_large_is_refused
 }
 
-/// Inserts them together; again where a transaction that was dropped is still being given up.
+/// Inserts documents in one transaction; retries while a dropped transaction is still being aborted.
 pub async fn insert(store: &dyn DocumentStore, namespace: &Namespace, documents: &[Document]) {
     for attempt in 0.. {
         match try_insert(store, namespace, documents).await {

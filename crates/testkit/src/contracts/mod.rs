@@ -1,5 +1,5 @@
-//! What every implementation of the store's traits must do, as laws that each test binary runs against its own: a law gets an
-//! empty store and panics where the store breaks it.
+//! Contracts of the store traits, as laws that each test binary runs against its own implementation: a law gets an
+//! empty store and panics if the store violates it.
 
 use std::pin::Pin;
 
@@ -19,10 +19,10 @@ pub mod update_cases;
 pub mod users;
 pub mod writes;
 
-/// What a law returns: it holds when it is ready.
+/// The future that a law returns, which completes if the law holds.
 pub type Holds = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// A law's name and the law, in a table of those in this module.
+/// Builds a table of the laws in a module: their names and functions.
 macro_rules! laws {
     ($type:ty: $($name:ident)+) => {
         pub const LAWS: &[(&str, fn($type) -> crate::contracts::Holds)] =

@@ -1,5 +1,5 @@
-//! Requests of several writes that are made one after the other until something is killed: they move one from one document to
-//! another, note the move in a third, and forget an old one.
+//! Requests with several writes, which are repeated until a process is killed. Each moves one unit from one document
+//! to another, records the move in a third, and deletes an old record.
 
 use bson::{Document, doc};
 use portcullis::Context;
@@ -11,10 +11,10 @@ use serde_json::json;
 
 use super::documents::find;
 
-/// How many moves are remembered.
+/// The number of moves whose records are kept.
 const REMEMBERED: i64 = 10;
 
-/// Only the owner writes, and only what adds up.
+/// Lets only the owner write, and only records of moves and updates that increase `last`.
 pub fn guard() -> Guard {
     let rules = json!({"roles": [{
         "name": "owner",
@@ -49,12 +49,12 @@ pub async fn perform(
     GuardedCollection::new(store, namespace.clone(), &guard()).write(&request(number)).await
 }
 
-/// How many moves have happened, each of them wholly.
+/// Reads the stored documents and returns the number of moves; asserts that none was performed in part.
 pub async fn happened(store: &dyn DocumentStore, namespace: &Namespace) -> i64 {
     whole(&find(store, namespace, doc! {}).await)
 }
 
-/// The same of what is stored.
+/// The number of moves according to these documents; asserts that none was performed in part.
 pub fn whole(stored: &[Document]) -> i64 {
     let number = |document: &Document, name: &str| super::racing::number(document, name);
     let sums = |id: &str| stored.iter().find(|one| one.get_str("_id").ok() == Some(id));
@@ -71,7 +71,7 @@ pub fn whole(stored: &[Document]) -> i64 {
     count
 }
 
-/// Says of each move that it is done, until the process is killed.
+/// Performs moves and prints each completed one until the process is killed.
 pub async fn until_killed(store: &dyn DocumentStore, namespace: &Namespace) {
     let mut number = happened(store, namespace).await;
     loop {

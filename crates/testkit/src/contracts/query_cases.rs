@@ -1,4 +1,4 @@
-//! The pipelines in `fixtures/queries`: what a MongoDB server, version 6.0, answered to each.
+//! The pipelines in `fixtures/queries`, with the results from a MongoDB 6.0 server.
 
 use bson::Document;
 use portcullis::json;
@@ -10,7 +10,7 @@ pub struct QueryCase {
     pub place: String,
     pub documents: Vec<Document>,
     pub pipeline: Vec<Document>,
-    /// The documents that it returns; `None` if it is refused.
+    /// The resulting documents; `None` if the server refused the pipeline.
     pub answer: Option<Vec<Document>>,
 }
 

@@ -1,4 +1,5 @@
-//! Users who write the same few documents at once, on any store, each by rules that look at the document of the moment.
+//! Users who write to the same few documents concurrently, on any store, under rules that depend on the current state
+//! of each document.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,17 +15,17 @@ use serde_json::{Value as Json, json};
 
 pub const TASKS: u64 = 8;
 
-/// Documents that nobody may delete.
+/// The number of documents that nobody may delete.
 pub const KEPT: i64 = 5;
 
 const USERS: [&str; 5] = ["ada", "bo", "cy", "dee", "eve"];
 
-/// How many writes each task sends.
+/// The number of requests that each task sends.
 pub fn writes_of_a_task() -> u64 {
     std::env::var("PORTCULLIS_TEST_RACE").map_or(500, |text| text.parse().unwrap())
 }
 
-/// Who may do what depends on the owner, the status and the level that are stored at that moment.
+/// Rules that depend on the stored owner, status and level.
 pub fn rules() -> Json {
     json!({"roles": [
         {
@@ -75,7 +76,7 @@ fn guard(name: &str) -> Guard {
     Guard::new(RulesFile::effective(Some(&rules), None), Context::new().with_user(user))
 }
 
-/// The documents at the beginning.
+/// The initial documents.
 pub fn kept() -> Vec<Document> {
     let one = |id: i64| {
         let owner = USERS[usize::try_from(id).unwrap() % USERS.len()];
@@ -87,7 +88,7 @@ pub fn kept() -> Vec<Document> {
     (0..KEPT).map(one).collect()
 }
 
-/// Numbers that look random and are the same in each run.
+/// Pseudo-random numbers that are the same in each run.
 pub struct Dice(pub u64);
 
 impl Dice {
@@ -104,7 +105,7 @@ impl Dice {
     }
 }
 
-/// A request: what it is called in the table, and the writes.
+/// A request: its kind, as in the report, and the writes.
 fn request(dice: &mut Dice, me: &str, serial: &str) -> (&'static str, Json) {
     let mark = |mut fields: Json| {
         fields["by"] = json!(me);
@@ -155,7 +156,7 @@ fn request(dice: &mut Dice, me: &str, serial: &str) -> (&'static str, Json) {
             ("upsert", json!({"updateOne": {"filter": {"_id": shared}, "update": update, "upsert": true}}))
         }
         82..89 => {
-            // The mark says who deletes it.
+            // The update records who deletes the document.
             let filter = json!({"_id": shared});
             let update = json!({"$set": mark(json!({}))});
             ("delete", json!([{"updateOne": {"filter": filter, "update": update}}, {"deleteOne": {"filter": filter}}]))
@@ -180,28 +181,28 @@ fn request(dice: &mut Dice, me: &str, serial: &str) -> (&'static str, Json) {
     }
 }
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Debug)]
 pub enum Answer {
-    /// It was acknowledged.
+    /// The writes were acknowledged.
     Done(Vec<Written>),
-    /// The rules did not let it happen.
+    /// The rules denied it.
     Denied,
-    /// Its key was taken.
+    /// It failed with a duplicate key.
     Taken,
 }
 
-/// What a task was told of one request.
+/// What a task learned about one request.
 #[derive(Debug)]
 pub struct Told {
     pub kind: &'static str,
-    /// Unique, and begins with the user's name.
+    /// Unique, and starts with the user's name.
     pub serial: String,
     pub answer: Answer,
 }
 
 impl Told {
-    /// How many hits it gave to documents that are kept.
+    /// The number of hits that it added to the permanent documents.
     pub fn hits(&self) -> i64 {
         let Answer::Done(written) = &self.answer else { return 0 };
         if !["visit", "visit many", "two levels"].contains(&self.kind) {
@@ -211,7 +212,7 @@ impl Told {
     }
 }
 
-/// How often a store began a transaction.
+/// Counts how often a transaction is begun.
 pub struct Counting<'s> {
     store: &'s dyn DocumentStore,
     begun: AtomicU64,
@@ -244,13 +245,13 @@ impl DocumentStore for Counting<'_> {
     }
 }
 
-/// All that the tasks were told, and how often something was tried again.
+/// What all tasks learned, and how often a transaction was retried.
 pub struct Race {
     pub told: Vec<Told>,
     pub retried: u64,
 }
 
-/// Lets eight tasks send so many writes each at once, and waits for them.
+/// Runs eight tasks concurrently, each of which sends this many requests, and waits for them.
 pub async fn race(store: Arc<dyn DocumentStore>, namespace: Namespace, writes: u64) -> Race {
     let tasks = (0..TASKS).map(|number| tokio::spawn(task(Arc::clone(&store), namespace.clone(), number, writes)));
     let (mut told, mut retried) = (Vec::new(), 0);
@@ -275,7 +276,7 @@ async fn task(store: Arc<dyn DocumentStore>, namespace: Namespace, number: u64, 
         let writes = parse_writes(&json::parse(&writes.to_string()).unwrap()).unwrap();
         let begun = store.begun.load(Ordering::Relaxed);
         let answer = collection.write(&writes).await;
-        // An insert that is denied begins no transaction.
+        // A denied insert does not begin a transaction.
         retried += (store.begun.load(Ordering::Relaxed) - begun).saturating_sub(1);
         let answer = match answer {
             Ok(written) => Answer::Done(written),
@@ -288,7 +289,7 @@ async fn task(store: Arc<dyn DocumentStore>, namespace: Namespace, number: u64, 
     (told, retried)
 }
 
-/// Prints what became of the requests, and finds fault with a race in which nobody met anybody.
+/// Prints the outcomes, and asserts that the tasks actually competed.
 pub fn report(race: &Race) {
     let mut table: BTreeMap<&str, [usize; 4]> = BTreeMap::new();
     for told in &race.told {
@@ -311,11 +312,12 @@ pub fn report(race: &Race) {
         }
     }
     println!("all: {sums:?}, {} transactions were tried again", race.retried);
-    // How many are denied depends on how often the administrator comes between, which is the machine's affair.
+    // How many are denied depends on how often the administrator interferes, and therefore on the machine.
     assert!(sums[0] > race.told.len() / 10 && sums[2] > race.told.len() / 10, "{sums:?}");
 }
 
-/// What is stored at the end is what was acknowledged: no hit is lost, what was inserted is there, and nothing else.
+/// Asserts that the stored documents match what was acknowledged: no hit is lost, and exactly the acknowledged
+/// inserts are there.
 pub fn check_the_end(race: &Race, stored: &[Document], hits_by_others: i64) {
     let hits: i64 = stored.iter().filter(|one| one.contains_key("kept")).map(|one| number(one, "hits")).sum();
     let acknowledged: i64 = race.told.iter().map(Told::hits).sum();

@@ -1,4 +1,4 @@
-//! What is told of writes that fail, on any store, by whom they are made.
+//! The errors of writes that fail, for different users, on any store.
 
 use bson::{Document, doc};
 use portcullis::GuardedCollection;
@@ -25,7 +25,7 @@ fn hidden() -> Json {
                       "additional_fields": {"read": true, "write": true}}]})
 }
 
-/// What a request is refused by, as the client is told and as the log has it.
+/// The error of a refused request, as the client sees it and as the log contains it.
 async fn refused((store, namespace): &Given, rules: &Json, writes: &Json) -> (GuardedError, String) {
     let guard = guard(rules, &json!({"id": "u1"}));
     let error = write(&GuardedCollection::new(&**store, namespace.clone(), &guard), writes).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! Laws of `Sessions`.
+//! Laws for implementations of `Sessions`.
 
 use std::sync::Arc;
 
@@ -89,7 +89,7 @@ async fn expired_sessions_are_forgotten(sessions: Store) {
     for (id, expires_at) in [("1", Some(at(59))), ("2", Some(at(60))), ("3", Some(at(61))), ("4", None)] {
         sessions.start(&Session { expires_at, ..session(id, "ada") }).await.unwrap();
     }
-    // Until then whether it has expired is the caller's to see.
+    // Expired sessions are found until they are purged; checking the expiry is up to the caller.
     assert!(sessions.find("1").await.unwrap().is_some());
     assert_eq!(sessions.purge(at(60)).await.unwrap(), 1);
     assert_eq!(sessions.purge(at(60)).await.unwrap(), 0);
@@ -99,7 +99,7 @@ async fn expired_sessions_are_forgotten(sessions: Store) {
     assert_eq!(sessions.end_all("ada").await.unwrap(), 3);
 }
 
-/// Not in the table above, since it needs two views of one store.
+/// Not in the table above, since it needs two views of the same store.
 pub async fn two_applications_in_one_store_never_meet(mine: Store, other: Store) {
     let keyed = Session { key_id: Some("k".to_owned()), ..session("1", "ada") };
     mine.start(&keyed).await.unwrap();

@@ -1,4 +1,4 @@
-//! Tricks to learn by writing what may not be read. Each is asked of two worlds that differ in nothing else.
+//! Attempts to find out by writing what may not be read. Each is made in two worlds that differ in nothing else.
 
 use bson::Document;
 use portcullis::guarded::{FindRequest, GuardedError, Limits};
@@ -9,7 +9,7 @@ use super::Holds;
 use super::documents::{Given, insert};
 use super::writes::{documents, guard, namespace, node, shown, write};
 
-/// The files whose tricks are tried on every store.
+/// The files with tricks that are tried on every store.
 pub const FILES: [(&str, &str); 4] = [
     ("writes", include_str!("../../../../fixtures/attacks/writes.json")),
     ("failures", include_str!("../../../../fixtures/attacks/failures.json")),
@@ -17,14 +17,14 @@ pub const FILES: [(&str, &str); 4] = [
     ("several", include_str!("../../../../fixtures/attacks/several.json")),
 ];
 
-/// How a case's collection gets its documents.
+/// Fills the collection of a case with documents.
 pub type Fill<'f> = &'f (dyn Fn(Given, Json, Vec<Document>) -> Holds + Send + Sync);
 
 pub fn filled((store, namespace): Given, _: Json, documents: Vec<Document>) -> Holds {
     Box::pin(async move { insert(&*store, &namespace, &documents).await })
 }
 
-/// All that a user gets to know of a write: its answer, and what he can read afterwards.
+/// Everything that a user learns from a write: the answer, and what the user can read afterwards.
 async fn known((store, namespace): &Given, guard: &Guard, case: &Json) -> (Result<(), String>, String) {
     let written_documents = case["limit"].as_u64().map_or(Limits::WRITTEN_DOCUMENTS, |limit| limit.try_into().unwrap());
     let limits = Limits { written_documents, ..Limits::default() };
@@ -32,7 +32,7 @@ async fn known((store, namespace): &Given, guard: &Guard, case: &Json) -> (Resul
     let answer = write(&collection, &case["write"]).await;
     let words = match &answer {
         Ok(written) => format!("{:?}", written.iter().map(shown).collect::<Vec<_>>()),
-        // A host can tell kinds of errors apart.
+        // The host can distinguish kinds of errors.
         Err(error) => {
             let is_denied = matches!(error, GuardedError::Denied { .. });
             format!("{error} (denied: {is_denied}, the client's: {})", error.is_clients())
@@ -51,7 +51,7 @@ pub struct Tried {
     pub failures: Vec<String>,
 }
 
-/// Tries every trick of a file; `refuses` tells an error for which a store may refuse any of them.
+/// Tries every trick of a file; `refuses` recognizes the error with which a store may refuse any of them.
 pub async fn try_file(
     given: &Given,
     (name, text): (&str, &str),

@@ -1,4 +1,4 @@
-//! Laws of `Triggers`.
+//! Laws for implementations of `Triggers`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,14 +18,14 @@ super::laws! { Store:
     a_trigger_is_paused_and_goes_on
 }
 
-/// Longer than any test.
+/// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(600);
 
 async fn acquire(triggers: &Store, holder: &str) -> Lease {
     triggers.acquire("t", holder, LONG).await.unwrap().expect("the lease is free")
 }
 
-/// Waits until the lease is free.
+/// Waits until the lease is available.
 async fn wait_for(triggers: &Store, holder: &str) -> Lease {
     loop {
         if let Some(lease) = triggers.acquire("t", holder, LONG).await.unwrap() {
@@ -49,7 +49,7 @@ async fn of_several_at_once_one_gets_the_lease(triggers: Store) {
         assert_eq!(leases.len(), 1, "{leases:?}");
         assert_eq!(triggers.state(&name).await.unwrap().lease.as_ref(), leases.first());
     }
-    // Another trigger's is another.
+    // The leases of different triggers are independent.
     acquire(&triggers, "a").await;
     assert_eq!(triggers.acquire("t", "a", LONG).await.unwrap(), None, "not twice for the same holder");
 }
@@ -124,7 +124,7 @@ async fn progress_is_kept_as_it_was_noted(triggers: Store) {
 }
 
 async fn a_trigger_is_paused_and_goes_on(triggers: Store) {
-    // Before it was ever run.
+    // A trigger can be paused before its first run.
     triggers.switch("t", Switch::Pause).await.unwrap();
     assert!(triggers.state("t").await.unwrap().is_paused);
     let lease = acquire(&triggers, "a").await;
@@ -146,7 +146,7 @@ async fn a_trigger_is_paused_and_goes_on(triggers: Store) {
     assert_eq!(triggers.state("other").await.unwrap(), TriggerState::default());
 }
 
-/// Not in the table above, since it needs two views of one store.
+/// Not in the table above, since it needs two views of the same store.
 pub async fn two_applications_in_one_store_never_meet(mine: Store, other: Store) {
     let lease = acquire(&mine, "a").await;
     let theirs = acquire(&other, "a").await;

@@ -1,9 +1,9 @@
-//! The updates in `fixtures/updates`: what a MongoDB server, version 6.0, made of each.
+//! The updates in `fixtures/updates`, with the results from a MongoDB 6.0 server.
 
 use bson::{Document, doc};
 use portcullis::json;
 
-/// One update: of a document, or as an upsert that finds none.
+/// One update, of a document or as an upsert that matches none.
 #[derive(Clone, Debug)]
 pub struct Case {
     /// The file and the line.
@@ -12,15 +12,16 @@ pub struct Case {
     pub filter: Document,
     pub update: Document,
     pub array_filters: Vec<Document>,
-    /// Whether it is refused here, whatever MongoDB does.
+    /// Whether Portcullis refuses it, whatever MongoDB does.
     #[allow(dead_code, reason = "only tests of the updates themselves ask")]
     pub unsupported: bool,
-    /// `{"document": …, "modified": …}`, `{"inserted": …}` without an `_id` that was made up, or `{"refused": code}`.
+    /// `{"document": …, "modified": …}`, `{"inserted": …}` (without `_id` if it was generated) or `{"refused":
+    /// code}`.
     pub expect: Document,
 }
 
 impl Case {
-    /// Whether the update is a document to be put in the place of the old one.
+    /// Whether the update is a replacement document.
     pub fn is_replacement(&self) -> bool {
         !self.update.keys().next().is_some_and(|first| first.starts_with('$'))
     }

@@ -1,4 +1,4 @@
-//! Laws of `Users`.
+//! Laws for implementations of `Users`.
 
 use std::sync::Arc;
 
@@ -143,7 +143,7 @@ async fn an_identity_is_linked_to_one_user_only(users: Store) {
     assert_eq!((provider_type, id.as_str()), (ProviderType::CustomToken, "ada"));
     assert_eq!(users.find(&ada.id).await.unwrap(), Some(ada));
     assert_eq!(users.find(&eve.id).await.unwrap(), Some(eve.clone()));
-    // The id is what a third party says it is; no line of a log may be made up by it.
+    // Third parties choose this ID, so it must not be able to forge a line in the log.
     let forged = identity(&format!("a\nlogged in as root{}", "x".repeat(10_000)));
     users.find_or_create(&forged, at(0)).await.unwrap();
     let message = users.link(&eve.id, &forged).await.unwrap_err().to_string();
@@ -157,7 +157,7 @@ async fn links_at_once_give_an_identity_to_one_user(users: Store) {
     for n in 0..8 {
         owners.push(users.find_or_create(&identity(&format!("user {n}")), at(0)).await.unwrap().id);
     }
-    // Each twice, so that a user also races with itself.
+    // Each identity is linked twice, so that users also race with themselves.
     let links: Vec<_> = (owners.iter().chain(&owners))
         .map(|owner| {
             let (users, owner) = (Arc::clone(&users), owner.clone());
@@ -203,10 +203,10 @@ async fn a_user_has_one_address_with_a_password(users: Store) {
     assert_eq!((linked, stored.identities.len()), (1, 2), "{stored:?}");
     assert_eq!(users.link(&ada.id, &stored.identities[1]).await.unwrap(), stored, "the same again");
     assert_eq!(users.link(&ada.id, &identity("lovelace")).await.unwrap().identities.len(), 3);
-    // One that was not linked is free.
+    // An address that was not linked to anyone is still free.
     let free = (0..8).map(|n| address(&format!("{n}@x"))).find(|one| !stored.identities.contains(one)).unwrap();
     assert_ne!(users.find_or_create(&free, at(1)).await.unwrap().id, ada.id);
-    // Whether somebody else has the address is not told.
+    // The error does not reveal whether another user has the address.
     let refused = users.link(&ada.id, &free).await.unwrap_err();
     assert!(matches!(refused, UsersError::SecondIdentity(_)), "{refused}");
 }
@@ -236,7 +236,7 @@ async fn a_user_whom_nobody_has_claimed_is_taken_over_once(users: Store) {
     let stored = users.find("1").await.unwrap().unwrap();
     assert_eq!(taken, std::slice::from_ref(&stored));
     assert_eq!((stored.identities.len(), stored.last_login_at, stored.is_unclaimed), (2, Some(at(9)), false));
-    // To import the same again neither opens nor changes the user.
+    // Importing the user again neither makes it claimable again nor changes it.
     assert_eq!(users.import(&[unclaimed("1")]).await.unwrap(), [ImportOutcome::IdTaken]);
     assert_eq!(users.take_over("1", &identity("eve"), at(10)).await.unwrap(), None);
 }
@@ -376,7 +376,7 @@ async fn an_import_says_what_became_of_each_user(users: Store) {
     let ids: Vec<_> = users.list(None, 100).await.unwrap().into_iter().map(|account| account.id).collect();
     assert_eq!(ids, ["1", "2", "4", "6"]);
     assert_eq!(users.find("4").await.unwrap(), Some(account("4", &["e"])));
-    // Of a user that was not added, no identity is kept.
+    // If a user was not added, none of the user's identities is stored.
     assert_eq!(users.find_or_create(&identity("x"), at(1)).await.unwrap().state, AccountState::Pending);
 }
 
@@ -438,8 +438,8 @@ async fn users_are_listed_in_the_order_of_their_ids(users: Store) {
     assert_eq!(paged, sorted);
 }
 
-/// Not in the table above, since it needs two views of one store. Whose identity provider says that it speaks of `ada` says
-/// nothing about another application's.
+/// Not in the table above, since it needs two views of the same store. An identity provider of one application has no
+/// authority over users of another, even if both know an `ada`.
 pub async fn two_applications_in_one_store_never_meet(mine: Store, other: Store) {
     let ada = mine.find_or_create(&said("ada", doc! { "role": "user" }), at(0)).await.unwrap();
     let eve = other.find_or_create(&said("ada", doc! { "role": "admin" }), at(1)).await.unwrap();
@@ -456,7 +456,7 @@ pub async fn two_applications_in_one_store_never_meet(mine: Store, other: Store)
     assert_eq!(other.take_over("%", &identity("x"), at(5)).await.unwrap(), None);
     assert_eq!(other.remove_identity(ProviderType::EmailPassword, "%@x").await.unwrap(), None);
     assert!(mine.delete("%").await.unwrap().is_some());
-    // An imported id can be the same in both.
+    // Imported IDs can be the same in both applications.
     let twins = [Account { kind: UserType::Server, ..account(&ada.id, &["lovelace"]) }, account("~", &["b"])];
     assert_eq!(other.import(&twins).await.unwrap(), [ImportOutcome::Added, ImportOutcome::Added]);
     let linked = mine.link(&ada.id, &identity("lovelace")).await.unwrap();

@@ -1,4 +1,4 @@
-//! Writes through a guard, on any store. The cases are data: fixtures/guarded and fixtures/attacks.
+//! Writes through a guard, on any store. The cases are in `fixtures/guarded` and `fixtures/attacks`.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ pub fn guard(rules: &Json, user: &Json) -> Guard {
     Guard::new(RulesFile::effective(Some(&rules), None), Context::new().with_user(user))
 }
 
-/// A collection of its own for each case.
+/// The namespace for a case, so that each case has its own collection.
 pub fn namespace(of: &Namespace, name: &str) -> Namespace {
     Namespace::parse(&format!("{}.{name}", of.database())).unwrap()
 }
@@ -55,7 +55,7 @@ pub async fn write(collection: &GuardedCollection<'_>, writes: &Json) -> Result<
     collection.write(&parse_writes(&node(writes))?).await
 }
 
-/// What a write brought, as a case expects it.
+/// The result of a write in the form that cases expect.
 pub fn shown(written: &Written) -> Document {
     let number = |number: u64| i32::try_from(number).unwrap();
     let mut shown = doc! { "matched": number(written.matched), "modified": number(written.modified), "deleted": number(written.deleted) };
@@ -119,7 +119,7 @@ async fn no_write_tells_what_may_not_be_read(given: Given) {
     tricks(given, |_| false).await;
 }
 
-/// Tries every trick; `refuses` tells an error for which a store may refuse any of them.
+/// Tries every trick; `refuses` recognizes the error with which a store may refuse any of them.
 pub async fn tricks(given: Given, refuses: fn(&str) -> bool) {
     let mut tried = Tried::default();
     for file in FILES {

@@ -1,5 +1,5 @@
-//! The clients of a test, shut down in order before its runtime ends: a task of the driver that waits for another of its tasks
-//! panics where the end of the runtime cancels that one.
+//! The clients of a test, which are shut down in order before its runtime ends: otherwise a driver task that waits
+//! for another one panics when the end of the runtime cancels the latter.
 
 use std::cell::RefCell;
 
@@ -8,16 +8,16 @@ use mongodb::options::ClientOptions;
 use portcullis_store::mongodb::ConnectError;
 
 thread_local! {
-    /// Those of the test that this thread runs.
+    /// The clients of the test that this thread runs.
     static CLIENTS: RefCell<Vec<Client>> = const { RefCell::new(Vec::new()) };
 }
 
-/// As the store's own `connect`, for a client that [`shut_down`] ends.
+/// Like the store's `connect`, for a client that [`shut_down`] will shut down.
 pub async fn connect(uri: &str) -> Result<Client, ConnectError> {
     portcullis_store::mongodb::connect(uri).await.map(keep)
 }
 
-/// As [`Client::with_options`], for a client that [`shut_down`] ends.
+/// Like [`Client::with_options`], for a client that [`shut_down`] will shut down.
 pub fn with_options(options: ClientOptions) -> Result<Client, mongodb::error::Error> {
     Client::with_options(options).map(keep)
 }
@@ -27,12 +27,12 @@ fn keep(client: Client) -> Client {
     client
 }
 
-/// Forgets the clients of a test that failed, whose runtime is gone.
+/// Forgets the clients of a failed test, whose runtime no longer exists.
 pub fn forget() {
     CLIENTS.take();
 }
 
-/// Ends the clients; what they still hold, such as cursors, is not waited for.
+/// Shuts down the clients without waiting for resources such as cursors.
 pub async fn shut_down() {
     for client in CLIENTS.take() {
         client.shutdown().immediate(true).await;

@@ -1,4 +1,4 @@
-//! Finds a `mongod`, or installs one below `.tools/`.
+//! Finds a `mongod`, or installs one in `.tools/`.
 
 use std::env;
 use std::fs::{self, File};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 const INSTALLATION: Duration = Duration::from_secs(180);
 
-/// The path of a `mongod`, or why there is none.
+/// The path of a `mongod`, or the reason why there is none.
 pub fn mongod() -> Result<PathBuf, String> {
     if let Some(path) = env::var_os("PORTCULLIS_MONGOD") {
         let path = PathBuf::from(path);
@@ -32,11 +32,11 @@ pub fn mongod() -> Result<PathBuf, String> {
     }
     let trouble = |error: std::io::Error| format!("cannot install a MongoDB server: {error}");
     fs::create_dir_all(&tools).map_err(trouble)?;
-    // Held until the file is closed.
+    // Released when the file is closed.
     let lock = File::create(tools.join("mongod.lock")).map_err(trouble)?;
     lock.lock().map_err(trouble)?;
     if !binary.is_file() {
-        // Under its name stands only what is complete.
+        // The final name only ever refers to a complete file.
         let partial = tools.join("mongod.partial");
         let _ = fs::remove_dir_all(&partial);
         install(&partial)?;

@@ -1,5 +1,5 @@
-//! A MongoDB server for tests, and the run of tests on it. Where no server can be had, every test is counted as ignored, with
-//! the reason; with `PORTCULLIS_MONGODB_REQUIRED=1` as failed.
+//! A MongoDB server for tests, and a runner for tests that use it. If no server is available, every test is reported
+//! as ignored, with the reason; with `PORTCULLIS_MONGODB_REQUIRED=1`, as failed.
 
 pub mod clients;
 mod install;
@@ -19,13 +19,13 @@ pub use install::mongod;
 pub use server::Server;
 pub use world::{Finished, Run, Sent, World, config};
 
-/// How long a test may take.
+/// The time limit for a test.
 pub const LIMIT: Duration = Duration::from_secs(180);
 
-/// The server that all tests share which do not stop it, or why there is none.
+/// The server that is shared by all tests that do not stop it, or the reason why there is none.
 type Shared = Result<(PathBuf, Server), String>;
 
-/// Named tests from the functions of modules: `cases! { module: function function; }`.
+/// Builds the list of named tests from functions in modules: `cases! { module: function function; }`.
 #[macro_export]
 macro_rules! cases {
     ($($module:ident: $($name:ident)+;)+) => {
@@ -36,7 +36,7 @@ macro_rules! cases {
     };
 }
 
-/// Runs tests, each with a database of its own on one server, as the arguments of the process say. None takes longer than `limit`.
+/// Runs tests as the process's arguments say, each with its own database on one shared server and with a time limit.
 pub fn run(cases: Vec<(String, Run)>, limit: Duration) -> ExitCode {
     let arguments = Arguments::from_args();
     let shared: Arc<Shared> = Arc::new(if arguments.list { Err("only listed".to_owned()) } else { shared() });
@@ -50,7 +50,7 @@ pub fn run(cases: Vec<(String, Run)>, limit: Duration) -> ExitCode {
         Trial::ignorable_test(name, move || trial(&shared, number, run, limit))
     });
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
-    // The server ends with its last owner, which an exit would not wait for.
+    // Exiting the process would not drop the last reference to the server, which stops it.
     drop(shared);
     conclusion.exit_code()
 }

@@ -1,4 +1,4 @@
-//! A MongoDB server of the tests' own: a replica set of one, gone with the value.
+//! A MongoDB server for tests: a replica set of one, which is stopped and removed when the value is dropped.
 
 use std::fs;
 use std::net::TcpListener;
@@ -13,7 +13,8 @@ use tokio::time::{Instant, sleep};
 
 use super::clients::with_options;
 
-/// Ends the server when the standard input closes, so also when the test binary is killed.
+/// A shell script that stops the server when its standard input closes, which also happens if the test binary is
+/// killed.
 const GUARD: &str = r#"
 folder=$1; shift
 "$@" & server=$!
@@ -27,7 +28,7 @@ pub struct Server {
     folder: PathBuf,
     port: u16,
     is_set: bool,
-    /// Whether it can be told to fail.
+    /// Whether fail points are enabled.
     fails: bool,
     guard: Option<Child>,
 }
@@ -35,24 +36,24 @@ pub struct Server {
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 impl Server {
-    /// Starts a server and waits until it can be written to.
+    /// Starts a replica set and waits until it accepts writes.
     pub async fn start(mongod: PathBuf) -> Result<Self, String> {
         Self::start_as(mongod, true, false).await
     }
 
-    /// The same, without a replica set.
+    /// Like [`start`](Self::start), without a replica set.
     pub async fn start_single(mongod: PathBuf) -> Result<Self, String> {
         Self::start_as(mongod, false, false).await
     }
 
-    /// A server that takes the command `configureFailPoint`.
+    /// Starts a server that supports the command `configureFailPoint`.
     pub async fn start_failing(mongod: PathBuf, is_set: bool) -> Result<Self, String> {
         Self::start_as(mongod, is_set, true).await
     }
 
     async fn start_as(mongod: PathBuf, is_set: bool, fails: bool) -> Result<Self, String> {
         let mut trouble = String::new();
-        // Between the search for a free port and its use another process may take it.
+        // Another process may take the free port before the server uses it.
         for _ in 0..3 {
             let number = COUNT.fetch_add(1, Ordering::Relaxed);
             let folder = std::env::temp_dir().join(format!("portcullis-mongod-{}-{number}", std::process::id()));
@@ -78,13 +79,13 @@ impl Server {
         format!("mongodb://127.0.0.1:{}/?{options}", self.port)
     }
 
-    /// Kills the server, as a power cut would.
+    /// Kills the server, like a power failure.
     pub fn stop(&mut self) {
         fs::write(self.folder.join("keep"), "").unwrap();
         self.end();
     }
 
-    /// Starts the server again, with the data that it had.
+    /// Restarts the server with the same data.
     pub async fn start_again(&mut self) {
         self.run().await.unwrap();
     }
@@ -109,7 +110,7 @@ impl Server {
             .arg(&self.folder)
             .arg("--logpath")
             .arg(self.folder.join("log"))
-            // Checkpoints often: only then does it forget what its log has no room for.
+            // Frequent checkpoints, since the server truncates its oplog only after one.
             .args(["--syncdelay", "2", "--port", &self.port.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -131,7 +132,7 @@ impl Server {
         loop {
             let trouble = match admin.run_command(doc! { "hello": 1 }).await {
                 Ok(hello) if hello.get_bool("isWritablePrimary").unwrap_or(false) => return Ok(()),
-                // Refused where the data on disk knows the set already.
+                // Fails if the data on disk already contains the replica set's configuration.
                 Ok(_) => admin.run_command(doc! { "replSetInitiate": &set }).await.err().map(|error| error.to_string()),
                 Err(error) => Some(error.to_string()),
             };

@@ -1,4 +1,4 @@
-//! What a test gets: a server, a database of its own, and short ways to configurations and clients.
+//! What a test gets: a server, a database of its own, and helpers for configurations and clients.
 
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -26,7 +26,7 @@ pub struct World {
     pub database: Database,
 }
 
-/// The commands that a client sent, in order.
+/// The commands that a client has sent, in order.
 #[derive(Clone, Default)]
 pub struct Sent(Arc<Mutex<Vec<CommandStartedEvent>>>);
 
@@ -37,12 +37,12 @@ impl World {
         Self { mongod, uri, client, database }
     }
 
-    /// A server of the test's own, for tests that stop it.
+    /// Starts a server for this test alone, for tests that stop it.
     pub async fn own_server(&self) -> Server {
         Server::start(self.mongod.clone()).await.unwrap()
     }
 
-    /// The configuration of custom data in the collection `custom` of the test's database.
+    /// A configuration of custom data in the collection `custom` of the test's database.
     pub fn config(&self, user_id_field: &str) -> CustomDataConfig {
         config(self.database.name(), user_id_field)
     }
@@ -55,7 +55,7 @@ impl World {
         MongoCustomData::new(&self.client, &self.config(user_id_field)).unwrap()
     }
 
-    /// A client that keeps what it sends; `options` are added to the connection string.
+    /// A client that records the commands it sends; `options` are appended to the connection string.
     pub async fn listening(&self, options: &str) -> (Client, Sent) {
         let sent = Sent::default();
         let mut parsed = ClientOptions::parse(format!("{}{options}", self.uri)).await.unwrap();

@@ -1,10 +1,11 @@
-//! Compares an expectation with an answer.
+//! Compares an expectation with a result.
 
 use serde_json::Value as Json;
 
 use super::value::{from_ejson, same_bytes};
 
-/// Whether an answer is what a test expects: keys that the expectation leaves out are free, texts of errors too.
+/// Whether a result matches an expectation: keys that the expectation omits may have any value, and so may error
+/// messages.
 pub fn agrees(expect: &Json, got: &Json) -> bool {
     let (Json::Object(wanted), Json::Object(answer)) = (expect, got) else {
         return expect == got;
@@ -17,7 +18,7 @@ pub fn agrees(expect: &Json, got: &Json) -> bool {
     }
     let decided = ["role", "denied", "allowed", "document", "valid", "error"];
     if !decided.iter().any(|key| wanted.contains_key(*key)) {
-        // An expanded template.
+        // The result of expanding a template.
         return expect == got;
     }
     let unnamed_kind =
@@ -27,14 +28,14 @@ pub fn agrees(expect: &Json, got: &Json) -> bool {
     }
     wanted.iter().all(|(key, value)| match (key.as_str(), answer.get(key)) {
         ("error", found) => found.is_some(),
-        // An empty list says that there is none.
+        // An expected empty list means that the key is absent.
         ("fields" | "schema", None) => value.as_array().is_some_and(Vec::is_empty),
         ("document", Some(found)) => {
             matches!((from_ejson(value), from_ejson(found)), (Ok(wanted), Ok(found)) if same_bytes(Some(&wanted), Some(&found)))
         }
         ("fields", Some(found)) => sorted(value) == sorted(found),
         ("schema", Some(found)) => {
-            // Only the words of a missing required field of the document itself are settled.
+            // Of schema errors, only the message for a missing required top-level field is specified.
             let settled = |list: &Json| {
                 let mut texts = sorted(list);
                 texts.retain(|text| text.starts_with("\"(root): ") && text.ends_with(" is required\""));

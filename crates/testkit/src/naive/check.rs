@@ -1,4 +1,4 @@
-//! What makes an expression invalid, before it meets a document.
+//! Validates expressions without evaluating them.
 
 use serde_json::{Map, Value as Json};
 
@@ -8,7 +8,7 @@ use bson::Bson;
 
 type Check = Result<(), String>;
 
-/// An expression: `true`, `false` or an object. Inside `$elemMatch` plain names are relative to the element.
+/// Checks an expression: `true`, `false` or an object. Inside `$elemMatch`, plain names are relative to the element.
 pub fn expression(scope: Scope, in_element: bool, json: &Json) -> Check {
     let object = match json {
         Json::Bool(_) => return Ok(()),
@@ -49,7 +49,7 @@ fn logical(name: &str, value: &Json, check: impl Fn(&Json) -> Check) -> Check {
     }
 }
 
-/// What stands at `%%true` and `%%false`: one function, an embedded expression, or an expansion.
+/// Checks the value of `%%true` or `%%false`: one function, an embedded expression, or an expansion.
 fn constant_operand(scope: Scope, in_element: bool, value: &Json) -> Check {
     match value {
         Json::Object(object) => match object.iter().find(|(name, _)| operator(name) == Some("function")) {
@@ -62,7 +62,7 @@ fn constant_operand(scope: Scope, in_element: bool, value: &Json) -> Check {
     }
 }
 
-/// The value of a field of an expression.
+/// Checks the value of a field of an expression.
 fn operand(scope: Scope, value: &Json) -> Check {
     match value {
         Json::Object(object) if !is_ejson_literal(value) && object.keys().any(|name| has_sign(name)) => {
@@ -72,7 +72,7 @@ fn operand(scope: Scope, value: &Json) -> Check {
     }
 }
 
-/// A value, with expansions wherever a string stands.
+/// Checks a value in which strings may be expansions.
 fn literal(scope: Scope, value: &Json, as_argument: bool) -> Check {
     match value {
         Json::String(text) => match Expansion::parse(text) {
@@ -83,7 +83,7 @@ fn literal(scope: Scope, value: &Json, as_argument: bool) -> Check {
         Json::Array(items) => items.iter().try_for_each(|item| literal(scope, item, as_argument)),
         Json::Object(_) if is_ejson_literal(value) => match from_ejson(value)? {
             Bson::RegularExpression(_) => Err("a regular expression as a value".to_string()),
-            // `{"$oid": …, "more": …}` is no literal.
+            // `{"$oid": …, "more": …}` is not a literal.
             Bson::Document(_) => Err(format!("not a literal: {value}")),
             _ => Ok(()),
         },
@@ -100,7 +100,7 @@ fn literal(scope: Scope, value: &Json, as_argument: bool) -> Check {
     }
 }
 
-/// An object of operators only, and at least one.
+/// Checks an object that must consist of one or more operators.
 fn operators(scope: Scope, value: &Json) -> Check {
     let Json::Object(object) = value else {
         return Err(format!("operators belong here, not {value}"));
@@ -226,7 +226,7 @@ pub fn is_expansion(json: &Json) -> bool {
     json.as_str().is_some_and(|text| text.starts_with("%%"))
 }
 
-/// A literal without expansions, as a value.
+/// The value of a literal without expansions.
 fn fixed(json: &Json) -> Option<Bson> {
     match json {
         Json::Object(_) if !is_ejson_literal(json) => None,
@@ -277,7 +277,7 @@ fn is_type(json: &Json) -> bool {
     }
 }
 
-/// Whether an `$elemMatch` speaks of the element itself (`{"$gt": 5}`) and not of fields in it.
+/// Whether an `$elemMatch` is about the element itself (`{"$gt": 5}`) instead of fields in it.
 pub fn is_on_element_itself(json: &Json) -> bool {
     let Json::Object(object) = json else {
         return false;
@@ -289,7 +289,8 @@ pub fn is_on_element_itself(json: &Json) -> bool {
     })
 }
 
-/// A pattern as the database means it: classes are ASCII, `$` also stands before a final newline.
+/// Compiles a pattern with MongoDB's semantics: character classes are ASCII, and `$` also matches before a final
+/// newline.
 pub fn pattern_of(pattern: &str, options: &str) -> Result<regex::Regex, String> {
     if let Some(unknown) = options.chars().find(|option| !"imsx".contains(*option)) {
         return Err(format!("unknown option `{unknown}` of a regular expression"));
@@ -299,7 +300,7 @@ pub fn pattern_of(pattern: &str, options: &str) -> Result<regex::Regex, String> 
     let mut letters = pattern.chars().peekable();
     while let Some(letter) = letters.next() {
         match letter {
-            // Set operations and nested classes are foreign to the database's classes.
+            // MongoDB's character classes have no set operations and no nested classes.
             '[' if in_class && letters.peek() == Some(&':') => {
                 translated.push(letter);
                 for inner in letters.by_ref() {

@@ -1,4 +1,4 @@
-//! Counts what generated tests meet, so that a law that never asks its question is noticed.
+//! Counts what generated tests cover, so that a vacuous test is noticed.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 thread_local! {
-    /// Evaluation happens deep inside a case; what it meets is collected here.
+    /// Coverage is collected per thread, since evaluation happens deep inside a case.
     static MET: RefCell<Option<BTreeMap<Cell, u64>>> = const { RefCell::new(None) };
 }
 
-/// An operator, the side of it, the type of the operand there.
+/// An operator, the side, and the type of the operand on that side.
 type Cell = (String, Side, String);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,7 +19,7 @@ enum Side {
     Right,
 }
 
-/// Notes one use of an operator.
+/// Records one use of an operator.
 pub fn operator(name: &str, left: &str, right: &str) {
     MET.with_borrow_mut(|met| {
         if let Some(met) = met {
@@ -29,10 +29,10 @@ pub fn operator(name: &str, left: &str, right: &str) {
     });
 }
 
-/// What was met since the counting began.
+/// What has been covered since the counting began.
 #[derive(Debug, Clone, Default)]
 pub struct Coverage {
-    /// Kind of case, and outcome.
+    /// Maps the kind of a case and its outcome to their number.
     outcomes: BTreeMap<(String, String), u64>,
     operators: BTreeMap<Cell, u64>,
 }
@@ -61,7 +61,7 @@ const TYPES: [&str; 21] = [
     "maxKey",
 ];
 
-/// What the context cannot bring to the right side of a comparison.
+/// The types of values from the context that cannot be compared.
 const UNUSABLE: [&str; 7] = ["null", "minKey", "maxKey", "undefined", "regex", "javascript", "javascriptWithScope"];
 
 const OPERATORS: [&str; 25] = [
@@ -92,7 +92,7 @@ const OPERATORS: [&str; 25] = [
     "plain",
 ];
 
-/// The types that a right operand of the operator can have when it is evaluated.
+/// The types that the right operand of an operator can have when it is evaluated.
 fn right_types(operator: &str) -> Vec<&'static str> {
     let all = || TYPES.iter().copied().chain(["unknown"]);
     match operator {
@@ -109,19 +109,19 @@ fn right_types(operator: &str) -> Vec<&'static str> {
 }
 
 impl Coverage {
-    /// Begins to collect on this thread.
+    /// Starts counting on this thread.
     pub fn start() {
         MET.set(Some(BTreeMap::new()));
     }
 
-    /// Adds what this thread met since `start`.
+    /// Adds what this thread has counted since `start`.
     pub fn collect(&mut self) {
         for (cell, count) in MET.take().unwrap_or_default() {
             *self.operators.entry(cell).or_default() += count;
         }
     }
 
-    /// Adds what another thread met.
+    /// Adds the counts of another thread.
     pub fn merge(&mut self, other: Coverage) {
         for (cell, count) in other.operators {
             *self.operators.entry(cell).or_default() += count;
@@ -141,7 +141,7 @@ impl Coverage {
         *self.outcomes.entry((kind, outcome(answer))).or_default() += 1;
     }
 
-    /// Two tables: outcomes a kind of case, operand types an operator.
+    /// Prints two tables: outcomes by kind of case, and operand types by operator.
     pub fn print(&self) {
         println!("outcomes");
         let mut kinds: Vec<&String> = self.outcomes.keys().map(|(kind, _)| kind).collect();
@@ -161,7 +161,7 @@ impl Coverage {
         }
     }
 
-    /// What no test met.
+    /// What no test has covered.
     pub fn empty_cells(&self) -> Vec<String> {
         let mut empty = Vec::new();
         for kind in ["read", "search"] {

@@ -1,6 +1,6 @@
-//! Random test files: few names and few values, so that comparisons often meet equal ones.
+//! Random test files with few names and values, so that comparisons often involve equal ones.
 //!
-//! Everything is drawn from one list of numbers. A number of zero, or the end of the list, takes the simplest choice, so
+//! All choices are drawn from one list of numbers. Zero, or the end of the list, stands for the simplest choice, so
 //! that proptest shrinks a failing file by shortening the list and lowering its numbers.
 
 use proptest::prelude::*;
@@ -58,7 +58,7 @@ const SCOPES: [(&str, Scope); 7] = [
     ("sync", Scope::Sync),
 ];
 
-/// One value of every type, and several where equality or order has something to decide.
+/// At least one value of every type, and several where they differ in equality or order.
 pub fn scalars() -> Vec<Json> {
     vec![
         json!(1),
@@ -112,7 +112,7 @@ fn is_regex(json: &Json) -> bool {
     json.get("$regularExpression").is_some()
 }
 
-/// A literal that `$gt` and its kin can take.
+/// Whether a literal is a valid operand of `$gt` and the like.
 fn has_order(json: &Json) -> bool {
     match json {
         Json::Object(object) => object.keys().next().is_some_and(|key| {
@@ -125,18 +125,18 @@ fn has_order(json: &Json) -> bool {
 
 struct Maker {
     choices: std::vec::IntoIter<u16>,
-    /// The values that this file likes to use.
+    /// The values that this file prefers.
     pool: Vec<Json>,
     scope: Scope,
-    /// Whether rules may now and then be illegal.
+    /// Whether rules may sometimes be invalid.
     naughty: bool,
-    /// Inside `$elemMatch`, where a plain path always means something.
+    /// Whether this is inside `$elemMatch`, where plain paths are always valid.
     in_element: bool,
-    /// Whether documents and users bring what would mean something as part of a query.
+    /// Whether documents and users contain values that would be operators in a query.
     hostile: bool,
-    /// Whether rules ask only what a database can be asked: fields, compared with what the context brings.
+    /// Whether rules only use what a database can evaluate: fields, compared with values from the context.
     askable: bool,
-    /// How many of ten conditions are expressions, neither `true` nor `false`.
+    /// How many of ten conditions are expressions instead of `true` or `false`.
     expressions: usize,
     users: Json,
 }
@@ -156,7 +156,7 @@ impl Maker {
         }
     }
 
-    /// A number below `count`; 0 when the choices have run out.
+    /// A number below `count`; 0 if there are no choices left.
     fn below(&mut self, count: usize) -> usize {
         usize::from(self.choices.next().unwrap_or(0)) % count
     }
@@ -177,7 +177,7 @@ impl Maker {
         self.add_context(&mut file, 85);
         file["functions"] = self.functions();
         file["rules"] = self.rules();
-        // Once the choices have run out, all cases would be the same.
+        // Without choices, all further cases would be the same.
         let mut cases = vec![self.case(0)];
         while self.choices.len() > 0 && cases.len() < 12 {
             cases.push(self.case(cases.len()));

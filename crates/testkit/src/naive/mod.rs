@@ -1,6 +1,6 @@
-//! A second interpreter of the rules, written from their description alone: it shares no code with the engine, compiles
-//! nothing and binds nothing, but reads the JSON text of the rules anew at every step. It is slow and plain, so that
-//! where the two disagree, one of them is wrong.
+//! A second interpreter of the rules, written from their description alone. It shares no code with the engine, and
+//! neither compiles nor binds anything, but reads the JSON text of the rules anew at every step. It is slow and
+//! simple, so that a disagreement between the two reveals a bug in one of them.
 #![allow(
     unreachable_pub,
     clippy::expect_used,
@@ -42,7 +42,7 @@ use policy::Request;
 use truth::Truth;
 use world::World;
 
-/// Answers one case of a test file without looking at what it expects.
+/// Determines the result of one case of a test file, without looking at the expectation.
 pub fn answer(file: &Json, case: &Json) -> Json {
     let empty = Json::Object(Map::new());
     let rules = case.get("rules").or_else(|| file.get("rules")).unwrap_or(&empty);
@@ -82,37 +82,37 @@ pub fn loads(rules: &Json) -> bool {
     policy::check(rules).is_ok()
 }
 
-/// A user's reads of one collection.
+/// Decides a user's reads of one collection.
 pub struct Reads<'a> {
     request: Request<'a>,
 }
 
 impl<'a> Reads<'a> {
-    /// By rules that load, for a user of the file, which supplies the context.
+    /// Takes rules that load, and a user of the file, which supplies the context.
     pub fn new(file: &Json, rules: &'a Json, user: &Json) -> Self {
         let world = World { user: Some(user.clone()), ..context(file, &Json::Null, Scope::Role) };
         Self { request: Request { rules, world } }
     }
 
-    /// Whether a stored document may be read, be it in part.
+    /// Whether any part of a stored document may be read.
     pub fn allows(&self, stored: &Document) -> bool {
         self.request.read(stored, false).get("document").is_some()
     }
 }
 
-/// A user's writes to one collection.
+/// Decides a user's writes to one collection.
 pub struct Writes<'a> {
     request: Request<'a>,
 }
 
 impl<'a> Writes<'a> {
-    /// By rules that load, for a user.
+    /// Takes rules that load, and a user.
     pub fn new(rules: &'a Json, user: &Json) -> Self {
         let world = World { user: Some(user.clone()), ..World::new(Scope::Role) };
         Self { request: Request { rules, world } }
     }
 
-    /// Why an insert (no `before`), an update, or a delete (no `after`) is denied; `None`: it is allowed.
+    /// Why an insert (no `before`), an update, or a delete (no `after`) is denied; `None` if it is allowed.
     pub fn refusal(&self, before: Option<&Document>, after: Option<&Document>) -> Option<String> {
         let answer = self.request.write(before, after);
         (answer.get("allowed") != Some(&Json::Bool(true))).then(|| answer.to_string())
@@ -157,7 +157,7 @@ fn expression_case(file: &Json, case: &Json) -> Result<Json, String> {
     })
 }
 
-/// A template, under every policy but `keep`, which is held to resolving in one step by a law.
+/// Resolves a template under every policy but `keep`, which a separate law compares with resolving in one step.
 fn resolve_case(file: &Json, case: &Json) -> Result<Json, String> {
     let policy = case.get("unresolved").and_then(Json::as_str).unwrap_or("refuse");
     if policy == "keep"
@@ -202,7 +202,7 @@ fn resolve_case(file: &Json, case: &Json) -> Result<Json, String> {
     }
 }
 
-/// The context that the file supplies and a case may replace.
+/// The context that the file supplies, with the parts that the case replaces.
 fn context(file: &Json, case: &Json, scope: Scope) -> World {
     let part = |name: &str| case.get(name).or_else(|| file.get(name)).cloned();
     World {
@@ -214,7 +214,7 @@ fn context(file: &Json, case: &Json, scope: Scope) -> World {
     }
 }
 
-/// A user, by name or as an object.
+/// A user, given by name or as an object.
 fn user(file: &Json, user: &Json) -> Result<Json, String> {
     match user {
         Json::String(name) => {

@@ -1,6 +1,6 @@
-//! What a string in the rules stands for: an expansion, an operator, a path; and where an expansion may stand.
+//! What a string in the rules stands for (an expansion, an operator, a path), and where each expansion is allowed.
 
-/// The place an expression stands in, by its name in test files.
+/// The place in which an expression is used, by its name in test files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     Role,
@@ -38,7 +38,7 @@ impl Scope {
         }
     }
 
-    /// Whether a plain path means something here.
+    /// Whether plain paths are allowed here.
     pub fn has_plain_paths(self) -> bool {
         matches!(self, Scope::Role | Scope::Field | Scope::Query | Scope::Service)
     }
@@ -67,7 +67,8 @@ pub struct Expansion {
 }
 
 impl Expansion {
-    /// `None`: not written as an expansion. An error: written as one, and none.
+    /// Returns `None` for a string that is not written as an expansion, and an error for one that is but is not
+    /// valid.
     pub fn parse(text: &str) -> Option<Result<Expansion, String>> {
         text.strip_prefix("%%").map(|rest| {
             let mut parts = rest.split('.').map(str::to_string);
@@ -98,7 +99,7 @@ impl Expansion {
         matches!(self.name.as_str(), "root" | "prevRoot" | "this" | "prev")
     }
 
-    /// The whole objects that only a function may take as an argument.
+    /// Whether this is one of the whole objects that are allowed only as arguments of functions.
     fn is_whole_object(&self) -> bool {
         match self.name.as_str() {
             "user" | "request" | "values" | "environment" if self.path.is_empty() => true,
@@ -121,7 +122,7 @@ impl Expansion {
     }
 }
 
-/// `%user.custom_data`: a percent sign short of an expansion.
+/// Whether a string such as `%user.custom_data` lacks a percent sign to be an expansion.
 pub fn is_half_expansion(text: &str) -> bool {
     text.strip_prefix('%').is_some_and(|rest| {
         let name = rest.split('.').next().unwrap_or_default();
@@ -133,7 +134,7 @@ pub fn is_logical(name: &str) -> bool {
     matches!(operator(name), Some("and" | "or" | "nor" | "not"))
 }
 
-/// The operator that a name spells with `%` or `$`, without its sign.
+/// The operator that a name spells with `%` or `$`, without that sign.
 pub fn operator(name: &str) -> Option<&str> {
     if name == "%neq" {
         return Some("ne");
@@ -170,7 +171,7 @@ pub fn operator(name: &str) -> Option<&str> {
     .then_some(bare)
 }
 
-/// Whether the name of a field cannot be a name of data.
+/// Whether a field name cannot be the name of data, because of its first character.
 pub fn has_sign(name: &str) -> bool {
     name.starts_with(['%', '$'])
 }

@@ -1,10 +1,10 @@
-//! What a dotted path meets in a value.
+//! Resolves dotted paths in values.
 
 use bson::Bson;
 
-/// The left operand of a test: every candidate, in the manner of a query. A missing field is a candidate too.
+/// The candidates for the left operand of a test, as in a MongoDB query. A missing field is a candidate, too.
 ///
-/// `spread` says whether an array at the end of the path stands for its elements as well as for itself.
+/// `spread` is whether an array at the end of the path contributes its elements in addition to itself.
 pub fn candidates(value: Option<&Bson>, path: &[String], spread: bool) -> Vec<Option<Bson>> {
     match (value, path) {
         (Some(Bson::Array(elements)), []) if spread => {
@@ -19,8 +19,8 @@ pub fn candidates(value: Option<&Bson>, path: &[String], spread: bool) -> Vec<Op
     }
 }
 
-/// A path that goes on inside an array: into each document of it, and by a numeric segment into one element.
-/// Elements that are neither are no candidates, not even missing ones.
+/// Continues a path inside an array: into each document of it and, with a numeric segment, into the element at that
+/// index. Other elements contribute no candidates, not even missing ones.
 fn in_array(elements: &[Bson], path: &[String], spread: bool) -> Vec<Option<Bson>> {
     let mut found = Vec::new();
     for (index, element) in elements.iter().enumerate() {
@@ -31,7 +31,7 @@ fn in_array(elements: &[Bson], path: &[String], spread: bool) -> Vec<Option<Bson
             continue;
         }
         match (&path[1..], element) {
-            // The element that an index names is taken whole, even if it is an array.
+            // The element at an index is taken as a whole, even if it is an array.
             ([], _) => found.push(Some(element.clone())),
             (rest, Bson::Document(_)) => found.extend(candidates(Some(element), rest, spread)),
             (rest, Bson::Array(inner)) => found.extend(in_array(inner, rest, spread)),
@@ -41,12 +41,12 @@ fn in_array(elements: &[Bson], path: &[String], spread: bool) -> Vec<Option<Bson
     found
 }
 
-/// The value of a path taken whole: one value, or a list where the path crosses an array by name.
+/// The value of a path as a whole: one value, or a list if the path crosses an array by name.
 #[derive(Debug, Clone)]
 pub enum Whole {
     One(Option<Bson>),
     Many(Vec<Whole>),
-    /// A number in the path is an index of an array and a name in its documents, and both are there.
+    /// A numeric segment is both an index of an array and a field name in its documents, and both exist.
     Ambiguous,
 }
 
@@ -84,7 +84,7 @@ fn is_index(name: &str) -> bool {
 }
 
 impl Whole {
-    /// The value of an operand on the right: a list is the array of what the path met.
+    /// The value as a right operand; a list becomes the array of all values that were found.
     pub fn met(&self) -> Option<Bson> {
         match self {
             Whole::One(value) => value.clone(),

@@ -1,11 +1,11 @@
-//! The projections of filters, on one document.
+//! Applies the projections of filters to a document.
 
 use bson::{Bson, Document};
 use serde_json::Value as Json;
 
 #[derive(Debug, Clone)]
 pub struct Projection {
-    /// One entry a filter: the paths it shows.
+    /// For each filter that includes fields, the paths that it includes.
     inclusions: Vec<Vec<Vec<String>>>,
     exclusions: Vec<Vec<String>>,
 }
@@ -38,7 +38,7 @@ impl Projection {
         Projection { inclusions: Vec::new(), exclusions: Vec::new() }
     }
 
-    /// Both projections. `_id` alone may be excluded beside inclusions.
+    /// Combines both projections. Inclusions cannot be combined with exclusions, except of `_id`.
     pub fn and(mut self, projection: &Json) -> Result<Projection, String> {
         let mut shown = Vec::new();
         let mut id_hidden = false;
@@ -73,7 +73,7 @@ impl Projection {
     }
 }
 
-/// The paths that go on below a name; an empty one is the name itself.
+/// The rest of those paths that begin with a name; the empty path stands for the field of that name itself.
 fn below<'a>(paths: &'a [Vec<String>], name: &'a str) -> impl Iterator<Item = Vec<String>> + 'a {
     paths.iter().filter(move |path| path[0] == name).map(|path| path[1..].to_vec())
 }

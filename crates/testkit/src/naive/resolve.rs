@@ -1,4 +1,4 @@
-//! Templates resolved step by step from their JSON text: `refuse`, `null` and `remove`.
+//! Resolves templates step by step from their JSON text, with the policies `refuse`, `null` and `remove`.
 
 use std::collections::BTreeSet;
 
@@ -10,21 +10,21 @@ use super::path::whole;
 use super::value::{from_ejson, is_ejson_literal};
 use super::world::World;
 
-/// What could not be resolved: pointer, blank, what was asked for.
+/// Descriptions of what could not be resolved.
 pub type Failures = Vec<String>;
 
 pub struct Resolve<'w> {
     pub world: &'w World,
-    /// Names of secrets that are not let in, and all of them.
+    /// The names of the secrets that may not be used, and of all secrets.
     pub hidden: Vec<String>,
     pub secrets: Vec<String>,
 }
 
-/// A part that did not resolve has no value, and its failures have been noted.
+/// `None` if a part did not resolve; its failures have then been recorded.
 type Found = Option<Bson>;
 
 impl Resolve<'_> {
-    /// The answer in the form of an expectation.
+    /// The result in the form of an expectation.
     pub fn answer(&self, template: &Json, policy: &str) -> Result<Json, String> {
         let mut failures = Vec::new();
         let found = self.value(template, "", policy, &mut failures)?;
@@ -40,7 +40,8 @@ impl Resolve<'_> {
         })
     }
 
-    /// The value of a template at a pointer. Inside of containers `policy` decides what stands for what does not resolve.
+    /// The value of the template at a pointer. Inside containers, `policy` determines what replaces an unresolved
+    /// part.
     fn value(&self, template: &Json, at: &str, policy: &str, failures: &mut Failures) -> Result<Found, String> {
         match template {
             Json::String(text) if text.starts_with("%%") => Ok(self.expansion(text, at, failures)?),
@@ -66,7 +67,7 @@ impl Resolve<'_> {
                     return self.operator(name, &members[name], at, failures);
                 }
                 let mut document = Document::new();
-                // A name is taken by its key, whether or not the value resolves.
+                // A key counts as used whether or not its value resolves.
                 let mut taken = BTreeSet::new();
                 for (key, member) in members {
                     if key.contains('\0') {
@@ -107,7 +108,7 @@ impl Resolve<'_> {
             "%default" => {
                 let alternatives =
                     operand.as_array().filter(|list| !list.is_empty()).ok_or("`%default` takes an array")?;
-                // All of them must load, whichever resolves.
+                // All alternatives must load, whichever resolves.
                 for alternative in alternatives {
                     self.value(alternative, &at, "refuse", &mut Vec::new())?;
                 }
@@ -173,7 +174,7 @@ impl Resolve<'_> {
         whole(source.value.as_ref(), &source.path).met()
     }
 
-    /// A text, each inserted part of which passes `fits`.
+    /// A text template, in which each inserted value must satisfy `fits`.
     fn text(
         &self,
         text: &str,
@@ -229,7 +230,7 @@ fn read(text: &str) -> Result<Expansion, String> {
     Ok(expansion)
 }
 
-/// The alternatives in front of a `)`, and what stands behind it. A string in JSON's writing may contain both `,` and `)`.
+/// The alternatives before a `)`, and the text after it. A JSON string among them may contain both `,` and `)`.
 fn insertion(text: &str) -> Option<(Vec<String>, &str)> {
     let (mut parts, mut part, mut quoted, mut escaped) = (Vec::new(), String::new(), false, false);
     for (at, character) in text.char_indices() {
@@ -274,7 +275,7 @@ fn first_expansion(key: &str) -> String {
     )
 }
 
-/// The text of a value inside of a text.
+/// The text of a value that is inserted into text.
 fn plain(value: &Bson) -> Option<String> {
     match value {
         Bson::String(text) => Some(text.clone()),
@@ -309,7 +310,7 @@ fn fraction_text(millis: i64) -> String {
     format!(".{millis:03}")
 }
 
-/// The day of a count of days since 1970-01-01, found by counting years and months.
+/// Converts days since 1970-01-01 to a date, by counting years and months.
 fn civil(days: i64) -> (i64, i64, i64) {
     let leap = |year: i64| year.rem_euclid(4) == 0 && (year.rem_euclid(100) != 0 || year.rem_euclid(400) == 0);
     let (mut year, mut left) = (1970, days);
@@ -330,7 +331,7 @@ fn civil(days: i64) -> (i64, i64, i64) {
     (year, i64::try_from(month).expect("a month") + 1, left + 1)
 }
 
-/// `Number::toString` of ECMAScript, from the digits that Rust prints.
+/// ECMAScript's `Number::toString`, based on the digits that Rust prints.
 fn ecmascript(number: f64) -> Option<String> {
     if !number.is_finite() {
         return None;
@@ -341,7 +342,7 @@ fn ecmascript(number: f64) -> Option<String> {
     let magnitude = number.abs();
     let sign = if number < 0.0 { "-" } else { "" };
     if (1e-6..1e21).contains(&magnitude) {
-        // Rust prints all digits in front of the point and the shortest behind it.
+        // Rust prints all digits before the decimal point and the shortest sequence after it.
         return Some(format!("{sign}{magnitude}"));
     }
     let scientific = format!("{magnitude:e}");
@@ -350,7 +351,7 @@ fn ecmascript(number: f64) -> Option<String> {
     Some(format!("{sign}{digits}e{plus}{exponent}"))
 }
 
-/// A decimal as it is printed, but for the exponent, which ECMAScript writes its own way.
+/// The printed form of a decimal with the exponent as in ECMAScript.
 fn decimal(printed: &str) -> Option<String> {
     if !printed.ends_with(|last: char| last.is_ascii_digit()) {
         return None;

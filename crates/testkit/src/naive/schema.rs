@@ -1,4 +1,4 @@
-//! `schema.json`, for the keywords that everyone uses.
+//! Validates documents by `schema.json`, for the most common keywords.
 
 use bson::{Bson, Document};
 use serde_json::{Map, Value as Json};
@@ -71,7 +71,7 @@ fn known_type(name: &Json) -> bool {
     })
 }
 
-/// `world` has the documents; this and prev are set here.
+/// Validates a document. `world` contains the documents; this sets `%%this` and `%%prev`.
 pub fn validate(world: &World, schema: &Json, before: Option<&Document>, after: &Document) -> Failures {
     let mut failures = Failures::default();
     let before = before.cloned().map(Bson::Document);
@@ -124,7 +124,7 @@ fn visit(world: &World, schema: &Json, path: &str, old: Option<&Bson>, new: Opti
     }
 }
 
-/// The keywords that look at the new value alone.
+/// Checks the keywords that only concern the new value.
 fn rules(schema: &Map<String, Json>, path: &str, new: &Bson, failures: &mut Failures) {
     for (key, wanted) in schema {
         let size = wanted.as_u64().and_then(|size| usize::try_from(size).ok());

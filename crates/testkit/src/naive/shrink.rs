@@ -1,8 +1,8 @@
-//! Makes what fails small enough to read.
+//! Shrinks failing cases.
 
 use serde_json::Value as Json;
 
-/// Everything that comes of leaving out one part, the largest parts first.
+/// All variants of a JSON value with one part left out, larger parts first.
 pub fn smaller(json: &Json) -> Vec<Json> {
     let mut all: Vec<Json> = match json {
         Json::Object(fields) => {

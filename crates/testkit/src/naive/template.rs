@@ -1,8 +1,8 @@
-//! `%(%%environment.values.name)` in the strings of a configuration file.
+//! Replaces `%(%%environment.values.name)` in the strings of a configuration file.
 
 use serde_json::Value as Json;
 
-/// Replaces every template; an error where one has no text to be replaced by.
+/// Replaces every template; fails if the value of one has no text.
 pub fn expand(json: &Json, environment: &Json, values: &Json) -> Result<Json, String> {
     let again = |inner: &Json| expand(inner, environment, values);
     match json {
@@ -26,6 +26,6 @@ fn expand_text(text: &str, environment: &Json, values: &Json) -> Result<String, 
         _ => None,
     };
     let replacement = found.and_then(Json::as_str).ok_or_else(|| format!("`%({inside})` has no text"))?;
-    // What was put in is text, also where it looks like a template.
+    // The replacement is text even if it looks like a template.
     Ok(format!("{before}{replacement}{}", expand_text(after, environment, values)?))
 }

@@ -1,4 +1,4 @@
-//! Three-valued truth, and the error that a failed function leaves.
+//! Three-valued truth, plus the error of a failed function.
 
 use std::ops::Not;
 

@@ -1,16 +1,17 @@
-//! BSON values as the rules see them: equality, order, types. `Option::None` is a missing field.
+//! The equality, order and types of BSON values in rules. `None` is a missing field.
 
 use std::cmp::Ordering;
 
 use bson::Bson;
 use serde_json::Value as Json;
 
-/// Reads EJSON, canonical or relaxed.
+/// Parses extended JSON, canonical or relaxed.
 pub fn from_ejson(json: &Json) -> Result<Bson, String> {
     Bson::try_from(json.clone()).map_err(|error| format!("not EJSON: {error}: {json}"))
 }
 
-/// Keys that make an object an EJSON literal. `$regex` is missing on purpose: in rules it is an operator.
+/// The keys that make an object an extended JSON literal. `$regex` is not one of them, since it is an operator in
+/// rules.
 const LITERAL_KEYS: [&str; 16] = [
     "$oid",
     "$date",
@@ -34,7 +35,7 @@ pub fn is_ejson_literal(json: &Json) -> bool {
     json.as_object().is_some_and(|object| object.keys().any(|key| LITERAL_KEYS.contains(&key.as_str())))
 }
 
-/// The alias that `$type` has for the type, or `missing`.
+/// The alias of the type in `$type`, or `missing`.
 pub fn type_name(value: Option<&Bson>) -> &'static str {
     match value {
         None => "missing",
@@ -62,7 +63,7 @@ pub fn type_name(value: Option<&Bson>) -> &'static str {
     }
 }
 
-/// A number as an exact decimal: `0.digits * 10^point`, digits without zeros at either end.
+/// A number as an exact decimal: `0.digits * 10^point`, without leading or trailing zeros in `digits`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Number {
     NaN,
@@ -71,7 +72,7 @@ pub enum Number {
 }
 
 impl Number {
-    /// Every binary double has a finite decimal expansion of at most 1074 places, which `format!` writes exactly.
+    /// Every binary double has a finite decimal expansion of at most 1074 places, which `format!` prints exactly.
     pub fn of(value: &Bson) -> Option<Number> {
         match value {
             Bson::Int32(n) => Some(Number::parse(&n.to_string())),
@@ -106,7 +107,7 @@ impl Number {
         Number::Finite { negative, digits, point }
     }
 
-    /// The order of two numbers; NaN is comparable with NaN only.
+    /// Compares two numbers; NaN is comparable with NaN only.
     pub fn compare(&self, other: &Number) -> Option<Ordering> {
         if *self == Number::NaN || *other == Number::NaN {
             return (self == other).then_some(Ordering::Equal);
@@ -123,7 +124,7 @@ impl Number {
         }))
     }
 
-    /// Below zero, zero, above zero, with the infinities outside.
+    /// A rank for the sign and the infinities: negative, zero and positive numbers, with the infinities outside.
     fn rank(&self) -> i8 {
         match self {
             Number::NaN => 3,
@@ -135,7 +136,7 @@ impl Number {
         }
     }
 
-    /// The part before the decimal point, if it is a finite number within 64 bits.
+    /// The integral part, if the number is finite and it fits into 64 bits.
     pub fn truncated(&self) -> Option<i64> {
         let Number::Finite { negative, digits, point } = self else {
             return None;
@@ -152,7 +153,7 @@ impl Number {
         format!("{sign}{}", &padded[..wanted]).parse().ok()
     }
 
-    /// Whether the number has no part after the decimal point.
+    /// Whether the number has no fractional part.
     pub fn is_whole(&self) -> bool {
         match self {
             Number::Finite { digits, point, .. } => length(digits) <= *point || digits.is_empty(),
@@ -165,7 +166,7 @@ fn length(text: &str) -> i64 {
     i64::try_from(text.len()).expect("a short text")
 }
 
-/// A string, or a symbol, which equals the string of its letters.
+/// The text of a string, or of a symbol, which equals the string with the same text.
 pub fn text(value: &Bson) -> Option<&str> {
     match value {
         Bson::String(text) | Bson::Symbol(text) => Some(text),
@@ -173,7 +174,7 @@ pub fn text(value: &Bson) -> Option<&str> {
     }
 }
 
-/// Equality of two whole values.
+/// Whether two whole values are equal.
 pub fn equal(left: &Bson, right: &Bson) -> bool {
     if let (Some(left), Some(right)) = (Number::of(left), Number::of(right)) {
         return left.compare(&right) == Some(Ordering::Equal);
@@ -199,7 +200,7 @@ pub fn equal(left: &Bson, right: &Bson) -> bool {
     }
 }
 
-/// The order of two values of one ordered type; `None` where there is no order between them.
+/// The order of two values of one ordered type; `None` if they are not comparable.
 pub fn order(left: &Bson, right: &Bson) -> Option<Ordering> {
     if let (Some(left), Some(right)) = (Number::of(left), Number::of(right)) {
         return left.compare(&right);
@@ -222,12 +223,12 @@ pub fn order(left: &Bson, right: &Bson) -> Option<Ordering> {
     }
 }
 
-/// Whether values of this type have an order at all.
+/// Whether values of this type are ordered.
 pub fn is_ordered(value: &Bson) -> bool {
     order(value, value).is_some()
 }
 
-/// Whether two values are stored as the same bytes: the test for "nothing changed".
+/// Whether two values have the same BSON bytes, which means that nothing has changed.
 pub fn same_bytes(left: Option<&Bson>, right: Option<&Bson>) -> bool {
     match (left, right) {
         (None, None) => true,

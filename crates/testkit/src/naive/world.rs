@@ -1,4 +1,4 @@
-//! What expansions stand for while one expression is evaluated.
+//! The values of expansions during the evaluation of one expression.
 
 use bson::{Bson, Document};
 use serde_json::{Map, Value as Json};
@@ -11,7 +11,7 @@ use super::value::{from_ejson, same_bytes};
 #[derive(Debug, Clone)]
 pub struct World {
     pub scope: Scope,
-    /// Context as the test file writes it; `None`: not supplied.
+    /// The context as written in the test file; `None` if a part is not supplied.
     pub user: Option<Json>,
     pub values: Option<Json>,
     pub environment: Option<Json>,
@@ -20,14 +20,14 @@ pub struct World {
     pub partition: Option<Json>,
     pub now: Option<Json>,
     pub functions: Json,
-    /// Documents and fields; `None`: missing.
+    /// Documents and fields; `None` if they are missing.
     pub root: Option<Bson>,
     pub prev_root: Option<Bson>,
     pub this: Option<Bson>,
     pub prev: Option<Bson>,
 }
 
-/// Where an expansion's path starts, and what is left of the path.
+/// The value in which an expansion's path begins, and the rest of the path.
 #[derive(Debug, Clone)]
 pub struct Source {
     pub value: Option<Bson>,
@@ -53,7 +53,8 @@ impl World {
         }
     }
 
-    /// `None`: an unknown property of a closed object. An error: a part that was not supplied or not loaded.
+    /// Returns `None` for an unknown property of an object with a fixed set of properties, and an error for a part
+    /// that was not supplied or not loaded.
     pub fn source(&self, expansion: &Expansion) -> Result<Option<Source>, String> {
         let path = expansion.path.clone();
         let at = |value: Option<Bson>| Ok(Some(Source { value, path: path.clone() }));
@@ -69,7 +70,7 @@ impl World {
             "args" => at(Some(supplied(&self.args, "args")?)),
             "partition" => {
                 let partition = supplied(&self.partition, "partition")?;
-                // A partition is a plain value: nothing is known below it.
+                // A partition is a scalar, so no path into it is known.
                 if path.is_empty() { at(Some(partition)) } else { Ok(None) }
             }
             "values" => at(Some(supplied(&self.values, "values")?)),
@@ -183,7 +184,7 @@ fn call_stub(stub: &Json, arguments: &[Bson]) -> Result<Bson, String> {
     }
 }
 
-/// Whether a path asks for another property than the listed ones, which are all there are.
+/// Whether a path begins with a property that an object with a fixed set of properties does not have.
 fn is_closed(path: &[String], known: &[&str]) -> bool {
     path.first().is_some_and(|first| !known.contains(&first.as_str()))
 }

@@ -1,4 +1,4 @@
-//! Asks a guarded collection what a case says, and puts into words all that its user gets to know.
+//! Performs the requests of a case on a guarded collection, and converts everything that the user learns to text.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,7 +10,7 @@ use portcullis::store::documents::{DocumentStore, Namespace};
 use portcullis::{Guard, GuardedCollection};
 use serde_json::{Value as Json, json};
 
-/// A request, read.
+/// A parsed request.
 pub enum Request {
     Find(FindRequest),
     Count(FindRequest),
@@ -19,23 +19,23 @@ pub enum Request {
     Write(Vec<Write>),
 }
 
-/// What kind of answer it is.
+/// The kind of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// It was carried out; whether it found or changed something.
+    /// The request succeeded; `some` is whether it found or changed anything.
     Done { some: bool },
-    /// By the rules.
+    /// The rules denied it.
     Denied,
-    /// The database did not carry it out, whatever the user is told of that.
+    /// The database failed, whatever the user learns about that.
     Failed,
-    /// Another error.
+    /// Any other error.
     Refused,
 }
 
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub kind: Kind,
-    /// The same only for the same answer.
+    /// Equal for two answers only if the user cannot distinguish them.
     pub text: String,
 }
 
@@ -44,7 +44,8 @@ fn node(json: &Json) -> Node {
 }
 
 impl Request {
-    /// Reads `{"find": …}`, `{"count": …}`, `{"distinct": path, "filter": …}`, `{"aggregate": […]}` or `{"write": …}`.
+    /// Parses `{"find": …}`, `{"count": …}`, `{"distinct": path, "filter": …}`, `{"aggregate": […]}` or `{"write":
+    /// …}`.
     pub fn parse(request: &Json) -> Result<Self, GuardedError> {
         if let Some(find) = request.get("find") {
             return Ok(Self::Find(FindRequest::parse(&node(find))?));
@@ -69,13 +70,13 @@ impl Request {
     }
 }
 
-/// How the text begins for a failure of the database of which nothing more is told.
+/// The beginning of the message for a database failure without further details.
 const NOT_DONE: &str = "the database did not carry out the request";
 
-/// What the log says of a failure that its user is told of as of a denial.
+/// What the log says about a database failure that the user sees as a denial.
 const UNJUDGED: &str = "failed before it could be checked";
 
-/// What the user is answered.
+/// Performs a request and returns what the user learns.
 pub async fn answer(store: &dyn DocumentStore, namespace: &Namespace, guard: &Guard, request: &Request) -> Answer {
     let collection = GuardedCollection::new(store, namespace.clone(), guard);
     match told(&collection, request).await {
@@ -93,7 +94,7 @@ pub async fn answer(store: &dyn DocumentStore, namespace: &Namespace, guard: &Gu
     }
 }
 
-/// All that the user can read.
+/// Everything that the user can read.
 pub async fn view(store: &dyn DocumentStore, namespace: &Namespace, guard: &Guard) -> Answer {
     answer(store, namespace, guard, &Request::parse(&json!({"find": {}})).unwrap()).await
 }
@@ -134,7 +135,7 @@ fn report(written: Written) -> impl std::fmt::Debug {
     (matched, modified, deleted, inserted, upserted.map(steady), document)
 }
 
-/// The same value, but what the moment of the request made is always the same: the time, and new `_id`s.
+/// The value with everything that depends on the time of the request replaced: times and new `_id`s.
 fn steady(value: Bson) -> Bson {
     match value {
         Bson::ObjectId(id) if is_now(u64::from(u32::from_be_bytes(id.bytes()[..4].try_into().unwrap()))) => {

@@ -1,4 +1,4 @@
-//! Numbers that are the same in every run of a seed, on every machine.
+//! Pseudo-random numbers that are the same for the same seed on every machine.
 
 pub struct Choices(u64);
 
@@ -7,7 +7,7 @@ impl Choices {
         Self(seed)
     }
 
-    /// SplitMix64.
+    /// The SplitMix64 generator.
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;

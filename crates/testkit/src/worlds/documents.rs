@@ -1,12 +1,12 @@
-//! Documents whose fields often hold what their names promise, and now and then anything. All is extended JSON, so that a
-//! failing case can be printed and read again.
+//! Random documents whose fields usually contain what their names suggest, and sometimes anything. They are extended
+//! JSON, so that a failing case can be printed and read back.
 
 use serde_json::{Map, Value as Json, json};
 
 use super::choices::Choices;
 
-/// What rules may ask of a document that is written. No rule of [`policies`](super::policies) lets a user write these in a
-/// document of which something is hidden, so that no write can show what was hidden before.
+/// The fields that rules may use to permit writes. No rule in [`policies`](super::policies) lets a user write them in
+/// a document that is partly hidden, so no write can reveal what was hidden before.
 pub const CONDITIONS: [&str; 3] = ["owner", "level", "kind"];
 
 /// The other top-level fields.
@@ -157,12 +157,12 @@ pub fn field(choices: &mut Choices, name: &str) -> Json {
     }
 }
 
-/// A document with this `_id`.
+/// A random document with this `_id`.
 pub fn document(choices: &mut Choices, id: &Json) -> Json {
     let mut fields = Map::new();
     fields.insert("_id".to_owned(), id.clone());
     let mut names: Vec<&str> = CONDITIONS.iter().chain(&FIELDS).copied().collect();
-    // The order of fields is a part of what they tell.
+    // The order of fields varies, since it is visible to readers.
     for at in 1..names.len() {
         names.swap(at, choices.below(at + 1));
     }

@@ -1,13 +1,14 @@
-//! The law of two worlds: for any rules, any user and any request, two collections that differ only in what this user may not read
-//! give the same answer: the same documents in the same order, the same counts, the same errors. After a write, what he can
-//! read of both is the same again. Where that cannot be, [`verdict::is_told_rightly`] says so.
+//! The law of two worlds: for any rules, any user and any request, two collections that differ only in what this user
+//! may not read return the same answer: the same documents in the same order, the same counts, the same errors. After
+//! a write, what the user can read is again the same in both. The exceptions are defined by
+//! [`verdict::is_told_rightly`].
 //!
-//! The worlds of a case are made by changing documents where [`Guard::read`] shows nothing of the change: fields, elements, types,
-//! sizes, the places of fields, whole documents. A leak is printed as rules, user, both collections and a request, as small
-//! as it becomes.
+//! The second world is made by changes that [`Guard::read`] does not show: of fields, elements, types, sizes,
+//! positions of fields, or whole documents. A leak is printed as rules, user, both collections and request, after
+//! shrinking.
 //!
-//! `PORTCULLIS_WORLDS_CASES` says how many policies are tried, `PORTCULLIS_WORLDS_FIRST` and `PORTCULLIS_WORLDS_SEED` which ones,
-//! `PORTCULLIS_WORLDS_SHOWN` after how many leaks the search ends.
+//! `PORTCULLIS_WORLDS_CASES` is the number of policies, `PORTCULLIS_WORLDS_FIRST` and `PORTCULLIS_WORLDS_SEED` select
+//! which ones, and `PORTCULLIS_WORLDS_SHOWN` is the number of leaks after which the search ends.
 //!
 //! [`Guard::read`]: portcullis::Guard::read
 
@@ -39,14 +40,14 @@ use verdict::{Verdict, fill, verdict};
 
 use crate::naive;
 
-/// Where the two collections are.
+/// Where the two collections are stored.
 pub trait Base: Sync {
     fn kind(&self) -> Store;
 
-    /// One of the two, 0 or 1.
+    /// The store and the namespace of world 0 or 1.
     fn world(&self, number: usize) -> (&dyn stored::DocumentStore, &Namespace);
 
-    /// Makes it anew of these documents, in this order. An error: not on that ground.
+    /// Recreates a world with these documents, in this order. Fails if they violate the constraints of `ground`.
     fn fill<'a>(
         &'a self,
         number: usize,
@@ -54,11 +55,11 @@ pub trait Base: Sync {
         ground: &'a Ground,
     ) -> BoxFuture<'a, Result<(), String>>;
 
-    /// All that it holds, in its natural order.
+    /// All documents of a world, in natural order.
     fn stored(&self, number: usize) -> BoxFuture<'_, Vec<Document>>;
 }
 
-/// Each is made by the tests of its own store.
+/// The store under test.
 #[allow(dead_code, reason = "each test binary has one of them")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Store {
@@ -66,12 +67,12 @@ pub enum Store {
     MongoDb,
 }
 
-/// How much is tried.
+/// The number of cases.
 #[derive(Clone, Copy)]
 pub struct Effort {
-    /// How many policies.
+    /// The number of policies.
     pub policies: usize,
-    /// How many requests of each kind are asked under each of them.
+    /// The number of requests of each kind under each policy.
     pub reads: usize,
     pub pipelines: usize,
     pub writes: usize,
@@ -84,7 +85,7 @@ impl Effort {
     }
 }
 
-/// How many times as long as usual the environment asks for.
+/// The factor by which the environment increases the usual number of policies.
 #[allow(dead_code, reason = "the tests of one store have no limit of time")]
 pub fn factor(usual: usize) -> u32 {
     let asked = Effort { policies: usual, reads: 0, pipelines: 0, writes: 0 }.asked().policies;
@@ -95,12 +96,12 @@ fn seed() -> u64 {
     env::var("PORTCULLIS_WORLDS_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 
-/// How many leaks are shown before the rest is left alone.
+/// The number of leaks after which the search ends.
 fn shown() -> usize {
     env::var("PORTCULLIS_WORLDS_SHOWN").ok().and_then(|text| text.parse().ok()).unwrap_or(4)
 }
 
-/// Tries to tell two worlds apart, and fails if that can be done.
+/// Tries to tell two worlds apart, and fails if any request does.
 pub async fn no_request_tells_two_worlds_apart<B: Base>(base: &B, effort: Effort) {
     let effort = effort.asked();
     let mut trying =
@@ -131,8 +132,8 @@ struct Trying<'b, B: Base> {
 }
 
 impl<B: Base> Trying<'_, B> {
-    /// One of the policies that are made for other laws, with any condition that rules can have, and hostile documents: for reads,
-    /// as its permissions to write may depend on what is hidden.
+    /// Uses a policy generated for other tests, with all kinds of conditions and hostile documents. It is used for
+    /// reads only, since its write permissions may depend on hidden data.
     async fn foreign(&mut self, choices: &mut Choices) {
         let file = naive::generate::reads(u64::try_from(choices.below(1_000_000)).unwrap());
         let policies = file["policies"].as_array().unwrap();
@@ -202,7 +203,7 @@ impl<B: Base> Trying<'_, B> {
             }
             let request = updates::request(choices, &writable);
             is_new = self.ask(&mut scene, &eyes, &request).await;
-            // What leaks once, does so again; the next policy may show another leak.
+            // A leak would probably occur again; the next policy may reveal another one.
             if self.leaks.len() > leaks {
                 return;
             }
@@ -226,11 +227,11 @@ impl<B: Base> Trying<'_, B> {
         self.tally.extra += extra(one, other) + extra(other, one);
     }
 
-    /// Says whether the worlds are as they were.
+    /// Performs a request and returns whether the worlds are unchanged.
     async fn ask(&mut self, scene: &mut Scene, eyes: &Eyes, request: &Json) -> bool {
         let parsed = match Request::parse(request) {
             Ok(parsed) => parsed,
-            // What is refused whatever is stored tells nothing.
+            // A request that is refused regardless of the stored documents reveals nothing.
             Err(error) => {
                 self.tally.count(request, &ask::Answer { kind: Kind::Refused, text: error.to_string() });
                 return true;

@@ -1,4 +1,4 @@
-//! Random pipelines of every stage and every operator of an expression that is let through.
+//! Random pipelines with every permitted stage and every permitted expression operator.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -6,7 +6,7 @@ use super::choices::Choices;
 use super::documents::{name, number, path, text, value};
 use super::reads::{filter, sort};
 
-/// Every stage, with how often it is chosen.
+/// Every stage, with its relative frequency.
 pub const STAGES: [(&str, usize); 15] = [
     ("$match", 4),
     ("$project", 4),
@@ -25,10 +25,11 @@ pub const STAGES: [(&str, usize); 15] = [
     ("$replaceWith", 1),
 ];
 
-/// Operators, what they give, and how they are used. A capital letter stands for an expression that gives a number, a text, an
-/// array, a date, an object, a boolean, a timestamp, zero or one, or anything; `P` for the path of a field.
+/// Operators, the types of their results, and examples of their use. A capital letter stands for an expression that
+/// returns a number, a string, an array, a date, an object, a boolean, a timestamp, zero or one, or anything; `P`
+/// stands for a field path.
 ///
-/// Of those that give anything, not every use can be carried out on every value: then the error must be the same.
+/// If an argument may be anything, some uses fail on some values; both worlds must then return the same error.
 fn expressions() -> Vec<(&'static str, char, Json)> {
     let mut all = vec![
         ("$add", 'N', json!(["N", "N"])),
@@ -212,7 +213,7 @@ fn accumulators() -> Vec<(&'static str, Json)> {
     ]
 }
 
-/// Every operator of an expression that is let through, by name: those that the engine lists.
+/// The names of all expression operators that are permitted, according to the engine.
 pub fn allowed() -> Vec<&'static str> {
     let source = include_str!("../../../../src/aggregation/table.rs");
     let names = |list: &str| {
@@ -226,7 +227,7 @@ pub fn allowed() -> Vec<&'static str> {
 pub struct Pipelines {
     expressions: Vec<(&'static str, char, Json)>,
     accumulators: Vec<(&'static str, Json)>,
-    /// Whether an operator is taken in turn, so that each of them occurs.
+    /// The index of the operator that was used last: they are used in turn, so that each of them occurs.
     turn: usize,
 }
 
@@ -245,7 +246,7 @@ impl Pipelines {
             let stage = self.stage(choices);
             let groups = ["$group", "$bucket", "$sortByCount"].iter().any(|name| stage.get(name).is_some());
             stages.push(stage);
-            // Groups come in no order to rely on, on which the next stage may depend.
+            // Groups come in an unspecified order, on which the next stage may depend.
             if groups && (number < count || choices.chance(80)) {
                 stages.push(json!({"$sort": {"_id": 1}}));
             }
@@ -336,13 +337,13 @@ impl Pipelines {
         json!({name: self.fill(choices, &operand, 1)})
     }
 
-    /// An expression that mostly gives what a letter asks for.
+    /// An expression that usually returns what the letter stands for.
     fn expression(&mut self, choices: &mut Choices, letter: char, depth: usize) -> Json {
         if depth == 0 || choices.chance(20) {
             return self.leaf(choices, letter);
         }
         if letter == 'E' && choices.chance(50) {
-            // One after the other, so that each is met.
+            // Take the operators in turn, so that each of them occurs.
             self.turn = (self.turn + 1) % self.expressions.len();
             let (name, _, operand) = self.expressions[self.turn].clone();
             return self.operator(choices, name, &operand, depth);
@@ -382,7 +383,7 @@ impl Pipelines {
 
     fn leaf(&mut self, choices: &mut Choices, letter: char) -> Json {
         let field = reference(choices);
-        // Now and then a field as it is, whatever it holds.
+        // Sometimes use the field without converting it, whatever its type.
         if choices.chance(4) {
             return field;
         }
@@ -447,8 +448,8 @@ fn name_or_path(choices: &mut Choices) -> String {
     if choices.chance(50) { path(choices) } else { name(choices).to_owned() }
 }
 
-/// A pipeline that takes whole documents, behind what a server may merge with the stages in front of it: of these, MongoDB hands
-/// some to its newer engine, and leaves out a projection that they seem not to need.
+/// A pipeline that uses whole documents, after a stage that a server may merge with the stages before it. MongoDB
+/// executes some of these in its newer engine, which omits projections that it considers unnecessary.
 fn whole(choices: &mut Choices) -> Json {
     let document = choices.pick(&[json!("$$ROOT"), json!("$$CURRENT"), json!({"of": "$$ROOT"}), json!(["$$CURRENT"])]);
     let size = json!({"$bsonSize": choices.pick(&["$$ROOT", "$$CURRENT"])});
@@ -474,7 +475,7 @@ fn whole(choices: &mut Choices) -> Json {
     Json::Array(stages)
 }
 
-/// A pipeline as an update.
+/// A pipeline for use as an update.
 pub fn update(choices: &mut Choices) -> Json {
     let mut pipelines = Pipelines::new();
     pipelines.turn = choices.below(pipelines.expressions.len());

@@ -1,20 +1,21 @@
 //! Random policies under which a user may read and write parts of documents.
 //!
-//! A permission to write that depends on what its user may not read tells of it, and that is its author's will: these policies
-//! do not have any. Their conditions look at the user, at the value of the ruled field as it is stored, and at the fields of
-//! [`CONDITIONS`], which both worlds have alike and which nobody may write who does not see the whole document.
+//! A write permission that depends on something its user may not read reveals it, which is the choice of the policy's
+//! author. The policies here avoid that: their conditions only use the user, the stored value of the field that they
+//! protect, and the fields in [`CONDITIONS`], which are the same in both worlds and which only users who see the
+//! whole document may write.
 
 use serde_json::{Map, Value as Json, json};
 
 use super::choices::Choices;
 use super::documents::{CONDITIONS, FIELDS};
 
-/// The user of every policy here.
+/// The user for whom all of these policies are evaluated.
 pub fn user() -> Json {
     json!({"id": "u1", "data": {"name": "Ada"}, "custom_data": {"kind": "a", "levels": [1, 3], "tags": ["a", "b"]}})
 }
 
-/// Where a condition stands.
+/// Where a condition is used.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Role,
@@ -32,7 +33,7 @@ pub fn policy(choices: &mut Choices) -> Json {
     let roles: Vec<Json> = (0..count).map(|number| role(choices, number, number + 1 == count)).collect();
     let mut rules = json!({"roles": roles});
     if choices.chance(30) {
-        // Inclusions together with exclusions fail every request.
+        // Combining inclusions and exclusions makes every request fail, so each policy uses only one kind.
         let shown = usize::from(choices.chance(30));
         rules["filters"] = (0..choices.pick(&[1, 1, 2])).map(|number| filter(choices, number, shown)).collect();
     }
@@ -42,7 +43,7 @@ pub fn policy(choices: &mut Choices) -> Json {
     rules
 }
 
-/// Every field is visible in all documents or in none, so that the database does most of the work.
+/// Every field is visible in all documents or in none, so the database does most of the work.
 fn plain(choices: &mut Choices) -> Json {
     let mut fields = Map::new();
     let others = choices.chance(50);
@@ -72,7 +73,7 @@ fn plain(choices: &mut Choices) -> Json {
     rules
 }
 
-/// All but a few fields may be written.
+/// A policy that lets the user write all but a few fields.
 fn generous(choices: &mut Choices) -> Json {
     let mut fields = Map::new();
     for name in CONDITIONS {
@@ -93,7 +94,7 @@ fn generous(choices: &mut Choices) -> Json {
         };
         fields.insert(name.to_owned(), entry);
     }
-    // Documents without the fields of conditions can be inserted and deleted.
+    // Documents without the fields in `CONDITIONS` can be inserted and deleted.
     json!({"roles": [{
         "name": "R", "apply_when": {}, "fields": fields, "additional_fields": {"read": true, "write": true},
     }]})
@@ -140,14 +141,14 @@ fn role(choices: &mut Choices, number: usize, is_last: bool) -> Json {
         role["document_filters"] = halves;
     }
     match choices.below(10) {
-        // Whole documents or none.
+        // Permits whole documents or nothing.
         0..=1 => {
             role["read"] = rule(choices, Place::Role);
             if choices.chance(70) {
                 role["write"] = rule(choices, Place::Role);
             }
         }
-        // The owner's as a whole, of others' a part.
+        // Permits some documents as a whole, and parts of the others.
         2 => role["write"] = condition(choices, Place::Role),
         _ => {}
     }
@@ -170,7 +171,7 @@ fn role(choices: &mut Choices, number: usize, is_last: bool) -> Json {
     role
 }
 
-/// Entries of fields; of all that [`CONDITIONS`] names where other fields have a rule too.
+/// Rules for fields; if other fields have rules as well, for all fields in [`CONDITIONS`].
 fn fields(choices: &mut Choices, others: bool) -> Json {
     let mut fields = Map::new();
     if choices.chance(75) {
@@ -239,7 +240,8 @@ fn filter(choices: &mut Choices, number: usize, shown: usize) -> Json {
     filter
 }
 
-/// What it asks of a field is settled by that field alone: of documents that satisfy it, no change of another field makes it fail.
+/// A schema in which each condition concerns one field only: if a document satisfies it, changing another field
+/// cannot violate it.
 fn schema(choices: &mut Choices) -> Json {
     let mut properties = Map::new();
     for name in FIELDS {
@@ -257,7 +259,7 @@ fn schema(choices: &mut Choices) -> Json {
     json!({"bsonType": "object", "properties": properties})
 }
 
-/// The paths that some role may let a user write.
+/// The paths that at least one role may let a user write.
 pub fn writable(rules: &Json) -> Vec<String> {
     let mut paths = Vec::new();
     for role in rules["roles"].as_array().into_iter().flatten() {

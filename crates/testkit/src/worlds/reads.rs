@@ -1,4 +1,4 @@
-//! Random reads: filters on visible and hidden fields alike, orders, projections and parts.
+//! Random reads: filters, sorts, projections and ranges on both visible and hidden fields.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -62,7 +62,7 @@ pub fn sort(choices: &mut Choices) -> Json {
     Json::Object(sort)
 }
 
-/// A filter, now and then a malformed one.
+/// A filter, which is sometimes malformed.
 pub fn filter(choices: &mut Choices, depth: usize) -> Json {
     let mut filter = Map::new();
     for _ in 0..choices.pick(&[0, 1, 1, 1, 1, 2]) {
@@ -106,7 +106,7 @@ fn schema(choices: &mut Choices, depth: usize) -> Json {
     }
 }
 
-/// An expression of a filter, now and then one that fails on some documents.
+/// An expression for a filter, which sometimes fails on some documents.
 fn expression(choices: &mut Choices, depth: usize) -> Json {
     let field = |choices: &mut Choices| json!(format!("${}", path(choices)));
     if depth == 0 {
@@ -131,7 +131,7 @@ fn expression(choices: &mut Choices, depth: usize) -> Json {
     }
 }
 
-/// A value that the field of a path may well have.
+/// A value that the field at this path is likely to have.
 pub fn likely(choices: &mut Choices, path: &str) -> Json {
     match path.rsplit('.').next() {
         _ if choices.chance(10) => value(choices, 1),
@@ -212,7 +212,7 @@ fn operator(choices: &mut Choices, path: &str, depth: usize) -> (&'static str, J
     }
 }
 
-/// A field with a condition on it alone.
+/// A filter with a condition on a single field.
 pub fn one_field(choices: &mut Choices) -> Json {
     let name = name(choices);
     let condition = condition(choices, name, 1);

@@ -1,4 +1,4 @@
-//! Two worlds: the same rules and the same user, and two collections that differ only in what he may not read.
+//! Two worlds: two collections with the same rules and the same user that differ only in what this user may not read.
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use portcullis::eval::{Context, Environment, Request};
@@ -10,29 +10,29 @@ use serde_json::{Value as Json, json};
 use super::choices::Choices;
 use super::documents::{self, CONDITIONS, FIELDS};
 
-/// What stands in the way of every writer, whoever it is.
+/// Constraints of the collection, which apply to every writer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ground {
-    /// The keys of indexes.
+    /// The keys of the indexes.
     pub indexes: Vec<Document>,
-    /// The field of a unique index.
+    /// The field with a unique index.
     pub unique: Option<String>,
-    /// The collection's validator.
+    /// The validator of the collection.
     pub validator: Option<Document>,
 }
 
-/// How much the rules may depend on what is hidden.
+/// How much the rules may depend on hidden data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// Documents are only read: whatever the rules look at may differ.
+    /// Documents are only read, so anything that the rules use may differ between the worlds.
     Reads,
-    /// They are written too: what permissions to write look at is the same in both.
+    /// Documents are also written, so everything that write permissions use is the same in both worlds.
     Writes,
 }
 
 #[derive(Clone, Debug)]
 pub struct Scene {
-    /// `values`, `environment`, `request` and `functions`.
+    /// An object with `values`, `environment`, `request` and `functions`.
     pub context: Json,
     pub rules: Json,
     pub user: Json,
@@ -45,7 +45,7 @@ pub fn document(json: &Json) -> Option<Document> {
     json::to_document(&json::parse(&json.to_string()).ok()?).ok()
 }
 
-/// The guard of rules that load.
+/// The guard for these rules and this user; `None` if something does not load.
 pub fn guard(context: &Json, rules: &Json, user: &Json) -> Option<Guard> {
     guard_of(context, rules, User::from_document(document(user)?).ok()?)
 }
@@ -70,10 +70,10 @@ fn guard_of(of: &Json, rules: &Json, user: User) -> Option<Guard> {
     Some(Guard::new(RulesFile::effective(Some(&rules), None), context))
 }
 
-/// Tells which documents a user cannot tell apart.
+/// Determines which documents a user cannot distinguish.
 pub struct Eyes {
     pub guard: Guard,
-    /// Whom the rules do not concern, but the schema does.
+    /// The guard of the system user, to whom only the schema applies; `None` without a schema.
     system: Option<Guard>,
     extent: Extent,
 }
@@ -82,9 +82,9 @@ pub struct Eyes {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Seen {
     Nothing,
-    /// In BSON's own bytes, and by which role.
+    /// The visible part as BSON bytes, and the name of the role.
     Part(RawDocumentBuf, Option<String>),
-    /// It cannot be read at all.
+    /// The document cannot be read at all.
     Failure,
 }
 
@@ -110,13 +110,13 @@ impl Eyes {
         }
     }
 
-    /// Whether it may be stored at all: it is a document that satisfies the schema.
+    /// Whether the document can be stored: it can be read and satisfies the schema.
     pub fn may_be_stored(&self, document: &Document) -> bool {
         self.see(document) != Seen::Failure
             && self.system.as_ref().is_none_or(|system| system.insert(document).is_allowed())
     }
 
-    /// Whether a user must not be able to tell one from the other.
+    /// Whether the user must not be able to distinguish the two documents.
     pub fn alike(&self, one: &Document, other: &Document) -> bool {
         if !self.may_be_stored(other) {
             return false;
@@ -133,13 +133,14 @@ impl Eyes {
         }
     }
 
-    /// A document that the user cannot tell from a given one.
+    /// A document that the user cannot distinguish from `of`.
     pub fn twin(&self, choices: &mut Choices, of: &Document) -> Document {
         let mut twin = of.clone();
         for _ in 0..choices.pick(&[0, 4, 8, 16, 16, 24]) {
             let mut tried = twin.clone();
             if choices.chance(5) {
-                // Where an `_id` is hidden, its order shows, as the README says of documents that are alike to an order.
+                // Ties are broken by `_id`, even a hidden one, so it may only change without affecting the order of
+                // documents.
                 if let Some(id) = number(&tried) {
                     tried.insert("_id", id.floor() + choices.pick(&[0.125, 0.25, 0.375]));
                 }
@@ -154,7 +155,7 @@ impl Eyes {
     }
 }
 
-/// Changes something, wherever it is.
+/// Makes a random change anywhere in a document.
 fn change(choices: &mut Choices, document: &mut Document, depth: usize) {
     let names: Vec<String> = document.keys().filter(|name| *name != "_id").cloned().collect();
     if names.is_empty() || choices.chance(20) {
@@ -210,7 +211,7 @@ fn inside(choices: &mut Choices, value: &mut Bson, depth: usize) {
     }
 }
 
-/// Another value of the same type, or of any.
+/// Another value, usually of the same type.
 fn near(choices: &mut Choices, value: &Bson) -> Bson {
     match value {
         Bson::Int32(number) => Bson::Int32(number.saturating_add(choices.pick(&[1, -1, 1000, i32::MAX]))),
@@ -227,7 +228,7 @@ fn value(choices: &mut Choices, name: &str) -> Bson {
     document(&json!({"value": value})).unwrap().remove("value").unwrap()
 }
 
-/// Puts a field at any place behind the `_id`.
+/// Inserts a field at a random position after `_id`.
 fn place(choices: &mut Choices, document: &mut Document, name: String, value: Bson) {
     let mut fields: Vec<(String, Bson)> = std::mem::take(document).into_iter().collect();
     let first = usize::from(fields.first().is_some_and(|(name, _)| name == "_id"));
@@ -236,11 +237,11 @@ fn place(choices: &mut Choices, document: &mut Document, name: String, value: Bs
     document.extend(fields);
 }
 
-/// Both worlds of documents that are in the first one.
+/// Both worlds, given the documents of the first one.
 pub fn worlds(choices: &mut Choices, eyes: &Eyes, first: Vec<Document>) -> [Vec<Document>; 2] {
     let first: Vec<Document> = first.into_iter().filter(|document| eyes.may_be_stored(document)).collect();
     let mut second: Vec<Document> = first.iter().map(|document| eyes.twin(choices, document)).collect();
-    // Documents of which nothing may be read, there in one world only.
+    // Documents that are entirely hidden may exist in one world only.
     for at in (0..second.len()).rev() {
         if eyes.see(&second[at]) == Seen::Nothing && choices.chance(30) {
             second.remove(at);
@@ -258,7 +259,7 @@ pub fn worlds(choices: &mut Choices, eyes: &Eyes, first: Vec<Document>) -> [Vec<
     [first, second]
 }
 
-/// An `_id` that is a number.
+/// The `_id` as a number, if it is one.
 fn number(document: &Document) -> Option<f64> {
     match document.get("_id")? {
         Bson::Int32(number) => Some(f64::from(*number)),
@@ -267,7 +268,7 @@ fn number(document: &Document) -> Option<f64> {
     }
 }
 
-/// Whether `_id`s that differ are numbers in the same order.
+/// Whether the `_id`s are equal or are numbers in the same order.
 fn ordered_alike(one: &[Document], other: &[Document]) -> bool {
     let pairs: Vec<_> = one.iter().zip(other).collect();
     if pairs.iter().all(|(one, other)| one.get("_id") == other.get("_id")) {
@@ -278,7 +279,7 @@ fn ordered_alike(one: &[Document], other: &[Document]) -> bool {
     ids.iter().all(|a| ids.iter().all(|b| a.0.partial_cmp(&b.0) == a.1.partial_cmp(&b.1)))
 }
 
-/// Whether two worlds hold the same bytes: NaN is NaN.
+/// Whether two worlds contain the same bytes, so that NaN equals NaN.
 pub fn same_documents(one: &[Document], other: &[Document]) -> bool {
     let bytes = |document: &Document| bson::serialize_to_vec(document).unwrap();
     one.len() == other.len() && one.iter().zip(other).all(|(one, other)| bytes(one) == bytes(other))
@@ -290,8 +291,8 @@ fn same_id(one: &Document, other: &Document) -> bool {
 }
 
 impl Ground {
-    /// Now and then indexes, one of them unique, and a validator that looks at fields which may be hidden. It is to be laid after the
-    /// documents are there.
+    /// Sometimes has indexes, one of them unique, and a validator that may use hidden fields. They are created after
+    /// the documents have been inserted.
     pub fn new(choices: &mut Choices) -> Self {
         let mut ground = Self::default();
         if choices.chance(40) {
@@ -324,7 +325,7 @@ impl Scene {
         Eyes::new(&self.context, &self.rules, &self.user, self.extent)
     }
 
-    /// Whether the two worlds are two, and cannot be told apart by looking at each document: the law is about such worlds only.
+    /// Whether the worlds cannot be distinguished by reading each document: the law only applies to such worlds.
     pub fn is_fair(&self, eyes: &Eyes) -> bool {
         let [one, other] = &self.worlds;
         let stored = one.iter().chain(other).all(|document| eyes.may_be_stored(document));
@@ -343,7 +344,7 @@ impl Scene {
             && one_visible.iter().zip(&other_visible).all(|(one, other)| eyes.alike(one, other))
     }
 
-    /// As data: extended JSON that reads back to the same bytes.
+    /// The scene as extended JSON, which reads back to the same bytes.
     pub fn to_json(&self) -> Json {
         let world = |documents: &[Document]| -> Json {
             documents.iter().map(|one| Bson::from(one.clone()).into_canonical_extjson()).collect()
@@ -369,7 +370,7 @@ impl Scene {
         json
     }
 
-    /// Reads what [`to_json`](Self::to_json) gave; none if parts are missing or malformed.
+    /// Reads the output of [`to_json`](Self::to_json); `None` if parts are missing or malformed.
     pub fn from_json(json: &Json, extent: Extent) -> Option<Self> {
         let world = |name: &str| -> Option<Vec<Document>> {
             let documents: Vec<Document> =
@@ -403,7 +404,7 @@ impl Scene {
     }
 }
 
-/// Whether the rules let a user delete a stored document.
+/// Whether the rules let the user delete a stored document.
 pub fn is_deletable(guard: &Guard, stored: &Document) -> bool {
     guard.delete(DocumentRef::from(stored)).is_allowed()
 }

@@ -1,4 +1,4 @@
-//! Makes what tells the worlds apart small enough to read.
+//! Shrinks a case that tells the worlds apart.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::naive;
 
 const TIME: Duration = Duration::from_secs(25);
 
-/// A leak, as text.
+/// A leak as text, after shrinking.
 pub async fn reproduction<B: Base>(base: &B, scene: &Scene, request: &Json, answers: [String; 2]) -> String {
     let mut subject = scene.to_json();
     subject["ask"] = request.clone();
@@ -22,7 +22,7 @@ pub async fn reproduction<B: Base>(base: &B, scene: &Scene, request: &Json, answ
     let mut is_repeated = false;
     if let Some(still) = ask(base, &subject, scene.extent).await {
         (answers, is_repeated) = (still, true);
-        // From one end of the case to the other, again and again, until nothing can be left out any more.
+        // Go through all candidates again and again until none of them still differs.
         'pass: loop {
             let (mut at, mut is_smaller) = (0, false);
             let mut all = candidates(&subject);
@@ -55,7 +55,8 @@ pub async fn reproduction<B: Base>(base: &B, scene: &Scene, request: &Json, answ
     )
 }
 
-/// Without a document of both worlds, without a part of both, or without any part of one world, of the rules or of the request.
+/// The case without one document or a part of it in both worlds, or without one part of a single world, of the rules,
+/// of the user or of the request.
 fn candidates(subject: &Json) -> Vec<Json> {
     let count = |name: &str| subject.get(name).and_then(Json::as_array).map_or(0, Vec::len);
     let mut all = Vec::new();
@@ -90,7 +91,7 @@ fn candidates(subject: &Json) -> Vec<Json> {
     all
 }
 
-/// Where the parts of a document are.
+/// Collects JSON pointers to the parts of a document.
 fn parts(json: &Json, at: &str, pointers: &mut Vec<String>) {
     match json {
         Json::Object(members) if !members.keys().next().is_some_and(|name| name.starts_with('$')) => {
@@ -126,7 +127,7 @@ fn remove(json: &mut Json, pointer: &str) {
     }
 }
 
-/// What the worlds of a case answer, if they can be told apart and should not.
+/// The answers of the two worlds if they differ where they must not.
 async fn ask<B: Base>(base: &B, subject: &Json, extent: Extent) -> Option<[String; 2]> {
     let case = subject.get("ask").filter(|case| **case != json!({}))?;
     let request = Request::parse(case).ok()?;

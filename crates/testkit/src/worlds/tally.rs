@@ -1,4 +1,4 @@
-//! Counts what the law met, so that it cannot become empty unnoticed.
+//! Counts what a run of the law covers, so that it cannot become vacuous unnoticed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,16 +12,16 @@ use super::{Store, pipelines, updates};
 pub struct Tally {
     pub policies: usize,
     pub documents: usize,
-    /// Documents of which the two worlds have different ones, and documents of one world only.
+    /// Documents that differ between the two worlds, and documents that exist in one world only.
     pub different: usize,
     pub extra: usize,
-    /// By what was asked: how many, and how these were answered.
+    /// For each kind of request, how many there were and how they ended.
     requests: BTreeMap<String, Outcomes>,
-    /// Of pipelines that were carried out and brought something, and of updates that changed something.
+    /// How often each operator was used in a request that succeeded and returned or changed something.
     operators: BTreeMap<String, usize>,
     pub told: usize,
     pub unsteady: usize,
-    /// Texts of errors, cut at numbers: so many different ones.
+    /// The distinct error messages, truncated and without digits.
     errors: BTreeSet<String>,
 }
 
@@ -34,7 +34,7 @@ struct Outcomes {
     refused: usize,
 }
 
-/// What a request is, in one word: `find`, `aggregate`, `updateMany`, or `bulk`.
+/// The kind of a request: `find`, `aggregate`, `updateMany`, …, or `bulk`.
 fn word(request: &Json) -> String {
     let first = |json: &Json| json.as_object().and_then(|members| members.keys().next().cloned()).unwrap_or_default();
     match request.get("write") {
@@ -93,8 +93,8 @@ impl Tally {
         self.requests.values().map(|outcomes| outcomes.asked).sum()
     }
 
-    /// Every kind of request was answered with something, every stage and operator that the store has took part in an answer, and what
-    /// differed by right is the exception.
+    /// Asserts that every kind of request returned or changed something, that every stage and operator took part in
+    /// that, and that permitted differences are rare.
     pub fn assert_enough(&self, store: Store) {
         let missing = |names: &[&str]| -> Vec<String> {
             names.iter().filter(|name| !self.operators.contains_key(**name)).map(|name| (*name).to_owned()).collect()

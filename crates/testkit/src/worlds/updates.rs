@@ -1,4 +1,4 @@
-//! Random writes of every kind, of visible and of hidden fields.
+//! Random writes of every kind, to both visible and hidden fields.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -40,7 +40,7 @@ pub const WRITES: [&str; 10] = [
     "findOneAndDelete",
 ];
 
-/// One write, or several in one request; mostly of paths that may be written.
+/// One or several writes in one request, mostly to paths that may be writable.
 pub fn request(choices: &mut Choices, writable: &[String]) -> Json {
     let write = if choices.chance(25) {
         (0..choices.pick(&[2, 2, 2, 3])).map(|_| write(choices, writable)).collect()
@@ -143,7 +143,7 @@ fn new(choices: &mut Choices, writable: &[String]) -> Json {
     if !may(&"_id".to_owned()) || choices.chance(25) {
         fields.shift_remove("_id");
     }
-    // Few fields, so that all of them may be written.
+    // Only a few fields, so that all of them may be writable.
     let names: Vec<String> = fields.keys().filter(|name| *name != "_id").cloned().collect();
     for name in names {
         if choices.chance(if may(&name) { 40 } else { 90 }) {
@@ -193,7 +193,7 @@ fn update(choices: &mut Choices, writable: &[String], options: &mut Json) {
     options["update"] = Json::Object(update);
 }
 
-/// What an update operator names.
+/// The path that an update operator names.
 fn target(choices: &mut Choices) -> String {
     match choices.below(10) {
         0..=4 => name(choices).to_owned(),

@@ -1,4 +1,4 @@
-//! Whether two answers tell the worlds apart.
+//! Decides whether two answers tell the worlds apart.
 
 use std::collections::BTreeMap;
 
@@ -10,20 +10,21 @@ use super::ask::{Answer, Kind, Request, answer, view};
 use super::scene::{Eyes, Scene, Seen, is_deletable, same_documents};
 use super::{Base, Ground};
 
-/// What was found of one request.
+/// The result of comparing the answers to a request.
 pub enum Verdict {
     Same(Answer),
-    /// The same, in no order to rely on.
+    /// The answers are equal except for an order that is unspecified.
     Unsteady(Answer),
-    /// They differ as the rules' author will have it, or as the database has it: see [`is_told_rightly`].
+    /// The answers differ as the rules or the database permit: see [`is_told_rightly`].
     Told,
-    /// A leak.
+    /// The answers differ: a leak.
     Differs {
         answers: [String; 2],
     },
 }
 
-/// Asks both worlds a case's request; they hold what the scene says. After a write, the scene holds what became of them.
+/// Performs a case's request in both worlds, which must contain the documents of the scene. After a write, the scene
+/// is updated to the documents as stored.
 pub async fn verdict<B: Base>(base: &B, scene: &mut Scene, eyes: &Eyes, case: &Json, request: &Request) -> Verdict {
     let guard = &eyes.guard;
     let mut answers = Vec::new();
@@ -54,7 +55,7 @@ pub async fn verdict<B: Base>(base: &B, scene: &mut Scene, eyes: &Eyes, case: &J
     if one.text == other.text && one_view == other_view {
         return Verdict::Same(one.clone());
     }
-    // A write below an object that was hidden, such as an empty one, shows where it stands among the fields.
+    // A write to a path inside a hidden object, such as an empty one, reveals the object's position among the fields.
     let is_order = one.text == other.text && visible(guard, &scene.worlds[0]) == visible(guard, &scene.worlds[1]);
     let told = is_order || is_told_rightly([one, other], &before, &scene.worlds, eyes);
     if told {
@@ -63,13 +64,13 @@ pub async fn verdict<B: Base>(base: &B, scene: &mut Scene, eyes: &Eyes, case: &J
     Verdict::Differs { answers: [format!("{}then {one_view}", one.text), format!("{}then {other_view}", other.text)] }
 }
 
-/// What may be read of documents, whatever the order of its fields.
+/// The visible parts of documents, regardless of the order of their fields.
 fn visible(guard: &Guard, documents: &[Document]) -> Vec<Bson> {
     let read = |document: &Document| guard.read(document).allowed().and_then(|seen| seen.to_document().ok());
     documents.iter().filter_map(read).map(|seen| in_order(&Bson::Document(seen))).collect()
 }
 
-/// A value with the fields of its documents in the order of their names.
+/// The value with the fields of all documents sorted by name.
 fn in_order(value: &Bson) -> Bson {
     match value {
         Bson::Document(document) => {
@@ -81,15 +82,16 @@ fn in_order(value: &Bson) -> Bson {
     }
 }
 
-/// Whether one world carried out a write and the other did not, for a reason that may be known:
-/// - *the database failed to carry out a change that the rules let this user make*: a key that a document has which he may not
-///   read, or a validator that looks at what is hidden. That he may make the change is what the world tells in which it was
-///   made: what permissions to write look at is alike in both. Refusals do not count, nor two failures that differ.
-/// - *the rules let him delete a document in one world only*: a delete takes permission to write every field, so that whoever is
-///   let delete a document knows that nothing else is in it. Then it must have been deleted; a refusal of something else in the
-///   same request must not tell.
+/// Whether one world performed a write and the other did not, for a reason that the user may learn:
+/// - *the database failed to perform a change that the rules permit*: because of a duplicate key in a document that
+///   the user may not read, or a validator that uses hidden fields. The world that performed the change shows that it
+///   is permitted, since everything that write permissions use is the same in both. Refusals do not count, nor do two
+///   failures that differ.
+/// - *the rules let the user delete a document in one world only*: deleting requires permission to write every field,
+///   so a user who may delete a document knows that it contains nothing else. The document must then actually have
+///   been deleted; a refusal of another write in the same request must not reveal anything.
 ///
-/// Where it was not carried out, nothing has changed.
+/// The world that did not perform the write must be unchanged.
 fn is_told_rightly(
     answers: [&Answer; 2],
     before: &[Vec<Document>; 2],
@@ -109,18 +111,18 @@ fn is_told_rightly(
     }
     let is_gone = |document: &&Document| !after[done].iter().any(|left| left.get("_id") == document.get("_id"));
     let readable = |world: usize| before[world].iter().filter(|document| eyes.see(document) != Seen::Nothing);
-    // Documents that are alike stand in the same order.
+    // Documents that cannot be distinguished are in the same order.
     let pairs = readable(done).zip(readable(undone));
     pairs.filter(|(gone, _)| is_gone(gone)).any(|(_, kept)| !is_deletable(&eyes.guard, kept))
 }
 
-/// What comes in an order that may differ from one time to the next.
+/// Stages and operators whose results have an unspecified order.
 const UNORDERED: [&str; 5] = ["$group", "$bucket", "$sortByCount", "$addToSet", "$setUnion"];
 
-/// How often a pipeline is asked again, in each world.
+/// How often a pipeline is repeated in each world.
 const AGAIN: usize = 24;
 
-/// Whether two answers differ only by an order that is none to rely on: that of groups and of sets.
+/// Whether two answers differ only by an unspecified order, that of groups or of sets.
 async fn is_unsteady<B: Base>(
     base: &B,
     guard: &Guard,
@@ -141,7 +143,7 @@ async fn is_unsteady<B: Base>(
     if letters(one) == letters(other) {
         return true;
     }
-    // What a later stage has made of them differs in more than its order.
+    // After later stages, more than the order may differ, so compare with repeated answers of the other world.
     let mut texts = [vec![one.text.clone()], vec![other.text.clone()]];
     for _ in 0..AGAIN {
         for number in 0..2 {
@@ -156,7 +158,8 @@ async fn is_unsteady<B: Base>(
     false
 }
 
-/// Fills both worlds; without indexes where the documents do not allow one: two of the same value, or two arrays in one document.
+/// Stores both worlds. Indexes are omitted if the documents violate one: equal values in a unique index, or two
+/// arrays in a compound index.
 pub async fn fill<B: Base>(base: &B, scene: &mut Scene) {
     for number in 0..2 {
         if base.fill(number, &scene.worlds[number], &scene.ground).await.is_err() {

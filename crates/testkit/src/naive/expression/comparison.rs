@@ -1,4 +1,4 @@
-//! Equality and order of two sides, and of one side with a list.
+//! Equality and order of two operands, and of one operand and a list.
 
 use std::cmp::Ordering;
 
@@ -10,7 +10,7 @@ use crate::naive::path::Whole;
 use crate::naive::truth::Truth;
 use crate::naive::value::{equal, order};
 
-/// `eq` (also under other names), or an order.
+/// Compares for equality (`eq` and its aliases) or order.
 pub(super) fn compare(name: &str, left: &Left, right: &Right) -> Truth {
     coverage::operator(name, &left_type(left), right_type(right));
     settle(name, left, right)
@@ -52,7 +52,7 @@ fn eq(left: &Left, operand: &Operand) -> Truth {
     result
 }
 
-/// Two documents' operands: whole values, and lists of the same length and order.
+/// Whether two document operands are equal as a whole; lists must have the same length and order.
 fn same_whole(left: &Whole, right: &Whole) -> bool {
     match (left, right) {
         (Whole::One(None), Whole::One(None)) => true,
@@ -97,7 +97,7 @@ pub(super) fn in_list(name: &str, left: &Left, list: Result<Option<Vec<Right>>, 
     if list.is_empty() {
         coverage::operator(name, &left_type(left), "nothing");
     }
-    // Of no element, nothing is said but what the left operand says by itself.
+    // With an empty list, the result depends on the left operand only.
     compare_nothing(left, Truth::any(list.iter().map(|right| compare(name, left, right))))
 }
 
@@ -110,7 +110,7 @@ pub(super) fn all(left: &Left, list: Result<Option<Vec<Right>>, String>) -> Trut
     compare_nothing(left, Truth::all(list.iter().map(|right| compare("all", left, right))))
 }
 
-/// The truth of a comparison with several values, or with none: a left operand that is not there leaves it untold.
+/// The result of comparing with several values or with none, unless the left operand is Unknown or failed.
 fn compare_nothing(left: &Left, otherwise: Truth) -> Truth {
     match (left, otherwise) {
         (Left::Known { .. }, otherwise) => otherwise,

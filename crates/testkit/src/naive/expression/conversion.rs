@@ -1,4 +1,4 @@
-//! Conversions between texts, ObjectIds and UUIDs, and the results of functions.
+//! Conversions between strings, ObjectIds and UUIDs, and the results of functions.
 
 use bson::Bson;
 use serde_json::Value as Json;

@@ -1,4 +1,4 @@
-//! `$elemMatch`: a condition on the elements of an array, and whether it can be told at all.
+//! `$elemMatch`: a condition on the elements of an array, and whether it is Unknown regardless of the elements.
 
 use bson::Bson;
 use serde_json::{Map, Value as Json};
@@ -14,7 +14,7 @@ use crate::naive::truth::Truth;
 use crate::naive::value::is_ejson_literal;
 use crate::naive::world::World;
 
-/// An element of an array, while `$elemMatch` looks into it.
+/// The array element that an `$elemMatch` currently examines.
 #[derive(Debug, Clone)]
 pub struct Element {
     pub(super) value: Bson,
@@ -51,8 +51,8 @@ pub(super) fn element_match(world: &World, left: &Left, condition: &Json) -> Tru
     }))
 }
 
-/// Whether every operand in a condition can be resolved, whatever element it is asked for; and whether every test in
-/// it that looks at the context alone can be told.
+/// Whether all operands in a condition resolve, independently of any element, and whether all tests that only involve
+/// the context are True or False. Otherwise, returns Unknown or the error.
 fn asks(world: &World, condition: &Json) -> Truth {
     let Json::Object(object) = condition else {
         return Truth::True;
@@ -90,7 +90,7 @@ fn asks(world: &World, condition: &Json) -> Truth {
     }))
 }
 
-/// What is left of a truth that is asked only whether it can be told.
+/// Maps True and False to True, and keeps Unknown and errors.
 fn told(truth: Truth) -> Truth {
     match truth {
         Truth::True | Truth::False => Truth::True,
@@ -115,7 +115,7 @@ fn asks_operator(world: &World, left: Option<&Left>, beside: &Map<String, Json>,
         "in" | "nin" | "all" => match list(world, operand) {
             Err(text) => Truth::Error(text),
             Ok(None) => Truth::Unknown,
-            // Of an expanded list something must be there to compare with.
+            // At least one element of an expanded list must be comparable.
             Ok(Some(list)) if is_expansion(operand) => {
                 let nothing = list.iter().all(|right| matches!(right, Right::Unknown));
                 if nothing && !list.is_empty() { Truth::Unknown } else { Truth::True }

@@ -1,4 +1,4 @@
-//! Evaluates an expression as it is written, again and again from its text.
+//! Evaluates expressions directly from their JSON text.
 
 mod comparison;
 mod conversion;
@@ -24,7 +24,7 @@ use value_test::{has_remainder, has_type, matches_pattern};
 pub use element::Element;
 pub use operand::Left;
 
-/// Evaluates an expression. `element` is the element that plain names are relative to inside `$elemMatch`.
+/// Evaluates an expression. Inside `$elemMatch`, plain names are relative to `element`.
 pub fn evaluate(world: &World, element: Option<&Element>, json: &Json) -> Truth {
     let object = match json {
         Json::Bool(value) => return Truth::from(*value),
@@ -53,7 +53,7 @@ fn logical(name: &str, value: &Json, evaluate: impl Fn(&Json) -> Truth) -> Truth
     }
 }
 
-/// The left operand that a name stands for; with its value if it is `%%true` or `%%false`.
+/// Resolves the left operand that a name stands for; for `%%true` and `%%false`, also returns the boolean.
 fn left(world: &World, element: Option<&Element>, name: &str) -> (Left, Option<bool>) {
     if let Some(expansion) = Expansion::parse(name) {
         let expansion = expansion.expect("checked before");
@@ -77,7 +77,7 @@ fn left(world: &World, element: Option<&Element>, name: &str) -> (Left, Option<b
     (left, None)
 }
 
-/// To a query inside `$elemMatch`, an array is a document whose names are the indexes.
+/// Inside `$elemMatch`, a query treats an array as a document whose field names are the indexes.
 fn as_document(value: &Bson) -> Bson {
     match value {
         Bson::Array(elements) => {
@@ -96,7 +96,7 @@ fn known(value: Option<&Bson>, path: &[String], of_document: bool) -> Left {
     }
 }
 
-/// `%%true` and `%%false` compare with the result of an embedded expression, or with a value.
+/// Compares `%%true` or `%%false` with the result of an embedded expression, or with a value.
 fn constant_test(world: &World, element: Option<&Element>, wanted: bool, left: &Left, value: &Json) -> Truth {
     match value {
         Json::Object(object) if !is_ejson_literal(value) => {
@@ -110,7 +110,7 @@ fn constant_test(world: &World, element: Option<&Element>, wanted: bool, left: &
     }
 }
 
-/// One field of an expression: the left operand against a value or against operators.
+/// Tests the left operand of one field of an expression against a value or operators.
 fn test(world: &World, left: &Left, value: &Json) -> Truth {
     match value {
         Json::Object(object) if !is_ejson_literal(value) && object.keys().any(|name| has_sign(name)) => {

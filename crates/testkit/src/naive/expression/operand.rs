@@ -1,4 +1,4 @@
-//! The two sides of a test: what a path stands for, and the value beside it.
+//! The two operands of a test.
 
 use bson::{Bson, Document};
 use serde_json::Value as Json;
@@ -9,24 +9,24 @@ use crate::naive::path::{Whole, whole};
 use crate::naive::value::{from_ejson, is_ejson_literal, type_name};
 use crate::naive::world::World;
 
-/// The left side of a test.
+/// The left operand of a test.
 #[derive(Debug, Clone)]
 pub enum Left {
-    /// A property that no such object has.
+    /// A property that does not exist in an object with a fixed set of properties.
     Unknown,
     /// Not supplied, or not loaded.
     Failed(String),
     Known {
-        /// Everything the path stands for, arrays at its end spread.
+        /// All values that the path reaches, including the elements of arrays at its end.
         candidates: Vec<Option<Bson>>,
-        /// The same without spreading.
+        /// The same without the elements of arrays at its end.
         ends: Vec<Option<Bson>>,
-        /// Set for `%%root`, `%%prevRoot`, `%%this` and `%%prev`.
+        /// The value as a whole, for `%%root`, `%%prevRoot`, `%%this` and `%%prev`.
         document: Option<Whole>,
     },
 }
 
-/// The right side of a test.
+/// The right operand of a test.
 #[derive(Debug, Clone)]
 pub enum Right {
     Unknown,
@@ -37,11 +37,11 @@ pub enum Right {
 #[derive(Debug, Clone)]
 pub struct Operand {
     pub(super) value: Bson,
-    /// Written in the rules, as opposed to found through an expansion.
+    /// Whether the value is written in the rules instead of coming from an expansion.
     pub(super) literal: bool,
-    /// An array of the context: membership in it counts as equality.
+    /// Whether the value is an array from the context, so that equality with an element suffices.
     pub(super) member: bool,
-    /// Set for `%%root`, `%%prevRoot`, `%%this` and `%%prev`.
+    /// The value as a whole, for `%%root`, `%%prevRoot`, `%%this` and `%%prev`.
     pub(super) document: Option<Whole>,
 }
 
@@ -61,7 +61,7 @@ pub(super) fn left_type(left: &Left) -> String {
         Left::Failed(_) => "error".to_string(),
         Left::Known { candidates, .. } => match candidates.as_slice() {
             [] => "nothing".to_string(),
-            // The last candidate of a spread array is the array.
+            // The last candidate of a spread array is the array itself.
             [.., last] => type_name(last.as_ref()).to_string(),
         },
     }
@@ -75,7 +75,7 @@ pub(super) fn right_type(right: &Right) -> &'static str {
     }
 }
 
-/// The value of an operand on the right.
+/// Resolves a right operand.
 pub(super) fn right(world: &World, json: &Json) -> Right {
     if is_expansion(json) {
         return expanded(world, json);
@@ -112,7 +112,7 @@ pub(super) fn of_context(value: Bson) -> Right {
     Right::Known(Box::new(Operand { value, literal: false, member: true, document: None }))
 }
 
-/// What an operand from the context cannot be compared with.
+/// Whether a value from the context cannot be compared with anything.
 pub(super) fn is_unusable(value: &Bson) -> bool {
     match value {
         Bson::Null
@@ -128,15 +128,15 @@ pub(super) fn is_unusable(value: &Bson) -> bool {
     }
 }
 
-/// A literal with the expansions inside replaced by their values; `None` if one of them has none, an error if one of them
-/// was not supplied.
+/// Replaces the expansions in a literal by their values. Returns `None` if one of them has no value, and an error if
+/// one of them was not supplied.
 pub(super) fn resolved(world: &World, json: &Json, strict: bool) -> Result<Option<Bson>, String> {
     if is_expansion(json) {
         return match expanded(world, json) {
             Right::Known(operand) => Ok(Some(operand.value)),
             Right::Error(text) => Err(text),
             Right::Unknown if strict => Ok(None),
-            // A function may be given a null, but nothing that is not there.
+            // A function's argument may be null, but not missing.
             Right::Unknown => {
                 let text = json.as_str().expect("a string");
                 let expansion = Expansion::parse(text).expect("an expansion").expect("checked before");
@@ -165,11 +165,12 @@ pub(super) fn resolved(world: &World, json: &Json, strict: bool) -> Result<Optio
     }
 }
 
-/// The list of `$in`, `$nin` and `$all`; `None` if it is no array, an error if it was not supplied.
+/// The list for `$in`, `$nin` or `$all`. Returns `None` if it is not an array, and an error if it was not supplied.
 pub(super) fn list(world: &World, json: &Json) -> Result<Option<Vec<Right>>, String> {
     if let Json::Array(items) = json {
         let item = |item: &Json| match right(world, item) {
-            // Neither spread nor compared whole: both would grant something under one of the operators.
+            // An array as an element is neither spread nor compared as a whole: each would grant access under one of
+            // the operators.
             Right::Known(operand) if is_expansion(item) && operand.value.as_array().is_some() => Right::Unknown,
             other => other,
         };

@@ -1,4 +1,4 @@
-//! Tests of one value by its type, its remainder or a pattern.
+//! Tests of a single value: its type, its remainder, or a pattern.
 
 use bson::Bson;
 use serde_json::{Map, Value as Json};

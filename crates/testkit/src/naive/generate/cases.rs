@@ -52,7 +52,7 @@ impl Maker {
                 };
             }
         }
-        // A document that did not change makes the tests between two documents meet.
+        // An unchanged document or field makes comparisons between old and new succeed.
         for (of, like) in [("prevRoot", "root"), ("prev", "this")] {
             if given.get(of).is_some() && given.get(like).is_some() && self.chance(50) {
                 given[of] = given[like].clone();

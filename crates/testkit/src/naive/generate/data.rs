@@ -1,4 +1,4 @@
-//! Values, documents and the changes between them.
+//! Values, documents and changes of documents.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -11,17 +11,17 @@ impl Maker {
             let all = scalars();
             return self.pick(&all);
         }
-        // The first value is the favourite: any two operands are then often the same.
+        // The first value is preferred, so that two operands are often equal.
         let at = self.pick(&[0, 0, 0, 1, 2]);
         self.pool[at].clone()
     }
 
-    /// What a document or a user brings.
+    /// A value for a document or a user.
     pub(super) fn datum(&mut self) -> Json {
         if self.hostile && self.chance(8) { self.pick(&reads::hostile()) } else { self.scalar() }
     }
 
-    /// A scalar that may stand in rules.
+    /// A scalar that is valid in rules.
     pub(super) fn written(&mut self) -> Json {
         let value = self.scalar();
         if is_regex(&value) && !self.naughty { json!("a") } else { value }
@@ -64,7 +64,7 @@ impl Maker {
         Json::Object(fields)
     }
 
-    /// A field's value, often of the shape that its name promises.
+    /// A value for a field, often of the type that its name suggests.
     pub(super) fn field(&mut self, name: &str) -> Json {
         match name {
             "tags" if !self.chance(25) => self.items(0, false),
@@ -90,7 +90,7 @@ impl Maker {
         Json::Object(document)
     }
 
-    /// A document, now and then with the fields of a user's own data.
+    /// A document, sometimes with fields from a user's own data.
     pub(super) fn document_for(&mut self, user: &str) -> Json {
         match self.users[user].get("custom_data").cloned() {
             Some(mut document) if self.chance(30) => {
@@ -101,7 +101,7 @@ impl Maker {
         }
     }
 
-    /// The document after an update: a few small steps away.
+    /// The document after an update, which makes a few small changes.
     pub(super) fn changed(&mut self, before: &Json) -> Json {
         let mut after = before.as_object().expect("a document").clone();
         for _ in 0..self.below(3) {
@@ -119,7 +119,7 @@ impl Maker {
                     after.shift_remove(&name);
                 }
                 _ => {
-                    // The same field at another position: no change of the document.
+                    // Moving a field to another position does not change the document.
                     if let Some(value) = after.shift_remove(&name) {
                         after.insert(name, value);
                     }

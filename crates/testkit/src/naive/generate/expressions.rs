@@ -1,4 +1,4 @@
-//! Expressions: fields with conditions, and the operands beside them.
+//! Expressions: fields with conditions, and their operands.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -20,7 +20,7 @@ impl Maker {
         if self.chance(45) { self.pick(&FIELDS) } else { self.pick(&PATHS) }
     }
 
-    /// Whether operands may be documents' own.
+    /// Whether operands may come from documents.
     pub(super) fn has_document(&self) -> bool {
         !self.askable && matches!(self.scope, Scope::Role | Scope::Field)
     }
@@ -159,7 +159,7 @@ impl Maker {
         (name, self.operand(depth))
     }
 
-    /// A field of the document, often compared with what the user has by the same name.
+    /// A field of the document, often compared with the user's value of the same name.
     pub(super) fn asked(&mut self, depth: usize) -> (String, Json) {
         let name = self.known_path();
         if matches!(self.scope, Scope::Role | Scope::Field) && self.chance(20) {
@@ -180,7 +180,7 @@ impl Maker {
         (left.to_string(), operand)
     }
 
-    /// A value of the user's, often a list, of which each element is compared with the document.
+    /// A value of the user, often a list, each element of which is compared with the document.
     pub(super) fn unrolled(&mut self) -> (String, Json) {
         let of_lists = self.chance(75);
         let left = self.pick(if of_lists { &["team", "team", "tags", "a"] } else { &["owner", "b", "team.a", "tags"] });
@@ -227,7 +227,7 @@ impl Maker {
         Map::from_iter([(name.to_string(), operand)])
     }
 
-    /// The same path on both sides, where the two often hold the same value.
+    /// The same path on both sides, whose values are often equal.
     pub(super) fn mirrored(&mut self) -> (String, Json) {
         let path = self.pick(&["a", "b", "c", "tags", "owner", "team", "a.b", "team.a"]);
         let mut sides: Vec<String> = ["%%user.custom_data", "%%values", "%%user.data", "%%environment.values"]
@@ -244,7 +244,7 @@ impl Maker {
             Scope::Sync => sides.push("%%partition".into()),
             Scope::Filter | Scope::Endpoint => {}
         }
-        // From the end, where the sides of the scope itself stand.
+        // From the end, where the names that the scope itself adds are.
         let near = |maker: &mut Maker| {
             let back = maker.below(4);
             sides[sides.len() - 1 - back].clone()
@@ -276,7 +276,7 @@ impl Maker {
         }
     }
 
-    /// A literal, with expansions inside.
+    /// A literal that contains expansions.
     pub(super) fn template(&mut self, depth: usize) -> Json {
         match self.below(6) {
             1 => Json::String(self.expansion()),

@@ -153,7 +153,7 @@ impl Maker {
         if has_order(&value) || self.naughty { value } else { json!(1) }
     }
 
-    /// A value of any type: what no literal may be there, a document can still bring.
+    /// A value of any type: a document may contain values that are not valid as literals there.
     pub(super) fn odd_operand(&mut self) -> Json {
         json!(self.pick(&["%%root.a", "%%root.b", "%%prevRoot.c", "%%root.owner"]))
     }

@@ -1,10 +1,11 @@
-//! Random policies, users who bring hostile data, and one collection that all of them ask.
+//! Random policies, users with hostile data, and one collection that they read.
 
 use serde_json::{Value as Json, json};
 
 use super::Maker;
 
-/// `users`, `policies`, `documents` with an `_id` of their own, the context and `functions`. The same seed gives the same.
+/// Generates `users`, `policies`, `documents` with `_id`s of their own, the context and `functions`. The same seed
+/// yields the same result.
 pub fn reads(seed: u64) -> Json {
     let mut maker = Maker::new(choices(seed));
     maker.hostile = true;
@@ -12,7 +13,7 @@ pub fn reads(seed: u64) -> Json {
     maker.reads()
 }
 
-/// SplitMix64: as good as these choices need, and the same everywhere.
+/// SplitMix64: random enough for these choices, and the same on every machine.
 fn choices(seed: u64) -> Vec<u16> {
     let mut state = seed;
     let mut next = || {
@@ -28,7 +29,7 @@ fn choices(seed: u64) -> Vec<u16> {
         .collect()
 }
 
-/// What would ask for something if it stood in a query as it is, or in an aggregation.
+/// Values that would have a meaning if they were inserted into a query or an aggregation unescaped.
 pub fn hostile() -> Vec<Json> {
     vec![
         json!({"$gt": ""}),
@@ -61,7 +62,7 @@ impl Maker {
         self.pool = (0..3).map(|_| self.pick(&all)).collect();
         self.users = self.users();
         for user in ["u0", "u1", "u2"] {
-            // The system user reads everything; that takes no plan.
+            // The system user reads everything, so there is no plan to test.
             if self.users[user]["type"] == "system" && !self.chance(20) {
                 self.users[user]["type"] = json!("normal");
             }
@@ -78,14 +79,14 @@ impl Maker {
     }
 
     fn read_policy(&mut self, number: usize) -> Json {
-        // Of each file some policies that a database can be asked, and some that need more.
+        // In each file, some policies that a database can evaluate, and some that it cannot.
         self.askable = !number.is_multiple_of(3);
         let policy = self.policy();
         self.askable = false;
         policy
     }
 
-    /// Names and lists of which a query would have to be wary.
+    /// Adds field names and values that are dangerous if inserted into a query.
     fn spoil(&mut self, user: &str) {
         let data = |maker: &mut Maker| maker.pick(&hostile());
         if self.chance(20) {
@@ -104,7 +105,7 @@ impl Maker {
         }
     }
 
-    /// A document whose `_id` is its number, of any of the types of numbers.
+    /// A document whose `_id` is its number, in one of the numeric types.
     fn numbered(&mut self, number: usize) -> Json {
         let user = format!("u{}", self.below(3));
         let mut document = self.document_for(&user);

@@ -1,4 +1,4 @@
-//! Which rules do not load.
+//! Validates rules.
 
 use serde_json::{Map, Value as Json};
 
@@ -6,7 +6,7 @@ use super::projection_of;
 use crate::naive::name::Scope;
 use crate::naive::{check, projection, schema};
 
-/// Refuses rules that do not load.
+/// Returns an error for rules that must not load.
 pub fn check(rules: &Json) -> Result<(), String> {
     let rules = object(rules, "rules")?;
     known_keys(rules, &["roles", "filters", "schema", "id", "_id", "database", "collection"])?;

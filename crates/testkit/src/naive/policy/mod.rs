@@ -1,4 +1,4 @@
-//! Roles and filters: what a user may see of a document, and change in it.
+//! Roles and filters: what a user may see of a document and change in it.
 
 mod load;
 mod read;
@@ -16,7 +16,7 @@ use super::world::World;
 
 pub use load::check;
 
-/// Why access ended before it was granted.
+/// Why access is denied.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Refusal {
     fields: BTreeSet<String>,
@@ -29,7 +29,7 @@ impl Refusal {
         Refusal { error: Some(text), ..Refusal::default() }
     }
 
-    /// The refusal that a condition which is not True leaves behind.
+    /// The refusal caused by a condition that is not True.
     fn of(truth: Truth) -> Refusal {
         match truth {
             Truth::Error(text) => Refusal::error(text),
@@ -38,10 +38,10 @@ impl Refusal {
     }
 }
 
-/// One request on one document.
+/// A request about one document.
 pub struct Request<'a> {
     pub rules: &'a Json,
-    /// The context; documents and fields are set here as each rule needs them.
+    /// The context; documents and fields are set for each rule as needed.
     pub world: World,
 }
 
@@ -50,7 +50,7 @@ impl Request<'_> {
         self.world.user.as_ref().is_some_and(|user| user.get("type") == Some(&json!("system")))
     }
 
-    /// Without them there is no rule for the collection, whatever its filters.
+    /// Without roles, there is no rule for the collection, even if it has filters.
     fn has_roles(&self) -> bool {
         self.rules.get("roles").is_some()
     }
@@ -59,7 +59,7 @@ impl Request<'_> {
         evaluate(&self.world, None, condition)
     }
 
-    /// A condition that may be absent.
+    /// Evaluates a condition that may be absent.
     fn optional(&self, of: &Json, name: &str, absent: Truth) -> Truth {
         of.get(name).map_or(absent, |condition| self.truth(condition))
     }

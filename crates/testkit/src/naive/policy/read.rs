@@ -1,4 +1,4 @@
-//! What a user may see of a document.
+//! Determines what a user may see of a document.
 
 use bson::{Bson, Document};
 use serde_json::Value as Json;
@@ -9,7 +9,7 @@ use crate::naive::projection::Projection;
 use crate::naive::truth::Truth;
 
 impl Request<'_> {
-    /// Applies the filters to a stored document: the projection that remains, if the document remains.
+    /// Applies the filters to a stored document; returns the remaining projection if the document passes.
     pub(super) fn filter(&self, stored: &Document) -> Result<Projection, Refusal> {
         let mut remaining = Projection::everything();
         let mut seen = Truth::True;
@@ -31,7 +31,7 @@ impl Request<'_> {
         if seen.holds() { Ok(remaining) } else { Err(Refusal::default()) }
     }
 
-    /// A read, or a search.
+    /// Decides a read or a search.
     pub fn read(&self, stored: &Document, searching: bool) -> Json {
         if self.is_system() {
             return shown(&Json::Null, stored.clone());
@@ -102,7 +102,7 @@ impl Request<'_> {
         Ok(visible)
     }
 
-    /// `read` or `write` of an entry.
+    /// Whether `read` or `write` of an entry permits reading.
     fn readable(&self, entry: &Json) -> Result<bool, Refusal> {
         let read = self.optional(entry, "read", Truth::False);
         match read.or(self.optional(entry, "write", Truth::False)) {
@@ -111,7 +111,7 @@ impl Request<'_> {
         }
     }
 
-    /// What an entry shows of a value; `None`: nothing.
+    /// The visible part of a value under an entry; `None` if nothing is visible.
     fn part(&self, entry: &Json, value: &Bson) -> Result<Option<Bson>, Refusal> {
         if entry.get("read").is_some() || entry.get("write").is_some() {
             return Ok(self.at_field(Some(value), Some(value)).readable(entry)?.then(|| value.clone()));

@@ -1,4 +1,4 @@
-//! What a user may change in a document.
+//! Determines what a user may change in a document.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::naive::truth::Truth;
 use crate::naive::value::{bytes, equal, same_bytes};
 
 impl Request<'_> {
-    /// An insert (no `before`), an update, or a delete (no `after`).
+    /// Decides an insert (no `before`), an update, or a delete (no `after`).
     pub fn write(&self, before: Option<&Document>, after: Option<&Document>) -> Json {
         let none = Json::Null;
         if self.is_system() {
@@ -46,7 +46,7 @@ impl Request<'_> {
                 .map(|root| self.on(Some(root), before).optional(filters, "write", Truth::True));
             require(Truth::all(both))?;
         }
-        // The document that a delete leaves behind is none; `%%root` is then the stored one.
+        // After a delete there is no document; `%%root` is then the stored one.
         let seeing = self.on(after.or(before), before);
         let write = seeing.optional(role, "write", Truth::False);
         if role.get("write").is_some() {
@@ -64,7 +64,7 @@ impl Request<'_> {
     }
 
     fn schema(&self, before: Option<&Document>, after: Option<&Document>) -> Result<(), Refusal> {
-        // No database lets a document change its `_id`.
+        // No database lets an update change `_id`.
         if let (Some(before), Some(after)) = (before, after)
             && let Some(id) = before.get("_id")
             && !after.get("_id").is_some_and(|new| equal(id, new))
@@ -82,7 +82,7 @@ impl Request<'_> {
         Err(Refusal { schema: failures.texts, error: failures.error, ..Refusal::default() })
     }
 
-    /// Every changed field needs its permission.
+    /// Requires write permission for every changed field.
     fn changes(&self, role: &Json, before: Option<&Document>, after: Option<&Document>) -> Result<(), Refusal> {
         let mut refused = Refused::default();
         for name in names(before, after) {
@@ -104,7 +104,7 @@ impl Request<'_> {
         refused.result()
     }
 
-    /// A change of one value under an entry.
+    /// Requires write permission for a change of one value under an entry.
     fn change(&self, entry: &Json, path: &str, old: Option<&Bson>, new: Option<&Bson>, refused: &mut Refused) {
         if same_bytes(old, new) {
             return;
@@ -123,7 +123,7 @@ impl Request<'_> {
                     refused.add(path);
                 }
             }
-            // A container that comes or goes is all that it holds; an empty one is itself.
+            // Adding or removing a document counts as changing all of its fields; an empty one counts as a value.
             (Some(Bson::Document(only)), None) if !only.is_empty() => {
                 self.change_inside(entry, path, Some(only), None, refused);
             }
@@ -166,7 +166,7 @@ impl Request<'_> {
     }
 }
 
-/// The fields that a write may not change.
+/// The fields that a write would change without permission.
 #[derive(Debug, Default)]
 struct Refused {
     fields: BTreeSet<String>,
@@ -200,7 +200,7 @@ fn require(truth: Truth) -> Result<(), Refusal> {
     if truth.holds() { Ok(()) } else { Err(Refusal::of(truth)) }
 }
 
-/// The names of two documents, each once.
+/// The field names of two documents, without duplicates.
 fn names(old: Option<&Document>, new: Option<&Document>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for name in old.into_iter().chain(new).flat_map(Document::keys) {
@@ -215,7 +215,7 @@ fn shared_names(of: &Document, with: &Document) -> Vec<String> {
     of.keys().filter(|name| with.contains_key(name.as_str())).cloned().collect()
 }
 
-/// Whether the positions that changed hold the same elements in another order.
+/// Whether the changed positions contain the same elements in another order.
 fn is_reordered(old: &[Bson], new: &[Bson]) -> bool {
     let changed: Vec<(Vec<u8>, Vec<u8>)> =
         old.iter().zip(new).map(|(old, new)| (bytes(old), bytes(new))).filter(|(old, new)| old != new).collect();
