@@ -1,7 +1,7 @@
-//! How fast rules decide, beside code written by hand for the very same rule: `cargo bench`.
+//! Measures how fast rules decide, compared with code written by hand for the same rule: `cargo bench`.
 //!
-//! The table at the end puts the engine in relation to the code by hand; both are measured there in turns, so that
-//! whatever else the machine does meets both alike.
+//! The table at the end relates the engine to the hand-written code; both are measured in turns there, so that other
+//! work on the machine affects them equally.
 
 // A benchmark that cannot be set up fails by panicking.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::indexing_slicing, clippy::type_complexity)]
@@ -17,12 +17,12 @@ use portcullis::policy::{self, RulesFile};
 use portcullis::predicate::{Scope, lower};
 use portcullis::{Guard, Policy, User, expr, json};
 
-/// The rule that the code by hand is written for.
+/// The rule that the hand-written code implements.
 const RULE: &str = r#"{"owner_id": "%%user.id", "status": {"$in": ["active", "pending"]}, "age": {"$gte": 18}}"#;
 
 const OWNER: &str = "64b7f0c2a1d3e4f5a6b7c8d9";
 
-/// Managers, owners and colleagues, each with rules for fields.
+/// Roles for managers, owners and colleagues, each with field rules.
 const EMPLOYEES: &str = r#"{
     "roles": [
         {
@@ -63,7 +63,7 @@ const EMPLOYEES: &str = r#"{
     }]
 }"#;
 
-/// Eight roles, each with conditions on the user and the document and with document filters.
+/// Eight roles with conditions on the user and the document, and with document filters.
 fn eight_roles() -> String {
     let role = |n: usize| {
         format!(
@@ -80,7 +80,7 @@ fn eight_roles() -> String {
     format!(r#"{{"roles": [{}]}}"#, (0..8).map(role).collect::<Vec<_>>().join(", "))
 }
 
-/// 11 fields, about 405 bytes of BSON.
+/// A document with 11 fields and about 405 bytes of BSON.
 fn employee(owner: &str, status: &str, age: i32) -> Document {
     let id = bson::oid::ObjectId::from_bytes([7; 12]);
     doc! {
@@ -117,7 +117,7 @@ fn one_role() -> Guard {
     guard(&format!(r#"{{"roles": [{{"name": "Owner", "apply_when": {RULE}, "read": true, "write": true}}]}}"#))
 }
 
-/// The same three tests, as one writes them with the BSON library: field by field.
+/// The same three tests, written with the BSON library field by field.
 fn by_hand_raw(document: &RawDocument, user: &str) -> bool {
     matches!(document.get("owner_id"), Ok(Some(RawBsonRef::String(owner))) if owner == user)
         && matches!(document.get("status"), Ok(Some(RawBsonRef::String("active" | "pending"))))
@@ -164,7 +164,7 @@ fn by_hand_decoded(document: &Document, user: &str) -> bool {
         }
 }
 
-/// The rule with its context bound, and what it takes to ask it about a document.
+/// The rule, bound to a context, with the buffers to evaluate it.
 struct Bound {
     context: Context,
     residual: Residual,
@@ -185,7 +185,7 @@ impl Bound {
     }
 }
 
-/// The documents of the benchmarks, decoded and raw.
+/// The sample documents, decoded and raw.
 struct Samples {
     document: Document,
     raw: RawDocumentBuf,
@@ -251,7 +251,7 @@ fn benchmarks(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Prints what the engine takes in relation to the code by hand: the best of many short runs, all in turns.
+/// Prints the engine's times relative to the hand-written code: the best of many short runs, taken in turns.
 fn ratios() {
     let (bound, guard) = (Bound::new(), one_role());
     let (own, others) = (Samples::new(OWNER), Samples::new("somebody else"));
@@ -283,7 +283,7 @@ fn ratios() {
         ];
         for (form, runs) in table {
             let best = best_of_turns(&runs);
-            // The faster way to write it by hand is the yardstick.
+            // Compare with the faster of the two hand-written versions.
             let yardstick = best[0].min(best[1]);
             for (name, nanoseconds) in ["by hand", "by hand, 1 pass", "rule", "read", "update"].iter().zip(best) {
                 println!("{:<24} {nanoseconds:>8.1} {:>8.2}", format!("{form}, {name}"), nanoseconds / yardstick);
@@ -292,7 +292,7 @@ fn ratios() {
     }
 }
 
-/// Nanoseconds per call, for each the best of many runs.
+/// Nanoseconds per call, the best of many runs for each.
 fn best_of_turns<const N: usize>(runs: &[&dyn Fn() -> bool; N]) -> [f64; N] {
     const CALLS: u32 = 2_000;
     let mut best = [Duration::MAX; N];

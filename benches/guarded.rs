@@ -1,8 +1,8 @@
-//! What rules cost in front of a MongoDB server: `cargo bench --bench guarded`.
+//! Measures the cost of rules in front of a MongoDB server: `cargo bench --bench guarded`.
 //!
-//! It starts a server of its own, as the tests do, or uses the one whose address is in `PORTCULLIS_BENCH_URI`, where it makes and
-//! drops the database `portcullis_bench`. `PORTCULLIS_BENCH_DOCUMENTS` sets another number of documents than a million. What is
-//! compared is measured in turns, so that whatever else the machine does meets all alike; the figures are medians.
+//! It starts a server of its own, like the tests, or uses the one at `PORTCULLIS_BENCH_URI`, where it creates and
+//! drops the database `portcullis_bench`. `PORTCULLIS_BENCH_DOCUMENTS` sets the number of documents (default: a
+//! million). Contenders take turns, so that other work on the machine affects them equally; the results are medians.
 
 // A benchmark that cannot be set up fails by panicking.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::indexing_slicing)]
@@ -24,7 +24,7 @@ use portcullis_testkit::mongodb::{Server, mongod};
 
 const DATABASE: &str = "portcullis_bench";
 
-/// How many documents each user may read.
+/// The number of documents that each user may read.
 const OWNED: i32 = 100;
 
 const BATCH: i32 = 10_000;
@@ -33,11 +33,11 @@ const FINDS: usize = 101;
 const FETCHES: usize = 3;
 const LOOK_UPS: usize = 4001;
 
-/// All of the documents that the user owns.
+/// Permits the user to read their own documents as a whole.
 const WHOLE: &str =
     r#"{"roles": [{"name": "owner", "apply_when": {"owner": "%%user.id"}, "read": true, "write": true}]}"#;
 
-/// The same for managers of the team, and without two fields for others.
+/// The same for managers of the team; owners see `pay` only in closed documents, and never `note`.
 const REDACTED: &str = r#"{"roles": [
     {"name": "manager", "apply_when": {"team": {"$in": "%%user.custom_data.manages"}}, "read": true, "write": true},
     {"name": "owner", "apply_when": {"owner": "%%user.id"}, "additional_fields": {"read": true},
@@ -47,7 +47,7 @@ const REDACTED: &str = r#"{"roles": [
 fn document(id: i32) -> Document {
     doc! {
         "_id": id,
-        // Neighbours belong to different users.
+        // Adjacent documents belong to different users.
         "owner": owner(id % (count() / OWNED).max(1)),
         "team": format!("team {}", id % 97),
         "status": if id % 3 == 0 { "closed" } else { "open" },
@@ -105,7 +105,7 @@ async fn timed(times: &mut Vec<Duration>, work: impl Future<Output = usize>) -> 
     documents
 }
 
-/// All that the user may read.
+/// Reads all documents that the user may read.
 async fn everything(things: &Collection<RawDocumentBuf>, guarded: &GuardedCollection<'_>, guard: &Guard) {
     let (mut by_guard, mut by_hand, mut by_fetching) = (Vec::new(), Vec::new(), Vec::new());
     let request = FindRequest::parse(&json::parse("{}").expect("JSON")).expect("a request");
@@ -138,8 +138,8 @@ async fn everything(things: &Collection<RawDocumentBuf>, guarded: &GuardedCollec
     println!();
 }
 
-/// One document by its `_id`: the guard's own cost, beside a driver that trusts its user, and beside one that sends the very command
-/// that the guard sends.
+/// Looks up one document by `_id`: with a guard, with a bare driver that trusts its user, and with a bare driver that
+/// sends the same command as the guard.
 async fn one(name: &str, things: &Collection<RawDocumentBuf>, guarded: &GuardedCollection<'_>, guard: &Guard) {
     let (mut by_guard, mut by_hand, mut by_command) = (Vec::new(), Vec::new(), Vec::new());
     let options = CollectionOptions::builder().read_concern(ReadConcern::majority()).build();
@@ -147,7 +147,7 @@ async fn one(name: &str, things: &Collection<RawDocumentBuf>, guarded: &GuardedC
     let same = database.collection_with_options::<RawDocumentBuf>(things.name(), options);
     let step = count() / OWNED;
     for round in 0..LOOK_UPS {
-        // One that is the user's.
+        // A document that the user owns.
         let id = 42 + step * i32::try_from(round).expect("a number").rem_euclid(OWNED);
         let found = async {
             let text = format!(r#"{{"filter": {{"_id": {id}}}}}"#);
@@ -178,7 +178,7 @@ async fn one(name: &str, things: &Collection<RawDocumentBuf>, guarded: &GuardedC
     );
 }
 
-/// What is done here before and after the database is asked.
+/// The work of Portcullis itself, before and after the database is queried.
 fn own_work(name: &str, guard: &Guard) {
     let stored = RawDocumentBuf::try_from(&document(42)).expect("BSON");
     let (mut parsing, mut planning, mut seeing) = (Vec::new(), Vec::new(), Vec::new());

@@ -1,8 +1,8 @@
-//! What a client's hostile request of up to 1 MB costs: `cargo bench --bench hostile [-- CASE…]`.
+//! Measures the cost of hostile requests of up to 1 MB: `cargo bench --bench hostile [-- CASE…]`.
 //!
-//! Each case is a request, and the documents that it meets, in a store in memory. Every case runs in a process of its own, which is
-//! ended after a minute; for each are printed the answer, the processor time from the text of the request to the answer, and how much memory the
-//! process took at most beyond what it had before the request came.
+//! Each case consists of a request and documents in an in-memory store. It runs in a process of its own, which is
+//! killed after a minute. For each case, this prints the result, the CPU time from the text of the request to the
+//! result, and the peak memory beyond what the process used before the request.
 
 // A benchmark that cannot be set up fails by panicking.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
@@ -20,9 +20,9 @@ use portcullis_store::EmbeddedDocuments;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Every field may be read and written.
+/// Rules under which every field may be read and written.
 const OPEN: &str = r#"{"roles":[{"name":"R","apply_when":{},"read":true,"write":true}]}"#;
-/// The same, but each field by itself, so that every request is checked here.
+/// The same permissions for each field separately, so that Portcullis has to check every request itself.
 const FIELDS: &str = r#"{"roles":[{"name":"R","apply_when":{},"additional_fields":{"read":{"%%root.closed":{"$ne":true}},"write":true}}]}"#;
 
 enum Request {
@@ -30,7 +30,7 @@ enum Request {
     Write(String),
     Distinct(&'static str),
     Aggregate(String),
-    /// The decision about reading a raw document.
+    /// Decides whether a raw document may be read.
     Read,
 }
 
@@ -319,7 +319,7 @@ fn cases() -> Vec<Named> {
         )
     });
     add("bits of many", || {
-        // One operand of each kind is all that an object has room for.
+        // An object has room for only one operand of each kind.
         case(
             vec![wide(60_000)],
             update(&format!(r#"{{"$bit":{{{}}}}}"#, many(30_000, |n| format!(r#""f{n}":{{"or":7,"and":5}}"#))), ""),
@@ -440,7 +440,7 @@ async fn run(case: &Case) -> String {
     if let Request::Find(text) | Request::Write(text) | Request::Aggregate(text) = &case.request {
         assert!(text.len() <= 1_100_000, "the request has {} bytes", text.len());
     }
-    // The most so far was while the case was made.
+    // Reset the peak, which was reached while the case was built.
     let _ = std::fs::write("/proc/self/clear_refs", "5");
     let (before, began) = (memory("VmRSS"), processor_time());
     let answer = match answer(&case.request, &collection, &guard, raw.as_ref()).await {
@@ -486,14 +486,14 @@ async fn answer(
     })
 }
 
-/// How long this process has run on a processor, which other processes do not change as they do the time on a clock. Nothing here runs
-/// in another thread.
+/// The CPU time of this process, which other processes influence less than elapsed time. Everything runs on one
+/// thread.
 fn processor_time() -> Duration {
     let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
     Duration::from_nanos(text.split(' ').next().and_then(|nanoseconds| nanoseconds.parse().ok()).unwrap_or(0))
 }
 
-/// A figure of this process, in KiB.
+/// A memory figure of this process from `/proc/self/status`, in KiB.
 fn memory(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();

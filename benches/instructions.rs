@@ -1,5 +1,5 @@
-//! Small cases that decide a document many times, to be counted instruction by instruction:
-//! `benches/count-instructions` runs them under callgrind and compares the counts with those on record.
+//! Small cases that make many decisions, for counting instructions: `benches/count_instructions.py` runs them under
+//! callgrind and compares the counts with the recorded ones.
 
 // A benchmark that cannot be set up fails by panicking.
 #![allow(clippy::expect_used)]
@@ -15,7 +15,7 @@ use portcullis::{Guard, Policy, User, json};
 
 const OWNER: &str = "64b7f0c2a1d3e4f5a6b7c8d9";
 
-/// The owner, who edits, or a member.
+/// Lets owners who are editors, and members, read.
 const READERS: &str = r#"{"roles": [{
     "name": "Reader",
     "apply_when": {"%or": [
@@ -25,7 +25,7 @@ const READERS: &str = r#"{"roles": [{
     "read": true
 }]}"#;
 
-/// Several roles, of which one applies, that may change some fields.
+/// Several roles that may change some fields, of which one applies.
 const WRITERS: &str = r#"{"roles": [
     {"name": "Admin", "apply_when": {"%%user.custom_data.role": "admin"}, "read": true, "write": true},
     {"name": "Guest", "apply_when": {"status": "guest"}, "read": true},
@@ -37,7 +37,7 @@ const WRITERS: &str = r#"{"roles": [
     }
 ]}"#;
 
-/// About 400 bytes of BSON.
+/// A document with about 400 bytes of BSON.
 fn document() -> Document {
     doc! {
         "_id": bson::oid::ObjectId::from_bytes([7; 12]),

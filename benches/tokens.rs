@@ -1,5 +1,5 @@
-//! How long it takes to verify a token and to make the user of it, beside `jsonwebtoken` verifying the very same token into
-//! plain claims: `cargo bench --bench tokens`.
+//! Measures how long it takes to verify a token and build its user, compared with `jsonwebtoken` verifying the same
+//! token into plain claims: `cargo bench --bench tokens`.
 
 // A benchmark that cannot be set up fails by panicking.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
@@ -22,7 +22,7 @@ use serde_json::Value;
 
 const KEY: &str = "a key that only the benchmark of tokens has ever used";
 
-/// A third party's keys, and how a provider is told to use them.
+/// A third party's keys, and the configuration of a provider for them.
 struct Party {
     name: &'static str,
     algorithm: Algorithm,
@@ -54,7 +54,7 @@ fn parties() -> [Party; 2] {
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
-    // The library checks tokens by the time that it is told, `jsonwebtoken` by the clock.
+    // Portcullis takes the current time as an argument; `jsonwebtoken` reads the clock.
     let now = DateTime::now();
     own(&mut criterion, now);
     for party in parties() {
@@ -63,7 +63,7 @@ fn main() {
     criterion.final_summary();
 }
 
-/// An access token of ours, with some 400 bytes of custom data.
+/// An access token of Portcullis, with about 400 bytes of custom data.
 fn own(criterion: &mut Criterion, now: DateTime) {
     let key = SigningKey::from_secret(KEY.into()).unwrap();
     let issuer = TokenIssuer::new(SigningKeys::new(vec![key]).unwrap(), "hr-abcde");
@@ -88,7 +88,7 @@ fn own(criterion: &mut Criterion, now: DateTime) {
     group.finish();
 }
 
-/// A third party's token, of which two claims become metadata.
+/// A third party's token, two claims of which become metadata.
 fn third_party(criterion: &mut Criterion, party: &Party, now: DateTime) {
     let config = serde_json::json!({
         "name": "p", "type": "custom-token",
@@ -125,7 +125,7 @@ fn decode(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Value {
     jsonwebtoken::decode(black_box(token), key, &validation).unwrap().claims
 }
 
-/// The answer of a provider whose keys are at hand, and which waits for nothing.
+/// The output of a future that never waits, since the provider's keys are in memory.
 fn ready<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,

@@ -1,4 +1,5 @@
-//! An application directory as App Services exported it: what is wrong with it, and a decision by its rules.
+//! Loads an application directory as exported by App Services, prints what is wrong with it, and makes a decision by
+//! its rules.
 
 use bson::doc;
 use portcullis::{App, Context, User};

@@ -1,4 +1,4 @@
-//! The user object, assembled from verified claims and the custom-data documents that name the user.
+//! Builds the user object from verified claims and the custom-data documents that name the user.
 
 use bson::doc;
 use portcullis::auth::{Assembly, CustomDataConfig, Provider, VerifiedClaims, assemble};
@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let provider = json::parse(r#"{"type": "custom-token", "metadata_fields": []}"#)?;
     let provider = Provider::compile(&provider).map_err(|errors| format!("{errors:?}"))?;
 
-    // What a look-up in `hr.users` found; the claims come from a token that was verified.
+    // The result of a lookup in `hr.users`; the claims come from a verified token.
     let stored = [doc! { "_id": 1, "user_id": "u7", "team": "red" }];
     let claims = VerifiedClaims::trusted(doc! { "sub": "u7" });
     let assembly = Assembly { provider: Some(&provider), custom_data: Some((&config, &stored)) };

@@ -1,4 +1,4 @@
-//! A collection behind a guard, in a store without a server: a query sees only what its user may read.
+//! A guarded collection in an in-memory store: a query sees only what its user may read.
 
 use bson::doc;
 use portcullis::guarded::FindRequest;
@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let guard = policy.guard(Context::new().with_user(User::new("ken")));
     let collection = GuardedCollection::new(&store, namespace, &guard);
 
-    // Tom's salary is hidden from Ken, so that no filter finds Tom by it.
+    // Tom's salary is hidden from Ken, so a filter on the salary does not match Tom.
     let request = FindRequest::parse(&json::parse(r#"{"filter": {"salary": {"$gt": 1000}}}"#)?)?;
     for document in collection.find(&request).await?.all().await? {
         println!("{document:?}");

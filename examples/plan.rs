@@ -1,4 +1,4 @@
-//! Rules as a filter for MongoDB: which documents a user may read, so that an index finds them.
+//! Translates rules into a MongoDB filter for the documents that a user may read, so that an index can serve it.
 
 use portcullis::{Context, Plan, Policy, User};
 

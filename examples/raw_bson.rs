@@ -1,4 +1,4 @@
-//! Raw BSON, document after document, without decoding it and without an allocation for each.
+//! Evaluates rules on raw BSON documents, without decoding them and without allocating for each.
 
 use bson::rawdoc;
 use portcullis::access::Buffer;

@@ -1,4 +1,4 @@
-//! Tests of rules, run by a host in place of `portcullis test`.
+//! Runs rule tests from a host program instead of with `portcullis test`.
 
 use std::path::Path;
 

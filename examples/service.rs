@@ -1,4 +1,5 @@
-//! A service that serves one document by HTTP, reduced to its handler: compile the rules once, bind them per request, ask.
+//! A service that serves documents over HTTP, reduced to its handler: compile the rules once, bind them for each
+//! request, and decide.
 
 use std::sync::Arc;
 
@@ -11,10 +12,10 @@ struct Service {
 }
 
 impl Service {
-    /// The status and body of `GET /articles/:id` for a user whom the service knows already.
+    /// The status and body of `GET /articles/:id` for an authenticated user.
     fn get(&self, user: User, id: i32) -> (u16, Option<Document>) {
         let guard = self.policy.guard(Context::new().with_user(user));
-        // To a reader, a document that is not there and one that may not be read are the same.
+        // The response must not reveal whether a document is missing or may not be read.
         let visible = self
             .stored
             .iter()

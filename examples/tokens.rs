@@ -1,4 +1,4 @@
-//! A login by a third party's token: the provider of an application verifies it, and its claims become a user.
+//! Logs a user in with a third party's token: the application's provider verifies it, and its claims become a user.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use serde_json::json;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // Not a secret: whoever reads an example may make its tokens.
+    // Not a real secret, since everyone can read it here.
     let key = "a key that only this example has ever used, no other";
     let provider = json::parse(
         r#"{"name": "intranet", "type": "custom-token",

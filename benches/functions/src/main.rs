@@ -1,4 +1,5 @@
-//! How many calls of functions a second, and how long they take; beside `node:vm` with a fresh context a call, in the same run.
+//! Measures how many function calls per second are possible and how long they take, compared in the same run with
+//! `node:vm` and a fresh context for each call.
 //!
 //! `cargo run --release --manifest-path benches/functions/Cargo.toml [SECONDS]` prints a table.
 
@@ -20,7 +21,7 @@ use portcullis_functions::{
 };
 use portcullis_store::EmbeddedDocuments;
 
-/// The embedded store behind the rules of the application: only `findOne`.
+/// The embedded store behind the application's rules; supports `findOne` only.
 struct Stored {
     app: Arc<App>,
     documents: EmbeddedDocuments,
@@ -82,8 +83,8 @@ impl Backend for Stored {
     }
 }
 
-/// What was measured: the times in milliseconds that half and 99 of 100 of the calls took at most, calls a second, and the time of
-/// processors that one took in all, in milliseconds, which other work on the machine hardly changes.
+/// The results: the median and the 99th percentile of the duration in milliseconds, calls per second, and the total
+/// CPU time per call in milliseconds, which other work on the machine hardly influences.
 #[derive(Clone, Copy)]
 struct Measured {
     cpu: f64,
@@ -92,7 +93,8 @@ struct Measured {
     rate: f64,
 }
 
-/// Calls a function from several tasks for a time. `pause` is between the calls of a task, so that contexts are prepared meanwhile.
+/// Calls a function from several tasks for a time. Each task pauses between its calls for `pause`, in which contexts
+/// can be prepared.
 async fn measure(
     runtime: &Arc<Runtime>,
     name: &'static str,
@@ -133,23 +135,24 @@ async fn measure(
     Ok(Measured { cpu, median: at(0.5), late: at(0.99), rate })
 }
 
-/// How many seconds of processors this process has taken, all of its threads together.
+/// The CPU time in seconds that all threads of this process have used.
 fn cpu_time() -> Result<f64, Box<dyn Error>> {
     let stat = std::fs::read_to_string("/proc/self/stat")?;
-    // After the name, which may have spaces, `utime` and `stime` are the 12th and 13th: in hundredths of a second on Linux.
+    // After the name, which may contain spaces, `utime` and `stime` are the 12th and 13th fields, in hundredths of a
+    // second on Linux.
     let fields = stat.rsplit_once(')').ok_or("no name")?.1;
     let ticks: Vec<f64> = fields.split_whitespace().skip(11).take(2).map(str::parse).collect::<Result<_, _>>()?;
     Ok(ticks.iter().sum::<f64>() / 100.0)
 }
 
-/// What `node.mjs` says, in the order of the rows.
+/// The results of `node.mjs`, in the order of the rows.
 fn node(folder: &Path, seconds: f64) -> Result<Vec<(String, usize, Measured)>, Box<dyn Error>> {
     let output = Command::new("node").arg(folder.join("node.mjs")).arg(seconds.to_string()).output()?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
     }
     let mut rows = Vec::new();
-    // The first of two lines of the same is to warm up.
+    // The first of each pair of lines is a warm-up.
     for line in String::from_utf8(output.stdout)?.lines().skip(1).step_by(2) {
         let parts: Vec<&str> = line.split(' ').collect();
         let [name, tasks, calls, median, late, took, cpu] = parts.as_slice() else { return Err(line.into()) };

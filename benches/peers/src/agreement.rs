@@ -1,4 +1,4 @@
-//! Every engine gives the same answers, in whatever form a document comes.
+//! Tests that all engines give the same answers for every form of the documents.
 
 use crate::cells::{Cell, Run};
 use crate::decisions::{Decision, Tier};

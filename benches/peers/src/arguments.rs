@@ -25,15 +25,15 @@ Decisions:
   c  may `before` become `after`: the role, and that two fields did not change
 ";
 
-/// What is wanted.
+/// What the command line asks for.
 pub enum Request {
     Help,
     Race(Arguments),
-    /// One measurement, asked for by the race itself.
+    /// A single measurement, which the main process requests from a process of its own.
     Cell(Cell),
 }
 
-/// What is raced: everything, unless something is named.
+/// Selects what is measured: everything, unless something is named.
 #[derive(Default)]
 pub struct Arguments {
     pub quick: bool,

@@ -1,4 +1,4 @@
-//! One measurement: an engine, a decision, a form and a number of documents.
+//! A single measurement: an engine, a decision, a form and a number of documents.
 
 use std::fmt;
 use std::process::{Command, Stdio};
@@ -10,20 +10,20 @@ use crate::decisions::{Decision, Tier};
 use crate::documents::{Documents, Form};
 use crate::engines::{self, Contender};
 
-/// The most memory that prepared documents may take at once; with more they come in chunks.
+/// The maximum memory for prepared documents; more of them are processed in chunks.
 const MEMORY: usize = 6 << 30;
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cell {
-    /// Its place among [`engines::all`].
+    /// The index in [`engines::all`].
     pub contender: usize,
     pub decision: Decision,
     pub tier: Tier,
     pub n: usize,
 }
 
-/// What one run of a cell gave.
+/// The result of one run of a cell.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Run {
     pub ns_per_document: f64,
@@ -33,7 +33,7 @@ pub struct Run {
 }
 
 impl Cell {
-    /// Measures it here and now.
+    /// Measures the cell in this process.
     pub fn measure(self) -> Run {
         let contender = &engines::all()[self.contender];
         let chunk = self.chunk(contender);
@@ -63,7 +63,7 @@ impl Cell {
         }
     }
 
-    /// Measures it in a process of its own.
+    /// Measures the cell in a separate process.
     pub fn measure_apart(self) -> Run {
         let itself = std::env::current_exe().expect("this program");
         let output = Command::new(itself)

@@ -1,4 +1,4 @@
-//! How long decisions take, and what they are.
+//! Measures how long decisions take, and records them.
 
 use std::hint::black_box;
 
@@ -13,12 +13,12 @@ pub struct Stopwatch {
     answers: Vec<Answer>,
 }
 
-/// What was measured.
+/// The result of a measurement.
 #[derive(Clone, Debug)]
 pub struct Measured {
     pub ns_per_document: f64,
     pub allowed: usize,
-    /// Of all answers, in order: engines that agree in it allow the same documents by the same roles.
+    /// A hash of all answers in order: engines with equal hashes allow the same documents by the same roles.
     pub hash: u64,
 }
 
@@ -27,7 +27,7 @@ impl Stopwatch {
         Self { clock: portcullis_clock::Stopwatch::new(documents), documents, answers: Vec::with_capacity(documents) }
     }
 
-    /// Asks for the decisions about the next `n` documents.
+    /// Times the decisions on the next `n` documents.
     pub fn measure(&mut self, n: usize, mut decide: impl FnMut(usize) -> Answer) {
         let first = self.answers.len();
         self.answers.resize(first + n, 0);
@@ -45,7 +45,7 @@ impl Stopwatch {
     }
 }
 
-/// FNV-1a.
+/// The FNV-1a hash.
 fn hash(answers: &[Answer]) -> u64 {
     answers
         .iter()

@@ -1,9 +1,9 @@
-//! What is decided, for whom, and how an answer is written down.
+//! The decisions, the user, and the encoding of answers.
 //!
-//! The user is the same in every run, and everything about him is known before the first document is seen: each engine
-//! has him compiled into its rule, or folded into whatever it has instead.
+//! The user is the same in every run and known before the first document: each engine may compile the user into its
+//! rule, or do whatever corresponds to that.
 
-/// The user who asks: an editor of the pilots at Bremerhaven.
+/// The user: an editor of the pilots' team at Bremerhaven.
 pub mod user {
     pub const ID: &str = "64b7f0c2a1d3e4f5a6b7c8d9";
     pub const ROLE: &str = "editor";
@@ -12,7 +12,7 @@ pub mod user {
     pub const SITE: &str = "Bremerhaven";
     pub const GRADE: i32 = 4;
 
-    /// A rule's text with the user in it; lists are written as in JSON, which every language here reads.
+    /// Inserts the user into the text of a rule; lists are written as in JSON, which all languages here can read.
     pub fn fill_in(rule: &str) -> String {
         rule.replace("%ID%", ID)
             .replace("%ROLE%", ROLE)
@@ -23,12 +23,12 @@ pub mod user {
     }
 }
 
-/// Which of the three questions is asked.
+/// The three decisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Decision {
     /// `(doc.owner == user.id AND user.custom_data.role in [editor, admin]) OR user.id in doc.members`
     A,
-    /// Which of eight roles applies, the first that does, and whether it may read:
+    /// Which of eight roles is the first that applies, and whether it may read:
     ///
     /// | role | applies | may read |
     /// | --- | --- | --- |
@@ -41,12 +41,12 @@ pub enum Decision {
     /// | Colleague | team in user.teams, user.grade >= 3 | status is active |
     /// | Veteran | age >= 55, user.role in \[editor, viewer] | status is gone |
     B,
-    /// May `before` become `after`: the role is Owner or Member by the two halves of (a), asked of `before`; and neither
-    /// `owner` nor `site` may change.
+    /// Whether `before` may become `after`: the role is Owner or Member, according to the two halves of (a) for
+    /// `before`, and neither `owner` nor `site` may change.
     C,
 }
 
-/// In which form a document comes.
+/// The form of the documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Tier {
     /// The engine's own value, converted beforehand.
@@ -68,7 +68,7 @@ impl Decision {
         }
     }
 
-    /// The fields that the rule names; in (c) those of `before`.
+    /// The fields that the rule uses; in (c), those of `before`.
     pub const fn fields(self) -> &'static [&'static str] {
         match self {
             Self::A => &["owner", "members"],
@@ -77,7 +77,7 @@ impl Decision {
         }
     }
 
-    /// The fields of `after` that the rule of (c) names.
+    /// The fields of `after` that the rule of (c) uses.
     pub const FIELDS_AFTER: &'static [&'static str] = &["owner", "site"];
 }
 
@@ -93,10 +93,10 @@ impl Tier {
     }
 }
 
-/// An answer in one byte: twice the role's index, plus one if it is allowed. In (a) there is no role to tell.
+/// An answer in one byte: twice the role's index, plus one if access is allowed. In (a), there is no role.
 pub type Answer = u8;
 
-/// The answer where no role applies.
+/// The answer if no role applies.
 pub const NO_ROLE: Answer = 16;
 
 pub const fn answer(role: u8, may: bool) -> Answer {

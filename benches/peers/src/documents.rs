@@ -1,4 +1,4 @@
-//! The documents: employees of about 405 bytes of BSON, the same in every run.
+//! The documents: employees with about 405 bytes of BSON, the same in every run.
 
 use std::fmt::Write;
 use std::ops::Range;
@@ -7,20 +7,20 @@ use bson::{RawDocument, rawdoc};
 
 use crate::decisions::user;
 
-/// A number of documents as BSON bytes or as JSON text, each with what it is to become where that is asked.
+/// Some documents as BSON bytes or as JSON text, together with the new documents of updates if needed.
 pub struct Documents {
     before: Slab,
     after: Slab,
 }
 
-/// How documents are written.
+/// The encoding of documents.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     Bson,
     Json,
 }
 
-/// Texts or bytes one after the other in memory: either the one or the other.
+/// Texts or byte strings in consecutive memory.
 #[derive(Default)]
 struct Slab {
     bytes: Vec<u8>,
@@ -53,7 +53,7 @@ impl Slab {
 }
 
 impl Documents {
-    /// The documents of these numbers; number 0 is the one that is asked about alone.
+    /// Generates the documents with these numbers; number 0 is the one that is used alone.
     pub fn generate(numbers: Range<usize>, form: Form, pairs: bool) -> Self {
         let mut documents = Self { before: Slab::default(), after: Slab::default() };
         let write = |employee: &Employee, slab: &mut Slab| match form {
@@ -74,12 +74,12 @@ impl Documents {
         self.before.ends.len()
     }
 
-    /// A document from its bytes.
+    /// A document as BSON.
     pub fn bson(&self, at: usize) -> &RawDocument {
         self.before.document(at)
     }
 
-    /// What the document is to become.
+    /// The new document of an update.
     pub fn bson_after(&self, at: usize) -> &RawDocument {
         self.after.document(at)
     }
@@ -93,7 +93,7 @@ impl Documents {
     }
 }
 
-/// The names of all fields, and of those inside them.
+/// The names of all fields, including those of embedded documents.
 pub const FIELDS: [&str; 15] = [
     "_id", "name", "email", "team", "site", "address", "street", "zip", "city", "owner", "status", "members", "notes",
     "age", "salary",
@@ -137,7 +137,7 @@ impl Employee {
             employee.members.insert(at, user::ID.to_owned());
         }
         if number == 0 {
-            // Allowed in all three decisions, and by the last thing that (a) asks for.
+            // Allowed in all three decisions, and in (a) only by the last test.
             employee.owner = "64b7f0c2a1d3e4f5a6b7c8da".to_owned();
             employee.members = vec!["64b7f0c2a1d3e4f5a6b7c8db".to_owned(), user::ID.to_owned()];
             employee.team = "locks";
@@ -146,7 +146,7 @@ impl Employee {
         employee
     }
 
-    /// The same employee with another salary; in a third of them also something changes that must not.
+    /// The same employee with another salary; in a third of the cases, a field that must not change changes, too.
     fn changed(&self) -> Self {
         let mut random = self.random;
         let mut changed =
@@ -202,7 +202,7 @@ impl Employee {
     }
 }
 
-/// SplitMix64, begun with a document's number: each document is the same wherever a run begins.
+/// A SplitMix64 generator, seeded with a document's number, so that documents do not depend on where a run begins.
 #[derive(Clone, Copy)]
 struct Random(u64);
 
@@ -230,7 +230,7 @@ impl Random {
         choices[self.below(choices.len() as u64) as usize]
     }
 
-    /// Somebody else, whose id begins as the user's does, as ids of one application do.
+    /// The ID of another person, which begins like the user's, as IDs of one application do.
     fn person(&mut self) -> String {
         format!("64b7f0c2{:016x}", self.next())
     }

@@ -1,10 +1,11 @@
-//! The fields that rules name, as an application's own struct has them: read from JSON text without the others.
+//! The fields that rules use, as an application's own struct has them, which is parsed from JSON text without the
+//! others.
 
 use std::borrow::Cow;
 
 use serde::Deserialize;
 
-/// What a rule may name of an employee.
+/// The fields of an employee that a rule may use.
 #[derive(Debug, Deserialize)]
 pub struct Fields<'t> {
     #[serde(borrow)]
@@ -16,7 +17,7 @@ pub struct Fields<'t> {
     pub age: i32,
 }
 
-/// A string that is copied only if it is written with escapes.
+/// A string that is only copied if it contains escapes.
 #[derive(Debug, Deserialize)]
 pub struct Text<'t>(#[serde(borrow)] Cow<'t, str>);
 

@@ -1,8 +1,9 @@
-//! A race: the same decisions about the same documents by Portcullis, by other engines and by code written by hand.
+//! A benchmark in which Portcullis, other engines and hand-written code make the same decisions on the same
+//! documents.
 //!
-//! Each engine, decision, form and number of documents is measured in a process of its own, so that only one engine's
-//! values are in memory; the processes take turns, round after round, so that whatever else the machine does meets all
-//! alike. What is quoted is the ratio to Portcullis.
+//! Each combination of engine, decision, form and number of documents is measured in a separate process, so that only
+//! one engine's values are in memory; the processes take turns, round after round, so that other work on the machine
+//! affects them equally. The results to quote are the ratios to Portcullis.
 
 // A benchmark that cannot be set up fails by panicking.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
@@ -28,14 +29,14 @@ use arguments::{Arguments, Request};
 use cells::{Cell, Run};
 use decisions::{Decision, Tier};
 
-/// How many documents there are: one in the caches, many that fit them, many that do not.
+/// The numbers of documents: one, many that fit into the CPU caches, and many that do not.
 const SIZES: [usize; 3] = [1, 10_000, 1_000_000];
 
-/// How often the measurements of a size are repeated.
+/// The number of rounds for each size.
 const ROUNDS: [usize; 3] = [5, 3, 2];
 
-/// What takes longer than this for a document is measured once over a million; a second way to use the same engine, not at
-/// all.
+/// An engine that takes longer than this per document is measured only once with a million documents, and a second
+/// variant of the same engine not at all.
 const SLOW_NS: f64 = 2_000.0;
 
 const OUTPUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/peers.json");
@@ -94,7 +95,7 @@ fn race(arguments: &Arguments) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// What is raced, in the order in which it takes turns.
+/// The selected cells, in the order in which they take turns.
 fn chosen(arguments: &Arguments) -> Vec<Cell> {
     let mut cells = Vec::new();
     for decision in Decision::ALL {

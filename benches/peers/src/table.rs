@@ -1,4 +1,4 @@
-//! The rows: as a table to read and as JSON.
+//! The results, as a printed table and as JSON.
 
 use std::collections::HashMap;
 
@@ -10,10 +10,10 @@ use crate::decisions::{Decision, Tier};
 use crate::engines::{self, REDACTION};
 use crate::versions::{HAND_WRITTEN, version_of};
 
-/// What the others are put in relation to.
+/// The contender to which the others are compared.
 pub const YARDSTICK: &str = "portcullis";
 
-/// What was measured of one engine for one decision, form and number of documents.
+/// The result for one engine, decision, form and number of documents.
 #[derive(Serialize)]
 pub struct Row {
     engine: &'static str,
@@ -25,7 +25,8 @@ pub struct Row {
     n: usize,
     ns_per_document: f64,
     allowed: usize,
-    /// Into how many parts the documents were divided, as the prepared values of all took too much memory.
+    /// The number of chunks into which the documents were divided because their prepared values would need too much
+    /// memory.
     #[serde(skip_serializing_if = "is_one")]
     chunks: usize,
     #[serde(skip)]
@@ -41,14 +42,15 @@ impl Row {
         self.variant == Some(REDACTION)
     }
 
-    /// The same decisions, of which also something was written or of which nothing was.
+    /// Whether both are comparable: the same decision on the same documents, with or without writing the visible
+    /// part.
     fn same_race(&self, other: &Self) -> bool {
         (self.decision, self.tier, self.n, self.is_redaction())
             == (other.decision, other.tier, other.n, other.is_redaction())
     }
 
     fn same_answers(&self, other: &Self) -> bool {
-        // What is written is measured in fields or in bytes, by the tier.
+        // The output is measured in fields or in bytes, depending on the tier.
         self.decision == other.decision
             && self.n == other.n
             && self.is_redaction() == other.is_redaction()
@@ -94,7 +96,7 @@ pub fn rows(cells: &[Cell], sizes: &[usize], runs: &HashMap<Cell, Vec<Run>>) -> 
     rows
 }
 
-/// Who does not answer as the yardstick does.
+/// The contenders whose answers differ from those of the yardstick.
 pub fn disagreements(rows: &[Row]) -> Vec<String> {
     let mut disagreements = Vec::new();
     for row in rows {

@@ -1,11 +1,11 @@
-//! The versions of what races, as the lock file has them.
+//! The versions of the contenders, from the lock file.
 
 const LOCK: &str = include_str!("../Cargo.lock");
 
-/// What code by hand is called.
+/// The name of hand-written code.
 pub const HAND_WRITTEN: &str = "hand-written";
 
-/// The version of an engine's crate; of code by hand that of the BSON library, which does most of it.
+/// The version of an engine's crate; for hand-written code, that of the BSON library, which does most of the work.
 pub fn version_of(engine: &str) -> &'static str {
     let package = if engine == HAND_WRITTEN { "bson" } else { engine };
     let line = format!("name = \"{package}\"");

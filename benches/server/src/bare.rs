@@ -1,4 +1,4 @@
-//! The handlers that the server is compared with: axum and the MongoDB driver, without rules, users or limits.
+//! The handlers with which the server is compared: axum and the MongoDB driver, without rules, users or limits.
 
 use axum::Router;
 use axum::body::Bytes;
@@ -29,7 +29,7 @@ fn json(body: &Value) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }
 
-/// The document of a query, as the call of a client has it.
+/// Finds the document of a query that has the form of a client's call.
 async fn find_one(State(notes): State<Collection<Document>>, body: Bytes) -> Result<Response, StatusCode> {
     let call: Value = serde_json::from_slice(&body).map_err(|_| StatusCode::BAD_REQUEST)?;
     let query = call["arguments"][0]["query"].clone();

@@ -1,4 +1,4 @@
-//! A connection of a client, with as little work as possible: the load must not be what limits a server.
+//! A client connection with as little overhead as possible, so that the load generator does not limit the server.
 
 use std::io::{Error, Result};
 use std::net::SocketAddr;
@@ -6,13 +6,13 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// A connection that is kept open.
+/// A keep-alive connection.
 pub(crate) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
-/// A reply.
+/// A response.
 pub(crate) struct Reply<'a> {
     pub(crate) status: u16,
     pub(crate) body: &'a [u8],
@@ -25,7 +25,7 @@ impl Connection {
         Ok(Self { stream, buffer: Vec::with_capacity(1 << 16) })
     }
 
-    /// Sends a request and waits for the whole reply, which must say how long it is.
+    /// Sends a request and waits for the whole response, which must have a `Content-Length`.
     pub(crate) async fn ask(&mut self, request: &[u8]) -> Result<Reply<'_>> {
         self.buffer.clear();
         self.stream.write_all(request).await?;
@@ -41,7 +41,7 @@ impl Connection {
         Ok(Reply { status, body: &self.buffer[start..start + length] })
     }
 
-    /// Sends a request and waits for the beginning of a reply that does not end.
+    /// Sends a request and waits for the head of a response that does not end.
     pub(crate) async fn open_stream(&mut self, request: &[u8]) -> Result<u16> {
         self.buffer.clear();
         self.stream.write_all(request).await?;
@@ -63,7 +63,7 @@ fn status(reply: &[u8]) -> Option<u16> {
     std::str::from_utf8(reply.get(9..12)?).ok()?.parse().ok()
 }
 
-/// The status, where the body begins, and its length, if the head is complete.
+/// The status, the start of the body and its length, if the head is complete.
 fn head(reply: &[u8]) -> Option<(u16, usize, usize)> {
     let end = reply.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
     let lines = std::str::from_utf8(&reply[..end]).ok()?.split("\r\n");

@@ -1,15 +1,15 @@
-//! The documents that are asked for: 10,000, of which the user owns 100.
+//! The documents: 10,000, of which the user owns 100.
 
 use bson::oid::ObjectId;
 use bson::{Document, doc};
 
-/// How many there are.
+/// The number of documents.
 pub(crate) const COUNT: u32 = 10_000;
 
-/// Every so-manieth document is the user's.
+/// The user owns one document out of this many.
 const EVERY: u32 = 100;
 
-/// What somebody's documents hold beside their id and their owner.
+/// The fields of a document other than its ID and owner.
 fn content(number: u32) -> Document {
     doc! {
         "team": format!("team {}", number % 97),
@@ -41,7 +41,7 @@ pub(crate) fn note(number: u32, user: &str) -> Document {
     note
 }
 
-/// The same as parse-server stores it.
+/// The same document in the form in which parse-server stores it.
 pub(crate) fn parse_note(number: u32, user: &str) -> Document {
     let now = bson::DateTime::now();
     let owner = format!("_User${}", owner(number, user));

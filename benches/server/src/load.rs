@@ -1,4 +1,4 @@
-//! Load: as much as a server answers, or at a rate that it does not choose.
+//! Generates load: either as much as a server can handle, or at a fixed rate.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 
 use crate::connection::Connection;
 
-/// How many connections ask at once.
+/// The number of concurrent connections.
 pub(crate) const CONNECTIONS: usize = 16;
 
-/// Requests as they are sent.
+/// Encoded requests.
 pub(crate) type Requests = Arc<Vec<Vec<u8>>>;
 
-/// What came of a load.
+/// The results of a load test.
 pub(crate) struct Outcome {
     pub(crate) requests: usize,
     pub(crate) took: Duration,
-    /// From when each request was due, in microseconds, in ascending order.
+    /// Measured from the time at which each request was due, in microseconds, in ascending order.
     pub(crate) latencies: Vec<u64>,
 }
 
@@ -25,20 +25,21 @@ impl Outcome {
         self.requests as f64 / self.took.as_secs_f64()
     }
 
-    /// The latency below which this share of the requests stays, in microseconds.
+    /// The latency in microseconds below which this fraction of the requests stays.
     pub(crate) fn quantile(&self, share: f64) -> u64 {
         let last = self.latencies.len() - 1;
         self.latencies[(last as f64 * share) as usize]
     }
 }
 
-/// Each connection sends its next request once the reply is there.
+/// Each connection sends its next request as soon as it has the response.
 pub(crate) async fn unlimited(address: SocketAddr, requests: &Requests, lasts: Duration) -> Outcome {
     run(address, requests, lasts, None).await
 }
 
-/// Sends so many requests a second, whatever the server does. A latency begins when the request was due, even if its connection still
-/// waited for the reply before: a server that pauses pays for all that it kept waiting.
+/// Sends requests at a fixed rate, whatever the server does. Latencies are measured from the time at which a request
+/// was due, even if its connection was still waiting for the previous response, so that a pause of the server counts
+/// for all requests that it delays.
 pub(crate) async fn at_rate(address: SocketAddr, requests: &Requests, lasts: Duration, rate: f64) -> Outcome {
     run(address, requests, lasts, Some(Duration::from_secs_f64(CONNECTIONS as f64 / rate))).await
 }
@@ -79,7 +80,7 @@ impl Client {
     async fn ask(mut self, interval: Option<Duration>, first: Duration) -> Vec<u64> {
         let mut latencies = Vec::new();
         let mut due = self.begun + first;
-        // Each connection begins elsewhere among the requests.
+        // Connections start at different requests.
         let mut next = self.number * self.requests.len() / CONNECTIONS;
         while self.begun.elapsed() < self.lasts {
             match interval {

@@ -1,9 +1,9 @@
-//! What the server costs: requests a second, processor time and memory, beside bare handlers and parse-server.
+//! Measures the server: requests per second, CPU time and memory, compared with bare handlers and parse-server.
 //!
 //! `cargo build --release -p portcullis-cli -p portcullis-server-bench && target/release/portcullis-server-bench`
 //!
-//! The server that is measured has the first processor to itself; the load and `mongod` have the second. What is compared is measured
-//! in turns, so that whatever else the machine does meets all alike. The tables are written to standard output.
+//! The server under test has the first core to itself; the load generator and `mongod` use the second. Contenders
+//! take turns, so that other work on the machine affects them equally. The tables are printed to standard output.
 
 // A benchmark that cannot be set up fails by panicking.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use crate::race::{Plan, race};
 
-/// What is measured, by the names that select it.
+/// The parts of the benchmark, by the names that select them.
 const PARTS: [&str; 6] = ["find", "evaluation", "batch", "parse", "streams", "streams-mongodb"];
 
 fn main() {

@@ -1,4 +1,4 @@
-//! A MongoDB server for a benchmark: a replica set of one.
+//! A MongoDB server for benchmarks: a replica set of one.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use mongodb::Client;
 
 use crate::process::free_address;
 
-/// The server, until the value is dropped.
+/// The server, which is stopped when the value is dropped.
 pub(crate) struct Mongod {
     address: SocketAddr,
     folder: PathBuf,
@@ -18,7 +18,7 @@ pub(crate) struct Mongod {
 }
 
 impl Mongod {
-    /// Starts the one of the tests, or the one that `PORTCULLIS_MONGOD` names.
+    /// Starts the server that the tests use, or the one that `PORTCULLIS_MONGOD` names.
     pub(crate) async fn start() -> Self {
         let of_tests = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.tools/mongod/fiftyone/db/bin/mongod");
         let path = std::env::var("PORTCULLIS_MONGOD").unwrap_or_else(|_| of_tests.to_owned());

@@ -1,4 +1,4 @@
-//! parse-server with the same documents: their owners may read them, but for two fields.
+//! parse-server with the same documents: their owners may read them, except for two fields.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::requests::request;
 const APP: (&str, &str) = ("X-Parse-Application-Id", "bench");
 const MASTER: (&str, &str) = ("X-Parse-Master-Key", "only these benchmarks have this key");
 
-/// A server with its user.
+/// A running parse-server with a user.
 pub(crate) struct ParseServer {
     pub(crate) server: Server,
     user: String,
@@ -24,7 +24,7 @@ pub(crate) struct ParseServer {
 }
 
 impl ParseServer {
-    /// Starts it, if it is installed, and writes the documents.
+    /// Starts parse-server, if it is installed, and stores the documents.
     pub(crate) async fn start(uri: &str, client: &Client) -> Option<Self> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("parse-server");
         if !folder.join("node_modules").exists() {

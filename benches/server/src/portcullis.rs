@@ -1,4 +1,4 @@
-//! The server of Portcullis, with a user who has custom data and owns documents.
+//! Portcullis's server, with a user who has custom data and owns documents.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use crate::requests::request;
 const APP: &str = "/api/client/v2.0/app/bench-abcde";
 const KEY: &str = "only these benchmarks have this key";
 
-/// How many questions one request asks.
+/// The number of evaluations in one request.
 pub(crate) const BATCH: usize = 100;
 
-/// A server with its user.
+/// A running server with a user.
 pub(crate) struct Portcullis {
     pub(crate) server: Server,
     folder: PathBuf,
@@ -33,13 +33,13 @@ impl Drop for Portcullis {
     }
 }
 
-/// The command that was built beside this one.
+/// The path of the command that was built together with this program.
 fn command() -> PathBuf {
     std::env::current_exe().unwrap().with_file_name("portcullis")
 }
 
 impl Portcullis {
-    /// Starts it on a store: the URI of a MongoDB server, or one of its own where there is none.
+    /// Starts the server with a store: a MongoDB URI or, without one, an embedded store.
     pub(crate) async fn start(store: Option<&str>) -> Self {
         let address = free_address();
         let folder = std::env::temp_dir().join(format!("portcullis-bench-{}", address.port()));
@@ -73,7 +73,7 @@ impl Portcullis {
         (self.user, self.token) = (text("user_id"), text("access_token"));
     }
 
-    /// Writes the documents and the custom data, and logs in once more.
+    /// Stores the documents and the custom data, and logs in again, so that the token contains them.
     pub(crate) async fn fill(&mut self, client: &Client) {
         let database = client.database("bench");
         let notes = database.collection("notes");
@@ -88,7 +88,7 @@ impl Portcullis {
         self.token = reply["access_token"].as_str().unwrap().to_owned();
     }
 
-    /// The token of a new anonymous user.
+    /// The access token of a new anonymous user.
     pub(crate) async fn anonymous(&self, connection: &mut Connection) -> String {
         let path = format!("{APP}/auth/providers/anon-user/login");
         let reply = connection.ask(&request("POST", &path, &[], Some(&json!({})))).await.unwrap();
@@ -96,7 +96,7 @@ impl Portcullis {
         reply["access_token"].as_str().unwrap().to_owned()
     }
 
-    /// A stream of the changes of the notes, for the bearer of a token.
+    /// The request that opens a change stream of the notes, with this access token.
     pub(crate) fn stream(token: &str) -> Vec<u8> {
         let call = json!({ "name": "watch", "service": "mongodb-atlas", "arguments": [
             { "database": "bench", "collection": "notes" }
@@ -118,7 +118,7 @@ impl Portcullis {
         request("POST", path, &[("Authorization", &bearer), ("Accept", "application/json")], Some(&call))
     }
 
-    /// `findOne` by `_id`, at the path of calls or at the one of the bare handler.
+    /// Requests for `findOne` by `_id`, at the path of client calls or of the bare handler.
     pub(crate) fn find_one(&self, path: Option<&str>) -> Requests {
         let calls = format!("{APP}/functions/call");
         let path = path.unwrap_or(&calls);
@@ -126,7 +126,7 @@ impl Portcullis {
         Arc::new(documents::owned().map(|number| self.call(path, "findOne", &query(number))).collect())
     }
 
-    /// The user's documents.
+    /// Requests for all of the user's documents.
     pub(crate) fn find(&self) -> Requests {
         let path = format!("{APP}/functions/call");
         Arc::new(vec![self.call(&path, "find", &json!({ "owner": self.user }))])
@@ -137,7 +137,7 @@ impl Portcullis {
         json!({ "type": "bench.notes", "id": documents::id(number).to_hex(), "properties": note })
     }
 
-    /// One question each, at the path of evaluations or at the one of the bare handler.
+    /// Requests with one evaluation each, at the AuthZEN path or that of the bare handler.
     pub(crate) fn evaluation(&self, path: Option<&str>) -> Requests {
         let path = path.unwrap_or("/access/v1/evaluation");
         let question = |number| {
@@ -152,7 +152,7 @@ impl Portcullis {
         Arc::new(documents::owned().map(|number| request("POST", path, &headers, Some(&question(number)))).collect())
     }
 
-    /// Many questions about one user, at the path of evaluations or at the one of the bare handler.
+    /// Requests with many evaluations for one user, at the AuthZEN path or that of the bare handler.
     pub(crate) fn batch(&self, path: Option<&str>) -> Requests {
         let path = path.unwrap_or("/access/v1/evaluations");
         let evaluations: Vec<_> =
@@ -167,7 +167,7 @@ impl Portcullis {
     }
 }
 
-/// The alphabet of base64 that a query takes without escapes, but for the padding.
+/// Encodes base64 with the alphabet that needs no escapes in a query string, except for the padding.
 fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! Processes on processors of their own, their processor time and their memory.
+//! Processes pinned to cores, their CPU time and their memory.
 
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
@@ -6,18 +6,18 @@ use std::time::{Duration, Instant};
 
 use crate::connection::Connection;
 
-/// The processor of the server that is measured.
+/// The core of the server under test.
 const SERVER: &str = "0";
 
-/// The processor of all else.
+/// The core of everything else.
 const LOAD: &str = "1";
 
-/// Clock ticks a second, in which the kernel tells processor time.
+/// Clock ticks per second, the unit in which the kernel reports CPU time.
 const TICKS: f64 = 100.0;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Keeps this process, and those that it starts, off the processor of the server.
+/// Keeps this process, and those that it starts, off the server's core.
 pub(crate) fn pin_self() {
     let pid = std::process::id().to_string();
     let status = Command::new("taskset").args(["-a", "-p", "-c", LOAD, &pid]).stdout(Stdio::null()).status();
@@ -28,14 +28,14 @@ pub(crate) fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap()
 }
 
-/// A server on its processor, until the value is dropped.
+/// A server pinned to its core, which is stopped when the value is dropped.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     process: Child,
 }
 
 impl Server {
-    /// Starts it and waits until it takes connections.
+    /// Starts the server and waits until it accepts connections.
     pub(crate) async fn start(command: &str, arguments: &[&str], address: SocketAddr) -> Self {
         let mut taskset = Command::new("taskset");
         taskset.args(["-c", SERVER, command]).args(arguments);
@@ -49,16 +49,16 @@ impl Server {
         server
     }
 
-    /// Its processor time until now.
+    /// The CPU time that the server has used so far.
     pub(crate) fn cpu(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap();
-        // After the name, which may have any characters.
+        // Skip the process's name, which may contain any characters.
         let rest = stat.rsplit(')').next().unwrap();
         let ticks = |field: usize| rest.split_whitespace().nth(field).unwrap().parse::<f64>().unwrap();
         Duration::from_secs_f64((ticks(11) + ticks(12)) / TICKS)
     }
 
-    /// The memory that it occupies, in bytes.
+    /// The server's resident memory in bytes.
     pub(crate) fn memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();

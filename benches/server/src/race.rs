@@ -1,4 +1,4 @@
-//! Servers that answer the same requests, in turns.
+//! Sends the same requests to several servers in turns.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use crate::parse_server::ParseServer;
 use crate::portcullis::{BATCH, Portcullis};
 use crate::process::{Server, free_address};
 
-/// How long it takes.
+/// How long a race takes.
 #[derive(Clone, Copy)]
 pub(crate) struct Plan {
     pub(crate) rounds: usize,
     pub(crate) round: Duration,
 }
 
-/// A server with what it is asked.
+/// A server with the requests that it gets.
 struct Runner<'a> {
     name: &'a str,
     server: &'a Server,
@@ -24,11 +24,11 @@ struct Runner<'a> {
 }
 
 struct Round {
-    /// Requests a second.
+    /// Requests per second.
     rate: f64,
-    /// Processor time of the server for a request, in microseconds.
+    /// The server's CPU time per request, in microseconds.
     cpu: f64,
-    /// How much of its processor the server had.
+    /// The fraction of its core that the server used.
     share: f64,
 }
 
@@ -58,7 +58,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Everything that is raced, as tables.
+/// Runs all selected races and prints their tables.
 pub(crate) async fn race(plan: Plan, selects: &impl Fn(&str) -> bool) {
     let mongod = Mongod::start().await;
     let client = mongod.client().await;
@@ -112,12 +112,12 @@ pub(crate) async fn race(plan: Plan, selects: &impl Fn(&str) -> bool) {
     }
 }
 
-/// Runs them in turns, and then each at half of what the slowest of them could answer.
+/// Lets the servers take turns, and then measures each at half of the rate that the slowest can sustain.
 async fn table<'a>(title: &str, mut runners: Vec<Runner<'a>>, plan: Plan) -> Vec<Runner<'a>> {
     for number in 0..=plan.rounds {
         for runner in &mut runners {
             runner.round(plan.round).await;
-            // The first round warms up.
+            // The first round is a warm-up.
             if number == 0 {
                 runner.rounds.clear();
             }

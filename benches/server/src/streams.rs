@@ -1,4 +1,4 @@
-//! Memory with many streams of changes that are open and have nothing to tell.
+//! Measures the memory of many open, idle change streams.
 
 use std::time::Duration;
 
@@ -6,19 +6,20 @@ use crate::connection::Connection;
 use crate::mongod::Mongod;
 use crate::portcullis::Portcullis;
 
-/// How many streams are opened. Each is a change stream of its own on a MongoDB server, which here has half a processor.
+/// The number of streams. On MongoDB, each opens a change stream of its own, and the MongoDB server only has half a
+/// core here.
 const STREAMS: [usize; 2] = [10_000, 1_000];
 
-/// How many of them each user has.
+/// The number of streams per user.
 const OF_USER: usize = 10;
 
-/// What the documents are kept in.
+/// The store that contains the documents.
 pub(crate) enum Store {
     Embedded,
     MongoDb,
 }
 
-/// Opens the streams and tells how much memory the server has.
+/// Opens the streams and prints how much memory the server uses.
 pub(crate) async fn measure(store: Store) {
     let [embedded, on_server] = STREAMS;
     let (mongod, name, count) = match store {
@@ -42,7 +43,7 @@ pub(crate) async fn measure(store: Store) {
         streams.push(stream);
     }
     let opened = server.memory();
-    // They say nothing for as long.
+    // Measure the CPU time while all streams are idle.
     let (cpu, lasts) = (server.cpu(), Duration::from_secs(20));
     tokio::time::sleep(lasts).await;
     let used = (server.cpu() - cpu).as_secs_f64() / lasts.as_secs_f64();

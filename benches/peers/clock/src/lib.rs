@@ -1,42 +1,42 @@
-//! How long one call takes: the CPU time of this thread, so that whatever else the machine does is not counted.
+//! Measures how long one call takes: the CPU time of this thread, so that other work on the machine is not counted.
 
 use std::hint::black_box;
 use std::time::Duration;
 
 use cpu_time::ThreadTime;
 
-/// How long the passes over a set that fits the caches are repeated.
+/// The minimum total time of repeated passes over a set that fits into the CPU caches.
 const REPEATED_FOR: Duration = Duration::from_millis(60);
 
-/// How long the only one of a set is called for before its time counts, and in each of the batches that count.
+/// The minimum time of the warm-up and of each measured batch if the set has only one element.
 const BATCH: Duration = Duration::from_millis(4);
 const BATCHES: usize = 9;
 
-/// Of more than this nothing is left in a cache when they are gone through again: no pass has to warm up.
+/// Sets larger than this do not fit into the CPU caches, so their passes need no warm-up.
 const REPEATED_UP_TO: usize = 100_000;
 
-/// How often so many are gone through in one process, for making them takes much longer than the pass; and the longest pass
-/// that is repeated.
+/// The maximum number of passes over such a set in one process, since creating it takes much longer than a pass; and
+/// the maximum duration of a first pass after which another is made.
 const PASSES: usize = 3;
 const LONGEST_REPEATED: Duration = Duration::from_secs(2);
 
-/// Measures calls for each of a set, which may come in several chunks.
+/// Times a call for each element of a set, which may come in several chunks.
 pub struct Stopwatch {
     all: usize,
-    /// In nanoseconds, over the chunks of a large set.
+    /// The sum over the chunks of a large set, in nanoseconds.
     spent: f64,
-    /// In nanoseconds for a call.
+    /// The passes over a small set, in nanoseconds per call.
     passes: Vec<f64>,
 }
 
 impl Stopwatch {
-    /// For so many in all.
+    /// A stopwatch for a set of this size.
     #[must_use]
     pub const fn new(all: usize) -> Self {
         Self { all, spent: 0.0, passes: Vec::new() }
     }
 
-    /// Calls for each of the next `n`, several times.
+    /// Makes several passes of calls for the next `n` elements.
     pub fn measure(&mut self, n: usize, mut call: impl FnMut(usize)) {
         let mut pass = || {
             let start = ThreadTime::now();
@@ -51,7 +51,7 @@ impl Stopwatch {
             self.spent += median(&mut passes);
             return;
         }
-        // The first pass warms up.
+        // A warm-up.
         pass();
         if self.all == 1 {
             let mut batch = |calls: u32| {
@@ -74,7 +74,7 @@ impl Stopwatch {
         }
     }
 
-    /// Nanoseconds for a call.
+    /// Nanoseconds per call.
     #[must_use]
     pub fn finish(mut self) -> f64 {
         if self.passes.is_empty() { self.spent / self.all as f64 } else { median(&mut self.passes) }
@@ -85,7 +85,7 @@ fn nanoseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e9
 }
 
-/// The middle one of some times, of which there is at least one.
+/// The median of the times, of which there must be at least one.
 pub fn median(times: &mut [f64]) -> f64 {
     times.sort_by(f64::total_cmp);
     let middle = times.len() / 2;

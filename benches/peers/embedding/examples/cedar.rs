@@ -1,4 +1,4 @@
-//! Cedar entities that templates make of the user and the document, and an authorization asked of `cedar-policy`.
+//! Produces Cedar entities from the user and the document with a template, and asks `cedar-policy` for authorization.
 
 use std::str::FromStr;
 
@@ -41,7 +41,7 @@ const ENTITIES: &str = r#"[
     }
 ]"#;
 
-/// Policies, their schema and the template of the entities, each read once.
+/// The policies, their schema and the template for the entities, each parsed once.
 struct Desk {
     schema: Schema,
     policies: PolicySet,

@@ -1,4 +1,4 @@
-//! A JSONLogic rule, evaluated by `datalogic-rs`, about data that a template makes of the user and the document.
+//! Evaluates a JSONLogic rule with `datalogic-rs` on data that a template produces from the user and the document.
 
 use bson::{Document, doc};
 use datalogic_rs::bumpalo::Bump;
@@ -28,7 +28,7 @@ const DATA: &str = r#"{
     }
 }"#;
 
-/// The rule and the template, each read once.
+/// The rule and the template, each parsed once.
 struct Rule {
     engine: Engine,
     logic: Logic,

@@ -1,4 +1,4 @@
-//! An engine of a host's own, of whose rules one step asks Portcullis: may this user make this change?
+//! A host with its own rule engine, one step of which asks Portcullis whether the user may make a change.
 
 use bson::{Document, doc};
 use portcullis::Context;
@@ -11,18 +11,18 @@ const RULES: &str = r#"{"roles": [{
     "fields": {"state": {"read": true, "write": true}, "total": {"read": true}}
 }]}"#;
 
-/// A change that the host's engine judges.
+/// A change on which the host's engine decides.
 struct Change<'c> {
     before: &'c Document,
     after: &'c Document,
-    /// The user's rules, bound once for all changes of a request.
+    /// The rules, bound to the user once for all changes of a request.
     guard: &'c Guard,
 }
 
-/// A step of the host's rules: whether they go on, and if not, why.
+/// A step of the host's engine: `Ok` continues, `Err` denies with a reason.
 type Step = fn(&Change<'_>) -> Result<(), String>;
 
-/// The host's own condition.
+/// A condition of the host itself.
 fn only_open_orders(change: &Change<'_>) -> Result<(), String> {
     match change.before.get_str("state") {
         Ok("open") => Ok(()),

@@ -1,4 +1,4 @@
-//! Portcullis beside other rule engines: the programs of `docs/embedding.md` are the examples of this crate.
+//! Portcullis together with other rule engines: the programs in `docs/embedding.md` are the examples of this crate.
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,5 @@
-//! What one decision costs as documents and rules grow: measures, prints a table, and draws `benches/growth.svg` of the
-//! very numbers that it puts into `target/growth.json`.
+//! Measures the cost of a decision as documents and rules grow, prints a table, and draws `benches/growth.svg` from
+//! the numbers that it writes to `target/growth.json`.
 
 // A benchmark that cannot be set up fails by panicking.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::indexing_slicing)]
@@ -20,11 +20,11 @@ use serde_json::{Value, json};
 
 const ID: &str = "64b7f0c2a1d3e4f5a6b7c8d9";
 
-/// Of each point, how long a run takes at least, and of how many runs the median counts.
+/// For each point, the minimum duration of a run, and the number of runs of which the median is taken.
 const RUN: Duration = Duration::from_millis(15);
 const RUNS: usize = 7;
 
-/// The nanoseconds of a decision against the size of something.
+/// Nanoseconds per decision as a function of a size.
 struct Curve {
     name: &'static str,
     points: Vec<(u32, f64)>,
@@ -45,7 +45,7 @@ fn one_role(apply_when: &Value) -> Value {
     json!({ "roles": [{ "name": "Reader", "apply_when": apply_when, "read": true }] })
 }
 
-/// Nanoseconds for one decision.
+/// Nanoseconds per decision.
 fn time(guard: &Guard, document: DocumentRef<'_>) -> f64 {
     assert!(guard.read(document).is_allowed(), "what is measured is an allowance");
     let run = |calls: u32| {
@@ -64,7 +64,7 @@ fn time(guard: &Guard, document: DocumentRef<'_>) -> f64 {
     runs[RUNS / 2]
 }
 
-/// The same decision about a document as bytes and as a prepared one.
+/// The same decision on raw bytes and on a prepared document.
 fn both(sizes: &[u32], case: impl Fn(u32) -> (Guard, Document)) -> Vec<Curve> {
     let mut curves = vec![
         Curve { name: "from BSON bytes", points: Vec::new() },
@@ -80,7 +80,7 @@ fn both(sizes: &[u32], case: impl Fn(u32) -> (Guard, Document)) -> Vec<Curve> {
     curves
 }
 
-/// The field that decides is the last one.
+/// The last field decides.
 fn fields() -> Chart {
     let case = |size: u32| {
         let mut document: Document =
@@ -92,7 +92,8 @@ fn fields() -> Chart {
     Chart { title: "fields of the document, the last decides", unit: "fields", curves }
 }
 
-/// The last role applies; in one curve the others look at the document, in the other the user rules them out.
+/// The last role applies. In one curve, the conditions of the others depend on the document; in the other, they
+/// cannot apply to the user.
 fn roles() -> Chart {
     let document = || doc! { "_id": 1, "status": "active", "site": "Bremerhaven", "owner": ID };
     let policy = |size: u32, other: &dyn Fn(u32) -> Value| {
@@ -117,7 +118,7 @@ fn roles() -> Chart {
     Chart { title: "roles, the last applies (from BSON bytes)", unit: "roles", curves }
 }
 
-/// The field that decides is so many documents deep.
+/// The field that decides is nested this deep.
 fn nesting() -> Chart {
     let case = |size: u32| {
         let document = (1..size).fold(doc! { "owner": ID }, |inner, _| doc! { "x": 1, "a": inner });
@@ -127,7 +128,7 @@ fn nesting() -> Chart {
     Chart { title: "levels down to the field", unit: "levels", curves: both(&[1, 2, 4, 8, 16, 32], case) }
 }
 
-/// The last of so many values is the document's.
+/// The document contains the last of the list's values.
 fn lists() -> Chart {
     let case = |size: u32| {
         let list: Vec<String> = (1..=size).map(|n| format!("team {n}")).collect();

@@ -1,5 +1,5 @@
-//! `cedar-policy`: (a) as a policy that `is_authorized` answers. Which of several roles it is, no decision of its says;
-//! (b) and (c) are expressions of the same language that `eval_expression` evaluates.
+//! `cedar-policy`: (a) is a policy for `is_authorized`. Its decisions do not tell which of several roles applies, so
+//! (b) and (c) are expressions of the same language for `eval_expression`.
 
 use std::str::FromStr;
 
@@ -77,7 +77,7 @@ fn value(bson: RawBsonRef<'_>) -> RestrictedExpression {
     match bson {
         RawBsonRef::String(text) => RestrictedExpression::new_string(text.to_owned()),
         RawBsonRef::Int32(number) => RestrictedExpression::new_long(number.into()),
-        // There are no floating-point numbers, and no rule here asks for one.
+        // Cedar has no floating-point numbers, and none of the rules uses one.
         RawBsonRef::Double(number) => RestrictedExpression::new_string(number.to_string()),
         RawBsonRef::ObjectId(id) => RestrictedExpression::new_string(id.to_hex()),
         RawBsonRef::Document(document) => record(members(document, Wanted::Whole)),
@@ -121,7 +121,7 @@ enum Rule {
     Expression(Expression),
 }
 
-/// A rule, and what does not depend on a document.
+/// A compiled rule with everything that does not depend on a document.
 struct Compiled {
     authorizer: Authorizer,
     rule: Rule,

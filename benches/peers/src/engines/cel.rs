@@ -1,5 +1,5 @@
-//! `cel`: a program whose variables a `VariableResolver` resolves when they are met. Nothing is converted beforehand:
-//! strings are lent to the program from the bytes or from an application's struct, and `in` looks into the raw array.
+//! `cel`: a program whose variables are resolved on demand by a `VariableResolver`. Nothing is converted beforehand:
+//! strings are borrowed from the bytes or from an application's struct, and `in` searches the raw array.
 
 use bson::{RawArray, RawBsonRef};
 use cel::common::traits::Container;
@@ -33,7 +33,7 @@ fn rule(decision: Decision) -> String {
             age >= 55 && "%ROLE%" in ["editor", "viewer"] ? (status == "gone" ? 15 : 14) :
             16"#
         }
-        // Of a name with dots the whole is looked up first: the resolver answers `before.owner` at once.
+        // Names with dots are first looked up as a whole, so the resolver handles `before.owner` in one step.
         Decision::C => {
             r#"
             before.owner == "%ID%" && "%ROLE%" in ["editor", "admin"]
@@ -50,7 +50,7 @@ trait Document: Send + Sync {
     fn field<'b>(&'b self, name: &str) -> Option<CowVal<'b, 'b>>;
 }
 
-/// What the names of a rule mean.
+/// Resolves the names in a rule.
 struct Names<D> {
     before: D,
     after: Option<D>,
@@ -67,7 +67,7 @@ impl<D: Document> VariableResolver for Names<D> {
     }
 }
 
-/// A document in the engine's own values, which are lent to the program.
+/// A document in the engine's own values, which the program borrows.
 struct Prepared {
     owner: CelString<'static>,
     team: CelString<'static>,
@@ -75,7 +75,7 @@ struct Prepared {
     status: CelString<'static>,
     age: CelInt,
     members: CelList<'static>,
-    /// What no rule asks for is there all the same, as in the prepared documents of every engine.
+    /// Fields that no rule uses, which are present in the prepared documents of every engine.
     _others: Vec<Box<dyn Val>>,
 }
 
@@ -139,11 +139,11 @@ impl Document for Fields<'_> {
     }
 }
 
-/// A list of strings that stays where it is.
+/// A list of strings, searched in place.
 #[derive(Debug)]
 struct Strings<L>(L);
 
-/// Whether a string is in a list.
+/// Whether a list contains a string.
 trait Has: std::fmt::Debug + Copy + Send + Sync {
     fn has(self, string: &str) -> bool;
 }
@@ -187,7 +187,7 @@ impl<L: Has> Container for Strings<L> {
     }
 }
 
-/// Decides by the program, in a scope of its own inside the one that has the functions.
+/// Evaluates the program in a new inner scope of the context that has the functions.
 fn decide(program: &Program, context: &Context<'_, '_>, names: &impl VariableResolver) -> Answer {
     let mut scope = context.new_inner_scope();
     scope.set_variable_resolver(names);

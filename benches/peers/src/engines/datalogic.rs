@@ -1,6 +1,6 @@
-//! `datalogic-rs`: JSONLogic, compiled; values live in arenas, and `evaluate` with a borrowed value converts nothing.
+//! `datalogic-rs`: compiled JSONLogic. Values live in arenas, and evaluating a borrowed value converts nothing.
 //!
-//! From bytes a value is made that borrows its strings from them. From text the engine's own parser makes it.
+//! From bytes, a value is created that borrows its strings. From text, the engine's own parser creates it.
 
 use bson::{RawBsonRef, RawDocument};
 use datalogic_rs::bumpalo::Bump;
@@ -98,7 +98,7 @@ fn value<'a>(bson: RawBsonRef<'a>, arena: &'a Bump) -> DataValue<'a> {
     }
 }
 
-/// A document that is kept: its keys are those of all, so that they stay in the caches.
+/// A document to be kept in memory. All documents share the same keys, which therefore stay in the CPU caches.
 fn kept<'a>(document: &'a RawDocument, arena: &'a Bump) -> DataValue<'a> {
     let mut members = datalogic_rs::bumpalo::collections::Vec::with_capacity_in(12, arena);
     Wanted::Whole.each(document, |key, bson| {
@@ -117,7 +117,7 @@ fn pair<'a>(before: DataValue<'a>, after: DataValue<'a>, arena: &'a Bump) -> Dat
     DataValue::Object(arena.alloc_slice_copy(&[("before", before), ("after", after)]))
 }
 
-/// A rule and the engine that evaluates it.
+/// A compiled rule and its engine.
 struct Compiled {
     engine: Engine,
     logic: Logic,
@@ -156,7 +156,7 @@ fn race(decision: Decision, tier: Tier, wanted: Wanted, documents: &Documents, s
                 })
                 .collect();
             stopwatch.measure(n, |at| {
-                // Nothing is put there for documents that are prepared, but for what an operator needs.
+                // For prepared documents, evaluation only allocates what an operator needs.
                 if at % 1_024 == 0 {
                     arena.reset();
                 }

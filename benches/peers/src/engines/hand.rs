@@ -1,4 +1,4 @@
-//! What one writes by hand for the very same rules: with the BSON library field by field, or in one pass over the bytes.
+//! Rust code written by hand for the same rules: with the BSON library field by field, or in one pass over the bytes.
 
 use bson::{Bson, Document, RawArray, RawBsonRef, RawDocument, RawDocumentBuf};
 
@@ -22,7 +22,7 @@ pub(super) fn contenders() -> Vec<Contender> {
     ]
 }
 
-/// What a rule asks of a document, in whatever form it is.
+/// The fields that the rules use, whatever the form of the document.
 trait Employee {
     fn owner(&self) -> Option<&str>;
     fn team(&self) -> Option<&str>;
@@ -32,7 +32,7 @@ trait Employee {
     fn has_member(&self, id: &str) -> bool;
 }
 
-/// The user as the rules need him: what does not depend on a document is found out once.
+/// The user, with everything that does not depend on a document computed once.
 struct User {
     id: &'static str,
     team: &'static str,
@@ -107,7 +107,7 @@ impl User {
         answer(role, before.owner() == after.owner() && before.site() == after.site())
     }
 
-    /// (a) in one pass over the bytes, no further than it takes.
+    /// Decision (a) in one pass over the bytes, which stops as early as possible.
     fn a_in_one_pass(&self, document: &RawDocument) -> bool {
         let mut left = 2;
         for element in document.iter_elements() {
@@ -130,7 +130,7 @@ fn has(members: &RawArray, id: &str) -> bool {
     members.into_iter().any(|member| matches!(member, Ok(RawBsonRef::String(member)) if member == id))
 }
 
-/// Field by field.
+/// Looks up one field after the other.
 impl Employee for RawDocument {
     fn owner(&self) -> Option<&str> {
         self.get_str("owner").ok()
@@ -184,7 +184,7 @@ impl Employee for Document {
     }
 }
 
-/// The fields of a document as one pass over its bytes meets them.
+/// The fields of a document as found in one pass over its bytes.
 #[derive(Default)]
 struct Seen<'d> {
     owner: Option<&'d str>,
@@ -196,7 +196,7 @@ struct Seen<'d> {
 }
 
 impl<'d> Seen<'d> {
-    /// Until all of these fields were met.
+    /// Reads until all of these fields have been found.
     fn new(document: &'d RawDocument, fields: &[&str]) -> Self {
         let mut seen = Self::default();
         let mut left = fields.len();
@@ -248,7 +248,7 @@ impl Employee for Seen<'_> {
     }
 }
 
-/// A struct of the application's, read from JSON text.
+/// An application's own struct, parsed from JSON text.
 impl Employee for Fields<'_> {
     fn owner(&self) -> Option<&str> {
         Some(&self.owner)
@@ -342,7 +342,7 @@ fn race_in_one_pass(decision: Decision, _: Tier, documents: &Documents, stopwatc
     });
 }
 
-/// The answer where a document's visible part is written out: how long it is, and odd if there is one.
+/// The answer if the visible part of a document is written: based on its length, and odd if there is one.
 pub(super) const fn answer_of_visible(length: Option<usize>) -> Answer {
     match length {
         Some(length) => answer((length % 100) as u8, true),
@@ -350,7 +350,7 @@ pub(super) const fn answer_of_visible(length: Option<usize>) -> Answer {
     }
 }
 
-/// (b), and what may be seen written out: from a decoded document as one, from bytes as bytes.
+/// Decision (b), with the visible part written: a decoded document for a decoded one, bytes for bytes.
 fn redact(_: Decision, tier: Tier, documents: &Documents, stopwatch: &mut Stopwatch) {
     let user = User::bind();
     let n = documents.len();

@@ -1,4 +1,4 @@
-//! The contenders: one file an engine.
+//! The contenders, with one file per engine.
 
 mod cedar;
 mod cel;
@@ -14,20 +14,20 @@ use crate::clock::Stopwatch;
 use crate::decisions::{Decision, Tier};
 use crate::documents::Documents;
 
-/// An engine, used in one way.
+/// An engine, used in a particular way.
 pub struct Contender {
     pub engine: &'static str,
-    /// Which way, if it is not the plain one.
+    /// The name of the way in which it is used, unless it is the default one.
     pub variant: Option<&'static str>,
-    /// The memory that a prepared document takes, roughly: it says how many are prepared at once.
+    /// The approximate memory for a prepared document, which determines how many are prepared at once.
     pub prepared_bytes: usize,
-    /// Whether this way is there for a decision and a tier.
+    /// Whether this contender takes part for a decision and a tier.
     pub runs: fn(Decision, Tier) -> bool,
-    /// Compiles the rule, prepares the documents if they come prepared, and has the decisions timed.
+    /// Compiles the rule, prepares the documents if necessary, and times the decisions.
     pub race: fn(Decision, Tier, &Documents, &mut Stopwatch),
 }
 
-/// Portcullis first: it is what the others are put in relation to.
+/// All contenders, beginning with Portcullis, to which the others are compared.
 pub fn all() -> Vec<Contender> {
     [portcullis::contenders, hand::contenders, datalogic::contenders, zen::contenders, cel::contenders]
         .into_iter()
@@ -36,11 +36,11 @@ pub fn all() -> Vec<Contender> {
         .collect()
 }
 
-/// The name of the way in which what may be seen of a document is also written out.
+/// The variant that also writes the visible part of a document.
 pub const REDACTION: &str = "redaction";
 
-/// The name of the way in which code by hand picks the fields that the rule names out of the bytes, for an engine that
-/// takes whole values and by itself would be given the whole document.
+/// The variant in which hand-written code extracts exactly the fields that the rule names, for engines that take
+/// whole values and would otherwise have to be given the whole document.
 pub const NAMED: &str = "named fields";
 
 fn everything(_: Decision, _: Tier) -> bool {
@@ -51,7 +51,7 @@ fn only_bson(_: Decision, tier: Tier) -> bool {
     tier == Tier::Bson
 }
 
-/// Which fields of a document are converted into an engine's value: those that the rule names, or all of them.
+/// The fields of a document that are converted to an engine's values: those that the rule names, or all.
 #[derive(Clone, Copy)]
 enum Wanted {
     Named(&'static [&'static str]),
@@ -63,7 +63,7 @@ impl Wanted {
         Self::Named(decision.fields())
     }
 
-    /// The same for what a document is to become.
+    /// The same selection for the new document of a decision.
     const fn after(self) -> Self {
         match self {
             Self::Named(_) => Self::Named(Decision::FIELDS_AFTER),
@@ -71,7 +71,7 @@ impl Wanted {
         }
     }
 
-    /// Goes through the wanted fields of a document, no further than the last of them.
+    /// Visits the wanted fields of a document, and stops after the last of them.
     fn each<'d>(self, document: &'d RawDocument, mut take: impl FnMut(&'d str, bson::RawBsonRef<'d>)) {
         let mut left = match self {
             Self::Named(names) => names.len(),

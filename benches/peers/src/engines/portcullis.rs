@@ -1,4 +1,4 @@
-//! This engine: a policy, bound to the user once.
+//! Portcullis: a policy, bound to the user once.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ const A: &str = r#"{"roles": [{
     "read": true
 }]}"#;
 
-/// `%READ%` stands for what a role sees of a document that it may read.
+/// `%READ%` stands for the permissions of a role to read a document.
 const B: &str = r#"{"roles": [
     {
         "name": "Administrator",
@@ -119,7 +119,7 @@ fn guard(rules: &str) -> Guard {
     Guard::new(policy, Context::new().with_user(user))
 }
 
-/// The answer of (b), whose roles are told apart by how their names begin.
+/// The answer for (b), whose roles are distinguished by the beginning of their names.
 fn answer_of<T>(decided: &Decided<'_, T>) -> Answer {
     let role = match decided.role().and_then(|name| name.bytes().next()) {
         None => return NO_ROLE,
@@ -186,7 +186,7 @@ fn race(decision: Decision, tier: Tier, documents: &Documents, stopwatch: &mut S
     }
 }
 
-/// The visible part written out: of a decoded document as one, of bytes as bytes.
+/// Produces the visible part: a decoded document for a decoded one, bytes for bytes.
 fn redact(_: Decision, tier: Tier, documents: &Documents, stopwatch: &mut Stopwatch) {
     let guard = guard(&B.replace("%READ%", VISIBLE));
     let n = documents.len();
@@ -216,7 +216,7 @@ fn prepared<'d>(n: usize, document: impl Fn(usize) -> &'d RawDocument) -> Vec<Pr
     (0..n).map(|at| Prepared::new(document(at)).expect("BSON")).collect()
 }
 
-/// From text to BSON's bytes, without decoded values in between.
+/// Converts text directly to BSON bytes, without decoded values in between.
 fn parsed<'b>(text: &str, bytes: &'b mut Vec<u8>) -> &'b RawDocument {
     json::to_raw_document(text.as_bytes(), bytes).expect("an ordinary text")
 }

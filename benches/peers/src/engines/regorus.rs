@@ -1,4 +1,5 @@
-//! `regorus`: Rego, compiled to a program of its virtual machine (RVM). The machine is kept; a document is its input.
+//! `regorus`: Rego, compiled to a program for its virtual machine (RVM). The machine is reused; the document is its
+//! input.
 
 use std::sync::Arc;
 
@@ -77,7 +78,7 @@ fn rule(decision: Decision) -> String {
     })
 }
 
-/// The names of fields, made once: a document's keys only count references.
+/// Field names that are created once, so that the keys of documents only share references.
 struct Keys(Vec<(&'static str, Value)>);
 
 impl Keys {

@@ -1,4 +1,5 @@
-//! `zen-expression`: an expression compiled to bytecode, run by one virtual machine over reference-counted values.
+//! `zen-expression`: an expression, compiled to bytecode and run by one virtual machine over reference-counted
+//! values.
 
 use bson::{RawBsonRef, RawDocument};
 use zen_expression::expression::Standard;

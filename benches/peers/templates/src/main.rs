@@ -1,8 +1,9 @@
-//! A race: the same templates for the same users by Portcullis, by template engines and by code written by hand.
+//! A benchmark in which Portcullis, template engines and hand-written code resolve the same templates for the same
+//! users.
 //!
-//! Before anything is timed, all have to write the same. Each engine, output and number of users is measured in a process of
-//! its own; the processes take turns, round after round, so that whatever else the machine does meets all alike. What is
-//! quoted is the ratio to Portcullis.
+//! Before anything is timed, all have to produce the same results. Each combination of engine, output and number of
+//! users is measured in a separate process; the processes take turns, round after round, so that other work on the
+//! machine affects them equally. The results to quote are the ratios to Portcullis.
 
 // A benchmark that cannot be set up fails by panicking.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
@@ -19,10 +20,10 @@ use std::process::ExitCode;
 use engines::Output;
 use race::Cell;
 
-/// How many users there are: one in the caches, many, and many more than a cache holds.
+/// The numbers of users: one, many, and far more than fit into the CPU caches.
 const SIZES: [usize; 3] = [1, 10_000, 1_000_000];
 
-/// How often the measurements of a size are repeated.
+/// The number of rounds for each size.
 const ROUNDS: [usize; 3] = [5, 3, 2];
 
 const OUTPUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../target/templates.json");

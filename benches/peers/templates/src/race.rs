@@ -1,4 +1,4 @@
-//! What an engine takes part in: a look at its results, or a measurement.
+//! What a contender does: produce results to compare, or be timed.
 
 use std::hint::black_box;
 use std::process::{Command, Stdio};
@@ -8,22 +8,22 @@ use portcullis_clock::Stopwatch;
 use crate::engines::{self, Output};
 use crate::users::User;
 
-/// So many users are in memory at once: many more than any cache holds.
+/// The number of users in memory at once, whose data is far larger than the CPU caches.
 const PART: usize = 50_000;
 
-/// How many users' results are looked at before anything is timed.
+/// The number of users whose results are compared before anything is timed.
 const LOOKED_AT: usize = 300;
 
-/// What an engine is asked for.
+/// What a contender is asked to do.
 pub enum Race {
-    /// The results for the first users.
+    /// Produce the results for the first users.
     Results(Vec<Vec<u8>>),
-    /// The time it takes for so many.
+    /// Be timed for this many users.
     Time(usize, Stopwatch),
 }
 
 impl Race {
-    /// Makes the engine's value of each user, and times what writes the result for it.
+    /// Creates the engine's value for each user, and times writing the result for it.
     pub fn run<U>(&mut self, prepare: impl Fn(User) -> U, mut resolve: impl FnMut(&U, &mut Vec<u8>)) {
         let users = |from, to| (from..to).map(|number| prepare(User::new(number)));
         match self {
@@ -47,7 +47,7 @@ impl Race {
     }
 }
 
-/// What is measured: an engine, by its place among [`engines::ALL`], an output and a number of users.
+/// A measurement: an engine (as an index in [`engines::ALL`]), an output and a number of users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cell {
     pub contender: usize,
@@ -56,7 +56,7 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// Nanoseconds for a user, measured here and now.
+    /// Measures the nanoseconds per user in this process.
     pub fn measure(self) -> f64 {
         let mut race = Race::Time(self.n, Stopwatch::new(self.n));
         (engines::ALL[self.contender].race)(self.output, &mut race);
@@ -64,7 +64,7 @@ impl Cell {
         stopwatch.finish()
     }
 
-    /// As [`measure`](Self::measure), in a process of its own, so that only one engine's values are in memory.
+    /// Like [`measure`](Self::measure), in a separate process, so that only one engine's values are in memory.
     pub fn measure_apart(self) -> f64 {
         let itself = std::env::current_exe().expect("this program");
         let output = Command::new(itself)
@@ -77,7 +77,7 @@ impl Cell {
     }
 }
 
-/// The same for results that are the same value, however it was written.
+/// A canonical form of a result, equal for results with the same value, however they are written.
 fn canonical(output: Output, result: &[u8]) -> String {
     match output {
         Output::Json => serde_json::from_slice::<serde_json::Value>(result).expect("JSON").to_string(),
@@ -89,10 +89,10 @@ fn canonical(output: Output, result: &[u8]) -> String {
     }
 }
 
-/// Every engine writes the same, and the same document as JSON and as BSON.
+/// Asserts that all engines produce the same results, and the same document as JSON and as BSON.
 ///
 /// # Panics
-/// If one does not.
+/// The results of two engines differ.
 pub fn agree() {
     let results = |contender: usize, output| {
         let mut race = Race::Results(Vec::new());

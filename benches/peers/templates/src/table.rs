@@ -1,4 +1,4 @@
-//! The rows: as a table to read and as JSON.
+//! The results, as a printed table and as JSON.
 
 use std::collections::HashMap;
 
@@ -10,11 +10,11 @@ use crate::race::Cell;
 
 const LOCK: &str = include_str!("../../Cargo.lock");
 
-/// What was measured of one engine for one output and number of users.
+/// The result for one engine, output and number of users.
 #[derive(Serialize)]
 pub struct Row {
     engine: &'static str,
-    /// How it is used, where there are several ways.
+    /// The name of the way in which the engine is used, if there are several.
     variant: Option<&'static str>,
     version: &'static str,
     output: &'static str,
@@ -24,7 +24,7 @@ pub struct Row {
     contender: usize,
 }
 
-/// The version of an engine's crate, as the lock file has it; of code by hand none.
+/// The version of an engine's crate, from the lock file; empty for hand-written code.
 fn version_of(engine: &str) -> &'static str {
     let line = format!("name = \"{engine}\"");
     let version = LOCK.lines().skip_while(|other| *other != line).nth(1).and_then(|line| line.split('"').nth(1));

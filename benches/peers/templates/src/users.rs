@@ -1,9 +1,9 @@
-//! The users: an id and custom data each.
+//! The users, each with an ID and custom data.
 
 use bson::oid::ObjectId;
 use bson::{Document, doc};
 
-/// One user, of whom each engine makes the value that it likes best.
+/// A user, from whom each engine creates the value that suits it best.
 pub struct User {
     pub id: String,
     pub name: &'static str,
@@ -21,7 +21,7 @@ pub struct Address {
     pub city: &'static str,
 }
 
-/// Some need escapes in JSON, some are not ASCII.
+/// Some need escapes in JSON, and some are not ASCII.
 const NAMES: [&str; 8] = [
     "Ada Lovelace",
     "Boris",
@@ -37,7 +37,7 @@ const SITES: [&str; 3] = ["Bremerhaven", "Cuxhaven", "Wilhelmshaven"];
 const STREETS: [&str; 4] = ["Am Alten Hafen", "Columbusstraße", "Deichweg", "Grimmershörnbucht"];
 
 impl User {
-    /// The user of a number, the same in every run.
+    /// The user with this number, the same in every run.
     pub fn new(number: usize) -> Self {
         let mut random = Random::new(number as u64);
         Self {
@@ -56,7 +56,7 @@ impl User {
         }
     }
 
-    /// The custom data, as the database has it.
+    /// The custom data in the form in which a database returns it.
     pub fn custom_data(&self) -> Document {
         doc! {
             "_id": ObjectId::parse_str(&self.id).expect("24 digits"),
@@ -70,14 +70,14 @@ impl User {
         }
     }
 
-    /// The user as JSON, as engines take it that know no BSON.
+    /// The user as JSON, for engines that do not support BSON.
     pub fn to_json(&self) -> serde_json::Value {
         let custom_data = bson::Bson::Document(self.custom_data()).into_relaxed_extjson();
         serde_json::json!({ "id": self.id, "custom_data": custom_data })
     }
 }
 
-/// SplitMix64, begun with a user's number.
+/// A SplitMix64 generator, seeded with a user's number.
 struct Random(u64);
 
 impl Random {

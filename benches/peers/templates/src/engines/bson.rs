@@ -1,4 +1,4 @@
-//! The `bson` crate by hand: a document made by its macro, and its bytes.
+//! The `bson` crate: a document built with its macro, and encoded.
 
 use bson::doc;
 

@@ -1,5 +1,6 @@
-//! Code written for just these templates: bytes, one after the other. From the user's document, in which it has to look the
-//! fields up and to see that they are of the right type; or from a struct, of which all of that is known beforehand.
+//! Code written for just these templates, which writes bytes one after the other: either from the user's document, in
+//! which it has to look up the fields and check their types, or from a struct, for which all of that is known at
+//! compile time.
 
 use std::io::Write;
 
@@ -33,7 +34,7 @@ pub(super) const FROM_STRUCT: Contender = Contender {
     },
 };
 
-/// What the templates ask for.
+/// The values that the templates use.
 trait Asked {
     fn id(&self) -> &str;
     fn name(&self) -> &str;
@@ -46,7 +47,7 @@ trait Asked {
     fn each_team(&self, visit: impl FnMut(&str));
 }
 
-/// A user's document, whose address was looked up.
+/// A user's document, with the address already looked up.
 struct Fields<'u> {
     id: &'u str,
     data: &'u Document,
@@ -140,7 +141,7 @@ impl Asked for User {
     }
 }
 
-/// Characters that JSON escapes are rare: the stretches between them are copied as a whole.
+/// Characters that JSON escapes are rare, so the stretches between them are copied as a whole.
 fn escaped(text: &str, out: &mut Vec<u8>) {
     let mut rest = text.as_bytes();
     while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)) {

@@ -1,4 +1,4 @@
-//! `handlebars`: the user is its own context already; what stands in strings is escaped for JSON.
+//! `handlebars`: the user is already in its own `Context`; what is inserted into strings is escaped for JSON.
 
 use handlebars::{Context, Handlebars, Helper, HelperResult, Output as Out, RenderContext, no_escape};
 
@@ -26,7 +26,7 @@ fn json(
     Ok(())
 }
 
-/// The inside of a JSON string.
+/// Escapes the inside of a JSON string.
 fn escape(text: &str) -> String {
     if text.bytes().any(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)) {
         let quoted = serde_json::to_string(text).expect("JSON");

@@ -1,4 +1,4 @@
-//! `minijinja`: the user is its own value already; in a template whose name ends in `.json` it writes values as JSON.
+//! `minijinja`: the user is already in its own `Value`; a template whose name ends in `.json` writes values as JSON.
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;

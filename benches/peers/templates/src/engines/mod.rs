@@ -1,4 +1,4 @@
-//! The contenders: one file an engine.
+//! The contenders, with one file per engine.
 
 mod bson;
 mod hand;
@@ -10,14 +10,15 @@ mod tinytemplate;
 
 use crate::race::Race;
 
-/// What a template becomes.
+/// The output of a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Output {
-    /// JSON text: a document of eight expansions, one of them a document, one an array, and two texts with insertions.
+    /// JSON text: a document with eight expansions, one of them in an embedded document, one in an array, and two
+    /// inside strings.
     Json,
     /// The same document as BSON.
     Bson,
-    /// A text of eight expansions, without escapes.
+    /// Text with eight expansions, without escaping.
     Text,
 }
 
@@ -33,16 +34,16 @@ impl Output {
     }
 }
 
-/// An engine. It is given users, prepares its template and its own values for them, and has the resolving timed.
+/// An engine. It gets users, prepares its template and its own values for them, and has the resolving timed.
 pub struct Contender {
     pub engine: &'static str,
-    /// How it is used, where there are several ways.
+    /// The name of the way in which it is used, if there are several.
     pub variant: Option<&'static str>,
     pub outputs: &'static [Output],
     pub race: fn(Output, &mut Race),
 }
 
-/// Portcullis first: it is what the others are put in relation to.
+/// All contenders, beginning with Portcullis, to which the others are compared.
 pub const ALL: [Contender; 9] = [
     portcullis::CONTENDER,
     hand::FROM_DOCUMENT,

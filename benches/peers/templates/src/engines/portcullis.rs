@@ -1,4 +1,4 @@
-//! This engine: the user is in a context, as a server has it.
+//! Portcullis: the user is in a `Context`, as in a server.
 
 use portcullis::Context;
 use portcullis::{Escape, Missing, Template, User};

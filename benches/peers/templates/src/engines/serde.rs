@@ -1,4 +1,4 @@
-//! `serde_json` by hand, from an application's struct: a struct that borrows from it, or a value, serialized.
+//! `serde_json` from an application's struct: it serializes a struct that borrows from it, or a `json!` value.
 
 use std::fmt::{self, Display};
 
@@ -38,7 +38,7 @@ struct Address<'u> {
     city: &'u str,
 }
 
-/// Texts one after the other, of which no string is made.
+/// Three strings that are serialized as one, without building it in memory.
 struct Text<'u>([&'u str; 3]);
 
 impl Display for Text<'_> {

@@ -1,4 +1,4 @@
-//! `tinytemplate`: it takes what can be serialized, and makes a JSON value of it each time.
+//! `tinytemplate`: it takes any serializable value, which it converts to a JSON value for each result.
 
 use serde_json::Value;
 use tinytemplate::{TinyTemplate, format_unescaped};
@@ -20,7 +20,7 @@ fn json(value: &Value, out: &mut String) -> tinytemplate::error::Result<()> {
     Ok(())
 }
 
-/// The inside of a JSON string.
+/// Writes the inside of a JSON string.
 fn part(value: &Value, out: &mut String) -> tinytemplate::error::Result<()> {
     let quoted = serde_json::to_string(value).expect("JSON");
     out.push_str(&quoted[1..quoted.len() - 1]);
