@@ -15,8 +15,8 @@ pub struct Case {
     /// Whether Portcullis refuses it, whatever MongoDB does.
     #[allow(dead_code, reason = "only tests of the updates themselves ask")]
     pub unsupported: bool,
-    /// `{"document": …, "modified": …}`, `{"inserted": …}` (without `_id` if it was generated) or `{"refused":
-    /// code}`.
+    /// `{"document": …, "modified": …}`, `{"inserted": …}` (without `_id` if it was generated) or
+    /// `{"refused": code}`.
     pub expect: Document,
 }
 

@@ -44,8 +44,8 @@ fn node(json: &Json) -> Node {
 }
 
 impl Request {
-    /// Parses `{"find": …}`, `{"count": …}`, `{"distinct": path, "filter": …}`, `{"aggregate": […]}` or `{"write":
-    /// …}`.
+    /// Parses `{"find": …}`, `{"count": …}`, `{"distinct": path, "filter": …}`, `{"aggregate": […]}` or
+    /// `{"write": …}`.
     pub fn parse(request: &Json) -> Result<Self, GuardedError> {
         if let Some(find) = request.get("find") {
             return Ok(Self::Find(FindRequest::parse(&node(find))?));
