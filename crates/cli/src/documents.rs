@@ -73,8 +73,8 @@ impl DocumentArgs {
     }
 }
 
-/// Prints which documents were hidden because a rule failed on them. Clients do not learn this, but whoever runs the
-/// command has access to the database anyway.
+/// Prints how many documents were hidden because a rule failed on them, and the errors. Clients do not learn this, but
+/// whoever runs the command has access to the database anyway.
 pub(super) fn note_unreadable(guard: &Guard) {
     let Some(unreadable) = guard.take_unreadable() else { return };
     let errors = unreadable.errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");

@@ -60,8 +60,8 @@ impl Output {
         self.stream.current_choice() == anstream::ColorChoice::Never
     }
 
-    /// Writes UTF-8 text in one call. Colours are removed unless the output shows them, and control characters that a
-    /// terminal would interpret are escaped.
+    /// Writes UTF-8 text in one call. The caller has removed colours if they cannot be shown; on a terminal, control
+    /// characters are escaped.
     pub(super) fn bytes(&mut self, text: &[u8]) -> Result<(), Trouble> {
         let mut stdout = self.stream.as_inner();
         if self.is_terminal {

@@ -287,7 +287,7 @@ impl Args {
         Ok(())
     }
 
-    /// Warns if no token can contain the claims that `--claim-users-by` names.
+    /// Notes if `--claim-users-by` has no effect because no application accepts custom tokens.
     fn check_claims(&self, apis: &[ClientApi]) {
         let mut kinds = apis.iter().flat_map(|api| &api.providers().served).map(|(_, kind)| *kind);
         if !self.claim_users_by.is_empty() && !kinds.any(|kind| kind == ProviderType::CustomToken) {

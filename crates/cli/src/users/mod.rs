@@ -203,7 +203,7 @@ enum Change {
     Delete,
 }
 
-/// Handles all IDs before it reports any that do not exist.
+/// Applies the change to every ID: one that does not exist does not prevent the change of the others.
 async fn change(
     change: Change,
     ids: &[&str],

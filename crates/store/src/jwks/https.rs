@@ -71,7 +71,7 @@ impl HttpsJwks {
         }
     }
 
-    /// Whether an answer is final even if a fetch is running: an answer with a key is.
+    /// Whether an answer is final: one with a key always is, any other only if no fetch is running.
     fn is_settled(&self, answer: &Result<Option<RsaKey>, JwksError>) -> bool {
         matches!(answer, Ok(Some(_))) || self.fetching.try_lock().is_ok()
     }

@@ -58,8 +58,8 @@ impl MongoDocuments {
     }
 }
 
-/// Whether a collection keeps them, according to the reply of `listCollections`; `None` if the collection does not
-/// exist.
+/// Whether a collection has pre- and post-images enabled, according to the reply of `listCollections`; `None` if the
+/// collection does not exist.
 fn keeps(found: &Document) -> Option<bool> {
     let collections = found.get_document("cursor").ok()?.get_array("firstBatch").ok()?;
     let collection = collections.first()?.as_document()?;

@@ -137,7 +137,7 @@ impl DocumentStore for EmbeddedDocuments {
         })
     }
 
-    /// Stages are evaluated here in the order in which they are written, so the redaction cannot be moved or removed.
+    /// The plain form suffices, since stages are evaluated here exactly in the order in which they are written.
     fn redaction(&self, redaction: &Redaction) -> Option<Vec<Document>> {
         redaction.plain().map(|plain| vec![plain])
     }
