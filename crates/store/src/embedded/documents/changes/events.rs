@@ -23,8 +23,8 @@ const READ_BYTES: usize = 1024 * 1024;
 
 const READ: &str = "cannot read the log of changes";
 
-/// Changes made by this process, the only one that has the file open. Every change has the documents before and
-/// after.
+/// Changes made by this process, the only one that has the file open. The documents before and after are always
+/// known.
 impl Watch for EmbeddedDocuments {
     fn watch<'s: 'a, 'a>(
         &'s self,
