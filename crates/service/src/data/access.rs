@@ -21,7 +21,7 @@ use super::told::told;
 use super::transactions::Transactions;
 use crate::client::{ClientError, ErrorCode};
 
-/// The documents of an application, by its rules or without.
+/// Access to the documents of an application, through its rules or without them.
 pub(crate) struct Data {
     pub(crate) app: Arc<App>,
     pub(crate) secrets: Secrets,
@@ -31,28 +31,32 @@ pub(crate) struct Data {
     pub(super) functions: OnceLock<Weak<dyn RuleFunctions>>,
 }
 
-/// By whose rules something is done, and in which request.
+/// The user whose rules apply, and the request that is being made.
 #[derive(Clone, Debug)]
 pub(crate) struct Asker {
     pub(crate) user: User,
-    /// `%%request`, where there is one.
+    /// The value of `%%request`, if there is a request.
     pub(crate) request: Option<Request>,
 }
 
-/// What is acted on.
+/// The collection that an action concerns.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     /// The name of the data source.
     pub(crate) service: String,
     pub(crate) namespace: Namespace,
-    /// The transaction that it is part of.
+    /// The transaction in which the action runs, if any.
     pub(crate) transaction: Option<u64>,
-    /// Whether a function of a rule acts, for whom a rule that fails on a document is a failure.
+    /// Whether the action comes from a function that a rule called. Then a rule that fails on a document fails the
+    /// action, instead of hiding the document.
     pub(crate) by_rule: bool,
 }
 
 impl Target {
-    /// A collection by its names.
+    /// A collection of a data source.
+    ///
+    /// # Errors
+    /// The database or the collection has no valid name.
     pub(crate) fn of(service: &str, database: &str, collection: &str) -> Result<Self, ClientError> {
         let namespace = Namespace::parse(&format!("{database}.{collection}"));
         let is_valid = |found: &Namespace| found.database() == database && !found.to_string().contains('$');
@@ -69,25 +73,25 @@ impl Data {
         Self { app, secrets, store, reserved, transactions, functions: OnceLock::new() }
     }
 
-    /// Says what carries out the functions of rules. Whoever does holds it.
+    /// Sets what runs the functions that rules call. Only a weak reference is kept.
     pub(crate) fn call_functions_by(&self, functions: &Arc<dyn RuleFunctions>) {
         self.functions.get_or_init(|| Arc::downgrade(functions));
     }
 
-    /// Its store, without any rules.
+    /// The document store, without rules.
     pub(crate) fn documents(&self) -> &Arc<dyn DocumentStore> {
         self.store.documents()
     }
 
-    /// Whether there is a data source of this name.
+    /// Whether the application has a data source of this name.
     pub(crate) fn has_source(&self, name: &str) -> bool {
         self.app.data_sources.iter().any(|source| source.name == name)
     }
 
-    /// The collection whose schema has a title, as clients with classes of their own name it.
+    /// The collection whose schema has this title: clients with typed models name collections by their class.
     ///
     /// # Errors
-    /// No collection of the data source has it, or several have.
+    /// No collection of the data source has this title, or several have it.
     pub(crate) fn titled(&self, service: &str, title: &str) -> Result<Target, ClientError> {
         let has_title = |collection: &&Collection| {
             let schema = collection.schema.present().filter(|_| collection.service == service);
@@ -104,12 +108,12 @@ impl Data {
         }
     }
 
-    /// Whether a service of this name is no data source.
+    /// Whether the application has a service of this name that is not a data source.
     pub(crate) fn has_other_service(&self, name: &str) -> bool {
         self.app.other_services.contains(name)
     }
 
-    /// The context of a request.
+    /// The evaluation context of a request.
     pub(crate) fn context(&self, asker: &Asker) -> Context {
         let mut context = self.app.with_secrets(Context::new().with_user(asker.user.clone()), &self.secrets);
         if let Some(request) = &asker.request {
@@ -121,25 +125,26 @@ impl Data {
         context
     }
 
-    /// The guard of a collection for a user.
+    /// The guard of a collection in a data source, for a user.
     pub(crate) fn guard(&self, asker: &Asker, service: &str, namespace: &Namespace) -> Result<Guard, ClientError> {
         self.reserved.refuse(namespace.database(), namespace.collection())?;
         let guard = self.app.guard_in(service, &namespace.to_string(), self.context(asker));
         guard.map_err(ClientError::internal)
     }
 
-    /// As [`guard`](Self::guard), for who names no data source.
+    /// Like [`guard`](Self::guard), for callers that do not name a data source.
     pub(crate) fn guard_anywhere(&self, asker: &Asker, namespace: &Namespace) -> Result<Guard, ClientError> {
         self.reserved.refuse(namespace.database(), namespace.collection())?;
         let guard = self.app.guard(&namespace.to_string(), self.context(asker));
         guard.map_err(|error| ClientError::bad(ErrorCode::BadRequest, error.to_string()))
     }
 
-    /// Calls the functions that the rules of a guard wait for; whether there were any, so that it is to be asked again, bound anew
-    /// where they decide which filters apply.
+    /// Runs the functions that the rules of a guard are waiting for, and supplies their results. If those decide which
+    /// filters apply, the guard is bound again. Returns whether there were any calls, in which case the caller must
+    /// repeat its request.
     ///
     /// # Errors
-    /// It takes longer than a request that began at a time may.
+    /// The time limit of a request that started at `began` is exceeded.
     pub(crate) async fn answer(
         &self,
         guard: &mut Guard,
@@ -154,10 +159,10 @@ impl Data {
         Ok(waits)
     }
 
-    /// As [`answer`](Self::answer), for a stream, which binds its guard anew by itself.
+    /// Like [`answer`](Self::answer), but never binds the guard again: streams do that themselves.
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`answer`](Self::answer).
     pub(crate) async fn supply(
         &self,
         guard: &Guard,
@@ -179,10 +184,10 @@ impl Data {
         Ok(waits)
     }
 
-    /// Acts on a collection by the rules for a user.
+    /// Performs an action on a collection under the rules that apply to a user.
     ///
     /// # Errors
-    /// It is not permitted, or fails.
+    /// The rules do not permit the action, or it fails.
     pub(crate) async fn act(
         &self,
         asker: &Asker,
@@ -202,7 +207,7 @@ impl Data {
         }
     }
 
-    /// Asks until no rule waits for a function any more. Nothing has happened while one waits.
+    /// Repeats the action until no rule is waiting for a function. While one is waiting, nothing is written.
     async fn answered(
         &self,
         store: &dyn DocumentStore,
@@ -212,15 +217,15 @@ impl Data {
         guarded: &Guarded<'_>,
     ) -> Result<Bson, ClientError> {
         let began = Instant::now();
-        // Each time there is one call less of those that one request may make.
+        // Each attempt supplies at least one of the calls that a request may make, so this many attempts suffice.
         for _ in 0..=MAX_CALLS {
             let awaiting = Awaiting::new(store, guard.context());
             let collection = GuardedCollection::new(&awaiting, target.namespace.clone(), &guard);
             let result = guarded.carry_out(&collection).await;
             let calls = awaiting.calls();
-            // What has been written is not written again.
+            // A write that has succeeded must not be repeated.
             let is_done = calls.is_empty() || (guarded.action.writes() && result.is_ok());
-            // What is too much already does not become less by answers.
+            // Results of functions cannot undo an exceeded size limit.
             let is_too_much = |error: &ClientError| error.code == Some(ErrorCode::ReadSizeLimitExceeded);
             let unreadable = guard.take_unreadable();
             if is_done || result.as_ref().is_err_and(is_too_much) {
@@ -236,14 +241,14 @@ impl Data {
     }
 }
 
-/// Logs that a query left out documents because a rule failed on them, which clients are not told.
+/// Logs that a query omitted documents because a rule failed on them, which clients are not told.
 pub(crate) fn log_unreadable(unreadable: Option<Unreadable>, namespace: &Namespace) {
     let Some(Unreadable { documents, errors, .. }) = unreadable else { return };
     let private = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     tracing::warn!(%namespace, documents, private, "documents are hidden because a rule failed on them");
 }
 
-/// The error for a transaction that cannot continue.
+/// The error for a transaction that cannot be continued.
 #[expect(clippy::needless_pass_by_value, reason = "`map_err` gives it an error")]
 pub(super) fn refused(error: portcullis::store::documents::DocumentsError) -> ClientError {
     ClientError::bad(ErrorCode::MongoDBError, error.to_string())

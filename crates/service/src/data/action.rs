@@ -1,16 +1,16 @@
 macro_rules! actions {
     ($($variant:ident = $name:literal),+ $(,)?) => {
-        /// What can be done with a collection of a data source.
+        /// An action on a collection of a data source.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Action { $($variant),+ }
 
         impl Action {
-            /// The action of a name.
+            /// The action with this name.
             pub(crate) fn from_name(name: &str) -> Option<Self> {
                 match name { $($name => Some(Self::$variant),)+ _ => None }
             }
 
-            /// Its name.
+            /// The name of the action.
             pub(crate) const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name),+ }
             }
@@ -38,7 +38,7 @@ actions! {
 }
 
 impl Action {
-    /// Whether it changes documents.
+    /// Whether the action writes. `aggregate` counts as a read.
     pub(crate) const fn writes(self) -> bool {
         !matches!(self, Self::Aggregate | Self::Count | Self::Distinct | Self::Find | Self::FindOne)
     }

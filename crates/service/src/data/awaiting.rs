@@ -1,4 +1,4 @@
-//! A store behind which nothing is written while a rule waits for a function.
+//! A document store that refuses writes while a rule is waiting for the result of a function.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -10,8 +10,8 @@ use portcullis::store::documents::{
     Updated,
 };
 
-/// The store, for one request of one context. A rule that waits denies, so that an answer which waits is not the answer; and what
-/// it did not let through must not be left out of a write that happens.
+/// The store for one request, whose rules are evaluated in `context`. A rule that is waiting denies for the moment, so
+/// the result of the request is provisional, and a write must not happen that would leave out what such a rule denied.
 pub(super) struct Awaiting<'s> {
     store: &'s dyn DocumentStore,
     context: &'s Context,
@@ -23,20 +23,20 @@ impl<'s> Awaiting<'s> {
         Self { store, context, calls: Mutex::default() }
     }
 
-    /// The calls that rules wait for; asking takes them off the list.
+    /// Takes the list of calls that rules are waiting for.
     pub(super) fn calls(&self) -> Vec<PendingCall> {
         self.look();
         std::mem::take(&mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether a rule waits.
+    /// Collects pending calls from the context; returns whether there are any.
     fn look(&self) -> bool {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         calls.extend(self.context.pending());
         !calls.is_empty()
     }
 
-    /// Refuses to write while a rule waits.
+    /// Returns an error while a rule is waiting for a function.
     fn check(&self) -> Result<(), DocumentsError> {
         if self.look() {
             let message = "a function that a rule calls has not answered yet".to_owned();
@@ -99,7 +99,7 @@ impl DocumentStore for Awaiting<'_> {
     }
 }
 
-/// A transaction that is not committed while a rule waits.
+/// A transaction that refuses to commit while a rule is waiting for a function.
 struct Checked<'s> {
     awaiting: &'s Awaiting<'s>,
     transaction: Box<dyn Transaction + 's>,

@@ -1,4 +1,4 @@
-//! The variables of `let` in a `$lookup`, in the stages of its pipeline.
+//! Substitution of the `let` variables of a `$lookup` in the stages of its pipeline.
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use portcullis::store::documents::{DocumentStore, DocumentsError, Namespace};
@@ -6,12 +6,12 @@ use portcullis::value::DocumentRef;
 
 use super::joins::all;
 
-/// Variables with their values, those of outer pipelines first.
+/// Variables and their values, those of outer pipelines first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bindings(Document);
 
 impl Bindings {
-    /// These, and those that each of the documents gives its pipeline.
+    /// For each of the documents, these variables and those that `vars` computes from the document.
     pub(super) async fn of_each(
         &self,
         store: &dyn DocumentStore,
@@ -28,7 +28,7 @@ impl Bindings {
             let made = DocumentRef::Raw(made).to_document()?;
             let mut bound = self.0.clone();
             for name in vars.keys() {
-                // What the document has not is missing, as in MongoDB.
+                // As in MongoDB, a variable whose expression is missing in the document is missing itself.
                 let value = made.get(name).map_or_else(|| "$$REMOVE".into(), |value| doc! { "$literal": value }.into());
                 bound.insert::<_, Bson>(name, value);
             }
@@ -37,7 +37,7 @@ impl Bindings {
         each.collect()
     }
 
-    /// A stage in which they stand for their values.
+    /// A copy of a stage with the variables in scope.
     pub(super) fn stage(&self, stage: &Document) -> Document {
         if self.0.is_empty() {
             return stage.clone();
@@ -63,7 +63,7 @@ impl Bindings {
         }
     }
 
-    /// An expression that knows them.
+    /// Wraps an expression in a `$let` that defines the variables.
     fn expression(&self, expression: &Bson) -> Bson {
         match expression {
             _ if self.0.is_empty() => expression.clone(),
@@ -74,7 +74,7 @@ impl Bindings {
         }
     }
 
-    /// Only `$expr` has expressions: elsewhere in a filter a text is a text.
+    /// Binds the variables in a filter. Only `$expr` contains expressions: elsewhere, a string is just a string.
     fn filter(&self, filter: &Document) -> Document {
         let members = filter.iter().map(|(name, operand)| {
             let made = match (name.as_str(), operand) {
@@ -93,7 +93,7 @@ impl Bindings {
         members.collect()
     }
 
-    /// The fields of a projection, which may stand in each other.
+    /// Binds the variables in the fields of a projection, which may be nested.
     fn fields(&self, fields: &Document) -> Document {
         let made = fields.iter().map(|(name, value)| {
             let made = match value {

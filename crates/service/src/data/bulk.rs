@@ -1,4 +1,4 @@
-//! The operations of a `bulkWrite` as guarded collections take them.
+//! Converts the operations of a `bulkWrite` into the form that guarded collections accept.
 
 use portcullis::json::{Kind, Member, Node};
 
@@ -6,16 +6,16 @@ use super::guarded::{is_operators, missing, with_filter};
 use super::nodes::{array, chosen, member, object, renamed};
 use crate::client::{ClientError, ErrorCode};
 
-/// The error for a bulk write without operations.
+/// The error for a `bulkWrite` without operations.
 pub(super) const EMPTY: &str = "must provide at least one operation";
 
-/// The writes of a request's `operations`, in order.
+/// The writes for a request's `operations`, in order.
 pub(super) fn writes(options: &Node) -> Result<Node, ClientError> {
     let operations = options.get("operations").and_then(Node::as_array).ok_or_else(|| missing("operations"))?;
     operations.iter().map(write).collect::<Result<_, _>>().map(array)
 }
 
-/// One of them.
+/// Converts one operation.
 fn write(operation: &Node) -> Result<Node, ClientError> {
     let wrong = |message: &str| ClientError::bad(ErrorCode::InvalidParameter, message);
     let Some([Member { key, value, .. }]) = operation.as_object() else {
@@ -41,7 +41,7 @@ fn write(operation: &Node) -> Result<Node, ClientError> {
     })
 }
 
-/// What an `insertOne` inserts: the documentation writes it bare, and as `{"document": …}` too.
+/// The document to insert. The documentation of App Services shows it both bare and as `{"document": …}`.
 fn inserted(value: &Node) -> &Node {
     match value.as_object() {
         Some([Member { key, value, .. }]) if key == "document" && matches!(value.kind, Kind::Object(_)) => value,
@@ -54,7 +54,7 @@ fn replacement(value: &Node, name: &str) -> Result<Node, ClientError> {
     Ok(renamed(value, &[("filter", "filter"), (name, "replacement"), ("upsert", "upsert")]))
 }
 
-/// A missing filter of one among several writes is a slip, which would write whatever comes first.
+/// Among several writes, a missing filter is most likely a mistake, and would change an arbitrary document.
 fn needing_filter(value: &Node) -> Result<Node, ClientError> {
     if value.get("filter").and_then(Node::as_object).is_none() {
         return Err(missing("filter"));

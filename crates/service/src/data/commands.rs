@@ -1,4 +1,5 @@
-//! Actions as commands of a MongoDB server, in all of its language.
+//! Data actions on a MongoDB server: each is sent as the corresponding database command, so all of MongoDB's language
+//! is available.
 
 use bson::oid::ObjectId;
 use bson::{Bson, Document, RawDocumentBuf, doc};
@@ -15,23 +16,23 @@ use super::system::failed;
 use super::transactions::Joined;
 use crate::client::{ClientError, ErrorCode};
 
-/// One action, with its options under the names of [`Guarded`](super::guarded::Guarded).
+/// One action on a collection. The options have the names that [`Guarded`](super::guarded::Guarded) lists.
 pub(super) struct Commanded<'a> {
     pub(super) commands: MongoCommands,
     pub(super) namespace: &'a Namespace,
     pub(super) options: &'a Document,
-    /// The transaction of which it is a part.
+    /// The transaction in which the action runs, if any.
     pub(super) joined: Option<Joined>,
 }
 
-/// How many writes one command has at most, and how many bytes of them.
+/// The most writes in one command, and their most bytes.
 const BATCH: usize = 1000;
 const BATCH_BYTES: usize = 12 << 20;
 
 impl Commanded<'_> {
     pub(super) async fn carry_out(mut self, action: Action) -> Result<Bson, ClientError> {
         let done = self.act(action).await;
-        // As the server does, which has aborted it.
+        // The server has aborted the transaction, so it must not be used further.
         if let (Err(_), Some(joined)) = (&done, &mut self.joined) {
             joined.break_off();
         }
@@ -96,7 +97,7 @@ impl Commanded<'_> {
         documents(self.cursor(command).await?)
     }
 
-    /// As many documents as one request finds.
+    /// The request's `limit`, capped at [`MAX_FOUND`].
     fn most(&self) -> Result<i64, ClientError> {
         let most = i64::try_from(MAX_FOUND).unwrap_or(i64::MAX);
         let limit = natural(self.options, "limit")?;
@@ -105,7 +106,8 @@ impl Commanded<'_> {
 
     async fn count(&mut self) -> Result<Bson, ClientError> {
         let (skip, limit) = (natural(self.options, "skip")?, natural(self.options, "limit")?);
-        // A transaction has no `count`; and without a filter it counts what transactions have written that may never happen.
+        // Transactions do not support `count`. And `count` without a filter reads collection metadata, which includes
+        // uncommitted writes of other transactions.
         if self.joined.is_some() || self.filter().is_empty() {
             let mut stages = vec![doc! { "$match": self.filter() }];
             stages.extend(skip.filter(|number| *number > 0).map(|number| doc! { "$skip": number }));
@@ -123,7 +125,7 @@ impl Commanded<'_> {
         Ok(Bson::Int64(counted.unwrap_or_default()))
     }
 
-    /// Inserts documents; returns their ids.
+    /// Inserts documents; returns their `_id`s.
     async fn insert(&mut self, documents: Vec<Document>, is_ordered: bool) -> Result<Vec<Bson>, ClientError> {
         let documents: Vec<Document> = documents.into_iter().map(with_id).collect();
         let ids = documents.iter().map(|document| document.get("_id").cloned().unwrap_or(Bson::Null)).collect();
@@ -131,7 +133,8 @@ impl Commanded<'_> {
         Ok(ids)
     }
 
-    /// Sends writes in as many commands as they need; returns the answers.
+    /// Splits writes into as many commands as their size requires; returns the server's replies. If unordered,
+    /// continues after a failure and returns the first one at the end.
     async fn batches(
         &mut self,
         command: &str,
@@ -172,7 +175,7 @@ impl Commanded<'_> {
         Ok(Bson::Document(changed([&answer])))
     }
 
-    /// Replaces every document that is found, each of which keeps its `_id`. MongoDB itself has no such update.
+    /// Replaces every matching document, keeping each `_id`. MongoDB itself has no multi-document replacement.
     async fn replace_many(&mut self, replacement: &Bson) -> Result<Bson, ClientError> {
         let most = i64::try_from(MAX_FOUND).unwrap_or(i64::MAX);
         let command = doc! {
@@ -189,7 +192,7 @@ impl Commanded<'_> {
         let filter = self.filter();
         let statement = |id: Bson| {
             let by_id = doc! { "_id": { "$eq": id } };
-            // What has changed meanwhile may not be asked for any more.
+            // The filter is repeated because the document may have stopped matching in the meantime.
             doc! { "q": { "$and": [by_id, filter.clone()] }, "u": replacement }
         };
         let statements = ids.into_iter().map(statement).collect();
@@ -217,7 +220,7 @@ impl Commanded<'_> {
         Ok(self.write(command).await?.remove("value").unwrap_or(Bson::Null))
     }
 
-    /// Writes operations in order, those of one kind that follow each other together.
+    /// Writes the operations in order; consecutive operations of the same kind share a command.
     async fn bulk(&mut self) -> Result<Bson, ClientError> {
         let is_ordered = self.is_ordered();
         let operations = self.array("operations")?;
@@ -263,7 +266,7 @@ impl Commanded<'_> {
         self.options.get_array(name).cloned().map_err(|_| missing(name))
     }
 
-    /// Copies options that are there into a command, which has other names for them.
+    /// Copies those of the options that are present and not null into a command, under the command's own names.
     fn copy(&self, command: &mut Document, names: &[(&str, &str)]) {
         for (from, to) in names {
             match self.options.get(from) {
@@ -297,8 +300,8 @@ impl Commanded<'_> {
     }
 }
 
-/// The number that `skip` or `limit` is, where it is given: as the embedded store takes it. The server itself would take a limit
-/// below 0 for another question.
+/// The value of `skip` or `limit`, if given. As in the embedded store, negative numbers are an error: MongoDB gives a
+/// negative `limit` another meaning.
 fn natural(options: &Document, name: &str) -> Result<Option<i64>, ClientError> {
     let given = match options.get(name) {
         None | Some(Bson::Null | Bson::Undefined) => return Ok(None),
@@ -312,16 +315,17 @@ fn natural(options: &Document, name: &str) -> Result<Option<i64>, ClientError> {
     number.map(Some).ok_or_else(wrong)
 }
 
-/// What an update is.
+/// The two forms of an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Change {
-    /// Operators, or stages of a pipeline.
+    /// Update operators or a pipeline.
     Operates,
-    /// A document in place of the other.
+    /// A replacement document.
     Replaces,
 }
 
-/// The kind of the update in an option. An update that mixes both would store its operators as fields.
+/// The form of the update in an option. An update that mixes operators with plain fields is an error: it would store
+/// the operators as fields.
 fn change(options: &Document, name: &str) -> Result<Change, ClientError> {
     match options.get(name) {
         Some(Bson::Array(_)) => Ok(Change::Operates),
@@ -352,7 +356,7 @@ enum Kind {
     Delete,
 }
 
-/// An operation of a bulk write, as the command of its kind takes it.
+/// Converts an operation of a `bulkWrite` into a statement of an insert, update or delete command.
 fn statement(operation: &Bson) -> Result<(Kind, Document), ClientError> {
     let wrong = |message: &str| ClientError::bad(ErrorCode::InvalidParameter, message);
     let single = operation.as_document().filter(|operation| operation.len() == 1);
@@ -360,7 +364,7 @@ fn statement(operation: &Bson) -> Result<(Kind, Document), ClientError> {
         .and_then(|operation| operation.iter().next())
         .ok_or_else(|| wrong("an operation of a bulk write is an object with one member, such as `updateOne`"))?;
     let value = value.as_document().ok_or_else(|| wrong("an operation of a bulk write takes an object"))?;
-    // A missing filter of one among several writes is a slip, which would write whatever comes first.
+    // Among several writes, a missing filter is most likely a mistake, and would change an arbitrary document.
     let filter = || value.get_document("filter").cloned().map_err(|_| missing("filter"));
     Ok(match name.as_str() {
         "insertOne" => {
@@ -393,7 +397,7 @@ fn statement(operation: &Bson) -> Result<(Kind, Document), ClientError> {
     })
 }
 
-/// The document with an `_id` before its other fields.
+/// Adds an `_id` as the first field if the document has none.
 fn with_id(document: Document) -> Document {
     if document.contains_key("_id") {
         return document;
@@ -403,7 +407,7 @@ fn with_id(document: Document) -> Document {
     with_id
 }
 
-/// Writes in portions that fit into a command.
+/// Splits writes into batches that each fit into one command.
 fn batched(writes: Vec<Document>) -> Result<Vec<Vec<Document>>, ClientError> {
     let (mut batches, mut batch, mut bytes) = (Vec::new(), Vec::new(), 0_usize);
     for write in writes {
@@ -421,7 +425,7 @@ fn batched(writes: Vec<Document>) -> Result<Vec<Vec<Document>>, ClientError> {
     Ok(batches)
 }
 
-/// What updates have changed, by the answers of the server.
+/// Sums up the server's replies to update commands as `matchedCount`, `modifiedCount` and `upsertedId`.
 fn changed<'a>(answers: impl IntoIterator<Item = &'a Document>) -> Document {
     let (mut matched, mut modified, mut upserted) = (0_u64, 0_u64, None);
     for answer in answers {
@@ -434,7 +438,7 @@ fn changed<'a>(answers: impl IntoIterator<Item = &'a Document>) -> Document {
     updated(matched, modified, upserted)
 }
 
-/// A count of the server's.
+/// A count from the server's reply; 0 if absent, capped at `i32::MAX`.
 fn count(value: Option<&Bson>) -> i32 {
     let number = value.and_then(|value| ValueRef::from(value).number()).and_then(Number::integer);
     i32::try_from(number.unwrap_or_default()).unwrap_or(i32::MAX)

@@ -1,4 +1,4 @@
-//! Conditions that stand before a request, and look at no document.
+//! Conditions that decide about a request before any document is read.
 
 use std::sync::Weak;
 use std::time::Instant;
@@ -10,7 +10,10 @@ use portcullis::predicate::Predicate;
 use super::access::{Asker, Data};
 
 impl Data {
-    /// Whether a condition holds, with the answers of the functions that it calls; else, for the log, why not.
+    /// Evaluates a condition, calling the functions that it uses.
+    ///
+    /// # Errors
+    /// The condition does not hold; the text says why, for the log.
     pub(crate) async fn holds(&self, condition: &Predicate, asker: &Asker) -> Result<(), String> {
         let began = Instant::now();
         let context = self.app.with_configuration(self.context(asker));

@@ -1,4 +1,4 @@
-//! Documents that were found, as values.
+//! The documents that a query returned, converted to values.
 
 use bson::{Bson, Document, RawDocument, RawDocumentBuf};
 use portcullis::store::documents::MAX_FOUND_BYTES;
@@ -8,7 +8,7 @@ use super::guarded::MAX_FOUND;
 use crate::client::{ClientError, ErrorCode};
 use crate::heavy::in_place;
 
-/// Documents that one request finds, up to a size that one request may hold.
+/// The documents that one request has read so far, up to the size limit of a request.
 #[derive(Default)]
 pub(super) struct Found {
     documents: Vec<RawDocumentBuf>,
@@ -16,7 +16,10 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// Adds some.
+    /// Adds a batch.
+    ///
+    /// # Errors
+    /// The documents exceed the size limit together.
     pub(super) fn add(&mut self, batch: Vec<RawDocumentBuf>) -> Result<(), ClientError> {
         self.bytes = batch.iter().fold(self.bytes, |bytes, one| bytes.saturating_add(one.as_bytes().len()));
         if self.bytes > MAX_FOUND_BYTES {
@@ -27,12 +30,12 @@ impl Found {
         Ok(())
     }
 
-    /// Whether there are as many as one request finds.
+    /// Whether the limit on the number of documents is reached.
     pub(super) fn is_full(&self) -> bool {
         u64::try_from(self.documents.len()).is_ok_and(|count| count >= MAX_FOUND)
     }
 
-    /// All of them, but no more than one request finds, as an array.
+    /// All documents as an array, truncated to the limit on their number.
     pub(super) fn all(self) -> Result<Bson, ClientError> {
         let Self { mut documents, bytes } = self;
         in_place(bytes, || {
@@ -42,7 +45,7 @@ impl Found {
     }
 }
 
-/// A document, or null.
+/// A document as a value, or null.
 pub(super) fn document(raw: Option<&RawDocument>) -> Result<Bson, ClientError> {
     let Some(raw) = raw else { return Ok(Bson::Null) };
     let document: Document = DocumentRef::Raw(raw).to_document().map_err(ClientError::internal)?;

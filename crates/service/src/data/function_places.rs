@@ -1,6 +1,7 @@
-//! `%function` in each place of the rules that may call one, under each action: what waits is answered, or denies; it is no failure.
+//! `%function` in every place of the rules that may call a function, under every action. A pending call must be
+//! answered or lead to a denial, never to an internal error.
 
-// Rules are written in one piece, without borrows in between.
+// The rules are built by nested calls, which borrowing would only clutter.
 #![allow(clippy::needless_pass_by_value)]
 
 use std::fs;
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::{Action, Asker, Data, DataStore, Reserved, RuleFunctions, Target, of_bson};
 
-/// `atMost(level)` is whether a level is at most 2; `never` fails.
+/// Functions of rules: `atMost(level)` returns whether the level is at most 2; `never` always fails.
 struct Levels;
 
 impl RuleFunctions for Levels {
@@ -36,7 +37,7 @@ impl RuleFunctions for Levels {
     }
 }
 
-/// The rules of a collection, in a directory that ends with it.
+/// A temporary application directory with the rules of one collection, removed on drop.
 struct Rules(PathBuf);
 
 impl Rules {
@@ -66,7 +67,7 @@ impl Drop for Rules {
 
 struct World {
     data: Data,
-    /// Held here: `Data` has no more than a weak one.
+    /// Keeps the functions alive: `Data` holds only a weak reference.
     _functions: Arc<dyn RuleFunctions>,
     _rules: Rules,
 }
@@ -91,7 +92,7 @@ impl World {
         done.map_err(|error| format!("{:?}: {}", error.code, error.message))
     }
 
-    /// What is there after all, for whom no rules hold.
+    /// All stored documents, read without rules.
     async fn all(&self) -> String {
         let found = self.data.act_as_system(&target(), Action::Find, &doc! { "sort": { "_id": 1 } }).await.unwrap();
         found.into_relaxed_extjson().to_string()
@@ -106,7 +107,7 @@ fn calls(name: &str, argument: Value) -> Value {
     json!({ "%%true": { "%function": { "name": name, "arguments": [argument] } } })
 }
 
-/// A role that may do everything, with changes.
+/// A role that may do everything, with some members overridden.
 fn role(changes: Value) -> Value {
     let mut role = json!({
         "name": "all", "apply_when": {}, "read": true, "write": true, "insert": true, "delete": true, "search": true,
@@ -124,7 +125,7 @@ fn of_filter(when: Value, query: Value) -> Value {
     json!({ "database": "guild", "collection": "quests", "roles": [role(json!({}))], "filters": [filter] })
 }
 
-/// Each action, in an order in which none needs what an earlier one took.
+/// Every action, ordered so that none depends on a document that an earlier one removed.
 fn actions() -> Vec<(Action, Bson)> {
     let set = bson!({ "$set": { "name": "new" } });
     vec![
@@ -154,7 +155,7 @@ fn actions() -> Vec<(Action, Bson)> {
     ]
 }
 
-/// Every answer, and what is stored after each.
+/// The result of every action, and the stored documents after each.
 async fn answers(name: &str, rules: &Value) -> Vec<String> {
     let world = World::new(name, rules).await;
     let mut answers = Vec::new();
@@ -168,7 +169,7 @@ async fn answers(name: &str, rules: &Value) -> Vec<String> {
     answers
 }
 
-/// Rules with a function, and the same with its answer in its place.
+/// Each pair has rules that call a function and the same rules with the function's result written out.
 #[tokio::test]
 async fn a_function_in_any_place_is_as_its_answer() {
     let level = |at_most: i32| json!({ "level": { "$lte": at_most } });
@@ -248,7 +249,7 @@ async fn a_function_in_any_place_is_as_its_answer() {
     assert!(differing.is_empty(), "{} differ\n{}", differing.len(), differing.join("\n"));
 }
 
-/// A function that fails lets nothing through.
+/// A function that fails grants nothing.
 #[tokio::test]
 async fn a_function_that_fails_denies_in_any_place() {
     let failing = calls("never", json!(1));
@@ -271,7 +272,8 @@ async fn a_function_that_fails_denies_in_any_place() {
         for (action, options) in actions() {
             let answer = world.act(action, options).await;
             if let Err(error) = &answer {
-                // Which filters apply concerns the request as a whole, whatever documents there are: it fails.
+                // Which filters apply is decided for the request as a whole, independently of any document, so the
+                // request may fail.
                 assert!(name == "failing-filter" || !error.contains("Internal"), "{name}: {action:?}: {error}");
             }
             if matches!(action, Action::Find | Action::FindOne | Action::Count | Action::Distinct | Action::Aggregate) {

@@ -1,4 +1,4 @@
-//! Actions through the rules of a collection.
+//! Data actions that go through the rules of a collection.
 
 use bson::{Bson, Document, doc};
 use portcullis::GuardedCollection;
@@ -14,19 +14,19 @@ use super::nodes::{array, chosen, member, number, object, of_bson, present, rena
 use super::told::told;
 use crate::client::{ClientError, ErrorCode};
 
-/// As many documents as one request finds.
+/// The most documents that one request returns.
 pub(crate) const MAX_FOUND: u64 = 50_000;
 
-/// One action, with its options under the names that guarded collections have for them: `filter`, `projection`, `sort`, `skip`,
-/// `limit`, `update`, `replacement`, `upsert`, `arrayFilters`, `returnNewDocument`, `document`, `documents`, `pipeline`, `key`,
-/// `operations`.
+/// One action. Its options are named as in the requests of guarded collections: `filter`, `projection`, `sort`, `skip`,
+/// `limit`, `update`, `replacement`, `upsert`, `arrayFilters`, `returnNewDocument`, `document`, `documents`,
+/// `pipeline`, `key`, `operations`.
 pub(crate) struct Guarded<'a> {
     pub(crate) action: Action,
     pub(crate) options: &'a Node,
 }
 
 impl Guarded<'_> {
-    /// Carries it out; returns what clients and functions get.
+    /// Carries out the action; returns the result in the form that clients and functions receive.
     pub(crate) async fn carry_out(&self, collection: &GuardedCollection<'_>) -> Result<Bson, ClientError> {
         match self.action {
             Action::Find => {
@@ -79,7 +79,7 @@ impl Guarded<'_> {
 
     async fn write(&self, collection: &GuardedCollection<'_>, writes: &Node) -> Result<Vec<Written>, ClientError> {
         let writes = parse_writes(writes).map_err(|error| self.told(&error))?;
-        // Boxed, so that the future of a read is not as large.
+        // Boxed to keep the futures of reads small.
         Box::pin(collection.write(&writes)).await.map_err(|error| self.told(&error))
     }
 
@@ -94,12 +94,12 @@ impl Guarded<'_> {
         }
     }
 
-    /// Whether `update` has operators; else it is a document that replaces.
+    /// Whether `update` contains operators or is a pipeline, as opposed to a replacement document.
     fn is_operators(&self) -> Result<bool, ClientError> {
         is_operators(self.options.get("update"))
     }
 
-    /// The write as guarded collections take it.
+    /// Converts the action into a write request of guarded collections.
     fn as_write(&self) -> Result<Node, ClientError> {
         let named = |name: &str, options: Node| object(vec![member(name, options)]);
         let name = self.action.name();
@@ -150,19 +150,19 @@ impl Guarded<'_> {
         Ok(())
     }
 
-    /// The options of a replacement, which stands under a name.
+    /// The options of a replacement, whose new document is in the option `by`.
     fn replacing(&self, by: &str, others: &[(&str, &str)]) -> Node {
         let names = [("filter", "filter"), (by, "replacement"), ("upsert", "upsert")];
         with_filter(renamed(self.options, &[&names, others].concat()))
     }
 
-    /// Replaces every document that is found, each of which keeps its `_id`. MongoDB itself has no such update.
+    /// Replaces every matching document, keeping each `_id`. MongoDB itself has no multi-document replacement.
     async fn replace_many(&self, collection: &GuardedCollection<'_>) -> Result<Bson, ClientError> {
         let mut request = chosen(self.options, &["filter"]);
         if let Kind::Object(members) = &mut request.kind {
             members.push(member("projection", object(vec![member("_id", number(1))])));
         }
-        // One more, so that what is too much is seen to be before anything is written.
+        // One more than may be written, so that exceeding the limit is detected before anything is written.
         let request = FindRequest::parse(&request).map_err(|error| self.told(&error))?;
         let request = request.limit(u64::try_from(MAX_WRITES.saturating_add(1)).ok());
         let found = collection.find(&request).await.map_err(|error| self.told(&error))?;
@@ -184,7 +184,7 @@ impl Guarded<'_> {
         let write = |id: Bson| {
             let id = of_bson(&id).map_err(ClientError::internal)?;
             let by_id = object(vec![member("_id", object(vec![member("$eq", id)]))]);
-            // What has changed meanwhile may not be asked for any more.
+            // The filter is repeated because the document may have stopped matching in the meantime.
             let filter = object(vec![member("$and", array(vec![by_id, query.clone()]))]);
             let options = vec![member("filter", filter), member("replacement", replacement.clone())];
             Ok(object(vec![member("replaceOne", object(options))]))
@@ -218,7 +218,7 @@ impl Guarded<'_> {
 const RETURNED: [(&str, &str); 3] =
     [("projection", "projection"), ("sort", "sort"), ("returnNewDocument", "returnNewDocument")];
 
-/// Whether an update has operators, or stages; else it is a document that replaces.
+/// Whether an update contains operators or is a pipeline, as opposed to a replacement document.
 pub(super) fn is_operators(update: Option<&Node>) -> Result<bool, ClientError> {
     match update.map(|node| &node.kind) {
         Some(Kind::Object(members)) => Ok(members.first().is_some_and(|member| member.key.starts_with('$'))),
@@ -234,12 +234,12 @@ pub(super) fn updated(matched: u64, modified: u64, upserted: Option<Bson>) -> Do
     result
 }
 
-/// Says that a part of a request is not there.
+/// The error for a request that lacks a required parameter.
 pub(crate) fn missing(what: &str) -> ClientError {
     ClientError::bad(ErrorCode::MissingParameter, format!("missing required parameter '{what}'"))
 }
 
-/// The same options with a filter: the one of all documents, where there is none.
+/// Adds an empty filter, which matches all documents, if there is none.
 pub(super) fn with_filter(mut options: Node) -> Node {
     if options.get("filter").is_none()
         && let Kind::Object(members) = &mut options.kind
@@ -249,7 +249,7 @@ pub(super) fn with_filter(mut options: Node) -> Node {
     options
 }
 
-/// A count as results have it.
+/// A count in the type that results use; capped at `i32::MAX`.
 pub(super) fn int(count: u64) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }

@@ -1,4 +1,5 @@
-//! A store as it is within a transaction that somebody holds: whatever begins a transaction of its own there joins that one.
+//! A document store whose reads and writes all take part in a transaction that is already open. Transactions begun on
+//! it join that one.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use tokio::sync::Mutex;
 
 use super::transactions::Joined;
 
-/// The store, for one action.
+/// The store as one action sees it.
 pub(super) struct JoinedStore<'s> {
     store: &'s dyn DocumentStore,
     joined: Arc<Mutex<Joined>>,
@@ -32,7 +33,7 @@ impl<'s> JoinedStore<'s> {
     }
 }
 
-/// Documents that were found.
+/// A cursor over documents that have already been read.
 struct Held(Vec<RawDocumentBuf>);
 
 impl Cursor for Held {
@@ -51,7 +52,8 @@ impl DocumentStore for JoinedStore<'_> {
         Box::pin(async move { Ok(Box::new(Held(self.found(namespace, find).await?)) as Box<dyn Cursor>) })
     }
 
-    /// The documents of the first condition are found within the transaction; the stages are carried out on these.
+    /// If the pipeline starts with `$match`, only the matching documents are read within the transaction. The remaining
+    /// stages run on those.
     fn aggregate<'s: 'a, 'a>(
         &'s self,
         namespace: &'a Namespace,
@@ -61,7 +63,7 @@ impl DocumentStore for JoinedStore<'_> {
             let first = pipeline.first().and_then(|stage| stage.get_document("$match").ok());
             let rest = if first.is_some() { pipeline.get(1..).unwrap_or_default() } else { pipeline };
             let found = self.found(namespace, &Find::by(first.cloned().unwrap_or_default())).await?;
-            // No stage makes something of nothing.
+            // No supported stage produces documents from an empty input.
             if found.is_empty() {
                 return Ok(Box::new(Held(found)) as Box<dyn Cursor>);
             }
@@ -90,7 +92,8 @@ impl DocumentStore for JoinedStore<'_> {
     }
 }
 
-/// A part of the transaction, which is to happen whole: where it does not, the transaction can only be aborted.
+/// A transaction nested in the open one. Unless it is committed, its writes cannot be undone separately, so the outer
+/// one can only be aborted.
 struct Part {
     joined: Arc<Mutex<Joined>>,
     has_written: bool,
@@ -98,7 +101,7 @@ struct Part {
 }
 
 impl Part {
-    /// Does something within the transaction. What fails of it ends it, as MongoDB does.
+    /// Performs an operation within the transaction. As in MongoDB, a failure ends the transaction.
     async fn within<T>(
         &self,
         work: impl for<'t> FnOnce(&'t mut dyn Transaction) -> BoxFuture<'t, Result<T, DocumentsError>>,
@@ -108,7 +111,8 @@ impl Part {
         if done.is_err() {
             joined.break_off();
         }
-        // It is not begun anew: what came before in the transaction would be missing.
+        // Callers repeat a whole transaction after a conflict. A nested one cannot be repeated by itself, since the
+        // earlier writes of the outer one would be missing, so the error is one that they do not retry.
         done.map_err(|error| match error {
             DocumentsError::Conflict(message) => DocumentsError::Refused { code: Some(112), message },
             error => error,

@@ -1,5 +1,5 @@
-//! `$lookup` and `$unionWith` of the system on a store whose pipelines see one collection: carried out here, between the stages
-//! before and after them.
+//! `$lookup` and `$unionWith` for pipelines run as the system on a store whose pipelines read only one collection: the
+//! joins are evaluated here, and the stages between them by the store.
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use portcullis::BoxFuture;
@@ -9,13 +9,13 @@ use portcullis::value::DocumentRef;
 
 use super::bindings::Bindings;
 
-/// How many pairs of documents one `$lookup` compares.
+/// The most pairs of documents that one `$lookup` may compare.
 const MAX_PAIRS: usize = 5_000_000;
 
-/// How deep pipelines of joins stand in each other.
+/// The greatest nesting depth of pipelines within joins.
 const MAX_DEPTH: usize = 10;
 
-/// Whether a pipeline has such a stage.
+/// Whether a pipeline contains a join.
 pub(super) fn joins(stages: &[Bson]) -> bool {
     stages.iter().filter_map(Bson::as_document).any(|stage| stage.keys().any(|name| is_join(name)))
 }
@@ -24,7 +24,7 @@ fn is_join(name: &str) -> bool {
     matches!(name, "$lookup" | "$unionWith")
 }
 
-/// What a pipeline makes of a collection.
+/// The result of a pipeline with joins on a collection.
 pub(super) fn joined<'a>(
     store: &'a dyn DocumentStore,
     namespace: &'a Namespace,
@@ -33,7 +33,7 @@ pub(super) fn joined<'a>(
     within(store, namespace, None, stages, Bindings::default(), MAX_DEPTH)
 }
 
-/// What stages make of documents, or of the collection.
+/// The result of stages on the documents in `found`, or on the whole collection if that is `None`.
 fn within<'a>(
     store: &'a dyn DocumentStore,
     namespace: &'a Namespace,
@@ -62,7 +62,7 @@ fn within<'a>(
     })
 }
 
-/// What plain stages make of documents, or of the collection.
+/// The result of stages without joins on the documents in `found`, or on the whole collection if that is `None`.
 async fn made(
     store: &dyn DocumentStore,
     namespace: &Namespace,
@@ -155,13 +155,13 @@ async fn lookup(
     };
     let mut looked_up = Vec::with_capacity(documents.len());
     for (number, (document, bindings)) in documents.iter().zip(bound).enumerate() {
-        // Each turn goes through all of the others.
+        // Each iteration scans all documents of the other collection.
         if number % 16 == 0 {
             tokio::task::yield_now().await;
         }
         let matching = match fields {
             Some((local, foreign)) => Some(equal(document, local, &others, foreign)?),
-            // The store has the others as well, and may find some of them by their ids.
+            // With `None` the pipeline reads the collection from the store, which can look documents up by `_id`.
             None => None,
         };
         let matching = within(store, &other, matching, stages, bindings, depth).await?;
@@ -170,7 +170,7 @@ async fn lookup(
     Ok(looked_up)
 }
 
-/// Those of the others that have at a path what a document has at another.
+/// The documents of `others` whose value at the path `foreign` equals that of `document` at the path `local`.
 fn equal(
     document: &RawDocumentBuf,
     local: &str,
@@ -182,7 +182,7 @@ fn equal(
     if wanted.is_empty() {
         wanted.push(Bson::Null);
     }
-    // Not `$in`, to which a regular expression is a pattern.
+    // Not `$in`, which would treat a regular expression as a pattern.
     let equal: Vec<Document> = wanted.into_iter().map(|value| doc! { foreign: { "$eq": value } }).collect();
     let filter = Filter::compile(&doc! { "$or": equal })?;
     let mut matching = Vec::new();
@@ -194,7 +194,7 @@ fn equal(
     Ok(matching)
 }
 
-/// The values at the end of a path; of an array, its elements.
+/// Collects the values at the end of a path; of an array, its elements.
 fn reach(value: &Bson, path: &str, found: &mut Vec<Bson>) {
     let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
     match value {
@@ -219,7 +219,7 @@ fn with(document: &RawDocumentBuf, name: &str, found: Vec<Bson>) -> Result<RawDo
     RawDocumentBuf::try_from(&document).map_err(|error| refused(error.to_string()))
 }
 
-/// A collection of the same database.
+/// The namespace of a collection in the same database.
 fn beside(namespace: &Namespace, collection: &str) -> Result<Namespace, DocumentsError> {
     Namespace::parse(&format!("{}.{collection}", namespace.database()))
         .ok_or_else(|| refused("a collection has a name"))
@@ -233,7 +233,7 @@ fn text<'d>(operand: &'d Document, name: &str, stage: &str) -> Result<&'d str, D
     operand.get_str(name).map_err(|_| refused(format!("`{stage}` needs `{name}`, the name of a collection or a field")))
 }
 
-/// Refuses what the stage has in MongoDB and not here.
+/// Rejects options that the stage has in MongoDB but that are not supported here.
 fn only(operand: &Document, known: &[&str], stage: &str) -> Result<(), DocumentsError> {
     match operand.keys().find(|name| !known.contains(&name.as_str())) {
         Some(name) => Err(unsupported(&format!("`{name}` of `{stage}`"))),

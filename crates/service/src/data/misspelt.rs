@@ -1,8 +1,9 @@
-//! MongoDB's own texts about names that no version of it knows, by which clients tell a misspelt request.
+//! MongoDB's own error texts for operators and stages that no version of it knows. Clients recognize misspelt requests
+//! by them.
 
 use portcullis::json::Node;
 
-/// The text for the first unknown name of a request.
+/// The error text for the first unknown name in a request, if there is one.
 pub(super) fn misspelt(options: &Node) -> Option<String> {
     let first = |option: &str, known: &[&str]| {
         let members = options.get(option)?.as_object()?;

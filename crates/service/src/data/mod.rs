@@ -1,4 +1,4 @@
-//! Actions of data sources: by the rules of a user, or without any as the application itself.
+//! Actions on data sources: under the rules that apply to a user, or without rules as the application itself.
 
 mod access;
 mod action;

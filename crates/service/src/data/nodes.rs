@@ -1,10 +1,10 @@
-//! JSON that is put together here, for the parts of the engine that read it.
+//! Builds JSON nodes for the parts of the engine that parse requests from JSON.
 
 use bson::Bson;
 use portcullis::json::{self, JsonError, Kind, Member, Node};
 use portcullis::text::Span;
 
-/// An object of these members.
+/// An object with these members.
 pub(super) fn object(members: Vec<Member>) -> Node {
     Node { span: Span::default(), kind: Kind::Object(members) }
 }
@@ -24,23 +24,23 @@ pub(super) fn member(key: &str, value: Node) -> Member {
     Member { key: key.to_owned(), key_span: Span::default(), value }
 }
 
-/// A value that is there and not null: clients and functions write null for what they leave out.
+/// A member that is present and not null: clients and functions also write null for omitted options.
 pub(super) fn present<'n>(options: &'n Node, name: &str) -> Option<&'n Node> {
     options.get(name).filter(|value| !matches!(value.kind, Kind::Null))
 }
 
-/// The members of these names that are there, under other names.
+/// An object of those named members that are present, under new names.
 pub(super) fn renamed(options: &Node, names: &[(&str, &str)]) -> Node {
     let present = |(from, to): &(&str, &str)| present(options, from).map(|value| member(to, value.clone()));
     object(names.iter().filter_map(present).collect())
 }
 
-/// The members of these names that are there.
+/// An object of those named members that are present.
 pub(super) fn chosen(options: &Node, names: &[&str]) -> Node {
     object(names.iter().filter_map(|name| Some(member(name, present(options, name)?.clone()))).collect())
 }
 
-/// A value as the parts of the engine read it that take JSON.
+/// Converts a value to JSON nodes.
 pub(crate) fn of_bson(value: &Bson) -> Result<Node, JsonError> {
     json::parse(&json::from_bson(value).to_string())
 }

@@ -1,28 +1,29 @@
-//! What no action of an application reaches, by whatever right: the users and sessions of Portcullis, and the database's own.
+//! Collections that no action may access, whatever its rights: the users and sessions of Portcullis, and the database's
+//! internal ones.
 
 use bson::{Bson, Document};
 
 use crate::client::{ClientError, ErrorClass, ErrorCode};
 use crate::server::holds_accounts;
 
-/// The databases of MongoDB itself.
+/// MongoDB's internal databases.
 const INTERNAL: [&str; 3] = ["admin", "config", "local"];
 
-/// The database on the server that holds users and sessions; `None` where a file of its own has them.
+/// The database on the server that holds users and sessions; `None` if they are kept in a file of their own.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reserved(Option<String>);
 
 impl Reserved {
-    /// Users and sessions are in this database.
+    /// Reserves the accounts in this database.
     pub(crate) fn database(name: impl Into<String>) -> Self {
         Self(Some(name.into()))
     }
 
-    /// Refuses a collection that holds users or sessions, or is the database's own.
+    /// Rejects access to collections that hold users or sessions, or are internal to the database.
     pub(crate) fn refuse(&self, database: &str, collection: &str) -> Result<(), ClientError> {
         let is_ours = self.0.as_deref().is_some_and(|ours| database.eq_ignore_ascii_case(ours));
         if is_ours && holds_accounts(collection) {
-            // The same as of a collection without rules: whether there is such a one is nobody's business.
+            // The same error as for a collection without rules, so as not to reveal whether the collection exists.
             let message = format!("no rule exists for namespace '{database}.{collection}'");
             return Err(ClientError::new(ErrorClass::Forbidden, ErrorCode::NoMatchingRuleFound, message));
         }
@@ -34,7 +35,7 @@ impl Reserved {
         Ok(())
     }
 
-    /// Refuses a pipeline that reads or writes such a collection from another.
+    /// Rejects a pipeline on another collection that reads or writes a reserved one.
     pub(crate) fn refuse_in(&self, database: &str, stages: &[Bson]) -> Result<(), ClientError> {
         stages.iter().try_for_each(|stage| self.refuse_within(database, stage, DEPTH))
     }
@@ -58,7 +59,7 @@ impl Reserved {
         }
     }
 
-    /// Refuses the collection that a stage names.
+    /// Rejects a stage that names a reserved collection.
     fn refuse_named(&self, database: &str, operand: &Bson, names: &[&str]) -> Result<(), ClientError> {
         match operand {
             Bson::String(collection) => self.refuse(database, collection),
@@ -75,25 +76,25 @@ impl Reserved {
         }
     }
 
-    /// Whether a database is shown to who asks for their names.
+    /// Whether a list of databases includes this one.
     pub(crate) fn shows_database(&self, name: &str) -> bool {
         let hidden = INTERNAL.iter().copied().chain(self.0.as_deref());
         !hidden.into_iter().any(|hidden| name.eq_ignore_ascii_case(hidden))
     }
 
-    /// Whether a collection is shown to who asks for their names.
+    /// Whether a list of collections includes this one.
     pub(crate) fn shows(&self, database: &str, collection: &str) -> bool {
         self.refuse(database, collection).is_ok()
     }
 }
 
-/// Deeper than MongoDB takes a pipeline.
+/// More than the nesting depth that MongoDB permits.
 const DEPTH: usize = 200;
 
-/// Stages whose cursors have no end, or tell of the server and of other clients.
+/// Stages whose cursors never end, or that reveal information about the server and other clients.
 const UNENDING: [&str; 5] = ["$changeStream", "$currentOp", "$listLocalSessions", "$listSessions", "$planCacheStats"];
 
-/// Where a stage that reads or writes another collection names it.
+/// For stages that read or write another collection, the options that name it, besides `coll`.
 fn named(stage: &str) -> Option<&'static [&'static str]> {
     match stage {
         "$lookup" | "$graphLookup" => Some(&["from"]),

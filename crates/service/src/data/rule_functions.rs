@@ -1,4 +1,5 @@
-//! The functions that rules call, which answer later than the rules are asked.
+//! Functions that rules call. Their results arrive asynchronously, after the rules have been evaluated once without
+//! them.
 
 use std::sync::Arc;
 
@@ -8,16 +9,16 @@ use portcullis::eval::{FunctionError, Functions, PendingCall};
 
 use super::access::Asker;
 
-/// What carries out `%function`.
+/// Runs the functions that rules call with `%function`.
 pub(crate) trait RuleFunctions: Send + Sync {
-    /// Whether there is a function of this name.
+    /// Whether a function of this name exists.
     fn contains(&self, name: &str) -> bool;
 
-    /// Calls one for whom the rule is asked about.
+    /// Calls a function on behalf of the user for whom the rule is evaluated.
     fn call<'a>(&'a self, call: &'a PendingCall, asker: &'a Asker) -> BoxFuture<'a, Result<Bson, FunctionError>>;
 }
 
-/// The functions of an application as rules see them: every call is pending until its answer is supplied.
+/// The functions of an application as rules see them: every call is pending until its result is supplied.
 pub(super) struct Unanswered(pub(super) Arc<dyn RuleFunctions>);
 
 impl Functions for Unanswered {
@@ -47,7 +48,7 @@ mod tests {
     use crate::client::ErrorCode;
     use crate::data::{Action, Data, DataStore, Reserved, Target, of_bson};
 
-    /// Answers whether the level of the caller is as high, and counts how often it is asked.
+    /// Answers whether the caller's level is high enough, and counts the calls.
     #[derive(Default)]
     struct Levels {
         calls: Mutex<Vec<Bson>>,
@@ -109,7 +110,7 @@ mod tests {
         assert_eq!(found, Ok(Bson::Int64(2)));
     }
 
-    /// Otherwise the filter could ask about what is hidden.
+    /// Otherwise the client could use its filter to probe hidden documents.
     #[tokio::test]
     async fn a_document_on_which_a_function_fails_is_as_one_that_is_not_there() {
         let mut answers = Vec::new();
@@ -156,7 +157,7 @@ mod tests {
             let error = data.act(&asker(), &target, action, &of(options)).await.unwrap_err();
             assert_eq!(error.code, Some(ErrorCode::ReadSizeLimitExceeded), "{action:?}: {}", error.message);
         }
-        // No more are made than may be, for each of the four.
+        // Each of the four requests stops at its limit of calls.
         assert!(levels.asks.load(Ordering::Relaxed) <= 4000);
         let found = act(&data, &asker(), Action::Count, bson!({ "filter": { "_id": { "$lte": 900 } } })).await;
         assert_eq!(found, Ok(Bson::Int64(900)));

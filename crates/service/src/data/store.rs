@@ -8,14 +8,14 @@ use portcullis_store::mongodb::MongoTransaction;
 
 use crate::server::Server;
 
-/// The documents of applications that are served: in a file, or on a server.
+/// The document store of served applications: a file or a MongoDB server.
 #[derive(Clone)]
 pub struct DataStore {
     documents: Arc<dyn DocumentStore>,
     pub(super) kind: Kind,
 }
 
-/// Which store it is, for what no trait has.
+/// The concrete store, for operations that the traits do not offer.
 #[derive(Clone)]
 pub(super) enum Kind {
     Embedded(EmbeddedDocuments),
@@ -29,7 +29,7 @@ impl From<EmbeddedDocuments> for DataStore {
 }
 
 impl DataStore {
-    /// A server's.
+    /// The documents on a server.
     #[must_use]
     #[cfg_attr(not(feature = "mongodb"), expect(unreachable_code, reason = "without the feature there is no server"))]
     pub fn of_server(server: &Server) -> Self {
@@ -38,23 +38,23 @@ impl DataStore {
 }
 
 impl DataStore {
-    /// Its documents, without any rules.
+    /// The documents, without rules.
     #[must_use]
     pub fn documents(&self) -> &Arc<dyn DocumentStore> {
         &self.documents
     }
 
-    /// Whether a transaction that somebody holds keeps all others waiting who write.
+    /// Whether an open transaction blocks all other writers.
     pub(super) const fn is_exclusive(&self) -> bool {
         matches!(self.kind, Kind::Embedded(_))
     }
 
-    /// How long a transaction may last that somebody holds.
+    /// How long a transaction may stay open.
     pub(super) const fn transaction_time(&self) -> Duration {
         if self.is_exclusive() { Duration::from_secs(10) } else { Duration::from_secs(60) }
     }
 
-    /// Begins a transaction that can be held.
+    /// Begins a transaction that can be kept open across several actions.
     pub(super) async fn begin(&self) -> Result<OpenTransaction, DocumentsError> {
         match &self.kind {
             Kind::Embedded(documents) => Ok(OpenTransaction::Embedded(documents.transaction().await?)),
@@ -88,7 +88,7 @@ impl DataStore {
     }
 }
 
-/// A transaction that somebody holds. Dropped, it is aborted.
+/// An open transaction. It is aborted on drop.
 pub(super) enum OpenTransaction {
     Embedded(Box<dyn Transaction>),
     #[cfg(feature = "mongodb")]
@@ -96,7 +96,7 @@ pub(super) enum OpenTransaction {
 }
 
 impl OpenTransaction {
-    /// Its reads and writes.
+    /// The transaction, for reads and writes.
     pub(super) fn as_transaction(&mut self) -> &mut dyn Transaction {
         match self {
             Self::Embedded(transaction) => &mut **transaction,

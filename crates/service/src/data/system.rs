@@ -1,4 +1,4 @@
-//! Actions without rules and without validation, as the application itself.
+//! Data actions of the application itself, without rules and without schema validation.
 
 use bson::{Bson, Document};
 use portcullis::Context;
@@ -17,15 +17,15 @@ use super::nodes::{array, member, object, of_bson};
 use super::store::Kind;
 use crate::client::{ClientError, ErrorCode};
 
-/// How many documents one write may be about on a store whose language is this library's.
+/// The most documents that one write may change on the embedded store.
 const MAX_WRITTEN: usize = 100_000;
 
 impl Data {
-    /// Acts on a collection without rules. On a server it may use all of MongoDB's language; the embedded store has its own part of
-    /// it.
+    /// Performs an action on a collection without rules. On a MongoDB server it may use all of MongoDB's language; on
+    /// the embedded store, the part that the store supports.
     ///
     /// # Errors
-    /// The action fails, or the application has no such collection.
+    /// The action fails, or the collection is reserved and not accessible to applications.
     pub(crate) async fn act_as_system(
         &self,
         target: &Target,
@@ -57,36 +57,37 @@ impl Data {
         }
     }
 
-    /// The names of the databases, but for those that are not the application's.
+    /// The names of the databases, without those that are reserved.
     pub(crate) async fn database_names(&self) -> Result<Bson, ClientError> {
         let mut names = self.store.database_names().await.map_err(failed)?;
         names.retain(|name| self.reserved.shows_database(name));
         Ok(Bson::from(names))
     }
 
-    /// The names of the collections of a database.
+    /// The names of the collections of a database, without those that are reserved.
     pub(crate) async fn collection_names(&self, database: &str) -> Result<Bson, ClientError> {
         let mut names = self.store.collection_names(database).await.map_err(failed)?;
         names.retain(|name| self.reserved.shows(database, name));
         Ok(Bson::from(names))
     }
 
-    /// Begins a transaction that lasts until it is committed or aborted, or its time is over; returns its number.
+    /// Begins a transaction; returns its number. It is aborted if it is neither committed nor aborted within the
+    /// store's time limit.
     pub(crate) async fn begin(&self) -> Result<u64, ClientError> {
         self.transactions.begin(&self.store).await.map_err(failed)
     }
 
-    /// Whether all other writers wait for a transaction while it is open.
+    /// Whether an open transaction blocks all other writers.
     pub(crate) const fn has_exclusive_transactions(&self) -> bool {
         self.store.is_exclusive()
     }
 
-    /// Commits it.
+    /// Commits a transaction.
     pub(crate) async fn commit(&self, transaction: u64) -> Result<(), ClientError> {
         self.transactions.commit(transaction).await.map_err(failed)
     }
 
-    /// Aborts it, if it has not ended.
+    /// Aborts a transaction unless it has already ended.
     pub(crate) async fn abort(&self, transaction: u64) {
         self.transactions.abort(transaction).await;
     }
@@ -101,7 +102,7 @@ pub(super) fn failed(error: DocumentsError) -> ClientError {
     }
 }
 
-/// Acts on a store by what guarded collections can, before which no rules stand.
+/// Performs an action on the embedded store, with a guard that has no rules.
 async fn act_on(
     store: &dyn DocumentStore,
     target: &Target,
@@ -120,7 +121,7 @@ async fn act_on(
         .map_err(|error| ClientError::bad(ErrorCode::InvalidParameter, error.to_string()))?;
     let done = Guarded { action, options: &node }.carry_out(&collection).await;
     match (done, parts(action, &node)) {
-        // MongoDB writes one after the other, up to the first that fails, or all that do not.
+        // Like MongoDB, write them one by one: if ordered, up to the first failure; otherwise all that succeed.
         (Err(_), Some(parts)) if target.transaction.is_none() && parts.len() > 1 => {
             one_by_one(&collection, action, &node, parts).await
         }
@@ -128,7 +129,7 @@ async fn act_on(
     }
 }
 
-/// The parts of an action that writes several independent things.
+/// Splits an action that writes several independent documents into one action for each.
 fn parts(action: Action, options: &Node) -> Option<Vec<(Action, Node)>> {
     let (name, one) = match action {
         Action::InsertMany => ("documents", Action::InsertOne),
@@ -145,7 +146,7 @@ fn parts(action: Action, options: &Node) -> Option<Vec<(Action, Node)>> {
     Some(options.get(name)?.as_array()?.iter().map(part).collect())
 }
 
-/// Writes one thing after the other; returns the first failure.
+/// Performs the writes one after the other; returns the first failure.
 async fn one_by_one(
     collection: &GuardedCollection<'_>,
     action: Action,

@@ -5,8 +5,8 @@ use portcullis::store::documents::DocumentsError;
 use super::misspelt::misspelt;
 use crate::client::{ClientError, ErrorClass, ErrorCode};
 
-/// The error that a client receives for a failed request; it can quote the options if they are given. Clients recognize a misspelt
-/// operator by MongoDB's texts.
+/// Converts a failure into the error that the client receives. With `options`, the message also names a misspelt
+/// operator in MongoDB's words, by which clients recognize it.
 pub(crate) fn told(error: &GuardedError, options: Option<&Node>) -> ClientError {
     let private = error.private();
     let message = error.to_string();

@@ -1,4 +1,4 @@
-//! Transactions that functions hold between their actions.
+//! Transactions that functions keep open across several actions.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,22 +10,22 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::store::{DataStore, OpenTransaction};
 
-/// How many transactions may be open at once, of all functions together.
+/// The most open transactions, of all functions together.
 const MAX_OPEN: usize = 1000;
 
-/// The transactions that are open, by their numbers.
+/// The open transactions, by number.
 pub(crate) struct Transactions {
     open: Arc<Lock<HashMap<u64, Held>>>,
     last: AtomicU64,
 }
 
-/// One of them, which one action at a time uses; gone once it has ended.
+/// One open transaction, used by one action at a time. `None` once it has ended.
 pub(super) type Held = Arc<Mutex<Option<Standing>>>;
 
-/// A transaction that is under way.
+/// A transaction that has not ended.
 pub(super) struct Standing {
     pub(super) transaction: OpenTransaction,
-    /// Something of it failed, or was refused after it was half done: it can only be aborted.
+    /// Whether an operation in it failed or was refused halfway, so that it can only be aborted.
     pub(super) is_broken: bool,
 }
 
@@ -34,7 +34,7 @@ impl Transactions {
         Self { open: Arc::default(), last: AtomicU64::new(0) }
     }
 
-    /// Begins one; returns its number. It is aborted if it does not end within the time that the store gives it.
+    /// Begins a transaction; returns its number. It is aborted if it does not end within the store's time limit.
     pub(super) async fn begin(&self, store: &DataStore) -> Result<u64, DocumentsError> {
         self.begin_within(store, store.transaction_time()).await
     }
@@ -58,7 +58,10 @@ impl Transactions {
         Ok(number)
     }
 
-    /// The transaction of a number.
+    /// Waits until no other action uses the transaction, and takes it for one action.
+    ///
+    /// # Errors
+    /// The transaction has ended, or can only be aborted.
     pub(super) async fn held(&self, number: u64) -> Result<Joined, DocumentsError> {
         let held = self.lock().get(&number).cloned().ok_or_else(ended)?;
         let standing = held.lock_owned().await;
@@ -68,7 +71,10 @@ impl Transactions {
         Ok(Joined { standing })
     }
 
-    /// Makes all of it happen.
+    /// Commits a transaction.
+    ///
+    /// # Errors
+    /// The transaction has ended, or can only be aborted, or the store cannot commit it.
     pub(super) async fn commit(&self, number: u64) -> Result<(), DocumentsError> {
         let held = self.lock().remove(&number).ok_or_else(ended)?;
         let standing = held.lock().await.take().ok_or_else(ended)?;
@@ -79,7 +85,7 @@ impl Transactions {
         standing.transaction.commit().await
     }
 
-    /// Gives it up, if it has not ended.
+    /// Aborts a transaction unless it has already ended.
     pub(super) async fn abort(&self, number: u64) {
         let held = self.lock().remove(&number);
         end(held).await;
@@ -97,23 +103,26 @@ async fn end(held: Option<Held>) {
     }
 }
 
-/// The error for a transaction that has ended.
+/// The error for a transaction that has ended. 251 is MongoDB's `NoSuchTransaction`.
 pub(super) fn ended() -> DocumentsError {
     DocumentsError::Refused { code: Some(251), message: "the transaction has been aborted, or has ended".to_owned() }
 }
 
-/// A transaction for the time of one action, during which no other uses it.
+/// Exclusive use of a transaction for the duration of one action.
 pub(super) struct Joined {
     standing: OwnedMutexGuard<Option<Standing>>,
 }
 
 impl Joined {
     /// The transaction.
+    ///
+    /// # Errors
+    /// It has ended.
     pub(super) fn transaction(&mut self) -> Result<&mut OpenTransaction, DocumentsError> {
         self.standing.as_mut().map(|standing| &mut standing.transaction).ok_or_else(ended)
     }
 
-    /// Leaves nothing but to abort it.
+    /// Marks the transaction as failed: it can only be aborted.
     pub(super) fn break_off(&mut self) {
         if let Some(standing) = self.standing.as_mut() {
             standing.is_broken = true;
@@ -139,7 +148,7 @@ mod tests {
         let inserted = joined.transaction().unwrap().as_transaction().insert(&namespace, &doc! { "_id": 1 }).await;
         assert!(inserted.is_ok());
         drop(joined);
-        // The store lets one write at a time: this one waits for the end of the other.
+        // The embedded store permits one writer at a time, so this waits until the first transaction has ended.
         let next = transactions.begin(&store).await.unwrap();
         assert!(transactions.held(left).await.is_err());
         assert!(transactions.commit(left).await.is_err());
