@@ -1,4 +1,4 @@
-//! What functions reach of the service: users, and the data sources by the rules or as the system.
+//! The backend of functions: looks up users, and accesses data sources under a user's rules or as the system.
 
 use std::sync::Arc;
 
@@ -10,21 +10,21 @@ use portcullis_functions::{ActionName, Backend, BackendError, DataAction, Rights
 use crate::client::{ClientError, ErrorClass, ErrorCode};
 use crate::data::{Action, Asker, Data, Target, of_bson};
 
-/// The reach of functions.
+/// The backend that the runtime of functions calls.
 pub(super) struct Reach {
     data: Arc<Data>,
     users: Known,
 }
 
-/// The users whom functions may run as.
+/// The users that functions may run as.
 pub(crate) enum Known {
-    /// Those of the accounts.
+    /// The users in the account store.
     Accounts(UserAssembler),
-    /// These, for tests of functions.
+    /// A fixed list, for tests of functions.
     Given(Vec<User>),
 }
 
-/// MongoDB's code for a key that exists.
+/// MongoDB's code for duplicate keys.
 const DUPLICATE_KEY: i32 = 11000;
 
 impl Reach {
@@ -101,7 +101,8 @@ impl Backend for Reach {
     }
 }
 
-/// What a function sees of a failure: what a client would be told. The rest goes to the log.
+/// Converts a failure into the error that the function sees, with no more detail than a client would get. The rest is
+/// logged.
 fn seen(error: ClientError) -> BackendError {
     if let Some(private) = error.private.as_deref() {
         if error.class == ErrorClass::Internal {

@@ -1,4 +1,4 @@
-//! The functions of an application, joined to its users and data.
+//! Connects the functions of an application to its users and data.
 
 mod backend;
 mod rule_calls;
@@ -27,12 +27,12 @@ pub struct Functions {
     app: Arc<App>,
     backend: Arc<dyn Backend>,
     runtime: Runtime,
-    /// Tells what becomes of calls.
+    /// Writes calls to the call log.
     recorder: CallRecorder,
 }
 
 impl Functions {
-    /// The functions of an application over its data. Its rules call them from now on.
+    /// Connects the functions of an application to its data, and makes them available to its rules.
     #[must_use]
     pub(crate) fn new(data: &Arc<Data>, users: Known, options: Options, kept: Option<CallLogOf>) -> Arc<Self> {
         let app = Arc::clone(&data.app);
@@ -46,7 +46,7 @@ impl Functions {
         functions
     }
 
-    /// The functions, and what is wrong with them.
+    /// The functions, and the problems found in them.
     #[must_use]
     pub fn library(&self) -> &Library {
         self.runtime.library()
@@ -58,13 +58,13 @@ impl Functions {
         &self.app
     }
 
-    /// What functions reach, for who does the same without one.
+    /// The backend of the functions, for callers that perform the same operations without a function.
     #[must_use]
     pub fn backend(&self) -> Arc<dyn Backend> {
         Arc::clone(&self.backend)
     }
 
-    /// Calls a function, and writes to the log what became of it.
+    /// Calls a function and records the call in the call log.
     ///
     /// # Errors
     /// See [`CallError`].
@@ -78,7 +78,7 @@ impl Functions {
         result
     }
 
-    /// Calls a function for the service itself: the system runs it, and there is no request.
+    /// Calls a function for the service itself: as the system user, without a request.
     pub(crate) async fn call_as_system(
         &self,
         function: &str,

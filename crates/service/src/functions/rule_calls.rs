@@ -1,4 +1,4 @@
-//! `%function`: functions that rules call.
+//! `%function`: calls of functions by rules.
 
 use bson::Bson;
 use portcullis::BoxFuture;

@@ -2,7 +2,7 @@ use portcullis_functions::CallError;
 
 use crate::client::{ClientError, ErrorClass, ErrorCode};
 
-/// How much of a name that a client wrote is shown, in characters.
+/// The most characters of a client-supplied name that an error repeats.
 const SHOWN: usize = 128;
 
 /// The error that a client receives for a failed call.
@@ -24,7 +24,7 @@ pub(crate) fn told(error: &CallError) -> ClientError {
     told
 }
 
-/// What only the log may say of it.
+/// The details of an error that only the log may contain.
 pub(crate) fn private(error: &CallError) -> Option<String> {
     match error {
         CallError::RunAsRefused { reason, .. } | CallError::NotRunnable { reason, .. } | CallError::Engine(reason) => {

@@ -11,27 +11,28 @@ use super::{Functions, Known};
 use crate::data::{Data, Reserved};
 use crate::error::ServiceError;
 
-/// The functions of an application over a store in memory, for tests of them: what they write is gone with it.
+/// The functions of an application on an in-memory store, for tests of functions. All writes are lost when it is
+/// dropped.
 pub struct Trial {
     functions: Arc<Functions>,
-    /// The data source in whose name documents are put there and read.
+    /// The data source through which the documents are written and read.
     service: String,
 }
 
-/// What is there when a trial begins.
+/// The initial content of a trial.
 #[derive(Clone, Debug, Default)]
 pub struct TrialContent {
-    /// The users whom functions may run as.
+    /// The users that functions may run as.
     pub users: Vec<User>,
     /// The documents by namespace, in insertion order.
     pub documents: BTreeMap<String, Vec<Document>>,
 }
 
 impl Trial {
-    /// Makes the functions ready.
+    /// Loads the content and the functions.
     ///
     /// # Errors
-    /// The store cannot be made, or does not take the documents.
+    /// The store cannot be created, or rejects a document.
     pub async fn open(
         app: Arc<App>,
         secrets: Secrets,
@@ -60,10 +61,10 @@ impl Trial {
         &self.functions
     }
 
-    /// The documents of a collection, in the order of their `_id`s.
+    /// The documents of a collection, sorted by `_id`.
     ///
     /// # Errors
-    /// The namespace is none.
+    /// The namespace is invalid, or the documents cannot be read.
     pub async fn documents(&self, namespace: &str) -> Result<Vec<Document>, ServiceError> {
         let arguments = doc! { "filter": {}, "sort": { "_id": 1 }, "limit": portcullis_functions::MAX_DOCUMENTS };
         let found = self.act(namespace, ActionName::Find, arguments).await?;

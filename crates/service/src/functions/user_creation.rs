@@ -7,20 +7,20 @@ use portcullis_functions::Entry;
 
 use super::Functions;
 
-/// The user-creation function of an application. What it returns is not looked at; where it throws there is no user.
+/// The user creation function of an application. Its result is ignored; if it throws, the user is not created.
 pub(crate) struct CreationFunction {
     functions: Arc<Functions>,
     name: String,
 }
 
 impl CreationFunction {
-    /// The function of this name.
+    /// Uses the function with this name.
     pub(crate) fn new(functions: Arc<Functions>, name: impl Into<String>) -> Self {
         Self { functions, name: name.into() }
     }
 }
 
-/// The user object that a creation function gets: there is no custom data yet.
+/// The user object passed to the function, which has no custom data yet.
 fn argument(user: &User) -> Bson {
     let mut object: Document = user.to_document();
     object.remove("custom_data");

@@ -11,28 +11,31 @@ use super::held::{Held, drained};
 use super::shared::Shared;
 use super::tally::{Ended, Tally};
 
-/// How many events are read at once. Each may have megabytes.
+/// The page size for reading events, each of which may have megabytes.
 const PAGE: usize = 32;
 
-/// How many events are looked at for one that can be handled: so many of one user keep those of others from being seen.
+/// The most waiting events that are searched for one that can be handled. As many events of a single user hide those of
+/// others.
 const FAR: usize = 5000;
 
-/// How many are looked at while others are handled and a look further was taken not long ago.
+/// The limit of the search instead of [`FAR`], while other events are being handled and a full search was made
+/// recently.
 const NEAR: usize = 128;
 
-/// How long ago that is at least.
+/// The minimum pause between two full searches.
 const LONG_AGO: Duration = Duration::from_millis(100);
 
-/// It is so many times as long as the look took, so that looking far does not take the time of handling.
+/// The pause between two full searches, as a multiple of the time that the last one took, so that searching does not
+/// starve handling.
 const REST: u32 = 10;
 
-/// Handles what happens to users: of one user one event after the other, of several users at once.
+/// Handles account events: those of one user in order, those of different users concurrently.
 pub(super) async fn run(shared: &Arc<Shared>, trigger: &Arc<TriggerDefinition>, held: &Held) -> Result<(), Ended> {
     let mut duty = held.duty.clone();
     let mut handling = Handling { shared, trigger, begun: HashMap::new(), tasks: JoinSet::new(), looked_far: None };
     let mut tally = Tally::new();
     loop {
-        // Before it is looked for events: of what is added from here on it is heard.
+        // Subscribes before reading, so that no event added in between is missed.
         let added = shared.stores.events.added();
         handling.begin().await?;
         if handling.tasks.is_empty() {
@@ -60,11 +63,11 @@ struct Handling<'r> {
     trigger: &'r Arc<TriggerDefinition>,
     begun: HashMap<Id, Begun>,
     tasks: JoinSet<Result<(), String>>,
-    /// When it was last looked at as many events as are ever looked at, and how long that took.
+    /// When the last full search ended, and how long it took.
     looked_far: Option<(Instant, Duration)>,
 }
 
-/// What came of a task.
+/// The result of a task.
 type Ran = Result<(Id, Result<(), String>), JoinError>;
 
 /// An event that is being handled.
@@ -74,7 +77,7 @@ struct Begun {
 }
 
 impl Handling<'_> {
-    /// Begins to handle as many events as may be at once: of each user the first.
+    /// Starts handling as many events as permitted, at most one for each user: that user's first.
     async fn begin(&mut self) -> Result<(), Ended> {
         let mut passed: HashSet<String> = self.begun.values().map(|begun| begun.user_id.clone()).collect();
         let mut after: Option<String> = None;
@@ -102,7 +105,8 @@ impl Handling<'_> {
         Ok(())
     }
 
-    /// Removes an event that was handled, whatever came of it, and those that were meanwhile.
+    /// Removes an event that has been handled, whether or not its function failed, together with those that have
+    /// finished since.
     async fn end(&mut self, ended: Ran, tally: &mut Tally) -> Result<(), Ended> {
         let mut ids = Vec::new();
         let mut next = Some(ended);

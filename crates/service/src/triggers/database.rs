@@ -15,13 +15,13 @@ use super::shared::Shared;
 use super::tally::{Ended, Tally};
 use super::window::Window;
 
-/// How many changes may be handled, or wait for an earlier one that is, before no more are read.
+/// The number of changes that may be in progress, or finished but waiting for an earlier one, before reading pauses.
 const WINDOW: u64 = 1024;
 
-/// How often the place is noted where a stream goes on in which nothing is wanted.
+/// How often the position is stored while the stream delivers no matching changes.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// Handles changes of documents: one at a time in their order, or several at once.
+/// Handles changes of documents: one at a time in their order, or several concurrently.
 pub(super) async fn run(
     shared: &Arc<Shared>,
     trigger: &Arc<TriggerDefinition>,
@@ -42,11 +42,11 @@ pub(super) async fn run(
         tasks: JoinSet::new(),
         window: Window::default(),
         tally: Tally::new(),
-        // The first place is noted at once: what follows it is not missed any more.
+        // The first position is stored at once: from then on, no change after it can be missed.
         interval: state.position.as_ref().map_or(Duration::ZERO, |_| QUIET),
     };
     let ended = handling.follow(Feed::open(Arc::clone(feed), request)).await;
-    // What has begun is let end, unless somebody else may begin it again.
+    // Functions that are running may finish, unless the lease is lost: then another server may run them again.
     if !matches!(ended, Err(Ended::LeaseLost)) {
         while let Some(done) = handling.tasks.join_next_with_id().await {
             handling.end(done);
@@ -62,7 +62,7 @@ struct Handling<'r> {
     changes: &'r DatabaseTrigger,
     held: &'r Held,
     at_once: usize,
-    /// The numbers of the changes that are being handled.
+    /// For each running task, the number of its change.
     begun: HashMap<Id, u64>,
     tasks: JoinSet<Result<(), String>>,
     window: Window,
@@ -71,7 +71,7 @@ struct Handling<'r> {
 }
 
 impl Handling<'_> {
-    /// Handles what a stream says, until nothing more is to be begun.
+    /// Handles the items of a stream until the trigger has to drain, or the stream fails.
     async fn follow(&mut self, mut feed: Feed) -> Result<(), Ended> {
         let mut duty = self.held.duty.clone();
         loop {
@@ -121,7 +121,7 @@ impl Handling<'_> {
         }
     }
 
-    /// Notes how far it has got, if that was last done long enough ago.
+    /// Stores the position reached so far, if the interval has passed since that was last done.
     async fn note(&mut self, interval: Duration) -> Result<(), Ended> {
         if let Some(position) = self.window.take() {
             self.tally.position(Position::After(position));
@@ -133,7 +133,7 @@ impl Handling<'_> {
         match error {
             DocumentsError::HistoryLost if self.changes.tolerates_lost_events => {
                 self.shared.warn(self.trigger, &format!("{error}; it goes on from now"));
-                // Not by what was reached: that is what was lost.
+                // The position reached cannot be used: it is the one whose history is lost.
                 self.window = Window::default();
                 self.tally.position(Position::Forgotten);
                 self.tally.note(&*self.shared.stores.states, &self.held.lease).await?;

@@ -7,22 +7,22 @@ use tokio::task::JoinHandle;
 
 use super::pipeline::INVALIDATE;
 
-/// How many events are read ahead. Each may have many megabytes.
+/// How many events are buffered. Each may have many megabytes.
 const AHEAD: usize = 4;
 
-/// What a stream of changes says.
+/// An item of a stream of changes.
 pub(super) enum Fed {
-    /// A change, and where to go on after it.
+    /// A change, and the position after it.
     Event(Document, Option<Document>),
-    /// Nothing that is wanted happened until this place.
+    /// No matching change occurred up to this position.
     Quiet(Option<Document>),
-    /// The stream has ended, after this place.
+    /// The stream has ended, after this position.
     Invalidated(Option<Document>),
-    /// It cannot go on.
+    /// The stream cannot continue.
     Failed(DocumentsError),
 }
 
-/// A stream of changes that a task of its own reads, so that whoever handles them may abandon the waiting for the next one.
+/// A stream of changes that is read by its own task, which makes waiting for the next item cancel-safe.
 pub(super) struct Feed {
     items: mpsc::Receiver<Fed>,
     task: JoinHandle<()>,
@@ -44,7 +44,7 @@ impl Feed {
         Self { items, task }
     }
 
-    /// The next item; `None` after the last. It may be abandoned.
+    /// The next item; `None` after the last. Cancel-safe.
     pub(super) async fn next(&mut self) -> Option<Fed> {
         self.items.recv().await
     }
@@ -56,9 +56,9 @@ impl Drop for Feed {
     }
 }
 
-/// Hands on what a stream says until it ends, or nobody listens.
+/// Forwards the items of a stream until it ends or the receiver is dropped.
 async fn read(events: &mut dyn ChangeEvents, items: &mpsc::Sender<Fed>) -> Result<(), DocumentsError> {
-    // From where it was opened nothing is missed, once that is noted.
+    // Once this initial position is stored, no later change can be missed.
     let mut item = Fed::Quiet(events.position());
     loop {
         let is_last = matches!(item, Fed::Invalidated(_));
@@ -75,13 +75,13 @@ async fn read(events: &mut dyn ChangeEvents, items: &mpsc::Sender<Fed>) -> Resul
     }
 }
 
-/// The codes of errors of MongoDB that pass: a server that goes, comes or is overtaxed.
+/// Codes of transient MongoDB errors: a server that shuts down, starts or is overloaded.
 const PASSING: [i32; 24] = [
     6, 7, 24, 43, 50, 63, 64, 89, 91, 112, 133, 134, 150, 189, 202, 234, 262, 9001, 10107, 11600, 11602, 13388, 13435,
     13436,
 ];
 
-/// Whether the same may succeed a little later.
+/// Whether the same operation may succeed later.
 pub(super) fn is_passing(error: &DocumentsError) -> bool {
     match error {
         DocumentsError::Store(_) | DocumentsError::Conflict(_) => true,

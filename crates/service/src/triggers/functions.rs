@@ -5,7 +5,7 @@ use portcullis_functions::Entry;
 use super::TriggerFunctions;
 use crate::functions::Functions;
 
-/// As the system user, whatever the functions say themselves.
+/// Runs as the system user, regardless of the functions' own settings.
 impl TriggerFunctions for Functions {
     fn run<'a>(&'a self, function: &'a str, argument: Option<Bson>) -> BoxFuture<'a, Result<(), String>> {
         Box::pin(async move {

@@ -8,18 +8,18 @@ use tokio::time::{Duration, Instant, sleep, sleep_until};
 
 use super::shared::Shared;
 
-/// What whoever runs a trigger has to do.
+/// What the task that runs a trigger must do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Duty {
     /// Go on.
     Run,
-    /// Begin nothing more, and let end what has begun.
+    /// Start nothing new, and let running functions finish.
     Drain,
-    /// Stop at once: somebody else may have begun.
+    /// Stop at once: another server may already be running the trigger.
     Stop,
 }
 
-/// A lease that is kept by a task of its own, so that no work of the trigger, however long it keeps a thread, lets it end.
+/// A lease that is renewed by its own task, so that it does not expire while the trigger's work blocks a thread.
 pub(super) struct Held {
     pub(super) lease: Lease,
     pub(super) duty: watch::Receiver<Duty>,
@@ -27,7 +27,7 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Keeps a lease that was asked for at a time.
+    /// Keeps renewing a lease that was requested at the time `asked`.
     pub(super) fn keep(
         shared: &Arc<Shared>,
         trigger: &Arc<TriggerDefinition>,
@@ -47,13 +47,13 @@ impl Drop for Held {
     }
 }
 
-/// Until nothing more is to be begun.
+/// Waits until nothing new may be started.
 pub(super) async fn drained(duty: &mut watch::Receiver<Duty>) {
-    // Without a sender there is nobody who keeps the lease.
+    // An error means that the sender is gone, and nobody renews the lease.
     let _ = duty.wait_for(|duty| *duty != Duty::Run).await;
 }
 
-/// Until everything must stop.
+/// Waits until everything must stop.
 pub(super) async fn stopped(duty: &mut watch::Receiver<Duty>) {
     let _ = duty.wait_for(|duty| *duty == Duty::Stop).await;
 }
@@ -67,7 +67,7 @@ async fn keep(
     mut stop: watch::Receiver<bool>,
 ) {
     let lifetime = shared.options.lease;
-    // By the store's clock it ends a little later.
+    // A lower bound: the store's clock starts counting when it receives the request.
     let mut end = asked + lifetime;
     loop {
         tokio::select! {
@@ -101,7 +101,7 @@ async fn keep(
 
 enum Renewed {
     Runs,
-    /// Somebody has paused the trigger.
+    /// The trigger has been paused.
     Switched,
     Lost,
 }

@@ -10,7 +10,7 @@ use super::shared::Shared;
 use super::tally::{Ended, Tally};
 use super::{authentication, database, scheduled};
 
-/// Runs a trigger whenever its lease can be had, until it is to stop.
+/// Runs a trigger whenever its lease can be acquired, until `stop` is set.
 pub(super) async fn keep(
     shared: Arc<Shared>,
     trigger: Arc<TriggerDefinition>,
@@ -32,7 +32,7 @@ pub(super) async fn keep(
     }
 }
 
-/// Takes the lease, if it is free, and runs the trigger as long as it may.
+/// Acquires the lease if it is free, and runs the trigger for as long as permitted.
 async fn attempt(
     shared: &Arc<Shared>,
     trigger: &Arc<TriggerDefinition>,
@@ -67,7 +67,7 @@ async fn attempt(
 }
 
 async fn run(shared: &Arc<Shared>, trigger: &Arc<TriggerDefinition>, held: &Held) -> Result<(), Ended> {
-    // As it is now that nobody else changes it.
+    // Reads the state again: with the lease held, no other server changes it.
     let state = shared.stores.states.state(&trigger.name).await?;
     if !state.may_run() {
         return forget_missed(shared, trigger, &state, held).await;
@@ -79,13 +79,14 @@ async fn run(shared: &Arc<Shared>, trigger: &Arc<TriggerDefinition>, held: &Held
     }
 }
 
-/// Whether a paused trigger still knows where it stood and is to pass over what happens. Of what users did nothing is passed over, and a
-/// schedule sees by the time what it has missed.
+/// Whether a paused trigger still has a stored position although it is to skip events that occur while it is paused.
+/// Account events are never skipped, and a schedule determines from the time alone what it has missed.
 fn has_missed(trigger: &TriggerDefinition, state: &TriggerState) -> bool {
     matches!(&trigger.event, TriggerEvent::Database(changes) if changes.skips_missed) && state.position.is_some()
 }
 
-/// Lets a paused trigger that passes over what happens meanwhile go on from whenever it is resumed.
+/// Forgets the position of a paused trigger that skips missed events, so that it continues from the moment at which it
+/// is resumed.
 async fn forget_missed(
     shared: &Shared,
     trigger: &TriggerDefinition,

@@ -1,6 +1,6 @@
-//! Runs the triggers of an application: schedules, changes of documents, what happens to users. Of several servers on one store one
-//! runs each trigger at a time, by a lease. What it has been told of is noted after its function ended: after a crash a function may be
-//! run again for the same event, and none is left out.
+//! Runs the triggers of an application: schedules, changes of documents, and account events. If several servers share a
+//! store, a lease ensures that only one of them runs a given trigger. An event is recorded as handled after its
+//! function has ended, so delivery is at least once: after a crash, a function may run again for the same event.
 
 mod authentication;
 mod database;
@@ -29,22 +29,22 @@ pub use options::RunnerOptions;
 pub use plan::{Planned, TriggerPlan};
 pub use runner::{Runner, RunnerParts, TriggerStores};
 
-/// What runs the functions of an application as the system user, without a caller.
+/// Runs the functions of an application as the system user, without a caller.
 pub trait TriggerFunctions: Send + Sync {
-    /// Runs a function with the argument of a trigger, a schedule's has none. A call that is dropped has ended.
+    /// Runs a function with the argument of its trigger; schedules have none. Dropping the future ends the call.
     ///
     /// # Errors
-    /// It failed, or took too long. The text is for logs and for whoever may see the states of triggers.
+    /// The function failed, or took too long. The text is for logs and for users who may see the states of triggers.
     fn run<'a>(&'a self, function: &'a str, argument: Option<Bson>) -> BoxFuture<'a, Result<(), String>>;
 
-    /// Why a function that is there cannot run, if it is known that it cannot.
+    /// Why an existing function cannot run, if that is known.
     fn refusal(&self, function: &str) -> Option<String> {
         let _ = function;
         None
     }
 }
 
-/// What tells the authentication triggers of an application what happens to its users; `None` if it has none that run.
+/// Reports account events to the authentication triggers of an application; `None` if none of those run.
 #[must_use]
 pub fn announcer(app: &App, events: &Arc<dyn AccountEvents>) -> Option<Announcer> {
     let planned = TriggerPlan::of(app).runs;

@@ -1,20 +1,20 @@
 use std::time::Duration;
 
-/// How triggers are run.
+/// Timing and concurrency of triggers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunnerOptions {
-    /// How long a lease lasts that is not renewed: so long after a server is gone its triggers stand still.
+    /// The lifetime of a lease that is not renewed, and so the longest interruption after a server is gone.
     pub lease: Duration,
-    /// How long is waited before a lease that somebody else has is asked for again, and after a failure of a store.
+    /// The pause before trying to acquire a lease again that another server holds, and after a failure of a store.
     pub pause: Duration,
-    /// How long a function may take; the runtime of functions ends it earlier.
+    /// The time limit of a function. The runtime of functions has a lower one.
     pub limit: Duration,
-    /// How long functions that have begun are waited for when the runner is to end.
+    /// How long running functions may take to finish when the runner shuts down.
     pub grace: Duration,
-    /// How often progress is noted at most, while events come without a break: after a crash, the functions of what happened since are run
-    /// again.
+    /// The minimum interval between updates of the stored progress while events arrive continuously. After a crash, the
+    /// functions for events since the last update run again.
     pub noting: Duration,
-    /// How many events of users, or unordered changes, one trigger handles at once.
+    /// The number of account events, or unordered changes, that one trigger handles concurrently.
     pub at_once: usize,
 }
 

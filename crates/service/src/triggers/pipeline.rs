@@ -1,26 +1,26 @@
-//! What of the changes of a database a trigger is told.
+//! Translates the configuration of a database trigger into a request for a change stream.
 
 use bson::{Bson, Document, doc};
 use portcullis::store::documents::{FeedRequest, FeedScope, Namespace};
 use portcullis::trigger::{DatabaseTrigger, Source};
 
-/// The databases that MongoDB keeps for itself.
+/// MongoDB's internal databases.
 const INTERNAL: [&str; 3] = ["admin", "config", "local"];
 
-/// The beginning of the name of databases in which App Services kept the history of device sync.
+/// The prefix of the databases in which App Services kept the history of Device Sync.
 const SYNC: &str = "__realm_sync";
 
-/// The operation by which a stream says that it ends.
+/// The `operationType` of the last event of a stream.
 pub(super) const INVALIDATE: &str = "invalidate";
 
-/// Asks for the changes that a trigger is told. `accounts` is the database of users and triggers, of which nobody is told.
+/// The change stream of a trigger. `accounts` is the database of users and triggers, whose changes no trigger receives.
 pub(super) fn request(trigger: &DatabaseTrigger, accounts: Option<&str>, after: Option<Document>) -> FeedRequest {
     let mut operations: Vec<&str> = trigger.operations.iter().copied().collect();
     operations.push(INVALIDATE);
     let mut wanted = doc! { "operationType": { "$in": operations } };
     let scope = match &trigger.source {
         Source::Collection { database, collection } => {
-            // Neither is empty.
+            // Parsing fails only for empty names, which the configuration does not permit.
             Namespace::parse(&format!("{database}.{collection}"))
                 .map_or_else(|| FeedScope::Database(database.clone()), FeedScope::Collection)
         }
@@ -33,12 +33,13 @@ pub(super) fn request(trigger: &DatabaseTrigger, accounts: Option<&str>, after: 
     };
     let mut pipeline = vec![doc! { "$match": wanted }];
     if let Some(matching) = &trigger.matching {
-        // The end of the stream must be told whatever is wanted.
+        // The last event of the stream must pass any filter.
         let end = doc! { "operationType": INVALIDATE };
         pipeline.push(doc! { "$match": { "$or": [end, matching.clone()] } });
     }
     let project: Option<Document> = trigger.project.as_ref().map(|project| {
-        // The stream goes on by the `_id`: what is to be left out of it is left out afterwards.
+        // `_id` is the resume token, so the stream must contain it; it is removed afterwards if the projection excludes
+        // it.
         project.iter().filter(|(key, _)| *key != "_id").map(|(key, value)| (key.clone(), value.clone())).collect()
     });
     if let Some(project) = project.filter(|project| !project.is_empty()) {
@@ -54,7 +55,7 @@ pub(super) fn request(trigger: &DatabaseTrigger, accounts: Option<&str>, after: 
     }
 }
 
-/// The argument of the function; `None` for an event that is told to nobody.
+/// The argument of the function; `None` for an event for which no function is called.
 pub(super) fn argument(trigger: &DatabaseTrigger, mut event: Document) -> Option<Bson> {
     let database = event.get_document("ns").ok().and_then(|ns| ns.get_str("db").ok());
     if trigger.source == Source::Deployment && database.is_some_and(|name| name.starts_with(SYNC)) {

@@ -5,26 +5,26 @@ use portcullis_functions::Library;
 
 use super::{TriggerFunctions, TriggerStores};
 
-/// What becomes of the triggers of an application.
+/// Which triggers of an application run, and why others do not.
 #[derive(Clone, Debug, Default)]
 pub struct TriggerPlan {
-    /// Those that run.
+    /// The triggers that run.
     pub runs: Vec<Planned>,
-    /// Those that are switched off by their configuration.
+    /// The triggers that their configuration disables.
     pub disabled: Vec<Planned>,
-    /// Those that cannot run, each with the reason.
+    /// The names of triggers that cannot run, each with the reason.
     pub refused: Vec<(String, String)>,
 }
 
-/// A trigger that could run.
+/// A trigger with a valid configuration.
 #[derive(Clone, Debug)]
 pub struct Planned {
-    /// What it waits for and what it runs.
+    /// The event that it waits for and the function that it runs.
     pub definition: TriggerDefinition,
 }
 
 impl TriggerPlan {
-    /// Looks at every trigger of an application.
+    /// Plans every trigger by the configuration of the application alone.
     #[must_use]
     pub fn of(app: &App) -> Self {
         let mut plan = Self::default();
@@ -44,7 +44,8 @@ impl TriggerPlan {
         plan
     }
 
-    /// The same, with what these stores cannot tell left out, and what would run a function that cannot.
+    /// Like [`of`](Self::of), but also refuses triggers on changes that the stores do not report, and triggers whose
+    /// function cannot run.
     #[must_use]
     pub fn within(app: &App, stores: &TriggerStores, functions: &dyn TriggerFunctions) -> Self {
         let mut plan = Self::of(app);
@@ -58,8 +59,8 @@ impl TriggerPlan {
         plan
     }
 
-    /// What a server runs of them, for who has no server: `accounts` is the database of users and triggers, if it is on the server of
-    /// the documents.
+    /// The plan of a server, computed without one. `accounts` is the database of users and triggers, if it is on the
+    /// same server as the documents.
     #[must_use]
     pub fn served(app: &App, accounts: Option<&str>) -> Self {
         let library = Library::load(app);
@@ -77,7 +78,7 @@ impl TriggerPlan {
         });
     }
 
-    /// Takes out those that run and meet a condition, with its reason.
+    /// Moves those running triggers to the refused ones for which `reason` returns a reason.
     fn refuse(&mut self, reason: impl Fn(&TriggerDefinition) -> Option<String>) {
         self.runs.retain(|planned| match reason(&planned.definition) {
             None => true,
@@ -89,7 +90,7 @@ impl TriggerPlan {
     }
 }
 
-/// What of the application a trigger needs and does not find.
+/// The reason if the application lacks something that a trigger needs.
 fn missing(app: &App, definition: &TriggerDefinition) -> Option<String> {
     if app.function(&definition.function).is_none() {
         return Some(format!("there is no function `{}`", OneLine(&definition.function)));
@@ -100,7 +101,7 @@ fn missing(app: &App, definition: &TriggerDefinition) -> Option<String> {
     (!is_known).then(|| format!("there is no data source `{}`", OneLine(service)))
 }
 
-/// The collection, or the database, of a trigger that is not for the application, if it is this one.
+/// The reason if a trigger watches a collection or database that is reserved.
 fn closed(definition: &TriggerDefinition, accounts: Option<&str>) -> Option<String> {
     let TriggerEvent::Database(trigger) = &definition.event else { return None };
     let accounts = accounts?;

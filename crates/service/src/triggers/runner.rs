@@ -13,15 +13,15 @@ use super::plan::TriggerPlan;
 use super::shared::Shared;
 use super::{RunnerOptions, TriggerFunctions};
 
-/// What the triggers of an application need to run.
+/// Everything needed to run the triggers of an application.
 pub struct RunnerParts {
-    /// The application's id, for logs.
+    /// The application's ID, for logs.
     pub application: String,
     /// The application.
     pub app: Arc<App>,
-    /// What runs its functions.
+    /// Runs the functions of the application.
     pub functions: Arc<dyn TriggerFunctions>,
-    /// Where it is kept what happened and what was done.
+    /// The stores of events and of progress.
     pub stores: TriggerStores,
 }
 
@@ -30,16 +30,16 @@ pub struct RunnerParts {
 pub struct TriggerStores {
     /// The states of triggers.
     pub states: Arc<dyn Triggers>,
-    /// What happened to users.
+    /// The account events that have not been handled.
     pub events: Arc<dyn AccountEvents>,
-    /// What happens to documents, if the store tells that.
+    /// The change streams of documents, if the store supports them.
     pub changes: Option<Arc<dyn ChangeFeed>>,
-    /// The database of users and triggers, if it is on the server of the documents.
+    /// The database of users and triggers, if it is on the same server as the documents.
     pub accounts: Option<String>,
 }
 
-/// The triggers of an application, running. Where it is dropped they stop at once, and what they had begun is begun again by whoever runs
-/// them next.
+/// Runs the triggers of an application until it is dropped. Dropping stops them at once: functions that were running
+/// are run again by the next runner.
 pub struct Runner {
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
@@ -48,13 +48,13 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// Runs the triggers of an application within the runtime of the caller.
+    /// Starts the triggers of an application on the caller's tokio runtime.
     #[must_use]
     pub fn start(parts: RunnerParts, options: RunnerOptions) -> Self {
         Self::start_with_clock(parts, options, Arc::new(SystemClock))
     }
 
-    /// As [`start`](Self::start), with another clock for schedules.
+    /// Like [`start`](Self::start), with another clock for schedules.
     #[must_use]
     pub fn start_with_clock(parts: RunnerParts, options: RunnerOptions, clock: Arc<dyn Clock>) -> Self {
         let RunnerParts { application, app, functions, stores } = parts;
@@ -77,7 +77,7 @@ impl Runner {
         &self.plan
     }
 
-    /// Begins nothing more, waits for what has begun for [`RunnerOptions::grace`] at most, and gives the leases back.
+    /// Starts nothing new, waits at most [`RunnerOptions::grace`] for running functions, and releases the leases.
     pub async fn shut_down(mut self) {
         let _ = self.stop.send(true);
         let ended = async { while self.tasks.join_next().await.is_some() {} };

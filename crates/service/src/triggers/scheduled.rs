@@ -9,13 +9,13 @@ use super::held::{Held, drained};
 use super::shared::Shared;
 use super::tally::{Ended, Tally};
 
-/// How late a run may begin that is not one made up for, in milliseconds.
+/// The delay, in milliseconds, from which a run counts as missed.
 const LATE: i64 = 60_000;
 
-/// How long is slept at most before the clock is looked at again, which may have been set.
+/// The longest sleep before the clock is read again, since it may have been set.
 const LOOK: Duration = Duration::from_secs(20);
 
-/// Runs a trigger whenever its time has come. For all times that have passed meanwhile it is run once.
+/// Runs a trigger at its scheduled times. If several have passed in the meantime, runs it once.
 pub(super) async fn run(
     shared: &Arc<Shared>,
     trigger: &TriggerDefinition,
@@ -29,7 +29,8 @@ pub(super) async fn run(
     loop {
         let dealt_with = match until {
             Some(until) => until,
-            // From its first day on; and after the clock was set back, no earlier.
+            // A new schedule starts now. Storing that also keeps it from running for earlier times if the clock is set
+            // back.
             None => {
                 let now = shared.clock.now();
                 tally.ran_until(now);
@@ -56,7 +57,7 @@ pub(super) async fn run(
     }
 }
 
-/// Until the clock shows a time.
+/// Waits until the clock shows a time.
 async fn due_at(shared: &Shared, due: DateTime) {
     loop {
         let left = due.timestamp_millis().saturating_sub(shared.clock.now().timestamp_millis());

@@ -8,10 +8,10 @@ use tokio::time::{Instant, timeout};
 
 use super::{RunnerOptions, TriggerFunctions, TriggerStores};
 
-/// How much of a failure is kept and logged, in characters.
+/// The most characters of an error that are stored and logged.
 const SHOWN: usize = 300;
 
-/// What the tasks of all triggers of an application share.
+/// State shared by the tasks of all triggers of an application.
 pub(super) struct Shared {
     pub(super) application: String,
     pub(super) functions: Arc<dyn TriggerFunctions>,
@@ -21,7 +21,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Runs the function of a trigger to its end; what it said if it failed. That is logged, and no reason to stop.
+    /// Runs the function of a trigger to its end. A failure is logged and returned, but does not stop the trigger.
     pub(super) async fn run(&self, trigger: &TriggerDefinition, argument: Option<Bson>) -> Result<(), String> {
         let began = Instant::now();
         let limit = self.options.limit;
@@ -40,7 +40,7 @@ impl Shared {
         ran
     }
 
-    /// Logs what a trigger's operator must know.
+    /// Logs a warning for the operator, with the names of the application and the trigger.
     pub(super) fn warn(&self, trigger: &TriggerDefinition, message: &str) {
         tracing::warn!(application = %self.application, trigger = %trigger.name, "{}", OneLine(message));
     }

@@ -1,20 +1,20 @@
 use portcullis::store::{Lease, Position, Progress, StoreError, Triggers};
 use tokio::time::{Duration, Instant};
 
-/// Collects what has come of runs, and notes it now and then.
+/// Accumulates the results of runs, and stores them from time to time.
 pub(super) struct Tally {
     progress: Progress,
     noted_at: Instant,
 }
 
-/// Why the work of a trigger ends before it is asked to.
+/// Why a trigger stops before it is told to.
 #[derive(Debug)]
 pub(super) enum Ended {
-    /// Somebody else has the lease.
+    /// Another server has the lease.
     LeaseLost,
-    /// A store cannot be asked, or does not do what it is asked.
+    /// A store or a stream failed; the trigger is started again after a pause.
     Failed(String),
-    /// It cannot go on until somebody resumes it.
+    /// The trigger cannot continue until an operator resumes it.
     Suspended(String),
 }
 
@@ -29,7 +29,7 @@ impl Tally {
         Self { progress: Progress::default(), noted_at: Instant::now() }
     }
 
-    /// Counts a run.
+    /// Counts a run and its failure, if any.
     pub(super) fn ran(&mut self, ran: Result<(), String>) {
         self.progress.runs += 1;
         if let Err(message) = ran {
@@ -38,12 +38,12 @@ impl Tally {
         }
     }
 
-    /// What has been dealt with of a schedule.
+    /// Sets the time up to which a schedule has been handled.
     pub(super) fn ran_until(&mut self, time: bson::DateTime) {
         self.progress.ran_until = Some(time);
     }
 
-    /// What has been dealt with of a stream of changes.
+    /// Sets the position up to which a stream of changes has been handled.
     pub(super) fn position(&mut self, position: Position) {
         self.progress.position = Some(position);
     }
@@ -52,7 +52,7 @@ impl Tally {
         self.progress.suspended = Some(reason);
     }
 
-    /// Notes what has been collected, if the last time was long enough ago.
+    /// Stores the accumulated progress if the interval has passed since that was last done.
     pub(super) async fn note_after(
         &mut self,
         interval: Duration,
@@ -62,7 +62,7 @@ impl Tally {
         if self.noted_at.elapsed() >= interval { self.note(states, lease).await } else { Ok(()) }
     }
 
-    /// Notes what has been collected.
+    /// Stores the accumulated progress.
     pub(super) async fn note(&mut self, states: &dyn Triggers, lease: &Lease) -> Result<(), Ended> {
         if !self.progress.is_empty() {
             if !states.note(lease, &self.progress).await? {

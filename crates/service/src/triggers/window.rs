@@ -2,11 +2,12 @@ use std::collections::VecDeque;
 
 use bson::Document;
 
-/// Up to where a stream of changes has been handled, whose events end in any order: after the last of those before which all have ended.
+/// Tracks how far a stream of changes has been handled when events finish in any order: the position after the last
+/// event before which all have finished.
 #[derive(Default)]
 pub(super) struct Window {
     open: VecDeque<Open>,
-    /// The number of the first that is open.
+    /// The number of the first entry of `open`.
     first: u64,
     reached: Option<Document>,
 }
@@ -17,14 +18,14 @@ struct Open {
 }
 
 impl Window {
-    /// An event begins to be handled, after which the stream stands at a position; its number.
+    /// Adds an event whose handling begins; `position` is the one after it. Returns the event's number.
     pub(super) fn begin(&mut self, position: Option<Document>) -> u64 {
         let number = self.first.saturating_add(self.len());
         self.open.push_back(Open { has_ended: false, position });
         number
     }
 
-    /// An event has been handled.
+    /// Marks an event as handled.
     pub(super) fn end(&mut self, number: u64) {
         let at = usize::try_from(number.saturating_sub(self.first)).unwrap_or(usize::MAX);
         if let Some(open) = self.open.get_mut(at) {
@@ -38,7 +39,7 @@ impl Window {
         }
     }
 
-    /// Nothing is between what has begun last and a position.
+    /// Advances to a position with no events between it and the last one begun.
     pub(super) fn quiet(&mut self, position: Option<Document>) {
         let Some(position) = position else { return };
         match self.open.back_mut() {
@@ -47,12 +48,12 @@ impl Window {
         }
     }
 
-    /// How many are open, or have ended after one that is.
+    /// The number of events that are in progress, or finished but waiting for an earlier one.
     pub(super) fn len(&self) -> u64 {
         u64::try_from(self.open.len()).unwrap_or(u64::MAX)
     }
 
-    /// The position that was reached since the last call.
+    /// The position reached, if it has advanced since the last call.
     pub(super) fn take(&mut self) -> Option<Document> {
         self.reached.take()
     }
@@ -81,7 +82,7 @@ mod tests {
         assert_eq!((window.take(), window.len()), (None, 4));
         window.end(numbers[0]);
         assert_eq!((window.take(), window.len()), (Some(at(3)), 1));
-        // What was passed over belongs to the last that has begun.
+        // A position without events counts as reached together with the last event begun.
         window.quiet(Some(at(9)));
         assert_eq!(window.take(), None);
         window.end(numbers[3]);
